@@ -1,0 +1,71 @@
+// Command metricsload sends StatsD and DogStatsD metrics over UDP at a given rate and
+// prints an exact ledger of what it sent as JSON.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/load"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "metricsload:", err)
+		os.Exit(1)
+	}
+}
+
+// run sends what the arguments ask for and writes the ledger to stdout, also after an interrupt.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	p := load.DefaultProfile()
+	types := strings.Join(p.Types, ",")
+	flags := flag.NewFlagSet("metricsload", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, "Sends StatsD and DogStatsD metrics over UDP and prints a ledger of what it sent as JSON.\n\nUsage: metricsload [flags]\n\n")
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&p.Endpoint, "endpoint", p.Endpoint, "receiver's `host:port`")
+	flags.StringVar(&p.Prefix, "prefix", p.Prefix, "first part of every metric `name`")
+	flags.StringVar(&types, "types", types, "StatsD `types` in turn over the series, of c g ms h d s, comma separated")
+	flags.IntVar(&p.Series, "series", p.Series, "distinct series over all connections")
+	flags.IntVar(&p.Tags, "tags", p.Tags, "tags a line; 0 tells the series apart by metric name")
+	flags.IntVar(&p.Values, "values", p.Values, "values packed into one line (sets: always 1)")
+	flags.Float64Var(&p.SampleRate, "sample-rate", p.SampleRate, "sample rate sent with c, ms, h and d, in (0, 1]")
+	flags.IntVar(&p.PayloadBytes, "payload-bytes", p.PayloadBytes, "largest datagram, in bytes")
+	flags.IntVar(&p.LinesPerDatagram, "lines-per-datagram", p.LinesPerDatagram, "lines a datagram; 0 packs as many as fit")
+	flags.IntVar(&p.Connections, "connections", p.Connections, "sockets, each with its own source port")
+	flags.Float64Var(&p.Rate, "rate", p.Rate, "lines a second over all connections; 0 sends as fast as the kernel takes them")
+	flags.DurationVar(&p.Duration, "duration", p.Duration, "how long to send; 0 sends until -lines are sent")
+	flags.Uint64Var(&p.Lines, "lines", p.Lines, "most lines to send; 0 sets no bound")
+	flags.Uint64Var(&p.Seed, "seed", p.Seed, "seed of the values sent")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("arguments: must be flags only (got %q)", flags.Arg(0))
+	}
+	p.Types = strings.Split(types, ",")
+
+	ledger, err := load.Run(ctx, p)
+	if err != nil {
+		return err
+	}
+	out := json.NewEncoder(stdout)
+	out.SetIndent("", "  ")
+	return out.Encode(ledger)
+}

@@ -1,0 +1,207 @@
+package load
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// heard is what a plain reader of the wire makes of it, written without the generator's own code.
+type heard struct {
+	datagrams, bytes, lines uint64
+	metrics                 map[string]MetricTotal
+	series                  map[string]map[string]bool
+	last                    map[string]float64
+	members                 map[string]map[string]bool
+}
+
+func (h *heard) read(t *testing.T, datagram string) {
+	h.datagrams++
+	h.bytes += uint64(len(datagram))
+	for text := range strings.SplitSeq(datagram, "\n") {
+		h.lines++
+		fields := strings.Split(text, "|")
+		name, values, _ := strings.Cut(fields[0], ":")
+		m := h.metrics[name]
+		m.Type = fields[1]
+		m.Lines++
+		rate, tags := 1.0, ""
+		for _, f := range fields[2:] {
+			switch f[0] {
+			case '@':
+				var err error
+				rate, err = strconv.ParseFloat(f[1:], 64)
+				require.NoError(t, err)
+			case '#':
+				tags = f[1:]
+			}
+		}
+		if h.series[name] == nil {
+			h.series[name] = map[string]bool{}
+		}
+		h.series[name][tags] = true
+		m.Series = len(h.series[name])
+		key := name + "|" + tags
+		for v := range strings.SplitSeq(values, ":") {
+			m.Count += 1 / rate
+			if m.Type == "s" {
+				if h.members[key] == nil {
+					h.members[key] = map[string]bool{}
+				}
+				if !h.members[key][v] {
+					m.Unique++
+				}
+				h.members[key][v] = true
+				continue
+			}
+			f, err := strconv.ParseFloat(v, 64)
+			require.NoError(t, err)
+			m.Sum += f / rate
+			if m.Type == "g" {
+				m.Last += f - h.last[key]
+				h.last[key] = f
+			}
+		}
+		h.metrics[name] = m
+	}
+}
+
+func listen(t *testing.T) *net.UDPConn {
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	require.NoError(t, conn.SetReadBuffer(4<<20))
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func TestLedgerEqualsTheWire(t *testing.T) {
+	for name, change := range map[string]func(*Profile){
+		"all types":        func(p *Profile) { p.Types = []string{"c", "g", "ms", "h", "d", "s"} },
+		"packed values":    func(p *Profile) { p.Values = 5 },
+		"sample rate":      func(p *Profile) { p.SampleRate = 0.25; p.Types = []string{"c", "ms"} },
+		"one line":         func(p *Profile) { p.LinesPerDatagram = 1; p.Lines = 3000 },
+		"four connections": func(p *Profile) { p.Connections = 4 },
+		"more than a ring": func(p *Profile) { p.Series = 30; p.Lines = 30_000; p.Rate = 300_000 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := listen(t)
+			p := DefaultProfile()
+			p.Endpoint = conn.LocalAddr().String()
+			p.Duration, p.Lines, p.Rate = 0, 10_000, 100_000
+			change(&p)
+
+			done := make(chan Ledger, 1)
+			go func() {
+				l, err := Run(t.Context(), p)
+				assert.NoError(t, err)
+				done <- l
+			}()
+			// The reader runs until it has heard all that the ledger says was sent.
+			h := heard{metrics: map[string]MetricTotal{}, series: map[string]map[string]bool{}, last: map[string]float64{}, members: map[string]map[string]bool{}}
+			var ledger *Ledger
+			buffer := make([]byte, 65536)
+			for ledger == nil || h.datagrams < ledger.Datagrams {
+				if ledger == nil {
+					select {
+					case l := <-done:
+						ledger = &l
+						continue
+					default:
+					}
+				}
+				require.NoError(t, conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
+				n, err := conn.Read(buffer)
+				if err != nil {
+					require.Nil(t, ledger, "a datagram of the ledger did not arrive")
+					continue
+				}
+				h.read(t, string(buffer[:n]))
+			}
+			assert.Equal(t, h.bytes, ledger.Bytes)
+			assert.Equal(t, h.lines, ledger.Lines)
+			assert.Equal(t, h.metrics, ledger.Metrics)
+			assert.Zero(t, ledger.SendErrors)
+			assert.LessOrEqual(t, ledger.Lines, p.Lines)
+			assert.Greater(t, ledger.Lines, p.Lines-100*uint64(p.Connections))
+		})
+	}
+}
+
+func TestRunWithoutTagsNamesTheSeries(t *testing.T) {
+	p := DefaultProfile()
+	p.Tags, p.Series, p.Types = 0, 10, []string{"c"}
+	r, err := newRing(p, 0)
+	require.NoError(t, err)
+	names := map[string]bool{}
+	for _, d := range r.datagrams {
+		for text := range strings.SplitSeq(string(d.payload), "\n") {
+			name, _, _ := strings.Cut(text, ":")
+			names[name] = true
+			assert.NotContains(t, text, "#")
+		}
+	}
+	assert.Len(t, names, 10)
+}
+
+func TestRunCountsRefusedSends(t *testing.T) {
+	conn := listen(t)
+	p := DefaultProfile()
+	p.Endpoint = conn.LocalAddr().String()
+	require.NoError(t, conn.Close()) // now nobody listens: every datagram comes back as an ICMP error
+	p.Duration, p.Lines, p.Rate = 10*time.Second, 2000, 0
+	l, err := Run(t.Context(), p)
+	require.NoError(t, err)
+	assert.Positive(t, l.SendErrors)
+}
+
+func TestRunStopsWithItsContext(t *testing.T) {
+	conn := listen(t)
+	p := DefaultProfile()
+	p.Endpoint = conn.LocalAddr().String()
+	p.Duration, p.Rate = time.Hour, 1000
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := Run(ctx, p)
+	// The dialer may see the cancelled context first; otherwise the ledger is what was sent.
+	if err != nil {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}
+
+func TestProfileValidate(t *testing.T) {
+	require.NoError(t, DefaultProfile().Validate())
+	for want, change := range map[string]func(*Profile){
+		`endpoint: must be host:port (got "")`:                          func(p *Profile) { p.Endpoint = "" },
+		`types: must be of c, g, ms, h, d, s (got "x")`:                 func(p *Profile) { p.Types = []string{"x"} },
+		`types: must name at least one type (got none)`:                 func(p *Profile) { p.Types = nil },
+		`types: must name each type once (got "c,c")`:                   func(p *Profile) { p.Types = []string{"c", "c"} },
+		`series: must be at least connections x types = 3 (got 2)`:      func(p *Profile) { p.Series = 2 },
+		`connections: must be in 1..1024 (got 0)`:                       func(p *Profile) { p.Connections = 0 },
+		`tags: must be in 0..64 (got 65)`:                               func(p *Profile) { p.Tags = 65 },
+		`values: must be in 1..1000 (got 0)`:                            func(p *Profile) { p.Values = 0 },
+		`sample-rate: must be in (0, 1] (got 0)`:                        func(p *Profile) { p.SampleRate = 0 },
+		`payload-bytes: must be in 1..65507 (got 70000)`:                func(p *Profile) { p.PayloadBytes = 70000 },
+		`lines-per-datagram: must not be negative (got -1)`:             func(p *Profile) { p.LinesPerDatagram = -1 },
+		`rate: must not be negative (got -1)`:                           func(p *Profile) { p.Rate = -1 },
+		`duration: must not be negative (got -1s)`:                      func(p *Profile) { p.Duration = -time.Second },
+		`duration: must be positive where lines sets no bound (got 0s)`: func(p *Profile) { p.Duration = 0 },
+		`prefix: must be a metric name without any of :|#@ (got "a|b")`: func(p *Profile) { p.Prefix = "a|b" },
+	} {
+		p := DefaultProfile()
+		change(&p)
+		require.EqualError(t, p.Validate(), want)
+	}
+	p := DefaultProfile()
+	p.PayloadBytes = 10
+	_, err := Run(t.Context(), p)
+	require.ErrorContains(t, err, "payload-bytes: must hold a line of")
+}

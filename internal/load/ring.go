@@ -1,0 +1,130 @@
+package load
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+)
+
+// minRingLines makes a connection with few series send varied values, too.
+const minRingLines = 4096
+
+// line is one rendered line and what the ledger says once it is sent.
+type line struct {
+	series int
+	metric int // index into the profile's types
+	count  float64
+	sum    float64
+	last   float64 // gauges
+	member uint16  // sets
+}
+
+// datagram is one payload with its lines.
+type datagram struct {
+	payload []byte
+	lines   []line
+}
+
+// ring is what one connection sends, round and round.
+type ring struct {
+	datagrams []datagram
+}
+
+// newRing renders the datagrams of connection c of p: every series of that connection
+// equally often, values from p.Seed. It reports a line that fits no datagram.
+func newRing(p Profile, c int) (*ring, error) {
+	random := rand.New(rand.NewPCG(p.Seed, uint64(c)))
+	var series []int
+	for s := c; s < p.Series; s += p.Connections {
+		series = append(series, s)
+	}
+	passes := max(1, minRingLines/len(series))
+
+	r := &ring{}
+	var (
+		current datagram
+		text    []byte
+	)
+	for range passes {
+		for _, s := range series {
+			var l line
+			text, l = render(text[:0], p, s, random)
+			if len(text) > p.PayloadBytes {
+				return nil, fmt.Errorf("payload-bytes: must hold a line of %d bytes (got %d)", len(text), p.PayloadBytes)
+			}
+			full := len(current.payload)+1+len(text) > p.PayloadBytes ||
+				p.LinesPerDatagram > 0 && len(current.lines) == p.LinesPerDatagram
+			if len(current.lines) > 0 && full {
+				r.datagrams = append(r.datagrams, current)
+				current = datagram{}
+			}
+			if len(current.lines) > 0 {
+				current.payload = append(current.payload, '\n')
+			}
+			current.payload = append(current.payload, text...)
+			current.lines = append(current.lines, l)
+		}
+	}
+	r.datagrams = append(r.datagrams, current)
+	return r, nil
+}
+
+// render appends the next line of series s to text.
+func render(text []byte, p Profile, s int, random *rand.Rand) ([]byte, line) {
+	l := line{series: s, metric: (s / p.Connections) % len(p.Types)}
+	kind := p.Types[l.metric]
+	text = append(text, p.Prefix...)
+	text = append(text, '.')
+	text = append(text, MetricNames[kind]...)
+	if p.Tags == 0 {
+		text = append(text, '.')
+		text = strconv.AppendInt(text, int64(s), 10)
+	}
+
+	sampled := p.SampleRate < 1 && kind != "g" && kind != "s"
+	weight := 1.0
+	if sampled {
+		weight = 1 / p.SampleRate
+	}
+	values := p.Values
+	if kind == "s" {
+		values = 1 // a set's member may contain the separator, so a line carries one
+	}
+	for range values {
+		text = append(text, ':')
+		var v float64
+		switch kind {
+		case "s":
+			l.member = uint16(random.IntN(1000))
+			text = append(text, 'u')
+			text = strconv.AppendUint(text, uint64(l.member), 10)
+		case "c":
+			v = float64(1 + random.IntN(10))
+			text = strconv.AppendFloat(text, v, 'f', -1, 64)
+		default:
+			v = float64(1+random.IntN(2000)) / 4
+			text = strconv.AppendFloat(text, v, 'f', -1, 64)
+		}
+		l.count += weight
+		l.sum += v * weight
+		l.last = v
+	}
+	text = append(text, '|')
+	text = append(text, kind...)
+	if sampled {
+		text = append(text, "|@"...)
+		text = strconv.AppendFloat(text, p.SampleRate, 'g', -1, 64)
+	}
+	for t := range p.Tags {
+		if t == 0 {
+			text = append(text, "|#series:s"...)
+			text = strconv.AppendInt(text, int64(s), 10)
+			continue
+		}
+		text = append(text, ",label"...)
+		text = strconv.AppendInt(text, int64(t), 10)
+		text = append(text, ":value"...)
+		text = strconv.AppendInt(text, int64(s%(10*t)), 10)
+	}
+	return text, l
+}

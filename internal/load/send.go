@@ -1,0 +1,175 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/net/ipv4"
+)
+
+const (
+	// maxBatch datagrams go to the kernel in one sendmmsg(2).
+	maxBatch = 64
+	// maxLag is how far behind its rate a connection may fall before it gives the lost time up:
+	// catching up in one burst would overflow the receiver's socket and measure nothing but that.
+	maxLag = 20 * time.Millisecond
+	// minSleep keeps timers from costing more than what is sent between two of them.
+	minSleep = time.Millisecond
+)
+
+// Run sends p until its duration or its lines are used up or ctx ends, and returns the ledger of
+// what was sent; the ledger is right in either case. An error means that nothing was sent.
+func Run(ctx context.Context, p Profile) (Ledger, error) {
+	if err := p.Validate(); err != nil {
+		return Ledger{}, err
+	}
+	conns := make([]*connection, 0, p.Connections)
+	defer func() {
+		for _, c := range conns {
+			_ = c.socket.Close() // nothing buffered: what was sent has left
+		}
+	}()
+	for i := range p.Connections {
+		c, err := dial(ctx, p, i)
+		if err != nil {
+			return Ledger{}, err
+		}
+		conns = append(conns, c)
+	}
+
+	if p.Duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.Duration)
+		defer cancel()
+	}
+	start := time.Now()
+	var wg sync.WaitGroup
+	for _, c := range conns {
+		wg.Go(func() { c.send(ctx, start) })
+	}
+	wg.Wait()
+
+	l := Ledger{Endpoint: p.Endpoint, Seed: p.Seed, ElapsedSeconds: time.Since(start).Seconds(), Metrics: map[string]MetricTotal{}}
+	for _, c := range conns {
+		c.addTo(&l, p)
+		l.SendErrors += c.errors
+	}
+	l.LinesPerSecond = float64(l.Lines) / l.ElapsedSeconds
+	return l, nil
+}
+
+// connection is one socket with its ring. One goroutine uses it at a time.
+type connection struct {
+	tally
+	socket   net.Conn
+	batch    *ipv4.PacketConn
+	messages []ipv4.Message // the ring, ready for sendmmsg
+	rate     float64        // lines a second, 0: unbounded
+	quota    uint64         // lines, 0: unbounded
+	errors   uint64
+}
+
+func dial(ctx context.Context, p Profile, index int) (*connection, error) {
+	r, err := newRing(p, index)
+	if err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	socket, err := d.DialContext(ctx, "udp", p.Endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint: must be reachable over UDP (got %q): %w", p.Endpoint, err)
+	}
+	udp, ok := socket.(*net.UDPConn)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("endpoint: must be a UDP address (got %q)", p.Endpoint), socket.Close())
+	}
+	c := &connection{
+		tally:    tally{ring: r, sent: make([]uint64, len(r.datagrams))},
+		socket:   socket,
+		batch:    ipv4.NewPacketConn(udp), // only for sendmmsg, which knows no address family on a connected socket
+		messages: make([]ipv4.Message, len(r.datagrams)),
+		rate:     p.Rate / float64(p.Connections),
+		quota:    share(p.Lines, p.Connections, index),
+	}
+	if p.Lines > 0 && c.quota == 0 {
+		return nil, errors.Join(fmt.Errorf("lines: must be at least one a connection = %d (got %d)", p.Connections, p.Lines), socket.Close())
+	}
+	for i, d := range r.datagrams {
+		c.messages[i].Buffers = [][]byte{d.payload}
+	}
+	return c, nil
+}
+
+// share divides total into parts that differ by one at most and gives the index-th.
+func share(total uint64, parts, index int) uint64 {
+	n := total / uint64(parts)
+	if uint64(index) < total%uint64(parts) {
+		n++
+	}
+	return n
+}
+
+// send walks the ring until ctx ends or the quota is used up.
+func (c *connection) send(ctx context.Context, start time.Time) {
+	var lines uint64
+	wake := time.NewTimer(0)
+	defer wake.Stop()
+	<-wake.C
+	for ctx.Err() == nil {
+		budget := uint64(maxBatch * MaxPayloadBytes)
+		if c.rate > 0 {
+			due := time.Duration(float64(lines) / c.rate * float64(time.Second))
+			ahead := due - time.Since(start)
+			if ahead > 0 {
+				wake.Reset(max(ahead, minSleep))
+				select {
+				case <-ctx.Done():
+					return
+				case <-wake.C:
+				}
+				continue
+			}
+			if ahead < -maxLag {
+				start = start.Add(-ahead - maxLag)
+				ahead = -maxLag
+			}
+			budget = 1 + uint64(-ahead.Seconds()*c.rate)
+		}
+		batch := c.pick(lines, budget)
+		if len(batch) == 0 {
+			return // the next datagram would exceed the quota
+		}
+		n, err := c.batch.WriteBatch(batch, 0)
+		for range max(n, 0) {
+			lines += uint64(len(c.ring.datagrams[c.next].lines))
+			c.sent[c.next]++
+			c.next = (c.next + 1) % len(c.messages)
+		}
+		// The kernel refuses a datagram, for one because an earlier one came back as ICMP port
+		// unreachable. sendmmsg(2) tells the error only where it is the first of the batch, else it
+		// just sends fewer. What was not sent is offered again.
+		if err != nil || n < len(batch) {
+			c.errors++
+		}
+	}
+}
+
+// pick gives the next datagrams without a wrap in the ring: at most maxBatch, about budget lines,
+// and not a line over the quota.
+func (c *connection) pick(sent, budget uint64) []ipv4.Message {
+	var lines uint64
+	end := c.next
+	for end < len(c.messages) && end-c.next < maxBatch && lines < budget {
+		n := uint64(len(c.ring.datagrams[end].lines))
+		if c.quota > 0 && sent+lines+n > c.quota {
+			break
+		}
+		lines += n
+		end++
+	}
+	return c.messages[c.next:end]
+}

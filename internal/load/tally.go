@@ -1,0 +1,65 @@
+package load
+
+// tally turns how often each datagram of a connection was sent into ledger entries.
+type tally struct {
+	ring *ring
+	sent []uint64 // by datagram
+	next int      // the datagram to send next; the ones before it are the newest
+}
+
+// addTo adds what was sent to the ledger. Series of two connections never meet, so adding is enough.
+func (t *tally) addTo(l *Ledger, p Profile) {
+	seen := make(map[int]struct{})
+	last := make(map[int]float64)
+	members := make(map[int]map[uint16]struct{})
+	totals := make([]MetricTotal, len(p.Types))
+
+	// From the oldest to the newest, so that the value that stays in last is the last one sent.
+	for i := range t.ring.datagrams {
+		at := (t.next + i) % len(t.ring.datagrams)
+		times := t.sent[at]
+		if times == 0 {
+			continue
+		}
+		d := t.ring.datagrams[at]
+		l.Datagrams += times
+		l.Bytes += times * uint64(len(d.payload))
+		l.Lines += times * uint64(len(d.lines))
+		for _, line := range d.lines {
+			total := &totals[line.metric]
+			if _, known := seen[line.series]; !known {
+				seen[line.series] = struct{}{}
+				total.Series++
+			}
+			total.Lines += times
+			total.Count += float64(times) * line.count
+			total.Sum += float64(times) * line.sum
+			switch p.Types[line.metric] {
+			case "g":
+				total.Last += line.last - last[line.series]
+				last[line.series] = line.last
+			case "s":
+				if members[line.series] == nil {
+					members[line.series] = make(map[uint16]struct{})
+				}
+				if _, known := members[line.series][line.member]; !known {
+					members[line.series][line.member] = struct{}{}
+					total.Unique++
+				}
+			}
+		}
+	}
+
+	for i, kind := range p.Types {
+		name := p.Prefix + "." + MetricNames[kind]
+		sum := l.Metrics[name]
+		sum.Type = kind
+		sum.Series += totals[i].Series
+		sum.Lines += totals[i].Lines
+		sum.Count += totals[i].Count
+		sum.Sum += totals[i].Sum
+		sum.Last += totals[i].Last
+		sum.Unique += totals[i].Unique
+		l.Metrics[name] = sum
+	}
+}
