@@ -1,0 +1,77 @@
+package streamid
+
+import (
+	"math"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// maxDepth bounds the descent into nested values: what lies deeper does not
+// contribute, so that input cannot choose the depth of the stack.
+const maxDepth = 32
+
+// Value hashes an attribute value with its type: the string "1", the integer 1
+// and the double 1 differ. Doubles hash by their bits: 0 and -0 differ, a NaN
+// equals itself.
+func (h Hasher) Value(v pcommon.Value) uint64 { return h.value(v, 0) }
+
+func (h Hasher) value(v pcommon.Value, depth int) uint64 {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		return h.String(v.Str()) ^ tagString
+	case pcommon.ValueTypeInt:
+		return mix(h.seed ^ tagInt ^ uint64(v.Int()))
+	case pcommon.ValueTypeDouble:
+		return mix(h.seed ^ tagDouble ^ math.Float64bits(v.Double()))
+	case pcommon.ValueTypeBool:
+		if v.Bool() {
+			return mix(h.seed ^ tagBool ^ 1)
+		}
+		return mix(h.seed ^ tagBool)
+	case pcommon.ValueTypeBytes:
+		return h.bytes(v.Bytes())
+	case pcommon.ValueTypeSlice:
+		return h.slice(v.Slice(), depth)
+	case pcommon.ValueTypeMap:
+		if depth >= maxDepth {
+			return tagMap
+		}
+		return h.Combine(tagMap, h.attributes(v.Map(), depth+1))
+	default:
+		return mix(h.seed ^ tagEmpty)
+	}
+}
+
+func (h Hasher) attributes(m pcommon.Map, depth int) uint64 {
+	var sum uint64
+	for k, v := range m.All() {
+		sum += h.Combine(h.String(k)^tagPair, h.value(v, depth))
+	}
+	return sum
+}
+
+func (h Hasher) slice(s pcommon.Slice, depth int) uint64 {
+	if depth >= maxDepth {
+		return tagSlice
+	}
+	id := mix(h.seed ^ tagSlice ^ uint64(s.Len()))
+	for i := range s.Len() {
+		id = h.Combine(id, h.value(s.At(i), depth+1))
+	}
+	return id
+}
+
+// bytes reads eight bytes at a time: the raw slice is not to be had without a copy.
+func (h Hasher) bytes(b pcommon.ByteSlice) uint64 {
+	n := b.Len()
+	id := mix(h.seed ^ tagBytes ^ uint64(n))
+	var word uint64
+	for i := range n {
+		word = word<<8 | uint64(b.At(i))
+		if i%8 == 7 || i == n-1 {
+			id = h.Combine(id, word)
+			word = 0
+		}
+	}
+	return id
+}
