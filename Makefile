@@ -1,0 +1,87 @@
+# make run    build the gateway and run it with configs/quickstart.yaml
+# make test   everything that must pass
+# make help   the other targets
+
+SHELL       := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# Two builds at once only slow each other down.
+.NOTPARALLEL:
+
+# One set of flags for every build, so that they share the build cache.
+export GOFLAGS     := -trimpath -tags=grpcnotrace -buildvcs=false
+export GOTOOLCHAIN := local
+export CGO_ENABLED := 0
+
+TOOL    := go tool -modfile=internal/tools/go.mod
+BINARY  := bin/otelcol-custom
+CONFIG  ?= configs/quickstart.yaml
+# Packages whose system calls differ by platform; they must compile on all of them.
+PORTABLE := ./receiver/metricsudp/... ./exporter/fallbacklog/... ./internal/... ./cmd/metricsload
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+.PHONY: build
+build: ## build bin/otelcol-custom and bin/metricsload
+	go build -ldflags "-s -w" -o bin/ ./cmd/...
+
+.PHONY: run
+run: build ## build the gateway and run it; CONFIG=file chooses another configuration
+	$(BINARY) --config $(CONFIG)
+
+.PHONY: test
+test: deps build lint check-generated test-unit test-e2e ## everything that must pass
+	@echo "make test: all passed"
+
+.PHONY: test-unit
+test-unit: ## unit and component tests with the race detector, then the allocation gates without it
+	CGO_ENABLED=1 go test -race -timeout 15m $$(go list ./... | grep -v /test/e2e)
+	go test -run '^TestAllocs' -timeout 5m $$(go list ./... | grep -v /test/e2e) | { grep -v 'no test' || true; }
+
+.PHONY: test-e2e
+test-e2e: deps build ## the built binary against real clients and a real Prometheus
+	CGO_ENABLED=1 OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -race -timeout 15m -count=1 -v ./test/e2e/ 2>&1 | grep -vE '^=== '
+
+.PHONY: bench
+bench: ## every benchmark, once through
+	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
+
+.PHONY: lint
+lint: ## formatting, go vet on three platforms, golangci-lint
+	@out=$$(git ls-files '*.go' | xargs $(TOOL) gofumpt -l); test -z "$$out" || { echo "not gofumpt-clean:"; echo "$$out"; exit 1; }
+	go vet ./...
+	GOOS=darwin go vet $(PORTABLE)
+	GOOS=windows go vet $(PORTABLE)
+	$(TOOL) golangci-lint run ./...
+
+.PHONY: generate
+generate: ## write cmd/otelcol-custom (ocb) and every generated_*.go (mdatagen)
+	go generate ./receiver/... ./processor/... ./exporter/...
+	$(TOOL) builder --config builder-config.yaml --skip-get-modules --skip-compilation >/dev/null
+	gofmt -w cmd/otelcol-custom
+
+.PHONY: check-generated
+check-generated: generate ## generated files are up to date
+	@git diff --exit-code -- cmd receiver processor exporter || { echo "generated files differ: run 'make generate' and commit"; exit 1; }
+	@out=$$(git ls-files --others --exclude-standard -- cmd receiver processor exporter); test -z "$$out" || { echo "generated files are not committed:"; echo "$$out"; exit 1; }
+
+.PHONY: check-ocb
+check-ocb: ## a plain ocb builds the same distribution, in a copy of the tree
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	git ls-files -z | xargs -0 cp --parents -t "$$dir"; \
+	tool=$$($(TOOL) -n builder); cd "$$dir"; env -u GOFLAGS "$$tool" --config builder-config.yaml; \
+	cmd/otelcol-custom/otelcol-custom components >/dev/null
+
+.PHONY: deps
+deps: ## what the tests run beside the gateway: Prometheus and jq, from Debian's packages
+	@missing=""; for p in prometheus jq; do command -v $$p >/dev/null || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq; $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+.PHONY: clean
+clean: ## remove what the build wrote
+	rm -rf bin

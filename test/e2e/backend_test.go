@@ -1,0 +1,186 @@
+package e2e
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"google.golang.org/grpc"
+)
+
+// backend is an OTLP gRPC server that remembers the id of every item it accepted: the data point's,
+// log record's and span's attribute "id", and by metric name the sum of its counters.
+type backend struct {
+	pmetricotlp.UnimplementedGRPCServer
+
+	mu   sync.Mutex
+	hang bool
+	held int // requests that wait in a hang
+	ids  map[string]int
+	sums map[string]float64
+
+	server *grpc.Server
+}
+
+// startBackend listens on the address. It can be stopped and started again with what it remembers.
+func startBackend(t *testing.T, address string) *backend {
+	b := &backend{ids: map[string]int{}, sums: map[string]float64{}}
+	b.start(t, address)
+	return b
+}
+
+func (b *backend) start(t *testing.T, address string) {
+	listener, err := net.Listen("tcp", address)
+	require.NoError(t, err)
+	b.server = grpc.NewServer()
+	pmetricotlp.RegisterGRPCServer(b.server, b)
+	plogotlp.RegisterGRPCServer(b.server, &logBackend{backend: b})
+	ptraceotlp.RegisterGRPCServer(b.server, &traceBackend{backend: b})
+	server := b.server
+	go func() { _ = server.Serve(listener) }() // ends with Stop
+	t.Cleanup(server.Stop)
+}
+
+// setHang makes requests wait until their caller gives up, or lets them through again.
+func (b *backend) setHang(hang bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hang = hang
+}
+
+// admit blocks in a hang until the caller gives up.
+func (b *backend) admit(ctx context.Context) error {
+	b.mu.Lock()
+	hang := b.hang
+	if hang {
+		b.held++
+	}
+	b.mu.Unlock()
+	if !hang {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (b *backend) note(attributes pcommon.Map) {
+	if id, ok := attributes.Get("id"); ok {
+		b.ids[id.Str()]++
+	}
+}
+
+// has reports whether every id arrived at least once, and one that did not.
+func (b *backend) has(ids []string) (bool, string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range ids {
+		if b.ids[id] == 0 {
+			return false, id
+		}
+	}
+	return true, ""
+}
+
+func (b *backend) sum(metric string) float64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sums[metric]
+}
+
+func (b *backend) hanging() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.held
+}
+
+// Export takes metrics.
+func (b *backend) Export(ctx context.Context, request pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
+	if err := b.admit(ctx); err != nil {
+		return pmetricotlp.NewExportResponse(), err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, rm := range request.Metrics().ResourceMetrics().All() {
+		for _, sm := range rm.ScopeMetrics().All() {
+			for _, m := range sm.Metrics().All() {
+				b.noteMetric(m)
+			}
+		}
+	}
+	return pmetricotlp.NewExportResponse(), nil
+}
+
+func (b *backend) noteMetric(m pmetric.Metric) {
+	switch m.Type() {
+	case pmetric.MetricTypeSum:
+		for _, p := range m.Sum().DataPoints().All() {
+			b.note(p.Attributes())
+			v := p.DoubleValue()
+			if p.ValueType() == pmetric.NumberDataPointValueTypeInt {
+				v = float64(p.IntValue())
+			}
+			if m.Sum().AggregationTemporality() == pmetric.AggregationTemporalityDelta {
+				b.sums[m.Name()] += v
+			}
+		}
+	case pmetric.MetricTypeGauge:
+		for _, p := range m.Gauge().DataPoints().All() {
+			b.note(p.Attributes())
+		}
+	case pmetric.MetricTypeHistogram:
+		for _, p := range m.Histogram().DataPoints().All() {
+			if m.Histogram().AggregationTemporality() == pmetric.AggregationTemporalityDelta {
+				b.sums[m.Name()] += float64(p.Count())
+			}
+		}
+	}
+}
+
+type logBackend struct {
+	plogotlp.UnimplementedGRPCServer
+	*backend
+}
+
+func (b *logBackend) Export(ctx context.Context, request plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
+	if err := b.admit(ctx); err != nil {
+		return plogotlp.NewExportResponse(), err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, rl := range request.Logs().ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, record := range sl.LogRecords().All() {
+				b.note(record.Attributes())
+			}
+		}
+	}
+	return plogotlp.NewExportResponse(), nil
+}
+
+type traceBackend struct {
+	ptraceotlp.UnimplementedGRPCServer
+	*backend
+}
+
+func (b *traceBackend) Export(ctx context.Context, request ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
+	if err := b.admit(ctx); err != nil {
+		return ptraceotlp.NewExportResponse(), err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, rs := range request.Traces().ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				b.note(span.Attributes())
+			}
+		}
+	}
+	return ptraceotlp.NewExportResponse(), nil
+}

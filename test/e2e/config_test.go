@@ -1,0 +1,106 @@
+package e2e
+
+import (
+	"net"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestConfigs: every shipped configuration validates and runs as it is, addresses apart.
+func TestConfigs(t *testing.T) {
+	files, err := filepath.Glob(config("*.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			g := newGateway(t, filepath.Base(file))
+			output, err := g.command("validate").CombinedOutput()
+			require.NoError(t, err, "%s", output)
+			g.start()
+			g.stop()
+		})
+	}
+}
+
+// TestRefusedConfigurations: a mistake is refused with its field and the reason, by validate where
+// the file alone shows it, else at start.
+func TestRefusedConfigurations(t *testing.T) {
+	for name, c := range map[string]struct {
+		overlay string
+		want    []string
+	}{
+		"unknown key": {
+			`receivers: {metricsudp: {enpoint: "localhost:8125"}}`,
+			[]string{"metricsudp", "enpoint"},
+		},
+		"wrong type": {
+			`receivers: {metricsudp: {aggregation_interval: often}}`,
+			[]string{"metricsudp", "aggregation_interval"},
+		},
+		"limit of 0": {
+			`processors: {cardinalitylimit: {limits: [{name: metric, key: [metric.name], max_series: 0, action: overflow}]}}`,
+			[]string{"cardinalitylimit", "max_series", "must be"},
+		},
+		"unsorted bounds": {
+			`processors: {bucketing: {rules: [{target: {explicit: {bounds: [10, 5]}}}]}}`,
+			[]string{"bucketing", "bounds", "must be", "5"},
+		},
+		"typo in the nested exporter": {
+			`exporters: {fallbacklog: {exporter: {otlp_grpc: {endpiont: "localhost:1"}}}}`,
+			[]string{"fallbacklog", "otlp_grpc", "endpiont"},
+		},
+		"unknown nested exporter": {
+			`exporters: {fallbacklog: {exporter: {otlp_grpc: null, carrier_pigeon: {}}}}`,
+			[]string{"fallbacklog", "exporter"},
+		},
+		"nested queue": {
+			`exporters: {fallbacklog: {exporter: {otlp_grpc: {sending_queue: {enabled: true}}}}}`,
+			[]string{"fallbacklog", "sending_queue"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			output, err := newGateway(t, "quickstart.yaml", c.overlay).command("validate").CombinedOutput()
+			require.Error(t, err, "%s", output)
+			for _, want := range c.want {
+				assert.Contains(t, string(output), want)
+			}
+		})
+	}
+
+	t.Run("missing directory", func(t *testing.T) {
+		g := newGateway(t, "quickstart.yaml", `exporters: {fallbacklog: {log: {create_directory: false}}}`)
+		output := g.fails(t)
+		assert.Contains(t, output, "directory")
+		assert.Contains(t, output, "must")
+	})
+	t.Run("taken UDP port", func(t *testing.T) {
+		g := newGateway(t, "quickstart.yaml")
+		holder, err := net.ListenPacket("udp", g.udp)
+		require.NoError(t, err)
+		defer holder.Close()
+		output := g.fails(t)
+		assert.Contains(t, output, "endpoint")
+		assert.Contains(t, output, g.udp)
+	})
+	t.Run("UDP port of another gateway", func(t *testing.T) {
+		first := newGateway(t, "quickstart.yaml")
+		first.start()
+		second := newGateway(t, "quickstart.yaml")
+		second.env["METRICSUDP_ENDPOINT"] = first.udp
+		assert.Contains(t, second.fails(t), first.udp)
+		first.stop()
+	})
+}
+
+// TestPrintConfigHidesSecrets: print-config does not show what the nested exporter keeps secret.
+func TestPrintConfigHidesSecrets(t *testing.T) {
+	g := newGateway(t, "quickstart.yaml", `exporters: {fallbacklog: {exporter: {otlp_grpc: {headers: {authorization: Bearer swordfish}}}}}`)
+	cmd := g.command("print-config")
+	output, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	assert.Contains(t, string(output), "fallbacklog")
+	assert.NotContains(t, string(output), "swordfish")
+}

@@ -1,0 +1,344 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/stretchr/testify/require"
+)
+
+// Asynchronous edges (processes, sockets) get this long; a healthy run needs a fraction of it.
+const patience = 60 * time.Second
+
+// pollEvery is the period at which asynchronous edges are looked at.
+const pollEvery = 50 * time.Millisecond
+
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m)) //nolint:forbidigo // TestMain is main
+}
+
+func run(m *testing.M) int {
+	binary = os.Getenv("OTELCOL_CUSTOM")
+	if binary == "" {
+		dir, err := os.MkdirTemp("", "otelcol-custom")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		binary = filepath.Join(dir, "otelcol-custom")
+		build := exec.Command("go", "build", "-tags", "grpcnotrace", "-trimpath", "-ldflags", "-s -w", "-o", binary, "../../cmd/otelcol-custom")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			fmt.Fprintln(os.Stderr, "build the gateway:", err)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
+// config names a file of the repository's configs folder.
+func config(name string) string { return filepath.Join("..", "..", "configs", name) }
+
+// gateway is one configuration with addresses of its own; it can be started more than once.
+type gateway struct {
+	t       *testing.T
+	configs []string
+	env     map[string]string
+
+	udp, grpc, http, page, health, telemetry, backend, log string
+
+	cmd    *exec.Cmd
+	exited chan struct{}
+	output *syncBuffer
+	// The time from the start of the process to the first 200 of its health check.
+	readyAfter time.Duration
+}
+
+// newGateway prepares the configuration file with free addresses on loopback. Overlays are YAML
+// texts merged over it in order, as further --config arguments.
+func newGateway(t *testing.T, file string, overlays ...string) *gateway {
+	g := &gateway{
+		t:         t,
+		configs:   []string{config(file)},
+		udp:       freeAddress(t, "udp"),
+		grpc:      freeAddress(t, "tcp"),
+		http:      freeAddress(t, "tcp"),
+		page:      freeAddress(t, "tcp"),
+		health:    freeAddress(t, "tcp"),
+		telemetry: freeAddress(t, "tcp"),
+		backend:   freeAddress(t, "tcp"),
+		log:       filepath.Join(t.TempDir(), "fallbacklog"),
+	}
+	host, port, err := net.SplitHostPort(g.telemetry)
+	require.NoError(t, err)
+	g.env = map[string]string{
+		"METRICSUDP_ENDPOINT":   g.udp,
+		"OTLP_GRPC_ENDPOINT":    g.grpc,
+		"OTLP_HTTP_ENDPOINT":    g.http,
+		"PROMETHEUS_ENDPOINT":   g.page,
+		"HEALTH_CHECK_ENDPOINT": g.health,
+		"PPROF_ENDPOINT":        freeAddress(t, "tcp"),
+		"ZPAGES_ENDPOINT":       freeAddress(t, "tcp"),
+		"TELEMETRY_HOST":        host,
+		"TELEMETRY_PORT":        port,
+		"OTLP_ENDPOINT":         g.backend,
+		"FALLBACKLOG_DIRECTORY": g.log,
+	}
+	for _, text := range overlays {
+		g.withOverlay(text)
+	}
+	return g
+}
+
+// freeAddress gives an address on loopback that nobody holds now.
+func freeAddress(t *testing.T, network string) string {
+	if network == "udp" {
+		conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer conn.Close()
+		return conn.LocalAddr().String()
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// command is the binary with the gateway's environment.
+func (g *gateway) command(args ...string) *exec.Cmd {
+	for _, c := range g.configs {
+		args = append(args, "--config", c)
+	}
+	cmd := exec.Command(binary, args...)
+	cmd.Env = os.Environ()
+	for k, v := range g.env {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	return cmd
+}
+
+// start runs the gateway until its health check answers. The test's end kills what still runs.
+func (g *gateway) start() {
+	g.t.Helper()
+	g.output = &syncBuffer{}
+	g.cmd = g.command()
+	g.cmd.Stdout, g.cmd.Stderr = g.output, g.output
+	began := time.Now()
+	require.NoError(g.t, g.cmd.Start())
+	g.exited = make(chan struct{})
+	cmd, exited := g.cmd, g.exited
+	go func() {
+		_ = cmd.Wait() // the exit code is read from ProcessState
+		close(exited)
+	}()
+	g.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-exited
+		if g.t.Failed() {
+			g.t.Logf("the gateway's output, last part:\n%s", g.output.tail(8000))
+		}
+	})
+	ready := time.NewTicker(5 * time.Millisecond)
+	defer ready.Stop()
+	for deadline := began.Add(patience); time.Now().Before(deadline); <-ready.C {
+		select {
+		case <-exited:
+			g.t.Fatalf("the gateway ended while starting:\n%s", g.output.tail(8000))
+		default:
+		}
+		response, err := http.Get("http://" + g.health)
+		if err != nil {
+			continue
+		}
+		_ = response.Body.Close()
+		if response.StatusCode == http.StatusOK {
+			g.readyAfter = time.Since(began)
+			return
+		}
+	}
+	g.t.Fatal("the gateway did not get ready")
+}
+
+// stop sends SIGTERM and waits for a clean exit.
+func (g *gateway) stop() {
+	g.t.Helper()
+	require.NoError(g.t, g.cmd.Process.Signal(syscall.SIGTERM))
+	g.wait()
+	require.Zero(g.t, g.cmd.ProcessState.ExitCode(), "exit code after SIGTERM")
+}
+
+// kill sends SIGKILL and waits for the end.
+func (g *gateway) kill() {
+	g.t.Helper()
+	require.NoError(g.t, g.cmd.Process.Kill())
+	g.wait()
+}
+
+func (g *gateway) wait() {
+	g.t.Helper()
+	select {
+	case <-g.exited:
+	case <-time.After(patience):
+		g.t.Fatal("the gateway did not end")
+	}
+}
+
+// series is one sample of a text exposition.
+type series struct {
+	labels map[string]string
+	value  float64
+}
+
+// scrape reads one metric family of a Prometheus page: counters, gauges and untyped values as they
+// are, of histograms the count. It returns nil where the page does not have it.
+func scrape(t *testing.T, address, name string) []series {
+	t.Helper()
+	response, err := http.Get("http://" + address + "/metrics")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, response.StatusCode, "%s", body)
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
+	require.NoError(t, err)
+	family := families[name]
+	if family == nil {
+		return nil
+	}
+	var out []series
+	for _, m := range family.GetMetric() {
+		s := series{labels: map[string]string{}}
+		for _, l := range m.GetLabel() {
+			s.labels[l.GetName()] = l.GetValue()
+		}
+		switch family.GetType() {
+		case dto.MetricType_COUNTER:
+			s.value = m.GetCounter().GetValue()
+		case dto.MetricType_GAUGE:
+			s.value = m.GetGauge().GetValue()
+		case dto.MetricType_HISTOGRAM:
+			s.value = float64(m.GetHistogram().GetSampleCount())
+		default:
+			s.value = m.GetUntyped().GetValue()
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// own sums one of the gateway's own metrics over the series that carry the labels, given as
+// name, value pairs.
+func (g *gateway) own(name string, labels ...string) float64 {
+	g.t.Helper()
+	var sum float64
+	for _, s := range scrape(g.t, g.telemetry, name) {
+		match := true
+		for i := 0; i < len(labels); i += 2 {
+			match = match && s.labels[labels[i]] == labels[i+1]
+		}
+		if match {
+			sum += s.value
+		}
+	}
+	return sum
+}
+
+// eventually waits for a condition at an asynchronous edge.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	require.Eventually(t, condition, patience, pollEvery, what)
+}
+
+// usage is what the kernel accounts to a process.
+type usage struct {
+	cpu time.Duration // user and system
+	rss int64         // bytes
+}
+
+func (g *gateway) usage() usage {
+	g.t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.cmd.Process.Pid))
+	require.NoError(g.t, err)
+	// proc(5): utime and stime are fields 14 and 15, rss is 24, counted from the pid; the command
+	// name in parentheses may hold spaces.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	number := func(field int) int64 {
+		n, err := strconv.ParseInt(fields[field-3], 10, 64)
+		require.NoError(g.t, err)
+		return n
+	}
+	const userHertz = 100 // fixed in the kernel's interface on every platform Go supports
+	return usage{
+		cpu: time.Duration(number(14)+number(15)) * time.Second / userHertz,
+		rss: number(24) * int64(os.Getpagesize()),
+	}
+}
+
+// syncBuffer is a bytes.Buffer that a process may write while the test reads.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func (s *syncBuffer) tail(n int) string {
+	text := s.String()
+	return text[max(0, len(text)-n):]
+}
+
+// withTimeout is a context for one call that must not hang the test.
+func withTimeout(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// withOverlay is the same gateway with another configuration merged over its own.
+func (g *gateway) withOverlay(text string) *gateway {
+	path := filepath.Join(g.t.TempDir(), "overlay.yaml")
+	require.NoError(g.t, os.WriteFile(path, []byte(text), 0o600))
+	g.configs = append(g.configs, path)
+	return g
+}
+
+// sendDatagram sends one payload to the UDP receiver.
+func (g *gateway) sendDatagram(t *testing.T, payload string) {
+	t.Helper()
+	conn, err := net.Dial("udp", g.udp)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte(payload))
+	require.NoError(t, err)
+}

@@ -1,0 +1,157 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/DataDog/datadog-go/v5/statsd"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+)
+
+// latencyBounds are the upper bounds of the preset latency_ms as Prometheus shows them.
+var latencyBounds = []string{"0", "10", "50", "100", "500", "+Inf"}
+
+// TestMetrics: datadog-go over UDP and the OpenTelemetry SDK over OTLP, with a label that explodes,
+// into a real Prometheus that scrapes the page and takes remote write. Totals equal what was sent.
+func TestMetrics(t *testing.T) {
+	g := newGateway(t, "quickstart.yaml")
+	p := startPrometheus(t, g.page)
+	g.withOverlay(fmt.Sprintf(`
+receivers:
+  metricsudp: {aggregation_interval: 1s}
+processors:
+  cardinalitylimit:
+    reaggregate: {flush_interval: 1s}
+exporters:
+  prometheus_remote_write:
+    endpoint: http://%s/api/v1/write
+    translation_strategy: UnderscoreEscapingWithoutSuffixes
+    external_labels: {path: remote_write}
+service:
+  pipelines:
+    metrics:
+      exporters: [prometheus, prometheus_remote_write, fallbacklog]
+`, p.address))
+	g.start()
+	startBackend(t, g.backend)
+
+	const (
+		orders  = 40_000
+		timings = 5_000
+		pods    = 5
+		errors  = 1_000 // distinct error texts a pod
+	)
+
+	// A host with datadog-go as it comes: client-side aggregation, origin detection.
+	dogstatsd, err := statsd.New(g.udp)
+	require.NoError(t, err)
+	for i := range orders {
+		require.NoError(t, dogstatsd.Count("shop.orders", int64(1+i%3), []string{fmt.Sprintf("shop:s%d", i%8)}, 1))
+	}
+	for i := range timings {
+		require.NoError(t, dogstatsd.TimeInMilliseconds("checkout.time", float64(i%600), nil, 1))
+	}
+	require.NoError(t, dogstatsd.Gauge("shop.queue", 17, nil, 1))
+	require.NoError(t, dogstatsd.Close()) // flushes
+
+	// Five pods of one service whose developers put the raw error text into a label.
+	for pod := range pods {
+		exporter, err := otlpmetricgrpc.New(t.Context(), otlpmetricgrpc.WithEndpoint(g.grpc), otlpmetricgrpc.WithInsecure())
+		require.NoError(t, err)
+		provider := sdkmetric.NewMeterProvider(
+			sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exporter)),
+			sdkmetric.WithResource(resource.NewSchemaless(
+				attribute.String("service.name", "order"),
+				attribute.String("service.instance.id", fmt.Sprintf("order-%d", pod)),
+			)),
+		)
+		meter := provider.Meter("order")
+		failed, err := meter.Int64Counter("order.errors")
+		require.NoError(t, err)
+		processTime, err := meter.Float64Histogram("order.process_time", metric.WithUnit("ms"))
+		require.NoError(t, err)
+		// Twice, with an export in between: cumulative streams that overflow must count once.
+		for range 2 {
+			for i := range errors {
+				failed.Add(t.Context(), 1, metric.WithAttributes(
+					attribute.String("error", fmt.Sprintf("pod %d: connection %d reset", pod, i)),
+				))
+				processTime.Record(t.Context(), float64(i%700))
+			}
+			require.NoError(t, provider.ForceFlush(withTimeout(t)))
+		}
+		require.NoError(t, provider.Shutdown(withTimeout(t)))
+	}
+
+	ordersSent := 0.0
+	for i := range orders {
+		ordersSent += float64(1 + i%3)
+	}
+	ctx := withTimeout(t)
+	// The page, scraped, and remote write hold the same; path tells the two apart.
+	for _, path := range []string{`path=""`, `path="remote_write"`} {
+		is := func(expression string, want float64) {
+			t.Helper()
+			var got float64
+			if !assert.Eventually(t, func() bool { got = p.value(ctx, expression); return got == want }, patience, pollEvery) {
+				t.Errorf("%s: %v, want %v", expression, got, want)
+			}
+		}
+		is(`sum(shop_orders{`+path+`})`, ordersSent)
+		is(`count(shop_orders{`+path+`})`, 8)
+		is(`sum(shop_queue{`+path+`})`, 17)
+		is(`sum(checkout_time_count{`+path+`})`, timings)
+		// 500 attribute sets and the overflow series.
+		is(`count(order_errors{`+path+`})`, 501)
+		is(`count(order_errors{otel_metric_overflow="true",`+path+`})`, 1)
+		is(`sum(order_errors{`+path+`})`, 2*pods*errors)
+		is(`sum(order_errors{otel_metric_overflow="true",`+path+`})`, 2*(pods*errors-500))
+		is(`sum(order_process_time_count{`+path+`})`, 2*pods*errors)
+		for _, name := range []string{"order_process_time_bucket", "checkout_time_bucket"} {
+			bounds := map[string]bool{}
+			for _, s := range p.query(ctx, name+`{`+path+`}`) {
+				bounds[s.labels["le"]] = true
+			}
+			assert.Len(t, bounds, len(latencyBounds), "%s: %v", name, bounds)
+			for _, b := range latencyBounds {
+				assert.Contains(t, bounds, b, name)
+			}
+		}
+	}
+	// The SDK's default bounds hold 0, 10, 50, 100 and 500, so these counts are exact.
+	assert.InDelta(t, float64(2*pods*(errors/700*11+11)), p.value(ctx, `sum(order_process_time_bucket{le="10",path=""})`), 0)
+
+	assert.Zero(t, g.own("otelcol_receiver_metricsudp_kernel_drops_total"))
+	assert.Zero(t, g.own("otelcol_receiver_metricsudp_rejected_lines_total"))
+	g.stop()
+	t.Logf("Prometheus holds %v orders, %d timings, 501 series of %d wanted with a total of %d, by scrape and by remote write",
+		ordersSent, timings, pods*errors, 2*pods*errors)
+}
+
+// TestQuickstart: one datagram of x:1|c, as nc sends it, shows on the page.
+func TestQuickstart(t *testing.T) {
+	g := newGateway(t, "quickstart.yaml")
+	g.start()
+	g.sendDatagram(t, "x:1|c")
+	eventually(t, "x is on the page", func() bool {
+		page := scrape(t, g.page, "x")
+		return len(page) == 1 && page[0].value == 1
+	})
+	// Bad lines are counted by reason and do not take their neighbours down.
+	g.sendDatagram(t, "y:1|c\nno colon\nz:nan|g\ny:1|c|@0\ny:2|c\n\x00\xff")
+	eventually(t, "y is on the page", func() bool {
+		page := scrape(t, g.page, "y")
+		return len(page) == 1 && page[0].value == 3
+	})
+	eventually(t, "the malformed lines are counted", func() bool {
+		return g.own("otelcol_receiver_metricsudp_rejected_lines_total") == 4
+	})
+	assert.Greater(t, len(scrape(t, g.telemetry, "otelcol_receiver_metricsudp_rejected_lines_total")), 1, "by reason")
+	g.stop()
+}

@@ -1,0 +1,246 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/load"
+)
+
+// impatient makes an outage visible in seconds.
+const impatient = `
+exporters:
+  fallbacklog:
+    timeout: 1s
+    budget: 2s
+    circuit_breaker: {open_interval: 1s, max_open_interval: 2s}
+`
+
+const (
+	breakerState  = "otelcol_exporter_fallbacklog_breaker_state"
+	breakerClosed = 0
+	breakerOpen   = 2
+)
+
+// TestOutage: the backend refuses, comes up hanging, recovers. Every acknowledged item arrives; in
+// between it is on disk as OTLP JSON, and the breaker goes to open and back to closed.
+func TestOutage(t *testing.T) {
+	g := newGateway(t, "quickstart.yaml", impatient)
+	g.start()
+	s := newSender(t, g.grpc)
+
+	// Nobody listens.
+	s.sendAll(t, 150)
+	eventually(t, "the breaker opens", func() bool { return g.own(breakerState) == breakerOpen })
+	assert.ElementsMatch(t, s.acknowledged(), loggedIDs(t, g.log), "what was acknowledged is in the log, once")
+
+	// Somebody listens and does not answer.
+	b := startBackend(t, g.backend)
+	b.setHang(true)
+	s.sendAll(t, 60)
+	eventually(t, "a probe reaches the hanging backend", func() bool { return b.hanging() > 0 })
+	s.sendAll(t, 30)
+	assert.Equal(t, float64(breakerOpen), max(g.own(breakerState), breakerOpen))
+
+	// It answers.
+	b.setHang(false)
+	eventually(t, "every acknowledged item arrives", func() bool { all, _ := b.has(s.acknowledged()); return all })
+	eventually(t, "the breaker closes", func() bool { return g.own(breakerState) == breakerClosed })
+	eventually(t, "the log is drained", func() bool { return len(loggedIDs(t, g.log)) == 0 })
+
+	// And data goes straight through again.
+	replayed := g.own("otelcol_exporter_fallbacklog_delivered_items_total", "path", "replay")
+	direct := g.own("otelcol_exporter_fallbacklog_delivered_items_total", "path", "direct")
+	s.sendAll(t, 30)
+	all, missing := b.has(s.acknowledged())
+	assert.True(t, all, "%s was acknowledged but is neither delivered nor logged", missing)
+	assert.Equal(t, direct+30, g.own("otelcol_exporter_fallbacklog_delivered_items_total", "path", "direct"))
+	assert.Positive(t, replayed)
+	assert.Zero(t, g.own("otelcol_exporter_fallbacklog_dropped_items_total"))
+	g.stop()
+	t.Logf("%d items acknowledged over an outage, %d delivered directly, %d replayed", len(s.acknowledged()), int(direct)+30, int(replayed))
+}
+
+// TestTerminate: SIGTERM in the middle of the traffic. What was accepted over OTLP is delivered or
+// in the log; what was sent over UDP is delivered although its interval was still open.
+func TestTerminate(t *testing.T) {
+	g := newGateway(t, "quickstart.yaml", impatient, `
+receivers:
+  metricsudp: {temporality: delta, aggregation_interval: 60s}
+service:
+  pipelines:
+    metrics: {processors: [memory_limiter, cardinalitylimit], exporters: [fallbacklog]}
+`)
+	g.start()
+	b := startBackend(t, g.backend)
+
+	profile := load.DefaultProfile()
+	profile.Endpoint = g.udp
+	profile.Types = []string{"c", "ms"}
+	profile.Series = 400
+	profile.Rate, profile.Duration, profile.Lines = 50_000, 0, 100_000
+	ledger, err := load.Run(withTimeout(t), profile)
+	require.NoError(t, err)
+
+	s := newSender(t, g.grpc)
+	s.sendAll(t, 30)
+	wait := s.sendUntilRefused(t)
+	g.stop()
+	wait()
+	// The log may hold what was in flight; the next start delivers it.
+	g.start()
+	eventually(t, "every acknowledged item arrives", func() bool { all, _ := b.has(s.acknowledged()); return all })
+	eventually(t, "the open interval arrives", func() bool { return b.sum("load.counter") != 0 && b.sum("load.timer") != 0 })
+	assert.InDelta(t, ledger.Metrics["load.counter"].Sum, b.sum("load.counter"), 0, "sum of the counters sent over UDP")
+	g.stop()
+	t.Logf("%d lines over UDP (%.0f lines/s) and %d items over OTLP, none lost by SIGTERM", ledger.Lines, ledger.LinesPerSecond, len(s.acknowledged()))
+}
+
+// TestKill: kill -9 in the middle of an outage. What was acknowledged arrives after the restart.
+func TestKill(t *testing.T) {
+	g := newGateway(t, "quickstart.yaml", impatient)
+	g.start()
+	s := newSender(t, g.grpc)
+	s.sendAll(t, 60)
+	wait := s.sendUntilRefused(t)
+	eventually(t, "an outage under load", func() bool { return len(s.acknowledged()) > 200 })
+	g.kill()
+	wait()
+
+	b := startBackend(t, g.backend)
+	g.start()
+	eventually(t, "every acknowledged item arrives", func() bool { all, _ := b.has(s.acknowledged()); return all })
+	eventually(t, "the log is drained", func() bool { return len(loggedIDs(t, g.log)) == 0 })
+	g.stop()
+	t.Logf("%d items acknowledged before kill -9, all of them delivered after the restart", len(s.acknowledged()))
+}
+
+// TestTakenDirectory: a second gateway on the same directory is refused with the reason.
+func TestTakenDirectory(t *testing.T) {
+	g := newGateway(t, "quickstart.yaml")
+	g.start()
+	second := newGateway(t, "quickstart.yaml")
+	second.env["FALLBACKLOG_DIRECTORY"] = g.log
+	output := second.fails(t)
+	assert.Contains(t, output, "log::directory")
+	assert.Contains(t, output, filepath.Base(g.log))
+	g.stop()
+}
+
+// loggedIDs reads the ids of all items that wait in the log, with OTLP's own JSON decoders. A
+// record that one of them cannot read fails the test.
+func loggedIDs(t *testing.T, directory string) []string {
+	t.Helper()
+	var ids []string
+	for signal, read := range map[string]func([]byte) []string{
+		"metrics": metricIDs, "logs": logIDs, "traces": spanIDs,
+	} {
+		err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+			if os.IsNotExist(err) {
+				return nil // deleted by the replay while we looked
+			}
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".jsonl") || filepath.Base(filepath.Dir(path)) != signal {
+				return err
+			}
+			ids = append(ids, pendingIDs(t, path, read)...)
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	return ids
+}
+
+// pendingIDs reads the complete lines of one segment. The last one may still be in writing.
+func pendingIDs(t *testing.T, path string, read func([]byte) []string) []string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	require.NoError(t, err)
+	var ids []string
+	for line := range bytes.Lines(content) {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break
+		}
+		require.True(t, json.Valid(line), "%s: %q", path, line)
+		ids = append(ids, read(line)...)
+	}
+	return ids
+}
+
+func metricIDs(line []byte) (ids []string) {
+	data, err := (&pmetric.JSONUnmarshaler{}).UnmarshalMetrics(line)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, rm := range data.ResourceMetrics().All() {
+		for _, sm := range rm.ScopeMetrics().All() {
+			for _, m := range sm.Metrics().All() {
+				for _, p := range m.Gauge().DataPoints().All() {
+					id, _ := p.Attributes().Get("id")
+					ids = append(ids, id.Str())
+				}
+			}
+		}
+	}
+	return ids
+}
+
+func logIDs(line []byte) (ids []string) {
+	data, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(line)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, rl := range data.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, r := range sl.LogRecords().All() {
+				id, _ := r.Attributes().Get("id")
+				ids = append(ids, id.Str())
+			}
+		}
+	}
+	return ids
+}
+
+func spanIDs(line []byte) (ids []string) {
+	data, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(line)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, rs := range data.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				id, _ := span.Attributes().Get("id")
+				ids = append(ids, id.Str())
+			}
+		}
+	}
+	return ids
+}
+
+// fails runs the gateway, which must refuse to start, and gives what it said.
+func (g *gateway) fails(t *testing.T) string {
+	t.Helper()
+	cmd := g.command()
+	output := &syncBuffer{}
+	cmd.Stdout, cmd.Stderr = output, output
+	require.NoError(t, cmd.Start())
+	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	require.Error(t, cmd.Wait(), "the gateway started:\n%s", output)
+	require.Equal(t, 1, cmd.ProcessState.ExitCode(), "%s", output)
+	return output.String()
+}
