@@ -1,0 +1,159 @@
+package tracker
+
+// fingerprints is a set of 64-bit fingerprints, each with the generation that saw
+// it last: open addressing with linear probing over one array of words.
+//
+//	63                                3 2      0
+//	+----------------------------------+--------+
+//	|          fingerprint             |  tag   |   0 = free
+//	+----------------------------------+--------+
+//
+// The generation takes the low three bits, so that both generations of an
+// incumbent cost one word, promotion is a store, and a lookup is one probe. What
+// is left, 61 bits, confuses two of n members with a chance of n^2/2^62 (1M:
+// 2e-7).
+type fingerprints struct {
+	slots  []uint64
+	shift  uint // 64 - log2(len(slots)): the home slot is the high bits
+	live   int
+	tag    uint64 // of the current generation
+	keep   uint64 // generations that are remembered, the current one included
+	budget *Budget
+}
+
+const (
+	tagMask     = 1<<tagBits - 1
+	tagBits     = 3
+	wordBytes   = 8
+	minSlotBits = 3
+)
+
+var _ store = (*fingerprints)(nil)
+
+func newFingerprints(generations int, budget *Budget) (*fingerprints, bool) {
+	if !budget.Reserve(wordBytes << minSlotBits) {
+		return nil, false
+	}
+	return &fingerprints{
+		slots:  make([]uint64, 1<<minSlotBits),
+		shift:  64 - minSlotBits,
+		keep:   uint64(generations),
+		budget: budget,
+	}, true
+}
+
+// strip clears the tag and keeps clear of the free word.
+func strip(fp uint64) uint64 {
+	if fp &^= tagMask; fp == 0 {
+		return 1 << tagBits
+	}
+	return fp
+}
+
+// find returns the slot that holds fp, or the free one where it would go.
+func (f *fingerprints) find(fp uint64) uint64 {
+	mask := uint64(len(f.slots) - 1)
+	i := fp >> f.shift
+	for f.slots[i] != 0 && f.slots[i]&^tagMask != fp {
+		i = (i + 1) & mask
+	}
+	return i
+}
+
+func (f *fingerprints) lookup(fp uint64) state {
+	switch slot := f.slots[f.find(strip(fp))]; {
+	case slot == 0:
+		return absent
+	case slot&tagMask == f.tag:
+		return current
+	default:
+		return older
+	}
+}
+
+func (f *fingerprints) add(fp uint64) {
+	fp = strip(fp)
+	i := f.find(fp)
+	if f.slots[i] == 0 {
+		f.live++
+	}
+	f.slots[i] = fp | f.tag
+}
+
+// room keeps the load at three quarters at most: a miss then probes 8.5 slots on
+// average, a hit 2.5.
+func (f *fingerprints) room() bool {
+	if (f.live+1)*4 <= len(f.slots)*3 {
+		return true
+	}
+	return f.resize(64 - f.shift + 1)
+}
+
+func (f *fingerprints) resize(bits uint) bool {
+	if !f.budget.Reserve(wordBytes << bits) {
+		return false
+	}
+	old := f.slots
+	f.slots, f.shift = make([]uint64, 1<<bits), 64-bits
+	for _, slot := range old {
+		if slot != 0 {
+			f.slots[f.find(slot&^tagMask)] = slot
+		}
+	}
+	f.budget.Release(wordBytes * len(old))
+	return true
+}
+
+// rotate begins a generation and forgets the members that none of the remembered
+// ones has seen. Cost: one pass over the slots.
+func (f *fingerprints) rotate() (forgotten int) {
+	f.tag = (f.tag + 1) & tagMask
+	if f.live == 0 {
+		return 0
+	}
+	// From behind a free slot on, removal shifts members only into slots that are
+	// still to be visited.
+	mask := uint64(len(f.slots) - 1)
+	start := uint64(0)
+	for f.slots[start] != 0 {
+		start++
+	}
+	for n := uint64(1); n <= mask; n++ {
+		i := (start + n) & mask
+		for f.slots[i] != 0 && f.expired(f.slots[i]) {
+			f.remove(i)
+			forgotten++
+		}
+	}
+	f.live -= forgotten
+	return forgotten
+}
+
+func (f *fingerprints) expired(slot uint64) bool {
+	return (f.tag-slot)&tagMask >= f.keep
+}
+
+// remove frees slot i and closes the gap: every later member of the run whose home
+// is not behind the gap moves up.
+func (f *fingerprints) remove(i uint64) {
+	mask := uint64(len(f.slots) - 1)
+	for j := i; ; {
+		j = (j + 1) & mask
+		if f.slots[j] == 0 {
+			break
+		}
+		home := f.slots[j] >> f.shift
+		if (j-home)&mask >= (j-i)&mask {
+			f.slots[i] = f.slots[j]
+			i = j
+		}
+	}
+	f.slots[i] = 0
+}
+
+func (f *fingerprints) size() int { return f.live }
+
+func (f *fingerprints) free() { f.budget.Release(wordBytes * len(f.slots)) }
+
+// age returns how many generations ago the member in slot was seen.
+func (f *fingerprints) age(slot uint64) int { return int((f.tag - slot) & tagMask) }

@@ -1,0 +1,146 @@
+// Package tracker holds which series have a place under a limit.
+//
+// Time is cut into generations. A series seen in the current generation or one of
+// the remembered ones before it keeps its place, and a sighting promotes it into
+// the current one; a stranger enters only while fewer than limit series hold a
+// place. A rotation forgets who has not been seen for all remembered generations,
+// so there is no moment at which everybody races for the places again.
+//
+//	generation  |    3    |    4    |    5    |
+//	seen        |  a b    |  b      |         |
+//	in place    |  a b    |  a b    |  b      |
+//
+// Members are exact fingerprints up to a configured number, and Bloom filters
+// above it: a Bloom filter alone lets in a share of what is offered, which for a
+// small limit is many times the limit.
+package tracker
+
+// Config is what the trackers of a limit have in common.
+type Config struct {
+	ExactUpTo         int     // members kept as fingerprints; above, Bloom filters
+	FalsePositiveRate float64 // of all generations of a Bloom tracker together
+	Generations       int     // remembered, the current one included; 2 to MaxGenerations
+	Budget            *Budget
+}
+
+// MaxGenerations is what the fingerprints' generation tag can tell apart, less
+// one: during a rotation one more than the remembered ones exists.
+const MaxGenerations = tagMask
+
+// Verdict is the answer to a check.
+type Verdict uint8
+
+const (
+	Full  Verdict = iota // a stranger, and there is no place
+	Room                 // a stranger who may enter
+	Renew                // holds a place, not yet seen in this generation
+	Known                // holds a place, seen in this generation: nothing to commit
+)
+
+// Passes tells whether the series has or may have a place.
+func (v Verdict) Passes() bool { return v != Full }
+
+// Holds tells whether the series already has a place.
+func (v Verdict) Holds() bool { return v >= Renew }
+
+type state uint8
+
+const (
+	absent state = iota
+	older
+	current
+)
+
+// store is a set of fingerprints with generations. Budget for its size is its
+// own concern.
+type store interface {
+	lookup(fp uint64) state
+	add(fp uint64)           // enters fp or promotes it
+	room() bool              // makes sure that one more fits, or reports false
+	rotate() (forgotten int) // begins a generation
+	size() int               // members over all generations, each once
+	free()                   // gives the memory back to the budget
+}
+
+// Tracker is the series of one key. Not safe for concurrent use: the caller's lock
+// spans Check and Commit, which makes a limit exact for any number of goroutines.
+type Tracker struct {
+	limit int
+	epoch int64
+	store store
+	cfg   *Config
+}
+
+// New returns an empty tracker in generation epoch, or false where the budget has
+// nothing left.
+func New(limit int, epoch int64, cfg *Config) (*Tracker, bool) {
+	f, ok := newFingerprints(cfg.Generations, cfg.Budget)
+	if !ok {
+		return nil, false
+	}
+	return &Tracker{limit: limit, epoch: epoch, store: f, cfg: cfg}, true
+}
+
+// Check tells what would become of fp. It changes no membership.
+func (t *Tracker) Check(fp uint64) Verdict {
+	switch t.store.lookup(fp) {
+	case current:
+		return Known
+	case older:
+		return Renew
+	}
+	if t.store.size() >= t.limit {
+		return Full
+	}
+	t.outgrow()
+	if !t.store.room() {
+		return Full
+	}
+	return Room
+}
+
+// Commit enters or promotes fp after a check that passed.
+func (t *Tracker) Commit(fp uint64, v Verdict) {
+	if v == Room || v == Renew {
+		t.store.add(fp)
+	}
+}
+
+// outgrow turns fingerprints into Bloom filters when they have become too many.
+// Where the budget has no room for the filters the fingerprints stay.
+func (t *Tracker) outgrow() {
+	f, exact := t.store.(*fingerprints)
+	if !exact || f.live < t.cfg.ExactUpTo {
+		return
+	}
+	b, ok := newBlooms(t.limit, t.cfg.Generations, t.cfg.FalsePositiveRate, t.cfg.Budget)
+	if !ok {
+		return
+	}
+	for _, slot := range f.slots {
+		if slot != 0 {
+			b.addTo(f.age(slot), b.locate(slot&^tagMask))
+		}
+	}
+	f.free()
+	t.store = b
+}
+
+// Advance rotates up to generation epoch and returns how many lost their place.
+func (t *Tracker) Advance(epoch int64) (forgotten int) {
+	steps := min(epoch-t.epoch, int64(t.cfg.Generations))
+	for range steps {
+		forgotten += t.store.rotate()
+	}
+	t.epoch = max(t.epoch, epoch)
+	return forgotten
+}
+
+// Size is the number of series that hold a place.
+func (t *Tracker) Size() int { return t.store.size() }
+
+// Limit is the number of places.
+func (t *Tracker) Limit() int { return t.limit }
+
+// Free gives the memory back to the budget; the tracker must not be used again.
+func (t *Tracker) Free() { t.store.free() }

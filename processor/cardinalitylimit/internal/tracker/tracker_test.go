@@ -1,0 +1,271 @@
+package tracker
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/bits-and-blooms/bloom/v3"
+	"github.com/stretchr/testify/require"
+)
+
+func config(exactUpTo int) *Config {
+	return &Config{ExactUpTo: exactUpTo, FalsePositiveRate: 1e-4, Generations: 2, Budget: NewBudget(1 << 30)}
+}
+
+func open(t testing.TB, limit int, cfg *Config) *Tracker {
+	tr, ok := New(limit, 0, cfg)
+	require.True(t, ok)
+	return tr
+}
+
+func offer(t *Tracker, fp uint64) bool {
+	v := t.Check(fp)
+	t.Commit(fp, v)
+	return v.Passes()
+}
+
+func TestAdmittedExactlyTheLimit(t *testing.T) {
+	const offered, limit = 1_000_000, 2_000
+	tr := open(t, limit, config(65_536))
+	rng := rand.New(rand.NewPCG(1, 1))
+	admitted := 0
+	for range offered {
+		if offer(tr, rng.Uint64()) {
+			admitted++
+		}
+	}
+	require.Equal(t, limit, admitted)
+	require.Equal(t, limit, tr.Size())
+}
+
+// The Bloom form lets strangers in at the false-positive rate: 1e-4 of what is
+// offered over the limit, here 9 times the limit, is below 1.005 of the limit.
+func TestAdmittedByBloomWithinRate(t *testing.T) {
+	const offered, limit = 1_000_000, 100_000
+	tr := open(t, limit, config(1_000))
+	rng := rand.New(rand.NewPCG(1, 1))
+	admitted := 0
+	for range offered {
+		if offer(tr, rng.Uint64()) {
+			admitted++
+		}
+	}
+	require.IsType(t, &blooms{}, tr.store)
+	require.GreaterOrEqual(t, admitted, limit)
+	require.LessOrEqual(t, float64(admitted), 1.005*limit)
+	t.Logf("admitted %d of %d offered at limit %d", admitted, offered, limit)
+}
+
+func TestIncumbentKeepsItsPlaceAcrossRotations(t *testing.T) {
+	for _, exactUpTo := range []int{65_536, 100} {
+		t.Run(fmt.Sprint("exact_up_to=", exactUpTo), func(t *testing.T) {
+			const limit = 1_000
+			tr := open(t, limit, config(exactUpTo))
+			for fp := range uint64(limit) {
+				require.True(t, offer(tr, spread(fp)))
+			}
+			stranger := uint64(1 << 40)
+			for epoch := range int64(20) {
+				tr.Advance(epoch)
+				// Strangers storm first, then the incumbents report.
+				for range 2 * limit {
+					stranger++
+					offer(tr, spread(stranger))
+				}
+				for fp := range uint64(limit) {
+					require.Truef(t, offer(tr, spread(fp)), "epoch %d", epoch)
+				}
+				require.InDelta(t, limit, tr.Size(), 0.01*limit)
+			}
+		})
+	}
+}
+
+func TestPlacesOfTheSilentAreFreed(t *testing.T) {
+	for _, exactUpTo := range []int{65_536, 10} {
+		tr := open(t, 100, config(exactUpTo))
+		for fp := range uint64(100) {
+			require.True(t, offer(tr, spread(fp)))
+		}
+		require.False(t, offer(tr, spread(1000)))
+		require.Zero(t, tr.Advance(1))
+		for fp := range uint64(40) {
+			require.True(t, offer(tr, spread(fp)))
+		}
+		require.False(t, offer(tr, spread(1000)), "everybody is still remembered")
+		require.Equal(t, 60, tr.Advance(2))
+		require.Equal(t, 40, tr.Size())
+		for fp := range uint64(60) {
+			require.True(t, offer(tr, spread(2000+fp)))
+		}
+		require.False(t, offer(tr, spread(3000)))
+	}
+}
+
+// A reference model keeps everything; the tracker agrees at every step, for any
+// number of generations, jumps of time included.
+func TestAgreesWithModel(t *testing.T) {
+	for seed := range uint64(30) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		cfg := config(1 << 20)
+		cfg.Generations = 2 + rng.IntN(MaxGenerations-1)
+		limit := 1 + rng.IntN(200)
+		tr := open(t, limit, cfg)
+		seen := map[uint64]int64{}
+		epoch := int64(0)
+		for range 5_000 {
+			if rng.IntN(100) == 0 {
+				epoch += int64(1 + rng.IntN(2)*rng.IntN(10))
+				forgotten := 0
+				for fp, at := range seen {
+					if epoch-at >= int64(cfg.Generations) {
+						delete(seen, fp)
+						forgotten++
+					}
+				}
+				require.Equal(t, forgotten, tr.Advance(epoch))
+			}
+			fp := spread(uint64(rng.IntN(400)))
+			_, known := seen[fp]
+			want := known || len(seen) < limit
+			require.Equal(t, want, offer(tr, fp))
+			if want {
+				seen[fp] = epoch
+			}
+			require.Equal(t, len(seen), tr.Size())
+		}
+	}
+}
+
+func TestCheckDoesNotCommit(t *testing.T) {
+	tr := open(t, 1, config(10))
+	require.Equal(t, Room, tr.Check(1<<60))
+	require.Equal(t, Room, tr.Check(2<<60))
+	require.Zero(t, tr.Size())
+	tr.Commit(1<<60, Room)
+	require.Equal(t, Full, tr.Check(2<<60))
+	require.Equal(t, Known, tr.Check(1<<60))
+	tr.Advance(1)
+	require.Equal(t, Renew, tr.Check(1<<60))
+}
+
+func TestZeroFingerprint(t *testing.T) {
+	tr := open(t, 10, config(10))
+	require.True(t, offer(tr, 0))
+	require.Equal(t, Known, tr.Check(0))
+	require.Equal(t, 1, tr.Size())
+}
+
+func TestBudgetHoldsAndIsGivenBack(t *testing.T) {
+	for _, exactUpTo := range []int{1 << 20, 1_000} {
+		cfg := config(exactUpTo)
+		cfg.Budget = NewBudget(64 << 10)
+		tr := open(t, 1<<20, cfg)
+		admitted := 0
+		for fp := range uint64(100_000) {
+			if offer(tr, spread(fp)) {
+				admitted++
+			}
+			require.LessOrEqual(t, cfg.Budget.Used(), int64(64<<10))
+		}
+		require.Positive(t, admitted)
+		require.Less(t, admitted, 100_000)
+		require.Positive(t, cfg.Budget.Refused())
+		for fp := range uint64(100) {
+			require.True(t, offer(tr, spread(fp)), "those with a place keep it")
+		}
+		tr.Free()
+		require.Zero(t, cfg.Budget.Used())
+	}
+}
+
+// One million live series, seen in both generations.
+func TestMemoryAtAMillion(t *testing.T) {
+	for _, c := range []struct {
+		exactUpTo int
+		bytes     int64
+	}{
+		{exactUpTo: 1 << 20, bytes: 24e6},
+		{exactUpTo: 65_536, bytes: 8e6},
+	} {
+		cfg := config(c.exactUpTo)
+		tr := open(t, 1_000_000, cfg)
+		for epoch := range int64(2) {
+			tr.Advance(epoch)
+			for fp := range uint64(1_000_000) {
+				offer(tr, spread(fp))
+			}
+		}
+		require.LessOrEqual(t, cfg.Budget.Used(), c.bytes)
+		t.Logf("exact_up_to %d: %d bytes at 1M series", c.exactUpTo, cfg.Budget.Used())
+	}
+}
+
+func TestAllocsDecision(t *testing.T) {
+	for _, exactUpTo := range []int{65_536, 10} {
+		tr := open(t, 1_000, config(exactUpTo))
+		for fp := range uint64(1_000) {
+			offer(tr, spread(fp))
+		}
+		tr.Advance(1)
+		fp := uint64(0)
+		require.Zero(t, testing.AllocsPerRun(2_000, func() {
+			offer(tr, spread(fp)) // promoted, known, refused
+			fp++
+		}))
+	}
+}
+
+// spread makes a fingerprint of a small number, as the identity hash would.
+func spread(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+func BenchmarkDecision(b *testing.B) {
+	for _, n := range []int{1_000, 1_000_000} {
+		for name, exactUpTo := range map[string]int{"exact": 1 << 30, "bloom": 0} {
+			tr, _ := New(n, 0, config(exactUpTo))
+			for i := range n {
+				offer(tr, spread(uint64(i)))
+			}
+			for _, base := range []uint64{0, 1 << 40} {
+				kind := "hit"
+				if base != 0 {
+					kind = "miss"
+				}
+				b.Run(fmt.Sprintf("%s/%d/%s", name, n, kind), func(b *testing.B) {
+					b.ReportAllocs()
+					i := uint64(0)
+					for b.Loop() {
+						offer(tr, spread(base+i%uint64(n)))
+						i += 7919
+					}
+				})
+			}
+		}
+		b.Run(fmt.Sprintf("bloomv3/%d/two_tests", n), func(b *testing.B) {
+			f := bloom.NewWithEstimates(uint(n), 1e-4)
+			var key [8]byte
+			put := func(x uint64) []byte {
+				for i := range key {
+					key[i] = byte(x >> (8 * i))
+				}
+				return key[:]
+			}
+			for i := range n {
+				f.Add(put(spread(uint64(i))))
+			}
+			b.ReportAllocs()
+			i := uint64(0)
+			for b.Loop() {
+				k := put(spread(i % uint64(n)))
+				f.TestOrAdd(k)
+				f.TestOrAdd(k)
+				i += 7919
+			}
+		})
+	}
+}
