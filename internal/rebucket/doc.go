@@ -1,0 +1,30 @@
+// Package rebucket moves the counts of a histogram from one layout of buckets to
+// another.
+//
+// A layout is a list of increasing bounds; bucket i counts (bounds[i-1],
+// bounds[i]], the first reaches down to -Inf and the last up to +Inf. An
+// exponential layout is the same thing with its bounds given by scale and index.
+//
+// Bounds that source and target share cut nothing. A target bound inside a source
+// bucket cuts it, and [Split] says which share of the bucket lies below the cut:
+//
+//	source   |         100         |   40   |
+//	target   |    :  |         :            |
+//	shares   | .2 .3 |   .5    :     40     |
+//	              cuts of one bucket are a balanced tree of binary splits
+//
+// A split of n observations with share p gives the lower part
+//
+//	L = high 64 bits of n * floor(p * 2^64),   R = n - L
+//
+// in integer arithmetic, so that L + R = n exactly and both parts are
+// non-decreasing in n: if n grows by one then L grows by 0 or 1 and R by the rest.
+// Shares depend on the layouts alone, never on counts. So the output of a
+// cumulative stream never decreases in any bucket while its input does not, which
+// rounding each part by itself does not give.
+//
+// Counts inside an open end have no known extent; they go into the target bucket
+// that adjoins the end's bound.
+//
+// Plans are immutable and safe for concurrent use.
+package rebucket

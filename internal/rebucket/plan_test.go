@@ -1,0 +1,265 @@
+package rebucket_test
+
+import (
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
+)
+
+var splits = []rebucket.Split{rebucket.Log, rebucket.Linear, rebucket.Upper, rebucket.Midpoint}
+
+// randomBounds returns 1 to 20 increasing bounds of any sign, often with others
+// of the list among them so that layouts share some.
+func randomBounds(rng *rand.Rand, others ...float64) []float64 {
+	set := map[float64]bool{}
+	for range rng.IntN(20) + 1 {
+		var b float64
+		switch rng.IntN(6) {
+		case 0:
+			b = float64(rng.IntN(41) - 20)
+		case 1:
+			b = math.Exp(rng.NormFloat64() * 5)
+		case 2:
+			b = -math.Exp(rng.NormFloat64() * 5)
+		case 3:
+			b = math.Ldexp(1, rng.IntN(2000)-1000)
+		default:
+			b = rng.Float64() * 100
+		}
+		if len(others) > 0 && rng.IntN(3) == 0 {
+			b = others[rng.IntN(len(others))]
+		}
+		set[b] = true
+	}
+	bounds := make([]float64, 0, len(set))
+	for b := range set {
+		bounds = append(bounds, b)
+	}
+	slices.Sort(bounds)
+	return bounds
+}
+
+// randomCounts returns n counts whose sum fits a uint64, up to near 2^64.
+func randomCounts(rng *rand.Rand, n int) []uint64 {
+	counts := make([]uint64, n)
+	room := uint64(math.MaxUint64)
+	for _, i := range rng.Perm(n) {
+		if rng.IntN(4) > 0 && room > 0 {
+			counts[i] = rng.Uint64N(room) >> rng.IntN(64)
+			room -= counts[i]
+		}
+	}
+	return counts
+}
+
+func sum(counts []uint64) uint64 {
+	var s uint64
+	for _, n := range counts {
+		s += n
+	}
+	return s
+}
+
+// cumulative returns the count at or below bounds[i] for each i.
+func cumulative(counts []uint64) []uint64 {
+	out := make([]uint64, len(counts))
+	var s uint64
+	for i, n := range counts {
+		s += n
+		out[i] = s
+	}
+	return out
+}
+
+func TestPlanConservesCounts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 20000 {
+		source := randomBounds(rng)
+		target := randomBounds(rng, source...)
+		counts := randomCounts(rng, len(source)+1)
+		out := make([]uint64, len(target)+1)
+		rebucket.Explicit(target, source, counts, out, splits[rng.IntN(len(splits))])
+		require.Equal(t, sum(counts), sum(out))
+	}
+}
+
+func TestPlanIsExactAtSharedBounds(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	shared := 0
+	for range 20000 {
+		source := randomBounds(rng)
+		target := randomBounds(rng, source...)
+		counts := randomCounts(rng, len(source)+1)
+		out := make([]uint64, len(target)+1)
+		rebucket.Explicit(target, source, counts, out, splits[rng.IntN(len(splits))])
+		before, after := cumulative(counts), cumulative(out)
+		for j, b := range target {
+			if i, ok := slices.BinarySearch(source, b); ok {
+				shared++
+				require.Equal(t, before[i], after[j], "source %v target %v bound %v", source, target, b)
+			}
+		}
+	}
+	require.Greater(t, shared, 10000)
+}
+
+// |F'(b) - F(b)| is at most the count of the source bucket that b cuts, which is
+// the same as: F' lies between F at the source bounds around b. In an open end the
+// count is all at the end's bound.
+func TestPlanErrorIsBoundedByTheBucketCut(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	for range 20000 {
+		source := randomBounds(rng)
+		target := randomBounds(rng, source...)
+		counts := randomCounts(rng, len(source)+1)
+		out := make([]uint64, len(target)+1)
+		tally := rebucket.Explicit(target, source, counts, out, splits[rng.IntN(len(splits))])
+		before, after := cumulative(counts), cumulative(out)
+		for j, b := range target {
+			i, shared := slices.BinarySearch(source, b) // b in source bucket i
+			switch {
+			case shared:
+			case i == 0:
+				require.Zero(t, after[j])
+			case i == len(source):
+				require.Equal(t, before[i], after[j])
+			default:
+				require.GreaterOrEqual(t, after[j], before[i-1])
+				require.LessOrEqual(t, after[j], before[i])
+				require.LessOrEqual(t, counts[i], tally.Straddled)
+			}
+		}
+	}
+}
+
+// A cumulative stream grows by random increments, by one at times; no bucket of
+// the output may ever decrease. Counts go up to near 2^64, where float64 shares
+// would fail.
+func TestPlanNeverDecreases(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	exports := 0
+	for range 2000 {
+		source := randomBounds(rng)
+		target := randomBounds(rng, source...)
+		plan := rebucket.NewPlan(target, source, splits[rng.IntN(len(splits))])
+		counts := randomCounts(rng, len(source)+1)
+		room := math.MaxUint64 - sum(counts)
+		last, out := make([]uint64, plan.Buckets()), make([]uint64, plan.Buckets())
+		plan.Apply(last, counts)
+		for range 20 {
+			i := rng.IntN(len(counts))
+			grow := min(room, uint64(1))
+			if rng.IntN(2) == 0 {
+				grow = min(room, rng.Uint64()>>rng.IntN(64))
+			}
+			counts[i] += grow
+			room -= grow
+			plan.Apply(out, counts)
+			for k := range out {
+				require.GreaterOrEqual(t, out[k], last[k], "bucket %d", k)
+			}
+			last, out = out, last
+			exports++
+		}
+	}
+	require.Equal(t, 40000, exports)
+}
+
+func TestPlanIsIdempotent(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	for range 5000 {
+		source := randomBounds(rng)
+		target := randomBounds(rng, source...)
+		counts := randomCounts(rng, len(source)+1)
+		once := make([]uint64, len(target)+1)
+		twice := make([]uint64, len(target)+1)
+		split := splits[rng.IntN(len(splits))]
+		rebucket.Explicit(target, source, counts, once, split)
+		tally := rebucket.Explicit(target, target, once, twice, split)
+		require.Equal(t, once, twice)
+		require.Zero(t, tally)
+	}
+}
+
+// TestLinearSplitAgainstRationals computes each cumulative count as a rational:
+// F(b) = before + n*(b-lo)/(hi-lo). The tree's parts are products of floored
+// shares, so they may differ by a few observations and by float64's precision of
+// the shares, not by more.
+func TestLinearSplitAgainstRationals(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	rat := func(f float64) *big.Rat { return new(big.Rat).SetFloat64(f) }
+	for range 5000 {
+		source := randomBounds(rng)
+		target := randomBounds(rng, source...)
+		counts := make([]uint64, len(source)+1)
+		for i := range counts {
+			counts[i] = rng.Uint64N(1 << 40)
+		}
+		out := make([]uint64, len(target)+1)
+		rebucket.Explicit(target, source, counts, out, rebucket.Linear)
+		before, after := cumulative(counts), cumulative(out)
+		for j, b := range target {
+			i, shared := slices.BinarySearch(source, b)
+			if shared || i == 0 || i == len(source) {
+				continue
+			}
+			part := new(big.Rat).Quo(new(big.Rat).Sub(rat(b), rat(source[i-1])), new(big.Rat).Sub(rat(source[i]), rat(source[i-1])))
+			part.Mul(part, new(big.Rat).SetUint64(counts[i]))
+			want, _ := part.Float64()
+			require.InDelta(t, want, float64(after[j]-before[i-1]), 10, "source %v bound %v", source, b)
+		}
+	}
+}
+
+func TestSplitTable(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		split          rebucket.Split
+		source, target []float64
+		counts, want   []uint64
+	}{
+		{"merge to a subset", rebucket.Log, []float64{0, 5, 10, 25}, []float64{0, 10}, []uint64{1, 2, 4, 8, 16}, []uint64{1, 6, 24}},
+		{"log", rebucket.Log, []float64{1, 100}, []float64{10}, []uint64{0, 100, 0}, []uint64{50, 50}},
+		{"log, negative", rebucket.Log, []float64{-1000, -1}, []float64{-10}, []uint64{0, 300, 0}, []uint64{200, 100}},
+		{"log touching zero is linear", rebucket.Log, []float64{0, 100}, []float64{10}, []uint64{0, 100, 0}, []uint64{10, 90}},
+		{"log across zero is linear", rebucket.Log, []float64{-100, 100}, []float64{0}, []uint64{0, 100, 0}, []uint64{50, 50}},
+		{"linear", rebucket.Linear, []float64{1, 5}, []float64{2, 4}, []uint64{0, 100, 0}, []uint64{25, 50, 25}},
+		{"upper", rebucket.Upper, []float64{1, 5}, []float64{2, 4}, []uint64{0, 100, 0}, []uint64{0, 0, 100}},
+		{"midpoint", rebucket.Midpoint, []float64{1, 5}, []float64{2, 4}, []uint64{0, 100, 0}, []uint64{0, 100, 0}},
+		{"midpoint on a bound", rebucket.Midpoint, []float64{1, 5}, []float64{3}, []uint64{0, 100, 0}, []uint64{100, 0}},
+		{"open ends adjoin their bounds", rebucket.Log, []float64{10, 20}, []float64{1, 15, 30, 40}, []uint64{7, 0, 9}, []uint64{0, 7, 9, 0, 0}},
+		{"an open end that is shared", rebucket.Log, []float64{10, 20}, []float64{10, 20, 40}, []uint64{7, 1, 9}, []uint64{7, 1, 9, 0}},
+		{"the whole range of float64", rebucket.Linear, []float64{-math.MaxFloat64, math.MaxFloat64}, []float64{0}, []uint64{0, 100, 0}, []uint64{50, 50}},
+		{"one ulp wide", rebucket.Log, []float64{1, math.Nextafter(1, 2)}, []float64{2}, []uint64{1, 2, 3}, []uint64{6, 0}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := make([]uint64, len(tt.target)+1)
+			rebucket.Explicit(tt.target, tt.source, tt.counts, got, tt.split)
+			require.Equal(t, sum(tt.counts), sum(got))
+			for i := range got { // floored shares: an observation may be in the bucket above
+				require.InDelta(t, tt.want[i], got[i], 1, "%v", got)
+			}
+		})
+	}
+}
+
+func TestTally(t *testing.T) {
+	out := make([]uint64, 4)
+	tally := rebucket.Explicit([]float64{1, 15, 40}, []float64{10, 20, 30}, []uint64{7, 5, 100, 9}, out, rebucket.Log)
+	require.Equal(t, rebucket.Tally{Straddled: 5, Open: 16}, tally)
+	require.False(t, rebucket.NewPlan([]float64{15}, []float64{10, 20}, rebucket.Log).Exact())
+	require.True(t, rebucket.NewPlan([]float64{10, 90}, []float64{10, 20}, rebucket.Log).Exact())
+}
+
+func TestAllocsApply(t *testing.T) {
+	source, target := []float64{1, 2, 4, 8}, []float64{3, 5, 6, 7}
+	plan := rebucket.NewPlan(target, source, rebucket.Log)
+	counts, out := []uint64{1, 2, 3, 4, 5}, make([]uint64, 5)
+	require.Zero(t, testing.AllocsPerRun(10, func() { plan.Apply(out, counts) }))
+}
