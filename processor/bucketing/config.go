@@ -1,0 +1,136 @@
+package bucketing
+
+import (
+	"errors"
+	"fmt"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+// Config is the processor's configuration.
+type Config struct {
+	// ErrorMode says what an invalid point does to its batch: ignore leaves it to
+	// on_invalid, propagate refuses the batch with the reason.
+	ErrorMode string `mapstructure:"error_mode"`
+	// Rules are tried in order; the first that matches a metric decides.
+	Rules []RuleConfig `mapstructure:"rules"`
+}
+
+// RuleConfig is one rule.
+type RuleConfig struct {
+	Match  MatchConfig  `mapstructure:"match"`
+	Target TargetConfig `mapstructure:"target"`
+	// Split says how the observations of a bucket that must be split are taken to
+	// lie in it: auto, log, linear, upper or midpoint; forbid leaves such points alone.
+	Split string `mapstructure:"split"`
+	// Cumulative is about cumulative streams.
+	Cumulative CumulativeConfig `mapstructure:"cumulative"`
+	// OnInvalid says what happens to points whose counts or bounds contradict
+	// themselves: pass or drop.
+	OnInvalid string `mapstructure:"on_invalid"`
+}
+
+// MatchConfig selects metrics; what is empty selects all.
+type MatchConfig struct {
+	// MetricNames are regular expressions (RE2), anchored at both ends.
+	MetricNames []string `mapstructure:"metric_names"`
+	// Types are histogram and exponential_histogram.
+	Types []string `mapstructure:"types"`
+	// Unit is the metric's unit, compared as it is.
+	Unit string `mapstructure:"unit"`
+}
+
+// TargetConfig has exactly one target.
+type TargetConfig struct {
+	Explicit    *ExplicitConfig    `mapstructure:"explicit"`
+	Exponential *ExponentialConfig `mapstructure:"exponential"`
+	Limit       *LimitConfig       `mapstructure:"limit"`
+}
+
+// ExplicitConfig has either bounds or a preset.
+type ExplicitConfig struct {
+	// Bounds are increasing, in the metric's unit; each is the inclusive upper bound
+	// of a bucket.
+	Bounds []float64 `mapstructure:"bounds"`
+	// Preset is latency_ms, otel, prometheus or pow2.
+	Preset string `mapstructure:"preset"`
+}
+
+// ExponentialConfig bounds an exponential layout.
+type ExponentialConfig struct {
+	// MaxScale is the finest scale, -10 to 20.
+	MaxScale int32 `mapstructure:"max_scale"`
+	// MaxSize is the number of buckets for each sign.
+	MaxSize int `mapstructure:"max_size"`
+	// ZeroThreshold is the least magnitude that is not zero, in the metric's unit.
+	ZeroThreshold float64 `mapstructure:"zero_threshold"`
+}
+
+// LimitConfig bounds the number of buckets.
+type LimitConfig struct {
+	// MaxBuckets counts all of them: open ends, both signs and the zero bucket.
+	MaxBuckets int `mapstructure:"max_buckets"`
+	// Strategy chooses the bounds of an explicit histogram that stay: uniform
+	// spaces them evenly by position.
+	Strategy string `mapstructure:"strategy"`
+	// Pin are bounds of explicit histograms that stay where they are present.
+	Pin []float64 `mapstructure:"pin"`
+}
+
+// CumulativeConfig is about cumulative exponential streams that are split.
+type CumulativeConfig struct {
+	// WorkingScale is the scale to which points come before they are split.
+	WorkingScale int32 `mapstructure:"working_scale"`
+}
+
+const (
+	defaultMaxScale     = 8
+	defaultMaxSize      = 160
+	defaultWorkingScale = 2
+)
+
+var (
+	_ component.Config    = (*Config)(nil)
+	_ confmap.Unmarshaler = (*RuleConfig)(nil)
+	_ confmap.Unmarshaler = (*ExponentialConfig)(nil)
+	_ confmap.Unmarshaler = (*LimitConfig)(nil)
+)
+
+func createDefaultConfig() component.Config {
+	return &Config{ErrorMode: "ignore"}
+}
+
+// Unmarshal sets the defaults of a rule; elements of a list have no other place
+// for them.
+func (c *RuleConfig) Unmarshal(conf *confmap.Conf) error {
+	c.Split, c.OnInvalid = "auto", "pass"
+	c.Cumulative.WorkingScale = defaultWorkingScale
+	return conf.Unmarshal(c)
+}
+
+// Unmarshal sets the defaults of an exponential target.
+func (c *ExponentialConfig) Unmarshal(conf *confmap.Conf) error {
+	c.MaxScale, c.MaxSize = defaultMaxScale, defaultMaxSize
+	return conf.Unmarshal(c)
+}
+
+// Unmarshal sets the defaults of a limit.
+func (c *LimitConfig) Unmarshal(conf *confmap.Conf) error {
+	c.Strategy = "uniform"
+	return conf.Unmarshal(c)
+}
+
+// Validate implements xconfmap.Validator.
+func (c *Config) Validate() error {
+	errs := []error{oneOf("error_mode", c.ErrorMode, "ignore", "propagate")}
+	if len(c.Rules) == 0 {
+		errs = append(errs, errors.New("rules: must have at least one rule (got 0)"))
+	}
+	for i := range c.Rules {
+		for _, err := range c.Rules[i].check() {
+			errs = append(errs, fmt.Errorf("rules[%d].%w", i, err))
+		}
+	}
+	return errors.Join(errs...)
+}

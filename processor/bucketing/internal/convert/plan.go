@@ -1,0 +1,108 @@
+package convert
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
+)
+
+// plan is what a source layout becomes under a rule; at most one of apply's
+// fields is set.
+type plan struct {
+	fromExplicit    *rebucket.Plan
+	fromExponential *rebucket.ExponentialPlan
+	bounds          []float64       // of an explicit target
+	layout          rebucket.Layout // of an exponential target
+
+	refused bool
+	reason  Reason
+	err     error
+}
+
+// maxCachedBounds keeps layouts of absurd size, which nothing but an attack sends,
+// from filling the cache.
+const maxCachedBounds = 1024
+
+// Plans caches plans by rule and source layout. Safe for concurrent use.
+type Plans struct {
+	cache *rebucket.Cache[*plan]
+}
+
+// NewPlans returns a cache of at most size plans.
+func NewPlans(size int) *Plans {
+	return &Plans{cache: rebucket.NewCache[*plan](size)}
+}
+
+// Len returns the number of plans kept.
+func (p *Plans) Len() int { return p.cache.Len() }
+
+func appendKey(key []byte, rule *Rule, listed string, kind Layout) []byte {
+	key = binary.LittleEndian.AppendUint32(key, uint32(rule.Index))
+	key = append(key, byte(kind), byte(len(listed)))
+	return append(key, listed...)
+}
+
+// explicit returns the plan for points with these bounds.
+func (p *Plans) explicit(s *scratch, rule *Rule, unit string, source []float64) *plan {
+	target, listed := rule.boundsIn(unit)
+	build := func() *plan { return buildExplicit(rule, target, source) }
+	if len(source) > maxCachedBounds {
+		return build()
+	}
+	s.key = appendKey(s.key[:0], rule, listed, ExplicitLayout)
+	for _, b := range source {
+		s.key = binary.LittleEndian.AppendUint64(s.key, math.Float64bits(b))
+	}
+	return p.cache.Get(s.key, build)
+}
+
+// exponential returns the plan to explicit bounds for points of this scale and
+// zero threshold.
+func (p *Plans) exponential(s *scratch, rule *Rule, unit string, scale int32, zeroThreshold float64) *plan {
+	target, listed := rule.boundsIn(unit)
+	s.key = appendKey(s.key[:0], rule, listed, ExponentialLayout)
+	s.key = binary.LittleEndian.AppendUint32(s.key, uint32(scale))
+	s.key = binary.LittleEndian.AppendUint64(s.key, math.Float64bits(zeroThreshold))
+	return p.cache.Get(s.key, func() *plan {
+		e := rebucket.NewExponentialPlan(target, scale, zeroThreshold, rule.Split)
+		if rule.Forbid && !e.Exact() {
+			return &plan{refused: true, reason: Forbidden}
+		}
+		return &plan{fromExponential: e, bounds: target}
+	})
+}
+
+func (r *Rule) boundsIn(unit string) (bounds []float64, listed string) {
+	if r.Explicit == nil {
+		return nil, ""
+	}
+	return r.Explicit.In(unit)
+}
+
+func buildExplicit(rule *Rule, target, source []float64) *plan {
+	if err := checkBounds(source); err != nil {
+		return &plan{refused: true, reason: Invalid, err: err}
+	}
+	result := &plan{}
+	switch {
+	case rule.Exponential != nil:
+		e := rule.Exponential
+		layout, ok := rebucket.NewLayout(source, e.MaxScale, e.MaxSize, e.ZeroThreshold)
+		if !ok {
+			return &plan{refused: true, reason: NoBuckets}
+		}
+		result.layout, target = layout, layout.Bounds()
+	case rule.Limit != nil:
+		target = rebucket.Subset(source, rule.Limit.MaxBuckets, rule.Limit.Pin)
+		// The point's bounds are scratch; the plan lives on.
+		result.bounds = append([]float64(nil), target...)
+	default:
+		result.bounds = target
+	}
+	result.fromExplicit = rebucket.NewPlan(target, source, rule.Split)
+	if rule.Forbid && !result.fromExplicit.Exact() {
+		return &plan{refused: true, reason: Forbidden}
+	}
+	return result
+}

@@ -1,0 +1,69 @@
+package convert
+
+import "errors"
+
+// Layout is a kind of histogram.
+type Layout uint8
+
+// The kinds of histogram a point can have before and after.
+const (
+	ExplicitLayout Layout = iota
+	ExponentialLayout
+	layouts
+)
+
+// String returns the kind's name in telemetry.
+func (l Layout) String() string {
+	if l == ExplicitLayout {
+		return "explicit"
+	}
+	return "exponential"
+}
+
+// Reason says why a point of a matched metric is as it was.
+type Reason uint8
+
+// The reasons; see their names.
+const (
+	NoRecordedValue Reason = iota
+	NoBuckets              // count and sum only, or a single bucket: nothing to go by
+	Forbidden              // its buckets would have to be split
+	Invalid
+	Reasons // their number
+)
+
+// String returns the reason's name in telemetry.
+func (r Reason) String() string {
+	return [...]string{"no_recorded_value", "no_buckets", "split_forbidden", "invalid"}[r]
+}
+
+// ErrInvalid is wrapped by every error about an invalid point.
+var ErrInvalid = errors.New("invalid histogram point")
+
+// Report collects what happened to the points of a batch. Not safe for concurrent
+// use.
+type Report struct {
+	// Converted counts points by the rule's index, from and to.
+	Converted [][layouts][layouts]int64
+	Passed    [Reasons]int64
+	Dropped   int64 // invalid ones
+	// OpenEnds is the sum of counts placed by the rule for open ends.
+	OpenEnds uint64
+	// BelowWorkingScale counts cumulative exponential points coarser than the
+	// working scale: they were converted, but not by the weights of the points before.
+	BelowWorkingScale int64
+	// RankErrors has, for each metric converted, the largest bound on the error of
+	// the cumulative share at a target bound among its points.
+	RankErrors []float64
+	// Err is the first invalid point's.
+	Err error
+}
+
+// Reset empties r for n rules.
+func (r *Report) Reset(n int) {
+	if len(r.Converted) != n {
+		r.Converted = make([][layouts][layouts]int64, n)
+	}
+	clear(r.Converted)
+	*r = Report{Converted: r.Converted, RankErrors: r.RankErrors[:0]}
+}

@@ -1,0 +1,50 @@
+package convert
+
+import "github.com/otelcol-custom/otelcol-custom/internal/rebucket"
+
+// Rule says what the points of the metrics it matches become. Exactly one of
+// Explicit, Exponential and Limit is set. Immutable, safe for concurrent use.
+type Rule struct {
+	// Index is the rule's place in the configuration; it is part of plan keys.
+	Index int
+
+	Explicit    *Explicit
+	Exponential *Exponential
+	Limit       *Limit
+
+	Split rebucket.Split
+	// Forbid leaves points alone whose buckets would have to be split.
+	Forbid bool
+	// WorkingScale is the scale to which cumulative exponential points are brought
+	// before they are split, so that a falling scale does not change the split.
+	WorkingScale int32
+	// DropInvalid drops invalid points; otherwise they pass unchanged.
+	DropInvalid bool
+}
+
+// Explicit is a list of bounds by the metric's unit; the entry "" is for units
+// without one of their own.
+type Explicit struct {
+	Bounds map[string][]float64
+}
+
+// In returns the bounds for a unit and the name under which they are listed.
+func (e *Explicit) In(unit string) (bounds []float64, listed string) {
+	if b, ok := e.Bounds[unit]; ok {
+		return b, unit
+	}
+	return e.Bounds[""], ""
+}
+
+// Exponential bounds scale and size, per sign, and widens the zero bucket.
+type Exponential struct {
+	MaxScale      int32
+	MaxSize       int
+	ZeroThreshold float64
+}
+
+// Limit is a number of buckets, the bounds of which are chosen among those present.
+type Limit struct {
+	MaxBuckets int
+	Pin        []float64
+}

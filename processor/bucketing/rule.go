@@ -1,0 +1,102 @@
+package bucketing
+
+import (
+	"regexp"
+	"slices"
+
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
+	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
+	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/preset"
+)
+
+// rule is a configured rule, compiled. Immutable.
+type rule struct {
+	names []*regexp.Regexp // any of them; all metrics if empty
+	types []pmetric.MetricType
+	unit  string
+	apply convert.Rule
+}
+
+// compile turns a validated configuration into rules.
+func compile(cfg *Config) ([]rule, error) {
+	rules := make([]rule, len(cfg.Rules))
+	for i := range cfg.Rules {
+		c, r := &cfg.Rules[i], &rules[i]
+		for _, expr := range c.Match.MetricNames {
+			re, err := anchored(expr)
+			if err != nil {
+				return nil, err
+			}
+			r.names = append(r.names, re)
+		}
+		for _, t := range c.Match.Types {
+			r.types = append(r.types, metricTypes[t])
+		}
+		r.unit = c.Match.Unit
+		r.apply = convert.Rule{
+			Index:        i,
+			Split:        splits[c.Split],
+			Forbid:       c.Split == "forbid",
+			WorkingScale: c.Cumulative.WorkingScale,
+			DropInvalid:  c.OnInvalid == "drop",
+		}
+		if err := c.Target.compile(&r.apply); err != nil {
+			return nil, err
+		}
+	}
+	return rules, nil
+}
+
+var metricTypes = map[string]pmetric.MetricType{
+	typeHistogram:   pmetric.MetricTypeHistogram,
+	typeExponential: pmetric.MetricTypeExponentialHistogram,
+}
+
+// splits has what auto stands for; forbid never splits, so any will do.
+var splits = map[string]rebucket.Split{
+	"auto":     rebucket.Log,
+	"forbid":   rebucket.Log,
+	"log":      rebucket.Log,
+	"linear":   rebucket.Linear,
+	"upper":    rebucket.Upper,
+	"midpoint": rebucket.Midpoint,
+}
+
+func (c *TargetConfig) compile(r *convert.Rule) error {
+	switch {
+	case c.Explicit != nil && c.Explicit.Preset != "":
+		p, err := preset.Lookup(c.Explicit.Preset)
+		if err != nil {
+			return err
+		}
+		r.Explicit = &convert.Explicit{Bounds: map[string][]float64{}}
+		for _, unit := range []string{"", "s", "ms", "us", "ns"} {
+			r.Explicit.Bounds[unit] = p.In(unit)
+		}
+	case c.Explicit != nil:
+		r.Explicit = &convert.Explicit{Bounds: map[string][]float64{"": slices.Clone(c.Explicit.Bounds)}}
+	case c.Exponential != nil:
+		r.Exponential = &convert.Exponential{MaxScale: c.Exponential.MaxScale, MaxSize: c.Exponential.MaxSize, ZeroThreshold: c.Exponential.ZeroThreshold}
+	case c.Limit != nil:
+		r.Limit = &convert.Limit{MaxBuckets: c.Limit.MaxBuckets, Pin: slices.Clone(c.Limit.Pin)}
+	}
+	return nil
+}
+
+// matches tells whether the rule is for a metric, which is a histogram of either
+// type.
+func (r *rule) matches(m pmetric.Metric) bool {
+	if r.unit != "" && r.unit != m.Unit() {
+		return false
+	}
+	if len(r.types) > 0 && !slices.Contains(r.types, m.Type()) {
+		return false
+	}
+	if len(r.names) == 0 {
+		return true
+	}
+	name := m.Name()
+	return slices.ContainsFunc(r.names, func(re *regexp.Regexp) bool { return re.MatchString(name) })
+}
