@@ -1,0 +1,220 @@
+// Package flush takes the readers' epochs once an interval, merges them and hands
+// them on.
+//
+// A [Flusher] swaps and merges in its own goroutine and a [Sender] calls the
+// consumer in another, so neither a slow nor a failing consumer keeps the readers'
+// epochs from being swapped. An interval that cannot be handed on because the one
+// before is still with the consumer stays in the series, where the next interval
+// is added to it.
+package flush
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
+)
+
+// Source is a reader as the flusher sees it.
+type Source interface {
+	Swap()
+	Stop()
+	Retired() <-chan *series.Epoch
+	Stats() (socket.Stats, error)
+}
+
+// Clock tells when to flush.
+type Clock interface {
+	// Now is the time of the final flush, and of the start.
+	Now() time.Time
+	// Next waits for the end of an interval and returns it; false when stopped.
+	Next(stopped <-chan struct{}) (time.Time, bool)
+}
+
+// Settings of a flusher.
+type Settings struct {
+	Registry *series.Registry
+	Sources  []Source
+	Builder  *Builder
+	Sender   *Sender
+	Clock    Clock
+	Report   func(*Report) // called once a flush
+}
+
+// Flusher owns the state of the series. Its methods but Shutdown are for Run's
+// goroutine.
+type Flusher struct {
+	Settings
+	last    time.Time // end of the interval before
+	epochs  []*series.Epoch
+	touched []*series.Series // with values in these epochs
+	pending []*series.Series // with values not handed on
+	live    []*series.Series // all, where points are repeated
+	timed   []series.TimedPoint
+	drops   []uint32 // of each socket, as last seen
+
+	stopped chan struct{}
+	ctx     context.Context // of Shutdown; set before stopped is closed
+	done    chan struct{}
+	err     error // of the final flush; set before done is closed
+}
+
+// New returns a flusher for which Run is to be called once.
+func New(s Settings) *Flusher {
+	return &Flusher{
+		Settings: s,
+		last:     s.Clock.Now(),
+		drops:    make([]uint32, len(s.Sources)),
+		stopped:  make(chan struct{}),
+		done:     make(chan struct{}),
+	}
+}
+
+// Run flushes at the end of every interval until Shutdown.
+func (f *Flusher) Run() {
+	defer close(f.done)
+	for {
+		now, ok := f.Clock.Next(f.stopped)
+		if !ok {
+			f.err = f.final()
+			return
+		}
+		f.flush(now)
+	}
+}
+
+// Shutdown ends the readers and hands on everything they received. It is called
+// once, and returns when the consumer has taken it or ctx is done.
+func (f *Flusher) Shutdown(ctx context.Context) error {
+	f.ctx = ctx
+	close(f.stopped)
+	<-f.done
+	return f.err
+}
+
+// ErrNotHandedOn is returned by Shutdown where the consumer did not take the last
+// points in time.
+var ErrNotHandedOn = errors.New("points were not handed on before the end of shutdown")
+
+func (f *Flusher) flush(now time.Time) {
+	started := time.Now()
+	report := f.collect(now, Source.Swap)
+	if f.Sender.TryReserve() {
+		f.handOn()
+	}
+	report.Duration = time.Since(started)
+	f.Report(report)
+}
+
+func (f *Flusher) final() error {
+	started := time.Now()
+	report := f.collect(f.Clock.Now(), Source.Stop)
+	report.Duration = time.Since(started)
+	f.Report(report)
+	held := 0
+	if f.Sender.Reserve(f.ctx) {
+		f.handOn()
+	} else {
+		held = len(f.pending) + len(f.timed)
+	}
+	if held += f.Sender.Close(f.ctx); held > 0 {
+		return fmt.Errorf("%w: %d", ErrNotHandedOn, held)
+	}
+	return nil
+}
+
+// collect retires the readers' epochs and merges them.
+func (f *Flusher) collect(now time.Time, ask func(Source)) *Report {
+	from := f.last
+	if !now.After(from) { // the wall clock was set back
+		now = from.Add(1)
+	}
+	f.Registry.Advance()
+	// All are asked before the first is waited for, so that the epochs end together.
+	for _, s := range f.Sources {
+		ask(s)
+	}
+	f.epochs = f.epochs[:0]
+	for _, s := range f.Sources {
+		f.epochs = append(f.epochs, <-s.Retired())
+	}
+	f.last = now
+	report := f.report() // before the merge, which empties the epochs
+	report.Stats.DroppedPoints += f.keepTimed()
+	f.merge(from)
+	f.sweep()
+	report.Series = f.Registry.Len()
+	return report
+}
+
+// keepTimed adds the epochs' timestamped points to those that wait, and returns
+// how many found no room: they cannot coalesce.
+func (f *Flusher) keepTimed() (dropped uint64) {
+	f.touched = f.touched[:0]
+	room := f.Registry.Options().TimedPoints
+	for _, e := range f.epochs {
+		for i := range e.Timed {
+			f.touched = append(f.touched, e.Timed[i].Series)
+		}
+		n := min(len(e.Timed), max(room-len(f.timed), 0))
+		f.timed = append(f.timed, e.Timed[:n]...)
+		dropped += uint64(len(e.Timed) - n)
+	}
+	return dropped
+}
+
+// merge brings the epochs to their series and gives them back to the readers.
+func (f *Flusher) merge(from time.Time) {
+	touched := func(s *series.Series) {
+		f.touched = append(f.touched, s)
+		if s.Pending {
+			return
+		}
+		s.Pending = true
+		if s.Last.IsZero() {
+			s.Last = from
+		}
+		f.pending = append(f.pending, s)
+	}
+	for _, e := range f.epochs {
+		e.Merge(f.Registry.Options(), touched)
+	}
+	for _, s := range f.pending {
+		s.Settle()
+	}
+}
+
+// sweep lets idle series expire and lists those whose points are repeated.
+func (f *Flusher) sweep() {
+	clear(f.live)
+	f.live = f.live[:0]
+	f.Registry.Sweep(f.touched, func(s *series.Series) {
+		if !s.Pending && !s.Last.IsZero() && f.Builder.Repeats(s) {
+			f.live = append(f.live, s)
+		}
+	})
+	clear(f.touched)
+	f.touched = f.touched[:0]
+}
+
+// handOn gives the sender, which has been reserved, all that waits.
+func (f *Flusher) handOn() {
+	f.Builder.Begin(f.last)
+	for _, s := range f.pending {
+		f.Builder.Add(s)
+		s.Pending = false
+	}
+	for _, s := range f.live {
+		f.Builder.Add(s)
+	}
+	for i := range f.timed {
+		f.Builder.AddTimed(&f.timed[i])
+	}
+	clear(f.pending)
+	clear(f.timed)
+	f.pending, f.timed = f.pending[:0], f.timed[:0]
+	f.Sender.Send(f.Builder.End())
+}

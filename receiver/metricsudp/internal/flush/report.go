@@ -1,0 +1,71 @@
+package flush
+
+import (
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
+)
+
+// Report is what one flush found.
+type Report struct {
+	Stats       series.Stats // of all readers, since the last report
+	Series      int
+	Aliases     int
+	Duration    time.Duration // of swap, merge and hand-on, without the consumer's time
+	KernelDrops uint64        // since the last report
+	BufferBytes int           // of the smallest receive buffer; 0 where unknown
+	Examples    []Example     // one for each reason that occurred
+	Errors      []error       // of asking the sockets
+}
+
+// Example is the beginning of a refused line.
+type Example struct {
+	Reason line.Reason
+	Text   string
+}
+
+func (f *Flusher) report() *Report {
+	r := &Report{}
+	for _, e := range f.epochs {
+		add(&r.Stats, &e.Stats)
+		r.Aliases += e.Aliases
+	}
+	for reason := range line.Reasons {
+		for _, e := range f.epochs {
+			if text := e.Example(reason); len(text) > 0 {
+				r.Examples = append(r.Examples, Example{reason, string(text)})
+				break
+			}
+		}
+	}
+	for i, s := range f.Sources {
+		stats, err := s.Stats()
+		if err != nil {
+			r.Errors = append(r.Errors, err)
+			continue
+		}
+		if r.BufferBytes == 0 || stats.BufferBytes < r.BufferBytes {
+			r.BufferBytes = stats.BufferBytes
+		}
+		r.KernelDrops += uint64(stats.Drops - f.drops[i]) // modulo 2^32, as the kernel counts
+		f.drops[i] = stats.Drops
+	}
+	return r
+}
+
+func add(sum, s *series.Stats) {
+	sum.Datagrams += s.Datagrams
+	sum.Bytes += s.Bytes
+	sum.Denied += s.Denied
+	sum.Truncated += s.Truncated
+	sum.Overflowed += s.Overflowed
+	sum.DuplicateTags += s.DuplicateTags
+	sum.DroppedPoints += s.DroppedPoints
+	for i, n := range s.Lines {
+		sum.Lines[i] += n
+	}
+	for i, n := range s.Rejected {
+		sum.Rejected[i] += n
+	}
+}

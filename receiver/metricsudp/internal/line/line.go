@@ -1,0 +1,181 @@
+// Package line is the grammar of StatsD and DogStatsD lines.
+//
+// [Parse] splits one line into slices of the input and numbers. It does not
+// allocate in steady state, never panics, and its work is linear in the length of
+// the line: a sample rate is a divisor, not a repetition.
+//
+//	name:value[:value...]|type[|@rate][|#tag,tag...][|T<unix>][|c:<container>][|e:<external>][|card:<cardinality>]
+//
+// The fields after the type stand in any order; the last of two of a kind holds,
+// and fields of an unknown kind are skipped.
+//
+// https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (protocol v1.0 to v1.3)
+package line
+
+import (
+	"bytes"
+	"math"
+)
+
+// Line is one parsed line. Its slices point into the input.
+type Line struct {
+	Kind      Kind
+	Name      []byte
+	Values    []Value // reused from line to line; empty for sets, events and checks
+	Member    []byte  // a set's value, which may hold colons
+	Rate      float64 // 0 < Rate <= 1
+	Tags      []byte  // what follows '#', unparsed
+	Container []byte  // c:
+	External  []byte  // e:
+	Card      []byte  // card:
+	Timestamp int64   // T, in seconds of the Unix epoch; 0 where absent
+}
+
+// Limits bounds what a line may be.
+type Limits struct {
+	NameBytes int     // longest metric name
+	TagBytes  int     // longest tag field
+	MinRate   float64 // smallest sample rate
+}
+
+// Parse fills l from one line without its line ending.
+func Parse(b []byte, l *Line, limits *Limits) Reason {
+	if b[0] == '_' {
+		if kind, reason, ok := annotation(b); ok {
+			l.Kind = kind
+			return reason
+		}
+	}
+	colon := bytes.IndexByte(b, ':')
+	if colon < 0 {
+		return NoValue
+	}
+	l.Name = b[:colon]
+	if colon == 0 {
+		return NoName
+	}
+	if colon > limits.NameBytes {
+		return NameTooLong
+	}
+	rest := b[colon+1:]
+	bar := bytes.IndexByte(rest, '|')
+	if bar < 0 {
+		return NoType
+	}
+	values, rest := rest[:bar], rest[bar+1:]
+
+	// The type is one or two letters, so a scan by hand is the shortest.
+	end := 0
+	for end < len(rest) && rest[end] != '|' {
+		end++
+	}
+	if l.Kind = kindOf(rest[:end]); l.Kind == Invalid {
+		if end == 0 {
+			return NoType
+		}
+		return UnknownType
+	}
+	l.Rate, l.Timestamp = 1, 0
+	l.Tags, l.Container, l.External, l.Card = nil, nil, nil, nil
+	if end < len(rest) {
+		if reason := l.fields(rest[end+1:], limits); reason != OK {
+			return reason
+		}
+	}
+	return l.values(values)
+}
+
+// fields reads what follows the type.
+func (l *Line) fields(rest []byte, limits *Limits) Reason {
+	for more := true; more; {
+		field := rest
+		bar := bytes.IndexByte(rest, '|')
+		if more = bar >= 0; more {
+			field, rest = rest[:bar], rest[bar+1:]
+		}
+		if len(field) == 0 {
+			continue
+		}
+		switch field[0] {
+		case '#':
+			if len(field)-1 > limits.TagBytes {
+				return TagsTooLong
+			}
+			l.Tags = field[1:]
+		case '@':
+			v, ok := number(field[1:])
+			if !ok || !(v.Float > 0 && v.Float <= 1) {
+				return BadRate
+			}
+			if v.Float < limits.MinRate {
+				return RateTooSmall
+			}
+			l.Rate = v.Float
+		case 'T':
+			v, ok := number(field[1:])
+			if !ok || !v.Whole || v.Int <= 0 || v.Int > maxTimestamp {
+				return BadTimestamp
+			}
+			l.Timestamp = v.Int
+		case 'c':
+			if after, ok := bytes.CutPrefix(field, containerPrefix); ok {
+				l.Container = after
+			} else if after, ok := bytes.CutPrefix(field, cardinalityPrefix); ok {
+				l.Card = after
+			}
+		case 'e':
+			if after, ok := bytes.CutPrefix(field, externalPrefix); ok {
+				l.External = after
+			}
+		}
+	}
+	return OK
+}
+
+var (
+	containerPrefix   = []byte("c:")
+	cardinalityPrefix = []byte("card:")
+	externalPrefix    = []byte("e:")
+)
+
+// maxTimestamp is the last second whose nanoseconds fit an int64 (the year 2262).
+const maxTimestamp = math.MaxInt64 / 1_000_000_000
+
+// values reads the value or, packed, the values of a line: all are valid or the
+// line is refused.
+func (l *Line) values(b []byte) Reason {
+	l.Values, l.Member = l.Values[:0], nil
+	if l.Kind == Set {
+		if len(b) == 0 {
+			return NoValue
+		}
+		l.Member = b
+		return OK
+	}
+	for more := true; more; {
+		value := b
+		colon := bytes.IndexByte(b, ':')
+		if more = colon >= 0; more {
+			value, b = b[:colon], b[colon+1:]
+		}
+		if len(value) == 0 {
+			continue
+		}
+		v, ok := number(value)
+		if !ok {
+			return BadValue
+		}
+		if !(math.Abs(v.Float)/l.Rate <= MaxMagnitude) {
+			return OutOfRange
+		}
+		l.Values = append(l.Values, v)
+	}
+	if len(l.Values) == 0 {
+		return NoValue
+	}
+	return OK
+}
+
+// MaxMagnitude bounds a value divided by its sample rate, so that 10^18 of them
+// still have a finite float64 sum (largest: 1.8e308).
+const MaxMagnitude = 1e290

@@ -1,0 +1,120 @@
+package line
+
+import (
+	"math"
+	"strconv"
+	"unsafe"
+)
+
+// Value is one number of a line.
+type Value struct {
+	Float  float64
+	Int    int64 // the same number exactly, where Whole
+	Whole  bool  // written without point and exponent, within an int64
+	Signed bool  // written with a sign: a gauge's change
+}
+
+// fastDigits is how many decimal digits always fit an int64.
+const fastDigits = 18
+
+// number reads [+-]digits[.digits][e[+-]digits]. Unlike strconv it takes no NaN,
+// infinity, hexadecimal or underscore.
+func number(b []byte) (v Value, ok bool) {
+	if len(b) == 0 {
+		return v, false
+	}
+	digits, negative := b, false
+	if b[0] == '-' || b[0] == '+' {
+		v.Signed, negative, digits = true, b[0] == '-', b[1:]
+	}
+	if len(digits) == 0 || len(digits) > fastDigits+1 {
+		return slowNumber(b, v)
+	}
+	var mantissa int64
+	fraction := -1 // digits after the point; -1: no point yet
+	for _, c := range digits {
+		switch {
+		case c-'0' <= 9:
+			mantissa = mantissa*10 + int64(c-'0')
+			if fraction >= 0 {
+				fraction++
+			}
+		case c == '.' && fraction < 0:
+			fraction = 0
+		default:
+			return slowNumber(b, v)
+		}
+	}
+	if fraction < 0 && len(digits) > fastDigits {
+		return slowNumber(b, v)
+	}
+	if fraction >= 0 && len(digits) == 1 { // a lone point
+		return v, false
+	}
+	if negative {
+		mantissa = -mantissa
+	}
+	if fraction < 0 {
+		v.Int, v.Whole, v.Float = mantissa, true, float64(mantissa)
+		return v, true
+	}
+	// A mantissa below 2^53 divided by an exact power of ten is correctly rounded.
+	if mantissa > exactFloat || mantissa < -exactFloat {
+		return slowNumber(b, v)
+	}
+	v.Float = float64(mantissa) / powersOfTen[fraction]
+	return v, true
+}
+
+const exactFloat = 1 << 53
+
+var powersOfTen = [fastDigits + 1]float64{
+	1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+}
+
+// slowNumber leaves the rounding to strconv once the characters are known to be
+// those of a decimal number.
+func slowNumber(b []byte, v Value) (Value, bool) {
+	for _, c := range b {
+		if c-'0' > 9 && c != '.' && c != 'e' && c != 'E' && c != '+' && c != '-' {
+			return v, false
+		}
+	}
+	if i, ok := integer(b); ok {
+		v.Int, v.Whole, v.Float = i, true, float64(i)
+		return v, true
+	}
+	s := unsafe.String(unsafe.SliceData(b), len(b)) // not kept by strconv, whose errors hold a copy
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+		return v, false
+	}
+	v.Float = f
+	return v, true
+}
+
+// integer reads an integer of up to 19 digits, which an uint64 always holds.
+// Unlike strconv.ParseInt it does not allocate where the text is something else.
+func integer(b []byte) (int64, bool) {
+	digits, negative := b, false
+	if b[0] == '-' || b[0] == '+' {
+		negative, digits = b[0] == '-', b[1:]
+	}
+	if len(digits) == 0 || len(digits) > fastDigits+1 {
+		return 0, false
+	}
+	var u uint64
+	for _, c := range digits {
+		if c-'0' > 9 {
+			return 0, false
+		}
+		u = u*10 + uint64(c-'0')
+	}
+	switch {
+	case !negative && u <= math.MaxInt64:
+		return int64(u), true
+	case negative && u <= -math.MinInt64:
+		return -int64(u), true
+	}
+	return 0, false
+}

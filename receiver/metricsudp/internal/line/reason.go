@@ -1,0 +1,55 @@
+package line
+
+// Reason tells why a line was refused. It is the value of the telemetry attribute
+// "reason", so the names are a contract.
+type Reason uint8
+
+// The reasons. Those after BadAnnotation are found behind the grammar, by the
+// tables that resolve the tags and by the sockets.
+const (
+	OK Reason = iota
+	NoName
+	NameTooLong
+	NoValue
+	BadValue
+	OutOfRange
+	NoType
+	UnknownType
+	BadRate
+	RateTooSmall
+	BadTimestamp
+	TagsTooLong
+	BadAnnotation
+	BadTag
+	TooManyTags
+	NegativeCounter
+	Truncated
+	Reasons // their number
+)
+
+var reasonNames = [Reasons]string{
+	OK:              "ok",
+	NoName:          "no_name",
+	NameTooLong:     "name_too_long",
+	NoValue:         "no_value",
+	BadValue:        "bad_value",
+	OutOfRange:      "out_of_range",
+	NoType:          "no_type",
+	UnknownType:     "unknown_type",
+	BadRate:         "bad_rate",
+	RateTooSmall:    "rate_too_small",
+	BadTimestamp:    "bad_timestamp",
+	TagsTooLong:     "tags_too_long",
+	BadAnnotation:   "bad_annotation",
+	BadTag:          "bad_tag",
+	TooManyTags:     "too_many_tags",
+	NegativeCounter: "negative_counter",
+	Truncated:       "truncated",
+}
+
+func (r Reason) String() string {
+	if r < Reasons {
+		return reasonNames[r]
+	}
+	return "unknown"
+}

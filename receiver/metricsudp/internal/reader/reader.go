@@ -1,0 +1,166 @@
+// Package reader moves datagrams from a socket to a table.
+package reader
+
+import (
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
+)
+
+// Conn is what a reader needs of a socket; see [socket.Conn].
+type Conn interface {
+	Read() ([]socket.Datagram, error)
+	Poll() ([]socket.Datagram, error)
+	Wake() error
+	Stats() (socket.Stats, error)
+	Close() error
+}
+
+// Settings of a reader.
+type Settings struct {
+	Conn    Conn
+	Table   *series.Table
+	Allowed []netip.Prefix // sources; empty: all
+	// Now is the time of receipt in nanoseconds of a clock that all readers share.
+	// It is read once a batch.
+	Now func() int64
+	// Report is told of errors of the socket, which do not end the reader.
+	Report func(error)
+}
+
+// Reader owns its socket's buffers and its table while Run is running.
+type Reader struct {
+	Settings
+	request atomic.Uint32
+	kick    chan struct{} // wakes a reader that pauses after an error
+	retired chan *series.Epoch
+}
+
+// What a reader is asked to do at the next boundary between two batches.
+const (
+	none uint32 = iota
+	swap
+	stop
+)
+
+// errorPause is how long a reader rests after an error of its socket.
+const errorPause = 100 * time.Millisecond
+
+// New returns a reader for which Run is to be called once.
+func New(s Settings) *Reader {
+	return &Reader{Settings: s, kick: make(chan struct{}, 1), retired: make(chan *series.Epoch, 1)}
+}
+
+// Swap asks for the present epoch; Retired delivers it.
+func (r *Reader) Swap() { r.ask(swap) }
+
+// Stop asks to read what the socket holds, to deliver the last epoch and to end.
+func (r *Reader) Stop() { r.ask(stop) }
+
+// Retired delivers one epoch for each Swap and Stop. It must be merged before the
+// next is asked for.
+func (r *Reader) Retired() <-chan *series.Epoch { return r.retired }
+
+// Stats of the socket.
+func (r *Reader) Stats() (socket.Stats, error) { return r.Conn.Stats() }
+
+func (r *Reader) ask(what uint32) {
+	// The request first: a reader that is woken in between finds it, and one that
+	// clears the deadline before it is set finds the deadline.
+	r.request.Store(what)
+	if err := r.Conn.Wake(); err != nil {
+		r.Report(err)
+	}
+	select {
+	case r.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Run reads until Stop. The socket stays open.
+func (r *Reader) Run() {
+	for {
+		datagrams, err := r.Conn.Read()
+		if err != nil && !errors.Is(err, socket.ErrWoken) {
+			r.Report(err)
+			r.pause()
+		}
+		r.receive(datagrams)
+		switch r.request.Load() {
+		case swap:
+			r.request.Store(none)
+			r.retired <- r.Table.Swap()
+		case stop:
+			r.drain()
+			r.retired <- r.Table.Swap()
+			return
+		}
+	}
+}
+
+func (r *Reader) receive(datagrams []socket.Datagram) {
+	if len(datagrams) == 0 {
+		return
+	}
+	now := r.Now()
+	for i := range datagrams {
+		d := &datagrams[i]
+		if len(r.Allowed) > 0 && !r.allows(d.Source) {
+			r.Table.Denied()
+			continue
+		}
+		r.Table.Datagram(d.Payload, d.Truncated, now)
+	}
+}
+
+func (r *Reader) allows(source netip.Addr) bool {
+	for _, prefix := range r.Allowed {
+		if prefix.Contains(source) {
+			return true
+		}
+	}
+	return false
+}
+
+// drain reads what the socket held when it began. A sender that does not stop
+// could keep it going for ever, so it ends after as many bytes as the receive
+// buffer can hold.
+func (r *Reader) drain() {
+	budget := drainBytes
+	if stats, err := r.Conn.Stats(); err == nil && stats.BufferBytes > 0 {
+		budget = 2 * stats.BufferBytes
+	}
+	for budget > 0 {
+		datagrams, err := r.Conn.Poll()
+		if errors.Is(err, socket.ErrWoken) {
+			continue // the Wake of this very Stop
+		}
+		if err != nil {
+			r.Report(err)
+			return
+		}
+		if len(datagrams) == 0 {
+			return
+		}
+		r.receive(datagrams)
+		for i := range datagrams {
+			budget -= max(len(datagrams[i].Payload), 1)
+		}
+	}
+}
+
+// drainBytes is assumed where the buffer's size is unknown.
+const drainBytes = 64 << 20
+
+func (r *Reader) pause() {
+	timer := time.NewTimer(errorPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.kick:
+	}
+}

@@ -1,0 +1,111 @@
+package series
+
+import (
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+)
+
+// local is one reader's share of a series, a half for each epoch.
+type local struct {
+	series *Series
+	parts  [2]part
+}
+
+// aliases maps the bytes of lines to shares: an open-addressed hash table whose
+// keys lie in chunks, so that a new alias costs no allocation of its own.
+type aliases struct {
+	entries []alias // a power of two of them
+	chunks  [][]byte
+	n       int
+}
+
+// alias is 24 bytes. It matches when the bytes do, not only the hash.
+type alias struct {
+	hash  uint64
+	local *local // nil: empty
+	key   uint32 // chunk<<16 | position
+	name  uint16 // length
+	tags  uint16 // length
+}
+
+const (
+	minEntries = 256
+	chunkBytes = 1 << 16
+	keyHeader  = 2 // kind, number of duplicate tags up to 255
+)
+
+// find returns the share, nil where the line is unknown, and how many of its tags
+// are duplicates.
+func (a *aliases) find(hash uint64, l *line.Line) (*local, uint8) {
+	if a.n == 0 {
+		return nil, 0
+	}
+	mask := uint64(len(a.entries) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		e := &a.entries[i]
+		if e.local == nil {
+			return nil, 0
+		}
+		if e.hash != hash || int(e.name) != len(l.Name) || int(e.tags) != len(l.Tags) {
+			continue
+		}
+		key := a.chunks[e.key>>16][e.key&(chunkBytes-1):]
+		if key[0] == byte(l.Kind) &&
+			string(key[keyHeader:keyHeader+len(l.Name)]) == string(l.Name) &&
+			string(key[keyHeader+len(l.Name):keyHeader+len(l.Name)+len(l.Tags)]) == string(l.Tags) {
+			return e.local, key[1]
+		}
+	}
+}
+
+// add inserts a line that is not there.
+func (a *aliases) add(hash uint64, l *line.Line, duplicates uint8, to *local) {
+	if 4*a.n >= 3*len(a.entries) {
+		a.resize(max(2*len(a.entries), minEntries))
+	}
+	a.place(alias{
+		hash: hash, local: to, key: a.store(l, duplicates),
+		name: uint16(len(l.Name)), tags: uint16(len(l.Tags)),
+	})
+	a.n++
+}
+
+func (a *aliases) place(e alias) {
+	mask := uint64(len(a.entries) - 1)
+	i := e.hash & mask
+	for a.entries[i].local != nil {
+		i = (i + 1) & mask
+	}
+	a.entries[i] = e
+}
+
+// store copies the key to the last chunk, or a new one where it does not fit.
+func (a *aliases) store(l *line.Line, duplicates uint8) uint32 {
+	last := len(a.chunks) - 1
+	if last < 0 || len(a.chunks[last])+keyHeader+len(l.Name)+len(l.Tags) > chunkBytes {
+		size := chunkBytes
+		if last < 0 { // most tables are small
+			size = chunkBytes / 8
+		}
+		a.chunks = append(a.chunks, make([]byte, 0, size))
+		last++
+	}
+	at := uint32(last)<<16 | uint32(len(a.chunks[last]))
+	chunk := append(a.chunks[last], byte(l.Kind), duplicates)
+	a.chunks[last] = append(append(chunk, l.Name...), l.Tags...)
+	return at
+}
+
+func (a *aliases) resize(size int) {
+	old := a.entries
+	a.entries = make([]alias, size)
+	for _, e := range old {
+		if e.local != nil {
+			a.place(e)
+		}
+	}
+}
+
+// successor returns an empty table with room for as many.
+func (a *aliases) successor() aliases {
+	return aliases{entries: make([]alias, max(len(a.entries), minEntries))}
+}

@@ -1,0 +1,96 @@
+package series
+
+import (
+	"math"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+)
+
+// Stats are the counts of one reader in one epoch.
+type Stats struct {
+	Datagrams     uint64
+	Bytes         uint64
+	Denied        uint64 // datagrams, not among Datagrams
+	Truncated     uint64 // datagrams
+	Lines         [line.Kinds]uint64
+	Rejected      [line.Reasons]uint64
+	Overflowed    uint64 // values that went to an overflow series
+	DuplicateTags uint64
+	DroppedPoints uint64 // timestamped ones, beyond the buffer
+}
+
+// Epoch is what one reader received between two swaps.
+type Epoch struct {
+	Stats   Stats
+	Aliases int // of the table, both generations
+	Timed   []TimedPoint
+
+	half     int
+	touched  []*local
+	examples [line.Reasons]example
+}
+
+// example is the beginning of the first refused line of a reason.
+type example struct {
+	text [exampleBytes]byte
+	n    uint8
+}
+
+const exampleBytes = 120
+
+func (e *Epoch) reject(reason line.Reason, b []byte) {
+	e.Stats.Rejected[reason]++
+	if x := &e.examples[reason]; x.n == 0 {
+		x.n = uint8(copy(x.text[:], b))
+	}
+}
+
+// Example is a refused line of the epoch, shortened; empty where none was refused
+// for that reason.
+func (e *Epoch) Example(reason line.Reason) []byte {
+	x := &e.examples[reason]
+	return x.text[:x.n]
+}
+
+// TimedPoint is a value with the sender's own time.
+type TimedPoint struct {
+	Series  *Series
+	Seconds int64 // of the Unix epoch
+	Whole   int64 // of an int counter, rounded
+	Real    float64
+}
+
+func (e *Epoch) addTimed(s *Series, l *line.Line, o *Options) {
+	for i := range l.Values {
+		if len(e.Timed) >= o.TimedPoints {
+			e.Stats.DroppedPoints += uint64(len(l.Values) - i)
+			return
+		}
+		v := &l.Values[i]
+		p := TimedPoint{Series: s, Seconds: l.Timestamp, Whole: v.Int, Real: v.Float}
+		if l.Kind == line.Counter && (l.Rate != 1 || !v.Whole) {
+			p.Real = v.Float / l.Rate
+			if o.IntCounters {
+				p.Whole = int64(math.Round(p.Real))
+			}
+		}
+		e.Timed = append(e.Timed, p)
+	}
+}
+
+// Merge adds the epoch's shares to their series, calls touched for each of them
+// (for a series possibly more than once) and empties the epoch for its reader.
+func (e *Epoch) Merge(o *Options, touched func(*Series)) {
+	for _, to := range e.touched {
+		to.series.merge(&to.parts[e.half], o)
+		touched(to.series)
+	}
+	clear(e.touched) // do not keep dropped shares alive
+	e.touched = e.touched[:0]
+	clear(e.Timed)
+	e.Timed = e.Timed[:0]
+	for i := range e.examples {
+		e.examples[i].n = 0
+	}
+	e.Stats = Stats{}
+}

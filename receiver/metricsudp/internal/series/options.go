@@ -1,0 +1,30 @@
+package series
+
+import "github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+
+// Options hold for all tables of a receiver.
+type Options struct {
+	Limits     line.Limits
+	MaxSeries  int // all tables together
+	MaxAliases int // all tables together
+	MaxTags    int // of a line
+	Tables     int // how many readers there will be
+
+	Monotonic   bool // refuse negative counters
+	IntCounters bool // counters are int64; fractions are carried over
+	SetLimit    int  // members of a set counted exactly
+
+	// Counters or gauges with a timestamp become points of their own, of which an
+	// epoch can hold TimedPoints.
+	TimedCounters, TimedGauges bool
+	TimedPoints                int
+
+	// ExpirySwaps is how many swaps a series is kept without a value; at least 2.
+	ExpirySwaps uint64
+}
+
+// MaxBuckets of a histogram for each sign: the default of the OpenTelemetry SDKs.
+const MaxBuckets = 160
+
+// MaxFieldBytes bounds names and tag fields, so that a key fits an arena chunk.
+const MaxFieldBytes = 8192

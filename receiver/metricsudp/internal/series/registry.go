@@ -1,0 +1,188 @@
+package series
+
+import (
+	"hash/maphash"
+	"sync"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/unique"
+)
+
+// Registry holds the series that all tables share. Tables call it on a miss only.
+type Registry struct {
+	options *Options
+	// seed is drawn by the process: a sender cannot construct lines that collide.
+	seed maphash.Seed
+
+	mu      sync.Mutex
+	series  map[string]*Series // by identity, overflow series not included
+	metrics map[metricID]*Metric
+	all     []*Series // overflow series included
+	swap    uint64    // present epoch
+}
+
+type metricID struct {
+	name string
+	kind line.Kind
+}
+
+// OverflowKey is the attribute of the series that stands for those past the limit.
+//
+// https://opentelemetry.io/docs/specs/otel/metrics/sdk/#overflow-attribute
+const OverflowKey = "otel.metric.overflow"
+
+// maxOverflowMetrics bounds the overflow series of their own; further names share
+// one called OverflowKey, by kind, or a flood of names would have no bound.
+const maxOverflowMetrics = 1000
+
+// NewRegistry returns an empty registry.
+func NewRegistry(o Options) *Registry {
+	return &Registry{
+		options: &o,
+		seed:    maphash.MakeSeed(),
+		series:  map[string]*Series{},
+		metrics: map[metricID]*Metric{},
+	}
+}
+
+// Options of the registry and its tables.
+func (r *Registry) Options() *Options { return r.options }
+
+func (r *Registry) hash(l *line.Line) uint64 {
+	h := maphash.Bytes(r.seed, l.Name) + uint64(l.Kind)
+	if len(l.Tags) > 0 {
+		// An odd factor keeps all bits of the first hash and tells name from tags.
+		h = h*0x9E3779B97F4A7C15 ^ maphash.Bytes(r.seed, l.Tags)
+	}
+	return h
+}
+
+func (r *Registry) newSet() *unique.Counter { return unique.New(r.options.SetLimit) }
+
+// resolve returns the series of an identity, or the overflow series of its metric.
+func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int) *Series {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.series[string(key)]
+	if s == nil {
+		if len(r.series) >= r.options.MaxSeries {
+			s = r.overflow(kind, string(key[1:1+nameLen]))
+		} else {
+			s = r.register(kind, string(key), nameLen)
+		}
+	}
+	s.lastUsed = r.swap
+	return s
+}
+
+func (r *Registry) register(kind line.Kind, key string, nameLen int) *Series {
+	s := &Series{
+		Metric: r.metric(metricID{key[1 : 1+nameLen], kind}),
+		key:    key,
+		tags:   key[1+nameLen+1:],
+	}
+	s.Metric.series++
+	r.series[key] = s
+	r.all = append(r.all, s)
+	return s
+}
+
+func (r *Registry) metric(id metricID) *Metric {
+	m := r.metrics[id]
+	if m == nil {
+		m = &Metric{Name: id.name, Kind: id.kind}
+		r.metrics[id] = m
+	}
+	return m
+}
+
+func (r *Registry) overflow(kind line.Kind, name string) *Series {
+	id := metricID{name, kind}
+	m := r.metrics[id]
+	if m != nil && m.overflow != nil {
+		return m.overflow
+	}
+	if len(r.all)-len(r.series) >= maxOverflowMetrics {
+		id.name = OverflowKey
+	}
+	m = r.metric(id)
+	if m.overflow == nil {
+		m.overflow = &Series{Metric: m, Overflow: true}
+		m.series++
+		r.all = append(r.all, m.overflow)
+	}
+	return m.overflow
+}
+
+// Len is the number of series, overflow series included.
+func (r *Registry) Len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.all)
+}
+
+// Advance begins a new epoch, before the tables are asked to swap.
+func (r *Registry) Advance() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.swap++
+}
+
+// sweepStep is how many series are visited under one hold of the mutex: about
+// 10 us in which a reader with a new line may have to wait.
+const sweepStep = 1024
+
+// Sweep calls each, which must be quick, for every series and drops those that had no value for
+// ExpirySwaps epochs. The flusher calls it when all tables have swapped and their
+// epochs are merged; touched are the series with values in them.
+func (r *Registry) Sweep(touched []*Series, each func(*Series)) {
+	for from := 0; from < len(touched); from += sweepStep {
+		r.touch(touched[from:min(from+sweepStep, len(touched))])
+	}
+	for from, more := 0, true; more; {
+		from, more = r.sweepFrom(from, each)
+	}
+}
+
+func (r *Registry) touch(touched []*Series) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range touched {
+		s.lastUsed = r.swap
+	}
+}
+
+// sweepFrom visits one step. Pending is the flusher's, who is the caller.
+func (r *Registry) sweepFrom(from int, each func(*Series)) (next int, more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	end := min(from+sweepStep, len(r.all))
+	for i := from; i < end; {
+		s := r.all[i]
+		if !s.Pending && r.swap-s.lastUsed >= r.options.ExpirySwaps {
+			r.drop(i)
+			end = min(end, len(r.all))
+			continue
+		}
+		each(s)
+		i++
+	}
+	return end, end < len(r.all)
+}
+
+// drop removes a series; the last takes its place.
+func (r *Registry) drop(i int) {
+	s := r.all[i]
+	last := len(r.all) - 1
+	r.all[i], r.all[last] = r.all[last], nil
+	r.all = r.all[:last]
+	m := s.Metric
+	if s.Overflow {
+		m.overflow = nil
+	} else {
+		delete(r.series, s.key)
+	}
+	if m.series--; m.series == 0 {
+		delete(r.metrics, metricID{m.Name, m.Kind})
+	}
+}

@@ -1,0 +1,228 @@
+package series
+
+import (
+	"bytes"
+	"hash/maphash"
+	"math"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+)
+
+// Table is one reader's. Its methods are for that reader only; what Swap returns
+// is for the flusher.
+//
+// Aliases live in two generations: a hit in the older one moves to the younger,
+// and a rotation drops the older. So what was not seen for two rotations is gone,
+// without a scan, and both together never exceed the table's share of MaxAliases.
+type Table struct {
+	registry *Registry
+	options  *Options
+
+	young, old             aliases
+	youngLocals, oldLocals map[*Series]*local
+	generationSize         int // aliases
+	generationChunks       int
+	swaps                  uint64
+
+	epochs [2]Epoch
+	active *Epoch
+
+	line line.Line
+	tags []rawTag
+	key  []byte
+}
+
+// aliasBytes is what an alias may take on average; a generation of longer keys
+// rotates earlier.
+const aliasBytes = 256
+
+// NewTable returns the table of one reader.
+func NewTable(r *Registry) *Table {
+	size := max(r.options.MaxAliases/r.options.Tables/2, 1)
+	t := &Table{
+		registry: r, options: r.options,
+		youngLocals:      map[*Series]*local{},
+		generationSize:   size,
+		generationChunks: size*aliasBytes/chunkBytes + 1,
+	}
+	t.epochs[1].half = 1
+	t.active = &t.epochs[0]
+	return t
+}
+
+// Datagram counts the lines of a datagram that was received at a time in
+// nanoseconds of a clock common to all tables. The rest of a truncated datagram's
+// last line is unknown, so that line is refused.
+func (t *Table) Datagram(b []byte, truncated bool, at int64) {
+	stats := &t.active.Stats
+	stats.Datagrams++
+	stats.Bytes += uint64(len(b))
+	if truncated {
+		stats.Truncated++
+		end := bytes.LastIndexByte(b, '\n') + 1
+		if tail := b[end:]; len(tail) > 0 {
+			t.active.reject(line.Truncated, tail)
+		}
+		b = b[:end]
+	}
+	for len(b) > 0 {
+		l := b
+		if end := bytes.IndexByte(b, '\n'); end >= 0 {
+			l, b = b[:end], b[end+1:]
+		} else {
+			b = nil
+		}
+		if n := len(l); n > 0 && l[n-1] == '\r' {
+			l = l[:n-1]
+		}
+		if len(l) > 0 {
+			t.add(l, at)
+		}
+	}
+}
+
+// Denied counts a datagram from a source that is not allowed.
+func (t *Table) Denied() { t.active.Stats.Denied++ }
+
+// add counts one line: as accepted under its kind, or as rejected under a reason.
+func (t *Table) add(b []byte, at int64) {
+	l, e := &t.line, t.active
+	if reason := line.Parse(b, l, &t.options.Limits); reason != line.OK {
+		e.reject(reason, b)
+		return
+	}
+	switch l.Kind {
+	case line.Event, line.ServiceCheck:
+		e.Stats.Lines[l.Kind]++
+		return
+	case line.Counter:
+		if reason := t.checkCounter(l); reason != line.OK {
+			e.reject(reason, b)
+			return
+		}
+	}
+	hash := t.registry.hash(l)
+	to, duplicates := t.young.find(hash, l)
+	if to == nil {
+		var reason line.Reason
+		if to, duplicates, reason = t.resolve(hash, l); reason != line.OK {
+			e.reject(reason, b)
+			return
+		}
+	}
+	e.Stats.Lines[l.Kind]++
+	e.Stats.DuplicateTags += uint64(duplicates)
+	if to.series.Overflow {
+		e.Stats.Overflowed += uint64(max(len(l.Values), 1))
+	}
+	if l.Timestamp != 0 && (l.Kind == line.Counter && t.options.TimedCounters || l.Kind == line.Gauge && t.options.TimedGauges) {
+		e.addTimed(to.series, l, t.options)
+		return
+	}
+	t.write(to, l, at)
+}
+
+// checkCounter makes sure that every value of the line can be added.
+func (t *Table) checkCounter(l *line.Line) line.Reason {
+	for i := range l.Values {
+		v := &l.Values[i]
+		if t.options.Monotonic && v.Float < 0 {
+			return line.NegativeCounter
+		}
+		// What is not a whole number as it stands is divided as a float64; the
+		// largest of those below 2^63 fits an int64.
+		exact := v.Whole && l.Rate == 1
+		if t.options.IntCounters && !exact && math.Abs(v.Float)/l.Rate >= 1<<63 {
+			return line.OutOfRange
+		}
+	}
+	return line.OK
+}
+
+// write adds the line's values to the epoch in use.
+func (t *Table) write(to *local, l *line.Line, at int64) {
+	p := &to.parts[t.active.half]
+	if !p.used {
+		p.used = true
+		t.active.touched = append(t.active.touched, to)
+	}
+	switch l.Kind {
+	case line.Counter:
+		for i := range l.Values {
+			if t.options.IntCounters {
+				p.counter.addInt(&l.Values[i], l.Rate)
+			} else {
+				p.counter.real += l.Values[i].Float / l.Rate
+			}
+		}
+	case line.Gauge:
+		for i := range l.Values {
+			p.gauge.write(&l.Values[i], at)
+		}
+	case line.Timer, line.Histogram, line.Distribution:
+		for i := range l.Values {
+			p.dist.observe(l.Values[i].Float, l.Rate)
+		}
+	case line.Set:
+		if p.members == nil {
+			p.members = t.registry.newSet()
+		}
+		p.members.Add(maphash.Bytes(t.registry.seed, l.Member))
+	}
+}
+
+// resolve finds the share of a line that the young generation does not know.
+func (t *Table) resolve(hash uint64, l *line.Line) (*local, uint8, line.Reason) {
+	// An overflow series is looked up again: there may be room for the real one.
+	to, duplicates := t.old.find(hash, l)
+	if to == nil || to.series.Overflow {
+		nameLen, n, reason := t.canonical(l)
+		if reason != line.OK {
+			return nil, 0, reason
+		}
+		duplicates = uint8(min(n, math.MaxUint8))
+		to = t.localOf(t.registry.resolve(l.Kind, t.key, nameLen))
+	} else {
+		to = t.localOf(to.series)
+	}
+	if t.young.n >= t.generationSize || len(t.young.chunks) > t.generationChunks {
+		t.rotate()
+		to = t.localOf(to.series)
+	}
+	t.young.add(hash, l, duplicates, to)
+	return to, duplicates, line.OK
+}
+
+// localOf returns the reader's only share of a series, so that the permutations of
+// its tags do not multiply histograms.
+func (t *Table) localOf(s *Series) *local {
+	if to := t.youngLocals[s]; to != nil {
+		return to
+	}
+	to := t.oldLocals[s]
+	if to == nil {
+		to = &local{series: s}
+	}
+	t.youngLocals[s] = to
+	return to
+}
+
+// rotate drops what was not seen since the last rotation. A share with values in
+// the present epoch is still in that epoch's list.
+func (t *Table) rotate() {
+	t.old, t.young = t.young, t.young.successor()
+	t.oldLocals, t.youngLocals = t.youngLocals, make(map[*Series]*local, len(t.youngLocals))
+}
+
+// Swap retires the epoch in use. The one retired before must have been merged.
+func (t *Table) Swap() *Epoch {
+	retired := t.active
+	retired.Aliases = t.young.n + t.old.n
+	t.active = &t.epochs[1-retired.half]
+	t.swaps++
+	// Two rotations within the life of an idle series: no alias outlives it.
+	if t.swaps%(t.options.ExpirySwaps/2) == 0 {
+		t.rotate()
+	}
+	return retired
+}

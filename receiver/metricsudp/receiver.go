@@ -1,0 +1,169 @@
+package metricsudp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/flush"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/reader"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
+)
+
+type udpReceiver struct {
+	cfg    *Config
+	set    receiver.Settings
+	next   consumer.Metrics
+	obs    *receiverhelper.ObsReport
+	report *reporter
+	clock  flush.Clock
+
+	conns   []*socket.Conn // nil unless started
+	flusher *flush.Flusher
+	running sync.WaitGroup
+}
+
+var _ receiver.Metrics = (*udpReceiver)(nil)
+
+func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics) (*udpReceiver, error) {
+	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
+		ReceiverID: set.ID, Transport: cfg.Transport, ReceiverCreateSettings: set,
+	})
+	if err != nil {
+		return nil, err
+	}
+	report, err := newReporter(set)
+	if err != nil {
+		return nil, err
+	}
+	return &udpReceiver{
+		cfg: cfg, set: set, next: next, obs: obs, report: report,
+		clock: flush.IntervalClock{Interval: cfg.AggregationInterval, Align: cfg.AlignInterval},
+	}, nil
+}
+
+// Start binds the sockets and starts a reader for each, a flusher and a sender.
+func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
+	builder, err := r.builder()
+	if err != nil {
+		return err
+	}
+	allowed := make([]netip.Prefix, 0, len(r.cfg.AllowedCIDRs))
+	for _, cidr := range r.cfg.AllowedCIDRs {
+		prefix, err := netip.ParsePrefix(cidr)
+		if err != nil {
+			return fmt.Errorf("allowed_cidrs: %w", err)
+		}
+		allowed = append(allowed, prefix)
+	}
+	conns, err := socket.Open(ctx, r.cfg.socketSettings())
+	if err != nil {
+		return fmt.Errorf("endpoint: %w", err)
+	}
+	r.conns = conns
+	r.report.warnOfBuffer(conns, r.cfg.SocketBufferSize)
+
+	registry := series.NewRegistry(r.cfg.seriesOptions())
+	started := time.Now()
+	sources := make([]flush.Source, 0, len(conns))
+	for _, conn := range conns {
+		rd := reader.New(reader.Settings{
+			Conn: conn, Table: series.NewTable(registry), Allowed: allowed,
+			Now:    func() int64 { return int64(time.Since(started)) },
+			Report: r.report.socketError,
+		})
+		sources = append(sources, rd)
+		r.running.Go(rd.Run)
+	}
+	r.flusher = flush.New(flush.Settings{
+		Registry: registry, Sources: sources, Builder: builder, Clock: r.clock,
+		Report: r.report.flush,
+		Sender: flush.NewSender(flush.SenderSettings{
+			Consume:   r.consume,
+			Retryable: func(err error) bool { return !consumererror.IsPermanent(err) },
+			Mutates:   r.next.Capabilities().MutatesData,
+			MaxPause:  r.cfg.AggregationInterval,
+		}),
+	})
+	r.running.Go(r.flusher.Run)
+	r.set.Logger.Info("Receiving metrics",
+		zap.Stringer("endpoint", r.addr()), zap.Int("readers", len(conns)))
+	return nil
+}
+
+// shutdownGrace bounds a Shutdown whose context has no deadline, as the
+// Collector's own has none. It is less than the 30 s that Kubernetes waits.
+const shutdownGrace = 20 * time.Second
+
+// Shutdown reads what the sockets hold, hands on the open interval and waits for
+// all goroutines. It may be called without Start, and again.
+func (r *udpReceiver) Shutdown(ctx context.Context) error {
+	if r.conns == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, shutdownGrace)
+	defer cancel()
+	errs := []error{r.flusher.Shutdown(ctx)}
+	r.running.Wait()
+	for _, conn := range r.conns {
+		errs = append(errs, conn.Close())
+	}
+	r.conns = nil
+	r.report.shutdown()
+	return errors.Join(errs...)
+}
+
+func (r *udpReceiver) consume(ctx context.Context, md pmetric.Metrics) error {
+	points := md.DataPointCount() // before the consumer owns it
+	ctx = r.obs.StartMetricsOp(ctx)
+	err := r.next.ConsumeMetrics(ctx, md)
+	r.obs.EndMetricsOp(ctx, metadata.Type.String(), points, err)
+	if err != nil {
+		r.report.refused(points, err)
+	}
+	return err
+}
+
+func (r *udpReceiver) addr() net.Addr { return r.conns[0].LocalAddr() }
+
+// builder holds what is the same for every batch.
+func (r *udpReceiver) builder() (*flush.Builder, error) {
+	resource := pcommon.NewResource()
+	if err := resource.Attributes().FromRaw(r.cfg.ResourceAttributes); err != nil {
+		return nil, fmt.Errorf("resource_attributes: %w", err)
+	}
+	cumulative := r.cfg.Temporality == temporalityCumulative
+	if _, set := resource.Attributes().Get(instanceIDKey); cumulative && !set {
+		// Cumulative series of two receivers must not be taken for one.
+		if host, err := os.Hostname(); err == nil {
+			resource.Attributes().PutStr(instanceIDKey, host)
+		}
+	}
+	return &flush.Builder{
+		Resource:     resource,
+		ScopeName:    metadata.ScopeName,
+		ScopeVersion: r.set.BuildInfo.Version,
+		Cumulative:   cumulative,
+		Monotonic:    r.cfg.IsMonotonicCounter,
+		IntCounters:  r.cfg.CounterType == counterInt,
+		ResendGauges: r.cfg.Gauges.Resend,
+	}, nil
+}
+
+const instanceIDKey = "service.instance.id"

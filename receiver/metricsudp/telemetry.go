@@ -1,0 +1,130 @@
+package metricsudp
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/flush"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
+)
+
+// reporter turns what the readers counted into telemetry, once a flush, and logs
+// a bounded number of lines.
+type reporter struct {
+	telemetry *metadata.TelemetryBuilder
+	logger    *zap.Logger
+	receiver  metric.MeasurementOption
+	kinds     [line.Kinds]metric.MeasurementOption
+	reasons   [line.Reasons]metric.MeasurementOption
+	now       func() time.Time
+
+	mu     sync.Mutex
+	logged map[string]time.Time // last time of each message
+}
+
+// logEvery is the least time between two log lines of a kind.
+const logEvery = time.Minute
+
+func newReporter(set receiver.Settings) (*reporter, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	id := attribute.String("receiver", set.ID.String())
+	r := &reporter{
+		telemetry: telemetry, logger: set.Logger, now: time.Now, logged: map[string]time.Time{},
+		receiver: metric.WithAttributeSet(attribute.NewSet(id)),
+	}
+	for kind := range line.Kinds {
+		r.kinds[kind] = metric.WithAttributeSet(attribute.NewSet(id, attribute.String("type", kind.String())))
+	}
+	for reason := range line.Reasons {
+		r.reasons[reason] = metric.WithAttributeSet(attribute.NewSet(id, attribute.String("reason", reason.String())))
+	}
+	return r, nil
+}
+
+func (r *reporter) flush(f *flush.Report) {
+	ctx, t, s := context.Background(), r.telemetry, &f.Stats
+	t.ReceiverMetricsudpDatagrams.Add(ctx, int64(s.Datagrams), r.receiver)
+	t.ReceiverMetricsudpBytes.Add(ctx, int64(s.Bytes), r.receiver)
+	t.ReceiverMetricsudpDeniedDatagrams.Add(ctx, int64(s.Denied), r.receiver)
+	t.ReceiverMetricsudpTruncatedDatagrams.Add(ctx, int64(s.Truncated), r.receiver)
+	t.ReceiverMetricsudpOverflowedSamples.Add(ctx, int64(s.Overflowed), r.receiver)
+	t.ReceiverMetricsudpDuplicateTags.Add(ctx, int64(s.DuplicateTags), r.receiver)
+	t.ReceiverMetricsudpBufferDroppedPoints.Add(ctx, int64(s.DroppedPoints), r.receiver)
+	t.ReceiverMetricsudpKernelDrops.Add(ctx, int64(f.KernelDrops), r.receiver)
+	for kind, n := range s.Lines {
+		if n > 0 {
+			t.ReceiverMetricsudpLines.Add(ctx, int64(n), r.kinds[kind])
+		}
+	}
+	for reason, n := range s.Rejected {
+		if n > 0 {
+			t.ReceiverMetricsudpRejectedLines.Add(ctx, int64(n), r.reasons[reason])
+		}
+	}
+	t.ReceiverMetricsudpSeries.Record(ctx, int64(f.Series), r.receiver)
+	t.ReceiverMetricsudpAliases.Record(ctx, int64(f.Aliases), r.receiver)
+	t.ReceiverMetricsudpFlushDuration.Record(ctx, f.Duration.Seconds(), r.receiver)
+	if f.BufferBytes > 0 {
+		t.ReceiverMetricsudpReceiveBufferBytes.Record(ctx, int64(f.BufferBytes), r.receiver)
+	}
+	for _, e := range f.Examples {
+		if r.due(e.Reason.String()) {
+			r.logger.Warn("Refused lines", zap.Stringer("reason", e.Reason), zap.String("example", e.Text))
+		}
+	}
+	for _, err := range f.Errors {
+		r.socketError(err)
+	}
+}
+
+func (r *reporter) socketError(err error) {
+	if r.due("socket") {
+		r.logger.Error("Socket failed", zap.Error(err))
+	}
+}
+
+func (r *reporter) refused(points int, err error) {
+	if r.due("refused") {
+		r.logger.Warn("The pipeline refused a batch", zap.Int("points", points), zap.Error(err))
+	}
+}
+
+func (r *reporter) warnOfBuffer(conns []*socket.Conn, asked int) {
+	for _, conn := range conns {
+		stats, err := conn.Stats()
+		if err != nil {
+			r.socketError(err)
+			continue
+		}
+		if stats.BufferBytes > 0 && stats.BufferBytes < asked {
+			r.logger.Warn("The receive buffer is smaller than socket_buffer_size: raise net.core.rmem_max, or grant CAP_NET_ADMIN",
+				zap.Int("asked_bytes", asked), zap.Int("effective_bytes", stats.BufferBytes))
+			return // once for all sockets
+		}
+	}
+}
+
+// due reports whether a message may be logged again.
+func (r *reporter) due(message string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	if last, ok := r.logged[message]; ok && now.Sub(last) < logEvery {
+		return false
+	}
+	r.logged[message] = now
+	return true
+}
+
+func (r *reporter) shutdown() { r.telemetry.Shutdown() }
