@@ -1,0 +1,193 @@
+package fallbacklog
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/nested"
+)
+
+// Config of the exporter.
+type Config struct {
+	// Exporter is the wrapped exporter. Absent: everything goes to the log and stays there.
+	Exporter ExporterConfig `mapstructure:"exporter"`
+	// Timeout bounds one attempt. It overrides the wrapped exporter's own.
+	Timeout time.Duration `mapstructure:"timeout"`
+	// Budget is the longest that a caller waits before its data goes to the log.
+	Budget     time.Duration    `mapstructure:"budget"`
+	Retry      RetryConfig      `mapstructure:"retry_on_failure"`
+	Breaker    BreakerConfig    `mapstructure:"circuit_breaker"`
+	Log        LogConfig        `mapstructure:"log"`
+	Replay     ReplayConfig     `mapstructure:"replay"`
+	DeadLetter DeadLetterConfig `mapstructure:"dead_letter"`
+}
+
+// RetryConfig spaces the attempts for one batch: InitialInterval, then Multiplier times longer each, MaxInterval at most.
+type RetryConfig struct {
+	MaxAttempts     int           `mapstructure:"max_attempts"`
+	InitialInterval time.Duration `mapstructure:"initial_interval"`
+	Multiplier      float64       `mapstructure:"multiplier"`
+	MaxInterval     time.Duration `mapstructure:"max_interval"`
+}
+
+// BreakerConfig is explained in internal/breaker.
+type BreakerConfig struct {
+	FailureThreshold int           `mapstructure:"failure_threshold"`
+	SuccessThreshold int           `mapstructure:"success_threshold"`
+	OpenInterval     time.Duration `mapstructure:"open_interval"`
+	MaxOpenInterval  time.Duration `mapstructure:"max_open_interval"`
+}
+
+// LogConfig says where the log is, how large it may become, and when it is durable.
+type LogConfig struct {
+	// Directory holds one directory per component, and in it one per signal.
+	Directory         string        `mapstructure:"directory"`
+	CreateDirectory   bool          `mapstructure:"create_directory"`
+	MaxSegmentSizeMiB int64         `mapstructure:"max_segment_size_mib"`
+	MaxSegmentAge     time.Duration `mapstructure:"max_segment_age"`
+	// MaxAge is how long a record is worth delivering; 0 is for ever.
+	MaxAge time.Duration `mapstructure:"max_age"`
+	// MaxDiskMiB is shared by the signals.
+	MaxDiskMiB     int64         `mapstructure:"max_disk_mib"`
+	MinFreeDiskMiB int64         `mapstructure:"min_free_disk_mib"`
+	OnFull         OnFull        `mapstructure:"on_full"`
+	Fsync          Fsync         `mapstructure:"fsync"`
+	FsyncInterval  time.Duration `mapstructure:"fsync_interval"`
+}
+
+// OnFull is what happens to data that the log has no room for.
+type OnFull string
+
+const (
+	OnFullReject     OnFull = "reject"      // a retryable error to the caller
+	OnFullDropOldest OnFull = "drop_oldest" // the oldest segment goes, counted
+	OnFullDropNewest OnFull = "drop_newest" // the new data goes, counted
+)
+
+// Fsync is when the log is durable.
+type Fsync string
+
+const (
+	FsyncBatch    Fsync = "batch"    // before the caller is answered
+	FsyncInterval Fsync = "interval" // within FsyncInterval
+	FsyncNone     Fsync = "none"     // when the kernel sees fit
+)
+
+// ReplayConfig says how the log drains.
+type ReplayConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+	// MaxRequestsPerSecond bounds each signal's replay; 0 leaves it to the downstream's answers.
+	MaxRequestsPerSecond float64 `mapstructure:"max_requests_per_second"`
+}
+
+// DeadLetterConfig keeps what the downstream refuses for good.
+type DeadLetterConfig struct {
+	Enabled    bool  `mapstructure:"enabled"`
+	MaxDiskMiB int64 `mapstructure:"max_disk_mib"`
+}
+
+const mib = 1 << 20
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		Timeout: 5 * time.Second,
+		Budget:  5 * time.Second,
+		Retry: RetryConfig{
+			MaxAttempts: 5, InitialInterval: 100 * time.Millisecond, Multiplier: 2, MaxInterval: 30 * time.Second,
+		},
+		Breaker: BreakerConfig{
+			FailureThreshold: 5, SuccessThreshold: 2, OpenInterval: 10 * time.Second, MaxOpenInterval: time.Minute,
+		},
+		Log: LogConfig{
+			Directory:         "/var/lib/otelcol/fallbacklog",
+			CreateDirectory:   true,
+			MaxSegmentSizeMiB: 64,
+			MaxSegmentAge:     5 * time.Minute,
+			MaxDiskMiB:        10240,
+			MinFreeDiskMiB:    1024,
+			OnFull:            OnFullReject,
+			Fsync:             FsyncBatch,
+			FsyncInterval:     25 * time.Millisecond,
+		},
+		Replay:     ReplayConfig{Enabled: true},
+		DeadLetter: DeadLetterConfig{Enabled: true, MaxDiskMiB: 1024},
+	}
+}
+
+// ExporterConfig is the wrapped exporter: one type over its settings.
+type ExporterConfig struct {
+	spec *nested.Spec
+}
+
+// Unmarshal takes the wrapped exporter's settings out as they are, so that they meet their own type and no other.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	if conf.IsSet("exporter") {
+		sub, err := conf.Sub("exporter")
+		if err != nil {
+			return fmt.Errorf("exporter: %w", err)
+		}
+		spec, err := nested.Parse(sub)
+		if err != nil {
+			return fmt.Errorf("exporter: %w", err)
+		}
+		c.Exporter.spec = &spec
+		conf.Delete("exporter")
+	}
+	return conf.Unmarshal(c)
+}
+
+// Marshal never shows a secret of the wrapped exporter.
+func (c ExporterConfig) Marshal(conf *confmap.Conf) error {
+	if c.spec == nil {
+		return nil
+	}
+	factory, _ := registeredFactory(c.spec.ID.Type()) // an unknown type is Validate's to report
+	return conf.Merge(confmap.NewFromStringMap(c.spec.Redacted(factory)))
+}
+
+// Validate reports every mistake at once.
+func (c *Config) Validate() error {
+	var errs []error
+	check := func(ok bool, field, must string, got any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("%s: must be %s (got %v)", field, must, got))
+		}
+	}
+	check(c.Timeout > 0, "timeout", "positive", c.Timeout)
+	check(c.Budget > 0, "budget", "positive", c.Budget)
+	check(c.Retry.MaxAttempts >= 1, "retry_on_failure::max_attempts", "at least 1", c.Retry.MaxAttempts)
+	check(c.Retry.InitialInterval > 0, "retry_on_failure::initial_interval", "positive", c.Retry.InitialInterval)
+	check(c.Retry.Multiplier >= 1, "retry_on_failure::multiplier", "at least 1", c.Retry.Multiplier)
+	check(c.Retry.MaxInterval >= c.Retry.InitialInterval, "retry_on_failure::max_interval", "at least initial_interval", c.Retry.MaxInterval)
+	check(c.Breaker.FailureThreshold >= 1, "circuit_breaker::failure_threshold", "at least 1", c.Breaker.FailureThreshold)
+	check(c.Breaker.SuccessThreshold >= 1, "circuit_breaker::success_threshold", "at least 1", c.Breaker.SuccessThreshold)
+	check(c.Breaker.OpenInterval > 0, "circuit_breaker::open_interval", "positive", c.Breaker.OpenInterval)
+	check(c.Breaker.MaxOpenInterval >= c.Breaker.OpenInterval, "circuit_breaker::max_open_interval", "at least open_interval", c.Breaker.MaxOpenInterval)
+	check(c.Log.Directory != "", "log::directory", "set", `""`)
+	check(c.Log.MaxSegmentSizeMiB >= 1, "log::max_segment_size_mib", "at least 1", c.Log.MaxSegmentSizeMiB)
+	check(c.Log.MaxSegmentAge >= 0, "log::max_segment_age", "0 or positive", c.Log.MaxSegmentAge)
+	check(c.Log.MaxAge >= 0, "log::max_age", "0 or positive", c.Log.MaxAge)
+	check(c.Log.MaxDiskMiB >= c.Log.MaxSegmentSizeMiB, "log::max_disk_mib", "at least max_segment_size_mib", c.Log.MaxDiskMiB)
+	check(c.Log.MinFreeDiskMiB >= 0, "log::min_free_disk_mib", "0 or positive", c.Log.MinFreeDiskMiB)
+	switch c.Log.OnFull {
+	case OnFullReject, OnFullDropOldest, OnFullDropNewest:
+	default:
+		check(false, "log::on_full", "reject, drop_oldest or drop_newest", c.Log.OnFull)
+	}
+	switch c.Log.Fsync {
+	case FsyncBatch, FsyncInterval, FsyncNone:
+	default:
+		check(false, "log::fsync", "batch, interval or none", c.Log.Fsync)
+	}
+	check(c.Log.Fsync != FsyncInterval || c.Log.FsyncInterval > 0, "log::fsync_interval", "positive", c.Log.FsyncInterval)
+	check(c.Replay.MaxRequestsPerSecond >= 0, "replay::max_requests_per_second", "0 or positive", c.Replay.MaxRequestsPerSecond)
+	check(!c.DeadLetter.Enabled || c.DeadLetter.MaxDiskMiB >= 1, "dead_letter::max_disk_mib", "at least 1", c.DeadLetter.MaxDiskMiB)
+	if err := c.validateExporter(); err != nil {
+		errs = append(errs, fmt.Errorf("exporter: %w", err))
+	}
+	return errors.Join(errs...)
+}

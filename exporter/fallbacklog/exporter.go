@@ -1,0 +1,143 @@
+package fallbacklog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/nested"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+)
+
+// instance is the exporter of one signal.
+type instance[T any] struct {
+	signal signal[T]
+	set    exporter.Settings
+	core   *core
+	lane   *lane   // nil until Start
+	sink   sink[T] // its Component is nil without a wrapped exporter
+	once   sync.Once
+	leave  func() error // gives the core up; the last one to do so closes it
+}
+
+type (
+	tracesExporter  struct{ *instance[ptrace.Traces] }
+	metricsExporter struct{ *instance[pmetric.Metrics] }
+	logsExporter    struct{ *instance[plog.Logs] }
+)
+
+func (e tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	return e.consume(ctx, td)
+}
+
+func (e metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	return e.consume(ctx, md)
+}
+
+func (e logsExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	return e.consume(ctx, ld)
+}
+
+func newInstance[T any](cores *registry, set exporter.Settings, cfg *Config, s signal[T]) (*instance[T], error) {
+	c, leave, err := cores.join(cfg, set)
+	if err != nil {
+		return nil, err
+	}
+	return &instance[T]{signal: s, set: set, core: c, leave: leave}, nil
+}
+
+// Capabilities: the data may be needed after an attempt, so nothing here changes it.
+func (i *instance[T]) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+// Start opens the log, then the wrapped exporter, then begins to replay.
+func (i *instance[T]) Start(ctx context.Context, host component.Host) error {
+	if err := i.core.open(); err != nil {
+		return err
+	}
+	if err := i.startSink(ctx, host); err != nil {
+		return fmt.Errorf("exporter: %w", err)
+	}
+	l, err := newLane(i.core, i.set, i.signal.name, i.decode, i.sink.Component != nil)
+	if err != nil {
+		return errors.Join(err, i.stopSink(ctx))
+	}
+	i.lane = l
+	i.core.attach(l, host)
+	l.start()
+	return nil
+}
+
+func (i *instance[T]) startSink(ctx context.Context, host component.Host) error {
+	spec := i.core.cfg.Exporter.spec
+	if spec == nil {
+		return nil
+	}
+	factory := nested.Factory(host, spec.ID.Type())
+	if factory == nil {
+		return fmt.Errorf("%w (got %s)", errUnknownExporter, spec.ID.Type())
+	}
+	cfg, err := spec.Config(factory, i.core.cfg.Timeout)
+	if err != nil {
+		return err
+	}
+	if !spec.Synchronous() {
+		i.set.Logger.Warn("this exporter is not known to wait for its downstream: what it acknowledges early is out of reach",
+			zap.Stringer("nested", spec.ID))
+	}
+	s, err := i.signal.create(ctx, factory, nested.Settings(i.set, *spec), cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.Start(ctx, nested.Host{Host: host}); err != nil {
+		return errors.Join(err, s.Shutdown(ctx))
+	}
+	i.sink = s
+	return nil
+}
+
+func (i *instance[T]) stopSink(ctx context.Context) error {
+	if i.sink.Component == nil {
+		return nil
+	}
+	return i.sink.Shutdown(ctx)
+}
+
+// Shutdown sends what is in flight to the log and deletes nothing. It is safe when Start failed or never ran.
+func (i *instance[T]) Shutdown(ctx context.Context) error {
+	var err error
+	i.once.Do(func() {
+		if i.lane != nil {
+			err = i.lane.shutdown(ctx)
+			i.core.detach(i.lane)
+			err = errors.Join(err, i.stopSink(ctx))
+		}
+		err = errors.Join(err, i.leave())
+	})
+	return err
+}
+
+func (i *instance[T]) consume(ctx context.Context, data T) error {
+	return i.lane.consume(ctx, request[T]{i, data})
+}
+
+// decode is the inverse of request.json.
+func (i *instance[T]) decode(line []byte) (batch, record.Meta, error) {
+	meta, err := record.Parse(line)
+	if err != nil {
+		return nil, record.Meta{}, err
+	}
+	data, err := i.signal.unmarshal(line)
+	if err != nil {
+		return nil, meta, err
+	}
+	return request[T]{i, data}, meta, nil
+}

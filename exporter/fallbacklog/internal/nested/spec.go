@@ -1,0 +1,144 @@
+// Package nested builds the exporter that is configured inside another one.
+package nested
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/exporter"
+)
+
+// Spec is a nested exporter as configured: one key, its type and optional name, over its settings. The settings stay
+// a confmap.Conf: a plain map would turn `0123` from the environment into a number.
+type Spec struct {
+	ID   component.ID
+	conf *confmap.Conf
+}
+
+// ErrCount says that there is not exactly one exporter.
+var ErrCount = errors.New("must name exactly one exporter")
+
+// Parse reads the map `type[/name]: settings`.
+func Parse(conf *confmap.Conf) (Spec, error) {
+	keys := slices.Sorted(maps.Keys(conf.ToStringMap()))
+	if len(keys) != 1 {
+		return Spec{}, fmt.Errorf("%w (got %d: %s)", ErrCount, len(keys), strings.Join(keys, ", "))
+	}
+	var s Spec
+	if err := s.ID.UnmarshalText([]byte(keys[0])); err != nil {
+		return Spec{}, err
+	}
+	var err error
+	if s.conf, err = conf.Sub(keys[0]); err != nil {
+		return Spec{}, fmt.Errorf("%s: %w", keys[0], err)
+	}
+	return s, nil
+}
+
+// owned are the settings whose work the wrapping exporter does itself. Each has an `enabled` member.
+// A queue or a write-ahead log in between would acknowledge data that nobody has; retries in between would spend the
+// caller's budget unseen.
+var owned = []string{"sending_queue", "retry_on_failure", "remote_write_queue", "wal"}
+
+// Config builds the nested exporter's configuration from its factory's default: the settings applied, everything in
+// owned turned off wherever the default has it, one attempt limited to timeout, and the result validated.
+func (s Spec) Config(factory exporter.Factory, timeout time.Duration) (component.Config, error) {
+	cfg := factory.CreateDefaultConfig()
+	defaults := confmap.New()
+	if err := defaults.Marshal(cfg); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.ID, err)
+	}
+	conf := confmap.New()
+	if err := conf.Merge(s.conf); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.ID, err)
+	}
+	force := map[string]any{}
+	for _, path := range ownedPaths(defaults.ToStringMap(), nil) {
+		key := strings.Join(path, confmap.KeyDelimiter)
+		if asksFor(conf, key) {
+			return nil, fmt.Errorf("%s::%s: must be absent or disabled: queueing and retrying are done here", s.ID, key)
+		}
+		set(force, append(path, "enabled"), false)
+	}
+	if defaults.IsSet("timeout") {
+		set(force, []string{"timeout"}, timeout.String())
+	}
+	if err := conf.Merge(confmap.NewFromStringMap(force)); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.ID, err)
+	}
+	if err := conf.Unmarshal(&cfg); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.ID, err)
+	}
+	if err := confmap.Validate(cfg); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.ID, err)
+	}
+	return cfg, nil
+}
+
+// ownedPaths returns where a configuration has owned settings, at any depth.
+func ownedPaths(m map[string]any, prefix []string) [][]string {
+	var paths [][]string
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		path := append(slices.Clone(prefix), key)
+		if slices.Contains(owned, key) {
+			paths = append(paths, path)
+		} else if sub, ok := m[key].(map[string]any); ok {
+			paths = append(paths, ownedPaths(sub, path)...)
+		}
+	}
+	return paths
+}
+
+// asksFor reports whether the settings turn an owned section on: by `enabled`, or by setting anything else in it
+// without turning it off.
+func asksFor(conf *confmap.Conf, key string) bool {
+	section, ok := conf.Get(key).(map[string]any)
+	if !ok {
+		return false
+	}
+	enabled, said := section["enabled"]
+	if said {
+		return enabled != false
+	}
+	return len(section) > 0
+}
+
+func set(m map[string]any, path []string, value any) {
+	for _, key := range path[:len(path)-1] {
+		sub, ok := m[key].(map[string]any)
+		if !ok {
+			sub = map[string]any{}
+			m[key] = sub
+		}
+		m = sub
+	}
+	m[path[len(path)-1]] = value
+}
+
+// Redacted is the settings as print-config may show them. Without a factory nobody knows which of them are secret,
+// so none is shown.
+func (s Spec) Redacted(factory exporter.Factory) map[string]any {
+	const hidden = "[REDACTED]"
+	if factory == nil {
+		return map[string]any{s.ID.String(): hidden}
+	}
+	cfg := factory.CreateDefaultConfig()
+	conf := confmap.New()
+	shown := confmap.New()
+	if conf.Merge(s.conf) != nil || conf.Unmarshal(&cfg) != nil || shown.Marshal(cfg) != nil {
+		return map[string]any{s.ID.String(): hidden}
+	}
+	return map[string]any{s.ID.String(): shown.ToStringMap()}
+}
+
+// synchronous are the exporters whose nil means that the downstream, not a buffer of theirs, has the data.
+var synchronous = []string{"otlp_grpc", "otlp", "otlp_http", "otlphttp", "prometheusremotewrite", "loadbalancing", "debug"}
+
+// Synchronous reports whether the exporter is known to return only after the downstream has answered.
+func (s Spec) Synchronous() bool { return slices.Contains(synchronous, s.ID.Type().String()) }

@@ -1,0 +1,74 @@
+package record
+
+import "bytes"
+
+// Lines finds the records in a file of lines. It implements the log's format: see segment.Format.
+type Lines struct{}
+
+// Next returns the first record of data. A line that does not verify may be two records whose newline was damaged, or
+// one that was torn before another began; both are split at the seals and at the beginnings of OTLP requests.
+func (Lines) Next(data []byte, final bool) (record []byte, n int) {
+	end := bytes.IndexByte(data, '\n')
+	used := end + 1
+	if end < 0 {
+		if !final {
+			return nil, 0
+		}
+		end, used = len(data), len(data)
+	}
+	line := data[:end]
+	if verify(line) {
+		return line, used
+	}
+	for at := nextSeal(line, 0); at >= 0; at = nextSeal(line, at) {
+		if verify(line[:at]) {
+			// The byte behind a seal is the damaged newline.
+			return line[:at], min(at+1, used)
+		}
+		if start := beginning(line[:at]); start > 0 {
+			return nil, start
+		}
+	}
+	if end == len(data) && nextSeal(line, 0) < 0 {
+		return nil, 0 // no newline and no seal: the tail is torn
+	}
+	return nil, used
+}
+
+// nextSeal returns where the first seal that ends after from ends, or -1.
+func nextSeal(line []byte, from int) int {
+	for {
+		i := bytes.Index(line[from:], []byte(sumName))
+		if i < 0 {
+			return -1
+		}
+		end := from + i + sealLen
+		if end > len(line) {
+			return -1
+		}
+		if _, ok := parseSeal(line[end-sealLen : end]); ok {
+			return end
+		}
+		from += i + len(sumName)
+	}
+}
+
+// beginnings are the ways an OTLP request begins.
+var beginnings = [][]byte{[]byte(`{"resourceMetrics":[`), []byte(`{"resourceSpans":[`), []byte(`{"resourceLogs":[`)}
+
+// beginning returns where a verified record that ends with part begins, if that is not at its front, or -1.
+func beginning(part []byte) int {
+	for _, b := range beginnings {
+		for from := 1; from < len(part); {
+			i := bytes.Index(part[from:], b)
+			if i < 0 {
+				break
+			}
+			if verify(part[from+i:]) {
+				return from + i
+			}
+			from += i + len(b)
+		}
+	}
+	return -1
+}

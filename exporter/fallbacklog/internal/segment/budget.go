@@ -1,0 +1,70 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+)
+
+// ErrFull says that a record would not fit: the log's share of the disk is used up, or the disk itself is.
+var ErrFull = errors.New("log is full")
+
+// Budget bounds the disk space of the logs that share it. Space is reserved before it is written, so that the sum
+// stays within Max at every moment. Safe for concurrent use.
+type Budget struct {
+	// Max bounds the bytes in all segments.
+	Max int64
+	// MinFree is what must stay free on the file system for everyone else, in bytes; 0 turns the check off.
+	MinFree int64
+	// Free measures the file system.
+	Free func() (int64, error)
+
+	mu   sync.Mutex
+	used int64
+}
+
+// Reserve takes n bytes or fails with ErrFull.
+func (b *Budget) Reserve(n int64) error {
+	if b.MinFree > 0 {
+		free, err := b.Free()
+		if err != nil {
+			return fmt.Errorf("measure the free disk space: %w", err)
+		}
+		if free-n < b.MinFree {
+			return fmt.Errorf("%w: %d bytes free on the file system, %d must stay free", ErrFull, free, b.MinFree)
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.used+n > b.Max {
+		return fmt.Errorf("%w: %d of %d bytes used", ErrFull, b.used, b.Max)
+	}
+	b.used += n
+	return nil
+}
+
+// Release gives n reserved bytes back.
+func (b *Budget) Release(n int64) { b.Add(-n) }
+
+// Add accounts for n bytes that are there already, as found at start-up; they may exceed Max.
+func (b *Budget) Add(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used += n
+}
+
+// Used returns the bytes reserved.
+func (b *Budget) Used() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.used
+}
+
+// full marks an error of the file system that more space would cure.
+func full(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, errQuota) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
+}

@@ -1,0 +1,40 @@
+package segment
+
+import (
+	"io"
+	"io/fs"
+)
+
+// FS is the part of a file system that the log stands on. Tests put one under it that fails on demand.
+type FS interface {
+	// OpenFile is os.OpenFile.
+	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
+	MkdirAll(name string, perm fs.FileMode) error
+	ReadDir(name string) ([]fs.DirEntry, error)
+	Rename(from, to string) error
+	Remove(name string) error
+	// SyncDir makes creations, renames and removals in a directory durable.
+	SyncDir(name string) error
+	// Free returns the bytes that an unprivileged writer may still use on the directory's file system.
+	Free(dir string) (int64, error)
+	// Lock takes an exclusive lock on a file, created where missing, and fails at once with ErrLocked when another
+	// holder, in this process or another, has it. Closing releases it; so does the end of the process.
+	Lock(name string) (io.Closer, error)
+}
+
+// File is an open file of FS.
+type File interface {
+	io.Writer
+	io.ReaderAt
+	io.Closer
+	// Sync makes the content durable. After an error the state of what was written since the last successful Sync is
+	// unknown: the kernel may have dropped the pages and report success the next time.
+	Sync() error
+	Truncate(size int64) error
+}
+
+// Permissions of everything that the log creates: telemetry is as sensitive as what it describes.
+const (
+	FileMode fs.FileMode = 0o600
+	DirMode  fs.FileMode = 0o700
+)

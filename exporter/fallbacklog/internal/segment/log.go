@@ -1,0 +1,280 @@
+package segment
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+// ErrClosed is returned by every call after Close.
+var ErrClosed = errors.New("log is closed")
+
+// SyncMode says when an append is durable.
+type SyncMode int
+
+const (
+	// SyncBatch makes a record durable before Append returns.
+	SyncBatch SyncMode = iota
+	// SyncInterval makes it durable within Options.SyncInterval: a power loss takes at most that much.
+	SyncInterval
+	// SyncNone leaves it to the kernel: a crash of the process loses nothing, a power loss up to half a minute.
+	SyncNone
+)
+
+// Options of a log. Dir, Format and Budget are required.
+type Options struct {
+	Dir       string
+	Extension string // of segment files, with the dot
+	Format    Format
+	Budget    *Budget
+	FS        FS               // default OS{}
+	Now       func() time.Time // default time.Now
+
+	MaxSegmentBytes int64         // a segment is sealed before it would exceed this; one larger record has its own
+	MaxSegmentAge   time.Duration // a segment is sealed by the first append after this age; 0: never
+	Sync            SyncMode
+	SyncInterval    time.Duration
+
+	// Observers; each may be nil. They must not call the log.
+	OnSync   func(took time.Duration, err error)
+	OnDamage func(bytes int64) // bytes that were no record
+	OnError  func(err error)   // errors that no caller sees: cursor, removal, quarantine
+}
+
+// Log is a durable log of records. Append is safe for concurrent use; Next and Release belong to one reader.
+type Log struct {
+	opt Options
+
+	// leader is held (by filling it) by whoever writes: the one caller of Append that commits for all that wait,
+	// and whatever seals the active segment. It is always taken before mu.
+	leader   chan struct{}
+	active   *tail      // nil: the next append begins a segment
+	unsynced []byte     // SyncInterval: what the active segment has since its last sync
+	group    []byte     // the bytes of the group being written
+	readMu   sync.Mutex // serialises Next and DropOldest; taken after leader, before mu
+	reader   scanner
+	reading  uint64 // segment that reader has open; 0: none
+
+	saveMu sync.Mutex // one cursor file is written at a time; taken after readMu, before mu
+
+	mu       sync.Mutex
+	pending  []*commit
+	segments []info   // oldest first
+	next     uint64   // number of the next segment, from 1
+	read     Position // where Next goes on
+	cursor   Position // before it, everything has been dealt with
+	saved    Position // the cursor as it is on disk
+	savedAt  time.Time
+	closed   bool
+
+	readable chan struct{} // capacity 1: something became readable
+	stop     chan struct{}
+	stopped  sync.WaitGroup
+}
+
+// tail is the active segment's file.
+type tail struct {
+	File
+	number  uint64
+	created time.Time
+	size    int64
+}
+
+// Open reads the directory, creating it where needed, and leaves the log ready at its cursor. Its cost is one
+// directory listing and one pass over the newest segment, whose torn tail is cut; nothing else is read.
+func Open(opt Options) (*Log, error) {
+	if opt.FS == nil {
+		opt.FS = OS{}
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if err := opt.FS.MkdirAll(opt.Dir, DirMode); err != nil {
+		return nil, err
+	}
+	l := &Log{
+		opt:      opt,
+		leader:   make(chan struct{}, 1),
+		readable: make(chan struct{}, 1),
+		stop:     make(chan struct{}),
+		reader:   scanner{format: opt.Format},
+	}
+	if err := l.recover(); err != nil {
+		return nil, fmt.Errorf("recover %s: %w", opt.Dir, err)
+	}
+	if opt.Sync == SyncInterval {
+		l.stopped.Add(1)
+		go l.syncEvery(opt.SyncInterval)
+	}
+	return l, nil
+}
+
+// recover finds the segments and the cursor.
+func (l *Log) recover() error {
+	entries, err := l.opt.FS.ReadDir(l.opt.Dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		i, ok := parseName(e.Name(), l.opt.Extension)
+		if !ok || !e.Type().IsRegular() {
+			continue
+		}
+		fi, err := e.Info()
+		if err != nil {
+			return err
+		}
+		i.size, i.disk = fi.Size(), fi.Size()
+		l.segments = append(l.segments, i)
+	}
+	slices.SortFunc(l.segments, func(a, b info) int { return cmp.Compare(a.number, b.number) })
+
+	cursor, damaged, err := loadCursor(l.opt.FS, l.opt.Dir)
+	if err != nil {
+		return err
+	}
+	if damaged {
+		l.report(errors.New("the cursor file is damaged: reading starts at the oldest record"))
+	}
+	l.cursor, l.read, l.saved = cursor, cursor, cursor
+	l.next = max(1, cursor.Segment)
+	if n := len(l.segments); n > 0 {
+		l.next = max(l.next, l.segments[n-1].number) + 1
+		if err := l.cutTail(&l.segments[n-1]); err != nil {
+			return err
+		}
+	}
+	for _, i := range l.segments {
+		l.opt.Budget.Add(i.disk)
+	}
+	l.removeDone()
+	if len(l.segments) > 0 {
+		l.signal()
+	}
+	return nil
+}
+
+// cutTail removes an unfinished record from the end of the newest segment: it was never acknowledged.
+func (l *Log) cutTail(i *info) error {
+	name := filepath.Join(l.opt.Dir, i.name(l.opt.Extension))
+	f, err := l.opt.FS.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	s := scanner{format: l.opt.Format, file: f}
+	for {
+		found, err := s.next(i.size)
+		if err != nil {
+			return err
+		}
+		switch found.kind {
+		case atEnd:
+			return nil
+		case torn:
+			if err := f.Truncate(found.start); err != nil {
+				return err
+			}
+			i.size, i.disk = found.start, found.start
+			return f.Sync()
+		case aRecord, damage: // damage is the reader's to set aside
+		}
+	}
+}
+
+// Readable signals after records were appended. It may signal when there is nothing left to read.
+func (l *Log) Readable() <-chan struct{} { return l.readable }
+
+func (l *Log) signal() {
+	select {
+	case l.readable <- struct{}{}:
+	default:
+	}
+}
+
+// Stats is a snapshot for telemetry.
+type Stats struct {
+	Segments int
+	Bytes    int64     // on disk
+	Unread   int64     // after the cursor
+	Oldest   time.Time // when the oldest segment with unread records was begun; zero when there is none
+	Begun    time.Time // when the oldest segment was begun; zero when there is none
+}
+
+// Stats costs O(segments).
+func (l *Log) Stats() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var s Stats
+	for _, i := range l.segments {
+		if s.Segments == 0 {
+			s.Begun = i.created
+		}
+		s.Segments++
+		s.Bytes += i.disk
+		switch {
+		case i.number > l.cursor.Segment:
+			s.Unread += i.size
+		case i.number == l.cursor.Segment:
+			s.Unread += max(0, i.size-l.cursor.Offset)
+		}
+		if s.Oldest.IsZero() && s.Unread > 0 {
+			s.Oldest = i.created
+		}
+	}
+	return s
+}
+
+// Cursor returns the position before which everything has been dealt with.
+func (l *Log) Cursor() Position {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cursor
+}
+
+// Empty reports whether everything appended has been released.
+func (l *Log) Empty() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, i := range l.segments {
+		if i.size > 0 && l.cursor.Before(Position{i.number, i.size}) {
+			return false
+		}
+	}
+	return true
+}
+
+// Close waits for writers, saves the cursor and closes the files. Nothing unread is deleted.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	l.mu.Unlock()
+	close(l.stop)
+	l.stopped.Wait()
+
+	l.leader <- struct{}{}
+	l.commitPending() // refuses: closed
+	err := l.seal()
+	<-l.leader
+
+	l.readMu.Lock()
+	l.reader.close()
+	l.reading = 0
+	l.readMu.Unlock()
+	return errors.Join(err, l.saveAndRemove(true))
+}
+
+func (l *Log) report(err error) {
+	if l.opt.OnError != nil && err != nil {
+		l.opt.OnError(err)
+	}
+}

@@ -1,0 +1,53 @@
+package fallbacklog
+
+import (
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
+)
+
+// verdict is what a failed attempt means for its data.
+type verdict int
+
+const (
+	retryable    verdict = iota // again later
+	inconclusive                // we broke it off ourselves
+	refused                     // this data, for good
+	systemic                    // any data, until somebody changes something
+	opaque                      // nobody can tell
+)
+
+// systemicStreak permanent errors of different batches in a row, without a success, are not the batches' fault.
+const systemicStreak = 5
+
+// judge tells the breaker what a failure says about the downstream and returns what it means for the data. brokenOff:
+// the caller or Shutdown ended the attempt. distinct: the data has not been refused before.
+//
+// Permanent errors and broken-off attempts are no sign of an outage and do not count. An opaque one might be, so it
+// counts: data that alone causes them is found by replay (see window.poison).
+func (l *lane) judge(permit *breaker.Permit, f failure.Failure, brokenOff, distinct bool) verdict {
+	l.tel.failed(string(f.Class))
+	switch {
+	case brokenOff && (f.Class == failure.Canceled || f.Class == failure.Timeout || f.Class == failure.Opaque):
+		permit.Cancel()
+		return inconclusive
+	case f.Retryable:
+		permit.Failure()
+		return retryable
+	case f.Systemic:
+		permit.Trip()
+		return systemic
+	case f.Class == failure.Opaque:
+		permit.Failure()
+		return opaque
+	}
+	streak := l.core.permanents.Load()
+	if distinct {
+		streak = l.core.permanents.Add(1)
+	}
+	if streak >= systemicStreak {
+		permit.Trip()
+		return systemic
+	}
+	permit.Cancel()
+	return refused
+}

@@ -1,0 +1,110 @@
+package fallbacklog
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// signal is what differs between traces, metrics and logs.
+type signal[T any] struct {
+	name      string
+	items     func(T) int
+	marshal   func(T) ([]byte, error)
+	unmarshal func([]byte) (T, error)
+	clone     func(T) T
+	create    func(context.Context, exporter.Factory, exporter.Settings, component.Config) (sink[T], error)
+}
+
+// sink is a wrapped exporter of one signal.
+type sink[T any] struct {
+	component.Component
+	capabilities consumer.Capabilities
+	consume      func(context.Context, T) error
+}
+
+var traces = signal[ptrace.Traces]{
+	name:      "traces",
+	items:     ptrace.Traces.SpanCount,
+	marshal:   (&ptrace.JSONMarshaler{}).MarshalTraces,
+	unmarshal: (&ptrace.JSONUnmarshaler{}).UnmarshalTraces,
+	clone: func(td ptrace.Traces) ptrace.Traces {
+		c := ptrace.NewTraces()
+		td.CopyTo(c)
+		return c
+	},
+	create: func(ctx context.Context, f exporter.Factory, set exporter.Settings, cfg component.Config) (sink[ptrace.Traces], error) {
+		e, err := f.CreateTraces(ctx, set, cfg)
+		if err != nil {
+			return sink[ptrace.Traces]{}, err
+		}
+		return sink[ptrace.Traces]{e, e.Capabilities(), e.ConsumeTraces}, nil
+	},
+}
+
+var metrics = signal[pmetric.Metrics]{
+	name:      "metrics",
+	items:     pmetric.Metrics.DataPointCount,
+	marshal:   (&pmetric.JSONMarshaler{}).MarshalMetrics,
+	unmarshal: (&pmetric.JSONUnmarshaler{}).UnmarshalMetrics,
+	clone: func(md pmetric.Metrics) pmetric.Metrics {
+		c := pmetric.NewMetrics()
+		md.CopyTo(c)
+		return c
+	},
+	create: func(ctx context.Context, f exporter.Factory, set exporter.Settings, cfg component.Config) (sink[pmetric.Metrics], error) {
+		e, err := f.CreateMetrics(ctx, set, cfg)
+		if err != nil {
+			return sink[pmetric.Metrics]{}, err
+		}
+		return sink[pmetric.Metrics]{e, e.Capabilities(), e.ConsumeMetrics}, nil
+	},
+}
+
+var logs = signal[plog.Logs]{
+	name:      "logs",
+	items:     plog.Logs.LogRecordCount,
+	marshal:   (&plog.JSONMarshaler{}).MarshalLogs,
+	unmarshal: (&plog.JSONUnmarshaler{}).UnmarshalLogs,
+	clone: func(ld plog.Logs) plog.Logs {
+		c := plog.NewLogs()
+		ld.CopyTo(c)
+		return c
+	},
+	create: func(ctx context.Context, f exporter.Factory, set exporter.Settings, cfg component.Config) (sink[plog.Logs], error) {
+		e, err := f.CreateLogs(ctx, set, cfg)
+		if err != nil {
+			return sink[plog.Logs]{}, err
+		}
+		return sink[plog.Logs]{e, e.Capabilities(), e.ConsumeLogs}, nil
+	},
+}
+
+// batch is one request of any signal.
+type batch interface {
+	items() int
+	json() ([]byte, error)
+	send(context.Context) error
+}
+
+// request is a batch of one signal on its way to a sink.
+type request[T any] struct {
+	*instance[T]
+	data T
+}
+
+func (r request[T]) items() int            { return r.signal.items(r.data) }
+func (r request[T]) json() ([]byte, error) { return r.signal.marshal(r.data) }
+
+// send keeps data as it is: it may be needed again.
+func (r request[T]) send(ctx context.Context) error {
+	if r.sink.capabilities.MutatesData {
+		return r.sink.consume(ctx, r.signal.clone(r.data))
+	}
+	return r.sink.consume(ctx, r.data)
+}
