@@ -65,7 +65,12 @@ func (h Hasher) Combine(a, b uint64) uint64 {
 // Pair hashes one attribute. An attribute set is the sum of its pairs, see
 // [Hasher.Point]; the sum, unlike exclusive or, does not cancel duplicates.
 func (h Hasher) Pair(key string, v pcommon.Value) uint64 {
-	return h.Combine(h.String(key)^tagPair, h.Value(v))
+	return h.PairOf(h.String(key), h.Value(v))
+}
+
+// PairOf is Pair of the hashes of key and value.
+func (h Hasher) PairOf(key, value uint64) uint64 {
+	return h.Combine(key^tagPair, value)
 }
 
 // Attributes is the sum of the pairs of m: independent of order.

@@ -45,7 +45,7 @@ func (h Hasher) value(v pcommon.Value, depth int) uint64 {
 func (h Hasher) attributes(m pcommon.Map, depth int) uint64 {
 	var sum uint64
 	for k, v := range m.All() {
-		sum += h.Combine(h.String(k)^tagPair, h.value(v, depth))
+		sum += h.PairOf(h.String(k), h.value(v, depth))
 	}
 	return sum
 }

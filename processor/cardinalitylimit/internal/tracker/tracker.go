@@ -99,9 +99,10 @@ func (t *Tracker) Check(fp uint64) Verdict {
 	return Room
 }
 
-// Commit enters or promotes fp after a check that passed.
+// Commit enters or promotes fp after a check that passed. Several strangers may
+// have been checked before the first is committed: the room is made sure of again.
 func (t *Tracker) Commit(fp uint64, v Verdict) {
-	if v == Room || v == Renew {
+	if v == Renew || v == Room && t.store.room() {
 		t.store.add(fp)
 	}
 }

@@ -1,0 +1,136 @@
+package cardinalitylimit
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+// Config of the processor. The zero value of what a user leaves out is the default:
+// see createDefaultConfig and defaultLimit.
+type Config struct {
+	// Mode is enforce, or dry_run: the same decisions, nothing changed.
+	Mode    string        `mapstructure:"mode"`
+	Window  WindowConfig  `mapstructure:"window"`
+	Tracker TrackerConfig `mapstructure:"tracker"`
+	// InstanceID is a name of this gateway that stays; default the host name.
+	InstanceID  string            `mapstructure:"instance_id"`
+	Exempt      ExemptConfig      `mapstructure:"exempt"`
+	Limits      []LimitConfig     `mapstructure:"limits"`
+	Reaggregate ReaggregateConfig `mapstructure:"reaggregate"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// WindowConfig says how long a series that is not seen keeps its place.
+type WindowConfig struct {
+	Duration    time.Duration `mapstructure:"duration"`
+	Generations int           `mapstructure:"generations"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// TrackerConfig bounds the memory of admission.
+type TrackerConfig struct {
+	ExactUpTo         int     `mapstructure:"exact_up_to"`
+	FalsePositiveRate float64 `mapstructure:"false_positive_rate"`
+	// MemoryLimitMiB holds trackers and re-aggregation state together.
+	MemoryLimitMiB int `mapstructure:"memory_limit_mib"`
+	MaxKeys        int `mapstructure:"max_keys"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// ExemptConfig names what no limit sees.
+type ExemptConfig struct {
+	// Metrics are regular expressions that must match the whole name.
+	Metrics []string `mapstructure:"metrics"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// LimitConfig is one limit: exactly one of MaxSeries and MaxValues is set.
+type LimitConfig struct {
+	Name      string           `mapstructure:"name"`
+	Key       []string         `mapstructure:"key"`
+	Count     string           `mapstructure:"count"`
+	MaxSeries int              `mapstructure:"max_series"`
+	MaxValues int              `mapstructure:"max_values"`
+	WarnAt    float64          `mapstructure:"warn_at"`
+	Action    string           `mapstructure:"action"`
+	DryRun    bool             `mapstructure:"dry_run"`
+	Overrides []OverrideConfig `mapstructure:"overrides"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// OverrideConfig gives the keys that match another maximum.
+type OverrideConfig struct {
+	// Match holds "metrics", a list of regular expressions, and parts of the key
+	// with the value each must have.
+	Match     map[string]any `mapstructure:"match"`
+	MaxSeries int            `mapstructure:"max_series"`
+	MaxValues int            `mapstructure:"max_values"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// ReaggregateConfig says how points over a limit become one series.
+type ReaggregateConfig struct {
+	FlushInterval time.Duration `mapstructure:"flush_interval"`
+	// MaxTrackedStreams bounds outgoing series and incoming cumulative streams
+	// together.
+	MaxTrackedStreams int `mapstructure:"max_tracked_streams"`
+	// Gauge is drop, last, min, max or sum.
+	Gauge string `mapstructure:"gauge"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+const (
+	modeEnforce = "enforce"
+	modeDryRun  = "dry_run"
+
+	countAttributes = "attributes"
+	countStreams    = "streams"
+)
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		Mode:   modeEnforce,
+		Window: WindowConfig{Duration: time.Hour, Generations: 2},
+		Tracker: TrackerConfig{
+			ExactUpTo: 65_536, FalsePositiveRate: 1e-4, MemoryLimitMiB: 64, MaxKeys: 100_000,
+		},
+		Reaggregate: ReaggregateConfig{
+			FlushInterval: 15 * time.Second, MaxTrackedStreams: 100_000, Gauge: "drop",
+		},
+	}
+}
+
+// defaultLimit is what a limit is but for what the user says.
+var defaultLimit = LimitConfig{Count: countAttributes, WarnAt: 0.8, Action: "overflow"}
+
+// defaultLimits hold where none is configured. They are no part of the default
+// Config: a list in it would shine through the user's own.
+var defaultLimits = []LimitConfig{{
+	Name: "metric", Key: []string{"resource.service.name", "metric.name"},
+	Count: countAttributes, MaxSeries: 500, WarnAt: 0.8, Action: "overflow",
+}}
+
+var _ confmap.Unmarshaler = (*LimitConfig)(nil)
+
+// Unmarshal implements confmap.Unmarshaler.
+func (c *LimitConfig) Unmarshal(conf *confmap.Conf) error {
+	*c = defaultLimit
+	return conf.Unmarshal(c)
+}
+
+// limits are those configured, or the default.
+func (c *Config) limits() []LimitConfig {
+	if len(c.Limits) == 0 {
+		return defaultLimits
+	}
+	return c.Limits
+}

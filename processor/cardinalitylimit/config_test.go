@@ -1,0 +1,133 @@
+package cardinalitylimit
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/confmap/xconfmap"
+)
+
+func load(t *testing.T, id string) *Config {
+	conf, err := confmaptest.LoadConf("testdata/config.yaml")
+	require.NoError(t, err)
+	sub, err := conf.Sub(id)
+	require.NoError(t, err)
+	cfg := createDefaultConfig().(*Config)
+	require.NoError(t, sub.Unmarshal(cfg))
+	require.NoError(t, xconfmap.Validate(cfg))
+	return cfg
+}
+
+func TestEmptyConfigIsTheDefault(t *testing.T) {
+	cfg := load(t, "cardinalitylimit")
+	require.Equal(t, createDefaultConfig(), cfg)
+	require.Equal(t, []LimitConfig{{
+		Name: "metric", Key: []string{"resource.service.name", "metric.name"}, Count: "attributes",
+		MaxSeries: 500, WarnAt: 0.8, Action: "overflow",
+	}}, cfg.limits())
+}
+
+func TestFullConfig(t *testing.T) {
+	require.Equal(t, &Config{
+		Mode:       "dry_run",
+		Window:     WindowConfig{Duration: 30 * time.Minute, Generations: 3},
+		Tracker:    TrackerConfig{ExactUpTo: 1000, FalsePositiveRate: 1e-3, MemoryLimitMiB: 128, MaxKeys: 5000},
+		InstanceID: "gateway-0",
+		Exempt:     ExemptConfig{Metrics: []string{"up", "otelcol_.*"}},
+		Limits: []LimitConfig{
+			{
+				Name: "metric", Key: []string{"resource.service.name", "metric.name"}, Count: "attributes",
+				MaxSeries: 500, WarnAt: 0.8, Action: "overflow",
+				Overrides: []OverrideConfig{
+					{Match: map[string]any{"metrics": []any{`http\..*`}}, MaxSeries: 2000},
+					{Match: map[string]any{"resource.service.name": "checkout"}, MaxSeries: 1000},
+				},
+			},
+			{Name: "tenant", Key: []string{"metadata.x-tenant"}, Count: "streams", MaxSeries: 200_000, WarnAt: 0.9, Action: "drop"},
+			{Name: "label", Key: []string{"metric.name"}, Count: "attributes", MaxValues: 200, WarnAt: 0.8, Action: "strip", DryRun: true},
+		},
+		Reaggregate: ReaggregateConfig{FlushInterval: 10 * time.Second, MaxTrackedStreams: 5000, Gauge: "sum"},
+	}, load(t, "cardinalitylimit/all"))
+}
+
+func TestInvalidConfig(t *testing.T) {
+	limits := func(edit map[string]any) map[string]any {
+		l := map[string]any{"name": "l", "key": []any{"metric.name"}, "max_series": 10}
+		for k, v := range edit {
+			if v == nil {
+				delete(l, k)
+			} else {
+				l[k] = v
+			}
+		}
+		return map[string]any{"limits": []any{l}}
+	}
+	override := func(o map[string]any) map[string]any {
+		return limits(map[string]any{"overrides": []any{o}})
+	}
+	for name, c := range map[string]struct {
+		conf map[string]any
+		want string
+	}{
+		"mode":               {map[string]any{"mode": "on"}, `mode: must be enforce or dry_run (got "on")`},
+		"window":             {map[string]any{"window": map[string]any{"duration": "0s"}}, "window.duration: must be positive (got 0s)"},
+		"one generation":     {map[string]any{"window": map[string]any{"generations": 1}}, "window.generations: must be from 2 to 7 (got 1)"},
+		"eight generations":  {map[string]any{"window": map[string]any{"generations": 8}}, "window.generations: must be from 2 to 7 (got 8)"},
+		"exact":              {map[string]any{"tracker": map[string]any{"exact_up_to": -1}}, "tracker.exact_up_to: must be 0 or more (got -1)"},
+		"rate":               {map[string]any{"tracker": map[string]any{"false_positive_rate": 1.0}}, "tracker.false_positive_rate: must be between 0 and 1 (got 1)"},
+		"memory":             {map[string]any{"tracker": map[string]any{"memory_limit_mib": 0}}, "tracker.memory_limit_mib: must be positive (got 0)"},
+		"keys":               {map[string]any{"tracker": map[string]any{"max_keys": 0}}, "tracker.max_keys: must be positive (got 0)"},
+		"flush":              {map[string]any{"reaggregate": map[string]any{"flush_interval": "-1s"}}, "reaggregate.flush_interval: must be positive (got -1s)"},
+		"streams":            {map[string]any{"reaggregate": map[string]any{"max_tracked_streams": 0}}, "reaggregate.max_tracked_streams: must be positive (got 0)"},
+		"gauge":              {map[string]any{"reaggregate": map[string]any{"gauge": "avg"}}, `reaggregate.gauge: must be drop, last, min, max or sum (got "avg")`},
+		"exempt":             {map[string]any{"exempt": map[string]any{"metrics": []any{"("}}}, "exempt.metrics[0]: must be a regular expression"},
+		"no name":            {limits(map[string]any{"name": nil}), `limits[0].name: must be a name other than "none" (got "")`},
+		"name none":          {limits(map[string]any{"name": "none"}), `limits[0].name: must be a name other than "none" (got "none")`},
+		"no key":             {limits(map[string]any{"key": nil}), "limits[0].key: must be at least one part (got none)"},
+		"unknown part":       {limits(map[string]any{"key": []any{"service.name"}}), `limits[0].key[0]: must be resource.<name>, scope.name, metric.name, attribute.<name> or metadata.<name> (got "service.name")`},
+		"part without name":  {limits(map[string]any{"key": []any{"resource."}}), `limits[0].key[0]: must be resource.<name>`},
+		"part twice":         {limits(map[string]any{"key": []any{"metric.name", "metric.name"}}), "limits[0].key[1]: must be named once (got metric.name)"},
+		"count":              {limits(map[string]any{"count": "series"}), `limits[0].count: must be attributes or streams (got "series")`},
+		"zero":               {limits(map[string]any{"max_series": 0}), "limits[0].max_series: must be positive, or max_values, but not both (got max_series 0, max_values 0)"},
+		"negative":           {limits(map[string]any{"max_series": -1}), "limits[0].max_series: must be positive (got -1)"},
+		"negative values":    {limits(map[string]any{"max_series": nil, "max_values": -1}), "limits[0].max_values: must be positive (got -1)"},
+		"both maxima":        {limits(map[string]any{"max_values": 5}), "limits[0].max_series: must be positive, or max_values, but not both (got max_series 10, max_values 5)"},
+		"strip without":      {limits(map[string]any{"action": "strip"}), "limits[0].action: must be overflow, drop or tag where max_values is not set (got strip)"},
+		"action":             {limits(map[string]any{"action": "delete"}), `limits[0].action: must be overflow, drop, strip or tag (got "delete")`},
+		"streams of values":  {limits(map[string]any{"max_series": nil, "max_values": 5, "count": "streams"}), "limits[0].count: must be attributes where max_values is set (got streams)"},
+		"warn_at":            {limits(map[string]any{"warn_at": 2}), "limits[0].warn_at: must be from 0 to 1 (got 2)"},
+		"override no match":  {override(map[string]any{"max_series": 5}), "limits[0].overrides[0].match: must be at least one condition (got none)"},
+		"override no max":    {override(map[string]any{"match": map[string]any{"metrics": []any{"a"}}}), "limits[0].overrides[0].max_series: must be positive and the only maximum"},
+		"override other max": {override(map[string]any{"match": map[string]any{"metrics": []any{"a"}}, "max_values": 5}), "limits[0].overrides[0].max_series: must be positive and the only maximum"},
+		"override not a key": {override(map[string]any{"match": map[string]any{"metadata.x": "a"}, "max_series": 5}), "limits[0].overrides[0].match.metadata.x: must be a part of the limit's key (got [metric.name])"},
+		"override part":      {override(map[string]any{"match": map[string]any{"x": "a"}, "max_series": 5}), "limits[0].overrides[0].match.x: must be resource.<name>"},
+		"override regexp":    {override(map[string]any{"match": map[string]any{"metrics": []any{"("}}, "max_series": 5}), "limits[0].overrides[0].match.metrics[0]: must be a regular expression"},
+		"override list":      {override(map[string]any{"match": map[string]any{"metrics": "a"}, "max_series": 5}), "limits[0].overrides[0].match.metrics: must be a list of regular expressions (got a)"},
+		"override type":      {override(map[string]any{"match": map[string]any{"metric.name": 5}, "max_series": 5}), "limits[0].overrides[0].match.metric.name: must be a string (got int)"},
+		"name twice": {map[string]any{"limits": []any{
+			map[string]any{"name": "l", "key": []any{"metric.name"}, "max_series": 10},
+			map[string]any{"name": "l", "key": []any{"scope.name"}, "max_series": 10},
+		}}, `limits[1].name: must be unique (got "l" twice)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := createDefaultConfig().(*Config)
+			require.NoError(t, confmap.NewFromStringMap(c.conf).Unmarshal(cfg))
+			require.ErrorContains(t, xconfmap.Validate(cfg), c.want)
+		})
+	}
+}
+
+func TestUnknownKeysAreRefused(t *testing.T) {
+	for _, conf := range []map[string]any{
+		{"storage": "file_storage"},
+		{"snapshot_interval": "30s"},
+		{"top_offenders": map[string]any{"count": 10}},
+		{"limits": []any{map[string]any{"name": "l", "max_serie": 1}}},
+		{"window": map[string]any{"duration": "an hour"}},
+	} {
+		require.Error(t, confmap.NewFromStringMap(conf).Unmarshal(createDefaultConfig()), "%v", conf)
+	}
+}

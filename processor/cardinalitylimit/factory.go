@@ -1,0 +1,47 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/processorhelper"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadata"
+)
+
+// NewFactory returns the factory of the processor.
+func NewFactory() processor.Factory {
+	f := &factory{writers: newWriters(), now: time.Now}
+	return processor.NewFactory(
+		metadata.Type,
+		createDefaultConfig,
+		processor.WithMetrics(f.createMetrics, metadata.MetricsStability),
+	)
+}
+
+type factory struct {
+	writers *writers
+	now     func() time.Time
+}
+
+func (f *factory) createMetrics(
+	ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics,
+) (processor.Metrics, error) {
+	p, err := newLimiter(set, cfg.(*Config), next, f)
+	if err != nil {
+		return nil, err
+	}
+	// The helper counts what comes in and goes out, as for every processor.
+	p.Metrics, err = processorhelper.NewMetrics(ctx, set, cfg, next, p.process,
+		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
+		processorhelper.WithStart(p.start),
+		processorhelper.WithShutdown(p.shutdown),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}

@@ -1,0 +1,244 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/client"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
+)
+
+// clock is a time that tests move.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func newClock() *clock { return &clock{t: time.Unix(1_700_000_000, 0)} }
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+}
+
+// sink keeps copies of what it is sent, or refuses with err.
+type sink struct {
+	mu       sync.Mutex
+	err      error
+	batches  []pmetric.Metrics
+	metadata []client.Metadata
+}
+
+func (s *sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{MutatesData: true} }
+
+func (s *sink) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	c := pmetric.NewMetrics()
+	md.CopyTo(c)
+	s.batches = append(s.batches, c)
+	s.metadata = append(s.metadata, client.FromContext(ctx).Metadata)
+	return nil
+}
+
+func (s *sink) refuse(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+func (s *sink) take() []pmetric.Metrics {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.batches
+	s.batches = nil
+	return b
+}
+
+// rig is a processor between a test and a sink. The flush interval is out of
+// reach; tests flush by hand.
+type rig struct {
+	*limiter
+	t     testing.TB
+	clock *clock
+	sink  *sink
+	tel   *componenttest.Telemetry
+}
+
+func config(edit func(*Config)) *Config {
+	cfg := createDefaultConfig().(*Config)
+	cfg.InstanceID = "gateway"
+	cfg.Reaggregate.FlushInterval = 24 * time.Hour
+	if edit != nil {
+		edit(cfg)
+	}
+	return cfg
+}
+
+func limitOf(maxSeries int, action string, key ...string) LimitConfig {
+	l := defaultLimit
+	l.Name, l.Key, l.MaxSeries, l.Action = "l", key, maxSeries, action
+	return l
+}
+
+func newRig(t testing.TB, edit func(*Config)) *rig {
+	cfg := config(edit)
+	require.NoError(t, cfg.Validate())
+	r := &rig{t: t, clock: newClock(), sink: &sink{}, tel: componenttest.NewTelemetry()}
+	f := &factory{writers: newWriters(), now: r.clock.now}
+	p, err := f.createMetrics(context.Background(), metadatatest.NewSettings(r.tel), cfg, r.sink)
+	require.NoError(t, err)
+	r.limiter = p.(*limiter)
+	require.NoError(t, p.Start(context.Background(), componenttest.NewNopHost()))
+	stopped := false
+	t.Cleanup(func() {
+		if !stopped {
+			stopped = true
+			require.NoError(t, p.Shutdown(context.Background()))
+			require.NoError(t, r.tel.Shutdown(context.Background()))
+		}
+	})
+	return r
+}
+
+func (r *rig) send(md pmetric.Metrics) {
+	r.t.Helper()
+	require.NoError(r.t, r.ConsumeMetrics(context.Background(), md))
+}
+
+// flushed returns what one flush sends.
+func (r *rig) flushed() []observation {
+	r.t.Helper()
+	before := r.sink.take()
+	require.Empty(r.t, before, "take what passed first")
+	r.flush(context.Background())
+	return observe(r.sink.take()...)
+}
+
+// counter returns the value of one of the processor's own metrics for the labels
+// given as name, value pairs; 0 where there is none.
+func (r *rig) counter(name string, labels ...string) (sum int64) {
+	m, err := r.tel.GetMetric("otelcol_processor_cardinalitylimit_" + name)
+	if err != nil {
+		return 0
+	}
+	return sumWhere(m.Data, labels)
+}
+
+// observation is a number point with all that surrounds it.
+type observation struct {
+	resource, attributes map[string]any
+	scope, name          string
+	value                float64
+	start, time          time.Time
+	stale                bool
+}
+
+func observe(batches ...pmetric.Metrics) (out []observation) {
+	for _, md := range batches {
+		for _, rm := range md.ResourceMetrics().All() {
+			for _, sm := range rm.ScopeMetrics().All() {
+				for _, m := range sm.Metrics().All() {
+					for _, p := range numberPoints(m).All() {
+						v := p.DoubleValue()
+						if p.ValueType() == pmetric.NumberDataPointValueTypeInt {
+							v = float64(p.IntValue())
+						}
+						out = append(out, observation{
+							rm.Resource().Attributes().AsRaw(), p.Attributes().AsRaw(), sm.Scope().Name(), m.Name(),
+							v, p.StartTimestamp().AsTime(), p.Timestamp().AsTime(), p.Flags().NoRecordedValue(),
+						})
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+func numberPoints(m pmetric.Metric) pmetric.NumberDataPointSlice {
+	switch m.Type() {
+	case pmetric.MetricTypeSum:
+		return m.Sum().DataPoints()
+	case pmetric.MetricTypeGauge:
+		return m.Gauge().DataPoints()
+	default:
+		return pmetric.NewNumberDataPointSlice()
+	}
+}
+
+// batch builds metrics for one service.
+type batch struct {
+	md pmetric.Metrics
+	sm pmetric.ScopeMetrics
+}
+
+func newBatch(service string, resource ...string) *batch {
+	b := &batch{md: pmetric.NewMetrics()}
+	rm := b.md.ResourceMetrics().AppendEmpty()
+	rm.Resource().Attributes().PutStr("service.name", service)
+	for i := 0; i < len(resource); i += 2 {
+		rm.Resource().Attributes().PutStr(resource[i], resource[i+1])
+	}
+	b.sm = rm.ScopeMetrics().AppendEmpty()
+	b.sm.Scope().SetName("app")
+	return b
+}
+
+const (
+	delta      = pmetric.AggregationTemporalityDelta
+	cumulative = pmetric.AggregationTemporalityCumulative
+)
+
+func (b *batch) sum(name string, t pmetric.AggregationTemporality, monotonic bool) pmetric.NumberDataPointSlice {
+	m := b.sm.Metrics().AppendEmpty()
+	m.SetName(name)
+	m.SetEmptySum().SetAggregationTemporality(t)
+	m.Sum().SetIsMonotonic(monotonic)
+	return m.Sum().DataPoints()
+}
+
+func (b *batch) gauge(name string) pmetric.NumberDataPointSlice {
+	m := b.sm.Metrics().AppendEmpty()
+	m.SetName(name)
+	return m.SetEmptyGauge().DataPoints()
+}
+
+// put appends an integer point; attributes are name, value pairs.
+func put(s pmetric.NumberDataPointSlice, value int64, start, at time.Time, attributes ...string) pmetric.NumberDataPoint {
+	p := s.AppendEmpty()
+	p.SetIntValue(value)
+	label(p, start, at, attributes)
+	return p
+}
+
+func label(p interface {
+	Attributes() pcommon.Map
+	SetTimestamp(pcommon.Timestamp)
+	SetStartTimestamp(pcommon.Timestamp)
+}, start, at time.Time, attributes []string,
+) {
+	p.SetStartTimestamp(pcommon.NewTimestampFromTime(start))
+	p.SetTimestamp(pcommon.NewTimestampFromTime(at))
+	for i := 0; i < len(attributes); i += 2 {
+		p.Attributes().PutStr(attributes[i], attributes[i+1])
+	}
+}

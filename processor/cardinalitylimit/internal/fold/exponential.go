@@ -1,0 +1,87 @@
+package fold
+
+import (
+	"math"
+	"slices"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+)
+
+// exponential is an exponential histogram.
+type exponential struct {
+	*expo.Histogram
+	hasSum, hasMin, hasMax bool
+}
+
+var _ measure = (*exponential)(nil)
+
+func (m *exponential) add(d measure, _ *Stats) {
+	o := d.(*exponential)
+	m.Merge(o.Histogram)
+	m.hasSum, m.hasMin, m.hasMax = m.hasSum && o.hasSum, m.hasMin && o.hasMin, m.hasMax && o.hasMax
+}
+
+// since brings both to one scale and one zero threshold first: a stream may lower
+// the one and widen the other as it grows.
+func (m *exponential) since(prev measure) (measure, relation) {
+	p := prev.(*exponential)
+	if m.Count < p.Count {
+		return nil, reset
+	}
+	d := m.clone().(*exponential)
+	before := p.clone().(*exponential)
+	before.Merge(frame(d.Histogram))
+	d.Merge(frame(before.Histogram)) // widening may have gone up to a bucket's bound
+	if d.Scale != before.Scale {
+		before.Merge(frame(d.Histogram))
+	}
+	if d.ZeroCount < before.ZeroCount ||
+		!subtract(&d.Positive, &before.Positive) || !subtract(&d.Negative, &before.Negative) {
+		return nil, reset
+	}
+	d.ZeroCount -= before.ZeroCount
+	d.Count -= before.Count
+	d.Sum -= before.Sum
+	d.hasSum = d.hasSum && p.hasSum
+	d.hasMin, d.hasMax = false, false
+	d.Min, d.Max = math.Inf(1), math.Inf(-1)
+	return d, grown
+}
+
+// frame is an empty histogram that imposes its scale and zero threshold on what it
+// is merged into.
+func frame(h *expo.Histogram) *expo.Histogram {
+	return &expo.Histogram{
+		Scale: h.Scale, ZeroThreshold: h.ZeroThreshold, Min: math.Inf(1), Max: math.Inf(-1),
+	}
+}
+
+// subtract takes b from a, or reports false where a bucket of a is lower.
+func subtract(a, b *expo.Buckets) bool {
+	for i, n := range b.Counts {
+		if n == 0 {
+			continue
+		}
+		at := int64(b.Offset) + int64(i) - int64(a.Offset)
+		if at < 0 || at >= int64(len(a.Counts)) || a.Counts[at] < n {
+			return false
+		}
+		a.Counts[at] -= n
+	}
+	return true
+}
+
+func (m *exponential) clone() measure {
+	h := expo.New(m.MaxSize())
+	h.Scale, h.ZeroThreshold, h.ZeroCount = m.Scale, m.ZeroThreshold, m.ZeroCount
+	h.Count, h.Sum, h.Min, h.Max = m.Count, m.Sum, m.Min, m.Max
+	h.Positive = expo.Buckets{Offset: m.Positive.Offset, Counts: slices.Clone(m.Positive.Counts)}
+	h.Negative = expo.Buckets{Offset: m.Negative.Offset, Counts: slices.Clone(m.Negative.Counts)}
+	return &exponential{Histogram: h, hasSum: m.hasSum, hasMin: m.hasMin, hasMax: m.hasMax}
+}
+
+// bytes is what it can grow to: maxBuckets words for each sign.
+func (m *exponential) bytes() int { return 224 + 2*8*maxBuckets }
+
+// maxBuckets a sign is what SDKs keep at most by default.
+const maxBuckets = expo.DefaultMaxSize

@@ -1,0 +1,75 @@
+package fold
+
+import (
+	"math"
+	"slices"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
+)
+
+// histogram is an explicit histogram, or a summary: count and sum without bounds.
+// counts has one more element than bounds; bucket i counts (bounds[i-1],
+// bounds[i]]: upper-inclusive.
+type histogram struct {
+	count    uint64
+	sum      float64
+	min, max float64 // +Inf, -Inf where some part did not tell
+	hasSum   bool
+	hasMin   bool
+	hasMax   bool
+	bounds   []float64
+	counts   []uint64
+}
+
+var _ measure = (*histogram)(nil)
+
+func (m *histogram) add(d measure, n *Stats) {
+	o := d.(*histogram)
+	m.count = expo.AddSat(m.count, o.count)
+	m.hasSum, m.hasMin, m.hasMax = m.hasSum && o.hasSum, m.hasMin && o.hasMin, m.hasMax && o.hasMax
+	m.sum += o.sum
+	m.min, m.max = min(m.min, o.min), max(m.max, o.max)
+	if slices.Equal(m.bounds, o.bounds) {
+		for i, c := range o.counts {
+			m.counts[i] = expo.AddSat(m.counts[i], c)
+		}
+		return
+	}
+	n.Rebucketed++
+	moved := make([]uint64, len(m.counts))
+	rebucket.Explicit(m.bounds, o.bounds, o.counts, moved, rebucket.Log)
+	for i, c := range moved {
+		m.counts[i] = expo.AddSat(m.counts[i], c)
+	}
+}
+
+func (m *histogram) since(prev measure) (measure, relation) {
+	p := prev.(*histogram)
+	if !slices.Equal(m.bounds, p.bounds) {
+		return nil, incomparable
+	}
+	if m.count < p.count {
+		return nil, reset
+	}
+	d := &histogram{
+		count: m.count - p.count, sum: m.sum - p.sum, hasSum: m.hasSum && p.hasSum,
+		min: math.Inf(1), max: math.Inf(-1),
+		bounds: m.bounds, counts: make([]uint64, len(m.counts)),
+	}
+	for i, c := range m.counts {
+		if c < p.counts[i] {
+			return nil, reset
+		}
+		d.counts[i] = c - p.counts[i]
+	}
+	return d, grown
+}
+
+func (m *histogram) clone() measure {
+	c := *m
+	c.counts = slices.Clone(m.counts) // bounds are never written
+	return &c
+}
+
+func (m *histogram) bytes() int { return 112 + 8*(len(m.bounds)+len(m.counts)) }

@@ -1,0 +1,178 @@
+package limit
+
+import (
+	"sync"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
+)
+
+// Cursor walks one batch: Resource, Scope and Metric as they come, Decide for each
+// point. It carries what the points of a group share, so that a point pays for its
+// own attributes only. Not safe for concurrent use; take one a batch.
+type Cursor struct {
+	// Counts tallies the points since Begin.
+	Counts Counts
+
+	set        *Set
+	now, epoch int64
+
+	metadata Metadata
+	resource pcommon.Resource
+	scope    pcommon.InstrumentationScope
+	metric   pmetric.Metric
+	exempt   bool
+
+	resourceID, scopeID  uint64
+	metricHash, streamID uint64 // of the metric alone; of the metric where it is
+
+	groups []group // one a limit
+
+	// Of the point at hand.
+	attributes   uint64 // sum of the pairs, labels taken away left out
+	original     uint64 // sum of all pairs
+	pairs        []pair
+	verdicts     []verdict
+	held         []*sync.Mutex
+	marked, only bool
+}
+
+// group is the state of a limit for the points at hand.
+type group struct {
+	key [sources]uint64 // hash of the key down to each level
+	// fold is the hash of what an overflow series inherits of the key.
+	foldMetadata, fold uint64
+	// The entry met last: neighbours tend to have one key.
+	last   uint64
+	cached *entry
+}
+
+// pair is an attribute of the point at hand.
+type pair struct {
+	key           string
+	label         uint64 // hash of the key
+	value         uint64 // hash of the value
+	pair          uint64
+	taken, isMark bool
+}
+
+// verdict is what a tracker said to the point, to be committed once all have
+// spoken.
+type verdict struct {
+	pair    int // of a label limit, otherwise -1
+	entry   *entry
+	fp      uint64
+	verdict tracker.Verdict
+}
+
+// Begin takes a cursor for a batch; End gives it back.
+func (s *Set) Begin(md Metadata) *Cursor {
+	c, ok := s.cursors.Get().(*Cursor)
+	if !ok {
+		c = &Cursor{set: s, groups: make([]group, len(s.limits))}
+		c.Counts.init(len(s.limits))
+	}
+	c.now, c.epoch = s.tick()
+	c.metadata = md
+	for i, l := range s.limits {
+		g := &c.groups[i]
+		g.key[fromMetadata] = c.down(l, fromMetadata, l.seed, pcommon.Map{})
+		g.foldMetadata = c.foldHash(l, fromMetadata, 0)
+	}
+	return c
+}
+
+// End gives the cursor back. What was read from it is no longer valid.
+func (c *Cursor) End() {
+	c.Counts.reset()
+	c.metadata = nil
+	c.resource, c.scope, c.metric = pcommon.Resource{}, pcommon.InstrumentationScope{}, pmetric.Metric{}
+	clear(c.pairs)
+	clear(c.verdicts)
+	for i := range c.groups {
+		c.groups[i].cached = nil
+	}
+	c.set.cursors.Put(c)
+}
+
+// Resource moves to a resource.
+func (c *Cursor) Resource(r pcommon.Resource) {
+	c.resource = r
+	c.resourceID = c.set.hash.Resource(r)
+	for i, l := range c.set.limits {
+		g := &c.groups[i]
+		g.key[fromResource] = c.down(l, fromResource, g.key[fromMetadata], r.Attributes())
+		g.fold = c.foldHash(l, fromResource, g.foldMetadata)
+	}
+}
+
+// Scope moves to a scope of the resource.
+func (c *Cursor) Scope(s pcommon.InstrumentationScope) {
+	c.scope = s
+	c.scopeID = c.set.hash.Scope(c.resourceID, s)
+	for i, l := range c.set.limits {
+		g := &c.groups[i]
+		g.key[fromScope] = c.down(l, fromScope, g.key[fromResource], pcommon.Map{})
+	}
+}
+
+// Metric moves to a metric of the scope.
+func (c *Cursor) Metric(m pmetric.Metric) {
+	c.metric = m
+	c.exempt = c.set.exempt.has(m.Name())
+	c.metricHash = c.set.hash.Metric(m)
+	c.streamID = c.set.hash.Combine(c.scopeID, c.metricHash)
+	for i, l := range c.set.limits {
+		g := &c.groups[i]
+		g.key[fromMetric] = c.down(l, fromMetric, g.key[fromScope], pcommon.Map{})
+	}
+}
+
+// down hashes the parts that a level adds to a key.
+func (c *Cursor) down(l *limit, level source, key uint64, attrs pcommon.Map) uint64 {
+	h := c.set.hash
+	for _, p := range l.perLevel[level] {
+		switch level {
+		case fromMetadata:
+			for _, v := range c.metadata.Get(p.name) {
+				key = h.Combine(key, h.String(v))
+			}
+			key = h.Combine(key, 0) // one value "a","b" differs from two keys
+		case fromScope:
+			key = h.Combine(key, h.String(c.scope.Name()))
+		case fromMetric:
+			key = h.Combine(key, h.String(c.metric.Name()))
+		default:
+			if v, ok := attrs.Get(p.name); ok {
+				key = h.Combine(key, h.Value(v))
+			} else {
+				key = h.Combine(key, c.set.empty)
+			}
+		}
+	}
+	return key
+}
+
+// foldHash hashes the parts of an overflow series' resource and metadata, names
+// included: two limits whose overflow series look alike have one between them.
+func (c *Cursor) foldHash(l *limit, level source, fold uint64) uint64 {
+	h := c.set.hash
+	for _, p := range l.fold {
+		if p.source != level {
+			continue
+		}
+		fold = h.Combine(fold, h.String(p.name))
+		if level == fromMetadata {
+			for _, v := range c.metadata.Get(p.name) {
+				fold = h.Combine(fold, h.String(v))
+			}
+			continue
+		}
+		if v, ok := c.resource.Attributes().Get(p.name); ok {
+			fold = h.Combine(fold, h.Value(v))
+		}
+	}
+	return fold
+}

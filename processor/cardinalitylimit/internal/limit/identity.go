@@ -1,0 +1,97 @@
+package limit
+
+import (
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// Stream is the identity of the point at hand as it came in.
+func (c *Cursor) Stream() uint64 {
+	return c.set.hash.Point(c.streamID, c.original)
+}
+
+// Target is the identity of the series that the point at hand is folded into: one
+// per label set that remains after Strip, one per resource of the key and metric
+// for Overflow.
+func (c *Cursor) Target(o Outcome) uint64 {
+	g := &c.groups[o.Limit]
+	if o.Action == Strip {
+		return c.set.hash.Point(c.set.hash.Combine(g.foldMetadata, c.streamID), c.attributes)
+	}
+	return c.set.hash.Combine(g.fold, c.metricHash)
+}
+
+// Group is equal for targets with equal metadata, resource and scope, metric for
+// those with an equal metric.
+func (c *Cursor) Group(o Outcome) (group, metric uint64) {
+	g := &c.groups[o.Limit]
+	if o.Action == Strip {
+		return c.set.hash.Combine(g.foldMetadata, c.scopeID), c.metricHash
+	}
+	return g.fold, c.metricHash
+}
+
+// Now is our time at the beginning of the batch, in ns since the epoch.
+func (c *Cursor) Now() int64 { return c.now }
+
+// Taken tells whether attribute i of the point at hand has been taken away.
+func (c *Cursor) Taken(i int) bool { return c.pairs[i].taken }
+
+// TargetResource writes the resource attributes that an overflow series of a limit
+// inherits: the resource parts of its key, as far as the resource has them.
+func (c *Cursor) TargetResource(limit int, dest pcommon.Map) {
+	for _, p := range c.set.limits[limit].fold {
+		if p.source != fromResource {
+			continue
+		}
+		if v, ok := c.resource.Attributes().Get(p.name); ok {
+			v.CopyTo(dest.PutEmpty(p.name))
+		}
+	}
+}
+
+// TargetMetadata is the client metadata that is part of a limit's key: what is
+// folded under it leaves under it. Nil where the key has none.
+func (c *Cursor) TargetMetadata(limit int) map[string][]string {
+	var md map[string][]string
+	for _, p := range c.set.limits[limit].fold {
+		if p.source != fromMetadata {
+			continue
+		}
+		if values := c.metadata.Get(p.name); len(values) > 0 {
+			if md == nil {
+				md = make(map[string][]string)
+			}
+			md[p.name] = values
+		}
+	}
+	return md
+}
+
+// value returns how to read a part of the key of the point at hand.
+func (c *Cursor) value(attrs pcommon.Map) func(Part) string {
+	return func(p Part) string { return c.text(p, attrs) }
+}
+
+// maxText bounds what the text of a key takes: it is for a person to read.
+const maxText = 128
+
+// describe returns how to write the key of the point at hand, and of one label of
+// it, for a person.
+func (c *Cursor) describe(l *limit, attrs pcommon.Map, label string) func() string {
+	return func() string {
+		var b strings.Builder
+		for _, p := range l.Key {
+			if b.Len() > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(p.String() + "=" + c.text(p, attrs))
+		}
+		if label != "" {
+			b.WriteString(" label=" + label)
+		}
+		// Cloned: a substring would hold on to the whole.
+		return strings.Clone(b.String()[:min(b.Len(), maxText)])
+	}
+}

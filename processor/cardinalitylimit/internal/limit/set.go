@@ -1,0 +1,145 @@
+package limit
+
+import (
+	"regexp"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/streamid"
+)
+
+// Set is the limits of one processor. Safe for concurrent use; decisions are exact
+// for any number of goroutines.
+type Set struct {
+	limits    []*limit // label limits first, each group in the order of the configuration
+	options   Options
+	hash      streamid.Hasher
+	mark      uint64 // the pair otel.metric.overflow=true
+	empty     uint64 // a missing part of a key: the empty string
+	overflows int    // first enforced overflow limit, -1 without
+	strips    int    // first enforced strip limit, -1 without
+
+	epoch     atomic.Int64
+	rotations atomic.Int64
+	exempt    exemptions
+	cursors   sync.Pool
+}
+
+// NewSet compiles the limits. It fails only where the memory limit cannot hold one
+// tracker a limit.
+func NewSet(specs []Spec, o Options) (*Set, error) {
+	s := &Set{options: o, hash: streamid.New(o.Seed), overflows: -1, strips: -1}
+	s.mark = s.hash.Pair(Mark, markValue())
+	s.empty = s.hash.Value(pcommon.NewValueStr(""))
+	s.exempt = exemptions{patterns: o.Exempt, known: make(map[string]bool)}
+	specs = slices.Clone(specs)
+	slices.SortStableFunc(specs, func(a, b Spec) int { return labelsFirst(a) - labelsFirst(b) })
+	for i := range specs {
+		l, err := compile(specs[i], &s.options, s.hash.String)
+		if err != nil {
+			return nil, err
+		}
+		s.limits = append(s.limits, l)
+		if l.DryRun {
+			continue
+		}
+		if l.Action == Overflow && s.overflows < 0 {
+			s.overflows = i
+		}
+		if l.Action == Strip && s.strips < 0 {
+			s.strips = i
+		}
+	}
+	s.epoch.Store(s.epochAt(s.options.Now().UnixNano()))
+	return s, nil
+}
+
+func labelsFirst(s Spec) int {
+	if s.MaxValues > 0 {
+		return 0
+	}
+	return 1
+}
+
+// epochAt is the generation a time in ns belongs to.
+func (s *Set) epochAt(now int64) int64 {
+	return now / max(int64(s.options.Window)/int64(s.options.Tracker.Generations), 1)
+}
+
+// tick reads the clock and returns it in ns with the generation. A clock that
+// steps back does not bring an old generation back.
+func (s *Set) tick() (now, epoch int64) {
+	now = s.options.Now().UnixNano()
+	epoch = s.epochAt(now)
+	for {
+		last := s.epoch.Load()
+		if epoch <= last {
+			return now, last
+		}
+		if s.epoch.CompareAndSwap(last, epoch) {
+			s.rotations.Add(1)
+			return now, epoch
+		}
+	}
+}
+
+// Sweep frees the keys that are empty and returns the usage of each limit.
+func (s *Set) Sweep() []Usage {
+	now, epoch := s.tick()
+	usage := make([]Usage, len(s.limits))
+	for i, l := range s.limits {
+		usage[i] = l.sweep(epoch, now)
+	}
+	return usage
+}
+
+// Rotations counts the generations that began since the start.
+func (s *Set) Rotations() int64 { return s.rotations.Load() }
+
+// Len is the number of limits.
+func (s *Set) Len() int { return len(s.limits) }
+
+// Name is the name of limit i, or "none" for -1: no limit.
+func (s *Set) Name(i int) string {
+	if i < 0 {
+		return NoLimit
+	}
+	return s.limits[i].Name
+}
+
+// NoLimit stands for the limit of a point that none objects to.
+const NoLimit = "none"
+
+// exemptions remembers which metric names are exempt: the expressions cost far
+// more than a lookup.
+type exemptions struct {
+	patterns []*regexp.Regexp
+	mu       sync.RWMutex
+	known    map[string]bool
+}
+
+// maxKnownNames bounds the memory that names from outside can take; further names
+// are matched each time.
+const maxKnownNames = 10_000
+
+func (e *exemptions) has(name string) bool {
+	if len(e.patterns) == 0 {
+		return false
+	}
+	e.mu.RLock()
+	exempt, known := e.known[name]
+	e.mu.RUnlock()
+	if known {
+		return exempt
+	}
+	exempt = slices.ContainsFunc(e.patterns, func(r *regexp.Regexp) bool { return r.MatchString(name) })
+	e.mu.Lock()
+	if len(e.known) < maxKnownNames {
+		e.known[name] = exempt
+	}
+	e.mu.Unlock()
+	return exempt
+}

@@ -1,0 +1,149 @@
+package limit
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
+)
+
+// ErrNoMemory means that the memory limit has no room for a limit's first tracker.
+var ErrNoMemory = errors.New("memory_limit_mib leaves no room for a tracker")
+
+// table holds the trackers of a limit by key. Shards exist to keep goroutines with
+// different keys apart; one key is always under one lock.
+type table struct {
+	shards  [shardCount]shard
+	shared  shard // one tracker for the keys beyond max_keys
+	keys    atomic.Int64
+	maxKeys int64
+	config  *tracker.Config
+}
+
+const (
+	shardBits  = 6
+	shardCount = 1 << shardBits
+	// keyBytes is what a key costs beside its tracker's store: entry and tracker
+	// with their share of the map, text of the key.
+	keyBytes = 320
+	// sharedKey is the identity of the one tracker of table.shared.
+	sharedKey = 0
+)
+
+type shard struct {
+	mu   sync.Mutex
+	keys map[uint64]*entry
+	// forgot is the latest forgot of the keys removed.
+	forgot int64
+}
+
+// entry is the tracker of one key, or of one label of a key.
+type entry struct {
+	*tracker.Tracker
+	text   string // the key for a person
+	forgot int64  // when a member last lost its place, in ns since the epoch; 0 never
+	dead   bool   // removed from the table; for cursors that remember it
+}
+
+func (t *table) init(places int, o *Options) bool {
+	t.config, t.maxKeys = &o.Tracker, int64(o.MaxKeys)
+	for i := range t.shards {
+		t.shards[i].keys = make(map[uint64]*entry)
+	}
+	e := t.open(places, 0)
+	if e == nil {
+		return false
+	}
+	e.text = "keys beyond max_keys"
+	t.shared.keys = map[uint64]*entry{sharedKey: e}
+	return true
+}
+
+func (t *table) shard(key uint64) *shard { return &t.shards[key>>(64-shardBits)] }
+
+// open returns a new entry, or nil where the budget has no room.
+func (t *table) open(places int, epoch int64) *entry {
+	if !t.config.Budget.Reserve(keyBytes) {
+		return nil
+	}
+	tr, ok := tracker.New(places, epoch, t.config)
+	if !ok {
+		t.config.Budget.Release(keyBytes)
+		return nil
+	}
+	return &entry{Tracker: tr}
+}
+
+// add gives id a tracker in s, or nil where there are max_keys already or no
+// memory. The shard's lock is held.
+func (t *table) add(s *shard, id uint64, places int, epoch int64, text func() string) *entry {
+	if t.keys.Add(1) > t.maxKeys {
+		t.keys.Add(-1)
+		return nil
+	}
+	e := t.open(places, epoch)
+	if e == nil {
+		t.keys.Add(-1)
+		return nil
+	}
+	e.text, e.forgot = text(), s.forgot
+	s.keys[id] = e
+	return e
+}
+
+// advance brings the entry to generation epoch. The shard's lock is held.
+func (e *entry) advance(epoch, now int64) {
+	if e.Advance(epoch) > 0 {
+		e.forgot = now
+	}
+}
+
+// Usage is the state of a limit at one time.
+type Usage struct {
+	Limit  string
+	Max    int   // places of a key without override
+	Series int64 // places taken, over all keys
+	Keys   int64
+	Near   int64 // keys with at least warn_at of their places taken
+	// Fullest is the key with the largest share of its places taken.
+	Fullest      string
+	FullestShare float64
+}
+
+// sweep brings every entry to generation epoch, removes the empty ones and adds up
+// the rest. It holds one shard at a time.
+func (l *limit) sweep(epoch, now int64) Usage {
+	u := Usage{Limit: l.Name, Max: l.max}
+	t := &l.trackers
+	visit := func(s *shard, shared bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for id, e := range s.keys {
+			e.advance(epoch, now)
+			if e.Size() == 0 && !shared {
+				e.dead = true
+				e.Free()
+				t.config.Budget.Release(keyBytes)
+				t.keys.Add(-1)
+				delete(s.keys, id)
+				s.forgot = max(s.forgot, e.forgot)
+				continue
+			}
+			u.Series += int64(e.Size())
+			share := float64(e.Size()) / float64(e.Limit())
+			if l.WarnAt > 0 && share >= l.WarnAt {
+				u.Near++
+			}
+			if share > u.FullestShare {
+				u.Fullest, u.FullestShare = e.text, share
+			}
+		}
+	}
+	for i := range t.shards {
+		visit(&t.shards[i], false)
+	}
+	visit(&t.shared, true)
+	u.Keys = t.keys.Load()
+	return u
+}

@@ -1,0 +1,514 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/client"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
+)
+
+var overflowOnly = map[string]any{"otel.metric.overflow": true}
+
+func sumWhere(data metricdata.Aggregation, labels []string) (sum int64) {
+	add := func(points []metricdata.DataPoint[int64]) {
+		for _, p := range points {
+			match := true
+			for i := 0; i < len(labels); i += 2 {
+				v, ok := p.Attributes.Value(attributeKey(labels[i]))
+				match = match && ok && v.AsString() == labels[i+1]
+			}
+			if match {
+				sum += p.Value
+			}
+		}
+	}
+	switch d := data.(type) {
+	case metricdata.Sum[int64]:
+		add(d.DataPoints)
+	case metricdata.Gauge[int64]:
+		add(d.DataPoints)
+	}
+	return sum
+}
+
+func TestDefaultLimitHoldsAndDeltasAdd(t *testing.T) {
+	r := newRig(t, nil)
+	now := r.clock.now()
+	r.clock.add(time.Minute)
+	b := newBatch("orders", "pod", "a")
+	points := b.sum("requests", delta, true)
+	for i := range 700 {
+		put(points, 2, now.Add(time.Second), now.Add(10*time.Second), "id", fmt.Sprint(i))
+	}
+	r.send(b.md)
+	require.Len(t, observe(r.sink.take()...), 500)
+
+	got := r.flushed()
+	require.Len(t, got, 1)
+	require.Equal(t, observation{
+		resource:   map[string]any{"service.name": "orders", "service.instance.id": "gateway/cardinalitylimit"},
+		attributes: overflowOnly, scope: scopeName, name: "requests", value: 400,
+		start: now.Add(time.Second).UTC(), time: now.Add(10 * time.Second).UTC(),
+	}, got[0])
+	require.Empty(t, r.flushed(), "nothing new")
+
+	require.EqualValues(t, 500, r.counter("points", "limit", "none", "action", "pass", "mode", "enforce"))
+	require.EqualValues(t, 200, r.counter("points", "limit", "metric", "action", "overflow", "mode", "enforce"))
+	require.EqualValues(t, 200, r.counter("folded_points"))
+	require.EqualValues(t, 500, r.counter("series", "limit", "metric"))
+	require.EqualValues(t, 500, r.counter("max_series", "limit", "metric"))
+	require.EqualValues(t, 1, r.counter("keys_near_limit", "limit", "metric"))
+	require.Positive(t, r.counter("tracker_bytes"))
+	require.EqualValues(t, 1, r.counter("tracked_streams"))
+}
+
+// Whatever the resource, equal attribute sets are one; with count: streams they
+// are not.
+func TestCountAttributesAndStreams(t *testing.T) {
+	for count, passing := range map[string]int{countAttributes: 40 * 13, countStreams: 20} {
+		r := newRig(t, func(c *Config) {
+			l := limitOf(20, "drop", "resource.service.name", "metric.name")
+			l.Count = count
+			c.Limits = []LimitConfig{l}
+		})
+		for pod := range 40 {
+			b := newBatch("orders", "pod", fmt.Sprint(pod))
+			points := b.sum("requests", delta, true)
+			for route := range 13 {
+				put(points, 1, r.clock.now(), r.clock.now(), "route", fmt.Sprint(route))
+			}
+			r.send(b.md)
+		}
+		require.Len(t, observe(r.sink.take()...), passing, count)
+	}
+}
+
+func TestDeltaIntervalsTouch(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+	var got []observation
+	total := 0.0
+	first := r.clock.now()
+	for i := range 20 {
+		from := r.clock.now()
+		r.clock.add(10 * time.Second)
+		b := newBatch("orders")
+		points := b.sum("requests", delta, true)
+		put(points, 1, from, r.clock.now(), "id", "incumbent")
+		put(points, int64(i), from, r.clock.now().Add(-time.Duration(i%3)*time.Second), "id", fmt.Sprint(i))
+		total += float64(i)
+		r.send(b.md)
+		r.sink.take()
+		if i%2 == 0 {
+			got = append(got, r.flushed()...)
+		}
+	}
+	got = append(got, r.flushed()...)
+	sum := got[0].value
+	require.Equal(t, first.UTC(), got[0].start)
+	for i := 1; i < len(got); i++ {
+		require.Equal(t, got[i-1].time, got[i].start)
+		require.True(t, got[i].time.After(got[i].start))
+		sum += got[i].value
+	}
+	require.Equal(t, total, sum)
+}
+
+func TestCumulativeOverflow(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+	start := r.clock.now()
+	old := start.Add(-time.Hour)
+	step := func(values map[string][2]int64) (passed []observation, overflow []observation) {
+		r.clock.add(10 * time.Second)
+		b := newBatch("orders")
+		points := b.sum("requests", cumulative, true)
+		for _, id := range []string{"incumbent", "new", "old"} {
+			if v, ok := values[id]; ok {
+				from := old
+				if v[1] >= 0 {
+					from = start.Add(time.Duration(v[1]) * time.Second)
+				}
+				put(points, v[0], from, r.clock.now(), "id", id)
+			}
+		}
+		r.send(b.md)
+		return observe(r.sink.take()...), r.flushed()
+	}
+	one := func(o []observation) observation {
+		t.Helper()
+		require.Len(t, o, 1)
+		require.Equal(t, overflowOnly, o[0].attributes)
+		require.Equal(t, start.UTC(), o[0].start)
+		return o[0]
+	}
+	passed, overflow := step(map[string][2]int64{"incumbent": {5, 0}})
+	require.Len(t, passed, 1)
+	require.Empty(t, overflow)
+
+	// "new" began in our time and counts in full; "old" is a baseline.
+	_, overflow = step(map[string][2]int64{"incumbent": {6, 0}, "new": {10, 1}, "old": {1000, -1}})
+	require.Equal(t, 10.0, one(overflow).value)
+	require.EqualValues(t, 1, r.counter("unbaselined_points"))
+
+	_, overflow = step(map[string][2]int64{"incumbent": {7, 0}, "new": {15, 1}, "old": {1001, -1}})
+	require.Equal(t, 16.0, one(overflow).value)
+
+	// A lower value, and a changed start, are resets: all of it is new.
+	_, overflow = step(map[string][2]int64{"incumbent": {7, 0}, "new": {4, 1}, "old": {2000, 30}})
+	require.Equal(t, 2020.0, one(overflow).value)
+
+	// One contributor vanishes: the total stays and repeats.
+	_, overflow = step(map[string][2]int64{"incumbent": {7, 0}, "new": {6, 1}})
+	require.Equal(t, 2022.0, one(overflow).value)
+	_, overflow = step(map[string][2]int64{"incumbent": {7, 0}})
+	require.Equal(t, 2022.0, one(overflow).value)
+
+	// None lives any more: the series stops.
+	for range 7 {
+		r.clock.add(10 * time.Minute)
+		step(map[string][2]int64{"incumbent": {7, 0}})
+		r.maintain()
+	}
+	_, overflow = step(map[string][2]int64{"incumbent": {7, 0}})
+	require.Empty(t, overflow)
+	require.Zero(t, r.counter("tracked_streams"))
+}
+
+func TestOutOfOrderIsDroppedAndCounted(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+	start := r.clock.now()
+	for i, at := range []int{10, 20, 20, 15, 30} {
+		b := newBatch("orders")
+		points := b.sum("requests", cumulative, true)
+		put(points, 1, start, start.Add(time.Second), "id", "incumbent")
+		put(points, int64(100*(i+1)), start, start.Add(time.Duration(at)*time.Second), "id", "x")
+		r.send(b.md)
+	}
+	r.sink.take()
+	r.clock.add(time.Minute)
+	require.Equal(t, 500.0, r.flushed()[0].value)
+	require.EqualValues(t, 2, r.counter("dropped_points", "reason", "out_of_order"))
+}
+
+// A stream that is admitted after having overflowed goes on from its last folded
+// value, starting at its last folded time.
+func TestAdmittedAfterOverflow(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+	start := r.clock.now()
+	value := int64(0)
+	report := func(ids ...string) []observation {
+		b := newBatch("orders")
+		points := b.sum("requests", cumulative, true)
+		for _, id := range ids {
+			value += 10
+			put(points, value, start, r.clock.now(), "id", id)
+		}
+		r.send(b.md)
+		return observe(r.sink.take()...)
+	}
+	r.clock.add(time.Minute)
+	report("a", "x") // a = 10, x = 20
+	r.clock.add(20 * time.Minute)
+	report("x") // 30
+	last := r.clock.now()
+	require.Equal(t, 30.0, r.flushed()[0].value)
+	r.clock.add(50 * time.Minute) // a is forgotten
+	got := report("x")            // 40
+	require.Len(t, got, 1)
+	require.Equal(t, 10.0, got[0].value)
+	require.Equal(t, last.UTC(), got[0].start)
+	require.Equal(t, map[string]any{"id": "x"}, got[0].attributes)
+	require.Empty(t, r.flushed(), "no contributor is left")
+	r.clock.add(time.Minute)
+	got = report("x") // 50
+	require.Equal(t, 20.0, got[0].value)
+	require.Equal(t, last.UTC(), got[0].start)
+}
+
+func TestNonMonotonicSumOfLiveStreams(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+	send := func(values map[string]int64) float64 {
+		r.clock.add(time.Second)
+		b := newBatch("orders")
+		points := b.sum("in_flight", cumulative, false)
+		put(points, 1, r.clock.now(), r.clock.now(), "id", "incumbent")
+		for _, id := range []string{"a", "b"} {
+			if v, ok := values[id]; ok {
+				p := put(points, v, r.clock.now(), r.clock.now(), "id", id)
+				if v < 0 {
+					p.SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
+				}
+			}
+		}
+		r.send(b.md)
+		r.sink.take()
+		return r.flushed()[0].value
+	}
+	require.Equal(t, 7.0, send(map[string]int64{"a": 3, "b": 4}))
+	require.Equal(t, 5.0, send(map[string]int64{"a": 1}))
+	require.Equal(t, 4.0, send(map[string]int64{"a": -1}), "a stale point ends its stream")
+}
+
+func TestGauges(t *testing.T) {
+	for gauge, want := range map[string]float64{"last": 3, "min": 2, "max": 9, "sum": 12} {
+		t.Run(gauge, func(t *testing.T) {
+			r := newRig(t, func(c *Config) {
+				c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")}
+				c.Reaggregate.Gauge = gauge
+			})
+			b := newBatch("orders")
+			points := b.gauge("temperature")
+			now := r.clock.now()
+			put(points, 100, now, now, "id", "incumbent")
+			put(points, 2, now, now.Add(1*time.Second), "id", "a")
+			put(points, 9, now, now.Add(2*time.Second), "id", "b")
+			put(points, 3, now, now.Add(3*time.Second), "id", "a")
+			r.send(b.md)
+			require.Len(t, observe(r.sink.take()...), 1)
+			got := r.flushed()
+			require.Len(t, got, 1)
+			require.Equal(t, want, got[0].value)
+			require.Equal(t, overflowOnly, got[0].attributes)
+		})
+	}
+	t.Run("drop", func(t *testing.T) {
+		r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+		b := newBatch("orders")
+		points := b.gauge("temperature")
+		put(points, 1, r.clock.now(), r.clock.now(), "id", "a")
+		put(points, 1, r.clock.now(), r.clock.now(), "id", "b")
+		r.send(b.md)
+		r.sink.take()
+		require.Empty(t, r.flushed())
+		require.EqualValues(t, 1, r.counter("dropped_points", "reason", "gauge"))
+	})
+}
+
+// The label over its limit goes, the others stay and can be queried; what is left
+// is folded into a series that is marked, so it never equals one that passed.
+func TestStripKeepsOtherLabels(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		l := defaultLimit
+		l.Name, l.Key, l.MaxValues, l.Action = "label", []string{"metric.name"}, 3, "strip"
+		c.Limits = []LimitConfig{l}
+	})
+	start := r.clock.now()
+	for round := range 2 {
+		r.clock.add(10 * time.Second)
+		b := newBatch("orders", "pod", "a")
+		points := b.sum("requests", cumulative, true)
+		for i := range 100 {
+			put(points, int64(round+1), start, r.clock.now(), "error", fmt.Sprint(i), "success", fmt.Sprint(i%2 == 0))
+		}
+		r.send(b.md)
+	}
+	require.Len(t, observe(r.sink.take()...), 2*3)
+	got := r.flushed()
+	require.Len(t, got, 2)
+	sums := map[any]float64{}
+	for _, o := range got {
+		require.Equal(t, map[string]any{"service.name": "orders", "pod": "a"}, o.resource)
+		require.Equal(t, "app", o.scope)
+		require.Len(t, o.attributes, 2)
+		require.Equal(t, true, o.attributes["otel.metric.overflow"])
+		sums[o.attributes["success"]] = o.value
+	}
+	require.Equal(t, map[any]float64{"true": 2 * 48, "false": 2 * 49}, sums)
+	require.EqualValues(t, 2*97, r.counter("points", "limit", "label", "action", "strip"))
+}
+
+func TestTagMarksAndPasses(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "tag", "metric.name")} })
+	b := newBatch("orders")
+	points := b.sum("requests", delta, true)
+	put(points, 1, r.clock.now(), r.clock.now(), "id", "a")
+	put(points, 1, r.clock.now(), r.clock.now(), "id", "b")
+	r.send(b.md)
+	got := observe(r.sink.take()...)
+	require.Len(t, got, 2)
+	require.Equal(t, map[string]any{"id": "a"}, got[0].attributes)
+	require.Equal(t, map[string]any{"id": "b", tagAttribute: "l"}, got[1].attributes)
+}
+
+func TestIncomingOverflowJoinsOurs(t *testing.T) {
+	r := newRig(t, nil)
+	b := newBatch("orders", "pod", "a")
+	points := b.sum("requests", delta, true)
+	put(points, 5, r.clock.now(), r.clock.now(), "id", "a")
+	put(points, 7, r.clock.now(), r.clock.now()).Attributes().PutBool("otel.metric.overflow", true)
+	r.send(b.md)
+	require.Len(t, observe(r.sink.take()...), 1)
+	got := r.flushed()
+	require.Len(t, got, 1)
+	require.Equal(t, 7.0, got[0].value)
+	require.Equal(t, map[string]any{"service.name": "orders", "service.instance.id": "gateway/cardinalitylimit"}, got[0].resource)
+}
+
+func TestStaleNeverAdmits(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(2, "overflow", "metric.name")} })
+	stale := func(id string) []observation {
+		b := newBatch("orders")
+		put(b.sum("requests", cumulative, true), 0, r.clock.now(), r.clock.now(), "id", id).
+			SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
+		r.send(b.md)
+		return observe(r.sink.take()...)
+	}
+	b := newBatch("orders")
+	put(b.sum("requests", cumulative, true), 1, r.clock.now(), r.clock.now(), "id", "a")
+	r.send(b.md)
+	r.sink.take()
+	require.Len(t, stale("a"), 1)
+	require.Empty(t, stale("b"))
+	require.EqualValues(t, 1, r.counter("series", "limit", "l"))
+}
+
+func TestNonFiniteIsNeverFolded(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+	b := newBatch("orders")
+	points := b.sum("requests", delta, true)
+	put(points, 1, r.clock.now(), r.clock.now(), "id", "incumbent")
+	put(points, 1, r.clock.now(), r.clock.now(), "id", "a")
+	put(points, 0, r.clock.now(), r.clock.now(), "id", "b").SetDoubleValue(nan())
+	put(points, 0, r.clock.now(), r.clock.now(), "id", "c").SetDoubleValue(inf())
+	r.send(b.md)
+	r.sink.take()
+	require.Equal(t, 1.0, r.flushed()[0].value)
+	require.EqualValues(t, 2, r.counter("dropped_points", "reason", "non_finite"))
+}
+
+// A refused flush merges back; the interval opens again.
+func TestRefusedFlushIsMergedBack(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+	send := func(value int64) {
+		from := r.clock.now()
+		r.clock.add(time.Second)
+		b := newBatch("orders")
+		points := b.sum("requests", delta, true)
+		put(points, 0, from, r.clock.now(), "id", "incumbent")
+		put(points, value, from, r.clock.now(), "id", "x")
+		r.send(b.md)
+		r.sink.take()
+	}
+	first := r.clock.now()
+	send(3)
+	r.sink.refuse(errors.New("busy"))
+	require.Empty(t, r.flushed())
+	r.sink.refuse(nil)
+	send(4)
+	got := r.flushed()
+	require.Equal(t, 7.0, got[0].value)
+	require.Equal(t, first.UTC(), got[0].start)
+	send(5)
+	r.sink.refuse(consumererror.NewPermanent(errors.New("bad")))
+	require.Empty(t, r.flushed())
+	r.sink.refuse(nil)
+	require.Empty(t, r.flushed())
+	require.EqualValues(t, 1, r.counter("dropped_points", "reason", "undelivered"))
+}
+
+// A batch that downstream refuses is sent again by its sender: what it folded must
+// not count twice.
+func TestRefusedBatchIsFoldedOnce(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+	make := func() pmetric.Metrics {
+		b := newBatch("orders")
+		points := b.sum("requests", delta, true)
+		put(points, 1, r.clock.now(), r.clock.now(), "id", "incumbent")
+		put(points, 3, r.clock.now(), r.clock.now(), "id", "x")
+		return b.md
+	}
+	r.sink.refuse(errors.New("busy"))
+	for range 3 {
+		require.Error(t, r.ConsumeMetrics(context.Background(), make()))
+	}
+	r.sink.refuse(nil)
+	r.send(make())
+	r.sink.take()
+	require.Equal(t, 3.0, r.flushed()[0].value)
+}
+
+func TestMetadataGoesAlong(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		c.Limits = []LimitConfig{limitOf(1, "overflow", "metadata.X-Tenant", "metric.name")}
+	})
+	for _, tenant := range []string{"acme", "umbrella"} {
+		ctx := client.NewContext(context.Background(), client.Info{
+			Metadata: client.NewMetadata(map[string][]string{"x-tenant": {tenant}, "other": {"1"}}),
+		})
+		b := newBatch("orders")
+		points := b.sum("requests", delta, true)
+		put(points, 1, r.clock.now(), r.clock.now(), "id", "a")
+		put(points, int64(len(tenant)), r.clock.now(), r.clock.now(), "id", "b")
+		require.NoError(t, r.ConsumeMetrics(ctx, b.md))
+	}
+	r.sink.take()
+	r.sink.metadata = nil
+	got := r.flushed()
+	require.Len(t, got, 2)
+	for i, md := range r.sink.metadata {
+		require.Len(t, md.Get("x-tenant"), 1)
+		require.Equal(t, float64(len(md.Get("x-tenant")[0])), got[i].value)
+		require.Empty(t, md.Get("other"))
+	}
+}
+
+func TestExemptAndOverrides(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		l := limitOf(2, "drop", "metric.name")
+		l.Overrides = []OverrideConfig{{Match: map[string]any{"metrics": []any{`http\..*`}}, MaxSeries: 5}}
+		c.Limits = []LimitConfig{l}
+		c.Exempt.Metrics = []string{"up", "otelcol_.*"}
+	})
+	b := newBatch("orders")
+	for name, want := range map[string]int{"up": 10, "upper": 2, "otelcol_x": 10, "http.requests": 5, "xhttp.y": 2} {
+		b = newBatch("orders")
+		points := b.sum(name, delta, true)
+		for i := range 10 {
+			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+		}
+		r.send(b.md)
+		require.Len(t, observe(r.sink.take()...), want, name)
+	}
+}
+
+func TestShutdownFlushes(t *testing.T) {
+	clock, out, tel := newClock(), &sink{}, componenttest.NewTelemetry()
+	f := &factory{writers: newWriters(), now: clock.now}
+	cfg := config(func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+	p, err := f.createMetrics(context.Background(), metadatatest.NewSettings(tel), cfg, out)
+	require.NoError(t, err)
+	require.NoError(t, p.Start(context.Background(), componenttest.NewNopHost()))
+	b := newBatch("orders")
+	points := b.sum("requests", delta, true)
+	put(points, 1, clock.now(), clock.now(), "id", "a")
+	put(points, 3, clock.now(), clock.now(), "id", "b")
+	require.NoError(t, p.ConsumeMetrics(context.Background(), b.md))
+	out.take()
+	require.NoError(t, p.Shutdown(context.Background()))
+	got := observe(out.take()...)
+	require.Len(t, got, 1)
+	require.Equal(t, 3.0, got[0].value)
+	require.NoError(t, p.Shutdown(context.Background()), "a second time")
+	require.NoError(t, tel.Shutdown(context.Background()))
+}
+
+// One ID in two pipelines is two writers.
+func TestTwoPipelinesAreTwoWriters(t *testing.T) {
+	w := newWriters()
+	id := component.MustNewID("cardinalitylimit")
+	a, b := w.acquire("gw", id), w.acquire("gw", id)
+	require.Equal(t, "gw/cardinalitylimit", a)
+	require.Equal(t, "gw/cardinalitylimit/2", b)
+	w.release(a)
+	require.Equal(t, a, w.acquire("gw", id))
+}

@@ -1,0 +1,130 @@
+package cardinalitylimit
+
+import (
+	"slices"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
+)
+
+const (
+	// scopeName is the scope of overflow series.
+	scopeName = "github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit"
+	// tagAttribute holds the name of the limit that a tagged point exceeds.
+	tagAttribute = "cardinalitylimit.exceeded"
+	// instanceAttribute tells the writers of overflow series apart.
+	instanceAttribute = "service.instance.id"
+)
+
+// point decides on p and reports whether it stays in its batch.
+func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
+	stale := p.Flags().NoRecordedValue()
+	out := w.cursor.Decide(p.Attributes(), stale)
+	if w.batch == nil {
+		return true
+	}
+	switch out.Action {
+	case limit.Pass:
+		if w.stateful && !stale && !w.table.Quiet() {
+			return admit(w, p, c)
+		}
+		return true
+	case limit.Tag:
+		p.Attributes().PutStr(tagAttribute, w.set.Name(out.Limit))
+		return true
+	case limit.Drop:
+		return false
+	default:
+		foldPoint(w, p, c, out, stale)
+		return false
+	}
+}
+
+// admit lets a point pass whose stream may have been folded until now.
+func admit[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
+	v, problem := c.read(p)
+	if problem != (fold.Stats{}) {
+		return true // never folded
+	}
+	a := w.table.Admit(w.cursor.Stream(), int64(p.StartTimestamp()), w.timeOf(p.Timestamp()), v)
+	if a.Drop {
+		return false
+	}
+	if !a.Same {
+		c.write(a.Value, p)
+		p.SetStartTimestamp(pcommon.Timestamp(a.Start))
+	}
+	return true
+}
+
+func foldPoint[P datapoint](w *walker, p P, c *codec[P], out limit.Outcome, stale bool) {
+	fp := fold.Point{
+		Target: w.cursor.Target(out), Stream: w.cursor.Stream(),
+		Start: int64(p.StartTimestamp()), Time: w.timeOf(p.Timestamp()),
+		Horizon: out.Horizon, Stale: stale, Gauge: w.metric.Type() == pmetric.MetricTypeGauge,
+	}
+	if !stale {
+		v, problem := c.read(p)
+		if problem != (fold.Stats{}) {
+			w.batch.Drop(problem)
+			return
+		}
+		fp.Value = v
+	}
+	w.batch.Add(fp, func() fold.Series { return w.series(p.Attributes(), out) })
+}
+
+// timeOf is a point's time, or ours where it has none.
+func (w *walker) timeOf(t pcommon.Timestamp) int64 {
+	if t == 0 {
+		return w.cursor.Now()
+	}
+	return int64(t)
+}
+
+// series describes what the point at hand is folded into.
+func (w *walker) series(attrs pcommon.Map, out limit.Outcome) fold.Series {
+	m := w.metric
+	s := fold.Series{
+		Metadata: w.cursor.TargetMetadata(out.Limit),
+		Resource: pcommon.NewResource(), Scope: pcommon.NewInstrumentationScope(), Attributes: pcommon.NewMap(),
+		Name: m.Name(), Description: m.Description(), Unit: m.Unit(), Type: m.Type(),
+	}
+	s.Group, s.Metric = w.cursor.Group(out)
+	switch m.Type() {
+	case pmetric.MetricTypeSum:
+		s.Temporality, s.Monotonic = m.Sum().AggregationTemporality(), m.Sum().IsMonotonic()
+	case pmetric.MetricTypeHistogram:
+		s.Temporality = m.Histogram().AggregationTemporality()
+	case pmetric.MetricTypeExponentialHistogram:
+		s.Temporality = m.ExponentialHistogram().AggregationTemporality()
+	}
+	// The key's values are cloned: they share memory with their whole batch.
+	s.Metadata = cloneMetadata(s.Metadata)
+	if out.Action == limit.Strip {
+		w.resource.CopyTo(s.Resource)
+		w.scope.CopyTo(s.Scope)
+		i := -1
+		for k, v := range attrs.All() {
+			if i++; !w.cursor.Taken(i) {
+				v.CopyTo(s.Attributes.PutEmpty(k))
+			}
+		}
+	} else {
+		w.cursor.TargetResource(out.Limit, s.Resource.Attributes())
+		s.Resource.Attributes().PutStr(instanceAttribute, w.writer)
+		s.Scope.SetName(scopeName)
+	}
+	s.Attributes.PutBool(limit.Mark, true)
+	return s
+}
+
+func cloneMetadata(md map[string][]string) map[string][]string {
+	for k, v := range md {
+		md[k] = slices.Clone(v)
+	}
+	return md
+}
