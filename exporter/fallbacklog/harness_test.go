@@ -449,3 +449,10 @@ func copyTree(t testing.TB, from string) string {
 	require.NoError(t, os.CopyFS(to, os.DirFS(from).(fs.FS)))
 	return to
 }
+
+func exporterSettings(t testing.TB, f exporter.Factory) exporter.Settings {
+	t.Helper()
+	set := exportertest.NewNopSettings(f.Type())
+	set.ID = component.NewID(f.Type())
+	return set
+}

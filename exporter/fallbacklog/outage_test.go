@@ -1,8 +1,13 @@
 package fallbacklog
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,6 +17,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"google.golang.org/grpc/codes"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
 // send hands one batch of n items for each signal to the gateway and requires that all are acknowledged.
@@ -86,4 +93,162 @@ func TestOutageDeliversEverything(t *testing.T) {
 			assert.EqualValues(t, 3*n*6, g.sum("logged_items"))
 		})
 	}
+}
+
+func TestRestartReplaysTheBacklog(t *testing.T) {
+	b := newBackend(t)
+	dir := t.TempDir()
+	b.refuse(codes.Unavailable)
+	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b)))
+	for i := range 20 {
+		g.send(fmt.Sprint(i), 3)
+	}
+	g.stop()
+	items, _ := onDisk(t, dir, "traces", false)
+	assert.Equal(t, 20*3, items)
+	assert.Empty(t, b.names())
+
+	b.set(nil)
+	g = startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b)))
+	eventually(t, func() bool { return len(b.names()) == 3*20*3 }, "the backlog arrives")
+	eventually(t, func() bool { return g.sum("bytes_on_disk") == 0 }, "the log is empty")
+	for name, n := range b.names() {
+		assert.Equal(t, 1, n, "%s arrived more than once though nothing crashed", name)
+	}
+}
+
+// The directory as it is in the middle of an outage, without any goodbye, is what a crash leaves.
+func TestCrashKeepsWhatWasAcknowledged(t *testing.T) {
+	b := newBackend(t)
+	b.refuse(codes.Unavailable)
+	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(t.TempDir()), grpcTo(b)))
+	g.send("first", 5)
+	g.send("second", 5)
+	after := copyTree(t, g.dir)
+	g.stop()
+
+	b.set(nil)
+	startGateway(t, newTestHost(), loadConfig(t, testSettings(after), grpcTo(b)))
+	eventually(t, func() bool { return len(b.names()) == 3*10 }, "everything acknowledged arrives")
+}
+
+// A process is killed with SIGKILL in the middle of an outage, while it appends. See TestHelperProcess.
+func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
+	b := newBackend(t)
+	b.refuse(codes.Unavailable)
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperProcess$")
+	cmd.Env = append(os.Environ(), "FALLBACKLOG_HELPER="+dir, "FALLBACKLOG_ENDPOINT="+b.grpcAddr)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	acked := map[string]bool{}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if name, ok := strings.CutPrefix(lines.Text(), "acked "); ok {
+			acked[name] = true
+		}
+		if len(acked) == 200 {
+			require.NoError(t, cmd.Process.Kill())
+			break
+		}
+	}
+	for lines.Scan() { // what it managed to say before it died
+		if name, ok := strings.CutPrefix(lines.Text(), "acked "); ok {
+			acked[name] = true
+		}
+	}
+	require.Error(t, cmd.Wait())
+	require.GreaterOrEqual(t, len(acked), 200)
+
+	b.set(nil)
+	startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b)))
+	eventually(t, func() bool {
+		got := b.names()
+		for name := range acked {
+			if got[name+"/0"] == 0 {
+				return false
+			}
+		}
+		return true
+	}, "everything acknowledged arrives")
+}
+
+// TestHelperProcess is the process that TestKilledProcessKeepsWhatItAcknowledged kills.
+func TestHelperProcess(t *testing.T) {
+	dir := os.Getenv("FALLBACKLOG_HELPER")
+	if dir == "" {
+		t.Skip("runs only as a helper of another test")
+	}
+	to := &backend{grpcAddr: os.Getenv("FALLBACKLOG_ENDPOINT")}
+	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(to)))
+	for w := range 4 {
+		go func() {
+			for i := 0; ; i++ {
+				name := fmt.Sprintf("k/%d/%d", w, i)
+				if g.logs.ConsumeLogs(context.Background(), makeLogs(name, 1)) == nil {
+					fmt.Println("acked", name)
+				}
+			}
+		}()
+	}
+	select {}
+}
+
+func TestDirectoryHasOneOwner(t *testing.T) {
+	dir := t.TempDir()
+	first := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir)))
+	_, err := tryGateway(t, newTestHost(), loadConfig(t, testSettings(dir)))
+	require.ErrorIs(t, err, segment.ErrLocked)
+	require.ErrorContains(t, err, "log::directory")
+	first.stop()
+	startGateway(t, newTestHost(), loadConfig(t, testSettings(dir)))
+}
+
+func TestShutdownInAnOutage(t *testing.T) {
+	for _, hanging := range []bool{false, true} {
+		t.Run(fmt.Sprintf("hanging=%v", hanging), func(t *testing.T) {
+			b := newBackend(t)
+			dir := t.TempDir()
+			slow := map[string]any{"timeout": "1m", "budget": "1m", "retry_on_failure": map[string]any{
+				"max_attempts": 100, "initial_interval": "1m", "max_interval": "1m",
+			}, "circuit_breaker": map[string]any{"failure_threshold": 1000}}
+			b.refuse(codes.Unavailable)
+			if hanging {
+				b.holdAnswers()
+			}
+			g := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b), slow))
+			var wg sync.WaitGroup
+			for i := range 5 {
+				wg.Add(1)
+				go func() {
+					defer wg.Done()
+					assert.NoError(t, g.metrics.ConsumeMetrics(context.Background(), makeMetrics(fmt.Sprint(i), 2)))
+				}()
+			}
+			eventually(t, func() bool {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				return b.calls >= 5
+			}, "all are on their way")
+			g.stop()
+			wg.Wait()
+			items, _ := onDisk(t, dir, "metrics", false)
+			assert.Equal(t, 10, items, "what was in flight is in the log")
+			require.ErrorIs(t, g.metrics.ConsumeMetrics(context.Background(), makeMetrics("late", 1)), errShutdown)
+		})
+	}
+}
+
+func TestLogOnly(t *testing.T) {
+	dir := t.TempDir()
+	host := newTestHost()
+	g := startGateway(t, host, loadConfig(t, testSettings(dir)))
+	g.send("x", 4)
+	g.stop()
+	for _, signal := range []string{"traces", "metrics", "logs"} {
+		items, _ := onDisk(t, dir, signal, false)
+		assert.Equal(t, 4, items)
+	}
+	assert.Empty(t, host.seen(), "nothing is wrong")
 }

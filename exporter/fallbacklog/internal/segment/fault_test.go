@@ -1,0 +1,300 @@
+package segment
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// faultyFS is the operating system's with an operation that fails: the one that fail says so of.
+type faultyFS struct {
+	OS
+	mu     sync.Mutex
+	fail   func(op, name string) error // nil: nothing fails
+	onSync func() error
+	syncs  int
+	ops    []string
+}
+
+func (f *faultyFS) check(op, name string) error {
+	f.mu.Lock()
+	f.ops = append(f.ops, op)
+	fail := f.fail
+	f.mu.Unlock()
+	if fail == nil {
+		return nil
+	}
+	return fail(op, filepath.Base(name))
+}
+
+func (f *faultyFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
+	if err := f.check("open", name); err != nil {
+		return nil, err
+	}
+	file, err := f.OS.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyFile{file, f, name}, nil
+}
+
+func (f *faultyFS) Rename(from, to string) error {
+	if err := f.check("rename", from); err != nil {
+		return err
+	}
+	return f.OS.Rename(from, to)
+}
+
+func (f *faultyFS) Remove(name string) error {
+	if err := f.check("remove", name); err != nil {
+		return err
+	}
+	return f.OS.Remove(name)
+}
+
+func (f *faultyFS) SyncDir(name string) error {
+	return f.check("syncdir", name)
+}
+
+type faultyFile struct {
+	File
+	fs   *faultyFS
+	name string
+}
+
+// Write that fails still writes half, as a full disk does.
+func (f *faultyFile) Write(p []byte) (int, error) {
+	if err := f.fs.check("write", f.name); err != nil {
+		n, _ := f.File.Write(p[:len(p)/2])
+		return n, err
+	}
+	return f.File.Write(p)
+}
+
+func (f *faultyFile) Sync() error {
+	if f.fs.onSync != nil {
+		f.fs.syncs++
+		if err := f.fs.onSync(); err != nil {
+			return err
+		}
+	}
+	return f.fs.check("sync", f.name) // no test here loses power: the real sync would only cost time
+}
+
+func (f *faultyFile) Truncate(size int64) error {
+	if err := f.fs.check("truncate", f.name); err != nil {
+		return err
+	}
+	return f.File.Truncate(size)
+}
+
+func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
+	if err := f.fs.check("read", f.name); err != nil {
+		return 0, err
+	}
+	return f.File.ReadAt(p, off)
+}
+
+// Whatever operation fails, once, in whatever place of a run of appends and reads: the log does not panic, what was
+// acknowledged is read, in order, in this process or the next, and an ENOSPC is an ErrFull.
+func TestOneFaultAnywhere(t *testing.T) {
+	for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
+		for _, op := range []string{"open", "write", "sync", "syncdir", "truncate", "rename", "remove", "read"} {
+			for at := 0; at < 200; at++ {
+				fired := runWithFault(t, cause, op, at)
+				if !fired {
+					break
+				}
+			}
+		}
+	}
+}
+
+func runWithFault(t *testing.T, cause error, op string, at int) (fired bool) {
+	t.Helper()
+	opt := options(t.TempDir())
+	opt.MaxSegmentBytes = 60
+	fsys := &faultyFS{}
+	opt.FS = fsys
+	where := fmt.Sprintf("%s %d: %v", op, at, cause)
+	l, err := Open(opt)
+	require.NoError(t, err, where)
+	fsys.fail = func(o, _ string) error {
+		fsys.mu.Lock()
+		defer fsys.mu.Unlock()
+		if op == "truncate" && o == "write" && !fired && at == 0 {
+			return cause // the write fails, and so does cutting it back
+		}
+		if o != op && (op != "truncate" || o != "write") || fired {
+			return nil
+		}
+		if o == op && (op == "truncate" || at == 0) {
+			fired = true
+			return cause
+		}
+		at--
+		return nil
+	}
+	var acked []string
+	read := map[string]bool{}
+	readSome := func(n int) {
+		for range n {
+			e, ok, err := l.Next()
+			if err != nil || !ok {
+				return
+			}
+			read[string(e.Record)] = true
+			_ = l.Release(e.End) // the fault may be here; the next one repairs it
+		}
+	}
+	for i := range 12 {
+		s := fmt.Sprintf("record %02d", i)
+		err := l.Append(frame(s))
+		if err == nil {
+			acked = append(acked, s)
+		} else if cause == syscall.ENOSPC {
+			require.ErrorIs(t, err, ErrFull, where)
+		}
+		if i%5 == 4 {
+			readSome(3)
+		}
+	}
+	_ = l.Close() // the fault may be here too
+	require.GreaterOrEqual(t, len(acked), 11, where)
+
+	opt.FS, opt.Budget = &faultyFS{}, &Budget{Max: 1 << 30}
+	l, err = Open(opt)
+	require.NoError(t, err, where)
+	last := ""
+	for _, r := range drain(t, l, true) {
+		require.LessOrEqual(t, last, r, where+": in order")
+		last = r
+		read[r] = true
+	}
+	require.NoError(t, l.Close())
+	for _, r := range acked {
+		require.True(t, read[r], "%s: %s was acknowledged", where, r)
+	}
+	return fired
+}
+
+// After a failed sync the kernel may report success for pages that it has dropped: the old file takes nothing more,
+// and the record goes to a new one.
+func TestFailedSyncIsNotTrusted(t *testing.T) {
+	opt := options(t.TempDir())
+	fsys := &faultyFS{}
+	opt.FS = fsys
+	l := open(t, opt)
+	appendAll(t, l, "one")
+	failed := ""
+	fsys.fail = func(op, name string) error {
+		if op == "sync" && failed == "" {
+			failed = name
+			return syscall.EIO
+		}
+		if op == "sync" || op == "write" {
+			require.NotEqual(t, failed, name, "the file was used after its sync failed")
+		}
+		return nil
+	}
+	appendAll(t, l, "two", "three")
+	require.NotEmpty(t, failed)
+	assert.Len(t, files(t, opt.Dir), 2)
+	assert.Equal(t, []string{"one", "two", "three"}, drain(t, l, true))
+}
+
+func TestSyncThatKeepsFailingRefuses(t *testing.T) {
+	opt := options(t.TempDir())
+	fsys := &faultyFS{}
+	opt.FS = fsys
+	l := open(t, opt)
+	appendAll(t, l, "one")
+	fsys.fail = func(op, _ string) error {
+		if op == "sync" {
+			return syscall.EIO
+		}
+		return nil
+	}
+	require.ErrorIs(t, l.Append(frame("two")), syscall.EIO)
+	fsys.fail = nil
+	appendAll(t, l, "three")
+	assert.Equal(t, []string{"one", "three"}, drain(t, l, true), "what was refused is not there")
+	assert.Zero(t, opt.Budget.Used())
+}
+
+// A write that fails is cut back, so that the file stays readable as it is.
+func TestFailedWriteIsCutBack(t *testing.T) {
+	opt := options(t.TempDir())
+	fsys := &faultyFS{}
+	opt.FS = fsys
+	l := open(t, opt)
+	appendAll(t, l, "one")
+	fsys.fail = func(op, _ string) error {
+		if op == "write" {
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	require.ErrorIs(t, l.Append(frame("two")), ErrFull)
+	fsys.fail = nil
+	fi, err := fsys.ReadDir(opt.Dir)
+	require.NoError(t, err)
+	st, err := fi[0].Info()
+	require.NoError(t, err)
+	assert.EqualValues(t, len(frame("one")), st.Size())
+	appendAll(t, l, "three")
+	assert.Equal(t, []string{"one", "three"}, drain(t, l, true))
+}
+
+func TestIntervalSyncFailureWritesAgain(t *testing.T) {
+	opt := options(t.TempDir())
+	fsys := &faultyFS{}
+	opt.FS = fsys
+	opt.Sync, opt.SyncInterval = SyncInterval, 1<<40
+	l := open(t, opt)
+	appendAll(t, l, "one", "two")
+	failed := false
+	fsys.fail = func(op, _ string) error {
+		if op == "sync" && !failed {
+			failed = true
+			return syscall.EIO
+		}
+		return nil
+	}
+	l.leader <- struct{}{}
+	l.flush()
+	<-l.leader
+	require.True(t, failed)
+	assert.Equal(t, []string{"one", "two", "one", "two"}, drain(t, l, true), "twice rather than not at all")
+}
+
+// A segment is deleted only when the durable cursor has passed it.
+func TestCursorIsDurableBeforeASegmentGoes(t *testing.T) {
+	opt := options(t.TempDir())
+	opt.MaxSegmentBytes = 60
+	fsys := &faultyFS{}
+	opt.FS = fsys
+	l := open(t, opt)
+	appendAll(t, l, numbered(12)...)
+	fsys.fail = func(op, name string) error {
+		if op == "remove" {
+			c, damaged, err := loadCursor(OS{}, opt.Dir)
+			require.NoError(t, err)
+			require.False(t, damaged)
+			i, ok := parseName(name, ".seg")
+			require.True(t, ok)
+			require.Less(t, i.number, c.Segment)
+			ops := fsys.ops[max(0, len(fsys.ops)-20):]
+			require.Contains(t, ops, "syncdir")
+		}
+		return nil
+	}
+	assert.Len(t, drain(t, l, true), 12)
+	assert.Empty(t, files(t, opt.Dir))
+}
