@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
-	"go.opentelemetry.io/collector/confmap/xconfmap"
 )
 
 func load(t *testing.T, id string) *Config {
@@ -17,7 +16,7 @@ func load(t *testing.T, id string) *Config {
 	require.NoError(t, err)
 	cfg := createDefaultConfig().(*Config)
 	require.NoError(t, sub.Unmarshal(cfg))
-	require.NoError(t, xconfmap.Validate(cfg))
+	require.NoError(t, confmap.Validate(cfg))
 	return cfg
 }
 
@@ -115,7 +114,7 @@ func TestInvalidConfig(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := createDefaultConfig().(*Config)
 			require.NoError(t, confmap.NewFromStringMap(c.conf).Unmarshal(cfg))
-			require.ErrorContains(t, xconfmap.Validate(cfg), c.want)
+			require.ErrorContains(t, confmap.Validate(cfg), c.want)
 		})
 	}
 }
