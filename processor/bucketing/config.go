@@ -121,7 +121,7 @@ func (c *LimitConfig) Unmarshal(conf *confmap.Conf) error {
 	return conf.Unmarshal(c)
 }
 
-// Validate implements xconfmap.Validator.
+// Validate implements confmap.Validator.
 func (c *Config) Validate() error {
 	errs := []error{oneOf("error_mode", c.ErrorMode, "ignore", "propagate")}
 	if len(c.Rules) == 0 {

@@ -1,0 +1,188 @@
+package bucketing
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/processortest"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
+	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
+	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadatatest"
+)
+
+// start returns a running processor whose output goes to the sink.
+func start(t *testing.T, set processor.Settings, cfg *Config) (processor.Metrics, *consumertest.MetricsSink) {
+	t.Helper()
+	require.NoError(t, cfg.Validate())
+	sink := new(consumertest.MetricsSink)
+	p, err := NewFactory().CreateMetrics(context.Background(), set, cfg, sink)
+	require.NoError(t, err)
+	require.NoError(t, p.Start(context.Background(), componenttest.NewNopHost()))
+	t.Cleanup(func() { require.NoError(t, p.Shutdown(context.Background())) })
+	return p, sink
+}
+
+func rulesOf(rules ...RuleConfig) *Config {
+	return &Config{ErrorMode: "ignore", Rules: rules}
+}
+
+func newHistogram(md pmetric.Metrics, name, unit string, bounds []float64, counts ...uint64) pmetric.HistogramDataPoint {
+	rms := md.ResourceMetrics()
+	if rms.Len() == 0 {
+		rms.AppendEmpty().ScopeMetrics().AppendEmpty()
+	}
+	m := rms.At(0).ScopeMetrics().At(0).Metrics().AppendEmpty()
+	m.SetName(name)
+	m.SetUnit(unit)
+	h := m.SetEmptyHistogram()
+	h.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	dp := h.DataPoints().AppendEmpty()
+	dp.ExplicitBounds().FromRaw(bounds)
+	dp.BucketCounts().FromRaw(counts)
+	for _, n := range counts {
+		dp.SetCount(dp.Count() + n)
+	}
+	return dp
+}
+
+func TestFirstMatchWins(t *testing.T) {
+	rule := func(bound float64, match MatchConfig) RuleConfig {
+		r := valid()
+		r.Target.Explicit.Bounds, r.Match = []float64{bound}, match
+		return r
+	}
+	p, sink := start(t, processortest.NewNopSettings(metadata.Type), rulesOf(
+		rule(1, MatchConfig{MetricNames: []string{"a", `b\..*`}}),
+		rule(2, MatchConfig{Types: []string{"exponential_histogram"}}),
+		rule(3, MatchConfig{Unit: "s"}),
+		rule(4, MatchConfig{MetricNames: []string{"a.*"}, Types: []string{"histogram"}, Unit: "ms"}),
+	))
+	for _, tt := range []struct {
+		name, unit string
+		want       float64 // the bound; 9 is the one it came with
+	}{
+		{"a", "s", 1},
+		{"b.c", "", 1},
+		{"ab", "s", 3}, // anchored at both ends
+		{"xa", "", 9},
+		{"ab", "ms", 4},
+		{"ab", "", 9},
+	} {
+		sink.Reset()
+		md := pmetric.NewMetrics()
+		newHistogram(md, tt.name, tt.unit, []float64{9}, 1, 2)
+		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+		got := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Histogram().DataPoints().At(0)
+		require.Equal(t, []float64{tt.want}, got.ExplicitBounds().AsRaw(), "%s in %q", tt.name, tt.unit)
+	}
+}
+
+// The preset follows the unit; see also the preset's own tests.
+func TestPresetByUnit(t *testing.T) {
+	p, sink := start(t, processortest.NewNopSettings(metadata.Type), load(t, "bucketing"))
+	md := pmetric.NewMetrics()
+	newHistogram(md, "order.process_time", "ms", []float64{10, 100}, 1, 2, 3)
+	newHistogram(md, "http.server.request.duration", "s", []float64{0.01, 0.1}, 1, 2, 3)
+	require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	metrics := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+	require.Equal(t, []float64{0, 10, 50, 100, 500}, metrics.At(0).Histogram().DataPoints().At(0).ExplicitBounds().AsRaw())
+	require.Equal(t, []float64{0, 0.01, 0.05, 0.1, 0.5}, metrics.At(1).Histogram().DataPoints().At(0).ExplicitBounds().AsRaw())
+}
+
+func TestOtherTypesAreLeftAlone(t *testing.T) {
+	p, sink := start(t, processortest.NewNopSettings(metadata.Type), rulesOf(valid()))
+	md := pmetric.NewMetrics()
+	metrics := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics()
+	metrics.AppendEmpty().SetEmptySum().DataPoints().AppendEmpty().SetIntValue(1)
+	metrics.AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(1)
+	metrics.AppendEmpty().SetEmptySummary().DataPoints().AppendEmpty().SetCount(1)
+	metrics.AppendEmpty()
+	want := pmetric.NewMetrics()
+	md.CopyTo(want)
+	require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	require.Equal(t, want, sink.AllMetrics()[0])
+}
+
+func TestErrorMode(t *testing.T) {
+	for _, mode := range []string{"ignore", "propagate"} {
+		cfg := rulesOf(valid())
+		cfg.ErrorMode = mode
+		p, sink := start(t, processortest.NewNopSettings(metadata.Type), cfg)
+		md := pmetric.NewMetrics()
+		newHistogram(md, "fine", "", []float64{1}, 1, 2)
+		newHistogram(md, "broken", "", []float64{1}, 1, 2).SetCount(7)
+		newHistogram(md, "broken too", "", []float64{2, 1}, 1, 2, 3)
+		err := p.ConsumeMetrics(context.Background(), md)
+		if mode == "ignore" {
+			require.NoError(t, err)
+			require.Equal(t, 3, sink.DataPointCount())
+			continue
+		}
+		require.EqualError(t, err, `Permanent error: metric "broken": invalid histogram point: bucket counts add up to 3, count is 7`)
+		require.ErrorIs(t, err, convert.ErrInvalid)
+		require.True(t, consumererror.IsPermanent(err))
+		require.Zero(t, sink.DataPointCount())
+
+		// The next batch is not held against the one before.
+		md = pmetric.NewMetrics()
+		newHistogram(md, "fine", "", []float64{1}, 1, 2)
+		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	}
+}
+
+func TestTelemetry(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
+	set := processortest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = tel.NewTelemetrySettings()
+	drop := valid()
+	drop.Match.MetricNames, drop.OnInvalid = []string{"drop"}, "drop"
+	p, _ := start(t, set, rulesOf(drop, valid()))
+
+	md := pmetric.NewMetrics()
+	newHistogram(md, "a", "", []float64{1, 2}, 1, 2, 3)
+	newHistogram(md, "b", "", []float64{1.5, 3}, 5, 6, 9) // 1 lies in an open end, 2 in a bucket
+	newHistogram(md, "drop", "", []float64{1}, 1, 2).SetCount(1)
+	newHistogram(md, "c", "", []float64{1}, 1, 2).SetCount(1)
+	newHistogram(md, "d", "", nil, 3)
+	m := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().AppendEmpty()
+	e := m.SetEmptyExponentialHistogram()
+	e.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	dp := e.DataPoints().AppendEmpty()
+	dp.SetScale(0)
+	dp.SetZeroCount(4)
+	dp.SetCount(4)
+	require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+
+	one := func(v int64, attrs ...attribute.KeyValue) metricdata.DataPoint[int64] {
+		return metricdata.DataPoint[int64]{Value: v, Attributes: attribute.NewSet(attrs...)}
+	}
+	ignore := metricdatatest.IgnoreTimestamp()
+	metadatatest.AssertEqualProcessorBucketingPoints(t, tel, []metricdata.DataPoint[int64]{
+		one(2, attribute.Int("rule", 1), attribute.String("from", "explicit"), attribute.String("to", "explicit")),
+		one(1, attribute.Int("rule", 1), attribute.String("from", "exponential"), attribute.String("to", "explicit")),
+	}, ignore)
+	metadatatest.AssertEqualProcessorBucketingPassedPoints(t, tel, []metricdata.DataPoint[int64]{
+		one(1, attribute.String("reason", "invalid")),
+		one(1, attribute.String("reason", "no_buckets")),
+	}, ignore)
+	metadatatest.AssertEqualProcessorBucketingDroppedPoints(t, tel, []metricdata.DataPoint[int64]{one(1)}, ignore)
+	metadatatest.AssertEqualProcessorBucketingViolations(t, tel, []metricdata.DataPoint[int64]{one(1, attribute.String("action", "none"))}, ignore)
+	metadatatest.AssertEqualProcessorBucketingOpenEndCounts(t, tel, []metricdata.DataPoint[int64]{one(5)}, ignore)
+	metadatatest.AssertEqualProcessorBucketingPlanCacheSize(t, tel, []metricdata.DataPoint[int64]{one(3)}, ignore)
+	errors, err := tel.GetMetric("otelcol_processor_bucketing_rank_error")
+	require.NoError(t, err)
+	point := errors.Data.(metricdata.Histogram[float64]).DataPoints[0]
+	require.Equal(t, uint64(3), point.Count)
+	require.InDelta(t, 6.0/20, point.Sum, 1e-12)
+}

@@ -1,0 +1,164 @@
+package bucketing
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/cumulativetodeltaprocessor"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/processor/processortest"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
+)
+
+// source is a cumulative stream: exponential with a falling scale, and the same
+// observations in explicit buckets.
+type source struct {
+	rng      *rand.Rand
+	h        *expo.Histogram
+	bounds   []float64
+	explicit []uint64
+	mean     float64
+	spread   float64
+}
+
+// The range stays within 160 buckets at scale 2, the default working scale: from
+// 2^-16 to 2^16, times both signs.
+const farthest = 1 << 16
+
+func newSource(rng *rand.Rand) *source {
+	s := &source{rng: rng, h: expo.New(160), mean: rng.NormFloat64() * 3, spread: 0.01}
+	for b := 0.05; b < 2e4; b *= 1.3 + rng.Float64()*3 {
+		s.bounds = append(s.bounds, b)
+	}
+	s.explicit = make([]uint64, len(s.bounds)+1)
+	return s
+}
+
+// grow adds observations from a distribution that widens, so that the scale falls
+// from 20 on.
+func (s *source) grow() {
+	s.spread = min(s.spread*1.02, 3)
+	for range s.rng.IntN(5) + 1 {
+		v := math.Exp(s.mean + s.rng.NormFloat64()*s.spread)
+		v = min(max(v, 1.0/farthest), farthest)
+		if s.rng.IntN(20) == 0 {
+			v = -v
+		}
+		if s.rng.IntN(50) == 0 {
+			v = 0
+		}
+		n := s.rng.Uint64N(1<<uint(s.rng.IntN(40))) + 1
+		s.h.Record(v, n)
+		i := 0
+		for i < len(s.bounds) && v > s.bounds[i] {
+			i++
+		}
+		s.explicit[i] += n
+	}
+}
+
+func (s *source) writeExponential(dp pmetric.ExponentialHistogramDataPoint) {
+	dp.SetScale(s.h.Scale)
+	dp.SetCount(s.h.Count)
+	dp.SetZeroCount(s.h.ZeroCount)
+	dp.Positive().SetOffset(s.h.Positive.Offset)
+	dp.Positive().BucketCounts().FromRaw(s.h.Positive.Counts)
+	dp.Negative().SetOffset(s.h.Negative.Offset)
+	dp.Negative().BucketCounts().FromRaw(s.h.Negative.Counts)
+}
+
+func (s *source) writeExplicit(dp pmetric.HistogramDataPoint) {
+	dp.SetCount(s.h.Count)
+	dp.ExplicitBounds().FromRaw(s.bounds)
+	dp.BucketCounts().FromRaw(s.explicit)
+}
+
+// TestCumulativeToDeltaDropsNothing pipes 20,000 cumulative exports of each kind into
+// contrib's cumulativetodelta, which drops a point when any bucket has decreased.
+func TestCumulativeToDeltaDropsNothing(t *testing.T) {
+	streams, exports := 20, 1000
+	if testing.Short() || raceEnabled {
+		exports = 150
+	}
+	explicit := func(split string, bounds ...float64) RuleConfig {
+		r := valid()
+		r.Split, r.Target.Explicit.Bounds = split, bounds
+		return r
+	}
+	target := func(c TargetConfig) RuleConfig {
+		r := valid()
+		r.Target = c
+		return r
+	}
+	for name, rule := range map[string]RuleConfig{
+		"explicit log":      explicit("log", 0, 10, 50, 100, 500),
+		"explicit auto":     explicit("auto", -100, -1.5, 0.3, 0.31, 0.32, 7, 1000, 12345),
+		"explicit linear":   explicit("linear", 1, 3, 5, 7, 9, 11, 13, 2000),
+		"explicit upper":    explicit("upper", 0, 10, 50, 100, 500),
+		"explicit midpoint": explicit("midpoint", 0, 10, 50, 100, 500),
+		"exponential":       target(TargetConfig{Exponential: &ExponentialConfig{MaxScale: 8, MaxSize: 160}}),
+		"exponential small": target(TargetConfig{Exponential: &ExponentialConfig{MaxScale: 4, MaxSize: 10}}),
+		"exponential zero":  target(TargetConfig{Exponential: &ExponentialConfig{MaxScale: 4, MaxSize: 160, ZeroThreshold: 0.1}}),
+		"limit":             target(TargetConfig{Limit: &LimitConfig{MaxBuckets: 12, Strategy: "uniform"}}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sink := new(consumertest.MetricsSink)
+			factory := cumulativetodeltaprocessor.NewFactory()
+			cfg := factory.CreateDefaultConfig()
+			require.NoError(t, confmap.NewFromStringMap(map[string]any{"initial_value": "keep"}).Unmarshal(cfg))
+			toDelta, err := factory.CreateMetrics(context.Background(), processortest.NewNopSettings(factory.Type()), cfg, sink)
+			require.NoError(t, err)
+			require.NoError(t, toDelta.Start(context.Background(), componenttest.NewNopHost()))
+			defer func() { require.NoError(t, toDelta.Shutdown(context.Background())) }()
+			p, err := NewFactory().CreateMetrics(context.Background(), processortest.NewNopSettings(metadata.Type), rulesOf(rule), toDelta)
+			require.NoError(t, err)
+			defer func() { require.NoError(t, p.Shutdown(context.Background())) }()
+
+			rng := rand.New(rand.NewPCG(1, uint64(len(name))))
+			got, lowest, highest := 0, int32(math.MaxInt32), int32(math.MinInt32)
+			sources := make([]*source, streams)
+			for i := range sources {
+				sources[i] = newSource(rng)
+			}
+			for export := range exports {
+				md := pmetric.NewMetrics()
+				metrics := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics()
+				m, n := metrics.AppendEmpty(), metrics.AppendEmpty()
+				m.SetName("exponential")
+				n.SetName("explicit")
+				m.SetEmptyExponentialHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+				n.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+				for id, s := range sources {
+					s.grow()
+					lowest, highest = min(lowest, s.h.Scale), max(highest, s.h.Scale)
+					e, h := m.ExponentialHistogram().DataPoints().AppendEmpty(), n.Histogram().DataPoints().AppendEmpty()
+					s.writeExponential(e)
+					s.writeExplicit(h)
+					e.Attributes().PutInt("stream", int64(id))
+					h.Attributes().PutInt("stream", int64(id))
+					e.SetStartTimestamp(1)
+					h.SetStartTimestamp(1)
+					e.SetTimestamp(pcommon.Timestamp(export + 2))
+					h.SetTimestamp(pcommon.Timestamp(export + 2))
+				}
+				require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+				got += sink.DataPointCount()
+				sink.Reset()
+			}
+			require.Equal(t, 2*streams*exports, got)
+			require.GreaterOrEqual(t, lowest, int32(2))
+			require.Greater(t, highest, int32(8))
+			t.Logf("%d exports of each kind, scales %d to %d, all passed", streams*exports, highest, lowest)
+		})
+	}
+}

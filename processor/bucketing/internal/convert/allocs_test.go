@@ -1,0 +1,141 @@
+package convert_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
+)
+
+// exponentialMetric has points of 160 buckets, all occupied, with attributes and an
+// exemplar.
+func exponentialMetric(points int) pmetric.Metric {
+	m := pmetric.NewMetric()
+	m.SetUnit("ms")
+	h := m.SetEmptyExponentialHistogram()
+	h.SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+	rng := rand.New(rand.NewPCG(1, 1))
+	e := expo.New(160)
+	for range 100000 {
+		e.Record(math.Exp(rng.NormFloat64()*1.5+4), 1)
+	}
+	for range points {
+		dp := h.DataPoints().AppendEmpty()
+		dp.Attributes().PutStr("route", "/cart")
+		dp.Exemplars().AppendEmpty().SetDoubleValue(1)
+		dp.SetScale(e.Scale)
+		dp.SetCount(e.Count)
+		dp.SetSum(e.Sum)
+		dp.SetMin(e.Min)
+		dp.SetMax(e.Max)
+		dp.Positive().SetOffset(e.Positive.Offset)
+		dp.Positive().BucketCounts().FromRaw(e.Positive.Counts)
+	}
+	return m
+}
+
+func explicitMetric(points int) pmetric.Metric {
+	m := pmetric.NewMetric()
+	m.SetUnit("ms")
+	h := m.SetEmptyHistogram()
+	h.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	for i := range points {
+		dp := h.DataPoints().AppendEmpty()
+		dp.Attributes().PutStr("route", "/cart")
+		dp.ExplicitBounds().FromRaw(otel)
+		counts, total := make([]uint64, len(otel)+1), uint64(0)
+		for k := range counts {
+			counts[k] = uint64(100 * (i + k))
+			total += counts[k]
+		}
+		dp.BucketCounts().FromRaw(counts)
+		dp.SetCount(total)
+	}
+	return m
+}
+
+func explicitTarget(bounds []float64) *convert.Rule {
+	return &convert.Rule{Explicit: &convert.Explicit{Bounds: map[string][]float64{"": bounds}}, WorkingScale: 2}
+}
+
+// perPoint converts 1000 points in one metric and returns the allocations a point.
+func perPoint(m pmetric.Metric, rule *convert.Rule) float64 {
+	const runs, points = 5, 1000
+	c, report := convert.New(convert.NewPlans(8)), new(convert.Report)
+	report.Reset(1)
+	var inputs []pmetric.MetricSlice
+	for range runs + 2 {
+		metrics := pmetric.NewMetricSlice()
+		m.CopyTo(metrics.AppendEmpty())
+		inputs = append(inputs, metrics)
+	}
+	next := 0
+	convertOne := func() {
+		c.Metric(inputs[next].At(0), inputs[next], rule, report)
+		report.Reset(1)
+		next++
+	}
+	convertOne() // plans and scratch space
+	return testing.AllocsPerRun(runs, convertOne) / points
+}
+
+// 0 where the type stays and the layout shrinks: what is left is a few allocations
+// for the metric, whatever its number of points.
+func TestAllocsSameType(t *testing.T) {
+	for name, tt := range map[string]struct {
+		m    pmetric.Metric
+		rule *convert.Rule
+	}{
+		"explicit to fewer bounds": {explicitMetric(1000), explicitTarget(latency)},
+		"explicit to other bounds": {explicitMetric(1000), explicitTarget([]float64{3, 30, 300})},
+		"explicit to a limit":      {explicitMetric(1000), &convert.Rule{Limit: &convert.Limit{MaxBuckets: 8}}},
+		"exponential to a size":    {exponentialMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 3, MaxSize: 80}}},
+		"exponential to a limit":   {exponentialMetric(1000), &convert.Rule{Limit: &convert.Limit{MaxBuckets: 31}}},
+		"exponential as it is":     {exponentialMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 20, MaxSize: 160}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Less(t, perPoint(tt.m, tt.rule), 0.01)
+		})
+	}
+}
+
+// A new point is itself, its counts and its bounds or second run of buckets.
+func TestAllocsOtherType(t *testing.T) {
+	require.LessOrEqual(t, perPoint(exponentialMetric(1000), explicitTarget(otel)), 3.05)
+	require.LessOrEqual(t, perPoint(explicitMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}}), 3.05)
+}
+
+// BenchmarkMetric includes pdata: points are read, converted and written. Fresh
+// copies of the input are made outside the measured time.
+func BenchmarkMetric(b *testing.B) {
+	for _, bm := range []struct {
+		name string
+		m    pmetric.Metric
+		rule *convert.Rule
+	}{
+		{"exponential-160-to-explicit-16", exponentialMetric(1000), explicitTarget(otel)},
+		{"exponential-160-to-80", exponentialMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 20, MaxSize: 80}}},
+		{"explicit-16-to-explicit-6-merge", explicitMetric(1000), explicitTarget([]float64{0, 10, 50, 100, 500})},
+		{"explicit-16-to-explicit-4-split", explicitMetric(1000), explicitTarget([]float64{3, 30, 300})},
+		{"explicit-16-to-exponential", explicitMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}}},
+	} {
+		b.Run(bm.name, func(b *testing.B) {
+			c, report := convert.New(convert.NewPlans(8)), new(convert.Report)
+			b.ReportAllocs()
+			points := count(bm.m)
+			for done := 0; done < b.N; done += points {
+				b.StopTimer()
+				metrics := pmetric.NewMetricSlice()
+				bm.m.CopyTo(metrics.AppendEmpty())
+				report.Reset(1)
+				b.StartTimer()
+				c.Metric(metrics.At(0), metrics, bm.rule, report)
+			}
+		})
+	}
+}

@@ -1,0 +1,389 @@
+package convert_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
+	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
+)
+
+func explicitPoint(h pmetric.Histogram, bounds []float64, counts ...uint64) pmetric.HistogramDataPoint {
+	dp := h.DataPoints().AppendEmpty()
+	dp.ExplicitBounds().FromRaw(bounds)
+	dp.BucketCounts().FromRaw(counts)
+	var sum uint64
+	for _, n := range counts {
+		sum += n
+	}
+	dp.SetCount(sum)
+	return dp
+}
+
+func exponentialPoint(h pmetric.ExponentialHistogram, scale, offset int32, zero uint64, counts ...uint64) pmetric.ExponentialHistogramDataPoint {
+	dp := h.DataPoints().AppendEmpty()
+	dp.SetScale(scale)
+	dp.SetZeroCount(zero)
+	dp.Positive().SetOffset(offset)
+	dp.Positive().BucketCounts().FromRaw(counts)
+	for _, n := range counts {
+		zero += n
+	}
+	dp.SetCount(zero)
+	return dp
+}
+
+func run(m pmetric.Metric, metrics pmetric.MetricSlice, rule *convert.Rule) *convert.Report {
+	report := new(convert.Report)
+	report.Reset(1)
+	convert.New(convert.NewPlans(8)).Metric(m, metrics, rule, report)
+	return report
+}
+
+func exponentialTarget(scale int32, size int, zero float64) *convert.Rule {
+	return &convert.Rule{Exponential: &convert.Exponential{MaxScale: scale, MaxSize: size, ZeroThreshold: zero}}
+}
+
+func TestExplicitToSubsetMerges(t *testing.T) {
+	metrics, m := newMetrics()
+	counts := make([]uint64, 16)
+	for i := range counts {
+		counts[i] = 1 << i
+	}
+	dp := explicitPoint(m.SetEmptyHistogram(), otel, counts...)
+	report := run(m, metrics, explicitTarget(latency))
+	require.Equal(t, latency, dp.ExplicitBounds().AsRaw())
+	require.Equal(t, []uint64{1, 1<<1 + 1<<2, 1<<3 + 1<<4, 1<<5 + 1<<6, 1<<7 + 1<<8, 0xffff &^ 0x1ff}, dp.BucketCounts().AsRaw())
+	require.Equal(t, int64(1), report.Converted[0][convert.ExplicitLayout][convert.ExplicitLayout])
+	require.Equal(t, []float64{0}, report.RankErrors)
+	require.Zero(t, report.OpenEnds)
+}
+
+func TestExplicitToOtherBoundsSplits(t *testing.T) {
+	metrics, m := newMetrics()
+	dp := explicitPoint(m.SetEmptyHistogram(), []float64{1, 100}, 4, 90, 6)
+	report := run(m, metrics, explicitTarget([]float64{0.5, 10, 1000}))
+	require.Equal(t, []uint64{0, 49, 51, 0}, dp.BucketCounts().AsRaw()) // 4+45, 45+6
+	require.Equal(t, []float64{0.9}, report.RankErrors)
+	require.Equal(t, uint64(10), report.OpenEnds)
+}
+
+func TestExponentialToExplicit(t *testing.T) {
+	metrics, m := newMetrics()
+	h := m.SetEmptyExponentialHistogram()
+	h.SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+	exponentialPoint(h, 0, -1, 3, 10, 20, 40, 80) // zero, (0.5,1], (1,2], (2,4], (4,8]
+	report := run(m, metrics, explicitTarget([]float64{0, 1, 2 * math.Sqrt2, 8, 9}))
+	require.Equal(t, 1, metrics.Len())
+	require.Equal(t, pmetric.MetricTypeHistogram, m.Type())
+	require.Equal(t, pmetric.AggregationTemporalityDelta, m.Histogram().AggregationTemporality())
+	dp := m.Histogram().DataPoints().At(0)
+	require.Equal(t, []uint64{3, 10, 40, 100, 0, 0}, dp.BucketCounts().AsRaw())
+	require.Equal(t, int64(1), report.Converted[0][convert.ExponentialLayout][convert.ExplicitLayout])
+	require.InDeltaSlice(t, []float64{40.0 / 153}, report.RankErrors, 1e-9)
+}
+
+func TestExplicitToExponential(t *testing.T) {
+	metrics, m := newMetrics()
+	m.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	explicitPoint(m.Histogram(), []float64{0, 16}, 5, 1024, 7)
+	run(m, metrics, exponentialTarget(0, 160, 0))
+	dp := m.ExponentialHistogram().DataPoints().At(0)
+	require.Equal(t, pmetric.AggregationTemporalityCumulative, m.ExponentialHistogram().AggregationTemporality())
+	require.Equal(t, int32(0), dp.Scale())
+	require.Equal(t, 1.0/64, dp.ZeroThreshold())
+	require.Equal(t, uint64(6), dp.ZeroCount()) // 5, and 1/1024 of (0, 16]
+	require.Equal(t, int32(-6), dp.Positive().Offset())
+	// Halves of halves; a share is floored, so one observation may be a bucket higher.
+	for i, want := range []uint64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 7} {
+		require.InDelta(t, want, dp.Positive().BucketCounts().At(i), 1)
+	}
+	require.Zero(t, dp.Negative().BucketCounts().Len())
+}
+
+func TestExponentialDownscale(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		rule   *convert.Rule
+		scale  int32
+		offset int32
+		counts []uint64
+		zero   uint64
+	}{
+		{"to a scale", exponentialTarget(1, 160, 0), 1, 0, []uint64{9, 2}, 4},
+		{"to a size", exponentialTarget(20, 2, 0), 1, 0, []uint64{9, 2}, 4},
+		{"to a size it has", exponentialTarget(20, 3, 0), 2, 1, []uint64{9, 2}, 4},
+		{"to a threshold", exponentialTarget(20, 160, 1.4), 2, 2, []uint64{2}, 13},
+		{"to a limit it has", &convert.Rule{Limit: &convert.Limit{MaxBuckets: 8}}, 2, 1, []uint64{9, 2}, 4},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			metrics, m := newMetrics()
+			offset, counts := int32(1), []uint64{9, 2, 0} // of scale 2
+			if tt.scale == 1 && tt.name == "to a size" {
+				counts = []uint64{9, 2, 1}
+				tt.counts = []uint64{9, 3}
+			}
+			dp := exponentialPoint(m.SetEmptyExponentialHistogram(), 2, offset, 4, counts...)
+			run(m, metrics, tt.rule)
+			require.Equal(t, tt.scale, dp.Scale())
+			require.Equal(t, tt.offset, dp.Positive().Offset())
+			require.Equal(t, tt.counts, dp.Positive().BucketCounts().AsRaw())
+			require.Equal(t, tt.zero, dp.ZeroCount())
+		})
+	}
+}
+
+// Both signs and the zero bucket count.
+func TestExponentialLimit(t *testing.T) {
+	metrics, m := newMetrics()
+	dp := exponentialPoint(m.SetEmptyExponentialHistogram(), 4, -8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)
+	dp.Negative().BucketCounts().FromRaw([]uint64{1, 1, 1, 1})
+	dp.SetCount(21)
+	run(m, metrics, &convert.Rule{Limit: &convert.Limit{MaxBuckets: 11}})
+	require.Equal(t, int32(3), dp.Scale())
+	require.Equal(t, 8, dp.Positive().BucketCounts().Len())
+	require.Equal(t, 2, dp.Negative().BucketCounts().Len())
+}
+
+func TestInvalidPoints(t *testing.T) {
+	explicit := func(change func(pmetric.HistogramDataPoint)) func(pmetric.Metric) {
+		return func(m pmetric.Metric) {
+			change(explicitPoint(m.SetEmptyHistogram(), []float64{1, 2}, 3, 4, 5))
+		}
+	}
+	exponential := func(change func(pmetric.ExponentialHistogramDataPoint)) func(pmetric.Metric) {
+		return func(m pmetric.Metric) {
+			change(exponentialPoint(m.SetEmptyExponentialHistogram(), 2, 0, 1, 3, 4, 5))
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		build func(pmetric.Metric)
+		err   string
+	}{
+		{"count", explicit(func(dp pmetric.HistogramDataPoint) { dp.SetCount(11) }), "bucket counts add up to 12, count is 11"},
+		{"too few counts", explicit(func(dp pmetric.HistogramDataPoint) { dp.BucketCounts().FromRaw([]uint64{12}) }), "2 bounds with 1 bucket counts"},
+		{"bounds without counts", explicit(func(dp pmetric.HistogramDataPoint) { dp.BucketCounts().FromRaw(nil) }), "2 bounds with 0 bucket counts"},
+		{"unsorted", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(1, 0) }), "bounds[1] is 0 after 1"},
+		{"duplicate", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(1, 1) }), "bounds[1] is 1 after 1"},
+		{"NaN", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(0, math.NaN()) }), "bounds[0] is NaN"},
+		{"Inf", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(1, math.Inf(1)) }), "bounds[1] is +Inf"},
+		{"overflow", explicit(func(dp pmetric.HistogramDataPoint) {
+			dp.BucketCounts().FromRaw([]uint64{math.MaxUint64, 10, 3}) // 12 in 64 bits
+		}), "bucket counts exceed 64 bits"},
+		{"exponential count", exponential(func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroCount(2) }), "bucket counts add up to 14, count is 13"},
+		{"exponential overflow", exponential(func(dp pmetric.ExponentialHistogramDataPoint) {
+			dp.Negative().BucketCounts().FromRaw([]uint64{math.MaxUint64, 1})
+		}), "bucket counts exceed 64 bits"},
+		{"exponential overflow by zero", exponential(func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroCount(math.MaxUint64) }), "bucket counts exceed 64 bits"},
+		{"index", exponential(func(dp pmetric.ExponentialHistogramDataPoint) { dp.Positive().SetOffset(math.MaxInt32 - 1) }), "bucket index 2147483648 exceeds 32 bits"},
+		{"threshold", exponential(func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(math.NaN()) }), "zero threshold is NaN"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, rule := range []*convert.Rule{explicitTarget(latency), exponentialTarget(3, 160, 0)} {
+				metrics, m := newMetrics()
+				tt.build(m)
+				before := wire(t, m)
+				report := run(m, metrics, rule)
+				require.ErrorIs(t, report.Err, convert.ErrInvalid)
+				require.ErrorContains(t, report.Err, tt.err)
+				require.Equal(t, before, wire(t, m))
+				require.Equal(t, 1, metrics.Len())
+				require.Equal(t, int64(1), report.Passed[convert.Invalid])
+
+				drop := *rule
+				drop.DropInvalid = true
+				report = run(m, metrics, &drop)
+				require.Zero(t, count(m))
+				require.Equal(t, int64(1), report.Dropped)
+				require.Zero(t, report.Passed[convert.Invalid])
+			}
+		})
+	}
+}
+
+// A point with bounds that are refused does not lend its plan to others.
+func TestInvalidBoundsAmongValid(t *testing.T) {
+	metrics, m := newMetrics()
+	h := m.SetEmptyHistogram()
+	explicitPoint(h, []float64{1, 10}, 1, 2, 3)
+	explicitPoint(h, []float64{10, 1}, 1, 2, 3)
+	explicitPoint(h, []float64{10, 1}, 1, 2, 3)
+	explicitPoint(h, []float64{1, 10}, 1, 2, 3)
+	report := run(m, metrics, explicitTarget([]float64{10}))
+	require.Equal(t, int64(2), report.Passed[convert.Invalid])
+	require.Equal(t, []uint64{3, 3}, h.DataPoints().At(0).BucketCounts().AsRaw())
+	require.Equal(t, []float64{10, 1}, h.DataPoints().At(1).ExplicitBounds().AsRaw())
+	require.Equal(t, []float64{10, 1}, h.DataPoints().At(2).ExplicitBounds().AsRaw())
+	require.Equal(t, []uint64{3, 3}, h.DataPoints().At(3).BucketCounts().AsRaw())
+}
+
+func TestPointsWithoutBucketsPass(t *testing.T) {
+	for _, rule := range []*convert.Rule{explicitTarget(latency), exponentialTarget(3, 160, 0), {Limit: &convert.Limit{MaxBuckets: 5}}} {
+		metrics, m := newMetrics()
+		h := m.SetEmptyHistogram()
+		h.DataPoints().AppendEmpty().SetCount(5)
+		explicitPoint(h, nil, 7)
+		before := wire(t, m)
+		report := run(m, metrics, rule)
+		require.NoError(t, report.Err)
+		require.Equal(t, before, wire(t, m))
+		require.Equal(t, int64(2), report.Passed[convert.NoBuckets])
+	}
+}
+
+func TestNoRecordedValue(t *testing.T) {
+	flag := pmetric.DefaultDataPointFlags.WithNoRecordedValue(true)
+	t.Run("passes where the type stays", func(t *testing.T) {
+		metrics, m := newMetrics()
+		dp := explicitPoint(m.SetEmptyHistogram(), []float64{1, 2}, 0, 0, 0)
+		dp.SetFlags(flag)
+		report := run(m, metrics, explicitTarget(latency))
+		require.Equal(t, []float64{1, 2}, dp.ExplicitBounds().AsRaw())
+		require.Equal(t, int64(1), report.Passed[convert.NoRecordedValue])
+	})
+	t.Run("goes along where it changes", func(t *testing.T) {
+		metrics, m := newMetrics()
+		dp := m.SetEmptyExponentialHistogram().DataPoints().AppendEmpty()
+		dp.SetFlags(flag)
+		dp.SetTimestamp(5)
+		dp.Attributes().PutStr("a", "b")
+		run(m, metrics, explicitTarget(latency))
+		require.Equal(t, pmetric.MetricTypeHistogram, m.Type())
+		to := m.Histogram().DataPoints().At(0)
+		require.True(t, to.Flags().NoRecordedValue())
+		require.EqualValues(t, 5, to.Timestamp())
+		require.Equal(t, map[string]any{"a": "b"}, to.Attributes().AsRaw())
+		require.Zero(t, to.BucketCounts().Len())
+	})
+	t.Run("goes along to exponential", func(t *testing.T) {
+		metrics, m := newMetrics()
+		m.SetEmptyHistogram().DataPoints().AppendEmpty().SetFlags(flag)
+		run(m, metrics, exponentialTarget(3, 160, 0))
+		require.True(t, m.ExponentialHistogram().DataPoints().At(0).Flags().NoRecordedValue())
+	})
+}
+
+// Where only some points change type, the metric becomes two.
+func TestMixedMetricIsSplitInTwo(t *testing.T) {
+	t.Run("to explicit", func(t *testing.T) {
+		metrics, m := newMetrics()
+		h := m.SetEmptyExponentialHistogram()
+		h.SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+		exponentialPoint(h, 2, 0, 1, 3).SetCount(99)
+		exponentialPoint(h, 2, 0, 1, 3)
+		report := run(m, metrics, explicitTarget(latency))
+		require.Equal(t, 2, metrics.Len())
+		require.Equal(t, pmetric.MetricTypeExponentialHistogram, m.Type())
+		require.Equal(t, 1, count(m))
+		other := metrics.At(1)
+		require.Equal(t, pmetric.MetricTypeHistogram, other.Type())
+		require.Equal(t, pmetric.AggregationTemporalityDelta, other.Histogram().AggregationTemporality())
+		require.Equal(t, 1, count(other))
+		require.Equal(t, []any{m.Name(), m.Unit(), m.Description(), m.Metadata().AsRaw()}, []any{other.Name(), other.Unit(), other.Description(), other.Metadata().AsRaw()})
+		require.Equal(t, int64(1), report.Passed[convert.Invalid])
+	})
+	t.Run("to exponential", func(t *testing.T) {
+		metrics, m := newMetrics()
+		h := m.SetEmptyHistogram()
+		explicitPoint(h, nil, 7)
+		explicitPoint(h, latency, 1, 2, 3, 4, 5, 6)
+		run(m, metrics, exponentialTarget(3, 160, 0))
+		require.Equal(t, 2, metrics.Len())
+		require.Equal(t, pmetric.MetricTypeHistogram, m.Type())
+		require.Equal(t, pmetric.MetricTypeExponentialHistogram, metrics.At(1).Type())
+		require.Equal(t, 1, count(m))
+		require.Equal(t, 1, count(metrics.At(1)))
+	})
+}
+
+func TestForbid(t *testing.T) {
+	metrics, m := newMetrics()
+	h := m.SetEmptyHistogram()
+	explicitPoint(h, []float64{10, 20}, 1, 2, 3)        // 15 would split
+	explicitPoint(h, []float64{10, 15, 20}, 1, 2, 3, 4) // it does not
+	rule := explicitTarget([]float64{15})
+	rule.Forbid = true
+	report := run(m, metrics, rule)
+	require.Equal(t, int64(1), report.Passed[convert.Forbidden])
+	require.Equal(t, []float64{10, 20}, h.DataPoints().At(0).ExplicitBounds().AsRaw())
+	require.Equal(t, []uint64{3, 7}, h.DataPoints().At(1).BucketCounts().AsRaw())
+
+	for bound, want := range map[float64]pmetric.MetricType{8: pmetric.MetricTypeHistogram, 9: pmetric.MetricTypeExponentialHistogram} {
+		metrics, m := newMetrics()
+		exponentialPoint(m.SetEmptyExponentialHistogram(), 3, 0, 0, 1, 2)
+		rule := explicitTarget([]float64{bound})
+		rule.Forbid, rule.WorkingScale = true, 0
+		run(m, metrics, rule)
+		require.Equal(t, want, m.Type(), "bound %v", bound)
+	}
+}
+
+// Cumulative points come to the working scale before they are split, delta points
+// do not; points below it are counted.
+func TestWorkingScale(t *testing.T) {
+	// The bucket (2^(1/2), 2] of scale 1 joins (1, 2^(1/2)] at scale 0.
+	bound := []float64{math.Sqrt2}
+	for _, tt := range []struct {
+		name        string
+		temporality pmetric.AggregationTemporality
+		scale       int32
+		want        []uint64
+		violations  int64
+	}{
+		{"delta", pmetric.AggregationTemporalityDelta, 8, []uint64{0, 1000}, 0},
+		{"cumulative", pmetric.AggregationTemporalityCumulative, 8, []uint64{500, 500}, 0},
+		{"unspecified is cumulative", pmetric.AggregationTemporalityUnspecified, 8, []uint64{500, 500}, 0},
+		{"below", pmetric.AggregationTemporalityCumulative, -1, []uint64{250, 750}, 1},
+		{"delta below", pmetric.AggregationTemporalityDelta, -1, []uint64{250, 750}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			metrics, m := newMetrics()
+			h := m.SetEmptyExponentialHistogram()
+			h.SetAggregationTemporality(tt.temporality)
+			offset := int32(200) // of 256 buckets in (1, 2]
+			if tt.scale < 0 {
+				offset = 0 // (1, 4]
+			}
+			exponentialPoint(h, tt.scale, offset, 0, 1000)
+			rule := explicitTarget(bound)
+			rule.WorkingScale = 0
+			report := run(m, metrics, rule)
+			got := m.Histogram().DataPoints().At(0).BucketCounts().AsRaw()
+			require.InDelta(t, tt.want[0], got[0], 1)
+			require.InDelta(t, tt.want[1], got[1], 1)
+			require.Equal(t, tt.violations, report.BelowWorkingScale)
+		})
+	}
+}
+
+func TestBoundsFollowTheUnit(t *testing.T) {
+	rule := &convert.Rule{Explicit: &convert.Explicit{Bounds: map[string][]float64{"": {1000}, "s": {1}}}, Split: rebucket.Log}
+	c, report := convert.New(convert.NewPlans(8)), new(convert.Report)
+	report.Reset(1)
+	for unit, want := range map[string]float64{"s": 1, "ms": 1000, "": 1000} {
+		metrics, m := newMetrics()
+		m.SetUnit(unit)
+		dp := explicitPoint(m.SetEmptyHistogram(), []float64{1, 1000}, 1, 2, 3)
+		c.Metric(m, metrics, rule, report)
+		require.Equal(t, []float64{want}, dp.ExplicitBounds().AsRaw())
+	}
+}
+
+// A layout of absurd size is converted without filling the cache.
+func TestHugeLayoutsAreNotCached(t *testing.T) {
+	bounds := make([]float64, 5000)
+	for i := range bounds {
+		bounds[i] = float64(i)
+	}
+	plans, report := convert.NewPlans(8), new(convert.Report)
+	report.Reset(1)
+	metrics, m := newMetrics()
+	dp := explicitPoint(m.SetEmptyHistogram(), bounds, make([]uint64, 5001)...)
+	convert.New(plans).Metric(m, metrics, explicitTarget(latency), report)
+	require.Equal(t, 6, dp.BucketCounts().Len())
+	require.Zero(t, plans.Len())
+}

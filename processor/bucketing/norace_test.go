@@ -1,0 +1,5 @@
+//go:build !race
+
+package bucketing
+
+const raceEnabled = false
