@@ -2,7 +2,11 @@ package metricsudp
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,8 +17,11 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
 // manualClock flushes when the test says so.
@@ -140,4 +147,219 @@ func TestAllTypesFromDatagramToPoint(t *testing.T) {
 	assert.Equal(t, uint64(1), p.ZeroCount())
 	assert.InDelta(t, -1, p.Min(), 0)
 	assert.InDelta(t, 1, p.Max(), 0)
+}
+
+// counted returns the receiver's counter, by the value of an attribute ("" where
+// it has none).
+func (r *running) counted(t *testing.T, name, by string) map[string]int64 {
+	t.Helper()
+	counts := map[string]int64{}
+	m, err := r.telemetry.GetMetric("otelcol_receiver_metricsudp_" + name)
+	if err != nil {
+		return counts // nothing was added
+	}
+	for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
+		value, _ := p.Attributes.Value(attribute.Key(by))
+		counts[value.AsString()] += p.Value
+	}
+	return counts
+}
+
+func sumOf(counts map[string]int64) (total int64) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
+// The sum of what a counter emits is the sum of what was sent, whatever the number
+// of readers and wherever the flushes fall, the last one at shutdown.
+func TestCountersAreConserved(t *testing.T) {
+	for _, readers := range []int{1, 2, 4} {
+		t.Run(fmt.Sprint(readers), func(t *testing.T) {
+			if readers > socket.MaxSockets {
+				t.Skip("one socket a port on this system")
+			}
+			sink := new(consumertest.MetricsSink)
+			r := start(t, sink, func(c *Config) { c.Readers, c.SocketBufferSize = readers, 4<<20 })
+			const clients, datagrams = 8, 200
+			want := make([]int64, clients)
+			var sending sync.WaitGroup
+			for client := range clients {
+				conn := dial(t, r.addr())
+				sending.Go(func() {
+					for i := range datagrams {
+						_, err := fmt.Fprintf(conn, "total:%d|c|#x:1\ntotal:%d|c|@0.5|#x:1\nown:1|c|#client:%d", i, i, client)
+						assert.NoError(t, err)
+						want[client] += 3 * int64(i)
+					}
+				})
+			}
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				for i := range 20 {
+					r.clock.tick(i + 1)
+				}
+			}()
+			sending.Wait()
+			<-done
+			require.NoError(t, r.Shutdown(context.Background()))
+
+			drops := sumOf(r.counted(t, "kernel_drops", ""))
+			require.Zero(t, drops, "the buffer is large enough for all that was sent")
+			var all int64
+			for _, n := range want {
+				all += n
+			}
+			got := map[string]int64{}
+			for _, md := range sink.AllMetrics() {
+				metrics := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+				for i := range metrics.Len() {
+					points := metrics.At(i).Sum().DataPoints()
+					for j := range points.Len() {
+						got[metrics.At(i).Name()] += points.At(j).IntValue()
+					}
+				}
+			}
+			assert.Equal(t, map[string]int64{"total": all, "own": clients * datagrams}, got)
+			assert.Equal(t, int64(clients*datagrams), sumOf(r.counted(t, "datagrams", "")))
+			assert.Equal(t, map[string]int64{"counter": 3 * clients * datagrams}, r.counted(t, "lines", "type"))
+		})
+	}
+}
+
+func TestEveryLineIsAccountedFor(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	r := start(t, sink, func(c *Config) { c.MaxDatagramSize = 200 })
+	lines := []string{
+		"a:1|c", "a:1:2|c", "a:-1|c", "a:x|c", "a:1", "a", ":1|c", "a:1|q", "a:1|c|@2", "a:1|c|@1e-300", "a:1|c|T0",
+		"a:1|g", "a:1|ms", "a:1|h", "a:1|d", "a:1|s", "_e{1,1}:a|b", "_e{9,9}:a", "_sc|a|0", "a:1|c|#:x", "a:nan|g", "a:1e300|g",
+	}
+	for _, l := range lines {
+		r.send(t, l)
+	}
+	r.send(t, strings.Repeat("a:1|c\n", 40)) // 240 bytes: 33 whole lines in 200, the 34th cut
+	r.clock.tick(1)
+	require.NoError(t, r.Shutdown(context.Background()))
+
+	assert.Equal(t, map[string]int64{
+		"counter": 2 + 33, "gauge": 1, "timer": 1, "histogram": 1, "distribution": 1, "set": 1, "event": 1, "service_check": 1,
+	}, r.counted(t, "lines", "type"))
+	assert.Equal(t, map[string]int64{
+		"negative_counter": 1, "bad_value": 2, "no_type": 1, "no_value": 1, "no_name": 1, "unknown_type": 1, "bad_rate": 1,
+		"rate_too_small": 1, "bad_timestamp": 1, "bad_annotation": 1, "bad_tag": 1, "out_of_range": 1, "truncated": 1,
+	}, r.counted(t, "rejected_lines", "reason"))
+	assert.Equal(t, int64(len(lines)+34), sumOf(r.counted(t, "lines", "type"))+sumOf(r.counted(t, "rejected_lines", "reason")))
+	assert.Equal(t, int64(len(lines)+1), sumOf(r.counted(t, "datagrams", "")))
+	assert.Equal(t, int64(1), sumOf(r.counted(t, "truncated_datagrams", "")))
+}
+
+// What the kernel dropped is counted: none is lost unseen. The consumer is stalled
+// meanwhile, which does not matter to the readers.
+func TestSentIsReceivedPlusDropped(t *testing.T) {
+	if socket.MaxSockets == 1 {
+		t.Skip("the kernel's drops are unknown on this system")
+	}
+	release := make(chan struct{})
+	next, err := consumer.NewMetrics(func(context.Context, pmetric.Metrics) error { <-release; return nil })
+	require.NoError(t, err)
+	r := start(t, next, func(c *Config) { c.SocketBufferSize, c.Readers = 2048, 1 })
+	const sent = 20_000
+	for i := range sent {
+		r.send(t, "a:1|c")
+		if i%1000 == 0 {
+			r.clock.tick(i + 1)
+		}
+	}
+	close(release)
+	require.NoError(t, r.Shutdown(context.Background()))
+	received, drops := sumOf(r.counted(t, "datagrams", "")), sumOf(r.counted(t, "kernel_drops", ""))
+	t.Logf("%d sent = %d received + %d dropped by the kernel", sent, received, drops)
+	assert.Equal(t, int64(sent), received+drops)
+	assert.Equal(t, map[string]int64{"counter": received}, r.counted(t, "lines", "type"))
+}
+
+func TestDeniedSources(t *testing.T) {
+	r := start(t, consumertest.NewNop(), func(c *Config) { c.AllowedCIDRs = []string{"192.0.2.0/24"} })
+	r.send(t, "a:1|c")
+	require.NoError(t, r.Shutdown(context.Background()))
+	assert.Equal(t, int64(1), sumOf(r.counted(t, "denied_datagrams", "")))
+	assert.Zero(t, sumOf(r.counted(t, "datagrams", "")))
+}
+
+func TestTakenPort(t *testing.T) {
+	first := start(t, consumertest.NewNop(), nil)
+	cfg := createDefaultConfig().(*Config)
+	cfg.Endpoint = first.addr().String()
+	second, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop())
+	require.NoError(t, err)
+	err = second.Start(context.Background(), componenttest.NewNopHost())
+	var inUse *socket.InUseError
+	require.ErrorAs(t, err, &inUse)
+	require.ErrorContains(t, err, "endpoint: "+cfg.Endpoint+" is already in use")
+	require.NoError(t, second.Shutdown(context.Background()), "after a Start that failed")
+}
+
+func TestRefusedPointsAreCounted(t *testing.T) {
+	calls := 0
+	next, err := consumer.NewMetrics(func(context.Context, pmetric.Metrics) error {
+		if calls++; calls == 1 {
+			return errors.New("busy")
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	r := start(t, next, func(c *Config) { c.AggregationInterval = time.Millisecond })
+	r.send(t, "a:1|c\nb:1|c")
+	require.NoError(t, r.Shutdown(context.Background()))
+	for name, want := range map[string]int64{"accepted": 2, "refused": 2} {
+		m, err := r.telemetry.GetMetric("otelcol_receiver_" + name + "_metric_points")
+		require.NoError(t, err)
+		assert.Equal(t, want, m.Data.(metricdata.Sum[int64]).DataPoints[0].Value, name)
+	}
+}
+
+func TestCumulativeHasAnInstance(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	r := start(t, sink, func(c *Config) {
+		c.Temporality = temporalityCumulative
+		c.ResourceAttributes = map[string]any{"service.name": "edge"}
+	})
+	r.send(t, "a:1|c|T1600000000")
+	require.NoError(t, r.Shutdown(context.Background()))
+	md := sink.AllMetrics()[0]
+	attrs := md.ResourceMetrics().At(0).Resource().Attributes().AsRaw()
+	assert.Equal(t, "edge", attrs["service.name"])
+	assert.NotEmpty(t, attrs[instanceIDKey])
+	sum := findMetric(t, sink.AllMetrics(), "a").Sum()
+	assert.Equal(t, pmetric.AggregationTemporalityCumulative, sum.AggregationTemporality())
+	assert.NotZero(t, sum.DataPoints().At(0).StartTimestamp(), "a timestamp has no place in a cumulative sum")
+}
+
+func TestGauges(t *testing.T) {
+	r := start(t, consumertest.NewNop(), func(c *Config) { c.SocketBufferSize, c.Readers = 65536, 1 })
+	r.send(t, "a:1|c|#x:1,y:2,x:3\na:1|c|#y:2,x:3\nb:1|c")
+	r.clock.tick(1)
+	require.NoError(t, r.Shutdown(context.Background()))
+	for name, want := range map[string]int64{"series": 2, "aliases": 3} {
+		m, err := r.telemetry.GetMetric("otelcol_receiver_metricsudp_" + name)
+		require.NoError(t, err)
+		assert.Equal(t, want, m.Data.(metricdata.Gauge[int64]).DataPoints[0].Value, name)
+	}
+	assert.Equal(t, int64(1), sumOf(r.counted(t, "duplicate_tags", "")))
+	_, err := r.telemetry.GetMetric("otelcol_receiver_metricsudp_flush_duration")
+	require.NoError(t, err)
+}
+
+func TestOneExampleALogMinute(t *testing.T) {
+	report, err := newReporter(receivertest.NewNopSettings(metadata.Type))
+	require.NoError(t, err)
+	now := time.Unix(0, 0)
+	report.now = func() time.Time { return now }
+	assert.True(t, report.due("no_value"))
+	assert.False(t, report.due("no_value"))
+	assert.True(t, report.due("no_type"))
+	now = now.Add(logEvery)
+	assert.True(t, report.due("no_value"))
 }

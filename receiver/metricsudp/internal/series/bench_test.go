@@ -1,0 +1,68 @@
+package series
+
+import (
+	"fmt"
+	"testing"
+)
+
+// packed returns datagrams of up to 1,432 bytes that hold a line of each of n
+// series, and the number of lines.
+func packed(n, tags int, value, kind string) (datagrams [][]byte, lines int) {
+	var b []byte
+	for i := range n {
+		l := fmt.Sprintf("service.requests.count.%03d:%s|%s", i%100, value, kind)
+		for tag := range tags {
+			sep := ","
+			if tag == 0 {
+				sep = "|#"
+			}
+			l += fmt.Sprintf("%stag%d:val%d", sep, tag, i/100)
+		}
+		if len(b)+1+len(l) > 1432 {
+			datagrams, b = append(datagrams, b), nil
+		}
+		if len(b) > 0 {
+			b = append(b, '\n')
+		}
+		b = append(b, l...)
+		lines++
+	}
+	return append(datagrams, b), lines
+}
+
+// BenchmarkIngest parses and aggregates: 1,000 series in packed datagrams. One
+// operation is one line.
+func BenchmarkIngest(b *testing.B) {
+	for _, bench := range []struct {
+		name        string
+		value, kind string
+		tags        int
+	}{
+		{"c", "1", "c", 0}, {"c", "1", "c", 4}, {"c", "1", "c", 10},
+		{"c@0.1", "1", "c|@0.1", 4}, {"g", "12.5", "g", 4}, {"ms", "320", "ms", 4}, {"d", "320.25", "d", 4}, {"s", "user42", "s", 4},
+	} {
+		b.Run(fmt.Sprintf("%s/tags=%d", bench.name, bench.tags), func(b *testing.B) {
+			g := newGroup(testOptions())
+			datagrams, lines := packed(1000, bench.tags, bench.value, bench.kind)
+			ingest := func() {
+				for _, d := range datagrams {
+					g.tables[0].Datagram(d, false, 1)
+				}
+			}
+			ingest()
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N/lines + 1 {
+				ingest()
+			}
+		})
+	}
+}
+
+// BenchmarkMiss is a line never seen before, past the limits: a flood of tags.
+func BenchmarkMiss(b *testing.B) {
+	g := newGroup(testOptions())
+	for i := range b.N {
+		g.tables[0].Datagram(fmt.Appendf(nil, "m:1|c|#a:%d,b:2,c:3", i), false, 1)
+	}
+}

@@ -1,0 +1,98 @@
+package series
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+)
+
+func testOptions() Options {
+	return Options{
+		Limits:    line.Limits{NameBytes: 512, TagBytes: MaxFieldBytes, MinRate: 1e-6},
+		MaxSeries: 1000, MaxAliases: 2000, MaxTags: 64, Tables: 1,
+		Monotonic: true, IntCounters: true, SetLimit: 1024, ExpirySwaps: 10,
+		TimedCounters: true, TimedGauges: true, TimedPoints: 100,
+	}
+}
+
+// group is a registry with its tables and a flusher that does nothing but merge.
+type group struct {
+	*Registry
+	tables []*Table
+	stats  Stats
+}
+
+func newGroup(o Options) *group {
+	g := &group{Registry: NewRegistry(o)}
+	for range o.Tables {
+		g.tables = append(g.tables, NewTable(g.Registry))
+	}
+	return g
+}
+
+func (g *group) add(table int, at int64, lines ...string) {
+	g.tables[table].Datagram([]byte(strings.Join(lines, "\n")), false, at)
+}
+
+// flush swaps all tables and returns the series with values, settled, by identity.
+func (g *group) flush() map[string]*Series {
+	g.Advance()
+	touched := map[*Series]bool{}
+	for _, t := range g.tables {
+		e := t.Swap()
+		g.stats.Datagrams += e.Stats.Datagrams
+		g.stats.Overflowed += e.Stats.Overflowed
+		g.stats.DuplicateTags += e.Stats.DuplicateTags
+		g.stats.DroppedPoints += e.Stats.DroppedPoints
+		for i, n := range e.Stats.Lines {
+			g.stats.Lines[i] += n
+		}
+		for i, n := range e.Stats.Rejected {
+			g.stats.Rejected[i] += n
+		}
+		e.Merge(g.options, func(s *Series) { touched[s] = true })
+	}
+	found := map[string]*Series{}
+	for s := range touched {
+		s.Settle()
+		found[identity(s)] = s
+	}
+	g.Sweep(slices.Collect(maps.Keys(touched)), func(*Series) {})
+	return found
+}
+
+func identity(s *Series) string {
+	var b strings.Builder
+	b.WriteString(s.Metric.Name + "|" + s.Metric.Kind.String())
+	if s.Overflow {
+		b.WriteString("|overflow")
+	}
+	for tag := range s.Tags {
+		b.WriteString("|" + tag.Key + "=" + tag.Value)
+	}
+	return b.String()
+}
+
+func whole(s *Series) int64 {
+	n, _ := s.Counter()
+	return n
+}
+
+func sum[V int | uint64](of []V) (total V) {
+	for _, n := range of {
+		total += n
+	}
+	return total
+}
+
+func must(t *testing.T, found map[string]*Series, id string) *Series {
+	t.Helper()
+	s := found[id]
+	if s == nil {
+		t.Fatalf("no series %q among %q", id, slices.Sorted(maps.Keys(found)))
+	}
+	return s
+}

@@ -1,0 +1,403 @@
+package series
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+)
+
+func TestTagOrderDoesNotMatter(t *testing.T) {
+	g := newGroup(testOptions())
+	g.add(0, 0, "a:1|c|#x:1,y:2,z", "a:1|c|#z,y:2,x:1", "a:1|c|#z:,x:1,,y:2", "a:1|c|@1|#y:2,z,x:1")
+	found := g.flush()
+	assert.Equal(t, int64(4), whole(must(t, found, "a|counter|x=1|y=2|z=")))
+	assert.Len(t, found, 1)
+}
+
+func TestOfDuplicateTagsTheGreatestValueHolds(t *testing.T) {
+	g := newGroup(testOptions())
+	for range 2 { // as a miss and as a hit
+		g.add(0, 0, "a:1|c|#k:1,k:2,k:2", "a:1|c|#k:2,k:1", "a:1|c|#k:2")
+	}
+	found := g.flush()
+	assert.Equal(t, int64(6), whole(must(t, found, "a|counter|k=2")))
+	assert.Len(t, found, 1)
+	assert.Equal(t, uint64(2*(2+1)), g.stats.DuplicateTags)
+}
+
+func TestInvalidUTF8IsReplaced(t *testing.T) {
+	g := newGroup(testOptions())
+	g.add(0, 0, "n\xff:1|c|#k\xfe:v\x80\xc3", "ok:1|c")
+	for _, s := range g.flush() {
+		assert.True(t, utf8.ValidString(s.Metric.Name))
+		for tag := range s.Tags {
+			assert.True(t, utf8.ValidString(tag.Key), "%q", tag.Key)
+			assert.True(t, utf8.ValidString(tag.Value), "%q", tag.Value)
+			assert.Contains(t, tag.Value, "\uFFFD")
+		}
+	}
+}
+
+func TestNamesAndTagsAreToldApart(t *testing.T) {
+	g := newGroup(testOptions())
+	g.add(0, 0, "ab:1|c|#c", "a:1|c|#bc", "abc:1|c", "abc:1|g", "abc:1|c|#", "abc:1|ms", "abc:1|h", "abc:1|d")
+	assert.Len(t, g.flush(), 7) // "abc:1|c" and "abc:1|c|#" are the same
+}
+
+func TestRefusals(t *testing.T) {
+	o := testOptions()
+	o.MaxTags = 2
+	g := newGroup(o)
+	g.add(0, 0,
+		"a:1|c|#1,2,3", "a:1|c|#:v", "a:-1|c", "a:1:-1|c", "a:1e19|c", "a:1e18|c|@0.01", "bad", "a:1|x",
+		"a:1|c", "_sc|x|0", "_e{1,1}:a|b", "a:-1|g", "a:-1|h", "", "\r")
+	found := g.flush()
+	assert.Equal(t, int64(1), whole(must(t, found, "a|counter")), "a refused line adds none of its values")
+	assert.Equal(t, uint64(1), g.stats.Rejected[line.TooManyTags])
+	assert.Equal(t, uint64(1), g.stats.Rejected[line.BadTag])
+	assert.Equal(t, uint64(2), g.stats.Rejected[line.NegativeCounter])
+	assert.Equal(t, uint64(2), g.stats.Rejected[line.OutOfRange])
+	assert.Equal(t, uint64(1), g.stats.Rejected[line.NoValue])
+	assert.Equal(t, uint64(1), g.stats.Rejected[line.UnknownType])
+	assert.Equal(t, uint64(8), sum(g.stats.Rejected[:]))
+	assert.Equal(t, uint64(5), sum(g.stats.Lines[:]))
+}
+
+func TestTruncatedDatagramKeepsItsWholeLines(t *testing.T) {
+	g := newGroup(testOptions())
+	g.tables[0].Datagram([]byte("a:1|c\na:2|c\na:3"), true, 0)
+	e := g.tables[0].active
+	assert.Equal(t, uint64(1), e.Stats.Truncated)
+	assert.Equal(t, uint64(1), e.Stats.Rejected[line.Truncated])
+	assert.Equal(t, "a:3", string(e.Example(line.Truncated)))
+	assert.Equal(t, int64(3), whole(must(t, g.flush(), "a|counter")))
+}
+
+// What a counter emits is the sum of value/rate, up to the fraction it carries.
+func TestCounterConservation(t *testing.T) {
+	for _, tables := range []int{1, 2, 4} {
+		rng := rand.New(rand.NewPCG(1, uint64(tables)))
+		o := testOptions()
+		o.Tables, o.Monotonic = tables, false
+		g := newGroup(o)
+		want, got := map[string]float64{}, map[string]float64{}
+		take := func() {
+			for id, s := range g.flush() {
+				got[id] += float64(whole(s))
+				s.Clear()
+			}
+		}
+		for range 20_000 {
+			name := fmt.Sprint("m", rng.IntN(50))
+			value, rate := float64(rng.IntN(2000)-500)/4, []float64{1, 1, 0.5, 0.3, 0.1, 0.7}[rng.IntN(6)]
+			g.add(rng.IntN(tables), 0, fmt.Sprintf("%s:%v|c|@%v", name, value, rate))
+			want[name+"|counter"] += value / rate
+			if rng.IntN(1000) == 0 {
+				take()
+			}
+		}
+		take()
+		require.Len(t, got, len(want))
+		for id := range want {
+			assert.InDelta(t, want[id], got[id], 1, "%s with %d tables", id, tables)
+		}
+	}
+}
+
+func TestIntCounterIsExactAndSaturates(t *testing.T) {
+	g := newGroup(testOptions())
+	g.add(0, 0, "big:9007199254740993|c", "top:9223372036854775807|c", "top:9223372036854775807|c")
+	found := g.flush()
+	assert.Equal(t, int64(9007199254740993), whole(must(t, found, "big|counter")))
+	assert.Equal(t, int64(math.MaxInt64), whole(must(t, found, "top|counter")))
+}
+
+func TestFloatCounter(t *testing.T) {
+	o := testOptions()
+	o.IntCounters = false
+	g := newGroup(o)
+	g.add(0, 0, "a:0.5|c", "a:1|c|@0.3", "a:1e20|c|@0.5")
+	_, real := must(t, g.flush(), "a|counter").Counter()
+	assert.InEpsilon(t, 0.5+1/0.3+2e20, real, 1e-15)
+}
+
+// Weighted by 1/rate, the fraction carried: across tables and epochs nothing is
+// rounded away.
+func TestDistributionWeights(t *testing.T) {
+	o := testOptions()
+	o.Tables = 2
+	g := newGroup(o)
+	var count uint64
+	for i := range 300 {
+		g.add(i%2, 0, "d:5|d|@0.3")
+		if i%7 == 0 {
+			s := must(t, g.flush(), "d|distribution")
+			count += s.Distribution().Count
+			s.Clear()
+		}
+	}
+	if s, ok := g.flush()["d|distribution"]; ok {
+		count += s.Distribution().Count
+	}
+	assert.InDelta(t, 1000, float64(count), 1)
+}
+
+// A rate is a weight, not a loop: this line stands for a million values.
+func TestSmallRateIsOneRecord(t *testing.T) {
+	g := newGroup(testOptions())
+	g.add(0, 0, "d:5|d|@0.000001", "c:5|c|@0.000001", "d:1|d|@1e-300")
+	found := g.flush()
+	assert.Equal(t, uint64(1_000_000), must(t, found, "d|distribution").Distribution().Count)
+	assert.Equal(t, int64(5_000_000), whole(must(t, found, "c|counter")))
+	assert.Equal(t, uint64(1), g.stats.Rejected[line.RateTooSmall])
+}
+
+func TestGaugeLastWriteWinsAcrossTables(t *testing.T) {
+	type write struct {
+		table int
+		at    int64
+		value string
+	}
+	tests := []struct {
+		name   string
+		writes []write
+		want   float64
+	}{
+		{"later of two tables", []write{{0, 2, "5"}, {1, 1, "7"}}, 5},
+		{"later of two tables, other way", []write{{0, 1, "5"}, {1, 2, "7"}}, 7},
+		{"change of unknown", []write{{0, 1, "+5"}, {1, 2, "-2"}}, 3},
+		{"change after the absolute of another", []write{{0, 1, "10"}, {1, 2, "+5"}}, 15},
+		{"change before the absolute of another", []write{{1, 1, "+5"}, {0, 2, "10"}}, 10},
+		{"own change after own absolute", []write{{0, 1, "10"}, {0, 2, "-4"}, {1, 1, "+1"}}, 6},
+		{"overwritten with its changes", []write{{0, 1, "10"}, {0, 2, "+1"}, {1, 3, "20"}}, 20},
+		{"packed", []write{{0, 1, "10:+1:+1"}}, 12},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := testOptions()
+			o.Tables = 2
+			g := newGroup(o)
+			for _, w := range tt.writes {
+				g.add(w.table, w.at, "g:"+w.value+"|g")
+			}
+			s := must(t, g.flush(), "g|gauge")
+			assert.InDelta(t, tt.want, s.Gauge, 0)
+			g.add(1, 10, "g:+1|g") // the value outlives the interval
+			g.flush()
+			assert.InDelta(t, tt.want+1, s.Gauge, 0)
+		})
+	}
+}
+
+func TestSetsMergeAcrossTables(t *testing.T) {
+	o := testOptions()
+	o.Tables = 2
+	g := newGroup(o)
+	for i := range 3000 {
+		g.add(i%2, 0, fmt.Sprintf("u:user%d|s", i%100))
+	}
+	s := must(t, g.flush(), "u|set")
+	assert.Equal(t, int64(100), s.Members())
+	s.Clear()
+	g.add(0, 0, "u:user1|s")
+	g.flush()
+	assert.Equal(t, int64(1), s.Members())
+}
+
+func TestOverflowKeepsTotals(t *testing.T) {
+	o := testOptions()
+	o.MaxSeries, o.Tables, o.MaxAliases = 10, 2, 50
+	g := newGroup(o)
+	for i := range 1000 {
+		g.add(i%2, 0, fmt.Sprintf("a:1|c|#id:%d", i), fmt.Sprintf("b:1:2|d|#id:%d", i))
+	}
+	found := g.flush()
+	var count int64
+	var observed uint64
+	for _, s := range found {
+		if s.Metric.Kind == line.Counter {
+			count += whole(s)
+		} else {
+			observed += s.Distribution().Count
+		}
+	}
+	assert.Equal(t, int64(1000), count)
+	assert.Equal(t, uint64(2000), observed)
+	assert.Len(t, found, 10+2)
+	assert.Equal(t, uint64(3000-5-2*5), g.stats.Overflowed)
+	must(t, found, "a|counter|overflow")
+	must(t, found, "b|distribution|overflow")
+}
+
+func TestOverflowOfNamesIsBounded(t *testing.T) {
+	o := testOptions()
+	o.MaxSeries = 1
+	g := newGroup(o)
+	const names = maxOverflowMetrics + 501
+	for i := range names {
+		g.add(0, 0, fmt.Sprintf("name%d:1|c", i))
+	}
+	found := g.flush()
+	assert.Len(t, found, 1+maxOverflowMetrics+1)
+	assert.Equal(t, int64(500), whole(must(t, found, OverflowKey+"|counter|overflow")))
+	assert.Equal(t, 1+maxOverflowMetrics+1, g.Len())
+}
+
+func TestIdleSeriesExpireAndMakeRoom(t *testing.T) {
+	o := testOptions()
+	o.MaxSeries, o.ExpirySwaps = 2, 4
+	g := newGroup(o)
+	g.add(0, 0, "old1:1|c", "old2:1|c", "new:1|c")
+	must(t, g.flush(), "new|counter|overflow")
+	for range 4 {
+		assert.Equal(t, 3, g.Len())
+		g.add(0, 0, "old1:1|c", "new:1|c")
+		g.flush()
+	}
+	assert.Equal(t, 2, g.Len(), "old2 is gone")
+	var found map[string]*Series
+	for range 4 { // until the alias of the overflow series is looked up again
+		g.add(0, 0, "old1:1|c", "new:1|c")
+		found = g.flush()
+	}
+	must(t, found, "new|counter")
+	must(t, found, "old1|counter")
+}
+
+// An expired series that comes back is one series, whichever tables send it.
+func TestExpiredSeriesComesBackOnce(t *testing.T) {
+	for expiry := uint64(2); expiry < 8; expiry++ {
+		o := testOptions()
+		o.Tables, o.ExpirySwaps = 2, expiry
+		g := newGroup(o)
+		rng := rand.New(rand.NewPCG(7, expiry))
+		sent, got := int64(0), int64(0)
+		for range 3000 {
+			for table := range 2 {
+				if rng.IntN(int(expiry)) == 0 {
+					g.add(table, 0, "a:1|c")
+					sent++
+				}
+			}
+			g.Advance()
+			live := map[*Series]bool{}
+			for _, table := range g.tables {
+				table.Swap().Merge(g.options, func(s *Series) { live[s] = true })
+			}
+			require.LessOrEqual(t, len(live), 1, "two series of one identity")
+			var touched []*Series
+			for s := range live {
+				got += whole(s)
+				s.Clear()
+				touched = append(touched, s)
+			}
+			g.Sweep(touched, func(*Series) {})
+		}
+		assert.Equal(t, sent, got)
+	}
+}
+
+func TestAliasesAreBounded(t *testing.T) {
+	o := testOptions()
+	o.MaxAliases = 100
+	g := newGroup(o)
+	tags := []string{"a:1", "b:2", "c:3", "d:4", "e:5", "f:6"}
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 5000 {
+		rng.Shuffle(len(tags), func(i, j int) { tags[i], tags[j] = tags[j], tags[i] })
+		g.add(0, 0, "m:1|c|#"+strings.Join(tags, ","))
+		require.LessOrEqual(t, g.tables[0].young.n+g.tables[0].old.n, 100)
+	}
+	found := g.flush()
+	assert.Len(t, found, 1)
+	assert.Equal(t, int64(5000), whole(must(t, found, "m|counter|a=1|b=2|c=3|d=4|e=5|f=6")))
+}
+
+func TestLongKeysAreBounded(t *testing.T) {
+	o := testOptions()
+	g := newGroup(o)
+	for i := range 5000 {
+		g.add(0, 0, fmt.Sprintf("m:1|c|#%d:%s", i, strings.Repeat("x", 8000)))
+	}
+	table := g.tables[0]
+	assert.LessOrEqual(t, len(table.young.chunks)+len(table.old.chunks), 2*(table.generationChunks+1))
+}
+
+func TestTimestampsStandApart(t *testing.T) {
+	o := testOptions()
+	o.TimedPoints = 3
+	g := newGroup(o)
+	g.add(0, 0, "a:1:2|c|T1700000000|@0.5", "a:5|c", "g:+7|g|T1700000001", "g:8|g|T1700000002", "d:1|d|T1700000000")
+	e := g.tables[0].active
+	require.Len(t, e.Timed, 3)
+	assert.Equal(t, int64(2), e.Timed[0].Whole)
+	assert.Equal(t, int64(4), e.Timed[1].Whole)
+	assert.Equal(t, int64(1700000000), e.Timed[0].Seconds)
+	assert.InDelta(t, 7, e.Timed[2].Real, 0)
+	found := g.flush()
+	assert.Equal(t, uint64(1), g.stats.DroppedPoints)
+	assert.Equal(t, int64(5), whole(must(t, found, "a|counter")))
+	assert.Equal(t, uint64(1), must(t, found, "d|distribution").Distribution().Count)
+}
+
+// No allocation for a line of a known series, epoch after epoch.
+func TestAllocsPerLine(t *testing.T) {
+	for _, in := range []string{
+		"a:1|c|#x:1,y:2", "a:1|c|@0.3|#x:1,y:2", "a:1.5:2:3|c", "g:1.5|g|#x:1", "g:+1|g", "t:320|ms|#x:1", "h:320|h|@0.3",
+		"d:1:2:3:1e3:-5:0|d|#x", "s:alice|s|#x", "s:alice|s", "_e{1,1}:a|b", "_sc|x|0", "bad", "x:y|c", "a:1|c|#x:1|c:ci-1|e:it-true|card:low",
+	} {
+		g := newGroup(testOptions())
+		table, datagram := g.tables[0], []byte(in+"\n"+in)
+		epoch := func() {
+			for range 100 {
+				table.Datagram(datagram, false, 1)
+			}
+			table.Swap().Merge(g.options, func(s *Series) { s.Settle(); s.Clear() })
+		}
+		epoch() // what a series needs is allocated by now,
+		epoch() // in both halves
+		// A rotation every ExpirySwaps/2 epochs allocates; 1,000 lines an epoch would hide it.
+		table.options.ExpirySwaps = 1 << 60
+		assert.Zero(t, testing.AllocsPerRun(20, epoch), in)
+	}
+}
+
+func FuzzDatagram(f *testing.F) {
+	f.Add([]byte("a:1|c|#k:v\n\xff\xfe:1:2|ms|@0.1\r\n_e{1,1}:a|b\nu:a:b|s"), false)
+	f.Add([]byte("a:1|c|#,,:,k:1,k:2\nb:+1|g|T1"), true)
+	f.Fuzz(func(t *testing.T, b []byte, truncated bool) {
+		o := testOptions()
+		o.MaxSeries, o.MaxAliases = 3, 8
+		g := newGroup(o)
+		g.tables[0].Datagram(b, truncated, 1)
+		g.tables[0].Datagram(b, truncated, 2)
+		found := g.flush()
+		for id, s := range found {
+			if !utf8.ValidString(id) {
+				t.Fatalf("%q", id)
+			}
+			if math.IsNaN(s.Gauge) || math.IsInf(s.Gauge, 0) {
+				t.Fatalf("gauge %v", s.Gauge)
+			}
+		}
+		lines := uint64(0)
+		for l := range strings.SplitSeq(string(b), "\n") {
+			if strings.TrimSuffix(l, "\r") != "" {
+				lines += 2
+			}
+		}
+		counted := sum(g.stats.Lines[:]) + sum(g.stats.Rejected[:])
+		// The cut line of a truncated datagram may be a lone carriage return.
+		if counted != lines && !(truncated && counted >= lines) {
+			t.Fatalf("%d lines, %d counted", lines, counted)
+		}
+	})
+}
