@@ -1,0 +1,187 @@
+package fallbacklog
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/otlpexporter"
+	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
+)
+
+func loadTestdata(t *testing.T, id string) *Config {
+	t.Helper()
+	conf, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+	sub, err := conf.Sub(id)
+	require.NoError(t, err)
+	return loadConfig(t, sub.ToStringMap())
+}
+
+// withFactories registers the factories for one test.
+func withFactories(t *testing.T) {
+	t.Helper()
+	RegisterFactories(func() (map[component.Type]exporter.Factory, error) {
+		m := map[component.Type]exporter.Factory{}
+		for _, f := range []exporter.Factory{otlpexporter.NewFactory(), otlphttpexporter.NewFactory(), NewFactory()} {
+			m[f.Type()] = f
+		}
+		return m, nil
+	})
+	t.Cleanup(func() { registered.Store(nil) })
+}
+
+func TestLoadConfig(t *testing.T) {
+	empty := loadTestdata(t, "fallbacklog")
+	assert.Equal(t, createDefaultConfig(), empty, "an empty configuration is the default one")
+	require.NoError(t, confmap.Validate(empty))
+
+	otlp := loadTestdata(t, "fallbacklog/otlp")
+	require.NoError(t, confmap.Validate(otlp))
+	assert.Equal(t, "otlp_grpc", otlp.Exporter.spec.ID.String())
+
+	all := loadTestdata(t, "fallbacklog/all")
+	require.NoError(t, confmap.Validate(all))
+	assert.Equal(t, "otlp_http/eu", all.Exporter.spec.ID.String())
+	all.Exporter = ExporterConfig{}
+	assert.Equal(t, &Config{
+		Timeout: 3 * time.Second,
+		Budget:  4 * time.Second,
+		Retry:   RetryConfig{MaxAttempts: 3, InitialInterval: 50 * time.Millisecond, Multiplier: 1.5, MaxInterval: 10 * time.Second},
+		Breaker: BreakerConfig{FailureThreshold: 4, SuccessThreshold: 1, OpenInterval: 5 * time.Second, MaxOpenInterval: 30 * time.Second},
+		Log: LogConfig{
+			Directory: "/data/fallbacklog", MaxSegmentSizeMiB: 16, MaxSegmentAge: time.Minute, MaxAge: 24 * time.Hour,
+			MaxDiskMiB: 2048, MinFreeDiskMiB: 512, OnFull: OnFullDropOldest, Fsync: FsyncInterval, FsyncInterval: 100 * time.Millisecond,
+		},
+		Replay:     ReplayConfig{Enabled: true, MaxRequestsPerSecond: 50},
+		DeadLetter: DeadLetterConfig{Enabled: true, MaxDiskMiB: 128},
+	}, all)
+}
+
+func TestValidate(t *testing.T) {
+	withFactories(t)
+	nestedIn := func(settings map[string]any) map[string]any {
+		return map[string]any{"exporter": map[string]any{"otlp_grpc": settings}}
+	}
+	in := func(section, key string, value any) map[string]any {
+		return map[string]any{section: map[string]any{key: value}}
+	}
+	for _, tc := range []struct {
+		settings map[string]any
+		want     string
+	}{
+		{map[string]any{"timeout": "0s"}, "timeout: must be positive (got 0s)"},
+		{map[string]any{"budget": "-1s"}, "budget: must be positive (got -1s)"},
+		{in("retry_on_failure", "max_attempts", 0), "retry_on_failure::max_attempts: must be at least 1 (got 0)"},
+		{in("retry_on_failure", "initial_interval", "0s"), "retry_on_failure::initial_interval: must be positive (got 0s)"},
+		{in("retry_on_failure", "multiplier", 0.5), "retry_on_failure::multiplier: must be at least 1 (got 0.5)"},
+		{in("retry_on_failure", "max_interval", "1ms"), "retry_on_failure::max_interval: must be at least initial_interval (got 1ms)"},
+		{in("circuit_breaker", "failure_threshold", 0), "circuit_breaker::failure_threshold: must be at least 1 (got 0)"},
+		{in("circuit_breaker", "success_threshold", 0), "circuit_breaker::success_threshold: must be at least 1 (got 0)"},
+		{in("circuit_breaker", "open_interval", "0s"), "circuit_breaker::open_interval: must be positive (got 0s)"},
+		{in("circuit_breaker", "max_open_interval", "1s"), "circuit_breaker::max_open_interval: must be at least open_interval (got 1s)"},
+		{in("log", "directory", ""), `log::directory: must be set (got "")`},
+		{in("log", "max_segment_size_mib", 0), "log::max_segment_size_mib: must be at least 1 (got 0)"},
+		{in("log", "max_segment_age", "-1s"), "log::max_segment_age: must be 0 or positive (got -1s)"},
+		{in("log", "max_age", "-1s"), "log::max_age: must be 0 or positive (got -1s)"},
+		{in("log", "max_disk_mib", 63), "log::max_disk_mib: must be at least max_segment_size_mib (got 63)"},
+		{in("log", "min_free_disk_mib", -1), "log::min_free_disk_mib: must be 0 or positive (got -1)"},
+		{in("log", "on_full", "panic"), "log::on_full: must be reject, drop_oldest or drop_newest (got panic)"},
+		{in("log", "fsync", "maybe"), "log::fsync: must be batch, interval or none (got maybe)"},
+		{map[string]any{"log": map[string]any{"fsync": "interval", "fsync_interval": "0s"}}, "log::fsync_interval: must be positive (got 0s)"},
+		{in("replay", "max_requests_per_second", -1), "replay::max_requests_per_second: must be 0 or positive (got -1)"},
+		{in("dead_letter", "max_disk_mib", 0), "dead_letter::max_disk_mib: must be at least 1 (got 0)"},
+		{in("exporter", "nosuch", nil), "exporter: must be an exporter that is compiled in: otlp_grpc, otlp_http (got nosuch)"},
+		{in("exporter", "fallbacklog", nil), "exporter: must be another exporter (got fallbacklog)"},
+		{nestedIn(map[string]any{"endpoint": "x:1", "endpont": "y"}), "endpont"},
+		{nestedIn(map[string]any{}), `requires a non-empty "endpoint"`},
+		{nestedIn(map[string]any{"endpoint": "x:1", "sending_queue": map[string]any{"enabled": true}}), "otlp_grpc::sending_queue: must be absent or disabled"},
+		{nestedIn(map[string]any{"endpoint": "x:1", "retry_on_failure": map[string]any{"max_interval": "1s"}}), "otlp_grpc::retry_on_failure: must be absent or disabled"},
+	} {
+		t.Run(tc.want, func(t *testing.T) {
+			require.ErrorContains(t, confmap.Validate(loadConfig(t, tc.settings)), tc.want)
+		})
+	}
+	require.NoError(t, confmap.Validate(loadConfig(t, nestedIn(map[string]any{"endpoint": "x:1", "sending_queue": map[string]any{"enabled": false}}))))
+}
+
+func TestUnmarshalRefuses(t *testing.T) {
+	for _, tc := range []struct {
+		settings map[string]any
+		want     string
+	}{
+		{map[string]any{"exporter": map[string]any{"a": nil, "b": nil}}, "exporter: must name exactly one exporter (got 2: a, b)"},
+		{map[string]any{"exporter": map[string]any{}}, "exporter: must name exactly one exporter (got 0: )"},
+		{map[string]any{"exporter": nil}, "exporter: must name exactly one exporter (got 0: )"},
+		{map[string]any{"exporter": "otlp_grpc"}, "exporter"},
+		{map[string]any{"exporter": map[string]any{"not a type": nil}}, "exporter"},
+		{map[string]any{"sending_queue": map[string]any{"enabled": true}}, "sending_queue"},
+		{map[string]any{"log": map[string]any{"format": "otlp_proto"}}, "format"},
+		{map[string]any{"log": map[string]any{"max_disk_mib": "many"}}, "max_disk_mib"},
+	} {
+		t.Run(fmt.Sprint(tc.settings), func(t *testing.T) {
+			err := confmap.NewFromStringMap(tc.settings).Unmarshal(createDefaultConfig().(*Config))
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+}
+
+// print-config marshals the configuration: with the factories known it shows everything but secrets, without them
+// nothing of the nested exporter.
+func TestMarshalNeverShowsSecrets(t *testing.T) {
+	cfg := loadTestdata(t, "fallbacklog/all")
+	show := func() string {
+		conf := confmap.New()
+		require.NoError(t, conf.Marshal(cfg))
+		return fmt.Sprint(conf.ToStringMap())
+	}
+	assert.NotContains(t, show(), "secret")
+	assert.Contains(t, show(), "otlp_http/eu")
+	withFactories(t)
+	assert.NotContains(t, show(), "secret")
+	assert.Contains(t, show(), "https://backend:4318")
+}
+
+func TestStartRefuses(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for name, tc := range map[string]struct {
+		settings map[string]any
+		want     string
+	}{
+		"missing directory": {
+			map[string]any{"log": map[string]any{"directory": filepath.Join(dir, "missing"), "create_directory": false}},
+			"log::directory: must exist, or create_directory be true",
+		},
+		"a file":           {map[string]any{"log": map[string]any{"directory": file}}, "log::directory: mkdir"},
+		"unknown exporter": {map[string]any{"exporter": map[string]any{"nosuch": nil}}, "exporter: must be an exporter that is compiled in (got nosuch)"},
+		"nested typo":      {map[string]any{"exporter": map[string]any{"otlp_grpc": map[string]any{"endpont": "x"}}}, "endpont"},
+		"nested queue": {map[string]any{"exporter": map[string]any{"otlp_grpc": map[string]any{
+			"endpoint": "x:1", "sending_queue": map[string]any{"queue_size": 5},
+		}}}, "otlp_grpc::sending_queue: must be absent or disabled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := tryGateway(t, newTestHost(), loadConfig(t, testSettings(t.TempDir()), tc.settings))
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+}
+
+func TestStartRefusesAReadOnlyDirectory(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root writes everywhere")
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o500))
+	_, err := tryGateway(t, newTestHost(), loadConfig(t, testSettings(dir)))
+	require.ErrorIs(t, err, os.ErrPermission)
+}

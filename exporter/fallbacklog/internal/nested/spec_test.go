@@ -1,0 +1,134 @@
+package nested
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/loadbalancingexporter"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusremotewriteexporter"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/collector/exporter/otlpexporter"
+	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+func parse(t *testing.T, m map[string]any) Spec {
+	t.Helper()
+	s, err := Parse(confmap.NewFromStringMap(m))
+	require.NoError(t, err)
+	return s
+}
+
+// Whatever the exporter, its queues and retries are off and its timeout is ours.
+func TestConfigTakesOverQueuesAndRetries(t *testing.T) {
+	s := parse(t, map[string]any{"otlp_grpc": map[string]any{"endpoint": "x:1", "timeout": "1s"}})
+	cfg, err := s.Config(otlpexporter.NewFactory(), 7*time.Second)
+	require.NoError(t, err)
+	g := cfg.(*otlpexporter.Config)
+	assert.False(t, g.QueueConfig.HasValue())
+	assert.False(t, g.RetryConfig.Enabled)
+	assert.Equal(t, 7*time.Second, g.TimeoutConfig.Timeout)
+	assert.Equal(t, "x:1", g.ClientConfig.Endpoint)
+
+	s = parse(t, map[string]any{"otlp_http": map[string]any{"endpoint": "http://x:1"}})
+	cfg, err = s.Config(otlphttpexporter.NewFactory(), 7*time.Second)
+	require.NoError(t, err)
+	h := cfg.(*otlphttpexporter.Config)
+	assert.False(t, h.QueueConfig.HasValue())
+	assert.False(t, h.RetryConfig.Enabled)
+	assert.Equal(t, 7*time.Second, h.ClientConfig.Timeout)
+
+	s = parse(t, map[string]any{"prometheusremotewrite": map[string]any{"endpoint": "http://x:1"}})
+	cfg, err = s.Config(prometheusremotewriteexporter.NewFactory(), 7*time.Second)
+	require.NoError(t, err)
+	p := cfg.(*prometheusremotewriteexporter.Config)
+	assert.False(t, p.RemoteWriteQueue.Enabled)
+	assert.False(t, p.BackOffConfig.Enabled)
+	assert.False(t, p.WAL.HasValue())
+	assert.Equal(t, 7*time.Second, p.TimeoutSettings.Timeout)
+	assert.Equal(t, "http://x:1", p.HTTP.Endpoint)
+
+	s = parse(t, map[string]any{"loadbalancing": map[string]any{
+		"resolver": map[string]any{"static": map[string]any{"hostnames": []any{"a:1"}}},
+	}})
+	cfg, err = s.Config(loadbalancingexporter.NewFactory(), 7*time.Second)
+	require.NoError(t, err)
+	l := cfg.(*loadbalancingexporter.Config)
+	assert.False(t, l.QueueSettings.HasValue())
+	assert.False(t, l.BackOffConfig.Enabled)
+	assert.False(t, l.Protocol.OTLP.QueueConfig.HasValue())
+	assert.False(t, l.Protocol.OTLP.RetryConfig.Enabled)
+}
+
+func TestConfigRefusesToQueue(t *testing.T) {
+	for _, tc := range []struct {
+		factory exporter.Factory
+		conf    map[string]any
+		want    string
+	}{
+		{otlpexporter.NewFactory(), map[string]any{"sending_queue": map[string]any{"enabled": true}}, "sending_queue: must be"},
+		{prometheusremotewriteexporter.NewFactory(), map[string]any{"remote_write_queue": map[string]any{"enabled": true}}, "remote_write_queue: must be"},
+		{prometheusremotewriteexporter.NewFactory(), map[string]any{"wal": map[string]any{"directory": "/x"}}, "wal: must be"},
+		{loadbalancingexporter.NewFactory(), map[string]any{"protocol": map[string]any{"otlp": map[string]any{
+			"sending_queue": map[string]any{"queue_size": 1},
+		}}}, "protocol::otlp::sending_queue: must be"},
+	} {
+		_, err := parse(t, map[string]any{tc.factory.Type().String(): tc.conf}).Config(tc.factory, time.Second)
+		require.ErrorContains(t, err, tc.want)
+	}
+}
+
+type host struct{ reported []componentstatus.Status }
+
+func (*host) GetExtensions() map[component.ID]component.Component { return nil }
+
+func (h *host) Report(e *componentstatus.Event) { h.reported = append(h.reported, e.Status()) }
+
+func (*host) GetFactory(kind component.Kind, t component.Type) component.Factory {
+	if f := otlpexporter.NewFactory(); kind == component.KindExporter && t == f.Type() {
+		return f
+	}
+	return nil
+}
+
+func TestHostForwards(t *testing.T) {
+	inner := &host{}
+	h := Host{inner}
+	assert.NotNil(t, Factory(h, component.MustNewType("otlp_grpc")))
+	assert.Nil(t, Factory(h, component.MustNewType("nosuch")))
+	componentstatus.ReportStatus(h, componentstatus.NewEvent(componentstatus.StatusOK))
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusOK}, inner.reported)
+
+	plain := Host{struct{ component.Host }{}}
+	assert.Nil(t, Factory(plain.Host, component.MustNewType("otlp_grpc")))
+	assert.Nil(t, plain.GetFactory(component.KindExporter, component.MustNewType("otlp_grpc")))
+}
+
+// exporterhelper's error for every failed batch is silenced, the exporter's own lines are not.
+func TestSettingsSilenceTheHelper(t *testing.T) {
+	core, seen := observer.New(zap.InfoLevel)
+	set := exportertest.NewNopSettings(component.MustNewType("fallbacklog"))
+	set.Logger = zap.New(core)
+	set = Settings(set, parse(t, map[string]any{"otlp_grpc": nil}))
+	assert.Equal(t, "otlp_grpc", set.ID.Type().String())
+
+	set.ID = component.NewID(component.MustNewType("x"))
+	e, err := exporterhelper.NewLogs(context.Background(), set, struct{}{}, func(context.Context, plog.Logs) error {
+		set.Logger.Warn("of its own")
+		return assert.AnError
+	})
+	require.NoError(t, err)
+	require.ErrorIs(t, e.ConsumeLogs(context.Background(), plog.NewLogs()), assert.AnError)
+	require.Equal(t, 1, seen.Len())
+	assert.Equal(t, "of its own", seen.All()[0].Message)
+}

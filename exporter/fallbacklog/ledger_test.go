@@ -1,0 +1,184 @@
+package fallbacklog
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+)
+
+// balance checks the ledger of a stopped gateway against its telemetry, taken just before, and the disk.
+type balance struct{ received, delivered, logged, dead, dropped, rejected, expired int64 }
+
+func (g *gateway) balance() balance {
+	return balance{
+		received: g.sum("received_items"), delivered: g.sum("delivered_items"), logged: g.sum("logged_items"),
+		dead: g.sum("dead_letter_items"), dropped: g.sum("dropped_items"), rejected: g.sum("rejected_items"),
+		expired: g.sum("expired_items"),
+	}
+}
+
+// Everything that can happen happens, from many goroutines, with a small log; then the sums must agree with each
+// other, with what the backend took and with what is on disk.
+func TestLedger(t *testing.T) {
+	for _, onFull := range []OnFull{OnFullReject, OnFullDropOldest, OnFullDropNewest} {
+		t.Run(string(onFull), func(t *testing.T) {
+			b := newBackend(t)
+			dir := t.TempDir()
+			g := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b), map[string]any{
+				"log": map[string]any{"max_disk_mib": 2, "on_full": string(onFull), "max_age": "1h", "fsync": "none"},
+			}))
+			rnd := rand.New(rand.NewPCG(1, 2))
+			padding := make([]byte, 20<<10)
+			for i := range padding {
+				padding[i] = 'x'
+			}
+			var mu sync.Mutex
+			errs := 0
+			for phase := range 12 {
+				switch phase % 4 {
+				case 0, 2:
+					b.refuse(codes.Unavailable)
+				case 1:
+					b.set(nil)
+				case 3:
+					b.set(func(name string) error {
+						switch len(name) % 3 {
+						case 0:
+							return status.Error(codes.InvalidArgument, "")
+						case 1:
+							return status.Error(codes.ResourceExhausted, "")
+						}
+						return nil
+					})
+				}
+				var wg sync.WaitGroup
+				for range 4 {
+					seed := rnd.Uint64()
+					wg.Add(1)
+					go func() {
+						defer wg.Done()
+						rnd := rand.New(rand.NewPCG(seed, 3))
+						for i := range 15 {
+							ld := makeLogs(fmt.Sprintf("%d/%d/%d", phase, seed%1000, i), 1+rnd.IntN(5))
+							ld.ResourceLogs().At(0).Resource().Attributes().PutStr("padding", string(padding))
+							if err := g.logs.ConsumeLogs(context.Background(), ld); err != nil {
+								mu.Lock()
+								errs += ld.LogRecordCount()
+								mu.Unlock()
+								assert.False(t, consumererror.IsPermanent(err))
+							}
+						}
+					}()
+				}
+				wg.Wait()
+				if phase%4 == 1 {
+					before := g.sum("delivered_items", "path=replayed")
+					eventually(t, func() bool { return g.sum("delivered_items", "path=replayed") > before }, "some of it is replayed")
+				}
+			}
+			b.refuse(codes.Unavailable)
+			eventually(t, func() bool { _ = g.sendLog("open"); return g.sum("breaker_state") == 2 }, "")
+			// Stopping adds what was dropped on its way; the reader outlives the component.
+			for _, c := range []interface{ Shutdown(context.Context) error }{g.traces, g.metrics, g.logs} {
+				require.NoError(t, c.Shutdown(context.Background()))
+			}
+			l := g.balance()
+			disk := unread(t, dir, "logs")
+			dead, _ := onDisk(t, dir, "logs", true)
+			assert.Equal(t, l.dead, int64(dead), "dead letter")
+			assert.EqualValues(t, errs, l.rejected, "rejected")
+			replayedAway := l.received - l.delivered - l.dead - l.dropped - l.rejected - l.expired
+			assert.EqualValues(t, disk, replayedAway, "logged now: %+v", l)
+			if onFull == OnFullReject {
+				assert.Zero(t, l.dropped)
+				assert.Positive(t, l.rejected)
+			} else {
+				assert.Positive(t, l.dropped)
+				assert.Zero(t, l.rejected)
+			}
+		})
+	}
+}
+
+// unread counts the items that a stopped gateway's log still has to deliver.
+func unread(t testing.TB, dir, signal string) (items int) {
+	t.Helper()
+	l, err := segment.Open(segment.Options{
+		Dir: filepath.Join(dir, "fallbacklog", signal), Extension: ".jsonl", Format: record.Lines{},
+		Budget: &segment.Budget{Max: 1 << 40},
+	})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	for {
+		e, ok, err := l.Next()
+		require.NoError(t, err)
+		if !ok {
+			return items
+		}
+		m, err := record.Parse(e.Record)
+		require.NoError(t, err)
+		items += m.Items
+	}
+}
+
+// Logged data that nobody wants any more is let go, counted, also while nothing is replayed.
+func TestExpiry(t *testing.T) {
+	for _, replay := range []bool{true, false} {
+		t.Run(fmt.Sprintf("replay=%v", replay), func(t *testing.T) {
+			b := newBackend(t)
+			b.refuse(codes.Unavailable)
+			g := startGateway(t, newTestHost(), loadConfig(t, testSettings(t.TempDir()), grpcTo(b), map[string]any{
+				"log": map[string]any{"max_age": "50ms"}, "replay": map[string]any{"enabled": replay},
+			}))
+			for i := range 5 {
+				require.NoError(t, g.sendLog(fmt.Sprint(i)))
+			}
+			eventually(t, func() bool { return g.sum("expired_items") == 5 }, "")
+			eventually(t, func() bool { return g.sum("bytes_on_disk") == 0 }, "")
+		})
+	}
+}
+
+func TestReplayRateIsBounded(t *testing.T) {
+	p := newPace(10)
+	now := time.Unix(0, 0)
+	var total time.Duration
+	for range 11 {
+		d := p.delay(now)
+		total += d
+		now = now.Add(d)
+	}
+	assert.Equal(t, time.Second, total.Round(time.Millisecond), "ten intervals of 100 ms between eleven requests")
+}
+
+func TestPaceHalvesAndRecovers(t *testing.T) {
+	p := newPace(0)
+	now := time.Unix(0, 0)
+	assert.Zero(t, p.delay(now))
+	p.slower()
+	first := p.delay(now)
+	assert.Positive(t, first)
+	p.slower()
+	assert.Equal(t, 2*first, p.delay(now))
+	for range 100 {
+		p.slower()
+	}
+	assert.Equal(t, slowestPause, p.delay(now))
+	for range 200 {
+		p.faster()
+	}
+	assert.Zero(t, p.delay(now))
+}
