@@ -49,7 +49,7 @@ func admit[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
 	if problem != (fold.Stats{}) {
 		return true // never folded
 	}
-	a := w.table.Admit(w.cursor.Stream(), int64(p.StartTimestamp()), w.timeOf(p.Timestamp()), v)
+	a := w.batch.Admit(w.cursor.Stream(), int64(p.StartTimestamp()), w.timeOf(p.Timestamp()), v)
 	if a.Drop {
 		return false
 	}

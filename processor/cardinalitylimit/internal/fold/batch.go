@@ -17,9 +17,10 @@ type Value struct{ measure }
 
 // Batch stages the points of one incoming batch. Not safe for concurrent use.
 type Batch struct {
-	table  *Table
-	staged []staged
-	stats  Stats
+	table    *Table
+	staged   []staged
+	admitted map[uint64]*stream // states after the batch
+	stats    Stats
 }
 
 type staged struct {
@@ -55,13 +56,14 @@ func (b *Batch) Drop(n Stats) { b.stats.Add(n) }
 
 // Commit folds what is staged.
 func (b *Batch) Commit() {
-	if len(b.staged) == 0 && b.stats == (Stats{}) {
+	if len(b.staged) == 0 && len(b.admitted) == 0 && b.stats == (Stats{}) {
 		return
 	}
 	t := b.table
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stats.Add(b.stats)
+	t.commitAdmitted(b.admitted)
 	now := t.opts.Now().UnixNano()
 	for i := range b.staged {
 		p := &b.staged[i]
@@ -69,7 +71,7 @@ func (b *Batch) Commit() {
 		p.to.seen = max(p.to.seen, now)
 		t.apply(&p.Point, p.to, now)
 	}
-	b.staged, b.stats = nil, Stats{}
+	b.staged, b.admitted, b.stats = nil, nil, Stats{}
 }
 
 // Discard forgets what is staged: the batch will come again.
@@ -80,7 +82,7 @@ func (b *Batch) Discard() {
 	for i := range b.staged {
 		b.staged[i].to.pins--
 	}
-	b.staged, b.stats = nil, Stats{}
+	b.staged, b.admitted, b.stats = nil, nil, Stats{}
 }
 
 // apply folds one point. The lock is held.

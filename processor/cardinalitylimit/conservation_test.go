@@ -1,0 +1,372 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+)
+
+// kind is a type of metric with a temporality.
+type kind struct {
+	metric    pmetric.MetricType
+	temporal  pmetric.AggregationTemporality
+	monotonic bool
+}
+
+func (k kind) name() string {
+	return strings.ToLower(k.metric.String() + "_" + k.temporal.String())
+}
+
+var kinds = []kind{
+	{pmetric.MetricTypeSum, delta, true},
+	{pmetric.MetricTypeSum, cumulative, true},
+	{pmetric.MetricTypeHistogram, delta, true},
+	{pmetric.MetricTypeHistogram, cumulative, true},
+	{pmetric.MetricTypeExponentialHistogram, delta, true},
+	{pmetric.MetricTypeExponentialHistogram, cumulative, true},
+	{pmetric.MetricTypeSummary, cumulative, true},
+}
+
+// totals is a value as a vector of what must be conserved: count, sum, buckets.
+// Values are integers, so that the order of additions does not matter.
+type totals [7]float64
+
+func (t *totals) plus(o totals) {
+	for i := range t {
+		t[i] += o[i]
+	}
+}
+
+func (t totals) minus(o totals) totals {
+	for i := range t {
+		t[i] -= o[i]
+	}
+	return t
+}
+
+func (t totals) decreased(o totals) bool {
+	for i := range t {
+		if t[i] < o[i] {
+			return true
+		}
+	}
+	return false
+}
+
+var simBounds = []float64{10, 100, 1000, 10_000}
+
+// source is a stream of the application.
+type source struct {
+	kind
+	id    int
+	start time.Time
+	now   totals
+	expo  *expo.Histogram
+}
+
+// reading is one point of a source, frozen.
+type reading struct {
+	kind
+	id        int
+	start, at time.Time
+	now       totals
+	expo      expo.Histogram
+}
+
+func (s *source) begin(at time.Time) {
+	s.start, s.now, s.expo = at, totals{}, expo.New(20)
+}
+
+// observe adds a few values and returns their totals.
+func (s *source) observe(rng *rand.Rand) (grown totals) {
+	for range 1 + rng.IntN(4) {
+		v := float64(1 + rng.IntN(1<<rng.IntN(15)))
+		var one totals
+		one[0], one[1] = 1, v
+		if s.metric == pmetric.MetricTypeHistogram {
+			at, _ := slices.BinarySearch(simBounds, v)
+			one[2+at] = 1
+		}
+		s.expo.Record(v, 1)
+		grown.plus(one)
+	}
+	if s.metric == pmetric.MetricTypeSum {
+		grown[0] = 0 // a sum has no count
+	}
+	s.now.plus(grown)
+	return grown
+}
+
+func (s *source) read(at time.Time) reading {
+	r := reading{s.kind, s.id, s.start, at, s.now, *s.expo}
+	r.expo.Positive.Counts = slices.Clone(s.expo.Positive.Counts)
+	if s.temporal == delta {
+		s.begin(at)
+	}
+	return r
+}
+
+func (r *reading) appendTo(b *batch) {
+	m := b.sm.Metrics().AppendEmpty()
+	m.SetName(r.name())
+	attributes := []string{"id", fmt.Sprint(r.id)}
+	switch r.metric {
+	case pmetric.MetricTypeSum:
+		m.SetEmptySum().SetAggregationTemporality(r.temporal)
+		m.Sum().SetIsMonotonic(true)
+		put(m.Sum().DataPoints(), int64(r.now[1]), r.start, r.at, attributes...)
+	case pmetric.MetricTypeHistogram:
+		m.SetEmptyHistogram().SetAggregationTemporality(r.temporal)
+		p := m.Histogram().DataPoints().AppendEmpty()
+		label(p, r.start, r.at, attributes)
+		p.SetCount(uint64(r.now[0]))
+		p.SetSum(r.now[1])
+		p.ExplicitBounds().FromRaw(simBounds)
+		for _, n := range r.now[2:] {
+			p.BucketCounts().Append(uint64(n))
+		}
+	case pmetric.MetricTypeExponentialHistogram:
+		m.SetEmptyExponentialHistogram().SetAggregationTemporality(r.temporal)
+		p := m.ExponentialHistogram().DataPoints().AppendEmpty()
+		label(p, r.start, r.at, attributes)
+		p.SetCount(r.expo.Count)
+		p.SetSum(r.expo.Sum)
+		p.SetScale(r.expo.Scale)
+		p.Positive().SetOffset(r.expo.Positive.Offset)
+		p.Positive().BucketCounts().FromRaw(r.expo.Positive.Counts)
+	case pmetric.MetricTypeSummary:
+		p := m.SetEmptySummary().DataPoints().AppendEmpty()
+		label(p, r.start, r.at, attributes)
+		p.SetCount(uint64(r.now[0]))
+		p.SetSum(r.now[1])
+	}
+}
+
+// reader is downstream: it adds up what it sees as the data model says.
+type reader struct {
+	t     *testing.T
+	total map[string]totals // by metric
+	last  map[string]view
+}
+
+type view struct {
+	start, time pcommon.Timestamp
+	value       totals
+}
+
+func (r *reader) read(md pmetric.Metrics) {
+	for _, rm := range md.ResourceMetrics().All() {
+		for _, sm := range rm.ScopeMetrics().All() {
+			for _, m := range sm.Metrics().All() {
+				r.metric(rm.Resource(), m)
+			}
+		}
+	}
+}
+
+func (r *reader) metric(res pcommon.Resource, m pmetric.Metric) {
+	switch m.Type() {
+	case pmetric.MetricTypeSum:
+		for _, p := range m.Sum().DataPoints().All() {
+			var v totals
+			v[1] = float64(p.IntValue())
+			r.point(res, m, m.Sum().AggregationTemporality(), p.Attributes(), p.StartTimestamp(), p.Timestamp(), v)
+		}
+	case pmetric.MetricTypeHistogram:
+		for _, p := range m.Histogram().DataPoints().All() {
+			v := totals{float64(p.Count()), p.Sum()}
+			for i, n := range p.BucketCounts().All() {
+				v[2+i] = float64(n)
+			}
+			r.point(res, m, m.Histogram().AggregationTemporality(), p.Attributes(), p.StartTimestamp(), p.Timestamp(), v)
+		}
+	case pmetric.MetricTypeExponentialHistogram:
+		for _, p := range m.ExponentialHistogram().DataPoints().All() {
+			total := p.ZeroCount()
+			for _, n := range p.Positive().BucketCounts().All() {
+				total += n
+			}
+			require.Equal(r.t, p.Count(), total, "buckets add up to the count")
+			r.point(res, m, m.ExponentialHistogram().AggregationTemporality(), p.Attributes(), p.StartTimestamp(), p.Timestamp(),
+				totals{float64(p.Count()), p.Sum()})
+		}
+	case pmetric.MetricTypeSummary:
+		for _, p := range m.Summary().DataPoints().All() {
+			r.point(res, m, cumulative, p.Attributes(), p.StartTimestamp(), p.Timestamp(), totals{float64(p.Count()), p.Sum()})
+		}
+	}
+}
+
+func (r *reader) point(
+	res pcommon.Resource, m pmetric.Metric, temporality pmetric.AggregationTemporality,
+	attributes pcommon.Map, start, at pcommon.Timestamp, v totals,
+) {
+	_, overflow := attributes.Get("otel.metric.overflow")
+	id := fmt.Sprint(m.Name(), res.Attributes().AsRaw(), attributes.AsRaw())
+	last, seen := r.last[id]
+	grown := v
+	if overflow {
+		require.Less(r.t, start, at)
+	}
+	switch {
+	case !seen:
+	case temporality == delta:
+		if overflow {
+			require.Equal(r.t, last.time, start, "intervals touch")
+		}
+	case overflow:
+		require.Equal(r.t, last.start, start, "never reset by us")
+		require.Greater(r.t, at, last.time)
+		require.Falsef(r.t, v.decreased(last.value), "%s: %v after %v", id, v, last.value)
+		grown = v.minus(last.value)
+	case start == last.start && !v.decreased(last.value):
+		grown = v.minus(last.value)
+	}
+	r.last[id] = view{start, at, v}
+	t := r.total[m.Name()]
+	t.plus(grown)
+	r.total[m.Name()] = t
+}
+
+// Random streams of all types and temporalities, resets, batches split anywhere, in
+// any order that keeps a cumulative stream's own, batches and flushes refused and
+// sent again, places that become free: downstream adds up to the ledger.
+func TestTotalsAreConserved(t *testing.T) {
+	const cases = 60
+	points := int64(0)
+	for seed := range uint64(cases) {
+		points += conserve(t, seed)
+	}
+	t.Logf("%d cases, %d points folded", cases, points)
+}
+
+func conserve(t *testing.T, seed uint64) (folded int64) {
+	rng := rand.New(rand.NewPCG(seed, 3))
+	r := newRig(t, func(c *Config) {
+		c.Limits = []LimitConfig{limitOf(1+rng.IntN(6), "overflow", "resource.service.name", "metric.name")}
+	})
+	down := &reader{t: t, total: map[string]totals{}, last: map[string]view{}}
+	ledger := map[string]totals{}
+	var sources []*source
+	for _, k := range kinds {
+		for id := range 10 {
+			s := &source{kind: k, id: id}
+			s.begin(r.clock.now().Add(time.Duration(id) * time.Millisecond))
+			sources = append(sources, s)
+		}
+	}
+	var pending []reading
+	for round := range 30 {
+		r.clock.add(time.Second)
+		for _, s := range sources {
+			quit := round > 15 && s.id < 3 // the first incumbents leave for good
+			if quit || rng.IntN(4) == 0 && !(round == 0 || round >= 19 && round <= 23) {
+				continue
+			}
+			if rng.IntN(15) == 0 && s.temporal != delta && s.now[1] > 0 {
+				start := s.start
+				before := s.now
+				s.begin(r.clock.now())
+				grown := s.observe(rng)
+				if rng.IntN(2) == 0 && s.now[1] < before[1] && s.now[0] < max(before[0], 1) {
+					s.start = start // a reset that only the value shows
+				}
+				record(ledger, s.name(), grown)
+			} else {
+				record(ledger, s.name(), s.observe(rng))
+			}
+			pending = append(pending, s.read(r.clock.now()))
+		}
+		if round == 20 || round == 22 {
+			r.clock.add(30 * time.Minute) // places become free, folded streams are admitted
+		}
+		pending = r.deliver(rng, pending, round >= 19 && round <= 23 || round == 29, down)
+	}
+	r.clock.add(time.Second)
+	r.flush(context.Background())
+	for _, md := range r.sink.take() {
+		down.read(md)
+	}
+	require.Equalf(t, ledger, down.total, "seed %d", seed)
+	require.Zero(t, r.counter("unbaselined_points"))
+	require.Zero(t, r.counter("dropped_points"))
+	return r.counter("folded_points")
+}
+
+func record(ledger map[string]totals, name string, grown totals) {
+	t := ledger[name]
+	t.plus(grown)
+	ledger[name] = t
+}
+
+// deliver sends some or all of what is pending, flushing and refusing now and then.
+func (r *rig) deliver(rng *rand.Rand, pending []reading, all bool, down *reader) (rest []reading) {
+	// Any order between streams; a cumulative stream keeps its own.
+	rng.Shuffle(len(pending), func(i, j int) { pending[i], pending[j] = pending[j], pending[i] })
+	pending = keepOwnOrder(pending)
+	for len(pending) > 0 && (all || rng.IntN(8) != 0) {
+		n := 1 + rng.IntN(len(pending))
+		build := func() pmetric.Metrics {
+			b := newBatch("orders", "pod", "a")
+			for i := range pending[:n] {
+				pending[i].appendTo(b)
+			}
+			return b.md
+		}
+		if rng.IntN(5) == 0 {
+			// Refused unless all of it is folded: then it is taken already.
+			r.sink.refuse(errors.New("busy"))
+			err := r.ConsumeMetrics(context.Background(), build())
+			r.flush(context.Background())
+			r.sink.refuse(nil)
+			if err == nil {
+				pending = pending[n:]
+				continue
+			}
+		}
+		r.send(build())
+		pending = pending[n:]
+		if rng.IntN(3) == 0 {
+			r.flush(context.Background())
+		}
+		for _, md := range r.sink.take() {
+			down.read(md)
+		}
+	}
+	return pending
+}
+
+// keepOwnOrder puts the readings of each stream, wherever they are, in order of
+// time among the places the stream has.
+func keepOwnOrder(readings []reading) []reading {
+	type stream struct {
+		kind
+		id int
+	}
+	queues := map[stream][]reading{}
+	for _, r := range readings {
+		k := stream{r.kind, r.id}
+		queues[k] = append(queues[k], r)
+	}
+	for _, q := range queues {
+		slices.SortFunc(q, func(a, b reading) int { return a.at.Compare(b.at) })
+	}
+	out := make([]reading, 0, len(readings))
+	for _, r := range readings {
+		k := stream{r.kind, r.id}
+		out = append(out, queues[k][0])
+		queues[k] = queues[k][1:]
+	}
+	return out
+}
