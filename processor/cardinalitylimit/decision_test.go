@@ -1,0 +1,266 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// chain is every action at once.
+func chain(c *Config) {
+	label := defaultLimit
+	label.Name, label.Key, label.MaxValues, label.Action = "label", []string{"metric.name"}, 20, "strip"
+	metric := limitOf(60, "overflow", "resource.service.name", "metric.name")
+	metric.Name = "metric"
+	pod := limitOf(150, "drop", "resource.pod")
+	pod.Name, pod.Count = "pod", countStreams
+	tag := limitOf(30, "tag", "attribute.route")
+	tag.Name = "tag"
+	c.Limits = []LimitConfig{metric, pod, tag, label}
+}
+
+func randomBatch(rng *rand.Rand, at time.Time) pmetric.Metrics {
+	b := newBatch(fmt.Sprint("service", rng.IntN(3)), "pod", fmt.Sprint(rng.IntN(4)))
+	for m := range 1 + rng.IntN(4) {
+		points := b.sum(fmt.Sprint("requests", m), []pmetric.AggregationTemporality{delta, cumulative}[m%2], true)
+		for range 1 + rng.IntN(30) {
+			p := put(points, int64(rng.IntN(100)), at, at, "route", fmt.Sprint(rng.IntN(3)),
+				"error", fmt.Sprint(rng.IntN(40)), "user", fmt.Sprint(rng.IntN(10)))
+			if rng.IntN(50) == 0 {
+				p.SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
+			}
+			if rng.IntN(50) == 0 {
+				p.Attributes().Clear()
+				p.Attributes().PutBool("otel.metric.overflow", true)
+			}
+		}
+	}
+	return b.md
+}
+
+// decisions are the points counted, by limit and action.
+func (r *rig) decisions(mode string) map[[2]string]int64 {
+	m, err := r.tel.GetMetric("otelcol_processor_cardinalitylimit_points")
+	require.NoError(r.t, err)
+	out := map[[2]string]int64{}
+	for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
+		limit, _ := p.Attributes.Value("limit")
+		action, _ := p.Attributes.Value("action")
+		got, _ := p.Attributes.Value("mode")
+		require.Equal(r.t, mode, got.AsString())
+		out[[2]string{limit.AsString(), action.AsString()}] = p.Value
+	}
+	return out
+}
+
+func TestDryRunReportsWhatEnforceDecides(t *testing.T) {
+	for seed := range uint64(10) {
+		enforced := newRig(t, chain)
+		observed := newRig(t, func(c *Config) { chain(c); c.Mode = modeDryRun })
+		rng := rand.New(rand.NewPCG(seed, 5))
+		for range 60 {
+			step := time.Duration(rng.IntN(600)) * time.Second
+			enforced.clock.add(step)
+			observed.clock.add(step)
+			md, same, original := randomBatch(rng, enforced.clock.now()), pmetric.NewMetrics(), pmetric.NewMetrics()
+			md.CopyTo(same)
+			md.CopyTo(original)
+			enforced.send(md)
+			observed.send(same)
+			require.Equal(t, []pmetric.Metrics{original}, observed.sink.take(), "nothing is changed")
+		}
+		want, got := enforced.decisions("enforce"), observed.decisions("dry_run")
+		require.Equal(t, want, got)
+		for _, decided := range [][2]string{{"none", "pass"}, {"label", "strip"}, {"metric", "overflow"}, {"pod", "drop"}, {"tag", "tag"}} {
+			require.Positivef(t, want[decided], "the input exercises %v", decided)
+		}
+		observed.flush(context.Background())
+		require.Empty(t, observed.sink.take())
+	}
+}
+
+// A dry-run limit sees what is left by the others, reports, and changes nothing.
+func TestDryRunLimitHasNoInfluence(t *testing.T) {
+	run := func(dry bool) (passed []observation, r *rig) {
+		r = newRig(t, func(c *Config) {
+			c.Limits = []LimitConfig{limitOf(20, "drop", "metric.name")}
+			if dry {
+				d := limitOf(5, "drop", "metric.name")
+				d.Name, d.DryRun = "dry", true
+				c.Limits = append([]LimitConfig{d}, c.Limits...)
+			}
+		})
+		b := newBatch("orders")
+		points := b.sum("requests", delta, true)
+		for i := range 50 {
+			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+		}
+		r.send(b.md)
+		return observe(r.sink.take()...), r
+	}
+	with, r := run(true)
+	without, _ := run(false)
+	require.Equal(t, without, with)
+	require.EqualValues(t, 45, r.counter("points", "limit", "dry", "action", "drop", "mode", "dry_run"))
+	require.EqualValues(t, 30, r.counter("points", "limit", "l", "action", "drop", "mode", "enforce"))
+	require.EqualValues(t, 5, r.counter("series", "limit", "dry"))
+	require.EqualValues(t, 20, r.counter("series", "limit", "l"))
+}
+
+// What one limit turns away takes no place in another.
+func TestOnlyWhatPassesAllIsCommitted(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		a, b := limitOf(100, "drop", "resource.service.name"), limitOf(3, "overflow", "metric.name")
+		a.Name, b.Name = "a", "b"
+		c.Limits = []LimitConfig{a, b}
+	})
+	b := newBatch("orders")
+	points := b.sum("requests", delta, true)
+	for i := range 50 {
+		put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+	}
+	r.send(b.md)
+	require.EqualValues(t, 3, r.counter("series", "limit", "a"))
+	require.EqualValues(t, 3, r.counter("series", "limit", "b"))
+}
+
+func TestManyGoroutinesAreExact(t *testing.T) {
+	const goroutines, batches, limit = 8, 40, 300
+	r := newRig(t, func(c *Config) {
+		a, b := limitOf(limit, "drop", "metric.name"), limitOf(2*limit, "overflow", "resource.service.name")
+		a.Name, b.Name, b.Count = "a", "b", countStreams
+		c.Limits = []LimitConfig{a, b}
+	})
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(g), 1))
+			for range batches {
+				b := newBatch("orders")
+				for m := range 3 {
+					points := b.sum(fmt.Sprint("requests", m), delta, true)
+					for range 30 {
+						put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(rng.IntN(100_000)))
+					}
+				}
+				if err := r.ConsumeMetrics(context.Background(), b.md); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	series := map[string]bool{}
+	passed := observe(r.sink.take()...)
+	for _, o := range passed {
+		series[fmt.Sprint(o.name, o.attributes)] = true
+	}
+	require.Len(t, series, 2*limit)
+	require.EqualValues(t, 2*limit, r.counter("series", "limit", "b"))
+	require.EqualValues(t, 2*limit, r.counter("series", "limit", "a"))
+
+	dropped := r.counter("points", "action", "drop")
+	folded := 0.0
+	for _, o := range r.flushed() {
+		folded += o.value
+	}
+	require.EqualValues(t, goroutines*batches*90, float64(len(passed))+folded+float64(dropped))
+}
+
+// Through rotations an incumbent that keeps reporting always passes.
+func TestIncumbentsPassThroughRotations(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(50, "drop", "metric.name")} })
+	stranger := 1000
+	for range 40 {
+		r.clock.add(10 * time.Minute)
+		b := newBatch("orders")
+		points := b.sum("requests", delta, true)
+		for range 100 {
+			stranger++
+			if stranger > 1100 { // the incumbents were there first
+				put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(stranger))
+			}
+		}
+		for i := range 50 {
+			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+		}
+		r.send(b.md)
+		require.Len(t, observe(r.sink.take()...), 50)
+	}
+	require.Greater(t, r.counter("rotations"), int64(10))
+}
+
+// One new label value a second: each new one is over the limit and none slips by.
+func TestSteadyGrowthIsCaught(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(100, "overflow", "metric.name")} })
+	passed := map[string]bool{}
+	for i := range 1_700 { // within one generation of half an hour
+		b := newBatch("orders")
+		put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now(), "user", fmt.Sprint(i))
+		r.send(b.md)
+		for _, o := range observe(r.sink.take()...) {
+			passed[fmt.Sprint(o.attributes)] = true
+		}
+		if i == 800 { // 800 s into a generation this clock begins the next
+			require.Len(t, passed, 100)
+		}
+		r.clock.add(time.Second)
+	}
+	require.Len(t, passed, 100)
+	require.Equal(t, 1_600.0, r.flushed()[0].value)
+}
+
+func TestKeysBeyondTheMaximumShareOneTracker(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		c.Limits = []LimitConfig{limitOf(10, "drop", "metric.name")}
+		c.Tracker.MaxKeys = 5
+	})
+	b := newBatch("orders")
+	for m := range 20 {
+		points := b.sum(fmt.Sprint("metric", m), delta, true)
+		for i := range 20 {
+			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+		}
+	}
+	r.send(b.md)
+	require.Len(t, observe(r.sink.take()...), 5*10+10)
+	require.EqualValues(t, 15*20, r.counter("shared_key_checks"))
+	require.EqualValues(t, 5, r.counter("keys"))
+}
+
+// Whatever comes in, what is reserved stays below the limit and what has a place
+// keeps it.
+func TestMemoryLimitHolds(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		a, b := limitOf(1_000_000, "drop", "metric.name"), limitOf(10, "overflow", "resource.service.name")
+		a.Name, b.Name = "a", "b"
+		b.DryRun = false
+		c.Limits = []LimitConfig{a, b}
+		c.Tracker.MemoryLimitMiB = 1
+	})
+	for i := range 200 {
+		b := newBatch(fmt.Sprint("service", i))
+		for m := range 20 {
+			points := b.sum(fmt.Sprint("metric", m, ".", i), cumulative, true)
+			for k := range 20 {
+				put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(k))
+			}
+		}
+		r.send(b.md)
+		require.LessOrEqual(t, r.counter("tracker_bytes"), int64(1<<20))
+	}
+	require.Positive(t, r.counter("memory_refusals"))
+	require.Positive(t, r.counter("refused_streams"))
+	r.sink.take()
+	b := newBatch("service0")
+	put(b.sum("metric0.0", cumulative, true), 1, r.clock.now(), r.clock.now(), "id", "0")
+	r.send(b.md)
+	require.Len(t, observe(r.sink.take()...), 1)
+}
