@@ -177,7 +177,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ExporterFallbacklogBreakerState, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_fallbacklog_breaker_state",
 		metric.WithDescription("State of the circuit breaker (0 closed, 1 half open, 2 open). [Development]"),
-		metric.WithUnit("1"),
+		metric.WithUnit("{state}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogBreakerTransitions, err = builder.meter.Int64Counter(
@@ -189,7 +189,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ExporterFallbacklogBytesOnDisk, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_fallbacklog_bytes_on_disk",
 		metric.WithDescription("Bytes in the segments of the log. [Development]"),
-		metric.WithUnit("By"),
+		metric.WithUnit("{By}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogCapacityBytes, err = builder.meter.Int64ObservableGauge(

@@ -25,7 +25,7 @@ func AssertEqualExporterFallbacklogBreakerState(t *testing.T, tt *componenttest.
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_breaker_state",
 		Description: "State of the circuit breaker (0 closed, 1 half open, 2 open). [Development]",
-		Unit:        "1",
+		Unit:        "{state}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
 		},
@@ -55,7 +55,7 @@ func AssertEqualExporterFallbacklogBytesOnDisk(t *testing.T, tt *componenttest.T
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_bytes_on_disk",
 		Description: "Bytes in the segments of the log. [Development]",
-		Unit:        "By",
+		Unit:        "{By}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
 		},
