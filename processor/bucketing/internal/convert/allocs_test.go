@@ -118,11 +118,11 @@ func BenchmarkMetric(b *testing.B) {
 		m    pmetric.Metric
 		rule *convert.Rule
 	}{
-		{"exponential-160-to-explicit-16", exponentialMetric(1000), explicitTarget(otel)},
-		{"exponential-160-to-80", exponentialMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 20, MaxSize: 80}}},
-		{"explicit-16-to-explicit-6-merge", explicitMetric(1000), explicitTarget([]float64{0, 10, 50, 100, 500})},
-		{"explicit-16-to-explicit-4-split", explicitMetric(1000), explicitTarget([]float64{3, 30, 300})},
-		{"explicit-16-to-exponential", explicitMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}}},
+		{"exponential-160-to-explicit-16", exponentialMetric(100), explicitTarget(otel)},
+		{"exponential-160-to-80", exponentialMetric(100), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 20, MaxSize: 80}}},
+		{"explicit-16-to-explicit-6-merge", explicitMetric(100), explicitTarget([]float64{0, 10, 50, 100, 500})},
+		{"explicit-16-to-explicit-4-split", explicitMetric(100), explicitTarget([]float64{3, 30, 300})},
+		{"explicit-16-to-exponential", explicitMetric(100), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}}},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
 			c, report := convert.New(convert.NewPlans(8)), new(convert.Report)

@@ -46,13 +46,25 @@ func checkExponential(dp pmetric.ExponentialHistogramDataPoint) error {
 
 // load copies counts to scratch space and adds them up.
 func load(to []uint64, from pcommon.UInt64Slice) (counts []uint64, total uint64, overflow bool) {
-	var carries uint64
-	for i, n := 0, from.Len(); i < n; i++ {
-		count := from.At(i)
-		to = append(to, count)
-		var carry uint64
-		total, carry = bits.Add64(total, count, 0)
-		carries |= carry
+	to = room(to, from.Len())
+	var union uint64
+	for i := range to {
+		n := from.At(i)
+		to[i] = n
+		total += n
+		union |= n
 	}
-	return to, total, carries != 0
+	// Every count is below 2^Len(union), so their sum is below 2^(both lengths) and
+	// carries need a second look only where that exceeds 64 bits.
+	return to, total, bits.Len64(union)+bits.Len(uint(len(to))) > 64 && carries(to)
+}
+
+func carries(counts []uint64) bool {
+	var total, carry uint64
+	for _, n := range counts {
+		if total, carry = bits.Add64(total, n, 0); carry != 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -83,7 +83,7 @@ func (j *job) refuse(reason Reason, err error) (drop bool) {
 
 // note takes over what a plan had to assume for a point of this count.
 func (j *job) note(straddled, open, count uint64) {
-	j.report.OpenEnds += open
+	j.report.OpenEnds = expo.AddSat(j.report.OpenEnds, open)
 	if count > 0 {
 		j.scratch.worst = max(j.scratch.worst, float64(straddled)/float64(count))
 	}

@@ -73,7 +73,7 @@ func (j *job) planExplicit(dp pmetric.HistogramDataPoint) (*plan, Reason, error)
 	}
 	var total uint64
 	var overflow bool
-	s.source, total, overflow = load(s.source[:0], counts)
+	s.source, total, overflow = load(s.source, counts)
 	if err := checkTotal(total, overflow, dp.Count()); err != nil {
 		return nil, Invalid, err
 	}

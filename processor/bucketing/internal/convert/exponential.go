@@ -187,8 +187,8 @@ func (j *job) loadExponential(dp pmetric.ExponentialHistogramDataPoint) error {
 		return err
 	}
 	s := j.scratch
-	positive, p, overP := load(s.positive.Counts[:0], dp.Positive().BucketCounts())
-	negative, n, overN := load(s.negative.Counts[:0], dp.Negative().BucketCounts())
+	positive, p, overP := load(s.positive.Counts, dp.Positive().BucketCounts())
+	negative, n, overN := load(s.negative.Counts, dp.Negative().BucketCounts())
 	s.positive = expo.Buckets{Offset: dp.Positive().Offset(), Counts: positive}
 	s.negative = expo.Buckets{Offset: dp.Negative().Offset(), Counts: negative}
 	total, carry := bits.Add64(p, n, 0)
