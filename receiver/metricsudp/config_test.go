@@ -98,3 +98,9 @@ func TestValidate(t *testing.T) {
 		})
 	}
 }
+
+func TestRestNeedsALargeBuffer(t *testing.T) {
+	assert.Zero(t, rest(0), "unknown")
+	assert.Zero(t, rest(212_992), "the kernel's default limit")
+	assert.Equal(t, restTime, rest(4<<20))
+}

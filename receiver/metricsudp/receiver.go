@@ -77,7 +77,7 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 		return fmt.Errorf("endpoint: %w", err)
 	}
 	r.conns = conns
-	r.report.warnOfBuffer(conns, r.cfg.SocketBufferSize)
+	buffer := r.report.effectiveBuffer(conns, r.cfg.SocketBufferSize)
 
 	registry := series.NewRegistry(r.cfg.seriesOptions())
 	started := time.Now()
@@ -87,6 +87,7 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 			Conn: conn, Table: series.NewTable(registry), Allowed: allowed,
 			Now:    func() int64 { return int64(time.Since(started)) },
 			Report: r.report.socketError,
+			Batch:  r.cfg.ReadBatchSize, Rest: rest(buffer),
 		})
 		sources = append(sources, rd)
 		r.running.Go(rd.Run)

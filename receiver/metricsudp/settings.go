@@ -1,6 +1,8 @@
 package metricsudp
 
 import (
+	"time"
+
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
@@ -30,4 +32,20 @@ func (c *Config) seriesOptions() series.Options {
 		TimedPoints:   c.BufferSize,
 		ExpirySwaps:   uint64(c.SeriesExpiry / c.AggregationInterval),
 	}
+}
+
+const (
+	// restTime is the shortest sleep that the runtime's poller does not round up.
+	restTime = time.Millisecond
+	// restBuffer holds what comes in meanwhile at a million datagrams a second, each
+	// of which takes about 1 KiB of the kernel's memory.
+	restBuffer = 1 << 20
+)
+
+// rest is how long a reader lets datagrams gather.
+func rest(bufferBytes int) time.Duration {
+	if bufferBytes < restBuffer {
+		return 0
+	}
+	return restTime
 }

@@ -2,6 +2,7 @@ package metricsudp
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -100,19 +101,22 @@ func (r *reporter) refused(points int, err error) {
 	}
 }
 
-func (r *reporter) warnOfBuffer(conns []*socket.Conn, asked int) {
+// effectiveBuffer returns the smallest receive buffer of the sockets, 0 where
+// unknown, and warns if it is less than was asked for.
+func (r *reporter) effectiveBuffer(conns []*socket.Conn, asked int) int {
+	smallest := math.MaxInt
 	for _, conn := range conns {
 		stats, err := conn.Stats()
 		if err != nil {
 			r.socketError(err)
-			continue
 		}
-		if stats.BufferBytes > 0 && stats.BufferBytes < asked {
-			r.logger.Warn("The receive buffer is smaller than socket_buffer_size: raise net.core.rmem_max, or grant CAP_NET_ADMIN",
-				zap.Int("asked_bytes", asked), zap.Int("effective_bytes", stats.BufferBytes))
-			return // once for all sockets
-		}
+		smallest = min(smallest, stats.BufferBytes)
 	}
+	if smallest > 0 && smallest < asked {
+		r.logger.Warn("The receive buffer is smaller than socket_buffer_size: raise net.core.rmem_max, or grant CAP_NET_ADMIN",
+			zap.Int("asked_bytes", asked), zap.Int("effective_bytes", smallest))
+	}
+	return smallest
 }
 
 // due reports whether a message may be logged again.

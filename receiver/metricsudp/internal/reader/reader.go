@@ -30,6 +30,13 @@ type Settings struct {
 	Now func() int64
 	// Report is told of errors of the socket, which do not end the reader.
 	Report func(error)
+
+	// After fewer than Batch datagrams at once the reader rests, so that others
+	// gather: a system call and a wake-up for each datagram cost several times
+	// what its lines cost. Rest must be short against the time in which the receive
+	// buffer fills; 0 is none.
+	Batch int
+	Rest  time.Duration
 }
 
 // Reader owns its socket's buffers and its table while Run is running.
@@ -90,6 +97,9 @@ func (r *Reader) Run() {
 			r.pause()
 		}
 		r.receive(datagrams)
+		if n := len(datagrams); n > 0 && n < r.Batch && r.Rest > 0 {
+			time.Sleep(r.Rest)
+		}
 		switch r.request.Load() {
 		case swap:
 			r.request.Store(none)
