@@ -16,7 +16,8 @@ import (
 )
 
 // backend is an OTLP gRPC server that remembers the id of every item it accepted: the data point's,
-// log record's and span's attribute "id", and by metric name the sum of its counters.
+// log record's and span's attribute "id", and by metric name the sum over its delta points: of
+// counters the values, of exponential histograms the sums.
 type backend struct {
 	pmetricotlp.UnimplementedGRPCServer
 
@@ -134,10 +135,10 @@ func (b *backend) noteMetric(m pmetric.Metric) {
 		for _, p := range m.Gauge().DataPoints().All() {
 			b.note(p.Attributes())
 		}
-	case pmetric.MetricTypeHistogram:
-		for _, p := range m.Histogram().DataPoints().All() {
-			if m.Histogram().AggregationTemporality() == pmetric.AggregationTemporalityDelta {
-				b.sums[m.Name()] += float64(p.Count())
+	case pmetric.MetricTypeExponentialHistogram:
+		for _, p := range m.ExponentialHistogram().DataPoints().All() {
+			if m.ExponentialHistogram().AggregationTemporality() == pmetric.AggregationTemporalityDelta {
+				b.sums[m.Name()] += p.Sum()
 			}
 		}
 	}

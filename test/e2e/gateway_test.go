@@ -151,11 +151,12 @@ func (g *gateway) start() {
 		_ = cmd.Wait() // the exit code is read from ProcessState
 		close(exited)
 	}()
+	output := g.output
 	g.t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		<-exited
 		if g.t.Failed() {
-			g.t.Logf("the gateway's output, last part:\n%s", g.output.tail(8000))
+			g.t.Logf("a gateway's output, last part:\n%s", output.tail(8000))
 		}
 	})
 	ready := time.NewTicker(5 * time.Millisecond)
