@@ -6,7 +6,7 @@
 // have one identity; two streams have different ones but for the chance
 // collision of 64 bits, about n^2/2^65 for n streams (1M: 3e-8).
 //
-// The hash is xxhash64 under a strong mixer with a seed. The seed makes the
+// The hash is xxhash64 of the strings, combined under a seed. The seed makes the
 // identities of two processes independent; it does not defend against a sender
 // who constructs colliding strings on purpose.
 //
@@ -54,12 +54,15 @@ const (
 
 // String hashes s.
 func (h Hasher) String(s string) uint64 {
-	return mix(h.seed ^ xxhash.Sum64String(s))
+	return h.seed ^ xxhash.Sum64String(s)
 }
 
-// Combine hashes b under a; the order matters.
+// Combine hashes b under a; the order matters. It folds the 128-bit product, which
+// is one multiplication; the constants (digits of the square roots of 2 and 3) keep
+// the factors of small arguments from zero.
 func (h Hasher) Combine(a, b uint64) uint64 {
-	return mix(bits.RotateLeft64(a, 23)*tagSeed ^ b)
+	hi, lo := bits.Mul64(a^0x6a09e667f3bcc909, b^0xbb67ae8584caa73b)
+	return hi ^ lo
 }
 
 // Pair hashes one attribute. An attribute set is the sum of its pairs, see

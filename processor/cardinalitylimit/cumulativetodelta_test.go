@@ -1,0 +1,47 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"testing"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/cumulativetodeltaprocessor"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/processor/processortest"
+)
+
+// Contrib's processor drops points of a series that decreases: with our output it
+// drops none, and what it makes of it adds up to the ledger.
+func TestCumulativeToDeltaSeesTheLedger(t *testing.T) {
+	announced := []kind{
+		{pmetric.MetricTypeSum, cumulative, true},
+		{pmetric.MetricTypeHistogram, cumulative, true},
+	}
+	for seed := range uint64(20) {
+		out := &sink{}
+		f := cumulativetodeltaprocessor.NewFactory()
+		cfg := f.CreateDefaultConfig()
+		require.NoError(t, confmap.NewFromStringMap(map[string]any{"initial_value": "keep"}).Unmarshal(cfg))
+		c2d, err := f.CreateMetrics(context.Background(), processortest.NewNopSettings(f.Type()), cfg, out)
+		require.NoError(t, err)
+		require.NoError(t, c2d.Start(context.Background(), componenttest.NewNopHost()))
+
+		in := 0
+		ledger, folded := simulate(t, seed, announced, func(md pmetric.Metrics) {
+			in += md.DataPointCount()
+			require.NoError(t, c2d.ConsumeMetrics(context.Background(), md))
+		})
+		require.Positive(t, folded)
+		down := newReader(t)
+		points := 0
+		for _, md := range out.take() {
+			points += md.DataPointCount()
+			down.read(md)
+		}
+		require.Equal(t, in, points, "no point is dropped")
+		require.Equalf(t, ledger, down.total, "seed %d", seed)
+		require.NoError(t, c2d.Shutdown(context.Background()))
+	}
+}

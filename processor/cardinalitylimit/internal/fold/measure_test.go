@@ -1,0 +1,192 @@
+package fold
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+)
+
+func TestNumbers(t *testing.T) {
+	integer := func(i int64) *number { return &number{i: i} }
+	double := func(f float64) *number { return &number{double: true, f: f} }
+	for name, c := range map[string]struct {
+		a, b, want *number
+		saturated  int64
+	}{
+		"integers":         {integer(2), integer(3), integer(5), 0},
+		"zero":             {integer(2), integer(0), integer(2), 0},
+		"negative":         {integer(2), integer(-3), integer(-1), 0},
+		"integer + double": {integer(2), double(0.5), double(2.5), 0},
+		"double + integer": {double(0.5), integer(2), double(2.5), 0},
+		"saturates":        {integer(math.MaxInt64), integer(1), integer(math.MaxInt64), 1},
+		"saturates below":  {integer(math.MinInt64), integer(-1), integer(math.MinInt64), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var n Stats
+			c.a.add(c.b, &n)
+			require.Equal(t, c.want, c.a)
+			require.Equal(t, c.saturated, n.Saturated)
+		})
+	}
+	for name, c := range map[string]struct {
+		now, before *number
+		want        measure
+		is          relation
+	}{
+		"grown":           {integer(5), integer(3), integer(2), grown},
+		"equal":           {integer(5), integer(5), integer(0), grown},
+		"lower":           {integer(4), integer(5), nil, reset},
+		"double":          {double(4.5), integer(4), double(0.5), grown},
+		"lower double":    {double(3.5), integer(4), nil, reset},
+		"beyond an int64": {integer(math.MaxInt64), integer(math.MinInt64), integer(math.MaxInt64), grown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, is := c.now.since(c.before)
+			require.Equal(t, c.is, is)
+			require.Equal(t, c.want, d)
+		})
+	}
+}
+
+func explicit(bounds []float64, counts ...uint64) *histogram {
+	h := &histogram{hasSum: true, min: math.Inf(1), max: math.Inf(-1), bounds: bounds, counts: counts}
+	for _, c := range counts {
+		h.count += c
+	}
+	return h
+}
+
+func TestHistogramsOfOtherBoundsTakeTheFirstLayout(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 500 {
+		layout := func() (bounds []float64, counts []uint64) {
+			at := 1.0
+			for range rng.IntN(8) {
+				at += float64(1 + rng.IntN(50))
+				bounds = append(bounds, at)
+			}
+			for range len(bounds) + 1 {
+				counts = append(counts, uint64(rng.IntN(100)))
+			}
+			return bounds, counts
+		}
+		b1, c1 := layout()
+		b2, c2 := layout()
+		a, b := explicit(b1, c1...), explicit(b2, c2...)
+		want := a.count + b.count
+		var n Stats
+		a.add(b, &n)
+		total := uint64(0)
+		for _, c := range a.counts {
+			total += c
+		}
+		require.Equal(t, want, total)
+		require.Equal(t, want, a.count)
+		require.Equal(t, len(b1), len(a.bounds))
+	}
+	var n Stats
+	a := explicit([]float64{10, 100}, 1, 2, 3)
+	a.add(explicit([]float64{100}, 10, 20), &n)
+	require.EqualValues(t, 1, n.Rebucketed)
+	require.EqualValues(t, 3+20, a.counts[2], "what bounds share is exact")
+	a.add(explicit([]float64{10, 100}, 1, 1, 1), &n)
+	require.EqualValues(t, 1, n.Rebucketed)
+}
+
+func TestHistogramSince(t *testing.T) {
+	bounds := []float64{1, 2}
+	d, is := explicit(bounds, 3, 4, 5).since(explicit(bounds, 1, 4, 0))
+	require.Equal(t, grown, is)
+	require.Equal(t, []uint64{2, 0, 5}, d.(*histogram).counts)
+	require.EqualValues(t, 7, d.(*histogram).count)
+	_, is = explicit(bounds, 3, 4, 5).since(explicit(bounds, 4, 0, 0))
+	require.Equal(t, reset, is, "a bucket is lower, the count is not")
+	_, is = explicit(bounds, 3, 4, 5).since(explicit([]float64{1, 3}, 1, 1, 1))
+	require.Equal(t, incomparable, is)
+}
+
+// Differences over falling scales and widening zero thresholds add up to the whole.
+func TestExponentialDifferencesAddUp(t *testing.T) {
+	for seed := range uint64(50) {
+		rng := rand.New(rand.NewPCG(seed, 9))
+		stream := &exponential{Histogram: expo.New(10 + rng.IntN(60)), hasSum: true}
+		sum := &exponential{Histogram: expo.New(maxBuckets), hasSum: true}
+		last := stream.clone()
+		var n Stats
+		for range 40 {
+			for range rng.IntN(5) {
+				v := math.Round(math.Exp(rng.NormFloat64() * 5))
+				if rng.IntN(4) == 0 {
+					v = -v
+				}
+				stream.Record(v, 1)
+			}
+			if rng.IntN(15) == 0 {
+				stream.Merge(&expo.Histogram{Scale: 3, ZeroThreshold: stream.ZeroThreshold*2 + 0.01, Min: math.Inf(1), Max: math.Inf(-1)})
+			}
+			now := stream.clone()
+			d, is := now.since(last)
+			require.Equal(t, grown, is)
+			require.LessOrEqual(t, len(d.(*exponential).Positive.Counts), maxBuckets)
+			sum.add(d, &n)
+			last = now
+		}
+		require.Equal(t, stream.Count, sum.Count)
+		require.Equal(t, stream.Sum, sum.Sum)
+		require.Equal(t, sum.Count, sum.ZeroCount+sum.Positive.Total()+sum.Negative.Total())
+	}
+}
+
+func TestExponentialReset(t *testing.T) {
+	before, now := &exponential{Histogram: expo.New(20)}, &exponential{Histogram: expo.New(20)}
+	before.Record(4, 2)
+	now.Record(100, 3)
+	_, is := now.since(before)
+	require.Equal(t, reset, is)
+	_, is = before.since(now)
+	require.Equal(t, reset, is)
+}
+
+func TestMalformedIsRefused(t *testing.T) {
+	h := pmetric.NewHistogramDataPoint()
+	h.SetCount(3)
+	_, n := ReadHistogram(h)
+	require.Zero(t, n, "count alone is valid")
+	for name, edit := range map[string]func(pmetric.HistogramDataPoint){
+		"count": func(p pmetric.HistogramDataPoint) {
+			p.ExplicitBounds().FromRaw([]float64{1})
+			p.BucketCounts().FromRaw([]uint64{1, 1})
+		},
+		"lengths": func(p pmetric.HistogramDataPoint) {
+			p.ExplicitBounds().FromRaw([]float64{1})
+			p.BucketCounts().FromRaw([]uint64{3})
+		},
+		"decreasing": func(p pmetric.HistogramDataPoint) {
+			p.ExplicitBounds().FromRaw([]float64{2, 1})
+			p.BucketCounts().FromRaw([]uint64{1, 1, 1})
+		},
+		"infinite": func(p pmetric.HistogramDataPoint) {
+			p.ExplicitBounds().FromRaw([]float64{math.Inf(1)})
+			p.BucketCounts().FromRaw([]uint64{1, 2})
+		},
+	} {
+		p := pmetric.NewHistogramDataPoint()
+		p.SetCount(3)
+		edit(p)
+		_, n := ReadHistogram(p)
+		require.Equal(t, Stats{Malformed: 1}, n, name)
+	}
+	e := pmetric.NewExponentialHistogramDataPoint()
+	e.SetCount(1)
+	_, n = ReadExponential(e)
+	require.Equal(t, Stats{Malformed: 1}, n)
+	e.SetZeroCount(1)
+	e.SetSum(math.NaN())
+	_, n = ReadExponential(e)
+	require.Equal(t, Stats{NonFinite: 1}, n)
+}
