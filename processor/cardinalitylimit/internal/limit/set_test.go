@@ -1,0 +1,146 @@
+package limit
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
+)
+
+type headers map[string][]string
+
+func (h headers) Get(name string) []string { return h[name] }
+
+func parts(t testing.TB, names ...string) (out []Part) {
+	for _, n := range names {
+		p, err := ParsePart(n)
+		require.NoError(t, err)
+		require.Equal(t, n, p.String())
+		out = append(out, p)
+	}
+	return out
+}
+
+func newSet(t testing.TB, specs ...Spec) *Set {
+	s, err := NewSet(specs, Options{
+		Window: time.Hour, MaxKeys: 1000, Seed: 1, Now: func() time.Time { return time.Unix(1e9, 0) },
+		Tracker: tracker.Config{ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: 2, Budget: tracker.NewBudget(1 << 26)},
+	})
+	require.NoError(t, err)
+	return s
+}
+
+// decide offers one point.
+func decide(s *Set, md headers, resource, scope, metric string, attributes ...string) Outcome {
+	c := s.Begin(md)
+	defer c.End()
+	r, sc, m, a := pcommon.NewResource(), pcommon.NewInstrumentationScope(), pmetric.NewMetric(), pcommon.NewMap()
+	r.Attributes().PutStr("r", resource)
+	sc.SetName(scope)
+	m.SetName(metric)
+	for i := 0; i < len(attributes); i += 2 {
+		a.PutStr(attributes[i], attributes[i+1])
+	}
+	c.Resource(r)
+	c.Scope(sc)
+	c.Metric(m)
+	return c.Decide(a, false)
+}
+
+// A limit of one: each key has its own place, whichever part tells keys apart.
+func TestEveryPartSeparatesKeys(t *testing.T) {
+	point := func(s *Set, part, value string, id int) Outcome {
+		v := map[string]string{"metadata.m": "x", "resource.r": "x", "scope.name": "x", "metric.name": "x", "attribute.a": "x"}
+		v[part] = value
+		return decide(s, headers{"m": {v["metadata.m"]}}, v["resource.r"], v["scope.name"], v["metric.name"],
+			"a", v["attribute.a"], "id", fmt.Sprint(id))
+	}
+	for _, part := range []string{"metadata.m", "resource.r", "scope.name", "metric.name", "attribute.a"} {
+		s := newSet(t, Spec{Name: "l", Key: parts(t, part), MaxSeries: 1, Action: Drop})
+		for _, value := range []string{"x", "y", ""} {
+			require.Equal(t, Pass, point(s, part, value, 1).Action)
+			require.Equal(t, Pass, point(s, part, value, 1).Action)
+			require.Equal(t, Drop, point(s, part, value, 2).Action)
+		}
+		u := s.Sweep()
+		require.EqualValues(t, 3, u[0].Keys)
+		require.EqualValues(t, 3, u[0].Series)
+	}
+}
+
+func TestStrongestActionWins(t *testing.T) {
+	actions := []Action{Tag, Overflow, Drop}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 100 {
+		var specs []Spec
+		strongest, limit := Pass, -1
+		for i := range 1 + rng.IntN(4) {
+			full := rng.IntN(2) == 0
+			sp := Spec{Name: fmt.Sprint("l", i), Key: parts(t, "metric.name"), MaxSeries: 10, Action: actions[rng.IntN(3)]}
+			if full {
+				sp.MaxSeries = 1
+				if sp.Action > strongest {
+					strongest, limit = sp.Action, i
+				}
+			}
+			specs = append(specs, sp)
+		}
+		s := newSet(t, specs...)
+		require.Equal(t, Pass, decide(s, nil, "", "", "m", "id", "1").Action)
+		got := decide(s, nil, "", "", "m", "id", "2")
+		require.Equal(t, strongest, got.Action)
+		require.Equal(t, limit, got.Limit)
+	}
+}
+
+// A stripped point meets the series limits as what is left of it.
+func TestIdentityAfterStrip(t *testing.T) {
+	s := newSet(t,
+		Spec{Name: "series", Key: parts(t, "metric.name"), MaxSeries: 4, Action: Drop},
+		Spec{Name: "label", Key: parts(t, "metric.name"), MaxValues: 2, Action: Strip},
+	)
+	actions := map[Action]int{}
+	for i := range 100 {
+		actions[decide(s, nil, "", "", "m", "error", fmt.Sprint(i), "success", fmt.Sprint(i%2 == 0)).Action]++
+	}
+	// Two as they are, and the two stripped sets of success=true and false.
+	require.Equal(t, map[Action]int{Pass: 2, Strip: 98}, actions)
+	u := s.Sweep()
+	require.Equal(t, "label", u[0].Limit)
+	require.EqualValues(t, 4, u[1].Series)
+}
+
+func TestLabelsOfOnePointCannotExceedTheSharedTracker(t *testing.T) {
+	s := newSet(t, Spec{Name: "label", Key: parts(t, "metric.name"), MaxValues: 3, Action: Drop})
+	s.limits[0].trackers.maxKeys = 0
+	require.Equal(t, Pass, decide(s, nil, "", "", "m", "a", "1", "b", "1").Action)
+	require.Equal(t, Drop, decide(s, nil, "", "", "m", "a", "2", "b", "2").Action)
+	require.EqualValues(t, 2, s.Sweep()[0].Series)
+}
+
+func TestNoMemoryForATracker(t *testing.T) {
+	_, err := NewSet([]Spec{{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop}}, Options{
+		Window: time.Hour, Now: time.Now, Tracker: tracker.Config{Generations: 2, Budget: tracker.NewBudget(10)},
+	})
+	require.ErrorIs(t, err, ErrNoMemory)
+}
+
+func TestExemptionsAreBounded(t *testing.T) {
+	r, err := Anchored("up|a.*")
+	require.NoError(t, err)
+	e := exemptions{known: map[string]bool{}}
+	require.False(t, e.has("up"))
+	e.patterns = append(e.patterns, r)
+	for i := range maxKnownNames + 10 {
+		require.Equal(t, i%2 == 0, e.has(fmt.Sprint([]string{"a", "b"}[i%2], i)))
+	}
+	require.Len(t, e.known, maxKnownNames)
+	require.True(t, e.has("up"))
+	require.False(t, e.has("upper"))
+}
