@@ -294,7 +294,7 @@ func TestShutdownGivesUpWithItsContext(t *testing.T) {
 	for name, consume := range map[string]func(context.Context, pmetric.Metrics) error{
 		"refusing":            func(context.Context, pmetric.Metrics) error { return errRetryable },
 		"hanging":             func(ctx context.Context, _ pmetric.Metrics) error { <-ctx.Done(); return ctx.Err() },
-		"deaf to its context": func(context.Context, pmetric.Metrics) error { <-release; return nil },
+		"deaf to its context": func(context.Context, pmetric.Metrics) error { <-release; return errRetryable },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, nil)

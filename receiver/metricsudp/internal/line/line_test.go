@@ -152,7 +152,7 @@ func TestNumberAgreesWithStrconv(t *testing.T) {
 		require.True(t, ok, s)
 		want, err := strconv.ParseFloat(s, 64)
 		require.NoError(t, err)
-		assert.Equal(t, want, v.Float, s)
+		assert.Equal(t, math.Float64bits(want), math.Float64bits(v.Float), s)
 		i, err := strconv.ParseInt(s, 10, 64)
 		assert.Equal(t, err == nil, v.Whole, s)
 		if err == nil {

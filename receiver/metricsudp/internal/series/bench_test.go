@@ -38,8 +38,14 @@ func BenchmarkIngest(b *testing.B) {
 		value, kind string
 		tags        int
 	}{
-		{"c", "1", "c", 0}, {"c", "1", "c", 4}, {"c", "1", "c", 10},
-		{"c@0.1", "1", "c|@0.1", 4}, {"g", "12.5", "g", 4}, {"ms", "320", "ms", 4}, {"d", "320.25", "d", 4}, {"s", "user42", "s", 4},
+		{"c", "1", "c", 0},
+		{"c", "1", "c", 4},
+		{"c", "1", "c", 10},
+		{"c@0.1", "1", "c|@0.1", 4},
+		{"g", "12.5", "g", 4},
+		{"ms", "320", "ms", 4},
+		{"d", "320.25", "d", 4},
+		{"s", "user42", "s", 4},
 	} {
 		b.Run(fmt.Sprintf("%s/tags=%d", bench.name, bench.tags), func(b *testing.B) {
 			g := newGroup(testOptions())

@@ -396,7 +396,7 @@ func FuzzDatagram(f *testing.F) {
 		}
 		counted := sum(g.stats.Lines[:]) + sum(g.stats.Rejected[:])
 		// The cut line of a truncated datagram may be a lone carriage return.
-		if counted != lines && !(truncated && counted >= lines) {
+		if counted < lines || (counted > lines && !truncated) {
 			t.Fatalf("%d lines, %d counted", lines, counted)
 		}
 	})

@@ -131,7 +131,7 @@ func (c *Conn) recvmmsg(fd uintptr) bool {
 			continue
 		}
 		c.got, c.errno = int(n), errno
-		return !(errno == unix.EAGAIN && c.wait)
+		return errno != unix.EAGAIN || !c.wait
 	}
 }
 
