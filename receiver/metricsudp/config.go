@@ -38,6 +38,7 @@ type Config struct {
 	Sets                SetsConfig     `mapstructure:"sets"`
 	SeriesExpiry        time.Duration  `mapstructure:"series_expiry"`
 	Timestamps          string         `mapstructure:"timestamps"`
+	UnknownFields       string         `mapstructure:"unknown_fields"`
 	ResourceAttributes  map[string]any `mapstructure:"resource_attributes"`
 	Limits              LimitsConfig   `mapstructure:"limits"`
 }
@@ -61,7 +62,7 @@ type LimitsConfig struct {
 	MinSampleRate float64 `mapstructure:"min_sample_rate"`
 }
 
-// The values of transport, temporality, counter_type and timestamps.
+// The values of transport, temporality, counter_type, timestamps and unknown_fields.
 const (
 	transportUDP  = "udp"
 	transportUDP4 = "udp4"
@@ -75,6 +76,9 @@ const (
 
 	timestampsPassthrough = "passthrough"
 	timestampsIgnore      = "ignore"
+
+	unknownFieldsIgnore = "ignore"
+	unknownFieldsReject = "reject"
 )
 
 const (
@@ -100,6 +104,7 @@ func createDefaultConfig() component.Config {
 		Sets:                SetsConfig{ExactLimit: 1024},
 		SeriesExpiry:        5 * time.Minute,
 		Timestamps:          timestampsPassthrough,
+		UnknownFields:       unknownFieldsIgnore,
 		Limits: LimitsConfig{
 			MaxSeries: 100_000, MaxAliases: 200_000, MaxTags: 64, MaxNameBytes: 512, MinSampleRate: 1e-6,
 		},
@@ -119,6 +124,7 @@ func (c *Config) Validate() error {
 		oneOf("temporality", c.Temporality, temporalityDelta, temporalityCumulative),
 		oneOf("counter_type", c.CounterType, counterInt, counterFloat),
 		oneOf("timestamps", c.Timestamps, timestampsPassthrough, timestampsIgnore),
+		oneOf("unknown_fields", c.UnknownFields, unknownFieldsIgnore, unknownFieldsReject),
 		inRange("sets::exact_limit", c.Sets.ExactLimit, 1, 1<<20),
 		inRange("limits::max_series", c.Limits.MaxSeries, 1, math.MaxInt32),
 		inRange("limits::max_aliases", c.Limits.MaxAliases, 1, math.MaxInt32),

@@ -47,6 +47,7 @@ func TestEveryKey(t *testing.T) {
 		Sets:                SetsConfig{ExactLimit: 100},
 		SeriesExpiry:        time.Minute,
 		Timestamps:          "ignore",
+		UnknownFields:       "reject",
 		ResourceAttributes:  map[string]any{"service.name": "edge", "shard": 3},
 		Limits: LimitsConfig{
 			MaxSeries: 1000, MaxAliases: 3000, MaxTags: 10, MaxNameBytes: 100, MinSampleRate: 0.001,
@@ -82,6 +83,7 @@ func TestValidate(t *testing.T) {
 		{func(c *Config) { c.Temporality = "Delta" }, `temporality: must be one of delta, cumulative (got "Delta")`},
 		{func(c *Config) { c.CounterType = "" }, `counter_type: must be one of int, float (got "")`},
 		{func(c *Config) { c.Timestamps = "drop" }, `timestamps: must be one of passthrough, ignore (got "drop")`},
+		{func(c *Config) { c.UnknownFields = "drop" }, `unknown_fields: must be one of ignore, reject (got "drop")`},
 		{func(c *Config) { c.Sets.ExactLimit = 0 }, `sets::exact_limit: must be from 1 to 1048576 (got 0)`},
 		{func(c *Config) { c.Limits.MaxSeries = 0 }, `limits::max_series: must be from 1 to`},
 		{func(c *Config) { c.Limits.MaxAliases = 0 }, `limits::max_aliases: must be from 1 to`},

@@ -20,6 +20,7 @@ func (c *Config) seriesOptions() series.Options {
 	return series.Options{
 		Limits: line.Limits{
 			NameBytes: c.Limits.MaxNameBytes, TagBytes: series.MaxFieldBytes, MinRate: c.Limits.MinSampleRate,
+			RefuseUnknown: c.UnknownFields == unknownFieldsReject,
 		},
 		MaxSeries: c.Limits.MaxSeries, MaxAliases: c.Limits.MaxAliases, MaxTags: c.Limits.MaxTags,
 		Tables:      c.readers(),

@@ -7,7 +7,7 @@
 //	name:value[:value...]|type[|@rate][|#tag,tag...][|T<unix>][|c:<container>][|e:<external>][|card:<cardinality>]
 //
 // The fields after the type stand in any order; the last of two of a kind holds,
-// and fields of an unknown kind are skipped.
+// and fields of an unknown kind are skipped unless [Limits] refuses them.
 //
 // https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (protocol v1.0 to v1.3)
 package line
@@ -36,6 +36,8 @@ type Limits struct {
 	NameBytes int     // longest metric name
 	TagBytes  int     // longest tag field
 	MinRate   float64 // smallest sample rate
+
+	RefuseUnknown bool // refuse lines with a field of an unknown kind, or skip the field
 }
 
 // Parse fills l from one line without its line ending.
@@ -96,6 +98,7 @@ func (l *Line) fields(rest []byte, limits *Limits) Reason {
 		if len(field) == 0 {
 			continue
 		}
+		known := true
 		switch field[0] {
 		case '#':
 			if len(field)-1 > limits.TagBytes {
@@ -117,19 +120,33 @@ func (l *Line) fields(rest []byte, limits *Limits) Reason {
 				return BadTimestamp
 			}
 			l.Timestamp = v.Int
-		case 'c':
-			if after, ok := bytes.CutPrefix(field, containerPrefix); ok {
-				l.Container = after
-			} else if after, ok := bytes.CutPrefix(field, cardinalityPrefix); ok {
-				l.Card = after
-			}
-		case 'e':
-			if after, ok := bytes.CutPrefix(field, externalPrefix); ok {
-				l.External = after
-			}
+		case 'c', 'e':
+			known = l.origin(field)
+		default:
+			known = false
+		}
+		if !known && limits.RefuseUnknown {
+			return UnknownField
 		}
 	}
 	return OK
+}
+
+// origin reads the fields that tell where a line comes from.
+func (l *Line) origin(field []byte) (known bool) {
+	if after, ok := bytes.CutPrefix(field, containerPrefix); ok {
+		l.Container = after
+		return true
+	}
+	if after, ok := bytes.CutPrefix(field, externalPrefix); ok {
+		l.External = after
+		return true
+	}
+	if after, ok := bytes.CutPrefix(field, cardinalityPrefix); ok {
+		l.Card = after
+		return true
+	}
+	return false
 }
 
 var (

@@ -70,6 +70,18 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestUnknownFieldsCanBeRefused(t *testing.T) {
+	limits := testLimits
+	limits.RefuseUnknown = true
+	for in, want := range map[string]Reason{
+		"a:1|c|zz:future": UnknownField, "a:1|c|cx": UnknownField, "a:1|c|ex|#x": UnknownField,
+		"a:1|c||#x|@1|T5|c:x|e:x|card:x|": OK,
+	} {
+		var l Line
+		assert.Equal(t, want.String(), Parse([]byte(in), &l, &limits).String(), in)
+	}
+}
+
 func floats(f ...float64) []Value {
 	v := make([]Value, len(f))
 	for i := range f {

@@ -19,6 +19,7 @@ const (
 	RateTooSmall
 	BadTimestamp
 	TagsTooLong
+	UnknownField
 	BadAnnotation
 	BadTag
 	TooManyTags
@@ -40,6 +41,7 @@ var reasonNames = [Reasons]string{
 	RateTooSmall:    "rate_too_small",
 	BadTimestamp:    "bad_timestamp",
 	TagsTooLong:     "tags_too_long",
+	UnknownField:    "unknown_field",
 	BadAnnotation:   "bad_annotation",
 	BadTag:          "bad_tag",
 	TooManyTags:     "too_many_tags",
