@@ -7,8 +7,6 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
-
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/nested"
 )
 
 // Config of the exporter.
@@ -62,6 +60,7 @@ type LogConfig struct {
 // OnFull is what happens to data that the log has no room for.
 type OnFull string
 
+// The policies.
 const (
 	OnFullReject     OnFull = "reject"      // a retryable error to the caller
 	OnFullDropOldest OnFull = "drop_oldest" // the oldest segment goes, counted
@@ -71,6 +70,7 @@ const (
 // Fsync is when the log is durable.
 type Fsync string
 
+// The modes.
 const (
 	FsyncBatch    Fsync = "batch"    // before the caller is answered
 	FsyncInterval Fsync = "interval" // within FsyncInterval
@@ -120,7 +120,7 @@ func createDefaultConfig() component.Config {
 
 // ExporterConfig is the wrapped exporter: one type over its settings.
 type ExporterConfig struct {
-	spec *nested.Spec
+	spec *nestedSpec
 }
 
 // Unmarshal takes the wrapped exporter's settings out as they are, so that they meet their own type and no other.
@@ -130,7 +130,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 		if err != nil {
 			return fmt.Errorf("exporter: %w", err)
 		}
-		spec, err := nested.Parse(sub)
+		spec, err := parseNested(sub)
 		if err != nil {
 			return fmt.Errorf("exporter: %w", err)
 		}

@@ -81,6 +81,8 @@ type core struct {
 	// degraded: something has gone to the log and is not all out again.
 	degraded atomic.Bool
 
+	room sync.Mutex // held while segments are dropped to make room
+
 	mu    sync.Mutex
 	lanes map[*lane]component.Host
 }

@@ -14,7 +14,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/nested"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
@@ -81,7 +80,7 @@ func (i *instance[T]) startSink(ctx context.Context, host component.Host) error 
 	if spec == nil {
 		return nil
 	}
-	factory := nested.Factory(host, spec.ID.Type())
+	factory := nestedFactory(host, spec.ID.Type())
 	if factory == nil {
 		return fmt.Errorf("%w (got %s)", errUnknownExporter, spec.ID.Type())
 	}
@@ -93,11 +92,11 @@ func (i *instance[T]) startSink(ctx context.Context, host component.Host) error 
 		i.set.Logger.Warn("this exporter is not known to wait for its downstream: what it acknowledges early is out of reach",
 			zap.Stringer("nested", spec.ID))
 	}
-	s, err := i.signal.create(ctx, factory, nested.Settings(i.set, *spec), cfg)
+	s, err := i.signal.create(ctx, factory, nestedSettings(i.set, *spec), cfg)
 	if err != nil {
 		return err
 	}
-	if err := s.Start(ctx, nested.Host{Host: host}); err != nil {
+	if err := s.Start(ctx, nestedHost{Host: host}); err != nil {
 		return errors.Join(err, s.Shutdown(ctx))
 	}
 	i.sink = s

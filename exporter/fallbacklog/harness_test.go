@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -404,7 +403,7 @@ func (g *gateway) sum(name string, attrs ...string) int64 {
 		for _, a := range attrs {
 			found := false
 			for _, kv := range p.Attributes.ToSlice() {
-				found = found || string(kv.Key)+"="+kv.Value.Emit() == a
+				found = found || string(kv.Key)+"="+kv.Value.String() == a
 			}
 			matches = matches && found
 		}
@@ -446,7 +445,7 @@ func eventually(t testing.TB, ok func() bool, what string) {
 func copyTree(t testing.TB, from string) string {
 	t.Helper()
 	to := t.TempDir()
-	require.NoError(t, os.CopyFS(to, os.DirFS(from).(fs.FS)))
+	require.NoError(t, os.CopyFS(to, os.DirFS(from)))
 	return to
 }
 

@@ -166,7 +166,8 @@ func (l *lane) consume(ctx context.Context, b batch) error {
 		return errShutdown
 	}
 	defer l.inFlight.Done()
-	l.tel.received(b.items())
+	items := b.items() // walks the batch: once
+	l.tel.received(items)
 	if !l.exports {
 		return l.store(b, reasonLogOnly, 0, nil)
 	}
@@ -183,10 +184,10 @@ func (l *lane) consume(ctx context.Context, b batch) error {
 		if cause == nil {
 			permit.Success()
 			l.core.succeeded()
-			l.tel.delivered(false, b.items())
+			l.tel.delivered(false, items)
 			return nil
 		}
-		f := failure.Of(cause)
+		f := failure.Of(cause, consumererror.IsPermanent(cause))
 		verdict := l.judge(permit, f, ctx.Err() != nil || l.cut.Err() != nil, true)
 		switch {
 		case verdict == refused:
@@ -274,16 +275,8 @@ func (l *lane) store(b batch, reason string, attempts int, cause error) error {
 		return consumererror.NewPermanent(err)
 	}
 	err = l.log.Append(line)
-	for errors.Is(err, segment.ErrFull) && l.core.cfg.Log.OnFull == OnFullDropOldest {
-		dropped, derr := l.core.dropOldest()
-		if derr != nil {
-			err = errors.Join(err, derr)
-			break
-		}
-		if !dropped {
-			break
-		}
-		err = l.log.Append(line)
+	if errors.Is(err, segment.ErrFull) && l.core.cfg.Log.OnFull == OnFullDropOldest {
+		err = l.makeRoom(line)
 	}
 	switch {
 	case err == nil:
@@ -297,8 +290,22 @@ func (l *lane) store(b batch, reason string, attempts int, cause error) error {
 	l.tel.failed("log")
 	l.tel.rejected(b.items())
 	l.core.logger.Error("the local log does not take data: it goes back to the caller", zap.Error(err))
-	// The cause is told as text: its permanence is not the answer to the caller, who may try again.
-	return fmt.Errorf("neither delivered (%v) nor logged: %w", cause, err)
+	return fmt.Errorf("neither delivered nor logged: %w", mayRetry(err, cause))
+}
+
+// makeRoom appends a line at the cost of the oldest segments. One caller at a time: what it frees may do for the next.
+func (l *lane) makeRoom(line []byte) error {
+	l.core.room.Lock()
+	defer l.core.room.Unlock()
+	for {
+		err := l.log.Append(line)
+		if !errors.Is(err, segment.ErrFull) {
+			return err
+		}
+		if dropped, derr := l.core.dropOldest(); !dropped || derr != nil {
+			return errors.Join(err, derr)
+		}
+	}
 }
 
 // bury appends a batch that the downstream refuses for good to the dead letter.
@@ -309,8 +316,7 @@ func (l *lane) bury(b batch, reason string, f failure.Failure, attempts int, cau
 	}
 	if err := l.appendDead(b, reason, f, attempts); err != nil {
 		l.tel.rejected(b.items())
-		// As text: the caller may try again.
-		return fmt.Errorf("refused (%v), and the dead letter does not take it: %w", cause, err)
+		return fmt.Errorf("refused, and the dead letter does not take it: %w", mayRetry(err, cause))
 	}
 	return nil
 }
@@ -359,4 +365,12 @@ func (l *lane) dropOldest() (bool, error) {
 		l.core.logger.Warn("the local log is full: its oldest segment is dropped", zap.String("signal", l.signal))
 	}
 	return dropped, err
+}
+
+// mayRetry is err with the cause told as text: the cause may be permanent, which is not the answer to the caller.
+func mayRetry(err, cause error) error {
+	if cause == nil {
+		return err
+	}
+	return errors.Join(err, errors.New(cause.Error()))
 }

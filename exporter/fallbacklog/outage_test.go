@@ -187,7 +187,7 @@ func TestHelperProcess(t *testing.T) {
 			for i := 0; ; i++ {
 				name := fmt.Sprintf("k/%d/%d", w, i)
 				if g.logs.ConsumeLogs(context.Background(), makeLogs(name, 1)) == nil {
-					fmt.Println("acked", name)
+					_, _ = fmt.Fprintln(os.Stdout, "acked", name)
 				}
 			}
 		}()

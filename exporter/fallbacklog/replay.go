@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
@@ -121,7 +122,7 @@ func (l *lane) deliver(w *window, r *pending, permit *breaker.Permit, p *pace) {
 		l.core.succeeded()
 		return
 	}
-	f := failure.Of(cause)
+	f := failure.Of(cause, consumererror.IsPermanent(cause))
 	v := l.judge(permit, f, l.cut.Err() != nil, !r.refused)
 	if v == inconclusive {
 		return

@@ -13,6 +13,7 @@ import (
 // State is the breaker's state. The numbers are what telemetry shows.
 type State int
 
+// The states.
 const (
 	Closed State = iota
 	HalfOpen

@@ -12,7 +12,6 @@ import (
 	"net"
 	"time"
 
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -21,6 +20,7 @@ import (
 // Class names a kind of failure, for telemetry.
 type Class string
 
+// The classes.
 const (
 	Network       Class = "network"       // no connection, reset, unavailable
 	Timeout       Class = "timeout"       // a deadline passed
@@ -47,9 +47,9 @@ type Failure struct {
 	RetryAfter time.Duration
 }
 
-// Of classifies an error that is not nil.
-func Of(err error) Failure {
-	f := Failure{Class: Unknown, Retryable: !consumererror.IsPermanent(err)}
+// Of classifies an error that is not nil. permanent is what the exporter says of it (consumererror.IsPermanent).
+func Of(err error, permanent bool) Failure {
+	f := Failure{Class: Unknown, Retryable: !permanent}
 	if st, ok := statusOf(err); ok {
 		f.byCode(st)
 		return f

@@ -52,7 +52,7 @@ func TestOf(t *testing.T) {
 		{"unknown", errors.New("x"), Failure{Class: Unknown, Retryable: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			assert.Equal(t, tc.want, Of(tc.err))
+			assert.Equal(t, tc.want, Of(tc.err, consumererror.IsPermanent(tc.err)))
 		})
 	}
 }

@@ -34,8 +34,8 @@ func loadCursor(fsys FS, dir string) (p Position, damaged bool, err error) {
 	if err != nil {
 		return Position{}, false, err
 	}
-	defer f.Close()
-	buf := make([]byte, 256) // a cursor has at most 80 bytes
+	defer func() { _ = f.Close() }() // nothing written is left to lose
+	buf := make([]byte, 256)         // a cursor has at most 80 bytes
 	n, _ := f.ReadAt(buf, 0)
 	var c cursorFile
 	if json.Unmarshal(buf[:n], &c) != nil || c.CRC32C != c.checksum() || c.Offset < 0 {

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -106,7 +107,7 @@ func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
 func TestOneFaultAnywhere(t *testing.T) {
 	for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
 		for _, op := range []string{"open", "write", "sync", "syncdir", "truncate", "rename", "remove", "read"} {
-			for at := 0; at < 200; at++ {
+			for at := range 200 {
 				fired := runWithFault(t, cause, op, at)
 				if !fired {
 					break
@@ -158,7 +159,7 @@ func runWithFault(t *testing.T, cause error, op string, at int) (fired bool) {
 		err := l.Append(frame(s))
 		if err == nil {
 			acked = append(acked, s)
-		} else if cause == syscall.ENOSPC {
+		} else if errors.Is(cause, syscall.ENOSPC) {
 			require.ErrorIs(t, err, ErrFull, where)
 		}
 		if i%5 == 4 {

@@ -166,7 +166,7 @@ func (l *Log) cutTail(i *info) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // nothing written is left to lose
 	s := scanner{format: l.opt.Format, file: f}
 	for {
 		found, err := s.next(i.size)

@@ -3,7 +3,6 @@ package segment
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"os"
@@ -397,5 +396,5 @@ func TestOpenFailsOnAFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, nil, FileMode))
 	_, err := Open(options(name))
 	require.Error(t, err)
-	assert.False(t, errors.Is(err, syscall.ENOENT))
+	assert.NotErrorIs(t, err, syscall.ENOENT)
 }

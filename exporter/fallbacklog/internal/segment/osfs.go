@@ -21,6 +21,7 @@ type osFile struct{ *os.File }
 // Sync leaves out the metadata that reading back does not need (fdatasync) where the system can.
 func (f osFile) Sync() error { return datasync(f.File) }
 
+// OpenFile is os.OpenFile with a Sync that leaves out metadata.
 func (OS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	f, err := os.OpenFile(name, flag, perm)
 	if err != nil {
@@ -29,18 +30,25 @@ func (OS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	return osFile{f}, nil
 }
 
+// MkdirAll is os.MkdirAll.
 func (OS) MkdirAll(name string, perm fs.FileMode) error { return os.MkdirAll(name, perm) }
 
+// ReadDir is os.ReadDir.
 func (OS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 
+// Rename is os.Rename.
 func (OS) Rename(from, to string) error { return os.Rename(from, to) }
 
+// Remove is os.Remove.
 func (OS) Remove(name string) error { return os.Remove(name) }
 
+// SyncDir syncs a directory.
 func (OS) SyncDir(name string) error { return syncDir(name) }
 
+// Free asks statfs for what is available to an unprivileged writer.
 func (OS) Free(dir string) (int64, error) { return free(dir) }
 
+// Lock takes an advisory lock on the open file.
 func (OS) Lock(name string) (io.Closer, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, FileMode)
 	if err != nil {

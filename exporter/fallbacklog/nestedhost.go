@@ -1,4 +1,4 @@
-package nested
+package fallbacklog
 
 import (
 	"strings"
@@ -16,8 +16,8 @@ type factorySource interface {
 	GetFactory(kind component.Kind, componentType component.Type) component.Factory
 }
 
-// Factory finds an exporter factory among those of the running Collector; nil when there is none.
-func Factory(host component.Host, t component.Type) exporter.Factory {
+// nestedFactory finds an exporter factory among those of the running Collector; nil when there is none.
+func nestedFactory(host component.Host, t component.Type) exporter.Factory {
 	src, ok := host.(factorySource)
 	if !ok {
 		return nil
@@ -26,16 +26,16 @@ func Factory(host component.Host, t component.Type) exporter.Factory {
 	return f
 }
 
-// Host is what a nested exporter sees: the Collector's own host, with everything that it may be asked for.
-type Host struct{ component.Host }
+// nestedHost is what a nested exporter sees: the Collector's own host, with everything that it may be asked for.
+type nestedHost struct{ component.Host }
 
 var (
-	_ factorySource            = Host{}
-	_ componentstatus.Reporter = Host{}
+	_ factorySource            = nestedHost{}
+	_ componentstatus.Reporter = nestedHost{}
 )
 
 // GetFactory forwards to the Collector.
-func (h Host) GetFactory(kind component.Kind, t component.Type) component.Factory {
+func (h nestedHost) GetFactory(kind component.Kind, t component.Type) component.Factory {
 	if src, ok := h.Host.(factorySource); ok {
 		return src.GetFactory(kind, t)
 	}
@@ -43,11 +43,11 @@ func (h Host) GetFactory(kind component.Kind, t component.Type) component.Factor
 }
 
 // Report forwards the nested exporter's status as the wrapping one's.
-func (h Host) Report(e *componentstatus.Event) { componentstatus.ReportStatus(h.Host, e) }
+func (h nestedHost) Report(e *componentstatus.Event) { componentstatus.ReportStatus(h.Host, e) }
 
-// Settings are the nested exporter's: its own type, no metrics of its own (every attempt is counted here; a retried
+// nestedSettings are the nested exporter's: its own type, no metrics of its own (every attempt is counted here; a retried
 // batch would count as lost there), and without exporterhelper's line for every batch that it believes lost.
-func Settings(set exporter.Settings, spec Spec) exporter.Settings {
+func nestedSettings(set exporter.Settings, spec nestedSpec) exporter.Settings {
 	set.ID = component.NewIDWithName(spec.ID.Type(), set.ID.String())
 	set.MeterProvider = noop.NewMeterProvider()
 	set.Logger = set.Logger.With(zap.Stringer("nested", spec.ID)).

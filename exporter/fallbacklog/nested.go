@@ -1,5 +1,4 @@
-// Package nested builds the exporter that is configured inside another one.
-package nested
+package fallbacklog
 
 import (
 	"errors"
@@ -14,29 +13,29 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 )
 
-// Spec is a nested exporter as configured: one key, its type and optional name, over its settings. The settings stay
+// nestedSpec is a nested exporter as configured: one key, its type and optional name, over its settings. The settings stay
 // a confmap.Conf: a plain map would turn `0123` from the environment into a number.
-type Spec struct {
+type nestedSpec struct {
 	ID   component.ID
 	conf *confmap.Conf
 }
 
-// ErrCount says that there is not exactly one exporter.
-var ErrCount = errors.New("must name exactly one exporter")
+// errNestedCount says that there is not exactly one exporter.
+var errNestedCount = errors.New("must name exactly one exporter")
 
-// Parse reads the map `type[/name]: settings`.
-func Parse(conf *confmap.Conf) (Spec, error) {
+// parseNested reads the map `type[/name]: settings`.
+func parseNested(conf *confmap.Conf) (nestedSpec, error) {
 	keys := slices.Sorted(maps.Keys(conf.ToStringMap()))
 	if len(keys) != 1 {
-		return Spec{}, fmt.Errorf("%w (got %d: %s)", ErrCount, len(keys), strings.Join(keys, ", "))
+		return nestedSpec{}, fmt.Errorf("%w (got %d: %s)", errNestedCount, len(keys), strings.Join(keys, ", "))
 	}
-	var s Spec
+	var s nestedSpec
 	if err := s.ID.UnmarshalText([]byte(keys[0])); err != nil {
-		return Spec{}, err
+		return nestedSpec{}, err
 	}
 	var err error
 	if s.conf, err = conf.Sub(keys[0]); err != nil {
-		return Spec{}, fmt.Errorf("%s: %w", keys[0], err)
+		return nestedSpec{}, fmt.Errorf("%s: %w", keys[0], err)
 	}
 	return s, nil
 }
@@ -48,7 +47,7 @@ var owned = []string{"sending_queue", "retry_on_failure", "remote_write_queue", 
 
 // Config builds the nested exporter's configuration from its factory's default: the settings applied, everything in
 // owned turned off wherever the default has it, one attempt limited to timeout, and the result validated.
-func (s Spec) Config(factory exporter.Factory, timeout time.Duration) (component.Config, error) {
+func (s nestedSpec) Config(factory exporter.Factory, timeout time.Duration) (component.Config, error) {
 	cfg := factory.CreateDefaultConfig()
 	defaults := confmap.New()
 	if err := defaults.Marshal(cfg); err != nil {
@@ -64,10 +63,10 @@ func (s Spec) Config(factory exporter.Factory, timeout time.Duration) (component
 		if asksFor(conf, key) {
 			return nil, fmt.Errorf("%s::%s: must be absent or disabled: queueing and retrying are done here", s.ID, key)
 		}
-		set(force, append(path, "enabled"), false)
+		setPath(force, append(path, "enabled"), false)
 	}
 	if defaults.IsSet("timeout") {
-		set(force, []string{"timeout"}, timeout.String())
+		setPath(force, []string{"timeout"}, timeout.String())
 	}
 	if err := conf.Merge(confmap.NewFromStringMap(force)); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.ID, err)
@@ -109,7 +108,7 @@ func asksFor(conf *confmap.Conf, key string) bool {
 	return len(section) > 0
 }
 
-func set(m map[string]any, path []string, value any) {
+func setPath(m map[string]any, path []string, value any) {
 	for _, key := range path[:len(path)-1] {
 		sub, ok := m[key].(map[string]any)
 		if !ok {
@@ -123,7 +122,7 @@ func set(m map[string]any, path []string, value any) {
 
 // Redacted is the settings as print-config may show them. Without a factory nobody knows which of them are secret,
 // so none is shown.
-func (s Spec) Redacted(factory exporter.Factory) map[string]any {
+func (s nestedSpec) Redacted(factory exporter.Factory) map[string]any {
 	const hidden = "[REDACTED]"
 	if factory == nil {
 		return map[string]any{s.ID.String(): hidden}
@@ -141,4 +140,4 @@ func (s Spec) Redacted(factory exporter.Factory) map[string]any {
 var synchronous = []string{"otlp_grpc", "otlp", "otlp_http", "otlphttp", "prometheusremotewrite", "loadbalancing", "debug"}
 
 // Synchronous reports whether the exporter is known to return only after the downstream has answered.
-func (s Spec) Synchronous() bool { return slices.Contains(synchronous, s.ID.Type().String()) }
+func (s nestedSpec) Synchronous() bool { return slices.Contains(synchronous, s.ID.Type().String()) }

@@ -1,4 +1,4 @@
-package nested
+package fallbacklog
 
 import (
 	"context"
@@ -22,16 +22,16 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-func parse(t *testing.T, m map[string]any) Spec {
+func parseSpec(t *testing.T, m map[string]any) nestedSpec {
 	t.Helper()
-	s, err := Parse(confmap.NewFromStringMap(m))
+	s, err := parseNested(confmap.NewFromStringMap(m))
 	require.NoError(t, err)
 	return s
 }
 
 // Whatever the exporter, its queues and retries are off and its timeout is ours.
 func TestConfigTakesOverQueuesAndRetries(t *testing.T) {
-	s := parse(t, map[string]any{"otlp_grpc": map[string]any{"endpoint": "x:1", "timeout": "1s"}})
+	s := parseSpec(t, map[string]any{"otlp_grpc": map[string]any{"endpoint": "x:1", "timeout": "1s"}})
 	cfg, err := s.Config(otlpexporter.NewFactory(), 7*time.Second)
 	require.NoError(t, err)
 	g := cfg.(*otlpexporter.Config)
@@ -40,7 +40,7 @@ func TestConfigTakesOverQueuesAndRetries(t *testing.T) {
 	assert.Equal(t, 7*time.Second, g.TimeoutConfig.Timeout)
 	assert.Equal(t, "x:1", g.ClientConfig.Endpoint)
 
-	s = parse(t, map[string]any{"otlp_http": map[string]any{"endpoint": "http://x:1"}})
+	s = parseSpec(t, map[string]any{"otlp_http": map[string]any{"endpoint": "http://x:1"}})
 	cfg, err = s.Config(otlphttpexporter.NewFactory(), 7*time.Second)
 	require.NoError(t, err)
 	h := cfg.(*otlphttpexporter.Config)
@@ -48,7 +48,7 @@ func TestConfigTakesOverQueuesAndRetries(t *testing.T) {
 	assert.False(t, h.RetryConfig.Enabled)
 	assert.Equal(t, 7*time.Second, h.ClientConfig.Timeout)
 
-	s = parse(t, map[string]any{"prometheusremotewrite": map[string]any{"endpoint": "http://x:1"}})
+	s = parseSpec(t, map[string]any{"prometheusremotewrite": map[string]any{"endpoint": "http://x:1"}})
 	cfg, err = s.Config(prometheusremotewriteexporter.NewFactory(), 7*time.Second)
 	require.NoError(t, err)
 	p := cfg.(*prometheusremotewriteexporter.Config)
@@ -58,7 +58,7 @@ func TestConfigTakesOverQueuesAndRetries(t *testing.T) {
 	assert.Equal(t, 7*time.Second, p.TimeoutSettings.Timeout)
 	assert.Equal(t, "http://x:1", p.HTTP.Endpoint)
 
-	s = parse(t, map[string]any{"loadbalancing": map[string]any{
+	s = parseSpec(t, map[string]any{"loadbalancing": map[string]any{
 		"resolver": map[string]any{"static": map[string]any{"hostnames": []any{"a:1"}}},
 	}})
 	cfg, err = s.Config(loadbalancingexporter.NewFactory(), 7*time.Second)
@@ -83,18 +83,18 @@ func TestConfigRefusesToQueue(t *testing.T) {
 			"sending_queue": map[string]any{"queue_size": 1},
 		}}}, "protocol::otlp::sending_queue: must be"},
 	} {
-		_, err := parse(t, map[string]any{tc.factory.Type().String(): tc.conf}).Config(tc.factory, time.Second)
+		_, err := parseSpec(t, map[string]any{tc.factory.Type().String(): tc.conf}).Config(tc.factory, time.Second)
 		require.ErrorContains(t, err, tc.want)
 	}
 }
 
-type host struct{ reported []componentstatus.Status }
+type plainHost struct{ reported []componentstatus.Status }
 
-func (*host) GetExtensions() map[component.ID]component.Component { return nil }
+func (*plainHost) GetExtensions() map[component.ID]component.Component { return nil }
 
-func (h *host) Report(e *componentstatus.Event) { h.reported = append(h.reported, e.Status()) }
+func (h *plainHost) Report(e *componentstatus.Event) { h.reported = append(h.reported, e.Status()) }
 
-func (*host) GetFactory(kind component.Kind, t component.Type) component.Factory {
+func (*plainHost) GetFactory(kind component.Kind, t component.Type) component.Factory {
 	if f := otlpexporter.NewFactory(); kind == component.KindExporter && t == f.Type() {
 		return f
 	}
@@ -102,15 +102,15 @@ func (*host) GetFactory(kind component.Kind, t component.Type) component.Factory
 }
 
 func TestHostForwards(t *testing.T) {
-	inner := &host{}
-	h := Host{inner}
-	assert.NotNil(t, Factory(h, component.MustNewType("otlp_grpc")))
-	assert.Nil(t, Factory(h, component.MustNewType("nosuch")))
+	inner := &plainHost{}
+	h := nestedHost{inner}
+	assert.NotNil(t, nestedFactory(h, component.MustNewType("otlp_grpc")))
+	assert.Nil(t, nestedFactory(h, component.MustNewType("nosuch")))
 	componentstatus.ReportStatus(h, componentstatus.NewEvent(componentstatus.StatusOK))
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusOK}, inner.reported)
 
-	plain := Host{struct{ component.Host }{}}
-	assert.Nil(t, Factory(plain.Host, component.MustNewType("otlp_grpc")))
+	plain := nestedHost{struct{ component.Host }{}}
+	assert.Nil(t, nestedFactory(plain.Host, component.MustNewType("otlp_grpc")))
 	assert.Nil(t, plain.GetFactory(component.KindExporter, component.MustNewType("otlp_grpc")))
 }
 
@@ -119,7 +119,7 @@ func TestSettingsSilenceTheHelper(t *testing.T) {
 	core, seen := observer.New(zap.InfoLevel)
 	set := exportertest.NewNopSettings(component.MustNewType("fallbacklog"))
 	set.Logger = zap.New(core)
-	set = Settings(set, parse(t, map[string]any{"otlp_grpc": nil}))
+	set = nestedSettings(set, parseSpec(t, map[string]any{"otlp_grpc": nil}))
 	assert.Equal(t, "otlp_grpc", set.ID.Type().String())
 
 	set.ID = component.NewID(component.MustNewType("x"))

@@ -1,0 +1,146 @@
+package fallbacklog
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/otlpexporter"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+// nullFactory makes an exporter, on exporterhelper as they all are, that takes everything.
+func nullFactory() exporter.Factory {
+	t := component.MustNewType("null")
+	return exporter.NewFactory(t, func() component.Config { return &struct{}{} },
+		exporter.WithMetrics(func(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
+			return exporterhelper.NewMetrics(ctx, set, cfg, func(context.Context, pmetric.Metrics) error { return nil })
+		}, component.StabilityLevelStable))
+}
+
+func metricsExporterFor(t testing.TB, host component.Host, f exporter.Factory, cfg component.Config) exporter.Metrics {
+	t.Helper()
+	e, err := f.CreateMetrics(context.Background(), exporterSettings(t, f), cfg)
+	require.NoError(t, err)
+	require.NoError(t, e.Start(context.Background(), host))
+	t.Cleanup(func() { require.NoError(t, e.Shutdown(context.Background())) })
+	return e
+}
+
+func wrapped(t testing.TB, settings map[string]any) exporter.Metrics {
+	t.Helper()
+	return metricsExporterFor(t, newTestHost(nullFactory()), NewFactory(), loadConfig(t, testSettings(t.TempDir()), settings))
+}
+
+// The healthy path beside the bare exporter: against an exporter that costs nothing, which shows what wrapping costs,
+// and against otlp_grpc with a server in this process, which shows what it amounts to.
+func BenchmarkHealthy(b *testing.B) {
+	md := makeMetrics("m", 1000)
+	run := func(b *testing.B, e exporter.Metrics) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := e.ConsumeMetrics(context.Background(), md); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.Run("null/bare", func(b *testing.B) {
+		f := nullFactory()
+		run(b, metricsExporterFor(b, newTestHost(), f, f.CreateDefaultConfig()))
+	})
+	b.Run("null/wrapped", func(b *testing.B) {
+		run(b, wrapped(b, map[string]any{"exporter": map[string]any{"null": nil}}))
+	})
+	b.Run("otlp_grpc/bare", func(b *testing.B) {
+		server := newBackend(b)
+		f := otlpexporter.NewFactory()
+		cfg := f.CreateDefaultConfig()
+		require.NoError(b, confmap.NewFromStringMap(map[string]any{
+			"endpoint": server.grpcAddr, "tls": map[string]any{"insecure": true},
+			"sending_queue": map[string]any{"enabled": false}, "retry_on_failure": map[string]any{"enabled": false},
+		}).Unmarshal(&cfg))
+		run(b, metricsExporterFor(b, newTestHost(), f, cfg))
+	})
+	b.Run("otlp_grpc/wrapped", func(b *testing.B) {
+		run(b, wrapped(b, grpcTo(newBackend(b))))
+	})
+}
+
+// What a batch costs that goes to the log: encoding, checksum, group commit.
+func BenchmarkLogOnly(b *testing.B) {
+	for _, fsync := range []string{"batch", "none"} {
+		b.Run(fsync, func(b *testing.B) {
+			md := makeMetrics("m", 1000)
+			payload, err := metrics.marshal(md)
+			require.NoError(b, err)
+			e := wrapped(b, map[string]any{"log": map[string]any{
+				"fsync": fsync, "max_disk_mib": 4096, "max_segment_size_mib": 64, "on_full": "drop_oldest",
+			}})
+			b.SetBytes(int64(len(payload)))
+			b.SetParallelism(8)
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					if err := e.ConsumeMetrics(context.Background(), md); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Reading the log, decoding it and handing it to an exporter that takes everything.
+func BenchmarkColdDrain(b *testing.B) {
+	const batches = 200
+	md := makeMetrics("m", 1000)
+	for b.Loop() {
+		b.StopTimer()
+		dir := b.TempDir()
+		settings := testSettings(dir)
+		settings["log"] = map[string]any{"directory": dir, "min_free_disk_mib": 0, "fsync": "none"}
+		f := NewFactory()
+		fill := metricsExporterFor(b, newTestHost(), f, loadConfig(b, settings))
+		for range batches {
+			require.NoError(b, fill.ConsumeMetrics(context.Background(), md))
+		}
+		require.NoError(b, fill.Shutdown(context.Background()))
+		b.StartTimer()
+		e := metricsExporterFor(b, newTestHost(nullFactory()), f, loadConfig(b, settings, map[string]any{"exporter": map[string]any{"null": nil}}))
+		l := e.(metricsExporter).lane.log
+		for !l.Empty() {
+			time.Sleep(time.Millisecond)
+		}
+		b.StopTimer()
+		require.NoError(b, e.Shutdown(context.Background()))
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.N*batches*1000)/b.Elapsed().Seconds(), "items/s")
+}
+
+// allocsOfWrapping is what wrapping may cost a healthy batch, whatever its size.
+const allocsOfWrapping = 14
+
+func TestAllocsHealthy(t *testing.T) {
+	md := makeMetrics("m", 100)
+	measure := func(e exporter.Metrics) float64 {
+		return testing.AllocsPerRun(200, func() {
+			if err := e.ConsumeMetrics(context.Background(), md); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	f := nullFactory()
+	bare := measure(metricsExporterFor(t, newTestHost(), f, f.CreateDefaultConfig()))
+	got := measure(wrapped(t, map[string]any{"exporter": map[string]any{"null": nil}}))
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	if got-bare > allocsOfWrapping {
+		t.Fatalf("wrapping costs %v allocations a batch, at most %d are allowed", got-bare, allocsOfWrapping)
+	}
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package fallbacklog
+
+const raceEnabled = true
