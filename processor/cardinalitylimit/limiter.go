@@ -8,13 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
-	"go.opentelemetry.io/collector/consumer/consumererror"
-	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor"
-	"go.opentelemetry.io/collector/processor/processorhelper"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
@@ -124,36 +120,4 @@ func (p *limiter) shutdown(ctx context.Context) error {
 	p.factory.writers.release(p.writer)
 	p.stop = nil
 	return nil
-}
-
-type batchKey struct{}
-
-// ConsumeMetrics implements consumer.Metrics.
-func (p *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
-	if !p.enforce {
-		return p.Metrics.ConsumeMetrics(ctx, md)
-	}
-	b := p.table.Batch()
-	err := p.Metrics.ConsumeMetrics(context.WithValue(ctx, batchKey{}, b), md)
-	if err != nil && !consumererror.IsPermanent(err) {
-		b.Discard() // the sender will send it all again
-	} else {
-		b.Commit()
-		p.telemetry.folded(ctx)
-	}
-	return err
-}
-
-// process implements processorhelper.ProcessMetricsFunc.
-func (p *limiter) process(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
-	c := p.set.Begin(client.FromContext(ctx).Metadata)
-	defer c.End()
-	b, _ := ctx.Value(batchKey{}).(*fold.Batch)
-	w := walker{limiter: p, cursor: c, batch: b}
-	w.walk(md)
-	p.telemetry.decided(ctx, &c.Counts)
-	if md.ResourceMetrics().Len() == 0 {
-		return md, processorhelper.ErrSkipProcessingData
-	}
-	return md, nil
 }

@@ -512,3 +512,37 @@ func TestTwoPipelinesAreTwoWriters(t *testing.T) {
 	w.release(a)
 	require.Equal(t, a, w.acquire("gw", id))
 }
+
+// A series that passed, lost its place and comes back over the limit counts from
+// then on: what it had grown to has left already. So do the values of a label.
+func TestForgottenSeriesIsABaseline(t *testing.T) {
+	label := defaultLimit
+	label.Name, label.Key, label.MaxValues, label.Action = "l", []string{"metric.name"}, 1, "strip"
+	for _, l := range []LimitConfig{limitOf(1, "overflow", "metric.name"), label} {
+		t.Run(l.Action, func(t *testing.T) {
+			r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{l} })
+			r.clock.add(time.Second)
+			start := r.clock.now()
+			report := func(id string, value int64) []observation {
+				r.clock.add(time.Second)
+				b := newBatch("orders")
+				put(b.sum("requests", cumulative, true), value, start, r.clock.now(), "id", id)
+				r.send(b.md)
+				return observe(r.sink.take()...)
+			}
+			require.Len(t, report("a", 1000), 1)
+			for range 4 { // "b" takes the place that "a" left
+				r.clock.add(20 * time.Minute)
+				report("b", 1)
+			}
+			require.Len(t, report("b", 1), 1)
+			r.flushed()
+			require.Empty(t, report("a", 1001))
+			require.Empty(t, report("a", 1005))
+			got := r.flushed()
+			require.Len(t, got, 1)
+			require.Equal(t, 1.0+4.0, got[0].value, "b before it had a place, what a grew by")
+			require.EqualValues(t, 1, r.counter("unbaselined_points"))
+		})
+	}
+}

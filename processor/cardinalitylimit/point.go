@@ -27,13 +27,13 @@ func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
 		return true
 	}
 	switch out.Action {
-	case limit.Pass:
-		if w.stateful && !stale && !w.table.Quiet() {
-			return admit(w, p, c)
+	case limit.Pass, limit.Tag:
+		if w.stateful && !stale && !w.table.Quiet() && !admit(w, p, c) {
+			return false
 		}
-		return true
-	case limit.Tag:
-		p.Attributes().PutStr(tagAttribute, w.set.Name(out.Limit))
+		if out.Action == limit.Tag {
+			p.Attributes().PutStr(tagAttribute, w.set.Name(out.Limit))
+		}
 		return true
 	case limit.Drop:
 		return false

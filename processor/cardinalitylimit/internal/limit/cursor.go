@@ -89,8 +89,8 @@ func (c *Cursor) End() {
 	c.Counts.reset()
 	c.metadata = nil
 	c.resource, c.scope, c.metric = pcommon.Resource{}, pcommon.InstrumentationScope{}, pmetric.Metric{}
-	clear(c.pairs)
-	clear(c.verdicts)
+	clear(c.pairs[:cap(c.pairs)]) // they hold strings of the batch
+	clear(c.verdicts[:cap(c.verdicts)])
 	for i := range c.groups {
 		c.groups[i].cached = nil
 	}

@@ -121,9 +121,12 @@ type exemptions struct {
 	known    map[string]bool
 }
 
-// maxKnownNames bounds the memory that names from outside can take; further names
-// are matched each time.
-const maxKnownNames = 10_000
+// maxKnownNames and maxKnownLength bound the memory that names from outside can
+// take; further and longer names are matched each time.
+const (
+	maxKnownNames  = 10_000
+	maxKnownLength = 256
+)
 
 func (e *exemptions) has(name string) bool {
 	if len(e.patterns) == 0 {
@@ -137,7 +140,7 @@ func (e *exemptions) has(name string) bool {
 	}
 	exempt = slices.ContainsFunc(e.patterns, func(r *regexp.Regexp) bool { return r.MatchString(name) })
 	e.mu.Lock()
-	if len(e.known) < maxKnownNames {
+	if len(e.known) < maxKnownNames && len(name) <= maxKnownLength {
 		e.known[name] = exempt
 	}
 	e.mu.Unlock()

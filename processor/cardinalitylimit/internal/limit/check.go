@@ -1,0 +1,136 @@
+package limit
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
+)
+
+// checkLabels asks for a place for each label's value and takes away the labels
+// that have none, if that is the action.
+func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, out *Outcome) {
+	if len(c.pairs) == 0 {
+		return
+	}
+	key := c.key(i, l)
+	s := l.trackers.shard(key)
+	s.mu.Lock()
+	c.held = append(c.held, &s.mu)
+	over, unknown, shared := false, false, false
+	for at := range c.pairs {
+		p := &c.pairs[at]
+		if p.isMark || p.taken {
+			continue
+		}
+		id := c.set.hash.Combine(key, p.label)
+		e, fp := s.keys[id], p.value
+		if e == nil {
+			e = l.trackers.add(s, id, l.places(c.value(attrs)), c.epoch, c.describe(l, attrs, p.key))
+		}
+		if e == nil {
+			if !shared {
+				l.trackers.shared.mu.Lock()
+				c.held = append(c.held, &l.trackers.shared.mu)
+				shared = true
+			}
+			e, fp = l.trackers.shared.keys[sharedKey], c.set.hash.Combine(id, fp)
+			c.Counts.Shared++
+		}
+		v := c.check(at, e, fp)
+		if !l.DryRun {
+			out.Horizon = max(out.Horizon, e.forgot)
+		}
+		if passes(v, stale) {
+			continue
+		}
+		over, unknown = true, unknown || v == tracker.Room
+		if l.Action == Strip && !l.DryRun {
+			c.take(p)
+		}
+	}
+	if over {
+		c.object(i, l, unknown, out)
+	}
+}
+
+// take removes a label from the identity, which becomes a marked one.
+func (c *Cursor) take(p *pair) {
+	p.taken = true
+	c.attributes -= p.pair
+	if !c.marked {
+		c.marked = true
+		c.attributes += c.set.mark
+	}
+}
+
+// checkSeries asks for a place for what is left of the identity.
+func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, out *Outcome) {
+	key := c.key(i, l)
+	container := uint64(0)
+	if l.Streams {
+		container = c.streamID
+	}
+	fp := c.set.hash.Point(container, c.attributes)
+	e, shared := c.entry(i, l, key, attrs)
+	if shared {
+		fp = c.set.hash.Combine(key, fp)
+		c.Counts.Shared++
+	}
+	v := c.check(-1, e, fp)
+	if !l.DryRun {
+		out.Horizon = max(out.Horizon, e.forgot)
+	}
+	if !passes(v, stale) {
+		c.object(i, l, v == tracker.Room, out)
+	}
+}
+
+// entry finds or opens the tracker of a key and holds its lock.
+func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry, shared bool) {
+	g := &c.groups[i]
+	s := l.trackers.shard(key)
+	s.mu.Lock()
+	if g.cached != nil && g.last == key && !g.cached.dead {
+		c.held = append(c.held, &s.mu)
+		return g.cached, false
+	}
+	e = s.keys[key]
+	if e == nil {
+		e = l.trackers.add(s, key, l.places(c.value(attrs)), c.epoch, c.describe(l, attrs, ""))
+	}
+	if e != nil {
+		g.last, g.cached = key, e
+		c.held = append(c.held, &s.mu)
+		return e, false
+	}
+	s.mu.Unlock()
+	s = &l.trackers.shared
+	s.mu.Lock()
+	c.held = append(c.held, &s.mu)
+	return s.keys[sharedKey], true
+}
+
+// check asks one tracker. Labels of a point may share a tracker: the places that
+// earlier ones are about to take count as taken.
+func (c *Cursor) check(pair int, e *entry, fp uint64) tracker.Verdict {
+	e.advance(c.epoch, c.now)
+	v := e.Check(fp)
+	if v == tracker.Room && pair >= 0 && e.Size()+c.pending(e) >= e.Limit() {
+		v = tracker.Full
+	}
+	c.verdicts = append(c.verdicts, verdict{pair: pair, entry: e, fp: fp, verdict: v})
+	return v
+}
+
+func (c *Cursor) pending(e *entry) (n int) {
+	for i := range c.verdicts {
+		if c.verdicts[i].entry == e && c.verdicts[i].verdict == tracker.Room {
+			n++
+		}
+	}
+	return n
+}
+
+func passes(v tracker.Verdict, stale bool) bool {
+	return v.Passes() && !stale || v.Holds()
+}
