@@ -125,6 +125,9 @@ func (i *instance[T]) Shutdown(ctx context.Context) error {
 }
 
 func (i *instance[T]) consume(ctx context.Context, data T) error {
+	if i.lane == nil {
+		return errNotStarted
+	}
 	return i.lane.consume(ctx, request[T]{i, data})
 }
 

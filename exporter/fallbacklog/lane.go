@@ -38,7 +38,10 @@ const (
 	reasonRefused  = "permanent"        // dead letter: refused for good
 )
 
-var errShutdown = errors.New("the exporter is shut down")
+var (
+	errNotStarted = errors.New("the exporter is not started")
+	errShutdown   = errors.New("the exporter is shut down")
+)
 
 // lane is one signal's way: attempts, log, dead letter, replay.
 type lane struct {

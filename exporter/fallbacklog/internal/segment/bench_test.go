@@ -1,0 +1,39 @@
+package segment
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Appends that are durable before they return, from many writers at once.
+func BenchmarkAppend(b *testing.B) {
+	for _, c := range []struct{ size, writers int }{{4 << 10, 64}, {64 << 10, 16}} {
+		b.Run(fmt.Sprintf("size=%dKiB/writers=%d", c.size>>10, c.writers), func(b *testing.B) {
+			opt := options(b.TempDir())
+			opt.Budget.Max = 16 << 30
+			opt.MaxSegmentBytes = 64 << 20
+			l := open(b, opt)
+			record := frame(strings.Repeat("x", c.size))
+			b.SetBytes(int64(len(record)))
+			b.SetParallelism(c.writers / 2) // times GOMAXPROCS, 2 where this is measured
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					if err := l.Append(record); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			b.StopTimer()
+			made := true
+			for made {
+				var err error
+				made, err = l.DropOldest(func([]byte) {})
+				require.NoError(b, err)
+			}
+		})
+	}
+}
