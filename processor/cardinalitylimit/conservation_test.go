@@ -279,7 +279,8 @@ func simulate(t *testing.T, seed uint64, kinds []kind, down func(pmetric.Metrics
 		r.clock.add(time.Second)
 		for _, s := range sources {
 			quit := round > 15 && s.id < 3 // the first incumbents leave for good
-			if quit || rng.IntN(4) == 0 && !(round == 0 || round >= 19 && round <= 23) {
+			skip := rng.IntN(4) == 0 && round > 0 && (round < 19 || round > 23)
+			if quit || skip {
 				continue
 			}
 			if rng.IntN(15) == 0 && s.temporal != delta && s.now[1] > 0 {

@@ -147,7 +147,7 @@ func (r *rig) counter(name string, labels ...string) (sum int64) {
 type observation struct {
 	resource, attributes map[string]any
 	scope, name          string
-	value                float64
+	value                int64
 	start, time          time.Time
 	stale                bool
 }
@@ -158,9 +158,9 @@ func observe(batches ...pmetric.Metrics) (out []observation) {
 			for _, sm := range rm.ScopeMetrics().All() {
 				for _, m := range sm.Metrics().All() {
 					for _, p := range numberPoints(m).All() {
-						v := p.DoubleValue()
-						if p.ValueType() == pmetric.NumberDataPointValueTypeInt {
-							v = float64(p.IntValue())
+						v := p.IntValue()
+						if p.ValueType() == pmetric.NumberDataPointValueTypeDouble {
+							v = int64(p.DoubleValue())
 						}
 						out = append(out, observation{
 							rm.Resource().Attributes().AsRaw(), p.Attributes().AsRaw(), sm.Scope().Name(), m.Name(),

@@ -97,7 +97,7 @@ func TestCountAttributesAndStreams(t *testing.T) {
 func TestDeltaIntervalsTouch(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
 	var got []observation
-	total := 0.0
+	total := int64(0)
 	first := r.clock.now()
 	for i := range 20 {
 		from := r.clock.now()
@@ -106,7 +106,7 @@ func TestDeltaIntervalsTouch(t *testing.T) {
 		points := b.sum("requests", delta, true)
 		put(points, 1, from, r.clock.now(), "id", "incumbent")
 		put(points, int64(i), from, r.clock.now().Add(-time.Duration(i%3)*time.Second), "id", fmt.Sprint(i))
-		total += float64(i)
+		total += int64(i)
 		r.send(b.md)
 		r.sink.take()
 		if i%2 == 0 {
@@ -157,21 +157,21 @@ func TestCumulativeOverflow(t *testing.T) {
 
 	// "new" began in our time and counts in full; "old" is a baseline.
 	_, overflow = step(map[string][2]int64{"incumbent": {6, 0}, "new": {10, 1}, "old": {1000, -1}})
-	require.Equal(t, 10.0, one(overflow).value)
+	require.EqualValues(t, 10, one(overflow).value)
 	require.EqualValues(t, 1, r.counter("unbaselined_points"))
 
 	_, overflow = step(map[string][2]int64{"incumbent": {7, 0}, "new": {15, 1}, "old": {1001, -1}})
-	require.Equal(t, 16.0, one(overflow).value)
+	require.EqualValues(t, 16, one(overflow).value)
 
 	// A lower value, and a changed start, are resets: all of it is new.
 	_, overflow = step(map[string][2]int64{"incumbent": {7, 0}, "new": {4, 1}, "old": {2000, 30}})
-	require.Equal(t, 2020.0, one(overflow).value)
+	require.EqualValues(t, 2020, one(overflow).value)
 
 	// One contributor vanishes: the total stays and repeats.
 	_, overflow = step(map[string][2]int64{"incumbent": {7, 0}, "new": {6, 1}})
-	require.Equal(t, 2022.0, one(overflow).value)
+	require.EqualValues(t, 2022, one(overflow).value)
 	_, overflow = step(map[string][2]int64{"incumbent": {7, 0}})
-	require.Equal(t, 2022.0, one(overflow).value)
+	require.EqualValues(t, 2022, one(overflow).value)
 
 	// None lives any more: the series stops.
 	for range 7 {
@@ -196,7 +196,7 @@ func TestOutOfOrderIsDroppedAndCounted(t *testing.T) {
 	}
 	r.sink.take()
 	r.clock.add(time.Minute)
-	require.Equal(t, 500.0, r.flushed()[0].value)
+	require.EqualValues(t, 500, r.flushed()[0].value)
 	require.EqualValues(t, 2, r.counter("dropped_points", "reason", "out_of_order"))
 }
 
@@ -221,23 +221,23 @@ func TestAdmittedAfterOverflow(t *testing.T) {
 	r.clock.add(20 * time.Minute)
 	report("x") // 30
 	last := r.clock.now()
-	require.Equal(t, 30.0, r.flushed()[0].value)
+	require.EqualValues(t, 30, r.flushed()[0].value)
 	r.clock.add(50 * time.Minute) // a is forgotten
 	got := report("x")            // 40
 	require.Len(t, got, 1)
-	require.Equal(t, 10.0, got[0].value)
+	require.EqualValues(t, 10, got[0].value)
 	require.Equal(t, last.UTC(), got[0].start)
 	require.Equal(t, map[string]any{"id": "x"}, got[0].attributes)
 	require.Empty(t, r.flushed(), "no contributor is left")
 	r.clock.add(time.Minute)
 	got = report("x") // 50
-	require.Equal(t, 20.0, got[0].value)
+	require.EqualValues(t, 20, got[0].value)
 	require.Equal(t, last.UTC(), got[0].start)
 }
 
 func TestNonMonotonicSumOfLiveStreams(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
-	send := func(values map[string]int64) float64 {
+	send := func(values map[string]int64) int64 {
 		r.clock.add(time.Second)
 		b := newBatch("orders")
 		points := b.sum("in_flight", cumulative, false)
@@ -254,13 +254,13 @@ func TestNonMonotonicSumOfLiveStreams(t *testing.T) {
 		r.sink.take()
 		return r.flushed()[0].value
 	}
-	require.Equal(t, 7.0, send(map[string]int64{"a": 3, "b": 4}))
-	require.Equal(t, 5.0, send(map[string]int64{"a": 1}))
-	require.Equal(t, 4.0, send(map[string]int64{"a": -1}), "a stale point ends its stream")
+	require.EqualValues(t, 7, send(map[string]int64{"a": 3, "b": 4}))
+	require.EqualValues(t, 5, send(map[string]int64{"a": 1}))
+	require.EqualValues(t, 4, send(map[string]int64{"a": -1}), "a stale point ends its stream")
 }
 
 func TestGauges(t *testing.T) {
-	for gauge, want := range map[string]float64{"last": 3, "min": 2, "max": 9, "sum": 12} {
+	for gauge, want := range map[string]int64{"last": 3, "min": 2, "max": 9, "sum": 12} {
 		t.Run(gauge, func(t *testing.T) {
 			r := newRig(t, func(c *Config) {
 				c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")}
@@ -315,7 +315,7 @@ func TestStripKeepsOtherLabels(t *testing.T) {
 	require.Len(t, observe(r.sink.take()...), 2*3)
 	got := r.flushed()
 	require.Len(t, got, 2)
-	sums := map[any]float64{}
+	sums := map[any]int64{}
 	for _, o := range got {
 		require.Equal(t, map[string]any{"service.name": "orders", "pod": "a"}, o.resource)
 		require.Equal(t, "app", o.scope)
@@ -323,7 +323,7 @@ func TestStripKeepsOtherLabels(t *testing.T) {
 		require.Equal(t, true, o.attributes["otel.metric.overflow"])
 		sums[o.attributes["success"]] = o.value
 	}
-	require.Equal(t, map[any]float64{"true": 2 * 48, "false": 2 * 49}, sums)
+	require.Equal(t, map[any]int64{"true": 2 * 48, "false": 2 * 49}, sums)
 	require.EqualValues(t, 2*97, r.counter("points", "limit", "label", "action", "strip"))
 }
 
@@ -350,7 +350,7 @@ func TestIncomingOverflowJoinsOurs(t *testing.T) {
 	require.Len(t, observe(r.sink.take()...), 1)
 	got := r.flushed()
 	require.Len(t, got, 1)
-	require.Equal(t, 7.0, got[0].value)
+	require.EqualValues(t, 7, got[0].value)
 	require.Equal(t, map[string]any{"service.name": "orders", "service.instance.id": "gateway/cardinalitylimit"}, got[0].resource)
 }
 
@@ -382,7 +382,7 @@ func TestNonFiniteIsNeverFolded(t *testing.T) {
 	put(points, 0, r.clock.now(), r.clock.now(), "id", "c").SetDoubleValue(inf())
 	r.send(b.md)
 	r.sink.take()
-	require.Equal(t, 1.0, r.flushed()[0].value)
+	require.EqualValues(t, 1, r.flushed()[0].value)
 	require.EqualValues(t, 2, r.counter("dropped_points", "reason", "non_finite"))
 }
 
@@ -406,7 +406,7 @@ func TestRefusedFlushIsMergedBack(t *testing.T) {
 	r.sink.refuse(nil)
 	send(4)
 	got := r.flushed()
-	require.Equal(t, 7.0, got[0].value)
+	require.EqualValues(t, 7, got[0].value)
 	require.Equal(t, first.UTC(), got[0].start)
 	send(5)
 	r.sink.refuse(consumererror.NewPermanent(errors.New("bad")))
@@ -434,7 +434,7 @@ func TestRefusedBatchIsFoldedOnce(t *testing.T) {
 	r.sink.refuse(nil)
 	r.send(make())
 	r.sink.take()
-	require.Equal(t, 3.0, r.flushed()[0].value)
+	require.EqualValues(t, 3, r.flushed()[0].value)
 }
 
 func TestMetadataGoesAlong(t *testing.T) {
@@ -457,7 +457,7 @@ func TestMetadataGoesAlong(t *testing.T) {
 	require.Len(t, got, 2)
 	for i, md := range r.sink.metadata {
 		require.Len(t, md.Get("x-tenant"), 1)
-		require.Equal(t, float64(len(md.Get("x-tenant")[0])), got[i].value)
+		require.EqualValues(t, len(md.Get("x-tenant")[0]), got[i].value)
 		require.Empty(t, md.Get("other"))
 	}
 }
@@ -469,9 +469,8 @@ func TestExemptAndOverrides(t *testing.T) {
 		c.Limits = []LimitConfig{l}
 		c.Exempt.Metrics = []string{"up", "otelcol_.*"}
 	})
-	b := newBatch("orders")
 	for name, want := range map[string]int{"up": 10, "upper": 2, "otelcol_x": 10, "http.requests": 5, "xhttp.y": 2} {
-		b = newBatch("orders")
+		b := newBatch("orders")
 		points := b.sum(name, delta, true)
 		for i := range 10 {
 			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
@@ -497,7 +496,7 @@ func TestShutdownFlushes(t *testing.T) {
 	require.NoError(t, p.Shutdown(context.Background()))
 	got := observe(out.take()...)
 	require.Len(t, got, 1)
-	require.Equal(t, 3.0, got[0].value)
+	require.EqualValues(t, 3, got[0].value)
 	require.NoError(t, p.Shutdown(context.Background()), "a second time")
 	require.NoError(t, tel.Shutdown(context.Background()))
 }
@@ -541,7 +540,7 @@ func TestForgottenSeriesIsABaseline(t *testing.T) {
 			require.Empty(t, report("a", 1005))
 			got := r.flushed()
 			require.Len(t, got, 1)
-			require.Equal(t, 1.0+4.0, got[0].value, "b before it had a place, what a grew by")
+			require.EqualValues(t, 1+4, got[0].value, "b before it had a place, what a grew by")
 			require.EqualValues(t, 1, r.counter("unbaselined_points"))
 		})
 	}

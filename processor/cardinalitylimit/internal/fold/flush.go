@@ -30,6 +30,7 @@ func (p *Parcel) Points() int { return len(p.taken) }
 // Outcome of sending a parcel.
 type Outcome uint8
 
+// Outcomes.
 const (
 	Delivered Outcome = iota
 	Refused           // for now: goes out with the next flush

@@ -87,7 +87,7 @@ func TestHistogramsOfOtherBoundsTakeTheFirstLayout(t *testing.T) {
 		}
 		require.Equal(t, want, total)
 		require.Equal(t, want, a.count)
-		require.Equal(t, len(b1), len(a.bounds))
+		require.Len(t, a.bounds, len(b1))
 	}
 	var n Stats
 	a := explicit([]float64{10, 100}, 1, 2, 3)
@@ -137,7 +137,7 @@ func TestExponentialDifferencesAddUp(t *testing.T) {
 			last = now
 		}
 		require.Equal(t, stream.Count, sum.Count)
-		require.Equal(t, stream.Sum, sum.Sum)
+		require.InDelta(t, stream.Sum, sum.Sum, 0)
 		require.Equal(t, sum.Count, sum.ZeroCount+sum.Positive.Total()+sum.Negative.Total())
 	}
 }

@@ -26,6 +26,7 @@ type Series struct {
 // Gauge is how gauges are folded.
 type Gauge uint8
 
+// The choices of reaggregate.gauge.
 const (
 	GaugeDrop Gauge = iota
 	GaugeLast

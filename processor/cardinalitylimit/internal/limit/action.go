@@ -12,6 +12,7 @@ import "fmt"
 // Action is what happens to a point over a limit, in the order of strength.
 type Action uint8
 
+// Actions, the weakest first.
 const (
 	Pass     Action = iota // no limit objects
 	Tag                    // marked with the limit's name, otherwise untouched

@@ -30,6 +30,7 @@ const MaxGenerations = tagMask
 // Verdict is the answer to a check.
 type Verdict uint8
 
+// Verdicts.
 const (
 	Full  Verdict = iota // a stranger, and there is no place
 	Room                 // a stranger who may enter
