@@ -37,8 +37,8 @@ func check(t *testing.T, h *expo.Histogram, all []observation) {
 	}
 	require.Equal(t, count, h.Count)
 	require.Equal(t, zero, h.ZeroCount)
-	require.Equal(t, lo, h.Min)
-	require.Equal(t, hi, h.Max)
+	requireSame(t, lo, h.Min)
+	requireSame(t, hi, h.Max)
 	require.True(t, maps.Equal(positive, occupied(h.Positive)), "positive: want %v got %v", positive, occupied(h.Positive))
 	require.True(t, maps.Equal(negative, occupied(h.Negative)), "negative: want %v got %v", negative, occupied(h.Negative))
 	require.LessOrEqual(t, len(h.Positive.Counts), h.MaxSize())
@@ -178,7 +178,7 @@ func TestMergeWidensZero(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.a.Merge(tt.b)
-			require.Equal(t, tt.threshold, tt.a.ZeroThreshold)
+			requireSame(t, tt.threshold, tt.a.ZeroThreshold)
 			require.Equal(t, tt.zero, tt.a.ZeroCount)
 			require.Equal(t, tt.positive, occupied(tt.a.Positive))
 			require.Equal(t, tt.a.Count, tt.a.ZeroCount+tt.a.Positive.Total()+tt.a.Negative.Total())

@@ -24,6 +24,9 @@ type RuleConfig struct {
 	// Split says how the observations of a bucket that must be split are taken to
 	// lie in it: auto, log, linear, upper or midpoint; forbid leaves such points alone.
 	Split string `mapstructure:"split"`
+	// MaxRankError is the largest error of the cumulative share, at any target bound,
+	// that a delta point may take; 1 is off.
+	MaxRankError float64 `mapstructure:"max_rank_error"`
 	// Cumulative is about cumulative streams.
 	Cumulative CumulativeConfig `mapstructure:"cumulative"`
 	// OnInvalid says what happens to points whose counts or bounds contradict
@@ -104,7 +107,7 @@ func createDefaultConfig() component.Config {
 // Unmarshal sets the defaults of a rule; elements of a list have no other place
 // for them.
 func (c *RuleConfig) Unmarshal(conf *confmap.Conf) error {
-	c.Split, c.OnInvalid = "auto", "pass"
+	c.Split, c.MaxRankError, c.OnInvalid = "auto", 1, "pass"
 	c.Cumulative.WorkingScale = defaultWorkingScale
 	return conf.Unmarshal(c)
 }

@@ -29,10 +29,11 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, &Config{
 		ErrorMode: "ignore",
 		Rules: []RuleConfig{{
-			Target:     TargetConfig{Explicit: &ExplicitConfig{Preset: "latency_ms"}},
-			Split:      "auto",
-			Cumulative: CumulativeConfig{WorkingScale: 2},
-			OnInvalid:  "pass",
+			Target:       TargetConfig{Explicit: &ExplicitConfig{Preset: "latency_ms"}},
+			Split:        "auto",
+			MaxRankError: 1,
+			Cumulative:   CumulativeConfig{WorkingScale: 2},
+			OnInvalid:    "pass",
 		}},
 	}, load(t, component.NewID(metadata.Type).String()))
 }
@@ -42,31 +43,35 @@ func TestConfigAllKeys(t *testing.T) {
 		ErrorMode: "propagate",
 		Rules: []RuleConfig{
 			{
-				Match:      MatchConfig{MetricNames: []string{`http\..*`, `rpc\..*`}, Types: []string{"histogram", "exponential_histogram"}, Unit: "ms"},
-				Target:     TargetConfig{Explicit: &ExplicitConfig{Bounds: []float64{0, 10, 50, 100, 500}}},
-				Split:      "linear",
-				Cumulative: CumulativeConfig{WorkingScale: 4},
-				OnInvalid:  "drop",
+				Match:        MatchConfig{MetricNames: []string{`http\..*`, `rpc\..*`}, Types: []string{"histogram", "exponential_histogram"}, Unit: "ms"},
+				Target:       TargetConfig{Explicit: &ExplicitConfig{Bounds: []float64{0, 10, 50, 100, 500}}},
+				Split:        "linear",
+				MaxRankError: 0.02,
+				Cumulative:   CumulativeConfig{WorkingScale: 4},
+				OnInvalid:    "drop",
 			},
 			{
-				Match:      MatchConfig{Types: []string{"histogram"}},
-				Target:     TargetConfig{Exponential: &ExponentialConfig{MaxScale: 5, MaxSize: 80, ZeroThreshold: 0.001}},
-				Split:      "auto",
-				Cumulative: CumulativeConfig{WorkingScale: 2},
-				OnInvalid:  "pass",
+				Match:        MatchConfig{Types: []string{"histogram"}},
+				Target:       TargetConfig{Exponential: &ExponentialConfig{MaxScale: 5, MaxSize: 80, ZeroThreshold: 0.001}},
+				Split:        "auto",
+				MaxRankError: 1,
+				Cumulative:   CumulativeConfig{WorkingScale: 2},
+				OnInvalid:    "pass",
 			},
 			{
-				Match:      MatchConfig{MetricNames: []string{`db\..*`}},
-				Target:     TargetConfig{Limit: &LimitConfig{MaxBuckets: 31, Strategy: "uniform", Pin: []float64{0.5}}},
-				Split:      "auto",
-				Cumulative: CumulativeConfig{WorkingScale: 2},
-				OnInvalid:  "pass",
+				Match:        MatchConfig{MetricNames: []string{`db\..*`}},
+				Target:       TargetConfig{Limit: &LimitConfig{MaxBuckets: 31, Strategy: "uniform", Pin: []float64{0.5}}},
+				Split:        "auto",
+				MaxRankError: 1,
+				Cumulative:   CumulativeConfig{WorkingScale: 2},
+				OnInvalid:    "pass",
 			},
 			{
-				Target:     TargetConfig{Exponential: &ExponentialConfig{MaxScale: 8, MaxSize: 160}},
-				Split:      "auto",
-				Cumulative: CumulativeConfig{WorkingScale: 2},
-				OnInvalid:  "pass",
+				Target:       TargetConfig{Exponential: &ExponentialConfig{MaxScale: 8, MaxSize: 160}},
+				Split:        "auto",
+				MaxRankError: 1,
+				Cumulative:   CumulativeConfig{WorkingScale: 2},
+				OnInvalid:    "pass",
 			},
 		},
 	}, load(t, component.NewIDWithName(metadata.Type, "all").String()))
@@ -74,7 +79,6 @@ func TestConfigAllKeys(t *testing.T) {
 
 func TestConfigUnknownKeys(t *testing.T) {
 	for _, rule := range []map[string]any{
-		{"max_rank_error": 0.1},
 		{"cumulative": map[string]any{"mode": "stateful"}},
 		{"cumulative": map[string]any{"on_violation": "hold"}},
 		{"target": map[string]any{"explicit": map[string]any{"bound": []any{1}}}},
@@ -91,10 +95,11 @@ func TestConfigUnknownKeys(t *testing.T) {
 // valid is a rule that the table changes.
 func valid() RuleConfig {
 	return RuleConfig{
-		Target:     TargetConfig{Explicit: &ExplicitConfig{Bounds: []float64{1, 2}}},
-		Split:      "auto",
-		Cumulative: CumulativeConfig{WorkingScale: 2},
-		OnInvalid:  "pass",
+		Target:       TargetConfig{Explicit: &ExplicitConfig{Bounds: []float64{1, 2}}},
+		Split:        "auto",
+		MaxRankError: 1,
+		Cumulative:   CumulativeConfig{WorkingScale: 2},
+		OnInvalid:    "pass",
 	}
 }
 
@@ -139,6 +144,9 @@ func TestConfigValidate(t *testing.T) {
 		{"regex that needs the group around it", func(r *RuleConfig) { r.Match.MetricNames = []string{"a)|(b"} }, `rules[0].match.metric_names[0]: must be a regular expression (got "a)|(b")`},
 		{"type", func(r *RuleConfig) { r.Match.Types = []string{"sum"} }, `rules[0].match.types[0]: must be one of histogram, exponential_histogram (got "sum")`},
 		{"split", func(r *RuleConfig) { r.Split = "pchip" }, `rules[0].split: must be one of auto, forbid, log, linear, upper, midpoint (got "pchip")`},
+		{"rank error 0", func(r *RuleConfig) { r.MaxRankError = 0 }, "rules[0].max_rank_error: must be above 0 and at most 1 (got 0)"},
+		{"rank error above 1", func(r *RuleConfig) { r.MaxRankError = 1.5 }, "rules[0].max_rank_error: must be above 0 and at most 1 (got 1.5)"},
+		{"rank error NaN", func(r *RuleConfig) { r.MaxRankError = math.NaN() }, "rules[0].max_rank_error: must be above 0 and at most 1 (got NaN)"},
 		{"on_invalid", func(r *RuleConfig) { r.OnInvalid = "fix" }, `rules[0].on_invalid: must be one of pass, drop (got "fix")`},
 		{"working scale", func(r *RuleConfig) { r.Cumulative.WorkingScale = 21 }, "rules[0].cumulative.working_scale: must be from -10 to 20 (got 21)"},
 	} {

@@ -40,6 +40,7 @@ func compile(cfg *Config) ([]rule, error) {
 			Split:        splits[c.Split],
 			Forbid:       c.Split == "forbid",
 			WorkingScale: c.Cumulative.WorkingScale,
+			MaxRankError: c.MaxRankError,
 			DropInvalid:  c.OnInvalid == "drop",
 		}
 		if err := c.Target.compile(&r.apply); err != nil {

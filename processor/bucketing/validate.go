@@ -32,6 +32,9 @@ func (c *RuleConfig) check() []error {
 		oneOf("on_invalid", c.OnInvalid, "pass", "drop"),
 		within("cumulative.working_scale", int(c.Cumulative.WorkingScale), int(expo.MinScale), int(expo.MaxScale)),
 	)
+	if !(c.MaxRankError > 0 && c.MaxRankError <= 1) {
+		errs = append(errs, fmt.Errorf("max_rank_error: must be above 0 and at most 1 (got %v)", c.MaxRankError))
+	}
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 

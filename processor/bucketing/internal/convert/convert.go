@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
 // Converter applies rules to metrics. Safe for concurrent use on different metrics.
@@ -37,12 +38,14 @@ func (c *Converter) Metric(m pmetric.Metric, siblings pmetric.MetricSlice, rule 
 	job := job{converter: c, scratch: s, rule: rule, report: report, unit: m.Unit()}
 	switch m.Type() {
 	case pmetric.MetricTypeHistogram:
+		job.steady = cumulative(m.Histogram().AggregationTemporality())
 		if rule.Exponential != nil {
 			job.toExponential(m, siblings)
 		} else {
 			job.explicitInPlace(m.Histogram().DataPoints())
 		}
 	case pmetric.MetricTypeExponentialHistogram:
+		job.steady = cumulative(m.ExponentialHistogram().AggregationTemporality())
 		if rule.Explicit != nil {
 			job.toExplicit(m, siblings)
 		} else {
@@ -61,6 +64,7 @@ type job struct {
 	rule      *Rule
 	report    *Report
 	unit      string
+	steady    bool  // what is done must not depend on counts
 	last      *plan // of the bounds in scratch space
 }
 
@@ -81,12 +85,19 @@ func (j *job) refuse(reason Reason, err error) (drop bool) {
 	return false
 }
 
-// note takes over what a plan had to assume for a point of this count.
-func (j *job) note(straddled, open, count uint64) {
-	j.report.OpenEnds = expo.AddSat(j.report.OpenEnds, open)
+// accept takes over what a plan had to assume for a point of this count, or
+// returns false if that is more than the rule allows.
+func (j *job) accept(tally rebucket.Tally, count uint64) bool {
+	var rankError float64
 	if count > 0 {
-		j.scratch.worst = max(j.scratch.worst, float64(straddled)/float64(count))
+		rankError = float64(tally.Straddled) / float64(count)
 	}
+	if j.rule.MaxRankError > 0 && rankError > j.rule.MaxRankError && !j.steady {
+		return false
+	}
+	j.report.OpenEnds = expo.AddSat(j.report.OpenEnds, tally.Open)
+	j.scratch.worst = max(j.scratch.worst, rankError)
+	return true
 }
 
 // room returns counts with length n; what they hold is of no interest.

@@ -94,7 +94,7 @@ func TestExplicitToExponential(t *testing.T) {
 	dp := m.ExponentialHistogram().DataPoints().At(0)
 	require.Equal(t, pmetric.AggregationTemporalityCumulative, m.ExponentialHistogram().AggregationTemporality())
 	require.Equal(t, int32(0), dp.Scale())
-	require.Equal(t, 1.0/64, dp.ZeroThreshold())
+	require.InDelta(t, 1.0/64, dp.ZeroThreshold(), 0)
 	require.Equal(t, uint64(6), dp.ZeroCount()) // 5, and 1/1024 of (0, 16]
 	require.Equal(t, int32(-6), dp.Positive().Offset())
 	// Halves of halves; a share is floored, so one observation may be a bucket higher.
@@ -386,4 +386,45 @@ func TestHugeLayoutsAreNotCached(t *testing.T) {
 	convert.New(plans).Metric(m, metrics, explicitTarget(latency), report)
 	require.Equal(t, 6, dp.BucketCounts().Len())
 	require.Zero(t, plans.Len())
+}
+
+// Delta points with a larger error pass unchanged, cumulative ones never do.
+func TestMaxRankError(t *testing.T) {
+	for _, tt := range []struct {
+		temporality pmetric.AggregationTemporality
+		bound       float64
+		passed      int64
+	}{
+		{pmetric.AggregationTemporalityDelta, 0.59, 1},
+		{pmetric.AggregationTemporalityDelta, 0.6, 0},
+		{pmetric.AggregationTemporalityCumulative, 0.1, 0},
+	} {
+		for _, target := range []*convert.Rule{explicitTarget([]float64{5}), exponentialTarget(0, 160, 0)} {
+			rule := *target
+			rule.MaxRankError = tt.bound
+			metrics, m := newMetrics()
+			h := m.SetEmptyHistogram()
+			h.SetAggregationTemporality(tt.temporality)
+			explicitPoint(h, []float64{1, 10}, 2, 6, 2) // both targets cut the bucket of 6
+			report := run(m, metrics, &rule)
+			require.Equal(t, tt.passed, report.Passed[convert.RankError])
+			require.Equal(t, 1, metrics.Len())
+			if tt.passed == 1 {
+				require.Equal(t, []uint64{2, 6, 2}, m.Histogram().DataPoints().At(0).BucketCounts().AsRaw())
+				require.Empty(t, report.RankErrors)
+			} else {
+				require.Equal(t, []float64{0.6}, report.RankErrors)
+			}
+		}
+		rule := explicitTarget([]float64{3})
+		rule.MaxRankError = tt.bound
+		metrics, m := newMetrics()
+		h := m.SetEmptyExponentialHistogram()
+		h.SetAggregationTemporality(tt.temporality)
+		exponentialPoint(h, 0, 0, 2, 2, 6) // 6 in (2, 4]
+		rule.WorkingScale = 0
+		report := run(m, metrics, rule)
+		require.Equal(t, tt.passed, report.Passed[convert.RankError])
+		require.Equal(t, tt.passed == 1, m.Type() == pmetric.MetricTypeExponentialHistogram)
+	}
 }

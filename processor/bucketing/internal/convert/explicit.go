@@ -19,7 +19,11 @@ func (j *job) explicitInPlace(points pmetric.HistogramDataPointSlice) {
 		if p == nil {
 			return j.refuse(reason, err)
 		}
-		dp.BucketCounts().FromRaw(j.apply(p, dp.Count()))
+		counts, ok := j.apply(p, dp.Count())
+		if !ok {
+			return j.refuse(RankError, nil)
+		}
+		dp.BucketCounts().FromRaw(counts)
 		dp.ExplicitBounds().FromRaw(p.bounds)
 		j.converted(ExplicitLayout, ExplicitLayout)
 		return false
@@ -45,7 +49,10 @@ func (j *job) toExponential(m pmetric.Metric, siblings pmetric.MetricSlice) {
 		if p == nil {
 			return j.refuse(reason, err)
 		}
-		counts := j.apply(p, dp.Count())
+		counts, ok := j.apply(p, dp.Count())
+		if !ok {
+			return j.refuse(RankError, nil)
+		}
 		to := target.DataPoints().AppendEmpty()
 		moveToExponential(dp, to)
 		setLayout(to, p.layout, counts)
@@ -108,13 +115,13 @@ func same(a []float64, b pcommon.Float64Slice) bool {
 	return true
 }
 
-// apply converts the loaded counts; the result is valid until the next call.
-func (j *job) apply(p *plan, count uint64) []uint64 {
+// apply converts the loaded counts; the result is valid until the next call, and
+// not ok where the error is more than the rule allows.
+func (j *job) apply(p *plan, count uint64) (counts []uint64, ok bool) {
 	s := j.scratch
 	s.target = room(s.target, p.fromExplicit.Buckets())
 	tally := p.fromExplicit.Apply(s.target, s.source)
-	j.note(tally.Straddled, tally.Open, count)
-	return s.target
+	return s.target, j.accept(tally, count)
 }
 
 // moveToExponential moves what both types have in common; the exemplars and

@@ -18,7 +18,6 @@ func (j *job) toExplicit(m pmetric.Metric, siblings pmetric.MetricSlice) {
 	target.DataPoints().EnsureCapacity(points.Len())
 
 	var last exponentialPlan
-	steady := cumulative(source.AggregationTemporality())
 	points.RemoveIf(func(dp pmetric.ExponentialHistogramDataPoint) bool {
 		if dp.Flags().NoRecordedValue() {
 			// The marker ends the series that this stream's points went to.
@@ -29,14 +28,16 @@ func (j *job) toExplicit(m pmetric.Metric, siblings pmetric.MetricSlice) {
 		if err := j.loadExponential(dp); err != nil {
 			return j.refuse(Invalid, err)
 		}
-		p := j.planExponential(dp, steady, &last)
+		p := j.planExponential(dp, &last)
 		if p.refused {
 			return j.refuse(p.reason, p.err)
 		}
 		s := j.scratch
 		s.target = room(s.target, p.fromExponential.Buckets())
 		tally := p.fromExponential.Apply(s.target, dp.ZeroCount(), s.positive, s.negative)
-		j.note(tally.Straddled, tally.Open, dp.Count())
+		if !j.accept(tally, dp.Count()) {
+			return j.refuse(RankError, nil)
+		}
 		to := target.DataPoints().AppendEmpty()
 		moveToExplicit(dp, to)
 		to.BucketCounts().FromRaw(s.target)
@@ -61,13 +62,13 @@ type exponentialPlan struct {
 
 // planExponential brings the loaded buckets to the scale they are split at and
 // finds their plan.
-func (j *job) planExponential(dp pmetric.ExponentialHistogramDataPoint, steady bool, last *exponentialPlan) *plan {
+func (j *job) planExponential(dp pmetric.ExponentialHistogramDataPoint, last *exponentialPlan) *plan {
 	scale := dp.Scale()
-	if steady && scale < j.rule.WorkingScale {
+	if j.steady && scale < j.rule.WorkingScale {
 		j.report.BelowWorkingScale++
 	}
 	to := expo.MaxScale
-	if steady {
+	if j.steady {
 		to = j.rule.WorkingScale
 	}
 	if scale > to {
@@ -106,7 +107,7 @@ func (j *job) exponentialInPlace(points pmetric.ExponentialHistogramDataPointSli
 		dp.SetZeroCount(r.zeroCount)
 		setBuckets(dp.Positive(), r.positive.Offset, r.positive.Counts)
 		setBuckets(dp.Negative(), r.negative.Offset, r.negative.Counts)
-		j.note(0, 0, dp.Count())
+		j.accept(rebucket.Tally{}, dp.Count())
 		j.converted(ExponentialLayout, ExponentialLayout)
 		return false
 	})

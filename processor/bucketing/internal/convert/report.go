@@ -28,13 +28,14 @@ const (
 	NoRecordedValue Reason = iota
 	NoBuckets              // count and sum only, or a single bucket: nothing to go by
 	Forbidden              // its buckets would have to be split
+	RankError              // it would exceed the rule's bound
 	Invalid
 	Reasons // their number
 )
 
 // String returns the reason's name in telemetry.
 func (r Reason) String() string {
-	return [...]string{"no_recorded_value", "no_buckets", "split_forbidden", "invalid"}[r]
+	return [...]string{"no_recorded_value", "no_buckets", "split_forbidden", "rank_error", "invalid"}[r]
 }
 
 // ErrInvalid is wrapped by every error about an invalid point.

@@ -18,6 +18,10 @@ type Rule struct {
 	// WorkingScale is the scale to which cumulative exponential points are brought
 	// before they are split, so that a falling scale does not change the split.
 	WorkingScale int32
+	// MaxRankError bounds the error of the cumulative share of delta points; those
+	// with a larger one are left alone. For cumulative points the outcome would come
+	// and go with their counts, so they are always converted. 0 is no bound.
+	MaxRankError float64
 	// DropInvalid drops invalid points; otherwise they pass unchanged.
 	DropInvalid bool
 }
