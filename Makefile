@@ -50,7 +50,7 @@ bench: ## every benchmark, once through
 
 .PHONY: lint
 lint: ## formatting, go vet on three platforms, golangci-lint
-	@out=$$(git ls-files '*.go' | xargs $(TOOL) gofumpt -l); test -z "$$out" || { echo "not gofumpt-clean:"; echo "$$out"; exit 1; }
+	@out=$$($(TOOL) gofumpt -l .); test -z "$$out" || { echo "not gofumpt-clean:"; echo "$$out"; exit 1; }
 	go vet ./...
 	GOOS=darwin go vet $(PORTABLE)
 	GOOS=windows go vet $(PORTABLE)

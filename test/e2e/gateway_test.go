@@ -326,12 +326,11 @@ func withTimeout(t *testing.T) context.Context {
 	return ctx
 }
 
-// withOverlay is the same gateway with another configuration merged over its own.
-func (g *gateway) withOverlay(text string) *gateway {
+// withOverlay merges another configuration over the gateway's own.
+func (g *gateway) withOverlay(text string) {
 	path := filepath.Join(g.t.TempDir(), "overlay.yaml")
 	require.NoError(g.t, os.WriteFile(path, []byte(text), 0o600))
 	g.configs = append(g.configs, path)
-	return g
 }
 
 // sendDatagram sends one payload to the UDP receiver.
