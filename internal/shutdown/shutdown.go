@@ -6,19 +6,11 @@
 // stage, and what remains is for everything else.
 package shutdown
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
-// Budgets of the stages.
+// Budgets of the stages: each Shutdown takes at most this long, or less where its context ends sooner.
 const (
 	Receiver  = 10 * time.Second // drain the sockets and hand on the open interval
 	Processor = 5 * time.Second  // hand on what is held back
 	Exporter  = 8 * time.Second  // give what is in flight a last chance, then write it down
 )
-
-// Within returns a context that ends with parent, or when the budget is used up.
-func Within(parent context.Context, budget time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(parent, budget)
-}
