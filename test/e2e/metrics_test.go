@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/DataDog/datadog-go/v5/statsd"
@@ -153,5 +155,37 @@ func TestQuickstart(t *testing.T) {
 		return g.own("otelcol_receiver_metricsudp_rejected_lines_total") == 4
 	})
 	assert.Greater(t, len(scrape(t, g.telemetry, "otelcol_receiver_metricsudp_rejected_lines_total")), 1, "by reason")
+	g.stop()
+}
+
+// TestMalformedOTLP: requests that do not decode are refused and counted by their status; a
+// histogram whose counts do not add up is counted by its reason. The gateway goes on.
+func TestMalformedOTLP(t *testing.T) {
+	g := newGateway(t, "quickstart.yaml")
+	g.start()
+	post := func(contentType, body string) int {
+		t.Helper()
+		response, err := http.Post("http://"+g.http+"/v1/metrics", contentType, strings.NewReader(body))
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		return response.StatusCode
+	}
+	const asJSON = "application/json"
+	assert.Equal(t, http.StatusBadRequest, post(asJSON, `{"resourceMetrics": nope`))
+	assert.Equal(t, http.StatusBadRequest, post("application/x-protobuf", "garbage"))
+	assert.Equal(t, http.StatusUnsupportedMediaType, post("text/plain", "garbage"))
+	assert.Equal(t, http.StatusOK, post(asJSON, `{"resourceMetrics":[{"scopeMetrics":[{"metrics":[
+		{"name":"broken","unit":"ms","histogram":{"aggregationTemporality":2,"dataPoints":[
+			{"count":"7","sum":1,"explicitBounds":[1,2],"bucketCounts":["1","1"],"timeUnixNano":"1000000000"}]}},
+		{"name":"fine","gauge":{"dataPoints":[{"asInt":"17","timeUnixNano":"1000000000"}]}}
+	]}]}]}`))
+
+	const answered = "http_server_request_duration_seconds"
+	assert.InDelta(t, 2, g.own(answered, "http_response_status_code", "400"), 0)
+	assert.InDelta(t, 1, g.own(answered, "http_response_status_code", "415"), 0)
+	assert.InDelta(t, 1, g.own("otelcol_processor_bucketing_passed_points_total", "reason", "invalid"), 0)
+	page := scrape(t, g.page, "fine")
+	require.Len(t, page, 1, "its neighbour passes")
+	assert.InDelta(t, 17, page[0].value, 0)
 	g.stop()
 }
