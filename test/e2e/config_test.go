@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"net"
+	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -103,4 +106,42 @@ func TestPrintConfigHidesSecrets(t *testing.T) {
 	require.NoError(t, err, "%s", output)
 	assert.Contains(t, string(output), "fallbacklog")
 	assert.NotContains(t, string(output), "swordfish")
+}
+
+// TestUserAttributesAreRemoved: what identifies a person reaches neither the page nor the local log
+// of the development configuration; the rest of its item does.
+func TestUserAttributesAreRemoved(t *testing.T) {
+	g := newGateway(t, "development.yaml")
+	g.start()
+	const (
+		attributes = `"attributes":[{"key":"user.email","value":{"stringValue":"swordfish"}},{"key":"shop","value":{"stringValue":"s1"}}]`
+		resource   = `{"resource":{` + attributes + `},`
+	)
+	for path, body := range map[string]string{
+		"/v1/metrics": `{"resourceMetrics":[` + resource + `"scopeMetrics":[{"metrics":[{"name":"visits","gauge":{"dataPoints":[{"asInt":"1",` + attributes + `}]}}]}]}]}`,
+		"/v1/logs":    `{"resourceLogs":[` + resource + `"scopeLogs":[{"logRecords":[{"body":{"stringValue":"hello"},` + attributes + `}]}]}]}`,
+		"/v1/traces": `{"resourceSpans":[` + resource + `"scopeSpans":[{"spans":[{"name":"visit","traceId":"01000000000000000000000000000000","spanId":"0100000000000000",` +
+			attributes + `,"events":[{"name":"click",` + attributes + `}]}]}]}]}`,
+	} {
+		response, err := http.Post("http://"+g.http+path, "application/json", strings.NewReader(body))
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, http.StatusOK, response.StatusCode, path)
+	}
+	visits := scrape(t, g.page, "visits")
+	require.Len(t, visits, 1)
+	assert.Equal(t, "s1", visits[0].labels["shop"])
+	for label := range visits[0].labels {
+		assert.NotContains(t, label, "user")
+	}
+	for _, signal := range []string{"metrics", "logs", "traces"} {
+		segments, err := filepath.Glob(filepath.Join(g.log, "*", signal, "*.jsonl"))
+		require.NoError(t, err)
+		require.Len(t, segments, 1, signal)
+		content, err := os.ReadFile(segments[0])
+		require.NoError(t, err)
+		assert.Contains(t, string(content), `"shop"`, signal)
+		assert.NotContains(t, string(content), "swordfish", signal)
+	}
+	g.stop()
 }

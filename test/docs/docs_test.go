@@ -1,0 +1,93 @@
+package docs
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+var (
+	// A test named in a page, in code font, with an optional package in front: `TestX`, `segment/TestX`.
+	named = regexp.MustCompile("`(?:[a-z0-9_/]+[/.])?((?:Test|Benchmark|Fuzz)[A-Z][A-Za-z0-9_]*)`")
+	// A function of a test file.
+	defined = regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz)[A-Z][A-Za-z0-9_]*)\(`)
+	// A link to a file of the repository.
+	link = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+	// A row of docs/requirements.md.
+	row = regexp.MustCompile(`(?m)^\| R(\d+) \|`)
+)
+
+// walk visits the files with the suffix, below the root, outside folders that git or the build own.
+func walk(t *testing.T, suffix string, visit func(path, content string)) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			switch entry.Name() {
+			case ".git", "bin", "data":
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, suffix) {
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if err == nil {
+			visit(path, string(content))
+		}
+		return err
+	}))
+}
+
+func TestPagesNameTestsThatExist(t *testing.T) {
+	exists := map[string]bool{}
+	walk(t, "_test.go", func(_, content string) {
+		for _, m := range defined.FindAllStringSubmatch(content, -1) {
+			exists[m[1]] = true
+		}
+	})
+	mentioned := 0
+	walk(t, ".md", func(path, content string) {
+		for _, m := range named.FindAllStringSubmatch(content, -1) {
+			mentioned++
+			assert.True(t, exists[m[1]], "%s names %s, which does not exist", path, m[1])
+		}
+	})
+	assert.Greater(t, mentioned, 50)
+}
+
+func TestLinksLeadToFiles(t *testing.T) {
+	links := 0
+	walk(t, ".md", func(path, content string) {
+		for _, m := range link.FindAllStringSubmatch(content, -1) {
+			links++
+			_, err := os.Stat(filepath.Join(filepath.Dir(path), m[1]))
+			assert.NoError(t, err, "%s links to %s", path, m[1])
+		}
+	})
+	assert.Greater(t, links, 5)
+}
+
+func TestRequirementsHaveEveryRowOnce(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join(root, "docs", "requirements.md"))
+	require.NoError(t, err)
+	rows := map[string]int{}
+	for _, m := range row.FindAllStringSubmatch(string(content), -1) {
+		rows[m[1]]++
+	}
+	assert.Len(t, rows, 40)
+	for number, times := range rows {
+		assert.Equal(t, 1, times, "R%s", number)
+	}
+}
