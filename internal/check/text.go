@@ -1,0 +1,47 @@
+package check
+
+import (
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+)
+
+// OneOf wants one of the allowed values.
+func OneOf[T ~string](e *Errors, field string, got T, allowed ...T) {
+	if slices.Contains(allowed, got) {
+		return
+	}
+	names := make([]string, len(allowed))
+	for i, name := range allowed {
+		names[i] = string(name)
+	}
+	e.That(false, field, "one of "+strings.Join(names, ", "), string(got))
+}
+
+// Regexps wants regular expressions and returns those that are, anchored.
+func Regexps(e *Errors, field string, exprs []string) []*regexp.Regexp {
+	compiled := make([]*regexp.Regexp, 0, len(exprs))
+	for i, expr := range exprs {
+		re, err := Anchored(expr)
+		if err != nil {
+			e.add(&Error{Path: e.prefix + Item(field, i), Must: "a regular expression", Got: expr, Cause: err})
+			continue
+		}
+		compiled = append(compiled, re)
+	}
+	return compiled
+}
+
+// Anchored compiles an expression (RE2) that must match a whole text.
+//
+// The expression is parsed alone before it is put in a group: otherwise one such as
+// `a)|(?:b` would close the group and escape the anchors, and `\Qa` would quote the
+// group's end. Within the group are no anchors of lines, whatever its flags.
+func Anchored(expr string) (*regexp.Regexp, error) {
+	parsed, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	return regexp.Compile(`\A(?:` + parsed.String() + `)\z`)
+}
