@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/flush"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/reader"
@@ -108,9 +109,9 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	return nil
 }
 
-// shutdownGrace bounds a Shutdown whose context has no deadline, as the
-// Collector's own has none. It is less than the 30 s that Kubernetes waits.
-const shutdownGrace = 20 * time.Second
+// shutdownGrace is how long the pipeline has to take the open interval: the
+// stage's budget less the time that a hanging consumer is given to notice.
+const shutdownGrace = shutdown.Receiver - flush.AbandonAfter
 
 // Shutdown reads what the sockets hold, hands on the open interval and waits for
 // all goroutines. It may be called without Start, and again.
@@ -130,14 +131,19 @@ func (r *udpReceiver) Shutdown(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (r *udpReceiver) consume(ctx context.Context, md pmetric.Metrics) error {
+// consume counts a batch as refused once, however often it is offered again, and
+// as accepted when it is taken.
+func (r *udpReceiver) consume(ctx context.Context, md pmetric.Metrics, attempt int) error {
 	points := md.DataPointCount() // before the consumer owns it
 	ctx = r.obs.StartMetricsOp(ctx)
 	err := r.next.ConsumeMetrics(ctx, md)
-	r.obs.EndMetricsOp(ctx, metadata.Type.String(), points, err)
 	if err != nil {
 		r.report.refused(points, err)
+		if attempt > 1 {
+			points = 0
+		}
 	}
+	r.obs.EndMetricsOp(ctx, metadata.Type.String(), points, err)
 	return err
 }
 

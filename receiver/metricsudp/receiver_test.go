@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -20,6 +21,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/flush"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
@@ -307,10 +310,11 @@ func TestTakenPort(t *testing.T) {
 	require.NoError(t, second.Shutdown(context.Background()), "after a Start that failed")
 }
 
+// Refused counts points, not attempts.
 func TestRefusedPointsAreCounted(t *testing.T) {
 	calls := 0
 	next, err := consumer.NewMetrics(func(context.Context, pmetric.Metrics) error {
-		if calls++; calls == 1 {
+		if calls++; calls <= 3 {
 			return errors.New("busy")
 		}
 		return nil
@@ -323,6 +327,31 @@ func TestRefusedPointsAreCounted(t *testing.T) {
 		m, err := r.telemetry.GetMetric("otelcol_receiver_" + name + "_metric_points")
 		require.NoError(t, err)
 		assert.Equal(t, want, m.Data.(metricdata.Sum[int64]).DataPoints[0].Value, name)
+	}
+}
+
+// The time is the bubble's: it passes as soon as all wait for it.
+func TestShutdownStaysWithinItsBudget(t *testing.T) {
+	for name, hang := range map[string]func(ctx context.Context, forever <-chan struct{}) error{
+		"refusing":            func(context.Context, <-chan struct{}) error { return errors.New("busy") },
+		"hanging":             func(ctx context.Context, _ <-chan struct{}) error { <-ctx.Done(); return ctx.Err() },
+		"deaf to its context": func(_ context.Context, forever <-chan struct{}) error { <-forever; return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				forever := make(chan struct{})
+				next, err := consumer.NewMetrics(func(ctx context.Context, _ pmetric.Metrics) error { return hang(ctx, forever) })
+				require.NoError(t, err)
+				r := start(t, next, func(c *Config) { c.Readers = 1 })
+				r.send(t, "a:1|c")
+				began := time.Now()
+				require.ErrorIs(t, r.Shutdown(context.Background()), flush.ErrNotHandedOn)
+				took := time.Since(began)
+				assert.LessOrEqual(t, took, shutdown.Receiver)
+				assert.GreaterOrEqual(t, took, shutdown.Receiver/2, "the pipeline is given time")
+				close(forever)
+			})
+		})
 	}
 }
 

@@ -87,7 +87,7 @@ func newRig(t *testing.T, change func(*series.Options, *Builder, *SenderSettings
 
 var errRetryable = errors.New("later")
 
-func (r *rig) offer(ctx context.Context, md pmetric.Metrics) error {
+func (r *rig) offer(ctx context.Context, md pmetric.Metrics, _ int) error {
 	r.mu.Lock()
 	r.offered++
 	consume := r.consume

@@ -25,7 +25,8 @@ type Sender struct {
 
 // SenderSettings configure a Sender.
 type SenderSettings struct {
-	Consume func(context.Context, pmetric.Metrics) error
+	// Consume is offered a batch; attempt is 1 the first time.
+	Consume func(ctx context.Context, batch pmetric.Metrics, attempt int) error
 	// Retryable tells whether the same batch may be taken later.
 	Retryable func(error) bool
 	// Mutates tells that the consumer may change a batch even when it refuses it.
@@ -86,7 +87,7 @@ func (s *Sender) Close(ctx context.Context) (lost int) {
 	case <-ctx.Done():
 	}
 	s.cancel()
-	timer := time.NewTimer(abandonAfter)
+	timer := time.NewTimer(AbandonAfter)
 	defer timer.Stop()
 	select {
 	case <-s.done:
@@ -97,8 +98,8 @@ func (s *Sender) Close(ctx context.Context) (lost int) {
 }
 
 const (
-	// abandonAfter is how long a consumer has to notice that its context ended.
-	abandonAfter = 100 * time.Millisecond
+	// AbandonAfter is how long a consumer has to notice that its context ended.
+	AbandonAfter = 100 * time.Millisecond
 	// unknownLoss stands for the batch that an abandoned consumer holds.
 	unknownLoss = 1
 )
@@ -117,19 +118,21 @@ func (s *Sender) run() {
 // deliver reports whether the batch is dealt with: taken, or refused for good,
 // which the consumer's side has counted.
 func (s *Sender) deliver(batch pmetric.Metrics) bool {
-	for pause := min(firstPause, s.settings.MaxPause); ; pause = min(2*pause, s.settings.MaxPause) {
+	pause := min(firstPause, s.settings.MaxPause)
+	for attempt := 1; ; attempt++ {
 		offered := batch
 		if s.settings.Mutates {
 			offered = pmetric.NewMetrics()
 			batch.CopyTo(offered)
 		}
-		err := s.settings.Consume(s.ctx, offered)
+		err := s.settings.Consume(s.ctx, offered, attempt)
 		if err == nil || (!s.settings.Retryable(err) && s.ctx.Err() == nil) {
 			return true
 		}
 		if !s.wait(pause) {
 			return false
 		}
+		pause = min(2*pause, s.settings.MaxPause)
 	}
 }
 
