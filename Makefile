@@ -45,13 +45,15 @@ test-e2e: deps build ## the built binary against real clients and a real Prometh
 	CGO_ENABLED=1 OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -race -timeout 15m -count=1 -v ./test/e2e/ 2>&1 | grep -vE '^=== '
 
 .PHONY: bench
-bench: ## every benchmark, once through
+bench: ## every benchmark, then the ones beside the peers (alternating rounds, medians)
 	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
+	go -C bench test -run '^$$' -bench . -benchtime 5x -timeout 60m .
 
 .PHONY: lint
 lint: ## formatting, go vet on three platforms, golangci-lint
 	@out=$$($(TOOL) gofumpt -l .); test -z "$$out" || { echo "not gofumpt-clean:"; echo "$$out"; exit 1; }
 	go vet ./...
+	go -C bench vet ./...
 	GOOS=darwin go vet $(PORTABLE)
 	GOOS=windows go vet $(PORTABLE)
 	$(TOOL) golangci-lint run ./...

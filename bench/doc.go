@@ -1,0 +1,6 @@
+// Package bench compares the components with their peers on the same input in one run. It is a
+// module of its own, so that the peers are no dependencies of what ships.
+//
+// A benchmark alternates between the contenders, round by round, and reports medians over the
+// rounds: `go test -bench . -benchtime 5x` runs five rounds.
+package bench
