@@ -176,123 +176,123 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.ExporterFallbacklogBreakerState, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_fallbacklog_breaker_state",
-		metric.WithDescription("State of the circuit breaker (0 closed, 1 half open, 2 open). [Development]"),
+		metric.WithDescription("State of the circuit breaker (0 closed, 1 half open, 2 open). [Alpha]"),
 		metric.WithUnit("{state}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogBreakerTransitions, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_breaker_transitions",
-		metric.WithDescription("Changes of the breaker's state. [Development]"),
+		metric.WithDescription("Changes of the breaker's state. [Alpha]"),
 		metric.WithUnit("{transitions}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogBytesOnDisk, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_fallbacklog_bytes_on_disk",
-		metric.WithDescription("Bytes in the segments of the log. [Development]"),
+		metric.WithDescription("Bytes in the segments of the log. [Alpha]"),
 		metric.WithUnit("{By}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogCapacityBytes, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_fallbacklog_capacity_bytes",
-		metric.WithDescription("What the logs of all signals may use together. [Development]"),
+		metric.WithDescription("What the logs of all signals may use together. [Alpha]"),
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogCorruptBytes, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_corrupt_bytes",
-		metric.WithDescription("Bytes of the log that were no whole record. [Development]"),
+		metric.WithDescription("Bytes of the log that were no whole record. [Alpha]"),
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogDeadLetterItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_dead_letter_items",
-		metric.WithDescription("Items written to the dead letter. [Development]"),
+		metric.WithDescription("Items written to the dead letter. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogDeliveredItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_delivered_items",
-		metric.WithDescription("Items that the downstream took. [Development]"),
+		metric.WithDescription("Items that the downstream took. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogDroppedItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_dropped_items",
-		metric.WithDescription("Items given up under an explicit policy. [Development]"),
+		metric.WithDescription("Items given up under an explicit policy. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogErrors, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_errors",
-		metric.WithDescription("Failed attempts and failures of the log. [Development]"),
+		metric.WithDescription("Failed attempts and failures of the log. [Alpha]"),
 		metric.WithUnit("{errors}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogExpiredItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_expired_items",
-		metric.WithDescription("Logged items that became older than max_age. [Development]"),
+		metric.WithDescription("Logged items that became older than max_age. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogExportDuration, err = builder.meter.Float64Histogram(
 		"otelcol_exporter_fallbacklog_export_duration",
-		metric.WithDescription("Duration of attempts. [Development]"),
+		metric.WithDescription("Duration of attempts. [Alpha]"),
 		metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries([]float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}...),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogExportLatency, err = builder.meter.Float64Gauge(
 		"otelcol_exporter_fallbacklog_export_latency",
-		metric.WithDescription("Duration of the last attempt. [Development]"),
+		metric.WithDescription("Duration of the last attempt. [Alpha]"),
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogFsyncDuration, err = builder.meter.Float64Histogram(
 		"otelcol_exporter_fallbacklog_fsync_duration",
-		metric.WithDescription("Duration of making a group of records durable. [Development]"),
+		metric.WithDescription("Duration of making a group of records durable. [Alpha]"),
 		metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries([]float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5}...),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogLoggedBytes, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_logged_bytes",
-		metric.WithDescription("Bytes appended to the log. [Development]"),
+		metric.WithDescription("Bytes appended to the log. [Alpha]"),
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogLoggedItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_logged_items",
-		metric.WithDescription("Items written to the log. [Development]"),
+		metric.WithDescription("Items written to the log. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogOldestRecordAge, err = builder.meter.Float64ObservableGauge(
 		"otelcol_exporter_fallbacklog_oldest_record_age",
-		metric.WithDescription("Age of the oldest segment with undelivered records, 0 when there is none. [Development]"),
+		metric.WithDescription("Age of the oldest segment with undelivered records, 0 when there is none. [Alpha]"),
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogReceivedItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_received_items",
-		metric.WithDescription("Spans, data points or log records received. [Development]"),
+		metric.WithDescription("Spans, data points or log records received. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogRejectedItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_rejected_items",
-		metric.WithDescription("Items handed back to the caller with an error. [Development]"),
+		metric.WithDescription("Items handed back to the caller with an error. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogReplayFailures, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_replay_failures",
-		metric.WithDescription("Failed attempts to deliver from the log. [Development]"),
+		metric.WithDescription("Failed attempts to deliver from the log. [Alpha]"),
 		metric.WithUnit("{attempts}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogSegments, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_fallbacklog_segments",
-		metric.WithDescription("Segment files of the log. [Development]"),
+		metric.WithDescription("Segment files of the log. [Alpha]"),
 		metric.WithUnit("{segments}"),
 	)
 	errs = errors.Join(errs, err)

@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) exporter.Settings {
 func AssertEqualExporterFallbacklogBreakerState(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_breaker_state",
-		Description: "State of the circuit breaker (0 closed, 1 half open, 2 open). [Development]",
+		Description: "State of the circuit breaker (0 closed, 1 half open, 2 open). [Alpha]",
 		Unit:        "{state}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -38,7 +38,7 @@ func AssertEqualExporterFallbacklogBreakerState(t *testing.T, tt *componenttest.
 func AssertEqualExporterFallbacklogBreakerTransitions(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_breaker_transitions",
-		Description: "Changes of the breaker's state. [Development]",
+		Description: "Changes of the breaker's state. [Alpha]",
 		Unit:        "{transitions}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -54,7 +54,7 @@ func AssertEqualExporterFallbacklogBreakerTransitions(t *testing.T, tt *componen
 func AssertEqualExporterFallbacklogBytesOnDisk(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_bytes_on_disk",
-		Description: "Bytes in the segments of the log. [Development]",
+		Description: "Bytes in the segments of the log. [Alpha]",
 		Unit:        "{By}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -68,7 +68,7 @@ func AssertEqualExporterFallbacklogBytesOnDisk(t *testing.T, tt *componenttest.T
 func AssertEqualExporterFallbacklogCapacityBytes(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_capacity_bytes",
-		Description: "What the logs of all signals may use together. [Development]",
+		Description: "What the logs of all signals may use together. [Alpha]",
 		Unit:        "By",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -82,7 +82,7 @@ func AssertEqualExporterFallbacklogCapacityBytes(t *testing.T, tt *componenttest
 func AssertEqualExporterFallbacklogCorruptBytes(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_corrupt_bytes",
-		Description: "Bytes of the log that were no whole record. [Development]",
+		Description: "Bytes of the log that were no whole record. [Alpha]",
 		Unit:        "By",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -98,7 +98,7 @@ func AssertEqualExporterFallbacklogCorruptBytes(t *testing.T, tt *componenttest.
 func AssertEqualExporterFallbacklogDeadLetterItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_dead_letter_items",
-		Description: "Items written to the dead letter. [Development]",
+		Description: "Items written to the dead letter. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -114,7 +114,7 @@ func AssertEqualExporterFallbacklogDeadLetterItems(t *testing.T, tt *componentte
 func AssertEqualExporterFallbacklogDeliveredItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_delivered_items",
-		Description: "Items that the downstream took. [Development]",
+		Description: "Items that the downstream took. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -130,7 +130,7 @@ func AssertEqualExporterFallbacklogDeliveredItems(t *testing.T, tt *componenttes
 func AssertEqualExporterFallbacklogDroppedItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_dropped_items",
-		Description: "Items given up under an explicit policy. [Development]",
+		Description: "Items given up under an explicit policy. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -146,7 +146,7 @@ func AssertEqualExporterFallbacklogDroppedItems(t *testing.T, tt *componenttest.
 func AssertEqualExporterFallbacklogErrors(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_errors",
-		Description: "Failed attempts and failures of the log. [Development]",
+		Description: "Failed attempts and failures of the log. [Alpha]",
 		Unit:        "{errors}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -162,7 +162,7 @@ func AssertEqualExporterFallbacklogErrors(t *testing.T, tt *componenttest.Teleme
 func AssertEqualExporterFallbacklogExpiredItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_expired_items",
-		Description: "Logged items that became older than max_age. [Development]",
+		Description: "Logged items that became older than max_age. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -178,7 +178,7 @@ func AssertEqualExporterFallbacklogExpiredItems(t *testing.T, tt *componenttest.
 func AssertEqualExporterFallbacklogExportDuration(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.HistogramDataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_export_duration",
-		Description: "Duration of attempts. [Development]",
+		Description: "Duration of attempts. [Alpha]",
 		Unit:        "s",
 		Data: metricdata.Histogram[float64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -193,7 +193,7 @@ func AssertEqualExporterFallbacklogExportDuration(t *testing.T, tt *componenttes
 func AssertEqualExporterFallbacklogExportLatency(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_export_latency",
-		Description: "Duration of the last attempt. [Development]",
+		Description: "Duration of the last attempt. [Alpha]",
 		Unit:        "s",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
@@ -207,7 +207,7 @@ func AssertEqualExporterFallbacklogExportLatency(t *testing.T, tt *componenttest
 func AssertEqualExporterFallbacklogFsyncDuration(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.HistogramDataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_fsync_duration",
-		Description: "Duration of making a group of records durable. [Development]",
+		Description: "Duration of making a group of records durable. [Alpha]",
 		Unit:        "s",
 		Data: metricdata.Histogram[float64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -222,7 +222,7 @@ func AssertEqualExporterFallbacklogFsyncDuration(t *testing.T, tt *componenttest
 func AssertEqualExporterFallbacklogLoggedBytes(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_logged_bytes",
-		Description: "Bytes appended to the log. [Development]",
+		Description: "Bytes appended to the log. [Alpha]",
 		Unit:        "By",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -238,7 +238,7 @@ func AssertEqualExporterFallbacklogLoggedBytes(t *testing.T, tt *componenttest.T
 func AssertEqualExporterFallbacklogLoggedItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_logged_items",
-		Description: "Items written to the log. [Development]",
+		Description: "Items written to the log. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -254,7 +254,7 @@ func AssertEqualExporterFallbacklogLoggedItems(t *testing.T, tt *componenttest.T
 func AssertEqualExporterFallbacklogOldestRecordAge(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_oldest_record_age",
-		Description: "Age of the oldest segment with undelivered records, 0 when there is none. [Development]",
+		Description: "Age of the oldest segment with undelivered records, 0 when there is none. [Alpha]",
 		Unit:        "s",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
@@ -268,7 +268,7 @@ func AssertEqualExporterFallbacklogOldestRecordAge(t *testing.T, tt *componentte
 func AssertEqualExporterFallbacklogReceivedItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_received_items",
-		Description: "Spans, data points or log records received. [Development]",
+		Description: "Spans, data points or log records received. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -284,7 +284,7 @@ func AssertEqualExporterFallbacklogReceivedItems(t *testing.T, tt *componenttest
 func AssertEqualExporterFallbacklogRejectedItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_rejected_items",
-		Description: "Items handed back to the caller with an error. [Development]",
+		Description: "Items handed back to the caller with an error. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -300,7 +300,7 @@ func AssertEqualExporterFallbacklogRejectedItems(t *testing.T, tt *componenttest
 func AssertEqualExporterFallbacklogReplayFailures(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_replay_failures",
-		Description: "Failed attempts to deliver from the log. [Development]",
+		Description: "Failed attempts to deliver from the log. [Alpha]",
 		Unit:        "{attempts}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -316,7 +316,7 @@ func AssertEqualExporterFallbacklogReplayFailures(t *testing.T, tt *componenttes
 func AssertEqualExporterFallbacklogSegments(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_segments",
-		Description: "Segment files of the log. [Development]",
+		Description: "Segment files of the log. [Alpha]",
 		Unit:        "{segments}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
