@@ -296,13 +296,14 @@ func (l *lane) store(b batch, reason string, attempts int, cause error) error {
 	return fmt.Errorf("neither delivered nor logged: %w", mayRetry(err, cause))
 }
 
-// makeRoom appends a line at the cost of the oldest segments. One caller at a time: what it frees may do for the next.
+// makeRoom appends a line at the cost of the oldest segments, where that can help. One caller at a time: what it frees
+// may do for the next.
 func (l *lane) makeRoom(line []byte) error {
 	l.core.room.Lock()
 	defer l.core.room.Unlock()
 	for {
 		err := l.log.Append(line)
-		if !errors.Is(err, segment.ErrFull) {
+		if !errors.Is(err, segment.ErrFull) || errors.Is(err, segment.ErrNoRoom) {
 			return err
 		}
 		if dropped, derr := l.core.dropOldest(); !dropped || derr != nil {

@@ -7,8 +7,13 @@ import (
 	"syscall"
 )
 
-// ErrFull says that a record would not fit: the log's share of the disk is used up, or the disk itself is.
-var ErrFull = errors.New("log is full")
+var (
+	// ErrFull says that a record would not fit: the log's share of the disk is used up, or the disk itself is.
+	ErrFull = errors.New("log is full")
+	// ErrNoRoom is an ErrFull that dropping records would not cure: the record is larger than the log may become, or
+	// others fill the disk.
+	ErrNoRoom = fmt.Errorf("%w and cannot make room", ErrFull)
+)
 
 // Budget bounds the disk space of the logs that share it. Space is reserved before it is written, so that the sum
 // stays within Max at every moment. Safe for concurrent use.
@@ -24,19 +29,26 @@ type Budget struct {
 	used int64
 }
 
-// Reserve takes n bytes or fails with ErrFull.
+// Reserve takes n bytes, or fails with ErrFull or, where nothing that the log could give up would help, ErrNoRoom.
 func (b *Budget) Reserve(n int64) error {
+	if n > b.Max {
+		return fmt.Errorf("%w: a record of %d bytes, the log may have %d", ErrNoRoom, n, b.Max)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.MinFree > 0 {
 		free, err := b.Free()
 		if err != nil {
 			return fmt.Errorf("measure the free disk space: %w", err)
 		}
 		if free-n < b.MinFree {
-			return fmt.Errorf("%w: %d bytes free on the file system, %d must stay free", ErrFull, free, b.MinFree)
+			cause := ErrFull
+			if free+b.used-n < b.MinFree {
+				cause = ErrNoRoom // dropping all that the log has would not do
+			}
+			return fmt.Errorf("%w: %d bytes free on the file system, %d must stay free", cause, free, b.MinFree)
 		}
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if b.used+n > b.Max {
 		return fmt.Errorf("%w: %d of %d bytes used", ErrFull, b.used, b.Max)
 	}
@@ -61,10 +73,11 @@ func (b *Budget) Used() int64 {
 	return b.used
 }
 
-// full marks an error of the file system that more space would cure.
+// full marks an error of the file system that more space would cure. How much is missing, and whether others would
+// take what the log gives up, is not known: no record is given up for it.
 func full(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, errQuota) {
-		return fmt.Errorf("%w: %w", ErrFull, err)
+		return fmt.Errorf("%w: %w", ErrNoRoom, err)
 	}
 	return err
 }

@@ -317,12 +317,28 @@ func TestBudgetBoundsTheDisk(t *testing.T) {
 	assert.Zero(t, opt.Budget.Used())
 }
 
+// What must stay free may cost records only where all of them together would be enough.
 func TestMinFree(t *testing.T) {
 	free := int64(1000)
 	b := &Budget{Max: 1 << 20, MinFree: 900, Free: func() (int64, error) { return free, nil }}
 	require.NoError(t, b.Reserve(100))
-	require.ErrorIs(t, b.Reserve(101), ErrFull)
+	free = 900
+	err := b.Reserve(100)
+	require.ErrorIs(t, err, ErrFull)
+	require.NotErrorIs(t, err, ErrNoRoom, "the 100 bytes in the log would do")
+	require.ErrorIs(t, b.Reserve(101), ErrNoRoom)
 	assert.EqualValues(t, 100, b.Used())
+}
+
+func TestRecordLargerThanTheLogHasNoRoom(t *testing.T) {
+	b := &Budget{Max: 100}
+	require.NoError(t, b.Reserve(100))
+	err := b.Reserve(100)
+	require.ErrorIs(t, err, ErrFull)
+	require.NotErrorIs(t, err, ErrNoRoom)
+	err = b.Reserve(101)
+	require.ErrorIs(t, err, ErrNoRoom)
+	require.ErrorIs(t, err, ErrFull)
 }
 
 func TestDropOldestTakesTheActiveSegment(t *testing.T) {
