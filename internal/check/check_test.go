@@ -34,8 +34,14 @@ func TestChecks(t *testing.T) {
 		"f::1: must be greater than the one before, 10 (got 10)": func(e *check.Errors) { check.Increasing(e, "f", []float64{10, 10, 11}) },
 		"f::0: must be finite (got -Inf)":                        func(e *check.Errors) { check.Increasing(e, "f", []float64{math.Inf(-1), 10}) },
 		`f: must be one of a, b (got "c")`:                       func(e *check.Errors) { check.OneOf(e, "f", mode("c"), "a", "b") },
-		`f: must be set (got "")`:                                func(e *check.Errors) { e.That(false, "f", "set", "") },
-		"f: unknown part":                                        func(e *check.Errors) { e.Wrap("f", errors.New("unknown part")) },
+		"f: must be exactly one of a, b, c (got none)": func(e *check.Errors) {
+			check.ExactlyOne(e, "f", map[string]bool{"c": false, "a": false, "b": false})
+		},
+		"f: must be exactly one of a, b, c (got a, c)": func(e *check.Errors) {
+			check.ExactlyOne(e, "f", map[string]bool{"c": true, "a": true, "b": false})
+		},
+		`f: must be set (got "")`: func(e *check.Errors) { e.That(false, "f", "set", "") },
+		"f: unknown part":         func(e *check.Errors) { e.Wrap("f", errors.New("unknown part")) },
 		"f::1: must be a regular expression (got \"(\"): error parsing regexp: missing closing ): `(`": func(e *check.Errors) {
 			require.Len(t, check.Regexps(e, "f", []string{"a", "(", "b"}), 2)
 		},
@@ -58,6 +64,7 @@ func TestChecksPass(t *testing.T) {
 	check.Increasing(&e, "f", nil)
 	check.Increasing(&e, "f", []float64{-math.MaxFloat64, 0, math.MaxFloat64})
 	check.OneOf(&e, "f", "", "a", "")
+	check.ExactlyOne(&e, "f", map[string]bool{"a": false, "b": true})
 	e.That(true, "f", "set", "")
 	e.Wrap("f", nil)
 	require.Len(t, check.Regexps(&e, "f", []string{"a", "b"}), 2)

@@ -1,9 +1,6 @@
 package bucketing
 
 import (
-	"errors"
-	"fmt"
-
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 )
@@ -122,18 +119,4 @@ func (c *ExponentialConfig) Unmarshal(conf *confmap.Conf) error {
 func (c *LimitConfig) Unmarshal(conf *confmap.Conf) error {
 	c.Strategy = "uniform"
 	return conf.Unmarshal(c)
-}
-
-// Validate implements confmap.Validator.
-func (c *Config) Validate() error {
-	errs := []error{oneOf("error_mode", c.ErrorMode, "ignore", "propagate")}
-	if len(c.Rules) == 0 {
-		errs = append(errs, errors.New("rules: must have at least one rule (got 0)"))
-	}
-	for i := range c.Rules {
-		for _, err := range c.Rules[i].check() {
-			errs = append(errs, fmt.Errorf("rules[%d].%w", i, err))
-		}
-	}
-	return errors.Join(errs...)
 }

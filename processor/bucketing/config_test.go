@@ -118,37 +118,37 @@ func TestConfigValidate(t *testing.T) {
 		change func(*RuleConfig)
 		want   string
 	}{
-		{"unsorted", bounds(0, 10, 5), "rules[0].target.explicit.bounds[2]: must be greater than the bound before, 10 (got 5)"},
-		{"duplicate", bounds(0, 10, 10), "rules[0].target.explicit.bounds[2]: must be greater than the bound before, 10 (got 10)"},
-		{"NaN", bounds(0, math.NaN()), "rules[0].target.explicit.bounds[1]: must be finite (got NaN)"},
-		{"Inf", bounds(0, math.Inf(1)), "rules[0].target.explicit.bounds[1]: must be finite (got +Inf)"},
-		{"negative Inf", bounds(math.Inf(-1), 0), "rules[0].target.explicit.bounds[0]: must be finite (got -Inf)"},
-		{"too many", bounds(make([]float64, 16384)...), "rules[0].target.explicit.bounds: must be fewer than 16384 (got 16384)"},
-		{"no bounds", bounds(), `rules[0].target.explicit: must be either bounds or preset (got 0 bounds and preset "")`},
-		{"bounds and preset", func(r *RuleConfig) { r.Target.Explicit.Preset = "otel" }, `rules[0].target.explicit: must be either bounds or preset (got 2 bounds and preset "otel")`},
-		{"unknown preset", func(r *RuleConfig) { r.Target.Explicit = &ExplicitConfig{Preset: "fine"} }, `rules[0].target.explicit.preset: must be one of latency_ms, otel, pow2, prometheus (got "fine")`},
-		{"no target", func(r *RuleConfig) { r.Target = TargetConfig{} }, "rules[0].target: must be exactly one of explicit, exponential, limit (got none)"},
-		{"two targets", func(r *RuleConfig) { r.Target.Exponential = &ExponentialConfig{MaxScale: 1, MaxSize: 2} }, "rules[0].target: must be exactly one of explicit, exponential, limit (got explicit, exponential)"},
-		{"scale too high", exponential(ExponentialConfig{MaxScale: 21, MaxSize: 160}), "rules[0].target.exponential.max_scale: must be from -10 to 20 (got 21)"},
-		{"scale too low", exponential(ExponentialConfig{MaxScale: -11, MaxSize: 160}), "rules[0].target.exponential.max_scale: must be from -10 to 20 (got -11)"},
-		{"size too small", exponential(ExponentialConfig{MaxSize: 1}), "rules[0].target.exponential.max_size: must be from 2 to 16384 (got 1)"},
-		{"size too large", exponential(ExponentialConfig{MaxSize: 1 << 20}), "rules[0].target.exponential.max_size: must be from 2 to 16384 (got 1048576)"},
-		{"threshold negative", exponential(ExponentialConfig{MaxSize: 2, ZeroThreshold: -1}), "rules[0].target.exponential.zero_threshold: must be finite and not negative (got -1)"},
-		{"threshold NaN", exponential(ExponentialConfig{MaxSize: 2, ZeroThreshold: math.NaN()}), "rules[0].target.exponential.zero_threshold: must be finite and not negative (got NaN)"},
-		{"threshold Inf", exponential(ExponentialConfig{MaxSize: 2, ZeroThreshold: math.Inf(1)}), "rules[0].target.exponential.zero_threshold: must be finite and not negative (got +Inf)"},
-		{"no buckets", limit(LimitConfig{Strategy: "uniform"}), "rules[0].target.limit.max_buckets: must be from 5 to 16384 (got 0)"},
-		{"strategy", limit(LimitConfig{MaxBuckets: 5, Strategy: "min_error"}), `rules[0].target.limit.strategy: must be one of uniform (got "min_error")`},
-		{"too many pins", limit(LimitConfig{MaxBuckets: 5, Strategy: "uniform", Pin: make([]float64, 5)}), "rules[0].target.limit.pin: must be at most max_buckets-1 bounds (got 5)"},
-		{"pin NaN", limit(LimitConfig{MaxBuckets: 5, Strategy: "uniform", Pin: []float64{math.NaN()}}), "rules[0].target.limit.pin[0]: must be finite (got NaN)"},
-		{"regex", func(r *RuleConfig) { r.Match.MetricNames = []string{"a", "("} }, `rules[0].match.metric_names[1]: must be a regular expression (got "(")`},
-		{"regex that needs the group around it", func(r *RuleConfig) { r.Match.MetricNames = []string{"a)|(b"} }, `rules[0].match.metric_names[0]: must be a regular expression (got "a)|(b")`},
-		{"type", func(r *RuleConfig) { r.Match.Types = []string{"sum"} }, `rules[0].match.types[0]: must be one of histogram, exponential_histogram (got "sum")`},
-		{"split", func(r *RuleConfig) { r.Split = "pchip" }, `rules[0].split: must be one of auto, forbid, log, linear, upper, midpoint (got "pchip")`},
-		{"rank error 0", func(r *RuleConfig) { r.MaxRankError = 0 }, "rules[0].max_rank_error: must be above 0 and at most 1 (got 0)"},
-		{"rank error above 1", func(r *RuleConfig) { r.MaxRankError = 1.5 }, "rules[0].max_rank_error: must be above 0 and at most 1 (got 1.5)"},
-		{"rank error NaN", func(r *RuleConfig) { r.MaxRankError = math.NaN() }, "rules[0].max_rank_error: must be above 0 and at most 1 (got NaN)"},
-		{"on_invalid", func(r *RuleConfig) { r.OnInvalid = "fix" }, `rules[0].on_invalid: must be one of pass, drop (got "fix")`},
-		{"working scale", func(r *RuleConfig) { r.Cumulative.WorkingScale = 21 }, "rules[0].cumulative.working_scale: must be from -10 to 20 (got 21)"},
+		{"unsorted", bounds(0, 10, 5), "rules::0::target::explicit::bounds::2: must be greater than the one before, 10 (got 5)"},
+		{"duplicate", bounds(0, 10, 10), "rules::0::target::explicit::bounds::2: must be greater than the one before, 10 (got 10)"},
+		{"NaN", bounds(0, math.NaN()), "rules::0::target::explicit::bounds::1: must be finite (got NaN)"},
+		{"Inf", bounds(0, math.Inf(1)), "rules::0::target::explicit::bounds::1: must be finite (got +Inf)"},
+		{"negative Inf", bounds(math.Inf(-1), 0), "rules::0::target::explicit::bounds::0: must be finite (got -Inf)"},
+		{"too many", bounds(make([]float64, 16384)...), "rules::0::target::explicit::bounds: must be fewer than 16384 (got 16384)"},
+		{"no bounds", bounds(), "rules::0::target::explicit: must be exactly one of bounds, preset (got none)"},
+		{"bounds and preset", func(r *RuleConfig) { r.Target.Explicit.Preset = "otel" }, "rules::0::target::explicit: must be exactly one of bounds, preset (got bounds, preset)"},
+		{"unknown preset", func(r *RuleConfig) { r.Target.Explicit = &ExplicitConfig{Preset: "fine"} }, `rules::0::target::explicit::preset: must be one of latency_ms, otel, pow2, prometheus (got "fine")`},
+		{"no target", func(r *RuleConfig) { r.Target = TargetConfig{} }, "rules::0::target: must be exactly one of explicit, exponential, limit (got none)"},
+		{"two targets", func(r *RuleConfig) { r.Target.Exponential = &ExponentialConfig{MaxScale: 1, MaxSize: 2} }, "rules::0::target: must be exactly one of explicit, exponential, limit (got explicit, exponential)"},
+		{"scale too high", exponential(ExponentialConfig{MaxScale: 21, MaxSize: 160}), "rules::0::target::exponential::max_scale: must be from -10 to 20 (got 21)"},
+		{"scale too low", exponential(ExponentialConfig{MaxScale: -11, MaxSize: 160}), "rules::0::target::exponential::max_scale: must be from -10 to 20 (got -11)"},
+		{"size too small", exponential(ExponentialConfig{MaxSize: 1}), "rules::0::target::exponential::max_size: must be from 2 to 16384 (got 1)"},
+		{"size too large", exponential(ExponentialConfig{MaxSize: 1 << 20}), "rules::0::target::exponential::max_size: must be from 2 to 16384 (got 1048576)"},
+		{"threshold negative", exponential(ExponentialConfig{MaxSize: 2, ZeroThreshold: -1}), "rules::0::target::exponential::zero_threshold: must be 0 or more (got -1)"},
+		{"threshold NaN", exponential(ExponentialConfig{MaxSize: 2, ZeroThreshold: math.NaN()}), "rules::0::target::exponential::zero_threshold: must be 0 or more and finite (got NaN)"},
+		{"threshold Inf", exponential(ExponentialConfig{MaxSize: 2, ZeroThreshold: math.Inf(1)}), "rules::0::target::exponential::zero_threshold: must be 0 or more and finite (got +Inf)"},
+		{"no buckets", limit(LimitConfig{Strategy: "uniform"}), "rules::0::target::limit::max_buckets: must be from 5 to 16384 (got 0)"},
+		{"strategy", limit(LimitConfig{MaxBuckets: 5, Strategy: "min_error"}), `rules::0::target::limit::strategy: must be one of uniform (got "min_error")`},
+		{"too many pins", limit(LimitConfig{MaxBuckets: 5, Strategy: "uniform", Pin: make([]float64, 5)}), "rules::0::target::limit::pin: must be fewer than max_buckets (got 5)"},
+		{"pin NaN", limit(LimitConfig{MaxBuckets: 5, Strategy: "uniform", Pin: []float64{math.NaN()}}), "rules::0::target::limit::pin::0: must be finite (got NaN)"},
+		{"regex", func(r *RuleConfig) { r.Match.MetricNames = []string{"a", "("} }, `rules::0::match::metric_names::1: must be a regular expression (got "(")`},
+		{"regex that needs the group around it", func(r *RuleConfig) { r.Match.MetricNames = []string{"a)|(b"} }, `rules::0::match::metric_names::0: must be a regular expression (got "a)|(b")`},
+		{"type", func(r *RuleConfig) { r.Match.Types = []string{"sum"} }, `rules::0::match::types::0: must be one of histogram, exponential_histogram (got "sum")`},
+		{"split", func(r *RuleConfig) { r.Split = "pchip" }, `rules::0::split: must be one of auto, forbid, log, linear, upper, midpoint (got "pchip")`},
+		{"rank error 0", func(r *RuleConfig) { r.MaxRankError = 0 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 0)"},
+		{"rank error above 1", func(r *RuleConfig) { r.MaxRankError = 1.5 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 1.5)"},
+		{"rank error NaN", func(r *RuleConfig) { r.MaxRankError = math.NaN() }, "rules::0::max_rank_error: must be above 0 and at most 1 (got NaN)"},
+		{"on_invalid", func(r *RuleConfig) { r.OnInvalid = "fix" }, `rules::0::on_invalid: must be one of pass, drop (got "fix")`},
+		{"working scale", func(r *RuleConfig) { r.Cumulative.WorkingScale = 21 }, "rules::0::cumulative::working_scale: must be from -10 to 20 (got 21)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := valid()
@@ -160,10 +160,10 @@ func TestConfigValidate(t *testing.T) {
 }
 
 func TestConfigValidateTop(t *testing.T) {
-	require.EqualError(t, createDefaultConfig().(*Config).Validate(), "rules: must have at least one rule (got 0)")
+	require.EqualError(t, createDefaultConfig().(*Config).Validate(), "rules: must be at least one rule (got 0)")
 	require.EqualError(t, (&Config{ErrorMode: "silent", Rules: []RuleConfig{valid()}}).Validate(),
 		`error_mode: must be one of ignore, propagate (got "silent")`)
 	second := valid()
 	second.Split = ""
-	require.ErrorContains(t, (&Config{ErrorMode: "ignore", Rules: []RuleConfig{valid(), second}}).Validate(), "rules[1].split: ")
+	require.ErrorContains(t, (&Config{ErrorMode: "ignore", Rules: []RuleConfig{valid(), second}}).Validate(), "rules::1::split: ")
 }

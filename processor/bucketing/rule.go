@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/preset"
@@ -25,7 +26,7 @@ func compile(cfg *Config) ([]rule, error) {
 	for i := range cfg.Rules {
 		c, r := &cfg.Rules[i], &rules[i]
 		for _, expr := range c.Match.MetricNames {
-			re, err := anchored(expr)
+			re, err := check.Anchored(expr)
 			if err != nil {
 				return nil, err
 			}

@@ -2,11 +2,8 @@ package bucketing
 
 import (
 	"fmt"
-	"math"
-	"regexp"
-	"slices"
-	"strings"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/preset"
 )
@@ -23,130 +20,69 @@ const (
 	maxBuckets = 16384
 )
 
-// check returns every fault of a rule; each begins with the field.
-func (c *RuleConfig) check() []error {
-	errs := c.Match.check()
-	errs = append(errs, c.Target.check()...)
-	errs = append(errs,
-		oneOf("split", c.Split, "auto", "forbid", "log", "linear", "upper", "midpoint"),
-		oneOf("on_invalid", c.OnInvalid, "pass", "drop"),
-		within("cumulative.working_scale", int(c.Cumulative.WorkingScale), int(expo.MinScale), int(expo.MaxScale)),
-	)
-	if !(c.MaxRankError > 0 && c.MaxRankError <= 1) {
-		errs = append(errs, fmt.Errorf("max_rank_error: must be above 0 and at most 1 (got %v)", c.MaxRankError))
+// Validate reports everything that is wrong at once.
+func (c *Config) Validate() error {
+	var e check.Errors
+	check.OneOf(&e, "error_mode", c.ErrorMode, "ignore", "propagate")
+	e.That(len(c.Rules) > 0, "rules", "at least one rule", len(c.Rules))
+	for i := range c.Rules {
+		c.Rules[i].check(e.At(check.Item("rules", i)))
 	}
-	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	return e.Err()
 }
 
-func (c *MatchConfig) check() []error {
-	var errs []error
-	for i, expr := range c.MetricNames {
-		if _, err := anchored(expr); err != nil {
-			errs = append(errs, fmt.Errorf("match.metric_names[%d]: must be a regular expression (got %q): %w", i, expr, err))
-		}
+func (c *RuleConfig) check(e *check.Errors) {
+	match := e.At("match")
+	check.Regexps(match, "metric_names", c.Match.MetricNames)
+	for i, t := range c.Match.Types {
+		check.OneOf(match, check.Item("types", i), t, typeHistogram, typeExponential)
 	}
-	for i, t := range c.Types {
-		errs = append(errs, oneOf(fmt.Sprintf("match.types[%d]", i), t, typeHistogram, typeExponential))
-	}
-	return errs
+	c.Target.check(e)
+	check.OneOf(e, "split", c.Split, "auto", "forbid", "log", "linear", "upper", "midpoint")
+	check.Share(e, "max_rank_error", c.MaxRankError)
+	check.Range(e, "cumulative::working_scale", c.Cumulative.WorkingScale, expo.MinScale, expo.MaxScale)
+	check.OneOf(e, "on_invalid", c.OnInvalid, "pass", "drop")
 }
 
-// anchored compiles an expression that must match the whole name.
-func anchored(expr string) (*regexp.Regexp, error) {
-	if _, err := regexp.Compile(expr); err != nil { // its own faults, not those of the group around it
-		return nil, err
-	}
-	return regexp.Compile("^(?:" + expr + ")$")
-}
-
-func (c *TargetConfig) check() []error {
-	var errs []error
-	var set []string
+func (c *TargetConfig) check(e *check.Errors) {
+	check.ExactlyOne(e, "target", map[string]bool{
+		"explicit": c.Explicit != nil, "exponential": c.Exponential != nil, "limit": c.Limit != nil,
+	})
 	if c.Explicit != nil {
-		set = append(set, "explicit")
-		errs = append(errs, c.Explicit.check()...)
+		c.Explicit.check(e.At("target"))
 	}
 	if c.Exponential != nil {
-		set = append(set, "exponential")
-		errs = append(errs, c.Exponential.check()...)
+		c.Exponential.check(e.At("target::exponential"))
 	}
 	if c.Limit != nil {
-		set = append(set, "limit")
-		errs = append(errs, c.Limit.check()...)
+		c.Limit.check(e.At("target::limit"))
 	}
-	if len(set) != 1 {
-		got := strings.Join(set, ", ")
-		if got == "" {
-			got = "none"
-		}
-		errs = append(errs, fmt.Errorf("target: must be exactly one of explicit, exponential, limit (got %s)", got))
-	}
-	return errs
 }
 
-func (c *ExplicitConfig) check() []error {
-	if (len(c.Bounds) > 0) == (c.Preset != "") {
-		return []error{fmt.Errorf("target.explicit: must be either bounds or preset (got %d bounds and preset %q)", len(c.Bounds), c.Preset)}
-	}
+func (c *ExplicitConfig) check(e *check.Errors) {
+	check.ExactlyOne(e, "explicit", map[string]bool{"bounds": len(c.Bounds) > 0, "preset": c.Preset != ""})
+	e = e.At("explicit")
 	if c.Preset != "" {
-		if _, err := preset.Lookup(c.Preset); err != nil {
-			return []error{fmt.Errorf("target.explicit.preset: %w", err)}
-		}
-		return nil
+		check.OneOf(e, "preset", c.Preset, preset.Names()...)
 	}
-	if len(c.Bounds) >= maxBuckets {
-		return []error{fmt.Errorf("target.explicit.bounds: must be fewer than %d (got %d)", maxBuckets, len(c.Bounds))}
+	if len(c.Bounds) >= maxBuckets { // then their faults are too many to list
+		e.That(false, "bounds", fmt.Sprintf("fewer than %d", maxBuckets), len(c.Bounds))
+		return
 	}
-	var errs []error
-	for i, b := range c.Bounds {
-		if !finite(b) {
-			errs = append(errs, fmt.Errorf("target.explicit.bounds[%d]: must be finite (got %v)", i, b))
-		} else if i > 0 && b <= c.Bounds[i-1] {
-			errs = append(errs, fmt.Errorf("target.explicit.bounds[%d]: must be greater than the bound before, %v (got %v)", i, c.Bounds[i-1], b))
-		}
-	}
-	return errs
+	check.Increasing(e, "bounds", c.Bounds)
 }
 
-func (c *ExponentialConfig) check() []error {
-	errs := []error{
-		within("target.exponential.max_scale", int(c.MaxScale), int(expo.MinScale), int(expo.MaxScale)),
-		within("target.exponential.max_size", c.MaxSize, minMaxSize, maxBuckets),
-	}
-	if !(c.ZeroThreshold >= 0) || !finite(c.ZeroThreshold) {
-		errs = append(errs, fmt.Errorf("target.exponential.zero_threshold: must be finite and not negative (got %v)", c.ZeroThreshold))
-	}
-	return errs
+func (c *ExponentialConfig) check(e *check.Errors) {
+	check.Range(e, "max_scale", c.MaxScale, expo.MinScale, expo.MaxScale)
+	check.Range(e, "max_size", c.MaxSize, minMaxSize, maxBuckets)
+	check.NotNegative(e, "zero_threshold", c.ZeroThreshold)
 }
 
-func (c *LimitConfig) check() []error {
-	errs := []error{
-		within("target.limit.max_buckets", c.MaxBuckets, minMaxBuckets, maxBuckets),
-		oneOf("target.limit.strategy", c.Strategy, "uniform"),
-	}
-	if len(c.Pin) > max(c.MaxBuckets-1, 0) {
-		errs = append(errs, fmt.Errorf("target.limit.pin: must be at most max_buckets-1 bounds (got %d)", len(c.Pin)))
-	}
+func (c *LimitConfig) check(e *check.Errors) {
+	check.Range(e, "max_buckets", c.MaxBuckets, minMaxBuckets, maxBuckets)
+	check.OneOf(e, "strategy", c.Strategy, "uniform")
+	e.That(len(c.Pin) < max(c.MaxBuckets, 1), "pin", "fewer than max_buckets", len(c.Pin))
 	for i, b := range c.Pin {
-		if !finite(b) {
-			errs = append(errs, fmt.Errorf("target.limit.pin[%d]: must be finite (got %v)", i, b))
-		}
+		check.Finite(e, check.Item("pin", i), b)
 	}
-	return errs
-}
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
-
-func within(field string, got, lo, hi int) error {
-	if got < lo || got > hi {
-		return fmt.Errorf("%s: must be from %d to %d (got %d)", field, lo, hi, got)
-	}
-	return nil
-}
-
-func oneOf(field, got string, allowed ...string) error {
-	if !slices.Contains(allowed, got) {
-		return fmt.Errorf("%s: must be one of %s (got %q)", field, strings.Join(allowed, ", "), got)
-	}
-	return nil
 }

@@ -3,10 +3,10 @@
 package preset
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 )
 
 // Preset is a named list of bounds.
@@ -51,11 +51,14 @@ func powersOfTwo(from, to int) []float64 {
 	return bounds
 }
 
+// ErrUnknown is for a name that is not among [Names].
+var ErrUnknown = errors.New("unknown preset")
+
 // Lookup returns the preset of a name.
 func Lookup(name string) (Preset, error) {
 	p, ok := presets[name]
 	if !ok {
-		return Preset{}, fmt.Errorf("must be one of %s (got %q)", strings.Join(Names(), ", "), name)
+		return Preset{}, fmt.Errorf("%w %q", ErrUnknown, name)
 	}
 	return p, nil
 }

@@ -46,5 +46,6 @@ func TestPow2(t *testing.T) {
 
 func TestUnknownPreset(t *testing.T) {
 	_, err := preset.Lookup("latency")
-	require.EqualError(t, err, `must be one of latency_ms, otel, pow2, prometheus (got "latency")`)
+	require.ErrorIs(t, err, preset.ErrUnknown)
+	require.Equal(t, []string{"latency_ms", "otel", "pow2", "prometheus"}, preset.Names())
 }

@@ -3,21 +3,7 @@ package check
 import (
 	"regexp"
 	"regexp/syntax"
-	"slices"
-	"strings"
 )
-
-// OneOf wants one of the allowed values.
-func OneOf[T ~string](e *Errors, field string, got T, allowed ...T) {
-	if slices.Contains(allowed, got) {
-		return
-	}
-	names := make([]string, len(allowed))
-	for i, name := range allowed {
-		names[i] = string(name)
-	}
-	e.That(false, field, "one of "+strings.Join(names, ", "), string(got))
-}
 
 // Regexps wants regular expressions and returns those that are, anchored.
 func Regexps(e *Errors, field string, exprs []string) []*regexp.Regexp {
