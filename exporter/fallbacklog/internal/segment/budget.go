@@ -18,24 +18,51 @@ var (
 // Budget bounds the disk space of the logs that share it. Space is reserved before it is written, so that the sum
 // stays within Max at every moment. Safe for concurrent use.
 type Budget struct {
-	// Max bounds the bytes in all segments.
+	// Max bounds the bytes in all segments and quarantined copies.
 	Max int64
 	// MinFree is what must stay free on the file system for everyone else, in bytes; 0 turns the check off.
 	MinFree int64
 	// Free measures the file system.
 	Free func() (int64, error)
 
-	mu   sync.Mutex
-	used int64
+	mu     sync.Mutex
+	used   int64
+	spares []spare // oldest first
 }
 
-// Reserve takes n bytes, or fails with ErrFull or, where nothing that the log could give up would help, ErrNoRoom.
+// spare is something on the disk that is worth less than a record.
+type spare struct {
+	size   int64
+	remove func() bool
+}
+
+// Reserve takes n bytes, at the cost of spares where it must. It fails with ErrFull or, where nothing that the log could
+// give up would help, ErrNoRoom.
 func (b *Budget) Reserve(n int64) error {
 	if n > b.Max {
 		return fmt.Errorf("%w: a record of %d bytes, the log may have %d", ErrNoRoom, n, b.Max)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	for {
+		err := b.short(n)
+		switch {
+		case err == nil:
+			b.used += n
+			return nil
+		case len(b.spares) == 0 || !errors.Is(err, ErrFull) || errors.Is(err, ErrNoRoom):
+			return err
+		}
+		s := b.spares[0]
+		b.spares = b.spares[1:]
+		if s.remove() {
+			b.used -= s.size
+		}
+	}
+}
+
+// short says why n more bytes would be too many. The caller holds mu.
+func (b *Budget) short(n int64) error {
 	if b.MinFree > 0 {
 		free, err := b.Free()
 		if err != nil {
@@ -52,8 +79,15 @@ func (b *Budget) Reserve(n int64) error {
 	if b.used+n > b.Max {
 		return fmt.Errorf("%w: %d of %d bytes used", ErrFull, b.used, b.Max)
 	}
-	b.used += n
 	return nil
+}
+
+// Spare says that n bytes, reserved or added before, may go when room is needed, the first spare first. remove reports
+// whether they are gone; it must not call the Budget.
+func (b *Budget) Spare(n int64, remove func() bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spares = append(b.spares, spare{n, remove})
 }
 
 // Release gives n reserved bytes back.

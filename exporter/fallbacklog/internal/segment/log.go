@@ -152,6 +152,9 @@ func (l *Log) recover() error {
 	for _, i := range l.segments {
 		l.opt.Budget.Add(i.disk)
 	}
+	if err := l.recoverQuarantine(); err != nil {
+		return err
+	}
 	l.removeDone()
 	if len(l.segments) > 0 {
 		l.signal()

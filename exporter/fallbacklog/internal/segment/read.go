@@ -100,37 +100,6 @@ func (l *Log) advance(to Position) {
 	l.mu.Unlock()
 }
 
-// quarantine keeps a copy of bytes that are no record, where the budget has room, and counts them.
-func (l *Log) quarantine(i info, f found) {
-	if l.opt.OnDamage != nil {
-		l.opt.OnDamage(f.end - f.start)
-	}
-	if l.opt.Budget.Reserve(f.end-f.start) != nil {
-		return
-	}
-	dir := filepath.Join(l.opt.Dir, "quarantine")
-	err := l.opt.FS.MkdirAll(dir, DirMode)
-	if err == nil {
-		err = l.writeQuarantine(filepath.Join(dir, fmt.Sprintf("%s.%d", i.name(""), f.start)), f.data)
-	}
-	if err != nil {
-		l.opt.Budget.Release(f.end - f.start)
-		l.report(fmt.Errorf("quarantine: %w", err))
-	}
-}
-
-func (l *Log) writeQuarantine(name string, data []byte) error {
-	f, err := l.opt.FS.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, FileMode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	return err
-}
-
 // Release says that every record before to has been dealt with and may be deleted. A position that the cursor has
 // passed already, as after DropOldest, changes nothing.
 func (l *Log) Release(to Position) error {
