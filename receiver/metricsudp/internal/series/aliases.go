@@ -15,8 +15,15 @@ type local struct {
 type aliases struct {
 	entries []alias // a power of two of them
 	chunks  [][]byte
-	n       int
+	n       int // live ones: those that moved to the younger generation are not counted
+	cost    int // of the live ones; see cost
 }
+
+// aliasBytes is what one alias may take. A longer one counts as several, so that a
+// limit on aliases is a limit on their bytes.
+const aliasBytes = 256
+
+func cost(l *line.Line) int { return 1 + (len(l.Name)+len(l.Tags))/aliasBytes }
 
 // alias is 24 bytes. It matches when the bytes do, not only the hash.
 type alias struct {
@@ -67,6 +74,14 @@ func (a *aliases) add(hash uint64, l *line.Line, duplicates uint8, to *local) {
 		name: uint16(len(l.Name)), tags: uint16(len(l.Tags)),
 	})
 	a.n++
+	a.cost += cost(l)
+}
+
+// moved takes a line that went to the younger generation off the count. Its bytes
+// stay until the rotation.
+func (a *aliases) moved(l *line.Line) {
+	a.n--
+	a.cost -= cost(l)
 }
 
 func (a *aliases) place(e alias) {
@@ -107,5 +122,9 @@ func (a *aliases) resize(size int) {
 
 // successor returns an empty table with room for as many.
 func (a *aliases) successor() aliases {
-	return aliases{entries: make([]alias, max(len(a.entries), minEntries))}
+	size := minEntries
+	for 4*a.n >= 3*size {
+		size *= 2
+	}
+	return aliases{entries: make([]alias, size)}
 }

@@ -65,6 +65,28 @@ func BenchmarkIngest(b *testing.B) {
 	}
 }
 
+// BenchmarkOneBusyReader is one of four readers with all the series.
+func BenchmarkOneBusyReader(b *testing.B) {
+	for _, n := range []int{20_000, 60_000, 100_000} {
+		b.Run(fmt.Sprint("series=", n), func(b *testing.B) {
+			o := testOptions()
+			o.MaxSeries, o.MaxAliases, o.Tables = 100_000, 200_000, 4
+			g := newGroup(o)
+			datagrams, lines := packed(n, 4, "1", "c")
+			ingest := func() {
+				for _, d := range datagrams {
+					g.tables[0].Datagram(d, false, 1)
+				}
+			}
+			ingest()
+			b.ResetTimer()
+			for range b.N/lines + 1 {
+				ingest()
+			}
+		})
+	}
+}
+
 // BenchmarkMiss is a line never seen before, past the limits: a flood of tags.
 func BenchmarkMiss(b *testing.B) {
 	g := newGroup(testOptions())

@@ -64,6 +64,14 @@ func (g *group) flush() map[string]*Series {
 	return found
 }
 
+// known is how many aliases all tables have.
+func (g *group) known() (n int) {
+	for _, t := range g.tables {
+		n += t.young.n + t.old.n
+	}
+	return n
+}
+
 func identity(s *Series) string {
 	var b strings.Builder
 	b.WriteString(s.Metric.Name + "|" + s.Metric.Kind.String())

@@ -3,6 +3,7 @@ package series
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/unique"
@@ -19,6 +20,9 @@ type Registry struct {
 	metrics map[metricID]*Metric
 	all     []*Series // overflow series included
 	swap    uint64    // present epoch
+
+	tables  atomic.Int64 // created so far
+	aliases atomic.Int64 // of all tables, by cost
 }
 
 type metricID struct {
@@ -80,6 +84,7 @@ func (r *Registry) register(kind line.Kind, key string, nameLen int) *Series {
 		Metric: r.metric(metricID{key[1 : 1+nameLen], kind}),
 		key:    key,
 		tags:   key[1+nameLen+1:],
+		locals: make([]*local, r.options.Tables),
 	}
 	s.Metric.series++
 	r.series[key] = s
@@ -107,12 +112,24 @@ func (r *Registry) overflow(kind line.Kind, name string) *Series {
 	}
 	m = r.metric(id)
 	if m.overflow == nil {
-		m.overflow = &Series{Metric: m, Overflow: true}
+		m.overflow = &Series{Metric: m, Overflow: true, locals: make([]*local, r.options.Tables)}
 		m.series++
 		r.all = append(r.all, m.overflow)
 	}
 	return m.overflow
 }
+
+// takeAliases reports whether there is room for n more. One client socket reaches
+// one reader, so the limit is not divided among the tables: the busy one needs it.
+func (r *Registry) takeAliases(n int) bool {
+	if r.aliases.Add(int64(n)) > int64(r.options.MaxAliases) {
+		r.aliases.Add(-int64(n))
+		return false
+	}
+	return true
+}
+
+func (r *Registry) returnAliases(n int) { r.aliases.Add(-int64(n)) }
 
 // Len is the number of series, overflow series included.
 func (r *Registry) Len() int {

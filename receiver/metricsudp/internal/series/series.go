@@ -32,6 +32,11 @@ type Series struct {
 
 	lastUsed uint64 // swap of the last value or alias; Registry.mu
 
+	// locals are the readers' shares. Each belongs to the reader of that index, who
+	// alone reads and writes it: a reader has one share of a series however many
+	// permutations of its tags there are.
+	locals []*local
+
 	// State of the flusher.
 	Pending bool      // has values that were not emitted
 	Last    time.Time // end of the last point emitted (delta), or start (cumulative)

@@ -13,16 +13,17 @@ import (
 //
 // Aliases live in two generations: a hit in the older one moves to the younger,
 // and a rotation drops the older. So what was not seen for two rotations is gone,
-// without a scan, and both together never exceed the table's share of MaxAliases.
+// without a scan. All tables together never know more than MaxAliases; a line past
+// that is resolved each time it comes.
 type Table struct {
 	registry *Registry
 	options  *Options
 
-	young, old             aliases
-	youngLocals, oldLocals map[*Series]*local
-	generationSize         int // aliases
-	generationChunks       int
-	swaps                  uint64
+	id         int // index of its shares in Series.locals
+	young, old aliases
+	generation int // cost of unknown lines after which a refused table rotates
+	unknown    int // cost of unknown lines since the last rotation
+	swaps      uint64
 
 	epochs [2]Epoch
 	active *Epoch
@@ -32,18 +33,12 @@ type Table struct {
 	key  []byte
 }
 
-// aliasBytes is what an alias may take on average; a generation of longer keys
-// rotates earlier.
-const aliasBytes = 256
-
-// NewTable returns the table of one reader.
+// NewTable returns the table of one reader, of which there are Options.Tables.
 func NewTable(r *Registry) *Table {
-	size := max(r.options.MaxAliases/r.options.Tables/2, 1)
 	t := &Table{
 		registry: r, options: r.options,
-		youngLocals:      map[*Series]*local{},
-		generationSize:   size,
-		generationChunks: size*aliasBytes/chunkBytes + 1,
+		id:         int(r.tables.Add(1)) - 1,
+		generation: max(r.options.MaxAliases/r.options.Tables/2, 1),
 	}
 	t.epochs[1].half = 1
 	t.active = &t.epochs[0]
@@ -173,45 +168,58 @@ func (t *Table) write(to *local, l *line.Line, at int64) {
 
 // resolve finds the share of a line that the young generation does not know.
 func (t *Table) resolve(hash uint64, l *line.Line) (*local, uint8, line.Reason) {
-	// An overflow series is looked up again: there may be room for the real one.
 	to, duplicates := t.old.find(hash, l)
-	if to == nil || to.series.Overflow {
+	known := to != nil
+	// An overflow series is looked up again: there may be room for the real one.
+	if !known || to.series.Overflow {
 		nameLen, n, reason := t.canonical(l)
 		if reason != line.OK {
 			return nil, 0, reason
 		}
 		duplicates = uint8(min(n, math.MaxUint8))
 		to = t.localOf(t.registry.resolve(l.Kind, t.key, nameLen))
-	} else {
-		to = t.localOf(to.series)
 	}
-	if t.young.n >= t.generationSize || len(t.young.chunks) > t.generationChunks {
-		t.rotate()
-		to = t.localOf(to.series)
+	if known {
+		t.old.moved(l)
+	} else if !t.admit(cost(l)) {
+		return to, duplicates, line.OK
 	}
 	t.young.add(hash, l, duplicates, to)
 	return to, duplicates, line.OK
 }
 
+// admit reports whether an alias may be added. A table that is refused gives up
+// its old generation, but only after as many unknown lines as its part of the limit
+// is, so that a flood of them does not drop what is in use.
+func (t *Table) admit(n int) bool {
+	t.unknown += n
+	if t.registry.takeAliases(n) {
+		return true
+	}
+	if t.unknown < t.generation {
+		return false
+	}
+	t.rotate()
+	return t.registry.takeAliases(n)
+}
+
 // localOf returns the reader's only share of a series, so that the permutations of
 // its tags do not multiply histograms.
 func (t *Table) localOf(s *Series) *local {
-	if to := t.youngLocals[s]; to != nil {
-		return to
-	}
-	to := t.oldLocals[s]
+	to := s.locals[t.id]
 	if to == nil {
 		to = &local{series: s}
+		s.locals[t.id] = to
 	}
-	t.youngLocals[s] = to
 	return to
 }
 
 // rotate drops what was not seen since the last rotation. A share with values in
 // the present epoch is still in that epoch's list.
 func (t *Table) rotate() {
+	t.registry.returnAliases(t.old.cost)
 	t.old, t.young = t.young, t.young.successor()
-	t.oldLocals, t.youngLocals = t.youngLocals, make(map[*Series]*local, len(t.youngLocals))
+	t.unknown = 0
 }
 
 // Swap retires the epoch in use. The one retired before must have been merged.

@@ -307,28 +307,88 @@ func TestExpiredSeriesComesBackOnce(t *testing.T) {
 
 func TestAliasesAreBounded(t *testing.T) {
 	o := testOptions()
-	o.MaxAliases = 100
+	o.MaxAliases, o.Tables = 100, 2
 	g := newGroup(o)
 	tags := []string{"a:1", "b:2", "c:3", "d:4", "e:5", "f:6"}
 	rng := rand.New(rand.NewPCG(5, 6))
-	for range 5000 {
+	most := 0
+	for i := range 5000 {
 		rng.Shuffle(len(tags), func(i, j int) { tags[i], tags[j] = tags[j], tags[i] })
-		g.add(0, 0, "m:1|c|#"+strings.Join(tags, ","))
-		require.LessOrEqual(t, g.tables[0].young.n+g.tables[0].old.n, 100)
+		g.add(i%2, 0, "m:1|c|#"+strings.Join(tags, ","))
+		most = max(most, g.known())
+		require.Equal(t, g.aliases.Load(), int64(g.known()), "each costs one")
 	}
+	assert.Equal(t, 100, most)
 	found := g.flush()
 	assert.Len(t, found, 1)
 	assert.Equal(t, int64(5000), whole(must(t, found, "m|counter|a=1|b=2|c=3|d=4|e=5|f=6")))
 }
 
+// One client socket reaches one reader: it can have the whole limit.
+func TestOneBusyTableHasAllAliases(t *testing.T) {
+	o := testOptions()
+	o.MaxSeries, o.MaxAliases, o.Tables = 1000, 1000, 4
+	g := newGroup(o)
+	send := func() {
+		for i := range 1000 {
+			g.add(2, 0, fmt.Sprintf("m:1|c|#id:%d", i))
+		}
+	}
+	send()
+	assert.Equal(t, 1000, g.tables[2].young.n)
+	for range 20 { // through rotations
+		g.flush()
+		send()
+		assert.Equal(t, 1000, g.known())
+		assert.Equal(t, 1000, g.tables[2].young.n, "all in use, none resolved again")
+	}
+	// An idle table's aliases are another one's after two rotations.
+	for range 2 * o.ExpirySwaps {
+		g.add(1, 0, "a:1|c")
+		g.flush()
+	}
+	assert.Equal(t, 1, g.known())
+}
+
+// A flood of unknown lines does not make the table forget what is in use.
+func TestFloodLeavesWhatIsInUse(t *testing.T) {
+	o := testOptions()
+	o.MaxSeries, o.MaxAliases, o.Tables = 10, 400, 2
+	g := newGroup(o)
+	next, resolved := 0, 0
+	for range 1000 {
+		for i := range 5 {
+			l := line.Line{}
+			line.Parse(fmt.Appendf(nil, "used%d:1|c", i), &l, &o.Limits)
+			hash := g.hash(&l)
+			young, _ := g.tables[0].young.find(hash, &l)
+			old, _ := g.tables[0].old.find(hash, &l)
+			if young == nil && old == nil {
+				resolved++
+			}
+			g.add(0, 0, fmt.Sprintf("used%d:1|c", i))
+		}
+		for range 10 {
+			g.add(0, 0, fmt.Sprintf("flood:1|c|#id:%d", next))
+			next++
+		}
+		require.LessOrEqual(t, g.known(), 400)
+	}
+	assert.Equal(t, 5, resolved, "each once")
+}
+
+// A long alias counts as several.
 func TestLongKeysAreBounded(t *testing.T) {
 	o := testOptions()
+	o.MaxAliases = 2000
 	g := newGroup(o)
 	for i := range 5000 {
 		g.add(0, 0, fmt.Sprintf("m:1|c|#%d:%s", i, strings.Repeat("x", 8000)))
 	}
 	table := g.tables[0]
-	assert.LessOrEqual(t, len(table.young.chunks)+len(table.old.chunks), 2*(table.generationChunks+1))
+	held := (len(table.young.chunks) + len(table.old.chunks)) * chunkBytes
+	assert.LessOrEqual(t, held, 2*o.MaxAliases*aliasBytes)
+	assert.Positive(t, g.known())
 }
 
 func TestTimestampsStandApart(t *testing.T) {
