@@ -32,7 +32,7 @@ func newBucketing(set processor.Settings, cfg *Config) (*bucketing, error) {
 		return nil, err
 	}
 	plans := convert.NewPlans(planCacheSize)
-	t, err := newTelemetry(set.TelemetrySettings, len(rules), plans)
+	t, err := newTelemetry(set, len(rules), plans)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (b *bucketing) first(m pmetric.Metric) *rule {
 	return nil
 }
 
-func (b *bucketing) shutdown(context.Context) error {
-	b.telemetry.shutdown()
+func (b *bucketing) shutdown(ctx context.Context) error {
+	b.telemetry.shutdown(ctx)
 	return nil
 }

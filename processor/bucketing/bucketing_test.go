@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/consumer/consumertest"
@@ -144,6 +145,7 @@ func TestTelemetry(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
 	set := processortest.NewNopSettings(metadata.Type)
+	set.ID = component.NewIDWithName(metadata.Type, "a")
 	set.TelemetrySettings = tel.NewTelemetrySettings()
 	drop := valid()
 	drop.Match.MetricNames, drop.OnInvalid = []string{"drop"}, "drop"
@@ -165,7 +167,7 @@ func TestTelemetry(t *testing.T) {
 	require.NoError(t, p.ConsumeMetrics(context.Background(), md))
 
 	one := func(v int64, attrs ...attribute.KeyValue) metricdata.DataPoint[int64] {
-		return metricdata.DataPoint[int64]{Value: v, Attributes: attribute.NewSet(attrs...)}
+		return metricdata.DataPoint[int64]{Value: v, Attributes: attribute.NewSet(append(attrs, attribute.String("processor", "bucketing/a"))...)}
 	}
 	ignore := metricdatatest.IgnoreTimestamp()
 	metadatatest.AssertEqualProcessorBucketingPoints(t, tel, []metricdata.DataPoint[int64]{
@@ -185,4 +187,32 @@ func TestTelemetry(t *testing.T) {
 	point := errors.Data.(metricdata.Histogram[float64]).DataPoints[0]
 	require.Equal(t, uint64(3), point.Count)
 	require.InDelta(t, 6.0/20, point.Sum, 1e-12)
+	require.Equal(t, attribute.NewSet(attribute.String("processor", "bucketing/a")), point.Attributes)
+}
+
+// Instances of one ID, one in each pipeline, add up; those of others stand apart.
+func TestTelemetryByInstance(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
+	var last processor.Metrics
+	for i, name := range []string{"a", "a", "b"} {
+		set := processortest.NewNopSettings(metadata.Type)
+		set.ID = component.NewIDWithName(metadata.Type, name)
+		set.TelemetrySettings = tel.NewTelemetrySettings()
+		p, err := NewFactory().CreateMetrics(context.Background(), set, rulesOf(valid()), consumertest.NewNop())
+		require.NoError(t, err)
+		for layout := range i + 1 { // 1, 2 and 3 plans
+			md := pmetric.NewMetrics()
+			newHistogram(md, "m", "", []float64{float64(layout)}, 1, 2)
+			require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+		}
+		last = p
+	}
+	of := func(name string, v int64) metricdata.DataPoint[int64] {
+		return metricdata.DataPoint[int64]{Value: v, Attributes: attribute.NewSet(attribute.String("processor", name))}
+	}
+	ignore := metricdatatest.IgnoreTimestamp()
+	metadatatest.AssertEqualProcessorBucketingPlanCacheSize(t, tel, []metricdata.DataPoint[int64]{of("bucketing/a", 3), of("bucketing/b", 3)}, ignore)
+	require.NoError(t, last.Shutdown(context.Background()))
+	metadatatest.AssertEqualProcessorBucketingPlanCacheSize(t, tel, []metricdata.DataPoint[int64]{of("bucketing/a", 3), of("bucketing/b", 0)}, ignore)
 }

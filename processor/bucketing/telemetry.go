@@ -3,8 +3,9 @@ package bucketing
 import (
 	"context"
 	"math"
+	"sync/atomic"
 
-	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
@@ -12,33 +13,34 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
 )
 
-// telemetry writes reports to the processor's own metrics. The attribute sets are
-// made once, so that a batch allocates nothing for them.
+// telemetry writes reports to the processor's own metrics. One component ID may be
+// in several pipelines and has an instance in each, so every metric is a sum, to
+// which each adds its own. The attribute sets are made once, so that a batch
+// allocates nothing for them.
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
+	plans   *convert.Plans
+	kept    atomic.Int64                     // plans as reported
+	self    metric.MeasurementOption         // the component's ID, which the others have too
 	points  [][2][2]metric.MeasurementOption // by rule, from, to
 	passed  [convert.Reasons]metric.MeasurementOption
 	none    metric.MeasurementOption
 }
 
-func newTelemetry(set component.TelemetrySettings, rules int, plans *convert.Plans) (*telemetry, error) {
-	builder, err := metadata.NewTelemetryBuilder(set)
+func newTelemetry(set processor.Settings, rules int, plans *convert.Plans) (*telemetry, error) {
+	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
 	}
-	err = builder.RegisterProcessorBucketingPlanCacheSizeCallback(func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(int64(plans.Len()))
-		return nil
-	})
-	if err != nil {
-		builder.Shutdown()
-		return nil, err
+	id := attribute.String("processor", set.ID.String())
+	t := &telemetry{
+		builder: builder, plans: plans, self: option(id),
+		points: make([][2][2]metric.MeasurementOption, rules), none: option(id, attribute.String("action", "none")),
 	}
-	t := &telemetry{builder: builder, points: make([][2][2]metric.MeasurementOption, rules), none: option(attribute.String("action", "none"))}
 	for i := range t.points {
 		for from := range t.points[i] {
 			for to := range t.points[i][from] {
-				t.points[i][from][to] = option(
+				t.points[i][from][to] = option(id,
 					attribute.Int("rule", i),
 					attribute.String("from", convert.Layout(from).String()),
 					attribute.String("to", convert.Layout(to).String()))
@@ -46,7 +48,7 @@ func newTelemetry(set component.TelemetrySettings, rules int, plans *convert.Pla
 		}
 	}
 	for reason := range t.passed {
-		t.passed[reason] = option(attribute.String("reason", convert.Reason(reason).String()))
+		t.passed[reason] = option(id, attribute.String("reason", convert.Reason(reason).String()))
 	}
 	return t, nil
 }
@@ -71,17 +73,28 @@ func (t *telemetry) record(ctx context.Context, r *convert.Report) {
 		}
 	}
 	if r.Dropped > 0 {
-		t.builder.ProcessorBucketingDroppedPoints.Add(ctx, r.Dropped)
+		t.builder.ProcessorBucketingDroppedPoints.Add(ctx, r.Dropped, t.self)
 	}
 	if r.BelowWorkingScale > 0 {
 		t.builder.ProcessorBucketingViolations.Add(ctx, r.BelowWorkingScale, t.none)
 	}
 	if r.OpenEnds > 0 {
-		t.builder.ProcessorBucketingOpenEndCounts.Add(ctx, int64(min(r.OpenEnds, math.MaxInt64)))
+		t.builder.ProcessorBucketingOpenEndCounts.Add(ctx, int64(min(r.OpenEnds, math.MaxInt64)), t.self)
 	}
 	for _, e := range r.RankErrors {
-		t.builder.ProcessorBucketingRankError.Record(ctx, e)
+		t.builder.ProcessorBucketingRankError.Record(ctx, e, t.self)
+	}
+	t.recordPlans(ctx, t.plans.Len())
+}
+
+func (t *telemetry) recordPlans(ctx context.Context, kept int) {
+	if more := int64(kept) - t.kept.Swap(int64(kept)); more != 0 {
+		t.builder.ProcessorBucketingPlanCacheSize.Add(ctx, more, t.self)
 	}
 }
 
-func (t *telemetry) shutdown() { t.builder.Shutdown() }
+// shutdown takes the plans of this instance off again.
+func (t *telemetry) shutdown(ctx context.Context) {
+	t.recordPlans(ctx, 0)
+	t.builder.Shutdown()
+}

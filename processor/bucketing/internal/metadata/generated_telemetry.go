@@ -3,12 +3,10 @@
 package metadata
 
 import (
-	"context"
 	"errors"
 	"sync"
 
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/trace"
 
 	"go.opentelemetry.io/collector/component"
@@ -31,7 +29,7 @@ type TelemetryBuilder struct {
 	ProcessorBucketingDroppedPoints metric.Int64Counter
 	ProcessorBucketingOpenEndCounts metric.Int64Counter
 	ProcessorBucketingPassedPoints  metric.Int64Counter
-	ProcessorBucketingPlanCacheSize metric.Int64ObservableGauge
+	ProcessorBucketingPlanCacheSize metric.Int64UpDownCounter
 	ProcessorBucketingPoints        metric.Int64Counter
 	ProcessorBucketingRankError     metric.Float64Histogram
 	ProcessorBucketingViolations    metric.Int64Counter
@@ -46,31 +44,6 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
-}
-
-// RegisterProcessorBucketingPlanCacheSizeCallback sets callback for observable ProcessorBucketingPlanCacheSize metric.
-func (builder *TelemetryBuilder) RegisterProcessorBucketingPlanCacheSizeCallback(cb metric.Int64Callback) error {
-	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		cb(ctx, &observerInt64{inst: builder.ProcessorBucketingPlanCacheSize, obs: o})
-		return nil
-	}, builder.ProcessorBucketingPlanCacheSize)
-	if err != nil {
-		return err
-	}
-	builder.mu.Lock()
-	defer builder.mu.Unlock()
-	builder.registrations = append(builder.registrations, reg)
-	return nil
-}
-
-type observerInt64 struct {
-	embedded.Int64Observer
-	inst metric.Int64Observable
-	obs  metric.Observer
-}
-
-func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
-	oi.obs.ObserveInt64(oi.inst, value, opts...)
 }
 
 // Shutdown unregister all registered callbacks for async instruments.
@@ -109,7 +82,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{points}"),
 	)
 	errs = errors.Join(errs, err)
-	builder.ProcessorBucketingPlanCacheSize, err = builder.meter.Int64ObservableGauge(
+	builder.ProcessorBucketingPlanCacheSize, err = builder.meter.Int64UpDownCounter(
 		"otelcol_processor_bucketing_plan_cache_size",
 		metric.WithDescription("Conversion plans kept. [Alpha]"),
 		metric.WithUnit("{plans}"),

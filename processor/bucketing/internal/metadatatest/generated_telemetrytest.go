@@ -74,8 +74,10 @@ func AssertEqualProcessorBucketingPlanCacheSize(t *testing.T, tt *componenttest.
 		Name:        "otelcol_processor_bucketing_plan_cache_size",
 		Description: "Conversion plans kept. [Alpha]",
 		Unit:        "{plans}",
-		Data: metricdata.Gauge[int64]{
-			DataPoints: dps,
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: false,
+			DataPoints:  dps,
 		},
 	}
 	got, err := tt.GetMetric("otelcol_processor_bucketing_plan_cache_size")

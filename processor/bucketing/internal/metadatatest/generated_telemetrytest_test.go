@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
@@ -20,13 +19,10 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
-	require.NoError(t, tb.RegisterProcessorBucketingPlanCacheSizeCallback(func(_ context.Context, observer metric.Int64Observer) error {
-		observer.Observe(1)
-		return nil
-	}))
 	tb.ProcessorBucketingDroppedPoints.Add(context.Background(), 1)
 	tb.ProcessorBucketingOpenEndCounts.Add(context.Background(), 1)
 	tb.ProcessorBucketingPassedPoints.Add(context.Background(), 1)
+	tb.ProcessorBucketingPlanCacheSize.Add(context.Background(), 1)
 	tb.ProcessorBucketingPoints.Add(context.Background(), 1)
 	tb.ProcessorBucketingRankError.Record(context.Background(), 1)
 	tb.ProcessorBucketingViolations.Add(context.Background(), 1)
