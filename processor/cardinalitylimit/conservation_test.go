@@ -303,7 +303,7 @@ func simulate(t *testing.T, seed uint64, kinds []kind, down func(pmetric.Metrics
 		pending = r.deliver(rng, pending, round >= 19 && round <= 23 || round == 29, down)
 	}
 	r.clock.add(time.Second)
-	r.flush(context.Background())
+	require.NoError(r.t, r.flush(context.Background(), false))
 	for _, md := range r.sink.take() {
 		down(md)
 	}
@@ -336,7 +336,7 @@ func (r *rig) deliver(rng *rand.Rand, pending []reading, all bool, down func(pme
 			// Refused unless all of it is folded: then it is taken already.
 			r.sink.refuse(errors.New("busy"))
 			err := r.ConsumeMetrics(context.Background(), build())
-			r.flush(context.Background())
+			require.NoError(r.t, r.flush(context.Background(), false))
 			r.sink.refuse(nil)
 			if err == nil {
 				pending = pending[n:]
@@ -346,7 +346,7 @@ func (r *rig) deliver(rng *rand.Rand, pending []reading, all bool, down func(pme
 		r.send(build())
 		pending = pending[n:]
 		if rng.IntN(3) == 0 {
-			r.flush(context.Background())
+			require.NoError(r.t, r.flush(context.Background(), false))
 		}
 		for _, md := range r.sink.take() {
 			down(md)

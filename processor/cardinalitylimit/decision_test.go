@@ -81,7 +81,7 @@ func TestDryRunReportsWhatEnforceDecides(t *testing.T) {
 		for _, decided := range [][2]string{{"none", "pass"}, {"label", "strip"}, {"metric", "overflow"}, {"pod", "drop"}, {"tag", "tag"}} {
 			require.Positivef(t, want[decided], "the input exercises %v", decided)
 		}
-		observed.flush(context.Background())
+		require.NoError(observed.t, observed.flush(context.Background(), false))
 		require.Empty(t, observed.sink.take())
 	}
 }

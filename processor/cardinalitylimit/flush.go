@@ -2,6 +2,7 @@ package cardinalitylimit
 
 import (
 	"context"
+	"fmt"
 
 	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/consumer/consumererror"
@@ -11,29 +12,46 @@ import (
 )
 
 // flush sends what has been folded, one batch per client metadata. What downstream
-// refuses for now stays for the next flush. One caller at a time.
-func (p *limiter) flush(ctx context.Context) {
+// refuses for now stays for the next flush; of the last one it is lost, and the
+// error says how much. One caller at a time.
+func (p *limiter) flush(ctx context.Context, last bool) error {
 	if !p.enforce {
-		return
+		return nil
 	}
 	var failure error
+	lost := 0
 	for _, parcel := range p.table.Flush() {
 		err := p.next.ConsumeMetrics(withMetadata(ctx, parcel.Metadata), parcel.Metrics)
-		outcome := fold.Delivered
-		switch {
-		case err == nil:
+		if err == nil {
 			p.telemetry.emitted(ctx, parcel.Points())
-		case consumererror.IsPermanent(err):
-			outcome, failure = fold.Lost, err
-		default:
-			outcome, failure = fold.Refused, err
+		} else {
+			failure = err
 		}
-		p.table.Settle(parcel, outcome)
-	}
-	if failure != nil { // once a flush, however many batches
-		p.logger.Warn("Downstream refused folded series", zap.Error(failure))
+		lost += p.table.Settle(parcel, outcome(err, last))
 	}
 	p.telemetry.folded(ctx)
+	switch {
+	case failure == nil:
+		return nil
+	case last:
+		return fmt.Errorf("%d points of folded series were not delivered: %w", lost, failure)
+	default: // once a flush, however many batches
+		p.logger.Warn("Downstream refused folded series", zap.Int("points_lost", lost), zap.Error(failure))
+		return nil
+	}
+}
+
+func outcome(err error, last bool) fold.Outcome {
+	switch {
+	case err == nil:
+		return fold.Delivered
+	case last:
+		return fold.Abandoned
+	case consumererror.IsPermanent(err):
+		return fold.Lost
+	default:
+		return fold.Refused
+	}
 }
 
 func withMetadata(ctx context.Context, md map[string][]string) context.Context {

@@ -129,7 +129,7 @@ func (r *rig) flushed() []observation {
 	r.t.Helper()
 	before := r.sink.take()
 	require.Empty(r.t, before, "take what passed first")
-	r.flush(context.Background())
+	require.NoError(r.t, r.flush(context.Background(), false))
 	return observe(r.sink.take()...)
 }
 

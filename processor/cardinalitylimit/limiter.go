@@ -2,10 +2,10 @@ package cardinalitylimit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
@@ -34,11 +35,14 @@ type limiter struct {
 	table     *fold.Table
 	telemetry *telemetry
 
-	writer   string // between start and shutdown: our name as a writer of series
+	writer string // between start and shutdown: our name as a writer of series
+	// Of the goroutine that flushes, from start on: nil before.
 	stop     chan struct{}
-	stopped  sync.WaitGroup
-	cancel   context.CancelFunc // ends a flush that outlives the shutdown's deadline
 	flushCtx context.Context
+	cancel   context.CancelFunc // ends a flush that outlives the shutdown's deadline
+	done     chan struct{}
+	last     error // of the last flush; valid once done is closed
+	stopped  bool
 }
 
 func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *factory) (*limiter, error) {
@@ -84,40 +88,70 @@ func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *f
 func (p *limiter) start(context.Context, component.Host) error {
 	p.writer = p.factory.writers.acquire(p.instance, p.id)
 	p.flushCtx, p.cancel = context.WithCancel(context.Background())
-	p.stop = make(chan struct{})
-	p.stopped.Go(p.run)
+	p.stop, p.done = make(chan struct{}), make(chan struct{})
+	go p.run()
 	return nil
 }
 
-// run flushes at every interval until the processor stops.
+// run flushes at every interval until the processor stops, and then once more:
+// downstream is still there.
 func (p *limiter) run() {
+	defer close(p.done)
 	ticker := time.NewTicker(p.cfg.Reaggregate.FlushInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-p.stop:
+			p.last = p.flush(p.flushCtx, true)
 			return
 		case <-ticker.C:
-			p.flush(p.flushCtx)
+			_ = p.flush(p.flushCtx, false) // logged; an error is of the last one only
 			p.maintain()
 		}
 	}
 }
 
-// shutdown flushes what is folded: downstream is still there.
+const (
+	// abandonAfter is how long downstream has to notice that its context ended.
+	abandonAfter = 100 * time.Millisecond
+	// flushGrace is how long downstream has to take what is folded at shutdown.
+	flushGrace = shutdown.Processor - abandonAfter
+)
+
+// errAbandoned means that what the last flush held is neither delivered nor refused.
+var errAbandoned = errors.New("downstream does not return from taking folded series")
+
+// shutdown hands on what is folded. It may be called without start, and again.
 func (p *limiter) shutdown(ctx context.Context) error {
-	if p.stop == nil {
+	if p.stop == nil || p.stopped {
 		p.telemetry.shutdown()
 		return nil
 	}
+	p.stopped = true
+	ctx, cancel := context.WithTimeout(ctx, flushGrace)
+	defer cancel()
+	context.AfterFunc(ctx, p.cancel) // runs at the latest when this function returns
 	close(p.stop)
-	unwatch := context.AfterFunc(ctx, p.cancel)
-	p.stopped.Wait()
-	unwatch()
-	p.cancel()
-	p.flush(ctx)
+	err := p.wait(ctx)
 	p.telemetry.shutdown()
 	p.factory.writers.release(p.writer)
-	p.stop = nil
-	return nil
+	return err
+}
+
+// wait waits for the last flush, but for a downstream that ignores the end of its
+// context.
+func (p *limiter) wait(ctx context.Context) error {
+	select {
+	case <-p.done:
+		return p.last
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(abandonAfter)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return p.last
+	case <-timer.C:
+		return errAbandoned
+	}
 }

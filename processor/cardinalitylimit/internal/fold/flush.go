@@ -34,7 +34,8 @@ type Outcome uint8
 const (
 	Delivered Outcome = iota
 	Refused           // for now: goes out with the next flush
-	Lost              // for good
+	Lost              // for good; cumulative series go out with the next flush all the same
+	Abandoned         // for good, and there is no next flush
 )
 
 // Flush takes what is to leave now. Each parcel must be settled before the next
@@ -60,7 +61,7 @@ func (t *Table) Flush() []*Parcel {
 		p.builder.add(a, start, time)
 		p.taken = append(p.taken, taken{a, a.value, a.earliest, a.newest, a.emitted})
 		a.emitted = time
-		if a.method != addGrowth && a.method != sumLive {
+		if !a.repeats() {
 			a.value, a.earliest, a.newest = nil, 0, 0
 		}
 	}
@@ -73,8 +74,11 @@ func (a *accumulator) due() bool {
 	if a.value == nil {
 		return false
 	}
-	return a.live > 0 || a.method != addGrowth && a.method != sumLive
+	return a.live > 0 || !a.repeats()
 }
+
+// repeats tells whether each flush says again all that the ones before said.
+func (a *accumulator) repeats() bool { return a.method == addGrowth || a.method == sumLive }
 
 // sumLive adds up the last values of the live streams.
 func (t *Table) sumLive() {
@@ -90,25 +94,28 @@ func (t *Table) sumLive() {
 	}
 }
 
-// Settle ends a flush. What was refused goes back to where it came from and joins
-// what has come since; the interval opens again.
-func (t *Table) Settle(p *Parcel, o Outcome) {
+// Settle ends a flush and returns how many points are lost. What was refused goes
+// back to where it came from and joins what has come since; the interval opens again.
+func (t *Table) Settle(p *Parcel, o Outcome) (lost int) {
 	if o == Delivered {
-		return
+		return 0
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if o == Lost {
-		t.stats.Undelivered += int64(len(p.taken))
-		return
-	}
 	for i := range p.taken {
 		k := &p.taken[i]
-		if k.from.method == addGrowth || k.from.method == sumLive {
-			continue // the next flush repeats it
+		switch {
+		case o == Abandoned:
+			lost++
+		case k.from.repeats(): // by the next flush
+		case o == Lost:
+			lost++
+		default:
+			k.from.restore(k, &t.stats)
 		}
-		k.from.restore(k, &t.stats)
 	}
+	t.stats.Undelivered += int64(lost)
+	return lost
 }
 
 func (a *accumulator) restore(k *taken, n *Stats) {

@@ -103,7 +103,7 @@ func (t *Table) Sweep() {
 		}
 	}
 	for id, a := range t.accumulators {
-		flushed := a.value == nil || a.method == addGrowth || a.method == sumLive
+		flushed := a.value == nil || a.repeats()
 		if a.seen < before && a.refs == 0 && a.pins == 0 && flushed {
 			// A series of this name to come must begin after this one.
 			t.origin = max(t.origin, a.emitted)

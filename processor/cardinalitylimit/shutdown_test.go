@@ -1,0 +1,158 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/processor"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
+)
+
+// start runs a processor in front of next, whose time is the test's.
+func start(t *testing.T, next consumer.Metrics, cfg *Config) (processor.Metrics, *componenttest.Telemetry) {
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
+	p, err := NewFactory().CreateMetrics(context.Background(), metadatatest.NewSettings(tel), cfg, next)
+	require.NoError(t, err)
+	require.NoError(t, p.Start(context.Background(), componenttest.NewNopHost()))
+	return p, tel
+}
+
+// overLimit sends points of which all but the first of each metric are folded.
+func overLimit(t *testing.T, p processor.Metrics) {
+	now := time.Now()
+	b := newBatch("orders")
+	for name, temporality := range map[string]pmetric.AggregationTemporality{"requests": delta, "errors": cumulative} {
+		points := b.sum(name, temporality, true)
+		for _, id := range []string{"a", "b", "c"} {
+			put(points, 1, now, now.Add(time.Second), "id", id)
+		}
+	}
+	require.NoError(t, p.ConsumeMetrics(context.Background(), b.md))
+}
+
+func oneSeries(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} }
+
+// What nobody takes at shutdown is lost: counted, and the shutdown says so.
+func TestShutdownCountsWhatIsRefused(t *testing.T) {
+	for name, refusal := range map[string]error{
+		"for now":  errors.New("busy"),
+		"for good": consumererror.NewPermanent(errors.New("bad")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := &sink{}
+			p, tel := start(t, out, config(oneSeries))
+			overLimit(t, p)
+			out.refuse(refusal)
+			r := &rig{limiter: p.(*limiter), t: t, sink: out, tel: tel}
+			err := p.Shutdown(context.Background())
+			require.ErrorIs(t, err, refusal)
+			require.ErrorContains(t, err, "2 points of folded series were not delivered")
+			require.EqualValues(t, 2, r.counter("dropped_points", "reason", "undelivered"))
+			require.NoError(t, p.Shutdown(context.Background()), "a second time")
+		})
+	}
+}
+
+// A cumulative series that downstream refuses for good is not lost: the next flush
+// repeats it.
+func TestRefusedCumulativeSeriesAreRepeated(t *testing.T) {
+	r := newRig(t, oneSeries)
+	start := r.clock.now()
+	r.clock.add(time.Second)
+	b := newBatch("orders")
+	points := b.sum("requests", cumulative, true)
+	put(points, 1, start, r.clock.now(), "id", "a")
+	put(points, 7, start, r.clock.now(), "id", "b")
+	r.send(b.md)
+	r.sink.take()
+	r.sink.refuse(consumererror.NewPermanent(errors.New("bad")))
+	require.Empty(t, r.flushed())
+	r.sink.refuse(nil)
+	require.EqualValues(t, 7, r.flushed()[0].value)
+	require.Zero(t, r.counter("dropped_points", "reason", "undelivered"))
+}
+
+// hanging is a downstream that takes the first batch and answers the others at the
+// end of their context, or when released.
+type hanging struct {
+	consumertest.MetricsSink
+	batches  int
+	deaf     bool
+	released chan struct{}
+}
+
+func (h *hanging) ConsumeMetrics(ctx context.Context, _ pmetric.Metrics) error {
+	if h.batches++; h.batches == 1 {
+		return nil
+	}
+	done := ctx.Done()
+	if h.deaf {
+		done = nil
+	}
+	select {
+	case <-done:
+		return ctx.Err()
+	case <-h.released:
+		return nil
+	}
+}
+
+// However downstream hangs, whether a flush hangs already or begins to at shutdown,
+// the budget of the stage holds, and the deadline of the caller if that is earlier.
+func TestShutdownIsBounded(t *testing.T) {
+	for name, c := range map[string]struct {
+		deaf, flushing bool
+		deadline       time.Duration
+		atMost         time.Duration
+		lost           int64
+		err            error
+	}{
+		"listens":            {atMost: shutdown.Processor, lost: 2, err: context.Canceled},
+		"is deaf":            {deaf: true, atMost: shutdown.Processor, err: errAbandoned},
+		"hangs already":      {flushing: true, atMost: shutdown.Processor, lost: 2, err: context.Canceled},
+		"deaf already":       {flushing: true, deaf: true, atMost: shutdown.Processor, err: errAbandoned},
+		"an earlier end":     {deadline: time.Second, atMost: time.Second, lost: 2, err: context.Canceled},
+		"an earlier end too": {deaf: true, deadline: time.Second, atMost: time.Second + abandonAfter, err: errAbandoned},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				out := &hanging{deaf: c.deaf, released: make(chan struct{})}
+				cfg := config(oneSeries)
+				cfg.Reaggregate.FlushInterval = time.Minute
+				p, tel := start(t, out, cfg)
+				overLimit(t, p)
+				if c.flushing {
+					time.Sleep(cfg.Reaggregate.FlushInterval)
+					synctest.Wait()
+					require.Equal(t, 2, out.batches)
+				}
+				ctx := context.Background()
+				if c.deadline > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, c.deadline)
+					defer cancel()
+				}
+				begun := time.Now()
+				err := p.Shutdown(ctx)
+				require.ErrorIs(t, err, c.err)
+				require.LessOrEqual(t, time.Since(begun), c.atMost)
+				r := &rig{t: t, tel: tel}
+				require.Equal(t, c.lost, r.counter("dropped_points", "reason", "undelivered"))
+				close(out.released) // the goroutine ends with the call it waits for
+				synctest.Wait()
+			})
+		})
+	}
+}
