@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -21,6 +22,23 @@ type faultyFS struct {
 	onSync func() error
 	syncs  int
 	ops    []string
+	full   bool // no free block: whatever exists can be overwritten and removed, nothing grows
+}
+
+func (f *faultyFS) setFull(full bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.full = full
+}
+
+// grows fails when the disk is full.
+func (f *faultyFS) grows() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.full {
+		return syscall.ENOSPC
+	}
+	return nil
 }
 
 func (f *faultyFS) check(op, name string) error {
@@ -38,18 +56,16 @@ func (f *faultyFS) OpenFile(name string, flag int, perm fs.FileMode) (File, erro
 	if err := f.check("open", name); err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(name); flag&os.O_CREATE != 0 && err != nil {
+		if err := f.grows(); err != nil {
+			return nil, err
+		}
+	}
 	file, err := f.OS.OpenFile(name, flag, perm)
 	if err != nil {
 		return nil, err
 	}
 	return &faultyFile{file, f, name}, nil
-}
-
-func (f *faultyFS) Rename(from, to string) error {
-	if err := f.check("rename", from); err != nil {
-		return err
-	}
-	return f.OS.Rename(from, to)
 }
 
 func (f *faultyFS) Remove(name string) error {
@@ -75,11 +91,28 @@ func (f *faultyFile) Write(p []byte) (int, error) {
 		n, _ := f.File.Write(p[:len(p)/2])
 		return n, err
 	}
+	if err := f.fs.grows(); err != nil {
+		return 0, err
+	}
 	return f.File.Write(p)
 }
 
+// WriteAt that fails still writes half.
+func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
+	if err := f.fs.check("writeat", f.name); err != nil {
+		n, _ := f.File.WriteAt(p[:len(p)/2], off)
+		return n, err
+	}
+	if fi, err := os.Stat(f.name); err != nil || off+int64(len(p)) > fi.Size() {
+		if err := f.fs.grows(); err != nil {
+			return 0, err
+		}
+	}
+	return f.File.WriteAt(p, off)
+}
+
 func (f *faultyFile) Sync() error {
-	if f.fs.onSync != nil {
+	if f.fs.onSync != nil && filepath.Base(f.name) != cursorName {
 		f.fs.syncs++
 		if err := f.fs.onSync(); err != nil {
 			return err
@@ -106,7 +139,7 @@ func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
 // acknowledged is read, in order, in this process or the next, and an ENOSPC is an ErrFull.
 func TestOneFaultAnywhere(t *testing.T) {
 	for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
-		for _, op := range []string{"open", "write", "sync", "syncdir", "truncate", "rename", "remove", "read"} {
+		for _, op := range []string{"open", "write", "sync", "syncdir", "truncate", "writeat", "remove", "read"} {
 			for at := range 200 {
 				fired := runWithFault(t, cause, op, at)
 				if !fired {
@@ -285,17 +318,123 @@ func TestCursorIsDurableBeforeASegmentGoes(t *testing.T) {
 	appendAll(t, l, numbered(12)...)
 	fsys.fail = func(op, name string) error {
 		if op == "remove" {
-			c, damaged, err := loadCursor(OS{}, opt.Dir)
+			store, c, damaged, err := openCursor(OS{}, opt.Dir)
 			require.NoError(t, err)
+			require.NoError(t, store.close())
 			require.False(t, damaged)
 			i, ok := parseName(name, ".seg")
 			require.True(t, ok)
 			require.Less(t, i.number, c.Segment)
 			ops := fsys.ops[max(0, len(fsys.ops)-20):]
-			require.Contains(t, ops, "syncdir")
+			require.Equal(t, "sync", lastOther(ops, "remove"))
 		}
 		return nil
 	}
 	assert.Len(t, drain(t, l, true), 12)
 	assert.Empty(t, files(t, opt.Dir))
+}
+
+// lastOther returns the last operation that is not op.
+func lastOther(ops []string, op string) string {
+	for i := len(ops) - 1; i >= 0; i-- {
+		if ops[i] != op {
+			return ops[i]
+		}
+	}
+	return ""
+}
+
+// A disk that stays without a free block takes no record, but the log on it shrinks: what is there is read, released
+// and deleted, and dropped where that is asked for, across a restart.
+func TestDiskStaysFull(t *testing.T) {
+	opt := options(t.TempDir())
+	opt.MaxSegmentBytes = 60
+	fsys := &faultyFS{}
+	opt.FS = fsys
+	l := open(t, opt)
+	appendAll(t, l, numbered(20)...)
+	before := l.Stats().Segments
+	require.Greater(t, before, 5)
+	fsys.setFull(true)
+	require.ErrorIs(t, l.Append(frame("more")), ErrFull)
+
+	for i := range 8 {
+		e, ok, err := l.Next()
+		require.NoError(t, err)
+		require.True(t, ok)
+		assert.Equal(t, numbered(20)[i], string(e.Record))
+		require.NoError(t, l.Release(e.End))
+	}
+	assert.Less(t, l.Stats().Segments, before)
+	assert.Len(t, files(t, opt.Dir), l.Stats().Segments)
+
+	var dropped []string
+	used := opt.Budget.Used()
+	made, err := l.DropOldest(func(r []byte) { dropped = append(dropped, string(r)) })
+	require.NoError(t, err)
+	require.True(t, made)
+	assert.Less(t, opt.Budget.Used(), used)
+	require.NoError(t, l.Close())
+
+	opt.Budget = &Budget{Max: 1 << 30}
+	l = open(t, opt)
+	assert.Equal(t, numbered(20)[8:], append(dropped, drain(t, l, true)...))
+	assert.Empty(t, files(t, opt.Dir))
+	assert.Zero(t, opt.Budget.Used())
+
+	fsys.setFull(false)
+	appendAll(t, l, "again")
+	assert.Equal(t, []string{"again"}, drain(t, l, true))
+}
+
+// What DropOldest could not make durable has not been dropped.
+func TestDropOldestWithoutACursorDropsNothing(t *testing.T) {
+	opt := options(t.TempDir())
+	opt.MaxSegmentBytes = 60
+	fsys := &faultyFS{}
+	opt.FS = fsys
+	l := open(t, opt)
+	appendAll(t, l, numbered(9)...)
+	fsys.fail = failing("writeat", syscall.EIO)
+	made, err := l.DropOldest(func([]byte) {})
+	require.ErrorIs(t, err, syscall.EIO)
+	assert.False(t, made)
+	fsys.fail = nil
+	assert.Equal(t, numbered(9), drain(t, l, true))
+}
+
+// A file that cannot be removed costs its room but brings nothing back, and asking again drops nothing twice.
+func TestDropOldestWhoseFileStays(t *testing.T) {
+	opt := options(t.TempDir())
+	opt.MaxSegmentBytes = 60
+	fsys := &faultyFS{}
+	opt.FS = fsys
+	l := open(t, opt)
+	appendAll(t, l, numbered(9)...)
+	used := opt.Budget.Used()
+	fsys.fail = failing("remove", syscall.EIO)
+	var dropped []string
+	visit := func(r []byte) { dropped = append(dropped, string(r)) }
+	made, err := l.DropOldest(visit)
+	require.ErrorIs(t, err, syscall.EIO)
+	assert.True(t, made, "the records are gone")
+	assert.Equal(t, used, opt.Budget.Used(), "their room is not")
+	made, err = l.DropOldest(visit)
+	require.ErrorIs(t, err, syscall.EIO)
+	assert.False(t, made)
+	require.NoError(t, l.Close())
+
+	fsys.fail = nil
+	opt.Budget = &Budget{Max: 1 << 30}
+	l = open(t, opt)
+	assert.Equal(t, numbered(9), append(dropped, drain(t, l, true)...))
+}
+
+func failing(which string, err error) func(op, name string) error {
+	return func(op, _ string) error {
+		if op == which {
+			return err
+		}
+		return nil
+	}
 }

@@ -11,9 +11,8 @@ type FS interface {
 	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
 	MkdirAll(name string, perm fs.FileMode) error
 	ReadDir(name string) ([]fs.DirEntry, error)
-	Rename(from, to string) error
 	Remove(name string) error
-	// SyncDir makes creations, renames and removals in a directory durable.
+	// SyncDir makes creations and removals in a directory durable.
 	SyncDir(name string) error
 	// Free returns the bytes that an unprivileged writer may still use on the directory's file system.
 	Free(dir string) (int64, error)
@@ -26,6 +25,7 @@ type FS interface {
 type File interface {
 	io.Writer
 	io.ReaderAt
+	io.WriterAt
 	io.Closer
 	// Sync makes the content durable. After an error the state of what was written since the last successful Sync is
 	// unknown: the kernel may have dropped the pages and report success the next time.

@@ -60,7 +60,8 @@ type Log struct {
 	reader   scanner
 	reading  uint64 // segment that reader has open; 0: none
 
-	saveMu sync.Mutex // one cursor file is written at a time; taken after readMu, before mu
+	saveMu sync.Mutex  // guards store; taken after readMu, before mu
+	store  *cursorFile // the cursor on disk
 
 	mu       sync.Mutex
 	pending  []*commit
@@ -105,6 +106,9 @@ func Open(opt Options) (*Log, error) {
 		reader:   scanner{format: opt.Format},
 	}
 	if err := l.recover(); err != nil {
+		if l.store != nil {
+			err = errors.Join(err, l.store.close())
+		}
 		return nil, fmt.Errorf("recover %s: %w", opt.Dir, err)
 	}
 	if opt.Sync == SyncInterval {
@@ -134,10 +138,11 @@ func (l *Log) recover() error {
 	}
 	slices.SortFunc(l.segments, func(a, b info) int { return cmp.Compare(a.number, b.number) })
 
-	cursor, damaged, err := loadCursor(l.opt.FS, l.opt.Dir)
+	store, cursor, damaged, err := openCursor(l.opt.FS, l.opt.Dir)
 	if err != nil {
 		return err
 	}
+	l.store = store
 	if damaged {
 		l.report(errors.New("the cursor file is damaged: reading starts at the oldest record"))
 	}
@@ -155,7 +160,7 @@ func (l *Log) recover() error {
 	if err := l.recoverQuarantine(); err != nil {
 		return err
 	}
-	l.removeDone()
+	l.report(l.removeDone())
 	if len(l.segments) > 0 {
 		l.signal()
 	}
@@ -273,7 +278,10 @@ func (l *Log) Close() error {
 	l.reader.close()
 	l.reading = 0
 	l.readMu.Unlock()
-	return errors.Join(err, l.saveAndRemove(true))
+	err = errors.Join(err, l.saveAndRemove(true))
+	l.saveMu.Lock()
+	defer l.saveMu.Unlock()
+	return errors.Join(err, l.store.close())
 }
 
 func (l *Log) report(err error) {

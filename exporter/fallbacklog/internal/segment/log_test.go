@@ -155,8 +155,10 @@ func TestCursorSurvivesInTheMiddle(t *testing.T) {
 // A cursor that is missing, damaged, or older than the segments repeats records and loses none.
 func TestBadCursorRepeatsAndLosesNothing(t *testing.T) {
 	for name, spoil := range map[string]func(string) error{
-		"missing":   os.Remove,
-		"damaged":   func(name string) error { return os.WriteFile(name, []byte(`{"segment":9,"offset":9}`), FileMode) },
+		"missing": os.Remove,
+		"damaged": func(name string) error {
+			return os.WriteFile(name, []byte(`{"sequence":9,"segment":9,"offset":9}`), FileMode)
+		},
 		"truncated": func(name string) error { return os.Truncate(name, 5) },
 	} {
 		t.Run(name, func(t *testing.T) {

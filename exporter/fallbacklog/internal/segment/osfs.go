@@ -36,9 +36,6 @@ func (OS) MkdirAll(name string, perm fs.FileMode) error { return os.MkdirAll(nam
 // ReadDir is os.ReadDir.
 func (OS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 
-// Rename is os.Rename.
-func (OS) Rename(from, to string) error { return os.Rename(from, to) }
-
 // Remove is os.Remove.
 func (OS) Remove(name string) error { return os.Remove(name) }
 

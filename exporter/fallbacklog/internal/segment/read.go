@@ -157,29 +157,36 @@ func (l *Log) saveAndRemove(now bool) error {
 	if cursor == saved || !due {
 		return nil
 	}
-	if err := saveCursor(l.opt.FS, l.opt.Dir, cursor); err != nil {
+	if err := l.save(cursor); err != nil {
+		return err
+	}
+	l.report(l.removeDone())
+	return nil
+}
+
+// save makes the cursor durable. The caller holds saveMu.
+func (l *Log) save(cursor Position) error {
+	if err := l.store.save(cursor); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	l.saved, l.savedAt = cursor, l.opt.Now()
 	l.mu.Unlock()
-	l.removeDone()
 	return nil
 }
 
-// removeDone deletes the segments that lie before the durable cursor.
-func (l *Log) removeDone() {
+// removeDone deletes the segments that lie before the durable cursor, oldest first, and stops at the first that stays.
+func (l *Log) removeDone() error {
 	for {
 		l.mu.Lock()
 		if len(l.segments) == 0 || l.segments[0].number >= l.saved.Segment {
 			l.mu.Unlock()
-			return
+			return nil
 		}
 		i := l.segments[0]
 		l.mu.Unlock()
 		if err := l.opt.FS.Remove(filepath.Join(l.opt.Dir, i.name(l.opt.Extension))); err != nil && !os.IsNotExist(err) {
-			l.report(err)
-			return
+			return err
 		}
 		l.mu.Lock()
 		l.segments = l.segments[1:]
@@ -189,7 +196,9 @@ func (l *Log) removeDone() {
 }
 
 // DropOldest deletes the oldest segment to make room and hands each of its records that Next has not returned to
-// visit. It reports false when there is nothing to drop. Records that Next has returned stay the reader's.
+// visit. Records that Next has returned stay the reader's. It reports true when the records are gone for good, and false
+// when there are none to drop or when they are still there, whatever visit has seen. An error beside true says that the
+// file stays, and so does the room that it takes.
 func (l *Log) DropOldest(visit func(record []byte)) (bool, error) {
 	l.leader <- struct{}{}
 	defer func() { <-l.leader }()
@@ -216,7 +225,23 @@ func (l *Log) DropOldest(visit func(record []byte)) (bool, error) {
 	if err := l.visitUnread(oldest, read, visit); err != nil {
 		return false, err
 	}
-	next := Position{oldest.number + 1, 0}
+	return l.giveUp(oldest)
+}
+
+// giveUp moves the cursor behind a segment and deletes it. Nothing has changed where the cursor cannot be saved: a
+// restart would bring back what memory took for gone.
+func (l *Log) giveUp(i info) (bool, error) {
+	l.saveMu.Lock()
+	defer l.saveMu.Unlock()
+	next := Position{i.number + 1, 0}
+	l.mu.Lock()
+	unread, saved := l.cursor.Before(next), l.saved
+	l.mu.Unlock()
+	if saved.Before(next) {
+		if err := l.save(next); err != nil {
+			return false, err
+		}
+	}
 	l.mu.Lock()
 	if l.cursor.Before(next) {
 		l.cursor = next
@@ -225,7 +250,8 @@ func (l *Log) DropOldest(visit func(record []byte)) (bool, error) {
 		l.read = next
 	}
 	l.mu.Unlock()
-	return true, l.saveAndRemove(true)
+	err := l.removeDone()
+	return unread || err == nil, err
 }
 
 func (l *Log) visitUnread(i info, read Position, visit func([]byte)) error {

@@ -1,0 +1,99 @@
+package segment
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// loadFrom reads a cursor file of the given content.
+func loadFrom(t testing.TB, dir string, content []byte) (Position, bool) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, cursorName), content, FileMode))
+	c, p, damaged, err := openCursor(OS{}, dir)
+	require.NoError(t, err)
+	require.NoError(t, c.close())
+	return p, damaged
+}
+
+// A crash leaves any part of a save on disk, or garbage in its slot: the cursor is the old one or the new one. It is
+// never older, although both are only some bytes apart, and never anything else.
+func TestCrashInASaveLeavesACursor(t *testing.T) {
+	dir := t.TempDir()
+	c, p, damaged, err := openCursor(&faultyFS{}, dir)
+	require.NoError(t, err)
+	require.False(t, damaged)
+	require.Zero(t, p)
+	read := func() []byte {
+		data, err := os.ReadFile(filepath.Join(dir, cursorName))
+		require.NoError(t, err)
+		return data
+	}
+	for n := range uint64(4) {
+		older, newer := Position{n, int64(10 * n)}, Position{n + 1, int64(10*n + 10)}
+		before := read()
+		require.NoError(t, c.save(newer))
+		after := read()
+		require.Len(t, after, cursorSlots*slotSize)
+		first := 0
+		for first < len(after) && before[first] == after[first] {
+			first++
+		}
+		at := first / slotSize * slotSize
+		other := t.TempDir()
+		for cut := 0; cut <= 128; cut++ { // the line is shorter; behind it are blanks
+			torn := bytes.Clone(before)
+			copy(torn[at:at+cut], after[at:at+cut])
+			got, damaged := loadFrom(t, other, torn)
+			require.Contains(t, []Position{older, newer}, got, "cut at %d", cut)
+			require.False(t, damaged && older != Position{}, "cut at %d", cut)
+		}
+		for i := range 128 {
+			flipped := bytes.Clone(after)
+			flipped[at+i] ^= 0x04
+			got, _ := loadFrom(t, other, flipped)
+			require.Contains(t, []Position{older, newer}, got, "flipped at %d", i)
+		}
+		garbage := bytes.Clone(after)
+		copy(garbage[at:at+slotSize], bytes.Repeat([]byte{0xa5}, slotSize))
+		got, _ := loadFrom(t, other, garbage)
+		require.Equal(t, older, got)
+	}
+	require.NoError(t, c.close())
+}
+
+// A save that fails, however often, never costs the last one that succeeded.
+func TestFailedSavesKeepTheLastCursor(t *testing.T) {
+	for _, op := range []string{"writeat", "sync"} {
+		dir := t.TempDir()
+		fsys := &faultyFS{}
+		c, _, _, err := openCursor(fsys, dir)
+		require.NoError(t, err)
+		require.NoError(t, c.save(Position{1, 1}))
+		require.NoError(t, c.save(Position{2, 2}))
+		last := c.sequence % cursorSlots * slotSize
+		good, err := os.ReadFile(filepath.Join(dir, cursorName))
+		require.NoError(t, err)
+		fsys.fail = failing(op, syscall.EIO)
+		for range 3 {
+			require.ErrorIs(t, c.save(Position{3, 3}), syscall.EIO)
+			now, err := os.ReadFile(filepath.Join(dir, cursorName))
+			require.NoError(t, err)
+			assert.Equal(t, good[last:last+slotSize], now[last:last+slotSize], "the slot of the last success")
+		}
+		fsys.fail = nil
+		require.NoError(t, c.save(Position{4, 4}))
+		require.NoError(t, c.close())
+		require.ErrorIs(t, c.save(Position{5, 5}), ErrClosed)
+		c, p, damaged, err := openCursor(fsys, dir)
+		require.NoError(t, err)
+		assert.False(t, damaged)
+		assert.Equal(t, Position{4, 4}, p)
+		require.NoError(t, c.close())
+	}
+}
