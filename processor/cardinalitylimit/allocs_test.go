@@ -24,35 +24,76 @@ func thousand(r *rig, n int) pmetric.Metrics {
 	return b.md
 }
 
-// What a batch allocates does not grow with its admitted points.
+// maxAllocs is what a batch of 10 metrics may allocate, whatever the number of its
+// points.
+const maxAllocs = 10
+
+// What a batch allocates does not grow with its admitted points, whether or not the
+// processor tracks streams that are folded.
 func TestAllocsPerAdmittedPoint(t *testing.T) {
-	for name, edit := range map[string]func(*Config){
-		"default": nil,
-		"three limits": func(c *Config) {
-			label := defaultLimit
-			label.Name, label.Key, label.MaxValues, label.Action = "label", []string{"metric.name"}, 200, "strip"
-			pod := limitOf(100_000, "drop", "attribute.id")
-			pod.Name, pod.Count = "pod", countStreams
-			c.Limits = []LimitConfig{defaultLimits[0], pod, label}
-		},
+	pod := limitOf(100_000, "drop", "attribute.id")
+	pod.Name, pod.Count = "pod", countStreams
+	label := defaultLimit
+	label.Name, label.Key, label.MaxValues, label.Action = "label", []string{"metric.name"}, 200, "strip"
+	for name, limits := range map[string][]LimitConfig{
+		"one limit":    defaultLimits,
+		"three limits": {defaultLimits[0], pod, label},
 	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t, edit)
-			md := thousand(r, 5)
-			walk := func() {
-				c := r.set.Begin(noMetadata{})
-				b := r.table.Batch()
-				w := walker{limiter: r.limiter, cursor: c, batch: b}
-				w.walk(md)
-				c.End()
+		for tracked := range 2 {
+			for kind, build := range map[string]func(*rig, int) pmetric.Metrics{"sums": thousand, "histograms": thousandHistograms} {
+				t.Run(fmt.Sprintf("%s/%s/%d tracked", name, kind, tracked), func(t *testing.T) {
+					r := newRig(t, func(c *Config) { c.Limits = limits })
+					if tracked > 0 {
+						r.track(200)
+					}
+					md := build(r, 5)
+					walk := func() {
+						c := r.set.Begin(noMetadata{})
+						b := r.table.Batch()
+						w := walker{limiter: r.limiter, cursor: c, batch: b}
+						w.walk(md)
+						c.End()
+					}
+					walk()
+					allocs := testing.AllocsPerRun(50, walk)
+					t.Logf("%.1f allocations a batch of 1,000 points", allocs)
+					require.LessOrEqual(t, allocs, float64(maxAllocs))
+					require.Equal(t, 1_000, md.DataPointCount())
+				})
 			}
-			walk()
-			allocs := testing.AllocsPerRun(50, walk)
-			t.Logf("%.1f allocations a batch of 1,000 points", allocs)
-			require.Less(t, allocs, 20.0)
-			require.Equal(t, 1_000, md.DataPointCount())
-		})
+		}
 	}
+}
+
+// track folds n cumulative streams.
+func (r *rig) track(n int) {
+	b := newBatch("orders")
+	points := b.sum("folded", cumulative, true)
+	for i := range 500 + n {
+		put(points, 1, r.clock.now(), r.clock.now(), "pod", fmt.Sprint(i))
+	}
+	r.send(b.md)
+	require.Greater(r.t, r.table.Tracked(), n)
+}
+
+// thousandHistograms is what thousand is, of histograms.
+func thousandHistograms(r *rig, n int) pmetric.Metrics {
+	md := thousand(r, n)
+	for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+		sums := pmetric.NewNumberDataPointSlice()
+		m.Sum().DataPoints().MoveAndAppendTo(sums)
+		m.SetEmptyHistogram().SetAggregationTemporality(cumulative)
+		for _, from := range sums.All() {
+			p := m.Histogram().DataPoints().AppendEmpty()
+			from.Attributes().MoveTo(p.Attributes())
+			p.SetStartTimestamp(from.StartTimestamp())
+			p.SetTimestamp(from.Timestamp())
+			p.SetCount(3)
+			p.ExplicitBounds().FromRaw([]float64{1, 2})
+			p.BucketCounts().FromRaw([]uint64{1, 1, 1})
+		}
+	}
+	return md
 }
 
 type noMetadata struct{}
@@ -60,10 +101,13 @@ type noMetadata struct{}
 func (noMetadata) Get(string) []string { return nil }
 
 func BenchmarkProcessor(b *testing.B) {
-	for _, attributes := range []int{5, 15} {
-		b.Run(fmt.Sprintf("admitted/%d_attributes", attributes), func(b *testing.B) {
+	for _, c := range []struct{ attributes, tracked int }{{5, 0}, {15, 0}, {5, 1_000}} {
+		b.Run(fmt.Sprintf("admitted/%d_attributes/%d_tracked", c.attributes, c.tracked), func(b *testing.B) {
 			r := newRig(b, nil)
-			md := thousand(r, attributes)
+			if c.tracked > 0 {
+				r.track(c.tracked)
+			}
+			md := thousand(r, c.attributes)
 			ctx := context.Background()
 			b.ReportAllocs()
 			for b.Loop() {

@@ -28,7 +28,7 @@ func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
 	}
 	switch out.Action {
 	case limit.Pass, limit.Tag:
-		if w.stateful && !stale && !w.table.Quiet() && !admit(w, p, c) {
+		if w.stateful && !stale && !admit(w, p, c) {
 			return false
 		}
 		if out.Action == limit.Tag {
@@ -45,11 +45,15 @@ func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
 
 // admit lets a point pass whose stream may have been folded until now.
 func admit[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
+	id := w.cursor.Stream()
+	if !w.table.Knows(id) {
+		return true // never folded: the value need not be read
+	}
 	v, problem := c.read(p)
 	if problem != (fold.Stats{}) {
-		return true // never folded
+		return true // not the kind of value that is folded
 	}
-	a := w.batch.Admit(w.cursor.Stream(), int64(p.StartTimestamp()), w.timeOf(p.Timestamp()), v)
+	a := w.batch.Admit(id, int64(p.StartTimestamp()), w.timeOf(p.Timestamp()), v)
 	if a.Drop {
 		return false
 	}

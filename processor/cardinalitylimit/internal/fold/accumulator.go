@@ -1,19 +1,26 @@
 package fold
 
-// accumulator is one outgoing series. Guarded by the lock of its Table.
+import "sync"
+
+// accumulator is one outgoing series. Series, method, origin and bytes do not change
+// once it is in its table; the rest is guarded by mu.
 type accumulator struct {
 	series Series
 	method method
+	// origin is the start of a cumulative series: what streams begun later grow to
+	// is ours in full.
+	origin int64
+	bytes  int // reserved
+
+	mu sync.Mutex
 	// value is nil where nothing has come since the flush, for methods that start
-	// afresh with each.
+	// afresh with each, and always for sumLive.
 	value measure
+	lent  bool // a flush reads the value: it is written no more but replaced
 	// earliest start and newest time folded since the flush, ns since the epoch.
 	earliest, newest int64
 	// emitted is the time of the last outgoing point, 0 before the first.
 	emitted int64
-	// origin is the start of a cumulative series: what streams begun later grow to
-	// is ours in full.
-	origin int64
 	// horizon: streams begun until then may have been forgotten or refused, so
 	// their first value is a baseline only.
 	horizon int64
@@ -21,39 +28,74 @@ type accumulator struct {
 	refs    int   // streams that point here
 	live    int   // of them, those that contribute now
 	pins    int   // staged points
-	bytes   int   // reserved
 }
 
-// stream is the state of a contributor of a cumulative accumulator.
-type stream struct {
-	to          *accumulator
-	start, time int64 // of its last point
-	seen        int64 // our clock at its last point
-	last        measure
-	ended       bool // by a stale point
-	// After the stream was admitted again: downstream sees what came since.
-	admitted bool
-	offset   measure // nil: nothing to take off
-	floor    int64   // its earliest start from then on
-	bytes    int
+// repeats tells whether each flush says again all that the ones before said, from
+// the state of the contributing streams.
+func (a *accumulator) repeats() bool { return a.method == addGrowth || a.method == sumLive }
+
+func (a *accumulator) pin() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pins++
 }
 
-func (s *stream) contributes() bool { return !s.ended && !s.admitted }
+// unpin lets go of the accumulator, to which something came at our time now.
+func (a *accumulator) unpin(now int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pins--
+	a.seen = max(a.seen, now)
+}
 
-// streamBytes is what a stream takes beside its measures, its share of the map
-// included.
-const streamBytes = 200
+// count adds to the numbers of streams.
+func (a *accumulator) count(refs, live int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.refs += refs
+	a.live += live
+}
 
-// merge adds v to the value, or makes it the value.
+// refuse remembers that a stream begun at start is not or no longer known.
+func (a *accumulator) refuse(start int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.horizon = max(a.horizon, start)
+}
+
+// observe adds a point that needs no state of its stream.
+func (a *accumulator) observe(p *Point, n *Stats) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.method != addDelta {
+		a.replace(p.Value.measure, p.Time)
+		return
+	}
+	a.merge(p.Value.measure, n)
+	a.span(p.Start, p.Time)
+}
+
+// merge adds v to the value, or makes it the value. The lock is held.
 func (a *accumulator) merge(v measure, n *Stats) {
-	if a.value == nil {
+	switch {
+	case a.value == nil:
 		a.value = v.clone()
 		return
+	case a.lent:
+		a.value, a.lent = a.value.clone(), false
 	}
 	a.value.add(v, n)
 }
 
-// span widens the interval folded since the flush.
+// baseline gives an accumulator without a value the layout of v and nothing else:
+// the series begins at zero. The lock is held.
+func (a *accumulator) baseline(v measure) {
+	if a.value == nil {
+		a.value, _ = v.since(v)
+	}
+}
+
+// span widens the interval folded since the flush. The lock is held.
 func (a *accumulator) span(start, time int64) {
 	if start == 0 || start > time { // unknown
 		start = time
@@ -65,7 +107,7 @@ func (a *accumulator) span(start, time int64) {
 	a.earliest, a.newest = min(a.earliest, start), max(a.newest, time)
 }
 
-// replace holds one of the values of a gauge since the flush.
+// replace holds one of the values of a gauge since the flush. The lock is held.
 func (a *accumulator) replace(v measure, time int64) {
 	switch {
 	case a.value == nil,
@@ -79,7 +121,7 @@ func (a *accumulator) replace(v measure, time int64) {
 
 // interval is that of the next outgoing point at our time now. Those of a series
 // touch: the start is the time before. A clock ahead of ours does not take the
-// series along.
+// series along. The lock is held.
 func (a *accumulator) interval(now int64) (start, time int64) {
 	switch a.method {
 	case addDelta:

@@ -10,26 +10,13 @@ type Admitted struct {
 
 var same = Admitted{Same: true}
 
-// Quiet tells that no stream has a state, so that Admit would say Same. Streams of
-// which a point is folded at this moment are not covered, as they would not be by
-// another order of arrival.
-func (t *Table) Quiet() bool { return t.tracked.Load() == 0 }
-
 // Admit takes a stream that was folded and has a place now: what it grew to while
 // folded stays with the overflow series, and it goes on from there, starting at
 // its last folded time. The stream's state changes with the commit of the batch.
 func (b *Batch) Admit(id uint64, start, time int64, v Value) Admitted {
-	t := b.table
-	s := b.admitted[id]
+	s := b.stateOf(id)
 	if s == nil {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		known := t.streams[id]
-		if known == nil {
-			return same
-		}
-		c := *known
-		s = &c
+		return same
 	}
 	if s.to.method != addGrowth { // no longer part of the live sum
 		s.admitted = true
@@ -50,9 +37,26 @@ func (b *Batch) Admit(id uint64, start, time int64, v Value) Admitted {
 			b.stats.Unbaselined++
 		}
 	}
-	s.start, s.time, s.seen, s.last = start, time, t.opts.Now().UnixNano(), v.measure
+	s.start, s.time, s.seen, s.last = start, time, b.table.opts.Now().UnixNano(), v.measure
 	b.admit(id, s)
 	return s.rebase(start, v)
+}
+
+// stateOf is a stream's state after the points of the batch until now, or nil where
+// it has none. The batch alone sees it.
+func (b *Batch) stateOf(id uint64) *stream {
+	if s := b.admitted[id]; s != nil {
+		return s
+	}
+	in := b.table.shard(id)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	known := in.streams[id]
+	if known == nil {
+		return nil
+	}
+	s := *known
+	return &s
 }
 
 func (b *Batch) admit(id uint64, s *stream) {
@@ -87,24 +91,27 @@ func (s *stream) rebase(start int64, v Value) Admitted {
 	return a
 }
 
-// commitAdmitted makes the states of the batch those of the table. The lock is
-// held.
-func (t *Table) commitAdmitted(states map[uint64]*stream) {
+// commitAdmitted makes the states of the batch those of the table.
+func (t *Table) commitAdmitted(states map[uint64]*stream, n *Stats) {
 	for id, to := range states {
-		s := t.streams[id]
-		if s == nil {
-			continue // forgotten meanwhile
+		in := t.shard(id)
+		in.mu.Lock()
+		if s := in.streams[id]; s != nil { // not forgotten meanwhile
+			t.admitted(in, id, s, to, n)
 		}
-		if s.contributes() {
-			s.to.live--
-		}
-		s.ended, s.admitted = to.ended, true
-		if s.to.method != addGrowth {
-			t.forget(id, s)
-			continue
-		}
-		s.start, s.time, s.seen, s.last = to.start, to.time, to.seen, to.last
-		s.offset, s.floor = to.offset, to.floor
-		t.charge(id, s)
+		in.mu.Unlock()
 	}
+}
+
+// admitted makes the state of s that of to. The shard's lock is held.
+func (t *Table) admitted(in *shard, id uint64, s, to *stream, n *Stats) {
+	s.pause()
+	s.ended, s.admitted = to.ended, true
+	if s.to.method != addGrowth {
+		t.forget(in, id, s)
+		return
+	}
+	s.start, s.time, s.seen, s.last = to.start, to.time, to.seen, to.last
+	s.offset, s.floor = to.offset, to.floor
+	t.charge(in, id, s, n)
 }

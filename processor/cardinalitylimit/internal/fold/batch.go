@@ -31,23 +31,20 @@ type staged struct {
 // Batch returns an empty batch.
 func (t *Table) Batch() *Batch { return &Batch{table: t} }
 
-// Add stages p. Describe is called for the first point of an outgoing series.
+// Add stages p. Describe is called, under no lock, for the first point of an
+// outgoing series.
 func (b *Batch) Add(p Point, describe func() Series) {
-	t := b.table
-	if p.Gauge && t.opts.Gauge == GaugeDrop {
+	if p.Gauge && b.table.opts.Gauge == GaugeDrop {
 		b.stats.Gauges++
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	to := t.open(p.Target, p.Value, describe)
+	to := b.table.open(p.Target, p.Value, describe)
 	if to == nil {
-		t.horizon = max(t.horizon, p.Start)
+		b.table.refuse(p.Start)
 		b.stats.Refused++
 		b.stats.RefusedStreams++
 		return
 	}
-	to.pins++
 	b.staged = append(b.staged, staged{p, to})
 }
 
@@ -60,47 +57,34 @@ func (b *Batch) Commit() {
 		return
 	}
 	t := b.table
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.stats.Add(b.stats)
-	t.commitAdmitted(b.admitted)
+	t.commitAdmitted(b.admitted, &b.stats)
 	now := t.opts.Now().UnixNano()
 	for i := range b.staged {
 		p := &b.staged[i]
-		p.to.pins--
-		p.to.seen = max(p.to.seen, now)
-		t.apply(&p.Point, p.to, now)
+		t.apply(&p.Point, p.to, now, &b.stats)
+		p.to.unpin(now)
 	}
+	t.stats.add(b.stats)
 	b.staged, b.admitted, b.stats = nil, nil, Stats{}
 }
 
 // Discard forgets what is staged: the batch will come again.
 func (b *Batch) Discard() {
-	t := b.table
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	for i := range b.staged {
-		b.staged[i].to.pins--
+		b.staged[i].to.unpin(0)
 	}
 	b.staged, b.admitted, b.stats = nil, nil, Stats{}
 }
 
-// apply folds one point. The lock is held.
-func (t *Table) apply(p *Point, a *accumulator, now int64) {
-	switch a.method {
-	case addDelta, replaceLast, replaceMin, replaceMax:
-		switch {
-		case p.Stale:
-			t.stats.Stale++
-			return
-		case a.method == addDelta:
-			a.merge(p.Value.measure, &t.stats)
-			a.span(p.Start, p.Time)
-		default:
-			a.replace(p.Value.measure, p.Time)
-		}
-		t.stats.Folded++
+// apply folds one point into a, which is pinned.
+func (t *Table) apply(p *Point, a *accumulator, now int64, n *Stats) {
+	switch {
+	case a.repeats():
+		t.applyCumulative(p, a, now, n)
+	case p.Stale:
+		n.Stale++
 	default:
-		t.applyCumulative(p, a, now)
+		a.observe(p, n)
+		n.Folded++
 	}
 }

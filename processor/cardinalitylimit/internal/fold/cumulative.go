@@ -1,110 +1,87 @@
 package fold
 
-// applyCumulative folds a point of a stream that has a state. The lock is held.
-func (t *Table) applyCumulative(p *Point, a *accumulator, now int64) {
-	s := t.streams[p.Stream]
+// applyCumulative folds a point of a stream that has a state into a, which is
+// pinned.
+func (t *Table) applyCumulative(p *Point, a *accumulator, now int64, n *Stats) {
+	in := t.shard(p.Stream)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	s := in.streams[p.Stream]
 	switch {
 	case p.Stale:
-		t.stats.Stale++
+		n.Stale++
 		if s != nil && s.contributes() {
+			s.pause()
 			s.ended = true
-			s.to.live--
 		}
 		return
 	case s == nil:
-		t.first(p, a, now)
+		t.first(in, p, a, now, n)
 		return
 	case p.Time <= s.time:
-		t.stats.OutOfOrder++
+		n.OutOfOrder++
 		return
 	}
-	if !s.contributes() {
-		s.ended, s.admitted, s.offset = false, false, nil
-		s.to.live++
-	}
-	if s.to != a { // another limit folds the stream now
-		s.to.refs--
-		s.to.live--
-		a.refs++
-		a.live++
-		s.to = a
+	if s.to != a || !s.contributes() { // another limit folds it now, or one does again
+		s.leave()
+		s.join(a)
 	}
 	if a.method == addGrowth {
-		t.grow(p, s, a)
+		a.grow(p, s, n)
 	}
-	t.stats.Folded++
+	n.Folded++
 	s.start, s.time, s.seen, s.last = p.Start, p.Time, now, p.Value.measure
-	t.charge(p.Stream, s)
+	t.charge(in, p.Stream, s, n)
 }
 
-// first folds the first point of a stream. It counts in full only if all of it was
-// observed in our time and none of it can have left before; otherwise what follows
-// counts from it on.
-func (t *Table) first(p *Point, a *accumulator, now int64) {
+// first folds the first point of a stream. The shard's lock is held.
+func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, n *Stats) {
 	bytes := stateBytes(p.Value)
 	if !t.reserve(bytes) {
-		a.horizon = max(a.horizon, p.Start)
-		t.stats.Refused++
-		t.stats.RefusedStreams++
+		a.refuse(p.Start)
+		n.Refused++
+		n.RefusedStreams++
 		return
 	}
-	t.streams[p.Stream] = &stream{to: a, start: p.Start, time: p.Time, seen: now, last: p.Value.measure, bytes: bytes}
-	t.tracked.Add(1)
-	a.refs++
-	a.live++
-	t.stats.Folded++
-	if a.method != addGrowth {
-		return
+	s := &stream{start: p.Start, time: p.Time, seen: now, last: p.Value.measure, bytes: bytes}
+	s.join(a)
+	in.streams[p.Stream] = s
+	in.known.Add(1)
+	n.Folded++
+	if a.method == addGrowth {
+		a.begin(p, n)
 	}
-	if p.Start >= a.origin && p.Start > max(a.horizon, p.Horizon) {
-		a.merge(p.Value.measure, &t.stats)
-		return
-	}
-	t.stats.Unbaselined++
-	a.baseline(p.Value.measure)
 }
 
-// baseline gives an accumulator without a value the layout of v and nothing else:
-// the series begins at zero.
-func (a *accumulator) baseline(v measure) {
-	if a.value == nil {
-		a.value, _ = v.since(v)
+// begin adds the first value of a stream. It counts in full only if all of it was
+// observed in our time and none of it can have left before; otherwise what follows
+// counts from it on.
+func (a *accumulator) begin(p *Point, n *Stats) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p.Start >= a.origin && p.Start > max(a.horizon, p.Horizon) {
+		a.merge(p.Value.measure, n)
+		return
 	}
+	n.Unbaselined++
+	a.baseline(p.Value.measure)
 }
 
 // grow adds what the stream has grown by since its last point. A changed start or
 // a lower value is a reset, of which everything is new.
-func (t *Table) grow(p *Point, s *stream, a *accumulator) {
-	if p.Start != s.start {
-		a.merge(p.Value.measure, &t.stats)
-		return
+func (a *accumulator) grow(p *Point, s *stream, n *Stats) {
+	d, is := p.Value.measure, reset
+	if p.Start == s.start {
+		if since, r := p.Value.since(s.last); r != reset {
+			d, is = since, r
+		}
 	}
-	switch d, is := p.Value.since(s.last); is {
-	case grown:
-		a.merge(d, &t.stats)
-	case reset:
-		a.merge(p.Value.measure, &t.stats)
-	case incomparable:
-		t.stats.Unbaselined++
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if is == incomparable {
+		n.Unbaselined++
 		a.baseline(p.Value.measure)
-	}
-}
-
-// stateBytes is what a stream's state takes: its last value and, once admitted, the
-// offset.
-func stateBytes(v Value) int { return streamBytes + 2*v.bytes() }
-
-// charge reserves for a stream whose values have become larger, or forgets it.
-func (t *Table) charge(id uint64, s *stream) {
-	more := stateBytes(Value{s.last}) - s.bytes
-	if more <= 0 {
 		return
 	}
-	if !t.opts.Budget.Reserve(more) {
-		s.to.horizon = max(s.to.horizon, s.start)
-		t.stats.RefusedStreams++
-		t.forget(id, s)
-		return
-	}
-	s.bytes += more
+	a.merge(d, n)
 }

@@ -61,9 +61,11 @@ type point interface {
 	SetTimestamp(pcommon.Timestamp)
 }
 
-func (b *builder) add(a *accumulator, start, time int64) {
+// add appends the outgoing point of k. The value is only read: it may be lent.
+func (b *builder) add(k *taken) {
+	a := k.from
 	m := b.metric(&a.series)
-	v := Value{a.value}
+	v := Value{k.value}
 	var p point
 	switch a.series.Type {
 	case pmetric.MetricTypeGauge:
@@ -97,7 +99,7 @@ func (b *builder) add(a *accumulator, start, time int64) {
 	}
 	a.series.Attributes.CopyTo(p.Attributes())
 	if a.series.Type != pmetric.MetricTypeGauge {
-		p.SetStartTimestamp(pcommon.Timestamp(start))
+		p.SetStartTimestamp(pcommon.Timestamp(k.start))
 	}
-	p.SetTimestamp(pcommon.Timestamp(time))
+	p.SetTimestamp(pcommon.Timestamp(k.time))
 }

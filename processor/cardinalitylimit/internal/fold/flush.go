@@ -20,6 +20,7 @@ type Parcel struct {
 type taken struct {
 	from             *accumulator
 	value            measure
+	start, time      int64 // of the outgoing point
 	earliest, newest int64
 	emitted          int64 // before the parcel
 }
@@ -41,13 +42,12 @@ const (
 // Flush takes what is to leave now. Each parcel must be settled before the next
 // flush.
 func (t *Table) Flush() []*Parcel {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	now := t.opts.Now().UnixNano()
-	t.sumLive()
+	sums := t.sumLive()
 	parcels := make(map[string]*Parcel)
-	for _, a := range t.accumulators {
-		if !a.due() {
+	for _, a := range t.all() {
+		k, due := a.take(now, sums[a])
+		if !due {
 			continue
 		}
 		id := metadataID(a.series.Metadata)
@@ -57,41 +57,53 @@ func (t *Table) Flush() []*Parcel {
 			p.Metrics = p.builder.md
 			parcels[id] = p
 		}
-		start, time := a.interval(now)
-		p.builder.add(a, start, time)
-		p.taken = append(p.taken, taken{a, a.value, a.earliest, a.newest, a.emitted})
-		a.emitted = time
-		if !a.repeats() {
-			a.value, a.earliest, a.newest = nil, 0, 0
-		}
+		p.builder.add(&k)
+		p.taken = append(p.taken, k)
 	}
 	return slices.Collect(maps.Values(parcels))
 }
 
-// due tells whether the accumulator has something to say: anything new or, if
-// cumulative, a stream that lives.
-func (a *accumulator) due() bool {
-	if a.value == nil {
-		return false
+// take takes what the accumulator has to say, if anything: what is new or, if
+// cumulative, what it said before while a stream lives. Sum is the value for
+// sumLive.
+func (a *accumulator) take(now int64, sum measure) (k taken, due bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	value := a.value
+	if a.method == sumLive {
+		value = sum
 	}
-	return a.live > 0 || !a.repeats()
+	if value == nil || a.repeats() && a.live == 0 {
+		return taken{}, false
+	}
+	k = taken{from: a, value: value, earliest: a.earliest, newest: a.newest, emitted: a.emitted}
+	k.start, k.time = a.interval(now)
+	a.emitted = k.time
+	if a.repeats() {
+		a.lent = true
+	} else {
+		a.value, a.earliest, a.newest = nil, 0, 0
+	}
+	return k, true
 }
 
-// repeats tells whether each flush says again all that the ones before said.
-func (a *accumulator) repeats() bool { return a.method == addGrowth || a.method == sumLive }
-
-// sumLive adds up the last values of the live streams.
-func (t *Table) sumLive() {
-	for _, a := range t.accumulators {
-		if a.method == sumLive {
-			a.value = nil
+// sumLive adds up the last values of the live streams of each accumulator that
+// wants their sum.
+func (t *Table) sumLive() map[*accumulator]measure {
+	sums := make(map[*accumulator]measure)
+	var n Stats
+	t.each(func(_ *shard, _ uint64, s *stream) {
+		if s.to.method != sumLive || !s.contributes() {
+			return
 		}
-	}
-	for _, s := range t.streams {
-		if s.to.method == sumLive && s.contributes() {
-			s.to.merge(s.last, &t.stats)
+		if sum := sums[s.to]; sum != nil {
+			sum.add(s.last, &n)
+		} else {
+			sums[s.to] = s.last.clone()
 		}
-	}
+	})
+	t.stats.add(n)
+	return sums
 }
 
 // Settle ends a flush and returns how many points are lost. What was refused goes
@@ -100,8 +112,7 @@ func (t *Table) Settle(p *Parcel, o Outcome) (lost int) {
 	if o == Delivered {
 		return 0
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	var n Stats
 	for i := range p.taken {
 		k := &p.taken[i]
 		switch {
@@ -111,14 +122,17 @@ func (t *Table) Settle(p *Parcel, o Outcome) (lost int) {
 		case o == Lost:
 			lost++
 		default:
-			k.from.restore(k, &t.stats)
+			k.from.restore(k, &n)
 		}
 	}
-	t.stats.Undelivered += int64(lost)
+	n.Undelivered = int64(lost)
+	t.stats.add(n)
 	return lost
 }
 
 func (a *accumulator) restore(k *taken, n *Stats) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	newer := a.value
 	a.emitted = k.emitted
 	switch a.method {

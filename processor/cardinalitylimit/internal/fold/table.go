@@ -22,38 +22,69 @@ type Options struct {
 }
 
 // Table is the accumulators and the state of their streams. Safe for concurrent
-// use, but for Flush and Settle, which have one caller.
+// use, but for Flush, Settle and Sweep, which have one caller.
+//
+// An accumulator has a lock of its own, which is the innermost: it may be taken
+// while mu or the lock of a shard is held, and those two are never held together.
+// Series are described and pdata is built while none is.
 type Table struct {
 	opts Options
 
-	mu           sync.Mutex
+	mu           sync.RWMutex
 	accumulators map[uint64]*accumulator
-	streams      map[uint64]*stream
 	origin       int64 // of accumulators to come
 	horizon      int64 // of accumulators to come
-	stats        Stats
 
-	// tracked is the number of streams, to pass by without the lock while there are
-	// none.
-	tracked atomic.Int64
+	shards  [shardCount]shard
+	tracked atomic.Int64 // accumulators and streams
+	stats   sharedStats
 }
 
 // NewTable returns an empty table. Cumulative series start now.
 func NewTable(o Options) *Table {
-	return &Table{
+	t := &Table{
 		opts:         o,
 		accumulators: make(map[uint64]*accumulator),
-		streams:      make(map[uint64]*stream),
 		origin:       o.Now().UnixNano(),
 	}
+	for i := range t.shards {
+		t.shards[i].streams = make(map[uint64]*stream)
+	}
+	return t
 }
 
 // open returns the accumulator id, making it where there is none, or nil where
-// there is no room. The lock is held.
+// there is no room. It is pinned: a sweep leaves it alone until it is unpinned.
 func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
-	if a := t.accumulators[id]; a != nil {
+	t.mu.RLock()
+	a := t.accumulators[id]
+	if a != nil {
+		a.pin()
+	}
+	t.mu.RUnlock()
+	if a != nil {
 		return a
 	}
+	fresh := t.accumulator(v, describe)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if a = t.accumulators[id]; a == nil {
+		if fresh == nil {
+			return nil
+		}
+		a, fresh = fresh, nil
+		a.origin, a.horizon = t.origin, t.horizon
+		t.accumulators[id] = a
+	}
+	a.pin()
+	if fresh != nil { // another batch was faster
+		t.release(fresh.bytes)
+	}
+	return a
+}
+
+// accumulator returns a new one, or nil where there is no room.
+func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
 	bytes := seriesBytes
 	if v.measure != nil {
 		bytes += v.bytes()
@@ -61,66 +92,47 @@ func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 	if !t.reserve(bytes) {
 		return nil
 	}
-	a := &accumulator{series: describe(), origin: t.origin, horizon: t.horizon, bytes: bytes}
+	a := &accumulator{series: describe(), bytes: bytes}
 	a.method = a.series.method(t.opts.Gauge)
-	t.accumulators[id] = a
 	return a
 }
 
 // reserve makes room for one more accumulator or stream.
 func (t *Table) reserve(bytes int) bool {
-	if len(t.accumulators)+len(t.streams) >= t.opts.MaxStreams {
+	if t.tracked.Add(1) > int64(t.opts.MaxStreams) || !t.opts.Budget.Reserve(bytes) {
+		t.tracked.Add(-1)
 		return false
 	}
-	return t.opts.Budget.Reserve(bytes)
+	return true
+}
+
+// release takes back what was reserved for one accumulator or stream.
+func (t *Table) release(bytes int) {
+	t.opts.Budget.Release(bytes)
+	t.tracked.Add(-1)
+}
+
+// refuse remembers that a stream begun at start was not folded: its first value may
+// not count in full for an accumulator to come.
+func (t *Table) refuse(start int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.horizon = max(t.horizon, start)
+}
+
+// all returns the accumulators.
+func (t *Table) all() []*accumulator {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	all := make([]*accumulator, 0, len(t.accumulators))
+	for _, a := range t.accumulators {
+		all = append(all, a)
+	}
+	return all
 }
 
 // Tracked is the number of accumulators and streams.
-func (t *Table) Tracked() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.accumulators) + len(t.streams)
-}
+func (t *Table) Tracked() int { return int(t.tracked.Load()) }
 
 // TakeStats returns what has been counted since the last call.
-func (t *Table) TakeStats() Stats {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	n := t.stats
-	t.stats = Stats{}
-	return n
-}
-
-// Sweep forgets what has been silent for the idle time.
-func (t *Table) Sweep() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	before := t.opts.Now().Add(-t.opts.Idle).UnixNano()
-	for id, s := range t.streams {
-		if s.seen < before {
-			s.to.horizon = max(s.to.horizon, s.start)
-			t.forget(id, s)
-		}
-	}
-	for id, a := range t.accumulators {
-		flushed := a.value == nil || a.repeats()
-		if a.seen < before && a.refs == 0 && a.pins == 0 && flushed {
-			// A series of this name to come must begin after this one.
-			t.origin = max(t.origin, a.emitted)
-			t.horizon = max(t.horizon, a.horizon)
-			delete(t.accumulators, id)
-			t.opts.Budget.Release(a.bytes)
-		}
-	}
-}
-
-// forget removes a stream.
-func (t *Table) forget(id uint64, s *stream) {
-	s.to.refs--
-	if s.contributes() {
-		s.to.live--
-	}
-	delete(t.streams, id)
-	t.opts.Budget.Release(s.bytes)
-	t.tracked.Add(-1)
-}
+func (t *Table) TakeStats() Stats { return t.stats.take() }
