@@ -29,13 +29,12 @@ type limiter struct {
 	instance  string
 	next      consumer.Metrics
 	logger    *zap.Logger
-	id        component.ID
 	factory   *factory
 	set       *limit.Set
 	table     *fold.Table
 	telemetry *telemetry
 
-	writer string // between start and shutdown: our name as a writer of series
+	name string // of all processors of the factory, ours alone until the shutdown
 	// Of the goroutine that flushes, from start on: nil before.
 	stop     chan struct{}
 	flushCtx context.Context
@@ -48,7 +47,7 @@ type limiter struct {
 func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *factory) (*limiter, error) {
 	p := &limiter{
 		cfg: cfg, enforce: cfg.Mode == modeEnforce, instance: cfg.InstanceID,
-		next: next, logger: set.Logger, id: set.ID, factory: f,
+		next: next, logger: set.Logger, factory: f,
 	}
 	if p.instance == "" {
 		host, err := os.Hostname()
@@ -81,12 +80,15 @@ func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *f
 		MaxStreams: cfg.Reaggregate.MaxTrackedStreams, Gauge: gauges[cfg.Reaggregate.Gauge],
 		Idle: cfg.Window.Duration, Budget: budget, Now: f.now,
 	})
-	p.telemetry, err = newTelemetry(set.TelemetrySettings, p.set, p.table, budget, cfg.Mode, f.now)
+	p.name = f.writers.acquire(set.ID)
+	p.telemetry, err = newTelemetry(set.TelemetrySettings, p.set, p.table, budget, p.name, cfg.Mode, f.now)
+	if err != nil {
+		f.writers.release(p.name)
+	}
 	return p, err
 }
 
 func (p *limiter) start(context.Context, component.Host) error {
-	p.writer = p.factory.writers.acquire(p.instance, p.id)
 	p.flushCtx, p.cancel = context.WithCancel(context.Background())
 	p.stop, p.done = make(chan struct{}), make(chan struct{})
 	go p.run()
@@ -123,19 +125,20 @@ var errAbandoned = errors.New("downstream does not return from taking folded ser
 
 // shutdown hands on what is folded. It may be called without start, and again.
 func (p *limiter) shutdown(ctx context.Context) error {
-	if p.stop == nil || p.stopped {
-		p.telemetry.shutdown()
+	if p.stopped {
 		return nil
 	}
 	p.stopped = true
+	defer p.factory.writers.release(p.name)
+	defer p.telemetry.shutdown()
+	if p.stop == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, flushGrace)
 	defer cancel()
 	context.AfterFunc(ctx, p.cancel) // runs at the latest when this function returns
 	close(p.stop)
-	err := p.wait(ctx)
-	p.telemetry.shutdown()
-	p.factory.writers.release(p.writer)
-	return err
+	return p.wait(ctx)
 }
 
 // wait waits for the last flush, but for a downstream that ignores the end of its

@@ -505,11 +505,11 @@ func TestShutdownFlushes(t *testing.T) {
 func TestTwoPipelinesAreTwoWriters(t *testing.T) {
 	w := newWriters()
 	id := component.MustNewID("cardinalitylimit")
-	a, b := w.acquire("gw", id), w.acquire("gw", id)
-	require.Equal(t, "gw/cardinalitylimit", a)
-	require.Equal(t, "gw/cardinalitylimit/2", b)
+	a, b := w.acquire(id), w.acquire(id)
+	require.Equal(t, "cardinalitylimit", a)
+	require.Equal(t, "cardinalitylimit/2", b)
 	w.release(a)
-	require.Equal(t, a, w.acquire("gw", id))
+	require.Equal(t, a, w.acquire(id))
 }
 
 // A series that passed, lost its place and comes back over the limit counts from

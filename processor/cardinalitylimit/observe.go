@@ -16,7 +16,7 @@ import (
 func (t *telemetry) observe(budget *tracker.Budget) error {
 	value := func(read func() int64) metric.Int64Callback {
 		return func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(read())
+			o.Observe(read(), t.common)
 			return nil
 		}
 	}
@@ -24,7 +24,7 @@ func (t *telemetry) observe(budget *tracker.Budget) error {
 		return func(_ context.Context, o metric.Int64Observer) error {
 			usage := t.usage()
 			for i := range usage {
-				o.Observe(read(&usage[i]), metric.WithAttributes(attribute.String("limit", usage[i].Limit)))
+				o.Observe(read(&usage[i]), metric.WithAttributes(attribute.String("limit", usage[i].Limit), t.processor))
 			}
 			return nil
 		}

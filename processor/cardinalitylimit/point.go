@@ -119,7 +119,7 @@ func (w *walker) series(attrs pcommon.Map, out limit.Outcome) fold.Series {
 		}
 	} else {
 		w.cursor.TargetResource(out.Limit, s.Resource.Attributes())
-		s.Resource.Attributes().PutStr(instanceAttribute, w.writer)
+		s.Resource.Attributes().PutStr(instanceAttribute, w.instance+"/"+w.name)
 		s.Scope.SetName(scopeName)
 	}
 	s.Attributes.PutBool(limit.Mark, true)

@@ -16,14 +16,19 @@ import (
 )
 
 // telemetry turns the core's counts into the processor's own metrics: one call a
-// batch and label set, with label sets made once.
+// batch and label set.
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
 	set     *limit.Set
 	table   *fold.Table
 	now     func() time.Time
-	points  map[pointsLabels]metric.MeasurementOption
 	mode    string
+
+	// Label sets, made once.
+	processor attribute.KeyValue
+	common    metric.MeasurementOption
+	points    map[pointsLabels]metric.MeasurementOption
+	reasons   map[string]metric.MeasurementOption
 
 	mu     sync.Mutex
 	last   []limit.Usage
@@ -39,7 +44,7 @@ type pointsLabels struct {
 
 func newTelemetry(
 	set component.TelemetrySettings, limits *limit.Set, table *fold.Table, budget *tracker.Budget,
-	mode string, now func() time.Time,
+	processor, mode string, now func() time.Time,
 ) (*telemetry, error) {
 	b, err := metadata.NewTelemetryBuilder(set)
 	if err != nil {
@@ -47,7 +52,7 @@ func newTelemetry(
 	}
 	t := &telemetry{
 		builder: b, set: limits, table: table, now: now, mode: mode,
-		points: make(map[pointsLabels]metric.MeasurementOption), warned: make(map[string]time.Time),
+		processor: attribute.String("processor", processor), warned: make(map[string]time.Time),
 	}
 	t.labelSets()
 	if err := t.observe(budget); err != nil {
@@ -57,8 +62,17 @@ func newTelemetry(
 	return t, nil
 }
 
-// labelSets makes every label set that points can have.
+// labelSets makes every label set there can be.
 func (t *telemetry) labelSets() {
+	set := func(labels ...attribute.KeyValue) metric.MeasurementOption {
+		return metric.WithAttributeSet(attribute.NewSet(append(labels, t.processor)...))
+	}
+	t.common = set()
+	t.reasons = make(map[string]metric.MeasurementOption)
+	for _, r := range []string{"gauge", "non_finite", "malformed", "out_of_order", "refused", "undelivered"} {
+		t.reasons[r] = set(attribute.String("reason", r))
+	}
+	t.points = make(map[pointsLabels]metric.MeasurementOption)
 	for i := -1; i < t.set.Len(); i++ {
 		for a := limit.Pass; a <= limit.Drop; a++ {
 			for _, dryRun := range []bool{false, true} {
@@ -66,11 +80,8 @@ func (t *telemetry) labelSets() {
 				if dryRun {
 					mode = modeDryRun
 				}
-				t.points[pointsLabels{i, a, dryRun}] = metric.WithAttributeSet(attribute.NewSet(
-					attribute.String("limit", t.set.Name(i)),
-					attribute.String("action", a.String()),
-					attribute.String("mode", mode),
-				))
+				t.points[pointsLabels{i, a, dryRun}] = set(attribute.String("limit", t.set.Name(i)),
+					attribute.String("action", a.String()), attribute.String("mode", mode))
 			}
 		}
 	}
@@ -82,12 +93,12 @@ func (t *telemetry) decided(ctx context.Context, n *limit.Counts) {
 		t.builder.ProcessorCardinalitylimitPoints.Add(ctx, points, t.points[pointsLabels{i, a, dryRun}])
 	})
 	if n.Shared > 0 {
-		t.builder.ProcessorCardinalitylimitSharedKeyChecks.Add(ctx, n.Shared)
+		t.builder.ProcessorCardinalitylimitSharedKeyChecks.Add(ctx, n.Shared, t.common)
 	}
 }
 
 func (t *telemetry) emitted(ctx context.Context, points int) {
-	t.builder.ProcessorCardinalitylimitEmittedPoints.Add(ctx, int64(points))
+	t.builder.ProcessorCardinalitylimitEmittedPoints.Add(ctx, int64(points), t.common)
 }
 
 // folded counts what folding has done since the last call.
@@ -97,31 +108,23 @@ func (t *telemetry) folded(ctx context.Context) {
 		return
 	}
 	b := t.builder
-	add := func(c metric.Int64Counter, points int64, o ...metric.AddOption) {
+	add := func(c metric.Int64Counter, points int64, labels metric.MeasurementOption) {
 		if points > 0 {
-			c.Add(ctx, points, o...)
+			c.Add(ctx, points, labels)
 		}
 	}
-	add(b.ProcessorCardinalitylimitFoldedPoints, n.Folded)
-	add(b.ProcessorCardinalitylimitUnbaselinedPoints, n.Unbaselined)
-	add(b.ProcessorCardinalitylimitRebucketedPoints, n.Rebucketed)
-	add(b.ProcessorCardinalitylimitSaturatedPoints, n.Saturated)
-	add(b.ProcessorCardinalitylimitRefusedStreams, n.RefusedStreams)
+	add(b.ProcessorCardinalitylimitFoldedPoints, n.Folded, t.common)
+	add(b.ProcessorCardinalitylimitUnbaselinedPoints, n.Unbaselined, t.common)
+	add(b.ProcessorCardinalitylimitRebucketedPoints, n.Rebucketed, t.common)
+	add(b.ProcessorCardinalitylimitSaturatedPoints, n.Saturated, t.common)
+	add(b.ProcessorCardinalitylimitRefusedStreams, n.RefusedStreams, t.common)
 	dropped := b.ProcessorCardinalitylimitDroppedPoints
-	add(dropped, n.Gauges, reasons["gauge"])
-	add(dropped, n.NonFinite, reasons["non_finite"])
-	add(dropped, n.Malformed, reasons["malformed"])
-	add(dropped, n.OutOfOrder, reasons["out_of_order"])
-	add(dropped, n.Refused, reasons["refused"])
-	add(dropped, n.Undelivered, reasons["undelivered"])
+	add(dropped, n.Gauges, t.reasons["gauge"])
+	add(dropped, n.NonFinite, t.reasons["non_finite"])
+	add(dropped, n.Malformed, t.reasons["malformed"])
+	add(dropped, n.OutOfOrder, t.reasons["out_of_order"])
+	add(dropped, n.Refused, t.reasons["refused"])
+	add(dropped, n.Undelivered, t.reasons["undelivered"])
 }
-
-var reasons = func() map[string]metric.MeasurementOption {
-	sets := make(map[string]metric.MeasurementOption)
-	for _, r := range []string{"gauge", "non_finite", "malformed", "out_of_order", "refused", "undelivered"} {
-		sets[r] = metric.WithAttributeSet(attribute.NewSet(attribute.String("reason", r)))
-	}
-	return sets
-}()
 
 func (t *telemetry) shutdown() { t.builder.Shutdown() }

@@ -8,7 +8,8 @@ import (
 )
 
 // writers tells the processors of one factory apart: one ID in two pipelines is
-// two processors, and no two may write the same overflow series.
+// two processors, which must not write the same overflow series, nor the same metrics
+// about themselves.
 type writers struct {
 	mu    sync.Mutex
 	taken map[string]bool
@@ -16,11 +17,12 @@ type writers struct {
 
 func newWriters() *writers { return &writers{taken: make(map[string]bool)} }
 
-// acquire returns a name for a processor that no other holds until it is released.
-func (w *writers) acquire(instance string, id component.ID) string {
+// acquire returns a name for a processor that no other holds until it is released:
+// its ID, where it is the only one.
+func (w *writers) acquire(id component.ID) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	base := instance + "/" + id.String()
+	base := id.String()
 	name := base
 	for n := 2; w.taken[name]; n++ {
 		name = fmt.Sprintf("%s/%d", base, n)

@@ -1,0 +1,92 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
+)
+
+// One ID in two pipelines is two processors: each has metrics of its own, under a
+// name of its own, and none is without.
+func TestProcessorsAreToldApart(t *testing.T) {
+	ctx := context.Background()
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, tel.Shutdown(ctx)) })
+	f := NewFactory()
+	var all []processor.Metrics
+	for i := range 2 {
+		out := &sink{}
+		p, err := f.CreateMetrics(ctx, metadatatest.NewSettings(tel), config(nil), out)
+		require.NoError(t, err)
+		require.NoError(t, p.Start(ctx, componenttest.NewNopHost()))
+		b := newBatch("orders")
+		points := b.sum("requests", delta, true)
+		for id := range 10 * (i + 1) {
+			put(points, 1, newClock().now(), newClock().now(), "id", fmt.Sprint(id))
+		}
+		// A point of every fate that counts in a metric of its own.
+		gauges, folded := b.gauge("temperature"), b.sum("folded", cumulative, true)
+		for id := range 510 {
+			put(gauges, 1, newClock().now(), newClock().now(), "id", fmt.Sprint(id))
+			put(folded, 1, newClock().now(), newClock().now(), "id", fmt.Sprint(id))
+		}
+		require.NoError(t, p.ConsumeMetrics(ctx, b.md))
+		all = append(all, p)
+	}
+	r := &rig{t: t, tel: tel}
+	for name, want := range map[string]int64{"cardinalitylimit": 10, "cardinalitylimit/2": 20} {
+		require.Equal(t, want+500+500, r.counter("series", "limit", "metric", "processor", name))
+		require.EqualValues(t, 500, r.counter("max_series", "limit", "metric", "processor", name))
+		require.Equal(t, want+500+500, r.counter("points", "limit", "none", "processor", name))
+		require.EqualValues(t, 10, r.counter("dropped_points", "reason", "gauge", "processor", name))
+		require.EqualValues(t, 10, r.counter("folded_points", "processor", name))
+	}
+	var got metricdata.ResourceMetrics
+	require.NoError(t, tel.Reader.Collect(ctx, &got))
+	for _, scope := range got.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			for _, set := range labelSets(m.Data) {
+				require.Truef(t, set.HasValue("processor"), "%s has no processor", m.Name)
+			}
+		}
+	}
+	for _, p := range all {
+		require.NoError(t, p.Shutdown(ctx))
+	}
+}
+
+func labelSets(data metricdata.Aggregation) (sets []attribute.Set) {
+	switch d := data.(type) {
+	case metricdata.Sum[int64]:
+		for _, p := range d.DataPoints {
+			sets = append(sets, p.Attributes)
+		}
+	case metricdata.Gauge[int64]:
+		for _, p := range d.DataPoints {
+			sets = append(sets, p.Attributes)
+		}
+	}
+	return sets
+}
+
+// A name is free again when its processor is shut down, started or not.
+func TestNamesAreGivenBack(t *testing.T) {
+	f := &factory{writers: newWriters(), now: newClock().now}
+	for range 3 {
+		tel := componenttest.NewTelemetry()
+		p, err := f.createMetrics(context.Background(), metadatatest.NewSettings(tel), config(nil), &sink{})
+		require.NoError(t, err)
+		require.Equal(t, "cardinalitylimit", p.(*limiter).name)
+		require.NoError(t, p.Shutdown(context.Background()))
+		require.NoError(t, p.Shutdown(context.Background()))
+		require.NoError(t, tel.Shutdown(context.Background()))
+	}
+}
