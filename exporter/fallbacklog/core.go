@@ -20,6 +20,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 )
 
 // registry finds the core of a configured component. The Collector hands the same *Config to each of its instances,
@@ -85,6 +86,7 @@ type core struct {
 
 	mu    sync.Mutex
 	lanes map[*lane]component.Host
+	left  time.Duration // of shutdown.Exporter, for the instances that are not shut down
 }
 
 func newCore(cfg *Config, set exporter.Settings) (*core, error) {
@@ -96,6 +98,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		fs:    segment.OS{},
 		now:   time.Now,
 		lanes: map[*lane]component.Host{},
+		left:  shutdown.Exporter,
 		logger: set.Logger.WithOptions(zap.WrapCore(func(zc zapcore.Core) zapcore.Core {
 			return zapcore.NewSamplerWithOptions(zc, time.Minute, 1, 0)
 		})),
@@ -151,6 +154,21 @@ func (c *core) close() error {
 		return nil
 	}
 	return c.lock.Close()
+}
+
+// shutdownTime limits ctx to what is left for the component's instances, which the Collector shuts down one after the
+// other, and returns how to stop its clock.
+func (c *core) shutdownTime(ctx context.Context) (context.Context, func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	begun := c.now()
+	ctx, cancel := context.WithTimeout(ctx, c.left)
+	return ctx, func() {
+		cancel()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.left = max(0, c.left-c.now().Sub(begun))
+	}
 }
 
 func (c *core) attach(l *lane, host component.Host) {

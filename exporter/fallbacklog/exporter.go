@@ -103,17 +103,28 @@ func (i *instance[T]) startSink(ctx context.Context, host component.Host) error 
 	return nil
 }
 
+// stopSink waits for the wrapped exporter's Shutdown for as long as ctx lets it.
 func (i *instance[T]) stopSink(ctx context.Context) error {
 	if i.sink.Component == nil {
 		return nil
 	}
-	return i.sink.Shutdown(ctx)
+	stopped := make(chan error, 1)
+	go func() { stopped <- i.sink.Shutdown(ctx) }()
+	select {
+	case err := <-stopped:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: it was left in its Shutdown", errAbandoned)
+	}
 }
 
-// Shutdown sends what is in flight to the log and deletes nothing. It is safe when Start failed or never ran.
+// Shutdown sends what is in flight to the log and deletes nothing. It is safe when Start failed or never ran. The
+// instances of a component share shutdown.Exporter, whatever the wrapped exporter does.
 func (i *instance[T]) Shutdown(ctx context.Context) error {
 	var err error
 	i.once.Do(func() {
+		ctx, done := i.core.shutdownTime(ctx)
+		defer done()
 		if i.lane != nil {
 			err = i.lane.shutdown(ctx)
 			i.core.detach(i.lane)

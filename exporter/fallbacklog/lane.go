@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/consumer/consumererror"
@@ -20,7 +19,7 @@ import (
 const (
 	// answerReserve is kept of the caller's deadline for the append and for the way back.
 	answerReserve = 500 * time.Millisecond
-	// shutdownGrace is how long attempts in flight may still finish at Shutdown before their data goes to the log.
+	// shutdownGrace is how long attempts in flight may still finish at Shutdown before they are cancelled.
 	shutdownGrace = time.Second
 )
 
@@ -41,6 +40,7 @@ const (
 var (
 	errNotStarted = errors.New("the exporter is not started")
 	errShutdown   = errors.New("the exporter is shut down")
+	errAbandoned  = errors.New("the wrapped exporter does not come back")
 )
 
 // lane is one signal's way: attempts, log, dead letter, replay.
@@ -53,9 +53,7 @@ type lane struct {
 	log     *segment.Log
 	dead    *segment.Log // nil when disabled
 
-	mu       sync.RWMutex // held for reading while entering
-	closed   bool
-	inFlight sync.WaitGroup
+	calls    *calls
 	closing  chan struct{}   // closed when Shutdown begins
 	cut      context.Context // cancelled when attempts must end
 	cutNow   context.CancelFunc
@@ -69,7 +67,7 @@ func newLane(c *core, set exporter.Settings, signal string, decode func([]byte) 
 	}
 	l := &lane{
 		core: c, signal: signal, exports: exports, decode: decode, tel: tel,
-		closing: make(chan struct{}), replayed: make(chan struct{}),
+		calls: newCalls(), closing: make(chan struct{}), replayed: make(chan struct{}),
 	}
 	l.cut, l.cutNow = context.WithCancel(context.Background())
 	dir := filepath.Join(c.root, signal)
@@ -117,29 +115,56 @@ func (l *lane) start() {
 	go l.replay()
 }
 
-// shutdown ends the attempts, sends their data to the log, and closes it.
+// shutdown ends the attempts, sends their data to the log, and closes it. Three quarters of the time until ctx's
+// deadline, which it must have, are the wrapped exporter's; the log is closed however it behaves.
 func (l *lane) shutdown(ctx context.Context) error {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
+	l.calls.close()
 	close(l.closing)
-
-	idle := make(chan struct{})
-	go func() {
-		l.inFlight.Wait()
-		<-l.replayed
-		close(idle)
-	}()
-	grace := time.NewTimer(shutdownGrace)
+	deadline, _ := ctx.Deadline()
+	patience, done := context.WithTimeout(ctx, deadline.Sub(l.core.now())*3/4)
+	defer done()
+	grace := time.AfterFunc(shutdownGrace, l.cutNow)
 	defer grace.Stop()
-	select {
-	case <-idle:
-	case <-grace.C:
-	case <-ctx.Done():
-	}
+	err := errors.Join(await(patience, l.calls.idle), await(patience, l.replayed))
 	l.cutNow()
-	<-idle
-	return l.closeLogs()
+	if err != nil {
+		err = l.abandon()
+	}
+	return errors.Join(err, l.closeLogs())
+}
+
+func await(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	default:
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// abandon writes down what the wrapped exporter has and will not answer for, and says so. Its goroutines cannot be
+// ended; they find the log closed. A record that replay has sent is in the log still.
+func (l *lane) abandon() error {
+	batches, items, errs := l.calls.rescue(func(b batch, attempts int) error {
+		return l.store(b, reasonShutdown, attempts, nil)
+	})
+	<-l.calls.idle // bounded by the disk: the others are on their way to the log
+	replaying := "no record"
+	select {
+	case <-l.replayed:
+	default:
+		replaying = "a record"
+	}
+	if batches == 0 && replaying == "no record" {
+		return nil // it came back in the last moment
+	}
+	return errors.Join(fmt.Errorf("%w: it was left with %d batches of %s (%d items), %d of which are in the log, and %s of the log",
+		errAbandoned, batches, l.signal, items, batches-len(errs), replaying), errors.Join(errs...))
 }
 
 func (l *lane) closeLogs() error {
@@ -151,24 +176,14 @@ func (l *lane) closeLogs() error {
 	return err
 }
 
-// enter counts a call in, unless Shutdown has begun.
-func (l *lane) enter() bool {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if l.closed {
-		return false
-	}
-	l.inFlight.Add(1)
-	return true
-}
-
 // consume delivers a batch or makes it durable, within the budget. Nil is the promise that one of the two, or an
 // explicit drop policy, has happened.
 func (l *lane) consume(ctx context.Context, b batch) error {
-	if !l.enter() {
+	c := l.calls.enter(b)
+	if c == nil {
 		return errShutdown
 	}
-	defer l.inFlight.Done()
+	defer l.calls.exit(c)
 	items := b.items() // walks the batch: once
 	l.tel.received(items)
 	if !l.exports {
@@ -183,7 +198,15 @@ func (l *lane) consume(ctx context.Context, b batch) error {
 		if permit == nil {
 			return l.store(b, reasonOpen, attempt-1, cause)
 		}
+		if !c.begin(attempt) {
+			permit.Cancel()
+			return l.store(b, reasonShutdown, attempt-1, cause)
+		}
 		cause = l.attempt(ctx, b, limit)
+		if rescued, err := c.end(); rescued {
+			permit.Cancel()
+			return err
+		}
 		if cause == nil {
 			permit.Success()
 			l.core.succeeded()

@@ -1,0 +1,147 @@
+package fallbacklog
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
+)
+
+// A wrapped exporter that ignores its context, in an attempt or in its own Shutdown, costs no data and no more than the
+// component's share of the time; what it was left with is named.
+func TestShutdownOfADeafExporter(t *testing.T) {
+	for name, tc := range map[string]struct{ attempt, replay, stop bool }{
+		"in attempts":     {attempt: true},
+		"in a replay":     {replay: true},
+		"in its Shutdown": {stop: true},
+		"in all of them":  {attempt: true, replay: true, stop: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				let := make(chan struct{})
+				deaf := false
+				s := &scripted{answer: func(context.Context, plog.Logs) error {
+					if !deaf {
+						return status.Error(codes.Unauthenticated, "")
+					}
+					<-let
+					return nil
+				}}
+				if tc.stop {
+					s.ShutdownFunc = func(context.Context) error {
+						<-let
+						return nil
+					}
+				}
+				f := NewFactory()
+				dir := t.TempDir()
+				cfg := loadConfig(t, testSettings(dir), toScripted,
+					map[string]any{"timeout": "1h", "budget": "1h", "replay": map[string]any{"enabled": tc.replay}})
+				set := exporterSettings(t, f)
+				e, err := f.CreateLogs(context.Background(), set, cfg)
+				require.NoError(t, err)
+				require.NoError(t, e.Start(context.Background(), newTestHost(s.factory())))
+				records := 0
+				if tc.replay {
+					require.NoError(t, e.ConsumeLogs(context.Background(), makeLogs("r", 1)), "to the log")
+					synctest.Wait()
+					deaf = true
+					time.Sleep(time.Minute) // the replay probes
+					records++
+				}
+				synctest.Wait()
+				deaf = true
+				answers := make(chan error, 3)
+				if tc.attempt {
+					for i := range cap(answers) {
+						go func() {
+							answers <- e.ConsumeLogs(context.Background(), makeLogs(fmt.Sprint(i), 2))
+						}()
+						records += 2
+					}
+					synctest.Wait()
+				}
+				begun := time.Now()
+				err = e.Shutdown(context.Background())
+				assert.LessOrEqual(t, time.Since(begun), shutdown.Exporter)
+				require.ErrorIs(t, err, errAbandoned)
+				if tc.attempt && !tc.replay {
+					require.ErrorContains(t, err, "3 batches of logs (6 items), 3 of which are in the log, and no record")
+				}
+				lock, err := segment.OS{}.Lock(filepath.Join(dir, component.NewID(f.Type()).String(), "lock"))
+				require.NoError(t, err, "the directory is free again")
+				require.NoError(t, lock.Close())
+				items, _ := onDisk(t, dir, "logs", false)
+				assert.Equal(t, records, items, "nothing is missing")
+
+				close(let)
+				synctest.Wait()
+				if tc.attempt {
+					for range cap(answers) {
+						require.NoError(t, <-answers, "it is in the log")
+					}
+				}
+				items, _ = onDisk(t, dir, "logs", false)
+				assert.Equal(t, records, items, "late answers change nothing")
+			})
+		})
+	}
+}
+
+// The Collector shuts the signals down one after the other: together they take no more than one exporter may.
+func TestSignalsShareTheShutdownTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := newCore(loadConfig(t, testSettings(t.TempDir())), exporterSettings(t, NewFactory()))
+		require.NoError(t, err)
+		begun := time.Now()
+		for range 3 {
+			ctx, done := c.shutdownTime(context.Background())
+			select {
+			case <-ctx.Done():
+			case <-time.After(3 * time.Second):
+			}
+			done()
+		}
+		assert.Equal(t, shutdown.Exporter, time.Since(begun))
+		require.NoError(t, c.close())
+	})
+}
+
+// A call that has not reached the wrapped exporter is its own caller's to write down.
+func TestRescueTakesOnlyWhatIsOut(t *testing.T) {
+	cs := newCalls()
+	out, in := cs.enter(request[plog.Logs]{&instance[plog.Logs]{signal: logs}, makeLogs("out", 1)}), cs.enter(nil)
+	require.True(t, out.begin(3))
+	cs.close()
+	assert.Nil(t, cs.enter(nil))
+	batches, items, errs := cs.rescue(func(_ batch, attempts int) error {
+		assert.Equal(t, 3, attempts)
+		return nil
+	})
+	assert.Equal(t, []int{1, 1}, []int{batches, items})
+	assert.Empty(t, errs)
+	assert.False(t, in.begin(1), "no attempt any more")
+	select {
+	case <-cs.idle:
+		t.Fatal("one is on its way")
+	default:
+	}
+	cs.exit(in)
+	<-cs.idle
+	rescued, err := out.end()
+	require.NoError(t, err)
+	assert.True(t, rescued)
+	cs.exit(out)
+}
