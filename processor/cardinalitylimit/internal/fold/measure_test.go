@@ -190,3 +190,26 @@ func TestMalformedIsRefused(t *testing.T) {
 	_, n = ReadExponential(e)
 	require.Equal(t, Stats{NonFinite: 1}, n)
 }
+
+// Quantiles of a whole are not those of a part of it.
+func TestSummaryKeepsOnlyItsOwnQuantiles(t *testing.T) {
+	for name, c := range map[string]struct {
+		offset, quantiles int
+	}{"whole": {0, 1}, "part": {3, 0}} {
+		p := pmetric.NewSummaryDataPoint()
+		p.SetCount(5)
+		p.SetSum(50)
+		p.QuantileValues().AppendEmpty().SetQuantile(0.99)
+		v, n := ReadSummary(p)
+		require.Zero(t, n)
+		before := pmetric.NewSummaryDataPoint()
+		before.SetCount(uint64(c.offset))
+		before.SetSum(float64(10 * c.offset))
+		offset, _ := ReadSummary(before)
+		d, is := v.since(offset.measure)
+		require.Equal(t, grown, is)
+		WriteSummary(Value{d}, p)
+		require.EqualValues(t, 5-c.offset, p.Count(), name)
+		require.Equal(t, c.quantiles, p.QuantileValues().Len(), name)
+	}
+}

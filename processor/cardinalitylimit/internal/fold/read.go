@@ -9,8 +9,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
-// ReadNumber copies the value of p. It reports false, and what is wrong, for a
-// value that cannot be folded; so do the other Read functions.
+// ReadNumber copies the value of p. The Stats are zero, or count what is wrong with a
+// value that cannot be folded; so it is with the other Read functions.
 func ReadNumber(p pmetric.NumberDataPoint) (Value, Stats) {
 	if p.ValueType() == pmetric.NumberDataPointValueTypeInt {
 		return Value{&number{i: p.IntValue()}}, Stats{}
@@ -157,10 +157,13 @@ func WriteExponential(v Value, p pmetric.ExponentialHistogramDataPoint) {
 	p.Negative().BucketCounts().FromRaw(slices.Clone(h.Negative.Counts))
 }
 
-// WriteSummary sets count and sum of p and takes its quantiles away where they are
-// not those of the value.
+// WriteSummary sets count and sum of p. It takes the quantiles away unless they are
+// those of the value, which is what p has already.
 func WriteSummary(v Value, p pmetric.SummaryDataPoint) {
 	h := v.measure.(*histogram)
+	if h.count != p.Count() || h.sum != p.Sum() {
+		p.QuantileValues().RemoveIf(func(pmetric.SummaryDataPointValueAtQuantile) bool { return true })
+	}
 	p.SetCount(h.count)
 	p.SetSum(h.sum)
 }
