@@ -30,6 +30,15 @@ func LowerBound(scale, index int32) float64 {
 	return power(scale, int64(index))
 }
 
+// RaiseToBound returns the lowest bucket bound at or above threshold, and 0 for 0.
+// It is finite: base^1024 is taken as the largest float64.
+func RaiseToBound(scale int32, threshold float64) float64 {
+	if !(threshold > 0) {
+		return 0
+	}
+	return min(UpperBound(scale, Index(scale, threshold)), math.MaxFloat64)
+}
+
 // power returns base^n rounded towards zero.
 func power(scale int32, n int64) float64 {
 	if scale <= 0 {

@@ -53,6 +53,16 @@ func (b *Buckets) Trim() {
 	b.Counts = b.Counts[:hi-lo+1]
 }
 
+// Trimmed returns the buckets without the empty ones at both ends. It shares Counts
+// with b, which is not changed.
+func (b *Buckets) Trimmed() Buckets {
+	lo, hi := b.occupied()
+	if lo > hi {
+		return Buckets{Counts: b.Counts[:0]}
+	}
+	return Buckets{Offset: clampIndex(int64(b.Offset) + int64(lo)), Counts: b.Counts[lo : hi+1]}
+}
+
 // Total is the number of observations in all buckets.
 func (b *Buckets) Total() uint64 {
 	var total uint64

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -91,12 +92,18 @@ func TestDownscaleAgainstBig(t *testing.T) {
 }
 
 func TestTrim(t *testing.T) {
-	b := expo.Buckets{Offset: -2, Counts: []uint64{0, 0, 1, 0, 2, 0}}
-	b.Trim()
-	require.Equal(t, expo.Buckets{Offset: 0, Counts: []uint64{1, 0, 2}}, b)
-	b = expo.Buckets{Offset: 9, Counts: []uint64{0, 0}}
-	b.Trim()
-	require.Equal(t, expo.Buckets{Offset: 0, Counts: []uint64{}}, b)
+	for _, tt := range []struct{ b, want expo.Buckets }{
+		{expo.Buckets{Offset: -2, Counts: []uint64{0, 0, 1, 0, 2, 0}}, expo.Buckets{Offset: 0, Counts: []uint64{1, 0, 2}}},
+		{expo.Buckets{Offset: 9, Counts: []uint64{0, 0}}, expo.Buckets{Offset: 0, Counts: []uint64{}}},
+		{expo.Buckets{Offset: 9, Counts: []uint64{}}, expo.Buckets{Offset: 0, Counts: []uint64{}}},
+		{expo.Buckets{Offset: math.MaxInt32, Counts: []uint64{0, 1}}, expo.Buckets{Offset: math.MaxInt32, Counts: []uint64{1}}},
+	} {
+		before := expo.Buckets{Offset: tt.b.Offset, Counts: slices.Clone(tt.b.Counts)}
+		require.Equal(t, tt.want, tt.b.Trimmed())
+		require.Equal(t, before, tt.b)
+		tt.b.Trim()
+		require.Equal(t, tt.want, tt.b)
+	}
 }
 
 func TestShiftToFit(t *testing.T) {

@@ -91,13 +91,3 @@ func (h *Histogram) makeRoom(b *Buckets, index int64) int64 {
 	b.cover(index, index, h.MaxSize())
 	return index - int64(b.Offset)
 }
-
-// Downscale lowers the scale of both signs.
-func (h *Histogram) Downscale(by int32) {
-	if by <= 0 {
-		return
-	}
-	h.Scale -= by
-	h.Positive.Downscale(by)
-	h.Negative.Downscale(by)
-}

@@ -2,6 +2,7 @@ package rebucket
 
 import (
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
@@ -58,7 +59,7 @@ func reachOfZero(source []float64) float64 {
 }
 
 func layoutAt(scale int32, source []float64, threshold float64) Layout {
-	l := Layout{Scale: scale, ZeroThreshold: RaiseToBound(scale, threshold)}
+	l := Layout{Scale: scale, ZeroThreshold: expo.RaiseToBound(scale, threshold)}
 	first := sort.Search(len(source), func(i int) bool { return source[i] > 0 })
 	if first < len(source) {
 		l.PositiveOffset, l.Positive = l.extent(source[first], source[len(source)-1])
@@ -88,14 +89,6 @@ func (l Layout) extent(nearest, farthest float64) (offset int32, n int) {
 	return lo, int(int64(hi) - int64(lo) + 1)
 }
 
-// RaiseToBound returns the lowest bucket bound at or above threshold, and 0 for 0.
-func RaiseToBound(scale int32, threshold float64) float64 {
-	if !(threshold > 0) {
-		return 0
-	}
-	return min(expo.UpperBound(scale, expo.Index(scale, threshold)), math.MaxFloat64)
-}
-
 // Buckets returns the number of buckets, the zero bucket included.
 func (l Layout) Buckets() int { return l.Negative + 1 + l.Positive }
 
@@ -112,13 +105,13 @@ func (l Layout) Bounds() []float64 {
 	return bounds
 }
 
-// Split returns the parts of counts, one for each bucket in the order of Bounds,
-// without copying; negative counts are reversed in place, so that they too go by
-// magnitude.
-func (l Layout) Split(counts []uint64) (zero uint64, positive, negative []uint64) {
-	negative = counts[:l.Negative]
-	for i, j := 0, len(negative)-1; i < j; i, j = i+1, j-1 {
-		negative[i], negative[j] = negative[j], negative[i]
-	}
-	return counts[l.Negative], counts[l.Negative+1:], negative
+// Histogram gives h the layout and the counts, one for each bucket in the order of
+// Bounds. The buckets share counts, in which negative ones are reversed in place, so
+// that they too go by magnitude.
+func (l Layout) Histogram(h *expo.Histogram, counts []uint64) {
+	negative := counts[:l.Negative]
+	slices.Reverse(negative)
+	h.Scale, h.ZeroThreshold, h.ZeroCount = l.Scale, l.ZeroThreshold, counts[l.Negative]
+	h.Positive = expo.Buckets{Offset: l.PositiveOffset, Counts: counts[l.Negative+1:]}
+	h.Negative = expo.Buckets{Offset: l.NegativeOffset, Counts: negative}
 }

@@ -52,8 +52,9 @@ func TestToExponential(t *testing.T) {
 				require.Equal(t, before[i], after[j])
 			}
 		}
-		zero, positive, negative := l.Split(out)
-		e := exponential{l.Scale, l.ZeroThreshold, zero, expo.Buckets{Offset: l.PositiveOffset, Counts: positive}, expo.Buckets{Offset: l.NegativeOffset, Counts: negative}}
+		var h expo.Histogram
+		l.Histogram(&h, out)
+		e := exponential{h.Scale, h.ZeroThreshold, h.ZeroCount, h.Positive, h.Negative}
 		require.Equal(t, sum(counts), e.total())
 		// Every source bound's cumulative count is within what the buckets allow.
 		for i, b := range source {

@@ -16,7 +16,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
-	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
+	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadatatest"
 )
@@ -130,7 +130,7 @@ func TestErrorMode(t *testing.T) {
 			continue
 		}
 		require.EqualError(t, err, `Permanent error: metric "broken": invalid histogram point: bucket counts add up to 3, count is 7`)
-		require.ErrorIs(t, err, convert.ErrInvalid)
+		require.ErrorIs(t, err, histpoint.ErrInvalid)
 		require.True(t, consumererror.IsPermanent(err))
 		require.Zero(t, sink.DataPointCount())
 

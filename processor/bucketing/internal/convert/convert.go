@@ -6,66 +6,107 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
 // Converter applies rules to metrics. Safe for concurrent use on different metrics.
 type Converter struct {
-	plans   *Plans
-	scratch sync.Pool
+	plans *Plans
+	jobs  sync.Pool
 }
 
 // New returns a Converter that keeps plans in the given cache.
 func New(plans *Plans) *Converter {
-	return &Converter{plans: plans, scratch: sync.Pool{New: func() any { return new(scratch) }}}
-}
-
-// scratch is the space one metric's conversion needs; it grows to the largest seen.
-type scratch struct {
-	source, target     []uint64
-	positive, negative expo.Buckets
-	bounds             []float64
-	key                []byte
-	worst              float64 // rank error
+	return &Converter{plans: plans, jobs: sync.Pool{New: func() any { return &job{plans: plans} }}}
 }
 
 // Metric converts the points of m, a member of siblings, to which a second metric
 // is added where only some points change type.
 func (c *Converter) Metric(m pmetric.Metric, siblings pmetric.MetricSlice, rule *Rule, report *Report) {
-	s := c.scratch.Get().(*scratch)
-	defer c.scratch.Put(s)
-	s.worst = -1
-	job := job{converter: c, scratch: s, rule: rule, report: report, unit: m.Unit()}
+	j := c.jobs.Get().(*job)
+	defer c.jobs.Put(j)
+	j.task = task{rule: rule, report: report, unit: m.Unit(), worst: -1}
 	switch m.Type() {
 	case pmetric.MetricTypeHistogram:
-		job.steady = cumulative(m.Histogram().AggregationTemporality())
-		if rule.Exponential != nil {
-			job.toExponential(m, siblings)
-		} else {
-			job.explicitInPlace(m.Histogram().DataPoints())
-		}
+		j.histogram(m, siblings)
 	case pmetric.MetricTypeExponentialHistogram:
-		job.steady = cumulative(m.ExponentialHistogram().AggregationTemporality())
-		if rule.Explicit != nil {
-			job.toExplicit(m, siblings)
-		} else {
-			job.exponentialInPlace(m.ExponentialHistogram().DataPoints())
-		}
+		j.exponentialHistogram(m, siblings)
 	}
-	if s.worst >= 0 {
-		report.RankErrors = append(report.RankErrors, s.worst)
+	if j.worst >= 0 {
+		report.RankErrors = append(report.RankErrors, j.worst)
+	}
+	j.task = task{}
+}
+
+// job is the conversion of one metric, and then of another.
+type job struct {
+	plans *Plans
+	task
+	scratch
+}
+
+// task is about one metric.
+type task struct {
+	rule   *Rule
+	report *Report
+	unit   string
+	steady bool    // what is done must not depend on counts
+	worst  float64 // rank error; -1 before the first point
+
+	// Plans of the point before; points of a metric mostly have the same layout.
+	lastExplicit    *plan // of the bounds in scratch space
+	lastExponential exponentialPlan
+}
+
+// scratch is space that grows to the largest needed so far.
+type scratch struct {
+	explicit    histpoint.Explicit // as loaded
+	exponential expo.Histogram     // as loaded, then reduced
+	target      histpoint.Explicit // as converted; the bounds are a plan's
+	layout      expo.Histogram     // target by an exponential layout; shares its counts
+	key         []byte
+}
+
+// buckets returns target's counts with length n; what they hold is of no interest.
+func (s *scratch) buckets(n int) []uint64 {
+	if cap(s.target.Counts) < n {
+		s.target.Counts = make([]uint64, n)
+	}
+	s.target.Counts = s.target.Counts[:n]
+	return s.target.Counts
+}
+
+func (j *job) histogram(m pmetric.Metric, siblings pmetric.MetricSlice) {
+	from := m.Histogram()
+	points := from.DataPoints()
+	j.steady = cumulative(from.AggregationTemporality())
+	if j.rule.Exponential == nil {
+		rewrite(j, points, rebucketExplicit, storeExplicit, ExplicitLayout)
+		return
+	}
+	to := pmetric.NewExponentialHistogram()
+	to.SetAggregationTemporality(from.AggregationTemporality())
+	retype(j, points, to.DataPoints(), rebucketExplicit, storeLayout, ExplicitLayout, ExponentialLayout)
+	if to.DataPoints().Len() > 0 {
+		to.MoveTo(home(m, points.Len(), siblings).SetEmptyExponentialHistogram())
 	}
 }
 
-// job is the conversion of one metric.
-type job struct {
-	converter *Converter
-	scratch   *scratch
-	rule      *Rule
-	report    *Report
-	unit      string
-	steady    bool  // what is done must not depend on counts
-	last      *plan // of the bounds in scratch space
+func (j *job) exponentialHistogram(m pmetric.Metric, siblings pmetric.MetricSlice) {
+	from := m.ExponentialHistogram()
+	points := from.DataPoints()
+	j.steady = cumulative(from.AggregationTemporality())
+	if j.rule.Explicit == nil {
+		rewrite(j, points, reduce, storeReduced, ExponentialLayout)
+		return
+	}
+	to := pmetric.NewHistogram()
+	to.SetAggregationTemporality(from.AggregationTemporality())
+	retype(j, points, to.DataPoints(), rebucketExponential, storeExplicit, ExponentialLayout, ExplicitLayout)
+	if to.DataPoints().Len() > 0 {
+		to.MoveTo(home(m, points.Len(), siblings).SetEmptyHistogram())
+	}
 }
 
 func (j *job) converted(from, to Layout) {
@@ -73,49 +114,31 @@ func (j *job) converted(from, to Layout) {
 }
 
 // refuse counts a point that stays as it is and tells whether to drop it.
-func (j *job) refuse(reason Reason, err error) (drop bool) {
-	if err != nil && j.report.Err == nil {
-		j.report.Err = err
+func (j *job) refuse(v verdict) (drop bool) {
+	if v.err != nil && j.report.Err == nil {
+		j.report.Err = v.err
 	}
-	if reason == Invalid && j.rule.DropInvalid {
+	if v.reason == Invalid && j.rule.DropInvalid {
 		j.report.Dropped++
 		return true
 	}
-	j.report.Passed[reason]++
+	j.report.Passed[v.reason]++
 	return false
 }
 
-// accept takes over what a plan had to assume for a point of this count, or
-// returns false if that is more than the rule allows.
-func (j *job) accept(tally rebucket.Tally, count uint64) bool {
+// weigh takes over what a plan had to assume for the point converted, or refuses it
+// if that is more than the rule allows.
+func (j *job) weigh(tally rebucket.Tally) verdict {
 	var rankError float64
-	if count > 0 {
+	if count := j.target.Count; count > 0 {
 		rankError = float64(tally.Straddled) / float64(count)
 	}
 	if j.rule.MaxRankError > 0 && rankError > j.rule.MaxRankError && !j.steady {
-		return false
+		return verdict{reason: RankError}
 	}
 	j.report.OpenEnds = expo.AddSat(j.report.OpenEnds, tally.Open)
-	j.scratch.worst = max(j.scratch.worst, rankError)
-	return true
-}
-
-// room returns counts with length n; what they hold is of no interest.
-func room(counts []uint64, n int) []uint64 {
-	if cap(counts) < n {
-		return make([]uint64, n)
-	}
-	return counts[:n]
-}
-
-// twin adds a metric of the same name, unit and description to siblings.
-func twin(m pmetric.Metric, siblings pmetric.MetricSlice) pmetric.Metric {
-	t := siblings.AppendEmpty()
-	t.SetName(m.Name())
-	t.SetUnit(m.Unit())
-	t.SetDescription(m.Description())
-	m.Metadata().CopyTo(t.Metadata())
-	return t
+	j.worst = max(j.worst, rankError)
+	return verdict{ok: true}
 }
 
 // cumulative is what delta is not: an unspecified temporality is treated with the

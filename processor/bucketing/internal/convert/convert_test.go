@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
@@ -188,7 +189,7 @@ func TestInvalidPoints(t *testing.T) {
 				tt.build(m)
 				before := wire(t, m)
 				report := run(m, metrics, rule)
-				require.ErrorIs(t, report.Err, convert.ErrInvalid)
+				require.ErrorIs(t, report.Err, histpoint.ErrInvalid)
 				require.ErrorContains(t, report.Err, tt.err)
 				require.Equal(t, before, wire(t, m))
 				require.Equal(t, 1, metrics.Len())

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
 
@@ -61,7 +62,7 @@ func count(m pmetric.Metric) int {
 	return m.ExponentialHistogram().DataPoints().Len()
 }
 
-func pointAt(m pmetric.Metric, i int) point {
+func pointAt(m pmetric.Metric, i int) histpoint.Point {
 	if m.Type() == pmetric.MetricTypeHistogram {
 		return m.Histogram().DataPoints().At(i)
 	}

@@ -17,7 +17,6 @@ type plan struct {
 
 	refused bool
 	reason  Reason
-	err     error
 }
 
 // maxCachedBounds keeps layouts of absurd size, which nothing but an attack sends,
@@ -43,7 +42,7 @@ func appendKey(key []byte, rule *Rule, listed string, kind Layout) []byte {
 	return append(key, listed...)
 }
 
-// explicit returns the plan for points with these bounds.
+// explicit returns the plan for points with these bounds, which are valid.
 func (p *Plans) explicit(s *scratch, rule *Rule, unit string, source []float64) *plan {
 	target, listed := rule.boundsIn(unit)
 	build := func() *plan { return buildExplicit(rule, target, source) }
@@ -81,9 +80,6 @@ func (r *Rule) boundsIn(unit string) (bounds []float64, listed string) {
 }
 
 func buildExplicit(rule *Rule, target, source []float64) *plan {
-	if err := checkBounds(source); err != nil {
-		return &plan{refused: true, reason: Invalid, err: err}
-	}
 	result := &plan{}
 	switch {
 	case rule.Exponential != nil:

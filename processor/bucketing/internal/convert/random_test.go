@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
@@ -57,33 +58,10 @@ func randomCounts(rng *rand.Rand, n int) (counts []uint64, total uint64) {
 	return counts, total
 }
 
-// point is what both histogram points have in common.
-type point interface {
-	Attributes() pcommon.Map
-	Exemplars() pmetric.ExemplarSlice
-	StartTimestamp() pcommon.Timestamp
-	SetStartTimestamp(pcommon.Timestamp)
-	Timestamp() pcommon.Timestamp
-	SetTimestamp(pcommon.Timestamp)
-	Flags() pmetric.DataPointFlags
-	SetFlags(pmetric.DataPointFlags)
-	Count() uint64
-	SetCount(uint64)
-	HasSum() bool
-	Sum() float64
-	SetSum(float64)
-	HasMin() bool
-	Min() float64
-	SetMin(float64)
-	HasMax() bool
-	Max() float64
-	SetMax(float64)
-}
-
 // odd are floats whose bits get lost easily.
 var odd = []float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.MaxFloat64, math.SmallestNonzeroFloat64, 1.1}
 
-func fill(rng *rand.Rand, p point, id int) {
+func fill(rng *rand.Rand, p histpoint.Point, id int) {
 	p.Attributes().PutInt("id", int64(id))
 	p.Attributes().PutStr("route", "/cart")
 	p.SetStartTimestamp(pcommon.Timestamp(rng.Uint64()))
@@ -116,7 +94,7 @@ type fields struct {
 	sum, min, max    [2]uint64 // presence and bits
 }
 
-func fieldsOf(p point) fields {
+func fieldsOf(p histpoint.Point) fields {
 	optional := func(has bool, v float64) [2]uint64 {
 		if !has {
 			return [2]uint64{}

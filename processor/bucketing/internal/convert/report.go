@@ -1,7 +1,5 @@
 package convert
 
-import "errors"
-
 // Layout is a kind of histogram.
 type Layout uint8
 
@@ -38,9 +36,6 @@ func (r Reason) String() string {
 	return [...]string{"no_recorded_value", "no_buckets", "split_forbidden", "rank_error", "invalid"}[r]
 }
 
-// ErrInvalid is wrapped by every error about an invalid point.
-var ErrInvalid = errors.New("invalid histogram point")
-
 // Report collects what happened to the points of a batch. Not safe for concurrent
 // use.
 type Report struct {
@@ -56,7 +51,7 @@ type Report struct {
 	// RankErrors has, for each metric converted, the largest bound on the error of
 	// the cumulative share at a target bound among its points.
 	RankErrors []float64
-	// Err is the first invalid point's.
+	// Err is the first invalid point's; it wraps histpoint.ErrInvalid.
 	Err error
 }
 

@@ -1,0 +1,84 @@
+package histpoint
+
+import (
+	"fmt"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+// Explicit is the layout and the counts of an explicit histogram. Counts has one
+// element more than Bounds; bucket i counts (Bounds[i-1], Bounds[i]]:
+// upper-inclusive. Loading reuses what a histogram has allocated.
+type Explicit struct {
+	Bounds []float64
+	Counts []uint64
+	Count  uint64
+
+	fault error // of the bounds
+}
+
+// LoadExplicit copies layout and counts of a point. A point without buckets has one
+// of them, from -Inf to +Inf. The error, if any, wraps [ErrInvalid], and the counts
+// are of no use then.
+//
+// Points that follow each other mostly have the same bounds. If same, the bounds
+// are those that h had already, and with them whatever the caller has derived from
+// them; they are not checked again.
+func LoadExplicit(h *Explicit, p pmetric.HistogramDataPoint) (same bool, err error) {
+	counts, bounds := p.BucketCounts(), p.ExplicitBounds()
+	h.Count = p.Count()
+	switch {
+	case counts.Len() == 0 && bounds.Len() == 0:
+		h.Counts = append(h.Counts[:0], h.Count)
+	case counts.Len() != bounds.Len()+1:
+		return false, fmt.Errorf("%w: %d bounds with %d bucket counts", ErrInvalid, bounds.Len(), counts.Len())
+	default:
+		var total total
+		h.Counts = total.load(h.Counts, counts)
+		if err := total.check(h.Count); err != nil {
+			return false, err
+		}
+	}
+	if same = equal(h.Bounds, bounds); !same {
+		h.Bounds = h.Bounds[:0]
+		for i, n := 0, bounds.Len(); i < n; i++ {
+			h.Bounds = append(h.Bounds, bounds.At(i))
+		}
+		h.fault = checkBounds(h.Bounds)
+	}
+	return same, h.fault
+}
+
+// StoreExplicit copies layout, counts and count of h to a point. Sum, minimum and
+// maximum stay: see [SetTotals].
+func StoreExplicit(p pmetric.HistogramDataPoint, h *Explicit) {
+	p.SetCount(h.Count)
+	p.ExplicitBounds().FromRaw(h.Bounds)
+	p.BucketCounts().FromRaw(h.Counts)
+}
+
+// equal compares with ==, so bounds with a NaN are never those before.
+func equal(a []float64, b pcommon.Float64Slice) bool {
+	if len(a) != b.Len() {
+		return false
+	}
+	for i, v := range a {
+		if v != b.At(i) {
+			return false
+		}
+	}
+	return true
+}
+
+func checkBounds(bounds []float64) error {
+	for i, b := range bounds {
+		if !finite(b) {
+			return fmt.Errorf("%w: bounds[%d] is %v", ErrInvalid, i, b)
+		}
+		if i > 0 && b <= bounds[i-1] {
+			return fmt.Errorf("%w: bounds[%d] is %v after %v", ErrInvalid, i, b, bounds[i-1])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package histpoint
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// ErrInvalid is wrapped by every error about an invalid point.
+var ErrInvalid = errors.New("invalid histogram point")
+
+// total adds up counts and remembers whether they exceed 64 bits.
+type total struct {
+	sum      uint64
+	overflow bool
+}
+
+func (t *total) add(n uint64) {
+	sum, carry := bits.Add64(t.sum, n, 0)
+	t.sum, t.overflow = sum, t.overflow || carry != 0
+}
+
+// load copies counts, in the space of to if there is enough, and adds them.
+func (t *total) load(to []uint64, from pcommon.UInt64Slice) []uint64 {
+	n := from.Len()
+	if cap(to) < n {
+		to = make([]uint64, n)
+	}
+	to = to[:n]
+	var sum, union uint64
+	for i := range to {
+		c := from.At(i)
+		to[i] = c
+		sum += c
+		union |= c
+	}
+	// Every count is below 2^Len(union), so their sum is below 2^(both lengths) and
+	// carries need a second look only where that exceeds 64 bits.
+	if bits.Len64(union)+bits.Len(uint(n)) <= 64 {
+		t.add(sum)
+		return to
+	}
+	for _, c := range to {
+		t.add(c)
+	}
+	return to
+}
+
+func (t *total) check(count uint64) error {
+	if t.overflow {
+		return fmt.Errorf("%w: bucket counts exceed 64 bits", ErrInvalid)
+	}
+	if t.sum != count {
+		return fmt.Errorf("%w: bucket counts add up to %d, count is %d", ErrInvalid, t.sum, count)
+	}
+	return nil
+}

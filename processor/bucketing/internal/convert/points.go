@@ -1,0 +1,73 @@
+package convert
+
+import (
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
+)
+
+// verdict says whether a point was converted, into scratch space, or why not.
+type verdict struct {
+	ok     bool
+	reason Reason
+	err    error
+}
+
+// rewrite converts points in place.
+func rewrite[P histpoint.Point, S histpoint.Slice[P]](
+	j *job, points S, convert func(*job, P) verdict, store func(*job, P), kind Layout,
+) {
+	points.RemoveIf(func(p P) bool {
+		if p.Flags().NoRecordedValue() {
+			return j.refuse(verdict{reason: NoRecordedValue})
+		}
+		if v := convert(j, p); !v.ok {
+			return j.refuse(v)
+		}
+		store(j, p)
+		j.converted(kind, kind)
+		return false
+	})
+}
+
+// retype moves points that can be converted to a slice of the other kind.
+func retype[P, Q histpoint.Point, S histpoint.Slice[P], T histpoint.Slice[Q]](
+	j *job, points S, target T, convert func(*job, P) verdict, store func(*job, Q), from, to Layout,
+) {
+	target.EnsureCapacity(points.Len())
+	points.RemoveIf(func(p P) bool {
+		if p.Flags().NoRecordedValue() {
+			// The marker ends the series that this stream's points went to.
+			j.refuse(verdict{reason: NoRecordedValue})
+			histpoint.MoveCommon(p, target.AppendEmpty())
+			return true
+		}
+		if v := convert(j, p); !v.ok {
+			return j.refuse(v)
+		}
+		q := target.AppendEmpty()
+		histpoint.MoveCommon(p, q)
+		store(j, q)
+		j.converted(from, to)
+		return true
+	})
+}
+
+// home returns the metric for points that have changed type: the one they came
+// from, unless others stay there.
+func home(m pmetric.Metric, stay int, siblings pmetric.MetricSlice) pmetric.Metric {
+	if stay == 0 {
+		return m
+	}
+	return twin(m, siblings)
+}
+
+// twin adds a metric of the same name, unit and description to siblings.
+func twin(m pmetric.Metric, siblings pmetric.MetricSlice) pmetric.Metric {
+	t := siblings.AppendEmpty()
+	t.SetName(m.Name())
+	t.SetUnit(m.Unit())
+	t.SetDescription(m.Description())
+	m.Metadata().CopyTo(t.Metadata())
+	return t
+}
