@@ -72,7 +72,3 @@ func (s *Series) method(g Gauge) method {
 		return addGrowth
 	}
 }
-
-// seriesBytes is what an accumulator takes beside its value: descriptions, pdata,
-// its share of the map. An estimate on the high side of short attributes.
-const seriesBytes = 1024

@@ -83,7 +83,8 @@ func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 	return a
 }
 
-// accumulator returns a new one, or nil where there is no room.
+// accumulator returns a new one, or nil where there is no room. The series is
+// described only where there is some, and its texts are charged when they are known.
 func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
 	bytes := seriesBytes
 	if v.measure != nil {
@@ -92,7 +93,13 @@ func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
 	if !t.reserve(bytes) {
 		return nil
 	}
-	a := &accumulator{series: describe(), bytes: bytes}
+	a := &accumulator{series: describe()}
+	more := a.series.bytes() - seriesBytes
+	if !t.opts.Budget.Reserve(more) {
+		t.release(bytes)
+		return nil
+	}
+	a.bytes = bytes + more
 	a.method = a.series.method(t.opts.Gauge)
 	return a
 }
