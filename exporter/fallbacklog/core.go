@@ -81,8 +81,10 @@ type core struct {
 	permanents atomic.Int64
 	// degraded: something has gone to the log and is not all out again.
 	degraded atomic.Bool
+	// cramped: at Start the file system had less room than log::min_free_disk_mib, and has not been found better.
+	cramped atomic.Bool
 
-	room sync.Mutex // held while segments are dropped to make room
+	dropping sync.Mutex // held while segments are dropped to make room
 
 	mu    sync.Mutex
 	lanes map[*lane]component.Host
@@ -197,6 +199,7 @@ func (c *core) succeeded() {
 	c.successes.Add(1)
 	c.permanents.Store(0)
 	c.maybeHealthy()
+	c.roomAgain()
 }
 
 // fellBack reports that data goes to the log. The status is reported on the change only.
@@ -216,8 +219,48 @@ func (c *core) maybeHealthy() {
 	}
 	if c.degraded.CompareAndSwap(true, false) {
 		c.logger.Info("data goes out again and the local log is drained")
+		if !c.cramped.Load() {
+			c.report(componentstatus.NewEvent(componentstatus.StatusOK))
+		}
+	}
+}
+
+// checkRoom reports at Start what the log would refuse: the file system has no room for it. The start goes on, since a
+// downstream that takes everything needs no disk, and a log that has filled it needs to drain.
+func (c *core) checkRoom() {
+	if err := c.room(); err != nil {
+		c.cramped.Store(true)
+		c.logger.Warn("nothing can be logged until there is more room on the disk", zap.Error(err))
+		c.report(componentstatus.NewRecoverableErrorEvent(err))
+	}
+}
+
+// roomAgain takes that report back once there is room. One atomic load otherwise.
+func (c *core) roomAgain() {
+	if !c.cramped.Load() || c.room() != nil || !c.cramped.CompareAndSwap(true, false) {
+		return
+	}
+	c.logger.Info("there is room on the disk for the log")
+	if !c.degraded.Load() {
 		c.report(componentstatus.NewEvent(componentstatus.StatusOK))
 	}
+}
+
+// room says why the file system has no room for a record.
+func (c *core) room() error {
+	need := c.cfg.Log.MinFreeDiskMiB
+	if need == 0 {
+		return nil
+	}
+	free, err := c.fs.Free(c.root)
+	if err != nil {
+		return fmt.Errorf("measure the free disk space: %w", err)
+	}
+	if free > need*mib {
+		return nil
+	}
+	return fmt.Errorf("log::min_free_disk_mib: must be less than what is free on the file system of %s, %d MiB (got %d)",
+		c.root, free/mib, need)
 }
 
 func (c *core) report(e *componentstatus.Event) {

@@ -71,6 +71,7 @@ func (i *instance[T]) Start(ctx context.Context, host component.Host) error {
 	}
 	i.lane = l
 	i.core.attach(l, host)
+	i.core.checkRoom()
 	l.start()
 	return nil
 }

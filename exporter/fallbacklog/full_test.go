@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
@@ -29,4 +31,36 @@ func TestRecordThatNeverFitsDropsNothing(t *testing.T) {
 	assert.Equal(t, 200, items)
 	assert.Zero(t, g.sum("dropped_items"))
 	assert.EqualValues(t, 1, g.sum("rejected_items"))
+}
+
+// freeFS has as much free as a test says.
+type freeFS struct {
+	segment.OS
+	free atomic.Int64
+}
+
+func (f *freeFS) Free(string) (int64, error) { return f.free.Load(), nil }
+
+// With less free than must stay free the component starts, says what is wrong, hands back what it would have to log,
+// and is well again as soon as there is room.
+func TestStartWithoutRoom(t *testing.T) {
+	f := NewFactory()
+	cfg := loadConfig(t, testSettings(t.TempDir()), map[string]any{"log": map[string]any{"min_free_disk_mib": 1024}})
+	e, err := f.CreateLogs(context.Background(), exporterSettings(t, f), cfg)
+	require.NoError(t, err)
+	disk := &freeFS{}
+	disk.free.Store(1000 * mib)
+	e.(logsExporter).core.fs = disk
+	host := newTestHost()
+	require.NoError(t, e.Start(context.Background(), host))
+	t.Cleanup(func() { require.NoError(t, e.Shutdown(context.Background())) })
+	require.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, host.seen())
+	require.ErrorContains(t, e.(logsExporter).core.room(), "log::min_free_disk_mib: must be less than what is free on the file system of")
+	require.ErrorIs(t, e.ConsumeLogs(context.Background(), makeLogs("x", 1)), segment.ErrFull)
+	assert.Len(t, host.seen(), 1)
+
+	disk.free.Store(2000 * mib)
+	require.NoError(t, e.ConsumeLogs(context.Background(), makeLogs("x", 1)))
+	require.NoError(t, e.ConsumeLogs(context.Background(), makeLogs("x", 1)))
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, host.seen())
 }

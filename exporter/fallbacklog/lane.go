@@ -109,7 +109,7 @@ func (l *lane) start() {
 			close(l.replayed)
 			return
 		}
-		go l.expire()
+		go l.expireOnly()
 		return
 	}
 	go l.replay()
@@ -307,6 +307,7 @@ func (l *lane) store(b batch, reason string, attempts int, cause error) error {
 	switch {
 	case err == nil:
 		l.tel.logged(reason, b.items(), len(line))
+		l.core.roomAgain()
 		return nil
 	case errors.Is(err, segment.ErrFull) && l.core.cfg.Log.OnFull == OnFullDropNewest:
 		l.tel.dropped(dropFull, b.items())
@@ -322,8 +323,8 @@ func (l *lane) store(b batch, reason string, attempts int, cause error) error {
 // makeRoom appends a line at the cost of the oldest segments, where that can help. One caller at a time: what it frees
 // may do for the next.
 func (l *lane) makeRoom(line []byte) error {
-	l.core.room.Lock()
-	defer l.core.room.Unlock()
+	l.core.dropping.Lock()
+	defer l.core.dropping.Unlock()
 	for {
 		err := l.log.Append(line)
 		if !errors.Is(err, segment.ErrFull) || errors.Is(err, segment.ErrNoRoom) {

@@ -16,6 +16,7 @@ const (
 type pace struct {
 	limit *rate.Limiter // nil: none configured
 	pause time.Duration
+	until time.Time // no request before it: the downstream has said so
 }
 
 func newPace(perSecond float64) *pace {
@@ -34,6 +35,16 @@ func (p *pace) delay(now time.Time) time.Duration {
 	}
 	return d
 }
+
+// block lets no request pass before a time.
+func (p *pace) block(until time.Time) {
+	if until.After(p.until) {
+		p.until = until
+	}
+}
+
+// blocked is how long no request may pass.
+func (p *pace) blocked(now time.Time) time.Duration { return max(0, p.until.Sub(now)) }
 
 func (p *pace) slower() { p.pause = min(max(2*p.pause, firstPause), slowestPause) }
 

@@ -39,22 +39,20 @@ func (l *lane) replay() {
 			l.wait(l.log.Readable(), 0)
 			continue
 		}
-		if l.expired(r) {
-			l.tel.expired(r.items)
-			l.settle(&w, r)
+		if l.expire(&w) {
 			continue
 		}
 		if r.batch == nil {
 			l.buryLine(&w, r)
 			continue
 		}
-		if open := l.core.breaker.Wait(); open > 0 {
-			l.wait(nil, open)
+		if d := max(l.core.breaker.Wait(), p.blocked(l.core.now())); d > 0 {
+			l.rest(&w, d)
 			continue
 		}
-		l.wait(nil, p.delay(l.core.now()))
-		if l.stopping() {
-			break
+		l.rest(&w, p.delay(l.core.now()))
+		if l.stopping() || l.expire(&w) {
+			continue
 		}
 		permit := l.core.breaker.Allow(true)
 		if permit == nil {
@@ -151,7 +149,8 @@ func (l *lane) deliver(w *window, r *pending, permit *breaker.Permit, p *pace) {
 	if f.Class == failure.Throttled {
 		p.slower()
 	}
-	l.wait(nil, f.RetryAfter)
+	// A downstream that asks for more than a probe's longest wait is asked again: it may have been wrong.
+	p.block(l.core.now().Add(min(f.RetryAfter, l.core.cfg.Breaker.MaxOpenInterval)))
 }
 
 // settle releases what is dealt with.
@@ -166,8 +165,8 @@ func (l *lane) settle(w *window, r *pending) {
 	}
 }
 
-// expire is replay's place where nothing is replayed: it only lets records go that are too old.
-func (l *lane) expire() {
+// expireOnly is replay's place where nothing is replayed: it only lets records go that are too old.
+func (l *lane) expireOnly() {
 	defer close(l.replayed)
 	var w window
 	for !l.stopping() {
@@ -177,18 +176,34 @@ func (l *lane) expire() {
 			l.trouble(err)
 		case r == nil:
 			l.wait(l.log.Readable(), 0)
-		case l.expired(r):
-			l.tel.expired(r.items)
-			l.settle(&w, r)
-		default:
-			l.wait(nil, r.written.Add(l.core.cfg.Log.MaxAge).Sub(l.core.now()))
+		case !l.expire(&w):
+			l.rest(&w, l.core.cfg.Log.MaxAge)
 		}
 	}
 }
 
-func (l *lane) expired(r *pending) bool {
+// expire lets the records of the window go that are too old, and reports whether there were any.
+func (l *lane) expire(w *window) bool {
 	age := l.core.cfg.Log.MaxAge
-	return age > 0 && l.core.now().Sub(r.written) > age
+	if age == 0 {
+		return false
+	}
+	old := w.olderThan(l.core.now().Add(-age))
+	for _, r := range old {
+		l.tel.expired(r.items)
+		l.settle(w, r)
+	}
+	return len(old) > 0
+}
+
+// rest waits for d, or less where a record of the window expires before.
+func (l *lane) rest(w *window, d time.Duration) {
+	if age := l.core.cfg.Log.MaxAge; age > 0 {
+		for _, r := range w.records {
+			d = min(d, max(0, r.written.Add(age).Sub(l.core.now())))
+		}
+	}
+	l.wait(nil, d)
 }
 
 func (l *lane) trouble(err error) {

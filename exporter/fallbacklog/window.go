@@ -73,6 +73,16 @@ func (w *window) add(p *pending) {
 // pass gives the turn to the next record: this one has failed, and another shows whose fault it is.
 func (w *window) pass() { w.turn++ }
 
+// olderThan returns the records that were written at t or before.
+func (w *window) olderThan(t time.Time) (old []*pending) {
+	for _, r := range w.records {
+		if !r.written.After(t) {
+			old = append(old, r)
+		}
+	}
+	return old
+}
+
 // settle takes a record out, gives the oldest one its turn, and returns the position up to which all are settled; ok
 // is false while an older one is not.
 func (w *window) settle(p *pending) (upTo segment.Position, ok bool) {

@@ -1,0 +1,82 @@
+package fallbacklog
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+func throttled(t testing.TB, wait time.Duration) error {
+	t.Helper()
+	st, err := status.New(codes.ResourceExhausted, "").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)})
+	require.NoError(t, err)
+	return st.Err()
+}
+
+// A record expires at its age, whatever replay waits for: an open breaker, or a downstream that has asked for time.
+func TestExpiryInAnOutage(t *testing.T) {
+	for name, answer := range map[string]error{
+		"open breaker": status.Error(codes.Unauthenticated, ""), // opens it for max_open_interval
+		"retry info":   throttled(t, 100*time.Hour),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &scripted{answer: func(context.Context, plog.Logs) error { return answer }}
+				l := startScripted(t, s, map[string]any{
+					"circuit_breaker": map[string]any{"failure_threshold": 100, "open_interval": "10h", "max_open_interval": "10h"},
+					"log":             map[string]any{"max_age": "1h"},
+				})
+				for i := range 12 { // more than the window holds
+					require.NoError(t, consumeLog(context.Background(), l, s, fmt.Sprint(i)))
+					time.Sleep(time.Minute)
+				}
+				time.Sleep(47 * time.Minute) // the first was written 59 minutes ago
+				synctest.Wait()
+				assert.False(t, l.log.Empty())
+				assert.Zero(t, l.log.Cursor().Offset)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				assert.Positive(t, l.log.Cursor().Offset, "the oldest is gone")
+				time.Sleep(11 * time.Minute)
+				synctest.Wait()
+				assert.True(t, l.log.Empty(), "all are gone")
+			})
+		})
+	}
+}
+
+// A downstream that asks for more than max_open_interval is asked again after it.
+func TestRetryInfoIsCapped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		s := &scripted{answer: func(context.Context, plog.Logs) error {
+			if calls.Add(1) <= 2 { // live, then the first replay
+				return throttled(t, 1000*time.Hour)
+			}
+			return nil
+		}}
+		l := startScripted(t, s, map[string]any{
+			"circuit_breaker": map[string]any{"failure_threshold": 100, "open_interval": "1m", "max_open_interval": "2m"},
+		})
+		require.NoError(t, consumeLog(context.Background(), l, s, "x"))
+		synctest.Wait()
+		require.EqualValues(t, 2, calls.Load())
+		time.Sleep(2*time.Minute - 1)
+		synctest.Wait()
+		require.EqualValues(t, 2, calls.Load(), "it is given what it asks for, up to the cap")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.True(t, l.log.Empty())
+	})
+}
