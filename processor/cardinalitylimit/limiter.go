@@ -46,7 +46,7 @@ type limiter struct {
 
 func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *factory) (*limiter, error) {
 	p := &limiter{
-		cfg: cfg, enforce: cfg.Mode == modeEnforce, instance: cfg.InstanceID,
+		cfg: cfg, instance: cfg.InstanceID,
 		next: next, logger: set.Logger, factory: f,
 	}
 	if p.instance == "" {
@@ -56,17 +56,13 @@ func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *f
 		}
 		p.instance = host
 	}
-	specs, err := cfg.specs()
-	if err != nil {
-		return nil, err
-	}
-	exempt, err := patterns("exempt.metrics", cfg.Exempt.Metrics)
+	core, err := cfg.compile()
 	if err != nil {
 		return nil, err
 	}
 	budget := tracker.NewBudget(int64(cfg.Tracker.MemoryLimitMiB) << 20)
-	p.set, err = limit.NewSet(specs, limit.Options{
-		Exempt: exempt, Window: cfg.Window.Duration, MaxKeys: cfg.Tracker.MaxKeys,
+	p.set, err = limit.NewSet(core.limits, limit.Options{
+		Exempt: core.exempt, Window: cfg.Window.Duration, MaxKeys: cfg.Tracker.MaxKeys,
 		Tracker: tracker.Config{
 			ExactUpTo: cfg.Tracker.ExactUpTo, FalsePositiveRate: cfg.Tracker.FalsePositiveRate,
 			Generations: cfg.Window.Generations, Budget: budget,
@@ -76,8 +72,9 @@ func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *f
 	if err != nil {
 		return nil, err
 	}
+	p.enforce = core.enforce
 	p.table = fold.NewTable(fold.Options{
-		MaxStreams: cfg.Reaggregate.MaxTrackedStreams, Gauge: gauges[cfg.Reaggregate.Gauge],
+		MaxStreams: cfg.Reaggregate.MaxTrackedStreams, Gauge: core.gauge,
 		Idle: cfg.Window.Duration, Budget: budget, Now: f.now,
 	})
 	p.name = f.writers.acquire(set.ID)

@@ -1,75 +1,57 @@
 package cardinalitylimit
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 )
 
-// override compiles an override of limit l. What it matches on must be part of the
+// compile compiles an override of limit l. What it matches on must be part of the
 // key: otherwise one key would have two maxima.
-func (c *OverrideConfig) override(field string, l *LimitConfig, key []limit.Part) (limit.Override, error) {
+func (c *OverrideConfig) compile(e *check.Errors, l *LimitConfig, key []limit.Part) limit.Override {
 	o := limit.Override{Equals: make(map[limit.Part]string), Max: max(c.MaxSeries, c.MaxValues)}
-	var errs []error
-	fail := func(name, must string, got any) {
-		errs = append(errs, problem(field+"."+name, must, got))
+	e.That(len(c.Match) > 0, "match", "at least one condition", len(c.Match))
+	if l.MaxValues > 0 {
+		check.AtLeast(e, "max_values", c.MaxValues, 1)
+		e.That(c.MaxSeries == 0, "max_series", "absent where the limit has max_values", c.MaxSeries)
+	} else {
+		check.AtLeast(e, "max_series", c.MaxSeries, 1)
+		e.That(c.MaxValues == 0, "max_values", "absent where the limit has max_series", c.MaxValues)
 	}
-	if len(c.Match) == 0 {
-		fail("match", "at least one condition", "none")
-	}
-	switch {
-	case l.MaxSeries > 0 && (c.MaxSeries <= 0 || c.MaxValues != 0):
-		fail("max_series", "positive and the only maximum, as the limit's is", fmt.Sprintf("max_series %d, max_values %d", c.MaxSeries, c.MaxValues))
-	case l.MaxValues > 0 && (c.MaxValues <= 0 || c.MaxSeries != 0):
-		fail("max_values", "positive and the only maximum, as the limit's is", fmt.Sprintf("max_series %d, max_values %d", c.MaxSeries, c.MaxValues))
-	}
+	match := e.At("match")
 	for _, name := range slices.Sorted(maps.Keys(c.Match)) {
-		value := c.Match[name]
 		text := name
 		if name == "metrics" {
 			text = "metric.name"
 		}
 		part, err := limit.ParsePart(text)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s.match.%s: %w", field, name, err))
+			match.Wrap(name, err)
 			continue
 		}
-		if !slices.Contains(key, part) {
-			fail("match."+name, "a part of the limit's key", l.Key)
-		}
-		if name != "metrics" {
-			s, ok := value.(string)
-			if !ok {
-				fail("match."+name, "a string", fmt.Sprintf("%T", value))
-			}
-			o.Equals[part] = s
+		match.That(slices.Contains(key, part), name, "a part of the limit's key", l.Key)
+		if name == "metrics" {
+			o.Metrics = check.Regexps(match, name, stringList(match, name, c.Match[name]))
 			continue
 		}
-		exprs, err := stringList(value)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s.match.metrics: %w", field, err))
-			continue
-		}
-		if o.Metrics, err = patterns(field+".match.metrics", exprs); err != nil {
-			errs = append(errs, err)
-		}
+		value, ok := c.Match[name].(string)
+		match.That(ok, name, "a string", fmt.Sprintf("%T", c.Match[name]))
+		o.Equals[part] = value
 	}
-	return o, errors.Join(errs...)
+	return o
 }
 
-func stringList(value any) ([]string, error) {
+// stringList wants a list of strings and returns it.
+func stringList(e *check.Errors, field string, value any) (out []string) {
 	list, ok := value.([]any)
-	if !ok || len(list) == 0 {
-		return nil, fmt.Errorf("must be a list of regular expressions (got %v)", value)
+	e.That(ok && len(list) > 0, field, "a list of regular expressions", value)
+	for i, item := range list {
+		text, ok := item.(string)
+		e.That(ok, check.Item(field, i), "a regular expression", item)
+		out = append(out, text)
 	}
-	out := make([]string, len(list))
-	for i, v := range list {
-		if out[i], ok = v.(string); !ok {
-			return nil, fmt.Errorf("must be a list of regular expressions (got %T)", v)
-		}
-	}
-	return out, nil
+	return out
 }

@@ -1,7 +1,6 @@
 package limit
 
 import (
-	"regexp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -116,7 +115,7 @@ const NoLimit = "none"
 // exemptions remembers which metric names are exempt: the expressions cost far
 // more than a lookup.
 type exemptions struct {
-	patterns []*regexp.Regexp
+	patterns Names
 	mu       sync.RWMutex
 	known    map[string]bool
 }
@@ -138,7 +137,7 @@ func (e *exemptions) has(name string) bool {
 	if known {
 		return exempt
 	}
-	exempt = slices.ContainsFunc(e.patterns, func(r *regexp.Regexp) bool { return r.MatchString(name) })
+	exempt = e.patterns.has(name)
 	e.mu.Lock()
 	if len(e.known) < maxKnownNames && len(name) <= maxKnownLength {
 		e.known[name] = exempt

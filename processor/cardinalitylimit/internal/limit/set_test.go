@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -132,7 +133,7 @@ func TestNoMemoryForATracker(t *testing.T) {
 }
 
 func TestExemptionsAreBounded(t *testing.T) {
-	r, err := Anchored("up|a.*")
+	r, err := check.Anchored("up|a.*")
 	require.NoError(t, err)
 	e := exemptions{known: map[string]bool{}}
 	require.False(t, e.has("up"))

@@ -25,24 +25,27 @@ type Spec struct {
 
 // Override gives the keys that match it another maximum. The first match holds.
 type Override struct {
-	Metrics []*regexp.Regexp // any of them matches metric.name; empty matches all
-	Equals  map[Part]string  // parts of the key and the values they must have
+	Metrics Names           // match metric.name; empty matches all
+	Equals  map[Part]string // parts of the key and the values they must have
 	Max     int
+}
+
+// Names are expressions that must match the whole of a name.
+type Names []*regexp.Regexp
+
+// has tells whether one of them matches.
+func (n Names) has(name string) bool {
+	return slices.ContainsFunc(n, func(r *regexp.Regexp) bool { return r.MatchString(name) })
 }
 
 // Options are what all limits share.
 type Options struct {
-	Exempt  []*regexp.Regexp // metrics that no limit sees
-	Window  time.Duration    // of all remembered generations together
+	Exempt  Names         // metrics that no limit sees
+	Window  time.Duration // of all remembered generations together
 	Tracker tracker.Config
 	MaxKeys int // trackers of a limit; keys beyond share one
 	Seed    uint64
 	Now     func() time.Time
-}
-
-// Anchored compiles an expression that must match the whole of a name.
-func Anchored(expr string) (*regexp.Regexp, error) {
-	return regexp.Compile(`^(?:` + expr + `)$`)
 }
 
 // limit is a compiled Spec.
@@ -92,9 +95,5 @@ func (o *Override) matches(value func(Part) string) bool {
 			return false
 		}
 	}
-	if len(o.Metrics) == 0 {
-		return true
-	}
-	name := value(Part{source: fromMetric})
-	return slices.ContainsFunc(o.Metrics, func(r *regexp.Regexp) bool { return r.MatchString(name) })
+	return len(o.Metrics) == 0 || o.Metrics.has(value(Part{source: fromMetric}))
 }
