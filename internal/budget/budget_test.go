@@ -1,0 +1,37 @@
+package budget
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestBudget(t *testing.T) {
+	b := New(10)
+	assert.True(t, b.Reserve(7))
+	assert.False(t, b.Reserve(4))
+	assert.True(t, b.Reserve(3))
+	assert.False(t, b.Reserve(1))
+	b.Force(5)
+	assert.Equal(t, int64(15), b.Used())
+	b.Release(6)
+	assert.True(t, b.Reserve(1))
+}
+
+func TestConcurrentReservationsFillItExactly(t *testing.T) {
+	b := New(1000)
+	var taken [4]int
+	var running sync.WaitGroup
+	for i := range taken {
+		running.Go(func() {
+			for b.Reserve(1) {
+				taken[i]++
+				b.Reserve(5000) // refused, and nobody notices
+			}
+		})
+	}
+	running.Wait()
+	assert.Equal(t, 1000, taken[0]+taken[1]+taken[2]+taken[3])
+	assert.Equal(t, int64(1000), b.Used())
+}
