@@ -15,7 +15,10 @@ type batchKey struct{}
 
 // ConsumeMetrics implements consumer.Metrics.
 func (p *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
-	if !p.enforce {
+	if p.set == nil {
+		return errNotStarted
+	}
+	if !p.compiled.enforce {
 		return p.Metrics.ConsumeMetrics(ctx, md)
 	}
 	b := p.table.Batch()

@@ -15,7 +15,7 @@ import (
 // refuses for now stays for the next flush; of the last one it is lost, and the
 // error says how much. One caller at a time.
 func (p *limiter) flush(ctx context.Context, last bool) error {
-	if !p.enforce {
+	if !p.compiled.enforce {
 		return nil
 	}
 	var failure error
@@ -36,7 +36,7 @@ func (p *limiter) flush(ctx context.Context, last bool) error {
 	case last:
 		return fmt.Errorf("%d points of folded series were not delivered: %w", lost, failure)
 	default: // once a flush, however many batches
-		p.logger.Warn("Downstream refused folded series", zap.Int("points_lost", lost), zap.Error(failure))
+		p.settings.Logger.Warn("Downstream refused folded series", zap.Int("points_lost", lost), zap.Error(failure))
 		return nil
 	}
 }
@@ -59,16 +59,4 @@ func withMetadata(ctx context.Context, md map[string][]string) context.Context {
 		return ctx
 	}
 	return client.NewContext(ctx, client.Info{Metadata: client.NewMetadata(md)})
-}
-
-// maintain forgets what is idle and says which keys are near their limit.
-func (p *limiter) maintain() {
-	p.table.Sweep()
-	for _, u := range p.telemetry.usage() {
-		if u.Near > 0 && p.telemetry.warnNow(u.Limit, p.cfg.Window.Duration) {
-			p.logger.Warn("Keys near their limit",
-				zap.String("limit", u.Limit), zap.Int64("keys", u.Near),
-				zap.String("fullest_key", u.Fullest), zap.Float64("fullest_share", u.FullestShare))
-		}
-	}
 }

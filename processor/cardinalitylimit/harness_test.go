@@ -136,6 +136,9 @@ func (r *rig) flushed() []observation {
 // counter returns the value of one of the processor's own metrics for the labels
 // given as name, value pairs; 0 where there is none.
 func (r *rig) counter(name string, labels ...string) (sum int64) {
+	if r.limiter != nil {
+		r.measure()
+	}
 	m, err := r.tel.GetMetric("otelcol_processor_cardinalitylimit_" + name)
 	if err != nil {
 		return 0

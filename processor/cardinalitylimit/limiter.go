@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.uber.org/zap"
 
-	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
@@ -24,30 +23,28 @@ import (
 type limiter struct {
 	processor.Metrics
 
-	cfg       *Config
-	enforce   bool
-	instance  string
-	next      consumer.Metrics
-	logger    *zap.Logger
-	factory   *factory
+	cfg      *Config
+	compiled compiled
+	instance string
+	name     string // of all processors of the factory, ours alone until the shutdown
+	next     consumer.Metrics
+	settings component.TelemetrySettings
+	factory  *factory
+
+	// From start on; nil before.
 	set       *limit.Set
 	table     *fold.Table
 	telemetry *telemetry
+	flusher   *flusher
+	stopped   bool
 
-	name string // of all processors of the factory, ours alone until the shutdown
-	// Of the goroutine that flushes, from start on: nil before.
-	stop     chan struct{}
-	flushCtx context.Context
-	cancel   context.CancelFunc // ends a flush that outlives the shutdown's deadline
-	done     chan struct{}
-	last     error // of the last flush; valid once done is closed
-	stopped  bool
+	warned map[string]time.Time // by limit; of the flusher's goroutine
 }
 
 func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *factory) (*limiter, error) {
 	p := &limiter{
-		cfg: cfg, instance: cfg.InstanceID,
-		next: next, logger: set.Logger, factory: f,
+		cfg: cfg, instance: cfg.InstanceID, next: next, settings: set.TelemetrySettings, factory: f,
+		warned: make(map[string]time.Time),
 	}
 	if p.instance == "" {
 		host, err := os.Hostname()
@@ -56,102 +53,82 @@ func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *f
 		}
 		p.instance = host
 	}
-	core, err := cfg.compile()
-	if err != nil {
+	var err error
+	if p.compiled, err = cfg.compile(); err != nil {
 		return nil, err
 	}
-	budget := tracker.NewBudget(int64(cfg.Tracker.MemoryLimitMiB) << 20)
-	p.set, err = limit.NewSet(core.limits, limit.Options{
-		Exempt: core.exempt, Window: cfg.Window.Duration, MaxKeys: cfg.Tracker.MaxKeys,
-		Tracker: tracker.Config{
-			ExactUpTo: cfg.Tracker.ExactUpTo, FalsePositiveRate: cfg.Tracker.FalsePositiveRate,
-			Generations: cfg.Window.Generations, Budget: budget,
-		},
-		Seed: rand.Uint64(), Now: f.now,
-	})
-	if err != nil {
-		return nil, err
-	}
-	p.enforce = core.enforce
-	p.table = fold.NewTable(fold.Options{
-		MaxStreams: cfg.Reaggregate.MaxTrackedStreams, Gauge: core.gauge,
-		Idle: cfg.Window.Duration, Budget: budget, Now: f.now,
-	})
 	p.name = f.writers.acquire(set.ID)
-	p.telemetry, err = newTelemetry(set.TelemetrySettings, p.set, p.table, budget, p.name, cfg.Mode, f.now)
-	if err != nil {
-		f.writers.release(p.name)
-	}
-	return p, err
+	return p, nil
 }
 
+// errNotStarted means that points came before the start.
+var errNotStarted = errors.New("cardinalitylimit has not been started")
+
 func (p *limiter) start(context.Context, component.Host) error {
-	p.flushCtx, p.cancel = context.WithCancel(context.Background())
-	p.stop, p.done = make(chan struct{}), make(chan struct{})
-	go p.run()
+	budget := tracker.NewBudget(int64(p.cfg.Tracker.MemoryLimitMiB) << 20)
+	set, err := limit.NewSet(p.compiled.limits, limit.Options{
+		Exempt: p.compiled.exempt, Window: p.cfg.Window.Duration, MaxKeys: p.cfg.Tracker.MaxKeys,
+		Tracker: tracker.Config{
+			ExactUpTo: p.cfg.Tracker.ExactUpTo, FalsePositiveRate: p.cfg.Tracker.FalsePositiveRate,
+			Generations: p.cfg.Window.Generations, Budget: budget,
+		},
+		Seed: rand.Uint64(), Now: p.factory.now,
+	})
+	if err != nil {
+		return err
+	}
+	p.set = set
+	p.table = fold.NewTable(fold.Options{
+		MaxStreams: p.cfg.Reaggregate.MaxTrackedStreams, Gauge: p.compiled.gauge,
+		Idle: p.cfg.Window.Duration, Budget: budget, Now: p.factory.now,
+	})
+	if p.telemetry, err = newTelemetry(p.settings, p.set, p.table, budget, p.name, p.cfg.Mode); err != nil {
+		return err
+	}
+	p.measure()
+	p.flusher = startFlusher(p.cfg.Reaggregate.FlushInterval, func(ctx context.Context, last bool) error {
+		defer p.maintain()
+		return p.flush(ctx, last)
+	})
 	return nil
 }
 
-// run flushes at every interval until the processor stops, and then once more:
-// downstream is still there.
-func (p *limiter) run() {
-	defer close(p.done)
-	ticker := time.NewTicker(p.cfg.Reaggregate.FlushInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-p.stop:
-			p.last = p.flush(p.flushCtx, true)
-			return
-		case <-ticker.C:
-			_ = p.flush(p.flushCtx, false) // logged; an error is of the last one only
-			p.maintain()
-		}
-	}
-}
-
-const (
-	// abandonAfter is how long downstream has to notice that its context ended.
-	abandonAfter = 100 * time.Millisecond
-	// flushGrace is how long downstream has to take what is folded at shutdown.
-	flushGrace = shutdown.Processor - abandonAfter
-)
-
-// errAbandoned means that what the last flush held is neither delivered nor refused.
-var errAbandoned = errors.New("downstream does not return from taking folded series")
-
 // shutdown hands on what is folded. It may be called without start, and again.
-func (p *limiter) shutdown(ctx context.Context) error {
+func (p *limiter) shutdown(ctx context.Context) (err error) {
 	if p.stopped {
 		return nil
 	}
 	p.stopped = true
-	defer p.factory.writers.release(p.name)
-	defer p.telemetry.shutdown()
-	if p.stop == nil {
-		return nil
+	if p.flusher != nil {
+		err = p.flusher.shutdown(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, flushGrace)
-	defer cancel()
-	context.AfterFunc(ctx, p.cancel) // runs at the latest when this function returns
-	close(p.stop)
-	return p.wait(ctx)
+	if p.telemetry != nil {
+		p.telemetry.shutdown()
+	}
+	p.factory.writers.release(p.name)
+	return err
 }
 
-// wait waits for the last flush, but for a downstream that ignores the end of its
-// context.
-func (p *limiter) wait(ctx context.Context) error {
-	select {
-	case <-p.done:
-		return p.last
-	case <-ctx.Done():
-	}
-	timer := time.NewTimer(abandonAfter)
-	defer timer.Stop()
-	select {
-	case <-p.done:
-		return p.last
-	case <-timer.C:
-		return errAbandoned
+// maintain forgets what is idle.
+func (p *limiter) maintain() {
+	p.table.Sweep()
+	p.measure()
+}
+
+// measure reads the trackers, frees those that are empty, and says which limits have
+// keys near them: once a window each.
+func (p *limiter) measure() {
+	usage := p.set.Sweep()
+	p.telemetry.usage.Store(&usage)
+	now := p.factory.now()
+	for _, u := range usage {
+		last, warned := p.warned[u.Limit]
+		if u.Near == 0 || warned && now.Sub(last) < p.cfg.Window.Duration {
+			continue
+		}
+		p.warned[u.Limit] = now
+		p.settings.Logger.Warn("Keys near their limit",
+			zap.String("limit", u.Limit), zap.Int64("keys", u.Near),
+			zap.String("fullest_key", u.Fullest), zap.Float64("fullest_share", u.FullestShare))
 	}
 }

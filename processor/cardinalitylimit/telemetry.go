@@ -2,8 +2,7 @@ package cardinalitylimit
 
 import (
 	"context"
-	"sync"
-	"time"
+	"sync/atomic"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/attribute"
@@ -21,7 +20,6 @@ type telemetry struct {
 	builder *metadata.TelemetryBuilder
 	set     *limit.Set
 	table   *fold.Table
-	now     func() time.Time
 	mode    string
 
 	// Label sets, made once.
@@ -30,10 +28,7 @@ type telemetry struct {
 	points    map[pointsLabels]metric.MeasurementOption
 	reasons   map[string]metric.MeasurementOption
 
-	mu     sync.Mutex
-	last   []limit.Usage
-	at     time.Time
-	warned map[string]time.Time
+	usage atomic.Pointer[[]limit.Usage] // measured last
 }
 
 type pointsLabels struct {
@@ -44,15 +39,15 @@ type pointsLabels struct {
 
 func newTelemetry(
 	set component.TelemetrySettings, limits *limit.Set, table *fold.Table, budget *tracker.Budget,
-	processor, mode string, now func() time.Time,
+	processor, mode string,
 ) (*telemetry, error) {
 	b, err := metadata.NewTelemetryBuilder(set)
 	if err != nil {
 		return nil, err
 	}
 	t := &telemetry{
-		builder: b, set: limits, table: table, now: now, mode: mode,
-		processor: attribute.String("processor", processor), warned: make(map[string]time.Time),
+		builder: b, set: limits, table: table, mode: mode,
+		processor: attribute.String("processor", processor),
 	}
 	t.labelSets()
 	if err := t.observe(budget); err != nil {

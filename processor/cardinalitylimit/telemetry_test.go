@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
@@ -39,6 +40,7 @@ func TestProcessorsAreToldApart(t *testing.T) {
 			put(folded, 1, newClock().now(), newClock().now(), "id", fmt.Sprint(id))
 		}
 		require.NoError(t, p.ConsumeMetrics(ctx, b.md))
+		p.(*limiter).measure()
 		all = append(all, p)
 	}
 	r := &rig{t: t, tel: tel}
@@ -89,4 +91,29 @@ func TestNamesAreGivenBack(t *testing.T) {
 		require.NoError(t, p.Shutdown(context.Background()))
 		require.NoError(t, tel.Shutdown(context.Background()))
 	}
+}
+
+// A collection reads what was measured last and touches no tracker; a start measures
+// already.
+func TestCollectionOnlyReads(t *testing.T) {
+	r := newRig(t, nil)
+	collect := &rig{t: t, tel: r.tel}
+	require.EqualValues(t, 500, collect.counter("max_series", "limit", "metric"))
+	b := newBatch("orders")
+	put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now())
+	r.send(b.md)
+	require.Zero(t, collect.counter("series", "limit", "metric"))
+	r.maintain()
+	require.EqualValues(t, 1, collect.counter("series", "limit", "metric"))
+	r.clock.add(3 * time.Hour) // it has lost its place
+	require.EqualValues(t, 1, collect.counter("series", "limit", "metric"))
+}
+
+func TestNotStarted(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
+	p, err := NewFactory().CreateMetrics(context.Background(), metadatatest.NewSettings(tel), config(nil), &sink{})
+	require.NoError(t, err)
+	require.ErrorIs(t, p.ConsumeMetrics(context.Background(), newBatch("orders").md), errNotStarted)
+	require.NoError(t, p.Shutdown(context.Background()))
 }

@@ -48,7 +48,7 @@ func (w *walker) metricPoints(m pmetric.Metric) (empty bool) {
 	const cumulative = pmetric.AggregationTemporalityCumulative
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
-		w.stateful = w.cfg.Reaggregate.Gauge == "sum"
+		w.stateful = w.compiled.gauge == fold.GaugeSum
 		return points(w, m.Gauge().DataPoints(), &numbers)
 	case pmetric.MetricTypeSum:
 		w.stateful = m.Sum().AggregationTemporality() == cumulative

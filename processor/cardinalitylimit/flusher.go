@@ -1,0 +1,75 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
+)
+
+// flusher calls a function at every interval from a goroutine of its own, and once
+// more at its end: downstream is still there.
+type flusher struct {
+	flush  func(ctx context.Context, last bool) error
+	stop   chan struct{}
+	ctx    context.Context
+	cancel context.CancelFunc // ends a flush that outlives the shutdown's deadline
+	done   chan struct{}
+	last   error // of the last flush; valid once done is closed
+}
+
+func startFlusher(interval time.Duration, flush func(ctx context.Context, last bool) error) *flusher {
+	f := &flusher{flush: flush, stop: make(chan struct{}), done: make(chan struct{})}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+	go f.run(interval)
+	return f
+}
+
+func (f *flusher) run(interval time.Duration) {
+	defer close(f.done)
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-f.stop:
+			f.last = f.flush(f.ctx, true)
+			return
+		case <-ticker.C:
+			_ = f.flush(f.ctx, false) // says itself what goes wrong; an error is of the last one only
+		}
+	}
+}
+
+const (
+	// abandonAfter is how long downstream has to notice that its context ended.
+	abandonAfter = 100 * time.Millisecond
+	// flushGrace is how long downstream has to take what is folded at shutdown.
+	flushGrace = shutdown.Processor - abandonAfter
+)
+
+// errAbandoned means that what the last flush held is neither delivered nor refused.
+var errAbandoned = errors.New("downstream does not return from taking folded series")
+
+// shutdown flushes for the last time, within the budget of the stage or until ctx
+// ends. It waits for the goroutine but where downstream ignores the end of its
+// context: then the goroutine ends with the call it is in. To be called once.
+func (f *flusher) shutdown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, flushGrace)
+	defer cancel()
+	context.AfterFunc(ctx, f.cancel) // runs at the latest when this function returns
+	close(f.stop)
+	select {
+	case <-f.done:
+		return f.last
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(abandonAfter)
+	defer timer.Stop()
+	select {
+	case <-f.done:
+		return f.last
+	case <-timer.C:
+		return errAbandoned
+	}
+}
