@@ -55,11 +55,12 @@ type SetsConfig struct {
 
 // LimitsConfig bounds what senders can make the receiver hold.
 type LimitsConfig struct {
-	MaxSeries     int     `mapstructure:"max_series"`
-	MaxAliases    int     `mapstructure:"max_aliases"`
-	MaxTags       int     `mapstructure:"max_tags"`
-	MaxNameBytes  int     `mapstructure:"max_name_bytes"`
-	MinSampleRate float64 `mapstructure:"min_sample_rate"`
+	MaxSeries      int     `mapstructure:"max_series"`
+	MemoryLimitMiB int     `mapstructure:"memory_limit_mib"`
+	MaxAliases     int     `mapstructure:"max_aliases"`
+	MaxTags        int     `mapstructure:"max_tags"`
+	MaxNameBytes   int     `mapstructure:"max_name_bytes"`
+	MinSampleRate  float64 `mapstructure:"min_sample_rate"`
 }
 
 // The values of transport, temporality, counter_type, timestamps and unknown_fields.
@@ -106,7 +107,7 @@ func createDefaultConfig() component.Config {
 		Timestamps:          timestampsPassthrough,
 		UnknownFields:       unknownFieldsIgnore,
 		Limits: LimitsConfig{
-			MaxSeries: 100_000, MaxAliases: 200_000, MaxTags: 64, MaxNameBytes: 512, MinSampleRate: 1e-6,
+			MaxSeries: 100_000, MemoryLimitMiB: 256, MaxAliases: 200_000, MaxTags: 64, MaxNameBytes: 512, MinSampleRate: 1e-6,
 		},
 	}
 }
@@ -127,6 +128,7 @@ func (c *Config) Validate() error {
 		oneOf("unknown_fields", c.UnknownFields, unknownFieldsIgnore, unknownFieldsReject),
 		inRange("sets::exact_limit", c.Sets.ExactLimit, 1, 1<<20),
 		inRange("limits::max_series", c.Limits.MaxSeries, 1, math.MaxInt32),
+		inRange("limits::memory_limit_mib", c.Limits.MemoryLimitMiB, 1, 1<<20),
 		inRange("limits::max_aliases", c.Limits.MaxAliases, 1, math.MaxInt32),
 		inRange("limits::max_tags", c.Limits.MaxTags, 1, series.MaxFieldBytes),
 		inRange("limits::max_name_bytes", c.Limits.MaxNameBytes, 1, series.MaxFieldBytes),

@@ -50,7 +50,7 @@ func TestEveryKey(t *testing.T) {
 		UnknownFields:       "reject",
 		ResourceAttributes:  map[string]any{"service.name": "edge", "shard": 3},
 		Limits: LimitsConfig{
-			MaxSeries: 1000, MaxAliases: 3000, MaxTags: 10, MaxNameBytes: 100, MinSampleRate: 0.001,
+			MaxSeries: 1000, MemoryLimitMiB: 64, MaxAliases: 3000, MaxTags: 10, MaxNameBytes: 100, MinSampleRate: 0.001,
 		},
 	}, load(t, "metricsudp/all"))
 }
@@ -86,6 +86,7 @@ func TestValidate(t *testing.T) {
 		{func(c *Config) { c.UnknownFields = "drop" }, `unknown_fields: must be one of ignore, reject (got "drop")`},
 		{func(c *Config) { c.Sets.ExactLimit = 0 }, `sets::exact_limit: must be from 1 to 1048576 (got 0)`},
 		{func(c *Config) { c.Limits.MaxSeries = 0 }, `limits::max_series: must be from 1 to`},
+		{func(c *Config) { c.Limits.MemoryLimitMiB = 0 }, `limits::memory_limit_mib: must be from 1 to 1048576 (got 0)`},
 		{func(c *Config) { c.Limits.MaxAliases = 0 }, `limits::max_aliases: must be from 1 to`},
 		{func(c *Config) { c.Limits.MaxTags = 0 }, `limits::max_tags: must be from 1 to 8192 (got 0)`},
 		{func(c *Config) { c.Limits.MaxNameBytes = 8193 }, `limits::max_name_bytes: must be from 1 to 8192 (got 8193)`},

@@ -24,6 +24,7 @@ func (c *Config) seriesOptions() series.Options {
 		},
 		MaxSeries: c.Limits.MaxSeries, MaxAliases: c.Limits.MaxAliases, MaxTags: c.Limits.MaxTags,
 		Tables:      c.readers(),
+		MaxBytes:    int64(c.Limits.MemoryLimitMiB) << 20,
 		Monotonic:   c.IsMonotonicCounter,
 		IntCounters: c.CounterType == counterInt,
 		SetLimit:    c.Sets.ExactLimit,

@@ -1,13 +1,11 @@
 package flush
 
 import (
-	"math"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 )
@@ -30,15 +28,7 @@ type Builder struct {
 }
 
 // Repeats tells whether a series without new values has a point all the same.
-func (b *Builder) Repeats(s *series.Series) bool {
-	switch s.Metric.Kind {
-	case line.Gauge:
-		return b.ResendGauges
-	case line.Set:
-		return false
-	}
-	return b.Cumulative
-}
+func (b *Builder) Repeats(s *series.Series) bool { return emitters[s.Metric.Aggregation].repeats(b) }
 
 // Begin starts a batch of points that end now.
 func (b *Builder) Begin(now time.Time) {
@@ -62,62 +52,29 @@ func (b *Builder) End() pmetric.Metrics {
 // Add adds the point of a series. Points of delta counters and distributions begin
 // where the one before ended, and begin the series' next interval.
 func (b *Builder) Add(s *series.Series) {
-	m := b.metric(s.Metric)
-	switch s.Metric.Kind {
-	case line.Counter:
-		p := m.Sum().DataPoints().AppendEmpty()
-		p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Last))
-		p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
-		whole, real := s.Counter()
-		if b.IntCounters {
-			p.SetIntValue(whole)
-		} else {
-			p.SetDoubleValue(real)
-		}
-		attributes(p.Attributes(), s)
-	case line.Gauge:
-		p := m.Gauge().DataPoints().AppendEmpty()
-		p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
-		p.SetDoubleValue(s.Gauge)
-		attributes(p.Attributes(), s)
-	case line.Set:
-		p := m.Gauge().DataPoints().AppendEmpty()
-		p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
-		p.SetIntValue(s.Members())
-		attributes(p.Attributes(), s)
-		s.Clear() // of an interval, whatever the temporality
-	case line.Timer, line.Histogram, line.Distribution:
-		p := m.ExponentialHistogram().DataPoints().AppendEmpty()
-		p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Last))
-		p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
-		distribution(p, s.Distribution())
-		attributes(p.Attributes(), s)
+	e := &emitters[s.Metric.Aggregation]
+	attributes(e.point(b, b.metric(s.Metric), s), s)
+	if !b.Cumulative || e.ofInterval {
+		s.Clear()
 	}
 	if !b.Cumulative {
-		s.Clear()
 		s.Last = b.now
 	}
 }
 
-// AddTimed adds a point that stands apart from its series: it has the sender's
-// time and no start.
+// AddTimed adds a point, of a sum or a last value, that stands apart from its
+// series: it has the sender's time and no start.
 func (b *Builder) AddTimed(t *series.TimedPoint) {
 	m := b.metric(t.Series.Metric)
-	at := pcommon.NewTimestampFromTime(time.Unix(t.Seconds, 0))
-	if t.Series.Metric.Kind == line.Counter {
-		p := m.Sum().DataPoints().AppendEmpty()
-		p.SetTimestamp(at)
-		if b.IntCounters {
-			p.SetIntValue(t.Whole)
-		} else {
-			p.SetDoubleValue(t.Real)
-		}
-		attributes(p.Attributes(), t.Series)
-		return
+	var p pmetric.NumberDataPoint
+	if t.Series.Metric.Aggregation == series.Sum {
+		p = m.Sum().DataPoints().AppendEmpty()
+		b.setSum(p, t.Whole, t.Real)
+	} else {
+		p = m.Gauge().DataPoints().AppendEmpty()
+		p.SetDoubleValue(t.Real)
 	}
-	p := m.Gauge().DataPoints().AppendEmpty()
-	p.SetTimestamp(at)
-	p.SetDoubleValue(t.Real)
+	p.SetTimestamp(pcommon.NewTimestampFromTime(time.Unix(t.Seconds, 0)))
 	attributes(p.Attributes(), t.Series)
 }
 
@@ -127,23 +84,10 @@ func (b *Builder) metric(of *series.Metric) pmetric.Metric {
 	}
 	m := b.scope.Metrics().AppendEmpty()
 	m.SetName(of.Name)
-	temporality := pmetric.AggregationTemporalityDelta
-	if b.Cumulative {
-		temporality = pmetric.AggregationTemporalityCumulative
-	}
-	switch of.Kind {
-	case line.Counter:
-		sum := m.SetEmptySum()
-		sum.SetAggregationTemporality(temporality)
-		sum.SetIsMonotonic(b.Monotonic)
-	case line.Gauge, line.Set:
-		m.SetEmptyGauge()
-	case line.Timer:
+	if of.Kind == line.Timer {
 		m.SetUnit("ms") // by the protocol
-		m.SetEmptyExponentialHistogram().SetAggregationTemporality(temporality)
-	case line.Histogram, line.Distribution:
-		m.SetEmptyExponentialHistogram().SetAggregationTemporality(temporality)
 	}
+	emitters[of.Aggregation].data(b, m)
 	b.metrics[of] = m
 	return m
 }
@@ -156,26 +100,5 @@ func attributes(to pcommon.Map, s *series.Series) {
 	to.EnsureCapacity(s.TagCount())
 	for tag := range s.Tags {
 		to.PutStr(tag.Key, tag.Value)
-	}
-}
-
-func distribution(p pmetric.ExponentialHistogramDataPoint, h *expo.Histogram) {
-	p.SetScale(h.Scale)
-	p.SetCount(h.Count)
-	p.SetZeroCount(h.ZeroCount)
-	p.SetZeroThreshold(h.ZeroThreshold)
-	if h.Count > 0 {
-		p.SetSum(math.Max(-math.MaxFloat64, math.Min(math.MaxFloat64, h.Sum)))
-		p.SetMin(h.Min)
-		p.SetMax(h.Max)
-	}
-	buckets(p.Positive(), &h.Positive)
-	buckets(p.Negative(), &h.Negative)
-}
-
-func buckets(to pmetric.ExponentialHistogramDataPointBuckets, from *expo.Buckets) {
-	if len(from.Counts) > 0 {
-		to.SetOffset(from.Offset)
-		to.BucketCounts().FromRaw(from.Counts)
 	}
 }

@@ -146,6 +146,7 @@ func (f *Flusher) collect(now time.Time, ask func(Source)) *Report {
 	report.Stats.DroppedPoints += f.keepTimed()
 	f.merge(from)
 	f.sweep()
+	f.Registry.Trim()
 	report.Series = f.Registry.Len()
 	return report
 }
@@ -168,9 +169,9 @@ func (f *Flusher) keepTimed() (dropped uint64) {
 
 // merge brings the epochs to their series and gives them back to the readers.
 func (f *Flusher) merge(from time.Time) {
-	touched := func(s *series.Series) {
+	touched := func(s *series.Series, values bool) {
 		f.touched = append(f.touched, s)
-		if s.Pending {
+		if s.Pending || !values {
 			return
 		}
 		s.Pending = true
@@ -180,7 +181,7 @@ func (f *Flusher) merge(from time.Time) {
 		f.pending = append(f.pending, s)
 	}
 	for _, e := range f.epochs {
-		e.Merge(f.Registry.Options(), touched)
+		e.Merge(touched)
 	}
 	for _, s := range f.pending {
 		s.Settle()

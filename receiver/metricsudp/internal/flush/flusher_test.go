@@ -61,8 +61,8 @@ var epochStart = time.Unix(1_700_000_000, 0)
 
 func newRig(t *testing.T, change func(*series.Options, *Builder, *SenderSettings)) *rig {
 	o := series.Options{
-		Limits:    line.Limits{NameBytes: 512, TagBytes: series.MaxFieldBytes, MinRate: 1e-6},
-		MaxSeries: 1000, MaxAliases: 2000, MaxTags: 64, Tables: 2,
+		Limits:   line.Limits{NameBytes: 512, TagBytes: series.MaxFieldBytes, MinRate: 1e-6},
+		MaxBytes: 1 << 30, MaxSeries: 1000, MaxAliases: 2000, MaxTags: 64, Tables: 2,
 		Monotonic: true, IntCounters: true, SetLimit: 1024, ExpirySwaps: 10,
 		TimedCounters: true, TimedGauges: true, TimedPoints: 3,
 	}

@@ -128,7 +128,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpOverflowedSamples, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_overflowed_samples",
-		metric.WithDescription("Values that went to an overflow series because max_series was reached. [Alpha]"),
+		metric.WithDescription("Values that went to an overflow series because max_series or memory_limit_mib was reached. [Alpha]"),
 		metric.WithUnit("{sample}"),
 	)
 	errs = errors.Join(errs, err)

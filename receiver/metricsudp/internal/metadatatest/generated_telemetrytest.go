@@ -165,7 +165,7 @@ func AssertEqualReceiverMetricsudpLines(t *testing.T, tt *componenttest.Telemetr
 func AssertEqualReceiverMetricsudpOverflowedSamples(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_metricsudp_overflowed_samples",
-		Description: "Values that went to an overflow series because max_series was reached. [Alpha]",
+		Description: "Values that went to an overflow series because max_series or memory_limit_mib was reached. [Alpha]",
 		Unit:        "{sample}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

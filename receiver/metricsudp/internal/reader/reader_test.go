@@ -86,8 +86,8 @@ type rig struct {
 func newRig(allowed ...string) *rig {
 	r := &rig{conn: newScriptedConn(), reported: make(chan error, 100)}
 	registry := series.NewRegistry(series.Options{
-		Limits:    line.Limits{NameBytes: 512, TagBytes: 512, MinRate: 1e-6},
-		MaxSeries: 10, MaxAliases: 10, MaxTags: 10, Tables: 1, ExpirySwaps: 10, IntCounters: true,
+		Limits:   line.Limits{NameBytes: 512, TagBytes: 512, MinRate: 1e-6},
+		MaxBytes: 1 << 20, MaxSeries: 10, MaxAliases: 10, MaxTags: 10, Tables: 1, ExpirySwaps: 10, IntCounters: true,
 	})
 	s := Settings{
 		Conn: r.conn, Table: series.NewTable(registry),
@@ -114,7 +114,7 @@ func TestEveryDatagramIsInOneEpoch(t *testing.T) {
 	take := func(e *series.Epoch) {
 		lines += e.Stats.Lines[line.Counter]
 		received += e.Stats.Datagrams
-		e.Merge(&series.Options{}, func(*series.Series) {})
+		e.Merge(func(*series.Series, bool) {})
 	}
 	for range 50 {
 		r.conn.results <- datagrams("a:1|c\na:1|c", "a:1|c")
@@ -129,7 +129,7 @@ func TestEveryDatagramIsInOneEpoch(t *testing.T) {
 func TestStopReadsWhatTheSocketHolds(t *testing.T) {
 	r := newRig()
 	r.Swap()
-	(<-r.Retired()).Merge(&series.Options{}, func(*series.Series) {})
+	(<-r.Retired()).Merge(func(*series.Series, bool) {})
 	for range 5 {
 		r.conn.results <- datagrams("a:1|c")
 	}
@@ -140,7 +140,7 @@ func TestStopReadsWhatTheSocketHolds(t *testing.T) {
 // what the receive buffer can hold, here twice 50 bytes.
 func TestDrainIsBounded(t *testing.T) {
 	r := &Reader{Settings: Settings{Conn: &endlessConn{}, Report: func(error) {}, Now: func() int64 { return 0 }}}
-	registry := series.NewRegistry(series.Options{MaxSeries: 1, MaxAliases: 2, Tables: 1, ExpirySwaps: 2, Limits: line.Limits{NameBytes: 9}, MaxTags: 1})
+	registry := series.NewRegistry(series.Options{MaxBytes: 1 << 20, MaxSeries: 1, MaxAliases: 2, Tables: 1, ExpirySwaps: 2, Limits: line.Limits{NameBytes: 9}, MaxTags: 1})
 	r.Table = series.NewTable(registry)
 	r.drain()
 	assert.Equal(t, uint64(20), r.Table.Swap().Stats.Datagrams)

@@ -1,18 +1,15 @@
 package series
 
 import (
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
-
-// local is one reader's share of a series, a half for each epoch.
-type local struct {
-	series *Series
-	parts  [2]part
-}
 
 // aliases maps the bytes of lines to shares: an open-addressed hash table whose
 // keys lie in chunks, so that a new alias costs no allocation of its own.
 type aliases struct {
+	budget  *budget.Budget
+	bytes   int     // taken from the budget
 	entries []alias // a power of two of them
 	chunks  [][]byte
 	n       int // live ones: those that moved to the younger generation are not counted
@@ -35,9 +32,10 @@ type alias struct {
 }
 
 const (
-	minEntries = 256
-	chunkBytes = 1 << 16
-	keyHeader  = 2 // kind, number of duplicate tags up to 255
+	minEntries  = 256
+	aliasStruct = 24
+	chunkBytes  = 1 << 16
+	keyHeader   = 2 // kind, number of duplicate tags up to 255
 )
 
 // find returns the share, nil where the line is unknown, and how many of its tags
@@ -64,11 +62,49 @@ func (a *aliases) find(hash uint64, l *line.Line) (*local, uint8) {
 	}
 }
 
-// add inserts a line that is not there.
-func (a *aliases) add(hash uint64, l *line.Line, duplicates uint8, to *local) {
-	if 4*a.n >= 3*len(a.entries) {
-		a.resize(max(2*len(a.entries), minEntries))
+// reserve makes room for a line, or reports that memory is refused.
+func (a *aliases) reserve(l *line.Line) bool {
+	need, old := 0, 0
+	size, chunk := a.entriesFor(), a.chunkFor(l)
+	if size > len(a.entries) {
+		need, old = size*aliasStruct, len(a.entries)*aliasStruct
 	}
+	if !a.budget.Reserve(need + chunk) {
+		return false
+	}
+	if size > len(a.entries) {
+		a.resize(size)
+	}
+	if chunk > 0 {
+		a.chunks = append(a.chunks, make([]byte, 0, chunk))
+	}
+	a.budget.Release(old)
+	a.bytes += need + chunk - old
+	return true
+}
+
+func (a *aliases) entriesFor() int {
+	if 4*a.n >= 3*len(a.entries) {
+		return max(2*len(a.entries), minEntries)
+	}
+	return len(a.entries)
+}
+
+// chunkFor is the size of the chunk that the line needs, 0 where it fits the last.
+func (a *aliases) chunkFor(l *line.Line) int {
+	last := len(a.chunks) - 1
+	need := keyHeader + len(l.Name) + len(l.Tags)
+	switch {
+	case last >= 0 && len(a.chunks[last])+need <= cap(a.chunks[last]):
+		return 0
+	case last < 0 && need <= chunkBytes/8: // most tables are small
+		return chunkBytes / 8
+	}
+	return chunkBytes
+}
+
+// add inserts a line that is not there and for which there is room.
+func (a *aliases) add(hash uint64, l *line.Line, duplicates uint8, to *local) {
 	a.place(alias{
 		hash: hash, local: to, key: a.store(l, duplicates),
 		name: uint16(len(l.Name)), tags: uint16(len(l.Tags)),
@@ -93,17 +129,9 @@ func (a *aliases) place(e alias) {
 	a.entries[i] = e
 }
 
-// store copies the key to the last chunk, or a new one where it does not fit.
+// store copies the key to the last chunk.
 func (a *aliases) store(l *line.Line, duplicates uint8) uint32 {
 	last := len(a.chunks) - 1
-	if last < 0 || len(a.chunks[last])+keyHeader+len(l.Name)+len(l.Tags) > chunkBytes {
-		size := chunkBytes
-		if last < 0 { // most tables are small
-			size = chunkBytes / 8
-		}
-		a.chunks = append(a.chunks, make([]byte, 0, size))
-		last++
-	}
 	at := uint32(last)<<16 | uint32(len(a.chunks[last]))
 	chunk := append(a.chunks[last], byte(l.Kind), duplicates)
 	a.chunks[last] = append(append(chunk, l.Name...), l.Tags...)
@@ -120,11 +148,22 @@ func (a *aliases) resize(size int) {
 	}
 }
 
-// successor returns an empty table with room for as many.
+// successor returns an empty table with room for as many, or the smallest where
+// memory is refused: it may grow later.
 func (a *aliases) successor() aliases {
 	size := minEntries
 	for 4*a.n >= 3*size {
 		size *= 2
 	}
-	return aliases{entries: make([]alias, size)}
+	if !a.budget.Reserve(size * aliasStruct) {
+		size = minEntries
+		a.budget.Force(size * aliasStruct)
+	}
+	return aliases{budget: a.budget, bytes: size * aliasStruct, entries: make([]alias, size)}
+}
+
+// drop empties the table and gives its memory back.
+func (a *aliases) drop() {
+	a.budget.Release(a.bytes)
+	*a = aliases{budget: a.budget}
 }

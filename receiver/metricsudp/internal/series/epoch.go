@@ -45,6 +45,14 @@ func (e *Epoch) reject(reason line.Reason, b []byte) {
 	}
 }
 
+// touch puts a share on the epoch's list.
+func (e *Epoch) touch(to *local) {
+	if !to.used[e.half] {
+		to.used[e.half] = true
+		e.touched = append(e.touched, to)
+	}
+}
+
 // Example is a refused line of the epoch, shortened; empty where none was refused
 // for that reason.
 func (e *Epoch) Example(reason line.Reason) []byte {
@@ -79,11 +87,13 @@ func (e *Epoch) addTimed(s *Series, l *line.Line, o *Options) {
 }
 
 // Merge adds the epoch's shares to their series, calls touched for each of them
-// (for a series possibly more than once) and empties the epoch for its reader.
-func (e *Epoch) Merge(o *Options, touched func(*Series)) {
+// (for a series possibly more than once) and empties the epoch for its reader. A
+// series without values is one whose values went to the overflow series for want of
+// memory: it is in use all the same.
+func (e *Epoch) Merge(touched func(s *Series, values bool)) {
 	for _, to := range e.touched {
-		to.series.merge(&to.parts[e.half], o)
-		touched(to.series)
+		to.used[e.half] = false
+		touched(to.series, to.series.value.merge(to.share, e.half))
 	}
 	clear(e.touched) // do not keep dropped shares alive
 	e.touched = e.touched[:0]

@@ -11,8 +11,8 @@ import (
 
 func testOptions() Options {
 	return Options{
-		Limits:    line.Limits{NameBytes: 512, TagBytes: MaxFieldBytes, MinRate: 1e-6},
-		MaxSeries: 1000, MaxAliases: 2000, MaxTags: 64, Tables: 1,
+		Limits:   line.Limits{NameBytes: 512, TagBytes: MaxFieldBytes, MinRate: 1e-6},
+		MaxBytes: 1 << 30, MaxSeries: 1000, MaxAliases: 2000, MaxTags: 64, Tables: 1,
 		Monotonic: true, IntCounters: true, SetLimit: 1024, ExpirySwaps: 10,
 		TimedCounters: true, TimedGauges: true, TimedPoints: 100,
 	}
@@ -53,7 +53,7 @@ func (g *group) flush() map[string]*Series {
 		for i, n := range e.Stats.Rejected {
 			g.stats.Rejected[i] += n
 		}
-		e.Merge(g.options, func(s *Series) { touched[s] = true })
+		e.Merge(func(s *Series, _ bool) { touched[s] = true })
 	}
 	found := map[string]*Series{}
 	for s := range touched {
@@ -61,6 +61,7 @@ func (g *group) flush() map[string]*Series {
 		found[identity(s)] = s
 	}
 	g.Sweep(slices.Collect(maps.Keys(touched)), func(*Series) {})
+	g.Trim()
 	return found
 }
 
@@ -85,11 +86,11 @@ func identity(s *Series) string {
 }
 
 func whole(s *Series) int64 {
-	n, _ := s.Counter()
+	n, _ := s.value.(*SumValue).Sum()
 	return n
 }
 
-func sum[V int | uint64](of []V) (total V) {
+func totalOf[V int | uint64](of []V) (total V) {
 	for _, n := range of {
 		total += n
 	}

@@ -10,6 +10,10 @@ type Options struct {
 	MaxTags    int // of a line
 	Tables     int // how many readers there will be
 
+	// MaxBytes bounds what series, their values and aliases take together. The
+	// overflow series, of which there are few, come on top.
+	MaxBytes int64
+
 	Monotonic   bool // refuse negative counters
 	IntCounters bool // counters are int64; fractions are carried over
 	SetLimit    int  // members of a set counted exactly

@@ -5,8 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
-	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/unique"
 )
 
 // Registry holds the series that all tables share. Tables call it on a miss only.
@@ -20,6 +20,10 @@ type Registry struct {
 	metrics map[metricID]*Metric
 	all     []*Series // overflow series included
 	swap    uint64    // present epoch
+
+	budget     *budget.Budget
+	histograms pool[*histogram]
+	counters   pool[*members]
 
 	tables  atomic.Int64 // created so far
 	aliases atomic.Int64 // of all tables, by cost
@@ -41,12 +45,23 @@ const maxOverflowMetrics = 1000
 
 // NewRegistry returns an empty registry.
 func NewRegistry(o Options) *Registry {
+	b := budget.New(o.MaxBytes)
 	return &Registry{
-		options: &o,
-		seed:    maphash.MakeSeed(),
-		series:  map[string]*Series{},
-		metrics: map[metricID]*Metric{},
+		options:    &o,
+		seed:       maphash.MakeSeed(),
+		series:     map[string]*Series{},
+		metrics:    map[metricID]*Metric{},
+		budget:     b,
+		histograms: pool[*histogram]{budget: b, create: newHistogram},
+		counters:   pool[*members]{budget: b, create: func() *members { return newMembers(o.SetLimit) }},
 	}
+}
+
+// Trim lets go of what the last epochs did not need. The flusher calls it when all
+// epochs are merged.
+func (r *Registry) Trim() {
+	r.histograms.trim()
+	r.counters.trim()
 }
 
 // Options of the registry and its tables.
@@ -61,33 +76,48 @@ func (r *Registry) hash(l *line.Line) uint64 {
 	return h
 }
 
-func (r *Registry) newSet() *unique.Counter { return unique.New(r.options.SetLimit) }
-
 // resolve returns the series of an identity, or the overflow series of its metric.
 func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int) *Series {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.series[string(key)]
 	if s == nil {
-		if len(r.series) >= r.options.MaxSeries {
-			s = r.overflow(kind, string(key[1:1+nameLen]))
+		key := string(key)
+		id := metricID{key[1 : 1+nameLen], kind}
+		if len(r.series) < r.options.MaxSeries && r.budget.Reserve(r.seriesBytes(key)) {
+			s = r.register(id, key)
 		} else {
-			s = r.register(kind, string(key), nameLen)
+			s = r.overflow(id)
 		}
 	}
 	s.lastUsed = r.swap
 	return s
 }
 
-func (r *Registry) register(kind line.Kind, key string, nameLen int) *Series {
-	s := &Series{
-		Metric: r.metric(metricID{key[1 : 1+nameLen], kind}),
-		key:    key,
-		tags:   key[1+nameLen+1:],
-		locals: make([]*local, r.options.Tables),
-	}
-	s.Metric.series++
+// seriesBytes is what a series takes with the metric that it may be the first of,
+// but without the readers' shares, histograms and members.
+func (r *Registry) seriesBytes(key string) int {
+	const (
+		structs = 144 + 64 + 64        // Series, value and Metric
+		entries = 2 * (16 + 8 + 8 + 8) // of the maps and lists, at their least load
+	)
+	return structs + entries + len(key) + 8*r.options.Tables
+}
+
+// shareBytes is what one reader's share takes, with its places in both epochs' lists.
+func shareBytes(a Aggregation) int { return 2*16 + aggregators[a].bytes }
+
+func (r *Registry) register(id metricID, key string) *Series {
+	m := r.metric(id)
+	s := r.newSeries(m)
+	s.key, s.tags = key, key[1+len(id.name)+1:]
 	r.series[key] = s
+	return s
+}
+
+func (r *Registry) newSeries(m *Metric) *Series {
+	s := &Series{Metric: m, locals: make([]*local, r.options.Tables), value: aggregators[m.Aggregation].value(r)}
+	m.series++
 	r.all = append(r.all, s)
 	return s
 }
@@ -95,14 +125,22 @@ func (r *Registry) register(kind line.Kind, key string, nameLen int) *Series {
 func (r *Registry) metric(id metricID) *Metric {
 	m := r.metrics[id]
 	if m == nil {
-		m = &Metric{Name: id.name, Kind: id.kind}
+		m = &Metric{Name: id.name, Kind: id.kind, Aggregation: aggregationOf(id.kind)}
 		r.metrics[id] = m
 	}
 	return m
 }
 
-func (r *Registry) overflow(kind line.Kind, name string) *Series {
-	id := metricID{name, kind}
+// overflowOf returns the overflow series for values of s that memory was refused.
+func (r *Registry) overflowOf(s *Series) *Series {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s = r.overflow(metricID{s.Metric.Name, s.Metric.Kind})
+	s.lastUsed = r.swap
+	return s
+}
+
+func (r *Registry) overflow(id metricID) *Series {
 	m := r.metrics[id]
 	if m != nil && m.overflow != nil {
 		return m.overflow
@@ -112,9 +150,8 @@ func (r *Registry) overflow(kind line.Kind, name string) *Series {
 	}
 	m = r.metric(id)
 	if m.overflow == nil {
-		m.overflow = &Series{Metric: m, Overflow: true, locals: make([]*local, r.options.Tables)}
-		m.series++
-		r.all = append(r.all, m.overflow)
+		m.overflow = r.newSeries(m)
+		m.overflow.Overflow = true
 	}
 	return m.overflow
 }
@@ -198,7 +235,14 @@ func (r *Registry) drop(i int) {
 		m.overflow = nil
 	} else {
 		delete(r.series, s.key)
+		r.budget.Release(r.seriesBytes(s.key))
+		for _, to := range s.locals { // no reader has it any more
+			if to != nil {
+				r.budget.Release(shareBytes(m.Aggregation))
+			}
+		}
 	}
+	s.value.clear() // what a cumulative series holds is another's now
 	if m.series--; m.series == 0 {
 		delete(r.metrics, metricID{m.Name, m.Kind})
 	}

@@ -1,19 +1,17 @@
 package series
 
 import (
-	"math"
 	"strings"
 	"time"
 
-	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
-	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/unique"
 )
 
 // Metric is what the series of one name and kind share.
 type Metric struct {
-	Name string
-	Kind line.Kind
+	Name        string
+	Kind        line.Kind
+	Aggregation Aggregation
 
 	series   int     // that refer to it; Registry.mu
 	overflow *Series // or nil; Registry.mu
@@ -40,12 +38,15 @@ type Series struct {
 	// State of the flusher.
 	Pending bool      // has values that were not emitted
 	Last    time.Time // end of the last point emitted (delta), or start (cumulative)
+	value   value
+}
 
-	counter counterShare
-	gauge   gaugeShare
-	Gauge   float64 // the present value
-	dist    distShare
-	members *unique.Counter
+// local is one reader's share of a series.
+type local struct {
+	series   *Series
+	share    share
+	used     [2]bool // the half is in its epoch's list
+	overflow bool    // of the series
 }
 
 // Tags calls yield for each tag, in the order of their keys.
@@ -63,62 +64,13 @@ func (s *Series) Tags(yield func(Tag) bool) {
 // TagCount is how many tags there are.
 func (s *Series) TagCount() int { return strings.Count(s.tags, ",") }
 
-// merge adds a share of a reader and empties it.
-func (s *Series) merge(p *part, o *Options) {
-	switch s.Metric.Kind {
-	case line.Counter:
-		s.counter.merge(&p.counter)
-		p.counter = counterShare{}
-	case line.Gauge:
-		s.gauge.merge(&p.gauge)
-		p.gauge = gaugeShare{}
-	case line.Timer, line.Histogram, line.Distribution:
-		s.dist.merge(&p.dist)
-		p.dist.reset()
-	case line.Set:
-		if s.members == nil {
-			s.members = unique.New(o.SetLimit)
-		}
-		s.members.Merge(p.members)
-		p.members.Reset()
-	}
-	p.used = false
-}
+// Settle brings the merged shares of all readers to a value. What Value returns
+// expects it to have been called.
+func (s *Series) Settle() { s.value.settle() }
 
-// Settle brings the merged shares of all readers to a value. Emit methods expect
-// it to have been called.
-func (s *Series) Settle() {
-	switch s.Metric.Kind {
-	case line.Counter:
-		s.counter.settle()
-	case line.Gauge:
-		s.Gauge = s.gauge.apply(s.Gauge)
-		s.gauge = gaugeShare{}
-	case line.Timer, line.Histogram, line.Distribution:
-		s.dist.settle()
-	}
-}
+// Value is a *[SumValue], *[LastValue], *[DistributionValue] or *[UniqueValue], by
+// the metric's aggregation.
+func (s *Series) Value() any { return s.value }
 
-// Counter returns the sum so far: whole is meaningful for int counters, real for
-// float ones.
-func (s *Series) Counter() (whole int64, real float64) { return s.counter.whole, s.counter.real }
-
-// Distribution returns what was observed so far. It is valid until the next Merge
-// or Clear.
-func (s *Series) Distribution() *expo.Histogram { return s.dist.histogram }
-
-// Members is the number of distinct members of a set.
-func (s *Series) Members() int64 {
-	return int64(min(s.members.Count(), math.MaxInt64))
-}
-
-// Clear starts a new delta interval. The fraction an int counter carries stays.
-func (s *Series) Clear() {
-	s.counter.whole, s.counter.real = 0, 0
-	if s.dist.histogram != nil {
-		s.dist.histogram.Reset()
-	}
-	if s.members != nil {
-		s.members.Reset()
-	}
-}
+// Clear starts a new delta interval.
+func (s *Series) Clear() { s.value.clear() }

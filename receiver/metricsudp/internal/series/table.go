@@ -2,7 +2,6 @@ package series
 
 import (
 	"bytes"
-	"hash/maphash"
 	"math"
 
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
@@ -21,9 +20,12 @@ type Table struct {
 
 	id         int // index of its shares in Series.locals
 	young, old aliases
-	generation int // cost of unknown lines after which a refused table rotates
-	unknown    int // cost of unknown lines since the last rotation
+	refused    int // cost of aliases refused since the last rotation
+	patience   int // refusals after which the table rotates
 	swaps      uint64
+
+	histograms cache[*histogram]
+	members    cache[*members]
 
 	epochs [2]Epoch
 	active *Epoch
@@ -37,9 +39,11 @@ type Table struct {
 func NewTable(r *Registry) *Table {
 	t := &Table{
 		registry: r, options: r.options,
-		id:         int(r.tables.Add(1)) - 1,
-		generation: max(r.options.MaxAliases/r.options.Tables/2, 1),
+		id:       int(r.tables.Add(1)) - 1,
+		patience: max(r.options.MaxAliases/r.options.Tables/2, 1),
 	}
+	t.young.budget, t.old.budget = r.budget, r.budget
+	t.histograms.pool, t.members.pool = &r.histograms, &r.counters
 	t.epochs[1].half = 1
 	t.active = &t.epochs[0]
 	return t
@@ -107,7 +111,7 @@ func (t *Table) add(b []byte, at int64) {
 	}
 	e.Stats.Lines[l.Kind]++
 	e.Stats.DuplicateTags += uint64(duplicates)
-	if to.series.Overflow {
+	if to.overflow {
 		e.Stats.Overflowed += uint64(max(len(l.Values), 1))
 	}
 	if l.Timestamp != 0 && (l.Kind == line.Counter && t.options.TimedCounters || l.Kind == line.Gauge && t.options.TimedGauges) {
@@ -136,34 +140,15 @@ func (t *Table) checkCounter(l *line.Line) line.Reason {
 
 // write adds the line's values to the epoch in use.
 func (t *Table) write(to *local, l *line.Line, at int64) {
-	p := &to.parts[t.active.half]
-	if !p.used {
-		p.used = true
-		t.active.touched = append(t.active.touched, to)
+	e := t.active
+	e.touch(to)
+	if to.share.add(e.half, l, at, t, to.overflow) {
+		return
 	}
-	switch l.Kind {
-	case line.Counter:
-		for i := range l.Values {
-			if t.options.IntCounters {
-				p.counter.addInt(&l.Values[i], l.Rate)
-			} else {
-				p.counter.real += l.Values[i].Float / l.Rate
-			}
-		}
-	case line.Gauge:
-		for i := range l.Values {
-			p.gauge.write(&l.Values[i], at)
-		}
-	case line.Timer, line.Histogram, line.Distribution:
-		for i := range l.Values {
-			p.dist.observe(l.Values[i].Float, l.Rate)
-		}
-	case line.Set:
-		if p.members == nil {
-			p.members = t.registry.newSet()
-		}
-		p.members.Add(maphash.Bytes(t.registry.seed, l.Member))
-	}
+	e.Stats.Overflowed += uint64(max(len(l.Values), 1))
+	to = t.localOf(t.registry.overflowOf(to.series))
+	e.touch(to)
+	to.share.add(e.half, l, at, t, true)
 }
 
 // resolve finds the share of a line that the young generation does not know.
@@ -171,7 +156,7 @@ func (t *Table) resolve(hash uint64, l *line.Line) (*local, uint8, line.Reason) 
 	to, duplicates := t.old.find(hash, l)
 	known := to != nil
 	// An overflow series is looked up again: there may be room for the real one.
-	if !known || to.series.Overflow {
+	if !known || to.overflow {
 		nameLen, n, reason := t.canonical(l)
 		if reason != line.OK {
 			return nil, 0, reason
@@ -181,36 +166,54 @@ func (t *Table) resolve(hash uint64, l *line.Line) (*local, uint8, line.Reason) 
 	}
 	if known {
 		t.old.moved(l)
-	} else if !t.admit(cost(l)) {
-		return to, duplicates, line.OK
+		t.registry.returnAliases(cost(l))
 	}
-	t.young.add(hash, l, duplicates, to)
+	if t.admit(l) {
+		t.young.add(hash, l, duplicates, to)
+	}
+	if known && t.old.n == 0 {
+		t.old.drop() // all are in use: no need to hold their bytes twice
+	}
 	return to, duplicates, line.OK
 }
 
-// admit reports whether an alias may be added. A table that is refused gives up
-// its old generation, but only after as many unknown lines as its part of the limit
-// is, so that a flood of them does not drop what is in use.
-func (t *Table) admit(n int) bool {
-	t.unknown += n
-	if t.registry.takeAliases(n) {
+// admit makes room for an alias, or reports that there is none. A table that is
+// refused gives up its old generation, but only after as many refusals as its part
+// of the limit is, so that a flood does not drop what is in use.
+func (t *Table) admit(l *line.Line) bool {
+	if t.take(l) {
 		return true
 	}
-	if t.unknown < t.generation {
+	if t.refused += cost(l); t.refused < t.patience {
 		return false
 	}
 	t.rotate()
-	return t.registry.takeAliases(n)
+	return t.take(l)
 }
 
-// localOf returns the reader's only share of a series, so that the permutations of
-// its tags do not multiply histograms.
-func (t *Table) localOf(s *Series) *local {
-	to := s.locals[t.id]
-	if to == nil {
-		to = &local{series: s}
-		s.locals[t.id] = to
+func (t *Table) take(l *line.Line) bool {
+	if !t.registry.takeAliases(cost(l)) {
+		return false
 	}
+	if !t.young.reserve(l) {
+		t.registry.returnAliases(cost(l))
+		return false
+	}
+	return true
+}
+
+// localOf returns the reader's only share of a series, or of its metric's overflow
+// series where memory is refused.
+func (t *Table) localOf(s *Series) *local {
+	if to := s.locals[t.id]; to != nil {
+		return to
+	}
+	if !s.Overflow && !t.registry.budget.Reserve(shareBytes(s.Metric.Aggregation)) {
+		return t.localOf(t.registry.overflowOf(s))
+	}
+	to := aggregators[s.Metric.Aggregation].local()
+	to.series, to.overflow = s, s.Overflow
+	s.locals[t.id] = to
 	return to
 }
 
@@ -218,8 +221,9 @@ func (t *Table) localOf(s *Series) *local {
 // the present epoch is still in that epoch's list.
 func (t *Table) rotate() {
 	t.registry.returnAliases(t.old.cost)
+	t.old.drop()
 	t.old, t.young = t.young, t.young.successor()
-	t.unknown = 0
+	t.refused = 0
 }
 
 // Swap retires the epoch in use. The one retired before must have been merged.

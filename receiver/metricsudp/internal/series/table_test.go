@@ -67,8 +67,8 @@ func TestRefusals(t *testing.T) {
 	assert.Equal(t, uint64(2), g.stats.Rejected[line.OutOfRange])
 	assert.Equal(t, uint64(1), g.stats.Rejected[line.NoValue])
 	assert.Equal(t, uint64(1), g.stats.Rejected[line.UnknownType])
-	assert.Equal(t, uint64(8), sum(g.stats.Rejected[:]))
-	assert.Equal(t, uint64(5), sum(g.stats.Lines[:]))
+	assert.Equal(t, uint64(8), totalOf(g.stats.Rejected[:]))
+	assert.Equal(t, uint64(5), totalOf(g.stats.Lines[:]))
 }
 
 func TestTruncatedDatagramKeepsItsWholeLines(t *testing.T) {
@@ -125,7 +125,7 @@ func TestFloatCounter(t *testing.T) {
 	o.IntCounters = false
 	g := newGroup(o)
 	g.add(0, 0, "a:0.5|c", "a:1|c|@0.3", "a:1e20|c|@0.5")
-	_, real := must(t, g.flush(), "a|counter").Counter()
+	_, real := must(t, g.flush(), "a|counter").value.(*SumValue).Sum()
 	assert.InEpsilon(t, 0.5+1/0.3+2e20, real, 1e-15)
 }
 
@@ -140,12 +140,12 @@ func TestDistributionWeights(t *testing.T) {
 		g.add(i%2, 0, "d:5|d|@0.3")
 		if i%7 == 0 {
 			s := must(t, g.flush(), "d|distribution")
-			count += s.Distribution().Count
+			count += s.value.(*DistributionValue).Histogram().Count
 			s.Clear()
 		}
 	}
 	if s, ok := g.flush()["d|distribution"]; ok {
-		count += s.Distribution().Count
+		count += s.value.(*DistributionValue).Histogram().Count
 	}
 	assert.InDelta(t, 1000, float64(count), 1)
 }
@@ -155,7 +155,7 @@ func TestSmallRateIsOneRecord(t *testing.T) {
 	g := newGroup(testOptions())
 	g.add(0, 0, "d:5|d|@0.000001", "c:5|c|@0.000001", "d:1|d|@1e-300")
 	found := g.flush()
-	assert.Equal(t, uint64(1_000_000), must(t, found, "d|distribution").Distribution().Count)
+	assert.Equal(t, uint64(1_000_000), must(t, found, "d|distribution").value.(*DistributionValue).Histogram().Count)
 	assert.Equal(t, int64(5_000_000), whole(must(t, found, "c|counter")))
 	assert.Equal(t, uint64(1), g.stats.Rejected[line.RateTooSmall])
 }
@@ -189,10 +189,10 @@ func TestGaugeLastWriteWinsAcrossTables(t *testing.T) {
 				g.add(w.table, w.at, "g:"+w.value+"|g")
 			}
 			s := must(t, g.flush(), "g|gauge")
-			assert.InDelta(t, tt.want, s.Gauge, 0)
+			assert.InDelta(t, tt.want, s.value.(*LastValue).Gauge, 0)
 			g.add(1, 10, "g:+1|g") // the value outlives the interval
 			g.flush()
-			assert.InDelta(t, tt.want+1, s.Gauge, 0)
+			assert.InDelta(t, tt.want+1, s.value.(*LastValue).Gauge, 0)
 		})
 	}
 }
@@ -205,11 +205,11 @@ func TestSetsMergeAcrossTables(t *testing.T) {
 		g.add(i%2, 0, fmt.Sprintf("u:user%d|s", i%100))
 	}
 	s := must(t, g.flush(), "u|set")
-	assert.Equal(t, int64(100), s.Members())
+	assert.Equal(t, int64(100), s.value.(*UniqueValue).Members())
 	s.Clear()
 	g.add(0, 0, "u:user1|s")
 	g.flush()
-	assert.Equal(t, int64(1), s.Members())
+	assert.Equal(t, int64(1), s.value.(*UniqueValue).Members())
 }
 
 func TestOverflowKeepsTotals(t *testing.T) {
@@ -226,7 +226,7 @@ func TestOverflowKeepsTotals(t *testing.T) {
 		if s.Metric.Kind == line.Counter {
 			count += whole(s)
 		} else {
-			observed += s.Distribution().Count
+			observed += s.value.(*DistributionValue).Histogram().Count
 		}
 	}
 	assert.Equal(t, int64(1000), count)
@@ -290,7 +290,7 @@ func TestExpiredSeriesComesBackOnce(t *testing.T) {
 			g.Advance()
 			live := map[*Series]bool{}
 			for _, table := range g.tables {
-				table.Swap().Merge(g.options, func(s *Series) { live[s] = true })
+				table.Swap().Merge(func(s *Series, _ bool) { live[s] = true })
 			}
 			require.LessOrEqual(t, len(live), 1, "two series of one identity")
 			var touched []*Series
@@ -405,7 +405,7 @@ func TestTimestampsStandApart(t *testing.T) {
 	found := g.flush()
 	assert.Equal(t, uint64(1), g.stats.DroppedPoints)
 	assert.Equal(t, int64(5), whole(must(t, found, "a|counter")))
-	assert.Equal(t, uint64(1), must(t, found, "d|distribution").Distribution().Count)
+	assert.Equal(t, uint64(1), must(t, found, "d|distribution").value.(*DistributionValue).Histogram().Count)
 }
 
 // No allocation for a line of a known series, epoch after epoch.
@@ -420,7 +420,7 @@ func TestAllocsPerLine(t *testing.T) {
 			for range 100 {
 				table.Datagram(datagram, false, 1)
 			}
-			table.Swap().Merge(g.options, func(s *Series) { s.Settle(); s.Clear() })
+			table.Swap().Merge(func(s *Series, _ bool) { s.Settle(); s.Clear() })
 		}
 		epoch() // what a series needs is allocated by now,
 		epoch() // in both halves
@@ -444,8 +444,8 @@ func FuzzDatagram(f *testing.F) {
 			if !utf8.ValidString(id) {
 				t.Fatalf("%q", id)
 			}
-			if math.IsNaN(s.Gauge) || math.IsInf(s.Gauge, 0) {
-				t.Fatalf("gauge %v", s.Gauge)
+			if v, ok := s.value.(*LastValue); ok && (math.IsNaN(v.Gauge) || math.IsInf(v.Gauge, 0)) {
+				t.Fatalf("gauge %v", v.Gauge)
 			}
 		}
 		lines := uint64(0)
@@ -454,7 +454,7 @@ func FuzzDatagram(f *testing.F) {
 				lines += 2
 			}
 		}
-		counted := sum(g.stats.Lines[:]) + sum(g.stats.Rejected[:])
+		counted := totalOf(g.stats.Lines[:]) + totalOf(g.stats.Rejected[:])
 		// The cut line of a truncated datagram may be a lone carriage return.
 		if counted < lines || (counted > lines && !truncated) {
 			t.Fatalf("%d lines, %d counted", lines, counted)

@@ -63,6 +63,30 @@ func (c *Counter) Count() uint64 {
 	return uint64(c.members())
 }
 
+// Bytes is the memory of the members, kept by Reset.
+func (c *Counter) Bytes() int {
+	bytes := 8 * cap(c.slots)
+	if c.sketch != nil {
+		bytes += registers
+	}
+	return bytes
+}
+
+// Growth is the most bytes by which the next Add grows the counter.
+func (c *Counter) Growth() int {
+	if c.dense {
+		return 0
+	}
+	growth := 0
+	if 4*c.n >= 3*len(c.slots) {
+		growth = 8 * (max(2*len(c.slots), minSlots) - len(c.slots))
+	}
+	if c.sketch == nil && c.members() >= c.limit {
+		growth += registers
+	}
+	return growth
+}
+
 // Reset empties the counter and keeps its memory.
 func (c *Counter) Reset() {
 	clear(c.slots)

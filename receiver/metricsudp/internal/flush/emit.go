@@ -1,0 +1,116 @@
+package flush
+
+import (
+	"math"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
+)
+
+// emitter makes the points of an aggregation.
+type emitter struct {
+	// data makes the empty data of a metric.
+	data func(b *Builder, m pmetric.Metric)
+	// point adds the point of a series and returns its attributes.
+	point func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map
+	// repeats tells whether a series without new values has a point all the same.
+	repeats func(b *Builder) bool
+	// ofInterval says that a value is of one interval, whatever the temporality.
+	ofInterval bool
+}
+
+var emitters = [series.Aggregations]emitter{
+	series.Sum: {
+		data: func(b *Builder, m pmetric.Metric) {
+			sum := m.SetEmptySum()
+			sum.SetAggregationTemporality(b.temporality())
+			sum.SetIsMonotonic(b.Monotonic)
+		},
+		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
+			p := m.Sum().DataPoints().AppendEmpty()
+			p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Last))
+			p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
+			whole, real := s.Value().(*series.SumValue).Sum()
+			b.setSum(p, whole, real)
+			return p.Attributes()
+		},
+		repeats: func(b *Builder) bool { return b.Cumulative },
+	},
+	series.Last: {
+		data: emptyGauge,
+		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
+			p := m.Gauge().DataPoints().AppendEmpty()
+			p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
+			p.SetDoubleValue(s.Value().(*series.LastValue).Gauge)
+			return p.Attributes()
+		},
+		repeats: func(b *Builder) bool { return b.ResendGauges },
+	},
+	series.Unique: {
+		data: emptyGauge,
+		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
+			p := m.Gauge().DataPoints().AppendEmpty()
+			p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
+			p.SetIntValue(s.Value().(*series.UniqueValue).Members())
+			return p.Attributes()
+		},
+		repeats:    func(*Builder) bool { return false },
+		ofInterval: true,
+	},
+	series.Distribution: {
+		data: func(b *Builder, m pmetric.Metric) {
+			m.SetEmptyExponentialHistogram().SetAggregationTemporality(b.temporality())
+		},
+		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
+			p := m.ExponentialHistogram().DataPoints().AppendEmpty()
+			p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Last))
+			p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
+			if h := s.Value().(*series.DistributionValue).Histogram(); h != nil {
+				distribution(p, h)
+			}
+			return p.Attributes()
+		},
+		repeats: func(b *Builder) bool { return b.Cumulative },
+	},
+}
+
+func emptyGauge(_ *Builder, m pmetric.Metric) { m.SetEmptyGauge() }
+
+func (b *Builder) temporality() pmetric.AggregationTemporality {
+	if b.Cumulative {
+		return pmetric.AggregationTemporalityCumulative
+	}
+	return pmetric.AggregationTemporalityDelta
+}
+
+func (b *Builder) setSum(p pmetric.NumberDataPoint, whole int64, real float64) {
+	if b.IntCounters {
+		p.SetIntValue(whole)
+	} else {
+		p.SetDoubleValue(real)
+	}
+}
+
+func distribution(p pmetric.ExponentialHistogramDataPoint, h *expo.Histogram) {
+	p.SetScale(h.Scale)
+	p.SetCount(h.Count)
+	p.SetZeroCount(h.ZeroCount)
+	p.SetZeroThreshold(h.ZeroThreshold)
+	if h.Count > 0 {
+		p.SetSum(math.Max(-math.MaxFloat64, math.Min(math.MaxFloat64, h.Sum)))
+		p.SetMin(h.Min)
+		p.SetMax(h.Max)
+	}
+	buckets(p.Positive(), &h.Positive)
+	buckets(p.Negative(), &h.Negative)
+}
+
+func buckets(to pmetric.ExponentialHistogramDataPointBuckets, from *expo.Buckets) {
+	if len(from.Counts) > 0 {
+		to.SetOffset(from.Offset)
+		to.BucketCounts().FromRaw(from.Counts)
+	}
+}

@@ -1,0 +1,211 @@
+package series
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+)
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// What a series takes when every reader sees it in every epoch, at the end of an
+// epoch: key and aliases of about 70 bytes included. Timers have 20 values over
+// three decades, which is a histogram of full size.
+func TestAllocsBytesPerSeries(t *testing.T) {
+	if raceDetector {
+		t.Skip("in the run without the race detector")
+	}
+	const n = 2000
+	values := make([]string, 20)
+	for i := range values {
+		values[i] = fmt.Sprint(1 + i*i*3)
+	}
+	for _, tt := range []struct {
+		kind, values string
+		readers      int
+		most         int64
+	}{
+		{"c", "1", 1, 750},
+		{"c", "1", 4, 1500},
+		{"ms", strings.Join(values, ":"), 1, 2300},
+		{"ms", strings.Join(values, ":"), 4, 7500},
+	} {
+		o := testOptions()
+		o.MaxSeries, o.MaxAliases, o.Tables = n, 100*n, tt.readers
+		before := heap()
+		g := newGroup(o)
+		send := func() {
+			for i := range n {
+				for table := range tt.readers {
+					g.add(table, 0, fmt.Sprintf("service.requests.%03d:%s|%s|#env:prod,region:eu1,pod:p-%05d,code:200", i, tt.values, tt.kind, i))
+				}
+			}
+		}
+		for range 7 { // with a rotation
+			send()
+			for _, s := range g.flush() {
+				s.Clear()
+			}
+		}
+		send()
+		per := (heap() - before) / n
+		t.Logf("%s with %d readers: %d bytes a series", tt.kind, tt.readers, per)
+		assert.LessOrEqual(t, per, tt.most, "%s with %d readers", tt.kind, tt.readers)
+		runtime.KeepAlive(g)
+	}
+}
+
+// A flood of random tags, tag orders, names and kinds, all readers and both epochs
+// together: what the heap holds stays under the limit, what does not fit goes to
+// the overflow series, and the totals are right.
+func TestAllocsStayUnderTheMemoryLimit(t *testing.T) {
+	if raceDetector {
+		t.Skip("in the run without the race detector")
+	}
+	const (
+		limit = 16 << 20
+		// Overflow series are not charged for: 20 metrics of each kind here.
+		constant = 4 << 20
+		// Counted when values are merged, not when they come.
+		slack = 1 << 20
+	)
+	for _, kinds := range [][]string{{"c"}, {"g", "c"}, {"d"}, {"s", "c"}, {"c", "g", "ms", "d", "s"}} {
+		t.Run(strings.Join(kinds, ","), func(t *testing.T) {
+			o := testOptions()
+			o.MaxBytes, o.MaxSeries, o.MaxAliases, o.Tables = limit, 1<<30, 1<<30, 4
+			before := heap()
+			g := newGroup(o)
+			rng := rand.New(rand.NewPCG(1, 2))
+			var sent, got [line.Kinds]uint64
+			take := func() {
+				for _, s := range g.flush() {
+					switch v := s.value.(type) {
+					case *SumValue:
+						got[s.Metric.Kind] += uint64(v.whole)
+					case *DistributionValue:
+						if h := v.Histogram(); h != nil {
+							got[s.Metric.Kind] += h.Count
+						}
+					}
+					s.Clear()
+				}
+			}
+			peak := int64(0)
+			for i := range 300_000 {
+				name, kind := rng.IntN(20), kinds[rng.IntN(len(kinds))]
+				value := fmt.Sprint(1 + rng.IntN(1000))
+				switch kind {
+				case "c":
+					value = "1"
+					sent[line.Counter]++
+				case "ms":
+					sent[line.Timer]++
+				case "d":
+					value = fmt.Sprintf("-5:3:%s", value)
+					sent[line.Distribution] += 3
+				}
+				g.add(rng.IntN(4), 0, fmt.Sprintf("m%d:%s|%s|#id:%d,%d:x,y:z", name, value, kind, rng.IntN(60_000), rng.IntN(3)))
+				if i%50_000 == 49_000 {
+					peak = max(peak, heap()-before)
+					take()
+				}
+			}
+			take()
+			t.Logf("peak %.1f MiB, %d series, %d values to overflow", float64(peak)/(1<<20), g.Len(), g.stats.Overflowed)
+			assert.LessOrEqual(t, peak, int64(limit+constant))
+			assert.LessOrEqual(t, g.budget.Used(), int64(limit+slack))
+			assert.Positive(t, g.stats.Overflowed, "the limit was reached")
+			assert.Equal(t, sent, got)
+			runtime.KeepAlive(g)
+		})
+	}
+}
+
+// Without memory everything goes to the overflow series, and none of it is lost.
+func TestWithoutMemoryTotalsAreRight(t *testing.T) {
+	o := testOptions()
+	o.MaxBytes, o.Tables = 0, 2
+	g := newGroup(o)
+	for range 3 {
+		for i := range 100 {
+			g.add(i%2, 0, fmt.Sprintf("a:1|c|#id:%d", i), fmt.Sprintf("d:1:-2|d|#id:%d", i), fmt.Sprintf("u:%d|s|#id:%d", i, i))
+		}
+		found := g.flush()
+		assert.Len(t, found, 3)
+		assert.Equal(t, int64(100), whole(must(t, found, "a|counter|overflow")))
+		assert.Equal(t, uint64(200), must(t, found, "d|distribution|overflow").value.(*DistributionValue).Histogram().Count)
+		assert.Equal(t, int64(100), must(t, found, "u|set|overflow").value.(*UniqueValue).Members())
+		for _, s := range found {
+			s.Clear()
+		}
+	}
+	assert.Equal(t, uint64(3*(100+200+100)), g.stats.Overflowed)
+}
+
+// A series whose values do not fit any more is in use all the same: it does not
+// expire under its aliases, and has its values again when there is room.
+func TestSeriesOutlivesRefusals(t *testing.T) {
+	o := testOptions()
+	o.ExpirySwaps = 4
+	g := newGroup(o)
+	g.add(0, 0, "d:1|d")
+	d := must(t, g.flush(), "d|distribution")
+	d.Clear()
+	filled := 0
+	for range 10 {
+		// Others take what is left, and there is no histogram in reserve.
+		g.tables[0].histograms.free, g.histograms.free, g.histograms.low = nil, nil, 0
+		left := max(int(o.MaxBytes-g.budget.Used()), 0) + 1<<20 // more than a rotation frees
+		g.budget.Force(left)
+		filled += left
+		g.add(0, 0, "d:2|d")
+		must(t, g.flush(), "d|distribution|overflow").Clear()
+	}
+	g.budget.Release(filled)
+	g.add(0, 0, "d:3|d")
+	assert.Same(t, d, must(t, g.flush(), "d|distribution"))
+	assert.InDelta(t, 3, d.value.(*DistributionValue).Histogram().Sum, 0)
+}
+
+// All that was taken from the budget comes back when the series are gone.
+func TestMemoryComesBack(t *testing.T) {
+	o := testOptions()
+	o.Tables, o.ExpirySwaps, o.SetLimit = 2, 4, 10
+	g := newGroup(o)
+	empty := g.budget.Used()
+	for round := range 3 {
+		for i := range 900 {
+			for table := range 2 {
+				g.add(table, 0, fmt.Sprintf("a%d:1|c|#r:%d", i, round), fmt.Sprintf("b:-1:1|d|#id:%d", i%100), fmt.Sprintf("u:%d|s|#id:%d", i, i%5))
+			}
+		}
+		full := g.budget.Used()
+		require.Greater(t, full, empty+900*500)
+		for range 30 {
+			for _, s := range g.flush() {
+				s.Clear()
+			}
+		}
+		require.Zero(t, g.Len())
+		tables := int64(4 * minEntries * aliasStruct)
+		caches := int64(2 * poolBatch * (histogramBytes + 2*signBytes + membersBytes + 8*minSetSlots + 4096))
+		assert.LessOrEqual(t, g.budget.Used(), tables+caches)
+		assert.GreaterOrEqual(t, g.budget.Used(), int64(0))
+	}
+}
+
+// minSetSlots is more than a counter of 10 members has.
+const minSetSlots = 64
