@@ -49,9 +49,11 @@ func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pme
 	report := b.reports.Get().(*convert.Report)
 	defer b.reports.Put(report)
 	report.Reset(len(b.rules))
+	var origin convert.Origin
 	for _, rm := range md.ResourceMetrics().All() {
 		for _, sm := range rm.ScopeMetrics().All() {
-			b.convert(sm.Metrics(), report)
+			origin = convert.Origin{Resource: rm.Resource(), Scope: sm.Scope()}
+			b.convert(sm.Metrics(), &origin, report)
 		}
 	}
 	b.telemetry.record(ctx, report)
@@ -62,7 +64,7 @@ func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pme
 	return md, nil
 }
 
-func (b *bucketing) convert(metrics pmetric.MetricSlice, report *convert.Report) {
+func (b *bucketing) convert(metrics pmetric.MetricSlice, origin *convert.Origin, report *convert.Report) {
 	before := metrics.Len() // what conversions add is not converted again
 	for i := range before {
 		m := metrics.At(i)
@@ -71,7 +73,7 @@ func (b *bucketing) convert(metrics pmetric.MetricSlice, report *convert.Report)
 		}
 		if r := b.first(m); r != nil {
 			failed := report.Err != nil
-			b.converter.Metric(m, metrics, &r.apply, report)
+			b.converter.Metric(m, metrics, origin, &r.apply, report)
 			if report.Err != nil && !failed {
 				report.Err = fmt.Errorf("metric %q: %w", m.Name(), report.Err)
 			}

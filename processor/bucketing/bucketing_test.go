@@ -157,14 +157,17 @@ func TestTelemetry(t *testing.T) {
 	newHistogram(md, "drop", "", []float64{1}, 1, 2).SetCount(1)
 	newHistogram(md, "c", "", []float64{1}, 1, 2).SetCount(1)
 	newHistogram(md, "d", "", nil, 3)
-	m := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().AppendEmpty()
-	e := m.SetEmptyExponentialHistogram()
-	e.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-	dp := e.DataPoints().AppendEmpty()
-	dp.SetScale(0)
-	dp.SetZeroCount(4)
-	dp.SetCount(4)
 	require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	for _, scale := range []int32{3, -1} { // the second is below the working scale
+		md = pmetric.NewMetrics()
+		e := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyExponentialHistogram()
+		e.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		dp := e.DataPoints().AppendEmpty()
+		dp.SetScale(scale)
+		dp.Positive().BucketCounts().FromRaw([]uint64{0, 0, 0, 4})
+		dp.SetCount(4)
+		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	}
 
 	one := func(v int64, attrs ...attribute.KeyValue) metricdata.DataPoint[int64] {
 		return metricdata.DataPoint[int64]{Value: v, Attributes: attribute.NewSet(append(attrs, attribute.String("processor", "bucketing/a"))...)}
@@ -172,20 +175,20 @@ func TestTelemetry(t *testing.T) {
 	ignore := metricdatatest.IgnoreTimestamp()
 	metadatatest.AssertEqualProcessorBucketingPoints(t, tel, []metricdata.DataPoint[int64]{
 		one(2, attribute.Int("rule", 1), attribute.String("from", "explicit"), attribute.String("to", "explicit")),
-		one(1, attribute.Int("rule", 1), attribute.String("from", "exponential"), attribute.String("to", "explicit")),
+		one(2, attribute.Int("rule", 1), attribute.String("from", "exponential"), attribute.String("to", "explicit")),
 	}, ignore)
 	metadatatest.AssertEqualProcessorBucketingPassedPoints(t, tel, []metricdata.DataPoint[int64]{
 		one(1, attribute.String("reason", "invalid")),
 		one(1, attribute.String("reason", "no_buckets")),
 	}, ignore)
 	metadatatest.AssertEqualProcessorBucketingDroppedPoints(t, tel, []metricdata.DataPoint[int64]{one(1)}, ignore)
-	metadatatest.AssertEqualProcessorBucketingViolations(t, tel, []metricdata.DataPoint[int64]{one(1, attribute.String("action", "none"))}, ignore)
+	metadatatest.AssertEqualProcessorBucketingViolations(t, tel, []metricdata.DataPoint[int64]{one(1, attribute.String("action", "none"), attribute.String("reason", "scale"))}, ignore)
 	metadatatest.AssertEqualProcessorBucketingOpenEndCounts(t, tel, []metricdata.DataPoint[int64]{one(5)}, ignore)
-	metadatatest.AssertEqualProcessorBucketingPlanCacheSize(t, tel, []metricdata.DataPoint[int64]{one(3)}, ignore)
+	metadatatest.AssertEqualProcessorBucketingPlanCacheSize(t, tel, []metricdata.DataPoint[int64]{one(4)}, ignore)
 	errors, err := tel.GetMetric("otelcol_processor_bucketing_rank_error")
 	require.NoError(t, err)
 	point := errors.Data.(metricdata.Histogram[float64]).DataPoints[0]
-	require.Equal(t, uint64(3), point.Count)
+	require.Equal(t, uint64(4), point.Count)
 	require.InDelta(t, 6.0/20, point.Sum, 1e-12)
 	require.Equal(t, attribute.NewSet(attribute.String("processor", "bucketing/a")), point.Attributes)
 }

@@ -18,13 +18,13 @@ import (
 // which each adds its own. The attribute sets are made once, so that a batch
 // allocates nothing for them.
 type telemetry struct {
-	builder *metadata.TelemetryBuilder
-	plans   *convert.Plans
-	kept    atomic.Int64                     // plans as reported
-	self    metric.MeasurementOption         // the component's ID, which the others have too
-	points  [][2][2]metric.MeasurementOption // by rule, from, to
-	passed  [convert.Reasons]metric.MeasurementOption
-	none    metric.MeasurementOption
+	builder    *metadata.TelemetryBuilder
+	plans      *convert.Plans
+	kept       atomic.Int64                     // plans as reported
+	self       metric.MeasurementOption         // the component's ID, which the others have too
+	points     [][2][2]metric.MeasurementOption // by rule, from, to
+	passed     [convert.Reasons]metric.MeasurementOption
+	violations [convert.Violations]metric.MeasurementOption
 }
 
 func newTelemetry(set processor.Settings, rules int, plans *convert.Plans) (*telemetry, error) {
@@ -35,7 +35,7 @@ func newTelemetry(set processor.Settings, rules int, plans *convert.Plans) (*tel
 	id := attribute.String("processor", set.ID.String())
 	t := &telemetry{
 		builder: builder, plans: plans, self: option(id),
-		points: make([][2][2]metric.MeasurementOption, rules), none: option(id, attribute.String("action", "none")),
+		points: make([][2][2]metric.MeasurementOption, rules),
 	}
 	for i := range t.points {
 		for from := range t.points[i] {
@@ -49,6 +49,10 @@ func newTelemetry(set processor.Settings, rules int, plans *convert.Plans) (*tel
 	}
 	for reason := range t.passed {
 		t.passed[reason] = option(id, attribute.String("reason", convert.Reason(reason).String()))
+	}
+	for v := range t.violations {
+		// Nothing can be done about it without the state of the stream's output.
+		t.violations[v] = option(id, attribute.String("action", "none"), attribute.String("reason", convert.Violation(v).String()))
 	}
 	return t, nil
 }
@@ -75,8 +79,10 @@ func (t *telemetry) record(ctx context.Context, r *convert.Report) {
 	if r.Dropped > 0 {
 		t.builder.ProcessorBucketingDroppedPoints.Add(ctx, r.Dropped, t.self)
 	}
-	if r.BelowWorkingScale > 0 {
-		t.builder.ProcessorBucketingViolations.Add(ctx, r.BelowWorkingScale, t.none)
+	for v, n := range r.Violations {
+		if n > 0 {
+			t.builder.ProcessorBucketingViolations.Add(ctx, n, t.violations[v])
+		}
 	}
 	if r.OpenEnds > 0 {
 		t.builder.ProcessorBucketingOpenEndCounts.Add(ctx, int64(min(r.OpenEnds, math.MaxInt64)), t.self)

@@ -24,9 +24,10 @@ func exponentialMetric(points int) pmetric.Metric {
 	for range 100000 {
 		e.Record(math.Exp(rng.NormFloat64()*1.5+4), 1)
 	}
-	for range points {
+	for i := range points {
 		dp := h.DataPoints().AppendEmpty()
 		dp.Attributes().PutStr("route", "/cart")
+		dp.Attributes().PutInt("instance", int64(i))
 		dp.Exemplars().AppendEmpty().SetDoubleValue(1)
 		dp.SetScale(e.Scale)
 		dp.SetCount(e.Count)
@@ -39,6 +40,11 @@ func exponentialMetric(points int) pmetric.Metric {
 	return m
 }
 
+func cumulative(m pmetric.Metric) pmetric.Metric {
+	m.ExponentialHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	return m
+}
+
 func explicitMetric(points int) pmetric.Metric {
 	m := pmetric.NewMetric()
 	m.SetUnit("ms")
@@ -47,6 +53,7 @@ func explicitMetric(points int) pmetric.Metric {
 	for i := range points {
 		dp := h.DataPoints().AppendEmpty()
 		dp.Attributes().PutStr("route", "/cart")
+		dp.Attributes().PutInt("instance", int64(i))
 		dp.ExplicitBounds().FromRaw(otel)
 		counts, total := make([]uint64, len(otel)+1), uint64(0)
 		for k := range counts {
@@ -74,9 +81,9 @@ func perPoint(m pmetric.Metric, rule *convert.Rule) float64 {
 		m.CopyTo(metrics.AppendEmpty())
 		inputs = append(inputs, metrics)
 	}
-	next := 0
+	next, origin := 0, newOrigin()
 	convertOne := func() {
-		c.Metric(inputs[next].At(0), inputs[next], rule, report)
+		c.Metric(inputs[next].At(0), inputs[next], origin, rule, report)
 		report.Reset(1)
 		next++
 	}
@@ -107,6 +114,7 @@ func TestAllocsSameType(t *testing.T) {
 // A new point is itself, its counts and its bounds or second run of buckets.
 func TestAllocsOtherType(t *testing.T) {
 	require.LessOrEqual(t, perPoint(exponentialMetric(1000), explicitTarget(otel)), 3.05)
+	require.LessOrEqual(t, perPoint(cumulative(exponentialMetric(1000)), explicitTarget(otel)), 3.05)
 	require.LessOrEqual(t, perPoint(explicitMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}}), 3.05)
 }
 
@@ -119,6 +127,7 @@ func BenchmarkMetric(b *testing.B) {
 		rule *convert.Rule
 	}{
 		{"exponential-160-to-explicit-16", exponentialMetric(100), explicitTarget(otel)},
+		{"exponential-160-to-explicit-16-cumulative", cumulative(exponentialMetric(100)), explicitTarget(otel)},
 		{"exponential-160-to-80", exponentialMetric(100), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 20, MaxSize: 80}}},
 		{"explicit-16-to-explicit-6-merge", explicitMetric(100), explicitTarget([]float64{0, 10, 50, 100, 500})},
 		{"explicit-16-to-explicit-4-split", explicitMetric(100), explicitTarget([]float64{3, 30, 300})},
@@ -126,6 +135,7 @@ func BenchmarkMetric(b *testing.B) {
 	} {
 		b.Run(bm.name, func(b *testing.B) {
 			c, report := convert.New(convert.NewPlans(8)), new(convert.Report)
+			origin := newOrigin()
 			b.ReportAllocs()
 			points := count(bm.m)
 			for done := 0; done < b.N; done += points {
@@ -134,7 +144,7 @@ func BenchmarkMetric(b *testing.B) {
 				bm.m.CopyTo(metrics.AppendEmpty())
 				report.Reset(1)
 				b.StartTimer()
-				c.Metric(metrics.At(0), metrics, bm.rule, report)
+				c.Metric(metrics.At(0), metrics, origin, bm.rule, report)
 			}
 		})
 	}

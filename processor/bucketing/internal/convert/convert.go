@@ -8,25 +8,30 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
+	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/history"
 )
 
 // Converter applies rules to metrics. Safe for concurrent use on different metrics.
 type Converter struct {
-	plans *Plans
-	jobs  sync.Pool
+	jobs sync.Pool
 }
+
+// watchedStreams is how many cumulative streams are watched for changes of their
+// split: 13 MB at most.
+const watchedStreams = 1 << 17
 
 // New returns a Converter that keeps plans in the given cache.
 func New(plans *Plans) *Converter {
-	return &Converter{plans: plans, jobs: sync.Pool{New: func() any { return &job{plans: plans} }}}
+	streams := history.New(watchedStreams)
+	return &Converter{jobs: sync.Pool{New: func() any { return &job{plans: plans, history: streams} }}}
 }
 
 // Metric converts the points of m, a member of siblings, to which a second metric
 // is added where only some points change type.
-func (c *Converter) Metric(m pmetric.Metric, siblings pmetric.MetricSlice, rule *Rule, report *Report) {
+func (c *Converter) Metric(m pmetric.Metric, siblings pmetric.MetricSlice, origin *Origin, rule *Rule, report *Report) {
 	j := c.jobs.Get().(*job)
 	defer c.jobs.Put(j)
-	j.task = task{rule: rule, report: report, unit: m.Unit(), worst: -1}
+	j.task = task{metric: m, origin: origin, rule: rule, report: report, unit: m.Unit(), worst: -1}
 	switch m.Type() {
 	case pmetric.MetricTypeHistogram:
 		j.histogram(m, siblings)
@@ -41,13 +46,16 @@ func (c *Converter) Metric(m pmetric.Metric, siblings pmetric.MetricSlice, rule 
 
 // job is the conversion of one metric, and then of another.
 type job struct {
-	plans *Plans
+	plans   *Plans
+	history *history.Table
 	task
 	scratch
 }
 
 // task is about one metric.
 type task struct {
+	metric pmetric.Metric
+	origin *Origin
 	rule   *Rule
 	report *Report
 	unit   string
@@ -57,6 +65,9 @@ type task struct {
 	// Plans of the point before; points of a metric mostly have the same layout.
 	lastExplicit    *plan // of the bounds in scratch space
 	lastExponential exponentialPlan
+
+	stream     uint64 // hash of origin and metric, if identified
+	identified bool
 }
 
 // scratch is space that grows to the largest needed so far.

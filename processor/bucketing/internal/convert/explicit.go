@@ -22,6 +22,7 @@ func rebucketExplicit(j *job, p pmetric.HistogramDataPoint) verdict {
 	if plan.refused {
 		return verdict{reason: plan.reason}
 	}
+	j.watchExplicit(p, plan)
 	j.target.Bounds, j.target.Count = plan.bounds, j.explicit.Count
 	tally := plan.fromExplicit.Apply(j.buckets(plan.fromExplicit.Buckets()), j.explicit.Counts)
 	return j.weigh(tally)

@@ -14,9 +14,6 @@ func rebucketExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdic
 		return verdict{reason: Invalid, err: err}
 	}
 	if j.steady {
-		if h.Scale < j.rule.WorkingScale {
-			j.report.BelowWorkingScale++
-		}
 		h.ToScale(j.rule.WorkingScale)
 	}
 	h.ToScale(expo.MaxScale)
@@ -28,6 +25,7 @@ func rebucketExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdic
 	if plan.refused {
 		return verdict{reason: plan.reason}
 	}
+	j.watchExponential(p, h, plan)
 	j.target.Bounds, j.target.Count = plan.bounds, h.Count
 	tally := plan.fromExponential.Apply(j.buckets(plan.fromExponential.Buckets()), h.ZeroCount, h.Positive, h.Negative)
 	return j.weigh(tally)

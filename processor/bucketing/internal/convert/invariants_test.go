@@ -44,7 +44,7 @@ func eachRule(t *testing.T, seed uint64, check func(rng *rand.Rand, r *convert.R
 				}
 			}
 			m.CopyTo(before)
-			c.Metric(m, metrics, rule, report)
+			c.Metric(m, metrics, newOrigin(), rule, report)
 			require.NoError(t, report.Err)
 			require.Equal(t, 1, metrics.Len())
 			check(rng, rule, before, m)
@@ -149,7 +149,7 @@ func TestIdempotent(t *testing.T) {
 		metrics := pmetric.NewMetricSlice()
 		again := metrics.AppendEmpty()
 		after.CopyTo(again)
-		c.Metric(again, metrics, r, report)
+		c.Metric(again, metrics, newOrigin(), r, report)
 		require.Equal(t, wire(t, after), wire(t, again))
 	})
 }
@@ -215,7 +215,7 @@ func TestCumulativeBucketsNeverDecrease(t *testing.T) {
 				h := m.SetEmptyHistogram()
 				h.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 				stream.CopyTo(h.DataPoints().AppendEmpty())
-				c.Metric(m, metrics, rule, report)
+				c.Metric(m, metrics, newOrigin(), rule, report)
 				now := h.DataPoints().At(0).BucketCounts().AsRaw()
 				for i := range last {
 					require.GreaterOrEqual(t, now[i], last[i])

@@ -15,6 +15,9 @@ type plan struct {
 	bounds          []float64       // of an explicit target
 	layout          rebucket.Layout // of an exponential target
 
+	exact bool   // nothing is split, to a target that is the same for every source
+	print uint64 // of the source's bounds
+
 	refused bool
 	reason  Reason
 }
@@ -68,7 +71,7 @@ func (p *Plans) exponential(s *scratch, rule *Rule, unit string, scale int32, ze
 		if rule.Forbid && !e.Exact() {
 			return &plan{refused: true, reason: Forbidden}
 		}
-		return &plan{fromExponential: e, bounds: target}
+		return &plan{fromExponential: e, bounds: target, exact: e.Exact()}
 	})
 }
 
@@ -80,7 +83,7 @@ func (r *Rule) boundsIn(unit string) (bounds []float64, listed string) {
 }
 
 func buildExplicit(rule *Rule, target, source []float64) *plan {
-	result := &plan{}
+	result := &plan{print: fingerprint(source)}
 	switch {
 	case rule.Exponential != nil:
 		e := rule.Exponential
@@ -100,5 +103,14 @@ func buildExplicit(rule *Rule, target, source []float64) *plan {
 	if rule.Forbid && !result.fromExplicit.Exact() {
 		return &plan{refused: true, reason: Forbidden}
 	}
+	result.exact = rule.Explicit != nil && result.fromExplicit.Exact()
 	return result
+}
+
+func fingerprint(bounds []float64) uint64 {
+	id := identity.String("bounds")
+	for _, b := range bounds {
+		id = identity.Combine(id, math.Float64bits(b))
+	}
+	return id
 }

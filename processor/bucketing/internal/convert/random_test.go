@@ -41,6 +41,10 @@ func rules() []*convert.Rule {
 	return all
 }
 
+func newOrigin() *convert.Origin {
+	return &convert.Origin{Resource: pcommon.NewResource(), Scope: pcommon.NewInstrumentationScope()}
+}
+
 func newReport() *convert.Report {
 	r := new(convert.Report)
 	r.Reset(len(rules()))

@@ -36,6 +36,22 @@ func (r Reason) String() string {
 	return [...]string{"no_recorded_value", "no_buckets", "split_forbidden", "rank_error", "invalid"}[r]
 }
 
+// Violation says why a cumulative stream's split is not what it was.
+type Violation uint8
+
+// The violations; see their names.
+const (
+	ScaleFell Violation = iota // below the working scale, or further below
+	ZeroThresholdChanged
+	BoundsChanged
+	Violations // their number
+)
+
+// String returns the violation's name in telemetry.
+func (v Violation) String() string {
+	return [...]string{"scale", "zero_threshold", "bounds"}[v]
+}
+
 // Report collects what happened to the points of a batch. Not safe for concurrent
 // use.
 type Report struct {
@@ -45,9 +61,9 @@ type Report struct {
 	Dropped   int64 // invalid ones
 	// OpenEnds is the sum of counts placed by the rule for open ends.
 	OpenEnds uint64
-	// BelowWorkingScale counts cumulative exponential points coarser than the
-	// working scale: they were converted, but not by the weights of the points before.
-	BelowWorkingScale int64
+	// Violations counts cumulative points that were converted, but not by the weights
+	// of their stream's point before.
+	Violations [Violations]int64
 	// RankErrors has, for each metric converted, the largest bound on the error of
 	// the cumulative share at a target bound among its points.
 	RankErrors []float64

@@ -1,0 +1,94 @@
+package convert_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
+)
+
+// export is one point of a stream, as it is sent.
+type export struct {
+	scale     int32
+	threshold float64
+	bounds    []float64 // makes it an explicit point
+	start     pcommon.Timestamp
+	route     string
+	resource  string
+	delta     bool
+}
+
+func (e export) metric() (metrics pmetric.MetricSlice, m pmetric.Metric, o *convert.Origin) {
+	metrics, m = newMetrics()
+	temporality := pmetric.AggregationTemporalityCumulative
+	if e.delta {
+		temporality = pmetric.AggregationTemporalityDelta
+	}
+	if e.bounds != nil {
+		h := m.SetEmptyHistogram()
+		h.SetAggregationTemporality(temporality)
+		dp := explicitPoint(h, e.bounds, make([]uint64, len(e.bounds)+1)...)
+		dp.SetStartTimestamp(e.start)
+		dp.Attributes().PutStr("route", e.route)
+	} else {
+		h := m.SetEmptyExponentialHistogram()
+		h.SetAggregationTemporality(temporality)
+		dp := exponentialPoint(h, e.scale, 0, 1, 2, 3)
+		dp.SetZeroThreshold(e.threshold)
+		dp.SetStartTimestamp(e.start)
+		dp.Attributes().PutStr("route", e.route)
+	}
+	o = newOrigin()
+	o.Resource.Attributes().PutStr("host", e.resource)
+	return metrics, m, o
+}
+
+// A violation is counted for the point at which a stream's split changes, and not
+// for those after it, nor for other streams, nor where the stream begins anew.
+func TestViolations(t *testing.T) {
+	toOdd, toPowers := explicitTarget([]float64{1.5, 3}), explicitTarget([]float64{1, 2, 4})
+	toExponential := exponentialTarget(3, 160, 0)
+	none := [convert.Violations]int64{}
+	one := func(v convert.Violation) (n [convert.Violations]int64) {
+		n[v] = 1
+		return n
+	}
+	for _, tt := range []struct {
+		name    string
+		rule    *convert.Rule
+		exports []export
+		want    [convert.Violations]int64
+	}{
+		{"a scale that falls to the working scale", toOdd, []export{{scale: 20}, {scale: 9}, {scale: 2}}, none},
+		{"below it", toOdd, []export{{scale: 9}, {scale: 1}, {scale: 1}}, one(convert.ScaleFell)},
+		{"below it from the start", toOdd, []export{{scale: 1}, {scale: 1}}, none},
+		{"and rises with a stream begun anew", toOdd, []export{{scale: 1}, {scale: 9}}, none},
+		{"below it, with another start", toOdd, []export{{scale: 9, start: 1}, {scale: 1, start: 2}}, none},
+		{"below it, another stream", toOdd, []export{{scale: 9}, {scale: 1, route: "/b"}}, none},
+		{"below it, another resource", toOdd, []export{{scale: 9}, {scale: 1, resource: "b"}}, none},
+		{"below it, delta", toOdd, []export{{scale: 9, delta: true}, {scale: 1, delta: true}}, none},
+		{"below it, to bounds that every scale shares", toPowers, []export{{scale: 9}, {scale: 0}}, none},
+		{"below where they are shared", toPowers, []export{{scale: 9}, {scale: -1}}, one(convert.ScaleFell)},
+		{"zero threshold", toOdd, []export{{scale: 3}, {scale: 3, threshold: 1}, {scale: 3, threshold: 1}}, one(convert.ZeroThresholdChanged)},
+		{"bounds", toOdd, []export{{bounds: []float64{1, 2, 4}}, {bounds: []float64{1, 2, 5}}, {bounds: []float64{1, 2, 5}}}, one(convert.BoundsChanged)},
+		{"bounds that go on", toOdd, []export{{bounds: []float64{1, 2, 4}}, {bounds: []float64{1, 2, 4}}}, none},
+		{"bounds, merged before and after", toPowers, []export{{bounds: []float64{1, 2, 4}}, {bounds: []float64{1, 2, 4, 8}}}, none},
+		{"bounds, merged before", toPowers, []export{{bounds: []float64{1, 2, 4}}, {bounds: []float64{1, 3, 4}}}, one(convert.BoundsChanged)},
+		{"bounds, to an exponential layout that they give", toExponential, []export{{bounds: []float64{1, 2}}, {bounds: []float64{1, 2, 4}}}, one(convert.BoundsChanged)},
+		{"bounds, to a limit that they give", &convert.Rule{Limit: &convert.Limit{MaxBuckets: 9}}, []export{{bounds: []float64{1, 2}}, {bounds: []float64{1, 2, 4}}}, one(convert.BoundsChanged)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, report := convert.New(convert.NewPlans(8)), new(convert.Report)
+			report.Reset(1)
+			for _, e := range tt.exports {
+				metrics, m, origin := e.metric()
+				c.Metric(m, metrics, origin, tt.rule, report)
+				require.Empty(t, report.Passed[convert.Invalid])
+			}
+			require.Equal(t, tt.want, report.Violations)
+		})
+	}
+}
