@@ -14,48 +14,16 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 )
-
-// registry finds the core of a configured component. The Collector hands the same *Config to each of its instances,
-// so the pointer stands for the component's ID, and two services in one process do not meet.
-type registry struct {
-	mu    sync.Mutex
-	cores map[*Config]*core
-}
-
-func newRegistry() *registry { return &registry{cores: map[*Config]*core{}} }
-
-// join returns the component's core and how to leave it again.
-func (r *registry) join(cfg *Config, set exporter.Settings) (*core, func() error, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	c, ok := r.cores[cfg]
-	if !ok {
-		var err error
-		if c, err = newCore(cfg, set); err != nil {
-			return nil, nil, err
-		}
-		r.cores[cfg] = c
-	}
-	c.users++
-	return c, func() error {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		c.users--
-		if c.users > 0 {
-			return nil
-		}
-		delete(r.cores, cfg)
-		return c.close()
-	}, nil
-}
 
 // core is what the signals of one component share: the directory and its lock, the disk budgets, the breaker, the
 // component's status.
@@ -67,6 +35,7 @@ type core struct {
 	now     func() time.Time
 	logger  *zap.Logger // at most one line a minute for each message
 	breaker *breaker.Breaker
+	group   *delivery.Group
 	tel     *coreTelemetry
 	users   int // guarded by the registry
 
@@ -76,19 +45,12 @@ type core struct {
 	logBudget *segment.Budget
 	deadSpace *segment.Budget
 
-	// successes counts deliveries; permanents counts permanent errors since the last one.
-	successes  atomic.Uint64
-	permanents atomic.Int64
-	// degraded: something has gone to the log and is not all out again.
-	degraded atomic.Bool
 	// cramped: at Start the file system had less room than log::min_free_disk_mib, and has not been found better.
 	cramped atomic.Bool
 
-	dropping sync.Mutex // held while segments are dropped to make room
-
 	mu    sync.Mutex
-	lanes map[*lane]component.Host
-	left  time.Duration // of shutdown.Exporter, for the instances that are not shut down
+	hosts map[any]component.Host // of the started instances
+	left  time.Duration          // of shutdown.Exporter, for the instances that are not shut down
 }
 
 func newCore(cfg *Config, set exporter.Settings) (*core, error) {
@@ -99,7 +61,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		root:  filepath.Join(cfg.Log.Directory, url.PathEscape(set.ID.String())),
 		fs:    segment.OS{},
 		now:   time.Now,
-		lanes: map[*lane]component.Host{},
+		hosts: map[any]component.Host{},
 		left:  shutdown.Exporter,
 		logger: set.Logger.WithOptions(zap.WrapCore(func(zc zapcore.Core) zapcore.Core {
 			return zapcore.NewSamplerWithOptions(zc, time.Minute, 1, 0)
@@ -113,6 +75,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		Now:              c.now,
 		OnChange:         func(from, to breaker.State) { c.tel.transition(from, to) },
 	})
+	c.group = c.newGroup()
 	var err error
 	c.tel, err = newCoreTelemetry(c, set)
 	return c, err
@@ -173,144 +136,29 @@ func (c *core) shutdownTime(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-func (c *core) attach(l *lane, host component.Host) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lanes[l] = host
-}
-
-func (c *core) detach(l *lane) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.lanes, l)
-}
-
-// eachLane calls f for the started lanes, which must not attach or detach.
-func (c *core) eachLane(f func(*lane, component.Host)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for l, host := range c.lanes {
-		f(l, host)
+func (c *core) newGroup() *delivery.Group {
+	cfg := c.cfg
+	policies := map[OnFull]delivery.OnFull{
+		OnFullReject: delivery.Reject, OnFullDropOldest: delivery.DropOldest, OnFullDropNewest: delivery.DropNewest,
 	}
-}
-
-// succeeded notes a delivery.
-func (c *core) succeeded() {
-	c.successes.Add(1)
-	c.permanents.Store(0)
-	c.maybeHealthy()
-	c.roomAgain()
-}
-
-// fellBack reports that data goes to the log. The status is reported on the change only.
-func (c *core) fellBack(cause error) {
-	if c.cfg.Exporter.spec == nil || !c.degraded.CompareAndSwap(false, true) {
-		return
-	}
-	c.logger.Warn("data goes to the local log", zap.Error(cause), zap.String("directory", c.root))
-	c.report(componentstatus.NewRecoverableErrorEvent(cause))
-}
-
-// maybeHealthy reports that data goes out again, once the breaker is closed and the log is drained (with replay off
-// nobody drains it). One atomic load while healthy.
-func (c *core) maybeHealthy() {
-	if !c.degraded.Load() || c.breaker.State() != breaker.Closed || c.cfg.Replay.Enabled && !c.empty() {
-		return
-	}
-	if c.degraded.CompareAndSwap(true, false) {
-		c.logger.Info("data goes out again and the local log is drained")
-		if !c.cramped.Load() {
-			c.report(componentstatus.NewEvent(componentstatus.StatusOK))
-		}
-	}
-}
-
-// checkRoom reports at Start what the log would refuse: the file system has no room for it. The start goes on, since a
-// downstream that takes everything needs no disk, and a log that has filled it needs to drain.
-func (c *core) checkRoom() {
-	if err := c.room(); err != nil {
-		c.cramped.Store(true)
-		c.logger.Warn("nothing can be logged until there is more room on the disk", zap.Error(err))
-		c.report(componentstatus.NewRecoverableErrorEvent(err))
-	}
-}
-
-// roomAgain takes that report back once there is room. One atomic load otherwise.
-func (c *core) roomAgain() {
-	if !c.cramped.Load() || c.room() != nil || !c.cramped.CompareAndSwap(true, false) {
-		return
-	}
-	c.logger.Info("there is room on the disk for the log")
-	if !c.degraded.Load() {
-		c.report(componentstatus.NewEvent(componentstatus.StatusOK))
-	}
-}
-
-// room says why the file system has no room for a record.
-func (c *core) room() error {
-	need := c.cfg.Log.MinFreeDiskMiB
-	if need == 0 {
-		return nil
-	}
-	free, err := c.fs.Free(c.root)
-	if err != nil {
-		return fmt.Errorf("measure the free disk space: %w", err)
-	}
-	if free > need*mib {
-		return nil
-	}
-	return fmt.Errorf("log::min_free_disk_mib: must be less than what is free on the file system of %s, %d MiB (got %d)",
-		c.root, free/mib, need)
-}
-
-func (c *core) report(e *componentstatus.Event) {
-	c.mu.Lock()
-	hosts := make([]component.Host, 0, len(c.lanes))
-	for _, h := range c.lanes {
-		hosts = append(hosts, h)
-	}
-	c.mu.Unlock()
-	for _, h := range hosts {
-		componentstatus.ReportStatus(h, e)
-	}
-}
-
-// empty reports whether every signal's log is drained.
-func (c *core) empty() bool {
-	empty := true
-	c.eachLane(func(l *lane, _ component.Host) { empty = empty && l.log.Empty() })
-	return empty
-}
-
-// drained is called when a lane has nothing left to replay. A half-open breaker would wait for probes that nobody makes.
-func (c *core) drained() {
-	if c.empty() {
-		c.breaker.Close()
-		c.maybeHealthy()
-	}
-}
-
-// dropOldest makes room by dropping the oldest segment of all signals; false when there is none.
-func (c *core) dropOldest() (bool, error) {
-	var victim *lane
-	var oldest time.Time
-	c.eachLane(func(l *lane, _ component.Host) {
-		if s := l.log.Stats(); s.Segments > 0 && (victim == nil || s.Begun.Before(oldest)) {
-			victim, oldest = l, s.Begun
-		}
-	})
-	if victim == nil {
-		return false, nil
-	}
-	return victim.dropOldest()
-}
-
-// contextOr is ctx, cancelled also when also is.
-func contextOr(ctx, also context.Context, timeout time.Duration) (context.Context, func()) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	stop := context.AfterFunc(also, cancel)
-	return ctx, func() {
-		stop()
-		cancel()
-	}
+	return delivery.NewGroup(delivery.Settings{
+		Exports: cfg.Exporter.spec != nil, Timeout: cfg.Timeout, Budget: cfg.Budget,
+		MaxAttempts: cfg.Retry.MaxAttempts, InitialInterval: cfg.Retry.InitialInterval,
+		Multiplier: cfg.Retry.Multiplier, MaxInterval: cfg.Retry.MaxInterval,
+		Replay: cfg.Replay.Enabled, ReplayPerSecond: cfg.Replay.MaxRequestsPerSecond,
+		MaxOpenInterval: cfg.Breaker.MaxOpenInterval, MaxAge: cfg.Log.MaxAge,
+		OnFull:    policies[cfg.Log.OnFull],
+		Permanent: consumererror.IsPermanent,
+		Now:       c.now,
+		Degraded: func(cause error) {
+			c.logger.Warn("data goes to the local log", zap.Error(cause), zap.String("directory", c.root))
+			c.report(componentstatus.NewRecoverableErrorEvent(cause))
+		},
+		Healthy: func() {
+			c.logger.Info("data goes out again and the local log is drained")
+			if !c.cramped.Load() {
+				c.report(componentstatus.NewEvent(componentstatus.StatusOK))
+			}
+		},
+	}, c.breaker)
 }

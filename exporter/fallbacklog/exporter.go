@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
@@ -65,14 +66,14 @@ func (i *instance[T]) Start(ctx context.Context, host component.Host) error {
 	if err := i.startSink(ctx, host); err != nil {
 		return fmt.Errorf("exporter: %w", err)
 	}
-	l, err := newLane(i.core, i.set, i.signal.name, i.decode, i.sink.Component != nil)
+	i.core.attach(i, host)
+	l, err := newLane(i.core, i.set, i.signal.name, i.decode)
 	if err != nil {
+		i.core.detach(i)
 		return errors.Join(err, i.stopSink(ctx))
 	}
 	i.lane = l
-	i.core.attach(l, host)
 	i.core.checkRoom()
-	l.start()
 	return nil
 }
 
@@ -115,7 +116,7 @@ func (i *instance[T]) stopSink(ctx context.Context) error {
 	case err := <-stopped:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("%w: it was left in its Shutdown", errAbandoned)
+		return fmt.Errorf("%w: it was left in its Shutdown", delivery.ErrAbandoned)
 	}
 }
 
@@ -128,7 +129,7 @@ func (i *instance[T]) Shutdown(ctx context.Context) error {
 		defer done()
 		if i.lane != nil {
 			err = i.lane.shutdown(ctx)
-			i.core.detach(i.lane)
+			i.core.detach(i)
 			err = errors.Join(err, i.stopSink(ctx))
 		}
 		err = errors.Join(err, i.leave())
@@ -143,8 +144,8 @@ func (i *instance[T]) consume(ctx context.Context, data T) error {
 	return i.lane.consume(ctx, request[T]{i, data})
 }
 
-// decode is the inverse of request.json.
-func (i *instance[T]) decode(line []byte) (batch, record.Meta, error) {
+// decode is the inverse of request.Payload.
+func (i *instance[T]) decode(line []byte) (delivery.Batch, record.Meta, error) {
 	meta, err := record.Parse(line)
 	if err != nil {
 		return nil, record.Meta{}, err

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"google.golang.org/grpc/codes"
 
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
@@ -235,7 +236,7 @@ func TestShutdownInAnOutage(t *testing.T) {
 			wg.Wait()
 			items, _ := onDisk(t, dir, "metrics", false)
 			assert.Equal(t, 10, items, "what was in flight is in the log")
-			require.ErrorIs(t, g.metrics.ConsumeMetrics(context.Background(), makeMetrics("late", 1)), errShutdown)
+			require.ErrorIs(t, g.metrics.ConsumeMetrics(context.Background(), makeMetrics("late", 1)), delivery.ErrShutdown)
 		})
 	}
 }

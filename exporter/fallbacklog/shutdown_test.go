@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 )
@@ -31,9 +33,9 @@ func TestShutdownOfADeafExporter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				let := make(chan struct{})
-				deaf := false
+				var deaf atomic.Bool
 				s := &scripted{answer: func(context.Context, plog.Logs) error {
-					if !deaf {
+					if !deaf.Load() {
 						return status.Error(codes.Unauthenticated, "")
 					}
 					<-let
@@ -57,12 +59,12 @@ func TestShutdownOfADeafExporter(t *testing.T) {
 				if tc.replay {
 					require.NoError(t, e.ConsumeLogs(context.Background(), makeLogs("r", 1)), "to the log")
 					synctest.Wait()
-					deaf = true
+					deaf.Store(true)
 					time.Sleep(time.Minute) // the replay probes
 					records++
 				}
 				synctest.Wait()
-				deaf = true
+				deaf.Store(true)
 				answers := make(chan error, 3)
 				if tc.attempt {
 					for i := range cap(answers) {
@@ -76,7 +78,7 @@ func TestShutdownOfADeafExporter(t *testing.T) {
 				begun := time.Now()
 				err = e.Shutdown(context.Background())
 				assert.LessOrEqual(t, time.Since(begun), shutdown.Exporter)
-				require.ErrorIs(t, err, errAbandoned)
+				require.ErrorIs(t, err, delivery.ErrAbandoned)
 				if tc.attempt && !tc.replay {
 					require.ErrorContains(t, err, "3 batches of logs (6 items), 3 of which are in the log, and no record")
 				}
@@ -117,31 +119,4 @@ func TestSignalsShareTheShutdownTime(t *testing.T) {
 		assert.Equal(t, shutdown.Exporter, time.Since(begun))
 		require.NoError(t, c.close())
 	})
-}
-
-// A call that has not reached the wrapped exporter is its own caller's to write down.
-func TestRescueTakesOnlyWhatIsOut(t *testing.T) {
-	cs := newCalls()
-	out, in := cs.enter(request[plog.Logs]{&instance[plog.Logs]{signal: logs}, makeLogs("out", 1)}), cs.enter(nil)
-	require.True(t, out.begin(3))
-	cs.close()
-	assert.Nil(t, cs.enter(nil))
-	batches, items, errs := cs.rescue(func(_ batch, attempts int) error {
-		assert.Equal(t, 3, attempts)
-		return nil
-	})
-	assert.Equal(t, []int{1, 1}, []int{batches, items})
-	assert.Empty(t, errs)
-	assert.False(t, in.begin(1), "no attempt any more")
-	select {
-	case <-cs.idle:
-		t.Fatal("one is on its way")
-	default:
-	}
-	cs.exit(in)
-	<-cs.idle
-	rescued, err := out.end()
-	require.NoError(t, err)
-	assert.True(t, rescued)
-	cs.exit(out)
 }

@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 )
 
 // signal is what differs between traces, metrics and logs.
@@ -85,12 +87,7 @@ var logs = signal[plog.Logs]{
 	},
 }
 
-// batch is one request of any signal.
-type batch interface {
-	items() int
-	json() ([]byte, error)
-	send(context.Context) error
-}
+var _ delivery.Batch = request[plog.Logs]{}
 
 // request is a batch of one signal on its way to a sink.
 type request[T any] struct {
@@ -98,11 +95,11 @@ type request[T any] struct {
 	data T
 }
 
-func (r request[T]) items() int            { return r.signal.items(r.data) }
-func (r request[T]) json() ([]byte, error) { return r.signal.marshal(r.data) }
+func (r request[T]) Items() int               { return r.signal.items(r.data) }
+func (r request[T]) Payload() ([]byte, error) { return r.signal.marshal(r.data) }
 
-// send keeps data as it is: it may be needed again.
-func (r request[T]) send(ctx context.Context) error {
+// Send keeps data as it is: it may be needed again.
+func (r request[T]) Send(ctx context.Context) error {
 	if r.sink.capabilities.MutatesData {
 		return r.sink.consume(ctx, r.signal.clone(r.data))
 	}

@@ -8,12 +8,15 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/metadata"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// dropFull is the reason of what log::on_full drops.
+// dropFull is the reason of what log::on_full drops: the only reason to drop so far.
 const dropFull = "full"
 
 // coreTelemetry is what a component reports once for all signals.
@@ -48,10 +51,13 @@ func (t *coreTelemetry) transition(from, to breaker.State) {
 
 func (t *coreTelemetry) shutdown() { t.Shutdown() }
 
+var _ delivery.Observer = (*laneTelemetry)(nil)
+
 // laneTelemetry is what each signal reports. What a healthy batch touches has its attributes made beforehand.
 type laneTelemetry struct {
+	core     *core
+	logger   *zap.Logger
 	tb       *metadata.TelemetryBuilder
-	now      func() time.Time
 	common   []attribute.KeyValue
 	attrs    metric.MeasurementOption
 	direct   metric.MeasurementOption
@@ -63,7 +69,7 @@ func newLaneTelemetry(c *core, set exporter.Settings, signal string) (*laneTelem
 	if err != nil {
 		return nil, err
 	}
-	t := &laneTelemetry{tb: tb, now: c.now, common: []attribute.KeyValue{
+	t := &laneTelemetry{core: c, logger: c.logger.With(zap.String("signal", signal)), tb: tb, common: []attribute.KeyValue{
 		attribute.String("exporter", set.ID.String()), attribute.String("signal", signal),
 	}}
 	t.attrs = t.with()
@@ -76,21 +82,21 @@ func (t *laneTelemetry) with(more ...attribute.KeyValue) metric.MeasurementOptio
 	return metric.WithAttributeSet(attribute.NewSet(append(more, t.common...)...))
 }
 
-// observe registers the gauges of a lane's log.
-func (t *laneTelemetry) observe(l *lane) error {
+// observe registers the gauges of a log.
+func (t *laneTelemetry) observe(log *segment.Log) error {
 	return errors.Join(
 		t.tb.RegisterExporterFallbacklogBytesOnDiskCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(l.log.Stats().Bytes, t.attrs)
+			o.Observe(log.Stats().Bytes, t.attrs)
 			return nil
 		}),
 		t.tb.RegisterExporterFallbacklogSegmentsCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(l.log.Stats().Segments), t.attrs)
+			o.Observe(int64(log.Stats().Segments), t.attrs)
 			return nil
 		}),
 		t.tb.RegisterExporterFallbacklogOldestRecordAgeCallback(func(_ context.Context, o metric.Float64Observer) error {
 			age := 0.0
-			if oldest := l.log.Stats().Oldest; !oldest.IsZero() {
-				age = max(0, t.now().Sub(oldest).Seconds())
+			if oldest := log.Stats().Oldest; !oldest.IsZero() {
+				age = max(0, t.core.now().Sub(oldest).Seconds())
 			}
 			o.Observe(age, t.attrs)
 			return nil
@@ -100,49 +106,51 @@ func (t *laneTelemetry) observe(l *lane) error {
 
 func (t *laneTelemetry) shutdown() { t.tb.Shutdown() }
 
-func (t *laneTelemetry) received(items int) {
+func (t *laneTelemetry) Received(items int) {
 	t.tb.ExporterFallbacklogReceivedItems.Add(context.Background(), int64(items), t.attrs)
 }
 
-func (t *laneTelemetry) delivered(replayed bool, items int) {
+func (t *laneTelemetry) Delivered(replayed bool, items int) {
 	attrs := t.direct
 	if replayed {
 		attrs = t.replayed
 	}
 	t.tb.ExporterFallbacklogDeliveredItems.Add(context.Background(), int64(items), attrs)
+	t.core.roomAgain()
 }
 
-func (t *laneTelemetry) logged(reason string, items, size int) {
+func (t *laneTelemetry) Logged(reason string, items, size int) {
 	ctx := context.Background()
 	t.tb.ExporterFallbacklogLoggedItems.Add(ctx, int64(items), t.with(attribute.String("reason", reason)))
 	t.tb.ExporterFallbacklogLoggedBytes.Add(ctx, int64(size), t.attrs)
+	t.core.roomAgain()
 }
 
-func (t *laneTelemetry) buried(code string, items int) {
+func (t *laneTelemetry) Buried(code string, items int) {
 	t.tb.ExporterFallbacklogDeadLetterItems.Add(context.Background(), int64(items), t.with(attribute.String("code", code)))
 }
 
-func (t *laneTelemetry) dropped(reason string, items int) {
-	t.tb.ExporterFallbacklogDroppedItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", reason)))
+func (t *laneTelemetry) Dropped(items int) {
+	t.tb.ExporterFallbacklogDroppedItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", dropFull)))
 }
 
-func (t *laneTelemetry) rejected(items int) {
+func (t *laneTelemetry) Rejected(items int) {
 	t.tb.ExporterFallbacklogRejectedItems.Add(context.Background(), int64(items), t.attrs)
 }
 
-func (t *laneTelemetry) expired(items int) {
+func (t *laneTelemetry) Expired(items int) {
 	t.tb.ExporterFallbacklogExpiredItems.Add(context.Background(), int64(items), t.attrs)
 }
 
-func (t *laneTelemetry) replayFailed() {
+func (t *laneTelemetry) ReplayFailed() {
 	t.tb.ExporterFallbacklogReplayFailures.Add(context.Background(), 1, t.attrs)
 }
 
-func (t *laneTelemetry) failed(errorType string) {
+func (t *laneTelemetry) Failed(errorType string) {
 	t.tb.ExporterFallbacklogErrors.Add(context.Background(), 1, t.with(attribute.String("error_type", errorType)))
 }
 
-func (t *laneTelemetry) exported(took time.Duration) {
+func (t *laneTelemetry) Exported(took time.Duration) {
 	ctx := context.Background()
 	t.tb.ExporterFallbacklogExportLatency.Record(ctx, took.Seconds(), t.attrs)
 	t.tb.ExporterFallbacklogExportDuration.Record(ctx, took.Seconds(), t.attrs)
@@ -151,10 +159,16 @@ func (t *laneTelemetry) exported(took time.Duration) {
 func (t *laneTelemetry) synced(took time.Duration, err error) {
 	t.tb.ExporterFallbacklogFsyncDuration.Record(context.Background(), took.Seconds(), t.attrs)
 	if err != nil {
-		t.failed("fsync")
+		t.Failed("fsync")
 	}
 }
 
 func (t *laneTelemetry) corrupt(n int64) {
 	t.tb.ExporterFallbacklogCorruptBytes.Add(context.Background(), n, t.attrs)
 }
+
+// Warn logs, at most once a minute for each message.
+func (t *laneTelemetry) Warn(message string, err error) { t.logger.Warn(message, zap.Error(err)) }
+
+// Error logs, at most once a minute for each message.
+func (t *laneTelemetry) Error(message string, err error) { t.logger.Error(message, zap.Error(err)) }

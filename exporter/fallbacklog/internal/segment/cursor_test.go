@@ -46,7 +46,7 @@ func TestCrashInASaveLeavesACursor(t *testing.T) {
 		}
 		at := first / slotSize * slotSize
 		other := t.TempDir()
-		for cut := 0; cut <= 128; cut++ { // the line is shorter; behind it are blanks
+		for cut := range 129 { // the line is shorter; behind it are blanks
 			torn := bytes.Clone(before)
 			copy(torn[at:at+cut], after[at:at+cut])
 			got, damaged := loadFrom(t, other, torn)

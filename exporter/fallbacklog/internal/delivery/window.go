@@ -1,4 +1,4 @@
-package fallbacklog
+package delivery
 
 import (
 	"time"
@@ -15,19 +15,19 @@ const (
 
 // pending is a record that replay has read and not settled.
 type pending struct {
-	batch    batch // nil: the record cannot be decoded
+	batch    Batch // nil: the record cannot be decoded
 	items    int
 	written  time.Time
 	attempts int
 	entry    segment.Entry
-	// failures counts the failures between which something else was delivered; seen is the core's count of
+	// failures counts the failures between which something else was delivered; seen is the group's count of
 	// deliveries at the last one.
 	failures int
 	seen     uint64
 	refused  bool // has had a permanent error
 }
 
-// failed notes a failure while the core has made so many deliveries.
+// failed notes a failure while the group has made so many deliveries.
 func (p *pending) failed(successes uint64) {
 	if p.failures == 0 || successes > p.seen {
 		p.failures++

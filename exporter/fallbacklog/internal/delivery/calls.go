@@ -1,4 +1,4 @@
-package fallbacklog
+package delivery
 
 import "sync"
 
@@ -15,7 +15,7 @@ type calls struct {
 // call is one batch. While the wrapped exporter has it, and does not come back, Shutdown writes it down in the caller's
 // place.
 type call struct {
-	batch batch
+	batch Batch
 
 	mu       sync.Mutex
 	attempts int
@@ -28,7 +28,7 @@ type call struct {
 func newCalls() *calls { return &calls{open: map[*call]struct{}{}, idle: make(chan struct{})} }
 
 // enter counts a batch in; nil after close.
-func (cs *calls) enter(b batch) *call {
+func (cs *calls) enter(b Batch) *call {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if cs.closed {
@@ -83,7 +83,7 @@ func (cs *calls) settle() {
 
 // rescue ends all attempts: what the wrapped exporter has is settled by store, the rest by its own caller, who is on
 // the way. After close; then idle comes without the wrapped exporter's doing.
-func (cs *calls) rescue(store func(b batch, attempts int) error) (batches, items int, errs []error) {
+func (cs *calls) rescue(store func(b Batch, attempts int) error) (batches, items int, errs []error) {
 	cs.mu.Lock()
 	open := make([]*call, 0, len(cs.open))
 	for c := range cs.open {
@@ -98,7 +98,7 @@ func (cs *calls) rescue(store func(b batch, attempts int) error) (batches, items
 			continue
 		}
 		batches++
-		items += c.batch.items()
+		items += c.batch.Items()
 		c.err = store(c.batch, c.attempts)
 		if c.err != nil {
 			errs = append(errs, c.err)

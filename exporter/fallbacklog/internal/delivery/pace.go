@@ -1,4 +1,4 @@
-package fallbacklog
+package delivery
 
 import (
 	"time"

@@ -1,4 +1,4 @@
-package fallbacklog
+package delivery
 
 import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
@@ -24,8 +24,8 @@ const systemicStreak = 5
 //
 // Permanent errors and broken-off attempts are no sign of an outage and do not count. An opaque one might be, so it
 // counts: data that alone causes them is found by replay (see window.poison).
-func (l *lane) judge(permit *breaker.Permit, f failure.Failure, brokenOff, distinct bool) verdict {
-	l.tel.failed(string(f.Class))
+func (l *Lane) judge(permit *breaker.Permit, f failure.Failure, brokenOff, distinct bool) verdict {
+	l.opt.Observer.Failed(string(f.Class))
 	switch {
 	case brokenOff && (f.Class == failure.Canceled || f.Class == failure.Timeout || f.Class == failure.Opaque):
 		permit.Cancel()
@@ -40,9 +40,9 @@ func (l *lane) judge(permit *breaker.Permit, f failure.Failure, brokenOff, disti
 		permit.Failure()
 		return opaque
 	}
-	streak := l.core.permanents.Load()
+	streak := l.group.permanents.Load()
 	if distinct {
-		streak = l.core.permanents.Add(1)
+		streak = l.group.permanents.Add(1)
 	}
 	if streak >= systemicStreak {
 		permit.Trip()

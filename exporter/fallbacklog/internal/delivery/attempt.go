@@ -1,0 +1,126 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
+)
+
+// answerReserve is kept of the caller's deadline for the append and for the way back.
+const answerReserve = 500 * time.Millisecond
+
+// Consume delivers a batch or makes it durable, within the budget. Nil is the promise that one of the two, or an
+// explicit drop policy, has happened.
+func (l *Lane) Consume(ctx context.Context, b Batch) error {
+	c := l.calls.enter(b)
+	if c == nil {
+		return ErrShutdown
+	}
+	defer l.calls.exit(c)
+	items := b.Items() // walks the batch: once
+	l.opt.Observer.Received(items)
+	if !l.group.set.Exports {
+		return l.store(b, reasonLogOnly, 0, nil)
+	}
+	start := l.group.set.Now()
+	limit := deadline(ctx, start, l.group.set.Budget)
+	interval := l.group.set.InitialInterval
+	var cause error
+	for attempt := 1; ; attempt++ {
+		permit := l.group.breaker.Allow(l.mayProbe())
+		if permit == nil {
+			return l.store(b, reasonOpen, attempt-1, cause)
+		}
+		if !c.begin(attempt) {
+			permit.Cancel()
+			return l.store(b, reasonShutdown, attempt-1, cause)
+		}
+		cause = l.attempt(ctx, b, limit)
+		if rescued, err := c.end(); rescued {
+			permit.Cancel()
+			return err
+		}
+		if cause == nil {
+			permit.Success()
+			l.group.succeeded()
+			l.opt.Observer.Delivered(false, items)
+			return nil
+		}
+		f := failure.Of(cause, l.group.set.Permanent(cause))
+		verdict := l.judge(permit, f, ctx.Err() != nil || l.cut.Err() != nil, true)
+		switch {
+		case verdict == refused:
+			return l.bury(b, reasonRefused, f, attempt, cause)
+		case l.stopping():
+			return l.store(b, reasonShutdown, attempt, cause)
+		case verdict == inconclusive:
+			return l.store(b, reasonCanceled, attempt, cause)
+		case verdict == systemic:
+			return l.store(b, reasonSystemic, attempt, cause)
+		case verdict == opaque:
+			return l.store(b, reasonOpaque, attempt, cause)
+		case attempt == l.group.set.MaxAttempts:
+			return l.store(b, reasonAttempts, attempt, cause)
+		}
+		pause := max(interval, f.RetryAfter)
+		if l.group.set.Now().Add(pause).After(limit) {
+			return l.store(b, reasonBudget, attempt, cause)
+		}
+		if reason := l.sleep(ctx, pause); reason != "" {
+			return l.store(b, reason, attempt, cause)
+		}
+		interval = min(time.Duration(float64(interval)*l.group.set.Multiplier), l.group.set.MaxInterval)
+	}
+}
+
+// deadline is when a caller must have its answer: budget from now, or earlier where the caller's own deadline says so.
+// A caller with less than twice the reserve gives half of what it has.
+func deadline(ctx context.Context, now time.Time, budget time.Duration) time.Time {
+	limit := now.Add(budget)
+	if d, ok := ctx.Deadline(); ok {
+		if d = d.Add(-min(answerReserve, d.Sub(now)/2)); d.Before(limit) {
+			return d
+		}
+	}
+	return limit
+}
+
+// mayProbe: with a backlog the replay probes, and live data need not risk its caller's time.
+func (l *Lane) mayProbe() bool { return !l.group.set.Replay || l.opt.Log.Empty() }
+
+// sleep waits for the next attempt, or returns why there will be none.
+func (l *Lane) sleep(ctx context.Context, d time.Duration) (reason string) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ""
+	case <-l.group.breaker.Opened():
+		return reasonOpen
+	case <-l.closing:
+		return reasonShutdown
+	case <-ctx.Done():
+		return reasonCanceled
+	}
+}
+
+// attempt makes one attempt, bounded by the timeout, the limit, and Shutdown.
+func (l *Lane) attempt(ctx context.Context, b Batch, limit time.Time) error {
+	start := l.group.set.Now()
+	ctx, done := contextOr(ctx, l.cut, min(l.group.set.Timeout, limit.Sub(start)))
+	defer done()
+	err := b.Send(ctx)
+	l.opt.Observer.Exported(l.group.set.Now().Sub(start))
+	return err
+}
+
+// contextOr is ctx, cancelled also when also is.
+func contextOr(ctx, also context.Context, timeout time.Duration) (context.Context, func()) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	stop := context.AfterFunc(also, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}

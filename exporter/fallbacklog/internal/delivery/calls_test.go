@@ -1,0 +1,35 @@
+package delivery
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A call that has not reached the wrapped exporter is its own caller's to write down.
+func TestRescueTakesOnlyWhatIsOut(t *testing.T) {
+	cs := newCalls()
+	out, in := cs.enter(&testBatch{items: 1}), cs.enter(nil)
+	require.True(t, out.begin(3))
+	cs.close()
+	assert.Nil(t, cs.enter(nil))
+	batches, items, errs := cs.rescue(func(_ Batch, attempts int) error {
+		assert.Equal(t, 3, attempts)
+		return nil
+	})
+	assert.Equal(t, []int{1, 1}, []int{batches, items})
+	assert.Empty(t, errs)
+	assert.False(t, in.begin(1), "no attempt any more")
+	select {
+	case <-cs.idle:
+		t.Fatal("one is on its way")
+	default:
+	}
+	cs.exit(in)
+	<-cs.idle
+	rescued, err := out.end()
+	require.NoError(t, err)
+	assert.True(t, rescued)
+	cs.exit(out)
+}

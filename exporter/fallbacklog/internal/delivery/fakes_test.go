@@ -1,0 +1,148 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var errAway = errors.New("away")
+
+// testBatch is a batch whose payload is its name and whose answer a test decides.
+type testBatch struct {
+	name   string
+	items  int
+	answer func(ctx context.Context, name string) error
+}
+
+func (b *testBatch) Items() int                     { return b.items }
+func (b *testBatch) Payload() ([]byte, error)       { return fmt.Appendf(nil, `{"name":%q}`, b.name), nil }
+func (b *testBatch) Send(ctx context.Context) error { return b.answer(ctx, b.name) }
+
+// ledger is an observer that keeps the sums.
+type ledger struct {
+	mu sync.Mutex
+
+	received, direct, replayed, logged, buried, dropped, rejected, expired int
+}
+
+func (o *ledger) add(n *int, items int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	*n += items
+}
+
+func (o *ledger) sum(of ...*int) (total int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, n := range of {
+		total += *n
+	}
+	return total
+}
+
+func (o *ledger) Received(items int) { o.add(&o.received, items) }
+func (o *ledger) Delivered(replayed bool, items int) {
+	if replayed {
+		o.add(&o.replayed, items)
+	} else {
+		o.add(&o.direct, items)
+	}
+}
+func (o *ledger) Logged(_ string, items, _ int) { o.add(&o.logged, items) }
+func (o *ledger) Buried(_ string, items int)    { o.add(&o.buried, items) }
+func (o *ledger) Dropped(items int)             { o.add(&o.dropped, items) }
+func (o *ledger) Rejected(items int)            { o.add(&o.rejected, items) }
+func (o *ledger) Expired(items int)             { o.add(&o.expired, items) }
+func (*ledger) ReplayFailed()                   {}
+func (*ledger) Failed(string)                   {}
+func (*ledger) Exported(time.Duration)          {}
+func (*ledger) Warn(string, error)              {}
+func (*ledger) Error(string, error)             {}
+
+// guarded is a list that is written by the lane and read by the test.
+type guarded[T any] struct {
+	mu   sync.Mutex
+	list []T
+}
+
+func (g *guarded[T]) add(v T) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.list = append(g.list, v)
+}
+
+func (g *guarded[T]) all() []T {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.list)
+}
+
+// stand is a lane over a log in a directory of the test, its downstream, and what it says of itself.
+type stand struct {
+	*Lane
+	sums     *ledger
+	log      *segment.Log
+	degraded guarded[bool] // each change
+	answer   func(ctx context.Context, name string) error
+}
+
+func newStand(t *testing.T, answer func(context.Context, string) error, change ...func(*Settings)) *stand {
+	t.Helper()
+	s := &stand{sums: &ledger{}, answer: answer}
+	set := Settings{
+		Exports: true, Timeout: time.Second, Budget: 5 * time.Second, MaxAttempts: 2, InitialInterval: 100 * time.Millisecond,
+		Multiplier: 2, MaxInterval: time.Second, Replay: true, MaxOpenInterval: time.Minute,
+		Permanent: func(error) bool { return false },
+		Now:       time.Now,
+		Degraded:  func(error) { s.degraded.add(true) },
+		Healthy:   func() { s.degraded.add(false) },
+	}
+	for _, c := range change {
+		c(&set)
+	}
+	b := breaker.New(breaker.Settings{
+		FailureThreshold: 3, SuccessThreshold: 1, OpenInterval: 10 * time.Second, MaxOpenInterval: set.MaxOpenInterval, Now: set.Now,
+	})
+	var err error
+	s.log, err = segment.Open(segment.Options{
+		Dir: t.TempDir(), Extension: ".jsonl", Format: record.Lines{}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
+	})
+	require.NoError(t, err)
+	s.Lane = NewGroup(set, b).NewLane(Options{Signal: "logs", Observer: s.sums, Log: s.log, Decode: s.decode})
+	return s
+}
+
+func (s *stand) batch(name string) Batch { return &testBatch{name: name, items: 2, answer: s.answer} }
+
+func (s *stand) decode(line []byte) (Batch, record.Meta, error) {
+	m, err := record.Parse(line)
+	if err != nil {
+		return nil, m, err
+	}
+	var name string
+	if _, err := fmt.Sscanf(string(line), `{"name":%q,`, &name); err != nil {
+		return nil, m, err
+	}
+	return s.batch(name), m, nil
+}
+
+func (s *stand) stop(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
+	defer cancel()
+	require.NoError(t, s.Shutdown(ctx))
+}

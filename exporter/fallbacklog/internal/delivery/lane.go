@@ -1,0 +1,78 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+)
+
+// Reasons why data went to the log.
+const (
+	reasonLogOnly  = "log_only"         // there is no downstream
+	reasonOpen     = "breaker_open"     // not tried, or not tried again
+	reasonAttempts = "max_attempts"     // all attempts failed
+	reasonBudget   = "budget"           // no time for another attempt
+	reasonCanceled = "canceled"         // the caller gave up; the data is kept all the same
+	reasonShutdown = "shutdown"         // in flight at Shutdown
+	reasonSystemic = "systemic"         // refused in a way that would refuse everything
+	reasonOpaque   = "opaque_permanent" // refused without a reason that a program can read
+	reasonPoison   = "poison"           // dead letter: failed three times while others passed
+	reasonRefused  = "permanent"        // dead letter: refused for good
+)
+
+var (
+	// ErrShutdown says that a batch came after Shutdown had begun.
+	ErrShutdown = errors.New("the exporter is shut down")
+	// ErrAbandoned says that the downstream's exporter still had something at the end of the time for Shutdown.
+	ErrAbandoned = errors.New("the wrapped exporter does not come back")
+	// ErrEncode says that a batch cannot be written down: trying again would not help.
+	ErrEncode = errors.New("encode for the log")
+)
+
+// Options of a lane. Every field is required but DeadLetter.
+type Options struct {
+	Signal     string // traces, metrics or logs
+	Decode     Decode
+	Observer   Observer
+	Log        Log
+	DeadLetter Log // nil: what is refused for good goes back to the caller
+}
+
+// Lane is one signal's way: attempts, log, dead letter, replay. Consume is safe for concurrent use.
+type Lane struct {
+	group *Group
+	opt   Options
+
+	calls    *calls
+	closing  chan struct{}   // closed when Shutdown begins
+	cut      context.Context // cancelled when attempts must end
+	cutNow   context.CancelFunc
+	replayed chan struct{} // closed when replay has ended
+}
+
+// NewLane returns a lane of the group that begins to replay its log at once. It owns the logs: Shutdown closes them.
+func (g *Group) NewLane(opt Options) *Lane {
+	l := &Lane{
+		group: g, opt: opt,
+		calls: newCalls(), closing: make(chan struct{}), replayed: make(chan struct{}),
+	}
+	l.cut, l.cutNow = context.WithCancel(context.Background())
+	g.attach(l)
+	switch {
+	case g.set.Exports && g.set.Replay:
+		go l.replay()
+	case g.set.MaxAge > 0:
+		go l.expireOnly()
+	default:
+		close(l.replayed)
+	}
+	return l
+}
+
+func (l *Lane) stopping() bool {
+	select {
+	case <-l.closing:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,65 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The way there and back without a Collector: attempts, breaker, log, probe, replay in order.
+func TestOutageAndReturn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		var took guarded[string]
+		away.Store(true)
+		s := newStand(t, func(_ context.Context, name string) error {
+			if away.Load() {
+				return errAway
+			}
+			took.add(name)
+			return nil
+		})
+		for i := range 5 {
+			require.NoError(t, s.Consume(context.Background(), s.batch(fmt.Sprint(i))))
+		}
+		synctest.Wait()
+		assert.Equal(t, []bool{true}, s.degraded.all())
+		assert.Equal(t, 10, s.sums.sum(&s.sums.logged))
+		assert.Empty(t, took.all())
+
+		away.Store(false)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.ElementsMatch(t, []string{"0", "1", "2", "3", "4"}, took.all())
+		assert.Equal(t, 10, s.sums.sum(&s.sums.replayed))
+		assert.True(t, s.log.Empty())
+		assert.Equal(t, []bool{true, false}, s.degraded.all())
+		require.NoError(t, s.Consume(context.Background(), s.batch("live")))
+		assert.Equal(t, 2, s.sums.sum(&s.sums.direct))
+		assert.Equal(t, s.sums.sum(&s.sums.received), s.sums.sum(&s.sums.direct, &s.sums.replayed))
+		s.stop(t)
+		require.ErrorIs(t, s.Consume(context.Background(), s.batch("late")), ErrShutdown)
+	})
+}
+
+// The pauses between attempts grow by the multiplier; the last attempt has none behind it.
+func TestPausesBetweenAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		var at guarded[time.Duration]
+		s := newStand(t, func(context.Context, string) error {
+			at.add(time.Since(begun))
+			return errAway
+		}, func(set *Settings) { set.MaxAttempts, set.Replay = 3, false })
+		require.NoError(t, s.Consume(context.Background(), s.batch("x")))
+		assert.Equal(t, []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond}, at.all())
+		assert.Equal(t, 300*time.Millisecond, time.Since(begun))
+		s.stop(t)
+	})
+}

@@ -1,0 +1,72 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+)
+
+// Sender makes one attempt. It leaves the data as it is, and may be called again. A nil error says that the downstream
+// has the data.
+type Sender interface {
+	Send(context.Context) error
+}
+
+// Batch is one request, bound to where it is to go.
+type Batch interface {
+	Sender
+	// Items is the number of spans, data points or log records. It may walk the batch.
+	Items() int
+	// Payload is the request as a one-line JSON object, see record.Append. It may be called while Send is under way.
+	Payload() ([]byte, error)
+}
+
+// Decode is the inverse of Payload: it reads a verified record.
+type Decode func(line []byte) (Batch, record.Meta, error)
+
+// Log keeps records. See segment.Log, which is what it is outside tests, for the contract of each method.
+type Log interface {
+	Append(record []byte) error
+	Next() (e segment.Entry, ok bool, err error)
+	Release(to segment.Position) error
+	DropOldest(visit func(record []byte)) (bool, error)
+	Readable() <-chan struct{}
+	Cursor() segment.Position
+	Empty() bool
+	Stats() segment.Stats
+	Close() error
+}
+
+var _ Log = (*segment.Log)(nil)
+
+// Breaker says whether an attempt may be made. See breaker.Breaker.
+type Breaker interface {
+	Allow(mayProbe bool) *breaker.Permit
+	Close()
+	State() breaker.State
+	Wait() time.Duration
+	Opened() <-chan struct{}
+}
+
+var _ Breaker = (*breaker.Breaker)(nil)
+
+// Observer is told what happens on a lane, as it happens. Its methods may be called concurrently and must not call the
+// lane. Items are in the ledger: received = delivered + logged now + buried + dropped + rejected + expired.
+type Observer interface {
+	Received(items int)
+	Delivered(replayed bool, items int)
+	Logged(reason string, items, size int)
+	Buried(code string, items int)
+	Dropped(items int)
+	Rejected(items int)
+	Expired(items int)
+	ReplayFailed()
+	Failed(errorType string)
+	Exported(took time.Duration)
+	// Warn and Error are for people: they may be called for every batch, the observer limits the rate. err may be nil.
+	Warn(message string, err error)
+	Error(message string, err error)
+}

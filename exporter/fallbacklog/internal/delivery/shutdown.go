@@ -1,0 +1,72 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// shutdownGrace is how long attempts in flight may still finish at Shutdown before they are cancelled.
+const shutdownGrace = time.Second
+
+// Shutdown ends the attempts, sends their data to the log, and closes it. Three quarters of the time until ctx's
+// deadline, which it must have, are the wrapped exporter's; the log is closed however it behaves.
+func (l *Lane) Shutdown(ctx context.Context) error {
+	l.calls.close()
+	close(l.closing)
+	deadline, _ := ctx.Deadline()
+	patience, done := context.WithTimeout(ctx, deadline.Sub(l.group.set.Now())*3/4)
+	defer done()
+	grace := time.AfterFunc(shutdownGrace, l.cutNow)
+	defer grace.Stop()
+	err := errors.Join(await(patience, l.calls.idle), await(patience, l.replayed))
+	l.cutNow()
+	if err != nil {
+		err = l.abandon()
+	}
+	l.group.detach(l)
+	return errors.Join(err, l.closeLogs())
+}
+
+func await(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	default:
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// abandon writes down what the wrapped exporter has and will not answer for, and says so. Its goroutines cannot be
+// ended; they find the log closed. A record that replay has sent is in the log still.
+func (l *Lane) abandon() error {
+	batches, items, errs := l.calls.rescue(func(b Batch, attempts int) error {
+		return l.store(b, reasonShutdown, attempts, nil)
+	})
+	<-l.calls.idle // bounded by the disk: the others are on their way to the log
+	replaying := "no record"
+	select {
+	case <-l.replayed:
+	default:
+		replaying = "a record"
+	}
+	if batches == 0 && replaying == "no record" {
+		return nil // it came back in the last moment
+	}
+	return errors.Join(fmt.Errorf("%w: it was left with %d batches of %s (%d items), %d of which are in the log, and %s of the log",
+		ErrAbandoned, batches, l.opt.Signal, items, batches-len(errs), replaying), errors.Join(errs...))
+}
+
+func (l *Lane) closeLogs() error {
+	err := l.opt.Log.Close()
+	if l.opt.DeadLetter != nil {
+		err = errors.Join(err, l.opt.DeadLetter.Close())
+	}
+	return err
+}

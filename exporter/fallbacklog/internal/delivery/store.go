@@ -1,0 +1,122 @@
+package delivery
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+)
+
+// store appends a batch to the log. What the log has no room for meets log::on_full.
+func (l *Lane) store(b Batch, reason string, attempts int, cause error) error {
+	if cause != nil {
+		l.group.fellBack(cause)
+	}
+	line, err := l.encode(b, record.Meta{Reason: reason, Attempts: attempts})
+	if err != nil {
+		l.opt.Observer.Rejected(b.Items())
+		return err
+	}
+	err = l.opt.Log.Append(line)
+	if errors.Is(err, segment.ErrFull) && l.group.set.OnFull == DropOldest {
+		err = l.makeRoom(line)
+	}
+	switch {
+	case err == nil:
+		l.opt.Observer.Logged(reason, b.Items(), len(line))
+		return nil
+	case errors.Is(err, segment.ErrFull) && l.group.set.OnFull == DropNewest:
+		l.opt.Observer.Dropped(b.Items())
+		l.opt.Observer.Warn("the local log is full: new data is dropped", err)
+		return nil
+	}
+	l.opt.Observer.Failed("log")
+	l.opt.Observer.Rejected(b.Items())
+	l.opt.Observer.Error("the local log does not take data: it goes back to the caller", err)
+	return fmt.Errorf("neither delivered nor logged: %w", mayRetry(err, cause))
+}
+
+// makeRoom appends a line at the cost of the oldest segments, where that can help. One caller at a time: what it frees
+// may do for the next.
+func (l *Lane) makeRoom(line []byte) error {
+	l.group.dropping.Lock()
+	defer l.group.dropping.Unlock()
+	for {
+		err := l.opt.Log.Append(line)
+		if !errors.Is(err, segment.ErrFull) || errors.Is(err, segment.ErrNoRoom) {
+			return err
+		}
+		if dropped, derr := l.group.dropOldest(); !dropped || derr != nil {
+			return errors.Join(err, derr)
+		}
+	}
+}
+
+// bury appends a batch that the downstream refuses for good to the dead letter.
+func (l *Lane) bury(b Batch, reason string, f failure.Failure, attempts int, cause error) error {
+	if l.opt.DeadLetter == nil {
+		l.opt.Observer.Rejected(b.Items())
+		return cause
+	}
+	if err := l.appendDead(b, reason, f, attempts); err != nil {
+		l.opt.Observer.Rejected(b.Items())
+		return fmt.Errorf("refused, and the dead letter does not take it: %w", mayRetry(err, cause))
+	}
+	return nil
+}
+
+func (l *Lane) appendDead(b Batch, reason string, f failure.Failure, attempts int) error {
+	line, err := l.encode(b, record.Meta{Reason: reason, Code: code(f), Attempts: attempts})
+	if err != nil {
+		return err
+	}
+	if err := l.opt.DeadLetter.Append(line); err != nil {
+		l.opt.Observer.Failed("dead_letter")
+		l.opt.Observer.Error("the dead letter does not take data", err)
+		return err
+	}
+	l.opt.Observer.Buried(code(f), b.Items())
+	return nil
+}
+
+// code is what the dead letter and its metric say of a failure.
+func code(f failure.Failure) string {
+	if f.Code != "" {
+		return f.Code
+	}
+	return string(f.Class)
+}
+
+func (l *Lane) encode(b Batch, m record.Meta) ([]byte, error) {
+	payload, err := b.Payload()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEncode, err)
+	}
+	m.Time, m.Signal, m.Items = l.group.set.Now().UTC(), l.opt.Signal, b.Items()
+	return record.Append(make([]byte, 0, len(payload)+256), payload, m)
+}
+
+// dropOldest drops this lane's oldest segment and counts what was in it.
+func (l *Lane) dropOldest() (bool, error) {
+	items := 0
+	dropped, err := l.opt.Log.DropOldest(func(line []byte) {
+		if m, err := record.Parse(line); err == nil {
+			items += m.Items
+		}
+	})
+	if dropped {
+		l.opt.Observer.Dropped(items)
+		l.opt.Observer.Warn("the local log is full: its oldest segment is dropped", nil)
+	}
+	return dropped, err
+}
+
+// mayRetry is err with the cause told as text: the cause may be permanent, which is not the answer to the caller.
+func mayRetry(err, cause error) error {
+	if cause == nil {
+		return err
+	}
+	return errors.Join(err, errors.New(cause.Error()))
+}

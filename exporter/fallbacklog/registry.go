@@ -1,0 +1,41 @@
+package fallbacklog
+
+import (
+	"sync"
+
+	"go.opentelemetry.io/collector/exporter"
+)
+
+// registry finds the core of a configured component. The Collector hands the same *Config to each of its instances,
+// so the pointer stands for the component's ID, and two services in one process do not meet.
+type registry struct {
+	mu    sync.Mutex
+	cores map[*Config]*core
+}
+
+func newRegistry() *registry { return &registry{cores: map[*Config]*core{}} }
+
+// join returns the component's core and how to leave it again.
+func (r *registry) join(cfg *Config, set exporter.Settings) (*core, func() error, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c, ok := r.cores[cfg]
+	if !ok {
+		var err error
+		if c, err = newCore(cfg, set); err != nil {
+			return nil, nil, err
+		}
+		r.cores[cfg] = c
+	}
+	c.users++
+	return c, func() error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		c.users--
+		if c.users > 0 {
+			return nil
+		}
+		delete(r.cores, cfg)
+		return c.close()
+	}, nil
+}
