@@ -1,13 +1,11 @@
 package metricsudp
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"net"
 	"net/netip"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
@@ -114,75 +113,58 @@ func createDefaultConfig() component.Config {
 
 // Validate reports every field that is wrong.
 func (c *Config) Validate() error {
-	errs := []error{
-		c.validateEndpoint(),
-		c.validateTransport(),
-		inRange("readers", c.Readers, 0, socket.MaxSockets),
-		inRange("read_batch_size", c.ReadBatchSize, 1, maxBatch),
-		inRange("max_datagram_size", c.MaxDatagramSize, 1, maxDatagram),
-		inRange("socket_buffer_size", c.SocketBufferSize, 0, math.MaxInt32/2),
-		inRange("buffer_size", c.BufferSize, 1, math.MaxInt32),
-		oneOf("temporality", c.Temporality, temporalityDelta, temporalityCumulative),
-		oneOf("counter_type", c.CounterType, counterInt, counterFloat),
-		oneOf("timestamps", c.Timestamps, timestampsPassthrough, timestampsIgnore),
-		oneOf("unknown_fields", c.UnknownFields, unknownFieldsIgnore, unknownFieldsReject),
-		inRange("sets::exact_limit", c.Sets.ExactLimit, 1, 1<<20),
-		inRange("limits::max_series", c.Limits.MaxSeries, 1, math.MaxInt32),
-		inRange("limits::memory_limit_mib", c.Limits.MemoryLimitMiB, 1, 1<<20),
-		inRange("limits::max_aliases", c.Limits.MaxAliases, 1, math.MaxInt32),
-		inRange("limits::max_tags", c.Limits.MaxTags, 1, series.MaxFieldBytes),
-		inRange("limits::max_name_bytes", c.Limits.MaxNameBytes, 1, series.MaxFieldBytes),
-	}
+	var e check.Errors
+	c.checkEndpoint(&e)
+	c.checkTransport(&e)
+	check.Range(&e, "readers", c.Readers, 0, socket.MaxSockets)
+	check.Range(&e, "read_batch_size", c.ReadBatchSize, 1, maxBatch)
+	check.Range(&e, "max_datagram_size", c.MaxDatagramSize, 1, maxDatagram)
+	check.Range(&e, "socket_buffer_size", c.SocketBufferSize, 0, math.MaxInt32/2)
+	check.Range(&e, "buffer_size", c.BufferSize, 1, math.MaxInt32)
+	check.OneOf(&e, "temporality", c.Temporality, temporalityDelta, temporalityCumulative)
+	check.OneOf(&e, "counter_type", c.CounterType, counterInt, counterFloat)
+	check.OneOf(&e, "timestamps", c.Timestamps, timestampsPassthrough, timestampsIgnore)
+	check.OneOf(&e, "unknown_fields", c.UnknownFields, unknownFieldsIgnore, unknownFieldsReject)
+	check.Range(e.At("sets"), "exact_limit", c.Sets.ExactLimit, 1, 1<<20)
 	for i, cidr := range c.AllowedCIDRs {
-		if _, err := netip.ParsePrefix(cidr); err != nil {
-			errs = append(errs, fmt.Errorf("allowed_cidrs::%d: must be an address range such as 10.0.0.0/8 (got %q)", i, cidr))
-		}
+		_, err := netip.ParsePrefix(cidr)
+		e.That(err == nil, check.Item("allowed_cidrs", i), "an address range such as 10.0.0.0/8", cidr)
 	}
-	if c.AggregationInterval < time.Millisecond {
-		errs = append(errs, fmt.Errorf("aggregation_interval: must be at least 1ms (got %s)", c.AggregationInterval))
-	} else if c.SeriesExpiry < minExpiry*c.AggregationInterval {
-		errs = append(errs, fmt.Errorf("series_expiry: must be at least %d times aggregation_interval, %s (got %s)",
-			minExpiry, minExpiry*c.AggregationInterval, c.SeriesExpiry))
-	}
-	if rate := c.Limits.MinSampleRate; !(rate > 0 && rate <= 1) {
-		errs = append(errs, fmt.Errorf("limits::min_sample_rate: must be above 0 and at most 1 (got %v)", rate))
+	check.AtLeast(&e, "aggregation_interval", c.AggregationInterval, time.Millisecond)
+	if least := minExpiry * c.AggregationInterval; c.AggregationInterval > 0 {
+		e.That(c.SeriesExpiry >= least, "series_expiry",
+			fmt.Sprintf("at least %d times aggregation_interval, %s", minExpiry, least), c.SeriesExpiry)
 	}
 	if err := pcommon.NewMap().FromRaw(c.ResourceAttributes); err != nil {
-		errs = append(errs, fmt.Errorf("resource_attributes: must be attribute values: %w", err))
+		e.Wrap("resource_attributes", fmt.Errorf("must be attribute values: %w", err))
 	}
-	return errors.Join(errs...)
+	c.Limits.check(e.At("limits"))
+	return e.Err()
 }
 
-func (c *Config) validateEndpoint() error {
+func (c *LimitsConfig) check(e *check.Errors) {
+	check.Range(e, "max_series", c.MaxSeries, 1, math.MaxInt32)
+	check.Range(e, "memory_limit_mib", c.MemoryLimitMiB, 1, 1<<20)
+	check.Range(e, "max_aliases", c.MaxAliases, 1, math.MaxInt32)
+	check.Range(e, "max_tags", c.MaxTags, 1, series.MaxFieldBytes)
+	check.Range(e, "max_name_bytes", c.MaxNameBytes, 1, series.MaxFieldBytes)
+	check.Share(e, "min_sample_rate", c.MinSampleRate)
+}
+
+func (c *Config) checkEndpoint(e *check.Errors) {
 	_, port, err := net.SplitHostPort(c.Endpoint)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
-	if err != nil {
-		return fmt.Errorf("endpoint: must be host:port (got %q)", c.Endpoint)
-	}
-	return nil
+	e.That(err == nil, "endpoint", "host:port", c.Endpoint)
 }
 
-func (c *Config) validateTransport() error {
-	if c.Transport == "tcp" || c.Transport == "tcp4" || c.Transport == "tcp6" {
-		return fmt.Errorf("transport: must be one of udp, udp4, udp6 (got %q): a stream has no datagrams whose loss could be counted", c.Transport)
+func (c *Config) checkTransport(e *check.Errors) {
+	if strings.HasPrefix(c.Transport, "tcp") {
+		e.That(false, "transport", "one of udp, udp4, udp6, as a stream has no datagrams whose loss could be counted", c.Transport)
+		return
 	}
-	return oneOf("transport", c.Transport, transportUDP, transportUDP4, transportUDP6)
-}
-
-func inRange(field string, got, low, high int) error {
-	if got < low || got > high {
-		return fmt.Errorf("%s: must be from %d to %d (got %d)", field, low, high, got)
-	}
-	return nil
-}
-
-func oneOf(field, got string, allowed ...string) error {
-	if slices.Contains(allowed, got) {
-		return nil
-	}
-	return fmt.Errorf("%s: must be one of %s (got %q)", field, strings.Join(allowed, ", "), got)
+	check.OneOf(e, "transport", c.Transport, transportUDP, transportUDP4, transportUDP6)
 }
 
 // readers is how many there are: one for each CPU, up to what pays off, unless set.
