@@ -6,9 +6,9 @@
 // have one identity; two streams have different ones but for the chance
 // collision of 64 bits, about n^2/2^65 for n streams (1M: 3e-8).
 //
-// The hash is xxhash64 of the strings, combined under a seed. The seed makes the
-// identities of two processes independent; it does not defend against a sender
-// who constructs colliding strings on purpose.
+// The hash is SipHash-1-3 of the texts under a seed, combined by means that need
+// their arguments to be unpredictable: a sender who does not know the seed cannot
+// construct streams that share an identity.
 //
 // Specification: https://opentelemetry.io/docs/specs/otel/metrics/data-model/#opentelemetry-protocol-data-model-producer-recommendations
 package streamid
@@ -16,7 +16,6 @@ package streamid
 import (
 	"math/bits"
 
-	"github.com/cespare/xxhash/v2"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
@@ -27,16 +26,23 @@ import (
 // Hashes of the outer levels are handed down, so that a batch pays for resource
 // and scope once: Resource, then Scope, then Metric, then Point.
 type Hasher struct {
-	seed uint64
+	key  key    // of texts
+	seed uint64 // of everything else
 }
 
-// New returns a Hasher; equal seeds give equal identities.
-func New(seed uint64) Hasher { return Hasher{seed: mix(seed ^ tagSeed)} }
+// New returns a Hasher; equal seeds give equal identities, in this process and the
+// next. Where senders must not be able to construct collisions the seed is random
+// and stays secret: 64 bits are enough, since no identity is ever shown to a sender,
+// who has nothing to try a guess on.
+func New(seed uint64) Hasher {
+	return Hasher{key: key{mix(seed ^ tagKey), mix(seed ^ tagKey + 1)}, seed: mix(seed ^ tagSeed)}
+}
 
 // Tags separate the levels and the value types: equal bytes in different roles
 // must hash differently.
 const (
 	tagSeed uint64 = (0x9e3779b97f4a7c15 * (iota + 1)) & (1<<64 - 1)
+	tagKey
 	tagResource
 	tagScope
 	tagMetric
@@ -53,41 +59,39 @@ const (
 )
 
 // String hashes s.
-func (h Hasher) String(s string) uint64 {
-	return h.seed ^ xxhash.Sum64String(s)
-}
+func (h *Hasher) String(s string) uint64 { return h.key.sip(s) }
 
-// Combine hashes b under a; the order matters. It folds the 128-bit product, which
+// Combine hashes b under a; the order matters. One of them is to be a hash already. It folds the 128-bit product, which
 // is one multiplication; the constants (digits of the square roots of 2 and 3) keep
 // the factors of small arguments from zero.
-func (h Hasher) Combine(a, b uint64) uint64 {
+func (h *Hasher) Combine(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a^0x6a09e667f3bcc909, b^0xbb67ae8584caa73b)
 	return hi ^ lo
 }
 
 // Pair hashes one attribute. An attribute set is the sum of its pairs, see
 // [Hasher.Point]; the sum, unlike exclusive or, does not cancel duplicates.
-func (h Hasher) Pair(key string, v pcommon.Value) uint64 {
+func (h *Hasher) Pair(key string, v pcommon.Value) uint64 {
 	return h.PairOf(h.String(key), h.Value(v))
 }
 
 // PairOf is Pair of the hashes of key and value.
-func (h Hasher) PairOf(key, value uint64) uint64 {
+func (h *Hasher) PairOf(key, value uint64) uint64 {
 	return h.Combine(key^tagPair, value)
 }
 
 // Attributes is the sum of the pairs of m: independent of order.
-func (h Hasher) Attributes(m pcommon.Map) uint64 {
+func (h *Hasher) Attributes(m pcommon.Map) uint64 {
 	return h.attributes(m, 0)
 }
 
 // Resource hashes a resource.
-func (h Hasher) Resource(r pcommon.Resource) uint64 {
+func (h *Hasher) Resource(r pcommon.Resource) uint64 {
 	return mix(h.seed ^ tagResource ^ h.Attributes(r.Attributes()))
 }
 
 // Scope hashes an instrumentation scope under its resource.
-func (h Hasher) Scope(resource uint64, s pcommon.InstrumentationScope) uint64 {
+func (h *Hasher) Scope(resource uint64, s pcommon.InstrumentationScope) uint64 {
 	id := h.Combine(resource^tagScope, h.String(s.Name()))
 	id = h.Combine(id, h.String(s.Version()))
 	return h.Combine(id, h.Attributes(s.Attributes()))
@@ -95,7 +99,7 @@ func (h Hasher) Scope(resource uint64, s pcommon.InstrumentationScope) uint64 {
 
 // Metric hashes what a metric is, without where it comes from: name, unit, type,
 // temporality and monotonicity. Combine it with a scope's hash for the identity.
-func (h Hasher) Metric(m pmetric.Metric) uint64 {
+func (h *Hasher) Metric(m pmetric.Metric) uint64 {
 	id := h.Combine(h.String(m.Name())^tagMetric, h.String(m.Unit()))
 	kind := uint64(m.Type()) << 8
 	switch m.Type() {
@@ -115,7 +119,7 @@ func (h Hasher) Metric(m pmetric.Metric) uint64 {
 // Point hashes an attribute set, given as the sum of its pairs, under what
 // contains it: the identity of a stream. With zero as the container it is the
 // identity of the attribute set alone.
-func (h Hasher) Point(container, attributes uint64) uint64 {
+func (h *Hasher) Point(container, attributes uint64) uint64 {
 	return h.Combine(container^tagPoint, attributes)
 }
 

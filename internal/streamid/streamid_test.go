@@ -1,6 +1,7 @@
 package streamid
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -156,9 +157,28 @@ func TestDistinctStreams(t *testing.T) {
 }
 
 func TestSeedChangesIdentity(t *testing.T) {
-	require.NotEqual(t, New(1).String("a"), New(2).String("a"))
-	again := New(1)
-	require.Equal(t, New(1).String("a"), again.String("a"))
+	a, b, again := New(1), New(2), New(1)
+	require.NotEqual(t, a.String("a"), b.String("a"))
+	require.NotEqual(t, a.Value(pcommon.NewValueInt(1)), b.Value(pcommon.NewValueInt(1)))
+	require.Equal(t, a.String("a"), again.String("a"))
+}
+
+// What a sender can compute without the seed does not collide under it.
+func TestConstructedCollisions(t *testing.T) {
+	h := New(rand.Uint64())
+	// A word that is one of Combine's constants would make a product of zero.
+	constants := []uint64{0x6a09e667f3bcc909, 0xbb67ae8584caa73b}
+	for _, c := range constants {
+		var words []pcommon.Value
+		for first := range uint64(2) {
+			v := pcommon.NewValueBytes()
+			for _, w := range []uint64{first, c} {
+				v.Bytes().Append(binary.BigEndian.AppendUint64(nil, w)...)
+			}
+			words = append(words, v)
+		}
+		require.NotEqual(t, h.Value(words[0]), h.Value(words[1]), "%x", c)
+	}
 }
 
 func TestNoCollisionsAmongAMillion(t *testing.T) {

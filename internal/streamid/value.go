@@ -13,9 +13,9 @@ const maxDepth = 32
 // Value hashes an attribute value with its type: the string "1", the integer 1
 // and the double 1 differ. Doubles hash by their bits: 0 and -0 differ, a NaN
 // equals itself.
-func (h Hasher) Value(v pcommon.Value) uint64 { return h.value(v, 0) }
+func (h *Hasher) Value(v pcommon.Value) uint64 { return h.value(v, 0) }
 
-func (h Hasher) value(v pcommon.Value, depth int) uint64 {
+func (h *Hasher) value(v pcommon.Value, depth int) uint64 {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		return h.String(v.Str()) ^ tagString
@@ -42,7 +42,7 @@ func (h Hasher) value(v pcommon.Value, depth int) uint64 {
 	}
 }
 
-func (h Hasher) attributes(m pcommon.Map, depth int) uint64 {
+func (h *Hasher) attributes(m pcommon.Map, depth int) uint64 {
 	var sum uint64
 	for k, v := range m.All() {
 		sum += h.PairOf(h.String(k), h.value(v, depth))
@@ -50,7 +50,7 @@ func (h Hasher) attributes(m pcommon.Map, depth int) uint64 {
 	return sum
 }
 
-func (h Hasher) slice(s pcommon.Slice, depth int) uint64 {
+func (h *Hasher) slice(s pcommon.Slice, depth int) uint64 {
 	if depth >= maxDepth {
 		return tagSlice
 	}
@@ -62,14 +62,16 @@ func (h Hasher) slice(s pcommon.Slice, depth int) uint64 {
 }
 
 // bytes reads eight bytes at a time: the raw slice is not to be had without a copy.
-func (h Hasher) bytes(b pcommon.ByteSlice) uint64 {
+func (h *Hasher) bytes(b pcommon.ByteSlice) uint64 {
 	n := b.Len()
 	id := mix(h.seed ^ tagBytes ^ uint64(n))
 	var word uint64
 	for i := range n {
 		word = word<<8 | uint64(b.At(i))
 		if i%8 == 7 || i == n-1 {
-			id = h.Combine(id, word)
+			// Mixed under the seed: a word chosen as Combine's constant would make the
+			// product zero, whatever came before.
+			id = h.Combine(id, mix(h.seed^word))
 			word = 0
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/streamid"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -52,10 +53,29 @@ type group struct {
 // pair is an attribute of the point at hand.
 type pair struct {
 	key           string
-	label         uint64 // hash of the key
+	text          string // the value, if isText
+	label         uint64 // hash of the key, 0 before the first
 	value         uint64 // hash of the value
 	pair          uint64
+	isText        bool
 	taken, isMark bool
+}
+
+// set makes p an attribute. What p was for the point before it does not hash again:
+// neighbours tend to have the same labels, and many of the same values, and to
+// compare costs a third.
+func (p *pair) set(h *streamid.Hasher, key string, v pcommon.Value) {
+	if p.label == 0 || p.key != key {
+		p.key, p.label = key, h.String(key)
+	}
+	switch isText := v.Type() == pcommon.ValueTypeStr; {
+	case !isText:
+		p.text, p.isText, p.value = "", false, h.Value(v)
+	case !p.isText || p.text != v.Str():
+		p.text, p.isText, p.value = v.Str(), true, h.Value(v)
+	}
+	p.pair = h.PairOf(p.label, p.value)
+	p.taken, p.isMark = false, false
 }
 
 // verdict is what a tracker said to the point, to be committed once all have
@@ -132,7 +152,7 @@ func (c *Cursor) Metric(m pmetric.Metric) {
 
 // down hashes the parts that a level adds to a key.
 func (c *Cursor) down(l *limit, level source, key uint64, attrs pcommon.Map) uint64 {
-	h := c.set.hash
+	h := &c.set.hash
 	for _, p := range l.perLevel[level] {
 		switch level {
 		case fromMetadata:
@@ -158,7 +178,7 @@ func (c *Cursor) down(l *limit, level source, key uint64, attrs pcommon.Map) uin
 // foldHash hashes the parts of an overflow series' resource and metadata, names
 // included: two limits whose overflow series look alike have one between them.
 func (c *Cursor) foldHash(l *limit, level source, fold uint64) uint64 {
-	h := c.set.hash
+	h := &c.set.hash
 	for _, p := range l.fold {
 		if p.source != level {
 			continue

@@ -1,6 +1,8 @@
 package limit
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
@@ -58,18 +60,18 @@ func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Outcome {
 
 // read hashes the attributes of a point.
 func (c *Cursor) read(attrs pcommon.Map) {
-	h := c.set.hash
 	c.pairs, c.verdicts = c.pairs[:0], c.verdicts[:0]
 	c.marked, c.only = false, false
 	var sum uint64
 	for k, v := range attrs.All() {
-		p := pair{key: k, label: h.String(k), value: h.Value(v)}
-		p.pair = h.PairOf(p.label, p.value)
+		n := len(c.pairs)
+		c.pairs = slices.Grow(c.pairs, 1)[:n+1] // what it was for a point before it still is
+		p := &c.pairs[n]
+		p.set(&c.set.hash, k, v)
 		if p.pair == c.set.mark {
 			c.marked, p.isMark = true, true
 		}
 		sum += p.pair
-		c.pairs = append(c.pairs, p)
 	}
 	c.only = c.marked && len(c.pairs) == 1
 	c.original, c.attributes = sum, sum

@@ -145,3 +145,31 @@ func TestExemptionsAreBounded(t *testing.T) {
 	require.True(t, e.has("up"))
 	require.False(t, e.has("upper"))
 }
+
+// What a cursor remembers of the points before is what it would compute afresh.
+func TestIdentityDoesNotDependOnThePointBefore(t *testing.T) {
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1 << 20, Action: Drop})
+	rng := rand.New(rand.NewPCG(1, 1))
+	texts := []string{"", "a", "b", "ab"}
+	c := s.Begin(headers{})
+	defer c.End()
+	c.Metric(pmetric.NewMetric())
+	for range 20_000 {
+		attrs := pcommon.NewMap()
+		for range rng.IntN(6) {
+			v, _ := attrs.GetOrPutEmpty(texts[rng.IntN(len(texts))])
+			switch rng.IntN(5) {
+			case 0:
+				v.SetInt(int64(rng.IntN(2)))
+			case 1:
+				v.SetEmptyBytes().Append(byte(rng.IntN(2)))
+			case 2: // empty
+			default:
+				v.SetStr(texts[rng.IntN(len(texts))])
+			}
+		}
+		c.read(attrs)
+		require.Equal(t, s.hash.Attributes(attrs), c.attributes)
+		require.Len(t, c.pairs, attrs.Len())
+	}
+}
