@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor/processortest"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
@@ -112,53 +113,99 @@ func TestCumulativeToDeltaDropsNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sink := new(consumertest.MetricsSink)
-			factory := cumulativetodeltaprocessor.NewFactory()
-			cfg := factory.CreateDefaultConfig()
-			require.NoError(t, confmap.NewFromStringMap(map[string]any{"initial_value": "keep"}).Unmarshal(cfg))
-			toDelta, err := factory.CreateMetrics(context.Background(), processortest.NewNopSettings(factory.Type()), cfg, sink)
-			require.NoError(t, err)
-			require.NoError(t, toDelta.Start(context.Background(), componenttest.NewNopHost()))
-			defer func() { require.NoError(t, toDelta.Shutdown(context.Background())) }()
-			p, err := NewFactory().CreateMetrics(context.Background(), processortest.NewNopSettings(metadata.Type), rulesOf(rule), toDelta)
-			require.NoError(t, err)
-			defer func() { require.NoError(t, p.Shutdown(context.Background())) }()
-
-			rng := rand.New(rand.NewPCG(1, uint64(len(name))))
-			got, lowest, highest := 0, int32(math.MaxInt32), int32(math.MinInt32)
-			sources := make([]*source, streams)
-			for i := range sources {
-				sources[i] = newSource(rng)
-			}
-			for export := range exports {
-				md := pmetric.NewMetrics()
-				metrics := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics()
-				m, n := metrics.AppendEmpty(), metrics.AppendEmpty()
-				m.SetName("exponential")
-				n.SetName("explicit")
-				m.SetEmptyExponentialHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-				n.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-				for id, s := range sources {
-					s.grow()
-					lowest, highest = min(lowest, s.h.Scale), max(highest, s.h.Scale)
-					e, h := m.ExponentialHistogram().DataPoints().AppendEmpty(), n.Histogram().DataPoints().AppendEmpty()
-					s.writeExponential(e)
-					s.writeExplicit(h)
-					e.Attributes().PutInt("stream", int64(id))
-					h.Attributes().PutInt("stream", int64(id))
-					e.SetStartTimestamp(1)
-					h.SetStartTimestamp(1)
-					e.SetTimestamp(pcommon.Timestamp(export + 2))
-					h.SetTimestamp(pcommon.Timestamp(export + 2))
-				}
-				require.NoError(t, p.ConsumeMetrics(context.Background(), md))
-				got += sink.DataPointCount()
-				sink.Reset()
-			}
-			require.Equal(t, 2*streams*exports, got)
-			require.GreaterOrEqual(t, lowest, int32(2))
-			require.Greater(t, highest, int32(8))
-			t.Logf("%d exports of each kind, scales %d to %d, all passed", streams*exports, highest, lowest)
+			got := pipe(t, rule, streams, exports, uint64(len(name)))
+			require.Equal(t, 2*streams*exports, got.points)
+			require.Zero(t, got.violations)
+			require.GreaterOrEqual(t, got.lowest, int32(2))
+			require.Greater(t, got.highest, int32(8))
+			t.Logf("%d exports of each kind, scales %d to %d, all passed", streams*exports, got.highest, got.lowest)
 		})
 	}
+}
+
+// Where the scale falls below the working scale points are dropped downstream, and
+// none that was not counted.
+func TestDropsAreCountedAsViolations(t *testing.T) {
+	const streams, exports = 20, 150
+	rule := valid()
+	rule.Target.Explicit.Bounds = []float64{-3, 0.3, 0.7, 1.1, 3, 5, 7, 33, 77}
+	rule.Cumulative.WorkingScale = 12
+	got := pipe(t, rule, streams, exports, 1)
+	require.Less(t, got.lowest, rule.Cumulative.WorkingScale)
+	dropped := 2*streams*exports - got.points
+	t.Logf("%d of %d points dropped, %d violations", dropped, 2*streams*exports, got.violations)
+	require.Positive(t, dropped)
+	require.LessOrEqual(t, dropped, got.violations)
+}
+
+// piped is what came out of cumulativetodelta, and what went in.
+type piped struct {
+	points, violations int
+	lowest, highest    int32 // scale
+}
+
+// pipe sends exports of both kinds through a rule and then through cumulativetodelta.
+func pipe(t *testing.T, rule RuleConfig, streams, exports int, seed uint64) piped {
+	t.Helper()
+	sink := new(consumertest.MetricsSink)
+	factory := cumulativetodeltaprocessor.NewFactory()
+	cfg := factory.CreateDefaultConfig()
+	require.NoError(t, confmap.NewFromStringMap(map[string]any{"initial_value": "keep"}).Unmarshal(cfg))
+	toDelta, err := factory.CreateMetrics(context.Background(), processortest.NewNopSettings(factory.Type()), cfg, sink)
+	require.NoError(t, err)
+	require.NoError(t, toDelta.Start(context.Background(), componenttest.NewNopHost()))
+	defer func() { require.NoError(t, toDelta.Shutdown(context.Background())) }()
+	tel := componenttest.NewTelemetry()
+	defer func() { require.NoError(t, tel.Shutdown(context.Background())) }()
+	set := processortest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = tel.NewTelemetrySettings()
+	p, err := NewFactory().CreateMetrics(context.Background(), set, rulesOf(rule), toDelta)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, p.Shutdown(context.Background())) }()
+
+	rng := rand.New(rand.NewPCG(1, seed))
+	got := piped{lowest: math.MaxInt32, highest: math.MinInt32}
+	sources := make([]*source, streams)
+	for i := range sources {
+		sources[i] = newSource(rng)
+	}
+	for export := range exports {
+		md := pmetric.NewMetrics()
+		metrics := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics()
+		m, n := metrics.AppendEmpty(), metrics.AppendEmpty()
+		m.SetName("exponential")
+		n.SetName("explicit")
+		m.SetEmptyExponentialHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		n.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		for id, s := range sources {
+			s.grow()
+			got.lowest, got.highest = min(got.lowest, s.h.Scale), max(got.highest, s.h.Scale)
+			e, h := m.ExponentialHistogram().DataPoints().AppendEmpty(), n.Histogram().DataPoints().AppendEmpty()
+			s.writeExponential(e)
+			s.writeExplicit(h)
+			e.Attributes().PutInt("stream", int64(id))
+			h.Attributes().PutInt("stream", int64(id))
+			e.SetStartTimestamp(1)
+			h.SetStartTimestamp(1)
+			e.SetTimestamp(pcommon.Timestamp(export + 2))
+			h.SetTimestamp(pcommon.Timestamp(export + 2))
+		}
+		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+		got.points += sink.DataPointCount()
+		sink.Reset()
+	}
+	got.violations = violations(tel)
+	return got
+}
+
+// violations is their number for all reasons; without any there is no such metric.
+func violations(tel *componenttest.Telemetry) (n int) {
+	m, err := tel.GetMetric("otelcol_processor_bucketing_violations")
+	if err != nil {
+		return 0
+	}
+	for _, dp := range m.Data.(metricdata.Sum[int64]).DataPoints {
+		n += int(dp.Value)
+	}
+	return n
 }

@@ -70,5 +70,5 @@ func (j *job) before(attributes pcommon.Map, now history.Basis) (before history.
 		j.stream, j.identified = identity.Combine(j.origin.hash(), identity.Metric(j.metric)), true
 	}
 	before, known := j.history.Swap(identity.Point(j.stream, identity.Attributes(attributes)), now)
-	return before, known && before.Start == now.Start && !(before.Exact && now.Exact)
+	return before, known && before.Start == now.Start && (!before.Exact || !now.Exact)
 }
