@@ -43,6 +43,7 @@ type Lane struct {
 	opt   Options
 
 	calls    *calls
+	replays  call            // replay's attempts: its records are in the log, so nothing is rescued
 	closing  chan struct{}   // closed when Shutdown begins
 	cut      context.Context // cancelled when attempts must end
 	cutNow   context.CancelFunc

@@ -107,8 +107,13 @@ func (l *Lane) buryLine(w *window, r *pending) {
 
 // deliver makes one attempt for a record and settles it, or leaves it for later.
 func (l *Lane) deliver(w *window, r *pending, permit *breaker.Permit, p *pace) {
+	if !l.replays.begin(r.attempts + 1) {
+		permit.Cancel()
+		return
+	}
 	r.attempts++
 	cause := l.attempt(context.Background(), r.batch, l.group.set.Now().Add(l.group.set.Timeout))
+	_, _ = l.replays.end()
 	if cause == nil {
 		permit.Success()
 		p.faster()

@@ -8,4 +8,6 @@
 // What a crash leaves behind is read as it is: a torn tail is cut, damage in the middle is set aside and counted, and
 // reading resumes at the next whole record. Where a record begins and ends is the Format's business. Nothing here
 // knows of the Collector.
+//
+// Locks are taken in the order leader, readMu, saveMu, mu; see Log.
 package segment
