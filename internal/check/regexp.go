@@ -23,7 +23,7 @@ func Regexps(e *Errors, field string, exprs []string) []*regexp.Regexp {
 //
 // The expression is parsed alone before it is put in a group: otherwise one such as
 // `a)|(?:b` would close the group and escape the anchors, and `\Qa` would quote the
-// group's end. Within the group are no anchors of lines, whatever its flags.
+// group's end. The anchors are those of the text, whatever flags the expression sets.
 func Anchored(expr string) (*regexp.Regexp, error) {
 	parsed, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {

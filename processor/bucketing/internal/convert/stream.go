@@ -11,9 +11,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/history"
 )
 
-// identity of streams. A sender who makes two of its streams collide makes the
-// count of their violations wrong, and nothing else.
-var identity streamid.Hasher
+// identity of streams and of bounds, within this process.
+var identity = streamid.New(streamid.NewKey())
 
 // Origin is where metrics come from; their streams are identified under it. Not
 // safe for concurrent use.
