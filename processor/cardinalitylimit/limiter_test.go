@@ -386,6 +386,37 @@ func TestNonFiniteIsNeverFolded(t *testing.T) {
 	require.EqualValues(t, 2, r.counter("dropped_points", "reason", "non_finite"))
 }
 
+// Exemplars of what is folded are lost, and counted when their batch is taken; those
+// of what passes stay.
+func TestExemplarsOfFoldedPointsAreCounted(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+	build := func() pmetric.Metrics {
+		b := newBatch("orders")
+		sums := b.sum("requests", delta, true)
+		h := b.sm.Metrics().AppendEmpty()
+		h.SetName("latency")
+		h.SetEmptyHistogram().SetAggregationTemporality(delta)
+		for id := range 3 {
+			p := put(sums, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id))
+			p.Exemplars().AppendEmpty().SetIntValue(1)
+			q := h.Histogram().DataPoints().AppendEmpty()
+			label(q, r.clock.now(), r.clock.now(), []string{"id", fmt.Sprint(id)})
+			q.SetCount(1)
+			q.Exemplars().AppendEmpty().SetDoubleValue(1)
+			q.Exemplars().AppendEmpty().SetDoubleValue(2)
+		}
+		return b.md
+	}
+	r.sink.refuse(errors.New("busy"))
+	require.Error(t, r.ConsumeMetrics(context.Background(), build()))
+	r.sink.refuse(nil)
+	r.send(build())
+	require.EqualValues(t, 2*(1+2), r.counter("dropped_exemplars"))
+	passed := r.sink.take()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+	require.Equal(t, 1, passed.At(0).Sum().DataPoints().At(0).Exemplars().Len())
+	require.Equal(t, 2, passed.At(1).Histogram().DataPoints().At(0).Exemplars().Len())
+}
+
 // A refused flush merges back; the interval opens again.
 func TestRefusedFlushIsMergedBack(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })

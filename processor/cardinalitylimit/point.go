@@ -78,6 +78,9 @@ func foldPoint[P datapoint](w *walker, p P, c *codec[P], out limit.Outcome, stal
 		}
 		fp.Value = v
 	}
+	if n := c.exemplars(p); n > 0 {
+		w.batch.Drop(fold.Stats{Exemplars: int64(n)})
+	}
 	w.batch.Add(fp, func() fold.Series { return w.series(p.Attributes(), out) })
 }
 

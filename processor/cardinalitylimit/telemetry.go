@@ -113,6 +113,7 @@ func (t *telemetry) folded(ctx context.Context) {
 	add(b.ProcessorCardinalitylimitRebucketedPoints, n.Rebucketed, t.common)
 	add(b.ProcessorCardinalitylimitSaturatedPoints, n.Saturated, t.common)
 	add(b.ProcessorCardinalitylimitRefusedStreams, n.RefusedStreams, t.common)
+	add(b.ProcessorCardinalitylimitDroppedExemplars, n.Exemplars, t.common)
 	dropped := b.ProcessorCardinalitylimitDroppedPoints
 	add(dropped, n.Gauges, t.reasons["gauge"])
 	add(dropped, n.NonFinite, t.reasons["non_finite"])

@@ -84,16 +84,27 @@ type datapoints[P datapoint] interface {
 
 // codec is how the value of a type of point is read and written.
 type codec[P datapoint] struct {
-	read  func(P) (fold.Value, fold.Stats)
-	write func(fold.Value, P)
+	read      func(P) (fold.Value, fold.Stats)
+	write     func(fold.Value, P)
+	exemplars func(P) int
 }
 
 var (
-	numbers      = codec[pmetric.NumberDataPoint]{fold.ReadNumber, fold.WriteNumber}
-	histograms   = codec[pmetric.HistogramDataPoint]{fold.ReadHistogram, fold.WriteHistogram}
-	exponentials = codec[pmetric.ExponentialHistogramDataPoint]{fold.ReadExponential, fold.WriteExponential}
-	summaries    = codec[pmetric.SummaryDataPoint]{fold.ReadSummary, fold.WriteSummary}
+	numbers = codec[pmetric.NumberDataPoint]{
+		fold.ReadNumber, fold.WriteNumber, exemplars[pmetric.NumberDataPoint],
+	}
+	histograms = codec[pmetric.HistogramDataPoint]{
+		fold.ReadHistogram, fold.WriteHistogram, exemplars[pmetric.HistogramDataPoint],
+	}
+	exponentials = codec[pmetric.ExponentialHistogramDataPoint]{
+		fold.ReadExponential, fold.WriteExponential, exemplars[pmetric.ExponentialHistogramDataPoint],
+	}
+	summaries = codec[pmetric.SummaryDataPoint]{
+		fold.ReadSummary, fold.WriteSummary, func(pmetric.SummaryDataPoint) int { return 0 },
+	}
 )
+
+func exemplars[P interface{ Exemplars() pmetric.ExemplarSlice }](p P) int { return p.Exemplars().Len() }
 
 // points decides on each point and removes those that do not go on. Nothing is
 // allocated where all of them do.

@@ -48,7 +48,7 @@ func (b *Batch) Add(p Point, describe func() Series) {
 	b.staged = append(b.staged, staged{p, to})
 }
 
-// Drop counts points that cannot be folded.
+// Drop counts what cannot be folded.
 func (b *Batch) Drop(n Stats) { b.stats.Add(n) }
 
 // Commit folds what is staged.

@@ -9,7 +9,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
-// ReadNumber copies the value of p. The Stats are zero, or count what is wrong with a
+// ReadNumber copies the value of p, without exemplars. The Stats are zero, or count what is wrong with a
 // value that cannot be folded; so it is with the other Read functions.
 func ReadNumber(p pmetric.NumberDataPoint) (Value, Stats) {
 	if p.ValueType() == pmetric.NumberDataPointValueTypeInt {

@@ -2,7 +2,8 @@ package fold
 
 import "sync"
 
-// Stats counts what folding could not do exactly. The counts are of points.
+// Stats counts what folding did and could not do exactly: points, where nothing else
+// is said.
 type Stats struct {
 	Folded      int64 // entered an accumulator
 	Unbaselined int64 // first values that served as the baseline only
@@ -17,6 +18,7 @@ type Stats struct {
 	Rebucketed  int64 // histograms brought to other bounds
 
 	RefusedStreams int64 // streams or accumulators there was no room for
+	Exemplars      int64 // of the points above, which leave without
 }
 
 // Add adds o to n.
@@ -33,6 +35,7 @@ func (n *Stats) Add(o Stats) {
 	n.Saturated += o.Saturated
 	n.Rebucketed += o.Rebucketed
 	n.RefusedStreams += o.RefusedStreams
+	n.Exemplars += o.Exemplars
 }
 
 // sharedStats gathers the counts of all batches and flushes, each adding its own

@@ -28,6 +28,7 @@ type TelemetryBuilder struct {
 	meter                                      metric.Meter
 	mu                                         sync.Mutex
 	registrations                              []metric.Registration
+	ProcessorCardinalitylimitDroppedExemplars  metric.Int64Counter
 	ProcessorCardinalitylimitDroppedPoints     metric.Int64Counter
 	ProcessorCardinalitylimitEmittedPoints     metric.Int64Counter
 	ProcessorCardinalitylimitFoldedPoints      metric.Int64Counter
@@ -206,6 +207,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ProcessorCardinalitylimitDroppedExemplars, err = builder.meter.Int64Counter(
+		"otelcol_processor_cardinalitylimit_dropped_exemplars",
+		metric.WithDescription("Exemplars of points that were folded; outgoing series have none. [Alpha]"),
+		metric.WithUnit("{exemplar}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitDroppedPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_dropped_points",
 		metric.WithDescription("Points lost to re-aggregation, by reason. [Alpha]"),

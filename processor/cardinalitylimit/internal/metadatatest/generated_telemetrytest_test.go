@@ -52,6 +52,7 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	tb.ProcessorCardinalitylimitDroppedExemplars.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitDroppedPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitEmittedPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitFoldedPoints.Add(context.Background(), 1)
@@ -61,6 +62,9 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorCardinalitylimitSaturatedPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitSharedKeyChecks.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitUnbaselinedPoints.Add(context.Background(), 1)
+	AssertEqualProcessorCardinalitylimitDroppedExemplars(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorCardinalitylimitDroppedPoints(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
