@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.IntVar(&p.Connections, "connections", p.Connections, "sockets, each with its own source port")
 	flags.Float64Var(&p.Rate, "rate", p.Rate, "lines a second over all connections; 0 sends as fast as the kernel takes them")
 	flags.DurationVar(&p.Duration, "duration", p.Duration, "how long to send; 0 sends until -lines are sent")
-	flags.Uint64Var(&p.Lines, "lines", p.Lines, "most lines to send; 0 sets no bound")
+	flags.Uint64Var(&p.Lines, "lines", p.Lines, "lines to send; 0 sends until the duration ends")
 	flags.Uint64Var(&p.Seed, "seed", p.Seed, "seed of the values sent")
 	if err := flags.Parse(args); err != nil {
 		return err

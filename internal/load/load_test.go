@@ -78,7 +78,6 @@ func (h *heard) read(t *testing.T, datagram string) {
 func listen(t *testing.T) *net.UDPConn {
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
-	require.NoError(t, conn.SetReadBuffer(4<<20))
 	t.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
@@ -88,15 +87,15 @@ func TestLedgerEqualsTheWire(t *testing.T) {
 		"all types":        func(p *Profile) { p.Types = []string{"c", "g", "ms", "h", "d", "s"} },
 		"packed values":    func(p *Profile) { p.Values = 5 },
 		"sample rate":      func(p *Profile) { p.SampleRate = 0.25; p.Types = []string{"c", "ms"} },
-		"one line":         func(p *Profile) { p.LinesPerDatagram = 1; p.Lines = 3000 },
+		"one line":         func(p *Profile) { p.LinesPerDatagram = 1; p.Rate = 5000; p.Lines = 2000 },
 		"four connections": func(p *Profile) { p.Connections = 4 },
-		"more than a ring": func(p *Profile) { p.Series = 30; p.Lines = 30_000; p.Rate = 300_000 },
+		"more than a ring": func(p *Profile) { p.Series = 30; p.Lines = 12_345; p.Rate = 40_000 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := listen(t)
 			p := DefaultProfile()
 			p.Endpoint = conn.LocalAddr().String()
-			p.Duration, p.Lines, p.Rate = 0, 10_000, 100_000
+			p.Duration, p.Lines, p.Rate = 0, 5_000, 20_000 // what a socket buffer of 208 KiB holds back well
 			change(&p)
 
 			done := make(chan Ledger, 1)
@@ -106,10 +105,11 @@ func TestLedgerEqualsTheWire(t *testing.T) {
 				done <- l
 			}()
 			// The reader runs until it has heard all that the ledger says was sent.
+			var datagrams []string // parsed afterwards, so that reading keeps up
 			h := heard{metrics: map[string]MetricTotal{}, series: map[string]map[string]bool{}, last: map[string]float64{}, members: map[string]map[string]bool{}}
 			var ledger *Ledger
 			buffer := make([]byte, 65536)
-			for ledger == nil || h.datagrams < ledger.Datagrams {
+			for ledger == nil || uint64(len(datagrams)) < ledger.Datagrams {
 				if ledger == nil {
 					select {
 					case l := <-done:
@@ -124,14 +124,16 @@ func TestLedgerEqualsTheWire(t *testing.T) {
 					require.Nil(t, ledger, "a datagram of the ledger did not arrive")
 					continue
 				}
-				h.read(t, string(buffer[:n]))
+				datagrams = append(datagrams, string(buffer[:n]))
+			}
+			for _, d := range datagrams {
+				h.read(t, d)
 			}
 			assert.Equal(t, h.bytes, ledger.Bytes)
 			assert.Equal(t, h.lines, ledger.Lines)
 			assert.Equal(t, h.metrics, ledger.Metrics)
 			assert.Zero(t, ledger.SendErrors)
-			assert.LessOrEqual(t, ledger.Lines, p.Lines)
-			assert.Greater(t, ledger.Lines, p.Lines-100*uint64(p.Connections))
+			assert.Equal(t, p.Lines, ledger.Lines)
 		})
 	}
 }
@@ -169,12 +171,13 @@ func TestRunStopsWithItsContext(t *testing.T) {
 	p.Endpoint = conn.LocalAddr().String()
 	p.Duration, p.Rate = time.Hour, 1000
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := Run(ctx, p)
-	// The dialer may see the cancelled context first; otherwise the ledger is what was sent.
-	if err != nil {
-		require.ErrorIs(t, err, context.Canceled)
-	}
+	go func() {
+		_, _ = conn.Read(make([]byte, 65536)) // closed by the test's end at the latest
+		cancel()
+	}()
+	ledger, err := Run(ctx, p)
+	require.NoError(t, err)
+	assert.Positive(t, ledger.Lines)
 }
 
 func TestProfileValidate(t *testing.T) {

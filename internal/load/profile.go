@@ -44,7 +44,7 @@ type Profile struct {
 	Connections int           // sockets, each with a source port and series of its own
 	Rate        float64       // lines a second over all connections; 0: as fast as the kernel takes them
 	Duration    time.Duration // 0: until Lines are sent or the context ends
-	Lines       uint64        // at most so many lines; 0: no such bound
+	Lines       uint64        // exactly so many lines, unless the duration ends before; 0: no such bound
 	Seed        uint64        // of the values sent
 }
 

@@ -13,6 +13,7 @@ const minRingLines = 4096
 type line struct {
 	series int
 	metric int // index into the profile's types
+	end    int // where it ends in its datagram's payload
 	count  float64
 	sum    float64
 	last   float64 // gauges
@@ -23,6 +24,11 @@ type line struct {
 type datagram struct {
 	payload []byte
 	lines   []line
+}
+
+// first is the datagram with its first n lines only.
+func (d datagram) first(n int) datagram {
+	return datagram{payload: d.payload[:d.lines[n-1].end], lines: d.lines[:n]}
 }
 
 // ring is what one connection sends, round and round.
@@ -62,6 +68,7 @@ func newRing(p Profile, c int) (*ring, error) {
 				current.payload = append(current.payload, '\n')
 			}
 			current.payload = append(current.payload, text...)
+			l.end = len(current.payload)
 			current.lines = append(current.lines, l)
 		}
 	}

@@ -140,8 +140,9 @@ func (c *connection) send(ctx context.Context, start time.Time) {
 			budget = 1 + uint64(-ahead.Seconds()*c.rate)
 		}
 		batch := c.pick(lines, budget)
-		if len(batch) == 0 {
-			return // the next datagram would exceed the quota
+		if len(batch) == 0 { // the next datagram would exceed the quota
+			c.sendRest(ctx, int(c.quota-lines))
+			return
 		}
 		n, err := c.batch.WriteBatch(batch, 0)
 		for range max(n, 0) {
@@ -155,6 +156,21 @@ func (c *connection) send(ctx context.Context, start time.Time) {
 		if err != nil || n < len(batch) {
 			c.errors++
 		}
+	}
+}
+
+// sendRest sends the first n lines of the next datagram.
+func (c *connection) sendRest(ctx context.Context, n int) {
+	if n == 0 {
+		return
+	}
+	rest := c.ring.datagrams[c.next].first(n)
+	for ctx.Err() == nil {
+		if _, err := c.socket.Write(rest.payload); err == nil {
+			c.rest = rest
+			return
+		}
+		c.errors++
 	}
 }
 

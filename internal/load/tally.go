@@ -5,6 +5,7 @@ type tally struct {
 	ring *ring
 	sent []uint64 // by datagram
 	next int      // the datagram to send next; the ones before it are the newest
+	rest datagram // sent last, once: the part of the next datagram that the quota had room for
 }
 
 // addTo adds what was sent to the ledger. Series of two connections never meet, so adding is enough.
@@ -14,14 +15,10 @@ func (t *tally) addTo(l *Ledger, p Profile) {
 	members := make(map[int]map[uint16]struct{})
 	totals := make([]MetricTotal, len(p.Types))
 
-	// From the oldest to the newest, so that the value that stays in last is the last one sent.
-	for i := range t.ring.datagrams {
-		at := (t.next + i) % len(t.ring.datagrams)
-		times := t.sent[at]
-		if times == 0 {
-			continue
+	add := func(d datagram, times uint64) {
+		if times == 0 || len(d.lines) == 0 {
+			return
 		}
-		d := t.ring.datagrams[at]
 		l.Datagrams += times
 		l.Bytes += times * uint64(len(d.payload))
 		l.Lines += times * uint64(len(d.lines))
@@ -49,6 +46,12 @@ func (t *tally) addTo(l *Ledger, p Profile) {
 			}
 		}
 	}
+	// From the oldest to the newest, so that the value that stays in last is the last one sent.
+	for i := range t.ring.datagrams {
+		at := (t.next + i) % len(t.ring.datagrams)
+		add(t.ring.datagrams[at], t.sent[at])
+	}
+	add(t.rest, 1)
 
 	for i, kind := range p.Types {
 		name := p.Prefix + "." + MetricNames[kind]

@@ -56,8 +56,8 @@ func TestRefusedConfigurations(t *testing.T) {
 			[]string{"fallbacklog", "otlp_grpc", "endpiont"},
 		},
 		"unknown nested exporter": {
-			`exporters: {fallbacklog: {exporter: {otlp_grpc: null, carrier_pigeon: {}}}}`,
-			[]string{"fallbacklog", "exporter"},
+			`exporters: {fallbacklog/pigeon: {exporter: {carrier_pigeon: {}}}}`,
+			[]string{"fallbacklog/pigeon", "exporter", "must be", "carrier_pigeon"},
 		},
 		"nested queue": {
 			`exporters: {fallbacklog: {exporter: {otlp_grpc: {sending_queue: {enabled: true}}}}}`,
@@ -76,8 +76,7 @@ func TestRefusedConfigurations(t *testing.T) {
 	t.Run("missing directory", func(t *testing.T) {
 		g := newGateway(t, "quickstart.yaml", `exporters: {fallbacklog: {log: {create_directory: false}}}`)
 		output := g.fails(t)
-		assert.Contains(t, output, "directory")
-		assert.Contains(t, output, "must")
+		assert.Contains(t, output, "log::directory: must exist")
 	})
 	t.Run("taken UDP port", func(t *testing.T) {
 		g := newGateway(t, "quickstart.yaml")
@@ -116,12 +115,14 @@ func TestUserAttributesAreRemoved(t *testing.T) {
 	const (
 		attributes = `"attributes":[{"key":"user.email","value":{"stringValue":"swordfish"}},{"key":"shop","value":{"stringValue":"s1"}}]`
 		resource   = `{"resource":{` + attributes + `},`
+		scope      = `{"scope":{"name":"web",` + attributes + `},`
+		span       = `{"name":"visit","traceId":"01000000000000000000000000000000","spanId":"0100000000000000",` + attributes
 	)
 	for path, body := range map[string]string{
-		"/v1/metrics": `{"resourceMetrics":[` + resource + `"scopeMetrics":[{"metrics":[{"name":"visits","gauge":{"dataPoints":[{"asInt":"1",` + attributes + `}]}}]}]}]}`,
-		"/v1/logs":    `{"resourceLogs":[` + resource + `"scopeLogs":[{"logRecords":[{"body":{"stringValue":"hello"},` + attributes + `}]}]}]}`,
-		"/v1/traces": `{"resourceSpans":[` + resource + `"scopeSpans":[{"spans":[{"name":"visit","traceId":"01000000000000000000000000000000","spanId":"0100000000000000",` +
-			attributes + `,"events":[{"name":"click",` + attributes + `}]}]}]}]}`,
+		"/v1/metrics": `{"resourceMetrics":[` + resource + `"scopeMetrics":[` + scope + `"metrics":[{"name":"visits","gauge":{"dataPoints":[{"asInt":"1",` + attributes + `}]}}]}]}]}`,
+		"/v1/logs":    `{"resourceLogs":[` + resource + `"scopeLogs":[` + scope + `"logRecords":[{"body":{"stringValue":"hello"},` + attributes + `}]}]}]}`,
+		"/v1/traces": `{"resourceSpans":[` + resource + `"scopeSpans":[` + scope + `"spans":[` +
+			span + `},` + span + `,"events":[{"name":"click",` + attributes + `}]}]}]}]}`,
 	} {
 		response, err := http.Post("http://"+g.http+path, "application/json", strings.NewReader(body))
 		require.NoError(t, err)

@@ -77,16 +77,17 @@ type gateway struct {
 // newGateway prepares the configuration file with free addresses on loopback. Overlays are YAML
 // texts merged over it in order, as further --config arguments.
 func newGateway(t *testing.T, file string, overlays ...string) *gateway {
+	tcp := freeAddresses(t, 8)
 	g := &gateway{
 		t:         t,
 		configs:   []string{config(file)},
-		udp:       freeAddress(t, "udp"),
-		grpc:      freeAddress(t, "tcp"),
-		http:      freeAddress(t, "tcp"),
-		page:      freeAddress(t, "tcp"),
-		health:    freeAddress(t, "tcp"),
-		telemetry: freeAddress(t, "tcp"),
-		backend:   freeAddress(t, "tcp"),
+		udp:       freeUDPAddress(t),
+		grpc:      tcp[0],
+		http:      tcp[1],
+		page:      tcp[2],
+		health:    tcp[3],
+		telemetry: tcp[4],
+		backend:   tcp[5],
 		log:       filepath.Join(t.TempDir(), "fallbacklog"),
 	}
 	host, port, err := net.SplitHostPort(g.telemetry)
@@ -97,8 +98,8 @@ func newGateway(t *testing.T, file string, overlays ...string) *gateway {
 		"OTLP_HTTP_ENDPOINT":    g.http,
 		"PROMETHEUS_ENDPOINT":   g.page,
 		"HEALTH_CHECK_ENDPOINT": g.health,
-		"PPROF_ENDPOINT":        freeAddress(t, "tcp"),
-		"ZPAGES_ENDPOINT":       freeAddress(t, "tcp"),
+		"PPROF_ENDPOINT":        tcp[6],
+		"ZPAGES_ENDPOINT":       tcp[7],
 		"TELEMETRY_HOST":        host,
 		"TELEMETRY_PORT":        port,
 		"OTLP_ENDPOINT":         g.backend,
@@ -110,18 +111,23 @@ func newGateway(t *testing.T, file string, overlays ...string) *gateway {
 	return g
 }
 
-// freeAddress gives an address on loopback that nobody holds now.
-func freeAddress(t *testing.T, network string) string {
-	if network == "udp" {
-		conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+// freeAddresses gives TCP addresses on loopback that nobody holds now, no two of them the same.
+func freeAddresses(t *testing.T, n int) []string {
+	addresses := make([]string, 0, n)
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
-		defer conn.Close()
-		return conn.LocalAddr().String()
+		defer l.Close() // after the last is taken
+		addresses = append(addresses, l.Addr().String())
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return addresses
+}
+
+func freeUDPAddress(t *testing.T) string {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	defer conn.Close()
+	return conn.LocalAddr().String()
 }
 
 // command is the binary with the gateway's environment.
@@ -248,10 +254,35 @@ func scrape(t *testing.T, address, name string) []series {
 	return out
 }
 
+// documented are the gateway's own metrics that the components' generated pages name.
+var documented = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{}
+	pages, err := filepath.Glob("../../*/*/documentation.md")
+	if err != nil {
+		panic(err) // the pattern is wrong
+	}
+	for _, page := range pages {
+		content, err := os.ReadFile(page)
+		if err != nil {
+			panic(err)
+		}
+		for line := range strings.Lines(string(content)) {
+			if name, ok := strings.CutPrefix(line, "### otelcol_"); ok {
+				names["otelcol_"+strings.TrimSpace(name)] = true
+			}
+		}
+	}
+	return names
+})
+
 // own sums one of the gateway's own metrics over the series that carry the labels, given as
-// name, value pairs.
+// name, value pairs. A counter that has counted nothing may not be on the page yet; a name that no
+// component has fails the test.
 func (g *gateway) own(name string, labels ...string) float64 {
 	g.t.Helper()
+	if strings.HasPrefix(name, "otelcol_") {
+		require.True(g.t, documented()[strings.TrimSuffix(name, "_total")], "no component documents %s", name)
+	}
 	var sum float64
 	for _, s := range scrape(g.t, g.telemetry, name) {
 		match := true
@@ -265,10 +296,15 @@ func (g *gateway) own(name string, labels ...string) float64 {
 	return sum
 }
 
-// eventually waits for a condition at an asynchronous edge.
+// eventually waits for a condition at an asynchronous edge, in the test's own goroutine, so that the
+// condition may require.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, patience, pollEvery, what)
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !condition(); <-tick.C {
+		require.True(t, time.Now().Before(deadline), "not within %v: %s", patience, what)
+	}
 }
 
 // usage is what the kernel accounts to a process.

@@ -100,10 +100,7 @@ service:
 	for _, path := range []string{`path=""`, `path="remote_write"`} {
 		is := func(expression string, want float64) {
 			t.Helper()
-			var got float64
-			if !assert.Eventually(t, func() bool { got = p.value(ctx, expression); return got == want }, patience, pollEvery) {
-				t.Errorf("%s: %v, want %v", expression, got, want)
-			}
+			eventually(t, fmt.Sprintf("%s is %v", expression, want), func() bool { return p.value(ctx, expression) == want })
 		}
 		is(`sum(shop_orders{`+path+`})`, ordersSent)
 		is(`count(shop_orders{`+path+`})`, 8)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -95,6 +96,7 @@ service:
 	require.NoError(t, err)
 
 	s := newSender(t, g.grpc)
+	require.Zero(t, g.own("otelcol_receiver_metricsudp_kernel_drops_total"), "the socket buffer is too small for this test")
 	wait := s.sendUntilRefused(t)
 	eventually(t, "traffic", func() bool { return len(s.acknowledged()) > 2000 })
 	g.stop()
@@ -102,9 +104,9 @@ service:
 	// The log may hold what was in flight; the next start delivers it.
 	g.start()
 	eventually(t, "every acknowledged item arrives", func() bool { all, _ := b.has(s.acknowledged()); return all })
-	eventually(t, "the open interval arrives", func() bool { return b.sum("load.counter") != 0 && b.sum("load.timer") != 0 })
 	for _, metric := range []string{"load.counter", "load.timer"} {
-		assert.InDelta(t, ledger.Metrics[metric].Sum, b.sum(metric), 0, metric)
+		want := ledger.Metrics[metric].Sum
+		eventually(t, fmt.Sprintf("%s arrives with %v", metric, want), func() bool { return b.sum(metric) == want })
 	}
 	g.stop()
 	t.Logf("%d lines over UDP (%.0f lines/s) and %d items over OTLP, none lost by SIGTERM", ledger.Lines, ledger.LinesPerSecond, len(s.acknowledged()))

@@ -33,7 +33,7 @@ scrape_configs:
     honor_labels: true
     static_configs: [{targets: [%q]}]
 `, target), 0o600))
-	p := &prometheus{t: t, address: freeAddress(t, "tcp")}
+	p := &prometheus{t: t, address: freeAddresses(t, 1)[0]}
 	output := &syncBuffer{}
 	cmd := exec.Command(path,
 		"--config.file="+file,
