@@ -2,6 +2,7 @@ package convert
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -11,8 +12,9 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/history"
 )
 
-// identity of streams and of bounds, within this process.
-var identity = streamid.New(streamid.NewKey())
+// identity of streams and of bounds, within this process. The seed decides nothing
+// but which of them could collide.
+var identity = streamid.New(rand.Uint64())
 
 // Origin is where metrics come from; their streams are identified under it. Not
 // safe for concurrent use.
