@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componentstatus"
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -134,31 +132,4 @@ func (c *core) shutdownTime(ctx context.Context) (context.Context, func()) {
 		defer c.mu.Unlock()
 		c.left = max(0, c.left-c.now().Sub(begun))
 	}
-}
-
-func (c *core) newGroup() *delivery.Group {
-	cfg := c.cfg
-	policies := map[OnFull]delivery.OnFull{
-		OnFullReject: delivery.Reject, OnFullDropOldest: delivery.DropOldest, OnFullDropNewest: delivery.DropNewest,
-	}
-	return delivery.NewGroup(delivery.Settings{
-		Exports: cfg.Exporter.spec != nil, Timeout: cfg.Timeout, Budget: cfg.Budget,
-		MaxAttempts: cfg.Retry.MaxAttempts, InitialInterval: cfg.Retry.InitialInterval,
-		Multiplier: cfg.Retry.Multiplier, MaxInterval: cfg.Retry.MaxInterval,
-		Replay: cfg.Replay.Enabled, ReplayPerSecond: cfg.Replay.MaxRequestsPerSecond,
-		MaxOpenInterval: cfg.Breaker.MaxOpenInterval, MaxAge: cfg.Log.MaxAge,
-		OnFull:    policies[cfg.Log.OnFull],
-		Permanent: consumererror.IsPermanent,
-		Now:       c.now,
-		Degraded: func(cause error) {
-			c.logger.Warn("data goes to the local log", zap.Error(cause), zap.String("directory", c.root))
-			c.report(componentstatus.NewRecoverableErrorEvent(cause))
-		},
-		Healthy: func() {
-			c.logger.Info("data goes out again and the local log is drained")
-			if !c.cramped.Load() {
-				c.report(componentstatus.NewEvent(componentstatus.StatusOK))
-			}
-		},
-	}, c.breaker)
 }
