@@ -1,13 +1,15 @@
 package socket
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"sync"
+	"sync/atomic"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -24,9 +26,19 @@ type message struct {
 }
 
 // Conn is one socket of the group with the buffers of its reader.
+//
+// The socket is kept out of the runtime's poller and waited for by ppoll: the poller
+// wakes a thread for every datagram, also while the reader rests so that datagrams
+// gather, and that costs as much as receiving them.
 type Conn struct {
-	udp *net.UDPConn
-	raw syscall.RawConn
+	fd    int
+	wake  int // an eventfd that ends the wait
+	polls [2]unix.PollFd
+	local net.Addr
+
+	woken  atomic.Bool  // by Wake; set before the eventfd is
+	closed atomic.Bool  // set before the eventfd is
+	using  sync.RWMutex // read-locked while fd is in use; Close closes it under the lock
 
 	messages  []message
 	vectors   []unix.Iovec
@@ -34,19 +46,13 @@ type Conn struct {
 	payloads  []byte
 	stride    int
 	datagrams []Datagram
-
-	// receive is the one closure handed to raw.Read, built once: a literal in the
-	// loop would be allocated on every call. got and errno are its results.
-	receive func(fd uintptr) bool
-	wait    bool
-	got     int
-	errno   syscall.Errno
 }
 
 // cacheLine staggers the buffers: at a stride of a multiple of 4 KiB all would
 // begin in the same set of the level 1 cache.
 const cacheLine = 64
 
+// newConn takes the socket over from udp, which is closed unless there is an error.
 func newConn(udp *net.UDPConn, s *Settings) (*Conn, error) {
 	raw, err := udp.SyscallConn()
 	if err != nil {
@@ -55,9 +61,23 @@ func newConn(udp *net.UDPConn, s *Settings) (*Conn, error) {
 	if err := setReceiveBuffer(raw, s.BufferBytes); err != nil {
 		return nil, err
 	}
+	fd, err := detach(raw)
+	if err != nil {
+		return nil, err
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	local := udp.LocalAddr()
+	_ = udp.Close() // the socket lives on in fd
 	stride := (s.MaxDatagram+cacheLine-1)/cacheLine*cacheLine + 5*cacheLine
 	c := &Conn{
-		udp: udp, raw: raw,
+		fd: fd, wake: wake, local: local,
+		polls: [2]unix.PollFd{
+			{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN},
+		},
 		messages:  make([]message, s.Batch),
 		vectors:   make([]unix.Iovec, s.Batch),
 		payloads:  make([]byte, s.Batch*stride),
@@ -77,7 +97,6 @@ func newConn(udp *net.UDPConn, s *Settings) (*Conn, error) {
 			h.Name = (*byte)(unsafe.Pointer(&c.sources[i]))
 		}
 	}
-	c.receive = c.recvmmsg
 	return c, nil
 }
 
@@ -90,21 +109,48 @@ func (c *Conn) Read() ([]Datagram, error) { return c.read(true) }
 func (c *Conn) Poll() ([]Datagram, error) { return c.read(false) }
 
 func (c *Conn) read(wait bool) ([]Datagram, error) {
-	c.wait = wait
-	if err := c.raw.Read(c.receive); err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil, c.woken()
+	c.using.RLock()
+	defer c.using.RUnlock()
+	for {
+		if c.closed.Load() {
+			return nil, net.ErrClosed
 		}
-		return nil, err
-	}
-	if c.errno != 0 {
-		if c.errno == unix.EAGAIN {
-			return nil, nil
+		if c.woken.Swap(false) {
+			return nil, ErrWoken
 		}
-		return nil, os.NewSyscallError("recvmmsg", c.errno)
+		n, errno := c.recvmmsg()
+		switch errno {
+		case 0:
+			return c.received(n), nil
+		case unix.EINTR:
+		case unix.EAGAIN:
+			if !wait {
+				return nil, nil
+			}
+			if err := c.poll(); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, os.NewSyscallError("recvmmsg", errno)
+		}
 	}
-	// Only what this call returned: the buffers behind hold earlier datagrams.
-	for i := range c.got {
+}
+
+// recvmmsg does not wait.
+func (c *Conn) recvmmsg() (n int, errno syscall.Errno) {
+	if c.sources != nil { // the kernel overwrites the capacity with the length
+		for i := range c.messages {
+			c.messages[i].header.Namelen = unix.SizeofSockaddrAny
+		}
+	}
+	got, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&c.messages[0])),
+		uintptr(len(c.messages)), unix.MSG_DONTWAIT, 0, 0)
+	return int(got), errno
+}
+
+// received describes the first n buffers only: those behind hold earlier datagrams.
+func (c *Conn) received(n int) []Datagram {
+	for i := range n {
 		m := &c.messages[i]
 		d := &c.datagrams[i]
 		d.Payload = c.payloads[i*c.stride:][:m.length]
@@ -113,51 +159,57 @@ func (c *Conn) read(wait bool) ([]Datagram, error) {
 			d.Source = address(&c.sources[i])
 		}
 	}
-	return c.datagrams[:c.got], nil
+	return c.datagrams[:n]
 }
 
-// recvmmsg reports whether the read is done; false makes the runtime's poller
-// wait until the socket is readable.
-func (c *Conn) recvmmsg(fd uintptr) bool {
-	if c.sources != nil { // the kernel overwrites the capacity with the length
-		for i := range c.messages {
-			c.messages[i].header.Namelen = unix.SizeofSockaddrAny
+// poll waits until the socket is readable, or for signal. It may return early.
+func (c *Conn) poll() error {
+	if _, err := unix.Poll(c.polls[:], -1); err != nil && !errors.Is(err, unix.EINTR) {
+		return os.NewSyscallError("ppoll", err)
+	}
+	if c.polls[1].Revents != 0 {
+		// It was set after its flag; a flag that was seen before it is only an early return.
+		var count [8]byte
+		if _, err := unix.Read(c.wake, count[:]); err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
+			return os.NewSyscallError("read eventfd", err)
 		}
 	}
-	for {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&c.messages[0])),
-			uintptr(len(c.messages)), unix.MSG_DONTWAIT, 0, 0)
-		if errno == unix.EINTR {
-			continue
-		}
-		c.got, c.errno = int(n), errno
-		return errno != unix.EAGAIN || !c.wait
-	}
+	return nil
 }
 
 // Wake makes the present or the next Read return ErrWoken.
-func (c *Conn) Wake() error { return c.udp.SetReadDeadline(time.Unix(1, 0)) }
-
-// woken makes reads wait again. A Wake that comes after it holds for the next read.
-func (c *Conn) woken() error {
-	if err := c.udp.SetReadDeadline(time.Time{}); err != nil {
-		return err
+func (c *Conn) Wake() error {
+	c.using.RLock()
+	defer c.using.RUnlock()
+	if c.closed.Load() {
+		return net.ErrClosed
 	}
-	return ErrWoken
+	c.woken.Store(true)
+	return c.signal()
+}
+
+// signal ends the present wait, or the next.
+func (c *Conn) signal() error {
+	var one [8]byte
+	binary.NativeEndian.PutUint64(one[:], 1)
+	_, err := unix.Write(c.wake, one[:])
+	if err != nil && !errors.Is(err, unix.EAGAIN) { // EAGAIN: it is set
+		return os.NewSyscallError("write eventfd", err)
+	}
+	return nil
 }
 
 // Stats asks the kernel.
 func (c *Conn) Stats() (Stats, error) {
+	c.using.RLock()
+	defer c.using.RUnlock()
+	if c.closed.Load() {
+		return Stats{}, net.ErrClosed
+	}
 	var info [unix.SK_MEMINFO_VARS]uint32
 	size := uint32(unsafe.Sizeof(info))
-	var errno syscall.Errno
-	err := c.raw.Control(func(fd uintptr) {
-		_, _, errno = unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
-			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
-	})
-	if err != nil {
-		return Stats{}, err
-	}
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(c.fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
 	if errno != 0 {
 		return Stats{}, os.NewSyscallError("getsockopt SO_MEMINFO", errno)
 	}
@@ -168,10 +220,26 @@ func (c *Conn) Stats() (Stats, error) {
 }
 
 // LocalAddr is the address bound.
-func (c *Conn) LocalAddr() net.Addr { return c.udp.LocalAddr() }
+func (c *Conn) LocalAddr() net.Addr { return c.local }
 
 // Close ends a Read in progress.
-func (c *Conn) Close() error { return c.udp.Close() }
+func (c *Conn) Close() error {
+	if c.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	err := c.signal()
+	c.using.Lock()
+	defer c.using.Unlock()
+	return errors.Join(err, unix.Close(c.fd), unix.Close(c.wake))
+}
+
+// detach returns a descriptor of the socket that the runtime's poller does not know.
+func detach(raw syscall.RawConn) (fd int, err error) {
+	controlErr := raw.Control(func(of uintptr) {
+		fd, err = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	return fd, errors.Join(controlErr, os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err))
+}
 
 // setReceiveBuffer asks past net.core.rmem_max first, which CAP_NET_ADMIN allows,
 // and then within it. A smaller buffer than asked for is no error; Stats tells.

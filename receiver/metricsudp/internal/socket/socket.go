@@ -68,20 +68,20 @@ func Open(ctx context.Context, s Settings) ([]*Conn, error) {
 			closeAll()
 			return nil, err
 		}
-		c, err := newConn(udp, &s)
+		if i == 0 && s.Count > 1 {
+			address = udp.LocalAddr().String()
+			err = admitOthers(udp)
+		}
+		var c *Conn
+		if err == nil {
+			c, err = newConn(udp, &s)
+		}
 		if err != nil {
 			_ = udp.Close()
 			closeAll()
 			return nil, err
 		}
 		conns = append(conns, c)
-		if i == 0 && s.Count > 1 {
-			if err := admitOthers(udp); err != nil {
-				closeAll()
-				return nil, err
-			}
-			address = udp.LocalAddr().String()
-		}
 	}
 	return conns, nil
 }

@@ -2,7 +2,10 @@ package socket
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -89,4 +92,71 @@ func TestAllocsRead(t *testing.T) {
 		_, _ = client.Write(payload)
 		_, _ = c.Read()
 	}))
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	return len(all)
+}
+
+// Close ends a Read that waits, whatever else is under way, and leaves no descriptor.
+func TestCloseEndsEverything(t *testing.T) {
+	before := descriptors(t)
+	for range 50 {
+		conns, err := Open(t.Context(), Settings{Network: "udp4", Address: "127.0.0.1:0", Count: 2, MaxDatagram: 100, Batch: 4})
+		require.NoError(t, err)
+		var running sync.WaitGroup
+		for _, c := range conns {
+			running.Go(func() {
+				for {
+					if _, err := c.Read(); !errors.Is(err, ErrWoken) {
+						assert.ErrorIs(t, err, net.ErrClosed)
+						return
+					}
+				}
+			})
+			for _, use := range []func() error{c.Wake, func() error { _, err := c.Stats(); return err }} {
+				running.Go(func() {
+					for range 20 {
+						if err := use(); err != nil {
+							assert.ErrorIs(t, err, net.ErrClosed)
+						}
+					}
+				})
+			}
+			require.NoError(t, c.Close())
+			require.ErrorIs(t, c.Close(), net.ErrClosed)
+		}
+		running.Wait()
+	}
+	assert.LessOrEqual(t, descriptors(t), before+1, "the runtime may have opened its own meanwhile")
+}
+
+// A Wake that a Read has taken leaves at most an early return of the wait behind:
+// what the next Read returns is what came.
+func TestWakeIsTakenOnce(t *testing.T) {
+	conns, err := Open(t.Context(), Settings{Network: "udp4", Address: "127.0.0.1:0", Count: 1, MaxDatagram: 100, Batch: 4})
+	require.NoError(t, err)
+	c := conns[0]
+	defer func() { _ = c.Close() }()
+	client, err := net.Dial("udp4", c.LocalAddr().String())
+	require.NoError(t, err)
+	defer func() { _ = client.Close() }()
+	for range 20 {
+		require.NoError(t, c.Wake())
+		require.NoError(t, c.Wake())
+		_, err = c.Read()
+		require.ErrorIs(t, err, ErrWoken)
+		var sending sync.WaitGroup
+		sending.Go(func() {
+			_, err := client.Write([]byte("x"))
+			assert.NoError(t, err)
+		})
+		got, err := c.Read()
+		require.NoError(t, err)
+		require.Len(t, got, 1)
+		sending.Wait()
+	}
 }
