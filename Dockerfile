@@ -12,11 +12,8 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
  && CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -buildvcs=false -ldflags "-s -w" -o /out/healthprobe ./cmd/healthprobe \
  && install -d -m 0700 /out/fallbacklog
 
-FROM debian:bookworm-slim AS certificates
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
-
 FROM scratch
-COPY --from=certificates /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/otelcol-custom /otelcol-custom
 COPY --from=build /out/healthprobe /healthprobe
 COPY --from=build --chown=10001:10001 /out/fallbacklog /var/lib/otelcol/fallbacklog

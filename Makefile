@@ -21,10 +21,10 @@ PORTABLE := ./receiver/metricsudp/... ./exporter/fallbacklog/... ./internal/... 
 
 .PHONY: help
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
 .PHONY: build
-build: ## build bin/otelcol-custom and bin/metricsload
+build: ## build bin/otelcol-custom, bin/metricsload and bin/healthprobe
 	go build -ldflags "-s -w" -o bin/ ./cmd/...
 
 .PHONY: run
@@ -57,6 +57,7 @@ lint: ## formatting, go vet on three platforms, golangci-lint
 	GOOS=darwin go vet $(PORTABLE)
 	GOOS=windows go vet $(PORTABLE)
 	$(TOOL) golangci-lint run ./...
+	cd bench && go tool -modfile=../internal/tools/go.mod golangci-lint run ./...
 
 .PHONY: generate
 generate: ## write cmd/otelcol-custom (ocb) and every generated_*.go (mdatagen)
@@ -80,13 +81,12 @@ check-ocb: ## a plain ocb builds the same distribution, in a copy of the tree
 	cmd/otelcol-custom/otelcol-custom components >/dev/null
 
 .PHONY: deps
-deps: ## what the tests run beside the gateway: Prometheus and jq, from Debian's packages
-	@missing=""; for p in prometheus jq; do command -v $$p >/dev/null || missing="$$missing $$p"; done; \
-	if [ -n "$$missing" ]; then \
+deps: ## install what the tests run beside the gateway: Prometheus, from Debian's packages
+	@command -v prometheus >/dev/null || { \
 	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	  $$sudo apt-get update -qq; $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-	fi
+	  $$sudo apt-get update -qq; $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null; \
+	}
 
 .PHONY: clean
-clean: ## remove what the build wrote
-	rm -rf bin
+clean: ## remove what the build and `make run` wrote, the local log included
+	rm -rf bin data

@@ -19,10 +19,12 @@ var (
 	named = regexp.MustCompile("`(?:[a-z0-9_/]+[/.])?((?:Test|Benchmark|Fuzz)[A-Z][A-Za-z0-9_]*)`")
 	// A function of a test file.
 	defined = regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz)[A-Z][A-Za-z0-9_]*)\(`)
+	// A folder or file of the repository, in code font.
+	located = regexp.MustCompile("`((?:bench|cmd|configs|deploy|docs|exporter|internal|processor|receiver|test)/[A-Za-z0-9_./-]+)`")
 	// A link to a file of the repository.
 	link = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 	// A row of docs/requirements.md.
-	row = regexp.MustCompile(`(?m)^\| R(\d+) \|`)
+	row = regexp.MustCompile(`(?m)^\| R(\d+) \|(.*)$`)
 )
 
 // walk visits the files with the suffix, below the root, outside folders that git or the build own.
@@ -79,12 +81,30 @@ func TestLinksLeadToFiles(t *testing.T) {
 	assert.Greater(t, links, 5)
 }
 
+func TestPagesNamePathsThatExist(t *testing.T) {
+	paths := 0
+	walk(t, ".md", func(path, content string) {
+		for _, m := range located.FindAllStringSubmatch(content, -1) {
+			if named.MatchString(m[0]) {
+				continue // a test with its package
+			}
+			paths++
+			_, err := os.Stat(filepath.Join(root, m[1]))
+			assert.NoError(t, err, "%s names %s", path, m[1])
+		}
+	})
+	assert.Positive(t, paths)
+}
+
 func TestRequirementsHaveEveryRowOnce(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join(root, "docs", "requirements.md"))
 	require.NoError(t, err)
 	rows := map[string]int{}
 	for _, m := range row.FindAllStringSubmatch(string(content), -1) {
 		rows[m[1]]++
+		if strings.Contains(m[2], "| shown |") {
+			assert.Regexp(t, named, m[2], "R%s is shown by a test", m[1])
+		}
 	}
 	assert.Len(t, rows, 40)
 	for number, times := range rows {
