@@ -37,7 +37,7 @@ func TestReservedIsWhatSeriesTake(t *testing.T) {
 				}
 			}
 		},
-		"small values": func(s *Series, text func() string) {
+		"small values": func(s *Series, _ func() string) {
 			for i := range 100 {
 				s.Resource.Attributes().PutInt(fmt.Sprint(i), int64(i))
 			}
