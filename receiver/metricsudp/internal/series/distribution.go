@@ -85,6 +85,10 @@ func (v *DistributionValue) merge(from share, half int) bool {
 	switch {
 	case s.histogram == nil:
 		return false
+	case s.histogram.Count == 0: // refused its first value
+		v.pool.put(s.histogram)
+		s.histogram = nil
+		return false
 	case v.histogram == nil:
 		v.histogram = s.histogram
 	default:

@@ -180,6 +180,29 @@ func TestSeriesOutlivesRefusals(t *testing.T) {
 	assert.InDelta(t, 3, d.value.(*DistributionValue).Histogram().Sum, 0)
 }
 
+// A histogram or set that was refused its first value makes no point.
+func TestRefusedFirstValueIsNoPoint(t *testing.T) {
+	for in, left := range map[string]int{"d:-1|d": histogramBytes + signBytes, "u:x|s": membersBytes} {
+		g := newGroup(testOptions())
+		g.add(0, 0, in)
+		for _, s := range g.flush() {
+			s.Clear()
+		}
+		g.tables[0].histograms.free, g.histograms.free = nil, nil
+		g.tables[0].members.free, g.counters.free = nil, nil
+		g.budget.Force(int(g.options.MaxBytes-g.budget.Used()) - left)
+		g.add(0, 0, in)
+		g.Advance()
+		var points []bool // overflow ones or not
+		g.tables[0].Swap().Merge(func(s *Series, values bool) {
+			if values {
+				points = append(points, s.Overflow)
+			}
+		})
+		assert.Equal(t, []bool{true}, points, in)
+	}
+}
+
 // All that was taken from the budget comes back when the series are gone.
 func TestMemoryComesBack(t *testing.T) {
 	o := testOptions()

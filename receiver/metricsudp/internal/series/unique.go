@@ -57,6 +57,10 @@ func (v *UniqueValue) merge(from share, half int) bool {
 	switch {
 	case *s == nil:
 		return false
+	case (*s).Count() == 0: // refused its first member
+		v.pool.put(*s)
+		*s = nil
+		return false
 	case v.members == nil:
 		v.members = *s
 	default:
