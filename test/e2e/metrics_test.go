@@ -38,7 +38,7 @@ exporters:
 service:
   pipelines:
     metrics:
-      exporters: [prometheus, prometheus_remote_write, fallbacklog]
+      exporters: [forward/page, prometheus_remote_write, fallbacklog]
 `, p.address))
 	g.start()
 	startBackend(t, g.backend)

@@ -82,7 +82,7 @@ receivers:
   metricsudp: {temporality: delta, aggregation_interval: 60s}
 service:
   pipelines:
-    metrics: {processors: [memory_limiter, cardinalitylimit], exporters: [fallbacklog]}
+    metrics: {processors: [memory_limiter, cardinalitylimit], exporters: [forward/page, fallbacklog]}
 `)
 	g.start()
 	b := startBackend(t, g.backend)
