@@ -50,8 +50,10 @@ bench: ## every benchmark, then the ones beside the peers (alternating rounds, m
 	go -C bench test -run '^$$' -bench . -benchtime 5x -timeout 60m .
 
 .PHONY: lint
-lint: ## formatting, go vet on three platforms, golangci-lint
+lint: ## formatting, go.mod, go vet on three platforms, golangci-lint
 	@out=$$($(TOOL) gofumpt -l .); test -z "$$out" || { echo "not gofumpt-clean:"; echo "$$out"; exit 1; }
+	go mod tidy -diff
+	go -C bench mod tidy -diff
 	go vet ./...
 	go -C bench vet ./...
 	GOOS=darwin go vet $(PORTABLE)
