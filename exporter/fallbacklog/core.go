@@ -97,7 +97,7 @@ func (c *core) openDirectory() error {
 			return err
 		}
 	}
-	if err := c.fs.MkdirAll(c.root, segment.DirMode); err != nil {
+	if err := segment.MakeDir(c.fs, c.root); err != nil {
 		return err
 	}
 	lock, err := c.fs.Lock(filepath.Join(c.root, "lock"))

@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,7 +23,7 @@ type faultyFS struct {
 	fail   func(op, name string) error // nil: nothing fails
 	onSync func() error
 	syncs  int
-	ops    []string
+	ops    []string // each with the base name of what it is about
 	full   bool // no free block: whatever exists can be overwritten and removed, nothing grows
 }
 
@@ -43,7 +45,7 @@ func (f *faultyFS) grows() error {
 
 func (f *faultyFS) check(op, name string) error {
 	f.mu.Lock()
-	f.ops = append(f.ops, op)
+	f.ops = append(f.ops, op+" "+filepath.Base(name))
 	fail := f.fail
 	f.mu.Unlock()
 	if fail == nil {
@@ -73,6 +75,13 @@ func (f *faultyFS) Remove(name string) error {
 		return err
 	}
 	return f.OS.Remove(name)
+}
+
+func (f *faultyFS) Mkdir(name string, perm fs.FileMode) error {
+	if err := f.OS.Mkdir(name, perm); err != nil {
+		return err
+	}
+	return f.check("mkdir", name)
 }
 
 func (f *faultyFS) SyncDir(name string) error {
@@ -316,6 +325,7 @@ func TestCursorIsDurableBeforeASegmentGoes(t *testing.T) {
 	opt.FS = fsys
 	l := open(t, opt)
 	appendAll(t, l, numbered(12)...)
+	removed := 0
 	fsys.fail = func(op, name string) error {
 		if op == "remove" {
 			store, c, damaged, err := openCursor(OS{}, opt.Dir)
@@ -325,23 +335,72 @@ func TestCursorIsDurableBeforeASegmentGoes(t *testing.T) {
 			i, ok := parseName(name, ".seg")
 			require.True(t, ok)
 			require.Less(t, i.number, c.Segment)
-			ops := fsys.ops[max(0, len(fsys.ops)-20):]
-			require.Equal(t, "sync", lastOther(ops, "remove"))
+			require.Equal(t, []string{"writeat cursor", "sync cursor"}, lastOthers(fsys.ops, "remove", 2))
+			removed++
 		}
 		return nil
 	}
+	segments := len(files(t, opt.Dir))
 	assert.Len(t, drain(t, l, true), 12)
 	assert.Empty(t, files(t, opt.Dir))
+	assert.Equal(t, segments, removed)
 }
 
-// lastOther returns the last operation that is not op.
-func lastOther(ops []string, op string) string {
-	for i := len(ops) - 1; i >= 0; i-- {
-		if ops[i] != op {
-			return ops[i]
+// lastOthers returns the last n operations that are not op.
+func lastOthers(ops []string, op string, n int) (last []string) {
+	for i := len(ops) - 1; i >= 0 && len(last) < n; i-- {
+		if !strings.HasPrefix(ops[i], op+" ") {
+			last = append([]string{ops[i]}, last...)
 		}
 	}
-	return ""
+	return last
+}
+
+// What is acknowledged survives a power loss under its name: the file is synced, and before it every directory that was
+// made on the way to it.
+func TestNamesAreDurableBeforeTheFirstAppendReturns(t *testing.T) {
+	base := t.TempDir()
+	opt := options(filepath.Join(base, "a", "b"))
+	opt.MaxSegmentBytes = 20 // one record
+	opt.Now = func() time.Time { return time.Unix(0, 0) }
+	fsys := &faultyFS{}
+	opt.FS = fsys
+	l := open(t, opt)
+	assert.Equal(t, []string{
+		"mkdir a", "syncdir " + filepath.Base(base), "mkdir b", "syncdir a",
+		"open cursor", "read cursor", "writeat cursor", "sync cursor", "syncdir b",
+	}, fsys.ops)
+	for n := range uint64(2) {
+		fsys.ops = nil
+		appendAll(t, l, "record")
+		name := info{number: n + 1, created: opt.Now()}.name(".seg")
+		assert.Equal(t, []string{"open " + name, "syncdir b", "write " + name, "sync " + name}, fsys.ops)
+	}
+	require.NoError(t, l.Close())
+
+	// A crash may have come between the making of a directory and its sync.
+	fsys.ops = nil
+	opt.Budget = &Budget{Max: 1 << 30}
+	open(t, opt)
+	assert.Equal(t, "syncdir a", fsys.ops[0])
+}
+
+func TestMakeDir(t *testing.T) {
+	base := t.TempDir()
+	for _, failing := range []string{"a", "b", "c"} {
+		fsys := &faultyFS{fail: func(op, name string) error {
+			if op == "syncdir" && name == failing {
+				return syscall.EIO
+			}
+			return nil
+		}}
+		require.ErrorIs(t, MakeDir(fsys, filepath.Join(base, failing, "a", "b", "c", "d")), syscall.EIO)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(base, "file"), nil, FileMode))
+	require.ErrorIs(t, MakeDir(OS{}, filepath.Join(base, "file")), syscall.ENOTDIR)
+	require.ErrorIs(t, MakeDir(OS{}, filepath.Join(base, "file", "x")), syscall.ENOTDIR)
+	require.NoError(t, MakeDir(OS{}, base))
+	require.Error(t, MakeDir(OS{}, ""))
 }
 
 // A disk that stays without a free block takes no record, but the log on it shrinks: what is there is read, released

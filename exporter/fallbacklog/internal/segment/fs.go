@@ -9,7 +9,8 @@ import (
 type FS interface {
 	// OpenFile is os.OpenFile.
 	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
-	MkdirAll(name string, perm fs.FileMode) error
+	// Mkdir is os.Mkdir.
+	Mkdir(name string, perm fs.FileMode) error
 	ReadDir(name string) ([]fs.DirEntry, error)
 	Remove(name string) error
 	// SyncDir makes creations and removals in a directory durable.

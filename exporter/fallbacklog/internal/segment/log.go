@@ -95,7 +95,7 @@ func Open(opt Options) (*Log, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	if err := opt.FS.MkdirAll(opt.Dir, DirMode); err != nil {
+	if err := MakeDir(opt.FS, opt.Dir); err != nil {
 		return nil, err
 	}
 	l := &Log{

@@ -23,7 +23,7 @@ func (l *Log) quarantine(i info, f found) {
 	}
 	dir := filepath.Join(l.opt.Dir, quarantineDir)
 	name := filepath.Join(dir, fmt.Sprintf("%s.%020d", i.name(""), f.start))
-	err := l.opt.FS.MkdirAll(dir, DirMode)
+	err := MakeDir(l.opt.FS, dir)
 	if err == nil {
 		err = l.writeQuarantine(name, f.data)
 	}
