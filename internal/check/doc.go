@@ -16,5 +16,6 @@
 //		return e.Err()
 //	}
 //
-// A number that is not finite passes no check.
+// A number that is not finite passes no check. [Whole] looks at what the file says
+// before it is decoded, since decoding into an integer cuts and wraps.
 package check

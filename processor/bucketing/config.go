@@ -3,6 +3,8 @@ package bucketing
 import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
 )
 
 // Config is the processor's configuration.
@@ -60,7 +62,7 @@ type ExplicitConfig struct {
 // ExponentialConfig bounds an exponential layout.
 type ExponentialConfig struct {
 	// MaxScale is the finest scale, -10 to 20.
-	MaxScale int32 `mapstructure:"max_scale"`
+	MaxScale int `mapstructure:"max_scale"`
 	// MaxSize is the number of buckets for each sign.
 	MaxSize int `mapstructure:"max_size"`
 	// ZeroThreshold is the least magnitude that is not zero, in the metric's unit.
@@ -81,7 +83,7 @@ type LimitConfig struct {
 // CumulativeConfig is about cumulative exponential streams that are split.
 type CumulativeConfig struct {
 	// WorkingScale is the scale to which points come before they are split.
-	WorkingScale int32 `mapstructure:"working_scale"`
+	WorkingScale int `mapstructure:"working_scale"`
 }
 
 const (
@@ -92,6 +94,7 @@ const (
 
 var (
 	_ component.Config    = (*Config)(nil)
+	_ confmap.Unmarshaler = (*Config)(nil)
 	_ confmap.Unmarshaler = (*RuleConfig)(nil)
 	_ confmap.Unmarshaler = (*ExponentialConfig)(nil)
 	_ confmap.Unmarshaler = (*LimitConfig)(nil)
@@ -99,6 +102,16 @@ var (
 
 func createDefaultConfig() component.Config {
 	return &Config{ErrorMode: "ignore"}
+}
+
+// Unmarshal refuses numbers that decoding would change.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	var e check.Errors
+	check.Whole(&e, conf.ToStringMap(), c)
+	if err := e.Err(); err != nil {
+		return err
+	}
+	return conf.Unmarshal(c)
 }
 
 // Unmarshal sets the defaults of a rule; elements of a list have no other place

@@ -1,8 +1,10 @@
 package bucketing
 
 import (
+	"fmt"
 	"math"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -166,4 +168,45 @@ func TestConfigValidateTop(t *testing.T) {
 	second := valid()
 	second.Split = ""
 	require.ErrorContains(t, (&Config{ErrorMode: "ignore", Rules: []RuleConfig{valid(), second}}).Validate(), "rules::1::split: ")
+}
+
+// Numbers come as the file has them: none is cut or wrapped into its range.
+func TestConfigNumbers(t *testing.T) {
+	const narrow, whole = "must be from -10 to 20 (got ", "must be a whole number "
+	explicit := map[string]any{"explicit": map[string]any{"bounds": []any{1}}}
+	for field, at := range map[string]func(any) map[string]any{
+		"rules::0::cumulative::working_scale": func(v any) map[string]any {
+			return map[string]any{"target": explicit, "cumulative": map[string]any{"working_scale": v}}
+		},
+		"rules::0::target::exponential::max_scale": func(v any) map[string]any {
+			return map[string]any{"target": map[string]any{"exponential": map[string]any{"max_scale": v}}}
+		},
+		"rules::0::target::exponential::max_size": func(v any) map[string]any {
+			return map[string]any{"target": map[string]any{"exponential": map[string]any{"max_size": v}}}
+		},
+		"rules::0::target::limit::max_buckets": func(v any) map[string]any {
+			return map[string]any{"target": map[string]any{"limit": map[string]any{"max_buckets": v}}}
+		},
+	} {
+		must := func(v any) error {
+			cfg := createDefaultConfig().(*Config)
+			conf := confmap.NewFromStringMap(map[string]any{"rules": []any{at(v)}})
+			if err := conf.Unmarshal(cfg); err != nil {
+				return err
+			}
+			return confmap.Validate(cfg)
+		}
+		require.NoError(t, must(8), field)
+		require.NoError(t, must(8.0), field)
+		for _, v := range []any{1<<32 + 1, 1<<32 + 8, -1<<32 + 8, math.MaxInt64, math.MinInt64} {
+			require.ErrorContains(t, must(v), field+": must be from ", "%v", v)
+			require.ErrorContains(t, must(v), fmt.Sprintf("(got %v)", v))
+		}
+		for _, v := range []any{8.5, 1e30, -1e30, math.NaN(), math.Inf(1), math.Inf(-1), uint64(math.MaxUint64)} {
+			require.ErrorContains(t, must(v), field+": "+whole, "%v", v)
+		}
+		if strings.HasSuffix(field, "_scale") {
+			require.ErrorContains(t, must(21), field+": "+narrow+"21)")
+		}
+	}
 }

@@ -131,7 +131,7 @@ func TestDropsAreCountedAsViolations(t *testing.T) {
 	rule.Target.Explicit.Bounds = []float64{-3, 0.3, 0.7, 1.1, 3, 5, 7, 33, 77}
 	rule.Cumulative.WorkingScale = 12
 	got := pipe(t, rule, streams, exports, 1)
-	require.Less(t, got.lowest, rule.Cumulative.WorkingScale)
+	require.Less(t, int(got.lowest), rule.Cumulative.WorkingScale)
 	dropped := 2*streams*exports - got.points
 	t.Logf("%d of %d points dropped, %d violations", dropped, 2*streams*exports, got.violations)
 	require.Positive(t, dropped)

@@ -20,7 +20,7 @@ type rule struct {
 	apply convert.Rule
 }
 
-// compile turns a validated configuration into rules.
+// compile turns a validated configuration into rules: scales fit 32 bits.
 func compile(cfg *Config) ([]rule, error) {
 	rules := make([]rule, len(cfg.Rules))
 	for i := range cfg.Rules {
@@ -40,7 +40,7 @@ func compile(cfg *Config) ([]rule, error) {
 			Index:        i,
 			Split:        splits[c.Split],
 			Forbid:       c.Split == "forbid",
-			WorkingScale: c.Cumulative.WorkingScale,
+			WorkingScale: int32(c.Cumulative.WorkingScale),
 			MaxRankError: c.MaxRankError,
 			DropInvalid:  c.OnInvalid == "drop",
 		}
@@ -80,7 +80,7 @@ func (c *TargetConfig) compile(r *convert.Rule) error {
 	case c.Explicit != nil:
 		r.Explicit = &convert.Explicit{Bounds: map[string][]float64{"": slices.Clone(c.Explicit.Bounds)}}
 	case c.Exponential != nil:
-		r.Exponential = &convert.Exponential{MaxScale: c.Exponential.MaxScale, MaxSize: c.Exponential.MaxSize, ZeroThreshold: c.Exponential.ZeroThreshold}
+		r.Exponential = &convert.Exponential{MaxScale: int32(c.Exponential.MaxScale), MaxSize: c.Exponential.MaxSize, ZeroThreshold: c.Exponential.ZeroThreshold}
 	case c.Limit != nil:
 		r.Limit = &convert.Limit{MaxBuckets: c.Limit.MaxBuckets, Pin: slices.Clone(c.Limit.Pin)}
 	}

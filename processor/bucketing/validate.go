@@ -12,6 +12,8 @@ const (
 	typeHistogram   = "histogram"
 	typeExponential = "exponential_histogram"
 
+	minScale, maxScale = int(expo.MinScale), int(expo.MaxScale)
+
 	// minMaxSize is what the range of float64 needs at the lowest scales.
 	minMaxSize = 2
 	// minMaxBuckets is two for each sign and the zero bucket.
@@ -40,7 +42,7 @@ func (c *RuleConfig) check(e *check.Errors) {
 	c.Target.check(e)
 	check.OneOf(e, "split", c.Split, "auto", "forbid", "log", "linear", "upper", "midpoint")
 	check.Share(e, "max_rank_error", c.MaxRankError)
-	check.Range(e, "cumulative::working_scale", c.Cumulative.WorkingScale, expo.MinScale, expo.MaxScale)
+	check.Range(e, "cumulative::working_scale", c.Cumulative.WorkingScale, minScale, maxScale)
 	check.OneOf(e, "on_invalid", c.OnInvalid, "pass", "drop")
 }
 
@@ -73,7 +75,7 @@ func (c *ExplicitConfig) check(e *check.Errors) {
 }
 
 func (c *ExponentialConfig) check(e *check.Errors) {
-	check.Range(e, "max_scale", c.MaxScale, expo.MinScale, expo.MaxScale)
+	check.Range(e, "max_scale", c.MaxScale, minScale, maxScale)
 	check.Range(e, "max_size", c.MaxSize, minMaxSize, maxBuckets)
 	check.NotNegative(e, "zero_threshold", c.ZeroThreshold)
 }

@@ -5,6 +5,8 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
 )
 
 // Config of the processor. The zero value of what a user leaves out is the default:
@@ -119,9 +121,23 @@ var defaultLimits = []LimitConfig{{
 	Count: countAttributes, MaxSeries: 500, WarnAt: 0.8, Action: "overflow",
 }}
 
-var _ confmap.Unmarshaler = (*LimitConfig)(nil)
+var (
+	_ confmap.Unmarshaler = (*Config)(nil)
+	_ confmap.Unmarshaler = (*LimitConfig)(nil)
+)
 
-// Unmarshal implements confmap.Unmarshaler.
+// Unmarshal refuses numbers that decoding would change.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	var e check.Errors
+	check.Whole(&e, conf.ToStringMap(), c)
+	if err := e.Err(); err != nil {
+		return err
+	}
+	return conf.Unmarshal(c)
+}
+
+// Unmarshal sets the defaults of a limit; elements of a list have no other place for
+// them.
 func (c *LimitConfig) Unmarshal(conf *confmap.Conf) error {
 	*c = defaultLimit
 	return conf.Unmarshal(c)

@@ -1,6 +1,7 @@
 package cardinalitylimit
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -72,15 +73,22 @@ func TestInvalidConfig(t *testing.T) {
 		want string
 	}{
 		"mode":               {map[string]any{"mode": "on"}, `mode: must be one of enforce, dry_run (got "on")`},
-		"window":             {map[string]any{"window": map[string]any{"duration": "0s"}}, "window::duration: must be positive (got 0s)"},
+		"window":             {map[string]any{"window": map[string]any{"duration": "0s"}}, "window::duration: must be at least 1s (got 0s)"},
 		"one generation":     {map[string]any{"window": map[string]any{"generations": 1}}, "window::generations: must be from 2 to 7 (got 1)"},
 		"eight generations":  {map[string]any{"window": map[string]any{"generations": 8}}, "window::generations: must be from 2 to 7 (got 8)"},
-		"exact":              {map[string]any{"tracker": map[string]any{"exact_up_to": -1}}, "tracker::exact_up_to: must be 0 or more (got -1)"},
-		"rate":               {map[string]any{"tracker": map[string]any{"false_positive_rate": 1.0}}, "tracker::false_positive_rate: must be between 0 and 1 (got 1)"},
-		"memory":             {map[string]any{"tracker": map[string]any{"memory_limit_mib": 0}}, "tracker::memory_limit_mib: must be positive (got 0)"},
-		"keys":               {map[string]any{"tracker": map[string]any{"max_keys": 0}}, "tracker::max_keys: must be positive (got 0)"},
-		"flush":              {map[string]any{"reaggregate": map[string]any{"flush_interval": "-1s"}}, "reaggregate::flush_interval: must be positive (got -1s)"},
-		"streams":            {map[string]any{"reaggregate": map[string]any{"max_tracked_streams": 0}}, "reaggregate::max_tracked_streams: must be positive (got 0)"},
+		"exact":              {map[string]any{"tracker": map[string]any{"exact_up_to": -1}}, "tracker::exact_up_to: must be from 0 to 1000000000 (got -1)"},
+		"rate":               {map[string]any{"tracker": map[string]any{"false_positive_rate": 1.0}}, "tracker::false_positive_rate: must be at least 1e-9 and below 1 (got 1)"},
+		"memory":             {map[string]any{"tracker": map[string]any{"memory_limit_mib": 0}}, "tracker::memory_limit_mib: must be from 1 to 1048576 (got 0)"},
+		"keys":               {map[string]any{"tracker": map[string]any{"max_keys": 0}}, "tracker::max_keys: must be from 1 to 1000000000 (got 0)"},
+		"flush":              {map[string]any{"reaggregate": map[string]any{"flush_interval": "-1s"}}, "reaggregate::flush_interval: must be at least 100ms (got -1s)"},
+		"flush that spins":   {map[string]any{"reaggregate": map[string]any{"flush_interval": "1ns"}}, "reaggregate::flush_interval: must be at least 100ms (got 1ns)"},
+		"flush without unit": {map[string]any{"reaggregate": map[string]any{"flush_interval": 15}}, "reaggregate::flush_interval: must be at least 100ms (got 15ns)"},
+		"window that spins":  {map[string]any{"window": map[string]any{"duration": "999ms"}}, "window::duration: must be at least 1s (got 999ms)"},
+		"memory that wraps":  {map[string]any{"tracker": map[string]any{"memory_limit_mib": 1 << 44}}, "tracker::memory_limit_mib: must be from 1 to 1048576 (got 17592186044416)"},
+		"tiny rate":          {map[string]any{"tracker": map[string]any{"false_positive_rate": 5e-324}}, "tracker::false_positive_rate: must be at least 1e-9 and below 1 (got 5e-324)"},
+		"rate NaN":           {map[string]any{"tracker": map[string]any{"false_positive_rate": math.NaN()}}, "tracker::false_positive_rate: must be at least 1e-9 and below 1 (got NaN)"},
+		"warn_at NaN":        {limits(map[string]any{"warn_at": math.NaN()}), "limits::0::warn_at: must be from 0 to 1 (got NaN)"},
+		"streams":            {map[string]any{"reaggregate": map[string]any{"max_tracked_streams": 0}}, "reaggregate::max_tracked_streams: must be from 1 to 1000000000 (got 0)"},
 		"gauge":              {map[string]any{"reaggregate": map[string]any{"gauge": "avg"}}, `reaggregate::gauge: must be one of drop, last, min, max, sum (got "avg")`},
 		"exempt":             {map[string]any{"exempt": map[string]any{"metrics": []any{"("}}}, "exempt::metrics::0: must be a regular expression"},
 		"no name":            {limits(map[string]any{"name": nil}), `limits::0::name: must be a name other than "none" (got "")`},
@@ -90,17 +98,17 @@ func TestInvalidConfig(t *testing.T) {
 		"part without name":  {limits(map[string]any{"key": []any{"resource."}}), `limits::0::key::0: must be resource.<name>`},
 		"part twice":         {limits(map[string]any{"key": []any{"metric.name", "metric.name"}}), "limits::0::key::1: must be named once (got \"metric.name\")"},
 		"count":              {limits(map[string]any{"count": "series"}), `limits::0::count: must be one of attributes, streams (got "series")`},
-		"zero":               {limits(map[string]any{"max_series": 0}), "limits::0::max_series: must be at least 1 (got 0)"},
-		"negative":           {limits(map[string]any{"max_series": -1}), "limits::0::max_series: must be at least 1 (got -1)"},
-		"negative values":    {limits(map[string]any{"max_series": nil, "max_values": -1}), "limits::0::max_values: must be at least 1 (got -1)"},
+		"zero":               {limits(map[string]any{"max_series": 0}), "limits::0::max_series: must be from 1 to 1000000000 (got 0)"},
+		"negative":           {limits(map[string]any{"max_series": -1}), "limits::0::max_series: must be from 1 to 1000000000 (got -1)"},
+		"negative values":    {limits(map[string]any{"max_series": nil, "max_values": -1}), "limits::0::max_values: must be from 1 to 1000000000 (got -1)"},
 		"both maxima":        {limits(map[string]any{"max_values": 5}), "limits::0::max_series: must be absent where max_values is set (got 10)"},
 		"strip without":      {limits(map[string]any{"action": "strip"}), "limits::0::action: must be overflow, drop or tag where max_values is not set (got \"strip\")"},
 		"action":             {limits(map[string]any{"action": "delete"}), `limits::0::action: must be overflow, drop, strip or tag (got "delete")`},
 		"streams of values":  {limits(map[string]any{"max_series": nil, "max_values": 5, "count": "streams"}), "limits::0::count: must be attributes where max_values is set (got \"streams\")"},
 		"warn_at":            {limits(map[string]any{"warn_at": 2}), "limits::0::warn_at: must be from 0 to 1 (got 2)"},
 		"override no match":  {override(map[string]any{"max_series": 5}), "limits::0::overrides::0::match: must be at least one condition (got 0)"},
-		"override no max":    {override(map[string]any{"match": map[string]any{"metrics": []any{"a"}}}), "limits::0::overrides::0::max_series: must be at least 1 (got 0)"},
-		"override other max": {override(map[string]any{"match": map[string]any{"metrics": []any{"a"}}, "max_values": 5}), "limits::0::overrides::0::max_series: must be at least 1 (got 0)"},
+		"override no max":    {override(map[string]any{"match": map[string]any{"metrics": []any{"a"}}}), "limits::0::overrides::0::max_series: must be from 1 to 1000000000 (got 0)"},
+		"override other max": {override(map[string]any{"match": map[string]any{"metrics": []any{"a"}}, "max_values": 5}), "limits::0::overrides::0::max_series: must be from 1 to 1000000000 (got 0)"},
 		"override not a key": {override(map[string]any{"match": map[string]any{"metadata.x": "a"}, "max_series": 5}), "limits::0::overrides::0::match::metadata.x: must be a part of the limit's key (got [metric.name])"},
 		"override part":      {override(map[string]any{"match": map[string]any{"x": "a"}, "max_series": 5}), "limits::0::overrides::0::match::x: must be resource.<name>"},
 		"override regexp":    {override(map[string]any{"match": map[string]any{"metrics": []any{"("}}, "max_series": 5}), "limits::0::overrides::0::match::metrics::0: must be a regular expression"},
@@ -119,6 +127,60 @@ func TestInvalidConfig(t *testing.T) {
 			require.NoError(t, confmap.NewFromStringMap(c.conf).Unmarshal(cfg))
 			require.ErrorContains(t, confmap.Validate(cfg), c.want)
 		})
+	}
+}
+
+// Numbers come as the file has them: none is cut or wrapped into its range.
+func TestConfigNumbers(t *testing.T) {
+	within := func(keys ...string) func(any) map[string]any {
+		return func(v any) map[string]any {
+			for i := len(keys) - 1; i >= 0; i-- {
+				v = map[string]any{keys[i]: v}
+			}
+			return v.(map[string]any)
+		}
+	}
+	limit := func(key string) func(any) map[string]any {
+		return func(v any) map[string]any {
+			return map[string]any{"limits": []any{map[string]any{"name": "l", "key": []any{"metric.name"}, key: v}}}
+		}
+	}
+	for field, at := range map[string]func(any) map[string]any{
+		"window::generations":              within("window", "generations"),
+		"tracker::exact_up_to":             within("tracker", "exact_up_to"),
+		"tracker::memory_limit_mib":        within("tracker", "memory_limit_mib"),
+		"tracker::max_keys":                within("tracker", "max_keys"),
+		"reaggregate::max_tracked_streams": within("reaggregate", "max_tracked_streams"),
+		"limits::0::max_series":            limit("max_series"),
+		"limits::0::max_values":            limit("max_values"),
+		"limits::0::overrides::0::max_series": func(v any) map[string]any {
+			return map[string]any{"limits": []any{map[string]any{
+				"name": "l", "key": []any{"metric.name"}, "max_series": 1,
+				"overrides": []any{map[string]any{"match": map[string]any{"metric.name": "a"}, "max_series": v}},
+			}}}
+		},
+		"limits::0::overrides::0::max_values": func(v any) map[string]any {
+			return map[string]any{"limits": []any{map[string]any{
+				"name": "l", "key": []any{"metric.name"}, "max_values": 1,
+				"overrides": []any{map[string]any{"match": map[string]any{"metric.name": "a"}, "max_values": v}},
+			}}}
+		},
+	} {
+		must := func(v any) error {
+			cfg := createDefaultConfig().(*Config)
+			if err := confmap.NewFromStringMap(at(v)).Unmarshal(cfg); err != nil {
+				return err
+			}
+			return confmap.Validate(cfg)
+		}
+		require.NoError(t, must(2), field)
+		require.NoError(t, must(2.0), field)
+		for _, v := range []any{math.MaxInt64, math.MinInt64} {
+			require.ErrorContains(t, must(v), field+": must be from ", "%v", v)
+		}
+		for _, v := range []any{2.5, 1e30, -1e30, math.NaN(), math.Inf(1), math.Inf(-1), uint64(math.MaxUint64)} {
+			require.ErrorContains(t, must(v), field+": must be a whole number ", "%v", v)
+		}
 	}
 }
 

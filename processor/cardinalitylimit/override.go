@@ -15,10 +15,10 @@ func (c *OverrideConfig) compile(e *check.Errors, l *LimitConfig, key []limit.Pa
 	o := limit.Override{Equals: make(map[limit.Part]string), Max: max(c.MaxSeries, c.MaxValues)}
 	e.That(len(c.Match) > 0, "match", "at least one condition", len(c.Match))
 	if l.MaxValues > 0 {
-		check.AtLeast(e, "max_values", c.MaxValues, 1)
+		check.Range(e, "max_values", c.MaxValues, 1, maxCount)
 		e.That(c.MaxSeries == 0, "max_series", "absent where the limit has max_values", c.MaxSeries)
 	} else {
-		check.AtLeast(e, "max_series", c.MaxSeries, 1)
+		check.Range(e, "max_series", c.MaxSeries, 1, maxCount)
 		e.That(c.MaxValues == 0, "max_values", "absent where the limit has max_series", c.MaxValues)
 	}
 	match := e.At("match")

@@ -2,11 +2,24 @@ package cardinalitylimit
 
 import (
 	"slices"
+	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
+)
+
+const (
+	// Each flush and each rotation visits all that is held.
+	minFlushInterval = 100 * time.Millisecond
+	minWindow        = time.Second
+	// minRate gives a Bloom filter of 7 generations 48 bits a member, 33 of them to test.
+	minRate = 1e-9
+	// maxCount and maxMiB keep products such as the bits of a Bloom filter and the
+	// bytes of the budget far from the range of 64 bits.
+	maxCount = 1_000_000_000
+	maxMiB   = 1 << 20
 )
 
 // Validate reports everything that is wrong at once.
@@ -30,15 +43,15 @@ var gauges = map[string]fold.Gauge{
 func (c *Config) compile() (compiled, error) {
 	var e check.Errors
 	check.OneOf(&e, "mode", c.Mode, modeEnforce, modeDryRun)
-	check.Positive(&e, "window::duration", c.Window.Duration)
+	check.AtLeast(&e, "window::duration", c.Window.Duration, minWindow)
 	check.Range(&e, "window::generations", c.Window.Generations, 2, tracker.MaxGenerations)
-	check.NotNegative(&e, "tracker::exact_up_to", c.Tracker.ExactUpTo)
+	check.Range(&e, "tracker::exact_up_to", c.Tracker.ExactUpTo, 0, maxCount)
 	rate := c.Tracker.FalsePositiveRate
-	e.That(rate > 0 && rate < 1, "tracker::false_positive_rate", "between 0 and 1", rate)
-	check.Positive(&e, "tracker::memory_limit_mib", c.Tracker.MemoryLimitMiB)
-	check.Positive(&e, "tracker::max_keys", c.Tracker.MaxKeys)
-	check.Positive(&e, "reaggregate::flush_interval", c.Reaggregate.FlushInterval)
-	check.Positive(&e, "reaggregate::max_tracked_streams", c.Reaggregate.MaxTrackedStreams)
+	e.That(rate >= minRate && rate < 1, "tracker::false_positive_rate", "at least 1e-9 and below 1", rate)
+	check.Range(&e, "tracker::memory_limit_mib", c.Tracker.MemoryLimitMiB, 1, maxMiB)
+	check.Range(&e, "tracker::max_keys", c.Tracker.MaxKeys, 1, maxCount)
+	check.AtLeast(&e, "reaggregate::flush_interval", c.Reaggregate.FlushInterval, minFlushInterval)
+	check.Range(&e, "reaggregate::max_tracked_streams", c.Reaggregate.MaxTrackedStreams, 1, maxCount)
 	check.OneOf(&e, "reaggregate::gauge", c.Reaggregate.Gauge, "drop", "last", "min", "max", "sum")
 	out := compiled{
 		exempt:  check.Regexps(&e, "exempt::metrics", c.Exempt.Metrics),
@@ -91,9 +104,9 @@ func (c *LimitConfig) checkMaximum(e *check.Errors) {
 	case c.MaxSeries != 0 && c.MaxValues != 0:
 		e.That(false, "max_series", "absent where max_values is set", c.MaxSeries)
 	case c.MaxValues != 0:
-		check.AtLeast(e, "max_values", c.MaxValues, 1)
+		check.Range(e, "max_values", c.MaxValues, 1, maxCount)
 	default:
-		check.AtLeast(e, "max_series", c.MaxSeries, 1)
+		check.Range(e, "max_series", c.MaxSeries, 1, maxCount)
 	}
 	e.That(c.Count != countStreams || c.MaxValues == 0, "count", "attributes where max_values is set", c.Count)
 }
