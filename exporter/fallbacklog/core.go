@@ -40,6 +40,8 @@ type core struct {
 	opening   sync.Once
 	openErr   error
 	lock      io.Closer
+	tended    chan struct{} // closed when tend has ended
+	closing   chan struct{} // closed by close
 	logBudget *segment.Budget
 	deadSpace *segment.Budget
 
@@ -56,11 +58,12 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		cfg: cfg,
 		id:  set.ID,
 		// A component's name may hold a slash; escaped, no two of them meet.
-		root:  filepath.Join(cfg.Log.Directory, url.PathEscape(set.ID.String())),
-		fs:    segment.OS{},
-		now:   time.Now,
-		hosts: map[any]component.Host{},
-		left:  shutdown.Exporter,
+		root:   filepath.Join(cfg.Log.Directory, url.PathEscape(set.ID.String())),
+		fs:     segment.OS{},
+		now:    time.Now,
+		hosts:  map[any]component.Host{},
+		left:   shutdown.Exporter,
+		tended: make(chan struct{}), closing: make(chan struct{}),
 		logger: set.Logger.WithOptions(zap.WrapCore(func(zc zapcore.Core) zapcore.Core {
 			return zapcore.NewSamplerWithOptions(zc, time.Minute, 1, 0)
 		})),
@@ -108,6 +111,7 @@ func (c *core) openDirectory() error {
 	c.lock = lock
 	c.logBudget = &segment.Budget{Max: c.cfg.Log.MaxDiskMiB * mib, MinFree: c.cfg.Log.MinFreeDiskMiB * mib, Free: free}
 	c.deadSpace = &segment.Budget{Max: c.cfg.DeadLetter.MaxDiskMiB * mib, MinFree: c.cfg.Log.MinFreeDiskMiB * mib, Free: free}
+	go c.tend()
 	return nil
 }
 
@@ -116,6 +120,8 @@ func (c *core) close() error {
 	if c.lock == nil {
 		return nil
 	}
+	close(c.closing)
+	<-c.tended
 	return c.lock.Close()
 }
 

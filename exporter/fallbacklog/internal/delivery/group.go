@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -113,6 +115,16 @@ func (g *Group) drained() {
 	if g.empty() {
 		g.breaker.Close()
 		g.maybeHealthy()
+	}
+}
+
+// Tend lets the logs make up for what the disk has refused them. It is for a timer, and may be called at any time.
+func (g *Group) Tend() {
+	g.mu.Lock()
+	lanes := slices.Collect(maps.Keys(g.lanes))
+	g.mu.Unlock()
+	for _, l := range lanes {
+		l.tend()
 	}
 }
 

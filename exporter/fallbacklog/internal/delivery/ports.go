@@ -34,6 +34,7 @@ type Log interface {
 	Release(to segment.Position) error
 	DropOldest(visit func(record []byte)) (bool, error)
 	Readable() <-chan struct{}
+	Tend() error
 	Cursor() segment.Position
 	Empty() bool
 	Stats() segment.Stats

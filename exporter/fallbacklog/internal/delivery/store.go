@@ -113,6 +113,18 @@ func (l *Lane) dropOldest() (bool, error) {
 	return dropped, err
 }
 
+// tend is Log.Tend for the lane's logs.
+func (l *Lane) tend() {
+	err := l.opt.Log.Tend()
+	if l.opt.DeadLetter != nil {
+		err = errors.Join(err, l.opt.DeadLetter.Tend())
+	}
+	if err != nil {
+		l.opt.Observer.Failed("log")
+		l.opt.Observer.Error("the local log cannot make up for an earlier failure of the disk", err)
+	}
+}
+
 // mayRetry is err with the cause told as text: the cause may be permanent, which is not the answer to the caller.
 func mayRetry(err, cause error) error {
 	if cause == nil {

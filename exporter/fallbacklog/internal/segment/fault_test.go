@@ -446,6 +446,47 @@ func TestDiskStaysFull(t *testing.T) {
 	assert.Equal(t, []string{"again"}, drain(t, l, true))
 }
 
+// A cursor that could not be saved, or a file that could not be removed, is made up for without another record.
+func TestTendMakesUpForFailures(t *testing.T) {
+	for _, op := range []string{"writeat", "sync", "remove"} {
+		opt := options(t.TempDir())
+		opt.MaxSegmentBytes = 60
+		fsys := &faultyFS{}
+		opt.FS = fsys
+		var reported int
+		opt.OnError = func(error) { reported++ }
+		l := open(t, opt)
+		appendAll(t, l, numbered(9)...)
+		before := len(files(t, opt.Dir))
+		fsys.fail = failing(op, syscall.EPERM)
+		for range 9 {
+			e, ok, err := l.Next()
+			require.NoError(t, err)
+			require.True(t, ok)
+			if err := l.Release(e.End); op != "remove" && !e.End.Before(Position{2, 0}) {
+				require.ErrorIs(t, err, syscall.EPERM)
+			}
+		}
+		tended := l.Tend()
+		if op == "remove" {
+			require.NoError(t, tended)
+			assert.Positive(t, reported)
+		} else {
+			require.ErrorIs(t, tended, syscall.EPERM)
+		}
+		assert.Len(t, files(t, opt.Dir), before)
+		fsys.fail = nil
+		require.NoError(t, l.Tend())
+		assert.Empty(t, files(t, opt.Dir), op)
+		assert.Zero(t, opt.Budget.Used())
+		fsys.ops = nil
+		require.NoError(t, l.Tend())
+		assert.Empty(t, fsys.ops, "nothing to make up for")
+		require.NoError(t, l.Close())
+		require.NoError(t, l.Tend())
+	}
+}
+
 // What DropOldest could not make durable has not been dropped.
 func TestDropOldestWithoutACursorDropsNothing(t *testing.T) {
 	opt := options(t.TempDir())

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -108,6 +109,26 @@ func (l *Log) Release(to Position) error {
 		l.cursor = to
 	}
 	l.mu.Unlock()
+	return l.shrink(false)
+}
+
+// Tend makes up for what has failed before: it saves a cursor that is not saved, and deletes the segments before it. It
+// is for a timer; with nothing to make up for it costs two locks. After Close it does nothing.
+func (l *Log) Tend() error {
+	l.mu.Lock()
+	closed := l.closed
+	l.mu.Unlock()
+	if closed {
+		return nil
+	}
+	if err := l.shrink(true); !errors.Is(err, ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// shrink saves the cursor when it is due, or now, and deletes the segments before it.
+func (l *Log) shrink(now bool) error {
 	if l.drained() {
 		// The whole log has been dealt with: end its last segment so that it can go too.
 		l.leader <- struct{}{}
@@ -116,9 +137,9 @@ func (l *Log) Release(to Position) error {
 		if err != nil {
 			return err
 		}
-		return l.saveAndRemove(true)
+		now = true
 	}
-	return l.saveAndRemove(false)
+	return l.saveAndRemove(now)
 }
 
 func (l *Log) drained() bool {
@@ -154,11 +175,13 @@ func (l *Log) saveAndRemove(now bool) error {
 	due := now || cursor.Segment != saved.Segment || cursor.Offset-saved.Offset >= cursorEveryBytes ||
 		l.opt.Now().Sub(l.savedAt) >= cursorEvery
 	l.mu.Unlock()
-	if cursor == saved || !due {
+	if !due {
 		return nil
 	}
-	if err := l.save(cursor); err != nil {
-		return err
+	if cursor != saved {
+		if err := l.save(cursor); err != nil {
+			return err
+		}
 	}
 	l.report(l.removeDone())
 	return nil

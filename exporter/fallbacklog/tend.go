@@ -1,0 +1,21 @@
+package fallbacklog
+
+import "time"
+
+// tendEvery is how often the logs are tended. A cursor is as old as that at most, see segment.Log.
+const tendEvery = time.Second
+
+// tend lets the logs make up for what the disk has refused them, which nothing else may come back to for hours.
+func (c *core) tend() {
+	defer close(c.tended)
+	t := time.NewTicker(tendEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-c.closing:
+			return
+		case <-t.C:
+			c.group.Tend()
+		}
+	}
+}
