@@ -1,15 +1,19 @@
 package e2e
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
 )
 
 // TestConfigs: every shipped configuration validates and runs as it is, addresses apart.
@@ -145,4 +149,47 @@ func TestUserAttributesAreRemoved(t *testing.T) {
 		assert.NotContains(t, string(content), "swordfish", signal)
 	}
 	g.stop()
+}
+
+// TestReadmeConfigurations: the configuration that the README of a component shows is valid, in a
+// pipeline of its own or, where it has none, in the smallest one.
+func TestReadmeConfigurations(t *testing.T) {
+	readmes, err := filepath.Glob("../../*/*/README.md")
+	require.NoError(t, err)
+	require.Len(t, readmes, 4)
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	for _, readme := range readmes {
+		component := filepath.Base(filepath.Dir(readme))
+		t.Run(component, func(t *testing.T) {
+			content, err := os.ReadFile(readme)
+			require.NoError(t, err)
+			found := blocks.FindAllSubmatch(content, -1)
+			require.NotEmpty(t, found)
+			for i, block := range found {
+				retrieved, err := confmap.NewRetrievedFromYAML(block[1])
+				require.NoError(t, err)
+				conf, err := retrieved.AsConf()
+				require.NoError(t, err)
+				dir := t.TempDir()
+				shown := filepath.Join(dir, "shown.yaml")
+				require.NoError(t, os.WriteFile(shown, block[1], 0o600))
+				args := []string{"validate", "--config", shown}
+				if !conf.IsSet("service") {
+					pipeline := map[string]string{"receivers": "otlp", "processors": "", "exporters": "debug"}
+					kind := filepath.Base(filepath.Dir(filepath.Dir(readme))) + "s"
+					require.True(t, conf.IsSet(kind+"::"+component), "block %d shows the component", i)
+					pipeline[kind] = component
+					smallest := filepath.Join(dir, "smallest.yaml")
+					require.NoError(t, os.WriteFile(smallest, fmt.Appendf(nil, `
+receivers: {otlp: {protocols: {grpc: {}}}}
+exporters: {debug: {}}
+service: {pipelines: {metrics: {receivers: [%s], processors: [%s], exporters: [%s]}}}
+`, pipeline["receivers"], pipeline["processors"], pipeline["exporters"]), 0o600))
+					args = append(args, "--config", smallest)
+				}
+				output, err := exec.Command(binary, args...).CombinedOutput()
+				require.NoError(t, err, "block %d: %s", i, output)
+			}
+		})
+	}
 }
