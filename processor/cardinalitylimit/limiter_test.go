@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -91,6 +92,28 @@ func TestCountAttributesAndStreams(t *testing.T) {
 			r.send(b.md)
 		}
 		require.Len(t, observe(r.sink.take()...), passing, count)
+	}
+}
+
+// What senders make as large as they can leaves as a number all the same.
+func TestOverflowSeriesStaysFinite(t *testing.T) {
+	for _, temporality := range []pmetric.AggregationTemporality{delta, cumulative} {
+		r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+		start := r.clock.now()
+		r.clock.add(time.Second)
+		b := newBatch("orders")
+		for i := range 4 {
+			points := b.sum("requests", temporality, true)
+			put(points, 0, start, r.clock.now(), "id", fmt.Sprint(i)).SetDoubleValue(math.MaxFloat64)
+		}
+		r.send(b.md)
+		r.sink.take()
+		require.NoError(t, r.flush(context.Background(), false))
+		out := r.sink.take()
+		require.Len(t, out, 1)
+		m := out[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
+		require.InDelta(t, math.MaxFloat64, m.Sum().DataPoints().At(0).DoubleValue(), 0)
+		require.EqualValues(t, 2, r.counter("saturated_points"))
 	}
 }
 

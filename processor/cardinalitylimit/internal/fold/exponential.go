@@ -15,9 +15,11 @@ type exponential struct {
 
 var _ measure = (*exponential)(nil)
 
-func (m *exponential) add(d measure, _ *Stats) {
+func (m *exponential) add(d measure, n *Stats) {
 	o := d.(*exponential)
+	sum := plus(m.Sum, o.Sum, n)
 	m.Merge(o.Histogram)
+	m.Sum = sum
 	m.hasSum, m.hasMin, m.hasMax = m.hasSum && o.hasSum, m.hasMin && o.hasMin, m.hasMax && o.hasMax
 }
 
@@ -41,7 +43,7 @@ func (m *exponential) since(prev measure) (measure, relation) {
 	}
 	d.ZeroCount -= before.ZeroCount
 	d.Count -= before.Count
-	d.Sum -= before.Sum
+	d.Sum = clamp(d.Sum - before.Sum)
 	d.hasSum = d.hasSum && p.hasSum
 	d.hasMin, d.hasMax = false, false
 	d.Min, d.Max = math.Inf(1), math.Inf(-1)

@@ -28,7 +28,7 @@ func (m *histogram) add(d measure, n *Stats) {
 	o := d.(*histogram)
 	m.count = expo.AddSat(m.count, o.count)
 	m.hasSum, m.hasMin, m.hasMax = m.hasSum && o.hasSum, m.hasMin && o.hasMin, m.hasMax && o.hasMax
-	m.sum += o.sum
+	m.sum = plus(m.sum, o.sum, n)
 	m.min, m.max = min(m.min, o.min), max(m.max, o.max)
 	if slices.Equal(m.bounds, o.bounds) {
 		for i, c := range o.counts {
@@ -53,7 +53,7 @@ func (m *histogram) since(prev measure) (measure, relation) {
 		return nil, reset
 	}
 	d := &histogram{
-		count: m.count - p.count, sum: m.sum - p.sum, hasSum: m.hasSum && p.hasSum,
+		count: m.count - p.count, sum: clamp(m.sum - p.sum), hasSum: m.hasSum && p.hasSum,
 		min: math.Inf(1), max: math.Inf(-1),
 		bounds: m.bounds, counts: make([]uint64, len(m.counts)),
 	}

@@ -53,6 +53,53 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// Sums past the range of their type stay at its end and are counted: no NaN and no
+// infinity leaves.
+func TestFoldingStaysFinite(t *testing.T) {
+	const most = math.MaxFloat64
+	withSum := map[string]func(float64) measure{
+		"number":    func(f float64) measure { return &number{double: true, f: f} },
+		"histogram": func(f float64) measure { return &histogram{count: 1, hasSum: true, sum: f, counts: []uint64{1}} },
+		"exponential": func(f float64) measure {
+			h := expo.New(maxBuckets)
+			h.Count, h.ZeroCount, h.Sum = 1, 1, f
+			return &exponential{Histogram: h, hasSum: true}
+		},
+	}
+	sum := func(m measure) float64 {
+		switch m := m.(type) {
+		case *number:
+			return m.f
+		case *histogram:
+			return m.sum
+		}
+		return m.(*exponential).Sum
+	}
+	for name, of := range withSum {
+		t.Run(name, func(t *testing.T) {
+			var n Stats
+			m := of(most)
+			m.add(of(most), &n)
+			m.add(of(most), &n)
+			require.InDelta(t, most, sum(m), 0)
+			require.EqualValues(t, 2, n.Saturated)
+			m.add(of(-most), &n)
+			require.Zero(t, sum(m))
+			m.add(of(-most), &n)
+			m.add(of(-most), &n)
+			require.InDelta(t, -most, sum(m), 0)
+			require.EqualValues(t, 3, n.Saturated)
+
+			d, is := of(most).since(of(-most))
+			require.Equal(t, grown, is)
+			require.InDelta(t, most, sum(d), 0)
+		})
+	}
+	d, is := withSum["histogram"](-most).since(withSum["histogram"](most))
+	require.Equal(t, grown, is)
+	require.InDelta(t, -most, sum(d), 0)
+}
+
 func explicit(bounds []float64, counts ...uint64) *histogram {
 	h := &histogram{hasSum: true, min: math.Inf(1), max: math.Inf(-1), bounds: bounds, counts: counts}
 	for _, c := range counts {

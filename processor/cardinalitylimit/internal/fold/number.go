@@ -28,7 +28,7 @@ func (m *number) less(o *number) bool {
 func (m *number) add(d measure, n *Stats) {
 	o := d.(*number)
 	if m.double || o.double {
-		*m = number{double: true, f: m.float() + o.float()}
+		*m = number{double: true, f: plus(m.float(), o.float(), n)}
 		return
 	}
 	sum := m.i + o.i
@@ -48,7 +48,7 @@ func (m *number) since(prev measure) (measure, relation) {
 		return nil, reset
 	}
 	if m.double || p.double {
-		return &number{double: true, f: m.float() - p.float()}, grown
+		return &number{double: true, f: clamp(m.float() - p.float())}, grown
 	}
 	d := m.i - p.i
 	if d < 0 { // from far below zero to far above
@@ -63,3 +63,16 @@ func (m *number) clone() measure {
 }
 
 func (m *number) bytes() int { return 24 }
+
+// plus adds finite numbers. The sum stays finite, which is counted where it takes
+// something: an infinity would spoil every total downstream, and for good.
+func plus(a, b float64, n *Stats) float64 {
+	sum := a + b
+	if math.IsInf(sum, 0) {
+		n.Saturated++
+	}
+	return clamp(sum)
+}
+
+// clamp brings an infinity back to the largest number of its sign.
+func clamp(v float64) float64 { return min(max(v, -math.MaxFloat64), math.MaxFloat64) }

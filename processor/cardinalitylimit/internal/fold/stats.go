@@ -14,7 +14,7 @@ type Stats struct {
 	Gauges      int64 // dropped: gauges are not folded
 	Stale       int64 // consumed: the end of a folded stream
 	Undelivered int64 // outgoing points that downstream refused for good
-	Saturated   int64 // integer sums held at their largest value
+	Saturated   int64 // additions that held a sum at the largest value of its type
 	Rebucketed  int64 // histograms brought to other bounds
 
 	RefusedStreams int64 // streams or accumulators there was no room for

@@ -281,7 +281,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitSaturatedPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_saturated_points",
-		metric.WithDescription("Additions that held an integer sum at its largest value. [Alpha]"),
+		metric.WithDescription("Additions that held a sum at the largest value of its type. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)

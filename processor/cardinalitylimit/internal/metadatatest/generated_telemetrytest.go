@@ -210,7 +210,7 @@ func AssertEqualProcessorCardinalitylimitRotations(t *testing.T, tt *componentte
 func AssertEqualProcessorCardinalitylimitSaturatedPoints(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_saturated_points",
-		Description: "Additions that held an integer sum at its largest value. [Alpha]",
+		Description: "Additions that held a sum at the largest value of its type. [Alpha]",
 		Unit:        "{datapoint}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
