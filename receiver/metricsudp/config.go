@@ -86,6 +86,24 @@ const (
 	maxBatch       = 1024  // UIO_MAXIOV, which bounds recvmmsg
 	defaultReaders = 4     // more did not pay off for the socket's cost
 	minExpiry      = 2     // intervals; see series.Options.ExpirySwaps
+
+	minInterval = time.Millisecond
+	maxInterval = 24 * time.Hour
+	maxExpiry   = 30 * maxInterval
+
+	maxSocketBuffer  = math.MaxInt32 / 2 // the kernel doubles it in an int
+	maxPayloadBytes  = 256 << 20         // read buffers of all readers
+	maxSocketBuffers = 4 << 30           // of the kernel's memory, all readers
+
+	maxTimedPoints = 1_000_000  // about 100 MB
+	maxSeries      = 10_000_000 // 7.5 GB of counters, if memory_limit_mib allows
+	maxAliases     = 2 * maxSeries
+	maxMemoryMiB   = 1 << 20
+	maxExactLimit  = 1 << 20 // 16 MiB a set
+
+	// minRate bounds what one value counts for: a histogram counts in 64 bits, and
+	// 1e10 values of this rate fit.
+	minRate = 1e-9
 )
 
 func createDefaultConfig() component.Config {
@@ -119,22 +137,19 @@ func (c *Config) Validate() error {
 	check.Range(&e, "readers", c.Readers, 0, socket.MaxSockets)
 	check.Range(&e, "read_batch_size", c.ReadBatchSize, 1, maxBatch)
 	check.Range(&e, "max_datagram_size", c.MaxDatagramSize, 1, maxDatagram)
-	check.Range(&e, "socket_buffer_size", c.SocketBufferSize, 0, math.MaxInt32/2)
-	check.Range(&e, "buffer_size", c.BufferSize, 1, math.MaxInt32)
+	check.Range(&e, "socket_buffer_size", c.SocketBufferSize, 0, maxSocketBuffer)
+	c.checkBuffers(&e)
+	check.Range(&e, "buffer_size", c.BufferSize, 1, maxTimedPoints)
 	check.OneOf(&e, "temporality", c.Temporality, temporalityDelta, temporalityCumulative)
 	check.OneOf(&e, "counter_type", c.CounterType, counterInt, counterFloat)
 	check.OneOf(&e, "timestamps", c.Timestamps, timestampsPassthrough, timestampsIgnore)
 	check.OneOf(&e, "unknown_fields", c.UnknownFields, unknownFieldsIgnore, unknownFieldsReject)
-	check.Range(e.At("sets"), "exact_limit", c.Sets.ExactLimit, 1, 1<<20)
+	check.Range(e.At("sets"), "exact_limit", c.Sets.ExactLimit, 1, maxExactLimit)
 	for i, cidr := range c.AllowedCIDRs {
 		_, err := netip.ParsePrefix(cidr)
 		e.That(err == nil, check.Item("allowed_cidrs", i), "an address range such as 10.0.0.0/8", cidr)
 	}
-	check.AtLeast(&e, "aggregation_interval", c.AggregationInterval, time.Millisecond)
-	if least := minExpiry * c.AggregationInterval; c.AggregationInterval > 0 {
-		e.That(c.SeriesExpiry >= least, "series_expiry",
-			fmt.Sprintf("at least %d times aggregation_interval, %s", minExpiry, least), c.SeriesExpiry)
-	}
+	c.checkTimes(&e)
 	if err := pcommon.NewMap().FromRaw(c.ResourceAttributes); err != nil {
 		e.Wrap("resource_attributes", fmt.Errorf("must be attribute values: %w", err))
 	}
@@ -143,12 +158,51 @@ func (c *Config) Validate() error {
 }
 
 func (c *LimitsConfig) check(e *check.Errors) {
-	check.Range(e, "max_series", c.MaxSeries, 1, math.MaxInt32)
-	check.Range(e, "memory_limit_mib", c.MemoryLimitMiB, 1, 1<<20)
-	check.Range(e, "max_aliases", c.MaxAliases, 1, math.MaxInt32)
+	check.Range(e, "max_series", c.MaxSeries, 1, maxSeries)
+	check.Range(e, "memory_limit_mib", c.MemoryLimitMiB, 1, maxMemoryMiB)
+	check.Range(e, "max_aliases", c.MaxAliases, 1, maxAliases)
 	check.Range(e, "max_tags", c.MaxTags, 1, series.MaxFieldBytes)
 	check.Range(e, "max_name_bytes", c.MaxNameBytes, 1, series.MaxFieldBytes)
-	check.Share(e, "min_sample_rate", c.MinSampleRate)
+	check.Range(e, "min_sample_rate", c.MinSampleRate, minRate, 1)
+}
+
+// checkTimes multiplies only what is in range: twice a longer interval would not
+// fit an int64.
+func (c *Config) checkTimes(e *check.Errors) {
+	check.Range(e, "aggregation_interval", c.AggregationInterval, minInterval, maxInterval)
+	check.Range(e, "series_expiry", c.SeriesExpiry, minExpiry*minInterval, maxExpiry)
+	if c.AggregationInterval < minInterval || c.AggregationInterval > maxInterval {
+		return
+	}
+	least := minExpiry * c.AggregationInterval
+	e.That(c.SeriesExpiry >= least, "series_expiry",
+		fmt.Sprintf("at least %d times aggregation_interval, %s", minExpiry, least), c.SeriesExpiry)
+}
+
+// checkBuffers bounds what all readers allocate at start. Each factor has its own
+// bound; the products of those fit an int64.
+func (c *Config) checkBuffers(e *check.Errors) {
+	readers := int64(c.readers())
+	if readers > socket.MaxSockets || c.ReadBatchSize > maxBatch || c.MaxDatagramSize > maxDatagram || c.SocketBufferSize > maxSocketBuffer {
+		return
+	}
+	e.That(readers*int64(c.ReadBatchSize)*int64(c.MaxDatagramSize) <= maxPayloadBytes, "max_datagram_size",
+		fmt.Sprintf("such that readers x read_batch_size x max_datagram_size is at most %d bytes", maxPayloadBytes),
+		product{readers, int64(c.ReadBatchSize), int64(c.MaxDatagramSize)})
+	e.That(readers*int64(c.SocketBufferSize) <= maxSocketBuffers, "socket_buffer_size",
+		fmt.Sprintf("such that readers x socket_buffer_size is at most %d bytes", int64(maxSocketBuffers)),
+		product{readers, int64(c.SocketBufferSize)})
+}
+
+// product is shown by its factors.
+type product []int64
+
+func (p product) String() string {
+	factors := make([]string, len(p))
+	for i, f := range p {
+		factors[i] = strconv.FormatInt(f, 10)
+	}
+	return strings.Join(factors, " x ")
 }
 
 func (c *Config) checkEndpoint(e *check.Errors) {

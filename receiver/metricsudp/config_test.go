@@ -1,6 +1,7 @@
 package metricsudp
 
 import (
+	"math"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
 func load(t *testing.T, name string) *Config {
@@ -77,8 +79,15 @@ func TestValidate(t *testing.T) {
 		{func(c *Config) { c.MaxDatagramSize = 65528 }, `max_datagram_size: must be from 1 to 65527 (got 65528)`},
 		{func(c *Config) { c.SocketBufferSize = -1 }, `socket_buffer_size: must be from 0 to 1073741823 (got -1)`},
 		{func(c *Config) { c.AllowedCIDRs = []string{"::/0", "10.0.0.1"} }, `allowed_cidrs::1: must be an address range such as 10.0.0.0/8 (got "10.0.0.1")`},
-		{func(c *Config) { c.AggregationInterval = 0 }, `aggregation_interval: must be at least 1ms (got 0s)`},
+		{func(c *Config) { c.SocketBufferSize = 1 << 30 }, `socket_buffer_size: must be from 0 to 1073741823 (got 1073741824)`},
+		{func(c *Config) { c.AggregationInterval = 0 }, `aggregation_interval: must be from 1ms to 24h0m0s (got 0s)`},
+		{func(c *Config) { c.AggregationInterval = 24*time.Hour + 1 }, `aggregation_interval: must be from 1ms to 24h0m0s (got 24h0m0.000000001s)`},
+		{func(c *Config) { c.AggregationInterval = 1_300_000 * time.Hour }, `aggregation_interval: must be from 1ms to 24h0m0s (got 1300000h0m0s)`},
+		{func(c *Config) { c.AggregationInterval = math.MaxInt64 }, `aggregation_interval: must be from 1ms to 24h0m0s (got 2562047h47m16.854775807s)`},
+		{func(c *Config) { c.AggregationInterval = math.MinInt64 }, `aggregation_interval: must be from 1ms to 24h0m0s (got -2562047h47m16.854775808s)`},
 		{func(c *Config) { c.SeriesExpiry = 9 * time.Second }, `series_expiry: must be at least 2 times aggregation_interval, 10s (got 9s)`},
+		{func(c *Config) { c.SeriesExpiry = math.MaxInt64 }, `series_expiry: must be from 2ms to 720h0m0s (got 2562047h47m16.854775807s)`},
+		{func(c *Config) { c.BufferSize = 1_000_001 }, `buffer_size: must be from 1 to 1000000 (got 1000001)`},
 		{func(c *Config) { c.BufferSize = 0 }, `buffer_size: must be from 1 to`},
 		{func(c *Config) { c.Temporality = "Delta" }, `temporality: must be one of delta, cumulative (got "Delta")`},
 		{func(c *Config) { c.CounterType = "" }, `counter_type: must be one of int, float (got "")`},
@@ -90,7 +99,12 @@ func TestValidate(t *testing.T) {
 		{func(c *Config) { c.Limits.MaxAliases = 0 }, `limits::max_aliases: must be from 1 to`},
 		{func(c *Config) { c.Limits.MaxTags = 0 }, `limits::max_tags: must be from 1 to 8192 (got 0)`},
 		{func(c *Config) { c.Limits.MaxNameBytes = 8193 }, `limits::max_name_bytes: must be from 1 to 8192 (got 8193)`},
-		{func(c *Config) { c.Limits.MinSampleRate = 0 }, `limits::min_sample_rate: must be above 0 and at most 1 (got 0)`},
+		{func(c *Config) { c.Limits.MaxSeries = 10_000_001 }, `limits::max_series: must be from 1 to 10000000 (got 10000001)`},
+		{func(c *Config) { c.Limits.MaxAliases = 20_000_001 }, `limits::max_aliases: must be from 1 to 20000000 (got 20000001)`},
+		{func(c *Config) { c.Limits.MinSampleRate = 0 }, `limits::min_sample_rate: must be from 1e-09 to 1 (got 0)`},
+		{func(c *Config) { c.Limits.MinSampleRate = 5e-324 }, `limits::min_sample_rate: must be from 1e-09 to 1 (got 5e-324)`},
+		{func(c *Config) { c.Limits.MinSampleRate = math.NaN() }, `limits::min_sample_rate: must be from 1e-09 to 1 (got NaN)`},
+		{func(c *Config) { c.Limits.MinSampleRate = math.Inf(1) }, `limits::min_sample_rate: must be from 1e-09 to 1 (got +Inf)`},
 		{func(c *Config) { c.ResourceAttributes = map[string]any{"x": struct{}{}} }, `resource_attributes: must be attribute values`},
 	}
 	for _, tt := range tests {
@@ -100,6 +114,58 @@ func TestValidate(t *testing.T) {
 			require.ErrorContains(t, cfg.Validate(), tt.want)
 		})
 	}
+}
+
+// The widest configuration that is accepted allocates 256 MiB of read buffers.
+func TestBuffersAreBoundedTogether(t *testing.T) {
+	if socket.MaxSockets == 1 {
+		t.Skip("one socket a port on this system")
+	}
+	const (
+		payloads = "max_datagram_size: must be such that readers x read_batch_size x max_datagram_size is at most 268435456 bytes"
+		kernel   = "socket_buffer_size: must be such that readers x socket_buffer_size is at most 4294967296 bytes"
+	)
+	for _, tt := range []struct {
+		readers, batch, datagram, buffer int
+		want                             string
+	}{
+		{0, 1024, 65527, 1<<30 - 1, ""},
+		{4, 1024, 65527, 1<<30 - 1, ""},
+		{64, 64, 65527, 1 << 26, ""},
+		{64, 1024, 4096, 1 << 26, ""},
+		{64, 1024, 65527, 0, payloads + " (got 64 x 1024 x 65527)"},
+		{64, 1024, 4097, 0, payloads + " (got 64 x 1024 x 4097)"},
+		{64, 1, 1, 1<<26 + 1, kernel + " (got 64 x 67108865)"},
+		{5, 1, 1, 1<<30 - 1, kernel + " (got 5 x 1073741823)"},
+	} {
+		cfg := createDefaultConfig().(*Config)
+		cfg.Readers, cfg.ReadBatchSize, cfg.MaxDatagramSize, cfg.SocketBufferSize = tt.readers, tt.batch, tt.datagram, tt.buffer
+		if tt.want == "" {
+			require.NoError(t, cfg.Validate())
+			continue
+		}
+		require.EqualError(t, cfg.Validate(), tt.want)
+	}
+}
+
+// A table rotates twice within series_expiry: whatever is accepted leaves it an interval for each.
+func TestEveryAcceptedExpiryIsTwoIntervals(t *testing.T) {
+	durations := []time.Duration{
+		math.MinInt64, -1, 0, 1, time.Millisecond, 2 * time.Millisecond, time.Hour, maxInterval, 2 * maxInterval, maxExpiry,
+		maxExpiry + 1, 1_300_000 * time.Hour, math.MaxInt64 / 2, math.MaxInt64/2 + 1, math.MaxInt64,
+	}
+	accepted := 0
+	for _, interval := range durations {
+		for _, expiry := range durations {
+			cfg := createDefaultConfig().(*Config)
+			cfg.AggregationInterval, cfg.SeriesExpiry = interval, expiry
+			if cfg.Validate() == nil {
+				accepted++
+				assert.GreaterOrEqual(t, cfg.seriesOptions().ExpirySwaps, uint64(minExpiry), "%s %s", interval, expiry)
+			}
+		}
+	}
+	assert.Positive(t, accepted)
 }
 
 func TestRestNeedsALargeBuffer(t *testing.T) {
