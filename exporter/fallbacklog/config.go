@@ -1,7 +1,6 @@
 package fallbacklog
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -147,47 +146,4 @@ func (c ExporterConfig) Marshal(conf *confmap.Conf) error {
 	}
 	factory, _ := registeredFactory(c.spec.ID.Type()) // an unknown type is Validate's to report
 	return conf.Merge(confmap.NewFromStringMap(c.spec.Redacted(factory)))
-}
-
-// Validate reports every mistake at once.
-func (c *Config) Validate() error {
-	var errs []error
-	check := func(ok bool, field, must string, got any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf("%s: must be %s (got %v)", field, must, got))
-		}
-	}
-	check(c.Timeout > 0, "timeout", "positive", c.Timeout)
-	check(c.Budget > 0, "budget", "positive", c.Budget)
-	check(c.Retry.MaxAttempts >= 1, "retry_on_failure::max_attempts", "at least 1", c.Retry.MaxAttempts)
-	check(c.Retry.InitialInterval > 0, "retry_on_failure::initial_interval", "positive", c.Retry.InitialInterval)
-	check(c.Retry.Multiplier >= 1, "retry_on_failure::multiplier", "at least 1", c.Retry.Multiplier)
-	check(c.Retry.MaxInterval >= c.Retry.InitialInterval, "retry_on_failure::max_interval", "at least initial_interval", c.Retry.MaxInterval)
-	check(c.Breaker.FailureThreshold >= 1, "circuit_breaker::failure_threshold", "at least 1", c.Breaker.FailureThreshold)
-	check(c.Breaker.SuccessThreshold >= 1, "circuit_breaker::success_threshold", "at least 1", c.Breaker.SuccessThreshold)
-	check(c.Breaker.OpenInterval > 0, "circuit_breaker::open_interval", "positive", c.Breaker.OpenInterval)
-	check(c.Breaker.MaxOpenInterval >= c.Breaker.OpenInterval, "circuit_breaker::max_open_interval", "at least open_interval", c.Breaker.MaxOpenInterval)
-	check(c.Log.Directory != "", "log::directory", "set", `""`)
-	check(c.Log.MaxSegmentSizeMiB >= 1, "log::max_segment_size_mib", "at least 1", c.Log.MaxSegmentSizeMiB)
-	check(c.Log.MaxSegmentAge >= 0, "log::max_segment_age", "0 or positive", c.Log.MaxSegmentAge)
-	check(c.Log.MaxAge >= 0, "log::max_age", "0 or positive", c.Log.MaxAge)
-	check(c.Log.MaxDiskMiB >= c.Log.MaxSegmentSizeMiB, "log::max_disk_mib", "at least max_segment_size_mib", c.Log.MaxDiskMiB)
-	check(c.Log.MinFreeDiskMiB >= 0, "log::min_free_disk_mib", "0 or positive", c.Log.MinFreeDiskMiB)
-	switch c.Log.OnFull {
-	case OnFullReject, OnFullDropOldest, OnFullDropNewest:
-	default:
-		check(false, "log::on_full", "reject, drop_oldest or drop_newest", c.Log.OnFull)
-	}
-	switch c.Log.Fsync {
-	case FsyncBatch, FsyncInterval, FsyncNone:
-	default:
-		check(false, "log::fsync", "batch, interval or none", c.Log.Fsync)
-	}
-	check(c.Log.Fsync != FsyncInterval || c.Log.FsyncInterval > 0, "log::fsync_interval", "positive", c.Log.FsyncInterval)
-	check(c.Replay.MaxRequestsPerSecond >= 0, "replay::max_requests_per_second", "0 or positive", c.Replay.MaxRequestsPerSecond)
-	check(!c.DeadLetter.Enabled || c.DeadLetter.MaxDiskMiB >= 1, "dead_letter::max_disk_mib", "at least 1", c.DeadLetter.MaxDiskMiB)
-	if err := c.validateExporter(); err != nil {
-		errs = append(errs, fmt.Errorf("exporter: %w", err))
-	}
-	return errors.Join(errs...)
 }

@@ -24,7 +24,7 @@ type faultyFS struct {
 	onSync func() error
 	syncs  int
 	ops    []string // each with the base name of what it is about
-	full   bool // no free block: whatever exists can be overwritten and removed, nothing grows
+	full   bool     // no free block: whatever exists can be overwritten and removed, nothing grows
 }
 
 func (f *faultyFS) setFull(full bool) {

@@ -1,0 +1,69 @@
+package fallbacklog
+
+import (
+	"math"
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
+)
+
+const (
+	// maxMiB keeps sums of two sizes in bytes within an int64.
+	maxMiB = math.MaxInt64 / mib / 2
+	// minFsyncInterval is about what a sync of a solid-state disk takes: one more often would be under way all the time.
+	minFsyncInterval = time.Millisecond
+	// minOpenInterval keeps the probes of a downstream that is away from being a load on it and on us.
+	minOpenInterval = 10 * time.Millisecond
+	// maxInterval is for whatever is waited for: a timer that is due in a year is a mistake.
+	maxInterval = 365 * 24 * time.Hour
+	// maxFsyncInterval is how long the kernel would keep data at most.
+	maxFsyncInterval = 30 * time.Second
+	// A larger multiplier or rate has no other effect than none.
+	maxMultiplier        = 1000
+	maxRequestsPerSecond = 1e6
+)
+
+// Validate reports every mistake at once.
+func (c *Config) Validate() error {
+	var e check.Errors
+	check.Range(&e, "timeout", c.Timeout, time.Millisecond, maxInterval)
+	check.Range(&e, "budget", c.Budget, time.Millisecond, maxInterval)
+	c.Retry.validate(e.At("retry_on_failure"))
+	c.Breaker.validate(e.At("circuit_breaker"))
+	c.Log.validate(e.At("log"))
+	check.Range(&e, "replay::max_requests_per_second", c.Replay.MaxRequestsPerSecond, 0, maxRequestsPerSecond)
+	if c.DeadLetter.Enabled {
+		check.Range(&e, "dead_letter::max_disk_mib", c.DeadLetter.MaxDiskMiB, 1, maxMiB)
+	}
+	e.Wrap("exporter", c.validateExporter())
+	return e.Err()
+}
+
+func (c *RetryConfig) validate(e *check.Errors) {
+	check.AtLeast(e, "max_attempts", c.MaxAttempts, 1)
+	check.Range(e, "initial_interval", c.InitialInterval, time.Millisecond, maxInterval)
+	check.Range(e, "multiplier", c.Multiplier, 1, maxMultiplier)
+	e.That(c.MaxInterval >= c.InitialInterval && c.MaxInterval <= maxInterval, "max_interval",
+		"from initial_interval to "+maxInterval.String(), c.MaxInterval)
+}
+
+func (c *BreakerConfig) validate(e *check.Errors) {
+	check.AtLeast(e, "failure_threshold", c.FailureThreshold, 1)
+	check.AtLeast(e, "success_threshold", c.SuccessThreshold, 1)
+	check.Range(e, "open_interval", c.OpenInterval, minOpenInterval, maxInterval)
+	e.That(c.MaxOpenInterval >= c.OpenInterval && c.MaxOpenInterval <= maxInterval, "max_open_interval",
+		"from open_interval to "+maxInterval.String(), c.MaxOpenInterval)
+}
+
+func (c *LogConfig) validate(e *check.Errors) {
+	e.That(c.Directory != "", "directory", "set", c.Directory)
+	check.Range(e, "max_segment_size_mib", c.MaxSegmentSizeMiB, 1, maxMiB)
+	check.NotNegative(e, "max_segment_age", c.MaxSegmentAge)
+	check.NotNegative(e, "max_age", c.MaxAge)
+	check.Range(e, "max_disk_mib", c.MaxDiskMiB, 1, maxMiB)
+	e.That(c.MaxDiskMiB >= c.MaxSegmentSizeMiB, "max_disk_mib", "at least max_segment_size_mib", c.MaxDiskMiB)
+	check.Range(e, "min_free_disk_mib", c.MinFreeDiskMiB, 0, maxMiB)
+	check.OneOf(e, "on_full", c.OnFull, OnFullReject, OnFullDropOldest, OnFullDropNewest)
+	check.OneOf(e, "fsync", c.Fsync, FsyncBatch, FsyncInterval, FsyncNone)
+	check.Range(e, "fsync_interval", c.FsyncInterval, minFsyncInterval, maxFsyncInterval)
+}
