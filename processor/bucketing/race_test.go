@@ -1,5 +1,0 @@
-//go:build race
-
-package bucketing
-
-const raceEnabled = true
