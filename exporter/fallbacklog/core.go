@@ -15,7 +15,6 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
@@ -64,9 +63,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		hosts:  map[any]component.Host{},
 		left:   shutdown.Exporter,
 		tended: make(chan struct{}), closing: make(chan struct{}),
-		logger: set.Logger.WithOptions(zap.WrapCore(func(zc zapcore.Core) zapcore.Core {
-			return zapcore.NewSamplerWithOptions(zc, time.Minute, 1, 0)
-		})),
+		logger: sampled(set.Logger.WithOptions(zap.WrapCore(withoutSignal))),
 	}
 	c.breaker = breaker.New(breaker.Settings{
 		FailureThreshold: cfg.Breaker.FailureThreshold,

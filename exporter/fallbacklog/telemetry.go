@@ -69,7 +69,7 @@ func newLaneTelemetry(c *core, set exporter.Settings, signal string) (*laneTelem
 	if err != nil {
 		return nil, err
 	}
-	t := &laneTelemetry{core: c, logger: c.logger.With(zap.String("signal", signal)), tb: tb, common: []attribute.KeyValue{
+	t := &laneTelemetry{core: c, logger: sampled(set.Logger), tb: tb, common: []attribute.KeyValue{
 		attribute.String("exporter", set.ID.String()), attribute.String("signal", signal),
 	}}
 	t.attrs = t.with()

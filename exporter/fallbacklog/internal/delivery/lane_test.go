@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
 // The way there and back without a Collector: attempts, breaker, log, probe, replay in order.
@@ -45,6 +47,19 @@ func TestOutageAndReturn(t *testing.T) {
 		assert.Equal(t, s.sums.sum(&s.sums.received), s.sums.sum(&s.sums.direct, &s.sums.replayed))
 		s.stop(t)
 		require.ErrorIs(t, s.Consume(context.Background(), s.batch("late")), ErrShutdown)
+	})
+}
+
+// An answer tells only what there is to tell: with the breaker open there has been no attempt.
+func TestRejectionWithoutAnAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t, func(context.Context, string) error { return errAway }, func(set *Settings) { set.Replay = false })
+		for range 2 {
+			require.NoError(t, s.Consume(context.Background(), s.batch("x")))
+		}
+		require.NoError(t, s.log.Close())
+		require.EqualError(t, s.Consume(context.Background(), s.batch("x")), "neither delivered nor logged: "+segment.ErrClosed.Error())
+		s.stop(t)
 	})
 }
 
