@@ -76,8 +76,7 @@ func (r *Reader) Retired() <-chan *series.Epoch { return r.retired }
 func (r *Reader) Stats() (socket.Stats, error) { return r.Conn.Stats() }
 
 func (r *Reader) ask(what uint32) {
-	// The request first: a reader that is woken in between finds it, and one that
-	// clears the deadline before it is set finds the deadline.
+	// The request first: a reader that the Wake ends a wait of finds it.
 	r.request.Store(what)
 	if err := r.Conn.Wake(); err != nil {
 		r.Report(err)
@@ -137,10 +136,10 @@ func (r *Reader) allows(source netip.Addr) bool {
 }
 
 // drain reads what the socket held when it began. A sender that does not stop
-// could keep it going for ever, so it ends after as many bytes as the receive
-// buffer can hold.
+// could keep it going for ever, so it ends after as much as the receive buffer can
+// hold.
 func (r *Reader) drain() {
-	budget := drainBytes
+	budget, failures := drainBytes, 0
 	if stats, err := r.Conn.Stats(); err == nil && stats.BufferBytes > 0 {
 		budget = 2 * stats.BufferBytes
 	}
@@ -151,20 +150,30 @@ func (r *Reader) drain() {
 		}
 		if err != nil {
 			r.Report(err)
-			return
+			if failures++; failures == drainFailures {
+				return
+			}
+			continue // an error that was pending came before what the socket holds
 		}
 		if len(datagrams) == 0 {
 			return
 		}
 		r.receive(datagrams)
 		for i := range datagrams {
-			budget -= max(len(datagrams[i].Payload), 1)
+			budget -= max(len(datagrams[i].Payload), leastCharge)
 		}
 	}
 }
 
-// drainBytes is assumed where the buffer's size is unknown.
-const drainBytes = 64 << 20
+const (
+	// drainBytes is assumed where the buffer's size is unknown.
+	drainBytes = 64 << 20
+	// leastCharge is less than what the shortest datagram takes of a receive buffer:
+	// Linux charges its bookkeeping too, about 500 bytes on 64-bit systems.
+	leastCharge = 256
+	// drainFailures is how many errors end a drain.
+	drainFailures = 3
+)
 
 func (r *Reader) pause() {
 	timer := time.NewTimer(errorPause)

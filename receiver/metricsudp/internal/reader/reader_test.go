@@ -2,6 +2,7 @@ package reader
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"sync"
 	"testing"
@@ -65,7 +66,7 @@ func (c *scriptedConn) Wake() error {
 	return nil
 }
 
-func (c *scriptedConn) Stats() (socket.Stats, error) { return socket.Stats{BufferBytes: 50}, nil }
+func (c *scriptedConn) Stats() (socket.Stats, error) { return socket.Stats{BufferBytes: 4096}, nil }
 func (c *scriptedConn) Close() error                 { return nil }
 
 func datagrams(payloads ...string) result {
@@ -136,19 +137,53 @@ func TestStopReadsWhatTheSocketHolds(t *testing.T) {
 	assert.Equal(t, uint64(5), r.stop().Datagrams)
 }
 
+var drainOptions = series.Options{
+	MaxBytes: 1 << 20, MaxSeries: 1, MaxAliases: 2, Tables: 1, ExpirySwaps: 2, Limits: line.Limits{NameBytes: 9}, MaxTags: 1,
+}
+
 // A sender that never stops does not keep a shutdown going: the drain ends after
-// what the receive buffer can hold, here twice 50 bytes.
+// what the receive buffer can hold: here five, which take more of it than their bytes.
 func TestDrainIsBounded(t *testing.T) {
 	r := &Reader{Settings: Settings{Conn: &endlessConn{}, Report: func(error) {}, Now: func() int64 { return 0 }}}
-	registry := series.NewRegistry(series.Options{MaxBytes: 1 << 20, MaxSeries: 1, MaxAliases: 2, Tables: 1, ExpirySwaps: 2, Limits: line.Limits{NameBytes: 9}, MaxTags: 1})
-	r.Table = series.NewTable(registry)
+	r.Table = series.NewTable(series.NewRegistry(drainOptions))
 	r.drain()
-	assert.Equal(t, uint64(20), r.Table.Swap().Stats.Datagrams)
+	assert.Equal(t, uint64(5), r.Table.Swap().Stats.Datagrams)
 }
 
 type endlessConn struct{ scriptedConn }
 
 func (c *endlessConn) Poll() ([]socket.Datagram, error) { return datagrams("a:1|c").datagrams, nil }
+
+func (c *endlessConn) Stats() (socket.Stats, error) {
+	return socket.Stats{BufferBytes: 5 * leastCharge / 2}, nil
+}
+
+// An error that was pending leaves what the socket holds where it is.
+func TestDrainGoesOnAfterAnError(t *testing.T) {
+	failure := errors.New("no route to host")
+	var reported []error
+	conn := newScriptedConn()
+	r := &Reader{Settings: Settings{
+		Conn: conn, Report: func(err error) { reported = append(reported, err) }, Now: func() int64 { return 0 },
+		Table: series.NewTable(series.NewRegistry(drainOptions)),
+	}}
+	conn.results <- result{err: failure}
+	conn.results <- datagrams("a:1|c")
+	r.drain()
+	assert.Equal(t, uint64(1), r.Table.Swap().Stats.Datagrams)
+	assert.Equal(t, []error{failure}, reported)
+}
+
+func TestDrainGivesUpOnASocketThatFails(t *testing.T) {
+	failures := 0
+	r := &Reader{Settings: Settings{Conn: &failingConn{}, Report: func(error) { failures++ }}}
+	r.drain()
+	assert.Equal(t, drainFailures, failures)
+}
+
+type failingConn struct{ scriptedConn }
+
+func (c *failingConn) Poll() ([]socket.Datagram, error) { return nil, net.ErrClosed }
 
 func TestSourcesThatAreNotAllowed(t *testing.T) {
 	r := newRig("192.168.0.0/16", "10.1.0.0/16")
