@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -477,4 +478,32 @@ func TestIntervalClock(t *testing.T) {
 	close(stopped)
 	_, ok = IntervalClock{Interval: time.Hour}.Next(stopped)
 	assert.False(t, ok)
+}
+
+// However long the interval, a consumer that recovers is asked again soon, and
+// within the time that a shutdown has.
+func TestPausesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempts []time.Time
+		s := NewSender(SenderSettings{
+			Consume: func(context.Context, pmetric.Metrics, int) error {
+				attempts = append(attempts, time.Now())
+				return errRetryable
+			},
+			Retryable: func(error) bool { return true },
+			MaxPause:  24 * time.Hour,
+		})
+		require.True(t, s.TryReserve())
+		batch := pmetric.NewMetrics()
+		batch.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty()
+		s.Send(batch)
+		time.Sleep(10 * time.Minute)
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		require.Equal(t, 1, s.Close(ended))
+		require.Greater(t, len(attempts), 10)
+		for i := range len(attempts) - 1 {
+			assert.LessOrEqual(t, attempts[i+1].Sub(attempts[i]), 5*time.Second)
+		}
+	})
 }

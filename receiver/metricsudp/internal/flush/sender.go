@@ -31,15 +31,19 @@ type SenderSettings struct {
 	Retryable func(error) bool
 	// Mutates tells that the consumer may change a batch even when it refuses it.
 	Mutates bool
-	// MaxPause bounds the pauses between attempts.
+	// MaxPause bounds the pauses between attempts, which are never above 5 s: a
+	// shutdown that meets a pause has time for an attempt after it.
 	MaxPause time.Duration
 }
 
 // firstPause is the pause after the first refusal; each later one is twice as long.
 const firstPause = 100 * time.Millisecond
 
+const longestPause = 5 * time.Second
+
 // NewSender starts the sender's goroutine, which Close ends.
 func NewSender(s SenderSettings) *Sender {
+	s.MaxPause = min(s.MaxPause, longestPause)
 	ctx, cancel := context.WithCancel(context.Background())
 	sender := &Sender{
 		settings: s,
