@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 func TestGroupSharesThePort(t *testing.T) {
@@ -158,5 +159,67 @@ func TestWakeIsTakenOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, got, 1)
 		sending.Wait()
+	}
+}
+
+// Wherever Open fails for want of descriptors, it gives back those that it got.
+func TestFailedOpenLeavesNoDescriptor(t *testing.T) {
+	s := settings()
+	s.Count = 4
+	var usual unix.Rlimit
+	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &usual))
+	before := descriptors(t)
+	failed := 0
+	for more := range uint64(16) {
+		scarce := usual
+		scarce.Cur = uint64(before) + more
+		require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &scarce))
+		conns, err := Open(context.Background(), s)
+		require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &usual))
+		if err != nil {
+			require.ErrorIs(t, err, unix.EMFILE)
+			failed++
+		}
+		for _, c := range conns {
+			require.NoError(t, c.Close())
+		}
+		require.LessOrEqual(t, descriptors(t), before+1, "the runtime may have opened its own meanwhile")
+	}
+	assert.Greater(t, failed, 4)
+	assert.Less(t, failed, 16)
+}
+
+// A group on IPv6 shares the port, and one on the unspecified address takes both
+// families.
+func TestGroupOnIPv6(t *testing.T) {
+	for _, tt := range []struct {
+		network, address string
+		hosts            []string
+	}{{"udp6", "[::1]:0", []string{"::1"}}, {"udp", "[::]:0", []string{"::1", "127.0.0.1"}}} {
+		s := settings()
+		s.Network, s.Address, s.Count = tt.network, tt.address, 4
+		conns, err := Open(context.Background(), s)
+		if err != nil {
+			t.Skip("no IPv6:", err)
+		}
+		_, port, err := net.SplitHostPort(conns[0].LocalAddr().String())
+		require.NoError(t, err)
+		const sent = 64
+		for i := range sent {
+			client, err := net.Dial("udp", net.JoinHostPort(tt.hosts[i%len(tt.hosts)], port))
+			require.NoError(t, err)
+			send(t, client, "x")
+			require.NoError(t, client.Close())
+		}
+		received, used := 0, 0
+		for _, c := range conns {
+			n := len(receive(t, c))
+			if received += n; n > 0 {
+				used++
+			}
+			require.NoError(t, c.Close())
+		}
+		assert.Equal(t, sent, received, tt.address)
+		assert.Greater(t, used, 1, tt.address)
 	}
 }

@@ -1,0 +1,54 @@
+package socket
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// setReceiveBuffer asks past net.core.rmem_max first, which CAP_NET_ADMIN allows,
+// and then within it. A smaller buffer than asked for is no error; Stats tells.
+// The kernel doubles the number for its bookkeeping, so Stats halves it.
+func setReceiveBuffer(raw syscall.RawConn, bytes int) error {
+	if bytes == 0 {
+		return nil
+	}
+	var failed error
+	err := raw.Control(func(fd uintptr) {
+		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes) != nil {
+			failed = os.NewSyscallError("setsockopt SO_RCVBUF",
+				unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bytes))
+		}
+	})
+	return errors.Join(err, failed)
+}
+
+// setReusePort marks a socket before it is bound.
+func setReusePort(_, _ string, raw syscall.RawConn) error {
+	var failed error
+	err := raw.Control(func(fd uintptr) {
+		failed = os.NewSyscallError("setsockopt SO_REUSEPORT",
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
+	})
+	return errors.Join(err, failed)
+}
+
+// admitOthers opens the port of an exclusively bound socket. The kernel compares
+// the option of both sockets when the later one binds, not when the earlier did,
+// and then forms the group; so there is no moment in which the port is free.
+func admitOthers(udp *net.UDPConn) error {
+	raw, err := udp.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if err := setReusePort("", "", raw); err != nil {
+		return fmt.Errorf("share the port among readers: %w", err)
+	}
+	return nil
+}
+
+func isInUse(err error) bool { return errors.Is(err, unix.EADDRINUSE) }
