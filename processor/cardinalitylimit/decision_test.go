@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -263,4 +264,39 @@ func TestMemoryLimitHolds(t *testing.T) {
 	put(b.sum("metric0.0", cumulative, true), 1, r.clock.now(), r.clock.now(), "id", "0")
 	r.send(b.md)
 	require.Len(t, observe(r.sink.take()...), 1)
+}
+
+// What the processor holds at its memory limit, by the runtime's account and not its
+// own: at most one and a half times the limit, which leaves a half for what the
+// reservations estimate and for the maps' spare room.
+func TestHeapAtTheMemoryLimit(t *testing.T) {
+	const limit = 16 << 20
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	r := newRig(t, func(c *Config) {
+		c.Limits = []LimitConfig{limitOf(10, "overflow", "resource.service.name")}
+		c.Tracker.MemoryLimitMiB = limit >> 20
+	})
+	for i := range 100 {
+		b := newBatch(fmt.Sprint("service", i%100))
+		for m := range 20 {
+			points := b.sum(fmt.Sprint("metric", m, ".", i), cumulative, true)
+			for k := range 60 {
+				put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(k))
+			}
+		}
+		r.send(b.md)
+		r.sink.take()
+	}
+	require.Positive(t, r.counter("refused_streams"))
+	reserved, held := r.counter("tracker_bytes"), heap()-before
+	t.Logf("limit %d, reserved %d, on the heap %d", limit, reserved, held)
+	require.LessOrEqual(t, held, int64(limit*3/2))
+	require.Greater(t, held, int64(limit/8), "the heap shows the state at all")
+	runtime.KeepAlive(r)
 }
