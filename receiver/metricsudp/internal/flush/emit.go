@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 )
 
@@ -95,22 +96,10 @@ func (b *Builder) setSum(p pmetric.NumberDataPoint, whole int64, real float64) {
 }
 
 func distribution(p pmetric.ExponentialHistogramDataPoint, h *expo.Histogram) {
-	p.SetScale(h.Scale)
-	p.SetCount(h.Count)
-	p.SetZeroCount(h.ZeroCount)
-	p.SetZeroThreshold(h.ZeroThreshold)
+	histpoint.StoreExponential(p, h)
 	if h.Count > 0 {
 		p.SetSum(math.Max(-math.MaxFloat64, math.Min(math.MaxFloat64, h.Sum)))
 		p.SetMin(h.Min)
 		p.SetMax(h.Max)
-	}
-	buckets(p.Positive(), &h.Positive)
-	buckets(p.Negative(), &h.Negative)
-}
-
-func buckets(to pmetric.ExponentialHistogramDataPointBuckets, from *expo.Buckets) {
-	if len(from.Counts) > 0 {
-		to.SetOffset(from.Offset)
-		to.BucketCounts().FromRaw(from.Counts)
 	}
 }
