@@ -90,14 +90,7 @@ func (c *core) open() error {
 }
 
 func (c *core) openDirectory() error {
-	if !c.cfg.Log.CreateDirectory {
-		if _, err := c.fs.ReadDir(c.cfg.Log.Directory); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("must exist, or create_directory be true (got %s)", c.cfg.Log.Directory)
-		} else if err != nil {
-			return err
-		}
-	}
-	if err := segment.MakeDir(c.fs, c.root); err != nil {
+	if err := c.makeDir(c.root); err != nil {
 		return err
 	}
 	lock, err := c.fs.Lock(filepath.Join(c.root, "lock"))
@@ -110,6 +103,18 @@ func (c *core) openDirectory() error {
 	c.deadSpace = &segment.Budget{Max: c.cfg.DeadLetter.MaxDiskMiB * mib, MinFree: c.cfg.Log.MinFreeDiskMiB * mib, Free: free}
 	go c.tend()
 	return nil
+}
+
+// makeDir makes a directory in log::directory, and that too where it may.
+func (c *core) makeDir(dir string) error {
+	if !c.cfg.Log.CreateDirectory {
+		if _, err := c.fs.ReadDir(c.cfg.Log.Directory); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("must exist, or create_directory be true (got %s)", c.cfg.Log.Directory)
+		} else if err != nil {
+			return err
+		}
+	}
+	return segment.MakeDir(c.fs, dir)
 }
 
 func (c *core) close() error {

@@ -62,6 +62,7 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		Dir: dir, Extension: ".jsonl", Format: record.Lines{}, Budget: budget, FS: l.core.fs, Now: l.core.now,
 		MaxSegmentBytes: min(cfg.MaxSegmentSizeMiB*mib, budget.Max), MaxSegmentAge: cfg.MaxSegmentAge,
 		Sync: modes[cfg.Fsync], SyncInterval: cfg.FsyncInterval,
+		MakeDir:  func() error { return l.core.makeDir(dir) },
 		OnSync:   l.tel.synced,
 		OnDamage: l.tel.corrupt,
 		OnError: func(err error) {

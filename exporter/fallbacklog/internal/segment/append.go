@@ -3,8 +3,8 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -116,6 +116,12 @@ func (l *Log) write(data []byte) error {
 	if len(l.unsynced) >= maxGroup {
 		l.flush()
 	}
+	if errors.Is(err, errTaken) {
+		if rerr := l.restore(); rerr != nil {
+			return errors.Join(err, rerr)
+		}
+		return l.tryWrite(data)
+	}
 	if errors.Is(err, errSync) {
 		// After a failed sync nothing that this file took since the last good one can be trusted, whatever a second
 		// sync would say. The file has been sealed; what memory still has goes into a new one, once.
@@ -133,7 +139,9 @@ var errSync = errors.New("sync failed")
 // tryWrite appends data to the active segment, beginning one where there is none.
 func (l *Log) tryWrite(data []byte) error {
 	if l.active == nil {
-		if err := l.begin(); err != nil {
+		if err := l.begin(); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: %w", errTaken, err)
+		} else if err != nil {
 			return fmt.Errorf("begin a segment: %w", full(err))
 		}
 	}
@@ -148,6 +156,10 @@ func (l *Log) tryWrite(data []byte) error {
 			l.abandon()
 			return fmt.Errorf("%w: %w", errSync, full(err))
 		}
+	}
+	if err := l.inPlace(a.File, l.path(info{number: a.number, created: a.created})); err != nil {
+		l.cutBack()
+		return fmt.Errorf("append: %w", err)
 	}
 	if l.opt.Sync == SyncInterval {
 		l.unsynced = append(l.unsynced, data...)
@@ -167,7 +179,7 @@ func (l *Log) begin() error {
 	l.mu.Lock()
 	i := info{number: l.next, created: l.opt.Now()}
 	l.mu.Unlock()
-	name := filepath.Join(l.opt.Dir, i.name(l.opt.Extension))
+	name := l.path(i)
 	f, err := l.opt.FS.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, FileMode)
 	if err != nil {
 		return err
@@ -209,7 +221,7 @@ func (l *Log) abandon() {
 	i := l.segments[len(l.segments)-1]
 	l.segments = l.segments[:len(l.segments)-1]
 	l.mu.Unlock()
-	l.report(l.opt.FS.Remove(filepath.Join(l.opt.Dir, i.name(l.opt.Extension))))
+	l.report(l.opt.FS.Remove(l.path(i)))
 }
 
 // seal ends the active segment. The caller holds leader.

@@ -13,6 +13,8 @@ type FS interface {
 	Mkdir(name string, perm fs.FileMode) error
 	ReadDir(name string) ([]fs.DirEntry, error)
 	Remove(name string) error
+	// Stat is os.Stat.
+	Stat(name string) (fs.FileInfo, error)
 	// SyncDir makes creations and removals in a directory durable.
 	SyncDir(name string) error
 	// Free returns the bytes that an unprivileged writer may still use on the directory's file system.
@@ -32,6 +34,7 @@ type File interface {
 	// unknown: the kernel may have dropped the pages and report success the next time.
 	Sync() error
 	Truncate(size int64) error
+	Stat() (fs.FileInfo, error)
 }
 
 // Permissions of everything that the log creates: telemetry is as sensitive as what it describes.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -40,9 +39,12 @@ type Options struct {
 	Sync            SyncMode
 	SyncInterval    time.Duration
 
+	// MakeDir makes Dir when it is opened, and again when it has been deleted under way; default MakeDir.
+	MakeDir func() error
+
 	// Observers; each may be nil. They must not call the log.
 	OnSync   func(took time.Duration, err error)
-	OnDamage func(bytes int64) // bytes that were no record
+	OnDamage func(bytes int64) // bytes that were no record, or whose file has been taken away
 	OnError  func(err error)   // errors that no caller sees: cursor, removal, quarantine
 }
 
@@ -95,7 +97,10 @@ func Open(opt Options) (*Log, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	if err := MakeDir(opt.FS, opt.Dir); err != nil {
+	if opt.MakeDir == nil {
+		opt.MakeDir = func() error { return MakeDir(opt.FS, opt.Dir) }
+	}
+	if err := opt.MakeDir(); err != nil {
 		return nil, err
 	}
 	l := &Log{
@@ -169,7 +174,7 @@ func (l *Log) recover() error {
 
 // cutTail removes an unfinished record from the end of the newest segment: it was never acknowledged.
 func (l *Log) cutTail(i *info) error {
-	name := filepath.Join(l.opt.Dir, i.name(l.opt.Extension))
+	name := l.path(*i)
 	f, err := l.opt.FS.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		return err

@@ -39,6 +39,9 @@ func (OS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) 
 // Remove is os.Remove.
 func (OS) Remove(name string) error { return os.Remove(name) }
 
+// Stat is os.Stat.
+func (OS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
+
 // SyncDir syncs a directory.
 func (OS) SyncDir(name string) error { return syncDir(name) }
 

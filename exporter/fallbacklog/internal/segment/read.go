@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -24,6 +24,20 @@ type Entry struct {
 // Next returns the oldest record not yet returned; ok is false when there is none now. Damage on the way is copied to
 // the directory `quarantine`, counted, and passed over.
 func (l *Log) Next() (e Entry, ok bool, err error) {
+	e, ok, err = l.readNext()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return e, ok, err
+	}
+	l.leader <- struct{}{}
+	err = l.restore()
+	<-l.leader
+	if err != nil {
+		return Entry{}, false, err
+	}
+	return l.readNext()
+}
+
+func (l *Log) readNext() (e Entry, ok bool, err error) {
 	l.readMu.Lock()
 	defer l.readMu.Unlock()
 	for {
@@ -85,7 +99,7 @@ func (l *Log) openReader(i info) error {
 	}
 	l.reader.close()
 	l.reading = 0
-	f, err := l.opt.FS.OpenFile(filepath.Join(l.opt.Dir, i.name(l.opt.Extension)), os.O_RDONLY, 0)
+	f, err := l.opt.FS.OpenFile(l.path(i), os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -112,7 +126,7 @@ func (l *Log) Release(to Position) error {
 	return l.shrink(false)
 }
 
-// Tend makes up for what has failed before: it saves a cursor that is not saved, and deletes the segments before it. It
+// Tend makes up for what has failed before: it makes a directory again that has been taken away, saves a cursor that is not saved, and deletes the segments before it. It
 // is for a timer; with nothing to make up for it costs two locks. After Close it does nothing.
 func (l *Log) Tend() error {
 	l.mu.Lock()
@@ -120,6 +134,9 @@ func (l *Log) Tend() error {
 	l.mu.Unlock()
 	if closed {
 		return nil
+	}
+	if err := l.tendDir(); err != nil {
+		return err
 	}
 	if err := l.shrink(true); !errors.Is(err, ErrClosed) {
 		return err
@@ -158,7 +175,7 @@ func (l *Log) sealDrained() error {
 		return err
 	}
 	l.mu.Lock()
-	if l.segments[len(l.segments)-1].number < l.next {
+	if n := len(l.segments); n > 0 && l.segments[n-1].number < l.next { // none: somebody else was faster
 		l.cursor = Position{l.next, 0}
 	}
 	l.mu.Unlock()
@@ -208,7 +225,7 @@ func (l *Log) removeDone() error {
 		}
 		i := l.segments[0]
 		l.mu.Unlock()
-		if err := l.opt.FS.Remove(filepath.Join(l.opt.Dir, i.name(l.opt.Extension))); err != nil && !os.IsNotExist(err) {
+		if err := l.opt.FS.Remove(l.path(i)); err != nil && !os.IsNotExist(err) {
 			return err
 		}
 		l.mu.Lock()
@@ -245,7 +262,10 @@ func (l *Log) DropOldest(visit func(record []byte)) (bool, error) {
 		l.reader.close()
 		l.reading = 0
 	}
-	if err := l.visitUnread(oldest, read, visit); err != nil {
+	if err := l.visitUnread(oldest, read, visit); errors.Is(err, fs.ErrNotExist) {
+		// It has been taken away: there is room, and nothing that could be dropped. The active segment is sealed.
+		return true, l.restoreLocked()
+	} else if err != nil {
 		return false, err
 	}
 	return l.giveUp(oldest)
@@ -281,7 +301,7 @@ func (l *Log) visitUnread(i info, read Position, visit func([]byte)) error {
 	if i.number < read.Segment {
 		return nil
 	}
-	f, err := l.opt.FS.OpenFile(filepath.Join(l.opt.Dir, i.name(l.opt.Extension)), os.O_RDONLY, 0)
+	f, err := l.opt.FS.OpenFile(l.path(i), os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}

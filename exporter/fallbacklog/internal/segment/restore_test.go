@@ -1,0 +1,88 @@
+package segment
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Somebody deletes or moves the directory: the bytes that went with it are counted, and what is acknowledged from then
+// on is where the next process finds it.
+func TestDirectoryTakenAwayUnderWay(t *testing.T) {
+	for name, take := range map[string]func(dir string) error{
+		"deleted": os.RemoveAll,
+		"moved":   func(dir string) error { return os.Rename(dir, dir+".old") },
+		"emptied": func(dir string) error {
+			names, err := filepath.Glob(filepath.Join(dir, "*"))
+			for _, n := range names {
+				err = errors.Join(err, os.Remove(n))
+			}
+			return err
+		},
+	} {
+		for after, then := range map[string]func(t *testing.T, l *Log){
+			"append": func(*testing.T, *Log) {},
+			"tend":   func(t *testing.T, l *Log) { require.NoError(t, l.Tend()) },
+			"next":   func(t *testing.T, l *Log) { assert.Empty(t, drain(t, l, false)) },
+			"drop oldest": func(t *testing.T, l *Log) {
+				made, err := l.DropOldest(func([]byte) { t.Error("there was nothing to drop") })
+				require.NoError(t, err)
+				assert.True(t, made)
+			},
+		} {
+			t.Run(name+" "+after, func(t *testing.T) {
+				opt := options(filepath.Join(t.TempDir(), "a", "b"))
+				opt.MaxSegmentBytes = 60
+				var lost int64
+				opt.OnDamage = func(n int64) { lost += n }
+				l := open(t, opt)
+				appendAll(t, l, numbered(5)...)
+				used := opt.Budget.Used()
+				require.NoError(t, take(opt.Dir))
+				then(t, l)
+				appendAll(t, l, "new", "newer")
+				assert.Equal(t, used, lost)
+				assert.EqualValues(t, len(frame("new"))+len(frame("newer")), opt.Budget.Used())
+				require.NoError(t, l.Tend())
+
+				crashed := t.TempDir()
+				require.NoError(t, os.CopyFS(crashed, os.DirFS(opt.Dir)))
+				again := options(crashed)
+				assert.Equal(t, []string{"new", "newer"}, drain(t, open(t, again), true), "a crash loses nothing")
+
+				assert.Equal(t, []string{"new", "newer"}, drain(t, l, true))
+				assert.Empty(t, files(t, opt.Dir))
+				assert.Zero(t, opt.Budget.Used())
+				require.NoError(t, l.Close())
+				again = options(opt.Dir)
+				assert.Empty(t, drain(t, open(t, again), true), "and the cursor is where it was")
+			})
+		}
+	}
+}
+
+// Where the directory may not be made again nothing is acknowledged, until somebody puts it there.
+func TestDirectoryThatMayNotBeMadeAgain(t *testing.T) {
+	opt := options(filepath.Join(t.TempDir(), "a"))
+	may := true
+	errMayNot := errors.New("may not")
+	opt.MakeDir = func() error {
+		if !may {
+			return errMayNot
+		}
+		return MakeDir(OS{}, opt.Dir)
+	}
+	l := open(t, opt)
+	appendAll(t, l, "one")
+	require.NoError(t, os.RemoveAll(opt.Dir))
+	may = false
+	require.ErrorIs(t, l.Append(frame("two")), errMayNot)
+	require.ErrorIs(t, l.Tend(), errMayNot)
+	may = true
+	appendAll(t, l, "three")
+	assert.Equal(t, []string{"three"}, drain(t, l, true))
+}
