@@ -31,11 +31,11 @@ const senderProfile = "BENCH_SENDER_PROFILE"
 func TestMain(m *testing.M) {
 	profile := os.Getenv(senderProfile)
 	if profile == "" {
-		os.Exit(m.Run())
+		os.Exit(m.Run()) //nolint:forbidigo // TestMain is main
 	}
 	if err := send(profile); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // TestMain is main
 	}
 }
 
