@@ -148,6 +148,10 @@ func (g *gateway) start() {
 	g.t.Helper()
 	g.output = &syncBuffer{}
 	g.cmd = g.command()
+	// With SIGINT ignored from the start, the kernel shows when the Collector begins to take signals:
+	// it does so after it is ready, and SIGTERM in between would just end it.
+	g.cmd.Args = append([]string{"sh", "-c", `trap "" INT; exec "$0" "$@"`}, g.cmd.Args...)
+	g.cmd.Path = "/bin/sh"
 	g.cmd.Stdout, g.cmd.Stderr = g.output, g.output
 	began := time.Now()
 	require.NoError(g.t, g.cmd.Start())
@@ -180,10 +184,23 @@ func (g *gateway) start() {
 		_ = response.Body.Close()
 		if response.StatusCode == http.StatusOK {
 			g.readyAfter = time.Since(began)
+			eventually(g.t, "the gateway takes signals", g.takesSignals)
 			return
 		}
 	}
 	g.t.Fatal("the gateway did not get ready")
+}
+
+// takesSignals reports whether the process has a handler for SIGINT: proc(5), SigCgt, one bit a signal.
+func (g *gateway) takesSignals() bool {
+	g.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.cmd.Process.Pid))
+	require.NoError(g.t, err)
+	_, after, found := strings.Cut(string(status), "SigCgt:")
+	require.True(g.t, found)
+	caught, err := strconv.ParseUint(strings.Fields(after)[0], 16, 64)
+	require.NoError(g.t, err)
+	return caught&(1<<(syscall.SIGINT-1)) != 0
 }
 
 // stop sends SIGTERM and waits for a clean exit.
