@@ -3,11 +3,12 @@
 
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
+ENV GOCACHE=/cache
 # The dependencies change rarely: their layer is kept until go.mod does.
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/cache \
     CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -buildvcs=false -ldflags "-s -w" -o /out/otelcol-custom ./cmd/otelcol-custom \
  && CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -buildvcs=false -ldflags "-s -w" -o /out/healthprobe ./cmd/healthprobe \
  && install -d -m 0700 /out/fallbacklog
