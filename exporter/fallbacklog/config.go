@@ -6,6 +6,8 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
 )
 
 // Config of the exporter.
@@ -122,7 +124,8 @@ type ExporterConfig struct {
 	spec *nestedSpec
 }
 
-// Unmarshal takes the wrapped exporter's settings out as they are, so that they meet their own type and no other.
+// Unmarshal takes the wrapped exporter's settings out as they are, so that they meet their own type and no other. Of
+// its own it refuses numbers that decoding would change.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if conf.IsSet("exporter") {
 		sub, err := conf.Sub("exporter")
@@ -135,6 +138,11 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 		}
 		c.Exporter.spec = &spec
 		conf.Delete("exporter")
+	}
+	var e check.Errors
+	check.Whole(&e, conf.ToStringMap(), c)
+	if err := e.Err(); err != nil {
+		return err
 	}
 	return conf.Unmarshal(c)
 }

@@ -142,6 +142,9 @@ func TestUnmarshalRefuses(t *testing.T) {
 		{map[string]any{"sending_queue": map[string]any{"enabled": true}}, "sending_queue"},
 		{map[string]any{"log": map[string]any{"format": "otlp_proto"}}, "format"},
 		{map[string]any{"log": map[string]any{"max_disk_mib": "many"}}, "max_disk_mib"},
+		{map[string]any{"log": map[string]any{"max_disk_mib": 10.5}}, "log::max_disk_mib: must be a whole number from"},
+		{map[string]any{"retry_on_failure": map[string]any{"max_attempts": 1.5}}, "retry_on_failure::max_attempts: must be a whole number from"},
+		{map[string]any{"timeout": 0.5}, "timeout: must be a whole number from"},
 	} {
 		t.Run(fmt.Sprint(tc.settings), func(t *testing.T) {
 			err := confmap.NewFromStringMap(tc.settings).Unmarshal(createDefaultConfig().(*Config))

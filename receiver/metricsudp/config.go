@@ -22,6 +22,7 @@ import (
 type Config struct {
 	Endpoint            string         `mapstructure:"endpoint"`
 	Transport           string         `mapstructure:"transport"`
+	Compatibility       string         `mapstructure:"compatibility"`
 	Readers             int            `mapstructure:"readers"`
 	ReadBatchSize       int            `mapstructure:"read_batch_size"`
 	MaxDatagramSize     int            `mapstructure:"max_datagram_size"`
@@ -38,6 +39,7 @@ type Config struct {
 	SeriesExpiry        time.Duration  `mapstructure:"series_expiry"`
 	Timestamps          string         `mapstructure:"timestamps"`
 	UnknownFields       string         `mapstructure:"unknown_fields"`
+	Events              string         `mapstructure:"events"`
 	ResourceAttributes  map[string]any `mapstructure:"resource_attributes"`
 	Limits              LimitsConfig   `mapstructure:"limits"`
 }
@@ -62,7 +64,7 @@ type LimitsConfig struct {
 	MinSampleRate  float64 `mapstructure:"min_sample_rate"`
 }
 
-// The values of transport, temporality, counter_type, timestamps and unknown_fields.
+// The values of transport, temporality, counter_type, timestamps, unknown_fields and events.
 const (
 	transportUDP  = "udp"
 	transportUDP4 = "udp4"
@@ -79,7 +81,11 @@ const (
 
 	unknownFieldsIgnore = "ignore"
 	unknownFieldsReject = "reject"
+
+	eventsDrop = "drop"
 )
+
+const defaultEndpoint = "localhost:8125"
 
 const (
 	maxDatagram    = 65527 // 65,535 less the UDP header, over IPv6
@@ -108,8 +114,9 @@ const (
 
 func createDefaultConfig() component.Config {
 	return &Config{
-		Endpoint:            "localhost:8125",
+		Endpoint:            defaultEndpoint,
 		Transport:           transportUDP,
+		Compatibility:       compatibilityNone,
 		ReadBatchSize:       64,
 		MaxDatagramSize:     maxDatagram,
 		SocketBufferSize:    8 << 20,
@@ -123,6 +130,7 @@ func createDefaultConfig() component.Config {
 		SeriesExpiry:        5 * time.Minute,
 		Timestamps:          timestampsPassthrough,
 		UnknownFields:       unknownFieldsIgnore,
+		Events:              eventsDrop,
 		Limits: LimitsConfig{
 			MaxSeries: 100_000, MemoryLimitMiB: 256, MaxAliases: 200_000, MaxTags: 64, MaxNameBytes: 512, MinSampleRate: 1e-6,
 		},
@@ -134,6 +142,7 @@ func (c *Config) Validate() error {
 	var e check.Errors
 	c.checkEndpoint(&e)
 	c.checkTransport(&e)
+	check.OneOf(&e, "compatibility", c.Compatibility, compatibilityNone, compatibilityStatsd)
 	check.Range(&e, "readers", c.Readers, 0, socket.MaxSockets)
 	check.Range(&e, "read_batch_size", c.ReadBatchSize, 1, maxBatch)
 	check.Range(&e, "max_datagram_size", c.MaxDatagramSize, 1, maxDatagram)
@@ -144,6 +153,7 @@ func (c *Config) Validate() error {
 	check.OneOf(&e, "counter_type", c.CounterType, counterInt, counterFloat)
 	check.OneOf(&e, "timestamps", c.Timestamps, timestampsPassthrough, timestampsIgnore)
 	check.OneOf(&e, "unknown_fields", c.UnknownFields, unknownFieldsIgnore, unknownFieldsReject)
+	check.OneOf(&e, "events", c.Events, eventsDrop)
 	check.Range(e.At("sets"), "exact_limit", c.Sets.ExactLimit, 1, maxExactLimit)
 	for i, cidr := range c.AllowedCIDRs {
 		_, err := netip.ParsePrefix(cidr)

@@ -50,6 +50,8 @@ func TestEveryKey(t *testing.T) {
 		SeriesExpiry:        time.Minute,
 		Timestamps:          "ignore",
 		UnknownFields:       "reject",
+		Compatibility:       "none",
+		Events:              "drop",
 		ResourceAttributes:  map[string]any{"service.name": "edge", "shard": 3},
 		Limits: LimitsConfig{
 			MaxSeries: 1000, MemoryLimitMiB: 64, MaxAliases: 3000, MaxTags: 10, MaxNameBytes: 100, MinSampleRate: 0.001,
@@ -93,6 +95,9 @@ func TestValidate(t *testing.T) {
 		{func(c *Config) { c.CounterType = "" }, `counter_type: must be one of int, float (got "")`},
 		{func(c *Config) { c.Timestamps = "drop" }, `timestamps: must be one of passthrough, ignore (got "drop")`},
 		{func(c *Config) { c.UnknownFields = "drop" }, `unknown_fields: must be one of ignore, reject (got "drop")`},
+		{func(c *Config) { c.Compatibility = "" }, `compatibility: must be one of none, statsd (got "")`},
+		{func(c *Config) { c.Compatibility = "gostatsd" }, `compatibility: must be one of none, statsd (got "gostatsd")`},
+		{func(c *Config) { c.Events = "logs" }, `events: must be one of drop (got "logs")`},
 		{func(c *Config) { c.Sets.ExactLimit = 0 }, `sets::exact_limit: must be from 1 to 1048576 (got 0)`},
 		{func(c *Config) { c.Limits.MaxSeries = 0 }, `limits::max_series: must be from 1 to`},
 		{func(c *Config) { c.Limits.MemoryLimitMiB = 0 }, `limits::memory_limit_mib: must be from 1 to 1048576 (got 0)`},

@@ -1,0 +1,61 @@
+package metricsudp
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
+)
+
+// The values of compatibility.
+const (
+	compatibilityNone   = "none"
+	compatibilityStatsd = "statsd" // contrib's statsd receiver
+)
+
+var _ confmap.Unmarshaler = (*Config)(nil)
+
+// Unmarshal reads compatibility first, as it says which defaults the other keys are
+// laid over. It refuses numbers that decoding would change.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	var e check.Errors
+	check.Whole(&e, conf.ToStringMap(), c)
+	if err := e.Err(); err != nil {
+		return err
+	}
+	statsd := conf.Get("compatibility") == compatibilityStatsd
+	if statsd {
+		c.setStatsdDefaults()
+		conf.Delete("dialer") // of outgoing connections, of which neither receiver makes any
+	}
+	if err := conf.Unmarshal(c); err != nil {
+		return err
+	}
+	if statsd {
+		c.setStatsdEmpty()
+	}
+	if !conf.IsSet("series_expiry") {
+		c.SeriesExpiry = max(c.SeriesExpiry, minExpiry*min(c.AggregationInterval, maxInterval))
+	}
+	return nil
+}
+
+// setStatsdDefaults replaces the defaults that contrib's statsd receiver has
+// otherwise; README.md lists them.
+func (c *Config) setStatsdDefaults() {
+	c.AggregationInterval = time.Minute
+	c.AlignInterval = false // it counts intervals from its start
+	c.IsMonotonicCounter = false
+}
+
+// setStatsdEmpty gives keys that are set to nothing what they mean to contrib's
+// statsd receiver.
+func (c *Config) setStatsdEmpty() {
+	if c.Endpoint == "" {
+		c.Endpoint = defaultEndpoint
+	}
+	if c.CounterType == "" {
+		c.CounterType = counterInt
+	}
+}

@@ -1,0 +1,101 @@
+package metricsudp
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+// decode reads keys as the Collector does: laid over the default configuration.
+func decode(t *testing.T, keys map[string]any) (*Config, error) {
+	t.Helper()
+	cfg := createDefaultConfig().(*Config)
+	err := confmap.NewFromStringMap(keys).Unmarshal(cfg)
+	return cfg, err
+}
+
+func TestStatsdDefaults(t *testing.T) {
+	want := createDefaultConfig().(*Config)
+	want.Compatibility = "statsd"
+	want.AggregationInterval = time.Minute
+	want.AlignInterval = false
+	want.IsMonotonicCounter = false
+	got, err := decode(t, map[string]any{"compatibility": "statsd"})
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+	require.NoError(t, got.Validate())
+}
+
+// What is set holds over the defaults of either compatibility.
+func TestSetKeysHoldOverStatsdDefaults(t *testing.T) {
+	keys := map[string]any{"aggregation_interval": "1s", "align_interval": true, "is_monotonic_counter": true}
+	none, err := decode(t, keys)
+	require.NoError(t, err)
+	keys["compatibility"] = "statsd"
+	statsd, err := decode(t, keys)
+	require.NoError(t, err)
+	none.Compatibility = "statsd"
+	assert.Equal(t, none, statsd)
+}
+
+// Keys that are set to nothing, and those without effect, are taken as the statsd
+// receiver takes them, and by no other compatibility.
+func TestEmptyKeysOfStatsd(t *testing.T) {
+	for _, keys := range []map[string]any{
+		{"endpoint": ""},
+		{"counter_type": ""},
+		{"dialer": map[string]any{"timeout": "1s"}},
+	} {
+		cfg, err := decode(t, keys)
+		if err == nil {
+			err = cfg.Validate()
+		}
+		require.Error(t, err, "%v", keys)
+		keys["compatibility"] = "statsd"
+		got, err := decode(t, keys)
+		require.NoError(t, err)
+		require.NoError(t, got.Validate())
+		want, err := decode(t, map[string]any{"compatibility": "statsd"})
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+}
+
+// An interval may be set without series_expiry, which is then long enough.
+func TestExpiryFollowsTheInterval(t *testing.T) {
+	for interval, want := range map[string]time.Duration{
+		"1s": 5 * time.Minute, "150s": 5 * time.Minute, "151s": 302 * time.Second, "24h": 48 * time.Hour,
+	} {
+		for _, compatibility := range []string{"none", "statsd"} {
+			cfg, err := decode(t, map[string]any{"compatibility": compatibility, "aggregation_interval": interval})
+			require.NoError(t, err)
+			require.NoError(t, cfg.Validate())
+			assert.Equal(t, want, cfg.SeriesExpiry)
+		}
+	}
+	cfg, err := decode(t, map[string]any{"aggregation_interval": "151s", "series_expiry": "301s"})
+	require.NoError(t, err)
+	require.EqualError(t, cfg.Validate(), "series_expiry: must be at least 2 times aggregation_interval, 5m2s (got 5m1s)")
+	cfg, err = decode(t, map[string]any{"aggregation_interval": "2000000h"})
+	require.NoError(t, err)
+	require.ErrorContains(t, cfg.Validate(), "aggregation_interval: must be from 1ms to 24h0m0s")
+}
+
+// Decoding alone would cut or wrap each of these.
+func TestNumbersMustBeWhole(t *testing.T) {
+	for _, path := range []string{
+		"readers", "read_batch_size", "max_datagram_size", "socket_buffer_size", "buffer_size", "aggregation_interval",
+		"series_expiry", "sets::exact_limit", "limits::max_series", "limits::memory_limit_mib", "limits::max_aliases",
+		"limits::max_tags", "limits::max_name_bytes",
+	} {
+		for _, value := range []any{1.5, 1e19, uint64(1) << 63} {
+			conf := confmap.New()
+			require.NoError(t, conf.Merge(confmap.NewFromStringMap(map[string]any{path: value})))
+			err := conf.Unmarshal(createDefaultConfig())
+			require.ErrorContains(t, err, path+": must be a whole number from", "%v", value)
+		}
+	}
+}
