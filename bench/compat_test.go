@@ -1,0 +1,86 @@
+package bench
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/statsdreceiver"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/receiver"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp"
+)
+
+// TestStatsdExamples sends what the statsd receiver's README has for examples to
+// that receiver and to metricsudp, under each of its configurations: the same comes
+// out of both.
+func TestStatsdExamples(t *testing.T) {
+	for _, a := range archives(t, "examples") {
+		t.Run(strings.TrimSuffix(filepath.Base(a.path), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			keys := keysOf(t, a.get("config"))
+			capture := parseCapture(t, a.get("send"))
+			statsd := replay(t, statsdreceiver.NewFactory(), keys, capture)
+			a.golden(t, "both", statsd)
+			require.Equal(t, statsd, replay(t, metricsudp.NewFactory(), switched(keys), capture))
+		})
+	}
+}
+
+// TestStatsdDifferences shows each row of the README's table of differences.
+func TestStatsdDifferences(t *testing.T) {
+	for _, a := range archives(t, "differences") {
+		t.Run(strings.TrimSuffix(filepath.Base(a.path), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			keys := keysOf(t, a.get("config"))
+			run := func(factory receiver.Factory, keys map[string]any) string {
+				if sent := a.get("interrupted"); sent != "" {
+					return interrupt(t, factory, keys, parseCapture(t, sent)[0])
+				}
+				return replay(t, factory, keys, parseCapture(t, a.get("send")))
+			}
+			statsd, ours := run(statsdreceiver.NewFactory(), keys), run(metricsudp.NewFactory(), switched(keys))
+			require.NotEqual(t, statsd, ours, "there is no such difference any more")
+			a.golden(t, "statsd", statsd)
+			a.golden(t, "metricsudp", ours)
+		})
+	}
+}
+
+// TestStatsdDifferencesAreDocumented: the README's table has the rows that
+// TestStatsdDifferences shows, and no others.
+func TestStatsdDifferencesAreDocumented(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "receiver", "metricsudp", "README.md"))
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(content), "\n### Differences to the statsd receiver\n")
+	require.True(t, found)
+	_, table, found = strings.Cut(table, "\n|---|---|\n")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n\n")
+	var want []string
+	for _, a := range archives(t, "differences") {
+		title, reason, _ := strings.Cut(strings.TrimSpace(a.comment), "\n")
+		want = append(want, "| "+title+" | "+strings.ReplaceAll(reason, "\n", " ")+" |")
+	}
+	assert.ElementsMatch(t, want, strings.Split(table, "\n"))
+}
+
+// switched is a configuration of the statsd receiver, taken over.
+func switched(keys map[string]any) map[string]any {
+	conf := confmap.NewFromStringMap(map[string]any{"compatibility": "statsd"})
+	_ = conf.Merge(confmap.NewFromStringMap(keys)) // fails only with functions as options
+	return conf.ToStringMap()
+}
+
+func keysOf(t *testing.T, yaml string) map[string]any {
+	t.Helper()
+	retrieved, err := confmap.NewRetrievedFromYAML([]byte(yaml))
+	require.NoError(t, err)
+	conf, err := retrieved.AsConf()
+	require.NoError(t, err)
+	return conf.ToStringMap()
+}
