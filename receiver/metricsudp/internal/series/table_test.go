@@ -58,16 +58,17 @@ func TestRefusals(t *testing.T) {
 	g := newGroup(o)
 	g.add(0, 0,
 		"a:1|c|#1,2,3", "a:1|c|#:v", "a:-1|c", "a:1:-1|c", "a:1e19|c", "a:1e18|c|@0.01", "bad", "a:1|x",
-		"a:1|c", "_sc|x|0", "_e{1,1}:a|b", "a:-1|g", "a:-1|h", "", "\r")
+		"a:1|c", "_sc|x|0", "_e{1,1}:a|b", "a:-1|g", "a:-1|h", "", "\r",
+		"a|b:1|c", "a|c|#x:1|c")
 	found := g.flush()
 	assert.Equal(t, int64(1), whole(must(t, found, "a|counter")), "a refused line adds none of its values")
 	assert.Equal(t, uint64(1), g.stats.Rejected[line.TooManyTags])
 	assert.Equal(t, uint64(1), g.stats.Rejected[line.BadTag])
 	assert.Equal(t, uint64(2), g.stats.Rejected[line.NegativeCounter])
 	assert.Equal(t, uint64(2), g.stats.Rejected[line.OutOfRange])
-	assert.Equal(t, uint64(1), g.stats.Rejected[line.NoValue])
+	assert.Equal(t, uint64(3), g.stats.Rejected[line.NoValue])
 	assert.Equal(t, uint64(1), g.stats.Rejected[line.UnknownType])
-	assert.Equal(t, uint64(8), totalOf(g.stats.Rejected[:]))
+	assert.Equal(t, uint64(10), totalOf(g.stats.Rejected[:]))
 	assert.Equal(t, uint64(5), totalOf(g.stats.Lines[:]))
 }
 

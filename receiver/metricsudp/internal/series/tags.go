@@ -23,6 +23,9 @@ var replacement = []byte(string(utf8.RuneError))
 // Of tags with the same key the one with the greatest value holds: a rule that
 // does not depend on their order. A tag without a value has the empty value.
 func (t *Table) canonical(l *line.Line) (nameLen int, duplicates int, reason line.Reason) {
+	if bytes.IndexByte(l.Name, '|') >= 0 {
+		return 0, 0, line.NoValue // the colon after it is that of a tag; looked for here, where a line is new
+	}
 	t.tags = t.tags[:0]
 	for rest := l.Tags; len(rest) > 0; {
 		tag := rest
