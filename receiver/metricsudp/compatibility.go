@@ -47,6 +47,7 @@ func (c *Config) setStatsdDefaults() {
 	c.AggregationInterval = time.Minute
 	c.AlignInterval = false // it counts intervals from its start
 	c.IsMonotonicCounter = false
+	c.EnableSimpleTags = false
 }
 
 // setStatsdEmpty gives keys that are set to nothing what they mean to contrib's

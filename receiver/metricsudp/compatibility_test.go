@@ -23,6 +23,7 @@ func TestStatsdDefaults(t *testing.T) {
 	want.AggregationInterval = time.Minute
 	want.AlignInterval = false
 	want.IsMonotonicCounter = false
+	want.EnableSimpleTags = false
 	got, err := decode(t, map[string]any{"compatibility": "statsd"})
 	require.NoError(t, err)
 	assert.Equal(t, want, got)
@@ -31,7 +32,7 @@ func TestStatsdDefaults(t *testing.T) {
 
 // What is set holds over the defaults of either compatibility.
 func TestSetKeysHoldOverStatsdDefaults(t *testing.T) {
-	keys := map[string]any{"aggregation_interval": "1s", "align_interval": true, "is_monotonic_counter": true}
+	keys := map[string]any{"aggregation_interval": "1s", "align_interval": true, "is_monotonic_counter": true, "enable_simple_tags": true}
 	none, err := decode(t, keys)
 	require.NoError(t, err)
 	keys["compatibility"] = "statsd"

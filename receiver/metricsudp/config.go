@@ -40,6 +40,8 @@ type Config struct {
 	Timestamps          string         `mapstructure:"timestamps"`
 	UnknownFields       string         `mapstructure:"unknown_fields"`
 	Events              string         `mapstructure:"events"`
+	EnableMetricType    bool           `mapstructure:"enable_metric_type"`
+	EnableSimpleTags    bool           `mapstructure:"enable_simple_tags"`
 	ResourceAttributes  map[string]any `mapstructure:"resource_attributes"`
 	Limits              LimitsConfig   `mapstructure:"limits"`
 }
@@ -131,6 +133,7 @@ func createDefaultConfig() component.Config {
 		Timestamps:          timestampsPassthrough,
 		UnknownFields:       unknownFieldsIgnore,
 		Events:              eventsDrop,
+		EnableSimpleTags:    true,
 		Limits: LimitsConfig{
 			MaxSeries: 100_000, MemoryLimitMiB: 256, MaxAliases: 200_000, MaxTags: 64, MaxNameBytes: 512, MinSampleRate: 1e-6,
 		},

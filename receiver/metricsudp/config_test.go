@@ -52,6 +52,7 @@ func TestEveryKey(t *testing.T) {
 		UnknownFields:       "reject",
 		Compatibility:       "none",
 		Events:              "drop",
+		EnableMetricType:    true,
 		ResourceAttributes:  map[string]any{"service.name": "edge", "shard": 3},
 		Limits: LimitsConfig{
 			MaxSeries: 1000, MemoryLimitMiB: 64, MaxAliases: 3000, MaxTags: 10, MaxNameBytes: 100, MinSampleRate: 0.001,

@@ -24,6 +24,8 @@ func (c *Config) seriesOptions() series.Options {
 		},
 		MaxSeries: c.Limits.MaxSeries, MaxAliases: c.Limits.MaxAliases, MaxTags: c.Limits.MaxTags,
 		Tables:      c.readers(),
+		SimpleTags:  c.EnableSimpleTags,
+		MetricType:  c.EnableMetricType,
 		MaxBytes:    int64(c.Limits.MemoryLimitMiB) << 20,
 		Monotonic:   c.IsMonotonicCounter,
 		IntCounters: c.CounterType == counterInt,

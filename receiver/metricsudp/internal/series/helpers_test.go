@@ -13,7 +13,7 @@ func testOptions() Options {
 	return Options{
 		Limits:   line.Limits{NameBytes: 512, TagBytes: MaxFieldBytes, MinRate: 1e-6},
 		MaxBytes: 1 << 30, MaxSeries: 1000, MaxAliases: 2000, MaxTags: 64, Tables: 1,
-		Monotonic: true, IntCounters: true, SetLimit: 1024, ExpirySwaps: 10,
+		SimpleTags: true, Monotonic: true, IntCounters: true, SetLimit: 1024, ExpirySwaps: 10,
 		TimedCounters: true, TimedGauges: true, TimedPoints: 100,
 	}
 }

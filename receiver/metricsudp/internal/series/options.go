@@ -14,6 +14,9 @@ type Options struct {
 	// overflow series, of which there are few, come on top.
 	MaxBytes int64
 
+	SimpleTags bool // take tags without a value
+	MetricType bool // make the kind of a metric an attribute of its series
+
 	Monotonic   bool // refuse negative counters
 	IntCounters bool // counters are int64; fractions are carried over
 	SetLimit    int  // members of a set counted exactly

@@ -21,12 +21,15 @@ var replacement = []byte(string(utf8.RuneError))
 //	<kind>name|key:value,key:value,
 //
 // Of tags with the same key the one with the greatest value holds: a rule that
-// does not depend on their order. A tag without a value has the empty value.
+// does not depend on their order. A tag without a value has the empty value, where
+// Options.SimpleTags takes it. With Options.MetricType the kind is a tag, too, and
+// one that a sender gave its key is left out like a duplicate.
 func (t *Table) canonical(l *line.Line) (nameLen int, duplicates int, reason line.Reason) {
 	if bytes.IndexByte(l.Name, '|') >= 0 {
 		return 0, 0, line.NoValue // the colon after it is that of a tag; looked for here, where a line is new
 	}
 	t.tags = t.tags[:0]
+	replaced := 0
 	for rest := l.Tags; len(rest) > 0; {
 		tag := rest
 		if comma := bytes.IndexByte(rest, ','); comma >= 0 {
@@ -37,14 +40,21 @@ func (t *Table) canonical(l *line.Line) (nameLen int, duplicates int, reason lin
 		if len(tag) == 0 {
 			continue
 		}
-		if len(t.tags) == t.options.MaxTags {
+		if len(t.tags)+replaced == t.options.MaxTags {
 			return 0, 0, line.TooManyTags
 		}
 		key, value, _ := bytes.Cut(tag, []byte{':'})
-		if len(key) == 0 {
+		if len(key) == 0 || len(value) == 0 && !t.options.SimpleTags {
 			return 0, 0, line.BadTag
 		}
+		if t.options.MetricType && string(key) == metricTypeKey {
+			replaced++
+			continue
+		}
 		t.tags = append(t.tags, rawTag{valid(key), valid(value)})
+	}
+	if t.options.MetricType {
+		t.tags = append(t.tags, rawTag{[]byte(metricTypeKey), []byte(metricTypes[l.Kind])})
 	}
 	slices.SortFunc(t.tags, func(a, b rawTag) int {
 		if c := bytes.Compare(a.key, b.key); c != 0 {
@@ -60,7 +70,15 @@ func (t *Table) canonical(l *line.Line) (nameLen int, duplicates int, reason lin
 	for _, tag := range t.tags {
 		t.key = append(append(append(append(t.key, tag.key...), ':'), tag.value...), ',')
 	}
-	return len(name), all - len(t.tags), line.OK
+	return len(name), replaced + all - len(t.tags), line.OK
+}
+
+const metricTypeKey = "metric_type"
+
+// metricTypes are contrib's statsd receiver's, which has no sets.
+var metricTypes = [line.Kinds]string{
+	line.Counter: "counter", line.Gauge: "gauge", line.Timer: "timing", line.Histogram: "histogram",
+	line.Distribution: "distribution", line.Set: "set",
 }
 
 func valid(b []byte) []byte {
