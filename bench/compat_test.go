@@ -56,7 +56,7 @@ func TestStatsdDifferences(t *testing.T) {
 func TestStatsdDifferencesAreDocumented(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join("..", "receiver", "metricsudp", "README.md"))
 	require.NoError(t, err)
-	_, table, found := strings.Cut(string(content), "\n### Differences to the statsd receiver\n")
+	_, table, found := strings.Cut(string(content), "\n## Differences to the statsd receiver\n")
 	require.True(t, found)
 	_, table, found = strings.Cut(table, "\n|---|---|\n")
 	require.True(t, found)
