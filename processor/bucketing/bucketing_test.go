@@ -182,7 +182,7 @@ func TestTelemetry(t *testing.T) {
 		one(1, attribute.String("reason", "no_buckets")),
 	}, ignore)
 	metadatatest.AssertEqualProcessorBucketingDroppedPoints(t, tel, []metricdata.DataPoint[int64]{one(1)}, ignore)
-	metadatatest.AssertEqualProcessorBucketingViolations(t, tel, []metricdata.DataPoint[int64]{one(1, attribute.String("action", "none"), attribute.String("reason", "scale"))}, ignore)
+	metadatatest.AssertEqualProcessorBucketingViolations(t, tel, []metricdata.DataPoint[int64]{one(1, attribute.String("action", "reset"), attribute.String("reason", "scale"))}, ignore)
 	metadatatest.AssertEqualProcessorBucketingOpenEndCounts(t, tel, []metricdata.DataPoint[int64]{one(5)}, ignore)
 	metadatatest.AssertEqualProcessorBucketingPlanCacheSize(t, tel, []metricdata.DataPoint[int64]{one(4)}, ignore)
 	errors, err := tel.GetMetric("otelcol_processor_bucketing_rank_error")

@@ -80,16 +80,26 @@ type LimitConfig struct {
 	Pin []float64 `mapstructure:"pin"`
 }
 
-// CumulativeConfig is about cumulative exponential streams that are split.
+// CumulativeConfig is about cumulative streams that are split.
 type CumulativeConfig struct {
-	// WorkingScale is the scale to which points come before they are split.
+	// Mode is stateless, which converts each point by itself, or stateful, which
+	// adds the increase since the point before to what was emitted.
+	Mode string `mapstructure:"mode"`
+	// WorkingScale is the scale to which exponential points come before they are split.
 	WorkingScale int `mapstructure:"working_scale"`
+	// OnViolation says what happens to a point that cannot continue what was emitted
+	// of its stream: reset, hold or drop.
+	OnViolation string `mapstructure:"on_violation"`
+	// MaxStreams is the number of streams for which stateful mode has room.
+	MaxStreams int `mapstructure:"max_streams"`
 }
 
 const (
 	defaultMaxScale     = 8
 	defaultMaxSize      = 160
 	defaultWorkingScale = 2
+	// defaultMaxStreams take at most 35 MB: see convert.NewStreams.
+	defaultMaxStreams = 10_000
 )
 
 var (
@@ -118,7 +128,9 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 // for them.
 func (c *RuleConfig) Unmarshal(conf *confmap.Conf) error {
 	c.Split, c.MaxRankError, c.OnInvalid = "auto", 1, "pass"
-	c.Cumulative.WorkingScale = defaultWorkingScale
+	c.Cumulative = CumulativeConfig{
+		Mode: modeStateless, WorkingScale: defaultWorkingScale, OnViolation: "reset", MaxStreams: defaultMaxStreams,
+	}
 	return conf.Unmarshal(c)
 }
 

@@ -34,7 +34,7 @@ func TestConfigDefaults(t *testing.T) {
 			Target:       TargetConfig{Explicit: &ExplicitConfig{Preset: "latency_ms"}},
 			Split:        "auto",
 			MaxRankError: 1,
-			Cumulative:   CumulativeConfig{WorkingScale: 2},
+			Cumulative:   cumulativeDefaults(),
 			OnInvalid:    "pass",
 		}},
 	}, load(t, component.NewID(metadata.Type).String()))
@@ -49,7 +49,7 @@ func TestConfigAllKeys(t *testing.T) {
 				Target:       TargetConfig{Explicit: &ExplicitConfig{Bounds: []float64{0, 10, 50, 100, 500}}},
 				Split:        "linear",
 				MaxRankError: 0.02,
-				Cumulative:   CumulativeConfig{WorkingScale: 4},
+				Cumulative:   CumulativeConfig{Mode: "stateful", WorkingScale: 4, OnViolation: "hold", MaxStreams: 500},
 				OnInvalid:    "drop",
 			},
 			{
@@ -57,7 +57,7 @@ func TestConfigAllKeys(t *testing.T) {
 				Target:       TargetConfig{Exponential: &ExponentialConfig{MaxScale: 5, MaxSize: 80, ZeroThreshold: 0.001}},
 				Split:        "auto",
 				MaxRankError: 1,
-				Cumulative:   CumulativeConfig{WorkingScale: 2},
+				Cumulative:   cumulativeDefaults(),
 				OnInvalid:    "pass",
 			},
 			{
@@ -65,14 +65,14 @@ func TestConfigAllKeys(t *testing.T) {
 				Target:       TargetConfig{Limit: &LimitConfig{MaxBuckets: 31, Strategy: "uniform", Pin: []float64{0.5}}},
 				Split:        "auto",
 				MaxRankError: 1,
-				Cumulative:   CumulativeConfig{WorkingScale: 2},
+				Cumulative:   cumulativeDefaults(),
 				OnInvalid:    "pass",
 			},
 			{
 				Target:       TargetConfig{Exponential: &ExponentialConfig{MaxScale: 8, MaxSize: 160}},
 				Split:        "auto",
 				MaxRankError: 1,
-				Cumulative:   CumulativeConfig{WorkingScale: 2},
+				Cumulative:   cumulativeDefaults(),
 				OnInvalid:    "pass",
 			},
 		},
@@ -81,8 +81,7 @@ func TestConfigAllKeys(t *testing.T) {
 
 func TestConfigUnknownKeys(t *testing.T) {
 	for _, rule := range []map[string]any{
-		{"cumulative": map[string]any{"mode": "stateful"}},
-		{"cumulative": map[string]any{"on_violation": "hold"}},
+		{"cumulative": map[string]any{"state": "kept"}},
 		{"target": map[string]any{"explicit": map[string]any{"bound": []any{1}}}},
 		{"target": map[string]any{"exponential": map[string]any{"size": 1}}},
 		{"target": map[string]any{"limit": map[string]any{"buckets": 1}}},
@@ -94,13 +93,17 @@ func TestConfigUnknownKeys(t *testing.T) {
 	}
 }
 
+func cumulativeDefaults() CumulativeConfig {
+	return CumulativeConfig{Mode: "stateless", WorkingScale: 2, OnViolation: "reset", MaxStreams: 10_000}
+}
+
 // valid is a rule that the table changes.
 func valid() RuleConfig {
 	return RuleConfig{
 		Target:       TargetConfig{Explicit: &ExplicitConfig{Bounds: []float64{1, 2}}},
 		Split:        "auto",
 		MaxRankError: 1,
-		Cumulative:   CumulativeConfig{WorkingScale: 2},
+		Cumulative:   cumulativeDefaults(),
 		OnInvalid:    "pass",
 	}
 }
@@ -151,6 +154,10 @@ func TestConfigValidate(t *testing.T) {
 		{"rank error NaN", func(r *RuleConfig) { r.MaxRankError = math.NaN() }, "rules::0::max_rank_error: must be above 0 and at most 1 (got NaN)"},
 		{"on_invalid", func(r *RuleConfig) { r.OnInvalid = "fix" }, `rules::0::on_invalid: must be one of pass, drop (got "fix")`},
 		{"working scale", func(r *RuleConfig) { r.Cumulative.WorkingScale = 21 }, "rules::0::cumulative::working_scale: must be from -10 to 20 (got 21)"},
+		{"mode", func(r *RuleConfig) { r.Cumulative.Mode = "" }, `rules::0::cumulative::mode: must be one of stateless, stateful (got "")`},
+		{"on_violation", func(r *RuleConfig) { r.Cumulative.OnViolation = "none" }, `rules::0::cumulative::on_violation: must be one of reset, hold, drop (got "none")`},
+		{"hold without state", func(r *RuleConfig) { r.Cumulative.OnViolation = "hold" }, `rules::0::cumulative::on_violation: must be reset or drop where mode is stateless: what was emitted last is state (got "hold")`},
+		{"no streams", func(r *RuleConfig) { r.Cumulative.MaxStreams = 0 }, "rules::0::cumulative::max_streams: must be from 1 to 10000000 (got 0)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := valid()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/cumulativetodeltaprocessor"
@@ -18,6 +19,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
+	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
 )
 
@@ -31,18 +34,28 @@ type source struct {
 	mean     float64
 	spread   float64
 	widening float64 // of the spread, by export
+	fluid            // what is sent
 }
 
-// The range stays within 160 buckets at scale 2, the default working scale: from
-// 2^-16 to 2^16, times both signs.
-const farthest = 1 << 16
+// fluid is a layout that changes from export to export.
+type fluid struct {
+	changing bool
+	farthest float64 // value
+}
+
+// steady stays within 160 buckets at scale 2, the default working scale: from 2^-16 to 2^16, times
+// both signs. The other goes to 2^100, which takes scale -1.
+var (
+	steady   = fluid{farthest: 1 << 16}
+	changing = fluid{changing: true, farthest: 1 << 100}
+)
 
 // The spread grows from what the highest scale takes, 160 buckets of 2^(2^-20) =
 // 1.0001 in all, to what needs the lowest within three quarters of the exports.
 const narrowest, widest = 1e-6, 3.0
 
-func newSource(rng *rand.Rand, exports int) *source {
-	s := &source{rng: rng, h: expo.New(160), mean: rng.NormFloat64() * 3, spread: narrowest}
+func newSource(rng *rand.Rand, exports int, how fluid) *source {
+	s := &source{rng: rng, fluid: how, h: expo.New(160), mean: rng.NormFloat64() * 3, spread: narrowest}
 	s.widening = math.Pow(widest/narrowest, 4/(3*float64(exports)))
 	for b := 0.05; b < 2e4; b *= 1.3 + rng.Float64()*3 {
 		s.bounds = append(s.bounds, b)
@@ -57,7 +70,10 @@ func (s *source) grow() {
 	s.spread = min(s.spread*s.widening, widest)
 	for range s.rng.IntN(5) + 1 {
 		v := math.Exp(s.mean + s.rng.NormFloat64()*s.spread)
-		v = min(max(v, 1.0/farthest), farthest)
+		if s.changing && s.rng.IntN(100) == 0 {
+			v = math.Exp2(200*s.rng.Float64() - 100)
+		}
+		v = min(max(v, 1.0/s.farthest), s.farthest)
 		if s.rng.IntN(20) == 0 {
 			v = -v
 		}
@@ -74,20 +90,29 @@ func (s *source) grow() {
 	}
 }
 
+// writeExponential writes the point, now and then with a higher zero threshold than before or none.
 func (s *source) writeExponential(dp pmetric.ExponentialHistogramDataPoint) {
-	dp.SetScale(s.h.Scale)
-	dp.SetCount(s.h.Count)
-	dp.SetZeroCount(s.h.ZeroCount)
-	dp.Positive().SetOffset(s.h.Positive.Offset)
-	dp.Positive().BucketCounts().FromRaw(s.h.Positive.Counts)
-	dp.Negative().SetOffset(s.h.Negative.Offset)
-	dp.Negative().BucketCounts().FromRaw(s.h.Negative.Counts)
+	h := *s.h
+	if s.changing && s.rng.IntN(3) == 0 {
+		h.Positive.Counts, h.Negative.Counts = slices.Clone(h.Positive.Counts), slices.Clone(h.Negative.Counts)
+		h.RaiseZero(math.Exp(s.rng.NormFloat64()))
+	}
+	histpoint.StoreExponential(dp, &h)
 }
 
+// writeExplicit writes the point, now and then with other bounds.
 func (s *source) writeExplicit(dp pmetric.HistogramDataPoint) {
 	dp.SetCount(s.h.Count)
-	dp.ExplicitBounds().FromRaw(s.bounds)
-	dp.BucketCounts().FromRaw(s.explicit)
+	if !s.changing {
+		dp.ExplicitBounds().FromRaw(s.bounds)
+		dp.BucketCounts().FromRaw(s.explicit)
+		return
+	}
+	bounds := rebucket.Subset(s.bounds, 3+s.rng.IntN(len(s.bounds)), nil)
+	counts := make([]uint64, len(bounds)+1)
+	rebucket.Explicit(bounds, s.bounds, s.explicit, counts, rebucket.Log)
+	dp.ExplicitBounds().FromRaw(bounds)
+	dp.BucketCounts().FromRaw(counts)
 }
 
 // TestCumulativeToDeltaDropsNothing pipes 20,000 cumulative exports of each kind into
@@ -120,7 +145,7 @@ func TestCumulativeToDeltaDropsNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := pipe(t, rule, streams, exports, uint64(len(name)))
+			got := pipe(t, rule, steady, streams, exports, uint64(len(name)))
 			require.Equal(t, 2*streams*exports, got.points)
 			require.Zero(t, got.violations)
 			require.Zero(t, got.decreased)
@@ -131,21 +156,63 @@ func TestCumulativeToDeltaDropsNothing(t *testing.T) {
 	}
 }
 
-// Where the scale falls below the working scale buckets decrease, at no point that is
-// not counted. What cumulativetodelta drops begins there: it compares with the last
-// point that it took, so that one decrease can cost it several.
+// With state the scale may fall below the working scale, zero thresholds change, bounds come and go:
+// cumulativetodelta drops nothing, and its deltas add up to what the sources counted.
+func TestStatefulCumulativeToDelta(t *testing.T) {
+	streams, exports := 20, 1000
+	if testing.Short() {
+		exports = 150
+	}
+	target := func(split string, c TargetConfig) RuleConfig {
+		r := valid()
+		r.Split, r.Target, r.Cumulative.Mode = split, c, modeStateful
+		return r
+	}
+	for name, rule := range map[string]RuleConfig{
+		"log":      target("log", TargetConfig{Explicit: &ExplicitConfig{Bounds: []float64{-100, -1.5, 0.3, 0.31, 0.32, 7, 1000, 12345}}}),
+		"linear":   target("linear", TargetConfig{Explicit: &ExplicitConfig{Bounds: []float64{1, 3, 5, 7, 9, 11, 13, 2000}}}),
+		"midpoint": target("midpoint", TargetConfig{Explicit: &ExplicitConfig{Preset: "latency_ms"}}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := pipe(t, rule, changing, streams, exports, uint64(len(name)))
+			require.Equal(t, 2*streams*exports, got.points)
+			require.Zero(t, got.violations)
+			require.Zero(t, got.decreased)
+			require.Equal(t, expo.MaxScale, got.highest)
+			require.Less(t, got.lowest, int32(defaultWorkingScale))
+			require.Equal(t, got.counted, got.deltas)
+			require.Equal(t, got.counted, got.buckets)
+			t.Logf("%d exports of each kind, scales %d to %d, all passed, %d observations", streams*exports, got.highest, got.lowest, got.deltas)
+
+			rule.Cumulative.Mode = modeStateless
+			without := pipe(t, rule, changing, streams, exports, uint64(len(name)))
+			t.Logf("without state %d points decrease", without.decreased)
+			require.Positive(t, without.decreased)
+		})
+	}
+}
+
+// Without state buckets decrease where the scale falls below the working scale, at no point that is
+// not counted. With a new start cumulativetodelta takes each for another stream; those dropped are
+// not missed by it.
 func TestDecreasesAreCountedAsViolations(t *testing.T) {
 	const streams, exports = 20, 150
 	rule := valid()
 	rule.Target.Explicit.Bounds = []float64{-3, 0.3, 0.7, 1.1, 3, 5, 7, 33, 77}
 	rule.Cumulative.WorkingScale = 12
-	got := pipe(t, rule, streams, exports, 1)
+	got := pipe(t, rule, steady, streams, exports, 1)
 	require.Less(t, int(got.lowest), rule.Cumulative.WorkingScale)
-	dropped := 2*streams*exports - got.points
-	t.Logf("%d of %d points decreased, %d dropped, %d violations", got.decreased, 2*streams*exports, dropped, got.violations)
+	t.Logf("%d of %d points decreased, %d violations", got.decreased, 2*streams*exports, got.violations)
 	require.Positive(t, got.decreased)
 	require.LessOrEqual(t, got.decreased, got.violations)
-	require.Positive(t, dropped)
+	require.Equal(t, 2*streams*exports, got.points)
+
+	rule.Cumulative.OnViolation = "drop"
+	got = pipe(t, rule, steady, streams, exports, 1)
+	require.Positive(t, got.violations)
+	require.Zero(t, got.decreased)
+	require.Equal(t, 2*streams*exports, got.points+got.violations)
 }
 
 // decreases counts the explicit points of which some bucket is below that of the
@@ -180,10 +247,13 @@ type piped struct {
 	points, violations int
 	decreased          int   // explicit points, between the two
 	lowest, highest    int32 // scale
+
+	counted         uint64 // by the sources, of both kinds
+	deltas, buckets uint64 // counts of what came out and of its explicit buckets, if all is explicit
 }
 
 // pipe sends exports of both kinds through a rule and then through cumulativetodelta.
-func pipe(t *testing.T, rule RuleConfig, streams, exports int, seed uint64) piped {
+func pipe(t *testing.T, rule RuleConfig, how fluid, streams, exports int, seed uint64) piped {
 	t.Helper()
 	sink := new(consumertest.MetricsSink)
 	factory := cumulativetodeltaprocessor.NewFactory()
@@ -211,7 +281,7 @@ func pipe(t *testing.T, rule RuleConfig, streams, exports int, seed uint64) pipe
 	got := piped{lowest: math.MaxInt32, highest: math.MinInt32}
 	sources := make([]*source, streams)
 	for i := range sources {
-		sources[i] = newSource(rng, exports)
+		sources[i] = newSource(rng, exports, how)
 	}
 	for export := range exports {
 		md := pmetric.NewMetrics()
@@ -235,11 +305,31 @@ func pipe(t *testing.T, rule RuleConfig, streams, exports int, seed uint64) pipe
 			h.SetTimestamp(pcommon.Timestamp(export + 2))
 		}
 		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
-		got.points += sink.DataPointCount()
+		for _, md := range sink.AllMetrics() {
+			got.add(md)
+		}
 		sink.Reset()
+	}
+	for _, s := range sources {
+		got.counted += 2 * s.h.Count
 	}
 	got.violations, got.decreased = violations(tel), seen.n
 	return got
+}
+
+func (p *piped) add(md pmetric.Metrics) {
+	p.points += md.DataPointCount()
+	for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+		if m.Type() != pmetric.MetricTypeHistogram {
+			continue
+		}
+		for _, dp := range m.Histogram().DataPoints().All() {
+			p.deltas += dp.Count()
+			for _, n := range dp.BucketCounts().All() {
+				p.buckets += n
+			}
+		}
+	}
 }
 
 // violations is their number for all reasons; without any there is no such metric.

@@ -43,6 +43,10 @@ func compile(cfg *Config) ([]rule, error) {
 			WorkingScale: int32(c.Cumulative.WorkingScale),
 			MaxRankError: c.MaxRankError,
 			DropInvalid:  c.OnInvalid == "drop",
+			OnViolation:  actions[c.Cumulative.OnViolation],
+		}
+		if c.Cumulative.Mode == modeStateful {
+			r.apply.Streams = convert.NewStreams(c.Cumulative.MaxStreams)
 		}
 		if err := c.Target.compile(&r.apply); err != nil {
 			return nil, err
@@ -65,6 +69,8 @@ var splits = map[string]rebucket.Split{
 	"upper":    rebucket.Upper,
 	"midpoint": rebucket.Midpoint,
 }
+
+var actions = map[string]convert.Action{"reset": convert.Reset, "hold": convert.Hold, "drop": convert.Drop}
 
 func (c *TargetConfig) compile(r *convert.Rule) error {
 	switch {

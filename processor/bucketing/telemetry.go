@@ -24,7 +24,7 @@ type telemetry struct {
 	self       metric.MeasurementOption         // the component's ID, which the others have too
 	points     [][2][2]metric.MeasurementOption // by rule, from, to
 	passed     [convert.Reasons]metric.MeasurementOption
-	violations [convert.Violations]metric.MeasurementOption
+	violations [convert.Actions][convert.Violations]metric.MeasurementOption
 }
 
 func newTelemetry(set processor.Settings, rules int, plans *convert.Plans) (*telemetry, error) {
@@ -50,9 +50,12 @@ func newTelemetry(set processor.Settings, rules int, plans *convert.Plans) (*tel
 	for reason := range t.passed {
 		t.passed[reason] = option(id, attribute.String("reason", convert.Reason(reason).String()))
 	}
-	for v := range t.violations {
-		// Nothing can be done about it without the state of the stream's output.
-		t.violations[v] = option(id, attribute.String("action", "none"), attribute.String("reason", convert.Violation(v).String()))
+	for action := range t.violations {
+		for v := range t.violations[action] {
+			t.violations[action][v] = option(id,
+				attribute.String("action", convert.Action(action).String()),
+				attribute.String("reason", convert.Violation(v).String()))
+		}
 	}
 	return t, nil
 }
@@ -79,9 +82,11 @@ func (t *telemetry) record(ctx context.Context, r *convert.Report) {
 	if r.Dropped > 0 {
 		t.builder.ProcessorBucketingDroppedPoints.Add(ctx, r.Dropped, t.self)
 	}
-	for v, n := range r.Violations {
-		if n > 0 {
-			t.builder.ProcessorBucketingViolations.Add(ctx, n, t.violations[v])
+	for action := range r.Violations {
+		for v, n := range r.Violations[action] {
+			if n > 0 {
+				t.builder.ProcessorBucketingViolations.Add(ctx, n, t.violations[action][v])
+			}
 		}
 	}
 	if r.OpenEnds > 0 {

@@ -12,6 +12,9 @@ const (
 	typeHistogram   = "histogram"
 	typeExponential = "exponential_histogram"
 
+	modeStateless = "stateless"
+	modeStateful  = "stateful"
+
 	minScale, maxScale = int(expo.MinScale), int(expo.MaxScale)
 
 	// minMaxSize is what the range of float64 needs at the lowest scales.
@@ -20,6 +23,8 @@ const (
 	minMaxBuckets = 5
 	// maxBuckets guards against a slip of the pen: no backend takes more.
 	maxBuckets = 16384
+	// maxMaxStreams are 35 GB.
+	maxMaxStreams = 10_000_000
 )
 
 // Validate reports everything that is wrong at once.
@@ -42,8 +47,16 @@ func (c *RuleConfig) check(e *check.Errors) {
 	c.Target.check(e)
 	check.OneOf(e, "split", c.Split, "auto", "forbid", "log", "linear", "upper", "midpoint")
 	check.Share(e, "max_rank_error", c.MaxRankError)
-	check.Range(e, "cumulative::working_scale", c.Cumulative.WorkingScale, minScale, maxScale)
+	c.Cumulative.check(e.At("cumulative"))
 	check.OneOf(e, "on_invalid", c.OnInvalid, "pass", "drop")
+}
+
+func (c *CumulativeConfig) check(e *check.Errors) {
+	check.OneOf(e, "mode", c.Mode, modeStateless, modeStateful)
+	check.Range(e, "working_scale", c.WorkingScale, minScale, maxScale)
+	check.OneOf(e, "on_violation", c.OnViolation, "reset", "hold", "drop")
+	e.That(c.OnViolation != "hold" || c.Mode != modeStateless, "on_violation", "reset or drop where mode is stateless: what was emitted last is state", c.OnViolation)
+	check.Range(e, "max_streams", c.MaxStreams, 1, maxMaxStreams)
 }
 
 func (c *TargetConfig) check(e *check.Errors) {

@@ -100,6 +100,7 @@ func TestAllocsSameType(t *testing.T) {
 	}{
 		"explicit to fewer bounds": {explicitMetric(1000), explicitTarget(latency)},
 		"explicit to other bounds": {explicitMetric(1000), explicitTarget([]float64{3, 30, 300})},
+		"explicit, with state":     {explicitMetric(1000), stateful(explicitTarget([]float64{3, 30, 300}), convert.Reset)},
 		"explicit to a limit":      {explicitMetric(1000), &convert.Rule{Limit: &convert.Limit{MaxBuckets: 8}}},
 		"exponential to a size":    {exponentialMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 3, MaxSize: 80}}},
 		"exponential to a limit":   {exponentialMetric(1000), &convert.Rule{Limit: &convert.Limit{MaxBuckets: 31}}},
@@ -115,6 +116,7 @@ func TestAllocsSameType(t *testing.T) {
 func TestAllocsOtherType(t *testing.T) {
 	require.LessOrEqual(t, perPoint(exponentialMetric(1000), explicitTarget(otel)), 3.05)
 	require.LessOrEqual(t, perPoint(cumulative(exponentialMetric(1000)), explicitTarget(otel)), 3.05)
+	require.LessOrEqual(t, perPoint(cumulative(exponentialMetric(1000)), stateful(explicitTarget(otel), convert.Reset)), 3.05)
 	require.LessOrEqual(t, perPoint(explicitMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}}), 3.05)
 }
 
@@ -128,6 +130,7 @@ func BenchmarkMetric(b *testing.B) {
 	}{
 		{"exponential-160-to-explicit-16", exponentialMetric(100), explicitTarget(otel)},
 		{"exponential-160-to-explicit-16-cumulative", cumulative(exponentialMetric(100)), explicitTarget(otel)},
+		{"exponential-160-to-explicit-16-stateful", cumulative(exponentialMetric(100)), stateful(explicitTarget(otel), convert.Reset)},
 		{"exponential-160-to-80", exponentialMetric(100), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 20, MaxSize: 80}}},
 		{"explicit-16-to-explicit-6-merge", explicitMetric(100), explicitTarget([]float64{0, 10, 50, 100, 500})},
 		{"explicit-16-to-explicit-4-split", explicitMetric(100), explicitTarget([]float64{3, 30, 300})},

@@ -17,13 +17,13 @@ type Converter struct {
 }
 
 // watchedStreams is how many cumulative streams are watched for changes of their
-// split: 13 MB at most.
+// split: 16 MB at most.
 const watchedStreams = 1 << 17
 
 // New returns a Converter that keeps plans in the given cache.
 func New(plans *Plans) *Converter {
-	streams := history.New(watchedStreams)
-	return &Converter{jobs: sync.Pool{New: func() any { return &job{plans: plans, history: streams} }}}
+	bases := history.New[basis](watchedStreams, 1)
+	return &Converter{jobs: sync.Pool{New: func() any { return &job{plans: plans, bases: bases} }}}
 }
 
 // Metric converts the points of m, a member of siblings, to which a second metric
@@ -46,8 +46,8 @@ func (c *Converter) Metric(m pmetric.Metric, siblings pmetric.MetricSlice, origi
 
 // job is the conversion of one metric, and then of another.
 type job struct {
-	plans   *Plans
-	history *history.Table
+	plans *Plans
+	bases *history.Table[basis]
 	task
 	scratch
 }
@@ -77,6 +77,17 @@ type scratch struct {
 	target      histpoint.Explicit // as converted; the bounds are a plan's
 	layout      expo.Histogram     // target by an exponential layout; shares its counts
 	key         []byte
+
+	targetLayout rebucket.Layout // of an exponential target
+
+	// This point and the one before of its stream, in the finest layout that both have: see source.
+	met       [2]expo.Histogram
+	metCounts [2][]uint64
+}
+
+// setTarget sets what is converted to, but for the counts of buckets.
+func (s *scratch) setTarget(p *plan, count uint64) {
+	s.target.Bounds, s.target.Count, s.targetLayout = p.bounds, count, p.layout
 }
 
 // buckets returns target's counts with length n; what they hold is of no interest.
@@ -129,6 +140,9 @@ func (j *job) refuse(v verdict) (drop bool) {
 	if v.err != nil && j.report.Err == nil {
 		j.report.Err = v.err
 	}
+	if v.drop {
+		return true // counted as a violation
+	}
 	if v.reason == Invalid && j.rule.DropInvalid {
 		j.report.Dropped++
 		return true
@@ -139,9 +153,9 @@ func (j *job) refuse(v verdict) (drop bool) {
 
 // weigh takes over what a plan had to assume for the point converted, or refuses it
 // if that is more than the rule allows.
-func (j *job) weigh(tally rebucket.Tally) verdict {
+func (j *job) weigh(tally rebucket.Tally, count uint64) verdict {
 	var rankError float64
-	if count := j.target.Count; count > 0 {
+	if count > 0 {
 		rankError = float64(tally.Straddled) / float64(count)
 	}
 	if j.rule.MaxRankError > 0 && rankError > j.rule.MaxRankError && !j.steady {
@@ -151,6 +165,9 @@ func (j *job) weigh(tally rebucket.Tally) verdict {
 	j.worst = max(j.worst, rankError)
 	return verdict{ok: true}
 }
+
+// stateful tells whether points continue what was emitted of their stream.
+func (j *job) stateful() bool { return j.steady && j.rule.Streams != nil }
 
 // cumulative is what delta is not: an unspecified temporality is treated with the
 // greater care.

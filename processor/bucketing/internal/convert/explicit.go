@@ -15,17 +15,30 @@ func rebucketExplicit(j *job, p pmetric.HistogramDataPoint) verdict {
 		return verdict{reason: Invalid, err: err}
 	case len(j.explicit.Bounds) == 0:
 		return verdict{reason: NoBuckets}
-	case !same || j.lastExplicit == nil:
-		j.lastExplicit = j.plans.explicit(&j.scratch, j.rule, j.unit, j.explicit.Bounds)
+	case !same:
+		j.lastExplicit = nil
 	}
-	plan := j.lastExplicit
+	if j.stateful() && len(j.explicit.Bounds) <= maxCachedBounds {
+		return accumulate(j, p, explicitSource{j})
+	}
+	plan := j.planExplicit()
 	if plan.refused {
 		return verdict{reason: plan.reason}
 	}
-	j.watchExplicit(p, plan)
-	j.target.Bounds, j.target.Count = plan.bounds, j.explicit.Count
+	if j.watchExplicit(p, plan) {
+		return verdict{drop: true}
+	}
+	j.setTarget(plan, j.explicit.Count)
 	tally := plan.fromExplicit.Apply(j.buckets(plan.fromExplicit.Buckets()), j.explicit.Counts)
-	return j.weigh(tally)
+	return j.weigh(tally, j.explicit.Count)
+}
+
+// planExplicit finds the plan for the bounds in scratch space.
+func (j *job) planExplicit() *plan {
+	if j.lastExplicit == nil {
+		j.lastExplicit = j.plans.explicit(&j.scratch, j.rule, j.unit, j.explicit.Bounds)
+	}
+	return j.lastExplicit
 }
 
 // storeExplicit writes what was converted.
@@ -35,7 +48,7 @@ func storeExplicit(j *job, to pmetric.HistogramDataPoint) {
 
 // storeLayout writes what was converted to the bounds of an exponential layout.
 func storeLayout(j *job, to pmetric.ExponentialHistogramDataPoint) {
-	j.lastExplicit.layout.Histogram(&j.layout, j.target.Counts)
+	j.targetLayout.Histogram(&j.layout, j.target.Counts)
 	j.layout.Count = j.target.Count
 	histpoint.StoreExponential(to, &j.layout)
 }

@@ -17,18 +17,32 @@ func rebucketExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdic
 		h.ToScale(j.rule.WorkingScale)
 	}
 	h.ToScale(expo.MaxScale)
+	if j.stateful() {
+		h.ToTotal(maxKeptBuckets)
+		return accumulate(j, p, exponentialSource{j})
+	}
+	plan := j.planExponential(h)
+	if plan.refused {
+		return verdict{reason: plan.reason}
+	}
+	if j.watchExponential(p, h, plan) {
+		return verdict{drop: true}
+	}
+	j.setTarget(plan, h.Count)
+	return j.weigh(applyExponential(plan, j.buckets(plan.fromExponential.Buckets()), h), h.Count)
+}
+
+// maxKeptBuckets bounds what a stream's state takes: a point with more buckets, which no SDK sends,
+// comes to a lower scale.
+const maxKeptBuckets = 1024
+
+// planExponential finds the plan for a histogram's layout.
+func (j *job) planExponential(h *expo.Histogram) *plan {
 	last := &j.lastExponential
 	if last.plan == nil || last.scale != h.Scale || last.zeroThreshold != h.ZeroThreshold {
 		*last = exponentialPlan{j.plans.exponential(&j.scratch, j.rule, j.unit, h.Scale, h.ZeroThreshold), h.Scale, h.ZeroThreshold}
 	}
-	plan := last.plan
-	if plan.refused {
-		return verdict{reason: plan.reason}
-	}
-	j.watchExponential(p, h, plan)
-	j.target.Bounds, j.target.Count = plan.bounds, h.Count
-	tally := plan.fromExponential.Apply(j.buckets(plan.fromExponential.Buckets()), h.ZeroCount, h.Positive, h.Negative)
-	return j.weigh(tally)
+	return last.plan
 }
 
 // exponentialPlan is a plan and what it was found for.

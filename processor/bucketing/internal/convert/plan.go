@@ -12,7 +12,7 @@ import (
 type plan struct {
 	fromExplicit    *rebucket.Plan
 	fromExponential *rebucket.ExponentialPlan
-	bounds          []float64       // of an explicit target
+	bounds          []float64       // of the target, or between the buckets of an exponential one
 	layout          rebucket.Layout // of an exponential target
 
 	exact bool   // nothing is split, to a target that is the same for every source
@@ -53,9 +53,7 @@ func (p *Plans) explicit(s *scratch, rule *Rule, unit string, source []float64) 
 		return build()
 	}
 	s.key = appendKey(s.key[:0], rule, listed, ExplicitLayout)
-	for _, b := range source {
-		s.key = binary.LittleEndian.AppendUint64(s.key, math.Float64bits(b))
-	}
+	s.key = appendBounds(s.key, source)
 	return p.cache.Get(s.key, build)
 }
 
@@ -75,6 +73,32 @@ func (p *Plans) exponential(s *scratch, rule *Rule, unit string, scale int32, ze
 	})
 }
 
+// between returns the plan from bounds to the target of another plan, for a stream whose target stays
+// while its source changes.
+func (p *Plans) between(s *scratch, rule *Rule, to *plan, source []float64) *plan {
+	s.key = appendKey(s.key[:0], rule, "", layouts)
+	l := to.layout
+	for _, n := range [...]int{len(to.bounds), l.Negative, l.Positive, int(l.Scale), int(l.NegativeOffset), int(l.PositiveOffset)} {
+		s.key = binary.LittleEndian.AppendUint32(s.key, uint32(n))
+	}
+	s.key = binary.LittleEndian.AppendUint64(s.key, math.Float64bits(l.ZeroThreshold))
+	s.key = appendBounds(appendBounds(s.key, to.bounds), source)
+	return p.cache.Get(s.key, func() *plan {
+		e := rebucket.NewPlan(to.bounds, source, rule.Split)
+		if rule.Forbid && !e.Exact() {
+			return &plan{refused: true, reason: Forbidden}
+		}
+		return &plan{fromExplicit: e, bounds: to.bounds, layout: to.layout}
+	})
+}
+
+func appendBounds(key []byte, bounds []float64) []byte {
+	for _, b := range bounds {
+		key = binary.LittleEndian.AppendUint64(key, math.Float64bits(b))
+	}
+	return key
+}
+
 func (r *Rule) boundsIn(unit string) (bounds []float64, listed string) {
 	if r.Explicit == nil {
 		return nil, ""
@@ -92,6 +116,7 @@ func buildExplicit(rule *Rule, target, source []float64) *plan {
 			return &plan{refused: true, reason: NoBuckets}
 		}
 		result.layout, target = layout, layout.Bounds()
+		result.bounds = target
 	case rule.Limit != nil:
 		target = rebucket.Subset(source, rule.Limit.MaxBuckets, rule.Limit.Pin)
 		// The point's bounds are scratch; the plan lives on.

@@ -9,6 +9,7 @@ import (
 // verdict says whether a point was converted, into scratch space, or why not.
 type verdict struct {
 	ok     bool
+	drop   bool // by on_violation
 	reason Reason
 	err    error
 }

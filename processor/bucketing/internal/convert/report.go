@@ -36,7 +36,7 @@ func (r Reason) String() string {
 	return [...]string{"no_recorded_value", "no_buckets", "split_forbidden", "rank_error", "invalid"}[r]
 }
 
-// Violation says why a cumulative stream's split is not what it was.
+// Violation says why a cumulative point cannot continue what was emitted of its stream.
 type Violation uint8
 
 // The violations; see their names.
@@ -44,13 +44,29 @@ const (
 	ScaleFell Violation = iota // below the working scale, or further below
 	ZeroThresholdChanged
 	BoundsChanged
+	BucketFell // while the count did not
+	CountFell  // without a new start
 	Violations // their number
 )
 
 // String returns the violation's name in telemetry.
 func (v Violation) String() string {
-	return [...]string{"scale", "zero_threshold", "bounds"}[v]
+	return [...]string{"scale", "zero_threshold", "bounds", "bucket", "count"}[v]
 }
+
+// Action says what is done about a violation.
+type Action uint8
+
+// The actions; see their names.
+const (
+	Reset   Action = iota // the stream gets a new start
+	Hold                  // what was emitted last is emitted again; needs state
+	Drop                  // the point is dropped
+	Actions               // their number
+)
+
+// String returns the action's name in telemetry.
+func (a Action) String() string { return [...]string{"reset", "hold", "drop"}[a] }
 
 // Report collects what happened to the points of a batch. Not safe for concurrent
 // use.
@@ -61,9 +77,8 @@ type Report struct {
 	Dropped   int64 // invalid ones
 	// OpenEnds is the sum of counts placed by the rule for open ends.
 	OpenEnds uint64
-	// Violations counts cumulative points that were converted, but not by the weights
-	// of their stream's point before.
-	Violations [Violations]int64
+	// Violations counts cumulative points that could not continue their stream.
+	Violations [Actions][Violations]int64
 	// RankErrors has, for each metric converted, the largest bound on the error of
 	// the cumulative share at a target bound among its points.
 	RankErrors []float64

@@ -18,6 +18,10 @@ type Rule struct {
 	// WorkingScale is the scale to which cumulative exponential points are brought
 	// before they are split, so that a falling scale does not change the split.
 	WorkingScale int32
+	// Streams is the state of cumulative streams; nil converts each point by itself.
+	Streams *Streams
+	// OnViolation is for points that cannot continue what was emitted of their stream.
+	OnViolation Action
 	// MaxRankError bounds the error of the cumulative share of delta points; those
 	// with a larger one are left alone. For cumulative points the outcome would come
 	// and go with their counts, so they are always converted. 0 is no bound.

@@ -51,16 +51,16 @@ func (e export) metric() (metrics pmetric.MetricSlice, m pmetric.Metric, o *conv
 func TestViolations(t *testing.T) {
 	toOdd, toPowers := explicitTarget([]float64{1.5, 3}), explicitTarget([]float64{1, 2, 4})
 	toExponential := exponentialTarget(3, 160, 0)
-	none := [convert.Violations]int64{}
-	one := func(v convert.Violation) (n [convert.Violations]int64) {
-		n[v] = 1
+	none := [convert.Actions][convert.Violations]int64{}
+	one := func(v convert.Violation) (n [convert.Actions][convert.Violations]int64) {
+		n[convert.Reset][v] = 1
 		return n
 	}
 	for _, tt := range []struct {
 		name    string
 		rule    *convert.Rule
 		exports []export
-		want    [convert.Violations]int64
+		want    [convert.Actions][convert.Violations]int64
 	}{
 		{"a scale that falls to the working scale", toOdd, []export{{scale: 20}, {scale: 9}, {scale: 2}}, none},
 		{"below it", toOdd, []export{{scale: 9}, {scale: 1}, {scale: 1}}, one(convert.ScaleFell)},
@@ -90,5 +90,31 @@ func TestViolations(t *testing.T) {
 			}
 			require.Equal(t, tt.want, report.Violations)
 		})
+	}
+}
+
+// Without state a stream whose split changes gets a new start, that of a point without duration, or
+// its points are dropped until the split is what it was or the stream begins anew.
+func TestStatelessOnViolation(t *testing.T) {
+	exports := []export{{scale: 9, start: 1}, {scale: 1, start: 1}, {scale: 1, start: 1}, {scale: 0, start: 1}, {scale: 9, start: 1}, {scale: 1, start: 7}}
+	for action, want := range map[convert.Action][]pcommon.Timestamp{
+		convert.Reset: {1, 101, 101, 103, 1, 7},
+		convert.Drop:  {1, 1, 7}, // the first, the one of its scale, and what begins anew
+	} {
+		rule := explicitTarget([]float64{1.5, 3})
+		rule.OnViolation = action
+		c, report := convert.New(convert.NewPlans(8)), new(convert.Report)
+		report.Reset(1)
+		var got []pcommon.Timestamp
+		for i, e := range exports {
+			metrics, m, origin := e.metric()
+			m.ExponentialHistogram().DataPoints().At(0).SetTimestamp(pcommon.Timestamp(100 + i))
+			c.Metric(m, metrics, origin, rule, report)
+			if m.Type() == pmetric.MetricTypeHistogram {
+				got = append(got, m.Histogram().DataPoints().At(0).StartTimestamp())
+			}
+		}
+		require.Equal(t, want, got, action)
+		require.EqualValues(t, map[convert.Action]int{convert.Reset: 2, convert.Drop: 3}[action], report.Violations[action][convert.ScaleFell])
 	}
 }

@@ -1,64 +1,66 @@
-// Package history remembers, for each cumulative stream, what the split of its last
-// point depended on. A split that changes while the stream goes on may put fewer
-// observations into a bucket than before, which downstream is a counter reset.
+// Package history remembers something about each cumulative stream from its last point, within
+// bounds that no sender can move.
 package history
 
 import "sync"
 
-// Basis is what a split depends on.
-type Basis struct {
-	Start uint64 // the stream's start, ns since the epoch; with a new one it begins anew
-	Scale int32  // at which exponential buckets are split; 0 for explicit ones
-	// Print is a fingerprint of an explicit layout's bounds, or the bits of the zero
-	// threshold.
-	Print uint64
-	// Exact: nothing is split. From one exact basis to another nothing decreases.
-	Exact bool
-}
-
-// shards is a power of two; a batch holds one lock for the time of a map access.
+// shards is a power of two. A lock is held for the time of an update.
 const shards = 16
 
-// Table holds a basis for each stream, in two generations: a stream seen is in the
-// young one, and when that is full it becomes the old one, which is forgotten. So a
-// table of n streams knows at least the n/2 seen last. Safe for concurrent use.
-type Table struct {
-	shards [shards]shard
-	size   int // of a shard's generation
+// Table holds a value for each stream, in two generations: a stream seen is in the young one, and
+// when that is full it becomes the old one, which is forgotten. So a table of n streams knows at
+// least the n/2 seen last, as long as they keep to the words they may have. Safe for concurrent use.
+type Table[V any] struct {
+	shards         [shards]shard[V]
+	streams, words int // of a shard's generation
 }
 
-type shard struct {
+type shard[V any] struct {
 	mu         sync.Mutex
-	young, old map[uint64]Basis
+	young, old map[uint64]entry[V]
+	words      int // of the young generation
 }
 
-// New returns a table of at most about n streams, 100 bytes each.
-func New(n int) *Table {
-	t := &Table{size: max(n/(2*shards), 1)}
+type entry[V any] struct {
+	value V
+	words int
+}
+
+// New returns a table of at most about n streams and of wordsEach times n words of 8 bytes, which
+// is what values refer to; each stream takes 100 bytes and its value besides.
+func New[V any](n, wordsEach int) *Table[V] {
+	size := max(n/(2*shards), 1)
+	t := &Table[V]{streams: size, words: size * max(wordsEach, 1)}
 	for i := range t.shards {
-		t.shards[i] = shard{young: map[uint64]Basis{}, old: map[uint64]Basis{}}
+		t.shards[i].young, t.shards[i].old = map[uint64]entry[V]{}, map[uint64]entry[V]{}
 	}
 	return t
 }
 
-// Swap remembers a stream's basis and returns the one before, if it is known. It
-// allocates only while the table grows.
-func (t *Table) Swap(id uint64, now Basis) (before Basis, known bool) {
+// Update replaces a stream's value by what update makes of it, together with the number of words
+// that the new value refers to. Other updates of the stream wait. The table allocates only while it
+// grows.
+func (t *Table[V]) Update(id uint64, update func(before V, known bool) (now V, words int)) {
 	s := &t.shards[id%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before, known = s.young[id]
+	before, known := s.young[id]
 	if known {
-		if before != now {
-			s.young[id] = now
-		}
-		return before, true
+		s.words -= before.words
+	} else {
+		before, known = s.old[id]
+		delete(s.old, id) // it is young again
 	}
-	before, known = s.old[id]
-	if len(s.young) >= t.size {
-		s.young, s.old = s.old, s.young
-		clear(s.young)
+	value, words := update(before.value, known)
+	s.young[id] = entry[V]{value, words}
+	s.words += words
+	if len(s.young) >= t.streams || s.words >= t.words {
+		s.turn()
 	}
-	s.young[id] = now
-	return before, known
+}
+
+func (s *shard[V]) turn() {
+	s.young, s.old = s.old, s.young
+	clear(s.young)
+	s.words = 0
 }

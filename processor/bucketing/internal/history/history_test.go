@@ -10,54 +10,86 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/history"
 )
 
-func TestSwap(t *testing.T) {
-	table := history.New(100)
-	_, known := table.Swap(1, history.Basis{Scale: 3})
+// swap replaces a stream's value and returns the one before.
+func swap[V any](t *history.Table[V], id uint64, now V, words int) (before V, known bool) {
+	t.Update(id, func(was V, is bool) (V, int) {
+		before, known = was, is
+		return now, words
+	})
+	return before, known
+}
+
+func TestUpdate(t *testing.T) {
+	table := history.New[string](100, 1)
+	_, known := swap(table, 1, "a", 1)
 	require.False(t, known)
-	before, known := table.Swap(1, history.Basis{Scale: 2, Print: 5})
+	before, known := swap(table, 1, "b", 1)
 	require.True(t, known)
-	require.Equal(t, history.Basis{Scale: 3}, before)
-	before, known = table.Swap(1, history.Basis{Scale: 2, Print: 5})
+	require.Equal(t, "a", before)
+	before, known = swap(table, 1, "b", 1)
 	require.True(t, known)
-	require.Equal(t, history.Basis{Scale: 2, Print: 5}, before)
-	_, known = table.Swap(2, history.Basis{})
+	require.Equal(t, "b", before)
+	_, known = swap(table, 2, "", 1)
 	require.False(t, known)
+}
+
+// keptOf counts which of the streams the table knows, the last seen first.
+func keptOf[V any](table *history.Table[V], ids []uint64) (kept int) {
+	var none V
+	for i := len(ids) - 1; i >= 0; i-- {
+		if _, known := swap(table, ids[i], none, 0); known {
+			kept++
+		}
+	}
+	return kept
 }
 
 // What is seen in each round is kept however many others pass through; the table
 // does not grow beyond its size.
 func TestTableIsBounded(t *testing.T) {
 	const size = 3200
-	table, rng := history.New(size), rand.New(rand.NewPCG(1, 1))
-	for id := range uint64(20 * size) {
-		table.Swap(rng.Uint64(), history.Basis{Print: id})
-		_, known := table.Swap(7, history.Basis{Print: 7})
-		require.Equal(t, id > 0, known)
+	table, rng := history.New[int](size, 1), rand.New(rand.NewPCG(1, 1))
+	var ids []uint64
+	for n := range 20 * size {
+		ids = append(ids, rng.Uint64())
+		swap(table, ids[n], n, 0)
+		_, known := swap(table, 7, 7, 0)
+		require.Equal(t, n > 0, known)
 	}
-
-	kept := 0
-	first := rand.New(rand.NewPCG(1, 1))
-	var last []uint64
-	for range 20 * size {
-		last = append(last, first.Uint64())
-	}
-	for i := len(last) - 1; i >= 0; i-- {
-		if _, known := table.Swap(last[i], history.Basis{}); known {
-			kept++
-		}
-	}
+	kept := keptOf(table, ids)
 	require.LessOrEqual(t, kept, size)
+	require.Greater(t, kept, size/3)
+}
+
+// Words bound it too: where each stream refers to 16 times as many as it may, a sixteenth
+// of them is kept. They are counted while a stream stays, and grows.
+func TestTableIsBoundedByWords(t *testing.T) {
+	const size, each = 3200, 10
+	for name, grow := range map[string]bool{"from the start": false, "growing": true} {
+		table, rng := history.New[int](size, each), rand.New(rand.NewPCG(1, 1))
+		var ids []uint64
+		for n := range 20 * size {
+			ids = append(ids, rng.Uint64())
+			if grow {
+				swap(table, ids[n], n, 1)
+			}
+			swap(table, ids[n], n, 16*each)
+		}
+		kept := keptOf(table, ids)
+		require.LessOrEqual(t, kept, size/16+32, name) // and one for each generation that exceeds it
+		require.Greater(t, kept, size/48, name)
+	}
 }
 
 func TestConcurrentUse(t *testing.T) {
-	table := history.New(64)
+	table := history.New[uint64](64, 1)
 	var wg sync.WaitGroup
-	for g := range uint64(4) {
+	for range 4 {
 		wg.Go(func() {
 			for i := range uint64(5000) {
 				id := i % 100
-				if b, known := table.Swap(id, history.Basis{Start: id, Print: g}); known && b.Start != id {
-					t.Errorf("stream %d has the basis of %d", id, b.Start)
+				if before, known := swap(table, id, id, 1); known && before != id {
+					t.Errorf("stream %d has the value of %d", id, before)
 				}
 			}
 		})
@@ -65,23 +97,23 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
-func TestAllocsSwap(t *testing.T) {
-	table, id := history.New(1000), uint64(0)
-	swap := func() {
+func TestAllocsUpdate(t *testing.T) {
+	table, id := history.New[uint64](1000, 1), uint64(0)
+	update := func() {
 		for range 10000 { // more than it holds: generations turn over
 			id++
-			table.Swap(id%5000, history.Basis{Print: id})
+			swap(table, id%5000, id, 1)
 		}
 	}
-	swap()
-	require.Zero(t, testing.AllocsPerRun(10, swap))
+	update()
+	require.Zero(t, testing.AllocsPerRun(10, update))
 }
 
-func BenchmarkSwap(b *testing.B) {
-	table, id := history.New(1<<17), uint64(0)
+func BenchmarkUpdate(b *testing.B) {
+	table, id := history.New[uint64](1<<17, 1), uint64(0)
 	b.ReportAllocs()
 	for b.Loop() {
 		id += 0x9e3779b97f4a7c15
-		table.Swap(id>>50, history.Basis{Print: id})
+		swap(table, id>>50, id, 1)
 	}
 }

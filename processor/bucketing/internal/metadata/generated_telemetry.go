@@ -103,7 +103,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorBucketingViolations, err = builder.meter.Int64Counter(
 		"otelcol_processor_bucketing_violations",
-		metric.WithDescription("Points of cumulative streams that are split otherwise than the point before, because of a change in the source. [Alpha]"),
+		metric.WithDescription("Points of cumulative streams that cannot continue what was emitted of them. [Alpha]"),
 		metric.WithUnit("{points}"),
 	)
 	errs = errors.Join(errs, err)

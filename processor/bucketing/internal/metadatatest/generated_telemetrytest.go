@@ -119,7 +119,7 @@ func AssertEqualProcessorBucketingRankError(t *testing.T, tt *componenttest.Tele
 func AssertEqualProcessorBucketingViolations(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_bucketing_violations",
-		Description: "Points of cumulative streams that are split otherwise than the point before, because of a change in the source. [Alpha]",
+		Description: "Points of cumulative streams that cannot continue what was emitted of them. [Alpha]",
 		Unit:        "{points}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -1,0 +1,74 @@
+package convert
+
+import (
+	"math"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
+)
+
+// basis is what the split of a cumulative stream's last point depended on. A split that changes while
+// the stream goes on may put fewer observations into a bucket than before, which downstream is a
+// counter reset.
+type basis struct {
+	source, start uint64 // ns since the epoch: as sent, and as emitted
+	scale         int32  // at which exponential buckets are split; 0 for explicit ones
+	// print is a fingerprint of an explicit layout's bounds, or the bits of the zero threshold.
+	print uint64
+	// exact: nothing is split. From one exact basis to another nothing decreases.
+	exact bool
+}
+
+// watchExplicit notes what the split of a cumulative point depends on, and tells whether to drop the
+// point.
+func (j *job) watchExplicit(p pmetric.HistogramDataPoint, plan *plan) (drop bool) {
+	return j.steady && watch(j, p, basis{print: plan.print, exact: plan.exact})
+}
+
+// watchExponential does the same for an exponential point.
+func (j *job) watchExponential(p pmetric.ExponentialHistogramDataPoint, h *expo.Histogram, plan *plan) (drop bool) {
+	return j.steady && watch(j, p, basis{scale: h.Scale, print: math.Float64bits(h.ZeroThreshold), exact: plan.exact})
+}
+
+func watch[P histpoint.Point](j *job, p P, now basis) (drop bool) {
+	now.source = uint64(p.StartTimestamp())
+	now.start = now.source
+	time := uint64(p.Timestamp())
+	j.bases.Update(j.identify(p.Attributes()), func(before basis, known bool) (basis, int) {
+		now, drop = j.follow(before, known, now, time)
+		return now, 0
+	})
+	if now.start != now.source {
+		p.SetStartTimestamp(pcommon.Timestamp(now.start))
+	}
+	return drop
+}
+
+// follow returns the basis to keep. A scale that rises again is that of a stream begun anew, whose
+// sender does not tell its start.
+func (j *job) follow(before basis, known bool, now basis, time uint64) (keep basis, drop bool) {
+	if !known || before.source != now.source || now.scale > before.scale {
+		return now, false
+	}
+	now.start = before.start
+	if before.exact && now.exact || before.scale == now.scale && before.print == now.print {
+		return now, false
+	}
+	change := BoundsChanged
+	switch {
+	case now.scale < before.scale:
+		change = ScaleFell
+	case j.metric.Type() == pmetric.MetricTypeExponentialHistogram:
+		change = ZeroThresholdChanged
+	}
+	j.report.Violations[j.rule.OnViolation][change]++
+	if j.rule.OnViolation == Drop {
+		return before, true // until the split is that again, or the stream begins anew
+	}
+	// The values go on from a start that is not known: in the data model a point without duration.
+	now.start = time
+	return now, false
+}

@@ -1,0 +1,204 @@
+package convert_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
+)
+
+// told is an explicit point as it is sent or emitted; its sum is 10 times its count. The bounds are
+// 1 and 2, or 1 and 3 if wide. An emitted one without counts was dropped.
+type told struct {
+	start, time pcommon.Timestamp
+	counts      []uint64
+	wide        bool
+	sum         float64 // as emitted
+	noMax       bool    // as emitted
+}
+
+func (p told) write(dp pmetric.HistogramDataPoint) {
+	bounds := []float64{1, 2}
+	if p.wide {
+		bounds[1] = 3
+	}
+	dp.ExplicitBounds().FromRaw(bounds)
+	dp.BucketCounts().FromRaw(p.counts)
+	for _, n := range p.counts {
+		dp.SetCount(dp.Count() + n)
+	}
+	dp.SetSum(10 * float64(dp.Count()))
+	dp.SetMax(5)
+	dp.SetStartTimestamp(p.start)
+	dp.SetTimestamp(p.time)
+}
+
+// What is emitted of a stateful stream, to the bounds 1 and 2.
+func TestStatefulStreams(t *testing.T) {
+	type counts = []uint64
+	for _, tt := range []struct {
+		name      string
+		on        convert.Action
+		sent, got []told
+		violation convert.Violation
+		n         int64
+	}{
+		{
+			name: "goes on as it is",
+			sent: []told{{start: 1, time: 10, counts: counts{1, 2, 3}}, {start: 1, time: 20, counts: counts{1, 4, 3}}},
+			got:  []told{{start: 1, time: 10, counts: counts{1, 2, 3}, sum: 60}, {start: 1, time: 20, counts: counts{1, 4, 3}, sum: 80}},
+		},
+		{
+			// 8 observations in (1, 3] are split at 2 by log(2)/log(3) = 0.63; to come back, the increase
+			// above 1 is taken as a whole, and the open end goes to the bucket that adjoins 1.
+			name: "bounds that come and go",
+			sent: []told{{start: 1, time: 10, counts: counts{1, 8, 0}, wide: true}, {start: 1, time: 20, counts: counts{1, 2, 8}}, {start: 1, time: 30, counts: counts{1, 9, 8}}},
+			got:  []told{{start: 1, time: 10, counts: counts{1, 5, 3}, sum: 90}, {start: 1, time: 20, counts: counts{1, 7, 3}, sum: 110}, {start: 1, time: 30, counts: counts{1, 14, 3}, sum: 180}},
+		},
+		{
+			name: "a new start",
+			sent: []told{{start: 1, time: 10, counts: counts{1, 8, 0}}, {start: 15, time: 20, counts: counts{1, 0, 0}}},
+			got:  []told{{start: 1, time: 10, counts: counts{1, 8, 0}, sum: 90}, {start: 15, time: 20, counts: counts{1, 0, 0}, sum: 10}},
+		},
+		{
+			name: "the count falls without one",
+			sent: []told{{start: 1, time: 10, counts: counts{1, 8, 0}}, {start: 1, time: 20, counts: counts{2, 1, 0}}, {start: 1, time: 30, counts: counts{2, 1, 1}}},
+			got:  []told{{start: 1, time: 10, counts: counts{1, 8, 0}, sum: 90}, {start: 10, time: 20, counts: counts{2, 1, 0}, sum: 30}, {start: 10, time: 30, counts: counts{2, 1, 1}, sum: 40}},
+			on:   convert.Reset, violation: convert.CountFell, n: 1,
+		},
+		{
+			name: "sent twice",
+			sent: []told{{start: 1, time: 10, counts: counts{1, 8, 0}}, {start: 1, time: 10, counts: counts{1, 8, 0}}},
+			got:  []told{{start: 1, time: 10, counts: counts{1, 8, 0}, sum: 90}, {start: 1, time: 10, counts: counts{1, 8, 0}, sum: 90}},
+		},
+		{
+			name: "late",
+			sent: []told{{start: 1, time: 20, counts: counts{1, 8, 0}}, {start: 1, time: 10, counts: counts{0, 7, 0}}, {start: 1, time: 30, counts: counts{1, 8, 1}}},
+			got:  []told{{start: 1, time: 20, counts: counts{1, 8, 0}, sum: 90}, {start: 1, time: 10, counts: counts{0, 7, 0}, sum: 70}, {start: 1, time: 30, counts: counts{1, 8, 1}, sum: 100}},
+		},
+		{
+			name: "a bucket falls, reset", on: convert.Reset, violation: convert.BucketFell, n: 1,
+			sent: []told{{start: 1, time: 10, counts: counts{4, 8, 0}}, {start: 1, time: 20, counts: counts{3, 9, 3}}, {start: 1, time: 30, counts: counts{3, 10, 4}}},
+			got:  []told{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {start: 20, time: 20, counts: counts{0, 0, 0}, sum: 0, noMax: true}, {start: 20, time: 30, counts: counts{0, 1, 1}, sum: 20, noMax: true}},
+		},
+		{
+			name: "a bucket falls, hold", on: convert.Hold, violation: convert.BucketFell, n: 2,
+			sent: []told{{start: 1, time: 10, counts: counts{4, 8, 0}}, {start: 1, time: 20, counts: counts{3, 9, 3}}, {start: 1, time: 30, counts: counts{3, 9, 4}}, {start: 1, time: 40, counts: counts{4, 9, 4}}},
+			got:  []told{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {start: 1, time: 20, counts: counts{4, 8, 0}, sum: 120}, {start: 1, time: 30, counts: counts{4, 8, 0}, sum: 120}, {start: 1, time: 40, counts: counts{4, 9, 4}, sum: 170}},
+		},
+		{
+			name: "a bucket falls, drop", on: convert.Drop, violation: convert.BucketFell, n: 1,
+			sent: []told{{start: 1, time: 10, counts: counts{4, 8, 0}}, {start: 1, time: 20, counts: counts{3, 9, 3}}, {start: 1, time: 40, counts: counts{4, 9, 4}}},
+			got:  []told{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {}, {start: 1, time: 40, counts: counts{4, 9, 4}, sum: 170}},
+		},
+		{
+			name: "bounds change after a reset", on: convert.Reset, violation: convert.BucketFell, n: 1,
+			sent: []told{{start: 1, time: 10, counts: counts{4, 8, 0}}, {start: 1, time: 20, counts: counts{3, 9, 3}}, {start: 1, time: 30, counts: counts{5, 10, 4}, wide: true}},
+			got:  []told{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {start: 20, time: 20, counts: counts{0, 0, 0}, noMax: true}, {start: 20, time: 30, counts: counts{2, 2, 0}, sum: 40, noMax: true}},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := follow(stateful(explicitTarget([]float64{1, 2}), tt.on))
+			for i, p := range tt.sent {
+				m, want := f.explicit(p.write), tt.got[i]
+				require.Equal(t, min(1, len(want.counts)), count(m), i)
+				if count(m) == 0 {
+					continue
+				}
+				dp := m.Histogram().DataPoints().At(0)
+				require.Equal(t, want.counts, dp.BucketCounts().AsRaw(), i)
+				require.Equal(t, total(m, 0), dp.Count(), i)
+				require.InDelta(t, want.sum, dp.Sum(), 0, i)
+				require.Equal(t, want.start, dp.StartTimestamp(), i)
+				require.Equal(t, want.time, dp.Timestamp(), i)
+				require.Equal(t, !want.noMax, dp.HasMax(), i)
+			}
+			want := [convert.Actions][convert.Violations]int64{}
+			want[tt.on][tt.violation] = tt.n
+			require.Equal(t, want, f.report.Violations)
+		})
+	}
+}
+
+// A stream whose layout has not changed is emitted as it would be without state, so that losing the
+// state, in a restart, changes nothing.
+func TestStatefulWithoutChangeIsStateless(t *testing.T) {
+	bounds := []float64{-3, 0.3, 0.7, 1.1, 3, 5, 7, 33, 77}
+	with, without := follow(stateful(explicitTarget(bounds), convert.Reset)), follow(explicitTarget(bounds))
+	counts := make([]uint64, len(otel)+1)
+	for i := range 500 {
+		counts[i*7%len(counts)] += uint64(i % 3)
+		write := func(dp pmetric.HistogramDataPoint) {
+			dp.ExplicitBounds().FromRaw(otel)
+			dp.BucketCounts().FromRaw(counts)
+			for _, n := range counts {
+				dp.SetCount(dp.Count() + n)
+			}
+		}
+		require.Equal(t, wire(t, without.explicit(write)), wire(t, with.explicit(write)))
+	}
+}
+
+// A bucket of an exponential source falls in either sign or in the zero bucket.
+func TestStatefulExponentialViolation(t *testing.T) {
+	for name, change := range map[string]func(pmetric.ExponentialHistogramDataPoint){
+		"positive":      func(dp pmetric.ExponentialHistogramDataPoint) { dp.Positive().BucketCounts().SetAt(1, 1) },
+		"positive gone": func(dp pmetric.ExponentialHistogramDataPoint) { dp.Positive().SetOffset(7) },
+		"negative":      func(dp pmetric.ExponentialHistogramDataPoint) { dp.Negative().BucketCounts().SetAt(0, 1) },
+		"zero":          func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroCount(1) },
+		"scale too": func(dp pmetric.ExponentialHistogramDataPoint) {
+			dp.SetScale(1)
+			dp.Positive().BucketCounts().FromRaw([]uint64{1, 1, 1})
+		},
+		"threshold too": func(dp pmetric.ExponentialHistogramDataPoint) {
+			dp.SetZeroThreshold(0.1)
+			dp.SetZeroCount(1)
+		},
+	} {
+		f := follow(stateful(explicitTarget(latency), convert.Drop))
+		write := func(dp pmetric.ExponentialHistogramDataPoint) {
+			dp.SetScale(2)
+			dp.Positive().BucketCounts().FromRaw([]uint64{2, 2, 2})
+			dp.Negative().BucketCounts().FromRaw([]uint64{2})
+			dp.SetZeroCount(2)
+			dp.SetCount(10)
+		}
+		require.Equal(t, 1, count(f.exponential(write)), name)
+		m := f.exponential(func(dp pmetric.ExponentialHistogramDataPoint) {
+			write(dp)
+			change(dp)
+			dp.SetCount(20) // what is missing lies in a far bucket
+			have := dp.ZeroCount()
+			for _, b := range []pmetric.ExponentialHistogramDataPointBuckets{dp.Positive(), dp.Negative()} {
+				for _, n := range b.BucketCounts().All() {
+					have += n
+				}
+			}
+			dp.Positive().BucketCounts().Append(0, 0, 0, 0, 0, 20-have)
+		})
+		require.Zero(t, count(m), name)
+		require.EqualValues(t, 1, f.report.Violations[convert.Drop][convert.BucketFell], name)
+	}
+}
+
+// Of more streams than there is room for, the first are forgotten and begin as if they were new.
+func TestStatefulIsBounded(t *testing.T) {
+	rule := explicitTarget([]float64{1, 2})
+	rule.Streams, rule.OnViolation = convert.NewStreams(64), convert.Drop
+	f := follow(rule)
+	send := func(stream int, counts ...uint64) int {
+		return count(f.explicit(func(dp pmetric.HistogramDataPoint) {
+			told{start: 1, time: 10, counts: counts}.write(dp)
+			dp.Attributes().PutInt("stream", int64(stream))
+		}))
+	}
+	require.Equal(t, 1, send(0, 4, 8, 0))
+	require.Zero(t, send(0, 3, 9, 1))
+	for other := range 1000 {
+		require.Equal(t, 1, send(1+other, 4, 8, 0))
+	}
+	require.Equal(t, 1, send(0, 3, 9, 1))
+}
