@@ -196,15 +196,11 @@ func TestAllocsParse(t *testing.T) {
 
 // FuzzParse checks that no bytes panic, and what an accepted line promises.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{
-		"page.views:1|c", "fuel.level:0.5|g", "song.length:240|h|@0.5", "users.uniques:1234|s",
-		"users.online:1|c|#country:china", "users.online:1|c|@0.5|#country:china", "song.length:240|ms", "d:1:2:3|d",
-		"page.views:1:2:32|d|#env:dev|c:83c0a99c0a54c0c187f461c7980e9b57f3f6a8b0c918c8d93df19a9de6f3fe1d",
-		"page.views:15|c|#env:dev|T1656581400", "fuel:+1|g", "fuel:-1|g", "a:1|c|e:it-false,cn-nginx,pu-75a2b6d5|card:orchestrator",
-		"_e{21,36}:An exception occurred|Cannot parse CSV file from 10.0.0.17|t:warning|#err_type:bad_file",
-		"_sc|Redis connection|2|#env:dev|m:Redis connection timed out after 10s", "a:1|c|@1e-300", "a:NaN|g", "a:1|c|#\xff\xfe:\x80",
-		"a:|", "|", ":", "@", "a:1::2|ms|#,,", "a:0x1p-2|c", "_e{1,9223372036854775807}:t|t",
-	} {
+	_, lines := examples(f)
+	for _, s := range append(lines,
+		"a:1|c|#\xff\xfe:\x80", "a:|", "|", ":", "@", "a:1::2|ms|#,,", "a:0x1p-2|c", "_e{1,9223372036854775807}:t|t",
+		"a:1|c|#,:,k:1,k:2|#|c:|e:|card:|T1|@1", "a:99999999999999999999|c", "a:-9223372036854775808|c|@1e-6", "_sc||0", "_",
+	) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -1,9 +1,11 @@
 package series
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -434,6 +436,20 @@ func TestAllocsPerLine(t *testing.T) {
 func FuzzDatagram(f *testing.F) {
 	f.Add([]byte("a:1|c|#k:v\n\xff\xfe:1:2|ms|@0.1\r\n_e{1,1}:a|b\nu:a:b|s"), false)
 	f.Add([]byte("a:1|c|#,,:,k:1,k:2\nb:+1|g|T1"), true)
+	examples, err := os.ReadFile("../line/testdata/examples.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	var all []byte
+	for text := range bytes.Lines(examples) {
+		// The first word says what becomes of the line; the file's comments are as good a datagram.
+		_, in, _ := bytes.Cut(text, []byte{' '})
+		f.Add(bytes.TrimSuffix(in, []byte{'\n'}), false)
+		f.Add(in[:len(in)/2], true)
+		all = append(all, in...)
+	}
+	f.Add(all, false)
+	f.Add(bytes.ReplaceAll(all, []byte{'\n'}, []byte("\r\n")), true)
 	f.Fuzz(func(t *testing.T, b []byte, truncated bool) {
 		o := testOptions()
 		o.MaxSeries, o.MaxAliases = 3, 8
