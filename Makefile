@@ -45,6 +45,16 @@ test-unit: ## unit and component tests with the race detector, then the allocati
 test-e2e: deps build ## the built binary against real clients and a real Prometheus
 	CGO_ENABLED=1 OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -race -timeout 15m -count=1 -v ./test/e2e/ 2>&1 | grep -vE '^=== '
 
+# `go test` fuzzes one target of one package at a time.
+FUZZTIME ?= 1m
+
+.PHONY: fuzz
+fuzz: ## every fuzz target in turn; FUZZTIME=3m each
+	@grep -rno --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sort | while IFS=: read -r file _ target; do \
+	  echo "$$file: $${target#func }"; \
+	  go test -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+	done
+
 .PHONY: bench
 bench: ## every benchmark, then the ones beside the peers (alternating rounds, medians)
 	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
@@ -83,11 +93,21 @@ check-ocb: ## a plain ocb builds the same distribution, in a copy of the tree
 	tool=$$($(TOOL) -n builder); cd "$$dir"; env -u GOFLAGS "$$tool" --config builder-config.yaml; \
 	cmd/otelcol-custom/otelcol-custom components >/dev/null
 
+HOTSHOTS := test/e2e/testdata/hotshots
+
 .PHONY: deps
-deps: ## install what the tests run beside the gateway: Prometheus, from Debian's packages
-	@command -v prometheus >/dev/null || { \
+deps: $(HOTSHOTS)/node_modules/.package-lock.json ## install what the tests run beside the gateway: Prometheus, Node.js (Debian's packages), hot-shots
+	@$(call debian,prometheus,prometheus)
+
+$(HOTSHOTS)/node_modules/.package-lock.json: $(HOTSHOTS)/package.json $(HOTSHOTS)/package-lock.json
+	@$(call debian,npm,nodejs npm)
+	@# Without its optional module of C++, which is for Unix sockets alone.
+	npm ci --prefix $(HOTSHOTS) --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error
+
+# debian installs packages where a command is missing.
+debian = command -v $(1) >/dev/null || { \
 	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	  $$sudo apt-get update -qq; $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null; \
+	  $$sudo apt-get update -qq; $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; \
 	}
 
 .PHONY: clean

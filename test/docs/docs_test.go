@@ -27,7 +27,7 @@ var (
 	row = regexp.MustCompile(`(?m)^\| R(\d+) \|(.*)$`)
 )
 
-// walk visits the files with the suffix, below the root, outside folders that git or the build own.
+// walk visits the files with the suffix, below the root, outside folders that git, the build or npm own.
 func walk(t *testing.T, suffix string, visit func(path, content string)) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -36,7 +36,7 @@ func walk(t *testing.T, suffix string, visit func(path, content string)) {
 		}
 		if entry.IsDir() {
 			switch entry.Name() {
-			case ".git", "bin", "data":
+			case ".git", "bin", "data", "node_modules":
 				return filepath.SkipDir
 			}
 			return nil

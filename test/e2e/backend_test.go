@@ -26,13 +26,14 @@ type backend struct {
 	held int // requests that wait in a hang
 	ids  map[string]int
 	sums map[string]float64
+	seen *seen
 
 	server *grpc.Server
 }
 
 // startBackend listens on the address. It can be stopped and started again with what it remembers.
 func startBackend(t *testing.T, address string) *backend {
-	b := &backend{ids: map[string]int{}, sums: map[string]float64{}}
+	b := &backend{ids: map[string]int{}, sums: map[string]float64{}, seen: newSeen()}
 	b.start(t, address)
 	return b
 }
@@ -119,6 +120,7 @@ func (b *backend) Export(ctx context.Context, request pmetricotlp.ExportRequest)
 }
 
 func (b *backend) noteMetric(m pmetric.Metric) {
+	b.seen.note(m)
 	switch m.Type() {
 	case pmetric.MetricTypeSum:
 		for _, p := range m.Sum().DataPoints().All() {
