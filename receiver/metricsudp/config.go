@@ -3,8 +3,6 @@ package metricsudp
 import (
 	"fmt"
 	"math"
-	"net"
-	"net/netip"
 	"runtime"
 	"strconv"
 	"strings"
@@ -22,6 +20,7 @@ import (
 type Config struct {
 	Endpoint            string         `mapstructure:"endpoint"`
 	Transport           string         `mapstructure:"transport"`
+	SocketPermissions   *int           `mapstructure:"socket_permissions"` // nil: 0622
 	Compatibility       string         `mapstructure:"compatibility"`
 	Readers             int            `mapstructure:"readers"`
 	ReadBatchSize       int            `mapstructure:"read_batch_size"`
@@ -66,12 +65,8 @@ type LimitsConfig struct {
 	MinSampleRate  float64 `mapstructure:"min_sample_rate"`
 }
 
-// The values of transport, temporality, counter_type, timestamps, unknown_fields and events.
+// The values of temporality, counter_type, timestamps, unknown_fields and events.
 const (
-	transportUDP  = "udp"
-	transportUDP4 = "udp4"
-	transportUDP6 = "udp6"
-
 	temporalityDelta      = "delta"
 	temporalityCumulative = "cumulative"
 
@@ -86,8 +81,6 @@ const (
 
 	eventsDrop = "drop"
 )
-
-const defaultEndpoint = "localhost:8125"
 
 const (
 	maxDatagram    = 65527 // 65,535 less the UDP header, over IPv6
@@ -143,7 +136,6 @@ func createDefaultConfig() component.Config {
 // Validate reports every field that is wrong.
 func (c *Config) Validate() error {
 	var e check.Errors
-	c.checkEndpoint(&e)
 	c.checkTransport(&e)
 	check.OneOf(&e, "compatibility", c.Compatibility, compatibilityNone, compatibilityStatsd)
 	check.Range(&e, "readers", c.Readers, 0, socket.MaxSockets)
@@ -158,10 +150,6 @@ func (c *Config) Validate() error {
 	check.OneOf(&e, "unknown_fields", c.UnknownFields, unknownFieldsIgnore, unknownFieldsReject)
 	check.OneOf(&e, "events", c.Events, eventsDrop)
 	check.Range(e.At("sets"), "exact_limit", c.Sets.ExactLimit, 1, maxExactLimit)
-	for i, cidr := range c.AllowedCIDRs {
-		_, err := netip.ParsePrefix(cidr)
-		e.That(err == nil, check.Item("allowed_cidrs", i), "an address range such as 10.0.0.0/8", cidr)
-	}
 	c.checkTimes(&e)
 	if err := pcommon.NewMap().FromRaw(c.ResourceAttributes); err != nil {
 		e.Wrap("resource_attributes", fmt.Errorf("must be attribute values: %w", err))
@@ -218,26 +206,13 @@ func (p product) String() string {
 	return strings.Join(factors, " x ")
 }
 
-func (c *Config) checkEndpoint(e *check.Errors) {
-	_, port, err := net.SplitHostPort(c.Endpoint)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	e.That(err == nil, "endpoint", "host:port", c.Endpoint)
-}
-
-func (c *Config) checkTransport(e *check.Errors) {
-	if strings.HasPrefix(c.Transport, "tcp") {
-		e.That(false, "transport", "one of udp, udp4, udp6, as a stream has no datagrams whose loss could be counted", c.Transport)
-		return
-	}
-	check.OneOf(e, "transport", c.Transport, transportUDP, transportUDP4, transportUDP6)
-}
-
 // readers is how many there are: one for each CPU, up to what pays off, unless set.
 func (c *Config) readers() int {
 	if c.Readers > 0 {
 		return c.Readers
+	}
+	if c.Transport == socket.Unixgram {
+		return 1
 	}
 	return min(runtime.GOMAXPROCS(0), defaultReaders, socket.MaxSockets)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -35,7 +34,7 @@ type udpReceiver struct {
 	report *reporter
 	clock  flush.Clock
 
-	conns   []*socket.Conn // nil unless started
+	sockets *socket.Group // nil unless started
 	flusher *flush.Flusher
 	running sync.WaitGroup
 }
@@ -65,19 +64,15 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	if err != nil {
 		return err
 	}
-	allowed := make([]netip.Prefix, 0, len(r.cfg.AllowedCIDRs))
-	for _, cidr := range r.cfg.AllowedCIDRs {
-		prefix, err := netip.ParsePrefix(cidr)
-		if err != nil {
-			return fmt.Errorf("allowed_cidrs: %w", err)
-		}
-		allowed = append(allowed, prefix)
+	allowed, err := r.cfg.allowed()
+	if err != nil {
+		return err
 	}
-	conns, err := socket.Open(ctx, r.cfg.socketSettings())
+	r.sockets, err = socket.Open(ctx, r.cfg.socketSettings())
 	if err != nil {
 		return fmt.Errorf("endpoint: %w", err)
 	}
-	r.conns = conns
+	conns := r.sockets.Conns
 	buffer := r.report.effectiveBuffer(conns, r.cfg.SocketBufferSize)
 
 	registry := series.NewRegistry(r.cfg.seriesOptions())
@@ -116,17 +111,15 @@ const shutdownGrace = shutdown.Receiver - flush.AbandonAfter
 // Shutdown reads what the sockets hold, hands on the open interval and waits for
 // all goroutines. It may be called without Start, and again.
 func (r *udpReceiver) Shutdown(ctx context.Context) error {
-	if r.conns == nil {
+	if r.sockets == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, shutdownGrace)
 	defer cancel()
 	errs := []error{r.flusher.Shutdown(ctx)}
 	r.running.Wait()
-	for _, conn := range r.conns {
-		errs = append(errs, conn.Close())
-	}
-	r.conns = nil
+	errs = append(errs, r.sockets.Close())
+	r.sockets = nil
 	r.report.shutdown()
 	return errors.Join(errs...)
 }
@@ -147,7 +140,7 @@ func (r *udpReceiver) consume(ctx context.Context, md pmetric.Metrics, attempt i
 	return err
 }
 
-func (r *udpReceiver) addr() net.Addr { return r.conns[0].LocalAddr() }
+func (r *udpReceiver) addr() net.Addr { return r.sockets.Addr() }
 
 // builder holds what is the same for every batch.
 func (r *udpReceiver) builder() (*flush.Builder, error) {

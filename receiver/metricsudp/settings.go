@@ -10,7 +10,7 @@ import (
 
 func (c *Config) socketSettings() socket.Settings {
 	return socket.Settings{
-		Network: c.Transport, Address: c.Endpoint, Count: c.readers(),
+		Network: c.Transport, Address: c.endpoint(), Permissions: c.permissions(), Count: c.readers(),
 		BufferBytes: c.SocketBufferSize, MaxDatagram: c.MaxDatagramSize, Batch: c.ReadBatchSize,
 		NeedsSources: len(c.AllowedCIDRs) > 0,
 	}

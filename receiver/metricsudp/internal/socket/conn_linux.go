@@ -34,6 +34,7 @@ type Conn struct {
 	wake  int // an eventfd that ends the wait
 	polls [2]unix.PollFd
 	local net.Addr
+	queue bool // of the socket has the senders wait, so that there are neither a buffer nor drops
 
 	woken  atomic.Bool  // by Wake; set before the eventfd is
 	closed atomic.Bool  // set before the eventfd is
@@ -51,13 +52,17 @@ type Conn struct {
 // begin in the same set of the level 1 cache.
 const cacheLine = 64
 
-// newConn takes the socket over from udp, which is closed unless there is an error.
-func newConn(udp *net.UDPConn, s *Settings) (*Conn, error) {
-	raw, err := udp.SyscallConn()
+// newConn takes the socket over from pc, which is closed unless there is an error.
+func newConn(pc packetConn, s *Settings) (*Conn, error) {
+	raw, err := pc.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	if err := setReceiveBuffer(raw, s.BufferBytes); err != nil {
+	queue := s.Network == Unixgram
+	if !queue {
+		err = setReceiveBuffer(raw, s.BufferBytes)
+	}
+	if err != nil {
 		return nil, err
 	}
 	fd, err := detach(raw)
@@ -69,11 +74,11 @@ func newConn(udp *net.UDPConn, s *Settings) (*Conn, error) {
 		_ = unix.Close(fd)
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	local := udp.LocalAddr()
-	_ = udp.Close() // the socket lives on in fd
+	local := pc.LocalAddr()
+	_ = pc.Close() // the socket lives on in fd
 	stride := (s.MaxDatagram+cacheLine-1)/cacheLine*cacheLine + 5*cacheLine
 	c := &Conn{
-		fd: fd, wake: wake, local: local,
+		fd: fd, wake: wake, local: local, queue: queue,
 		polls: [2]unix.PollFd{
 			{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN},
 		},
@@ -204,6 +209,9 @@ func (c *Conn) Stats() (Stats, error) {
 	defer c.using.RUnlock()
 	if c.closed.Load() {
 		return Stats{}, net.ErrClosed
+	}
+	if c.queue {
+		return Stats{}, nil
 	}
 	var info [unix.SK_MEMINFO_VARS]uint32
 	size := uint32(unsafe.Sizeof(info))

@@ -4,6 +4,7 @@ package socket
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -17,29 +18,41 @@ const MaxSockets = 1
 
 // Conn is one socket with the buffer of its reader.
 type Conn struct {
-	udp      *net.UDPConn
+	packetConn
+	receive  func([]byte) (int, netip.AddrPort, error)
 	payload  []byte // one byte more than is kept, to notice truncation
 	datagram [1]Datagram
 	sources  bool
 	buffer   int
 }
 
-func newConn(udp *net.UDPConn, s *Settings) (*Conn, error) {
-	c := &Conn{udp: udp, payload: make([]byte, s.MaxDatagram+1), sources: s.NeedsSources}
-	if s.BufferBytes == 0 || udp.SetReadBuffer(s.BufferBytes) != nil {
-		return c, nil // smaller than asked for is no error
+func newConn(pc packetConn, s *Settings) (*Conn, error) {
+	c := &Conn{packetConn: pc, payload: make([]byte, s.MaxDatagram+1), sources: s.NeedsSources}
+	switch conn := pc.(type) {
+	case *net.UDPConn:
+		c.receive = conn.ReadFromUDPAddrPort
+	case *net.UnixConn:
+		c.receive = func(b []byte) (int, netip.AddrPort, error) {
+			n, err := conn.Read(b)
+			return n, netip.AddrPort{}, err
+		}
+	default:
+		return nil, fmt.Errorf("not a socket that can be read: %T", pc)
 	}
-	c.buffer = s.BufferBytes
+	buffered, ok := pc.(interface{ SetReadBuffer(bytes int) error })
+	if ok && s.BufferBytes > 0 && buffered.SetReadBuffer(s.BufferBytes) == nil { // smaller than asked for is no error
+		c.buffer = s.BufferBytes
+	}
 	return c, nil
 }
 
 // Read waits for a datagram, or returns an error: [ErrWoken] after Wake,
 // net.ErrClosed after Close. What it returns is valid until the next call.
 func (c *Conn) Read() ([]Datagram, error) {
-	n, source, err := c.udp.ReadFromUDPAddrPort(c.payload)
+	n, source, err := c.receive(c.payload)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		if err := c.udp.SetReadDeadline(time.Time{}); err != nil {
+		if err := c.SetReadDeadline(time.Time{}); err != nil {
 			return nil, err
 		}
 		return nil, ErrWoken
@@ -62,7 +75,7 @@ const pollTime = time.Millisecond
 
 // Poll is Read that returns no datagrams where there are none.
 func (c *Conn) Poll() ([]Datagram, error) {
-	if err := c.udp.SetReadDeadline(time.Now().Add(pollTime)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(pollTime)); err != nil {
 		return nil, err
 	}
 	datagrams, err := c.Read()
@@ -73,16 +86,10 @@ func (c *Conn) Poll() ([]Datagram, error) {
 }
 
 // Wake makes the present or the next Read return ErrWoken.
-func (c *Conn) Wake() error { return c.udp.SetReadDeadline(time.Unix(1, 0)) }
+func (c *Conn) Wake() error { return c.SetReadDeadline(time.Unix(1, 0)) }
 
 // Stats has the buffer size that was accepted; drops are unknown here.
 func (c *Conn) Stats() (Stats, error) { return Stats{BufferBytes: c.buffer}, nil }
-
-// LocalAddr is the address bound.
-func (c *Conn) LocalAddr() net.Addr { return c.udp.LocalAddr() }
-
-// Close ends a Read in progress.
-func (c *Conn) Close() error { return c.udp.Close() }
 
 func setReusePort(_, _ string, _ syscall.RawConn) error { return errors.ErrUnsupported }
 

@@ -9,5 +9,7 @@ import (
 
 func isInUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
 
+const hasAbstract = false
+
 // isTooLong is for Windows, which makes an error of a truncated datagram.
 func isTooLong(error) bool { return false }

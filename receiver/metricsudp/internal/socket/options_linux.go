@@ -52,3 +52,5 @@ func admitOthers(udp *net.UDPConn) error {
 }
 
 func isInUse(err error) bool { return errors.Is(err, unix.EADDRINUSE) }
+
+const hasAbstract = true

@@ -1,46 +1,52 @@
-// Package socket reads datagrams from sockets that share one UDP port.
+// Package socket reads datagrams from sockets that share one UDP port, or from one
+// Unix socket.
 //
-// A [Conn] belongs to one reader. [Conn.Read] may run in one goroutine while
-// others call [Conn.Wake], [Conn.Stats] and [Conn.Close].
+// [Open] makes a [Group] of sockets, by network; a [Conn] is a descriptor with the
+// buffers of its reader, however the socket came about. A Conn belongs to one
+// reader: [Conn.Read] may run in one goroutine while others call [Conn.Wake],
+// [Conn.Stats] and [Conn.Close].
 package socket
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
+	"syscall"
 )
 
 // Settings of a group of sockets.
 type Settings struct {
-	Network      string // udp, udp4 or udp6
-	Address      string // host:port; port 0 lets the kernel choose
-	Count        int    // sockets that share the port
-	BufferBytes  int    // receive buffer asked of the kernel for each
-	MaxDatagram  int    // bytes kept of a datagram
-	Batch        int    // datagrams to a system call
-	NeedsSources bool   // fill Datagram.Source
+	Network      string      // udp, udp4, udp6 or [Unixgram]
+	Address      string      // host:port, of which port 0 lets the kernel choose; or a path
+	Permissions  fs.FileMode // of the file of a Unix socket
+	Count        int         // sockets that share the port; 1 of a Unix socket
+	BufferBytes  int         // receive buffer asked of the kernel for each
+	MaxDatagram  int         // bytes kept of a datagram
+	Batch        int         // datagrams to a system call
+	NeedsSources bool        // fill Datagram.Source
 }
 
 // Datagram is valid until the next Read on its Conn.
 type Datagram struct {
 	Payload   []byte
-	Source    netip.Addr // where Settings.NeedsSources; never an IPv4-mapped IPv6 address
+	Source    netip.Addr // where Settings.NeedsSources and over UDP; never an IPv4-mapped IPv6 address
 	Truncated bool       // the rest of it is lost
 }
 
 // Stats is what the kernel knows of a socket.
 type Stats struct {
 	Drops       uint32 // datagrams dropped since the socket was opened, modulo 2^32; 0 where unknown
-	BufferBytes int    // effective receive buffer, in the unit of Settings.BufferBytes; 0 where unknown
+	BufferBytes int    // effective receive buffer, in the unit of Settings.BufferBytes; 0 where unknown or without one
 }
 
 // ErrWoken is returned by Read after Wake.
 var ErrWoken = errors.New("woken")
 
 // InUseError says that another process, or another receiver of this one, holds
-// the port.
+// the port or the path.
 type InUseError struct {
 	Address string
 	Err     error
@@ -52,57 +58,47 @@ func (e *InUseError) Error() string {
 
 func (e *InUseError) Unwrap() error { return e.Err }
 
-// Open binds the first socket exclusively, so that a port that anyone holds is an
-// [InUseError] even if that one would share it, and then lets the others in.
-func Open(ctx context.Context, s Settings) ([]*Conn, error) {
-	conns := make([]*Conn, 0, s.Count)
-	closeAll := func() {
-		for _, c := range conns {
-			_ = c.Close()
-		}
-	}
-	address := s.Address
-	for i := range s.Count {
-		udp, err := listen(ctx, s.Network, address, i > 0)
-		if err != nil {
-			closeAll()
-			return nil, err
-		}
-		if i == 0 && s.Count > 1 {
-			address = udp.LocalAddr().String()
-			err = admitOthers(udp)
-		}
-		var c *Conn
-		if err == nil {
-			c, err = newConn(udp, &s)
-		}
-		if err != nil {
-			_ = udp.Close()
-			closeAll()
-			return nil, err
-		}
-		conns = append(conns, c)
-	}
-	return conns, nil
+// Unixgram is the network of datagram Unix sockets, where [HasUnixgram].
+const Unixgram = "unixgram"
+
+// MaxPath is how many bytes the path of a Unix socket can have: one more ends it.
+const MaxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// Group is the sockets of one receiver.
+type Group struct {
+	Conns []*Conn
+	file  *file // of a Unix socket that has one
 }
 
-// listen binds one socket, to share the port with those already bound or not.
-func listen(ctx context.Context, network, address string, share bool) (*net.UDPConn, error) {
-	var lc net.ListenConfig
-	if share {
-		lc.Control = setReusePort
+// Open binds the sockets.
+func Open(ctx context.Context, s Settings) (*Group, error) {
+	if s.Network == Unixgram {
+		return openUnix(ctx, &s)
 	}
-	pc, err := lc.ListenPacket(ctx, network, address)
+	conns, err := openUDP(ctx, &s)
 	if err != nil {
-		if isInUse(err) {
-			return nil, &InUseError{Address: address, Err: err}
-		}
-		return nil, fmt.Errorf("listen on %s %s: %w", network, address, err)
+		return nil, err
 	}
-	udp, ok := pc.(*net.UDPConn)
-	if !ok {
-		_ = pc.Close()
-		return nil, fmt.Errorf("listen on %s %s: not a UDP socket: %T", network, address, pc)
+	return &Group{Conns: conns}, nil
+}
+
+// Addr is the address bound.
+func (g *Group) Addr() net.Addr { return g.Conns[0].LocalAddr() }
+
+// Close ends the Reads in progress.
+func (g *Group) Close() error {
+	var errs []error
+	if g.file != nil {
+		errs = append(errs, g.file.remove()) // while the socket is open: see there
 	}
-	return udp, nil
+	for _, c := range g.Conns {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// packetConn is how the net package gives a socket.
+type packetConn interface {
+	net.PacketConn
+	syscall.Conn
 }

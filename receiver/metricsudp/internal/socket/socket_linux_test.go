@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -106,10 +107,10 @@ func descriptors(t *testing.T) int {
 func TestCloseEndsEverything(t *testing.T) {
 	before := descriptors(t)
 	for range 50 {
-		conns, err := Open(t.Context(), Settings{Network: "udp4", Address: "127.0.0.1:0", Count: 2, MaxDatagram: 100, Batch: 4})
+		group, err := Open(t.Context(), Settings{Network: "udp4", Address: "127.0.0.1:0", Count: 2, MaxDatagram: 100, Batch: 4})
 		require.NoError(t, err)
 		var running sync.WaitGroup
-		for _, c := range conns {
+		for _, c := range group.Conns {
 			running.Go(func() {
 				for {
 					if _, err := c.Read(); !errors.Is(err, ErrWoken) {
@@ -138,9 +139,9 @@ func TestCloseEndsEverything(t *testing.T) {
 // A Wake that a Read has taken leaves at most an early return of the wait behind:
 // what the next Read returns is what came.
 func TestWakeIsTakenOnce(t *testing.T) {
-	conns, err := Open(t.Context(), Settings{Network: "udp4", Address: "127.0.0.1:0", Count: 1, MaxDatagram: 100, Batch: 4})
+	group, err := Open(t.Context(), Settings{Network: "udp4", Address: "127.0.0.1:0", Count: 1, MaxDatagram: 100, Batch: 4})
 	require.NoError(t, err)
-	c := conns[0]
+	c := group.Conns[0]
 	defer func() { _ = c.Close() }()
 	client, err := net.Dial("udp4", c.LocalAddr().String())
 	require.NoError(t, err)
@@ -174,14 +175,14 @@ func TestFailedOpenLeavesNoDescriptor(t *testing.T) {
 		scarce := usual
 		scarce.Cur = uint64(before) + more
 		require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &scarce))
-		conns, err := Open(context.Background(), s)
+		group, err := Open(context.Background(), s)
 		require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &usual))
 		if err != nil {
 			require.ErrorIs(t, err, unix.EMFILE)
 			failed++
 		}
-		for _, c := range conns {
-			require.NoError(t, c.Close())
+		if group != nil {
+			require.NoError(t, group.Close())
 		}
 		require.LessOrEqual(t, descriptors(t), before+1, "the runtime may have opened its own meanwhile")
 	}
@@ -198,11 +199,11 @@ func TestGroupOnIPv6(t *testing.T) {
 	}{{"udp6", "[::1]:0", []string{"::1"}}, {"udp", "[::]:0", []string{"::1", "127.0.0.1"}}} {
 		s := settings()
 		s.Network, s.Address, s.Count = tt.network, tt.address, 4
-		conns, err := Open(context.Background(), s)
+		group, err := Open(context.Background(), s)
 		if err != nil {
 			t.Skip("no IPv6:", err)
 		}
-		_, port, err := net.SplitHostPort(conns[0].LocalAddr().String())
+		_, port, err := net.SplitHostPort(group.Addr().String())
 		require.NoError(t, err)
 		const sent = 64
 		for i := range sent {
@@ -212,7 +213,7 @@ func TestGroupOnIPv6(t *testing.T) {
 			require.NoError(t, client.Close())
 		}
 		received, used := 0, 0
-		for _, c := range conns {
+		for _, c := range group.Conns {
 			n := len(receive(t, c))
 			if received += n; n > 0 {
 				used++
@@ -221,5 +222,26 @@ func TestGroupOnIPv6(t *testing.T) {
 		}
 		assert.Equal(t, sent, received, tt.address)
 		assert.Greater(t, used, 1, tt.address)
+	}
+}
+
+// An abstract name is no file, and free as soon as its socket is closed.
+func TestAbstractSocket(t *testing.T) {
+	name := fmt.Sprintf("@metricsudp-test-%d", os.Getpid())
+	s := settings()
+	s.Network, s.Address = Unixgram, name
+	for range 2 {
+		group, err := Open(context.Background(), s)
+		require.NoError(t, err)
+		_, err = Open(context.Background(), s)
+		var inUse *InUseError
+		require.ErrorAs(t, err, &inUse)
+		client, err := net.Dial(Unixgram, name)
+		require.NoError(t, err)
+		send(t, client, "x")
+		assert.Equal(t, []string{"x"}, receive(t, group.Conns[0]))
+		require.NoError(t, client.Close())
+		require.NoError(t, group.Close())
+		assert.NoFileExists(t, name)
 	}
 }

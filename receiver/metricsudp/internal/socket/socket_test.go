@@ -21,14 +21,10 @@ func settings() Settings {
 
 func open(t *testing.T, s Settings) []*Conn {
 	t.Helper()
-	conns, err := Open(context.Background(), s)
+	group, err := Open(context.Background(), s)
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		for _, c := range conns {
-			_ = c.Close()
-		}
-	})
-	return conns
+	t.Cleanup(func() { _ = group.Close() })
+	return group.Conns
 }
 
 func dial(t *testing.T, c *Conn) net.Conn {
@@ -127,20 +123,20 @@ func TestSources(t *testing.T) {
 		t.Run(network.network+network.address, func(t *testing.T) {
 			s := settings()
 			s.Network, s.Address, s.NeedsSources = network.network, network.address, true
-			conns, err := Open(context.Background(), s)
+			group, err := Open(context.Background(), s)
 			if err != nil && network.network == "udp6" {
 				t.Skip("no IPv6 loopback:", err)
 			}
 			require.NoError(t, err)
-			defer func() { _ = conns[0].Close() }()
-			_, port, err := net.SplitHostPort(conns[0].LocalAddr().String())
+			defer func() { _ = group.Close() }()
+			_, port, err := net.SplitHostPort(group.Addr().String())
 			require.NoError(t, err)
 			client, err := net.Dial("udp", net.JoinHostPort(network.source, port))
 			require.NoError(t, err)
 			defer func() { _ = client.Close() }()
 			for range 3 {
 				send(t, client, "x")
-				datagrams, err := conns[0].Read()
+				datagrams, err := group.Conns[0].Read()
 				require.NoError(t, err)
 				assert.Equal(t, netip.MustParseAddr(network.source), datagrams[0].Source)
 			}

@@ -1,0 +1,113 @@
+package metricsudp
+
+import (
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
+)
+
+// The values of transport; [socket.Unixgram] is one, too.
+const (
+	transportUDP  = "udp"
+	transportUDP4 = "udp4"
+	transportUDP6 = "udp6"
+)
+
+const (
+	defaultEndpoint = "localhost:8125"
+	// The next two are those of contrib's statsd receiver.
+	defaultSocket      = "/var/run/statsd-receiver.sock"
+	defaultPermissions = 0o622 // all may send
+	maxPermissions     = 0o777
+)
+
+// endpoint is where to listen. The default is an address, which no Unix socket has.
+func (c *Config) endpoint() string {
+	if c.Transport == socket.Unixgram && c.Endpoint == defaultEndpoint {
+		return defaultSocket
+	}
+	return c.Endpoint
+}
+
+func (c *Config) permissions() fs.FileMode {
+	if c.SocketPermissions == nil {
+		return defaultPermissions
+	}
+	return fs.FileMode(*c.SocketPermissions)
+}
+
+// checkTransport checks transport and the keys that go with one of them.
+func (c *Config) checkTransport(e *check.Errors) {
+	switch {
+	case strings.HasPrefix(c.Transport, "tcp"):
+		e.That(false, "transport", "one of udp, udp4, udp6, unixgram, as a stream has no datagrams whose loss could be counted", c.Transport)
+	case c.Transport != socket.Unixgram:
+		check.OneOf(e, "transport", c.Transport, transportUDP, transportUDP4, transportUDP6, socket.Unixgram)
+		c.checkUDP(e)
+	case !socket.HasUnixgram:
+		e.That(false, "transport", "one of udp, udp4, udp6, as this system has no Unix sockets of datagrams", c.Transport)
+	default:
+		c.checkUnixgram(e)
+	}
+}
+
+func (c *Config) checkUDP(e *check.Errors) {
+	_, port, err := net.SplitHostPort(c.Endpoint)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	e.That(err == nil, "endpoint", "host:port", c.Endpoint)
+	for i, cidr := range c.AllowedCIDRs {
+		_, err := parseCIDR(cidr)
+		e.That(err == nil, check.Item("allowed_cidrs", i), "an address range such as 10.0.0.0/8", cidr)
+	}
+	e.That(c.SocketPermissions == nil, "socket_permissions", "left out unless transport is unixgram", octal(c.permissions()))
+}
+
+func (c *Config) checkUnixgram(e *check.Errors) {
+	path := c.endpoint()
+	named := path != "" && path != "@" && !strings.ContainsRune(path, 0)
+	e.That(named && len(path) <= socket.MaxPath, "endpoint", fmt.Sprintf("a path of at most %d bytes", socket.MaxPath), path)
+	e.That(c.Readers <= 1, "readers", "1 or left out, as a Unix socket is not shared", c.Readers)
+	e.That(len(c.AllowedCIDRs) == 0, "allowed_cidrs", "left out, as the senders to a Unix socket have no address", c.AllowedCIDRs)
+	mode := c.permissions()
+	e.That(mode <= maxPermissions, "socket_permissions", "an octal file mode from 0 to 0777", octal(mode))
+}
+
+// octal is shown as chmod takes it.
+type octal fs.FileMode
+
+func (m octal) String() string { return fmt.Sprintf("%#o", uint32(m)) }
+
+// allowed are the ranges of sources, empty for all.
+func (c *Config) allowed() ([]netip.Prefix, error) {
+	ranges := make([]netip.Prefix, 0, len(c.AllowedCIDRs))
+	for _, cidr := range c.AllowedCIDRs {
+		r, err := parseCIDR(cidr)
+		if err != nil {
+			return nil, fmt.Errorf("allowed_cidrs: %w", err)
+		}
+		ranges = append(ranges, r)
+	}
+	return ranges, nil
+}
+
+// parseCIDR returns a range of IPv4-mapped addresses as one of IPv4: sources are
+// never mapped. One that is wider than all of them has no such range.
+func parseCIDR(cidr string) (netip.Prefix, error) {
+	const mapped = 96 // bits before the IPv4 address
+	r, err := netip.ParsePrefix(cidr)
+	if err != nil || !r.Addr().Is4In6() {
+		return r, err
+	}
+	if r.Bits() < mapped {
+		return r, fmt.Errorf("%s is neither a range of IPv4 nor one of IPv6", cidr)
+	}
+	return netip.PrefixFrom(r.Addr().Unmap(), r.Bits()-mapped), nil
+}
