@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
-	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -117,7 +116,8 @@ func start(t *testing.T, factory receiver.Factory, keys map[string]any, every st
 	})
 	require.NoError(t, err)
 	r.network, r.address = freeAddress(t, keys)
-	cfg := decode(t, factory, keys, map[string]any{"endpoint": r.address, "aggregation_interval": every})
+	cfg, err := decodes(factory, over(keys, map[string]any{"endpoint": r.address, "aggregation_interval": every}))
+	require.NoError(t, err)
 	r.receiver, err = factory.CreateMetrics(t.Context(), receivertest.NewNopSettings(factory.Type()), cfg, sink)
 	require.NoError(t, err)
 	return r, r.receiver.Start(t.Context(), componenttest.NewNopHost())
@@ -225,16 +225,4 @@ func freeAddress(t *testing.T, keys map[string]any) (network, address string) {
 	require.NoError(t, err)
 	defer conn.Close()
 	return network, conn.LocalAddr().String()
-}
-
-func decode(t *testing.T, factory receiver.Factory, layers ...map[string]any) any {
-	t.Helper()
-	cfg := factory.CreateDefaultConfig()
-	conf := confmap.New()
-	for _, keys := range layers {
-		require.NoError(t, conf.Merge(confmap.NewFromStringMap(keys)))
-	}
-	require.NoError(t, conf.Unmarshal(cfg))
-	require.NoError(t, confmap.Validate(cfg))
-	return cfg
 }

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,9 +72,13 @@ func TestStatsdDifferencesAreDocumented(t *testing.T) {
 
 // switched is a configuration of the statsd receiver, taken over.
 func switched(keys map[string]any) map[string]any {
-	conf := confmap.NewFromStringMap(map[string]any{"compatibility": "statsd"})
-	_ = conf.Merge(confmap.NewFromStringMap(keys)) // fails only with functions as options
-	return conf.ToStringMap()
+	return over(keys, map[string]any{"compatibility": "statsd"})
+}
+
+func over(keys, more map[string]any) map[string]any {
+	all := maps.Clone(keys)
+	maps.Copy(all, more)
+	return all
 }
 
 func keysOf(t *testing.T, yaml string) map[string]any {

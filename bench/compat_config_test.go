@@ -1,0 +1,62 @@
+package bench
+
+import (
+	"testing"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/statsdreceiver"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/receiver"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp"
+)
+
+// pending are keys of the statsd receiver that metricsudp does not have yet.
+var pending = []string{"timer_histogram_mapping", "socket_permissions", "enable_ip_only_aggregation", "ignore_host"}
+
+// TestStatsdKeys: the statsd receiver's default configuration, with all its keys
+// written out, is what compatibility: statsd alone gives.
+func TestStatsdKeys(t *testing.T) {
+	written := confmap.New()
+	require.NoError(t, written.Marshal(statsdreceiver.NewFactory().CreateDefaultConfig()))
+	for _, key := range pending {
+		require.True(t, written.Delete(key), key)
+		_, err := decodes(metricsudp.NewFactory(), map[string]any{"compatibility": "statsd", key: nil})
+		require.ErrorContains(t, err, key, "no longer pending")
+	}
+	// The statsd receiver leaves UDP sockets as they are, whatever it says.
+	require.True(t, written.Delete("socket_buffer_size"))
+	require.NoError(t, written.Merge(confmap.NewFromStringMap(map[string]any{"compatibility": "statsd"})))
+	got, err := decodes(metricsudp.NewFactory(), written.ToStringMap())
+	require.NoError(t, err)
+	want, err := decodes(metricsudp.NewFactory(), map[string]any{"compatibility": "statsd"})
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+}
+
+// TestStatsdConfigurationsRefused: what the statsd receiver takes and metricsudp
+// does not. The README lists it.
+func TestStatsdConfigurationsRefused(t *testing.T) {
+	for want, keys := range map[string]map[string]any{
+		"transport: must be one of":                        {"transport": "tcp"},
+		"transport: must be one of udp, udp4":              {"transport": "tcp4"},
+		`endpoint: must be host:port (got "localhost:ntp"`: {"endpoint": "localhost:ntp"},
+		"aggregation_interval: must be from 1ms to 24h":    {"aggregation_interval": "999us"},
+		"aggregation_interval: must be from 1ms":           {"aggregation_interval": "25h"},
+	} {
+		_, err := decodes(statsdreceiver.NewFactory(), keys)
+		require.NoError(t, err)
+		_, err = decodes(metricsudp.NewFactory(), switched(keys))
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// decodes lays keys over the default configuration and validates it.
+func decodes(factory receiver.Factory, keys map[string]any) (any, error) {
+	cfg := factory.CreateDefaultConfig()
+	if err := confmap.NewFromStringMap(keys).Unmarshal(cfg); err != nil {
+		return nil, err
+	}
+	return cfg, confmap.Validate(cfg)
+}
