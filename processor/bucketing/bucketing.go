@@ -68,9 +68,6 @@ func (b *bucketing) convert(metrics pmetric.MetricSlice, origin *convert.Origin,
 	before := metrics.Len() // what conversions add is not converted again
 	for i := range before {
 		m := metrics.At(i)
-		if t := m.Type(); t != pmetric.MetricTypeHistogram && t != pmetric.MetricTypeExponentialHistogram {
-			continue
-		}
 		if r := b.first(m); r != nil {
 			failed := report.Err != nil
 			b.converter.Metric(m, metrics, origin, &r.apply, report)

@@ -114,6 +114,18 @@ func TestOtherTypesAreLeftAlone(t *testing.T) {
 	require.Equal(t, want, sink.AllMetrics()[0])
 }
 
+func TestGaugesWhereTheyAreNamed(t *testing.T) {
+	named := valid()
+	named.Match.Types = []string{"gauge"}
+	p, sink := start(t, processortest.NewNopSettings(metadata.Type), rulesOf(valid(), named))
+	md := pmetric.NewMetrics()
+	m := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	m.SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(2)
+	require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	got := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
+	require.Equal(t, []uint64{0, 1, 0}, got.Histogram().DataPoints().At(0).BucketCounts().AsRaw())
+}
+
 func TestErrorMode(t *testing.T) {
 	for _, mode := range []string{"ignore", "propagate"} {
 		cfg := rulesOf(valid())

@@ -33,11 +33,11 @@ type RuleConfig struct {
 	OnInvalid string `mapstructure:"on_invalid"`
 }
 
-// MatchConfig selects metrics; what is empty selects all.
+// MatchConfig selects metrics; what is empty selects all, of types all histograms.
 type MatchConfig struct {
 	// MetricNames are regular expressions (RE2), anchored at both ends.
 	MetricNames []string `mapstructure:"metric_names"`
-	// Types are histogram and exponential_histogram.
+	// Types are histogram and exponential_histogram, which are the default, and gauge.
 	Types []string `mapstructure:"types"`
 	// Unit is the metric's unit, compared as it is.
 	Unit string `mapstructure:"unit"`

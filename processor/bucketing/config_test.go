@@ -147,7 +147,11 @@ func TestConfigValidate(t *testing.T) {
 		{"pin NaN", limit(LimitConfig{MaxBuckets: 5, Strategy: "uniform", Pin: []float64{math.NaN()}}), "rules::0::target::limit::pin::0: must be finite (got NaN)"},
 		{"regex", func(r *RuleConfig) { r.Match.MetricNames = []string{"a", "("} }, `rules::0::match::metric_names::1: must be a regular expression (got "(")`},
 		{"regex that needs the group around it", func(r *RuleConfig) { r.Match.MetricNames = []string{"a)|(b"} }, `rules::0::match::metric_names::0: must be a regular expression (got "a)|(b")`},
-		{"type", func(r *RuleConfig) { r.Match.Types = []string{"sum"} }, `rules::0::match::types::0: must be one of histogram, exponential_histogram (got "sum")`},
+		{"type", func(r *RuleConfig) { r.Match.Types = []string{"sum"} }, `rules::0::match::types::0: must be one of histogram, exponential_histogram, gauge (got "sum")`},
+		{"gauge to a limit", func(r *RuleConfig) {
+			r.Match.Types = []string{"histogram", "gauge"}
+			r.Target = TargetConfig{Limit: &LimitConfig{MaxBuckets: 5, Strategy: "uniform"}}
+		}, `rules::0::match::types::1: must be a histogram where the target is limit (got "gauge")`},
 		{"split", func(r *RuleConfig) { r.Split = "pchip" }, `rules::0::split: must be one of auto, forbid, log, linear, upper, midpoint (got "pchip")`},
 		{"rank error 0", func(r *RuleConfig) { r.MaxRankError = 0 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 0)"},
 		{"rank error above 1", func(r *RuleConfig) { r.MaxRankError = 1.5 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 1.5)"},

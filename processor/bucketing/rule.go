@@ -35,6 +35,9 @@ func compile(cfg *Config) ([]rule, error) {
 		for _, t := range c.Match.Types {
 			r.types = append(r.types, metricTypes[t])
 		}
+		if len(r.types) == 0 {
+			r.types = []pmetric.MetricType{pmetric.MetricTypeHistogram, pmetric.MetricTypeExponentialHistogram}
+		}
 		r.unit = c.Match.Unit
 		r.apply = convert.Rule{
 			Index:        i,
@@ -58,6 +61,7 @@ func compile(cfg *Config) ([]rule, error) {
 var metricTypes = map[string]pmetric.MetricType{
 	typeHistogram:   pmetric.MetricTypeHistogram,
 	typeExponential: pmetric.MetricTypeExponentialHistogram,
+	typeGauge:       pmetric.MetricTypeGauge,
 }
 
 // splits has what auto stands for; forbid never splits, so any will do.
@@ -93,13 +97,8 @@ func (c *TargetConfig) compile(r *convert.Rule) error {
 	return nil
 }
 
-// matches tells whether the rule is for a metric, which is a histogram of either
-// type.
 func (r *rule) matches(m pmetric.Metric) bool {
-	if r.unit != "" && r.unit != m.Unit() {
-		return false
-	}
-	if len(r.types) > 0 && !slices.Contains(r.types, m.Type()) {
+	if !slices.Contains(r.types, m.Type()) || r.unit != "" && r.unit != m.Unit() {
 		return false
 	}
 	if len(r.names) == 0 {

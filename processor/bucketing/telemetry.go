@@ -20,9 +20,9 @@ import (
 type telemetry struct {
 	builder    *metadata.TelemetryBuilder
 	plans      *convert.Plans
-	kept       atomic.Int64                     // plans as reported
-	self       metric.MeasurementOption         // the component's ID, which the others have too
-	points     [][2][2]metric.MeasurementOption // by rule, from, to
+	kept       atomic.Int64                                                 // plans as reported
+	self       metric.MeasurementOption                                     // the component's ID, which the others have too
+	points     [][convert.Layouts][convert.Layouts]metric.MeasurementOption // by rule, from, to
 	passed     [convert.Reasons]metric.MeasurementOption
 	violations [convert.Actions][convert.Violations]metric.MeasurementOption
 }
@@ -35,7 +35,7 @@ func newTelemetry(set processor.Settings, rules int, plans *convert.Plans) (*tel
 	id := attribute.String("processor", set.ID.String())
 	t := &telemetry{
 		builder: builder, plans: plans, self: option(id),
-		points: make([][2][2]metric.MeasurementOption, rules),
+		points: make([][convert.Layouts][convert.Layouts]metric.MeasurementOption, rules),
 	}
 	for i := range t.points {
 		for from := range t.points[i] {

@@ -11,6 +11,7 @@ import (
 const (
 	typeHistogram   = "histogram"
 	typeExponential = "exponential_histogram"
+	typeGauge       = "gauge"
 
 	modeStateless = "stateless"
 	modeStateful  = "stateful"
@@ -42,7 +43,8 @@ func (c *RuleConfig) check(e *check.Errors) {
 	match := e.At("match")
 	check.Regexps(match, "metric_names", c.Match.MetricNames)
 	for i, t := range c.Match.Types {
-		check.OneOf(match, check.Item("types", i), t, typeHistogram, typeExponential)
+		check.OneOf(match, check.Item("types", i), t, typeHistogram, typeExponential, typeGauge)
+		match.That(t != typeGauge || c.Target.Limit == nil, check.Item("types", i), "a histogram where the target is limit", t)
 	}
 	c.Target.check(e)
 	check.OneOf(e, "split", c.Split, "auto", "forbid", "log", "linear", "upper", "midpoint")

@@ -37,6 +37,8 @@ func (c *Converter) Metric(m pmetric.Metric, siblings pmetric.MetricSlice, origi
 		j.histogram(m, siblings)
 	case pmetric.MetricTypeExponentialHistogram:
 		j.exponentialHistogram(m, siblings)
+	case pmetric.MetricTypeGauge:
+		j.gauge(m, siblings)
 	}
 	if j.worst >= 0 {
 		report.RankErrors = append(report.RankErrors, j.worst)
@@ -79,6 +81,9 @@ type scratch struct {
 	key         []byte
 
 	targetLayout rebucket.Layout // of an exponential target
+
+	group        group          // of gauge points
+	distribution expo.Histogram // of a group
 
 	// This point and the one before of its stream, in the finest layout that both have: see source.
 	met       [2]expo.Histogram

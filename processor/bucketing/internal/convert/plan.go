@@ -76,7 +76,7 @@ func (p *Plans) exponential(s *scratch, rule *Rule, unit string, scale int32, ze
 // between returns the plan from bounds to the target of another plan, for a stream whose target stays
 // while its source changes.
 func (p *Plans) between(s *scratch, rule *Rule, to *plan, source []float64) *plan {
-	s.key = appendKey(s.key[:0], rule, "", layouts)
+	s.key = appendKey(s.key[:0], rule, "", Layouts)
 	l := to.layout
 	for _, n := range [...]int{len(to.bounds), l.Negative, l.Positive, int(l.Scale), int(l.NegativeOffset), int(l.PositiveOffset)} {
 		s.key = binary.LittleEndian.AppendUint32(s.key, uint32(n))

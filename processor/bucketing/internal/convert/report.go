@@ -1,21 +1,19 @@
 package convert
 
-// Layout is a kind of histogram.
+// Layout is what a point's values are laid out in.
 type Layout uint8
 
-// The kinds of histogram a point can have before and after.
+// The layouts a point can have before; after, it is a histogram.
 const (
 	ExplicitLayout Layout = iota
 	ExponentialLayout
-	layouts
+	GaugeLayout
+	Layouts // their number
 )
 
-// String returns the kind's name in telemetry.
+// String returns the layout's name in telemetry.
 func (l Layout) String() string {
-	if l == ExplicitLayout {
-		return "explicit"
-	}
-	return "exponential"
+	return [...]string{"explicit", "exponential", "gauge"}[l]
 }
 
 // Reason says why a point of a matched metric is as it was.
@@ -72,7 +70,7 @@ func (a Action) String() string { return [...]string{"reset", "hold", "drop"}[a]
 // use.
 type Report struct {
 	// Converted counts points by the rule's index, from and to.
-	Converted [][layouts][layouts]int64
+	Converted [][Layouts][Layouts]int64
 	Passed    [Reasons]int64
 	Dropped   int64 // invalid ones
 	// OpenEnds is the sum of counts placed by the rule for open ends.
@@ -89,7 +87,7 @@ type Report struct {
 // Reset empties r for n rules.
 func (r *Report) Reset(n int) {
 	if len(r.Converted) != n {
-		r.Converted = make([][layouts][layouts]int64, n)
+		r.Converted = make([][Layouts][Layouts]int64, n)
 	}
 	clear(r.Converted)
 	*r = Report{Converted: r.Converted, RankErrors: r.RankErrors[:0]}

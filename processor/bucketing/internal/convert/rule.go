@@ -3,7 +3,7 @@ package convert
 import "github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 
 // Rule says what the points of the metrics it matches become. Exactly one of
-// Explicit, Exponential and Limit is set. Immutable, safe for concurrent use.
+// Explicit, Exponential and Limit is set, and not Limit for gauges. Immutable, safe for concurrent use.
 type Rule struct {
 	// Index is the rule's place in the configuration; it is part of plan keys.
 	Index int
