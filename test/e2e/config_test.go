@@ -101,6 +101,33 @@ func TestRefusedConfigurations(t *testing.T) {
 	})
 }
 
+// TestBufferSizeFromTheEnvironment: the variable reaches the receiver in every shipped configuration that has one: it
+// refuses what the size cannot be.
+func TestBufferSizeFromTheEnvironment(t *testing.T) {
+	files, err := filepath.Glob(config("*.yaml"))
+	require.NoError(t, err)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		if !strings.Contains(string(content), "metricsudp:") {
+			continue
+		}
+		g := newGateway(t, filepath.Base(file))
+		for value, want := range map[string]string{
+			"0":   "buffer_size: must be from 1 to 1000000 (got 0)",
+			"1.5": "buffer_size: must be a whole number",
+		} {
+			g.env["METRICS_BUFFER_SIZE"] = value
+			output, err := g.command("validate").CombinedOutput()
+			require.Error(t, err)
+			assert.Contains(t, string(output), want)
+		}
+		g.env["METRICS_BUFFER_SIZE"] = "500"
+		output, err := g.command("validate").CombinedOutput()
+		require.NoError(t, err, "%s", output)
+	}
+}
+
 // TestPrintConfigHidesSecrets: print-config does not show what the nested exporter keeps secret.
 func TestPrintConfigHidesSecrets(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml", `exporters: {fallbacklog: {exporter: {otlp_grpc: {headers: {authorization: Bearer swordfish}}}}}`)
