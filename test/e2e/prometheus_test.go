@@ -21,7 +21,7 @@ type prometheus struct {
 	address string
 }
 
-func startPrometheus(t *testing.T, target string) *prometheus {
+func startPrometheus(t *testing.T, target string, flags ...string) *prometheus {
 	path, err := exec.LookPath("prometheus")
 	require.NoError(t, err, "Prometheus is needed: run 'make deps'")
 	dir := t.TempDir()
@@ -35,12 +35,12 @@ scrape_configs:
 `, target), 0o600))
 	p := &prometheus{t: t, address: freeAddresses(t, 1)[0]}
 	output := &syncBuffer{}
-	cmd := exec.Command(path,
+	cmd := exec.Command(path, append(flags,
 		"--config.file="+file,
 		"--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+p.address,
 		"--web.enable-remote-write-receiver",
-	)
+	)...)
 	cmd.Stdout, cmd.Stderr = output, output
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
