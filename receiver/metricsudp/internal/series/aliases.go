@@ -148,13 +148,24 @@ func (a *aliases) resize(size int) {
 	}
 }
 
-// successor returns an empty table with room for as many, or the smallest where
-// memory is refused: it may grow later.
-func (a *aliases) successor() aliases {
+// sizeFor is how many entries have room for n aliases.
+func sizeFor(n int) int {
 	size := minEntries
-	for 4*a.n >= 3*size {
+	for 4*n >= 3*size {
 		size *= 2
 	}
+	return size
+}
+
+// successor returns an empty table with room for as many, or the smallest where
+// memory is refused: it may grow later. Spare entries, which are paid for, are used
+// if they fit, and given back if not.
+func (a *aliases) successor(spare []alias) aliases {
+	size := sizeFor(a.n)
+	if len(spare) >= size {
+		return aliases{budget: a.budget, bytes: len(spare) * aliasStruct, entries: spare}
+	}
+	a.budget.Release(len(spare) * aliasStruct)
 	if !a.budget.Reserve(size * aliasStruct) {
 		size = minEntries
 		a.budget.Force(size * aliasStruct)

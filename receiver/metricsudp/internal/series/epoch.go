@@ -28,6 +28,9 @@ type Epoch struct {
 	half     int
 	touched  []*local
 	examples [line.Reasons]example
+
+	ordered int     // entries of aliases that Merge is to make, which are paid for
+	spare   []alias // made
 }
 
 // example is the beginning of the first refused line of a reason.
@@ -103,4 +106,13 @@ func (e *Epoch) Merge(touched func(s *Series, values bool)) {
 		e.examples[i].n = 0
 	}
 	e.Stats = Stats{}
+	if e.ordered > 0 {
+		e.spare, e.ordered = make([]alias, e.ordered), 0
+	}
+}
+
+func (e *Epoch) takeSpare() []alias {
+	spare := e.spare
+	e.spare = nil
+	return spare
 }

@@ -1,0 +1,64 @@
+package series
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// A Swap that rotates uses what the Merge before it made: the reader, which reads
+// nothing meanwhile, has nothing to allocate or to clear.
+func TestAllocsSwap(t *testing.T) {
+	if raceDetector {
+		t.Skip("in the run without the race detector")
+	}
+	for _, expiry := range []uint64{2, 4, 6} {
+		o := testOptions()
+		o.ExpirySwaps = expiry
+		g := newGroup(o)
+		table := g.tables[0]
+		for range 20 {
+			for i := range 1000 {
+				g.add(0, 1, fmt.Sprintf("a:1|c|#x:%d", i))
+			}
+			before := table.young.entries
+			allocated := mallocs()
+			e := table.Swap()
+			allocated = mallocs() - allocated
+			if rotated := &before[0] != &table.young.entries[0]; rotated && table.swaps > 2*expiry {
+				assert.Zero(t, allocated, expiry)
+			}
+			e.Merge(func(*Series, bool) {})
+		}
+	}
+}
+
+func mallocs() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs
+}
+
+// What was made for the rotation is charged, and given back where it does not fit.
+func TestOrderedEntriesAreCharged(t *testing.T) {
+	o := testOptions()
+	o.ExpirySwaps, o.MaxAliases = 2, 100_000
+	g := newGroup(o)
+	table := g.tables[0]
+	for _, n := range []int{1, 10, 1000, 1000, 1, 1, 1} { // grows past what was ordered, and shrinks
+		for i := range n {
+			g.add(0, 1, fmt.Sprintf("a:1|c|#x:%d", i))
+		}
+		e := table.Swap()
+		assert.Equal(t, len(table.young.entries)*aliasStruct, table.young.bytes)
+		e.Merge(func(*Series, bool) {})
+	}
+	held := table.young.bytes + table.old.bytes + len(table.epochs[1-table.active.half].spare)*aliasStruct
+	series := len(g.all) * (shareBytes(Sum))
+	for _, s := range g.all {
+		series += g.seriesBytes(s.key)
+	}
+	assert.Equal(t, int64(held+series), g.budget.Used())
+}
