@@ -11,10 +11,16 @@ import (
 // A target bound equal to a source bound is a cut at the very start of the bucket
 // above it: share 0, everything above.
 type cut struct {
-	bucket int32  // the source bucket, in the source's own numbering
-	end    int32  // end of the group, exclusive
-	weight uint64 // share of the tree node's range that lies below, of 2^64; see all
-	kind   kind   // of the group
+	bucket int32   // the source bucket, in the source's own numbering
+	end    int32   // end of the group, exclusive
+	weight uint64  // share of the tree node's range that lies below, of 2^64; see all
+	kind   kind    // of the group
+	bound  float64 // the target's
+	share  float64 // of the bucket that lies below
+
+	// Widths of the neighbouring buckets in units of the bucket's own, see ratio; 0
+	// where there is none. Of the group.
+	before, after float32
 }
 
 // all is the weight that stands for a share of one, which 64 bits do not hold.
@@ -33,25 +39,42 @@ const (
 // place is a cut before its group is known.
 type place struct {
 	bucket int32
+	bound  float64
 	share  float64
 	kind   kind
 }
 
-// newCuts builds the groups and their trees from places in order.
-func newCuts(places []place) []cut {
+// run is a source's buckets in one direction, and where they are cut. Bounds of
+// negative values are magnitudes.
+type run struct {
+	cuts  []cut
+	split Split
+	// extent returns the bounds of a bucket, infinite at an open end, not a number beyond.
+	extent func(bucket int64) (lo, hi float64)
+}
+
+// newRun builds the groups and their trees from places in order.
+func newRun(places []place, split Split, extent func(int64) (lo, hi float64)) run {
 	cuts := make([]cut, len(places))
 	for first := 0; first < len(places); {
 		end, worst := first, exact
 		for ; end < len(places) && places[end].bucket == places[first].bucket; end++ {
 			worst = max(worst, places[end].kind)
 		}
+		b := int64(places[first].bucket)
+		own := spanOf(extent(b))
+		before, after := own.ratio(spanOf(extent(b-1))), own.ratio(spanOf(extent(b+1)))
 		for i := first; i < end; i++ {
-			cuts[i] = cut{bucket: places[i].bucket, end: int32(end), kind: worst}
+			p := &places[i]
+			cuts[i] = cut{
+				bucket: p.bucket, end: int32(end), kind: worst,
+				bound: p.bound, share: p.share, before: float32(before), after: float32(after),
+			}
 		}
 		plant(cuts, places, first, end, 0, 1)
 		first = end
 	}
-	return cuts
+	return run{cuts: cuts, split: split, extent: extent}
 }
 
 // plant sets the weights of the balanced tree over cuts [first, end), whose
@@ -75,7 +98,7 @@ func weight(part, whole float64) uint64 {
 	case p >= 1:
 		return all
 	default:
-		return uint64(math.Ldexp(p, 64))
+		return uint64(p * 0x1p64)
 	}
 }
 
@@ -104,9 +127,10 @@ type parts struct {
 	step   int // 1, or -1 for negative values by magnitude
 }
 
-// sweep adds counts, numbered from offset, to the parts between cuts.
-func sweep(cuts []cut, counts []uint64, offset int64, to parts, tally *Tally) {
-	at, next := to.at, 0
+// sweep adds counts, numbered from offset, to the parts between cuts: by the cuts'
+// fixed weights or, if ends are given, by the counts themselves.
+func (r *run) sweep(counts []uint64, offset int64, known *ends, to parts, tally *Tally) {
+	cuts, at, next := r.cuts, to.at, 0
 	for i := 0; i < len(cuts); {
 		c := &cuts[i]
 		place := int64(c.bucket) - offset
@@ -122,15 +146,19 @@ func sweep(cuts []cut, counts []uint64, offset int64, to parts, tally *Tally) {
 			to.counts[at] += sum
 			n := counts[place]
 			next = int(place) + 1
-			if n != 0 {
+			switch {
+			case n == 0:
+			case known != nil:
+				f := fitOf(r, cuts[i:end], counts, int(place), known)
+				f.divide(cuts[i:end], at, to, tally)
+			case end == i+1:
 				tally.note(c.kind, n)
-				if end == i+1 {
-					l := below(n, c.weight)
-					to.counts[at] += l
-					to.counts[at+to.step] += n - l
-				} else {
-					divide(cuts, i, end, n, at, to)
-				}
+				l := below(n, c.weight)
+				to.counts[at] += l
+				to.counts[at+to.step] += n - l
+			default:
+				tally.note(c.kind, n)
+				divide(cuts, i, end, n, at, to)
 			}
 		}
 		at += (end - i) * to.step

@@ -21,10 +21,15 @@
 // non-decreasing in n: if n grows by one then L grows by 0 or 1 and R by the rest.
 // Shares depend on the layouts alone, never on counts. So the output of a
 // cumulative stream never decreases in any bucket while its input does not, which
-// rounding each part by itself does not give.
+// rounding each part by itself does not give. This is what Apply does.
 //
-// Counts inside an open end have no known extent; they go into the target bucket
-// that adjoins the end's bound.
+// A delta point stands for itself. Fit rounds the cumulative count at each cut to the
+// nearest integer, takes minimum and maximum as the ends of the outermost occupied
+// buckets and as one observation each, and bends the line within a bucket towards its
+// denser neighbour ([PCHIP]).
+//
+// Counts inside an open end without such an end have no known extent; they go into
+// the target bucket that adjoins the end's bound.
 //
 // Plans are immutable and safe for concurrent use.
 package rebucket

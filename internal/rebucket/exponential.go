@@ -13,7 +13,7 @@ import (
 type ExponentialPlan struct {
 	target                   int // number of buckets
 	zero                     int // target bucket of the value 0
-	positive, zeros, negated []cut
+	positive, zeros, negated run
 	zeroAt, positiveAt       int // target buckets of part 0
 }
 
@@ -44,22 +44,27 @@ func NewExponentialPlan(target []float64, scale int32, zeroThreshold float64, sp
 	for _, bound := range target[p.positiveAt:] {
 		places = append(places, source.locate(bound))
 	}
-	p.positive = newCuts(places)
+	p.positive = newRun(places, split, source.extent)
 
 	source.mirrored = true
 	places = places[:0]
 	for i := below - 1; i >= 0; i-- {
 		places = append(places, source.locate(-target[i]))
 	}
-	p.negated = newCuts(places)
+	p.negated = newRun(places, split, source.extent)
 
 	places = places[:0]
 	for _, bound := range target[p.zeroAt:] {
 		if bound < zeroThreshold {
-			places = append(places, place{share: split.share(-zeroThreshold, bound, zeroThreshold), kind: straddle})
+			places = append(places, place{bound: bound, share: split.share(-zeroThreshold, bound, zeroThreshold), kind: straddle})
 		}
 	}
-	p.zeros = newCuts(places)
+	p.zeros = newRun(places, split, func(bucket int64) (lo, hi float64) {
+		if bucket != 0 {
+			return math.NaN(), math.NaN()
+		}
+		return -zeroThreshold, zeroThreshold
+	})
 	return p
 }
 
@@ -71,27 +76,33 @@ type magnitudes struct {
 	mirrored bool
 }
 
-func (m magnitudes) locate(bound float64) place {
-	i := expo.Index(m.scale, bound)
-	lo, hi := expo.LowerBound(m.scale, i), expo.UpperBound(m.scale, i)
-	// Subnormal neighbours can round to the same float64; base^1024 is infinite.
-	hi = min(hi, math.MaxFloat64)
-	switch {
-	case bound == hi:
-		return place{bucket: i + 1, kind: exact}
-	case lo < m.zero && m.zero < hi:
-		if bound <= m.zero {
-			return place{bucket: i, kind: exact}
-		}
+// extent returns the magnitudes that a bucket holds. Where the zero threshold lies
+// in it, it begins there.
+func (m magnitudes) extent(bucket int64) (lo, hi float64) {
+	if bucket < math.MinInt32 || bucket > math.MaxInt32 {
+		return math.NaN(), math.NaN()
+	}
+	lo, hi = expo.LowerBound(m.scale, int32(bucket)), expo.UpperBound(m.scale, int32(bucket))
+	hi = min(hi, math.MaxFloat64) // base^1024 is infinite
+	if lo < m.zero && m.zero < hi {
 		lo = m.zero
 	}
-	if lo >= bound {
-		return place{bucket: i, kind: exact}
+	return lo, hi
+}
+
+func (m magnitudes) locate(bound float64) place {
+	i := expo.Index(m.scale, bound)
+	lo, hi := m.extent(int64(i))
+	switch {
+	case bound == hi:
+		return place{bucket: i + 1, bound: bound, kind: exact}
+	case bound <= lo: // subnormal neighbours can round to the same float64
+		return place{bucket: i, bound: bound, kind: exact}
 	}
 	if m.mirrored {
-		return place{bucket: i, share: 1 - m.split.share(-hi, -bound, -lo), kind: straddle}
+		return place{bucket: i, bound: bound, share: 1 - m.split.share(-hi, -bound, -lo), kind: straddle}
 	}
-	return place{bucket: i, share: m.split.share(lo, bound, hi), kind: straddle}
+	return place{bucket: i, bound: bound, share: m.split.share(lo, bound, hi), kind: straddle}
 }
 
 // Buckets returns the number of buckets of the target.
@@ -99,19 +110,60 @@ func (p *ExponentialPlan) Buckets() int { return p.target }
 
 // Exact tells whether no bucket is cut at this scale, whatever its counts.
 func (p *ExponentialPlan) Exact() bool {
-	return !hasStraddle(p.positive) && !hasStraddle(p.negated) && !hasStraddle(p.zeros)
+	return !hasStraddle(p.positive.cuts) && !hasStraddle(p.negated.cuts) && !hasStraddle(p.zeros.cuts)
 }
 
 // Apply replaces target, one element a bucket, by the converted counts. Their sum
-// is that of the source, which must not exceed the largest uint64.
+// is that of the source, which must not exceed the largest uint64. Shares are fixed:
+// see the package comment.
 func (p *ExponentialPlan) Apply(target []uint64, zeroCount uint64, positive, negative expo.Buckets) Tally {
 	clear(target)
 	var tally Tally
 	if zeroCount != 0 {
 		one := [1]uint64{zeroCount}
-		sweep(p.zeros, one[:], 0, parts{target, p.zeroAt, 1}, &tally)
+		p.zeros.sweep(one[:], 0, nil, p.zerosTo(target), &tally)
 	}
-	sweep(p.positive, positive.Counts, int64(positive.Offset), parts{target, p.positiveAt, 1}, &tally)
-	sweep(p.negated, negative.Counts, int64(negative.Offset), parts{target, p.zero, -1}, &tally)
+	p.positive.sweep(positive.Counts, int64(positive.Offset), nil, p.positiveTo(target), &tally)
+	p.negated.sweep(negative.Counts, int64(negative.Offset), nil, p.negatedTo(target), &tally)
 	return tally
+}
+
+// Fit does what Apply does, but by the point's own counts and range: more exact, and
+// only for points that stand for themselves, as those of delta streams do.
+func (p *ExponentialPlan) Fit(target []uint64, zeroCount uint64, positive, negative expo.Buckets, of Range) Tally {
+	if !p.positive.split.spreads() {
+		return p.Apply(target, zeroCount, positive, negative)
+	}
+	clear(target)
+	var tally Tally
+	// The minimum is in the lowest run that has counts, the maximum in the highest.
+	noPositive, noNegative := empty(positive.Counts), empty(negative.Counts)
+	noZero := zeroCount == 0
+	if !noZero {
+		one := [1]uint64{zeroCount}
+		known := p.zeros.ends(one[:], 0, of, noNegative, noPositive)
+		p.zeros.sweep(one[:], 0, &known, p.zerosTo(target), &tally)
+	}
+	known := p.positive.ends(positive.Counts, int64(positive.Offset), of, noNegative && noZero, true)
+	p.positive.sweep(positive.Counts, int64(positive.Offset), &known, p.positiveTo(target), &tally)
+	mirrored := Range{Min: -of.Max, Max: -of.Min}
+	known = p.negated.ends(negative.Counts, int64(negative.Offset), mirrored, noPositive && noZero, true)
+	known.mirrored = true
+	p.negated.sweep(negative.Counts, int64(negative.Offset), &known, p.negatedTo(target), &tally)
+	return tally
+}
+
+func (p *ExponentialPlan) zerosTo(target []uint64) parts { return parts{target, p.zeroAt, 1} }
+
+func (p *ExponentialPlan) positiveTo(target []uint64) parts { return parts{target, p.positiveAt, 1} }
+
+func (p *ExponentialPlan) negatedTo(target []uint64) parts { return parts{target, p.zero, -1} }
+
+func empty(counts []uint64) bool {
+	for _, n := range counts {
+		if n != 0 {
+			return false
+		}
+	}
+	return true
 }

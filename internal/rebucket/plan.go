@@ -1,11 +1,15 @@
 package rebucket
 
-import "sort"
+import (
+	"math"
+	"slices"
+	"sort"
+)
 
 // Plan converts counts from one list of bounds to another.
 type Plan struct {
-	source, target int // number of buckets
-	cuts           []cut
+	target int // number of buckets
+	run    run
 }
 
 // NewPlan returns the plan from the layout of the source bounds to that of the
@@ -15,7 +19,22 @@ func NewPlan(target, source []float64, split Split) *Plan {
 	for i, bound := range target {
 		places[i] = locate(bound, source, split)
 	}
-	return &Plan{source: len(source) + 1, target: len(target) + 1, cuts: newCuts(places)}
+	source = slices.Clone(source) // the caller's may be scratch space; the plan lives on
+	extent := func(bucket int64) (lo, hi float64) {
+		n := int64(len(source))
+		if bucket < 0 || bucket > n {
+			return math.NaN(), math.NaN()
+		}
+		lo, hi = math.Inf(-1), math.Inf(1)
+		if bucket > 0 {
+			lo = source[bucket-1]
+		}
+		if bucket < n {
+			hi = source[bucket]
+		}
+		return lo, hi
+	}
+	return &Plan{target: len(target) + 1, run: newRun(places, split, extent)}
 }
 
 // locate finds a target bound among the source's buckets. In an open end the cut
@@ -24,13 +43,13 @@ func locate(bound float64, source []float64, split Split) place {
 	i := sort.SearchFloat64s(source, bound) // the first with source[i] >= bound
 	switch {
 	case i == len(source):
-		return place{bucket: int32(i), share: 1, kind: open}
+		return place{bucket: int32(i), bound: bound, share: 1, kind: open}
 	case source[i] == bound:
-		return place{bucket: int32(i) + 1, kind: exact}
+		return place{bucket: int32(i) + 1, bound: bound, kind: exact}
 	case i == 0:
-		return place{bucket: 0, share: 0, kind: open}
+		return place{bucket: 0, bound: bound, share: 0, kind: open}
 	default:
-		return place{bucket: int32(i), share: split.share(source[i-1], bound, source[i]), kind: straddle}
+		return place{bucket: int32(i), bound: bound, share: split.share(source[i-1], bound, source[i]), kind: straddle}
 	}
 }
 
@@ -38,14 +57,28 @@ func locate(bound float64, source []float64, split Split) place {
 func (p *Plan) Buckets() int { return p.target }
 
 // Exact tells whether no bucket with both bounds is cut.
-func (p *Plan) Exact() bool { return !hasStraddle(p.cuts) }
+func (p *Plan) Exact() bool { return !hasStraddle(p.run.cuts) }
 
 // Apply replaces target, one element a bucket, by the converted counts. Their sum
-// is that of source, which must not exceed the largest uint64.
+// is that of source, which must not exceed the largest uint64. Shares are fixed: see
+// the package comment.
 func (p *Plan) Apply(target, source []uint64) Tally {
 	clear(target)
 	var tally Tally
-	sweep(p.cuts, source, 0, parts{target, 0, 1}, &tally)
+	p.run.sweep(source, 0, nil, parts{target, 0, 1}, &tally)
+	return tally
+}
+
+// Fit does what Apply does, but by the point's own counts and range: more exact, and
+// only for points that stand for themselves, as those of delta streams do.
+func (p *Plan) Fit(target, source []uint64, of Range) Tally {
+	if !p.run.split.spreads() {
+		return p.Apply(target, source)
+	}
+	clear(target)
+	var tally Tally
+	known := p.run.ends(source, 0, of, true, true)
+	p.run.sweep(source, 0, &known, parts{target, 0, 1}, &tally)
 	return tally
 }
 

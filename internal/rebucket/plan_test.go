@@ -12,7 +12,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
-var splits = []rebucket.Split{rebucket.Log, rebucket.Linear, rebucket.Upper, rebucket.Midpoint}
+var splits = []rebucket.Split{rebucket.Log, rebucket.Linear, rebucket.Upper, rebucket.Midpoint, rebucket.PCHIP}
 
 // randomBounds returns 1 to 20 increasing bounds of any sign, often with others
 // of the list among them so that layouts share some.

@@ -13,7 +13,8 @@ import (
 )
 
 // planCacheSize is the number of plans kept. A plan is of the size of its target's
-// bounds, 24 bytes each; a thousand layouts of 160 bounds are 4 MB.
+// bounds, 48 bytes each, and of its source's, 8 bytes each; a thousand between layouts
+// of 160 bounds are 9 MB.
 const planCacheSize = 1024
 
 // bucketing walks metrics and converts those that a rule matches. Safe for

@@ -21,7 +21,8 @@ type RuleConfig struct {
 	Match  MatchConfig  `mapstructure:"match"`
 	Target TargetConfig `mapstructure:"target"`
 	// Split says how the observations of a bucket that must be split are taken to
-	// lie in it: auto, log, linear, upper or midpoint; forbid leaves such points alone.
+	// lie in it: auto, log, linear, pchip, upper or midpoint; forbid leaves such points
+	// alone.
 	Split string `mapstructure:"split"`
 	// MaxRankError is the largest error of the cumulative share, at any target bound,
 	// that a delta point may take; 1 is off.

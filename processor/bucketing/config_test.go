@@ -152,7 +152,7 @@ func TestConfigValidate(t *testing.T) {
 			r.Match.Types = []string{"histogram", "gauge"}
 			r.Target = TargetConfig{Limit: &LimitConfig{MaxBuckets: 5, Strategy: "uniform"}}
 		}, `rules::0::match::types::1: must be a histogram where the target is limit (got "gauge")`},
-		{"split", func(r *RuleConfig) { r.Split = "pchip" }, `rules::0::split: must be one of auto, forbid, log, linear, upper, midpoint (got "pchip")`},
+		{"split", func(r *RuleConfig) { r.Split = "cubic" }, `rules::0::split: must be one of auto, forbid, log, linear, pchip, upper, midpoint (got "cubic")`},
 		{"rank error 0", func(r *RuleConfig) { r.MaxRankError = 0 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 0)"},
 		{"rank error above 1", func(r *RuleConfig) { r.MaxRankError = 1.5 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 1.5)"},
 		{"rank error NaN", func(r *RuleConfig) { r.MaxRankError = math.NaN() }, "rules::0::max_rank_error: must be above 0 and at most 1 (got NaN)"},

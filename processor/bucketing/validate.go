@@ -47,7 +47,7 @@ func (c *RuleConfig) check(e *check.Errors) {
 		match.That(t != typeGauge || c.Target.Limit == nil, check.Item("types", i), "a histogram where the target is limit", t)
 	}
 	c.Target.check(e)
-	check.OneOf(e, "split", c.Split, "auto", "forbid", "log", "linear", "upper", "midpoint")
+	check.OneOf(e, "split", c.Split, "auto", "forbid", "log", "linear", "pchip", "upper", "midpoint")
 	check.Share(e, "max_rank_error", c.MaxRankError)
 	c.Cumulative.check(e.At("cumulative"))
 	check.OneOf(e, "on_invalid", c.OnInvalid, "pass", "drop")

@@ -45,6 +45,11 @@ func cumulative(m pmetric.Metric) pmetric.Metric {
 	return m
 }
 
+func delta(m pmetric.Metric) pmetric.Metric {
+	m.Histogram().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+	return m
+}
+
 func explicitMetric(points int) pmetric.Metric {
 	m := pmetric.NewMetric()
 	m.SetUnit("ms")
@@ -101,6 +106,7 @@ func TestAllocsSameType(t *testing.T) {
 		"explicit to fewer bounds": {explicitMetric(1000), explicitTarget(latency)},
 		"explicit to other bounds": {explicitMetric(1000), explicitTarget([]float64{3, 30, 300})},
 		"explicit, with state":     {explicitMetric(1000), stateful(explicitTarget([]float64{3, 30, 300}), convert.Reset)},
+		"explicit delta by PCHIP":  {delta(explicitMetric(1000)), pchip(explicitTarget([]float64{3, 30, 300}))},
 		"explicit to a limit":      {explicitMetric(1000), &convert.Rule{Limit: &convert.Limit{MaxBuckets: 8}}},
 		"exponential to a size":    {exponentialMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 3, MaxSize: 80}}},
 		"exponential to a limit":   {exponentialMetric(1000), &convert.Rule{Limit: &convert.Limit{MaxBuckets: 31}}},
@@ -115,6 +121,7 @@ func TestAllocsSameType(t *testing.T) {
 // A new point is itself, its counts and its bounds or second run of buckets.
 func TestAllocsOtherType(t *testing.T) {
 	require.LessOrEqual(t, perPoint(exponentialMetric(1000), explicitTarget(otel)), 3.05)
+	require.LessOrEqual(t, perPoint(exponentialMetric(1000), pchip(explicitTarget(otel))), 3.05)
 	require.LessOrEqual(t, perPoint(cumulative(exponentialMetric(1000)), explicitTarget(otel)), 3.05)
 	require.LessOrEqual(t, perPoint(cumulative(exponentialMetric(1000)), stateful(explicitTarget(otel), convert.Reset)), 3.05)
 	require.LessOrEqual(t, perPoint(explicitMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}}), 3.05)
@@ -129,11 +136,14 @@ func BenchmarkMetric(b *testing.B) {
 		rule *convert.Rule
 	}{
 		{"exponential-160-to-explicit-16", exponentialMetric(100), explicitTarget(otel)},
+		{"exponential-160-to-explicit-16-pchip", exponentialMetric(100), pchip(explicitTarget(otel))},
 		{"exponential-160-to-explicit-16-cumulative", cumulative(exponentialMetric(100)), explicitTarget(otel)},
 		{"exponential-160-to-explicit-16-stateful", cumulative(exponentialMetric(100)), stateful(explicitTarget(otel), convert.Reset)},
 		{"exponential-160-to-80", exponentialMetric(100), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 20, MaxSize: 80}}},
 		{"explicit-16-to-explicit-6-merge", explicitMetric(100), explicitTarget([]float64{0, 10, 50, 100, 500})},
 		{"explicit-16-to-explicit-4-split", explicitMetric(100), explicitTarget([]float64{3, 30, 300})},
+		{"explicit-16-to-explicit-4-pchip", delta(explicitMetric(100)), pchip(explicitTarget([]float64{3, 30, 300}))},
+		{"explicit-16-to-exponential-pchip", delta(explicitMetric(100)), pchip(&convert.Rule{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}})},
 		{"explicit-16-to-exponential", explicitMetric(100), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}}},
 	} {
 		b.Run(bm.name, func(b *testing.B) {

@@ -29,8 +29,7 @@ func rebucketExplicit(j *job, p pmetric.HistogramDataPoint) verdict {
 		return verdict{drop: true}
 	}
 	j.setTarget(plan, j.explicit.Count)
-	tally := plan.fromExplicit.Apply(j.buckets(plan.fromExplicit.Buckets()), j.explicit.Counts)
-	return j.weigh(tally, j.explicit.Count)
+	return j.weigh(j.fitExplicit(plan, p), j.explicit.Count)
 }
 
 // planExplicit finds the plan for the bounds in scratch space.

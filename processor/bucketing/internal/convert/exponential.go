@@ -29,7 +29,7 @@ func rebucketExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdic
 		return verdict{drop: true}
 	}
 	j.setTarget(plan, h.Count)
-	return j.weigh(applyExponential(plan, j.buckets(plan.fromExponential.Buckets()), h), h.Count)
+	return j.weigh(j.fitExponential(plan), h.Count)
 }
 
 // maxKeptBuckets bounds what a stream's state takes: a point with more buckets, which no SDK sends,

@@ -24,12 +24,12 @@ func rules() []*convert.Rule {
 		return &convert.Explicit{Bounds: map[string][]float64{"": bounds}}
 	}
 	all := []*convert.Rule{
-		{Explicit: explicit(latency...)},
+		{Explicit: explicit(latency...), Split: rebucket.PCHIP},
 		{Explicit: explicit(-3, -1, 0.5, 7.25, 33, 1e6)},
 		{Explicit: explicit(1, 2, 4, 8, 16), Split: rebucket.Linear},
 		{Explicit: explicit(5), Split: rebucket.Upper},
 		{Explicit: explicit(-7, 7), Split: rebucket.Midpoint},
-		{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}},
+		{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}, Split: rebucket.PCHIP},
 		{Exponential: &convert.Exponential{MaxScale: 20, MaxSize: 7, ZeroThreshold: 0.3}},
 		{Exponential: &convert.Exponential{MaxScale: -1, MaxSize: 2}},
 		{Limit: &convert.Limit{MaxBuckets: 31}},

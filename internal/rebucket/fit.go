@@ -1,0 +1,152 @@
+package rebucket
+
+import (
+	"math"
+	"math/bits"
+)
+
+// fit is how the observations of one bucket lie in it, by the point's own counts:
+//
+//	lo                                  hi
+//	 |1|             rest              |1|     the ones only where lo, hi are observations
+//	  left slope    F(t)    right slope
+type fit struct {
+	split       Split
+	span             // between whose ends all of them lie
+	low, high   bool // lo, hi are observations, rather than the bucket's bounds
+	mirrored    bool
+	count, rest uint64 // rest: without the observations at lo and hi
+	left, right float64
+}
+
+// fitOf returns the fit of the bucket that cuts divide.
+func fitOf(r *run, cuts []cut, counts []uint64, place int, known *ends) fit {
+	f := fit{
+		split: r.split, mirrored: known.mirrored, low: place == known.first, high: place == known.last,
+		count: counts[place], rest: counts[place], left: 1, right: 1,
+	}
+	if f.low || f.high {
+		f.span = spanOf(r.extent(int64(cuts[0].bucket)))
+	}
+	if f.low {
+		f.lo = known.low
+		f.rest--
+	}
+	if f.high {
+		f.hi = known.high
+		f.rest -= min(f.rest, 1)
+	}
+	if r.split == PCHIP {
+		f.bend(r, &cuts[0], counts, place, known)
+	}
+	return f
+}
+
+// bend sets the slopes by the neighbours' densities.
+func (f *fit) bend(r *run, c *cut, counts []uint64, place int, known *ends) {
+	before, after := float64(c.before), float64(c.after)
+	if f.low || f.high || place-1 == known.first || place+1 == known.last {
+		before, after = f.ratios(r, int64(c.bucket), place, known)
+	}
+	n := float64(f.count)
+	var below, above float64 // an exponential bucket outside the counts is empty
+	if place > 0 {
+		below = float64(counts[place-1])
+	}
+	if place+1 < len(counts) {
+		above = float64(counts[place+1])
+	}
+	switch {
+	case before > 0 && after > 0:
+		f.left, f.right = slope(before, n, below), slope(after, n, above)
+	case after > 0:
+		f.left, f.right = endSlope(after, n, above), slope(after, n, above)
+	case before > 0:
+		f.left, f.right = slope(before, n, below), endSlope(before, n, below)
+	}
+}
+
+// ratios returns the widths of the neighbours where the bucket or one of them ends
+// at the first or the last observation; 0 for a neighbour beyond it.
+func (f *fit) ratios(r *run, bucket int64, place int, known *ends) (before, after float64) {
+	own := f.span
+	if !f.low && !f.high {
+		own = spanOf(r.extent(bucket))
+	}
+	if !f.low {
+		s := spanOf(r.extent(bucket - 1))
+		if place-1 == known.first {
+			s.lo = known.low
+		}
+		before = own.ratio(s)
+	}
+	if !f.high {
+		s := spanOf(r.extent(bucket + 1))
+		if place+1 == known.last {
+			s.hi = known.high
+		}
+		after = own.ratio(s)
+	}
+	return before, after
+}
+
+// divide spreads the bucket's count over the parts of its cuts; the part below the
+// first is at. Each cumulative count is rounded by itself, and none is below the one
+// before.
+func (f *fit) divide(cuts []cut, at int, to parts, tally *Tally) {
+	var done uint64
+	worst := exact
+	for i := range cuts {
+		n, kind := f.below(&cuts[i])
+		n, worst = max(n, done), max(worst, kind)
+		to.counts[at] += n - done
+		at += to.step
+		done = n
+	}
+	to.counts[at] += f.count - done
+	tally.note(worst, f.rest)
+}
+
+// below returns the part of the count below a cut, and how it is known.
+func (f *fit) below(c *cut) (n uint64, k kind) {
+	t, k := c.share, c.kind
+	if f.low || f.high {
+		switch {
+		case f.low && (c.bound < f.lo || c.bound == f.lo && f.mirrored):
+			return 0, exact
+		case f.high && (c.bound > f.hi || c.bound == f.hi && !f.mirrored):
+			return f.count, exact
+		case math.IsInf(f.lo, -1), math.IsInf(f.hi, 1):
+			// In an open end with its other end unknown, share and kind are as they were.
+		case c.bound <= f.lo && !f.low:
+			return 0, exact
+		default:
+			t, k = f.share(c.bound), straddle
+		}
+	}
+	if f.split == PCHIP && k == straddle {
+		t = cubic(t, f.left, f.right)
+	}
+	n = round(f.rest, t)
+	if f.low {
+		n++
+	}
+	return n, k
+}
+
+// share returns the part of the span below bound, by its coordinate.
+func (f *fit) share(bound float64) float64 {
+	if f.linear {
+		return Linear.share(f.lo, bound, f.hi)
+	}
+	return f.split.share(f.lo, bound, f.hi)
+}
+
+// round returns the integer nearest to n * share.
+func round(n uint64, share float64) uint64 {
+	if share >= 1 {
+		return n
+	}
+	high, low := bits.Mul64(n, uint64(share*0x1p64))
+	return high + low>>63
+}

@@ -1,0 +1,313 @@
+package rebucket_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
+)
+
+// observed is a point of which the observations are known.
+type observed struct {
+	source, target []float64
+	values         []float64 // sorted
+	counts         []uint64
+}
+
+// randomObserved draws up to 300 values among, between and beyond random bounds, often
+// the same ones again.
+func randomObserved(rng *rand.Rand) observed {
+	o := observed{source: randomBounds(rng)}
+	o.target = randomBounds(rng, o.source...)
+	o.counts = make([]uint64, len(o.source)+1)
+	for range rng.IntN(1 << rng.IntN(9)) {
+		o.values = append(o.values, randomNear(rng, o.target[rng.IntN(len(o.target))], o.source[rng.IntN(len(o.source))]))
+	}
+	slices.Sort(o.values)
+	for _, v := range o.values {
+		i, _ := slices.BinarySearch(o.source, v)
+		o.counts[i]++
+	}
+	return o
+}
+
+func randomNear(rng *rand.Rand, a, b float64) float64 {
+	switch rng.IntN(4) {
+	case 0:
+		return a
+	case 1:
+		return b
+	case 2:
+		return a + rng.Float64()*(b-a)
+	default:
+		return a * math.Exp(rng.NormFloat64())
+	}
+}
+
+// extent is the true range of the values, or what is known of it.
+func (o observed) extent(rng *rand.Rand) rebucket.Range {
+	r := rebucket.Unknown
+	if len(o.values) == 0 {
+		return r
+	}
+	if rng.IntN(3) > 0 {
+		r.Min = o.values[0]
+	}
+	if rng.IntN(3) > 0 {
+		r.Max = o.values[len(o.values)-1]
+	}
+	return r
+}
+
+// atMost is the number of values at or below b.
+func (o observed) atMost(b float64) uint64 {
+	n, _ := slices.BinarySearchFunc(o.values, b, func(v, b float64) int {
+		if v <= b {
+			return -1
+		}
+		return 1
+	})
+	return uint64(n)
+}
+
+func fit(o observed, split rebucket.Split, r rebucket.Range) ([]uint64, rebucket.Tally) {
+	out := make([]uint64, len(o.target)+1)
+	tally := rebucket.NewPlan(o.target, o.source, split).Fit(out, o.counts, r)
+	return out, tally
+}
+
+// Against the observations themselves: exact where bounds are shared, below the
+// minimum and from the maximum on; elsewhere no further off than the tally says.
+func TestFitAgainstObservations(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	shared, outside := 0, 0
+	for range 20000 {
+		o := randomObserved(rng)
+		r := o.extent(rng)
+		out, tally := fit(o, splits[rng.IntN(len(splits))], r)
+		require.Equal(t, uint64(len(o.values)), sum(out))
+		for i, got := range cumulative(out)[:len(o.target)] {
+			b, want := o.target[i], o.atMost(o.target[i])
+			_, exact := slices.BinarySearch(o.source, b)
+			if exact {
+				shared++
+				require.Equal(t, want, got, "%+v %+v bound %v", o, r, b)
+			}
+			off := max(want, got) - min(want, got)
+			require.LessOrEqual(t, off, max(tally.Straddled, tally.Open), "%+v %+v bound %v", o, r, b)
+			outside += len(o.values)
+		}
+	}
+	require.Greater(t, shared, 10000)
+	require.Greater(t, outside, 10000)
+}
+
+// With both ends of the range known nothing lies outside it, nothing is placed by the
+// rule for open ends, and a single value is where it is.
+func TestFitKeepsToTheRange(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	spreading := []rebucket.Split{rebucket.Log, rebucket.Linear, rebucket.PCHIP}
+	for range 20000 {
+		o := randomObserved(rng)
+		if len(o.values) == 0 {
+			continue
+		}
+		low, high := o.values[0], o.values[len(o.values)-1]
+		out, tally := fit(o, spreading[rng.IntN(len(spreading))], rebucket.Range{Min: low, Max: high})
+		require.Zero(t, tally.Open)
+		for i, got := range cumulative(out)[:len(o.target)] {
+			switch b := o.target[i]; {
+			case b < low:
+				require.Zero(t, got)
+			case b >= high:
+				require.Equal(t, uint64(len(o.values)), got)
+			default:
+				require.Positive(t, got, "%+v bound %v", o, b)
+				require.Less(t, got, uint64(len(o.values)), "%+v bound %v", o, b)
+			}
+		}
+	}
+}
+
+// lies are ranges that no such point has.
+func randomLie(rng *rand.Rand) rebucket.Range {
+	lies := []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64}
+	lie := func() float64 {
+		if rng.IntN(2) == 0 {
+			return lies[rng.IntN(len(lies))]
+		}
+		return math.Exp(rng.NormFloat64()*5) * float64(1-2*rng.IntN(2))
+	}
+	return rebucket.Range{Min: lie(), Max: lie()}
+}
+
+// Whatever a sender says of its range, and for counts up to near 2^64, nothing is
+// lost and the cumulative count at a bound is within the bucket that it cuts.
+func TestFitWithstandsAnyRange(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	for range 30000 {
+		source := randomBounds(rng)
+		o := observed{source: source, target: randomBounds(rng, source...), counts: randomCounts(rng, len(source)+1)}
+		r := randomLie(rng)
+		out, _ := fit(o, splits[rng.IntN(len(splits))], r)
+		require.Equal(t, sum(o.counts), sum(out))
+		before := cumulative(o.counts)
+		for j, got := range cumulative(out)[:len(o.target)] {
+			i, shared := slices.BinarySearch(source, o.target[j])
+			var lo uint64
+			switch {
+			case shared:
+				lo = before[i]
+			case i > 0:
+				lo = before[i-1]
+			}
+			if got < lo || got > before[i] {
+				t.Fatalf("%d at bound %v, must be from %d to %d: %+v %+v", got, o.target[j], lo, before[i], o, r)
+			}
+		}
+	}
+}
+
+func TestFitIsIdempotent(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	for range 10000 {
+		o := randomObserved(rng)
+		r, split := o.extent(rng), splits[rng.IntN(len(splits))]
+		once, _ := fit(o, split, r)
+		twice, tally := fit(observed{source: o.target, target: o.target, counts: once}, split, r)
+		require.Equal(t, once, twice)
+		require.Zero(t, tally)
+	}
+}
+
+// The mirror image of a point becomes the mirror image of what it became, but for
+// observations that lie on a bound, which belong to the bucket below it, and rounding.
+func TestFitMirrors(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	negated := func(of []float64) []float64 {
+		to := make([]float64, 0, len(of))
+		for _, v := range slices.Backward(of) {
+			to = append(to, -v)
+		}
+		return to
+	}
+	for range 10000 {
+		o := randomObserved(rng)
+		o.counts = randomCounts(rng, len(o.counts))
+		for i := range o.counts {
+			o.counts[i] >>= 24
+		}
+		m := observed{source: negated(o.source), target: negated(o.target), counts: slices.Clone(o.counts)}
+		slices.Reverse(m.counts)
+		for _, split := range []rebucket.Split{rebucket.Log, rebucket.Linear, rebucket.PCHIP} {
+			out, _ := fit(o, split, rebucket.Unknown)
+			image, _ := fit(m, split, rebucket.Unknown)
+			slices.Reverse(image)
+			f, g := cumulative(out), cumulative(image)
+			for i := range f {
+				require.InDelta(t, float64(f[i]), float64(g[i]), 2+1e-12*float64(sum(o.counts)), "%v %+v", split, o)
+			}
+		}
+	}
+}
+
+// exponentialOf counts values in exponential buckets.
+func exponentialOf(values []float64, size int, threshold float64) *expo.Histogram {
+	h := expo.New(size)
+	h.ZeroThreshold = threshold
+	for _, v := range values {
+		h.Record(v, 1)
+	}
+	return h
+}
+
+// As TestFitAgainstObservations for exponential buckets of both signs. A value on a
+// negative bucket's bound belongs to the bucket nearer zero, as OTLP has it.
+func TestExponentialFitAgainstObservations(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	for range 10000 {
+		o := randomObserved(rng)
+		var threshold float64
+		if rng.IntN(2) == 0 {
+			threshold = math.Exp(rng.NormFloat64() * 2)
+		}
+		h := exponentialOf(o.values, 2+rng.IntN(160), threshold)
+		r := o.extent(rng)
+		p := rebucket.NewExponentialPlan(o.target, h.Scale, h.ZeroThreshold, splits[rng.IntN(len(splits))])
+		out := make([]uint64, p.Buckets())
+		tally := p.Fit(out, h.ZeroCount, h.Positive, h.Negative, r)
+		require.Equal(t, uint64(len(o.values)), sum(out))
+		e := exponential{h.Scale, h.ZeroThreshold, h.ZeroCount, h.Positive, h.Negative}
+		for i, got := range cumulative(out)[:len(o.target)] {
+			b := o.target[i]
+			lo, hi := e.atMost(b)
+			require.LessOrEqual(t, lo, got, "%+v %+v bound %v", o, r, b)
+			require.LessOrEqual(t, got, hi, "%+v %+v bound %v", o, r, b)
+			if b == 0 || slices.Contains(o.values, b) {
+				continue
+			}
+			want := o.atMost(b)
+			off := max(want, got) - min(want, got)
+			require.LessOrEqual(t, off, tally.Straddled, "%+v %+v %+v bound %v", o, r, h, b)
+		}
+	}
+}
+
+// Counts up to near 2^64, any offset, any range.
+func TestExponentialFitWithstandsAnyRange(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	for range 10000 {
+		e := randomExponential(rng)
+		target := e.bounds(rng)
+		p := e.plan(target, splits[rng.IntN(len(splits))])
+		out := make([]uint64, p.Buckets())
+		p.Fit(out, e.zero, e.positive, e.negative, randomLie(rng))
+		require.Equal(t, e.total(), sum(out))
+		for i, got := range cumulative(out)[:len(target)] {
+			if lo, hi := e.atMost(target[i]); got < lo || got > hi {
+				t.Fatalf("%d at bound %v, must be from %d to %d: %+v", got, target[i], lo, hi, e)
+			}
+		}
+	}
+}
+
+func TestFitTable(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		split          rebucket.Split
+		source, target []float64
+		counts         []uint64
+		r              rebucket.Range
+		want           []uint64
+	}{
+		{"an open end ends at the maximum", rebucket.Linear, []float64{10}, []float64{15.5, 20.5}, []uint64{0, 102}, rebucket.Range{Min: 10.5, Max: 30.5}, []uint64{26, 25, 51}},
+		{"an open end ends at the minimum", rebucket.Log, []float64{100}, []float64{50.5}, []uint64{101, 0}, rebucket.Range{Min: 1, Max: math.NaN()}, []uint64{51, 50}},
+		{"without one it adjoins its bound", rebucket.Log, []float64{100}, []float64{10, 1000}, []uint64{101, 7}, rebucket.Unknown, []uint64{0, 108, 0}},
+		{"values that are all the same", rebucket.PCHIP, []float64{0, 50}, []float64{41, 42, 43}, []uint64{0, 100, 0}, rebucket.Range{Min: 42, Max: 42}, []uint64{0, 100, 0, 0}},
+		{"two values", rebucket.PCHIP, []float64{0, 50}, []float64{7, 8, 40}, []uint64{0, 2, 0}, rebucket.Range{Min: 7.5, Max: 41}, []uint64{0, 1, 0, 1}},
+		{"a minimum from another bucket", rebucket.Log, []float64{1, 100}, []float64{10}, []uint64{0, 100, 0}, rebucket.Range{Min: 0.5, Max: 500}, []uint64{50, 50}},
+		{"minimum above maximum", rebucket.Log, []float64{1, 100}, []float64{10}, []uint64{0, 100, 0}, rebucket.Range{Min: 50, Max: 20}, []uint64{50, 50}},
+		{"one value that cannot be two", rebucket.Log, []float64{1, 100}, []float64{9}, []uint64{0, 1, 0}, rebucket.Range{Min: 2, Max: 20}, []uint64{0, 1}},
+		{"upper is the bucket's bound", rebucket.Upper, []float64{1, 100}, []float64{50}, []uint64{0, 100, 0}, rebucket.Range{Min: 2, Max: 20}, []uint64{0, 100}},
+		{"equal densities are straight", rebucket.PCHIP, []float64{1, 10, 100, 1000}, []float64{20, 50}, []uint64{0, 1000, 1000, 1000, 0}, rebucket.Unknown, []uint64{1301, 398, 1301}},
+		{"the picture in the README", rebucket.PCHIP, []float64{1, 10, 100, 1000}, []float64{10 * math.Sqrt(10)}, []uint64{0, 4000, 1000, 0, 0}, rebucket.Unknown, []uint64{4700, 300}},
+		{"towards the denser neighbour", rebucket.PCHIP, []float64{1, 10, 100, 1000}, []float64{20, 50}, []uint64{0, 4000, 1000, 0, 0}, rebucket.Unknown, []uint64{4453, 431, 116}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, _ := fit(observed{source: tt.source, target: tt.target, counts: tt.counts}, tt.split, tt.r)
+			require.Equal(t, tt.want, got)
+		})
+	}
+}
+
+func TestAllocsFit(t *testing.T) {
+	source, target := []float64{1, 2, 4, 8}, []float64{3, 5, 6, 7, 12}
+	plan := rebucket.NewPlan(target, source, rebucket.PCHIP)
+	counts, out := []uint64{1, 2, 3, 4, 5}, make([]uint64, 6)
+	require.Zero(t, testing.AllocsPerRun(10, func() { plan.Fit(out, counts, rebucket.Range{Min: 0.5, Max: 15}) }))
+}
