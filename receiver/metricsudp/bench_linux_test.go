@@ -37,6 +37,7 @@ func BenchmarkLoopback(b *testing.B) {
 		{"packed/readers=1", 1, 1_000_000, 1432},
 		{"packed/readers=2", 2, 1_000_000, 1432},
 		{"packed-fast/readers=2", 2, 3_000_000, 1432},
+		{"packed-slow/readers=1", 1, 100_000, 1432},
 		{"single/readers=1", 1, 100_000, 1},
 	} {
 		b.Run(bench.name, func(b *testing.B) { benchmarkLoopback(b, bench.readers, bench.rate, bench.bytes) })

@@ -177,5 +177,7 @@ func TestEveryAcceptedExpiryIsTwoIntervals(t *testing.T) {
 func TestRestNeedsALargeBuffer(t *testing.T) {
 	assert.Zero(t, rest(0), "unknown")
 	assert.Zero(t, rest(212_992), "the kernel's default limit")
-	assert.Equal(t, restTime, rest(4<<20))
+	assert.Equal(t, 3*time.Millisecond, rest(4<<20))
+	assert.Equal(t, maxRest, rest(8<<20))
+	assert.Equal(t, maxRest, rest(1<<30))
 }
