@@ -13,7 +13,7 @@ import (
 )
 
 // pending are keys of the statsd receiver that metricsudp does not have yet.
-var pending = []string{"timer_histogram_mapping", "socket_permissions", "enable_ip_only_aggregation", "ignore_host"}
+var pending = []string{"timer_histogram_mapping", "enable_ip_only_aggregation", "ignore_host"}
 
 // TestStatsdKeys: the statsd receiver's default configuration, with all its keys
 // written out, is what compatibility: statsd alone gives.
@@ -42,6 +42,7 @@ func TestStatsdConfigurationsRefused(t *testing.T) {
 		"transport: must be one of":                        {"transport": "tcp"},
 		"transport: must be one of udp, udp4":              {"transport": "tcp4"},
 		`endpoint: must be host:port (got "localhost:ntp"`: {"endpoint": "localhost:ntp"},
+		"socket_permissions: must be an octal file mode":   {"transport": "unixgram", "endpoint": "/tmp/a.sock", "socket_permissions": 0o1777},
 		"aggregation_interval: must be from 1ms to 24h":    {"aggregation_interval": "999us"},
 		"aggregation_interval: must be from 1ms":           {"aggregation_interval": "25h"},
 	} {

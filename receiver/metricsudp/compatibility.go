@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
 // The values of compatibility.
@@ -33,7 +34,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 		return err
 	}
 	if statsd {
-		c.setStatsdEmpty()
+		c.setStatsdMeaning()
 	}
 	if !conf.IsSet("series_expiry") {
 		c.SeriesExpiry = max(c.SeriesExpiry, minExpiry*min(c.AggregationInterval, maxInterval))
@@ -50,13 +51,25 @@ func (c *Config) setStatsdDefaults() {
 	c.EnableSimpleTags = false
 }
 
-// setStatsdEmpty gives keys that are set to nothing what they mean to contrib's
-// statsd receiver.
-func (c *Config) setStatsdEmpty() {
+// setStatsdMeaning gives keys that are set to nothing, or have no effect, what they
+// mean to contrib's statsd receiver.
+func (c *Config) setStatsdMeaning() {
 	if c.Endpoint == "" {
 		c.Endpoint = defaultEndpoint
 	}
 	if c.CounterType == "" {
 		c.CounterType = counterInt
 	}
+	if c.Transport != socket.Unixgram {
+		c.SocketPermissions = nil
+	}
+}
+
+// timerUnit is the protocol's. The statsd receiver sets none, and with one the
+// Prometheus exporter's names would change.
+func (c *Config) timerUnit() string {
+	if c.Compatibility == compatibilityStatsd {
+		return ""
+	}
+	return "ms"
 }

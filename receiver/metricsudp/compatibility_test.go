@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/consumer/consumertest"
 )
 
 // decode reads keys as the Collector does: laid over the default configuration.
@@ -48,6 +49,7 @@ func TestEmptyKeysOfStatsd(t *testing.T) {
 	for _, keys := range []map[string]any{
 		{"endpoint": ""},
 		{"counter_type": ""},
+		{"socket_permissions": 0o600}, // of UDP
 		{"dialer": map[string]any{"timeout": "1s"}},
 	} {
 		cfg, err := decode(t, keys)
@@ -98,5 +100,17 @@ func TestNumbersMustBeWhole(t *testing.T) {
 			err := conf.Unmarshal(createDefaultConfig())
 			require.ErrorContains(t, err, path+": must be a whole number from", "%v", value)
 		}
+	}
+}
+
+func TestTimerUnit(t *testing.T) {
+	for compatibility, want := range map[string]string{"none": "ms", "statsd": ""} {
+		sink := new(consumertest.MetricsSink)
+		r := start(t, sink, func(c *Config) { c.Compatibility = compatibility })
+		r.send(t, "a:1|ms")
+		require.NoError(t, r.Shutdown(t.Context()))
+		require.Len(t, sink.AllMetrics(), 1)
+		metric := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
+		assert.Equal(t, want, metric.Unit())
 	}
 }

@@ -163,6 +163,7 @@ func (r *udpReceiver) builder() (*flush.Builder, error) {
 		Monotonic:    r.cfg.IsMonotonicCounter,
 		IntCounters:  r.cfg.CounterType == counterInt,
 		ResendGauges: r.cfg.Gauges.Resend,
+		TimerUnit:    r.cfg.timerUnit(),
 	}, nil
 }
 

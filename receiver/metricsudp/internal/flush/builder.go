@@ -20,6 +20,7 @@ type Builder struct {
 	Monotonic    bool // counters
 	IntCounters  bool
 	ResendGauges bool // repeat a gauge without new values
+	TimerUnit    string
 
 	batch   pmetric.Metrics
 	scope   pmetric.ScopeMetrics
@@ -85,7 +86,7 @@ func (b *Builder) metric(of *series.Metric) pmetric.Metric {
 	m := b.scope.Metrics().AppendEmpty()
 	m.SetName(of.Name)
 	if of.Kind == line.Timer {
-		m.SetUnit("ms") // by the protocol
+		m.SetUnit(b.TimerUnit)
 	}
 	emitters[of.Aggregation].data(b, m)
 	b.metrics[of] = m

@@ -67,7 +67,7 @@ func newRig(t *testing.T, change func(*series.Options, *Builder, *SenderSettings
 		Monotonic: true, IntCounters: true, SetLimit: 1024, ExpirySwaps: 10,
 		TimedCounters: true, TimedGauges: true, TimedPoints: 3,
 	}
-	b := &Builder{Resource: pcommon.NewResource(), ScopeName: "scope", Monotonic: true, IntCounters: true}
+	b := &Builder{Resource: pcommon.NewResource(), ScopeName: "scope", Monotonic: true, IntCounters: true, TimerUnit: "ms"}
 	r := &rig{t: t, clock: &stoppedClock{now: epochStart}}
 	sender := SenderSettings{Consume: r.offer, Retryable: func(err error) bool { return errors.Is(err, errRetryable) }, MaxPause: time.Millisecond}
 	if change != nil {
