@@ -58,7 +58,7 @@ fuzz: ## every fuzz target in turn; FUZZTIME=3m each
 .PHONY: bench
 bench: ## every benchmark, then the ones beside the peers (alternating rounds, medians)
 	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
-	go -C bench test -run '^$$' -bench . -benchtime 5x -timeout 60m .
+	go -C bench test -run '^$$' -bench . -benchtime 5x -timeout 2h .
 
 .PHONY: lint
 lint: ## formatting, go.mod, go vet on three platforms, golangci-lint

@@ -2,5 +2,5 @@
 // module of its own, so that the peers are no dependencies of what ships.
 //
 // A benchmark alternates between the contenders, round by round, and reports medians over the
-// rounds: `go test -bench . -benchtime 5x` runs five rounds.
+// rounds. README.md says how to run it, and what is equal between the contenders and what is not.
 package bench

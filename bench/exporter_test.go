@@ -1,0 +1,142 @@
+//go:build linux
+
+package bench
+
+import (
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/statsd_exporter/pkg/event"
+	"github.com/prometheus/statsd_exporter/pkg/exporter"
+	"github.com/prometheus/statsd_exporter/pkg/line"
+	"github.com/prometheus/statsd_exporter/pkg/listener"
+	"github.com/prometheus/statsd_exporter/pkg/mapper"
+	"github.com/prometheus/statsd_exporter/pkg/mappercache/lru"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/load"
+)
+
+// The defaults of statsd_exporter's flags.
+const (
+	exporterPackets       = 10_000
+	exporterEvents        = 10_000
+	exporterFlushAt       = 1000
+	exporterFlushInterval = 200 * time.Millisecond
+	exporterCache         = 1000
+)
+
+// exporterMapping makes timers and distributions native histograms of as many buckets as the others
+// have. The default, summaries of three quantiles, is no distribution that can be added up.
+const exporterMapping = `
+defaults:
+  observer_type: histogram
+  histogram_options:
+    native_histogram_bucket_factor: 1.1
+    native_histogram_max_buckets: 160
+`
+
+// exported is statsd_exporter, put together as its main does it, but for the HTTP server: its
+// registry is gathered once, at the end.
+type exported struct {
+	conn     *net.UDPConn
+	registry *prometheus.Registry
+	events   *prometheus.CounterVec
+}
+
+func startExporter(j job) (subject, error) {
+	var (
+		own   = prometheus.NewRegistry() // not the one that is gathered
+		named = func(name string) prometheus.Counter {
+			return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: name})
+		}
+		labelled = func(name string, labels ...string) *prometheus.CounterVec {
+			return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: name}, labels)
+		}
+		x       = &exported{registry: prometheus.NewRegistry(), events: labelled("events", "type")}
+		logger  = slog.New(slog.DiscardHandler)
+		flushed = named("flushed")
+		metrics = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "metrics", Help: "metrics"}, []string{"type"})
+	)
+	mapping := &mapper.MetricMapper{Registerer: own, Logger: logger}
+	cache, err := lru.NewMetricMapperLRUCache(own, exporterCache)
+	if err != nil {
+		return nil, err
+	}
+	mapping.UseCache(cache)
+	if err := mapping.InitFromYAMLString(exporterMapping); err != nil {
+		return nil, err
+	}
+	parser := line.NewParser()
+	parser.EnableDogstatsdParsing()
+	parser.EnableInfluxdbParsing()
+	parser.EnableLibratoParsing()
+	parser.EnableSignalFXParsing()
+
+	addr, err := net.ResolveUDPAddr("udp", j.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if x.conn, err = net.ListenUDP("udp", addr); err != nil {
+		return nil, err
+	}
+	if j.Buffer != defaultBuffer() {
+		if err := x.conn.SetReadBuffer(j.Buffer / 2); err != nil { // the kernel doubles it
+			return nil, err
+		}
+	}
+	events := make(chan event.Events, exporterEvents)
+	l := &listener.StatsDUDPListener{
+		Conn:            x.conn,
+		EventHandler:    event.NewEventQueue(events, exporterFlushAt, exporterFlushInterval, flushed),
+		Logger:          logger,
+		LineParser:      parser,
+		UDPPackets:      named("packets"),
+		UDPPacketDrops:  named("packet_drops"),
+		LinesReceived:   named("lines"),
+		EventsFlushed:   flushed,
+		SampleErrors:    *labelled("sample_errors", "reason"),
+		SamplesReceived: named("samples"),
+		TagErrors:       named("tag_errors"),
+		TagsReceived:    named("tags"),
+		UdpPacketQueue:  make(chan []byte, exporterPackets),
+	}
+	output := exporter.NewExporter(x.registry, mapping, logger,
+		labelled("actions", "action"), named("unmapped"), labelled("errors", "reason"), x.events,
+		labelled("conflicts", "type", "metric_name"), metrics)
+	go l.Listen() // these end with the process: only the listener can be stopped
+	go output.Listen(events)
+	return x, nil
+}
+
+// handled is how many events are in the registry: one for each line.
+func (x *exported) handled() (n float64) {
+	for _, kind := range []string{"counter", "gauge", "observer"} {
+		var m dto.Metric
+		if x.events.WithLabelValues(kind).Write(&m) == nil {
+			n += m.GetCounter().GetValue()
+		}
+	}
+	return n
+}
+
+func (x *exported) complete(sent load.Ledger) bool { return x.handled() >= float64(sent.Lines) }
+
+func (x *exported) lost(sent load.Ledger) (float64, error) {
+	handled := x.handled()
+	families, err := x.registry.Gather()
+	if err != nil {
+		return 0, err
+	}
+	var out float64
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			out += m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return max(share(float64(sent.Lines), handled), share(samples(sent), out)), nil
+}
+
+func (x *exported) stop() error { return x.conn.Close() }

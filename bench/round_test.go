@@ -1,0 +1,117 @@
+//go:build linux
+
+package bench
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/load"
+)
+
+// result of one round of one contender.
+type result struct {
+	cpu     float64 // us a line that was received
+	lost    float64 // share of what was sent
+	peakRSS float64 // MiB
+	offered float64 // lines a second that the sender reached
+}
+
+// round starts a contender and a sender, and lets the one tell the other what it sent.
+func round(tb testing.TB, c contender, profile load.Profile, j job) result {
+	tb.Helper()
+	profile.Endpoint = freeUDPAddress(tb)
+	j.Contender, j.Endpoint, j.Series, j.Buffer = c.name, profile.Endpoint, profile.Series, defaultBuffer()
+	if c.large {
+		j.Buffer = largeBuffer()
+	}
+
+	receiver := exec.CommandContext(tb.Context(), os.Args[0])
+	receiver.Env = append(os.Environ(), contenderEnv+"="+jsonOf(tb, j))
+	receiver.Stderr = os.Stderr
+	stdin, err := receiver.StdinPipe()
+	require.NoError(tb, err)
+	stdout, err := receiver.StdoutPipe()
+	require.NoError(tb, err)
+	require.NoError(tb, receiver.Start())
+	defer func() {
+		_ = receiver.Process.Kill() // it has ended, unless this round has failed
+		_ = receiver.Wait()
+	}()
+	said := bufio.NewReader(stdout)
+	ready, err := said.ReadString('\n')
+	require.NoError(tb, err, c.name)
+	require.Equal(tb, "ready\n", ready, c.name)
+
+	sender := exec.CommandContext(tb.Context(), os.Args[0])
+	sender.Env = append(os.Environ(), senderEnv+"="+jsonOf(tb, profile), "GOMAXPROCS=1")
+	sender.Stderr = os.Stderr
+	text, err := sender.Output()
+	require.NoError(tb, err)
+	var ledger load.Ledger
+	require.NoError(tb, json.Unmarshal(text, &ledger))
+
+	_, err = stdin.Write(append([]byte(jsonOf(tb, ledger)), '\n'))
+	require.NoError(tb, err)
+	text, err = io.ReadAll(said)
+	require.NoError(tb, err)
+	var out outcome
+	require.NoError(tb, json.Unmarshal(text, &out), c.name)
+	return result{
+		cpu:     out.CPU.Seconds() * 1e6 / (float64(ledger.Lines) * (1 - out.Lost)),
+		lost:    out.Lost,
+		peakRSS: float64(out.PeakRSS) / 1024,
+		offered: ledger.LinesPerSecond,
+	}
+}
+
+// alternate runs a round of every contender in turn, and begins each time with another: nobody
+// always runs on a warm or a tired machine.
+func alternate(b *testing.B, contenders []contender, profile load.Profile, j job) [][]result {
+	results := make([][]result, len(contenders))
+	first := 0
+	for b.Loop() {
+		for i := range contenders {
+			at := (first + i) % len(contenders)
+			results[at] = append(results[at], round(b, contenders[at], profile, j))
+		}
+		first++
+	}
+	b.ReportMetric(0, "ns/op") // a round's length is the profile's
+	return results
+}
+
+func jsonOf(tb testing.TB, v any) string {
+	text, err := json.Marshal(v)
+	require.NoError(tb, err)
+	return string(text)
+}
+
+func freeUDPAddress(tb testing.TB) string {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(tb, err)
+	defer conn.Close()
+	return conn.LocalAddr().String()
+}
+
+// TestEveryContenderCountsAll is a slow second of each: none loses anything, and each says so.
+func TestEveryContenderCountsAll(t *testing.T) {
+	for _, c := range allBuffers {
+		t.Run(c.name, func(t *testing.T) {
+			profile := load.DefaultProfile()
+			profile.Rate, profile.Duration, profile.Types = 2000, time.Second, []string{"c", "g", "ms", "d"}
+			r := round(t, c, profile, job{Interval: 200 * time.Millisecond, Grace: 10 * time.Second})
+			require.Zero(t, r.lost)
+			require.Positive(t, r.cpu)
+			require.Positive(t, r.peakRSS)
+		})
+	}
+}
