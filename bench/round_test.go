@@ -102,13 +102,14 @@ func freeUDPAddress(tb testing.TB) string {
 	return conn.LocalAddr().String()
 }
 
-// TestEveryContenderCountsAll is a slow second of each: none loses anything, and each says so.
+// TestEveryContenderCountsAll sends each fewer datagrams than the smallest receive buffer holds: none
+// loses anything, however slow, and each says so.
 func TestEveryContenderCountsAll(t *testing.T) {
 	for _, c := range allBuffers {
 		t.Run(c.name, func(t *testing.T) {
 			profile := load.DefaultProfile()
-			profile.Rate, profile.Duration, profile.Types = 2000, time.Second, []string{"c", "g", "ms", "d"}
-			r := round(t, c, profile, job{Interval: 200 * time.Millisecond, Grace: 10 * time.Second})
+			profile.Lines, profile.Duration, profile.Types = 1000, 0, []string{"c", "g", "ms", "d"}
+			r := round(t, c, profile, job{Interval: 200 * time.Millisecond, Grace: time.Minute})
 			require.Zero(t, r.lost)
 			require.Positive(t, r.cpu)
 			require.Positive(t, r.peakRSS)
