@@ -13,7 +13,7 @@ import (
 )
 
 // pending are keys of the statsd receiver that metricsudp does not have yet.
-var pending = []string{"timer_histogram_mapping", "enable_ip_only_aggregation", "ignore_host"}
+var pending = []string{"enable_ip_only_aggregation", "ignore_host"}
 
 // TestStatsdKeys: the statsd receiver's default configuration, with all its keys
 // written out, is what compatibility: statsd alone gives.
@@ -45,6 +45,14 @@ func TestStatsdConfigurationsRefused(t *testing.T) {
 		"socket_permissions: must be an octal file mode":   {"transport": "unixgram", "endpoint": "/tmp/a.sock", "socket_permissions": 0o1777},
 		"aggregation_interval: must be from 1ms to 24h":    {"aggregation_interval": "999us"},
 		"aggregation_interval: must be from 1ms":           {"aggregation_interval": "25h"},
+		"timer_histogram_mapping::1::statsd_type: must be a type that no other entry maps": {"timer_histogram_mapping": []any{
+			map[string]any{"statsd_type": "timer", "observer_type": "gauge"}, map[string]any{"statsd_type": "timing", "observer_type": "gauge"},
+		}},
+		"buckets::1: must be greater than the one before": {"timer_histogram_mapping": []any{
+			map[string]any{"statsd_type": "timer", "observer_type": "histogram", "histogram": map[string]any{
+				"explicit_buckets": []any{map[string]any{"matcher_pattern": "a", "buckets": []any{1, 1}}},
+			}},
+		}},
 	} {
 		_, err := decodes(statsdreceiver.NewFactory(), keys)
 		require.NoError(t, err)

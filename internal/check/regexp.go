@@ -19,6 +19,13 @@ func Regexps(e *Errors, field string, exprs []string) []*regexp.Regexp {
 	return compiled
 }
 
+// Regexp wants a regular expression that may match anywhere in a text.
+func Regexp(e *Errors, field, expr string) {
+	if _, err := regexp.Compile(expr); err != nil {
+		e.add(&Error{Path: e.prefix + field, Must: "a regular expression", Got: expr, Cause: err})
+	}
+}
+
 // Anchored compiles an expression (RE2) that must match a whole text.
 //
 // The expression is parsed alone before it is put in a group: otherwise one such as

@@ -49,6 +49,12 @@ func (c *Config) setStatsdDefaults() {
 	c.AlignInterval = false // it counts intervals from its start
 	c.IsMonotonicCounter = false
 	c.EnableSimpleTags = false
+	c.TimerHistogramMapping = []MappingConfig{
+		{StatsdType: statsdTimer, ObserverType: observerGauge},
+		{StatsdType: statsdHistogram, ObserverType: observerGauge},
+		{StatsdType: statsdDistribution, ObserverType: observerGauge},
+	}
+	c.BufferSize = 100_000 // each value is a point by itself; it has no bound there
 }
 
 // setStatsdMeaning gives keys that are set to nothing, or have no effect, what they

@@ -25,6 +25,12 @@ func TestStatsdDefaults(t *testing.T) {
 	want.AlignInterval = false
 	want.IsMonotonicCounter = false
 	want.EnableSimpleTags = false
+	want.TimerHistogramMapping = []MappingConfig{
+		{StatsdType: "timer", ObserverType: "gauge"},
+		{StatsdType: "histogram", ObserverType: "gauge"},
+		{StatsdType: "distribution", ObserverType: "gauge"},
+	}
+	want.BufferSize = 100_000
 	got, err := decode(t, map[string]any{"compatibility": "statsd"})
 	require.NoError(t, err)
 	assert.Equal(t, want, got)
@@ -33,7 +39,10 @@ func TestStatsdDefaults(t *testing.T) {
 
 // What is set holds over the defaults of either compatibility.
 func TestSetKeysHoldOverStatsdDefaults(t *testing.T) {
-	keys := map[string]any{"aggregation_interval": "1s", "align_interval": true, "is_monotonic_counter": true, "enable_simple_tags": true}
+	keys := map[string]any{
+		"aggregation_interval": "1s", "align_interval": true, "is_monotonic_counter": true, "enable_simple_tags": true,
+		"buffer_size": 7, "timer_histogram_mapping": []any{map[string]any{"statsd_type": "histogram", "observer_type": "summary"}},
+	}
 	none, err := decode(t, keys)
 	require.NoError(t, err)
 	keys["compatibility"] = "statsd"
@@ -101,6 +110,10 @@ func TestNumbersMustBeWhole(t *testing.T) {
 			require.ErrorContains(t, err, path+": must be a whole number from", "%v", value)
 		}
 	}
+	_, err := decode(t, map[string]any{"timer_histogram_mapping": []any{
+		map[string]any{"histogram": map[string]any{"max_size": 100.5}},
+	}})
+	require.ErrorContains(t, err, "timer_histogram_mapping::0::histogram::max_size: must be a whole number from")
 }
 
 func TestTimerUnit(t *testing.T) {

@@ -18,31 +18,32 @@ import (
 
 // Config of the receiver. README.md describes the keys.
 type Config struct {
-	Endpoint            string         `mapstructure:"endpoint"`
-	Transport           string         `mapstructure:"transport"`
-	SocketPermissions   *int           `mapstructure:"socket_permissions"` // nil: 0622
-	Compatibility       string         `mapstructure:"compatibility"`
-	Readers             int            `mapstructure:"readers"`
-	ReadBatchSize       int            `mapstructure:"read_batch_size"`
-	MaxDatagramSize     int            `mapstructure:"max_datagram_size"`
-	SocketBufferSize    int            `mapstructure:"socket_buffer_size"`
-	AllowedCIDRs        []string       `mapstructure:"allowed_cidrs"`
-	AggregationInterval time.Duration  `mapstructure:"aggregation_interval"`
-	AlignInterval       bool           `mapstructure:"align_interval"`
-	BufferSize          int            `mapstructure:"buffer_size"`
-	Temporality         string         `mapstructure:"temporality"`
-	IsMonotonicCounter  bool           `mapstructure:"is_monotonic_counter"`
-	CounterType         string         `mapstructure:"counter_type"`
-	Gauges              GaugesConfig   `mapstructure:"gauges"`
-	Sets                SetsConfig     `mapstructure:"sets"`
-	SeriesExpiry        time.Duration  `mapstructure:"series_expiry"`
-	Timestamps          string         `mapstructure:"timestamps"`
-	UnknownFields       string         `mapstructure:"unknown_fields"`
-	Events              string         `mapstructure:"events"`
-	EnableMetricType    bool           `mapstructure:"enable_metric_type"`
-	EnableSimpleTags    bool           `mapstructure:"enable_simple_tags"`
-	ResourceAttributes  map[string]any `mapstructure:"resource_attributes"`
-	Limits              LimitsConfig   `mapstructure:"limits"`
+	Endpoint              string          `mapstructure:"endpoint"`
+	Transport             string          `mapstructure:"transport"`
+	SocketPermissions     *int            `mapstructure:"socket_permissions"` // nil: 0622
+	Compatibility         string          `mapstructure:"compatibility"`
+	Readers               int             `mapstructure:"readers"`
+	ReadBatchSize         int             `mapstructure:"read_batch_size"`
+	MaxDatagramSize       int             `mapstructure:"max_datagram_size"`
+	SocketBufferSize      int             `mapstructure:"socket_buffer_size"`
+	AllowedCIDRs          []string        `mapstructure:"allowed_cidrs"`
+	AggregationInterval   time.Duration   `mapstructure:"aggregation_interval"`
+	AlignInterval         bool            `mapstructure:"align_interval"`
+	BufferSize            int             `mapstructure:"buffer_size"`
+	Temporality           string          `mapstructure:"temporality"`
+	IsMonotonicCounter    bool            `mapstructure:"is_monotonic_counter"`
+	CounterType           string          `mapstructure:"counter_type"`
+	Gauges                GaugesConfig    `mapstructure:"gauges"`
+	Sets                  SetsConfig      `mapstructure:"sets"`
+	SeriesExpiry          time.Duration   `mapstructure:"series_expiry"`
+	TimerHistogramMapping []MappingConfig `mapstructure:"timer_histogram_mapping"`
+	Timestamps            string          `mapstructure:"timestamps"`
+	UnknownFields         string          `mapstructure:"unknown_fields"`
+	Events                string          `mapstructure:"events"`
+	EnableMetricType      bool            `mapstructure:"enable_metric_type"`
+	EnableSimpleTags      bool            `mapstructure:"enable_simple_tags"`
+	ResourceAttributes    map[string]any  `mapstructure:"resource_attributes"`
+	Limits                LimitsConfig    `mapstructure:"limits"`
 }
 
 // GaugesConfig is how gauges are emitted.
@@ -70,8 +71,9 @@ const (
 	temporalityDelta      = "delta"
 	temporalityCumulative = "cumulative"
 
-	counterInt   = "int"
-	counterFloat = "float"
+	counterInt           = "int"
+	counterFloat         = "float"
+	counterStochasticInt = "stochastic_int"
 
 	timestampsPassthrough = "passthrough"
 	timestampsIgnore      = "ignore"
@@ -145,12 +147,13 @@ func (c *Config) Validate() error {
 	c.checkBuffers(&e)
 	check.Range(&e, "buffer_size", c.BufferSize, 1, maxTimedPoints)
 	check.OneOf(&e, "temporality", c.Temporality, temporalityDelta, temporalityCumulative)
-	check.OneOf(&e, "counter_type", c.CounterType, counterInt, counterFloat)
+	check.OneOf(&e, "counter_type", c.CounterType, counterInt, counterFloat, counterStochasticInt)
 	check.OneOf(&e, "timestamps", c.Timestamps, timestampsPassthrough, timestampsIgnore)
 	check.OneOf(&e, "unknown_fields", c.UnknownFields, unknownFieldsIgnore, unknownFieldsReject)
 	check.OneOf(&e, "events", c.Events, eventsDrop)
 	check.Range(e.At("sets"), "exact_limit", c.Sets.ExactLimit, 1, maxExactLimit)
 	c.checkTimes(&e)
+	c.checkMapping(&e)
 	if err := pcommon.NewMap().FromRaw(c.ResourceAttributes); err != nil {
 		e.Wrap("resource_attributes", fmt.Errorf("must be attribute values: %w", err))
 	}

@@ -48,12 +48,20 @@ func TestEveryKey(t *testing.T) {
 		Gauges:              GaugesConfig{Resend: true},
 		Sets:                SetsConfig{ExactLimit: 100},
 		SeriesExpiry:        time.Minute,
-		Timestamps:          "ignore",
-		UnknownFields:       "reject",
-		Compatibility:       "none",
-		Events:              "drop",
-		EnableMetricType:    true,
-		ResourceAttributes:  map[string]any{"service.name": "edge", "shard": 3},
+		TimerHistogramMapping: []MappingConfig{
+			{StatsdType: "timing", ObserverType: "histogram", Histogram: HistogramConfig{MaxSize: 100, ExplicitBuckets: []ExplicitBucketsConfig{
+				{MatcherPattern: "foo.*", Buckets: []float64{1, 10, 100}},
+				{MatcherPattern: "bar.*", Buckets: []float64{0.1, 0.5, 1}},
+			}}},
+			{StatsdType: "histogram", ObserverType: "gauge"},
+			{StatsdType: "distribution", ObserverType: "summary", Summary: SummaryConfig{Percentiles: []float64{0, 10, 99.9}}},
+		},
+		Timestamps:         "ignore",
+		UnknownFields:      "reject",
+		Compatibility:      "none",
+		Events:             "drop",
+		EnableMetricType:   true,
+		ResourceAttributes: map[string]any{"service.name": "edge", "shard": 3},
 		Limits: LimitsConfig{
 			MaxSeries: 1000, MemoryLimitMiB: 64, MaxAliases: 3000, MaxTags: 10, MaxNameBytes: 100, MinSampleRate: 0.001,
 		},
@@ -93,7 +101,7 @@ func TestValidate(t *testing.T) {
 		{func(c *Config) { c.BufferSize = 1_000_001 }, `buffer_size: must be from 1 to 1000000 (got 1000001)`},
 		{func(c *Config) { c.BufferSize = 0 }, `buffer_size: must be from 1 to`},
 		{func(c *Config) { c.Temporality = "Delta" }, `temporality: must be one of delta, cumulative (got "Delta")`},
-		{func(c *Config) { c.CounterType = "" }, `counter_type: must be one of int, float (got "")`},
+		{func(c *Config) { c.CounterType = "" }, `counter_type: must be one of int, float, stochastic_int (got "")`},
 		{func(c *Config) { c.Timestamps = "drop" }, `timestamps: must be one of passthrough, ignore (got "drop")`},
 		{func(c *Config) { c.UnknownFields = "drop" }, `unknown_fields: must be one of ignore, reject (got "drop")`},
 		{func(c *Config) { c.Compatibility = "" }, `compatibility: must be one of none, statsd (got "")`},
@@ -167,7 +175,9 @@ func TestEveryAcceptedExpiryIsTwoIntervals(t *testing.T) {
 			cfg.AggregationInterval, cfg.SeriesExpiry = interval, expiry
 			if cfg.Validate() == nil {
 				accepted++
-				assert.GreaterOrEqual(t, cfg.seriesOptions().ExpirySwaps, uint64(minExpiry), "%s %s", interval, expiry)
+				o, err := cfg.seriesOptions()
+				require.NoError(t, err)
+				assert.GreaterOrEqual(t, o.ExpirySwaps, uint64(minExpiry), "%s %s", interval, expiry)
 			}
 		}
 	}

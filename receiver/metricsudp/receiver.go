@@ -64,6 +64,10 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	if err != nil {
 		return err
 	}
+	options, err := r.cfg.seriesOptions()
+	if err != nil {
+		return err
+	}
 	allowed, err := r.cfg.allowed()
 	if err != nil {
 		return err
@@ -75,13 +79,14 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	conns := r.sockets.Conns
 	buffer := r.report.effectiveBuffer(conns, r.cfg.SocketBufferSize)
 
-	registry := series.NewRegistry(r.cfg.seriesOptions())
+	registry := series.NewRegistry(options)
 	started := time.Now()
+	received := func() int64 { return int64(time.Since(started)) }
 	sources := make([]flush.Source, 0, len(conns))
 	for _, conn := range conns {
 		rd := reader.New(reader.Settings{
 			Conn: conn, Table: series.NewTable(registry), Allowed: allowed,
-			Now:    func() int64 { return int64(time.Since(started)) },
+			Now:    received,
 			Report: r.report.socketError,
 			Batch:  r.cfg.ReadBatchSize, Rest: rest(buffer),
 		})
@@ -89,7 +94,7 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 		r.running.Go(rd.Run)
 	}
 	r.flusher = flush.New(flush.Settings{
-		Registry: registry, Sources: sources, Builder: builder, Clock: r.clock,
+		Registry: registry, Sources: sources, Builder: builder, Clock: r.clock, Received: received,
 		Report: r.report.flush,
 		Sender: flush.NewSender(flush.SenderSettings{
 			Consume:   r.consume,
@@ -161,7 +166,7 @@ func (r *udpReceiver) builder() (*flush.Builder, error) {
 		ScopeVersion: r.set.BuildInfo.Version,
 		Cumulative:   cumulative,
 		Monotonic:    r.cfg.IsMonotonicCounter,
-		IntCounters:  r.cfg.CounterType == counterInt,
+		IntCounters:  r.cfg.CounterType != counterFloat,
 		ResendGauges: r.cfg.Gauges.Resend,
 		TimerUnit:    r.cfg.timerUnit(),
 	}, nil

@@ -1,6 +1,7 @@
 package metricsudp
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
@@ -16,7 +17,8 @@ func (c *Config) socketSettings() socket.Settings {
 	}
 }
 
-func (c *Config) seriesOptions() series.Options {
+func (c *Config) seriesOptions() (series.Options, error) {
+	observers, err := c.observers()
 	return series.Options{
 		Limits: line.Limits{
 			NameBytes: c.Limits.MaxNameBytes, TagBytes: series.MaxFieldBytes, MinRate: c.Limits.MinSampleRate,
@@ -28,14 +30,24 @@ func (c *Config) seriesOptions() series.Options {
 		MetricType:  c.EnableMetricType,
 		MaxBytes:    int64(c.Limits.MemoryLimitMiB) << 20,
 		Monotonic:   c.IsMonotonicCounter,
-		IntCounters: c.CounterType == counterInt,
+		IntCounters: c.CounterType != counterFloat,
+		Random:      c.random(),
 		SetLimit:    c.Sets.ExactLimit,
+		Observers:   observers,
 		// A point with a time of its own has no place in a cumulative sum.
 		TimedCounters: c.Timestamps == timestampsPassthrough && c.Temporality == temporalityDelta,
 		TimedGauges:   c.Timestamps == timestampsPassthrough,
 		TimedPoints:   c.BufferSize,
 		ExpirySwaps:   uint64(c.SeriesExpiry / c.AggregationInterval),
+	}, err
+}
+
+// random seeds a source for each reader.
+func (c *Config) random() func() rand.Source {
+	if c.CounterType != counterStochasticInt {
+		return nil
 	}
+	return func() rand.Source { return rand.NewPCG(rand.Uint64(), rand.Uint64()) }
 }
 
 const (

@@ -50,21 +50,19 @@ func (b *Builder) End() pmetric.Metrics {
 	return batch
 }
 
-// Add adds the point of a series. Points of delta counters and distributions begin
-// where the one before ended, and begin the series' next interval.
+// Add adds the point of a series. Points of delta counters and distributions, and of
+// summaries, begin where the one before ended, and begin the series' next interval.
 func (b *Builder) Add(s *series.Series) {
 	e := &emitters[s.Metric.Aggregation]
 	attributes(e.point(b, b.metric(s.Metric), s), s)
 	if !b.Cumulative || e.ofInterval {
 		s.Clear()
-	}
-	if !b.Cumulative {
 		s.Last = b.now
 	}
 }
 
-// AddTimed adds a point, of a sum or a last value, that stands apart from its
-// series: it has the sender's time and no start.
+// AddTimed adds a point, of a sum or a gauge, that stands apart from its series: it
+// has a time of its own and no start.
 func (b *Builder) AddTimed(t *series.TimedPoint) {
 	m := b.metric(t.Series.Metric)
 	var p pmetric.NumberDataPoint
@@ -75,7 +73,7 @@ func (b *Builder) AddTimed(t *series.TimedPoint) {
 		p = m.Gauge().DataPoints().AppendEmpty()
 		p.SetDoubleValue(t.Real)
 	}
-	p.SetTimestamp(pcommon.NewTimestampFromTime(time.Unix(t.Seconds, 0)))
+	p.SetTimestamp(pcommon.NewTimestampFromTime(time.Unix(0, t.Time)))
 	attributes(p.Attributes(), t.Series)
 }
 

@@ -76,6 +76,35 @@ var emitters = [series.Aggregations]emitter{
 		},
 		repeats: func(b *Builder) bool { return b.Cumulative },
 	},
+	series.Explicit: {
+		data: func(b *Builder, m pmetric.Metric) {
+			m.SetEmptyHistogram().SetAggregationTemporality(b.temporality())
+		},
+		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
+			p := m.Histogram().DataPoints().AppendEmpty()
+			p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Last))
+			p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
+			if h := s.Value().(*series.ExplicitValue).Histogram(); h != nil {
+				explicit(p, h)
+			}
+			return p.Attributes()
+		},
+		repeats: func(b *Builder) bool { return b.Cumulative },
+	},
+	series.Summary: {
+		data: func(_ *Builder, m pmetric.Metric) { m.SetEmptySummary() },
+		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
+			p := m.Summary().DataPoints().AppendEmpty()
+			p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Last))
+			p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
+			summary(p, s.Value().(*series.SummaryValue))
+			return p.Attributes()
+		},
+		repeats:    func(*Builder) bool { return false },
+		ofInterval: true,
+	},
+	// All points are timed ones: a series never has one of its own.
+	series.Each: {data: emptyGauge, repeats: func(*Builder) bool { return false }},
 }
 
 func emptyGauge(_ *Builder, m pmetric.Metric) { m.SetEmptyGauge() }
@@ -98,8 +127,31 @@ func (b *Builder) setSum(p pmetric.NumberDataPoint, whole int64, real float64) {
 func distribution(p pmetric.ExponentialHistogramDataPoint, h *expo.Histogram) {
 	histpoint.StoreExponential(p, h)
 	if h.Count > 0 {
-		p.SetSum(math.Max(-math.MaxFloat64, math.Min(math.MaxFloat64, h.Sum)))
+		p.SetSum(finite(h.Sum))
 		p.SetMin(h.Min)
 		p.SetMax(h.Max)
 	}
 }
+
+func explicit(p pmetric.HistogramDataPoint, h *series.ExplicitHistogram) {
+	histpoint.StoreExplicit(p, &histpoint.Explicit{Bounds: h.Bounds, Counts: h.Counts, Count: h.Count})
+	if h.Count > 0 {
+		p.SetSum(finite(h.Sum))
+		p.SetMin(h.Min)
+		p.SetMax(h.Max)
+	}
+}
+
+func summary(p pmetric.SummaryDataPoint, v *series.SummaryValue) {
+	count, sum := v.Totals()
+	p.SetCount(count)
+	p.SetSum(finite(sum))
+	for q, value := range v.Quantiles {
+		to := p.QuantileValues().AppendEmpty()
+		to.SetQuantile(q)
+		to.SetValue(value)
+	}
+}
+
+// finite bounds a sum: of values up to 1e290 each it could in theory be an infinity.
+func finite(sum float64) float64 { return math.Max(-math.MaxFloat64, math.Min(math.MaxFloat64, sum)) }

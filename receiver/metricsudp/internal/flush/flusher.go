@@ -41,6 +41,9 @@ type Settings struct {
 	Builder  *Builder
 	Sender   *Sender
 	Clock    Clock
+	// Received is the readers' clock, in nanoseconds: what they stamp is turned into
+	// time by what both clocks say at the flush.
+	Received func() int64
 	Report   func(*Report) // called once a flush
 }
 
@@ -151,14 +154,19 @@ func (f *Flusher) collect(now time.Time, ask func(Source)) *Report {
 	return report
 }
 
-// keepTimed adds the epochs' timestamped points to those that wait, and returns
-// how many found no room: they cannot coalesce.
+// keepTimed adds the epochs' points with a time of their own to those that wait, and
+// returns how many found no room: they cannot coalesce.
 func (f *Flusher) keepTimed() (dropped uint64) {
 	f.touched = f.touched[:0]
 	room := f.Registry.Options().TimedPoints
+	clock := f.Clock.Now().UnixNano() - f.Received()
 	for _, e := range f.epochs {
 		for i := range e.Timed {
-			f.touched = append(f.touched, e.Timed[i].Series)
+			p := &e.Timed[i]
+			f.touched = append(f.touched, p.Series)
+			if p.Received {
+				p.Time += clock
+			}
 		}
 		n := min(len(e.Timed), max(room-len(f.timed), 0))
 		f.timed = append(f.timed, e.Timed[:n]...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -81,7 +82,8 @@ func newRig(t *testing.T, change func(*series.Options, *Builder, *SenderSettings
 	}
 	r.Flusher = New(Settings{
 		Registry: registry, Sources: sources, Builder: b, Clock: r.clock, Sender: NewSender(sender),
-		Report: func(report *Report) { r.reports = append(r.reports, report) },
+		Received: func() int64 { return receivedAtFlush },
+		Report:   func(report *Report) { r.reports = append(r.reports, report) },
 	})
 	return r
 }
@@ -111,6 +113,10 @@ func (r *rig) answer(consume func(context.Context, pmetric.Metrics) error) {
 }
 
 func (r *rig) send(table int, lines string) { r.sources[table].Datagram([]byte(lines), false, 1) }
+
+// receivedAtFlush is what the readers' clock, at 1 when lines are received, says at
+// every flush.
+const receivedAtFlush = 1 + 2_000_000
 
 // flushAt flushes at seconds after the start and does not wait for the consumer.
 func (r *rig) flushAt(seconds int) { r.flush(epochStart.Add(time.Duration(seconds) * time.Second)) }
@@ -427,6 +433,135 @@ func TestTimestampedPoints(t *testing.T) {
 		dropped += report.Stats.DroppedPoints
 	}
 	assert.Equal(t, uint64(3), dropped, "of 6 while stalled, 3 have room")
+}
+
+// mapped maps timers to summaries, histograms to points and distributions to
+// explicit buckets.
+func mapped(o *series.Options) {
+	o.Observers[line.Timer] = series.Observer{Aggregation: series.Summary, Percentiles: []float64{0, 50, 100}}
+	o.Observers[line.Histogram] = series.Observer{Aggregation: series.Each}
+	o.Observers[line.Distribution] = series.Observer{Explicit: []series.ExplicitBuckets{{Name: regexp.MustCompile("d"), Bounds: []float64{1, 2}}}}
+}
+
+// Explicit histograms add up in cumulative output and are repeated there; summaries
+// are of the interval in either, and their intervals touch.
+func TestMappedPoints(t *testing.T) {
+	for _, cumulative := range []bool{false, true} {
+		r := newRig(t, func(o *series.Options, b *Builder, _ *SenderSettings) {
+			mapped(o)
+			b.Cumulative = cumulative
+		})
+		r.send(0, "d:1:3|d\nt:1:2|ms")
+		r.send(1, "d:2|d|@0.5\nt:6|ms")
+		r.flushAt(5)
+		r.consumed()
+		r.send(1, "d:0|d\nt:4|ms")
+		r.flushAt(10)
+		r.consumed()
+		require.NoError(t, r.stop(context.Background(), 15))
+
+		type histogram struct {
+			start, end    int
+			counts        []uint64
+			sum, min, max float64
+		}
+		var histograms []histogram
+		r.each("d", func(m pmetric.Metric) {
+			assert.Equal(t, r.Builder.temporality(), m.Histogram().AggregationTemporality())
+			p := m.Histogram().DataPoints().At(0)
+			assert.Equal(t, []float64{1, 2}, p.ExplicitBounds().AsRaw())
+			counts := p.BucketCounts().AsRaw()
+			assert.Equal(t, p.Count(), counts[0]+counts[1]+counts[2])
+			histograms = append(histograms, histogram{seconds(p.StartTimestamp()), seconds(p.Timestamp()), counts, p.Sum(), p.Min(), p.Max()})
+		})
+		if cumulative {
+			assert.Equal(t, []histogram{
+				{0, 5, []uint64{1, 2, 1}, 8, 1, 3},
+				{0, 10, []uint64{2, 2, 1}, 8, 0, 3},
+				{0, 15, []uint64{2, 2, 1}, 8, 0, 3},
+			}, histograms)
+		} else {
+			assert.Equal(t, []histogram{{0, 5, []uint64{1, 2, 1}, 8, 1, 3}, {5, 10, []uint64{1, 0, 0}, 0, 0, 0}}, histograms)
+		}
+
+		type summary struct {
+			start, end int
+			count      uint64
+			sum        float64
+			quantiles  map[float64]float64
+		}
+		var summaries []summary
+		r.each("t", func(m pmetric.Metric) {
+			assert.Equal(t, "ms", m.Unit())
+			p := m.Summary().DataPoints().At(0)
+			s := summary{seconds(p.StartTimestamp()), seconds(p.Timestamp()), p.Count(), p.Sum(), map[float64]float64{}}
+			for i := range p.QuantileValues().Len() {
+				s.quantiles[p.QuantileValues().At(i).Quantile()] = p.QuantileValues().At(i).Value()
+			}
+			summaries = append(summaries, s)
+		})
+		assert.Equal(t, []summary{
+			{0, 5, 3, 9, map[float64]float64{0: 1, 0.5: 2, 1: 6}},
+			{5, 10, 1, 4, map[float64]float64{0: 4, 0.5: 4, 1: 4}},
+		}, summaries)
+	}
+}
+
+// Summaries coalesce behind a stalled consumer: their quantiles are of all values.
+func TestSummariesCoalesce(t *testing.T) {
+	r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderSettings) { mapped(o) })
+	stalled, release := make(chan struct{}), make(chan struct{})
+	r.answer(func(context.Context, pmetric.Metrics) error {
+		stalled <- struct{}{}
+		<-release
+		return nil
+	})
+	r.send(0, "t:100|ms")
+	r.flushAt(5)
+	<-stalled
+	for i := 2; i <= 8; i++ {
+		for range 300 {
+			r.send(i%2, fmt.Sprintf("t:%d|ms", i))
+		}
+		r.flushAt(5 * i)
+	}
+	r.answer(nil)
+	close(release)
+	require.NoError(t, r.stop(context.Background(), 45))
+	points := 0
+	r.each("t", func(m pmetric.Metric) {
+		if points++; points == 1 {
+			return
+		}
+		p := m.Summary().DataPoints().At(0)
+		assert.Equal(t, uint64(7*300), p.Count())
+		assert.InDelta(t, 300*(2+3+4+5+6+7+8), p.Sum(), 0)
+		assert.InDelta(t, 5, p.QuantileValues().At(1).Value(), 5*0.0028)
+		assert.Equal(t, 5, seconds(p.StartTimestamp()))
+	})
+	assert.Equal(t, 2, points)
+}
+
+// A point has the time of receipt, by what both clocks say at the flush.
+func TestPointsHaveTheTimeOfReceipt(t *testing.T) {
+	r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderSettings) { mapped(o) })
+	r.send(0, "h:3|h|@0.1|#k:v")
+	r.send(1, "h:4:5|h\na:1|c|T1600000000") // 4 points for a buffer of 3
+	r.clock.now = epochStart.Add(5 * time.Second)
+	r.flushAt(5)
+	r.consumed()
+	require.NoError(t, r.stop(context.Background(), 10))
+	values := map[float64]int{}
+	r.each("h", func(m pmetric.Metric) {
+		for i := range m.Gauge().DataPoints().Len() {
+			p := m.Gauge().DataPoints().At(i)
+			assert.Zero(t, p.StartTimestamp())
+			assert.Equal(t, epochStart.Add(5*time.Second-2*time.Millisecond), p.Timestamp().AsTime().Local())
+			values[p.DoubleValue()] = p.Attributes().Len()
+		}
+	})
+	assert.Equal(t, map[float64]int{3: 1, 4: 0, 5: 0}, values)
+	assert.Equal(t, uint64(1), r.reports[0].Stats.DroppedPoints)
 }
 
 func TestBatchHasOneResourceAndOneScope(t *testing.T) {

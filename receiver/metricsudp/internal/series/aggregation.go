@@ -8,24 +8,15 @@ type Aggregation uint8
 
 // The aggregations.
 const (
-	Sum          Aggregation = iota // of value/rate
+	Distribution Aggregation = iota // of values, each 1/rate times, in exponential buckets
+	Explicit                        // the same between bounds that are given
+	Summary                         // quantiles of values, each 1/rate times
+	Each                            // every value by itself
+	Sum                             // of value/rate
 	Last                            // written, with changes on top
-	Distribution                    // of values, each 1/rate times
 	Unique                          // members
 	Aggregations                    // their number
 )
-
-func aggregationOf(kind line.Kind) Aggregation {
-	switch kind {
-	case line.Gauge:
-		return Last
-	case line.Set:
-		return Unique
-	case line.Timer, line.Histogram, line.Distribution:
-		return Distribution
-	}
-	return Sum
-}
 
 // share is what one reader adds to one series, with a half for each epoch. Of two
 // halves one is the reader's, the other the flusher's.
@@ -46,58 +37,17 @@ type value interface {
 	clear()
 }
 
-// aggregator creates the readers' locals and the values of an aggregation.
-type aggregator struct {
-	local func() *local
-	value func(*Registry) value
-	bytes int // of a local with its share
-}
-
-// A local and its share are one piece of memory: a line of a series that was not
-// seen for a while waits for it once.
-var aggregators = [Aggregations]aggregator{
-	Sum: {
-		func() *local {
-			var x struct {
-				local
-				sumShare
-			}
-			x.share = &x.sumShare
-			return &x.local
-		},
-		func(*Registry) value { return new(SumValue) }, 80,
-	},
-	Last: {
-		func() *local {
-			var x struct {
-				local
-				lastShare
-			}
-			x.share = &x.lastShare
-			return &x.local
-		},
-		func(*Registry) value { return new(LastValue) }, 112,
-	},
-	Distribution: {
-		func() *local {
-			var x struct {
-				local
-				distributionShare
-			}
-			x.share = &x.distributionShare
-			return &x.local
-		},
-		func(r *Registry) value { return &DistributionValue{pool: &r.histograms} }, 80,
-	},
-	Unique: {
-		func() *local {
-			var x struct {
-				local
-				uniqueShare
-			}
-			x.share = &x.uniqueShare
-			return &x.local
-		},
-		func(r *Registry) value { return &UniqueValue{pool: &r.counters} }, 48,
-	},
+// aggregator is an aggregation with its configuration. It creates the readers'
+// locals and the values of its metrics' series, and owns the pools that those take
+// from.
+type aggregator interface {
+	aggregation() Aggregation
+	// local creates the share of the reader whose table has that index. A local and
+	// its share are one piece of memory: a line of a series that was not seen for a
+	// while waits for it once.
+	local(table int) *local
+	localBytes() int
+	value() value
+	// trim lets go of what nobody needed of late.
+	trim()
 }

@@ -8,10 +8,14 @@
 // have in common, under its mutex.
 //
 // What becomes of a metric's values is its [Aggregation], decided when the metric is
-// registered: it chooses the kind of share that readers add to and the kind of value
-// that the flusher merges shares into. Histograms and sets of members come from pools
-// and go back when they are empty. All of it is charged to one budget; what is
-// refused goes to the overflow series of the metric.
+// registered: by its kind, and for timers, histograms and distributions by the
+// [Observer] of that kind and by the metric's name. It chooses the kind of share that
+// readers add to and the kind of value that the flusher merges shares into.
+// Histograms, samples and sets of members come from pools, one for each
+// configuration, and go back when they are empty. All of it is charged to one budget;
+// what is refused goes to the overflow series of the metric. Values that become
+// points by themselves are in no share but in the epoch, like those with a timestamp,
+// and there is a limit to their number.
 //
 // A share has two halves, one an epoch. [Table.Swap], called by the reader between
 // two batches, retires the epoch in use; from then until the next Swap the retired

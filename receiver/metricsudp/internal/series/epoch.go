@@ -1,10 +1,6 @@
 package series
 
-import (
-	"math"
-
-	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
-)
+import "github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 
 // Stats are the counts of one reader in one epoch.
 type Stats struct {
@@ -16,7 +12,7 @@ type Stats struct {
 	Rejected      [line.Reasons]uint64
 	Overflowed    uint64 // values that went to an overflow series
 	DuplicateTags uint64
-	DroppedPoints uint64 // timestamped ones, beyond the buffer
+	DroppedPoints uint64 // of those with a time of their own, beyond the buffer
 }
 
 // Epoch is what one reader received between two swaps.
@@ -63,36 +59,10 @@ func (e *Epoch) Example(reason line.Reason) []byte {
 	return x.text[:x.n]
 }
 
-// TimedPoint is a value with the sender's own time.
-type TimedPoint struct {
-	Series  *Series
-	Seconds int64 // of the Unix epoch
-	Whole   int64 // of an int counter, rounded
-	Real    float64
-}
-
-func (e *Epoch) addTimed(s *Series, l *line.Line, o *Options) {
-	for i := range l.Values {
-		if len(e.Timed) >= o.TimedPoints {
-			e.Stats.DroppedPoints += uint64(len(l.Values) - i)
-			return
-		}
-		v := &l.Values[i]
-		p := TimedPoint{Series: s, Seconds: l.Timestamp, Whole: v.Int, Real: v.Float}
-		if l.Kind == line.Counter && (l.Rate != 1 || !v.Whole) {
-			p.Real = v.Float / l.Rate
-			if o.IntCounters {
-				p.Whole = int64(math.Round(p.Real))
-			}
-		}
-		e.Timed = append(e.Timed, p)
-	}
-}
-
 // Merge adds the epoch's shares to their series, calls touched for each of them
 // (for a series possibly more than once) and empties the epoch for its reader. A
-// series without values is one whose values went to the overflow series for want of
-// memory: it is in use all the same.
+// series without values is one whose values are points by themselves, or went to the
+// overflow series for want of memory: it is in use all the same.
 func (e *Epoch) Merge(touched func(s *Series, values bool)) {
 	for _, to := range e.touched {
 		to.used[e.half] = false

@@ -6,6 +6,26 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
+// lasts is the aggregator of gauges.
+type lasts struct{}
+
+func (lasts) aggregation() Aggregation { return Last }
+
+func (lasts) local(int) *local {
+	var x struct {
+		local
+		lastShare
+	}
+	x.share = &x.lastShare
+	return &x.local
+}
+
+func (lasts) localBytes() int { return 112 }
+
+func (lasts) value() value { return new(LastValue) }
+
+func (lasts) trim() {}
+
 type lastShare [2]last
 
 var _ share = (*lastShare)(nil)

@@ -2,6 +2,7 @@ package series
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"strings"
@@ -82,9 +83,21 @@ func TestAllocsStayUnderTheMemoryLimit(t *testing.T) {
 		// Counted when values are merged, not when they come.
 		slack = 1 << 20
 	)
-	for _, kinds := range [][]string{{"c"}, {"g", "c"}, {"d"}, {"s", "c"}, {"c", "g", "ms", "d", "s"}} {
-		t.Run(strings.Join(kinds, ","), func(t *testing.T) {
-			o := testOptions()
+	for _, run := range []struct {
+		options Options
+		kinds   []string
+	}{
+		{testOptions(), []string{"c"}},
+		{testOptions(), []string{"g", "c"}},
+		{testOptions(), []string{"d"}},
+		{testOptions(), []string{"s", "c"}},
+		{testOptions(), []string{"c", "g", "ms", "d", "s"}},
+		{mappedOptions(), []string{"ms"}},
+		{mappedOptions(), []string{"c", "ms", "d"}},
+	} {
+		kinds := run.kinds
+		t.Run(fmt.Sprintf("%s of %v", strings.Join(kinds, ","), run.options.Observers[line.Timer].Aggregation), func(t *testing.T) {
+			o := run.options
 			o.MaxBytes, o.MaxSeries, o.MaxAliases, o.Tables = limit, 1<<30, 1<<30, 4
 			before := heap()
 			g := newGroup(o)
@@ -99,6 +112,9 @@ func TestAllocsStayUnderTheMemoryLimit(t *testing.T) {
 						if h := v.Histogram(); h != nil {
 							got[s.Metric.Kind] += h.Count
 						}
+					case *SummaryValue:
+						count, _ := v.Totals()
+						got[s.Metric.Kind] += count
 					}
 					s.Clear()
 				}
@@ -134,6 +150,51 @@ func TestAllocsStayUnderTheMemoryLimit(t *testing.T) {
 	}
 }
 
+// The same for summaries with so many values that they are counted in sketches, with
+// explicit buckets, and with points: nothing is lost, and all of it comes back.
+func TestMappedMemory(t *testing.T) {
+	for _, limit := range []int64{0, 200_000, 2 << 20, 1 << 30} {
+		o := mappedOptions()
+		o.MaxBytes, o.Tables, o.ExpirySwaps, o.TimedPoints = limit, 2, 4, 1<<20
+		g := newGroup(o)
+		rng := rand.New(rand.NewPCG(4, uint64(limit)))
+		var sent, got [line.Kinds]uint64
+		for range 3 {
+			for range 20_000 {
+				id := int(math.Exp(rng.Float64() * 5)) // few of them with most of the values
+				g.add(rng.IntN(2), 0, fmt.Sprintf("t:1:-2|ms|#id:%d", id), fmt.Sprintf("d:1|d|#id:%d", id), fmt.Sprintf("h:1|h|#id:%d", id))
+			}
+			sent[line.Timer] += 40_000
+			sent[line.Distribution] += 20_000
+			sent[line.Histogram] += 20_000
+			for _, table := range g.tables {
+				got[line.Histogram] += uint64(len(table.active.Timed))
+			}
+			for _, s := range g.flush() {
+				switch v := s.value.(type) {
+				case *SummaryValue:
+					count, _ := v.Totals()
+					got[s.Metric.Kind] += count
+				case *ExplicitValue:
+					if h := v.Histogram(); h != nil {
+						got[s.Metric.Kind] += h.Count
+					}
+				}
+				s.Clear()
+			}
+		}
+		assert.Equal(t, sent, got, "limit %d", limit)
+		for range 30 {
+			g.flush()
+		}
+		require.Zero(t, g.Len())
+		tables := int64(4 * minEntries * aliasStruct)
+		caches := int64(2 * (poolBatch*(blockBytes+explicitBytes+8*5) + 4*(histogramBytes+2*sketchBuckets*bucketBytes)))
+		assert.LessOrEqual(t, g.budget.Used(), tables+caches)
+		assert.GreaterOrEqual(t, g.budget.Used(), int64(0))
+	}
+}
+
 // Without memory everything goes to the overflow series, and none of it is lost.
 func TestWithoutMemoryTotalsAreRight(t *testing.T) {
 	o := testOptions()
@@ -155,6 +216,14 @@ func TestWithoutMemoryTotalsAreRight(t *testing.T) {
 	assert.Equal(t, uint64(3*(100+200+100)), g.stats.Overflowed)
 }
 
+// forget empties a pool, whose budget keeps the charge.
+func forget[T sized](p *pool[T]) {
+	for i := range p.caches {
+		p.caches[i].free = nil
+	}
+	p.free, p.low = nil, 0
+}
+
 // A series whose values do not fit any more is in use all the same: it does not
 // expire under its aliases, and has its values again when there is room.
 func TestSeriesOutlivesRefusals(t *testing.T) {
@@ -167,7 +236,7 @@ func TestSeriesOutlivesRefusals(t *testing.T) {
 	filled := 0
 	for range 10 {
 		// Others take what is left, and there is no histogram in reserve.
-		g.tables[0].histograms.free, g.histograms.free, g.histograms.low = nil, nil, 0
+		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).pool)
 		left := max(int(o.MaxBytes-g.budget.Used()), 0) + 1<<20 // more than a rotation frees
 		g.budget.Force(left)
 		filled += left
@@ -182,14 +251,14 @@ func TestSeriesOutlivesRefusals(t *testing.T) {
 
 // A histogram or set that was refused its first value makes no point.
 func TestRefusedFirstValueIsNoPoint(t *testing.T) {
-	for in, left := range map[string]int{"d:-1|d": histogramBytes + signBytes, "u:x|s": membersBytes} {
+	for in, left := range map[string]int{"d:-1|d": histogramBytes + MaxBuckets*bucketBytes, "u:x|s": membersBytes} {
 		g := newGroup(testOptions())
 		g.add(0, 0, in)
 		for _, s := range g.flush() {
 			s.Clear()
 		}
-		g.tables[0].histograms.free, g.histograms.free = nil, nil
-		g.tables[0].members.free, g.counters.free = nil, nil
+		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).pool)
+		forget(g.aggregators.kinds[line.Set].(*uniques).pool)
 		g.budget.Force(int(g.options.MaxBytes-g.budget.Used()) - left)
 		g.add(0, 0, in)
 		g.Advance()
@@ -224,7 +293,7 @@ func TestMemoryComesBack(t *testing.T) {
 		}
 		require.Zero(t, g.Len())
 		tables := int64(4 * minEntries * aliasStruct)
-		caches := int64(2 * poolBatch * (histogramBytes + 2*signBytes + membersBytes + 8*minSetSlots + 4096))
+		caches := int64(2 * poolBatch * (histogramBytes + 2*MaxBuckets*bucketBytes + membersBytes + 8*minSetSlots + 4096))
 		assert.LessOrEqual(t, g.budget.Used(), tables+caches)
 		assert.GreaterOrEqual(t, g.budget.Used(), int64(0))
 	}

@@ -1,6 +1,10 @@
 package series
 
-import "github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+import (
+	"math/rand/v2"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+)
 
 // Options hold for all tables of a receiver.
 type Options struct {
@@ -18,11 +22,19 @@ type Options struct {
 	MetricType bool // make the kind of a metric an attribute of its series
 
 	Monotonic   bool // refuse negative counters
-	IntCounters bool // counters are int64; fractions are carried over
+	IntCounters bool // counters are int64; fractions are carried over, but see Random
 	SetLimit    int  // members of a set counted exactly
 
+	// Random is called once for each table. With it int counters round value/rate up
+	// or down by chance; nil otherwise.
+	Random func() rand.Source
+
+	// Observers of timers, histograms and distributions.
+	Observers [line.Kinds]Observer
+
 	// Counters or gauges with a timestamp become points of their own, of which an
-	// epoch can hold TimedPoints.
+	// epoch can hold TimedPoints, together with the values that have the time of
+	// receipt.
 	TimedCounters, TimedGauges bool
 	TimedPoints                int
 
@@ -30,7 +42,7 @@ type Options struct {
 	ExpirySwaps uint64
 }
 
-// MaxBuckets of a histogram for each sign: the default of the OpenTelemetry SDKs.
+// MaxBuckets of a histogram for each sign, unless configured otherwise: the default of the OpenTelemetry SDKs.
 const MaxBuckets = 160
 
 // MaxFieldBytes bounds names and tag fields, so that a key fits an arena chunk.

@@ -7,11 +7,14 @@ import (
 )
 
 // pool keeps what was emptied for whoever needs one next, reader or flusher, so
-// that a series holds a histogram only while it has values. Safe for concurrent
-// use; readers take batches, so that the mutex is no cost.
+// that a series holds a histogram only while it has values. All that is in a pool is
+// of one configuration. Safe for concurrent use; readers take batches, so that the
+// mutex is no cost.
 type pool[T sized] struct {
 	budget *budget.Budget
 	create func() T
+	batch  int        // how many a reader takes at once
+	caches []cache[T] // of the readers, by the index of their table
 
 	mu   sync.Mutex
 	free []T
@@ -25,13 +28,27 @@ type sized interface {
 	reset()
 }
 
-// poolBatch is how many a reader takes at once.
-const poolBatch = 32
+// A reader takes as many at once as poolBatch and poolBatchBytes allow: what it
+// has taken is lost to the others until it needs it.
+const (
+	poolBatch      = 32
+	poolBatchBytes = 64 << 10
+)
+
+func newPool[T sized](b *budget.Budget, tables int, create func() T) *pool[T] {
+	p := &pool[T]{budget: b, create: create, caches: make([]cache[T], tables)}
+	p.batch = min(max(poolBatchBytes/create().size(), 1), poolBatch)
+	for i := range p.caches {
+		p.caches[i].pool = p
+	}
+	return p
+}
 
 // cache is one reader's part of a pool.
 type cache[T sized] struct {
 	pool *pool[T]
 	free []T
+	_    [96]byte // readers do not write to each other's cache lines
 }
 
 // take returns an empty one, or the zero T where the budget has no room for another;
@@ -45,20 +62,40 @@ func (c *cache[T]) take(must bool) T {
 		c.free = c.free[:last]
 		return x
 	}
-	x := c.pool.create()
+	return c.pool.another(must)
+}
+
+// another creates one.
+func (p *pool[T]) another(must bool) T {
+	x := p.create()
 	if must {
-		c.pool.budget.Force(x.size())
-	} else if !c.pool.budget.Reserve(x.size()) {
+		p.budget.Force(x.size())
+	} else if !p.budget.Reserve(x.size()) {
 		var none T
 		return none
 	}
 	return x
 }
 
+// force returns an empty one, for the flusher.
+func (p *pool[T]) force() T {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := len(p.free) - 1
+	if last < 0 {
+		return p.another(true)
+	}
+	x := p.free[last]
+	clear(p.free[last:])
+	p.free = p.free[:last]
+	p.low = min(p.low, last)
+	return x
+}
+
 func (p *pool[T]) moveTo(free []T) []T {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	keep := max(len(p.free)-poolBatch, 0)
+	keep := max(len(p.free)-p.batch, 0)
 	free = append(free, p.free[keep:]...)
 	clear(p.free[keep:])
 	p.free = p.free[:keep]

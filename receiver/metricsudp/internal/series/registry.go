@@ -21,9 +21,8 @@ type Registry struct {
 	all     []*Series // overflow series included
 	swap    uint64    // present epoch
 
-	budget     *budget.Budget
-	histograms pool[*histogram]
-	counters   pool[*members]
+	budget      *budget.Budget
+	aggregators *aggregators
 
 	tables  atomic.Int64 // created so far
 	aliases atomic.Int64 // of all tables, by cost
@@ -47,22 +46,18 @@ const maxOverflowMetrics = 1000
 func NewRegistry(o Options) *Registry {
 	b := budget.New(o.MaxBytes)
 	return &Registry{
-		options:    &o,
-		seed:       maphash.MakeSeed(),
-		series:     map[string]*Series{},
-		metrics:    map[metricID]*Metric{},
-		budget:     b,
-		histograms: pool[*histogram]{budget: b, create: newHistogram},
-		counters:   pool[*members]{budget: b, create: func() *members { return newMembers(o.SetLimit) }},
+		options:     &o,
+		seed:        maphash.MakeSeed(),
+		series:      map[string]*Series{},
+		metrics:     map[metricID]*Metric{},
+		budget:      b,
+		aggregators: newAggregators(&o, b),
 	}
 }
 
 // Trim lets go of what the last epochs did not need. The flusher calls it when all
 // epochs are merged.
-func (r *Registry) Trim() {
-	r.histograms.trim()
-	r.counters.trim()
-}
+func (r *Registry) Trim() { r.aggregators.trim() }
 
 // Options of the registry and its tables.
 func (r *Registry) Options() *Options { return r.options }
@@ -105,7 +100,7 @@ func (r *Registry) seriesBytes(key string) int {
 }
 
 // shareBytes is what one reader's share takes, with its places in both epochs' lists.
-func shareBytes(a Aggregation) int { return 2*16 + aggregators[a].bytes }
+func shareBytes(a aggregator) int { return 2*16 + a.localBytes() }
 
 func (r *Registry) register(id metricID, key string) *Series {
 	m := r.metric(id)
@@ -116,7 +111,7 @@ func (r *Registry) register(id metricID, key string) *Series {
 }
 
 func (r *Registry) newSeries(m *Metric) *Series {
-	s := &Series{Metric: m, locals: make([]*local, r.options.Tables), value: aggregators[m.Aggregation].value(r)}
+	s := &Series{Metric: m, locals: make([]*local, r.options.Tables), value: m.aggregator.value()}
 	m.series++
 	r.all = append(r.all, s)
 	return s
@@ -125,7 +120,8 @@ func (r *Registry) newSeries(m *Metric) *Series {
 func (r *Registry) metric(id metricID) *Metric {
 	m := r.metrics[id]
 	if m == nil {
-		m = &Metric{Name: id.name, Kind: id.kind, Aggregation: aggregationOf(id.kind)}
+		a := r.aggregators.of(id)
+		m = &Metric{Name: id.name, Kind: id.kind, Aggregation: a.aggregation(), aggregator: a}
 		r.metrics[id] = m
 	}
 	return m
@@ -238,7 +234,7 @@ func (r *Registry) drop(i int) {
 		r.budget.Release(r.seriesBytes(s.key))
 		for _, to := range s.locals { // no reader has it any more
 			if to != nil {
-				r.budget.Release(shareBytes(m.Aggregation))
+				r.budget.Release(shareBytes(m.aggregator))
 			}
 		}
 	}

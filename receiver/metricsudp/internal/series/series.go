@@ -13,8 +13,9 @@ type Metric struct {
 	Kind        line.Kind
 	Aggregation Aggregation
 
-	series   int     // that refer to it; Registry.mu
-	overflow *Series // or nil; Registry.mu
+	aggregator aggregator
+	series     int     // that refer to it; Registry.mu
+	overflow   *Series // or nil; Registry.mu
 }
 
 // Tag is an attribute of a series.
@@ -68,8 +69,8 @@ func (s *Series) TagCount() int { return strings.Count(s.tags, ",") }
 // expects it to have been called.
 func (s *Series) Settle() { s.value.settle() }
 
-// Value is a *[SumValue], *[LastValue], *[DistributionValue] or *[UniqueValue], by
-// the metric's aggregation.
+// Value is a *[SumValue], *[LastValue], *[UniqueValue], *[DistributionValue],
+// *[ExplicitValue] or *[SummaryValue], by the metric's aggregation.
 func (s *Series) Value() any { return s.value }
 
 // Clear starts a new delta interval.

@@ -2,9 +2,30 @@ package series
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
+
+// sums is the aggregator of counters.
+type sums struct{}
+
+func (sums) aggregation() Aggregation { return Sum }
+
+func (sums) local(int) *local {
+	var x struct {
+		local
+		sumShare
+	}
+	x.share = &x.sumShare
+	return &x.local
+}
+
+func (sums) localBytes() int { return 80 }
+
+func (sums) value() value { return new(SumValue) }
+
+func (sums) trim() {}
 
 type sumShare [2]sum
 
@@ -14,7 +35,7 @@ func (s *sumShare) add(half int, l *line.Line, _ int64, t *Table, _ bool) bool {
 	to := &s[half]
 	for i := range l.Values {
 		if t.options.IntCounters {
-			to.addInt(&l.Values[i], l.Rate)
+			to.addInt(&l.Values[i], l.Rate, t.random)
 		} else {
 			to.real += l.Values[i].Float / l.Rate
 		}
@@ -62,19 +83,34 @@ func (s *sum) addWhole(n int64) {
 	}
 }
 
-// addInt counts v/rate. The caller has made sure that it fits an int64.
-func (s *sum) addInt(v *line.Value, rate float64) {
+// addInt counts v/rate. The caller has made sure that it fits an int64. The fraction
+// is carried over or, given a source of random numbers, rounded by chance.
+func (s *sum) addInt(v *line.Value, rate float64, random *rand.Rand) {
 	if rate == 1 && v.Whole {
 		s.addWhole(v.Int)
 		return
 	}
 	x := v.Float / rate
+	if random != nil {
+		s.addWhole(roundByChance(x, random))
+		return
+	}
 	floor := math.Floor(x)
 	s.fraction += x - floor
 	s.addWhole(int64(floor))
 	if s.fraction >= 1 {
 		s.settle()
 	}
+}
+
+// roundByChance rounds up with the probability of the fraction, so that x is the
+// expectation of the result.
+func roundByChance(x float64, random *rand.Rand) int64 {
+	floor := math.Floor(x)
+	if random.Float64() < x-floor {
+		floor++ // x has a fraction: it is below 2^53
+	}
+	return int64(floor)
 }
 
 func (s *sum) settle() {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
 // What a series needs is there once its spelling is known and it has values in the
@@ -18,7 +20,7 @@ func TestKnownLinesTakeNoLock(t *testing.T) {
 		for _, lock := range []interface {
 			Lock()
 			Unlock()
-		}{&g.mu, &g.histograms.mu, &g.counters.mu} {
+		}{&g.mu, &g.aggregators.kinds[line.Timer].(*tallies[*histogram]).pool.mu, &g.aggregators.kinds[line.Set].(*uniques).pool.mu} {
 			lock.Lock()
 			defer lock.Unlock()
 		}

@@ -3,6 +3,7 @@ package series
 import (
 	"bytes"
 	"math"
+	"math/rand/v2"
 
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
@@ -24,8 +25,7 @@ type Table struct {
 	patience   int // refusals after which the table rotates
 	swaps      uint64
 
-	histograms cache[*histogram]
-	members    cache[*members]
+	random *rand.Rand // or nil; see Options.Random
 
 	epochs [2]Epoch
 	active *Epoch
@@ -43,7 +43,9 @@ func NewTable(r *Registry) *Table {
 		patience: max(r.options.MaxAliases/r.options.Tables/2, 1),
 	}
 	t.young.budget, t.old.budget = r.budget, r.budget
-	t.histograms.pool, t.members.pool = &r.histograms, &r.counters
+	if r.options.Random != nil {
+		t.random = rand.New(r.options.Random())
+	}
 	t.epochs[1].half = 1
 	t.active = &t.epochs[0]
 	return t
@@ -115,7 +117,7 @@ func (t *Table) add(b []byte, at int64) {
 		e.Stats.Overflowed += uint64(max(len(l.Values), 1))
 	}
 	if l.Timestamp != 0 && (l.Kind == line.Counter && t.options.TimedCounters || l.Kind == line.Gauge && t.options.TimedGauges) {
-		e.addTimed(to.series, l, t.options)
+		t.addTimed(to.series, l)
 		return
 	}
 	t.write(to, l, at)
@@ -208,10 +210,10 @@ func (t *Table) localOf(s *Series) *local {
 	if to := s.locals[t.id]; to != nil {
 		return to
 	}
-	if !s.Overflow && !t.registry.budget.Reserve(shareBytes(s.Metric.Aggregation)) {
+	if !s.Overflow && !t.registry.budget.Reserve(shareBytes(s.Metric.aggregator)) {
 		return t.localOf(t.registry.overflowOf(s))
 	}
-	to := aggregators[s.Metric.Aggregation].local()
+	to := s.Metric.aggregator.local(t.id)
 	to.series, to.overflow = s, s.Overflow
 	s.locals[t.id] = to
 	return to

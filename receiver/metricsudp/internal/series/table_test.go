@@ -403,7 +403,7 @@ func TestTimestampsStandApart(t *testing.T) {
 	require.Len(t, e.Timed, 3)
 	assert.Equal(t, int64(2), e.Timed[0].Whole)
 	assert.Equal(t, int64(4), e.Timed[1].Whole)
-	assert.Equal(t, int64(1700000000), e.Timed[0].Seconds)
+	assert.Equal(t, int64(1_700_000_000_000_000_000), e.Timed[0].Time)
 	assert.InDelta(t, 7, e.Timed[2].Real, 0)
 	found := g.flush()
 	assert.Equal(t, uint64(1), g.stats.DroppedPoints)
@@ -411,27 +411,55 @@ func TestTimestampsStandApart(t *testing.T) {
 	assert.Equal(t, uint64(1), must(t, found, "d|distribution").value.(*DistributionValue).Histogram().Count)
 }
 
-// No allocation for a line of a known series, epoch after epoch.
+// No allocation for a line of a known series, epoch after epoch: of every type, and
+// of every aggregation that a type can be mapped to.
 func TestAllocsPerLine(t *testing.T) {
-	for _, in := range []string{
+	lines := []string{
 		"a:1|c|#x:1,y:2", "a:1|c|@0.3|#x:1,y:2", "a:1.5:2:3|c", "g:1.5|g|#x:1", "g:+1|g", "t:320|ms|#x:1", "h:320|h|@0.3",
 		"d:1:2:3:1e3:-5:0|d|#x", "s:alice|s|#x", "s:alice|s", "_e{1,1}:a|b", "_sc|x|0", "bad", "x:y|c", "a:1|c|#x:1|c:ci-1|e:it-true|card:low",
+	}
+	stochastic := testOptions()
+	stochastic.Random = func() rand.Source { return rand.NewPCG(1, 2) }
+	mapped := mappedOptions()
+	mapped.TimedPoints = 1000
+	for _, run := range []struct {
+		options Options
+		lines   []string
+	}{
+		{testOptions(), lines},
+		{stochastic, lines[:3]},
+		{mapped, []string{
+			"t:320|ms|#x:1", "t:320|ms|@0.3", "t:1:2:3:4:5:6:-7|ms|@0.5", // within MaxSamples, and past it
+			"h:320|h|#x:1", "h:1:2:3:4:5:6:7|h", // within TimedPoints, and past it
+			"d:320|d|#x:1", "d:1:2:3:1e3:-5:0|d|@0.3", "other:1:2:3:1e3:-5:0|d",
+		}},
 	} {
-		g := newGroup(testOptions())
-		table, datagram := g.tables[0], []byte(in+"\n"+in)
-		epoch := func() {
-			for range 100 {
-				table.Datagram(datagram, false, 1)
+		for _, in := range run.lines {
+			g := newGroup(run.options)
+			table, datagram := g.tables[0], []byte(in+"\n"+in)
+			epoch := func() {
+				for range 100 {
+					table.Datagram(datagram, false, 1)
+				}
+				table.Swap().Merge(func(s *Series, _ bool) {
+					s.Settle()
+					if v, ok := s.value.(*SummaryValue); ok {
+						v.Totals()
+						v.Quantiles(func(float64, float64) bool { return true })
+					}
+					s.Clear()
+				})
 			}
-			table.Swap().Merge(func(s *Series, _ bool) { s.Settle(); s.Clear() })
+			epoch() // what a series needs is allocated by now,
+			epoch() // in both halves
+			// A rotation every ExpirySwaps/2 epochs allocates; 1,000 lines an epoch would hide it.
+			table.options.ExpirySwaps = 1 << 60
+			assert.Zero(t, testing.AllocsPerRun(20, epoch), in)
 		}
-		epoch() // what a series needs is allocated by now,
-		epoch() // in both halves
-		// A rotation every ExpirySwaps/2 epochs allocates; 1,000 lines an epoch would hide it.
-		table.options.ExpirySwaps = 1 << 60
-		assert.Zero(t, testing.AllocsPerRun(20, epoch), in)
 	}
 }
+
+func third[A, B, C any](_ A, _ B, c C) C { return c }
 
 func FuzzDatagram(f *testing.F) {
 	f.Add([]byte("a:1|c|#k:v\n\xff\xfe:1:2|ms|@0.1\r\n_e{1,1}:a|b\nu:a:b|s"), false)
@@ -452,6 +480,9 @@ func FuzzDatagram(f *testing.F) {
 	f.Add(bytes.ReplaceAll(all, []byte{'\n'}, []byte("\r\n")), true)
 	f.Fuzz(func(t *testing.T, b []byte, truncated bool) {
 		o := testOptions()
+		if truncated {
+			o = mappedOptions()
+		}
 		o.MaxSeries, o.MaxAliases = 3, 8
 		g := newGroup(o)
 		g.tables[0].Datagram(b, truncated, 1)
@@ -463,6 +494,13 @@ func FuzzDatagram(f *testing.F) {
 			}
 			if v, ok := s.value.(*LastValue); ok && (math.IsNaN(v.Gauge) || math.IsInf(v.Gauge, 0)) {
 				t.Fatalf("gauge %v", v.Gauge)
+			}
+			if _, ok := s.value.(*SummaryValue); ok {
+				for _, v := range third(quantilesOf(s)) {
+					if math.IsNaN(v) || math.IsInf(v, 0) {
+						t.Fatalf("quantile %v", v)
+					}
+				}
 			}
 		}
 		lines := uint64(0)

@@ -4,21 +4,50 @@ import (
 	"hash/maphash"
 	"math"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/unique"
 )
 
-type uniqueShare [2]*members
+// uniques is the aggregator of sets.
+type uniques struct{ pool *pool[*members] }
+
+func newUniques(o *Options, b *budget.Budget) *uniques {
+	return &uniques{newPool(b, o.Tables, func() *members { return newMembers(o.SetLimit) })}
+}
+
+func (a *uniques) aggregation() Aggregation { return Unique }
+
+func (a *uniques) local(table int) *local {
+	var x struct {
+		local
+		uniqueShare
+	}
+	x.cache = &a.pool.caches[table]
+	x.share = &x.uniqueShare
+	return &x.local
+}
+
+func (a *uniques) localBytes() int { return 64 }
+
+func (a *uniques) value() value { return &UniqueValue{pool: a.pool} }
+
+func (a *uniques) trim() { a.pool.trim() }
+
+type uniqueShare struct {
+	cache  *cache[*members]
+	halves [2]*members
+}
 
 var _ share = (*uniqueShare)(nil)
 
 func (s *uniqueShare) add(half int, l *line.Line, _ int64, t *Table, must bool) bool {
-	if s[half] == nil {
-		if s[half] = t.members.take(must); s[half] == nil {
+	if s.halves[half] == nil {
+		if s.halves[half] = s.cache.take(must); s.halves[half] == nil {
 			return false
 		}
 	}
-	m, member := s[half], maphash.Bytes(t.registry.seed, l.Member)
+	m, member := s.halves[half], maphash.Bytes(t.registry.seed, l.Member)
 	growth := m.Growth()
 	if growth == 0 {
 		m.Add(member)
@@ -53,7 +82,7 @@ func (v *UniqueValue) Members() int64 {
 
 // merge takes the first reader's members as they are.
 func (v *UniqueValue) merge(from share, half int) bool {
-	s := &from.(*uniqueShare)[half]
+	s := &from.(*uniqueShare).halves[half]
 	switch {
 	case *s == nil:
 		return false

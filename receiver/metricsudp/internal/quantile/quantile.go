@@ -1,0 +1,82 @@
+// Package quantile finds quantiles of weighted values: exact ones of [Samples], and
+// estimates of exponential histograms.
+//
+// The q-quantile is the least value at which the weights of the values up to and
+// including it are at least q times the weight of all. It is one of the values, the
+// least for q = 0 and the greatest for q = 1. (Hyndman and Fan, 1996, definition 1:
+// the inverse of the empirical distribution.)
+package quantile
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+)
+
+// Sample is a value that counts Weight times.
+type Sample struct{ Value, Weight float64 }
+
+// Samples are those that quantiles are asked of: see [Samples.Accumulate].
+type Samples []Sample
+
+// Accumulate sorts the samples and replaces each weight by the sum of the weights
+// up to and including it. It returns the weight of all, 0 for none. It does not
+// allocate.
+func (s Samples) Accumulate() float64 {
+	slices.SortFunc(s, func(a, b Sample) int { return cmp.Compare(a.Value, b.Value) })
+	total := 0.0
+	for i := range s {
+		total += s[i].Weight
+		s[i].Weight = total
+	}
+	return total
+}
+
+// At returns the q-quantile of accumulated samples, of which there must be one.
+func (s Samples) At(q float64) float64 {
+	last := len(s) - 1
+	rank := q * s[last].Weight
+	return s[sort.Search(last, func(i int) bool { return s[i].Weight >= rank })].Value
+}
+
+// Of estimates the q-quantile of a histogram, which must not be empty. It is in the
+// bucket of the true one, at its geometric middle: off by a factor of at most
+// 2^(2^-(scale+1)), which is 0.27 % at scale 7 and 4.4 % at scale 3. The least and
+// the greatest value are exact.
+func Of(h *expo.Histogram, q float64) float64 {
+	rank := q * float64(h.Count)
+	if rank <= 0 {
+		return h.Min
+	}
+	if q >= 1 {
+		return h.Max
+	}
+	return min(max(estimate(h, rank), h.Min), h.Max)
+}
+
+func estimate(h *expo.Histogram, rank float64) float64 {
+	sum := 0.0
+	for i := len(h.Negative.Counts) - 1; i >= 0; i-- { // the greatest magnitude is least
+		if sum += float64(h.Negative.Counts[i]); sum >= rank {
+			return -middle(h.Scale, h.Negative.Offset+int32(i))
+		}
+	}
+	if sum += float64(h.ZeroCount); sum >= rank && h.ZeroCount > 0 {
+		return 0
+	}
+	for i, n := range h.Positive.Counts {
+		if sum += float64(n); sum >= rank {
+			return middle(h.Scale, h.Positive.Offset+int32(i))
+		}
+	}
+	return h.Max
+}
+
+// middle of a bucket. The roots first: the product of the bounds may overflow.
+func middle(scale, index int32) float64 {
+	lower, upper := expo.LowerBound(scale, index), min(expo.UpperBound(scale, index), math.MaxFloat64)
+	return math.Sqrt(lower) * math.Sqrt(upper)
+}

@@ -1,0 +1,75 @@
+package series
+
+import (
+	"math"
+	"slices"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+)
+
+// ExplicitValue is a timer, histogram or distribution between given bounds.
+type ExplicitValue struct{ tallyValue[*ExplicitHistogram] }
+
+func newExplicits(tables int, b *budget.Budget, bounds []float64) *tallies[*ExplicitHistogram] {
+	return &tallies[*ExplicitHistogram]{
+		is:   Explicit,
+		pool: newPool(b, tables, func() *ExplicitHistogram { return newExplicit(bounds) }),
+		wrap: func(v tallyValue[*ExplicitHistogram]) value { return &ExplicitValue{v} },
+	}
+}
+
+// Histogram returns what was observed so far: nil for nothing. It is valid until
+// the next merge or clear.
+func (v *ExplicitValue) Histogram() *ExplicitHistogram { return v.tally }
+
+// ExplicitHistogram counts values between bounds. Counts saturate at the largest
+// uint64.
+type ExplicitHistogram struct {
+	Bounds        []float64 // increasing; of all histograms of the configuration
+	Counts        []uint64  // Counts[i] is of (Bounds[i-1], Bounds[i]]: upper-inclusive
+	Count         uint64
+	Sum, Min, Max float64
+}
+
+func newExplicit(bounds []float64) *ExplicitHistogram {
+	h := &ExplicitHistogram{Bounds: bounds, Counts: make([]uint64, len(bounds)+1)}
+	h.reset()
+	return h
+}
+
+// Record counts n values, which must be finite.
+func (h *ExplicitHistogram) Record(v float64, n uint64) {
+	if n == 0 {
+		return
+	}
+	h.Count = expo.AddSat(h.Count, n)
+	h.Sum += v * float64(n)
+	h.Min, h.Max = min(h.Min, v), max(h.Max, v)
+	at, _ := slices.BinarySearch(h.Bounds, v) // the first bound that is not below v
+	h.Counts[at] = expo.AddSat(h.Counts[at], n)
+}
+
+const explicitBytes = 96 // the struct
+
+func (h *ExplicitHistogram) size() int { return explicitBytes + bucketBytes*len(h.Counts) }
+
+func (h *ExplicitHistogram) admit([]line.Value, *budget.Budget, bool) bool { return true }
+
+func (h *ExplicitHistogram) absorb(o *ExplicitHistogram, _ *budget.Budget) {
+	h.Count = expo.AddSat(h.Count, o.Count)
+	h.Sum += o.Sum
+	h.Min, h.Max = min(h.Min, o.Min), max(h.Max, o.Max)
+	for i, n := range o.Counts {
+		h.Counts[i] = expo.AddSat(h.Counts[i], n)
+	}
+}
+
+func (h *ExplicitHistogram) empty() bool { return h.Count == 0 }
+
+func (h *ExplicitHistogram) reset() {
+	clear(h.Counts)
+	h.Count, h.Sum = 0, 0
+	h.Min, h.Max = math.Inf(1), math.Inf(-1)
+}

@@ -1,0 +1,125 @@
+package metricsudp
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
+)
+
+// MappingConfig says what becomes of a type of values. The schema is that of
+// contrib's statsd receiver.
+type MappingConfig struct {
+	StatsdType   string          `mapstructure:"statsd_type"`
+	ObserverType string          `mapstructure:"observer_type"`
+	Histogram    HistogramConfig `mapstructure:"histogram"`
+	Summary      SummaryConfig   `mapstructure:"summary"`
+}
+
+// HistogramConfig are the buckets of a histogram: exponential ones, but explicit ones
+// for metrics whose name matches.
+type HistogramConfig struct {
+	MaxSize         int                     `mapstructure:"max_size"`
+	ExplicitBuckets []ExplicitBucketsConfig `mapstructure:"explicit_buckets"`
+}
+
+// ExplicitBucketsConfig are the upper bounds of the buckets of metrics in whose name
+// the pattern occurs.
+type ExplicitBucketsConfig struct {
+	MatcherPattern string    `mapstructure:"matcher_pattern"`
+	Buckets        []float64 `mapstructure:"buckets"`
+}
+
+// SummaryConfig are the quantiles of a summary, in percent.
+type SummaryConfig struct {
+	Percentiles []float64 `mapstructure:"percentiles"`
+}
+
+// The values of statsd_type and observer_type.
+const (
+	statsdTiming       = "timing"
+	statsdTimer        = "timer" // the same
+	statsdHistogram    = "histogram"
+	statsdDistribution = "distribution"
+
+	observerGauge     = "gauge"
+	observerSummary   = "summary"
+	observerHistogram = "histogram"
+)
+
+var statsdKinds = map[string]line.Kind{
+	statsdTiming: line.Timer, statsdTimer: line.Timer, statsdHistogram: line.Histogram, statsdDistribution: line.Distribution,
+}
+
+var aggregations = map[string]series.Aggregation{
+	observerGauge: series.Each, observerSummary: series.Summary, observerHistogram: series.Distribution,
+}
+
+const (
+	minBuckets = 2     // for each sign: one on each side of 1
+	maxBuckets = 16384 // 128 KiB for each sign, a series and reader
+)
+
+// defaultPercentiles are those of contrib's statsd receiver.
+var defaultPercentiles = []float64{0, 10, 50, 90, 95, 100}
+
+func (c *Config) checkMapping(e *check.Errors) {
+	before := map[line.Kind]string{}
+	for i := range c.TimerHistogramMapping {
+		m := &c.TimerHistogramMapping[i]
+		item := e.At(check.Item("timer_histogram_mapping", i))
+		m.check(item)
+		kind := statsdKinds[m.StatsdType]
+		// Of two entries one would not hold, and a user would not see which.
+		item.That(kind == line.Invalid || before[kind] == "", "statsd_type", "a type that no other entry maps", m.StatsdType)
+		before[kind] = m.StatsdType
+	}
+}
+
+func (c *MappingConfig) check(e *check.Errors) {
+	check.OneOf(e, "statsd_type", c.StatsdType, statsdTiming, statsdTimer, statsdHistogram, statsdDistribution)
+	check.OneOf(e, "observer_type", c.ObserverType, observerGauge, observerSummary, observerHistogram)
+	set := c.Histogram.MaxSize != 0 || len(c.Histogram.ExplicitBuckets) > 0
+	e.That(!set || c.ObserverType == observerHistogram, "observer_type", "histogram where histogram is set", c.ObserverType)
+	set = len(c.Summary.Percentiles) > 0
+	e.That(!set || c.ObserverType == observerSummary, "observer_type", "summary where summary is set", c.ObserverType)
+	c.Histogram.check(e.At("histogram"))
+	for i, p := range c.Summary.Percentiles {
+		check.Range(e.At("summary"), check.Item("percentiles", i), p, 0, 100)
+	}
+}
+
+func (c *HistogramConfig) check(e *check.Errors) {
+	e.That(c.MaxSize == 0 || c.MaxSize >= minBuckets && c.MaxSize <= maxBuckets, "max_size",
+		fmt.Sprintf("from %d to %d, or 0 for %d", minBuckets, maxBuckets, series.MaxBuckets), c.MaxSize)
+	for i := range c.ExplicitBuckets {
+		b, item := &c.ExplicitBuckets[i], e.At(check.Item("explicit_buckets", i))
+		item.That(b.MatcherPattern != "", "matcher_pattern", "a regular expression", b.MatcherPattern)
+		check.Regexp(item, "matcher_pattern", b.MatcherPattern)
+		item.That(len(b.Buckets) > 0 && len(b.Buckets) < maxBuckets, "buckets",
+			fmt.Sprintf("from 1 to %d bounds", maxBuckets-1), len(b.Buckets))
+		check.Increasing(item, "buckets", b.Buckets)
+	}
+}
+
+// observers of the types. One that is not mapped is an exponential histogram.
+func (c *Config) observers() (to [line.Kinds]series.Observer, err error) {
+	for i := range c.TimerHistogramMapping {
+		m := &c.TimerHistogramMapping[i]
+		o := series.Observer{Aggregation: aggregations[m.ObserverType], MaxSize: m.Histogram.MaxSize, Percentiles: m.Summary.Percentiles}
+		if len(o.Percentiles) == 0 {
+			o.Percentiles = defaultPercentiles
+		}
+		for _, b := range m.Histogram.ExplicitBuckets {
+			name, err := regexp.Compile(b.MatcherPattern)
+			if err != nil {
+				return to, fmt.Errorf("matcher_pattern: %w", err)
+			}
+			o.Explicit = append(o.Explicit, series.ExplicitBuckets{Name: name, Bounds: b.Buckets})
+		}
+		to[statsdKinds[m.StatsdType]] = o
+	}
+	return to, nil
+}
