@@ -10,7 +10,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
-	"github.com/otelcol-custom/otelcol-custom/internal/samples"
+	draws "github.com/otelcol-custom/otelcol-custom/internal/samples"
 )
 
 // TestBucketingAccuracy shows the largest error of the cumulative share at a bound, of exponential
@@ -21,12 +21,12 @@ import (
 // that a bound cuts, midpoint does so too and the other methods do not. So its points are shown both
 // as a backend reads OTLP, and with every count taken for the bucket above its bound.
 func TestBucketingAccuracy(t *testing.T) {
-	const observations, draws = 50_000, 3
-	for name, bounds := range map[string][]float64{"SDK's default": samples.OTel, "misaligned": samples.Misaligned} {
+	const observations, rounds = 50_000, 3
+	for name, bounds := range map[string][]float64{"SDK's default": draws.OTel, "misaligned": draws.Misaligned} {
 		t.Run(name, func(t *testing.T) {
 			var table strings.Builder
-			fmt.Fprintf(&table, "%% of observations, mean of %d draws of %d\n%-28s", draws, observations, "")
-			for _, d := range samples.Distributions {
+			fmt.Fprintf(&table, "%% of observations, mean of %d draws of %d\n%-28s", rounds, observations, "")
+			for _, d := range draws.Distributions {
 				fmt.Fprintf(&table, "%12s", d.Name)
 			}
 			fmt.Fprintf(&table, "%12s\n", "mean")
@@ -42,13 +42,13 @@ func TestBucketingAccuracy(t *testing.T) {
 						title += ", shifted"
 					}
 					fmt.Fprintf(&table, "%-28s", title)
-					for _, d := range samples.Distributions {
+					for _, d := range draws.Distributions {
 						var sum float64
-						for draw := range uint64(draws) {
+						for draw := range uint64(rounds) {
 							sum += cdfError(t, c, d.Draw(observations, draw), bounds, shifted)
 						}
-						fmt.Fprintf(&table, "%12.3f", 100*sum/draws)
-						mean += sum / draws / float64(len(samples.Distributions))
+						fmt.Fprintf(&table, "%12.3f", 100*sum/rounds)
+						mean += sum / rounds / float64(len(draws.Distributions))
 					}
 					fmt.Fprintf(&table, "%12.3f\n", 100*mean)
 					switch {
@@ -91,5 +91,5 @@ func cdfError(t *testing.T, c converter, values, bounds []float64, shifted bool)
 	for len(got) <= len(bounds) {
 		got = append(got, 0)
 	}
-	return samples.MaxCDFError(samples.Count(bounds, values), got)
+	return draws.MaxCDFError(draws.Count(bounds, values), got)
 }
