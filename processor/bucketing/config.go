@@ -74,7 +74,8 @@ type ExponentialConfig struct {
 type LimitConfig struct {
 	// MaxBuckets counts all of them: open ends, both signs and the zero bucket.
 	MaxBuckets int `mapstructure:"max_buckets"`
-	// Strategy chooses the bounds of an explicit histogram that stay: uniform
+	// Strategy chooses the bounds of an explicit histogram that stay: min_error by
+	// counts, so that the largest error at a bound left out is least; uniform
 	// spaces them evenly by position.
 	Strategy string `mapstructure:"strategy"`
 	// Pin are bounds of explicit histograms that stay where they are present.
@@ -143,6 +144,6 @@ func (c *ExponentialConfig) Unmarshal(conf *confmap.Conf) error {
 
 // Unmarshal sets the defaults of a limit.
 func (c *LimitConfig) Unmarshal(conf *confmap.Conf) error {
-	c.Strategy = "uniform"
+	c.Strategy = strategyUniform
 	return conf.Unmarshal(c)
 }

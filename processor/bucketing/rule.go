@@ -95,7 +95,7 @@ func (c *TargetConfig) compile(r *convert.Rule) error {
 	case c.Exponential != nil:
 		r.Exponential = &convert.Exponential{MaxScale: int32(c.Exponential.MaxScale), MaxSize: c.Exponential.MaxSize, ZeroThreshold: c.Exponential.ZeroThreshold}
 	case c.Limit != nil:
-		r.Limit = &convert.Limit{MaxBuckets: c.Limit.MaxBuckets, Pin: slices.Clone(c.Limit.Pin)}
+		r.Limit = &convert.Limit{MaxBuckets: c.Limit.MaxBuckets, MinError: c.Limit.Strategy == strategyMinError, Pin: slices.Clone(c.Limit.Pin)}
 	}
 	return nil
 }

@@ -16,6 +16,9 @@ const (
 	modeStateless = "stateless"
 	modeStateful  = "stateful"
 
+	strategyUniform  = "uniform"
+	strategyMinError = "min_error"
+
 	minScale, maxScale = int(expo.MinScale), int(expo.MaxScale)
 
 	// minMaxSize is what the range of float64 needs at the lowest scales.
@@ -47,6 +50,9 @@ func (c *RuleConfig) check(e *check.Errors) {
 		match.That(t != typeGauge || c.Target.Limit == nil, check.Item("types", i), "a histogram where the target is limit", t)
 	}
 	c.Target.check(e)
+	// Whether points are cumulative shows only when they come.
+	e.That(c.Target.Limit == nil || c.Target.Limit.Strategy != strategyMinError || c.Cumulative.Mode != modeStateless,
+		"target::limit::strategy", "uniform where cumulative::mode is stateless: the bounds of a stream, once chosen, are state", strategyMinError)
 	check.OneOf(e, "split", c.Split, "auto", "forbid", "log", "linear", "pchip", "upper", "midpoint")
 	check.Share(e, "max_rank_error", c.MaxRankError)
 	c.Cumulative.check(e.At("cumulative"))
@@ -97,7 +103,7 @@ func (c *ExponentialConfig) check(e *check.Errors) {
 
 func (c *LimitConfig) check(e *check.Errors) {
 	check.Range(e, "max_buckets", c.MaxBuckets, minMaxBuckets, maxBuckets)
-	check.OneOf(e, "strategy", c.Strategy, "uniform")
+	check.OneOf(e, "strategy", c.Strategy, strategyUniform, strategyMinError)
 	e.That(len(c.Pin) < max(c.MaxBuckets, 1), "pin", "fewer than max_buckets", len(c.Pin))
 	for i, b := range c.Pin {
 		check.Finite(e, check.Item("pin", i), b)

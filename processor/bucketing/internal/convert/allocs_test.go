@@ -103,14 +103,15 @@ func TestAllocsSameType(t *testing.T) {
 		m    pmetric.Metric
 		rule *convert.Rule
 	}{
-		"explicit to fewer bounds": {explicitMetric(1000), explicitTarget(latency)},
-		"explicit to other bounds": {explicitMetric(1000), explicitTarget([]float64{3, 30, 300})},
-		"explicit, with state":     {explicitMetric(1000), stateful(explicitTarget([]float64{3, 30, 300}), convert.Reset)},
-		"explicit delta by PCHIP":  {delta(explicitMetric(1000)), pchip(explicitTarget([]float64{3, 30, 300}))},
-		"explicit to a limit":      {explicitMetric(1000), &convert.Rule{Limit: &convert.Limit{MaxBuckets: 8}}},
-		"exponential to a size":    {exponentialMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 3, MaxSize: 80}}},
-		"exponential to a limit":   {exponentialMetric(1000), &convert.Rule{Limit: &convert.Limit{MaxBuckets: 31}}},
-		"exponential as it is":     {exponentialMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 20, MaxSize: 160}}},
+		"explicit to fewer bounds":       {explicitMetric(1000), explicitTarget(latency)},
+		"explicit to other bounds":       {explicitMetric(1000), explicitTarget([]float64{3, 30, 300})},
+		"explicit, with state":           {explicitMetric(1000), stateful(explicitTarget([]float64{3, 30, 300}), convert.Reset)},
+		"explicit delta by PCHIP":        {delta(explicitMetric(1000)), pchip(explicitTarget([]float64{3, 30, 300}))},
+		"explicit to a limit, min_error": {delta(explicitMetric(1000)), minError(8)},
+		"explicit to a limit":            {explicitMetric(1000), &convert.Rule{Limit: &convert.Limit{MaxBuckets: 8}}},
+		"exponential to a size":          {exponentialMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 3, MaxSize: 80}}},
+		"exponential to a limit":         {exponentialMetric(1000), &convert.Rule{Limit: &convert.Limit{MaxBuckets: 31}}},
+		"exponential as it is":           {exponentialMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 20, MaxSize: 160}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Less(t, perPoint(tt.m, tt.rule), 0.01)
@@ -143,6 +144,7 @@ func BenchmarkMetric(b *testing.B) {
 		{"explicit-16-to-explicit-6-merge", explicitMetric(100), explicitTarget([]float64{0, 10, 50, 100, 500})},
 		{"explicit-16-to-explicit-4-split", explicitMetric(100), explicitTarget([]float64{3, 30, 300})},
 		{"explicit-16-to-explicit-4-pchip", delta(explicitMetric(100)), pchip(explicitTarget([]float64{3, 30, 300}))},
+		{"explicit-16-to-8-min_error", delta(explicitMetric(100)), minError(8)},
 		{"explicit-16-to-exponential-pchip", delta(explicitMetric(100)), pchip(&convert.Rule{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}})},
 		{"explicit-16-to-exponential", explicitMetric(100), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}}},
 	} {

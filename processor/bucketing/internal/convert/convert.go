@@ -80,6 +80,9 @@ type scratch struct {
 	layout      expo.Histogram     // target by an exponential layout; shares its counts
 	key         []byte
 
+	chooser rebucket.Chooser
+	chosen  []float64 // bounds of a limit, by counts
+
 	targetLayout rebucket.Layout // of an exponential target
 
 	group        group          // of gauge points

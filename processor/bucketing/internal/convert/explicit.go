@@ -21,6 +21,9 @@ func rebucketExplicit(j *job, p pmetric.HistogramDataPoint) verdict {
 	if j.stateful() && len(j.explicit.Bounds) <= maxCachedBounds {
 		return accumulate(j, p, explicitSource{j})
 	}
+	if j.choosing() && !j.steady {
+		return j.limitByError()
+	}
 	plan := j.planExplicit()
 	if plan.refused {
 		return verdict{reason: plan.reason}
@@ -34,6 +37,9 @@ func rebucketExplicit(j *job, p pmetric.HistogramDataPoint) verdict {
 
 // planExplicit finds the plan for the bounds in scratch space.
 func (j *job) planExplicit() *plan {
+	if j.choosing() && j.stateful() {
+		return j.planChosen()
+	}
 	if j.lastExplicit == nil {
 		j.lastExplicit = j.plans.explicit(&j.scratch, j.rule, j.unit, j.explicit.Bounds)
 	}

@@ -34,6 +34,7 @@ func rules() []*convert.Rule {
 		{Exponential: &convert.Exponential{MaxScale: -1, MaxSize: 2}},
 		{Limit: &convert.Limit{MaxBuckets: 31}},
 		{Limit: &convert.Limit{MaxBuckets: 5, Pin: []float64{50}}},
+		{Limit: &convert.Limit{MaxBuckets: 7, MinError: true, Pin: []float64{50}}},
 	}
 	for i, r := range all {
 		r.Index, r.WorkingScale = i, 2
