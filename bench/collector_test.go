@@ -23,10 +23,11 @@ import (
 func startMetricsudp(j job) (subject, error) {
 	settings := map[string]any{
 		"endpoint":             j.Endpoint,
+		"transport":            j.Network,
 		"aggregation_interval": j.Interval.String(),
 		"socket_buffer_size":   j.Buffer / 2, // the kernel doubles what is asked for
 	}
-	if j.Buffer == defaultBuffer() {
+	if j.Buffer == defaultBuffer() && j.Network == "udp" {
 		settings["readers"] = 1 // one socket like the others, as each has a buffer of its own
 	}
 	if j.Series > 50_000 { // half the default of max_series
@@ -44,6 +45,7 @@ func startStatsd(j job) (subject, error) {
 	}
 	return startReceiver(statsdreceiver.NewFactory(), map[string]any{
 		"endpoint":                j.Endpoint,
+		"transport":               j.Network,
 		"aggregation_interval":    j.Interval.String(),
 		"timer_histogram_mapping": []any{histogram("timing"), histogram("distribution")},
 	}, j)

@@ -27,17 +27,20 @@ var (
 	exporterEqual   = contender{name: "statsd_exporter", start: startExporter}
 	metricsudpLarge = contender{name: "metricsudp-large", start: startMetricsudp, large: true}
 	exporterLarge   = contender{name: "statsd_exporter-large", start: startExporter, large: true}
+	socketFloor     = contender{name: "socket-alone", start: startFloor}
 
 	equalBuffers = []contender{metricsudpEqual, statsdEqual, exporterEqual}
 	// The statsd receiver has no setting for the receive buffer of UDP.
-	allBuffers = append(equalBuffers[:3:3], metricsudpLarge, exporterLarge)
+	allBuffers    = append(equalBuffers[:3:3], metricsudpLarge, exporterLarge)
+	allContenders = append(allBuffers[:5:5], socketFloor)
 )
 
 // job is what a contender's process is told.
 type job struct {
 	Contender    string
+	Network      string // udp or unixgram
 	Endpoint     string
-	Buffer       int           // bytes that SO_RCVBUF is to say
+	Buffer       int           // bytes that SO_RCVBUF of a UDP socket is to say
 	Interval     time.Duration // between two flushes
 	Grace        time.Duration // after the last datagram; what has not come out then is lost
 	ConsumeDelay time.Duration // what every call of the consumer takes
@@ -81,7 +84,7 @@ func contend(text string) error {
 }
 
 func contenderOf(name string) (contender, error) {
-	for _, c := range allBuffers {
+	for _, c := range allContenders {
 		if c.name == name {
 			return c, nil
 		}
@@ -90,8 +93,10 @@ func contenderOf(name string) (contender, error) {
 }
 
 func attend(s subject, j job) (outcome, error) {
-	if err := checkReceiveBuffers(j.Buffer); err != nil {
-		return outcome{}, err
+	if j.Network == "udp" { // a Unix socket is bounded by the sender's buffer, which is the same for all
+		if err := checkReceiveBuffers(j.Buffer); err != nil {
+			return outcome{}, err
+		}
 	}
 	before, err := usageOfSelf()
 	if err != nil {
@@ -118,9 +123,11 @@ func attend(s subject, j job) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	drops, err := kernelDrops(j.Endpoint)
-	if err != nil {
-		return outcome{}, err
+	var drops uint64
+	if j.Network == "udp" { // a Unix socket drops nothing
+		if drops, err = kernelDrops(j.Endpoint); err != nil {
+			return outcome{}, err
+		}
 	}
 	return outcome{
 		CPU: after.cpu - before.cpu,

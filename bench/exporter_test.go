@@ -41,7 +41,7 @@ defaults:
 // exported is statsd_exporter, put together as its main does it, but for the HTTP server: its
 // registry is gathered once, at the end.
 type exported struct {
-	conn     *net.UDPConn
+	conn     net.PacketConn
 	registry *prometheus.Registry
 	events   *prometheus.CounterVec
 }
@@ -75,38 +75,46 @@ func startExporter(j job) (subject, error) {
 	parser.EnableLibratoParsing()
 	parser.EnableSignalFXParsing()
 
-	addr, err := net.ResolveUDPAddr("udp", j.Endpoint)
+	events := make(chan event.Events, exporterEvents)
+	queue := event.NewEventQueue(events, exporterFlushAt, exporterFlushInterval, flushed)
+	conn, err := net.ListenPacket(j.Network, j.Endpoint)
 	if err != nil {
 		return nil, err
 	}
-	if x.conn, err = net.ListenUDP("udp", addr); err != nil {
-		return nil, err
-	}
-	if j.Buffer != defaultBuffer() {
-		if err := x.conn.SetReadBuffer(j.Buffer / 2); err != nil { // the kernel doubles it
-			return nil, err
+	x.conn = conn
+	var (
+		sampleErrors = *labelled("sample_errors", "reason")
+		packets      = named("packets")
+		lines        = named("lines")
+		samples      = named("samples")
+		tagErrors    = named("tag_errors")
+		tags         = named("tags")
+		listen       func()
+	)
+	switch conn := conn.(type) {
+	case *net.UDPConn:
+		if j.Buffer != defaultBuffer() {
+			if err := conn.SetReadBuffer(j.Buffer / 2); err != nil { // the kernel doubles it
+				return nil, err
+			}
 		}
-	}
-	events := make(chan event.Events, exporterEvents)
-	l := &listener.StatsDUDPListener{
-		Conn:            x.conn,
-		EventHandler:    event.NewEventQueue(events, exporterFlushAt, exporterFlushInterval, flushed),
-		Logger:          logger,
-		LineParser:      parser,
-		UDPPackets:      named("packets"),
-		UDPPacketDrops:  named("packet_drops"),
-		LinesReceived:   named("lines"),
-		EventsFlushed:   flushed,
-		SampleErrors:    *labelled("sample_errors", "reason"),
-		SamplesReceived: named("samples"),
-		TagErrors:       named("tag_errors"),
-		TagsReceived:    named("tags"),
-		UdpPacketQueue:  make(chan []byte, exporterPackets),
+		listen = (&listener.StatsDUDPListener{
+			Conn: conn, EventHandler: queue, Logger: logger, LineParser: parser,
+			UDPPackets: packets, UDPPacketDrops: named("packet_drops"), LinesReceived: lines, EventsFlushed: flushed,
+			SampleErrors: sampleErrors, SamplesReceived: samples, TagErrors: tagErrors, TagsReceived: tags,
+			UdpPacketQueue: make(chan []byte, exporterPackets),
+		}).Listen
+	case *net.UnixConn:
+		listen = (&listener.StatsDUnixgramListener{
+			Conn: conn, EventHandler: queue, Logger: logger, LineParser: parser,
+			UnixgramPackets: packets, LinesReceived: lines, EventsFlushed: flushed,
+			SampleErrors: sampleErrors, SamplesReceived: samples, TagErrors: tagErrors, TagsReceived: tags,
+		}).Listen
 	}
 	output := exporter.NewExporter(x.registry, mapping, logger,
 		labelled("actions", "action"), named("unmapped"), labelled("errors", "reason"), x.events,
 		labelled("conflicts", "type", "metric_name"), metrics)
-	go l.Listen() // these end with the process: only the listener can be stopped
+	go listen() // these end with the process: only the listener can be stopped
 	go output.Listen(events)
 	return x, nil
 }

@@ -1,4 +1,4 @@
-// Command metricsload sends StatsD and DogStatsD metrics over UDP at a given rate and
+// Command metricsload sends StatsD and DogStatsD metrics over UDP, or to a Unix socket, at a given rate and
 // prints an exact ledger of what it sent as JSON.
 package main
 
@@ -36,10 +36,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("metricsload", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprint(stderr, "Sends StatsD and DogStatsD metrics over UDP and prints a ledger of what it sent as JSON.\n\nUsage: metricsload [flags]\n\n")
+		fmt.Fprint(stderr, "Sends StatsD and DogStatsD metrics over UDP, or to a Unix socket, and prints a ledger of what it sent as JSON.\n\nUsage: metricsload [flags]\n\n")
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&p.Endpoint, "endpoint", p.Endpoint, "receiver's `host:port`")
+	flags.StringVar(&p.Network, "network", p.Network, "udp or unixgram")
+	flags.StringVar(&p.Endpoint, "endpoint", p.Endpoint, "receiver's `host:port`, or its socket's path with -network unixgram")
 	flags.StringVar(&p.Prefix, "prefix", p.Prefix, "first part of every metric `name`")
 	flags.StringVar(&types, "types", types, "StatsD `types` in turn over the series, of c g ms h d s, comma separated")
 	flags.IntVar(&p.Series, "series", p.Series, "distinct series over all connections")

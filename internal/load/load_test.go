@@ -3,6 +3,8 @@ package load
 import (
 	"context"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -180,9 +182,37 @@ func TestRunStopsWithItsContext(t *testing.T) {
 	assert.Positive(t, ledger.Lines)
 }
 
+// TestUnixSocketHoldsTheSenderUp: nobody reads until the sender has ended, which a full socket does not
+// keep it from, and then what the ledger says is there.
+func TestUnixSocketHoldsTheSenderUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	require.NoError(t, err)
+	defer conn.Close()
+	p := DefaultProfile()
+	p.Network, p.Endpoint, p.Rate, p.Duration = "unixgram", path, 0, 50*time.Millisecond
+	ledger, err := Run(t.Context(), p)
+	require.NoError(t, err)
+	assert.Zero(t, ledger.SendErrors)
+
+	h := heard{metrics: map[string]MetricTotal{}, series: map[string]map[string]bool{}, last: map[string]float64{}}
+	buffer := make([]byte, MaxPayloadBytes)
+	for range ledger.Datagrams {
+		n, err := conn.Read(buffer)
+		require.NoError(t, err)
+		h.read(t, string(buffer[:n]))
+	}
+	assert.Equal(t, h.lines, ledger.Lines)
+	assert.Equal(t, h.metrics, ledger.Metrics)
+	require.NoError(t, conn.SetReadDeadline(time.Now()))
+	_, err = conn.Read(buffer)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded, "more than the ledger says")
+}
+
 func TestProfileValidate(t *testing.T) {
 	require.NoError(t, DefaultProfile().Validate())
 	for want, change := range map[string]func(*Profile){
+		`network: must be one of udp, unixgram (got "tcp")`:             func(p *Profile) { p.Network = "tcp" },
 		`endpoint: must be host:port (got "")`:                          func(p *Profile) { p.Endpoint = "" },
 		`types: must be of c, g, ms, h, d, s (got "x")`:                 func(p *Profile) { p.Types = []string{"x"} },
 		`types: must name at least one type (got none)`:                 func(p *Profile) { p.Types = nil },

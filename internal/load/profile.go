@@ -1,4 +1,4 @@
-// Package load sends StatsD and DogStatsD traffic over UDP and keeps an exact
+// Package load sends StatsD and DogStatsD traffic over UDP, or to a Unix socket of datagrams, and keeps an exact
 // ledger of what left the process, so that a receiver can be held to it.
 //
 // Datagrams are rendered once, before the first is sent; sending walks that ring
@@ -29,7 +29,8 @@ const MaxPayloadBytes = 65507
 
 // Profile says what to send. The zero value of a field is not a default; start from DefaultProfile.
 type Profile struct {
-	Endpoint string // host:port
+	Network  string // udp or unixgram. A Unix socket that is full holds the sender up: nothing is lost.
+	Endpoint string // host:port, or a path
 	Prefix   string // first part of every metric name
 
 	Types      []string // StatsD types in turn over the series: c g ms h d s
@@ -51,6 +52,7 @@ type Profile struct {
 // DefaultProfile is a host's usual mix in datagrams that fit an Ethernet frame.
 func DefaultProfile() Profile {
 	return Profile{
+		Network:      "udp",
 		Endpoint:     "localhost:8125",
 		Prefix:       "load",
 		Types:        []string{"c", "g", "ms"},
@@ -75,6 +77,8 @@ func (p Profile) Validate() error {
 	}
 	sorted := slices.Sorted(slices.Values(p.Types))
 	switch {
+	case p.Network != "udp" && p.Network != "unixgram":
+		return fmt.Errorf("network: must be one of udp, unixgram (got %q)", p.Network)
 	case p.Endpoint == "":
 		return fmt.Errorf("endpoint: must be host:port (got %q)", p.Endpoint)
 	case p.Prefix == "" || strings.ContainsAny(p.Prefix, ":|#@\n"):

@@ -46,6 +46,13 @@ func Run(ctx context.Context, p Profile) (Ledger, error) {
 		ctx, cancel = context.WithTimeout(ctx, p.Duration)
 		defer cancel()
 	}
+	// A full Unix socket keeps a write waiting, and its receiver may never read again.
+	release := context.AfterFunc(ctx, func() {
+		for _, c := range conns {
+			_ = c.socket.SetWriteDeadline(time.Now()) // fails where it has been closed, and nothing waits
+		}
+	})
+	defer release()
 	start := time.Now()
 	var wg sync.WaitGroup
 	for _, c := range conns {
@@ -66,7 +73,7 @@ func Run(ctx context.Context, p Profile) (Ledger, error) {
 type connection struct {
 	tally
 	socket   net.Conn
-	batch    *ipv4.PacketConn
+	batch    batchWriter
 	messages []ipv4.Message // the ring, ready for sendmmsg
 	rate     float64        // lines a second, 0: unbounded
 	quota    uint64         // lines, 0: unbounded
@@ -79,18 +86,14 @@ func dial(ctx context.Context, p Profile, index int) (*connection, error) {
 		return nil, err
 	}
 	var d net.Dialer
-	socket, err := d.DialContext(ctx, "udp", p.Endpoint)
+	socket, err := d.DialContext(ctx, p.Network, p.Endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("endpoint: must be reachable over UDP (got %q): %w", p.Endpoint, err)
-	}
-	udp, ok := socket.(*net.UDPConn)
-	if !ok {
-		return nil, errors.Join(fmt.Errorf("endpoint: must be a UDP address (got %q)", p.Endpoint), socket.Close())
+		return nil, fmt.Errorf("endpoint: must be reachable over %s (got %q): %w", p.Network, p.Endpoint, err)
 	}
 	c := &connection{
 		tally:    tally{ring: r, sent: make([]uint64, len(r.datagrams))},
 		socket:   socket,
-		batch:    ipv4.NewPacketConn(udp), // only for sendmmsg, which knows no address family on a connected socket
+		batch:    batchWriterTo(socket),
 		messages: make([]ipv4.Message, len(r.datagrams)),
 		rate:     p.Rate / float64(p.Connections),
 		quota:    share(p.Lines, p.Connections, index),
@@ -153,7 +156,7 @@ func (c *connection) send(ctx context.Context, start time.Time) {
 		// The kernel refuses a datagram, for one because an earlier one came back as ICMP port
 		// unreachable. sendmmsg(2) tells the error only where it is the first of the batch, else it
 		// just sends fewer. What was not sent is offered again.
-		if err != nil || n < len(batch) {
+		if (err != nil || n < len(batch)) && ctx.Err() == nil {
 			c.errors++
 		}
 	}
