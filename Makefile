@@ -45,6 +45,13 @@ test-unit: ## unit and component tests with the race detector, then the allocati
 test-e2e: deps build ## the built binary against real clients and a real Prometheus
 	CGO_ENABLED=1 OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -race -timeout 15m -count=1 -v ./test/e2e/ 2>&1 | grep -vE '^=== '
 
+# A test named TestSoak... runs for seconds in `make test` and for a minute or more where SOAK is set;
+# every component may have some.
+.PHONY: soak
+soak: deps build ## the long form of every test named TestSoak...: SOAK=1
+	SOAK=1 OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -timeout 60m -count=1 -v -run '^TestSoak' \
+	  $$(grep -rl '^func TestSoak' --include='*_test.go' . | xargs -n1 dirname | sort -u) 2>&1 | grep -vE '^=== '
+
 # `go test` fuzzes one target of one package at a time.
 FUZZTIME ?= 1m
 

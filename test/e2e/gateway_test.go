@@ -191,15 +191,25 @@ func (g *gateway) start() {
 	g.t.Fatal("the gateway did not get ready")
 }
 
-// takesSignals reports whether the process has a handler for SIGINT: proc(5), SigCgt, one bit a signal.
-func (g *gateway) takesSignals() bool {
+// status is a number of the process's status file: proc(5).
+func (g *gateway) status(field string, base int) uint64 {
 	g.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.cmd.Process.Pid))
 	require.NoError(g.t, err)
-	_, after, found := strings.Cut(string(status), "SigCgt:")
-	require.True(g.t, found)
-	caught, err := strconv.ParseUint(strings.Fields(after)[0], 16, 64)
+	_, after, found := strings.Cut(string(status), field+":")
+	require.True(g.t, found, field)
+	value, err := strconv.ParseUint(strings.Fields(after)[0], base, 64)
 	require.NoError(g.t, err)
+	return value
+}
+
+// peakRSS is the most resident memory that the process has had, in bytes.
+func (g *gateway) peakRSS() int64 { return int64(g.status("VmHWM", 10)) << 10 }
+
+// takesSignals reports whether the process has a handler for SIGINT: SigCgt has one bit a signal.
+func (g *gateway) takesSignals() bool {
+	g.t.Helper()
+	caught := g.status("SigCgt", 16)
 	return caught&(1<<(syscall.SIGINT-1)) != 0
 }
 
