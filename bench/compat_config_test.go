@@ -13,7 +13,7 @@ import (
 )
 
 // pending are keys of the statsd receiver that metricsudp does not have yet.
-var pending = []string{"enable_ip_only_aggregation", "ignore_host"}
+var pending []string
 
 // TestStatsdKeys: the statsd receiver's default configuration, with all its keys
 // written out, is what compatibility: statsd alone gives.

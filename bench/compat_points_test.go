@@ -17,9 +17,10 @@ import (
 var longAgo = time.Now().Add(-time.Hour)
 
 // lines is a batch as text, a line a point, with all there is of it but the times
-// that the receiver gave it, and the scope.
+// that the receiver gave it, the scope, and the sender's address.
 func lines(md pmetric.Metrics) (all []string) {
 	for _, rm := range md.ResourceMetrics().All() {
+		rm.Resource().Attributes().Remove("client.address")
 		resource := attributes(rm.Resource().Attributes())
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {

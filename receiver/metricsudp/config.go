@@ -40,6 +40,9 @@ type Config struct {
 	Timestamps            string          `mapstructure:"timestamps"`
 	UnknownFields         string          `mapstructure:"unknown_fields"`
 	Events                string          `mapstructure:"events"`
+	Origin                string          `mapstructure:"origin"`
+	IgnoreHost            bool            `mapstructure:"ignore_host"`
+	IPOnlyAggregation     bool            `mapstructure:"enable_ip_only_aggregation"`
 	EnableMetricType      bool            `mapstructure:"enable_metric_type"`
 	EnableSimpleTags      bool            `mapstructure:"enable_simple_tags"`
 	ResourceAttributes    map[string]any  `mapstructure:"resource_attributes"`
@@ -152,6 +155,7 @@ func (c *Config) Validate() error {
 	check.OneOf(&e, "unknown_fields", c.UnknownFields, unknownFieldsIgnore, unknownFieldsReject)
 	check.OneOf(&e, "events", c.Events, eventsDrop)
 	check.Range(e.At("sets"), "exact_limit", c.Sets.ExactLimit, 1, maxExactLimit)
+	c.checkOrigin(&e)
 	c.checkTimes(&e)
 	c.checkMapping(&e)
 	if err := pcommon.NewMap().FromRaw(c.ResourceAttributes); err != nil {

@@ -60,6 +60,8 @@ func TestEveryKey(t *testing.T) {
 		UnknownFields:      "reject",
 		Compatibility:      "none",
 		Events:             "drop",
+		Origin:             "ip",
+		IPOnlyAggregation:  true,
 		EnableMetricType:   true,
 		ResourceAttributes: map[string]any{"service.name": "edge", "shard": 3},
 		Limits: LimitsConfig{

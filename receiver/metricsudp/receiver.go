@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
@@ -131,10 +130,10 @@ func (r *udpReceiver) Shutdown(ctx context.Context) error {
 
 // consume counts a batch as refused once, however often it is offered again, and
 // as accepted when it is taken.
-func (r *udpReceiver) consume(ctx context.Context, md pmetric.Metrics, attempt int) error {
-	points := md.DataPointCount() // before the consumer owns it
-	ctx = r.obs.StartMetricsOp(ctx)
-	err := r.next.ConsumeMetrics(ctx, md)
+func (r *udpReceiver) consume(ctx context.Context, b flush.Batch, attempt int) error {
+	points := b.Metrics.DataPointCount() // before the consumer owns it
+	ctx = r.obs.StartMetricsOp(clientContext(ctx, b.Origin))
+	err := r.next.ConsumeMetrics(ctx, b.Metrics)
 	if err != nil {
 		r.report.refused(points, err)
 		if attempt > 1 {

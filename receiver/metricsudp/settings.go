@@ -13,7 +13,7 @@ func (c *Config) socketSettings() socket.Settings {
 	return socket.Settings{
 		Network: c.Transport, Address: c.endpoint(), Permissions: c.permissions(), Count: c.readers(),
 		BufferBytes: c.SocketBufferSize, MaxDatagram: c.MaxDatagramSize, Batch: c.ReadBatchSize,
-		NeedsSources: len(c.AllowedCIDRs) > 0,
+		NeedsSources: len(c.AllowedCIDRs) > 0 || c.origin() == series.OriginIP,
 	}
 }
 
@@ -26,6 +26,7 @@ func (c *Config) seriesOptions() (series.Options, error) {
 		},
 		MaxSeries: c.Limits.MaxSeries, MaxAliases: c.Limits.MaxAliases, MaxTags: c.Limits.MaxTags,
 		Tables:      c.readers(),
+		Origin:      c.origin(),
 		SimpleTags:  c.EnableSimpleTags,
 		MetricType:  c.EnableMetricType,
 		MaxBytes:    int64(c.Limits.MemoryLimitMiB) << 20,

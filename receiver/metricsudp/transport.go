@@ -76,6 +76,7 @@ func (c *Config) checkUnixgram(e *check.Errors) {
 	e.That(named && len(path) <= socket.MaxPath, "endpoint", fmt.Sprintf("a path of at most %d bytes", socket.MaxPath), path)
 	e.That(c.Readers <= 1, "readers", "1 or left out, as a Unix socket is not shared", c.Readers)
 	e.That(len(c.AllowedCIDRs) == 0, "allowed_cidrs", "left out, as the senders to a Unix socket have no address", c.AllowedCIDRs)
+	e.That(c.Origin != originIP, "origin", "none, container or left out, as the senders to a Unix socket have no address", c.Origin)
 	mode := c.permissions()
 	e.That(mode <= maxPermissions, "socket_permissions", "an octal file mode from 0 to 0777", octal(mode))
 }

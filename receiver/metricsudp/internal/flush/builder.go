@@ -10,10 +10,10 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 )
 
-// Builder makes one batch at a time: one resource, one scope, a metric for each
-// name and kind.
+// Builder makes the batches of one flush: one for each origin, each of one resource
+// and one scope with a metric for each name and kind.
 type Builder struct {
-	Resource     pcommon.Resource // copied into each batch
+	Resource     pcommon.Resource // copied into each batch; an origin's attributes replace its own
 	ScopeName    string
 	ScopeVersion string
 	Cumulative   bool
@@ -22,39 +22,28 @@ type Builder struct {
 	ResendGauges bool // repeat a gauge without new values
 	TimerUnit    string
 
-	batch   pmetric.Metrics
-	scope   pmetric.ScopeMetrics
-	metrics map[*series.Metric]pmetric.Metric
-	now     time.Time
+	open origins
+	now  time.Time
 }
 
 // Repeats tells whether a series without new values has a point all the same.
 func (b *Builder) Repeats(s *series.Series) bool { return emitters[s.Metric.Aggregation].repeats(b) }
 
-// Begin starts a batch of points that end now.
-func (b *Builder) Begin(now time.Time) {
-	b.now = now
-	b.batch = pmetric.NewMetrics()
-	rm := b.batch.ResourceMetrics().AppendEmpty()
-	b.Resource.CopyTo(rm.Resource())
-	b.scope = rm.ScopeMetrics().AppendEmpty()
-	b.scope.Scope().SetName(b.ScopeName)
-	b.scope.Scope().SetVersion(b.ScopeVersion)
-	b.metrics = map[*series.Metric]pmetric.Metric{}
-}
+// Begin starts batches of points that end now.
+func (b *Builder) Begin(now time.Time) { b.now, b.open = now, origins{} }
 
-// End returns the batch.
-func (b *Builder) End() pmetric.Metrics {
-	batch := b.batch
-	b.batch, b.scope, b.metrics = pmetric.Metrics{}, pmetric.ScopeMetrics{}, nil
-	return batch
+// End returns the batches, none of them empty.
+func (b *Builder) End() []Batch {
+	batches := b.open.batches()
+	b.open = origins{}
+	return batches
 }
 
 // Add adds the point of a series. Points of delta counters and distributions, and of
 // summaries, begin where the one before ended, and begin the series' next interval.
 func (b *Builder) Add(s *series.Series) {
 	e := &emitters[s.Metric.Aggregation]
-	attributes(e.point(b, b.metric(s.Metric), s), s)
+	attributes(e.point(b, b.metric(s), s), s)
 	if !b.Cumulative || e.ofInterval {
 		s.Clear()
 		s.Last = b.now
@@ -64,7 +53,7 @@ func (b *Builder) Add(s *series.Series) {
 // AddTimed adds a point, of a sum or a gauge, that stands apart from its series: it
 // has a time of its own and no start.
 func (b *Builder) AddTimed(t *series.TimedPoint) {
-	m := b.metric(t.Series.Metric)
+	m := b.metric(t.Series)
 	var p pmetric.NumberDataPoint
 	if t.Series.Metric.Aggregation == series.Sum {
 		p = m.Sum().DataPoints().AppendEmpty()
@@ -77,17 +66,18 @@ func (b *Builder) AddTimed(t *series.TimedPoint) {
 	attributes(p.Attributes(), t.Series)
 }
 
-func (b *Builder) metric(of *series.Metric) pmetric.Metric {
-	if m, ok := b.metrics[of]; ok {
+func (b *Builder) metric(s *series.Series) pmetric.Metric {
+	in, of := b.open.batch(b, s.Origin), s.Metric
+	if m, ok := in.metrics[of]; ok {
 		return m
 	}
-	m := b.scope.Metrics().AppendEmpty()
+	m := in.scope.Metrics().AppendEmpty()
 	m.SetName(of.Name)
 	if of.Kind == line.Timer {
 		m.SetUnit(b.TimerUnit)
 	}
 	emitters[of.Aggregation].data(b, m)
-	b.metrics[of] = m
+	in.metrics[of] = m
 	return m
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"sync"
 	"testing"
@@ -90,7 +91,8 @@ func newRig(t *testing.T, change func(*series.Options, *Builder, *SenderSettings
 
 var errRetryable = errors.New("later")
 
-func (r *rig) offer(ctx context.Context, md pmetric.Metrics, _ int) error {
+func (r *rig) offer(ctx context.Context, b Batch, _ int) error {
+	md := b.Metrics
 	r.mu.Lock()
 	r.offered++
 	consume := r.consume
@@ -112,7 +114,9 @@ func (r *rig) answer(consume func(context.Context, pmetric.Metrics) error) {
 	r.consume = consume
 }
 
-func (r *rig) send(table int, lines string) { r.sources[table].Datagram([]byte(lines), false, 1) }
+func (r *rig) send(table int, lines string) {
+	r.sources[table].Datagram([]byte(lines), false, 1, netip.Addr{})
+}
 
 // receivedAtFlush is what the readers' clock, at 1 when lines are received, says at
 // every flush.
@@ -621,7 +625,7 @@ func TestPausesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var attempts []time.Time
 		s := NewSender(SenderSettings{
-			Consume: func(context.Context, pmetric.Metrics, int) error {
+			Consume: func(context.Context, Batch, int) error {
 				attempts = append(attempts, time.Now())
 				return errRetryable
 			},
@@ -631,7 +635,7 @@ func TestPausesAreBounded(t *testing.T) {
 		require.True(t, s.TryReserve())
 		batch := pmetric.NewMetrics()
 		batch.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty()
-		s.Send(batch)
+		s.Send([]Batch{{Metrics: batch}})
 		time.Sleep(10 * time.Minute)
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()

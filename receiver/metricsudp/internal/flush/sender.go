@@ -2,31 +2,33 @@ package flush
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// Sender calls the consumer, one batch at a time. A batch that was refused with a
-// retryable error is offered again, with growing pauses, until it is taken; what
-// the flusher collects meanwhile waits in the series.
+// Sender calls the consumer with the batches of one flush, one at a time. Those that
+// were refused with a retryable error are offered again, with growing pauses, until
+// all are taken; what the flusher collects meanwhile waits in the series.
 //
-// The flusher reserves the sender before it builds a batch, so that a batch is
-// never built in vain.
+// The flusher reserves the sender before it builds batches, so that they are never
+// built in vain.
 type Sender struct {
 	settings SenderSettings
-	idle     chan struct{} // holds a token while there is no batch
-	work     chan pmetric.Metrics
+	idle     chan struct{} // holds a token while there is no flush to hand on
+	work     chan []offer
 	ctx      context.Context
 	cancel   context.CancelFunc
 	done     chan struct{}
-	lost     int // points; set before done is closed
+	held     atomic.Int64 // points not dealt with
+	leave    atomic.Bool  // Close has given up
 }
 
 // SenderSettings configure a Sender.
 type SenderSettings struct {
 	// Consume is offered a batch; attempt is 1 the first time.
-	Consume func(ctx context.Context, batch pmetric.Metrics, attempt int) error
+	Consume func(ctx context.Context, batch Batch, attempt int) error
 	// Retryable tells whether the same batch may be taken later.
 	Retryable func(error) bool
 	// Mutates tells that the consumer may change a batch even when it refuses it.
@@ -48,7 +50,7 @@ func NewSender(s SenderSettings) *Sender {
 	sender := &Sender{
 		settings: s,
 		idle:     make(chan struct{}, 1),
-		work:     make(chan pmetric.Metrics, 1),
+		work:     make(chan []offer, 1),
 		ctx:      ctx, cancel: cancel,
 		done: make(chan struct{}),
 	}
@@ -77,17 +79,30 @@ func (s *Sender) Reserve(ctx context.Context) bool {
 	}
 }
 
-// Send takes a batch over and returns at once. An empty one is not handed on.
-func (s *Sender) Send(batch pmetric.Metrics) { s.work <- batch }
+// Send takes the batches of a flush over and returns at once.
+func (s *Sender) Send(batches []Batch) {
+	offers := make([]offer, len(batches))
+	for i, b := range batches {
+		offers[i] = offer{b, int64(b.Metrics.DataPointCount())} // before the consumer owns it
+		s.held.Add(offers[i].points)
+	}
+	s.work <- offers
+}
+
+// offer is a batch that is not dealt with.
+type offer struct {
+	Batch
+	points int64
+}
 
 // Close waits until the last batch is taken or ctx is done, and returns how many
-// points of it were not taken. A consumer that goes on after its context ended is
-// left behind.
+// points were not taken. A consumer that goes on after its context ended is left
+// behind, and may still take the batch that it holds.
 func (s *Sender) Close(ctx context.Context) (lost int) {
 	close(s.work)
 	select {
 	case <-s.done:
-		return s.lost
+		return int(s.held.Load())
 	case <-ctx.Done():
 	}
 	s.cancel()
@@ -95,49 +110,63 @@ func (s *Sender) Close(ctx context.Context) (lost int) {
 	defer timer.Stop()
 	select {
 	case <-s.done:
-		return s.lost
 	case <-timer.C:
-		return unknownLoss
+		s.leave.Store(true)
 	}
+	return int(s.held.Load())
 }
 
-const (
-	// AbandonAfter is how long a consumer has to notice that its context ended.
-	AbandonAfter = 100 * time.Millisecond
-	// unknownLoss stands for the batch that an abandoned consumer holds.
-	unknownLoss = 1
-)
+// AbandonAfter is how long a consumer has to notice that its context ended.
+const AbandonAfter = 100 * time.Millisecond
 
 func (s *Sender) run() {
 	defer close(s.done)
 	defer s.cancel()
-	for batch := range s.work {
-		if points := batch.DataPointCount(); points > 0 && !s.deliver(batch) {
-			s.lost += points
-		}
+	for offers := range s.work {
+		s.deliver(offers)
 		s.idle <- struct{}{}
 	}
 }
 
-// deliver reports whether the batch is dealt with: taken, or refused for good,
-// which the consumer's side has counted.
-func (s *Sender) deliver(batch pmetric.Metrics) bool {
+// deliver offers the batches in rounds, each round those that are left, so that one
+// that is refused holds up no other. It returns when there is none, or after the
+// round in which the context ended.
+func (s *Sender) deliver(left []offer) {
 	pause := min(firstPause, s.settings.MaxPause)
 	for attempt := 1; ; attempt++ {
-		offered := batch
-		if s.settings.Mutates {
-			offered = pmetric.NewMetrics()
-			batch.CopyTo(offered)
-		}
-		err := s.settings.Consume(s.ctx, offered, attempt)
-		if err == nil || (!s.settings.Retryable(err) && s.ctx.Err() == nil) {
-			return true
-		}
-		if !s.wait(pause) {
-			return false
+		left = s.round(left, attempt)
+		if len(left) == 0 || !s.wait(pause) {
+			return
 		}
 		pause = min(2*pause, s.settings.MaxPause)
 	}
+}
+
+// round offers each batch once and returns those that are left, in their order.
+func (s *Sender) round(offers []offer, attempt int) []offer {
+	n := 0
+	for _, o := range offers {
+		if !s.leave.Load() && s.dealtWith(o.Batch, attempt) {
+			s.held.Add(-o.points)
+			continue
+		}
+		offers[n] = o
+		n++
+	}
+	clear(offers[n:])
+	return offers[:n]
+}
+
+// dealtWith offers a batch and reports whether it was taken, or refused for good,
+// which the consumer's side has counted.
+func (s *Sender) dealtWith(b Batch, attempt int) bool {
+	if s.settings.Mutates {
+		offered := pmetric.NewMetrics()
+		b.Metrics.CopyTo(offered)
+		b.Metrics = offered
+	}
+	err := s.settings.Consume(s.ctx, b, attempt)
+	return err == nil || (!s.settings.Retryable(err) && s.ctx.Err() == nil)
 }
 
 func (s *Sender) wait(pause time.Duration) bool {

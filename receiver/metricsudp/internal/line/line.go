@@ -29,6 +29,10 @@ type Line struct {
 	External  []byte  // e:
 	Card      []byte  // card:
 	Timestamp int64   // T, in seconds of the Unix epoch; 0 where absent
+
+	// Origin is what the line's series are kept apart by, besides name, kind and tags.
+	// Parse leaves it to the caller.
+	Origin []byte
 }
 
 // Limits bounds what a line may be.

@@ -122,7 +122,7 @@ func (r *Reader) receive(datagrams []socket.Datagram) {
 			r.Table.Denied()
 			continue
 		}
-		r.Table.Datagram(d.Payload, d.Truncated, now)
+		r.Table.Datagram(d.Payload, d.Truncated, now, d.Source)
 	}
 }
 

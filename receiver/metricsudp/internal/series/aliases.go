@@ -20,7 +20,7 @@ type aliases struct {
 // limit on aliases is a limit on their bytes.
 const aliasBytes = 256
 
-func cost(l *line.Line) int { return 1 + (len(l.Name)+len(l.Tags))/aliasBytes }
+func cost(l *line.Line) int { return 1 + (len(l.Name)+len(l.Tags)+len(l.Origin))/aliasBytes }
 
 // alias is 24 bytes. It matches when the bytes do, not only the hash.
 type alias struct {
@@ -35,7 +35,7 @@ const (
 	minEntries  = 256
 	aliasStruct = 24
 	chunkBytes  = 1 << 16
-	keyHeader   = 2 // kind, number of duplicate tags up to 255
+	keyHeader   = 3 // kind, number of duplicate tags up to 255, length of the origin
 )
 
 // find returns the share, nil where the line is unknown, and how many of its tags
@@ -54,9 +54,13 @@ func (a *aliases) find(hash uint64, l *line.Line) (*local, uint8) {
 			continue
 		}
 		key := a.chunks[e.key>>16][e.key&(chunkBytes-1):]
-		if key[0] == byte(l.Kind) &&
-			string(key[keyHeader:keyHeader+len(l.Name)]) == string(l.Name) &&
-			string(key[keyHeader+len(l.Name):keyHeader+len(l.Name)+len(l.Tags)]) == string(l.Tags) {
+		if key[0] != byte(l.Kind) || int(key[2]) != len(l.Origin) {
+			continue
+		}
+		tags := keyHeader + len(l.Name)
+		origin := tags + len(l.Tags)
+		if string(key[keyHeader:tags]) == string(l.Name) && string(key[tags:origin]) == string(l.Tags) &&
+			(len(l.Origin) == 0 || string(key[origin:origin+len(l.Origin)]) == string(l.Origin)) {
 			return e.local, key[1]
 		}
 	}
@@ -93,7 +97,7 @@ func (a *aliases) entriesFor() int {
 // chunkFor is the size of the chunk that the line needs, 0 where it fits the last.
 func (a *aliases) chunkFor(l *line.Line) int {
 	last := len(a.chunks) - 1
-	need := keyHeader + len(l.Name) + len(l.Tags)
+	need := keyHeader + len(l.Name) + len(l.Tags) + len(l.Origin)
 	switch {
 	case last >= 0 && len(a.chunks[last])+need <= cap(a.chunks[last]):
 		return 0
@@ -133,8 +137,8 @@ func (a *aliases) place(e alias) {
 func (a *aliases) store(l *line.Line, duplicates uint8) uint32 {
 	last := len(a.chunks) - 1
 	at := uint32(last)<<16 | uint32(len(a.chunks[last]))
-	chunk := append(a.chunks[last], byte(l.Kind), duplicates)
-	a.chunks[last] = append(append(chunk, l.Name...), l.Tags...)
+	chunk := append(a.chunks[last], byte(l.Kind), duplicates, byte(len(l.Origin)))
+	a.chunks[last] = append(append(append(chunk, l.Name...), l.Tags...), l.Origin...)
 	return at
 }
 

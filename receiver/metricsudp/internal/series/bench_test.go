@@ -2,6 +2,7 @@ package series
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 )
 
@@ -52,7 +53,7 @@ func BenchmarkIngest(b *testing.B) {
 			datagrams, lines := packed(1000, bench.tags, bench.value, bench.kind)
 			ingest := func() {
 				for _, d := range datagrams {
-					g.tables[0].Datagram(d, false, 1)
+					g.tables[0].Datagram(d, false, 1, netip.Addr{})
 				}
 			}
 			ingest()
@@ -75,7 +76,7 @@ func BenchmarkOneBusyReader(b *testing.B) {
 			datagrams, lines := packed(n, 4, "1", "c")
 			ingest := func() {
 				for _, d := range datagrams {
-					g.tables[0].Datagram(d, false, 1)
+					g.tables[0].Datagram(d, false, 1, netip.Addr{})
 				}
 			}
 			ingest()
@@ -91,6 +92,6 @@ func BenchmarkOneBusyReader(b *testing.B) {
 func BenchmarkMiss(b *testing.B) {
 	g := newGroup(testOptions())
 	for i := range b.N {
-		g.tables[0].Datagram(fmt.Appendf(nil, "m:1|c|#a:%d,b:2,c:3", i), false, 1)
+		g.tables[0].Datagram(fmt.Appendf(nil, "m:1|c|#a:%d,b:2,c:3", i), false, 1, netip.Addr{})
 	}
 }

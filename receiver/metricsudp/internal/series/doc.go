@@ -1,11 +1,14 @@
 // Package series turns lines into series and their values.
 //
-// Each reader has a [Table]: it maps the raw bytes of a line's name, kind and tags
-// to a share of a [Series] without parsing them again, and adds the line's values
-// to that share. For lines it knows a Table allocates nothing, and takes no lock but
+// Each reader has a [Table]: it maps the raw bytes of a line's name, kind, tags
+// and origin to a share of a [Series] without parsing them again, and adds the line's
+// values to that share. For lines it knows a Table allocates nothing, and takes no lock but
 // a pool's, once for many histograms or sets.
 // Only a line seen for the first time goes through the [Registry] that all tables
 // have in common, under its mutex.
+//
+// Where series are kept apart by where they come from, each has an [Origin], which
+// lives as long as the last of its series.
 //
 // What becomes of a metric's values is its [Aggregation], decided when the metric is
 // registered: by its kind, and for timers, histograms and distributions by the

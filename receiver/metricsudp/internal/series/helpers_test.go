@@ -2,6 +2,7 @@ package series
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,12 @@ func testOptions() Options {
 		SimpleTags: true, Monotonic: true, IntCounters: true, SetLimit: 1024, ExpirySwaps: 10,
 		TimedCounters: true, TimedGauges: true, TimedPoints: 100,
 	}
+}
+
+func originOptions() Options {
+	o := testOptions()
+	o.Origin = OriginContainer
+	return o
 }
 
 // group is a registry with its tables and a flusher that does nothing but merge.
@@ -34,7 +41,11 @@ func newGroup(o Options) *group {
 }
 
 func (g *group) add(table int, at int64, lines ...string) {
-	g.tables[table].Datagram([]byte(strings.Join(lines, "\n")), false, at)
+	g.addFrom(table, at, netip.Addr{}, lines...)
+}
+
+func (g *group) addFrom(table int, at int64, from netip.Addr, lines ...string) {
+	g.tables[table].Datagram([]byte(strings.Join(lines, "\n")), false, at, from)
 }
 
 // flush swaps all tables and returns the series with values, settled, by identity.
@@ -81,6 +92,9 @@ func identity(s *Series) string {
 	}
 	for tag := range s.Tags {
 		b.WriteString("|" + tag.Key + "=" + tag.Value)
+	}
+	for attribute := range s.Origin.Attributes {
+		b.WriteString("|from " + attribute.Key + "=" + attribute.Value)
 	}
 	return b.String()
 }

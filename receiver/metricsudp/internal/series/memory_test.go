@@ -92,12 +92,14 @@ func TestAllocsStayUnderTheMemoryLimit(t *testing.T) {
 		{testOptions(), []string{"d"}},
 		{testOptions(), []string{"s", "c"}},
 		{testOptions(), []string{"c", "g", "ms", "d", "s"}},
+		{originOptions(), []string{"c", "d"}},
 		{mappedOptions(), []string{"ms"}},
 		{mappedOptions(), []string{"c", "ms", "d"}},
 	} {
 		kinds := run.kinds
-		t.Run(fmt.Sprintf("%s of %v", strings.Join(kinds, ","), run.options.Observers[line.Timer].Aggregation), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s of %v, origin %d", strings.Join(kinds, ","), run.options.Observers[line.Timer].Aggregation, run.options.Origin), func(t *testing.T) {
 			o := run.options
+			origins := o.Origin != OriginNone
 			o.MaxBytes, o.MaxSeries, o.MaxAliases, o.Tables = limit, 1<<30, 1<<30, 4
 			before := heap()
 			g := newGroup(o)
@@ -133,7 +135,11 @@ func TestAllocsStayUnderTheMemoryLimit(t *testing.T) {
 					value = fmt.Sprintf("-5:3:%s", value)
 					sent[line.Distribution] += 3
 				}
-				g.add(rng.IntN(4), 0, fmt.Sprintf("m%d:%s|%s|#id:%d,%d:x,y:z", name, value, kind, rng.IntN(60_000), rng.IntN(3)))
+				l := fmt.Sprintf("m%d:%s|%s|#id:%d,%d:x,y:z", name, value, kind, rng.IntN(60_000), rng.IntN(3))
+				if origins {
+					l = fmt.Sprintf("m%d:%s|%s|c:ci-%064d|e:cn-web,pu-%036d", name, value, kind, rng.IntN(60_000), rng.IntN(3))
+				}
+				g.add(rng.IntN(4), 0, l)
 				if i%50_000 == 49_000 {
 					peak = max(peak, heap()-before)
 					take()

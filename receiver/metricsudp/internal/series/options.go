@@ -14,6 +14,8 @@ type Options struct {
 	MaxTags    int // of a line
 	Tables     int // how many readers there will be
 
+	Origin OriginMode // keeps series apart
+
 	// MaxBytes bounds what series, their values and aliases take together. The
 	// overflow series, of which there are few, come on top.
 	MaxBytes int64

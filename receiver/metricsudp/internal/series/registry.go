@@ -16,7 +16,8 @@ type Registry struct {
 	seed maphash.Seed
 
 	mu      sync.Mutex
-	series  map[string]*Series // by identity, overflow series not included
+	series  map[seriesID]*Series // overflow series not included
+	origins map[string]*Origin   // by their key
 	metrics map[metricID]*Metric
 	all     []*Series // overflow series included
 	swap    uint64    // present epoch
@@ -26,6 +27,11 @@ type Registry struct {
 
 	tables  atomic.Int64 // created so far
 	aliases atomic.Int64 // of all tables, by cost
+}
+
+type seriesID struct {
+	origin *Origin
+	key    string
 }
 
 type metricID struct {
@@ -48,7 +54,8 @@ func NewRegistry(o Options) *Registry {
 	return &Registry{
 		options:     &o,
 		seed:        maphash.MakeSeed(),
-		series:      map[string]*Series{},
+		series:      map[seriesID]*Series{},
+		origins:     map[string]*Origin{"": {}},
 		metrics:     map[metricID]*Metric{},
 		budget:      b,
 		aggregators: newAggregators(&o, b),
@@ -68,20 +75,26 @@ func (r *Registry) hash(l *line.Line) uint64 {
 		// An odd factor keeps all bits of the first hash and tells name from tags.
 		h = h*0x9E3779B97F4A7C15 ^ maphash.Bytes(r.seed, l.Tags)
 	}
+	if len(l.Origin) > 0 {
+		// Another one tells origin from tags.
+		h = h*0xBF58476D1CE4E5B9 ^ maphash.Bytes(r.seed, l.Origin)
+	}
 	return h
 }
 
 // resolve returns the series of an identity, or the overflow series of its metric.
-func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int) *Series {
+func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int, origin []byte) *Series {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.series[string(key)]
+	var s *Series
+	from := r.origins[string(origin)]
+	if from != nil {
+		s = r.series[seriesID{from, string(key)}]
+	}
 	if s == nil {
 		key := string(key)
 		id := metricID{key[1 : 1+nameLen], kind}
-		if len(r.series) < r.options.MaxSeries && r.budget.Reserve(r.seriesBytes(key)) {
-			s = r.register(id, key)
-		} else {
+		if s = r.register(id, key, from, origin); s == nil {
 			s = r.overflow(id)
 		}
 	}
@@ -94,7 +107,7 @@ func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int) *Series {
 func (r *Registry) seriesBytes(key string) int {
 	const (
 		structs = 144 + 64 + 64        // Series, value and Metric
-		entries = 2 * (16 + 8 + 8 + 8) // of the maps and lists, at their least load
+		entries = 2 * (24 + 8 + 8 + 8) // of the maps and lists, at their least load
 	)
 	return structs + entries + len(key) + 8*r.options.Tables
 }
@@ -102,16 +115,29 @@ func (r *Registry) seriesBytes(key string) int {
 // shareBytes is what one reader's share takes, with its places in both epochs' lists.
 func shareBytes(a aggregator) int { return 2*16 + a.localBytes() }
 
-func (r *Registry) register(id metricID, key string) *Series {
-	m := r.metric(id)
-	s := r.newSeries(m)
+// register adds a series, and its origin where from is nil, or returns nil where
+// there is no room.
+func (r *Registry) register(id metricID, key string, from *Origin, origin []byte) *Series {
+	need := r.seriesBytes(key)
+	if from == nil {
+		need += originBytes(len(origin))
+	}
+	if len(r.series) >= r.options.MaxSeries || !r.budget.Reserve(need) {
+		return nil
+	}
+	if from == nil {
+		from = newOrigin(string(origin))
+		r.origins[from.key] = from
+	}
+	from.series++
+	s := r.newSeries(r.metric(id), from)
 	s.key, s.tags = key, key[1+len(id.name)+1:]
-	r.series[key] = s
+	r.series[seriesID{from, key}] = s
 	return s
 }
 
-func (r *Registry) newSeries(m *Metric) *Series {
-	s := &Series{Metric: m, locals: make([]*local, r.options.Tables), value: m.aggregator.value()}
+func (r *Registry) newSeries(m *Metric, from *Origin) *Series {
+	s := &Series{Metric: m, Origin: from, locals: make([]*local, r.options.Tables), value: m.aggregator.value()}
 	m.series++
 	r.all = append(r.all, s)
 	return s
@@ -146,7 +172,7 @@ func (r *Registry) overflow(id metricID) *Series {
 	}
 	m = r.metric(id)
 	if m.overflow == nil {
-		m.overflow = r.newSeries(m)
+		m.overflow = r.newSeries(m, r.origins[""])
 		m.overflow.Overflow = true
 	}
 	return m.overflow
@@ -230,7 +256,8 @@ func (r *Registry) drop(i int) {
 	if s.Overflow {
 		m.overflow = nil
 	} else {
-		delete(r.series, s.key)
+		delete(r.series, seriesID{s.Origin, s.key})
+		r.leave(s.Origin)
 		r.budget.Release(r.seriesBytes(s.key))
 		for _, to := range s.locals { // no reader has it any more
 			if to != nil {

@@ -21,14 +21,8 @@ type Metric struct {
 // Tag is an attribute of a series.
 type Tag struct{ Key, Value string }
 
-// Series is one metric with one set of tags.
+// Series is one metric with one set of tags and one origin.
 type Series struct {
-	// Identity, never changed.
-	Metric   *Metric
-	Overflow bool // stands for all series of the metric past the limit
-	key      string
-	tags     string // the part of key behind the name
-
 	lastUsed uint64 // swap of the last value or alias; Registry.mu
 
 	// locals are the readers' shares. Each belongs to the reader of that index, who
@@ -37,9 +31,17 @@ type Series struct {
 	locals []*local
 
 	// State of the flusher.
-	Pending bool      // has values that were not emitted
-	Last    time.Time // end of the last point emitted (delta), or start (cumulative)
 	value   value
+	Last    time.Time // end of the last point emitted (delta), or start (cumulative)
+	Pending bool      // has values that were not emitted
+
+	// Identity, never changed. It begins with a bool, as the state ends with one:
+	// the other way round is 16 bytes a series.
+	Overflow bool // stands for all series of the metric past the limit
+	Metric   *Metric
+	Origin   *Origin
+	key      string
+	tags     string // the part of key behind the name
 }
 
 // local is one reader's share of a series.
@@ -52,7 +54,11 @@ type local struct {
 
 // Tags calls yield for each tag, in the order of their keys.
 func (s *Series) Tags(yield func(Tag) bool) {
-	for rest := s.tags; rest != ""; {
+	eachTag(s.tags, yield)
+}
+
+func eachTag(tags string, yield func(Tag) bool) {
+	for rest := tags; rest != ""; {
 		var tag string
 		tag, rest, _ = strings.Cut(rest, ",")
 		key, value, _ := strings.Cut(tag, ":")

@@ -2,6 +2,7 @@ package series
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func BenchmarkSwap(b *testing.B) {
 			var longest, all time.Duration
 			for b.Loop() {
 				for _, d := range datagrams {
-					g.tables[0].Datagram(d, false, 1)
+					g.tables[0].Datagram(d, false, 1, netip.Addr{})
 				}
 				g.Advance()
 				began := time.Now()

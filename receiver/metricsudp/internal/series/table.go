@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"net/netip"
 
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
@@ -33,6 +34,8 @@ type Table struct {
 	line line.Line
 	tags []rawTag
 	key  []byte
+
+	origin, originKey []byte // of the line: as sent, and its identity
 }
 
 // NewTable returns the table of one reader, of which there are Options.Tables.
@@ -53,8 +56,12 @@ func NewTable(r *Registry) *Table {
 
 // Datagram counts the lines of a datagram that was received at a time in
 // nanoseconds of a clock common to all tables. The rest of a truncated datagram's
-// last line is unknown, so that line is refused.
-func (t *Table) Datagram(b []byte, truncated bool, at int64) {
+// last line is unknown, so that line is refused. The sender's address matters to
+// OriginIP only.
+func (t *Table) Datagram(b []byte, truncated bool, at int64, from netip.Addr) {
+	if t.options.Origin == OriginIP {
+		t.setAddress(from)
+	}
 	stats := &t.active.Stats
 	stats.Datagrams++
 	stats.Bytes += uint64(len(b))
@@ -101,6 +108,9 @@ func (t *Table) add(b []byte, at int64) {
 			e.reject(reason, b)
 			return
 		}
+	}
+	if t.options.Origin == OriginContainer {
+		t.setContainer(l)
 	}
 	hash := t.registry.hash(l)
 	to, duplicates := t.young.find(hash, l)
@@ -164,7 +174,7 @@ func (t *Table) resolve(hash uint64, l *line.Line) (*local, uint8, line.Reason) 
 			return nil, 0, reason
 		}
 		duplicates = uint8(min(n, math.MaxUint8))
-		to = t.localOf(t.registry.resolve(l.Kind, t.key, nameLen))
+		to = t.localOf(t.registry.resolve(l.Kind, t.key, nameLen, t.canonicalOrigin(l)))
 	}
 	if known {
 		t.old.moved(l)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -76,7 +77,7 @@ func TestRefusals(t *testing.T) {
 
 func TestTruncatedDatagramKeepsItsWholeLines(t *testing.T) {
 	g := newGroup(testOptions())
-	g.tables[0].Datagram([]byte("a:1|c\na:2|c\na:3"), true, 0)
+	g.tables[0].Datagram([]byte("a:1|c\na:2|c\na:3"), true, 0, netip.Addr{})
 	e := g.tables[0].active
 	assert.Equal(t, uint64(1), e.Stats.Truncated)
 	assert.Equal(t, uint64(1), e.Stats.Rejected[line.Truncated])
@@ -418,6 +419,10 @@ func TestAllocsPerLine(t *testing.T) {
 		"a:1|c|#x:1,y:2", "a:1|c|@0.3|#x:1,y:2", "a:1.5:2:3|c", "g:1.5|g|#x:1", "g:+1|g", "t:320|ms|#x:1", "h:320|h|@0.3",
 		"d:1:2:3:1e3:-5:0|d|#x", "s:alice|s|#x", "s:alice|s", "_e{1,1}:a|b", "_sc|x|0", "bad", "x:y|c", "a:1|c|#x:1|c:ci-1|e:it-true|card:low",
 	}
+	lines = append(lines, "a:1|c|#x:1|c:in-4026531835|e:it-false,cn-web,pu-75a2b6d5-3949-4afb-ad0d-92ff0674e759")
+	byAddress, byContainer := testOptions(), originOptions()
+	byAddress.Origin = OriginIP
+	sender := netip.MustParseAddr("2001:db8::7")
 	stochastic := testOptions()
 	stochastic.Random = func() rand.Source { return rand.NewPCG(1, 2) }
 	mapped := mappedOptions()
@@ -427,6 +432,8 @@ func TestAllocsPerLine(t *testing.T) {
 		lines   []string
 	}{
 		{testOptions(), lines},
+		{byAddress, lines},
+		{byContainer, lines},
 		{stochastic, lines[:3]},
 		{mapped, []string{
 			"t:320|ms|#x:1", "t:320|ms|@0.3", "t:1:2:3:4:5:6:-7|ms|@0.5", // within MaxSamples, and past it
@@ -439,7 +446,7 @@ func TestAllocsPerLine(t *testing.T) {
 			table, datagram := g.tables[0], []byte(in+"\n"+in)
 			epoch := func() {
 				for range 100 {
-					table.Datagram(datagram, false, 1)
+					table.Datagram(datagram, false, 1, sender)
 				}
 				table.Swap().Merge(func(s *Series, _ bool) {
 					s.Settle()
@@ -464,6 +471,7 @@ func third[A, B, C any](_ A, _ B, c C) C { return c }
 func FuzzDatagram(f *testing.F) {
 	f.Add([]byte("a:1|c|#k:v\n\xff\xfe:1:2|ms|@0.1\r\n_e{1,1}:a|b\nu:a:b|s"), false)
 	f.Add([]byte("a:1|c|#,,:,k:1,k:2\nb:+1|g|T1"), true)
+	f.Add([]byte("a:1|c|c:ci-1,in-2,\xff,ci-\x00|e:it-true,cn-a,pu-b,cn-\xfe:1,|c:in-"), false)
 	examples, err := os.ReadFile("../line/testdata/examples.txt")
 	if err != nil {
 		f.Fatal(err)
@@ -483,10 +491,10 @@ func FuzzDatagram(f *testing.F) {
 		if truncated {
 			o = mappedOptions()
 		}
-		o.MaxSeries, o.MaxAliases = 3, 8
+		o.MaxSeries, o.MaxAliases, o.Origin = 3, 8, OriginContainer
 		g := newGroup(o)
-		g.tables[0].Datagram(b, truncated, 1)
-		g.tables[0].Datagram(b, truncated, 2)
+		g.tables[0].Datagram(b, truncated, 1, netip.Addr{})
+		g.tables[0].Datagram(b, truncated, 2, netip.Addr{})
 		found := g.flush()
 		for id, s := range found {
 			if !utf8.ValidString(id) {

@@ -68,9 +68,13 @@ func (t *Table) canonical(l *line.Line) (nameLen int, duplicates int, reason lin
 	name := valid(l.Name)
 	t.key = append(append(append(t.key[:0], byte(l.Kind)), name...), '|')
 	for _, tag := range t.tags {
-		t.key = append(append(append(append(t.key, tag.key...), ':'), tag.value...), ',')
+		t.key = appendTag(t.key, tag)
 	}
 	return len(name), replaced + all - len(t.tags), line.OK
+}
+
+func appendTag(to []byte, t rawTag) []byte {
+	return append(append(append(append(to, t.key...), ':'), t.value...), ',')
 }
 
 const metricTypeKey = "metric_type"

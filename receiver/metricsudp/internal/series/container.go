@@ -1,0 +1,88 @@
+package series
+
+import "bytes"
+
+// appendContainer adds the attributes that the fields c: and e: name, as setContainer
+// joined them:
+//
+//	c:ci-<container ID> or c:in-<inode of its cgroup> or, from older clients, c:<container ID>
+//	e:it-<init container>,cn-<container name>,pu-<pod UID>
+//
+// Parts of other kinds are skipped, and so are those whose value is none; of two of a
+// kind the last holds. There may be nothing left to add.
+//
+// https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (protocol v1.2, v1.4, v1.5)
+func appendContainer(key, fields []byte) []byte {
+	local, external, _ := bytes.Cut(fields, []byte{'|'})
+	var id, inode, name, uid []byte
+	for part := range bytes.SplitSeq(local, []byte{','}) {
+		switch prefix, rest := cutPrefix(part); prefix {
+		case "ci-":
+			keepText(&id, rest)
+		case "in-":
+			if isNumber(rest) {
+				inode = rest
+			}
+		default:
+			if isContainerID(part) {
+				id = part
+			}
+		}
+	}
+	for part := range bytes.SplitSeq(external, []byte{','}) {
+		switch prefix, rest := cutPrefix(part); prefix {
+		case "cn-":
+			keepText(&name, rest)
+		case "pu-":
+			keepText(&uid, rest)
+		}
+	}
+	for _, a := range [...]rawTag{
+		{[]byte(containerID), id}, {[]byte(cgroupInode), inode}, {[]byte(containerName), name}, {[]byte(podUID), uid},
+	} {
+		if len(a.value) > 0 {
+			key = appendTag(key, a)
+		}
+	}
+	return key
+}
+
+// cutPrefix splits the three letters off that say what a part is.
+func cutPrefix(part []byte) (prefix string, rest []byte) {
+	if len(part) < 3 {
+		return "", part
+	}
+	return string(part[:3]), part[3:]
+}
+
+// keepText takes what is printable ASCII without spaces; no runtime's IDs and no
+// Kubernetes name are anything else.
+func keepText(to *[]byte, b []byte) {
+	for _, c := range b {
+		if c <= ' ' || c > '~' {
+			return
+		}
+	}
+	if len(b) > 0 {
+		*to = b
+	}
+}
+
+// isNumber tells an inode: the digits of an uint64.
+func isNumber(b []byte) bool {
+	for _, c := range b {
+		if c-'0' > 9 {
+			return false
+		}
+	}
+	return 0 < len(b) && len(b) <= 20
+}
+
+// leastID is the length of the shortest container ID that stands without a prefix,
+// Docker's short form. Older clients write 64 hexadecimal digits, on ECS 32 and a
+// number, on Garden a UUID.
+const leastID = 12
+
+func isContainerID(b []byte) bool {
+	return len(b) >= leastID && b[0] != '-' && b[0] != '_' && len(bytes.Trim(b, "0123456789abcdef-_")) == 0
+}

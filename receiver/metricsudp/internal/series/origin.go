@@ -1,0 +1,116 @@
+package series
+
+import (
+	"net/netip"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+)
+
+// OriginMode is what keeps series apart besides name, kind and tags.
+type OriginMode uint8
+
+// The modes.
+const (
+	OriginNone      OriginMode = iota
+	OriginIP                   // the sender's address, never its port
+	OriginContainer            // the container that a line names in the fields c: and e:
+)
+
+// Attributes of origins. All but the inode's are of the semantic conventions.
+//
+// https://opentelemetry.io/docs/specs/semconv/registry/attributes/
+const (
+	clientAddress = "client.address"
+	containerID   = "container.id"
+	containerName = "k8s.container.name"
+	podUID        = "k8s.pod.uid"
+	cgroupInode   = "dogstatsd.cgroup.inode" // no convention names it
+)
+
+// Origin is where series come from: the resource of their points. Overflow series
+// and those of lines that tell no origin have one in common, without attributes.
+type Origin struct {
+	Addr netip.Addr // of OriginIP; never IPv4-mapped, without a zone
+
+	key    string // key:value, of each attribute
+	series int    // that refer to it; Registry.mu
+}
+
+// Attributes calls yield for each.
+func (o *Origin) Attributes(yield func(Tag) bool) { eachTag(o.key, yield) }
+
+func newOrigin(key string) *Origin {
+	o := &Origin{key: key}
+	for tag := range o.Attributes {
+		if tag.Key == clientAddress {
+			o.Addr, _ = netip.ParseAddr(tag.Value)
+		}
+	}
+	return o
+}
+
+// originBytes is what an origin takes: the struct, its place in the map at the least
+// load, and its key.
+func originBytes(key int) int { return 48 + 2*(16+8) + key }
+
+// maxOriginField is the longest c: or e: field that tells an origin, in bytes. A
+// container ID has 64; external data with the longest names of Kubernetes has 115.
+// Both with what separates them have a length that fits an alias' byte.
+const maxOriginField = 127
+
+// setAddress makes the sender of a datagram the origin of its lines.
+func (t *Table) setAddress(from netip.Addr) {
+	t.line.Origin = nil
+	switch from = from.Unmap(); {
+	case from.Is4():
+		a := from.As4()
+		t.origin = append(t.origin[:0], a[:]...)
+	case from.Is6():
+		a := from.As16()
+		t.origin = append(t.origin[:0], a[:]...)
+	default: // a socket without addresses
+		return
+	}
+	t.line.Origin = t.origin
+}
+
+// setContainer makes what a line tells of its container its origin. It is not parsed
+// here: aliases remember the bytes.
+func (t *Table) setContainer(l *line.Line) {
+	local, external := l.Container, l.External
+	if len(local) > maxOriginField {
+		local = nil
+	}
+	if len(external) > maxOriginField {
+		external = nil
+	}
+	l.Origin = nil
+	if len(local) > 0 || len(external) > 0 {
+		t.origin = append(append(append(t.origin[:0], local...), '|'), external...)
+		l.Origin = t.origin
+	}
+}
+
+// canonicalOrigin writes the identity of the line's origin: its attributes.
+func (t *Table) canonicalOrigin(l *line.Line) []byte {
+	t.originKey = t.originKey[:0]
+	if len(l.Origin) == 0 {
+		return nil
+	}
+	if t.options.Origin == OriginIP {
+		addr, _ := netip.AddrFromSlice(l.Origin)
+		t.originKey = append(t.originKey, clientAddress+":"...)
+		t.originKey = append(addr.AppendTo(t.originKey), ',')
+		return t.originKey
+	}
+	t.originKey = appendContainer(t.originKey, l.Origin)
+	return t.originKey
+}
+
+// leave forgets an origin with its last series, but not the one of all others.
+func (r *Registry) leave(o *Origin) {
+	if o.series--; o.series == 0 && o.key != "" {
+		delete(r.origins, o.key)
+		r.budget.Release(originBytes(len(o.key)))
+	}
+}
