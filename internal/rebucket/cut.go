@@ -131,6 +131,7 @@ type parts struct {
 // fixed weights or, if ends are given, by the counts themselves.
 func (r *run) sweep(counts []uint64, offset int64, known *ends, to parts, tally *Tally) {
 	cuts, at, next := r.cuts, to.at, 0
+	var f fit
 	for i := 0; i < len(cuts); {
 		c := &cuts[i]
 		place := int64(c.bucket) - offset
@@ -148,8 +149,8 @@ func (r *run) sweep(counts []uint64, offset int64, known *ends, to parts, tally 
 			next = int(place) + 1
 			switch {
 			case n == 0:
-			case known != nil:
-				f := fitOf(r, cuts[i:end], counts, int(place), known)
+			case known != nil && c.kind != exact:
+				r.fit(&f, c, counts, int(place), known)
 				f.divide(cuts[i:end], at, to, tally)
 			case end == i+1:
 				tally.note(c.kind, n)

@@ -19,14 +19,14 @@ type fit struct {
 	left, right float64
 }
 
-// fitOf returns the fit of the bucket that cuts divide.
-func fitOf(r *run, cuts []cut, counts []uint64, place int, known *ends) fit {
-	f := fit{
-		split: r.split, mirrored: known.mirrored, low: place == known.first, high: place == known.last,
-		count: counts[place], rest: counts[place], left: 1, right: 1,
-	}
+// fit sets f to that of the bucket whose first cut is c.
+func (r *run) fit(f *fit, c *cut, counts []uint64, place int, known *ends) {
+	f.split, f.mirrored = r.split, known.mirrored
+	f.low, f.high = place == known.first, place == known.last
+	f.count, f.rest = counts[place], counts[place]
+	f.left, f.right = 1, 1
 	if f.low || f.high {
-		f.span = spanOf(r.extent(int64(cuts[0].bucket)))
+		f.span = spanOf(r.extent(int64(c.bucket)))
 	}
 	if f.low {
 		f.lo = known.low
@@ -37,9 +37,8 @@ func fitOf(r *run, cuts []cut, counts []uint64, place int, known *ends) fit {
 		f.rest -= min(f.rest, 1)
 	}
 	if r.split == PCHIP {
-		f.bend(r, &cuts[0], counts, place, known)
+		f.bend(r, c, counts, place, known)
 	}
-	return f
 }
 
 // bend sets the slopes by the neighbours' densities.

@@ -195,7 +195,6 @@ func TestPlanIsIdempotent(t *testing.T) {
 // the shares, not by more.
 func TestLinearSplitAgainstRationals(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 6))
-	rat := func(f float64) *big.Rat { return new(big.Rat).SetFloat64(f) }
 	for range 5000 {
 		source := randomBounds(rng)
 		target := randomBounds(rng, source...)
