@@ -106,10 +106,10 @@ func exponentialBatch() pmetric.Metrics {
 }
 
 // explicitBatch is the same of explicit histograms with 16 buckets.
-func explicitBatch() pmetric.Metrics {
+func explicitBatch(temporality pmetric.AggregationTemporality) pmetric.Metrics {
 	md, m := newMetric()
 	e := m.SetEmptyHistogram()
-	e.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	e.SetAggregationTemporality(temporality)
 	for i := range batchPoints {
 		dp := e.DataPoints().AppendEmpty()
 		label(dp, i)
@@ -147,17 +147,20 @@ const batchesPerRound = 20
 // BenchmarkBucketing is the time of a processor for a point, pdata included, with the copy that it
 // works on made outside the measured time.
 func BenchmarkBucketing(b *testing.B) {
+	toEight := []converter{
+		ours("bucketing", map[string]any{"target": map[string]any{"limit": map[string]any{"max_buckets": 8}}}),
+		transform("transform-merge", "datapoint", `merge_histogram_buckets(8, "limit_buckets")`),
+	}
 	for _, traffic := range []struct {
 		name       string
 		batch      pmetric.Metrics
 		contenders []converter
 	}{
 		{"exponential-160-to-explicit-16", exponentialBatch(), toExplicit(otelBounds)},
-		{"explicit-16-to-8", explicitBatch(), []converter{
-			ours("bucketing", map[string]any{"target": map[string]any{"limit": map[string]any{"max_buckets": 8}}}),
-			transform("transform-merge", "datapoint", `merge_histogram_buckets(8, "limit_buckets")`),
-		}},
-		{"explicit-16-less-one", explicitBatch(), []converter{
+		{"explicit-16-to-8-delta", explicitBatch(pmetric.AggregationTemporalityDelta), toEight},
+		// Of cumulative streams bucketing looks up the identity, to see whether their bounds change.
+		{"explicit-16-to-8-cumulative", explicitBatch(pmetric.AggregationTemporalityCumulative), toEight},
+		{"explicit-16-less-one", explicitBatch(pmetric.AggregationTemporalityDelta), []converter{
 			ours("bucketing", map[string]any{"target": map[string]any{"limit": map[string]any{"max_buckets": 15}}}),
 			transform("transform-merge", "datapoint", `merge_histogram_buckets(75.0)`),
 		}},

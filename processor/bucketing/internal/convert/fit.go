@@ -14,7 +14,7 @@ import (
 
 func (j *job) fitExplicit(plan *plan, p pmetric.HistogramDataPoint) rebucket.Tally {
 	to := j.buckets(plan.fromExplicit.Buckets())
-	if j.steady {
+	if j.steady || plan.merges {
 		return plan.fromExplicit.Apply(to, j.explicit.Counts)
 	}
 	t := histpoint.TotalsOf(p)
@@ -23,7 +23,7 @@ func (j *job) fitExplicit(plan *plan, p pmetric.HistogramDataPoint) rebucket.Tal
 
 func (j *job) fitExponential(plan *plan) rebucket.Tally {
 	h, to := &j.exponential, j.buckets(plan.fromExponential.Buckets())
-	if j.steady {
+	if j.steady || plan.merges {
 		return applyExponential(plan, to, h)
 	}
 	return plan.fromExponential.Fit(to, h.ZeroCount, h.Positive, h.Negative, rebucket.Range{Min: h.Min, Max: h.Max})

@@ -18,6 +18,8 @@ type plan struct {
 	exact bool   // nothing is split, to a target that is the same for every source
 	print uint64 // of the source's bounds
 
+	merges bool // every bound of the target is one of the source: there is nothing to be known of a point
+
 	refused bool
 	reason  Reason
 }
@@ -69,7 +71,7 @@ func (p *Plans) exponential(s *scratch, rule *Rule, unit string, scale int32, ze
 		if rule.Forbid && !e.Exact() {
 			return &plan{refused: true, reason: Forbidden}
 		}
-		return &plan{fromExponential: e, bounds: target, exact: e.Exact()}
+		return &plan{fromExponential: e, bounds: target, exact: e.Exact(), merges: e.Exact()}
 	})
 }
 
@@ -129,6 +131,7 @@ func buildExplicit(rule *Rule, target, source []float64) *plan {
 		return &plan{refused: true, reason: Forbidden}
 	}
 	result.exact = rule.Explicit != nil && result.fromExplicit.Exact()
+	result.merges = len(intersection(target, source)) == len(target)
 	return result
 }
 

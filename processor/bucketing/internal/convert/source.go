@@ -11,7 +11,8 @@ import (
 // source is the point that a job has loaded, of either kind, beside the one before of its stream.
 type source interface {
 	count() uint64
-	// plan converts from the point's layout to the target: the stream's, if there is one.
+	// plan converts from the point's layout to the target: the stream's, if there is one. Where there
+	// is none the point's plan decides the target, for the stream's life, whatever it was chosen by.
 	plan(s *stream) *plan
 	apply(p *plan, to []uint64) rebucket.Tally
 	// applyKept converts the stream's last point.
