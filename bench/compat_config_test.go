@@ -12,19 +12,11 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp"
 )
 
-// pending are keys of the statsd receiver that metricsudp does not have yet.
-var pending []string
-
 // TestStatsdKeys: the statsd receiver's default configuration, with all its keys
 // written out, is what compatibility: statsd alone gives.
 func TestStatsdKeys(t *testing.T) {
 	written := confmap.New()
 	require.NoError(t, written.Marshal(statsdreceiver.NewFactory().CreateDefaultConfig()))
-	for _, key := range pending {
-		require.True(t, written.Delete(key), key)
-		_, err := decodes(metricsudp.NewFactory(), map[string]any{"compatibility": "statsd", key: nil})
-		require.ErrorContains(t, err, key, "no longer pending")
-	}
 	// The statsd receiver leaves UDP sockets as they are, whatever it says.
 	require.True(t, written.Delete("socket_buffer_size"))
 	require.NoError(t, written.Merge(confmap.NewFromStringMap(map[string]any{"compatibility": "statsd"})))

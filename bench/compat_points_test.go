@@ -17,8 +17,8 @@ import (
 var longAgo = time.Now().Add(-time.Hour)
 
 // lines is a batch as text, a line a point, with all there is of it but the times
-// that the receiver gave it, the scope, and the sender's address.
-func lines(md pmetric.Metrics) (all []string) {
+// that the receiver gave it, the scope, and the sender's address as an attribute.
+func lines(md batch) (all []string) {
 	for _, rm := range md.ResourceMetrics().All() {
 		rm.Resource().Attributes().Remove("client.address")
 		resource := attributes(rm.Resource().Attributes())
@@ -31,6 +31,9 @@ func lines(md pmetric.Metrics) (all []string) {
 					}
 					if resource != "{}" {
 						line += " of " + resource
+					}
+					if md.client != "" {
+						line += " from " + md.client
 					}
 					all = append(all, line+"\n")
 				}

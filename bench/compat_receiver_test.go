@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -80,8 +81,8 @@ func interrupt(t *testing.T, factory receiver.Factory, keys map[string]any, sent
 		defer close(done)
 		for {
 			select {
-			case md := <-r.batches:
-				all = append(all, lines(md)...)
+			case b := <-r.batches:
+				all = append(all, lines(b)...)
 			case <-r.stopped.Done():
 				return
 			}
@@ -93,10 +94,30 @@ func interrupt(t *testing.T, factory receiver.Factory, keys map[string]any, sent
 	return text(all)
 }
 
+// batch is what a receiver hands on in one call.
+type batch struct {
+	pmetric.Metrics
+	client string // of the context; empty at home, for a Unix socket, and without one
+}
+
+func awayFrom(addr net.Addr) string {
+	if addr == nil {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		host = addr.String()
+	}
+	if host == home || net.ParseIP(host) == nil || net.ParseIP(host).Equal(net.IPv6loopback) {
+		return ""
+	}
+	return host
+}
+
 // running is a receiver, its output and the sockets that send to it.
 type running struct {
 	receiver         receiver.Metrics
-	batches          chan pmetric.Metrics
+	batches          chan batch
 	stopped          context.Context // what comes out after that is dropped
 	stop             func()
 	network, address string
@@ -105,11 +126,11 @@ type running struct {
 
 func start(t *testing.T, factory receiver.Factory, keys map[string]any, every string) (*running, error) {
 	t.Helper()
-	r := &running{batches: make(chan pmetric.Metrics), conns: map[string]net.Conn{}}
+	r := &running{batches: make(chan batch), conns: map[string]net.Conn{}}
 	r.stopped, r.stop = context.WithCancel(t.Context())
-	sink, err := consumer.NewMetrics(func(_ context.Context, md pmetric.Metrics) error {
+	sink, err := consumer.NewMetrics(func(ctx context.Context, md pmetric.Metrics) error {
 		select {
-		case r.batches <- md:
+		case r.batches <- batch{md, awayFrom(client.FromContext(ctx).Addr)}:
 		case <-r.stopped.Done():
 		}
 		return nil
@@ -140,14 +161,14 @@ func (r *running) await(markers int) (out string, whole bool) {
 		flush pcommon.Timestamp
 	)
 	for markers > 0 {
-		md := <-r.batches
-		value, at := markerOf(md)
+		b := <-r.batches
+		value, at := markerOf(b.Metrics)
 		if value == 0 || (flush != 0 && at != flush) {
 			return "", false
 		}
 		flush = at
 		markers -= value
-		all = append(all, lines(md)...)
+		all = append(all, lines(b)...)
 	}
 	return text(all), true
 }
