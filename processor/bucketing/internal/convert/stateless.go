@@ -23,9 +23,9 @@ type basis struct {
 }
 
 // watchExplicit notes what the split of a cumulative point depends on, and tells whether to drop the
-// point.
+// point. In stateful mode it is for points that are too large for it, of which nothing is kept.
 func (j *job) watchExplicit(p pmetric.HistogramDataPoint, plan *plan) (drop bool) {
-	return j.steady && watch(j, p, basis{print: plan.print, exact: plan.exact})
+	return j.steady && !j.stateful() && watch(j, p, basis{print: plan.print, exact: plan.exact})
 }
 
 // watchExponential does the same for an exponential point.

@@ -202,3 +202,27 @@ func TestStatefulIsBounded(t *testing.T) {
 	}
 	require.Equal(t, 1, send(0, 3, 9, 1))
 }
+
+// Points of more bounds than a stream's state takes are converted by themselves, whatever comes
+// between; they are no violations.
+func TestStatefulLeavesLargePointsAlone(t *testing.T) {
+	f := follow(stateful(explicitTarget([]float64{1, 2}), convert.Hold))
+	for i := range 3 {
+		bounds := make([]float64, 1025+i)
+		for k := range bounds {
+			bounds[k] = float64(k)/100 + 0.003
+		}
+		m := f.explicit(func(dp pmetric.HistogramDataPoint) {
+			dp.SetStartTimestamp(1)
+			dp.SetTimestamp(pcommon.Timestamp(100 - i))
+			dp.ExplicitBounds().FromRaw(bounds)
+			dp.BucketCounts().FromRaw(make([]uint64, len(bounds)+1))
+			dp.BucketCounts().SetAt(150, uint64(9-i))
+			dp.SetCount(uint64(9 - i))
+		})
+		dp := m.Histogram().DataPoints().At(0)
+		require.Equal(t, []uint64{0, uint64(9 - i), 0}, dp.BucketCounts().AsRaw())
+		require.EqualValues(t, 1, dp.StartTimestamp())
+	}
+	require.Equal(t, [convert.Actions][convert.Violations]int64{}, f.report.Violations)
+}
