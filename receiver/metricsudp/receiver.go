@@ -82,6 +82,7 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	started := time.Now()
 	received := func() int64 { return int64(time.Since(started)) }
 	sources := make([]flush.Source, 0, len(conns))
+	readers := make([]*reader.Reader, 0, len(conns))
 	for _, conn := range conns {
 		rd := reader.New(reader.Settings{
 			Conn: conn, Table: series.NewTable(registry), Allowed: allowed,
@@ -90,6 +91,10 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 			Batch:  r.cfg.ReadBatchSize, Rest: rest(buffer),
 		})
 		sources = append(sources, rd)
+		readers = append(readers, rd)
+	}
+	reader.Share(readers)
+	for _, rd := range readers {
 		r.running.Go(rd.Run)
 	}
 	r.flusher = flush.New(flush.Settings{

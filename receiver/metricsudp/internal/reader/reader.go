@@ -45,6 +45,7 @@ type Reader struct {
 	request atomic.Uint32
 	kick    chan struct{} // wakes a reader that pauses after an error
 	retired chan *series.Epoch
+	share   *share // nil: there is no other reader
 }
 
 // What a reader is asked to do at the next boundary between two batches.
@@ -90,12 +91,16 @@ func (r *Reader) ask(what uint32) {
 // Run reads until Stop. The socket stays open.
 func (r *Reader) Run() {
 	for {
-		datagrams, err := r.Conn.Read()
+		datagrams, err := r.read()
 		if err != nil && !errors.Is(err, socket.ErrWoken) {
 			r.Report(err)
 			r.pause()
 		}
-		r.receive(datagrams)
+		if r.share != nil {
+			r.distribute(datagrams)
+		} else {
+			r.receive(datagrams, r.Now())
+		}
 		if n := len(datagrams); n > 0 && n < r.Batch && r.Rest > 0 {
 			time.Sleep(r.Rest)
 		}
@@ -111,11 +116,7 @@ func (r *Reader) Run() {
 	}
 }
 
-func (r *Reader) receive(datagrams []socket.Datagram) {
-	if len(datagrams) == 0 {
-		return
-	}
-	now := r.Now()
+func (r *Reader) receive(datagrams []socket.Datagram, now int64) {
 	for i := range datagrams {
 		d := &datagrams[i]
 		if len(r.Allowed) > 0 && !r.allows(d.Source) {
@@ -158,7 +159,7 @@ func (r *Reader) drain() {
 		if len(datagrams) == 0 {
 			return
 		}
-		r.receive(datagrams)
+		r.receive(datagrams, r.Now())
 		for i := range datagrams {
 			budget -= max(len(datagrams[i].Payload), leastCharge)
 		}

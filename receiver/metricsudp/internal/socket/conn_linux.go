@@ -40,6 +40,11 @@ type Conn struct {
 	closed atomic.Bool  // set before the eventfd is
 	using  sync.RWMutex // read-locked while fd is in use; Close closes it under the lock
 
+	*Buffers
+}
+
+// Buffers are what one system call fills.
+type Buffers struct {
 	messages  []message
 	vectors   []unix.Iovec
 	sources   []unix.RawSockaddrAny // empty unless asked for
@@ -76,12 +81,18 @@ func newConn(pc packetConn, s *Settings) (*Conn, error) {
 	}
 	local := pc.LocalAddr()
 	_ = pc.Close() // the socket lives on in fd
-	stride := (s.MaxDatagram+cacheLine-1)/cacheLine*cacheLine + 5*cacheLine
-	c := &Conn{
+	return &Conn{
 		fd: fd, wake: wake, local: local, queue: queue,
 		polls: [2]unix.PollFd{
 			{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN},
 		},
+		Buffers: newBuffers(s),
+	}, nil
+}
+
+func newBuffers(s *Settings) *Buffers {
+	stride := (s.MaxDatagram+cacheLine-1)/cacheLine*cacheLine + 5*cacheLine
+	c := &Buffers{
 		messages:  make([]message, s.Batch),
 		vectors:   make([]unix.Iovec, s.Batch),
 		payloads:  make([]byte, s.Batch*stride),
@@ -101,7 +112,7 @@ func newConn(pc packetConn, s *Settings) (*Conn, error) {
 			h.Name = (*byte)(unsafe.Pointer(&c.sources[i]))
 		}
 	}
-	return c, nil
+	return c
 }
 
 // Read waits for datagrams and returns at least one, or an error: [ErrWoken]
@@ -165,6 +176,36 @@ func (c *Conn) received(n int) []Datagram {
 	}
 	return c.datagrams[:n]
 }
+
+// Wait returns when there is something to read, or after Wake or Nudge. It may
+// return early.
+func (c *Conn) Wait() error {
+	c.using.RLock()
+	defer c.using.RUnlock()
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
+	if c.woken.Load() {
+		return nil
+	}
+	return c.poll()
+}
+
+// Nudge ends the present Wait, or the next.
+func (c *Conn) Nudge() error {
+	c.using.RLock()
+	defer c.using.RUnlock()
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
+	return c.signal()
+}
+
+// Exchange has the next Read use other buffers.
+func (c *Conn) Exchange(b *Buffers) { c.Buffers = b }
+
+// Held are the buffers of the last Read.
+func (c *Conn) Held() *Buffers { return c.Buffers }
 
 // poll waits until the socket is readable, or for signal. It may return early.
 func (c *Conn) poll() error {

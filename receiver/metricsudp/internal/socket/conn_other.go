@@ -16,6 +16,9 @@ import (
 // spread datagrams over them or do so by other rules.
 const MaxSockets = 1
 
+// Buffers cannot be exchanged here: there is no second reader.
+type Buffers struct{}
+
 // Conn is one socket with the buffer of its reader.
 type Conn struct {
 	packetConn

@@ -1,0 +1,331 @@
+package reader
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
+)
+
+const (
+	testBatch = 4
+	// testLines of 6 bytes make three datagrams worth handing over.
+	testLines = leastBytes/(testBatch-1)/6 + 1
+)
+
+// fullConn fills its present buffers, as a socket does, from a number of batches.
+// What is overwritten while another reader reads it is a data race.
+type fullConn struct {
+	name    string
+	batches int // still to come
+	sent    int // batches
+	gauges  bool
+
+	buffers *socket.Buffers
+	memory  *sync.Map // of all conns, by buffers: [][]byte
+
+	waiting chan struct{} // takes one whenever a Wait begins; nil: nobody looks
+	nudged  chan struct{}
+	woken   chan struct{}
+}
+
+var _ Sharer = (*fullConn)(nil)
+
+func newFullConn(name string, memory *sync.Map) *fullConn {
+	c := &fullConn{
+		name: name, memory: memory, buffers: new(socketBuffers).buffers(), nudged: make(chan struct{}, 1), woken: make(chan struct{}, 1),
+	}
+	payloads := make([][]byte, testBatch)
+	memory.Store(c.buffers, payloads)
+	return c
+}
+
+// socketBuffers tells apart what might have no size.
+type socketBuffers struct {
+	socket.Buffers
+	_ byte
+}
+
+func (b *socketBuffers) buffers() *socket.Buffers { return &b.Buffers }
+
+func (c *fullConn) Poll() ([]socket.Datagram, error) {
+	select {
+	case <-c.woken:
+		return nil, socket.ErrWoken
+	default:
+	}
+	if c.batches == 0 {
+		return nil, nil
+	}
+	c.batches--
+	c.sent++
+	all, _ := c.memory.Load(c.buffers)
+	payloads := all.([][]byte)
+	datagrams := make([]socket.Datagram, testBatch)
+	for i := range payloads {
+		text := strings.Repeat("a:1|c\n", testLines)
+		if c.gauges && i == 0 {
+			text = fmt.Sprintf("%s:%d|g\n%s:+1|g", c.name, 10*c.sent, c.name)
+		}
+		payloads[i] = append(payloads[i][:0], text...)
+		datagrams[i].Payload = payloads[i]
+	}
+	return datagrams, nil
+}
+
+func (c *fullConn) Read() ([]socket.Datagram, error) {
+	for {
+		datagrams, err := c.Poll()
+		if len(datagrams) > 0 || err != nil {
+			return datagrams, err
+		}
+		_ = c.Wait()
+	}
+}
+
+func (c *fullConn) Wait() error {
+	if c.waiting != nil {
+		c.waiting <- struct{}{}
+	}
+	select {
+	case <-c.nudged:
+	case <-c.woken:
+		_ = set(c.woken) // for Poll
+	}
+	return nil
+}
+
+func set(signal chan struct{}) error {
+	select {
+	case signal <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (c *fullConn) Wake() error                  { return set(c.woken) }
+func (c *fullConn) Nudge() error                 { return set(c.nudged) }
+func (c *fullConn) Held() *socket.Buffers        { return c.buffers }
+func (c *fullConn) Exchange(b *socket.Buffers)   { c.buffers = b }
+func (c *fullConn) Stats() (socket.Stats, error) { return socket.Stats{BufferBytes: 1 << 40}, nil }
+func (c *fullConn) Close() error                 { return nil }
+
+// team is readers that share, and what a flusher finds.
+type team struct {
+	readers []*Reader
+	conns   []*fullConn
+	running sync.WaitGroup
+	stats   []series.Stats // by reader
+	gauges  map[string]float64
+}
+
+func newTeam(t *testing.T, n int) *team {
+	t.Helper()
+	team := &team{stats: make([]series.Stats, n), gauges: map[string]float64{}}
+	registry := series.NewRegistry(series.Options{
+		Limits:   line.Limits{NameBytes: 512, TagBytes: 512, MinRate: 1e-6},
+		MaxBytes: 1 << 20, MaxSeries: 100, MaxAliases: 400, MaxTags: 10, Tables: n, ExpirySwaps: 1000, IntCounters: true,
+	})
+	memory := new(sync.Map)
+	for i := range n {
+		conn := newFullConn(fmt.Sprintf("g%d", i), memory)
+		team.conns = append(team.conns, conn)
+		var at int64
+		team.readers = append(team.readers, New(Settings{
+			Conn: conn, Table: series.NewTable(registry), Batch: testBatch,
+			Now: func() int64 { at++; return at }, Report: func(err error) { t.Error(err) },
+		}))
+	}
+	Share(team.readers)
+	return team
+}
+
+// flush asks all and merges what they retire.
+func (m *team) flush(ask func(*Reader)) {
+	for _, r := range m.readers {
+		ask(r)
+	}
+	for i, r := range m.readers {
+		e := <-r.Retired()
+		m.stats[i].Datagrams += e.Stats.Datagrams
+		m.stats[i].Lines[line.Counter] += e.Stats.Lines[line.Counter]
+		m.stats[i].Lines[line.Gauge] += e.Stats.Lines[line.Gauge]
+		e.Merge(func(s *series.Series, _ bool) {
+			s.Settle()
+			if v, ok := s.Value().(*series.LastValue); ok {
+				m.gauges[s.Metric.Name] = v.Gauge
+			}
+		})
+	}
+}
+
+func (m *team) datagrams() (all uint64) {
+	for i := range m.stats {
+		all += m.stats[i].Datagrams
+	}
+	return all
+}
+
+// startSecond runs the second reader and returns when it waits.
+func (m *team) startSecond() {
+	m.conns[1].waiting = make(chan struct{})
+	m.running.Go(m.readers[1].Run)
+	<-m.conns[1].waiting
+}
+
+// stop drains what Waits announce from now on.
+func (m *team) stop() {
+	for _, c := range m.conns {
+		if c.waiting != nil {
+			m.running.Go(func() { c.drainWaiting() })
+		}
+	}
+	m.flush((*Reader).Stop)
+	for _, c := range m.conns {
+		if c.waiting != nil {
+			close(c.waiting)
+		}
+	}
+	m.running.Wait()
+}
+
+func (c *fullConn) drainWaiting() {
+	for range c.waiting {
+	}
+}
+
+// batch has the reader, which must not run, read and distribute one batch.
+func (m *team) batch(t *testing.T, i int) {
+	t.Helper()
+	m.conns[i].batches++
+	datagrams, err := m.readers[i].read()
+	require.NoError(t, err)
+	m.readers[i].distribute(datagrams)
+}
+
+func TestHotReaderHandsOver(t *testing.T) {
+	m := newTeam(t, 2)
+	m.startSecond()
+	mine, theirs := m.conns[0].Held(), m.readers[1].share.batch.buffers
+	for range hotBatches {
+		m.batch(t, 0)
+	}
+	assert.Same(t, mine, m.conns[0].Held(), "it does the first itself")
+	m.batch(t, 0)
+	assert.Same(t, theirs, m.conns[0].Held(), "it has the buffers of the other now")
+	<-m.conns[1].waiting // again: the batch was received
+	m.batch(t, 0)
+	assert.Same(t, mine, m.conns[0].Held(), "and its own again")
+	m.running.Go(m.readers[0].Run)
+	m.stop()
+	assert.Equal(t, uint64(hotBatches*testBatch), m.stats[0].Datagrams)
+	assert.Equal(t, uint64(2*testBatch), m.stats[1].Datagrams)
+}
+
+// A short batch ends the heat: the work is done where it came.
+func TestShortBatchStays(t *testing.T) {
+	m := newTeam(t, 2)
+	m.startSecond()
+	for range hotBatches {
+		m.batch(t, 0)
+	}
+	m.readers[0].distribute(datagrams("a:1|c").datagrams)
+	m.batch(t, 0)
+	m.running.Go(m.readers[0].Run)
+	m.stop()
+	assert.Zero(t, m.stats[1].Datagrams)
+	assert.Equal(t, uint64((hotBatches+1)*testBatch+1), m.stats[0].Datagrams)
+}
+
+// Batches that take less work than waking another does stay.
+func TestSmallBatchesStay(t *testing.T) {
+	m := newTeam(t, 2)
+	m.startSecond()
+	for range 2 * hotBatches {
+		m.readers[0].distribute(datagrams("a:1|c", "a:1|c", "a:1|c", "a:1|c").datagrams)
+	}
+	m.running.Go(m.readers[0].Run)
+	m.stop()
+	assert.Zero(t, m.stats[1].Datagrams)
+	assert.Equal(t, uint64(2*hotBatches*testBatch), m.stats[0].Datagrams)
+}
+
+// A reader that is busy, whether it is hot or has a batch of another, is left alone.
+func TestBusyReadersAreLeftAlone(t *testing.T) {
+	m := newTeam(t, 3)
+	for range 2 * hotBatches {
+		m.batch(t, 0)
+		m.batch(t, 1)
+	}
+	// The third has been handed a batch that it did not take yet.
+	third := m.readers[2].share
+	handed := &third.batch.asFull
+	third.slot.Store(handed)
+	m.batch(t, 0)
+	assert.Same(t, handed, third.slot.Load())
+	third.slot.Store(nil)
+	for _, r := range m.readers {
+		m.running.Go(r.Run)
+	}
+	m.stop()
+	assert.Equal(t, uint64((2*hotBatches+1)*testBatch), m.stats[0].Datagrams)
+	assert.Equal(t, uint64(2*hotBatches*testBatch), m.stats[1].Datagrams)
+	assert.Zero(t, m.stats[2].Datagrams)
+}
+
+// Gauges stay with the reader of their client socket, in order.
+func TestGaugesStay(t *testing.T) {
+	m := newTeam(t, 2)
+	m.conns[0].gauges = true
+	m.startSecond()
+	for range hotBatches + 1 {
+		m.batch(t, 0)
+	}
+	<-m.conns[1].waiting
+	m.running.Go(m.readers[0].Run)
+	m.stop()
+	assert.Equal(t, uint64(testBatch-1), m.stats[1].Datagrams, "all of a batch but the one with the gauges")
+	assert.Zero(t, m.stats[1].Lines[line.Gauge])
+	assert.InDelta(t, 10*(hotBatches+1)+1, m.gauges["g0"], 0)
+}
+
+// Whatever is handed to whom, and whenever the readers are asked for their epochs
+// or to stop: each datagram is counted once, and gauges are in order.
+func TestHandoverConserves(t *testing.T) {
+	for _, readers := range []int{1, 2, 4} {
+		t.Run(fmt.Sprint(readers), func(t *testing.T) {
+			const batches = 3 * hotBatches
+			for hot := 1; hot <= readers; hot++ {
+				m := newTeam(t, readers)
+				for i := range hot {
+					m.conns[i].batches, m.conns[i].gauges = batches, true
+				}
+				for _, r := range m.readers {
+					m.running.Go(r.Run)
+				}
+				for range hot { // the last flush, at Stop, finds some at work
+					m.flush((*Reader).Swap)
+				}
+				m.stop()
+				assert.Equal(t, uint64(hot*batches*testBatch), m.datagrams())
+				var counters, gauges uint64
+				for i := range m.stats {
+					counters += m.stats[i].Lines[line.Counter]
+					gauges += m.stats[i].Lines[line.Gauge]
+				}
+				assert.Equal(t, uint64(hot*batches*(testBatch-1)*testLines), counters)
+				assert.Equal(t, uint64(hot*batches*2), gauges)
+				for i := range hot {
+					assert.InDelta(t, 10*batches+1, m.gauges[fmt.Sprintf("g%d", i)], 0)
+				}
+			}
+		})
+	}
+}
