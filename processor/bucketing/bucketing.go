@@ -33,7 +33,7 @@ func newBucketing(set processor.Settings, cfg *Config) (*bucketing, error) {
 		return nil, err
 	}
 	plans := convert.NewPlans(planCacheSize)
-	t, err := newTelemetry(set, len(rules), plans)
+	t, err := newTelemetry(set, rules, plans)
 	if err != nil {
 		return nil, err
 	}

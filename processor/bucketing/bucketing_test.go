@@ -205,6 +205,32 @@ func TestTelemetry(t *testing.T) {
 	require.Equal(t, attribute.NewSet(attribute.String("processor", "bucketing/a")), point.Attributes)
 }
 
+// Streams are counted where there is state, and taken off again.
+func TestTelemetryOfStreams(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
+	set := processortest.NewNopSettings(metadata.Type)
+	set.ID = component.NewIDWithName(metadata.Type, "a")
+	set.TelemetrySettings = tel.NewTelemetrySettings()
+	kept := valid()
+	kept.Cumulative.Mode, kept.Match.MetricNames = modeStateful, []string{"kept.*"}
+	p, err := NewFactory().CreateMetrics(context.Background(), set, rulesOf(kept, valid()), consumertest.NewNop())
+	require.NoError(t, err)
+	for _, name := range []string{"kept", "kept", "kept too", "other"} {
+		md := pmetric.NewMetrics()
+		newHistogram(md, name, "", []float64{1}, 1, 2)
+		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	}
+	is := func(n int64) {
+		metadatatest.AssertEqualProcessorBucketingStreams(t, tel, []metricdata.DataPoint[int64]{
+			{Value: n, Attributes: attribute.NewSet(attribute.String("processor", "bucketing/a"))},
+		}, metricdatatest.IgnoreTimestamp())
+	}
+	is(2)
+	require.NoError(t, p.Shutdown(context.Background()))
+	is(0)
+}
+
 // Instances of one ID, one in each pipeline, add up; those of others stand apart.
 func TestTelemetryByInstance(t *testing.T) {
 	tel := componenttest.NewTelemetry()

@@ -21,13 +21,15 @@ type telemetry struct {
 	builder    *metadata.TelemetryBuilder
 	plans      *convert.Plans
 	kept       atomic.Int64                                                 // plans as reported
+	streams    []*convert.Streams                                           // of the rules that have state
+	followed   atomic.Int64                                                 // streams as reported
 	self       metric.MeasurementOption                                     // the component's ID, which the others have too
 	points     [][convert.Layouts][convert.Layouts]metric.MeasurementOption // by rule, from, to
 	passed     [convert.Reasons]metric.MeasurementOption
 	violations [convert.Actions][convert.Violations]metric.MeasurementOption
 }
 
-func newTelemetry(set processor.Settings, rules int, plans *convert.Plans) (*telemetry, error) {
+func newTelemetry(set processor.Settings, rules []rule, plans *convert.Plans) (*telemetry, error) {
 	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
@@ -35,7 +37,12 @@ func newTelemetry(set processor.Settings, rules int, plans *convert.Plans) (*tel
 	id := attribute.String("processor", set.ID.String())
 	t := &telemetry{
 		builder: builder, plans: plans, self: option(id),
-		points: make([][convert.Layouts][convert.Layouts]metric.MeasurementOption, rules),
+		points: make([][convert.Layouts][convert.Layouts]metric.MeasurementOption, len(rules)),
+	}
+	for i := range rules {
+		if s := rules[i].apply.Streams; s != nil {
+			t.streams = append(t.streams, s)
+		}
 	}
 	for i := range t.points {
 		for from := range t.points[i] {
@@ -95,17 +102,24 @@ func (t *telemetry) record(ctx context.Context, r *convert.Report) {
 	for _, e := range r.RankErrors {
 		t.builder.ProcessorBucketingRankError.Record(ctx, e, t.self)
 	}
-	t.recordPlans(ctx, t.plans.Len())
+	followed := 0
+	for _, s := range t.streams {
+		followed += s.Len()
+	}
+	t.recordState(ctx, t.plans.Len(), followed)
 }
 
-func (t *telemetry) recordPlans(ctx context.Context, kept int) {
-	if more := int64(kept) - t.kept.Swap(int64(kept)); more != 0 {
+func (t *telemetry) recordState(ctx context.Context, plans, streams int) {
+	if more := int64(plans) - t.kept.Swap(int64(plans)); more != 0 {
 		t.builder.ProcessorBucketingPlanCacheSize.Add(ctx, more, t.self)
+	}
+	if more := int64(streams) - t.followed.Swap(int64(streams)); more != 0 {
+		t.builder.ProcessorBucketingStreams.Add(ctx, more, t.self)
 	}
 }
 
-// shutdown takes the plans of this instance off again.
+// shutdown takes the plans and streams of this instance off again.
 func (t *telemetry) shutdown(ctx context.Context) {
-	t.recordPlans(ctx, 0)
+	t.recordState(ctx, 0, 0)
 	t.builder.Shutdown()
 }

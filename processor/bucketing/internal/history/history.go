@@ -59,6 +59,17 @@ func (t *Table[V]) Update(id uint64, update func(before V, known bool) (now V, w
 	}
 }
 
+// Len returns the number of streams known.
+func (t *Table[V]) Len() (n int) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		n += len(s.young) + len(s.old)
+		s.mu.Unlock()
+	}
+	return n
+}
+
 func (s *shard[V]) turn() {
 	s.young, s.old = s.old, s.young
 	clear(s.young)

@@ -29,8 +29,10 @@ func TestUpdate(t *testing.T) {
 	before, known = swap(table, 1, "b", 1)
 	require.True(t, known)
 	require.Equal(t, "b", before)
+	require.Equal(t, 1, table.Len())
 	_, known = swap(table, 2, "", 1)
 	require.False(t, known)
+	require.Equal(t, 2, table.Len())
 }
 
 // keptOf counts which of the streams the table knows, the last seen first.
@@ -56,9 +58,12 @@ func TestTableIsBounded(t *testing.T) {
 		_, known := swap(table, 7, 7, 0)
 		require.Equal(t, n > 0, known)
 	}
+	known := table.Len()
 	kept := keptOf(table, ids)
 	require.LessOrEqual(t, kept, size)
 	require.Greater(t, kept, size/3)
+	require.GreaterOrEqual(t, known, kept)
+	require.LessOrEqual(t, known, size)
 }
 
 // Words bound it too: where each stream refers to 16 times as many as it may, a sixteenth

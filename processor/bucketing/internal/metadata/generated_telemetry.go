@@ -32,6 +32,7 @@ type TelemetryBuilder struct {
 	ProcessorBucketingPlanCacheSize metric.Int64UpDownCounter
 	ProcessorBucketingPoints        metric.Int64Counter
 	ProcessorBucketingRankError     metric.Float64Histogram
+	ProcessorBucketingStreams       metric.Int64UpDownCounter
 	ProcessorBucketingViolations    metric.Int64Counter
 }
 
@@ -99,6 +100,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithDescription("For each metric converted, the largest bound on the error of the cumulative share at a target bound. [Alpha]"),
 		metric.WithUnit("1"),
 		metric.WithExplicitBucketBoundaries([]float64{0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorBucketingStreams, err = builder.meter.Int64UpDownCounter(
+		"otelcol_processor_bucketing_streams",
+		metric.WithDescription("Cumulative streams kept by rules in stateful mode. [Alpha]"),
+		metric.WithUnit("{streams}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorBucketingViolations, err = builder.meter.Int64Counter(
