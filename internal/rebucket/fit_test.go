@@ -134,9 +134,9 @@ func TestFitKeepsToTheRange(t *testing.T) {
 	}
 }
 
-// lies are ranges that no such point has.
-func randomLie(rng *rand.Rand) rebucket.Range {
-	lies := []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64}
+// randomLie is a range that a point hardly has, often at a bound.
+func randomLie(rng *rand.Rand, bounds ...float64) rebucket.Range {
+	lies := append([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64}, bounds...)
 	lie := func() float64 {
 		if rng.IntN(2) == 0 {
 			return lies[rng.IntN(len(lies))]
@@ -153,7 +153,7 @@ func TestFitWithstandsAnyRange(t *testing.T) {
 	for range 30000 {
 		source := randomBounds(rng)
 		o := observed{source: source, target: randomBounds(rng, source...), counts: randomCounts(rng, len(source)+1)}
-		r := randomLie(rng)
+		r := randomLie(rng, source...)
 		out, _ := fit(o, splits[rng.IntN(len(splits))], r)
 		require.Equal(t, sum(o.counts), sum(out))
 		before := cumulative(o.counts)
@@ -266,7 +266,7 @@ func TestExponentialFitWithstandsAnyRange(t *testing.T) {
 		target := e.bounds(rng)
 		p := e.plan(target, splits[rng.IntN(len(splits))])
 		out := make([]uint64, p.Buckets())
-		p.Fit(out, e.zero, e.positive, e.negative, randomLie(rng))
+		p.Fit(out, e.zero, e.positive, e.negative, randomLie(rng, target...))
 		require.Equal(t, e.total(), sum(out))
 		for i, got := range cumulative(out)[:len(target)] {
 			if lo, hi := e.atMost(target[i]); got < lo || got > hi {
@@ -300,6 +300,35 @@ func TestFitTable(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, _ := fit(observed{source: tt.source, target: tt.target, counts: tt.counts}, tt.split, tt.r)
+			require.Equal(t, tt.want, got)
+		})
+	}
+}
+
+// A range is not used where there are counts beyond it.
+func TestExponentialFitBelievesCounts(t *testing.T) {
+	target := []float64{-3, -2, 0, 2, 3}
+	one := func(offset int32, n uint64) expo.Buckets { return expo.Buckets{Offset: offset, Counts: []uint64{n}} }
+	p := rebucket.NewExponentialPlan(target, 0, 0.5, rebucket.Log)
+	for _, tt := range []struct {
+		name               string
+		zero               uint64
+		positive, negative expo.Buckets
+		r                  rebucket.Range
+		want               []uint64 // ln(3/2) / ln(2) of 1000 are 585
+	}{
+		{"minimum above a negative bucket", 0, one(1, 1000), one(0, 7), rebucket.Range{Min: 3.5, Max: 4}, []uint64{0, 0, 7, 0, 584, 416}},
+		{"minimum above the zero bucket", 7, one(1, 1000), one(0, 0), rebucket.Range{Min: 3.5, Max: 4}, []uint64{0, 0, 4, 3, 584, 416}},
+		{"maximum below a positive bucket", 0, one(0, 7), one(1, 1000), rebucket.Range{Min: -4, Max: -3.5}, []uint64{416, 584, 0, 7, 0, 0}},
+		{"maximum below the zero bucket", 7, one(0, 0), one(1, 1000), rebucket.Range{Min: -4, Max: -3.5}, []uint64{416, 584, 4, 3, 0, 0}},
+		{"minimum in the zero bucket above a negative one", 1000, one(0, 0), one(0, 7), rebucket.Range{Min: 0.3, Max: 0.5}, []uint64{0, 0, 507, 500, 0, 0}},
+		{"maximum in the zero bucket below a positive one", 1000, one(0, 7), one(0, 0), rebucket.Range{Min: -0.4, Max: -0.3}, []uint64{0, 0, 445, 562, 0, 0}},
+		{"one that fits", 0, one(1, 1000), one(0, 0), rebucket.Range{Min: 3.5, Max: 4}, []uint64{0, 0, 0, 0, 0, 1000}},
+		{"mirrored", 0, one(0, 0), one(1, 1000), rebucket.Range{Min: -4, Max: -3.5}, []uint64{1000, 0, 0, 0, 0, 0}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := make([]uint64, p.Buckets())
+			p.Fit(got, tt.zero, tt.positive, tt.negative, tt.r)
 			require.Equal(t, tt.want, got)
 		})
 	}

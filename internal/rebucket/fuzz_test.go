@@ -1,0 +1,62 @@
+package rebucket_test
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
+)
+
+// FuzzFit converts a point of any bounds, counts and range to any bounds: 8 bytes each
+// a value, 9 a source bound and its count.
+func FuzzFit(f *testing.F) {
+	f.Add([]byte{}, []byte{}, 0.0, 0.0, uint8(rebucket.PCHIP))
+	f.Add(make([]byte, 90), make([]byte, 64), 1.0, 2.0, uint8(rebucket.Log))
+	f.Fuzz(func(t *testing.T, source, target []byte, low, high float64, split uint8) {
+		var counts []uint64
+		room := uint64(math.MaxUint64)
+		for i := 0; i+9 <= len(source); i += 9 { // the count in one byte, as a share of what is left
+			n := room >> (source[i+8] & 63)
+			if source[i+8] > 63 {
+				n = uint64(source[i+8] & 63)
+			}
+			n = min(n, room)
+			counts, room = append(counts, n), room-n
+		}
+		bounds := floats(source, 9)
+		counts = append(counts, 0, 0)[:len(bounds)+1]
+		to := floats(target, 8)
+		out := make([]uint64, len(to)+1)
+		rebucket.NewPlan(to, bounds, rebucket.Split(split%5)).Fit(out, counts, rebucket.Range{Min: low, Max: high})
+		if sum(out) != sum(counts) {
+			t.Fatalf("%d of %d", sum(out), sum(counts))
+		}
+		before := cumulative(counts)
+		for j, got := range cumulative(out)[:len(to)] {
+			i, shared := slices.BinarySearch(bounds, to[j])
+			lo, hi := uint64(0), before[i]
+			if shared {
+				lo = hi
+			} else if i > 0 {
+				lo = before[i-1]
+			}
+			if got < lo || got > hi {
+				t.Fatalf("%d at %v, must be from %d to %d", got, to[j], lo, hi)
+			}
+		}
+	})
+}
+
+// floats are the finite float64s at every stride bytes, increasing.
+func floats(b []byte, stride int) []float64 {
+	var to []float64
+	for i := 0; i+stride <= len(b); i += stride {
+		if v := math.Float64frombits(binary.LittleEndian.Uint64(b[i:])); v-v == 0 {
+			to = append(to, v)
+		}
+	}
+	slices.Sort(to)
+	return slices.Compact(to)
+}
