@@ -62,10 +62,10 @@ func TestConfigAllKeys(t *testing.T) {
 			},
 			{
 				Match:        MatchConfig{MetricNames: []string{`db\..*`}},
-				Target:       TargetConfig{Limit: &LimitConfig{MaxBuckets: 31, Strategy: "uniform", Pin: []float64{0.5}}},
-				Split:        "auto",
+				Target:       TargetConfig{Limit: &LimitConfig{MaxBuckets: 31, Strategy: "min_error", Pin: []float64{0.5}}},
+				Split:        "pchip",
 				MaxRankError: 1,
-				Cumulative:   cumulativeDefaults(),
+				Cumulative:   CumulativeConfig{Mode: "stateful", WorkingScale: 2, OnViolation: "reset", MaxStreams: 10_000},
 				OnInvalid:    "pass",
 			},
 			{
