@@ -17,12 +17,14 @@ type Config struct {
 	// Timeout bounds one attempt. It overrides the wrapped exporter's own.
 	Timeout time.Duration `mapstructure:"timeout"`
 	// Budget is the longest that a caller waits before its data goes to the log.
-	Budget     time.Duration    `mapstructure:"budget"`
-	Retry      RetryConfig      `mapstructure:"retry_on_failure"`
-	Breaker    BreakerConfig    `mapstructure:"circuit_breaker"`
-	Log        LogConfig        `mapstructure:"log"`
-	Replay     ReplayConfig     `mapstructure:"replay"`
-	DeadLetter DeadLetterConfig `mapstructure:"dead_letter"`
+	Budget  time.Duration `mapstructure:"budget"`
+	Retry   RetryConfig   `mapstructure:"retry_on_failure"`
+	Breaker BreakerConfig `mapstructure:"circuit_breaker"`
+	// MetadataKeys name the client metadata that is kept with a record and restored when it is replayed.
+	MetadataKeys []string         `mapstructure:"metadata_keys"`
+	Log          LogConfig        `mapstructure:"log"`
+	Replay       ReplayConfig     `mapstructure:"replay"`
+	DeadLetter   DeadLetterConfig `mapstructure:"dead_letter"`
 }
 
 // RetryConfig spaces the attempts for one batch: InitialInterval, then Multiplier times longer each, MaxInterval at most.

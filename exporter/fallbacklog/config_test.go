@@ -54,10 +54,11 @@ func TestLoadConfig(t *testing.T) {
 	assert.Equal(t, "otlp_http/eu", all.Exporter.spec.ID.String())
 	all.Exporter = ExporterConfig{}
 	assert.Equal(t, &Config{
-		Timeout: 3 * time.Second,
-		Budget:  4 * time.Second,
-		Retry:   RetryConfig{MaxAttempts: 3, InitialInterval: 50 * time.Millisecond, Multiplier: 1.5, MaxInterval: 10 * time.Second},
-		Breaker: BreakerConfig{FailureThreshold: 4, SuccessThreshold: 1, OpenInterval: 5 * time.Second, MaxOpenInterval: 30 * time.Second},
+		Timeout:      3 * time.Second,
+		Budget:       4 * time.Second,
+		Retry:        RetryConfig{MaxAttempts: 3, InitialInterval: 50 * time.Millisecond, Multiplier: 1.5, MaxInterval: 10 * time.Second},
+		Breaker:      BreakerConfig{FailureThreshold: 4, SuccessThreshold: 1, OpenInterval: 5 * time.Second, MaxOpenInterval: 30 * time.Second},
+		MetadataKeys: []string{"x-scope-orgid"},
 		Log: LogConfig{
 			Directory: "/data/fallbacklog", MaxSegmentSizeMiB: 16, MaxSegmentAge: time.Minute, MaxAge: 24 * time.Hour,
 			MaxDiskMiB: 2048, MinFreeDiskMiB: 512, OnFull: OnFullDropOldest, Fsync: FsyncInterval, FsyncInterval: 100 * time.Millisecond,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
@@ -97,7 +98,11 @@ func (i *instance[T]) consume(ctx context.Context, data T) error {
 	if i.lane == nil {
 		return errNotStarted
 	}
-	return i.lane.consume(ctx, request[T]{i, data})
+	r := request[T]{instance: i, data: data}
+	if len(i.core.cfg.MetadataKeys) > 0 {
+		r.caller = client.FromContext(ctx).Metadata
+	}
+	return i.lane.consume(ctx, r)
 }
 
 // decode is the inverse of request.Payload.
@@ -110,5 +115,5 @@ func (i *instance[T]) decode(line []byte) (delivery.Batch, record.Meta, error) {
 	if err != nil {
 		return nil, meta, err
 	}
-	return request[T]{i, data}, meta, nil
+	return request[T]{instance: i, data: data, kept: meta.Metadata}, meta, nil
 }

@@ -9,8 +9,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
-
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 )
 
 // signal is what differs between traces, metrics and logs.
@@ -85,23 +83,4 @@ var logs = signal[plog.Logs]{
 		}
 		return sink[plog.Logs]{e, e.Capabilities(), e.ConsumeLogs}, nil
 	},
-}
-
-var _ delivery.Batch = request[plog.Logs]{}
-
-// request is a batch of one signal on its way to a sink.
-type request[T any] struct {
-	*instance[T]
-	data T
-}
-
-func (r request[T]) Items() int               { return r.signal.items(r.data) }
-func (r request[T]) Payload() ([]byte, error) { return r.signal.marshal(r.data) }
-
-// Send keeps data as it is: it may be needed again.
-func (r request[T]) Send(ctx context.Context) error {
-	if r.sink.capabilities.MutatesData {
-		return r.sink.consume(ctx, r.signal.clone(r.data))
-	}
-	return r.sink.consume(ctx, r.data)
 }

@@ -30,6 +30,7 @@ func (c *Config) Validate() error {
 	check.Range(&e, "budget", c.Budget, time.Millisecond, maxInterval)
 	c.Retry.validate(e.At("retry_on_failure"))
 	c.Breaker.validate(e.At("circuit_breaker"))
+	validateMetadataKeys(&e, c.MetadataKeys)
 	c.Log.validate(e.At("log"))
 	check.Range(&e, "replay::max_requests_per_second", c.Replay.MaxRequestsPerSecond, 0, maxRequestsPerSecond)
 	if c.DeadLetter.Enabled {

@@ -30,6 +30,7 @@ type testBatch struct {
 
 func (b *testBatch) Items() int                     { return b.items }
 func (b *testBatch) Payload() ([]byte, error)       { return fmt.Appendf(nil, `{"name":%q}`, b.name), nil }
+func (b *testBatch) Metadata() map[string][]string  { return nil }
 func (b *testBatch) Send(ctx context.Context) error { return b.answer(ctx, b.name) }
 
 // ledger is an observer that keeps the sums.

@@ -22,6 +22,8 @@ type Batch interface {
 	Items() int
 	// Payload is the request as a one-line JSON object, see record.Append. It may be called while Send is under way.
 	Payload() ([]byte, error)
+	// Metadata is what is to be kept of the client's metadata, by lower-case key; nil where there is nothing.
+	Metadata() map[string][]string
 }
 
 // Decode is the inverse of Payload: it reads a verified record.

@@ -94,7 +94,7 @@ func (l *Lane) encode(b Batch, m record.Meta) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrEncode, err)
 	}
-	m.Time, m.Signal, m.Items = l.group.set.Now().UTC(), l.opt.Signal, b.Items()
+	m.Time, m.Signal, m.Items, m.Metadata = l.group.set.Now().UTC(), l.opt.Signal, b.Items(), b.Metadata()
 	return record.Append(make([]byte, 0, len(payload)+256), payload, m)
 }
 

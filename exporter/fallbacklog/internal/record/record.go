@@ -17,6 +17,8 @@ type Meta struct {
 	Code     string    `json:"code,omitempty"` // status code of a permanent error
 	Attempts int       `json:"attempts"`       // made before it was written
 	Items    int       `json:"items"`          // spans, data points or log records
+	// Metadata is what is kept of the client's, by lower-case key.
+	Metadata map[string][]string `json:"metadata,omitempty"`
 }
 
 var (
@@ -27,7 +29,9 @@ var (
 )
 
 const (
-	member  = `"fallbacklog":`
+	member = `"fallbacklog":`
+	// opening is where the trailer begins: the name alone may be a key of Meta.Metadata too, over a list.
+	opening = member + `{`
 	sumName = `"crc32c":"`
 	sumHex  = 8
 	sumEnd  = `"}}`
@@ -66,7 +70,7 @@ func Parse(line []byte) (Meta, error) {
 	if !verify(line) {
 		return Meta{}, ErrDamaged
 	}
-	at := bytes.LastIndex(line, []byte(member))
+	at := bytes.LastIndex(line, []byte(opening))
 	if at < 0 {
 		return Meta{}, ErrDamaged
 	}
