@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // backend is an OTLP gRPC server that remembers the id of every item it accepted: the data point's,
@@ -23,7 +25,8 @@ type backend struct {
 
 	mu   sync.Mutex
 	hang bool
-	held int // requests that wait in a hang
+	deny bool // answer UNAVAILABLE
+	held int  // requests that wait in a hang
 	ids  map[string]int
 	sums map[string]float64
 	seen *seen
@@ -57,14 +60,34 @@ func (b *backend) setHang(hang bool) {
 	b.hang = hang
 }
 
+// setDeny makes requests fail with UNAVAILABLE, or lets them through again.
+func (b *backend) setDeny(deny bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.deny = deny
+}
+
+// repeats counts the arrivals beyond each id's first.
+func (b *backend) repeats() (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, times := range b.ids {
+		n += times - 1
+	}
+	return n
+}
+
 // admit blocks in a hang until the caller gives up.
 func (b *backend) admit(ctx context.Context) error {
 	b.mu.Lock()
-	hang := b.hang
+	hang, deny := b.hang, b.deny
 	if hang {
 		b.held++
 	}
 	b.mu.Unlock()
+	if deny {
+		return status.Error(codes.Unavailable, "told to")
+	}
 	if !hang {
 		return nil
 	}

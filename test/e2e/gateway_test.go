@@ -146,6 +146,12 @@ func (g *gateway) command(args ...string) *exec.Cmd {
 // start runs the gateway until its health check answers. The test's end kills what still runs.
 func (g *gateway) start() {
 	g.t.Helper()
+	g.awaitReady(g.launch())
+}
+
+// launch begins to run the gateway.
+func (g *gateway) launch() (began time.Time) {
+	g.t.Helper()
 	g.output = &syncBuffer{}
 	g.cmd = g.command()
 	// With SIGINT ignored from the start, the kernel shows when the Collector begins to take signals:
@@ -153,7 +159,7 @@ func (g *gateway) start() {
 	g.cmd.Args = append([]string{"sh", "-c", `trap "" INT; exec "$0" "$@"`}, g.cmd.Args...)
 	g.cmd.Path = "/bin/sh"
 	g.cmd.Stdout, g.cmd.Stderr = g.output, g.output
-	began := time.Now()
+	began = time.Now()
 	require.NoError(g.t, g.cmd.Start())
 	g.exited = make(chan struct{})
 	cmd, exited := g.cmd, g.exited
@@ -169,11 +175,17 @@ func (g *gateway) start() {
 			g.t.Logf("a gateway's output, last part:\n%s", output.tail(8000))
 		}
 	})
+	return began
+}
+
+// awaitReady waits until the health check of a launched gateway answers.
+func (g *gateway) awaitReady(began time.Time) {
+	g.t.Helper()
 	ready := time.NewTicker(5 * time.Millisecond)
 	defer ready.Stop()
 	for deadline := began.Add(patience); time.Now().Before(deadline); <-ready.C {
 		select {
-		case <-exited:
+		case <-g.exited:
 			g.t.Fatalf("the gateway ended while starting:\n%s", g.output.tail(8000))
 		default:
 		}
