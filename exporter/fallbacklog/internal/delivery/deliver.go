@@ -57,13 +57,10 @@ func (l *Lane) deliver(w *window, r *pending, permit *breaker.Permit, p *pace) {
 	p.block(l.group.set.Now().Add(min(f.RetryAfter, l.group.set.MaxOpenInterval)))
 }
 
-// settle releases what is dealt with.
+// settle says of a record that it is dealt with.
 func (l *Lane) settle(w *window, r *pending) {
-	upTo, ok := w.settle(r)
-	if !ok {
-		return
-	}
-	if err := l.opt.Log.Release(upTo); err != nil {
+	w.settle(r)
+	if err := l.opt.Log.Done(r.entry); err != nil {
 		l.opt.Observer.Failed("log")
 		l.opt.Observer.Error("the log's cursor cannot be saved: a restart would repeat records", err)
 	}

@@ -33,7 +33,7 @@ type Decode func(line []byte) (Batch, record.Meta, error)
 type Log interface {
 	Append(record []byte) error
 	Next() (e segment.Entry, ok bool, err error)
-	Release(to segment.Position) error
+	Done(e segment.Entry) error
 	DropOldest(visit func(record []byte)) (bool, error)
 	Readable() <-chan struct{}
 	Tend() error

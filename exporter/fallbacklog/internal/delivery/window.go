@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"slices"
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
@@ -37,8 +38,8 @@ func (p *pending) failed(successes uint64) {
 
 func (p *pending) poison() bool { return p.failures >= poisonFailures }
 
-// window holds the unsettled records in their order. Records are settled in any order; the log is released up to the
-// first that is not. It is used by one goroutine.
+// window holds the unsettled records in the order in which they were read. They are settled in any order. It is used by
+// one goroutine.
 type window struct {
 	records []*pending
 	turn    int // the record to try next
@@ -83,21 +84,8 @@ func (w *window) olderThan(t time.Time) (old []*pending) {
 	return old
 }
 
-// settle takes a record out, gives the oldest one its turn, and returns the position up to which all are settled; ok
-// is false while an older one is not.
-func (w *window) settle(p *pending) (upTo segment.Position, ok bool) {
-	end := p.entry.End
-	for i, r := range w.records {
-		if r != p {
-			continue
-		}
-		if i > 0 {
-			// Its predecessor now ends where this one does: both are released together.
-			w.records[i-1].entry.End = end
-		}
-		w.records = append(w.records[:i], w.records[i+1:]...)
-		w.turn = 0
-		return end, i == 0
-	}
-	return end, false
+// settle takes a record out and gives the oldest one its turn.
+func (w *window) settle(p *pending) {
+	w.records = slices.DeleteFunc(w.records, func(r *pending) bool { return r == p })
+	w.turn = 0
 }

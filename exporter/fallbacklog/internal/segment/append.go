@@ -107,7 +107,7 @@ func (l *Log) commitGroup(batch []*commit) []*commit {
 // write puts data at the end of the log, durably with SyncBatch. The space is reserved. The caller holds leader.
 func (l *Log) write(data []byte) error {
 	if a := l.active; a != nil && (a.size+int64(len(data)) > l.opt.MaxSegmentBytes ||
-		l.opt.MaxSegmentAge > 0 && l.opt.Now().Sub(a.created) >= l.opt.MaxSegmentAge) {
+		l.opt.MaxSegmentAge > 0 && l.opt.Now().Sub(a.info.created) >= l.opt.MaxSegmentAge) {
 		if err := l.seal(); err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (l *Log) tryWrite(data []byte) error {
 			return fmt.Errorf("%w: %w", errSync, full(err))
 		}
 	}
-	if err := l.inPlace(a.File, l.path(info{number: a.number, created: a.created})); err != nil {
+	if err := l.inPlace(a.File, l.path(a.info)); err != nil {
 		l.cutBack()
 		return fmt.Errorf("append: %w", err)
 	}
@@ -166,9 +166,8 @@ func (l *Log) tryWrite(data []byte) error {
 	}
 	a.size += int64(len(data))
 	l.mu.Lock()
-	last := &l.segments[len(l.segments)-1]
-	last.size = a.size
-	last.disk += int64(len(data))
+	a.info.size = a.size
+	a.info.disk += int64(len(data))
 	l.mu.Unlock()
 	l.signal()
 	return nil
@@ -177,7 +176,7 @@ func (l *Log) tryWrite(data []byte) error {
 // begin creates the next segment and makes its name durable.
 func (l *Log) begin() error {
 	l.mu.Lock()
-	i := info{number: l.next, created: l.opt.Now()}
+	i := &info{number: l.next, created: l.opt.Now(), open: true}
 	l.mu.Unlock()
 	name := l.path(i)
 	f, err := l.opt.FS.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, FileMode)
@@ -193,7 +192,7 @@ func (l *Log) begin() error {
 	l.next++
 	l.segments = append(l.segments, i)
 	l.mu.Unlock()
-	l.active = &tail{File: f, number: i.number, created: i.created}
+	l.active = &tail{File: f, info: i}
 	return nil
 }
 
@@ -212,16 +211,14 @@ func (l *Log) abandon() {
 	if a == nil {
 		return
 	}
-	l.active = nil
-	l.report(a.Close())
+	l.report(l.endActive())
 	if a.size > 0 {
 		return
 	}
 	l.mu.Lock()
-	i := l.segments[len(l.segments)-1]
 	l.segments = l.segments[:len(l.segments)-1]
 	l.mu.Unlock()
-	l.report(l.opt.FS.Remove(l.path(i)))
+	l.report(l.opt.FS.Remove(l.path(a.info)))
 }
 
 // seal ends the active segment. The caller holds leader.
@@ -229,11 +226,22 @@ func (l *Log) seal() error {
 	if l.opt.Sync == SyncInterval {
 		l.flush()
 	}
-	if l.active == nil {
+	return l.endActive()
+}
+
+// endActive closes the active segment's file, if there is one: it does not grow any more.
+func (l *Log) endActive() error {
+	a := l.active
+	if a == nil {
 		return nil
 	}
-	a := l.active
 	l.active = nil
+	l.mu.Lock()
+	a.info.open = false
+	if a.info.spent() {
+		l.dirty, l.ripe = true, true
+	}
+	l.mu.Unlock()
 	return a.Close()
 }
 
@@ -263,8 +271,7 @@ func (l *Log) flush() {
 	}
 	l.report(fmt.Errorf("%w, writing the last %d bytes again: %w", errSync, len(data), err))
 	// Nothing is cut back: readers may have seen it.
-	l.report(l.active.Close())
-	l.active = nil
+	l.report(l.endActive())
 	if err := l.opt.Budget.Reserve(int64(len(data))); err != nil {
 		l.report(err)
 		return

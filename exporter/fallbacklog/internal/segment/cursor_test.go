@@ -12,7 +12,7 @@ import (
 )
 
 // loadFrom reads a cursor file of the given content.
-func loadFrom(t testing.TB, dir string, content []byte) (Position, bool) {
+func loadFrom(t testing.TB, dir string, content []byte) (cursor, bool) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, cursorName), content, FileMode))
 	c, p, damaged, err := openCursor(OS{}, dir)
@@ -20,6 +20,8 @@ func loadFrom(t testing.TB, dir string, content []byte) (Position, bool) {
 	require.NoError(t, c.close())
 	return p, damaged
 }
+
+func at(segment uint64, offset int64) cursor { return cursor{Position: Position{segment, offset}} }
 
 // A crash leaves any part of a save on disk, or garbage in its slot: the cursor is the old one or the new one. It is
 // never older, although both are only some bytes apart, and never anything else.
@@ -35,7 +37,7 @@ func TestCrashInASaveLeavesACursor(t *testing.T) {
 		return data
 	}
 	for n := range uint64(4) {
-		older, newer := Position{n, int64(10 * n)}, Position{n + 1, int64(10*n + 10)}
+		older, newer := at(n, int64(10*n)), at(n+1, int64(10*n+10))
 		before := read()
 		require.NoError(t, c.save(newer))
 		after := read()
@@ -44,23 +46,23 @@ func TestCrashInASaveLeavesACursor(t *testing.T) {
 		for first < len(after) && before[first] == after[first] {
 			first++
 		}
-		at := first / slotSize * slotSize
+		begin := first / slotSize * slotSize
 		other := t.TempDir()
 		for cut := range 129 { // the line is shorter; behind it are blanks
 			torn := bytes.Clone(before)
-			copy(torn[at:at+cut], after[at:at+cut])
+			copy(torn[begin:begin+cut], after[begin:begin+cut])
 			got, damaged := loadFrom(t, other, torn)
-			require.Contains(t, []Position{older, newer}, got, "cut at %d", cut)
-			require.False(t, damaged && older != Position{}, "cut at %d", cut)
+			require.Contains(t, []cursor{older, newer}, got, "cut at %d", cut)
+			require.False(t, damaged && older.Segment != 0, "cut at %d", cut)
 		}
 		for i := range 128 {
 			flipped := bytes.Clone(after)
-			flipped[at+i] ^= 0x04
+			flipped[begin+i] ^= 0x04
 			got, _ := loadFrom(t, other, flipped)
-			require.Contains(t, []Position{older, newer}, got, "flipped at %d", i)
+			require.Contains(t, []cursor{older, newer}, got, "flipped at %d", i)
 		}
 		garbage := bytes.Clone(after)
-		copy(garbage[at:at+slotSize], bytes.Repeat([]byte{0xa5}, slotSize))
+		copy(garbage[begin:begin+slotSize], bytes.Repeat([]byte{0xa5}, slotSize))
 		got, _ := loadFrom(t, other, garbage)
 		require.Equal(t, older, got)
 	}
@@ -74,26 +76,26 @@ func TestFailedSavesKeepTheLastCursor(t *testing.T) {
 		fsys := &faultyFS{}
 		c, _, _, err := openCursor(fsys, dir)
 		require.NoError(t, err)
-		require.NoError(t, c.save(Position{1, 1}))
-		require.NoError(t, c.save(Position{2, 2}))
+		require.NoError(t, c.save(at(1, 1)))
+		require.NoError(t, c.save(at(2, 2)))
 		last := c.sequence % cursorSlots * slotSize
 		good, err := os.ReadFile(filepath.Join(dir, cursorName))
 		require.NoError(t, err)
 		fsys.fail = failing(op, syscall.EIO)
 		for range 3 {
-			require.ErrorIs(t, c.save(Position{3, 3}), syscall.EIO)
+			require.ErrorIs(t, c.save(at(3, 3)), syscall.EIO)
 			now, err := os.ReadFile(filepath.Join(dir, cursorName))
 			require.NoError(t, err)
 			assert.Equal(t, good[last:last+slotSize], now[last:last+slotSize], "the slot of the last success")
 		}
 		fsys.fail = nil
-		require.NoError(t, c.save(Position{4, 4}))
+		require.NoError(t, c.save(at(4, 4)))
 		require.NoError(t, c.close())
-		require.ErrorIs(t, c.save(Position{5, 5}), ErrClosed)
+		require.ErrorIs(t, c.save(at(5, 5)), ErrClosed)
 		c, p, damaged, err := openCursor(fsys, dir)
 		require.NoError(t, err)
 		assert.False(t, damaged)
-		assert.Equal(t, Position{4, 4}, p)
+		assert.Equal(t, at(4, 4), p)
 		require.NoError(t, c.close())
 	}
 }

@@ -193,7 +193,7 @@ func runWithFault(t *testing.T, cause error, op string, at int) (fired bool) {
 				return
 			}
 			read[string(e.Record)] = true
-			_ = l.Release(e.End) // the fault may be here; the next one repairs it
+			_ = l.Done(e) // the fault may be here; the next one repairs it
 		}
 	}
 	for i := range 12 {
@@ -373,7 +373,7 @@ func TestNamesAreDurableBeforeTheFirstAppendReturns(t *testing.T) {
 	for n := range uint64(2) {
 		fsys.ops = nil
 		appendAll(t, l, "record")
-		name := info{number: n + 1, created: opt.Now()}.name(".seg")
+		name := (&info{number: n + 1, created: opt.Now()}).name(".seg")
 		assert.Equal(t, []string{"open " + name, "syncdir b", "write " + name, "sync " + name}, fsys.ops)
 	}
 	require.NoError(t, l.Close())
@@ -422,7 +422,7 @@ func TestDiskStaysFull(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, ok)
 		assert.Equal(t, numbered(20)[i], string(e.Record))
-		require.NoError(t, l.Release(e.End))
+		require.NoError(t, l.Done(e))
 	}
 	assert.Less(t, l.Stats().Segments, before)
 	assert.Len(t, files(t, opt.Dir), l.Stats().Segments)
@@ -463,7 +463,7 @@ func TestTendMakesUpForFailures(t *testing.T) {
 			e, ok, err := l.Next()
 			require.NoError(t, err)
 			require.True(t, ok)
-			if err := l.Release(e.End); op != "remove" && !e.End.Before(Position{2, 0}) {
+			if err := l.Done(e); op != "remove" && !e.End.Before(Position{2, 0}) {
 				require.ErrorIs(t, err, syscall.EPERM)
 			}
 		}

@@ -34,6 +34,9 @@ type Options struct {
 	FS        FS               // default OS{}
 	Now       func() time.Time // default time.Now
 
+	// NewestFirst makes Next return what was appended last first. See Next.
+	NewestFirst bool
+
 	MaxSegmentBytes int64         // a segment is sealed before it would exceed this; one larger record has its own
 	MaxSegmentAge   time.Duration // a segment is sealed by the first append after this age; 0: never
 	Sync            SyncMode
@@ -48,7 +51,7 @@ type Options struct {
 	OnError  func(err error)   // errors that no caller sees: cursor, removal, quarantine
 }
 
-// Log is a durable log of records. Append is safe for concurrent use; Next and Release belong to one reader.
+// Log is a durable log of records. Append is safe for concurrent use; Next and Done belong to one reader.
 type Log struct {
 	opt Options
 
@@ -60,18 +63,18 @@ type Log struct {
 	group    []byte     // the bytes of the group being written
 	readMu   sync.Mutex // serialises Next and DropOldest; taken after leader, before mu
 	reader   scanner
-	reading  uint64 // segment that reader has open; 0: none
+	reading  *info // segment that reader is in; nil: none
 
 	saveMu sync.Mutex  // guards store; taken after readMu, before mu
 	store  *cursorFile // the cursor on disk
 
 	mu       sync.Mutex
 	pending  []*commit
-	segments []info   // oldest first
-	next     uint64   // number of the next segment, from 1
-	read     Position // where Next goes on
-	cursor   Position // before it, everything has been dealt with
-	saved    Position // the cursor as it is on disk
+	segments []*info // oldest first
+	next     uint64  // number of the next segment, from 1
+	dirty    bool    // more has been dealt with than the cursor on disk says
+	unsaved  int64   // bytes of it
+	ripe     bool    // a segment has come to be spent
 	savedAt  time.Time
 	closed   bool
 
@@ -83,9 +86,8 @@ type Log struct {
 // tail is the active segment's file.
 type tail struct {
 	File
-	number  uint64
-	created time.Time
-	size    int64
+	info *info
+	size int64 // of the file, as far as it is known to be whole
 }
 
 // Open reads the directory, creating it where needed, and leaves the log ready at its cursor. Its cost is one
@@ -141,7 +143,7 @@ func (l *Log) recover() error {
 		i.size, i.disk = fi.Size(), fi.Size()
 		l.segments = append(l.segments, i)
 	}
-	slices.SortFunc(l.segments, func(a, b info) int { return cmp.Compare(a.number, b.number) })
+	slices.SortFunc(l.segments, func(a, b *info) int { return cmp.Compare(a.number, b.number) })
 
 	store, cursor, damaged, err := openCursor(l.opt.FS, l.opt.Dir)
 	if err != nil {
@@ -151,15 +153,15 @@ func (l *Log) recover() error {
 	if damaged {
 		l.report(errors.New("the cursor file is damaged: reading starts at the oldest record"))
 	}
-	l.cursor, l.read, l.saved = cursor, cursor, cursor
-	l.next = max(1, cursor.Segment)
+	l.next = max(1, cursor.last())
 	if n := len(l.segments); n > 0 {
 		l.next = max(l.next, l.segments[n-1].number) + 1
-		if err := l.cutTail(&l.segments[n-1]); err != nil {
+		if err := l.cutTail(l.segments[n-1]); err != nil {
 			return err
 		}
 	}
 	for _, i := range l.segments {
+		cursor.apply(i)
 		l.opt.Budget.Add(i.disk)
 	}
 	if err := l.recoverQuarantine(); err != nil {
@@ -174,7 +176,7 @@ func (l *Log) recover() error {
 
 // cutTail removes an unfinished record from the end of the newest segment: it was never acknowledged.
 func (l *Log) cutTail(i *info) error {
-	name := l.path(*i)
+	name := l.path(i)
 	f, err := l.opt.FS.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -214,7 +216,7 @@ func (l *Log) signal() {
 type Stats struct {
 	Segments int
 	Bytes    int64     // on disk
-	Unread   int64     // after the cursor
+	Unread   int64     // not dealt with
 	Oldest   time.Time // when the oldest segment with unread records was begun; zero when there is none
 	Begun    time.Time // when the oldest segment was begun; zero when there is none
 }
@@ -230,12 +232,7 @@ func (l *Log) Stats() Stats {
 		}
 		s.Segments++
 		s.Bytes += i.disk
-		switch {
-		case i.number > l.cursor.Segment:
-			s.Unread += i.size
-		case i.number == l.cursor.Segment:
-			s.Unread += max(0, i.size-l.cursor.Offset)
-		}
+		s.Unread += i.size - i.done.length()
 		if s.Oldest.IsZero() && s.Unread > 0 {
 			s.Oldest = i.created
 		}
@@ -247,19 +244,19 @@ func (l *Log) Stats() Stats {
 func (l *Log) Cursor() Position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.cursor
+	return l.snapshot(nil).Position
 }
 
-// Empty reports whether everything appended has been released.
+// Empty reports whether everything appended has been dealt with.
 func (l *Log) Empty() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, i := range l.segments {
-		if i.size > 0 && l.cursor.Before(Position{i.number, i.size}) {
-			return false
-		}
-	}
-	return true
+	return l.settled()
+}
+
+// settled reports whether everything has been dealt with. The caller holds mu.
+func (l *Log) settled() bool {
+	return !slices.ContainsFunc(l.segments, func(i *info) bool { return !i.settled() })
 }
 
 // Close waits for writers, saves the cursor and closes the files. Nothing unread is deleted.
@@ -280,8 +277,7 @@ func (l *Log) Close() error {
 	<-l.leader
 
 	l.readMu.Lock()
-	l.reader.close()
-	l.reading = 0
+	l.stopReading(l.reading)
 	l.readMu.Unlock()
 	err = errors.Join(err, l.saveAndRemove(true))
 	l.saveMu.Lock()

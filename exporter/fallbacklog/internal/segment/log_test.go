@@ -88,7 +88,7 @@ func drain(t testing.TB, l *Log, release bool) (records []string) {
 		}
 		records = append(records, string(e.Record))
 		if release {
-			require.NoError(t, l.Release(e.End))
+			require.NoError(t, l.Done(e))
 		}
 	}
 }
@@ -145,7 +145,7 @@ func TestCursorSurvivesInTheMiddle(t *testing.T) {
 		e, ok, err := l.Next()
 		require.NoError(t, err)
 		require.True(t, ok)
-		require.NoError(t, l.Release(e.End))
+		require.NoError(t, l.Done(e))
 	}
 	require.NoError(t, l.Close())
 	l = open(t, opt)
@@ -167,7 +167,7 @@ func TestBadCursorRepeatsAndLosesNothing(t *testing.T) {
 			appendAll(t, l, numbered(5)...)
 			e, _, err := l.Next()
 			require.NoError(t, err)
-			require.NoError(t, l.Release(e.End))
+			require.NoError(t, l.Done(e))
 			require.NoError(t, l.Close())
 			require.NoError(t, spoil(filepath.Join(opt.Dir, cursorName)))
 			l = open(t, opt)
@@ -181,7 +181,7 @@ func TestTornTailIsCut(t *testing.T) {
 	whole := append(frame("one"), frame("two")...)
 	for cut := len(frame("one")); cut < len(whole); cut++ {
 		opt := options(t.TempDir())
-		name := filepath.Join(opt.Dir, info{number: 1, created: time.Unix(1, 0)}.name(".seg"))
+		name := filepath.Join(opt.Dir, (&info{number: 1, created: time.Unix(1, 0)}).name(".seg"))
 		require.NoError(t, os.WriteFile(name, whole[:cut], FileMode))
 		l, err := Open(opt)
 		require.NoError(t, err)
@@ -204,7 +204,7 @@ func TestDamageInTheMiddleIsQuarantined(t *testing.T) {
 		opt.OnDamage = func(n int64) { damaged += n }
 		data := bytes.Clone(whole)
 		data[at] ^= 0x80
-		require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, info{number: 1, created: time.Unix(1, 0)}.name(".seg")), data, FileMode))
+		require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, (&info{number: 1, created: time.Unix(1, 0)}).name(".seg")), data, FileMode))
 		l, err := Open(opt)
 		require.NoError(t, err)
 		require.Equal(t, []string{"one", "three"}, drain(t, l, true), "flipped at %d", at)
@@ -222,7 +222,7 @@ func TestPermissions(t *testing.T) {
 	appendAll(t, l, "x", "y")
 	e, _, err := l.Next()
 	require.NoError(t, err)
-	require.NoError(t, l.Release(e.End))
+	require.NoError(t, l.Done(e))
 	require.NoError(t, l.Close())
 	for _, name := range append(files(t, opt.Dir), filepath.Join(opt.Dir, cursorName)) {
 		fi, err := os.Stat(name)
@@ -313,7 +313,7 @@ func TestBudgetBoundsTheDisk(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, made)
 	assert.Equal(t, 1, dropped, "the segment had two records, one is the reader's")
-	require.NoError(t, l.Release(e.End), "a release of what is gone changes nothing")
+	require.NoError(t, l.Done(e), "a release of what is gone changes nothing")
 	require.NoError(t, l.Append(frame("0123456789")))
 	assert.Len(t, drain(t, l, true), stored-2+1)
 	assert.Zero(t, opt.Budget.Used())

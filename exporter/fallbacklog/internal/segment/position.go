@@ -18,37 +18,51 @@ func (p Position) Before(q Position) bool {
 	return p.Segment < q.Segment || p.Segment == q.Segment && p.Offset < q.Offset
 }
 
-// info describes one segment file.
+// info describes one segment file. All but number and created is guarded by Log.mu.
 type info struct {
 	number  uint64
 	created time.Time // of its first record, from the name
+	open    bool      // it may still grow
 	// size is what readers may see: whole records, and with SyncBatch durable ones. The file may be longer after a
 	// failed write that could not be cut back.
 	size int64
 	// disk is what the budget holds for it: the file's length as found at Open, or what has been reserved since.
 	disk int64
+	read int64 // where Next goes on
+	// done is what has been dealt with; forgotten says that the durable cursor has all of it, and that it is sealed.
+	done      spans
+	forgotten bool
 }
+
+// settled reports whether all that readers may see has been dealt with.
+func (i *info) settled() bool { return i.done.past(0) >= i.size }
+
+// spent reports whether nothing of it will be needed again.
+func (i *info) spent() bool { return !i.open && i.settled() }
+
+// settle marks the bytes [from, to) as dealt with.
+func (i *info) settle(from, to int64) { i.done = i.done.add(from, min(to, i.size)) }
 
 const timeLayout = "20060102T150405.000Z"
 
 // name is `<20 digits>-<UTC time of the first record><extension>`: sorting names sorts segments.
-func (i info) name(ext string) string {
+func (i *info) name(ext string) string {
 	return fmt.Sprintf("%020d-%s%s", i.number, i.created.UTC().Format(timeLayout), ext)
 }
 
 // parseName is the inverse of name; ok is false for files that are not segments.
-func parseName(name, ext string) (i info, ok bool) {
+func parseName(name, ext string) (i *info, ok bool) {
 	base, found := strings.CutSuffix(name, ext)
 	if !found || len(base) != 20+1+len(timeLayout) || base[20] != '-' {
-		return info{}, false
+		return nil, false
 	}
 	number, err := strconv.ParseUint(base[:20], 10, 64)
 	if err != nil {
-		return info{}, false
+		return nil, false
 	}
 	created, err := time.Parse(timeLayout, base[21:])
 	if err != nil {
-		return info{}, false
+		return nil, false
 	}
-	return info{number: number, created: created}, true
+	return &info{number: number, created: created}, true
 }

@@ -13,7 +13,7 @@ import (
 const quarantineDir = "quarantine"
 
 // quarantine keeps a copy of damaged bytes, where the budget has room, and counts them.
-func (l *Log) quarantine(i info, f found) {
+func (l *Log) quarantine(i *info, f found) {
 	size := f.end - f.start
 	if l.opt.OnDamage != nil {
 		l.opt.OnDamage(size)

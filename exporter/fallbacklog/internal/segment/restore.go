@@ -12,7 +12,7 @@ import (
 // moved it.
 var errTaken = errors.New("files of the log have been taken away")
 
-func (l *Log) path(i info) string { return filepath.Join(l.opt.Dir, i.name(l.opt.Extension)) }
+func (l *Log) path(i *info) string { return filepath.Join(l.opt.Dir, i.name(l.opt.Extension)) }
 
 // inPlace returns nil when name is f, and errTaken when it is not.
 func (l *Log) inPlace(f File, name string) error {
@@ -75,14 +75,17 @@ func (l *Log) restoreLocked() error {
 		l.report(l.store.close())
 		l.store = store
 		l.mu.Lock()
-		l.saved = Position{} // what is on disk says nothing about this run
+		l.dirty, l.ripe = true, true // what is on disk says nothing about this run
+		for _, i := range l.segments {
+			i.forgotten = false
+		}
 		l.mu.Unlock()
 	} else if err != nil {
 		return err
 	}
-	if a := l.active; a != nil && errors.Is(l.inPlace(a.File, l.path(info{number: a.number, created: a.created})), errTaken) {
-		l.report(a.Close())
-		l.active, l.unsynced = nil, nil
+	if a := l.active; a != nil && errors.Is(l.inPlace(a.File, l.path(a.info)), errTaken) {
+		l.report(l.endActive())
+		l.unsynced = nil
 	}
 	l.forgetTaken()
 	return nil
@@ -91,25 +94,19 @@ func (l *Log) restoreLocked() error {
 // forgetTaken gives up the segments whose files are not there. The caller holds leader and readMu.
 func (l *Log) forgetTaken() {
 	l.mu.Lock()
-	segments, read := l.segments, l.read
+	segments := l.segments
 	l.mu.Unlock()
-	var kept []info
+	var kept []*info
 	var lost int64
 	for _, i := range segments {
 		if _, err := l.opt.FS.Stat(l.path(i)); !errors.Is(err, fs.ErrNotExist) {
 			kept = append(kept, i)
 			continue
 		}
-		switch {
-		case i.number > read.Segment:
-			lost += i.size
-		case i.number == read.Segment:
-			lost += max(0, i.size-read.Offset)
-		}
-		if l.reading == i.number {
-			l.reader.close()
-			l.reading = 0
-		}
+		l.mu.Lock()
+		lost += i.size - i.read
+		l.mu.Unlock()
+		l.stopReading(i)
 		l.opt.Budget.Release(i.disk)
 	}
 	if len(kept) == len(segments) {
