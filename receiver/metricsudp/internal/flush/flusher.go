@@ -53,7 +53,7 @@ type Flusher struct {
 	Settings
 	last    time.Time // end of the interval before
 	epochs  []*series.Epoch
-	touched []*series.Series // with values in these epochs
+	touched []*series.Series // that lines in these epochs named
 	pending []*series.Series // with values not handed on
 	live    []*series.Series // all, where points are repeated
 	timed   []series.TimedPoint
@@ -157,14 +157,11 @@ func (f *Flusher) collect(now time.Time, ask func(Source)) *Report {
 // keepTimed adds the epochs' points with a time of their own to those that wait, and
 // returns how many found no room: they cannot coalesce.
 func (f *Flusher) keepTimed() (dropped uint64) {
-	f.touched = f.touched[:0]
 	room := f.Registry.Options().TimedPoints
 	clock := f.Clock.Now().UnixNano() - f.Received()
 	for _, e := range f.epochs {
 		for i := range e.Timed {
-			p := &e.Timed[i]
-			f.touched = append(f.touched, p.Series)
-			if p.Received {
+			if p := &e.Timed[i]; p.Received {
 				p.Time += clock
 			}
 		}

@@ -44,12 +44,16 @@ func (e *Epoch) reject(reason line.Reason, b []byte) {
 	}
 }
 
-// touch puts a share on the epoch's list.
-func (e *Epoch) touch(to *local) {
-	if !to.used[e.half] {
-		to.used[e.half] = true
+// touch puts a share on the epoch's list: by each line, even one of which nothing
+// remains. A series that lines name must not expire, as their aliases do not.
+func (e *Epoch) touch(to *local, how use) {
+	if to.used[e.half] >= how {
+		return
+	}
+	if to.used[e.half] == unused {
 		e.touched = append(e.touched, to)
 	}
+	to.used[e.half] = how
 }
 
 // Example is a refused line of the epoch, shortened; empty where none was refused
@@ -65,8 +69,9 @@ func (e *Epoch) Example(reason line.Reason) []byte {
 // overflow series for want of memory: it is in use all the same.
 func (e *Epoch) Merge(touched func(s *Series, values bool)) {
 	for _, to := range e.touched {
-		to.used[e.half] = false
-		touched(to.series, to.series.value.merge(to.share, e.half))
+		values := to.used[e.half] == written && to.series.value.merge(to.share, e.half)
+		to.used[e.half] = unused
+		touched(to.series, values)
 	}
 	clear(e.touched) // do not keep dropped shares alive
 	e.touched = e.touched[:0]

@@ -48,9 +48,18 @@ type Series struct {
 type local struct {
 	series   *Series
 	share    share
-	used     [2]bool // the half is in its epoch's list
-	overflow bool    // of the series
+	used     [2]use // of each half, in its epoch
+	overflow bool   // of the series
 }
+
+// use is what an epoch has of a share's half. From seen on the share is in its list.
+type use uint8
+
+const (
+	unused  use = iota
+	seen        // in a line whose values are points by themselves, or found no room
+	written     // there are values
+)
 
 // Tags calls yield for each tag, in the order of their keys.
 func (s *Series) Tags(yield func(Tag) bool) {

@@ -127,6 +127,7 @@ func (t *Table) add(b []byte, at int64) {
 		e.Stats.Overflowed += uint64(max(len(l.Values), 1))
 	}
 	if l.Timestamp != 0 && (l.Kind == line.Counter && t.options.TimedCounters || l.Kind == line.Gauge && t.options.TimedGauges) {
+		e.touch(to, seen)
 		t.addTimed(to.series, l)
 		return
 	}
@@ -153,13 +154,13 @@ func (t *Table) checkCounter(l *line.Line) line.Reason {
 // write adds the line's values to the epoch in use.
 func (t *Table) write(to *local, l *line.Line, at int64) {
 	e := t.active
-	e.touch(to)
+	e.touch(to, written)
 	if to.share.add(e.half, l, at, t, to.overflow) {
 		return
 	}
 	e.Stats.Overflowed += uint64(max(len(l.Values), 1))
 	to = t.localOf(t.registry.overflowOf(to.series))
-	e.touch(to)
+	e.touch(to, written)
 	to.share.add(e.half, l, at, t, true)
 }
 

@@ -412,6 +412,30 @@ func TestTimestampsStandApart(t *testing.T) {
 	assert.Equal(t, uint64(1), must(t, found, "d|distribution").value.(*DistributionValue).Histogram().Count)
 }
 
+// A series whose points find no room is in use all the same: it does not expire under
+// its aliases, which another spelling would make a second series of.
+func TestSeriesOutlivesPointsWithoutRoom(t *testing.T) {
+	o := testOptions()
+	o.TimedPoints, o.ExpirySwaps = 1, 4
+	g := newGroup(o)
+	g.add(0, 0, "a:1|c|T1")
+	a := g.tables[0].active.Timed[0].Series
+	g.flush()
+	for range 20 {
+		g.add(0, 0, "first:1|c|T1", "a:1|c|T1")
+		g.Advance()
+		var touched []*Series
+		g.tables[0].Swap().Merge(func(s *Series, values bool) {
+			assert.False(t, values, "there is no point but the timed one")
+			touched = append(touched, s)
+		})
+		g.Sweep(touched, func(*Series) {})
+	}
+	g.add(0, 0, "a:1|c|#,", "a:1|c")
+	assert.Same(t, a, must(t, g.flush(), "a|counter"))
+	assert.Equal(t, int64(2), whole(a))
+}
+
 // No allocation for a line of a known series, epoch after epoch: of every type, and
 // of every aggregation that a type can be mapped to.
 func TestAllocsPerLine(t *testing.T) {
