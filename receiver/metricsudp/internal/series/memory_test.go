@@ -156,6 +156,33 @@ func TestAllocsStayUnderTheMemoryLimit(t *testing.T) {
 	}
 }
 
+// A series that is gone takes its key with it, however long its metric lives on.
+func TestAllocsKeysAreFreed(t *testing.T) {
+	if raceDetector {
+		t.Skip("in the run without the race detector")
+	}
+	const names, limit = 8000, 16 << 20 // a limit for all of the short keys, and a fifth of the long ones
+	o := testOptions()
+	o.MaxBytes, o.MaxSeries, o.MaxAliases, o.ExpirySwaps = limit, 1<<30, 1<<30, 2
+	long := strings.Repeat("x", 8000)
+	before := heap()
+	g := newGroup(o)
+	for from := 0; from < names; from += 1000 {
+		for i := range 1000 {
+			g.add(0, 0, fmt.Sprintf("m%d:1|c|#%s", from+i, long))
+		}
+		for range 5 {
+			for i := range from + 1000 {
+				g.add(0, 0, fmt.Sprintf("m%d:1|c", i))
+			}
+			g.flush()
+		}
+	}
+	assert.Equal(t, names, g.Len())
+	assert.LessOrEqual(t, heap()-before, int64(limit))
+	runtime.KeepAlive(g)
+}
+
 // The same for summaries with so many values that they are counted in sketches, with
 // explicit buckets, and with points: nothing is lost, and all of it comes back.
 func TestMappedMemory(t *testing.T) {

@@ -2,6 +2,7 @@ package series
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -102,14 +103,14 @@ func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int, origin []byt
 	return s
 }
 
-// seriesBytes is what a series takes with the metric that it may be the first of,
-// but without the readers' shares, histograms and members.
-func (r *Registry) seriesBytes(key string) int {
+// seriesBytes is what a series takes with the metric that it may be the first of, and
+// its name, but without the readers' shares, histograms and members.
+func (r *Registry) seriesBytes(key, name string) int {
 	const (
 		structs = 144 + 64 + 64        // Series, value and Metric
 		entries = 2 * (24 + 8 + 8 + 8) // of the maps and lists, at their least load
 	)
-	return structs + entries + len(key) + 8*r.options.Tables
+	return structs + entries + len(key) + len(name) + 8*r.options.Tables
 }
 
 // shareBytes is what one reader's share takes, with its places in both epochs' lists.
@@ -118,7 +119,7 @@ func shareBytes(a aggregator) int { return 2*16 + a.localBytes() }
 // register adds a series, and its origin where from is nil, or returns nil where
 // there is no room.
 func (r *Registry) register(id metricID, key string, from *Origin, origin []byte) *Series {
-	need := r.seriesBytes(key)
+	need := r.seriesBytes(key, id.name)
 	if from == nil {
 		need += originBytes(len(origin))
 	}
@@ -146,6 +147,7 @@ func (r *Registry) newSeries(m *Metric, from *Origin) *Series {
 func (r *Registry) metric(id metricID) *Metric {
 	m := r.metrics[id]
 	if m == nil {
+		id.name = strings.Clone(id.name) // or the metric would keep the key of its first series
 		a := r.aggregators.of(id)
 		m = &Metric{Name: id.name, Kind: id.kind, Aggregation: a.aggregation(), aggregator: a}
 		r.metrics[id] = m
@@ -258,7 +260,7 @@ func (r *Registry) drop(i int) {
 	} else {
 		delete(r.series, seriesID{s.Origin, s.key})
 		r.leave(s.Origin)
-		r.budget.Release(r.seriesBytes(s.key))
+		r.budget.Release(r.seriesBytes(s.key, m.Name))
 		for _, to := range s.locals { // no reader has it any more
 			if to != nil {
 				r.budget.Release(shareBytes(m.aggregator))

@@ -58,7 +58,7 @@ func TestOrderedEntriesAreCharged(t *testing.T) {
 	held := table.young.bytes + table.old.bytes + len(table.epochs[1-table.active.half].spare)*aliasStruct
 	series := len(g.all) * (shareBytes(sums{}))
 	for _, s := range g.all {
-		series += g.seriesBytes(s.key)
+		series += g.seriesBytes(s.key, s.Metric.Name)
 	}
 	assert.Equal(t, int64(held+series), g.budget.Used())
 }
