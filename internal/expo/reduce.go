@@ -6,11 +6,13 @@ import "math"
 // moves whole buckets, so what remains is exact. Buckets are joined in place;
 // nothing is allocated.
 
-// Downscale lowers the scale by a number of steps.
+// Downscale lowers the scale by a number of steps. Where the steps lead beyond 32 bits the
+// buckets are joined all the same and the scale stays at the lowest: far above there, at
+// floorScale, no bound but 1 is left among the float64s.
 func (h *Histogram) Downscale(by int32) {
-	if by > 0 {
-		h.ToScale(int32(max(int64(h.Scale)-int64(by), math.MinInt32)))
-	}
+	h.Positive.Downscale(by)
+	h.Negative.Downscale(by)
+	h.Scale = int32(max(int64(h.Scale)-int64(max(by, 0)), math.MinInt32))
 }
 
 // ToScale lowers the scale to at most the given one. The scale of a foreign
@@ -19,10 +21,8 @@ func (h *Histogram) ToScale(scale int32) {
 	if h.Scale <= scale {
 		return
 	}
-	by := shiftBetween(h.Scale, scale)
-	h.Positive.Downscale(by)
-	h.Negative.Downscale(by)
-	h.Scale = scale
+	h.Downscale(shiftBetween(h.Scale, scale))
+	h.Scale = scale // which may be more than 63 steps, after which nothing is left to join
 }
 
 // ToSize lowers the scale until neither sign has more than size buckets, at least 2,
@@ -33,7 +33,7 @@ func (h *Histogram) ToSize(size int) {
 }
 
 // ToTotal lowers the scale until both signs together have at most size buckets, at
-// least 4: from scale -11 on each has two at most.
+// least 4: after 32 steps each has two at most, whatever its indexes.
 func (h *Histogram) ToTotal(size int) {
 	h.trim()
 	for len(h.Positive.Counts)+len(h.Negative.Counts) > max(size, 2*minSize) {

@@ -3,6 +3,7 @@ package expo_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -143,6 +144,29 @@ func TestReduceFromAfar(t *testing.T) {
 	require.Equal(t, expo.Buckets{Offset: 0, Counts: []uint64{3}}, h.Positive)
 	h.Downscale(1)
 	require.Equal(t, int32(math.MinInt32), h.Scale)
+}
+
+// Where no scale is left, buckets are joined all the same until they are as few as they shall be.
+func TestReduceFromTheLowestScale(t *testing.T) {
+	lowest := func() *expo.Histogram {
+		return &expo.Histogram{
+			Scale:    math.MinInt32 + 1,
+			Positive: expo.Buckets{Offset: -50, Counts: slices.Repeat([]uint64{1}, 100)},
+			Negative: expo.Buckets{Offset: math.MaxInt32 - 200, Counts: slices.Repeat([]uint64{2}, 100)},
+		}
+	}
+	for name, reduce := range map[string]func(*expo.Histogram){
+		"size":  func(h *expo.Histogram) { h.ToSize(2) },
+		"total": func(h *expo.Histogram) { h.ToTotal(4) },
+	} {
+		h := lowest()
+		reduce(h)
+		require.Equal(t, int32(math.MinInt32), h.Scale, name)
+		require.LessOrEqual(t, len(h.Positive.Counts), 2, name)
+		require.LessOrEqual(t, len(h.Negative.Counts), 2, name)
+		require.Equal(t, uint64(100), h.Positive.Total(), name)
+		require.Equal(t, uint64(200), h.Negative.Total(), name)
+	}
 }
 
 func TestAllocsReduce(t *testing.T) {
