@@ -17,7 +17,7 @@ type Streams struct {
 // streams: 160 source buckets, 32 target buckets, and twice that where their slices have grown.
 const wordsEach = 384
 
-// NewStreams returns room for n streams: those seen last, half of them for certain. A stream takes
+// NewStreams returns room for n streams: those seen last. A stream takes
 // about 450 bytes and 8 for each bound and count of its source and each count of its target; at
 // wordsEach of them that is 3.5 KB. Its plan is shared by the streams of its layout.
 func NewStreams(n int) *Streams {

@@ -2,37 +2,48 @@
 // bounds that no sender can move.
 package history
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // shards is a power of two. A lock is held for the time of an update.
 const shards = 16
 
-// Table holds a value for each stream, in two generations: a stream seen is in the young one, and
-// when that is full it becomes the old one, which is forgotten. So a table of n streams knows at
-// least the n/2 seen last, as long as they keep to the words they may have. Safe for concurrent use.
+// Table holds a value for each stream. None is forgotten as long as there are no more streams than it
+// has room for, and they keep to the words they may have; beyond that each new one takes the place of
+// the one of its shard that has not been seen for longest. Safe for concurrent use.
 type Table[V any] struct {
-	shards         [shards]shard[V]
-	streams, words int // of a shard's generation
+	shards               [shards]shard[V]
+	maxStreams, maxWords int64
+	streams, words       atomic.Int64
 }
 
+// shard is a part of the streams, by their identity.
 type shard[V any] struct {
-	mu         sync.Mutex
-	young, old map[uint64]entry[V]
-	words      int // of the young generation
+	mu     sync.Mutex
+	places map[uint64]int32
+	// entries are linked by their places, which are no pointers: tables of values without any are
+	// nothing to the garbage collector. The first is the ring's own: after it comes the stream
+	// seen last, before it the one not seen for longest.
+	entries []entry[V]
+	free    int32 // the first of the places that are free, linked by next; 0 if there is none
 }
 
 type entry[V any] struct {
-	value V
-	words int
+	value      V
+	id         uint64
+	words      int
+	next, prev int32
 }
 
-// New returns a table of at most about n streams and of wordsEach times n words of 8 bytes, which
-// is what values refer to; each stream takes 100 bytes and its value besides.
+// New returns a table of at most n streams and of wordsEach times n words of 8 bytes, which is what
+// values refer to; each stream takes at most 80 bytes and its value besides. The stream just seen is
+// kept in any case, so that there can be one more of each shard.
 func New[V any](n, wordsEach int) *Table[V] {
-	size := max(n/(2*shards), 1)
-	t := &Table[V]{streams: size, words: size * max(wordsEach, 1)}
+	t := &Table[V]{maxStreams: int64(max(n, 1)), maxWords: int64(max(n, 1)) * int64(max(wordsEach, 1))}
 	for i := range t.shards {
-		t.shards[i].young, t.shards[i].old = map[uint64]entry[V]{}, map[uint64]entry[V]{}
+		t.shards[i].places, t.shards[i].entries = map[uint64]int32{}, make([]entry[V], 1)
 	}
 	return t
 }
@@ -44,34 +55,63 @@ func (t *Table[V]) Update(id uint64, update func(before V, known bool) (now V, w
 	s := &t.shards[id%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before, known := s.young[id]
+	at, known := s.places[id]
 	if known {
-		s.words -= before.words
+		s.unlink(at)
 	} else {
-		before, known = s.old[id]
-		delete(s.old, id) // it is young again
+		at = s.add(id)
+		t.streams.Add(1)
 	}
-	value, words := update(before.value, known)
-	s.young[id] = entry[V]{value, words}
-	s.words += words
-	if len(s.young) >= t.streams || s.words >= t.words {
-		s.turn()
+	s.link(at)
+	e := &s.entries[at]
+	value, words := update(e.value, known)
+	if words != e.words {
+		t.words.Add(int64(words - e.words))
+	}
+	e.value, e.words = value, words
+	for t.streams.Load() > t.maxStreams || t.words.Load() > t.maxWords {
+		oldest := s.entries[0].prev
+		if oldest == at {
+			return // other shards make room when they are next used
+		}
+		t.streams.Add(-1)
+		t.words.Add(-int64(s.entries[oldest].words))
+		s.forget(oldest)
 	}
 }
 
 // Len returns the number of streams known.
-func (t *Table[V]) Len() (n int) {
-	for i := range t.shards {
-		s := &t.shards[i]
-		s.mu.Lock()
-		n += len(s.young) + len(s.old)
-		s.mu.Unlock()
+func (t *Table[V]) Len() int { return int(t.streams.Load()) }
+
+// add returns the place of a new stream.
+func (s *shard[V]) add(id uint64) int32 {
+	at := s.free
+	if at == 0 {
+		at = int32(len(s.entries))
+		s.entries = append(s.entries, entry[V]{})
+	} else {
+		s.free = s.entries[at].next
 	}
-	return n
+	s.entries[at].id = id
+	s.places[id] = at
+	return at
 }
 
-func (s *shard[V]) turn() {
-	s.young, s.old = s.old, s.young
-	clear(s.young)
-	s.words = 0
+func (s *shard[V]) forget(at int32) {
+	s.unlink(at)
+	delete(s.places, s.entries[at].id)
+	s.entries[at] = entry[V]{next: s.free}
+	s.free = at
+}
+
+// link makes a stream the one seen last.
+func (s *shard[V]) link(at int32) {
+	next := s.entries[0].next
+	s.entries[at].next, s.entries[at].prev = next, 0
+	s.entries[next].prev, s.entries[0].next = at, at
+}
+
+func (s *shard[V]) unlink(at int32) {
+	next, prev := s.entries[at].next, s.entries[at].prev
+	s.entries[prev].next, s.entries[next].prev = next, prev
 }
