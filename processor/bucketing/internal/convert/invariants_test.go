@@ -163,6 +163,9 @@ func TestExponentialReductionIsExact(t *testing.T) {
 		}
 		for i := range count(before) {
 			was, is := before.ExponentialHistogram().DataPoints().At(i), after.ExponentialHistogram().DataPoints().At(i)
+			if is.Scale() == math.MinInt32 {
+				continue // joined beyond what the scale tells
+			}
 			raisedAt := was.Scale() // the threshold is raised to a bound of this scale
 			if r.Exponential != nil {
 				raisedAt = min(raisedAt, r.Exponential.MaxScale)
@@ -176,7 +179,7 @@ func TestExponentialReductionIsExact(t *testing.T) {
 			}{{was.Positive(), is.Positive()}, {was.Negative(), is.Negative()}} {
 				want, got := map[int64]uint64{}, map[int64]uint64{}
 				for k, n := range sign.was.BucketCounts().All() {
-					index := (int64(sign.was.Offset()) + int64(k)) >> (was.Scale() - raisedAt)
+					index := (int64(sign.was.Offset()) + int64(k)) >> min(int64(was.Scale())-int64(raisedAt), 63)
 					switch {
 					case n == 0:
 					case inZero(index):

@@ -138,7 +138,10 @@ func buildExplicit(rule *Rule, target, source []float64) *plan {
 func fingerprint(bounds []float64) uint64 {
 	id := identity.String("bounds")
 	for _, b := range bounds {
-		id = identity.Combine(id, math.Float64bits(b))
+		id = identity.Combine(id, valueBits(b))
 	}
 	return id
 }
+
+// valueBits are equal for equal values: those of negative zero are those of zero.
+func valueBits(v float64) uint64 { return math.Float64bits(v + 0) }

@@ -144,6 +144,9 @@ func randomExponential(rng *rand.Rand, dp pmetric.ExponentialHistogramDataPoint)
 	n, m := rng.IntN(200), rng.IntN(20)
 	counts, total := randomCounts(rng, n+m+1)
 	dp.SetScale(rng.Int32N(31) - 10)
+	if rng.IntN(16) == 0 { // untrusted
+		dp.SetScale([]int32{math.MinInt32, math.MinInt32 + 2, -11, 21, math.MaxInt32}[rng.IntN(5)])
+	}
 	offset := func() int32 {
 		if rng.IntN(8) == 0 { // untrusted
 			return []int32{math.MinInt32, -1 << 20, 1 << 20, math.MaxInt32 - 300}[rng.IntN(4)]

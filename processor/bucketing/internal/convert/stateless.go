@@ -1,8 +1,6 @@
 package convert
 
 import (
-	"math"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
@@ -30,7 +28,7 @@ func (j *job) watchExplicit(p pmetric.HistogramDataPoint, plan *plan) (drop bool
 
 // watchExponential does the same for an exponential point.
 func (j *job) watchExponential(p pmetric.ExponentialHistogramDataPoint, h *expo.Histogram, plan *plan) (drop bool) {
-	return j.steady && watch(j, p, basis{scale: h.Scale, print: math.Float64bits(h.ZeroThreshold), exact: plan.exact})
+	return j.steady && watch(j, p, basis{scale: h.Scale, print: valueBits(h.ZeroThreshold), exact: plan.exact})
 }
 
 func watch[P histpoint.Point](j *job, p P, now basis) (drop bool) {

@@ -1,6 +1,7 @@
 package convert_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -74,6 +75,8 @@ func TestViolations(t *testing.T) {
 		{"below where they are shared", toPowers, []export{{scale: 9}, {scale: -1}}, one(convert.ScaleFell)},
 		{"zero threshold", toOdd, []export{{scale: 3}, {scale: 3, threshold: 1}, {scale: 3, threshold: 1}}, one(convert.ZeroThresholdChanged)},
 		{"bounds", toOdd, []export{{bounds: []float64{1, 2, 4}}, {bounds: []float64{1, 2, 5}}, {bounds: []float64{1, 2, 5}}}, one(convert.BoundsChanged)},
+		{"bounds, zero with either sign", toOdd, []export{{bounds: []float64{0, 2, 4}}, {bounds: []float64{math.Copysign(0, -1), 2, 4}}}, none},
+		{"zero threshold, zero with either sign", toOdd, []export{{scale: 3}, {scale: 3, threshold: math.Copysign(0, -1)}}, none},
 		{"bounds that go on", toOdd, []export{{bounds: []float64{1, 2, 4}}, {bounds: []float64{1, 2, 4}}}, none},
 		{"bounds, merged before and after", toPowers, []export{{bounds: []float64{1, 2, 4}}, {bounds: []float64{1, 2, 4, 8}}}, none},
 		{"bounds, merged before", toPowers, []export{{bounds: []float64{1, 2, 4}}, {bounds: []float64{1, 3, 4}}}, one(convert.BoundsChanged)},
