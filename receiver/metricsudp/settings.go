@@ -1,6 +1,7 @@
 package metricsudp
 
 import (
+	"io/fs"
 	"math/rand/v2"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 
 func (c *Config) socketSettings() socket.Settings {
 	return socket.Settings{
-		Network: c.Transport, Address: c.endpoint(), Permissions: c.permissions(), Count: c.readers(),
+		Network: c.Transport, Address: c.endpoint(), Permissions: fs.FileMode(c.permissions()), Count: c.readers(),
 		BufferBytes: c.SocketBufferSize, MaxDatagram: c.MaxDatagramSize, Batch: c.ReadBatchSize,
 		NeedsSources: len(c.AllowedCIDRs) > 0 || c.origin() == series.OriginIP,
 	}

@@ -2,7 +2,6 @@ package metricsudp
 
 import (
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 	"strconv"
@@ -35,11 +34,12 @@ func (c *Config) endpoint() string {
 	return c.Endpoint
 }
 
-func (c *Config) permissions() fs.FileMode {
+// permissions are as they were set: a mode has 32 bits, and would wrap.
+func (c *Config) permissions() int {
 	if c.SocketPermissions == nil {
 		return defaultPermissions
 	}
-	return fs.FileMode(*c.SocketPermissions)
+	return *c.SocketPermissions
 }
 
 // checkTransport checks transport and the keys that go with one of them.
@@ -78,13 +78,13 @@ func (c *Config) checkUnixgram(e *check.Errors) {
 	e.That(len(c.AllowedCIDRs) == 0, "allowed_cidrs", "left out, as the senders to a Unix socket have no address", c.AllowedCIDRs)
 	e.That(c.Origin != originIP, "origin", "none, container or left out, as the senders to a Unix socket have no address", c.Origin)
 	mode := c.permissions()
-	e.That(mode <= maxPermissions, "socket_permissions", "an octal file mode from 0 to 0777", octal(mode))
+	e.That(mode >= 0 && mode <= maxPermissions, "socket_permissions", "an octal file mode from 0 to 0777", octal(mode))
 }
 
 // octal is shown as chmod takes it.
-type octal fs.FileMode
+type octal int
 
-func (m octal) String() string { return fmt.Sprintf("%#o", uint32(m)) }
+func (m octal) String() string { return fmt.Sprintf("%#o", int(m)) }
 
 // allowed are the ranges of sources, empty for all.
 func (c *Config) allowed() ([]netip.Prefix, error) {

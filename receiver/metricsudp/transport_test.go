@@ -37,6 +37,7 @@ func TestTransportKeys(t *testing.T) {
 		{map[string]any{"transport": "unixgram", "allowed_cidrs": []any{"10.0.0.0/8"}}, `allowed_cidrs: must be left out, as the senders to a Unix socket have no address (got [10.0.0.0/8])`},
 		{map[string]any{"transport": "unixgram", "socket_permissions": 622}, `socket_permissions: must be an octal file mode from 0 to 0777 (got 01156)`},
 		{map[string]any{"transport": "unixgram", "socket_permissions": -1}, `socket_permissions: must be an octal file mode from 0 to 0777`},
+		{map[string]any{"transport": "unixgram", "socket_permissions": int64(1<<32 + 0o622)}, `socket_permissions: must be an octal file mode from 0 to 0777 (got 040000000622)`},
 		{map[string]any{"socket_permissions": 0o622}, `socket_permissions: must be left out unless transport is unixgram (got 0622)`},
 		{map[string]any{"allowed_cidrs": []any{"::ffff:0.0.0.0/96", "::/64", "10.0.0.0/8"}}, ""},
 		{map[string]any{"allowed_cidrs": []any{"::ffff:0.0.0.0/95"}}, `allowed_cidrs::0: must be an address range such as 10.0.0.0/8 (got "::ffff:0.0.0.0/95")`},

@@ -3,14 +3,15 @@ package flush
 import "time"
 
 // IntervalClock flushes once an interval, on its multiples (of the zero time, in
-// UTC) or from its first call on.
+// UTC) or from its first call on. Its times have no reading of the monotonic clock, by
+// which one could not tell that the wall clock was set back.
 type IntervalClock struct {
 	Interval time.Duration
 	Align    bool
 }
 
 // Now is the wall clock.
-func (IntervalClock) Now() time.Time { return time.Now() }
+func (IntervalClock) Now() time.Time { return time.Now().Round(0) }
 
 // Next waits for the end of the present interval.
 func (c IntervalClock) Next(stopped <-chan struct{}) (time.Time, bool) {
@@ -23,7 +24,7 @@ func (c IntervalClock) Next(stopped <-chan struct{}) (time.Time, bool) {
 	defer timer.Stop()
 	select {
 	case now := <-timer.C:
-		return now, true
+		return now.Round(0), true
 	case <-stopped:
 		return time.Time{}, false
 	}

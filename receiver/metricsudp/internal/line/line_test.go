@@ -174,6 +174,15 @@ func TestNumberAgreesWithStrconv(t *testing.T) {
 	}
 }
 
+// One number has one form, however it is written.
+func TestZeroHasNoSign(t *testing.T) {
+	for _, s := range []string{"-0", "-0.0", "-.0", "-0e0", "-0.00000000000000000000", "-1e-400"} {
+		v, ok := number([]byte(s))
+		require.True(t, ok, s)
+		assert.Zero(t, math.Float64bits(v.Float), s)
+	}
+}
+
 func TestNames(t *testing.T) {
 	for k := Invalid; k < Kinds; k++ {
 		assert.NotEmpty(t, k.String())

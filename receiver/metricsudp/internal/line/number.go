@@ -89,7 +89,7 @@ func slowNumber(b []byte, v Value) (Value, bool) {
 	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
 		return v, false
 	}
-	v.Float = f
+	v.Float = f + 0 // -0, as of -0e0 or -1e-400, is 0
 	return v, true
 }
 

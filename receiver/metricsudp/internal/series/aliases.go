@@ -1,6 +1,8 @@
 package series
 
 import (
+	"encoding/binary"
+
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
@@ -35,12 +37,12 @@ const (
 	minEntries  = 256
 	aliasStruct = 24
 	chunkBytes  = 1 << 16
-	keyHeader   = 3 // kind, number of duplicate tags up to 255, length of the origin
+	keyHeader   = 4 // kind, number of duplicate tags in two bytes, length of the origin
 )
 
 // find returns the share, nil where the line is unknown, and how many of its tags
 // are duplicates.
-func (a *aliases) find(hash uint64, l *line.Line) (*local, uint8) {
+func (a *aliases) find(hash uint64, l *line.Line) (*local, int) {
 	if a.n == 0 {
 		return nil, 0
 	}
@@ -54,14 +56,14 @@ func (a *aliases) find(hash uint64, l *line.Line) (*local, uint8) {
 			continue
 		}
 		key := a.chunks[e.key>>16][e.key&(chunkBytes-1):]
-		if key[0] != byte(l.Kind) || int(key[2]) != len(l.Origin) {
+		if key[0] != byte(l.Kind) || int(key[3]) != len(l.Origin) {
 			continue
 		}
 		tags := keyHeader + len(l.Name)
 		origin := tags + len(l.Tags)
 		if string(key[keyHeader:tags]) == string(l.Name) && string(key[tags:origin]) == string(l.Tags) &&
 			(len(l.Origin) == 0 || string(key[origin:origin+len(l.Origin)]) == string(l.Origin)) {
-			return e.local, key[1]
+			return e.local, int(binary.LittleEndian.Uint16(key[1:]))
 		}
 	}
 }
@@ -108,7 +110,7 @@ func (a *aliases) chunkFor(l *line.Line) int {
 }
 
 // add inserts a line that is not there and for which there is room.
-func (a *aliases) add(hash uint64, l *line.Line, duplicates uint8, to *local) {
+func (a *aliases) add(hash uint64, l *line.Line, duplicates int, to *local) {
 	a.place(alias{
 		hash: hash, local: to, key: a.store(l, duplicates),
 		name: uint16(len(l.Name)), tags: uint16(len(l.Tags)),
@@ -133,11 +135,13 @@ func (a *aliases) place(e alias) {
 	a.entries[i] = e
 }
 
-// store copies the key to the last chunk.
-func (a *aliases) store(l *line.Line, duplicates uint8) uint32 {
+// store copies the key to the last chunk. A tag field has too few bytes for duplicates
+// that would not fit.
+func (a *aliases) store(l *line.Line, duplicates int) uint32 {
 	last := len(a.chunks) - 1
 	at := uint32(last)<<16 | uint32(len(a.chunks[last]))
-	chunk := append(a.chunks[last], byte(l.Kind), duplicates, byte(len(l.Origin)))
+	chunk := binary.LittleEndian.AppendUint16(append(a.chunks[last], byte(l.Kind)), uint16(duplicates))
+	chunk = append(chunk, byte(len(l.Origin)))
 	a.chunks[last] = append(append(append(chunk, l.Name...), l.Tags...), l.Origin...)
 	return at
 }

@@ -165,7 +165,7 @@ func (t *Table) write(to *local, l *line.Line, at int64) {
 }
 
 // resolve finds the share of a line that the young generation does not know.
-func (t *Table) resolve(hash uint64, l *line.Line) (*local, uint8, line.Reason) {
+func (t *Table) resolve(hash uint64, l *line.Line) (*local, int, line.Reason) {
 	to, duplicates := t.old.find(hash, l)
 	known := to != nil
 	// An overflow series is looked up again: there may be room for the real one.
@@ -174,7 +174,7 @@ func (t *Table) resolve(hash uint64, l *line.Line) (*local, uint8, line.Reason) 
 		if reason != line.OK {
 			return nil, 0, reason
 		}
-		duplicates = uint8(min(n, math.MaxUint8))
+		duplicates = n
 		to = t.localOf(t.registry.resolve(l.Kind, t.key, nameLen, t.canonicalOrigin(l)))
 	}
 	if known {

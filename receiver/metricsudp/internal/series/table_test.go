@@ -36,6 +36,17 @@ func TestOfDuplicateTagsTheGreatestValueHolds(t *testing.T) {
 	assert.Equal(t, uint64(2*(2+1)), g.stats.DuplicateTags)
 }
 
+func TestManyDuplicateTagsAreCounted(t *testing.T) {
+	o := testOptions()
+	o.MaxTags = MaxFieldBytes
+	g := newGroup(o)
+	for range 2 { // as a miss and as a hit
+		g.add(0, 0, "a:1|c|#"+strings.Repeat("k,", 1000))
+	}
+	must(t, g.flush(), "a|counter|k=")
+	assert.Equal(t, uint64(2*999), g.stats.DuplicateTags)
+}
+
 func TestInvalidUTF8IsReplaced(t *testing.T) {
 	g := newGroup(testOptions())
 	g.add(0, 0, "n\xff:1|c|#k\xfe:v\x80\xc3", "ok:1|c")
