@@ -177,15 +177,14 @@ func (t *Table) resolve(hash uint64, l *line.Line) (*local, int, line.Reason) {
 		duplicates = n
 		to = t.localOf(t.registry.resolve(l.Kind, t.key, nameLen, t.canonicalOrigin(l)))
 	}
-	if known {
-		t.old.moved(l)
-		t.registry.returnAliases(cost(l))
-	}
-	if t.admit(l) {
+	switch {
+	case !known && t.admit(l):
 		t.young.add(hash, l, duplicates, to)
-	}
-	if known && t.old.n == 0 {
-		t.old.drop() // all are in use: no need to hold their bytes twice
+	case known && t.young.reserve(l): // where memory is refused it stays in the old one
+		t.young.add(hash, l, duplicates, to)
+		if t.old.moved(l); t.old.n == 0 {
+			t.old.drop() // all are in use: no need to hold their bytes twice
+		}
 	}
 	return to, duplicates, line.OK
 }

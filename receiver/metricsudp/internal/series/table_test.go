@@ -559,3 +559,30 @@ func FuzzDatagram(f *testing.F) {
 		}
 	})
 }
+
+// A line of the older generation that the younger has no memory for stays where it is,
+// however often it comes.
+func TestKnownLinesWithoutMemoryAreCountedOnce(t *testing.T) {
+	o := testOptions()
+	o.ExpirySwaps = 2 // each swap rotates
+	g := newGroup(o)
+	long := "long:1|c|#" + strings.Repeat("x", 10*aliasBytes)
+	g.add(0, 0, "short:1|c", long)
+	g.flush()
+	table := g.tables[0]
+	held := g.aliases.Load()
+	g.budget.Force(int(o.MaxBytes))
+	for range 2 {
+		g.add(0, 0, "short:1|c")
+	}
+	assert.Equal(t, 2, table.young.n+table.old.n)
+	assert.Equal(t, held, g.aliases.Load())
+	g.budget.Release(int(o.MaxBytes))
+	g.add(0, 0, "short:1|c", long)
+	assert.Equal(t, 2, table.young.n)
+	assert.Equal(t, held, g.aliases.Load())
+	for range 2 {
+		g.flush()
+	}
+	assert.Zero(t, g.aliases.Load())
+}
