@@ -2,6 +2,7 @@ package fallbacklog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/answer"
 )
 
 func throttled(t testing.TB, wait time.Duration) error {
@@ -58,25 +61,57 @@ func TestExpiryInAnOutage(t *testing.T) {
 
 // A downstream that asks for more than max_open_interval is asked again after it.
 func TestRetryInfoIsCapped(t *testing.T) {
+	for name, asks := range map[string]error{
+		"RetryInfo": throttled(t, 1000*time.Hour),
+		"Retry-After of 429": &answer.Error{
+			Err: errors.New("refused"), Refusals: []answer.Refusal{{HTTP: 429, RetryAfter: 1000 * time.Hour}},
+		},
+		"Retry-After of 503": &answer.Error{
+			Err: errors.New("refused"), Refusals: []answer.Refusal{{HTTP: 503, RetryAfter: 1000 * time.Hour}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var calls atomic.Int64
+				s := &scripted{answer: func(context.Context, plog.Logs) error {
+					if calls.Add(1) <= 2 { // live, then the first replay
+						return asks
+					}
+					return nil
+				}}
+				l := startScripted(t, s, map[string]any{
+					"circuit_breaker": map[string]any{"failure_threshold": 100, "open_interval": "1m", "max_open_interval": "2m"},
+				})
+				require.NoError(t, consumeLog(context.Background(), l, s, "x"))
+				synctest.Wait()
+				require.EqualValues(t, 2, calls.Load())
+				time.Sleep(2*time.Minute - 1)
+				synctest.Wait()
+				require.EqualValues(t, 2, calls.Load(), "it is given what it asks for, up to the cap")
+				time.Sleep(time.Second)
+				synctest.Wait()
+				assert.True(t, l.log.Empty())
+			})
+		})
+	}
+}
+
+// A caller with time enough waits for as long as the downstream asks, up to the cap.
+func TestLiveDataWaitsForTheDownstream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		s := &scripted{answer: func(context.Context, plog.Logs) error {
-			if calls.Add(1) <= 2 { // live, then the first replay
+			if calls.Add(1) == 1 {
 				return throttled(t, 1000*time.Hour)
 			}
 			return nil
 		}}
 		l := startScripted(t, s, map[string]any{
-			"circuit_breaker": map[string]any{"failure_threshold": 100, "open_interval": "1m", "max_open_interval": "2m"},
+			"budget": "10m", "circuit_breaker": map[string]any{"open_interval": "1m", "max_open_interval": "2m"},
 		})
+		begun := time.Now()
 		require.NoError(t, consumeLog(context.Background(), l, s, "x"))
-		synctest.Wait()
-		require.EqualValues(t, 2, calls.Load())
-		time.Sleep(2*time.Minute - 1)
-		synctest.Wait()
-		require.EqualValues(t, 2, calls.Load(), "it is given what it asks for, up to the cap")
-		time.Sleep(time.Second)
-		synctest.Wait()
-		assert.True(t, l.log.Empty())
+		assert.Equal(t, 2*time.Minute, time.Since(begun))
+		assert.True(t, l.log.Empty(), "it was delivered")
 	})
 }

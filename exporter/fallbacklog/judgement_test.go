@@ -38,23 +38,26 @@ func refuseOnly(bad string, c codes.Code) func(string) error {
 }
 
 func TestPermanentErrorGoesToTheDeadLetter(t *testing.T) {
-	for name, to := range map[string]func(*backend) map[string]any{"otlp_grpc": grpcTo, "otlp_http": httpTo} {
+	for name, tc := range map[string]struct {
+		to   func(*backend) map[string]any
+		code string
+	}{"otlp_grpc": {grpcTo, "InvalidArgument"}, "otlp_http": {httpTo, "400"}} {
 		t.Run(name, func(t *testing.T) {
 			b := newBackend(t)
 			b.set(refuseOnly("bad", codes.InvalidArgument))
 			dir := t.TempDir()
-			g := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), to(b)))
+			g := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), tc.to(b)))
 			require.NoError(t, g.sendLog("good"))
 			require.NoError(t, g.sendLog("bad"), "it is durable, in the dead letter")
 			require.NoError(t, g.sendLog("good2"))
 			assert.Zero(t, g.sum("breaker_transitions"), "a refused batch is no outage")
-			assert.EqualValues(t, 1, g.sum("dead_letter_items", "code=InvalidArgument"))
+			assert.EqualValues(t, 1, g.sum("dead_letter_items", "code="+tc.code))
 			items, lines := onDisk(t, dir, "logs", true)
 			require.Equal(t, 1, items)
 			m, err := record.Parse(lines[0])
 			require.NoError(t, err)
 			assert.Equal(t, "permanent", m.Reason)
-			assert.Equal(t, "InvalidArgument", m.Code)
+			assert.Equal(t, tc.code, m.Code)
 			assert.Equal(t, 1, m.Attempts)
 			assert.Len(t, b.names(), 2)
 		})
@@ -194,7 +197,7 @@ func startScripted(t *testing.T, s *scripted, settings ...map[string]any) *lane 
 
 // consumeLog goes through the exporter's own path.
 func consumeLog(ctx context.Context, l *lane, s *scripted, name string) error {
-	i := &instance[plog.Logs]{signal: logs, core: l.core, lane: l, sink: sink[plog.Logs]{s, s.Capabilities(), s.ConsumeLogs}}
+	i := &instance[plog.Logs]{signal: logs, core: l.core, lane: l, sink: sink[plog.Logs]{Component: s, capabilities: s.Capabilities(), consume: s.ConsumeLogs}}
 	return i.consume(ctx, makeLogs(name, 1))
 }
 

@@ -136,8 +136,15 @@ func (s nestedSpec) Redacted(factory exporter.Factory) map[string]any {
 	return map[string]any{s.ID.String(): shown.ToStringMap()}
 }
 
-// synchronous are the exporters whose nil means that the downstream, not a buffer of theirs, has the data.
-var synchronous = []string{"otlp_grpc", "otlp", "otlp_http", "otlphttp", "prometheusremotewrite", "loadbalancing", "debug"}
+// synchronous are the exporters whose nil means that the downstream, not a buffer of theirs, has the data. debug has no
+// downstream but the console. Not here: prometheus keeps the data in memory until it is scraped, file in a buffer and in
+// the page cache.
+var synchronous = []string{"otlp_grpc", "otlp_http", "prometheus_remote_write", "load_balancing", "kafka", "debug"}
 
 // Synchronous reports whether the exporter is known to return only after the downstream has answered.
-func (s nestedSpec) Synchronous() bool { return slices.Contains(synchronous, s.ID.Type().String()) }
+func (s nestedSpec) Synchronous(factory exporter.Factory) bool {
+	if fmt.Sprint(s.conf.Get("producer::required_acks")) == "0" {
+		return false // a kafka that no broker answers
+	}
+	return slices.Contains(synchronous, factory.Type().String()) // the type has other names, too
+}

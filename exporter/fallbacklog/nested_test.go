@@ -5,7 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/fileexporter"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/kafkaexporter"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/loadbalancingexporter"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusexporter"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusremotewriteexporter"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -13,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/debugexporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
@@ -88,6 +92,68 @@ func TestConfigRefusesToQueue(t *testing.T) {
 	}
 }
 
+// Of the distribution's exporters these acknowledge what the downstream has, the others what is in a buffer of theirs:
+// they are started with a warning. A kafka that waits for no broker is one of those.
+func TestWarnsOfExportersThatAcknowledgeFromMemory(t *testing.T) {
+	for _, tc := range []struct {
+		factory exporter.Factory
+		conf    map[string]any
+		waits   bool
+	}{
+		{otlpexporter.NewFactory(), nil, true},
+		{otlphttpexporter.NewFactory(), nil, true},
+		{prometheusremotewriteexporter.NewFactory(), nil, true},
+		{loadbalancingexporter.NewFactory(), nil, true},
+		{debugexporter.NewFactory(), nil, true},
+		{kafkaexporter.NewFactory(), nil, true},
+		{kafkaexporter.NewFactory(), map[string]any{"producer": map[string]any{"required_acks": 1}}, true},
+		{kafkaexporter.NewFactory(), map[string]any{"producer": map[string]any{"required_acks": 0}}, false},
+		{fileexporter.NewFactory(), nil, false},
+		{prometheusexporter.NewFactory(), nil, false},
+		{(&scripted{}).factory(), nil, false},
+	} {
+		spec := parseSpec(t, map[string]any{tc.factory.Type().String(): tc.conf})
+		assert.Equal(t, tc.waits, spec.Synchronous(tc.factory), "%s %v", tc.factory.Type(), tc.conf)
+	}
+	assert.True(t, parseSpec(t, map[string]any{"prometheusremotewrite": nil}).Synchronous(prometheusremotewriteexporter.NewFactory()),
+		"by the type's other name")
+
+	for nested, warnings := range map[string]int{"scripted": 1, "otlp_http": 0} {
+		core, seen := observer.New(zap.WarnLevel)
+		f := NewFactory()
+		set := exporterSettings(t, f)
+		set.Logger = zap.New(core)
+		cfg := loadConfig(t, testSettings(t.TempDir()), map[string]any{"exporter": map[string]any{nested: nil}})
+		if nested == "otlp_http" {
+			cfg = loadConfig(t, testSettings(t.TempDir()), httpTo(&backend{httpURL: "http://x:1"}))
+		}
+		e, err := f.CreateLogs(context.Background(), set, cfg)
+		require.NoError(t, err)
+		require.NoError(t, e.Start(context.Background(), newTestHost((&scripted{}).factory())))
+		require.NoError(t, e.Shutdown(context.Background()))
+		assert.Equal(t, warnings, seen.FilterMessageSnippet("not known to wait").Len(), nested)
+	}
+}
+
+// Every client of an exporter that has one is listened to; a server is not.
+func TestListen(t *testing.T) {
+	for _, tc := range []struct {
+		factory exporter.Factory
+		heard   bool
+	}{
+		{otlpexporter.NewFactory(), true},
+		{otlphttpexporter.NewFactory(), true},
+		{prometheusremotewriteexporter.NewFactory(), true},
+		{loadbalancingexporter.NewFactory(), true},
+		{kafkaexporter.NewFactory(), false},
+		{prometheusexporter.NewFactory(), false},
+		{fileexporter.NewFactory(), false},
+		{debugexporter.NewFactory(), false},
+	} {
+		assert.Equal(t, tc.heard, listen(tc.factory.CreateDefaultConfig()), tc.factory.Type().String())
+	}
+}
+
 type plainHost struct{ reported []componentstatus.Status }
 
 func (*plainHost) GetExtensions() map[component.ID]component.Component { return nil }
@@ -103,13 +169,13 @@ func (*plainHost) GetFactory(kind component.Kind, t component.Type) component.Fa
 
 func TestHostForwards(t *testing.T) {
 	inner := &plainHost{}
-	h := nestedHost{inner}
+	h := nestedHost{Host: inner}
 	assert.NotNil(t, nestedFactory(h, component.MustNewType("otlp_grpc")))
 	assert.Nil(t, nestedFactory(h, component.MustNewType("nosuch")))
 	componentstatus.ReportStatus(h, componentstatus.NewEvent(componentstatus.StatusOK))
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusOK}, inner.reported)
 
-	plain := nestedHost{struct{ component.Host }{}}
+	plain := nestedHost{Host: struct{ component.Host }{}}
 	assert.Nil(t, nestedFactory(plain.Host, component.MustNewType("otlp_grpc")))
 	assert.Nil(t, plain.GetFactory(component.KindExporter, component.MustNewType("otlp_grpc")))
 }

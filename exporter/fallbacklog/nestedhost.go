@@ -27,7 +27,10 @@ func nestedFactory(host component.Host, t component.Type) exporter.Factory {
 }
 
 // nestedHost is what a nested exporter sees: the Collector's own host, with everything that it may be asked for.
-type nestedHost struct{ component.Host }
+type nestedHost struct {
+	component.Host
+	answers answers
+}
 
 var (
 	_ factorySource            = nestedHost{}
@@ -42,15 +45,21 @@ func (h nestedHost) GetFactory(kind component.Kind, t component.Type) component.
 	return nil
 }
 
+// GetExtensions returns the Collector's, and the one that listens.
+func (h nestedHost) GetExtensions() map[component.ID]component.Component {
+	return h.answers.among(h.Host.GetExtensions())
+}
+
 // Report forwards the nested exporter's status as the wrapping one's.
 func (h nestedHost) Report(e *componentstatus.Event) { componentstatus.ReportStatus(h.Host, e) }
 
 // nestedSettings are the nested exporter's: its own type, no metrics of its own (every attempt is counted here; a retried
-// batch would count as lost there), and without exporterhelper's line for every batch that it believes lost.
+// batch would count as lost there), at most one line a minute for each message, and none of exporterhelper's for every
+// batch that it believes lost.
 func nestedSettings(set exporter.Settings, spec nestedSpec) exporter.Settings {
 	set.ID = component.NewIDWithName(spec.ID.Type(), set.ID.String())
 	set.MeterProvider = noop.NewMeterProvider()
-	set.Logger = set.Logger.With(zap.Stringer("nested", spec.ID)).
+	set.Logger = sampled(set.Logger).With(zap.Stringer("nested", spec.ID)).
 		WithOptions(zap.WithCaller(true), zap.WrapCore(func(c zapcore.Core) zapcore.Core { return quiet{c} }))
 	return set
 }

@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/answer"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 )
 
@@ -31,10 +32,18 @@ func (r request[T]) Metadata() map[string][]string {
 }
 
 // Send keeps data as it is: it may be needed again.
-func (r request[T]) Send(ctx context.Context) error {
+func (r request[T]) Send(ctx context.Context) (rejected int, err error) {
 	if r.kept != nil {
 		ctx = client.NewContext(ctx, client.Info{Metadata: client.NewMetadata(r.kept)})
 	}
+	if !r.sink.heard {
+		return 0, r.export(ctx)
+	}
+	ctx, note := answer.With(ctx)
+	return note.Outcome(ctx, r.Items, r.export(ctx))
+}
+
+func (r request[T]) export(ctx context.Context) error {
 	if r.sink.capabilities.MutatesData {
 		return r.sink.consume(ctx, r.signal.clone(r.data))
 	}

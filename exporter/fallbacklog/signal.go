@@ -26,6 +26,7 @@ type sink[T any] struct {
 	component.Component
 	capabilities consumer.Capabilities
 	consume      func(context.Context, T) error
+	heard        bool // the downstream's answers are, see answers
 }
 
 var traces = signal[ptrace.Traces]{
@@ -43,7 +44,7 @@ var traces = signal[ptrace.Traces]{
 		if err != nil {
 			return sink[ptrace.Traces]{}, err
 		}
-		return sink[ptrace.Traces]{e, e.Capabilities(), e.ConsumeTraces}, nil
+		return sink[ptrace.Traces]{Component: e, capabilities: e.Capabilities(), consume: e.ConsumeTraces}, nil
 	},
 }
 
@@ -62,7 +63,7 @@ var metrics = signal[pmetric.Metrics]{
 		if err != nil {
 			return sink[pmetric.Metrics]{}, err
 		}
-		return sink[pmetric.Metrics]{e, e.Capabilities(), e.ConsumeMetrics}, nil
+		return sink[pmetric.Metrics]{Component: e, capabilities: e.Capabilities(), consume: e.ConsumeMetrics}, nil
 	},
 }
 
@@ -81,6 +82,6 @@ var logs = signal[plog.Logs]{
 		if err != nil {
 			return sink[plog.Logs]{}, err
 		}
-		return sink[plog.Logs]{e, e.Capabilities(), e.ConsumeLogs}, nil
+		return sink[plog.Logs]{Component: e, capabilities: e.Capabilities(), consume: e.ConsumeLogs}, nil
 	},
 }

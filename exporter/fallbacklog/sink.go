@@ -25,7 +25,8 @@ func (i *instance[T]) startSink(ctx context.Context, host component.Host) error 
 	if err != nil {
 		return err
 	}
-	if !spec.Synchronous() {
+	heard := listen(cfg)
+	if !spec.Synchronous(factory) {
 		i.set.Logger.Warn("this exporter is not known to wait for its downstream: what it acknowledges early is out of reach",
 			zap.Stringer("nested", spec.ID))
 	}
@@ -33,7 +34,8 @@ func (i *instance[T]) startSink(ctx context.Context, host component.Host) error 
 	if err != nil {
 		return err
 	}
-	if err := s.Start(ctx, nestedHost{Host: host}); err != nil {
+	s.heard = heard
+	if err := s.Start(ctx, nestedHost{host, answers{now: i.core.now}}); err != nil {
 		return errors.Join(err, s.Shutdown(ctx))
 	}
 	i.sink = s

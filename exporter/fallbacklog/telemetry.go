@@ -16,9 +16,6 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// dropFull is the reason of what log::on_full drops: the only reason to drop so far.
-const dropFull = "full"
-
 // coreTelemetry is what a component reports once for all signals.
 type coreTelemetry struct {
 	*metadata.TelemetryBuilder
@@ -130,8 +127,8 @@ func (t *laneTelemetry) Buried(code string, items int) {
 	t.tb.ExporterFallbacklogDeadLetterItems.Add(context.Background(), int64(items), t.with(attribute.String("code", code)))
 }
 
-func (t *laneTelemetry) Dropped(items int) {
-	t.tb.ExporterFallbacklogDroppedItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", dropFull)))
+func (t *laneTelemetry) Dropped(reason string, items int) {
+	t.tb.ExporterFallbacklogDroppedItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", reason)))
 }
 
 func (t *laneTelemetry) Rejected(items int) {

@@ -36,7 +36,8 @@ func (l *Lane) Consume(ctx context.Context, b Batch) error {
 			permit.Cancel()
 			return l.store(b, reasonShutdown, attempt-1, cause)
 		}
-		cause = l.attempt(ctx, b, limit)
+		var rejected int
+		rejected, cause = l.attempt(ctx, b, limit)
 		if rescued, err := c.end(); rescued {
 			permit.Cancel()
 			return err
@@ -44,7 +45,7 @@ func (l *Lane) Consume(ctx context.Context, b Batch) error {
 		if cause == nil {
 			permit.Success()
 			l.group.succeeded()
-			l.opt.Observer.Delivered(false, items)
+			l.delivered(false, items, rejected)
 			return nil
 		}
 		f := failure.Of(cause, l.group.set.Permanent(cause))
@@ -63,7 +64,7 @@ func (l *Lane) Consume(ctx context.Context, b Batch) error {
 		case attempt == l.group.set.MaxAttempts:
 			return l.store(b, reasonAttempts, attempt, cause)
 		}
-		pause := max(interval, f.RetryAfter)
+		pause := max(interval, min(f.RetryAfter, l.group.set.MaxOpenInterval))
 		if l.group.set.Now().Add(pause).After(limit) {
 			return l.store(b, reasonBudget, attempt, cause)
 		}
@@ -106,13 +107,23 @@ func (l *Lane) sleep(ctx context.Context, d time.Duration) (reason string) {
 }
 
 // attempt makes one attempt, bounded by the timeout, the limit, and Shutdown.
-func (l *Lane) attempt(ctx context.Context, b Batch, limit time.Time) error {
+func (l *Lane) attempt(ctx context.Context, b Batch, limit time.Time) (rejected int, err error) {
 	start := l.group.set.Now()
 	ctx, done := contextOr(ctx, l.cut, min(l.group.set.Timeout, limit.Sub(start)))
 	defer done()
-	err := b.Send(ctx)
+	rejected, err = b.Send(ctx)
 	l.opt.Observer.Exported(l.group.set.Now().Sub(start))
-	return err
+	return rejected, err
+}
+
+// delivered counts a batch that the downstream has, but for what it has rejected: another attempt would be told the same
+// (OTLP, "Partial Success").
+func (l *Lane) delivered(replayed bool, items, rejected int) {
+	l.opt.Observer.Delivered(replayed, items-rejected)
+	if rejected > 0 {
+		l.opt.Observer.Dropped(droppedRejected, rejected)
+		l.opt.Observer.Warn("the downstream took a batch but for some of its items", nil)
+	}
 }
 
 // contextOr is ctx, cancelled also when also is.

@@ -14,12 +14,12 @@ func (l *Lane) deliver(w *window, r *pending, permit *breaker.Permit, p *pace) {
 		return
 	}
 	r.attempts++
-	cause := l.attempt(context.Background(), r.batch, l.group.set.Now().Add(l.group.set.Timeout))
+	rejected, cause := l.attempt(context.Background(), r.batch, l.group.set.Now().Add(l.group.set.Timeout))
 	_, _ = l.replays.end()
 	if cause == nil {
 		permit.Success()
 		p.faster()
-		l.opt.Observer.Delivered(true, r.items)
+		l.delivered(true, r.items, rejected)
 		l.settle(w, r)
 		l.group.succeeded()
 		return

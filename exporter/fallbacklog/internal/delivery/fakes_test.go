@@ -19,7 +19,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var errAway = errors.New("away")
+var (
+	errAway = errors.New("away")
+	// errPartly: the downstream takes the batch but for one of its items.
+	errPartly = errors.New("partly")
+)
 
 // testBatch is a batch whose payload is its name and whose answer a test decides.
 type testBatch struct {
@@ -28,10 +32,17 @@ type testBatch struct {
 	answer func(ctx context.Context, name string) error
 }
 
-func (b *testBatch) Items() int                     { return b.items }
-func (b *testBatch) Payload() ([]byte, error)       { return fmt.Appendf(nil, `{"name":%q}`, b.name), nil }
-func (b *testBatch) Metadata() map[string][]string  { return nil }
-func (b *testBatch) Send(ctx context.Context) error { return b.answer(ctx, b.name) }
+func (b *testBatch) Items() int                    { return b.items }
+func (b *testBatch) Payload() ([]byte, error)      { return fmt.Appendf(nil, `{"name":%q}`, b.name), nil }
+func (b *testBatch) Metadata() map[string][]string { return nil }
+
+func (b *testBatch) Send(ctx context.Context) (int, error) {
+	err := b.answer(ctx, b.name)
+	if errors.Is(err, errPartly) {
+		return 1, nil
+	}
+	return 0, err
+}
 
 // ledger is an observer that keeps the sums.
 type ledger struct {
@@ -65,7 +76,7 @@ func (o *ledger) Delivered(replayed bool, items int) {
 }
 func (o *ledger) Logged(_ string, items, _ int) { o.add(&o.logged, items) }
 func (o *ledger) Buried(_ string, items int)    { o.add(&o.buried, items) }
-func (o *ledger) Dropped(items int)             { o.add(&o.dropped, items) }
+func (o *ledger) Dropped(_ string, items int)   { o.add(&o.dropped, items) }
 func (o *ledger) Rejected(items int)            { o.add(&o.rejected, items) }
 func (o *ledger) Expired(items int)             { o.add(&o.expired, items) }
 func (*ledger) ReplayFailed()                   {}

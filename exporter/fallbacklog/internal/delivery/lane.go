@@ -19,6 +19,12 @@ const (
 	reasonRefused  = "permanent"        // dead letter: refused for good
 )
 
+// Reasons why data was dropped.
+const (
+	droppedFull     = "full"            // log::on_full gave it up
+	droppedRejected = "partial_success" // the downstream has rejected it in an answer that takes the rest
+)
+
 var (
 	// ErrShutdown says that a batch came after Shutdown had begun.
 	ErrShutdown = errors.New("the exporter is shut down")

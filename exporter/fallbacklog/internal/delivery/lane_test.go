@@ -78,3 +78,29 @@ func TestPausesBetweenAttempts(t *testing.T) {
 		s.stop(t)
 	})
 }
+
+// What the downstream rejects of a batch that it takes is counted once and not sent again, live and from the log.
+func TestPartialSuccessIsDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		var calls atomic.Int64
+		away.Store(true)
+		s := newStand(t, func(context.Context, string) error {
+			if away.Load() {
+				return errAway
+			}
+			calls.Add(1)
+			return errPartly
+		})
+		require.NoError(t, s.Consume(context.Background(), s.batch("logged")))
+		away.Store(false)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		require.NoError(t, s.Consume(context.Background(), s.batch("live")))
+		assert.EqualValues(t, 2, calls.Load())
+		assert.Equal(t, []int{1, 1, 2}, []int{s.sums.sum(&s.sums.replayed), s.sums.sum(&s.sums.direct), s.sums.sum(&s.sums.dropped)})
+		assert.Equal(t, s.sums.sum(&s.sums.received), s.sums.sum(&s.sums.direct, &s.sums.replayed, &s.sums.dropped))
+		assert.True(t, s.log.Empty())
+		s.stop(t)
+	})
+}

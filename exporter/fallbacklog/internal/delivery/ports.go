@@ -10,9 +10,9 @@ import (
 )
 
 // Sender makes one attempt. It leaves the data as it is, and may be called again. A nil error says that the downstream
-// has the data.
+// has the data, all but the items that it has rejected for good in an answer of partial success.
 type Sender interface {
-	Send(context.Context) error
+	Send(context.Context) (rejected int, err error)
 }
 
 // Batch is one request, bound to where it is to go.
@@ -63,7 +63,7 @@ type Observer interface {
 	Delivered(replayed bool, items int)
 	Logged(reason string, items, size int)
 	Buried(code string, items int)
-	Dropped(items int)
+	Dropped(reason string, items int)
 	Rejected(items int)
 	Expired(items int)
 	ReplayFailed()

@@ -60,7 +60,7 @@ func (l *Lane) leaveBehind(w *window) {
 	cursor := l.opt.Log.Cursor()
 	for _, r := range w.records {
 		if r.entry.Start.Before(cursor) {
-			l.opt.Observer.Dropped(r.items)
+			l.opt.Observer.Dropped(droppedFull, r.items)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func (l *Lane) store(b Batch, reason string, attempts int, cause error) error {
 		l.opt.Observer.Logged(reason, b.Items(), len(line))
 		return nil
 	case errors.Is(err, segment.ErrFull) && l.group.set.OnFull == DropNewest:
-		l.opt.Observer.Dropped(b.Items())
+		l.opt.Observer.Dropped(droppedFull, b.Items())
 		l.opt.Observer.Warn("the local log is full: new data is dropped", err)
 		return nil
 	}
@@ -107,7 +107,7 @@ func (l *Lane) dropOldest() (bool, error) {
 		}
 	})
 	if dropped {
-		l.opt.Observer.Dropped(items)
+		l.opt.Observer.Dropped(droppedFull, items)
 		l.opt.Observer.Warn("the local log is full: its oldest segment is dropped", nil)
 	}
 	return dropped, err

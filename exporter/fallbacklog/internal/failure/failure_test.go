@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"syscall"
@@ -18,9 +19,14 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/answer"
 )
 
+func refusedBy(err error, r ...answer.Refusal) error { return &answer.Error{Err: err, Refusals: r} }
+
 func TestOf(t *testing.T) {
+	opaque := consumererror.NewPermanent(errors.New("refused"))
 	throttled, err := status.New(codes.ResourceExhausted, "").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(3 * time.Second)})
 	require.NoError(t, err)
 	code := func(c codes.Code) error { return status.Error(c, "text") }
@@ -50,6 +56,27 @@ func TestOf(t *testing.T) {
 		{"connection refused, made permanent", consumererror.NewPermanent(refused), Failure{Class: Network, Retryable: true}},
 		{"opaque permanent", consumererror.NewPermanent(errors.New("429")), Failure{Class: Opaque}},
 		{"unknown", errors.New("x"), Failure{Class: Unknown, Retryable: true}},
+		{"unavailable, made permanent", consumererror.NewPermanent(code(codes.Unavailable)), Failure{Class: Network, Code: "Unavailable", Retryable: true}},
+		{"nothing sent", answer.ErrNothingSent, Failure{Class: Serialization}},
+		{"HTTP 429 behind an opaque error", refusedBy(opaque, answer.Refusal{HTTP: 429, RetryAfter: time.Minute}), Failure{Class: Throttled, Code: "429", Retryable: true, RetryAfter: time.Minute}},
+		{"HTTP 400 behind an opaque error", refusedBy(opaque, answer.Refusal{HTTP: 400}), Failure{Class: Serialization, Code: "400"}},
+		{"HTTP 403 behind an opaque error", refusedBy(opaque, answer.Refusal{HTTP: 403}), Failure{Class: Auth, Code: "403", Systemic: true}},
+		{"HTTP 500 to OTLP", refusedBy(opaque, answer.Refusal{HTTP: 500}), Failure{Class: Permanent, Code: "500"}},
+		{"HTTP 500 to remote write", refusedBy(opaque, answer.Refusal{HTTP: 500, RemoteWrite: true}), Failure{Class: Unknown, Code: "500", Retryable: true}},
+		{"HTTP 418 that the exporter would retry", refusedBy(errors.New("x"), answer.Refusal{HTTP: 418}), Failure{Class: Unknown, Code: "418", Retryable: true}},
+		{"no answer", refusedBy(opaque, answer.Refusal{Err: io.EOF}), Failure{Class: Network, Retryable: true}},
+		{"a timeout of the HTTP client", refusedBy(&url.Error{Op: "Post", Err: context.DeadlineExceeded}, answer.Refusal{Err: errors.New("request canceled")}), Failure{Class: Timeout, Retryable: true}},
+		{"gRPC behind an opaque error", refusedBy(opaque, answer.Refusal{Err: code(codes.Unknown)}), Failure{Class: Permanent, Code: "Unknown"}},
+		{
+			"one of several may get through",
+			refusedBy(opaque, answer.Refusal{HTTP: 400}, answer.Refusal{HTTP: 503, RetryAfter: time.Second}, answer.Refusal{HTTP: 401, RetryAfter: time.Minute}),
+			Failure{Class: Network, Code: "503", Retryable: true, RetryAfter: time.Minute},
+		},
+		{
+			"one of several waits for somebody",
+			refusedBy(opaque, answer.Refusal{HTTP: 400}, answer.Refusal{HTTP: 401}),
+			Failure{Class: Auth, Code: "401", Systemic: true},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			assert.Equal(t, tc.want, Of(tc.err, consumererror.IsPermanent(tc.err)))

@@ -218,7 +218,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogDroppedItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_dropped_items",
-		metric.WithDescription("Items given up under an explicit policy. [Alpha]"),
+		metric.WithDescription("Items given up: by log::on_full (full), or rejected by the downstream in an answer that takes the rest (partial_success). [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)

@@ -130,7 +130,7 @@ func AssertEqualExporterFallbacklogDeliveredItems(t *testing.T, tt *componenttes
 func AssertEqualExporterFallbacklogDroppedItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_dropped_items",
-		Description: "Items given up under an explicit policy. [Alpha]",
+		Description: "Items given up: by log::on_full (full), or rejected by the downstream in an answer that takes the rest (partial_success). [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
