@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/processorhelper"
 
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
@@ -51,31 +52,75 @@ func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pme
 	defer b.reports.Put(report)
 	report.Reset(len(b.rules))
 	var origin convert.Origin
-	for _, rm := range md.ResourceMetrics().All() {
-		for _, sm := range rm.ScopeMetrics().All() {
+	rms := md.ResourceMetrics()
+	had := rms.Len()
+	rms.RemoveIf(func(rm pmetric.ResourceMetrics) bool {
+		sms := rm.ScopeMetrics()
+		had := sms.Len()
+		sms.RemoveIf(func(sm pmetric.ScopeMetrics) bool {
 			origin = convert.Origin{Resource: rm.Resource(), Scope: sm.Scope()}
-			b.convert(sm.Metrics(), &origin, report)
-		}
-	}
+			return b.convert(sm.Metrics(), &origin, report)
+		})
+		return had > 0 && sms.Len() == 0
+	})
 	b.telemetry.record(ctx, report)
-	if report.Err != nil && b.propagate {
+	switch {
+	case report.Err != nil && b.propagate:
 		// Sent again, the same batch is just as invalid.
 		return md, consumererror.NewPermanent(report.Err)
+	case had > 0 && rms.Len() == 0:
+		return md, processorhelper.ErrSkipProcessingData
+	default:
+		return md, nil
 	}
-	return md, nil
 }
 
-func (b *bucketing) convert(metrics pmetric.MetricSlice, origin *convert.Origin, report *convert.Report) {
+// convert converts the metrics that a rule matches, removes those of which every point was
+// dropped, and tells whether that were all.
+func (b *bucketing) convert(metrics pmetric.MetricSlice, origin *convert.Origin, report *convert.Report) (emptied bool) {
+	var gone []int          // places of the removed, ascending
 	before := metrics.Len() // what conversions add is not converted again
 	for i := range before {
 		m := metrics.At(i)
-		if r := b.first(m); r != nil {
-			failed := report.Err != nil
-			b.converter.Metric(m, metrics, origin, &r.apply, report)
-			if report.Err != nil && !failed {
-				report.Err = fmt.Errorf("metric %q: %w", m.Name(), report.Err)
-			}
+		r := b.first(m)
+		if r == nil {
+			continue
 		}
+		failed, points := report.Err != nil, pointsOf(m)
+		b.converter.Metric(m, metrics, origin, &r.apply, report)
+		if report.Err != nil && !failed {
+			report.Err = fmt.Errorf("metric %q: %w", m.Name(), report.Err)
+		}
+		if points > 0 && pointsOf(m) == 0 {
+			gone = append(gone, i)
+		}
+	}
+	if len(gone) == 0 {
+		return false
+	}
+	at := -1
+	metrics.RemoveIf(func(pmetric.Metric) bool {
+		at++
+		found := len(gone) > 0 && gone[0] == at
+		if found {
+			gone = gone[1:]
+		}
+		return found
+	})
+	return metrics.Len() == 0
+}
+
+// pointsOf returns the number of a metric's points, of the types that rules match.
+func pointsOf(m pmetric.Metric) int {
+	switch m.Type() {
+	case pmetric.MetricTypeHistogram:
+		return m.Histogram().DataPoints().Len()
+	case pmetric.MetricTypeExponentialHistogram:
+		return m.ExponentialHistogram().DataPoints().Len()
+	case pmetric.MetricTypeGauge:
+		return m.Gauge().DataPoints().Len()
+	default:
+		return 0
 	}
 }
 

@@ -2,6 +2,7 @@ package bucketing
 
 import (
 	"context"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -151,6 +152,44 @@ func TestErrorMode(t *testing.T) {
 		newHistogram(md, "fine", "", []float64{1}, 1, 2)
 		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
 	}
+}
+
+// Of a metric whose points are all dropped nothing is left, nor of a resource or a batch of such metrics;
+// exporters call a metric without points an error.
+func TestNothingIsLeftOfWhatIsDropped(t *testing.T) {
+	drop := valid()
+	drop.OnInvalid = "drop"
+	drop.Match.Types = []string{"histogram", "gauge"}
+	p, sink := start(t, processortest.NewNopSettings(metadata.Type), rulesOf(drop))
+
+	broken := func(md pmetric.Metrics) { newHistogram(md, "broken", "", []float64{1}, 1, 2).SetCount(7) }
+	md := pmetric.NewMetrics()
+	broken(md)
+	newHistogram(md, "fine", "", []float64{1}, 1, 2)
+	broken(md)
+	metrics := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+	mixed := metrics.AppendEmpty()
+	mixed.SetName("mixed")
+	mixed.SetEmptyGauge().DataPoints().AppendEmpty().SetDoubleValue(math.NaN())
+	mixed.Gauge().DataPoints().AppendEmpty().SetDoubleValue(1)
+	metrics.AppendEmpty().SetName("empty as it came")
+	other := pmetric.NewMetrics()
+	broken(other)
+	other.ResourceMetrics().MoveAndAppendTo(md.ResourceMetrics())
+	require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	require.Len(t, sink.AllMetrics(), 1)
+	got := sink.AllMetrics()[0].ResourceMetrics()
+	require.Equal(t, 1, got.Len())
+	var names []string
+	for _, m := range got.At(0).ScopeMetrics().At(0).Metrics().All() {
+		names = append(names, m.Name())
+	}
+	require.Equal(t, []string{"fine", "mixed", "empty as it came"}, names)
+
+	md = pmetric.NewMetrics()
+	broken(md)
+	require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	require.Len(t, sink.AllMetrics(), 1)
 }
 
 func TestTelemetry(t *testing.T) {

@@ -42,10 +42,14 @@ type group struct {
 
 const none = -1
 
+// keptLast is the size up to which the map of streams is kept: a map does not shrink, and to clear it
+// takes as long as the largest batch it was ever for, which is a sender's to choose.
+const keptLast = 4096
+
 // by groups the points that have a value; the others each stand for themselves.
 func (g *group) by(j *job, points pmetric.NumberDataPointSlice) {
 	g.first, g.next, g.stays = g.first[:0], g.next[:0], g.stays[:0]
-	if g.last == nil {
+	if g.last == nil || len(g.last) > keptLast {
 		g.last = map[uint64]int{}
 	}
 	clear(g.last)
