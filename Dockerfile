@@ -11,12 +11,14 @@ COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/cache \
     CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -buildvcs=false -ldflags "-s -w" -o /out/otelcol-custom ./cmd/otelcol-custom \
  && CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -buildvcs=false -ldflags "-s -w" -o /out/healthprobe ./cmd/healthprobe \
+ && CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -buildvcs=false -ldflags "-s -w" -o /out/fallbacklog-tool ./cmd/fallbacklog \
  && install -d -m 0700 /out/fallbacklog
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/otelcol-custom /otelcol-custom
 COPY --from=build /out/healthprobe /healthprobe
+COPY --from=build /out/fallbacklog-tool /fallbacklog
 COPY --from=build --chown=10001:10001 /out/fallbacklog /var/lib/otelcol/fallbacklog
 COPY configs/ /etc/otelcol-custom/
 # In a container the senders are elsewhere, so every listener takes all interfaces.

@@ -17,14 +17,14 @@ TOOL    := go tool -modfile=internal/tools/go.mod
 BINARY  := bin/otelcol-custom
 CONFIG  ?= configs/quickstart.yaml
 # Packages whose system calls differ by platform; they must compile on all of them.
-PORTABLE := ./receiver/metricsudp/... ./exporter/fallbacklog/... ./internal/... ./cmd/metricsload
+PORTABLE := ./receiver/metricsudp/... ./exporter/fallbacklog/... ./internal/... ./cmd/metricsload ./cmd/fallbacklog
 
 .PHONY: help
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
 .PHONY: build
-build: ## build bin/otelcol-custom, bin/metricsload and bin/healthprobe
+build: ## build bin/otelcol-custom and its tools: fallbacklog, metricsload, healthprobe
 	go build -ldflags "-s -w" -o bin/ ./cmd/...
 
 .PHONY: run

@@ -1,0 +1,344 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog"
+)
+
+// asCommand, in the environment, makes the test binary the command.
+const asCommand = "FALLBACKLOG_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// result is what a run of the command gave.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func process(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	return cmd
+}
+
+// tooled runs the command as a process.
+func tooled(t *testing.T, args ...string) result {
+	t.Helper()
+	cmd := process(args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if _, exited := err.(*exec.ExitError); !exited { //nolint:errorlint // os/exec returns it as it is
+		require.NoError(t, err)
+	}
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// done runs the command, which has to end with 0, and returns its standard output.
+func done(t *testing.T, args ...string) string {
+	t.Helper()
+	r := tooled(t, args...)
+	require.Equal(t, exitDone, r.code, "%v: %s%s", args, r.stdout, r.stderr)
+	return r.stdout
+}
+
+// gateway is the component as a Collector runs it, for logs and metrics.
+type gateway struct {
+	t       *testing.T
+	logs    exporter.Logs
+	metrics exporter.Metrics
+}
+
+// sinkFactory is a wrapped exporter that answers a batch of logs as it is told to, and takes everything else.
+func sinkFactory(answer func(plog.Logs) error) exporter.Factory {
+	return exporter.NewFactory(component.MustNewType("sink"), func() component.Config { return &struct{}{} },
+		exporter.WithLogs(func(context.Context, exporter.Settings, component.Config) (exporter.Logs, error) {
+			return sink{answer: answer}, nil
+		}, component.StabilityLevelAlpha),
+		exporter.WithMetrics(func(context.Context, exporter.Settings, component.Config) (exporter.Metrics, error) {
+			return sink{}, nil
+		}, component.StabilityLevelAlpha))
+}
+
+type sink struct {
+	component.StartFunc
+	component.ShutdownFunc
+	answer func(plog.Logs) error
+}
+
+func (sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+func (s sink) ConsumeLogs(_ context.Context, ld plog.Logs) error     { return s.answer(ld) }
+func (s sink) ConsumeMetrics(context.Context, pmetric.Metrics) error { return nil }
+
+// host has the sink.
+type host struct {
+	component.Host
+	sink exporter.Factory
+}
+
+func (h host) GetFactory(component.Kind, component.Type) component.Factory { return h.sink }
+
+// startGateway runs the component on dir until stop. Without an answer there is no wrapped exporter: log only.
+func startGateway(t *testing.T, dir string, answer func(plog.Logs) error) *gateway {
+	t.Helper()
+	f := fallbacklog.NewFactory()
+	cfg := f.CreateDefaultConfig()
+	settings := map[string]any{"log": map[string]any{
+		"directory": dir, "min_free_disk_mib": 0, "max_segment_size_mib": 1, "max_disk_mib": 64,
+	}}
+	if answer != nil {
+		settings["exporter"] = map[string]any{"sink": map[string]any{}}
+	}
+	require.NoError(t, confmap.NewFromStringMap(settings).Unmarshal(cfg))
+	set := exportertest.NewNopSettings(f.Type())
+	set.ID = component.NewIDWithName(f.Type(), "eu")
+	h := host{componenttest.NewNopHost(), sinkFactory(answer)}
+	g := &gateway{t: t}
+	var err error
+	g.logs, err = f.CreateLogs(t.Context(), set, cfg)
+	require.NoError(t, err)
+	g.metrics, err = f.CreateMetrics(t.Context(), set, cfg)
+	require.NoError(t, err)
+	require.NoError(t, g.logs.Start(t.Context(), h))
+	require.NoError(t, g.metrics.Start(t.Context(), h))
+	return g
+}
+
+func (g *gateway) stop() {
+	g.t.Helper()
+	require.NoError(g.t, g.logs.Shutdown(context.Background()))
+	require.NoError(g.t, g.metrics.Shutdown(context.Background()))
+}
+
+// sendLogs sends n batches of two log records: <name>-<batch>/0 and /1.
+func (g *gateway) sendLogs(name string, n int) {
+	g.t.Helper()
+	for i := range n {
+		ld := plog.NewLogs()
+		records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+		for k := range 2 {
+			records.AppendEmpty().Body().SetStr(fmt.Sprintf("%s-%d/%d", name, i, k))
+		}
+		require.NoError(g.t, g.logs.ConsumeLogs(g.t.Context(), ld))
+	}
+}
+
+func (g *gateway) sendMetric(name string) {
+	g.t.Helper()
+	md := pmetric.NewMetrics()
+	m := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	m.SetName(name)
+	m.SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(1)
+	require.NoError(g.t, g.metrics.ConsumeMetrics(g.t.Context(), md))
+}
+
+func refuse(plog.Logs) error {
+	return consumererror.NewPermanent(status.Error(codes.InvalidArgument, "told to"))
+}
+
+// written is a directory with five batches of logs, one of metrics, and two in the dead letter of the logs.
+func written(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	g := startGateway(t, dir, refuse)
+	g.sendLogs("dead", 2)
+	g.stop()
+	g = startGateway(t, dir, nil)
+	g.sendLogs("log", 5)
+	g.sendMetric("m")
+	g.stop()
+	return dir
+}
+
+// segments are the segment files of a log.
+func segments(t *testing.T, dir string, log ...string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(append(append([]string{dir, "fallbacklog%2Feu"}, log...), "0*-*")...))
+	require.NoError(t, err)
+	return files
+}
+
+// server is an OTLP server, over gRPC and HTTP, that remembers what it took in its order.
+type server struct {
+	plogotlp.UnimplementedGRPCServer
+	grpc, http string
+
+	mu     sync.Mutex
+	answer func(ctx context.Context, name string) error // nil: take it
+	took   []string
+	calls  int
+	header []string
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	s := &server{}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	g := grpc.NewServer()
+	plogotlp.RegisterGRPCServer(g, s)
+	pmetricotlp.RegisterGRPCServer(g, &metricServer{s: s})
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = g.Serve(listener) }) // ends with Stop
+	web := httptest.NewServer(s)
+	t.Cleanup(func() {
+		g.Stop()
+		wg.Wait()
+		web.CloseClientConnections()
+		web.Close()
+	})
+	s.grpc, s.http = "grpc://"+listener.Addr().String(), web.URL
+	return s
+}
+
+func (s *server) set(answer func(ctx context.Context, name string) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+func (s *server) names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.took...)
+}
+
+func (s *server) take(ctx context.Context, names ...string) error {
+	s.mu.Lock()
+	answer := s.answer
+	s.calls++
+	s.mu.Unlock()
+	if answer != nil {
+		if err := answer(ctx, names[0]); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.took = append(s.took, names...)
+	return nil
+}
+
+// Export takes logs.
+func (s *server) Export(ctx context.Context, r plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
+	return plogotlp.NewExportResponse(), s.take(ctx, logNames(r.Logs())...)
+}
+
+type metricServer struct {
+	pmetricotlp.UnimplementedGRPCServer
+	s *server
+}
+
+func (m *metricServer) Export(ctx context.Context, r pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
+	return pmetricotlp.NewExportResponse(), m.s.take(ctx, metricName(r.Metrics()))
+}
+
+// ServeHTTP is OTLP over HTTP.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	s.header = append(s.header, r.Header.Get("X-Tenant"))
+	s.mu.Unlock()
+	switch r.URL.Path {
+	case "/v1/logs":
+		req := plogotlp.NewExportRequest()
+		if err = req.UnmarshalProto(body); err == nil {
+			err = s.take(r.Context(), logNames(req.Logs())...)
+		}
+	case "/v1/metrics":
+		req := pmetricotlp.NewExportRequest()
+		if err = req.UnmarshalProto(body); err == nil {
+			err = s.take(r.Context(), metricName(req.Metrics()))
+		}
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+	if status.Code(err) == codes.Unavailable {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	} else if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+	}
+}
+
+func logNames(ld plog.Logs) (names []string) {
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, r := range sl.LogRecords().All() {
+				names = append(names, r.Body().Str())
+			}
+		}
+	}
+	return names
+}
+
+func metricName(md pmetric.Metrics) string {
+	return md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Name()
+}
+
+// catNames are the log records that cat shows.
+func catNames(t *testing.T, args ...string) (names []string) {
+	t.Helper()
+	for line := range strings.Lines(done(t, append([]string{"cat", "-signal", "logs"}, args...)...)) {
+		ld, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs([]byte(line))
+		require.NoError(t, err)
+		names = append(names, logNames(ld)...)
+	}
+	return names
+}
+
+// tree is every file below a directory with its content and its time.
+func tree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	require.NoError(t, filepath.Walk(dir, func(path string, fi os.FileInfo, err error) error {
+		if err != nil || fi.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		files[path] = fi.ModTime().Format(time.RFC3339Nano) + string(content)
+		return err
+	}))
+	return files
+}

@@ -1,0 +1,135 @@
+// Command fallbacklog looks at, checks, mends and empties the directories of the fallbacklog exporter.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
+)
+
+// The exit codes; usage tells of them.
+const (
+	exitDone = iota
+	exitFailed
+	exitUsage
+	exitDamaged
+	exitInUse
+	exitInterrupted
+)
+
+const usage = `Looks at, checks, mends and empties the directories of the fallbacklog exporter.
+
+Usage: fallbacklog <command> [flags] <directory>
+
+The directory is the exporter's log::directory, or that of one component in it.
+
+Commands that only read; safe beside a running gateway:
+  ls       components, signals, segments, records, bytes, ages, cursor
+  cat      records as OTLP JSON, one request a line
+  verify   every checksum
+
+Commands that write; they take the component's lock, so the gateway has to be stopped:
+  repair   cut torn ends, move damaged bytes to the directory quarantine
+  replay   send what the log holds to an OTLP endpoint (with -keep it only reads)
+  requeue  move the dead letter back into the log
+
+fallbacklog <command> -help tells the flags.
+
+Exit codes:
+  0  done
+  1  failed
+  2  wrong arguments
+  3  verify, cat: there is damage
+  4  the directory is in use
+  5  interrupted; the same command goes on where it stopped
+`
+
+// command is one of usage's.
+type command struct {
+	name string
+	help string // what it does, for its -help
+	run  func(context.Context, *tool) error
+}
+
+func commands() []command { return []command{ls, cat, verify, repair, replay, requeue} }
+
+// tool is one run.
+type tool struct {
+	flags          *flag.FlagSet
+	args           []string
+	stdout, stderr io.Writer
+	terminal       bool // stderr is one
+}
+
+var (
+	errUsage   = errors.New("wrong arguments")
+	errDamaged = errors.New("there is damage")
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	fi, err := os.Stderr.Stat()
+	terminal := err == nil && fi.Mode()&os.ModeCharDevice != 0
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, terminal)
+	stop()
+	os.Exit(code)
+}
+
+// run runs a command and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, terminal bool) int {
+	if len(args) == 0 {
+		fmt.Fprint(stderr, usage)
+		return exitUsage
+	}
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		fmt.Fprint(stdout, usage)
+		return exitDone
+	}
+	for _, c := range commands() {
+		if c.name != args[0] {
+			continue
+		}
+		t := &tool{flags: flag.NewFlagSet(c.name, flag.ContinueOnError), args: args[1:], stdout: stdout, stderr: stderr, terminal: terminal}
+		t.flags.SetOutput(io.Discard)
+		t.flags.Usage = func() {}
+		err := c.run(ctx, t)
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintf(stdout, "%s\n\nUsage: fallbacklog %s [flags] <directory>\n\nFlags:\n", strings.TrimSpace(c.help), c.name)
+			t.flags.SetOutput(stdout)
+			t.flags.PrintDefaults()
+			return exitDone
+		}
+		if err != nil {
+			fmt.Fprintf(stderr, "fallbacklog %s: %v\n", c.name, err)
+		}
+		return code(err)
+	}
+	fmt.Fprintf(stderr, "fallbacklog: command: must be one of ls, cat, verify, repair, replay, requeue (got %q)\n", args[0])
+	return exitUsage
+}
+
+func code(err error) int {
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errUsage):
+		return exitUsage
+	case errors.Is(err, errDamaged):
+		return exitDamaged
+	case errors.Is(err, logtool.ErrInUse):
+		return exitInUse
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	return exitFailed
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
+)
+
+func anyLog(logtool.Log) bool       { return true }
+func deadLetter(l logtool.Log) bool { return l.DeadLetter }
+
+// selection are the flags of every command.
+type selection struct {
+	component string
+	signal    string
+}
+
+func (t *tool) selection() *selection {
+	s := &selection{}
+	t.flags.StringVar(&s.component, "component", "", "only the component with this `id`, such as fallbacklog/eu")
+	t.flags.StringVar(&s.signal, "signal", "", "only this `signal`: traces, metrics or logs")
+	return s
+}
+
+// parse reads the flags and the directory, which may stand in front of them.
+func (t *tool) parse() (dir string, err error) {
+	args := t.args
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		dir, args = args[0], args[1:]
+	}
+	if err := t.flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return "", err
+		}
+		return "", fmt.Errorf("%w: %w", errUsage, err)
+	}
+	rest := t.flags.Args()
+	if dir == "" && len(rest) > 0 {
+		dir, rest = rest[0], rest[1:]
+	}
+	if dir == "" || len(rest) > 0 {
+		return "", fmt.Errorf("%w: one directory is needed (got %q)", errUsage, t.args)
+	}
+	return dir, nil
+}
+
+// logs finds what the command is about.
+func (t *tool) logs(s *selection, which func(logtool.Log) bool) ([]logtool.Log, error) {
+	dir, err := t.parse()
+	if err != nil {
+		return nil, err
+	}
+	if s.signal != "" && !slices.Contains(logtool.Signals, s.signal) {
+		return nil, fmt.Errorf("%w: signal: must be traces, metrics or logs (got %q)", errUsage, s.signal)
+	}
+	all, err := logtool.Find(dir)
+	if err != nil {
+		return nil, err
+	}
+	logs := slices.DeleteFunc(all, func(l logtool.Log) bool {
+		return s.component != "" && l.Component != s.component || s.signal != "" && l.Signal != s.signal || !which(l)
+	})
+	if len(logs) == 0 {
+		return nil, fmt.Errorf("%s: %w that fits the flags", dir, logtool.ErrNothing)
+	}
+	return logs, nil
+}

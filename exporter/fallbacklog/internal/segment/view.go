@@ -1,0 +1,160 @@
+package segment
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// View is a log as somebody sees it who does not own it. Nothing is locked or written, and the owner may be at work:
+// what it holds is how things were, and a segment may be gone by the time it is walked.
+type View struct {
+	Segments []Segment // oldest first
+	Cursor   Position  // before it, everything has been dealt with
+	// Quarantined is what the directory of damaged bytes holds.
+	Quarantined struct {
+		Files int
+		Bytes int64
+	}
+
+	fs     FS
+	dir    string
+	format Format
+}
+
+// Segment is one file of a View.
+type Segment struct {
+	Name   string
+	Number uint64
+	Begun  time.Time
+	Size   int64
+	Unread int64 // bytes not dealt with
+	Last   bool  // the newest: its end may be in writing
+
+	info *info
+}
+
+// Piece is what a walk meets: a record, or bytes that are none.
+type Piece struct {
+	Data       []byte // valid until the next one
+	Start, End int64
+	Done       bool // it has been dealt with
+	Damaged    bool // no record
+	Unfinished bool // no record yet: the end of the newest segment
+}
+
+// Look reads the directory's names and the cursor, and nothing else.
+func Look(fsys FS, dir, extension string, format Format) (View, error) {
+	v := View{fs: fsys, dir: dir, format: format}
+	entries, err := fsys.ReadDir(dir)
+	if err != nil {
+		return View{}, err
+	}
+	// The cursor comes after the names: of a segment that was dealt with in between nothing is shown as unread.
+	c, err := peekCursor(fsys, dir)
+	if err != nil {
+		return View{}, err
+	}
+	v.Cursor = c.Position
+	for _, e := range entries {
+		i, ok := parseName(e.Name(), extension)
+		if !ok || !e.Type().IsRegular() {
+			continue
+		}
+		fi, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return View{}, err
+		}
+		i.size = fi.Size()
+		c.apply(i)
+		v.Segments = append(v.Segments, Segment{
+			Name: e.Name(), Number: i.number, Begun: i.created, Size: i.size, Unread: i.size - i.done.length(), info: i,
+		})
+	}
+	slices.SortFunc(v.Segments, func(a, b Segment) int { return cmp.Compare(a.Number, b.Number) })
+	if n := len(v.Segments); n > 0 {
+		v.Segments[n-1].Last = true
+	}
+	return v, v.lookAtQuarantine()
+}
+
+func (v *View) lookAtQuarantine() error {
+	entries, err := v.fs.ReadDir(filepath.Join(v.dir, quarantineDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if fi, err := e.Info(); err == nil { // else it has just gone
+			v.Quarantined.Files++
+			v.Quarantined.Bytes += fi.Size()
+		}
+	}
+	return err
+}
+
+// Walk hands what is in a segment to visit, in order, up to the length that the view has seen. It returns
+// fs.ErrNotExist for a segment that has gone, and the first error of visit.
+func (v View) Walk(s Segment, visit func(Piece) error) error {
+	f, err := v.fs.OpenFile(filepath.Join(v.dir, s.Name), os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	r := scanner{format: v.format, file: f}
+	defer r.close()
+	for {
+		found, err := r.next(s.Size)
+		if errors.Is(err, io.ErrUnexpectedEOF) && s.Last {
+			return nil // the owner has cut a failed write back
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", s.Name, err)
+		}
+		if found.kind == atEnd {
+			return nil
+		}
+		err = visit(Piece{
+			Data: found.data, Start: found.start, End: found.end,
+			Done:       s.info.done.past(found.start) > found.start,
+			Damaged:    found.kind == damage || found.kind == torn && !s.Last,
+			Unfinished: found.kind == torn && s.Last,
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// peekCursor reads the newest cursor without touching the file. There may be none.
+func peekCursor(fsys FS, dir string) (c cursor, err error) {
+	f, err := fsys.OpenFile(filepath.Join(dir, cursorName), os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return cursor{}, nil
+	}
+	if err != nil {
+		return cursor{}, err
+	}
+	defer func() { _ = f.Close() }() // opened for reading
+	buf := make([]byte, cursorSlots*slotSize)
+	n, err := f.ReadAt(buf, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return cursor{}, err
+	}
+	newest := uint64(0)
+	for at := 0; at < n; at += slotSize {
+		var s slot
+		if json.Unmarshal(buf[at:min(n, at+slotSize)], &s) == nil && s.valid() && s.Sequence > newest {
+			newest, c = s.Sequence, cursor{s.Position, s.Done}
+		}
+	}
+	return c, nil
+}

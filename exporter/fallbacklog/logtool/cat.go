@@ -1,0 +1,66 @@
+package logtool
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+)
+
+// Selection says which records Cat writes.
+type Selection struct {
+	All   bool      // also those that have been dealt with and are still there
+	Since time.Time // written at that time or later; zero: any
+	Until time.Time // written before that time; zero: any
+	Limit int       // at most so many; 0: any number
+}
+
+// errEnough ends a walk.
+var errEnough = errors.New("enough")
+
+// Cat writes records as OTLP JSON, one request a line, log by log, oldest first. It returns the bytes that it passed
+// over because they were no records.
+func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged int64, err error) {
+	views, m, err := looks(logs, nil)
+	if err != nil {
+		return 0, err
+	}
+	w := bufio.NewWriterSize(out, 1<<20)
+	written := 0
+	visit := func(_ segment.Segment, p segment.Piece) error {
+		if p.Damaged {
+			damaged += p.End - p.Start
+		}
+		if p.Damaged || p.Unfinished || p.Done && !sel.All {
+			return nil
+		}
+		meta, err := record.Parse(p.Data)
+		if err != nil {
+			return err
+		}
+		if meta.Time.Before(sel.Since) || !sel.Until.IsZero() && !meta.Time.Before(sel.Until) {
+			return nil
+		}
+		if _, err := w.Write(append(p.Data[:len(p.Data):len(p.Data)], '\n')); err != nil {
+			return err
+		}
+		if written++; written == sel.Limit {
+			return errEnough
+		}
+		return nil
+	}
+	for _, v := range views {
+		err := walk(ctx, v, m, visit)
+		if errors.Is(err, errEnough) {
+			break
+		}
+		if err != nil {
+			return damaged, errors.Join(err, w.Flush())
+		}
+	}
+	return damaged, w.Flush()
+}

@@ -1,0 +1,90 @@
+package logtool
+
+import (
+	"context"
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+)
+
+// Summary is what List says of a log.
+type Summary struct {
+	Log
+	Segments     []SegmentSummary `json:"segments"`
+	Bytes        int64            `json:"bytes"`
+	UnreadBytes  int64            `json:"unread_bytes"`
+	Cursor       segment.Position `json:"cursor"`
+	Quarantined  int              `json:"quarantined_files"`
+	QuarantinedB int64            `json:"quarantined_bytes"`
+	// Content is nil unless List was asked to read the records.
+	Content *Content `json:"content,omitempty"`
+}
+
+// SegmentSummary is one file.
+type SegmentSummary struct {
+	Name   string    `json:"name"`
+	Begun  time.Time `json:"begun"`
+	Bytes  int64     `json:"bytes"`
+	Unread int64     `json:"unread_bytes"`
+}
+
+// Content is what the records say that have not been dealt with.
+type Content struct {
+	Records int `json:"records"`
+	Items   int `json:"items"` // spans, data points or log records
+	// Oldest and Newest are when the first and last were written; zero where there are none.
+	Oldest       time.Time `json:"oldest,omitzero"`
+	Newest       time.Time `json:"newest,omitzero"`
+	DamagedBytes int64     `json:"damaged_bytes"` // also in what has been dealt with
+}
+
+// List looks at logs. With content it reads every record, else only names and the cursor.
+func List(ctx context.Context, logs []Log, content bool, tell Progress) ([]Summary, error) {
+	views, m, err := looks(logs, tell)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Summary, len(logs))
+	for i, v := range views {
+		s := &all[i]
+		s.Log, s.Cursor = logs[i], v.Cursor
+		s.Quarantined, s.QuarantinedB = v.Quarantined.Files, v.Quarantined.Bytes
+		s.Segments = make([]SegmentSummary, 0, len(v.Segments)) // in JSON a list, also where it is empty
+		for _, g := range v.Segments {
+			s.Segments = append(s.Segments, SegmentSummary{Name: g.Name, Begun: g.Begun, Bytes: g.Size, Unread: g.Unread})
+			s.Bytes += g.Size
+			s.UnreadBytes += g.Unread
+		}
+		if !content {
+			continue
+		}
+		s.Content = &Content{}
+		if err := walk(ctx, v, m, s.Content.note); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (c *Content) note(_ segment.Segment, p segment.Piece) error {
+	if p.Damaged {
+		c.DamagedBytes += p.End - p.Start
+	}
+	if p.Damaged || p.Done || p.Unfinished {
+		return nil
+	}
+	meta, err := record.Parse(p.Data)
+	if err != nil {
+		return err
+	}
+	c.Records++
+	c.Items += meta.Items
+	if c.Oldest.IsZero() || meta.Time.Before(c.Oldest) {
+		c.Oldest = meta.Time
+	}
+	if meta.Time.After(c.Newest) {
+		c.Newest = meta.Time
+	}
+	return nil
+}

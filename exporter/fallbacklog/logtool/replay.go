@@ -1,0 +1,177 @@
+package logtool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+)
+
+// ReplayOptions of a replay.
+type ReplayOptions struct {
+	// Keep leaves everything as it is and needs no lock. Otherwise what the server took is marked as done.
+	Keep bool
+	// From is where to begin, with Keep: what lies before it is passed over.
+	From segment.Position
+	// PerSecond bounds the requests; 0 does not.
+	PerSecond float64
+	// Timeout of an attempt.
+	Timeout time.Duration
+	// Attempts for one record, the pauses between them from Pause on doubling to 30 s.
+	Attempts int
+	Pause    time.Duration
+	Progress Progress
+}
+
+// Replayed is what Replay sent of a log.
+type Replayed struct {
+	Log
+	Records  int   `json:"records"`
+	Items    int   `json:"items"`
+	Rejected int64 `json:"rejected_items"` // by servers that took the rest of a request
+	Message  string
+	// Next is the first record that was not sent: where to go on.
+	Next segment.Position `json:"next"`
+}
+
+// maxPause bounds the pause between attempts.
+const maxPause = 30 * time.Second
+
+// Replay sends what logs hold and has not been dealt with, one request after the other, oldest first. It stops at the
+// first record that does not get through; called again it goes on with that one.
+func Replay(ctx context.Context, logs []Log, target *Target, opt ReplayOptions) ([]Replayed, error) {
+	views, m, err := looks(logs, opt.Progress)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range views {
+		for _, s := range v.Segments {
+			m.total -= s.Size - s.Unread
+		}
+	}
+	limit := rate.Limit(opt.PerSecond)
+	if opt.PerSecond == 0 {
+		limit = rate.Inf
+	}
+	r := replay{opt: opt, target: target, limiter: rate.NewLimiter(limit, 1), meter: m}
+	var all []Replayed
+	for i, l := range logs {
+		done := Replayed{Log: l, Next: views[i].Cursor}
+		if opt.Keep {
+			err = r.kept(ctx, views[i], &done)
+		} else {
+			err = r.owned(ctx, l, &done)
+		}
+		all = append(all, done)
+		if err != nil {
+			return all, fmt.Errorf("%s: %w", l, err)
+		}
+	}
+	return all, nil
+}
+
+type replay struct {
+	opt     ReplayOptions
+	target  *Target
+	limiter *rate.Limiter
+	meter   *meter
+}
+
+// owned replays a log and marks what was taken.
+func (r replay) owned(ctx context.Context, l Log, done *Replayed) (err error) {
+	lock, err := l.lock()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	o, err := l.open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.Close()) }() // saves the cursor
+	for {
+		e, ok, err := o.Next()
+		if err = errors.Join(err, o.trouble); err != nil || !ok {
+			return err
+		}
+		done.Next = e.Start
+		if err := r.send(ctx, l.Signal, e.Record, done); err != nil {
+			return err
+		}
+		done.Next = e.End
+		if err := o.Done(e); err != nil {
+			return err
+		}
+		r.meter.add(e.End.Offset - e.Start.Offset)
+	}
+}
+
+// kept replays a view and marks nothing.
+func (r replay) kept(ctx context.Context, v segment.View, done *Replayed) error {
+	return walk(ctx, v, &meter{}, func(s segment.Segment, p segment.Piece) error {
+		at := segment.Position{Segment: s.Number, Offset: p.Start}
+		if p.Done || p.Damaged || p.Unfinished || at.Before(r.opt.From) {
+			return nil
+		}
+		done.Next = at
+		if err := r.send(ctx, done.Signal, p.Data, done); err != nil {
+			return err
+		}
+		done.Next.Offset = p.End
+		r.meter.add(p.End - p.Start)
+		return nil
+	})
+}
+
+// send sends one record, as often as it is allowed to.
+func (r replay) send(ctx context.Context, signal string, line []byte, done *Replayed) error {
+	meta, err := record.Parse(line)
+	if err != nil {
+		return err
+	}
+	req, err := newRequest(signal, line)
+	if err != nil {
+		return err
+	}
+	pause := r.opt.Pause
+	for attempt := 1; ; attempt++ {
+		if err := r.limiter.Wait(ctx); err != nil {
+			return ctx.Err()
+		}
+		a, err := r.attempt(ctx, req)
+		if err == nil {
+			done.Records++
+			done.Items += meta.Items
+			if a.rejected > 0 {
+				done.Rejected += a.rejected
+				done.Message = a.message
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if Refused(err) || attempt >= r.opt.Attempts {
+			return fmt.Errorf("after %d attempts: %w", attempt, err)
+		}
+		wait := time.NewTimer(pause)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return ctx.Err()
+		}
+		pause = min(2*pause, maxPause)
+	}
+}
+
+func (r replay) attempt(ctx context.Context, req request) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
+	defer cancel()
+	return r.target.send(ctx, req)
+}

@@ -1,0 +1,81 @@
+package logtool
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"google.golang.org/grpc"
+)
+
+// request is one OTLP export request, of any signal.
+type request struct {
+	path     string // over HTTP
+	marshal  func() ([]byte, error)
+	answered func(body []byte) answer // reads an HTTP answer; what is none says nothing
+	overGRPC func(context.Context, *grpc.ClientConn) (answer, error)
+}
+
+// newRequest decodes a record of a signal.
+func newRequest(signal string, line []byte) (request, error) {
+	switch signal {
+	case "traces":
+		r := ptraceotlp.NewExportRequest()
+		return request{
+			path: "v1/traces", marshal: r.MarshalProto,
+			answered: func(body []byte) answer {
+				resp := ptraceotlp.NewExportResponse()
+				return answerOf(resp.UnmarshalProto(body), resp.PartialSuccess().RejectedSpans, resp.PartialSuccess().ErrorMessage)
+			},
+			overGRPC: func(ctx context.Context, conn *grpc.ClientConn) (answer, error) {
+				resp, err := ptraceotlp.NewGRPCClient(conn).Export(ctx, r)
+				if err != nil {
+					return answer{}, err
+				}
+				return answer{resp.PartialSuccess().RejectedSpans(), resp.PartialSuccess().ErrorMessage()}, nil
+			},
+		}, r.UnmarshalJSON(line)
+	case "metrics":
+		r := pmetricotlp.NewExportRequest()
+		return request{
+			path: "v1/metrics", marshal: r.MarshalProto,
+			answered: func(body []byte) answer {
+				resp := pmetricotlp.NewExportResponse()
+				return answerOf(resp.UnmarshalProto(body), resp.PartialSuccess().RejectedDataPoints, resp.PartialSuccess().ErrorMessage)
+			},
+			overGRPC: func(ctx context.Context, conn *grpc.ClientConn) (answer, error) {
+				resp, err := pmetricotlp.NewGRPCClient(conn).Export(ctx, r)
+				if err != nil {
+					return answer{}, err
+				}
+				return answer{resp.PartialSuccess().RejectedDataPoints(), resp.PartialSuccess().ErrorMessage()}, nil
+			},
+		}, r.UnmarshalJSON(line)
+	case "logs":
+		r := plogotlp.NewExportRequest()
+		return request{
+			path: "v1/logs", marshal: r.MarshalProto,
+			answered: func(body []byte) answer {
+				resp := plogotlp.NewExportResponse()
+				return answerOf(resp.UnmarshalProto(body), resp.PartialSuccess().RejectedLogRecords, resp.PartialSuccess().ErrorMessage)
+			},
+			overGRPC: func(ctx context.Context, conn *grpc.ClientConn) (answer, error) {
+				resp, err := plogotlp.NewGRPCClient(conn).Export(ctx, r)
+				if err != nil {
+					return answer{}, err
+				}
+				return answer{resp.PartialSuccess().RejectedLogRecords(), resp.PartialSuccess().ErrorMessage()}, nil
+			},
+		}, r.UnmarshalJSON(line)
+	}
+	return request{}, fmt.Errorf("signal: must be traces, metrics or logs (got %q)", signal)
+}
+
+func answerOf(err error, rejected func() int64, message func() string) answer {
+	if err != nil {
+		return answer{}
+	}
+	return answer{rejected(), message()}
+}

@@ -1,0 +1,68 @@
+package logtool
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// maxAnswer bounds what is read of an HTTP answer.
+const maxAnswer = 64 << 10
+
+// httpTarget sends OTLP over HTTP, in protobuf.
+type httpTarget struct {
+	client  *http.Client
+	base    *url.URL
+	headers map[string]string
+}
+
+func (h httpTarget) send(ctx context.Context, r request) (answer, error) {
+	body, err := r.marshal()
+	if err != nil {
+		return answer{}, refusal{err}
+	}
+	where := h.base.JoinPath(r.path).String()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, where, bytes.NewReader(body))
+	if err != nil {
+		return answer{}, refusal{err}
+	}
+	req.Header.Set("Content-Type", "application/x-protobuf")
+	for k, v := range h.headers {
+		req.Header.Set(k, v)
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = resp.Body.Close() }() // read already
+	said, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return answer{}, err
+	}
+	switch code := resp.StatusCode; {
+	case code >= 200 && code < 300:
+		return r.answered(said), nil
+	case code == http.StatusTooManyRequests, code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
+		return answer{}, fmt.Errorf("%s: %s", where, resp.Status)
+	default:
+		return answer{}, refusal{fmt.Errorf("%s: %s", where, resp.Status)}
+	}
+}
+
+// judgeGRPC marks what the OTLP specification does not call retryable.
+func judgeGRPC(err error) error {
+	switch status.Code(err) {
+	case codes.OK:
+		return nil
+	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss, codes.ResourceExhausted:
+		return err
+	default:
+		return refusal{err}
+	}
+}

@@ -1,0 +1,99 @@
+package logtool
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Signals are the names of the directories that a component's directory holds.
+var Signals = []string{"logs", "metrics", "traces"}
+
+// ErrNothing says that a directory holds no log.
+var ErrNothing = errors.New("no log there")
+
+// Log is one log on disk: a signal's, or the dead letter of a signal.
+type Log struct {
+	Component  string `json:"component"` // its id
+	Signal     string `json:"signal"`
+	DeadLetter bool   `json:"dead_letter"`
+
+	root string // the component's directory
+	dir  string // the log's
+}
+
+// String names it for people.
+func (l Log) String() string {
+	name := l.Component + " " + l.Signal
+	if l.DeadLetter {
+		name += " dead letter"
+	}
+	return name
+}
+
+// Find returns the logs below a directory, sorted: log::directory, or the directory of one component in it. It returns
+// ErrNothing where there are none.
+func Find(dir string) ([]Log, error) {
+	dir = filepath.Clean(dir)
+	logs, err := component(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(logs) > 0 {
+		return logs, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		found, err := component(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		logs = append(logs, found...)
+	}
+	if len(logs) == 0 {
+		return nil, fmt.Errorf("%s: %w", dir, ErrNothing)
+	}
+	slices.SortStableFunc(logs, func(a, b Log) int { return cmp.Compare(a.Component, b.Component) })
+	return logs, nil
+}
+
+// component returns the logs of the component whose directory root is; none if it is something else.
+func component(root string) (logs []Log, err error) {
+	absolute, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	id, err := url.PathUnescape(filepath.Base(absolute))
+	if err != nil {
+		id = filepath.Base(absolute)
+	}
+	for _, signal := range Signals {
+		for _, l := range []Log{
+			{Component: id, Signal: signal, root: root, dir: filepath.Join(root, signal)},
+			{Component: id, Signal: signal, DeadLetter: true, root: root, dir: filepath.Join(root, signal, "dead-letter")},
+		} {
+			fi, err := os.Stat(l.dir)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			if fi.IsDir() {
+				logs = append(logs, l)
+			}
+		}
+	}
+	return logs, nil
+}
