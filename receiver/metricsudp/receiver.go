@@ -2,7 +2,6 @@ package metricsudp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -100,6 +99,8 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	r.flusher = flush.New(flush.Settings{
 		Registry: registry, Sources: sources, Builder: builder, Clock: r.clock, Received: received,
 		Report: r.report.flush,
+		// From then on senders are told that nobody listens.
+		Ended: r.sockets.Close,
 		Sender: flush.NewSender(flush.SenderSettings{
 			Consume:   r.consume,
 			Retryable: func(err error) bool { return !consumererror.IsPermanent(err) },
@@ -125,12 +126,11 @@ func (r *udpReceiver) Shutdown(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, shutdownGrace)
 	defer cancel()
-	errs := []error{r.flusher.Shutdown(ctx)}
+	err := r.flusher.Shutdown(ctx)
 	r.running.Wait()
-	errs = append(errs, r.sockets.Close())
 	r.sockets = nil
 	r.report.shutdown()
-	return errors.Join(errs...)
+	return err
 }
 
 // consume counts a batch as refused once, however often it is offered again, and

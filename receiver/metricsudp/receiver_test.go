@@ -355,6 +355,29 @@ func TestShutdownStaysWithinItsBudget(t *testing.T) {
 	}
 }
 
+// What a socket took while the pipeline has its time would be lost, and the sender would
+// not be told.
+func TestShutdownClosesTheSocketsBeforeThePipelineIsDone(t *testing.T) {
+	offered, release := make(chan struct{}), make(chan struct{})
+	next, err := consumer.NewMetrics(func(context.Context, pmetric.Metrics) error {
+		close(offered)
+		<-release
+		return nil
+	})
+	require.NoError(t, err)
+	r := start(t, next, func(c *Config) { c.Readers = 1 })
+	addr := r.addr().String()
+	r.send(t, "a:1|c")
+	var stopping sync.WaitGroup
+	stopping.Go(func() { assert.NoError(t, r.Shutdown(context.Background())) })
+	<-offered
+	again, err := net.ListenPacket("udp", addr)
+	close(release)
+	stopping.Wait()
+	require.NoError(t, err, "the port is free")
+	require.NoError(t, again.Close())
+}
+
 func TestCumulativeHasAnInstance(t *testing.T) {
 	sink := new(consumertest.MetricsSink)
 	r := start(t, sink, func(c *Config) {

@@ -45,6 +45,8 @@ type Settings struct {
 	// time by what both clocks say at the flush.
 	Received func() int64
 	Report   func(*Report) // called once a flush
+	// Ended is called once, when all sources have ended: nothing is read any more.
+	Ended func() error
 }
 
 // Flusher owns the state of the series. Its methods but Shutdown are for Run's
@@ -104,7 +106,8 @@ var ErrNotHandedOn = errors.New("points were not handed on before the end of shu
 
 func (f *Flusher) flush(now time.Time) {
 	started := time.Now()
-	report := f.collect(now, Source.Swap)
+	report := f.retire(Source.Swap)
+	f.collect(now, report)
 	if f.Sender.TryReserve() {
 		f.handOn()
 	}
@@ -114,7 +117,10 @@ func (f *Flusher) flush(now time.Time) {
 
 func (f *Flusher) final() error {
 	started := time.Now()
-	report := f.collect(f.Clock.Now(), Source.Stop)
+	now := f.Clock.Now()
+	report := f.retire(Source.Stop)
+	err := f.Ended() // before what takes time
+	f.collect(now, report)
 	report.Duration = time.Since(started)
 	f.Report(report)
 	held := 0
@@ -124,17 +130,13 @@ func (f *Flusher) final() error {
 		held = len(f.pending) + len(f.timed)
 	}
 	if held += f.Sender.Close(f.ctx); held > 0 {
-		return fmt.Errorf("%w: %d", ErrNotHandedOn, held)
+		err = errors.Join(fmt.Errorf("%w: %d", ErrNotHandedOn, held), err)
 	}
-	return nil
+	return err
 }
 
-// collect retires the readers' epochs and merges them.
-func (f *Flusher) collect(now time.Time, ask func(Source)) *Report {
-	from := f.last
-	if !now.After(from) { // the wall clock was set back
-		now = from.Add(1)
-	}
+// retire takes the readers' epochs.
+func (f *Flusher) retire(ask func(Source)) *Report {
 	f.Registry.Advance()
 	// All are asked before the first is waited for, so that the epochs end together.
 	for _, s := range f.Sources {
@@ -144,14 +146,21 @@ func (f *Flusher) collect(now time.Time, ask func(Source)) *Report {
 	for _, s := range f.Sources {
 		f.epochs = append(f.epochs, <-s.Retired())
 	}
+	return f.report() // before the merge, which empties the epochs
+}
+
+// collect merges the epochs into the series.
+func (f *Flusher) collect(now time.Time, report *Report) {
+	from := f.last
+	if !now.After(from) { // the wall clock was set back
+		now = from.Add(1)
+	}
 	f.last = now
-	report := f.report() // before the merge, which empties the epochs
 	report.Stats.DroppedPoints += f.keepTimed()
 	f.merge(from)
 	f.sweep()
 	f.Registry.Trim()
 	report.Series = f.Registry.Len()
-	return report
 }
 
 // keepTimed adds the epochs' points with a time of their own to those that wait, and

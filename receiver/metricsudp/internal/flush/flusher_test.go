@@ -85,6 +85,7 @@ func newRig(t *testing.T, change func(*series.Options, *Builder, *SenderSettings
 		Registry: registry, Sources: sources, Builder: b, Clock: r.clock, Sender: NewSender(sender),
 		Received: func() int64 { return receivedAtFlush },
 		Report:   func(report *Report) { r.reports = append(r.reports, report) },
+		Ended:    func() error { return nil },
 	})
 	return r
 }
