@@ -117,7 +117,8 @@ func newFile(path string, permissions fs.FileMode) (*file, error) {
 // open its inode is not given to another file.
 func (f *file) remove() error {
 	now, err := os.Lstat(f.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(now, f.info) {
+	gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	if gone || err == nil && !os.SameFile(now, f.info) {
 		return nil
 	}
 	if err == nil {

@@ -161,6 +161,24 @@ func TestAnothersUnixSocketIsLeft(t *testing.T) {
 	require.NoError(t, other.Close(), "the file is gone already")
 }
 
+// Whatever became of the directory, a file that is gone need not be removed.
+func TestUnixSocketWithoutItsDirectory(t *testing.T) {
+	for name, replace := range map[string]func(dir string) error{
+		"gone":   func(string) error { return nil },
+		"a file": func(dir string) error { return os.WriteFile(dir, nil, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := socketPath(t)
+			group, err := Open(context.Background(), unixSettings(path))
+			require.NoError(t, err)
+			dir := filepath.Dir(path)
+			require.NoError(t, os.RemoveAll(dir))
+			require.NoError(t, replace(dir))
+			require.NoError(t, group.Close())
+		})
+	}
+}
+
 func TestUnixSocketErrors(t *testing.T) {
 	dir := filepath.Dir(socketPath(t))
 	_, err := Open(context.Background(), unixSettings(filepath.Join(dir, "missing", "s")))
