@@ -87,7 +87,7 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 			Conn: conn, Table: series.NewTable(registry), Allowed: allowed,
 			Now:    received,
 			Report: r.report.socketError,
-			Batch:  r.cfg.ReadBatchSize, Rest: rest(buffer),
+			Batch:  conn.Batch(), Rest: rest(buffer),
 		})
 		sources = append(sources, rd)
 		readers = append(readers, rd)

@@ -31,10 +31,10 @@ type Settings struct {
 	// Report is told of errors of the socket, which do not end the reader.
 	Report func(error)
 
-	// After fewer than Batch datagrams at once the reader rests, so that others
-	// gather: a system call and a wake-up for each datagram cost several times
-	// what its lines cost. Rest must be short against the time in which the receive
-	// buffer fills; 0 is none.
+	// Batch is the most datagrams that the Conn reads at once. After fewer the reader
+	// rests, so that others gather: a system call and a wake-up for each datagram cost
+	// several times what its lines cost. Rest must be short against the time in which
+	// the receive buffer fills; 0 is none.
 	Batch int
 	Rest  time.Duration
 }

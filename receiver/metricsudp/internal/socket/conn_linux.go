@@ -115,6 +115,9 @@ func newBuffers(s *Settings) *Buffers {
 	return c
 }
 
+// Batch is the most datagrams that a Read returns.
+func (c *Conn) Batch() int { return len(c.messages) }
+
 // Read waits for datagrams and returns at least one, or an error: [ErrWoken]
 // after Wake, net.ErrClosed after Close. What it returns is valid until the next
 // call.

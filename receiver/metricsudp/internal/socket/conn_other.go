@@ -49,6 +49,9 @@ func newConn(pc packetConn, s *Settings) (*Conn, error) {
 	return c, nil
 }
 
+// Batch is the most datagrams that a Read returns.
+func (c *Conn) Batch() int { return len(c.datagram) }
+
 // Read waits for a datagram, or returns an error: [ErrWoken] after Wake,
 // net.ErrClosed after Close. What it returns is valid until the next call.
 func (c *Conn) Read() ([]Datagram, error) {

@@ -98,6 +98,19 @@ func TestEarlierDatagramsAreNotReadAgain(t *testing.T) {
 	assert.Empty(t, receive(t, c))
 }
 
+// A Read that returns fewer has left nothing behind.
+func TestReadFillsABatch(t *testing.T) {
+	c := open(t, settings())[0]
+	client := dial(t, c)
+	for range c.Batch() + 1 {
+		send(t, client, "a")
+	}
+	datagrams, err := c.Poll()
+	require.NoError(t, err)
+	assert.Len(t, datagrams, c.Batch())
+	assert.Len(t, receive(t, c), 1)
+}
+
 func TestTruncation(t *testing.T) {
 	s := settings()
 	s.MaxDatagram = 10
