@@ -38,16 +38,21 @@ func (s Samples) Accumulate() float64 {
 // At returns the q-quantile of accumulated samples, of which there must be one.
 func (s Samples) At(q float64) float64 {
 	last := len(s) - 1
-	rank := q * s[last].Weight
+	rank := rankOf(q, s[last].Weight)
 	return s[sort.Search(last, func(i int) bool { return s[i].Weight >= rank })].Value
 }
+
+// rankOf is the weight up to the q-quantile. It allows for the rounding of q and of the
+// product, which is 3 * 2^-53 at most: past a whole number it would be that of the
+// next value. The lightest of 1,024 values has more of the weight than that.
+func rankOf(q, weight float64) float64 { return q * weight * (1 - 0x1p-50) }
 
 // Of estimates the q-quantile of a histogram, which must not be empty. It is in the
 // bucket of the true one, at its geometric middle: off by a factor of at most
 // 2^(2^-(scale+1)), which is 0.27 % at scale 7 and 4.4 % at scale 3. The least and
 // the greatest value are exact.
 func Of(h *expo.Histogram, q float64) float64 {
-	rank := q * float64(h.Count)
+	rank := rankOf(q, float64(h.Count))
 	if rank <= 0 {
 		return h.Min
 	}

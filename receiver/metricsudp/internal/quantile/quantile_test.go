@@ -49,6 +49,28 @@ func TestQuantilesOfSamples(t *testing.T) {
 	}
 }
 
+// Percentages have no float64: of 1,000 values the 99.9 % quantile is the 999th, as
+// 99.9 of 100 times 1,000 is 999, and not the next.
+func TestQuantilesOfPercentages(t *testing.T) {
+	samples := make(Samples, 1024)
+	for i := range samples {
+		samples[i] = Sample{float64(i + 1), float64(i + 1)} // accumulated
+	}
+	for permille := range 1001 {
+		q := float64(permille) / 10 / 100
+		for n := 1; n <= len(samples); n++ {
+			want := max((permille*n+999)/1000, 1) // the rank, rounded up
+			if got := samples[:n].At(q); got != float64(want) {
+				require.InDelta(t, want, got, 0, "%d/10 %% of %d", permille, n)
+			}
+		}
+	}
+	h := expo.New(2)
+	h.Record(1, 999)
+	h.Record(1024, 1)
+	assert.Less(t, Of(h, 99.9/100), 2.0)
+}
+
 // Sums of weights that have no float64 are rounded: the last value is the last all
 // the same.
 func TestQuantileOfFractionalWeights(t *testing.T) {
