@@ -37,7 +37,8 @@ const (
 	minEntries  = 256
 	aliasStruct = 24
 	chunkBytes  = 1 << 16
-	keyHeader   = 4 // kind, number of duplicate tags in two bytes, length of the origin
+	maxChunks   = 1 << 16 // 4 GiB: alias.key has 16 bits for each half
+	keyHeader   = 4       // kind, number of duplicate tags in two bytes, length of the origin
 )
 
 // find returns the share, nil where the line is unknown, and how many of its tags
@@ -68,10 +69,13 @@ func (a *aliases) find(hash uint64, l *line.Line) (*local, int) {
 	}
 }
 
-// reserve makes room for a line, or reports that memory is refused.
+// reserve makes room for a line, or reports that there is none.
 func (a *aliases) reserve(l *line.Line) bool {
 	need, old := 0, 0
 	size, chunk := a.entriesFor(), a.chunkFor(l)
+	if chunk > 0 && len(a.chunks) == maxChunks {
+		return false
+	}
 	if size > len(a.entries) {
 		need, old = size*aliasStruct, len(a.entries)*aliasStruct
 	}

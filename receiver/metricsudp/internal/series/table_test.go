@@ -392,6 +392,17 @@ func TestFloodLeavesWhatIsInUse(t *testing.T) {
 	assert.Equal(t, 5, resolved, "each once")
 }
 
+// A chunk past those that an alias can name would be taken for another.
+func TestChunksOfAliasesAreBounded(t *testing.T) {
+	g := newGroup(testOptions())
+	young := &g.tables[0].young
+	young.chunks = make([][]byte, maxChunks)
+	g.add(0, 0, "a:1|c", "a:1|c")
+	assert.Len(t, young.chunks, maxChunks)
+	assert.Zero(t, g.known())
+	assert.Equal(t, int64(2), whole(must(t, g.flush(), "a|counter")))
+}
+
 // A long alias counts as several.
 func TestLongKeysAreBounded(t *testing.T) {
 	o := testOptions()
