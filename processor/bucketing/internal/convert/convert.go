@@ -70,6 +70,7 @@ type task struct {
 
 	stream     uint64 // hash of origin and metric, if identified
 	identified bool
+	pairs      pairs
 }
 
 // scratch is space that grows to the largest needed so far.
@@ -163,7 +164,7 @@ func (j *job) refuse(v verdict) (drop bool) {
 // if that is more than the rule allows.
 func (j *job) weigh(tally rebucket.Tally, count uint64) verdict {
 	var rankError float64
-	if count > 0 {
+	if tally.Straddled > 0 {
 		rankError = float64(tally.Straddled) / float64(count)
 	}
 	if j.rule.MaxRankError > 0 && rankError > j.rule.MaxRankError && !j.steady {

@@ -18,9 +18,9 @@ type header struct {
 // accumulate converts a point as the continuation of its stream.
 func accumulate[P histpoint.Point](j *job, p P, src source) (v verdict) {
 	h := header{start: uint64(p.StartTimestamp()), time: uint64(p.Timestamp()), totals: histpoint.TotalsOf(p)}
-	j.rule.Streams.table.Update(j.identify(p.Attributes()), func(s *stream, _ bool) (*stream, int) {
-		s, v = j.step(s, &h, src)
-		return s, s.words()
+	j.rule.Streams.table.Update(j.identify(p.Attributes()), func(s **stream, _ bool) int {
+		*s, v = j.step(*s, &h, src)
+		return (*s).words()
 	})
 	if v.ok && h.restated {
 		p.SetStartTimestamp(pcommon.Timestamp(h.start))

@@ -35,9 +35,11 @@ func watch[P histpoint.Point](j *job, p P, now basis) (drop bool) {
 	now.source = uint64(p.StartTimestamp())
 	now.start = now.source
 	time := uint64(p.Timestamp())
-	j.bases.Update(j.identify(p.Attributes()), func(before basis, known bool) (basis, int) {
-		now, drop = j.follow(before, known, now, time)
-		return now, 0
+	j.bases.Update(j.identify(p.Attributes()), func(kept *basis, known bool) (words int) {
+		if drop = known && j.follow(kept, &now, time); !drop {
+			*kept = now
+		}
+		return 0
 	})
 	if now.start != now.source {
 		p.SetStartTimestamp(pcommon.Timestamp(now.start))
@@ -45,15 +47,15 @@ func watch[P histpoint.Point](j *job, p P, now basis) (drop bool) {
 	return drop
 }
 
-// follow returns the basis to keep. A scale that rises again is that of a stream begun anew, whose
-// sender does not tell its start.
-func (j *job) follow(before basis, known bool, now basis, time uint64) (keep basis, drop bool) {
-	if !known || before.source != now.source || now.scale > before.scale {
-		return now, false
+// follow sets the start of a point whose stream was split by the basis before, and tells whether to drop
+// it. A scale that rises again is that of a stream begun anew, whose sender does not tell its start.
+func (j *job) follow(before, now *basis, time uint64) (drop bool) {
+	if before.source != now.source || now.scale > before.scale {
+		return false
 	}
 	now.start = before.start
 	if before.exact && now.exact || before.scale == now.scale && before.print == now.print {
-		return now, false
+		return false
 	}
 	change := BoundsChanged
 	switch {
@@ -64,9 +66,9 @@ func (j *job) follow(before basis, known bool, now basis, time uint64) (keep bas
 	}
 	j.report.Violations[j.rule.OnViolation][change]++
 	if j.rule.OnViolation == Drop {
-		return before, true // until the split is that again, or the stream begins anew
+		return true // until the split is that again, or the stream begins anew
 	}
 	// The values go on from a start that is not known: in the data model a point without duration.
 	now.start = time
-	return now, false
+	return false
 }

@@ -35,5 +35,5 @@ func (j *job) identify(attributes pcommon.Map) uint64 {
 	if !j.identified {
 		j.stream, j.identified = identity.Combine(j.origin.hash(), identity.Metric(j.metric)), true
 	}
-	return identity.Point(j.stream, identity.Attributes(attributes))
+	return identity.Point(j.stream, j.pairs.sum(attributes))
 }

@@ -48,10 +48,10 @@ func New[V any](n, wordsEach int) *Table[V] {
 	return t
 }
 
-// Update replaces a stream's value by what update makes of it, together with the number of words
-// that the new value refers to. Other updates of the stream wait. The table allocates only while it
-// grows.
-func (t *Table[V]) Update(id uint64, update func(before V, known bool) (now V, words int)) {
+// Update calls update for a stream's value, which is the zero value if the stream is not known. Update
+// changes it in place, must not keep the pointer, and returns the number of words that the value then
+// refers to. Other updates of the stream wait. The table allocates only while it grows.
+func (t *Table[V]) Update(id uint64, update func(value *V, known bool) (words int)) {
 	s := &t.shards[id%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,11 +64,10 @@ func (t *Table[V]) Update(id uint64, update func(before V, known bool) (now V, w
 	}
 	s.link(at)
 	e := &s.entries[at]
-	value, words := update(e.value, known)
-	if words != e.words {
+	if words := update(&e.value, known); words != e.words {
 		t.words.Add(int64(words - e.words))
+		e.words = words
 	}
-	e.value, e.words = value, words
 	for t.streams.Load() > t.maxStreams || t.words.Load() > t.maxWords {
 		oldest := s.entries[0].prev
 		if oldest == at {

@@ -12,9 +12,10 @@ import (
 
 // swap replaces a stream's value and returns the one before.
 func swap[V any](t *history.Table[V], id uint64, now V, words int) (before V, known bool) {
-	t.Update(id, func(was V, is bool) (V, int) {
-		before, known = was, is
-		return now, words
+	t.Update(id, func(value *V, is bool) int {
+		before, known = *value, is
+		*value = now
+		return words
 	})
 	return before, known
 }
