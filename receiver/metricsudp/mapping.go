@@ -3,6 +3,7 @@ package metricsudp
 import (
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
@@ -60,6 +61,8 @@ var aggregations = map[string]series.Aggregation{
 const (
 	minBuckets = 2     // for each sign: one on each side of 1
 	maxBuckets = 16384 // 128 KiB for each sign, a series and reader
+
+	maxPercentiles = 100 // each is a part of every point
 )
 
 // defaultPercentiles are those of contrib's statsd receiver.
@@ -86,8 +89,19 @@ func (c *MappingConfig) check(e *check.Errors) {
 	set = len(c.Summary.Percentiles) > 0
 	e.That(!set || c.ObserverType == observerSummary, "observer_type", "summary where summary is set", c.ObserverType)
 	c.Histogram.check(e.At("histogram"))
-	for i, p := range c.Summary.Percentiles {
-		check.Range(e.At("summary"), check.Item("percentiles", i), p, 0, 100)
+	c.Summary.check(e.At("summary"))
+}
+
+func (c *SummaryConfig) check(e *check.Errors) {
+	if n := len(c.Percentiles); n > maxPercentiles {
+		e.That(false, "percentiles", fmt.Sprintf("at most %d numbers", maxPercentiles), n)
+		return
+	}
+	for i, p := range c.Percentiles {
+		field := check.Item("percentiles", i)
+		check.Range(e, field, p, 0, 100)
+		// A summary point with one quantile twice has two values for one series downstream.
+		e.That(!slices.Contains(c.Percentiles[:i], p), field, "given once", p)
 	}
 }
 

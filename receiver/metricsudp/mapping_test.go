@@ -45,6 +45,8 @@ func TestMappingIsChecked(t *testing.T) {
 		{[]MappingConfig{{StatsdType: "timer", ObserverType: "gauge", Summary: percentiles(1)}}, `observer_type: must be summary where summary is set (got "gauge")`},
 		{[]MappingConfig{{StatsdType: "timer", ObserverType: "summary", Summary: percentiles(0, 100, 99.99)}}, ""},
 		{[]MappingConfig{{StatsdType: "timer", ObserverType: "summary", Summary: percentiles(0, 101)}}, `summary::percentiles::1: must be from 0 to 100 (got 101)`},
+		{[]MappingConfig{{StatsdType: "timer", ObserverType: "summary", Summary: percentiles(99, 1, 99)}}, `summary::percentiles::2: must be given once (got 99)`},
+		{[]MappingConfig{{StatsdType: "timer", ObserverType: "summary", Summary: percentiles(make([]float64, 101)...)}}, `summary::percentiles: must be at most 100 numbers (got 101)`},
 		{[]MappingConfig{{StatsdType: "timer", ObserverType: "summary", Summary: percentiles(math.NaN())}}, `summary::percentiles::0: must be from 0 to 100 (got NaN)`},
 		{[]MappingConfig{explicit("a", 1)}, ""},
 		{[]MappingConfig{explicit("a", -1, 0, 1.5)}, ""},
