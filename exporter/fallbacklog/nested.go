@@ -45,6 +45,10 @@ func parseNested(conf *confmap.Conf) (nestedSpec, error) {
 // caller's budget unseen.
 var owned = []string{"sending_queue", "retry_on_failure", "remote_write_queue", "wal"}
 
+// timeouts are where exporters have the limit of an attempt. prometheus_remote_write has it in `http`, too, and takes a
+// section that is there for the user's, so only what the user has is touched.
+var timeouts = [][]string{{"timeout"}, {"http", "timeout"}, {"protocol", "otlp", "timeout"}}
+
 // Config builds the nested exporter's configuration from its factory's default: the settings applied, everything in
 // owned turned off wherever the default has it, one attempt limited to timeout, and the result validated.
 func (s nestedSpec) Config(factory exporter.Factory, timeout time.Duration) (component.Config, error) {
@@ -65,8 +69,11 @@ func (s nestedSpec) Config(factory exporter.Factory, timeout time.Duration) (com
 		}
 		setPath(force, append(path, "enabled"), false)
 	}
-	if defaults.IsSet("timeout") {
-		setPath(force, []string{"timeout"}, timeout.String())
+	for _, path := range timeouts {
+		section := strings.Join(path[:len(path)-1], confmap.KeyDelimiter)
+		if defaults.IsSet(strings.Join(path, confmap.KeyDelimiter)) && (section == "" || conf.IsSet(section)) {
+			setPath(force, path, timeout.String())
+		}
 	}
 	if err := conf.Merge(confmap.NewFromStringMap(force)); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.ID, err)

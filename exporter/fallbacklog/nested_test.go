@@ -61,8 +61,17 @@ func TestConfigTakesOverQueuesAndRetries(t *testing.T) {
 	assert.False(t, p.WAL.HasValue())
 	assert.Equal(t, 7*time.Second, p.TimeoutSettings.Timeout)
 	assert.Equal(t, "http://x:1", p.HTTP.Endpoint)
+	assert.Equal(t, 7*time.Second, p.HTTP.Timeout)
+
+	s = parseSpec(t, map[string]any{"prometheus_remote_write": map[string]any{"http": map[string]any{"endpoint": "http://x:1"}}})
+	cfg, err = s.Config(prometheusremotewriteexporter.NewFactory(), 7*time.Second)
+	require.NoError(t, err)
+	p = cfg.(*prometheusremotewriteexporter.Config)
+	assert.Equal(t, "http://x:1", p.HTTP.Endpoint)
+	assert.Equal(t, 7*time.Second, p.HTTP.Timeout)
 
 	s = parseSpec(t, map[string]any{"loadbalancing": map[string]any{
+		"protocol": map[string]any{"otlp": map[string]any{"tls": map[string]any{"insecure": true}}},
 		"resolver": map[string]any{"static": map[string]any{"hostnames": []any{"a:1"}}},
 	}})
 	cfg, err = s.Config(loadbalancingexporter.NewFactory(), 7*time.Second)
@@ -72,6 +81,7 @@ func TestConfigTakesOverQueuesAndRetries(t *testing.T) {
 	assert.False(t, l.BackOffConfig.Enabled)
 	assert.False(t, l.Protocol.OTLP.QueueConfig.HasValue())
 	assert.False(t, l.Protocol.OTLP.RetryConfig.Enabled)
+	assert.Equal(t, 7*time.Second, l.Protocol.OTLP.TimeoutConfig.Timeout)
 }
 
 func TestConfigRefusesToQueue(t *testing.T) {
