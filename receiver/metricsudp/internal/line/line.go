@@ -9,7 +9,7 @@
 // The fields after the type stand in any order; the last of two of a kind holds,
 // and fields of an unknown kind are skipped unless [Limits] refuses them.
 //
-// https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (protocol v1.0 to v1.3)
+// https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (protocol v1.0 to v1.6)
 package line
 
 import (

@@ -23,7 +23,7 @@ type Tag struct{ Key, Value string }
 
 // Series is one metric with one set of tags and one origin.
 type Series struct {
-	lastUsed uint64 // swap of the last value or alias; Registry.mu
+	lastUsed uint64 // swap of the last line; Registry.mu
 
 	// locals are the readers' shares. Each belongs to the reader of that index, who
 	// alone reads and writes it: a reader has one share of a series however many

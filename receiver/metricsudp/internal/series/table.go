@@ -164,56 +164,6 @@ func (t *Table) write(to *local, l *line.Line, at int64) {
 	to.share.add(e.half, l, at, t, true)
 }
 
-// resolve finds the share of a line that the young generation does not know.
-func (t *Table) resolve(hash uint64, l *line.Line) (*local, int, line.Reason) {
-	to, duplicates := t.old.find(hash, l)
-	known := to != nil
-	// An overflow series is looked up again: there may be room for the real one.
-	if !known || to.overflow {
-		nameLen, n, reason := t.canonical(l)
-		if reason != line.OK {
-			return nil, 0, reason
-		}
-		duplicates = n
-		to = t.localOf(t.registry.resolve(l.Kind, t.key, nameLen, t.canonicalOrigin(l)))
-	}
-	switch {
-	case !known && t.admit(l):
-		t.young.add(hash, l, duplicates, to)
-	case known && t.young.reserve(l): // where memory is refused it stays in the old one
-		t.young.add(hash, l, duplicates, to)
-		if t.old.moved(l); t.old.n == 0 {
-			t.old.drop() // all are in use: no need to hold their bytes twice
-		}
-	}
-	return to, duplicates, line.OK
-}
-
-// admit makes room for an alias, or reports that there is none. A table that is
-// refused gives up its old generation, but only after as many refusals as its part
-// of the limit is, so that a flood does not drop what is in use.
-func (t *Table) admit(l *line.Line) bool {
-	if t.take(l) {
-		return true
-	}
-	if t.refused += cost(l); t.refused < t.patience {
-		return false
-	}
-	t.rotate()
-	return t.take(l)
-}
-
-func (t *Table) take(l *line.Line) bool {
-	if !t.registry.takeAliases(cost(l)) {
-		return false
-	}
-	if !t.young.reserve(l) {
-		t.registry.returnAliases(cost(l))
-		return false
-	}
-	return true
-}
-
 // localOf returns the reader's only share of a series, or of its metric's overflow
 // series where memory is refused.
 func (t *Table) localOf(s *Series) *local {
@@ -227,38 +177,4 @@ func (t *Table) localOf(s *Series) *local {
 	to.series, to.overflow = s, s.Overflow
 	s.locals[t.id] = to
 	return to
-}
-
-// rotate drops what was not seen since the last rotation. A share with values in
-// the present epoch is still in that epoch's list.
-func (t *Table) rotate() {
-	t.registry.returnAliases(t.old.cost)
-	t.old.drop()
-	t.old, t.young = t.young, t.young.successor(t.active.takeSpare())
-	t.refused = 0
-}
-
-// Swap retires the epoch in use. The one retired before must have been merged.
-func (t *Table) Swap() *Epoch {
-	retired := t.active
-	retired.Aliases = t.young.n + t.old.n
-	t.active = &t.epochs[1-retired.half]
-	t.swaps++
-	// Two rotations within the life of an idle series: no alias outlives it.
-	rotation := t.options.ExpirySwaps / 2
-	if t.swaps%rotation == 0 {
-		t.rotate()
-	}
-	if (t.swaps+1)%rotation == 0 {
-		t.order(retired)
-	}
-	return retired
-}
-
-// order has the flusher make the entries that the next Swap's rotation needs: to
-// clear them takes most of a millisecond for 100,000 aliases, in which nothing is read.
-func (t *Table) order(e *Epoch) {
-	if size := sizeFor(max(t.young.n, t.old.n)); t.registry.budget.Reserve(size * aliasStruct) {
-		e.ordered = size
-	}
 }
