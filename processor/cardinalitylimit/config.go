@@ -16,6 +16,10 @@ type Config struct {
 	Mode    string        `mapstructure:"mode"`
 	Window  WindowConfig  `mapstructure:"window"`
 	Tracker TrackerConfig `mapstructure:"tracker"`
+	// Storage is the ID of a storage extension that keeps the state over a restart.
+	Storage *component.ID `mapstructure:"storage"`
+	// SnapshotInterval is how often all of the state is written to it.
+	SnapshotInterval time.Duration `mapstructure:"snapshot_interval"`
 	// InstanceID is a name of this gateway that stays; default the host name.
 	InstanceID  string            `mapstructure:"instance_id"`
 	Exempt      ExemptConfig      `mapstructure:"exempt"`
@@ -108,6 +112,7 @@ func createDefaultConfig() component.Config {
 		Reaggregate: ReaggregateConfig{
 			FlushInterval: 15 * time.Second, MaxTrackedStreams: 100_000, Gauge: "drop",
 		},
+		SnapshotInterval: 30 * time.Second,
 	}
 }
 

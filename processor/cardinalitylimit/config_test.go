@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 )
@@ -31,6 +32,7 @@ func TestEmptyConfigIsTheDefault(t *testing.T) {
 }
 
 func TestFullConfig(t *testing.T) {
+	storageID := component.MustNewIDWithName("file_storage", "limits")
 	require.Equal(t, &Config{
 		Mode:       "dry_run",
 		Window:     WindowConfig{Duration: 30 * time.Minute, Generations: 3},
@@ -49,7 +51,9 @@ func TestFullConfig(t *testing.T) {
 			{Name: "tenant", Key: []string{"metadata.x-tenant"}, Count: "streams", MaxSeries: 200_000, WarnAt: 0.9, Action: "drop"},
 			{Name: "label", Key: []string{"metric.name"}, Count: "attributes", MaxValues: 200, WarnAt: 0.8, Action: "strip", DryRun: true},
 		},
-		Reaggregate: ReaggregateConfig{FlushInterval: 10 * time.Second, MaxTrackedStreams: 5000, Gauge: "sum"},
+		Reaggregate:      ReaggregateConfig{FlushInterval: 10 * time.Second, MaxTrackedStreams: 5000, Gauge: "sum"},
+		Storage:          &storageID,
+		SnapshotInterval: time.Minute,
 	}, load(t, "cardinalitylimit/all"))
 }
 
@@ -89,6 +93,7 @@ func TestInvalidConfig(t *testing.T) {
 		"rate NaN":           {map[string]any{"tracker": map[string]any{"false_positive_rate": math.NaN()}}, "tracker::false_positive_rate: must be at least 1e-9 and below 1 (got NaN)"},
 		"warn_at NaN":        {limits(map[string]any{"warn_at": math.NaN()}), "limits::0::warn_at: must be from 0 to 1 (got NaN)"},
 		"streams":            {map[string]any{"reaggregate": map[string]any{"max_tracked_streams": 0}}, "reaggregate::max_tracked_streams: must be from 1 to 1000000000 (got 0)"},
+		"snapshots":          {map[string]any{"snapshot_interval": "10ms"}, "snapshot_interval: must be at least 1s (got 10ms)"},
 		"gauge":              {map[string]any{"reaggregate": map[string]any{"gauge": "avg"}}, `reaggregate::gauge: must be one of drop, last, min, max, sum (got "avg")`},
 		"exempt":             {map[string]any{"exempt": map[string]any{"metrics": []any{"("}}}, "exempt::metrics::0: must be a regular expression"},
 		"no name":            {limits(map[string]any{"name": nil}), `limits::0::name: must be a name other than "none" (got "")`},
@@ -186,8 +191,6 @@ func TestConfigNumbers(t *testing.T) {
 
 func TestUnknownKeysAreRefused(t *testing.T) {
 	for _, conf := range []map[string]any{
-		{"storage": "file_storage"},
-		{"snapshot_interval": "30s"},
 		{"top_offenders": map[string]any{"count": 10}},
 		{"limits": []any{map[string]any{"name": "l", "max_serie": 1}}},
 		{"window": map[string]any{"duration": "an hour"}},

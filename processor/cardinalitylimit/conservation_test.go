@@ -247,7 +247,7 @@ func TestTotalsAreConserved(t *testing.T) {
 	points := int64(0)
 	for seed := range uint64(cases) {
 		down := newReader(t)
-		ledger, folded := simulate(t, seed, kinds, down.read)
+		ledger, folded := simulate(t, seed, kinds, down.read, nil)
 		require.Equalf(t, ledger, down.total, "seed %d", seed)
 		points += folded
 	}
@@ -259,12 +259,22 @@ func newReader(t *testing.T) *reader {
 }
 
 // simulate runs streams of the given kinds through a processor into down and
-// returns what they grew by.
-func simulate(t *testing.T, seed uint64, kinds []kind, down func(pmetric.Metrics)) (ledger map[string]totals, folded int64) {
+// returns what they grew by. Where there are lives, each round may be the end of one.
+func simulate(
+	t *testing.T, seed uint64, kinds []kind, down func(pmetric.Metrics), lives *lives,
+) (ledger map[string]totals, folded int64) {
 	rng := rand.New(rand.NewPCG(seed, 3))
-	r := newRig(t, func(c *Config) {
-		c.Limits = []LimitConfig{limitOf(1+rng.IntN(6), "overflow", "resource.service.name", "metric.name")}
-	})
+	places := 1 + rng.IntN(6)
+	edit := func(c *Config) {
+		c.Limits = []LimitConfig{limitOf(places, "overflow", "resource.service.name", "metric.name")}
+	}
+	var r *rig
+	if lives == nil {
+		r = newRig(t, edit)
+	} else {
+		r = lives.begin(t, edit)
+		defer func() { lives.end(r) }()
+	}
 	ledger = map[string]totals{}
 	var sources []*source
 	for _, k := range kinds {
@@ -300,15 +310,20 @@ func simulate(t *testing.T, seed uint64, kinds []kind, down func(pmetric.Metrics
 		if round == 20 || round == 22 {
 			r.clock.add(30 * time.Minute) // places become free, folded streams are admitted
 		}
-		pending = r.deliver(rng, pending, round >= 19 && round <= 23 || round == 29, down)
+		pending = r.deliver(rng, pending, round == 0 && lives != nil || round >= 19 && round <= 23 || round == 29, down)
+		if lives != nil {
+			r = lives.next(rng, round, r, down)
+		}
 	}
 	r.clock.add(time.Second)
 	require.NoError(r.t, r.flush(context.Background(), false))
 	for _, md := range r.sink.take() {
 		down(md)
 	}
-	require.Zero(t, r.counter("unbaselined_points"))
-	require.Zero(t, r.counter("dropped_points"))
+	if lives == nil || !lives.killed {
+		require.Zero(t, r.counter("unbaselined_points"))
+		require.Zero(t, r.counter("dropped_points"))
+	}
 	return ledger, r.counter("folded_points")
 }
 

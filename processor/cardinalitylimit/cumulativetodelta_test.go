@@ -32,7 +32,7 @@ func TestCumulativeToDeltaSeesTheLedger(t *testing.T) {
 		ledger, folded := simulate(t, seed, announced, func(md pmetric.Metrics) {
 			in += md.DataPointCount()
 			require.NoError(t, c2d.ConsumeMetrics(context.Background(), md))
-		})
+		}, nil)
 		require.Positive(t, folded)
 		down := newReader(t)
 		points := 0

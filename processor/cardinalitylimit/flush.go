@@ -9,18 +9,33 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
 // flush sends what has been folded, one batch per client metadata. What downstream
-// refuses for now stays for the next flush; of the last one it is lost, and the
-// error says how much. One caller at a time.
+// refuses for now stays for the next flush; of the last one it is stored or, where
+// that fails, lost, and the error says how much. One caller at a time.
 func (p *limiter) flush(ctx context.Context, last bool) error {
+	if !last {
+		return p.send(ctx, false)
+	}
+	if p.keeper == nil {
+		return p.send(ctx, true)
+	}
+	err := p.send(ctx, false)
+	if p.keeper.write(ctx, true, append(p.places(), state(p.table.Cut()))...) {
+		return err
+	}
+	return p.abandon()
+}
+
+func (p *limiter) send(ctx context.Context, last bool) error {
 	if !p.compiled.enforce {
 		return nil
 	}
 	var failure error
 	lost := 0
-	for _, parcel := range p.table.Flush() {
+	for _, parcel := range p.parcels(ctx) {
 		err := p.next.ConsumeMetrics(withMetadata(ctx, parcel.Metadata), parcel.Metrics)
 		if err == nil {
 			p.telemetry.emitted(ctx, parcel.Points())
@@ -37,8 +52,52 @@ func (p *limiter) flush(ctx context.Context, last bool) error {
 		return fmt.Errorf("%d points of folded series were not delivered: %w", lost, failure)
 	default: // once a flush, however many batches
 		p.settings.Logger.Warn("Downstream refused folded series", zap.Int("points_lost", lost), zap.Error(failure))
-		return nil
 	}
+	if p.keeper != nil { // what came back is not in what was stored before
+		p.keeper.write(ctx, false, state(p.table.Cut()))
+	}
+	return nil
+}
+
+// parcels takes what is to leave. With a storage it is written first: a restart then
+// never begins below a total that has left, and repeats no delta.
+func (p *limiter) parcels(ctx context.Context) []*fold.Parcel {
+	if p.keeper == nil {
+		return p.table.Flush()
+	}
+	cut, parcels := p.table.FlushCut()
+	p.keeper.write(ctx, false, state(cut))
+	return parcels
+}
+
+// save stores all of the state.
+func (p *limiter) save(ctx context.Context) {
+	p.keeper.write(ctx, false, append(p.places(), state(p.table.Cut()))...)
+}
+
+// places are the sections of the limits.
+func (p *limiter) places() []snapshot.Section {
+	sections := make([]snapshot.Section, 0, p.set.Len()+1)
+	for i := range p.set.Len() {
+		sections = append(sections, snapshot.Section{
+			Name: placesOf(p.set.Name(i)), Encode: func(e *snapshot.Encoder) { p.set.Encode(i, e) },
+		})
+	}
+	return sections
+}
+
+func state(c *fold.Cut) snapshot.Section {
+	return snapshot.Section{Name: stateSection, Encode: c.Encode}
+}
+
+// abandon gives up what the last flush left and the storage did not take.
+func (p *limiter) abandon() error {
+	lost := 0
+	for _, parcel := range p.table.Flush() {
+		lost += p.table.Settle(parcel, fold.Abandoned)
+	}
+	p.telemetry.folded(context.Background())
+	return fmt.Errorf("the state was not stored: %d points of folded series are lost", lost)
 }
 
 func outcome(err error, last bool) fold.Outcome {

@@ -9,9 +9,10 @@ import (
 )
 
 // flusher calls a function at every interval from a goroutine of its own, and once
-// more at its end: downstream is still there.
+// more at its end: downstream is still there. From the same goroutine it calls save.
 type flusher struct {
 	flush  func(ctx context.Context, last bool) error
+	save   func(ctx context.Context) // nil without a storage
 	stop   chan struct{}
 	ctx    context.Context
 	cancel context.CancelFunc // ends a flush that outlives the shutdown's deadline
@@ -19,17 +20,23 @@ type flusher struct {
 	last   error // of the last flush; valid once done is closed
 }
 
-func startFlusher(interval time.Duration, flush func(ctx context.Context, last bool) error) *flusher {
-	f := &flusher{flush: flush, stop: make(chan struct{}), done: make(chan struct{})}
+// start begins; the fields flush and save are set.
+func (f *flusher) start(flushInterval, saveInterval time.Duration) {
+	f.stop, f.done = make(chan struct{}), make(chan struct{})
 	f.ctx, f.cancel = context.WithCancel(context.Background())
-	go f.run(interval)
-	return f
+	go f.run(flushInterval, saveInterval)
 }
 
-func (f *flusher) run(interval time.Duration) {
+func (f *flusher) run(flushInterval, saveInterval time.Duration) {
 	defer close(f.done)
-	ticker := time.NewTicker(interval)
+	ticker := time.NewTicker(flushInterval)
 	defer ticker.Stop()
+	var saves <-chan time.Time
+	if f.save != nil {
+		saver := time.NewTicker(saveInterval)
+		defer saver.Stop()
+		saves = saver.C
+	}
 	for {
 		select {
 		case <-f.stop:
@@ -37,6 +44,8 @@ func (f *flusher) run(interval time.Duration) {
 			return
 		case <-ticker.C:
 			_ = f.flush(f.ctx, false) // says itself what goes wrong; an error is of the last one only
+		case <-saves:
+			f.save(f.ctx)
 		}
 	}
 }

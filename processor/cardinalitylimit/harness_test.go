@@ -2,16 +2,20 @@ package cardinalitylimit
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/client"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"go.opentelemetry.io/collector/processor"
 
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
 )
@@ -100,23 +104,27 @@ func limitOf(maxSeries int, action string, key ...string) LimitConfig {
 }
 
 func newRig(t testing.TB, edit func(*Config)) *rig {
+	r := startRig(t, newClock(), componenttest.NewNopHost(), edit)
+	t.Cleanup(func() { require.NoError(t, r.stop()) })
+	return r
+}
+
+// startRig runs a processor whose time is that of clock. To be stopped.
+func startRig(t testing.TB, clock *clock, host component.Host, edit func(*Config)) *rig {
 	cfg := config(edit)
 	require.NoError(t, cfg.Validate())
-	r := &rig{t: t, clock: newClock(), sink: &sink{}, tel: componenttest.NewTelemetry()}
-	f := &factory{writers: newWriters(), now: r.clock.now}
-	p, err := f.createMetrics(context.Background(), metadatatest.NewSettings(r.tel), cfg, r.sink)
+	r := &rig{t: t, clock: clock, sink: &sink{}, tel: componenttest.NewTelemetry()}
+	f := &factory{writers: newWriters(), now: clock.now}
+	settings := settingsOf(r.tel, "")
+	p, err := f.createMetrics(context.Background(), settings, cfg, r.sink)
 	require.NoError(t, err)
 	r.limiter = p.(*limiter)
-	require.NoError(t, p.Start(context.Background(), componenttest.NewNopHost()))
-	stopped := false
-	t.Cleanup(func() {
-		if !stopped {
-			stopped = true
-			require.NoError(t, p.Shutdown(context.Background()))
-			require.NoError(t, r.tel.Shutdown(context.Background()))
-		}
-	})
+	require.NoError(t, p.Start(context.Background(), host))
 	return r
+}
+
+func (r *rig) stop() error {
+	return errors.Join(r.Shutdown(context.Background()), r.tel.Shutdown(context.Background()))
 }
 
 func (r *rig) send(md pmetric.Metrics) {
@@ -244,4 +252,11 @@ func label(p interface {
 	for i := 0; i < len(attributes); i += 2 {
 		p.Attributes().PutStr(attributes[i], attributes[i+1])
 	}
+}
+
+// settingsOf gives a processor a name behind its type.
+func settingsOf(tel *componenttest.Telemetry, name string) processor.Settings {
+	s := metadatatest.NewSettings(tel)
+	s.ID = component.NewIDWithName(s.ID.Type(), name)
+	return s
 }

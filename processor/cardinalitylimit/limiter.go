@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"time"
 
@@ -27,6 +26,7 @@ type limiter struct {
 	compiled compiled
 	instance string
 	name     string // of all processors of the factory, ours alone until the shutdown
+	id       component.ID
 	next     consumer.Metrics
 	settings component.TelemetrySettings
 	factory  *factory
@@ -35,6 +35,7 @@ type limiter struct {
 	set       *limit.Set
 	table     *fold.Table
 	telemetry *telemetry
+	keeper    *keeper // nil without a storage
 	flusher   *flusher
 	stopped   bool
 
@@ -43,7 +44,7 @@ type limiter struct {
 
 func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *factory) (*limiter, error) {
 	p := &limiter{
-		cfg: cfg, instance: cfg.InstanceID, next: next, settings: set.TelemetrySettings, factory: f,
+		cfg: cfg, id: set.ID, instance: cfg.InstanceID, next: next, settings: set.TelemetrySettings, factory: f,
 		warned: make(map[string]time.Time),
 	}
 	if p.instance == "" {
@@ -58,13 +59,41 @@ func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *f
 		return nil, err
 	}
 	p.name = f.writers.acquire(set.ID)
+	if cfg.Storage != nil && p.name != set.ID.String() {
+		f.writers.release(p.name)
+		return nil, fmt.Errorf("storage: %s is in several pipelines, and which is which is not known after a restart: "+
+			"give each a processor of its own, such as %s/%s", set.ID, set.ID.Type(), "second")
+	}
 	return p, nil
 }
 
 // errNotStarted means that points came before the start.
 var errNotStarted = errors.New("cardinalitylimit has not been started")
 
-func (p *limiter) start(context.Context, component.Host) error {
+func (p *limiter) start(ctx context.Context, host component.Host) error {
+	var err error
+	if p.cfg.Storage != nil {
+		if p.keeper, err = openKeeper(ctx, host, *p.cfg.Storage, p.id, p.settings.Logger, p.factory.now); err != nil {
+			return err
+		}
+	}
+	if err := p.open(ctx); err != nil {
+		return errors.Join(err, p.keeper.close(ctx))
+	}
+	p.measure()
+	p.flusher = &flusher{flush: func(ctx context.Context, last bool) error {
+		defer p.maintain()
+		return p.flush(ctx, last)
+	}}
+	if p.keeper != nil {
+		p.flusher.save = p.save
+	}
+	p.flusher.start(p.cfg.Reaggregate.FlushInterval, p.cfg.SnapshotInterval)
+	return nil
+}
+
+// open makes the state, with what the storage has of it.
+func (p *limiter) open(ctx context.Context) error {
 	budget := tracker.NewBudget(int64(p.cfg.Tracker.MemoryLimitMiB) << 20)
 	set, err := limit.NewSet(p.compiled.limits, limit.Options{
 		Exempt: p.compiled.exempt, Window: p.cfg.Window.Duration, MaxKeys: p.cfg.Tracker.MaxKeys,
@@ -72,24 +101,25 @@ func (p *limiter) start(context.Context, component.Host) error {
 			ExactUpTo: p.cfg.Tracker.ExactUpTo, FalsePositiveRate: p.cfg.Tracker.FalsePositiveRate,
 			Generations: p.cfg.Window.Generations, Budget: budget,
 		},
-		Seed: rand.Uint64(), Now: p.factory.now,
+		Seed: p.keeper.seed(), Now: p.factory.now,
 	})
 	if err != nil {
 		return err
 	}
-	p.set = set
-	p.table = fold.NewTable(fold.Options{
+	table := fold.NewTable(fold.Options{
 		MaxStreams: p.cfg.Reaggregate.MaxTrackedStreams, Gauge: p.compiled.gauge,
 		Idle: p.cfg.Window.Duration, Budget: budget, Now: p.factory.now,
 	})
-	if p.telemetry, err = newTelemetry(p.settings, p.set, p.table, budget, p.name, p.cfg.Mode); err != nil {
+	if p.telemetry, err = newTelemetry(p.settings, set, table, budget, p.name, p.cfg.Mode); err != nil {
 		return err
 	}
-	p.measure()
-	p.flusher = startFlusher(p.cfg.Reaggregate.FlushInterval, func(ctx context.Context, last bool) error {
-		defer p.maintain()
-		return p.flush(ctx, last)
-	})
+	if p.keeper != nil {
+		if err := p.telemetry.keeps(p.keeper); err != nil {
+			return err
+		}
+		p.keeper.restore(ctx, set, table)
+	}
+	p.set, p.table = set, table
 	return nil
 }
 
@@ -106,7 +136,10 @@ func (p *limiter) shutdown(ctx context.Context) (err error) {
 		p.telemetry.shutdown()
 	}
 	p.factory.writers.release(p.name)
-	return err
+	if errors.Is(err, errAbandoned) {
+		return err // the storage may be in use
+	}
+	return errors.Join(err, p.keeper.close(ctx))
 }
 
 // maintain forgets what is idle.

@@ -45,3 +45,16 @@ func (t *telemetry) observe(budget *tracker.Budget) error {
 		b.RegisterProcessorCardinalitylimitTrackedStreamsCallback(value(func() int64 { return int64(t.table.Tracked()) })),
 	)
 }
+
+// keeps registers what is known of the storage, and counts what happens with it.
+func (t *telemetry) keeps(k *keeper) error {
+	k.failed = func(ctx context.Context) { t.builder.ProcessorCardinalitylimitSnapshotFailures.Add(ctx, 1, t.common) }
+	k.empty = func(ctx context.Context, reason string) {
+		t.builder.ProcessorCardinalitylimitEmptyStarts.Add(ctx, 1,
+			metric.WithAttributes(attribute.String("reason", reason), t.processor))
+	}
+	return t.builder.RegisterProcessorCardinalitylimitSnapshotAgeCallback(func(_ context.Context, o metric.Float64Observer) error {
+		o.Observe(k.age().Seconds(), t.common)
+		return nil
+	})
+}

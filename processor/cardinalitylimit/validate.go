@@ -13,7 +13,9 @@ import (
 const (
 	// Each flush and each rotation visits all that is held.
 	minFlushInterval = 100 * time.Millisecond
-	minWindow        = time.Second
+	// Each snapshot writes all that is held.
+	minSnapshotInterval = time.Second
+	minWindow           = time.Second
 	// minRate gives a Bloom filter of 7 generations 48 bits a member, 33 of them to test.
 	minRate = 1e-9
 	// maxCount and maxMiB keep products such as the bits of a Bloom filter and the
@@ -50,6 +52,7 @@ func (c *Config) compile() (compiled, error) {
 	e.That(rate >= minRate && rate < 1, "tracker::false_positive_rate", "at least 1e-9 and below 1", rate)
 	check.Range(&e, "tracker::memory_limit_mib", c.Tracker.MemoryLimitMiB, 1, maxMiB)
 	check.Range(&e, "tracker::max_keys", c.Tracker.MaxKeys, 1, maxCount)
+	check.AtLeast(&e, "snapshot_interval", c.SnapshotInterval, minSnapshotInterval)
 	check.AtLeast(&e, "reaggregate::flush_interval", c.Reaggregate.FlushInterval, minFlushInterval)
 	check.Range(&e, "reaggregate::max_tracked_streams", c.Reaggregate.MaxTrackedStreams, 1, maxCount)
 	check.OneOf(&e, "reaggregate::gauge", c.Reaggregate.Gauge, "drop", "last", "min", "max", "sum")

@@ -112,6 +112,6 @@ func (t *Table) admitted(in *shard, id uint64, s, to *stream, n *Stats) {
 		return
 	}
 	s.start, s.time, s.seen, s.last = to.start, to.time, to.seen, to.last
-	s.offset, s.floor = to.offset, to.floor
+	s.offset, s.floor, s.uncertain = to.offset, to.floor, false
 	t.charge(in, id, s, n)
 }

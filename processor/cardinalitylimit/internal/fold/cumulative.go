@@ -27,8 +27,9 @@ func (t *Table) applyCumulative(p *Point, a *accumulator, now int64, n *Stats) {
 		s.join(a)
 	}
 	if a.method == addGrowth {
-		a.grow(p, s, n)
+		a.advance(p, s, in.side, n)
 	}
+	s.uncertain = false
 	n.Folded++
 	s.start, s.time, s.seen, s.last = p.Start, p.Time, now, p.Value.measure
 	t.charge(in, p.Stream, s, n)
@@ -49,27 +50,27 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, n *Stats) 
 	in.known.Add(1)
 	n.Folded++
 	if a.method == addGrowth {
-		a.begin(p, n)
+		a.begin(p, in.side, n)
 	}
 }
 
 // begin adds the first value of a stream. It counts in full only if all of it was
 // observed in our time and none of it can have left before; otherwise what follows
 // counts from it on.
-func (a *accumulator) begin(p *Point, n *Stats) {
+func (a *accumulator) begin(p *Point, side side, n *Stats) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if p.Start >= a.origin && p.Start > max(a.horizon, p.Horizon) {
-		a.merge(p.Value.measure, n)
+		a.grow(p.Value.measure, side, n)
 		return
 	}
 	n.Unbaselined++
-	a.baseline(p.Value.measure)
+	a.baseline(p.Value.measure, side)
 }
 
-// grow adds what the stream has grown by since its last point. A changed start or
+// advance adds what the stream has grown by since its last point. A changed start or
 // a lower value is a reset, of which everything is new.
-func (a *accumulator) grow(p *Point, s *stream, n *Stats) {
+func (a *accumulator) advance(p *Point, s *stream, side side, n *Stats) {
 	d, is := p.Value.measure, reset
 	if p.Start == s.start {
 		if since, r := p.Value.since(s.last); r != reset {
@@ -78,10 +79,10 @@ func (a *accumulator) grow(p *Point, s *stream, n *Stats) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if is == incomparable {
+	if is == incomparable || s.uncertain {
 		n.Unbaselined++
-		a.baseline(p.Value.measure)
+		a.baseline(p.Value.measure, side)
 		return
 	}
-	a.merge(d, n)
+	a.grow(d, side, n)
 }

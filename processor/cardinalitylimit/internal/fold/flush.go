@@ -42,36 +42,37 @@ const (
 // Flush takes what is to leave now. Each parcel must be settled before the next
 // flush.
 func (t *Table) Flush() []*Parcel {
-	now := t.opts.Now().UnixNano()
-	sums := t.sumLive()
-	parcels := make(map[string]*Parcel)
-	for _, a := range t.all() {
-		k, due := a.take(now, sums[a])
-		if !due {
-			continue
-		}
-		id := metadataID(a.series.Metadata)
-		p := parcels[id]
-		if p == nil {
-			p = &Parcel{Metadata: a.series.Metadata, builder: newBuilder()}
-			p.Metrics = p.builder.md
-			parcels[id] = p
-		}
-		p.builder.add(&k)
-		p.taken = append(p.taken, k)
+	_, parcels := t.capture(false, true)
+	return parcels
+}
+
+// FlushCut is Flush with a cut that has what the parcels say and no longer has what
+// they take along: once it is stored, no total that leaves can be higher than one
+// that a restart begins with.
+func (t *Table) FlushCut() (*Cut, []*Parcel) { return t.capture(true, true) }
+
+// parcels sorts what leaves by its client metadata.
+type parcels map[string]*Parcel
+
+func (all parcels) add(k *taken) {
+	a := k.from
+	id := metadataID(a.series.Metadata)
+	p := all[id]
+	if p == nil {
+		p = &Parcel{Metadata: a.series.Metadata, builder: newBuilder()}
+		p.Metrics = p.builder.md
+		all[id] = p
 	}
-	return slices.Collect(maps.Values(parcels))
+	p.builder.add(k)
+	p.taken = append(p.taken, *k)
 }
 
 // take takes what the accumulator has to say, if anything: what is new or, if
-// cumulative, what it said before while a stream lives. Sum is the value for
-// sumLive.
-func (a *accumulator) take(now int64, sum measure) (k taken, due bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	value := a.value
-	if a.method == sumLive {
-		value = sum
+// cumulative, what it said before while a stream lives. Value is that of an
+// accumulator that repeats. The lock is held.
+func (a *accumulator) take(now int64, value measure) (k taken, due bool) {
+	if !a.repeats() {
+		value = a.value
 	}
 	if value == nil || a.repeats() && a.live == 0 {
 		return taken{}, false
@@ -79,31 +80,10 @@ func (a *accumulator) take(now int64, sum measure) (k taken, due bool) {
 	k = taken{from: a, value: value, earliest: a.earliest, newest: a.newest, emitted: a.emitted}
 	k.start, k.time = a.interval(now)
 	a.emitted = k.time
-	if a.repeats() {
-		a.lent = true
-	} else {
-		a.value, a.earliest, a.newest = nil, 0, 0
+	if !a.repeats() {
+		a.value, a.lent, a.earliest, a.newest = nil, false, 0, 0
 	}
 	return k, true
-}
-
-// sumLive adds up the last values of the live streams of each accumulator that
-// wants their sum.
-func (t *Table) sumLive() map[*accumulator]measure {
-	sums := make(map[*accumulator]measure)
-	var n Stats
-	t.each(func(_ *shard, _ uint64, s *stream) {
-		if s.to.method != sumLive || !s.contributes() {
-			return
-		}
-		if sum := sums[s.to]; sum != nil {
-			sum.add(s.last, &n)
-		} else {
-			sums[s.to] = s.last.clone()
-		}
-	})
-	t.stats.add(n)
-	return sums
 }
 
 // Settle ends a flush and returns how many points are lost. What was refused goes

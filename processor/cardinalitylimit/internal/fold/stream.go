@@ -17,7 +17,10 @@ type stream struct {
 	admitted bool
 	offset   measure // nil: nothing to take off
 	floor    int64   // its earliest start from then on
-	bytes    int
+	// uncertain: it was admitted when its state was stored, and the process was killed
+	// after that. What it grew by meanwhile has left.
+	uncertain bool
+	bytes     int
 }
 
 func (s *stream) contributes() bool { return !s.ended && !s.admitted }
@@ -38,6 +41,13 @@ type shard struct {
 	// known is len(streams), to be read without the lock: every cumulative point
 	// that passes asks, and most gateways fold few streams or none.
 	known atomic.Int64
+	side  side // guarded by mu
+}
+
+// side tells where the streams of a shard stand to a cut.
+type side struct {
+	captured uint64         // the last cut that has passed
+	cutting  *atomic.Uint64 // the one that goes on, 0 without
 }
 
 const (

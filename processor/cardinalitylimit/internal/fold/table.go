@@ -22,7 +22,7 @@ type Options struct {
 }
 
 // Table is the accumulators and the state of their streams. Safe for concurrent
-// use, but for Flush, Settle and Sweep, which have one caller.
+// use, but for Flush, Cut, Settle, Sweep and Restore, which have one caller.
 //
 // An accumulator has a lock of its own, which is the innermost: it may be taken
 // while mu or the lock of a shard is held, and those two are never held together.
@@ -36,7 +36,9 @@ type Table struct {
 	horizon      int64 // of accumulators to come
 
 	shards  [shardCount]shard
-	tracked atomic.Int64 // accumulators and streams
+	cutting atomic.Uint64 // number of the cut that goes on, 0 without
+	cuts    uint64        // of the caller of Flush
+	tracked atomic.Int64  // accumulators and streams
 	stats   sharedStats
 }
 
@@ -49,6 +51,7 @@ func NewTable(o Options) *Table {
 	}
 	for i := range t.shards {
 		t.shards[i].streams = make(map[uint64]*stream)
+		t.shards[i].side.cutting = &t.cutting
 	}
 	return t
 }
@@ -73,7 +76,7 @@ func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 			return nil
 		}
 		a, fresh = fresh, nil
-		a.origin, a.horizon = t.origin, t.horizon
+		a.id, a.origin, a.horizon = id, t.origin, t.horizon
 		t.accumulators[id] = a
 	}
 	a.pin()
@@ -93,14 +96,20 @@ func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
 	if !t.reserve(bytes) {
 		return nil
 	}
-	a := &accumulator{series: describe()}
+	a := &accumulator{series: describe(), bytes: bytes}
+	a.method = a.series.method(t.opts.Gauge)
+	return t.chargeTexts(a)
+}
+
+// chargeTexts reserves for what senders chose the size of, or gives all back and
+// returns nil.
+func (t *Table) chargeTexts(a *accumulator) *accumulator {
 	more := a.series.bytes() - seriesBytes
 	if !t.opts.Budget.Reserve(more) {
-		t.release(bytes)
+		t.release(a.bytes)
 		return nil
 	}
-	a.bytes = bytes + more
-	a.method = a.series.method(t.opts.Gauge)
+	a.bytes += more
 	return a
 }
 

@@ -26,6 +26,8 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, out
 		e, fp := s.keys[id], p.value
 		if e == nil {
 			e = l.trackers.add(s, id, l.places(c.value(attrs)), c.epoch, c.describe(l, attrs, p.key))
+		} else if e.restored {
+			e.settle(l.places(c.value(attrs)))
 		}
 		if e == nil {
 			if !shared {
@@ -97,6 +99,8 @@ func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry
 	e = s.keys[key]
 	if e == nil {
 		e = l.trackers.add(s, key, l.places(c.value(attrs)), c.epoch, c.describe(l, attrs, ""))
+	} else if e.restored {
+		e.settle(l.places(c.value(attrs)))
 	}
 	if e != nil {
 		g.last, g.cached = key, e

@@ -43,7 +43,10 @@ type entry struct {
 	*tracker.Tracker
 	text   string // the key for a person
 	forgot int64  // when a member last lost its place, in ns since the epoch; 0 never
-	dead   bool   // removed from the table; for cursors that remember it
+	// restored: the number of places is the one that was stored. The next point of
+	// the key knows the one that holds.
+	restored bool
+	dead     bool // removed from the table; for cursors that remember it
 }
 
 func (t *table) init(places int, o *Options) bool {

@@ -31,6 +31,7 @@ type TelemetryBuilder struct {
 	ProcessorCardinalitylimitDroppedExemplars  metric.Int64Counter
 	ProcessorCardinalitylimitDroppedPoints     metric.Int64Counter
 	ProcessorCardinalitylimitEmittedPoints     metric.Int64Counter
+	ProcessorCardinalitylimitEmptyStarts       metric.Int64Counter
 	ProcessorCardinalitylimitFoldedPoints      metric.Int64Counter
 	ProcessorCardinalitylimitKeys              metric.Int64ObservableGauge
 	ProcessorCardinalitylimitKeysNearLimit     metric.Int64ObservableGauge
@@ -43,6 +44,8 @@ type TelemetryBuilder struct {
 	ProcessorCardinalitylimitSaturatedPoints   metric.Int64Counter
 	ProcessorCardinalitylimitSeries            metric.Int64ObservableGauge
 	ProcessorCardinalitylimitSharedKeyChecks   metric.Int64Counter
+	ProcessorCardinalitylimitSnapshotAge       metric.Float64ObservableGauge
+	ProcessorCardinalitylimitSnapshotFailures  metric.Int64Counter
 	ProcessorCardinalitylimitTrackedStreams    metric.Int64ObservableGauge
 	ProcessorCardinalitylimitTrackerBytes      metric.Int64ObservableGauge
 	ProcessorCardinalitylimitUnbaselinedPoints metric.Int64Counter
@@ -149,6 +152,21 @@ func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitSeriesCallback
 	return nil
 }
 
+// RegisterProcessorCardinalitylimitSnapshotAgeCallback sets callback for observable ProcessorCardinalitylimitSnapshotAge metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitSnapshotAgeCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ProcessorCardinalitylimitSnapshotAge, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitSnapshotAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterProcessorCardinalitylimitTrackedStreamsCallback sets callback for observable ProcessorCardinalitylimitTrackedStreams metric.
 func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitTrackedStreamsCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -189,6 +207,16 @@ func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
 	oi.obs.ObserveInt64(oi.inst, value, opts...)
 }
 
+type observerFloat64 struct {
+	embedded.Float64Observer
+	inst metric.Float64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerFloat64) Observe(value float64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveFloat64(oi.inst, value, opts...)
+}
+
 // Shutdown unregister all registered callbacks for async instruments.
 func (builder *TelemetryBuilder) Shutdown() {
 	builder.mu.Lock()
@@ -223,6 +251,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_cardinalitylimit_emitted_points",
 		metric.WithDescription("Points of outgoing series that downstream has taken. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitEmptyStarts, err = builder.meter.Int64Counter(
+		"otelcol_processor_cardinalitylimit_empty_starts",
+		metric.WithDescription("Parts of the state (each limit, and re-aggregation) that started empty although a storage is configured. [Alpha]"),
+		metric.WithUnit("{part}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitFoldedPoints, err = builder.meter.Int64Counter(
@@ -295,6 +329,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_cardinalitylimit_shared_key_checks",
 		metric.WithDescription("Checks against the tracker that the keys beyond max_keys, or beyond the memory limit, share. [Alpha]"),
 		metric.WithUnit("{check}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitSnapshotAge, err = builder.meter.Float64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_snapshot_age",
+		metric.WithDescription("Time since places and re-aggregation state were stored last, or since the start. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitSnapshotFailures, err = builder.meter.Int64Counter(
+		"otelcol_processor_cardinalitylimit_snapshot_failures",
+		metric.WithDescription("Writes to the storage that failed. [Alpha]"),
+		metric.WithUnit("{write}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitTrackedStreams, err = builder.meter.Int64ObservableGauge(

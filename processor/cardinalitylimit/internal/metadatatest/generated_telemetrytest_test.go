@@ -44,6 +44,10 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterProcessorCardinalitylimitSnapshotAgeCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterProcessorCardinalitylimitTrackedStreamsCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -55,12 +59,14 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorCardinalitylimitDroppedExemplars.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitDroppedPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitEmittedPoints.Add(context.Background(), 1)
+	tb.ProcessorCardinalitylimitEmptyStarts.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitFoldedPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitRebucketedPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitRefusedStreams.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitSaturatedPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitSharedKeyChecks.Add(context.Background(), 1)
+	tb.ProcessorCardinalitylimitSnapshotFailures.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitUnbaselinedPoints.Add(context.Background(), 1)
 	AssertEqualProcessorCardinalitylimitDroppedExemplars(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
@@ -69,6 +75,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorCardinalitylimitEmittedPoints(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorCardinalitylimitEmptyStarts(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorCardinalitylimitFoldedPoints(t, testTel,
@@ -105,6 +114,12 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorCardinalitylimitSharedKeyChecks(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorCardinalitylimitSnapshotAge(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorCardinalitylimitSnapshotFailures(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorCardinalitylimitTrackedStreams(t, testTel,

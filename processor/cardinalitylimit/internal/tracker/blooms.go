@@ -1,6 +1,8 @@
 package tracker
 
 import (
+	"slices"
+
 	"github.com/bits-and-blooms/bloom/v3"
 )
 
@@ -10,41 +12,70 @@ import (
 // being counted.
 type blooms struct {
 	generations []generation
-	locations   []uint64 // scratch for one fingerprint
-	bytes       int
+	keep        int      // generations that are remembered, the current one included
+	want        [2]uint  // bits and hashes of a filter to come
+	locations   []uint64 // scratch for one fingerprint, for the most hashes of a filter
 	budget      *Budget
 }
 
 // generation counts the members it saw first hand, and how many of them a newer
-// generation has seen since.
+// generation has seen since. Two filters are of one age where the first turned out
+// to be too small: the limit was raised.
 type generation struct {
 	filter   *bloom.BloomFilter
+	age      int // 0 is the current one
 	members  int
 	promoted int
 }
 
 func (g *generation) only() int { return max(g.members-g.promoted, 0) }
 
+func (g *generation) has(locations []uint64) bool {
+	return g.filter.TestLocations(locations[:g.filter.K()])
+}
+
+func filterBytes(m uint) int { return int((m+63)/64) * wordBytes }
+
 var _ store = (*blooms)(nil)
 
 // newBlooms sizes each generation for capacity members and an equal share of the
 // false-positive rate.
 func newBlooms(capacity, generations int, rate float64, budget *Budget) (*blooms, bool) {
-	m, k := bloom.EstimateParameters(uint(capacity), rate/float64(generations))
-	size := int((m+63)/64) * wordBytes * generations
-	if !budget.Reserve(size) {
+	m, k := parameters(capacity, generations, rate)
+	if !budget.Reserve(filterBytes(m) * generations) {
 		return nil, false
 	}
-	b := &blooms{
-		generations: make([]generation, generations),
-		locations:   make([]uint64, max(k, 1)),
-		bytes:       size,
-		budget:      budget,
+	b := &blooms{keep: generations, want: [2]uint{m, k}, budget: budget}
+	for age := range generations {
+		b.generations = append(b.generations, generation{filter: bloom.New(m, k), age: age})
 	}
-	for i := range b.generations {
-		b.generations[i].filter = bloom.New(m, k)
-	}
+	b.prepare()
 	return b, true
+}
+
+func parameters(capacity, generations int, rate float64) (m, k uint) {
+	m, k = bloom.EstimateParameters(uint(capacity), rate/float64(generations))
+	return max(m, 1), max(k, 1)
+}
+
+// prepare makes room for the locations of all filters.
+func (b *blooms) prepare() {
+	most := max(b.want[1], 1)
+	for i := range b.generations {
+		most = max(most, b.generations[i].filter.K())
+	}
+	b.locations = make([]uint64, most)
+}
+
+// resize sizes the filters to come for another capacity. Where the current one is
+// smaller, a second one takes the members from here on.
+func (b *blooms) resize(capacity int, rate float64) {
+	m, k := parameters(capacity, b.keep, rate)
+	b.want = [2]uint{m, k}
+	if m > b.generations[0].filter.Cap() && b.budget.Reserve(filterBytes(m)) {
+		b.generations = slices.Insert(b.generations, 0, generation{filter: bloom.New(m, k)})
+	}
+	b.prepare()
 }
 
 // locate derives the bit positions from the fingerprint by double hashing
@@ -63,11 +94,12 @@ func (b *blooms) locate(fp uint64) []uint64 {
 
 func (b *blooms) lookup(fp uint64) state {
 	at := b.locate(fp)
-	if b.generations[0].filter.TestLocations(at) {
-		return current
-	}
-	for i := range b.generations[1:] {
-		if b.generations[1+i].filter.TestLocations(at) {
+	for i := range b.generations {
+		switch g := &b.generations[i]; {
+		case !g.has(at):
+		case g.age == 0:
+			return current
+		default:
 			return older
 		}
 	}
@@ -79,8 +111,8 @@ func (b *blooms) add(fp uint64) {
 	// The newest generation that knows fp counts the promotion: those before it
 	// already have.
 	for i := 1; i < len(b.generations); i++ {
-		if b.generations[i].filter.TestLocations(at) {
-			b.generations[i].promoted++
+		if g := &b.generations[i]; g.age > 0 && g.has(at) {
+			g.promoted++
 			break
 		}
 	}
@@ -90,7 +122,7 @@ func (b *blooms) add(fp uint64) {
 func (b *blooms) addTo(i int, at []uint64) {
 	g := &b.generations[i]
 	bits, size := g.filter.BitSet(), uint64(g.filter.Cap())
-	for _, l := range at {
+	for _, l := range at[:g.filter.K()] {
 		bits.Set(uint(l % size))
 	}
 	g.members++
@@ -100,13 +132,44 @@ func (b *blooms) addTo(i int, at []uint64) {
 func (b *blooms) room() bool { return true }
 
 func (b *blooms) rotate() (forgotten int) {
-	last := len(b.generations) - 1
-	oldest := b.generations[last]
-	copy(b.generations[1:], b.generations[:last])
-	forgotten = oldest.only()
-	oldest.filter.ClearAll()
-	b.generations[0] = generation{filter: oldest.filter}
+	var free []*bloom.BloomFilter
+	b.generations = slices.DeleteFunc(b.generations, func(g generation) bool {
+		if g.age+1 < b.keep {
+			return false
+		}
+		forgotten += g.only()
+		free = append(free, g.filter)
+		return true
+	})
+	for i := range b.generations {
+		b.generations[i].age++
+	}
+	b.generations = slices.Insert(b.generations, 0, generation{filter: b.recycle(free)})
 	return forgotten
+}
+
+// recycle returns an empty filter of the size that is wanted, or the first of those
+// that are free where the budget has no room for it. It gives the others back.
+func (b *blooms) recycle(free []*bloom.BloomFilter) *bloom.BloomFilter {
+	m, k := b.want[0], b.want[1]
+	var fits *bloom.BloomFilter
+	for _, f := range free {
+		if fits == nil && f.Cap() == m && f.K() == k {
+			fits = f
+		} else {
+			b.budget.Release(filterBytes(f.Cap()))
+		}
+	}
+	switch {
+	case fits != nil:
+	case b.budget.Reserve(filterBytes(m)):
+		return bloom.New(m, k)
+	default:
+		fits = free[0]
+		_ = b.budget.Reserve(filterBytes(fits.Cap())) // it has just been given back
+	}
+	fits.ClearAll()
+	return fits
 }
 
 func (b *blooms) size() int {
@@ -117,4 +180,12 @@ func (b *blooms) size() int {
 	return n
 }
 
-func (b *blooms) free() { b.budget.Release(b.bytes) }
+// bytes is what all filters take.
+func (b *blooms) bytes() (n int) {
+	for i := range b.generations {
+		n += filterBytes(b.generations[i].filter.Cap())
+	}
+	return n
+}
+
+func (b *blooms) free() { b.budget.Release(b.bytes()) }

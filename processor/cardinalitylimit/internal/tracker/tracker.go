@@ -15,6 +15,8 @@
 // small limit is many times the limit.
 package tracker
 
+import "github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
+
 // Config is what the trackers of a limit have in common.
 type Config struct {
 	ExactUpTo         int     // members kept as fingerprints; above, Bloom filters
@@ -61,6 +63,7 @@ type store interface {
 	rotate() (forgotten int) // begins a generation
 	size() int               // members over all generations, each once
 	free()                   // gives the memory back to the budget
+	image() func(e *snapshot.Encoder)
 }
 
 // Tracker is the series of one key. Not safe for concurrent use: the caller's lock
@@ -143,6 +146,14 @@ func (t *Tracker) Size() int { return t.store.size() }
 
 // Limit is the number of places.
 func (t *Tracker) Limit() int { return t.limit }
+
+// SetLimit changes the number of places. Nobody loses theirs.
+func (t *Tracker) SetLimit(limit int) {
+	t.limit = limit
+	if b, ok := t.store.(*blooms); ok {
+		b.resize(limit, t.cfg.FalsePositiveRate)
+	}
+}
 
 // Free gives the memory back to the budget; the tracker must not be used again.
 func (t *Tracker) Free() { t.store.free() }

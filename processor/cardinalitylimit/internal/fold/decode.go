@@ -1,0 +1,219 @@
+package fold
+
+import (
+	"math"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
+)
+
+// DecodeCut reads a cut.
+func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
+	r := &cutReader{Decoder: d}
+	c := &Cut{at: d.Int(), origin: d.Int(), horizon: d.Int()}
+	r.at = c.at
+	for range d.Len(minFrozen) {
+		c.accumulators = append(c.accumulators, r.accumulator())
+		if err := d.Err(); err != nil {
+			return nil, err
+		}
+	}
+	for range d.Len(minFrozenStream) {
+		s := frozenStream{id: d.Fixed()}
+		at := d.Uint()
+		if at >= uint64(len(c.accumulators)) {
+			d.Fail()
+			return nil, d.Err()
+		}
+		s.to = c.accumulators[at].accumulator
+		s.start, s.time, s.seen, s.floor = r.time(), r.time(), r.time(), r.time()
+		s.ended, s.admitted, s.uncertain = d.Bool(), d.Bool(), d.Bool()
+		s.last, s.offset = r.measure(s.to), r.measure(s.to)
+		if s.last == nil || !s.to.repeats() {
+			d.Fail()
+		}
+		if err := d.Err(); err != nil {
+			return nil, err
+		}
+		c.streams = append(c.streams, s)
+	}
+	return c, d.Done()
+}
+
+// The least that an element takes, which bounds what is allocated for a count.
+const (
+	minFrozen       = 34
+	minFrozenStream = 18
+)
+
+type cutReader struct {
+	*snapshot.Decoder
+	at     int64
+	bounds []float64 // of the histogram before; shared, since bounds are never written
+}
+
+func (r *cutReader) time() int64 { return r.Int() + r.at }
+
+func (r *cutReader) accumulator() frozen {
+	a := &accumulator{id: r.Fixed()}
+	a.series.Group, a.series.Metric = r.Fixed(), r.Fixed()
+	a.method = method(r.Uint())
+	a.origin = r.time()
+	f := frozen{
+		accumulator: a,
+		earliest:    r.time(), newest: r.time(), emitted: r.time(), horizon: r.time(), seen: r.time(),
+	}
+	if n := r.Len(2); n > 0 {
+		a.series.Metadata = make(map[string][]string, n)
+		for range n {
+			k := r.Text()
+			for range r.Len(1) {
+				a.series.Metadata[k] = append(a.series.Metadata[k], r.Text())
+			}
+		}
+	}
+	if text := r.Text(); r.Err() == nil && !a.series.unmarshal(text) {
+		r.Fail()
+	}
+	f.held = r.measure(a)
+	return f
+}
+
+// unmarshal reads what marshal wrote and reports whether it was that.
+func (s *Series) unmarshal(text string) bool {
+	md, err := (&pmetric.ProtoUnmarshaler{}).UnmarshalMetrics([]byte(text))
+	if err != nil || md.ResourceMetrics().Len() != 1 || md.DataPointCount() != 1 {
+		return false
+	}
+	rm := md.ResourceMetrics().At(0)
+	if rm.ScopeMetrics().Len() != 1 || rm.ScopeMetrics().At(0).Metrics().Len() != 1 {
+		return false
+	}
+	m := rm.ScopeMetrics().At(0).Metrics().At(0)
+	s.Resource, s.Scope, s.Attributes = pcommon.NewResource(), pcommon.NewInstrumentationScope(), pcommon.NewMap()
+	rm.Resource().CopyTo(s.Resource)
+	rm.ScopeMetrics().At(0).Scope().CopyTo(s.Scope)
+	s.Name, s.Description, s.Unit, s.Type = m.Name(), m.Description(), m.Unit(), m.Type()
+	switch s.Type {
+	case pmetric.MetricTypeGauge:
+		m.Gauge().DataPoints().At(0).Attributes().CopyTo(s.Attributes)
+	case pmetric.MetricTypeSum:
+		s.Temporality, s.Monotonic = m.Sum().AggregationTemporality(), m.Sum().IsMonotonic()
+		m.Sum().DataPoints().At(0).Attributes().CopyTo(s.Attributes)
+	case pmetric.MetricTypeHistogram:
+		s.Temporality = m.Histogram().AggregationTemporality()
+		m.Histogram().DataPoints().At(0).Attributes().CopyTo(s.Attributes)
+	case pmetric.MetricTypeExponentialHistogram:
+		s.Temporality = m.ExponentialHistogram().AggregationTemporality()
+		m.ExponentialHistogram().DataPoints().At(0).Attributes().CopyTo(s.Attributes)
+	case pmetric.MetricTypeSummary:
+		m.Summary().DataPoints().At(0).Attributes().CopyTo(s.Attributes)
+	}
+	return true
+}
+
+// measure reads a measure of the kind that belongs to a.
+func (r *cutReader) measure(a *accumulator) measure {
+	kind := r.Uint()
+	var fits bool
+	switch a.series.Type {
+	case pmetric.MetricTypeHistogram, pmetric.MetricTypeSummary:
+		fits = kind == histogramMeasure
+	case pmetric.MetricTypeExponentialHistogram:
+		fits = kind == exponentialMeasure
+	default:
+		fits = kind == intMeasure || kind == doubleMeasure
+	}
+	switch {
+	case kind == noMeasure:
+		return nil
+	case !fits:
+		r.Fail()
+		return nil
+	}
+	switch kind {
+	case intMeasure:
+		return &number{i: r.Int()}
+	case doubleMeasure:
+		return &number{double: true, f: r.finite()}
+	case histogramMeasure:
+		return r.histogram()
+	default:
+		return r.exponential()
+	}
+}
+
+func (r *cutReader) finite() float64 {
+	f := r.Float()
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		r.Fail()
+	}
+	return f
+}
+
+func (r *cutReader) histogram() *histogram {
+	h := &histogram{count: r.Uint(), min: math.Inf(1), max: math.Inf(-1)}
+	r.extremes(&h.sum, &h.min, &h.max, &h.hasSum, &h.hasMin, &h.hasMax)
+	if !r.Bool() {
+		r.bounds = make([]float64, r.Len(8))
+		for i := range r.bounds {
+			if r.bounds[i] = r.finite(); i > 0 && r.bounds[i] <= r.bounds[i-1] {
+				r.Fail()
+			}
+		}
+	}
+	h.bounds, h.counts = r.bounds, make([]uint64, len(r.bounds)+1)
+	for i := range h.counts {
+		h.counts[i] = r.Uint()
+	}
+	return h
+}
+
+func (r *cutReader) exponential() *exponential {
+	h := &exponential{Histogram: expo.New(maxBuckets)}
+	h.Count = r.Uint()
+	h.Min, h.Max = math.Inf(1), math.Inf(-1)
+	r.extremes(&h.Sum, &h.Min, &h.Max, &h.hasSum, &h.hasMin, &h.hasMax)
+	h.Scale = int32(r.bounded(math.MinInt32, int64(expo.MaxScale)))
+	h.ZeroThreshold = r.finite()
+	h.ZeroCount = r.Uint()
+	h.Positive, h.Negative = r.buckets(), r.buckets()
+	return h
+}
+
+func (r *cutReader) buckets() expo.Buckets {
+	b := expo.Buckets{Offset: int32(r.bounded(math.MinInt32, math.MaxInt32))}
+	n := r.Len(1)
+	if n > maxBuckets {
+		r.Fail()
+		return b
+	}
+	b.Counts = make([]uint64, n)
+	for i := range b.Counts {
+		b.Counts[i] = r.Uint()
+	}
+	return b
+}
+
+func (r *cutReader) bounded(low, high int64) int64 {
+	v := r.Int()
+	if v < low || v > high {
+		r.Fail()
+		return 0
+	}
+	return v
+}
+
+func (r *cutReader) extremes(sum, low, high *float64, hasSum, hasMin, hasMax *bool) {
+	*hasSum, *hasMin, *hasMax = r.Bool(), r.Bool(), r.Bool()
+	*sum = r.finite()
+	if r.Bool() {
+		*low, *high = r.Float(), r.Float()
+		if math.IsNaN(*low) || math.IsNaN(*high) {
+			r.Fail()
+		}
+	}
+}

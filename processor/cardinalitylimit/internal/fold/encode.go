@@ -1,0 +1,164 @@
+package fold
+
+import (
+	"math"
+	"slices"
+
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
+)
+
+// Streams is the number of streams in the cut.
+func (c *Cut) Streams() int { return len(c.streams) }
+
+// Encode writes the cut. Times are written as differences to that of the cut, which
+// takes half the bytes.
+func (c *Cut) Encode(e *snapshot.Encoder) {
+	w := &cutWriter{Encoder: e, at: c.at}
+	e.Int(c.at)
+	e.Int(c.origin)
+	e.Int(c.horizon)
+	e.Uint(uint64(len(c.accumulators)))
+	places := make(map[*accumulator]uint64, len(c.accumulators))
+	for i := range c.accumulators {
+		a := &c.accumulators[i]
+		places[a.accumulator] = uint64(i)
+		w.accumulator(a)
+	}
+	e.Uint(uint64(len(c.streams)))
+	for i := range c.streams {
+		s := &c.streams[i]
+		e.Fixed(s.id)
+		e.Uint(places[s.to])
+		w.times(s.start, s.time, s.seen, s.floor)
+		e.Bool(s.ended)
+		e.Bool(s.admitted)
+		e.Bool(s.uncertain)
+		w.measure(s.last)
+		w.measure(s.offset)
+	}
+}
+
+type cutWriter struct {
+	*snapshot.Encoder
+	at     int64
+	bounds []float64 // of the histogram before: neighbours tend to have the same
+}
+
+func (w *cutWriter) times(times ...int64) {
+	for _, t := range times {
+		w.Int(t - w.at)
+	}
+}
+
+func (w *cutWriter) accumulator(a *frozen) {
+	w.Fixed(a.id)
+	w.Fixed(a.series.Group)
+	w.Fixed(a.series.Metric)
+	w.Uint(uint64(a.method))
+	w.times(a.origin, a.earliest, a.newest, a.emitted, a.horizon, a.seen)
+	w.Uint(uint64(len(a.series.Metadata)))
+	for k, values := range a.series.Metadata {
+		w.Text(k)
+		w.Uint(uint64(len(values)))
+		for _, v := range values {
+			w.Text(v)
+		}
+	}
+	w.Text(a.series.marshal())
+	w.measure(a.held)
+}
+
+// marshal describes the series as OTLP: one metric whose point has no value.
+func (s *Series) marshal() string {
+	b := newBuilder()
+	m := b.metric(s)
+	switch s.Type {
+	case pmetric.MetricTypeGauge:
+		s.Attributes.CopyTo(m.Gauge().DataPoints().AppendEmpty().Attributes())
+	case pmetric.MetricTypeSum:
+		s.Attributes.CopyTo(m.Sum().DataPoints().AppendEmpty().Attributes())
+	case pmetric.MetricTypeHistogram:
+		s.Attributes.CopyTo(m.Histogram().DataPoints().AppendEmpty().Attributes())
+	case pmetric.MetricTypeExponentialHistogram:
+		s.Attributes.CopyTo(m.ExponentialHistogram().DataPoints().AppendEmpty().Attributes())
+	case pmetric.MetricTypeSummary:
+		s.Attributes.CopyTo(m.Summary().DataPoints().AppendEmpty().Attributes())
+	}
+	text, err := (&pmetric.ProtoMarshaler{}).MarshalMetrics(b.md)
+	if err != nil {
+		return "" // does not happen: it came as OTLP; the reader refuses it
+	}
+	return string(text)
+}
+
+// Kinds of measures as they are stored.
+const (
+	noMeasure = iota
+	intMeasure
+	doubleMeasure
+	histogramMeasure
+	exponentialMeasure
+)
+
+func (w *cutWriter) measure(m measure) {
+	switch m := m.(type) {
+	case *number:
+		if m.double {
+			w.Uint(doubleMeasure)
+			w.Float(m.f)
+		} else {
+			w.Uint(intMeasure)
+			w.Int(m.i)
+		}
+	case *histogram:
+		w.Uint(histogramMeasure)
+		w.Uint(m.count)
+		w.extremes(m.sum, m.min, m.max, m.hasSum, m.hasMin, m.hasMax)
+		same := slices.Equal(m.bounds, w.bounds)
+		w.Bool(same)
+		if !same {
+			w.Uint(uint64(len(m.bounds)))
+			for _, b := range m.bounds {
+				w.Float(b)
+			}
+			w.bounds = m.bounds
+		}
+		for _, n := range m.counts {
+			w.Uint(n)
+		}
+	case *exponential:
+		w.Uint(exponentialMeasure)
+		w.Uint(m.Count)
+		w.extremes(m.Sum, m.Min, m.Max, m.hasSum, m.hasMin, m.hasMax)
+		w.Int(int64(m.Scale))
+		w.Float(m.ZeroThreshold)
+		w.Uint(m.ZeroCount)
+		w.buckets(m.Positive.Offset, m.Positive.Counts)
+		w.buckets(m.Negative.Offset, m.Negative.Counts)
+	default:
+		w.Uint(noMeasure)
+	}
+}
+
+func (w *cutWriter) extremes(sum, low, high float64, hasSum, hasMin, hasMax bool) {
+	w.Bool(hasSum)
+	w.Bool(hasMin)
+	w.Bool(hasMax)
+	w.Float(sum)
+	finite := !math.IsInf(low, 0) || !math.IsInf(high, 0)
+	w.Bool(finite)
+	if finite {
+		w.Float(low)
+		w.Float(high)
+	}
+}
+
+func (w *cutWriter) buckets(offset int32, counts []uint64) {
+	w.Int(int64(offset))
+	w.Uint(uint64(len(counts)))
+	for _, n := range counts {
+		w.Uint(n)
+	}
+}

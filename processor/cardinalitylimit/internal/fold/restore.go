@@ -1,0 +1,61 @@
+package fold
+
+import "go.opentelemetry.io/collector/pdata/pmetric"
+
+// Restore makes the state of a cut that of the table, before the table is used.
+// What there is no room for is forgotten as it is when it has been silent. Killed
+// says that points have come after the cut: what an admitted stream has grown by
+// since then has left.
+func (t *Table) Restore(c *Cut, killed bool) {
+	t.origin, t.horizon = c.origin, c.horizon
+	for i := range c.accumulators {
+		f := &c.accumulators[i]
+		a := f.accumulator
+		a.value, a.earliest, a.newest = f.held, f.earliest, f.newest
+		a.emitted, a.horizon, a.seen = f.emitted, f.horizon, f.seen
+		if !t.install(a) {
+			a.refs = -1 // its streams go too
+			t.origin, t.horizon = max(t.origin, a.emitted), max(t.horizon, a.horizon)
+		}
+	}
+	for i := range c.streams {
+		s := c.streams[i].stream
+		if s.to.refs < 0 {
+			t.horizon = max(t.horizon, s.start)
+			continue
+		}
+		s.bytes = stateBytes(Value{s.last})
+		if !t.reserve(s.bytes) {
+			s.to.refuse(s.start)
+			t.stats.add(Stats{RefusedStreams: 1})
+			continue
+		}
+		s.uncertain = s.uncertain || killed && s.admitted
+		in := t.shard(c.streams[i].id)
+		in.streams[c.streams[i].id] = &s
+		in.known.Add(1)
+		s.to.count(1, 0)
+		if s.contributes() {
+			s.to.count(0, 1)
+		}
+	}
+}
+
+// install takes an accumulator in, if gauges are still folded as they were and there
+// is room.
+func (t *Table) install(a *accumulator) bool {
+	gone := a.series.Type == pmetric.MetricTypeGauge && t.opts.Gauge == GaugeDrop
+	if gone || a.method != a.series.method(t.opts.Gauge) || t.accumulators[a.id] != nil {
+		return false
+	}
+	a.bytes = seriesBytes
+	if a.value != nil {
+		a.bytes += a.value.bytes()
+	}
+	if !t.reserve(a.bytes) || t.chargeTexts(a) == nil {
+		t.stats.add(Stats{RefusedStreams: 1})
+		return false
+	}
+	t.accumulators[a.id] = a
+	return true
+}

@@ -1,0 +1,157 @@
+package snapshot
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// memory is a store that fails after some writes.
+type memory struct {
+	values  map[string][]byte
+	left    int // writes until it fails; negative never
+	largest int
+}
+
+var errFull = errors.New("full")
+
+func (m *memory) Get(_ context.Context, key string) ([]byte, error) { return m.values[key], nil }
+
+func (m *memory) Set(_ context.Context, key string, value []byte) error {
+	if m.left == 0 {
+		return errFull
+	}
+	m.left--
+	m.largest = max(m.largest, len(value))
+	m.values[key] = value
+	return nil
+}
+
+func (m *memory) Delete(_ context.Context, key string) error {
+	if m.left == 0 {
+		return errFull
+	}
+	m.left--
+	delete(m.values, key)
+	return nil
+}
+
+func text(s string) Section {
+	return Section{Name: "text", Encode: func(e *Encoder) { e.Text(s) }}
+}
+
+func other(n uint64) Section {
+	return Section{Name: "other", Encode: func(e *Encoder) { e.Uint(n) }}
+}
+
+// However many writes reach the store before the process ends, what is read is all
+// of the state of before or all of that of after.
+func TestWriteIsAtomic(t *testing.T) {
+	ctx := context.Background()
+	long := func(b byte, n int) string { return string(bytes.Repeat([]byte{b}, n)) }
+	for _, sizes := range [][3]int{{10, 20, 30}, {3 * ChunkBytes, 10, ChunkBytes - 1}, {10, 3 * ChunkBytes, 5 * ChunkBytes}} {
+		for left := range 20 {
+			m := &memory{values: map[string][]byte{}, left: -1}
+			s, err := Open(ctx, m, 7)
+			require.ErrorIs(t, err, ErrMissing)
+			require.NoError(t, s.Write(ctx, false, text(long('a', sizes[0])), other(1)))
+			require.NoError(t, s.Write(ctx, false, text(long('b', sizes[1])), other(2)))
+			m.left = left
+			err = s.Write(ctx, true, text(long('c', sizes[2])), other(3))
+			m.left = -1
+			s, openErr := Open(ctx, m, 8)
+			require.NoError(t, openErr)
+			require.EqualValues(t, 7, s.Seed())
+			d, readErr := s.Read(ctx, "text")
+			require.NoError(t, readErr)
+			got := d.Text()
+			require.NoError(t, d.Done())
+			d, readErr = s.Read(ctx, "other")
+			require.NoError(t, readErr)
+			if n := d.Uint(); n == 2 {
+				require.ErrorIs(t, err, errFull)
+				require.Equal(t, long('b', sizes[1]), got)
+				require.False(t, s.Clean())
+			} else {
+				require.EqualValues(t, 3, n)
+				require.Equal(t, long('c', sizes[2]), got)
+				require.True(t, s.Clean())
+			}
+			require.LessOrEqual(t, m.largest, ChunkBytes)
+		}
+	}
+}
+
+// What is no longer needed goes: the store holds two of the largest at most.
+func TestChunksAreDeleted(t *testing.T) {
+	ctx := context.Background()
+	m := &memory{values: map[string][]byte{}, left: -1}
+	s, err := Open(ctx, m, 7)
+	require.ErrorIs(t, err, ErrMissing)
+	for _, n := range []int{9, 9, 2, 1, 1} {
+		require.NoError(t, s.Write(ctx, false, text(string(make([]byte, n*ChunkBytes-100)))))
+	}
+	require.Len(t, m.values, 3, "two slots of a chunk and the manifest")
+	require.NoError(t, s.Keep(ctx, func(string) bool { return false }))
+	require.NoError(t, s.Write(ctx, false))
+	require.Len(t, m.values, 1)
+}
+
+func TestDecoderReadsWhatWasWritten(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	var e Encoder
+	words := make([]uint64, 100)
+	for i := range words {
+		words[i] = rng.Uint64()
+		e.Uint(words[i] >> (i % 64))
+		e.Int(int64(words[i]) >> (i % 64))
+		e.Fixed(words[i])
+		e.Bool(i%2 == 0)
+		e.Float(float64(i) / 3)
+		e.Text(fmt.Sprint(i))
+	}
+	e.Words(words)
+	d := NewDecoder(e.buf)
+	for i := range words {
+		require.Equal(t, words[i]>>(i%64), d.Uint())
+		require.Equal(t, int64(words[i])>>(i%64), d.Int())
+		require.Equal(t, words[i], d.Fixed())
+		require.Equal(t, i%2 == 0, d.Bool())
+		require.Equal(t, float64(i)/3, d.Float()) //nolint:testifylint // the same bits
+		require.Equal(t, fmt.Sprint(i), d.Text())
+	}
+	require.Equal(t, words, d.Words())
+	require.NoError(t, d.Done())
+	for n := range e.buf {
+		d := NewDecoder(e.buf[:n])
+		for range words {
+			d.Uint()
+			d.Int()
+			d.Fixed()
+			d.Bool()
+			d.Float()
+			_ = d.Text()
+		}
+		d.Words()
+		require.ErrorIs(t, d.Done(), ErrCorrupt)
+	}
+}
+
+// No manifest, whatever it holds, makes the reader fail otherwise than by an error.
+func FuzzManifest(f *testing.F) {
+	m := manifest{seed: 7, clean: true, sections: map[string]section{"text": {slot: 1, chunks: [2]int{1, 2}, crc: 5}}}
+	f.Add(m.encode())
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if got, err := decodeManifest(b); err == nil {
+			again, err := decodeManifest(got.encode())
+			require.NoError(t, err)
+			require.Equal(t, got, again)
+		}
+	})
+}

@@ -1,0 +1,149 @@
+package tracker
+
+import (
+	"slices"
+
+	"github.com/bits-and-blooms/bloom/v3"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
+)
+
+// Image is a copy of a tracker. To take it costs a copy of the memory of its
+// members; to write it takes longer and needs no lock.
+type Image struct {
+	limit int
+	epoch int64
+	exact bool
+	write func(e *snapshot.Encoder)
+}
+
+// Image returns a copy of t.
+func (t *Tracker) Image() Image {
+	_, exact := t.store.(*fingerprints)
+	return Image{limit: t.limit, epoch: t.epoch, exact: exact, write: t.store.image()}
+}
+
+// Encode writes the image.
+func (m Image) Encode(e *snapshot.Encoder) {
+	e.Uint(uint64(m.limit))
+	e.Int(m.epoch)
+	e.Bool(m.exact)
+	m.write(e)
+}
+
+// Decode reads a tracker. Its generation is the one it had, or now where that is
+// earlier: the clock that it was written by may have been ahead. It returns nil
+// where the budget has no room; the section is read on in any case.
+func Decode(d *snapshot.Decoder, now int64, cfg *Config) *Tracker {
+	t := &Tracker{limit: int(min(d.Uint(), maxLimit)), epoch: min(d.Int(), now), cfg: cfg}
+	if d.Bool() {
+		f := decodeFingerprints(d, cfg)
+		if f == nil {
+			return nil
+		}
+		t.store = f
+	} else {
+		b := decodeBlooms(d, cfg)
+		if b == nil {
+			return nil
+		}
+		t.store = b
+	}
+	return t
+}
+
+// maxLimit keeps a limit within an int.
+const maxLimit = 1 << 31
+
+func (f *fingerprints) image() func(e *snapshot.Encoder) {
+	tag, slots := f.tag, slices.Clone(f.slots)
+	return func(e *snapshot.Encoder) {
+		members := slices.DeleteFunc(slots, func(slot uint64) bool { return slot == 0 })
+		e.Uint(tag)
+		e.Words(members)
+	}
+}
+
+func decodeFingerprints(d *snapshot.Decoder, cfg *Config) *fingerprints {
+	tag, members := d.Uint(), d.Words()
+	if tag > tagMask {
+		d.Fail()
+		return nil
+	}
+	bits := uint(minSlotBits)
+	for (len(members)+1)*4 > 3<<bits {
+		bits++
+	}
+	if !cfg.Budget.Reserve(wordBytes << bits) {
+		return nil
+	}
+	f := &fingerprints{
+		slots: make([]uint64, 1<<bits), shift: 64 - bits, tag: tag,
+		keep: uint64(cfg.Generations), budget: cfg.Budget,
+	}
+	for _, slot := range members {
+		i := f.find(slot &^ tagMask)
+		if slot&^tagMask == 0 || f.slots[i] != 0 || f.expired(slot) {
+			f.free()
+			d.Fail()
+			return nil
+		}
+		f.slots[i] = slot
+		f.live++
+	}
+	return f
+}
+
+func (b *blooms) image() func(e *snapshot.Encoder) {
+	copies := slices.Clone(b.generations)
+	for i := range copies {
+		copies[i].filter = b.generations[i].filter.Copy()
+	}
+	return func(e *snapshot.Encoder) {
+		e.Uint(uint64(len(copies)))
+		for i := range copies {
+			g := &copies[i]
+			e.Uint(uint64(g.age))
+			e.Uint(uint64(g.members))
+			e.Uint(uint64(g.promoted))
+			e.Uint(uint64(g.filter.Cap()))
+			e.Uint(uint64(g.filter.K()))
+			e.Words(g.filter.BitSet().Words())
+		}
+	}
+}
+
+// maxHashes is far beyond what any rate asks for.
+const maxHashes = 64
+
+func decodeBlooms(d *snapshot.Decoder, cfg *Config) *blooms {
+	b := &blooms{keep: cfg.Generations, budget: cfg.Budget}
+	last := 0
+	for range d.Len(6) {
+		g := generation{age: int(d.Uint()), members: int(d.Uint()), promoted: int(d.Uint())}
+		m, k, words := d.Uint(), d.Uint(), d.Words()
+		first := len(b.generations) == 0
+		if first && g.age != 0 || !first && g.age-last != 0 && g.age-last != 1 || g.members < 0 || g.promoted < 0 ||
+			m == 0 || k == 0 || k > maxHashes || uint64(len(words)) != (m-1)/64+1 {
+			d.Fail()
+		}
+		last = g.age
+		if d.Err() != nil {
+			b.generations = nil
+			break
+		}
+		g.filter = bloom.FromWithM(words, uint(m), uint(k))
+		b.generations = append(b.generations, g)
+	}
+	if len(b.generations) == 0 || last != cfg.Generations-1 {
+		d.Fail()
+		return nil
+	}
+	current := b.generations[0].filter
+	b.want = [2]uint{current.Cap(), current.K()}
+	if !b.budget.Reserve(b.bytes()) {
+		return nil
+	}
+	b.prepare()
+	return b
+}

@@ -1,0 +1,289 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+// lives runs one processor after another on one disk.
+type lives struct {
+	disk  *disk
+	edit  func(*Config)
+	clock *clock
+	// kill tells how a life ends: nil is SIGTERM.
+	kill   func(rng *rand.Rand, r *rig)
+	killed bool
+	count  int
+	// of all lives that have ended
+	unbaselined int64
+}
+
+func (l *lives) begin(t *testing.T, edit func(*Config)) *rig {
+	l.disk, l.clock = newDisk(), newClock()
+	l.edit = func(c *Config) {
+		edit(c)
+		c.Storage = &storageID
+	}
+	return startRig(t, l.clock, l.disk, l.edit)
+}
+
+// next ends the life of r now and then and begins another.
+func (l *lives) next(rng *rand.Rand, round int, r *rig, down func(pmetric.Metrics)) *rig {
+	if round == 0 && l.kill != nil {
+		// All places are given and stored. Without that a stream that was folded could be
+		// admitted before a kill and not after it: see the README's warnings.
+		r.save(context.Background())
+	}
+	if rng.IntN(4) != 0 || l.kill != nil && round > 18 {
+		return r
+	}
+	l.count++
+	if l.kill == nil {
+		if rng.IntN(3) == 0 {
+			r.sink.refuse(fmt.Errorf("busy"))
+		}
+	} else {
+		l.killed = true
+		l.kill(rng, r)
+		r.sink.refuse(errDead)
+	}
+	if l.kill == nil {
+		require.NoError(r.t, r.Shutdown(context.Background()))
+	} else {
+		l.disk.kill()
+		_ = r.Shutdown(context.Background())
+	}
+	r.sink.refuse(nil)
+	l.collect(r, down)
+	l.unbaselined += r.counterOnly("unbaselined_points")
+	require.NoError(r.t, r.tel.Shutdown(context.Background()))
+	l.clock.add(time.Duration(rng.IntN(10)) * time.Second)
+	l.disk.revive()
+	return startRig(r.t, l.clock, l.disk, l.edit)
+}
+
+func (l *lives) collect(r *rig, down func(pmetric.Metrics)) {
+	for _, md := range r.sink.take() {
+		down(md)
+	}
+}
+
+func (l *lives) end(r *rig) {
+	l.unbaselined += r.counterOnly("unbaselined_points")
+	require.NoError(r.t, r.stop())
+}
+
+// counterOnly is counter for a processor that has stopped.
+func (r *rig) counterOnly(name string) int64 {
+	return (&rig{t: r.t, tel: r.tel}).counter(name)
+}
+
+// Over restarts with a storage, between any rounds, with flushes that downstream
+// refuses at the end, totals are those of one life: each overflow series goes on with
+// its start, and downstream adds up to the ledger.
+func TestTotalsAreConservedOverRestarts(t *testing.T) {
+	const cases = 40
+	restarts, points := 0, int64(0)
+	for seed := range uint64(cases) {
+		down, l := newReader(t), &lives{}
+		ledger, folded := simulate(t, 1000+seed, kinds, down.read, l)
+		require.Equalf(t, ledger, down.total, "seed %d", seed)
+		restarts, points = restarts+l.count, points+folded
+	}
+	require.Greater(t, restarts, cases)
+	t.Logf("%d cases, %d restarts", cases, restarts)
+}
+
+// Killed when all is stored: what is lost is only what serves as a baseline.
+func TestKilledAfterASnapshot(t *testing.T) {
+	exact := 0
+	for seed := range uint64(40) {
+		down, l := newReader(t), &lives{kill: func(_ *rand.Rand, r *rig) { r.save(context.Background()) }}
+		ledger, _ := simulate(t, 2000+seed, kinds, down.read, l)
+		requireAtMost(t, seed, ledger, down.total)
+		if l.unbaselined == 0 {
+			require.Equalf(t, ledger, down.total, "seed %d", seed)
+			exact++
+		}
+	}
+	require.Positive(t, exact)
+}
+
+// Killed at any moment, in the middle of a write too: no total decreases or begins
+// anew, which the reader checks, and nothing counts twice.
+func TestKilledAtAnyMoment(t *testing.T) {
+	kills := 0
+	for seed := range uint64(60) {
+		down, l := newReader(t), &lives{}
+		l.kill = func(rng *rand.Rand, r *rig) {
+			switch rng.IntN(3) {
+			case 0: // where it stands
+			case 1: // in a flush: nothing is sent if what it sends is not stored
+				l.disk.dieAfter(rng.IntN(3))
+				cut, parcels := r.table.FlushCut()
+				stored := r.keeper.write(context.Background(), false, state(cut))
+				for _, p := range parcels {
+					if stored {
+						require.NoError(t, r.sink.ConsumeMetrics(context.Background(), p.Metrics))
+					}
+				}
+			default: // in a snapshot
+				l.disk.dieAfter(rng.IntN(4))
+				r.save(context.Background())
+			}
+		}
+		ledger, _ := simulate(t, 3000+seed, kinds, down.read, l)
+		requireAtMost(t, seed, ledger, down.total)
+		kills += l.count
+	}
+	require.Greater(t, kills, 60)
+}
+
+func requireAtMost(t *testing.T, seed uint64, ledger, got map[string]totals) {
+	t.Helper()
+	for name, v := range got {
+		require.Falsef(t, ledger[name].decreased(v), "seed %d: %s is %v of %v", seed, name, v, ledger[name])
+	}
+}
+
+// A raised maximum keeps the incumbents; another key, count or window starts empty.
+func TestChangedLimits(t *testing.T) {
+	base := func(edit func(*Config, *LimitConfig)) func(*Config) {
+		return func(c *Config) {
+			l := limitOf(2, "overflow", "metric.name")
+			if edit != nil {
+				edit(c, &l)
+			}
+			c.Limits = []LimitConfig{l}
+		}
+	}
+	for name, c := range map[string]struct {
+		edit  func(*Config, *LimitConfig)
+		fresh bool
+		pass  int // of the incumbents and as many strangers that come first
+	}{
+		"nothing":     {nil, false, 2},
+		"raised":      {func(_ *Config, l *LimitConfig) { l.MaxSeries = 3 }, false, 3},
+		"lowered":     {func(_ *Config, l *LimitConfig) { l.MaxSeries = 1 }, false, 2},
+		"another key": {func(_ *Config, l *LimitConfig) { l.Key = []string{"scope.name"} }, true, 2},
+		"count":       {func(_ *Config, l *LimitConfig) { l.Count = countStreams }, true, 2},
+		"window":      {func(c *Config, _ *LimitConfig) { c.Window.Duration = 2 * time.Hour }, true, 2},
+		"generations": {func(c *Config, _ *LimitConfig) { c.Window.Generations = 3 }, true, 2},
+		"renamed":     {func(_ *Config, l *LimitConfig) { l.Name = "m" }, true, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, exact := range []int{100, 1} {
+				form := func(edit func(*Config)) func(*Config) {
+					return func(c *Config) {
+						edit(c)
+						c.Tracker.ExactUpTo = exact
+					}
+				}
+				d := newDisk()
+				r := startRig(t, newClock(), d, onDisk(form(base(nil))))
+				r.offer("a", "b", "c")
+				require.Equal(t, []string{"a", "b"}, r.passed())
+				require.NoError(t, r.stop())
+				r.sink.take()
+				r = r.restart(d, form(base(c.edit)))
+				r.offer("x", "y", "a", "b")
+				got := r.passed()
+				require.Len(t, got, c.pass)
+				if c.fresh {
+					require.Equal(t, []string{"x", "y"}, got)
+					require.EqualValues(t, 1, r.counter("empty_starts"))
+				} else {
+					require.Subset(t, got, []string{"a", "b"})
+					require.Zero(t, r.counter("empty_starts"))
+				}
+				require.NoError(t, r.stop())
+			}
+		})
+	}
+}
+
+// A pause longer than the window forgets by time, as silence does.
+func TestLongPause(t *testing.T) {
+	for pause, want := range map[time.Duration][]string{
+		20 * time.Minute: {"a", "b"},
+		2 * time.Hour:    {"x", "y"},
+		-2 * time.Hour:   {"a", "b"}, // the clock was wrong
+	} {
+		d := newDisk()
+		two := func(c *Config) { c.Limits = []LimitConfig{limitOf(2, "overflow", "metric.name")} }
+		r := startRig(t, newClock(), d, onDisk(two))
+		r.offer("a", "b", "c")
+		require.NoError(t, r.stop())
+		r.sink.take()
+		r.clock.add(pause)
+		r = r.restart(d, two)
+		r.offer("x", "y", "a", "b")
+		require.Equal(t, want, r.passed(), pause)
+		require.NoError(t, r.stop())
+	}
+}
+
+// offer sends a delta point for each id.
+func (r *rig) offer(ids ...string) {
+	b := newBatch("orders")
+	points := b.sum("requests", delta, true)
+	for _, id := range ids {
+		put(points, 1, r.clock.now().Add(-1), r.clock.now(), "id", id)
+	}
+	r.send(b.md)
+}
+
+// passed returns the ids that have passed as themselves.
+func (r *rig) passed() (ids []string) {
+	for _, o := range observe(r.sink.take()...) {
+		if id, ok := o.attributes["id"]; ok {
+			ids = append(ids, id.(string))
+		}
+	}
+	return ids
+}
+
+// What a stream grows by while the gateway is down counts once, in the series that
+// goes on; so does what it grew by between the last flush and a kill.
+func TestGrowthDuringTheDowntime(t *testing.T) {
+	for _, kill := range []bool{false, true} {
+		d := newDisk()
+		r := startRig(t, newClock(), d, onDisk(oneSeries))
+		begun := r.clock.now().Add(1)
+		report := func(v int64) {
+			r.clock.add(time.Second)
+			b := newBatch("orders")
+			points := b.sum("requests", cumulative, true)
+			put(points, v, begun, r.clock.now(), "id", "a")
+			put(points, v, begun, r.clock.now(), "id", "b")
+			r.send(b.md)
+			r.sink.take()
+		}
+		report(10)
+		before := r.flushed()[0]
+		require.EqualValues(t, 10, before.value)
+		if kill {
+			report(15)
+			r.kill(d)
+		} else {
+			require.NoError(t, r.stop())
+		}
+		r.sink.take()
+		r.clock.add(time.Minute)
+		r = r.restart(d, oneSeries)
+		after := r.flushed()[0] // goes on before the stream has reported
+		require.EqualValues(t, 10, after.value)
+		report(40)
+		after = r.flushed()[0]
+		require.EqualValues(t, 40, after.value)
+		require.Equal(t, before.start, after.start)
+		require.Equal(t, before.resource, after.resource)
+		require.NoError(t, r.stop())
+	}
+}

@@ -1,0 +1,272 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+)
+
+var storageID = component.MustNewID("memory")
+
+// disk is a storage extension that survives the processor, and its host.
+type disk struct {
+	component.StartFunc
+	component.ShutdownFunc
+
+	mu     sync.Mutex
+	values map[string][]byte
+	err    error // of every call
+	// left is how many values can still be set before the process dies; negative never.
+	left int
+	dead bool
+}
+
+func newDisk() *disk { return &disk{values: map[string][]byte{}, left: -1} }
+
+var (
+	_ component.Host    = (*disk)(nil)
+	_ storage.Extension = (*disk)(nil)
+)
+
+func (d *disk) GetExtensions() map[component.ID]component.Component {
+	return map[component.ID]component.Component{storageID: d, component.MustNewID("other"): other{}}
+}
+
+type other struct {
+	component.StartFunc
+	component.ShutdownFunc
+}
+
+func (d *disk) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
+	return d, nil
+}
+
+var (
+	errDisk = errors.New("disk is gone")
+	errDead = errors.New("killed")
+)
+
+func (d *disk) Get(_ context.Context, key string) ([]byte, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.values[key], d.err
+}
+
+func (d *disk) Set(_ context.Context, key string, value []byte) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left == 0 {
+		d.dead = true
+	}
+	if d.dead {
+		return errDead
+	}
+	d.left--
+	if d.err == nil {
+		d.values[key] = value
+	}
+	return d.err
+}
+
+func (d *disk) Delete(_ context.Context, key string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.dead {
+		return errDead
+	}
+	delete(d.values, key)
+	return d.err
+}
+
+func (d *disk) Batch(context.Context, ...*storage.Operation) error { panic("not used") }
+
+func (d *disk) Close(context.Context) error { return nil }
+
+// kill ends the life that writes now: nothing reaches the disk any more.
+func (d *disk) kill() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dead = true
+}
+
+func (d *disk) revive() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dead, d.left = false, -1
+}
+
+func (d *disk) dieAfter(sets int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.left = sets
+}
+
+func (d *disk) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err = err
+}
+
+// onDisk is a configuration with the storage.
+func onDisk(edit func(*Config)) func(*Config) {
+	return func(c *Config) {
+		c.Storage = &storageID
+		if edit != nil {
+			edit(c)
+		}
+	}
+}
+
+// restart begins the next life of a rig that has ended.
+func (r *rig) restart(d *disk, edit func(*Config)) *rig {
+	d.revive()
+	return startRig(r.t, r.clock, d, onDisk(edit))
+}
+
+// kill discards what a rig has in memory.
+func (r *rig) kill(d *disk) {
+	d.kill()
+	r.sink.refuse(errDead)
+	_ = r.stop() // says that nothing is stored
+	r.sink.refuse(nil)
+}
+
+func TestStorageMustBeThere(t *testing.T) {
+	for id, want := range map[component.ID]string{
+		component.MustNewID("nothing"): "storage: must be an extension that the service starts (got nothing)",
+		component.MustNewID("other"):   "storage: must be a storage extension (got other)",
+	} {
+		r := &rig{t: t, tel: componenttest.NewTelemetry()}
+		f := &factory{writers: newWriters(), now: newClock().now}
+		p, err := f.createMetrics(context.Background(), settingsOf(r.tel, ""), config(func(c *Config) { c.Storage = &id }), &sink{})
+		require.NoError(t, err)
+		require.EqualError(t, p.Start(context.Background(), newDisk()), want)
+		require.NoError(t, p.Shutdown(context.Background()))
+		require.NoError(t, r.tel.Shutdown(context.Background()))
+	}
+}
+
+// Which of two processors of one ID is which is not known after a restart.
+func TestStorageOfOneIDInTwoPipelines(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	defer func() { require.NoError(t, tel.Shutdown(context.Background())) }()
+	f := &factory{writers: newWriters(), now: newClock().now}
+	create := func(name string, edit func(*Config)) error {
+		_, err := f.createMetrics(context.Background(), settingsOf(tel, name), config(edit), &sink{})
+		return err
+	}
+	require.NoError(t, create("", onDisk(nil)))
+	require.EqualError(t, create("", onDisk(nil)), "storage: cardinalitylimit is in several pipelines, and which is which "+
+		"is not known after a restart: give each a processor of its own, such as cardinalitylimit/second")
+	require.NoError(t, create("second", onDisk(nil)))
+	require.NoError(t, create("", nil), "without a storage it works")
+}
+
+// Errors of the storage at run time are counted, and processing goes on.
+func TestStorageFailsAtRunTime(t *testing.T) {
+	d := newDisk()
+	r := startRig(t, newClock(), d, onDisk(oneSeries))
+	require.EqualValues(t, 2, r.counter("empty_starts", "reason", "missing"))
+	d.fail(errDisk)
+	b := newBatch("orders")
+	for _, id := range []string{"a", "b", "c"} {
+		put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now(), "id", id)
+	}
+	r.send(b.md)
+	r.sink.take()
+	require.EqualValues(t, 2, r.flushed()[0].value)
+	r.save(context.Background())
+	require.EqualValues(t, 2, r.counter("snapshot_failures"))
+	d.fail(nil)
+	require.NoError(t, r.stop())
+}
+
+// A flush at shutdown that nobody takes is stored; where the storage fails too, it is
+// lost, counted, and the shutdown says so.
+func TestRefusedAtShutdownIsStored(t *testing.T) {
+	for name, broken := range map[string]bool{"stored": false, "storage broken": true} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk()
+			r := startRig(t, newClock(), d, onDisk(oneSeries))
+			b := newBatch("orders")
+			points := b.sum("requests", delta, true)
+			for _, id := range []string{"a", "b", "c"} {
+				put(points, 1, r.clock.now(), r.clock.now(), "id", id)
+			}
+			r.send(b.md)
+			r.sink.take()
+			r.sink.refuse(errors.New("busy"))
+			if broken {
+				d.fail(errDisk)
+				require.ErrorContains(t, r.Shutdown(context.Background()), "1 points of folded series are lost")
+				require.NoError(t, r.tel.Shutdown(context.Background()))
+				return
+			}
+			require.NoError(t, r.stop())
+			r = r.restart(d, oneSeries)
+			require.EqualValues(t, 2, r.flushed()[0].value)
+			require.NoError(t, r.stop())
+		})
+	}
+}
+
+// What is stored and cannot be read starts empty: counted by reason.
+func TestDamagedSnapshots(t *testing.T) {
+	for name, c := range map[string]struct {
+		damage func(d *disk)
+		reason string
+		parts  int64
+	}{
+		"manifest gone":      {func(d *disk) { delete(d.values, "manifest") }, "missing", 2},
+		"manifest truncated": {func(d *disk) { d.values["manifest"] = d.values["manifest"][:7] }, "corrupt", 2},
+		"manifest changed":   {func(d *disk) { flip(d.values["manifest"], 9) }, "corrupt", 2},
+		"another version":    {func(d *disk) { flip(d.values["manifest"], 0) }, "version", 2},
+		"a chunk gone": {func(d *disk) {
+			delete(d.values, "limit.l.0.0")
+			delete(d.values, "limit.l.1.0")
+		}, "corrupt", 1},
+		"a chunk changed": {func(d *disk) {
+			flip(d.values["reaggregation.0.0"], 3)
+			flip(d.values["reaggregation.1.0"], 3)
+		}, "corrupt", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk()
+			r := startRig(t, newClock(), d, onDisk(oneSeries))
+			r.storm()
+			require.NoError(t, r.flush(context.Background(), false))
+			require.NoError(t, r.stop())
+			c.damage(d)
+			r = r.restart(d, oneSeries)
+			require.Equal(t, c.parts, r.counter("empty_starts", "reason", c.reason))
+			r.storm()
+			require.NoError(t, r.stop())
+			r = r.restart(d, oneSeries)
+			require.Zero(t, r.counter("empty_starts"), "what is written anew is read")
+			require.NoError(t, r.stop())
+		})
+	}
+}
+
+func flip(b []byte, at int) {
+	if b != nil {
+		b[at] ^= 1
+	}
+}
+
+// storm sends three cumulative streams, of which one has room.
+func (r *rig) storm() {
+	r.clock.add(1e9)
+	b := newBatch("orders")
+	points := b.sum("requests", cumulative, true)
+	for _, id := range []string{"a", "b", "c"} {
+		put(points, r.clock.now().Unix()-newClock().now().Unix(), newClock().now().Add(1), r.clock.now(), "id", id)
+	}
+	r.send(b.md)
+}
