@@ -134,6 +134,7 @@ func TestConfigValidate(t *testing.T) {
 		{"unknown preset", func(r *RuleConfig) { r.Target.Explicit = &ExplicitConfig{Preset: "fine"} }, `rules::0::target::explicit::preset: must be one of latency_ms, otel, pow2, prometheus (got "fine")`},
 		{"no target", func(r *RuleConfig) { r.Target = TargetConfig{} }, "rules::0::target: must be exactly one of explicit, exponential, limit (got none)"},
 		{"two targets", func(r *RuleConfig) { r.Target.Exponential = &ExponentialConfig{MaxScale: 1, MaxSize: 2} }, "rules::0::target: must be exactly one of explicit, exponential, limit (got explicit, exponential)"},
+		{"two other targets", func(r *RuleConfig) { r.Target.Limit = &LimitConfig{MaxBuckets: 5, Strategy: "uniform"} }, "rules::0::target: must be exactly one of explicit, exponential, limit (got explicit, limit)"},
 		{"scale too high", exponential(ExponentialConfig{MaxScale: 21, MaxSize: 160}), "rules::0::target::exponential::max_scale: must be from -10 to 20 (got 21)"},
 		{"scale too low", exponential(ExponentialConfig{MaxScale: -11, MaxSize: 160}), "rules::0::target::exponential::max_scale: must be from -10 to 20 (got -11)"},
 		{"size too small", exponential(ExponentialConfig{MaxSize: 1}), "rules::0::target::exponential::max_size: must be from 2 to 16384 (got 1)"},
