@@ -120,10 +120,15 @@ func (h host) GetFactory(component.Kind, component.Type) component.Factory { ret
 // startGateway runs the component on dir until stop. Without an answer there is no wrapped exporter: log only.
 func startGateway(t *testing.T, dir string, answer func(plog.Logs) error) *gateway {
 	t.Helper()
+	return startWithFormat(t, dir, "otlp_json", answer)
+}
+
+func startWithFormat(t *testing.T, dir, format string, answer func(plog.Logs) error) *gateway {
+	t.Helper()
 	f := fallbacklog.NewFactory()
 	cfg := f.CreateDefaultConfig()
 	settings := map[string]any{"log": map[string]any{
-		"directory": dir, "min_free_disk_mib": 0, "max_segment_size_mib": 1, "max_disk_mib": 64,
+		"directory": dir, "format": format, "min_free_disk_mib": 0, "max_segment_size_mib": 1, "max_disk_mib": 64,
 	}}
 	if answer != nil {
 		settings["exporter"] = map[string]any{"sink": map[string]any{}}

@@ -228,6 +228,32 @@ func TestRequeueMovesTheDeadLetter(t *testing.T) {
 	done(t, "verify", dir)
 }
 
+// The commands read and write both formats, also in one log.
+func TestBothFormats(t *testing.T) {
+	dir := t.TempDir()
+	g := startWithFormat(t, dir, "otlp_proto", refuse)
+	g.sendLogs("frame", 2)
+	g.stop()
+	g = startWithFormat(t, dir, "otlp_json", refuse)
+	g.sendLogs("line", 2)
+	g.stop()
+	want := []string{"frame-0/0", "frame-0/1", "frame-1/0", "frame-1/1", "line-0/0", "line-0/1", "line-1/0", "line-1/1"}
+	require.Equal(t, want, catNames(t, "-dead-letter", dir))
+	kinds := map[string]bool{}
+	for _, name := range segments(t, dir, "logs", "dead-letter") {
+		kinds[filepath.Ext(name)] = true
+	}
+	require.Equal(t, map[string]bool{".jsonl": true, ".otlp": true}, kinds)
+
+	assert.Contains(t, done(t, "requeue", dir), "4 records, 8 items moved")
+	assert.Equal(t, want, catNames(t, dir))
+	done(t, "verify", dir)
+	s := newServer(t)
+	done(t, "replay", "-endpoint", s.grpc, dir)
+	assert.Equal(t, want, s.names())
+	assert.Empty(t, catNames(t, dir))
+}
+
 func TestWrongArguments(t *testing.T) {
 	dir := written(t)
 	for want, args := range map[string][]string{

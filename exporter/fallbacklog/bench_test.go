@@ -76,7 +76,7 @@ func BenchmarkLogOnly(b *testing.B) {
 	for _, fsync := range []string{"batch", "none"} {
 		b.Run(fsync, func(b *testing.B) {
 			md := makeMetrics("m", 1000)
-			payload, err := metrics.marshal(md)
+			payload, err := metrics.json.marshal(md)
 			require.NoError(b, err)
 			e := wrapped(b, map[string]any{"log": map[string]any{
 				"fsync": fsync, "max_disk_mib": 4096, "max_segment_size_mib": 64, "on_full": "drop_oldest",

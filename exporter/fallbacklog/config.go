@@ -48,6 +48,7 @@ type LogConfig struct {
 	// Directory holds one directory per component, and in it one per signal.
 	Directory         string        `mapstructure:"directory"`
 	CreateDirectory   bool          `mapstructure:"create_directory"`
+	Format            Format        `mapstructure:"format"`
 	MaxSegmentSizeMiB int64         `mapstructure:"max_segment_size_mib"`
 	MaxSegmentAge     time.Duration `mapstructure:"max_segment_age"`
 	// MaxAge is how long a record is worth delivering; 0 is for ever.
@@ -59,6 +60,15 @@ type LogConfig struct {
 	Fsync          Fsync         `mapstructure:"fsync"`
 	FsyncInterval  time.Duration `mapstructure:"fsync_interval"`
 }
+
+// Format is how the log's records are written. Both are read.
+type Format string
+
+// The formats.
+const (
+	FormatJSON  Format = "otlp_json"  // a line each
+	FormatProto Format = "otlp_proto" // a frame each
+)
 
 // OnFull is what happens to data that the log has no room for.
 type OnFull string
@@ -108,6 +118,7 @@ func createDefaultConfig() component.Config {
 		Log: LogConfig{
 			Directory:         "/var/lib/otelcol/fallbacklog",
 			CreateDirectory:   true,
+			Format:            FormatJSON,
 			MaxSegmentSizeMiB: 64,
 			MaxSegmentAge:     5 * time.Minute,
 			MaxDiskMiB:        10240,

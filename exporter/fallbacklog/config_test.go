@@ -60,7 +60,7 @@ func TestLoadConfig(t *testing.T) {
 		Breaker:      BreakerConfig{FailureThreshold: 4, SuccessThreshold: 1, OpenInterval: 5 * time.Second, MaxOpenInterval: 30 * time.Second},
 		MetadataKeys: []string{"x-scope-orgid"},
 		Log: LogConfig{
-			Directory: "/data/fallbacklog", MaxSegmentSizeMiB: 16, MaxSegmentAge: time.Minute, MaxAge: 24 * time.Hour,
+			Directory: "/data/fallbacklog", Format: FormatProto, MaxSegmentSizeMiB: 16, MaxSegmentAge: time.Minute, MaxAge: 24 * time.Hour,
 			MaxDiskMiB: 2048, MinFreeDiskMiB: 512, OnFull: OnFullDropOldest, Fsync: FsyncInterval, FsyncInterval: 100 * time.Millisecond,
 		},
 		Replay:     ReplayConfig{Enabled: true, MaxRequestsPerSecond: 50},
@@ -82,6 +82,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{map[string]any{"timeout": "0s"}, "timeout: must be from 1ms to 8760h0m0s (got 0s)"},
 		{map[string]any{"budget": "-1s"}, "budget: must be from 1ms to 8760h0m0s (got -1s)"},
+		{in("log", "format", "otlp_xml"), `log::format: must be one of otlp_json, otlp_proto (got "otlp_xml")`},
 		{in("retry_on_failure", "max_attempts", 0), "retry_on_failure::max_attempts: must be at least 1 (got 0)"},
 		{in("retry_on_failure", "initial_interval", "0s"), "retry_on_failure::initial_interval: must be from 1ms to 8760h0m0s (got 0s)"},
 		{in("retry_on_failure", "multiplier", 0.5), "retry_on_failure::multiplier: must be from 1 to 1000 (got 0.5)"},
@@ -141,7 +142,7 @@ func TestUnmarshalRefuses(t *testing.T) {
 		{map[string]any{"exporter": "otlp_grpc"}, "exporter"},
 		{map[string]any{"exporter": map[string]any{"not a type": nil}}, "exporter"},
 		{map[string]any{"sending_queue": map[string]any{"enabled": true}}, "sending_queue"},
-		{map[string]any{"log": map[string]any{"format": "otlp_proto"}}, "format"},
+		{map[string]any{"log": map[string]any{"format": 1.5}}, "format"},
 		{map[string]any{"log": map[string]any{"max_disk_mib": "many"}}, "max_disk_mib"},
 		{map[string]any{"log": map[string]any{"max_disk_mib": 10.5}}, "log::max_disk_mib: must be a whole number from"},
 		{map[string]any{"retry_on_failure": map[string]any{"max_attempts": 1.5}}, "retry_on_failure::max_attempts: must be a whole number from"},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 )
@@ -28,6 +29,7 @@ type core struct {
 	cfg     *Config
 	id      component.ID
 	root    string // <directory>/<component id>
+	codec   record.Codec
 	fs      segment.FS
 	now     func() time.Time
 	logger  *zap.Logger // at most one line a minute for each message
@@ -58,6 +60,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		id:  set.ID,
 		// A component's name may hold a slash; escaped, no two of them meet.
 		root:   filepath.Join(cfg.Log.Directory, url.PathEscape(set.ID.String())),
+		codec:  codecs[cfg.Log.Format],
 		fs:     segment.OS{},
 		now:    time.Now,
 		hosts:  map[any]component.Host{},

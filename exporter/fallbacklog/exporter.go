@@ -107,11 +107,12 @@ func (i *instance[T]) consume(ctx context.Context, data T) error {
 
 // decode is the inverse of request.Payload.
 func (i *instance[T]) decode(line []byte) (delivery.Batch, record.Meta, error) {
-	meta, err := record.Parse(line)
+	codec := record.Of(line)
+	meta, payload, err := codec.Split(line)
 	if err != nil {
 		return nil, record.Meta{}, err
 	}
-	data, err := i.signal.unmarshal(line)
+	data, err := i.signal.wire(codec.Encoding()).unmarshal(payload)
 	if err != nil {
 		return nil, meta, err
 	}

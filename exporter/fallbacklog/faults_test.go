@@ -161,15 +161,15 @@ func TestClockJumps(t *testing.T) {
 			dir := t.TempDir()
 			then := func() time.Time { return time.Now().Add(tc.ahead) }
 			log, err := segment.Open(segment.Options{
-				Dir: filepath.Join(dir, "fallbacklog", "logs"), Extension: ".jsonl", Format: record.Lines{},
+				Dir: filepath.Join(dir, "fallbacklog", "logs"), Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}},
 				Budget: &segment.Budget{Max: 1 << 30}, MaxSegmentBytes: 1 << 20, Now: then,
 			})
 			require.NoError(t, err)
 			const n = 5
 			for i := range n {
-				payload, err := logs.marshal(makeLogs(fmt.Sprint(i), 1))
+				payload, err := logs.json.marshal(makeLogs(fmt.Sprint(i), 1))
 				require.NoError(t, err)
-				line, err := record.Append(nil, payload, record.Meta{Time: then(), Signal: "logs", Reason: "breaker_open", Items: 1})
+				line, err := record.Lines{}.Append(nil, payload, record.Meta{Time: then(), Signal: "logs", Reason: "breaker_open", Items: 1})
 				require.NoError(t, err)
 				require.NoError(t, log.Append(line))
 			}
@@ -310,7 +310,7 @@ func TestFlappingDownstream(t *testing.T) {
 	_, lines := onDisk(t, dir, "logs", true)
 	buried := map[string]bool{}
 	for _, line := range lines {
-		ld, err := logs.unmarshal(line)
+		ld, err := logs.json.unmarshal(line)
 		require.NoError(t, err)
 		for _, name := range logNames(ld) {
 			buried[name] = true

@@ -36,7 +36,7 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 	if l.log, err = segment.Open(l.options(dir, c.logBudget)); err != nil {
 		return nil, fmt.Errorf("log::directory: %w", err)
 	}
-	opt := delivery.Options{Signal: signal, Decode: decode, Observer: tel, Log: l.log}
+	opt := delivery.Options{Signal: signal, Codec: c.codec, Decode: decode, Observer: tel, Log: l.log}
 	if c.cfg.DeadLetter.Enabled {
 		if l.dead, err = segment.Open(l.options(filepath.Join(dir, "dead-letter"), c.deadSpace)); err != nil {
 			return nil, errors.Join(fmt.Errorf("dead_letter: %w", err), l.log.Close())
@@ -59,7 +59,7 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		FsyncBatch: segment.SyncBatch, FsyncInterval: segment.SyncInterval, FsyncNone: segment.SyncNone,
 	}
 	return segment.Options{
-		Dir: dir, Extension: ".jsonl", Format: record.Lines{}, Budget: budget, FS: l.core.fs, Now: l.core.now,
+		Dir: dir, Kind: kind(l.core.codec), Also: []segment.Kind{kind(record.Lines{}), kind(record.Frames{})}, Budget: budget, FS: l.core.fs, Now: l.core.now,
 		MaxSegmentBytes: min(cfg.MaxSegmentSizeMiB*mib, budget.Max), MaxSegmentAge: cfg.MaxSegmentAge,
 		Sync: modes[cfg.Fsync], SyncInterval: cfg.FsyncInterval,
 		MakeDir:  func() error { return l.core.makeDir(dir) },
@@ -71,6 +71,11 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		},
 	}
 }
+
+func kind(c record.Codec) segment.Kind { return segment.Kind{Extension: c.Extension(), Format: c} }
+
+// codecs of the formats.
+var codecs = map[Format]record.Codec{FormatJSON: record.Lines{}, FormatProto: record.Frames{}}
 
 // consume marks what no retry would change, for the pipeline.
 func (l *lane) consume(ctx context.Context, b delivery.Batch) error {

@@ -102,7 +102,7 @@ func TestLedger(t *testing.T) {
 			dead, lines := onDisk(t, dir, "logs", true)
 			settled := b.names()
 			for _, line := range lines {
-				ld, err := logs.unmarshal(line)
+				ld, err := logs.json.unmarshal(line)
 				require.NoError(t, err)
 				for _, name := range logNames(ld) {
 					settled[name]++
@@ -133,7 +133,7 @@ func TestLedger(t *testing.T) {
 func unread(t testing.TB, dir, signal string) (names []string) {
 	t.Helper()
 	l, err := segment.Open(segment.Options{
-		Dir: filepath.Join(dir, "fallbacklog", signal), Extension: ".jsonl", Format: record.Lines{},
+		Dir: filepath.Join(dir, "fallbacklog", signal), Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}},
 		Budget: &segment.Budget{Max: 1 << 40},
 	})
 	require.NoError(t, err)
@@ -144,7 +144,7 @@ func unread(t testing.TB, dir, signal string) (names []string) {
 		if !ok {
 			return names
 		}
-		ld, err := logs.unmarshal(e.Record)
+		ld, err := logs.json.unmarshal(e.Record)
 		require.NoError(t, err)
 		names = append(names, logNames(ld)...)
 	}

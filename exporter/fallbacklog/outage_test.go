@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -115,6 +116,34 @@ func TestRestartReplaysTheBacklog(t *testing.T) {
 	eventually(t, func() bool { return g.sum("bytes_on_disk") == 0 }, "the log is empty")
 	for name, n := range b.names() {
 		assert.Equal(t, 1, n, "%s arrived more than once though nothing crashed", name)
+	}
+}
+
+// The format is changed between runs, twice: what the others wrote is delivered with the rest, once.
+func TestFormatMayChange(t *testing.T) {
+	b := newBackend(t)
+	dir := t.TempDir()
+	b.refuse(codes.Unavailable)
+	for run, format := range []string{"otlp_json", "otlp_proto", "otlp_json"} {
+		in := map[string]any{"log": map[string]any{"format": format}}
+		g := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b), in))
+		g.send(fmt.Sprint(run), 3)
+		g.stop()
+	}
+	lines, err := filepath.Glob(filepath.Join(dir, "fallbacklog", "*", "*.jsonl"))
+	require.NoError(t, err)
+	assert.Len(t, lines, 3*2)
+	frames, err := filepath.Glob(filepath.Join(dir, "fallbacklog", "*", "*.otlp"))
+	require.NoError(t, err)
+	assert.Len(t, frames, 3)
+
+	b.set(nil)
+	in := map[string]any{"log": map[string]any{"format": "otlp_proto"}}
+	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b), in))
+	eventually(t, func() bool { return len(b.names()) == 3*3*3 }, "everything arrives")
+	eventually(t, func() bool { return g.sum("bytes_on_disk") == 0 }, "the log is empty")
+	for name, n := range b.names() {
+		assert.Equal(t, 1, n, name)
 	}
 }
 

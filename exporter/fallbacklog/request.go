@@ -20,8 +20,11 @@ type request[T any] struct {
 	kept   map[string][]string // of a record: what was
 }
 
-func (r request[T]) Items() int               { return r.signal.items(r.data) }
-func (r request[T]) Payload() ([]byte, error) { return r.signal.marshal(r.data) }
+func (r request[T]) Items() int { return r.signal.items(r.data) }
+
+func (r request[T]) Payload() ([]byte, error) {
+	return r.signal.wire(r.core.codec.Encoding()).marshal(r.data)
+}
 
 // Metadata of a record is what was kept with it, whatever metadata_keys says by now.
 func (r request[T]) Metadata() map[string][]string {

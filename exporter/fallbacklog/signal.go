@@ -9,16 +9,31 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
 // signal is what differs between traces, metrics and logs.
 type signal[T any] struct {
-	name      string
-	items     func(T) int
+	name   string
+	items  func(T) int
+	json   wire[T]
+	proto  wire[T]
+	clone  func(T) T
+	create func(context.Context, exporter.Factory, exporter.Settings, component.Config) (sink[T], error)
+}
+
+// wire is an encoding of OTLP requests.
+type wire[T any] struct {
 	marshal   func(T) ([]byte, error)
 	unmarshal func([]byte) (T, error)
-	clone     func(T) T
-	create    func(context.Context, exporter.Factory, exporter.Settings, component.Config) (sink[T], error)
+}
+
+func (s signal[T]) wire(e record.Encoding) wire[T] {
+	if e == record.Proto {
+		return s.proto
+	}
+	return s.json
 }
 
 // sink is a wrapped exporter of one signal.
@@ -30,10 +45,10 @@ type sink[T any] struct {
 }
 
 var traces = signal[ptrace.Traces]{
-	name:      "traces",
-	items:     ptrace.Traces.SpanCount,
-	marshal:   (&ptrace.JSONMarshaler{}).MarshalTraces,
-	unmarshal: (&ptrace.JSONUnmarshaler{}).UnmarshalTraces,
+	name:  "traces",
+	items: ptrace.Traces.SpanCount,
+	json:  wire[ptrace.Traces]{(&ptrace.JSONMarshaler{}).MarshalTraces, (&ptrace.JSONUnmarshaler{}).UnmarshalTraces},
+	proto: wire[ptrace.Traces]{(&ptrace.ProtoMarshaler{}).MarshalTraces, (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces},
 	clone: func(td ptrace.Traces) ptrace.Traces {
 		c := ptrace.NewTraces()
 		td.CopyTo(c)
@@ -49,10 +64,10 @@ var traces = signal[ptrace.Traces]{
 }
 
 var metrics = signal[pmetric.Metrics]{
-	name:      "metrics",
-	items:     pmetric.Metrics.DataPointCount,
-	marshal:   (&pmetric.JSONMarshaler{}).MarshalMetrics,
-	unmarshal: (&pmetric.JSONUnmarshaler{}).UnmarshalMetrics,
+	name:  "metrics",
+	items: pmetric.Metrics.DataPointCount,
+	json:  wire[pmetric.Metrics]{(&pmetric.JSONMarshaler{}).MarshalMetrics, (&pmetric.JSONUnmarshaler{}).UnmarshalMetrics},
+	proto: wire[pmetric.Metrics]{(&pmetric.ProtoMarshaler{}).MarshalMetrics, (&pmetric.ProtoUnmarshaler{}).UnmarshalMetrics},
 	clone: func(md pmetric.Metrics) pmetric.Metrics {
 		c := pmetric.NewMetrics()
 		md.CopyTo(c)
@@ -68,10 +83,10 @@ var metrics = signal[pmetric.Metrics]{
 }
 
 var logs = signal[plog.Logs]{
-	name:      "logs",
-	items:     plog.Logs.LogRecordCount,
-	marshal:   (&plog.JSONMarshaler{}).MarshalLogs,
-	unmarshal: (&plog.JSONUnmarshaler{}).UnmarshalLogs,
+	name:  "logs",
+	items: plog.Logs.LogRecordCount,
+	json:  wire[plog.Logs]{(&plog.JSONMarshaler{}).MarshalLogs, (&plog.JSONUnmarshaler{}).UnmarshalLogs},
+	proto: wire[plog.Logs]{(&plog.ProtoMarshaler{}).MarshalLogs, (&plog.ProtoUnmarshaler{}).UnmarshalLogs},
 	clone: func(ld plog.Logs) plog.Logs {
 		c := plog.NewLogs()
 		ld.CopyTo(c)

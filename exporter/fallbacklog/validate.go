@@ -64,6 +64,7 @@ func (c *LogConfig) validate(e *check.Errors) {
 	check.Range(e, "max_disk_mib", c.MaxDiskMiB, 1, maxMiB)
 	e.That(c.MaxDiskMiB >= c.MaxSegmentSizeMiB, "max_disk_mib", "at least max_segment_size_mib", c.MaxDiskMiB)
 	check.Range(e, "min_free_disk_mib", c.MinFreeDiskMiB, 0, maxMiB)
+	check.OneOf(e, "format", c.Format, FormatJSON, FormatProto)
 	check.OneOf(e, "on_full", c.OnFull, OnFullReject, OnFullDropOldest, OnFullDropNewest)
 	check.OneOf(e, "fsync", c.Fsync, FsyncBatch, FsyncInterval, FsyncNone)
 	check.Range(e, "fsync_interval", c.FsyncInterval, minFsyncInterval, maxFsyncInterval)

@@ -31,6 +31,7 @@ func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged
 	}
 	w := bufio.NewWriterSize(out, 1<<20)
 	written := 0
+	var signal string
 	visit := func(_ segment.Segment, p segment.Piece) error {
 		if p.Damaged {
 			damaged += p.End - p.Start
@@ -45,7 +46,11 @@ func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged
 		if meta.Time.Before(sel.Since) || !sel.Until.IsZero() && !meta.Time.Before(sel.Until) {
 			return nil
 		}
-		if _, err := w.Write(append(p.Data[:len(p.Data):len(p.Data)], '\n')); err != nil {
+		line, err := asLine(signal, p.Data, meta)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(line); err != nil {
 			return err
 		}
 		if written++; written == sel.Limit {
@@ -53,7 +58,8 @@ func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged
 		}
 		return nil
 	}
-	for _, v := range views {
+	for k, v := range views {
+		signal = logs[k].Signal
 		err := walk(ctx, v, m, visit)
 		if errors.Is(err, errEnough) {
 			break

@@ -8,14 +8,50 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
 // request is one OTLP export request, of any signal.
 type request struct {
 	path     string // over HTTP
 	marshal  func() ([]byte, error)
+	json     func() ([]byte, error)
 	answered func(body []byte) answer // reads an HTTP answer; what is none says nothing
 	overGRPC func(context.Context, *grpc.ClientConn) (answer, error)
+}
+
+// decode reads the request in a record of either format.
+func decode(into interface {
+	UnmarshalJSON(data []byte) error
+	UnmarshalProto(data []byte) error
+}, rec []byte,
+) error {
+	codec := record.Of(rec)
+	_, payload, err := codec.Split(rec)
+	if err != nil {
+		return err
+	}
+	if codec.Encoding() == record.Proto {
+		return into.UnmarshalProto(payload)
+	}
+	return into.UnmarshalJSON(payload)
+}
+
+// asLine returns a record as a line, whatever its format.
+func asLine(signal string, rec []byte, meta record.Meta) ([]byte, error) {
+	if record.Of(rec).Encoding() == record.JSON {
+		return record.Copy(record.Lines{}, rec)
+	}
+	r, err := newRequest(signal, rec)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := r.json()
+	if err != nil {
+		return nil, err
+	}
+	return record.Lines{}.Append(nil, payload, meta)
 }
 
 // newRequest decodes a record of a signal.
@@ -24,7 +60,7 @@ func newRequest(signal string, line []byte) (request, error) {
 	case "traces":
 		r := ptraceotlp.NewExportRequest()
 		return request{
-			path: "v1/traces", marshal: r.MarshalProto,
+			path: "v1/traces", marshal: r.MarshalProto, json: r.MarshalJSON,
 			answered: func(body []byte) answer {
 				resp := ptraceotlp.NewExportResponse()
 				return answerOf(resp.UnmarshalProto(body), resp.PartialSuccess().RejectedSpans, resp.PartialSuccess().ErrorMessage)
@@ -36,11 +72,11 @@ func newRequest(signal string, line []byte) (request, error) {
 				}
 				return answer{resp.PartialSuccess().RejectedSpans(), resp.PartialSuccess().ErrorMessage()}, nil
 			},
-		}, r.UnmarshalJSON(line)
+		}, decode(r, line)
 	case "metrics":
 		r := pmetricotlp.NewExportRequest()
 		return request{
-			path: "v1/metrics", marshal: r.MarshalProto,
+			path: "v1/metrics", marshal: r.MarshalProto, json: r.MarshalJSON,
 			answered: func(body []byte) answer {
 				resp := pmetricotlp.NewExportResponse()
 				return answerOf(resp.UnmarshalProto(body), resp.PartialSuccess().RejectedDataPoints, resp.PartialSuccess().ErrorMessage)
@@ -52,11 +88,11 @@ func newRequest(signal string, line []byte) (request, error) {
 				}
 				return answer{resp.PartialSuccess().RejectedDataPoints(), resp.PartialSuccess().ErrorMessage()}, nil
 			},
-		}, r.UnmarshalJSON(line)
+		}, decode(r, line)
 	case "logs":
 		r := plogotlp.NewExportRequest()
 		return request{
-			path: "v1/logs", marshal: r.MarshalProto,
+			path: "v1/logs", marshal: r.MarshalProto, json: r.MarshalJSON,
 			answered: func(body []byte) answer {
 				resp := plogotlp.NewExportResponse()
 				return answerOf(resp.UnmarshalProto(body), resp.PartialSuccess().RejectedLogRecords, resp.PartialSuccess().ErrorMessage)
@@ -68,7 +104,7 @@ func newRequest(signal string, line []byte) (request, error) {
 				}
 				return answer{resp.PartialSuccess().RejectedLogRecords(), resp.PartialSuccess().ErrorMessage()}, nil
 			},
-		}, r.UnmarshalJSON(line)
+		}, decode(r, line)
 	}
 	return request{}, fmt.Errorf("signal: must be traces, metrics or logs (got %q)", signal)
 }

@@ -131,10 +131,10 @@ func newStand(t *testing.T, answer func(context.Context, string) error, change .
 	})
 	var err error
 	s.log, err = segment.Open(segment.Options{
-		Dir: t.TempDir(), Extension: ".jsonl", Format: record.Lines{}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
+		Dir: t.TempDir(), Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
 	})
 	require.NoError(t, err)
-	s.Lane = NewGroup(set, b).NewLane(Options{Signal: "logs", Observer: s.sums, Log: s.log, Decode: s.decode})
+	s.Lane = NewGroup(set, b).NewLane(Options{Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: s.log, Decode: s.decode})
 	return s
 }
 

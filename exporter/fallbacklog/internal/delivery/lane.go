@@ -3,6 +3,8 @@ package delivery
 import (
 	"context"
 	"errors"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
 // Reasons why data went to the log.
@@ -36,7 +38,8 @@ var (
 
 // Options of a lane. Every field is required but DeadLetter.
 type Options struct {
-	Signal     string // traces, metrics or logs
+	Signal     string       // traces, metrics or logs
+	Codec      record.Codec // of what is written; records of any codec are read
 	Decode     Decode
 	Observer   Observer
 	Log        Log

@@ -20,7 +20,7 @@ type Batch interface {
 	Sender
 	// Items is the number of spans, data points or log records. It may walk the batch.
 	Items() int
-	// Payload is the request as a one-line JSON object, see record.Append. It may be called while Send is under way.
+	// Payload is the request in the encoding of the lane's codec. It may be called while Send is under way.
 	Payload() ([]byte, error)
 	// Metadata is what is to be kept of the client's metadata, by lower-case key; nil where there is nothing.
 	Metadata() map[string][]string

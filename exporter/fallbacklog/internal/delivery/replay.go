@@ -1,6 +1,10 @@
 package delivery
 
-import "time"
+import (
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+)
 
 const (
 	// pollProbe is how often replay asks again while another signal's probe is out.
@@ -89,7 +93,7 @@ func (l *Lane) pick(w *window) (*pending, error) {
 
 // buryLine settles a record that cannot be decoded although its checksum holds: no second reading will do better.
 func (l *Lane) buryLine(w *window, r *pending) {
-	if l.opt.DeadLetter == nil || l.opt.DeadLetter.Append(append(r.entry.Record, '\n')) != nil {
+	if l.opt.DeadLetter == nil || l.copyToDead(r.entry.Record) != nil {
 		l.opt.Observer.Failed("dead_letter")
 		l.wait(nil, troubleWait)
 		w.pass()
@@ -97,6 +101,14 @@ func (l *Lane) buryLine(w *window, r *pending) {
 	}
 	l.opt.Observer.Buried(codeUndecodable, r.items)
 	l.settle(w, r)
+}
+
+func (l *Lane) copyToDead(line []byte) error {
+	line, err := record.Copy(l.opt.Codec, line)
+	if err != nil {
+		return err
+	}
+	return l.opt.DeadLetter.Append(line)
 }
 
 func (l *Lane) trouble(err error) {

@@ -95,7 +95,7 @@ func (l *Lane) encode(b Batch, m record.Meta) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", ErrEncode, err)
 	}
 	m.Time, m.Signal, m.Items, m.Metadata = l.group.set.Now().UTC(), l.opt.Signal, b.Items(), b.Metadata()
-	return record.Append(make([]byte, 0, len(payload)+256), payload, m)
+	return l.opt.Codec.Append(make([]byte, 0, len(payload)+256), payload, m)
 }
 
 // dropOldest drops this lane's oldest segment and counts what was in it.

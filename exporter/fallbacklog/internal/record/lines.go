@@ -2,8 +2,14 @@ package record
 
 import "bytes"
 
-// Lines finds the records in a file of lines. It implements the log's format: see segment.Format.
+// Lines is the codec of OTLP JSON lines. The payload of a line is the line.
 type Lines struct{}
+
+// Extension is that of JSON lines.
+func (Lines) Extension() string { return ".jsonl" }
+
+// Encoding is JSON, on one line.
+func (Lines) Encoding() Encoding { return JSON }
 
 // Next returns the first record of data. A line that does not verify may be two records whose newline was damaged, or
 // one that was torn before another began; both are split at the seals and at the beginnings of OTLP requests.

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Meta is what the trailer says of a record.
+// Meta is what a record says of itself.
 type Meta struct {
-	Time     time.Time `json:"time"`           // when the line was written
+	Time     time.Time `json:"time"`           // when the record was written
 	Signal   string    `json:"signal"`         // traces, metrics or logs
 	Reason   string    `json:"reason"`         // why it was not delivered
 	Code     string    `json:"code,omitempty"` // status code of a permanent error
@@ -24,8 +24,8 @@ type Meta struct {
 var (
 	// ErrPayload says that a payload is not a JSON object on one line.
 	ErrPayload = errors.New("payload is not a one-line JSON object")
-	// ErrDamaged says that a line does not carry a trailer that fits it.
-	ErrDamaged = errors.New("line is damaged")
+	// ErrDamaged says that a record does not fit its checksum, or says nothing of itself that can be read.
+	ErrDamaged = errors.New("record is damaged")
 )
 
 const (
@@ -42,7 +42,7 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Append appends the line for payload to dst, newline included.
-func Append(dst, payload []byte, m Meta) ([]byte, error) {
+func (Lines) Append(dst, payload []byte, m Meta) ([]byte, error) {
 	if len(payload) < 2 || payload[0] != '{' || payload[len(payload)-1] != '}' || bytes.IndexByte(payload, '\n') >= 0 {
 		return dst, ErrPayload
 	}
@@ -65,20 +65,20 @@ func Append(dst, payload []byte, m Meta) ([]byte, error) {
 	return append(dst, '\n'), nil
 }
 
-// Parse verifies a line, given without its newline, and returns its trailer. The line itself is the OTLP request.
-func Parse(line []byte) (Meta, error) {
+// Split verifies a line, given without its newline, and returns its trailer. The line itself is the OTLP request.
+func (Lines) Split(line []byte) (Meta, []byte, error) {
 	if !verify(line) {
-		return Meta{}, ErrDamaged
+		return Meta{}, nil, ErrDamaged
 	}
 	at := bytes.LastIndex(line, []byte(opening))
 	if at < 0 {
-		return Meta{}, ErrDamaged
+		return Meta{}, nil, ErrDamaged
 	}
 	var m Meta
 	if err := json.Unmarshal(line[at+len(member):len(line)-1], &m); err != nil {
-		return Meta{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return Meta{}, nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	return m, nil
+	return m, line, nil
 }
 
 // verify reports whether line ends in the checksum of what stands before it.

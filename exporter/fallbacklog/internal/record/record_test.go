@@ -33,7 +33,7 @@ func metricsPayload(t testing.TB, name string) []byte {
 
 func line(t testing.TB, name string) []byte {
 	t.Helper()
-	l, err := Append(nil, metricsPayload(t, name), meta)
+	l, err := Lines{}.Append(nil, metricsPayload(t, name), meta)
 	require.NoError(t, err)
 	return l
 }
@@ -50,7 +50,7 @@ func TestOTLPReadersIgnoreTheTrailer(t *testing.T) {
 	td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetName("s")
 	payload, err := (&ptrace.JSONMarshaler{}).MarshalTraces(td)
 	require.NoError(t, err)
-	l, err = Append(nil, payload, meta)
+	l, err = Lines{}.Append(nil, payload, meta)
 	require.NoError(t, err)
 	td, err = (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(l)
 	require.NoError(t, err)
@@ -60,7 +60,7 @@ func TestOTLPReadersIgnoreTheTrailer(t *testing.T) {
 	ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr("b")
 	payload, err = (&plog.JSONMarshaler{}).MarshalLogs(ld)
 	require.NoError(t, err)
-	l, err = Append(nil, payload, meta)
+	l, err = Lines{}.Append(nil, payload, meta)
 	require.NoError(t, err)
 	ld, err = (&plog.JSONUnmarshaler{}).UnmarshalLogs(l)
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func TestOTLPReadersIgnoreTheTrailer(t *testing.T) {
 
 func TestLineIsOneJSONObject(t *testing.T) {
 	for _, payload := range []string{`{}`, `{"a":1}`} {
-		l, err := Append(nil, []byte(payload), meta)
+		l, err := Lines{}.Append(nil, []byte(payload), meta)
 		require.NoError(t, err)
 		var got struct {
 			Fallbacklog struct {
@@ -88,7 +88,7 @@ func TestLineIsOneJSONObject(t *testing.T) {
 
 func TestAppendRefuses(t *testing.T) {
 	for _, payload := range []string{"", "{", "[]", "{\n}", `"x"`} {
-		_, err := Append(nil, []byte(payload), meta)
+		_, err := Lines{}.Append(nil, []byte(payload), meta)
 		require.ErrorIs(t, err, ErrPayload, payload)
 	}
 }

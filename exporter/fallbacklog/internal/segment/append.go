@@ -176,7 +176,7 @@ func (l *Log) tryWrite(data []byte) error {
 // begin creates the next segment and makes its name durable.
 func (l *Log) begin() error {
 	l.mu.Lock()
-	i := &info{number: l.next, created: l.opt.Now(), open: true}
+	i := &info{number: l.next, created: l.opt.Now(), kind: l.opt.Kind, open: true}
 	l.mu.Unlock()
 	name := l.path(i)
 	f, err := l.opt.FS.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, FileMode)

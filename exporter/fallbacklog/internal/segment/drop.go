@@ -71,7 +71,7 @@ func (l *Log) visitUnread(i *info, visit func([]byte)) error {
 	if err != nil {
 		return err
 	}
-	s := scanner{format: l.opt.Format, file: f, off: from}
+	s := scanner{format: i.kind.Format, file: f, off: from}
 	defer s.close()
 	for {
 		found, err := s.next(to)

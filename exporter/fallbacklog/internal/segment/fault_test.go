@@ -332,7 +332,7 @@ func TestCursorIsDurableBeforeASegmentGoes(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, store.close())
 			require.False(t, damaged)
-			i, ok := parseName(name, ".seg")
+			i, ok := parseName(name, testKind)
 			require.True(t, ok)
 			require.Less(t, i.number, c.Segment)
 			require.Equal(t, []string{"writeat cursor", "sync cursor"}, lastOthers(fsys.ops, "remove", 2))
@@ -373,7 +373,7 @@ func TestNamesAreDurableBeforeTheFirstAppendReturns(t *testing.T) {
 	for n := range uint64(2) {
 		fsys.ops = nil
 		appendAll(t, l, "record")
-		name := (&info{number: n + 1, created: opt.Now()}).name(".seg")
+		name := (&info{number: n + 1, created: opt.Now(), kind: testKind}).name()
 		assert.Equal(t, []string{"open " + name, "syncdir b", "write " + name, "sync " + name}, fsys.ops)
 	}
 	require.NoError(t, l.Close())

@@ -25,14 +25,20 @@ const (
 	SyncNone
 )
 
-// Options of a log. Dir, Format and Budget are required.
-type Options struct {
-	Dir       string
-	Extension string // of segment files, with the dot
+// Kind is a kind of segment: a file's extension, with the dot, says what format its records have.
+type Kind struct {
+	Extension string
 	Format    Format
-	Budget    *Budget
-	FS        FS               // default OS{}
-	Now       func() time.Time // default time.Now
+}
+
+// Options of a log. Dir, Kind and Budget are required.
+type Options struct {
+	Dir    string
+	Kind          // of the segments that are written
+	Also   []Kind // other kinds that may be there and are read
+	Budget *Budget
+	FS     FS               // default OS{}
+	Now    func() time.Time // default time.Now
 
 	// NewestFirst makes Next return what was appended last first. See Next.
 	NewestFirst bool
@@ -110,7 +116,6 @@ func Open(opt Options) (*Log, error) {
 		leader:   make(chan struct{}, 1),
 		readable: make(chan struct{}, 1),
 		stop:     make(chan struct{}),
-		reader:   scanner{format: opt.Format},
 	}
 	if err := l.recover(); err != nil {
 		if l.store != nil {
@@ -132,8 +137,8 @@ func (l *Log) recover() error {
 		return err
 	}
 	for _, e := range entries {
-		i, ok := parseName(e.Name(), l.opt.Extension)
-		if !ok || !e.Type().IsRegular() {
+		i := parseKinds(e.Name(), append([]Kind{l.opt.Kind}, l.opt.Also...))
+		if i == nil || !e.Type().IsRegular() {
 			continue
 		}
 		fi, err := e.Info()
@@ -182,7 +187,7 @@ func (l *Log) cutTail(i *info) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // nothing written is left to lose
-	s := scanner{format: l.opt.Format, file: f}
+	s := scanner{format: i.kind.Format, file: f}
 	for {
 		found, err := s.next(i.size)
 		if err != nil {

@@ -55,9 +55,11 @@ func (frames) Next(data []byte, final bool) ([]byte, int) {
 	return nil, len(data)
 }
 
+var testKind = Kind{Extension: ".seg", Format: frames{}}
+
 func options(dir string) Options {
 	return Options{
-		Dir: dir, Extension: ".seg", Format: frames{}, Budget: &Budget{Max: 1 << 30},
+		Dir: dir, Kind: testKind, Budget: &Budget{Max: 1 << 30},
 		MaxSegmentBytes: 1 << 20, Sync: SyncBatch,
 	}
 }
@@ -181,7 +183,7 @@ func TestTornTailIsCut(t *testing.T) {
 	whole := append(frame("one"), frame("two")...)
 	for cut := len(frame("one")); cut < len(whole); cut++ {
 		opt := options(t.TempDir())
-		name := filepath.Join(opt.Dir, (&info{number: 1, created: time.Unix(1, 0)}).name(".seg"))
+		name := filepath.Join(opt.Dir, (&info{number: 1, created: time.Unix(1, 0), kind: testKind}).name())
 		require.NoError(t, os.WriteFile(name, whole[:cut], FileMode))
 		l, err := Open(opt)
 		require.NoError(t, err)
@@ -204,7 +206,7 @@ func TestDamageInTheMiddleIsQuarantined(t *testing.T) {
 		opt.OnDamage = func(n int64) { damaged += n }
 		data := bytes.Clone(whole)
 		data[at] ^= 0x80
-		require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, (&info{number: 1, created: time.Unix(1, 0)}).name(".seg")), data, FileMode))
+		require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, (&info{number: 1, created: time.Unix(1, 0), kind: testKind}).name()), data, FileMode))
 		l, err := Open(opt)
 		require.NoError(t, err)
 		require.Equal(t, []string{"one", "three"}, drain(t, l, true), "flipped at %d", at)

@@ -125,7 +125,7 @@ func TestSegmentThatGoesBeforeOlderOnes(t *testing.T) {
 		fsys.ops = nil
 		require.NoError(t, l.Done(e))
 	}
-	name := (&info{number: 2, created: l.Stats().Begun}).name(".seg")
+	name := (&info{number: 2, created: l.Stats().Begun, kind: testKind}).name()
 	require.Len(t, fsys.ops, 4)
 	assert.Equal(t, []string{"writeat cursor", "sync cursor"}, fsys.ops[:2])
 	assert.Equal(t, "remove "+name[:20], fsys.ops[2][:27])

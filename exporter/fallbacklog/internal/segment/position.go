@@ -18,11 +18,12 @@ func (p Position) Before(q Position) bool {
 	return p.Segment < q.Segment || p.Segment == q.Segment && p.Offset < q.Offset
 }
 
-// info describes one segment file. All but number and created is guarded by Log.mu.
+// info describes one segment file. All but number, created and kind is guarded by Log.mu.
 type info struct {
 	number  uint64
 	created time.Time // of its first record, from the name
-	open    bool      // it may still grow
+	kind    Kind
+	open    bool // it may still grow
 	// size is what readers may see: whole records, and with SyncBatch durable ones. The file may be longer after a
 	// failed write that could not be cut back.
 	size int64
@@ -46,13 +47,15 @@ func (i *info) settle(from, to int64) { i.done = i.done.add(from, min(to, i.size
 const timeLayout = "20060102T150405.000Z"
 
 // name is `<20 digits>-<UTC time of the first record><extension>`: sorting names sorts segments.
-func (i *info) name(ext string) string {
-	return fmt.Sprintf("%020d-%s%s", i.number, i.created.UTC().Format(timeLayout), ext)
+func (i *info) name() string { return i.stem() + i.kind.Extension }
+
+func (i *info) stem() string {
+	return fmt.Sprintf("%020d-%s", i.number, i.created.UTC().Format(timeLayout))
 }
 
-// parseName is the inverse of name; ok is false for files that are not segments.
-func parseName(name, ext string) (i *info, ok bool) {
-	base, found := strings.CutSuffix(name, ext)
+// parseName is the inverse of name; ok is false for files that are not segments of this kind.
+func parseName(name string, kind Kind) (i *info, ok bool) {
+	base, found := strings.CutSuffix(name, kind.Extension)
 	if !found || len(base) != 20+1+len(timeLayout) || base[20] != '-' {
 		return nil, false
 	}
@@ -64,5 +67,15 @@ func parseName(name, ext string) (i *info, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	return &info{number: number, created: created}, true
+	return &info{number: number, created: created, kind: kind}, true
+}
+
+// parseKinds returns the segment of this name, of whichever kind, nil where it is none.
+func parseKinds(name string, kinds []Kind) *info {
+	for _, k := range kinds {
+		if i, ok := parseName(name, k); ok {
+			return i
+		}
+	}
+	return nil
 }

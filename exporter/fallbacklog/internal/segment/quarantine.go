@@ -22,7 +22,7 @@ func (l *Log) quarantine(i *info, f found) {
 		return
 	}
 	dir := filepath.Join(l.opt.Dir, quarantineDir)
-	name := filepath.Join(dir, fmt.Sprintf("%s.%020d", i.name(""), f.start))
+	name := filepath.Join(dir, fmt.Sprintf("%s.%020d", i.stem(), f.start))
 	err := MakeDir(l.opt.FS, dir)
 	if err == nil {
 		err = l.writeQuarantine(name, f.data)

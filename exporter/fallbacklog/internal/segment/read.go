@@ -58,7 +58,7 @@ func (l *Log) readNext() (e Entry, ok bool, err error) {
 		f, err := l.reader.next(limit)
 		if err != nil {
 			l.stopReading(i)
-			return Entry{}, false, fmt.Errorf("read %s: %w", i.name(l.opt.Extension), err)
+			return Entry{}, false, fmt.Errorf("read %s: %w", i.name(), err)
 		}
 		switch f.kind {
 		case aRecord:
@@ -126,7 +126,7 @@ func (l *Log) openReader(i *info, at int64) error {
 	if err != nil {
 		return err
 	}
-	l.reader.file, l.reader.off, l.reading = f, at, i
+	l.reader, l.reading = scanner{format: i.kind.Format, file: f, off: at}, i
 	return nil
 }
 

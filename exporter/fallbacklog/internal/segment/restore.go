@@ -12,7 +12,7 @@ import (
 // moved it.
 var errTaken = errors.New("files of the log have been taken away")
 
-func (l *Log) path(i *info) string { return filepath.Join(l.opt.Dir, i.name(l.opt.Extension)) }
+func (l *Log) path(i *info) string { return filepath.Join(l.opt.Dir, i.name()) }
 
 // inPlace returns nil when name is f, and errTaken when it is not.
 func (l *Log) inPlace(f File, name string) error {

@@ -24,9 +24,8 @@ type View struct {
 		Bytes int64
 	}
 
-	fs     FS
-	dir    string
-	format Format
+	fs  FS
+	dir string
 }
 
 // Segment is one file of a View.
@@ -51,8 +50,8 @@ type Piece struct {
 }
 
 // Look reads the directory's names and the cursor, and nothing else.
-func Look(fsys FS, dir, extension string, format Format) (View, error) {
-	v := View{fs: fsys, dir: dir, format: format}
+func Look(fsys FS, dir string, kinds ...Kind) (View, error) {
+	v := View{fs: fsys, dir: dir}
 	entries, err := fsys.ReadDir(dir)
 	if err != nil {
 		return View{}, err
@@ -64,8 +63,8 @@ func Look(fsys FS, dir, extension string, format Format) (View, error) {
 	}
 	v.Cursor = c.Position
 	for _, e := range entries {
-		i, ok := parseName(e.Name(), extension)
-		if !ok || !e.Type().IsRegular() {
+		i := parseKinds(e.Name(), kinds)
+		if i == nil || !e.Type().IsRegular() {
 			continue
 		}
 		fi, err := e.Info()
@@ -109,7 +108,7 @@ func (v View) Walk(s Segment, visit func(Piece) error) error {
 	if err != nil {
 		return err
 	}
-	r := scanner{format: v.format, file: f}
+	r := scanner{format: s.info.kind.Format, file: f}
 	defer r.close()
 	for {
 		found, err := r.next(s.Size)

@@ -15,7 +15,7 @@ import (
 // A view beside an owner that appends, reads and deletes sees whole records in their order, and no damage.
 func TestViewBesideItsOwner(t *testing.T) {
 	dir := t.TempDir()
-	l, err := Open(Options{Dir: dir, Extension: ".seg", Format: frames{}, Budget: &Budget{Max: 1 << 30}, MaxSegmentBytes: 4 << 10, Sync: SyncNone})
+	l, err := Open(Options{Dir: dir, Kind: testKind, Budget: &Budget{Max: 1 << 30}, MaxSegmentBytes: 4 << 10, Sync: SyncNone})
 	require.NoError(t, err)
 	const records = 3000
 	var wg sync.WaitGroup
@@ -42,7 +42,7 @@ func TestViewBesideItsOwner(t *testing.T) {
 			more = false
 		default:
 		}
-		v, err := Look(OS{}, dir, ".seg", frames{})
+		v, err := Look(OS{}, dir, testKind)
 		require.NoError(t, err)
 		last := ""
 		for _, s := range v.Segments {
@@ -69,7 +69,7 @@ func TestViewBesideItsOwner(t *testing.T) {
 
 func TestViewKnowsWhatIsDone(t *testing.T) {
 	dir := t.TempDir()
-	l, err := Open(Options{Dir: dir, Extension: ".seg", Format: frames{}, Budget: &Budget{Max: 1 << 30}, MaxSegmentBytes: 4 << 10})
+	l, err := Open(Options{Dir: dir, Kind: testKind, Budget: &Budget{Max: 1 << 30}, MaxSegmentBytes: 4 << 10})
 	require.NoError(t, err)
 	for n := range 4 {
 		require.NoError(t, l.Append(frame(fmt.Sprint(n))))
@@ -87,7 +87,7 @@ func TestViewKnowsWhatIsDone(t *testing.T) {
 
 	before, err := os.ReadFile(dir + "/" + cursorName)
 	require.NoError(t, err)
-	v, err := Look(OS{}, dir, ".seg", frames{})
+	v, err := Look(OS{}, dir, testKind)
 	require.NoError(t, err)
 	require.Len(t, v.Segments, 1)
 	assert.Equal(t, Position{1, frameHeader + 1}, v.Cursor)
