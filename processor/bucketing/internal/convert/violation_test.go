@@ -203,6 +203,25 @@ func TestStatefulIsBounded(t *testing.T) {
 	require.Equal(t, 1, send(0, 3, 9, 1))
 }
 
+// What the streams refer to bounds them as well: where points are large there is room for fewer.
+func TestStatefulIsBoundedByWords(t *testing.T) {
+	const streams, words = 64, 384 // a stream
+	bounds := make([]float64, 1000)
+	for i := range bounds {
+		bounds[i] = float64(i + 1)
+	}
+	rule := explicitTarget([]float64{1, 2})
+	rule.Streams = convert.NewStreams(streams)
+	f := follow(rule)
+	for stream := range 4 * streams {
+		f.explicit(func(dp pmetric.HistogramDataPoint) {
+			writePoint(dp, bounds, make([]uint64, len(bounds)+1))
+			dp.Attributes().PutInt("stream", int64(stream))
+		})
+		require.LessOrEqual(t, rule.Streams.Len(), max(streams*words/(2*len(bounds)), 16)) // one of each shard stays
+	}
+}
+
 // Points of more bounds than a stream's state takes are converted by themselves, whatever comes
 // between; they are no violations.
 func TestStatefulLeavesLargePointsAlone(t *testing.T) {
