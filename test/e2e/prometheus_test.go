@@ -33,32 +33,49 @@ scrape_configs:
     honor_labels: true
     static_configs: [{targets: [%q]}]
 `, target), 0o600))
-	p := &prometheus{t: t, address: freeAddresses(t, 1)[0]}
-	output := &syncBuffer{}
-	cmd := exec.Command(path, append(flags,
+	address := freeAddresses(t, 1)[0]
+	return startServer(t, address, "/-/ready", exec.Command(path, append(flags,
 		"--config.file="+file,
 		"--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+p.address,
+		"--web.listen-address="+address,
 		"--web.enable-remote-write-receiver",
-	)...)
+	)...))
+}
+
+// startVictoriaMetrics starts a server of Debian's package that takes remote write and answers as
+// Prometheus does.
+func startVictoriaMetrics(t *testing.T) *prometheus {
+	path, err := exec.LookPath("victoria-metrics")
+	require.NoError(t, err, "VictoriaMetrics is needed: run 'make deps'")
+	address := freeAddresses(t, 1)[0]
+	return startServer(t, address, "/health", exec.Command(path,
+		"-storageDataPath="+t.TempDir(),
+		"-httpListenAddr="+address,
+		"-search.latencyOffset=0s", // answers with what it has
+		"-search.disableCache",
+	))
+}
+
+func startServer(t *testing.T, address, ready string, cmd *exec.Cmd) *prometheus {
+	output := &syncBuffer{}
 	cmd.Stdout, cmd.Stderr = output, output
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // killed on purpose
 		if t.Failed() {
-			t.Logf("Prometheus' output, last part:\n%s", output.tail(3000))
+			t.Logf("%s' output, last part:\n%s", filepath.Base(cmd.Path), output.tail(3000))
 		}
 	})
-	eventually(t, "Prometheus is ready", func() bool {
-		response, err := http.Get("http://" + p.address + "/-/ready")
+	eventually(t, cmd.Path+" is ready", func() bool {
+		response, err := http.Get("http://" + address + ready)
 		if err != nil {
 			return false
 		}
 		_ = response.Body.Close()
 		return response.StatusCode == http.StatusOK
 	})
-	return p
+	return &prometheus{t: t, address: address}
 }
 
 // sample is one element of an instant vector.

@@ -1,0 +1,163 @@
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// app is an application with cumulative counters, one for each user, and their ledger.
+type app struct {
+	name   string
+	client pmetricotlp.GRPCClient
+	began  time.Time
+	users  int
+	value  int64 // of each counter
+}
+
+func newApp(t *testing.T, name, address string, users int) *app {
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return &app{name: name, client: pmetricotlp.NewGRPCClient(conn), began: time.Now(), users: users}
+}
+
+func (a *app) total() float64 { return float64(a.value) * float64(a.users) }
+
+// report raises every counter and sends them; the gateway may be down.
+func (a *app) report(t *testing.T, by int64) error {
+	a.value += by
+	md := pmetric.NewMetrics()
+	rm := md.ResourceMetrics().AppendEmpty()
+	rm.Resource().Attributes().PutStr("service.name", "orders")
+	rm.Resource().Attributes().PutStr("service.instance.id", a.name)
+	m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	m.SetName("requests")
+	m.SetEmptySum().SetIsMonotonic(true)
+	m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	for user := range a.users {
+		p := m.Sum().DataPoints().AppendEmpty()
+		p.SetIntValue(a.value)
+		p.SetStartTimestamp(pcommon.NewTimestampFromTime(a.began))
+		p.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+		p.Attributes().PutStr("user", fmt.Sprint(user))
+	}
+	_, err := a.client.Export(withTimeout(t), pmetricotlp.NewExportRequestFromMetrics(md))
+	return err
+}
+
+// TestRestart: two gateways with a storage write into one Prometheus and one VictoriaMetrics. One of
+// them ends by SIGTERM and by kill -9 while its application goes on. The sum over series and overflow
+// is the ledger, no series is reset, and the rate is that of the ledger.
+func TestRestart(t *testing.T) {
+	const (
+		users  = 6
+		places = 2
+		base   = 100_000 // a spurious reset or jump would be of this size, all growth is small beside it
+	)
+	gateways := []*gateway{newGateway(t, "quickstart.yaml"), newGateway(t, "quickstart.yaml")}
+	backends := map[string]*prometheus{
+		"Prometheus":      startPrometheus(t, gateways[0].page),
+		"VictoriaMetrics": startVictoriaMetrics(t),
+	}
+	var apps []*app
+	for i, g := range gateways {
+		g.withOverlay(fmt.Sprintf(`
+extensions:
+  file_storage: {directory: %q, create_directory: true}
+processors:
+  cardinalitylimit:
+    storage: file_storage
+    snapshot_interval: 1s
+    instance_id: gateway-%d
+    limits: [{name: metric, key: [resource.service.name, metric.name], max_series: %d}]
+    reaggregate: {flush_interval: 1s}
+exporters:
+  prometheus_remote_write: &remote
+    endpoint: http://%s/api/v1/write
+    translation_strategy: UnderscoreEscapingWithoutSuffixes
+    external_labels: {path: remote_write}
+  prometheus_remote_write/victoria:
+    <<: *remote
+    endpoint: http://%s/api/v1/write
+service:
+  extensions: [health_check, file_storage]
+  pipelines:
+    metrics:
+      exporters: [forward/page, prometheus_remote_write, prometheus_remote_write/victoria]
+`, filepath.Join(t.TempDir(), "storage"), i, places, backends["Prometheus"].address, backends["VictoriaMetrics"].address))
+		g.start()
+		apps = append(apps, newApp(t, fmt.Sprint("app-", i), g.grpc, users))
+	}
+	ctx := withTimeout(t)
+	const (
+		all      = `requests{path="remote_write"}`
+		overflow = `requests{path="remote_write",otel_metric_overflow="true"}`
+	)
+	arrived := func(want float64) {
+		t.Helper()
+		for name, b := range backends {
+			eventually(t, fmt.Sprintf("%s has %v", name, want), func() bool { return b.value(ctx, "sum("+all+")") == want })
+		}
+	}
+	ledger := func() float64 { return apps[0].total() + apps[1].total() }
+	for _, a := range apps {
+		require.NoError(t, a.report(t, base))
+	}
+	arrived(ledger())
+
+	restarted := gateways[0]
+	for _, end := range []func(){restarted.stop, restarted.kill} {
+		for range 5 {
+			for _, a := range apps {
+				require.NoError(t, a.report(t, 1))
+			}
+		}
+		end()
+		require.Error(t, apps[0].report(t, 1), "nobody is there")
+		restarted.start()
+		// The series goes on by itself, before its streams have reported.
+		require.NoError(t, apps[1].report(t, 1))
+		eventually(t, "the restarted gateway flushes", func() bool {
+			return restarted.own("otelcol_processor_cardinalitylimit_emitted_points_total") > 1
+		})
+		for _, a := range apps {
+			require.NoError(t, a.report(t, 1))
+		}
+		arrived(ledger())
+		assert.Zero(t, restarted.own("otelcol_processor_cardinalitylimit_unbaselined_points_total"))
+		assert.Zero(t, restarted.own("otelcol_processor_cardinalitylimit_empty_starts_total"))
+	}
+
+	growth := ledger() - 2*users*base
+	for name, b := range backends {
+		assert.InDelta(t, 2, b.value(ctx, "count("+overflow+")"), 0, "%s: one series a gateway", name)
+		assert.InDelta(t, 2*places, b.value(ctx, "count("+all+")")-2, 0, "%s: the incumbents", name)
+		assert.Zero(t, b.value(ctx, "sum(resets("+all+"[1h]))"), name)
+		assert.InDelta(t, growth, b.value(ctx, "sum(max_over_time("+all+"[1h]) - min_over_time("+all+"[1h]))"), 0, name)
+		// Prometheus extends the rate by up to a sample interval at both ends of the series' life,
+		// VictoriaMetrics divides by that life.
+		seconds := 3600.0
+		if name == "VictoriaMetrics" {
+			seconds = b.value(ctx, "max(tlast_over_time("+overflow+"[1h]) - tfirst_over_time("+overflow+"[1h]))")
+		}
+		rate := seconds * b.value(ctx, "sum(rate("+all+"[1h]))")
+		assert.Greater(t, rate, growth/2, name)
+		assert.Less(t, rate, growth*2, name)
+	}
+	// So it is for the page of the restarted gateway, scraped.
+	assert.Zero(t, backends["Prometheus"].value(ctx, `sum(resets(requests{path=""}[1h]))`))
+	for _, g := range gateways {
+		g.stop()
+	}
+	t.Logf("ledger %v, of which %v after the first report; one gateway ended by SIGTERM and by SIGKILL", ledger(), growth)
+}
