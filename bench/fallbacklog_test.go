@@ -23,7 +23,6 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
-	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
@@ -104,7 +103,7 @@ func startFileStorage(tb testing.TB, dir string, b *backend, outage bool) (expor
 	set.ID = component.NewID(f.Type())
 	storage, err := f.Create(tb.Context(), set, cfg)
 	require.NoError(tb, err)
-	h := host{Host: componenttest.NewNopHost(), extensions: map[component.ID]component.Component{set.ID: storage.(extension.Extension)}}
+	h := host{Host: componenttest.NewNopHost(), extensions: map[component.ID]component.Component{set.ID: storage}}
 	require.NoError(tb, storage.Start(tb.Context(), h))
 
 	queue := exporterhelper.NewDefaultQueueConfig()
