@@ -92,10 +92,28 @@ const (
 
 // ReplayConfig says how the log drains.
 type ReplayConfig struct {
-	Enabled bool `mapstructure:"enabled"`
-	// MaxRequestsPerSecond bounds each signal's replay; 0 leaves it to the downstream's answers.
+	Enabled bool  `mapstructure:"enabled"`
+	Order   Order `mapstructure:"order"`
+	// Concurrency is how many of a signal's requests may be under way.
+	Concurrency int `mapstructure:"concurrency"`
+	// CoalesceMiB is up to which size records of the same metadata become one request; 0: each is its own.
+	CoalesceMiB int `mapstructure:"coalesce_mib"`
+	// MaxRequestsPerSecond and MaxMiBPerSecond bound each signal's replay; 0 leaves it to the downstream's answers.
 	MaxRequestsPerSecond float64 `mapstructure:"max_requests_per_second"`
+	MaxMiBPerSecond      float64 `mapstructure:"max_mib_per_second"`
+	// MaxItemAge is how old a record may be when its turn comes; 0 is any age.
+	MaxItemAge time.Duration `mapstructure:"max_item_age"`
 }
+
+// Order is the order in which the log is replayed.
+type Order string
+
+// The orders.
+const (
+	OrderOldestFirst Order = "oldest_first" // beside live data
+	OrderNewestFirst Order = "newest_first" // by segment, beside live data
+	OrderStrict      Order = "strict"       // and live data waits behind the log
+)
 
 // DeadLetterConfig keeps what the downstream refuses for good.
 type DeadLetterConfig struct {
@@ -127,7 +145,7 @@ func createDefaultConfig() component.Config {
 			Fsync:             FsyncBatch,
 			FsyncInterval:     25 * time.Millisecond,
 		},
-		Replay:     ReplayConfig{Enabled: true},
+		Replay:     ReplayConfig{Enabled: true, Order: OrderOldestFirst, Concurrency: 2, CoalesceMiB: 1},
 		DeadLetter: DeadLetterConfig{Enabled: true, MaxDiskMiB: 1024},
 	}
 }
@@ -157,7 +175,13 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := e.Err(); err != nil {
 		return err
 	}
-	return conf.Unmarshal(c)
+	if err := conf.Unmarshal(c); err != nil {
+		return err
+	}
+	if s := c.Exporter.spec; s != nil && s.Ordered() && !conf.IsSet("replay::order") {
+		c.Replay.Order = OrderStrict
+	}
+	return nil
 }
 
 // Marshal never shows a secret of the wrapped exporter.

@@ -63,7 +63,10 @@ func TestLoadConfig(t *testing.T) {
 			Directory: "/data/fallbacklog", Format: FormatProto, MaxSegmentSizeMiB: 16, MaxSegmentAge: time.Minute, MaxAge: 24 * time.Hour,
 			MaxDiskMiB: 2048, MinFreeDiskMiB: 512, OnFull: OnFullDropOldest, Fsync: FsyncInterval, FsyncInterval: 100 * time.Millisecond,
 		},
-		Replay:     ReplayConfig{Enabled: true, MaxRequestsPerSecond: 50},
+		Replay: ReplayConfig{
+			Enabled: true, Order: OrderStrict, Concurrency: 4, CoalesceMiB: 2, MaxRequestsPerSecond: 50, MaxMiBPerSecond: 1.5,
+			MaxItemAge: 48 * time.Hour,
+		},
 		DeadLetter: DeadLetterConfig{Enabled: true, MaxDiskMiB: 128},
 	}, all)
 }
@@ -100,6 +103,11 @@ func TestValidate(t *testing.T) {
 		{in("log", "on_full", "panic"), "log::on_full: must be one of reject, drop_oldest, drop_newest (got \"panic\")"},
 		{in("log", "fsync", "maybe"), "log::fsync: must be one of batch, interval, none (got \"maybe\")"},
 		{map[string]any{"log": map[string]any{"fsync": "interval", "fsync_interval": "0s"}}, "log::fsync_interval: must be from 1ms to 30s (got 0s)"},
+		{in("replay", "order", "random"), "replay::order: must be one of oldest_first, newest_first, strict (got \"random\")"},
+		{in("replay", "concurrency", 0), "replay::concurrency: must be from 1 to 64 (got 0)"},
+		{in("replay", "coalesce_mib", 65), "replay::coalesce_mib: must be from 0 to 64 (got 65)"},
+		{in("replay", "max_mib_per_second", math.NaN()), "replay::max_mib_per_second: must be from 0 to 1e+06 (got NaN)"},
+		{in("replay", "max_item_age", "-1s"), "replay::max_item_age: must be 0 or more (got -1s)"},
 		{in("replay", "max_requests_per_second", -1), "replay::max_requests_per_second: must be from 0 to 1e+06 (got -1)"},
 		{in("dead_letter", "max_disk_mib", 0), "dead_letter::max_disk_mib: must be from 1 to 4398046511103 (got 0)"},
 		{in("log", "max_disk_mib", int64(1<<44)), "log::max_disk_mib: must be from 1 to 4398046511103 (got 17592186044416)"},
@@ -205,4 +213,16 @@ func TestStartRefusesAReadOnlyDirectory(t *testing.T) {
 	}
 	_, err := tryGateway(t, newTestHost(), loadConfig(t, testSettings(dir)))
 	require.ErrorIs(t, err, os.ErrPermission)
+}
+
+// Prometheus refuses what is older than what it has: its order is strict unless the configuration says otherwise.
+func TestDefaultOrder(t *testing.T) {
+	to := func(name string) map[string]any { return map[string]any{"exporter": map[string]any{name: nil}} }
+	assert.Equal(t, OrderOldestFirst, loadConfig(t).Replay.Order)
+	assert.Equal(t, OrderOldestFirst, loadConfig(t, to("otlp_grpc")).Replay.Order)
+	for _, name := range []string{"prometheus_remote_write", "prometheusremotewrite/eu"} {
+		assert.Equal(t, OrderStrict, loadConfig(t, to(name)).Replay.Order)
+		said := map[string]any{"replay": map[string]any{"order": "oldest_first"}}
+		assert.Equal(t, OrderOldestFirst, loadConfig(t, to(name), said).Replay.Order)
+	}
 }

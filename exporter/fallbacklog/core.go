@@ -35,6 +35,7 @@ type core struct {
 	logger  *zap.Logger // at most one line a minute for each message
 	breaker *breaker.Breaker
 	group   *delivery.Group
+	outlook *outlook
 	tel     *coreTelemetry
 	users   int // guarded by the registry
 
@@ -77,6 +78,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		OnChange:         func(from, to breaker.State) { c.tel.transition(from, to) },
 	})
 	c.group = c.newGroup()
+	c.outlook = newOutlook(cfg.Log.MaxDiskMiB * mib)
 	var err error
 	c.tel, err = newCoreTelemetry(c, set)
 	return c, err

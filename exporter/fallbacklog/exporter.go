@@ -105,16 +105,24 @@ func (i *instance[T]) consume(ctx context.Context, data T) error {
 	return i.lane.consume(ctx, r)
 }
 
-// decode is the inverse of request.Payload.
-func (i *instance[T]) decode(line []byte) (delivery.Batch, record.Meta, error) {
-	codec := record.Of(line)
-	meta, payload, err := codec.Split(line)
-	if err != nil {
-		return nil, record.Meta{}, err
+// decode is the inverse of request.Payload, for records of the same metadata.
+func (i *instance[T]) decode(lines [][]byte) (delivery.Batch, error) {
+	r := request[T]{instance: i}
+	for n, line := range lines {
+		codec := record.Of(line)
+		meta, payload, err := codec.Split(line)
+		if err != nil {
+			return nil, err
+		}
+		data, err := i.signal.wire(codec.Encoding()).unmarshal(payload)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			i.signal.move(data, r.data)
+			continue
+		}
+		r.data, r.kept = data, meta.Metadata
 	}
-	data, err := i.signal.wire(codec.Encoding()).unmarshal(payload)
-	if err != nil {
-		return nil, meta, err
-	}
-	return request[T]{instance: i, data: data, kept: meta.Metadata}, meta, nil
+	return r, nil
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -234,7 +235,7 @@ func (m *moody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if m.calm {
 		mood = 0
 	}
-	refused := strings.HasPrefix(names[0], "bad")
+	refused := slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "bad") })
 	if mood <= 2 && !refused {
 		for _, n := range names {
 			m.took[n]++

@@ -39,7 +39,7 @@ import (
 
 // backend is an OTLP server, gRPC and HTTP, that answers as told and keeps the names of the items it took.
 type backend struct {
-	answer func(name string) error // nil: take it; guarded by mu
+	answer func(name string) error // for each item, nil: take it; guarded by mu
 	hang   chan struct{}           // not nil: answer only when closed; guarded by mu
 	mu     sync.Mutex
 	took   map[string]int
@@ -116,8 +116,11 @@ func (b *backend) take(ctx context.Context, names []string) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.answer != nil {
-		if err := b.answer(names[0]); err != nil {
+	for _, n := range names {
+		if b.answer == nil {
+			break
+		}
+		if err := b.answer(n); err != nil {
 			return err
 		}
 	}

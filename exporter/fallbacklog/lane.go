@@ -62,9 +62,10 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		Dir: dir, Kind: kind(l.core.codec), Also: []segment.Kind{kind(record.Lines{}), kind(record.Frames{})}, Budget: budget, FS: l.core.fs, Now: l.core.now,
 		MaxSegmentBytes: min(cfg.MaxSegmentSizeMiB*mib, budget.Max), MaxSegmentAge: cfg.MaxSegmentAge,
 		Sync: modes[cfg.Fsync], SyncInterval: cfg.FsyncInterval,
-		MakeDir:  func() error { return l.core.makeDir(dir) },
-		OnSync:   l.tel.synced,
-		OnDamage: l.tel.corrupt,
+		NewestFirst: l.core.cfg.Replay.Order == OrderNewestFirst,
+		MakeDir:     func() error { return l.core.makeDir(dir) },
+		OnSync:      l.tel.synced,
+		OnDamage:    l.tel.corrupt,
 		OnError: func(err error) {
 			l.tel.Failed("log")
 			l.tel.Error("the local log is in trouble", err)

@@ -80,7 +80,7 @@ func TestShutdownOfADeafExporter(t *testing.T) {
 				assert.LessOrEqual(t, time.Since(begun), shutdown.Exporter)
 				require.ErrorIs(t, err, delivery.ErrAbandoned)
 				if tc.attempt && !tc.replay {
-					require.ErrorContains(t, err, "3 batches of logs (6 items), 3 of which are in the log, and no record")
+					require.ErrorContains(t, err, "3 batches of logs (6 items), 3 of which are in the log, and 0 records")
 				}
 				lock, err := segment.OS{}.Lock(filepath.Join(dir, component.NewID(f.Type()).String(), "lock"))
 				require.NoError(t, err, "the directory is free again")

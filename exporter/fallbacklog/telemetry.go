@@ -38,6 +38,18 @@ func newCoreTelemetry(c *core, set exporter.Settings) (*coreTelemetry, error) {
 			o.Observe(c.cfg.Log.MaxDiskMiB*mib, attrs)
 			return nil
 		}),
+		tb.RegisterExporterFallbacklogSecondsToFullCallback(func(_ context.Context, o metric.Float64Observer) error {
+			if s, ok := c.outlook.full(); ok {
+				o.Observe(s, attrs)
+			}
+			return nil
+		}),
+		tb.RegisterExporterFallbacklogSecondsToDrainedCallback(func(_ context.Context, o metric.Float64Observer) error {
+			if s, ok := c.outlook.drained(); ok {
+				o.Observe(s, attrs)
+			}
+			return nil
+		}),
 	)
 }
 

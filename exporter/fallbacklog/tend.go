@@ -5,7 +5,8 @@ import "time"
 // tendEvery is how often the logs are tended. A cursor is as old as that at most, see segment.Log.
 const tendEvery = time.Second
 
-// tend lets the logs make up for what the disk has refused them, which nothing else may come back to for hours.
+// tend lets the logs make up for what the disk has refused them, which nothing else may come back to for hours, and
+// watches how they grow.
 func (c *core) tend() {
 	defer close(c.tended)
 	t := time.NewTicker(tendEvery)
@@ -15,7 +16,8 @@ func (c *core) tend() {
 		case <-c.closing:
 			return
 		case <-t.C:
-			c.group.Tend()
+			unread, disk := c.group.Tend()
+			c.outlook.note(c.now(), unread, disk)
 		}
 	}
 }

@@ -21,6 +21,10 @@ const (
 	// A larger multiplier or rate has no other effect than none.
 	maxMultiplier        = 1000
 	maxRequestsPerSecond = 1e6
+	maxMiBPerSecond      = 1e6
+	// Each request under way holds its records in memory, as lines and decoded: 64 of 64 MiB are 4 GiB of lines.
+	maxConcurrency = 64
+	maxCoalesceMiB = 64
 )
 
 // Validate reports every mistake at once.
@@ -32,7 +36,7 @@ func (c *Config) Validate() error {
 	c.Breaker.validate(e.At("circuit_breaker"))
 	validateMetadataKeys(&e, c.MetadataKeys)
 	c.Log.validate(e.At("log"))
-	check.Range(&e, "replay::max_requests_per_second", c.Replay.MaxRequestsPerSecond, 0, maxRequestsPerSecond)
+	c.Replay.validate(e.At("replay"))
 	if c.DeadLetter.Enabled {
 		check.Range(&e, "dead_letter::max_disk_mib", c.DeadLetter.MaxDiskMiB, 1, maxMiB)
 	}
@@ -68,4 +72,13 @@ func (c *LogConfig) validate(e *check.Errors) {
 	check.OneOf(e, "on_full", c.OnFull, OnFullReject, OnFullDropOldest, OnFullDropNewest)
 	check.OneOf(e, "fsync", c.Fsync, FsyncBatch, FsyncInterval, FsyncNone)
 	check.Range(e, "fsync_interval", c.FsyncInterval, minFsyncInterval, maxFsyncInterval)
+}
+
+func (c *ReplayConfig) validate(e *check.Errors) {
+	check.OneOf(e, "order", c.Order, OrderOldestFirst, OrderNewestFirst, OrderStrict)
+	check.Range(e, "concurrency", c.Concurrency, 1, maxConcurrency)
+	check.Range(e, "coalesce_mib", c.CoalesceMiB, 0, maxCoalesceMiB)
+	check.Range(e, "max_requests_per_second", c.MaxRequestsPerSecond, 0, maxRequestsPerSecond)
+	check.Range(e, "max_mib_per_second", c.MaxMiBPerSecond, 0, maxMiBPerSecond)
+	check.NotNegative(e, "max_item_age", c.MaxItemAge)
 }

@@ -25,6 +25,13 @@ func (l *Lane) Consume(ctx context.Context, b Batch) error {
 	}
 	start := l.group.set.Now()
 	limit := deadline(ctx, start, l.group.set.Budget)
+	if l.turn != nil {
+		mine, done := l.turn.take(ctx, l.cut.Done(), limit.Sub(start))
+		defer done()
+		if ctx = mine; ctx.Err() != nil || !l.opt.Log.Empty() {
+			return l.store(b, reasonBehind, 0, nil)
+		}
+	}
 	interval := l.group.set.InitialInterval
 	var cause error
 	for attempt := 1; ; attempt++ {
@@ -44,12 +51,12 @@ func (l *Lane) Consume(ctx context.Context, b Batch) error {
 		}
 		if cause == nil {
 			permit.Success()
-			l.group.succeeded()
+			l.succeeded()
 			l.delivered(false, items, rejected)
 			return nil
 		}
 		f := failure.Of(cause, l.group.set.Permanent(cause))
-		verdict := l.judge(permit, f, ctx.Err() != nil || l.cut.Err() != nil, true)
+		verdict := l.judge(permit, f, ctx.Err() != nil || l.cut.Err() != nil, true, false)
 		switch {
 		case verdict == refused:
 			return l.bury(b, reasonRefused, f, attempt, cause)

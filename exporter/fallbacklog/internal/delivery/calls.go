@@ -124,14 +124,6 @@ func (c *call) begin(attempt int) bool {
 	return true
 }
 
-// stop ends the attempts of a batch that is nobody's to rescue, and reports whether the wrapped exporter has it.
-func (c *call) stop() (sending bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.over = true
-	return c.sending
-}
-
 // end says that the wrapped exporter has come back. After a rescue the caller is told err, whatever the attempt brought.
 func (c *call) end() (rescued bool, err error) {
 	c.mu.Lock()

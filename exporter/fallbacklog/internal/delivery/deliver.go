@@ -2,66 +2,156 @@ package delivery
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 )
 
-// deliver makes one attempt for a record and settles it, or leaves it for later.
-func (l *Lane) deliver(w *window, r *pending, permit *breaker.Permit, p *pace) {
-	if !l.replays.begin(r.attempts + 1) {
-		permit.Cancel()
-		return
+// answer is what came of a request.
+type answer struct {
+	consignment
+	rejected int   // items that the downstream has refused of those it took
+	cause    error // nil: the downstream has it
+}
+
+// errUndecodable says that a request could not be made of its records.
+var errUndecodable = errors.New("decode a record of the log")
+
+// send hands a request to the wrapped exporter.
+func (r *replayer) send(c consignment) {
+	for _, p := range c.records {
+		p.out = true
+		p.attempts++
 	}
-	r.attempts++
-	rejected, cause := l.attempt(context.Background(), r.batch, l.group.set.Now().Add(l.group.set.Timeout))
-	_, _ = l.replays.end()
-	if cause == nil {
-		permit.Success()
-		p.faster()
-		l.delivered(true, r.items, rejected)
-		l.settle(w, r)
-		l.group.succeeded()
-		return
+	r.out++
+	r.pace.sent(r.group.set.Now(), c.bytes())
+	go func() {
+		a := answer{consignment: c}
+		a.rejected, a.cause = r.try(c.records)
+		r.answers <- a
+	}()
+}
+
+// try makes one attempt for several records as one batch.
+func (l *Lane) try(records []*pending) (rejected int, err error) {
+	lines := make([][]byte, len(records))
+	for i, p := range records {
+		lines[i] = p.entry.Record
 	}
-	f := failure.Of(cause, l.group.set.Permanent(cause))
-	v := l.judge(permit, f, l.cut.Err() != nil, !r.refused)
+	b, err := l.opt.Decode(lines)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", errUndecodable, err)
+	}
+	return l.attempt(context.Background(), b, l.group.set.Now().Add(l.group.set.Timeout))
+}
+
+// answered settles what an answer settles, and leaves the rest for later.
+func (r *replayer) answered(a answer) {
+	r.out--
+	for _, p := range a.records {
+		p.out = false
+	}
+	switch {
+	case a.cause == nil:
+		a.permit.Success()
+		r.pace.faster()
+		r.delivered(true, a.items(), a.rejected)
+		for _, p := range a.records {
+			r.settle(p)
+		}
+		r.succeeded()
+	case errors.Is(a.cause, errUndecodable):
+		a.permit.Cancel()
+		if !divide(a.records) {
+			r.buryLine(a.records[0])
+		}
+	default:
+		r.failed(a)
+	}
+	r.pace.answered(r.group.set.Now())
+}
+
+// failed decides what a failed request means for its records. A refusal of several says nothing of any: they are sent
+// again in halves, until the one at fault is alone.
+func (r *replayer) failed(a answer) {
+	alone := len(a.records) == 1
+	f := failure.Of(a.cause, r.group.set.Permanent(a.cause))
+	successes := r.successes.Load()
+	v := r.judge(a.permit, f, r.cut.Err() != nil, alone && !a.records[0].refused, a.records[0].suspect(successes))
 	if v == inconclusive {
 		return
 	}
-	l.opt.Observer.ReplayFailed()
-	if v != systemic && f.Class != failure.Throttled {
-		r.failed(l.group.successes.Load())
-	}
-	reason := reasonRefused
-	if r.poison() {
-		reason = reasonPoison
-	}
-	if v == refused || reason == reasonPoison {
-		r.refused = true
-		if l.opt.DeadLetter == nil || l.appendDead(r.batch, reason, f, r.attempts) != nil {
-			l.wait(nil, troubleWait) // parked: refused records have no other place
-			w.pass()
-			return
-		}
-		l.opt.Observer.Warn("a record went to the dead letter: "+reason, cause)
-		l.settle(w, r)
+	r.opt.Observer.ReplayFailed()
+	if v == refused && divide(a.records) {
 		return
 	}
-	r.refused = r.refused || v == systemic
-	w.pass()
+	if v != systemic && f.Class != failure.Throttled {
+		for _, p := range a.records {
+			p.fail(len(a.records), successes)
+		}
+	}
+	if alone && (v == refused || a.records[0].poison()) {
+		r.giveUp(a.records[0], f, a.cause)
+		return
+	}
+	if alone && v == systemic {
+		a.records[0].refused = true
+	}
+	r.window.pass(a.records)
 	if f.Class == failure.Throttled {
-		p.slower()
+		r.pace.slower()
 	}
 	// A downstream that asks for more than a probe's longest wait is asked again: it may have been wrong.
-	p.block(l.group.set.Now().Add(min(f.RetryAfter, l.group.set.MaxOpenInterval)))
+	r.pace.block(r.group.set.Now().Add(min(f.RetryAfter, r.group.set.MaxOpenInterval)))
+}
+
+// divide makes records that went out together go in halves, at most; false for one alone.
+func divide(records []*pending) bool {
+	for _, p := range records {
+		p.share = half(len(records))
+	}
+	return len(records) > 1
+}
+
+// giveUp moves a record to the dead letter that will never be delivered.
+func (r *replayer) giveUp(p *pending, f failure.Failure, cause error) {
+	reason := reasonRefused
+	if p.poison() {
+		reason = reasonPoison
+	}
+	p.refused = true
+	b, err := r.opt.Decode([][]byte{p.entry.Record})
+	if err != nil || r.opt.DeadLetter == nil || r.appendDead(b, reason, f, p.attempts) != nil {
+		r.park(p)
+		return
+	}
+	r.opt.Observer.Warn("a record went to the dead letter: "+reason, cause)
+	r.settle(p)
+}
+
+// buryLine settles a record that cannot be decoded although its checksum holds: no second reading will do better.
+func (r *replayer) buryLine(p *pending) {
+	if r.opt.DeadLetter == nil || r.copyToDead(p.entry.Record) != nil {
+		r.opt.Observer.Failed("dead_letter")
+		r.park(p)
+		return
+	}
+	r.opt.Observer.Buried(codeUndecodable, p.items)
+	r.settle(p)
+}
+
+// park slows replay down for a record that has no other place.
+func (r *replayer) park(p *pending) {
+	r.window.pass([]*pending{p})
+	r.pace.block(r.group.set.Now().Add(troubleWait))
 }
 
 // settle says of a record that it is dealt with.
-func (l *Lane) settle(w *window, r *pending) {
-	w.settle(r)
-	if err := l.opt.Log.Done(r.entry); err != nil {
-		l.opt.Observer.Failed("log")
-		l.opt.Observer.Error("the log's cursor cannot be saved: a restart would repeat records", err)
+func (r *replayer) settle(p *pending) {
+	r.window.settle(p)
+	if err := r.opt.Log.Done(p.entry); err != nil {
+		r.opt.Observer.Failed("log")
+		r.opt.Observer.Error("the log's cursor cannot be saved: a restart would repeat records", err)
 	}
 }

@@ -2,43 +2,47 @@ package delivery
 
 import "time"
 
-// expireOnly is replay's place where nothing is replayed: it only lets records go that are too old.
-func (l *Lane) expireOnly() {
-	defer close(l.replayed)
-	var w window
-	for !l.stopping() {
-		r, err := l.pick(&w)
-		switch {
-		case err != nil:
-			l.trouble(err)
-		case r == nil:
-			l.wait(l.opt.Log.Readable(), 0)
-		case !l.expire(&w):
-			l.rest(&w, l.group.set.MaxAge)
-		}
-	}
+// expire lets the records of the window go that are older than MaxAge, and reports whether there were any.
+func (r *replayer) expire() bool {
+	age := r.group.set.MaxAge
+	return age > 0 && r.letGo(r.window.olderThan(r.group.set.Now().Add(-age)))
 }
 
-// expire lets the records of the window go that are too old, and reports whether there were any.
-func (l *Lane) expire(w *window) bool {
-	age := l.group.set.MaxAge
+// skipOld lets those of the records go whose turn has come too late for MaxItemAge.
+func (r *replayer) skipOld(records []*pending) bool {
+	age := r.group.set.MaxItemAge
 	if age == 0 {
 		return false
 	}
-	old := w.olderThan(l.group.set.Now().Add(-age))
-	for _, r := range old {
-		l.opt.Observer.Expired(r.items)
-		l.settle(w, r)
+	limit := r.group.set.Now().Add(-age)
+	var old []*pending
+	for _, p := range records {
+		if !p.written.After(limit) {
+			old = append(old, p)
+		}
+	}
+	return r.letGo(old)
+}
+
+func (r *replayer) letGo(old []*pending) bool {
+	for _, p := range old {
+		r.opt.Observer.Expired(p.items)
+		r.settle(p)
 	}
 	return len(old) > 0
 }
 
-// rest waits for d, or less where a record of the window expires before.
-func (l *Lane) rest(w *window, d time.Duration) {
-	if age := l.group.set.MaxAge; age > 0 {
-		for _, r := range w.records {
-			d = min(d, max(0, r.written.Add(age).Sub(l.group.set.Now())))
+// nextExpiry is how long the first record of the window to expire has left.
+func (r *replayer) nextExpiry() (left time.Duration, ok bool) {
+	age := r.group.set.MaxAge
+	if age == 0 {
+		return 0, false
+	}
+	now := r.group.set.Now()
+	for _, p := range r.window.records {
+		if d := max(0, p.written.Add(age).Sub(now)); !p.out && (!ok || d < left) {
+			left, ok = d, true
 		}
 	}
-	l.wait(nil, d)
+	return left, ok
 }

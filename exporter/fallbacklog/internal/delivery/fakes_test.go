@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -117,7 +118,7 @@ func newStand(t *testing.T, answer func(context.Context, string) error, change .
 	s := &stand{sums: &ledger{}, answer: answer}
 	set := Settings{
 		Exports: true, Timeout: time.Second, Budget: 5 * time.Second, MaxAttempts: 2, InitialInterval: 100 * time.Millisecond,
-		Multiplier: 2, MaxInterval: time.Second, Replay: true, MaxOpenInterval: time.Minute,
+		Multiplier: 2, MaxInterval: time.Second, Replay: true, Concurrency: 1, MaxOpenInterval: time.Minute,
 		Permanent: func(error) bool { return false },
 		Now:       time.Now,
 		Degraded:  func(error) { s.degraded.add(true) },
@@ -134,22 +135,30 @@ func newStand(t *testing.T, answer func(context.Context, string) error, change .
 		Dir: t.TempDir(), Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
 	})
 	require.NoError(t, err)
-	s.Lane = NewGroup(set, b).NewLane(Options{Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: s.log, Decode: s.decode})
+	dead, err := segment.Open(segment.Options{
+		Dir: t.TempDir(), Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
+	})
+	require.NoError(t, err)
+	s.Lane = NewGroup(set, b).NewLane(Options{Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: s.log, DeadLetter: dead, Decode: s.decode})
 	return s
 }
 
 func (s *stand) batch(name string) Batch { return &testBatch{name: name, items: 2, answer: s.answer} }
 
-func (s *stand) decode(line []byte) (Batch, record.Meta, error) {
-	m, err := record.Parse(line)
-	if err != nil {
-		return nil, m, err
+// decode joins the names of several records by spaces.
+func (s *stand) decode(lines [][]byte) (Batch, error) {
+	names, items := make([]string, len(lines)), 0
+	for i, line := range lines {
+		m, err := record.Parse(line)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := fmt.Sscanf(string(line), `{"name":%q,`, &names[i]); err != nil {
+			return nil, err
+		}
+		items += m.Items
 	}
-	var name string
-	if _, err := fmt.Sscanf(string(line), `{"name":%q,`, &name); err != nil {
-		return nil, m, err
-	}
-	return s.batch(name), m, nil
+	return &testBatch{name: strings.Join(names, " "), items: items, answer: s.answer}, nil
 }
 
 func (s *stand) stop(t *testing.T) {

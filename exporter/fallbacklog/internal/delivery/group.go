@@ -21,10 +21,15 @@ type Settings struct {
 	Multiplier      float64
 	MaxInterval     time.Duration
 
-	Replay          bool
-	ReplayPerSecond float64       // requests of each lane; 0: no limit
-	MaxOpenInterval time.Duration // the longest that a downstream may ask replay to wait
-	MaxAge          time.Duration // of a record; 0: any
+	Replay               bool
+	Strict               bool          // one request at a time, live data behind the log
+	Concurrency          int           // requests of each lane's replay under way; Strict has one
+	CoalesceBytes        int           // records become one request up to this size; 0: each is its own
+	ReplayPerSecond      float64       // requests of each lane; 0: no limit
+	ReplayBytesPerSecond float64       // of the records of each lane; 0: no limit
+	MaxItemAge           time.Duration // of a record whose turn it is; 0: any
+	MaxOpenInterval      time.Duration // the longest that a downstream may ask replay to wait
+	MaxAge               time.Duration // of a record; 0: any
 
 	OnFull OnFull
 
@@ -53,8 +58,7 @@ type Group struct {
 	set     Settings
 	breaker Breaker
 
-	// successes counts deliveries; permanents counts permanent errors since the last one.
-	successes  atomic.Uint64
+	// permanents counts permanent errors since the last delivery.
 	permanents atomic.Int64
 	// degraded: something has gone to the log and is not all out again.
 	degraded atomic.Bool
@@ -87,7 +91,6 @@ func (g *Group) detach(l *Lane) {
 
 // succeeded notes a delivery.
 func (g *Group) succeeded() {
-	g.successes.Add(1)
 	g.permanents.Store(0)
 	g.maybeHealthy()
 }
@@ -118,14 +121,19 @@ func (g *Group) drained() {
 	}
 }
 
-// Tend lets the logs make up for what the disk has refused them. It is for a timer, and may be called at any time.
-func (g *Group) Tend() {
+// Tend lets the logs make up for what the disk has refused them, and returns the sums of their bytes. It is for a timer,
+// and may be called at any time.
+func (g *Group) Tend() (unread, disk int64) {
 	g.mu.Lock()
 	lanes := slices.Collect(maps.Keys(g.lanes))
 	g.mu.Unlock()
 	for _, l := range lanes {
 		l.tend()
+		s := l.opt.Log.Stats()
+		unread += s.Unread
+		disk += s.Bytes
 	}
+	return unread, disk
 }
 
 // empty reports whether every lane's log is drained.

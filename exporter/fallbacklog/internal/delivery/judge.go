@@ -20,24 +20,25 @@ const (
 const systemicStreak = 5
 
 // judge tells the breaker what a failure says about the downstream and returns what it means for the data. brokenOff:
-// the caller or Shutdown ended the attempt. distinct: the data has not been refused before.
+// the caller or Shutdown ended the attempt. distinct: the data has not been refused before. suspect: it has failed
+// before, and others have passed since.
 //
 // Permanent errors and broken-off attempts are no sign of an outage and do not count. An opaque one might be, so it
-// counts: data that alone causes them is found by replay (see window.poison).
-func (l *Lane) judge(permit *breaker.Permit, f failure.Failure, brokenOff, distinct bool) verdict {
+// counts: data that alone causes them is found by replay (see pending.poison), and once suspect does not count.
+func (l *Lane) judge(permit *breaker.Permit, f failure.Failure, brokenOff, distinct, suspect bool) verdict {
 	l.opt.Observer.Failed(string(f.Class))
 	switch {
 	case brokenOff && (f.Class == failure.Canceled || f.Class == failure.Timeout || f.Class == failure.Opaque):
 		permit.Cancel()
 		return inconclusive
 	case f.Retryable:
-		permit.Failure()
+		fail(permit, suspect)
 		return retryable
 	case f.Systemic:
 		permit.Trip()
 		return systemic
 	case f.Class == failure.Opaque:
-		permit.Failure()
+		fail(permit, suspect)
 		return opaque
 	}
 	streak := l.group.permanents.Load()
@@ -50,4 +51,13 @@ func (l *Lane) judge(permit *breaker.Permit, f failure.Failure, brokenOff, disti
 	}
 	permit.Cancel()
 	return refused
+}
+
+// fail ends the permit of an attempt that failed, unless it is the data that fails.
+func fail(permit *breaker.Permit, suspect bool) {
+	if suspect {
+		permit.Cancel()
+		return
+	}
+	permit.Failure()
 }

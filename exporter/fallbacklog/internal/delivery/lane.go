@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
@@ -14,6 +15,7 @@ const (
 	reasonAttempts = "max_attempts"     // all attempts failed
 	reasonBudget   = "budget"           // no time for another attempt
 	reasonCanceled = "canceled"         // the caller gave up; the data is kept all the same
+	reasonBehind   = "behind"           // strict: older data was not delivered yet
 	reasonShutdown = "shutdown"         // in flight at Shutdown
 	reasonSystemic = "systemic"         // refused in a way that would refuse everything
 	reasonOpaque   = "opaque_permanent" // refused without a reason that a program can read
@@ -51,31 +53,40 @@ type Lane struct {
 	group *Group
 	opt   Options
 
-	calls    *calls
-	replays  call            // replay's attempts: its records are in the log, so nothing is rescued
-	closing  chan struct{}   // closed when Shutdown begins
-	cut      context.Context // cancelled when attempts must end
-	cutNow   context.CancelFunc
-	replayed chan struct{} // closed when replay has ended
+	calls     *calls
+	turn      *turn           // of live data; nil: none needs one
+	successes atomic.Uint64   // deliveries
+	closing   chan struct{}   // closed when Shutdown begins
+	cut       context.Context // cancelled when attempts must end
+	cutNow    context.CancelFunc
+	deserted  chan struct{} // closed when replay must not wait for the wrapped exporter any more
+	replayed  chan struct{} // closed when replay has ended
+	left      int           // records that the wrapped exporter had then; they are in the log
 }
 
 // NewLane returns a lane of the group that begins to replay its log at once. It owns the logs: Shutdown closes them.
 func (g *Group) NewLane(opt Options) *Lane {
 	l := &Lane{
 		group: g, opt: opt,
-		calls: newCalls(), closing: make(chan struct{}), replayed: make(chan struct{}),
+		calls: newCalls(), closing: make(chan struct{}), deserted: make(chan struct{}), replayed: make(chan struct{}),
+	}
+	if g.set.Strict {
+		l.turn = newTurn()
 	}
 	l.cut, l.cutNow = context.WithCancel(context.Background())
 	g.attach(l)
-	switch {
-	case g.set.Exports && g.set.Replay:
+	if g.set.Exports && g.set.Replay || g.set.MaxAge > 0 {
 		go l.replay()
-	case g.set.MaxAge > 0:
-		go l.expireOnly()
-	default:
+	} else {
 		close(l.replayed)
 	}
 	return l
+}
+
+// succeeded notes a delivery.
+func (l *Lane) succeeded() {
+	l.successes.Add(1)
+	l.group.succeeded()
 }
 
 func (l *Lane) stopping() bool {

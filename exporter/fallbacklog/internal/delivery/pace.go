@@ -1,40 +1,44 @@
 package delivery
 
-import (
-	"time"
-
-	"golang.org/x/time/rate"
-)
+import "time"
 
 const (
 	slowestPause = 30 * time.Second
 	firstPause   = 10 * time.Millisecond
 )
 
-// pace spaces the requests of replay: at most the configured rate, and half as fast each time the downstream asks for
-// less. Every delivery takes a tenth off the pause until it is gone. It is used by one goroutine.
+// pace says when the next request of replay may go: after each one as long as the configured rates give it, and never
+// before a time that the downstream has asked for. A downstream that throttles halves it: a pause after each answer,
+// twice as long each time, of which every delivery takes a tenth off until it is gone. It is used by one goroutine.
 type pace struct {
-	limit *rate.Limiter // nil: none configured
-	pause time.Duration
-	until time.Time // no request before it: the downstream has said so
+	requests float64 // a second; 0: any number
+	bytes    float64 // a second; 0: any number
+	pause    time.Duration
+	next     time.Time // what the configured rates say
+	until    time.Time // what the downstream says
 }
 
-func newPace(perSecond float64) *pace {
-	p := &pace{}
-	if perSecond > 0 {
-		p.limit = rate.NewLimiter(rate.Limit(perSecond), 1)
-	}
-	return p
-}
-
-// delay is how long the next request has to wait. It takes the request's turn.
+// delay is how long the next request has to wait.
 func (p *pace) delay(now time.Time) time.Duration {
-	d := p.pause
-	if p.limit != nil {
-		d = max(d, p.limit.ReserveN(now, 1).DelayFrom(now))
-	}
-	return d
+	return max(0, p.until.Sub(now), p.next.Sub(now))
 }
+
+// sent takes a request's turn.
+func (p *pace) sent(now time.Time, bytes int) {
+	var d time.Duration
+	if p.requests > 0 {
+		d = seconds(1 / p.requests)
+	}
+	if p.bytes > 0 {
+		d = max(d, seconds(float64(bytes)/p.bytes))
+	}
+	p.next = now.Add(d)
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// answered begins the pause of a downstream that throttles.
+func (p *pace) answered(now time.Time) { p.block(now.Add(p.pause)) }
 
 // block lets no request pass before a time.
 func (p *pace) block(until time.Time) {
@@ -43,8 +47,8 @@ func (p *pace) block(until time.Time) {
 	}
 }
 
-// blocked is how long no request may pass.
-func (p *pace) blocked(now time.Time) time.Duration { return max(0, p.until.Sub(now)) }
+// slowed reports whether the downstream has asked for less, and not recovered.
+func (p *pace) slowed() bool { return p.pause > 0 }
 
 func (p *pace) slower() { p.pause = min(max(2*p.pause, firstPause), slowestPause) }
 

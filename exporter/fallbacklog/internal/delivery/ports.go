@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
@@ -26,8 +25,9 @@ type Batch interface {
 	Metadata() map[string][]string
 }
 
-// Decode is the inverse of Payload: it reads a verified record.
-type Decode func(line []byte) (Batch, record.Meta, error)
+// Decode is the inverse of Payload: it makes one batch of verified records of the same metadata, in their order. It
+// keeps none of the lines.
+type Decode func(lines [][]byte) (Batch, error)
 
 // Log keeps records. See segment.Log, which is what it is outside tests, for the contract of each method.
 type Log interface {

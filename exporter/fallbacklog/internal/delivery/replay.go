@@ -3,6 +3,7 @@ package delivery
 import (
 	"time"
 
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
@@ -15,92 +16,100 @@ const (
 	troubleWait = 5 * time.Second
 )
 
-// replay delivers what is in the log, oldest first, until Shutdown.
+// replayer takes a lane's log to the downstream until Shutdown. One goroutine owns it: it reads, chooses what to send,
+// and judges the answers. Each request is with a goroutine of its own, which ends when the wrapped exporter answers.
 //
-// One record is on its way at a time. After a failure the next one is tried, so that one bad record neither blocks the
-// others nor keeps the breaker open; a record that fails while others pass goes to the dead letter.
+// After a failure the next records are tried, so that a bad one neither blocks the others nor keeps the breaker open; a
+// record that fails while others pass goes to the dead letter.
+type replayer struct {
+	*Lane
+	window  window
+	pace    pace
+	out     int         // requests with the wrapped exporter
+	answers chan answer // with room for each of them: nobody waits to answer
+}
+
+// consignment is a request of replay: records that go out together, and what lets them.
+type consignment struct {
+	records []*pending
+	permit  *breaker.Permit
+}
+
+func (c consignment) items() (n int) {
+	for _, r := range c.records {
+		n += r.items
+	}
+	return n
+}
+
+func (c consignment) bytes() (n int) {
+	for _, r := range c.records {
+		n += len(r.entry.Record)
+	}
+	return n
+}
+
+// replay runs until Shutdown. Where there is nothing to replay to, it only lets records go that are too old.
 func (l *Lane) replay() {
 	defer close(l.replayed)
-	var w window
-	p := newPace(l.group.set.ReplayPerSecond)
+	set := l.group.set
+	r := &replayer{
+		Lane: l,
+		window: window{
+			minRecords: max(windowMin, 2*set.Concurrency), maxBytes: (set.Concurrency + 1) * set.CoalesceBytes,
+			inOrder: set.Strict,
+		},
+		pace:    pace{requests: set.ReplayPerSecond, bytes: set.ReplayBytesPerSecond},
+		answers: make(chan answer, set.Concurrency),
+	}
 	for !l.stopping() {
-		r, err := l.pick(&w)
-		if err != nil {
-			l.trouble(err)
-			continue
-		}
-		if r == nil {
-			l.group.drained()
-			l.wait(l.opt.Log.Readable(), 0)
-			continue
-		}
-		if l.expire(&w) {
-			continue
-		}
-		if r.batch == nil {
-			l.buryLine(&w, r)
-			continue
-		}
-		if d := max(l.group.breaker.Wait(), p.blocked(l.group.set.Now())); d > 0 {
-			l.rest(&w, d)
-			continue
-		}
-		l.rest(&w, p.delay(l.group.set.Now()))
-		if l.stopping() || l.expire(&w) {
-			continue
-		}
-		permit := l.group.breaker.Allow(true)
-		if permit == nil {
-			l.wait(nil, pollProbe)
-			continue
-		}
-		l.deliver(&w, r, permit, p)
+		r.step()
 	}
-	l.leaveBehind(&w)
+	r.leave()
 }
 
-// leaveBehind counts what log::on_full dropped while it was on its way: the log has the other records still.
-func (l *Lane) leaveBehind(w *window) {
-	cursor := l.opt.Log.Cursor()
-	for _, r := range w.records {
-		if r.entry.Start.Before(cursor) {
-			l.opt.Observer.Dropped(droppedFull, r.items)
-		}
-	}
-}
-
-// pick returns the record to try next, nil when the log is drained.
-func (l *Lane) pick(w *window) (*pending, error) {
-	for {
-		if r := w.next(); r != nil {
-			return r, nil
-		}
-		e, ok, err := l.opt.Log.Next()
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			return w.wrap(), nil
-		}
-		b, meta, err := l.opt.Decode(e.Record)
-		r := &pending{batch: b, items: meta.Items, written: meta.Time, attempts: meta.Attempts, entry: e}
-		if err == nil {
-			r.entry.Record = nil // decoded: one copy is enough
-		}
-		w.add(r)
-	}
-}
-
-// buryLine settles a record that cannot be decoded although its checksum holds: no second reading will do better.
-func (l *Lane) buryLine(w *window, r *pending) {
-	if l.opt.DeadLetter == nil || l.copyToDead(r.entry.Record) != nil {
-		l.opt.Observer.Failed("dead_letter")
-		l.wait(nil, troubleWait)
-		w.pass()
+// step does the next thing there is to do, or waits for one.
+func (r *replayer) step() {
+	err := r.fill()
+	if r.expire() {
 		return
 	}
-	l.opt.Observer.Buried(codeUndecodable, r.items)
-	l.settle(w, r)
+	if err != nil {
+		r.opt.Observer.Failed("log")
+		r.opt.Observer.Error("the local log cannot be read", err)
+		r.wait(nil, troubleWait)
+		return
+	}
+	sends := r.group.set.Exports && r.group.set.Replay
+	if len(r.window.records) == 0 {
+		if sends {
+			r.group.drained()
+		}
+		r.wait(r.opt.Log.Readable(), 0)
+		return
+	}
+	if !sends || r.out >= r.limit() {
+		r.wait(nil, 0)
+		return
+	}
+	if d := max(r.group.breaker.Wait(), r.pace.delay(r.group.set.Now())); d > 0 {
+		r.wait(nil, d)
+		return
+	}
+	records := r.window.choose(r.group.set.CoalesceBytes)
+	if len(records) == 0 { // all are out
+		r.wait(r.opt.Log.Readable(), 0)
+		return
+	}
+	if r.skipOld(records) {
+		return
+	}
+	permit := r.group.breaker.Allow(true)
+	if permit == nil {
+		r.wait(nil, pollProbe)
+		return
+	}
+	r.send(consignment{records, permit})
 }
 
 func (l *Lane) copyToDead(line []byte) error {
@@ -111,25 +120,72 @@ func (l *Lane) copyToDead(line []byte) error {
 	return l.opt.DeadLetter.Append(line)
 }
 
-func (l *Lane) trouble(err error) {
-	l.opt.Observer.Failed("log")
-	l.opt.Observer.Error("the local log cannot be read", err)
-	l.wait(nil, troubleWait)
+// limit is how many requests may be out: one for a downstream that has asked for less, or in order.
+func (r *replayer) limit() int {
+	if r.group.set.Strict || r.pace.slowed() {
+		return 1
+	}
+	return r.group.set.Concurrency
 }
 
-// wait returns after d, when ready fires, or when Shutdown begins. d = 0 with a channel waits for as long as it takes.
-func (l *Lane) wait(ready <-chan struct{}, d time.Duration) {
+// fill reads what the window has room for.
+func (r *replayer) fill() error {
+	for !r.window.full() {
+		e, ok, err := r.opt.Log.Next()
+		if err != nil || !ok {
+			return err
+		}
+		p := &pending{entry: e}
+		if meta, err := record.Parse(e.Record); err == nil {
+			p.items, p.written, p.attempts, p.metadata = meta.Items, meta.Time, meta.Attempts, meta.Metadata
+		} else {
+			p.written = r.group.set.Now() // decoding will fail too, and then it is buried
+		}
+		r.window.add(p)
+	}
+	return nil
+}
+
+// leave waits for the requests that are out, unless Shutdown gives them up, and counts what log::on_full dropped while
+// it was here: the log has the other records still.
+func (r *replayer) leave() {
+	for r.out > 0 && r.left == 0 {
+		select {
+		case a := <-r.answers:
+			r.answered(a)
+		case <-r.deserted:
+			for _, p := range r.window.records {
+				if p.out {
+					r.left++
+				}
+			}
+		}
+	}
+	cursor := r.opt.Log.Cursor()
+	for _, p := range r.window.records {
+		if p.entry.Start.Before(cursor) {
+			r.opt.Observer.Dropped(droppedFull, p.items)
+		}
+	}
+}
+
+// wait returns after d, when ready fires, an answer comes, a record expires, or Shutdown begins. d = 0 is for as long as
+// it takes.
+func (r *replayer) wait(ready <-chan struct{}, d time.Duration) {
+	if left, ok := r.nextExpiry(); ok && (d == 0 || left < d) {
+		d = max(left, time.Nanosecond)
+	}
 	var timer <-chan time.Time
 	if d > 0 {
 		t := time.NewTimer(d)
 		defer t.Stop()
 		timer = t.C
-	} else if ready == nil {
-		return
 	}
 	select {
 	case <-ready:
 	case <-timer:
-	case <-l.closing:
+	case a := <-r.answers:
+		r.answered(a)
+	case <-r.closing:
 	}
 }

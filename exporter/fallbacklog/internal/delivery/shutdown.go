@@ -50,16 +50,13 @@ func (l *Lane) abandon() error {
 		return l.store(b, reasonShutdown, attempts, nil)
 	})
 	<-l.calls.idle // bounded by the disk: the others are on their way to the log
-	replaying := "a record"
-	if !l.replays.stop() {
-		<-l.replayed // it is on its way out
-		replaying = "no record"
-		if batches == 0 {
-			return nil // nothing was out, or it came back in the last moment
-		}
+	close(l.deserted)
+	<-l.replayed
+	if batches == 0 && l.left == 0 {
+		return nil // nothing was out, or it came back in the last moment
 	}
-	return errors.Join(fmt.Errorf("%w: it was left with %d batches of %s (%d items), %d of which are in the log, and %s of the log",
-		ErrAbandoned, batches, l.opt.Signal, items, batches-len(errs), replaying), errors.Join(errs...))
+	return errors.Join(fmt.Errorf("%w: it was left with %d batches of %s (%d items), %d of which are in the log, and %d records of the log",
+		ErrAbandoned, batches, l.opt.Signal, items, batches-len(errs), l.left), errors.Join(errs...))
 }
 
 func (l *Lane) closeLogs() error {

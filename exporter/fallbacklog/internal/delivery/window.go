@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -8,84 +9,143 @@ import (
 )
 
 const (
-	// windowSize bounds the records in memory during replay, and with them what a crash delivers twice.
-	windowSize = 8
-	// poisonFailures is how often a record must fail, others passing in between, to be held for the cause.
+	// windowMin is how many records replay holds, however large: to find the one at fault others are needed.
+	windowMin = 8
+	// windowMax bounds them, however small.
+	windowMax = 4096
+	// poisonFailures is how often a record must fail, others passing in between, to be held for the cause; the last
+	// poisonAlone of these alone, since in company the cause may be another.
 	poisonFailures = 3
+	poisonAlone    = 2
 )
 
-// pending is a record that replay has read and not settled.
+// pending is a record that replay has read and not settled. It is decoded only to be sent: in memory it is its line.
 type pending struct {
-	batch    Batch // nil: the record cannot be decoded
+	entry    segment.Entry
+	number   uint64 // counts the records read
 	items    int
 	written  time.Time
 	attempts int
-	entry    segment.Entry
-	// failures counts the failures between which something else was delivered; seen is the group's count of
-	// deliveries at the last one.
+	metadata map[string][]string
+
+	out bool // it is with the wrapped exporter
+	// share is how many records it may go out with, itself included, since they have failed together; 0: any number.
+	share int
+	// failures counts the failures between which something else was delivered, alone those of them that were its own;
+	// seen is the lane's count of deliveries at the last failure.
 	failures int
+	alone    int
 	seen     uint64
-	refused  bool // has had a permanent error
+	refused  bool // has had a permanent error, alone
 }
 
-// failed notes a failure while the group has made so many deliveries.
-func (p *pending) failed(successes uint64) {
-	if p.failures == 0 || successes > p.seen {
+// fail notes a failure together with n records, itself included, while the lane has made so many deliveries. An
+// outage, in which nothing is delivered in between, changes it once.
+func (p *pending) fail(n int, successes uint64) {
+	fresh := p.failures == 0 || p.suspect(successes)
+	p.seen = successes
+	if fresh {
 		p.failures++
 	}
-	p.seen = successes
+	switch {
+	case n > 1 && fresh:
+		p.share = half(n)
+	case n == 1 && (fresh || p.alone == 0):
+		p.alone++
+	}
 }
 
-func (p *pending) poison() bool { return p.failures >= poisonFailures }
+// suspect: it has failed, and others have passed since. The next failure says nothing about the downstream.
+func (p *pending) suspect(successes uint64) bool { return p.failures > 0 && successes > p.seen }
+
+func (p *pending) poison() bool { return p.failures >= poisonFailures && p.alone >= poisonAlone }
+
+// half of n records, the larger one.
+func half(n int) int { return (n + 1) / 2 }
 
 // window holds the unsettled records in the order in which they were read. They are settled in any order. It is used by
 // one goroutine.
 type window struct {
+	minRecords int  // it holds so many, however large
+	maxBytes   int  // of records, beyond those
+	inOrder    bool // the oldest is always the next
+
 	records []*pending
-	turn    int // the record to try next
+	bytes   int
+	count   uint64 // records read
+	turn    uint64 // number of the record from which on to choose
 }
 
-// next returns the record whose turn it is, or nil when one should be read first.
-func (w *window) next() *pending {
-	if w.turn < len(w.records) {
-		return w.records[w.turn]
-	}
-	if len(w.records) == windowSize {
-		w.turn = 0
-		return w.records[0]
-	}
-	return nil
-}
-
-// wrap gives the oldest record its turn: there is none to read.
-func (w *window) wrap() *pending {
-	w.turn = 0
-	if len(w.records) == 0 {
-		return nil
-	}
-	return w.records[0]
+func (w *window) full() bool {
+	n := len(w.records)
+	return n >= windowMax || n >= w.minRecords && w.bytes >= w.maxBytes
 }
 
 func (w *window) add(p *pending) {
+	w.count++
+	p.number = w.count
 	w.records = append(w.records, p)
-	w.turn = len(w.records) - 1
+	w.bytes += len(p.entry.Record)
 }
 
-// pass gives the turn to the next record: this one has failed, and another shows whose fault it is.
-func (w *window) pass() { w.turn++ }
+// choose returns the records to send next: the first from turn on that is not out, or else the oldest one that is not,
+// and those after it that may go with it, up to maxBytes.
+func (w *window) choose(maxBytes int) []*pending {
+	first := w.here(w.turn)
+	if first < 0 {
+		w.turn = 0
+		if first = w.here(0); first < 0 {
+			return nil
+		}
+	}
+	chosen := []*pending{w.records[first]}
+	bytes, share := len(chosen[0].entry.Record), shareOf(chosen[0])
+	for _, p := range w.records[first+1:] {
+		bytes += len(p.entry.Record)
+		share = min(share, shareOf(p))
+		if p.out || bytes > maxBytes || len(chosen) >= share || !sameMetadata(p, chosen[0]) {
+			break
+		}
+		chosen = append(chosen, p)
+	}
+	return chosen
+}
 
-// olderThan returns the records that were written at t or before.
+// here returns the index of the first record from a number on that is not out, or -1.
+func (w *window) here(from uint64) int {
+	return slices.IndexFunc(w.records, func(p *pending) bool { return !p.out && p.number >= from })
+}
+
+func shareOf(p *pending) int {
+	if p.share == 0 {
+		return windowMax
+	}
+	return p.share
+}
+
+func sameMetadata(a, b *pending) bool { return maps.EqualFunc(a.metadata, b.metadata, slices.Equal) }
+
+// pass gives the turn to the records after these: they have failed, and others show whose fault it is.
+func (w *window) pass(records []*pending) {
+	if !w.inOrder {
+		w.turn = records[len(records)-1].number + 1
+	}
+}
+
+// olderThan returns the records that are not out and were written at t or before.
 func (w *window) olderThan(t time.Time) (old []*pending) {
-	for _, r := range w.records {
-		if !r.written.After(t) {
-			old = append(old, r)
+	for _, p := range w.records {
+		if !p.out && !p.written.After(t) {
+			old = append(old, p)
 		}
 	}
 	return old
 }
 
-// settle takes a record out and gives the oldest one its turn.
+// settle takes a record out and gives the first one its turn.
 func (w *window) settle(p *pending) {
-	w.records = slices.DeleteFunc(w.records, func(r *pending) bool { return r == p })
+	i := slices.Index(w.records, p)
+	w.records = slices.Delete(w.records, i, i+1)
+	w.bytes -= len(p.entry.Record)
 	w.turn = 0
 }

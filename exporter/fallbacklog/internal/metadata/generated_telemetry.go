@@ -47,6 +47,8 @@ type TelemetryBuilder struct {
 	ExporterFallbacklogReceivedItems      metric.Int64Counter
 	ExporterFallbacklogRejectedItems      metric.Int64Counter
 	ExporterFallbacklogReplayFailures     metric.Int64Counter
+	ExporterFallbacklogSecondsToDrained   metric.Float64ObservableGauge
+	ExporterFallbacklogSecondsToFull      metric.Float64ObservableGauge
 	ExporterFallbacklogSegments           metric.Int64ObservableGauge
 }
 
@@ -112,6 +114,36 @@ func (builder *TelemetryBuilder) RegisterExporterFallbacklogOldestRecordAgeCallb
 		cb(ctx, &observerFloat64{inst: builder.ExporterFallbacklogOldestRecordAge, obs: o})
 		return nil
 	}, builder.ExporterFallbacklogOldestRecordAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterFallbacklogSecondsToDrainedCallback sets callback for observable ExporterFallbacklogSecondsToDrained metric.
+func (builder *TelemetryBuilder) RegisterExporterFallbacklogSecondsToDrainedCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ExporterFallbacklogSecondsToDrained, obs: o})
+		return nil
+	}, builder.ExporterFallbacklogSecondsToDrained)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterFallbacklogSecondsToFullCallback sets callback for observable ExporterFallbacklogSecondsToFull metric.
+func (builder *TelemetryBuilder) RegisterExporterFallbacklogSecondsToFullCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ExporterFallbacklogSecondsToFull, obs: o})
+		return nil
+	}, builder.ExporterFallbacklogSecondsToFull)
 	if err != nil {
 		return err
 	}
@@ -288,6 +320,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_fallbacklog_replay_failures",
 		metric.WithDescription("Failed attempts to deliver from the log. [Alpha]"),
 		metric.WithUnit("{attempts}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterFallbacklogSecondsToDrained, err = builder.meter.Float64ObservableGauge(
+		"otelcol_exporter_fallbacklog_seconds_to_drained",
+		metric.WithDescription("Time until the log is drained if it goes on as in the last minute; absent while it does not shrink, 0 when it is empty. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterFallbacklogSecondsToFull, err = builder.meter.Float64ObservableGauge(
+		"otelcol_exporter_fallbacklog_seconds_to_full",
+		metric.WithDescription("Time until the log has no room if it goes on as in the last minute; absent while it does not grow. [Alpha]"),
+		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogSegments, err = builder.meter.Int64ObservableGauge(

@@ -1,0 +1,371 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+var errRefused = status.Error(codes.InvalidArgument, "")
+
+func permanentIfRefused(set *Settings) {
+	set.Permanent = func(err error) bool { return status.Code(err) == codes.InvalidArgument }
+}
+
+func coalescing(set *Settings) { set.CoalesceBytes = 1 << 20 }
+
+// outage logs batches while the downstream is away and lets it come back with what then answers.
+func outage(t *testing.T, names []string, then func(ctx context.Context, name string) error, change ...func(*Settings)) *stand {
+	t.Helper()
+	var back atomic.Bool
+	s := newStand(t, func(ctx context.Context, name string) error {
+		if !back.Load() {
+			return errAway
+		}
+		return then(ctx, name)
+	}, change...)
+	for _, name := range names {
+		require.NoError(t, s.Consume(context.Background(), s.batch(name)))
+	}
+	synctest.Wait()
+	back.Store(true)
+	return s
+}
+
+func numbered(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprint(i)
+	}
+	return names
+}
+
+// Small records go out together, in their order, each once.
+func TestCoalesce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var took guarded[string]
+		s := outage(t, numbered(100), func(_ context.Context, name string) error {
+			took.add(name)
+			return nil
+		}, coalescing)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, strings.Join(numbered(100), " "), strings.Join(took.all(), " "))
+		assert.Less(t, len(took.all()), 10, "requests")
+		assert.Equal(t, 200, s.sums.sum(&s.sums.replayed))
+		s.stop(t)
+	})
+}
+
+// A request is as large as it may be, and no larger.
+func TestCoalesceUpToASize(t *testing.T) {
+	w := window{minRecords: windowMin, maxBytes: 1000}
+	for _, size := range []int{40, 60, 1, 200, 99, 99} {
+		p := &pending{}
+		p.entry.Record = make([]byte, size)
+		w.add(p)
+	}
+	var sizes []int
+	for len(w.records) > 0 {
+		c := consignment{records: w.choose(100)}
+		sizes = append(sizes, len(c.records))
+		for _, p := range c.records {
+			w.settle(p)
+		}
+	}
+	assert.Equal(t, []int{2, 1, 1, 1, 1}, sizes)
+	assert.Zero(t, w.bytes)
+}
+
+// Records of different clients are different requests.
+func TestCoalesceKeepsMetadataApart(t *testing.T) {
+	w := window{minRecords: windowMin, maxBytes: 1000}
+	for _, tenant := range []string{"a", "a", "b", "", "", "a"} {
+		p := &pending{}
+		if tenant != "" {
+			p.metadata = map[string][]string{"tenant": {tenant}}
+		}
+		w.add(p)
+	}
+	var sizes []int
+	for len(w.records) > 0 {
+		c := consignment{records: w.choose(100)}
+		sizes = append(sizes, len(c.records))
+		for _, p := range c.records {
+			w.settle(p)
+		}
+	}
+	assert.Equal(t, []int{2, 1, 2, 1}, sizes)
+}
+
+// The one record at fault is found, however it is refused; those that went out with it arrive once.
+func TestCoalescedPoisonIsFound(t *testing.T) {
+	for name, refusal := range map[string]error{"permanent": errRefused, "retryable": errors.New("no")} {
+		for _, at := range []int{0, 13, 39} {
+			t.Run(fmt.Sprint(name, at), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var took guarded[string]
+					bad := fmt.Sprint(at)
+					s := outage(t, numbered(40), func(_ context.Context, name string) error {
+						if slices.Contains(strings.Fields(name), bad) {
+							return refusal
+						}
+						took.add(name)
+						return nil
+					}, coalescing, permanentIfRefused, func(set *Settings) { set.Concurrency = 2 })
+					for i := range 100 { // live data shows that the downstream is well
+						time.Sleep(time.Minute)
+						require.NoError(t, s.Consume(context.Background(), s.batch(fmt.Sprint("live", i))))
+					}
+					synctest.Wait()
+					assert.True(t, s.log.Empty())
+					assert.Equal(t, 2, s.sums.sum(&s.sums.buried))
+					got := map[string]int{}
+					for _, names := range took.all() {
+						for _, name := range strings.Fields(names) {
+							got[name]++
+						}
+					}
+					for _, name := range numbered(40) {
+						want := 1
+						if name == bad {
+							want = 0
+						}
+						assert.Equal(t, want, got[name], name)
+					}
+					s.stop(t)
+				})
+			})
+		}
+	}
+}
+
+// An outage does not take requests apart: one halving, whatever its length.
+func TestOutageHalvesOnce(t *testing.T) {
+	p := &pending{}
+	for range 100 {
+		p.fail(64, 7)
+	}
+	assert.Equal(t, 32, p.share)
+	p.fail(32, 8)
+	assert.Equal(t, 16, p.share)
+	assert.False(t, p.poison())
+}
+
+func TestPoison(t *testing.T) {
+	for name, tc := range map[string]struct {
+		together []int    // records in each failed request
+		seen     []uint64 // deliveries at that time
+		want     bool
+	}{
+		"alone":                       {[]int{1, 1, 1}, []uint64{0, 1, 2}, true},
+		"nothing else passes":         {[]int{1, 1, 1, 1, 1}, []uint64{0, 1, 1, 1, 1}, false},
+		"with others":                 {[]int{9, 5, 3, 2}, []uint64{0, 1, 2, 3}, false},
+		"with others, then once":      {[]int{9, 5, 3, 1}, []uint64{0, 1, 2, 3}, false},
+		"with others, then twice":     {[]int{9, 5, 1, 1}, []uint64{0, 1, 1, 2}, true},
+		"others passed but not again": {[]int{2, 1, 1, 1}, []uint64{0, 0, 0, 0}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &pending{}
+			for i, n := range tc.together {
+				assert.False(t, p.poison())
+				p.fail(n, tc.seen[i])
+			}
+			assert.Equal(t, tc.want, p.poison())
+		})
+	}
+}
+
+// What is refused together says nothing of any: five different records alone are needed to call it systemic.
+func TestRefusedTogetherIsNobodysRefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := outage(t, numbered(40), func(context.Context, string) error { return errRefused }, coalescing, permanentIfRefused)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.Equal(t, 2*(systemicStreak-1), s.sums.sum(&s.sums.buried), "then the log is parked")
+		s.stop(t)
+	})
+}
+
+// So many requests are under way as may be; a slow one holds no other up, and the log is released when it is done.
+func TestConcurrency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var out, most atomic.Int64
+		s := outage(t, numbered(20), func(ctx context.Context, name string) error {
+			n := out.Add(1)
+			defer out.Add(-1)
+			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+			}
+			if name == "3" { // the first ones close the breaker
+				select {
+				case <-release:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			} else {
+				time.Sleep(time.Millisecond)
+			}
+			return nil
+		}, func(set *Settings) { set.Concurrency, set.Timeout = 3, time.Hour })
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.EqualValues(t, 3, most.Load())
+		assert.Less(t, s.sums.sum(&s.sums.replayed), 40)
+		assert.Positive(t, s.sums.sum(&s.sums.replayed), "the others are delivered")
+		close(release)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.True(t, s.log.Empty())
+		assert.Equal(t, 40, s.sums.sum(&s.sums.replayed))
+		s.stop(t)
+	})
+}
+
+// A downstream that throttles gets one request at a time.
+func TestThrottledReplayIsOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out, calls atomic.Int64
+		s := outage(t, numbered(50), func(context.Context, string) error {
+			n := out.Add(1)
+			defer out.Add(-1)
+			c := calls.Add(1)
+			time.Sleep(time.Millisecond)
+			if c <= 10 {
+				return status.Error(codes.ResourceExhausted, "")
+			}
+			if c <= 30 {
+				assert.EqualValues(t, 1, n)
+			}
+			return nil
+		}, func(set *Settings) { set.Concurrency = 4 })
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.True(t, s.log.Empty())
+		assert.Equal(t, 100, s.sums.sum(&s.sums.replayed))
+		s.stop(t)
+	})
+}
+
+// A record whose turn comes too late is let go; in the outage it is kept.
+func TestMaxItemAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		var took guarded[string]
+		away.Store(true)
+		s := newStand(t, func(_ context.Context, name string) error {
+			if away.Load() {
+				return errAway
+			}
+			took.add(name)
+			return nil
+		}, func(set *Settings) { set.MaxItemAge, set.MaxOpenInterval = time.Hour, 10*time.Second })
+		require.NoError(t, s.Consume(context.Background(), s.batch("old")))
+		time.Sleep(59 * time.Minute)
+		require.NoError(t, s.Consume(context.Background(), s.batch("new")))
+		synctest.Wait()
+		assert.Zero(t, s.sums.sum(&s.sums.expired))
+		time.Sleep(2 * time.Minute)
+		away.Store(false)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, []string{"new"}, took.all())
+		assert.Equal(t, 2, s.sums.sum(&s.sums.expired))
+		assert.True(t, s.log.Empty())
+		s.stop(t)
+	})
+}
+
+// Random outages, hangs, throttling and refusals under load from several callers: afterwards the ledger balances and
+// nothing is missing.
+func TestLedgerUnderRandomOutages(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rnd := rand.New(rand.NewPCG(seed, 5))
+				var mu sync.Mutex
+				mood := 0
+				took := map[string]int{}
+				s := newStand(t, func(ctx context.Context, name string) error {
+					mu.Lock()
+					mood, luck := mood, rnd.IntN(4)
+					mu.Unlock()
+					switch {
+					case strings.Contains(name, "bad"):
+						return errRefused
+					case mood == 1:
+						return errAway
+					case mood == 2:
+						<-ctx.Done()
+						return ctx.Err()
+					case mood == 3 && luck > 0: // flapping
+						return []error{errAway, status.Error(codes.ResourceExhausted, ""), status.Error(codes.Unavailable, "")}[luck-1]
+					}
+					time.Sleep(time.Duration(luck) * time.Millisecond)
+					mu.Lock()
+					defer mu.Unlock()
+					for _, n := range strings.Fields(name) {
+						took[n]++
+					}
+					return nil
+				}, permanentIfRefused, func(set *Settings) {
+					set.Concurrency, set.CoalesceBytes = 1+rnd.IntN(4), rnd.IntN(3)*500
+					set.Strict = seed%4 == 3
+				})
+				var callers sync.WaitGroup
+				sent := 0
+				for phase := range 12 {
+					mu.Lock()
+					mood = rnd.IntN(4)
+					mu.Unlock()
+					for c := range 3 {
+						n := rnd.IntN(10)
+						bad := rnd.IntN(8) == 0
+						sent += n
+						callers.Add(1)
+						go func() {
+							defer callers.Done()
+							for i := range n {
+								name := fmt.Sprintf("%d/%d/%d", phase, c, i)
+								if bad && i == 0 {
+									name += "/bad"
+								}
+								assert.NoError(t, s.Consume(context.Background(), s.batch(name)))
+							}
+						}()
+					}
+					time.Sleep(time.Duration(1+rnd.IntN(100)) * time.Second)
+				}
+				mu.Lock()
+				mood = 0
+				mu.Unlock()
+				callers.Wait()
+				for i := range 20 {
+					time.Sleep(time.Hour)
+					sent++
+					require.NoError(t, s.Consume(context.Background(), s.batch(fmt.Sprint("live", i))))
+				}
+				synctest.Wait()
+				sums := s.sums
+				assert.True(t, s.log.Empty())
+				assert.Equal(t, 2*sent, sums.sum(&sums.received))
+				assert.Equal(t, sums.sum(&sums.received), sums.sum(&sums.direct, &sums.replayed, &sums.buried), "the ledger")
+				assert.Equal(t, sums.sum(&sums.direct, &sums.replayed), 2*len(took), "all of it, and nothing twice")
+				s.stop(t)
+			})
+		})
+	}
+}

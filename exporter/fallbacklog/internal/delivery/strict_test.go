@@ -1,0 +1,121 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func strict(set *Settings) { set.Strict = true }
+
+// With strict order the downstream sees the batches in the order in which they came, however it behaves: nothing
+// passes what was there before, from one caller or from several that take turns.
+func TestStrictKeepsTheOrder(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rnd := rand.New(rand.NewPCG(seed, 7))
+				var mu sync.Mutex
+				var took []string
+				s := newStand(t, func(ctx context.Context, name string) error {
+					mu.Lock()
+					luck := rnd.IntN(4)
+					mu.Unlock()
+					switch luck {
+					case 0:
+						return errAway
+					case 1:
+						<-ctx.Done()
+						return ctx.Err()
+					}
+					time.Sleep(time.Duration(luck) * 200 * time.Millisecond)
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					took = append(took, strings.Fields(name)...)
+					return nil
+				}, strict, func(set *Settings) { set.Concurrency, set.CoalesceBytes = 4, rnd.IntN(2)*500 })
+				var callers sync.WaitGroup
+				for i := range 60 {
+					patience := time.Duration(100+rnd.IntN(6000)) * time.Millisecond
+					callers.Add(1)
+					go func() {
+						defer callers.Done()
+						ctx, cancel := context.WithTimeout(context.Background(), patience)
+						defer cancel()
+						assert.NoError(t, s.Consume(ctx, s.batch(fmt.Sprint(i))))
+					}()
+					synctest.Wait() // it has its place
+					time.Sleep(time.Duration(rnd.IntN(1500)) * time.Millisecond)
+				}
+				callers.Wait()
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				assert.True(t, s.log.Empty())
+				assert.Equal(t, numbered(60), took)
+				s.stop(t)
+			})
+		})
+	}
+}
+
+// A caller is answered within its budget also where one before it waits for longer.
+func TestStrictKeepsTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t, func(ctx context.Context, _ string) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}, strict, func(set *Settings) { set.Timeout, set.Budget, set.Replay = time.Hour, time.Hour, true })
+		first := make(chan error)
+		go func() { first <- s.Consume(context.Background(), s.batch("0")) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		begun := time.Now()
+		require.NoError(t, s.Consume(ctx, s.batch("1")))
+		assert.Less(t, time.Since(begun), 10*time.Second)
+		require.NoError(t, <-first, "it went to the log before")
+		assert.Equal(t, 4, s.sums.sum(&s.sums.logged))
+		s.stop(t)
+	})
+}
+
+// A wrapped exporter that ignores its context holds up nobody at Shutdown.
+func TestStrictShutdownOfADeafExporter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		var deaf atomic.Int64
+		s := newStand(t, func(context.Context, string) error {
+			deaf.Add(1)
+			<-let
+			return nil
+		}, strict)
+		var callers sync.WaitGroup
+		for i := range 5 {
+			callers.Add(1)
+			go func() {
+				defer callers.Done()
+				assert.NoError(t, s.Consume(context.Background(), s.batch(fmt.Sprint(i))))
+			}()
+		}
+		synctest.Wait()
+		assert.EqualValues(t, 1, deaf.Load())
+		ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
+		defer cancel()
+		require.ErrorIs(t, s.Shutdown(ctx), ErrAbandoned)
+		assert.Equal(t, 10, s.sums.sum(&s.sums.logged), "all are in the log")
+		close(let)
+		callers.Wait()
+	})
+}

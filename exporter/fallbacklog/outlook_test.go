@@ -1,0 +1,86 @@
+package fallbacklog
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"google.golang.org/grpc/codes"
+)
+
+func TestOutlook(t *testing.T) {
+	o := newOutlook(1000)
+	now := time.Unix(0, 0)
+	tick := func(unread int64) {
+		now = now.Add(time.Second)
+		o.note(now, unread, unread+100)
+	}
+	drained, ok := o.drained()
+	assert.True(t, ok)
+	assert.Zero(t, drained)
+	_, ok = o.full()
+	assert.False(t, ok, "nothing grows")
+	for i := range int64(31) {
+		tick(10 * i)
+	}
+	full, ok := o.full()
+	assert.True(t, ok)
+	assert.InDelta(t, (1000-100-300)/10, full, 1e-9)
+	_, ok = o.drained()
+	assert.False(t, ok, "it grows")
+	for range 200 {
+		tick(400)
+	}
+	_, ok = o.full()
+	assert.False(t, ok, "it stays as it is")
+	_, ok = o.drained()
+	assert.False(t, ok)
+	for i := range int64(61) {
+		tick(400 - 5*i)
+	}
+	drained, ok = o.drained()
+	assert.True(t, ok)
+	assert.InDelta(t, 100/5, drained, 1e-9)
+	for range 3 {
+		tick(0)
+	}
+	drained, ok = o.drained()
+	assert.True(t, ok)
+	assert.Zero(t, drained)
+}
+
+// seconds reads a gauge of floating point; ok is false while it has no point.
+func (g *gateway) seconds(name string) (v float64, ok bool) {
+	m, err := g.tel.GetMetric("otelcol_exporter_fallbacklog_" + name)
+	if err != nil {
+		return 0, false
+	}
+	points := m.Data.(metricdata.Gauge[float64]).DataPoints
+	if len(points) == 0 {
+		return 0, false
+	}
+	return points[0].Value, true
+}
+
+// In an outage there is a time until the log is full; afterwards there is none, and nothing left to drain.
+func TestSecondsToFullAndDrained(t *testing.T) {
+	b := newBackend(t)
+	b.refuse(codes.Unavailable)
+	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(t.TempDir()), grpcTo(b)))
+	i := 0
+	eventually(t, func() bool {
+		i++
+		require.NoError(t, g.logs.ConsumeLogs(context.Background(), makeLogs(fmt.Sprint(i), 1)))
+		full, ok := g.seconds("seconds_to_full")
+		return ok && full > 0
+	}, "it fills")
+	b.set(nil)
+	eventually(t, func() bool {
+		drained, ok := g.seconds("seconds_to_drained")
+		return ok && drained == 0 && g.sum("segments") == 0
+	}, "it is drained")
+}
