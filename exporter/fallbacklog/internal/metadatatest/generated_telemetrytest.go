@@ -317,7 +317,7 @@ func AssertEqualExporterFallbacklogSecondsToDrained(t *testing.T, tt *componentt
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_seconds_to_drained",
 		Description: "Time until the log is drained if it goes on as in the last minute; absent while it does not shrink, 0 when it is empty. [Alpha]",
-		Unit:        "s",
+		Unit:        "{s}",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
 		},
@@ -331,7 +331,7 @@ func AssertEqualExporterFallbacklogSecondsToFull(t *testing.T, tt *componenttest
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_seconds_to_full",
 		Description: "Time until the log has no room if it goes on as in the last minute; absent while it does not grow. [Alpha]",
-		Unit:        "s",
+		Unit:        "{s}",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
 		},
