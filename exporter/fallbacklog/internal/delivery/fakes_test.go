@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -166,4 +167,19 @@ func (s *stand) stop(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
 	defer cancel()
 	require.NoError(t, s.Shutdown(ctx))
+}
+
+// dice are drawn by tests and by the downstreams they make up, in any goroutine.
+type dice struct {
+	mu  sync.Mutex
+	rnd *rand.Rand
+}
+
+func newDice(seed, stream uint64) *dice { return &dice{rnd: rand.New(rand.NewPCG(seed, stream))} }
+
+// below draws from 0 to n-1.
+func (d *dice) below(n int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.rnd.IntN(n)
 }

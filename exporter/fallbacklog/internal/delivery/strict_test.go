@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,21 +22,19 @@ func TestStrictKeepsTheOrder(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				rnd := rand.New(rand.NewPCG(seed, 7))
+				luck := newDice(seed, 7)
 				var mu sync.Mutex
 				var took []string
 				s := newStand(t, func(ctx context.Context, name string) error {
-					mu.Lock()
-					luck := rnd.IntN(4)
-					mu.Unlock()
-					switch luck {
+					drawn := luck.below(4)
+					switch drawn {
 					case 0:
 						return errAway
 					case 1:
 						<-ctx.Done()
 						return ctx.Err()
 					}
-					time.Sleep(time.Duration(luck) * 200 * time.Millisecond)
+					time.Sleep(time.Duration(drawn) * 200 * time.Millisecond)
 					if ctx.Err() != nil {
 						return ctx.Err()
 					}
@@ -45,10 +42,10 @@ func TestStrictKeepsTheOrder(t *testing.T) {
 					defer mu.Unlock()
 					took = append(took, strings.Fields(name)...)
 					return nil
-				}, strict, func(set *Settings) { set.Concurrency, set.CoalesceBytes = 4, rnd.IntN(2)*500 })
+				}, strict, func(set *Settings) { set.Concurrency, set.CoalesceBytes = 4, luck.below(2)*500 })
 				var callers sync.WaitGroup
 				for i := range 60 {
-					patience := time.Duration(100+rnd.IntN(6000)) * time.Millisecond
+					patience := time.Duration(100+luck.below(6000)) * time.Millisecond
 					callers.Add(1)
 					go func() {
 						defer callers.Done()
@@ -57,7 +54,7 @@ func TestStrictKeepsTheOrder(t *testing.T) {
 						assert.NoError(t, s.Consume(ctx, s.batch(fmt.Sprint(i))))
 					}()
 					synctest.Wait() // it has its place
-					time.Sleep(time.Duration(rnd.IntN(1500)) * time.Millisecond)
+					time.Sleep(time.Duration(luck.below(1500)) * time.Millisecond)
 				}
 				callers.Wait()
 				time.Sleep(time.Hour)
