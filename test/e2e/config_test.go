@@ -178,8 +178,8 @@ func TestUserAttributesAreRemoved(t *testing.T) {
 	g.stop()
 }
 
-// TestReadmeConfigurations: the configuration that the README of a component shows is valid, in a
-// pipeline of its own or, where it has none, in the smallest one.
+// TestReadmeConfigurations: the configuration that the README of a component shows is valid, in
+// pipelines of its own or, where it has none, in the smallest one.
 func TestReadmeConfigurations(t *testing.T) {
 	readmes, err := filepath.Glob("../../*/*/README.md")
 	require.NoError(t, err)
@@ -201,7 +201,7 @@ func TestReadmeConfigurations(t *testing.T) {
 				shown := filepath.Join(dir, "shown.yaml")
 				require.NoError(t, os.WriteFile(shown, block[1], 0o600))
 				args := []string{"validate", "--config", shown}
-				if !conf.IsSet("service") {
+				if !conf.IsSet("service::pipelines") {
 					pipeline := map[string]string{"receivers": "otlp", "processors": "", "exporters": "debug"}
 					kind := filepath.Base(filepath.Dir(filepath.Dir(readme))) + "s"
 					require.True(t, conf.IsSet(kind+"::"+component), "block %d shows the component", i)
