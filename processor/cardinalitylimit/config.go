@@ -25,6 +25,8 @@ type Config struct {
 	Exempt      ExemptConfig      `mapstructure:"exempt"`
 	Limits      []LimitConfig     `mapstructure:"limits"`
 	Reaggregate ReaggregateConfig `mapstructure:"reaggregate"`
+	// TopOffenders says how those over a limit are named.
+	TopOffenders OffendersConfig `mapstructure:"top_offenders"`
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
@@ -94,6 +96,16 @@ type ReaggregateConfig struct {
 	_ struct{}
 }
 
+// OffendersConfig bounds the report on what is over its limit.
+type OffendersConfig struct {
+	// Count of metrics that are named; 0 names none.
+	Count int `mapstructure:"count"`
+	// LogExamples adds values of labels to the log record. They may identify people.
+	LogExamples bool `mapstructure:"log_examples"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
 const (
 	modeEnforce = "enforce"
 	modeDryRun  = "dry_run"
@@ -113,6 +125,7 @@ func createDefaultConfig() component.Config {
 			FlushInterval: 15 * time.Second, MaxTrackedStreams: 100_000, Gauge: "drop",
 		},
 		SnapshotInterval: 30 * time.Second,
+		TopOffenders:     OffendersConfig{Count: 10},
 	}
 }
 

@@ -54,6 +54,7 @@ func TestFullConfig(t *testing.T) {
 		Reaggregate:      ReaggregateConfig{FlushInterval: 10 * time.Second, MaxTrackedStreams: 5000, Gauge: "sum"},
 		Storage:          &storageID,
 		SnapshotInterval: time.Minute,
+		TopOffenders:     OffendersConfig{Count: 3, LogExamples: true},
 	}, load(t, "cardinalitylimit/all"))
 }
 
@@ -77,6 +78,7 @@ func TestInvalidConfig(t *testing.T) {
 		want string
 	}{
 		"mode":               {map[string]any{"mode": "on"}, `mode: must be one of enforce, dry_run (got "on")`},
+		"offenders":          {map[string]any{"top_offenders": map[string]any{"count": 101}}, "top_offenders::count: must be from 0 to 100 (got 101)"},
 		"window":             {map[string]any{"window": map[string]any{"duration": "0s"}}, "window::duration: must be at least 1s (got 0s)"},
 		"one generation":     {map[string]any{"window": map[string]any{"generations": 1}}, "window::generations: must be from 2 to 7 (got 1)"},
 		"eight generations":  {map[string]any{"window": map[string]any{"generations": 8}}, "window::generations: must be from 2 to 7 (got 8)"},
@@ -156,6 +158,7 @@ func TestConfigNumbers(t *testing.T) {
 		"tracker::memory_limit_mib":        within("tracker", "memory_limit_mib"),
 		"tracker::max_keys":                within("tracker", "max_keys"),
 		"reaggregate::max_tracked_streams": within("reaggregate", "max_tracked_streams"),
+		"top_offenders::count":             within("top_offenders", "count"),
 		"limits::0::max_series":            limit("max_series"),
 		"limits::0::max_values":            limit("max_values"),
 		"limits::0::overrides::0::max_series": func(v any) map[string]any {
@@ -191,7 +194,7 @@ func TestConfigNumbers(t *testing.T) {
 
 func TestUnknownKeysAreRefused(t *testing.T) {
 	for _, conf := range []map[string]any{
-		{"top_offenders": map[string]any{"count": 10}},
+		{"top_offenders": map[string]any{"counts": 10}},
 		{"limits": []any{map[string]any{"name": "l", "max_serie": 1}}},
 		{"window": map[string]any{"duration": "an hour"}},
 	} {

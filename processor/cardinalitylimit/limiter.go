@@ -10,10 +10,10 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/processor"
-	"go.uber.org/zap"
 
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -35,11 +35,14 @@ type limiter struct {
 	set       *limit.Set
 	table     *fold.Table
 	telemetry *telemetry
+	board     *offenders.Board
 	keeper    *keeper // nil without a storage
 	flusher   *flusher
 	stopped   bool
 
-	warned map[string]time.Time // by limit; of the flusher's goroutine
+	// Of the flusher's goroutine.
+	warned map[string]time.Time // by limit
+	named  time.Time            // when offenders were logged last
 }
 
 func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *factory) (*limiter, error) {
@@ -95,13 +98,20 @@ func (p *limiter) start(ctx context.Context, host component.Host) error {
 // open makes the state, with what the storage has of it.
 func (p *limiter) open(ctx context.Context) error {
 	budget := tracker.NewBudget(int64(p.cfg.Tracker.MemoryLimitMiB) << 20)
+	board, ok := offenders.New(p.factory.now(), offenders.Options{
+		Limits: len(p.compiled.limits), Count: p.cfg.TopOffenders.Count, Window: p.cfg.Window.Duration,
+		Examples: p.cfg.TopOffenders.LogExamples, Budget: budget,
+	})
+	if !ok {
+		return limit.ErrNoMemory
+	}
 	set, err := limit.NewSet(p.compiled.limits, limit.Options{
 		Exempt: p.compiled.exempt, Window: p.cfg.Window.Duration, MaxKeys: p.cfg.Tracker.MaxKeys,
 		Tracker: tracker.Config{
 			ExactUpTo: p.cfg.Tracker.ExactUpTo, FalsePositiveRate: p.cfg.Tracker.FalsePositiveRate,
 			Generations: p.cfg.Window.Generations, Budget: budget,
 		},
-		Seed: p.keeper.seed(), Now: p.factory.now,
+		Seed: p.keeper.seed(), Board: board, Now: p.factory.now,
 	})
 	if err != nil {
 		return err
@@ -119,7 +129,7 @@ func (p *limiter) open(ctx context.Context) error {
 		}
 		p.keeper.restore(ctx, set, table)
 	}
-	p.set, p.table = set, table
+	p.set, p.table, p.board = set, table, board
 	return nil
 }
 
@@ -146,22 +156,4 @@ func (p *limiter) shutdown(ctx context.Context) (err error) {
 func (p *limiter) maintain() {
 	p.table.Sweep()
 	p.measure()
-}
-
-// measure reads the trackers, frees those that are empty, and says which limits have
-// keys near them: once a window each.
-func (p *limiter) measure() {
-	usage := p.set.Sweep()
-	p.telemetry.usage.Store(&usage)
-	now := p.factory.now()
-	for _, u := range usage {
-		last, warned := p.warned[u.Limit]
-		if u.Near == 0 || warned && now.Sub(last) < p.cfg.Window.Duration {
-			continue
-		}
-		p.warned[u.Limit] = now
-		p.settings.Logger.Warn("Keys near their limit",
-			zap.String("limit", u.Limit), zap.Int64("keys", u.Near),
-			zap.String("fullest_key", u.Fullest), zap.Float64("fullest_share", u.FullestShare))
-	}
 }

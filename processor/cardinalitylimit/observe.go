@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -20,18 +21,20 @@ func (t *telemetry) observe(budget *tracker.Budget) error {
 			return nil
 		}
 	}
-	perLimit := func(read func(*limit.Usage) int64) metric.Int64Callback {
+	measured := func(observe func(metric.Int64Observer, *measurement)) metric.Int64Callback {
 		return func(_ context.Context, o metric.Int64Observer) error {
-			usage := t.usage.Load()
-			if usage == nil {
-				return nil
-			}
-			for i := range *usage {
-				u := &(*usage)[i]
-				o.Observe(read(u), metric.WithAttributes(attribute.String("limit", u.Limit), t.processor))
+			if m := t.measured.Load(); m != nil {
+				observe(o, m)
 			}
 			return nil
 		}
+	}
+	perLimit := func(read func(*limit.Usage) int64) metric.Int64Callback {
+		return measured(func(o metric.Int64Observer, m *measurement) {
+			for i := range m.usage {
+				o.Observe(read(&m.usage[i]), metric.WithAttributes(attribute.String("limit", m.usage[i].Limit), t.processor))
+			}
+		})
 	}
 	b := t.builder
 	return errors.Join(
@@ -39,11 +42,44 @@ func (t *telemetry) observe(budget *tracker.Budget) error {
 		b.RegisterProcessorCardinalitylimitMaxSeriesCallback(perLimit(func(u *limit.Usage) int64 { return int64(u.Max) })),
 		b.RegisterProcessorCardinalitylimitKeysCallback(perLimit(func(u *limit.Usage) int64 { return u.Keys })),
 		b.RegisterProcessorCardinalitylimitKeysNearLimitCallback(perLimit(func(u *limit.Usage) int64 { return u.Near })),
+		b.RegisterProcessorCardinalitylimitRejectedSeriesEstimateCallback(measured(t.observeRefused)),
+		b.RegisterProcessorCardinalitylimitOffenderSeriesCallback(measured(t.observeOffenders)),
+		b.RegisterProcessorCardinalitylimitOffenderLabelValuesCallback(measured(t.observeLabels)),
 		b.RegisterProcessorCardinalitylimitRotationsCallback(value(t.set.Rotations)),
 		b.RegisterProcessorCardinalitylimitTrackerBytesCallback(value(budget.Used)),
 		b.RegisterProcessorCardinalitylimitMemoryRefusalsCallback(value(budget.Refused)),
 		b.RegisterProcessorCardinalitylimitTrackedStreamsCallback(value(func() int64 { return int64(t.table.Tracked()) })),
 	)
+}
+
+func (t *telemetry) observeRefused(o metric.Int64Observer, m *measurement) {
+	for i, n := range m.over.Refused {
+		o.Observe(n, metric.WithAttributes(attribute.String("limit", t.set.Name(i)), t.processor))
+	}
+}
+
+func (t *telemetry) observeOffenders(o metric.Int64Observer, m *measurement) {
+	for i := range m.over.Top {
+		top := &m.over.Top[i]
+		o.Observe(top.Wanted(), metric.WithAttributes(t.offender(top)...))
+	}
+}
+
+func (t *telemetry) observeLabels(o metric.Int64Observer, m *measurement) {
+	for i := range m.over.Top {
+		top := &m.over.Top[i]
+		for k := range top.Labels {
+			l := &top.Labels[k]
+			o.Observe(l.Values, metric.WithAttributes(append(t.offender(top), attribute.String("label", l.Name))...))
+		}
+	}
+}
+
+func (t *telemetry) offender(o *offenders.Offender) []attribute.KeyValue {
+	return []attribute.KeyValue{
+		attribute.String("limit", t.set.Name(o.Limit)), attribute.String("metric", o.Metric),
+		attribute.String("key", o.Key), t.processor,
+	}
 }
 
 // keeps registers what is known of the storage, and counts what happens with it.

@@ -28,7 +28,7 @@ type telemetry struct {
 	points    map[pointsLabels]metric.MeasurementOption
 	reasons   map[string]metric.MeasurementOption
 
-	usage atomic.Pointer[[]limit.Usage] // measured last
+	measured atomic.Pointer[measurement] // last; nil before the first
 }
 
 type pointsLabels struct {

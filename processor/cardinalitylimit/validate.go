@@ -22,6 +22,8 @@ const (
 	// bytes of the budget far from the range of 64 bits.
 	maxCount = 1_000_000_000
 	maxMiB   = 1 << 20
+	// maxOffenders bounds what is reported: each is up to 17 series of our own metrics.
+	maxOffenders = 100
 )
 
 // Validate reports everything that is wrong at once.
@@ -61,6 +63,7 @@ func (c *Config) compile() (compiled, error) {
 		gauge:   gauges[c.Reaggregate.Gauge],
 		enforce: c.Mode == modeEnforce,
 	}
+	check.Range(&e, "top_offenders::count", c.TopOffenders.Count, 0, maxOffenders)
 	names := make(map[string]bool)
 	for i, l := range c.limits() {
 		at := e.At(check.Item("limits", i))

@@ -46,6 +46,7 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, out
 			continue
 		}
 		over, unknown = true, unknown || v == tracker.Room
+		c.offend(i, at, id, e, p.value, stale)
 		if l.Action == Strip && !l.DryRun {
 			c.take(p)
 		}
@@ -83,6 +84,7 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, out
 		out.Horizon = max(out.Horizon, e.forgot)
 	}
 	if !passes(v, stale) {
+		c.offend(i, -1, key, e, fp, stale)
 		c.object(i, l, v == tracker.Room, out)
 	}
 }

@@ -37,6 +37,7 @@ type Cursor struct {
 	pairs        []pair
 	verdicts     []verdict
 	held         []*sync.Mutex
+	offences     []offence
 	marked, only bool
 }
 

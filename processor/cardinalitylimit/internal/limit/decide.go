@@ -54,13 +54,14 @@ func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Outcome {
 		c.commit()
 	}
 	c.release()
+	c.report(attrs)
 	c.Counts.add(out)
 	return out
 }
 
 // read hashes the attributes of a point.
 func (c *Cursor) read(attrs pcommon.Map) {
-	c.pairs, c.verdicts = c.pairs[:0], c.verdicts[:0]
+	c.pairs, c.verdicts, c.offences = c.pairs[:0], c.verdicts[:0], c.offences[:0]
 	c.marked, c.only = false, false
 	var sum uint64
 	for k, v := range attrs.All() {

@@ -81,17 +81,26 @@ const maxText = 128
 // it, for a person.
 func (c *Cursor) describe(l *limit, attrs pcommon.Map, label string) func() string {
 	return func() string {
-		var b strings.Builder
-		for _, p := range l.Key {
-			if b.Len() > 0 {
-				b.WriteByte(' ')
-			}
-			b.WriteString(p.String() + "=" + c.text(p, attrs))
-		}
+		text := c.keyText(l, attrs, sources)
 		if label != "" {
-			b.WriteString(" label=" + label)
+			text += " label=" + label
 		}
 		// Cloned: a substring would hold on to the whole.
-		return strings.Clone(b.String()[:min(b.Len(), maxText)])
+		return strings.Clone(text[:min(len(text), maxText)])
 	}
+}
+
+// keyText is the key of the point at hand but for the parts of one source.
+func (c *Cursor) keyText(l *limit, attrs pcommon.Map, without source) string {
+	var b strings.Builder
+	for _, p := range l.Key {
+		if p.source == without {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(p.String() + "=" + c.text(p, attrs))
+	}
+	return b.String()
 }

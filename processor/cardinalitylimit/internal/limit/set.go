@@ -109,6 +109,9 @@ func (s *Set) Name(i int) string {
 	return s.limits[i].Name
 }
 
+// CountsValues tells whether limit i counts the values of labels rather than series.
+func (s *Set) CountsValues(i int) bool { return s.limits[i].labels() }
+
 // NoLimit stands for the limit of a point that none objects to.
 const NoLimit = "none"
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -45,6 +46,7 @@ type Options struct {
 	Tracker tracker.Config
 	MaxKeys int // trackers of a limit; keys beyond share one
 	Seed    uint64
+	Board   *offenders.Board // told what finds no place; nil: nobody is
 	Now     func() time.Time
 }
 

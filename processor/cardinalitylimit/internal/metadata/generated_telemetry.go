@@ -25,30 +25,33 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                                      metric.Meter
-	mu                                         sync.Mutex
-	registrations                              []metric.Registration
-	ProcessorCardinalitylimitDroppedExemplars  metric.Int64Counter
-	ProcessorCardinalitylimitDroppedPoints     metric.Int64Counter
-	ProcessorCardinalitylimitEmittedPoints     metric.Int64Counter
-	ProcessorCardinalitylimitEmptyStarts       metric.Int64Counter
-	ProcessorCardinalitylimitFoldedPoints      metric.Int64Counter
-	ProcessorCardinalitylimitKeys              metric.Int64ObservableGauge
-	ProcessorCardinalitylimitKeysNearLimit     metric.Int64ObservableGauge
-	ProcessorCardinalitylimitMaxSeries         metric.Int64ObservableGauge
-	ProcessorCardinalitylimitMemoryRefusals    metric.Int64ObservableCounter
-	ProcessorCardinalitylimitPoints            metric.Int64Counter
-	ProcessorCardinalitylimitRebucketedPoints  metric.Int64Counter
-	ProcessorCardinalitylimitRefusedStreams    metric.Int64Counter
-	ProcessorCardinalitylimitRotations         metric.Int64ObservableCounter
-	ProcessorCardinalitylimitSaturatedPoints   metric.Int64Counter
-	ProcessorCardinalitylimitSeries            metric.Int64ObservableGauge
-	ProcessorCardinalitylimitSharedKeyChecks   metric.Int64Counter
-	ProcessorCardinalitylimitSnapshotAge       metric.Float64ObservableGauge
-	ProcessorCardinalitylimitSnapshotFailures  metric.Int64Counter
-	ProcessorCardinalitylimitTrackedStreams    metric.Int64ObservableGauge
-	ProcessorCardinalitylimitTrackerBytes      metric.Int64ObservableGauge
-	ProcessorCardinalitylimitUnbaselinedPoints metric.Int64Counter
+	meter                                           metric.Meter
+	mu                                              sync.Mutex
+	registrations                                   []metric.Registration
+	ProcessorCardinalitylimitDroppedExemplars       metric.Int64Counter
+	ProcessorCardinalitylimitDroppedPoints          metric.Int64Counter
+	ProcessorCardinalitylimitEmittedPoints          metric.Int64Counter
+	ProcessorCardinalitylimitEmptyStarts            metric.Int64Counter
+	ProcessorCardinalitylimitFoldedPoints           metric.Int64Counter
+	ProcessorCardinalitylimitKeys                   metric.Int64ObservableGauge
+	ProcessorCardinalitylimitKeysNearLimit          metric.Int64ObservableGauge
+	ProcessorCardinalitylimitMaxSeries              metric.Int64ObservableGauge
+	ProcessorCardinalitylimitMemoryRefusals         metric.Int64ObservableCounter
+	ProcessorCardinalitylimitOffenderLabelValues    metric.Int64ObservableGauge
+	ProcessorCardinalitylimitOffenderSeries         metric.Int64ObservableGauge
+	ProcessorCardinalitylimitPoints                 metric.Int64Counter
+	ProcessorCardinalitylimitRebucketedPoints       metric.Int64Counter
+	ProcessorCardinalitylimitRefusedStreams         metric.Int64Counter
+	ProcessorCardinalitylimitRejectedSeriesEstimate metric.Int64ObservableGauge
+	ProcessorCardinalitylimitRotations              metric.Int64ObservableCounter
+	ProcessorCardinalitylimitSaturatedPoints        metric.Int64Counter
+	ProcessorCardinalitylimitSeries                 metric.Int64ObservableGauge
+	ProcessorCardinalitylimitSharedKeyChecks        metric.Int64Counter
+	ProcessorCardinalitylimitSnapshotAge            metric.Float64ObservableGauge
+	ProcessorCardinalitylimitSnapshotFailures       metric.Int64Counter
+	ProcessorCardinalitylimitTrackedStreams         metric.Int64ObservableGauge
+	ProcessorCardinalitylimitTrackerBytes           metric.Int64ObservableGauge
+	ProcessorCardinalitylimitUnbaselinedPoints      metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -113,6 +116,51 @@ func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitMemoryRefusals
 		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitMemoryRefusals, obs: o})
 		return nil
 	}, builder.ProcessorCardinalitylimitMemoryRefusals)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitOffenderLabelValuesCallback sets callback for observable ProcessorCardinalitylimitOffenderLabelValues metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitOffenderLabelValuesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitOffenderLabelValues, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitOffenderLabelValues)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitOffenderSeriesCallback sets callback for observable ProcessorCardinalitylimitOffenderSeries metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitOffenderSeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitOffenderSeries, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitOffenderSeries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitRejectedSeriesEstimateCallback sets callback for observable ProcessorCardinalitylimitRejectedSeriesEstimate metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitRejectedSeriesEstimateCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitRejectedSeriesEstimate, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitRejectedSeriesEstimate)
 	if err != nil {
 		return err
 	}
@@ -289,6 +337,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{refusal}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitOffenderLabelValues, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_offender_label_values",
+		metric.WithDescription("Estimated distinct values of a label among the series of an offender that found no place in the last half to full window. [Alpha]"),
+		metric.WithUnit("{value}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitOffenderSeries, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_offender_series",
+		metric.WithDescription("Estimated series (for max_values, label values) that an offender wants places for, those that its key has included. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_points",
 		metric.WithDescription("Incoming points by what became of them. Each counts once; a dry-run limit that objects counts it once more. [Alpha]"),
@@ -305,6 +365,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_cardinalitylimit_refused_streams",
 		metric.WithDescription("Points whose stream or outgoing series found no room for its re-aggregation state. [Alpha]"),
 		metric.WithUnit("{stream}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitRejectedSeriesEstimate, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_rejected_series_estimate",
+		metric.WithDescription("Estimated distinct series (for max_values, label values) that found no place in the last half to full window. [Alpha]"),
+		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitRotations, err = builder.meter.Int64ObservableCounter(

@@ -1,0 +1,233 @@
+package offenders
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// room is a Budget of so many bytes.
+type room struct {
+	mu   sync.Mutex
+	left int
+}
+
+func (r *room) Reserve(n int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n > r.left {
+		return false
+	}
+	r.left -= n
+	return true
+}
+
+func (r *room) Release(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left += n
+}
+
+var begin = time.Unix(1_700_000_000, 0)
+
+func newBoard(t testing.TB, count int, budget *room) *Board {
+	b, ok := New(begin, Options{Limits: 2, Count: count, Window: time.Hour, Examples: true, Budget: budget})
+	require.True(t, ok)
+	return b
+}
+
+// crowd offends with n distinct series whose label "id" has as many values and "route" has 7.
+type crowd struct {
+	name string
+	id   uint64
+	n    int
+}
+
+func (c crowd) offend(b *Board, rng *rand.Rand) {
+	for range c.n {
+		series := rng.Uint64()
+		p := b.Note(Offence{Limit: 1, Offender: c.id, Series: series, Held: 500, Max: 500}, func() Subject {
+			return Subject{Metric: c.name, Key: "resource.service.name=orders"}
+		})
+		if p == nil {
+			continue
+		}
+		for i, name := range []string{"route", "id"} {
+			value := series
+			if name == "route" {
+				value = series % 7
+			}
+			hash := (value + 1) * 0x9e3779b97f4a7c15
+			hash ^= hash >> 29
+			if p.Value(i, uint64(i), hash*0xbf58476d1ce4e5b9, name) {
+				p.Example(i, uint64(i), name, fmt.Sprint(value))
+			}
+		}
+	}
+}
+
+func TestOffenderAndItsLabel(t *testing.T) {
+	budget := &room{left: 1 << 20}
+	b := newBoard(t, 3, budget)
+	crowd{"requests", 1, 47_000}.offend(b, rand.New(rand.NewPCG(1, 1)))
+	r := b.Measure(begin)
+	require.Len(t, r.Top, 1)
+	o := r.Top[0]
+	require.Equal(t, Subject{"requests", "resource.service.name=orders"}, o.Subject)
+	require.InEpsilon(t, 47_500, o.Wanted(), 0.1)
+	require.EqualValues(t, 500, o.Max)
+	require.InEpsilon(t, 47_000, r.Refused[1], 0.07)
+	require.Zero(t, r.Refused[0])
+	require.Len(t, o.Labels, 2)
+	require.Equal(t, "id", o.Labels[0].Name)
+	require.InEpsilon(t, 47_000, o.Labels[0].Values, 0.14)
+	require.Len(t, o.Labels[0].Examples, maxExamples)
+	require.Equal(t, "route", o.Labels[1].Name)
+	require.EqualValues(t, 7, o.Labels[1].Values)
+}
+
+// Neither thousands of small offenders that came first nor one that repeats itself hide the large ones.
+func TestTheLargestAreFound(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	b := newBoard(t, 3, &room{left: 1 << 20})
+	for round := range 3 {
+		for id := range uint64(5000) {
+			crowd{"small", 100 + id, 2}.offend(b, rng)
+		}
+		loud := rand.New(rand.NewPCG(9, 9)) // the same ten series, over and over
+		for range 20_000 {
+			b.Note(Offence{Limit: 1, Offender: 7, Series: (loud.Uint64()%10 + 1) * 0x9e3779b97f4a7c15}, func() Subject { return Subject{Metric: "loud"} })
+		}
+		for i, n := range []int{9000, 6000, 4000} {
+			crowd{fmt.Sprint("large", i), uint64(i), n}.offend(b, rng)
+		}
+		b.Measure(begin.Add(time.Duration(round) * time.Second))
+	}
+	r := b.Measure(begin.Add(time.Minute))
+	require.Len(t, r.Top, 3)
+	for i, o := range r.Top {
+		require.Equal(t, fmt.Sprint("large", i), o.Metric)
+	}
+	// They came to their profiles after the first round at the latest.
+	require.Greater(t, r.Top[0].Refused, int64(2*9000*9/10))
+	require.InEpsilon(t, 3*(5000*2+19_000)+10, r.Refused[1], 0.07)
+}
+
+// What is not seen any more is forgotten after half a window to a full one, and its memory given back.
+func TestQuietOffendersAreForgotten(t *testing.T) {
+	budget := &room{left: 1 << 20}
+	b := newBoard(t, 3, budget)
+	idle := budget.left
+	crowd{"requests", 1, 1000}.offend(b, rand.New(rand.NewPCG(1, 1)))
+	require.Less(t, budget.left, idle)
+	for _, after := range []time.Duration{0, 29 * time.Minute, 31 * time.Minute, 59 * time.Minute} {
+		r := b.Measure(begin.Add(after))
+		require.Lenf(t, r.Top, 1, "after %s", after)
+		require.InEpsilon(t, 1000, r.Refused[1], 0.07)
+	}
+	r := b.Measure(begin.Add(time.Hour))
+	require.Empty(t, r.Top)
+	require.Zero(t, r.Refused[1])
+	require.Equal(t, idle, budget.left)
+
+	crowd{"requests", 1, 1000}.offend(b, rand.New(rand.NewPCG(1, 1)))
+	require.Len(t, b.Measure(begin.Add(time.Hour)).Top, 1)
+	require.Empty(t, b.Measure(begin.Add(1000*time.Hour)).Top) // a long pause, at once
+}
+
+// Memory is bounded by the number of profiles and labels, and by the budget; all that is reserved is given back.
+func TestMemoryIsBounded(t *testing.T) {
+	most := 2*spanBytes(limitPrecision) + 2*sampleBytes +
+		spares*5*(profileBytes+spanBytes(seriesPrecision)+maxLabels*(labelBytes+spanBytes(labelPrecision)))
+	for _, size := range []int{200_000, 1 << 30} {
+		budget := &room{left: size}
+		b := newBoard(t, 5, budget)
+		rng := rand.New(rand.NewPCG(4, 4))
+		for i := range 100_000 {
+			p := b.Note(Offence{Limit: 0, Offender: uint64(i % 1000), Series: rng.Uint64()}, func() Subject {
+				return Subject{strings.Repeat("m", 1<<16), strings.Repeat("k", 1<<16)}
+			})
+			for at := range 50 {
+				if p != nil && p.Value(at, uint64(i*50+at), rng.Uint64(), strings.Repeat("l", 1<<10)) {
+					p.Example(at, uint64(i*50+at), "", strings.Repeat("v", 1<<16))
+				}
+			}
+			if i%10_000 == 0 {
+				b.Measure(begin)
+			}
+			require.LessOrEqual(t, size-budget.left, most)
+		}
+		require.NotEmpty(t, b.Measure(begin).Top)
+		b.Measure(begin.Add(10 * time.Hour))
+		require.Equal(t, size-2*spanBytes(limitPrecision)-2*sampleBytes, budget.left)
+	}
+	_, ok := New(begin, Options{Limits: 1, Window: time.Hour, Budget: &room{left: 1000}})
+	require.False(t, ok)
+}
+
+// Batches go on while it is measured, turned and freed.
+func TestManyGoroutines(t *testing.T) {
+	budget := &room{left: 1 << 20}
+	b := newBoard(t, 2, budget)
+	before := budget.left
+	var wg sync.WaitGroup
+	for g := range uint64(8) {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(5, g))
+			for i := range 200 {
+				crowd{fmt.Sprint(i % 9), uint64(i % 9), 50}.offend(b, rng)
+			}
+		})
+	}
+	for i := range 200 {
+		b.Measure(begin.Add(time.Duration(i) * time.Minute))
+	}
+	wg.Wait()
+	b.Measure(begin.Add(200 * time.Hour))
+	require.Equal(t, before, budget.left)
+}
+
+// A known offender's series costs no allocation, new ones included.
+func TestAllocsNote(t *testing.T) {
+	b := newBoard(t, 3, &room{left: 1 << 20})
+	rng := rand.New(rand.NewPCG(1, 1))
+	c := crowd{"requests", 1, 100_000}
+	c.offend(b, rng)
+	series := make([]uint64, 1024)
+	for i := range series {
+		series[i] = rng.Uint64()
+	}
+	i := 0
+	require.Zero(t, testing.AllocsPerRun(1000, func() {
+		s := series[i%1024]
+		i++
+		p := b.Note(Offence{Limit: 1, Offender: 1, Series: s, Held: 500, Max: 500}, func() Subject { return Subject{} })
+		p.Value(0, 0, s, "route")
+		p.Value(1, 1, s, "id")
+	}))
+}
+
+func BenchmarkNote(bench *testing.B) {
+	b := newBoard(bench, 10, &room{left: 1 << 20})
+	rng := rand.New(rand.NewPCG(1, 1))
+	crowd{"requests", 1, 100_000}.offend(b, rng)
+	series := make([]uint64, 1<<16)
+	for i := range series {
+		series[i] = rng.Uint64()
+	}
+	bench.ReportAllocs()
+	bench.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			s := series[i&(1<<16-1)]
+			p := b.Note(Offence{Limit: 1, Offender: 1, Series: s, Held: 500, Max: 500}, func() Subject { return Subject{} })
+			for at := range 5 {
+				p.Value(at, uint64(at), s>>at, "label")
+			}
+		}
+	})
+}

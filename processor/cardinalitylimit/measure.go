@@ -1,0 +1,122 @@
+package cardinalitylimit
+
+import (
+	"fmt"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
+)
+
+// measurement is what the processor's metrics tell of the limits, as it was measured last.
+type measurement struct {
+	usage []limit.Usage
+	over  offenders.Report
+}
+
+// measure reads the trackers, frees those that are empty, and says what is near its limit and what is over it, each once
+// a window.
+func (p *limiter) measure() {
+	m := &measurement{usage: p.set.Sweep(), over: p.board.Measure(p.factory.now())}
+	p.telemetry.measured.Store(m)
+	p.warnOf(m.usage)
+	p.nameOffenders(m.over.Top)
+}
+
+// warnOf names the limits that have keys near them.
+func (p *limiter) warnOf(usage []limit.Usage) {
+	now := p.factory.now()
+	for i := range usage {
+		u := &usage[i]
+		last, warned := p.warned[u.Limit]
+		if u.Near == 0 || warned && now.Sub(last) < p.cfg.Window.Duration {
+			continue
+		}
+		p.warned[u.Limit] = now
+		p.settings.Logger.Warn("Keys near their limit",
+			zap.String("limit", u.Limit), zap.Int64("keys", u.Near),
+			zap.String("fullest_key", u.Fullest), zap.Float64("fullest_share", u.FullestShare))
+	}
+}
+
+// nameOffenders logs what is over its limit: the first time soon after it began, to be acted on; then once a window.
+func (p *limiter) nameOffenders(top []offenders.Offender) {
+	now := p.factory.now()
+	if len(top) == 0 || !p.named.IsZero() && now.Sub(p.named) < p.cfg.Window.Duration {
+		return
+	}
+	p.named = now
+	p.settings.Logger.Warn("Series over their limits",
+		zap.String("worst", p.sentence(&top[0])),
+		zap.Array("offenders", zapcore.ArrayMarshalerFunc(func(enc zapcore.ArrayEncoder) error {
+			for i := range top {
+				if err := enc.AppendObject(p.record(&top[i])); err != nil {
+					return err
+				}
+			}
+			return nil
+		})))
+}
+
+// sentence says of an offender what a person needs to act on it. The estimates are round, as they are not exact.
+func (p *limiter) sentence(o *offenders.Offender) string {
+	subject := "metric " + o.Metric
+	if o.Key != "" {
+		subject += " (" + o.Key + ")"
+	}
+	if len(o.Labels) == 0 {
+		return fmt.Sprintf("%s: about %d series wanted, limit %d", subject, round(o.Wanted()), o.Max)
+	}
+	label := &o.Labels[0]
+	if p.set.CountsValues(o.Limit) {
+		return fmt.Sprintf("%s: label %s has about %d values, limit %d", subject, label.Name, round(o.Wanted()), o.Max)
+	}
+	return fmt.Sprintf("%s: about %d series wanted, limit %d, label %s has about %d values",
+		subject, round(o.Wanted()), o.Max, label.Name, round(label.Values))
+}
+
+// round keeps three digits.
+func round(n int64) int64 {
+	unit := int64(1)
+	for n/unit >= 1000 {
+		unit *= 10
+	}
+	return (n + unit/2) / unit * unit
+}
+
+// record is an offender in a log record.
+func (p *limiter) record(o *offenders.Offender) zapcore.ObjectMarshalerFunc {
+	return func(enc zapcore.ObjectEncoder) error {
+		enc.AddString("limit", p.set.Name(o.Limit))
+		enc.AddString("metric", o.Metric)
+		enc.AddString("key", o.Key)
+		enc.AddInt64("wanted", o.Wanted())
+		enc.AddInt64("max", o.Max)
+		return enc.AddArray("labels", zapcore.ArrayMarshalerFunc(func(enc zapcore.ArrayEncoder) error {
+			for i := range o.Labels {
+				if err := enc.AppendObject(labelRecord(&o.Labels[i])); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+}
+
+func labelRecord(l *offenders.Label) zapcore.ObjectMarshalerFunc {
+	return func(enc zapcore.ObjectEncoder) error {
+		enc.AddString("label", l.Name)
+		enc.AddInt64("values", l.Values)
+		if len(l.Examples) == 0 {
+			return nil
+		}
+		return enc.AddArray("examples", zapcore.ArrayMarshalerFunc(func(enc zapcore.ArrayEncoder) error {
+			for _, e := range l.Examples {
+				enc.AppendString(e)
+			}
+			return nil
+		}))
+	}
+}
