@@ -45,8 +45,8 @@ type group struct {
 	key [sources]uint64 // hash of the key down to each level
 	// fold is the hash of what an overflow series inherits of the key.
 	foldMetadata, fold uint64
-	last   recent   // neighbours tend to have one key
-	labels []recent // and the same labels; by position
+	last               recent   // neighbours tend to have one key
+	labels             []recent // and the same labels; by position
 }
 
 // recent is an entry met before.
