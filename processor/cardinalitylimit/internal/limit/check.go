@@ -14,22 +14,31 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, out
 	}
 	key := c.key(i, l)
 	s := l.trackers.shard(key)
-	s.mu.Lock()
-	c.held = append(c.held, &s.mu)
-	over, unknown, shared := false, false, false
+	g := &c.groups[i]
+	locked, over, unknown, shared := false, false, false, false
 	for at := range c.pairs {
 		p := &c.pairs[at]
 		if p.isMark || p.taken {
 			continue
 		}
 		id := c.set.hash.Combine(key, p.label)
+		if c.knows(l, g.label(at), id, p.value, out) {
+			continue
+		}
+		if !locked {
+			s.mu.Lock()
+			c.held = append(c.held, &s.mu)
+			locked = true
+		}
 		e, fp := s.keys[id], p.value
 		if e == nil {
 			e = l.trackers.add(s, id, l.places(c.value(attrs)), c.epoch, c.describe(l, attrs, p.key))
 		} else if e.restored {
 			e.settle(l.places(c.value(attrs)))
 		}
-		if e == nil {
+		if e != nil {
+			*g.label(at) = recent{id, e}
+		} else {
 			if !shared {
 				l.trackers.shared.mu.Lock()
 				c.held = append(c.held, &l.trackers.shared.mu)
@@ -40,7 +49,7 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, out
 		}
 		v := c.check(at, e, fp)
 		if !l.DryRun {
-			out.Horizon = max(out.Horizon, e.forgot)
+			out.Horizon = max(out.Horizon, e.forgot.Load())
 		}
 		if passes(v, stale) {
 			continue
@@ -74,6 +83,9 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, out
 		container = c.streamID
 	}
 	fp := c.set.hash.Point(container, c.attributes)
+	if c.knows(l, &c.groups[i].last, key, fp, out) {
+		return
+	}
 	e, shared := c.entry(i, l, key, attrs)
 	if shared {
 		fp = c.set.hash.Combine(key, fp)
@@ -81,7 +93,7 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, out
 	}
 	v := c.check(-1, e, fp)
 	if !l.DryRun {
-		out.Horizon = max(out.Horizon, e.forgot)
+		out.Horizon = max(out.Horizon, e.forgot.Load())
 	}
 	if !passes(v, stale) {
 		c.offend(i, -1, key, e, fp, stale)
@@ -89,14 +101,30 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, out
 	}
 }
 
+// knows tells whether the tracker met last is that of id, and fp has been seen in
+// this generation. Most points are such ones: they have their place under this limit,
+// there is nothing to commit, and they take no lock, so that goroutines with one key
+// do not wait for each other. A place that is known stays for a generation at least:
+// what the other limits decide meanwhile finds it as if all had been asked at once.
+func (c *Cursor) knows(l *limit, r *recent, id, fp uint64, out *Outcome) bool {
+	e := r.entry
+	if e == nil || r.id != id || !e.Known(fp, c.epoch) {
+		return false
+	}
+	if !l.DryRun {
+		out.Horizon = max(out.Horizon, e.forgot.Load())
+	}
+	return true
+}
+
 // entry finds or opens the tracker of a key and holds its lock.
 func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry, shared bool) {
 	g := &c.groups[i]
 	s := l.trackers.shard(key)
 	s.mu.Lock()
-	if g.cached != nil && g.last == key && !g.cached.dead {
+	if g.last.entry != nil && g.last.id == key && !g.last.entry.dead {
 		c.held = append(c.held, &s.mu)
-		return g.cached, false
+		return g.last.entry, false
 	}
 	e = s.keys[key]
 	if e == nil {
@@ -105,7 +133,7 @@ func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry
 		e.settle(l.places(c.value(attrs)))
 	}
 	if e != nil {
-		g.last, g.cached = key, e
+		g.last = recent{key, e}
 		c.held = append(c.held, &s.mu)
 		return e, false
 	}

@@ -46,9 +46,22 @@ type group struct {
 	key [sources]uint64 // hash of the key down to each level
 	// fold is the hash of what an overflow series inherits of the key.
 	foldMetadata, fold uint64
-	// The entry met last: neighbours tend to have one key.
-	last   uint64
-	cached *entry
+	last               recent   // neighbours tend to have one key
+	labels             []recent // and the same labels; by position
+}
+
+// recent is an entry met before.
+type recent struct {
+	id    uint64
+	entry *entry // nil: none
+}
+
+// label is the entry met last of the label at a position.
+func (g *group) label(at int) *recent {
+	for len(g.labels) <= at {
+		g.labels = append(g.labels, recent{})
+	}
+	return &g.labels[at]
 }
 
 // pair is an attribute of the point at hand.
@@ -113,7 +126,8 @@ func (c *Cursor) End() {
 	clear(c.pairs[:cap(c.pairs)]) // they hold strings of the batch
 	clear(c.verdicts[:cap(c.verdicts)])
 	for i := range c.groups {
-		c.groups[i].cached = nil
+		c.groups[i].last = recent{}
+		clear(c.groups[i].labels)
 	}
 	c.set.cursors.Put(c)
 }

@@ -68,7 +68,7 @@ func (s *shard) forget(at int64) {
 	defer s.mu.Unlock()
 	s.forgot = max(s.forgot, at)
 	for _, e := range s.keys {
-		e.forgot = max(e.forgot, at)
+		e.forgot.Store(max(e.forgot.Load(), at))
 	}
 }
 
@@ -95,7 +95,7 @@ func (s *shard) encode(e *snapshot.Encoder) {
 	e.Int(forgot)
 	for _, n := range entries {
 		s.mu.Lock()
-		dead, forgot, text := n.dead, n.forgot, n.text
+		dead, forgot, text := n.dead, n.forgot.Load(), n.text
 		var image tracker.Image
 		if !dead {
 			image = n.Image()
@@ -135,10 +135,13 @@ func (l *limit) decode(s *shard, d *snapshot.Decoder, now, epoch int64) {
 			s.forgot = now
 		case known != nil: // the shared one is always there
 			known.Free()
-			known.Tracker, known.forgot = tr, forgot
+			known.Tracker = tr
+			known.forgot.Store(forgot)
 			known.settle(l.max)
 		case t.reserve():
-			s.keys[id] = &entry{Tracker: tr, text: text, forgot: forgot, restored: true}
+			e := &entry{Tracker: tr, text: text, restored: true}
+			e.forgot.Store(forgot)
+			s.keys[id] = e
 		default:
 			tr.Free()
 			s.forgot = now
@@ -170,6 +173,7 @@ func (t *table) clear(places int) {
 	e := t.shared.keys[sharedKey]
 	if tr, ok := tracker.New(places, 0, t.config); ok {
 		e.Free()
-		e.Tracker, e.forgot = tr, 0
+		e.Tracker = tr
+		e.forgot.Store(0)
 	}
 }

@@ -83,6 +83,11 @@ func (c *Cursor) text(p Part, attrs pcommon.Map) string {
 	case fromMetric:
 		return c.metric.Name()
 	default:
+		for at := range c.pairs {
+			if c.pairs[at].key == p.name && c.pairs[at].taken {
+				return "" // as in the key's hash
+			}
+		}
 		return valueText(attrs, p.name)
 	}
 }

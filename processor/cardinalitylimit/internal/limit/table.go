@@ -41,8 +41,10 @@ type shard struct {
 // entry is the tracker of one key, or of one label of a key.
 type entry struct {
 	*tracker.Tracker
-	text   string // the key for a person
-	forgot int64  // when a member last lost its place, in ns since the epoch; 0 never
+	text string // the key for a person
+	// forgot is when a member last lost its place, in ns since the epoch; 0 never.
+	// Written under the lock.
+	forgot atomic.Int64
 	// restored: the number of places is the one that was stored. The next point of
 	// the key knows the one that holds.
 	restored bool
@@ -90,7 +92,8 @@ func (t *table) add(s *shard, id uint64, places int, epoch int64, text func() st
 		t.keys.Add(-1)
 		return nil
 	}
-	e.text, e.forgot = text(), s.forgot
+	e.text = text()
+	e.forgot.Store(s.forgot)
 	s.keys[id] = e
 	return e
 }
@@ -98,7 +101,7 @@ func (t *table) add(s *shard, id uint64, places int, epoch int64, text func() st
 // advance brings the entry to generation epoch. The shard's lock is held.
 func (e *entry) advance(epoch, now int64) {
 	if e.Advance(epoch) > 0 {
-		e.forgot = now
+		e.forgot.Store(now)
 	}
 }
 
@@ -112,6 +115,8 @@ type Usage struct {
 	// Fullest is the key with the largest share of its places taken.
 	Fullest      string
 	FullestShare float64
+	// Leaked estimates the series that are let in without a place.
+	Leaked float64
 }
 
 // sweep brings every entry to generation epoch, removes the empty ones and adds up
@@ -130,10 +135,11 @@ func (l *limit) sweep(epoch, now int64) Usage {
 				t.config.Budget.Release(keyBytes)
 				t.keys.Add(-1)
 				delete(s.keys, id)
-				s.forgot = max(s.forgot, e.forgot)
+				s.forgot = max(s.forgot, e.forgot.Load())
 				continue
 			}
 			u.Series += int64(e.Size())
+			u.Leaked += e.Leaked()
 			share := float64(e.Size()) / float64(e.Limit())
 			if l.WarnAt > 0 && share >= l.WarnAt {
 				u.Near++

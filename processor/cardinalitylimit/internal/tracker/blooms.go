@@ -12,9 +12,9 @@ import (
 // being counted.
 type blooms struct {
 	generations []generation
-	keep        int      // generations that are remembered, the current one included
-	want        [2]uint  // bits and hashes of a filter to come
-	locations   []uint64 // scratch for one fingerprint, for the most hashes of a filter
+	keep        int     // generations that are remembered, the current one included
+	want        [2]uint // bits and hashes of a filter to come
+	strangers   [2]*sample // refused in the current generation, in the one before
 	budget      *Budget
 }
 
@@ -22,19 +22,14 @@ type blooms struct {
 // generation has seen since. Two filters are of one age where the first turned out
 // to be too small: the limit was raised.
 type generation struct {
-	filter   *bloom.BloomFilter
+	filter
 	age      int // 0 is the current one
 	members  int
 	promoted int
+	leaked   float64 // strangers let in that it remembers; see blooms.leaked
 }
 
 func (g *generation) only() int { return max(g.members-g.promoted, 0) }
-
-func (g *generation) has(locations []uint64) bool {
-	return g.filter.TestLocations(locations[:g.filter.K()])
-}
-
-func filterBytes(m uint) int { return int((m+63)/64) * wordBytes }
 
 var _ store = (*blooms)(nil)
 
@@ -42,15 +37,21 @@ var _ store = (*blooms)(nil)
 // false-positive rate.
 func newBlooms(capacity, generations int, rate float64, budget *Budget) (*blooms, bool) {
 	m, k := parameters(capacity, generations, rate)
-	if !budget.Reserve(filterBytes(m) * generations) {
+	if !budget.Reserve(filterBytes(m)*generations + sampleBytes(capacity)) {
 		return nil, false
 	}
 	b := &blooms{keep: generations, want: [2]uint{m, k}, budget: budget}
 	for age := range generations {
-		b.generations = append(b.generations, generation{filter: bloom.New(m, k), age: age})
+		b.generations = append(b.generations, generation{filter: newFilter(m, k), age: age})
 	}
-	b.prepare()
+	b.sample(capacity)
 	return b, true
+}
+
+func (b *blooms) sample(capacity int) {
+	for i := range b.strangers {
+		b.strangers[i] = newSample(sampleSize(capacity))
+	}
 }
 
 func parameters(capacity, generations int, rate float64) (m, k uint) {
@@ -58,45 +59,26 @@ func parameters(capacity, generations int, rate float64) (m, k uint) {
 	return max(m, 1), max(k, 1)
 }
 
-// prepare makes room for the locations of all filters.
-func (b *blooms) prepare() {
-	most := max(b.want[1], 1)
-	for i := range b.generations {
-		most = max(most, b.generations[i].filter.K())
-	}
-	b.locations = make([]uint64, most)
-}
-
 // resize sizes the filters to come for another capacity. Where the current one is
 // smaller, a second one takes the members from here on.
 func (b *blooms) resize(capacity int, rate float64) {
 	m, k := parameters(capacity, b.keep, rate)
 	b.want = [2]uint{m, k}
-	if m > b.generations[0].filter.Cap() && b.budget.Reserve(filterBytes(m)) {
-		b.generations = slices.Insert(b.generations, 0, generation{filter: bloom.New(m, k)})
+	if m > b.generations[0].Cap() && b.budget.Reserve(filterBytes(m)) {
+		b.generations = slices.Insert(b.generations, 0, generation{filter: newFilter(m, k)})
 	}
-	b.prepare()
 }
 
-// locate derives the bit positions from the fingerprint by double hashing
-// (Kirsch, Mitzenmacher: Less Hashing, Same Performance): the filter need not hash
-// again. The filter reduces them modulo its size.
-func (b *blooms) locate(fp uint64) []uint64 {
-	fp = strip(fp) // all that is left of members that came from fingerprints
-	step := fp*0x9e3779b97f4a7c15>>32 | 1
-	position := fp
-	for i := range b.locations {
-		b.locations[i] = position
-		position += step<<32 | step
-	}
-	return b.locations
+func (b *blooms) view() view {
+	f := &b.generations[0].filter
+	return view{words: f.BitSet().Words(), hashes: uint64(f.K()), bits: uint64(f.Cap())}
 }
 
 func (b *blooms) lookup(fp uint64) state {
-	at := b.locate(fp)
+	fp = strip(fp) // all that is left of members that came from fingerprints
 	for i := range b.generations {
 		switch g := &b.generations[i]; {
-		case !g.has(at):
+		case !g.has(fp):
 		case g.age == 0:
 			return current
 		default:
@@ -106,70 +88,72 @@ func (b *blooms) lookup(fp uint64) state {
 	return absent
 }
 
-func (b *blooms) add(fp uint64) {
-	at := b.locate(fp)
-	// The newest generation that knows fp counts the promotion: those before it
-	// already have.
-	for i := 1; i < len(b.generations); i++ {
-		if g := &b.generations[i]; g.age > 0 && g.has(at) {
-			g.promoted++
-			break
+func (b *blooms) add(fp uint64, known bool) {
+	fp = strip(fp)
+	if known {
+		// The newest generation that knows fp counts the promotion: those before it
+		// already have.
+		for i := 1; i < len(b.generations); i++ {
+			if g := &b.generations[i]; g.age > 0 && g.has(fp) {
+				g.promoted++
+				break
+			}
 		}
+	} else {
+		b.slip()
 	}
-	b.addTo(0, at)
+	b.addTo(0, fp)
 }
 
-func (b *blooms) addTo(i int, at []uint64) {
+func (b *blooms) addTo(i int, fp uint64) {
 	g := &b.generations[i]
-	bits, size := g.filter.BitSet(), uint64(g.filter.Cap())
-	for _, l := range at[:g.filter.K()] {
-		bits.Set(uint(l % size))
-	}
+	g.filter.add(fp)
 	g.members++
 }
 
 // room is always there: the filters have their final size.
-func (b *blooms) room() bool { return true }
+func (b *blooms) room() (fits, moved bool) { return true, false }
 
 func (b *blooms) rotate() (forgotten int) {
-	var free []*bloom.BloomFilter
+	b.settle()
+	var free []filter
+	carried := 0.0
 	b.generations = slices.DeleteFunc(b.generations, func(g generation) bool {
 		if g.age+1 < b.keep {
 			return false
 		}
 		forgotten += g.only()
+		carried += g.carried()
 		free = append(free, g.filter)
 		return true
 	})
+	b.generations[0].leaked += carried
 	for i := range b.generations {
 		b.generations[i].age++
 	}
-	b.generations = slices.Insert(b.generations, 0, generation{filter: b.recycle(free)})
+	b.generations = slices.Insert(b.generations, 0, generation{filter: b.renew(free)})
 	return forgotten
 }
 
-// recycle returns an empty filter of the size that is wanted, or the first of those
-// that are free where the budget has no room for it. It gives the others back.
-func (b *blooms) recycle(free []*bloom.BloomFilter) *bloom.BloomFilter {
+// renew returns an empty filter of the size that is wanted, or of that of the first
+// of those that are free where the budget has no room for it. Those are given up and
+// not used again: a view may still be reading them.
+func (b *blooms) renew(free []filter) filter {
+	freed := 0
+	for i := range free {
+		freed += filterBytes(free[i].Cap())
+	}
 	m, k := b.want[0], b.want[1]
-	var fits *bloom.BloomFilter
-	for _, f := range free {
-		if fits == nil && f.Cap() == m && f.K() == k {
-			fits = f
-		} else {
-			b.budget.Release(filterBytes(f.Cap()))
-		}
+	grow := filterBytes(m) - freed
+	if grow > 0 && b.budget.Reserve(grow) {
+		return newFilter(m, k)
 	}
-	switch {
-	case fits != nil:
-	case b.budget.Reserve(filterBytes(m)):
-		return bloom.New(m, k)
-	default:
-		fits = free[0]
-		_ = b.budget.Reserve(filterBytes(fits.Cap())) // it has just been given back
+	if grow > 0 {
+		m, k = free[0].Cap(), free[0].K()
+		grow = filterBytes(m) - freed
 	}
-	fits.ClearAll()
-	return fits
+	b.budget.Release(-grow)
+	return newFilter(m, k)
 }
 
 func (b *blooms) size() int {
@@ -180,12 +164,12 @@ func (b *blooms) size() int {
 	return n
 }
 
-// bytes is what all filters take.
+// bytes is what all filters and the samples take.
 func (b *blooms) bytes() (n int) {
 	for i := range b.generations {
-		n += filterBytes(b.generations[i].filter.Cap())
+		n += filterBytes(b.generations[i].Cap())
 	}
-	return n
+	return n + 2*cap(b.strangers[0].kept)*wordBytes
 }
 
 func (b *blooms) free() { b.budget.Release(b.bytes()) }

@@ -1,5 +1,7 @@
 package tracker
 
+import "sync/atomic"
+
 // fingerprints is a set of 64-bit fingerprints, each with the generation that saw
 // it last: open addressing with linear probing over one array of words.
 //
@@ -12,6 +14,8 @@ package tracker
 // incumbent cost one word, promotion is a store, and a lookup is one probe. What
 // is left, 61 bits, confuses two of n members with a chance of n^2/2^62 (1M:
 // 2e-7).
+//
+// Slots that a view may be reading are written atomically.
 type fingerprints struct {
 	slots  []uint64
 	shift  uint // 64 - log2(len(slots)): the home slot is the high bits
@@ -71,22 +75,27 @@ func (f *fingerprints) lookup(fp uint64) state {
 	}
 }
 
-func (f *fingerprints) add(fp uint64) {
+func (f *fingerprints) view() view { return view{words: f.slots, shift: f.shift, tag: f.tag} }
+
+func (f *fingerprints) add(fp uint64, _ bool) {
 	fp = strip(fp)
 	i := f.find(fp)
 	if f.slots[i] == 0 {
 		f.live++
 	}
-	f.slots[i] = fp | f.tag
+	f.put(i, fp|f.tag)
 }
+
+func (f *fingerprints) put(i, slot uint64) { atomic.StoreUint64(&f.slots[i], slot) }
 
 // room keeps the load at three quarters at most: a miss then probes 8.5 slots on
 // average, a hit 2.5.
-func (f *fingerprints) room() bool {
+func (f *fingerprints) room() (fits, moved bool) {
 	if (f.live+1)*4 <= len(f.slots)*3 {
-		return true
+		return true, false
 	}
-	return f.resize(64 - f.shift + 1)
+	grown := f.resize(64 - f.shift + 1)
+	return grown, grown
 }
 
 func (f *fingerprints) resize(bits uint) bool {
@@ -144,14 +153,19 @@ func (f *fingerprints) remove(i uint64) {
 		}
 		home := f.slots[j] >> f.shift
 		if (j-home)&mask >= (j-i)&mask {
-			f.slots[i] = f.slots[j]
+			f.put(i, f.slots[j])
 			i = j
 		}
 	}
-	f.slots[i] = 0
+	f.put(i, 0)
 }
 
 func (f *fingerprints) size() int { return f.live }
+
+func (f *fingerprints) refuse(uint64) {}
+
+// leaked: a stranger is never taken for a member.
+func (f *fingerprints) leaked() float64 { return 0 }
 
 func (f *fingerprints) free() { f.budget.Release(wordBytes * len(f.slots)) }
 

@@ -13,21 +13,31 @@ import (
 type Image struct {
 	limit int
 	epoch int64
-	exact bool
+	form  uint64
 	write func(e *snapshot.Encoder)
 }
 
 // Image returns a copy of t.
 func (t *Tracker) Image() Image {
-	_, exact := t.store.(*fingerprints)
-	return Image{limit: t.limit, epoch: t.epoch, exact: exact, write: t.store.image()}
+	form := uint64(formBlooms)
+	if _, exact := t.store.(*fingerprints); exact {
+		form = formExact
+	}
+	return Image{limit: t.limit, epoch: t.epoch, form: form, write: t.store.image()}
 }
+
+// Forms of a tracker.
+const (
+	formDivided = iota // Bloom filters whose locations are reduced by a division; read, no longer written
+	formExact
+	formBlooms
+)
 
 // Encode writes the image.
 func (m Image) Encode(e *snapshot.Encoder) {
 	e.Uint(uint64(m.limit))
 	e.Int(m.epoch)
-	e.Bool(m.exact)
+	e.Uint(m.form)
 	m.write(e)
 }
 
@@ -36,19 +46,24 @@ func (m Image) Encode(e *snapshot.Encoder) {
 // where the budget has no room; the section is read on in any case.
 func Decode(d *snapshot.Decoder, now int64, cfg *Config) *Tracker {
 	t := &Tracker{limit: int(min(d.Uint(), maxLimit)), epoch: min(d.Int(), now), cfg: cfg}
-	if d.Bool() {
+	switch form := d.Uint(); form {
+	case formExact:
 		f := decodeFingerprints(d, cfg)
 		if f == nil {
 			return nil
 		}
 		t.store = f
-	} else {
-		b := decodeBlooms(d, cfg)
+	case formBlooms, formDivided:
+		b := decodeBlooms(d, form, t.limit, cfg)
 		if b == nil {
 			return nil
 		}
 		t.store = b
+	default:
+		d.Fail()
+		return nil
 	}
+	t.publish()
 	return t
 }
 
@@ -97,7 +112,7 @@ func decodeFingerprints(d *snapshot.Decoder, cfg *Config) *fingerprints {
 func (b *blooms) image() func(e *snapshot.Encoder) {
 	copies := slices.Clone(b.generations)
 	for i := range copies {
-		copies[i].filter = b.generations[i].filter.Copy()
+		copies[i].BloomFilter = b.generations[i].Copy()
 	}
 	return func(e *snapshot.Encoder) {
 		e.Uint(uint64(len(copies)))
@@ -106,9 +121,10 @@ func (b *blooms) image() func(e *snapshot.Encoder) {
 			e.Uint(uint64(g.age))
 			e.Uint(uint64(g.members))
 			e.Uint(uint64(g.promoted))
-			e.Uint(uint64(g.filter.Cap()))
-			e.Uint(uint64(g.filter.K()))
-			e.Words(g.filter.BitSet().Words())
+			e.Bool(g.divided)
+			e.Uint(uint64(g.Cap()))
+			e.Uint(uint64(g.K()))
+			e.Words(g.BitSet().Words())
 		}
 	}
 }
@@ -116,15 +132,16 @@ func (b *blooms) image() func(e *snapshot.Encoder) {
 // maxHashes is far beyond what any rate asks for.
 const maxHashes = 64
 
-func decodeBlooms(d *snapshot.Decoder, cfg *Config) *blooms {
+func decodeBlooms(d *snapshot.Decoder, form uint64, limit int, cfg *Config) *blooms {
 	b := &blooms{keep: cfg.Generations, budget: cfg.Budget}
 	last := 0
 	for range d.Len(6) {
 		g := generation{age: int(d.Uint()), members: int(d.Uint()), promoted: int(d.Uint())}
+		g.divided = form == formDivided || d.Bool()
 		m, k, words := d.Uint(), d.Uint(), d.Words()
 		first := len(b.generations) == 0
 		if first && g.age != 0 || !first && g.age-last != 0 && g.age-last != 1 || g.members < 0 || g.promoted < 0 ||
-			m == 0 || k == 0 || k > maxHashes || uint64(len(words)) != (m-1)/64+1 {
+			m == 0 || k == 0 || k > maxHashes || uint64(len(words)) != (m-1)/wordBits+1 {
 			d.Fail()
 		}
 		last = g.age
@@ -132,18 +149,23 @@ func decodeBlooms(d *snapshot.Decoder, cfg *Config) *blooms {
 			b.generations = nil
 			break
 		}
-		g.filter = bloom.FromWithM(words, uint(m), uint(k))
+		g.BloomFilter = bloom.FromWithM(words, uint(m), uint(k))
+		g.ones = int(g.BitSet().Count())
 		b.generations = append(b.generations, g)
 	}
 	if len(b.generations) == 0 || last != cfg.Generations-1 {
 		d.Fail()
 		return nil
 	}
-	current := b.generations[0].filter
-	b.want = [2]uint{current.Cap(), current.K()}
+	current := &b.generations[0]
+	m, k := current.Cap(), current.K()
+	b.want = [2]uint{m, k}
+	if current.divided { // members to come go into another of the same age
+		b.generations = slices.Insert(b.generations, 0, generation{filter: newFilter(m, k)})
+	}
+	b.sample(limit)
 	if !b.budget.Reserve(b.bytes()) {
 		return nil
 	}
-	b.prepare()
 	return b
 }

@@ -15,7 +15,11 @@
 // small limit is many times the limit.
 package tracker
 
-import "github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
+import (
+	"sync/atomic"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
+)
 
 // Config is what the trackers of a limit have in common.
 type Config struct {
@@ -58,17 +62,22 @@ const (
 // own concern.
 type store interface {
 	lookup(fp uint64) state
-	add(fp uint64)           // enters fp or promotes it
-	room() bool              // makes sure that one more fits, or reports false
-	rotate() (forgotten int) // begins a generation
-	size() int               // members over all generations, each once
-	free()                   // gives the memory back to the budget
+	add(fp uint64, known bool) // promotes fp, or enters it
+	room() (fits, moved bool)  // makes sure that one more fits; moved: it takes another view
+	refuse(fp uint64)          // fp found no place
+	rotate() (forgotten int)   // begins a generation
+	size() int                 // members over all generations, each once
+	leaked() float64           // see Tracker.Leaked
+	view() view                // but for the epoch
+	free()                     // gives the memory back to the budget
 	image() func(e *snapshot.Encoder)
 }
 
-// Tracker is the series of one key. Not safe for concurrent use: the caller's lock
-// spans Check and Commit, which makes a limit exact for any number of goroutines.
+// Tracker is the series of one key. Not safe for concurrent use, but for Known: the
+// caller's lock spans Check and Commit, which makes a limit exact for any number of
+// goroutines.
 type Tracker struct {
+	seen  atomic.Pointer[view]
 	limit int
 	epoch int64
 	store store
@@ -82,7 +91,25 @@ func New(limit int, epoch int64, cfg *Config) (*Tracker, bool) {
 	if !ok {
 		return nil, false
 	}
-	return &Tracker{limit: limit, epoch: epoch, store: f, cfg: cfg}, true
+	t := &Tracker{limit: limit, epoch: epoch, store: f, cfg: cfg}
+	t.publish()
+	return t, true
+}
+
+// publish lets Known see the store as it is now.
+func (t *Tracker) publish() {
+	v := t.store.view()
+	v.epoch = t.epoch
+	t.seen.Store(&v)
+}
+
+// Known tells whether fp holds a place and has been seen in generation epoch, or a
+// later one where the tracker is there already. Then there is nothing to commit, and
+// fp holds its place for a generation at least, whatever others do: the answer needs
+// no lock. False says nothing; Check tells. Safe for concurrent use with everything.
+func (t *Tracker) Known(fp uint64, epoch int64) bool {
+	v := t.seen.Load()
+	return v.epoch >= epoch && v.knows(fp)
 }
 
 // Check tells what would become of fp. It changes no membership.
@@ -94,20 +121,29 @@ func (t *Tracker) Check(fp uint64) Verdict {
 		return Renew
 	}
 	if t.store.size() >= t.limit {
+		t.store.refuse(fp)
 		return Full
 	}
 	t.outgrow()
-	if !t.store.room() {
+	if !t.room() {
 		return Full
 	}
 	return Room
 }
 
+func (t *Tracker) room() bool {
+	fits, moved := t.store.room()
+	if moved {
+		t.publish()
+	}
+	return fits
+}
+
 // Commit enters or promotes fp after a check that passed. Several strangers may
 // have been checked before the first is committed: the room is made sure of again.
 func (t *Tracker) Commit(fp uint64, v Verdict) {
-	if v == Renew || v == Room && t.store.room() {
-		t.store.add(fp)
+	if v == Renew || v == Room && t.room() {
+		t.store.add(fp, v == Renew)
 	}
 }
 
@@ -124,25 +160,33 @@ func (t *Tracker) outgrow() {
 	}
 	for _, slot := range f.slots {
 		if slot != 0 {
-			b.addTo(f.age(slot), b.locate(slot&^tagMask))
+			b.addTo(f.age(slot), slot&^tagMask)
 		}
 	}
 	f.free()
 	t.store = b
+	t.publish()
 }
 
 // Advance rotates up to generation epoch and returns how many lost their place.
 func (t *Tracker) Advance(epoch int64) (forgotten int) {
-	steps := min(epoch-t.epoch, int64(t.cfg.Generations))
-	for range steps {
+	if epoch <= t.epoch {
+		return 0
+	}
+	for range min(epoch-t.epoch, int64(t.cfg.Generations)) {
 		forgotten += t.store.rotate()
 	}
-	t.epoch = max(t.epoch, epoch)
+	t.epoch = epoch
+	t.publish()
 	return forgotten
 }
 
 // Size is the number of series that hold a place.
 func (t *Tracker) Size() int { return t.store.size() }
+
+// Leaked estimates how many series, of those seen in the remembered generations, are
+// let in without a place: strangers that Bloom filters take for members.
+func (t *Tracker) Leaked() float64 { return t.store.leaked() }
 
 // Limit is the number of places.
 func (t *Tracker) Limit() int { return t.limit }
@@ -152,6 +196,7 @@ func (t *Tracker) SetLimit(limit int) {
 	t.limit = limit
 	if b, ok := t.store.(*blooms); ok {
 		b.resize(limit, t.cfg.FalsePositiveRate)
+		t.publish()
 	}
 }
 

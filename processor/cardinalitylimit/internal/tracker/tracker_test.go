@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/stretchr/testify/require"
 )
 
@@ -222,50 +221,4 @@ func spread(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
-}
-
-func BenchmarkDecision(b *testing.B) {
-	for _, n := range []int{1_000, 1_000_000} {
-		for name, exactUpTo := range map[string]int{"exact": 1 << 30, "bloom": 0} {
-			tr, _ := New(n, 0, config(exactUpTo))
-			for i := range n {
-				offer(tr, spread(uint64(i)))
-			}
-			for _, base := range []uint64{0, 1 << 40} {
-				kind := "hit"
-				if base != 0 {
-					kind = "miss"
-				}
-				b.Run(fmt.Sprintf("%s/%d/%s", name, n, kind), func(b *testing.B) {
-					b.ReportAllocs()
-					i := uint64(0)
-					for b.Loop() {
-						offer(tr, spread(base+i%uint64(n)))
-						i += 7919
-					}
-				})
-			}
-		}
-		b.Run(fmt.Sprintf("bloomv3/%d/two_tests", n), func(b *testing.B) {
-			f := bloom.NewWithEstimates(uint(n), 1e-4)
-			var key [8]byte
-			put := func(x uint64) []byte {
-				for i := range key {
-					key[i] = byte(x >> (8 * i))
-				}
-				return key[:]
-			}
-			for i := range n {
-				f.Add(put(spread(uint64(i))))
-			}
-			b.ReportAllocs()
-			i := uint64(0)
-			for b.Loop() {
-				k := put(spread(i % uint64(n)))
-				f.TestOrAdd(k)
-				f.TestOrAdd(k)
-				i += 7919
-			}
-		})
-	}
 }
