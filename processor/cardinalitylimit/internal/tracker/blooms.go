@@ -54,9 +54,13 @@ func (b *blooms) sample(capacity int) {
 	}
 }
 
+// minBits of a filter: with fewer, two walks that begin and step alike, of which there are bits^2, are a greater danger
+// than the bits that others have set.
+const minBits = 4096
+
 func parameters(capacity, generations int, rate float64) (m, k uint) {
 	m, k = bloom.EstimateParameters(uint(capacity), rate/float64(generations))
-	return max(m, 1), max(k, 1)
+	return max(m, minBits), max(k, 1)
 }
 
 // resize sizes the filters to come for another capacity. Where the current one is

@@ -1,0 +1,35 @@
+package tracker
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A filter of few bits has few ways to walk through them: two fingerprints that begin and step alike are taken for each
+// other, whatever the number of hashes. The configured rate holds for small keys too.
+func TestFalsePositiveRateOfSmallFilters(t *testing.T) {
+	const rate, strangers = 1e-4, 200_000
+	for _, capacity := range []int{1, 2, 5, 10, 50, 100, 500, 2_000} {
+		rng := rand.New(rand.NewPCG(1, uint64(capacity)))
+		b, ok := newBlooms(capacity, 2, rate, NewBudget(1<<30))
+		require.True(t, ok)
+		taken, trials := 0, 0
+		for range 5 {
+			b.generations[0] = generation{filter: newFilter(b.want[0], b.want[1])}
+			for range capacity {
+				b.add(rng.Uint64(), false)
+			}
+			for range strangers {
+				trials++
+				if b.lookup(rng.Uint64()) != absent {
+					taken++
+				}
+			}
+		}
+		got := float64(taken) / float64(trials)
+		t.Logf("%d places: %.1e", capacity, got)
+		require.LessOrEqual(t, got, rate, "%d places", capacity)
+	}
+}
