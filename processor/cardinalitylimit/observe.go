@@ -3,6 +3,7 @@ package cardinalitylimit
 import (
 	"context"
 	"errors"
+	"math"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -39,6 +40,7 @@ func (t *telemetry) observe(budget *tracker.Budget) error {
 		b.RegisterProcessorCardinalitylimitMaxSeriesCallback(perLimit(func(u *limit.Usage) int64 { return int64(u.Max) })),
 		b.RegisterProcessorCardinalitylimitKeysCallback(perLimit(func(u *limit.Usage) int64 { return u.Keys })),
 		b.RegisterProcessorCardinalitylimitKeysNearLimitCallback(perLimit(func(u *limit.Usage) int64 { return u.Near })),
+		b.RegisterProcessorCardinalitylimitLeakedSeriesEstimateCallback(perLimit(func(u *limit.Usage) int64 { return int64(math.Round(u.Leaked)) })),
 		b.RegisterProcessorCardinalitylimitRotationsCallback(value(t.set.Rotations)),
 		b.RegisterProcessorCardinalitylimitTrackerBytesCallback(value(budget.Used)),
 		b.RegisterProcessorCardinalitylimitMemoryRefusalsCallback(value(budget.Refused)),
