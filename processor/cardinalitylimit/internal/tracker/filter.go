@@ -12,8 +12,8 @@ import (
 //
 // A location in 64 bits becomes a bit of the filter by a multiplication, the high
 // half of location times size (Lemire: Fast Random Integer Generation in an
-// Interval). That takes a tenth of what a division for each hash does: at the
-// defaults, 15 hashes, it makes 28 ns of 70.
+// Interval). A division costs several times that, and at the defaults there is one
+// for each of 15 hashes.
 type filter struct {
 	*bloom.BloomFilter
 	ones    int  // bits that are set
