@@ -3,6 +3,7 @@ package cardinalitylimit
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -121,6 +122,21 @@ func BenchmarkProcessor(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/point")
+		})
+	}
+	for _, goroutines := range []int{2, 8} { // that share every key
+		b.Run(fmt.Sprintf("admitted/5_attributes/goroutines=%d", goroutines), func(b *testing.B) {
+			r := newRig(b, nil)
+			b.SetParallelism(max(goroutines/runtime.GOMAXPROCS(0), 1))
+			b.RunParallel(func(pb *testing.PB) {
+				md := thousand(r, 5)
+				for pb.Next() {
+					if _, err := r.process(context.WithValue(context.Background(), batchKey{}, r.table.Batch()), md); err != nil {
+						b.Error(err)
+					}
+				}
+			})
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/point")
 		})
 	}

@@ -240,7 +240,7 @@ func offer(c *Cursor, s sample) Outcome {
 // kinds, overrides, dry runs, all actions, marked and stale points, generations and
 // jumps of time.
 func TestDecisionsAgreeWithModel(t *testing.T) {
-	streams, points := 400, 1_000
+	const streams, points = 250, 1_000
 	decided := map[Action]int{}
 	objections := 0
 	for seed := range uint64(streams) {
@@ -260,6 +260,7 @@ func TestDecisionsAgreeWithModel(t *testing.T) {
 			m.specs = append(m.specs, s.limits[i].Spec)
 			m.places = append(m.places, map[string]*places{})
 		}
+		var last sample
 		for at := 0; at < points; {
 			if rng.IntN(20) == 0 {
 				now = now.Add(time.Duration(rng.Int64N(int64(time.Hour) / 2)))
@@ -272,7 +273,10 @@ func TestDecisionsAgreeWithModel(t *testing.T) {
 			c := s.Begin(headers{"m": {tenant}})
 			for range 1 + rng.IntN(10) {
 				p := randomSample(rng)
-				p.tenant = tenant
+				if p.tenant = tenant; rng.IntN(2) == 0 { // neighbours often have one key
+					p.resource, p.scope, p.metric = last.resource, last.scope, last.metric
+				}
+				last = p
 				before := slices.Clone(c.Counts.observed)
 				action, limit, observed := m.decide(p, s.epochAt(now.UnixNano()))
 				got := offer(c, p)

@@ -119,13 +119,14 @@ var kinds = []struct {
 	{"exact_locked", func(n int) decider { return (*locked)(newOurs(n, n)) }},
 	{"bloom", func(n int) decider { return newOurs(n, 0) }},
 	{"bloom_locked", func(n int) decider { return (*locked)(newOurs(n, 0)) }},
-	{"bloomv3_two", func(n int) decider {
-		return &filters{
-			current: bloom.NewWithEstimates(uint(n), 5e-5), previous: bloom.NewWithEstimates(uint(n), 5e-5), limit: n,
-		}
-	}},
+	{"bloomv3_two", func(n int) decider { return newFilters(n) }},
 	{"map", func(n int) decider { return &table{keys: map[uint64]struct{}{}, limit: n} }},
 	{"sync.Map", func(n int) decider { return &syncMap{limit: int64(n)} }},
+}
+
+func newFilters(n int) *filters {
+	filter := func() *bloom.BloomFilter { return bloom.NewWithEstimates(uint(n), 5e-5) }
+	return &filters{current: filter(), previous: filter(), limit: n}
 }
 
 func newOurs(limit, exactUpTo int) *ours {
@@ -173,6 +174,33 @@ func BenchmarkDecision(b *testing.B) {
 					}
 				}
 				b.Run("miss", func(b *testing.B) { enter(b, func() decider { return k.make(n) }, members) })
+			})
+		}
+	}
+}
+
+// How many of ten million strangers get in, beside the limit: -benchtime 1x.
+func BenchmarkAdmitted(b *testing.B) {
+	const offered = 10_000_000
+	for _, limit := range []int{2_000, 1_000_000} {
+		for name, open := range map[string]func() decider{
+			"default":     func() decider { return newOurs(limit, 65_536) },
+			"bloom_alone": func() decider { return newOurs(limit, 0) },
+			"bloomv3_two": func() decider { return newFilters(limit) },
+		} {
+			b.Run(fmt.Sprintf("%s/limit=%d", name, limit), func(b *testing.B) {
+				admitted := 0
+				for b.Loop() {
+					d, rng := open(), rand.New(rand.NewPCG(1, 1))
+					admitted = 0
+					for range offered {
+						if d.decide(rng.Uint64()) {
+							admitted++
+						}
+					}
+				}
+				b.ReportMetric(float64(admitted), "admitted")
+				b.ReportMetric(float64(admitted)/float64(limit), "admitted/limit")
 			})
 		}
 	}

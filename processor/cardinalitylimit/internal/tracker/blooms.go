@@ -12,8 +12,8 @@ import (
 // being counted.
 type blooms struct {
 	generations []generation
-	keep        int     // generations that are remembered, the current one included
-	want        [2]uint // bits and hashes of a filter to come
+	keep        int        // generations that are remembered, the current one included
+	want        [2]uint    // bits and hashes of a filter to come
 	strangers   [2]*sample // refused in the current generation, in the one before
 	budget      *Budget
 }
@@ -26,7 +26,7 @@ type generation struct {
 	age      int // 0 is the current one
 	members  int
 	promoted int
-	leaked   float64 // strangers let in that it remembers; see blooms.leaked
+	leaked   float64 // strangers let in that it saw last; see blooms.leaked
 }
 
 func (g *generation) only() int { return max(g.members-g.promoted, 0) }
@@ -111,8 +111,16 @@ func (b *blooms) add(fp uint64, known bool) {
 
 func (b *blooms) addTo(i int, fp uint64) {
 	g := &b.generations[i]
-	g.filter.add(fp)
+	g.filter.add(fp, b.before(i))
 	g.members++
+}
+
+// before is the filter that took the members before that of generation i did.
+func (b *blooms) before(i int) *filter {
+	if i+1 == len(b.generations) {
+		return nil
+	}
+	return &b.generations[i+1].filter
 }
 
 // room is always there: the filters have their final size.
@@ -121,17 +129,14 @@ func (b *blooms) room() (fits, moved bool) { return true, false }
 func (b *blooms) rotate() (forgotten int) {
 	b.settle()
 	var free []filter
-	carried := 0.0
 	b.generations = slices.DeleteFunc(b.generations, func(g generation) bool {
 		if g.age+1 < b.keep {
 			return false
 		}
 		forgotten += g.only()
-		carried += g.carried()
 		free = append(free, g.filter)
 		return true
 	})
-	b.generations[0].leaked += carried
 	for i := range b.generations {
 		b.generations[i].age++
 	}

@@ -150,12 +150,14 @@ func decodeBlooms(d *snapshot.Decoder, form uint64, limit int, cfg *Config) *blo
 			break
 		}
 		g.BloomFilter = bloom.FromWithM(words, uint(m), uint(k))
-		g.ones = int(g.BitSet().Count())
 		b.generations = append(b.generations, g)
 	}
 	if len(b.generations) == 0 || last != cfg.Generations-1 {
 		d.Fail()
 		return nil
+	}
+	for i := range b.generations {
+		b.generations[i].count(b.before(i))
 	}
 	current := &b.generations[0]
 	m, k := current.Cap(), current.K()

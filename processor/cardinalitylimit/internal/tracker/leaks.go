@@ -6,8 +6,8 @@ package tracker
 // each that was not.
 //
 // Who was let in is seen in that generation and, reporting on, promoted like a member.
-// So each generation has its account, and the share that a member of it had of being
-// promoted goes on where it is forgotten.
+// So each generation has an account of those it saw last, and as many as came back of
+// the strangers that were refused move on to the next one.
 
 // leaked estimates how many strangers of the remembered generations were let in.
 func (b *blooms) leaked() float64 {
@@ -35,40 +35,44 @@ func (b *blooms) slip() {
 
 // settle closes the account of the current generation.
 func (b *blooms) settle() {
-	b.generations[0].leaked += b.slipped()
+	account := &b.generations[0].leaked
+	*account += b.slipped()
+	for i := range b.generations {
+		if g := &b.generations[i]; g.age == 1 {
+			back := g.leaked * b.returned(g)
+			g.leaked -= back
+			*account += back
+		}
+	}
 	b.strangers[0], b.strangers[1] = b.strangers[1], b.strangers[0]
 	b.strangers[0].reset()
 }
 
-// carried is the part of the account that a generation leaves when it is forgotten.
-func (g *generation) carried() float64 {
-	if g.members == 0 {
-		return 0
+// returned is the share of the strangers of the generation before, g, that came back
+// in the current one. Where none was refused it is that of the members.
+func (b *blooms) returned(g *generation) float64 {
+	now, before := b.strangers[0], b.strangers[1]
+	if all := before.count(); all > 0 {
+		return max(1-before.without(now)/all, 0)
 	}
-	return g.leaked * min(float64(g.promoted)/float64(g.members), 1)
+	return min(float64(g.promoted)/max(float64(g.members), 1), 1)
 }
 
 // refuse counts a stranger that found no place.
 func (b *blooms) refuse(fp uint64) { b.strangers[0].add(strip(fp)) }
 
 // rates are the chances that a stranger is taken for a member of the current
-// generation, and of one of those before.
+// generation alone, and of one of those before.
 func (b *blooms) rates() (current, older float64) {
-	fresh := [2]float64{1, 1} // the chance of not being: current, older
 	for i := range b.generations {
 		g := &b.generations[i]
-		fresh[min(g.age, 1)] *= 1 - g.rate()
+		if p := g.rate(b.before(i)); g.age == 0 {
+			current += p
+		} else {
+			older += p
+		}
 	}
-	return 1 - fresh[0], 1 - fresh[1]
-}
-
-// rate is the false-positive rate of the filter as full as it is.
-func (f *filter) rate() float64 {
-	p, fill := 1.0, float64(f.ones)/float64(f.Cap())
-	for range f.K() {
-		p *= fill
-	}
-	return p
+	return current, older
 }
 
 // odds is how many are taken for members for each who is not.

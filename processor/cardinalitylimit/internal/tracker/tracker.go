@@ -158,9 +158,11 @@ func (t *Tracker) outgrow() {
 	if !ok {
 		return
 	}
-	for _, slot := range f.slots {
-		if slot != 0 {
-			b.addTo(f.age(slot), slot&^tagMask)
+	for age := t.cfg.Generations - 1; age >= 0; age-- { // in the order that they were seen
+		for _, slot := range f.slots {
+			if slot != 0 && f.age(slot) == age {
+				b.addTo(age, slot&^tagMask)
+			}
 		}
 	}
 	f.free()

@@ -1,0 +1,92 @@
+package limit
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
+)
+
+// Goroutines share every key of three limits while time passes under them. Incumbents
+// report in each batch, strangers once. No incumbent is ever refused, and the places
+// that they leave go to strangers one for one: those admitted in a generation keep
+// them for two.
+func TestManyGoroutinesAreExactThroughRotations(t *testing.T) {
+	const (
+		goroutines, generations, batches = 8, 12, 40 // batches a generation
+		incumbents, limit                = 50, 80
+	)
+	for name, exactUpTo := range map[string]int{"exact": 1000, "bloom": 10} {
+		t.Run(name, func(t *testing.T) {
+			var clock, begun, strangers, admitted atomic.Int64
+			s, err := NewSet([]Spec{
+				{Name: "label", Key: parts(t, "metric.name"), MaxValues: limit, Action: Drop},
+				{Name: "metric", Key: parts(t, "metric.name"), MaxSeries: limit, Action: Drop},
+				{Name: "resource", Key: parts(t, "resource.r"), Streams: true, MaxSeries: limit, Action: Drop},
+			}, Options{
+				Window: 2 * time.Hour, MaxKeys: 1000, Seed: 1,
+				Now: func() time.Time { return time.Unix(1<<30/3600*3600, 0).Add(time.Duration(clock.Load()) * time.Hour) },
+				Tracker: tracker.Config{
+					ExactUpTo: exactUpTo, FalsePositiveRate: 1e-9, Generations: 2, Budget: tracker.NewBudget(1 << 26),
+				},
+			})
+			require.NoError(t, err)
+			send := func(points func(decide func(id string) Action)) {
+				c := s.Begin(headers{})
+				defer c.End()
+				m := pmetric.NewMetric()
+				m.SetName("requests")
+				c.Resource(pcommon.NewResource())
+				c.Scope(pcommon.NewInstrumentationScope())
+				c.Metric(m)
+				points(func(id string) Action {
+					attrs := pcommon.NewMap()
+					attrs.PutStr("id", id)
+					return c.Decide(attrs, false).Action
+				})
+			}
+			report := func(decide func(id string) Action) {
+				for i := range incumbents {
+					if decide(fmt.Sprint("incumbent", i)) != Pass {
+						t.Error("an incumbent was refused")
+					}
+				}
+			}
+			send(report)
+			var wg sync.WaitGroup
+			for range goroutines {
+				wg.Go(func() {
+					for n := begun.Add(1); n <= generations*batches; n = begun.Add(1) {
+						if n%batches == 0 && n < generations*batches {
+							clock.Add(1)
+						}
+						if n%7 == 0 {
+							s.Sweep()
+						}
+						send(func(decide func(id string) Action) {
+							report(decide)
+							for range incumbents {
+								if decide(fmt.Sprint(strangers.Add(1))) == Pass {
+									admitted.Add(1)
+								}
+							}
+						})
+					}
+				})
+			}
+			wg.Wait()
+			require.EqualValues(t, (limit-incumbents)*generations/2, admitted.Load())
+			for _, u := range s.Sweep() {
+				require.EqualValues(t, limit, u.Series, u.Limit)
+			}
+			t.Logf("%d strangers, %d admitted", strangers.Load(), admitted.Load())
+		})
+	}
+}

@@ -1,0 +1,64 @@
+package tracker
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Readers without a lock, while the table grows, turns to Bloom filters, is read from
+// and forgets: they are never told of one who has not been let in, and who is known
+// passes a check.
+func TestKnownWhileOthersChange(t *testing.T) {
+	for name, exactUpTo := range map[string]int{"exact": 1 << 20, "bloom": 0, "both": 500} {
+		t.Run(name, func(t *testing.T) {
+			const limit, readers, steps = 3_000, 3, 60_000
+			cfg := config(exactUpTo)
+			cfg.FalsePositiveRate = 1e-9
+			tr := open(t, limit, cfg)
+			var epoch atomic.Int64
+			var done atomic.Bool
+			var wg sync.WaitGroup
+			known := make([]int, readers)
+			for r := range readers {
+				wg.Go(func() {
+					rng := rand.New(rand.NewPCG(uint64(r), 3))
+					for !done.Load() {
+						fp := rng.Uint64N(2 * limit)
+						if tr.Known(spread(fp), epoch.Load()) {
+							known[r]++
+							if fp >= limit {
+								t.Errorf("%d was never let in", fp)
+								return
+							}
+						}
+					}
+				})
+			}
+			rng := rand.New(rand.NewPCG(9, 3))
+			for i := range steps {
+				switch {
+				case i%(steps/20) == 0:
+					tr.Advance(epoch.Add(1))
+				case i%(steps/10) == steps/15:
+					tr.Image()
+				}
+				fp := spread(rng.Uint64N(limit))
+				if rng.IntN(2) == 0 && tr.Known(fp, epoch.Load()) {
+					require.Equal(t, Known, tr.Check(fp))
+				}
+				require.True(t, offer(tr, fp))
+				require.True(t, tr.Known(fp, epoch.Load()))
+				require.False(t, tr.Known(fp, epoch.Load()+1))
+			}
+			done.Store(true)
+			wg.Wait()
+			for r := range readers {
+				require.Positive(t, known[r])
+			}
+		})
+	}
+}
