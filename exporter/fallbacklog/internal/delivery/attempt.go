@@ -26,7 +26,7 @@ func (l *Lane) Consume(ctx context.Context, b Batch) error {
 	start := l.group.set.Now()
 	limit := deadline(ctx, start, l.group.set.Budget)
 	if l.turn != nil {
-		mine, done := l.turn.take(ctx, l.cut.Done(), limit.Sub(start))
+		mine, done := l.turn.take(ctx, l.cut.Done(), l.deserted, limit.Sub(start))
 		defer done()
 		if ctx = mine; ctx.Err() != nil || !l.opt.Log.Empty() {
 			return l.store(b, reasonBehind, 0, nil)

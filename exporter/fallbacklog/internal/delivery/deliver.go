@@ -88,7 +88,7 @@ func (r *replayer) failed(a answer) {
 	}
 	if v != systemic && f.Class != failure.Throttled {
 		for _, p := range a.records {
-			p.fail(len(a.records), successes)
+			p.fail(len(a.records), successes, r.group.set.Strict)
 		}
 	}
 	if alone && (v == refused || a.records[0].poison()) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -110,13 +112,20 @@ type stand struct {
 	*Lane
 	sums     *ledger
 	log      *segment.Log
+	dir      string        // of the log
 	degraded guarded[bool] // each change
 	answer   func(ctx context.Context, name string) error
 }
 
 func newStand(t *testing.T, answer func(context.Context, string) error, change ...func(*Settings)) *stand {
 	t.Helper()
-	s := &stand{sums: &ledger{}, answer: answer}
+	return newStandOver(t, answer, func(l *segment.Log) Log { return l }, change...)
+}
+
+// newStandOver is newStand with something between the lane and its log.
+func newStandOver(t *testing.T, answer func(context.Context, string) error, over func(*segment.Log) Log, change ...func(*Settings)) *stand {
+	t.Helper()
+	s := &stand{sums: &ledger{}, answer: answer, dir: t.TempDir()}
 	set := Settings{
 		Exports: true, Timeout: time.Second, Budget: 5 * time.Second, MaxAttempts: 2, InitialInterval: 100 * time.Millisecond,
 		Multiplier: 2, MaxInterval: time.Second, Replay: true, Concurrency: 1, MaxOpenInterval: time.Minute,
@@ -133,14 +142,14 @@ func newStand(t *testing.T, answer func(context.Context, string) error, change .
 	})
 	var err error
 	s.log, err = segment.Open(segment.Options{
-		Dir: t.TempDir(), Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
+		Dir: s.dir, Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
 	})
 	require.NoError(t, err)
 	dead, err := segment.Open(segment.Options{
 		Dir: t.TempDir(), Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
 	})
 	require.NoError(t, err)
-	s.Lane = NewGroup(set, b).NewLane(Options{Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: s.log, DeadLetter: dead, Decode: s.decode})
+	s.Lane = NewGroup(set, b).NewLane(Options{Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: over(s.log), DeadLetter: dead, Decode: s.decode})
 	return s
 }
 
@@ -160,6 +169,23 @@ func (s *stand) decode(lines [][]byte) (Batch, error) {
 		items += m.Items
 	}
 	return &testBatch{name: strings.Join(names, " "), items: items, answer: s.answer}, nil
+}
+
+// logged names what a lane's log has on disk, in its order.
+func (s *stand) logged(t *testing.T) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.dir, "*.jsonl"))
+	require.NoError(t, err)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(data)) {
+			b, err := s.decode([][]byte{[]byte(strings.TrimSuffix(line, "\n"))})
+			require.NoError(t, err)
+			names = append(names, b.(*testBatch).name)
+		}
+	}
+	return names
 }
 
 func (s *stand) stop(t *testing.T) {

@@ -59,7 +59,7 @@ type Lane struct {
 	closing   chan struct{}   // closed when Shutdown begins
 	cut       context.Context // cancelled when attempts must end
 	cutNow    context.CancelFunc
-	deserted  chan struct{} // closed when replay must not wait for the wrapped exporter any more
+	deserted  chan struct{} // closed when nobody must wait for the wrapped exporter any more
 	replayed  chan struct{} // closed when replay has ended
 	left      int           // records that the wrapped exporter had then; they are in the log
 }

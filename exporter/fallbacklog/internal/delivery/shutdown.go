@@ -46,11 +46,11 @@ func await(ctx context.Context, done <-chan struct{}) error {
 // abandon writes down what the wrapped exporter has and will not answer for, and says so. Its goroutines cannot be
 // ended; they find the log closed. A record that replay has sent is in the log still.
 func (l *Lane) abandon() error {
+	close(l.deserted)
 	batches, items, errs := l.calls.rescue(func(b Batch, attempts int) error {
 		return l.store(b, reasonShutdown, attempts, nil)
 	})
 	<-l.calls.idle // bounded by the disk: the others are on their way to the log
-	close(l.deserted)
 	<-l.replayed
 	if batches == 0 && l.left == 0 {
 		return nil // nothing was out, or it came back in the last moment
