@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/health"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
@@ -36,6 +36,7 @@ type core struct {
 	breaker *breaker.Breaker
 	group   *delivery.Group
 	outlook *outlook
+	health  *health.Health
 	tel     *coreTelemetry
 	users   int // guarded by the registry
 
@@ -46,9 +47,6 @@ type core struct {
 	closing   chan struct{} // closed by close
 	logBudget *segment.Budget
 	deadSpace *segment.Budget
-
-	// cramped: at Start the file system had less room than log::min_free_disk_mib, and has not been found better.
-	cramped atomic.Bool
 
 	mu    sync.Mutex
 	hosts map[any]component.Host // of the started instances
@@ -78,6 +76,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		OnChange:         func(from, to breaker.State) { c.tel.transition(from, to) },
 	})
 	c.group = c.newGroup()
+	c.health = health.New(c.report)
 	c.outlook = newOutlook(cfg.Log.MaxDiskMiB * mib)
 	var err error
 	c.tel, err = newCoreTelemetry(c, set)

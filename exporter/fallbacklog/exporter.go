@@ -73,7 +73,6 @@ func (i *instance[T]) Start(ctx context.Context, host component.Host) error {
 		return errors.Join(err, i.stopSink(ctx))
 	}
 	i.lane = l
-	i.core.checkRoom()
 	return nil
 }
 

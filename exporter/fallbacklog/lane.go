@@ -43,13 +43,12 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 		}
 		opt.DeadLetter = l.dead
 	}
-	if err := tel.observe(l.log); err != nil {
-		if l.dead != nil {
-			err = errors.Join(err, l.dead.Close())
-		}
-		return nil, errors.Join(err, l.log.Close())
-	}
 	l.Lane = c.group.NewLane(opt)
+	if err := tel.observe(l); err != nil {
+		ctx, done := c.shutdownTime(context.Background())
+		defer done()
+		return nil, errors.Join(err, l.shutdown(ctx))
+	}
 	return l, nil
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/metadata"
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
 // coreTelemetry is what a component reports once for all signals.
@@ -91,9 +90,18 @@ func (t *laneTelemetry) with(more ...attribute.KeyValue) metric.MeasurementOptio
 	return metric.WithAttributeSet(attribute.NewSet(append(more, t.common...)...))
 }
 
-// observe registers the gauges of a log.
-func (t *laneTelemetry) observe(log *segment.Log) error {
+// observe registers the gauges of a lane.
+func (t *laneTelemetry) observe(l *lane) error {
+	log := l.log
 	return errors.Join(
+		t.tb.RegisterExporterFallbacklogLogDegradedCallback(func(_ context.Context, o metric.Int64Observer) error {
+			degraded := int64(0)
+			if l.LogCondition() != nil {
+				degraded = 1
+			}
+			o.Observe(degraded, t.attrs)
+			return nil
+		}),
 		t.tb.RegisterExporterFallbacklogBytesOnDiskCallback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(log.Stats().Bytes, t.attrs)
 			return nil
@@ -125,14 +133,12 @@ func (t *laneTelemetry) Delivered(replayed bool, items int) {
 		attrs = t.replayed
 	}
 	t.tb.ExporterFallbacklogDeliveredItems.Add(context.Background(), int64(items), attrs)
-	t.core.roomAgain()
 }
 
 func (t *laneTelemetry) Logged(reason string, items, size int) {
 	ctx := context.Background()
 	t.tb.ExporterFallbacklogLoggedItems.Add(ctx, int64(items), t.with(attribute.String("reason", reason)))
 	t.tb.ExporterFallbacklogLoggedBytes.Add(ctx, int64(size), t.attrs)
-	t.core.roomAgain()
 }
 
 func (t *laneTelemetry) Buried(code string, items int) {

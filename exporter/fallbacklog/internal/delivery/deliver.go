@@ -54,7 +54,7 @@ func (r *replayer) answered(a answer) {
 	}
 	switch {
 	case a.cause == nil:
-		a.permit.Success()
+		a.permit.success()
 		r.pace.faster()
 		r.delivered(true, a.items(), a.rejected)
 		for _, p := range a.records {
@@ -62,7 +62,7 @@ func (r *replayer) answered(a answer) {
 		}
 		r.succeeded()
 	case errors.Is(a.cause, errUndecodable):
-		a.permit.Cancel()
+		a.permit.cancel()
 		if !divide(a.records) {
 			r.buryLine(a.records[0])
 		}
@@ -84,6 +84,14 @@ func (r *replayer) failed(a answer) {
 	}
 	r.opt.Observer.ReplayFailed()
 	if v == refused && divide(a.records) {
+		return
+	}
+	if v == systemic && !f.Systemic && !alone {
+		// Too many in a row were refused, and one of these at least is. Which one must be found out at the pace of a
+		// parked log, or a bad record in each request parks it for good: one record is enough to show that others pass.
+		for _, p := range a.records {
+			p.share = 1
+		}
 		return
 	}
 	if v != systemic && f.Class != failure.Throttled {
@@ -151,6 +159,7 @@ func (r *replayer) park(p *pending) {
 func (r *replayer) settle(p *pending) {
 	r.window.settle(p)
 	if err := r.opt.Log.Done(p.entry); err != nil {
+		r.condition.set(tending, err)
 		r.opt.Observer.Failed("log")
 		r.opt.Observer.Error("the log's cursor cannot be saved: a restart would repeat records", err)
 	}

@@ -112,20 +112,32 @@ type stand struct {
 	*Lane
 	sums     *ledger
 	log      *segment.Log
-	dir      string        // of the log
-	degraded guarded[bool] // each change
+	dir      string         // of the log
+	degraded guarded[bool]  // each change
+	troubles guarded[error] // each change of the log's condition
 	answer   func(ctx context.Context, name string) error
 }
 
 func newStand(t *testing.T, answer func(context.Context, string) error, change ...func(*Settings)) *stand {
 	t.Helper()
-	return newStandOver(t, answer, func(l *segment.Log) Log { return l }, change...)
+	return newStandIn(t, t.TempDir(), answer, change...)
+}
+
+// newStandIn is newStand over the log that is in a directory.
+func newStandIn(t *testing.T, dir string, answer func(context.Context, string) error, change ...func(*Settings)) *stand {
+	t.Helper()
+	return newGroupStand(t, dir, answer, nil, change...)
 }
 
 // newStandOver is newStand with something between the lane and its log.
 func newStandOver(t *testing.T, answer func(context.Context, string) error, over func(*segment.Log) Log, change ...func(*Settings)) *stand {
 	t.Helper()
-	s := &stand{sums: &ledger{}, answer: answer, dir: t.TempDir()}
+	return newGroupStand(t, t.TempDir(), answer, over, change...)
+}
+
+func newGroupStand(t *testing.T, dir string, answer func(context.Context, string) error, over func(*segment.Log) Log, change ...func(*Settings)) *stand {
+	t.Helper()
+	s := &stand{sums: &ledger{}, answer: answer, dir: dir}
 	set := Settings{
 		Exports: true, Timeout: time.Second, Budget: 5 * time.Second, MaxAttempts: 2, InitialInterval: 100 * time.Millisecond,
 		Multiplier: 2, MaxInterval: time.Second, Replay: true, Concurrency: 1, MaxOpenInterval: time.Minute,
@@ -133,6 +145,8 @@ func newStandOver(t *testing.T, answer func(context.Context, string) error, over
 		Now:       time.Now,
 		Degraded:  func(error) { s.degraded.add(true) },
 		Healthy:   func() { s.degraded.add(false) },
+
+		LogDegraded: func(_ string, why error) { s.troubles.add(why) },
 	}
 	for _, c := range change {
 		c(&set)
@@ -140,17 +154,36 @@ func newStandOver(t *testing.T, answer func(context.Context, string) error, over
 	b := breaker.New(breaker.Settings{
 		FailureThreshold: 3, SuccessThreshold: 1, OpenInterval: 10 * time.Second, MaxOpenInterval: set.MaxOpenInterval, Now: set.Now,
 	})
-	var err error
-	s.log, err = segment.Open(segment.Options{
-		Dir: s.dir, Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
-	})
-	require.NoError(t, err)
-	dead, err := segment.Open(segment.Options{
-		Dir: t.TempDir(), Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
-	})
-	require.NoError(t, err)
-	s.Lane = NewGroup(set, b).NewLane(Options{Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: over(s.log), DeadLetter: dead, Decode: s.decode})
+	s.open(t, NewGroup(set, b), over)
 	return s
+}
+
+// another returns a second signal of the stand's group.
+func (s *stand) another(t *testing.T, answer func(context.Context, string) error, over func(*segment.Log) Log) *stand {
+	t.Helper()
+	o := &stand{sums: &ledger{}, answer: answer, dir: t.TempDir()}
+	o.open(t, s.group, over)
+	return o
+}
+
+// open gives a stand its logs and its lane.
+func (s *stand) open(t *testing.T, g *Group, over func(*segment.Log) Log) {
+	t.Helper()
+	logIn := func(dir string) *segment.Log {
+		l, err := segment.Open(segment.Options{
+			Dir: dir, Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
+		})
+		require.NoError(t, err)
+		return l
+	}
+	s.log = logIn(s.dir)
+	var log Log = s.log
+	if over != nil {
+		log = over(s.log)
+	}
+	s.Lane = g.NewLane(Options{
+		Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: log, DeadLetter: logIn(t.TempDir()), Decode: s.decode,
+	})
 }
 
 func (s *stand) batch(name string) Batch { return &testBatch{name: name, items: 2, answer: s.answer} }

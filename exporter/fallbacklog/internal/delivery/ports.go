@@ -37,6 +37,7 @@ type Log interface {
 	DropOldest(visit func(record []byte)) (bool, error)
 	Readable() <-chan struct{}
 	Tend() error
+	Try(bytes int64) error
 	Cursor() segment.Position
 	Empty() bool
 	Stats() segment.Stats
@@ -47,7 +48,7 @@ var _ Log = (*segment.Log)(nil)
 
 // Breaker says whether an attempt may be made. See breaker.Breaker.
 type Breaker interface {
-	Allow(mayProbe bool) *breaker.Permit
+	Allow(mayProbe bool) breaker.Permit
 	Close()
 	State() breaker.State
 	Wait() time.Duration

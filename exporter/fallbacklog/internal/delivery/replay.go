@@ -3,7 +3,6 @@ package delivery
 import (
 	"time"
 
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
@@ -27,12 +26,14 @@ type replayer struct {
 	pace    pace
 	out     int         // requests with the wrapped exporter
 	answers chan answer // with room for each of them: nobody waits to answer
+	// readAgain is when to, after an error of the log.
+	readAgain time.Time
 }
 
 // consignment is a request of replay: records that go out together, and what lets them.
 type consignment struct {
 	records []*pending
-	permit  *breaker.Permit
+	permit  permit
 }
 
 func (c consignment) items() (n int) {
@@ -70,18 +71,16 @@ func (l *Lane) replay() {
 
 // step does the next thing there is to do, or waits for one.
 func (r *replayer) step() {
-	err := r.fill()
+	r.read()
 	if r.expire() {
-		return
-	}
-	if err != nil {
-		r.opt.Observer.Failed("log")
-		r.opt.Observer.Error("the local log cannot be read", err)
-		r.wait(nil, troubleWait)
 		return
 	}
 	sends := r.group.set.Exports && r.group.set.Replay
 	if len(r.window.records) == 0 {
+		if d := r.readAgain.Sub(r.group.set.Now()); d > 0 {
+			r.wait(nil, d)
+			return
+		}
 		if sends {
 			r.group.drained()
 		}
@@ -92,7 +91,7 @@ func (r *replayer) step() {
 		r.wait(nil, 0)
 		return
 	}
-	if d := max(r.group.breaker.Wait(), r.pace.delay(r.group.set.Now())); d > 0 {
+	if d := max(r.group.breaker.Wait(), r.parked.Wait(), r.holding(), r.pace.delay(r.group.set.Now())); d > 0 {
 		r.wait(nil, d)
 		return
 	}
@@ -104,12 +103,12 @@ func (r *replayer) step() {
 	if r.skipOld(records) {
 		return
 	}
-	permit := r.group.breaker.Allow(true)
-	if permit == nil {
+	p, not := r.allow(true)
+	if not != "" {
 		r.wait(nil, pollProbe)
 		return
 	}
-	r.send(consignment{records, permit})
+	r.send(consignment{records, p})
 }
 
 func (l *Lane) copyToDead(line []byte) error {
@@ -117,7 +116,9 @@ func (l *Lane) copyToDead(line []byte) error {
 	if err != nil {
 		return err
 	}
-	return l.opt.DeadLetter.Append(line)
+	err = l.opt.DeadLetter.Append(line)
+	l.condition.appended(burying, line, err)
+	return err
 }
 
 // limit is how many requests may be out: one for a downstream that has asked for less, or in order.
@@ -126,6 +127,23 @@ func (r *replayer) limit() int {
 		return 1
 	}
 	return r.group.set.Concurrency
+}
+
+// read fills the window. After an error of the disk it lets some time pass, in which what is in the window goes out, and
+// live data probes.
+func (r *replayer) read() {
+	now := r.group.set.Now()
+	if now.Before(r.readAgain) {
+		return
+	}
+	err := r.fill()
+	if err != nil {
+		r.readAgain = now.Add(troubleWait)
+		r.opt.Observer.Failed("log")
+		r.opt.Observer.Error("the local log cannot be read", err)
+	}
+	r.unreadable.Store(err != nil)
+	r.condition.set(reading, err)
 }
 
 // fill reads what the window has room for.

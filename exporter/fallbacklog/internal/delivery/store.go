@@ -10,9 +10,14 @@ import (
 )
 
 // store appends a batch to the log. What the log has no room for meets log::on_full.
-func (l *Lane) store(b Batch, reason string, attempts int, cause error) error {
-	if cause != nil {
-		l.group.fellBack(cause)
+func (l *Lane) store(b Batch, reason string, attempts int, cause error) (err error) {
+	if l.group.set.Exports {
+		why := cause
+		if why == nil {
+			why = fmt.Errorf("%w: %s", errNotTried, reason)
+		}
+		l.group.fallsBack(why)
+		defer func() { l.group.fellBack(err == nil) }()
 	}
 	line, err := l.encode(b, record.Meta{Reason: reason, Attempts: attempts})
 	if err != nil {
@@ -23,6 +28,7 @@ func (l *Lane) store(b Batch, reason string, attempts int, cause error) error {
 	if errors.Is(err, segment.ErrFull) && l.group.set.OnFull == DropOldest {
 		err = l.makeRoom(line)
 	}
+	l.condition.appended(appending, line, err)
 	switch {
 	case err == nil:
 		l.opt.Observer.Logged(reason, b.Items(), len(line))
@@ -72,7 +78,9 @@ func (l *Lane) appendDead(b Batch, reason string, f failure.Failure, attempts in
 	if err != nil {
 		return err
 	}
-	if err := l.opt.DeadLetter.Append(line); err != nil {
+	err = l.opt.DeadLetter.Append(line)
+	l.condition.appended(burying, line, err)
+	if err != nil {
 		l.opt.Observer.Failed("dead_letter")
 		l.opt.Observer.Error("the dead letter does not take data", err)
 		return err
@@ -113,12 +121,15 @@ func (l *Lane) dropOldest() (bool, error) {
 	return dropped, err
 }
 
-// tend is Log.Tend for the lane's logs.
+// tend is Log.Tend for the lane's logs, and asks those that have refused data whether they still would.
 func (l *Lane) tend() {
 	err := l.opt.Log.Tend()
+	l.condition.retry(appending, l.opt.Log)
 	if l.opt.DeadLetter != nil {
 		err = errors.Join(err, l.opt.DeadLetter.Tend())
+		l.condition.retry(burying, l.opt.DeadLetter)
 	}
+	l.condition.set(tending, err)
 	if err != nil {
 		l.opt.Observer.Failed("log")
 		l.opt.Observer.Error("the local log cannot make up for an earlier failure of the disk", err)
