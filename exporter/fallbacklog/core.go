@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"path/filepath"
@@ -42,7 +41,7 @@ type core struct {
 
 	opening   sync.Once
 	openErr   error
-	lock      io.Closer
+	owner     *owner
 	tended    chan struct{} // closed when tend has ended
 	closing   chan struct{} // closed by close
 	logBudget *segment.Budget
@@ -97,12 +96,12 @@ func (c *core) openDirectory() error {
 	if err := c.makeDir(c.root); err != nil {
 		return err
 	}
-	lock, err := c.fs.Lock(filepath.Join(c.root, "lock"))
+	owner, err := own(c.fs, filepath.Join(c.root, "lock"))
 	if err != nil {
 		return err
 	}
 	free := func() (int64, error) { return c.fs.Free(c.root) }
-	c.lock = lock
+	c.owner = owner
 	c.logBudget = &segment.Budget{Max: c.cfg.Log.MaxDiskMiB * mib, MinFree: c.cfg.Log.MinFreeDiskMiB * mib, Free: free}
 	c.deadSpace = &segment.Budget{Max: c.cfg.DeadLetter.MaxDiskMiB * mib, MinFree: c.cfg.Log.MinFreeDiskMiB * mib, Free: free}
 	go c.tend()
@@ -123,12 +122,12 @@ func (c *core) makeDir(dir string) error {
 
 func (c *core) close() error {
 	c.tel.shutdown()
-	if c.lock == nil {
+	if c.owner == nil {
 		return nil
 	}
 	close(c.closing)
 	<-c.tended
-	return c.lock.Close()
+	return c.owner.close()
 }
 
 // shutdownTime limits ctx to what is left for the component's instances, which the Collector shuts down one after the

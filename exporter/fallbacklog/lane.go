@@ -36,12 +36,12 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 	if l.log, err = segment.Open(l.options(dir, c.logBudget)); err != nil {
 		return nil, fmt.Errorf("log::directory: %w", err)
 	}
-	opt := delivery.Options{Signal: signal, Codec: c.codec, Decode: decode, Observer: tel, Log: l.log}
+	opt := delivery.Options{Signal: signal, Codec: c.codec, Decode: decode, Observer: tel, Log: ownedLog{l.log, c.owner}}
 	if c.cfg.DeadLetter.Enabled {
 		if l.dead, err = segment.Open(l.options(filepath.Join(dir, "dead-letter"), c.deadSpace)); err != nil {
 			return nil, errors.Join(fmt.Errorf("dead_letter: %w", err), l.log.Close())
 		}
-		opt.DeadLetter = l.dead
+		opt.DeadLetter = ownedLog{l.dead, c.owner}
 	}
 	l.Lane = c.group.NewLane(opt)
 	if err := tel.observe(l); err != nil {
@@ -62,7 +62,12 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		MaxSegmentBytes: min(cfg.MaxSegmentSizeMiB*mib, budget.Max), MaxSegmentAge: cfg.MaxSegmentAge,
 		Sync: modes[cfg.Fsync], SyncInterval: cfg.FsyncInterval,
 		NewestFirst: l.core.cfg.Replay.Order == OrderNewestFirst,
-		MakeDir:     func() error { return l.core.makeDir(dir) },
+		MakeDir: func() error {
+			if err := l.core.makeDir(dir); err != nil {
+				return err
+			}
+			return l.core.owner.check()
+		},
 		OnSync:      l.tel.synced,
 		OnDamage:    l.tel.corrupt,
 		OnError: func(err error) {
