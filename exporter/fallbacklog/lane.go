@@ -68,8 +68,8 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 			}
 			return l.core.owner.check()
 		},
-		OnSync:      l.tel.synced,
-		OnDamage:    l.tel.corrupt,
+		OnSync:   l.tel.synced,
+		OnDamage: l.tel.corrupt,
 		OnError: func(err error) {
 			l.tel.Failed("log")
 			l.tel.Error("the local log is in trouble", err)

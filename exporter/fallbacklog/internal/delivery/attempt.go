@@ -35,6 +35,9 @@ func (l *Lane) Consume(ctx context.Context, b Batch) error {
 	interval := l.group.set.InitialInterval
 	var cause error
 	for attempt := 1; ; attempt++ {
+		if l.cut.Err() != nil {
+			return l.store(b, reasonShutdown, attempt-1, cause)
+		}
 		p, not := l.allow(l.mayProbe())
 		if not != "" {
 			return l.store(b, not, attempt-1, cause)

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -69,7 +70,9 @@ type Lane struct {
 	unreadable atomic.Bool               // the log, when replay last tried
 	condition  condition                 // of the logs
 
+	draining sync.Once
 	closing  chan struct{}   // closed when Shutdown begins
+	grace    *time.Timer     // for the attempts in flight then; set by Drain
 	cut      context.Context // cancelled when attempts must end
 	cutNow   context.CancelFunc
 	deserted chan struct{} // closed when nobody must wait for the wrapped exporter any more
