@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
@@ -71,8 +72,8 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		OnSync:   l.tel.synced,
 		OnDamage: l.tel.corrupt,
 		OnError: func(err error) {
-			l.tel.Failed("log")
-			l.tel.Error("the local log is in trouble", err)
+			l.tel.Failed(failure.Log)
+			l.tel.Error(failure.Log, "the local log is in trouble", err)
 		},
 	}
 }

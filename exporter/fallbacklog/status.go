@@ -7,7 +7,10 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.uber.org/zap"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 )
 
 // attach makes an instance's host hear of the component's status, until detach, beginning with what is wrong already.
@@ -49,7 +52,8 @@ func event(why error) *componentstatus.Event {
 const downstream = "downstream"
 
 func (c *core) degraded(cause error) {
-	c.logger.Warn("data goes to the local log", zap.Error(cause), zap.String("directory", c.root))
+	class := failure.Of(cause, consumererror.IsPermanent(cause)).Class
+	c.logger.Warn("data goes to the local log", zap.String(errorType, string(class)), zap.Error(cause), zap.String("directory", c.root))
 	c.health.Set(downstream, cause)
 }
 
@@ -61,7 +65,7 @@ func (c *core) healthy() {
 func (c *core) logDegraded(signal string, why error) {
 	if why != nil {
 		why = fmt.Errorf("%s: %w", signal, why)
-		c.logger.Error("the local log is degraded", zap.Error(why), zap.String("directory", c.root))
+		c.logger.Error("the local log is degraded", zap.String(errorType, string(failure.Log)), zap.Error(why), zap.String("directory", c.root))
 	} else {
 		c.logger.Info("the local log works again", zap.String("signal", signal))
 	}

@@ -12,8 +12,12 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/metadata"
 )
+
+// errorType names the class of a failure, in metrics and in lines.
+const errorType = "error_type"
 
 // coreTelemetry is what a component reports once for all signals.
 type coreTelemetry struct {
@@ -161,8 +165,8 @@ func (t *laneTelemetry) ReplayFailed() {
 	t.tb.ExporterFallbacklogReplayFailures.Add(context.Background(), 1, t.attrs)
 }
 
-func (t *laneTelemetry) Failed(errorType string) {
-	t.tb.ExporterFallbacklogErrors.Add(context.Background(), 1, t.with(attribute.String("error_type", errorType)))
+func (t *laneTelemetry) Failed(c failure.Class) {
+	t.tb.ExporterFallbacklogErrors.Add(context.Background(), 1, t.with(attribute.String(errorType, string(c))))
 }
 
 func (t *laneTelemetry) Exported(took time.Duration) {
@@ -174,7 +178,7 @@ func (t *laneTelemetry) Exported(took time.Duration) {
 func (t *laneTelemetry) synced(took time.Duration, err error) {
 	t.tb.ExporterFallbacklogFsyncDuration.Record(context.Background(), took.Seconds(), t.attrs)
 	if err != nil {
-		t.Failed("fsync")
+		t.Failed(failure.Fsync)
 	}
 }
 
@@ -183,7 +187,11 @@ func (t *laneTelemetry) corrupt(n int64) {
 }
 
 // Warn logs, at most once a minute for each message.
-func (t *laneTelemetry) Warn(message string, err error) { t.logger.Warn(message, zap.Error(err)) }
+func (t *laneTelemetry) Warn(c failure.Class, message string, err error) {
+	t.logger.Warn(message, zap.String(errorType, string(c)), zap.Error(err))
+}
 
 // Error logs, at most once a minute for each message.
-func (t *laneTelemetry) Error(message string, err error) { t.logger.Error(message, zap.Error(err)) }
+func (t *laneTelemetry) Error(c failure.Class, message string, err error) {
+	t.logger.Error(message, zap.String(errorType, string(c)), zap.Error(err))
+}

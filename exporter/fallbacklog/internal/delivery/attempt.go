@@ -154,7 +154,8 @@ func (l *Lane) delivered(replayed bool, items, rejected int) {
 	l.opt.Observer.Delivered(replayed, items-rejected)
 	if rejected > 0 {
 		l.opt.Observer.Dropped(droppedRejected, rejected)
-		l.opt.Observer.Warn("the downstream took a batch but for some of its items", nil)
+		l.opt.Observer.Failed(failure.Partial)
+		l.opt.Observer.Warn(failure.Partial, "the downstream took a batch but for some of its items", nil)
 	}
 }
 

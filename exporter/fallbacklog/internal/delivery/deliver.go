@@ -130,18 +130,17 @@ func (r *replayer) giveUp(p *pending, f failure.Failure, cause error) {
 	}
 	p.refused = true
 	b, err := r.opt.Decode([][]byte{p.entry.Record})
-	if err != nil || r.opt.DeadLetter == nil || r.appendDead(b, reason, f, p.attempts) != nil {
+	if err != nil || r.opt.DeadLetter == nil || r.appendDead(b, reason, f, p.attempts, cause) != nil {
 		r.park(p)
 		return
 	}
-	r.opt.Observer.Warn("a record went to the dead letter: "+reason, cause)
 	r.settle(p)
 }
 
 // buryLine settles a record that cannot be decoded although its checksum holds: no second reading will do better.
 func (r *replayer) buryLine(p *pending) {
 	if r.opt.DeadLetter == nil || r.copyToDead(p.entry.Record) != nil {
-		r.opt.Observer.Failed("dead_letter")
+		r.opt.Observer.Failed(failure.DeadLetter)
 		r.park(p)
 		return
 	}
@@ -160,7 +159,7 @@ func (r *replayer) settle(p *pending) {
 	r.window.settle(p)
 	if err := r.opt.Log.Done(p.entry); err != nil {
 		r.condition.set(tending, err)
-		r.opt.Observer.Failed("log")
-		r.opt.Observer.Error("the log's cursor cannot be saved: a restart would repeat records", err)
+		r.opt.Observer.Failed(failure.Log)
+		r.opt.Observer.Error(failure.Log, "the log's cursor cannot be saved: a restart would repeat records", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
@@ -78,16 +79,16 @@ func (o *ledger) Delivered(replayed bool, items int) {
 		o.add(&o.direct, items)
 	}
 }
-func (o *ledger) Logged(_ string, items, _ int) { o.add(&o.logged, items) }
-func (o *ledger) Buried(_ string, items int)    { o.add(&o.buried, items) }
-func (o *ledger) Dropped(_ string, items int)   { o.add(&o.dropped, items) }
-func (o *ledger) Rejected(items int)            { o.add(&o.rejected, items) }
-func (o *ledger) Expired(items int)             { o.add(&o.expired, items) }
-func (*ledger) ReplayFailed()                   {}
-func (*ledger) Failed(string)                   {}
-func (*ledger) Exported(time.Duration)          {}
-func (*ledger) Warn(string, error)              {}
-func (*ledger) Error(string, error)             {}
+func (o *ledger) Logged(_ string, items, _ int)    { o.add(&o.logged, items) }
+func (o *ledger) Buried(_ string, items int)       { o.add(&o.buried, items) }
+func (o *ledger) Dropped(_ string, items int)      { o.add(&o.dropped, items) }
+func (o *ledger) Rejected(items int)               { o.add(&o.rejected, items) }
+func (o *ledger) Expired(items int)                { o.add(&o.expired, items) }
+func (*ledger) ReplayFailed()                      {}
+func (*ledger) Failed(failure.Class)               {}
+func (*ledger) Exported(time.Duration)             {}
+func (*ledger) Warn(failure.Class, string, error)  {}
+func (*ledger) Error(failure.Class, string, error) {}
 
 // guarded is a list that is written by the lane and read by the test.
 type guarded[T any] struct {

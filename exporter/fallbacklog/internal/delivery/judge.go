@@ -25,7 +25,7 @@ const systemicStreak = 5
 // Permanent errors and broken-off attempts are no sign of an outage and do not count. An opaque one might be, so it
 // counts: data that alone causes them is found by replay (see pending.poison), and once suspect does not count.
 func (l *Lane) judge(p permit, f failure.Failure, brokenOff, distinct, suspect bool) verdict {
-	l.opt.Observer.Failed(string(f.Class))
+	l.opt.Observer.Failed(f.Class)
 	switch {
 	case brokenOff && (f.Class == failure.Canceled || f.Class == failure.Timeout || f.Class == failure.Opaque ||
 		f.Class == failure.Unknown && f.Code == ""):

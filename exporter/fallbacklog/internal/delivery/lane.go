@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
@@ -88,7 +89,7 @@ func (g *Group) NewLane(opt Options) *Lane {
 	}
 	l.condition.tell = func(why error) { g.set.LogDegraded(opt.Signal, why) }
 	if err := opt.Log.Try(0); err != nil {
-		opt.Observer.Warn("nothing can be logged for now", err)
+		opt.Observer.Warn(failure.Log, "nothing can be logged for now", err)
 		l.condition.set(appending, err)
 	}
 	if g.set.Strict {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
@@ -68,9 +69,9 @@ type Observer interface {
 	Rejected(items int)
 	Expired(items int)
 	ReplayFailed()
-	Failed(errorType string)
+	Failed(failure.Class)
 	Exported(took time.Duration)
 	// Warn and Error are for people: they may be called for every batch, the observer limits the rate. err may be nil.
-	Warn(message string, err error)
-	Error(message string, err error)
+	Warn(c failure.Class, message string, err error)
+	Error(c failure.Class, message string, err error)
 }

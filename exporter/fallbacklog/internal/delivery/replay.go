@@ -3,6 +3,7 @@ package delivery
 import (
 	"time"
 
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
@@ -139,8 +140,8 @@ func (r *replayer) read() {
 	err := r.fill()
 	if err != nil {
 		r.readAgain = now.Add(troubleWait)
-		r.opt.Observer.Failed("log")
-		r.opt.Observer.Error("the local log cannot be read", err)
+		r.opt.Observer.Failed(failure.Log)
+		r.opt.Observer.Error(failure.Log, "the local log cannot be read", err)
 	}
 	r.unreadable.Store(err != nil)
 	r.condition.set(reading, err)

@@ -35,12 +35,12 @@ func (l *Lane) store(b Batch, reason string, attempts int, cause error) (err err
 		return nil
 	case errors.Is(err, segment.ErrFull) && l.group.set.OnFull == DropNewest:
 		l.opt.Observer.Dropped(droppedFull, b.Items())
-		l.opt.Observer.Warn("the local log is full: new data is dropped", err)
+		l.opt.Observer.Warn(failure.Log, "the local log is full: new data is dropped", err)
 		return nil
 	}
-	l.opt.Observer.Failed("log")
+	l.opt.Observer.Failed(failure.Log)
 	l.opt.Observer.Rejected(b.Items())
-	l.opt.Observer.Error("the local log does not take data: it goes back to the caller", err)
+	l.opt.Observer.Error(failure.Log, "the local log does not take data: it goes back to the caller", err)
 	return fmt.Errorf("neither delivered nor logged: %w", mayRetry(err, cause))
 }
 
@@ -66,14 +66,14 @@ func (l *Lane) bury(b Batch, reason string, f failure.Failure, attempts int, cau
 		l.opt.Observer.Rejected(b.Items())
 		return cause
 	}
-	if err := l.appendDead(b, reason, f, attempts); err != nil {
+	if err := l.appendDead(b, reason, f, attempts, cause); err != nil {
 		l.opt.Observer.Rejected(b.Items())
 		return fmt.Errorf("refused, and the dead letter does not take it: %w", mayRetry(err, cause))
 	}
 	return nil
 }
 
-func (l *Lane) appendDead(b Batch, reason string, f failure.Failure, attempts int) error {
+func (l *Lane) appendDead(b Batch, reason string, f failure.Failure, attempts int, cause error) error {
 	line, err := l.encode(b, record.Meta{Reason: reason, Code: code(f), Attempts: attempts})
 	if err != nil {
 		return err
@@ -81,11 +81,12 @@ func (l *Lane) appendDead(b Batch, reason string, f failure.Failure, attempts in
 	err = l.opt.DeadLetter.Append(line)
 	l.condition.appended(burying, line, err)
 	if err != nil {
-		l.opt.Observer.Failed("dead_letter")
-		l.opt.Observer.Error("the dead letter does not take data", err)
+		l.opt.Observer.Failed(failure.DeadLetter)
+		l.opt.Observer.Error(failure.DeadLetter, "the dead letter does not take data", err)
 		return err
 	}
 	l.opt.Observer.Buried(code(f), b.Items())
+	l.opt.Observer.Warn(f.Class, "a batch went to the dead letter: "+reason, cause)
 	return nil
 }
 
@@ -116,7 +117,7 @@ func (l *Lane) dropOldest() (bool, error) {
 	})
 	if dropped {
 		l.opt.Observer.Dropped(droppedFull, items)
-		l.opt.Observer.Warn("the local log is full: its oldest segment is dropped", nil)
+		l.opt.Observer.Warn(failure.Log, "the local log is full: its oldest segment is dropped", nil)
 	}
 	return dropped, err
 }
@@ -131,8 +132,8 @@ func (l *Lane) tend() {
 	}
 	l.condition.set(tending, err)
 	if err != nil {
-		l.opt.Observer.Failed("log")
-		l.opt.Observer.Error("the local log cannot make up for an earlier failure of the disk", err)
+		l.opt.Observer.Failed(failure.Log)
+		l.opt.Observer.Error(failure.Log, "the local log cannot make up for an earlier failure of the disk", err)
 	}
 }
 
