@@ -161,7 +161,7 @@ func (l *Log) recover() error {
 	if damaged {
 		l.report(errors.New("the cursor file is damaged: reading starts at the oldest record"))
 	}
-	l.next = max(1, cursor.last())
+	l.next = max(1, cursor.next())
 	if n := len(l.segments); n > 0 {
 		l.next = max(l.next, l.segments[n-1].number) + 1
 		if err := l.cutTail(l.segments[n-1]); err != nil {
