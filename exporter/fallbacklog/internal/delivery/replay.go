@@ -1,11 +1,6 @@
 package delivery
 
-import (
-	"time"
-
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
-)
+import "time"
 
 const (
 	// pollProbe is how often replay asks again while another signal's probe is out.
@@ -112,57 +107,12 @@ func (r *replayer) step() {
 	r.send(consignment{records, p})
 }
 
-func (l *Lane) copyToDead(line []byte) error {
-	line, err := record.Copy(l.opt.Codec, line)
-	if err != nil {
-		return err
-	}
-	err = l.opt.DeadLetter.Append(line)
-	l.condition.appended(burying, line, err)
-	return err
-}
-
 // limit is how many requests may be out: one for a downstream that has asked for less, or in order.
 func (r *replayer) limit() int {
 	if r.group.set.Strict || r.pace.slowed() {
 		return 1
 	}
 	return r.group.set.Concurrency
-}
-
-// read fills the window. After an error of the disk it lets some time pass, in which what is in the window goes out, and
-// live data probes.
-func (r *replayer) read() {
-	now := r.group.set.Now()
-	if now.Before(r.readAgain) {
-		return
-	}
-	err := r.fill()
-	if err != nil {
-		r.readAgain = now.Add(troubleWait)
-		r.opt.Observer.Failed(failure.Log)
-		r.opt.Observer.Error(failure.Log, "the local log cannot be read", err)
-	}
-	r.unreadable.Store(err != nil)
-	r.condition.set(reading, err)
-}
-
-// fill reads what the window has room for.
-func (r *replayer) fill() error {
-	for !r.window.full() {
-		e, ok, err := r.opt.Log.Next()
-		if err != nil || !ok {
-			return err
-		}
-		p := &pending{entry: e}
-		if meta, err := record.Parse(e.Record); err == nil {
-			p.items, p.written, p.attempts, p.metadata = meta.Items, meta.Time, meta.Attempts, meta.Metadata
-		} else {
-			p.written = r.group.set.Now() // decoding will fail too, and then it is buried
-		}
-		r.window.add(p)
-	}
-	return nil
 }
 
 // leave waits for the requests that are out, unless Shutdown gives them up, and counts what log::on_full dropped while

@@ -90,6 +90,17 @@ func (l *Lane) appendDead(b Batch, reason string, f failure.Failure, attempts in
 	return nil
 }
 
+// copyToDead appends a record to the dead letter as it is.
+func (l *Lane) copyToDead(line []byte) error {
+	line, err := record.Copy(l.opt.Codec, line)
+	if err != nil {
+		return err
+	}
+	err = l.opt.DeadLetter.Append(line)
+	l.condition.appended(burying, line, err)
+	return err
+}
+
 // code is what the dead letter and its metric say of a failure.
 func code(f failure.Failure) string {
 	if f.Code != "" {
