@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 )
@@ -20,6 +22,8 @@ type Config struct {
 	Budget  time.Duration `mapstructure:"budget"`
 	Retry   RetryConfig   `mapstructure:"retry_on_failure"`
 	Breaker BreakerConfig `mapstructure:"circuit_breaker"`
+	// Queue is exporterhelper's, before all of this; off by default, since it acknowledges what is not durable.
+	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
 	// MetadataKeys name the client metadata that is kept with a record and restored when it is replayed.
 	MetadataKeys []string         `mapstructure:"metadata_keys"`
 	Log          LogConfig        `mapstructure:"log"`
@@ -133,6 +137,7 @@ func createDefaultConfig() component.Config {
 		Breaker: BreakerConfig{
 			FailureThreshold: 5, SuccessThreshold: 2, OpenInterval: 10 * time.Second, MaxOpenInterval: time.Minute,
 		},
+		Queue: configoptional.Default(exporterhelper.NewDefaultQueueConfig()),
 		Log: LogConfig{
 			Directory:         "/var/lib/otelcol/fallbacklog",
 			CreateDirectory:   true,
@@ -172,6 +177,9 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	}
 	var e check.Errors
 	check.Whole(&e, conf.ToStringMap(), c)
+	if queue, ok := conf.Get("sending_queue").(map[string]any); ok {
+		check.Whole(e.At("sending_queue"), queue, exporterhelper.QueueBatchConfig{})
+	}
 	if err := e.Err(); err != nil {
 		return err
 	}

@@ -11,9 +11,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
 	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
 )
@@ -54,10 +56,14 @@ func TestLoadConfig(t *testing.T) {
 	assert.Equal(t, "otlp_http/eu", all.Exporter.spec.ID.String())
 	all.Exporter = ExporterConfig{}
 	assert.Equal(t, &Config{
-		Timeout:      3 * time.Second,
-		Budget:       4 * time.Second,
-		Retry:        RetryConfig{MaxAttempts: 3, InitialInterval: 50 * time.Millisecond, Multiplier: 1.5, MaxInterval: 10 * time.Second},
-		Breaker:      BreakerConfig{FailureThreshold: 4, SuccessThreshold: 1, OpenInterval: 5 * time.Second, MaxOpenInterval: 30 * time.Second},
+		Timeout: 3 * time.Second,
+		Budget:  4 * time.Second,
+		Retry:   RetryConfig{MaxAttempts: 3, InitialInterval: 50 * time.Millisecond, Multiplier: 1.5, MaxInterval: 10 * time.Second},
+		Breaker: BreakerConfig{FailureThreshold: 4, SuccessThreshold: 1, OpenInterval: 5 * time.Second, MaxOpenInterval: 30 * time.Second},
+		Queue: configoptional.Some(exporterhelper.QueueBatchConfig{
+			Sizer: exporterhelper.RequestSizerTypeItems, QueueSize: 50000, NumConsumers: 1, BlockOnOverflow: true,
+			Batch: exporterhelper.NewDefaultQueueConfig().Batch,
+		}),
 		MetadataKeys: []string{"x-scope-orgid"},
 		Log: LogConfig{
 			Directory: "/data/fallbacklog", Format: FormatProto, MaxSegmentSizeMiB: 16, MaxSegmentAge: time.Minute, MaxAge: 24 * time.Hour,
@@ -149,7 +155,8 @@ func TestUnmarshalRefuses(t *testing.T) {
 		{map[string]any{"exporter": nil}, "exporter: must name exactly one exporter (got 0: )"},
 		{map[string]any{"exporter": "otlp_grpc"}, "exporter"},
 		{map[string]any{"exporter": map[string]any{"not a type": nil}}, "exporter"},
-		{map[string]any{"sending_queue": map[string]any{"enabled": true}}, "sending_queue"},
+		{map[string]any{"sending_queue": map[string]any{"enabled": "perhaps"}}, "sending_queue"},
+		{map[string]any{"sending_queue": map[string]any{"size": 1}}, "sending_queue"},
 		{map[string]any{"log": map[string]any{"format": 1.5}}, "format"},
 		{map[string]any{"log": map[string]any{"max_disk_mib": "many"}}, "max_disk_mib"},
 		{map[string]any{"log": map[string]any{"max_disk_mib": 10.5}}, "log::max_disk_mib: must be a whole number from"},

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/health"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
@@ -36,19 +35,17 @@ type core struct {
 	breaker *breaker.Breaker
 	group   *delivery.Group
 	outlook *outlook
+	health  *health.Health
 	tel     *coreTelemetry
 	users   int // guarded by the registry
 
 	opening   sync.Once
 	openErr   error
-	lock      io.Closer
+	owner     *owner
 	tended    chan struct{} // closed when tend has ended
 	closing   chan struct{} // closed by close
 	logBudget *segment.Budget
 	deadSpace *segment.Budget
-
-	// cramped: at Start the file system had less room than log::min_free_disk_mib, and has not been found better.
-	cramped atomic.Bool
 
 	mu    sync.Mutex
 	hosts map[any]component.Host // of the started instances
@@ -78,6 +75,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		OnChange:         func(from, to breaker.State) { c.tel.transition(from, to) },
 	})
 	c.group = c.newGroup()
+	c.health = health.New(c.report)
 	c.outlook = newOutlook(cfg.Log.MaxDiskMiB * mib)
 	var err error
 	c.tel, err = newCoreTelemetry(c, set)
@@ -98,12 +96,12 @@ func (c *core) openDirectory() error {
 	if err := c.makeDir(c.root); err != nil {
 		return err
 	}
-	lock, err := c.fs.Lock(filepath.Join(c.root, "lock"))
+	owner, err := own(c.fs, filepath.Join(c.root, "lock"))
 	if err != nil {
 		return err
 	}
 	free := func() (int64, error) { return c.fs.Free(c.root) }
-	c.lock = lock
+	c.owner = owner
 	c.logBudget = &segment.Budget{Max: c.cfg.Log.MaxDiskMiB * mib, MinFree: c.cfg.Log.MinFreeDiskMiB * mib, Free: free}
 	c.deadSpace = &segment.Budget{Max: c.cfg.DeadLetter.MaxDiskMiB * mib, MinFree: c.cfg.Log.MinFreeDiskMiB * mib, Free: free}
 	go c.tend()
@@ -124,12 +122,12 @@ func (c *core) makeDir(dir string) error {
 
 func (c *core) close() error {
 	c.tel.shutdown()
-	if c.lock == nil {
+	if c.owner == nil {
 		return nil
 	}
 	close(c.closing)
 	<-c.tended
-	return c.lock.Close()
+	return c.owner.close()
 }
 
 // shutdownTime limits ctx to what is left for the component's instances, which the Collector shuts down one after the

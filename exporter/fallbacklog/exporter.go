@@ -73,7 +73,9 @@ func (i *instance[T]) Start(ctx context.Context, host component.Host) error {
 		return errors.Join(err, i.stopSink(ctx))
 	}
 	i.lane = l
-	i.core.checkRoom()
+	if q := i.core.cfg.Queue; q.HasValue() && !q.Get().WaitForResult {
+		i.set.Logger.Warn("sending_queue is on: what is queued is acknowledged before it is delivered or durable, and a crash loses it")
+	}
 	return nil
 }
 

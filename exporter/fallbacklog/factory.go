@@ -16,16 +16,25 @@ func NewFactory() exporter.Factory {
 	return exporter.NewFactory(
 		metadata.Type,
 		createDefaultConfig,
-		exporter.WithTraces(func(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
+		exporter.WithTraces(func(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
 			i, err := newInstance(cores, set, cfg.(*Config), traces)
+			if err == nil && i.core.cfg.Queue.HasValue() {
+				return queueTraces(ctx, i)
+			}
 			return tracesExporter{i}, err
 		}, metadata.TracesStability),
-		exporter.WithMetrics(func(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
+		exporter.WithMetrics(func(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
 			i, err := newInstance(cores, set, cfg.(*Config), metrics)
+			if err == nil && i.core.cfg.Queue.HasValue() {
+				return queueMetrics(ctx, i)
+			}
 			return metricsExporter{i}, err
 		}, metadata.MetricsStability),
-		exporter.WithLogs(func(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+		exporter.WithLogs(func(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
 			i, err := newInstance(cores, set, cfg.(*Config), logs)
+			if err == nil && i.core.cfg.Queue.HasValue() {
+				return queueLogs(ctx, i)
+			}
 			return logsExporter{i}, err
 		}, metadata.LogsStability),
 	)

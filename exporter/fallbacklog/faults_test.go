@@ -90,11 +90,16 @@ func (f *badFile) Sync() error {
 // startLogs starts a component for logs alone whose core a test has changed.
 func startLogs(t *testing.T, cfg *Config, change func(*core)) exporter.Logs {
 	t.Helper()
+	return startLogsOn(t, newTestHost(), cfg, change)
+}
+
+func startLogsOn(t *testing.T, host *testHost, cfg *Config, change func(*core)) exporter.Logs {
+	t.Helper()
 	f := NewFactory()
 	e, err := f.CreateLogs(context.Background(), exporterSettings(t, f), cfg)
 	require.NoError(t, err)
 	change(e.(logsExporter).core)
-	require.NoError(t, e.Start(context.Background(), newTestHost()))
+	require.NoError(t, e.Start(context.Background(), host))
 	return e
 }
 

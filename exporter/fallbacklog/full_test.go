@@ -55,7 +55,7 @@ func TestStartWithoutRoom(t *testing.T) {
 	require.NoError(t, e.Start(context.Background(), host))
 	t.Cleanup(func() { require.NoError(t, e.Shutdown(context.Background())) })
 	require.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, host.seen())
-	require.ErrorContains(t, e.(logsExporter).core.room(), "log::min_free_disk_mib: must be less than what is free on the file system of")
+	require.ErrorIs(t, e.(logsExporter).lane.LogCondition(), segment.ErrFull)
 	require.ErrorIs(t, e.ConsumeLogs(context.Background(), makeLogs("x", 1)), segment.ErrFull)
 	assert.Len(t, host.seen(), 1)
 

@@ -1,9 +1,7 @@
 package fallbacklog
 
 import (
-	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer/consumererror"
-	"go.uber.org/zap"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 )
@@ -26,15 +24,6 @@ func (c *core) newGroup() *delivery.Group {
 		OnFull:    policies[cfg.Log.OnFull],
 		Permanent: consumererror.IsPermanent,
 		Now:       c.now,
-		Degraded: func(cause error) {
-			c.logger.Warn("data goes to the local log", zap.Error(cause), zap.String("directory", c.root))
-			c.report(componentstatus.NewRecoverableErrorEvent(cause))
-		},
-		Healthy: func() {
-			c.logger.Info("data goes out again and the local log is drained")
-			if !c.cramped.Load() {
-				c.report(componentstatus.NewEvent(componentstatus.StatusOK))
-			}
-		},
+		Degraded:  c.degraded, Healthy: c.healthy, LogDegraded: c.logDegraded,
 	}, c.breaker)
 }

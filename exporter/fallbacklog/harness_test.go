@@ -268,7 +268,7 @@ func makeLogs(name string, n int) plog.Logs {
 type testHost struct {
 	factories map[component.Type]exporter.Factory
 	mu        sync.Mutex
-	statuses  []componentstatus.Status
+	events    []*componentstatus.Event
 }
 
 func newTestHost(factories ...exporter.Factory) *testHost {
@@ -291,13 +291,22 @@ func (h *testHost) GetFactory(kind component.Kind, t component.Type) component.F
 func (h *testHost) Report(e *componentstatus.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.statuses = append(h.statuses, e.Status())
+	h.events = append(h.events, e)
 }
 
-func (h *testHost) seen() []componentstatus.Status {
+func (h *testHost) seen() (statuses []componentstatus.Status) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return append([]componentstatus.Status(nil), h.statuses...)
+	for _, e := range h.events {
+		statuses = append(statuses, e.Status())
+	}
+	return statuses
+}
+
+func (h *testHost) last() *componentstatus.Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.events[len(h.events)-1]
 }
 
 // gateway is one component with an instance for each signal, as the Collector makes them.

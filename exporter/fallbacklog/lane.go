@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
@@ -36,20 +37,19 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 	if l.log, err = segment.Open(l.options(dir, c.logBudget)); err != nil {
 		return nil, fmt.Errorf("log::directory: %w", err)
 	}
-	opt := delivery.Options{Signal: signal, Codec: c.codec, Decode: decode, Observer: tel, Log: l.log}
+	opt := delivery.Options{Signal: signal, Codec: c.codec, Decode: decode, Observer: tel, Log: ownedLog{l.log, c.owner}}
 	if c.cfg.DeadLetter.Enabled {
 		if l.dead, err = segment.Open(l.options(filepath.Join(dir, "dead-letter"), c.deadSpace)); err != nil {
 			return nil, errors.Join(fmt.Errorf("dead_letter: %w", err), l.log.Close())
 		}
-		opt.DeadLetter = l.dead
-	}
-	if err := tel.observe(l.log); err != nil {
-		if l.dead != nil {
-			err = errors.Join(err, l.dead.Close())
-		}
-		return nil, errors.Join(err, l.log.Close())
+		opt.DeadLetter = ownedLog{l.dead, c.owner}
 	}
 	l.Lane = c.group.NewLane(opt)
+	if err := tel.observe(l); err != nil {
+		ctx, done := c.shutdownTime(context.Background())
+		defer done()
+		return nil, errors.Join(err, l.shutdown(ctx))
+	}
 	return l, nil
 }
 
@@ -63,12 +63,17 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		MaxSegmentBytes: min(cfg.MaxSegmentSizeMiB*mib, budget.Max), MaxSegmentAge: cfg.MaxSegmentAge,
 		Sync: modes[cfg.Fsync], SyncInterval: cfg.FsyncInterval,
 		NewestFirst: l.core.cfg.Replay.Order == OrderNewestFirst,
-		MakeDir:     func() error { return l.core.makeDir(dir) },
-		OnSync:      l.tel.synced,
-		OnDamage:    l.tel.corrupt,
+		MakeDir: func() error {
+			if err := l.core.makeDir(dir); err != nil {
+				return err
+			}
+			return l.core.owner.check()
+		},
+		OnSync:   l.tel.synced,
+		OnDamage: l.tel.corrupt,
 		OnError: func(err error) {
-			l.tel.Failed("log")
-			l.tel.Error("the local log is in trouble", err)
+			l.tel.Failed(failure.Log)
+			l.tel.Error(failure.Log, "the local log is in trouble", err)
 		},
 	}
 }

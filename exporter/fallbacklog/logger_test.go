@@ -10,6 +10,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 )
 
 // injectingCore adds the signal to each line as the Collector's core does.
@@ -48,9 +50,9 @@ func TestLinesCarryTheirSignal(t *testing.T) {
 		require.NoError(t, le.Shutdown(context.Background()))
 	})
 
-	le.(logsExporter).lane.tel.Warn("one", errors.New("x"))
-	te.(tracesExporter).lane.tel.Warn("one", errors.New("x"))
-	le.(logsExporter).lane.tel.Warn("one", errors.New("x"))
+	le.(logsExporter).lane.tel.Warn(failure.Log, "one", errors.New("x"))
+	te.(tracesExporter).lane.tel.Warn(failure.Log, "one", errors.New("x"))
+	le.(logsExporter).lane.tel.Warn(failure.Log, "one", errors.New("x"))
 	le.(logsExporter).core.logger.Warn("all")
 	var got []any
 	for _, line := range lines.All() {

@@ -7,14 +7,22 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.uber.org/zap"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 )
 
-// attach makes an instance's host hear of the component's status, until detach.
+// attach makes an instance's host hear of the component's status, until detach, beginning with what is wrong already.
 func (c *core) attach(instance any, host component.Host) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.hosts[instance] = host
+	c.mu.Unlock()
+	c.health.Tell(func(why error) {
+		if why != nil {
+			componentstatus.ReportStatus(host, event(why))
+		}
+	})
 }
 
 func (c *core) detach(instance any) {
@@ -23,49 +31,43 @@ func (c *core) detach(instance any) {
 	delete(c.hosts, instance)
 }
 
-func (c *core) report(e *componentstatus.Event) {
+// report tells the hosts what is wrong with the component, or with nil that nothing is.
+func (c *core) report(why error) {
 	c.mu.Lock()
 	hosts := slices.Collect(maps.Values(c.hosts))
 	c.mu.Unlock()
 	for _, h := range hosts {
-		componentstatus.ReportStatus(h, e)
+		componentstatus.ReportStatus(h, event(why))
 	}
 }
 
-// checkRoom reports at Start what the log would refuse: the file system has no room for it. The start goes on, since a
-// downstream that takes everything needs no disk, and a log that has filled it needs to drain.
-func (c *core) checkRoom() {
-	if err := c.room(); err != nil {
-		c.cramped.Store(true)
-		c.logger.Warn("nothing can be logged until there is more room on the disk", zap.Error(err))
-		c.report(componentstatus.NewRecoverableErrorEvent(err))
+func event(why error) *componentstatus.Event {
+	if why == nil {
+		return componentstatus.NewEvent(componentstatus.StatusOK)
 	}
+	return componentstatus.NewRecoverableErrorEvent(why)
 }
 
-// roomAgain takes that report back once there is room. One atomic load otherwise.
-func (c *core) roomAgain() {
-	if !c.cramped.Load() || c.room() != nil || !c.cramped.CompareAndSwap(true, false) {
-		return
-	}
-	c.logger.Info("there is room on the disk for the log")
-	if !c.group.Degraded() {
-		c.report(componentstatus.NewEvent(componentstatus.StatusOK))
-	}
+// downstream is the name of the trouble that data falls back.
+const downstream = "downstream"
+
+func (c *core) degraded(cause error) {
+	class := failure.Of(cause, consumererror.IsPermanent(cause)).Class
+	c.logger.Warn("data goes to the local log", zap.String(errorType, string(class)), zap.Error(cause), zap.String("directory", c.root))
+	c.health.Set(downstream, cause)
 }
 
-// room says why the file system has no room for a record.
-func (c *core) room() error {
-	need := c.cfg.Log.MinFreeDiskMiB
-	if need == 0 {
-		return nil
+func (c *core) healthy() {
+	c.logger.Info("data goes out again and the local log is drained")
+	c.health.Set(downstream, nil)
+}
+
+func (c *core) logDegraded(signal string, why error) {
+	if why != nil {
+		why = fmt.Errorf("%s: %w", signal, why)
+		c.logger.Error("the local log is degraded", zap.String(errorType, string(failure.Log)), zap.Error(why), zap.String("directory", c.root))
+	} else {
+		c.logger.Info("the local log works again", zap.String("signal", signal))
 	}
-	free, err := c.fs.Free(c.root)
-	if err != nil {
-		return fmt.Errorf("measure the free disk space: %w", err)
-	}
-	if free > need*mib {
-		return nil
-	}
-	return fmt.Errorf("log::min_free_disk_mib: must be less than what is free on the file system of %s, %d MiB (got %d)",
-		c.root, free/mib, need)
+	c.health.Set("log of "+signal, why)
 }

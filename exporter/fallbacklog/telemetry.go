@@ -12,9 +12,12 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/metadata"
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
+
+// errorType names the class of a failure, in metrics and in lines.
+const errorType = "error_type"
 
 // coreTelemetry is what a component reports once for all signals.
 type coreTelemetry struct {
@@ -91,9 +94,18 @@ func (t *laneTelemetry) with(more ...attribute.KeyValue) metric.MeasurementOptio
 	return metric.WithAttributeSet(attribute.NewSet(append(more, t.common...)...))
 }
 
-// observe registers the gauges of a log.
-func (t *laneTelemetry) observe(log *segment.Log) error {
+// observe registers the gauges of a lane.
+func (t *laneTelemetry) observe(l *lane) error {
+	log := l.log
 	return errors.Join(
+		t.tb.RegisterExporterFallbacklogLogDegradedCallback(func(_ context.Context, o metric.Int64Observer) error {
+			degraded := int64(0)
+			if l.LogCondition() != nil {
+				degraded = 1
+			}
+			o.Observe(degraded, t.attrs)
+			return nil
+		}),
 		t.tb.RegisterExporterFallbacklogBytesOnDiskCallback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(log.Stats().Bytes, t.attrs)
 			return nil
@@ -125,14 +137,12 @@ func (t *laneTelemetry) Delivered(replayed bool, items int) {
 		attrs = t.replayed
 	}
 	t.tb.ExporterFallbacklogDeliveredItems.Add(context.Background(), int64(items), attrs)
-	t.core.roomAgain()
 }
 
 func (t *laneTelemetry) Logged(reason string, items, size int) {
 	ctx := context.Background()
 	t.tb.ExporterFallbacklogLoggedItems.Add(ctx, int64(items), t.with(attribute.String("reason", reason)))
 	t.tb.ExporterFallbacklogLoggedBytes.Add(ctx, int64(size), t.attrs)
-	t.core.roomAgain()
 }
 
 func (t *laneTelemetry) Buried(code string, items int) {
@@ -155,8 +165,8 @@ func (t *laneTelemetry) ReplayFailed() {
 	t.tb.ExporterFallbacklogReplayFailures.Add(context.Background(), 1, t.attrs)
 }
 
-func (t *laneTelemetry) Failed(errorType string) {
-	t.tb.ExporterFallbacklogErrors.Add(context.Background(), 1, t.with(attribute.String("error_type", errorType)))
+func (t *laneTelemetry) Failed(c failure.Class) {
+	t.tb.ExporterFallbacklogErrors.Add(context.Background(), 1, t.with(attribute.String(errorType, string(c))))
 }
 
 func (t *laneTelemetry) Exported(took time.Duration) {
@@ -168,7 +178,7 @@ func (t *laneTelemetry) Exported(took time.Duration) {
 func (t *laneTelemetry) synced(took time.Duration, err error) {
 	t.tb.ExporterFallbacklogFsyncDuration.Record(context.Background(), took.Seconds(), t.attrs)
 	if err != nil {
-		t.Failed("fsync")
+		t.Failed(failure.Fsync)
 	}
 }
 
@@ -177,7 +187,11 @@ func (t *laneTelemetry) corrupt(n int64) {
 }
 
 // Warn logs, at most once a minute for each message.
-func (t *laneTelemetry) Warn(message string, err error) { t.logger.Warn(message, zap.Error(err)) }
+func (t *laneTelemetry) Warn(c failure.Class, message string, err error) {
+	t.logger.Warn(message, zap.String(errorType, string(c)), zap.Error(err))
+}
 
 // Error logs, at most once a minute for each message.
-func (t *laneTelemetry) Error(message string, err error) { t.logger.Error(message, zap.Error(err)) }
+func (t *laneTelemetry) Error(c failure.Class, message string, err error) {
+	t.logger.Error(message, zap.String(errorType, string(c)), zap.Error(err))
+}

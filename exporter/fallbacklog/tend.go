@@ -1,6 +1,14 @@
 package fallbacklog
 
-import "time"
+import (
+	"errors"
+	"io/fs"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
+)
 
 // tendEvery is how often the logs are tended. A cursor is as old as that at most, see segment.Log.
 const tendEvery = time.Second
@@ -16,6 +24,9 @@ func (c *core) tend() {
 		case <-c.closing:
 			return
 		case <-t.C:
+			if err := c.owner.check(); err != nil && !errors.Is(err, fs.ErrNotExist) { // the logs make the directory again
+				c.logger.Error("the lock of the directory is in trouble", zap.String(errorType, string(failure.Log)), zap.Error(err), zap.String("directory", c.root))
+			}
 			unread, disk := c.group.Tend()
 			c.outlook.note(c.now(), unread, disk)
 		}

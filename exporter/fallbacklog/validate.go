@@ -34,6 +34,7 @@ func (c *Config) Validate() error {
 	check.Range(&e, "budget", c.Budget, time.Millisecond, maxInterval)
 	c.Retry.validate(e.At("retry_on_failure"))
 	c.Breaker.validate(e.At("circuit_breaker"))
+	c.validateQueue(e.At("sending_queue"))
 	validateMetadataKeys(&e, c.MetadataKeys)
 	c.Log.validate(e.At("log"))
 	c.Replay.validate(e.At("replay"))

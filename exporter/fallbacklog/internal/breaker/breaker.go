@@ -55,37 +55,41 @@ func New(set Settings) *Breaker {
 	return &Breaker{set: set, wait: set.OpenInterval, opened: make(chan struct{})}
 }
 
-// Permit is the right to make one attempt. Exactly one of its methods must be called, once.
+// Permit is the right to make one attempt, or none where it was not granted. Of one that was, exactly one of the methods
+// that end it must be called, once.
 type Permit struct {
 	b     *Breaker
 	epoch uint64
 	probe bool
 }
 
+// Granted reports whether the attempt may be made.
+func (p Permit) Granted() bool { return p.b != nil }
+
 // Allow asks to make an attempt. While the breaker is not closed only callers with mayProbe get a permit, one at a
-// time, and only after the open interval. Otherwise Allow returns nil.
-func (b *Breaker) Allow(mayProbe bool) *Permit {
+// time, and only after the open interval.
+func (b *Breaker) Allow(mayProbe bool) Permit {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.state == Closed {
-		return &Permit{b: b, epoch: b.epoch}
+		return Permit{b: b, epoch: b.epoch}
 	}
 	if !mayProbe || b.probing {
-		return nil
+		return Permit{}
 	}
 	if b.state == Open {
 		if b.set.Now().Before(b.until) {
-			return nil
+			return Permit{}
 		}
 		b.become(HalfOpen)
 		b.successes = 0
 	}
 	b.probing = true
-	return &Permit{b: b, epoch: b.epoch, probe: true}
+	return Permit{b: b, epoch: b.epoch, probe: true}
 }
 
 // Success says that the downstream took the data.
-func (p *Permit) Success() {
+func (p Permit) Success() {
 	p.end(func(b *Breaker) {
 		if b.state == Closed {
 			b.failures = 0
@@ -99,7 +103,7 @@ func (p *Permit) Success() {
 }
 
 // Failure says that the attempt failed in a way that says something about the downstream.
-func (p *Permit) Failure() {
+func (p Permit) Failure() {
 	p.end(func(b *Breaker) {
 		if b.state == HalfOpen {
 			b.open(min(2*b.wait, b.set.MaxOpenInterval))
@@ -114,15 +118,15 @@ func (p *Permit) Failure() {
 
 // Trip opens the breaker at once, for MaxOpenInterval: the attempt showed that nothing will get through until
 // somebody changes something.
-func (p *Permit) Trip() {
+func (p Permit) Trip() {
 	p.end(func(b *Breaker) { b.open(b.set.MaxOpenInterval) })
 }
 
 // Cancel says that the attempt showed nothing about the downstream.
-func (p *Permit) Cancel() { p.end(func(*Breaker) {}) }
+func (p Permit) Cancel() { p.end(func(*Breaker) {}) }
 
 // end applies an outcome unless the state has changed since the permit was given.
-func (p *Permit) end(apply func(*Breaker)) {
+func (p Permit) end(apply func(*Breaker)) {
 	p.b.mu.Lock()
 	defer p.b.mu.Unlock()
 	if p.epoch != p.b.epoch {

@@ -73,9 +73,9 @@ func TestTable(t *testing.T) {
 				at := fmt.Sprintf("step %d of %s", i, tc.steps)
 				switch {
 				case s == 'x':
-					require.Nil(t, b.Allow(true), at)
+					require.False(t, b.Allow(true).Granted(), at)
 				case s == 'l':
-					require.Nil(t, b.Allow(false), at)
+					require.False(t, b.Allow(false).Granted(), at)
 				case s == 'C':
 					b.Close()
 				case '0' <= s && s <= '9':
@@ -102,9 +102,9 @@ func TestOneProbeAtATime(t *testing.T) {
 	assert.Zero(t, b.Wait())
 	p := b.Allow(true)
 	require.NotNil(t, p)
-	require.Nil(t, b.Allow(true))
+	require.False(t, b.Allow(true).Granted())
 	p.Success()
-	require.NotNil(t, b.Allow(true))
+	require.True(t, b.Allow(true).Granted())
 }
 
 func TestOutcomesOfAnEarlierStateAreStale(t *testing.T) {
@@ -142,7 +142,7 @@ func TestConcurrentUse(t *testing.T) {
 			defer wg.Done()
 			for i := range 2000 {
 				c.add(time.Second)
-				if p := b.Allow(g%2 == 0); p != nil {
+				if p := b.Allow(g%2 == 0); p.Granted() {
 					switch (i + g) % 4 {
 					case 0:
 						p.Success()

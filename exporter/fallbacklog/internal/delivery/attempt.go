@@ -26,7 +26,7 @@ func (l *Lane) Consume(ctx context.Context, b Batch) error {
 	start := l.group.set.Now()
 	limit := deadline(ctx, start, l.group.set.Budget)
 	if l.turn != nil {
-		mine, done := l.turn.take(ctx, l.cut.Done(), limit.Sub(start))
+		mine, done := l.turn.take(ctx, l.cut.Done(), l.deserted, limit.Sub(start))
 		defer done()
 		if ctx = mine; ctx.Err() != nil || !l.opt.Log.Empty() {
 			return l.store(b, reasonBehind, 0, nil)
@@ -35,28 +35,32 @@ func (l *Lane) Consume(ctx context.Context, b Batch) error {
 	interval := l.group.set.InitialInterval
 	var cause error
 	for attempt := 1; ; attempt++ {
-		permit := l.group.breaker.Allow(l.mayProbe())
-		if permit == nil {
-			return l.store(b, reasonOpen, attempt-1, cause)
+		if l.cut.Err() != nil {
+			return l.store(b, reasonShutdown, attempt-1, cause)
+		}
+		p, not := l.allow(l.mayProbe())
+		if not != "" {
+			return l.store(b, not, attempt-1, cause)
 		}
 		if !c.begin(attempt) {
-			permit.Cancel()
+			p.cancel()
 			return l.store(b, reasonShutdown, attempt-1, cause)
 		}
 		var rejected int
 		rejected, cause = l.attempt(ctx, b, limit)
 		if rescued, err := c.end(); rescued {
-			permit.Cancel()
+			p.cancel()
 			return err
 		}
 		if cause == nil {
-			permit.Success()
+			p.success()
 			l.succeeded()
 			l.delivered(false, items, rejected)
 			return nil
 		}
 		f := failure.Of(cause, l.group.set.Permanent(cause))
-		verdict := l.judge(permit, f, ctx.Err() != nil || l.cut.Err() != nil, true, false)
+		l.hold(f)
+		verdict := l.judge(p, f, ctx.Err() != nil || l.cut.Err() != nil, true, false)
 		switch {
 		case verdict == refused:
 			return l.bury(b, reasonRefused, f, attempt, cause)
@@ -95,7 +99,26 @@ func deadline(ctx context.Context, now time.Time, budget time.Duration) time.Tim
 }
 
 // mayProbe: with a backlog the replay probes, and live data need not risk its caller's time.
-func (l *Lane) mayProbe() bool { return !l.group.set.Replay || l.opt.Log.Empty() }
+func (l *Lane) mayProbe() bool {
+	return !l.group.set.Replay || l.opt.Log.Empty() || l.unreadable.Load()
+}
+
+// hold makes replay, too, wait for as long as the downstream asks live data to.
+func (l *Lane) hold(f failure.Failure) {
+	if f.RetryAfter > 0 {
+		until := l.group.set.Now().Add(min(f.RetryAfter, l.group.set.MaxOpenInterval))
+		l.held.Store(&until)
+	}
+}
+
+// holding is how long replay has to wait for that.
+func (l *Lane) holding() time.Duration {
+	until := l.held.Load()
+	if until == nil {
+		return 0
+	}
+	return max(0, until.Sub(l.group.set.Now()))
+}
 
 // sleep waits for the next attempt, or returns why there will be none.
 func (l *Lane) sleep(ctx context.Context, d time.Duration) (reason string) {
@@ -106,6 +129,8 @@ func (l *Lane) sleep(ctx context.Context, d time.Duration) (reason string) {
 		return ""
 	case <-l.group.breaker.Opened():
 		return reasonOpen
+	case <-l.parked.Opened():
+		return reasonSystemic
 	case <-l.closing:
 		return reasonShutdown
 	case <-ctx.Done():
@@ -129,7 +154,8 @@ func (l *Lane) delivered(replayed bool, items, rejected int) {
 	l.opt.Observer.Delivered(replayed, items-rejected)
 	if rejected > 0 {
 		l.opt.Observer.Dropped(droppedRejected, rejected)
-		l.opt.Observer.Warn("the downstream took a batch but for some of its items", nil)
+		l.opt.Observer.Failed(failure.Partial)
+		l.opt.Observer.Warn(failure.Partial, "the downstream took a batch but for some of its items", nil)
 	}
 }
 

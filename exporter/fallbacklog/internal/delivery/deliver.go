@@ -54,7 +54,7 @@ func (r *replayer) answered(a answer) {
 	}
 	switch {
 	case a.cause == nil:
-		a.permit.Success()
+		a.permit.success()
 		r.pace.faster()
 		r.delivered(true, a.items(), a.rejected)
 		for _, p := range a.records {
@@ -62,7 +62,7 @@ func (r *replayer) answered(a answer) {
 		}
 		r.succeeded()
 	case errors.Is(a.cause, errUndecodable):
-		a.permit.Cancel()
+		a.permit.cancel()
 		if !divide(a.records) {
 			r.buryLine(a.records[0])
 		}
@@ -86,9 +86,17 @@ func (r *replayer) failed(a answer) {
 	if v == refused && divide(a.records) {
 		return
 	}
+	if v == systemic && !f.Systemic && !alone {
+		// Too many in a row were refused, and one of these at least is. Which one must be found out at the pace of a
+		// parked log, or a bad record in each request parks it for good: one record is enough to show that others pass.
+		for _, p := range a.records {
+			p.share = 1
+		}
+		return
+	}
 	if v != systemic && f.Class != failure.Throttled {
 		for _, p := range a.records {
-			p.fail(len(a.records), successes)
+			p.fail(len(a.records), successes, r.group.set.Strict)
 		}
 	}
 	if alone && (v == refused || a.records[0].poison()) {
@@ -122,18 +130,17 @@ func (r *replayer) giveUp(p *pending, f failure.Failure, cause error) {
 	}
 	p.refused = true
 	b, err := r.opt.Decode([][]byte{p.entry.Record})
-	if err != nil || r.opt.DeadLetter == nil || r.appendDead(b, reason, f, p.attempts) != nil {
+	if err != nil || r.opt.DeadLetter == nil || r.appendDead(b, reason, f, p.attempts, cause) != nil {
 		r.park(p)
 		return
 	}
-	r.opt.Observer.Warn("a record went to the dead letter: "+reason, cause)
 	r.settle(p)
 }
 
 // buryLine settles a record that cannot be decoded although its checksum holds: no second reading will do better.
 func (r *replayer) buryLine(p *pending) {
 	if r.opt.DeadLetter == nil || r.copyToDead(p.entry.Record) != nil {
-		r.opt.Observer.Failed("dead_letter")
+		r.opt.Observer.Failed(failure.DeadLetter)
 		r.park(p)
 		return
 	}
@@ -151,7 +158,8 @@ func (r *replayer) park(p *pending) {
 func (r *replayer) settle(p *pending) {
 	r.window.settle(p)
 	if err := r.opt.Log.Done(p.entry); err != nil {
-		r.opt.Observer.Failed("log")
-		r.opt.Observer.Error("the log's cursor cannot be saved: a restart would repeat records", err)
+		r.condition.set(tending, err)
+		r.opt.Observer.Failed(failure.Log)
+		r.opt.Observer.Error(failure.Log, "the log's cursor cannot be saved: a restart would repeat records", err)
 	}
 }

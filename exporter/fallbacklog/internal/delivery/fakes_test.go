@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
@@ -76,16 +79,16 @@ func (o *ledger) Delivered(replayed bool, items int) {
 		o.add(&o.direct, items)
 	}
 }
-func (o *ledger) Logged(_ string, items, _ int) { o.add(&o.logged, items) }
-func (o *ledger) Buried(_ string, items int)    { o.add(&o.buried, items) }
-func (o *ledger) Dropped(_ string, items int)   { o.add(&o.dropped, items) }
-func (o *ledger) Rejected(items int)            { o.add(&o.rejected, items) }
-func (o *ledger) Expired(items int)             { o.add(&o.expired, items) }
-func (*ledger) ReplayFailed()                   {}
-func (*ledger) Failed(string)                   {}
-func (*ledger) Exported(time.Duration)          {}
-func (*ledger) Warn(string, error)              {}
-func (*ledger) Error(string, error)             {}
+func (o *ledger) Logged(_ string, items, _ int)    { o.add(&o.logged, items) }
+func (o *ledger) Buried(_ string, items int)       { o.add(&o.buried, items) }
+func (o *ledger) Dropped(_ string, items int)      { o.add(&o.dropped, items) }
+func (o *ledger) Rejected(items int)               { o.add(&o.rejected, items) }
+func (o *ledger) Expired(items int)                { o.add(&o.expired, items) }
+func (*ledger) ReplayFailed()                      {}
+func (*ledger) Failed(failure.Class)               {}
+func (*ledger) Exported(time.Duration)             {}
+func (*ledger) Warn(failure.Class, string, error)  {}
+func (*ledger) Error(failure.Class, string, error) {}
 
 // guarded is a list that is written by the lane and read by the test.
 type guarded[T any] struct {
@@ -110,13 +113,32 @@ type stand struct {
 	*Lane
 	sums     *ledger
 	log      *segment.Log
-	degraded guarded[bool] // each change
+	dir      string         // of the log
+	degraded guarded[bool]  // each change
+	troubles guarded[error] // each change of the log's condition
 	answer   func(ctx context.Context, name string) error
 }
 
 func newStand(t *testing.T, answer func(context.Context, string) error, change ...func(*Settings)) *stand {
 	t.Helper()
-	s := &stand{sums: &ledger{}, answer: answer}
+	return newStandIn(t, t.TempDir(), answer, change...)
+}
+
+// newStandIn is newStand over the log that is in a directory.
+func newStandIn(t *testing.T, dir string, answer func(context.Context, string) error, change ...func(*Settings)) *stand {
+	t.Helper()
+	return newGroupStand(t, dir, answer, nil, change...)
+}
+
+// newStandOver is newStand with something between the lane and its log.
+func newStandOver(t *testing.T, answer func(context.Context, string) error, over func(*segment.Log) Log, change ...func(*Settings)) *stand {
+	t.Helper()
+	return newGroupStand(t, t.TempDir(), answer, over, change...)
+}
+
+func newGroupStand(t *testing.T, dir string, answer func(context.Context, string) error, over func(*segment.Log) Log, change ...func(*Settings)) *stand {
+	t.Helper()
+	s := &stand{sums: &ledger{}, answer: answer, dir: dir}
 	set := Settings{
 		Exports: true, Timeout: time.Second, Budget: 5 * time.Second, MaxAttempts: 2, InitialInterval: 100 * time.Millisecond,
 		Multiplier: 2, MaxInterval: time.Second, Replay: true, Concurrency: 1, MaxOpenInterval: time.Minute,
@@ -124,6 +146,8 @@ func newStand(t *testing.T, answer func(context.Context, string) error, change .
 		Now:       time.Now,
 		Degraded:  func(error) { s.degraded.add(true) },
 		Healthy:   func() { s.degraded.add(false) },
+
+		LogDegraded: func(_ string, why error) { s.troubles.add(why) },
 	}
 	for _, c := range change {
 		c(&set)
@@ -131,17 +155,36 @@ func newStand(t *testing.T, answer func(context.Context, string) error, change .
 	b := breaker.New(breaker.Settings{
 		FailureThreshold: 3, SuccessThreshold: 1, OpenInterval: 10 * time.Second, MaxOpenInterval: set.MaxOpenInterval, Now: set.Now,
 	})
-	var err error
-	s.log, err = segment.Open(segment.Options{
-		Dir: t.TempDir(), Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
-	})
-	require.NoError(t, err)
-	dead, err := segment.Open(segment.Options{
-		Dir: t.TempDir(), Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
-	})
-	require.NoError(t, err)
-	s.Lane = NewGroup(set, b).NewLane(Options{Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: s.log, DeadLetter: dead, Decode: s.decode})
+	s.open(t, NewGroup(set, b), over)
 	return s
+}
+
+// another returns a second signal of the stand's group.
+func (s *stand) another(t *testing.T, answer func(context.Context, string) error, over func(*segment.Log) Log) *stand {
+	t.Helper()
+	o := &stand{sums: &ledger{}, answer: answer, dir: t.TempDir()}
+	o.open(t, s.group, over)
+	return o
+}
+
+// open gives a stand its logs and its lane.
+func (s *stand) open(t *testing.T, g *Group, over func(*segment.Log) Log) {
+	t.Helper()
+	logIn := func(dir string) *segment.Log {
+		l, err := segment.Open(segment.Options{
+			Dir: dir, Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
+		})
+		require.NoError(t, err)
+		return l
+	}
+	s.log = logIn(s.dir)
+	var log Log = s.log
+	if over != nil {
+		log = over(s.log)
+	}
+	s.Lane = g.NewLane(Options{
+		Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: log, DeadLetter: logIn(t.TempDir()), Decode: s.decode,
+	})
 }
 
 func (s *stand) batch(name string) Batch { return &testBatch{name: name, items: 2, answer: s.answer} }
@@ -160,6 +203,23 @@ func (s *stand) decode(lines [][]byte) (Batch, error) {
 		items += m.Items
 	}
 	return &testBatch{name: strings.Join(names, " "), items: items, answer: s.answer}, nil
+}
+
+// logged names what a lane's log has on disk, in its order.
+func (s *stand) logged(t *testing.T) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.dir, "*.jsonl"))
+	require.NoError(t, err)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(data)) {
+			b, err := s.decode([][]byte{[]byte(strings.TrimSuffix(line, "\n"))})
+			require.NoError(t, err)
+			names = append(names, b.(*testBatch).name)
+		}
+	}
+	return names
 }
 
 func (s *stand) stop(t *testing.T) {

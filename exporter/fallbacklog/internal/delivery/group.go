@@ -41,6 +41,9 @@ type Settings struct {
 	// alternate. Both are called from any goroutine and must not call the group.
 	Degraded func(cause error)
 	Healthy  func()
+	// LogDegraded is called when a lane's logs begin to fail, with the reason, and with nil when they work again. It is
+	// called from any goroutine and must not call the group.
+	LogDegraded func(signal string, why error)
 }
 
 // OnFull is what happens to data that the log has no room for.
@@ -58,10 +61,11 @@ type Group struct {
 	set     Settings
 	breaker Breaker
 
-	// permanents counts permanent errors since the last delivery.
-	permanents atomic.Int64
-	// degraded: something has gone to the log and is not all out again.
+	deliveries atomic.Uint64 // of all lanes
+	// degraded: something has gone to the log and is not all out again. It changes with status held, and so it is told.
 	degraded atomic.Bool
+	status   sync.Mutex
+	storing  int // batches on their way to a log; guarded by status
 
 	dropping sync.Mutex // held while segments are dropped to make room
 
@@ -73,9 +77,6 @@ type Group struct {
 func NewGroup(set Settings, b Breaker) *Group {
 	return &Group{set: set, breaker: b, lanes: map[*Lane]struct{}{}}
 }
-
-// Degraded reports whether data goes to the log, or has and is not all out again.
-func (g *Group) Degraded() bool { return g.degraded.Load() }
 
 func (g *Group) attach(l *Lane) {
 	g.mu.Lock()
@@ -89,28 +90,53 @@ func (g *Group) detach(l *Lane) {
 	delete(g.lanes, l)
 }
 
-// succeeded notes a delivery.
-func (g *Group) succeeded() {
-	g.permanents.Store(0)
-	g.maybeHealthy()
-}
-
-// fellBack notes that data goes to the log.
-func (g *Group) fellBack(cause error) {
-	if g.set.Exports && g.degraded.CompareAndSwap(false, true) {
+// fallsBack notes that a batch is on its way to a log. fellBack follows.
+func (g *Group) fallsBack(cause error) {
+	g.status.Lock()
+	defer g.status.Unlock()
+	g.storing++
+	if !g.degraded.Load() {
+		g.degraded.Store(true)
 		g.set.Degraded(cause)
 	}
 }
 
-// maybeHealthy notes that data goes out again, once the breaker is closed and the log is drained (with replay off
-// nobody drains it). One atomic load while healthy.
+// fellBack notes that a batch is in the log, or is not; it may be out of it again.
+func (g *Group) fellBack(logged bool) {
+	g.status.Lock()
+	g.storing--
+	g.status.Unlock()
+	if logged {
+		g.maybeHealthy()
+	}
+}
+
+// maybeHealthy notes that data goes out again, once it is well. One atomic load while healthy.
 func (g *Group) maybeHealthy() {
-	if !g.degraded.Load() || g.breaker.State() != breaker.Closed || g.set.Replay && !g.empty() {
+	if !g.degraded.Load() || !g.well() {
 		return
 	}
-	if g.degraded.CompareAndSwap(true, false) {
+	g.status.Lock()
+	defer g.status.Unlock()
+	if g.storing == 0 && g.degraded.Load() && g.well() {
+		g.degraded.Store(false)
 		g.set.Healthy()
 	}
+}
+
+// well reports whether the breakers are closed and the log is drained (with replay off nobody drains it).
+func (g *Group) well() bool {
+	if g.breaker.State() != breaker.Closed || g.set.Replay && !g.empty() {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for l := range g.lanes {
+		if l.parked.State() != breaker.Closed {
+			return false
+		}
+	}
+	return true
 }
 
 // drained is called when a lane has nothing left to replay. A half-open breaker would wait for probes that nobody makes.

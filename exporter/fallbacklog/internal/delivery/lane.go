@@ -3,8 +3,12 @@ package delivery
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
@@ -34,6 +38,8 @@ var (
 	ErrShutdown = errors.New("the exporter is shut down")
 	// ErrAbandoned says that the downstream's exporter still had something at the end of the time for Shutdown.
 	ErrAbandoned = errors.New("the wrapped exporter does not come back")
+	// errNotTried is the cause of what goes to the log untried.
+	errNotTried = errors.New("not tried")
 	// ErrEncode says that a batch cannot be written down: trying again would not help.
 	ErrEncode = errors.New("encode for the log")
 )
@@ -53,22 +59,38 @@ type Lane struct {
 	group *Group
 	opt   Options
 
-	calls     *calls
-	turn      *turn           // of live data; nil: none needs one
-	successes atomic.Uint64   // deliveries
-	closing   chan struct{}   // closed when Shutdown begins
-	cut       context.Context // cancelled when attempts must end
-	cutNow    context.CancelFunc
-	deserted  chan struct{} // closed when replay must not wait for the wrapped exporter any more
-	replayed  chan struct{} // closed when replay has ended
-	left      int           // records that the wrapped exporter had then; they are in the log
+	calls *calls
+	turn  *turn // of live data; nil: none needs one
+
+	// parked is open while all of the lane's data would be refused, and others' is not.
+	parked     *breaker.Breaker
+	successes  atomic.Uint64             // deliveries
+	others     atomic.Uint64             // those of the other lanes when the lane's data was last refused as a whole
+	permanents atomic.Int64              // permanent errors since the last delivery
+	held       atomic.Pointer[time.Time] // until when the downstream has asked live data to wait
+	unreadable atomic.Bool               // the log, when replay last tried
+	condition  condition                 // of the logs
+
+	draining sync.Once
+	closing  chan struct{}   // closed when Shutdown begins
+	grace    *time.Timer     // for the attempts in flight then; set by Drain
+	cut      context.Context // cancelled when attempts must end
+	cutNow   context.CancelFunc
+	deserted chan struct{} // closed when nobody must wait for the wrapped exporter any more
+	replayed chan struct{} // closed when replay has ended
+	left     int           // records that the wrapped exporter had then; they are in the log
 }
 
 // NewLane returns a lane of the group that begins to replay its log at once. It owns the logs: Shutdown closes them.
 func (g *Group) NewLane(opt Options) *Lane {
 	l := &Lane{
 		group: g, opt: opt,
-		calls: newCalls(), closing: make(chan struct{}), deserted: make(chan struct{}), replayed: make(chan struct{}),
+		calls: newCalls(), parked: g.newParked(), closing: make(chan struct{}), deserted: make(chan struct{}), replayed: make(chan struct{}),
+	}
+	l.condition.tell = func(why error) { g.set.LogDegraded(opt.Signal, why) }
+	if err := opt.Log.Try(0); err != nil {
+		opt.Observer.Warn(failure.Log, "nothing can be logged for now", err)
+		l.condition.set(appending, err)
 	}
 	if g.set.Strict {
 		l.turn = newTurn()
@@ -83,10 +105,23 @@ func (g *Group) NewLane(opt Options) *Lane {
 	return l
 }
 
+// newParked returns a lane's own breaker: open for as long as a probe waits at most, closed by the first success.
+func (g *Group) newParked() *breaker.Breaker {
+	return breaker.New(breaker.Settings{
+		FailureThreshold: 1, SuccessThreshold: 1,
+		OpenInterval: g.set.MaxOpenInterval, MaxOpenInterval: g.set.MaxOpenInterval, Now: g.set.Now,
+	})
+}
+
+// LogCondition is why the lane's logs do not do what they are for; nil: they do.
+func (l *Lane) LogCondition() error { return l.condition.err() }
+
 // succeeded notes a delivery.
 func (l *Lane) succeeded() {
+	l.permanents.Store(0)
 	l.successes.Add(1)
-	l.group.succeeded()
+	l.group.deliveries.Add(1)
+	l.group.maybeHealthy()
 }
 
 func (l *Lane) stopping() bool {

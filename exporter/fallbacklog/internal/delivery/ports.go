@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
@@ -37,6 +38,7 @@ type Log interface {
 	DropOldest(visit func(record []byte)) (bool, error)
 	Readable() <-chan struct{}
 	Tend() error
+	Try(bytes int64) error
 	Cursor() segment.Position
 	Empty() bool
 	Stats() segment.Stats
@@ -47,7 +49,7 @@ var _ Log = (*segment.Log)(nil)
 
 // Breaker says whether an attempt may be made. See breaker.Breaker.
 type Breaker interface {
-	Allow(mayProbe bool) *breaker.Permit
+	Allow(mayProbe bool) breaker.Permit
 	Close()
 	State() breaker.State
 	Wait() time.Duration
@@ -67,9 +69,9 @@ type Observer interface {
 	Rejected(items int)
 	Expired(items int)
 	ReplayFailed()
-	Failed(errorType string)
+	Failed(failure.Class)
 	Exported(took time.Duration)
 	// Warn and Error are for people: they may be called for every batch, the observer limits the rate. err may be nil.
-	Warn(message string, err error)
-	Error(message string, err error)
+	Warn(c failure.Class, message string, err error)
+	Error(c failure.Class, message string, err error)
 }

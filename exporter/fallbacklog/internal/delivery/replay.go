@@ -1,11 +1,6 @@
 package delivery
 
-import (
-	"time"
-
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
-)
+import "time"
 
 const (
 	// pollProbe is how often replay asks again while another signal's probe is out.
@@ -27,12 +22,14 @@ type replayer struct {
 	pace    pace
 	out     int         // requests with the wrapped exporter
 	answers chan answer // with room for each of them: nobody waits to answer
+	// readAgain is when to, after an error of the log.
+	readAgain time.Time
 }
 
 // consignment is a request of replay: records that go out together, and what lets them.
 type consignment struct {
 	records []*pending
-	permit  *breaker.Permit
+	permit  permit
 }
 
 func (c consignment) items() (n int) {
@@ -70,18 +67,16 @@ func (l *Lane) replay() {
 
 // step does the next thing there is to do, or waits for one.
 func (r *replayer) step() {
-	err := r.fill()
+	r.read()
 	if r.expire() {
-		return
-	}
-	if err != nil {
-		r.opt.Observer.Failed("log")
-		r.opt.Observer.Error("the local log cannot be read", err)
-		r.wait(nil, troubleWait)
 		return
 	}
 	sends := r.group.set.Exports && r.group.set.Replay
 	if len(r.window.records) == 0 {
+		if d := r.readAgain.Sub(r.group.set.Now()); d > 0 {
+			r.wait(nil, d)
+			return
+		}
 		if sends {
 			r.group.drained()
 		}
@@ -92,7 +87,7 @@ func (r *replayer) step() {
 		r.wait(nil, 0)
 		return
 	}
-	if d := max(r.group.breaker.Wait(), r.pace.delay(r.group.set.Now())); d > 0 {
+	if d := max(r.group.breaker.Wait(), r.parked.Wait(), r.holding(), r.pace.delay(r.group.set.Now())); d > 0 {
 		r.wait(nil, d)
 		return
 	}
@@ -104,20 +99,12 @@ func (r *replayer) step() {
 	if r.skipOld(records) {
 		return
 	}
-	permit := r.group.breaker.Allow(true)
-	if permit == nil {
+	p, not := r.allow(true)
+	if not != "" {
 		r.wait(nil, pollProbe)
 		return
 	}
-	r.send(consignment{records, permit})
-}
-
-func (l *Lane) copyToDead(line []byte) error {
-	line, err := record.Copy(l.opt.Codec, line)
-	if err != nil {
-		return err
-	}
-	return l.opt.DeadLetter.Append(line)
+	r.send(consignment{records, p})
 }
 
 // limit is how many requests may be out: one for a downstream that has asked for less, or in order.
@@ -126,24 +113,6 @@ func (r *replayer) limit() int {
 		return 1
 	}
 	return r.group.set.Concurrency
-}
-
-// fill reads what the window has room for.
-func (r *replayer) fill() error {
-	for !r.window.full() {
-		e, ok, err := r.opt.Log.Next()
-		if err != nil || !ok {
-			return err
-		}
-		p := &pending{entry: e}
-		if meta, err := record.Parse(e.Record); err == nil {
-			p.items, p.written, p.attempts, p.metadata = meta.Items, meta.Time, meta.Attempts, meta.Metadata
-		} else {
-			p.written = r.group.set.Now() // decoding will fail too, and then it is buried
-		}
-		r.window.add(p)
-	}
-	return nil
 }
 
 // leave waits for the requests that are out, unless Shutdown gives them up, and counts what log::on_full dropped while

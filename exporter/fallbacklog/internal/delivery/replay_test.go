@@ -160,10 +160,10 @@ func TestCoalescedPoisonIsFound(t *testing.T) {
 func TestOutageHalvesOnce(t *testing.T) {
 	p := &pending{}
 	for range 100 {
-		p.fail(64, 7)
+		p.fail(64, 7, false)
 	}
 	assert.Equal(t, 32, p.share)
-	p.fail(32, 8)
+	p.fail(32, 8, false)
 	assert.Equal(t, 16, p.share)
 	assert.False(t, p.poison())
 }
@@ -185,7 +185,7 @@ func TestPoison(t *testing.T) {
 			p := &pending{}
 			for i, n := range tc.together {
 				assert.False(t, p.poison())
-				p.fail(n, tc.seen[i])
+				p.fail(n, tc.seen[i], false)
 			}
 			assert.Equal(t, tc.want, p.poison())
 		})

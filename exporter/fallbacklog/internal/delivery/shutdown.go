@@ -13,13 +13,12 @@ const shutdownGrace = time.Second
 // Shutdown ends the attempts, sends their data to the log, and closes it. Three quarters of the time until ctx's
 // deadline, which it must have, are the wrapped exporter's; the log is closed however it behaves.
 func (l *Lane) Shutdown(ctx context.Context) error {
+	l.Drain()
 	l.calls.close()
-	close(l.closing)
 	deadline, _ := ctx.Deadline()
 	patience, done := context.WithTimeout(ctx, deadline.Sub(l.group.set.Now())*3/4)
 	defer done()
-	grace := time.AfterFunc(shutdownGrace, l.cutNow)
-	defer grace.Stop()
+	defer l.grace.Stop()
 	err := errors.Join(await(patience, l.calls.idle), await(patience, l.replayed))
 	l.cutNow()
 	if err != nil {
@@ -27,6 +26,15 @@ func (l *Lane) Shutdown(ctx context.Context) error {
 	}
 	l.group.detach(l)
 	return errors.Join(err, l.closeLogs())
+}
+
+// Drain is the beginning of a Shutdown, for what still holds batches for the lane: they may come until Shutdown, but as
+// they are in one that has begun already. It may be called more than once.
+func (l *Lane) Drain() {
+	l.draining.Do(func() {
+		close(l.closing)
+		l.grace = time.AfterFunc(shutdownGrace, l.cutNow)
+	})
 }
 
 func await(ctx context.Context, done <-chan struct{}) error {
@@ -46,11 +54,11 @@ func await(ctx context.Context, done <-chan struct{}) error {
 // abandon writes down what the wrapped exporter has and will not answer for, and says so. Its goroutines cannot be
 // ended; they find the log closed. A record that replay has sent is in the log still.
 func (l *Lane) abandon() error {
+	close(l.deserted)
 	batches, items, errs := l.calls.rescue(func(b Batch, attempts int) error {
 		return l.store(b, reasonShutdown, attempts, nil)
 	})
 	<-l.calls.idle // bounded by the disk: the others are on their way to the log
-	close(l.deserted)
 	<-l.replayed
 	if batches == 0 && l.left == 0 {
 		return nil // nothing was out, or it came back in the last moment

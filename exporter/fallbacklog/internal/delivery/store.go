@@ -10,9 +10,14 @@ import (
 )
 
 // store appends a batch to the log. What the log has no room for meets log::on_full.
-func (l *Lane) store(b Batch, reason string, attempts int, cause error) error {
-	if cause != nil {
-		l.group.fellBack(cause)
+func (l *Lane) store(b Batch, reason string, attempts int, cause error) (err error) {
+	if l.group.set.Exports {
+		why := cause
+		if why == nil {
+			why = fmt.Errorf("%w: %s", errNotTried, reason)
+		}
+		l.group.fallsBack(why)
+		defer func() { l.group.fellBack(err == nil) }()
 	}
 	line, err := l.encode(b, record.Meta{Reason: reason, Attempts: attempts})
 	if err != nil {
@@ -23,18 +28,19 @@ func (l *Lane) store(b Batch, reason string, attempts int, cause error) error {
 	if errors.Is(err, segment.ErrFull) && l.group.set.OnFull == DropOldest {
 		err = l.makeRoom(line)
 	}
+	l.condition.appended(appending, line, err)
 	switch {
 	case err == nil:
 		l.opt.Observer.Logged(reason, b.Items(), len(line))
 		return nil
 	case errors.Is(err, segment.ErrFull) && l.group.set.OnFull == DropNewest:
 		l.opt.Observer.Dropped(droppedFull, b.Items())
-		l.opt.Observer.Warn("the local log is full: new data is dropped", err)
+		l.opt.Observer.Warn(failure.Log, "the local log is full: new data is dropped", err)
 		return nil
 	}
-	l.opt.Observer.Failed("log")
+	l.opt.Observer.Failed(failure.Log)
 	l.opt.Observer.Rejected(b.Items())
-	l.opt.Observer.Error("the local log does not take data: it goes back to the caller", err)
+	l.opt.Observer.Error(failure.Log, "the local log does not take data: it goes back to the caller", err)
 	return fmt.Errorf("neither delivered nor logged: %w", mayRetry(err, cause))
 }
 
@@ -60,25 +66,39 @@ func (l *Lane) bury(b Batch, reason string, f failure.Failure, attempts int, cau
 		l.opt.Observer.Rejected(b.Items())
 		return cause
 	}
-	if err := l.appendDead(b, reason, f, attempts); err != nil {
+	if err := l.appendDead(b, reason, f, attempts, cause); err != nil {
 		l.opt.Observer.Rejected(b.Items())
 		return fmt.Errorf("refused, and the dead letter does not take it: %w", mayRetry(err, cause))
 	}
 	return nil
 }
 
-func (l *Lane) appendDead(b Batch, reason string, f failure.Failure, attempts int) error {
+func (l *Lane) appendDead(b Batch, reason string, f failure.Failure, attempts int, cause error) error {
 	line, err := l.encode(b, record.Meta{Reason: reason, Code: code(f), Attempts: attempts})
 	if err != nil {
 		return err
 	}
-	if err := l.opt.DeadLetter.Append(line); err != nil {
-		l.opt.Observer.Failed("dead_letter")
-		l.opt.Observer.Error("the dead letter does not take data", err)
+	err = l.opt.DeadLetter.Append(line)
+	l.condition.appended(burying, line, err)
+	if err != nil {
+		l.opt.Observer.Failed(failure.DeadLetter)
+		l.opt.Observer.Error(failure.DeadLetter, "the dead letter does not take data", err)
 		return err
 	}
 	l.opt.Observer.Buried(code(f), b.Items())
+	l.opt.Observer.Warn(f.Class, "a batch went to the dead letter: "+reason, cause)
 	return nil
+}
+
+// copyToDead appends a record to the dead letter as it is.
+func (l *Lane) copyToDead(line []byte) error {
+	line, err := record.Copy(l.opt.Codec, line)
+	if err != nil {
+		return err
+	}
+	err = l.opt.DeadLetter.Append(line)
+	l.condition.appended(burying, line, err)
+	return err
 }
 
 // code is what the dead letter and its metric say of a failure.
@@ -108,20 +128,23 @@ func (l *Lane) dropOldest() (bool, error) {
 	})
 	if dropped {
 		l.opt.Observer.Dropped(droppedFull, items)
-		l.opt.Observer.Warn("the local log is full: its oldest segment is dropped", nil)
+		l.opt.Observer.Warn(failure.Log, "the local log is full: its oldest segment is dropped", nil)
 	}
 	return dropped, err
 }
 
-// tend is Log.Tend for the lane's logs.
+// tend is Log.Tend for the lane's logs, and asks those that have refused data whether they still would.
 func (l *Lane) tend() {
 	err := l.opt.Log.Tend()
+	l.condition.retry(appending, l.opt.Log)
 	if l.opt.DeadLetter != nil {
 		err = errors.Join(err, l.opt.DeadLetter.Tend())
+		l.condition.retry(burying, l.opt.DeadLetter)
 	}
+	l.condition.set(tending, err)
 	if err != nil {
-		l.opt.Observer.Failed("log")
-		l.opt.Observer.Error("the local log cannot make up for an earlier failure of the disk", err)
+		l.opt.Observer.Failed(failure.Log)
+		l.opt.Observer.Error(failure.Log, "the local log cannot make up for an earlier failure of the disk", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -114,5 +115,64 @@ func TestStrictShutdownOfADeafExporter(t *testing.T) {
 		assert.Equal(t, 10, s.sums.sum(&s.sums.logged), "all are in the log")
 		close(let)
 		callers.Wait()
+	})
+}
+
+// A caller that cannot wait any longer does not change places with those behind it: theirs is newer.
+func TestStrictImpatienceKeepsTheOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t, func(ctx context.Context, _ string) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}, strict, func(set *Settings) { set.Timeout, set.Budget = time.Hour, time.Hour })
+		var callers sync.WaitGroup
+		for i, patience := range []time.Duration{time.Hour, 20 * time.Second, 40 * time.Second, 10 * time.Second, time.Hour} {
+			callers.Go(func() {
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				defer cancel()
+				assert.NoError(t, s.Consume(ctx, s.batch(fmt.Sprint(i))))
+				assert.NoError(t, ctx.Err())
+			})
+			synctest.Wait() // it has its place
+		}
+		callers.Wait()
+		assert.Equal(t, numbered(5), s.logged(t))
+		s.stop(t)
+	})
+}
+
+// A graceful Shutdown writes down those that wait in the order in which they came.
+func TestStrictShutdownKeepsTheOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t, func(ctx context.Context, _ string) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}, strict, func(set *Settings) { set.Timeout, set.Budget = time.Hour, time.Hour })
+		var callers sync.WaitGroup
+		for i := range 20 {
+			callers.Go(func() { assert.NoError(t, s.Consume(context.Background(), s.batch(fmt.Sprint(i)))) })
+			synctest.Wait()
+		}
+		s.stop(t)
+		callers.Wait()
+		assert.Equal(t, numbered(20), s.logged(t))
+	})
+}
+
+// A record that the downstream cannot take holds up what is behind it, not what is before it in the same request.
+func TestStrictPoisonLetsTheOlderPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var took guarded[string]
+		s := outage(t, numbered(40), func(_ context.Context, name string) error {
+			if slices.Contains(strings.Fields(name), "13") {
+				return errAway
+			}
+			took.add(name)
+			return nil
+		}, strict, coalescing)
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		assert.Equal(t, numbered(13), strings.Fields(strings.Join(took.all(), " ")))
+		s.stop(t)
 	})
 }

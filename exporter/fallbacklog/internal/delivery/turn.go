@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -9,31 +10,34 @@ import (
 // turn lets one live batch at a time through, in the order in which they came. What is attempted is delivered or in the
 // log before the next one is: so a lane with an empty log has nothing older under way. Safe for concurrent use.
 type turn struct {
-	slot chan struct{} // filled by the batch whose turn it is; waiting senders are served in their order
-
 	mu        sync.Mutex
+	queue     []*place           // in the order in which they came; the first one has the turn
 	impatient int                // batches whose time to wait is over
 	cancel    context.CancelFunc // ends the attempts of the batch whose turn it is
 }
 
-func newTurn() *turn { return &turn{slot: make(chan struct{}, 1), cancel: func() {}} }
+// place is a batch's in the queue: one that has to wait for longer keeps it.
+type place struct {
+	first chan struct{} // closed when it has the turn; nil where it had it from the beginning
+}
+
+func newTurn() *turn { return &turn{cancel: func() {}} }
 
 // take waits for a batch's turn, and returns the context for its attempts and how to give the turn up. After patience,
-// or when the caller gives up, the batches before it are hurried: their attempts are cancelled, so that they go to the
-// log first, and then this one. Its own context is cancelled then.
+// when the caller gives up, or when cut is closed, the batches before it are hurried: their attempts are cancelled, so
+// that they go to the log first, and then this one. Its own context is cancelled then.
 //
-// When cut is closed nobody waits: the wrapped exporter may never come back, and data goes before order.
-func (t *turn) take(ctx context.Context, cut <-chan struct{}, patience time.Duration) (context.Context, func()) {
-	select {
-	case t.slot <- struct{}{}:
-		return t.begin(ctx)
-	default:
+// When deserted is closed nobody waits: the wrapped exporter may never come back, and data goes before order.
+func (t *turn) take(ctx context.Context, cut, deserted <-chan struct{}, patience time.Duration) (context.Context, func()) {
+	p := t.queueUp()
+	if p.first == nil {
+		return t.begin(ctx, p)
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case t.slot <- struct{}{}:
-		return t.begin(ctx)
+	case <-p.first:
+		return t.begin(ctx, p)
 	case <-timer.C:
 	case <-ctx.Done():
 	case <-cut:
@@ -41,17 +45,29 @@ func (t *turn) take(ctx context.Context, cut <-chan struct{}, patience time.Dura
 	t.hurry()
 	defer t.calm()
 	select {
-	case t.slot <- struct{}{}:
-		return t.begin(ctx)
-	case <-cut:
+	case <-p.first:
+		return t.begin(ctx, p)
+	case <-deserted:
+		t.leave(p)
 		ctx, cancel := context.WithCancel(ctx)
 		cancel()
 		return ctx, func() {}
 	}
 }
 
-// begin gives the turn to the batch that has filled the slot.
-func (t *turn) begin(ctx context.Context) (context.Context, func()) {
+func (t *turn) queueUp() *place {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := &place{}
+	if len(t.queue) > 0 {
+		p.first = make(chan struct{})
+	}
+	t.queue = append(t.queue, p)
+	return p
+}
+
+// begin is for the batch that has the turn.
+func (t *turn) begin(ctx context.Context, p *place) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -61,7 +77,18 @@ func (t *turn) begin(ctx context.Context) (context.Context, func()) {
 	}
 	return ctx, func() {
 		cancel()
-		<-t.slot
+		t.leave(p)
+	}
+}
+
+// leave gives a place up, and with the first one the turn.
+func (t *turn) leave(p *place) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := slices.Index(t.queue, p)
+	t.queue = slices.Delete(t.queue, i, i+1)
+	if i == 0 && len(t.queue) > 0 {
+		close(t.queue[0].first)
 	}
 }
 

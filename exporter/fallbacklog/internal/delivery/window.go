@@ -40,15 +40,16 @@ type pending struct {
 }
 
 // fail notes a failure together with n records, itself included, while the lane has made so many deliveries. An
-// outage, in which nothing is delivered in between, changes it once.
-func (p *pending) fail(n int, successes uint64) {
+// outage, in which nothing is delivered in between, changes it once. inOrder: nothing can be, in between, since what
+// comes next must wait for it, so each failure takes the request further apart: what is before the one at fault passes.
+func (p *pending) fail(n int, successes uint64, inOrder bool) {
 	fresh := p.failures == 0 || p.suspect(successes)
 	p.seen = successes
 	if fresh {
 		p.failures++
 	}
 	switch {
-	case n > 1 && fresh:
+	case n > 1 && (fresh || inOrder):
 		p.share = half(n)
 	case n == 1 && (fresh || p.alone == 0):
 		p.alone++

@@ -36,6 +36,14 @@ const (
 	Opaque        Class = "opaque"        // permanent, without a reason that a program can read
 	Canceled      Class = "canceled"      // the caller gave up
 	Unknown       Class = "unknown"       // retryable, without a reason that a program can read
+	Partial       Class = "partial"       // the downstream took a batch but for some of its items
+)
+
+// The classes of what fails here.
+const (
+	Log        Class = "log"
+	DeadLetter Class = "dead_letter"
+	Fsync      Class = "fsync"
 )
 
 // Failure is the meaning of an error.

@@ -41,6 +41,7 @@ type TelemetryBuilder struct {
 	ExporterFallbacklogExportDuration     metric.Float64Histogram
 	ExporterFallbacklogExportLatency      metric.Float64Gauge
 	ExporterFallbacklogFsyncDuration      metric.Float64Histogram
+	ExporterFallbacklogLogDegraded        metric.Int64ObservableGauge
 	ExporterFallbacklogLoggedBytes        metric.Int64Counter
 	ExporterFallbacklogLoggedItems        metric.Int64Counter
 	ExporterFallbacklogOldestRecordAge    metric.Float64ObservableGauge
@@ -99,6 +100,21 @@ func (builder *TelemetryBuilder) RegisterExporterFallbacklogCapacityBytesCallbac
 		cb(ctx, &observerInt64{inst: builder.ExporterFallbacklogCapacityBytes, obs: o})
 		return nil
 	}, builder.ExporterFallbacklogCapacityBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterFallbacklogLogDegradedCallback sets callback for observable ExporterFallbacklogLogDegraded metric.
+func (builder *TelemetryBuilder) RegisterExporterFallbacklogLogDegradedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterFallbacklogLogDegraded, obs: o})
+		return nil
+	}, builder.ExporterFallbacklogLogDegraded)
 	if err != nil {
 		return err
 	}
@@ -284,6 +300,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithDescription("Duration of making a group of records durable. [Alpha]"),
 		metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries([]float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterFallbacklogLogDegraded, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_fallbacklog_log_degraded",
+		metric.WithDescription("Whether the log or the dead letter takes no data, cannot be read, or cannot shrink (1), or all of that works (0). [Alpha]"),
+		metric.WithUnit("{state}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogLoggedBytes, err = builder.meter.Int64Counter(

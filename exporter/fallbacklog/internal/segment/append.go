@@ -157,7 +157,7 @@ func (l *Log) tryWrite(data []byte) error {
 			return fmt.Errorf("%w: %w", errSync, full(err))
 		}
 	}
-	if err := l.inPlace(a.File, l.path(a.info)); err != nil {
+	if err := l.isAt(a.found, a.path); err != nil {
 		l.cutBack()
 		return fmt.Errorf("append: %w", err)
 	}
@@ -188,11 +188,17 @@ func (l *Log) begin() error {
 		l.report(l.opt.FS.Remove(name))
 		return err
 	}
+	found, err := f.Stat()
+	if err != nil {
+		_ = f.Close()
+		l.report(l.opt.FS.Remove(name))
+		return err
+	}
 	l.mu.Lock()
 	l.next++
 	l.segments = append(l.segments, i)
 	l.mu.Unlock()
-	l.active = &tail{File: f, info: i}
+	l.active = &tail{File: f, info: i, path: name, found: found}
 	return nil
 }
 

@@ -37,3 +37,14 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 }
+
+// What a group of appends pays for looking whether its file is still where it was made, beside its sync.
+func BenchmarkInPlace(b *testing.B) {
+	l := open(b, options(b.TempDir()))
+	require.NoError(b, l.Append(frame("x")))
+	for b.Loop() {
+		if err := l.isAt(l.active.found, l.active.path); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

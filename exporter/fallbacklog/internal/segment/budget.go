@@ -13,6 +13,8 @@ var (
 	// ErrNoRoom is an ErrFull that dropping records would not cure: the record is larger than the log may become, or
 	// others fill the disk.
 	ErrNoRoom = fmt.Errorf("%w and cannot make room", ErrFull)
+	// ErrTooLarge is an ErrNoRoom of the record alone: others are taken.
+	ErrTooLarge = fmt.Errorf("%w for so large a record", ErrNoRoom)
 )
 
 // Budget bounds the disk space of the logs that share it. Space is reserved before it is written, so that the sum
@@ -40,7 +42,7 @@ type spare struct {
 // give up would help, ErrNoRoom.
 func (b *Budget) Reserve(n int64) error {
 	if n > b.Max {
-		return fmt.Errorf("%w: a record of %d bytes, the log may have %d", ErrNoRoom, n, b.Max)
+		return fmt.Errorf("%w: %d bytes, the log may have %d", ErrTooLarge, n, b.Max)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

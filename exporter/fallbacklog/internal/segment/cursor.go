@@ -52,13 +52,16 @@ func (r *doneRange) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// last is the newest segment that it speaks of.
-func (c cursor) last() uint64 {
-	last := c.Segment
-	for _, r := range c.Done {
-		last = max(last, r.segment)
+// next is the first segment number of which it says nothing. The segments that it does speak of may be gone.
+func (c cursor) next() uint64 {
+	next := c.Segment
+	if c.Offset > 0 {
+		next++
 	}
-	return last
+	for _, r := range c.Done {
+		next = max(next, r.segment+1)
+	}
+	return next
 }
 
 // apply marks in a segment found at Open what has been dealt with.

@@ -21,7 +21,14 @@ type FS interface {
 	Free(dir string) (int64, error)
 	// Lock takes an exclusive lock on a file, created where missing, and fails at once with ErrLocked when another
 	// holder, in this process or another, has it. Closing releases it; so does the end of the process.
-	Lock(name string) (io.Closer, error)
+	Lock(name string) (Lock, error)
+}
+
+// Lock is a lock that is held, until it is closed.
+type Lock interface {
+	io.Closer
+	// Stat says which file it is: somebody may put another one in its place.
+	Stat() (fs.FileInfo, error)
 }
 
 // File is an open file of FS.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"sync"
@@ -92,8 +93,10 @@ type Log struct {
 // tail is the active segment's file.
 type tail struct {
 	File
-	info *info
-	size int64 // of the file, as far as it is known to be whole
+	info  *info
+	path  string
+	found fs.FileInfo // which file it is
+	size  int64       // of the file, as far as it is known to be whole
 }
 
 // Open reads the directory, creating it where needed, and leaves the log ready at its cursor. Its cost is one
@@ -158,7 +161,7 @@ func (l *Log) recover() error {
 	if damaged {
 		l.report(errors.New("the cursor file is damaged: reading starts at the oldest record"))
 	}
-	l.next = max(1, cursor.last())
+	l.next = max(1, cursor.next())
 	if n := len(l.segments); n > 0 {
 		l.next = max(l.next, l.segments[n-1].number) + 1
 		if err := l.cutTail(l.segments[n-1]); err != nil {

@@ -229,11 +229,11 @@ func TestPermissions(t *testing.T) {
 	for _, name := range append(files(t, opt.Dir), filepath.Join(opt.Dir, cursorName)) {
 		fi, err := os.Stat(name)
 		require.NoError(t, err)
-		assert.Equal(t, FileMode, fi.Mode().Perm(), name)
+		assert.EqualValues(t, 0o600, fi.Mode().Perm(), name)
 	}
 	fi, err := os.Stat(opt.Dir)
 	require.NoError(t, err)
-	assert.Equal(t, DirMode, fi.Mode().Perm())
+	assert.EqualValues(t, 0o700, fi.Mode().Perm())
 }
 
 func TestConcurrentAppendsShareSyncs(t *testing.T) {

@@ -3,7 +3,6 @@ package segment
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 )
@@ -49,7 +48,7 @@ func (OS) SyncDir(name string) error { return syncDir(name) }
 func (OS) Free(dir string) (int64, error) { return free(dir) }
 
 // Lock takes an advisory lock on the open file.
-func (OS) Lock(name string) (io.Closer, error) {
+func (OS) Lock(name string) (Lock, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, FileMode)
 	if err != nil {
 		return nil, err

@@ -16,14 +16,19 @@ func (l *Log) path(i *info) string { return filepath.Join(l.opt.Dir, i.name()) }
 
 // inPlace returns nil when name is f, and errTaken when it is not.
 func (l *Log) inPlace(f File, name string) error {
+	have, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return l.isAt(have, name)
+}
+
+// isAt is inPlace for a file whose Stat is known: one look at the disk.
+func (l *Log) isAt(have fs.FileInfo, name string) error {
 	there, err := l.opt.FS.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", errTaken, err)
 	}
-	if err != nil {
-		return err
-	}
-	have, err := f.Stat()
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,41 @@
+package delivery
+
+import (
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+)
+
+// read fills the window. After an error of the disk it lets some time pass, in which what is in the window goes out, and
+// live data probes.
+func (r *replayer) read() {
+	now := r.group.set.Now()
+	if now.Before(r.readAgain) {
+		return
+	}
+	err := r.fill()
+	if err != nil {
+		r.readAgain = now.Add(troubleWait)
+		r.opt.Observer.Failed(failure.Log)
+		r.opt.Observer.Error(failure.Log, "the local log cannot be read", err)
+	}
+	r.unreadable.Store(err != nil)
+	r.condition.set(reading, err)
+}
+
+// fill reads what the window has room for.
+func (r *replayer) fill() error {
+	for !r.window.full() {
+		e, ok, err := r.opt.Log.Next()
+		if err != nil || !ok {
+			return err
+		}
+		p := &pending{entry: e}
+		if meta, err := record.Parse(e.Record); err == nil {
+			p.items, p.written, p.attempts, p.metadata = meta.Items, meta.Time, meta.Attempts, meta.Metadata
+		} else {
+			p.written = r.group.set.Now() // decoding will fail too, and then it is buried
+		}
+		r.window.add(p)
+	}
+	return nil
+}

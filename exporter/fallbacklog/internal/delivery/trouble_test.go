@@ -1,0 +1,204 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+)
+
+// A component that starts in an outage with a backlog says that data falls back, though nobody but the replay has tried.
+func TestStartInAnOutageIsDegraded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		away.Store(true)
+		answer := func(context.Context, string) error {
+			if away.Load() {
+				return errAway
+			}
+			return nil
+		}
+		first := newStand(t, answer)
+		require.NoError(t, first.Consume(context.Background(), first.batch("backlog")))
+		first.stop(t)
+
+		s := newStandIn(t, first.dir, answer)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		require.NoError(t, s.Consume(context.Background(), s.batch("live")))
+		assert.Equal(t, []bool{true}, s.degraded.all())
+		away.Store(false)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.Equal(t, []bool{true, false}, s.degraded.all())
+		s.stop(t)
+	})
+}
+
+// unreadable is a log that reads nothing for as long as a test says.
+type unreadable struct {
+	*segment.Log
+	broken atomic.Bool
+}
+
+var errUnreadable = errors.New("input/output error")
+
+func (u *unreadable) Next() (segment.Entry, bool, error) {
+	if u.broken.Load() {
+		return segment.Entry{}, false, errUnreadable
+	}
+	return u.Log.Next()
+}
+
+// A log that cannot be read keeps neither what was read before nor live data from a downstream that is back.
+func TestUnreadableLogHoldsNothingElseUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		var took guarded[string]
+		away.Store(true)
+		var log *unreadable
+		s := newStandOver(t, func(_ context.Context, name string) error {
+			if away.Load() {
+				return errAway
+			}
+			took.add(name)
+			return nil
+		}, func(l *segment.Log) Log {
+			log = &unreadable{Log: l}
+			return log
+		})
+		for _, name := range numbered(20) { // more than replay holds
+			require.NoError(t, s.Consume(context.Background(), s.batch(name)))
+		}
+		time.Sleep(11 * time.Second) // a probe
+		synctest.Wait()
+		log.broken.Store(true)
+		away.Store(false)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.ElementsMatch(t, numbered(windowMin), took.all(), "what is in memory")
+		require.Len(t, s.troubles.all(), 1)
+		require.ErrorIs(t, s.troubles.all()[0], errUnreadable)
+		require.NoError(t, s.Consume(context.Background(), s.batch("live")))
+		assert.Equal(t, 2, s.sums.sum(&s.sums.direct))
+
+		away.Store(true)
+		for range 10 { // an outage in which the replay has nothing to probe with
+			require.NoError(t, s.Consume(context.Background(), s.batch("x")))
+		}
+		away.Store(false)
+		time.Sleep(time.Hour)
+		require.NoError(t, s.Consume(context.Background(), s.batch("live")))
+		assert.Equal(t, 4, s.sums.sum(&s.sums.direct))
+
+		log.broken.Store(false)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.True(t, s.log.Empty())
+		require.Len(t, s.troubles.all(), 2)
+		require.NoError(t, s.troubles.all()[1])
+		s.stop(t)
+	})
+}
+
+// Five refusals in a row park the log; one bad record in each request does not keep it parked.
+func TestParkedLogIsTakenApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad := func(name string) bool { return strings.HasSuffix(name, "0") }
+		s := outage(t, numbered(200), func(_ context.Context, name string) error {
+			for n := range strings.FieldsSeq(name) {
+				if bad(n) {
+					return errRefused
+				}
+			}
+			return nil
+		}, permanentIfRefused, func(set *Settings) { set.CoalesceBytes = 3000 })
+		s.permanents.Store(systemicStreak) // as live data has left it
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.True(t, s.log.Empty())
+		assert.Equal(t, 2*180, s.sums.sum(&s.sums.replayed))
+		assert.Equal(t, 2*20, s.sums.sum(&s.sums.buried))
+		s.stop(t)
+	})
+}
+
+// What a downstream asks of live data holds for the same data from the log, too.
+func TestLoggedDataWaitsForTheDownstream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		busy, err := status.New(codes.ResourceExhausted, "").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(30 * time.Second)})
+		require.NoError(t, err)
+		begun := time.Now()
+		var at guarded[time.Duration]
+		s := newStand(t, func(context.Context, string) error {
+			at.add(time.Since(begun))
+			if time.Since(begun) < 30*time.Second {
+				return busy.Err()
+			}
+			return nil
+		})
+		require.NoError(t, s.Consume(context.Background(), s.batch("x")))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, []time.Duration{0, 30 * time.Second}, at.all())
+		s.stop(t)
+	})
+}
+
+// A caller that gives up is no sign of an outage, also where the exporter does not say that this is why it failed.
+func TestCanceledCallersWithoutAReasonDoNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t, func(ctx context.Context, _ string) error {
+			<-ctx.Done()
+			return errors.New("no luck")
+		}, func(set *Settings) { set.Replay = false })
+		for range 10 {
+			ctx, cancel := context.WithCancel(context.Background())
+			var caller sync.WaitGroup
+			caller.Go(func() { assert.NoError(t, s.Consume(ctx, s.batch("x"))) })
+			synctest.Wait()
+			cancel()
+			caller.Wait()
+		}
+		assert.Zero(t, s.group.breaker.State())
+		s.stop(t)
+	})
+}
+
+// A signal that the downstream does not know waits by itself: it does not keep the others from it.
+func TestSystemicErrorOfOneSignalIsItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var unknown guarded[string]
+		s := newStand(t, func(context.Context, string) error { return nil })
+		other := s.another(t, func(_ context.Context, name string) error {
+			unknown.add(name)
+			return status.Error(codes.Unimplemented, "")
+		}, nil)
+		for i := range 600 {
+			time.Sleep(time.Second)
+			require.NoError(t, s.Consume(context.Background(), s.batch(fmt.Sprint(i))))
+			require.NoError(t, other.Consume(context.Background(), other.batch(fmt.Sprint(i))))
+		}
+		synctest.Wait()
+		assert.Equal(t, 1200, s.sums.sum(&s.sums.direct), "no outage")
+		assert.Less(t, len(unknown.all()), 20, "tried once a minute")
+		assert.Equal(t, 1200, other.sums.sum(&other.sums.logged))
+		assert.False(t, other.log.Empty())
+		other.stop(t)
+		s.stop(t)
+	})
+}
