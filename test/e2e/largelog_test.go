@@ -34,11 +34,11 @@ const (
 	largeSegment = 64 * mib // log::max_segment_size_mib's default
 
 	// largeLive is what draining holds at once, whatever the backlog, with concurrency 2 and coalesce_mib 1: the window of
-	// (concurrency + 1) * coalesce_mib, the reader's buffer of 1 MiB, and for each of 2 requests its records (1 MiB) decoded
-	// (at most 2 MiB), encoded again and with gRPC (1 MiB).
-	largeLive = (3 + 1 + 2*(1+2+1)) * mib
-	// largeNoise: the garbage collector lets the heap grow to twice of it, and where in that a process is at its peak is
-	// chance.
+	// (concurrency + 1) * coalesce_mib, the reader's buffer of 1 MiB, and for each of 2 requests its records (1 MiB), decoded
+	// (1 MiB of protobuf becomes about 6, as a heap profile says) and encoded again (1 MiB).
+	largeLive = (3 + 1 + 2*(1+6+1)) * mib
+	// largeNoise: the garbage collector lets the heap grow to twice of it, and gives back what it has freed when it sees
+	// fit. Where in that a process is at its peak is chance.
 	largeNoise = 2 * largeLive
 )
 
