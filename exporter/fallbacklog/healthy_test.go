@@ -3,7 +3,6 @@ package fallbacklog
 import (
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -79,11 +78,6 @@ func (f *countingFS) Free(dir string) (int64, error) {
 	return f.OS.Free(dir)
 }
 
-func (f *countingFS) Lock(name string) (io.Closer, error) {
-	f.count("open")
-	return f.OS.Lock(name)
-}
-
 type countingFile struct {
 	segment.File
 	fs *countingFS
@@ -120,7 +114,7 @@ func (f countingFile) Stat() (fs.FileInfo, error) {
 }
 
 // A downstream that takes the data costs no disk: nothing is opened, read, written or synced, for a batch or in an hour.
-// Once a second two files are looked at, whether they are there still.
+// Once a second it is looked whether the files are there still.
 func TestHealthyPathTouchesNoDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -147,8 +141,12 @@ func TestHealthyPathTouchesNoDisk(t *testing.T) {
 		const seconds = 3600
 		time.Sleep(seconds*time.Second + time.Millisecond)
 		synctest.Wait()
-		// A name and an open file each, of the log's cursor and of the dead letter's.
-		assert.Equal(t, map[string]int{"stat": 4 * seconds}, disk.since(), "in an hour")
+		calls := disk.since()
+		looks := calls["stat"]
+		delete(calls, "stat")
+		assert.Empty(t, calls, "in an hour")
+		// Of the log's cursor and of the dead letter's, the name and the open file.
+		assert.LessOrEqual(t, looks, 4*seconds)
 		assert.Equal(t, before, filesOf(t, dir))
 	})
 }
