@@ -27,6 +27,7 @@ type backend struct {
 	hang bool
 	deny bool // answer UNAVAILABLE
 	held int  // requests that wait in a hang
+	no   int  // requests that were denied
 	ids  map[string]int
 	sums map[string]float64
 	seen *seen
@@ -81,7 +82,10 @@ func (b *backend) repeats() (n int) {
 func (b *backend) admit(ctx context.Context) error {
 	b.mu.Lock()
 	hang, deny := b.hang, b.deny
-	if hang {
+	switch {
+	case deny:
+		b.no++
+	case hang:
 		b.held++
 	}
 	b.mu.Unlock()
@@ -123,6 +127,12 @@ func (b *backend) hanging() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.held
+}
+
+func (b *backend) refusals() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.no
 }
 
 // Export takes metrics.

@@ -35,21 +35,75 @@ const (
 	breakerOpen   = 2
 )
 
-// TestOutage: the backend refuses, comes up hanging, recovers. Every acknowledged item arrives; in
-// between it is on disk as OTLP JSON, and the breaker goes to open and back to closed.
+// wrapped is an exporter that fallbacklog wraps in TestOutage, and a backend for it.
+type wrapped struct {
+	exporter    string // its configuration; %s is the backend's address
+	metricsOnly bool
+	start       func(t *testing.T, address string) *backend
+}
+
+func startWebBackend(t *testing.T, address string) *backend {
+	b := startBackend(t, freeAddresses(t, 1)[0])
+	startWeb(t, b, address)
+	return b
+}
+
+// TestOutage: the backend is away, comes up refusing, hangs, recovers. Every acknowledged item arrives; in between it is
+// on disk as OTLP JSON, and the breaker goes to open and back to closed.
 func TestOutage(t *testing.T) {
-	g := newGateway(t, "quickstart.yaml", impatient)
+	for name, w := range map[string]wrapped{
+		"otlp_grpc": {`{otlp_grpc: {endpoint: %s, tls: {insecure: true}}}`, false, startBackend},
+		"otlp_http": {`{otlp_http: {endpoint: "http://%s"}}`, false, startWebBackend},
+		"prometheus_remote_write": {
+			`{prometheus_remote_write: {endpoint: "http://%s/api/v1/write"}}`, true, startWebBackend,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting
+			outage(t, w)
+		})
+	}
+}
+
+func outage(t *testing.T, w wrapped) {
+	g := newGateway(t, "quickstart.yaml")
+	g.withOverlay(fmt.Sprintf(`
+exporters:
+  debug:
+  fallbacklog/wrapping:
+    exporter: `+w.exporter+`
+    log: {directory: %q}
+    timeout: 1s
+    budget: 2s
+    circuit_breaker: {open_interval: 1s, max_open_interval: 2s}
+service:
+  pipelines:
+    metrics: {exporters: [forward/page, fallbacklog/wrapping]}
+`, g.backend, g.log))
+	other := "fallbacklog/wrapping"
+	if w.metricsOnly {
+		other = "debug"
+	}
+	g.withOverlay(fmt.Sprintf("service: {pipelines: {traces: {exporters: [%[1]s]}, logs: {exporters: [%[1]s]}}}", other))
 	g.start()
 	s := newSender(t, g.grpc)
+	s.metricsOnly = w.metricsOnly
 
 	// Nobody listens.
 	s.sendAll(t, 150)
 	eventually(t, "the breaker opens", func() bool { return g.own(breakerState) == breakerOpen })
 	assert.ElementsMatch(t, s.acknowledged(), loggedIDs(t, g.log), "what was acknowledged is in the log, once")
 
+	// Somebody listens and has no time.
+	b := w.start(t, g.backend)
+	b.setDeny(true)
+	eventually(t, "a probe reaches the backend", func() bool { return b.refusals() > 0 })
+	s.sendAll(t, 30)
+	assert.ElementsMatch(t, s.acknowledged(), loggedIDs(t, g.log), "nothing is given up")
+
 	// Somebody listens and does not answer.
-	b := startBackend(t, g.backend)
 	b.setHang(true)
+	b.setDeny(false)
 	s.sendAll(t, 60)
 	eventually(t, "a probe reaches the hanging backend", func() bool { return b.hanging() > 0 })
 	s.sendAll(t, 30)
@@ -69,7 +123,10 @@ func TestOutage(t *testing.T) {
 	assert.True(t, all, "%s was acknowledged but is neither delivered nor logged", missing)
 	assert.InDelta(t, direct+30, g.own("otelcol_exporter_fallbacklog_delivered_items_total", "path", "direct"), 0)
 	assert.Positive(t, replayed)
-	assert.Zero(t, g.own("otelcol_exporter_fallbacklog_dropped_items_total"))
+	for _, name := range []string{"dropped", "dead_letter", "rejected", "expired"} {
+		metric := "otelcol_exporter_fallbacklog_" + name + "_items_total"
+		assert.Zero(t, g.own(metric), metric)
+	}
 	g.stop()
 	t.Logf("%d items acknowledged over an outage, %d delivered directly, %d replayed", len(s.acknowledged()), int(direct)+30, int(replayed))
 }

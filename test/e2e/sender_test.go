@@ -27,6 +27,8 @@ type sender struct {
 	logs    plogotlp.GRPCClient
 	traces  ptraceotlp.GRPCClient
 
+	metricsOnly bool
+
 	mu    sync.Mutex
 	next  int
 	acked []string
@@ -53,8 +55,8 @@ func (s *sender) send(ctx context.Context) error {
 		id  string
 		err error
 	)
-	switch n % 3 {
-	case 0:
+	switch signal := n % 3; {
+	case signal == 0 && !s.metricsOnly:
 		id = fmt.Sprintf("log-%d", n)
 		data := plog.NewLogs()
 		record := data.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
@@ -62,7 +64,7 @@ func (s *sender) send(ctx context.Context) error {
 		record.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
 		record.Attributes().PutStr("id", id)
 		_, err = s.logs.Export(ctx, plogotlp.NewExportRequestFromLogs(data))
-	case 1:
+	case signal == 1 && !s.metricsOnly:
 		id = fmt.Sprintf("span-%d", n)
 		data := ptrace.NewTraces()
 		span := data.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
