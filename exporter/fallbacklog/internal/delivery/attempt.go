@@ -95,7 +95,7 @@ func deadline(ctx context.Context, now time.Time, budget time.Duration) time.Tim
 }
 
 // mayProbe: with a backlog the replay probes, and live data need not risk its caller's time.
-func (l *Lane) mayProbe() bool { return !l.group.set.Replay || l.opt.Log.Empty() }
+func (l *Lane) mayProbe() bool { return !l.group.set.Replay || l.stuck.Load() || l.opt.Log.Empty() }
 
 // sleep waits for the next attempt, or returns why there will be none.
 func (l *Lane) sleep(ctx context.Context, d time.Duration) (reason string) {

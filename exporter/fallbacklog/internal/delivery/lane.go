@@ -38,10 +38,11 @@ var (
 	ErrEncode = errors.New("encode for the log")
 )
 
-// Options of a lane. Every field is required but DeadLetter.
+// Options of a lane. Every field is required but Reader and DeadLetter.
 type Options struct {
 	Signal     string       // traces, metrics or logs
 	Codec      record.Codec // of what is written; records of any codec are read
+	Reader     record.Reader
 	Decode     Decode
 	Observer   Observer
 	Log        Log
@@ -56,6 +57,7 @@ type Lane struct {
 	calls     *calls
 	turn      *turn           // of live data; nil: none needs one
 	successes atomic.Uint64   // deliveries
+	stuck     atomic.Bool     // replay has nothing to send: all that the log has is encrypted with another key
 	closing   chan struct{}   // closed when Shutdown begins
 	cut       context.Context // cancelled when attempts must end
 	cutNow    context.CancelFunc

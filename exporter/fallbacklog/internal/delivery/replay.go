@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"errors"
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
@@ -25,6 +26,7 @@ type replayer struct {
 	*Lane
 	window  window
 	pace    pace
+	locked  int         // records passed over, since they are encrypted with another key: the log keeps them
 	out     int         // requests with the wrapped exporter
 	answers chan answer // with room for each of them: nobody waits to answer
 }
@@ -44,7 +46,7 @@ func (c consignment) items() (n int) {
 
 func (c consignment) bytes() (n int) {
 	for _, r := range c.records {
-		n += len(r.entry.Record)
+		n += r.size()
 	}
 	return n
 }
@@ -81,6 +83,7 @@ func (r *replayer) step() {
 		return
 	}
 	sends := r.group.set.Exports && r.group.set.Replay
+	r.stuck.Store(r.locked > 0 && len(r.window.records) == 0)
 	if len(r.window.records) == 0 {
 		if sends {
 			r.group.drained()
@@ -113,7 +116,7 @@ func (r *replayer) step() {
 }
 
 func (l *Lane) copyToDead(line []byte) error {
-	line, err := record.Copy(l.opt.Codec, line)
+	line, err := l.opt.Reader.Copy(l.opt.Codec, line)
 	if err != nil {
 		return err
 	}
@@ -136,7 +139,14 @@ func (r *replayer) fill() error {
 			return err
 		}
 		p := &pending{entry: e}
-		if meta, err := record.Parse(e.Record); err == nil {
+		meta, err := r.opt.Reader.Parse(e.Record)
+		if errors.Is(err, record.ErrKey) {
+			r.locked++
+			r.opt.Observer.Failed("key")
+			r.opt.Observer.Error("a record of the log waits for a start with its key", err)
+			continue
+		}
+		if err == nil {
 			p.items, p.written, p.attempts, p.metadata = meta.Items, meta.Time, meta.Attempts, meta.Metadata
 		} else {
 			p.written = r.group.set.Now() // decoding will fail too, and then it is buried

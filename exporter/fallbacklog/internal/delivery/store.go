@@ -102,7 +102,7 @@ func (l *Lane) encode(b Batch, m record.Meta) ([]byte, error) {
 func (l *Lane) dropOldest() (bool, error) {
 	items := 0
 	dropped, err := l.opt.Log.DropOldest(func(line []byte) {
-		if m, err := record.Parse(line); err == nil {
+		if m, err := l.opt.Reader.Parse(line); err == nil {
 			items += m.Items
 		}
 	})
