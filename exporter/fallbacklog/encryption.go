@@ -35,7 +35,7 @@ func refuseEmptyKey(e *check.Errors, conf *confmap.Conf) {
 		return
 	}
 	key := conf.Get(keyField)
-	e.That(key != nil && key != "", keyField, "a key, or absent", "nothing: is its environment variable set?")
+	e.That(key != nil && key != "", keyField, "a key, or absent: an environment variable for it has to be set", "")
 }
 
 func (c *Config) validateEncryption(e *check.Errors) {
