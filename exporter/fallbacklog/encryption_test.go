@@ -54,7 +54,7 @@ func TestValidateEncryption(t *testing.T) {
 		require.ErrorContains(t, err, `encryption::key: must be a key, or absent: an environment variable for it has to be set (got "")`)
 	}
 	err := validate(withKey(keyA))
-	require.ErrorContains(t, err, "log::format: must be otlp_proto with encryption::key, since encrypted lines could be read by nobody (got otlp_json)")
+	require.ErrorContains(t, err, `log::format: must be otlp_proto with encryption::key, since encrypted lines could be read by nobody (got "otlp_json")`)
 	require.ErrorContains(t, validate(logSettings(map[string]any{"compression": "gzip"})), `log::compression: must be one of none, zstd (got "gzip")`)
 }
 

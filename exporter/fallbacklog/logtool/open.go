@@ -66,7 +66,11 @@ func (o *owned) open() (err error) {
 		Dir: o.dir, Kind: kind(o.codec), Also: kinds,
 		Budget:          &segment.Budget{Max: math.MaxInt64 / 2},
 		MaxSegmentBytes: segmentBytes, Sync: segment.SyncBatch,
-		OnError: func(err error) { o.trouble = errors.Join(o.trouble, err) },
+		OnError: func(err error) {
+			if !errors.Is(err, segment.ErrSeekTable) { // that is Verify's to tell
+				o.trouble = errors.Join(o.trouble, err)
+			}
+		},
 	})
 	return err
 }

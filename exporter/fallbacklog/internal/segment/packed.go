@@ -13,6 +13,9 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/seekable"
 )
 
+// ErrSeekTable says that the seek table of a packed segment is damaged. Its records are found without.
+var ErrSeekTable = errors.New("the seek table of a segment is damaged, its records are found without")
+
 // content is what was appended to a segment, whether its file is packed or not: all positions are places in it. What
 // cannot be decompressed is a *seekable.Damage.
 type content interface {
@@ -91,7 +94,7 @@ func (l *Log) settlePairs() {
 	l.segments = kept
 	for _, i := range l.segments {
 		if i.rebuilt {
-			l.report(fmt.Errorf("the seek table of %s is damaged: its records are found without", i.name()))
+			l.report(fmt.Errorf("%w: %s", ErrSeekTable, i.name()))
 		}
 	}
 }
