@@ -125,15 +125,22 @@ func startGateway(t *testing.T, dir string, answer func(plog.Logs) error) *gatew
 
 func startWithFormat(t *testing.T, dir, format string, answer func(plog.Logs) error) *gateway {
 	t.Helper()
+	return startWith(t, dir, map[string]any{"log": map[string]any{"format": format}}, answer)
+}
+
+func startWith(t *testing.T, dir string, more map[string]any, answer func(plog.Logs) error) *gateway {
+	t.Helper()
 	f := fallbacklog.NewFactory()
 	cfg := f.CreateDefaultConfig()
 	settings := map[string]any{"log": map[string]any{
-		"directory": dir, "format": format, "min_free_disk_mib": 0, "max_segment_size_mib": 1, "max_disk_mib": 64,
+		"directory": dir, "min_free_disk_mib": 0, "max_segment_size_mib": 1, "max_disk_mib": 64,
 	}}
 	if answer != nil {
 		settings["exporter"] = map[string]any{"sink": map[string]any{}}
 	}
-	require.NoError(t, confmap.NewFromStringMap(settings).Unmarshal(cfg))
+	conf := confmap.NewFromStringMap(settings)
+	require.NoError(t, conf.Merge(confmap.NewFromStringMap(more)))
+	require.NoError(t, conf.Unmarshal(cfg))
 	set := exportertest.NewNopSettings(f.Type())
 	set.ID = component.NewIDWithName(f.Type(), "eu")
 	h := host{componenttest.NewNopHost(), sinkFactory(answer)}

@@ -14,8 +14,8 @@ import (
 
 var ls = command{
 	name: "ls", help: `
-Lists components, their signals and dead letters: segments, bytes, what of it is unread (not dealt with), the records and
-items in that and when the oldest and newest were written, the cursor, and damaged bytes that were set aside.
+Lists components, their signals and dead letters: segments, bytes, what they take on disk, what of them is unread (not
+dealt with), the records and items in that and when the oldest and newest were written, the cursor, and damaged bytes that were set aside.
 It reads every record; -fast leaves them out and looks at names and cursors only.`,
 	run: func(ctx context.Context, t *tool) error {
 		s := t.selection()
@@ -42,7 +42,7 @@ It reads every record; -fast leaves them out and looks at names and cursors only
 
 func writeList(out io.Writer, all []logtool.Summary, segments bool, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "COMPONENT\tLOG\tSEGMENTS\tBYTES\tUNREAD\tRECORDS\tITEMS\tOLDEST\tNEWEST\tCURSOR\tQUARANTINE")
+	fmt.Fprintln(w, "COMPONENT\tLOG\tSEGMENTS\tBYTES\tDISK\tUNREAD\tRECORDS\tITEMS\tOLDEST\tNEWEST\tCURSOR\tQUARANTINE")
 	for _, s := range all {
 		name := s.Signal
 		if s.DeadLetter {
@@ -52,17 +52,20 @@ func writeList(out io.Writer, all []logtool.Summary, segments bool, now time.Tim
 		if c := s.Content; c != nil {
 			records, items = fmt.Sprint(c.Records), fmt.Sprint(c.Items)
 			oldest, newest = age(c.Oldest, now), age(c.Newest, now)
+			if c.Locked > 0 {
+				records += fmt.Sprintf(" (%d encrypted)", c.Locked)
+			}
 			if c.DamagedBytes > 0 {
 				records += fmt.Sprintf(" (%s damaged)", size(c.DamagedBytes))
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d:%d\t%s\n", s.Component, name, len(s.Segments),
-			size(s.Bytes), size(s.UnreadBytes), records, items, oldest, newest, s.Cursor.Segment, s.Cursor.Offset, size(s.QuarantinedB))
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d:%d\t%s\n", s.Component, name, len(s.Segments),
+			size(s.Bytes), size(s.DiskBytes), size(s.UnreadBytes), records, items, oldest, newest, s.Cursor.Segment, s.Cursor.Offset, size(s.QuarantinedB))
 		if !segments {
 			continue
 		}
 		for _, g := range s.Segments {
-			fmt.Fprintf(w, "\t  %s\t\t%s\t%s\t\t\t%s\n", g.Name, size(g.Bytes), size(g.Unread), age(g.Begun, now))
+			fmt.Fprintf(w, "\t  %s\t\t%s\t%s\t%s\t\t\t%s\n", g.Name, size(g.Bytes), size(g.Disk), size(g.Unread), age(g.Begun, now))
 		}
 	}
 	return w.Flush()
@@ -143,11 +146,18 @@ the newest segment is none: it is in writing, or a crash has torn it before anyb
 func writeChecks(out io.Writer, all []logtool.Check) {
 	for _, c := range all {
 		fmt.Fprintf(out, "%s: %d records, %d items, %s", c.Log, c.Records, c.Items, size(c.Bytes))
+		if c.Locked > 0 {
+			fmt.Fprintf(out, ", %d records are encrypted: their checksums are right, their key is not there", c.Locked)
+		}
 		if c.Unfinished > 0 {
 			fmt.Fprintf(out, ", %d bytes at the end are unfinished", c.Unfinished)
 		}
 		fmt.Fprintln(out)
 		for _, d := range c.Damage {
+			if d.Start == d.End {
+				fmt.Fprintf(out, "  damage: %s, its seek table; no record is lost\n", d.Segment)
+				continue
+			}
 			fmt.Fprintf(out, "  damage: %s, bytes %d to %d\n", d.Segment, d.Start, d.End)
 		}
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -17,13 +19,33 @@ func deadLetter(l logtool.Log) bool { return l.DeadLetter }
 type selection struct {
 	component string
 	signal    string
+	keyFile   string
 }
+
+// keyVariable holds the key where there is no file of it: an argument would be for all to see.
+const keyVariable = "FALLBACKLOG_KEY"
 
 func (t *tool) selection() *selection {
 	s := &selection{}
 	t.flags.StringVar(&s.component, "component", "", "only the component with this `id`, such as fallbacklog/eu")
 	t.flags.StringVar(&s.signal, "signal", "", "only this `signal`: traces, metrics or logs")
+	t.flags.StringVar(&s.keyFile, "key-file", "", "`file` with the key of encrypted records, as in encryption::key; default: the environment's "+keyVariable)
 	return s
+}
+
+// key returns the key's text, empty where there is none.
+func (s *selection) key() (string, error) {
+	if s.keyFile == "" {
+		return os.Getenv(keyVariable), nil
+	}
+	text, err := os.ReadFile(s.keyFile)
+	if err != nil {
+		return "", fmt.Errorf("key-file: %w", err)
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return "", fmt.Errorf("%w: key-file: must hold a key (got an empty file)", errUsage)
+	}
+	return string(text), nil
 }
 
 // parse reads the flags and the directory, which may stand in front of them.
@@ -66,6 +88,15 @@ func (t *tool) logs(s *selection, which func(logtool.Log) bool) ([]logtool.Log, 
 	})
 	if len(logs) == 0 {
 		return nil, fmt.Errorf("%s: %w that fits the flags", dir, logtool.ErrNothing)
+	}
+	key, err := s.key()
+	if err != nil || key == "" {
+		return logs, err
+	}
+	for i := range logs {
+		if logs[i], err = logs[i].WithKey(key); err != nil {
+			return nil, fmt.Errorf("%w: %w", errUsage, err)
+		}
 	}
 	return logs, nil
 }

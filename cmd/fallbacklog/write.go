@@ -132,7 +132,11 @@ it: correct first what the data was refused for. A record is durable in the log 
 		all, err := logtool.Requeue(ctx, logs, say)
 		end()
 		for _, r := range all {
-			fmt.Fprintf(t.stdout, "%s: %d records, %d items moved to the log\n", r.Log, r.Records, r.Items)
+			fmt.Fprintf(t.stdout, "%s: %d records, %d items moved to the log", r.Log, r.Records, r.Items)
+			if r.Locked > 0 {
+				fmt.Fprintf(t.stdout, "; %d records are encrypted, and their items are not known without the key", r.Locked)
+			}
+			fmt.Fprintln(t.stdout)
 		}
 		return err
 	},

@@ -29,6 +29,7 @@ type Config struct {
 	Log          LogConfig        `mapstructure:"log"`
 	Replay       ReplayConfig     `mapstructure:"replay"`
 	DeadLetter   DeadLetterConfig `mapstructure:"dead_letter"`
+	Encryption   EncryptionConfig `mapstructure:"encryption"`
 }
 
 // RetryConfig spaces the attempts for one batch: InitialInterval, then Multiplier times longer each, MaxInterval at most.
@@ -53,6 +54,7 @@ type LogConfig struct {
 	Directory         string        `mapstructure:"directory"`
 	CreateDirectory   bool          `mapstructure:"create_directory"`
 	Format            Format        `mapstructure:"format"`
+	Compression       Compression   `mapstructure:"compression"`
 	MaxSegmentSizeMiB int64         `mapstructure:"max_segment_size_mib"`
 	MaxSegmentAge     time.Duration `mapstructure:"max_segment_age"`
 	// MaxAge is how long a record is worth delivering; 0 is for ever.
@@ -72,6 +74,15 @@ type Format string
 const (
 	FormatJSON  Format = "otlp_json"  // a line each
 	FormatProto Format = "otlp_proto" // a frame each
+)
+
+// Compression of sealed segments of lines, and of each frame's request. Both are read.
+type Compression string
+
+// The compressions.
+const (
+	CompressionNone Compression = "none"
+	CompressionZstd Compression = "zstd"
 )
 
 // OnFull is what happens to data that the log has no room for.
@@ -142,6 +153,7 @@ func createDefaultConfig() component.Config {
 			Directory:         "/var/lib/otelcol/fallbacklog",
 			CreateDirectory:   true,
 			Format:            FormatJSON,
+			Compression:       CompressionNone,
 			MaxSegmentSizeMiB: 64,
 			MaxSegmentAge:     5 * time.Minute,
 			MaxDiskMiB:        10240,
@@ -180,6 +192,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if queue, ok := conf.Get("sending_queue").(map[string]any); ok {
 		check.Whole(e.At("sending_queue"), queue, exporterhelper.QueueBatchConfig{})
 	}
+	refuseEmptyKey(&e, conf)
 	if err := e.Err(); err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func TestLoadConfig(t *testing.T) {
 		}),
 		MetadataKeys: []string{"x-scope-orgid"},
 		Log: LogConfig{
-			Directory: "/data/fallbacklog", Format: FormatProto, MaxSegmentSizeMiB: 16, MaxSegmentAge: time.Minute, MaxAge: 24 * time.Hour,
+			Directory: "/data/fallbacklog", Format: FormatProto, Compression: CompressionZstd, MaxSegmentSizeMiB: 16, MaxSegmentAge: time.Minute, MaxAge: 24 * time.Hour,
 			MaxDiskMiB: 2048, MinFreeDiskMiB: 512, OnFull: OnFullDropOldest, Fsync: FsyncInterval, FsyncInterval: 100 * time.Millisecond,
 		},
 		Replay: ReplayConfig{
@@ -74,6 +74,7 @@ func TestLoadConfig(t *testing.T) {
 			MaxItemAge: 48 * time.Hour,
 		},
 		DeadLetter: DeadLetterConfig{Enabled: true, MaxDiskMiB: 128},
+		Encryption: EncryptionConfig{Key: "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"},
 	}, all)
 }
 

@@ -27,8 +27,9 @@ import (
 type core struct {
 	cfg     *Config
 	id      component.ID
-	root    string // <directory>/<component id>
-	codec   record.Codec
+	root    string        // <directory>/<component id>
+	codec   record.Codec  // of what is written
+	reader  record.Reader // of what is there
 	fs      segment.FS
 	now     func() time.Time
 	logger  *zap.Logger // at most one line a minute for each message
@@ -58,7 +59,6 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		id:  set.ID,
 		// A component's name may hold a slash; escaped, no two of them meet.
 		root:   filepath.Join(cfg.Log.Directory, url.PathEscape(set.ID.String())),
-		codec:  codecs[cfg.Log.Format],
 		fs:     segment.OS{},
 		now:    time.Now,
 		hosts:  map[any]component.Host{},
@@ -74,10 +74,13 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		Now:              c.now,
 		OnChange:         func(from, to breaker.State) { c.tel.transition(from, to) },
 	})
+	var err error
+	if c.codec, c.reader, err = cfg.formats(); err != nil {
+		return nil, err
+	}
 	c.group = c.newGroup()
 	c.health = health.New(c.report)
-	c.outlook = newOutlook(cfg.Log.MaxDiskMiB * mib)
-	var err error
+	c.outlook = newOutlook(cfg.Log.MaxDiskMiB*mib - cfg.headroom(cfg.Log.MaxDiskMiB*mib))
 	c.tel, err = newCoreTelemetry(c, set)
 	return c, err
 }
@@ -100,12 +103,27 @@ func (c *core) openDirectory() error {
 	if err != nil {
 		return err
 	}
-	free := func() (int64, error) { return c.fs.Free(c.root) }
 	c.owner = owner
-	c.logBudget = &segment.Budget{Max: c.cfg.Log.MaxDiskMiB * mib, MinFree: c.cfg.Log.MinFreeDiskMiB * mib, Free: free}
-	c.deadSpace = &segment.Budget{Max: c.cfg.DeadLetter.MaxDiskMiB * mib, MinFree: c.cfg.Log.MinFreeDiskMiB * mib, Free: free}
+	c.logBudget = c.budget(c.cfg.Log.MaxDiskMiB * mib)
+	c.deadSpace = c.budget(c.cfg.DeadLetter.MaxDiskMiB * mib)
 	go c.tend()
 	return nil
+}
+
+// budget of n bytes.
+func (c *core) budget(n int64) *segment.Budget {
+	return &segment.Budget{
+		Max: n, Headroom: c.cfg.headroom(n), MinFree: c.cfg.Log.MinFreeDiskMiB * mib,
+		Free: func() (int64, error) { return c.fs.Free(c.root) },
+	}
+}
+
+// headroom is what of so many bytes is for the compressed copy of a segment: a quarter of one, more than OTLP JSON takes.
+func (c *Config) headroom(n int64) int64 {
+	if c.Log.Compression != CompressionZstd || c.Log.Format != FormatJSON {
+		return 0
+	}
+	return min(c.Log.MaxSegmentSizeMiB*mib, n) / 4
 }
 
 // makeDir makes a directory in log::directory, and that too where it may.

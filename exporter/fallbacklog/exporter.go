@@ -15,7 +15,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
 // instance is the exporter of one signal.
@@ -111,7 +110,7 @@ func (i *instance[T]) consume(ctx context.Context, data T) error {
 func (i *instance[T]) decode(lines [][]byte) (delivery.Batch, error) {
 	r := request[T]{instance: i}
 	for n, line := range lines {
-		codec := record.Of(line)
+		codec := i.core.reader.Of(line)
 		meta, payload, err := codec.Split(line)
 		if err != nil {
 			return nil, err

@@ -37,7 +37,12 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 	if l.log, err = segment.Open(l.options(dir, c.logBudget)); err != nil {
 		return nil, fmt.Errorf("log::directory: %w", err)
 	}
-	opt := delivery.Options{Signal: signal, Codec: c.codec, Decode: decode, Observer: tel, Log: ownedLog{l.log, c.owner}}
+	if err := checkKey(l.log, c.reader, dir); err != nil {
+		return nil, errors.Join(err, l.log.Close())
+	}
+	opt := delivery.Options{
+		Signal: signal, Codec: c.codec, Reader: c.reader, Decode: decode, Observer: tel, Log: ownedLog{l.log, c.owner},
+	}
 	if c.cfg.DeadLetter.Enabled {
 		if l.dead, err = segment.Open(l.options(filepath.Join(dir, "dead-letter"), c.deadSpace)); err != nil {
 			return nil, errors.Join(fmt.Errorf("dead_letter: %w", err), l.log.Close())
@@ -60,8 +65,9 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 	}
 	return segment.Options{
 		Dir: dir, Kind: kind(l.core.codec), Also: []segment.Kind{kind(record.Lines{}), kind(record.Frames{})}, Budget: budget, FS: l.core.fs, Now: l.core.now,
-		MaxSegmentBytes: min(cfg.MaxSegmentSizeMiB*mib, budget.Max), MaxSegmentAge: cfg.MaxSegmentAge,
+		MaxSegmentBytes: min(cfg.MaxSegmentSizeMiB*mib, budget.Max-budget.Headroom), MaxSegmentAge: cfg.MaxSegmentAge,
 		Sync: modes[cfg.Fsync], SyncInterval: cfg.FsyncInterval,
+		Compress:    cfg.Compression == CompressionZstd,
 		NewestFirst: l.core.cfg.Replay.Order == OrderNewestFirst,
 		MakeDir: func() error {
 			if err := l.core.makeDir(dir); err != nil {
@@ -72,16 +78,20 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		OnSync:   l.tel.synced,
 		OnDamage: l.tel.corrupt,
 		OnError: func(err error) {
+			if errors.Is(err, segment.ErrNotPacked) {
+				l.tel.Failed(failure.Compression)
+				l.tel.Warn(failure.Compression, "a segment of the local log stays uncompressed", err)
+				return
+			}
 			l.tel.Failed(failure.Log)
 			l.tel.Error(failure.Log, "the local log is in trouble", err)
 		},
 	}
 }
 
-func kind(c record.Codec) segment.Kind { return segment.Kind{Extension: c.Extension(), Format: c} }
-
-// codecs of the formats.
-var codecs = map[Format]record.Codec{FormatJSON: record.Lines{}, FormatProto: record.Frames{}}
+func kind(c record.Codec) segment.Kind {
+	return segment.Kind{Extension: c.Extension(), Format: c, Compressible: c.Encoding() == record.JSON}
+}
 
 // consume marks what no retry would change, for the pipeline.
 func (l *lane) consume(ctx context.Context, b delivery.Batch) error {

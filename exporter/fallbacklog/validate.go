@@ -41,6 +41,7 @@ func (c *Config) Validate() error {
 	if c.DeadLetter.Enabled {
 		check.Range(&e, "dead_letter::max_disk_mib", c.DeadLetter.MaxDiskMiB, 1, maxMiB)
 	}
+	c.validateEncryption(&e)
 	e.Wrap("exporter", c.validateExporter())
 	return e.Err()
 }
@@ -70,6 +71,7 @@ func (c *LogConfig) validate(e *check.Errors) {
 	e.That(c.MaxDiskMiB >= c.MaxSegmentSizeMiB, "max_disk_mib", "at least max_segment_size_mib", c.MaxDiskMiB)
 	check.Range(e, "min_free_disk_mib", c.MinFreeDiskMiB, 0, maxMiB)
 	check.OneOf(e, "format", c.Format, FormatJSON, FormatProto)
+	check.OneOf(e, "compression", c.Compression, CompressionNone, CompressionZstd)
 	check.OneOf(e, "on_full", c.OnFull, OnFullReject, OnFullDropOldest, OnFullDropNewest)
 	check.OneOf(e, "fsync", c.Fsync, FsyncBatch, FsyncInterval, FsyncNone)
 	check.Range(e, "fsync_interval", c.FsyncInterval, minFsyncInterval, maxFsyncInterval)

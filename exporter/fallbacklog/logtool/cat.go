@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
@@ -23,7 +22,7 @@ type Selection struct {
 var errEnough = errors.New("enough")
 
 // Cat writes records as OTLP JSON, one request a line, log by log, oldest first. It returns the bytes that it passed
-// over because they were no records.
+// over because they were no records. An encrypted record whose key is not there is an error, ErrKey.
 func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged int64, err error) {
 	views, m, err := looks(logs, nil)
 	if err != nil {
@@ -31,7 +30,7 @@ func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged
 	}
 	w := bufio.NewWriterSize(out, 1<<20)
 	written := 0
-	var signal string
+	var l Log
 	visit := func(_ segment.Segment, p segment.Piece) error {
 		if p.Damaged {
 			damaged += p.End - p.Start
@@ -39,14 +38,14 @@ func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged
 		if p.Damaged || p.Unfinished || p.Done && !sel.All {
 			return nil
 		}
-		meta, err := record.Parse(p.Data)
+		meta, err := l.reader.Parse(p.Data)
 		if err != nil {
 			return err
 		}
 		if meta.Time.Before(sel.Since) || !sel.Until.IsZero() && !meta.Time.Before(sel.Until) {
 			return nil
 		}
-		line, err := asLine(signal, p.Data, meta)
+		line, err := l.asLine(p.Data, meta)
 		if err != nil {
 			return err
 		}
@@ -59,7 +58,7 @@ func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged
 		return nil
 	}
 	for k, v := range views {
-		signal = logs[k].Signal
+		l = logs[k]
 		err := walk(ctx, v, m, visit)
 		if errors.Is(err, errEnough) {
 			break

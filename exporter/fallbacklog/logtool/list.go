@@ -2,6 +2,7 @@ package logtool
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
@@ -12,7 +13,8 @@ import (
 type Summary struct {
 	Log
 	Segments     []SegmentSummary `json:"segments"`
-	Bytes        int64            `json:"bytes"`
+	Bytes        int64            `json:"bytes"`      // as appended, which positions count
+	DiskBytes    int64            `json:"disk_bytes"` // of the files: less where they are compressed
 	UnreadBytes  int64            `json:"unread_bytes"`
 	Cursor       segment.Position `json:"cursor"`
 	Quarantined  int              `json:"quarantined_files"`
@@ -26,6 +28,7 @@ type SegmentSummary struct {
 	Name   string    `json:"name"`
 	Begun  time.Time `json:"begun"`
 	Bytes  int64     `json:"bytes"`
+	Disk   int64     `json:"disk_bytes"`
 	Unread int64     `json:"unread_bytes"`
 }
 
@@ -37,6 +40,10 @@ type Content struct {
 	Oldest       time.Time `json:"oldest,omitzero"`
 	Newest       time.Time `json:"newest,omitzero"`
 	DamagedBytes int64     `json:"damaged_bytes"` // also in what has been dealt with
+	// Locked are those of the records that are encrypted and whose key is not there: nothing else is known of them.
+	Locked int `json:"encrypted_records"`
+
+	reader record.Reader
 }
 
 // List looks at logs. With content it reads every record, else only names and the cursor.
@@ -52,14 +59,15 @@ func List(ctx context.Context, logs []Log, content bool, tell Progress) ([]Summa
 		s.Quarantined, s.QuarantinedB = v.Quarantined.Files, v.Quarantined.Bytes
 		s.Segments = make([]SegmentSummary, 0, len(v.Segments)) // in JSON a list, also where it is empty
 		for _, g := range v.Segments {
-			s.Segments = append(s.Segments, SegmentSummary{Name: g.Name, Begun: g.Begun, Bytes: g.Size, Unread: g.Unread})
+			s.Segments = append(s.Segments, SegmentSummary{Name: g.Name, Begun: g.Begun, Bytes: g.Size, Disk: g.Disk, Unread: g.Unread})
 			s.Bytes += g.Size
+			s.DiskBytes += g.Disk
 			s.UnreadBytes += g.Unread
 		}
 		if !content {
 			continue
 		}
-		s.Content = &Content{}
+		s.Content = &Content{reader: s.reader}
 		if err := walk(ctx, v, m, s.Content.note); err != nil {
 			return nil, err
 		}
@@ -74,7 +82,12 @@ func (c *Content) note(_ segment.Segment, p segment.Piece) error {
 	if p.Damaged || p.Done || p.Unfinished {
 		return nil
 	}
-	meta, err := record.Parse(p.Data)
+	meta, err := c.reader.Parse(p.Data)
+	if errors.Is(err, ErrKey) {
+		c.Records++
+		c.Locked++
+		return nil
+	}
 	if err != nil {
 		return err
 	}

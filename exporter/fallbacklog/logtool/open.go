@@ -18,7 +18,9 @@ var ErrInUse = errors.New("in use")
 // segmentBytes is log::max_segment_size_mib's default: the tool does not know the configuration.
 const segmentBytes = 64 << 20
 
-func kind(c record.Codec) segment.Kind { return segment.Kind{Extension: c.Extension(), Format: c} }
+func kind(c record.Codec) segment.Kind {
+	return segment.Kind{Extension: c.Extension(), Format: c, Compressible: c.Encoding() == record.JSON}
+}
 
 // kinds of segments that a log may hold, whatever log::format says now.
 var kinds = []segment.Kind{kind(record.Lines{}), kind(record.Frames{})}
@@ -64,7 +66,11 @@ func (o *owned) open() (err error) {
 		Dir: o.dir, Kind: kind(o.codec), Also: kinds,
 		Budget:          &segment.Budget{Max: math.MaxInt64 / 2},
 		MaxSegmentBytes: segmentBytes, Sync: segment.SyncBatch,
-		OnError: func(err error) { o.trouble = errors.Join(o.trouble, err) },
+		OnError: func(err error) {
+			if !errors.Is(err, segment.ErrSeekTable) { // that is Verify's to tell
+				o.trouble = errors.Join(o.trouble, err)
+			}
+		},
 	})
 	return err
 }
@@ -72,7 +78,7 @@ func (o *owned) open() (err error) {
 // append puts a record at the end, as it is. One in another format than the last needs a segment of its own kind, for
 // which the log is opened again: what Next has returned and is not done is returned again.
 func (o *owned) append(data []byte) error {
-	if c := record.Of(data); c != o.codec {
+	if c := (record.Reader{}).Of(data); c != o.codec {
 		if err := o.Close(); err != nil {
 			return err
 		}
@@ -81,7 +87,7 @@ func (o *owned) append(data []byte) error {
 			return err
 		}
 	}
-	whole, err := record.Copy(o.codec, data)
+	whole, err := record.Reader{}.Copy(o.codec, data)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
@@ -100,7 +99,7 @@ func (r replay) owned(ctx context.Context, l Log, done *Replayed) (err error) {
 			return err
 		}
 		done.Next = e.Start
-		if err := r.send(ctx, l.Signal, e.Record, done); err != nil {
+		if err := r.send(ctx, e.Record, done); err != nil {
 			return err
 		}
 		done.Next = e.End
@@ -119,7 +118,7 @@ func (r replay) kept(ctx context.Context, v segment.View, done *Replayed) error 
 			return nil
 		}
 		done.Next = at
-		if err := r.send(ctx, done.Signal, p.Data, done); err != nil {
+		if err := r.send(ctx, p.Data, done); err != nil {
 			return err
 		}
 		done.Next.Offset = p.End
@@ -129,12 +128,12 @@ func (r replay) kept(ctx context.Context, v segment.View, done *Replayed) error 
 }
 
 // send sends one record, as often as it is allowed to.
-func (r replay) send(ctx context.Context, signal string, line []byte, done *Replayed) error {
-	meta, err := record.Parse(line)
+func (r replay) send(ctx context.Context, line []byte, done *Replayed) error {
+	meta, err := done.reader.Parse(line)
 	if err != nil {
 		return err
 	}
-	req, err := newRequest(signal, line)
+	req, err := done.newRequest(line)
 	if err != nil {
 		return err
 	}

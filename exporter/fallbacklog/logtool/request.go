@@ -25,9 +25,9 @@ type request struct {
 func decode(into interface {
 	UnmarshalJSON(data []byte) error
 	UnmarshalProto(data []byte) error
-}, rec []byte,
+}, reader record.Reader, rec []byte,
 ) error {
-	codec := record.Of(rec)
+	codec := reader.Of(rec)
 	_, payload, err := codec.Split(rec)
 	if err != nil {
 		return err
@@ -39,11 +39,11 @@ func decode(into interface {
 }
 
 // asLine returns a record as a line, whatever its format.
-func asLine(signal string, rec []byte, meta record.Meta) ([]byte, error) {
-	if record.Of(rec).Encoding() == record.JSON {
-		return record.Copy(record.Lines{}, rec)
+func (l Log) asLine(rec []byte, meta record.Meta) ([]byte, error) {
+	if l.reader.Of(rec).Encoding() == record.JSON {
+		return l.reader.Copy(record.Lines{}, rec)
 	}
-	r, err := newRequest(signal, rec)
+	r, err := l.newRequest(rec)
 	if err != nil {
 		return nil, err
 	}
@@ -54,9 +54,9 @@ func asLine(signal string, rec []byte, meta record.Meta) ([]byte, error) {
 	return record.Lines{}.Append(nil, payload, meta)
 }
 
-// newRequest decodes a record of a signal.
-func newRequest(signal string, line []byte) (request, error) {
-	switch signal {
+// newRequest decodes a record.
+func (l Log) newRequest(rec []byte) (request, error) {
+	switch l.Signal {
 	case "traces":
 		r := ptraceotlp.NewExportRequest()
 		return request{
@@ -72,7 +72,7 @@ func newRequest(signal string, line []byte) (request, error) {
 				}
 				return answer{resp.PartialSuccess().RejectedSpans(), resp.PartialSuccess().ErrorMessage()}, nil
 			},
-		}, decode(r, line)
+		}, decode(r, l.reader, rec)
 	case "metrics":
 		r := pmetricotlp.NewExportRequest()
 		return request{
@@ -88,7 +88,7 @@ func newRequest(signal string, line []byte) (request, error) {
 				}
 				return answer{resp.PartialSuccess().RejectedDataPoints(), resp.PartialSuccess().ErrorMessage()}, nil
 			},
-		}, decode(r, line)
+		}, decode(r, l.reader, rec)
 	case "logs":
 		r := plogotlp.NewExportRequest()
 		return request{
@@ -104,9 +104,9 @@ func newRequest(signal string, line []byte) (request, error) {
 				}
 				return answer{resp.PartialSuccess().RejectedLogRecords(), resp.PartialSuccess().ErrorMessage()}, nil
 			},
-		}, decode(r, line)
+		}, decode(r, l.reader, rec)
 	}
-	return request{}, fmt.Errorf("signal: must be traces, metrics or logs (got %q)", signal)
+	return request{}, fmt.Errorf("signal: must be traces, metrics or logs (got %q)", l.Signal)
 }
 
 func answerOf(err error, rejected func() int64, message func() string) answer {

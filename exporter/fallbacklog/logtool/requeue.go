@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
 // Requeued is what Requeue did to a dead letter.
 type Requeued struct {
 	Log
 	Records int `json:"records"`
-	Items   int `json:"items"`
+	Items   int `json:"items"`             // but for those in Locked
+	Locked  int `json:"encrypted_records"` // of them, without their key: they are moved as they are
 }
 
 // Requeue moves what dead letters hold to the end of their signals' logs, where the next start replays it. A record is
@@ -61,8 +60,10 @@ func (l Log) requeue(ctx context.Context, m *meter) (done Requeued, err error) {
 		if err = errors.Join(err, from.trouble, to.trouble); err != nil || !ok {
 			return done, err
 		}
-		meta, err := record.Parse(e.Record)
-		if err != nil {
+		meta, err := l.reader.Parse(e.Record)
+		if errors.Is(err, ErrKey) {
+			done.Locked++
+		} else if err != nil {
 			return done, err
 		}
 		if err := to.append(e.Record); err != nil {

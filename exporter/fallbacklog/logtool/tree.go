@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
 // Signals are the names of the directories that a component's directory holds.
@@ -23,9 +25,24 @@ type Log struct {
 	Signal     string `json:"signal"`
 	DeadLetter bool   `json:"dead_letter"`
 
-	root string // the component's directory
-	dir  string // the log's
+	root   string // the component's directory
+	dir    string // the log's
+	reader record.Reader
 }
+
+// WithKey returns the log with the key of its encrypted records: 32 bytes in base64 or hex, as in encryption::key. Without
+// it their bytes and checksums can be told, and no more.
+func (l Log) WithKey(text string) (Log, error) {
+	key, err := record.NewKey(text)
+	if err != nil {
+		return Log{}, fmt.Errorf("key: %w", err)
+	}
+	l.reader.Key = key
+	return l, nil
+}
+
+// ErrKey says that a record is encrypted, with another key than what the log was given.
+var ErrKey = record.ErrKey
 
 // String names it for people.
 func (l Log) String() string {

@@ -2,6 +2,7 @@ package logtool
 
 import (
 	"context"
+	"errors"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
@@ -10,16 +11,19 @@ import (
 // Check is what Verify found in a log.
 type Check struct {
 	Log
-	Records int   `json:"records"` // whole ones, also those dealt with
-	Items   int   `json:"items"`
-	Bytes   int64 `json:"bytes"`
+	Records int `json:"records"` // whole ones, also those dealt with
+	Items   int `json:"items"`   // but for those in Locked
+	// Locked are those of the records that are encrypted and whose key is not there: only their checksums are checked.
+	Locked int   `json:"encrypted_records"`
+	Bytes  int64 `json:"bytes"` // as appended
 	// Unfinished is the end of the newest segment that is no record yet: one in writing or, where no gateway runs, one
 	// that a crash has torn. Nobody was told that it was taken; the next start cuts it off.
 	Unfinished int64   `json:"unfinished_bytes"`
 	Damage     []Range `json:"damage"`
 }
 
-// Range is bytes of a segment file.
+// Range is bytes of a segment, before it was compressed where it is. One of nothing at its end is the seek table of a
+// compressed one.
 type Range struct {
 	Segment string `json:"segment"`
 	Start   int64  `json:"start"`
@@ -44,17 +48,24 @@ func Verify(ctx context.Context, logs []Log, tell Progress) ([]Check, error) {
 
 func (c *Check) note(s segment.Segment, p segment.Piece) error {
 	c.Bytes += p.End - p.Start
+	var meta record.Meta
+	var err error
+	if !p.Damaged && !p.Unfinished {
+		meta, err = c.reader.Parse(p.Data)
+	}
 	switch {
 	case p.Unfinished:
 		c.Unfinished += p.End - p.Start
-	case p.Damaged:
+	case errors.Is(err, ErrKey):
+		c.Records++
+		c.Locked++
+	case p.Damaged, errors.Is(err, record.ErrDamaged): // its checksum is right, but it is not as it was encrypted
 		if n := len(c.Damage); n > 0 && c.Damage[n-1].Segment == s.Name && c.Damage[n-1].End == p.Start {
 			c.Damage[n-1].End = p.End
 		} else {
 			c.Damage = append(c.Damage, Range{s.Name, p.Start, p.End})
 		}
 	default:
-		meta, err := record.Parse(p.Data)
 		if err != nil {
 			return err
 		}

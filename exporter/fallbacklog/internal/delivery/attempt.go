@@ -100,7 +100,7 @@ func deadline(ctx context.Context, now time.Time, budget time.Duration) time.Tim
 
 // mayProbe: with a backlog the replay probes, and live data need not risk its caller's time.
 func (l *Lane) mayProbe() bool {
-	return !l.group.set.Replay || l.opt.Log.Empty() || l.unreadable.Load()
+	return !l.group.set.Replay || l.stuck.Load() || l.unreadable.Load() || l.opt.Log.Empty()
 }
 
 // hold makes replay, too, wait for as long as the downstream asks live data to.

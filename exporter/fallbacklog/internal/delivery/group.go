@@ -147,8 +147,8 @@ func (g *Group) drained() {
 	}
 }
 
-// Tend lets the logs make up for what the disk has refused them, and returns the sums of their bytes. It is for a timer,
-// and may be called at any time.
+// Tend lets the logs make up for what the disk has refused them, and returns the sums of their bytes on disk. It is for a
+// timer, and may be called at any time.
 func (g *Group) Tend() (unread, disk int64) {
 	g.mu.Lock()
 	lanes := slices.Collect(maps.Keys(g.lanes))
@@ -156,7 +156,7 @@ func (g *Group) Tend() (unread, disk int64) {
 	for _, l := range lanes {
 		l.tend()
 		s := l.opt.Log.Stats()
-		unread += s.Unread
+		unread += s.UnreadDisk
 		disk += s.Bytes
 	}
 	return unread, disk

@@ -44,10 +44,11 @@ var (
 	ErrEncode = errors.New("encode for the log")
 )
 
-// Options of a lane. Every field is required but DeadLetter.
+// Options of a lane. Every field is required but Reader and DeadLetter.
 type Options struct {
 	Signal     string       // traces, metrics or logs
 	Codec      record.Codec // of what is written; records of any codec are read
+	Reader     record.Reader
 	Decode     Decode
 	Observer   Observer
 	Log        Log
@@ -69,6 +70,7 @@ type Lane struct {
 	permanents atomic.Int64              // permanent errors since the last delivery
 	held       atomic.Pointer[time.Time] // until when the downstream has asked live data to wait
 	unreadable atomic.Bool               // the log, when replay last tried
+	stuck      atomic.Bool               // replay has nothing to send: all that the log has is encrypted with another key
 	condition  condition                 // of the logs
 
 	draining sync.Once

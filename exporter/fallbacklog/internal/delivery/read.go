@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"errors"
+
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
@@ -30,7 +32,14 @@ func (r *replayer) fill() error {
 			return err
 		}
 		p := &pending{entry: e}
-		if meta, err := record.Parse(e.Record); err == nil {
+		meta, err := r.opt.Reader.Parse(e.Record)
+		if errors.Is(err, record.ErrKey) {
+			r.locked++
+			r.opt.Observer.Failed(failure.Key)
+			r.opt.Observer.Error(failure.Key, "a record of the log waits for a start with its key", err)
+			continue
+		}
+		if err == nil {
 			p.items, p.written, p.attempts, p.metadata = meta.Items, meta.Time, meta.Attempts, meta.Metadata
 		} else {
 			p.written = r.group.set.Now() // decoding will fail too, and then it is buried

@@ -20,6 +20,7 @@ type replayer struct {
 	*Lane
 	window  window
 	pace    pace
+	locked  int         // records passed over, since they are encrypted with another key: the log keeps them
 	out     int         // requests with the wrapped exporter
 	answers chan answer // with room for each of them: nobody waits to answer
 	// readAgain is when to, after an error of the log.
@@ -41,7 +42,7 @@ func (c consignment) items() (n int) {
 
 func (c consignment) bytes() (n int) {
 	for _, r := range c.records {
-		n += len(r.entry.Record)
+		n += r.size()
 	}
 	return n
 }
@@ -72,6 +73,7 @@ func (r *replayer) step() {
 		return
 	}
 	sends := r.group.set.Exports && r.group.set.Replay
+	r.stuck.Store(r.locked > 0 && len(r.window.records) == 0)
 	if len(r.window.records) == 0 {
 		if d := r.readAgain.Sub(r.group.set.Now()); d > 0 {
 			r.wait(nil, d)

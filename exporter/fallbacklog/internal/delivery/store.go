@@ -92,7 +92,7 @@ func (l *Lane) appendDead(b Batch, reason string, f failure.Failure, attempts in
 
 // copyToDead appends a record to the dead letter as it is.
 func (l *Lane) copyToDead(line []byte) error {
-	line, err := record.Copy(l.opt.Codec, line)
+	line, err := l.opt.Reader.Copy(l.opt.Codec, line)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (l *Lane) encode(b Batch, m record.Meta) ([]byte, error) {
 func (l *Lane) dropOldest() (bool, error) {
 	items := 0
 	dropped, err := l.opt.Log.DropOldest(func(line []byte) {
-		if m, err := record.Parse(line); err == nil {
+		if m, err := l.opt.Reader.Parse(line); err == nil {
 			items += m.Items
 		}
 	})

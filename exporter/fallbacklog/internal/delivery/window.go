@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
@@ -77,6 +78,9 @@ type window struct {
 	turn    uint64 // number of the record from which on to choose
 }
 
+// size is what it is held against: of compressed records what they are before, as they are decoded and sent.
+func (p *pending) size() int { return record.Size(p.entry.Record) }
+
 func (w *window) full() bool {
 	n := len(w.records)
 	return n >= windowMax || n >= w.minRecords && w.bytes >= w.maxBytes
@@ -86,7 +90,7 @@ func (w *window) add(p *pending) {
 	w.count++
 	p.number = w.count
 	w.records = append(w.records, p)
-	w.bytes += len(p.entry.Record)
+	w.bytes += p.size()
 }
 
 // choose returns the records to send next: the first from turn on that is not out, or else the oldest one that is not,
@@ -100,9 +104,9 @@ func (w *window) choose(maxBytes int) []*pending {
 		}
 	}
 	chosen := []*pending{w.records[first]}
-	bytes, share := len(chosen[0].entry.Record), shareOf(chosen[0])
+	bytes, share := chosen[0].size(), shareOf(chosen[0])
 	for _, p := range w.records[first+1:] {
-		bytes += len(p.entry.Record)
+		bytes += p.size()
 		share = min(share, shareOf(p))
 		if p.out || bytes > maxBytes || len(chosen) >= share || !sameMetadata(p, chosen[0]) {
 			break
@@ -147,6 +151,6 @@ func (w *window) olderThan(t time.Time) (old []*pending) {
 func (w *window) settle(p *pending) {
 	i := slices.Index(w.records, p)
 	w.records = slices.Delete(w.records, i, i+1)
-	w.bytes -= len(p.entry.Record)
+	w.bytes -= p.size()
 	w.turn = 0
 }

@@ -41,9 +41,11 @@ const (
 
 // The classes of what fails here.
 const (
-	Log        Class = "log"
-	DeadLetter Class = "dead_letter"
-	Fsync      Class = "fsync"
+	Log         Class = "log"
+	DeadLetter  Class = "dead_letter"
+	Fsync       Class = "fsync"
+	Key         Class = "key"         // a record is encrypted with another key
+	Compression Class = "compression" // a segment stays as it is
 )
 
 // Failure is the meaning of an error.

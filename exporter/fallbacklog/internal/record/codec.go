@@ -25,7 +25,8 @@ type Codec interface {
 	Append(dst, payload []byte, m Meta) ([]byte, error)
 	// Next finds the first record of data. See segment.Format.
 	Next(data []byte, final bool) (record []byte, n int)
-	// Split verifies a record as Next returns it and returns what it says of itself, and its payload, a part of it.
+	// Split verifies a record as Next returns it and returns what it says of itself, and its payload, which may be a part
+	// of it.
 	Split(record []byte) (m Meta, payload []byte, err error)
 }
 
@@ -34,37 +35,63 @@ var (
 	_ Codec = Frames{}
 )
 
-// Of returns the codec of a record as Next returns it: their first bytes differ.
-func Of(record []byte) Codec {
-	if bytes.HasPrefix(record, []byte(magic)) {
-		return Frames{}
+// Reader reads records of every codec, as Next returns them.
+type Reader struct {
+	Key *Key // of those that are encrypted; nil: none can be read
+}
+
+// Of returns the codec of a record: their first bytes differ.
+func (r Reader) Of(record []byte) Codec {
+	if isFrame(record) {
+		return Frames{Key: r.Key}
 	}
 	return Lines{}
 }
 
-// Parse verifies a record of either codec, as Next returns it, and returns what it says of itself.
-func Parse(record []byte) (Meta, error) {
-	m, _, err := Of(record).Split(record)
+func isFrame(record []byte) bool { return bytes.HasPrefix(record, []byte(magic)) }
+
+// Parse verifies a record and returns what it says of itself.
+func (r Reader) Parse(record []byte) (Meta, error) {
+	if isFrame(record) {
+		return Frames{Key: r.Key}.parse(record)
+	}
+	m, _, err := Lines{}.Split(record)
 	return m, err
 }
 
-// Copy returns the bytes that put a record of either codec, as Next returns it, into a segment of c. The payload of the
-// other codec stays as it is; where c cannot hold it, it is base64 in the member "undecoded". So it is for records that
-// cannot be decoded.
-func Copy(c Codec, record []byte) ([]byte, error) {
-	from := Of(record)
+// Parse is a Reader's without a key.
+func Parse(record []byte) (Meta, error) { return Reader{}.Parse(record) }
+
+// Size of a record before it was compressed: what its payload takes when it is sent.
+func Size(record []byte) int {
+	if h, state := readHead(record); state == whole {
+		return len(record) - h.payload + h.plain
+	}
+	return len(record)
+}
+
+// Copy returns the bytes that put a record into a segment of c. The payload of the other codec stays as it is; where c
+// cannot hold it, it is base64 in the member "undecoded". So it is for records that cannot be decoded. What is not
+// encrypted is where c encrypts; what is stays as it is, and needs no key where c is Frames.
+func (r Reader) Copy(c Codec, record []byte) ([]byte, error) {
+	lines, toLines := !isFrame(record), c.Encoding() == JSON
 	switch {
-	case from == c && from == Codec(Lines{}):
+	case lines && toLines:
 		return append(bytes.Clone(record), '\n'), nil
-	case from == c:
+	case !lines && !toLines && (c.(Frames).Key == nil || isEncrypted(record)): //nolint:errcheck // the one of this encoding
 		return record, nil
 	}
-	m, payload, err := from.Split(record)
+	m, payload, err := r.Of(record).Split(record)
 	if err != nil {
 		return nil, err
 	}
-	if c.Encoding() == JSON {
+	if toLines {
 		payload = fmt.Appendf(nil, `{"undecoded":"%s"}`, base64.StdEncoding.EncodeToString(payload))
 	}
 	return c.Append(nil, payload, m)
+}
+
+func isEncrypted(record []byte) bool {
+	h, state := readHead(record)
+	return state == whole && h.flags&encrypted != 0
 }

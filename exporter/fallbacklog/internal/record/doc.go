@@ -8,6 +8,6 @@
 // included; what follows it is fixed. So no flipped bit goes unnoticed, which JSON alone does not give: most flips
 // decode to something else without an error.
 //
-// Frames hold OTLP protobuf requests: a fixed header with the lengths and the checksums, what the record says of itself,
-// and the request. See Frames.
+// Frames hold OTLP protobuf requests: a header with the lengths and the checksums, what the record says of itself, and the
+// request, compressed and encrypted where that is asked for. See Frames.
 package record

@@ -2,33 +2,23 @@ package record
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 )
 
-// Frames is the codec of OTLP protobuf in frames. Integers are little-endian:
-//
-//	 0  magic                f4 46 42 4c
-//	 4  version              1
-//	 5  zero
-//	 8  length of the meta   bytes
-//	12  length of the payload
-//	16  CRC32C of meta and payload
-//	20  CRC32C of the header, up to here
-//	24  meta                 JSON, see Meta
-//	    payload              an OTLP request in protobuf
-//
-// The header has a checksum of its own so that a damaged length is not followed. The first byte of the magic is none of
-// a JSON line, and none of a protobuf message's first either.
-type Frames struct{}
+// Frames is the codec of OTLP protobuf in frames: a header, see head, what the record says of itself as JSON, see Meta,
+// and the request. What is neither compressed nor encrypted has a header of version 1.
+type Frames struct {
+	// Zstd compresses the payloads that get smaller by it.
+	Zstd bool
+	// Key encrypts meta and payload together, and reads what it has encrypted; nil: nothing is.
+	Key *Key
+}
 
 const (
-	magic       = "\xf4FBL"
-	version     = 1
-	frameHeader = 24
 	// maxMeta and maxPayload bound what a reader takes into memory for one record. No receiver of the distribution
 	// takes a request of that size.
 	maxMeta    = 16 << 20
@@ -45,7 +35,7 @@ func (Frames) Extension() string { return ".otlp" }
 func (Frames) Encoding() Encoding { return Proto }
 
 // Append appends the frame for payload to dst.
-func (Frames) Append(dst, payload []byte, m Meta) ([]byte, error) {
+func (f Frames) Append(dst, payload []byte, m Meta) ([]byte, error) {
 	meta, err := json.Marshal(m)
 	if err != nil {
 		return dst, fmt.Errorf("encode the meta: %w", err)
@@ -53,44 +43,50 @@ func (Frames) Append(dst, payload []byte, m Meta) ([]byte, error) {
 	if len(meta) > maxMeta || len(payload) > maxPayload {
 		return dst, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(meta)+len(payload))
 	}
-	start := len(dst)
-	dst = append(dst, magic...)
-	dst = append(dst, version, 0, 0, 0)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(meta)))    //nolint:gosec // bounded above
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(payload))) //nolint:gosec // bounded above
-	dst = binary.LittleEndian.AppendUint32(dst, crc32.Update(crc32.Checksum(meta, castagnoli), castagnoli, payload))
-	dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
-	dst = append(dst, meta...)
-	return append(dst, payload...), nil
-}
-
-// header returns the lengths in a frame's header; ok is false where data does not begin with a whole, verified one.
-func header(data []byte) (meta, payload int, ok bool) {
-	if len(data) < frameHeader || !bytes.HasPrefix(data, []byte(magic)) ||
-		crc32.Checksum(data[:frameHeader-4], castagnoli) != binary.LittleEndian.Uint32(data[frameHeader-4:]) ||
-		data[4] != version {
-		return 0, 0, false
+	h := head{version: 1, meta: len(meta), payload: len(payload), plain: len(payload)}
+	if f.Zstd {
+		if packed, ok := deflate(payload); ok {
+			defer scratch.Put(&packed)
+			h.version, h.flags, h.payload = 2, zstdPayload, len(packed)
+			payload = packed
+		}
 	}
-	meta = int(binary.LittleEndian.Uint32(data[8:]))
-	payload = int(binary.LittleEndian.Uint32(data[12:]))
-	return meta, payload, meta <= maxMeta && payload <= maxPayload
+	if f.Key != nil {
+		h.version, h.flags, h.key = 2, h.flags|encrypted, f.Key.id
+	}
+	start, body := len(dst), len(dst)+h.size()
+	dst = slices.Grow(dst, h.frame())[:body]
+	h.put(dst[start:])
+	if f.Key != nil {
+		dst, err = f.Key.seal(dst, dst[start:start+authenticated], meta, payload)
+		if err != nil {
+			return dst[:start], err
+		}
+	} else {
+		dst = append(append(dst, meta...), payload...)
+	}
+	h.finish(dst[start:body], crc32.Checksum(dst[body:], castagnoli))
+	return dst, nil
 }
 
 // Next returns the first record of data. Where the header is whole its lengths are trusted, so that nothing inside a
-// payload, which senders write, is taken for a record; where it is not, the next whole header is looked for.
+// payload, which senders write, is taken for a record; where it is not, the next whole header is looked for. No key is
+// needed.
 func (Frames) Next(data []byte, final bool) (record []byte, n int) {
-	meta, payload, ok := header(data)
-	if ok {
-		n = frameHeader + meta + payload
+	h, state := readHead(data)
+	switch {
+	case state == whole:
+		n = h.frame()
 		switch {
 		case len(data) < n:
 			return nil, 0
-		case verifyFrame(data[:n]):
+		case h.fits(data[:n]):
 			return data[:n], n
 		}
 		return nil, n
-	}
-	if len(data) < frameHeader && (!final || bytes.HasPrefix(data, []byte(magic)[:min(len(data), len(magic))])) {
+	case state == short:
+		return nil, 0 // when final it is torn
+	case !final && len(data) < minHead:
 		return nil, 0
 	}
 	return nil, nextFrame(data, final)
@@ -104,10 +100,7 @@ func nextFrame(data []byte, final bool) int {
 			break
 		}
 		from += i
-		if len(data)-from < frameHeader {
-			return from
-		}
-		if _, _, ok := header(data[from:]); ok {
+		if _, state := readHead(data[from:]); state != none {
 			return from
 		}
 	}
@@ -117,19 +110,42 @@ func nextFrame(data []byte, final bool) int {
 	return max(1, len(data)-len(magic)+1) // a part of a magic may be the beginning of one
 }
 
-func verifyFrame(frame []byte) bool {
-	return crc32.Checksum(frame[frameHeader:], castagnoli) == binary.LittleEndian.Uint32(frame[frameHeader-8:])
+// Split verifies a frame and returns its meta and its payload. It fails with ErrKey where it is encrypted with another
+// key, and with ErrDamaged where it is not as it was written.
+func (f Frames) Split(frame []byte) (Meta, []byte, error) {
+	m, payload, h, err := f.open(frame)
+	if err != nil || h.flags&zstdPayload == 0 {
+		return m, payload, err
+	}
+	payload, err = inflate(payload, h.plain)
+	return m, payload, err
 }
 
-// Split verifies a frame and returns its meta and its payload.
-func (Frames) Split(frame []byte) (Meta, []byte, error) {
-	meta, payload, ok := header(frame)
-	if !ok || len(frame) != frameHeader+meta+payload || !verifyFrame(frame) {
-		return Meta{}, nil, ErrDamaged
+// parse is Split without the work that the payload would be.
+func (f Frames) parse(frame []byte) (Meta, error) {
+	m, _, _, err := f.open(frame)
+	return m, err
+}
+
+// open verifies and decrypts a frame. The payload is as it was written, compressed maybe.
+func (f Frames) open(frame []byte) (Meta, []byte, head, error) {
+	h, state := readHead(frame)
+	if state != whole || len(frame) != h.frame() || !h.fits(frame) {
+		return Meta{}, nil, h, ErrDamaged
+	}
+	body := frame[h.size():]
+	if h.flags&encrypted != 0 {
+		if f.Key == nil || f.Key.id != h.key {
+			return Meta{}, nil, h, &KeyError{Need: h.key, Have: f.Key}
+		}
+		var err error
+		if body, err = f.Key.open(frame[:authenticated], body); err != nil {
+			return Meta{}, nil, h, err
+		}
 	}
 	var m Meta
-	if err := json.Unmarshal(frame[frameHeader:frameHeader+meta], &m); err != nil {
-		return Meta{}, nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	if err := json.Unmarshal(body[:h.meta], &m); err != nil {
+		return Meta{}, nil, h, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	return m, frame[frameHeader+meta:], nil
+	return m, body[h.meta:], h, nil
 }

@@ -33,7 +33,7 @@ func TestFrameKeepsThePayload(t *testing.T) {
 		f = f[len("before"):]
 		rec, n := Frames{}.Next(append(bytes.Clone(f), "after"...), false)
 		require.Equal(t, len(f), n)
-		require.Equal(t, Codec(Frames{}), Of(rec))
+		require.Equal(t, Codec(Frames{}), Reader{}.Of(rec))
 		m, got, err := Frames{}.Split(rec)
 		require.NoError(t, err)
 		assert.Equal(t, meta, m)
@@ -141,17 +141,17 @@ func TestFrameInAPayloadIsNoRecord(t *testing.T) {
 func TestCopy(t *testing.T) {
 	l, f := line(t, "x"), aFrame(t, "x")
 	l = l[:len(l)-1]
-	same, err := Copy(Lines{}, l)
+	same, err := Reader{}.Copy(Lines{}, l)
 	require.NoError(t, err)
 	assert.Equal(t, string(l)+"\n", string(same))
-	same, err = Copy(Frames{}, f)
+	same, err = Reader{}.Copy(Frames{}, f)
 	require.NoError(t, err)
 	assert.Equal(t, f, same)
 	for _, c := range []struct {
 		to     Codec
 		record []byte
 	}{{Lines{}, f}, {Frames{}, l}} {
-		other, err := Copy(c.to, c.record)
+		other, err := Reader{}.Copy(c.to, c.record)
 		require.NoError(t, err)
 		rec, n := c.to.Next(other, true)
 		require.Equal(t, len(other), n)
@@ -159,7 +159,7 @@ func TestCopy(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, meta, m)
 	}
-	_, err = Copy(Frames{}, []byte("x"))
+	_, err = Reader{}.Copy(Frames{}, []byte("x"))
 	require.ErrorIs(t, err, ErrDamaged)
 }
 
@@ -167,14 +167,23 @@ func FuzzFrames(f *testing.F) {
 	f.Add(aFrame(f, "a"), true)
 	f.Add(append(aFrame(f, "a"), aFrame(f, "b")[:30]...), false)
 	f.Add([]byte(magic+magic), true)
+	for _, c := range frameKinds(f) {
+		b, err := c.Append(nil, protoPayload(f, "a"), meta)
+		require.NoError(f, err)
+		f.Add(b, true)
+	}
 	f.Fuzz(func(t *testing.T, data []byte, final bool) {
 		rec, n := Frames{}.Next(data, final)
 		if n < 0 || n > len(data) || len(rec) > n {
 			t.Fatalf("n = %d, record = %d of %d bytes", n, len(rec), len(data))
 		}
-		if rec != nil && !verifyFrame(rec) {
-			t.Fatal("unverified record")
+		if rec != nil {
+			if h, state := readHead(rec); state != whole || !h.fits(rec) {
+				t.Fatal("unverified record")
+			}
+			_, _, _ = Frames{Key: aKey(t, 1)}.Split(rec)
 		}
 		_, _ = Parse(data)
+		_ = Size(data)
 	})
 }

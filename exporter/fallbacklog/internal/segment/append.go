@@ -248,6 +248,7 @@ func (l *Log) endActive() error {
 		l.dirty, l.ripe = true, true
 	}
 	l.mu.Unlock()
+	l.wakePacker()
 	return a.Close()
 }
 

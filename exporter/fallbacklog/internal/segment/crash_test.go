@@ -15,6 +15,7 @@ import (
 // life is a log's from one start to a power loss, and what its users were told.
 type life struct {
 	fs     *crashFS
+	packed int             // segments that were found packed
 	closed bool            // Close has returned without an error
 	tried  map[string]bool // records that Append was called with
 	kept   []string        // records that Append has taken, in their order
@@ -22,11 +23,15 @@ type life struct {
 }
 
 // live runs a log until its end, or until the power fails in an operation. The same seed gives the same operations.
-func live(dir string, seed uint64, mode SyncMode, fsys *crashFS) *life {
+func live(dir string, seed uint64, mode SyncMode, packs bool, fsys *crashFS) *life {
 	l := &life{fs: fsys, tried: map[string]bool{}, done: map[string]bool{}}
 	random := rand.New(rand.NewPCG(seed, 1))
 	opt := options(filepath.Join(dir, "log"))
 	opt.FS, opt.Sync, opt.MaxSegmentBytes = fsys, mode, 150
+	filler := 40
+	if packs {
+		opt.MaxSegmentBytes, filler = 1500, 500
+	}
 	now := time.Unix(0, 0)
 	opt.Now = func() time.Time { now = now.Add(70 * time.Millisecond); return now } // the cursor is saved now and then
 	log, err := Open(opt)
@@ -35,7 +40,7 @@ func live(dir string, seed uint64, mode SyncMode, fsys *crashFS) *life {
 	}
 	var read []Entry
 	for n := range 60 {
-		record := fmt.Sprintf("record %d %0*d", n, random.IntN(40), 0)
+		record := fmt.Sprintf("record %d %0*d", n, random.IntN(filler), 0)
 		l.tried[record] = true
 		if log.Append(frame(record)) == nil {
 			l.kept = append(l.kept, record)
@@ -53,6 +58,15 @@ func live(dir string, seed uint64, mode SyncMode, fsys *crashFS) *life {
 		}
 		if random.IntN(10) == 0 {
 			_ = log.Tend() // as Done
+		}
+		if packs && random.IntN(4) == 0 {
+			for log.packNext(noRest) {
+			}
+			for _, i := range log.segments {
+				if i.packed {
+					l.packed++
+				}
+			}
 		}
 	}
 	l.closed = log.Close() == nil
@@ -106,7 +120,7 @@ func (l *life) wrong(t *testing.T, dir string, mode SyncMode) (found []string) {
 
 // lose lives and loses power in every operation in turn, with a few different remains of each, and returns what was
 // wrong and how many operations and remains there were.
-func lose(t *testing.T, seed uint64, mode SyncMode, remains, step int, prepare func(*crashFS)) (found []string, ops, losses int) {
+func lose(t *testing.T, seed uint64, mode SyncMode, packs bool, remains, step int, prepare func(*crashFS)) (found []string, ops, losses int) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 2))
 	base := t.TempDir()
@@ -116,7 +130,7 @@ func lose(t *testing.T, seed uint64, mode SyncMode, remains, step int, prepare f
 		fsys := newCrashFS(root)
 		fsys.crashAt = crashAt
 		prepare(fsys)
-		l := live(root, seed, mode, fsys)
+		l := live(root, seed, mode, packs, fsys)
 		for k := range remains {
 			left := filepath.Join(base, fmt.Sprint("left", crashAt, "-", k))
 			fsys.leave(t, root, left, random)
@@ -128,6 +142,7 @@ func lose(t *testing.T, seed uint64, mode SyncMode, remains, step int, prepare f
 		}
 		require.NoError(t, os.RemoveAll(root))
 		if !fsys.down() { // the power failed after its end
+			require.Equal(t, packs, l.packed > 0)
 			return found, fsys.ops, losses
 		}
 	}
@@ -137,10 +152,14 @@ func lose(t *testing.T, seed uint64, mode SyncMode, remains, step int, prepare f
 // acknowledged record is lost, nothing is out of order, the cursor is not ahead of what has been done, and after a clean
 // end nothing is repeated. In the other modes the log recovers and makes nothing up.
 func TestPowerLossAnywhere(t *testing.T) {
-	for name, mode := range map[string]SyncMode{"batch": SyncBatch, "none": SyncNone} {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		mode  SyncMode
+		packs bool
+	}{{"batch", SyncBatch, false}, {"none", SyncNone, false}, {"batch, packed", SyncBatch, true}, {"none, packed", SyncNone, true}} {
+		t.Run(c.name, func(t *testing.T) {
 			for seed := range uint64(2) {
-				found, ops, losses := lose(t, seed, mode, 3, 1, func(*crashFS) {})
+				found, ops, losses := lose(t, seed, c.mode, c.packs, 2, 1, func(*crashFS) {})
 				assert.Empty(t, found)
 				t.Logf("seed %d: %d operations, %d power losses", seed, ops, losses)
 			}
@@ -155,8 +174,10 @@ func TestPowerLossNeedsEverySync(t *testing.T) {
 		"no directory is synced": func(f *crashFS) { f.skipSyncDir = true },
 	} {
 		t.Run(name, func(t *testing.T) {
-			found, _, _ := lose(t, 0, SyncBatch, 2, 7, prepare)
-			assert.NotEmpty(t, found)
+			for _, packs := range []bool{false, true} {
+				found, _, _ := lose(t, 0, SyncBatch, packs, 2, 7, prepare)
+				assert.NotEmpty(t, found)
+			}
 		})
 	}
 }

@@ -57,7 +57,7 @@ func (l *Log) Tend() error {
 		return err
 	}
 	if err := l.shrink(true); !errors.Is(err, ErrClosed) {
-		return err
+		return errors.Join(err, l.removeTwins())
 	}
 	return nil
 }
@@ -174,6 +174,9 @@ func (l *Log) removeDone() error {
 		}
 		i := l.segments[k]
 		l.mu.Unlock()
+		if err := l.removeTwin(i); err != nil {
+			return err
+		}
 		if err := l.opt.FS.Remove(l.path(i)); err != nil && !os.IsNotExist(err) {
 			return err
 		}

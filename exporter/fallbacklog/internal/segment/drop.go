@@ -3,7 +3,6 @@ package segment
 import (
 	"errors"
 	"io/fs"
-	"os"
 )
 
 // DropOldest deletes the oldest segment to make room and hands each of its records that Next has not returned to
@@ -67,7 +66,7 @@ func (l *Log) visitUnread(i *info, visit func([]byte)) error {
 	if !unread {
 		return nil
 	}
-	f, err := l.opt.FS.OpenFile(l.path(i), os.O_RDONLY, 0)
+	f, err := openContent(l.opt.FS, l.opt.Dir, i)
 	if err != nil {
 		return err
 	}

@@ -77,6 +77,13 @@ func (f *faultyFS) Remove(name string) error {
 	return f.OS.Remove(name)
 }
 
+func (f *faultyFS) Rename(from, to string) error {
+	if err := f.check("rename", to); err != nil {
+		return err
+	}
+	return f.OS.Rename(from, to)
+}
+
 func (f *faultyFS) Mkdir(name string, perm fs.FileMode) error {
 	if err := f.OS.Mkdir(name, perm); err != nil {
 		return err
@@ -147,25 +154,31 @@ func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
 // Whatever operation fails, once, in whatever place of a run of appends and reads: the log does not panic, what was
 // acknowledged is read, in order, in this process or the next, and an ENOSPC is an ErrFull.
 func TestOneFaultAnywhere(t *testing.T) {
-	for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
-		for _, op := range []string{"open", "write", "sync", "syncdir", "truncate", "writeat", "remove", "read"} {
-			for at := range 200 {
-				fired := runWithFault(t, cause, op, at)
-				if !fired {
-					break
+	for _, packs := range []bool{false, true} {
+		for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
+			for _, op := range []string{"open", "write", "sync", "syncdir", "truncate", "writeat", "remove", "read", "rename"} {
+				for at := range 200 {
+					fired := runWithFault(t, packs, cause, op, at)
+					if !fired {
+						break
+					}
 				}
 			}
 		}
 	}
 }
 
-func runWithFault(t *testing.T, cause error, op string, at int) (fired bool) {
+func runWithFault(t *testing.T, packs bool, cause error, op string, at int) (fired bool) {
 	t.Helper()
 	opt := options(t.TempDir())
 	opt.MaxSegmentBytes = 60
+	filler := ""
+	if packs {
+		opt.MaxSegmentBytes, filler = 1500, strings.Repeat(" and more", 40)
+	}
 	fsys := &faultyFS{}
 	opt.FS = fsys
-	where := fmt.Sprintf("%s %d: %v", op, at, cause)
+	where := fmt.Sprintf("packs %v, %s %d: %v", packs, op, at, cause)
 	l, err := Open(opt)
 	require.NoError(t, err, where)
 	fsys.fail = func(o, _ string) error {
@@ -197,12 +210,15 @@ func runWithFault(t *testing.T, cause error, op string, at int) (fired bool) {
 		}
 	}
 	for i := range 12 {
-		s := fmt.Sprintf("record %02d", i)
+		s := fmt.Sprintf("record %02d", i) + filler
 		err := l.Append(frame(s))
 		if err == nil {
 			acked = append(acked, s)
 		} else if errors.Is(cause, syscall.ENOSPC) {
 			require.ErrorIs(t, err, ErrFull, where)
+		}
+		if packs && i%4 == 3 {
+			packAll(t, l)
 		}
 		if i%5 == 4 {
 			readSome(3)

@@ -13,6 +13,8 @@ type FS interface {
 	Mkdir(name string, perm fs.FileMode) error
 	ReadDir(name string) ([]fs.DirEntry, error)
 	Remove(name string) error
+	// Rename is os.Rename.
+	Rename(from, to string) error
 	// Stat is os.Stat.
 	Stat(name string) (fs.FileInfo, error)
 	// SyncDir makes creations and removals in a directory durable.

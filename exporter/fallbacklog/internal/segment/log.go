@@ -30,6 +30,8 @@ const (
 type Kind struct {
 	Extension string
 	Format    Format
+	// Compressible: such segments may be packed, then `.zst` follows the extension.
+	Compressible bool
 }
 
 // Options of a log. Dir, Kind and Budget are required.
@@ -40,6 +42,9 @@ type Options struct {
 	Budget *Budget
 	FS     FS               // default OS{}
 	Now    func() time.Time // default time.Now
+
+	// Compress packs compressible segments once they are sealed, in the background.
+	Compress bool
 
 	// NewestFirst makes Next return what was appended last first. See Next.
 	NewestFirst bool
@@ -55,7 +60,7 @@ type Options struct {
 	// Observers; each may be nil. They must not call the log.
 	OnSync   func(took time.Duration, err error)
 	OnDamage func(bytes int64) // bytes that were no record, or whose file has been taken away
-	OnError  func(err error)   // errors that no caller sees: cursor, removal, quarantine
+	OnError  func(err error)   // errors that no caller sees: cursor, removal, quarantine, compression (ErrNotPacked)
 }
 
 // Log is a durable log of records. Append is safe for concurrent use; Next and Done belong to one reader.
@@ -84,7 +89,9 @@ type Log struct {
 	ripe     bool    // a segment has come to be spent
 	savedAt  time.Time
 	closed   bool
+	ratio    float64 // of the last segment that was packed; 0: none was
 
+	sealed   chan struct{} // capacity 1: there may be something to pack
 	readable chan struct{} // capacity 1: something became readable
 	stop     chan struct{}
 	stopped  sync.WaitGroup
@@ -118,6 +125,7 @@ func Open(opt Options) (*Log, error) {
 		opt:      opt,
 		leader:   make(chan struct{}, 1),
 		readable: make(chan struct{}, 1),
+		sealed:   make(chan struct{}, 1),
 		stop:     make(chan struct{}),
 	}
 	if err := l.recover(); err != nil {
@@ -130,6 +138,10 @@ func Open(opt Options) (*Log, error) {
 		l.stopped.Add(1)
 		go l.syncEvery(opt.SyncInterval)
 	}
+	if opt.Compress {
+		l.stopped.Add(1)
+		go l.packSealed()
+	}
 	return l, nil
 }
 
@@ -139,8 +151,10 @@ func (l *Log) recover() error {
 	if err != nil {
 		return err
 	}
+	kinds := append([]Kind{l.opt.Kind}, l.opt.Also...)
 	for _, e := range entries {
-		i := parseKinds(e.Name(), append([]Kind{l.opt.Kind}, l.opt.Also...))
+		l.removeTemp(e, kinds)
+		i := parseKinds(e.Name(), kinds)
 		if i == nil || !e.Type().IsRegular() {
 			continue
 		}
@@ -148,10 +162,13 @@ func (l *Log) recover() error {
 		if err != nil {
 			return err
 		}
-		i.size, i.disk = fi.Size(), fi.Size()
+		if err := i.measure(l.opt.FS, l.opt.Dir, fi.Size()); err != nil {
+			return err
+		}
 		l.segments = append(l.segments, i)
 	}
-	slices.SortFunc(l.segments, func(a, b *info) int { return cmp.Compare(a.number, b.number) })
+	slices.SortStableFunc(l.segments, func(a, b *info) int { return cmp.Compare(a.number, b.number) })
+	l.settlePairs()
 
 	store, cursor, damaged, err := openCursor(l.opt.FS, l.opt.Dir)
 	if err != nil {
@@ -164,8 +181,10 @@ func (l *Log) recover() error {
 	l.next = max(1, cursor.next())
 	if n := len(l.segments); n > 0 {
 		l.next = max(l.next, l.segments[n-1].number) + 1
-		if err := l.cutTail(l.segments[n-1]); err != nil {
-			return err
+		if i := l.segments[n-1]; !i.packed {
+			if err := l.cutTail(i); err != nil {
+				return err
+			}
 		}
 	}
 	for _, i := range l.segments {
@@ -178,6 +197,7 @@ func (l *Log) recover() error {
 	l.report(l.removeDone())
 	if len(l.segments) > 0 {
 		l.signal()
+		l.wakePacker()
 	}
 	return nil
 }
@@ -223,10 +243,12 @@ func (l *Log) signal() {
 // Stats is a snapshot for telemetry.
 type Stats struct {
 	Segments int
-	Bytes    int64     // on disk
-	Unread   int64     // not dealt with
-	Oldest   time.Time // when the oldest segment with unread records was begun; zero when there is none
-	Begun    time.Time // when the oldest segment was begun; zero when there is none
+	Bytes    int64 // on disk
+	Unread   int64 // not dealt with, as appended
+	// UnreadDisk is what Unread takes on disk, once what is to be compressed is.
+	UnreadDisk int64
+	Oldest     time.Time // when the oldest segment with unread records was begun; zero when there is none
+	Begun      time.Time // when the oldest segment was begun; zero when there is none
 }
 
 // Stats costs O(segments).
@@ -234,13 +256,23 @@ func (l *Log) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var s Stats
+	ratio := l.packedRatio()
 	for _, i := range l.segments {
 		if s.Segments == 0 {
 			s.Begun = i.created
 		}
 		s.Segments++
 		s.Bytes += i.disk
-		s.Unread += i.size - i.done.length()
+		unread := i.size - i.done.length()
+		s.Unread += unread
+		switch {
+		case i.packed && i.size > 0:
+			s.UnreadDisk += int64(float64(unread) * float64(i.disk) / float64(i.size))
+		case l.opt.Compress && i.kind.Compressible && !i.plain:
+			s.UnreadDisk += int64(float64(unread) * ratio)
+		default:
+			s.UnreadDisk += unread
+		}
 		if s.Oldest.IsZero() && s.Unread > 0 {
 			s.Oldest = i.created
 		}

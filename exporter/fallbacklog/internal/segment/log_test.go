@@ -55,7 +55,7 @@ func (frames) Next(data []byte, final bool) ([]byte, int) {
 	return nil, len(data)
 }
 
-var testKind = Kind{Extension: ".seg", Format: frames{}}
+var testKind = Kind{Extension: ".seg", Format: frames{}, Compressible: true}
 
 func options(dir string) Options {
 	return Options{

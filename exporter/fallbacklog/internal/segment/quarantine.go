@@ -14,15 +14,18 @@ const quarantineDir = "quarantine"
 
 // quarantine keeps a copy of damaged bytes, where the budget has room, and counts them.
 func (l *Log) quarantine(i *info, f found) {
-	size := f.end - f.start
 	if l.opt.OnDamage != nil {
-		l.opt.OnDamage(size)
+		l.opt.OnDamage(f.end - f.start)
 	}
+	size := int64(len(f.data))
 	if l.opt.Budget.Reserve(size) != nil {
 		return
 	}
 	dir := filepath.Join(l.opt.Dir, quarantineDir)
 	name := filepath.Join(dir, fmt.Sprintf("%s.%020d", i.stem(), f.start))
+	if f.packed {
+		name += packedSuffix
+	}
 	err := MakeDir(l.opt.FS, dir)
 	if err == nil {
 		err = l.writeQuarantine(name, f.data)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 )
 
 // Entry is a record read from the log.
@@ -122,7 +121,7 @@ func (l *Log) openReader(i *info, at int64) error {
 		return errUnsealed
 	}
 	l.stopReading(l.reading)
-	f, err := l.opt.FS.OpenFile(l.path(i), os.O_RDONLY, 0)
+	f, err := openContent(l.opt.FS, l.opt.Dir, i)
 	if err != nil {
 		return err
 	}

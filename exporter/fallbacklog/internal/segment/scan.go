@@ -3,6 +3,8 @@ package segment
 import (
 	"errors"
 	"io"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/seekable"
 )
 
 // Format says where a record ends and whether it is whole. Implementations keep no state.
@@ -23,17 +25,20 @@ const scanChunk = 1 << 20
 // scanner walks the records of one segment. Its memory is bounded by the largest record plus scanChunk.
 type scanner struct {
 	format Format
-	file   File
-	off    int64  // of buf[0] in the file
-	buf    []byte // read and not yet used up
-	store  []byte // backs buf
+	file   content
+	off    int64            // of buf[0] in the file
+	buf    []byte           // read and not yet used up
+	hole   *seekable.Damage // what comes after buf cannot be read, see content; nil: maybe it can
+	store  []byte           // backs buf
 }
 
 // found is what the scanner met at [start, end).
 type found struct {
 	kind       kind
 	data       []byte // the record or the damaged bytes; valid until the next call
+	raw        []byte // all of the bytes from start to end; as long
 	start, end int64
+	packed     bool // data is compressed, damage in a packed segment, and there is no raw
 }
 
 type kind int
@@ -51,16 +56,19 @@ func (s *scanner) next(limit int64) (found, error) {
 		if s.off >= limit {
 			return found{kind: atEnd, start: s.off, end: s.off}, nil
 		}
-		final := s.off+int64(len(s.buf)) >= limit
+		final := s.off+int64(len(s.buf)) >= limit || s.hole != nil
 		if len(s.buf) > 0 {
 			record, n := s.format.Next(s.buf, final)
-			f := found{kind: damage, data: s.buf[:n], start: s.off, end: s.off + int64(n)}
+			f := found{kind: damage, data: s.buf[:n], raw: s.buf[:n], start: s.off, end: s.off + int64(n)}
 			if record != nil {
 				f.kind, f.data = aRecord, record
 			}
 			if n == 0 && final {
-				f = found{kind: torn, data: s.buf, start: s.off, end: limit}
 				n = len(s.buf)
+				f = found{kind: torn, data: s.buf, raw: s.buf, start: s.off, end: s.off + int64(n)}
+				if s.hole != nil {
+					f.kind = damage
+				}
 			}
 			if n > 0 {
 				s.buf = s.buf[n:]
@@ -68,7 +76,14 @@ func (s *scanner) next(limit int64) (found, error) {
 				return f, nil
 			}
 		}
-		if err := s.fill(limit); err != nil {
+		if h := s.hole; h != nil { // and nothing is left before it
+			f := found{kind: damage, data: h.Data, start: s.off, end: min(h.End, limit), packed: true}
+			s.hole, s.off = nil, f.end
+			return f, nil
+		}
+		if err := s.fill(limit); errors.As(err, &s.hole) {
+			continue
+		} else if err != nil {
 			return found{}, err
 		}
 	}
@@ -86,7 +101,8 @@ func (s *scanner) fill(limit int64) error {
 	copy(s.store, s.buf)
 	n, err := s.file.ReadAt(s.store[have:have+want], s.off+int64(have))
 	s.buf = s.store[:have+n]
-	if n == want {
+	var hole *seekable.Damage
+	if n == want || n > 0 && errors.As(err, &hole) {
 		return nil
 	}
 	if err == nil || errors.Is(err, io.EOF) {
@@ -100,5 +116,5 @@ func (s *scanner) close() {
 		_ = s.file.Close() // opened for reading: nothing can be lost
 		s.file = nil
 	}
-	s.buf, s.store, s.off = nil, nil, 0
+	s.buf, s.store, s.off, s.hole = nil, nil, 0, nil
 }

@@ -33,8 +33,9 @@ type Segment struct {
 	Name   string
 	Number uint64
 	Begun  time.Time
-	Size   int64
-	Unread int64 // bytes not dealt with
+	Size   int64 // of what was appended
+	Disk   int64 // of the file
+	Unread int64 // bytes not dealt with, as appended
 	Last   bool  // the newest: its end may be in writing
 
 	info *info
@@ -49,10 +50,10 @@ type Piece struct {
 	Unfinished bool // no record yet: the end of the newest segment
 }
 
-// Look reads the directory's names and the cursor, and nothing else.
+// Look reads the directory's names and the cursor, and the seek tables of packed segments.
 func Look(fsys FS, dir string, kinds ...Kind) (View, error) {
 	v := View{fs: fsys, dir: dir}
-	entries, err := fsys.ReadDir(dir)
+	entries, err := list(fsys, dir)
 	if err != nil {
 		return View{}, err
 	}
@@ -67,24 +68,69 @@ func Look(fsys FS, dir string, kinds ...Kind) (View, error) {
 		if i == nil || !e.Type().IsRegular() {
 			continue
 		}
-		fi, err := e.Info()
-		if errors.Is(err, fs.ErrNotExist) {
+		if err := i.look(fsys, dir); errors.Is(err, fs.ErrNotExist) {
 			continue
+		} else if err != nil {
+			return View{}, fmt.Errorf("read %s: %w", i.name(), err)
 		}
-		if err != nil {
-			return View{}, err
-		}
-		i.size = fi.Size()
 		c.apply(i)
 		v.Segments = append(v.Segments, Segment{
-			Name: e.Name(), Number: i.number, Begun: i.created, Size: i.size, Unread: i.size - i.done.length(), info: i,
+			Name: i.name(), Number: i.number, Begun: i.created, Size: i.size, Disk: i.disk,
+			Unread: i.size - i.done.length(), info: i,
 		})
 	}
-	slices.SortFunc(v.Segments, func(a, b Segment) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortFunc(v.Segments, func(a, b Segment) int {
+		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.info.rank(), b.info.rank()))
+	})
+	v.Segments = slices.CompactFunc(v.Segments, func(a, b Segment) bool { return a.Number == b.Number })
 	if n := len(v.Segments); n > 0 {
-		v.Segments[n-1].Last = true
+		v.Segments[n-1].Last = !v.Segments[n-1].info.packed
 	}
 	return v, v.lookAtQuarantine()
+}
+
+// list reads a directory twice: a name that takes the place of another one in the middle of a reading may be missed, as
+// may be the one that goes.
+func list(fsys FS, dir string) ([]fs.DirEntry, error) {
+	var all []fs.DirEntry
+	seen := map[string]bool{}
+	for range 2 {
+		entries, err := fsys.ReadDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if !seen[e.Name()] {
+				seen[e.Name()] = true
+				all = append(all, e)
+			}
+		}
+	}
+	return all, nil
+}
+
+// look measures a segment's file. Where the owner has packed it meanwhile it is the packed one's.
+func (i *info) look(fsys FS, dir string) error {
+	fi, err := fsys.Stat(filepath.Join(dir, i.name()))
+	if errors.Is(err, fs.ErrNotExist) && i.kind.Compressible && !i.packed {
+		i.packed = true
+		fi, err = fsys.Stat(filepath.Join(dir, i.name()))
+	}
+	if err != nil {
+		return err
+	}
+	return i.measure(fsys, dir, fi.Size())
+}
+
+// rank orders the files of a segment where there are two, which is so for a moment, or after a crash.
+func (i *info) rank() int {
+	switch {
+	case i.packed && !i.rebuilt:
+		return 0
+	case !i.packed:
+		return 1
+	}
+	return 2
 }
 
 func (v *View) lookAtQuarantine() error {
@@ -104,7 +150,12 @@ func (v *View) lookAtQuarantine() error {
 // Walk hands what is in a segment to visit, in order, up to the length that the view has seen. It returns
 // fs.ErrNotExist for a segment that has gone, and the first error of visit.
 func (v View) Walk(s Segment, visit func(Piece) error) error {
-	f, err := v.fs.OpenFile(filepath.Join(v.dir, s.Name), os.O_RDONLY, 0)
+	f, err := openContent(v.fs, v.dir, s.info)
+	if errors.Is(err, fs.ErrNotExist) { // maybe the owner has packed it
+		other := *s.info
+		other.packed = !other.packed
+		f, err = openContent(v.fs, v.dir, &other)
+	}
 	if err != nil {
 		return err
 	}
@@ -119,6 +170,9 @@ func (v View) Walk(s Segment, visit func(Piece) error) error {
 			return fmt.Errorf("read %s: %w", s.Name, err)
 		}
 		if found.kind == atEnd {
+			if s.info.rebuilt {
+				return visit(Piece{Start: s.Size, End: s.Size, Damaged: true}) // its seek table
+			}
 			return nil
 		}
 		err = visit(Piece{

@@ -1,0 +1,141 @@
+package record
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+)
+
+// head is the header of a frame. Integers are little-endian:
+//
+//	 0  magic                      f4 46 42 4c
+//	 4  version                    1 or 2
+//	 5  flags                      1: the payload is compressed (zstd), 2: meta and payload are encrypted; version 1: 0
+//	 6  zero
+//	 8  length of the meta
+//	12  length of the payload as it is written
+//
+// version 1 goes on with
+//
+//	16  CRC32C of what follows the header
+//	20  CRC32C of the header up to here
+//	24  meta, payload
+//
+// and version 2 with
+//
+//	16  length of the payload before it was compressed
+//	20  id of the key, zero without one
+//	28  CRC32C of what follows the header
+//	32  CRC32C of the header up to here
+//	36  meta, payload; encrypted, a nonce of 12 bytes and what AES-256-GCM makes of both, its tag of 16 bytes last.
+//	    Authenticated with it are the bytes of the header up to 28.
+//
+// The header has a checksum of its own so that a damaged length is not followed. The first byte of the magic is none of
+// a JSON line, and none of a protobuf message's first either. Lengths and checksums are in clear and over what is
+// written, so that a log is recovered, verified and repaired without its key.
+type head struct {
+	version, flags byte
+	meta           int
+	payload        int // as written
+	plain          int // before it was compressed
+	key            KeyID
+	sum            uint32 // of what follows the header
+}
+
+const (
+	magic   = "\xf4FBL"
+	minHead = 24 // of version 1
+
+	zstdPayload = 1
+	encrypted   = 2
+
+	// authenticated is how much of a header of version 2 is authenticated where it is encrypted.
+	authenticated = 28
+)
+
+// size of the header.
+func (h head) size() int {
+	if h.version == 1 {
+		return minHead
+	}
+	return 36
+}
+
+// frame is the size of header and body.
+func (h head) frame() int {
+	n := h.size() + h.meta + h.payload
+	if h.flags&encrypted != 0 {
+		n += nonceSize + tagSize
+	}
+	return n
+}
+
+// put writes all but the checksums.
+func (h head) put(b []byte) {
+	clear(b[:h.size()])
+	copy(b, magic)
+	b[4], b[5] = h.version, h.flags
+	binary.LittleEndian.PutUint32(b[8:], uint32(h.meta))     //nolint:gosec // at most maxMeta
+	binary.LittleEndian.PutUint32(b[12:], uint32(h.payload)) //nolint:gosec // at most maxPayload
+	if h.version > 1 {
+		binary.LittleEndian.PutUint32(b[16:], uint32(h.plain)) //nolint:gosec // at most maxPayload
+		copy(b[20:], h.key[:])
+	}
+}
+
+// finish writes the checksums.
+func (h head) finish(b []byte, body uint32) {
+	n := h.size()
+	binary.LittleEndian.PutUint32(b[n-8:], body)
+	binary.LittleEndian.PutUint32(b[n-4:], crc32.Checksum(b[:n-4], castagnoli))
+}
+
+// fits reports whether the body of a frame has its checksum.
+func (h head) fits(frame []byte) bool { return crc32.Checksum(frame[h.size():], castagnoli) == h.sum }
+
+// state is what readHead finds.
+type state int
+
+const (
+	none  state = iota // no header
+	short              // maybe the front of one
+	whole
+)
+
+// readHead reads the header at the front of data.
+func readHead(data []byte) (h head, s state) {
+	if !bytes.HasPrefix(data, []byte(magic)[:min(len(data), len(magic))]) {
+		return head{}, none
+	}
+	if len(data) <= 4 {
+		return head{}, short
+	}
+	h.version = data[4]
+	if h.version != 1 && h.version != 2 {
+		return head{}, none
+	}
+	n := h.size()
+	if len(data) < n {
+		return head{}, short
+	}
+	if crc32.Checksum(data[:n-4], castagnoli) != binary.LittleEndian.Uint32(data[n-4:]) {
+		return head{}, none
+	}
+	h.flags = data[5]
+	h.meta = int(binary.LittleEndian.Uint32(data[8:]))
+	h.payload = int(binary.LittleEndian.Uint32(data[12:]))
+	h.plain = h.payload
+	h.sum = binary.LittleEndian.Uint32(data[n-8:])
+	if h.version > 1 {
+		h.plain = int(binary.LittleEndian.Uint32(data[16:]))
+		h.key = KeyID(data[20:28])
+	}
+	known := byte(0)
+	if h.version > 1 {
+		known = zstdPayload | encrypted
+	}
+	if h.flags&^known != 0 || h.meta > maxMeta || h.payload > maxPayload || h.flags&zstdPayload != 0 && h.plain > maxInflated {
+		return head{}, none
+	}
+	return h, whole
+}

@@ -1,0 +1,112 @@
+package record
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+const (
+	keySize   = 32 // AES-256
+	nonceSize = 12
+	tagSize   = 16
+)
+
+var (
+	// ErrKeyForm says that a text is no key. It never holds the text.
+	ErrKeyForm = errors.New("must be 32 bytes in base64 or hex")
+	// ErrKey says that a record is whole, and encrypted with another key than the one that there is. See KeyError.
+	ErrKey = errors.New("encrypted with another key")
+)
+
+// KeyID tells keys apart and tells nothing of them: the front of a hash.
+type KeyID [8]byte
+
+// String is hexadecimal.
+func (k KeyID) String() string { return hex.EncodeToString(k[:]) }
+
+// KeyError is an ErrKey.
+type KeyError struct {
+	Need KeyID
+	Have *Key // nil: none
+}
+
+// Error implements error.
+func (e *KeyError) Error() string {
+	have := "there is none"
+	if e.Have != nil {
+		have = "the key there is has the id " + e.Have.id.String()
+	}
+	return fmt.Sprintf("the record needs the key with the id %s: %s", e.Need, have)
+}
+
+// Is makes it an ErrKey.
+func (*KeyError) Is(target error) bool { return target == ErrKey }
+
+// Key encrypts records with AES-256-GCM. Each has a random nonce of 96 bits, so one key is good for 2^32 records (NIST
+// SP 800-38D, section 8.3). Safe for concurrent use.
+type Key struct {
+	id   KeyID
+	aead cipher.AEAD
+}
+
+// NewKey reads a key: 32 bytes in base64, of the standard or the URL alphabet, padded or not, or 64 hexadecimal digits.
+func NewKey(text string) (*Key, error) {
+	text = strings.TrimSpace(text)
+	secret, err := hex.DecodeString(text)
+	if err != nil || len(secret) != keySize {
+		unpadded := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
+		secret, err = base64.RawStdEncoding.Strict().DecodeString(unpadded)
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w (got a text of %d characters that is neither)", ErrKeyForm, len(text))
+	case len(secret) != keySize:
+		return nil, fmt.Errorf("%w (got %d bytes)", ErrKeyForm, len(secret))
+	}
+	block, err := aes.NewCipher(secret)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
+	k := &Key{aead: aead}
+	id := sha256.Sum256(append([]byte("fallbacklog key id\x00"), secret...))
+	copy(k.id[:], id[:])
+	return k, nil
+}
+
+// ID of the key.
+func (k *Key) ID() KeyID { return k.id }
+
+// seal appends a nonce and the encrypted parts to dst, which has room for them. header is authenticated; it may be a
+// part of dst.
+func (k *Key) seal(dst, header []byte, parts ...[]byte) ([]byte, error) {
+	at := len(dst)
+	dst = dst[:at+nonceSize]
+	if _, err := rand.Read(dst[at:]); err != nil {
+		return dst[:at], err
+	}
+	nonce, text := dst[at:], len(dst)
+	for _, p := range parts {
+		dst = append(dst, p...)
+	}
+	return k.aead.Seal(dst[:text], nonce, dst[text:], header), nil
+}
+
+// open is the inverse.
+func (k *Key) open(header, sealed []byte) ([]byte, error) {
+	text, err := k.aead.Open(nil, sealed[:nonceSize], sealed[nonceSize:], header)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return text, nil
+}
