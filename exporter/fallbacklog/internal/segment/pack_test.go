@@ -478,7 +478,9 @@ func TestViewBesideAPacker(t *testing.T) {
 	go func() {
 		defer close(written)
 		for k := range n {
-			assert.NoError(t, l.Append(frame(fmt.Sprintf("%06d %s", k, strings.Repeat("text ", 20)))))
+			if !assert.NoError(t, l.Append(frame(fmt.Sprintf("%06d %s", k, strings.Repeat("text ", 20))))) {
+				return
+			}
 			written <- k
 		}
 	}()
