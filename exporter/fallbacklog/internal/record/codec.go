@@ -78,7 +78,7 @@ func (r Reader) Copy(c Codec, record []byte) ([]byte, error) {
 	switch {
 	case lines && toLines:
 		return append(bytes.Clone(record), '\n'), nil
-	case !lines && !toLines && (c.(Frames).Key == nil || isEncrypted(record)): //nolint:errcheck // the one of this encoding
+	case !lines && !toLines && (c.(Frames).Key == nil || isEncrypted(record)): // the one of this encoding
 		return record, nil
 	}
 	m, payload, err := r.Of(record).Split(record)

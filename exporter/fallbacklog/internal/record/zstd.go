@@ -37,7 +37,7 @@ func deflate(payload []byte) (packed []byte, ok bool) {
 	if len(payload) > maxInflated {
 		return nil, false
 	}
-	buf := *scratch.Get().(*[]byte) //nolint:forcetypeassert,revive // it holds nothing else
+	buf := *scratch.Get().(*[]byte) //nolint:forcetypeassert // it holds nothing else
 	packed = encoder().EncodeAll(payload, buf[:0])
 	if len(packed) < len(payload) {
 		return packed, true

@@ -371,8 +371,8 @@ func TestFlippedByteOfAPackedSegment(t *testing.T) {
 		opt.OnDamage = func(n int64) { lost += n }
 		l := open(t, opt)
 		got := drain(t, l, false)
-		switch {
-		case lost == 0:
+		switch lost {
+		case 0:
 			require.Equal(t, want, got, "byte %d", at)
 			require.Empty(t, quarantined(t, opt.Dir))
 		default:
@@ -437,7 +437,8 @@ func TestPackBesideEverything(t *testing.T) {
 		last := ""
 		for k := 0; k < n; {
 			e, ok, err := l.Next()
-			if !assert.NoError(t, err) {
+			if err != nil {
+				t.Error(err)
 				return
 			}
 			if !ok {
@@ -449,7 +450,8 @@ func TestPackBesideEverything(t *testing.T) {
 			note(e.Record)
 			assert.Less(t, last, string(e.Record))
 			last = string(e.Record)
-			if !assert.NoError(t, l.Done(e)) {
+			if err := l.Done(e); err != nil {
+				t.Error(err)
 				return
 			}
 			if len(last) > 5 && last[5] == '7' && last[4] == '7' {
@@ -478,7 +480,9 @@ func TestViewBesideAPacker(t *testing.T) {
 	go func() {
 		defer close(written)
 		for k := range n {
-			assert.NoError(t, l.Append(frame(fmt.Sprintf("%06d %s", k, strings.Repeat("text ", 20)))))
+			if !assert.NoError(t, l.Append(frame(fmt.Sprintf("%06d %s", k, strings.Repeat("text ", 20))))) {
+				return
+			}
 			written <- k
 		}
 	}()

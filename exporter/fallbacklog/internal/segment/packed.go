@@ -61,7 +61,7 @@ func (i *info) measure(fsys FS, dir string, length int64) error {
 	if err != nil {
 		return err
 	}
-	x := c.(unpacked).Index //nolint:errcheck,forcetypeassert // it is packed
+	x := c.(unpacked).Index //nolint:forcetypeassert // it is packed
 	i.size, i.rebuilt = x.Size, x.Rebuilt
 	return c.Close()
 }
@@ -106,7 +106,7 @@ func (l *Log) verifies(i *info) bool {
 		return false
 	}
 	defer func() { _ = c.Close() }()                  // opened for reading
-	return !i.rebuilt && c.(unpacked).Verify() == nil //nolint:errcheck,forcetypeassert // it is packed
+	return !i.rebuilt && c.(unpacked).Verify() == nil //nolint:forcetypeassert // it is packed
 }
 
 // removeTemp removes a copy that a crash has interrupted.

@@ -89,12 +89,16 @@ func Look(fsys FS, dir string, kinds ...Kind) (View, error) {
 	return v, v.lookAtQuarantine()
 }
 
-// list reads a directory twice: a name that takes the place of another one in the middle of a reading may be missed, as
-// may be the one that goes.
+// maxListings bounds how often list reads: of a log that begins segments faster than that the newest may be missed.
+const maxListings = 10
+
+// list reads a directory until it finds nothing new: a name that takes the place of another one in the middle of a reading
+// may be missed, as may be the one that goes. Whatever was there before the last reading is in one of them.
 func list(fsys FS, dir string) ([]fs.DirEntry, error) {
 	var all []fs.DirEntry
 	seen := map[string]bool{}
-	for range 2 {
+	for n, known := 0, -1; n < maxListings && known < len(all); n++ {
+		known = len(all)
 		entries, err := fsys.ReadDir(dir)
 		if err != nil {
 			return nil, err
