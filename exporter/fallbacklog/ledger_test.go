@@ -109,7 +109,7 @@ func TestLedger(t *testing.T) {
 				}
 			}
 			disk := 0
-			for _, name := range unread(t, dir, "logs") {
+			for _, name := range unread(t, dir) {
 				if settled[name] == 0 { // else it was settled before an older one was: it would be repeated
 					disk++
 				}
@@ -129,11 +129,11 @@ func TestLedger(t *testing.T) {
 	}
 }
 
-// unread names the items that a stopped gateway's log still has to deliver.
-func unread(t testing.TB, dir, signal string) (names []string) {
+// unread names the items that a stopped gateway's log of logs still has to deliver.
+func unread(t testing.TB, dir string) (names []string) {
 	t.Helper()
 	l, err := segment.Open(segment.Options{
-		Dir: filepath.Join(dir, "fallbacklog", signal), Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}},
+		Dir: filepath.Join(dir, "fallbacklog", "logs"), Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}},
 		Budget: &segment.Budget{Max: 1 << 40},
 	})
 	require.NoError(t, err)

@@ -63,7 +63,7 @@ func TestDirectoryTakenByASecondProcess(t *testing.T) {
 				require.NoError(t, second.ConsumeLogs(context.Background(), makeLogs("second", 1)))
 				require.NoError(t, second.Shutdown(context.Background()))
 				require.ErrorIs(t, first.ConsumeLogs(context.Background(), makeLogs("refused", 1)), segment.ErrLocked, "it is for a start to read what is there")
-				left := unread(t, dir, "logs")
+				left := unread(t, dir)
 				assert.Equal(t, []string{"second/0", "second/0"}, left[len(left)-2:])
 
 				require.NoError(t, os.RemoveAll(dir))
@@ -72,7 +72,7 @@ func TestDirectoryTakenByASecondProcess(t *testing.T) {
 				assert.Equal(t, well, host.last().Status())
 				require.NoError(t, first.ConsumeLogs(context.Background(), makeLogs("after", 1)))
 				require.NoError(t, first.Shutdown(context.Background()))
-				assert.Equal(t, []string{"after/0"}, unread(t, dir, "logs"))
+				assert.Equal(t, []string{"after/0"}, unread(t, dir))
 			})
 		})
 	}
