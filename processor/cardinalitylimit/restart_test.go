@@ -287,3 +287,94 @@ func TestGrowthDuringTheDowntime(t *testing.T) {
 		require.NoError(t, r.stop())
 	}
 }
+
+// What left under other rules, without a place, does not count again when it is folded.
+func TestChangedRules(t *testing.T) {
+	for name, before := range map[string]func(*Config){
+		"dry run":         func(c *Config) { oneSeries(c); c.Mode = modeDryRun },
+		"a limit's":       func(c *Config) { oneSeries(c); c.Limits[0].DryRun = true },
+		"tagged":          func(c *Config) { oneSeries(c); c.Limits[0].Action = "tag" },
+		"exempt":          func(c *Config) { oneSeries(c); c.Exempt.Metrics = []string{"requests"} },
+		"limited already": oneSeries,
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk()
+			r := startRig(t, newClock(), d, onDisk(before))
+			start := r.clock.now().Add(1)
+			report := func(v int64) {
+				r.clock.add(time.Second)
+				b := newBatch("orders")
+				points := b.sum("requests", cumulative, true)
+				put(points, v, start, r.clock.now(), "id", "a")
+				put(points, v, start, r.clock.now(), "id", "b")
+				r.send(b.md)
+			}
+			report(1000)
+			require.NoError(t, r.stop())
+			r = r.restart(d, oneSeries)
+			report(1001)
+			report(1003)
+			r.sink.take()
+			want := int64(2)
+			if name == "limited already" {
+				want = 1003
+			}
+			require.Equal(t, want, r.flushed()[0].value)
+			require.NoError(t, r.stop())
+		})
+	}
+}
+
+// A stream that was folded, got a place between the last flush and a kill, and has none
+// after the restart counts once.
+func TestPlaceBeforeAKill(t *testing.T) {
+	d := newDisk()
+	r := startRig(t, newClock(), d, onDisk(oneSeries))
+	start := r.clock.now()
+	passed, overflow := int64(0), int64(0)
+	report := func(id string, v int64) {
+		b := newBatch("orders")
+		put(b.sum("requests", cumulative, true), v, start, r.clock.now(), "id", id)
+		r.send(b.md)
+		for _, o := range observe(r.sink.take()...) {
+			if o.attributes["id"] == "x" {
+				passed = o.value
+			}
+		}
+	}
+	flush := func() {
+		for _, o := range r.flushed() {
+			overflow = o.value
+		}
+	}
+	r.clock.add(time.Minute)
+	report("a", 1)
+	r.save(context.Background()) // of the places: "a" has the one
+	report("x", 20)
+	flush()
+	r.clock.add(40 * time.Minute)
+	report("x", 30)
+	flush()
+	r.clock.add(40 * time.Minute) // "a" is forgotten
+	report("x", 40)
+	require.Zero(t, passed, "folded until its place is stored")
+	flush()
+	require.EqualValues(t, 40, overflow)
+	r.clock.add(time.Second)
+	report("x", 55)
+	require.EqualValues(t, 15, passed)
+	r.kill(d)
+	r.sink.take()
+	r = r.restart(d, oneSeries)
+	r.clock.add(time.Second)
+	report("b", 1) // takes the place
+	r.clock.add(time.Second)
+	report("x", 60)
+	flush()
+	require.EqualValues(t, 40, overflow, "what it grew by may have left")
+	r.clock.add(time.Second)
+	report("x", 67)
+	flush()
+	require.EqualValues(t, 47, overflow)
+	require.NoError(t, r.stop())
+}

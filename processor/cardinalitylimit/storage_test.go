@@ -143,7 +143,7 @@ func TestStorageMustBeThere(t *testing.T) {
 		component.MustNewID("other"):   "storage: must be a storage extension (got other)",
 	} {
 		r := &rig{t: t, tel: componenttest.NewTelemetry()}
-		f := &factory{writers: newWriters(), now: newClock().now}
+		f := factoryAt(newClock())
 		p, err := f.createMetrics(context.Background(), settingsOf(r.tel, ""), config(func(c *Config) { c.Storage = &id }), &sink{})
 		require.NoError(t, err)
 		require.EqualError(t, p.Start(context.Background(), newDisk()), want)
@@ -156,7 +156,7 @@ func TestStorageMustBeThere(t *testing.T) {
 func TestStorageOfOneIDInTwoPipelines(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	defer func() { require.NoError(t, tel.Shutdown(context.Background())) }()
-	f := &factory{writers: newWriters(), now: newClock().now}
+	f := factoryAt(newClock())
 	create := func(name string, edit func(*Config)) error {
 		_, err := f.createMetrics(context.Background(), settingsOf(tel, name), config(edit), &sink{})
 		return err
