@@ -1,8 +1,11 @@
 package cardinalitylimit
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"maps"
+	"strings"
 	"sync"
 	"testing"
 
@@ -269,4 +272,47 @@ func (r *rig) storm() {
 		put(points, r.clock.now().Unix()-newClock().now().Unix(), newClock().now().Add(1), r.clock.now(), "id", id)
 	}
 	r.send(b.md)
+}
+
+// Whatever byte of what is stored is damaged, or wherever it ends, the part starts
+// empty with a warning, and the others as they were.
+func TestEveryByteOfASnapshot(t *testing.T) {
+	d := newDisk()
+	r := startRig(t, newClock(), d, onDisk(oneSeries))
+	r.storm()
+	require.NoError(t, r.flush(context.Background(), false))
+	require.NoError(t, r.stop())
+	whole := maps.Clone(d.values)
+	cases := 0
+	check := func(key string, damaged []byte) {
+		d.values = maps.Clone(whole)
+		d.values[key] = damaged
+		again := r.restart(d, oneSeries)
+		empty := again.counter("empty_starts")
+		switch {
+		case key == "manifest":
+			require.EqualValues(t, 2, empty)
+		case empty == 1:
+			require.EqualValues(t, 1, again.counter("empty_starts", "reason", "corrupt"))
+		default:
+			require.Zero(t, empty, "a slot that is not in use, or the rules")
+		}
+		if strings.HasPrefix(key, "reaggregation") && empty == 1 || key == "manifest" {
+			require.Zero(t, again.table.Tracked(), "not even half")
+		} else {
+			require.Equal(t, 3, again.table.Tracked())
+		}
+		require.NoError(t, again.stop())
+		cases++
+	}
+	for key, value := range whole {
+		for at := range value {
+			flipped := bytes.Clone(value)
+			flipped[at] ^= 1 << (at % 8)
+			check(key, flipped)
+			check(key, value[:at])
+		}
+	}
+	require.Greater(t, cases, 500)
+	t.Logf("%d cases", cases)
 }
