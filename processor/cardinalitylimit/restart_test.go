@@ -34,7 +34,7 @@ func (l *lives) begin(t *testing.T, edit func(*Config)) *rig {
 }
 
 // next ends the life of r now and then and begins another.
-func (l *lives) next(rng *rand.Rand, round int, r *rig, down func(pmetric.Metrics)) *rig {
+func (l *lives) next(rng *rand.Rand, r *rig, down func(pmetric.Metrics)) *rig {
 	if rng.IntN(4) != 0 {
 		return r
 	}

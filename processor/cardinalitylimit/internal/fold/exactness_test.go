@@ -61,11 +61,11 @@ func TestCountsPast64Bits(t *testing.T) {
 			require.EqualValues(t, 1, n.Saturated)
 			switch m := m.(type) {
 			case *histogram:
-				require.EqualValues(t, uint64(half+5), m.count)
+				require.Equal(t, uint64(half+5), m.count)
 				require.Equal(t, []uint64{half + 5, 0}, m.counts)
 			case *exponential:
-				require.EqualValues(t, uint64(half+5), m.Count)
-				require.EqualValues(t, uint64(half+5), m.Positive.Total())
+				require.Equal(t, uint64(half+5), m.Count)
+				require.Equal(t, uint64(half+5), m.Positive.Total())
 			}
 		})
 	}
