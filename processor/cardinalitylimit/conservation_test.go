@@ -312,7 +312,7 @@ func simulate(
 		}
 		pending = r.deliver(rng, pending, round == 0 && lives != nil || round >= 19 && round <= 23 || round == 29, down)
 		if lives != nil {
-			r = lives.next(rng, round, r, down)
+			r = lives.next(rng, r, down)
 		}
 	}
 	r.clock.add(time.Second)

@@ -18,6 +18,7 @@ func TestCumulativeToDeltaSeesTheLedger(t *testing.T) {
 	announced := []kind{
 		{pmetric.MetricTypeSum, cumulative, true},
 		{pmetric.MetricTypeHistogram, cumulative, true},
+		{pmetric.MetricTypeExponentialHistogram, cumulative, true},
 	}
 	for seed := range uint64(20) {
 		out := &sink{}

@@ -2,6 +2,7 @@ package cardinalitylimit
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -14,7 +15,7 @@ import (
 
 // NewFactory returns the factory of the processor.
 func NewFactory() processor.Factory {
-	f := &factory{writers: newWriters(), now: time.Now}
+	f := &factory{writers: newWriters(), now: time.Now, random: rand.Uint64N}
 	return processor.NewFactory(
 		metadata.Type,
 		createDefaultConfig,
@@ -25,6 +26,7 @@ func NewFactory() processor.Factory {
 type factory struct {
 	writers *writers
 	now     func() time.Time
+	random  func(n uint64) uint64 // in [0, n); safe for concurrent use
 }
 
 func (f *factory) createMetrics(

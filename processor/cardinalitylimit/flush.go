@@ -23,7 +23,10 @@ func (p *limiter) flush(ctx context.Context, last bool) error {
 		return p.send(ctx, true)
 	}
 	err := p.send(ctx, false)
-	if p.keeper.write(ctx, true, append(p.places(), state(p.table.Cut()))...) {
+	stored := p.store(ctx, true, p.table.Cut(), p.places()...)
+	p.table.DropExemplars()
+	p.telemetry.folded(context.Background())
+	if stored {
 		return err
 	}
 	return p.abandon()
@@ -54,7 +57,7 @@ func (p *limiter) send(ctx context.Context, last bool) error {
 		p.settings.Logger.Warn("Downstream refused folded series", zap.Int("points_lost", lost), zap.Error(failure))
 	}
 	if p.keeper != nil { // what came back is not in what was stored before
-		p.keeper.write(ctx, false, state(p.table.Cut()))
+		p.store(ctx, false, p.table.Cut())
 	}
 	return nil
 }
@@ -66,13 +69,20 @@ func (p *limiter) parcels(ctx context.Context) []*fold.Parcel {
 		return p.table.Flush()
 	}
 	cut, parcels := p.table.FlushCut()
-	p.keeper.write(ctx, false, state(cut))
+	p.store(ctx, false, cut)
 	return parcels
 }
 
 // save stores all of the state.
 func (p *limiter) save(ctx context.Context) {
-	p.keeper.write(ctx, false, append(p.places(), state(p.table.Cut()))...)
+	p.store(ctx, false, p.table.Cut(), p.places()...)
+}
+
+// store writes a cut and what is given with it, and reports whether it did. If it did
+// not, places that the cut tells of hold all the same: processing goes on.
+func (p *limiter) store(ctx context.Context, clean bool, c *fold.Cut, with ...snapshot.Section) bool {
+	defer p.table.Stored(c)
+	return p.keeper.write(ctx, clean, append(with, state(c))...)
 }
 
 // places are the sections of the limits.

@@ -3,6 +3,7 @@ package cardinalitylimit
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +39,17 @@ func (c *clock) add(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.t = c.t.Add(d)
+}
+
+// factoryAt makes processors that live at the time of clock, and throw no dice.
+func factoryAt(clock *clock) *factory {
+	rng := rand.New(rand.NewPCG(1, 3))
+	var mu sync.Mutex
+	return &factory{writers: newWriters(), now: clock.now, random: func(n uint64) uint64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return rng.Uint64N(n)
+	}}
 }
 
 // sink keeps copies of what it is sent, or refuses with err.
@@ -114,7 +126,7 @@ func startRig(t testing.TB, clock *clock, host component.Host, edit func(*Config
 	cfg := config(edit)
 	require.NoError(t, cfg.Validate())
 	r := &rig{t: t, clock: clock, sink: &sink{}, tel: componenttest.NewTelemetry()}
-	f := &factory{writers: newWriters(), now: clock.now}
+	f := factoryAt(clock)
 	settings := settingsOf(r.tel, "")
 	p, err := f.createMetrics(context.Background(), settings, cfg, r.sink)
 	require.NoError(t, err)

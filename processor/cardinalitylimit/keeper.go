@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"math"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -37,6 +37,7 @@ type keeper struct {
 
 const (
 	stateSection  = "reaggregation"
+	rulesSection  = "rules"
 	placesSection = "limit."
 	// logEvery bounds the rate at which failures of the storage are logged.
 	logEvery = time.Minute
@@ -46,7 +47,7 @@ func placesOf(limit string) string { return placesSection + limit }
 
 // openKeeper gets a client of the extension and reads what it has.
 func openKeeper(
-	ctx context.Context, host component.Host, extension, processor component.ID, logger *zap.Logger, now func() time.Time,
+	ctx context.Context, host component.Host, extension, processor component.ID, logger *zap.Logger, f *factory,
 ) (*keeper, error) {
 	ext, ok := host.GetExtensions()[extension]
 	if !ok {
@@ -60,26 +61,19 @@ func openKeeper(
 	if err != nil {
 		return nil, fmt.Errorf("storage: %s: %w", extension, err)
 	}
-	k := &keeper{client: client, logger: logger, now: now}
-	k.store, k.opened = snapshot.Open(ctx, client, rand.Uint64())
-	k.saved.Store(now().UnixNano())
+	k := &keeper{client: client, logger: logger, now: f.now}
+	k.store, k.opened = snapshot.Open(ctx, client, f.random(math.MaxUint64))
+	k.saved.Store(k.now().UnixNano())
 	return k, nil
 }
 
-// seed of the identities: that of the state, or a random one.
-func (k *keeper) seed() uint64 {
-	if k == nil {
-		return rand.Uint64()
-	}
-	return k.store.Seed()
-}
-
 // restore gives the limits and the table what is stored of them, each of them all or
-// nothing, and marks the state as one that a process works with.
-func (k *keeper) restore(ctx context.Context, set *limit.Set, table *fold.Table) {
+// nothing, and marks the state as one that a process works with. Rules is a text that
+// differs where other streams may leave as themselves.
+func (k *keeper) restore(ctx context.Context, set *limit.Set, table *fold.Table, rules string) {
 	now := k.now().UnixNano()
 	killed := !k.store.Clean()
-	wanted := map[string]bool{stateSection: true}
+	wanted := map[string]bool{stateSection: true, rulesSection: true}
 	restored := k.read(ctx, stateSection, func(d *snapshot.Decoder) error {
 		c, err := fold.DecodeCut(d)
 		if err == nil {
@@ -94,12 +88,22 @@ func (k *keeper) restore(ctx context.Context, set *limit.Set, table *fold.Table)
 			set.Forget(i, now) // what has a place without our knowledge has left already
 		}
 	}
-	k.logger.Info("State read from the storage", zap.Bool("reaggregation", restored),
+	changed := restored && !k.has(ctx, rulesSection, rules)
+	if changed {
+		table.Forget(now) // what has no place now may have left under the rules before
+	}
+	k.logger.Info("State read from the storage", zap.Bool("reaggregation", restored), zap.Bool("rules_changed", changed),
 		zap.Int("streams", table.Tracked()), zap.Bool("killed", killed && k.opened == nil))
 	if err := k.store.Keep(ctx, func(name string) bool { return wanted[name] }); err != nil {
 		k.failure(ctx, err)
 	}
-	k.write(ctx, false)
+	k.write(ctx, false, snapshot.Section{Name: rulesSection, Encode: func(e *snapshot.Encoder) { e.Text(rules) }})
+}
+
+// has tells whether a section is there and holds a text.
+func (k *keeper) has(ctx context.Context, name, text string) bool {
+	d, err := k.store.Read(ctx, name)
+	return err == nil && d.Text() == text && d.Done() == nil
 }
 
 // read restores a section, or counts and logs why it starts empty.

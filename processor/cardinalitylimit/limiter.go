@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"time"
 
@@ -76,7 +77,7 @@ var errNotStarted = errors.New("cardinalitylimit has not been started")
 func (p *limiter) start(ctx context.Context, host component.Host) error {
 	var err error
 	if p.cfg.Storage != nil {
-		if p.keeper, err = openKeeper(ctx, host, *p.cfg.Storage, p.id, p.settings.Logger, p.factory.now); err != nil {
+		if p.keeper, err = openKeeper(ctx, host, *p.cfg.Storage, p.id, p.settings.Logger, p.factory); err != nil {
 			return err
 		}
 	}
@@ -111,7 +112,7 @@ func (p *limiter) open(ctx context.Context) error {
 			ExactUpTo: p.cfg.Tracker.ExactUpTo, FalsePositiveRate: p.cfg.Tracker.FalsePositiveRate,
 			Generations: p.cfg.Window.Generations, Budget: budget,
 		},
-		Seed: p.keeper.seed(), Board: board, Now: p.factory.now,
+		Seed: p.seed(), Board: board, Now: p.factory.now,
 	})
 	if err != nil {
 		return err
@@ -119,6 +120,7 @@ func (p *limiter) open(ctx context.Context) error {
 	table := fold.NewTable(fold.Options{
 		MaxStreams: p.cfg.Reaggregate.MaxTrackedStreams, Gauge: p.compiled.gauge,
 		Idle: p.cfg.Window.Duration, Budget: budget, Now: p.factory.now,
+		Random: p.factory.random, Durable: p.keeper != nil,
 	})
 	if p.telemetry, err = newTelemetry(p.settings, set, table, budget, p.name, p.cfg.Mode); err != nil {
 		return err
@@ -127,10 +129,18 @@ func (p *limiter) open(ctx context.Context) error {
 		if err := p.telemetry.keeps(p.keeper); err != nil {
 			return err
 		}
-		p.keeper.restore(ctx, set, table)
+		p.keeper.restore(ctx, set, table, p.cfg.rules())
 	}
 	p.set, p.table, p.board = set, table, board
 	return nil
+}
+
+// seed of the identities: that of the state, or a random one.
+func (p *limiter) seed() uint64 {
+	if p.keeper == nil {
+		return p.factory.random(math.MaxUint64)
+	}
+	return p.keeper.store.Seed()
 }
 
 // shutdown hands on what is folded. It may be called without start, and again.

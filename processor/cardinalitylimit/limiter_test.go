@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -409,35 +411,159 @@ func TestNonFiniteIsNeverFolded(t *testing.T) {
 	require.EqualValues(t, 2, r.counter("dropped_points", "reason", "non_finite"))
 }
 
-// Exemplars of what is folded are lost, and counted when their batch is taken; those
-// of what passes stay.
-func TestExemplarsOfFoldedPointsAreCounted(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
-	build := func() pmetric.Metrics {
+// Exemplars of folded points leave with their series, with the labels that it lacks, once
+// and at most so many; those of what passes stay as they are.
+func TestExemplarsSurvive(t *testing.T) {
+	const folded = 30
+	r := newRig(t, oneSeries)
+	start := r.clock.now()
+	step := func(round int) pmetric.Metrics {
 		b := newBatch("orders")
-		sums := b.sum("requests", delta, true)
-		h := b.sm.Metrics().AppendEmpty()
-		h.SetName("latency")
-		h.SetEmptyHistogram().SetAggregationTemporality(delta)
-		for id := range 3 {
-			p := put(sums, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id))
-			p.Exemplars().AppendEmpty().SetIntValue(1)
-			q := h.Histogram().DataPoints().AppendEmpty()
-			label(q, r.clock.now(), r.clock.now(), []string{"id", fmt.Sprint(id)})
-			q.SetCount(1)
-			q.Exemplars().AppendEmpty().SetDoubleValue(1)
-			q.Exemplars().AppendEmpty().SetDoubleValue(2)
+		for _, temporality := range []pmetric.AggregationTemporality{delta, cumulative} {
+			sums := b.sum(fmt.Sprint("requests", temporality), temporality, true)
+			h, e := b.sm.Metrics().AppendEmpty(), b.sm.Metrics().AppendEmpty()
+			h.SetName(fmt.Sprint("latency", temporality))
+			h.SetEmptyHistogram().SetAggregationTemporality(temporality)
+			e.SetName(fmt.Sprint("size", temporality))
+			e.SetEmptyExponentialHistogram().SetAggregationTemporality(temporality)
+			for id := range 1 + folded {
+				fill := func(s pmetric.ExemplarSlice) {
+					x := s.AppendEmpty()
+					x.SetDoubleValue(float64(id%3) + 0.5)
+					x.SetTraceID([16]byte{byte(round), byte(id)})
+					x.SetTimestamp(pcommon.NewTimestampFromTime(r.clock.now()))
+					x.FilteredAttributes().PutStr("user", "u")
+				}
+				fill(put(sums, int64(round), start, r.clock.now(), "id", fmt.Sprint(id)).Exemplars())
+				q := h.Histogram().DataPoints().AppendEmpty()
+				label(q, start, r.clock.now(), []string{"id", fmt.Sprint(id)})
+				q.SetCount(uint64(round))
+				q.ExplicitBounds().FromRaw([]float64{1, 2})
+				q.BucketCounts().FromRaw([]uint64{uint64(round), 0, 0})
+				fill(q.Exemplars())
+				z := e.ExponentialHistogram().DataPoints().AppendEmpty()
+				label(z, start, r.clock.now(), []string{"id", fmt.Sprint(id)})
+				z.SetCount(uint64(round))
+				z.SetZeroCount(uint64(round))
+				fill(z.Exemplars())
+			}
 		}
 		return b.md
 	}
+	seen := func() map[string][]pmetric.Exemplar {
+		out := map[string][]pmetric.Exemplar{}
+		for _, md := range r.sink.take() {
+			for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+				var s pmetric.ExemplarSlice
+				switch m.Type() {
+				case pmetric.MetricTypeSum:
+					s = m.Sum().DataPoints().At(0).Exemplars()
+				case pmetric.MetricTypeHistogram:
+					s = m.Histogram().DataPoints().At(0).Exemplars()
+				default:
+					s = m.ExponentialHistogram().DataPoints().At(0).Exemplars()
+				}
+				out[m.Name()] = []pmetric.Exemplar{}
+				for _, e := range s.All() {
+					out[m.Name()] = append(out[m.Name()], e)
+				}
+			}
+		}
+		return out
+	}
+	for round := 1; round <= 3; round++ {
+		r.clock.add(time.Second)
+		r.send(step(round))
+		for name, passed := range seen() {
+			require.Len(t, passed, 1, name)
+			require.Equal(t, map[string]any{"user": "u"}, passed[0].FilteredAttributes().AsRaw())
+		}
+		if round == 2 { // what came of the flush that is refused is not lost
+			r.sink.refuse(errors.New("busy"))
+			require.NoError(t, r.flush(context.Background(), false))
+			r.sink.refuse(nil)
+		}
+		require.NoError(t, r.flush(context.Background(), false))
+		got := seen()
+		require.Len(t, got, 6)
+		for name, kept := range got {
+			want := 20
+			if strings.HasPrefix(name, "latency") {
+				want = 3 // one a bucket
+			}
+			require.Len(t, kept, want, name)
+			for _, e := range kept {
+				trace := e.TraceID()
+				require.EqualValues(t, round, trace[0], "those of before have left")
+				require.Equal(t, map[string]any{"user": "u", "id": fmt.Sprint(trace[1])}, e.FilteredAttributes().AsRaw())
+			}
+		}
+		require.NoError(t, r.flush(context.Background(), false))
+		for name, again := range seen() {
+			require.Empty(t, again, name)
+		}
+		require.EqualValues(t, round*2*(10+10+27), r.counter("dropped_exemplars"))
+	}
+}
+
+// What senders put into exemplars is bounded, and gives its memory back.
+func TestExemplarsAreBounded(t *testing.T) {
+	r := newRig(t, oneSeries)
+	used := r.counter("tracker_bytes")
+	b := newBatch("orders")
+	points := b.sum("requests", delta, true)
+	for id := range 2 {
+		p := put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id), "long", strings.Repeat("x", 5_000))
+		for n := range 1_000 {
+			e := p.Exemplars().AppendEmpty()
+			e.SetIntValue(1)
+			for i := range []int{5, 100}[n%2] { // there is room for what is short, or for no more
+				e.FilteredAttributes().PutStr(fmt.Sprint("label", i), strings.Repeat("y", 20))
+			}
+		}
+	}
+	r.send(b.md)
+	r.sink.take()
+	require.EqualValues(t, 1_000-20, r.counter("dropped_exemplars"))
+	held := r.counter("tracker_bytes")
+	require.Greater(t, held, used+20*256)
+	require.Less(t, held, used+200_000)
+	require.NoError(t, r.flush(context.Background(), false))
+	out := r.sink.take()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0)
+	require.Equal(t, 20, out.Exemplars().Len())
+	for _, e := range out.Exemplars().All() {
+		require.LessOrEqual(t, e.FilteredAttributes().Len(), 32)
+		_, long := e.FilteredAttributes().Get("long")
+		require.False(t, long)
+	}
+	require.Less(t, r.counter("tracker_bytes"), held-20*256)
+}
+
+// What a stream grew by before it was admitted, or ended, leaves although nobody
+// contributes any more.
+func TestLastGrowthLeaves(t *testing.T) {
+	r := newRig(t, oneSeries)
+	start := r.clock.now()
+	send := func(id string, value int64, stale bool) {
+		r.clock.add(time.Second)
+		b := newBatch("orders")
+		p := put(b.sum("requests", cumulative, true), value, start, r.clock.now(), "id", id)
+		p.SetFlags(p.Flags().WithNoRecordedValue(stale))
+		r.send(b.md)
+		r.sink.take()
+	}
+	send("a", 1, false)
+	send("b", 10, false)
+	send("b", 0, true)
+	require.EqualValues(t, 10, r.flushed()[0].value)
+	require.Empty(t, r.flushed())
+	send("b", 15, false)
+	send("b", 0, true)
 	r.sink.refuse(errors.New("busy"))
-	require.Error(t, r.ConsumeMetrics(context.Background(), build()))
+	require.Empty(t, r.flushed())
 	r.sink.refuse(nil)
-	r.send(build())
-	require.EqualValues(t, 2*(1+2), r.counter("dropped_exemplars"))
-	passed := r.sink.take()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
-	require.Equal(t, 1, passed.At(0).Sum().DataPoints().At(0).Exemplars().Len())
-	require.Equal(t, 2, passed.At(1).Histogram().DataPoints().At(0).Exemplars().Len())
+	require.EqualValues(t, 15, r.flushed()[0].value)
+	require.Empty(t, r.flushed())
 }
 
 // A refused flush merges back; the interval opens again.
@@ -536,7 +662,7 @@ func TestExemptAndOverrides(t *testing.T) {
 
 func TestShutdownFlushes(t *testing.T) {
 	clock, out, tel := newClock(), &sink{}, componenttest.NewTelemetry()
-	f := &factory{writers: newWriters(), now: clock.now}
+	f := factoryAt(clock)
 	cfg := config(func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
 	p, err := f.createMetrics(context.Background(), metadatatest.NewSettings(tel), cfg, out)
 	require.NoError(t, err)

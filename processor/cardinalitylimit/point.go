@@ -51,9 +51,12 @@ func admit[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
 	}
 	v, problem := c.read(p)
 	if problem != (fold.Stats{}) {
-		return true // not the kind of value that is folded
+		return !w.batch.Unreadable(id, problem)
 	}
-	a := w.batch.Admit(id, int64(p.StartTimestamp()), w.timeOf(p.Timestamp()), v)
+	a := w.batch.Admit(fold.Point{
+		Stream: id, Start: int64(p.StartTimestamp()), Time: w.timeOf(p.Timestamp()), Value: v,
+		Attributes: p.Attributes(), Exemplars: c.exemplars(p),
+	})
 	if a.Drop {
 		return false
 	}
@@ -72,14 +75,12 @@ func foldPoint[P datapoint](w *walker, p P, c *codec[P], out limit.Outcome, stal
 	}
 	if !stale {
 		v, problem := c.read(p)
+		fp.Value, fp.Attributes, fp.Exemplars = v, p.Attributes(), c.exemplars(p)
 		if problem != (fold.Stats{}) {
+			problem.Exemplars = int64(fp.Exemplars.Len())
 			w.batch.Drop(problem)
 			return
 		}
-		fp.Value = v
-	}
-	if n := c.exemplars(p); n > 0 {
-		w.batch.Drop(fold.Stats{Exemplars: int64(n)})
 	}
 	w.batch.Add(fp, func() fold.Series { return w.series(p.Attributes(), out) })
 }

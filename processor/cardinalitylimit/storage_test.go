@@ -1,8 +1,11 @@
 package cardinalitylimit
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"maps"
+	"strings"
 	"sync"
 	"testing"
 
@@ -25,6 +28,24 @@ type disk struct {
 	// left is how many values can still be set before the process dies; negative never.
 	left int
 	dead bool
+
+	calls, failing int           // of all kinds; the one that fails, 0 none
+	blocked        chan struct{} // until it is closed; nil never
+}
+
+// call is one of any kind, whose error it returns.
+func (d *disk) call() error {
+	d.mu.Lock()
+	d.calls++
+	failing, blocked := d.calls == d.failing, d.blocked
+	d.mu.Unlock()
+	if blocked != nil {
+		<-blocked
+	}
+	if failing {
+		return errDisk
+	}
+	return nil
 }
 
 func newDisk() *disk { return &disk{values: map[string][]byte{}, left: -1} }
@@ -53,12 +74,18 @@ var (
 )
 
 func (d *disk) Get(_ context.Context, key string) ([]byte, error) {
+	if err := d.call(); err != nil {
+		return nil, err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.values[key], d.err
 }
 
 func (d *disk) Set(_ context.Context, key string, value []byte) error {
+	if err := d.call(); err != nil {
+		return err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.left == 0 {
@@ -75,6 +102,9 @@ func (d *disk) Set(_ context.Context, key string, value []byte) error {
 }
 
 func (d *disk) Delete(_ context.Context, key string) error {
+	if err := d.call(); err != nil {
+		return err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.dead {
@@ -143,7 +173,7 @@ func TestStorageMustBeThere(t *testing.T) {
 		component.MustNewID("other"):   "storage: must be a storage extension (got other)",
 	} {
 		r := &rig{t: t, tel: componenttest.NewTelemetry()}
-		f := &factory{writers: newWriters(), now: newClock().now}
+		f := factoryAt(newClock())
 		p, err := f.createMetrics(context.Background(), settingsOf(r.tel, ""), config(func(c *Config) { c.Storage = &id }), &sink{})
 		require.NoError(t, err)
 		require.EqualError(t, p.Start(context.Background(), newDisk()), want)
@@ -156,7 +186,7 @@ func TestStorageMustBeThere(t *testing.T) {
 func TestStorageOfOneIDInTwoPipelines(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	defer func() { require.NoError(t, tel.Shutdown(context.Background())) }()
-	f := &factory{writers: newWriters(), now: newClock().now}
+	f := factoryAt(newClock())
 	create := func(name string, edit func(*Config)) error {
 		_, err := f.createMetrics(context.Background(), settingsOf(tel, name), config(edit), &sink{})
 		return err
@@ -269,4 +299,124 @@ func (r *rig) storm() {
 		put(points, r.clock.now().Unix()-newClock().now().Unix(), newClock().now().Add(1), r.clock.now(), "id", id)
 	}
 	r.send(b.md)
+}
+
+// Whatever byte of what is stored is damaged, or wherever it ends, the part starts
+// empty with a warning, and the others as they were.
+func TestEveryByteOfASnapshot(t *testing.T) {
+	d := newDisk()
+	r := startRig(t, newClock(), d, onDisk(oneSeries))
+	r.storm()
+	require.NoError(t, r.flush(context.Background(), false))
+	require.NoError(t, r.stop())
+	whole := maps.Clone(d.values)
+	cases := 0
+	check := func(key string, damaged []byte) {
+		d.values = maps.Clone(whole)
+		d.values[key] = damaged
+		again := r.restart(d, oneSeries)
+		empty := again.counter("empty_starts")
+		switch {
+		case key == "manifest":
+			require.EqualValues(t, 2, empty)
+		case empty == 1:
+			require.EqualValues(t, 1, again.counter("empty_starts", "reason", "corrupt"))
+		default:
+			require.Zero(t, empty, "a slot that is not in use, or the rules")
+		}
+		if strings.HasPrefix(key, "reaggregation") && empty == 1 || key == "manifest" {
+			require.Zero(t, again.table.Tracked(), "not even half")
+		} else {
+			require.Equal(t, 3, again.table.Tracked())
+		}
+		require.NoError(t, again.stop())
+		cases++
+	}
+	for key, value := range whole {
+		for at := range value {
+			flipped := bytes.Clone(value)
+			flipped[at] ^= 1 << (at % 8)
+			check(key, flipped)
+			check(key, value[:at])
+		}
+	}
+	require.Greater(t, cases, 500)
+	t.Logf("%d cases", cases)
+}
+
+// Whichever call to the storage fails, the process goes on and its totals are right in
+// what it sends, and the next one starts with all of the state or none of a part.
+func TestEveryCallFails(t *testing.T) {
+	whole := newDisk()
+	life := func(d *disk, c *clock) (r *rig, last int64) {
+		r = startRig(t, c, d, onDisk(oneSeries))
+		for range 3 {
+			r.storm()
+			r.sink.take()
+			for _, o := range r.flushed() {
+				require.GreaterOrEqual(t, o.value, last)
+				last = o.value
+			}
+			r.save(context.Background())
+		}
+		return r, last
+	}
+	clock := newClock()
+	r, _ := life(whole, clock)
+	require.NoError(t, r.stop())
+	whole.calls = 0
+	values := maps.Clone(whole.values)
+	r, want := life(whole, clock)
+	require.NoError(t, r.stop())
+	require.Greater(t, whole.calls, 20)
+	for failing := 1; failing <= whole.calls; failing++ {
+		d := newDisk()
+		d.values, d.failing = maps.Clone(values), failing
+		c := newClock()
+		c.add(3e9)
+		r, last := life(d, c)
+		empty := r.counter("empty_starts")
+		if empty == 0 {
+			require.Equal(t, want, last)
+		}
+		_ = r.Shutdown(context.Background()) // says what is not stored
+		failures := r.counterOnly("snapshot_failures")
+		require.NoError(t, r.tel.Shutdown(context.Background()))
+		if failing != 4 { // the rules, taken for changed
+			require.Positivef(t, empty+failures, "call %d", failing)
+		}
+		d.failing = 0
+		r = startRig(t, c, d, onDisk(oneSeries))
+		require.Zero(t, r.counter("empty_starts", "reason", "corrupt"))
+		require.NoError(t, r.stop())
+	}
+	t.Logf("%d calls", whole.calls)
+}
+
+// While the storage does not answer points pass and are folded.
+func TestStorageBlocks(t *testing.T) {
+	d := newDisk()
+	r := startRig(t, newClock(), d, onDisk(oneSeries))
+	r.storm()
+	r.sink.take()
+	release := make(chan struct{})
+	d.mu.Lock()
+	d.blocked = release
+	d.mu.Unlock()
+	done := make(chan error)
+	go func() { done <- r.flush(context.Background(), false) }()
+	for range 10 {
+		r.storm()
+		require.Len(t, observe(r.sink.take()...), 1, "nothing that is not stored leaves")
+	}
+	close(release)
+	require.NoError(t, <-done)
+	require.EqualValues(t, 22, r.flushedAfter())
+	require.NoError(t, r.stop())
+}
+
+// flushedAfter is the value of the one series that the next flush sends.
+func (r *rig) flushedAfter() int64 {
+	r.sink.take()
+	return r.flushed()[0].value
 }

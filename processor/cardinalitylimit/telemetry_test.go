@@ -81,7 +81,7 @@ func labelSets(data metricdata.Aggregation) (sets []attribute.Set) {
 
 // A name is free again when its processor is shut down, started or not.
 func TestNamesAreGivenBack(t *testing.T) {
-	f := &factory{writers: newWriters(), now: newClock().now}
+	f := factoryAt(newClock())
 	for range 3 {
 		tel := componenttest.NewTelemetry()
 		p, err := f.createMetrics(context.Background(), metadatatest.NewSettings(tel), config(nil), &sink{})

@@ -86,25 +86,25 @@ type datapoints[P datapoint] interface {
 type codec[P datapoint] struct {
 	read      func(P) (fold.Value, fold.Stats)
 	write     func(fold.Value, P)
-	exemplars func(P) int
+	exemplars func(P) pmetric.ExemplarSlice
 }
 
 var (
 	numbers = codec[pmetric.NumberDataPoint]{
-		fold.ReadNumber, fold.WriteNumber, exemplars[pmetric.NumberDataPoint],
+		fold.ReadNumber, fold.WriteNumber, pmetric.NumberDataPoint.Exemplars,
 	}
 	histograms = codec[pmetric.HistogramDataPoint]{
-		fold.ReadHistogram, fold.WriteHistogram, exemplars[pmetric.HistogramDataPoint],
+		fold.ReadHistogram, fold.WriteHistogram, pmetric.HistogramDataPoint.Exemplars,
 	}
 	exponentials = codec[pmetric.ExponentialHistogramDataPoint]{
-		fold.ReadExponential, fold.WriteExponential, exemplars[pmetric.ExponentialHistogramDataPoint],
+		fold.ReadExponential, fold.WriteExponential, pmetric.ExponentialHistogramDataPoint.Exemplars,
 	}
 	summaries = codec[pmetric.SummaryDataPoint]{
-		fold.ReadSummary, fold.WriteSummary, func(pmetric.SummaryDataPoint) int { return 0 },
+		fold.ReadSummary, fold.WriteSummary, func(pmetric.SummaryDataPoint) pmetric.ExemplarSlice { return noExemplars },
 	}
 )
 
-func exemplars[P interface{ Exemplars() pmetric.ExemplarSlice }](p P) int { return p.Exemplars().Len() }
+var noExemplars = pmetric.NewExemplarSlice()
 
 // points decides on each point and removes those that do not go on. Nothing is
 // allocated where all of them do.

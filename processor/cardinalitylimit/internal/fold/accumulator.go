@@ -19,6 +19,10 @@ type accumulator struct {
 	value measure
 	lent  bool // a flush or a cut reads the value: it is written no more but replaced
 	fork  fork
+	// unsent: something has come since the last outgoing point, which is to leave even
+	// if no stream contributes any more.
+	unsent    bool
+	exemplars reservoir // since the flush
 	// earliest start and newest time folded since the flush, ns since the epoch.
 	earliest, newest int64
 	// emitted is the time of the last outgoing point, 0 before the first.
@@ -100,6 +104,7 @@ type fork struct {
 // The lock is held.
 func (a *accumulator) grow(d measure, side side, n *Stats) {
 	before := a.split(side)
+	a.unsent = true
 	a.merge(d, n)
 	switch {
 	case !before:

@@ -5,41 +5,81 @@ type Admitted struct {
 	Value Value // unchanged if Same
 	Start int64
 	Same  bool // pass the point as it came
-	Drop  bool // its growth has been folded already
+	Drop  bool // its growth is folded, or has been already
 }
 
 var same = Admitted{Same: true}
 
-// Admit takes a stream that was folded and has a place now: what it grew to while
-// folded stays with the overflow series, and it goes on from there, starting at
-// its last folded time. The stream's state changes with the commit of the batch.
-func (b *Batch) Admit(id uint64, start, time int64, v Value) Admitted {
-	s := b.stateOf(id)
+// Admit takes the point of a stream that was folded and has a place now: what it grew
+// to while folded stays with the overflow series, and it goes on from there, starting
+// at its last folded time. The stream's state changes with the commit of the batch.
+// Where cuts are stored the stream is folded until one says that it has a place.
+func (b *Batch) Admit(p Point) Admitted {
+	s := b.stateOf(p.Stream)
 	if s == nil {
 		return same
 	}
 	if s.to.method != addGrowth { // no longer part of the live sum
 		s.admitted = true
-		b.admit(id, s)
+		b.admit(p.Stream, s)
 		return same
 	}
-	if time <= s.time {
-		return b.again(s, start, v)
+	if p.Time <= s.time {
+		return b.again(s, &p)
 	}
 	if !s.admitted {
+		if !b.table.mayPass(s) {
+			return b.foldOnce(p)
+		}
 		s.ended, s.admitted, s.offset, s.floor = false, true, s.last, s.time
 	}
-	if start != s.start {
-		s.offset, s.floor = nil, s.time
-	} else if _, is := v.since(s.last); is != grown {
-		s.offset, s.floor = nil, s.time
-		if is == incomparable {
-			b.stats.Unbaselined++
-		}
+	is := reset
+	if p.Start == s.start {
+		_, is = p.Value.since(s.last)
 	}
-	s.start, s.time, s.seen, s.last = start, time, b.table.opts.Now().UnixNano(), v.measure
-	b.admit(id, s)
-	return s.rebase(start, v)
+	switch {
+	case is == reset:
+		s.offset, s.floor = nil, s.time
+	case is == incomparable && s.offset != nil: // begins anew, with what it grows by from here on
+		s.offset, s.floor = p.Value.measure, s.time
+		b.stats.Unbaselined++
+	}
+	s.start, s.time, s.seen, s.last = p.Start, p.Time, b.table.opts.Now().UnixNano(), p.Value.measure
+	b.admit(p.Stream, s)
+	return s.rebase(p.Start, p.Value)
+}
+
+// mayPass tells whether it is stored that the folded stream has a place, if anything is.
+func (t *Table) mayPass(s *stream) bool {
+	return !t.opts.Durable || s.promised != 0 && s.promised <= t.stored.Load()
+}
+
+// foldOnce folds a point that has a place where its stream is folded, and asks for that
+// to be stored.
+func (b *Batch) foldOnce(p Point) Admitted {
+	in := b.table.shard(p.Stream)
+	in.mu.Lock()
+	s := in.streams[p.Stream]
+	if s == nil { // forgotten meanwhile
+		in.mu.Unlock()
+		return same
+	}
+	to := s.to
+	to.pin()
+	in.mu.Unlock()
+	b.stage(p, to, true)
+	return Admitted{Drop: true}
+}
+
+// Unreadable tells whether a point that passes shall be dropped since its value cannot
+// be read, which the problem counts: downstream has a part of its stream only.
+func (b *Batch) Unreadable(id uint64, problem Stats) (drop bool) {
+	s := b.stateOf(id)
+	if s == nil || s.to.method != addGrowth {
+		return false
+	}
+	b.stats.Add(problem)
+	return true
 }
 
 // stateOf is a stream's state after the points of the batch until now, or nil where
@@ -68,9 +108,9 @@ func (b *Batch) admit(id uint64, s *stream) {
 
 // again answers for a point that is not newer than the last: of the time before
 // the stream was admitted, or sent twice.
-func (b *Batch) again(s *stream, start int64, v Value) Admitted {
-	if s.admitted && start == s.start {
-		if a := s.rebase(start, v); !a.Drop {
+func (b *Batch) again(s *stream, p *Point) Admitted {
+	if s.admitted && p.Start == s.start && p.Time > s.floor {
+		if a := s.rebase(p.Start, p.Value); !a.Drop {
 			return a
 		}
 	}
@@ -112,6 +152,6 @@ func (t *Table) admitted(in *shard, id uint64, s, to *stream, n *Stats) {
 		return
 	}
 	s.start, s.time, s.seen, s.last = to.start, to.time, to.seen, to.last
-	s.offset, s.floor, s.uncertain = to.offset, to.floor, false
+	s.offset, s.floor, s.uncertain, s.promised = to.offset, to.floor, false, 0
 	t.charge(in, id, s, n)
 }

@@ -1,5 +1,10 @@
 package fold
 
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
 // Point is an observation to be folded.
 type Point struct {
 	Target  uint64 // identity of the outgoing series
@@ -10,6 +15,17 @@ type Point struct {
 	Stale   bool   // NoRecordedValue: the stream ends; no value
 	Gauge   bool   // subject to Options.Gauge
 	Value   Value
+	// Both or none; only read before Add or Admit returns.
+	Attributes pcommon.Map
+	Exemplars  pmetric.ExemplarSlice
+}
+
+// exemplars is the number of them.
+func (p *Point) exemplars() int64 {
+	if p.Exemplars == (pmetric.ExemplarSlice{}) {
+		return 0
+	}
+	return int64(p.Exemplars.Len())
 }
 
 // Value is what a Read function made of a point.
@@ -25,7 +41,9 @@ type Batch struct {
 
 type staged struct {
 	Point
-	to *accumulator
+	to        *accumulator
+	exemplars []exemplar
+	promised  bool // see stream.promised
 }
 
 // Batch returns an empty batch.
@@ -36,6 +54,11 @@ func (t *Table) Batch() *Batch { return &Batch{table: t} }
 func (b *Batch) Add(p Point, describe func() Series) {
 	if p.Gauge && b.table.opts.Gauge == GaugeDrop {
 		b.stats.Gauges++
+		b.stats.Exemplars += p.exemplars()
+		return
+	}
+	if p.Stale && !b.table.Knows(p.Stream) { // there is nothing to end
+		b.stats.Stale++
 		return
 	}
 	to := b.table.open(p.Target, p.Value, describe)
@@ -43,9 +66,22 @@ func (b *Batch) Add(p Point, describe func() Series) {
 		b.table.refuse(p.Start)
 		b.stats.Refused++
 		b.stats.RefusedStreams++
+		b.stats.Exemplars += p.exemplars()
 		return
 	}
-	b.staged = append(b.staged, staged{p, to})
+	b.stage(p, to, false)
+}
+
+// stage takes a point for to, which is pinned.
+func (b *Batch) stage(p Point, to *accumulator, promised bool) {
+	s := staged{Point: p, to: to, promised: promised}
+	if p.exemplars() > 0 {
+		var dropped int64
+		s.exemplars, dropped = readExemplars(p.Exemplars, p.Attributes, to.series.Attributes)
+		b.stats.Exemplars += dropped
+	}
+	s.Attributes, s.Exemplars = pcommon.Map{}, pmetric.ExemplarSlice{} // of the incoming batch
+	b.staged = append(b.staged, s)
 }
 
 // Drop counts what cannot be folded.
@@ -61,7 +97,7 @@ func (b *Batch) Commit() {
 	now := t.opts.Now().UnixNano()
 	for i := range b.staged {
 		p := &b.staged[i]
-		t.apply(&p.Point, p.to, now, &b.stats)
+		t.apply(p, now, &b.stats)
 		p.to.unpin(now)
 	}
 	t.stats.add(b.stats)
@@ -76,15 +112,24 @@ func (b *Batch) Discard() {
 	b.staged, b.admitted, b.stats = nil, nil, Stats{}
 }
 
-// apply folds one point into a, which is pinned.
-func (t *Table) apply(p *Point, a *accumulator, now int64, n *Stats) {
+// apply folds one point.
+func (t *Table) apply(p *staged, now int64, n *Stats) {
+	folded, told := true, int64(0)
 	switch {
-	case a.repeats():
-		t.applyCumulative(p, a, now, n)
+	case p.to.repeats():
+		folded, told = t.applyCumulative(p, now, n)
 	case p.Stale:
 		n.Stale++
+		return
 	default:
-		a.observe(p, n)
+		p.to.observe(&p.Point, n)
 		n.Folded++
+	}
+	switch {
+	case len(p.exemplars) == 0:
+	case folded:
+		t.keep(p.to, p.exemplars, told, n)
+	default:
+		n.Exemplars += int64(len(p.exemplars))
 	}
 }

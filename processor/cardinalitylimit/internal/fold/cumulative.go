@@ -1,8 +1,9 @@
 package fold
 
-// applyCumulative folds a point of a stream that has a state into a, which is
-// pinned.
-func (t *Table) applyCumulative(p *Point, a *accumulator, now int64, n *Stats) {
+// applyCumulative folds a point of a stream that has a state, and tells whether it did
+// and until when the stream has been heard before.
+func (t *Table) applyCumulative(p *staged, now int64, n *Stats) (folded bool, told int64) {
+	a := p.to
 	in := t.shard(p.Stream)
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -14,35 +15,42 @@ func (t *Table) applyCumulative(p *Point, a *accumulator, now int64, n *Stats) {
 			s.pause()
 			s.ended = true
 		}
-		return
+		return false, 0
 	case s == nil:
-		t.first(in, p, a, now, n)
-		return
+		return t.first(in, &p.Point, a, now, n), 0
 	case p.Time <= s.time:
 		n.OutOfOrder++
-		return
+		return false, 0
 	}
 	if s.to != a || !s.contributes() { // another limit folds it now, or one does again
 		s.leave()
 		s.join(a)
 	}
 	if a.method == addGrowth {
-		a.advance(p, s, in.side, n)
+		a.advance(&p.Point, s, in.side, n)
 	}
 	s.uncertain = false
+	switch {
+	case !p.promised:
+		s.promised = 0
+	case s.promised == 0:
+		s.promised = asked
+	}
 	n.Folded++
+	told = s.time
 	s.start, s.time, s.seen, s.last = p.Start, p.Time, now, p.Value.measure
 	t.charge(in, p.Stream, s, n)
+	return true, told
 }
 
 // first folds the first point of a stream. The shard's lock is held.
-func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, n *Stats) {
+func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, n *Stats) (folded bool) {
 	bytes := stateBytes(p.Value)
 	if !t.reserve(bytes) {
 		a.refuse(p.Start)
 		n.Refused++
 		n.RefusedStreams++
-		return
+		return false
 	}
 	s := &stream{start: p.Start, time: p.Time, seen: now, last: p.Value.measure, bytes: bytes}
 	s.join(a)
@@ -50,8 +58,10 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, n *Stats) 
 	in.known.Add(1)
 	n.Folded++
 	if a.method == addGrowth {
+		p.Horizon = max(p.Horizon, t.forgotten.Load())
 		a.begin(p, in.side, n)
 	}
+	return true
 }
 
 // begin adds the first value of a stream. It counts in full only if all of it was

@@ -20,8 +20,10 @@ import (
 //
 // No lock is held for longer than it takes to copy the streams of one shard.
 type Cut struct {
+	number          uint64
 	at              int64 // our time
 	origin, horizon int64
+	forgotten       int64
 	accumulators    []frozen
 	streams         []frozenStream
 }
@@ -33,6 +35,7 @@ type frozen struct {
 	earliest, newest int64
 	emitted, horizon int64
 	seen             int64
+	unsent           bool // with what leaves now
 }
 
 type frozenStream struct {
@@ -54,13 +57,14 @@ func (t *Table) capture(keep, flush bool) (*Cut, []*Parcel) {
 	if keep {
 		t.cuts++
 		number = t.cuts
+		c.number = number
 		c.streams = make([]frozenStream, 0, t.Tracked())
 		t.cutting.Store(number)
 		defer t.cutting.Store(0)
 	}
 	sums := t.captureStreams(number, c)
 	t.mu.RLock()
-	c.origin, c.horizon = t.origin, t.horizon
+	c.origin, c.horizon, c.forgotten = t.origin, t.horizon, t.forgotten.Load()
 	t.mu.RUnlock()
 	leaving := parcels{}
 	for _, a := range t.all() {
@@ -88,6 +92,9 @@ func (t *Table) captureStreams(cut uint64, c *Cut) map[*accumulator]measure {
 		in.mu.Lock()
 		for id, s := range in.streams {
 			if cut != 0 {
+				if s.promised == asked {
+					s.promised = cut
+				}
 				c.streams = append(c.streams, frozenStream{id, *s})
 			}
 			if s.to.method != sumLive || !s.contributes() {
@@ -116,12 +123,13 @@ func (a *accumulator) capture(cut uint64, now int64, sum measure, flush bool) (k
 	if a.method == addGrowth {
 		value = a.cutAt(cut)
 	}
+	unsent := a.unsent
 	if flush {
 		k, due = a.take(now, value)
 	}
 	f = frozen{
 		accumulator: a, earliest: a.earliest, newest: a.newest,
-		emitted: a.emitted, horizon: a.horizon, seen: a.seen,
+		emitted: a.emitted, horizon: a.horizon, seen: a.seen, unsent: unsent,
 	}
 	switch {
 	case a.method == addGrowth:

@@ -35,7 +35,7 @@ func stored(t testing.TB, c *Cut) *Cut {
 // all share. In each of them every series is the sum of its streams' last values,
 // and so is what a flush with a cut sends.
 func TestCutIsConsistent(t *testing.T) {
-	const goroutines, rounds, streams, targets = 4, 300, 40, 3
+	const goroutines, rounds, streams, targets = 8, 150, 40, 3
 	table, _ := newTable(100_000)
 	var senders sync.WaitGroup
 	for g := range uint64(goroutines) {

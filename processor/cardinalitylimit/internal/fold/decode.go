@@ -13,7 +13,7 @@ import (
 // DecodeCut reads a cut.
 func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 	r := &cutReader{Decoder: d}
-	c := &Cut{at: d.Int(), origin: d.Int(), horizon: d.Int()}
+	c := &Cut{number: restoredCut, at: d.Int(), origin: d.Int(), horizon: d.Int(), forgotten: d.Int()}
 	r.at = c.at
 	for range d.Len(minFrozen) {
 		c.accumulators = append(c.accumulators, r.accumulator())
@@ -31,6 +31,9 @@ func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 		s.to = c.accumulators[at].accumulator
 		s.start, s.time, s.seen, s.floor = r.time(), r.time(), r.time(), r.time()
 		s.ended, s.admitted, s.uncertain = d.Bool(), d.Bool(), d.Bool()
+		if d.Bool() {
+			s.promised = restoredCut
+		}
 		s.last, s.offset = r.measure(s.to), r.measure(s.to)
 		if s.last == nil || !s.to.repeats() {
 			d.Fail()
@@ -45,9 +48,12 @@ func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 
 // The least that an element takes, which bounds what is allocated for a count.
 const (
-	minFrozen       = 34
-	minFrozenStream = 18
+	minFrozen       = 35
+	minFrozenStream = 19
 )
+
+// restoredCut is the number of the cut that a table begins with.
+const restoredCut = 1
 
 type cutReader struct {
 	*snapshot.Decoder
@@ -61,10 +67,11 @@ func (r *cutReader) accumulator() frozen {
 	a := &accumulator{id: r.Fixed()}
 	a.series.Group, a.series.Metric = r.Fixed(), r.Fixed()
 	a.method = method(r.Uint())
+	unsent := r.Bool()
 	a.origin = r.time()
 	f := frozen{
-		accumulator: a,
-		earliest:    r.time(), newest: r.time(), emitted: r.time(), horizon: r.time(), seen: r.time(),
+		accumulator: a, unsent: unsent,
+		earliest: r.time(), newest: r.time(), emitted: r.time(), horizon: r.time(), seen: r.time(),
 	}
 	if n := r.Len(2); n > 0 {
 		a.series.Metadata = make(map[string][]string, n)

@@ -71,14 +71,17 @@ func (b *builder) add(k *taken) {
 	case pmetric.MetricTypeGauge:
 		dp := m.Gauge().DataPoints().AppendEmpty()
 		WriteNumber(v, dp)
+		k.exemplars.appendTo(dp.Exemplars())
 		p = dp
 	case pmetric.MetricTypeSum:
 		dp := m.Sum().DataPoints().AppendEmpty()
 		WriteNumber(v, dp)
+		k.exemplars.appendTo(dp.Exemplars())
 		p = dp
 	case pmetric.MetricTypeHistogram:
 		dp := m.Histogram().DataPoints().AppendEmpty()
 		WriteHistogram(v, dp)
+		k.exemplars.appendTo(dp.Exemplars())
 		if a.method == addGrowth { // of parts of their streams' lives only
 			dp.RemoveMin()
 			dp.RemoveMax()
@@ -87,6 +90,7 @@ func (b *builder) add(k *taken) {
 	case pmetric.MetricTypeExponentialHistogram:
 		dp := m.ExponentialHistogram().DataPoints().AppendEmpty()
 		WriteExponential(v, dp)
+		k.exemplars.appendTo(dp.Exemplars())
 		if a.method == addGrowth {
 			dp.RemoveMin()
 			dp.RemoveMax()

@@ -19,6 +19,7 @@ func (c *Cut) Encode(e *snapshot.Encoder) {
 	e.Int(c.at)
 	e.Int(c.origin)
 	e.Int(c.horizon)
+	e.Int(c.forgotten)
 	e.Uint(uint64(len(c.accumulators)))
 	places := make(map[*accumulator]uint64, len(c.accumulators))
 	for i := range c.accumulators {
@@ -35,6 +36,7 @@ func (c *Cut) Encode(e *snapshot.Encoder) {
 		e.Bool(s.ended)
 		e.Bool(s.admitted)
 		e.Bool(s.uncertain)
+		e.Bool(s.promised != 0)
 		w.measure(s.last)
 		w.measure(s.offset)
 	}
@@ -57,6 +59,7 @@ func (w *cutWriter) accumulator(a *frozen) {
 	w.Fixed(a.series.Group)
 	w.Fixed(a.series.Metric)
 	w.Uint(uint64(a.method))
+	w.Bool(a.unsent)
 	w.times(a.origin, a.earliest, a.newest, a.emitted, a.horizon, a.seen)
 	w.Uint(uint64(len(a.series.Metadata)))
 	for k, values := range a.series.Metadata {

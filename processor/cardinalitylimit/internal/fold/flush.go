@@ -23,6 +23,8 @@ type taken struct {
 	start, time      int64 // of the outgoing point
 	earliest, newest int64
 	emitted          int64 // before the parcel
+	unsent           bool  // as it was before
+	exemplars        reservoir
 }
 
 // Points is the number of outgoing points.
@@ -74,12 +76,17 @@ func (a *accumulator) take(now int64, value measure) (k taken, due bool) {
 	if !a.repeats() {
 		value = a.value
 	}
-	if value == nil || a.repeats() && a.live == 0 {
+	if value == nil || a.repeats() && a.live == 0 && !a.unsent {
 		return taken{}, false
 	}
-	k = taken{from: a, value: value, earliest: a.earliest, newest: a.newest, emitted: a.emitted}
+	k = taken{
+		from: a, value: value, earliest: a.earliest, newest: a.newest, emitted: a.emitted,
+		unsent: a.unsent, exemplars: a.exemplars,
+	}
 	k.start, k.time = a.interval(now)
 	a.emitted = k.time
+	a.unsent = value != a.value && a.method == addGrowth // what a cut leaves behind
+	a.exemplars = reservoir{}
 	if !a.repeats() {
 		a.value, a.lent, a.earliest, a.newest = nil, false, 0, 0
 	}
@@ -89,25 +96,55 @@ func (a *accumulator) take(now int64, value measure) (k taken, due bool) {
 // Settle ends a flush and returns how many points are lost. What was refused goes
 // back to where it came from and joins what has come since; the interval opens again.
 func (t *Table) Settle(p *Parcel, o Outcome) (lost int) {
-	if o == Delivered {
-		return 0
-	}
 	var n Stats
 	for i := range p.taken {
 		k := &p.taken[i]
 		switch {
+		case o == Delivered:
+			t.opts.Budget.Release(k.exemplars.bytes())
+			continue
 		case o == Abandoned:
-			lost++
-		case k.from.repeats(): // by the next flush
+			t.forsake(&k.exemplars, &n)
+			if k.unsent || !k.from.repeats() { // otherwise it says again what downstream has
+				lost++
+			}
+		case k.from.repeats():
+			k.from.repeat(k)
+			t.putBack(k, o, &n)
 		case o == Lost:
+			t.forsake(&k.exemplars, &n)
 			lost++
 		default:
 			k.from.restore(k, &n)
+			t.putBack(k, o, &n)
 		}
 	}
 	n.Undelivered = int64(lost)
 	t.stats.add(n)
 	return lost
+}
+
+// repeat makes sure that the next flush sends what downstream has not taken.
+func (a *accumulator) repeat(k *taken) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.unsent = a.unsent || k.unsent
+}
+
+// putBack gives the accumulator the exemplars of a flush that was refused for now; one
+// that is refused for good may be so because of them.
+func (t *Table) putBack(k *taken, o Outcome, n *Stats) {
+	if o == Lost {
+		t.forsake(&k.exemplars, n)
+		return
+	}
+	a := k.from
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range a.exemplars.restore(k.exemplars) {
+		t.opts.Budget.Release(e.bytes)
+		n.Exemplars++
+	}
 }
 
 func (a *accumulator) restore(k *taken, n *Stats) {

@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
@@ -26,13 +25,17 @@ var _ measure = (*histogram)(nil)
 
 func (m *histogram) add(d measure, n *Stats) {
 	o := d.(*histogram)
-	m.count = expo.AddSat(m.count, o.count)
+	if m.count+o.count < m.count { // left out: buckets that do not add up to the count are no histogram
+		n.Saturated++
+		return
+	}
+	m.count += o.count
 	m.hasSum, m.hasMin, m.hasMax = m.hasSum && o.hasSum, m.hasMin && o.hasMin, m.hasMax && o.hasMax
 	m.sum = plus(m.sum, o.sum, n)
 	m.min, m.max = min(m.min, o.min), max(m.max, o.max)
 	if slices.Equal(m.bounds, o.bounds) {
 		for i, c := range o.counts {
-			m.counts[i] = expo.AddSat(m.counts[i], c)
+			m.counts[i] += c
 		}
 		return
 	}
@@ -40,7 +43,7 @@ func (m *histogram) add(d measure, n *Stats) {
 	moved := make([]uint64, len(m.counts))
 	rebucket.Explicit(m.bounds, o.bounds, o.counts, moved, rebucket.Log)
 	for i, c := range moved {
-		m.counts[i] = expo.AddSat(m.counts[i], c)
+		m.counts[i] += c
 	}
 }
 

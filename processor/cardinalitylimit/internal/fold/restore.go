@@ -4,15 +4,18 @@ import "go.opentelemetry.io/collector/pdata/pmetric"
 
 // Restore makes the state of a cut that of the table, before the table is used.
 // What there is no room for is forgotten as it is when it has been silent. Killed
-// says that points have come after the cut: what an admitted stream has grown by
-// since then has left.
+// says that points have come after the cut: what a stream that had a place has grown
+// by since then has left.
 func (t *Table) Restore(c *Cut, killed bool) {
 	t.origin, t.horizon = c.origin, c.horizon
+	t.Forget(c.forgotten)
+	t.cuts = c.number
+	t.Stored(c)
 	for i := range c.accumulators {
 		f := &c.accumulators[i]
 		a := f.accumulator
 		a.value, a.earliest, a.newest = f.held, f.earliest, f.newest
-		a.emitted, a.horizon, a.seen = f.emitted, f.horizon, f.seen
+		a.emitted, a.horizon, a.seen, a.unsent = f.emitted, f.horizon, f.seen, f.unsent
 		if !t.install(a) {
 			a.refs = -1 // its streams go too
 			t.origin, t.horizon = max(t.origin, a.emitted), max(t.horizon, a.horizon)
@@ -21,16 +24,16 @@ func (t *Table) Restore(c *Cut, killed bool) {
 	for i := range c.streams {
 		s := c.streams[i].stream
 		if s.to.refs < 0 {
-			t.horizon = max(t.horizon, s.start)
+			t.Forget(s.start)
 			continue
 		}
 		s.bytes = stateBytes(Value{s.last})
 		if !t.reserve(s.bytes) {
-			s.to.refuse(s.start)
+			t.Forget(s.start)
 			t.stats.add(Stats{RefusedStreams: 1})
 			continue
 		}
-		s.uncertain = s.uncertain || killed && s.admitted
+		s.uncertain = s.uncertain || killed && (s.admitted || s.promised != 0)
 		in := t.shard(c.streams[i].id)
 		in.streams[c.streams[i].id] = &s
 		in.known.Add(1)

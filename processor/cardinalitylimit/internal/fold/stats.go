@@ -14,11 +14,11 @@ type Stats struct {
 	Gauges      int64 // dropped: gauges are not folded
 	Stale       int64 // consumed: the end of a folded stream
 	Undelivered int64 // outgoing points that downstream refused for good
-	Saturated   int64 // additions that held a sum at the largest value of its type
+	Saturated   int64 // additions that held a sum at the largest value of its type, or exceeded a count
 	Rebucketed  int64 // histograms brought to other bounds
 
 	RefusedStreams int64 // streams or accumulators there was no room for
-	Exemplars      int64 // of the points above, which leave without
+	Exemplars      int64 // dropped: more than an outgoing point may have, or of points that are dropped
 }
 
 // Add adds o to n.

@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 )
@@ -20,8 +21,15 @@ type stream struct {
 	// uncertain: it was admitted when its state was stored, and the process was killed
 	// after that. What it grew by meanwhile has left.
 	uncertain bool
-	bytes     int
+	// promised: it has a place and is folded until a cut that says so is stored: one
+	// that passes and is found folded after a kill would count twice. The number of
+	// that cut, asked before there is one, 0 where it has no place.
+	promised uint64
+	bytes    int
 }
+
+// asked is the number of a cut to come.
+const asked = math.MaxUint64
 
 func (s *stream) contributes() bool { return !s.ended && !s.admitted }
 
@@ -101,7 +109,7 @@ func (t *Table) charge(in *shard, id uint64, s *stream, n *Stats) {
 // back, that is its baseline. The shard's lock is held.
 func (t *Table) forget(in *shard, id uint64, s *stream) {
 	if s.to.method == addGrowth {
-		s.to.refuse(s.start)
+		t.Forget(s.start)
 	}
 	s.leave()
 	delete(in.streams, id)

@@ -37,6 +37,9 @@ func (t *Table) remove(id uint64, before int64) {
 		t.origin = max(t.origin, end.emitted)
 		t.horizon = max(t.horizon, end.horizon)
 		delete(t.accumulators, id)
+		var n Stats
+		t.forsake(&a.exemplars, &n) // of a sum of live streams: none lives
+		t.stats.add(n)
 		t.release(a.bytes)
 	}
 }
@@ -49,6 +52,6 @@ type end struct{ emitted, horizon int64 }
 func (a *accumulator) idle(before int64) (end, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	flushed := a.value == nil || a.repeats()
+	flushed := a.value == nil || a.repeats() && !a.unsent
 	return end{a.emitted, a.horizon}, a.seen < before && a.refs == 0 && a.pins == 0 && flushed
 }

@@ -19,6 +19,11 @@ type Options struct {
 	Idle       time.Duration // after which a silent stream or series is forgotten
 	Budget     Budget
 	Now        func() time.Time
+	// Random returns a number in [0, n), for the exemplars that are kept. Safe for
+	// concurrent use.
+	Random func(n uint64) uint64
+	// Durable: cuts are stored, see Stored.
+	Durable bool
 }
 
 // Table is the accumulators and the state of their streams. Safe for concurrent
@@ -34,10 +39,14 @@ type Table struct {
 	accumulators map[uint64]*accumulator
 	origin       int64 // of accumulators to come
 	horizon      int64 // of accumulators to come
+	// forgotten: of all accumulators. Streams begun until then may have been counted
+	// by one and then forgotten, or passed while nobody looked.
+	forgotten atomic.Int64
 
 	shards  [shardCount]shard
 	cutting atomic.Uint64 // number of the cut that goes on, 0 without
 	cuts    uint64        // of the caller of Flush
+	stored  atomic.Uint64 // the last cut of which Stored knows
 	tracked atomic.Int64  // accumulators and streams
 	stats   sharedStats
 }
@@ -59,12 +68,7 @@ func NewTable(o Options) *Table {
 // open returns the accumulator id, making it where there is none, or nil where
 // there is no room. It is pinned: a sweep leaves it alone until it is unpinned.
 func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
-	t.mu.RLock()
-	a := t.accumulators[id]
-	if a != nil {
-		a.pin()
-	}
-	t.mu.RUnlock()
+	a := t.find(id)
 	if a != nil {
 		return a
 	}
@@ -82,6 +86,17 @@ func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 	a.pin()
 	if fresh != nil { // another batch was faster
 		t.release(fresh.bytes)
+	}
+	return a
+}
+
+// find returns the accumulator id, pinned, or nil.
+func (t *Table) find(id uint64) *accumulator {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	a := t.accumulators[id]
+	if a != nil {
+		a.pin()
 	}
 	return a
 }
@@ -135,6 +150,20 @@ func (t *Table) refuse(start int64) {
 	defer t.mu.Unlock()
 	t.horizon = max(t.horizon, start)
 }
+
+// Forget says that streams begun until the time at, in ns since the epoch, may have
+// left as themselves without it being known.
+func (t *Table) Forget(at int64) {
+	for {
+		last := t.forgotten.Load()
+		if at <= last || t.forgotten.CompareAndSwap(last, at) {
+			return
+		}
+	}
+}
+
+// Stored says that c has been stored, or cannot be.
+func (t *Table) Stored(c *Cut) { t.stored.Store(c.number) }
 
 // all returns the accumulators.
 func (t *Table) all() []*accumulator {

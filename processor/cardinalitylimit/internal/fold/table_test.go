@@ -20,7 +20,7 @@ func newTable(maxStreams int) (*Table, *tracker.Budget) {
 	budget := tracker.NewBudget(1 << 30)
 	return NewTable(Options{
 		MaxStreams: maxStreams, Gauge: GaugeSum, Idle: time.Hour, Budget: budget,
-		Now: func() time.Time { return time.Unix(0, begun) },
+		Now: func() time.Time { return time.Unix(0, begun) }, Random: rand.New(rand.NewPCG(1, 1)).Uint64N,
 	}), budget
 }
 

@@ -301,7 +301,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.ProcessorCardinalitylimitDroppedExemplars, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_dropped_exemplars",
-		metric.WithDescription("Exemplars of points that were folded; outgoing series have none. [Alpha]"),
+		metric.WithDescription("Exemplars of folded points that were more than an outgoing point may have, or whose point was dropped. [Alpha]"),
 		metric.WithUnit("{exemplar}"),
 	)
 	errs = errors.Join(errs, err)
@@ -403,7 +403,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitSaturatedPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_saturated_points",
-		metric.WithDescription("Additions that held a sum at the largest value of its type. [Alpha]"),
+		metric.WithDescription("Additions that held a sum at the largest value of its type, or were left out since they exceeded a count of 64 bits. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)

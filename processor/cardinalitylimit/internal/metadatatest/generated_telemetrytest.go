@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) processor.Settings {
 func AssertEqualProcessorCardinalitylimitDroppedExemplars(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_dropped_exemplars",
-		Description: "Exemplars of points that were folded; outgoing series have none. [Alpha]",
+		Description: "Exemplars of folded points that were more than an outgoing point may have, or whose point was dropped. [Alpha]",
 		Unit:        "{exemplar}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -282,7 +282,7 @@ func AssertEqualProcessorCardinalitylimitRotations(t *testing.T, tt *componentte
 func AssertEqualProcessorCardinalitylimitSaturatedPoints(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_saturated_points",
-		Description: "Additions that held a sum at the largest value of its type. [Alpha]",
+		Description: "Additions that held a sum at the largest value of its type, or were left out since they exceeded a count of 64 bits. [Alpha]",
 		Unit:        "{datapoint}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -4,13 +4,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"maps"
 )
 
 // ErrVersion means that another version of the format was written.
 var ErrVersion = errors.New("snapshot has another version")
 
 // version of the format, of the manifest and of all sections.
-const version = 1
+const version = 2
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -31,6 +32,10 @@ type section struct {
 	slot   int    // in use
 	chunks [2]int // of both slots: what is there to be overwritten or deleted
 	crc    uint32 // of the slot in use, all chunks together
+}
+
+func (m *manifest) equal(o *manifest) bool {
+	return m.seed == o.seed && m.clean == o.clean && maps.Equal(m.sections, o.sections)
 }
 
 const headBytes = 8

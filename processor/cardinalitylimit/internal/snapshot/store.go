@@ -23,6 +23,9 @@ type Storage interface {
 type Store struct {
 	storage  Storage
 	manifest manifest
+	// Where setting a manifest failed it may be there all the same: which of the two
+	// holds must be known before the slot that it names is written.
+	tried *manifest
 }
 
 // Section is a part of the state and how to write it.
@@ -83,31 +86,63 @@ func (s *Store) Read(ctx context.Context, name string) (*Decoder, error) {
 }
 
 // Write stores sections, all of them or, where it returns an error, none; those not
-// given stay as they are. Clean says that the process ends with this state. The
-// context is passed on to the storage.
+// given stay as they are. A storage that fails to answer may have stored them all the
+// same. Clean says that the process ends with this state. The context is passed on to
+// the storage.
 func (s *Store) Write(ctx context.Context, clean bool, sections ...Section) error {
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
 	next := manifest{seed: s.manifest.seed, clean: clean, sections: maps.Clone(s.manifest.sections)}
 	for _, from := range sections {
 		at := next.sections[from.Name]
 		at.slot = 1 - at.slot
+		before := at.chunks[at.slot]
 		var err error
-		if at.chunks[at.slot], at.crc, err = s.fill(ctx, from, at.slot); err != nil {
+		at.chunks[at.slot], at.crc, err = s.fill(ctx, from, at.slot)
+		if err == nil { // the slot is not in use: what it had more of can go before the manifest
+			err = s.delete(ctx, from.Name, at.slot, at.chunks[at.slot], before)
+		}
+		if err != nil {
+			s.occupied(from.Name, at.slot, max(before, at.chunks[at.slot]))
 			return fmt.Errorf("section %s: %w", from.Name, err)
 		}
 		next.sections[from.Name] = at
 	}
 	if err := s.storage.Set(ctx, manifestKey, next.encode()); err != nil {
+		s.tried = &next
 		return err
 	}
-	before := s.manifest
 	s.manifest = next
-	for _, from := range sections {
-		slot := next.sections[from.Name].slot
-		if err := s.delete(ctx, from.Name, slot, next.sections[from.Name].chunks[slot], before.sections[from.Name].chunks[slot]); err != nil {
-			return err
+	return nil
+}
+
+// settle finds out which manifest holds after one has failed.
+func (s *Store) settle(ctx context.Context) error {
+	if s.tried == nil {
+		return nil
+	}
+	b, err := s.storage.Get(ctx, manifestKey)
+	if err != nil {
+		return err
+	}
+	if m, err := decodeManifest(b); err == nil && m.equal(s.tried) {
+		s.manifest = *s.tried
+	} else {
+		for name, at := range s.tried.sections {
+			s.occupied(name, at.slot, at.chunks[at.slot])
 		}
 	}
+	s.tried = nil
 	return nil
+}
+
+// occupied remembers that a slot that is not in use has chunks to be deleted.
+func (s *Store) occupied(name string, slot, chunks int) {
+	if at, known := s.manifest.sections[name]; known {
+		at.chunks[slot] = max(at.chunks[slot], chunks)
+		s.manifest.sections[name] = at
+	}
 }
 
 // fill writes the chunks of a section.

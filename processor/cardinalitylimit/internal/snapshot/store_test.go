@@ -155,3 +155,75 @@ func FuzzManifest(f *testing.F) {
 		}
 	})
 }
+
+// unsure stores what it says it has not.
+type unsure struct {
+	*memory
+	manifests, deletes int // that fail
+}
+
+func (u *unsure) Set(ctx context.Context, key string, value []byte) error {
+	err := u.memory.Set(ctx, key, value)
+	if key == manifestKey && u.manifests > 0 {
+		u.manifests--
+		return errFull
+	}
+	return err
+}
+
+func (u *unsure) Delete(ctx context.Context, key string) error {
+	if u.deletes > 0 {
+		u.deletes--
+		return errFull
+	}
+	return u.memory.Delete(ctx, key)
+}
+
+// After a manifest that is there although setting it failed, no write touches what it
+// names, wherever that write ends.
+func TestManifestThatMayBeThere(t *testing.T) {
+	ctx := context.Background()
+	for left := range 6 {
+		u := &unsure{memory: &memory{values: map[string][]byte{}, left: -1}}
+		s, err := Open(ctx, u, 7)
+		require.ErrorIs(t, err, ErrMissing)
+		require.NoError(t, s.Write(ctx, false, text("a"), other(1)))
+		u.manifests = 1
+		require.ErrorIs(t, s.Write(ctx, false, text("b"), other(2)), errFull)
+		u.left = left
+		err = s.Write(ctx, false, text("c"), other(3))
+		u.left = -1
+		s, openErr := Open(ctx, u, 7)
+		require.NoError(t, openErr)
+		d, readErr := s.Read(ctx, "text")
+		require.NoError(t, readErr)
+		want := "c"
+		if err != nil {
+			want = "b"
+		}
+		require.Equal(t, want, d.Text())
+	}
+}
+
+// What could not be deleted is a failed write, of which nothing holds, and is deleted
+// with the next.
+func TestDeletesThatFail(t *testing.T) {
+	ctx := context.Background()
+	u := &unsure{memory: &memory{values: map[string][]byte{}, left: -1}}
+	s, err := Open(ctx, u, 7)
+	require.ErrorIs(t, err, ErrMissing)
+	for _, n := range []int{3, 3} {
+		require.NoError(t, s.Write(ctx, false, text(string(make([]byte, n*ChunkBytes-100)))))
+	}
+	u.deletes = 1
+	require.ErrorIs(t, s.Write(ctx, false, text("short")), errFull)
+	again, err := Open(ctx, u, 7)
+	require.NoError(t, err)
+	d, err := again.Read(ctx, "text")
+	require.NoError(t, err)
+	require.Len(t, d.Text(), 3*ChunkBytes-100)
+	for range 2 {
+		require.NoError(t, s.Write(ctx, false, text("short")))
+	}
+	require.Len(t, u.values, 3)
+}
