@@ -145,7 +145,7 @@ func TestHealthyPathTouchesNoDisk(t *testing.T) {
 		looks := calls["stat"]
 		delete(calls, "stat")
 		assert.Empty(t, calls, "in an hour")
-		// Of the log's cursor and of the dead letter's, the name and the open file; of the lock, the name.
+		// Of the cursors of log and dead letter the name and the open file, and of the lock the name.
 		assert.LessOrEqual(t, looks, 5*seconds)
 		assert.Equal(t, before, filesOf(t, dir))
 	})
