@@ -19,7 +19,14 @@ exporters:
     timeout: 200ms
     budget: 400ms
     circuit_breaker: {failure_threshold: 3, success_threshold: 1, open_interval: 50ms, max_open_interval: 200ms}
+    log:
+      format: ${env:LOG_FORMAT}
+      compression: ${env:LOG_COMPRESSION}
+      max_segment_size_mib: 1
 `
+
+// forms are how the log is written; each start takes the next, and reads what all others have left.
+var forms = [][2]string{{"otlp_json", "none"}, {"otlp_json", "zstd"}, {"otlp_proto", "none"}, {"otlp_proto", "zstd"}}
 
 // killRoundsEach is after how many rounds the backend is well until everything acknowledged has arrived.
 const killRoundsEach = 10
@@ -46,6 +53,8 @@ func killRounds(t *testing.T, rounds int) {
 		starting     int // rounds that ended before the gateway was ready
 	)
 	for round := 1; round <= rounds; round++ {
+		form := forms[round%len(forms)]
+		g.env["LOG_FORMAT"], g.env["LOG_COMPRESSION"] = form[0], form[1]
 		began := g.launch()
 		if random.IntN(5) == 0 {
 			starting++

@@ -1,0 +1,140 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestEncryptedLog: in an outage nothing of the items can be read from the disk, nor the key from print-config; a start
+// without the key, or with another, says so and loses nothing.
+func TestEncryptedLog(t *testing.T) {
+	const encrypted = `
+exporters:
+  fallbacklog:
+    log: {format: otlp_proto, compression: zstd}
+    encryption: {key: "${env:LOG_KEY}"}
+`
+	g := newGateway(t, "quickstart.yaml", impatient, encrypted)
+	g.env["LOG_KEY"] = newKey()
+	output, err := g.command("print-config").CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	require.Contains(t, string(output), "encryption")
+	require.NotContains(t, string(output), g.env["LOG_KEY"])
+
+	g.start()
+	s := newSender(t, g.grpc)
+	s.sendAll(t, 300)
+	g.stop()
+	for _, word := range []string{"sender.gauge", "a call", "an event", "point-"} {
+		assert.Empty(t, filesWith(t, g.log, word), "%q is on the disk", word)
+	}
+	records := 0
+	for range segmentsOf(t, g.log, "*.otlp") {
+		records++
+	}
+	require.Positive(t, records)
+
+	key := g.env["LOG_KEY"]
+	for what, other := range map[string]string{"another key": newKey(), "a short key": "c2hvcnQ="} {
+		g.env["LOG_KEY"] = other
+		said := g.fails(t)
+		assert.Contains(t, said, "encryption::key", what)
+		assert.NotContains(t, said, other, what)
+	}
+	keyless := newGateway(t, "quickstart.yaml", impatient)
+	keyless.env["FALLBACKLOG_DIRECTORY"] = g.log
+	assert.Contains(t, keyless.fails(t), "encryption::key")
+
+	// The command: lists without the key, shows with it.
+	command := filepath.Join(filepath.Dir(binary), "fallbacklog")
+	listed, err := exec.Command(command, "ls", g.log).CombinedOutput()
+	require.NoError(t, err, "%s", listed)
+	cat := exec.Command(command, "cat", g.log)
+	cat.Env = append(os.Environ(), "FALLBACKLOG_KEY="+key)
+	shown, err := cat.Output()
+	require.NoError(t, err)
+	require.Equal(t, 300, strings.Count(string(shown), `"fallbacklog"`))
+
+	g.env["LOG_KEY"] = key
+	b := startBackend(t, g.backend)
+	g.start()
+	eventually(t, "every item arrives", func() bool { all, _ := b.has(s.acknowledged()); return all })
+	g.stop()
+}
+
+// TestCompressedLog: sealed segments of a log of lines are compressed, anything that reads zstd reads them, and they are
+// replayed.
+func TestCompressedLog(t *testing.T) {
+	g := newGateway(t, "quickstart.yaml", impatient, `exporters: {fallbacklog: {log: {compression: zstd}}}`)
+	g.start()
+	s := newSender(t, g.grpc)
+	s.sendAll(t, 300)
+	g.stop()
+	g.start() // what the last start wrote is sealed now
+	eventually(t, "each signal's segment is compressed", func() bool { return len(segmentsOf(t, g.log, "*.jsonl.zst")) == 3 })
+	s.sendAll(t, 300)
+	plain, lines := 0, 0
+	for _, path := range segmentsOf(t, g.log, "*.jsonl.zst") {
+		f, err := os.ReadFile(path)
+		require.NoError(t, err)
+		r, err := zstd.NewReader(bytes.NewReader(f))
+		require.NoError(t, err)
+		var text bytes.Buffer
+		_, err = r.WriteTo(&text)
+		require.NoError(t, err)
+		r.Close()
+		plain += text.Len() - len(f)
+		lines += bytes.Count(text.Bytes(), []byte("\n"))
+	}
+	require.Equal(t, 300, lines)
+	require.Positive(t, plain)
+
+	b := startBackend(t, g.backend)
+	eventually(t, "every item arrives", func() bool { all, _ := b.has(s.acknowledged()); return all })
+	eventually(t, "the log is drained", func() bool {
+		return len(segmentsOf(t, g.log, "*.jsonl.zst")) == 0 && len(segmentsOf(t, g.log, "*.jsonl")) == 0
+	})
+	g.stop()
+}
+
+func newKey() string {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	return base64.StdEncoding.EncodeToString(key)
+}
+
+// segmentsOf gives the segments of all signals that match.
+func segmentsOf(t *testing.T, log, pattern string) []string {
+	paths, err := filepath.Glob(filepath.Join(log, "*", "*", pattern))
+	require.NoError(t, err)
+	return paths
+}
+
+// filesWith gives the files below a directory that hold a text.
+func filesWith(t *testing.T, directory, text string) (found []string) {
+	read := 0
+	require.NoError(t, filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		read++
+		if bytes.Contains(content, []byte(text)) {
+			found = append(found, path)
+		}
+		return err
+	}))
+	require.Positive(t, read)
+	return found
+}
