@@ -48,6 +48,14 @@ type group struct {
 	foldMetadata, fold uint64
 	last               recent   // neighbours tend to have one key
 	labels             []recent // and the same labels; by position
+	described          description
+}
+
+// description is what the overrides and a person make of a key.
+type description struct {
+	key    uint64
+	places int // 0: none was made yet
+	text   string
 }
 
 // recent is an entry met before.
@@ -126,7 +134,7 @@ func (c *Cursor) End() {
 	clear(c.pairs[:cap(c.pairs)]) // they hold strings of the batch
 	clear(c.verdicts[:cap(c.verdicts)])
 	for i := range c.groups {
-		c.groups[i].last = recent{}
+		c.groups[i].last, c.groups[i].described = recent{}, description{}
 		clear(c.groups[i].labels)
 	}
 	c.set.cursors.Put(c)

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
 // Mark is the attribute, with the value true, of a series that others were folded
@@ -105,6 +107,11 @@ func (c *Cursor) commit() {
 }
 
 func (c *Cursor) release() {
+	for i := range c.verdicts {
+		if v := &c.verdicts[i]; v.verdict == tracker.Room {
+			v.entry.promised = 0
+		}
+	}
 	for i := len(c.held) - 1; i >= 0; i-- {
 		c.held[i].Unlock()
 	}

@@ -117,7 +117,7 @@ func (b *Board) open(o Offence, subject func() Subject) *Profile {
 	}
 	s := subject()
 	p = &Profile{
-		board: b, limit: o.Limit, subject: Subject{Metric: clip(s.Metric), Key: clip(s.Key)},
+		board: b, limit: o.Limit, subject: Subject{Metric: Clip(s.Metric), Key: Clip(s.Key)},
 		series: newSpan(seriesPrecision, &b.turn), bytes: bytes,
 	}
 	p.labels.Store(&[]*label{})

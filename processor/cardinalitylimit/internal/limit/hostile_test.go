@@ -1,0 +1,55 @@
+package limit
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+// one offers a point with attributes that PutEmpty would take long to add one by one.
+func one(s *Set, resource string, attrs pcommon.Map) Action {
+	c := s.Begin(headers{})
+	defer c.End()
+	r, m := pcommon.NewResource(), pmetric.NewMetric()
+	r.Attributes().PutStr("r", resource)
+	m.SetName("m")
+	c.Resource(r)
+	c.Scope(pcommon.NewInstrumentationScope())
+	c.Metric(m)
+	return c.Decide(attrs, false).Action
+}
+
+// A point of very many labels, all of them new, costs in proportion to their number: beyond max_keys where they share
+// a tracker, below it where each has one, with overrides by a label, and under a key with a long text. Were one of these
+// quadratic it would take minutes; bounds are wide, as machines may be busy.
+func TestManyLabelsCostTheirNumber(t *testing.T) {
+	const labels = 200_000
+	attrs := pcommon.NewMap()
+	raw := make(map[string]any, labels)
+	for i := range labels {
+		raw[fmt.Sprint("label", i)] = "x"
+	}
+	require.NoError(t, attrs.FromRaw(raw))
+	for name, edit := range map[string]func(s *Set){
+		"shared":       func(s *Set) { s.limits[0].trackers.maxKeys = 0 },
+		"each its own": func(s *Set) { s.limits[0].trackers.maxKeys = labels },
+		"shared, overrides": func(s *Set) {
+			s.limits[0].trackers.maxKeys = 0
+			s.limits[0].Overrides = []Override{{Max: 7, Equals: map[Part]string{s.limits[0].Key[1]: "-"}}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSet(t, Spec{Name: "l", Key: parts(t, "resource.r", "attribute.missing"), MaxValues: labels, Action: Drop})
+			edit(s)
+			began := time.Now()
+			require.Equal(t, Pass, one(s, strings.Repeat("r", 100_000), attrs))
+			require.Less(t, time.Since(began), 5*time.Second)
+			t.Log(time.Since(began))
+		})
+	}
+}
