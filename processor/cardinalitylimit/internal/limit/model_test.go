@@ -190,7 +190,7 @@ func randomSpecs(t *testing.T, rng *rand.Rand) (specs []Spec) {
 		}
 		for range rng.IntN(3) {
 			o := Override{Equals: map[Part]string{}, Max: 1 + rng.IntN(30)}
-			if rng.IntN(2) == 0 {
+			if rng.IntN(2) == 0 && slices.Contains(l.Key, Part{source: fromMetric}) {
 				o.Metrics = Names{regexp.MustCompile(fmt.Sprintf("^(?:m%d)$", rng.IntN(3)))}
 			} else {
 				o.Equals[l.Key[rng.IntN(len(l.Key))]] = []string{"", "0", "1"}[rng.IntN(3)]
