@@ -28,6 +28,7 @@ type Cursor struct {
 
 	resourceID, scopeID  uint64
 	metricHash, streamID uint64 // of the metric alone; of the metric where it is
+	nameHash             uint64 // of the metric's name; 0: nobody asked
 
 	groups []group // one a limit
 
@@ -163,7 +164,7 @@ func (c *Cursor) Scope(s pcommon.InstrumentationScope) {
 
 // Metric moves to a metric of the scope.
 func (c *Cursor) Metric(m pmetric.Metric) {
-	c.metric = m
+	c.metric, c.nameHash = m, 0
 	c.exempt = c.set.exempt.has(m.Name())
 	c.metricHash = c.set.hash.Metric(m)
 	c.streamID = c.set.hash.Combine(c.scopeID, c.metricHash)
