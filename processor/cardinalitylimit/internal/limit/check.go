@@ -72,9 +72,16 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, out
 func (c *Cursor) take(p *pair) {
 	p.taken = true
 	c.attributes -= p.pair
-	if !c.marked {
-		c.marked = true
-		c.attributes += c.set.mark
+	if c.marked {
+		return
+	}
+	c.marked = true
+	c.attributes += c.set.mark
+	for at := range c.pairs { // the mark takes the place of what the sender has under its name
+		if p := &c.pairs[at]; p.label == c.set.markLabel && !p.taken {
+			p.taken = true
+			c.attributes -= p.pair
+		}
 	}
 }
 

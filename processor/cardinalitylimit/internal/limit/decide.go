@@ -42,7 +42,7 @@ func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Outcome {
 		c.Counts.add(out)
 		return out
 	}
-	if c.marked && !c.only && c.set.strips >= 0 {
+	if c.marked && c.set.strips >= 0 {
 		out = Outcome{Action: Strip, Limit: c.set.strips}
 	}
 	for i, l := range c.set.limits {

@@ -53,3 +53,37 @@ func TestManyLabelsCostTheirNumber(t *testing.T) {
 		})
 	}
 }
+
+// A stripped series never equals one that passed, nor another stripped one, whatever a sender makes of the mark: with
+// another value it is taken away, as the mark takes its place; alone it is a stripped series already.
+func TestMarkOfSenders(t *testing.T) {
+	s := newSet(t, Spec{Name: "label", Key: parts(t, "metric.name"), MaxValues: 1, Action: Strip})
+	target := func(edit func(pcommon.Map)) (Action, uint64) {
+		c := s.Begin(headers{})
+		defer c.End()
+		attrs := pcommon.NewMap()
+		edit(attrs)
+		c.Resource(pcommon.NewResource())
+		c.Scope(pcommon.NewInstrumentationScope())
+		c.Metric(pmetric.NewMetric())
+		out := c.Decide(attrs, false)
+		if out.Action != Strip {
+			return out.Action, 0
+		}
+		return out.Action, c.Target(out)
+	}
+	a, _ := target(func(m pcommon.Map) { m.PutStr("id", "1") })
+	require.Equal(t, Pass, a)
+	a, all := target(func(m pcommon.Map) { m.PutStr("id", "2") })
+	require.Equal(t, Strip, a)
+	for name, edit := range map[string]func(pcommon.Map){
+		"alone":          func(m pcommon.Map) { m.PutBool(Mark, true) },
+		"beside a label": func(m pcommon.Map) { m.PutBool(Mark, true); m.PutStr("id", "3") },
+		"text":           func(m pcommon.Map) { m.PutStr(Mark, "true"); m.PutStr("id", "3") },
+		"false":          func(m pcommon.Map) { m.PutStr("id", "3"); m.PutBool(Mark, false) },
+	} {
+		a, id := target(edit)
+		require.Equal(t, Strip, a, name)
+		require.Equal(t, all, id, name)
+	}
+}

@@ -72,7 +72,7 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 	if i := enforced(Overflow); s.mark && len(s.attributes) == 0 && i >= 0 {
 		return Overflow, i, observed
 	}
-	if i := enforced(Strip); s.mark && len(s.attributes) > 0 && i >= 0 {
+	if i := enforced(Strip); s.mark && i >= 0 {
 		action, limit = Strip, i
 	}
 	taken, wants := map[string]bool{}, []want(nil)

@@ -17,6 +17,7 @@ type Set struct {
 	options   Options
 	hash      streamid.Hasher
 	mark      uint64 // the pair otel.metric.overflow=true
+	markLabel uint64 // otel.metric.overflow alone
 	empty     uint64 // a missing part of a key: the empty string
 	overflows int    // first enforced overflow limit, -1 without
 	strips    int    // first enforced strip limit, -1 without
@@ -31,7 +32,7 @@ type Set struct {
 // tracker a limit.
 func NewSet(specs []Spec, o Options) (*Set, error) {
 	s := &Set{options: o, hash: streamid.New(o.Seed), overflows: -1, strips: -1}
-	s.mark = s.hash.Pair(Mark, markValue())
+	s.mark, s.markLabel = s.hash.Pair(Mark, markValue()), s.hash.String(Mark)
 	s.empty = s.hash.Value(pcommon.NewValueStr(""))
 	s.exempt = exemptions{patterns: o.Exempt, known: make(map[string]bool)}
 	specs = slices.Clone(specs)
