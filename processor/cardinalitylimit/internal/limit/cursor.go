@@ -180,7 +180,7 @@ func (c *Cursor) down(l *limit, level source, key uint64, attrs pcommon.Map) uin
 	for _, p := range l.perLevel[level] {
 		switch level {
 		case fromMetadata:
-			for _, v := range c.metadata.Get(p.name) {
+			for _, v := range c.header(p.name) {
 				key = h.Combine(key, h.String(v))
 			}
 			key = h.Combine(key, 0) // one value "a","b" differs from two keys
@@ -199,6 +199,15 @@ func (c *Cursor) down(l *limit, level source, key uint64, attrs pcommon.Map) uin
 	return key
 }
 
+// header is the client's metadata of a name; an empty value is none.
+func (c *Cursor) header(name string) []string {
+	values := c.metadata.Get(name)
+	if len(values) == 1 && values[0] == "" {
+		return nil
+	}
+	return values
+}
+
 // foldHash hashes the parts of an overflow series' resource and metadata, names
 // included: two limits whose overflow series look alike have one between them.
 func (c *Cursor) foldHash(l *limit, level source, fold uint64) uint64 {
@@ -209,7 +218,7 @@ func (c *Cursor) foldHash(l *limit, level source, fold uint64) uint64 {
 		}
 		fold = h.Combine(fold, h.String(p.name))
 		if level == fromMetadata {
-			for _, v := range c.metadata.Get(p.name) {
+			for _, v := range c.header(p.name) {
 				fold = h.Combine(fold, h.String(v))
 			}
 			continue

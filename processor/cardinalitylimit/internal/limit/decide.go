@@ -83,8 +83,11 @@ func (c *Cursor) read(attrs pcommon.Map) {
 // object records that a limit has no place for the point.
 func (c *Cursor) object(i int, l *limit, unknown bool, out *Outcome) {
 	action := l.Action
-	if unknown {
-		action = Drop // a stale point of a series that never had a place
+	if unknown { // a stale point of a series that never had a place, or has lost it
+		if l.Action == Tag {
+			return // has passed all the same
+		}
+		action = Drop
 	}
 	if l.DryRun {
 		c.Counts.observe(i, action)

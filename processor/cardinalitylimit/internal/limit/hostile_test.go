@@ -87,3 +87,31 @@ func TestMarkOfSenders(t *testing.T) {
 		require.Equal(t, all, id, name)
 	}
 }
+
+// A limit that tags lets everything through, stale points of series without a place too: what they end has passed.
+func TestTagNeverDrops(t *testing.T) {
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Tag})
+	stale := func(id string) Outcome {
+		c := s.Begin(headers{})
+		defer c.End()
+		attrs := pcommon.NewMap()
+		attrs.PutStr("id", id)
+		c.Resource(pcommon.NewResource())
+		c.Scope(pcommon.NewInstrumentationScope())
+		c.Metric(pmetric.NewMetric())
+		return c.Decide(attrs, true)
+	}
+	require.Equal(t, Pass, stale("1").Action)
+	require.Equal(t, Pass, decide(s, nil, "", "", "", "id", "1").Action)
+	require.Equal(t, Pass, stale("1").Action)
+	require.Equal(t, Tag, stale("2").Action)
+}
+
+// A header that is empty is one that is missing.
+func TestEmptyHeaderIsMissing(t *testing.T) {
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "metadata.m"), MaxSeries: 1, Action: Drop})
+	require.Equal(t, Pass, decide(s, headers{}, "", "", "", "id", "1").Action)
+	require.Equal(t, Drop, decide(s, headers{"m": {""}}, "", "", "", "id", "2").Action)
+	require.Equal(t, Drop, decide(s, headers{"m": {}}, "", "", "", "id", "2").Action)
+	require.Equal(t, Pass, decide(s, headers{"m": {"", ""}}, "", "", "", "id", "2").Action)
+}

@@ -61,7 +61,7 @@ func (c *Cursor) TargetMetadata(limit int) map[string][]string {
 		if p.source != fromMetadata {
 			continue
 		}
-		if values := c.metadata.Get(p.name); len(values) > 0 {
+		if values := c.header(p.name); len(values) > 0 {
 			if md == nil {
 				md = make(map[string][]string)
 			}

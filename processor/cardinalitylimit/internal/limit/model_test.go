@@ -125,6 +125,9 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 			continue
 		}
 		a := l.Action
+		if unknown && a == Tag {
+			continue
+		}
 		if unknown {
 			a = Drop
 		}
