@@ -17,16 +17,23 @@ func (m memory) Get(_ context.Context, key string) ([]byte, error) { return m[ke
 func (m memory) Set(_ context.Context, key string, v []byte) error { m[key] = v; return nil }
 func (m memory) Delete(_ context.Context, key string) error        { delete(m, key); return nil }
 
-// restore writes the places of s and reads them into another set.
-func restore(t *testing.T, s, into *Set) {
+// store writes the places of all limits.
+func store(t *testing.T, s *Set) *snapshot.Store {
 	store, err := snapshot.Open(context.Background(), memory{}, 1)
 	require.ErrorIs(t, err, snapshot.ErrMissing)
 	for i := range s.limits {
-		section := snapshot.Section{Name: "limit", Encode: func(e *snapshot.Encoder) { s.Encode(i, e) }}
-		require.NoError(t, store.Write(context.Background(), true, section))
-		d, err := store.Read(context.Background(), "limit")
+		require.NoError(t, store.Write(context.Background(), true,
+			snapshot.Section{Name: s.Name(i), Encode: func(e *snapshot.Encoder) { s.Encode(i, e) }}))
+	}
+	return store
+}
+
+// restore reads them into another set.
+func restore(t *testing.T, from *snapshot.Store, into *Set) {
+	for i := range into.limits {
+		d, err := from.Read(context.Background(), into.Name(i))
 		require.NoError(t, err)
-		require.NoError(t, into.Decode(i, d), s.Name(i))
+		require.NoError(t, into.Decode(i, d), into.Name(i))
 	}
 }
 
@@ -43,7 +50,7 @@ func TestPlacesAreRestored(t *testing.T) {
 	for i := range 500 {
 		point(s, i)
 	}
-	restore(t, s, restored)
+	restore(t, store(t, s), restored)
 	for _, u := range restored.Sweep() {
 		require.EqualValues(t, 50, u.Keys, u.Limit)
 		require.EqualValues(t, 50*5, u.Series, u.Limit)
@@ -67,6 +74,6 @@ func TestSharedPlacesWithoutRoom(t *testing.T) {
 	o.MaxKeys = 0
 	small, err := NewSet([]Spec{spec}, o)
 	require.NoError(t, err)
-	restore(t, s, small)
+	restore(t, store(t, s), small)
 	require.Equal(t, o.Now().UnixNano(), decide(small, nil, "", "", "m", "id", "0").Horizon)
 }
