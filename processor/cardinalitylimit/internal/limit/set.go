@@ -2,8 +2,10 @@ package limit
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -22,6 +24,7 @@ type Set struct {
 	overflows int    // first enforced overflow limit, -1 without
 	strips    int    // first enforced strip limit, -1 without
 
+	begun     time.Time
 	epoch     atomic.Int64
 	rotations atomic.Int64
 	exempt    exemptions
@@ -53,7 +56,8 @@ func NewSet(specs []Spec, o Options) (*Set, error) {
 			s.strips = i
 		}
 	}
-	s.epoch.Store(s.epochAt(s.options.Now().UnixNano()))
+	s.begun = s.options.Now()
+	s.epoch.Store(s.epochAt(s.begun.UnixNano()))
 	return s, nil
 }
 
@@ -69,11 +73,12 @@ func (s *Set) epochAt(now int64) int64 {
 	return now / max(int64(s.options.Window)/int64(s.options.Tracker.Generations), 1)
 }
 
-// tick reads the clock and returns it in ns with the generation. A clock that
-// steps back does not bring an old generation back.
+// tick reads the clock and returns it in ns with the generation. Generations go by
+// the time that has passed since the start, whatever is done to the wall clock; whoever
+// read the clock before another one does not bring an old generation back.
 func (s *Set) tick() (now, epoch int64) {
-	now = s.options.Now().UnixNano()
-	epoch = s.epochAt(now)
+	t := s.options.Now()
+	now, epoch = t.UnixNano(), s.epochAt(s.begun.UnixNano()+int64(t.Sub(s.begun)))
 	for {
 		last := s.epoch.Load()
 		if epoch <= last {
@@ -144,7 +149,7 @@ func (e *exemptions) has(name string) bool {
 	exempt = e.patterns.has(name)
 	e.mu.Lock()
 	if len(e.known) < maxKnownNames && len(name) <= maxKnownLength {
-		e.known[name] = exempt
+		e.known[strings.Clone(name)] = exempt // the name may share memory with its batch
 	}
 	e.mu.Unlock()
 	return exempt
