@@ -138,8 +138,13 @@ func (c *Cursor) End() {
 		c.groups[i].last, c.groups[i].described = recent{}, description{}
 		clear(c.groups[i].labels)
 	}
-	c.set.cursors.Put(c)
+	if cap(c.pairs) <= maxPooled {
+		c.set.cursors.Put(c)
+	}
 }
+
+// maxPooled is how many attributes of a point a cursor that is kept has room for. All else in it is in proportion.
+const maxPooled = 1024
 
 // Resource moves to a resource.
 func (c *Cursor) Resource(r pcommon.Resource) {

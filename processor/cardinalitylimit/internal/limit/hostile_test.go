@@ -115,3 +115,20 @@ func TestEmptyHeaderIsMissing(t *testing.T) {
 	require.Equal(t, Drop, decide(s, headers{"m": {}}, "", "", "", "id", "2").Action)
 	require.Equal(t, Pass, decide(s, headers{"m": {"", ""}}, "", "", "", "id", "2").Action)
 }
+
+// What one point of very many labels takes is not kept for the batches to come, which would clear it each time.
+func TestLargeCursorsAreNotKept(t *testing.T) {
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxValues: 10, Action: Drop})
+	attrs := pcommon.NewMap()
+	raw := make(map[string]any)
+	for i := range 10 * maxPooled {
+		raw[fmt.Sprint("label", i)] = "x"
+	}
+	require.NoError(t, attrs.FromRaw(raw))
+	one(s, "r", attrs)
+	c := s.Begin(headers{})
+	defer c.End()
+	require.LessOrEqual(t, cap(c.pairs), maxPooled)
+	require.LessOrEqual(t, cap(c.verdicts), maxPooled)
+	require.LessOrEqual(t, cap(c.groups[0].labels), maxPooled)
+}
