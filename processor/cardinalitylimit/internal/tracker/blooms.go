@@ -15,6 +15,7 @@ type blooms struct {
 	keep        int        // generations that are remembered, the current one included
 	capacity    int        // members that a filter to come is for, unless there are more
 	rate        float64    // false positives of all generations together
+	short       bool       // the current filter is smaller than it should be: the budget had no room
 	strangers   [2]*sample // refused in the current generation, in the one before
 	budget      *Budget
 }
@@ -75,7 +76,10 @@ func (b *blooms) parameters() (m, k uint) {
 // smaller, a second one takes the members from here on.
 func (b *blooms) resize(capacity int) {
 	b.capacity = capacity
-	if m, k := b.parameters(); m > b.generations[0].Cap() && b.budget.Reserve(filterBytes(m)) {
+	m, k := b.parameters()
+	b.short = m > b.generations[0].Cap()
+	if b.short && b.budget.Reserve(filterBytes(m)) {
+		b.short = false
 		b.generations = slices.Insert(b.generations, 0, generation{filter: newFilter(m, k)})
 	}
 }
@@ -130,8 +134,12 @@ func (b *blooms) before(i int) *filter {
 	return &b.generations[i+1].filter
 }
 
-// room is always there: the filters have their final size.
-func (b *blooms) room() (fits, moved bool) { return true, false }
+// room is always there, as the filters have their final size, but in one that is
+// short: until half of its bits are set, which is what a filter is made for.
+func (b *blooms) room() (fits, moved bool) {
+	f := &b.generations[0].filter
+	return !b.short || uint(f.ones)*2 < f.Cap(), false
+}
 
 func (b *blooms) rotate() (forgotten int) {
 	b.settle()
@@ -161,10 +169,12 @@ func (b *blooms) renew(free []filter) filter {
 	}
 	m, k := b.parameters()
 	grow := filterBytes(m) - freed
+	b.short = false
 	if grow > 0 && b.budget.Reserve(grow) {
 		return newFilter(m, k)
 	}
 	if grow > 0 {
+		b.short = true
 		m, k = free[0].Cap(), free[0].K()
 		grow = filterBytes(m) - freed
 	}

@@ -320,3 +320,29 @@ func TestCommittedTwice(t *testing.T) {
 		})
 	}
 }
+
+// Where the budget has no room for the filters of a raised limit, those there are take what they were made for, and no
+// more: full ones would let everybody in.
+func TestRaisedLimitWithoutRoom(t *testing.T) {
+	const members, limit = 10_000, 1_000_000
+	cfg := config(0)
+	cfg.Budget = NewBudget(100_000)
+	tr := open(t, members, cfg)
+	for fp := range uint64(members / 2) {
+		require.True(t, offer(tr, spread(fp)))
+	}
+	tr.SetLimit(limit)
+	for epoch := range int64(4) {
+		tr.Advance(epoch)
+		for fp := range uint64(members / 2) {
+			require.True(t, offer(tr, spread(fp)))
+		}
+		entered := 0
+		for fp := range uint64(100_000) {
+			if offer(tr, spread(1<<40+fp)) {
+				entered++
+			}
+		}
+		require.InDelta(t, members/2, entered, members/10, "generation %d", epoch)
+	}
+}
