@@ -146,6 +146,7 @@ var (
 
 // Unmarshal refuses numbers that decoding would change.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	dropNulls(conf)
 	var e check.Errors
 	check.Whole(&e, conf.ToStringMap(), c)
 	if err := e.Err(); err != nil {
@@ -158,7 +159,18 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 // them.
 func (c *LimitConfig) Unmarshal(conf *confmap.Conf) error {
 	*c = defaultLimit
+	dropNulls(conf)
 	return conf.Unmarshal(c)
+}
+
+// dropNulls makes keys without a value absent ones. Decoding takes them for zero, which is a valid number of offenders to
+// name, or of series to keep exact.
+func dropNulls(conf *confmap.Conf) {
+	for _, key := range conf.AllKeys() {
+		if conf.Get(key) == nil {
+			conf.Delete(key)
+		}
+	}
 }
 
 // limits are those configured, or the default.

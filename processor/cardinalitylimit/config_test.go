@@ -31,6 +31,25 @@ func TestEmptyConfigIsTheDefault(t *testing.T) {
 	}}, cfg.limits())
 }
 
+// A key without a value, as templates write them, is one that is absent.
+func TestNullIsAbsent(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	require.NoError(t, confmap.NewFromStringMap(map[string]any{
+		"mode": nil, "window": nil, "storage": nil, "instance_id": nil, "snapshot_interval": nil,
+		"tracker":       map[string]any{"exact_up_to": nil, "memory_limit_mib": nil},
+		"exempt":        map[string]any{"metrics": nil},
+		"top_offenders": map[string]any{"count": nil, "log_examples": nil},
+		"reaggregate":   map[string]any{},
+	}).Unmarshal(cfg))
+	require.Equal(t, createDefaultConfig(), cfg)
+	limit := map[string]any{"name": "metric", "key": []any{"resource.service.name", "metric.name"}, "max_series": 500}
+	for _, key := range []string{"count", "max_values", "warn_at", "action", "dry_run", "overrides"} {
+		limit[key] = nil
+	}
+	require.NoError(t, confmap.NewFromStringMap(map[string]any{"limits": []any{limit}}).Unmarshal(cfg))
+	require.Equal(t, defaultLimits, cfg.Limits)
+}
+
 func TestFullConfig(t *testing.T) {
 	storageID := component.MustNewIDWithName("file_storage", "limits")
 	require.Equal(t, &Config{
@@ -114,6 +133,7 @@ func TestInvalidConfig(t *testing.T) {
 		"streams of values":  {limits(map[string]any{"max_series": nil, "max_values": 5, "count": "streams"}), "limits::0::count: must be attributes where max_values is set (got \"streams\")"},
 		"warn_at":            {limits(map[string]any{"warn_at": 2}), "limits::0::warn_at: must be from 0 to 1 (got 2)"},
 		"override no match":  {override(map[string]any{"max_series": 5}), "limits::0::overrides::0::match: must be at least one condition (got 0)"},
+		"override twice":     {limits(map[string]any{"key": []any{"metadata.X-a"}, "overrides": []any{map[string]any{"match": map[string]any{"metadata.x-a": "b", "metadata.X-A": "c"}, "max_series": 5}}}), "limits::0::overrides::0::match::metadata.x-a: must be named once (got \"b\")"},
 		"override no max":    {override(map[string]any{"match": map[string]any{"metrics": []any{"a"}}}), "limits::0::overrides::0::max_series: must be from 1 to 1000000000 (got 0)"},
 		"override other max": {override(map[string]any{"match": map[string]any{"metrics": []any{"a"}}, "max_values": 5}), "limits::0::overrides::0::max_series: must be from 1 to 1000000000 (got 0)"},
 		"override not a key": {override(map[string]any{"match": map[string]any{"metadata.x": "a"}, "max_series": 5}), "limits::0::overrides::0::match::metadata.x: must be a part of the limit's key (got [metric.name])"},

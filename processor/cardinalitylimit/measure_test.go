@@ -142,3 +142,26 @@ func TestRound(t *testing.T) {
 		require.Equal(t, want, round(n), n)
 	}
 }
+
+// A metric that is over several limits, or with several labels over one, or in several units, has one series of our own
+// for each limit and label: the largest.
+func TestOffendersOfOneName(t *testing.T) {
+	label := defaultLimit
+	label.Name, label.Key, label.MaxValues, label.Action = "label", []string{"metric.name"}, 100, "drop"
+	r, logs := watched(t, func(c *Config) { c.Limits = append([]LimitConfig{label}, defaultLimits...) })
+	b := newBatch("orders")
+	for unit := range 3 {
+		points := b.sum("requests", delta, true)
+		b.sm.Metrics().At(unit).SetUnit(fmt.Sprint(unit))
+		for i := range 2_000 {
+			put(points, 1, r.clock.now(), r.clock.now(), "few", fmt.Sprint(i%300), "many", fmt.Sprint(i))
+		}
+	}
+	r.send(b.md)
+	r.maintain()
+	require.InEpsilon(t, 2_000, r.counter("offender_series", "limit", "label", "metric", "requests"), 0.1)
+	require.InEpsilon(t, 1_900, r.counter("offender_label_values", "limit", "label", "label", "many"), 0.14)
+	require.InEpsilon(t, 200, r.counter("offender_label_values", "limit", "label", "label", "few"), 0.14)
+	offenders := take(logs)[0].ContextMap()["offenders"].([]any)
+	require.Len(t, offenders, 2)
+}

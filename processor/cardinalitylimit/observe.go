@@ -61,19 +61,45 @@ func (t *telemetry) observeRefused(o metric.Int64Observer, m *measurement) {
 }
 
 func (t *telemetry) observeOffenders(o metric.Int64Observer, m *measurement) {
+	most := make(largest)
 	for i := range m.over.Top {
 		top := &m.over.Top[i]
-		o.Observe(top.Wanted(), metric.WithAttributes(t.offender(top)...))
+		most.add(top.Wanted(), t.offender(top))
 	}
+	most.observe(o)
 }
 
 func (t *telemetry) observeLabels(o metric.Int64Observer, m *measurement) {
+	most := make(largest)
 	for i := range m.over.Top {
 		top := &m.over.Top[i]
 		for k := range top.Labels {
 			l := &top.Labels[k]
-			o.Observe(l.Values, metric.WithAttributes(append(t.offender(top), attribute.String("label", l.Name))...))
+			most.add(l.Values, append(t.offender(top), attribute.String("label", l.Name)))
 		}
+	}
+	most.observe(o)
+}
+
+// largest holds for each label set the largest of its values: two labels of a metric over one limit are two offenders
+// with one label set, and texts are cut.
+type largest map[attribute.Distinct]labelled
+
+type labelled struct {
+	labels attribute.Set
+	value  int64
+}
+
+func (l largest) add(value int64, labels []attribute.KeyValue) {
+	set := attribute.NewSet(labels...)
+	if known, ok := l[set.Equivalent()]; !ok || value > known.value {
+		l[set.Equivalent()] = labelled{set, value}
+	}
+}
+
+func (l largest) observe(o metric.Int64Observer) {
+	for _, m := range l {
+		o.Observe(m.value, metric.WithAttributeSet(m.labels))
 	}
 }
 

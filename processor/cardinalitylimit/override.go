@@ -33,6 +33,8 @@ func (c *OverrideConfig) compile(e *check.Errors, l *LimitConfig, key []limit.Pa
 			continue
 		}
 		match.That(slices.Contains(key, part), name, "a part of the limit's key", l.Key)
+		_, twice := o.Equals[part]
+		match.That(!twice, name, "named once", c.Match[name])
 		if name == "metrics" {
 			o.Metrics = check.Regexps(match, name, stringList(match, name, c.Match[name]))
 			continue

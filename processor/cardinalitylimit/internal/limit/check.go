@@ -32,9 +32,12 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, out
 		}
 		e, fp := s.keys[id], p.value
 		if e == nil {
-			e = l.trackers.add(s, id, l.places(c.value(attrs)), c.epoch, c.describe(l, attrs, p.key))
+			e = l.trackers.add(s, id, c.epoch, func() (places int, text string) {
+				d := c.describe(i, l, key, attrs)
+				return d.places, d.text + " label=" + p.key
+			})
 		} else if e.restored {
-			e.settle(l.places(c.value(attrs)))
+			e.settle(c.describe(i, l, key, attrs).places)
 		}
 		if e != nil {
 			*g.label(at) = recent{id, e}
@@ -69,9 +72,16 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, out
 func (c *Cursor) take(p *pair) {
 	p.taken = true
 	c.attributes -= p.pair
-	if !c.marked {
-		c.marked = true
-		c.attributes += c.set.mark
+	if c.marked {
+		return
+	}
+	c.marked = true
+	c.attributes += c.set.mark
+	for at := range c.pairs { // the mark takes the place of what the sender has under its name
+		if p := &c.pairs[at]; p.label == c.set.markLabel && !p.taken {
+			p.taken = true
+			c.attributes -= p.pair
+		}
 	}
 }
 
@@ -128,9 +138,12 @@ func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry
 	}
 	e = s.keys[key]
 	if e == nil {
-		e = l.trackers.add(s, key, l.places(c.value(attrs)), c.epoch, c.describe(l, attrs, ""))
+		e = l.trackers.add(s, key, c.epoch, func() (places int, text string) {
+			d := c.describe(i, l, key, attrs)
+			return d.places, d.text
+		})
 	} else if e.restored {
-		e.settle(l.places(c.value(attrs)))
+		e.settle(c.describe(i, l, key, attrs).places)
 	}
 	if e != nil {
 		g.last = recent{key, e}
@@ -149,20 +162,15 @@ func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry
 func (c *Cursor) check(pair int, e *entry, fp uint64) tracker.Verdict {
 	e.advance(c.epoch, c.now)
 	v := e.Check(fp)
-	if v == tracker.Room && pair >= 0 && e.Size()+c.pending(e) >= e.Limit() {
-		v = tracker.Full
+	if v == tracker.Room {
+		if e.Size()+e.promised >= e.Limit() {
+			v = tracker.Full
+		} else {
+			e.promised++
+		}
 	}
 	c.verdicts = append(c.verdicts, verdict{pair: pair, entry: e, fp: fp, verdict: v})
 	return v
-}
-
-func (c *Cursor) pending(e *entry) (n int) {
-	for i := range c.verdicts {
-		if c.verdicts[i].entry == e && c.verdicts[i].verdict == tracker.Room {
-			n++
-		}
-	}
-	return n
 }
 
 func passes(v tracker.Verdict, stale bool) bool {

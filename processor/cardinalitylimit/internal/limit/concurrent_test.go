@@ -2,6 +2,7 @@ package limit
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -87,6 +88,68 @@ func TestManyGoroutinesAreExactThroughRotations(t *testing.T) {
 				require.EqualValues(t, limit, u.Series, u.Limit)
 			}
 			t.Logf("%d strangers, %d admitted", strangers.Load(), admitted.Load())
+		})
+	}
+}
+
+// Keys come, grow, turn to Bloom filters, are stored, are left and freed while other goroutines still remember them. No
+// key ever passes more than it has places, and when all are gone all that was reserved has been given back.
+func TestManyGoroutinesOverKeysThatDie(t *testing.T) {
+	const goroutines, steps, keys, limit = 8, 300, 40, 30
+	for name, exactUpTo := range map[string]int{"exact": 1000, "bloom": 10, "only bloom": 0} {
+		t.Run(name, func(t *testing.T) {
+			var clock, begun atomic.Int64
+			budget := tracker.NewBudget(1 << 28)
+			s, err := NewSet([]Spec{
+				{Name: "label", Key: parts(t, "metric.name"), MaxValues: limit, Action: Strip},
+				{Name: "observed", Key: parts(t, "metric.name", "attribute.a"), MaxSeries: 3, Action: Drop, DryRun: true},
+				{Name: "metric", Key: parts(t, "metric.name"), MaxSeries: limit, Action: Overflow},
+			}, Options{
+				Window: time.Hour, MaxKeys: 1 << 20, Seed: 1,
+				Now: func() time.Time { return time.Unix(1<<30, 0).Add(time.Duration(clock.Load()) * 20 * time.Minute) },
+				Tracker: tracker.Config{
+					ExactUpTo: exactUpTo, FalsePositiveRate: 1e-9, Generations: 3, Budget: budget,
+				},
+			})
+			require.NoError(t, err)
+			idle := budget.Used()
+			var wg sync.WaitGroup
+			for g := range goroutines {
+				wg.Go(func() {
+					rng := rand.New(rand.NewPCG(uint64(g), 12))
+					for n := begun.Add(1); n <= steps; n = begun.Add(1) {
+						if n%10 == 0 {
+							clock.Add(1)
+						}
+						switch n % 5 {
+						case 0:
+							s.Sweep()
+						case 1:
+							store(t, s)
+						}
+						c := s.Begin(headers{})
+						for range 200 {
+							// The keys that are in use wander.
+							metric := fmt.Sprint("m", (int(n)/20+rng.IntN(3))%keys)
+							offer(c, sample{metric: metric, attributes: map[string]string{
+								"a": fmt.Sprint(rng.IntN(20)), "b": fmt.Sprint(rng.IntN(100)),
+							}})
+						}
+						c.End()
+					}
+				})
+			}
+			wg.Wait()
+			for i, u := range s.Sweep() {
+				require.Positive(t, u.Keys)
+				require.LessOrEqual(t, u.Series, int64(s.limits[i].max)*u.Keys)
+			}
+			clock.Add(10)
+			for _, u := range s.Sweep() {
+				require.Zero(t, u.Keys)
+				require.Zero(t, u.Series)
+			}
+			require.Equal(t, idle, budget.Used())
 		})
 	}
 }

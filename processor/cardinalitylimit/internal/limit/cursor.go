@@ -28,6 +28,7 @@ type Cursor struct {
 
 	resourceID, scopeID  uint64
 	metricHash, streamID uint64 // of the metric alone; of the metric where it is
+	nameHash             uint64 // of the metric's name; 0: nobody asked
 
 	groups []group // one a limit
 
@@ -48,6 +49,14 @@ type group struct {
 	foldMetadata, fold uint64
 	last               recent   // neighbours tend to have one key
 	labels             []recent // and the same labels; by position
+	described          description
+}
+
+// description is what the overrides and a person make of a key.
+type description struct {
+	key    uint64
+	places int // 0: none was made yet
+	text   string
 }
 
 // recent is an entry met before.
@@ -126,11 +135,16 @@ func (c *Cursor) End() {
 	clear(c.pairs[:cap(c.pairs)]) // they hold strings of the batch
 	clear(c.verdicts[:cap(c.verdicts)])
 	for i := range c.groups {
-		c.groups[i].last = recent{}
+		c.groups[i].last, c.groups[i].described = recent{}, description{}
 		clear(c.groups[i].labels)
 	}
-	c.set.cursors.Put(c)
+	if cap(c.pairs) <= maxPooled {
+		c.set.cursors.Put(c)
+	}
 }
+
+// maxPooled is how many attributes of a point a cursor that is kept has room for. All else in it is in proportion.
+const maxPooled = 1024
 
 // Resource moves to a resource.
 func (c *Cursor) Resource(r pcommon.Resource) {
@@ -155,7 +169,7 @@ func (c *Cursor) Scope(s pcommon.InstrumentationScope) {
 
 // Metric moves to a metric of the scope.
 func (c *Cursor) Metric(m pmetric.Metric) {
-	c.metric = m
+	c.metric, c.nameHash = m, 0
 	c.exempt = c.set.exempt.has(m.Name())
 	c.metricHash = c.set.hash.Metric(m)
 	c.streamID = c.set.hash.Combine(c.scopeID, c.metricHash)
@@ -171,7 +185,7 @@ func (c *Cursor) down(l *limit, level source, key uint64, attrs pcommon.Map) uin
 	for _, p := range l.perLevel[level] {
 		switch level {
 		case fromMetadata:
-			for _, v := range c.metadata.Get(p.name) {
+			for _, v := range c.header(p.name) {
 				key = h.Combine(key, h.String(v))
 			}
 			key = h.Combine(key, 0) // one value "a","b" differs from two keys
@@ -190,6 +204,15 @@ func (c *Cursor) down(l *limit, level source, key uint64, attrs pcommon.Map) uin
 	return key
 }
 
+// header is the client's metadata of a name; an empty value is none.
+func (c *Cursor) header(name string) []string {
+	values := c.metadata.Get(name)
+	if len(values) == 1 && values[0] == "" {
+		return nil
+	}
+	return values
+}
+
 // foldHash hashes the parts of an overflow series' resource and metadata, names
 // included: two limits whose overflow series look alike have one between them.
 func (c *Cursor) foldHash(l *limit, level source, fold uint64) uint64 {
@@ -200,7 +223,7 @@ func (c *Cursor) foldHash(l *limit, level source, fold uint64) uint64 {
 		}
 		fold = h.Combine(fold, h.String(p.name))
 		if level == fromMetadata {
-			for _, v := range c.metadata.Get(p.name) {
+			for _, v := range c.header(p.name) {
 				fold = h.Combine(fold, h.String(v))
 			}
 			continue

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
 // Mark is the attribute, with the value true, of a series that others were folded
@@ -40,7 +42,7 @@ func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Outcome {
 		c.Counts.add(out)
 		return out
 	}
-	if c.marked && !c.only && c.set.strips >= 0 {
+	if c.marked && c.set.strips >= 0 {
 		out = Outcome{Action: Strip, Limit: c.set.strips}
 	}
 	for i, l := range c.set.limits {
@@ -81,8 +83,11 @@ func (c *Cursor) read(attrs pcommon.Map) {
 // object records that a limit has no place for the point.
 func (c *Cursor) object(i int, l *limit, unknown bool, out *Outcome) {
 	action := l.Action
-	if unknown {
-		action = Drop // a stale point of a series that never had a place
+	if unknown { // a stale point of a series that never had a place, or has lost it
+		if l.Action == Tag {
+			return // has passed all the same
+		}
+		action = Drop
 	}
 	if l.DryRun {
 		c.Counts.observe(i, action)
@@ -105,6 +110,11 @@ func (c *Cursor) commit() {
 }
 
 func (c *Cursor) release() {
+	for i := range c.verdicts {
+		if v := &c.verdicts[i]; v.verdict == tracker.Room {
+			v.entry.promised = 0
+		}
+	}
 	for i := len(c.held) - 1; i >= 0; i-- {
 		c.held[i].Unlock()
 	}

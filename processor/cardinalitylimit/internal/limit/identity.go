@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
 // Stream is the identity of the point at hand as it came in.
@@ -59,7 +61,7 @@ func (c *Cursor) TargetMetadata(limit int) map[string][]string {
 		if p.source != fromMetadata {
 			continue
 		}
-		if values := c.metadata.Get(p.name); len(values) > 0 {
+		if values := c.header(p.name); len(values) > 0 {
 			if md == nil {
 				md = make(map[string][]string)
 			}
@@ -74,23 +76,18 @@ func (c *Cursor) value(attrs pcommon.Map) func(Part) string {
 	return func(p Part) string { return c.text(p, attrs) }
 }
 
-// maxText bounds what the text of a key takes: it is for a person to read.
-const maxText = 128
-
-// describe returns how to write the key of the point at hand, and of one label of
-// it, for a person.
-func (c *Cursor) describe(l *limit, attrs pcommon.Map, label string) func() string {
-	return func() string {
-		text := c.keyText(l, attrs, sources)
-		if label != "" {
-			text += " label=" + label
-		}
-		// Cloned: a substring would hold on to the whole.
-		return strings.Clone(text[:min(len(text), maxText)])
+// describe says how many places key has, which is that of the point at hand under limit i, and what a person calls it.
+// Both depend on the key alone: a point of many labels asks once.
+func (c *Cursor) describe(i int, l *limit, key uint64, attrs pcommon.Map) *description {
+	d := &c.groups[i].described
+	if d.places == 0 || d.key != key {
+		*d = description{key, l.places(c.value(attrs)), c.keyText(l, attrs, sources)}
 	}
+	return d
 }
 
-// keyText is the key of the point at hand but for the parts of one source.
+// keyText is the key of the point at hand but for the parts of one source, with the beginning of each value: it is for
+// a person, and senders choose how long they are.
 func (c *Cursor) keyText(l *limit, attrs pcommon.Map, without source) string {
 	var b strings.Builder
 	for _, p := range l.Key {
@@ -100,7 +97,7 @@ func (c *Cursor) keyText(l *limit, attrs pcommon.Map, without source) string {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(p.String() + "=" + c.text(p, attrs))
+		b.WriteString(p.String() + "=" + offenders.Clip(c.text(p, attrs)))
 	}
 	return b.String()
 }

@@ -114,7 +114,7 @@ func (s *shard) encode(e *snapshot.Encoder) {
 }
 
 // decode restores the entries of a shard. The places of a key that there is no room
-// for are forgotten.
+// for are forgotten. Labels are in the shard of their key, which is not stored.
 func (l *limit) decode(s *shard, d *snapshot.Decoder, now, epoch int64) {
 	t := &l.trackers
 	s.forgot = max(s.forgot, d.Int())
@@ -122,7 +122,7 @@ func (l *limit) decode(s *shard, d *snapshot.Decoder, now, epoch int64) {
 		id, forgot, text := d.Fixed(), d.Int(), d.Text()
 		tr := tracker.Decode(d, epoch, t.config)
 		known := s.keys[id]
-		if s == &t.shared && known == nil || s != &t.shared && (known != nil || t.shard(id) != s) {
+		if shared := s == &t.shared; shared != (known != nil) || !shared && !l.labels() && t.shard(id) != s {
 			d.Fail()
 		}
 		switch {
@@ -133,6 +133,9 @@ func (l *limit) decode(s *shard, d *snapshot.Decoder, now, epoch int64) {
 			return
 		case tr == nil:
 			s.forgot = now
+			if known != nil {
+				known.forgot.Store(now)
+			}
 		case known != nil: // the shared one is always there
 			known.Free()
 			known.Tracker = tr

@@ -72,7 +72,7 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 	if i := enforced(Overflow); s.mark && len(s.attributes) == 0 && i >= 0 {
 		return Overflow, i, observed
 	}
-	if i := enforced(Strip); s.mark && len(s.attributes) > 0 && i >= 0 {
+	if i := enforced(Strip); s.mark && i >= 0 {
 		action, limit = Strip, i
 	}
 	taken, wants := map[string]bool{}, []want(nil)
@@ -125,6 +125,9 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 			continue
 		}
 		a := l.Action
+		if unknown && a == Tag {
+			continue
+		}
 		if unknown {
 			a = Drop
 		}
@@ -190,7 +193,7 @@ func randomSpecs(t *testing.T, rng *rand.Rand) (specs []Spec) {
 		}
 		for range rng.IntN(3) {
 			o := Override{Equals: map[Part]string{}, Max: 1 + rng.IntN(30)}
-			if rng.IntN(2) == 0 {
+			if rng.IntN(2) == 0 && slices.Contains(l.Key, Part{source: fromMetric}) {
 				o.Metrics = Names{regexp.MustCompile(fmt.Sprintf("^(?:m%d)$", rng.IntN(3)))}
 			} else {
 				o.Equals[l.Key[rng.IntN(len(l.Key))]] = []string{"", "0", "1"}[rng.IntN(3)]

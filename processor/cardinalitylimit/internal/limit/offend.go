@@ -15,13 +15,16 @@ type offence struct {
 // offend notes that limit i has no place for fp under key, which is that of a label where it counts values. The locks of
 // the keys are held. A stale point wants no place.
 //
-// Offenders are metrics, whatever the key: it is an instrument that somebody has to change.
+// Offenders are metrics by their name, whatever the key: it is an instrument that somebody has to change.
 func (c *Cursor) offend(i, pair int, key uint64, e *entry, fp uint64, stale bool) {
 	if stale || c.set.options.Board == nil {
 		return
 	}
 	h := &c.set.hash
-	offender := h.Combine(key, c.metricHash)
+	if c.nameHash == 0 {
+		c.nameHash = h.String(c.metric.Name())
+	}
+	offender := h.Combine(key, c.nameHash)
 	c.offences = append(c.offences, offence{pair, offenders.Offence{
 		Limit: i, Offender: offender, Series: h.Combine(offender, fp), Held: e.Size(), Max: e.Limit(),
 	}})

@@ -2,8 +2,10 @@ package limit
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -17,10 +19,12 @@ type Set struct {
 	options   Options
 	hash      streamid.Hasher
 	mark      uint64 // the pair otel.metric.overflow=true
+	markLabel uint64 // otel.metric.overflow alone
 	empty     uint64 // a missing part of a key: the empty string
 	overflows int    // first enforced overflow limit, -1 without
 	strips    int    // first enforced strip limit, -1 without
 
+	begun     time.Time
 	epoch     atomic.Int64
 	rotations atomic.Int64
 	exempt    exemptions
@@ -31,7 +35,7 @@ type Set struct {
 // tracker a limit.
 func NewSet(specs []Spec, o Options) (*Set, error) {
 	s := &Set{options: o, hash: streamid.New(o.Seed), overflows: -1, strips: -1}
-	s.mark = s.hash.Pair(Mark, markValue())
+	s.mark, s.markLabel = s.hash.Pair(Mark, markValue()), s.hash.String(Mark)
 	s.empty = s.hash.Value(pcommon.NewValueStr(""))
 	s.exempt = exemptions{patterns: o.Exempt, known: make(map[string]bool)}
 	specs = slices.Clone(specs)
@@ -52,7 +56,8 @@ func NewSet(specs []Spec, o Options) (*Set, error) {
 			s.strips = i
 		}
 	}
-	s.epoch.Store(s.epochAt(s.options.Now().UnixNano()))
+	s.begun = s.options.Now()
+	s.epoch.Store(s.epochAt(s.begun.UnixNano()))
 	return s, nil
 }
 
@@ -68,11 +73,12 @@ func (s *Set) epochAt(now int64) int64 {
 	return now / max(int64(s.options.Window)/int64(s.options.Tracker.Generations), 1)
 }
 
-// tick reads the clock and returns it in ns with the generation. A clock that
-// steps back does not bring an old generation back.
+// tick reads the clock and returns it in ns with the generation. Generations go by
+// the time that has passed since the start, whatever is done to the wall clock; whoever
+// read the clock before another one does not bring an old generation back.
 func (s *Set) tick() (now, epoch int64) {
-	now = s.options.Now().UnixNano()
-	epoch = s.epochAt(now)
+	t := s.options.Now()
+	now, epoch = t.UnixNano(), s.epochAt(s.begun.UnixNano()+int64(t.Sub(s.begun)))
 	for {
 		last := s.epoch.Load()
 		if epoch <= last {
@@ -143,7 +149,7 @@ func (e *exemptions) has(name string) bool {
 	exempt = e.patterns.has(name)
 	e.mu.Lock()
 	if len(e.known) < maxKnownNames && len(name) <= maxKnownLength {
-		e.known[name] = exempt
+		e.known[strings.Clone(name)] = exempt // the name may share memory with its batch
 	}
 	e.mu.Unlock()
 	return exempt

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -172,4 +173,26 @@ func TestIdentityDoesNotDependOnThePointBefore(t *testing.T) {
 		require.Equal(t, s.hash.Attributes(attrs), c.attributes)
 		require.Len(t, c.pairs, attrs.Len())
 	}
+}
+
+// A wall clock that is set, forward or back, neither begins generations nor holds them up.
+func TestGenerationsGoByTimePassed(t *testing.T) {
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop})
+	now := time.Now()
+	s, err := NewSet([]Spec{s.limits[0].Spec}, Options{
+		Window: time.Hour, MaxKeys: 10, Now: func() time.Time { return now }, Tracker: s.options.Tracker,
+	})
+	require.NoError(t, err)
+	require.Equal(t, Pass, decide(s, nil, "", "", "m", "id", "1").Action)
+	now = setWall(now, 24*time.Hour)
+	require.Equal(t, Drop, decide(s, nil, "", "", "m", "id", "2").Action, "the first has its place yet")
+	now = setWall(now, -72*time.Hour).Add(2 * time.Hour)
+	require.Equal(t, Pass, decide(s, nil, "", "", "m", "id", "2").Action, "the first has lost it")
+}
+
+// setWall moves the wall clock of a time that has a monotonic one too, which goes on. Nothing else makes such a time: its
+// first word is a flag, 33 bits of seconds and 30 bits of nanoseconds.
+func setWall(t time.Time, by time.Duration) time.Time {
+	*(*uint64)(unsafe.Pointer(&t)) += uint64(by/time.Second) << 30
+	return t
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -49,6 +50,8 @@ type entry struct {
 	// the key knows the one that holds.
 	restored bool
 	dead     bool // removed from the table; for cursors that remember it
+	// promised are the places that the point at hand has been told of and not yet taken. 0 while nobody holds the lock.
+	promised int
 }
 
 func (t *table) init(places int, o *Options) bool {
@@ -80,19 +83,20 @@ func (t *table) open(places int, epoch int64) *entry {
 	return &entry{Tracker: tr}
 }
 
-// add gives id a tracker in s, or nil where there are max_keys already or no
-// memory. The shard's lock is held.
-func (t *table) add(s *shard, id uint64, places int, epoch int64, text func() string) *entry {
+// add gives id a tracker in s, or nil where there are max_keys already or no memory. Describe is called where there is
+// room. The shard's lock is held.
+func (t *table) add(s *shard, id uint64, epoch int64, describe func() (places int, text string)) *entry {
 	if t.keys.Add(1) > t.maxKeys {
 		t.keys.Add(-1)
 		return nil
 	}
+	places, text := describe()
 	e := t.open(places, epoch)
 	if e == nil {
 		t.keys.Add(-1)
 		return nil
 	}
-	e.text = text()
+	e.text = offenders.Clip(text)
 	e.forgot.Store(s.forgot)
 	s.keys[id] = e
 	return e

@@ -117,7 +117,7 @@ func (b *Board) open(o Offence, subject func() Subject) *Profile {
 	}
 	s := subject()
 	p = &Profile{
-		board: b, limit: o.Limit, subject: Subject{Metric: clip(s.Metric), Key: clip(s.Key)},
+		board: b, limit: o.Limit, subject: Subject{Metric: Clip(s.Metric), Key: Clip(s.Key)},
 		series: newSpan(seriesPrecision, &b.turn), bytes: bytes,
 	}
 	p.labels.Store(&[]*label{})
@@ -155,15 +155,24 @@ type Report struct {
 	Top []Offender
 }
 
-// Measure moves on to the half window of now, gives profiles to those who deserve them, and reports.
+// Measure moves on to the half window of now, gives profiles to those who deserve them, and reports. What came since it
+// was called last is in the report, however long that is ago.
 func (b *Board) Measure(now time.Time) Report {
-	for ; now.Sub(b.turned) >= b.half; b.turned = b.turned.Add(b.half) {
-		if now.Sub(b.turned) >= 4*b.half { // a long pause: two turns forget all
-			b.turned = now.Add(-2 * b.half)
-		}
+	turns := int(now.Sub(b.turned) / b.half)
+	b.turned = b.turned.Add(time.Duration(turns) * b.half)
+	if turns > 0 {
 		b.rotate()
 	}
 	b.invite()
+	r := b.report()
+	if turns > 1 {
+		b.rotate() // forgets what has been reported
+	}
+	return r
+}
+
+// report is what is known of the half window that has ended and the one that goes on.
+func (b *Board) report() Report {
 	var r Report
 	for i := range b.refused {
 		r.Refused = append(r.Refused, b.refused[i].estimate())

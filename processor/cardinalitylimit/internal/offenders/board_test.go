@@ -137,7 +137,9 @@ func TestQuietOffendersAreForgotten(t *testing.T) {
 
 	crowd{"requests", 1, 1000}.offend(b, rand.New(rand.NewPCG(1, 1)))
 	require.Len(t, b.Measure(begin.Add(time.Hour)).Top, 1)
-	require.Empty(t, b.Measure(begin.Add(1000*time.Hour)).Top) // a long pause, at once
+	// A long pause: when it came is not known, so it is named once more.
+	require.Len(t, b.Measure(begin.Add(1000*time.Hour)).Top, 1)
+	require.Empty(t, b.Measure(begin.Add(1000*time.Hour)).Top)
 }
 
 // Memory is bounded by the number of profiles and labels, and by the budget; all that is reserved is given back.
@@ -163,6 +165,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			require.LessOrEqual(t, size-budget.left, most)
 		}
 		require.NotEmpty(t, b.Measure(begin).Top)
+		b.Measure(begin.Add(10 * time.Hour)) // reports and forgets
 		b.Measure(begin.Add(10 * time.Hour))
 		require.Equal(t, size-2*spanBytes(limitPrecision)-2*sampleBytes, budget.left)
 	}
@@ -188,6 +191,7 @@ func TestManyGoroutines(t *testing.T) {
 		b.Measure(begin.Add(time.Duration(i) * time.Minute))
 	}
 	wg.Wait()
+	b.Measure(begin.Add(200 * time.Hour)) // reports and forgets
 	b.Measure(begin.Add(200 * time.Hour))
 	require.Equal(t, before, budget.left)
 }
@@ -230,4 +234,27 @@ func BenchmarkNote(bench *testing.B) {
 			}
 		}
 	})
+}
+
+// Where it is measured less often than the window is long, each report is of what came since the one before: nothing is
+// forgotten unseen.
+func TestWindowShorterThanTheInterval(t *testing.T) {
+	for _, window := range []time.Duration{time.Second, 14 * time.Second, 16 * time.Second, 29 * time.Second} {
+		budget := &room{left: 1 << 20}
+		b, ok := New(begin, Options{Limits: 2, Count: 3, Window: window, Budget: budget})
+		require.True(t, ok)
+		idle := budget.left
+		rng := rand.New(rand.NewPCG(1, 1))
+		for i := range 10 {
+			crowd{"requests", 1, 1000}.offend(b, rng)
+			r := b.Measure(begin.Add(time.Duration(i+1) * 15 * time.Second))
+			require.Len(t, r.Top, 1, "window %s, report %d", window, i)
+			require.GreaterOrEqual(t, r.Top[0].Refused, int64(900))
+			require.GreaterOrEqual(t, r.Refused[1], int64(900))
+			require.LessOrEqual(t, r.Refused[1], int64(1100*(1+(window+14*time.Second)/(15*time.Second))))
+		}
+		b.Measure(begin.Add(time.Hour)) // forgets
+		require.Empty(t, b.Measure(begin.Add(2*time.Hour)).Top)
+		require.Equal(t, idle, budget.left)
+	}
 }

@@ -70,7 +70,7 @@ func (p *Profile) Example(at int, labelHash uint64, name, value string) {
 	l := p.label(at, labelHash, name)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	value = clip(value)
+	value = Clip(value)
 	if l != nil && len(l.examples) < maxExamples && !slices.Contains(l.examples, value) {
 		l.examples = append(l.examples, value)
 	}
@@ -107,7 +107,7 @@ func (p *Profile) begin(hash uint64, name string) *label {
 		return nil
 	}
 	p.bytes += bytes
-	l := &label{hash: hash, name: clip(name), values: newSpan(labelPrecision, &p.board.turn)}
+	l := &label{hash: hash, name: Clip(name), values: newSpan(labelPrecision, &p.board.turn)}
 	labels = append(slices.Clip(labels), l)
 	p.labels.Store(&labels)
 	return l
@@ -145,5 +145,5 @@ func (p *Profile) offender() Offender {
 	return o
 }
 
-// clip bounds a text and takes it out of the memory of its batch.
-func clip(s string) string { return strings.Clone(strings.ToValidUTF8(s[:min(len(s), maxText)], "")) }
+// Clip bounds a text that a sender chose and a person shall read, and takes it out of the memory of its batch.
+func Clip(s string) string { return strings.Clone(strings.ToValidUTF8(s[:min(len(s), maxText)], "")) }

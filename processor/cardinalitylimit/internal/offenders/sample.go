@@ -1,7 +1,8 @@
 package offenders
 
 import (
-	"container/heap"
+	"cmp"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -20,29 +21,17 @@ type sample struct {
 	threshold atomic.Uint64 // hashes from it on are not taken
 
 	mu     sync.Mutex
-	owners map[uint64]uint64 // offender by hash
-	lowest hashes
+	lowest []claim // sorted
 }
 
-// hashes is a heap with the largest at the front.
-type hashes []uint64
+// claim is a series of the sample and whose it is.
+type claim struct{ hash, owner uint64 }
 
-func (h hashes) Len() int           { return len(h) }
-func (h hashes) Less(i, j int) bool { return h[i] > h[j] }
-func (h hashes) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *hashes) Push(x any)        { *h = append(*h, x.(uint64)) }
-func (h *hashes) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return last
-}
-
-// sampleBytes is what a full one takes: a word in the heap and twice two in the map, which is up to half empty.
-const sampleBytes = sampleSize * (8 + 2*16)
+// sampleBytes is what a sample takes.
+const sampleBytes = sampleSize * 16
 
 func newSample() *sample {
-	s := &sample{}
+	s := &sample{lowest: make([]claim, 0, sampleSize)}
 	s.reset()
 	return s
 }
@@ -50,7 +39,7 @@ func newSample() *sample {
 func (s *sample) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.owners, s.lowest = make(map[uint64]uint64), nil
+	s.lowest = s.lowest[:0]
 	s.threshold.Store(1<<64 - 1)
 }
 
@@ -60,14 +49,13 @@ func (s *sample) add(hash, owner uint64) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.owners[hash]; known || hash >= s.threshold.Load() {
+	i, known := slices.BinarySearchFunc(s.lowest, hash, func(c claim, hash uint64) int { return cmp.Compare(c.hash, hash) })
+	if known || hash >= s.threshold.Load() {
 		return
 	}
-	s.owners[hash] = owner
-	heap.Push(&s.lowest, hash)
-	if len(s.lowest) > sampleSize {
-		delete(s.owners, heap.Pop(&s.lowest).(uint64))
-		s.threshold.Store(s.lowest[0])
+	s.lowest = slices.Insert(s.lowest[:min(len(s.lowest), sampleSize-1)], i, claim{hash, owner}) // the highest makes room
+	if len(s.lowest) == sampleSize {
+		s.threshold.Store(s.lowest[sampleSize-1].hash)
 	}
 }
 
@@ -78,9 +66,9 @@ func (s *sample) shares(counts map[uint64]float64) {
 	each := 1.0
 	if len(s.lowest) == sampleSize {
 		// The k-th lowest of n uniform hashes is at k/n of their range.
-		each = (1 << 63) * 2 / float64(s.lowest[0])
+		each = (1 << 63) * 2 / float64(s.lowest[sampleSize-1].hash)
 	}
-	for _, owner := range s.owners {
-		counts[owner] += each
+	for _, c := range s.lowest {
+		counts[c.owner] += each
 	}
 }

@@ -13,7 +13,9 @@ import (
 type blooms struct {
 	generations []generation
 	keep        int        // generations that are remembered, the current one included
-	want        [2]uint    // bits and hashes of a filter to come
+	capacity    int        // members that a filter to come is for, unless there are more
+	rate        float64    // false positives of all generations together
+	short       bool       // the current filter is smaller than it should be: the budget had no room
 	strangers   [2]*sample // refused in the current generation, in the one before
 	budget      *Budget
 }
@@ -40,7 +42,7 @@ func newBlooms(capacity, generations int, rate float64, budget *Budget) (*blooms
 	if !budget.Reserve(filterBytes(m)*generations + sampleBytes(capacity)) {
 		return nil, false
 	}
-	b := &blooms{keep: generations, want: [2]uint{m, k}, budget: budget}
+	b := &blooms{keep: generations, capacity: capacity, rate: rate, budget: budget}
 	for age := range generations {
 		b.generations = append(b.generations, generation{filter: newFilter(m, k), age: age})
 	}
@@ -63,12 +65,21 @@ func parameters(capacity, generations int, rate float64) (m, k uint) {
 	return max(m, minBits), max(k, 1)
 }
 
+// parameters of a filter to come. Where the limit has been lowered there may be more
+// members than places, and they stay: a filter too small for them is full of ones, and
+// takes everybody for a member.
+func (b *blooms) parameters() (m, k uint) {
+	return parameters(max(b.capacity, b.size()), b.keep, b.rate)
+}
+
 // resize sizes the filters to come for another capacity. Where the current one is
 // smaller, a second one takes the members from here on.
-func (b *blooms) resize(capacity int, rate float64) {
-	m, k := parameters(capacity, b.keep, rate)
-	b.want = [2]uint{m, k}
-	if m > b.generations[0].Cap() && b.budget.Reserve(filterBytes(m)) {
+func (b *blooms) resize(capacity int) {
+	b.capacity = capacity
+	m, k := b.parameters()
+	b.short = m > b.generations[0].Cap()
+	if b.short && b.budget.Reserve(filterBytes(m)) {
+		b.short = false
 		b.generations = slices.Insert(b.generations, 0, generation{filter: newFilter(m, k)})
 	}
 }
@@ -123,8 +134,12 @@ func (b *blooms) before(i int) *filter {
 	return &b.generations[i+1].filter
 }
 
-// room is always there: the filters have their final size.
-func (b *blooms) room() (fits, moved bool) { return true, false }
+// room is always there, as the filters have their final size, but in one that is
+// short: until half of its bits are set, which is what a filter is made for.
+func (b *blooms) room() (fits, moved bool) {
+	f := &b.generations[0].filter
+	return !b.short || uint(f.ones)*2 < f.Cap(), false
+}
 
 func (b *blooms) rotate() (forgotten int) {
 	b.settle()
@@ -152,12 +167,14 @@ func (b *blooms) renew(free []filter) filter {
 	for i := range free {
 		freed += filterBytes(free[i].Cap())
 	}
-	m, k := b.want[0], b.want[1]
+	m, k := b.parameters()
 	grow := filterBytes(m) - freed
+	b.short = false
 	if grow > 0 && b.budget.Reserve(grow) {
 		return newFilter(m, k)
 	}
 	if grow > 0 {
+		b.short = true
 		m, k = free[0].Cap(), free[0].K()
 		grow = filterBytes(m) - freed
 	}

@@ -17,7 +17,7 @@ func TestFalsePositiveRateOfSmallFilters(t *testing.T) {
 		require.True(t, ok)
 		taken, trials := 0, 0
 		for range 5 {
-			b.generations[0] = generation{filter: newFilter(b.want[0], b.want[1])}
+			b.generations[0] = generation{filter: newFilter(b.parameters())}
 			for range capacity {
 				b.add(rng.Uint64(), false)
 			}

@@ -133,7 +133,7 @@ func (b *blooms) image() func(e *snapshot.Encoder) {
 const maxHashes = 64
 
 func decodeBlooms(d *snapshot.Decoder, form uint64, limit int, cfg *Config) *blooms {
-	b := &blooms{keep: cfg.Generations, budget: cfg.Budget}
+	b := &blooms{keep: cfg.Generations, capacity: limit, rate: cfg.FalsePositiveRate, budget: cfg.Budget}
 	last := 0
 	for range d.Len(6) {
 		g := generation{age: int(d.Uint()), members: int(d.Uint()), promoted: int(d.Uint())}
@@ -159,11 +159,8 @@ func decodeBlooms(d *snapshot.Decoder, form uint64, limit int, cfg *Config) *blo
 	for i := range b.generations {
 		b.generations[i].count(b.before(i))
 	}
-	current := &b.generations[0]
-	m, k := current.Cap(), current.K()
-	b.want = [2]uint{m, k}
-	if current.divided { // members to come go into another of the same age
-		b.generations = slices.Insert(b.generations, 0, generation{filter: newFilter(m, k)})
+	if now := &b.generations[0]; now.divided { // members to come go into another of the same age
+		b.generations = slices.Insert(b.generations, 0, generation{filter: newFilter(now.Cap(), now.K())})
 	}
 	b.sample(limit)
 	if !b.budget.Reserve(b.bytes()) {

@@ -140,9 +140,13 @@ func (t *Tracker) room() bool {
 }
 
 // Commit enters or promotes fp after a check that passed. Several strangers may
-// have been checked before the first is committed: the room is made sure of again.
+// have been checked before the first is committed: the room is made sure of again. So
+// may one fp have been, whose label a point names twice: it counts once.
 func (t *Tracker) Commit(fp uint64, v Verdict) {
-	if v == Renew || v == Room && t.room() {
+	if v != Renew && v != Room || t.store.lookup(fp) == current {
+		return
+	}
+	if v == Renew || t.room() {
 		t.store.add(fp, v == Renew)
 	}
 }
@@ -197,7 +201,7 @@ func (t *Tracker) Limit() int { return t.limit }
 func (t *Tracker) SetLimit(limit int) {
 	t.limit = limit
 	if b, ok := t.store.(*blooms); ok {
-		b.resize(limit, t.cfg.FalsePositiveRate)
+		b.resize(limit)
 		t.publish()
 	}
 }

@@ -276,3 +276,74 @@ func spread(x uint64) uint64 {
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
+
+// A lowered limit lets its members be: filters have room for them, and do not take everybody for one.
+func TestLoweredLimitStillRefuses(t *testing.T) {
+	const members, limit = 50_000, 100
+	tr := open(t, members, config(1_000))
+	for fp := range uint64(members) {
+		require.True(t, offer(tr, spread(fp)))
+	}
+	tr.SetLimit(limit)
+	rng := rand.New(rand.NewPCG(5, 5))
+	for epoch := int64(1); epoch < 6; epoch++ {
+		tr.Advance(epoch)
+		for fp := range uint64(members) {
+			require.True(t, offer(tr, spread(fp)))
+		}
+		strangers := 0
+		for range 100_000 {
+			if offer(tr, rng.Uint64()) {
+				strangers++
+			}
+		}
+		require.LessOrEqual(t, strangers, 20, "generation %d", epoch)
+	}
+	for epoch := int64(10); epoch < 20; epoch += 2 { // all are gone, and so are the large filters
+		tr.Advance(epoch)
+	}
+	require.LessOrEqual(t, tr.cfg.Budget.Used(), int64(2*minBits/8+sampleBytes(members)))
+}
+
+// A point may name a label twice: who has been let in is not counted again.
+func TestCommittedTwice(t *testing.T) {
+	for name, exactUpTo := range map[string]int{"exact": 1 << 20, "bloom": 0} {
+		t.Run(name, func(t *testing.T) {
+			tr := open(t, 10, config(exactUpTo))
+			for epoch, want := range []Verdict{Room, Renew, Renew} {
+				tr.Advance(int64(epoch))
+				require.Equal(t, want, tr.Check(spread(1)))
+				for range 5 {
+					tr.Commit(spread(1), want)
+				}
+				require.Equal(t, 1, tr.Size())
+			}
+		})
+	}
+}
+
+// Where the budget has no room for the filters of a raised limit, those there are take what they were made for, and no
+// more: full ones would let everybody in.
+func TestRaisedLimitWithoutRoom(t *testing.T) {
+	const members, limit = 10_000, 1_000_000
+	cfg := config(0)
+	cfg.Budget = NewBudget(100_000)
+	tr := open(t, members, cfg)
+	for fp := range uint64(members / 2) {
+		require.True(t, offer(tr, spread(fp)))
+	}
+	tr.SetLimit(limit)
+	for epoch := range int64(4) {
+		tr.Advance(epoch)
+		for fp := range uint64(members / 2) {
+			require.True(t, offer(tr, spread(fp)))
+		}
+		entered := 0
+		for fp := range uint64(100_000) {
+			if offer(tr, spread(1<<40+fp)) {
+				entered++
+			}
+		}
+		require.InDelta(t, members/2, entered, members/10, "generation %d", epoch)
+	}
+}

@@ -1,0 +1,134 @@
+package limit
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+// one offers a point with attributes that PutEmpty would take long to add one by one.
+func one(s *Set, resource string, attrs pcommon.Map) Action {
+	c := s.Begin(headers{})
+	defer c.End()
+	r, m := pcommon.NewResource(), pmetric.NewMetric()
+	r.Attributes().PutStr("r", resource)
+	m.SetName("m")
+	c.Resource(r)
+	c.Scope(pcommon.NewInstrumentationScope())
+	c.Metric(m)
+	return c.Decide(attrs, false).Action
+}
+
+// A point of very many labels, all of them new, costs in proportion to their number: beyond max_keys where they share
+// a tracker, below it where each has one, with overrides by a label, and under a key with a long text. Were one of these
+// quadratic it would take minutes; bounds are wide, as machines may be busy.
+func TestManyLabelsCostTheirNumber(t *testing.T) {
+	const labels = 200_000
+	attrs := pcommon.NewMap()
+	raw := make(map[string]any, labels)
+	for i := range labels {
+		raw[fmt.Sprint("label", i)] = "x"
+	}
+	require.NoError(t, attrs.FromRaw(raw))
+	for name, edit := range map[string]func(s *Set){
+		"shared":       func(s *Set) { s.limits[0].trackers.maxKeys = 0 },
+		"each its own": func(s *Set) { s.limits[0].trackers.maxKeys = labels },
+		"shared, overrides": func(s *Set) {
+			s.limits[0].trackers.maxKeys = 0
+			s.limits[0].Overrides = []Override{{Max: 7, Equals: map[Part]string{s.limits[0].Key[1]: "-"}}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSet(t, Spec{Name: "l", Key: parts(t, "resource.r", "attribute.missing"), MaxValues: labels, Action: Drop})
+			edit(s)
+			began := time.Now()
+			require.Equal(t, Pass, one(s, strings.Repeat("r", 100_000), attrs))
+			require.Less(t, time.Since(began), 5*time.Second)
+			t.Log(time.Since(began))
+		})
+	}
+}
+
+// A stripped series never equals one that passed, nor another stripped one, whatever a sender makes of the mark: with
+// another value it is taken away, as the mark takes its place; alone it is a stripped series already.
+func TestMarkOfSenders(t *testing.T) {
+	s := newSet(t, Spec{Name: "label", Key: parts(t, "metric.name"), MaxValues: 1, Action: Strip})
+	target := func(edit func(pcommon.Map)) (Action, uint64) {
+		c := s.Begin(headers{})
+		defer c.End()
+		attrs := pcommon.NewMap()
+		edit(attrs)
+		c.Resource(pcommon.NewResource())
+		c.Scope(pcommon.NewInstrumentationScope())
+		c.Metric(pmetric.NewMetric())
+		out := c.Decide(attrs, false)
+		if out.Action != Strip {
+			return out.Action, 0
+		}
+		return out.Action, c.Target(out)
+	}
+	a, _ := target(func(m pcommon.Map) { m.PutStr("id", "1") })
+	require.Equal(t, Pass, a)
+	a, all := target(func(m pcommon.Map) { m.PutStr("id", "2") })
+	require.Equal(t, Strip, a)
+	for name, edit := range map[string]func(pcommon.Map){
+		"alone":          func(m pcommon.Map) { m.PutBool(Mark, true) },
+		"beside a label": func(m pcommon.Map) { m.PutBool(Mark, true); m.PutStr("id", "3") },
+		"text":           func(m pcommon.Map) { m.PutStr(Mark, "true"); m.PutStr("id", "3") },
+		"false":          func(m pcommon.Map) { m.PutStr("id", "3"); m.PutBool(Mark, false) },
+	} {
+		a, id := target(edit)
+		require.Equal(t, Strip, a, name)
+		require.Equal(t, all, id, name)
+	}
+}
+
+// A limit that tags lets everything through, stale points of series without a place too: what they end has passed.
+func TestTagNeverDrops(t *testing.T) {
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Tag})
+	stale := func(id string) Outcome {
+		c := s.Begin(headers{})
+		defer c.End()
+		attrs := pcommon.NewMap()
+		attrs.PutStr("id", id)
+		c.Resource(pcommon.NewResource())
+		c.Scope(pcommon.NewInstrumentationScope())
+		c.Metric(pmetric.NewMetric())
+		return c.Decide(attrs, true)
+	}
+	require.Equal(t, Pass, stale("1").Action)
+	require.Equal(t, Pass, decide(s, nil, "", "", "", "id", "1").Action)
+	require.Equal(t, Pass, stale("1").Action)
+	require.Equal(t, Tag, stale("2").Action)
+}
+
+// A header that is empty is one that is missing.
+func TestEmptyHeaderIsMissing(t *testing.T) {
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "metadata.m"), MaxSeries: 1, Action: Drop})
+	require.Equal(t, Pass, decide(s, headers{}, "", "", "", "id", "1").Action)
+	require.Equal(t, Drop, decide(s, headers{"m": {""}}, "", "", "", "id", "2").Action)
+	require.Equal(t, Drop, decide(s, headers{"m": {}}, "", "", "", "id", "2").Action)
+	require.Equal(t, Pass, decide(s, headers{"m": {"", ""}}, "", "", "", "id", "2").Action)
+}
+
+// What one point of very many labels takes is not kept for the batches to come, which would clear it each time.
+func TestLargeCursorsAreNotKept(t *testing.T) {
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxValues: 10, Action: Drop})
+	attrs := pcommon.NewMap()
+	raw := make(map[string]any)
+	for i := range 10 * maxPooled {
+		raw[fmt.Sprint("label", i)] = "x"
+	}
+	require.NoError(t, attrs.FromRaw(raw))
+	one(s, "r", attrs)
+	c := s.Begin(headers{})
+	defer c.End()
+	require.LessOrEqual(t, cap(c.pairs), maxPooled)
+	require.LessOrEqual(t, cap(c.verdicts), maxPooled)
+	require.LessOrEqual(t, cap(c.groups[0].labels), maxPooled)
+}

@@ -1,0 +1,79 @@
+package limit
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
+)
+
+type memory map[string][]byte
+
+func (m memory) Get(_ context.Context, key string) ([]byte, error) { return m[key], nil }
+func (m memory) Set(_ context.Context, key string, v []byte) error { m[key] = v; return nil }
+func (m memory) Delete(_ context.Context, key string) error        { delete(m, key); return nil }
+
+// store writes the places of all limits.
+func store(t *testing.T, s *Set) *snapshot.Store {
+	store, err := snapshot.Open(context.Background(), memory{}, 1)
+	require.ErrorIs(t, err, snapshot.ErrMissing)
+	for i := range s.limits {
+		require.NoError(t, store.Write(context.Background(), true,
+			snapshot.Section{Name: s.Name(i), Encode: func(e *snapshot.Encoder) { s.Encode(i, e) }}))
+	}
+	return store
+}
+
+// restore reads them into another set.
+func restore(t *testing.T, from *snapshot.Store, into *Set) {
+	for i := range into.limits {
+		d, err := from.Read(context.Background(), into.Name(i))
+		require.NoError(t, err)
+		require.NoError(t, into.Decode(i, d), into.Name(i))
+	}
+}
+
+// Limits of both kinds decide after a restart as they would have without it.
+func TestPlacesAreRestored(t *testing.T) {
+	specs := []Spec{
+		{Name: "label", Key: parts(t, "metric.name"), MaxValues: 5, Action: Drop},
+		{Name: "series", Key: parts(t, "metric.name"), MaxSeries: 5, Action: Drop},
+	}
+	point := func(s *Set, i int) Action {
+		return decide(s, nil, "", "", fmt.Sprint("m", i%50), "id", fmt.Sprint(i/50)).Action
+	}
+	s, restored := newSet(t, specs...), newSet(t, specs...)
+	for i := range 500 {
+		point(s, i)
+	}
+	restore(t, store(t, s), restored)
+	for _, u := range restored.Sweep() {
+		require.EqualValues(t, 50, u.Keys, u.Limit)
+		require.EqualValues(t, 50*5, u.Series, u.Limit)
+	}
+	require.Equal(t, s.options.Tracker.Budget.Used(), restored.options.Tracker.Budget.Used())
+	for i := 499; i >= 0; i-- {
+		require.Equal(t, i/50 < 5, point(restored, i) == Pass, i)
+	}
+}
+
+// Where there is no room for the places of the keys that share a tracker, they are known to be forgotten.
+func TestSharedPlacesWithoutRoom(t *testing.T) {
+	spec := Spec{Name: "series", Key: parts(t, "metric.name"), MaxSeries: 900, Action: Drop}
+	s := newSet(t, spec)
+	s.limits[0].trackers.maxKeys = 0
+	for i := range 900 {
+		decide(s, nil, "", "", "m", "id", fmt.Sprint(i))
+	}
+	o := s.options
+	o.Tracker.Budget = tracker.NewBudget(1024)
+	o.MaxKeys = 0
+	small, err := NewSet([]Spec{spec}, o)
+	require.NoError(t, err)
+	restore(t, store(t, s), small)
+	require.Equal(t, o.Now().UnixNano(), decide(small, nil, "", "", "m", "id", "0").Horizon)
+}
