@@ -122,7 +122,7 @@ func (b *blooms) add(fp uint64, known bool) {
 
 func (b *blooms) addTo(i int, fp uint64) {
 	g := &b.generations[i]
-	g.filter.add(fp, b.before(i))
+	g.add(fp, b.before(i))
 	g.members++
 }
 
