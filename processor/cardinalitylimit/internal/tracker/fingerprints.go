@@ -94,14 +94,33 @@ func (f *fingerprints) room() (fits, moved bool) {
 	if (f.live+1)*4 <= len(f.slots)*3 {
 		return true, false
 	}
-	grown := f.resize(64 - f.shift + 1)
-	return grown, grown
+	bits := 64 - f.shift + 1
+	if !f.budget.Reserve(wordBytes << bits) {
+		return false, false
+	}
+	f.budget.Release(wordBytes * len(f.slots))
+	f.resize(bits)
+	return true, true
 }
 
-func (f *fingerprints) resize(bits uint) bool {
-	if !f.budget.Reserve(wordBytes << bits) {
-		return false
+// slotBits is the size of a table with room for one more than so many members.
+func slotBits(members int) uint {
+	bits := uint(minSlotBits)
+	for (members+1)*4 > 3<<bits {
+		bits++
 	}
+	return bits
+}
+
+// shrink gives back what an explosion took, but for twice the room that is needed.
+func (f *fingerprints) shrink() {
+	if bits := slotBits(f.live) + 1; bits < 64-f.shift {
+		f.budget.Release(wordBytes * (len(f.slots) - 1<<bits))
+		f.resize(bits)
+	}
+}
+
+func (f *fingerprints) resize(bits uint) {
 	old := f.slots
 	f.slots, f.shift = make([]uint64, 1<<bits), 64-bits
 	for _, slot := range old {
@@ -109,8 +128,6 @@ func (f *fingerprints) resize(bits uint) bool {
 			f.slots[f.find(slot&^tagMask)] = slot
 		}
 	}
-	f.budget.Release(wordBytes * len(old))
-	return true
 }
 
 // rotate begins a generation and forgets the members that none of the remembered
@@ -135,6 +152,7 @@ func (f *fingerprints) rotate() (forgotten int) {
 		}
 	}
 	f.live -= forgotten
+	f.shrink()
 	return forgotten
 }
 

@@ -85,10 +85,7 @@ func decodeFingerprints(d *snapshot.Decoder, cfg *Config) *fingerprints {
 		d.Fail()
 		return nil
 	}
-	bits := uint(minSlotBits)
-	for (len(members)+1)*4 > 3<<bits {
-		bits++
-	}
+	bits := slotBits(len(members))
 	if !cfg.Budget.Reserve(wordBytes << bits) {
 		return nil
 	}

@@ -347,3 +347,27 @@ func TestRaisedLimitWithoutRoom(t *testing.T) {
 		require.InDelta(t, members/2, entered, members/10, "generation %d", epoch)
 	}
 }
+
+// What an explosion took is given back when those it brought are forgotten, though others of the key live on, and though
+// the budget is full.
+func TestTableShrinks(t *testing.T) {
+	cfg := config(1 << 20)
+	tr := open(t, 1<<20, cfg)
+	idle := cfg.Budget.Used()
+	for fp := range uint64(100_000) {
+		require.True(t, offer(tr, spread(fp)))
+	}
+	cfg.Budget.max = cfg.Budget.Used()
+	for epoch := range int64(5) {
+		tr.Advance(epoch)
+		for fp := range uint64(5) {
+			require.Equal(t, epoch > 0, tr.Check(spread(fp)) == Renew)
+			require.True(t, offer(tr, spread(fp)))
+			require.True(t, tr.Known(spread(fp), epoch))
+		}
+	}
+	require.Equal(t, 5, tr.Size())
+	require.LessOrEqual(t, cfg.Budget.Used(), 4*idle)
+	tr.Free()
+	require.Zero(t, cfg.Budget.Used())
+}
