@@ -16,9 +16,8 @@ import (
 // for each of 15 hashes.
 type filter struct {
 	*bloom.BloomFilter
-	ones    int  // bits that are set
-	shared  int  // those of them that are set in the filter before it too, where comparable
-	divided bool // locations are reduced by a division: from a snapshot of the first format
+	ones   int // bits that are set
+	shared int // those of them that are set in the filter before it too, where comparable
 }
 
 const wordBits = 64
@@ -35,9 +34,6 @@ func walk(fp uint64) (at, step uint64) {
 }
 
 func (f *filter) bit(location uint64) uint64 {
-	if f.divided {
-		return location % uint64(f.Cap())
-	}
 	i, _ := bits.Mul64(location, uint64(f.Cap()))
 	return i
 }
@@ -88,7 +84,7 @@ func (f *filter) count(before *filter) {
 
 // comparable tells whether a fingerprint has the same bits in both.
 func (f *filter) comparable(before *filter) bool {
-	return before != nil && f.Cap() == before.Cap() && f.K() == before.K() && f.divided == before.divided
+	return before != nil && f.Cap() == before.Cap() && f.K() == before.K()
 }
 
 // rate is the chance that a stranger is taken for a member of f as full as it is, and

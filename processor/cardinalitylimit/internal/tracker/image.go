@@ -13,31 +13,21 @@ import (
 type Image struct {
 	limit int
 	epoch int64
-	form  uint64
+	exact bool
 	write func(e *snapshot.Encoder)
 }
 
 // Image returns a copy of t.
 func (t *Tracker) Image() Image {
-	form := uint64(formBlooms)
-	if _, exact := t.store.(*fingerprints); exact {
-		form = formExact
-	}
-	return Image{limit: t.limit, epoch: t.epoch, form: form, write: t.store.image()}
+	_, exact := t.store.(*fingerprints)
+	return Image{limit: t.limit, epoch: t.epoch, exact: exact, write: t.store.image()}
 }
-
-// Forms of a tracker.
-const (
-	formDivided = iota // Bloom filters whose locations are reduced by a division; read, no longer written
-	formExact
-	formBlooms
-)
 
 // Encode writes the image.
 func (m Image) Encode(e *snapshot.Encoder) {
 	e.Uint(uint64(m.limit))
 	e.Int(m.epoch)
-	e.Uint(m.form)
+	e.Bool(m.exact)
 	m.write(e)
 }
 
@@ -46,22 +36,18 @@ func (m Image) Encode(e *snapshot.Encoder) {
 // where the budget has no room; the section is read on in any case.
 func Decode(d *snapshot.Decoder, now int64, cfg *Config) *Tracker {
 	t := &Tracker{limit: int(min(d.Uint(), maxLimit)), epoch: min(d.Int(), now), cfg: cfg}
-	switch form := d.Uint(); form {
-	case formExact:
+	if d.Bool() {
 		f := decodeFingerprints(d, cfg)
 		if f == nil {
 			return nil
 		}
 		t.store = f
-	case formBlooms, formDivided:
-		b := decodeBlooms(d, form, t.limit, cfg)
+	} else {
+		b := decodeBlooms(d, t.limit, cfg)
 		if b == nil {
 			return nil
 		}
 		t.store = b
-	default:
-		d.Fail()
-		return nil
 	}
 	t.publish()
 	return t
@@ -118,7 +104,6 @@ func (b *blooms) image() func(e *snapshot.Encoder) {
 			e.Uint(uint64(g.age))
 			e.Uint(uint64(g.members))
 			e.Uint(uint64(g.promoted))
-			e.Bool(g.divided)
 			e.Uint(uint64(g.Cap()))
 			e.Uint(uint64(g.K()))
 			e.Words(g.BitSet().Words())
@@ -129,12 +114,11 @@ func (b *blooms) image() func(e *snapshot.Encoder) {
 // maxHashes is far beyond what any rate asks for.
 const maxHashes = 64
 
-func decodeBlooms(d *snapshot.Decoder, form uint64, limit int, cfg *Config) *blooms {
+func decodeBlooms(d *snapshot.Decoder, limit int, cfg *Config) *blooms {
 	b := &blooms{keep: cfg.Generations, capacity: limit, rate: cfg.FalsePositiveRate, budget: cfg.Budget}
 	last := 0
 	for range d.Len(6) {
 		g := generation{age: int(d.Uint()), members: int(d.Uint()), promoted: int(d.Uint())}
-		g.divided = form == formDivided || d.Bool()
 		m, k, words := d.Uint(), d.Uint(), d.Words()
 		first := len(b.generations) == 0
 		if first && g.age != 0 || !first && g.age-last != 0 && g.age-last != 1 || g.members < 0 || g.promoted < 0 ||
@@ -155,9 +139,6 @@ func decodeBlooms(d *snapshot.Decoder, form uint64, limit int, cfg *Config) *blo
 	}
 	for i := range b.generations {
 		b.generations[i].count(b.before(i))
-	}
-	if now := &b.generations[0]; now.divided { // members to come go into another of the same age
-		b.generations = slices.Insert(b.generations, 0, generation{filter: newFilter(now.Cap(), now.K())})
 	}
 	b.sample(limit)
 	if !b.budget.Reserve(b.bytes()) {

@@ -63,52 +63,6 @@ func TestRestoredDecidesAlike(t *testing.T) {
 	}
 }
 
-// A snapshot of the first format, whose filters take locations modulo their size, is
-// read: its members keep their places, and move on to filters of today's.
-func TestDividedFiltersAreRead(t *testing.T) {
-	const limit, members = 1_000, 600
-	cfg := config(0)
-	m, k := parameters(limit, cfg.Generations, cfg.FalsePositiveRate)
-	image := Image{limit: limit, form: formDivided, write: func(e *snapshot.Encoder) {
-		e.Uint(2)
-		for age := range uint64(2) {
-			f := newFilter(m, k)
-			f.divided = true
-			for fp := range uint64(members) {
-				if fp%2 == age {
-					f.add(strip(spread(fp)), nil)
-				}
-			}
-			e.Uint(age)
-			e.Uint(members / 2)
-			e.Uint(0)
-			e.Uint(uint64(m))
-			e.Uint(uint64(k))
-			e.Words(f.BitSet().Words())
-		}
-	}}
-	tr := Decode(stored(t, image), 0, cfg)
-	require.NotNil(t, tr)
-	require.Equal(t, members, tr.Size())
-	for epoch := range int64(6) {
-		tr.Advance(epoch)
-		for fp := range uint64(members) {
-			require.True(t, tr.Check(spread(fp)).Holds(), "generation %d", epoch)
-			require.True(t, offer(tr, spread(fp)))
-		}
-		require.Equal(t, members, tr.Size())
-		tr = Decode(bytesOf(t, tr), epoch, cfg) // half way too
-	}
-	require.True(t, tr.Known(spread(1), 5))
-	for i := range tr.store.(*blooms).generations {
-		require.False(t, tr.store.(*blooms).generations[i].divided)
-	}
-	for fp := range uint64(10_000) {
-		require.LessOrEqual(t, tr.Size(), limit)
-		offer(tr, spread(1<<40+fp))
-	}
-}
-
 // With a raised limit the incumbents of Bloom filters keep their places, and
 // strangers enter at the false-positive rate of the new size.
 func TestRaisedLimitKeepsIncumbents(t *testing.T) {
