@@ -114,7 +114,8 @@ func TestAllocsSameType(t *testing.T) {
 		"exponential as it is":           {exponentialMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 20, MaxSize: 160}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Less(t, perPoint(tt.m, tt.rule), 0.01)
+			// 3 to 9 a metric of 1,000 points; under the race detector, where a sync.Pool forgets at random, some more.
+			require.Less(t, perPoint(tt.m, tt.rule), 0.03)
 		})
 	}
 }
