@@ -72,7 +72,12 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		OpenInterval:     cfg.Breaker.OpenInterval,
 		MaxOpenInterval:  cfg.Breaker.MaxOpenInterval,
 		Now:              c.now,
-		OnChange:         func(from, to breaker.State) { c.tel.transition(from, to) },
+		OnChange: func(from, to breaker.State) {
+			c.tel.transition(from, to)
+			if to == breaker.Closed {
+				c.outlook.turn()
+			}
+		},
 	})
 	var err error
 	if c.codec, c.reader, err = cfg.formats(); err != nil {

@@ -30,6 +30,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -353,14 +354,15 @@ func httpTo(b *backend) map[string]any {
 }
 
 // startGateway starts all three signals and shuts them down with the test.
-func startGateway(t testing.TB, host *testHost, cfg *Config) *gateway {
+func startGateway(t testing.TB, host *testHost, cfg *Config, logger ...*zap.Logger) *gateway {
 	t.Helper()
-	g, err := tryGateway(t, host, cfg)
+	g, err := tryGateway(t, host, cfg, logger...)
 	require.NoError(t, err)
 	return g
 }
 
-func tryGateway(t testing.TB, host *testHost, cfg *Config) (*gateway, error) {
+// tryGateway starts a component. It logs nowhere unless there is a logger.
+func tryGateway(t testing.TB, host *testHost, cfg *Config, logger ...*zap.Logger) (*gateway, error) {
 	t.Helper()
 	require.NoError(t, confmap.Validate(cfg))
 	g := &gateway{t: t, dir: cfg.Log.Directory, tel: componenttest.NewTelemetry(), host: host}
@@ -368,6 +370,9 @@ func tryGateway(t testing.TB, host *testHost, cfg *Config) (*gateway, error) {
 	set := exportertest.NewNopSettings(f.Type())
 	set.ID = component.NewID(f.Type())
 	set.TelemetrySettings = g.tel.NewTelemetrySettings()
+	for _, l := range logger {
+		set.Logger = l
+	}
 	ctx := context.Background()
 	var err error
 	g.traces, err = f.CreateTraces(ctx, set, cfg)

@@ -72,6 +72,10 @@ func outageHour(t *testing.T, format Format, outage time.Duration) {
 	h.run(h.cfg.Breaker.MaxOpenInterval, func() bool { return h.sum("breaker_state") != 0 })
 	noticed := time.Since(began)
 	used, began = resources(t), time.Now()
+	h.run(drain, func() bool { return time.Since(began) < 40*time.Second })
+	soon := time.Now()
+	first, ok := h.seconds("seconds_to_drained")
+	assert.True(t, ok)
 	h.run(drain, func() bool { return time.Since(began) < drain/2 })
 	foretold, ok := h.seconds("seconds_to_drained")
 	assert.True(t, ok)
@@ -79,6 +83,7 @@ func outageHour(t *testing.T, format Format, outage time.Duration) {
 	h.run(drain, func() bool { return h.log.Stats().Unread > 0 })
 	draining, took := resources(t).since(used), time.Since(began)
 	assert.InEpsilon(t, time.Since(middle).Seconds(), foretold, 0.1)
+	assert.InEpsilon(t, time.Since(soon).Seconds(), first, 0.25, "40 seconds after the breaker has closed")
 
 	h.second() // a second later all is as before
 	assert.Zero(t, h.sum("bytes_on_disk"))

@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
@@ -77,6 +78,10 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		},
 		OnSync:   l.tel.synced,
 		OnDamage: l.tel.corrupt,
+		OnDone: func(segments int, bytes int64) {
+			l.tel.logger.Warn("segments that the cursor calls dealt with are deleted: a crash has left them, or somebody has put them there",
+				zap.String("directory", dir), zap.Int("segments", segments), zap.Int64("bytes", bytes))
+		},
 		OnError: func(err error) {
 			if errors.Is(err, segment.ErrNotPacked) {
 				l.tel.Failed(failure.Compression)

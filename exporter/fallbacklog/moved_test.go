@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -52,7 +54,8 @@ func TestLogMovesWithItsCursor(t *testing.T) {
 	}
 }
 
-// Segments alone go into a drained log whose cursor has been removed. Below a cursor they count as dealt with, and go.
+// Segments alone go into a drained log whose cursor has been removed. Below a cursor they count as dealt with, and go; a
+// line says so.
 func TestSegmentsMoveIntoADrainedLog(t *testing.T) {
 	for name, removed := range map[string]bool{"with its cursor": false, "without a cursor": true} {
 		t.Run(name, func(t *testing.T) {
@@ -68,20 +71,30 @@ func TestSegmentsMoveIntoADrainedLog(t *testing.T) {
 			eventually(t, func() bool { return b.names()["own/0"] == 1 && g.sum("segments") == 0 }, "it is drained")
 			g.stop()
 
+			bytes := 0
 			for _, name := range segmentsOf(t, from) {
 				content, err := os.ReadFile(name)
 				require.NoError(t, err)
+				bytes += len(content)
 				require.NoError(t, os.WriteFile(filepath.Join(to, "fallbacklog", "logs", filepath.Base(name)), content, 0o600))
 			}
 			if removed {
 				require.NoError(t, os.Remove(filepath.Join(to, "fallbacklog", "logs", "cursor")))
 			}
-			g = startGateway(t, newTestHost(), loadConfig(t, settings...))
+			core, lines := observer.New(zap.WarnLevel)
+			g = startGateway(t, newTestHost(), loadConfig(t, settings...), zap.New(core))
+			said := lines.FilterMessageSnippet("dealt with").All()
 			if !removed {
+				require.Len(t, said, 1)
+				fields := said[0].ContextMap()
+				assert.Equal(t, filepath.Join(to, "fallbacklog", "logs"), fields["directory"])
+				assert.EqualValues(t, 1, fields["segments"])
+				assert.EqualValues(t, bytes, fields["bytes"])
 				assert.Empty(t, segmentsOf(t, to))
 				assert.Len(t, b.names(), 6)
 				return
 			}
+			assert.Empty(t, said)
 			eventually(t, func() bool { return g.sum("segments") == 0 }, "it is drained")
 			assert.Len(t, b.names(), 11)
 		})

@@ -7,10 +7,11 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/trend"
 )
 
-// outlookSamples cover a minute, at one each tendEvery.
+// outlookSamples cover a minute at most, at one each tendEvery.
 const outlookSamples = 61
 
-// outlook says when the log will be full, or drained, if it goes on as in the last minute. Safe for concurrent use.
+// outlook says when the log will be full, or drained, if it goes on as in the last minute, or since the breaker closed
+// where that is later. Safe for concurrent use.
 type outlook struct {
 	capacity int64 // bytes
 
@@ -29,6 +30,13 @@ func (o *outlook) note(now time.Time, unread, disk int64) {
 	defer o.mu.Unlock()
 	o.unread.Add(now, float64(unread))
 	o.disk = disk
+}
+
+// turn says that the breaker has closed: what grew will shrink. It is called with the breaker locked.
+func (o *outlook) turn() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.unread.Begin()
 }
 
 // full returns the seconds until there is no room; ok is false while the log does not grow.

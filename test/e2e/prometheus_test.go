@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -84,10 +86,52 @@ type sample struct {
 	value  float64
 }
 
+// point is one sample of a series: Prometheus's milliseconds, and a value.
+type point struct {
+	ms    int64
+	value float64
+}
+
+// samples is one element of a matrix, oldest first.
+type samples struct {
+	labels map[string]string
+	points []point
+}
+
 // query evaluates a PromQL expression now.
 func (p *prometheus) query(ctx context.Context, expression string) []sample {
 	p.t.Helper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+"/api/v1/query?query="+url.QueryEscape(expression), http.NoBody)
+	var out []sample
+	for _, r := range p.ask(ctx, "query", url.Values{"query": {expression}}) {
+		out = append(out, sample{r.Metric, p.point(r.Value).value})
+	}
+	return out
+}
+
+// matrix evaluates a range vector now: of a selector with a range the samples as they are stored.
+func (p *prometheus) matrix(ctx context.Context, expression string) []samples {
+	p.t.Helper()
+	return p.matrixOf(p.ask(ctx, "query", url.Values{"query": {expression}}))
+}
+
+// steps evaluates an expression at every second from one moment to another.
+func (p *prometheus) steps(ctx context.Context, expression string, from, to time.Time) []samples {
+	p.t.Helper()
+	return p.matrixOf(p.ask(ctx, "query_range", url.Values{
+		"query": {expression}, "start": {fmt.Sprint(from.Unix())}, "end": {fmt.Sprint(to.Unix())}, "step": {"1"},
+	}))
+}
+
+// result is one element of an answer: a vector's has a value, a matrix's has values.
+type result struct {
+	Metric map[string]string
+	Value  [2]any
+	Values [][2]any
+}
+
+func (p *prometheus) ask(ctx context.Context, api string, parameters url.Values) []result {
+	p.t.Helper()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+"/api/v1/"+api+"?"+parameters.Encode(), http.NoBody)
 	require.NoError(p.t, err)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(p.t, err)
@@ -95,24 +139,35 @@ func (p *prometheus) query(ctx context.Context, expression string) []sample {
 	var answer struct {
 		Status string
 		Error  string
-		Data   struct {
-			Result []struct {
-				Metric map[string]string
-				Value  [2]any
-			}
-		}
+		Data   struct{ Result []result }
 	}
 	require.NoError(p.t, json.NewDecoder(response.Body).Decode(&answer))
-	require.Equal(p.t, "success", answer.Status, "%s: %s", expression, answer.Error)
-	var out []sample
-	for _, r := range answer.Data.Result {
-		text, ok := r.Value[1].(string)
-		require.True(p.t, ok)
-		v, err := strconv.ParseFloat(text, 64)
-		require.NoError(p.t, err)
-		out = append(out, sample{labels: r.Metric, value: v})
+	require.Equal(p.t, "success", answer.Status, "%v: %s", parameters, answer.Error)
+	return answer.Data.Result
+}
+
+func (p *prometheus) matrixOf(results []result) []samples {
+	p.t.Helper()
+	var out []samples
+	for _, r := range results {
+		s := samples{labels: r.Metric}
+		for _, v := range r.Values {
+			s.points = append(s.points, p.point(v))
+		}
+		out = append(out, s)
 	}
 	return out
+}
+
+func (p *prometheus) point(v [2]any) point {
+	p.t.Helper()
+	seconds, ok := v[0].(float64)
+	require.True(p.t, ok)
+	text, ok := v[1].(string)
+	require.True(p.t, ok)
+	value, err := strconv.ParseFloat(text, 64)
+	require.NoError(p.t, err)
+	return point{int64(math.Round(seconds * 1000)), value}
 }
 
 // value is the single result of an expression; an empty vector is 0.

@@ -2,11 +2,7 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"math"
-	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -181,45 +177,14 @@ func (p *restartable) refusedNothing() {
 	assert.Positive(p.t, took)
 }
 
-// point is one raw sample: Prometheus's milliseconds, and a value.
-type point struct {
-	ms    int64
-	value float64
-}
-
 // raw gives the stored samples of the last hour, by series.
 func (p *restartable) raw(ctx context.Context, selector string) map[string][]point {
 	p.t.Helper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+"/api/v1/query?query="+url.QueryEscape(selector+"[1h]"), http.NoBody)
-	require.NoError(p.t, err)
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(p.t, err)
-	defer response.Body.Close()
-	var answer struct {
-		Status string
-		Error  string
-		Data   struct {
-			Result []struct {
-				Metric map[string]string
-				Values [][2]any
-			}
-		}
-	}
-	require.NoError(p.t, json.NewDecoder(response.Body).Decode(&answer))
-	require.Equal(p.t, "success", answer.Status, "%s: %s", selector, answer.Error)
 	series := map[string][]point{}
-	for _, r := range answer.Data.Result {
-		key := sampledSeries(r.Metric["__name__"], r.Metric["user"], r.Metric["le"])
+	for _, s := range p.matrix(ctx, selector+"[1h]") {
+		key := sampledSeries(s.labels["__name__"], s.labels["user"], s.labels["le"])
 		require.NotContains(p.t, series, key)
-		for _, v := range r.Values {
-			seconds, ok := v[0].(float64)
-			require.True(p.t, ok)
-			text, ok := v[1].(string)
-			require.True(p.t, ok)
-			value, err := strconv.ParseFloat(text, 64)
-			require.NoError(p.t, err)
-			series[key] = append(series[key], point{int64(math.Round(seconds * 1000)), value})
-		}
+		series[key] = s.points
 	}
 	return series
 }

@@ -3,6 +3,8 @@ package e2e
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +24,14 @@ type app struct {
 	began  time.Time
 	users  int
 	value  int64 // of each counter
+
+	history []reported
+}
+
+// reported is the value of each counter from a moment on.
+type reported struct {
+	at    time.Time
+	value int64
 }
 
 func newApp(t *testing.T, name, address string, users int) *app {
@@ -33,9 +43,20 @@ func newApp(t *testing.T, name, address string, users int) *app {
 
 func (a *app) total() float64 { return float64(a.value) * float64(a.users) }
 
+// valueAt is the value of each counter at the end of one of Prometheus's milliseconds.
+func (a *app) valueAt(ms int64) (value int64) {
+	for _, r := range a.history {
+		if r.at.UnixMilli() <= ms {
+			value = r.value
+		}
+	}
+	return value
+}
+
 // report raises every counter and sends them; the gateway may be down.
 func (a *app) report(t *testing.T, by int64) error {
 	a.value += by
+	a.history = append(a.history, reported{time.Now(), a.value})
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
 	rm.Resource().Attributes().PutStr("service.name", "orders")
@@ -57,7 +78,8 @@ func (a *app) report(t *testing.T, by int64) error {
 
 // TestRestart: two gateways with a storage write into one Prometheus and one VictoriaMetrics. One of
 // them ends by SIGTERM and by kill -9 while its application goes on. The sum over series and overflow
-// is the ledger, no series is reset, and the rate is that of the ledger.
+// is the ledger, no series is reset, no overflow series ever has less than before or more than its
+// application has counted by then, and at every second of it the rate is one that the ledger can have.
 func TestRestart(t *testing.T) {
 	const (
 		users  = 6
@@ -99,6 +121,7 @@ service:
 		apps = append(apps, newApp(t, fmt.Sprint("app-", i), g.grpc, users))
 	}
 	ctx := withTimeout(t)
+	began := time.Now()
 	const (
 		all      = `requests{path="remote_write"}`
 		overflow = `requests{path="remote_write",otel_metric_overflow="true"}`
@@ -144,6 +167,25 @@ service:
 		assert.InDelta(t, 2*places, b.value(ctx, "count("+all+")")-2, 0, "%s: the incumbents", name)
 		assert.Zero(t, b.value(ctx, "sum(resets("+all+"[1h]))"), name)
 		assert.InDelta(t, growth, b.value(ctx, "sum(max_over_time("+all+"[1h]) - min_over_time("+all+"[1h]))"), 0, name)
+		assertOverflowIsTheLedger(t, name, b.matrix(ctx, overflow+"[1h]"), apps, users-places)
+		// A window with two samples is what Prometheus extends most, by 1.1 times their distance at either end.
+		// VictoriaMetrics extends nothing, but its rate is that of two samples a few milliseconds apart, too.
+		for _, rise := range []string{"increase(%s[10s])", "10 * rate(%s[10s])"} {
+			for _, of := range []string{all, overflow} {
+				expression := "sum(" + fmt.Sprintf(rise, of) + ")"
+				steps := b.steps(ctx, expression, began, time.Now())
+				require.Len(t, steps, 1, "%s: %s", name, expression)
+				most := 0.0
+				for _, p := range steps[0].points {
+					assert.GreaterOrEqual(t, p.value, 0.0, "%s: %s", name, expression)
+					most = max(most, p.value)
+				}
+				assert.Positive(t, most, "%s: %s", name, expression)
+				if name == "Prometheus" || strings.HasPrefix(rise, "increase") {
+					assert.LessOrEqual(t, most, 3.2*growth, "%s: %s", name, expression)
+				}
+			}
+		}
 		// Prometheus extends the rate by up to a sample interval at both ends of the series' life,
 		// VictoriaMetrics divides by that life.
 		seconds := 3600.0
@@ -160,4 +202,27 @@ service:
 		g.stop()
 	}
 	t.Logf("ledger %v, of which %v after the first report; one gateway ended by SIGTERM and by SIGKILL", ledger(), growth)
+}
+
+// assertOverflowIsTheLedger holds the stored samples of the overflow series, one of each gateway, against what the
+// application behind that gateway has counted in its folded streams: a sample is never less than the one before, never
+// more than was counted at its time, and the last is all of it.
+func assertOverflowIsTheLedger(t *testing.T, backend string, stored []samples, apps []*app, folded int64) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, s := range stored {
+		writer := s.labels["instance"]
+		seen[writer] = true
+		i := slices.IndexFunc(apps, func(a *app) bool { return writer == "gateway-"+strings.TrimPrefix(a.name, "app-")+"/cardinalitylimit" })
+		require.GreaterOrEqual(t, i, 0, "%s: %v", backend, s.labels)
+		last := 0.0
+		for _, p := range s.points {
+			assert.GreaterOrEqual(t, p.value, last, "%s: %s decreases at %d", backend, writer, p.ms)
+			assert.LessOrEqual(t, p.value, float64(apps[i].valueAt(p.ms)*folded), "%s: %s at %d", backend, writer, p.ms)
+			last = p.value
+		}
+		assert.InDelta(t, apps[i].value*folded, last, 0, "%s: %s", backend, writer)
+		assert.Greater(t, len(s.points), 5, "%s: %s", backend, writer)
+	}
+	assert.Len(t, seen, len(apps), backend)
 }

@@ -346,13 +346,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogSecondsToDrained, err = builder.meter.Float64ObservableGauge(
 		"otelcol_exporter_fallbacklog_seconds_to_drained",
-		metric.WithDescription("Time until the log is drained if it goes on as in the last minute; absent while it does not shrink, 0 when it is empty. [Alpha]"),
+		metric.WithDescription("Time until the log is drained if it goes on as in the last minute, or since the breaker closed where that is later; absent while it does not shrink, 0 when it is empty. [Alpha]"),
 		metric.WithUnit("{s}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogSecondsToFull, err = builder.meter.Float64ObservableGauge(
 		"otelcol_exporter_fallbacklog_seconds_to_full",
-		metric.WithDescription("Time until the log has no room if it goes on as in the last minute; absent while it does not grow. [Alpha]"),
+		metric.WithDescription("Time until the log has no room if it goes on as in the last minute, or since the breaker closed where that is later; absent while it does not grow. [Alpha]"),
 		metric.WithUnit("{s}"),
 	)
 	errs = errors.Join(errs, err)

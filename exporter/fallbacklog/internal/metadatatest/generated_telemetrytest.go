@@ -330,7 +330,7 @@ func AssertEqualExporterFallbacklogReplayFailures(t *testing.T, tt *componenttes
 func AssertEqualExporterFallbacklogSecondsToDrained(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_seconds_to_drained",
-		Description: "Time until the log is drained if it goes on as in the last minute; absent while it does not shrink, 0 when it is empty. [Alpha]",
+		Description: "Time until the log is drained if it goes on as in the last minute, or since the breaker closed where that is later; absent while it does not shrink, 0 when it is empty. [Alpha]",
 		Unit:        "{s}",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
@@ -344,7 +344,7 @@ func AssertEqualExporterFallbacklogSecondsToDrained(t *testing.T, tt *componentt
 func AssertEqualExporterFallbacklogSecondsToFull(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_seconds_to_full",
-		Description: "Time until the log has no room if it goes on as in the last minute; absent while it does not grow. [Alpha]",
+		Description: "Time until the log has no room if it goes on as in the last minute, or since the breaker closed where that is later; absent while it does not grow. [Alpha]",
 		Unit:        "{s}",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,

@@ -542,7 +542,12 @@ func TestDropOldestWhoseFileStays(t *testing.T) {
 
 	fsys.fail = nil
 	opt.Budget = &Budget{Max: 1 << 30}
+	left, leftBytes := 0, int64(0)
+	opt.OnDone = func(segments int, bytes int64) { left, leftBytes = segments, bytes }
 	l = open(t, opt)
+	assert.Equal(t, 1, left)
+	assert.Positive(t, leftBytes)
+	assert.Equal(t, used, leftBytes+opt.Budget.Used())
 	assert.Equal(t, numbered(9), append(dropped, drain(t, l, true)...))
 }
 

@@ -59,8 +59,9 @@ type Options struct {
 
 	// Observers; each may be nil. They must not call the log.
 	OnSync   func(took time.Duration, err error)
-	OnDamage func(bytes int64) // bytes that were no record, or whose file has been taken away
-	OnError  func(err error)   // errors that no caller sees: cursor, removal, quarantine, compression (ErrNotPacked)
+	OnDamage func(bytes int64)               // bytes that were no record, or whose file has been taken away
+	OnDone   func(segments int, bytes int64) // what Open finds and deletes, since the cursor says that it was dealt with
+	OnError  func(err error)                 // errors that no caller sees: cursor, removal, quarantine, compression (ErrNotPacked)
 }
 
 // Log is a durable log of records. Append is safe for concurrent use; Next and Done belong to one reader.
@@ -187,12 +188,19 @@ func (l *Log) recover() error {
 			}
 		}
 	}
+	done, bytes := 0, int64(0)
 	for _, i := range l.segments {
 		cursor.apply(i)
 		l.opt.Budget.Add(i.disk)
+		if i.forgotten && i.size > 0 {
+			done, bytes = done+1, bytes+i.disk
+		}
 	}
 	if err := l.recoverQuarantine(); err != nil {
 		return err
+	}
+	if done > 0 && l.opt.OnDone != nil {
+		l.opt.OnDone(done, bytes)
 	}
 	l.report(l.removeDone())
 	if len(l.segments) > 0 {

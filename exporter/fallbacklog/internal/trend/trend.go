@@ -28,6 +28,13 @@ func (t *Trend) Add(at time.Time, level float64) {
 	t.full = t.full || t.next == 0
 }
 
+// Begin begins the window anew with the newest sample: what was before is no sign of what comes.
+func (t *Trend) Begin() {
+	if last, ok := t.newest(); ok {
+		t.samples[0], t.next, t.full = last, 1, false
+	}
+}
+
 // Slope is by how much the level has risen a second, from the oldest to the newest sample of the window; negative where
 // it has fallen, and 0 as long as there is one sample only.
 func (t *Trend) Slope() float64 {

@@ -29,6 +29,27 @@ func TestSlope(t *testing.T) {
 	assert.InDelta(t, 40, tr.Level(), 0)
 }
 
+// What was before the window began says nothing; the level stays.
+func TestBegin(t *testing.T) {
+	tr := New(4)
+	tr.Begin()
+	assert.Zero(t, tr.Level())
+	at := time.Unix(0, 0)
+	for i, level := range []float64{10, 20, 30, 40, 50, 45, 40, 35, 30, 25} {
+		at = at.Add(time.Second)
+		tr.Add(at, level)
+		if level == 50 {
+			assert.InDelta(t, 10, tr.Slope(), 1e-9)
+			tr.Begin()
+			assert.Zero(t, tr.Slope())
+			assert.InDelta(t, 50, tr.Level(), 0)
+		}
+		if i > 4 {
+			assert.InDelta(t, -5, tr.Slope(), 1e-9, level)
+		}
+	}
+}
+
 // A clock that jumps gives no slope of its own.
 func TestClockJumps(t *testing.T) {
 	at := time.Unix(1000, 0)
