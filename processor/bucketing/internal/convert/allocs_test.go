@@ -114,7 +114,7 @@ func TestAllocsSameType(t *testing.T) {
 		"exponential as it is":           {exponentialMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 20, MaxSize: 160}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// 3 to 9 a metric of 1,000 points; under the race detector, where a sync.Pool forgets at random, some more.
+			// One a metric of 1,000 points; under the race detector, where a sync.Pool forgets at random, about nine.
 			require.Less(t, perPoint(tt.m, tt.rule), 0.03)
 		})
 	}
