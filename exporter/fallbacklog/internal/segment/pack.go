@@ -94,14 +94,14 @@ func (l *Log) pack(i *info, rest func(time.Duration)) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = from.Close() }() // opened for reading
 	temp := l.path(i) + packedSuffix + tempSuffix
 	f, err := l.opt.FS.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, FileMode)
 	if err != nil {
-		return err
+		return errors.Join(err, from.Close())
 	}
 	c := &spender{file: f, budget: l.opt.Budget}
 	err = l.compress(i, from, c, rest)
+	_ = from.Close() // opened for reading; where open files cannot be removed it may not be open any more
 	if err == nil {
 		err = f.Sync()
 	}
@@ -109,15 +109,23 @@ func (l *Log) pack(i *info, rest func(time.Duration)) (err error) {
 		err = cerr
 	}
 	if err == nil {
-		err = l.adopt(i, temp, c.spent)
+		err = l.adopt(i, temp, c)
 	}
 	if err != nil {
-		if rerr := l.opt.FS.Remove(temp); !os.IsNotExist(rerr) {
-			l.report(rerr)
-		}
+		l.removeCopy(temp, c.hand())
 	}
-	l.opt.Budget.Release(c.spent) // of what is adopted the segment has taken its own
 	return err
+}
+
+// removeCopy removes a copy in the making, which has so many bytes of the budget. Where that fails it goes when room is
+// needed.
+func (l *Log) removeCopy(name string, bytes int64) {
+	if err := l.opt.FS.Remove(name); err != nil && !os.IsNotExist(err) {
+		l.report(err)
+		l.spare(name, bytes)
+		return
+	}
+	l.opt.Budget.Release(bytes)
 }
 
 // compress writes the segment's records to c, as many whole ones in a frame as it holds.
@@ -183,9 +191,9 @@ func (l *Log) pause(d time.Duration) {
 	}
 }
 
-// adopt puts the compressed copy in the segment's place: its name is durable before the plain file goes. length has been
-// reserved.
-func (l *Log) adopt(i *info, temp string, length int64) error {
+// adopt puts the compressed copy in the segment's place: its name is durable before the plain file goes. What has been
+// reserved for the copy is the segment's then.
+func (l *Log) adopt(i *info, temp string, c *spender) error {
 	l.readMu.Lock()
 	defer l.readMu.Unlock()
 	l.saveMu.Lock()
@@ -193,7 +201,7 @@ func (l *Log) adopt(i *info, temp string, length int64) error {
 	if err := l.removeTwin(i); err != nil {
 		return err
 	}
-	if !l.wanted(i) || length >= i.disk {
+	if !l.wanted(i) || c.spent >= i.disk {
 		l.mu.Lock()
 		i.plain = true
 		l.mu.Unlock()
@@ -204,7 +212,6 @@ func (l *Log) adopt(i *info, temp string, length int64) error {
 		return err
 	}
 	twin := func(n int64) {
-		l.opt.Budget.Add(n)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		i.twin, i.twinDisk, i.disk = true, n, i.disk+n
@@ -212,24 +219,26 @@ func (l *Log) adopt(i *info, temp string, length int64) error {
 	if err := l.opt.FS.SyncDir(l.opt.Dir); err != nil {
 		// The plain one stays: a crash may take the other one's name.
 		if rerr := l.opt.FS.Remove(plain + packedSuffix); rerr != nil {
-			twin(length)
+			twin(c.hand())
 			return errors.Join(err, rerr)
 		}
+		l.opt.Budget.Release(c.hand())
 		return err
 	}
 	if l.reading == i {
 		l.reader.close() // it goes on at i.read
 	}
-	l.opt.Budget.Add(length)
+	length := c.hand()
 	l.mu.Lock()
 	had := i.disk
 	i.packed, i.disk, l.ratio = true, length, float64(length)/float64(i.size)
 	l.mu.Unlock()
-	l.opt.Budget.Release(had)
 	if err := l.opt.FS.Remove(plain); err != nil && !os.IsNotExist(err) {
 		twin(had)
 		l.report(err)
+		return nil
 	}
+	l.opt.Budget.Release(had)
 	return nil
 }
 
@@ -259,4 +268,11 @@ func (s *spender) Write(p []byte) (int, error) {
 	}
 	s.spent += int64(len(p))
 	return s.file.Write(p)
+}
+
+// hand returns what has been spent, which is somebody else's from then on.
+func (s *spender) hand() int64 {
+	n := s.spent
+	s.spent = 0
+	return n
 }

@@ -251,6 +251,43 @@ func TestSegmentThatCannotBePackedStaysPlain(t *testing.T) {
 	}
 }
 
+// A copy in the making that cannot be removed is counted, in this life and the next, and goes when room is needed.
+func TestCopyThatCannotBeRemoved(t *testing.T) {
+	opt := packOptions(t.TempDir())
+	fsys := &faultyFS{}
+	opt.FS = fsys
+	l := open(t, opt)
+	appendAll(t, l, long(30)...)
+	broken := func(op, name string) error {
+		if strings.HasSuffix(name, tempSuffix) && (op == "sync" || op == "remove") {
+			return syscall.EIO
+		}
+		return nil
+	}
+	fsys.fail = broken
+	packAll(t, l)
+	require.Len(t, on(t, opt.Dir, tempSuffix), 4)
+	assert.Equal(t, onDisk(t, opt.Dir), opt.Budget.Used())
+	require.NoError(t, l.Close())
+
+	opt.Budget = &Budget{Max: 1 << 30}
+	l = open(t, opt)
+	require.Len(t, on(t, opt.Dir, tempSuffix), 4)
+	assert.Equal(t, onDisk(t, opt.Dir), opt.Budget.Used())
+	fsys.fail = nil
+	opt.Budget.Max = opt.Budget.Used()
+	appendAll(t, l, "more")
+	require.Len(t, on(t, opt.Dir, tempSuffix), 3)
+	assert.Equal(t, onDisk(t, opt.Dir), opt.Budget.Used())
+	require.NoError(t, l.Close())
+
+	opt.Budget = &Budget{Max: 1 << 30}
+	l = open(t, opt)
+	assert.Empty(t, on(t, opt.Dir, tempSuffix))
+	assert.Equal(t, append(long(30), "more"), drain(t, l, true))
+	assert.Zero(t, opt.Budget.Used())
+}
+
 // A plain file that cannot be removed stays beside the packed one: counted, removed when that works, and never read.
 func TestPlainFileThatStays(t *testing.T) {
 	for _, restart := range []bool{false, true} {
