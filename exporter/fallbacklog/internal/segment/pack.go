@@ -56,7 +56,7 @@ func (l *Log) packNext(rest func(time.Duration)) bool {
 	defer done()
 	switch err := l.pack(i, rest); {
 	case errors.Is(err, errUnwanted), err != nil && !l.wanted(i):
-		return l.toPack() != i // it still is where the log is being closed
+		return l.toPack() != i // it still is where the log is being closed, or is somebody else's
 	case err != nil:
 		l.mu.Lock()
 		i.plain = true
@@ -81,8 +81,11 @@ func (l *Log) toPack() *info {
 	return nil
 }
 
-// wanted reports whether a segment is still there and needed.
+// wanted reports whether a segment is still there, ours, and needed.
 func (l *Log) wanted(i *info) bool {
+	if l.opt.Owned() != nil {
+		return false
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.closed && slices.Contains(l.segments, i) && !i.spent()
@@ -90,6 +93,9 @@ func (l *Log) wanted(i *info) bool {
 
 // pack compresses a segment into a file beside it and puts that in its place. No lock is held while it compresses.
 func (l *Log) pack(i *info, rest func(time.Duration)) (err error) {
+	if !l.wanted(i) {
+		return errUnwanted
+	}
 	from, err := openContent(l.opt.FS, l.opt.Dir, i)
 	if err != nil {
 		return err

@@ -251,6 +251,31 @@ func TestSegmentThatCannotBePackedStaysPlain(t *testing.T) {
 	}
 }
 
+// In a directory that has come to be somebody else's nothing is replaced, whenever that is found out.
+func TestNothingIsPackedForSomebodyElse(t *testing.T) {
+	for asked := range 5 {
+		opt := packOptions(t.TempDir())
+		opt.OnError = func(err error) { require.NoError(t, err) }
+		opt.Owned = func() error {
+			if asked--; asked < 0 {
+				return ErrLocked
+			}
+			return nil
+		}
+		l := open(t, opt)
+		appendAll(t, l, long(30)...)
+		want := len(files(t, opt.Dir))
+		if asked >= 3 { // at the beginning, before a frame, and before it takes the place of the plain one
+			want--
+		}
+		packAll(t, l)
+		assert.Len(t, files(t, opt.Dir), want)
+		assert.Empty(t, on(t, opt.Dir, tempSuffix))
+		assert.Equal(t, onDisk(t, opt.Dir), opt.Budget.Used())
+		assert.Equal(t, long(30), drain(t, l, true))
+	}
+}
+
 // A copy in the making that cannot be removed is counted, in this life and the next, and goes when room is needed.
 func TestCopyThatCannotBeRemoved(t *testing.T) {
 	opt := packOptions(t.TempDir())
