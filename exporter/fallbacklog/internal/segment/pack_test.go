@@ -617,6 +617,19 @@ func TestHeadroom(t *testing.T) {
 	done()
 }
 
+// Where the file system is what limits the log, records leave room for the copy, too.
+func TestHeadroomOfTheFileSystem(t *testing.T) {
+	free := int64(100)
+	b := &Budget{Max: 1000, Headroom: 30, MinFree: 50, Free: func() (int64, error) { return free, nil }}
+	require.ErrorIs(t, b.Reserve(21), ErrNoRoom)
+	require.NoError(t, b.Reserve(20))
+	free -= 20
+	require.ErrorIs(t, b.Reserve(1), ErrFull)
+	require.NoError(t, b.ReserveCopy(30))
+	free -= 30
+	require.ErrorIs(t, b.ReserveCopy(1), ErrFull)
+}
+
 // A full log is packed, and holds what would not fit it.
 func TestFullLogIsPacked(t *testing.T) {
 	opt := packOptions(t.TempDir())
