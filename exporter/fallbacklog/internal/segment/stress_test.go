@@ -3,6 +3,7 @@ package segment
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,122 +14,135 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever may be called concurrently is, beside the worker that compresses.
-func TestStress(t *testing.T) {
+// Whatever may be called concurrently is, beside the worker that compresses, on a log that is full all the time; also
+// while its directory is taken away again and again. Every record that was taken is read or dropped, once, but for what
+// went with the directory, and the budget is what is on the disk in the end.
+func TestEverythingAtOnce(t *testing.T) {
 	for _, c := range []struct {
 		newest, taken bool
 		sync          SyncMode
 	}{{false, false, SyncNone}, {true, false, SyncInterval}, {false, true, SyncBatch}, {true, true, SyncNone}} {
-		t.Run(fmt.Sprint(c), func(t *testing.T) {
-			opt := packOptions(t.TempDir() + "/log")
-			opt.Compress, opt.Sync, opt.NewestFirst = true, c.sync, c.newest
-			opt.SyncInterval = time.Millisecond
+		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
+			opt := packOptions(filepath.Join(t.TempDir(), "log"))
+			opt.Compress, opt.NewestFirst = true, c.newest
+			opt.Sync, opt.SyncInterval = c.sync, time.Millisecond
 			opt.Budget = &Budget{Max: 40 * opt.MaxSegmentBytes, Headroom: opt.MaxSegmentBytes / 4}
-			l := open(t, opt)
-			const n, writers = 400, 4
-			var mu sync.Mutex
-			seen, acked := map[string]int{}, map[string]bool{}
-			note := func(r []byte) {
-				mu.Lock()
-				defer mu.Unlock()
-				seen[string(r[:8])]++
+			s := &stress{Log: open(t, opt), taken: c.taken, seen: map[string]int{}, acked: map[string]bool{}}
+			var writers, others sync.WaitGroup
+			for w := range 4 {
+				writers.Go(func() { s.write(t, w) })
 			}
-			var writing sync.WaitGroup
-			for w := range writers {
-				writing.Go(func() {
-					for k := range n {
-						r := fmt.Sprintf("%d %06d", w, k)
-						err := l.Append(frame(fmt.Sprintf("%s %s", r, strings.Repeat("text ", 20))))
-						for err != nil {
-							if !c.taken {
-								assert.ErrorIs(t, err, ErrFull)
-							}
-							if k%3 == 0 {
-								made, derr := l.DropOldest(note)
-								if !c.taken {
-									assert.NoError(t, derr)
-								}
-								_ = made
-							}
-							err = l.Append(frame(fmt.Sprintf("%s %s", r, strings.Repeat("text ", 20))))
-						}
-						mu.Lock()
-						acked[r] = true
-						mu.Unlock()
+			var end atomic.Bool
+			others.Go(func() { s.readAll(t, &end) })
+			for _, f := range []func(){
+				func() { _ = s.Tend() }, // fails where the directory goes
+				func() { s.Stats(); s.Cursor(); s.Empty() },
+				func() { look(opt.Dir) },
+				func() {
+					if c.taken {
+						_ = os.RemoveAll(opt.Dir) // in part, where something is made meanwhile
 					}
-				})
-			}
-			var written, stop atomic.Bool
-			var others sync.WaitGroup
-			others.Go(func() {
-				var held []Entry
-				for {
-					was := written.Load()
-					e, ok, err := l.Next()
-					if err != nil {
-						assert.True(t, c.taken, err)
-						continue
-					}
-					if !ok {
-						for _, e := range held {
-							_ = l.Done(e)
-						}
-						held = nil
-						if was {
-							return
-						}
-						continue
-					}
-					note(e.Record)
-					held = append(held, e)
-					if len(held) > 20 {
-						for k := len(held) - 1; k >= 0; k -= 2 {
-							_ = l.Done(held[k])
-							held = append(held[:k], held[k+1:]...)
-						}
-					}
-				}
-			})
-			every := func(f func()) {
+				},
+			} {
 				others.Go(func() {
-					for !stop.Load() {
+					for !end.Load() {
 						f()
-						time.Sleep(time.Millisecond)
+						time.Sleep(time.Millisecond) // leaves time to the others
 					}
 				})
 			}
-			every(func() { _ = l.Tend() })
-			every(func() { l.Stats(); l.Cursor(); l.Empty() })
-			every(func() {
-				v, err := Look(OS{}, opt.Dir, testKind)
-				if err != nil {
-					return
-				}
-				for _, s := range v.Segments {
-					_ = v.Walk(s, func(Piece) error { return nil })
-				}
-			})
-			every(func() {
-				if c.taken {
-					_ = os.RemoveAll(opt.Dir)
-					time.Sleep(5 * time.Millisecond)
-				}
-			})
-			writing.Wait()
-			written.Store(true)
-			time.Sleep(20 * time.Millisecond)
-			stop.Store(true)
+			writers.Wait()
+			end.Store(true)
 			others.Wait()
+			require.NoError(t, s.Tend())
 			if !c.taken {
-				for r := range acked {
-					require.Equal(t, 1, seen[r], r)
+				for r := range s.acked {
+					require.Equal(t, 1, s.seen[r], r)
 				}
-				assert.True(t, l.Empty())
+				assert.True(t, s.Empty())
 			}
-			require.NoError(t, l.Tend())
-			require.NoError(t, l.Close())
+			require.NoError(t, s.Close())
 			assert.Equal(t, onDisk(t, opt.Dir), opt.Budget.Used())
-			t.Log(len(seen), l.Stats())
 		})
+	}
+}
+
+// stress is a log and what has come of its records.
+type stress struct {
+	*Log
+	taken bool // its directory is, now and then
+
+	mu    sync.Mutex
+	seen  map[string]int
+	acked map[string]bool
+}
+
+func (s *stress) note(record []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[string(record[:8])]++
+}
+
+// write appends records, and drops the oldest ones where there is no room.
+func (s *stress) write(t *testing.T, writer int) {
+	for k := range 400 {
+		name := fmt.Sprintf("%d %06d", writer, k)
+		for {
+			err := s.Append(frame(name + strings.Repeat(" text", 20)))
+			if err == nil {
+				break
+			}
+			if !s.taken {
+				assert.ErrorIs(t, err, ErrFull)
+			}
+			if _, err := s.DropOldest(s.note); !s.taken {
+				assert.NoError(t, err)
+			}
+		}
+		s.mu.Lock()
+		s.acked[name] = true
+		s.mu.Unlock()
+	}
+}
+
+// readAll reads until there is nothing more to come, and is done with records in another order.
+func (s *stress) readAll(t *testing.T, end *atomic.Bool) {
+	var held []Entry
+	done := func(keep int) {
+		for len(held) > keep {
+			k := len(held) * 2 / 3
+			if err := s.Done(held[k]); !s.taken {
+				assert.NoError(t, err)
+			}
+			held = append(held[:k], held[k+1:]...)
+		}
+	}
+	for {
+		last := end.Load()
+		e, ok, err := s.Next()
+		if !s.taken {
+			assert.NoError(t, err)
+		}
+		if ok {
+			s.note(e.Record)
+			held = append(held, e)
+			done(20)
+			continue
+		}
+		done(0)
+		if last && err == nil {
+			return
+		}
+	}
+}
+
+// look walks a log that others change.
+func look(dir string) {
+	v, err := Look(OS{}, dir, testKind)
+	if err != nil {
+		return // it is gone
+	}
+	for _, s := range v.Segments {
+		_ = v.Walk(s, func(Piece) error { return nil }) // as above
 	}
 }
