@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
@@ -138,4 +140,41 @@ func TestCommandsNeedTheKey(t *testing.T) {
 	g = startWith(t, dir, settings, func(ld plog.Logs) error { took = append(took, logNames(ld)...); return nil })
 	g.stop()
 	assert.Empty(t, took)
+}
+
+// A record that somebody has changed, and its checksums with it, is damage to whoever has the key: it is passed over, and
+// stops nothing.
+func TestForgedRecordIsDamage(t *testing.T) {
+	const key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+	dir := t.TempDir()
+	settings := map[string]any{"log": map[string]any{"format": "otlp_proto"}, "encryption": map[string]any{"key": key}}
+	g := startWith(t, dir, settings, refuse)
+	g.sendLogs("dead", 2)
+	g.stop()
+	g = startWith(t, dir, settings, nil)
+	g.sendLogs("log", 2)
+	g.stop()
+	for _, log := range [][]string{{"logs"}, {"logs", "dead-letter"}} {
+		file := segments(t, dir, log...)[0]
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		sum := func(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+		first := data[:len(data)/2] // of two of the same size
+		first[len(first)-1] ^= 1
+		binary.LittleEndian.PutUint32(first[28:], sum(first[36:]))
+		binary.LittleEndian.PutUint32(first[32:], sum(first[:32]))
+		require.NoError(t, os.WriteFile(file, data, 0o600))
+	}
+	assert.Contains(t, done(t, "verify", dir), "logs: 2 records", "the checksums are right")
+	t.Setenv(keyVariable, key)
+	r := tooled(t, "verify", dir)
+	assert.Equal(t, exitDamaged, r.code)
+	assert.Contains(t, r.stderr, "damage in 2 places")
+	r = tooled(t, "cat", dir)
+	assert.Equal(t, exitDamaged, r.code)
+	assert.NotContains(t, r.stdout, "log-0/0")
+	assert.Contains(t, r.stdout, "log-1/0")
+	assert.Contains(t, done(t, "ls", dir), "1 (")
+	assert.Contains(t, done(t, "requeue", dir), "2 records, 2 items moved to the log")
+	assert.Contains(t, tooled(t, "cat", dir).stdout, "dead-1/0")
 }

@@ -3,8 +3,10 @@ package fallbacklog
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"testing"
@@ -252,4 +254,41 @@ func TestLiveDataProbesBesideRecordsOfAnotherKey(t *testing.T) {
 	b.set(nil)
 	eventually(t, func() bool { return g.logs.ConsumeLogs(t.Context(), makeLogs("probe", 1)) == nil }, "live data probes")
 	c.logBudget.Release(1 << 30)
+}
+
+// A record that somebody has changed, and its checksums with it, goes to the dead letter as it is, without its items, which
+// nobody knows; the others arrive.
+func TestForgedRecordGoesToTheDeadLetter(t *testing.T) {
+	b := newBackend(t)
+	dir := t.TempDir()
+	b.refuse(codes.Unavailable)
+	cfg := loadConfig(t, testSettings(dir), grpcTo(b), encrypted(keyA, map[string]any{}))
+	g := startGateway(t, newTestHost(), cfg)
+	for k := range 3 {
+		require.NoError(t, g.logs.ConsumeLogs(t.Context(), makeLogs(fmt.Sprint(k), 1)))
+	}
+	g.stop()
+	files := matching(t, filepath.Join(dir, "fallbacklog", "logs"), ".otlp")
+	require.Len(t, files, 1)
+	data, err := os.ReadFile(files[0])
+	require.NoError(t, err)
+	sum := func(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+	_, n := record.Frames{}.Next(data, true)
+	second, m := record.Frames{}.Next(data[n:], true)
+	require.Len(t, second, m)
+	second[m-1] ^= 1
+	binary.LittleEndian.PutUint32(second[28:], sum(second[36:]))
+	binary.LittleEndian.PutUint32(second[32:], sum(second[:32]))
+	require.NoError(t, os.WriteFile(files[0], data, 0o600))
+
+	b.set(nil)
+	g = startGateway(t, newTestHost(), cfg)
+	eventually(t, func() bool { return g.sum("bytes_on_disk") == 0 }, "the log is empty")
+	assert.Equal(t, map[string]int{"0/0": 1, "2/0": 1}, b.names())
+	g.stop()
+	dead := matching(t, filepath.Join(dir, "fallbacklog", "logs", "dead-letter"), ".otlp")
+	require.Len(t, dead, 1)
+	copied, err := os.ReadFile(dead[0])
+	require.NoError(t, err)
+	assert.Equal(t, second, copied)
 }

@@ -76,6 +76,7 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 			}
 			return l.core.owner.check()
 		},
+		Owned:    l.core.owner.check,
 		OnSync:   l.tel.synced,
 		OnDamage: l.tel.corrupt,
 		OnDone: func(segments int, bytes int64) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
@@ -22,7 +23,8 @@ type Selection struct {
 var errEnough = errors.New("enough")
 
 // Cat writes records as OTLP JSON, one request a line, log by log, oldest first. It returns the bytes that it passed
-// over because they were no records. An encrypted record whose key is not there is an error, ErrKey.
+// over because they were no records, or not as they were encrypted. An encrypted record whose key is not there is an error,
+// ErrKey.
 func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged int64, err error) {
 	views, m, err := looks(logs, nil)
 	if err != nil {
@@ -39,6 +41,10 @@ func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged
 			return nil
 		}
 		meta, err := l.reader.Parse(p.Data)
+		if errors.Is(err, record.ErrDamaged) {
+			damaged += p.End - p.Start
+			return nil
+		}
 		if err != nil {
 			return err
 		}

@@ -88,6 +88,10 @@ func (c *Content) note(_ segment.Segment, p segment.Piece) error {
 		c.Locked++
 		return nil
 	}
+	if errors.Is(err, record.ErrDamaged) {
+		c.DamagedBytes += p.End - p.Start
+		return nil
+	}
 	if err != nil {
 		return err
 	}

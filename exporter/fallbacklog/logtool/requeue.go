@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
 // Requeued is what Requeue did to a dead letter.
@@ -61,9 +63,11 @@ func (l Log) requeue(ctx context.Context, m *meter) (done Requeued, err error) {
 			return done, err
 		}
 		meta, err := l.reader.Parse(e.Record)
-		if errors.Is(err, ErrKey) {
+		switch {
+		case errors.Is(err, ErrKey):
 			done.Locked++
-		} else if err != nil {
+		case errors.Is(err, record.ErrDamaged): // not as it was encrypted: replay will bring it back, and it stops no other
+		case err != nil:
 			return done, err
 		}
 		if err := to.append(e.Record); err != nil {

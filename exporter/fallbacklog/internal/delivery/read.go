@@ -24,9 +24,9 @@ func (r *replayer) read() {
 	r.condition.set(reading, err)
 }
 
-// fill reads what the window has room for.
+// fill reads what the window has room for. What is passed over takes no room in it: there may be a log of that.
 func (r *replayer) fill() error {
-	for !r.window.full() {
+	for !r.window.full() && !r.stopping() {
 		e, ok, err := r.opt.Log.Next()
 		if err != nil || !ok {
 			return err

@@ -22,8 +22,8 @@ var (
 type Budget struct {
 	// Max bounds the bytes in all segments and quarantined copies.
 	Max int64
-	// Headroom is a part of Max that records leave to the compressed copies of segments: a log without room for the copy
-	// of one would stay ten times as large as it need be.
+	// Headroom is a part of Max, and of what may be used of the file system, that records leave to the compressed copies of
+	// segments: a log without room for the copy of one would stay ten times as large as it need be.
 	Headroom int64
 	// MinFree is what must stay free on the file system for everyone else, in bytes; 0 turns the check off.
 	MinFree int64
@@ -102,12 +102,13 @@ func (b *Budget) short(n, limit int64) error {
 		if err != nil {
 			return fmt.Errorf("measure the free disk space: %w", err)
 		}
-		if free-n < b.MinFree {
+		keep := b.MinFree + b.Max - limit // the headroom here, too
+		if free-n < keep {
 			cause := ErrFull
-			if free+b.used-n < b.MinFree {
+			if free+b.used-n < keep {
 				cause = ErrNoRoom // dropping all that the log has would not do
 			}
-			return fmt.Errorf("%w: %d bytes free on the file system, %d must stay free", cause, free, b.MinFree)
+			return fmt.Errorf("%w: %d bytes free on the file system, %d must stay free", cause, free, keep)
 		}
 	}
 	if b.used+n > limit {

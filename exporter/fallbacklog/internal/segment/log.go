@@ -56,6 +56,8 @@ type Options struct {
 
 	// MakeDir makes Dir when it is opened, and again when it has been deleted under way; default MakeDir.
 	MakeDir func() error
+	// Owned is asked before files are replaced by compressed ones: nil while Dir is nobody else's; default: it always is.
+	Owned func() error
 
 	// Observers; each may be nil. They must not call the log.
 	OnSync   func(took time.Duration, err error)
@@ -115,6 +117,9 @@ func Open(opt Options) (*Log, error) {
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now
+	}
+	if opt.Owned == nil {
+		opt.Owned = func() error { return nil }
 	}
 	if opt.MakeDir == nil {
 		opt.MakeDir = func() error { return MakeDir(opt.FS, opt.Dir) }

@@ -3,18 +3,12 @@ package segment
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
-
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/seekable"
 )
 
 // ErrNotPacked says that a segment stays as it was appended, since it could not be compressed.
 var ErrNotPacked = errors.New("a segment stays uncompressed")
-
-// errUnwanted says that a segment need not be compressed any more.
-var errUnwanted = errors.New("not wanted any more")
 
 // maxPause bounds the pause after a frame: a clock may jump.
 const maxPause = 100 * time.Millisecond
@@ -56,7 +50,7 @@ func (l *Log) packNext(rest func(time.Duration)) bool {
 	defer done()
 	switch err := l.pack(i, rest); {
 	case errors.Is(err, errUnwanted), err != nil && !l.wanted(i):
-		return l.toPack() != i // it still is where the log is being closed
+		return l.toPack() != i // it still is where the log is being closed, or is somebody else's
 	case err != nil:
 		l.mu.Lock()
 		i.plain = true
@@ -81,93 +75,14 @@ func (l *Log) toPack() *info {
 	return nil
 }
 
-// wanted reports whether a segment is still there and needed.
+// wanted reports whether a segment is still there, ours, and needed.
 func (l *Log) wanted(i *info) bool {
+	if l.opt.Owned() != nil {
+		return false
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.closed && slices.Contains(l.segments, i) && !i.spent()
-}
-
-// pack compresses a segment into a file beside it and puts that in its place. No lock is held while it compresses.
-func (l *Log) pack(i *info, rest func(time.Duration)) (err error) {
-	from, err := openContent(l.opt.FS, l.opt.Dir, i)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = from.Close() }() // opened for reading
-	temp := l.path(i) + packedSuffix + tempSuffix
-	f, err := l.opt.FS.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, FileMode)
-	if err != nil {
-		return err
-	}
-	c := &spender{file: f, budget: l.opt.Budget}
-	err = l.compress(i, from, c, rest)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = l.adopt(i, temp, c.spent)
-	}
-	if err != nil {
-		if rerr := l.opt.FS.Remove(temp); !os.IsNotExist(rerr) {
-			l.report(rerr)
-		}
-	}
-	l.opt.Budget.Release(c.spent) // of what is adopted the segment has taken its own
-	return err
-}
-
-// compress writes the segment's records to c, as many whole ones in a frame as it holds.
-func (l *Log) compress(i *info, from content, c *spender, rest func(time.Duration)) error {
-	w, err := seekable.NewWriter(c)
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	size := i.size
-	l.mu.Unlock()
-	s := scanner{format: i.kind.Format, file: from}
-	frame := make([]byte, 0, seekable.MaxFrame)
-	begun := l.opt.Now()
-	flush := func(b []byte) error {
-		if len(b) == 0 {
-			return nil
-		}
-		if !l.wanted(i) {
-			return errUnwanted
-		}
-		if err := w.Frame(b); err != nil {
-			return err
-		}
-		rest(l.opt.Now().Sub(begun))
-		begun = l.opt.Now()
-		return nil
-	}
-	for {
-		f, err := s.next(size)
-		if err != nil {
-			return err
-		}
-		if len(frame)+len(f.raw) > cap(frame) || f.kind == atEnd {
-			if err := flush(frame); err != nil {
-				return err
-			}
-			frame = frame[:0]
-		}
-		if f.kind == atEnd {
-			return w.Close()
-		}
-		for len(f.raw) > cap(frame) { // a record of several frames
-			if err := flush(f.raw[:cap(frame)]); err != nil {
-				return err
-			}
-			f.raw = f.raw[cap(frame):]
-		}
-		frame = append(frame, f.raw...)
-	}
 }
 
 // pause waits for as long as a frame took: what is appended meanwhile needs the processor, too.
@@ -183,56 +98,6 @@ func (l *Log) pause(d time.Duration) {
 	}
 }
 
-// adopt puts the compressed copy in the segment's place: its name is durable before the plain file goes. length has been
-// reserved.
-func (l *Log) adopt(i *info, temp string, length int64) error {
-	l.readMu.Lock()
-	defer l.readMu.Unlock()
-	l.saveMu.Lock()
-	defer l.saveMu.Unlock()
-	if err := l.removeTwin(i); err != nil {
-		return err
-	}
-	if !l.wanted(i) || length >= i.disk {
-		l.mu.Lock()
-		i.plain = true
-		l.mu.Unlock()
-		return errUnwanted
-	}
-	plain := l.path(i)
-	if err := l.opt.FS.Rename(temp, plain+packedSuffix); err != nil {
-		return err
-	}
-	twin := func(n int64) {
-		l.opt.Budget.Add(n)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		i.twin, i.twinDisk, i.disk = true, n, i.disk+n
-	}
-	if err := l.opt.FS.SyncDir(l.opt.Dir); err != nil {
-		// The plain one stays: a crash may take the other one's name.
-		if rerr := l.opt.FS.Remove(plain + packedSuffix); rerr != nil {
-			twin(length)
-			return errors.Join(err, rerr)
-		}
-		return err
-	}
-	if l.reading == i {
-		l.reader.close() // it goes on at i.read
-	}
-	l.opt.Budget.Add(length)
-	l.mu.Lock()
-	had := i.disk
-	i.packed, i.disk, l.ratio = true, length, float64(length)/float64(i.size)
-	l.mu.Unlock()
-	l.opt.Budget.Release(had)
-	if err := l.opt.FS.Remove(plain); err != nil && !os.IsNotExist(err) {
-		twin(had)
-		l.report(err)
-	}
-	return nil
-}
-
 // packedRatio is what packing leaves of a segment, 1 where that is not known. The caller holds mu.
 func (l *Log) packedRatio() float64 {
 	if l.ratio > 0 {
@@ -244,19 +109,4 @@ func (l *Log) packedRatio() float64 {
 		}
 	}
 	return 1
-}
-
-// spender is a file that takes what it writes from a budget before.
-type spender struct {
-	file   File
-	budget *Budget
-	spent  int64
-}
-
-func (s *spender) Write(p []byte) (int, error) {
-	if err := s.budget.ReserveCopy(int64(len(p))); err != nil {
-		return 0, err
-	}
-	s.spent += int64(len(p))
-	return s.file.Write(p)
 }

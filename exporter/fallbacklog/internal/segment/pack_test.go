@@ -251,6 +251,68 @@ func TestSegmentThatCannotBePackedStaysPlain(t *testing.T) {
 	}
 }
 
+// In a directory that has come to be somebody else's nothing is replaced, whenever that is found out.
+func TestNothingIsPackedForSomebodyElse(t *testing.T) {
+	for asked := range 5 {
+		opt := packOptions(t.TempDir())
+		opt.OnError = func(err error) { require.NoError(t, err) }
+		opt.Owned = func() error {
+			if asked--; asked < 0 {
+				return ErrLocked
+			}
+			return nil
+		}
+		l := open(t, opt)
+		appendAll(t, l, long(30)...)
+		want := len(files(t, opt.Dir))
+		if asked >= 3 { // at the beginning, before a frame, and before it takes the place of the plain one
+			want--
+		}
+		packAll(t, l)
+		assert.Len(t, files(t, opt.Dir), want)
+		assert.Empty(t, on(t, opt.Dir, tempSuffix))
+		assert.Equal(t, onDisk(t, opt.Dir), opt.Budget.Used())
+		assert.Equal(t, long(30), drain(t, l, true))
+	}
+}
+
+// A copy in the making that cannot be removed is counted, in this life and the next, and goes when room is needed.
+func TestCopyThatCannotBeRemoved(t *testing.T) {
+	opt := packOptions(t.TempDir())
+	fsys := &faultyFS{}
+	opt.FS = fsys
+	l := open(t, opt)
+	appendAll(t, l, long(30)...)
+	broken := func(op, name string) error {
+		if strings.HasSuffix(name, tempSuffix) && (op == "sync" || op == "remove") {
+			return syscall.EIO
+		}
+		return nil
+	}
+	fsys.fail = broken
+	packAll(t, l)
+	require.Len(t, on(t, opt.Dir, tempSuffix), 4)
+	assert.Equal(t, onDisk(t, opt.Dir), opt.Budget.Used())
+	require.NoError(t, l.Close())
+
+	opt.Budget = &Budget{Max: 1 << 30}
+	l = open(t, opt)
+	require.Len(t, on(t, opt.Dir, tempSuffix), 4)
+	assert.Equal(t, onDisk(t, opt.Dir), opt.Budget.Used())
+	fsys.fail = nil
+	opt.Budget.Max = opt.Budget.Used()
+	appendAll(t, l, "more")
+	require.Len(t, on(t, opt.Dir, tempSuffix), 3)
+	assert.Equal(t, onDisk(t, opt.Dir), opt.Budget.Used())
+	require.NoError(t, l.Close())
+
+	opt.Budget = &Budget{Max: 1 << 30}
+	l = open(t, opt)
+	assert.Empty(t, on(t, opt.Dir, tempSuffix))
+	assert.Equal(t, append(long(30), "more"), drain(t, l, true))
+	assert.Zero(t, opt.Budget.Used())
+}
+
 // A plain file that cannot be removed stays beside the packed one: counted, removed when that works, and never read.
 func TestPlainFileThatStays(t *testing.T) {
 	for _, restart := range []bool{false, true} {
@@ -553,6 +615,19 @@ func TestHeadroom(t *testing.T) {
 	done, ok = b.turnToCopy(nil)
 	require.True(t, ok)
 	done()
+}
+
+// Where the file system is what limits the log, records leave room for the copy, too.
+func TestHeadroomOfTheFileSystem(t *testing.T) {
+	free := int64(100)
+	b := &Budget{Max: 1000, Headroom: 30, MinFree: 50, Free: func() (int64, error) { return free, nil }}
+	require.ErrorIs(t, b.Reserve(21), ErrNoRoom)
+	require.NoError(t, b.Reserve(20))
+	free -= 20
+	require.ErrorIs(t, b.Reserve(1), ErrFull)
+	require.NoError(t, b.ReserveCopy(30))
+	free -= 30
+	require.ErrorIs(t, b.ReserveCopy(1), ErrFull)
 }
 
 // A full log is packed, and holds what would not fit it.

@@ -112,8 +112,12 @@ func (l *Log) verifies(i *info) bool {
 // removeTemp removes a copy that a crash has interrupted.
 func (l *Log) removeTemp(e fs.DirEntry, kinds []Kind) {
 	name, ok := strings.CutSuffix(e.Name(), tempSuffix)
-	if i := parseKinds(name, kinds); ok && i != nil && i.packed && e.Type().IsRegular() {
-		l.report(l.opt.FS.Remove(filepath.Join(l.opt.Dir, e.Name())))
+	if i := parseKinds(name, kinds); !ok || i == nil || !i.packed || !e.Type().IsRegular() {
+		return
+	}
+	if fi, err := e.Info(); err == nil { // else it has just gone
+		l.opt.Budget.Add(fi.Size())
+		l.removeCopy(filepath.Join(l.opt.Dir, e.Name()), fi.Size())
 	}
 }
 

@@ -3,8 +3,9 @@ package segment
 // peekBytes bounds how much damage Peek goes through in search of a record.
 const peekBytes = 4 * scanChunk
 
-// Peek hands to visit the first unread record of the oldest segment that has one, and of the newest, until visit fails. Its
-// cost does not depend on the log's size. It is for the time before the first Next.
+// Peek hands to visit the first unread record of the oldest segment that has one, and of the newest, until visit fails, and
+// returns its error. What cannot be read is for Next to say: it may be read by then. The cost does not depend on the log's
+// size. It is for the time before the first Next.
 func (l *Log) Peek(visit func(record []byte) error) error {
 	l.readMu.Lock()
 	defer l.readMu.Unlock()
@@ -30,19 +31,16 @@ func (l *Log) peek(i *info, visit func([]byte) error) error {
 	l.mu.Unlock()
 	c, err := openContent(l.opt.FS, l.opt.Dir, i)
 	if err != nil {
-		return err
+		return nil //nolint:nilerr // see Peek
 	}
 	s := scanner{format: i.kind.Format, file: c, off: from}
 	defer s.close()
 	for s.off < from+peekBytes {
-		f, err := s.next(to)
-		switch {
-		case err != nil:
-			return err
+		switch f, err := s.next(to); {
+		case err != nil, f.kind == atEnd:
+			return nil
 		case f.kind == aRecord:
 			return visit(f.data)
-		case f.kind == atEnd:
-			return nil
 		}
 	}
 	return nil

@@ -86,7 +86,7 @@ func (l *Log) spare(name string, size int64) {
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			return true
 		}
-		l.report(fmt.Errorf("quarantine: %w", err))
+		l.report(fmt.Errorf("make room: %w", err))
 		return false
 	})
 }
