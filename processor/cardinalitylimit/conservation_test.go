@@ -82,6 +82,7 @@ type reading struct {
 	start, at time.Time
 	now       totals
 	expo      expo.Histogram
+	exemplars []carried
 }
 
 func (s *source) begin(at time.Time) {
@@ -109,7 +110,7 @@ func (s *source) observe(rng *rand.Rand) (grown totals) {
 }
 
 func (s *source) read(at time.Time) reading {
-	r := reading{s.kind, s.id, s.start, at, s.now, *s.expo}
+	r := reading{s.kind, s.id, s.start, at, s.now, *s.expo, nil}
 	r.expo.Positive.Counts = slices.Clone(s.expo.Positive.Counts)
 	if s.temporal == delta {
 		s.begin(at)
@@ -125,7 +126,8 @@ func (r *reading) appendTo(b *batch) {
 	case pmetric.MetricTypeSum:
 		m.SetEmptySum().SetAggregationTemporality(r.temporal)
 		m.Sum().SetIsMonotonic(true)
-		put(m.Sum().DataPoints(), int64(r.now[1]), r.start, r.at, attributes...)
+		p := put(m.Sum().DataPoints(), int64(r.now[1]), r.start, r.at, attributes...)
+		r.appendExemplars(p.Exemplars())
 	case pmetric.MetricTypeHistogram:
 		m.SetEmptyHistogram().SetAggregationTemporality(r.temporal)
 		p := m.Histogram().DataPoints().AppendEmpty()
@@ -136,6 +138,7 @@ func (r *reading) appendTo(b *batch) {
 		for _, n := range r.now[2:] {
 			p.BucketCounts().Append(uint64(n))
 		}
+		r.appendExemplars(p.Exemplars())
 	case pmetric.MetricTypeExponentialHistogram:
 		m.SetEmptyExponentialHistogram().SetAggregationTemporality(r.temporal)
 		p := m.ExponentialHistogram().DataPoints().AppendEmpty()
@@ -145,11 +148,18 @@ func (r *reading) appendTo(b *batch) {
 		p.SetScale(r.expo.Scale)
 		p.Positive().SetOffset(r.expo.Positive.Offset)
 		p.Positive().BucketCounts().FromRaw(r.expo.Positive.Counts)
+		r.appendExemplars(p.Exemplars())
 	case pmetric.MetricTypeSummary:
 		p := m.SetEmptySummary().DataPoints().AppendEmpty()
 		label(p, r.start, r.at, attributes)
 		p.SetCount(uint64(r.now[0]))
 		p.SetSum(r.now[1])
+	}
+}
+
+func (r *reading) appendExemplars(to pmetric.ExemplarSlice) {
+	for _, c := range r.exemplars {
+		c.appendTo(to)
 	}
 }
 
@@ -241,29 +251,54 @@ func (r *reader) point(
 
 // Random streams of all types and temporalities, resets, batches split anywhere, in
 // any order that keeps a cumulative stream's own, batches and flushes refused and
-// sent again, places that become free: downstream adds up to the ledger.
+// sent again, places that become free: downstream adds up to the ledger, and the exemplars of
+// what is folded leave once or are counted.
 func TestTotalsAreConserved(t *testing.T) {
 	const cases = 60
-	points := int64(0)
+	var all simulated
 	for seed := range uint64(cases) {
 		down := newReader(t)
-		ledger, folded := simulate(t, seed, kinds, down.read, nil)
+		ledger, n := simulate(t, seed, kinds, down.read, nil)
 		require.Equalf(t, ledger, down.total, "seed %d", seed)
-		points += folded
+		all.add(n)
 	}
-	t.Logf("%d cases, %d points folded", cases, points)
+	require.Positive(t, all.dropped)
+	t.Logf("%d cases: %v", cases, all)
 }
 
 func newReader(t *testing.T) *reader {
 	return &reader{t: t, total: map[string]totals{}, last: map[string]view{}}
 }
 
+// simulated counts points and exemplars.
+type simulated struct {
+	folded        int64 // points, in the last life
+	came          int64 // exemplars on points that were folded
+	left, dropped int64
+}
+
+func (n *simulated) add(o simulated) {
+	n.folded += o.folded
+	n.came += o.came
+	n.left += o.left
+	n.dropped += o.dropped
+}
+
+func (n simulated) String() string {
+	return fmt.Sprintf("%d points folded; of %d exemplars %d left and %d were dropped", n.folded, n.came, n.left, n.dropped)
+}
+
 // simulate runs streams of the given kinds through a processor into down and
 // returns what they grew by. Where there are lives, each round may be the end of one.
 func simulate(
 	t *testing.T, seed uint64, kinds []kind, down func(pmetric.Metrics), lives *lives,
-) (ledger map[string]totals, folded int64) {
+) (ledger map[string]totals, n simulated) {
 	rng := rand.New(rand.NewPCG(seed, 3))
+	x, totalsDown := newExemplars(t, seed), down
+	down = func(md pmetric.Metrics) {
+		x.read(md)
+		totalsDown(md)
+	}
 	places := 1 + rng.IntN(6)
 	edit := func(c *Config) {
 		c.Limits = []LimitConfig{limitOf(places, "overflow", "resource.service.name", "metric.name")}
@@ -305,7 +340,9 @@ func simulate(
 			} else {
 				record(ledger, s.name(), s.observe(rng))
 			}
-			pending = append(pending, s.read(r.clock.now()))
+			now := s.read(r.clock.now())
+			x.give(&now)
+			pending = append(pending, now)
 		}
 		if round == 20 || round == 22 {
 			r.clock.add(30 * time.Minute) // places become free, folded streams are admitted
@@ -324,7 +361,12 @@ func simulate(
 		require.Zero(t, r.counter("unbaselined_points"))
 		require.Zero(t, r.counter("dropped_points"))
 	}
-	return ledger, r.counter("folded_points")
+	n.folded, n.dropped = r.counter("folded_points"), r.counter("dropped_exemplars")
+	if lives != nil {
+		n.dropped += lives.dropped
+	}
+	n.came, n.left = x.check(seed, n.dropped, lives != nil && lives.killed)
+	return ledger, n
 }
 
 func record(ledger map[string]totals, name string, grown totals) {

@@ -30,11 +30,11 @@ func TestCumulativeToDeltaSeesTheLedger(t *testing.T) {
 		require.NoError(t, c2d.Start(context.Background(), componenttest.NewNopHost()))
 
 		in := 0
-		ledger, folded := simulate(t, seed, announced, func(md pmetric.Metrics) {
+		ledger, n := simulate(t, seed, announced, func(md pmetric.Metrics) {
 			in += md.DataPointCount()
 			require.NoError(t, c2d.ConsumeMetrics(context.Background(), md))
 		}, nil)
-		require.Positive(t, folded)
+		require.Positive(t, n.folded)
 		down := newReader(t)
 		points := 0
 		for _, md := range out.take() {
