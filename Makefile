@@ -103,9 +103,10 @@ check-ocb: ## a plain ocb builds the same distribution, in a copy of the tree
 HOTSHOTS := test/e2e/testdata/hotshots
 
 .PHONY: deps
-deps: $(HOTSHOTS)/node_modules/.package-lock.json ## install what the tests run beside the gateway: Prometheus, VictoriaMetrics, Node.js (Debian's packages), hot-shots
+deps: $(HOTSHOTS)/node_modules/.package-lock.json ## install what the tests run beside the gateway: Prometheus, VictoriaMetrics, zstd, Node.js (Debian's packages), hot-shots
 	@$(call debian,prometheus,prometheus)
 	@$(call debian,victoria-metrics,victoria-metrics)
+	@$(call debian,zstd,zstd)
 
 $(HOTSHOTS)/node_modules/.package-lock.json: $(HOTSHOTS)/package.json $(HOTSHOTS)/package-lock.json
 	@$(call debian,npm,nodejs npm)
