@@ -197,7 +197,7 @@ type sink struct {
 	pmetricotlp.UnimplementedGRPCServer
 }
 
-func (sink) Export(context.Context, pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
+func (*sink) Export(context.Context, pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
 	return pmetricotlp.NewExportResponse(), nil
 }
 
@@ -205,7 +205,7 @@ func startSink(t *testing.T, address string) {
 	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	server := grpc.NewServer()
-	pmetricotlp.RegisterGRPCServer(server, sink{})
+	pmetricotlp.RegisterGRPCServer(server, &sink{})
 	go func() { _ = server.Serve(listener) }() // ends with Stop
 	t.Cleanup(server.Stop)
 }
@@ -358,7 +358,7 @@ func (h *hostilePoints) explicit(p pmetric.HistogramDataPoint) {
 	p.SetSum(float64(p.Count()))
 }
 
-// TestHostilePairs: what random points are like, so that the test above does not pass by sending nothing.
+// TestHostilePoints: what random points are like, so that the test above does not pass by sending nothing.
 func TestHostilePoints(t *testing.T) {
 	h, points, text := newHostilePoints(3), 0, strings.Builder{}
 	for range 200 {
