@@ -21,8 +21,13 @@ const (
 
 // point decides on p and reports whether it stays in its batch.
 func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
+	attributes, ok := w.bounds.Point(p.Attributes())
+	if !ok || !w.bounds.Buckets(c.buckets(p)) {
+		return w.bounds.Copy
+	}
+	w.bounds.Exemplars(c.exemplars(p))
 	stale := p.Flags().NoRecordedValue()
-	d := w.cursor.Decide(p.Attributes(), stale)
+	d := w.cursor.Decide(attributes, stale)
 	if w.batch == nil {
 		return true
 	}
