@@ -11,6 +11,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadata"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -27,6 +28,7 @@ type telemetry struct {
 	common    metric.MeasurementOption
 	points    map[pointsLabels]metric.MeasurementOption
 	reasons   map[string]metric.MeasurementOption
+	oversized [oversize.Kinds]metric.MeasurementOption
 
 	measured atomic.Pointer[measurement] // last; nil before the first
 }
@@ -66,6 +68,9 @@ func (t *telemetry) labelSets() {
 	t.reasons = make(map[string]metric.MeasurementOption)
 	for _, r := range []string{"gauge", "non_finite", "malformed", "out_of_order", "refused", "undelivered"} {
 		t.reasons[r] = set(attribute.String("reason", r))
+	}
+	for k := range oversize.Kinds {
+		t.oversized[k] = set(attribute.String("kind", k.String()), attribute.String("mode", t.mode))
 	}
 	t.points = make(map[pointsLabels]metric.MeasurementOption)
 	for i := -1; i < t.set.Len(); i++ {

@@ -39,6 +39,7 @@ type Config struct {
 	TimerHistogramMapping []MappingConfig `mapstructure:"timer_histogram_mapping"`
 	Timestamps            string          `mapstructure:"timestamps"`
 	UnknownFields         string          `mapstructure:"unknown_fields"`
+	TagFormats            []string        `mapstructure:"tag_formats"`
 	Events                string          `mapstructure:"events"`
 	Origin                string          `mapstructure:"origin"`
 	IgnoreHost            bool            `mapstructure:"ignore_host"`
@@ -130,6 +131,7 @@ func createDefaultConfig() component.Config {
 		SeriesExpiry:        5 * time.Minute,
 		Timestamps:          timestampsPassthrough,
 		UnknownFields:       unknownFieldsIgnore,
+		TagFormats:          []string{tagFieldFormat},
 		Events:              eventsDrop,
 		EnableSimpleTags:    true,
 		Limits: LimitsConfig{
@@ -153,6 +155,7 @@ func (c *Config) Validate() error {
 	check.OneOf(&e, "counter_type", c.CounterType, counterInt, counterFloat, counterStochasticInt)
 	check.OneOf(&e, "timestamps", c.Timestamps, timestampsPassthrough, timestampsIgnore)
 	check.OneOf(&e, "unknown_fields", c.UnknownFields, unknownFieldsIgnore, unknownFieldsReject)
+	c.checkTagFormats(&e)
 	check.OneOf(&e, "events", c.Events, eventsDrop)
 	check.Range(e.At("sets"), "exact_limit", c.Sets.ExactLimit, 1, maxExactLimit)
 	c.checkOrigin(&e)

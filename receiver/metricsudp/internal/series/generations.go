@@ -13,7 +13,11 @@ func (t *Table) resolve(hash uint64, l *line.Line) (*local, int, line.Reason) {
 			return nil, 0, reason
 		}
 		duplicates = n
-		to = t.localOf(t.registry.resolve(l.Kind, t.key, nameLen, t.canonicalOrigin(l)))
+		s, created := t.registry.resolve(l.Kind, t.key, nameLen, t.canonicalOrigin(l))
+		if created {
+			t.active.suspectName(t.key[1:1+nameLen], t.options.Limits.NameFormats)
+		}
+		to = t.localOf(s)
 	}
 	switch {
 	case !known && t.admit(l):
