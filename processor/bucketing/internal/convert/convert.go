@@ -30,7 +30,6 @@ func New(plans *Plans) *Converter {
 // is added where only some points change type.
 func (c *Converter) Metric(m pmetric.Metric, siblings pmetric.MetricSlice, origin *Origin, rule *Rule, report *Report) {
 	j := c.jobs.Get().(*job)
-	defer c.jobs.Put(j)
 	j.task = task{metric: m, origin: origin, rule: rule, report: report, unit: m.Unit(), worst: -1}
 	switch m.Type() {
 	case pmetric.MetricTypeHistogram:
@@ -44,6 +43,9 @@ func (c *Converter) Metric(m pmetric.Metric, siblings pmetric.MetricSlice, origi
 		report.RankErrors = append(report.RankErrors, j.worst)
 	}
 	j.task = task{}
+	if !j.large() {
+		c.jobs.Put(j)
+	}
 }
 
 // job is the conversion of one metric, and then of another.
@@ -94,6 +96,15 @@ type scratch struct {
 	metCounts [2][]uint64
 }
 
+// maxKeptScratch is how many counts of a source a job keeps room for: a sender chooses how many a point has,
+// and memory for the largest would stay with every job.
+const maxKeptScratch = 1 << 16
+
+// large reports whether the space is not worth keeping.
+func (s *scratch) large() bool {
+	return max(cap(s.explicit.Counts), cap(s.exponential.Positive.Counts), cap(s.exponential.Negative.Counts)) > maxKeptScratch
+}
+
 // setTarget sets what is converted to, but for the counts of buckets.
 func (s *scratch) setTarget(p *plan, count uint64) {
 	s.target.Bounds, s.target.Count, s.targetLayout = p.bounds, count, p.layout
@@ -112,13 +123,17 @@ func (j *job) histogram(m pmetric.Metric, siblings pmetric.MetricSlice) {
 	from := m.Histogram()
 	points := from.DataPoints()
 	j.steady = cumulative(from.AggregationTemporality())
-	if j.rule.Exponential == nil {
-		rewrite(j, points, rebucketExplicit, storeExplicit, ExplicitLayout)
+	switch {
+	case j.rule.inspects():
+		rewrite(j, points, inspectExplicit, storeExplicit, passingExplicit, ExplicitLayout)
+		return
+	case j.rule.Exponential == nil:
+		rewrite(j, points, rebucketExplicit, storeExplicit, passingExplicit, ExplicitLayout)
 		return
 	}
 	to := pmetric.NewExponentialHistogram()
 	to.SetAggregationTemporality(from.AggregationTemporality())
-	retype(j, points, to.DataPoints(), rebucketExplicit, storeLayout, ExplicitLayout, ExponentialLayout)
+	retype(j, points, to.DataPoints(), rebucketExplicit, storeLayout, passingExplicit, ExplicitLayout, ExponentialLayout)
 	if to.DataPoints().Len() > 0 {
 		to.MoveTo(home(m, points.Len(), siblings).SetEmptyExponentialHistogram())
 	}
@@ -128,13 +143,17 @@ func (j *job) exponentialHistogram(m pmetric.Metric, siblings pmetric.MetricSlic
 	from := m.ExponentialHistogram()
 	points := from.DataPoints()
 	j.steady = cumulative(from.AggregationTemporality())
-	if j.rule.Explicit == nil {
-		rewrite(j, points, reduce, storeReduced, ExponentialLayout)
+	switch {
+	case j.rule.inspects():
+		rewrite(j, points, inspectExponential, storeReduced, passingExponential, ExponentialLayout)
+		return
+	case j.rule.Explicit == nil:
+		rewrite(j, points, reduce, storeReduced, passingExponential, ExponentialLayout)
 		return
 	}
 	to := pmetric.NewHistogram()
 	to.SetAggregationTemporality(from.AggregationTemporality())
-	retype(j, points, to.DataPoints(), rebucketExponential, storeExplicit, ExponentialLayout, ExplicitLayout)
+	retype(j, points, to.DataPoints(), rebucketExponential, storeExplicit, passingExponential, ExponentialLayout, ExplicitLayout)
 	if to.DataPoints().Len() > 0 {
 		to.MoveTo(home(m, points.Len(), siblings).SetEmptyHistogram())
 	}
@@ -156,7 +175,9 @@ func (j *job) refuse(v verdict) (drop bool) {
 		j.report.Dropped++
 		return true
 	}
-	j.report.Passed[v.reason]++
+	if v.reason != Unmatched {
+		j.report.Passed[v.reason]++
+	}
 	return false
 }
 

@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"math"
+
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
@@ -13,10 +15,10 @@ func rebucketExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdic
 	if err := histpoint.LoadExponential(h, p); err != nil {
 		return verdict{reason: Invalid, err: err}
 	}
+	h.Normalize(maxSourceBuckets)
 	if j.steady {
 		h.ToScale(j.rule.WorkingScale)
 	}
-	h.ToScale(expo.MaxScale)
 	if j.stateful() {
 		h.ToTotal(maxKeptBuckets)
 		return accumulate(j, p, exponentialSource{j})
@@ -31,6 +33,9 @@ func rebucketExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdic
 	j.setTarget(plan, h.Count)
 	return j.weigh(j.fitExponential(plan), h.Count)
 }
+
+// maxSourceBuckets leaves the number of buckets of a source alone: each is converted.
+const maxSourceBuckets = math.MaxInt32
 
 // maxKeptBuckets bounds what a stream's state takes: a point with more buckets, which no SDK sends,
 // comes to a lower scale.
@@ -58,12 +63,12 @@ func reduce(j *job, p pmetric.ExponentialHistogramDataPoint) verdict {
 	if err := histpoint.LoadExponential(h, p); err != nil {
 		return verdict{reason: Invalid, err: err}
 	}
+	h.Normalize(maxSourceBuckets)
 	if e := j.rule.Exponential; e != nil {
 		h.ToScale(e.MaxScale)
 		h.RaiseZero(e.ZeroThreshold)
 		h.ToSize(e.MaxSize)
 	} else {
-		h.ToScale(expo.MaxScale)
 		h.ToTotal(j.rule.Limit.MaxBuckets - 1)
 	}
 	j.worst = max(j.worst, 0)
