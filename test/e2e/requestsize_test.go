@@ -62,8 +62,8 @@ func TestRequestSizesAreConfigured(t *testing.T) {
 	assert.Positive(t, receivers)
 }
 
-// TestRequestSizes: requests just below the bound are accepted, larger ones are refused on both protocols, and a body
-// counts as it is after decompression.
+// TestRequestSizes: requests just below the bound are accepted, larger ones are refused on both protocols, and a compressed body
+// is measured after decompression.
 func TestRequestSizes(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml")
 	startBackend(t, g.backend)
