@@ -42,6 +42,7 @@ type Config struct {
 	TimerHistogramMapping []MappingConfig `mapstructure:"timer_histogram_mapping"`
 	Timestamps            string          `mapstructure:"timestamps"`
 	UnknownFields         string          `mapstructure:"unknown_fields"`
+	TagFormats            []string        `mapstructure:"tag_formats"`
 	Origin                string          `mapstructure:"origin"`
 	IgnoreHost            bool            `mapstructure:"ignore_host"`
 	IPOnlyAggregation     bool            `mapstructure:"enable_ip_only_aggregation"`
@@ -150,6 +151,7 @@ func createDefaultConfig() component.Config {
 		SeriesExpiry:        5 * time.Minute,
 		Timestamps:          timestampsPassthrough,
 		UnknownFields:       unknownFieldsIgnore,
+		TagFormats:          []string{tagFieldFormat},
 		EnableSimpleTags:    true,
 		Limits: LimitsConfig{
 			MaxSeries: 100_000, MemoryLimitMiB: 256, MaxAliases: 200_000, MaxTags: 64, MaxNameBytes: 512, MinSampleRate: 1e-6,
@@ -176,6 +178,7 @@ func (c *Config) Validate() error {
 	c.Counters.check(e.At("counters"))
 	check.OneOf(&e, "timestamps", c.Timestamps, timestampsPassthrough, timestampsIgnore)
 	check.OneOf(&e, "unknown_fields", c.UnknownFields, unknownFieldsIgnore, unknownFieldsReject)
+	c.checkTagFormats(&e)
 	check.Range(e.At("sets"), "exact_limit", c.Sets.ExactLimit, 1, maxExactLimit)
 	c.checkOrigin(&e)
 	c.checkTimes(&e)

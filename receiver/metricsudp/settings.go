@@ -3,6 +3,7 @@ package metricsudp
 import (
 	"io/fs"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
@@ -29,6 +30,7 @@ func (c *Config) seriesOptions() (series.Options, error) {
 	return series.Options{
 		Limits: line.Limits{
 			NameBytes: c.Limits.MaxNameBytes, TagBytes: series.MaxFieldBytes, MinRate: c.Limits.MinSampleRate,
+			NameFormats: c.nameFormats(), NoTagField: !slices.Contains(c.TagFormats, tagFieldFormat),
 			RefuseUnknown: c.UnknownFields == unknownFieldsReject,
 		},
 		MaxSeries: c.Limits.MaxSeries, MaxAliases: c.Limits.MaxAliases, MaxTags: c.Limits.MaxTags,

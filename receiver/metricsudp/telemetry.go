@@ -26,6 +26,7 @@ type reporter struct {
 	receiver  metric.MeasurementOption
 	kinds     [line.Kinds]metric.MeasurementOption
 	reasons   [line.Reasons]metric.MeasurementOption
+	formats   [line.Formats]metric.MeasurementOption
 	now       func() time.Time
 
 	mu     sync.Mutex
@@ -51,6 +52,9 @@ func newReporter(set receiver.Settings) (*reporter, error) {
 	for reason := range line.Reasons {
 		r.reasons[reason] = metric.WithAttributeSet(attribute.NewSet(id, attribute.String("reason", reason.String())))
 	}
+	for format := range line.Formats {
+		r.formats[format] = metric.WithAttributeSet(attribute.NewSet(id, attribute.String("format", format.String())))
+	}
 	return r, nil
 }
 
@@ -75,6 +79,11 @@ func (r *reporter) flush(f *flush.Report) {
 			t.ReceiverMetricsudpRejectedLines.Add(ctx, int64(n), r.reasons[reason])
 		}
 	}
+	for format, n := range s.NamesWithTags {
+		if n > 0 {
+			t.ReceiverMetricsudpNamesWithTags.Add(ctx, int64(n), r.formats[format])
+		}
+	}
 	t.ReceiverMetricsudpSeries.Record(ctx, int64(f.Series), r.receiver)
 	t.ReceiverMetricsudpAliases.Record(ctx, int64(f.Aliases), r.receiver)
 	t.ReceiverMetricsudpFlushDuration.Record(ctx, f.Duration.Seconds(), r.receiver)
@@ -84,6 +93,12 @@ func (r *reporter) flush(f *flush.Report) {
 	for _, e := range f.Examples {
 		if r.due(e.Reason.String()) {
 			r.logger.Warn("Refused lines", refusal(e)...)
+		}
+	}
+	for _, n := range f.Suspects {
+		if r.due("names with " + n.Format.String() + " tags") {
+			r.logger.Warn("Names seem to hold tags: add their format to tag_formats",
+				zap.Stringer("format", n.Format), zap.String("example", n.Name))
 		}
 	}
 	for _, err := range f.Errors {

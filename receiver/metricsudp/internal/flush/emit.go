@@ -14,7 +14,7 @@ import (
 // emitter makes the points of an aggregation.
 type emitter struct {
 	// data makes the empty data of a metric.
-	data func(b *Builder, m pmetric.Metric, of *series.Metric)
+	data func(b *Builder, m pmetric.Metric, metric *series.Metric)
 	// point adds the point of a series and returns its attributes.
 	point func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map
 	// repeats tells whether a series without new values has a point all the same.
@@ -25,10 +25,10 @@ type emitter struct {
 
 var emitters = [series.Aggregations]emitter{
 	series.Sum: {
-		data: func(b *Builder, m pmetric.Metric, of *series.Metric) {
+		data: func(b *Builder, m pmetric.Metric, metric *series.Metric) {
 			sum := m.SetEmptySum()
 			sum.SetAggregationTemporality(b.temporality())
-			sum.SetIsMonotonic(of.Monotonic)
+			sum.SetIsMonotonic(metric.Monotonic)
 		},
 		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
 			p := m.Sum().DataPoints().AppendEmpty()

@@ -215,8 +215,7 @@ func (f *Flusher) merge(from time.Time) {
 	}
 }
 
-// replace makes pending again what was refused in batches that are restated, and returns the other offers, which stay
-// as they are.
+// replace makes pending again what was refused in batches that are restated, and returns the other offers unchanged.
 func (f *Flusher) replace(left []offer) (frozen []offer) {
 	refused := map[*series.Origin]bool{}
 	for _, o := range left {

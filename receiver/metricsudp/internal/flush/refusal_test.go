@@ -50,7 +50,7 @@ func (m *moody) accepted() (batches []pmetric.Metrics) {
 	return batches
 }
 
-// moodyRun flushes once a second while the consumer's mood changes. It returns what was sent.
+// moodyRun flushes 60 times while the consumer's mood changes. It returns what was sent.
 func moodyRun(t *testing.T, seed uint64, r *rig, m *moody, each func(sent map[string]int64)) (sent map[string]int64) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	sent = map[string]int64{}

@@ -36,6 +36,7 @@ type TelemetryBuilder struct {
 	ReceiverMetricsudpFlushDuration       metric.Float64Histogram
 	ReceiverMetricsudpKernelDrops         metric.Int64Counter
 	ReceiverMetricsudpLines               metric.Int64Counter
+	ReceiverMetricsudpNamesWithTags       metric.Int64Counter
 	ReceiverMetricsudpOverflowedSamples   metric.Int64Counter
 	ReceiverMetricsudpReceiveBufferBytes  metric.Int64Gauge
 	ReceiverMetricsudpRejectedLines       metric.Int64Counter
@@ -131,6 +132,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_metricsudp_lines",
 		metric.WithDescription("Lines accepted, by kind. Events and service checks are recognised and dropped. [Alpha]"),
 		metric.WithUnit("{line}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpNamesWithTags, err = builder.meter.Int64Counter(
+		"otelcol_receiver_metricsudp_names_with_tags",
+		metric.WithDescription("New series whose name seems to hold tags of a format that tag_formats leaves out. [Alpha]"),
+		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpOverflowedSamples, err = builder.meter.Int64Counter(

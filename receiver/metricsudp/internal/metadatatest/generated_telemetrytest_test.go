@@ -29,6 +29,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverMetricsudpFlushDuration.Record(context.Background(), 1)
 	tb.ReceiverMetricsudpKernelDrops.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpLines.Add(context.Background(), 1)
+	tb.ReceiverMetricsudpNamesWithTags.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpOverflowedSamples.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpReceiveBufferBytes.Record(context.Background(), 1)
 	tb.ReceiverMetricsudpRejectedLines.Add(context.Background(), 1)
@@ -62,6 +63,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpLines(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverMetricsudpNamesWithTags(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpOverflowedSamples(t, testTel,

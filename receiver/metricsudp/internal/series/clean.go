@@ -17,7 +17,7 @@ const (
 	CleanPrometheus              // names and tag keys: runs of other characters than A-Z a-z 0-9 to one _
 )
 
-// appendName appends the name as it is in the identity of a series. The result may be empty.
+// appendName appends the cleaned name, which may be empty.
 func (c NameCleaning) appendName(to, name []byte) []byte {
 	switch c {
 	case CleanEtsy:

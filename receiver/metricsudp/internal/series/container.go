@@ -9,7 +9,7 @@ import "bytes"
 //	e:it-<init container>,cn-<container name>,pu-<pod UID>
 //
 // Parts of other kinds are skipped, and so are those whose value is none; of two of a
-// kind the last holds. A pod that a tag names holds over that of e:. There may be
+// kind the last holds. A pod that a tag names replaces that of e:. There may be
 // nothing left to add.
 //
 // https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (protocol v1.2, v1.4, v1.5)

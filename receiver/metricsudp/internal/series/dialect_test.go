@@ -141,7 +141,7 @@ func TestCleanedKeys(t *testing.T) {
 	}
 }
 
-// Names and keys that become equal are one series, each line is counted, and a name of which nothing is left is none.
+// Names and keys that become equal are one series, each line is counted, and a line without a name after cleaning is refused.
 func TestCleaningMergesSeries(t *testing.T) {
 	o := testOptions()
 	o.Cleaning = CleanPrometheus

@@ -16,7 +16,11 @@ func (t *Table) resolve(hash uint64, l *line.Line, negative bool) (*local, spell
 			return nil, 0, line.NegativeCounter
 		}
 		spelled = found
-		to = t.localOf(t.registry.resolve(l.Kind, t.key, nameLen, t.canonicalOrigin(l)))
+		s, created := t.registry.resolve(l.Kind, t.key, nameLen, t.canonicalOrigin(l))
+		if created {
+			t.active.suspectName(t.name, t.options.Limits.NameFormats)
+		}
+		to = t.localOf(s)
 	}
 	switch {
 	case !known && t.admit(l):

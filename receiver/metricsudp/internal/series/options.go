@@ -25,7 +25,7 @@ type Options struct {
 	MetricType bool // make the kind of a metric an attribute of its series
 
 	Monotonic    bool             // refuse negative counters
-	NonMonotonic []*regexp.Regexp // but those of these names, of which one must match as a whole
+	NonMonotonic []*regexp.Regexp // names that are an exception; an expression matches a whole name
 
 	IntCounters bool // counters are int64; fractions are carried over, but see Random
 	SetLimit    int  // members of a set counted exactly

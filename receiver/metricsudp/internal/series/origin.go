@@ -33,7 +33,7 @@ const (
 type Origin struct {
 	Addr netip.Addr // of OriginIP; never IPv4-mapped, without a zone
 
-	key    string // key:value, of each attribute
+	key    string // of each attribute key, keyEnd, value and tagEnd
 	series int    // that refer to it; Registry.mu
 }
 
@@ -129,8 +129,8 @@ func (t *Table) canonicalOrigin(l *line.Line) []byte {
 			return nil
 		}
 		addr, _ := netip.AddrFromSlice(l.Origin)
-		t.originKey = append(t.originKey, clientAddress+":"...)
-		t.originKey = append(addr.AppendTo(t.originKey), ',')
+		t.originKey = append(append(t.originKey, clientAddress...), keyEnd)
+		t.originKey = append(addr.AppendTo(t.originKey), tagEnd)
 		return t.originKey
 	}
 	if string(t.entity) != entityWithoutPod {

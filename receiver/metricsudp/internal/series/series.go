@@ -71,8 +71,8 @@ func (s *Series) Tags(yield func(Tag) bool) {
 func eachTag(tags string, yield func(Tag) bool) {
 	for rest := tags; rest != ""; {
 		var tag string
-		tag, rest, _ = strings.Cut(rest, ",")
-		key, value, _ := strings.Cut(tag, ":")
+		tag, rest, _ = strings.Cut(rest, string(tagEnd))
+		key, value, _ := strings.Cut(tag, string(keyEnd))
 		if !yield(Tag{key, value}) {
 			return
 		}
@@ -80,7 +80,7 @@ func eachTag(tags string, yield func(Tag) bool) {
 }
 
 // TagCount is how many tags there are.
-func (s *Series) TagCount() int { return strings.Count(s.tags, ",") }
+func (s *Series) TagCount() int { return strings.Count(s.tags, string(tagEnd)) }
 
 // Settle brings the merged shares of all readers to a value. What Value returns
 // expects it to have been called.

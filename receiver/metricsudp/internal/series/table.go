@@ -33,6 +33,7 @@ type Table struct {
 
 	line line.Line
 	tags []rawTag
+	name []byte // as sent, without its tags
 	key  []byte
 	keys []byte // of tags, as they were cleaned
 

@@ -78,7 +78,7 @@ func bindAll[B bound](
 	}
 	for range portAttempts {
 		all, skipped, err = bindTargetsOnce(ctx, targets, bind, local)
-		// The port that the kernel chose for the first address may be taken at the next one.
+		// The port that the kernel chose for the first address may be in use at the next one.
 		var inUse *InUseError
 		if !s.anyPort() || !errors.As(err, &inUse) {
 			break

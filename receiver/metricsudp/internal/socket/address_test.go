@@ -111,31 +111,31 @@ func TestNameWithoutAddressOfThisHost(t *testing.T) {
 	require.ErrorContains(t, err, "no such host")
 }
 
-// One address that another process holds is an error, whatever the others are, and leaves nothing bound.
-func TestOneTakenAddressIsAnError(t *testing.T) {
+// One address that another process has bound is an error, whatever the others are, and leaves nothing bound.
+func TestOneAddressInUseIsAnError(t *testing.T) {
 	s := settings()
 	s.Address = "127.0.0.2:0"
 	other := open(t, s)[0]
 	s = named("127.0.0.1", "127.0.0.2")
-	_, taken, err := net.SplitHostPort(other.LocalAddr().String())
+	_, used, err := net.SplitHostPort(other.LocalAddr().String())
 	require.NoError(t, err)
-	s.Address = "metrics.test:" + taken
+	s.Address = "metrics.test:" + used
 	_, err = Open(context.Background(), s)
 	var inUse *InUseError
 	require.ErrorAs(t, err, &inUse)
 	assert.Equal(t, other.LocalAddr().String(), inUse.Address)
 	s = settings()
-	s.Address = "127.0.0.1:" + taken
+	s.Address = "127.0.0.1:" + used
 	open(t, s)
 }
 
-// A port that the kernel chose for the first address may be taken at the second: another one is tried.
+// A port that the kernel chose for the first address may be in use at the second: another one is tried.
 func TestChosenPortIsFreeAtEveryAddress(t *testing.T) {
 	var tried []string
 	bind := func(_ context.Context, _, address string) (net.PacketConn, error) {
 		tried = append(tried, address)
 		if len(tried) == 2 {
-			return nil, &InUseError{Address: address, Err: errors.New("taken")}
+			return nil, &InUseError{Address: address, Err: errors.New("not free")}
 		}
 		return net.ListenPacket("udp", address)
 	}
