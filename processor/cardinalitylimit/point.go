@@ -81,7 +81,7 @@ func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stal
 		v, problem := c.read(p)
 		fp.Value, fp.Attributes, fp.Exemplars = v, p.Attributes(), c.exemplars(p)
 		if problem != (fold.Stats{}) {
-			problem.Exemplars = int64(fp.Exemplars.Len())
+			problem[fold.StatExemplars] = int64(fp.Exemplars.Len())
 			w.batch.Drop(problem)
 			return
 		}

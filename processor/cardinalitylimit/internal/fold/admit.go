@@ -39,7 +39,7 @@ func (b *Batch) Admit(p Point) Admitted {
 		s.offset, s.floor = nil, s.time
 	case is == unknown && s.offset != nil: // begins anew, with what it grows by from here on
 		s.offset, s.floor = p.Value.measure, s.time
-		b.stats.Unbaselined++
+		b.stats[StatUnbaselined]++
 	}
 	s.start, s.time, s.seen, s.last = p.Start, p.Time, b.table.opts.Now().UnixNano(), p.Value.measure
 	b.admit(p.Stream, s)
@@ -111,7 +111,7 @@ func (b *Batch) again(s *stream, p *Point) Admitted {
 			return a
 		}
 	}
-	b.stats.OutOfOrder++
+	b.stats[StatOutOfOrder]++
 	return Admitted{Drop: true}
 }
 
