@@ -3,7 +3,6 @@ package cardinalitylimit
 import (
 	"context"
 	"errors"
-	"math"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -46,7 +45,6 @@ func (t *telemetry) observe(budget *tracker.Budget) error {
 		b.RegisterProcessorCardinalitylimitRejectedSeriesEstimateCallback(measured(t.observeRefused)),
 		b.RegisterProcessorCardinalitylimitOffenderSeriesCallback(measured(t.observeOffenders)),
 		b.RegisterProcessorCardinalitylimitOffenderLabelValuesCallback(measured(t.observeLabels)),
-		b.RegisterProcessorCardinalitylimitLeakedSeriesEstimateCallback(perLimit(func(u *limit.Usage) int64 { return int64(math.Round(u.Leaked)) })),
 		b.RegisterProcessorCardinalitylimitRotationsCallback(value(t.set.Rotations)),
 		b.RegisterProcessorCardinalitylimitTrackerBytesCallback(value(budget.Used)),
 		b.RegisterProcessorCardinalitylimitMemoryRefusalsCallback(value(budget.Refused)),

@@ -180,11 +180,6 @@ func (f *fingerprints) remove(i uint64) {
 
 func (f *fingerprints) size() int { return f.live }
 
-func (f *fingerprints) refuse(uint64) {}
-
-// leaked: a stranger is never taken for a member.
-func (f *fingerprints) leaked() float64 { return 0 }
-
 func (f *fingerprints) free() { f.budget.Release(wordBytes * len(f.slots)) }
 
 // age returns how many generations ago the member in slot was seen.

@@ -52,8 +52,7 @@ func TestAdmittedOfTenMillion(t *testing.T) {
 			require.GreaterOrEqual(t, admitted, c.limit)
 			require.LessOrEqual(t, float64(admitted), c.most*float64(c.limit))
 			require.Equal(t, c.limit, tr.Size())
-			t.Logf("admitted %d of %d offered at limit %d; %.0f estimated to have leaked", admitted, offered, c.limit, tr.Leaked())
-			require.InDelta(t, admitted-c.limit, tr.Leaked(), 0.2*float64(admitted-c.limit))
+			t.Logf("admitted %d of %d offered at limit %d", admitted, offered, c.limit)
 		})
 	}
 }
@@ -302,7 +301,7 @@ func TestLoweredLimitStillRefuses(t *testing.T) {
 	for epoch := int64(10); epoch < 20; epoch += 2 { // all are gone, and so are the large filters
 		tr.Advance(epoch)
 	}
-	require.LessOrEqual(t, tr.cfg.Budget.Used(), int64(2*minBits/8+sampleBytes(members)))
+	require.LessOrEqual(t, tr.cfg.Budget.Used(), int64(2*minBits/8))
 }
 
 // A point may name a label twice: who has been let in is not counted again.
