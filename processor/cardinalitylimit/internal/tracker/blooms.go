@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/bits-and-blooms/bloom/v3"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
 // blooms is a set of fingerprints in one Bloom filter a generation, the newest
@@ -16,7 +18,7 @@ type blooms struct {
 	capacity    int     // members that a filter to come is for, unless there are more
 	rate        float64 // false positives of all generations together
 	short       bool    // the current filter is smaller than it should be: the budget had no room
-	budget      *Budget
+	budget      *budget.Budget
 }
 
 // generation counts the members it saw first hand, and how many of them a newer
@@ -35,12 +37,12 @@ var _ store = (*blooms)(nil)
 
 // newBlooms sizes each generation for capacity members and an equal share of the
 // false-positive rate.
-func newBlooms(capacity, generations int, rate float64, budget *Budget) (*blooms, bool) {
+func newBlooms(capacity, generations int, rate float64, memory *budget.Budget) (*blooms, bool) {
 	m, k := parameters(capacity, generations, rate)
-	if !budget.Reserve(filterBytes(m) * generations) {
+	if !memory.Reserve(filterBytes(m) * generations) {
 		return nil, false
 	}
-	b := &blooms{keep: generations, capacity: capacity, rate: rate, budget: budget}
+	b := &blooms{keep: generations, capacity: capacity, rate: rate, budget: memory}
 	for age := range generations {
 		b.generations = append(b.generations, generation{filter: newFilter(m, k), age: age})
 	}

@@ -18,6 +18,7 @@ package tracker
 import (
 	"sync/atomic"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
@@ -26,7 +27,7 @@ type Config struct {
 	ExactUpTo         int     // members kept as fingerprints; above, Bloom filters
 	FalsePositiveRate float64 // of all generations of a Bloom tracker together
 	Generations       int     // remembered, the current one included; 2 to MaxGenerations
-	Budget            *Budget
+	Budget            *budget.Budget
 }
 
 // MaxGenerations is what the fingerprints' generation tag can tell apart, less

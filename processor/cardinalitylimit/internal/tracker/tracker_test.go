@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
 func config(exactUpTo int) *Config {
-	return &Config{ExactUpTo: exactUpTo, FalsePositiveRate: 1e-4, Generations: 2, Budget: NewBudget(1 << 30)}
+	return &Config{ExactUpTo: exactUpTo, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget.New(1 << 30)}
 }
 
 func open(t testing.TB, limit int, cfg *Config) *Tracker {
@@ -196,7 +198,7 @@ func TestZeroFingerprint(t *testing.T) {
 func TestBudgetHoldsAndIsGivenBack(t *testing.T) {
 	for _, exactUpTo := range []int{1 << 20, 1_000} {
 		cfg := config(exactUpTo)
-		cfg.Budget = NewBudget(64 << 10)
+		cfg.Budget = budget.New(64 << 10)
 		tr := open(t, 1<<20, cfg)
 		admitted := 0
 		for fp := range uint64(100_000) {
@@ -326,7 +328,7 @@ func TestCommittedTwice(t *testing.T) {
 func TestRaisedLimitWithoutRoom(t *testing.T) {
 	const members, limit = 10_000, 1_000_000
 	cfg := config(0)
-	cfg.Budget = NewBudget(100_000)
+	cfg.Budget = budget.New(100_000)
 	tr := open(t, members, cfg)
 	for fp := range uint64(members / 2) {
 		require.True(t, offer(tr, spread(fp)))
@@ -356,7 +358,8 @@ func TestTableShrinks(t *testing.T) {
 	for fp := range uint64(100_000) {
 		require.True(t, offer(tr, spread(fp)))
 	}
-	cfg.Budget.max = cfg.Budget.Used()
+	full := 1<<30 - int(cfg.Budget.Used())
+	require.True(t, cfg.Budget.Reserve(full))
 	for epoch := range int64(5) {
 		tr.Advance(epoch)
 		for fp := range uint64(5) {
@@ -366,6 +369,7 @@ func TestTableShrinks(t *testing.T) {
 		}
 	}
 	require.Equal(t, 5, tr.Size())
+	cfg.Budget.Release(full)
 	require.LessOrEqual(t, cfg.Budget.Used(), 4*idle)
 	tr.Free()
 	require.Zero(t, cfg.Budget.Used())
