@@ -3,6 +3,7 @@ package convert
 import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 )
 
@@ -20,10 +21,23 @@ type passing[P histpoint.Point] struct {
 	empty   func(P)       // of those without recorded value
 }
 
+// A point without recorded value may have buckets all the same, which count nothing. The writers of stale
+// markers read an explicit point's bounds; an exponential one loses its buckets, or those who do not look at
+// the flag would add them up.
 var (
-	passingExplicit    = passing[pmetric.HistogramDataPoint]{restateExplicit, keepExplicit}
-	passingExponential = passing[pmetric.ExponentialHistogramDataPoint]{restateExponential, emptyExponential}
+	passingExplicit = passing[pmetric.HistogramDataPoint]{
+		restate: func(j *job, p pmetric.HistogramDataPoint) { j.explicit.restate(p) },
+		empty:   func(pmetric.HistogramDataPoint) {},
+	}
+	passingExponential = passing[pmetric.ExponentialHistogramDataPoint]{
+		restate: func(j *job, p pmetric.ExponentialHistogramDataPoint) { j.exponential.restate(p) },
+		empty:   func(p pmetric.ExponentialHistogramDataPoint) { histpoint.StoreExponential(p, new(expo.Histogram)) },
+	}
 )
+
+// maxPassedBuckets bounds the buckets of a point that keeps its layout, for each sign of an exponential
+// one. SDKs record 160 at most.
+const maxPassedBuckets = 2048
 
 // refuse drops or passes a point that was not converted, and reports whether to drop it.
 func (k passing[P]) refuse(j *job, p P, v verdict) (drop bool) {
