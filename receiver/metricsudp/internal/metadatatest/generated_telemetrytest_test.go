@@ -22,6 +22,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverMetricsudpAliases.Record(context.Background(), 1)
 	tb.ReceiverMetricsudpBufferDroppedPoints.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpBytes.Add(context.Background(), 1)
+	tb.ReceiverMetricsudpCleanedLines.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpDatagrams.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpDeniedDatagrams.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpDuplicateTags.Add(context.Background(), 1)
@@ -41,6 +42,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpBytes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverMetricsudpCleanedLines(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpDatagrams(t, testTel,
