@@ -32,7 +32,8 @@ type udpReceiver struct {
 	report *reporter
 	clock  flush.Clock
 
-	sockets *socket.Group // nil unless started
+	resolve socket.Resolver // nil: the system's
+	sockets *socket.Group   // nil unless started
 	flusher *flush.Flusher
 	running sync.WaitGroup
 }
@@ -70,11 +71,17 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	if err != nil {
 		return err
 	}
-	r.sockets, err = socket.Open(ctx, r.cfg.socketSettings())
+	sockets := r.cfg.socketSettings()
+	sockets.Resolve = r.resolve
+	r.sockets, err = socket.Open(ctx, sockets)
 	if err != nil {
 		return fmt.Errorf("endpoint: %w", err)
 	}
+	if skipped := r.sockets.Skipped; len(skipped) > 0 {
+		r.set.Logger.Info("Not listening on addresses of endpoint that this host does not have", zap.Strings("addresses", skipped))
+	}
 	conns := r.sockets.Conns
+	options.Tables = len(conns)
 	buffer := r.report.effectiveBuffer(conns, r.cfg.SocketBufferSize)
 
 	registry := series.NewRegistry(options)
@@ -110,7 +117,7 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	})
 	r.running.Go(r.flusher.Run)
 	r.set.Logger.Info("Receiving metrics",
-		zap.Stringer("endpoint", r.addr()), zap.Int("readers", len(conns)))
+		zap.Strings("endpoints", r.sockets.Addresses()), zap.Int("readers", len(conns)))
 	return nil
 }
 
@@ -169,7 +176,6 @@ func (r *udpReceiver) builder() (*flush.Builder, error) {
 		ScopeName:    metadata.ScopeName,
 		ScopeVersion: r.set.BuildInfo.Version,
 		Cumulative:   cumulative,
-		Monotonic:    r.cfg.IsMonotonicCounter,
 		IntCounters:  r.cfg.CounterType != counterFloat,
 		ResendGauges: r.cfg.Gauges.Resend,
 		TimerUnit:    r.cfg.timerUnit(),

@@ -3,6 +3,7 @@ package metricsudp
 import (
 	"context"
 	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type reporter struct {
 	receiver  metric.MeasurementOption
 	kinds     [line.Kinds]metric.MeasurementOption
 	reasons   [line.Reasons]metric.MeasurementOption
+	formats   [line.Formats]metric.MeasurementOption
 	now       func() time.Time
 
 	mu     sync.Mutex
@@ -50,6 +52,9 @@ func newReporter(set receiver.Settings) (*reporter, error) {
 	for reason := range line.Reasons {
 		r.reasons[reason] = metric.WithAttributeSet(attribute.NewSet(id, attribute.String("reason", reason.String())))
 	}
+	for format := range line.Formats {
+		r.formats[format] = metric.WithAttributeSet(attribute.NewSet(id, attribute.String("format", format.String())))
+	}
 	return r, nil
 }
 
@@ -61,6 +66,7 @@ func (r *reporter) flush(f *flush.Report) {
 	t.ReceiverMetricsudpTruncatedDatagrams.Add(ctx, int64(s.Truncated), r.receiver)
 	t.ReceiverMetricsudpOverflowedSamples.Add(ctx, int64(s.Overflowed), r.receiver)
 	t.ReceiverMetricsudpDuplicateTags.Add(ctx, int64(s.DuplicateTags), r.receiver)
+	t.ReceiverMetricsudpCleanedLines.Add(ctx, int64(s.CleanedLines), r.receiver)
 	t.ReceiverMetricsudpBufferDroppedPoints.Add(ctx, int64(s.DroppedPoints), r.receiver)
 	t.ReceiverMetricsudpKernelDrops.Add(ctx, int64(f.KernelDrops), r.receiver)
 	for kind, n := range s.Lines {
@@ -73,6 +79,11 @@ func (r *reporter) flush(f *flush.Report) {
 			t.ReceiverMetricsudpRejectedLines.Add(ctx, int64(n), r.reasons[reason])
 		}
 	}
+	for format, n := range s.NamesWithTags {
+		if n > 0 {
+			t.ReceiverMetricsudpNamesWithTags.Add(ctx, int64(n), r.formats[format])
+		}
+	}
 	t.ReceiverMetricsudpSeries.Record(ctx, int64(f.Series), r.receiver)
 	t.ReceiverMetricsudpAliases.Record(ctx, int64(f.Aliases), r.receiver)
 	t.ReceiverMetricsudpFlushDuration.Record(ctx, f.Duration.Seconds(), r.receiver)
@@ -81,12 +92,29 @@ func (r *reporter) flush(f *flush.Report) {
 	}
 	for _, e := range f.Examples {
 		if r.due(e.Reason.String()) {
-			r.logger.Warn("Refused lines", zap.Stringer("reason", e.Reason), zap.String("example", e.Text))
+			r.logger.Warn("Refused lines", refusal(e)...)
+		}
+	}
+	for _, n := range f.Suspects {
+		if r.due("names with " + n.Format.String() + " tags") {
+			r.logger.Warn("Names seem to hold tags: add their format to tag_formats",
+				zap.Stringer("format", n.Format), zap.String("example", n.Name))
 		}
 	}
 	for _, err := range f.Errors {
 		r.socketError(err)
 	}
+}
+
+// refusal describes a refused line. Where a key accepts such lines, it is named.
+func refusal(e flush.Example) []zap.Field {
+	fields := []zap.Field{zap.Stringer("reason", e.Reason), zap.String("example", e.Text)}
+	if e.Reason == line.NegativeCounter {
+		name, _, _ := strings.Cut(e.Text, ":")
+		fields = append(fields, zap.String("metric", strings.TrimSpace(name)),
+			zap.String("accepted_with", "counters::non_monotonic or is_monotonic_counter: false"))
+	}
+	return fields
 }
 
 func (r *reporter) socketError(err error) {

@@ -21,7 +21,6 @@ var errUndecodable = errors.New("decode a record of the log")
 // send hands a request to the wrapped exporter.
 func (r *replayer) send(c consignment) {
 	for _, p := range c.records {
-		p.out = true
 		p.attempts++
 	}
 	r.out++
@@ -49,9 +48,6 @@ func (l *Lane) try(records []*pending) (rejected int, err error) {
 // answered settles what an answer settles, and leaves the rest for later.
 func (r *replayer) answered(a answer) {
 	r.out--
-	for _, p := range a.records {
-		p.out = false
-	}
 	switch {
 	case a.cause == nil:
 		a.permit.success()
@@ -63,28 +59,37 @@ func (r *replayer) answered(a answer) {
 		r.succeeded()
 	case errors.Is(a.cause, errUndecodable):
 		a.permit.cancel()
-		if !divide(a.records) {
-			r.buryLine(a.records[0])
+		if divide(a.records) || !r.buryLine(a.records[0]) {
+			r.release(a.records)
 		}
 	default:
-		r.failed(a)
+		if !r.failed(a) {
+			r.release(a.records)
+		}
 	}
 	r.pace.answered(r.group.set.Now())
 }
 
+// release lets records wait again. What log::on_full has dropped of them meanwhile has had no outcome: it counts now.
+func (r *replayer) release(records []*pending) {
+	if dropped := r.window.release(records); dropped > 0 {
+		r.opt.Observer.Dropped(droppedFull, dropped)
+	}
+}
+
 // failed decides what a failed request means for its records. A refusal of several says nothing of any: they are sent
-// again in halves, until the one at fault is alone.
-func (r *replayer) failed(a answer) {
+// again in halves, until the one at fault is alone. It reports whether they are settled.
+func (r *replayer) failed(a answer) (settled bool) {
 	alone := len(a.records) == 1
 	f := failure.Of(a.cause, r.group.set.Permanent(a.cause))
 	successes := r.successes.Load()
 	v := r.judge(a.permit, f, r.cut.Err() != nil, alone && !a.records[0].refused, a.records[0].suspect(successes))
 	if v == inconclusive {
-		return
+		return false
 	}
 	r.opt.Observer.ReplayFailed()
 	if v == refused && divide(a.records) {
-		return
+		return false
 	}
 	if v == systemic && !f.Systemic && !alone {
 		// Too many in a row were refused, and one of these at least is. Which one must be found out at the pace of a
@@ -92,7 +97,7 @@ func (r *replayer) failed(a answer) {
 		for _, p := range a.records {
 			p.share = 1
 		}
-		return
+		return false
 	}
 	if v != systemic && f.Class != failure.Throttled {
 		for _, p := range a.records {
@@ -100,8 +105,7 @@ func (r *replayer) failed(a answer) {
 		}
 	}
 	if alone && (v == refused || a.records[0].poison()) {
-		r.giveUp(a.records[0], f, a.cause)
-		return
+		return r.giveUp(a.records[0], f, a.cause)
 	}
 	if alone && v == systemic {
 		a.records[0].refused = true
@@ -112,6 +116,7 @@ func (r *replayer) failed(a answer) {
 	}
 	// A downstream that asks for more than a probe's longest wait is asked again: it may have been wrong.
 	r.pace.block(r.group.set.Now().Add(min(f.RetryAfter, r.group.set.MaxOpenInterval)))
+	return false
 }
 
 // divide makes records that went out together go in halves, at most; false for one alone.
@@ -122,8 +127,8 @@ func divide(records []*pending) bool {
 	return len(records) > 1
 }
 
-// giveUp moves a record to the dead letter that will never be delivered.
-func (r *replayer) giveUp(p *pending, f failure.Failure, cause error) {
+// giveUp moves a record to the dead letter that will never be delivered, and reports whether it is there.
+func (r *replayer) giveUp(p *pending, f failure.Failure, cause error) bool {
 	reason := reasonRefused
 	if p.poison() {
 		reason = reasonPoison
@@ -132,20 +137,23 @@ func (r *replayer) giveUp(p *pending, f failure.Failure, cause error) {
 	b, err := r.opt.Decode([][]byte{p.entry.Record})
 	if err != nil || r.opt.DeadLetter == nil || r.appendDead(b, reason, f, p.attempts, cause) != nil {
 		r.park(p)
-		return
+		return false
 	}
 	r.settle(p)
+	return true
 }
 
-// buryLine settles a record that cannot be decoded although its checksum holds: no second reading will do better.
-func (r *replayer) buryLine(p *pending) {
+// buryLine settles a record that cannot be decoded although its checksum holds: no second reading will do better. It
+// reports whether the dead letter has it.
+func (r *replayer) buryLine(p *pending) bool {
 	if r.opt.DeadLetter == nil || r.copyToDead(p.entry.Record) != nil {
 		r.opt.Observer.Failed(failure.DeadLetter)
 		r.park(p)
-		return
+		return false
 	}
 	r.opt.Observer.Buried(codeUndecodable, p.items)
 	r.settle(p)
+	return true
 }
 
 // park slows replay down for a record that has no other place.
@@ -154,12 +162,12 @@ func (r *replayer) park(p *pending) {
 	r.pace.block(r.group.set.Now().Add(troubleWait))
 }
 
-// settle says of a record that it is dealt with.
+// settle says of a record that it is dealt with: first to the log, so that drop takes it for given up at no moment.
 func (r *replayer) settle(p *pending) {
-	r.window.settle(p)
 	if err := r.opt.Log.Done(p.entry); err != nil {
 		r.condition.set(tending, err)
 		r.opt.Observer.Failed(failure.Log)
 		r.opt.Observer.Error(failure.Log, "the log's cursor cannot be saved: a restart would repeat records", err)
 	}
+	r.window.settle(p)
 }

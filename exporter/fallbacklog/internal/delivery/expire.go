@@ -8,19 +8,26 @@ func (r *replayer) expire() bool {
 	return age > 0 && r.letGo(r.window.olderThan(r.group.set.Now().Add(-age)))
 }
 
-// skipOld lets those of the records go whose turn has come too late for MaxItemAge.
+// skipOld lets those of the records go whose turn has come too late for MaxItemAge, and reports whether there were any.
+// The others wait again then.
 func (r *replayer) skipOld(records []*pending) bool {
 	age := r.group.set.MaxItemAge
 	if age == 0 {
 		return false
 	}
 	limit := r.group.set.Now().Add(-age)
-	var old []*pending
+	var old, others []*pending
 	for _, p := range records {
-		if !p.written.After(limit) {
+		if p.written.After(limit) {
+			others = append(others, p)
+		} else {
 			old = append(old, p)
 		}
 	}
+	if len(old) == 0 {
+		return false
+	}
+	r.release(others)
 	return r.letGo(old)
 }
 
@@ -38,11 +45,6 @@ func (r *replayer) nextExpiry() (left time.Duration, ok bool) {
 	if age == 0 {
 		return 0, false
 	}
-	now := r.group.set.Now()
-	for _, p := range r.window.records {
-		if d := max(0, p.written.Add(age).Sub(now)); !p.out && (!ok || d < left) {
-			left, ok = d, true
-		}
-	}
-	return left, ok
+	first, ok := r.window.firstWritten()
+	return max(0, first.Add(age).Sub(r.group.set.Now())), ok
 }

@@ -114,6 +114,7 @@ type stand struct {
 	sums     *ledger
 	log      *segment.Log
 	dir      string         // of the log
+	dead     string         // directory of the dead letter
 	degraded guarded[bool]  // each change
 	troubles guarded[error] // each change of the log's condition
 	answer   func(ctx context.Context, name string) error
@@ -182,8 +183,9 @@ func (s *stand) open(t *testing.T, g *Group, over func(*segment.Log) Log) {
 	if over != nil {
 		log = over(s.log)
 	}
+	s.dead = t.TempDir()
 	s.Lane = g.NewLane(Options{
-		Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: log, DeadLetter: logIn(t.TempDir()), Decode: s.decode,
+		Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: log, DeadLetter: logIn(s.dead), Decode: s.decode,
 	})
 }
 
@@ -208,7 +210,13 @@ func (s *stand) decode(lines [][]byte) (Batch, error) {
 // logged names what a lane's log has on disk, in its order.
 func (s *stand) logged(t *testing.T) (names []string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(s.dir, "*.jsonl"))
+	return s.namesIn(t, s.dir)
+}
+
+// namesIn names the records of a log on disk, in their order.
+func (s *stand) namesIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	require.NoError(t, err)
 	for _, file := range files {
 		data, err := os.ReadFile(file)

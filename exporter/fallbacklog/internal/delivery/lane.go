@@ -60,8 +60,9 @@ type Lane struct {
 	group *Group
 	opt   Options
 
-	calls *calls
-	turn  *turn // of live data; nil: none needs one
+	calls  *calls
+	turn   *turn  // of live data; nil: none needs one
+	window window // what replay has in memory
 
 	// parked is open while all of the lane's data would be refused, and others' is not.
 	parked     *breaker.Breaker
@@ -88,6 +89,9 @@ func (g *Group) NewLane(opt Options) *Lane {
 	l := &Lane{
 		group: g, opt: opt,
 		calls: newCalls(), parked: g.newParked(), closing: make(chan struct{}), deserted: make(chan struct{}), replayed: make(chan struct{}),
+	}
+	l.window = window{
+		minRecords: max(windowMin, 2*g.set.Concurrency), maxBytes: (g.set.Concurrency + 1) * g.set.CoalesceBytes, inOrder: g.set.Strict,
 	}
 	l.condition.tell = func(why error) { g.set.LogDegraded(opt.Signal, why) }
 	if err := opt.Log.Try(0); err != nil {

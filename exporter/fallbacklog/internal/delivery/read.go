@@ -26,25 +26,32 @@ func (r *replayer) read() {
 
 // fill reads what the window has room for. What is passed over takes no room in it: there may be a log of that.
 func (r *replayer) fill() error {
-	for !r.window.full() && !r.stopping() {
-		e, ok, err := r.opt.Log.Next()
-		if err != nil || !ok {
+	for !r.stopping() {
+		if more, err := r.window.fill(r.next); err != nil || !more {
 			return err
 		}
-		p := &pending{entry: e}
-		meta, err := r.opt.Reader.Parse(e.Record)
-		if errors.Is(err, record.ErrKey) {
-			r.locked++
-			r.opt.Observer.Failed(failure.Key)
-			r.opt.Observer.Error(failure.Key, "a record of the log waits for a start with its key", err)
-			continue
-		}
-		if err == nil {
-			p.items, p.written, p.attempts, p.metadata = meta.Items, meta.Time, meta.Attempts, meta.Metadata
-		} else {
-			p.written = r.group.set.Now() // decoding will fail too, and then it is buried
-		}
-		r.window.add(p)
 	}
 	return nil
+}
+
+// next reads one record; nil for one that is encrypted with another key.
+func (r *replayer) next() (p *pending, ok bool, err error) {
+	e, ok, err := r.opt.Log.Next()
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	p = &pending{entry: e}
+	meta, err := r.opt.Reader.Parse(e.Record)
+	if errors.Is(err, record.ErrKey) {
+		r.locked++
+		r.opt.Observer.Failed(failure.Key)
+		r.opt.Observer.Error(failure.Key, "a record of the log waits for a start with its key", err)
+		return nil, true, nil
+	}
+	if err == nil {
+		p.items, p.written, p.attempts, p.metadata = meta.Items, meta.Time, meta.Attempts, meta.Metadata
+	} else {
+		p.written = r.group.set.Now() // decoding will fail too, and then it is buried
+	}
+	return p, true, nil
 }

@@ -18,7 +18,6 @@ const (
 // record that fails while others pass goes to the dead letter.
 type replayer struct {
 	*Lane
-	window  window
 	pace    pace
 	locked  int         // records passed over, since they are encrypted with another key: the log keeps them
 	out     int         // requests with the wrapped exporter
@@ -52,11 +51,7 @@ func (l *Lane) replay() {
 	defer close(l.replayed)
 	set := l.group.set
 	r := &replayer{
-		Lane: l,
-		window: window{
-			minRecords: max(windowMin, 2*set.Concurrency), maxBytes: (set.Concurrency + 1) * set.CoalesceBytes,
-			inOrder: set.Strict,
-		},
+		Lane:    l,
 		pace:    pace{requests: set.ReplayPerSecond, bytes: set.ReplayBytesPerSecond},
 		answers: make(chan answer, set.Concurrency),
 	}
@@ -73,8 +68,9 @@ func (r *replayer) step() {
 		return
 	}
 	sends := r.group.set.Exports && r.group.set.Replay
-	r.stuck.Store(r.locked > 0 && len(r.window.records) == 0)
-	if len(r.window.records) == 0 {
+	empty := r.window.empty()
+	r.stuck.Store(r.locked > 0 && empty)
+	if empty {
 		if d := r.readAgain.Sub(r.group.set.Now()); d > 0 {
 			r.wait(nil, d)
 			return
@@ -103,6 +99,7 @@ func (r *replayer) step() {
 	}
 	p, not := r.allow(true)
 	if not != "" {
+		r.release(records)
 		r.wait(nil, pollProbe)
 		return
 	}
@@ -117,25 +114,16 @@ func (r *replayer) limit() int {
 	return r.group.set.Concurrency
 }
 
-// leave waits for the requests that are out, unless Shutdown gives them up, and counts what log::on_full dropped while
-// it was here: the log has the other records still.
+// leave waits for the requests that are out, unless Shutdown gives them up: the log has their records still.
 func (r *replayer) leave() {
 	for r.out > 0 && r.left == 0 {
 		select {
 		case a := <-r.answers:
 			r.answered(a)
 		case <-r.deserted:
-			for _, p := range r.window.records {
-				if p.out {
-					r.left++
-				}
-			}
-		}
-	}
-	cursor := r.opt.Log.Cursor()
-	for _, p := range r.window.records {
-		if p.entry.Start.Before(cursor) {
-			r.opt.Observer.Dropped(droppedFull, p.items)
+			out := r.window.allOut()
+			r.left = len(out)
+			r.release(out)
 		}
 	}
 }

@@ -118,16 +118,17 @@ func (l *Lane) encode(b Batch, m record.Meta) ([]byte, error) {
 	return l.opt.Codec.Append(make([]byte, 0, len(payload)+256), payload, m)
 }
 
-// dropOldest drops this lane's oldest segment and counts what was in it.
+// dropOldest drops this lane's oldest segment and counts what was in it, but for the records that replay has out: their
+// outcome counts.
 func (l *Lane) dropOldest() (bool, error) {
 	items := 0
-	dropped, err := l.opt.Log.DropOldest(func(line []byte) {
+	dropped, inMemory, err := l.window.drop(l.opt.Log, func(line []byte) {
 		if m, err := l.opt.Reader.Parse(line); err == nil {
 			items += m.Items
 		}
 	})
 	if dropped {
-		l.opt.Observer.Dropped(droppedFull, items)
+		l.opt.Observer.Dropped(droppedFull, items+inMemory)
 		l.opt.Observer.Warn(failure.Log, "the local log is full: its oldest segment is dropped", nil)
 	}
 	return dropped, err

@@ -3,6 +3,7 @@ package delivery
 import (
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
@@ -29,7 +30,8 @@ type pending struct {
 	attempts int
 	metadata map[string][]string
 
-	out bool // it is with the wrapped exporter
+	out  bool // the replayer has it: it is sent, judged or written off; guarded by window.mu
+	gone bool // log::on_full has dropped its segment meanwhile; guarded by window.mu
 	// share is how many records it may go out with, itself included, since they have failed together; 0: any number.
 	share int
 	// failures counts the failures between which something else was delivered, alone those of them that were its own;
@@ -65,13 +67,17 @@ func (p *pending) poison() bool { return p.failures >= poisonFailures && p.alone
 // half of n records, the larger one.
 func half(n int) int { return (n + 1) / 2 }
 
-// window holds the unsettled records in the order in which they were read. They are settled in any order. It is used by
-// one goroutine.
+// window holds the records that replay has read and not settled, in the order in which they were read. They are settled in
+// any order. The replayer fills and empties it; drop, which log::on_full calls, is safe to call beside it.
+//
+// A record is waiting or out. What happens to a record that is out is its outcome, which counts. A waiting record whose
+// segment is dropped leaves the window and counts as dropped; one that is out then does so when it would wait again.
 type window struct {
 	minRecords int  // it holds so many, however large
 	maxBytes   int  // of records, beyond those
 	inOrder    bool // the oldest is always the next
 
+	mu      sync.Mutex // taken before the log's locks
 	records []*pending
 	bytes   int
 	count   uint64 // records read
@@ -81,9 +87,19 @@ type window struct {
 // size is what it is held against: of compressed records what they are before, as they are decoded and sent.
 func (p *pending) size() int { return record.Size(p.entry.Record) }
 
-func (w *window) full() bool {
-	n := len(w.records)
-	return n >= windowMax || n >= w.minRecords && w.bytes >= w.maxBytes
+// fill adds what next reads, unless the window is full. next returns nil for a record that is passed over, and ok false
+// when there is none. Until it is in the window a record is unread to drop.
+func (w *window) fill(next func() (p *pending, ok bool, err error)) (more bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.records); n >= windowMax || n >= w.minRecords && w.bytes >= w.maxBytes {
+		return false, nil
+	}
+	p, ok, err := next()
+	if p != nil {
+		w.add(p)
+	}
+	return ok, err
 }
 
 func (w *window) add(p *pending) {
@@ -93,13 +109,21 @@ func (w *window) add(p *pending) {
 	w.bytes += p.size()
 }
 
-// choose returns the records to send next: the first from turn on that is not out, or else the oldest one that is not,
-// and those after it that may go with it, up to maxBytes.
+func (w *window) empty() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.records) == 0
+}
+
+// choose returns the records to send next, which are out then: the first waiting one from turn on, or else the oldest
+// waiting one, and those after it that may go with it, up to maxBytes.
 func (w *window) choose(maxBytes int) []*pending {
-	first := w.here(w.turn)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	first := w.waitingFrom(w.turn)
 	if first < 0 {
 		w.turn = 0
-		if first = w.here(0); first < 0 {
+		if first = w.waitingFrom(0); first < 0 {
 			return nil
 		}
 	}
@@ -113,12 +137,15 @@ func (w *window) choose(maxBytes int) []*pending {
 		}
 		chosen = append(chosen, p)
 	}
+	for _, p := range chosen {
+		p.out = true
+	}
 	return chosen
 }
 
-// here returns the index of the first record from a number on that is not out, or -1.
-func (w *window) here(from uint64) int {
-	return slices.IndexFunc(w.records, func(p *pending) bool { return !p.out && p.number >= from })
+// waitingFrom returns the index of the first waiting record from a number on, or -1. The caller holds mu.
+func (w *window) waitingFrom(number uint64) int {
+	return slices.IndexFunc(w.records, func(p *pending) bool { return !p.out && p.number >= number })
 }
 
 func shareOf(p *pending) int {
@@ -132,25 +159,98 @@ func sameMetadata(a, b *pending) bool { return maps.EqualFunc(a.metadata, b.meta
 
 // pass gives the turn to the records after these: they have failed, and others show whose fault it is.
 func (w *window) pass(records []*pending) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if !w.inOrder {
 		w.turn = records[len(records)-1].number + 1
 	}
 }
 
-// olderThan returns the records that are not out and were written at t or before.
+// olderThan returns the waiting records that were written at t or before. They are out then.
 func (w *window) olderThan(t time.Time) (old []*pending) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, p := range w.records {
 		if !p.out && !p.written.After(t) {
+			p.out = true
 			old = append(old, p)
 		}
 	}
 	return old
 }
 
-// settle takes a record out and gives the first one its turn.
+// firstWritten returns when the oldest waiting record was written.
+func (w *window) firstWritten() (first time.Time, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.records {
+		if !p.out && (!ok || p.written.Before(first)) {
+			first, ok = p.written, true
+		}
+	}
+	return first, ok
+}
+
+// settle removes a record that is out, and that the log knows to be dealt with, and gives the first one its turn.
 func (w *window) settle(p *pending) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.remove(p)
+	w.turn = 0
+}
+
+// remove is for a caller that holds mu.
+func (w *window) remove(p *pending) {
 	i := slices.Index(w.records, p)
 	w.records = slices.Delete(w.records, i, i+1)
 	w.bytes -= p.size()
-	w.turn = 0
+}
+
+// release lets records that are out wait again. It returns the number of items of those whose segment was dropped
+// meanwhile: they are not in the window any more.
+func (w *window) release(records []*pending) (droppedItems int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range records {
+		p.out = false
+		if p.gone {
+			w.remove(p)
+			droppedItems += p.items
+		}
+	}
+	return droppedItems
+}
+
+// allOut returns the records that are out.
+func (w *window) allOut() (out []*pending) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.records {
+		if p.out {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// drop drops the oldest segment of a log, and with it the waiting records of the window that are in it. It returns the
+// number of their items. No record is read meanwhile.
+func (w *window) drop(log Log, visit func(record []byte)) (dropped bool, droppedItems int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if dropped, err = log.DropOldest(visit); !dropped {
+		return false, 0, err
+	}
+	cursor := log.Cursor()
+	for _, p := range slices.Clone(w.records) {
+		switch {
+		case !p.entry.Start.Before(cursor): // its segment is there
+		case p.out:
+			p.gone = true
+		default:
+			w.remove(p)
+			droppedItems += p.items
+		}
+	}
+	return true, droppedItems, err
 }

@@ -29,12 +29,14 @@ type TelemetryBuilder struct {
 	ReceiverMetricsudpAliases             metric.Int64Gauge
 	ReceiverMetricsudpBufferDroppedPoints metric.Int64Counter
 	ReceiverMetricsudpBytes               metric.Int64Counter
+	ReceiverMetricsudpCleanedLines        metric.Int64Counter
 	ReceiverMetricsudpDatagrams           metric.Int64Counter
 	ReceiverMetricsudpDeniedDatagrams     metric.Int64Counter
 	ReceiverMetricsudpDuplicateTags       metric.Int64Counter
 	ReceiverMetricsudpFlushDuration       metric.Float64Histogram
 	ReceiverMetricsudpKernelDrops         metric.Int64Counter
 	ReceiverMetricsudpLines               metric.Int64Counter
+	ReceiverMetricsudpNamesWithTags       metric.Int64Counter
 	ReceiverMetricsudpOverflowedSamples   metric.Int64Counter
 	ReceiverMetricsudpReceiveBufferBytes  metric.Int64Gauge
 	ReceiverMetricsudpRejectedLines       metric.Int64Counter
@@ -89,6 +91,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpCleanedLines, err = builder.meter.Int64Counter(
+		"otelcol_receiver_metricsudp_cleaned_lines",
+		metric.WithDescription("Lines whose name or tag keys were rewritten by name_cleaning. [Alpha]"),
+		metric.WithUnit("{line}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpDatagrams, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_datagrams",
 		metric.WithDescription("Datagrams received from allowed sources. [Alpha]"),
@@ -103,7 +111,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpDuplicateTags, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_duplicate_tags",
-		metric.WithDescription("Tags that were left out because another tag of the line has the same key. [Alpha]"),
+		metric.WithDescription("Tags dropped because another tag of the line had the same key. [Alpha]"),
 		metric.WithUnit("{tag}"),
 	)
 	errs = errors.Join(errs, err)
@@ -124,6 +132,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_metricsudp_lines",
 		metric.WithDescription("Lines accepted, by kind. Events and service checks are recognised and dropped. [Alpha]"),
 		metric.WithUnit("{line}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpNamesWithTags, err = builder.meter.Int64Counter(
+		"otelcol_receiver_metricsudp_names_with_tags",
+		metric.WithDescription("New series whose name seems to hold tags of a format that tag_formats leaves out. [Alpha]"),
+		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpOverflowedSamples, err = builder.meter.Int64Counter(
