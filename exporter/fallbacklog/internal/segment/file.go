@@ -109,10 +109,13 @@ func (f *file) release() {
 	}
 }
 
-// grow makes n more bytes visible.
-func (f *file) grow(n int64) {
+// grow makes n more bytes visible, all but those at refused, which count from where they begin.
+func (f *file) grow(n int64, refused spans) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for _, s := range refused {
+		f.done = f.done.add(f.size+s.from, f.size+s.to)
+	}
 	f.size += n
 	f.disk += n
 }

@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -50,6 +51,10 @@ type Options struct {
 	// NewestFirst makes Next return what was appended last first. See Next.
 	NewestFirst bool
 
+	// Patience is for how long a call waits for the disk before it fails with ErrStalled; default: as long as it takes. It
+	// is asked once by each call.
+	Patience func() time.Duration
+
 	MaxSegmentBytes int64         // a segment is sealed before it would exceed this; one larger record has its own
 	MaxSegmentAge   time.Duration // a segment is sealed by the first append after this age; 0: never
 	Sync            SyncMode
@@ -78,6 +83,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Owned == nil {
 		o.Owned = func() error { return nil }
+	}
+	if o.Patience == nil {
+		o.Patience = func() time.Duration { return math.MaxInt64 }
 	}
 	if o.MakeDir == nil {
 		o.MakeDir = func() error { return MakeDir(o.FS, o.Dir) }

@@ -241,6 +241,7 @@ func (q *quarantine) keep(f *file, met found) {
 	if err == nil {
 		err = q.write(path, met.data)
 	}
+	q.budget.Written(size)
 	if err == nil {
 		q.spare(path, size)
 		return
