@@ -51,6 +51,7 @@ type core struct {
 	mu    sync.Mutex
 	hosts map[any]component.Host // of the started instances
 	left  time.Duration          // of shutdown.Exporter, for the instances that are not shut down
+	until time.Time              // the deadline of the Shutdown under way; zero: there is none
 }
 
 func newCore(cfg *Config, set exporter.Settings) (*core, error) {
@@ -83,6 +84,8 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 	if c.codec, c.reader, err = cfg.formats(); err != nil {
 		return nil, err
 	}
+	c.logBudget = c.budget(cfg.Log.MaxDiskMiB * mib)
+	c.deadSpace = c.budget(cfg.DeadLetter.MaxDiskMiB * mib)
 	c.group = c.newGroup()
 	c.health = health.New(c.report)
 	c.outlook = newOutlook(cfg.Log.MaxDiskMiB * mib)
@@ -109,8 +112,6 @@ func (c *core) openDirectory() error {
 		return err
 	}
 	c.owner = owner
-	c.logBudget = c.budget(c.cfg.Log.MaxDiskMiB * mib)
-	c.deadSpace = c.budget(c.cfg.DeadLetter.MaxDiskMiB * mib)
 	go c.tend()
 	return nil
 }
@@ -152,10 +153,26 @@ func (c *core) shutdownTime(ctx context.Context) (context.Context, func()) {
 	defer c.mu.Unlock()
 	begun := c.now()
 	ctx, cancel := context.WithTimeout(ctx, c.left)
+	c.until = begun.Add(c.left)
 	return ctx, func() {
 		cancel()
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.left = max(0, c.left-c.now().Sub(begun))
+		c.until = time.Time{}
 	}
+}
+
+// minPatience is for how long a log waits for the disk when no time is left for the shutdown.
+const minPatience = 100 * time.Millisecond
+
+// patience is for how long a log waits for the disk: the budget of a batch, in a shutdown a quarter of what is left of it,
+// as several logs are closed one after the other.
+func (c *core) patience() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.until.IsZero() {
+		return c.cfg.Budget
+	}
+	return min(c.cfg.Budget, max(minPatience, c.until.Sub(c.now())/4))
 }

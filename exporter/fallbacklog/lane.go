@@ -72,6 +72,7 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		Dir: dir, Kind: kind(l.core.codec), Also: []segment.Kind{kind(record.Lines{}), kind(record.Frames{})}, Budget: budget, FS: l.core.fs, Now: l.core.now,
 		MaxSegmentBytes: min(cfg.MaxSegmentSizeMiB*mib, budget.Max), MaxSegmentAge: cfg.MaxSegmentAge,
 		Sync: modes[cfg.Fsync], SyncInterval: cfg.FsyncInterval,
+		Patience:    l.core.patience,
 		NewestFirst: l.core.cfg.Replay.Order == OrderNewestFirst,
 		MakeDir: func() error {
 			if err := l.core.makeDir(dir); err != nil {
@@ -92,6 +93,9 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		},
 	}
 }
+
+// stalled reports whether the disk keeps a write of one of the logs.
+func (l *lane) stalled() bool { return l.log.Stalled() || l.dead != nil && l.dead.Stalled() }
 
 func kind(c record.Codec) segment.Kind {
 	return segment.Kind{Extension: c.Extension(), Format: c}

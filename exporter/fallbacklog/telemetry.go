@@ -38,7 +38,7 @@ func newCoreTelemetry(c *core, set exporter.Settings) (*coreTelemetry, error) {
 			return nil
 		}),
 		tb.RegisterExporterFallbacklogCapacityBytesCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(c.cfg.Log.MaxDiskMiB*mib, attrs)
+			o.Observe(c.logBudget.Capacity(), attrs)
 			return nil
 		}),
 		tb.RegisterExporterFallbacklogSecondsToFullCallback(func(_ context.Context, o metric.Float64Observer) error {
@@ -100,7 +100,7 @@ func (t *laneTelemetry) observe(l *lane) error {
 	return errors.Join(
 		t.tb.RegisterExporterFallbacklogLogDegradedCallback(func(_ context.Context, o metric.Int64Observer) error {
 			degraded := int64(0)
-			if l.LogCondition() != nil {
+			if l.LogCondition() != nil || l.stalled() {
 				degraded = 1
 			}
 			o.Observe(degraded, t.attrs)

@@ -29,6 +29,9 @@ func (c *core) tend() {
 			}
 			unread, disk := c.group.Tend()
 			c.outlook.note(c.now(), unread, disk)
+			if free, ok := c.logBudget.Left(); ok {
+				c.outlook.noteFree(c.now(), free)
+			}
 		}
 	}
 }

@@ -55,11 +55,15 @@ type Entry struct {
 }
 
 // Open reads the directory, creating it where needed, and leaves the log ready at its cursor. Its cost is one
-// directory listing and one pass over the newest segment, whose torn tail is cut; nothing else is read.
+// directory listing and one pass over the newest segment, whose torn tail is cut; nothing else is read. On a read-only
+// disk it opens what is there, so that it can be read; appends and saves fail until the disk takes them.
 func Open(opt Options) (*Log, error) {
 	opt = opt.withDefaults()
 	d := &dir{fs: opt.FS, path: opt.Dir, ensure: opt.MakeDir, own: opt.Owned}
-	if err := d.ensure(); err != nil {
+	if err := d.ensure(); err != nil && !isReadOnly(err) {
+		return nil, err
+	}
+	if err := errors.Join(d.refuseLink(""), d.refuseLink(cursorName)); err != nil {
 		return nil, err
 	}
 	l := &Log{opt: opt, dir: d, readable: make(chan struct{}, 1)}
@@ -129,7 +133,7 @@ func (l *Log) recover() error {
 // find lists the segments, and returns those that an earlier version compressed.
 func (l *Log) find() (compressed []name, err error) {
 	entries, err := l.dir.list()
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // it could not be made on a read-only disk
 		return nil, err
 	}
 	for _, e := range entries {
