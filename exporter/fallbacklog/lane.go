@@ -34,6 +34,7 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 		return nil, err
 	}
 	l := &lane{core: c, tel: tel}
+	c.orphans.claim(signal)
 	dir := filepath.Join(c.root, signal)
 	if l.log, err = segment.Open(l.options(dir, c.logBudget)); err != nil {
 		return nil, fmt.Errorf("log::directory: %w", err)
@@ -82,7 +83,7 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		},
 		Owned:    l.core.owner.err,
 		OnSync:   l.tel.synced,
-		OnDamage: l.tel.corrupt,
+		OnDamage: l.tel.damaged,
 		OnDone: func(segments int, bytes int64) {
 			l.tel.logger.Warn("segments that the cursor calls dealt with are deleted: a crash has left them, or somebody has put them there",
 				zap.String("directory", dir), zap.Int("segments", segments), zap.Int64("bytes", bytes))

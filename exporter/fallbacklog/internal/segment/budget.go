@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"syscall"
 )
@@ -90,6 +91,9 @@ func (b *Budget) left() (bytes int64, limited bool, err error) {
 		return 0, false, nil
 	}
 	free, err := b.Free()
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, nil // the directory has been taken away, and is made again by who writes
+	}
 	if err != nil {
 		return 0, false, fmt.Errorf("measure the free disk space: %w", err)
 	}

@@ -93,6 +93,24 @@ func (c cursor) done(segment uint64, size int64) (done spans) {
 	return done
 }
 
+// contradicted returns where the segments in a directory, oldest first, are not what the cursor says of them: one without a
+// byte that is not the newest, one that ends before the cursor, and none where the cursor stands. Segments before the
+// cursor may be missing, and numbers may have gaps.
+func (c cursor) contradicted(d *dir, files []*file) (all []Damage) {
+	there := c.Offset == 0
+	for k, f := range files {
+		there = there || f.number == c.Segment
+		short := f.number == c.Segment && f.size < c.Offset
+		if short || f.size == 0 && f.number >= c.Segment && k < len(files)-1 {
+			all = append(all, Damage{Kind: Emptied, Path: d.join(f.String())})
+		}
+	}
+	if !there {
+		all = append(all, Damage{Kind: Missing, Path: d.join(fmt.Sprintf("%020d-*", c.Segment))})
+	}
+	return all
+}
+
 // cursorFile is the cursor on disk. Its space is taken when it is created and overwritten in place afterwards: on a disk
 // without a free block, where the log has to shrink, saving still works. It is safe for concurrent use: mu guards
 // everything below it.
@@ -299,6 +317,8 @@ func (c *cursorFile) inPlaceLocked() error {
 	switch {
 	case c.closed:
 		return ErrClosed
+	case !c.writable && !c.dir.has(""):
+		return errTaken // a read-only disk did not let Open make the directory
 	case !c.writable:
 		return nil
 	}

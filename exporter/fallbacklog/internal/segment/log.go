@@ -70,7 +70,7 @@ func Open(opt Options) (*Log, error) {
 	l.writer = newWriter(opt, d, (*writersLog)(l))
 	l.keeper = newKeeper(opt)
 	l.reader = &reader{
-		newestFirst: opt.NewestFirst, onDamage: opt.OnDamage,
+		newestFirst: opt.NewestFirst, damaged: l.opt.damaged,
 		quarantine: &quarantine{dir: d, budget: opt.Budget, report: opt.report},
 	}
 	if err := l.recover(); err != nil {
@@ -107,6 +107,9 @@ func (l *Log) recover() error {
 		if err := l.files[n-1].cutTail(); err != nil {
 			return err
 		}
+	}
+	for _, d := range saved.contradicted(l.dir, l.files) {
+		l.opt.damaged(d)
 	}
 	done, bytes := 0, int64(0)
 	for _, f := range l.files {
@@ -494,9 +497,7 @@ func (l *Log) dropOldest(visit func(record []byte)) (bool, error) {
 	err := walk(f, from, to, func(met found) error {
 		switch {
 		case met.kind != aRecord:
-			if l.opt.OnDamage != nil {
-				l.opt.OnDamage(met.end - met.start)
-			}
+			l.opt.damaged(corrupt(f, met))
 		case !f.isDone(met.start): // in an earlier run
 			visit(met.data)
 		}
@@ -570,8 +571,8 @@ func (l *Log) forgetTaken() {
 		return
 	}
 	l.opt.report(fmt.Errorf("%w: %d segments with %d unread bytes", errTaken, taken, lost))
-	if l.opt.OnDamage != nil && lost > 0 {
-		l.opt.OnDamage(lost)
+	if lost > 0 {
+		l.opt.damaged(Damage{Kind: Taken, Path: l.dir.path, Bytes: lost})
 	}
 }
 

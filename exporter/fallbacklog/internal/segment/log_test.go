@@ -219,7 +219,7 @@ func TestDamageInTheMiddleIsQuarantined(t *testing.T) {
 	for at := len(frame("one")); at < len(frame("one"))+len(frame("two")); at++ {
 		opt := options(t.TempDir())
 		var damaged int64
-		opt.OnDamage = func(n int64) { damaged += n }
+		opt.OnDamage = func(d Damage) { damaged += d.Bytes }
 		data := bytes.Clone(whole)
 		data[at] ^= 0x80
 		require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, name{number: 1, created: time.Unix(1, 0), kind: testKind}.String()), data, FileMode))
