@@ -30,7 +30,9 @@ func (o *outlook) note(now time.Time, unread, disk int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.unread.Add(now, float64(unread))
-	o.disk = disk
+	if o.disk = disk; disk == 0 {
+		o.free = trend.New(outlookSamples) // what it was in an earlier outage says nothing
+	}
 }
 
 // noteFree takes what the file system leaves the logs, at the same moments.

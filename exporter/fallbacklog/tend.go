@@ -38,8 +38,10 @@ func (c *core) tend() {
 			}
 			unread, disk := c.group.Tend()
 			c.outlook.note(c.now(), unread, disk)
-			if free, ok := c.logBudget.Left(); ok {
-				c.outlook.noteFree(c.now(), free)
+			if disk > 0 { // a healthy component leaves the disk alone
+				if free, ok := c.logBudget.Left(); ok {
+					c.outlook.noteFree(c.now(), free)
+				}
 			}
 		}
 	}
