@@ -43,6 +43,7 @@ func TestEmittersWithEachOption(t *testing.T) {
 		require.NoError(t, c.Incr("page views", []string{"http.route:/"}, 1))
 	}
 	pod := map[string]string{"DD_ENTITY_ID": "01234567-89ab-cdef-0123-456789abcdef"}
+	const inPod = "page views{http.route=/} 1 of container.id=" + datadogContainer + " of k8s.pod.uid=01234567-89ab-cdef-0123-456789abcdef"
 	none := func(*Config) {}
 	for _, tt := range []emitter{
 		{"datadog-go, gauge", nil, datadog(negativeGauge), none, []string{"temp{} -5", "temp{} -10"}},
@@ -57,7 +58,7 @@ func TestEmittersWithEachOption(t *testing.T) {
 		{"datadog-go, name, prometheus", nil, datadog(count), func(c *Config) { c.NameCleaning = cleaningPrometheus }, []string{"page_views{http_route=/} 1", "page_views{http_route=/} 1"}},
 		{"datadog-go, pod", pod, datadog(count), none, []string{"page views{http.route=/} 1", "page views{http.route=/} 1"}},
 		{"datadog-go, pod, container", pod, datadog(count), func(c *Config) { c.Origin = originContainer }, []string{
-			"page views{http.route=/} 1 of k8s.pod.uid=01234567-89ab-cdef-0123-456789abcdef", "page views{http.route=/} 1 of k8s.pod.uid=01234567-89ab-cdef-0123-456789abcdef",
+			inPod, inPod,
 		}},
 
 		{"go-statsd-client", nil, cactusCalls, none, []string{"level{} -2", "level{} -4", "took[ms]{} n1 1500", "took[ms]{} n1 1500"}},
@@ -92,7 +93,7 @@ func TestEmittersWithEachOption(t *testing.T) {
 
 func datadog(calls func(*testing.T, *statsd.Client)) func(*testing.T, string) {
 	return func(t *testing.T, address string) {
-		c, err := statsd.New(address, statsd.WithoutTelemetry(), statsd.WithoutOriginDetection())
+		c, err := statsd.New(address, statsd.WithoutTelemetry(), statsd.WithContainerID("ci-"+datadogContainer))
 		require.NoError(t, err)
 		calls(t, c)
 		require.NoError(t, c.Close())

@@ -269,6 +269,36 @@ func TestSlowRefusalsAreReplaced(t *testing.T) {
 	})
 }
 
+// A consumer whose calls and pauses last exactly as long as the interval is offered new totals after each of them.
+func TestRefusalsInStepWithTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var offered []int64
+		r := newRig(t, func(_ *series.Options, b *Builder, s *SenderSettings) {
+			b.Cumulative = true
+			s.MaxPause = 10 * time.Second
+			s.Consume = func(_ context.Context, batch Batch, _ int) error {
+				sumPoints([]pmetric.Metrics{batch.Metrics}, func(_ string, p pmetric.NumberDataPoint) {
+					offered = append(offered, p.IntValue())
+				})
+				time.Sleep(10 * time.Second)
+				return errRetryable
+			}
+		})
+		r.Flusher.Clock = IntervalClock{Interval: 10 * time.Second}
+		go r.Run()
+		for range 20 {
+			r.send(0, "a:1|c")
+			time.Sleep(10 * time.Second)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, r.Shutdown(ctx), ErrNotHandedOn)
+		time.Sleep(10 * time.Second) // the call that was left behind
+		require.Greater(t, len(offered), 5)
+		assert.Greater(t, offered[len(offered)-1], int64(10), "offered %v", offered)
+	})
+}
+
 // A shutdown offers the refused interval and the one behind it, in this order, and counts both if they are refused.
 func TestShutdownOffersBothIntervals(t *testing.T) {
 	for _, refuses := range []bool{false, true} {
