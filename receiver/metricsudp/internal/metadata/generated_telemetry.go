@@ -29,9 +29,11 @@ type TelemetryBuilder struct {
 	ReceiverMetricsudpAliases             metric.Int64Gauge
 	ReceiverMetricsudpBufferDroppedPoints metric.Int64Counter
 	ReceiverMetricsudpBytes               metric.Int64Counter
+	ReceiverMetricsudpConnections         metric.Int64Gauge
 	ReceiverMetricsudpDatagrams           metric.Int64Counter
 	ReceiverMetricsudpDeniedDatagrams     metric.Int64Counter
 	ReceiverMetricsudpDuplicateTags       metric.Int64Counter
+	ReceiverMetricsudpEndedConnections    metric.Int64Counter
 	ReceiverMetricsudpFlushDuration       metric.Float64Histogram
 	ReceiverMetricsudpKernelDrops         metric.Int64Counter
 	ReceiverMetricsudpLines               metric.Int64Counter
@@ -90,6 +92,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpConnections, err = builder.meter.Int64Gauge(
+		"otelcol_receiver_metricsudp_connections",
+		metric.WithDescription("Connections that are open, of a stream transport. [Alpha]"),
+		metric.WithUnit("{connection}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpDatagrams, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_datagrams",
 		metric.WithDescription("Datagrams received from allowed sources. [Alpha]"),
@@ -106,6 +114,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_metricsudp_duplicate_tags",
 		metric.WithDescription("Tags that were left out because another tag of the line has the same key. [Alpha]"),
 		metric.WithUnit("{tag}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpEndedConnections, err = builder.meter.Int64Counter(
+		"otelcol_receiver_metricsudp_ended_connections",
+		metric.WithDescription("Connections that ended or were refused, of a stream transport. [Alpha]"),
+		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpFlushDuration, err = builder.meter.Float64Histogram(
