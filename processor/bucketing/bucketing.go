@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
@@ -21,7 +24,10 @@ const planCacheSize = 1024
 // bucketing walks metrics and converts those that a rule matches. Safe for
 // concurrent use: what a batch needs comes from pools.
 type bucketing struct {
-	rules     []rule
+	rules []rule
+	// unmatched is for histograms that no rule matches: they keep their layout.
+	unmatched convert.Rule
+	logger    *zap.Logger // at most one line a minute for each message
 	converter *convert.Converter
 	telemetry *telemetry
 	propagate bool
@@ -40,6 +46,8 @@ func newBucketing(set processor.Settings, cfg *Config) (*bucketing, error) {
 	}
 	return &bucketing{
 		rules:     rules,
+		unmatched: convert.Rule{DropInvalid: cfg.OnInvalid == onInvalidDrop},
+		logger:    sampled(set.Logger),
 		converter: convert.New(plans),
 		telemetry: t,
 		propagate: cfg.ErrorMode == "propagate",
@@ -64,6 +72,9 @@ func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pme
 		return had > 0 && sms.Len() == 0
 	})
 	b.telemetry.record(ctx, report)
+	if report.Err != nil && !b.propagate {
+		b.logger.Warn("A histogram point is invalid; metrics count how many were dropped and how many passed", zap.Error(report.Err))
+	}
 	switch {
 	case report.Err != nil && b.propagate:
 		// Sent again, the same batch is just as invalid.
@@ -75,8 +86,8 @@ func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pme
 	}
 }
 
-// convert converts the metrics that a rule matches, removes those of which every point was
-// dropped, and tells whether that were all.
+// convert converts the metrics that a rule matches, inspects the other histograms, removes the metrics
+// of which every point was dropped, and reports whether that were all.
 func (b *bucketing) convert(metrics pmetric.MetricSlice, origin *convert.Origin, report *convert.Report) (emptied bool) {
 	var gone []int          // places of the removed, ascending
 	before := metrics.Len() // what conversions add is not converted again
@@ -87,7 +98,7 @@ func (b *bucketing) convert(metrics pmetric.MetricSlice, origin *convert.Origin,
 			continue
 		}
 		failed, points := report.Err != nil, pointsOf(m)
-		b.converter.Metric(m, metrics, origin, &r.apply, report)
+		b.converter.Metric(m, metrics, origin, r, report)
 		if report.Err != nil && !failed {
 			report.Err = fmt.Errorf("metric %q: %w", m.Name(), report.Err)
 		}
@@ -124,14 +135,26 @@ func pointsOf(m pmetric.Metric) int {
 	}
 }
 
-// first returns the first rule that matches, or nil.
-func (b *bucketing) first(m pmetric.Metric) *rule {
+// first returns the first rule that matches, the one for unmatched histograms, or nil.
+func (b *bucketing) first(m pmetric.Metric) *convert.Rule {
 	for i := range b.rules {
 		if b.rules[i].matches(m) {
-			return &b.rules[i]
+			return &b.rules[i].apply
 		}
 	}
-	return nil
+	switch m.Type() {
+	case pmetric.MetricTypeHistogram, pmetric.MetricTypeExponentialHistogram:
+		return &b.unmatched
+	default:
+		return nil
+	}
+}
+
+// sampled passes at most one line a minute for each message.
+func sampled(l *zap.Logger) *zap.Logger {
+	return l.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(c, time.Minute, 1, 0)
+	}))
 }
 
 func (b *bucketing) shutdown(ctx context.Context) error {

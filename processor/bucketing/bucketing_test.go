@@ -16,6 +16,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
@@ -35,7 +37,7 @@ func start(t *testing.T, set processor.Settings, cfg *Config) (processor.Metrics
 }
 
 func rulesOf(rules ...RuleConfig) *Config {
-	return &Config{ErrorMode: "ignore", Rules: rules}
+	return &Config{ErrorMode: "ignore", OnInvalid: "drop", Rules: rules}
 }
 
 func newHistogram(md pmetric.Metrics, name, unit string, bounds []float64, counts ...uint64) pmetric.HistogramDataPoint {
@@ -139,7 +141,7 @@ func TestErrorMode(t *testing.T) {
 		err := p.ConsumeMetrics(context.Background(), md)
 		if mode == "ignore" {
 			require.NoError(t, err)
-			require.Equal(t, 3, sink.DataPointCount())
+			require.Equal(t, 1, sink.DataPointCount())
 			continue
 		}
 		require.EqualError(t, err, `Permanent error: metric "broken": invalid histogram point: bucket counts add up to 3, count is 7`)
@@ -152,6 +154,57 @@ func TestErrorMode(t *testing.T) {
 		newHistogram(md, "fine", "", []float64{1}, 1, 2)
 		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
 	}
+}
+
+// Validity is a property of the processor: it holds for metrics that no rule matches, and in every point
+// that keeps its layout.
+func TestInvalidPointsThatNoRuleMatches(t *testing.T) {
+	other := valid()
+	other.Match.MetricNames, other.OnInvalid = []string{"other"}, "pass"
+	set := processortest.NewNopSettings(metadata.Type)
+	core, lines := observer.New(zap.InfoLevel)
+	set.Logger = zap.New(core)
+	p, sink := start(t, set, rulesOf(other))
+	md := pmetric.NewMetrics()
+	newHistogram(md, "other", "", []float64{1}, 1, 2).SetCount(7)
+	for range 3 {
+		newHistogram(md, "broken", "", []float64{1}, 1, 2).SetCount(7)
+	}
+	newHistogram(md, "fine", "", []float64{1, math.Inf(1)}, 1, 2, 3)
+	exponential := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().AppendEmpty()
+	exponential.SetName("exponential")
+	points := exponential.SetEmptyExponentialHistogram().DataPoints()
+	points.AppendEmpty().SetCount(9)
+	ordinary, extreme := points.AppendEmpty(), points.AppendEmpty()
+	ordinary.SetScale(3)
+	ordinary.Positive().SetOffset(-5)
+	ordinary.Positive().BucketCounts().FromRaw([]uint64{0, 2, 0})
+	ordinary.SetCount(2)
+	extreme.SetScale(math.MaxInt32)
+	extreme.Positive().SetOffset(math.MinInt32)
+	extreme.Negative().SetOffset(math.MaxInt32)
+	extreme.Negative().BucketCounts().FromRaw([]uint64{3})
+	extreme.SetCount(3)
+	want := pmetric.NewExponentialHistogramDataPoint()
+	ordinary.CopyTo(want)
+	require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+
+	var names []string
+	got := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+	for _, m := range got.All() {
+		names = append(names, m.Name())
+	}
+	require.Equal(t, []string{"other", "fine", "exponential"}, names)
+	require.Equal(t, []float64{1}, got.At(1).Histogram().DataPoints().At(0).ExplicitBounds().AsRaw())
+	require.Equal(t, []uint64{1, 5}, got.At(1).Histogram().DataPoints().At(0).BucketCounts().AsRaw())
+	points = got.At(2).ExponentialHistogram().DataPoints()
+	require.Equal(t, 2, points.Len())
+	require.Equal(t, want, points.At(0))
+	require.Equal(t, int32(20), points.At(1).Scale())
+	require.Zero(t, points.At(1).Positive().Offset())
+	require.Zero(t, points.At(1).Negative().Offset()) // (1, 2^(2^-20)]
+	require.Equal(t, 1, lines.Len())
+	require.Equal(t, `metric "other": invalid histogram point: bucket counts add up to 3, count is 7`, lines.All()[0].ContextMap()["error"])
 }
 
 // Of a metric whose points are all dropped nothing is left, nor of a resource or a batch of such metrics;
@@ -198,9 +251,9 @@ func TestTelemetry(t *testing.T) {
 	set := processortest.NewNopSettings(metadata.Type)
 	set.ID = component.NewIDWithName(metadata.Type, "a")
 	set.TelemetrySettings = tel.NewTelemetrySettings()
-	drop := valid()
-	drop.Match.MetricNames, drop.OnInvalid = []string{"drop"}, "drop"
-	p, _ := start(t, set, rulesOf(drop, valid()))
+	drop, pass := valid(), valid()
+	drop.Match.MetricNames, pass.OnInvalid = []string{"drop"}, "pass"
+	p, _ := start(t, set, rulesOf(drop, pass))
 
 	md := pmetric.NewMetrics()
 	newHistogram(md, "a", "", []float64{1, 2}, 1, 2, 3)

@@ -12,6 +12,9 @@ type Config struct {
 	// ErrorMode says what an invalid point does to its batch: ignore leaves it to
 	// on_invalid, propagate refuses the batch with the reason.
 	ErrorMode string `mapstructure:"error_mode"`
+	// OnInvalid says what happens to histogram points whose counts or bounds contradict
+	// themselves, in any metric: drop or pass. A rule may say otherwise for its metrics.
+	OnInvalid string `mapstructure:"on_invalid"`
 	// Rules are tried in order; the first that matches a metric decides.
 	Rules []RuleConfig `mapstructure:"rules"`
 }
@@ -29,8 +32,8 @@ type RuleConfig struct {
 	MaxRankError float64 `mapstructure:"max_rank_error"`
 	// Cumulative is about cumulative streams.
 	Cumulative CumulativeConfig `mapstructure:"cumulative"`
-	// OnInvalid says what happens to points whose counts or bounds contradict
-	// themselves: pass or drop.
+	// OnInvalid replaces the processor's on_invalid for the rule's metrics; empty
+	// keeps it.
 	OnInvalid string `mapstructure:"on_invalid"`
 }
 
@@ -113,7 +116,7 @@ var (
 )
 
 func createDefaultConfig() component.Config {
-	return &Config{ErrorMode: "ignore"}
+	return &Config{ErrorMode: "ignore", OnInvalid: onInvalidDrop}
 }
 
 // Unmarshal refuses numbers that decoding would change.
@@ -129,7 +132,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 // Unmarshal sets the defaults of a rule; elements of a list have no other place
 // for them.
 func (c *RuleConfig) Unmarshal(conf *confmap.Conf) error {
-	c.Split, c.MaxRankError, c.OnInvalid = "auto", 1, "pass"
+	c.Split, c.MaxRankError = "auto", 1
 	c.Cumulative = CumulativeConfig{
 		Mode: modeStateless, WorkingScale: defaultWorkingScale, OnViolation: "reset", MaxStreams: defaultMaxStreams,
 	}

@@ -30,12 +30,12 @@ func load(t *testing.T, id string) *Config {
 func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, &Config{
 		ErrorMode: "ignore",
+		OnInvalid: "drop",
 		Rules: []RuleConfig{{
 			Target:       TargetConfig{Explicit: &ExplicitConfig{Preset: "latency_ms"}},
 			Split:        "auto",
 			MaxRankError: 1,
 			Cumulative:   cumulativeDefaults(),
-			OnInvalid:    "pass",
 		}},
 	}, load(t, component.NewID(metadata.Type).String()))
 }
@@ -43,6 +43,7 @@ func TestConfigDefaults(t *testing.T) {
 func TestConfigAllKeys(t *testing.T) {
 	require.Equal(t, &Config{
 		ErrorMode: "propagate",
+		OnInvalid: "pass",
 		Rules: []RuleConfig{
 			{
 				Match:        MatchConfig{MetricNames: []string{`http\..*`, `rpc\..*`}, Types: []string{"histogram", "exponential_histogram"}, Unit: "ms"},
@@ -58,7 +59,6 @@ func TestConfigAllKeys(t *testing.T) {
 				Split:        "auto",
 				MaxRankError: 1,
 				Cumulative:   cumulativeDefaults(),
-				OnInvalid:    "pass",
 			},
 			{
 				Match:        MatchConfig{MetricNames: []string{`db\..*`}},
@@ -66,14 +66,12 @@ func TestConfigAllKeys(t *testing.T) {
 				Split:        "pchip",
 				MaxRankError: 1,
 				Cumulative:   CumulativeConfig{Mode: "stateful", WorkingScale: 2, OnViolation: "reset", MaxStreams: 10_000},
-				OnInvalid:    "pass",
 			},
 			{
 				Target:       TargetConfig{Exponential: &ExponentialConfig{MaxScale: 8, MaxSize: 160}},
 				Split:        "auto",
 				MaxRankError: 1,
 				Cumulative:   cumulativeDefaults(),
-				OnInvalid:    "pass",
 			},
 		},
 	}, load(t, component.NewIDWithName(metadata.Type, "all").String()))
@@ -104,7 +102,6 @@ func valid() RuleConfig {
 		Split:        "auto",
 		MaxRankError: 1,
 		Cumulative:   cumulativeDefaults(),
-		OnInvalid:    "pass",
 	}
 }
 
@@ -158,7 +155,7 @@ func TestConfigValidate(t *testing.T) {
 		{"rank error 0", func(r *RuleConfig) { r.MaxRankError = 0 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 0)"},
 		{"rank error above 1", func(r *RuleConfig) { r.MaxRankError = 1.5 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 1.5)"},
 		{"rank error NaN", func(r *RuleConfig) { r.MaxRankError = math.NaN() }, "rules::0::max_rank_error: must be above 0 and at most 1 (got NaN)"},
-		{"on_invalid", func(r *RuleConfig) { r.OnInvalid = "fix" }, `rules::0::on_invalid: must be one of pass, drop (got "fix")`},
+		{"on_invalid", func(r *RuleConfig) { r.OnInvalid = "fix" }, `rules::0::on_invalid: must be one of drop, pass (got "fix")`},
 		{"working scale", func(r *RuleConfig) { r.Cumulative.WorkingScale = 21 }, "rules::0::cumulative::working_scale: must be from -10 to 20 (got 21)"},
 		{"mode", func(r *RuleConfig) { r.Cumulative.Mode = "" }, `rules::0::cumulative::mode: must be one of stateless, stateful (got "")`},
 		{"on_violation", func(r *RuleConfig) { r.Cumulative.OnViolation = "none" }, `rules::0::cumulative::on_violation: must be one of reset, hold, drop (got "none")`},
@@ -167,20 +164,20 @@ func TestConfigValidate(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := valid()
-			require.NoError(t, (&Config{ErrorMode: "ignore", Rules: []RuleConfig{r}}).Validate())
+			require.NoError(t, (&Config{ErrorMode: "ignore", OnInvalid: "drop", Rules: []RuleConfig{r}}).Validate())
 			tt.change(&r)
-			require.ErrorContains(t, (&Config{ErrorMode: "ignore", Rules: []RuleConfig{r}}).Validate(), tt.want)
+			require.ErrorContains(t, (&Config{ErrorMode: "ignore", OnInvalid: "drop", Rules: []RuleConfig{r}}).Validate(), tt.want)
 		})
 	}
 }
 
 func TestConfigValidateTop(t *testing.T) {
 	require.EqualError(t, createDefaultConfig().(*Config).Validate(), "rules: must be at least one rule (got 0)")
-	require.EqualError(t, (&Config{ErrorMode: "silent", Rules: []RuleConfig{valid()}}).Validate(),
+	require.EqualError(t, (&Config{ErrorMode: "silent", OnInvalid: "drop", Rules: []RuleConfig{valid()}}).Validate(),
 		`error_mode: must be one of ignore, propagate (got "silent")`)
 	second := valid()
 	second.Split = ""
-	require.ErrorContains(t, (&Config{ErrorMode: "ignore", Rules: []RuleConfig{valid(), second}}).Validate(), "rules::1::split: ")
+	require.ErrorContains(t, (&Config{ErrorMode: "ignore", OnInvalid: "drop", Rules: []RuleConfig{valid(), second}}).Validate(), "rules::1::split: ")
 }
 
 // Numbers come as the file has them: none is cut or wrapped into its range.

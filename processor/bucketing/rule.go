@@ -1,6 +1,7 @@
 package bucketing
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 
@@ -45,7 +46,7 @@ func compile(cfg *Config) ([]rule, error) {
 			Forbid:       c.Split == "forbid",
 			WorkingScale: int32(c.Cumulative.WorkingScale),
 			MaxRankError: c.MaxRankError,
-			DropInvalid:  c.OnInvalid == "drop",
+			DropInvalid:  cmp.Or(c.OnInvalid, cfg.OnInvalid) == onInvalidDrop,
 			OnViolation:  actions[c.Cumulative.OnViolation],
 		}
 		if c.Cumulative.Mode == modeStateful {

@@ -16,6 +16,9 @@ const (
 	modeStateless = "stateless"
 	modeStateful  = "stateful"
 
+	onInvalidDrop = "drop"
+	onInvalidPass = "pass"
+
 	strategyUniform  = "uniform"
 	strategyMinError = "min_error"
 
@@ -35,6 +38,7 @@ const (
 func (c *Config) Validate() error {
 	var e check.Errors
 	check.OneOf(&e, "error_mode", c.ErrorMode, "ignore", "propagate")
+	check.OneOf(&e, "on_invalid", c.OnInvalid, onInvalidDrop, onInvalidPass)
 	e.That(len(c.Rules) > 0, "rules", "at least one rule", len(c.Rules))
 	for i := range c.Rules {
 		c.Rules[i].check(e.At(check.Item("rules", i)))
@@ -56,7 +60,9 @@ func (c *RuleConfig) check(e *check.Errors) {
 	check.OneOf(e, "split", c.Split, "auto", "forbid", "log", "linear", "pchip", "upper", "midpoint")
 	check.Share(e, "max_rank_error", c.MaxRankError)
 	c.Cumulative.check(e.At("cumulative"))
-	check.OneOf(e, "on_invalid", c.OnInvalid, "pass", "drop")
+	if c.OnInvalid != "" {
+		check.OneOf(e, "on_invalid", c.OnInvalid, onInvalidDrop, onInvalidPass)
+	}
 }
 
 func (c *CumulativeConfig) check(e *check.Errors) {

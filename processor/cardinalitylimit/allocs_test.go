@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
 )
 
 // thousand is a batch of 1,000 points with n attributes each.
@@ -51,7 +53,7 @@ func TestAllocsPerAdmittedPoint(t *testing.T) {
 					walk := func() {
 						c := r.set.Begin(noMetadata{})
 						b := r.table.Batch()
-						w := walker{limiter: r.limiter, cursor: c, batch: b}
+						w := walker{limiter: r.limiter, cursor: c, batch: b, bounds: oversize.Cutter{Limits: r.compiled.bounds}}
 						w.walk(md)
 						c.End()
 					}

@@ -40,6 +40,7 @@ type limiter struct {
 	keeper    *keeper // nil without a storage
 	flusher   *flusher
 	stopped   bool
+	cut       oversizeLog
 
 	// Of the flusher's goroutine.
 	warned map[string]time.Time // by limit

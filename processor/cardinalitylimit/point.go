@@ -21,31 +21,35 @@ const (
 
 // point decides on p and reports whether it stays in its batch.
 func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
+	attributes, ok := w.bounds.Point(p.Attributes())
+	if !ok || !w.bounds.Buckets(c.buckets(p)) {
+		return w.bounds.Copy
+	}
+	w.bounds.Exemplars(c.exemplars(p))
 	stale := p.Flags().NoRecordedValue()
-	out := w.cursor.Decide(p.Attributes(), stale)
+	d := w.cursor.Decide(attributes, stale)
 	if w.batch == nil {
 		return true
 	}
-	switch out.Action {
+	switch d.Action {
 	case limit.Pass, limit.Tag:
-		if w.stateful && !stale && !admit(w, p, c) {
+		if w.stateful && !stale && !admit(w, p, c, d.Stream) {
 			return false
 		}
-		if out.Action == limit.Tag {
-			p.Attributes().PutStr(tagAttribute, w.set.Name(out.Limit))
+		if d.Action == limit.Tag {
+			p.Attributes().PutStr(tagAttribute, w.set.Name(d.Limit))
 		}
 		return true
 	case limit.Drop:
 		return false
 	default:
-		foldPoint(w, p, c, out, stale)
+		foldPoint(w, p, c, &d, stale)
 		return false
 	}
 }
 
 // admit lets a point pass whose stream may have been folded until now.
-func admit[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
-	id := w.cursor.Stream()
+func admit[P datapoint](w *walker, p P, c *codec[P], id uint64) (stays bool) {
 	if !w.table.Knows(id) {
 		return true // never folded: the value need not be read
 	}
@@ -67,22 +71,22 @@ func admit[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
 	return true
 }
 
-func foldPoint[P datapoint](w *walker, p P, c *codec[P], out limit.Outcome, stale bool) {
+func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale bool) {
 	fp := fold.Point{
-		Target: w.cursor.Target(out), Stream: w.cursor.Stream(),
+		Target: d.Target, Stream: d.Stream,
 		Start: int64(p.StartTimestamp()), Time: w.timeOf(p.Timestamp()),
-		Horizon: out.Horizon, Stale: stale, Gauge: w.metric.Type() == pmetric.MetricTypeGauge,
+		Horizon: d.Horizon, Stale: stale, Gauge: w.metric.Type() == pmetric.MetricTypeGauge,
 	}
 	if !stale {
 		v, problem := c.read(p)
 		fp.Value, fp.Attributes, fp.Exemplars = v, p.Attributes(), c.exemplars(p)
 		if problem != (fold.Stats{}) {
-			problem.Exemplars = int64(fp.Exemplars.Len())
+			problem[fold.StatExemplars] = int64(fp.Exemplars.Len())
 			w.batch.Drop(problem)
 			return
 		}
 	}
-	w.batch.Add(fp, func() fold.Series { return w.series(p.Attributes(), out) })
+	w.batch.Add(fp, func() fold.Series { return w.series(p.Attributes(), d) })
 }
 
 // timeOf is a point's time, or ours where it has none.
@@ -94,14 +98,13 @@ func (w *walker) timeOf(t pcommon.Timestamp) int64 {
 }
 
 // series describes what the point at hand is folded into.
-func (w *walker) series(attrs pcommon.Map, out limit.Outcome) fold.Series {
+func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
 	m := w.metric
 	s := fold.Series{
-		Metadata: w.cursor.TargetMetadata(out.Limit),
+		Group: d.Group, Metric: d.Metric, Metadata: w.cursor.TargetMetadata(d.Limit),
 		Resource: pcommon.NewResource(), Scope: pcommon.NewInstrumentationScope(), Attributes: pcommon.NewMap(),
 		Name: m.Name(), Description: m.Description(), Unit: m.Unit(), Type: m.Type(),
 	}
-	s.Group, s.Metric = w.cursor.Group(out)
 	switch m.Type() {
 	case pmetric.MetricTypeSum:
 		s.Temporality, s.Monotonic = m.Sum().AggregationTemporality(), m.Sum().IsMonotonic()
@@ -112,7 +115,7 @@ func (w *walker) series(attrs pcommon.Map, out limit.Outcome) fold.Series {
 	}
 	// The key's values are cloned: they share memory with their whole batch.
 	s.Metadata = cloneMetadata(s.Metadata)
-	if out.Action == limit.Strip {
+	if d.Action == limit.Strip {
 		w.resource.CopyTo(s.Resource)
 		w.scope.CopyTo(s.Scope)
 		i := -1
@@ -122,7 +125,7 @@ func (w *walker) series(attrs pcommon.Map, out limit.Outcome) fold.Series {
 			}
 		}
 	} else {
-		w.cursor.TargetResource(out.Limit, s.Resource.Attributes())
+		w.cursor.TargetResource(d.Limit, s.Resource.Attributes())
 		s.Resource.Attributes().PutStr(instanceAttribute, w.instance+"/"+w.name)
 		s.Scope.SetName(scopeName)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
 )
 
 // walker takes one batch through decision and folding, in place.
@@ -13,6 +14,9 @@ type walker struct {
 	*limiter
 	cursor *limit.Cursor
 	batch  *fold.Batch // nil where nothing is changed
+
+	// bounds cuts what is over attribute_limits, before anything else sees it.
+	bounds oversize.Cutter
 
 	resource pcommon.Resource
 	scope    pcommon.InstrumentationScope
@@ -24,7 +28,7 @@ type walker struct {
 
 func (w *walker) walk(md pmetric.Metrics) {
 	md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool {
-		w.resource = rm.Resource()
+		w.resource = w.bounds.ResourceMetrics(rm)
 		w.cursor.Resource(w.resource)
 		had := rm.ScopeMetrics().Len()
 		rm.ScopeMetrics().RemoveIf(w.scopeMetrics)
@@ -33,7 +37,7 @@ func (w *walker) walk(md pmetric.Metrics) {
 }
 
 func (w *walker) scopeMetrics(sm pmetric.ScopeMetrics) (empty bool) {
-	w.scope = sm.Scope()
+	w.scope = w.bounds.ScopeMetrics(sm)
 	w.cursor.Scope(w.scope)
 	had := sm.Metrics().Len()
 	sm.Metrics().RemoveIf(w.metricPoints)
@@ -43,6 +47,9 @@ func (w *walker) scopeMetrics(sm pmetric.ScopeMetrics) (empty bool) {
 // metricPoints reports whether the metric has lost all its points. What came empty
 // stays empty.
 func (w *walker) metricPoints(m pmetric.Metric) (empty bool) {
+	if !w.bounds.Metric(m, pointsOf(m)) {
+		return !w.bounds.Copy
+	}
 	w.metric = m
 	w.cursor.Metric(m)
 	const cumulative = pmetric.AggregationTemporalityCumulative
@@ -87,20 +94,27 @@ type codec[P datapoint] struct {
 	read      func(P) (fold.Value, fold.Stats)
 	write     func(fold.Value, P)
 	exemplars func(P) pmetric.ExemplarSlice
+	buckets   func(P) int
 }
 
 var (
 	numbers = codec[pmetric.NumberDataPoint]{
 		fold.ReadNumber, fold.WriteNumber, pmetric.NumberDataPoint.Exemplars,
+		func(pmetric.NumberDataPoint) int { return 0 },
 	}
 	histograms = codec[pmetric.HistogramDataPoint]{
 		fold.ReadHistogram, fold.WriteHistogram, pmetric.HistogramDataPoint.Exemplars,
+		func(p pmetric.HistogramDataPoint) int { return max(p.BucketCounts().Len(), p.ExplicitBounds().Len()) },
 	}
 	exponentials = codec[pmetric.ExponentialHistogramDataPoint]{
 		fold.ReadExponential, fold.WriteExponential, pmetric.ExponentialHistogramDataPoint.Exemplars,
+		func(p pmetric.ExponentialHistogramDataPoint) int {
+			return p.Positive().BucketCounts().Len() + p.Negative().BucketCounts().Len()
+		},
 	}
 	summaries = codec[pmetric.SummaryDataPoint]{
 		fold.ReadSummary, fold.WriteSummary, func(pmetric.SummaryDataPoint) pmetric.ExemplarSlice { return noExemplars },
+		func(p pmetric.SummaryDataPoint) int { return p.QuantileValues().Len() },
 	}
 )
 

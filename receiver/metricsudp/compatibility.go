@@ -48,6 +48,7 @@ func (c *Config) setStatsdDefaults() {
 	c.AlignInterval = false // it counts intervals from its start
 	c.IsMonotonicCounter = false
 	c.EnableSimpleTags = false
+	c.Gauges.Signed = signedInterval
 	c.TimerHistogramMapping = []MappingConfig{
 		{StatsdType: statsdTimer, ObserverType: observerGauge},
 		{StatsdType: statsdHistogram, ObserverType: observerGauge},
@@ -70,11 +71,11 @@ func (c *Config) setStatsdMeaning() {
 	}
 }
 
-// timerUnit is the protocol's. The statsd receiver sets none, and with one the
-// Prometheus exporter's names would change.
+// timerUnit is the unit of timers' metrics. The statsd receiver sets none, and with one the Prometheus exporter's names
+// would change; there is no such configuration with seconds.
 func (c *Config) timerUnit() string {
-	if c.Compatibility == compatibilityStatsd {
+	if c.Compatibility == compatibilityStatsd && c.TimerUnit == timerMilliseconds {
 		return ""
 	}
-	return "ms"
+	return c.TimerUnit
 }

@@ -38,11 +38,11 @@ func (r *udpReceiver) openInlet(ctx context.Context) (in *inlet, err error) {
 }
 
 func (r *udpReceiver) openSockets(ctx context.Context) (*inlet, error) {
-	group, err := socket.Open(ctx, r.cfg.socketSettings())
+	group, err := socket.Open(ctx, r.socketSettings())
 	if err != nil {
 		return nil, err
 	}
-	in := &inlet{close: group.Close, addr: group.Addr(), addresses: []string{group.Addr().String()}}
+	in := &inlet{close: group.Close, addr: group.Addr(), addresses: group.Addresses(), skipped: group.Skipped}
 	for _, conn := range group.Conns {
 		in.conns = append(in.conns, conn)
 	}
@@ -56,7 +56,7 @@ func (r *udpReceiver) openStream(ctx context.Context) (*inlet, error) {
 	if err != nil {
 		return nil, err
 	}
-	listeners, err := socket.Listen(ctx, r.cfg.socketSettings())
+	listeners, err := socket.Listen(ctx, r.socketSettings())
 	if err != nil {
 		return nil, err
 	}
@@ -73,4 +73,10 @@ func (r *udpReceiver) openStream(ctx context.Context) (*inlet, error) {
 		in.conns = append(in.conns, feed)
 	}
 	return in, nil
+}
+
+func (r *udpReceiver) socketSettings() socket.Settings {
+	s := r.cfg.socketSettings()
+	s.Resolve = r.resolve
+	return s
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/reader"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
 type udpReceiver struct {
@@ -32,8 +33,9 @@ type udpReceiver struct {
 	report *reporter
 	clock  flush.Clock
 
-	allowed []netip.Prefix // sources; empty: all
-	in      *inlet         // nil unless started
+	resolve socket.Resolver // nil: the system's
+	allowed []netip.Prefix  // sources; empty: all
+	in      *inlet          // nil unless started
 	flusher *flush.Flusher
 	running sync.WaitGroup
 }
@@ -73,6 +75,10 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	if r.in, err = r.openInlet(ctx); err != nil {
 		return err
 	}
+	if skipped := r.in.skipped; len(skipped) > 0 {
+		r.set.Logger.Info("Not listening on addresses of endpoint that this host does not have", zap.Strings("addresses", skipped))
+	}
+	options.Tables = len(r.in.conns)
 	registry := series.NewRegistry(options)
 	started := time.Now()
 	received := func() int64 { return int64(time.Since(started)) }
@@ -165,7 +171,6 @@ func (r *udpReceiver) builder() (*flush.Builder, error) {
 		ScopeName:    metadata.ScopeName,
 		ScopeVersion: r.set.BuildInfo.Version,
 		Cumulative:   cumulative,
-		Monotonic:    r.cfg.IsMonotonicCounter,
 		IntCounters:  r.cfg.CounterType != counterFloat,
 		ResendGauges: r.cfg.Gauges.Resend,
 		TimerUnit:    r.cfg.timerUnit(),

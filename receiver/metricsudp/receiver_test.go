@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -21,9 +22,12 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/flush"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
@@ -303,6 +307,37 @@ func TestSentIsReceivedPlusDropped(t *testing.T) {
 	assert.Equal(t, map[string]int64{"counter": received}, r.counted(t, "lines", "type"))
 }
 
+// Senders to localhost reach whichever of its addresses their resolver prefers.
+func TestEndpointNameWithOtherHostsAddresses(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Endpoint, cfg.Readers = "metrics.test:0", 1
+	set := receivertest.NewNopSettings(metadata.Type)
+	core, logs := observer.New(zap.InfoLevel)
+	set.Logger = zap.New(core)
+	sink := new(consumertest.MetricsSink)
+	r, err := newReceiver(set, cfg, sink)
+	require.NoError(t, err)
+	r.resolve = func(context.Context, string, string) ([]netip.Addr, error) {
+		return []netip.Addr{
+			netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("127.0.0.1"),
+			netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("127.0.0.2"),
+		}, nil
+	}
+	require.NoError(t, r.Start(context.Background(), componenttest.NewNopHost()))
+	for _, conn := range r.in.conns {
+		_, err := dial(t, conn.(*socket.Conn).LocalAddr()).Write([]byte("hits:1|c"))
+		require.NoError(t, err)
+	}
+	require.NoError(t, r.Shutdown(context.Background()))
+	assert.Equal(t, int64(2), findMetric(t, sink.AllMetrics(), "hits").Sum().DataPoints().At(0).IntValue())
+	skipped := logs.FilterMessageSnippet("Not listening").All()
+	require.Len(t, skipped, 1, "one line for all")
+	assert.Equal(t, zap.InfoLevel, skipped[0].Level)
+	addresses := fmt.Sprint(skipped[0].ContextMap()["addresses"])
+	assert.Contains(t, addresses, "192.0.2.1")
+	assert.Contains(t, addresses, "2001:db8::1")
+}
+
 func TestDeniedSources(t *testing.T) {
 	r := start(t, consumertest.NewNop(), func(c *Config) { c.AllowedCIDRs = []string{"192.0.2.0/24"} })
 	r.send(t, "a:1|c")
@@ -422,6 +457,21 @@ func TestGauges(t *testing.T) {
 	assert.Equal(t, int64(1), sumOf(r.counted(t, "duplicate_tags", "")))
 	_, err := r.telemetry.GetMetric("otelcol_receiver_metricsudp_flush_duration")
 	require.NoError(t, err)
+}
+
+// The line about refused decrements names the metric and the keys that accept them.
+func TestRefusedDecrementsNameTheirKey(t *testing.T) {
+	fields := map[string]any{}
+	for _, f := range refusal(flush.Example{Reason: line.NegativeCounter, Text: " sessions.open :-1|c"}) {
+		if fields[f.Key] = f.String; f.Interface != nil {
+			fields[f.Key] = fmt.Sprint(f.Interface)
+		}
+	}
+	assert.Equal(t, map[string]any{
+		"reason": "negative_counter", "example": " sessions.open :-1|c", "metric": "sessions.open",
+		"accepted_with": "counters::non_monotonic or is_monotonic_counter: false",
+	}, fields)
+	assert.Len(t, refusal(flush.Example{Reason: line.NoName, Text: ":1|c"}), 2)
 }
 
 func TestOneExampleALogMinute(t *testing.T) {

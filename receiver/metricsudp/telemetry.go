@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -73,6 +74,7 @@ func (r *reporter) flush(f *flush.Report) {
 	t.ReceiverMetricsudpTruncatedDatagrams.Add(ctx, int64(s.Truncated), r.receiver)
 	t.ReceiverMetricsudpOverflowedSamples.Add(ctx, int64(s.Overflowed), r.receiver)
 	t.ReceiverMetricsudpDuplicateTags.Add(ctx, int64(s.DuplicateTags), r.receiver)
+	t.ReceiverMetricsudpCleanedLines.Add(ctx, int64(s.CleanedLines), r.receiver)
 	t.ReceiverMetricsudpBufferDroppedPoints.Add(ctx, int64(s.DroppedPoints), r.receiver)
 	t.ReceiverMetricsudpKernelDrops.Add(ctx, int64(f.KernelDrops), r.receiver)
 	for kind, n := range s.Lines {
@@ -101,7 +103,7 @@ func (r *reporter) flush(f *flush.Report) {
 	}
 	for _, e := range f.Examples {
 		if r.due(e.Reason.String()) {
-			r.logger.Warn("Refused lines", zap.Stringer("reason", e.Reason), zap.String("example", e.Text))
+			r.logger.Warn("Refused lines", refusal(e)...)
 		}
 	}
 	for _, n := range f.Suspects {
@@ -113,6 +115,17 @@ func (r *reporter) flush(f *flush.Report) {
 	for _, err := range f.Errors {
 		r.socketError(err)
 	}
+}
+
+// refusal describes a refused line. Where a key accepts such lines, it is named.
+func refusal(e flush.Example) []zap.Field {
+	fields := []zap.Field{zap.Stringer("reason", e.Reason), zap.String("example", e.Text)}
+	if e.Reason == line.NegativeCounter {
+		name, _, _ := strings.Cut(e.Text, ":")
+		fields = append(fields, zap.String("metric", strings.TrimSpace(name)),
+			zap.String("accepted_with", "counters::non_monotonic or is_monotonic_counter: false"))
+	}
+	return fields
 }
 
 func (r *reporter) socketError(err error) {

@@ -171,7 +171,7 @@ func TestInvalidPoints(t *testing.T) {
 		{"unsorted", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(1, 0) }), "bounds[1] is 0 after 1"},
 		{"duplicate", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(1, 1) }), "bounds[1] is 1 after 1"},
 		{"NaN", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(0, math.NaN()) }), "bounds[0] is NaN"},
-		{"Inf", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(1, math.Inf(1)) }), "bounds[1] is +Inf"},
+		{"-Inf", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(0, math.Inf(-1)) }), "bounds[0] is -Inf"},
 		{"overflow", explicit(func(dp pmetric.HistogramDataPoint) {
 			dp.BucketCounts().FromRaw([]uint64{math.MaxUint64, 10, 3}) // 12 in 64 bits
 		}), "bucket counts exceed 64 bits"},

@@ -16,7 +16,7 @@ func (l Layout) String() string {
 	return [...]string{"explicit", "exponential", "gauge"}[l]
 }
 
-// Reason says why a point of a matched metric is as it was.
+// Reason says why a point is as it was.
 type Reason uint8
 
 // The reasons; see their names.
@@ -27,6 +27,9 @@ const (
 	RankError              // it would exceed the rule's bound
 	Invalid
 	Reasons // their number
+
+	// Unmatched is no reason: no rule has a target for the point. It is not counted.
+	Unmatched = Reasons
 )
 
 // String returns the reason's name in telemetry.

@@ -80,6 +80,27 @@ func (s *stream) rebase(counts []uint64, next []uint64) {
 	}
 }
 
+// next returns what was emitted last and the increase since, which met converts from the layout that this
+// point and the last have in common.
+func (s *stream) next(met *plan, src source) []uint64 {
+	n := s.plan.buckets()
+	emitted, now, before := make([]uint64, n), make([]uint64, n), make([]uint64, n)
+	src.applyKept(s, emitted)
+	src.applyMet(met, now, before)
+	for i := range emitted {
+		emitted[i] += now[i] - before[i]
+	}
+	s.shift(emitted)
+	return emitted
+}
+
+// shift adds the offset to converted counts.
+func (s *stream) shift(counts []uint64) {
+	for i, n := range s.offset {
+		counts[i] += n
+	}
+}
+
 func (s *stream) baseOf() uint64 {
 	if s.rebased {
 		return s.baseCount

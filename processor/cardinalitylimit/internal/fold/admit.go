@@ -42,7 +42,7 @@ func (b *Batch) Admit(p Point) Admitted {
 		s.offset, s.floor = nil, s.time
 	case is == incomparable && s.offset != nil: // begins anew, with what it grows by from here on
 		s.offset, s.floor = p.Value.measure, s.time
-		b.stats.Unbaselined++
+		b.stats[StatUnbaselined]++
 	}
 	s.start, s.time, s.seen, s.last = p.Start, p.Time, b.table.opts.Now().UnixNano(), p.Value.measure
 	b.admit(p.Stream, s)
@@ -114,7 +114,7 @@ func (b *Batch) again(s *stream, p *Point) Admitted {
 			return a
 		}
 	}
-	b.stats.OutOfOrder++
+	b.stats[StatOutOfOrder]++
 	return Admitted{Drop: true}
 }
 

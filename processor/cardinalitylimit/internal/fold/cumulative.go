@@ -10,7 +10,7 @@ func (t *Table) applyCumulative(p *staged, now int64, n *Stats) (folded bool, to
 	s := in.streams[p.Stream]
 	switch {
 	case p.Stale:
-		n.Stale++
+		n[StatStale]++
 		if s != nil && s.contributes() {
 			s.pause()
 			s.ended = true
@@ -19,7 +19,7 @@ func (t *Table) applyCumulative(p *staged, now int64, n *Stats) (folded bool, to
 	case s == nil:
 		return t.first(in, &p.Point, a, now, n), 0
 	case p.Time <= s.time:
-		n.OutOfOrder++
+		n[StatOutOfOrder]++
 		return false, 0
 	}
 	if s.to != a || !s.contributes() { // another limit folds it now, or one does again
@@ -36,7 +36,7 @@ func (t *Table) applyCumulative(p *staged, now int64, n *Stats) (folded bool, to
 	case s.promised == 0:
 		s.promised = asked
 	}
-	n.Folded++
+	n[StatFolded]++
 	told = s.time
 	s.start, s.time, s.seen, s.last = p.Start, p.Time, now, p.Value.measure
 	t.charge(in, p.Stream, s, n)
@@ -48,15 +48,15 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, n *Stats) 
 	bytes := stateBytes(p.Value)
 	if !t.reserve(bytes) {
 		a.refuse(p.Start)
-		n.Refused++
-		n.RefusedStreams++
+		n[StatRefused]++
+		n[StatRefusedStreams]++
 		return false
 	}
 	s := &stream{start: p.Start, time: p.Time, seen: now, last: p.Value.measure, bytes: bytes}
 	s.join(a)
 	in.streams[p.Stream] = s
 	in.known.Add(1)
-	n.Folded++
+	n[StatFolded]++
 	if a.method == addGrowth {
 		p.Horizon = max(p.Horizon, t.forgotten.Load())
 		a.begin(p, in.side, n)
@@ -74,7 +74,7 @@ func (a *accumulator) begin(p *Point, side side, n *Stats) {
 		a.grow(p.Value.measure, side, n)
 		return
 	}
-	n.Unbaselined++
+	n[StatUnbaselined]++
 	a.baseline(p.Value.measure, side)
 }
 
@@ -90,7 +90,7 @@ func (a *accumulator) advance(p *Point, s *stream, side side, n *Stats) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if is == incomparable || s.uncertain {
-		n.Unbaselined++
+		n[StatUnbaselined]++
 		a.baseline(p.Value.measure, side)
 		return
 	}

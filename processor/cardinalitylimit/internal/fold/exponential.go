@@ -18,7 +18,7 @@ var _ measure = (*exponential)(nil)
 func (m *exponential) add(d measure, n *Stats) {
 	o := d.(*exponential)
 	if m.Count+o.Count < m.Count { // left out, as from explicit ones
-		n.Saturated++
+		n[StatSaturated]++
 		return
 	}
 	sum := plus(m.Sum, o.Sum, n)

@@ -119,7 +119,7 @@ func (t *Table) Settle(p *Parcel, o Outcome) (lost int) {
 			t.putBack(k, o, &n)
 		}
 	}
-	n.Undelivered = int64(lost)
+	n[StatUndelivered] = int64(lost)
 	t.stats.add(n)
 	return lost
 }
@@ -143,7 +143,7 @@ func (t *Table) putBack(k *taken, o Outcome, n *Stats) {
 	defer a.mu.Unlock()
 	for _, e := range a.exemplars.restore(k.exemplars) {
 		t.opts.Budget.Release(e.bytes)
-		n.Exemplars++
+		n[StatExemplars]++
 	}
 }
 

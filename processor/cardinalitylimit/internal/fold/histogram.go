@@ -26,7 +26,7 @@ var _ measure = (*histogram)(nil)
 func (m *histogram) add(d measure, n *Stats) {
 	o := d.(*histogram)
 	if m.count+o.count < m.count { // left out: buckets that do not add up to the count are no histogram
-		n.Saturated++
+		n[StatSaturated]++
 		return
 	}
 	m.count += o.count
@@ -39,7 +39,7 @@ func (m *histogram) add(d measure, n *Stats) {
 		}
 		return
 	}
-	n.Rebucketed++
+	n[StatRebucketed]++
 	moved := make([]uint64, len(m.counts))
 	rebucket.Explicit(m.bounds, o.bounds, o.counts, moved, rebucket.Log)
 	for i, c := range moved {

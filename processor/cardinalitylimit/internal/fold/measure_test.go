@@ -30,7 +30,7 @@ func TestNumbers(t *testing.T) {
 			var n Stats
 			c.a.add(c.b, &n)
 			require.Equal(t, c.want, c.a)
-			require.Equal(t, c.saturated, n.Saturated)
+			require.Equal(t, c.saturated, n[StatSaturated])
 		})
 	}
 	for name, c := range map[string]struct {
@@ -82,13 +82,13 @@ func TestFoldingStaysFinite(t *testing.T) {
 			m.add(of(most), &n)
 			m.add(of(most), &n)
 			require.InDelta(t, most, sum(m), 0)
-			require.EqualValues(t, 2, n.Saturated)
+			require.EqualValues(t, 2, n[StatSaturated])
 			m.add(of(-most), &n)
 			require.Zero(t, sum(m))
 			m.add(of(-most), &n)
 			m.add(of(-most), &n)
 			require.InDelta(t, -most, sum(m), 0)
-			require.EqualValues(t, 3, n.Saturated)
+			require.EqualValues(t, 3, n[StatSaturated])
 
 			d, is := of(most).since(of(-most))
 			require.Equal(t, grown, is)
@@ -139,10 +139,10 @@ func TestHistogramsOfOtherBoundsTakeTheFirstLayout(t *testing.T) {
 	var n Stats
 	a := explicit([]float64{10, 100}, 1, 2, 3)
 	a.add(explicit([]float64{100}, 10, 20), &n)
-	require.EqualValues(t, 1, n.Rebucketed)
+	require.EqualValues(t, 1, n[StatRebucketed])
 	require.EqualValues(t, 3+20, a.counts[2], "what bounds share is exact")
 	a.add(explicit([]float64{10, 100}, 1, 1, 1), &n)
-	require.EqualValues(t, 1, n.Rebucketed)
+	require.EqualValues(t, 1, n[StatRebucketed])
 }
 
 func TestHistogramSince(t *testing.T) {
@@ -226,16 +226,16 @@ func TestMalformedIsRefused(t *testing.T) {
 		p.SetCount(3)
 		edit(p)
 		_, n := ReadHistogram(p)
-		require.Equal(t, Stats{Malformed: 1}, n, name)
+		require.Equal(t, Stats{StatMalformed: 1}, n, name)
 	}
 	e := pmetric.NewExponentialHistogramDataPoint()
 	e.SetCount(1)
 	_, n = ReadExponential(e)
-	require.Equal(t, Stats{Malformed: 1}, n)
+	require.Equal(t, Stats{StatMalformed: 1}, n)
 	e.SetZeroCount(1)
 	e.SetSum(math.NaN())
 	_, n = ReadExponential(e)
-	require.Equal(t, Stats{NonFinite: 1}, n)
+	require.Equal(t, Stats{StatNonFinite: 1}, n)
 }
 
 // Quantiles of a whole are not those of a part of it.

@@ -33,7 +33,7 @@ func (m *number) add(d measure, n *Stats) {
 	}
 	sum := m.i + o.i
 	if (sum > m.i) != (o.i > 0) && o.i != 0 {
-		n.Saturated++
+		n[StatSaturated]++
 		sum = math.MaxInt64
 		if o.i < 0 {
 			sum = math.MinInt64
@@ -69,7 +69,7 @@ func (m *number) bytes() int { return 24 }
 func plus(a, b float64, n *Stats) float64 {
 	sum := a + b
 	if math.IsInf(sum, 0) {
-		n.Saturated++
+		n[StatSaturated]++
 	}
 	return clamp(sum)
 }

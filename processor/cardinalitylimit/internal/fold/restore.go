@@ -30,7 +30,7 @@ func (t *Table) Restore(c *Cut, killed bool) {
 		s.bytes = stateBytes(Value{s.last})
 		if !t.reserve(s.bytes) {
 			t.Forget(s.start)
-			t.stats.add(Stats{RefusedStreams: 1})
+			t.stats.add(Stats{StatRefusedStreams: 1})
 			continue
 		}
 		s.uncertain = s.uncertain || killed && (s.admitted || s.promised != 0)
@@ -56,7 +56,7 @@ func (t *Table) install(a *accumulator) bool {
 		a.bytes += a.value.bytes()
 	}
 	if !t.reserve(a.bytes) || t.chargeTexts(a) == nil {
-		t.stats.add(Stats{RefusedStreams: 1})
+		t.stats.add(Stats{StatRefusedStreams: 1})
 		return false
 	}
 	t.accumulators[a.id] = a

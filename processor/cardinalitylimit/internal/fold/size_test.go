@@ -95,7 +95,7 @@ func TestSeriesBeyondTheMemoryLimit(t *testing.T) {
 		return s
 	})
 	b.Commit()
-	require.Equal(t, Stats{Refused: 1, RefusedStreams: 1}, table.TakeStats())
+	require.Equal(t, Stats{StatRefused: 1, StatRefusedStreams: 1}, table.TakeStats())
 	require.Zero(t, budget.Used())
 	require.Zero(t, table.Tracked())
 }

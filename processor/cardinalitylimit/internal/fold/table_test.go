@@ -171,8 +171,8 @@ func TestManyGoroutinesFoldExactly(t *testing.T) {
 	}
 	require.Equal(t, want, got)
 	n := table.TakeStats()
-	require.Zero(t, n.OutOfOrder+n.Refused+n.Unbaselined+n.Saturated)
-	require.Positive(t, n.Folded)
+	require.Zero(t, n[StatOutOfOrder]+n[StatRefused]+n[StatUnbaselined]+n[StatSaturated])
+	require.Positive(t, n[StatFolded])
 
 	table.opts.Now = func() time.Time { return time.Unix(0, begun).Add(2 * time.Hour) }
 	table.Sweep()

@@ -14,51 +14,72 @@ const Mark = "otel.metric.overflow"
 
 func markValue() pcommon.Value { return pcommon.NewValueBool(true) }
 
-// Outcome is the decision on a point.
-type Outcome struct {
+// Decision is what becomes of a point.
+type Decision struct {
 	Action Action
 	// Limit decided: the first with the strongest action, or -1.
 	Limit int
 	// Horizon, in ns since the epoch: series that held a place until then may have
 	// been forgotten, so the total of a stream begun before may have left already.
 	Horizon int64
+	// Stream is the identity of the point's series as it came in.
+	Stream uint64
+	// Target is the identity of the series that the point is folded into: one for each
+	// label set that remains after Strip, one for each metric and resource of the key
+	// under Overflow. It is 0 where the point is not folded.
+	Target uint64
+	// Group is equal for targets with equal metadata, resource and scope, Metric for
+	// those with an equal metric.
+	Group, Metric uint64
 }
 
-// Decide tells what becomes of a point and takes the places it needs. A stale point
-// passes where it holds a place and never takes one.
+// Decide decides on a point and takes the places that it needs. A stale point passes
+// where it holds a place and never takes one.
 //
-// The locks of the keys concerned, one a limit and always in the order of the
+// The limits are asked in order until one folds the point into an overflow series or
+// drops it. Later limits are not asked about such a point. The overflow series takes
+// one place under each of them, if there is room, and leaves in any case.
+//
+// The locks of the keys concerned, one for each limit and always in the order of the
 // limits, are held from the first check to the last commit.
-func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Outcome {
+func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Decision {
 	c.read(attrs)
-	out := Outcome{Limit: -1}
-	if c.exempt {
-		c.Counts.add(out)
-		return out
+	d := Decision{Limit: -1}
+	if !c.exempt {
+		c.ask(attrs, stale, &d)
 	}
-	if c.only && c.set.overflows >= 0 {
-		// What upstream has folded joins our series.
-		out = Outcome{Action: Overflow, Limit: c.set.overflows}
-		c.Counts.add(out)
-		return out
+	c.identify(&d)
+	c.Counts.add(&d)
+	return d
+}
+
+// ask decides on a point that is not exempt.
+func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
+	limits := c.set.limits
+	switch {
+	case c.only && c.set.overflows >= 0: // what upstream has folded joins our series
+		d.Action, d.Limit = Overflow, c.set.overflows
+	case c.marked && c.set.strips >= 0:
+		d.Action, d.Limit = Strip, c.set.strips
 	}
-	if c.marked && c.set.strips >= 0 {
-		out = Outcome{Action: Strip, Limit: c.set.strips}
-	}
-	for i, l := range c.set.limits {
-		if l.labels() {
-			c.checkLabels(i, l, attrs, stale, &out)
+	for i := 0; i < len(limits) && d.Action < Overflow; i++ {
+		if limits[i].labels() {
+			c.checkLabels(i, limits[i], attrs, stale, d)
 		} else {
-			c.checkSeries(i, l, attrs, stale, &out)
+			c.checkSeries(i, limits[i], attrs, stale, d)
 		}
 	}
-	if out.Action <= Strip && !stale {
+	if d.Action >= Overflow {
+		c.release() // what is folded or dropped takes no place
+	}
+	if d.Action == Overflow {
+		c.seat(d)
+	}
+	if !stale {
 		c.commit()
 	}
 	c.release()
 	c.report(attrs)
-	c.Counts.add(out)
-	return out
 }
 
 // read hashes the attributes of a point.
@@ -81,7 +102,7 @@ func (c *Cursor) read(attrs pcommon.Map) {
 }
 
 // object records that a limit has no place for the point.
-func (c *Cursor) object(i int, l *limit, unknown bool, out *Outcome) {
+func (c *Cursor) object(i int, l *limit, unknown bool, d *Decision) {
 	action := l.Action
 	if unknown { // a stale point of a series that never had a place, or has lost it
 		if l.Action == Tag {
@@ -93,12 +114,43 @@ func (c *Cursor) object(i int, l *limit, unknown bool, out *Outcome) {
 		c.Counts.observe(i, action)
 		return
 	}
-	if action > out.Action {
-		out.Action, out.Limit = action, i
+	if action > d.Action {
+		d.Action, d.Limit = action, i
 	}
 }
 
-// commit takes the places of a point that leaves as its own series.
+// seat gives the series that the point is folded into a place under each later limit
+// that has room. As a series of its own it has no attributes but the mark.
+func (c *Cursor) seat(d *Decision) {
+	for i := d.Limit + 1; i < len(c.set.limits); i++ {
+		l := c.set.limits[i]
+		if l.labels() {
+			continue
+		}
+		g := &c.groups[i]
+		key, container := g.key[fromMetric], uint64(0)
+		for range l.perLevel[fromAttribute] {
+			key = c.set.hash.Combine(key, c.set.empty)
+		}
+		if l.Streams {
+			container = c.set.hash.Combine(c.groups[d.Limit].fold, c.metricHash)
+		}
+		fp := c.set.hash.Point(container, c.set.mark)
+		if c.knows(l, &g.last, key, fp, d) {
+			continue
+		}
+		e, shared := c.entry(i, l, key, noAttributes)
+		if shared {
+			fp = c.set.hash.Combine(key, fp)
+			c.Counts.Shared++
+		}
+		c.check(-1, e, fp)
+	}
+}
+
+var noAttributes = pcommon.NewMap()
+
+// commit takes the places that the point needs.
 func (c *Cursor) commit() {
 	for i := range c.verdicts {
 		v := &c.verdicts[i]
@@ -118,7 +170,7 @@ func (c *Cursor) release() {
 	for i := len(c.held) - 1; i >= 0; i-- {
 		c.held[i].Unlock()
 	}
-	c.held = c.held[:0]
+	c.held, c.verdicts = c.held[:0], c.verdicts[:0]
 }
 
 // key is the hash of the whole key. A label that was taken away is a missing part.

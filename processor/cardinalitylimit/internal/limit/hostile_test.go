@@ -77,7 +77,7 @@ func TestMarkOfSenders(t *testing.T) {
 		if out.Action != Strip {
 			return out.Action, 0
 		}
-		return out.Action, c.Target(out)
+		return out.Action, out.Target
 	}
 	a, _ := target(func(m pcommon.Map) { m.PutStr("id", "1") })
 	require.Equal(t, Pass, a)
@@ -98,7 +98,7 @@ func TestMarkOfSenders(t *testing.T) {
 // A limit that tags lets everything through, stale points of series without a place too: what they end has passed.
 func TestTagNeverDrops(t *testing.T) {
 	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Tag})
-	stale := func(id string) Outcome {
+	stale := func(id string) Decision {
 		c := s.Begin(headers{})
 		defer c.End()
 		attrs := pcommon.NewMap()

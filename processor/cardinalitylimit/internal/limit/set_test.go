@@ -39,7 +39,7 @@ func newSet(t testing.TB, specs ...Spec) *Set {
 }
 
 // decide offers one point.
-func decide(s *Set, md headers, resource, scope, metric string, attributes ...string) Outcome {
+func decide(s *Set, md headers, resource, scope, metric string, attributes ...string) Decision {
 	c := s.Begin(md)
 	defer c.End()
 	r, sc, m, a := pcommon.NewResource(), pcommon.NewInstrumentationScope(), pmetric.NewMetric(), pcommon.NewMap()
@@ -57,7 +57,7 @@ func decide(s *Set, md headers, resource, scope, metric string, attributes ...st
 
 // A limit of one: each key has its own place, whichever part tells keys apart.
 func TestEveryPartSeparatesKeys(t *testing.T) {
-	point := func(s *Set, part, value string, id int) Outcome {
+	point := func(s *Set, part, value string, id int) Decision {
 		v := map[string]string{"metadata.m": "x", "resource.r": "x", "scope.name": "x", "metric.name": "x", "attribute.a": "x"}
 		v[part] = value
 		return decide(s, headers{"m": {v["metadata.m"]}}, v["resource.r"], v["scope.name"], v["metric.name"],
@@ -87,7 +87,7 @@ func TestStrongestActionWins(t *testing.T) {
 			sp := Spec{Name: fmt.Sprint("l", i), Key: parts(t, "metric.name"), MaxSeries: 10, Action: actions[rng.IntN(3)]}
 			if full {
 				sp.MaxSeries = 1
-				if sp.Action > strongest {
+				if sp.Action > strongest && strongest < Overflow { // what one folds is not asked of the next
 					strongest, limit = sp.Action, i
 				}
 			}
@@ -99,6 +99,40 @@ func TestStrongestActionWins(t *testing.T) {
 		require.Equal(t, strongest, got.Action)
 		require.Equal(t, limit, got.Limit)
 	}
+}
+
+// What an earlier limit folds is not asked of a later one: its overflow series takes
+// one place there, and leaves where there is none.
+func TestOverflowSeriesTakesOnePlace(t *testing.T) {
+	for second, places := range map[int]int64{10: 10, 11: 11, 15: 11} {
+		s := newSet(t,
+			Spec{Name: "metric", Key: parts(t, "metric.name"), MaxSeries: 10, Action: Overflow},
+			Spec{Name: "service", Key: parts(t, "resource.r"), Streams: true, MaxSeries: second, Action: Drop},
+		)
+		actions := map[Action]int{}
+		for range 2 {
+			for i := range 110 {
+				actions[decide(s, nil, "", "", "m", "id", fmt.Sprint(i)).Action]++
+			}
+		}
+		require.Equal(t, map[Action]int{Pass: 20, Overflow: 200}, actions, second)
+		require.EqualValues(t, places, s.Sweep()[1].Series, second)
+	}
+}
+
+// A limit that comes before another is asked about all points.
+func TestDropBeforeOverflow(t *testing.T) {
+	s := newSet(t,
+		Spec{Name: "service", Key: parts(t, "resource.r"), Streams: true, MaxSeries: 15, Action: Drop},
+		Spec{Name: "metric", Key: parts(t, "metric.name"), MaxSeries: 10, Action: Overflow},
+	)
+	actions := map[Action]int{}
+	for i := range 110 {
+		actions[decide(s, nil, "", "", "m", "id", fmt.Sprint(i)).Action]++
+		actions[decide(s, nil, "", "", "n", "id", fmt.Sprint(i)).Action]++
+	}
+	// 15 places: 8 and 7, which is below the limit of each metric.
+	require.Equal(t, map[Action]int{Pass: 15, Drop: 205}, actions)
 }
 
 // A stripped point meets the series limits as what is left of it.

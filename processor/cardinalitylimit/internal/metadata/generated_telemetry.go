@@ -40,6 +40,7 @@ type TelemetryBuilder struct {
 	ProcessorCardinalitylimitMemoryRefusals         metric.Int64ObservableCounter
 	ProcessorCardinalitylimitOffenderLabelValues    metric.Int64ObservableGauge
 	ProcessorCardinalitylimitOffenderSeries         metric.Int64ObservableGauge
+	ProcessorCardinalitylimitOversized              metric.Int64Counter
 	ProcessorCardinalitylimitPoints                 metric.Int64Counter
 	ProcessorCardinalitylimitRebucketedPoints       metric.Int64Counter
 	ProcessorCardinalitylimitRefusedStreams         metric.Int64Counter
@@ -369,6 +370,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_cardinalitylimit_offender_series",
 		metric.WithDescription("Estimated series (for max_values, label values) that an offender wants places for, those that its key has included. [Alpha]"),
 		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitOversized, err = builder.meter.Int64Counter(
+		"otelcol_processor_cardinalitylimit_oversized",
+		metric.WithDescription("What senders made larger than attribute_limits allow, by kind. [Alpha]"),
+		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitPoints, err = builder.meter.Int64Counter(

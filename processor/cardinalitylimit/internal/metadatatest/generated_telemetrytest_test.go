@@ -77,6 +77,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorCardinalitylimitEmittedPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitEmptyStarts.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitFoldedPoints.Add(context.Background(), 1)
+	tb.ProcessorCardinalitylimitOversized.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitRebucketedPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitRefusedStreams.Add(context.Background(), 1)
@@ -118,6 +119,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorCardinalitylimitOffenderSeries(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorCardinalitylimitOversized(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorCardinalitylimitPoints(t, testTel,

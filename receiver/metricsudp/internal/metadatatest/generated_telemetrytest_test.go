@@ -22,6 +22,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverMetricsudpAliases.Record(context.Background(), 1)
 	tb.ReceiverMetricsudpBufferDroppedPoints.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpBytes.Add(context.Background(), 1)
+	tb.ReceiverMetricsudpCleanedLines.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpConnections.Record(context.Background(), 1)
 	tb.ReceiverMetricsudpDatagrams.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpDeniedDatagrams.Add(context.Background(), 1)
@@ -43,6 +44,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpBytes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverMetricsudpCleanedLines(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpConnections(t, testTel,
