@@ -34,6 +34,6 @@ exporters:
 		})
 	}
 	assert.InDelta(t, 4, onPage("level"), 0)
-	assert.Positive(t, g.own("otelcol_receiver_refused_metric_points_total"), "the log refuses")
+	assert.Positive(t, g.own("otelcol_exporter_fallbacklog_rejected_items_total"), "the log refuses")
 	g.kill() // what the log refused has no place to go
 }
