@@ -8,11 +8,11 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
-	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
 // telemetry turns the core's counts into the processor's own metrics: one call a
@@ -45,7 +45,7 @@ type pointsLabels struct {
 }
 
 func newTelemetry(
-	set component.TelemetrySettings, limits *limit.Set, table *fold.Table, budget *tracker.Budget,
+	set component.TelemetrySettings, limits *limit.Set, table *fold.Table, memory *budget.Budget,
 	processor, mode string,
 ) (*telemetry, error) {
 	b, err := metadata.NewTelemetryBuilder(set)
@@ -57,7 +57,7 @@ func newTelemetry(
 		processor: attribute.String("processor", processor),
 	}
 	t.labelSets()
-	if err := t.observe(budget); err != nil {
+	if err := t.observe(memory); err != nil {
 		b.Shutdown()
 		return nil, err
 	}

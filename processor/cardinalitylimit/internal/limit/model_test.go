@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -297,7 +298,7 @@ func TestDecisionsAgreeWithModel(t *testing.T) {
 			Exempt: Names{regexp.MustCompile("^(?:m3)$")}, Window: time.Hour, MaxKeys: 100_000, Seed: seed,
 			Now: func() time.Time { return now },
 			Tracker: tracker.Config{
-				ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: generations, Budget: tracker.NewBudget(1 << 30),
+				ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: generations, Budget: budget.New(1 << 30),
 			},
 		})
 		require.NoError(t, err)

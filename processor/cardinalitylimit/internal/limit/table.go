@@ -119,8 +119,6 @@ type Usage struct {
 	// Fullest is the key with the largest share of its places taken.
 	Fullest      string
 	FullestShare float64
-	// Leaked estimates the series that are let in without a place.
-	Leaked float64
 }
 
 // sweep brings every entry to generation epoch, removes the empty ones and adds up
@@ -143,7 +141,6 @@ func (l *limit) sweep(epoch, now int64) Usage {
 				continue
 			}
 			u.Series += int64(e.Size())
-			u.Leaked += e.Leaked()
 			share := float64(e.Size()) / float64(e.Limit())
 			if l.WarnAt > 0 && share >= l.WarnAt {
 				u.Near++

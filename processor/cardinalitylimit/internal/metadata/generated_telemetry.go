@@ -35,7 +35,6 @@ type TelemetryBuilder struct {
 	ProcessorCardinalitylimitFoldedPoints           metric.Int64Counter
 	ProcessorCardinalitylimitKeys                   metric.Int64ObservableGauge
 	ProcessorCardinalitylimitKeysNearLimit          metric.Int64ObservableGauge
-	ProcessorCardinalitylimitLeakedSeriesEstimate   metric.Int64ObservableGauge
 	ProcessorCardinalitylimitMaxSeries              metric.Int64ObservableGauge
 	ProcessorCardinalitylimitMemoryRefusals         metric.Int64ObservableCounter
 	ProcessorCardinalitylimitOffenderLabelValues    metric.Int64ObservableGauge
@@ -88,21 +87,6 @@ func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitKeysNearLimitC
 		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitKeysNearLimit, obs: o})
 		return nil
 	}, builder.ProcessorCardinalitylimitKeysNearLimit)
-	if err != nil {
-		return err
-	}
-	builder.mu.Lock()
-	defer builder.mu.Unlock()
-	builder.registrations = append(builder.registrations, reg)
-	return nil
-}
-
-// RegisterProcessorCardinalitylimitLeakedSeriesEstimateCallback sets callback for observable ProcessorCardinalitylimitLeakedSeriesEstimate metric.
-func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitLeakedSeriesEstimateCallback(cb metric.Int64Callback) error {
-	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitLeakedSeriesEstimate, obs: o})
-		return nil
-	}, builder.ProcessorCardinalitylimitLeakedSeriesEstimate)
 	if err != nil {
 		return err
 	}
@@ -340,12 +324,6 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_cardinalitylimit_keys_near_limit",
 		metric.WithDescription("Keys with at least warn_at of their places taken. [Alpha]"),
 		metric.WithUnit("{key}"),
-	)
-	errs = errors.Join(errs, err)
-	builder.ProcessorCardinalitylimitLeakedSeriesEstimate, err = builder.meter.Int64ObservableGauge(
-		"otelcol_processor_cardinalitylimit_leaked_series_estimate",
-		metric.WithDescription("Series let in without a place, since a Bloom tracker takes them for ones that have one; an estimate. [Alpha]"),
-		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitMaxSeries, err = builder.meter.Int64ObservableGauge(

@@ -76,6 +76,7 @@ func add(sum, s *series.Stats) {
 	sum.Truncated += s.Truncated
 	sum.Overflowed += s.Overflowed
 	sum.DuplicateTags += s.DuplicateTags
+	sum.CleanedLines += s.CleanedLines
 	sum.DroppedPoints += s.DroppedPoints
 	for i, n := range s.Lines {
 		sum.Lines[i] += n

@@ -6,8 +6,10 @@
 //
 //	name:value[:value...]|type[|@rate][|#tag,tag...][|T<unix>][|c:<container>][|e:<external>][|card:<cardinality>]
 //
-// The fields after the type stand in any order; the last of two of a kind counts,
-// and fields of an unknown kind are skipped unless [Limits] refuses them. A name may hold
+// Blanks around a value or the type are skipped; those around the name are left to
+// the caller. The fields after the type stand in any order; the last of two of a kind
+// counts. Empty fields are skipped, and so are those of an unknown kind unless
+// [Limits] refuses them. A second value with a type refuses the line. A name may hold
 // tags in the place of the field #, see [Format].
 //
 // https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (protocol v1.0 to v1.6)
@@ -167,14 +169,30 @@ func (l *Line) fields(rest []byte, limits *Limits) Reason {
 		default:
 			known = false
 		}
-		if !known && limits.RefuseUnknown {
-			return UnknownField
+		if !known {
+			if isValueOrType(field) {
+				return UnknownType
+			}
+			if limits.RefuseUnknown {
+				return UnknownField
+			}
 		}
 	}
 	return OK
 }
 
-// origin reads the fields that tell where a line comes from.
+// isValueOrType recognises what is left of a line that gives each of its values a type, such as a:1|c|:2|c. Its first
+// value alone would be a wrong sum.
+func isValueOrType(field []byte) bool {
+	if field[0] != ':' {
+		return kindOf(field) != Invalid
+	}
+	value, _, _ := bytes.Cut(field[1:], []byte{':'})
+	_, ok := number(value)
+	return ok
+}
+
+// origin reads the fields that say where a line comes from.
 func (l *Line) origin(field []byte) (known bool) {
 	if after, ok := bytes.CutPrefix(field, containerPrefix); ok {
 		l.Container = after

@@ -11,7 +11,8 @@ type Stats struct {
 	Lines         [line.Kinds]uint64
 	Rejected      [line.Reasons]uint64
 	Overflowed    uint64 // values that went to an overflow series
-	DuplicateTags uint64
+	DuplicateTags uint64 // dropped because another tag of the line had the same key
+	CleanedLines  uint64 // whose name or tag keys were cleaned
 	DroppedPoints uint64 // of those with a time of their own, beyond the buffer
 
 	// NamesWithTags counts new series whose name seems to hold tags, by the format, which is off.

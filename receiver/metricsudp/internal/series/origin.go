@@ -1,6 +1,7 @@
 package series
 
 import (
+	"bytes"
 	"net/netip"
 
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
@@ -91,19 +92,50 @@ func (t *Table) setContainer(l *line.Line) {
 	}
 }
 
+// Tags that Datadog clients add, and the Agent removes, where they know their pod by its UID. The second one asks the
+// Agent for tags, like the field card:, and has no effect.
+const (
+	internalPrefix   = "dd.internal."
+	internalEntity   = internalPrefix + "entity_id"
+	internalCard     = internalPrefix + "card"
+	entityWithoutPod = "none" // the client wants no origin
+)
+
+// isOriginTag reports whether a tag is about the line's origin and keeps the pod that it names.
+func (t *Table) isOriginTag(key, value []byte) bool {
+	if !bytes.HasPrefix(key, []byte(internalPrefix)) {
+		return false
+	}
+	switch string(key) {
+	case internalEntity:
+		if len(value) <= maxOriginField {
+			keepText(&t.entity, value)
+		}
+		return true
+	case internalCard:
+		return true
+	}
+	return false
+}
+
 // canonicalOrigin writes the identity of the line's origin: its attributes.
 func (t *Table) canonicalOrigin(l *line.Line) []byte {
 	t.originKey = t.originKey[:0]
-	if len(l.Origin) == 0 {
+	switch t.options.Origin {
+	case OriginNone:
 		return nil
-	}
-	if t.options.Origin == OriginIP {
+	case OriginIP:
+		if len(l.Origin) == 0 {
+			return nil
+		}
 		addr, _ := netip.AddrFromSlice(l.Origin)
 		t.originKey = append(append(t.originKey, clientAddress...), keyEnd)
 		t.originKey = append(addr.AppendTo(t.originKey), tagEnd)
 		return t.originKey
 	}
-	t.originKey = appendContainer(t.originKey, l.Origin)
+	if string(t.entity) != entityWithoutPod {
+		t.originKey = appendContainer(t.originKey, l.Origin, t.entity)
+	}
 	return t.originKey
 }
 

@@ -56,6 +56,8 @@ func TestOriginsOfContainers(t *testing.T) {
 	)
 	for fields, want := range map[string]string{
 		"":                              "",
+		"|c:cid-" + hex:                 "container.id=" + hex,
+		"|c:cid-none":                   "",
 		"|c:":                           "",
 		"|e:":                           "",
 		"|c:|e:":                        "",

@@ -151,6 +151,7 @@ func (r *Registry) metric(id metricID) *Metric {
 		id.name = strings.Clone(id.name) // or the metric would keep the key of its first series
 		a := r.aggregators.of(id)
 		m = &Metric{Name: id.name, Kind: id.kind, Aggregation: a.aggregation(), aggregator: a}
+		m.Monotonic = id.kind == line.Counter && r.options.isMonotonic([]byte(id.name))
 		r.metrics[id] = m
 	}
 	return m

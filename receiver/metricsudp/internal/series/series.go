@@ -12,6 +12,7 @@ type Metric struct {
 	Name        string
 	Kind        line.Kind
 	Aggregation Aggregation
+	Monotonic   bool // of a counter: it refuses negative values
 
 	aggregator aggregator
 	series     int     // that refer to it; Registry.mu
@@ -34,6 +35,7 @@ type Series struct {
 	value   value
 	Last    time.Time // end of the last point emitted (delta), or start (cumulative)
 	Pending bool      // has values that were not emitted
+	Offered bool      // its last point was emitted, but may be refused and emitted anew
 
 	// Identity, never changed. It begins with a bool, as the state ends with one:
 	// the other way round is 16 bytes a series.

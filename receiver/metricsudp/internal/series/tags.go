@@ -22,9 +22,10 @@ var replacement = []byte(string(utf8.RuneError))
 //
 // Of tags with the same key the one with the greatest value counts: a rule that
 // does not depend on their order. A tag without a value has the empty value, where
-// Options.SimpleTags takes it. With Options.MetricType the kind is a tag, too, and
-// one that a sender gave its key is left out like a duplicate.
-func (t *Table) canonical(l *line.Line) (nameLen int, duplicates int, reason line.Reason) {
+// Options.SimpleTags accepts it. With Options.MetricType the kind is a tag too, and
+// one that a sender gave its key is left out like a duplicate. Tags that say where
+// the line comes from belong to the origin. Options.Cleaning rewrites name and keys.
+func (t *Table) canonical(l *line.Line) (nameLen int, found spelling, reason line.Reason) {
 	if bytes.IndexByte(l.Name, '|') >= 0 {
 		return 0, 0, line.NoValue // the colon after it is that of a tag; looked for here, where a line is new
 	}
@@ -32,25 +33,48 @@ func (t *Table) canonical(l *line.Line) (nameLen int, duplicates int, reason lin
 	if l.Format == line.Plain {
 		tags = l.Tags
 	}
-	t.tags = t.tags[:0]
-	replaced := 0
+	t.name = append(append(t.name[:0], before...), after...)
+	name := valid(t.name)
+	if t.options.Cleaning != CleanEtsy { // which makes a _ of blanks
+		name = line.TrimBlanks(name)
+	}
+	t.key = t.options.Cleaning.appendName(append(t.key[:0], byte(l.Kind)), name)
+	nameLen = len(t.key) - 1
+	if nameLen == 0 {
+		return 0, 0, line.NoName
+	}
+	cleaned := !bytes.Equal(t.key[1:], name)
+	t.tags, t.keys, t.entity = t.tags[:0], t.keys[:0], nil
+	taken, replaced := 0, 0
 	for len(tags) > 0 {
 		var tag []byte
 		if tag, tags = l.Format.CutTag(tags); len(tag) == 0 {
 			continue
 		}
-		if len(t.tags)+replaced == t.options.MaxTags {
+		if taken == t.options.MaxTags {
 			return 0, 0, line.TooManyTags
 		}
+		taken++
 		key, value := l.Format.CutValue(tag)
+		key = bytes.TrimLeft(key, "#") // PHP clients write one before each tag
 		if len(key) == 0 || len(value) == 0 && !t.options.SimpleTags {
 			return 0, 0, line.BadTag
+		}
+		if t.isOriginTag(key, value) {
+			continue
 		}
 		if t.options.MetricType && string(key) == metricTypeKey {
 			replaced++
 			continue
 		}
-		t.tags = append(t.tags, rawTag{valid(key), valid(value)})
+		key = valid(key)
+		if t.options.Cleaning == CleanPrometheus {
+			start := len(t.keys)
+			t.keys = t.options.Cleaning.appendKey(t.keys, key)
+			cleaned = cleaned || !bytes.Equal(t.keys[start:], key)
+			key = t.keys[start:]
+		}
+		t.tags = append(t.tags, rawTag{key, valid(value)})
 	}
 	if t.options.MetricType {
 		t.tags = append(t.tags, rawTag{[]byte(metricTypeKey), []byte(metricTypes[l.Kind])})
@@ -64,15 +88,31 @@ func (t *Table) canonical(l *line.Line) (nameLen int, duplicates int, reason lin
 	all := len(t.tags)
 	t.tags = slices.CompactFunc(t.tags, func(a, b rawTag) bool { return bytes.Equal(a.key, b.key) })
 
-	t.key = append(append(t.key[:0], byte(l.Kind)), valid(before)...)
-	t.key = append(t.key, valid(after)...)
-	nameLen = len(t.key) - 1
 	t.key = append(t.key, tagEnd)
 	for _, tag := range t.tags {
 		t.key = appendTag(t.key, tag)
 	}
-	return nameLen, replaced + all - len(t.tags), line.OK
+	return nameLen, newSpelling(replaced+all-len(t.tags), cleaned), line.OK
 }
+
+// spelling is what aliases remember of the way a series is written: how many tags are dropped because another one has
+// their key, and in the highest bit whether the name or a key was cleaned. A line has too few bytes for more
+// duplicates than fit.
+type spelling uint16
+
+const cleanedSpelling spelling = 1 << 15
+
+func newSpelling(duplicates int, cleaned bool) spelling {
+	s := spelling(duplicates)
+	if cleaned {
+		s |= cleanedSpelling
+	}
+	return s
+}
+
+func (s spelling) duplicates() uint64 { return uint64(s &^ cleanedSpelling) }
+
+func (s spelling) cleaned() uint64 { return uint64(s / cleanedSpelling) }
 
 func appendTag(to []byte, t rawTag) []byte {
 	return append(append(append(append(to, t.key...), keyEnd), t.value...), tagEnd)
