@@ -223,6 +223,7 @@ func TestSenderRetries(t *testing.T) {
 		add(q, "ab")
 		go s.Run()
 		time.Sleep(time.Second)
+		synctest.Wait()
 		assert.Equal(t, []string{"a", "b"}, c.accepted)
 		add(q, "c") // refused for good
 		synctest.Wait()
