@@ -215,7 +215,7 @@ func TestOutOfOrderIsDroppedAndCounted(t *testing.T) {
 	for i, at := range []int{10, 20, 20, 15, 30} {
 		b := newBatch("orders")
 		points := b.sum("requests", cumulative, true)
-		put(points, 1, start, start.Add(time.Second), "id", "incumbent")
+		put(points, 10_000, start, start.Add(time.Second), "id", "incumbent")
 		put(points, int64(100*(i+1)), start, start.Add(time.Duration(at)*time.Second), "id", "x")
 		r.send(b.md)
 	}
@@ -242,7 +242,8 @@ func TestAdmittedAfterOverflow(t *testing.T) {
 		return observe(r.sink.take()...)
 	}
 	r.clock.add(time.Minute)
-	report("a", "x") // a = 10, x = 20
+	report("a") // 10
+	report("x") // 20
 	r.clock.add(20 * time.Minute)
 	report("x") // 30
 	last := r.clock.now()
@@ -291,15 +292,18 @@ func TestGauges(t *testing.T) {
 				c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")}
 				c.Reaggregate.Gauge = gauge
 			})
+			now := r.clock.now()
+			first := newBatch("orders")
+			put(first.gauge("temperature"), 100, now, now, "id", "incumbent")
+			r.send(first.md)
+			require.Len(t, observe(r.sink.take()...), 1)
 			b := newBatch("orders")
 			points := b.gauge("temperature")
-			now := r.clock.now()
-			put(points, 100, now, now, "id", "incumbent")
 			put(points, 2, now, now.Add(1*time.Second), "id", "a")
 			put(points, 9, now, now.Add(2*time.Second), "id", "b")
 			put(points, 3, now, now.Add(3*time.Second), "id", "a")
 			r.send(b.md)
-			require.Len(t, observe(r.sink.take()...), 1)
+			require.Empty(t, observe(r.sink.take()...))
 			got := r.flushed()
 			require.Len(t, got, 1)
 			require.Equal(t, want, got[0].value)
@@ -513,7 +517,7 @@ func TestExemplarsAreBounded(t *testing.T) {
 	b := newBatch("orders")
 	points := b.sum("requests", delta, true)
 	for id := range 2 {
-		p := put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id), "long", strings.Repeat("x", 5_000))
+		p := put(points, int64(2-id), r.clock.now(), r.clock.now(), "id", fmt.Sprint(id), "long", strings.Repeat("x", 5_000))
 		for n := range 1_000 {
 			e := p.Exemplars().AppendEmpty()
 			e.SetIntValue(1)
@@ -574,7 +578,7 @@ func TestRefusedFlushIsMergedBack(t *testing.T) {
 		r.clock.add(time.Second)
 		b := newBatch("orders")
 		points := b.sum("requests", delta, true)
-		put(points, 0, from, r.clock.now(), "id", "incumbent")
+		put(points, 10, from, r.clock.now(), "id", "incumbent")
 		put(points, value, from, r.clock.now(), "id", "x")
 		r.send(b.md)
 		r.sink.take()
@@ -603,7 +607,7 @@ func TestRefusedBatchIsFoldedOnce(t *testing.T) {
 	make := func() pmetric.Metrics {
 		b := newBatch("orders")
 		points := b.sum("requests", delta, true)
-		put(points, 1, r.clock.now(), r.clock.now(), "id", "incumbent")
+		put(points, 10, r.clock.now(), r.clock.now(), "id", "incumbent")
 		put(points, 3, r.clock.now(), r.clock.now(), "id", "x")
 		return b.md
 	}
@@ -627,7 +631,7 @@ func TestMetadataGoesAlong(t *testing.T) {
 		})
 		b := newBatch("orders")
 		points := b.sum("requests", delta, true)
-		put(points, 1, r.clock.now(), r.clock.now(), "id", "a")
+		put(points, 100, r.clock.now(), r.clock.now(), "id", "a")
 		put(points, int64(len(tenant)), r.clock.now(), r.clock.now(), "id", "b")
 		require.NoError(t, r.ConsumeMetrics(ctx, b.md))
 	}
@@ -669,7 +673,7 @@ func TestShutdownFlushes(t *testing.T) {
 	require.NoError(t, p.Start(context.Background(), componenttest.NewNopHost()))
 	b := newBatch("orders")
 	points := b.sum("requests", delta, true)
-	put(points, 1, clock.now(), clock.now(), "id", "a")
+	put(points, 10, clock.now(), clock.now(), "id", "a")
 	put(points, 3, clock.now(), clock.now(), "id", "b")
 	require.NoError(t, p.ConsumeMetrics(context.Background(), b.md))
 	out.take()
