@@ -339,7 +339,7 @@ func simulate(
 			if rng.IntN(15) == 0 && s.temporal != delta && s.now[1] > 0 {
 				start := s.start
 				before := s.now
-				s.begin(r.clock.now())
+				s.begin(r.clock.now().Add(-time.Millisecond))
 				grown := s.observe(rng)
 				if !s.announced && rng.IntN(2) == 0 && s.now[1] < before[1] && s.now[0] < max(before[0], 1) {
 					s.start = start // a reset that only the value shows

@@ -36,7 +36,7 @@ func TestReadmeHasEveryKey(t *testing.T) {
 	walk = func(path string, of reflect.Type) {
 		for _, field := range reflect.VisibleFields(of) {
 			key := path + field.Tag.Get("mapstructure")
-			if field.Type.Kind() == reflect.Struct {
+			if field.Type.Kind() == reflect.Struct && field.Type.PkgPath() == of.PkgPath() {
 				walk(key+"::", field.Type)
 				continue
 			}

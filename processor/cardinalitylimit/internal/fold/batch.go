@@ -20,6 +20,10 @@ type Point struct {
 	Exemplars  pmetric.ExemplarSlice
 }
 
+// restates reports whether the point's start is its own time, which says that what was
+// before is unknown. https://opentelemetry.io/docs/specs/otel/metrics/data-model/#cumulative-streams-handling-unknown-start-time
+func (p *Point) restates() bool { return p.Start == p.Time }
+
 // exemplars is the number of them.
 func (p *Point) exemplars() int64 {
 	if p.Exemplars == (pmetric.ExemplarSlice{}) {

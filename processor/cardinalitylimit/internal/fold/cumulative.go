@@ -70,7 +70,7 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, n *Stats) 
 func (a *accumulator) begin(p *Point, side side, n *Stats) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if p.Start >= a.origin && p.Start > max(a.horizon, p.Horizon) {
+	if p.Start >= a.origin && p.Start > max(a.horizon, p.Horizon) && !p.restates() {
 		a.grow(p.Value.measure, side, n)
 		return
 	}
@@ -78,21 +78,35 @@ func (a *accumulator) begin(p *Point, side side, n *Stats) {
 	a.baseline(p.Value.measure, side)
 }
 
-// advance adds what the stream has grown by since its last point. A changed start or
-// a lower value is a reset, of which everything is new.
+// advance adds what the stream has grown by since its last point.
 func (a *accumulator) advance(p *Point, s *stream, side side, n *Stats) {
-	d, is := p.Value.measure, reset
-	if p.Start == s.start {
-		if since, r := p.Value.since(s.last); r != reset {
-			d, is = since, r
-		}
+	d, is := s.growth(p)
+	if is == reset {
+		d = p.Value.measure
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if is == incomparable || s.uncertain {
+	if is == unknown || s.uncertain {
 		n[StatUnbaselined]++
 		a.baseline(p.Value.measure, side)
 		return
 	}
 	a.grow(d, side, n)
+}
+
+// growth returns what the stream has grown by at p. A changed start or a lower value is
+// a reset, of which everything is new. A point that restates its stream goes on from
+// the last one, or says nothing about the growth if it is lower.
+func (s *stream) growth(p *Point) (d measure, is relation) {
+	switch {
+	case p.restates():
+		if d, is = p.Value.restated(s.last); is == reset {
+			is = unknown
+		}
+		return d, is
+	case p.Start == s.start:
+		return p.Value.since(s.last)
+	default:
+		return nil, reset
+	}
 }

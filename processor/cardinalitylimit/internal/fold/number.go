@@ -57,6 +57,8 @@ func (m *number) since(prev measure) (measure, relation) {
 	return &number{i: d}, grown
 }
 
+func (m *number) restated(prev measure) (measure, relation) { return m.since(prev) }
+
 func (m *number) clone() measure {
 	c := *m
 	return &c
