@@ -76,26 +76,28 @@ func (s *Set) epochAt(now int64) int64 {
 }
 
 // tick reads the clock and returns it in ns with the generation. Generations go by
-// the time that has passed since the start, whatever is done to the wall clock; whoever
-// read the clock before another one does not bring an old generation back.
-func (s *Set) tick() (now, epoch int64) {
+// the time that has passed since the start, whatever is done to the wall clock, and so do
+// the slots of doorkeepers. Of two readers of the clock the later one does not bring an old
+// generation back.
+func (s *Set) tick() (now, epoch, slot int64) {
 	t := s.options.Now()
-	now, epoch = t.UnixNano(), s.epochAt(s.begun.UnixNano()+int64(t.Sub(s.begun)))
+	passed := s.begun.UnixNano() + int64(t.Sub(s.begun))
+	now, epoch, slot = t.UnixNano(), s.epochAt(passed), passed/int64(slotLength)
 	for {
 		last := s.epoch.Load()
 		if epoch <= last {
-			return now, last
+			return now, last, slot
 		}
 		if s.epoch.CompareAndSwap(last, epoch) {
 			s.rotations.Add(1)
-			return now, epoch
+			return now, epoch, slot
 		}
 	}
 }
 
 // Sweep frees the keys that are empty and returns the usage of each limit.
 func (s *Set) Sweep() []Usage {
-	now, epoch := s.tick()
+	now, epoch, _ := s.tick()
 	usage := make([]Usage, len(s.limits))
 	for i, l := range s.limits {
 		usage[i] = l.sweep(epoch, now)
