@@ -90,7 +90,7 @@ func (t *Table) readTags(format line.Format, tags []byte) (replaced int, cleaned
 		if len(key) == 0 || len(value) == 0 && !t.options.SimpleTags {
 			return 0, false, line.BadTag
 		}
-		if t.isOriginTag(key, value) {
+		if isOriginTag(&t.entity, key, value) {
 			continue
 		}
 		if t.options.MetricType && string(key) == metricTypeKey {
