@@ -12,32 +12,6 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
 )
 
-var repair = command{
-	name: "repair", help: `
-Makes logs whole; the gateway has to be stopped. An unfinished record at the end of the newest segment is cut off.
-Damaged bytes are copied to the directory quarantine of the log. From the first damaged segment on, what has not been
-dealt with is written again at the end of the log, in its order, which takes one segment of disk space more at a time.
-Whenever it is interrupted, no whole record is lost; some may then be there twice.`,
-	run: func(ctx context.Context, t *tool) error {
-		s := t.selection()
-		tell := t.progressFlag()
-		logs, err := t.logs(s, anyLog)
-		if err != nil {
-			return err
-		}
-		say, end := t.progress(*tell)
-		all, err := logtool.Repair(ctx, logs, say)
-		end()
-		for _, r := range all {
-			fmt.Fprintf(t.stdout, "%s: %d bytes cut, %d damaged bytes set aside, %d records written again\n", r.Log, r.CutBytes, r.DamagedBytes, r.Moved)
-		}
-		if err == nil && len(all) == 0 {
-			fmt.Fprintln(t.stdout, "nothing to repair")
-		}
-		return err
-	},
-}
-
 var replay = command{
 	name: "replay", help: `
 Sends what logs hold to an OTLP endpoint, one request after the other, oldest first, and marks as done what the endpoint

@@ -85,7 +85,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 	}
 	c.group = c.newGroup()
 	c.health = health.New(c.report)
-	c.outlook = newOutlook(cfg.Log.MaxDiskMiB*mib - cfg.headroom(cfg.Log.MaxDiskMiB*mib))
+	c.outlook = newOutlook(cfg.Log.MaxDiskMiB * mib)
 	c.tel, err = newCoreTelemetry(c, set)
 	return c, err
 }
@@ -118,17 +118,9 @@ func (c *core) openDirectory() error {
 // budget of n bytes.
 func (c *core) budget(n int64) *segment.Budget {
 	return &segment.Budget{
-		Max: n, Headroom: c.cfg.headroom(n), MinFree: c.cfg.Log.MinFreeDiskMiB * mib,
+		Max: n, MinFree: c.cfg.Log.MinFreeDiskMiB * mib,
 		Free: func() (int64, error) { return c.fs.Free(c.root) },
 	}
-}
-
-// headroom is what of so many bytes is for the compressed copy of a segment: a quarter of one, more than OTLP JSON takes.
-func (c *Config) headroom(n int64) int64 {
-	if c.Log.Compression != CompressionZstd || c.Log.Format != FormatJSON {
-		return 0
-	}
-	return min(c.Log.MaxSegmentSizeMiB*mib, n) / 4
 }
 
 // makeDir makes a directory in log::directory, and that too where it may.

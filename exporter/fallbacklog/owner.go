@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
@@ -79,54 +78,4 @@ func (o *owner) close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.held.Close()
-}
-
-// ownedLog is a log in the owner's directory. Nothing is read or written in one that is somebody else's.
-type ownedLog struct {
-	*segment.Log
-	owner *owner
-}
-
-var _ delivery.Log = ownedLog{}
-
-func (l ownedLog) Append(record []byte) error {
-	if err := l.owner.err(); err != nil {
-		return err
-	}
-	return l.Log.Append(record)
-}
-
-func (l ownedLog) Next() (segment.Entry, bool, error) {
-	if err := l.owner.err(); err != nil {
-		return segment.Entry{}, false, err
-	}
-	return l.Log.Next()
-}
-
-func (l ownedLog) Done(e segment.Entry) error {
-	if err := l.owner.err(); err != nil {
-		return err
-	}
-	return l.Log.Done(e)
-}
-
-func (l ownedLog) DropOldest(visit func([]byte)) (bool, error) {
-	if err := l.owner.err(); err != nil {
-		return false, err
-	}
-	return l.Log.DropOldest(visit)
-}
-
-func (l ownedLog) Tend() error {
-	if err := l.owner.err(); err != nil {
-		return err
-	}
-	return l.Log.Tend()
-}
-
-func (l ownedLog) Try(bytes int64) error {
-	if err := l.owner.err(); err != nil {
-		return err
-	}
-	return l.Log.Try(bytes)
 }

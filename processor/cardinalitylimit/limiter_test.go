@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -564,36 +563,6 @@ func TestLastGrowthLeaves(t *testing.T) {
 	r.sink.refuse(nil)
 	require.EqualValues(t, 15, r.flushed()[0].value)
 	require.Empty(t, r.flushed())
-}
-
-// A refused flush merges back; the interval opens again.
-func TestRefusedFlushIsMergedBack(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
-	send := func(value int64) {
-		from := r.clock.now()
-		r.clock.add(time.Second)
-		b := newBatch("orders")
-		points := b.sum("requests", delta, true)
-		put(points, 0, from, r.clock.now(), "id", "incumbent")
-		put(points, value, from, r.clock.now(), "id", "x")
-		r.send(b.md)
-		r.sink.take()
-	}
-	first := r.clock.now()
-	send(3)
-	r.sink.refuse(errors.New("busy"))
-	require.Empty(t, r.flushed())
-	r.sink.refuse(nil)
-	send(4)
-	got := r.flushed()
-	require.EqualValues(t, 7, got[0].value)
-	require.Equal(t, first.UTC(), got[0].start)
-	send(5)
-	r.sink.refuse(consumererror.NewPermanent(errors.New("bad")))
-	require.Empty(t, r.flushed())
-	r.sink.refuse(nil)
-	require.Empty(t, r.flushed())
-	require.EqualValues(t, 1, r.counter("dropped_points", "reason", "undelivered"))
 }
 
 // A batch that downstream refuses is sent again by its sender: what it folded must

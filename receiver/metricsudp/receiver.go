@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -33,7 +34,8 @@ type udpReceiver struct {
 	clock  flush.Clock
 
 	resolve socket.Resolver // nil: the system's
-	sockets *socket.Group   // nil unless started
+	allowed []netip.Prefix  // sources; empty: all
+	in      *inlet          // nil unless started
 	flusher *flush.Flusher
 	running sync.WaitGroup
 }
@@ -67,34 +69,27 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	if err != nil {
 		return err
 	}
-	allowed, err := r.cfg.allowed()
-	if err != nil {
+	if r.allowed, err = r.cfg.allowed(); err != nil {
 		return err
 	}
-	sockets := r.cfg.socketSettings()
-	sockets.Resolve = r.resolve
-	r.sockets, err = socket.Open(ctx, sockets)
-	if err != nil {
-		return fmt.Errorf("endpoint: %w", err)
+	if r.in, err = r.openInlet(ctx); err != nil {
+		return err
 	}
-	if skipped := r.sockets.Skipped; len(skipped) > 0 {
+	if skipped := r.in.skipped; len(skipped) > 0 {
 		r.set.Logger.Info("Not listening on addresses of endpoint that this host does not have", zap.Strings("addresses", skipped))
 	}
-	conns := r.sockets.Conns
-	options.Tables = len(conns)
-	buffer := r.report.effectiveBuffer(conns, r.cfg.SocketBufferSize)
-
+	options.Tables = len(r.in.conns)
 	registry := series.NewRegistry(options)
 	started := time.Now()
 	received := func() int64 { return int64(time.Since(started)) }
-	sources := make([]flush.Source, 0, len(conns))
-	readers := make([]*reader.Reader, 0, len(conns))
-	for _, conn := range conns {
+	sources := make([]flush.Source, 0, len(r.in.conns))
+	readers := make([]*reader.Reader, 0, len(r.in.conns))
+	for _, conn := range r.in.conns {
 		rd := reader.New(reader.Settings{
-			Conn: conn, Table: series.NewTable(registry), Allowed: allowed,
+			Conn: conn, Table: series.NewTable(registry), Allowed: r.allowed,
 			Now:    received,
 			Report: r.report.socketError,
-			Batch:  conn.Batch(), Rest: rest(buffer),
+			Batch:  r.in.batch, Rest: r.in.rest,
 		})
 		sources = append(sources, rd)
 		readers = append(readers, rd)
@@ -107,7 +102,7 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 		Registry: registry, Sources: sources, Builder: builder, Clock: r.clock, Received: received,
 		Report: r.report.flush,
 		// From then on senders are told that nobody listens.
-		Ended: r.sockets.Close,
+		Ended: r.in.close,
 		Sender: flush.NewSender(flush.SenderSettings{
 			Consume:   r.consume,
 			Retryable: func(err error) bool { return !consumererror.IsPermanent(err) },
@@ -117,7 +112,7 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	})
 	r.running.Go(r.flusher.Run)
 	r.set.Logger.Info("Receiving metrics",
-		zap.Strings("endpoints", r.sockets.Addresses()), zap.Int("readers", len(conns)))
+		zap.Strings("endpoints", r.in.addresses), zap.Int("readers", len(r.in.conns)))
 	return nil
 }
 
@@ -128,14 +123,14 @@ const shutdownGrace = shutdown.Receiver - flush.AbandonAfter
 // Shutdown reads what the sockets hold, hands on the open interval and waits for
 // all goroutines. It may be called without Start, and again.
 func (r *udpReceiver) Shutdown(ctx context.Context) error {
-	if r.sockets == nil {
+	if r.in == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, shutdownGrace)
 	defer cancel()
 	err := r.flusher.Shutdown(ctx)
 	r.running.Wait()
-	r.sockets = nil
+	r.in = nil
 	r.report.shutdown()
 	return err
 }
@@ -156,7 +151,7 @@ func (r *udpReceiver) consume(ctx context.Context, b flush.Batch, attempt int) e
 	return err
 }
 
-func (r *udpReceiver) addr() net.Addr { return r.sockets.Addr() }
+func (r *udpReceiver) addr() net.Addr { return r.in.addr }
 
 // builder holds what is the same for every batch.
 func (r *udpReceiver) builder() (*flush.Builder, error) {

@@ -19,7 +19,7 @@ var ErrInUse = errors.New("in use")
 const segmentBytes = 64 << 20
 
 func kind(c record.Codec) segment.Kind {
-	return segment.Kind{Extension: c.Extension(), Format: c, Compressible: c.Encoding() == record.JSON}
+	return segment.Kind{Extension: c.Extension(), Format: c}
 }
 
 // kinds of segments that a log may hold, whatever log::format says now.
@@ -66,11 +66,7 @@ func (o *owned) open() (err error) {
 		Dir: o.dir, Kind: kind(o.codec), Also: kinds,
 		Budget:          &segment.Budget{Max: math.MaxInt64 / 2},
 		MaxSegmentBytes: segmentBytes, Sync: segment.SyncBatch,
-		OnError: func(err error) {
-			if !errors.Is(err, segment.ErrSeekTable) { // that is Verify's to tell
-				o.trouble = errors.Join(o.trouble, err)
-			}
-		},
+		OnError: func(err error) { o.trouble = errors.Join(o.trouble, err) },
 	})
 	return err
 }

@@ -15,15 +15,14 @@ type Check struct {
 	Items   int `json:"items"`   // but for those in Locked
 	// Locked are those of the records that are encrypted and whose key is not there: only their checksums are checked.
 	Locked int   `json:"encrypted_records"`
-	Bytes  int64 `json:"bytes"` // as appended
+	Bytes  int64 `json:"bytes"`
 	// Unfinished is the end of the newest segment that is no record yet: one in writing or, where no gateway runs, one
 	// that a crash has torn. Nobody was told that it was taken; the next start cuts it off.
 	Unfinished int64   `json:"unfinished_bytes"`
 	Damage     []Range `json:"damage"`
 }
 
-// Range is bytes of a segment, before it was compressed where it is. One of nothing at its end is the seek table of a
-// compressed one.
+// Range is bytes of a segment.
 type Range struct {
 	Segment string `json:"segment"`
 	Start   int64  `json:"start"`

@@ -22,18 +22,14 @@ var (
 type Budget struct {
 	// Max bounds the bytes in all segments and quarantined copies.
 	Max int64
-	// Headroom is a part of Max, and of what may be used of the file system, that records leave to the compressed copies of
-	// segments: a log without room for the copy of one would stay ten times as large as it need be.
-	Headroom int64
 	// MinFree is what must stay free on the file system for everyone else, in bytes; 0 turns the check off.
 	MinFree int64
 	// Free measures the file system.
 	Free func() (int64, error)
 
-	mu      sync.Mutex
-	used    int64
-	spares  []spare       // oldest first
-	copying chan struct{} // filled by whoever makes a copy
+	mu     sync.Mutex
+	used   int64
+	spares []spare // oldest first
 }
 
 // spare is something on the disk that is worth less than a record.
@@ -45,14 +41,13 @@ type spare struct {
 // Reserve takes n bytes, at the cost of spares where it must. It fails with ErrFull or, where nothing that the log could
 // give up would help, ErrNoRoom.
 func (b *Budget) Reserve(n int64) error {
-	limit := b.Max - b.Headroom
-	if n > limit {
-		return fmt.Errorf("%w: %d bytes, the log may have %d", ErrTooLarge, n, limit)
+	if n > b.Max {
+		return fmt.Errorf("%w: %d bytes, the log may have %d", ErrTooLarge, n, b.Max)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for {
-		err := b.short(n, limit)
+		err := b.short(n)
 		switch {
 		case err == nil:
 			b.used += n
@@ -68,51 +63,23 @@ func (b *Budget) Reserve(n int64) error {
 	}
 }
 
-// ReserveCopy takes n bytes for the copy of a segment, from the headroom too, and at nobody's cost.
-func (b *Budget) ReserveCopy(n int64) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := b.short(n, b.Max); err != nil {
-		return err
-	}
-	b.used += n
-	return nil
-}
-
-// turnToCopy waits until no other log makes a copy, since there is headroom for one; false where stop comes first.
-func (b *Budget) turnToCopy(stop <-chan struct{}) (done func(), ok bool) {
-	b.mu.Lock()
-	if b.copying == nil {
-		b.copying = make(chan struct{}, 1)
-	}
-	slot := b.copying
-	b.mu.Unlock()
-	select {
-	case slot <- struct{}{}:
-		return func() { <-slot }, true
-	case <-stop:
-		return nil, false
-	}
-}
-
-// short says why n more bytes would be too many, of limit. The caller holds mu.
-func (b *Budget) short(n, limit int64) error {
+// short says why n more bytes would be too many. The caller holds mu.
+func (b *Budget) short(n int64) error {
 	if b.MinFree > 0 {
 		free, err := b.Free()
 		if err != nil {
 			return fmt.Errorf("measure the free disk space: %w", err)
 		}
-		keep := b.MinFree + b.Max - limit // the headroom here, too
-		if free-n < keep {
+		if free-n < b.MinFree {
 			cause := ErrFull
-			if free+b.used-n < keep {
+			if free+b.used-n < b.MinFree {
 				cause = ErrNoRoom // dropping all that the log has would not do
 			}
-			return fmt.Errorf("%w: %d bytes free on the file system, %d must stay free", cause, free, keep)
+			return fmt.Errorf("%w: %d bytes free on the file system, %d must stay free", cause, free, b.MinFree)
 		}
 	}
-	if b.used+n > limit {
-		return fmt.Errorf("%w: %d of %d bytes used", ErrFull, b.used, limit)
+	if b.used+n > b.Max {
+		return fmt.Errorf("%w: %d of %d bytes used", ErrFull, b.used, b.Max)
 	}
 	return nil
 }

@@ -105,6 +105,9 @@ func (e *explicit) apply(p *plan, to []uint64) rebucket.Tally {
 
 func (e *explicit) applyKept(s *stream, to []uint64) { s.plan.fromExplicit.Apply(to, s.counts) }
 
+// restarted is known of explicit points by their counts alone.
+func (e *explicit) restarted(*stream) (Violation, bool) { return 0, false }
+
 // meet compares at the bounds that both points have.
 func (e *explicit) meet(s *stream) (p *plan, same bool) {
 	if slices.Equal(s.bounds, e.Bounds) {

@@ -77,12 +77,14 @@ func laidOut(m pmetric.Metric) map[string]uint64 {
 type fluid struct {
 	rng    *rand.Rand
 	fine   *expo.Histogram // at scale 5
+	scale  int32           // of the last point
+	zero   float64         // the last point's threshold
 	bounds []float64
 	counts []uint64
 }
 
 func newFluid(rng *rand.Rand) *fluid {
-	f := &fluid{rng: rng, fine: expo.New(4096)}
+	f := &fluid{rng: rng, fine: expo.New(4096), scale: 5}
 	f.fine.ToScale(5)
 	for range 24 {
 		f.bounds = append(f.bounds, rng.NormFloat64()*50)
@@ -105,13 +107,16 @@ func (f *fluid) grow() {
 func (f *fluid) writeExponential(dp pmetric.ExponentialHistogramDataPoint) {
 	h := *f.fine
 	h.Positive.Counts, h.Negative.Counts = slices.Clone(h.Positive.Counts), slices.Clone(h.Negative.Counts)
-	h.ToScale(5 - f.rng.Int32N(9))
-	if f.rng.IntN(2) == 0 {
-		h.RaiseZero(math.Exp(f.rng.NormFloat64() * 2))
+	if f.rng.IntN(3) == 0 {
+		f.scale = max(f.scale-f.rng.Int32N(3), -3)
 	}
-	if f.rng.IntN(3) == 0 && h.ZeroThreshold > 0 { // within the bucket below
-		h.ZeroThreshold *= 1 - 0.01*f.rng.Float64()
+	h.ToScale(f.scale)
+	if f.rng.IntN(4) == 0 {
+		h.RaiseZero(max(f.zero, math.Exp(f.rng.NormFloat64()*2-2)))
+	} else {
+		h.RaiseZero(f.zero)
 	}
+	f.zero = h.ZeroThreshold
 	histpoint.StoreExponential(dp, &h)
 }
 
@@ -132,7 +137,7 @@ func (f *fluid) writeExplicit(dp pmetric.HistogramDataPoint) {
 	dp.SetCount(f.fine.Count)
 }
 
-// The scale falls and rises, the zero threshold changes, bounds come and go. No bucket emitted ever
+// The scale falls, the zero threshold rises, bounds come and go. No bucket emitted ever
 // decreases or disappears, and all add up to the count of the source, up to 2^64-1.
 func TestStatefulNeverDecreases(t *testing.T) {
 	const streams, exports = 150, 15

@@ -30,9 +30,11 @@ type TelemetryBuilder struct {
 	ReceiverMetricsudpBufferDroppedPoints metric.Int64Counter
 	ReceiverMetricsudpBytes               metric.Int64Counter
 	ReceiverMetricsudpCleanedLines        metric.Int64Counter
+	ReceiverMetricsudpConnections         metric.Int64Gauge
 	ReceiverMetricsudpDatagrams           metric.Int64Counter
 	ReceiverMetricsudpDeniedDatagrams     metric.Int64Counter
 	ReceiverMetricsudpDuplicateTags       metric.Int64Counter
+	ReceiverMetricsudpEndedConnections    metric.Int64Counter
 	ReceiverMetricsudpFlushDuration       metric.Float64Histogram
 	ReceiverMetricsudpKernelDrops         metric.Int64Counter
 	ReceiverMetricsudpLines               metric.Int64Counter
@@ -97,6 +99,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{line}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpConnections, err = builder.meter.Int64Gauge(
+		"otelcol_receiver_metricsudp_connections",
+		metric.WithDescription("Connections that are open, of a stream transport. [Alpha]"),
+		metric.WithUnit("{connection}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpDatagrams, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_datagrams",
 		metric.WithDescription("Datagrams received from allowed sources. [Alpha]"),
@@ -113,6 +121,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_metricsudp_duplicate_tags",
 		metric.WithDescription("Tags dropped because another tag of the line had the same key. [Alpha]"),
 		metric.WithUnit("{tag}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpEndedConnections, err = builder.meter.Int64Counter(
+		"otelcol_receiver_metricsudp_ended_connections",
+		metric.WithDescription("Connections that ended or were refused, of a stream transport. [Alpha]"),
+		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpFlushDuration, err = builder.meter.Float64Histogram(
