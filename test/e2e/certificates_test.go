@@ -72,7 +72,7 @@ func (a *authority) issue(name string) (certFile, keyFile string) {
 	return a.write(name+".crt", "CERTIFICATE", der), a.write(name+".key", "PRIVATE KEY", private)
 }
 
-// pool holds the authority's certificate.
+// pool contains the authority's certificate.
 func (a *authority) pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)

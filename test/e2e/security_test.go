@@ -51,8 +51,8 @@ func TestMutualTLS(t *testing.T) {
 		}
 		return response.StatusCode, response.Body.Close()
 	}
-	client := func(of *authority) *tls.Config {
-		return &tls.Config{RootCAs: a.pool(), Certificates: []tls.Certificate{of.load(of.issue("client"))}, MinVersion: tls.VersionTLS12}
+	client := func(signer *authority) *tls.Config {
+		return &tls.Config{RootCAs: a.pool(), Certificates: []tls.Certificate{signer.load(signer.issue("client"))}, MinVersion: tls.VersionTLS12}
 	}
 
 	assert.Equal(t, codes.OK, overGRPC(client(a), token))

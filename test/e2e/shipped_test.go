@@ -123,7 +123,7 @@ func TestTraces(t *testing.T) {
 	g.stop()
 }
 
-// TestKafka: each signal reaches its topic; what Kafka did not take in an outage follows.
+// TestKafka: each signal reaches its topic; each as one OTLP request.
 func TestKafka(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "otlp_metrics", "otlp_spans", "otlp_logs"))
 	require.NoError(t, err)
