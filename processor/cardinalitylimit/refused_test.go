@@ -111,6 +111,9 @@ func TestRefusedParcelsAreOfferedUnchanged(t *testing.T) {
 				b := newBatch("orders-" + tenant)
 				for _, id := range []string{"incumbent", "x", "y"} {
 					value := rng.Int64N(100)
+					if id == "incumbent" {
+						value += 100 // the heaviest has the place
+					}
 					put(b.sum("delta", delta, true), value, from, clock.now(), "id", id)
 					grown[tenant+id] += value
 					put(b.sum("cumulative", cumulative, true), grown[tenant+id], begun, clock.now(), "id", id)
@@ -152,7 +155,7 @@ func TestTwoValuesForEachSeries(t *testing.T) {
 		r.clock.add(time.Second)
 		b := newBatch("orders")
 		points := b.sum("requests", delta, true)
-		put(points, 0, from, r.clock.now(), "id", "incumbent")
+		put(points, 10, from, r.clock.now(), "id", "incumbent")
 		put(points, value, from, r.clock.now(), "id", "x")
 		r.send(b.md)
 		r.sink.take()

@@ -60,7 +60,7 @@ func (t *Table) canonical(l *line.Line) (nameLen int, found spelling, reason lin
 		if len(key) == 0 || len(value) == 0 && !t.options.SimpleTags {
 			return 0, 0, line.BadTag
 		}
-		if t.isOriginTag(key, value) {
+		if isOriginTag(&t.entity, key, value) {
 			continue
 		}
 		if t.options.MetricType && string(key) == metricTypeKey {
