@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
@@ -31,7 +32,14 @@ type bucketing struct {
 	converter *convert.Converter
 	telemetry *telemetry
 	propagate bool
-	reports   sync.Pool
+	batches   sync.Pool
+}
+
+// batch is what one call of processMetrics works with.
+type batch struct {
+	report convert.Report
+	origin convert.Origin // of the scope at hand
+	rules  []*rule        // that match the resource at hand
 }
 
 func newBucketing(set processor.Settings, cfg *Config) (*bucketing, error) {
@@ -46,28 +54,29 @@ func newBucketing(set processor.Settings, cfg *Config) (*bucketing, error) {
 	}
 	return &bucketing{
 		rules:     rules,
-		unmatched: convert.Rule{DropInvalid: cfg.OnInvalid == onInvalidDrop},
+		unmatched: convert.Rule{OnInvalid: onInvalid[cfg.OnInvalid]},
 		logger:    sampled(set.Logger),
 		converter: convert.New(plans),
 		telemetry: t,
 		propagate: cfg.ErrorMode == "propagate",
-		reports:   sync.Pool{New: func() any { return new(convert.Report) }},
+		batches:   sync.Pool{New: func() any { return new(batch) }},
 	}, nil
 }
 
 func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
-	report := b.reports.Get().(*convert.Report)
-	defer b.reports.Put(report)
+	batch := b.batches.Get().(*batch)
+	defer b.batches.Put(batch)
+	report := &batch.report
 	report.Reset(len(b.rules))
-	var origin convert.Origin
 	rms := md.ResourceMetrics()
 	had := rms.Len()
 	rms.RemoveIf(func(rm pmetric.ResourceMetrics) bool {
 		sms := rm.ScopeMetrics()
+		b.selectRules(batch, rm.Resource().Attributes())
 		had := sms.Len()
 		sms.RemoveIf(func(sm pmetric.ScopeMetrics) bool {
-			origin = convert.Origin{Resource: rm.Resource(), Scope: sm.Scope()}
-			return b.convert(sm.Metrics(), &origin, report)
+			batch.origin = convert.Origin{Resource: rm.Resource(), Scope: sm.Scope()}
+			return b.convert(sm.Metrics(), batch)
 		})
 		return had > 0 && sms.Len() == 0
 	})
@@ -88,17 +97,18 @@ func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pme
 
 // convert converts the metrics that a rule matches, inspects the other histograms, removes the metrics
 // of which every point was dropped, and reports whether that were all.
-func (b *bucketing) convert(metrics pmetric.MetricSlice, origin *convert.Origin, report *convert.Report) (emptied bool) {
+func (b *bucketing) convert(metrics pmetric.MetricSlice, batch *batch) (emptied bool) {
+	report := &batch.report
 	var gone []int          // places of the removed, ascending
 	before := metrics.Len() // what conversions add is not converted again
 	for i := range before {
 		m := metrics.At(i)
-		r := b.first(m)
+		r := b.first(batch.rules, m)
 		if r == nil {
 			continue
 		}
 		failed, points := report.Err != nil, pointsOf(m)
-		b.converter.Metric(m, metrics, origin, r, report)
+		b.converter.Metric(m, metrics, &batch.origin, r, report)
 		if report.Err != nil && !failed {
 			report.Err = fmt.Errorf("metric %q: %w", m.Name(), report.Err)
 		}
@@ -135,11 +145,21 @@ func pointsOf(m pmetric.Metric) int {
 	}
 }
 
-// first returns the first rule that matches, the one for unmatched histograms, or nil.
-func (b *bucketing) first(m pmetric.Metric) *convert.Rule {
+// selectRules selects the rules that match a resource.
+func (b *bucketing) selectRules(batch *batch, attributes pcommon.Map) {
+	batch.rules = batch.rules[:0]
 	for i := range b.rules {
-		if b.rules[i].matches(m) {
-			return &b.rules[i].apply
+		if b.rules[i].matchesResource(attributes) {
+			batch.rules = append(batch.rules, &b.rules[i])
+		}
+	}
+}
+
+// first returns the first of the rules that matches, the one for unmatched histograms, or nil.
+func (b *bucketing) first(rules []*rule, m pmetric.Metric) *convert.Rule {
+	for _, r := range rules {
+		if r.matches(m) {
+			return &r.apply
 		}
 	}
 	switch m.Type() {

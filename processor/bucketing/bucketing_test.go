@@ -91,6 +91,36 @@ func TestFirstMatchWins(t *testing.T) {
 	}
 }
 
+// A rule can name attributes of the resource: all of them must be there and match.
+func TestMatchByResource(t *testing.T) {
+	rule := valid()
+	rule.Match.Resource = map[string]any{"resource.service.name": []any{"shop", "cart-.*"}, "resource.tier": "1"}
+	p, sink := start(t, processortest.NewNopSettings(metadata.Type), rulesOf(rule))
+	for _, tt := range []struct {
+		attributes map[string]any
+		want       bool
+	}{
+		{map[string]any{"service.name": "shop", "tier": 1}, true},
+		{map[string]any{"service.name": "cart-eu", "tier": "1"}, true},
+		{map[string]any{"service.name": "my-shop", "tier": "1"}, false}, // anchored
+		{map[string]any{"service.name": "shop", "tier": "2"}, false},
+		{map[string]any{"service.name": "shop"}, false},
+		{map[string]any{}, false},
+	} {
+		sink.Reset()
+		md := pmetric.NewMetrics()
+		newHistogram(md, "a", "", []float64{9}, 1, 2)
+		require.NoError(t, md.ResourceMetrics().At(0).Resource().Attributes().FromRaw(tt.attributes))
+		newHistogram(md, "other", "", []float64{9}, 1, 2).CopyTo(md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyHistogram().DataPoints().AppendEmpty())
+		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+		got := sink.AllMetrics()[0].ResourceMetrics()
+		bounds := got.At(0).ScopeMetrics().At(0).Metrics().At(0).Histogram().DataPoints().At(0).ExplicitBounds()
+		require.Equal(t, tt.want, bounds.Len() == 2, "%v", tt.attributes)
+		other := got.At(1).ScopeMetrics().At(0).Metrics().At(0).Histogram().DataPoints().At(0)
+		require.Equal(t, 1, other.ExplicitBounds().Len(), "another resource")
+	}
+}
+
 // The preset follows the unit; see also the preset's own tests.
 func TestPresetByUnit(t *testing.T) {
 	p, sink := start(t, processortest.NewNopSettings(metadata.Type), load(t, "bucketing"))
@@ -156,7 +186,7 @@ func TestErrorMode(t *testing.T) {
 	}
 }
 
-// Validity is a property of the processor: it holds for metrics that no rule matches, and in every point
+// Validity is a property of the processor: it covers metrics that no rule matches, and every point
 // that keeps its layout.
 func TestInvalidPointsThatNoRuleMatches(t *testing.T) {
 	other := valid()
@@ -257,7 +287,7 @@ func TestTelemetry(t *testing.T) {
 
 	md := pmetric.NewMetrics()
 	newHistogram(md, "a", "", []float64{1, 2}, 1, 2, 3)
-	newHistogram(md, "b", "", []float64{1.5, 3}, 5, 6, 9) // 1 lies in an open end, 2 in a bucket
+	newHistogram(md, "b", "", []float64{0.5, 1.5}, 5, 6, 9) // 1 lies in a bucket, 2 in an open end
 	newHistogram(md, "drop", "", []float64{1}, 1, 2).SetCount(1)
 	newHistogram(md, "c", "", []float64{1}, 1, 2).SetCount(1)
 	newHistogram(md, "d", "", nil, 3)
@@ -287,7 +317,7 @@ func TestTelemetry(t *testing.T) {
 	}, ignore)
 	metadatatest.AssertEqualProcessorBucketingDroppedPoints(t, tel, []metricdata.DataPoint[int64]{one(1)}, ignore)
 	metadatatest.AssertEqualProcessorBucketingViolations(t, tel, []metricdata.DataPoint[int64]{one(1, attribute.String("action", "reset"), attribute.String("reason", "scale"))}, ignore)
-	metadatatest.AssertEqualProcessorBucketingOpenEndCounts(t, tel, []metricdata.DataPoint[int64]{one(5)}, ignore)
+	metadatatest.AssertEqualProcessorBucketingOpenEndCounts(t, tel, []metricdata.DataPoint[int64]{one(9)}, ignore)
 	metadatatest.AssertEqualProcessorBucketingPlanCacheSize(t, tel, []metricdata.DataPoint[int64]{one(4)}, ignore)
 	errors, err := tel.GetMetric("otelcol_processor_bucketing_rank_error")
 	require.NoError(t, err)

@@ -43,8 +43,11 @@ type MatchConfig struct {
 	MetricNames []string `mapstructure:"metric_names"`
 	// Types are histogram and exponential_histogram, which are the default, and gauge.
 	Types []string `mapstructure:"types"`
-	// Unit is the metric's unit, compared as it is.
+	// Unit is the metric's unit, which must be the same text.
 	Unit string `mapstructure:"unit"`
+	// Resource has the keys resource.<attribute>, each a regular expression or a list of them, anchored at both
+	// ends; the attribute must be there and match one.
+	Resource map[string]any `mapstructure:",remain"`
 }
 
 // TargetConfig has exactly one target.
@@ -102,7 +105,7 @@ type CumulativeConfig struct {
 const (
 	defaultMaxScale     = 8
 	defaultMaxSize      = 160
-	defaultWorkingScale = 2
+	defaultWorkingScale = 3
 	// defaultMaxStreams take at most 35 MB: see convert.NewStreams.
 	defaultMaxStreams = 10_000
 )
@@ -119,10 +122,12 @@ func createDefaultConfig() component.Config {
 	return &Config{ErrorMode: "ignore", OnInvalid: onInvalidDrop}
 }
 
-// Unmarshal refuses numbers that decoding would change.
+// Unmarshal refuses keys that do not exist, by their paths, and numbers that decoding would change.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	var e check.Errors
-	check.Whole(&e, conf.ToStringMap(), c)
+	raw := conf.ToStringMap()
+	check.Known(&e, raw, c)
+	check.Whole(&e, raw, c)
 	if err := e.Err(); err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func TestConfigAllKeys(t *testing.T) {
 				Target:       TargetConfig{Limit: &LimitConfig{MaxBuckets: 31, Strategy: "min_error", Pin: []float64{0.5}}},
 				Split:        "pchip",
 				MaxRankError: 1,
-				Cumulative:   CumulativeConfig{Mode: "stateful", WorkingScale: 2, OnViolation: "reset", MaxStreams: 10_000},
+				Cumulative:   CumulativeConfig{Mode: "stateful", WorkingScale: 3, OnViolation: "reset", MaxStreams: 10_000},
 			},
 			{
 				Target:       TargetConfig{Exponential: &ExponentialConfig{MaxScale: 8, MaxSize: 160}},
@@ -78,21 +78,30 @@ func TestConfigAllKeys(t *testing.T) {
 }
 
 func TestConfigUnknownKeys(t *testing.T) {
-	for _, rule := range []map[string]any{
-		{"cumulative": map[string]any{"state": "kept"}},
-		{"target": map[string]any{"explicit": map[string]any{"bound": []any{1}}}},
-		{"target": map[string]any{"exponential": map[string]any{"size": 1}}},
-		{"target": map[string]any{"limit": map[string]any{"buckets": 1}}},
-		{"match": map[string]any{"names": []any{"a"}}},
-		{"target": map[string]any{"explicit": map[string]any{"bounds": "many"}}},
+	explicit := map[string]any{"explicit": map[string]any{"bounds": []any{1}}}
+	for want, rule := range map[string]map[string]any{
+		`rules::0::cumulative::state: must be one of max_streams, mode, on_violation, working_scale (got "state")`: {"cumulative": map[string]any{"state": "kept"}},
+		`rules::0::target::explicit::bound: must be one of bounds, preset (got "bound")`:                           {"target": map[string]any{"explicit": map[string]any{"bound": []any{1}}}},
+		`rules::0::target::exponential::size: must be one of`:                                                      {"target": map[string]any{"exponential": map[string]any{"size": 1}}},
+		`rules::0::target::limit::buckets: must be one of`:                                                         {"target": map[string]any{"limit": map[string]any{"buckets": 1}}},
+		`rules::0::matches: must be one of`:                                                                        {"matches": map[string]any{}},
+		`rules::0::match::names: must be one of metric_names, types, unit and resource.<attribute> (got "names")`:  {"target": explicit, "match": map[string]any{"names": []any{"a"}}},
+		`rules::0::match::resource.: must be one of`:                                                               {"target": explicit, "match": map[string]any{"resource.": "a"}},
+		`rules::0::match::resource.a::1: must be a regular expression (got "(")`:                                   {"target": explicit, "match": map[string]any{"resource.a": []any{"a", "("}}},
+		`rules::0::match::resource.a: must be a regular expression or a list of them (got 3)`:                      {"target": explicit, "match": map[string]any{"resource.a": 3}},
+		`bounds`: {"target": map[string]any{"explicit": map[string]any{"bounds": "many"}}},
 	} {
-		conf := confmap.NewFromStringMap(map[string]any{"rules": []any{rule}})
-		require.Error(t, conf.Unmarshal(createDefaultConfig()), "%v", rule)
+		conf, cfg := confmap.NewFromStringMap(map[string]any{"rules": []any{rule}}), createDefaultConfig()
+		err := conf.Unmarshal(cfg)
+		if err == nil {
+			err = confmap.Validate(cfg)
+		}
+		require.ErrorContains(t, err, want)
 	}
 }
 
 func cumulativeDefaults() CumulativeConfig {
-	return CumulativeConfig{Mode: "stateless", WorkingScale: 2, OnViolation: "reset", MaxStreams: 10_000}
+	return CumulativeConfig{Mode: "stateless", WorkingScale: 3, OnViolation: "reset", MaxStreams: 10_000}
 }
 
 // valid is a rule that the table changes.
@@ -155,7 +164,7 @@ func TestConfigValidate(t *testing.T) {
 		{"rank error 0", func(r *RuleConfig) { r.MaxRankError = 0 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 0)"},
 		{"rank error above 1", func(r *RuleConfig) { r.MaxRankError = 1.5 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 1.5)"},
 		{"rank error NaN", func(r *RuleConfig) { r.MaxRankError = math.NaN() }, "rules::0::max_rank_error: must be above 0 and at most 1 (got NaN)"},
-		{"on_invalid", func(r *RuleConfig) { r.OnInvalid = "fix" }, `rules::0::on_invalid: must be one of drop, pass (got "fix")`},
+		{"on_invalid", func(r *RuleConfig) { r.OnInvalid = "fix" }, `rules::0::on_invalid: must be one of drop, pass, repair (got "fix")`},
 		{"working scale", func(r *RuleConfig) { r.Cumulative.WorkingScale = 21 }, "rules::0::cumulative::working_scale: must be from -10 to 20 (got 21)"},
 		{"mode", func(r *RuleConfig) { r.Cumulative.Mode = "" }, `rules::0::cumulative::mode: must be one of stateless, stateful (got "")`},
 		{"on_violation", func(r *RuleConfig) { r.Cumulative.OnViolation = "none" }, `rules::0::cumulative::on_violation: must be one of reset, hold, drop (got "none")`},

@@ -8,8 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-
-	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
 )
 
 // thousand is a batch of 1,000 points with n attributes each.
@@ -53,8 +51,9 @@ func TestAllocsPerAdmittedPoint(t *testing.T) {
 					walk := func() {
 						c := r.set.Begin(noMetadata{})
 						b := r.table.Batch()
-						w := walker{limiter: r.limiter, cursor: c, batch: b, bounds: oversize.Cutter{Limits: r.compiled.bounds}}
+						w := r.newWalker(c, b)
 						w.walk(md)
+						w.end()
 						c.End()
 					}
 					walk()

@@ -43,6 +43,12 @@ func TestBehindBucketing(t *testing.T) {
 				for _, s := range sources {
 					s.begin(r.clock.now())
 				}
+				r.clock.add(time.Second)
+				first := newBatch("orders")
+				incumbent.observe(rng)
+				reading := incumbent.read(r.clock.now())
+				reading.appendTo(first)
+				require.NoError(t, p.ConsumeMetrics(context.Background(), first.md))
 				var grown totals
 				for range 30 {
 					r.clock.add(time.Second)

@@ -24,6 +24,7 @@ type Config struct {
 	InstanceID string `mapstructure:"instance_id"`
 	// AttributeLimits bound what senders choose, before anything else looks at it.
 	AttributeLimits AttributeLimitsConfig `mapstructure:"attribute_limits"`
+	Admission       AdmissionConfig       `mapstructure:"admission"`
 	Exempt          ExemptConfig          `mapstructure:"exempt"`
 	Limits          []LimitConfig         `mapstructure:"limits"`
 	Reaggregate     ReaggregateConfig     `mapstructure:"reaggregate"`
@@ -59,6 +60,14 @@ type AttributeLimitsConfig struct {
 	MaxValueBytes int `mapstructure:"max_value_bytes"`
 	MaxDepth      int `mapstructure:"max_depth"`
 	MaxBuckets    int `mapstructure:"max_buckets"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// AdmissionConfig says who may have the last places of a key.
+type AdmissionConfig struct {
+	// ContestedAt is the share of a key's places from which on a new series must have been active before.
+	ContestedAt float64 `mapstructure:"contested_at"`
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
@@ -134,6 +143,7 @@ func createDefaultConfig() component.Config {
 		Tracker: TrackerConfig{
 			ExactUpTo: 65_536, FalsePositiveRate: 1e-4, MemoryLimitMiB: 64, MaxKeys: 100_000,
 		},
+		Admission: AdmissionConfig{ContestedAt: 0.8},
 		AttributeLimits: AttributeLimitsConfig{
 			MaxCount: 128, MaxNameBytes: 512, MaxValueBytes: 4096, MaxDepth: 8, MaxBuckets: 2048,
 		},

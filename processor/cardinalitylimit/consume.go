@@ -9,7 +9,6 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
-	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
 )
 
 type batchKey struct{}
@@ -38,7 +37,8 @@ func (p *limiter) process(ctx context.Context, md pmetric.Metrics) (pmetric.Metr
 	c := p.set.Begin(client.FromContext(ctx).Metadata)
 	defer c.End()
 	b, _ := ctx.Value(batchKey{}).(*fold.Batch)
-	w := walker{limiter: p, cursor: c, batch: b, bounds: oversize.Cutter{Limits: p.compiled.bounds, Copy: b == nil}}
+	w := p.newWalker(c, b)
+	defer w.end()
 	w.walk(md)
 	p.oversized(ctx, &w.bounds)
 	p.telemetry.decided(ctx, &c.Counts)

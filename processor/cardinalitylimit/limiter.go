@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -16,6 +17,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/rank"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -42,6 +44,8 @@ type limiter struct {
 	flusher   *flusher
 	stopped   bool
 	cut       oversizeLog
+	walkers   sync.Pool
+	totals    *rank.Totals
 
 	// Of the flusher's goroutine.
 	warned map[string]time.Time // by limit
@@ -110,6 +114,7 @@ func (p *limiter) open(ctx context.Context) error {
 	}
 	set, err := limit.NewSet(p.compiled.limits, limit.Options{
 		Exempt: p.compiled.exempt, Window: p.cfg.Window.Duration, MaxKeys: p.cfg.Tracker.MaxKeys,
+		ContestedAt: p.compiled.contestedAt,
 		Tracker: tracker.Config{
 			ExactUpTo: p.cfg.Tracker.ExactUpTo, FalsePositiveRate: p.cfg.Tracker.FalsePositiveRate,
 			Generations: p.cfg.Window.Generations, Budget: memory,
@@ -133,7 +138,7 @@ func (p *limiter) open(ctx context.Context) error {
 		}
 		p.keeper.restore(ctx, set, table, p.cfg.rules())
 	}
-	p.set, p.table, p.board = set, table, board
+	p.set, p.table, p.board, p.totals = set, table, board, rank.NewTotals(memory)
 	return nil
 }
 

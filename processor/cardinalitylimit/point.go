@@ -1,6 +1,8 @@
 package cardinalitylimit
 
 import (
+	"math"
+	"math/bits"
 	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/rank"
 )
 
 const (
@@ -19,21 +22,95 @@ const (
 	instanceAttribute = "service.instance.id"
 )
 
-// point decides on p and reports whether it stays in its batch.
-func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
+// bounded reports whether p is within attribute_limits.
+func bounded[P datapoint](w *walker, p P, c *codec[P]) bool {
 	attributes, ok := w.bounds.Point(p.Attributes())
 	if !ok || !w.bounds.Buckets(c.buckets(p)) {
-		return w.bounds.Copy
+		return false
 	}
+	w.attributes = attributes
 	w.bounds.Exemplars(c.exemplars(p))
+	return true
+}
+
+// known decides on p, unless it is a stranger that waits for its turn. It reports whether the point stays
+// in its batch, as far as that is known.
+func known[P datapoint](w *walker, p P, c *codec[P], at int) (stays bool) {
 	stale := p.Flags().NoRecordedValue()
-	d := w.cursor.Decide(attributes, stale)
+	d, ok := w.cursor.DecideKnown(w.attributes, stale)
+	if ok {
+		return carryOut(w, p, c, &d, stale)
+	}
+	s := rank.Stranger{
+		Series: w.cursor.Series(), Weight: weightOf(w, p, c), Time: w.timeOf(p.Timestamp()), Point: int32(at), //nolint:gosec // at most as many as a request has bytes
+	}
+	if w.putOff(s) {
+		return true
+	}
+	return point(w, p, c)
+}
+
+// weightOf is what p contributes to the weight of its series: growth, or the value where that is not
+// known, of monotonic sums, histograms and summaries; 1 of others.
+func weightOf[P datapoint](w *walker, p P, c *codec[P]) float64 {
+	switch m := w.at.metric; m.Type() {
+	case pmetric.MetricTypeGauge:
+		return 1
+	case pmetric.MetricTypeSum:
+		if !m.Sum().IsMonotonic() {
+			return 1
+		}
+	}
+	weight := rank.Finite(c.weight(p))
+	if w.at.stateful {
+		weight = w.totals.Growth(w.cursor.Stream(), weight)
+	}
+	return weight
+}
+
+// point decides on a stranger and reports whether it stays in its batch.
+func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
+	attributes := p.Attributes()
+	if w.bounds.Copy { // what was cut is in a copy that is gone
+		attributes, _ = w.bounds.Again(attributes)
+	}
+	w.cursor.Stamp(stampOf(w, p, c))
+	d := w.cursor.Decide(attributes, p.Flags().NoRecordedValue())
+	return carryOut(w, p, c, &d, p.Flags().NoRecordedValue())
+}
+
+// stampOf differs for two points of a stream between which something happened: by their values and
+// starts, or their times where each point is an event of its own.
+func stampOf[P datapoint](w *walker, p P, c *codec[P]) uint64 {
+	value, since := math.Float64bits(c.weight(p)), p.StartTimestamp()
+	if isDelta(w.at.metric) {
+		since = p.Timestamp()
+	}
+	return value ^ bits.RotateLeft64(uint64(since)*0x9e3779b97f4a7c15, 32)
+}
+
+func isDelta(m pmetric.Metric) bool {
+	const delta = pmetric.AggregationTemporalityDelta
+	switch m.Type() {
+	case pmetric.MetricTypeSum:
+		return m.Sum().AggregationTemporality() == delta
+	case pmetric.MetricTypeHistogram:
+		return m.Histogram().AggregationTemporality() == delta
+	case pmetric.MetricTypeExponentialHistogram:
+		return m.ExponentialHistogram().AggregationTemporality() == delta
+	default:
+		return false
+	}
+}
+
+// carryOut does what was decided and reports whether the point stays in its batch.
+func carryOut[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale bool) (stays bool) {
 	if w.batch == nil {
 		return true
 	}
 	switch d.Action {
 	case limit.Pass, limit.Tag:
-		if w.stateful && !stale && !admit(w, p, c, d.Stream) {
+		if w.at.stateful && !stale && !admit(w, p, c, d.Stream) {
 			return false
 		}
 		if d.Action == limit.Tag {
@@ -43,7 +120,7 @@ func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
 	case limit.Drop:
 		return false
 	default:
-		foldPoint(w, p, c, &d, stale)
+		foldPoint(w, p, c, d, stale)
 		return false
 	}
 }
@@ -75,7 +152,7 @@ func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stal
 	fp := fold.Point{
 		Target: d.Target, Stream: d.Stream,
 		Start: int64(p.StartTimestamp()), Time: w.timeOf(p.Timestamp()),
-		Horizon: d.Horizon, Stale: stale, Gauge: w.metric.Type() == pmetric.MetricTypeGauge,
+		Horizon: d.Horizon, Stale: stale, Gauge: w.at.metric.Type() == pmetric.MetricTypeGauge,
 	}
 	if !stale {
 		v, problem := c.read(p)
@@ -99,7 +176,7 @@ func (w *walker) timeOf(t pcommon.Timestamp) int64 {
 
 // series describes what the point at hand is folded into.
 func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
-	m := w.metric
+	m := w.at.metric
 	s := fold.Series{
 		Group: d.Group, Metric: d.Metric, Metadata: w.cursor.TargetMetadata(d.Limit),
 		Resource: pcommon.NewResource(), Scope: pcommon.NewInstrumentationScope(), Attributes: pcommon.NewMap(),
@@ -116,8 +193,8 @@ func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
 	// The key's values are cloned: they share memory with their whole batch.
 	s.Metadata = cloneMetadata(s.Metadata)
 	if d.Action == limit.Strip {
-		w.resource.CopyTo(s.Resource)
-		w.scope.CopyTo(s.Scope)
+		w.at.resource.CopyTo(s.Resource)
+		w.at.scope.CopyTo(s.Scope)
 		i := -1
 		for k, v := range attrs.All() {
 			if i++; !w.cursor.Taken(i) {

@@ -40,6 +40,8 @@ type compiled struct {
 	exempt  limit.Names
 	gauge   fold.Gauge
 	enforce bool
+	// contestedAt is as limit.Options has it.
+	contestedAt float64
 }
 
 var gauges = map[string]fold.Gauge{
@@ -66,6 +68,8 @@ func (c *Config) compile() (compiled, error) {
 		enforce: c.Mode == modeEnforce,
 	}
 	out.bounds = c.AttributeLimits.compile(e.At("attribute_limits"))
+	check.Share(&e, "admission::contested_at", c.Admission.ContestedAt)
+	out.contestedAt = c.Admission.ContestedAt
 	check.Range(&e, "top_offenders::count", c.TopOffenders.Count, 0, maxOffenders)
 	names := make(map[string]bool)
 	for i, l := range c.limits() {

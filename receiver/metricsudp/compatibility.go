@@ -6,7 +6,6 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
-	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
 // The values of compatibility.
@@ -67,7 +66,7 @@ func (c *Config) setStatsdMeaning() {
 	if c.CounterType == "" {
 		c.CounterType = counterInt
 	}
-	if c.Transport != socket.Unixgram {
+	if !c.isUnix() {
 		c.SocketPermissions = nil
 	}
 }

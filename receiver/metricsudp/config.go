@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
@@ -21,6 +23,9 @@ type Config struct {
 	Endpoint              string          `mapstructure:"endpoint"`
 	Transport             string          `mapstructure:"transport"`
 	SocketPermissions     *int            `mapstructure:"socket_permissions"` // nil: 0622
+	Framing               string          `mapstructure:"framing"`            // "": that of the transport
+	MaxConnections        *int            `mapstructure:"max_connections"`    // nil: 1024
+	IdleTimeout           *time.Duration  `mapstructure:"idle_timeout"`       // nil: 10m
 	Compatibility         string          `mapstructure:"compatibility"`
 	Readers               int             `mapstructure:"readers"`
 	ReadBatchSize         int             `mapstructure:"read_batch_size"`
@@ -50,6 +55,8 @@ type Config struct {
 	EnableSimpleTags      bool            `mapstructure:"enable_simple_tags"`
 	ResourceAttributes    map[string]any  `mapstructure:"resource_attributes"`
 	Limits                LimitsConfig    `mapstructure:"limits"`
+
+	TLS configoptional.Optional[configtls.ServerConfig] `mapstructure:"tls"`
 }
 
 // CountersConfig is how counters are read.
@@ -222,6 +229,9 @@ func (c *Config) checkTimes(e *check.Errors) {
 // checkBuffers bounds what all readers allocate at start. Each factor has its own
 // bound; the products of those fit an int64.
 func (c *Config) checkBuffers(e *check.Errors) {
+	if c.isStream() { // a connection has its own; see checkStream
+		return
+	}
 	readers := int64(c.readers())
 	if readers > socket.MaxSockets || c.ReadBatchSize > maxBatch || c.MaxDatagramSize > maxDatagram || c.SocketBufferSize > maxSocketBuffer {
 		return
@@ -250,7 +260,7 @@ func (c *Config) readers() int {
 	if c.Readers > 0 {
 		return c.Readers
 	}
-	if c.Transport == socket.Unixgram {
+	if c.Transport == transportUnixgram {
 		return 1
 	}
 	return min(runtime.GOMAXPROCS(0), defaultReaders, socket.MaxSockets)

@@ -88,8 +88,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{func(c *Config) { c.Endpoint = "localhost" }, `endpoint: must be host:port (got "localhost")`},
 		{func(c *Config) { c.Endpoint = "localhost:65536" }, `endpoint: must be host:port (got "localhost:65536")`},
-		{func(c *Config) { c.Transport = "tcp" }, `transport: must be one of udp, udp4, udp6, unixgram, as a stream has no datagrams whose loss could be counted (got "tcp")`},
-		{func(c *Config) { c.Transport = "icmp" }, `transport: must be one of udp, udp4, udp6, unixgram (got "icmp")`},
+		{func(c *Config) { c.Transport = "icmp" }, `transport: must be one of udp, udp4, udp6, tcp, tcp4, tcp6, unixgram, unix (got "icmp")`},
 		{func(c *Config) { c.Readers = -1 }, `readers: must be from 0 to`},
 		{func(c *Config) { c.ReadBatchSize = 0 }, `read_batch_size: must be from 1 to 1024 (got 0)`},
 		{func(c *Config) { c.MaxDatagramSize = 65528 }, `max_datagram_size: must be from 1 to 65527 (got 65528)`},

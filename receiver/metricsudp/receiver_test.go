@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -61,7 +62,7 @@ type running struct {
 	*udpReceiver
 	clock     *manualClock
 	telemetry *componenttest.Telemetry
-	client    net.Conn
+	client    net.Conn // nil of a stream transport
 }
 
 func start(t *testing.T, next consumer.Metrics, change func(*Config)) *running {
@@ -84,12 +85,16 @@ func start(t *testing.T, next consumer.Metrics, change func(*Config)) *running {
 		assert.NoError(t, r.Shutdown(context.Background()))
 		assert.NoError(t, telemetry.Shutdown(context.Background()))
 	})
-	return &running{udpReceiver: r, clock: clock, telemetry: telemetry, client: dial(t, r.addr())}
+	run := &running{udpReceiver: r, clock: clock, telemetry: telemetry}
+	if !cfg.isStream() {
+		run.client = dial(t, r.addr())
+	}
+	return run
 }
 
 func dial(t *testing.T, addr net.Addr) net.Conn {
 	t.Helper()
-	c, err := net.Dial("udp", addr.String())
+	c, err := net.Dial(addr.Network(), addr.String())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
@@ -176,6 +181,15 @@ func countedIn(t testing.TB, telemetry *componenttest.Telemetry, name, by string
 	}
 	return counts
 }
+
+func (r *running) gauge(t testing.TB, name string) int64 {
+	t.Helper()
+	m, err := r.telemetry.GetMetric("otelcol_receiver_metricsudp_" + name)
+	require.NoError(t, err)
+	return m.Data.(metricdata.Gauge[int64]).DataPoints[0].Value
+}
+
+func nopSettings() receiver.Settings { return receivertest.NewNopSettings(metadata.Type) }
 
 func sumOf(counts map[string]int64) (total int64) {
 	for _, n := range counts {
@@ -310,8 +324,8 @@ func TestEndpointNameWithOtherHostsAddresses(t *testing.T) {
 		}, nil
 	}
 	require.NoError(t, r.Start(context.Background(), componenttest.NewNopHost()))
-	for _, conn := range r.sockets.Conns {
-		_, err := dial(t, conn.LocalAddr()).Write([]byte("hits:1|c"))
+	for _, conn := range r.in.conns {
+		_, err := dial(t, conn.(*socket.Conn).LocalAddr()).Write([]byte("hits:1|c"))
 		require.NoError(t, err)
 	}
 	require.NoError(t, r.Shutdown(context.Background()))

@@ -3,6 +3,7 @@ package metricsudp
 import (
 	"context"
 	"math"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/stream"
 )
 
 // reporter turns what the readers counted into telemetry, once a flush, and logs
@@ -27,7 +29,11 @@ type reporter struct {
 	kinds     [line.Kinds]metric.MeasurementOption
 	reasons   [line.Reasons]metric.MeasurementOption
 	formats   [line.Formats]metric.MeasurementOption
+	ends      [stream.Ends]metric.MeasurementOption
 	now       func() time.Time
+
+	openConnections   func() int    // nil: there are no connections
+	takeDroppedEvents func() uint64 // nil: there is no logs pipeline
 
 	mu     sync.Mutex
 	logged map[string]time.Time // last time of each message
@@ -54,6 +60,9 @@ func newReporter(set receiver.Settings) (*reporter, error) {
 	}
 	for format := range line.Formats {
 		r.formats[format] = metric.WithAttributeSet(attribute.NewSet(id, attribute.String("format", format.String())))
+	}
+	for end := range stream.Ends {
+		r.ends[end] = metric.WithAttributeSet(attribute.NewSet(id, attribute.String("reason", end.String())))
 	}
 	return r, nil
 }
@@ -90,6 +99,12 @@ func (r *reporter) flush(f *flush.Report) {
 	if f.BufferBytes > 0 {
 		t.ReceiverMetricsudpReceiveBufferBytes.Record(ctx, int64(f.BufferBytes), r.receiver)
 	}
+	if r.takeDroppedEvents != nil {
+		t.ReceiverMetricsudpDroppedEvents.Add(ctx, int64(r.takeDroppedEvents()), r.receiver)
+	}
+	if r.openConnections != nil {
+		t.ReceiverMetricsudpConnections.Record(ctx, int64(r.openConnections()), r.receiver)
+	}
 	for _, e := range f.Examples {
 		if r.due(e.Reason.String()) {
 			r.logger.Warn("Refused lines", refusal(e)...)
@@ -123,9 +138,18 @@ func (r *reporter) socketError(err error) {
 	}
 }
 
-func (r *reporter) refused(points int, err error) {
-	if r.due("refused") {
-		r.logger.Warn("The pipeline refused a batch", zap.Int("points", points), zap.Error(err))
+// connectionEnded counts a connection that ended or was refused. Any goroutine may call it.
+func (r *reporter) connectionEnded(end stream.End, peer net.Addr, err error) {
+	r.telemetry.ReceiverMetricsudpEndedConnections.Add(context.Background(), 1, r.ends[end])
+	if end.IsFault() && r.due("connection "+end.String()) {
+		r.logger.Warn("Ended a connection", zap.Stringer("reason", end), zap.Stringer("peer", peer), zap.Error(err))
+	}
+}
+
+// refused logs that a pipeline refused a batch of points or records.
+func (r *reporter) refused(of string, n int, err error) {
+	if r.due("refused " + of) {
+		r.logger.Warn("The pipeline refused a batch", zap.Int(of, n), zap.Error(err))
 	}
 }
 

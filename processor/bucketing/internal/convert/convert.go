@@ -1,11 +1,13 @@
 package convert
 
 import (
+	"errors"
 	"sync"
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/history"
 )
@@ -88,7 +90,7 @@ func (j *job) begin(t task) {
 // and memory for the largest would stay with every job.
 const maxKeptCounts = 1 << 16
 
-// large reports whether the job takes too much memory to be kept.
+// large reports whether the job has too much memory to be kept.
 func (j *job) large() bool {
 	e := &j.exponential
 	return max(cap(j.explicit.Counts), cap(e.Positive.Counts), cap(e.Negative.Counts)) > maxKeptCounts
@@ -146,7 +148,7 @@ func (j *job) refuse(v verdict) (drop bool) {
 	if v.drop {
 		return true // counted as a violation
 	}
-	if v.reason == Invalid && j.rule.DropInvalid {
+	if v.reason == Invalid && j.rule.OnInvalid != PassInvalid {
 		j.report.Dropped++
 		return true
 	}
@@ -154,6 +156,22 @@ func (j *job) refuse(v verdict) (drop bool) {
 		j.report.Passed[v.reason]++
 	}
 	return false
+}
+
+// repaired returns nil for a fault of loading that it has repaired: the count of a point that is not the sum of
+// its buckets, if the rule says so.
+func repaired[P histpoint.Point](j *job, p P, count *uint64, fault error) error {
+	if fault == nil || j.rule.OnInvalid != RepairInvalid {
+		return fault
+	}
+	var wrong *histpoint.CountError
+	if !errors.As(fault, &wrong) {
+		return fault
+	}
+	*count = wrong.Sum
+	p.SetCount(wrong.Sum)
+	j.report.Repaired++
+	return nil
 }
 
 // weigh takes over what a plan had to assume for the point converted, or refuses it

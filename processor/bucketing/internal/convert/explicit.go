@@ -78,8 +78,8 @@ func (e *explicit) byLayout() planned {
 }
 
 // fit converts a delta point by its own counts and range.
-func (e *explicit) fit(p *plan, to []uint64, of rebucket.Range) rebucket.Tally {
-	return p.fromExplicit.Fit(to, e.Counts, of)
+func (e *explicit) fit(p *plan, to []uint64, extent rebucket.Range) rebucket.Tally {
+	return p.fromExplicit.Fit(to, e.Counts, extent)
 }
 
 // The methods below are those of a source.
@@ -104,6 +104,9 @@ func (e *explicit) apply(p *plan, to []uint64) rebucket.Tally {
 }
 
 func (e *explicit) applyKept(s *stream, to []uint64) { s.plan.fromExplicit.Apply(to, s.counts) }
+
+// restarted is known of explicit points by their counts alone.
+func (e *explicit) restarted(*stream) (Violation, bool) { return 0, false }
 
 // meet compares at the bounds that both points have.
 func (e *explicit) meet(s *stream) (p *plan, same bool) {

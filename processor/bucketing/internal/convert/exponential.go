@@ -15,10 +15,13 @@ import (
 type exponential struct {
 	planner
 	expo.Histogram
+	restated    bool  // normalizing changed it
+	sourceScale int32 // before it was lowered for a cumulative stream
 
-	last      planned // of lastScale and lastZero; points of a metric mostly have the same
+	last      planned // of the fields below; points of a metric mostly have the same
 	lastScale int32
 	lastZero  float64
+	lastSide  rebucket.ZeroSide
 
 	met [2]expo.Histogram // see meet
 }
@@ -29,12 +32,12 @@ func (e *exponential) begin(rule *Rule, unit string) {
 	e.last = planned{}
 }
 
-// load loads a point and normalizes it; see [expo.Histogram.Normalize]. Restated says that this changed it.
-func (e *exponential) load(p pmetric.ExponentialHistogramDataPoint, maxBuckets int) (restated bool, err error) {
-	if err := histpoint.LoadExponential(&e.Histogram, p); err != nil {
-		return false, err
-	}
-	return e.Normalize(maxBuckets), nil
+// load loads a point and normalizes it; see [expo.Histogram.Normalize].
+func (e *exponential) load(p pmetric.ExponentialHistogramDataPoint, maxBuckets int) error {
+	err := histpoint.LoadExponential(&e.Histogram, p)
+	e.restated = e.Normalize(maxBuckets)
+	e.sourceScale = e.Scale
+	return err
 }
 
 // anySize leaves the number of buckets of a source alone: each is converted.
@@ -42,7 +45,7 @@ const anySize = math.MaxInt32
 
 // restate rewrites a valid point that keeps its layout if its form is not bounded.
 func (e *exponential) restate(p pmetric.ExponentialHistogramDataPoint) {
-	if restated, err := e.load(p, maxPassedBuckets); restated && err == nil {
+	if err := e.load(p, maxPassedBuckets); e.restated && err == nil {
 		histpoint.StoreExponential(p, &e.Histogram)
 	}
 }
@@ -64,10 +67,20 @@ const maxKeptBuckets = 1024
 
 // planOf returns the plan for a histogram's layout.
 func (e *exponential) planOf(h *expo.Histogram) planned {
-	if e.last.plan == nil || e.lastScale != h.Scale || e.lastZero != h.ZeroThreshold {
-		e.last, e.lastScale, e.lastZero = e.planner.exponential(h.Scale, h.ZeroThreshold), h.Scale, h.ZeroThreshold
+	zero := zeroSideOf(h)
+	if e.last.plan == nil || e.lastScale != h.Scale || e.lastZero != h.ZeroThreshold || e.lastSide != zero {
+		e.last = e.planner.exponential(h.Scale, h.ZeroThreshold, zero)
+		e.lastScale, e.lastZero, e.lastSide = h.Scale, h.ZeroThreshold, zero
 	}
 	return e.last
+}
+
+// zeroSideOf is the side of the zero bucket; one without width has no other than the default.
+func zeroSideOf(h *expo.Histogram) rebucket.ZeroSide {
+	if h.ZeroThreshold == 0 {
+		return rebucket.ZeroPositive
+	}
+	return rebucket.ZeroSideOf(h.Negative)
 }
 
 // fit converts a delta point by its own counts and range.
@@ -89,11 +102,31 @@ func (e *exponential) applyKept(s *stream, to []uint64) {
 	applyExponential(s.plan, to, s.exponential)
 }
 
+// restarted follows [expo.Restarted]. Whether a threshold rose into a bucket with counts shows only at the
+// scale of the source.
+func (e *exponential) restarted(s *stream) (Violation, bool) {
+	before, now := *s.exponential, e.Histogram
+	if before.Scale != s.sourceScale {
+		before.Positive, before.Negative = expo.Buckets{}, expo.Buckets{}
+	}
+	before.Scale, now.Scale = s.sourceScale, e.sourceScale
+	switch {
+	case !expo.Restarted(&before, &now):
+		return 0, false
+	case now.Scale > before.Scale:
+		return ScaleChanged, true
+	default:
+		return ZeroThresholdChanged, true
+	}
+}
+
 // meet follows the rule for merging: the lower scale, and the larger zero threshold raised to a bucket
-// bound of it.
+// bound of it. The zero bucket lies where this point has it, so that a stream's first negative observation
+// places only the increase since the last point on both sides.
 func (e *exponential) meet(s *stream) (p *plan, same bool) {
 	now, before := &e.met[0], &e.met[1]
-	if s.exponential.Scale == e.Scale && s.exponential.ZeroThreshold == e.ZeroThreshold {
+	zero := zeroSideOf(&e.Histogram)
+	if s.exponential.Scale == e.Scale && s.exponential.ZeroThreshold == e.ZeroThreshold && zeroSideOf(s.exponential) == zero {
 		*now, *before = e.Histogram, *s.exponential
 		return s.plan, true
 	}
@@ -106,7 +139,7 @@ func (e *exponential) meet(s *stream) (p *plan, same bool) {
 		now.RaiseZero(bound)
 		before.RaiseZero(bound)
 	}
-	met := rebucket.NewExponentialPlan(s.plan.bounds, now.Scale, now.ZeroThreshold, e.rule.Split)
+	met := rebucket.NewExponentialPlan(s.plan.bounds, now.Scale, now.ZeroThreshold, zero, e.rule.Split)
 	return &plan{target: s.plan.target, fromExponential: met}, false
 }
 
@@ -126,6 +159,7 @@ func (e *exponential) keep(s *stream) {
 	}
 	from, to := &e.Histogram, s.exponential
 	to.Scale, to.ZeroThreshold, to.ZeroCount = from.Scale, from.ZeroThreshold, from.ZeroCount
+	s.sourceScale = e.sourceScale
 	keepBuckets(&to.Positive, from.Positive.Trimmed())
 	keepBuckets(&to.Negative, from.Negative.Trimmed())
 }

@@ -13,7 +13,7 @@ type plan struct {
 	fromExplicit    *rebucket.Plan            // of an explicit source
 	fromExponential *rebucket.ExponentialPlan // of an exponential source
 
-	exact bool   // nothing is split, to a target that is the same for every source
+	exact bool   // nothing is split or assumed, to a target that is the same for every source
 	print uint64 // of an explicit source's bounds
 
 	merges bool // every bound of the target is one of the source: a point's own counts and range change nothing
@@ -66,15 +66,16 @@ func (p *planner) explicit(source []float64) planned {
 }
 
 // exponential returns the plan to explicit bounds for points of this scale and
-// zero threshold.
-func (p *planner) exponential(scale int32, zeroThreshold float64) planned {
+// zero bucket.
+func (p *planner) exponential(scale int32, zeroThreshold float64, zero rebucket.ZeroSide) planned {
 	bounds, listed := p.rule.boundsIn(p.unit)
 	p.beginKey(listed, ExponentialLayout)
 	p.key = binary.LittleEndian.AppendUint32(p.key, uint32(scale))
 	p.key = binary.LittleEndian.AppendUint64(p.key, math.Float64bits(zeroThreshold))
+	p.key = append(p.key, byte(zero))
 	return p.plans.cache.Get(p.key, func() planned {
-		e := rebucket.NewExponentialPlan(bounds, scale, zeroThreshold, p.rule.Split)
-		if p.rule.Forbid && !e.Exact() {
+		e := rebucket.NewExponentialPlan(bounds, scale, zeroThreshold, zero, p.rule.Split)
+		if p.rule.Forbid && e.Splits() {
 			return planned{reason: Forbidden}
 		}
 		return planned{plan: &plan{target: target{bounds: bounds}, fromExponential: e, exact: e.Exact(), merges: e.Exact()}}
@@ -93,8 +94,8 @@ func (p *planner) between(to *target, source []float64) planned {
 	p.addBounds(to.bounds)
 	p.addBounds(source)
 	return p.plans.cache.Get(p.key, func() planned {
-		e := rebucket.NewPlan(to.bounds, source, p.rule.Split)
-		if p.rule.Forbid && !e.Exact() {
+		e := to.planFrom(source, p.rule.Split)
+		if p.rule.Forbid && e.Splits() {
 			return planned{reason: Forbidden}
 		}
 		return planned{plan: &plan{target: *to, fromExplicit: e}}
@@ -134,8 +135,8 @@ func buildExplicit(rule *Rule, bounds, source []float64) planned {
 		// The point's bounds are scratch; the plan lives on.
 		to.bounds = append([]float64(nil), rebucket.Subset(source, rule.Limit.MaxBuckets, rule.Limit.Pin)...)
 	}
-	e := rebucket.NewPlan(to.bounds, source, rule.Split)
-	if rule.Forbid && !e.Exact() {
+	e := to.planFrom(source, rule.Split)
+	if rule.Forbid && e.Splits() {
 		return planned{reason: Forbidden}
 	}
 	return planned{plan: &plan{

@@ -9,7 +9,7 @@ import (
 
 // inspectExplicit loads a point that no target is for.
 func inspectExplicit(j *job, p pmetric.HistogramDataPoint) verdict {
-	if err := j.explicit.load(p); err != nil {
+	if err := repaired(j, p, &j.explicit.Count, j.explicit.load(p)); err != nil {
 		return verdict{reason: Invalid, err: err}
 	}
 	return verdict{reason: Unmatched}
@@ -19,7 +19,7 @@ func inspectExplicit(j *job, p pmetric.HistogramDataPoint) verdict {
 // buckets of an exponential layout.
 func convertExplicit(j *job, p pmetric.HistogramDataPoint) verdict {
 	e := &j.explicit
-	switch err := e.load(p); {
+	switch err := repaired(j, p, &e.Count, e.load(p)); {
 	case err != nil:
 		return verdict{reason: Invalid, err: err}
 	case len(e.Bounds) == 0:
@@ -47,6 +47,9 @@ func convertExplicit(j *job, p pmetric.HistogramDataPoint) verdict {
 		return j.weigh(e.apply(plan, counts), e.Count)
 	}
 	t := histpoint.TotalsOf(p)
+	if plan.exponential() && plan.layout.Negative == 0 && e.Counts[0] > 0 && t.HasMin && t.Finite() {
+		j.out.zeroReach = -t.Min
+	}
 	return j.weigh(e.fit(plan, counts, rebucket.Range{Min: t.Min, Max: t.Max}), e.Count)
 }
 

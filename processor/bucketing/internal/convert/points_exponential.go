@@ -6,9 +6,14 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 )
 
+func loadExponential(j *job, p pmetric.ExponentialHistogramDataPoint, maxBuckets int) error {
+	e := &j.exponential
+	return repaired(j, p, &e.Count, e.load(p, maxBuckets))
+}
+
 // inspectExponential loads a point that no target is for.
 func inspectExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdict {
-	if _, err := j.exponential.load(p, maxPassedBuckets); err != nil {
+	if err := loadExponential(j, p, maxPassedBuckets); err != nil {
 		return verdict{reason: Invalid, err: err}
 	}
 	return verdict{reason: Unmatched}
@@ -17,7 +22,7 @@ func inspectExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdict
 // convertExponential converts a point to the target's bounds.
 func convertExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdict {
 	e := &j.exponential
-	if _, err := e.load(p, anySize); err != nil {
+	if err := loadExponential(j, p, anySize); err != nil {
 		return verdict{reason: Invalid, err: err}
 	}
 	if j.steady {
@@ -44,7 +49,7 @@ func convertExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdict
 
 // reduceExponential lowers the resolution of a point that stays exponential.
 func reduceExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdict {
-	if _, err := j.exponential.load(p, anySize); err != nil {
+	if err := loadExponential(j, p, anySize); err != nil {
 		return verdict{reason: Invalid, err: err}
 	}
 	j.exponential.reduce()

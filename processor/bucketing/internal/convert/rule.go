@@ -27,9 +27,21 @@ type Rule struct {
 	// with a larger one are left alone. For cumulative points the outcome would come
 	// and go with their counts, so they are always converted. 0 is no bound.
 	MaxRankError float64
-	// DropInvalid drops invalid points; otherwise they pass unchanged.
-	DropInvalid bool
+	// OnInvalid is for points that contradict themselves.
+	OnInvalid OnInvalid
 }
+
+// OnInvalid says what happens to invalid points.
+type OnInvalid uint8
+
+const (
+	// PassInvalid lets them pass unchanged.
+	PassInvalid OnInvalid = iota
+	// DropInvalid drops them.
+	DropInvalid
+	// RepairInvalid makes the sum of the buckets the count if that is all that is wrong, and drops the others.
+	RepairInvalid
+)
 
 // inspects reports whether the rule has no target.
 func (r *Rule) inspects() bool { return r.Explicit == nil && r.Exponential == nil && r.Limit == nil }

@@ -11,6 +11,9 @@ type source interface {
 	apply(p *plan, to []uint64) rebucket.Tally
 	// applyKept converts the stream's last point.
 	applyKept(s *stream, to []uint64)
+	// restarted reports whether the source began anew since the stream's last point without a new start, and
+	// what shows it.
+	restarted(s *stream) (Violation, bool)
 	// meet brings copies of this point and the last to the finest layout that both have, and returns
 	// the plan from there. Same: that is the layout of both.
 	meet(s *stream) (p *plan, same bool)

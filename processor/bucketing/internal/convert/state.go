@@ -46,6 +46,7 @@ type stream struct {
 	bounds      []float64       // of an explicit source; not changed in place
 	counts      []uint64        // of an explicit source
 	exponential *expo.Histogram // source
+	sourceScale int32           // of an exponential source as it was sent
 
 	count  uint64 // of the source
 	offset []uint64

@@ -39,9 +39,10 @@ func (j *job) step(s *stream, h *header, src source) (*stream, verdict) {
 	case h.start != s.source:
 		return j.beginStream(s, h, h.start, src)
 	case src.count() < s.count:
-		// A reset that the source does not declare, after its last point.
-		j.report.Violations[Reset][CountFell]++
-		return j.beginStream(s, h, max(s.time, h.start), src)
+		return j.restart(s, h, CountFell, src)
+	}
+	if shown, restarted := src.restarted(s); restarted {
+		return j.restart(s, h, shown, src)
 	}
 	planned := src.plan(s)
 	if planned.plan == nil {
@@ -59,6 +60,12 @@ func (j *job) step(s *stream, h *header, src source) (*stream, verdict) {
 	}
 	s.shift(counts)
 	return s, j.emit(s, h, plan, src, j.weigh(tally, src.count()))
+}
+
+// restart begins a stream anew that the source began anew, after its last point, without a new start.
+func (j *job) restart(s *stream, h *header, shown Violation, src source) (*stream, verdict) {
+	j.report.Violations[Reset][shown]++
+	return j.beginStream(s, h, max(s.time, h.start), src)
 }
 
 // beginStream starts a stream whose points are as the source has them.

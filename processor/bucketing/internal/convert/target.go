@@ -19,16 +19,29 @@ type target struct {
 // buckets is the number of buckets.
 func (t *target) buckets() int { return len(t.bounds) + 1 }
 
-// output is a converted point, but for what conversion leaves alone. It reuses its space.
+// exponential reports whether the target is an exponential layout.
+func (t *target) exponential() bool { return t.layout != rebucket.Layout{} }
+
+// planFrom returns the plan from source bounds.
+func (t *target) planFrom(source []float64, split rebucket.Split) *rebucket.Plan {
+	if t.exponential() {
+		return rebucket.NewLayoutPlan(t.layout, source, split)
+	}
+	return rebucket.NewPlan(t.bounds, source, split)
+}
+
+// output is a converted point without what conversion leaves alone. It reuses its space.
 type output struct {
 	explicit    histpoint.Explicit // its bounds are a target's
 	layout      rebucket.Layout
 	exponential expo.Histogram // by layout; shares the counts
+	// zeroReach is the magnitude of an observation below the layout, which the zero bucket counts.
+	zeroReach float64
 }
 
 // begin sets the layout and the count, and returns the counts of the buckets, of no defined value.
 func (o *output) begin(t *target, count uint64) []uint64 {
-	o.explicit.Bounds, o.explicit.Count, o.layout = t.bounds, count, t.layout
+	o.explicit.Bounds, o.explicit.Count, o.layout, o.zeroReach = t.bounds, count, t.layout, 0
 	o.explicit.Counts = slices.Grow(o.explicit.Counts[:0], t.buckets())[:t.buckets()]
 	return o.explicit.Counts
 }
@@ -38,5 +51,6 @@ func (o *output) storeExplicit(p pmetric.HistogramDataPoint) { histpoint.StoreEx
 func (o *output) storeExponential(p pmetric.ExponentialHistogramDataPoint) {
 	o.layout.Histogram(&o.exponential, o.explicit.Counts)
 	o.exponential.Count = o.explicit.Count
+	o.exponential.RaiseZero(o.zeroReach)
 	histpoint.StoreExponential(p, &o.exponential)
 }

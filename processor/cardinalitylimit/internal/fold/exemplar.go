@@ -202,5 +202,10 @@ func (t *Table) DropExemplars() {
 		t.forsake(&a.exemplars, &n)
 		a.mu.Unlock()
 	}
+	for _, p := range t.refused {
+		for i := range p.taken {
+			t.forsake(&p.taken[i].exemplars, &n)
+		}
+	}
 	t.stats.add(n)
 }

@@ -283,7 +283,7 @@ func TestMalformedIsRefused(t *testing.T) {
 			p.BucketCounts().FromRaw([]uint64{1, 1, 1})
 		},
 		"infinite": func(p pmetric.HistogramDataPoint) {
-			p.ExplicitBounds().FromRaw([]float64{math.Inf(1)})
+			p.ExplicitBounds().FromRaw([]float64{math.Inf(-1)})
 			p.BucketCounts().FromRaw([]uint64{1, 2})
 		},
 	} {

@@ -51,6 +51,11 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, d *
 			c.Counts.Shared++
 		}
 		v := c.check(at, e, fp)
+		if c.knownOnly && !v.Holds() {
+			c.stranger = true
+			return
+		}
+		v = c.contest(l, e, c.set.hash.Combine(id, p.value), v, stale)
 		if !l.DryRun {
 			d.Horizon = max(d.Horizon, e.forgot.Load())
 		}
@@ -88,11 +93,7 @@ func (c *Cursor) take(p *pair) {
 // checkSeries asks for a place for what is left of the identity.
 func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *Decision) {
 	key := c.key(i, l)
-	container := uint64(0)
-	if l.Streams {
-		container = c.streamID
-	}
-	fp := c.set.hash.Point(container, c.attributes)
+	fp := c.fingerprint(l)
 	if c.knows(l, &c.groups[i].last, key, fp, d) {
 		return
 	}
@@ -102,6 +103,11 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *
 		c.Counts.Shared++
 	}
 	v := c.check(-1, e, fp)
+	if c.knownOnly && !v.Holds() {
+		c.stranger = true
+		return
+	}
+	v = c.contest(l, e, c.set.hash.Combine(key, fp), v, stale)
 	if !l.DryRun {
 		d.Horizon = max(d.Horizon, e.forgot.Load())
 	}
@@ -109,6 +115,42 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *
 		c.offend(i, -1, key, e, fp, stale)
 		c.object(i, l, v == tracker.Room, d)
 	}
+}
+
+// fingerprint is the series of the point at hand as limit l counts it.
+func (c *Cursor) fingerprint(l *limit) uint64 {
+	container := uint64(0)
+	if l.Streams {
+		container = c.streamID
+	}
+	return c.set.hash.Point(container, c.attributes)
+}
+
+// contest asks the doorkeeper about a stranger whose key has few places left, or none. It returns Full
+// for one that may not have a place. The lock of the key is held, and its verdict is the last one.
+func (c *Cursor) contest(l *limit, e *entry, series uint64, v tracker.Verdict, stale bool) tracker.Verdict {
+	if l.contest == 0 || stale || v.Holds() {
+		return v
+	}
+	taken := e.Size() + e.promised
+	if v == tracker.Room {
+		taken-- // its own
+	}
+	if float64(taken) < l.contest*float64(e.Limit()) {
+		return v
+	}
+	active := l.door.active(&e.sighted, sighting{series, c.stampOf(series), c.slot})
+	if active || v == tracker.Full {
+		return v
+	}
+	e.promised--
+	c.verdicts[len(c.verdicts)-1].verdict = tracker.Full
+	return tracker.Full
+}
+
+// stampOf is the stamp of the stream at hand.
+func (c *Cursor) stampOf(series uint64) uint64 {
+	return c.set.hash.Combine(series, c.set.hash.Combine(c.Stream(), c.stamp))
 }
 
 // knows tells whether the tracker met last is that of id, and fp has been seen in

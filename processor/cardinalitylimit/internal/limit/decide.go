@@ -43,14 +43,42 @@ type Decision struct {
 // The locks of the keys concerned, one for each limit and always in the order of the
 // limits, are held from the first check to the last commit.
 func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Decision {
+	c.knownOnly = false
+	d, _ := c.decide(attrs, stale)
+	return d
+}
+
+// DecideKnown is Decide for a point whose series every limit knows that is asked. Otherwise it changes
+// nothing and reports false. A stale point is always decided on.
+func (c *Cursor) DecideKnown(attrs pcommon.Map, stale bool) (d Decision, known bool) {
+	c.knownOnly = !stale
+	return c.decide(attrs, stale)
+}
+
+// Stamp says of the points that follow what tells an active stream from one that is repeated: a hash of
+// its value and start.
+func (c *Cursor) Stamp(stamp uint64) { c.stamp = stamp }
+
+// Series is the identity of the metric and the attributes of the point that was decided on last,
+// whatever its resource: pods share a place under most limits.
+func (c *Cursor) Series() uint64 { return c.set.hash.Point(c.metricHash, c.original) }
+
+// Stream is the identity of the stream of the point that was decided on last.
+func (c *Cursor) Stream() uint64 { return c.set.hash.Point(c.streamID, c.original) }
+
+func (c *Cursor) decide(attrs pcommon.Map, stale bool) (d Decision, known bool) {
 	c.read(attrs)
-	d := Decision{Limit: -1}
+	d = Decision{Limit: -1}
 	if !c.exempt {
-		c.ask(attrs, stale, &d)
+		shared := c.Counts.Shared
+		if c.ask(attrs, stale, &d); c.stranger {
+			c.Counts.Shared = shared
+			return d, false
+		}
 	}
 	c.identify(&d)
 	c.Counts.add(&d)
-	return d
+	return d, true
 }
 
 // ask decides on a point that is not exempt.
@@ -62,12 +90,16 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 	case c.marked && c.set.strips >= 0:
 		d.Action, d.Limit = Strip, c.set.strips
 	}
-	for i := 0; i < len(limits) && d.Action < Overflow; i++ {
+	for i := 0; i < len(limits) && d.Action < Overflow && !c.stranger; i++ {
 		if limits[i].labels() {
 			c.checkLabels(i, limits[i], attrs, stale, d)
 		} else {
 			c.checkSeries(i, limits[i], attrs, stale, d)
 		}
+	}
+	if c.stranger {
+		c.release()
+		return
 	}
 	if d.Action >= Overflow {
 		c.release() // what is folded or dropped takes no place
@@ -85,15 +117,15 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 // read hashes the attributes of a point.
 func (c *Cursor) read(attrs pcommon.Map) {
 	c.pairs, c.verdicts, c.offences = c.pairs[:0], c.verdicts[:0], c.offences[:0]
-	c.marked, c.only = false, false
+	c.marked, c.only, c.stranger = false, false, false
 	var sum uint64
 	for k, v := range attrs.All() {
 		n := len(c.pairs)
 		c.pairs = slices.Grow(c.pairs, 1)[:n+1] // what it was for a point before it still is
 		p := &c.pairs[n]
 		p.set(&c.set.hash, k, v)
-		if p.pair == c.set.mark {
-			c.marked, p.isMark = true, true
+		if p.pair == c.set.mark || p.pair == c.set.markText {
+			c.marked, p.isMark, p.pair = true, true, c.set.mark
 		}
 		sum += p.pair
 	}

@@ -56,6 +56,20 @@ func decide(s *Set, md headers, resource, scope, metric string, attributes ...st
 	return c.Decide(a, false)
 }
 
+// decideStamped offers a point of one metric whose stream has a value and start.
+func decideStamped(s *Set, id string, stamp uint64) Decision {
+	c := s.Begin(headers{})
+	defer c.End()
+	m, a := pmetric.NewMetric(), pcommon.NewMap()
+	m.SetName("m")
+	a.PutStr("id", id)
+	c.Resource(pcommon.NewResource())
+	c.Scope(pcommon.NewInstrumentationScope())
+	c.Metric(m)
+	c.Stamp(stamp)
+	return c.Decide(a, false)
+}
+
 // A limit of one: each key has its own place, whichever part tells keys apart.
 func TestEveryPartSeparatesKeys(t *testing.T) {
 	point := func(s *Set, part, value string, id int) Decision {
@@ -230,4 +244,81 @@ func TestGenerationsGoByTimePassed(t *testing.T) {
 func setWall(t time.Time, by time.Duration) time.Time {
 	*(*uint64)(unsafe.Pointer(&t)) += uint64(by/time.Second) << 30
 	return t
+}
+
+// DecideKnown decides on what all limits know, and changes nothing for others.
+func TestDecideKnown(t *testing.T) {
+	s := newSet(t,
+		Spec{Name: "label", Key: parts(t, "metric.name"), MaxValues: 2, Action: Strip},
+		Spec{Name: "a", Key: parts(t, "metric.name"), MaxSeries: 3, Action: Overflow},
+		Spec{Name: "b", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop, DryRun: true},
+	)
+	c := s.Begin(headers{})
+	defer c.End()
+	c.Resource(pcommon.NewResource())
+	c.Scope(pcommon.NewInstrumentationScope())
+	c.Metric(pmetric.NewMetric())
+	offer := func(id string, stale bool) (Decision, bool) {
+		a := pcommon.NewMap()
+		a.PutStr("id", id)
+		return c.DecideKnown(a, stale)
+	}
+	counted := func() (n int64) {
+		c.Counts.Each(func(_ int, _ Action, _ bool, points int64) { n += points })
+		return n
+	}
+	_, known := offer("1", false)
+	require.False(t, known)
+	require.Zero(t, counted())
+	for _, u := range s.Sweep() {
+		require.Zero(t, u.Series, u.Limit)
+	}
+	one := pcommon.NewMap()
+	one.PutStr("id", "1")
+	require.Equal(t, Pass, c.Decide(one, false).Action)
+	d, known := offer("1", false)
+	require.True(t, known)
+	require.Equal(t, Pass, d.Action)
+	require.EqualValues(t, 2, counted())
+	two := pcommon.NewMap()
+	two.PutStr("id", "2")
+	require.Equal(t, Pass, c.Decide(two, false).Action, "a dry run objects")
+	_, known = offer("2", false)
+	require.False(t, known, "the dry run does not know it")
+	d, known = offer("9", true)
+	require.True(t, known, "a stale point wants no place")
+	require.Equal(t, Drop, d.Action)
+}
+
+// Return brings a cursor back to a metric, its key and what an overflow series inherits.
+func TestSaveAndReturn(t *testing.T) {
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "resource.r", "scope.name", "metric.name"), MaxSeries: 1, Action: Overflow})
+	c := s.Begin(headers{})
+	defer c.End()
+	attrs := func(id string) pcommon.Map {
+		a := pcommon.NewMap()
+		a.PutStr("id", id)
+		return a
+	}
+	var saved []int
+	var targets []Decision
+	for _, name := range []string{"a", "b"} {
+		r, sc, m := pcommon.NewResource(), pcommon.NewInstrumentationScope(), pmetric.NewMetric()
+		r.Attributes().PutStr("r", name)
+		sc.SetName(name)
+		m.SetName(name)
+		c.Resource(r)
+		c.Scope(sc)
+		c.Metric(m)
+		require.Equal(t, Pass, c.Decide(attrs("1"), false).Action)
+		saved = append(saved, c.Save())
+		targets = append(targets, c.Decide(attrs("2"), false))
+	}
+	for i := range saved {
+		c.Return(saved[i])
+		require.Equal(t, targets[i], c.Decide(attrs("2"), false))
+		to := pcommon.NewMap()
+		c.TargetResource(0, to)
+		require.Equal(t, map[string]any{"r": []string{"a", "b"}[i]}, to.AsRaw())
+	}
 }

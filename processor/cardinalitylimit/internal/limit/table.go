@@ -52,6 +52,7 @@ type entry struct {
 	dead     bool // removed from the table; for cursors that remember it
 	// promised are the places that the point at hand has been told of and not yet taken. 0 while nobody holds the lock.
 	promised int
+	sighted  sighted
 }
 
 func (t *table) init(places int, o *Options) bool {

@@ -68,11 +68,12 @@ func (c *Cutter) ScopeMetrics(sm pmetric.ScopeMetrics) pcommon.InstrumentationSc
 // Metric bounds the texts of a metric. It reports false where the name is too long: then none of the
 // metric's points, of which there are so many, may leave.
 func (c *Cutter) Metric(m pmetric.Metric, points int) (ok bool) {
-	if len(m.Name()) > orNone(c.Limits.MaxNameBytes) {
+	if points > 0 && len(m.Name()) > orNone(c.Limits.MaxNameBytes) {
 		c.count(PointName, m.Name())
 		c.Counts[PointName] += int64(points) - 1
 		return false
 	}
+	c.text(m.Name(), c.Limits.MaxNameBytes, Name, "metric.name", m.SetName) // of a metric without points
 	c.text(m.Unit(), c.Limits.MaxNameBytes, Name, "unit", m.SetUnit)
 	c.text(m.Description(), c.Limits.MaxValueBytes, Value, "description", m.SetDescription)
 	c.attributes(m.Metadata())
@@ -95,6 +96,14 @@ func (c *Cutter) Point(m pcommon.Map) (attributes pcommon.Map, ok bool) {
 	}
 	m, _ = c.attributes(m)
 	return m, true
+}
+
+// Again is Point for a point that was bounded before: nothing is counted. Only a copy is made again.
+func (c *Cutter) Again(m pcommon.Map) (attributes pcommon.Map, ok bool) {
+	counts, example := c.Counts, c.Example
+	attributes, ok = c.Point(m)
+	c.Counts, c.Example = counts, example
+	return attributes, ok
 }
 
 // Buckets reports whether a point may have so many buckets.

@@ -86,13 +86,33 @@ func New(s Settings) *Flusher {
 // Run flushes at the end of every interval until Shutdown.
 func (f *Flusher) Run() {
 	defer close(f.done)
+	ticks, flushed := make(chan time.Time), make(chan struct{})
+	go f.tick(ticks, flushed)
+	for {
+		select {
+		case now, ok := <-ticks:
+			if !ok {
+				f.err = f.final()
+				return
+			}
+			f.flush(now)
+			flushed <- struct{}{}
+		case <-f.Sender.Returned():
+			f.restate()
+		}
+	}
+}
+
+// tick sends the ends of intervals and waits for each flush. It ends with Shutdown.
+func (f *Flusher) tick(ticks chan<- time.Time, flushed <-chan struct{}) {
+	defer close(ticks)
 	for {
 		now, ok := f.Clock.Next(f.stopped)
 		if !ok {
-			f.err = f.final()
 			return
 		}
-		f.flush(now)
+		ticks <- now
+		<-flushed
 	}
 }
 
@@ -120,12 +140,28 @@ func (f *Flusher) flush(now time.Time) {
 	if reserved {
 		left = f.replace(left)
 	}
-	f.sweep(report)
+	f.sweep()
+	f.Registry.Trim()
+	report.Series = f.Registry.Len()
 	if reserved {
 		f.handOn(left, len(left) == 0)
 	}
 	report.Duration = time.Since(started)
 	f.Report(report)
+}
+
+// restate replaces what the consumer refused while the last flush could not recall it.
+func (f *Flusher) restate() {
+	left, ok := f.Sender.TryReserve()
+	switch {
+	case !ok:
+	case len(left) == 0:
+		f.Sender.Send(nil)
+	default:
+		left = f.replace(left)
+		f.sweep()
+		f.handOn(left, len(left) == 0)
+	}
 }
 
 func (f *Flusher) final() error {
@@ -140,7 +176,7 @@ func (f *Flusher) final() error {
 	held := 0
 	if left, ok := f.Sender.Reserve(f.ctx); ok {
 		left = f.replace(left)
-		f.sweep(report)
+		f.sweep()
 		f.handOn(left, true)
 	} else {
 		held = len(f.pending) + len(f.timed)
@@ -238,7 +274,7 @@ func (f *Flusher) replace(left []offer) (frozen []offer) {
 }
 
 // sweep removes expired series and lists those whose points are repeated.
-func (f *Flusher) sweep(report *Report) {
+func (f *Flusher) sweep() {
 	clear(f.live)
 	f.live = f.live[:0]
 	f.Registry.Sweep(f.touched, func(s *series.Series) {
@@ -248,8 +284,6 @@ func (f *Flusher) sweep(report *Report) {
 	})
 	clear(f.touched)
 	f.touched = f.touched[:0]
-	f.Registry.Trim()
-	report.Series = f.Registry.Len()
 }
 
 // handOn gives the sender, which has been reserved, the offers that are left and behind them all that waits, points

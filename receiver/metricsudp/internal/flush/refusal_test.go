@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,8 +19,22 @@ import (
 
 // moody is a consumer that refuses for a while and accepts for a while, by chance.
 type moody struct {
+	mu       sync.Mutex // guards the fields below
 	refusing bool
 	offers   []moodyOffer
+}
+
+func (m *moody) refuse(refuse bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refusing = refuse
+}
+
+// offered returns all offers so far, in order.
+func (m *moody) offered() []moodyOffer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.offers)
 }
 
 type moodyOffer struct {
@@ -33,6 +49,8 @@ func (m *moody) consume(_ context.Context, b Batch, _ int) error {
 	if err != nil {
 		return err
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.offers = append(m.offers, moodyOffer{b, string(bytes), !m.refusing})
 	if m.refusing {
 		return errRetryable
@@ -42,7 +60,7 @@ func (m *moody) consume(_ context.Context, b Batch, _ int) error {
 
 // accepted returns the batches that the consumer accepted, in order.
 func (m *moody) accepted() (batches []pmetric.Metrics) {
-	for _, o := range m.offers {
+	for _, o := range m.offered() {
 		if o.accepted {
 			batches = append(batches, o.batch.Metrics)
 		}
@@ -51,9 +69,10 @@ func (m *moody) accepted() (batches []pmetric.Metrics) {
 }
 
 // moodyRun flushes 60 times while the consumer's mood changes. It returns what was sent.
-func moodyRun(t *testing.T, seed uint64, r *rig, m *moody, each func(sent map[string]int64)) (sent map[string]int64) {
+func moodyRun(seed uint64, r *rig, m *moody, each func(sent map[string]int64)) (sent map[string]int64) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	sent = map[string]int64{}
+	refusing := false
 	for second := 1; second <= 60; second++ {
 		for range random.IntN(5) {
 			key := fmt.Sprint("k", random.IntN(3))
@@ -68,7 +87,8 @@ func moodyRun(t *testing.T, seed uint64, r *rig, m *moody, each func(sent map[st
 			sent["at"]++
 		}
 		if random.IntN(4) == 0 {
-			m.refusing = !m.refusing
+			refusing = !refusing
+			m.refuse(refusing)
 		}
 		r.flushAt(second)
 		synctest.Wait()
@@ -116,12 +136,12 @@ func TestRefusedDeltaIntervals(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m := &moody{}
 			r := newMoodyRig(t, m, false)
-			sent := moodyRun(t, seed, r, m, func(map[string]int64) {})
-			m.refusing = false
+			sent := moodyRun(seed, r, m, func(map[string]int64) {})
+			m.refuse(false)
 			require.NoError(t, r.stop(context.Background(), 61))
 
 			refused := ""
-			for i, o := range m.offers {
+			for i, o := range m.offered() {
 				if refused != "" {
 					require.Equal(t, refused, o.bytes, "offer %d of seed %d", i, seed)
 				}
@@ -169,25 +189,25 @@ func TestRefusedCumulativePointsAreReplaced(t *testing.T) {
 			m := &moody{}
 			r := newMoodyRig(t, m, true)
 			before := 0
-			sent := moodyRun(t, seed, r, m, func(sent map[string]int64) {
+			sent := moodyRun(seed, r, m, func(sent map[string]int64) {
 				offered := map[string]int64{}
-				for _, o := range m.offers[before:] {
+				for _, o := range m.offered()[before:] {
 					if o.batch.Restated { // the last is of this flush
 						sumPoints([]pmetric.Metrics{o.batch.Metrics}, func(key string, p pmetric.NumberDataPoint) {
 							offered[key] = p.IntValue()
 						})
 					}
 				}
-				before = len(m.offers)
+				before = len(m.offered())
 				for _, key := range []string{"k0", "k1", "k2"} {
 					require.Equal(t, sent[key], offered[key], "seed %d", seed)
 				}
 			})
-			m.refusing = false
+			m.refuse(false)
 			require.NoError(t, r.stop(context.Background(), 61))
 
 			refused := ""
-			for _, o := range m.offers {
+			for _, o := range m.offered() {
 				if o.batch.Restated {
 					continue
 				}
@@ -217,7 +237,8 @@ func TestRefusedCumulativePointsAreReplaced(t *testing.T) {
 // expired meanwhile.
 func TestRefusedPointsOutliveTheirSeries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &moody{refusing: true}
+		m := &moody{}
+		m.refuse(true)
 		r := newRig(t, func(o *series.Options, b *Builder, s *SenderSettings) {
 			b.Cumulative, o.ExpirySwaps = true, 2
 			s.Consume, s.MaxPause = m.consume, time.Second
@@ -228,7 +249,7 @@ func TestRefusedPointsOutliveTheirSeries(t *testing.T) {
 			synctest.Wait()
 			time.Sleep(time.Second)
 		}
-		m.refusing = false
+		m.refuse(false)
 		require.NoError(t, r.stop(context.Background(), 11))
 		accepted := m.accepted()
 		require.Len(t, metricsOf(accepted, "g"), 1)
@@ -262,6 +283,7 @@ func TestSlowRefusalsAreReplaced(t *testing.T) {
 		defer cancel()
 		require.ErrorIs(t, r.stop(ctx, 21), ErrNotHandedOn)
 		time.Sleep(5 * time.Second) // the call that was left behind
+		synctest.Wait()
 		require.Greater(t, len(offered), 5)
 		for i := range len(offered) - 1 {
 			assert.Greater(t, offered[i+1], offered[i])
@@ -269,11 +291,54 @@ func TestSlowRefusalsAreReplaced(t *testing.T) {
 	})
 }
 
+// feedingClock sends at the end of each interval.
+type feedingClock struct {
+	IntervalClock
+	feed func()
+}
+
+func (c feedingClock) Next(stopped <-chan struct{}) (time.Time, bool) {
+	now, ok := c.IntervalClock.Next(stopped)
+	if ok {
+		c.feed()
+	}
+	return now, ok
+}
+
+// A consumer whose calls and pauses last exactly as long as the interval is offered new totals after each of them.
+func TestRefusalsInStepWithTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var offered []int64
+		r := newRig(t, func(_ *series.Options, b *Builder, s *SenderSettings) {
+			b.Cumulative = true
+			s.MaxPause = 10 * time.Second
+			s.Consume = func(_ context.Context, batch Batch, _ int) error {
+				sumPoints([]pmetric.Metrics{batch.Metrics}, func(_ string, p pmetric.NumberDataPoint) {
+					offered = append(offered, p.IntValue())
+				})
+				time.Sleep(10 * time.Second)
+				return errRetryable
+			}
+		})
+		r.Clock = feedingClock{IntervalClock{Interval: 10 * time.Second}, func() { r.send(0, "a:1|c") }}
+		go r.Run()
+		time.Sleep(205 * time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, r.Shutdown(ctx), ErrNotHandedOn)
+		time.Sleep(10 * time.Second) // the call that was left behind
+		synctest.Wait()
+		require.Greater(t, len(offered), 5)
+		assert.Greater(t, offered[len(offered)-1], int64(10), "offered %v", offered)
+	})
+}
+
 // A shutdown offers the refused interval and the one behind it, in this order, and counts both if they are refused.
 func TestShutdownOffersBothIntervals(t *testing.T) {
 	for _, refuses := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			m := &moody{refusing: true}
+			m := &moody{}
+			m.refuse(true)
 			r := newMoodyRig(t, m, false)
 			r.send(0, "a:1|c|#k:x")
 			r.flushAt(1)
@@ -281,14 +346,15 @@ func TestShutdownOffersBothIntervals(t *testing.T) {
 			r.send(0, "a:2|c|#k:x")
 			r.flushAt(2)
 			r.send(1, "a:4|c|#k:x\nb:1|c")
-			m.refusing = refuses
-			before := len(m.offers)
+			m.refuse(refuses)
+			synctest.Wait()
+			before := len(m.offered())
 			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 			defer cancel()
 			err := r.stop(ctx, 3)
 
 			var values []int64
-			for _, o := range m.offers[before:] {
+			for _, o := range m.offered()[before:] {
 				sumPoints([]pmetric.Metrics{o.batch.Metrics}, func(_ string, p pmetric.NumberDataPoint) { values = append(values, p.IntValue()) })
 			}
 			require.GreaterOrEqual(t, len(values), 2)

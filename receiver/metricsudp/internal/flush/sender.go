@@ -22,6 +22,7 @@ type Sender struct {
 	cancel   context.CancelFunc
 	done     chan struct{}
 	wake     chan struct{} // ends a pause
+	returned chan struct{} // has an element after a recall during a round
 	held     atomic.Int64  // points of the offers that the sender has
 	leave    atomic.Bool   // Close has given up
 
@@ -58,7 +59,7 @@ func NewSender(s SenderSettings) *Sender {
 		work:     make(chan []offer, 1),
 		ctx:      ctx, cancel: cancel,
 		done: make(chan struct{}),
-		wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), returned: make(chan struct{}, 1),
 	}
 	sender.idle <- nil
 	go sender.run()
@@ -88,13 +89,16 @@ func (s *Sender) TryReserve() (left []offer, ok bool) {
 }
 
 // Recall reserves a sender that pauses after a refusal and returns what was refused; Send must follow. While the
-// consumer is being called it reports false, and a later TryReserve or Reserve returns what this call refuses.
+// consumer is being called it reports false. Returned then says when TryReserve can return what this call refuses.
 func (s *Sender) Recall() (left []offer, ok bool) {
 	if s.recall() {
 		return nil, false
 	}
 	return s.takeBack(<-s.idle), true
 }
+
+// Returned has an element when a sender that was recalled during a call of the consumer has come to wait.
+func (s *Sender) Returned() <-chan struct{} { return s.returned }
 
 // Reserve recalls what is refused and waits for it until ctx is done.
 func (s *Sender) Reserve(ctx context.Context) (left []offer, ok bool) {
@@ -139,9 +143,11 @@ func (s *Sender) forgetRecall() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.recalled = false
-	select {
-	case <-s.wake:
-	default:
+	for _, signal := range []chan struct{}{s.wake, s.returned} {
+		select {
+		case <-signal:
+		default:
+		}
 	}
 }
 
@@ -173,7 +179,14 @@ func (s *Sender) run() {
 	defer s.cancel()
 	pause := s.firstPause()
 	for offers := range s.work {
-		s.idle <- s.deliver(offers, &pause)
+		left := s.deliver(offers, &pause)
+		s.idle <- left
+		if len(left) > 0 {
+			select {
+			case s.returned <- struct{}{}:
+			default:
+			}
+		}
 	}
 }
 

@@ -23,9 +23,12 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverMetricsudpBufferDroppedPoints.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpBytes.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpCleanedLines.Add(context.Background(), 1)
+	tb.ReceiverMetricsudpConnections.Record(context.Background(), 1)
 	tb.ReceiverMetricsudpDatagrams.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpDeniedDatagrams.Add(context.Background(), 1)
+	tb.ReceiverMetricsudpDroppedEvents.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpDuplicateTags.Add(context.Background(), 1)
+	tb.ReceiverMetricsudpEndedConnections.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpFlushDuration.Record(context.Background(), 1)
 	tb.ReceiverMetricsudpKernelDrops.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpLines.Add(context.Background(), 1)
@@ -47,13 +50,22 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualReceiverMetricsudpCleanedLines(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverMetricsudpConnections(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpDatagrams(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpDeniedDatagrams(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverMetricsudpDroppedEvents(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpDuplicateTags(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverMetricsudpEndedConnections(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpFlushDuration(t, testTel,

@@ -56,19 +56,13 @@ func (s *Settings) bindTargets(ctx context.Context) ([]bindTarget, error) {
 	return targets, nil
 }
 
-// bound is a socket that [bindAll] made.
-type bound interface {
-	io.Closer
-	comparable
-}
-
 // portAttempts bounds how many ports are tried until one is free at every address.
 const portAttempts = 16
 
 // bindAll calls bind for every address of the endpoint. An address that the host does not have, as those of IPv6
 // where it is switched off, is skipped and returned as text with its error. Any other error ends it, and so does an
 // endpoint without any address of this host. Port 0 is the same free port at all addresses.
-func bindAll[B bound](
+func bindAll[B io.Closer](
 	ctx context.Context, s *Settings,
 	bind func(ctx context.Context, network, address string) (B, error), local func(B) net.Addr,
 ) (all []B, skipped []string, err error) {
@@ -94,7 +88,7 @@ func (s *Settings) anyPort() bool {
 	return err == nil && notNumber == nil && n == 0
 }
 
-func bindTargetsOnce[B bound](
+func bindTargetsOnce[B io.Closer](
 	ctx context.Context, targets []bindTarget,
 	bind func(ctx context.Context, network, address string) (B, error), local func(B) net.Addr,
 ) (all []B, skipped []string, err error) {

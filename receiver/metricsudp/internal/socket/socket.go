@@ -20,7 +20,7 @@ import (
 
 // Settings of a group of sockets.
 type Settings struct {
-	Network      string      // udp, udp4, udp6 or [Unixgram]
+	Network      string      // udp or tcp, with 4 or 6 for one family, [Unixgram] or [Unix]
 	Address      string      // host:port, of which port 0 lets the kernel choose; or a path
 	Permissions  fs.FileMode // of the file of a Unix socket
 	Count        int         // sockets of each address family, which share the port; 1 of a Unix socket
@@ -60,8 +60,11 @@ func (e *InUseError) Error() string {
 
 func (e *InUseError) Unwrap() error { return e.Err }
 
-// Unixgram is the network of datagram Unix sockets, where [HasUnixgram].
-const Unixgram = "unixgram"
+// The networks of Unix sockets, where [HasUnix].
+const (
+	Unixgram = "unixgram" // datagrams
+	Unix     = "unix"     // streams
+)
 
 // MaxPath is how many bytes the path of a Unix socket can have: one more ends it.
 const MaxPath = len(syscall.RawSockaddrUnix{}.Path) - 1

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -14,31 +15,19 @@ import (
 	"syscall"
 )
 
-// HasUnixgram tells of this system.
-const HasUnixgram = true
+// HasUnix reports whether this system has Unix sockets of datagrams and of streams.
+const HasUnix = true
 
-// openUnix binds a Unix socket, in the place of one that a process left behind.
+// openUnix binds a Unix socket of datagrams.
 func openUnix(ctx context.Context, s *Settings) (*Group, error) {
-	if len(s.Address) > MaxPath {
-		return nil, fmt.Errorf("%s has %d bytes: the path of a socket can have %d", s.Address, len(s.Address), MaxPath)
-	}
-	pc, err := bind(ctx, s.Address)
-	if isInUse(err) {
-		if err = removeStale(ctx, s.Address); err == nil {
-			pc, err = bind(ctx, s.Address)
-		}
-	}
+	pc, f, err := bindUnix(ctx, s, func(lc *net.ListenConfig) (net.PacketConn, error) {
+		return lc.ListenPacket(ctx, s.Network, s.Address)
+	})
 	if err != nil {
 		return nil, err
 	}
-	g := &Group{}
-	if !isAbstract(s.Address) {
-		if g.file, err = newFile(s.Address, s.Permissions); err != nil {
-			_ = pc.Close()
-			return nil, err
-		}
-	}
-	c, err := newConn(pc, s)
+	g := &Group{file: f}
+	c, err := newConn(pc.(*net.UnixConn), s)
 	if err != nil {
 		err = errors.Join(err, g.Close(), pc.Close())
 		return nil, err
@@ -47,18 +36,56 @@ func openUnix(ctx context.Context, s *Settings) (*Group, error) {
 	return g, nil
 }
 
-func bind(ctx context.Context, path string) (packetConn, error) {
-	var lc net.ListenConfig
-	pc, err := lc.ListenPacket(ctx, Unixgram, path)
-	switch {
-	case isInUse(err) && isAbstract(path):
-		return nil, &InUseError{Address: path, Err: err}
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no directory %s: %w", filepath.Dir(path), err)
-	case err != nil:
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
+// listenUnix listens on a Unix socket of streams.
+func listenUnix(ctx context.Context, s *Settings) (*Listeners, error) {
+	l, f, err := bindUnix(ctx, s, func(lc *net.ListenConfig) (net.Listener, error) {
+		return lc.Listen(ctx, s.Network, s.Address)
+	})
+	if err != nil {
+		return nil, err
 	}
-	return pc.(*net.UnixConn), nil
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // the file may be another's by then
+	return &Listeners{All: []net.Listener{l}, file: f}, nil
+}
+
+// bindUnix binds in the place of a socket that a process left behind. The file is nil for an
+// abstract name.
+func bindUnix[B io.Closer](ctx context.Context, s *Settings, bind func(*net.ListenConfig) (B, error)) (b B, f *file, err error) {
+	var none B
+	if len(s.Address) > MaxPath {
+		return none, nil, fmt.Errorf("%s has %d bytes: the path of a socket can have %d", s.Address, len(s.Address), MaxPath)
+	}
+	var lc net.ListenConfig
+	b, err = bind(&lc)
+	if isInUse(err) && !isAbstract(s.Address) {
+		if err = removeStale(ctx, s.Network, s.Address); err == nil {
+			b, err = bind(&lc)
+		}
+	}
+	if err != nil {
+		return none, nil, bindError(s.Address, err)
+	}
+	if isAbstract(s.Address) {
+		return b, nil, nil
+	}
+	if f, err = newFile(s.Address, s.Permissions); err != nil {
+		_ = b.Close()
+		return none, nil, err
+	}
+	return b, f, nil
+}
+
+func bindError(path string, err error) error {
+	var inUse *InUseError
+	switch {
+	case errors.As(err, &inUse):
+		return err
+	case isInUse(err):
+		return &InUseError{Address: path, Err: err}
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no directory %s: %w", filepath.Dir(path), err)
+	}
+	return fmt.Errorf("listen on %s: %w", path, err)
 }
 
 // isAbstract tells of a name that is no file's: on Linux only.
@@ -68,7 +95,7 @@ func isAbstract(path string) bool { return hasAbstract && strings.HasPrefix(path
 
 // removeStale removes the file of a socket that no process has open. The kernel
 // refuses a connection to one, and to no other.
-func removeStale(ctx context.Context, path string) error {
+func removeStale(ctx context.Context, network, path string) error {
 	found, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // meanwhile
@@ -80,12 +107,12 @@ func removeStale(ctx context.Context, path string) error {
 		return fmt.Errorf("%s is a file, and not a socket: it is left as it is", path)
 	}
 	var d net.Dialer
-	peer, err := d.DialContext(ctx, Unixgram, path)
+	peer, err := d.DialContext(ctx, network, path)
 	switch {
 	case err == nil:
 		_ = peer.Close()
 		return &InUseError{Address: path, Err: syscall.EADDRINUSE}
-	case errors.Is(err, syscall.EPROTOTYPE), errors.Is(err, syscall.EPERM): // a stream's, or connected to another
+	case errors.Is(err, syscall.EPROTOTYPE), errors.Is(err, syscall.EPERM): // of the other kind, or connected to another
 		return &InUseError{Address: path, Err: err}
 	case !errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("whether a process listens on %s cannot be told: %w", path, err)
