@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
-
 )
 
 func TestCommandsNeedTheKey(t *testing.T) {
@@ -32,7 +31,7 @@ func TestCommandsNeedTheKey(t *testing.T) {
 	assert.NotContains(t, done(t, "ls", "-key-file", file, dir), "encrypted")
 	assert.Contains(t, done(t, "verify", "-key-file", file, dir), "logs: 5 records, 10 items")
 	s := newServer(t)
-	for _, args := range [][]string{{"cat"}, {"replay", "-endpoint", s.grpc}, {"replay", "-keep", "-endpoint", s.grpc}} {
+	for _, args := range [][]string{{"cat"}, {"replay", "-endpoint", s.grpc}} {
 		r := tooled(t, append(args, dir)...)
 		assert.Equal(t, exitFailed, r.code)
 		assert.Contains(t, r.stderr, "the record needs the key with the id ")

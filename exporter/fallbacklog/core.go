@@ -45,10 +45,14 @@ type core struct {
 	openErr   error
 	owner     *owner
 	tended    chan struct{} // closed when tend has ended
+	attended  chan struct{} // closed when attend has ended
+	// stopAttending ends attend.
+	stopAttending context.CancelFunc
 	closing   chan struct{} // closed by close
 	logBudget *segment.Budget
 	deadSpace *segment.Budget
 	orphans   *orphans
+	attendant *attendant
 	// orphanLogger has a line for each orphan: there are few, and they are looked for rarely.
 	orphanLogger *zap.Logger
 
@@ -68,7 +72,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		now:    time.Now,
 		hosts:  map[any]component.Host{},
 		left:   shutdown.Exporter,
-		tended: make(chan struct{}), closing: make(chan struct{}),
+		tended: make(chan struct{}), attended: make(chan struct{}), closing: make(chan struct{}),
 		logger: sampled(set.Logger.WithOptions(zap.WrapCore(withoutSignal))),
 	}
 	c.breaker = breaker.New(breaker.Settings{
@@ -91,6 +95,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 	c.logBudget = c.budget(cfg.Log.MaxDiskMiB * mib)
 	c.deadSpace = c.budget(cfg.DeadLetter.MaxDiskMiB * mib)
 	c.group = c.newGroup()
+	c.attendant = &attendant{core: c, lanes: map[string]*lane{}}
 	c.orphans = &orphans{core: c, started: map[string]bool{}}
 	c.orphanLogger = set.Logger.WithOptions(zap.WrapCore(withoutSignal))
 	c.health = health.New(c.report)
@@ -125,6 +130,9 @@ func (c *core) openDirectory() error {
 	c.owner = owner
 	c.checkVolume()
 	go c.tend()
+	ctx, stop := context.WithCancel(context.Background())
+	c.stopAttending = stop
+	go c.attend(ctx)
 	return nil
 }
 
@@ -194,6 +202,8 @@ func (c *core) close() error {
 	promised.remove(c)
 	lookers.leave(c.cfg.Log.Directory, c)
 	<-c.tended
+	c.stopAttending()
+	<-c.attended
 	return c.owner.close()
 }
 

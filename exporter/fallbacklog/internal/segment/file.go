@@ -55,6 +55,13 @@ func (f *file) pass(end int64) bool {
 	return true
 }
 
+// rewind makes the reader begin again.
+func (f *file) rewind() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.read = 0
+}
+
 // withhold keeps the file from the reader from now on, and returns what is unread.
 func (f *file) withhold() (from, to int64) {
 	f.mu.Lock()

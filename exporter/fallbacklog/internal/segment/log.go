@@ -20,7 +20,7 @@ const (
 )
 
 // Log is a durable log of records. Append, DropOldest, Tend, Try, Stats, Cursor and Empty are safe for concurrent use;
-// Peek, Next and Done belong to one reader.
+// Peek, Next, Rewind and Done belong to one reader.
 type Log struct {
 	opt      Options
 	dir      *dir
@@ -249,6 +249,14 @@ func (l *Log) Next() (e Entry, ok bool, err error) {
 		return l.readNext()
 	}
 	return e, ok, err
+}
+
+// Rewind makes Next begin again with the oldest record that is not done.
+func (l *Log) Rewind() {
+	l.reader.leave()
+	for _, f := range l.list() {
+		f.rewind()
+	}
 }
 
 func (l *Log) readNext() (Entry, bool, error) {
