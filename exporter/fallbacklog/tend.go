@@ -29,6 +29,7 @@ func (c *core) tend() {
 			}
 			unread, disk := c.group.Tend()
 			c.outlook.note(c.now(), unread, disk)
+			c.tellOutage(unread)
 		}
 	}
 }
