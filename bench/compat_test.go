@@ -32,7 +32,7 @@ func TestStatsdExamples(t *testing.T) {
 	}
 }
 
-// TestStatsdDifferences shows each row of the README's table of differences.
+// TestStatsdDifferences shows each row of the table of differences.
 func TestStatsdDifferences(t *testing.T) {
 	for _, a := range archives(t, "differences") {
 		t.Run(strings.TrimSuffix(filepath.Base(a.path), ".txt"), func(t *testing.T) {
@@ -52,20 +52,22 @@ func TestStatsdDifferences(t *testing.T) {
 	}
 }
 
-// TestStatsdDifferencesAreDocumented: the README's table has the rows that
+// TestStatsdDifferencesAreDocumented: the table in docs/metricsudp/switching.md has the rows that
 // TestStatsdDifferences shows, and no others.
 func TestStatsdDifferencesAreDocumented(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join("..", "receiver", "metricsudp", "README.md"))
+	content, err := os.ReadFile(filepath.Join("..", "docs", "metricsudp", "switching.md"))
 	require.NoError(t, err)
-	_, table, found := strings.Cut(string(content), "\n## Differences to the statsd receiver\n")
-	require.True(t, found)
-	_, table, found = strings.Cut(table, "\n|---|---|\n")
+	_, table, found := strings.Cut(string(content), "\n| | here | there |\n|---|---|---|\n")
 	require.True(t, found)
 	table, _, _ = strings.Cut(table, "\n\n")
 	var want []string
 	for _, a := range archives(t, "differences") {
-		title, reason, _ := strings.Cut(strings.TrimSpace(a.comment), "\n")
-		want = append(want, "| "+title+" | "+strings.ReplaceAll(reason, "\n", " ")+" |")
+		parts := strings.Split(strings.TrimSpace(a.comment), "\n")
+		require.Len(t, parts, 3, a.path)
+		ours, isOurs := strings.CutPrefix(parts[1], "Here: ")
+		theirs, isTheirs := strings.CutPrefix(parts[2], "There: ")
+		require.True(t, isOurs && isTheirs, a.path)
+		want = append(want, "| "+parts[0]+" | "+ours+" | "+theirs+" |")
 	}
 	assert.ElementsMatch(t, want, strings.Split(table, "\n"))
 }

@@ -1,4 +1,4 @@
-// Command fallbacklog looks at, checks, mends and empties the directories of the fallbacklog exporter.
+// Command fallbacklog looks at, checks and empties the directories of the fallbacklog exporter.
 package main
 
 import (
@@ -25,7 +25,7 @@ const (
 	exitInterrupted
 )
 
-const usage = `Looks at, checks, mends and empties the directories of the fallbacklog exporter.
+const usage = `Looks at, checks and empties the directories of the fallbacklog exporter.
 
 Usage: fallbacklog <command> [flags] <directory>
 
@@ -37,7 +37,6 @@ Commands that only read; safe beside a running gateway:
   verify   every checksum
 
 Commands that write; they take the component's lock, so the gateway has to be stopped:
-  repair   cut torn ends, move damaged bytes to the directory quarantine
   replay   send what the log holds to an OTLP endpoint (with -keep it only reads)
   requeue  move the dead letter back into the log
 
@@ -47,7 +46,7 @@ Exit codes:
   0  done
   1  failed
   2  wrong arguments
-  3  verify, cat: there is damage
+  3  verify, cat, replay: there is damage
   4  the directory is in use
   5  interrupted; the same command goes on where it stopped
 `
@@ -59,7 +58,7 @@ type command struct {
 	run  func(context.Context, *tool) error
 }
 
-func commands() []command { return []command{ls, cat, verify, repair, replay, requeue} }
+func commands() []command { return []command{ls, cat, verify, replay, requeue} }
 
 // tool is one run.
 type tool struct {
@@ -114,7 +113,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, terminal 
 		}
 		return code(err)
 	}
-	fmt.Fprintf(stderr, "fallbacklog: command: must be one of ls, cat, verify, repair, replay, requeue (got %q)\n", args[0])
+	fmt.Fprintf(stderr, "fallbacklog: command: must be one of ls, cat, verify, replay, requeue (got %q)\n", args[0])
 	return exitUsage
 }
 

@@ -14,8 +14,7 @@ import (
 
 var ls = command{
 	name: "ls", help: `
-Lists components, their signals and dead letters: segments, bytes, what they take on disk, what of them is unread (not
-dealt with), the records and items in that and when the oldest and newest were written, the cursor, and damaged bytes that were set aside.
+Lists components, their signals and dead letters: segments, bytes, what of them is unread (not dealt with), the records and items in that and when the oldest and newest were written, the cursor, and damaged bytes that were set aside.
 It reads every record; -fast leaves them out and looks at names and cursors only.`,
 	run: func(ctx context.Context, t *tool) error {
 		s := t.selection()
@@ -42,7 +41,7 @@ It reads every record; -fast leaves them out and looks at names and cursors only
 
 func writeList(out io.Writer, all []logtool.Summary, segments bool, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "COMPONENT\tLOG\tSEGMENTS\tBYTES\tDISK\tUNREAD\tRECORDS\tITEMS\tOLDEST\tNEWEST\tCURSOR\tQUARANTINE")
+	fmt.Fprintln(w, "COMPONENT\tLOG\tSEGMENTS\tBYTES\tUNREAD\tRECORDS\tITEMS\tOLDEST\tNEWEST\tCURSOR\tQUARANTINE")
 	for _, s := range all {
 		name := s.Signal
 		if s.DeadLetter {
@@ -59,13 +58,16 @@ func writeList(out io.Writer, all []logtool.Summary, segments bool, now time.Tim
 				records += fmt.Sprintf(" (%s damaged)", size(c.DamagedBytes))
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d:%d\t%s\n", s.Component, name, len(s.Segments),
-			size(s.Bytes), size(s.DiskBytes), size(s.UnreadBytes), records, items, oldest, newest, s.Cursor.Segment, s.Cursor.Offset, size(s.QuarantinedB))
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d:%d\t%s\n", s.Component, name, len(s.Segments),
+			size(s.Bytes), size(s.UnreadBytes), records, items, oldest, newest, s.Cursor.Segment, s.Cursor.Offset, size(s.QuarantinedB))
+		for _, name := range s.Compressed {
+			fmt.Fprintf(w, "\t  %s: compressed by an earlier version, to be read after `unzstd --rm`\n", name)
+		}
 		if !segments {
 			continue
 		}
 		for _, g := range s.Segments {
-			fmt.Fprintf(w, "\t  %s\t\t%s\t%s\t%s\t\t\t%s\n", g.Name, size(g.Bytes), size(g.Disk), size(g.Unread), age(g.Begun, now))
+			fmt.Fprintf(w, "\t  %s\t\t%s\t%s\t\t\t%s\n", g.Name, size(g.Bytes), size(g.Unread), age(g.Begun, now))
 		}
 	}
 	return w.Flush()
@@ -129,7 +131,7 @@ the newest segment is none: it is in writing, or a crash has torn it before anyb
 		}
 		damaged := 0
 		for _, c := range all {
-			damaged += len(c.Damage)
+			damaged += len(c.Damage) + len(c.Lost)
 		}
 		if *asJSON {
 			err = writeJSON(t.stdout, all)
@@ -137,7 +139,7 @@ the newest segment is none: it is in writing, or a crash has torn it before anyb
 			writeChecks(t.stdout, all)
 		}
 		if err == nil && damaged > 0 {
-			err = fmt.Errorf("%w in %d places: `repair` sets it aside", errDamaged, damaged)
+			err = fmt.Errorf("%w in %d places: the gateway, and `replay`, pass over it and copy it to quarantine/", errDamaged, damaged)
 		}
 		return err
 	},
@@ -153,14 +155,19 @@ func writeChecks(out io.Writer, all []logtool.Check) {
 			fmt.Fprintf(out, ", %d bytes at the end are unfinished", c.Unfinished)
 		}
 		fmt.Fprintln(out)
+		for _, d := range c.Lost {
+			fmt.Fprintf(out, "  damage: %s: %s\n", d.Path, lost[d.Kind])
+		}
 		for _, d := range c.Damage {
-			if d.Start == d.End {
-				fmt.Fprintf(out, "  damage: %s, its seek table; no record is lost\n", d.Segment)
-				continue
-			}
 			fmt.Fprintf(out, "  damage: %s, bytes %d to %d\n", d.Segment, d.Start, d.End)
 		}
 	}
+}
+
+// lost says what happened to a segment.
+var lost = map[logtool.DamageKind]string{
+	logtool.Emptied: "it is shorter than it was",
+	logtool.Missing: "the cursor stands in it, and it is not there",
 }
 
 // timeFlag adds a flag that takes a time or an age.

@@ -12,32 +12,6 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
 )
 
-var repair = command{
-	name: "repair", help: `
-Makes logs whole; the gateway has to be stopped. An unfinished record at the end of the newest segment is cut off.
-Damaged bytes are copied to the directory quarantine of the log. From the first damaged segment on, what has not been
-dealt with is written again at the end of the log, in its order, which takes one segment of disk space more at a time.
-Whenever it is interrupted, no whole record is lost; some may then be there twice.`,
-	run: func(ctx context.Context, t *tool) error {
-		s := t.selection()
-		tell := t.progressFlag()
-		logs, err := t.logs(s, anyLog)
-		if err != nil {
-			return err
-		}
-		say, end := t.progress(*tell)
-		all, err := logtool.Repair(ctx, logs, say)
-		end()
-		for _, r := range all {
-			fmt.Fprintf(t.stdout, "%s: %d bytes cut, %d damaged bytes set aside, %d records written again\n", r.Log, r.CutBytes, r.DamagedBytes, r.Moved)
-		}
-		if err == nil && len(all) == 0 {
-			fmt.Fprintln(t.stdout, "nothing to repair")
-		}
-		return err
-	},
-}
-
 var replay = command{
 	name: "replay", help: `
 Sends what logs hold to an OTLP endpoint, one request after the other, oldest first, and marks as done what the endpoint
@@ -103,17 +77,25 @@ The metadata of metadata_keys is not sent: -header says what the endpoint needs.
 		opt.Progress, end = t.progress(*tell)
 		all, err := logtool.Replay(ctx, logs, target, opt)
 		end()
+		var damaged error
 		for _, r := range all {
 			fmt.Fprintf(t.stdout, "%s: %d records, %d items sent", r.Log, r.Records, r.Items)
 			if r.Rejected > 0 {
 				fmt.Fprintf(t.stdout, ", %d of them rejected (%s)", r.Rejected, r.Message)
+			}
+			if r.Damaged > 0 {
+				fmt.Fprintf(t.stdout, ", %s of damage passed over", size(r.Damaged))
+				damaged = errDamaged
 			}
 			if err != nil {
 				fmt.Fprintf(t.stdout, ", next is %d:%d", r.Next.Segment, r.Next.Offset)
 			}
 			fmt.Fprintln(t.stdout)
 		}
-		return errors.Join(err, target.Close())
+		if err != nil {
+			damaged = nil
+		}
+		return errors.Join(err, damaged, target.Close())
 	},
 }
 

@@ -1,9 +1,7 @@
 package fallbacklog
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
 func logSettings(settings map[string]any) map[string]any { return map[string]any{"log": settings} }
@@ -40,7 +40,6 @@ func TestFormatsMixed(t *testing.T) {
 	b.refuse(codes.Unavailable)
 	runs := []map[string]any{
 		logSettings(map[string]any{"format": "otlp_json"}),
-		logSettings(map[string]any{"format": "otlp_json", "compression": "zstd"}),
 		logSettings(map[string]any{"format": "otlp_proto"}),
 		logSettings(map[string]any{"format": "otlp_proto", "compression": "zstd"}),
 		{"log": map[string]any{"format": "otlp_proto"}, "encryption": map[string]any{"key": keyA}},
@@ -50,12 +49,9 @@ func TestFormatsMixed(t *testing.T) {
 	for run, settings := range runs {
 		g := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b), settings))
 		g.send(fmt.Sprint(run), n)
-		if run == 3 {
-			eventually(t, func() bool { return len(matching(t, dir, ".jsonl")) == 0 }, "the lines of earlier runs are compressed")
-		}
 		g.stop()
 	}
-	assert.Len(t, matching(t, dir, ".jsonl.zst"), 2*3)
+	assert.Len(t, matching(t, dir, ".jsonl"), 3)
 	assert.Len(t, matching(t, dir, ".otlp"), 4*3)
 
 	b.set(nil)
@@ -67,62 +63,61 @@ func TestFormatsMixed(t *testing.T) {
 		assert.Equal(t, 1, times, name)
 	}
 	assert.Empty(t, matching(t, dir, ".otlp"))
-	assert.Empty(t, matching(t, dir, ".zst"))
+	assert.Empty(t, matching(t, dir, ".jsonl"))
 	assert.Zero(t, g.sum("corrupt_bytes"))
 }
 
-// In an outage the log is compressed as it grows, takes a fraction of the disk, and any zstd tool and any reader of OTLP
-// JSON read it.
-func TestCompressedOutage(t *testing.T) {
+// Lines are not compressed any more.
+func TestCompressionNeedsFrames(t *testing.T) {
+	require.ErrorContains(t, validate(logSettings(map[string]any{"compression": "zstd"})),
+		"log::format: must be otlp_proto with compression: zstd (got otlp_json)")
+	require.NoError(t, validate(logSettings(map[string]any{"format": "otlp_proto", "compression": "zstd"})))
+}
+
+// A version before compressed sealed segments of lines. The start refuses to pass over their records and names the
+// command that decompresses them; afterwards the cursor of that version still fits. Those of a dead letter are named only.
+func TestSegmentsThatAnEarlierVersionCompressed(t *testing.T) {
 	b := newBackend(t)
 	dir := t.TempDir()
 	b.refuse(codes.Unavailable)
-	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b), logSettings(map[string]any{"compression": "zstd"})))
-	const batches, spans = 30, 2000
-	for k := range batches {
-		require.NoError(t, g.traces.ConsumeTraces(t.Context(), makeTraces(fmt.Sprint("batch-", k), spans)))
-	}
-	eventually(t, func() bool { return len(matching(t, dir, ".jsonl")) <= 1 }, "all that is sealed is compressed")
-	logged, onDisk := g.sum("logged_bytes"), g.sum("bytes_on_disk")
-	assert.Less(t, onDisk, logged, "%d of %d bytes", onDisk, logged)
-	packed := matching(t, dir, ".jsonl.zst")
-	require.NotEmpty(t, packed)
-	seen := 0
-	for _, name := range packed {
-		data, err := os.ReadFile(name)
-		require.NoError(t, err)
-		d, err := zstd.NewReader(bytes.NewReader(data))
-		require.NoError(t, err)
-		lines, err := io.ReadAll(d)
-		require.NoError(t, err)
-		d.Close()
-		for line := range bytes.Lines(lines) {
-			td, err := traces.json.unmarshal(line)
-			require.NoError(t, err)
-			seen += td.SpanCount()
-		}
-	}
-	assert.GreaterOrEqual(t, seen, spans)
-	b.set(nil)
-	eventually(t, func() bool { return len(b.names()) == batches*spans }, "everything arrives")
-	eventually(t, func() bool { return g.sum("bytes_on_disk") == 0 }, "the log is empty")
-	for name, times := range b.names() {
-		require.Equal(t, 1, times, name)
-	}
-	assert.Zero(t, g.sum("errors", "error_type=compression"))
-}
-
-// The dead letter is compressed as the log is.
-func TestCompressedDeadLetter(t *testing.T) {
-	b := newBackend(t)
-	dir := t.TempDir()
-	b.refuse(codes.InvalidArgument)
-	cfg := loadConfig(t, testSettings(dir), grpcTo(b), logSettings(map[string]any{"compression": "zstd"}))
-	g := startGateway(t, newTestHost(), cfg)
-	require.NoError(t, g.traces.ConsumeTraces(t.Context(), makeTraces("refused", 500)))
+	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b)))
+	g.send("old", 10)
 	g.stop()
+	b.refuse(codes.InvalidArgument)
+	lines := matching(t, filepath.Join(dir, "fallbacklog", "traces"), ".jsonl")
+	require.Len(t, lines, 1)
+	compress := func(path string) {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		e, err := zstd.NewWriter(nil)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path+".zst", e.EncodeAll(data, nil), 0o600))
+		require.NoError(t, os.Remove(path))
+	}
+	compress(lines[0])
+	b.set(nil)
+	cfg := loadConfig(t, testSettings(dir), grpcTo(b))
+	e, err := NewFactory().CreateTraces(t.Context(), exporterSettings(t, NewFactory()), cfg)
+	require.NoError(t, err)
+	err = e.Start(t.Context(), newTestHost())
+	require.ErrorIs(t, err, segment.ErrCompressed)
+	require.ErrorContains(t, err, "`unzstd --rm '"+lines[0]+".zst'`")
+	require.NoError(t, e.Shutdown(t.Context()))
+
+	data, err := os.ReadFile(lines[0] + ".zst")
+	require.NoError(t, err)
+	d, err := zstd.NewReader(nil)
+	require.NoError(t, err)
+	defer d.Close()
+	data, err = d.DecodeAll(data, nil)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(lines[0], data, 0o600))
+	require.NoError(t, os.Remove(lines[0]+".zst"))
+	dead := filepath.Join(dir, "fallbacklog", "traces", "dead-letter")
+	require.NoError(t, os.WriteFile(filepath.Join(dead, "00000000000000000001-20260101T000000.000Z.jsonl.zst"), []byte("x"), 0o600))
 	startGateway(t, newTestHost(), cfg)
-	eventually(t, func() bool {
-		return len(matching(t, filepath.Join(dir, "fallbacklog", "traces", "dead-letter"), ".jsonl.zst")) == 1
-	}, "")
+	eventually(t, func() bool { return len(b.names()) == 3*10 }, "everything arrives")
+	for name, times := range b.names() {
+		assert.Equal(t, 1, times, name)
+	}
 }

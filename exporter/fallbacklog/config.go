@@ -76,7 +76,7 @@ const (
 	FormatProto Format = "otlp_proto" // a frame each
 )
 
-// Compression of sealed segments of lines, and of each frame's request. Both are read.
+// Compression of each frame's request. Both are read.
 type Compression string
 
 // The compressions.

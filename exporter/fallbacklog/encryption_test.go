@@ -35,14 +35,15 @@ func encrypted(key string, settings map[string]any) map[string]any {
 	return map[string]any{"log": settings, "encryption": map[string]any{"key": key}}
 }
 
-func TestValidateEncryption(t *testing.T) {
-	validate := func(settings map[string]any) error {
-		cfg := createDefaultConfig().(*Config)
-		if err := confmap.NewFromStringMap(settings).Unmarshal(cfg); err != nil {
-			return err
-		}
-		return confmap.Validate(cfg)
+func validate(settings map[string]any) error {
+	cfg := createDefaultConfig().(*Config)
+	if err := confmap.NewFromStringMap(settings).Unmarshal(cfg); err != nil {
+		return err
 	}
+	return confmap.Validate(cfg)
+}
+
+func TestValidateEncryption(t *testing.T) {
 	require.NoError(t, validate(encrypted(keyA, map[string]any{})))
 	require.NoError(t, validate(encrypted(keyB+"\n", map[string]any{"compression": "zstd"})))
 	require.NoError(t, validate(nil))

@@ -1,10 +1,7 @@
 package fallbacklog
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -15,7 +12,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/seekable"
 )
 
 // service makes a resource as an instrumented service in Kubernetes has it.
@@ -94,68 +90,6 @@ func benchSpans(r *rand.Rand) ptrace.Traces {
 		}
 	}
 	return td
-}
-
-// benchLines are 20 MB of log as it is in an outage: a line for each 1,000 items.
-func benchLines(b *testing.B, payload func(*rand.Rand) ([]byte, error)) (lines []byte, count int) {
-	b.Helper()
-	r := rand.New(rand.NewPCG(1, 2))
-	for ; len(lines) < 20<<20; count++ {
-		p, err := payload(r)
-		require.NoError(b, err)
-		lines, err = record.Lines{}.Append(lines, p, record.Meta{Time: time.Unix(1_770_000_000, 0), Signal: "x", Reason: "breaker_open", Items: 1000})
-		require.NoError(b, err)
-	}
-	return lines, count
-}
-
-var benchJSON = map[string]func(*rand.Rand) ([]byte, error){
-	"points": func(r *rand.Rand) ([]byte, error) { return metrics.json.marshal(benchPoints(r)) },
-	"spans":  func(r *rand.Rand) ([]byte, error) { return traces.json.marshal(benchSpans(r)) },
-}
-
-// A sealed segment of lines is compressed and read again, as the log does both. B/item is what an item takes on disk.
-func BenchmarkSegmentZstd(b *testing.B) {
-	for name, payload := range benchJSON {
-		lines, count := benchLines(b, payload)
-		var file bytes.Buffer
-		b.Run("compress/"+name, func(b *testing.B) {
-			b.SetBytes(int64(len(lines)))
-			b.ReportAllocs()
-			for b.Loop() {
-				file.Reset()
-				w, err := seekable.NewWriter(&file)
-				require.NoError(b, err)
-				for rest := lines; len(rest) > 0; {
-					n := min(seekable.MaxFrame, len(rest))
-					require.NoError(b, w.Frame(rest[:n]))
-					rest = rest[n:]
-				}
-				require.NoError(b, w.Close())
-			}
-			b.ReportMetric(float64(len(lines))/float64(count)/1000, "B/item-plain")
-			b.ReportMetric(float64(file.Len())/float64(count)/1000, "B/item")
-		})
-		b.Run("read/"+name, func(b *testing.B) {
-			b.SetBytes(int64(len(lines)))
-			b.ReportAllocs()
-			buf := make([]byte, 1<<20)
-			for b.Loop() {
-				at := bytes.NewReader(file.Bytes())
-				x, err := seekable.ReadIndex(at, int64(file.Len()))
-				require.NoError(b, err)
-				r := seekable.NewReader(at, x)
-				for off := int64(0); ; {
-					n, err := r.ReadAt(buf, off)
-					off += int64(n)
-					if errors.Is(err, io.EOF) {
-						break
-					}
-					require.NoError(b, err)
-				}
-			}
-		})
-	}
 }
 
 // A frame of 1,000 items is made of a request in protobuf, and read: what Append and Split cost.

@@ -34,6 +34,7 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 		return nil, err
 	}
 	l := &lane{core: c, tel: tel}
+	c.orphans.claim(signal)
 	dir := filepath.Join(c.root, signal)
 	if l.log, err = segment.Open(l.options(dir, c.logBudget)); err != nil {
 		return nil, fmt.Errorf("log::directory: %w", err)
@@ -42,17 +43,21 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 		return nil, errors.Join(err, l.log.Close())
 	}
 	opt := delivery.Options{
-		Signal: signal, Codec: c.codec, Reader: c.reader, Decode: decode, Observer: tel, Log: ownedLog{l.log, c.owner},
+		Signal: signal, Codec: c.codec, Reader: c.reader, Decode: decode, Observer: tel, Log: l.log,
 		Strict: c.cfg.strict(signal),
 	}
 	if c.cfg.Replay.Enabled && c.cfg.Replay.Order == OrderAuto && c.cfg.Exporter.spec != nil {
 		set.Logger.Info("replay::order is auto", zap.String("order", string(c.cfg.orderOf(signal))))
 	}
 	if c.cfg.DeadLetter.Enabled {
-		if l.dead, err = segment.Open(l.options(filepath.Join(dir, "dead-letter"), c.deadSpace)); err != nil {
+		dead := l.options(filepath.Join(dir, "dead-letter"), c.deadSpace)
+		dead.OnCompressed = func(found *segment.CompressedError) {
+			tel.logger.Warn("the dead letter has segments that an earlier version compressed: `fallbacklog` does not see them until they are decompressed", zap.Error(found))
+		}
+		if l.dead, err = segment.Open(dead); err != nil {
 			return nil, errors.Join(fmt.Errorf("dead_letter: %w", err), l.log.Close())
 		}
-		opt.DeadLetter = ownedLog{l.dead, c.owner}
+		opt.DeadLetter = l.dead
 	}
 	l.Lane = c.group.NewLane(opt)
 	if err := tel.observe(l); err != nil {
@@ -70,9 +75,9 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 	}
 	return segment.Options{
 		Dir: dir, Kind: kind(l.core.codec), Also: []segment.Kind{kind(record.Lines{}), kind(record.Frames{})}, Budget: budget, FS: l.core.fs, Now: l.core.now,
-		MaxSegmentBytes: min(cfg.MaxSegmentSizeMiB*mib, budget.Max-budget.Headroom), MaxSegmentAge: cfg.MaxSegmentAge,
+		MaxSegmentBytes: min(cfg.MaxSegmentSizeMiB*mib, budget.Max), MaxSegmentAge: cfg.MaxSegmentAge,
 		Sync: modes[cfg.Fsync], SyncInterval: cfg.FsyncInterval,
-		Compress:    cfg.Compression == CompressionZstd,
+		Patience:    l.core.patience,
 		NewestFirst: l.core.cfg.Replay.Order == OrderNewestFirst,
 		MakeDir: func() error {
 			if err := l.core.makeDir(dir); err != nil {
@@ -80,27 +85,25 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 			}
 			return l.core.owner.check()
 		},
-		Owned:    l.core.owner.check,
+		Owned:    l.core.owner.err,
 		OnSync:   l.tel.synced,
-		OnDamage: l.tel.corrupt,
+		OnDamage: l.tel.damaged,
 		OnDone: func(segments int, bytes int64) {
 			l.tel.logger.Warn("segments that the cursor calls dealt with are deleted: a crash has left them, or somebody has put them there",
 				zap.String("directory", dir), zap.Int("segments", segments), zap.Int64("bytes", bytes))
 		},
 		OnError: func(err error) {
-			if errors.Is(err, segment.ErrNotPacked) {
-				l.tel.Failed(failure.Compression)
-				l.tel.Warn(failure.Compression, "a segment of the local log stays uncompressed", err)
-				return
-			}
 			l.tel.Failed(failure.Log)
 			l.tel.Error(failure.Log, "the local log is in trouble", err)
 		},
 	}
 }
 
+// stalled reports whether the disk keeps a write of one of the logs.
+func (l *lane) stalled() bool { return l.log.Stalled() || l.dead != nil && l.dead.Stalled() }
+
 func kind(c record.Codec) segment.Kind {
-	return segment.Kind{Extension: c.Extension(), Format: c, Compressible: c.Encoding() == record.JSON}
+	return segment.Kind{Extension: c.Extension(), Format: c}
 }
 
 // consume marks what no retry would change, for the pipeline.

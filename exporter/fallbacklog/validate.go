@@ -72,6 +72,7 @@ func (c *LogConfig) validate(e *check.Errors) {
 	check.Range(e, "min_free_disk_mib", c.MinFreeDiskMiB, 0, maxMiB)
 	check.OneOf(e, "format", c.Format, FormatJSON, FormatProto)
 	check.OneOf(e, "compression", c.Compression, CompressionNone, CompressionZstd)
+	e.That(c.Compression != CompressionZstd || c.Format == FormatProto, "format", "otlp_proto with compression: zstd", c.Format)
 	check.OneOf(e, "on_full", c.OnFull, OnFullReject, OnFullDropOldest, OnFullDropNewest)
 	check.OneOf(e, "fsync", c.Fsync, FsyncBatch, FsyncInterval, FsyncNone)
 	check.Range(e, "fsync_interval", c.FsyncInterval, minFsyncInterval, maxFsyncInterval)

@@ -9,8 +9,9 @@ import "sync/atomic"
 
 // Budget of a component. Its methods are safe for concurrent use.
 type Budget struct {
-	limit int64
-	used  atomic.Int64
+	limit   int64
+	used    atomic.Int64
+	refused atomic.Int64
 }
 
 // New returns a budget of limit bytes.
@@ -22,6 +23,7 @@ func (b *Budget) Reserve(n int) bool {
 	for {
 		used := b.used.Load()
 		if used+int64(n) > b.limit {
+			b.refused.Add(1)
 			return false
 		}
 		if b.used.CompareAndSwap(used, used+int64(n)) {
@@ -36,5 +38,8 @@ func (b *Budget) Force(n int) { b.used.Add(int64(n)) }
 // Release gives n bytes back.
 func (b *Budget) Release(n int) { b.used.Add(-int64(n)) }
 
-// Used is what is taken, in bytes.
+// Used is what is reserved, in bytes.
 func (b *Budget) Used() int64 { return b.used.Load() }
+
+// Refused counts the reservations that did not fit.
+func (b *Budget) Refused() int64 { return b.refused.Load() }

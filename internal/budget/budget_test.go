@@ -13,6 +13,7 @@ func TestBudget(t *testing.T) {
 	assert.False(t, b.Reserve(4))
 	assert.True(t, b.Reserve(3))
 	assert.False(t, b.Reserve(1))
+	assert.Equal(t, int64(2), b.Refused())
 	b.Force(5)
 	assert.Equal(t, int64(15), b.Used())
 	b.Release(6)

@@ -2,9 +2,12 @@ package histpoint
 
 import (
 	"fmt"
+	"math"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
 // Explicit is the layout and the counts of an explicit histogram. Counts has one
@@ -14,13 +17,15 @@ type Explicit struct {
 	Bounds []float64
 	Counts []uint64
 	Count  uint64
+	// Restated says that the point listed +Inf as its last bound, which Bounds do not.
+	Restated bool
 
 	fault error // of the bounds
 }
 
 // LoadExplicit copies layout and counts of a point. A point without buckets has one
 // of them, from -Inf to +Inf. The error, if any, wraps [ErrInvalid], and the counts
-// are of no use then.
+// are of no use then, unless it is a [CountError].
 //
 // Points that follow each other mostly have the same bounds. If same, the bounds
 // are those that h had already, and with them whatever the caller has derived from
@@ -28,26 +33,36 @@ type Explicit struct {
 func LoadExplicit(h *Explicit, p pmetric.HistogramDataPoint) (same bool, err error) {
 	counts, bounds := p.BucketCounts(), p.ExplicitBounds()
 	h.Count = p.Count()
+	n := bounds.Len() // of the bounds that stay
+	h.Restated = n > 0 && math.IsInf(bounds.At(n-1), 1)
+	if h.Restated {
+		n--
+	}
+	var total total
 	switch {
 	case counts.Len() == 0 && bounds.Len() == 0:
 		h.Counts = append(h.Counts[:0], h.Count)
-	case counts.Len() != bounds.Len()+1:
-		return false, fmt.Errorf("%w: %d bounds with %d bucket counts", ErrInvalid, bounds.Len(), counts.Len())
-	default:
-		var total total
+		total.add(h.Count)
+	case counts.Len() == bounds.Len()+1, h.Restated && counts.Len() == bounds.Len():
 		h.Counts = total.load(h.Counts, counts)
-		if err := total.check(h.Count); err != nil {
-			return false, err
+		if len(h.Counts) > n+1 { // of (+Inf, +Inf]
+			h.Counts[n] = expo.AddSat(h.Counts[n], h.Counts[n+1])
+			h.Counts = h.Counts[:n+1]
 		}
+	default:
+		return false, fmt.Errorf("%w: %d bounds with %d bucket counts", ErrInvalid, bounds.Len(), counts.Len())
 	}
-	if same = equal(h.Bounds, bounds); !same {
+	if same = equal(h.Bounds, bounds, n); !same {
 		h.Bounds = h.Bounds[:0]
-		for i, n := 0, bounds.Len(); i < n; i++ {
+		for i := range n {
 			h.Bounds = append(h.Bounds, bounds.At(i))
 		}
 		h.fault = checkBounds(h.Bounds)
 	}
-	return same, h.fault
+	if h.fault != nil {
+		return same, h.fault
+	}
+	return same, total.check(h.Count)
 }
 
 // StoreExplicit copies layout, counts and count of h to a point. Sum, minimum and
@@ -58,9 +73,9 @@ func StoreExplicit(p pmetric.HistogramDataPoint, h *Explicit) {
 	p.BucketCounts().FromRaw(h.Counts)
 }
 
-// equal compares with ==, so bounds with a NaN are never those before.
-func equal(a []float64, b pcommon.Float64Slice) bool {
-	if len(a) != b.Len() {
+// equal compares with the first n of b by ==, so bounds with a NaN are never those before.
+func equal(a []float64, b pcommon.Float64Slice, n int) bool {
+	if len(a) != n {
 		return false
 	}
 	for i, v := range a {

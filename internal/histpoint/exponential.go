@@ -11,7 +11,8 @@ import (
 
 // LoadExponential copies a point; h is to merge from, or to reduce. It has as many
 // buckets as the point, whatever its maximum size, and reuses what it has allocated.
-// The error, if any, wraps [ErrInvalid], and h is of no use then.
+// The error, if any, wraps [ErrInvalid], and h is of no use then, unless it is a
+// [CountError].
 func LoadExponential(h *expo.Histogram, p pmetric.ExponentialHistogramDataPoint) error {
 	t := TotalsOf(p)
 	h.Scale, h.ZeroThreshold, h.ZeroCount = p.Scale(), p.ZeroThreshold(), p.ZeroCount()

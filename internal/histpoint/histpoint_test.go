@@ -1,6 +1,7 @@
 package histpoint_test
 
 import (
+	"errors"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -38,7 +39,9 @@ func TestLoadExplicit(t *testing.T) {
 		{"count of one bucket", explicitPoint(6, nil, 5), nil, "bucket counts add up to 5, count is 6"},
 		{"overflow to the count", explicitPoint(4, []float64{1}, 5, math.MaxUint64), nil, "bucket counts exceed 64 bits"},
 		{"NaN", explicitPoint(0, []float64{math.NaN()}, 0, 0), nil, "bounds[0] is NaN"},
-		{"Inf", explicitPoint(0, []float64{0, math.Inf(1)}, 0, 0, 0), nil, "bounds[1] is +Inf"},
+		{"-Inf", explicitPoint(0, []float64{math.Inf(-1), 0}, 0, 0, 0), nil, "bounds[0] is -Inf"},
+		{"Inf twice", explicitPoint(0, []float64{math.Inf(1), math.Inf(1)}, 0, 0, 0), nil, "bounds[0] is +Inf"},
+		{"as many counts as bounds to Inf, and a count too high", explicitPoint(4, []float64{1, math.Inf(1)}, 1, 2), nil, "add up to 3, count is 4"},
 		{"equal bounds", explicitPoint(0, []float64{0, 1, 1}, 0, 0, 0, 0), nil, "bounds[2] is 1 after 1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -63,6 +66,47 @@ func TestLoadExplicit(t *testing.T) {
 	}
 }
 
+// A list of bounds that ends in +Inf loses it, with one count beyond it or none.
+func TestLoadExplicitToInfinity(t *testing.T) {
+	for _, p := range []pmetric.HistogramDataPoint{
+		explicitPoint(6, []float64{1, math.Inf(1)}, 1, 2, 3),
+		explicitPoint(6, []float64{1, math.Inf(1)}, 1, 5),
+		explicitPoint(6, []float64{1}, 1, 5),
+	} {
+		var h histpoint.Explicit
+		_, err := histpoint.LoadExplicit(&h, p)
+		require.NoError(t, err)
+		require.Equal(t, []float64{1}, h.Bounds)
+		require.Equal(t, []uint64{1, 5}, h.Counts)
+		require.Equal(t, p.ExplicitBounds().Len() > 1, h.Restated)
+		same, err := histpoint.LoadExplicit(&h, p)
+		require.NoError(t, err)
+		require.True(t, same)
+	}
+	var h histpoint.Explicit
+	_, err := histpoint.LoadExplicit(&h, explicitPoint(6, []float64{math.Inf(1)}, 6))
+	require.NoError(t, err)
+	require.Empty(t, h.Bounds)
+	require.Equal(t, []uint64{6}, h.Counts)
+}
+
+// A count that is not the sum leaves the rest of the point to a caller that corrects it.
+func TestCountError(t *testing.T) {
+	var wrong *histpoint.CountError
+	var h histpoint.Explicit
+	_, err := histpoint.LoadExplicit(&h, explicitPoint(6, []float64{1}, 2, 3))
+	require.ErrorAs(t, err, &wrong)
+	require.Equal(t, histpoint.CountError{Sum: 5, Count: 6}, *wrong)
+	require.Equal(t, []uint64{2, 3}, h.Counts)
+
+	e := new(expo.Histogram)
+	require.ErrorAs(t, histpoint.LoadExponential(e, exponentialPoint(func(p pmetric.ExponentialHistogramDataPoint) { p.SetCount(1) })), &wrong)
+	require.Equal(t, histpoint.CountError{Sum: 10, Count: 1}, *wrong)
+	_, err = histpoint.LoadExplicit(&h, explicitPoint(6, []float64{2, 1}, 2, 3, 4))
+	require.ErrorIs(t, err, histpoint.ErrInvalid)
+	require.False(t, errors.As(err, &wrong), "its bounds cannot be corrected")
+}
+
 // What same promises: the bounds are those of the last load, valid or not.
 func TestLoadExplicitTellsOfSameBounds(t *testing.T) {
 	var h histpoint.Explicit
@@ -72,7 +116,7 @@ func TestLoadExplicitTellsOfSameBounds(t *testing.T) {
 	}{
 		{p: explicitPoint(3, []float64{1, 10}, 1, 1, 1)},
 		{p: explicitPoint(6, []float64{1, 10}, 1, 2, 3), same: true},
-		{p: explicitPoint(9, []float64{2, 10}, 1, 2, 3), bad: true}, // its bounds are not reached
+		{p: explicitPoint(9, []float64{1, 10}, 1, 2, 3), same: true, bad: true}, // for its count
 		{p: explicitPoint(6, []float64{1, 10}, 1, 2, 3), same: true},
 		{p: explicitPoint(6, []float64{1}, 3, 3)},
 		{p: explicitPoint(6, []float64{10, 1}, 1, 2, 3), bad: true},

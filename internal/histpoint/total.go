@@ -11,6 +11,17 @@ import (
 // ErrInvalid is wrapped by every error about an invalid point.
 var ErrInvalid = errors.New("invalid histogram point")
 
+// CountError is about a point whose bucket counts do not add up to its count. Everything
+// else of the point is valid and loaded, so that the sum could stand for the count.
+type CountError struct{ Sum, Count uint64 }
+
+func (e *CountError) Error() string {
+	return fmt.Sprintf("%v: bucket counts add up to %d, count is %d", ErrInvalid, e.Sum, e.Count)
+}
+
+// Unwrap returns [ErrInvalid].
+func (e *CountError) Unwrap() error { return ErrInvalid }
+
 // total adds up counts and remembers whether they exceed 64 bits.
 type total struct {
 	sum      uint64
@@ -53,7 +64,7 @@ func (t *total) check(count uint64) error {
 		return fmt.Errorf("%w: bucket counts exceed 64 bits", ErrInvalid)
 	}
 	if t.sum != count {
-		return fmt.Errorf("%w: bucket counts add up to %d, count is %d", ErrInvalid, t.sum, count)
+		return &CountError{Sum: t.sum, Count: count}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package rebucket_test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ var methods = []method{
 	{name: "midpoint", split: rebucket.Midpoint, fixed: true, scale: expo.MaxScale},
 	{name: "linear", split: rebucket.Linear, fixed: true, scale: expo.MaxScale},
 	{name: "log", split: rebucket.Log, fixed: true, scale: expo.MaxScale},
-	{name: "log, cumulative", split: rebucket.Log, fixed: true, scale: 2},
+	{name: "log, cumulative", split: rebucket.Log, fixed: true, scale: 3},
 	{name: "log, min and max", split: rebucket.Log, ranged: true, scale: expo.MaxScale},
 	{name: "pchip", split: rebucket.PCHIP, scale: expo.MaxScale},
 	{name: "pchip, min and max", split: rebucket.PCHIP, ranged: true, scale: expo.MaxScale},
@@ -50,18 +51,30 @@ func (m method) rangeOf(values []float64) rebucket.Range {
 	return rebucket.Range{Min: slices.Min(values), Max: slices.Max(values)}
 }
 
-// scale3 is the layout to which OTel becomes at scale 3.
-var scale3 = func() []float64 {
-	l, _ := rebucket.NewLayout(samples.OTel, 3, 160, 0)
-	return l.Bounds()
+// ofSize160 is the layout of at most 160 buckets that bounds become.
+func ofSize160(source []float64) rebucket.Layout {
+	l, _ := rebucket.NewLayout(source, 20, 160, 0)
+	return l
+}
+
+// pow2 is the preset, as far as it matters.
+var pow2 = func() []float64 {
+	var bounds []float64
+	for e := -10; e < 20; e++ {
+		bounds = append(bounds, math.Ldexp(1, e))
+	}
+	return bounds
 }()
 
 var pairs = []pair{
 	{"exponential, 160 buckets, to OTel default", samples.OTel, fromExponential(samples.OTel)},
 	{"exponential, 160 buckets, to misaligned", samples.Misaligned, fromExponential(samples.Misaligned)},
-	{"OTel default to misaligned", samples.Misaligned, fromExplicit(samples.OTel, samples.Misaligned)},
-	{"misaligned to OTel default", samples.OTel, fromExplicit(samples.Misaligned, samples.OTel)},
-	{"OTel default to exponential, scale 3", scale3, fromExplicit(samples.OTel, scale3)},
+	{"OTel default to misaligned", samples.Misaligned, fromExplicit(samples.OTel, explicitTo(samples.Misaligned))},
+	{"misaligned to OTel default", samples.OTel, fromExplicit(samples.Misaligned, explicitTo(samples.OTel))},
+	{"OTel default to exponential, 160 buckets", ofSize160(samples.OTel).Bounds(), fromExplicit(samples.OTel, layoutTo(ofSize160(samples.OTel)))},
+	{"Prometheus' to misaligned", samples.Misaligned, fromExplicit(samples.Prometheus, explicitTo(samples.Misaligned))},
+	{"Prometheus' to exponential, 160 buckets", ofSize160(samples.Prometheus).Bounds(), fromExplicit(samples.Prometheus, layoutTo(ofSize160(samples.Prometheus)))},
+	{"Prometheus' to pow2", pow2, fromExplicit(samples.Prometheus, explicitTo(pow2))},
 }
 
 func fromExponential(target []float64) func([]float64, method) []uint64 {
@@ -71,7 +84,7 @@ func fromExponential(target []float64) func([]float64, method) []uint64 {
 			h.Record(v, 1)
 		}
 		h.ToScale(m.scale)
-		p := rebucket.NewExponentialPlan(target, h.Scale, 0, m.split)
+		p := rebucket.NewExponentialPlan(target, h.Scale, 0, rebucket.ZeroPositive, m.split)
 		out := make([]uint64, p.Buckets())
 		if m.fixed {
 			p.Apply(out, h.ZeroCount, h.Positive, h.Negative)
@@ -82,9 +95,24 @@ func fromExponential(target []float64) func([]float64, method) []uint64 {
 	}
 }
 
-func fromExplicit(source, target []float64) func([]float64, method) []uint64 {
+// planner makes the plan from source bounds to a target.
+type planner func(source []float64, split rebucket.Split) *rebucket.Plan
+
+func explicitTo(target []float64) planner {
+	return func(source []float64, split rebucket.Split) *rebucket.Plan {
+		return rebucket.NewPlan(target, source, split)
+	}
+}
+
+func layoutTo(layout rebucket.Layout) planner {
+	return func(source []float64, split rebucket.Split) *rebucket.Plan {
+		return rebucket.NewLayoutPlan(layout, source, split)
+	}
+}
+
+func fromExplicit(source []float64, plan planner) func([]float64, method) []uint64 {
 	return func(values []float64, m method) []uint64 {
-		p := rebucket.NewPlan(target, source, m.split)
+		p := plan(source, m.split)
 		out, counts := make([]uint64, p.Buckets()), samples.Count(source, values)
 		if m.fixed {
 			p.Apply(out, counts)
@@ -138,8 +166,22 @@ func TestAutoIsMostAccurate(t *testing.T) {
 		quantiles []string
 	}{
 		{"delta with minimum and maximum", method{split: rebucket.PCHIP, ranged: true, scale: expo.MaxScale}, fixed, nil, nil},
-		{"delta without", method{split: rebucket.PCHIP, scale: expo.MaxScale}, fixed, []string{"OTel default to exponential, scale 3: linear"}, nil},
-		{"cumulative", method{split: rebucket.Log, fixed: true, scale: 2}, fixed[:3], []string{"OTel default to misaligned: linear", "OTel default to exponential, scale 3: linear"}, []string{"exponential, 160 buckets, to OTel default: midpoint"}},
+		{
+			"delta without", method{split: rebucket.PCHIP, scale: expo.MaxScale}, fixed,
+			[]string{
+				"OTel default to exponential, 160 buckets: linear", "Prometheus' to misaligned: linear",
+				"Prometheus' to exponential, 160 buckets: linear", "Prometheus' to exponential, 160 buckets: log",
+			},
+			nil,
+		},
+		{
+			"cumulative", method{split: rebucket.Log, fixed: true, scale: 3}, fixed[:3],
+			[]string{
+				"OTel default to misaligned: linear", "OTel default to exponential, 160 buckets: linear", "Prometheus' to misaligned: linear",
+				"Prometheus' to exponential, 160 buckets: linear", "Prometheus' to pow2: linear",
+			},
+			[]string{"exponential, 160 buckets, to OTel default: midpoint"},
+		},
 	} {
 		for _, p := range pairs {
 			auto := measure(p, kind.auto, accuracySamples)

@@ -3,6 +3,7 @@ package rebucket
 import (
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // cut is a target bound's place in the source. Cuts are in the order of the
@@ -32,9 +33,23 @@ type kind uint8
 
 const (
 	exact    kind = iota // at a bound of the source
+	assumed              // where nothing is assumed to lie, as below zero
 	straddle             // inside a bucket
 	open                 // inside an open end
 )
+
+// worst is the kind of the cut that least is known about.
+func worst(cuts []cut) (k kind) {
+	for i := range cuts {
+		k = max(k, cuts[i].kind)
+	}
+	return k
+}
+
+// splits reports whether a bucket is cut whose bounds are both known.
+func splits(cuts []cut) bool {
+	return slices.ContainsFunc(cuts, func(c cut) bool { return c.kind == straddle })
+}
 
 // place is a cut before its group is known.
 type place struct {
@@ -51,10 +66,13 @@ type run struct {
 	split Split
 	// extent returns the bounds of a bucket, infinite at an open end, not a number beyond.
 	extent func(bucket int64) (lo, hi float64)
+	// floor is how far down the observations of bucket 0 can lie where they are assumed to lie above the lower
+	// bound of its extent. Elsewhere it is not a number.
+	floor float64
 }
 
 // newRun builds the groups and their trees from places in order.
-func newRun(places []place, split Split, extent func(int64) (lo, hi float64)) run {
+func newRun(places []place, split Split, floor float64, extent func(int64) (lo, hi float64)) run {
 	cuts := make([]cut, len(places))
 	for first := 0; first < len(places); {
 		end, worst := first, exact
@@ -74,7 +92,12 @@ func newRun(places []place, split Split, extent func(int64) (lo, hi float64)) ru
 		plant(cuts, places, first, end, 0, 1)
 		first = end
 	}
-	return run{cuts: cuts, split: split, extent: extent}
+	return run{cuts: cuts, split: split, extent: extent, floor: floor}
+}
+
+// opens reports whether a bucket is an open end with cuts in it.
+func (r *run) opens(bucket int32) bool {
+	return slices.ContainsFunc(r.cuts, func(c cut) bool { return c.bucket == bucket && c.kind == open })
 }
 
 // plant sets the weights of the balanced tree over cuts [first, end), whose

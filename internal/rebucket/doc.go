@@ -28,8 +28,9 @@
 // buckets and as one observation each, and bends the line within a bucket towards its
 // denser neighbour ([PCHIP]).
 //
-// Counts inside an open end without such an end have no known extent; they go into
-// the target bucket that adjoins the end's bound.
+// Counts above the source's last bound go to the target's highest bucket, and to its
+// lowest those of a lowest bucket whose bound is not above zero. A lowest bucket with
+// a bound above zero begins at zero. A point's minimum and maximum say otherwise.
 //
 // Plans are immutable and safe for concurrent use.
 package rebucket

@@ -45,7 +45,12 @@ func (r *run) holds(offset int64, place int, v float64) int {
 	if place < 0 {
 		return nowhere
 	}
-	if lo, hi := r.extent(offset + int64(place)); lo < v && v <= hi {
+	bucket := offset + int64(place)
+	lo, hi := r.extent(bucket)
+	if bucket == 0 && r.floor < lo {
+		lo = r.floor
+	}
+	if lo < v && v <= hi {
 		return place
 	}
 	return nowhere

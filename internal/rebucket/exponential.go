@@ -17,11 +17,29 @@ type ExponentialPlan struct {
 	zeroAt, positiveAt       int // target buckets of part 0
 }
 
+// ZeroSide is where the observations of a zero bucket lie.
+type ZeroSide uint8
+
+const (
+	// ZeroPositive is [0, zeroThreshold]: that of a histogram without negative observations, as Prometheus reads it.
+	ZeroPositive ZeroSide = iota
+	// ZeroBoth is [-zeroThreshold, zeroThreshold].
+	ZeroBoth
+)
+
+// ZeroSideOf returns the side of a histogram with these negative buckets.
+func ZeroSideOf(negative expo.Buckets) ZeroSide {
+	if empty(negative.Counts) {
+		return ZeroPositive
+	}
+	return ZeroBoth
+}
+
 // NewExponentialPlan returns the plan from exponential buckets to the layout of
 // the target bounds, which must be increasing and finite. The zero bucket is
-// spread linearly over [-zeroThreshold, zeroThreshold]. Negative buckets are split
+// spread linearly over its side. Negative buckets are split
 // by magnitude, as the mirror image of the positive ones.
-func NewExponentialPlan(target []float64, scale int32, zeroThreshold float64, split Split) *ExponentialPlan {
+func NewExponentialPlan(target []float64, scale int32, zeroThreshold float64, zero ZeroSide, split Split) *ExponentialPlan {
 	if !(zeroThreshold > 0) || math.IsInf(zeroThreshold, 0) {
 		zeroThreshold = 0
 	}
@@ -44,28 +62,41 @@ func NewExponentialPlan(target []float64, scale int32, zeroThreshold float64, sp
 	for _, bound := range target[p.positiveAt:] {
 		places = append(places, source.locate(bound))
 	}
-	p.positive = newRun(places, split, source.extent)
+	p.positive = newRun(places, split, math.NaN(), source.extent)
 
 	source.mirrored = true
 	places = places[:0]
 	for i := below - 1; i >= 0; i-- {
 		places = append(places, source.locate(-target[i]))
 	}
-	p.negated = newRun(places, split, source.extent)
+	p.negated = newRun(places, split, math.NaN(), source.extent)
 
-	places = places[:0]
-	for _, bound := range target[p.zeroAt:] {
-		if bound < zeroThreshold {
-			places = append(places, place{bound: bound, share: split.share(-zeroThreshold, bound, zeroThreshold), kind: straddle})
+	p.zeros = newZeroRun(target[p.zeroAt:], zeroThreshold, zero, split)
+	return p
+}
+
+// newZeroRun cuts the zero bucket at the target bounds within it.
+func newZeroRun(target []float64, threshold float64, zero ZeroSide, split Split) run {
+	low, floor := -threshold, math.NaN()
+	if zero == ZeroPositive {
+		low, floor = 0, -threshold
+	}
+	var places []place
+	for _, bound := range target {
+		switch {
+		case bound >= threshold:
+		case bound <= low:
+			places = append(places, place{bound: bound, share: 0, kind: assumed})
+		default:
+			places = append(places, place{bound: bound, share: split.share(low, bound, threshold), kind: straddle})
 		}
 	}
-	p.zeros = newRun(places, split, func(bucket int64) (lo, hi float64) {
+	return newRun(places, split, floor, func(bucket int64) (lo, hi float64) {
 		if bucket != 0 {
 			return math.NaN(), math.NaN()
 		}
-		return -zeroThreshold, zeroThreshold
+		return low, threshold
 	})
-	return p
 }
 
 // magnitudes is one sign's side of an exponential layout.
@@ -108,10 +139,18 @@ func (m magnitudes) locate(bound float64) place {
 // Buckets returns the number of buckets of the target.
 func (p *ExponentialPlan) Buckets() int { return p.target }
 
-// Exact tells whether no bucket is cut at this scale, whatever its counts.
+// Exact reports whether no bucket is cut at this scale, whatever its counts.
 func (p *ExponentialPlan) Exact() bool {
-	return !hasStraddle(p.positive.cuts) && !hasStraddle(p.negated.cuts) && !hasStraddle(p.zeros.cuts)
+	return worst(p.positive.cuts) == exact && worst(p.negated.cuts) == exact && worst(p.zeros.cuts) == exact
 }
+
+// Splits reports whether a bucket is cut inside its bounds.
+func (p *ExponentialPlan) Splits() bool {
+	return splits(p.positive.cuts) || splits(p.negated.cuts) || splits(p.zeros.cuts)
+}
+
+// CutsZero reports whether the zero bucket is cut, so that it matters where its observations lie.
+func (p *ExponentialPlan) CutsZero() bool { return len(p.zeros.cuts) > 0 }
 
 // Apply replaces target, one element a bucket, by the converted counts. Their sum
 // is that of the source, which must not exceed the largest uint64. Shares are fixed:

@@ -26,6 +26,7 @@ type exponential struct {
 	threshold          float64
 	zero               uint64
 	positive, negative expo.Buckets
+	zeroBoth           bool // the zero bucket may have negative observations although negative has none
 }
 
 // bounds are target bounds among or between those of the buckets.
@@ -92,7 +93,11 @@ func (e exponential) atMost(v float64) (lo, hi uint64) {
 			lo += n
 		}
 	}
-	if -e.threshold < v || e.threshold == 0 && v == 0 {
+	low := -e.threshold // of the zero bucket
+	if e.negative.Total() == 0 && !e.zeroBoth {
+		low = 0
+	}
+	if low < v || e.threshold == 0 && v == 0 {
 		hi += e.zero
 	}
 	if e.threshold <= v {
@@ -102,7 +107,7 @@ func (e exponential) atMost(v float64) (lo, hi uint64) {
 }
 
 func (e exponential) plan(target []float64, split rebucket.Split) *rebucket.ExponentialPlan {
-	return rebucket.NewExponentialPlan(target, e.scale, e.threshold, split)
+	return rebucket.NewExponentialPlan(target, e.scale, e.threshold, rebucket.ZeroSideOf(e.negative), split)
 }
 
 func (e exponential) apply(p *rebucket.ExponentialPlan) ([]uint64, rebucket.Tally) {
@@ -178,7 +183,7 @@ func TestPowersOfTwoAreExactAtScalesFromZero(t *testing.T) {
 		pow2 = append(pow2, math.Ldexp(1, e))
 	}
 	for scale := expo.MinScale; scale <= expo.MaxScale; scale++ {
-		p := rebucket.NewExponentialPlan(pow2, scale, 0, rebucket.Log)
+		p := rebucket.NewExponentialPlan(pow2, scale, 0, rebucket.ZeroPositive, rebucket.Log)
 		require.Equal(t, scale >= 0, p.Exact(), "scale %d", scale)
 	}
 }
@@ -193,7 +198,8 @@ func TestExponentialPlanTable(t *testing.T) {
 		{"zero at zero", exponential{zero: 5}, []float64{-1, 0, 1}, []uint64{0, 5, 0, 0}},
 		{"zero without a bound at zero", exponential{zero: 5}, []float64{-1, 1}, []uint64{0, 5, 0}},
 		{"zero below all bounds", exponential{zero: 5}, []float64{1, 2}, []uint64{5, 0, 0}},
-		{"zero bucket is spread linearly", exponential{zero: 100, threshold: 2}, []float64{-1, 1}, []uint64{25, 50, 25}},
+		{"zero bucket is spread linearly", exponential{zero: 100, threshold: 2, negative: expo.Buckets{Offset: 5, Counts: []uint64{1}}}, []float64{-1, 1}, []uint64{26, 50, 25}},
+		{"above zero without negative buckets", exponential{zero: 1000, threshold: 0.5}, []float64{-0.1, 0, 0.35}, []uint64{0, 0, 700, 300}},
 		{
 			"split in the logarithm", exponential{positive: expo.Buckets{Offset: 0, Counts: []uint64{0, 1000}}}, // (2, 4]
 			[]float64{2 * math.Sqrt2}, []uint64{500, 500},
@@ -238,7 +244,7 @@ func TestLogSplitAgainstSamples(t *testing.T) {
 		want[i]++
 	}
 	got := make([]uint64, len(want))
-	plan := rebucket.NewExponentialPlan(target, h.Scale, 0, rebucket.Log)
+	plan := rebucket.NewExponentialPlan(target, h.Scale, 0, rebucket.ZeroPositive, rebucket.Log)
 	plan.Apply(got, h.ZeroCount, h.Positive, h.Negative)
 	f, g := cumulative(want), cumulative(got)
 	for i := range f {
@@ -252,7 +258,7 @@ func TestExponentialPlanTakesAnyOffset(t *testing.T) {
 		for _, offset := range []int32{math.MinInt32, -1, 0, math.MaxInt32 - 1, math.MaxInt32} {
 			for _, threshold := range []float64{0, 1, math.NaN(), math.Inf(1), -1, math.MaxFloat64} {
 				b := expo.Buckets{Offset: offset, Counts: []uint64{1, 2, 3}}
-				p := rebucket.NewExponentialPlan([]float64{-1, 0, 1, math.MaxFloat64}, scale, threshold, rebucket.Log)
+				p := rebucket.NewExponentialPlan([]float64{-1, 0, 1, math.MaxFloat64}, scale, threshold, rebucket.ZeroBoth, rebucket.Log)
 				out := make([]uint64, p.Buckets())
 				p.Apply(out, 5, b, b)
 				require.Equal(t, uint64(17), sum(out))
@@ -268,7 +274,7 @@ func BenchmarkExponentialPlan(b *testing.B) {
 		h.Record(math.Exp(rng.NormFloat64()*1.5+3), 1)
 	}
 	target := []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
-	plan := rebucket.NewExponentialPlan(target, h.Scale, 0, rebucket.Log)
+	plan := rebucket.NewExponentialPlan(target, h.Scale, 0, rebucket.ZeroPositive, rebucket.Log)
 	out := make([]uint64, plan.Buckets())
 	b.ReportAllocs()
 	for b.Loop() {

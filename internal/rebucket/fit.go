@@ -35,6 +35,9 @@ func (r *run) fit(f *fit, c *cut, counts []uint64, place int, known *ends) {
 	if f.high {
 		f.hi = known.high
 		f.rest -= min(f.rest, 1)
+		if f.hi <= f.lo && !f.low { // where nothing was assumed to lie
+			f.span = spanOf(r.floor, f.hi)
+		}
 	}
 	if r.split == PCHIP {
 		f.bend(r, c, counts, place, known)

@@ -88,8 +88,8 @@ func TestFitAgainstObservations(t *testing.T) {
 	shared, outside := 0, 0
 	for range 20000 {
 		o := randomObserved(rng)
-		r := o.extent(rng)
-		out, tally := fit(o, splits[rng.IntN(len(splits))], r)
+		r, split := o.extent(rng), splits[rng.IntN(len(splits))]
+		out, tally := fit(o, split, r)
 		require.Equal(t, uint64(len(o.values)), sum(out))
 		for i, got := range cumulative(out)[:len(o.target)] {
 			b, want := o.target[i], o.atMost(o.target[i])
@@ -97,6 +97,10 @@ func TestFitAgainstObservations(t *testing.T) {
 			if exact {
 				shared++
 				require.Equal(t, want, got, "%+v %+v bound %v", o, r, b)
+			}
+			ranged := !math.IsInf(r.Min, 0) && split != rebucket.Upper && split != rebucket.Midpoint
+			if b <= 0 && o.source[0] > 0 && !ranged {
+				continue // nothing is assumed to lie there
 			}
 			off := max(want, got) - min(want, got)
 			require.LessOrEqual(t, off, max(tally.Straddled, tally.Open), "%+v %+v bound %v", o, r, b)
@@ -185,8 +189,9 @@ func TestFitIsIdempotent(t *testing.T) {
 	}
 }
 
-// The mirror image of a point becomes the mirror image of what it became, but for
+// The mirror image of a point becomes the mirror image of what it became, except for
 // observations that lie on a bound, which belong to the bucket below it, and rounding.
+// Bounds that are all above zero have no mirror image: their lowest bucket begins at zero.
 func TestFitMirrors(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	negated := func(of []float64) []float64 {
@@ -198,6 +203,9 @@ func TestFitMirrors(t *testing.T) {
 	}
 	for range 10000 {
 		o := randomObserved(rng)
+		if o.source[0] > 0 || o.source[len(o.source)-1] < 0 {
+			continue
+		}
 		o.counts = randomCounts(rng, len(o.counts))
 		for i := range o.counts {
 			o.counts[i] >>= 24
@@ -238,17 +246,18 @@ func TestExponentialFitAgainstObservations(t *testing.T) {
 		}
 		h := exponentialOf(o.values, 2+rng.IntN(160), threshold)
 		r := o.extent(rng)
-		p := rebucket.NewExponentialPlan(o.target, h.Scale, h.ZeroThreshold, splits[rng.IntN(len(splits))])
+		p := rebucket.NewExponentialPlan(o.target, h.Scale, h.ZeroThreshold, rebucket.ZeroSideOf(h.Negative), splits[rng.IntN(len(splits))])
 		out := make([]uint64, p.Buckets())
 		tally := p.Fit(out, h.ZeroCount, h.Positive, h.Negative, r)
 		require.Equal(t, uint64(len(o.values)), sum(out))
-		e := exponential{h.Scale, h.ZeroThreshold, h.ZeroCount, h.Positive, h.Negative}
+		e := exponential{scale: h.Scale, threshold: h.ZeroThreshold, zero: h.ZeroCount, positive: h.Positive, negative: h.Negative}
+		e.zeroBoth = true // the minimum may say so
 		for i, got := range cumulative(out)[:len(o.target)] {
 			b := o.target[i]
 			lo, hi := e.atMost(b)
 			require.LessOrEqual(t, lo, got, "%+v %+v bound %v", o, r, b)
 			require.LessOrEqual(t, got, hi, "%+v %+v bound %v", o, r, b)
-			if b == 0 || slices.Contains(o.values, b) {
+			if b == 0 || slices.Contains(o.values, b) || b < 0 && h.Negative.Total() == 0 {
 				continue
 			}
 			want := o.atMost(b)
@@ -263,6 +272,7 @@ func TestExponentialFitWithstandsAnyRange(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	for range 10000 {
 		e := randomExponential(rng)
+		e.zeroBoth = true
 		target := e.bounds(rng)
 		p := e.plan(target, splits[rng.IntN(len(splits))])
 		out := make([]uint64, p.Buckets())
@@ -287,7 +297,10 @@ func TestFitTable(t *testing.T) {
 	}{
 		{"an open end ends at the maximum", rebucket.Linear, []float64{10}, []float64{15.5, 20.5}, []uint64{0, 102}, rebucket.Range{Min: 10.5, Max: 30.5}, []uint64{26, 25, 51}},
 		{"an open end ends at the minimum", rebucket.Log, []float64{100}, []float64{50.5}, []uint64{101, 0}, rebucket.Range{Min: 1, Max: math.NaN()}, []uint64{51, 50}},
-		{"without one it adjoins its bound", rebucket.Log, []float64{100}, []float64{10, 1000}, []uint64{101, 7}, rebucket.Unknown, []uint64{0, 108, 0}},
+		{"without one it is the highest bucket", rebucket.Log, []float64{100}, []float64{10, 1000}, []uint64{100, 7}, rebucket.Unknown, []uint64{10, 90, 7}},
+		{"and the lowest below zero", rebucket.Log, []float64{-5}, []float64{-20, -10}, []uint64{100, 7}, rebucket.Unknown, []uint64{100, 0, 7}},
+		{"a negative minimum below bounds above zero", rebucket.Linear, []float64{10}, []float64{-5, 0}, []uint64{101, 0}, rebucket.Range{Min: -10, Max: math.Inf(1)}, []uint64{26, 25, 50}},
+		{"a negative maximum there", rebucket.Linear, []float64{10}, []float64{-5, -3, 0}, []uint64{100, 0}, rebucket.Range{Min: math.NaN(), Max: -3}, []uint64{0, 100, 0, 0}},
 		{"values that are all the same", rebucket.PCHIP, []float64{0, 50}, []float64{41, 42, 43}, []uint64{0, 100, 0}, rebucket.Range{Min: 42, Max: 42}, []uint64{0, 100, 0, 0}},
 		{"two values", rebucket.PCHIP, []float64{0, 50}, []float64{7, 8, 40}, []uint64{0, 2, 0}, rebucket.Range{Min: 7.5, Max: 41}, []uint64{0, 1, 0, 1}},
 		{"a minimum from another bucket", rebucket.Log, []float64{1, 100}, []float64{10}, []uint64{0, 100, 0}, rebucket.Range{Min: 0.5, Max: 500}, []uint64{50, 50}},
@@ -309,7 +322,7 @@ func TestFitTable(t *testing.T) {
 func TestExponentialFitBelievesCounts(t *testing.T) {
 	target := []float64{-3, -2, 0, 2, 3}
 	one := func(offset int32, n uint64) expo.Buckets { return expo.Buckets{Offset: offset, Counts: []uint64{n}} }
-	p := rebucket.NewExponentialPlan(target, 0, 0.5, rebucket.Log)
+	p := rebucket.NewExponentialPlan(target, 0, 0.5, rebucket.ZeroBoth, rebucket.Log)
 	for _, tt := range []struct {
 		name               string
 		zero               uint64

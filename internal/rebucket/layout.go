@@ -43,10 +43,10 @@ func NewLayout(source []float64, maxScale int32, maxSize int, zeroThreshold floa
 	}
 }
 
-// reachOfZero returns zeroReach of the far bound of the finite buckets that touch
-// zero, or 0 where there is none.
+// reachOfZero returns zeroReach of the far bound of the buckets that touch zero, or 0 if
+// none does.
 func reachOfZero(source []float64) float64 {
-	far := 0.0
+	far := max(source[0], 0) // the lowest bucket of bounds above zero begins at zero
 	for i := 1; i < len(source); i++ {
 		if lo, hi := source[i-1], source[i]; lo <= 0 && hi >= 0 {
 			far = max(far, -lo, hi)

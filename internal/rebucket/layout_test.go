@@ -54,7 +54,7 @@ func TestToExponential(t *testing.T) {
 		}
 		var h expo.Histogram
 		l.Histogram(&h, out)
-		e := exponential{h.Scale, h.ZeroThreshold, h.ZeroCount, h.Positive, h.Negative}
+		e := exponential{h.Scale, h.ZeroThreshold, h.ZeroCount, h.Positive, h.Negative, true}
 		require.Equal(t, sum(counts), e.total())
 		// Every source bound's cumulative count is within what the buckets allow.
 		for i, b := range source {
@@ -79,7 +79,8 @@ func TestLayoutTable(t *testing.T) {
 		// (0, 16] is spread down to 2^-6: indexes -6..3, 16 itself ends bucket 3, bucket 4 takes the open end.
 		{"from zero", []float64{0, 16}, 0, 160, 0, rebucket.Layout{Scale: 0, ZeroThreshold: 1.0 / 64, PositiveOffset: -6, Positive: 11}},
 		{"across zero", []float64{-4, 16}, 0, 160, 0, rebucket.Layout{Scale: 0, ZeroThreshold: 1.0 / 64, PositiveOffset: -6, Positive: 11, NegativeOffset: -6, Negative: 9}},
-		{"positive", []float64{3, 10}, 0, 160, 0, rebucket.Layout{Scale: 0, PositiveOffset: 1, Positive: 3}},
+		// (0, 3] is spread down to 2^-8.
+		{"positive", []float64{3, 10}, 0, 160, 0, rebucket.Layout{Scale: 0, ZeroThreshold: 1.0 / 256, PositiveOffset: -8, Positive: 12}},
 		{"negative", []float64{-10, -3}, 0, 160, 0, rebucket.Layout{Scale: 0, NegativeOffset: 1, Negative: 3}},
 		{"size lowers the scale", []float64{0, 16}, 0, 6, 0, rebucket.Layout{Scale: -1, ZeroThreshold: 1.0 / 64, PositiveOffset: -3, Positive: 6}},
 		{"threshold is raised to a bound", []float64{3, 100}, 0, 160, 5, rebucket.Layout{Scale: 0, ZeroThreshold: 8, PositiveOffset: 3, Positive: 4}},
@@ -93,34 +94,66 @@ func TestLayoutTable(t *testing.T) {
 }
 
 func TestSubset(t *testing.T) {
-	otel := []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
+	eight := []float64{1, 2, 3, 4, 5, 6, 7, 8}
 	for _, tt := range []struct {
 		name string
 		max  int
 		pins []float64
 		want []float64
 	}{
-		{"enough room", 16, nil, otel},
-		{"evenly", 8, nil, []float64{0, 10, 50, 100, 500, 1000, 10000}},
-		{"ends", 3, nil, []float64{0, 10000}},
-		{"one bound", 2, nil, []float64{250}},
+		{"enough room", 9, nil, eight},
+		{"as even as can be", 5, nil, []float64{1, 3, 5, 7}}, // buckets of 1, 2, 2, 2, 2
+		{"evenly", 3, nil, []float64{3, 6}},
+		{"one bound", 2, nil, []float64{4}},
 		{"none", 1, nil, []float64{}},
-		{"pinned", 4, []float64{75, 250, 7500}, []float64{75, 250, 7500}},
-		{"pinned and others", 5, []float64{75}, []float64{0, 75, 250, 10000}},
-		{"a pin that is no bound", 3, []float64{60}, []float64{0, 10000}},
+		{"pinned", 4, []float64{8, 2, 3}, []float64{2, 3, 8}},
+		{"pinned and others", 4, []float64{2}, []float64{2, 4, 6}},
+		{"a pin that is no bound", 3, []float64{2.5}, []float64{3, 6}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := rebucket.Subset(otel, tt.max, tt.pins)
-			require.LessOrEqual(t, len(got), tt.max-1)
-			if tt.name != "evenly" && tt.name != "pinned and others" {
-				require.Equal(t, tt.want, got)
-				return
-			}
-			require.Len(t, got, len(tt.want))
-			require.True(t, slices.IsSorted(got))
-			require.Subset(t, otel, got)
-			require.Subset(t, got, tt.pins)
-			require.Equal(t, []float64{0, 10000}, []float64{got[0], got[len(got)-1]})
+			require.Equal(t, tt.want, rebucket.Subset(eight, tt.max, tt.pins))
 		})
+	}
+}
+
+// Without pins the numbers of buckets that are joined differ by one at most; with pins no choice of the other
+// bounds joins fewer in the largest group.
+func TestSubsetIsEven(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	for range 5000 {
+		bounds := make([]float64, 1+rng.IntN(60))
+		for i := range bounds {
+			bounds[i] = float64(i)
+		}
+		size := 1 + rng.IntN(len(bounds)+2)
+		var pins []float64
+		for range rng.IntN(size) {
+			if pin := bounds[rng.IntN(len(bounds))]; rng.IntN(2) == 0 && !slices.Contains(pins, pin) {
+				pins = append(pins, pin)
+			}
+		}
+		got := rebucket.Subset(bounds, size, pins)
+		require.Len(t, got, min(size-1, len(bounds)))
+		require.Subset(t, got, pins)
+		sizes, last := []int{}, -1
+		for _, b := range append(slices.Clone(got), float64(len(bounds))) {
+			sizes = append(sizes, int(b)-last)
+			last = int(b)
+		}
+		if len(pins) == 0 {
+			require.LessOrEqual(t, slices.Max(sizes)-slices.Min(sizes), 1)
+			continue
+		}
+		slices.Sort(pins)
+		free, largest := size-1-len(pins), slices.Max(sizes)
+		needed := 0 // bounds for groups that are smaller by one
+		last = -1
+		for _, pin := range append(slices.Clone(pins), float64(len(bounds))) {
+			if largest > 1 {
+				needed += (int(pin)-last+largest-2)/(largest-1) - 1
+			}
+			last = int(pin)
+		}
+		require.True(t, largest == 1 || needed > free, "%v of %d, pins %v", got, len(bounds), pins)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
@@ -111,7 +112,7 @@ func TestPlanIsExactAtSharedBounds(t *testing.T) {
 
 // |F'(b) - F(b)| is at most the count of the source bucket that b cuts, which is
 // the same as: F' lies between F at the source bounds around b. In an open end the
-// count is all at the end's bound.
+// count is all beyond b.
 func TestPlanErrorIsBoundedByTheBucketCut(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	for range 20000 {
@@ -125,12 +126,16 @@ func TestPlanErrorIsBoundedByTheBucketCut(t *testing.T) {
 			i, shared := slices.BinarySearch(source, b) // b in source bucket i
 			switch {
 			case shared:
-			case i == 0:
-				require.Zero(t, after[j])
 			case i == len(source):
-				require.Equal(t, before[i], after[j])
+				require.Equal(t, before[i-1], after[j])
+			case i == 0 && source[0] <= 0:
+				require.Equal(t, counts[0], after[j])
+			case i == 0 && b <= 0:
+				require.Zero(t, after[j])
 			default:
-				require.GreaterOrEqual(t, after[j], before[i-1])
+				if i > 0 {
+					require.GreaterOrEqual(t, after[j], before[i-1])
+				}
 				require.LessOrEqual(t, after[j], before[i])
 				require.LessOrEqual(t, counts[i], tally.Straddled)
 			}
@@ -234,10 +239,12 @@ func TestSplitTable(t *testing.T) {
 		{"upper", rebucket.Upper, []float64{1, 5}, []float64{2, 4}, []uint64{0, 100, 0}, []uint64{0, 0, 100}},
 		{"midpoint", rebucket.Midpoint, []float64{1, 5}, []float64{2, 4}, []uint64{0, 100, 0}, []uint64{0, 100, 0}},
 		{"midpoint on a bound", rebucket.Midpoint, []float64{1, 5}, []float64{3}, []uint64{0, 100, 0}, []uint64{100, 0}},
-		{"open ends adjoin their bounds", rebucket.Log, []float64{10, 20}, []float64{1, 15, 30, 40}, []uint64{7, 0, 9}, []uint64{0, 7, 9, 0, 0}},
-		{"an open end that is shared", rebucket.Log, []float64{10, 20}, []float64{10, 20, 40}, []uint64{7, 1, 9}, []uint64{7, 1, 9, 0}},
+		{"above the last bound is the highest bucket", rebucket.Log, []float64{10, 20}, []float64{15, 30, 40}, []uint64{0, 100, 9}, []uint64{58, 42, 0, 9}},
+		{"the lowest bucket begins at zero", rebucket.Log, []float64{10, 20}, []float64{-3, 0, 1, 5}, []uint64{100, 0, 0}, []uint64{0, 0, 10, 40, 50}},
+		{"or is the lowest of the target", rebucket.Log, []float64{0, 20}, []float64{-3, -2, 10}, []uint64{7, 100, 0}, []uint64{7, 0, 50, 50}},
+		{"an open end that is shared", rebucket.Log, []float64{10, 20}, []float64{10, 20, 40}, []uint64{7, 1, 9}, []uint64{7, 1, 0, 9}},
 		{"the whole range of float64", rebucket.Linear, []float64{-math.MaxFloat64, math.MaxFloat64}, []float64{0}, []uint64{0, 100, 0}, []uint64{50, 50}},
-		{"one ulp wide", rebucket.Log, []float64{1, math.Nextafter(1, 2)}, []float64{2}, []uint64{1, 2, 3}, []uint64{6, 0}},
+		{"one ulp wide", rebucket.Log, []float64{1, math.Nextafter(1, 2)}, []float64{2}, []uint64{1, 2, 3}, []uint64{3, 3}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := make([]uint64, len(tt.target)+1)
@@ -253,9 +260,46 @@ func TestSplitTable(t *testing.T) {
 func TestTally(t *testing.T) {
 	out := make([]uint64, 4)
 	tally := rebucket.Explicit([]float64{1, 15, 40}, []float64{10, 20, 30}, []uint64{7, 5, 100, 9}, out, rebucket.Log)
-	require.Equal(t, rebucket.Tally{Straddled: 5, Open: 16}, tally)
-	require.False(t, rebucket.NewPlan([]float64{15}, []float64{10, 20}, rebucket.Log).Exact())
-	require.True(t, rebucket.NewPlan([]float64{10, 90}, []float64{10, 20}, rebucket.Log).Exact())
+	require.Equal(t, rebucket.Tally{Straddled: 7, Open: 9}, tally)
+	tally = rebucket.Explicit([]float64{-20, 10}, []float64{0, 10}, []uint64{7, 5, 100}, out[:3], rebucket.Log)
+	require.Equal(t, rebucket.Tally{Open: 7}, tally)
+	for _, tt := range []struct {
+		target, source []float64
+		splits, exact  bool
+	}{
+		{[]float64{15}, []float64{10, 20}, true, false},
+		{[]float64{10}, []float64{10, 20}, false, true},
+		{[]float64{10, 90}, []float64{10, 20}, false, false},
+		{[]float64{5}, []float64{10, 20}, true, false},
+		{[]float64{0, 10}, []float64{10, 20}, false, false},
+		{[]float64{-5, 0}, []float64{0, 20}, false, false},
+	} {
+		p := rebucket.NewPlan(tt.target, tt.source, rebucket.Log)
+		require.Equal(t, []bool{tt.splits, tt.exact}, []bool{p.Splits(), p.Exact()}, "%+v", tt)
+	}
+}
+
+// Counts of an open end go beside the source's bound where the target is an exponential layout, and are counted.
+func TestOpenEndsOfLayouts(t *testing.T) {
+	for _, tt := range []struct {
+		source []float64
+		open   uint64
+	}{{[]float64{10, 20}, 9}, {[]float64{0, 20}, 16}, {[]float64{-20, -1}, 16}} {
+		l, ok := rebucket.NewLayout(tt.source, 3, 160, 0)
+		require.True(t, ok)
+		out := make([]uint64, l.Buckets())
+		tally := rebucket.NewLayoutPlan(l, tt.source, rebucket.Log).Apply(out, []uint64{7, 0, 9})
+		require.Equal(t, tt.open, tally.Open, tt.source)
+		require.Equal(t, uint64(16), sum(out))
+		var h expo.Histogram
+		l.Histogram(&h, out)
+		if tt.source[0] >= 0 {
+			require.Equal(t, uint64(9), h.Positive.Counts[len(h.Positive.Counts)-1])
+			continue
+		}
+		require.Zero(t, h.ZeroCount)
+		require.Equal(t, uint64(9), h.Negative.Counts[0])
+	}
 }
 
 func TestAllocsApply(t *testing.T) {

@@ -33,7 +33,11 @@ func (e exponential) rationalAtMost(b float64) *big.Rat {
 	}
 	switch {
 	case e.threshold > 0:
-		add(-e.threshold, e.threshold, e.zero)
+		if e.negative.Total() == 0 {
+			add(0, e.threshold, e.zero)
+		} else {
+			add(-e.threshold, e.threshold, e.zero)
+		}
 	case b >= 0:
 		sum.Add(sum, new(big.Rat).SetUint64(e.zero))
 	}

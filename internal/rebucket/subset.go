@@ -2,8 +2,8 @@ package rebucket
 
 import "slices"
 
-// Subset returns at most maxBuckets-1 of the bounds, evenly spaced by position,
-// the first and the last among them where there is room for two. Bounds that are
+// Subset returns at most maxBuckets-1 of the bounds, so that the buckets which remain are
+// made of as equal numbers of buckets as pins allow. Bounds that are
 // pinned are always among them; pins that are no bound have no effect. Pins must
 // leave room: at most maxBuckets-1. Converting to a subset is exact.
 func Subset(bounds []float64, maxBuckets int, pins []float64) []float64 {
@@ -16,10 +16,13 @@ func Subset(bounds []float64, maxBuckets int, pins []float64) []float64 {
 	return gather(make([]float64, 0, maxBuckets-1), bounds, kept)
 }
 
-// pin marks the bounds that are pins, at most n, and returns their number.
+// pin marks the bounds that are pins, at most n, and returns their number. Pins in order save it a copy.
 func pin(kept []bool, bounds, pins []float64, n int) (pinned int) {
+	if !slices.IsSorted(pins) {
+		pins = slices.Sorted(slices.Values(pins))
+	}
 	for i, b := range bounds {
-		if pinned < n && slices.Contains(pins, b) {
+		if _, found := slices.BinarySearch(pins, b); found && pinned < n {
 			kept[i] = true
 			pinned++
 		}
@@ -27,32 +30,53 @@ func pin(kept []bool, bounds, pins []float64, n int) (pinned int) {
 	return pinned
 }
 
-// space marks free more positions, evenly spaced among those not marked, of which
-// there are more.
+// space marks free more bounds. Each run of buckets between bounds that are marked already is divided into groups
+// whose sizes differ by one at most, and the runs get their numbers of groups so that the largest group of all
+// is as small as it can be.
 func space(kept []bool, free int) {
-	rest := 0
-	for _, k := range kept {
-		if !k {
-			rest++
+	if free <= 0 {
+		return
+	}
+	low, high := 1, len(kept)+1 // the size of the largest group
+	for low < high {
+		if middle := low + (high-low)/2; divisions(kept, middle) <= free {
+			high = middle
+		} else {
+			low = middle + 1
 		}
 	}
-	next := func(i int) int { // the place, among the rest, of the i-th to mark
-		if free == 1 {
-			return (rest - 1) / 2
+	free -= divisions(kept, low)
+	eachRun(kept, func(first, size int) {
+		n := groups(size, low)
+		if low > 1 { // what is left makes the groups of the first runs smaller
+			more := min(free, groups(size, low-1)-n)
+			n, free = n+more, free-more
 		}
-		return i * (rest - 1) / (free - 1)
-	}
-	place, marked := 0, 0
-	for i, k := range kept {
+		for group := 1; group < n; group++ {
+			kept[first+group*size/n-1] = true
+		}
+	})
+}
+
+// divisions is how many bounds divide the runs into groups of at most size buckets.
+func divisions(kept []bool, size int) (n int) {
+	eachRun(kept, func(_, buckets int) { n += groups(buckets, size) - 1 })
+	return n
+}
+
+func groups(buckets, size int) int { return (buckets + size - 1) / size }
+
+// eachRun calls run for the buckets between bounds that are marked, and beyond, in order. Run may mark bounds
+// between its own.
+func eachRun(kept []bool, run func(first, size int)) {
+	first := 0
+	for i, k := range kept { // bound i is above bucket i
 		if k {
-			continue
+			run(first, i+1-first)
+			first = i + 1
 		}
-		if marked < free && place == next(marked) {
-			kept[i] = true
-			marked++
-		}
-		place++
 	}
+	run(first, len(kept)+1-first)
 }
 
 // gather appends the bounds that are kept.

@@ -43,6 +43,8 @@ func (d Distribution) Draw(n int, seed uint64) []float64 {
 var (
 	// OTel is the SDKs' default, in milliseconds.
 	OTel = []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
+	// Prometheus is the client libraries' default, in milliseconds. All of it is above zero.
+	Prometheus = []float64{5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000}
 	// Misaligned shares no bound with OTel.
 	Misaligned = []float64{3, 7, 15, 35, 60, 85, 150, 350, 600, 850, 1500, 3500, 6000, 8500}
 )

@@ -16,6 +16,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
@@ -35,7 +37,7 @@ func start(t *testing.T, set processor.Settings, cfg *Config) (processor.Metrics
 }
 
 func rulesOf(rules ...RuleConfig) *Config {
-	return &Config{ErrorMode: "ignore", Rules: rules}
+	return &Config{ErrorMode: "ignore", OnInvalid: "drop", Rules: rules}
 }
 
 func newHistogram(md pmetric.Metrics, name, unit string, bounds []float64, counts ...uint64) pmetric.HistogramDataPoint {
@@ -89,6 +91,36 @@ func TestFirstMatchWins(t *testing.T) {
 	}
 }
 
+// A rule can name attributes of the resource: all of them must be there and match.
+func TestMatchByResource(t *testing.T) {
+	rule := valid()
+	rule.Match.Resource = map[string]any{"resource.service.name": []any{"shop", "cart-.*"}, "resource.tier": "1"}
+	p, sink := start(t, processortest.NewNopSettings(metadata.Type), rulesOf(rule))
+	for _, tt := range []struct {
+		attributes map[string]any
+		want       bool
+	}{
+		{map[string]any{"service.name": "shop", "tier": 1}, true},
+		{map[string]any{"service.name": "cart-eu", "tier": "1"}, true},
+		{map[string]any{"service.name": "my-shop", "tier": "1"}, false}, // anchored
+		{map[string]any{"service.name": "shop", "tier": "2"}, false},
+		{map[string]any{"service.name": "shop"}, false},
+		{map[string]any{}, false},
+	} {
+		sink.Reset()
+		md := pmetric.NewMetrics()
+		newHistogram(md, "a", "", []float64{9}, 1, 2)
+		require.NoError(t, md.ResourceMetrics().At(0).Resource().Attributes().FromRaw(tt.attributes))
+		newHistogram(md, "other", "", []float64{9}, 1, 2).CopyTo(md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyHistogram().DataPoints().AppendEmpty())
+		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+		got := sink.AllMetrics()[0].ResourceMetrics()
+		bounds := got.At(0).ScopeMetrics().At(0).Metrics().At(0).Histogram().DataPoints().At(0).ExplicitBounds()
+		require.Equal(t, tt.want, bounds.Len() == 2, "%v", tt.attributes)
+		other := got.At(1).ScopeMetrics().At(0).Metrics().At(0).Histogram().DataPoints().At(0)
+		require.Equal(t, 1, other.ExplicitBounds().Len(), "another resource")
+	}
+}
+
 // The preset follows the unit; see also the preset's own tests.
 func TestPresetByUnit(t *testing.T) {
 	p, sink := start(t, processortest.NewNopSettings(metadata.Type), load(t, "bucketing"))
@@ -139,7 +171,7 @@ func TestErrorMode(t *testing.T) {
 		err := p.ConsumeMetrics(context.Background(), md)
 		if mode == "ignore" {
 			require.NoError(t, err)
-			require.Equal(t, 3, sink.DataPointCount())
+			require.Equal(t, 1, sink.DataPointCount())
 			continue
 		}
 		require.EqualError(t, err, `Permanent error: metric "broken": invalid histogram point: bucket counts add up to 3, count is 7`)
@@ -152,6 +184,57 @@ func TestErrorMode(t *testing.T) {
 		newHistogram(md, "fine", "", []float64{1}, 1, 2)
 		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
 	}
+}
+
+// Validity is a property of the processor: it covers metrics that no rule matches, and every point
+// that keeps its layout.
+func TestInvalidPointsThatNoRuleMatches(t *testing.T) {
+	other := valid()
+	other.Match.MetricNames, other.OnInvalid = []string{"other"}, "pass"
+	set := processortest.NewNopSettings(metadata.Type)
+	core, lines := observer.New(zap.InfoLevel)
+	set.Logger = zap.New(core)
+	p, sink := start(t, set, rulesOf(other))
+	md := pmetric.NewMetrics()
+	newHistogram(md, "other", "", []float64{1}, 1, 2).SetCount(7)
+	for range 3 {
+		newHistogram(md, "broken", "", []float64{1}, 1, 2).SetCount(7)
+	}
+	newHistogram(md, "fine", "", []float64{1, math.Inf(1)}, 1, 2, 3)
+	exponential := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().AppendEmpty()
+	exponential.SetName("exponential")
+	points := exponential.SetEmptyExponentialHistogram().DataPoints()
+	points.AppendEmpty().SetCount(9)
+	ordinary, extreme := points.AppendEmpty(), points.AppendEmpty()
+	ordinary.SetScale(3)
+	ordinary.Positive().SetOffset(-5)
+	ordinary.Positive().BucketCounts().FromRaw([]uint64{0, 2, 0})
+	ordinary.SetCount(2)
+	extreme.SetScale(math.MaxInt32)
+	extreme.Positive().SetOffset(math.MinInt32)
+	extreme.Negative().SetOffset(math.MaxInt32)
+	extreme.Negative().BucketCounts().FromRaw([]uint64{3})
+	extreme.SetCount(3)
+	want := pmetric.NewExponentialHistogramDataPoint()
+	ordinary.CopyTo(want)
+	require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+
+	var names []string
+	got := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+	for _, m := range got.All() {
+		names = append(names, m.Name())
+	}
+	require.Equal(t, []string{"other", "fine", "exponential"}, names)
+	require.Equal(t, []float64{1}, got.At(1).Histogram().DataPoints().At(0).ExplicitBounds().AsRaw())
+	require.Equal(t, []uint64{1, 5}, got.At(1).Histogram().DataPoints().At(0).BucketCounts().AsRaw())
+	points = got.At(2).ExponentialHistogram().DataPoints()
+	require.Equal(t, 2, points.Len())
+	require.Equal(t, want, points.At(0))
+	require.Equal(t, int32(20), points.At(1).Scale())
+	require.Zero(t, points.At(1).Positive().Offset())
+	require.Zero(t, points.At(1).Negative().Offset()) // (1, 2^(2^-20)]
+	require.Equal(t, 1, lines.Len())
+	require.Equal(t, `metric "other": invalid histogram point: bucket counts add up to 3, count is 7`, lines.All()[0].ContextMap()["error"])
 }
 
 // Of a metric whose points are all dropped nothing is left, nor of a resource or a batch of such metrics;
@@ -198,13 +281,13 @@ func TestTelemetry(t *testing.T) {
 	set := processortest.NewNopSettings(metadata.Type)
 	set.ID = component.NewIDWithName(metadata.Type, "a")
 	set.TelemetrySettings = tel.NewTelemetrySettings()
-	drop := valid()
-	drop.Match.MetricNames, drop.OnInvalid = []string{"drop"}, "drop"
-	p, _ := start(t, set, rulesOf(drop, valid()))
+	drop, pass := valid(), valid()
+	drop.Match.MetricNames, pass.OnInvalid = []string{"drop"}, "pass"
+	p, _ := start(t, set, rulesOf(drop, pass))
 
 	md := pmetric.NewMetrics()
 	newHistogram(md, "a", "", []float64{1, 2}, 1, 2, 3)
-	newHistogram(md, "b", "", []float64{1.5, 3}, 5, 6, 9) // 1 lies in an open end, 2 in a bucket
+	newHistogram(md, "b", "", []float64{0.5, 1.5}, 5, 6, 9) // 1 lies in a bucket, 2 in an open end
 	newHistogram(md, "drop", "", []float64{1}, 1, 2).SetCount(1)
 	newHistogram(md, "c", "", []float64{1}, 1, 2).SetCount(1)
 	newHistogram(md, "d", "", nil, 3)
@@ -234,7 +317,7 @@ func TestTelemetry(t *testing.T) {
 	}, ignore)
 	metadatatest.AssertEqualProcessorBucketingDroppedPoints(t, tel, []metricdata.DataPoint[int64]{one(1)}, ignore)
 	metadatatest.AssertEqualProcessorBucketingViolations(t, tel, []metricdata.DataPoint[int64]{one(1, attribute.String("action", "reset"), attribute.String("reason", "scale"))}, ignore)
-	metadatatest.AssertEqualProcessorBucketingOpenEndCounts(t, tel, []metricdata.DataPoint[int64]{one(5)}, ignore)
+	metadatatest.AssertEqualProcessorBucketingOpenEndCounts(t, tel, []metricdata.DataPoint[int64]{one(9)}, ignore)
 	metadatatest.AssertEqualProcessorBucketingPlanCacheSize(t, tel, []metricdata.DataPoint[int64]{one(4)}, ignore)
 	errors, err := tel.GetMetric("otelcol_processor_bucketing_rank_error")
 	require.NoError(t, err)

@@ -12,6 +12,9 @@ type Config struct {
 	// ErrorMode says what an invalid point does to its batch: ignore leaves it to
 	// on_invalid, propagate refuses the batch with the reason.
 	ErrorMode string `mapstructure:"error_mode"`
+	// OnInvalid says what happens to histogram points whose counts or bounds contradict
+	// themselves, in any metric: drop or pass. A rule may say otherwise for its metrics.
+	OnInvalid string `mapstructure:"on_invalid"`
 	// Rules are tried in order; the first that matches a metric decides.
 	Rules []RuleConfig `mapstructure:"rules"`
 }
@@ -29,8 +32,8 @@ type RuleConfig struct {
 	MaxRankError float64 `mapstructure:"max_rank_error"`
 	// Cumulative is about cumulative streams.
 	Cumulative CumulativeConfig `mapstructure:"cumulative"`
-	// OnInvalid says what happens to points whose counts or bounds contradict
-	// themselves: pass or drop.
+	// OnInvalid replaces the processor's on_invalid for the rule's metrics; empty
+	// keeps it.
 	OnInvalid string `mapstructure:"on_invalid"`
 }
 
@@ -40,8 +43,11 @@ type MatchConfig struct {
 	MetricNames []string `mapstructure:"metric_names"`
 	// Types are histogram and exponential_histogram, which are the default, and gauge.
 	Types []string `mapstructure:"types"`
-	// Unit is the metric's unit, compared as it is.
+	// Unit is the metric's unit, which must be the same text.
 	Unit string `mapstructure:"unit"`
+	// Resource has the keys resource.<attribute>, each a regular expression or a list of them, anchored at both
+	// ends; the attribute must be there and match one.
+	Resource map[string]any `mapstructure:",remain"`
 }
 
 // TargetConfig has exactly one target.
@@ -99,7 +105,7 @@ type CumulativeConfig struct {
 const (
 	defaultMaxScale     = 8
 	defaultMaxSize      = 160
-	defaultWorkingScale = 2
+	defaultWorkingScale = 3
 	// defaultMaxStreams take at most 35 MB: see convert.NewStreams.
 	defaultMaxStreams = 10_000
 )
@@ -113,13 +119,15 @@ var (
 )
 
 func createDefaultConfig() component.Config {
-	return &Config{ErrorMode: "ignore"}
+	return &Config{ErrorMode: "ignore", OnInvalid: onInvalidDrop}
 }
 
-// Unmarshal refuses numbers that decoding would change.
+// Unmarshal refuses keys that do not exist, by their paths, and numbers that decoding would change.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	var e check.Errors
-	check.Whole(&e, conf.ToStringMap(), c)
+	raw := conf.ToStringMap()
+	check.Known(&e, raw, c)
+	check.Whole(&e, raw, c)
 	if err := e.Err(); err != nil {
 		return err
 	}
@@ -129,7 +137,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 // Unmarshal sets the defaults of a rule; elements of a list have no other place
 // for them.
 func (c *RuleConfig) Unmarshal(conf *confmap.Conf) error {
-	c.Split, c.MaxRankError, c.OnInvalid = "auto", 1, "pass"
+	c.Split, c.MaxRankError = "auto", 1
 	c.Cumulative = CumulativeConfig{
 		Mode: modeStateless, WorkingScale: defaultWorkingScale, OnViolation: "reset", MaxStreams: defaultMaxStreams,
 	}

@@ -30,12 +30,12 @@ func load(t *testing.T, id string) *Config {
 func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, &Config{
 		ErrorMode: "ignore",
+		OnInvalid: "drop",
 		Rules: []RuleConfig{{
 			Target:       TargetConfig{Explicit: &ExplicitConfig{Preset: "latency_ms"}},
 			Split:        "auto",
 			MaxRankError: 1,
 			Cumulative:   cumulativeDefaults(),
-			OnInvalid:    "pass",
 		}},
 	}, load(t, component.NewID(metadata.Type).String()))
 }
@@ -43,6 +43,7 @@ func TestConfigDefaults(t *testing.T) {
 func TestConfigAllKeys(t *testing.T) {
 	require.Equal(t, &Config{
 		ErrorMode: "propagate",
+		OnInvalid: "pass",
 		Rules: []RuleConfig{
 			{
 				Match:        MatchConfig{MetricNames: []string{`http\..*`, `rpc\..*`}, Types: []string{"histogram", "exponential_histogram"}, Unit: "ms"},
@@ -58,43 +59,49 @@ func TestConfigAllKeys(t *testing.T) {
 				Split:        "auto",
 				MaxRankError: 1,
 				Cumulative:   cumulativeDefaults(),
-				OnInvalid:    "pass",
 			},
 			{
 				Match:        MatchConfig{MetricNames: []string{`db\..*`}},
 				Target:       TargetConfig{Limit: &LimitConfig{MaxBuckets: 31, Strategy: "min_error", Pin: []float64{0.5}}},
 				Split:        "pchip",
 				MaxRankError: 1,
-				Cumulative:   CumulativeConfig{Mode: "stateful", WorkingScale: 2, OnViolation: "reset", MaxStreams: 10_000},
-				OnInvalid:    "pass",
+				Cumulative:   CumulativeConfig{Mode: "stateful", WorkingScale: 3, OnViolation: "reset", MaxStreams: 10_000},
 			},
 			{
 				Target:       TargetConfig{Exponential: &ExponentialConfig{MaxScale: 8, MaxSize: 160}},
 				Split:        "auto",
 				MaxRankError: 1,
 				Cumulative:   cumulativeDefaults(),
-				OnInvalid:    "pass",
 			},
 		},
 	}, load(t, component.NewIDWithName(metadata.Type, "all").String()))
 }
 
 func TestConfigUnknownKeys(t *testing.T) {
-	for _, rule := range []map[string]any{
-		{"cumulative": map[string]any{"state": "kept"}},
-		{"target": map[string]any{"explicit": map[string]any{"bound": []any{1}}}},
-		{"target": map[string]any{"exponential": map[string]any{"size": 1}}},
-		{"target": map[string]any{"limit": map[string]any{"buckets": 1}}},
-		{"match": map[string]any{"names": []any{"a"}}},
-		{"target": map[string]any{"explicit": map[string]any{"bounds": "many"}}},
+	explicit := map[string]any{"explicit": map[string]any{"bounds": []any{1}}}
+	for want, rule := range map[string]map[string]any{
+		`rules::0::cumulative::state: must be one of max_streams, mode, on_violation, working_scale (got "state")`: {"cumulative": map[string]any{"state": "kept"}},
+		`rules::0::target::explicit::bound: must be one of bounds, preset (got "bound")`:                           {"target": map[string]any{"explicit": map[string]any{"bound": []any{1}}}},
+		`rules::0::target::exponential::size: must be one of`:                                                      {"target": map[string]any{"exponential": map[string]any{"size": 1}}},
+		`rules::0::target::limit::buckets: must be one of`:                                                         {"target": map[string]any{"limit": map[string]any{"buckets": 1}}},
+		`rules::0::matches: must be one of`:                                                                        {"matches": map[string]any{}},
+		`rules::0::match::names: must be one of metric_names, types, unit and resource.<attribute> (got "names")`:  {"target": explicit, "match": map[string]any{"names": []any{"a"}}},
+		`rules::0::match::resource.: must be one of`:                                                               {"target": explicit, "match": map[string]any{"resource.": "a"}},
+		`rules::0::match::resource.a::1: must be a regular expression (got "(")`:                                   {"target": explicit, "match": map[string]any{"resource.a": []any{"a", "("}}},
+		`rules::0::match::resource.a: must be a regular expression or a list of them (got 3)`:                      {"target": explicit, "match": map[string]any{"resource.a": 3}},
+		`bounds`: {"target": map[string]any{"explicit": map[string]any{"bounds": "many"}}},
 	} {
-		conf := confmap.NewFromStringMap(map[string]any{"rules": []any{rule}})
-		require.Error(t, conf.Unmarshal(createDefaultConfig()), "%v", rule)
+		conf, cfg := confmap.NewFromStringMap(map[string]any{"rules": []any{rule}}), createDefaultConfig()
+		err := conf.Unmarshal(cfg)
+		if err == nil {
+			err = confmap.Validate(cfg)
+		}
+		require.ErrorContains(t, err, want)
 	}
 }
 
 func cumulativeDefaults() CumulativeConfig {
-	return CumulativeConfig{Mode: "stateless", WorkingScale: 2, OnViolation: "reset", MaxStreams: 10_000}
+	return CumulativeConfig{Mode: "stateless", WorkingScale: 3, OnViolation: "reset", MaxStreams: 10_000}
 }
 
 // valid is a rule that the table changes.
@@ -104,7 +111,6 @@ func valid() RuleConfig {
 		Split:        "auto",
 		MaxRankError: 1,
 		Cumulative:   cumulativeDefaults(),
-		OnInvalid:    "pass",
 	}
 }
 
@@ -158,7 +164,7 @@ func TestConfigValidate(t *testing.T) {
 		{"rank error 0", func(r *RuleConfig) { r.MaxRankError = 0 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 0)"},
 		{"rank error above 1", func(r *RuleConfig) { r.MaxRankError = 1.5 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 1.5)"},
 		{"rank error NaN", func(r *RuleConfig) { r.MaxRankError = math.NaN() }, "rules::0::max_rank_error: must be above 0 and at most 1 (got NaN)"},
-		{"on_invalid", func(r *RuleConfig) { r.OnInvalid = "fix" }, `rules::0::on_invalid: must be one of pass, drop (got "fix")`},
+		{"on_invalid", func(r *RuleConfig) { r.OnInvalid = "fix" }, `rules::0::on_invalid: must be one of drop, pass, repair (got "fix")`},
 		{"working scale", func(r *RuleConfig) { r.Cumulative.WorkingScale = 21 }, "rules::0::cumulative::working_scale: must be from -10 to 20 (got 21)"},
 		{"mode", func(r *RuleConfig) { r.Cumulative.Mode = "" }, `rules::0::cumulative::mode: must be one of stateless, stateful (got "")`},
 		{"on_violation", func(r *RuleConfig) { r.Cumulative.OnViolation = "none" }, `rules::0::cumulative::on_violation: must be one of reset, hold, drop (got "none")`},
@@ -167,20 +173,20 @@ func TestConfigValidate(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := valid()
-			require.NoError(t, (&Config{ErrorMode: "ignore", Rules: []RuleConfig{r}}).Validate())
+			require.NoError(t, (&Config{ErrorMode: "ignore", OnInvalid: "drop", Rules: []RuleConfig{r}}).Validate())
 			tt.change(&r)
-			require.ErrorContains(t, (&Config{ErrorMode: "ignore", Rules: []RuleConfig{r}}).Validate(), tt.want)
+			require.ErrorContains(t, (&Config{ErrorMode: "ignore", OnInvalid: "drop", Rules: []RuleConfig{r}}).Validate(), tt.want)
 		})
 	}
 }
 
 func TestConfigValidateTop(t *testing.T) {
 	require.EqualError(t, createDefaultConfig().(*Config).Validate(), "rules: must be at least one rule (got 0)")
-	require.EqualError(t, (&Config{ErrorMode: "silent", Rules: []RuleConfig{valid()}}).Validate(),
+	require.EqualError(t, (&Config{ErrorMode: "silent", OnInvalid: "drop", Rules: []RuleConfig{valid()}}).Validate(),
 		`error_mode: must be one of ignore, propagate (got "silent")`)
 	second := valid()
 	second.Split = ""
-	require.ErrorContains(t, (&Config{ErrorMode: "ignore", Rules: []RuleConfig{valid(), second}}).Validate(), "rules::1::split: ")
+	require.ErrorContains(t, (&Config{ErrorMode: "ignore", OnInvalid: "drop", Rules: []RuleConfig{valid(), second}}).Validate(), "rules::1::split: ")
 }
 
 // Numbers come as the file has them: none is cut or wrapped into its range.

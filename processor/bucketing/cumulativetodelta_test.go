@@ -34,6 +34,7 @@ type source struct {
 	mean     float64
 	spread   float64
 	widening float64 // of the spread, by export
+	zero     float64 // the last point's threshold
 	fluid            // what is sent
 }
 
@@ -43,10 +44,10 @@ type fluid struct {
 	farthest float64 // value
 }
 
-// steady stays within 160 buckets at scale 2, the default working scale: from 2^-16 to 2^16, times
+// steady stays within 160 buckets at scale 3, the default working scale: from 2^-8 to 2^8, times
 // both signs. The other goes to 2^100, which takes scale -1.
 var (
-	steady   = fluid{farthest: 1 << 16}
+	steady   = fluid{farthest: 1 << 8}
 	changing = fluid{changing: true, farthest: 1 << 100}
 )
 
@@ -90,12 +91,16 @@ func (s *source) grow() {
 	}
 }
 
-// writeExponential writes the point, now and then with a higher zero threshold than before or none.
+// writeExponential writes the point, now and then with a higher zero threshold than before.
 func (s *source) writeExponential(dp pmetric.ExponentialHistogramDataPoint) {
 	h := *s.h
-	if s.changing && s.rng.IntN(3) == 0 {
+	if s.changing {
 		h.Positive.Counts, h.Negative.Counts = slices.Clone(h.Positive.Counts), slices.Clone(h.Negative.Counts)
-		h.RaiseZero(math.Exp(s.rng.NormFloat64()))
+		if s.rng.IntN(50) == 0 {
+			s.zero = max(s.zero, math.Exp(s.rng.NormFloat64()-3))
+		}
+		h.RaiseZero(s.zero)
+		s.zero = h.ZeroThreshold
 	}
 	histpoint.StoreExponential(dp, &h)
 }
@@ -156,7 +161,7 @@ func TestCumulativeToDeltaDropsNothing(t *testing.T) {
 	}
 }
 
-// With state the scale may fall below the working scale, zero thresholds change, bounds come and go:
+// With state the scale may fall below the working scale, zero thresholds rise, bounds come and go:
 // cumulativetodelta drops nothing, and its deltas add up to what the sources counted.
 func TestStatefulCumulativeToDelta(t *testing.T) {
 	streams, exports := 20, 1000

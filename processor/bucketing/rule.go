@@ -1,9 +1,11 @@
 package bucketing
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
@@ -14,10 +16,11 @@ import (
 
 // rule is a configured rule, compiled. Immutable.
 type rule struct {
-	names []*regexp.Regexp // any of them; all metrics if empty
-	types []pmetric.MetricType
-	unit  string
-	apply convert.Rule
+	resource map[string][]*regexp.Regexp // by attribute, any of them; all resources if empty
+	names    []*regexp.Regexp            // any of them; all metrics if empty
+	types    []pmetric.MetricType
+	unit     string
+	apply    convert.Rule
 }
 
 // compile turns a validated configuration into rules: scales fit 32 bits.
@@ -25,12 +28,11 @@ func compile(cfg *Config) ([]rule, error) {
 	rules := make([]rule, len(cfg.Rules))
 	for i := range cfg.Rules {
 		c, r := &cfg.Rules[i], &rules[i]
-		for _, expr := range c.Match.MetricNames {
-			re, err := check.Anchored(expr)
-			if err != nil {
-				return nil, err
-			}
-			r.names = append(r.names, re)
+		var e check.Errors
+		r.names = check.Regexps(&e, "metric_names", c.Match.MetricNames)
+		r.resource = c.Match.resource(&e)
+		if err := e.Err(); err != nil {
+			return nil, err
 		}
 		for _, t := range c.Match.Types {
 			r.types = append(r.types, metricTypes[t])
@@ -45,7 +47,7 @@ func compile(cfg *Config) ([]rule, error) {
 			Forbid:       c.Split == "forbid",
 			WorkingScale: int32(c.Cumulative.WorkingScale),
 			MaxRankError: c.MaxRankError,
-			DropInvalid:  c.OnInvalid == "drop",
+			OnInvalid:    onInvalid[cmp.Or(c.OnInvalid, cfg.OnInvalid)],
 			OnViolation:  actions[c.Cumulative.OnViolation],
 		}
 		if c.Cumulative.Mode == modeStateful {
@@ -77,6 +79,10 @@ var splits = map[string]rebucket.Split{
 	"pchip":    rebucket.PCHIP,
 }
 
+var onInvalid = map[string]convert.OnInvalid{
+	onInvalidDrop: convert.DropInvalid, onInvalidPass: convert.PassInvalid, onInvalidRepair: convert.RepairInvalid,
+}
+
 var actions = map[string]convert.Action{"reset": convert.Reset, "hold": convert.Hold, "drop": convert.Drop}
 
 func (c *TargetConfig) compile(r *convert.Rule) error {
@@ -95,18 +101,30 @@ func (c *TargetConfig) compile(r *convert.Rule) error {
 	case c.Exponential != nil:
 		r.Exponential = &convert.Exponential{MaxScale: int32(c.Exponential.MaxScale), MaxSize: c.Exponential.MaxSize, ZeroThreshold: c.Exponential.ZeroThreshold}
 	case c.Limit != nil:
-		r.Limit = &convert.Limit{MaxBuckets: c.Limit.MaxBuckets, MinError: c.Limit.Strategy == strategyMinError, Pin: slices.Clone(c.Limit.Pin)}
+		r.Limit = &convert.Limit{MaxBuckets: c.Limit.MaxBuckets, MinError: c.Limit.Strategy == strategyMinError, Pin: slices.Sorted(slices.Values(c.Limit.Pin))}
 	}
 	return nil
 }
 
+// matchesResource reports whether each attribute that the rule names is there and matches.
+func (r *rule) matchesResource(attributes pcommon.Map) bool {
+	for name, any := range r.resource {
+		v, found := attributes.Get(name)
+		if !found || !matchesAny(any, v.AsString()) {
+			return false
+		}
+	}
+	return true
+}
+
+// matches reports whether the rule, whose resource matches, is for a metric.
 func (r *rule) matches(m pmetric.Metric) bool {
 	if !slices.Contains(r.types, m.Type()) || r.unit != "" && r.unit != m.Unit() {
 		return false
 	}
-	if len(r.names) == 0 {
-		return true
-	}
-	name := m.Name()
-	return slices.ContainsFunc(r.names, func(re *regexp.Regexp) bool { return re.MatchString(name) })
+	return len(r.names) == 0 || matchesAny(r.names, m.Name())
+}
+
+func matchesAny(expressions []*regexp.Regexp, text string) bool {
+	return slices.ContainsFunc(expressions, func(re *regexp.Regexp) bool { return re.MatchString(text) })
 }

@@ -89,6 +89,9 @@ func (t *telemetry) record(ctx context.Context, r *convert.Report) {
 	if r.Dropped > 0 {
 		t.builder.ProcessorBucketingDroppedPoints.Add(ctx, r.Dropped, t.self)
 	}
+	if r.Repaired > 0 {
+		t.builder.ProcessorBucketingRepairedPoints.Add(ctx, r.Repaired, t.self)
+	}
 	for action := range r.Violations {
 		for v, n := range r.Violations[action] {
 			if n > 0 {

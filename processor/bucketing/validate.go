@@ -2,6 +2,10 @@ package bucketing
 
 import (
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
@@ -15,6 +19,13 @@ const (
 
 	modeStateless = "stateless"
 	modeStateful  = "stateful"
+
+	onInvalidDrop   = "drop"
+	onInvalidPass   = "pass"
+	onInvalidRepair = "repair"
+
+	// resourcePrefix is that of keys of match which name attributes of the resource.
+	resourcePrefix = "resource."
 
 	strategyUniform  = "uniform"
 	strategyMinError = "min_error"
@@ -35,6 +46,7 @@ const (
 func (c *Config) Validate() error {
 	var e check.Errors
 	check.OneOf(&e, "error_mode", c.ErrorMode, "ignore", "propagate")
+	check.OneOf(&e, "on_invalid", c.OnInvalid, onInvalidDrop, onInvalidPass, onInvalidRepair)
 	e.That(len(c.Rules) > 0, "rules", "at least one rule", len(c.Rules))
 	for i := range c.Rules {
 		c.Rules[i].check(e.At(check.Item("rules", i)))
@@ -45,6 +57,7 @@ func (c *Config) Validate() error {
 func (c *RuleConfig) check(e *check.Errors) {
 	match := e.At("match")
 	check.Regexps(match, "metric_names", c.Match.MetricNames)
+	c.Match.resource(match)
 	for i, t := range c.Match.Types {
 		check.OneOf(match, check.Item("types", i), t, typeHistogram, typeExponential, typeGauge)
 		match.That(t != typeGauge || c.Target.Limit == nil, check.Item("types", i), "a histogram where the target is limit", t)
@@ -56,7 +69,39 @@ func (c *RuleConfig) check(e *check.Errors) {
 	check.OneOf(e, "split", c.Split, "auto", "forbid", "log", "linear", "pchip", "upper", "midpoint")
 	check.Share(e, "max_rank_error", c.MaxRankError)
 	c.Cumulative.check(e.At("cumulative"))
-	check.OneOf(e, "on_invalid", c.OnInvalid, "pass", "drop")
+	if c.OnInvalid != "" {
+		check.OneOf(e, "on_invalid", c.OnInvalid, onInvalidDrop, onInvalidPass, onInvalidRepair)
+	}
+}
+
+// resource returns the expressions for attributes of the resource by their names.
+func (c *MatchConfig) resource(e *check.Errors) map[string][]*regexp.Regexp {
+	if len(c.Resource) == 0 {
+		return nil
+	}
+	byName := map[string][]*regexp.Regexp{}
+	for _, key := range slices.Sorted(maps.Keys(c.Resource)) {
+		name, found := strings.CutPrefix(key, resourcePrefix)
+		if !found || name == "" {
+			e.That(false, key, "one of metric_names, types, unit and "+resourcePrefix+"<attribute>", key)
+			continue
+		}
+		var expressions []string
+		switch value := c.Resource[key].(type) {
+		case string:
+			expressions = []string{value}
+		case []any:
+			for i, item := range value {
+				text, ok := item.(string)
+				e.That(ok, check.Item(key, i), "a regular expression", item)
+				expressions = append(expressions, text)
+			}
+		default:
+			e.That(false, key, "a regular expression or a list of them", value)
+		}
+		byName[name] = check.Regexps(e, key, expressions)
+	}
+	return byName
 }
 
 func (c *CumulativeConfig) check(e *check.Errors) {

@@ -51,8 +51,9 @@ func TestAllocsPerAdmittedPoint(t *testing.T) {
 					walk := func() {
 						c := r.set.Begin(noMetadata{})
 						b := r.table.Batch()
-						w := walker{limiter: r.limiter, cursor: c, batch: b}
+						w := r.newWalker(c, b)
 						w.walk(md)
+						w.end()
 						c.End()
 					}
 					walk()

@@ -21,10 +21,13 @@ type Config struct {
 	// SnapshotInterval is how often all of the state is written to it.
 	SnapshotInterval time.Duration `mapstructure:"snapshot_interval"`
 	// InstanceID is a name of this gateway that stays; default the host name.
-	InstanceID  string            `mapstructure:"instance_id"`
-	Exempt      ExemptConfig      `mapstructure:"exempt"`
-	Limits      []LimitConfig     `mapstructure:"limits"`
-	Reaggregate ReaggregateConfig `mapstructure:"reaggregate"`
+	InstanceID string `mapstructure:"instance_id"`
+	// AttributeLimits bound what senders choose, before anything else looks at it.
+	AttributeLimits AttributeLimitsConfig `mapstructure:"attribute_limits"`
+	Admission       AdmissionConfig       `mapstructure:"admission"`
+	Exempt          ExemptConfig          `mapstructure:"exempt"`
+	Limits          []LimitConfig         `mapstructure:"limits"`
+	Reaggregate     ReaggregateConfig     `mapstructure:"reaggregate"`
 	// TopOffenders says how those over a limit are named.
 	TopOffenders OffendersConfig `mapstructure:"top_offenders"`
 	// prevent unkeyed literal initialization
@@ -46,6 +49,25 @@ type TrackerConfig struct {
 	// MemoryLimitMiB holds trackers and re-aggregation state together.
 	MemoryLimitMiB int `mapstructure:"memory_limit_mib"`
 	MaxKeys        int `mapstructure:"max_keys"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// AttributeLimitsConfig bounds texts, nesting and numbers of what a point carries. 0 turns one off.
+type AttributeLimitsConfig struct {
+	MaxCount      int `mapstructure:"max_count"`
+	MaxNameBytes  int `mapstructure:"max_name_bytes"`
+	MaxValueBytes int `mapstructure:"max_value_bytes"`
+	MaxDepth      int `mapstructure:"max_depth"`
+	MaxBuckets    int `mapstructure:"max_buckets"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// AdmissionConfig says who may have the last places of a key.
+type AdmissionConfig struct {
+	// ContestedAt is the share of a key's places from which on a new series must have been active before.
+	ContestedAt float64 `mapstructure:"contested_at"`
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
@@ -120,6 +142,10 @@ func createDefaultConfig() component.Config {
 		Window: WindowConfig{Duration: time.Hour, Generations: 2},
 		Tracker: TrackerConfig{
 			ExactUpTo: 65_536, FalsePositiveRate: 1e-4, MemoryLimitMiB: 64, MaxKeys: 100_000,
+		},
+		Admission: AdmissionConfig{ContestedAt: 0.8},
+		AttributeLimits: AttributeLimitsConfig{
+			MaxCount: 128, MaxNameBytes: 512, MaxValueBytes: 4096, MaxDepth: 8, MaxBuckets: 2048,
 		},
 		Reaggregate: ReaggregateConfig{
 			FlushInterval: 15 * time.Second, MaxTrackedStreams: 100_000, Gauge: "drop",

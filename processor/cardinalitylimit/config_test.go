@@ -57,7 +57,11 @@ func TestFullConfig(t *testing.T) {
 		Window:     WindowConfig{Duration: 30 * time.Minute, Generations: 3},
 		Tracker:    TrackerConfig{ExactUpTo: 1000, FalsePositiveRate: 1e-3, MemoryLimitMiB: 128, MaxKeys: 5000},
 		InstanceID: "gateway-0",
-		Exempt:     ExemptConfig{Metrics: []string{"up", "otelcol_.*"}},
+		Admission:  AdmissionConfig{ContestedAt: 0.5},
+		AttributeLimits: AttributeLimitsConfig{
+			MaxCount: 64, MaxNameBytes: 0, MaxValueBytes: 1024, MaxDepth: 4, MaxBuckets: 500,
+		},
+		Exempt: ExemptConfig{Metrics: []string{"up", "otelcol_.*"}},
 		Limits: []LimitConfig{
 			{
 				Name: "metric", Key: []string{"resource.service.name", "metric.name"}, Count: "attributes",

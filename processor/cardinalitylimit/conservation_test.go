@@ -300,8 +300,16 @@ func simulate(
 		totalsDown(md)
 	}
 	places := 1 + rng.IntN(6)
+	twoLimits := lives == nil && seed%2 == 1
 	edit := func(c *Config) {
 		c.Limits = []LimitConfig{limitOf(places, "overflow", "resource.service.name", "metric.name")}
+		if twoLimits { // the second has room for what the first lets pass and its overflow series
+			second := limitOf(len(kinds)*(places+1), "drop", "resource.service.name")
+			second.Name, second.Count = "second", countStreams
+			filler := OverrideConfig{Match: map[string]any{"metrics": []any{"filler"}}, MaxSeries: 1000}
+			c.Limits[0].Overrides = []OverrideConfig{filler}
+			c.Limits = append(c.Limits, second)
+		}
 	}
 	var r *rig
 	if lives == nil {
@@ -331,7 +339,7 @@ func simulate(
 			if rng.IntN(15) == 0 && s.temporal != delta && s.now[1] > 0 {
 				start := s.start
 				before := s.now
-				s.begin(r.clock.now())
+				s.begin(r.clock.now().Add(-time.Millisecond))
 				grown := s.observe(rng)
 				if !s.announced && rng.IntN(2) == 0 && s.now[1] < before[1] && s.now[0] < max(before[0], 1) {
 					s.start = start // a reset that only the value shows
@@ -346,6 +354,14 @@ func simulate(
 		}
 		if round == 20 || round == 22 {
 			r.clock.add(30 * time.Minute) // places become free, folded streams are admitted
+		}
+		if twoLimits && round == 10 { // from here on the second limit is full
+			b := newBatch("orders", "pod", "a")
+			filler := b.gauge("filler")
+			for id := range 1000 {
+				put(filler, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id))
+			}
+			r.send(b.md)
 		}
 		pending = r.deliver(rng, pending, round == 0 && lives != nil || round >= 19 && round <= 23 || round == 29, down)
 		if lives != nil {

@@ -37,8 +37,10 @@ func (p *limiter) process(ctx context.Context, md pmetric.Metrics) (pmetric.Metr
 	c := p.set.Begin(client.FromContext(ctx).Metadata)
 	defer c.End()
 	b, _ := ctx.Value(batchKey{}).(*fold.Batch)
-	w := walker{limiter: p, cursor: c, batch: b}
+	w := p.newWalker(c, b)
+	defer w.end()
 	w.walk(md)
+	p.oversized(ctx, &w.bounds)
 	p.telemetry.decided(ctx, &c.Counts)
 	if md.ResourceMetrics().Len() == 0 {
 		return md, processorhelper.ErrSkipProcessingData

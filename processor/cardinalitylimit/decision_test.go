@@ -251,7 +251,7 @@ func TestMemoryLimitHolds(t *testing.T) {
 		for m := range 20 {
 			points := b.sum(fmt.Sprint("metric", m, ".", i), cumulative, true)
 			for k := range 20 {
-				put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(k))
+				put(points, int64(20-m)*int64(20-k), r.clock.now(), r.clock.now(), "id", fmt.Sprint(k))
 			}
 		}
 		r.send(b.md)

@@ -12,9 +12,9 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
-// flush sends what has been folded, one batch per client metadata. What downstream
-// refuses for now stays for the next flush; of the last one it is stored or, where
-// that fails, lost, and the error says how much. One caller at a time.
+// flush sends what has been folded, one batch for each client metadata. What downstream
+// refuses for now is offered again at the next flush; of the last one it is stored or,
+// where that fails, lost, and the error says how much. One caller at a time.
 func (p *limiter) flush(ctx context.Context, last bool) error {
 	if !last {
 		return p.send(ctx, false)
@@ -32,20 +32,16 @@ func (p *limiter) flush(ctx context.Context, last bool) error {
 	return p.abandon()
 }
 
+// send offers what was refused before, then what has come since.
 func (p *limiter) send(ctx context.Context, last bool) error {
 	if !p.compiled.enforce {
 		return nil
 	}
-	var failure error
-	lost := 0
-	for _, parcel := range p.parcels(ctx) {
-		err := p.next.ConsumeMetrics(withMetadata(ctx, parcel.Metadata), parcel.Metrics)
-		if err == nil {
-			p.telemetry.emitted(ctx, parcel.Points())
-		} else {
-			failure = err
-		}
-		lost += p.table.Settle(parcel, outcome(err, last))
+	lost, failure := p.offer(ctx, p.again(ctx), last)
+	more, err := p.offer(ctx, p.parcels(ctx), last)
+	lost += more
+	if err != nil {
+		failure = err
 	}
 	p.telemetry.folded(ctx)
 	switch {
@@ -60,6 +56,33 @@ func (p *limiter) send(ctx context.Context, last bool) error {
 		p.store(ctx, false, p.table.Cut())
 	}
 	return nil
+}
+
+// offer sends parcels and returns how many points are lost, and the last error.
+func (p *limiter) offer(ctx context.Context, parcels []*fold.Parcel, last bool) (lost int, failure error) {
+	for _, parcel := range parcels {
+		err := p.next.ConsumeMetrics(withMetadata(ctx, parcel.Metadata), parcel.Metrics)
+		if err == nil {
+			p.telemetry.emitted(ctx, parcel.Points())
+		} else {
+			failure = err
+		}
+		lost += p.table.Settle(parcel, outcome(err, last))
+	}
+	return lost, failure
+}
+
+// again takes what downstream has refused before. With a storage, that no longer has
+// it by then: a restart sends no delta twice.
+func (p *limiter) again(ctx context.Context) []*fold.Parcel {
+	if p.keeper == nil {
+		return p.table.Again()
+	}
+	cut, parcels := p.table.AgainCut()
+	if len(parcels) > 0 {
+		p.store(ctx, false, cut)
+	}
+	return parcels
 }
 
 // parcels takes what is to leave. With a storage it is written first: a restart then
@@ -103,8 +126,10 @@ func state(c *fold.Cut) snapshot.Section {
 // abandon gives up what the last flush left and the storage did not take.
 func (p *limiter) abandon() error {
 	lost := 0
-	for _, parcel := range p.table.Flush() {
-		lost += p.table.Settle(parcel, fold.Abandoned)
+	for _, take := range []func() []*fold.Parcel{p.table.Again, p.table.Flush} {
+		for _, parcel := range take() {
+			lost += p.table.Settle(parcel, fold.Abandoned)
+		}
 	}
 	p.telemetry.folded(context.Background())
 	return fmt.Errorf("the state was not stored: %d points of folded series are lost", lost)

@@ -102,6 +102,7 @@ type rig struct {
 func config(edit func(*Config)) *Config {
 	cfg := createDefaultConfig().(*Config)
 	cfg.InstanceID = "gateway"
+	cfg.Admission.ContestedAt = 1 // tests of admission set it
 	cfg.Reaggregate.FlushInterval = 24 * time.Hour
 	if edit != nil {
 		edit(cfg)

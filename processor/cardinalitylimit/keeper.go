@@ -73,6 +73,10 @@ func openKeeper(
 func (k *keeper) restore(ctx context.Context, set *limit.Set, table *fold.Table, rules string) {
 	now := k.now().UnixNano()
 	killed := !k.store.Clean()
+	if k.opened != nil {
+		k.logger.Warn("Nothing restored from the storage: all of the state starts empty",
+			zap.String("reason", reasonOf(k.opened)), zap.Error(k.opened))
+	}
 	wanted := map[string]bool{stateSection: true, rulesSection: true}
 	restored := k.read(ctx, stateSection, func(d *snapshot.Decoder) error {
 		c, err := fold.DecodeCut(d)
@@ -119,6 +123,9 @@ func (k *keeper) read(ctx context.Context, name string, restore func(*snapshot.D
 		return true
 	}
 	k.empty(ctx, reasonOf(err))
+	if k.opened != nil {
+		return false // logged once, for all parts
+	}
 	k.logger.Warn("Nothing restored from the storage: started empty",
 		zap.String("part", strings.TrimPrefix(name, placesSection)), zap.String("reason", reasonOf(err)), zap.Error(err))
 	return false

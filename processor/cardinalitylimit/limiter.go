@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/processor"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/rank"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -40,6 +43,9 @@ type limiter struct {
 	keeper    *keeper // nil without a storage
 	flusher   *flusher
 	stopped   bool
+	cut       oversizeLog
+	walkers   sync.Pool
+	totals    *rank.Totals
 
 	// Of the flusher's goroutine.
 	warned map[string]time.Time // by limit
@@ -98,19 +104,20 @@ func (p *limiter) start(ctx context.Context, host component.Host) error {
 
 // open makes the state, with what the storage has of it.
 func (p *limiter) open(ctx context.Context) error {
-	budget := tracker.NewBudget(int64(p.cfg.Tracker.MemoryLimitMiB) << 20)
+	memory := budget.New(int64(p.cfg.Tracker.MemoryLimitMiB) << 20)
 	board, ok := offenders.New(p.factory.now(), offenders.Options{
 		Limits: len(p.compiled.limits), Count: p.cfg.TopOffenders.Count, Window: p.cfg.Window.Duration,
-		Examples: p.cfg.TopOffenders.LogExamples, Budget: budget,
+		Examples: p.cfg.TopOffenders.LogExamples, Budget: memory,
 	})
 	if !ok {
 		return limit.ErrNoMemory
 	}
 	set, err := limit.NewSet(p.compiled.limits, limit.Options{
 		Exempt: p.compiled.exempt, Window: p.cfg.Window.Duration, MaxKeys: p.cfg.Tracker.MaxKeys,
+		ContestedAt: p.compiled.contestedAt,
 		Tracker: tracker.Config{
 			ExactUpTo: p.cfg.Tracker.ExactUpTo, FalsePositiveRate: p.cfg.Tracker.FalsePositiveRate,
-			Generations: p.cfg.Window.Generations, Budget: budget,
+			Generations: p.cfg.Window.Generations, Budget: memory,
 		},
 		Seed: p.seed(), Board: board, Now: p.factory.now,
 	})
@@ -119,10 +126,10 @@ func (p *limiter) open(ctx context.Context) error {
 	}
 	table := fold.NewTable(fold.Options{
 		MaxStreams: p.cfg.Reaggregate.MaxTrackedStreams, Gauge: p.compiled.gauge,
-		Idle: p.cfg.Window.Duration, Budget: budget, Now: p.factory.now,
+		Idle: p.cfg.Window.Duration, Budget: memory, Now: p.factory.now,
 		Random: p.factory.random, Durable: p.keeper != nil,
 	})
-	if p.telemetry, err = newTelemetry(p.settings, set, table, budget, p.name, p.cfg.Mode); err != nil {
+	if p.telemetry, err = newTelemetry(p.settings, set, table, memory, p.name, p.cfg.Mode); err != nil {
 		return err
 	}
 	if p.keeper != nil {
@@ -131,7 +138,7 @@ func (p *limiter) open(ctx context.Context) error {
 		}
 		p.keeper.restore(ctx, set, table, p.cfg.rules())
 	}
-	p.set, p.table, p.board = set, table, board
+	p.set, p.table, p.board, p.totals = set, table, board, rank.NewTotals(memory)
 	return nil
 }
 

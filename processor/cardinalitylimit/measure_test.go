@@ -101,8 +101,9 @@ func TestOffendingLabels(t *testing.T) {
 		named[0].ContextMap()["worst"])
 	labels := named[0].ContextMap()["offenders"].([]any)[0].(map[string]any)["labels"].([]any)
 	require.Len(t, labels, 1)
-	require.Equal(t, []any{"no stock for order 100", "no stock for order 101", "no stock for order 102"},
-		labels[0].(map[string]any)["examples"])
+	examples := labels[0].(map[string]any)["examples"].([]any)
+	require.Len(t, examples, 3)
+	require.Regexp(t, `^no stock for order \d+$`, examples[0])
 }
 
 // Who only observes names what it would have refused; what is exempt, or stale, wants nothing.
@@ -154,7 +155,7 @@ func TestOffendersOfOneName(t *testing.T) {
 		points := b.sum("requests", delta, true)
 		b.sm.Metrics().At(unit).SetUnit(fmt.Sprint(unit))
 		for i := range 2_000 {
-			put(points, 1, r.clock.now(), r.clock.now(), "few", fmt.Sprint(i%300), "many", fmt.Sprint(i))
+			put(points, int64(2_000-i), r.clock.now(), r.clock.now(), "few", fmt.Sprint(i%300), "many", fmt.Sprint(i))
 		}
 	}
 	r.send(b.md)

@@ -3,19 +3,18 @@ package cardinalitylimit
 import (
 	"context"
 	"errors"
-	"math"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
-	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
 // observe registers what is read at the time of collection: the state of the limits
 // as it was measured last.
-func (t *telemetry) observe(budget *tracker.Budget) error {
+func (t *telemetry) observe(memory *budget.Budget) error {
 	value := func(read func() int64) metric.Int64Callback {
 		return func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(read(), t.common)
@@ -46,10 +45,9 @@ func (t *telemetry) observe(budget *tracker.Budget) error {
 		b.RegisterProcessorCardinalitylimitRejectedSeriesEstimateCallback(measured(t.observeRefused)),
 		b.RegisterProcessorCardinalitylimitOffenderSeriesCallback(measured(t.observeOffenders)),
 		b.RegisterProcessorCardinalitylimitOffenderLabelValuesCallback(measured(t.observeLabels)),
-		b.RegisterProcessorCardinalitylimitLeakedSeriesEstimateCallback(perLimit(func(u *limit.Usage) int64 { return int64(math.Round(u.Leaked)) })),
 		b.RegisterProcessorCardinalitylimitRotationsCallback(value(t.set.Rotations)),
-		b.RegisterProcessorCardinalitylimitTrackerBytesCallback(value(budget.Used)),
-		b.RegisterProcessorCardinalitylimitMemoryRefusalsCallback(value(budget.Refused)),
+		b.RegisterProcessorCardinalitylimitTrackerBytesCallback(value(memory.Used)),
+		b.RegisterProcessorCardinalitylimitMemoryRefusalsCallback(value(memory.Refused)),
 		b.RegisterProcessorCardinalitylimitTrackedStreamsCallback(value(func() int64 { return int64(t.table.Tracked()) })),
 	)
 }

@@ -1,6 +1,8 @@
 package cardinalitylimit
 
 import (
+	"math"
+	"math/bits"
 	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/rank"
 )
 
 const (
@@ -19,33 +22,111 @@ const (
 	instanceAttribute = "service.instance.id"
 )
 
-// point decides on p and reports whether it stays in its batch.
-func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
+// bounded reports whether p is within attribute_limits.
+func bounded[P datapoint](w *walker, p P, c *codec[P]) bool {
+	attributes, ok := w.bounds.Point(p.Attributes())
+	if !ok || !w.bounds.Buckets(c.buckets(p)) {
+		return false
+	}
+	w.attributes = attributes
+	w.bounds.Exemplars(c.exemplars(p))
+	return true
+}
+
+// known decides on p, unless it is a stranger that waits for its turn. It reports whether the point stays
+// in its batch, as far as that is known.
+func known[P datapoint](w *walker, p P, c *codec[P], at int) (stays bool) {
 	stale := p.Flags().NoRecordedValue()
-	out := w.cursor.Decide(p.Attributes(), stale)
+	d, ok := w.cursor.DecideKnown(w.attributes, stale)
+	if ok {
+		return carryOut(w, p, c, &d, stale)
+	}
+	s := rank.Stranger{
+		Series: w.cursor.Series(), Weight: weightOf(w, p, c), Time: w.timeOf(p.Timestamp()), Point: int32(at), //nolint:gosec // at most as many as a request has bytes
+	}
+	if w.putOff(s) {
+		return true
+	}
+	return point(w, p, c)
+}
+
+// weightOf is what p contributes to the weight of its series: growth, or the value where that is not
+// known, of monotonic sums, histograms and summaries; 1 of others.
+func weightOf[P datapoint](w *walker, p P, c *codec[P]) float64 {
+	switch m := w.at.metric; m.Type() {
+	case pmetric.MetricTypeGauge:
+		return 1
+	case pmetric.MetricTypeSum:
+		if !m.Sum().IsMonotonic() {
+			return 1
+		}
+	}
+	weight := rank.Finite(c.weight(p))
+	if w.at.stateful {
+		weight = w.totals.Growth(w.cursor.Stream(), weight)
+	}
+	return weight
+}
+
+// point decides on a stranger and reports whether it stays in its batch.
+func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
+	attributes := p.Attributes()
+	if w.bounds.Copy { // what was cut is in a copy that is gone
+		attributes, _ = w.bounds.Again(attributes)
+	}
+	w.cursor.Stamp(stampOf(w, p, c))
+	d := w.cursor.Decide(attributes, p.Flags().NoRecordedValue())
+	return carryOut(w, p, c, &d, p.Flags().NoRecordedValue())
+}
+
+// stampOf differs for two points of a stream between which something happened: by their values and
+// starts, or their times where each point is an event of its own.
+func stampOf[P datapoint](w *walker, p P, c *codec[P]) uint64 {
+	value, since := math.Float64bits(c.weight(p)), p.StartTimestamp()
+	if isDelta(w.at.metric) {
+		since = p.Timestamp()
+	}
+	return value ^ bits.RotateLeft64(uint64(since)*0x9e3779b97f4a7c15, 32)
+}
+
+func isDelta(m pmetric.Metric) bool {
+	const delta = pmetric.AggregationTemporalityDelta
+	switch m.Type() {
+	case pmetric.MetricTypeSum:
+		return m.Sum().AggregationTemporality() == delta
+	case pmetric.MetricTypeHistogram:
+		return m.Histogram().AggregationTemporality() == delta
+	case pmetric.MetricTypeExponentialHistogram:
+		return m.ExponentialHistogram().AggregationTemporality() == delta
+	default:
+		return false
+	}
+}
+
+// carryOut does what was decided and reports whether the point stays in its batch.
+func carryOut[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale bool) (stays bool) {
 	if w.batch == nil {
 		return true
 	}
-	switch out.Action {
+	switch d.Action {
 	case limit.Pass, limit.Tag:
-		if w.stateful && !stale && !admit(w, p, c) {
+		if w.at.stateful && !stale && !admit(w, p, c, d.Stream) {
 			return false
 		}
-		if out.Action == limit.Tag {
-			p.Attributes().PutStr(tagAttribute, w.set.Name(out.Limit))
+		if d.Action == limit.Tag {
+			p.Attributes().PutStr(tagAttribute, w.set.Name(d.Limit))
 		}
 		return true
 	case limit.Drop:
 		return false
 	default:
-		foldPoint(w, p, c, out, stale)
+		foldPoint(w, p, c, d, stale)
 		return false
 	}
 }
 
 // admit lets a point pass whose stream may have been folded until now.
-func admit[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
-	id := w.cursor.Stream()
+func admit[P datapoint](w *walker, p P, c *codec[P], id uint64) (stays bool) {
 	if !w.table.Knows(id) {
 		return true // never folded: the value need not be read
 	}
@@ -67,22 +148,22 @@ func admit[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
 	return true
 }
 
-func foldPoint[P datapoint](w *walker, p P, c *codec[P], out limit.Outcome, stale bool) {
+func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale bool) {
 	fp := fold.Point{
-		Target: w.cursor.Target(out), Stream: w.cursor.Stream(),
+		Target: d.Target, Stream: d.Stream,
 		Start: int64(p.StartTimestamp()), Time: w.timeOf(p.Timestamp()),
-		Horizon: out.Horizon, Stale: stale, Gauge: w.metric.Type() == pmetric.MetricTypeGauge,
+		Horizon: d.Horizon, Stale: stale, Gauge: w.at.metric.Type() == pmetric.MetricTypeGauge,
 	}
 	if !stale {
 		v, problem := c.read(p)
 		fp.Value, fp.Attributes, fp.Exemplars = v, p.Attributes(), c.exemplars(p)
 		if problem != (fold.Stats{}) {
-			problem.Exemplars = int64(fp.Exemplars.Len())
+			problem[fold.StatExemplars] = int64(fp.Exemplars.Len())
 			w.batch.Drop(problem)
 			return
 		}
 	}
-	w.batch.Add(fp, func() fold.Series { return w.series(p.Attributes(), out) })
+	w.batch.Add(fp, func() fold.Series { return w.series(p.Attributes(), d) })
 }
 
 // timeOf is a point's time, or ours where it has none.
@@ -94,14 +175,13 @@ func (w *walker) timeOf(t pcommon.Timestamp) int64 {
 }
 
 // series describes what the point at hand is folded into.
-func (w *walker) series(attrs pcommon.Map, out limit.Outcome) fold.Series {
-	m := w.metric
+func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
+	m := w.at.metric
 	s := fold.Series{
-		Metadata: w.cursor.TargetMetadata(out.Limit),
+		Group: d.Group, Metric: d.Metric, Metadata: w.cursor.TargetMetadata(d.Limit),
 		Resource: pcommon.NewResource(), Scope: pcommon.NewInstrumentationScope(), Attributes: pcommon.NewMap(),
 		Name: m.Name(), Description: m.Description(), Unit: m.Unit(), Type: m.Type(),
 	}
-	s.Group, s.Metric = w.cursor.Group(out)
 	switch m.Type() {
 	case pmetric.MetricTypeSum:
 		s.Temporality, s.Monotonic = m.Sum().AggregationTemporality(), m.Sum().IsMonotonic()
@@ -112,9 +192,9 @@ func (w *walker) series(attrs pcommon.Map, out limit.Outcome) fold.Series {
 	}
 	// The key's values are cloned: they share memory with their whole batch.
 	s.Metadata = cloneMetadata(s.Metadata)
-	if out.Action == limit.Strip {
-		w.resource.CopyTo(s.Resource)
-		w.scope.CopyTo(s.Scope)
+	if d.Action == limit.Strip {
+		w.at.resource.CopyTo(s.Resource)
+		w.at.scope.CopyTo(s.Scope)
 		i := -1
 		for k, v := range attrs.All() {
 			if i++; !w.cursor.Taken(i) {
@@ -122,7 +202,7 @@ func (w *walker) series(attrs pcommon.Map, out limit.Outcome) fold.Series {
 			}
 		}
 	} else {
-		w.cursor.TargetResource(out.Limit, s.Resource.Attributes())
+		w.cursor.TargetResource(d.Limit, s.Resource.Attributes())
 		s.Resource.Attributes().PutStr(instanceAttribute, w.instance+"/"+w.name)
 		s.Scope.SetName(scopeName)
 	}

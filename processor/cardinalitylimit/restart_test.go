@@ -232,8 +232,8 @@ func TestLongPause(t *testing.T) {
 func (r *rig) offer(ids ...string) {
 	b := newBatch("orders")
 	points := b.sum("requests", delta, true)
-	for _, id := range ids {
-		put(points, 1, r.clock.now().Add(-1), r.clock.now(), "id", id)
+	for i, id := range ids { // the first one is the heaviest
+		put(points, int64(len(ids)-i), r.clock.now().Add(-1), r.clock.now(), "id", id)
 	}
 	r.send(b.md)
 }

@@ -8,10 +8,11 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadata"
-	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
 )
 
 // telemetry turns the core's counts into the processor's own metrics: one call a
@@ -26,9 +27,15 @@ type telemetry struct {
 	processor attribute.KeyValue
 	common    metric.MeasurementOption
 	points    map[pointsLabels]metric.MeasurementOption
-	reasons   map[string]metric.MeasurementOption
+	stats     [fold.StatCount]labelledCounter
+	oversized [oversize.Kinds]metric.MeasurementOption
 
 	measured atomic.Pointer[measurement] // last; nil before the first
+}
+
+type labelledCounter struct {
+	counter metric.Int64Counter // nil: shown nowhere
+	labels  metric.MeasurementOption
 }
 
 type pointsLabels struct {
@@ -38,7 +45,7 @@ type pointsLabels struct {
 }
 
 func newTelemetry(
-	set component.TelemetrySettings, limits *limit.Set, table *fold.Table, budget *tracker.Budget,
+	set component.TelemetrySettings, limits *limit.Set, table *fold.Table, memory *budget.Budget,
 	processor, mode string,
 ) (*telemetry, error) {
 	b, err := metadata.NewTelemetryBuilder(set)
@@ -50,7 +57,7 @@ func newTelemetry(
 		processor: attribute.String("processor", processor),
 	}
 	t.labelSets()
-	if err := t.observe(budget); err != nil {
+	if err := t.observe(memory); err != nil {
 		b.Shutdown()
 		return nil, err
 	}
@@ -63,9 +70,9 @@ func (t *telemetry) labelSets() {
 		return metric.WithAttributeSet(attribute.NewSet(append(labels, t.processor)...))
 	}
 	t.common = set()
-	t.reasons = make(map[string]metric.MeasurementOption)
-	for _, r := range []string{"gauge", "non_finite", "malformed", "out_of_order", "refused", "undelivered"} {
-		t.reasons[r] = set(attribute.String("reason", r))
+	t.foldCounters()
+	for k := range oversize.Kinds {
+		t.oversized[k] = set(attribute.String("kind", k.String()), attribute.String("mode", t.mode))
 	}
 	t.points = make(map[pointsLabels]metric.MeasurementOption)
 	for i := -1; i < t.set.Len(); i++ {
@@ -96,31 +103,38 @@ func (t *telemetry) emitted(ctx context.Context, points int) {
 	t.builder.ProcessorCardinalitylimitEmittedPoints.Add(ctx, int64(points), t.common)
 }
 
+// dropReasons names what is lost to folding.
+var dropReasons = map[fold.Stat]string{
+	fold.StatGauges: "gauge", fold.StatNonFinite: "non_finite", fold.StatMalformed: "malformed",
+	fold.StatOutOfOrder: "out_of_order", fold.StatRefused: "refused", fold.StatUndelivered: "undelivered",
+}
+
+// foldCounters are the counters of the processor's metrics for what folding counts. StatStale has none.
+func (t *telemetry) foldCounters() {
+	b := t.builder
+	for stat, counter := range map[fold.Stat]metric.Int64Counter{
+		fold.StatFolded:         b.ProcessorCardinalitylimitFoldedPoints,
+		fold.StatUnbaselined:    b.ProcessorCardinalitylimitUnbaselinedPoints,
+		fold.StatRebucketed:     b.ProcessorCardinalitylimitRebucketedPoints,
+		fold.StatSaturated:      b.ProcessorCardinalitylimitSaturatedPoints,
+		fold.StatRefusedStreams: b.ProcessorCardinalitylimitRefusedStreams,
+		fold.StatExemplars:      b.ProcessorCardinalitylimitDroppedExemplars,
+	} {
+		t.stats[stat] = labelledCounter{counter, t.common}
+	}
+	for stat, reason := range dropReasons {
+		labels := attribute.NewSet(attribute.String("reason", reason), t.processor)
+		t.stats[stat] = labelledCounter{b.ProcessorCardinalitylimitDroppedPoints, metric.WithAttributeSet(labels)}
+	}
+}
+
 // folded counts what folding has done since the last call.
 func (t *telemetry) folded(ctx context.Context) {
-	n := t.table.TakeStats()
-	if n == (fold.Stats{}) {
-		return
-	}
-	b := t.builder
-	add := func(c metric.Int64Counter, points int64, labels metric.MeasurementOption) {
-		if points > 0 {
-			c.Add(ctx, points, labels)
+	for stat, n := range t.table.TakeStats() {
+		if c := &t.stats[stat]; n > 0 && c.counter != nil {
+			c.counter.Add(ctx, n, c.labels)
 		}
 	}
-	add(b.ProcessorCardinalitylimitFoldedPoints, n.Folded, t.common)
-	add(b.ProcessorCardinalitylimitUnbaselinedPoints, n.Unbaselined, t.common)
-	add(b.ProcessorCardinalitylimitRebucketedPoints, n.Rebucketed, t.common)
-	add(b.ProcessorCardinalitylimitSaturatedPoints, n.Saturated, t.common)
-	add(b.ProcessorCardinalitylimitRefusedStreams, n.RefusedStreams, t.common)
-	add(b.ProcessorCardinalitylimitDroppedExemplars, n.Exemplars, t.common)
-	dropped := b.ProcessorCardinalitylimitDroppedPoints
-	add(dropped, n.Gauges, t.reasons["gauge"])
-	add(dropped, n.NonFinite, t.reasons["non_finite"])
-	add(dropped, n.Malformed, t.reasons["malformed"])
-	add(dropped, n.OutOfOrder, t.reasons["out_of_order"])
-	add(dropped, n.Refused, t.reasons["refused"])
-	add(dropped, n.Undelivered, t.reasons["undelivered"])
 }
 
 func (t *telemetry) shutdown() { t.builder.Shutdown() }

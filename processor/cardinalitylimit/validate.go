@@ -7,6 +7,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -35,9 +36,12 @@ func (c *Config) Validate() error {
 // compiled is what a configuration says, as the core knows it.
 type compiled struct {
 	limits  []limit.Spec
+	bounds  oversize.Limits
 	exempt  limit.Names
 	gauge   fold.Gauge
 	enforce bool
+	// contestedAt is as limit.Options has it.
+	contestedAt float64
 }
 
 var gauges = map[string]fold.Gauge{
@@ -63,6 +67,9 @@ func (c *Config) compile() (compiled, error) {
 		gauge:   gauges[c.Reaggregate.Gauge],
 		enforce: c.Mode == modeEnforce,
 	}
+	out.bounds = c.AttributeLimits.compile(e.At("attribute_limits"))
+	check.Share(&e, "admission::contested_at", c.Admission.ContestedAt)
+	out.contestedAt = c.Admission.ContestedAt
 	check.Range(&e, "top_offenders::count", c.TopOffenders.Count, 0, maxOffenders)
 	names := make(map[string]bool)
 	for i, l := range c.limits() {

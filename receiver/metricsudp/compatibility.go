@@ -6,7 +6,6 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
-	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
 // The values of compatibility.
@@ -49,6 +48,7 @@ func (c *Config) setStatsdDefaults() {
 	c.AlignInterval = false // it counts intervals from its start
 	c.IsMonotonicCounter = false
 	c.EnableSimpleTags = false
+	c.Gauges.Signed = signedInterval
 	c.TimerHistogramMapping = []MappingConfig{
 		{StatsdType: statsdTimer, ObserverType: observerGauge},
 		{StatsdType: statsdHistogram, ObserverType: observerGauge},
@@ -66,16 +66,16 @@ func (c *Config) setStatsdMeaning() {
 	if c.CounterType == "" {
 		c.CounterType = counterInt
 	}
-	if c.Transport != socket.Unixgram {
+	if !c.isUnix() {
 		c.SocketPermissions = nil
 	}
 }
 
-// timerUnit is the protocol's. The statsd receiver sets none, and with one the
-// Prometheus exporter's names would change.
+// timerUnit is the unit of timers' metrics. The statsd receiver sets none, and with one the Prometheus exporter's names
+// would change; there is no such configuration with seconds.
 func (c *Config) timerUnit() string {
-	if c.Compatibility == compatibilityStatsd {
+	if c.Compatibility == compatibilityStatsd && c.TimerUnit == timerMilliseconds {
 		return ""
 	}
-	return "ms"
+	return c.TimerUnit
 }

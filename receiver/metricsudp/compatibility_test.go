@@ -25,6 +25,7 @@ func TestStatsdDefaults(t *testing.T) {
 	want.AlignInterval = false
 	want.IsMonotonicCounter = false
 	want.EnableSimpleTags = false
+	want.Gauges.Signed = "interval"
 	want.TimerHistogramMapping = []MappingConfig{
 		{StatsdType: "timer", ObserverType: "gauge"},
 		{StatsdType: "histogram", ObserverType: "gauge"},
@@ -41,7 +42,7 @@ func TestStatsdDefaults(t *testing.T) {
 func TestSetKeysHoldOverStatsdDefaults(t *testing.T) {
 	keys := map[string]any{
 		"aggregation_interval": "1s", "align_interval": true, "is_monotonic_counter": true, "enable_simple_tags": true,
-		"buffer_size": 7, "timer_histogram_mapping": []any{map[string]any{"statsd_type": "histogram", "observer_type": "summary"}},
+		"buffer_size": 7, "gauges": map[string]any{"signed": "change"}, "timer_histogram_mapping": []any{map[string]any{"statsd_type": "histogram", "observer_type": "summary"}},
 	}
 	none, err := decode(t, keys)
 	require.NoError(t, err)
@@ -117,13 +118,15 @@ func TestNumbersMustBeWhole(t *testing.T) {
 }
 
 func TestTimerUnit(t *testing.T) {
-	for compatibility, want := range map[string]string{"none": "ms", "statsd": ""} {
+	for _, tt := range []struct{ compatibility, unit, want string }{
+		{"none", "ms", "ms"}, {"none", "s", "s"}, {"statsd", "ms", ""}, {"statsd", "s", "s"},
+	} {
 		sink := new(consumertest.MetricsSink)
-		r := start(t, sink, func(c *Config) { c.Compatibility = compatibility })
+		r := start(t, sink, func(c *Config) { c.Compatibility, c.TimerUnit = tt.compatibility, tt.unit })
 		r.send(t, "a:1|ms")
 		require.NoError(t, r.Shutdown(t.Context()))
 		require.Len(t, sink.AllMetrics(), 1)
 		metric := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
-		assert.Equal(t, want, metric.Unit())
+		assert.Equal(t, tt.want, metric.Unit())
 	}
 }

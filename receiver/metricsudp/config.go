@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
@@ -21,6 +23,9 @@ type Config struct {
 	Endpoint              string          `mapstructure:"endpoint"`
 	Transport             string          `mapstructure:"transport"`
 	SocketPermissions     *int            `mapstructure:"socket_permissions"` // nil: 0622
+	Framing               string          `mapstructure:"framing"`            // "": that of the transport
+	MaxConnections        *int            `mapstructure:"max_connections"`    // nil: 1024
+	IdleTimeout           *time.Duration  `mapstructure:"idle_timeout"`       // nil: 10m
 	Compatibility         string          `mapstructure:"compatibility"`
 	Readers               int             `mapstructure:"readers"`
 	ReadBatchSize         int             `mapstructure:"read_batch_size"`
@@ -33,13 +38,16 @@ type Config struct {
 	Temporality           string          `mapstructure:"temporality"`
 	IsMonotonicCounter    bool            `mapstructure:"is_monotonic_counter"`
 	CounterType           string          `mapstructure:"counter_type"`
+	Counters              CountersConfig  `mapstructure:"counters"`
 	Gauges                GaugesConfig    `mapstructure:"gauges"`
+	TimerUnit             string          `mapstructure:"timer_unit"`
+	NameCleaning          string          `mapstructure:"name_cleaning"`
 	Sets                  SetsConfig      `mapstructure:"sets"`
 	SeriesExpiry          time.Duration   `mapstructure:"series_expiry"`
 	TimerHistogramMapping []MappingConfig `mapstructure:"timer_histogram_mapping"`
 	Timestamps            string          `mapstructure:"timestamps"`
 	UnknownFields         string          `mapstructure:"unknown_fields"`
-	Events                string          `mapstructure:"events"`
+	TagFormats            []string        `mapstructure:"tag_formats"`
 	Origin                string          `mapstructure:"origin"`
 	IgnoreHost            bool            `mapstructure:"ignore_host"`
 	IPOnlyAggregation     bool            `mapstructure:"enable_ip_only_aggregation"`
@@ -47,11 +55,19 @@ type Config struct {
 	EnableSimpleTags      bool            `mapstructure:"enable_simple_tags"`
 	ResourceAttributes    map[string]any  `mapstructure:"resource_attributes"`
 	Limits                LimitsConfig    `mapstructure:"limits"`
+
+	TLS configoptional.Optional[configtls.ServerConfig] `mapstructure:"tls"`
 }
 
-// GaugesConfig is how gauges are emitted.
+// CountersConfig is how counters are read.
+type CountersConfig struct {
+	NonMonotonic []string `mapstructure:"non_monotonic"`
+}
+
+// GaugesConfig is how gauges are read and emitted.
 type GaugesConfig struct {
-	Resend bool `mapstructure:"resend"`
+	Resend bool   `mapstructure:"resend"`
+	Signed string `mapstructure:"signed"`
 }
 
 // SetsConfig is how sets are counted.
@@ -69,7 +85,7 @@ type LimitsConfig struct {
 	MinSampleRate  float64 `mapstructure:"min_sample_rate"`
 }
 
-// The values of temporality, counter_type, timestamps, unknown_fields and events.
+// The values of temporality, counter_type, gauges::signed, timer_unit, name_cleaning, timestamps and unknown_fields.
 const (
 	temporalityDelta      = "delta"
 	temporalityCumulative = "cumulative"
@@ -78,13 +94,22 @@ const (
 	counterFloat         = "float"
 	counterStochasticInt = "stochastic_int"
 
+	signedChange   = "change"
+	signedInterval = "interval"
+	signedAbsolute = "absolute"
+
+	timerMilliseconds = "ms"
+	timerSeconds      = "s"
+
+	cleaningNone       = "none"
+	cleaningEtsy       = "etsy"
+	cleaningPrometheus = "prometheus"
+
 	timestampsPassthrough = "passthrough"
 	timestampsIgnore      = "ignore"
 
 	unknownFieldsIgnore = "ignore"
 	unknownFieldsReject = "reject"
-
-	eventsDrop = "drop"
 )
 
 const (
@@ -126,11 +151,14 @@ func createDefaultConfig() component.Config {
 		Temporality:         temporalityDelta,
 		IsMonotonicCounter:  true,
 		CounterType:         counterInt,
+		Gauges:              GaugesConfig{Signed: signedChange},
+		TimerUnit:           timerMilliseconds,
+		NameCleaning:        cleaningNone,
 		Sets:                SetsConfig{ExactLimit: 1024},
 		SeriesExpiry:        5 * time.Minute,
 		Timestamps:          timestampsPassthrough,
 		UnknownFields:       unknownFieldsIgnore,
-		Events:              eventsDrop,
+		TagFormats:          []string{tagFieldFormat},
 		EnableSimpleTags:    true,
 		Limits: LimitsConfig{
 			MaxSeries: 100_000, MemoryLimitMiB: 256, MaxAliases: 200_000, MaxTags: 64, MaxNameBytes: 512, MinSampleRate: 1e-6,
@@ -151,9 +179,13 @@ func (c *Config) Validate() error {
 	check.Range(&e, "buffer_size", c.BufferSize, 1, maxTimedPoints)
 	check.OneOf(&e, "temporality", c.Temporality, temporalityDelta, temporalityCumulative)
 	check.OneOf(&e, "counter_type", c.CounterType, counterInt, counterFloat, counterStochasticInt)
+	check.OneOf(e.At("gauges"), "signed", c.Gauges.Signed, signedChange, signedInterval, signedAbsolute)
+	check.OneOf(&e, "timer_unit", c.TimerUnit, timerMilliseconds, timerSeconds)
+	check.OneOf(&e, "name_cleaning", c.NameCleaning, cleaningNone, cleaningEtsy, cleaningPrometheus)
+	c.Counters.check(e.At("counters"))
 	check.OneOf(&e, "timestamps", c.Timestamps, timestampsPassthrough, timestampsIgnore)
 	check.OneOf(&e, "unknown_fields", c.UnknownFields, unknownFieldsIgnore, unknownFieldsReject)
-	check.OneOf(&e, "events", c.Events, eventsDrop)
+	c.checkTagFormats(&e)
 	check.Range(e.At("sets"), "exact_limit", c.Sets.ExactLimit, 1, maxExactLimit)
 	c.checkOrigin(&e)
 	c.checkTimes(&e)
@@ -163,6 +195,13 @@ func (c *Config) Validate() error {
 	}
 	c.Limits.check(e.At("limits"))
 	return e.Err()
+}
+
+func (c *CountersConfig) check(e *check.Errors) {
+	check.Regexps(e, "non_monotonic", c.NonMonotonic)
+	for i, expression := range c.NonMonotonic {
+		e.That(expression != "", check.Item("non_monotonic", i), "an expression that matches a name", expression)
+	}
 }
 
 func (c *LimitsConfig) check(e *check.Errors) {
@@ -190,6 +229,9 @@ func (c *Config) checkTimes(e *check.Errors) {
 // checkBuffers bounds what all readers allocate at start. Each factor has its own
 // bound; the products of those fit an int64.
 func (c *Config) checkBuffers(e *check.Errors) {
+	if c.isStream() { // a connection has its own; see checkStream
+		return
+	}
 	readers := int64(c.readers())
 	if readers > socket.MaxSockets || c.ReadBatchSize > maxBatch || c.MaxDatagramSize > maxDatagram || c.SocketBufferSize > maxSocketBuffer {
 		return
@@ -218,7 +260,7 @@ func (c *Config) readers() int {
 	if c.Readers > 0 {
 		return c.Readers
 	}
-	if c.Transport == socket.Unixgram {
+	if c.Transport == transportUnixgram {
 		return 1
 	}
 	return min(runtime.GOMAXPROCS(0), defaultReaders, socket.MaxSockets)

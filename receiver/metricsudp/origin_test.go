@@ -131,14 +131,16 @@ func TestBatchesWithoutClient(t *testing.T) {
 	}
 }
 
+// datadogContainer is the container of every datadog-go client here: the first client of a process decides.
+const datadogContainer = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 // What datadog-go adds by itself where it finds out where it runs: to what it
 // aggregates the container alone, to the rest external data, too.
 func TestDatadogOrigins(t *testing.T) {
 	t.Setenv("DD_EXTERNAL_ENV", "it-false,cn-web,pu-75a2b6d5-3949-4afb-ad0d-92ff0674e759")
 	sink := new(consumertest.MetricsSink)
 	r := start(t, sink, func(c *Config) { c.Origin = originContainer })
-	const id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-	dogstatsd, err := statsd.New(r.addr().String(), statsd.WithContainerID("ci-"+id),
+	dogstatsd, err := statsd.New(r.addr().String(), statsd.WithContainerID("ci-"+datadogContainer),
 		statsd.WithoutTelemetry(), statsd.WithCardinality(statsd.CardinalityHigh))
 	require.NoError(t, err)
 	require.NoError(t, dogstatsd.Count("hits", 3, []string{"a:1"}, 1))
@@ -152,8 +154,8 @@ func TestDatadogOrigins(t *testing.T) {
 		resources[rm.ScopeMetrics().At(0).Metrics().At(0).Name()] = rm.Resource().Attributes().AsRaw()
 	}
 	assert.Equal(t, map[string]map[string]any{
-		"hits": {"container.id": id},
-		"took": {"container.id": id, "k8s.container.name": "web", "k8s.pod.uid": "75a2b6d5-3949-4afb-ad0d-92ff0674e759"},
+		"hits": {"container.id": datadogContainer},
+		"took": {"container.id": datadogContainer, "k8s.container.name": "web", "k8s.pod.uid": "75a2b6d5-3949-4afb-ad0d-92ff0674e759"},
 	}, resources)
 	hits := findMetric(t, sink.AllMetrics(), "hits").Sum().DataPoints().At(0)
 	assert.Equal(t, int64(3), hits.IntValue())

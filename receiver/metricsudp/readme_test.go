@@ -2,6 +2,7 @@ package metricsudp
 
 import (
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -11,22 +12,32 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 )
 
-// Every configuration in the README is accepted as it stands.
+// Every configuration in the README and its pages is accepted.
 func TestReadmeConfigurations(t *testing.T) {
-	blocks := strings.Split(readme(t), "```yaml\n")[1:]
-	require.NotEmpty(t, blocks)
-	for _, block := range blocks {
-		block, _, _ = strings.Cut(block, "```")
-		retrieved, err := confmap.NewRetrievedFromYAML([]byte(block))
+	pages, err := filepath.Glob(filepath.Join("..", "..", "docs", "metricsudp", "*.md"))
+	require.NoError(t, err)
+	require.NotEmpty(t, pages)
+	for _, page := range append(pages, "README.md") {
+		content, err := os.ReadFile(page)
 		require.NoError(t, err)
-		conf, err := retrieved.AsConf()
-		require.NoError(t, err)
-		sub, err := conf.Sub("receivers::metricsudp")
-		require.NoError(t, err)
-		cfg := createDefaultConfig()
-		require.NoError(t, sub.Unmarshal(cfg), block)
-		require.NoError(t, confmap.Validate(cfg), block)
+		for _, block := range strings.Split(string(content), "```yaml\n")[1:] {
+			block, _, _ = strings.Cut(block, "```")
+			retrieved, err := confmap.NewRetrievedFromYAML([]byte(block))
+			require.NoError(t, err)
+			conf, err := retrieved.AsConf()
+			require.NoError(t, err)
+			sub, err := conf.Sub("receivers::metricsudp")
+			require.NoError(t, err)
+			cfg := createDefaultConfig()
+			require.NoError(t, sub.Unmarshal(cfg), block)
+			require.NoError(t, confmap.Validate(cfg), block)
+		}
 	}
+}
+
+// The README stays short: what is longer has a page of its own.
+func TestReadmeIsShort(t *testing.T) {
+	assert.LessOrEqual(t, strings.Count(readme(t), "\n"), 150)
 }
 
 // The README's table has a row for every key.
@@ -36,7 +47,7 @@ func TestReadmeHasEveryKey(t *testing.T) {
 	walk = func(path string, of reflect.Type) {
 		for _, field := range reflect.VisibleFields(of) {
 			key := path + field.Tag.Get("mapstructure")
-			if field.Type.Kind() == reflect.Struct {
+			if field.Type.Kind() == reflect.Struct && field.Type.PkgPath() == of.PkgPath() {
 				walk(key+"::", field.Type)
 				continue
 			}

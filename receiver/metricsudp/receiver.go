@@ -2,8 +2,10 @@ package metricsudp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -25,15 +27,20 @@ import (
 )
 
 type udpReceiver struct {
-	cfg    *Config
-	set    receiver.Settings
-	next   consumer.Metrics
+	cfg      *Config
+	set      receiver.Settings
+	next     consumer.Metrics // nil without a metrics pipeline
+	nextLogs consumer.Logs    // nil without a logs pipeline
+
 	obs    *receiverhelper.ObsReport
 	report *reporter
 	clock  flush.Clock
 
-	sockets *socket.Group // nil unless started
+	resolve socket.Resolver // nil: the system's
+	allowed []netip.Prefix  // sources; empty: all
+	in      *inlet          // nil unless started
 	flusher *flush.Flusher
+	events  *events // nil without a logs pipeline
 	running sync.WaitGroup
 }
 
@@ -66,28 +73,29 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	if err != nil {
 		return err
 	}
-	allowed, err := r.cfg.allowed()
-	if err != nil {
+	if r.allowed, err = r.cfg.allowed(); err != nil {
 		return err
 	}
-	r.sockets, err = socket.Open(ctx, r.cfg.socketSettings())
-	if err != nil {
-		return fmt.Errorf("endpoint: %w", err)
+	if r.in, err = r.openInlet(ctx); err != nil {
+		return err
 	}
-	conns := r.sockets.Conns
-	buffer := r.report.effectiveBuffer(conns, r.cfg.SocketBufferSize)
-
+	if skipped := r.in.skipped; len(skipped) > 0 {
+		r.set.Logger.Info("Not listening on addresses of endpoint that this host does not have", zap.Strings("addresses", skipped))
+	}
+	r.events = r.newEvents(builder.Resource, options.Origin)
+	options.Events = r.events.add()
+	options.Tables = len(r.in.conns)
 	registry := series.NewRegistry(options)
 	started := time.Now()
 	received := func() int64 { return int64(time.Since(started)) }
-	sources := make([]flush.Source, 0, len(conns))
-	readers := make([]*reader.Reader, 0, len(conns))
-	for _, conn := range conns {
+	sources := make([]flush.Source, 0, len(r.in.conns))
+	readers := make([]*reader.Reader, 0, len(r.in.conns))
+	for _, conn := range r.in.conns {
 		rd := reader.New(reader.Settings{
-			Conn: conn, Table: series.NewTable(registry), Allowed: allowed,
+			Conn: conn, Table: series.NewTable(registry), Allowed: r.allowed,
 			Now:    received,
 			Report: r.report.socketError,
-			Batch:  conn.Batch(), Rest: rest(buffer),
+			Batch:  r.in.batch, Rest: r.in.rest,
 		})
 		sources = append(sources, rd)
 		readers = append(readers, rd)
@@ -99,36 +107,47 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	r.flusher = flush.New(flush.Settings{
 		Registry: registry, Sources: sources, Builder: builder, Clock: r.clock, Received: received,
 		Report: r.report.flush,
-		// From then on senders are told that nobody listens.
-		Ended: r.sockets.Close,
+		Ended:  r.ended,
 		Sender: flush.NewSender(flush.SenderSettings{
 			Consume:   r.consume,
 			Retryable: func(err error) bool { return !consumererror.IsPermanent(err) },
-			Mutates:   r.next.Capabilities().MutatesData,
+			Mutates:   r.next != nil && r.next.Capabilities().MutatesData,
 			MaxPause:  r.cfg.AggregationInterval,
 		}),
 	})
+	r.events.start(r.report)
 	r.running.Go(r.flusher.Run)
 	r.set.Logger.Info("Receiving metrics",
-		zap.Stringer("endpoint", r.addr()), zap.Int("readers", len(conns)))
+		zap.Strings("endpoints", r.in.addresses), zap.Int("readers", len(r.in.conns)))
 	return nil
+}
+
+// ended closes the endpoint, so that senders are told from then on that nobody listens.
+func (r *udpReceiver) ended() error {
+	r.events.close()
+	return r.in.close()
 }
 
 // shutdownGrace is how long the pipeline has to take the open interval: the
 // stage's budget less the time that a hanging consumer is given to notice.
 const shutdownGrace = shutdown.Receiver - flush.AbandonAfter
 
-// Shutdown reads what the sockets hold, hands on the open interval and waits for
+// Shutdown reads what the sockets hold, hands on the open interval and the events, and waits for
 // all goroutines. It may be called without Start, and again.
 func (r *udpReceiver) Shutdown(ctx context.Context) error {
-	if r.sockets == nil {
+	if r.in == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, shutdownGrace)
 	defer cancel()
+	var sending sync.WaitGroup
+	var logsErr error
+	sending.Go(func() { logsErr = r.events.wait(ctx) })
 	err := r.flusher.Shutdown(ctx)
+	sending.Wait()
+	err = errors.Join(err, logsErr)
 	r.running.Wait()
-	r.sockets = nil
+	r.in = nil
 	r.report.shutdown()
 	return err
 }
@@ -136,11 +155,14 @@ func (r *udpReceiver) Shutdown(ctx context.Context) error {
 // consume counts a batch as refused once, however often it is offered again, and
 // as accepted when it is taken.
 func (r *udpReceiver) consume(ctx context.Context, b flush.Batch, attempt int) error {
+	if r.next == nil {
+		return nil
+	}
 	points := b.Metrics.DataPointCount() // before the consumer owns it
 	ctx = r.obs.StartMetricsOp(clientContext(ctx, b.Origin))
 	err := r.next.ConsumeMetrics(ctx, b.Metrics)
 	if err != nil {
-		r.report.refused(points, err)
+		r.report.refused("points", points, err)
 		if attempt > 1 {
 			points = 0
 		}
@@ -149,7 +171,7 @@ func (r *udpReceiver) consume(ctx context.Context, b flush.Batch, attempt int) e
 	return err
 }
 
-func (r *udpReceiver) addr() net.Addr { return r.sockets.Addr() }
+func (r *udpReceiver) addr() net.Addr { return r.in.addr }
 
 // builder holds what is the same for every batch.
 func (r *udpReceiver) builder() (*flush.Builder, error) {
@@ -169,7 +191,6 @@ func (r *udpReceiver) builder() (*flush.Builder, error) {
 		ScopeName:    metadata.ScopeName,
 		ScopeVersion: r.set.BuildInfo.Version,
 		Cumulative:   cumulative,
-		Monotonic:    r.cfg.IsMonotonicCounter,
 		IntCounters:  r.cfg.CounterType != counterFloat,
 		ResendGauges: r.cfg.Gauges.Resend,
 		TimerUnit:    r.cfg.timerUnit(),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -17,12 +18,16 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/flush"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
@@ -57,7 +62,7 @@ type running struct {
 	*udpReceiver
 	clock     *manualClock
 	telemetry *componenttest.Telemetry
-	client    net.Conn
+	client    net.Conn // nil of a stream transport
 }
 
 func start(t *testing.T, next consumer.Metrics, change func(*Config)) *running {
@@ -80,12 +85,16 @@ func start(t *testing.T, next consumer.Metrics, change func(*Config)) *running {
 		assert.NoError(t, r.Shutdown(context.Background()))
 		assert.NoError(t, telemetry.Shutdown(context.Background()))
 	})
-	return &running{udpReceiver: r, clock: clock, telemetry: telemetry, client: dial(t, r.addr())}
+	run := &running{udpReceiver: r, clock: clock, telemetry: telemetry}
+	if !cfg.isStream() {
+		run.client = dial(t, r.addr())
+	}
+	return run
 }
 
 func dial(t *testing.T, addr net.Addr) net.Conn {
 	t.Helper()
-	c, err := net.Dial("udp", addr.String())
+	c, err := net.Dial(addr.Network(), addr.String())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
@@ -172,6 +181,15 @@ func countedIn(t testing.TB, telemetry *componenttest.Telemetry, name, by string
 	}
 	return counts
 }
+
+func (r *running) gauge(t testing.TB, name string) int64 {
+	t.Helper()
+	m, err := r.telemetry.GetMetric("otelcol_receiver_metricsudp_" + name)
+	require.NoError(t, err)
+	return m.Data.(metricdata.Gauge[int64]).DataPoints[0].Value
+}
+
+func nopSettings() receiver.Settings { return receivertest.NewNopSettings(metadata.Type) }
 
 func sumOf(counts map[string]int64) (total int64) {
 	for _, n := range counts {
@@ -287,6 +305,37 @@ func TestSentIsReceivedPlusDropped(t *testing.T) {
 	t.Logf("%d sent = %d received + %d dropped by the kernel", sent, received, drops)
 	assert.Equal(t, int64(sent), received+drops)
 	assert.Equal(t, map[string]int64{"counter": received}, r.counted(t, "lines", "type"))
+}
+
+// Senders to localhost reach whichever of its addresses their resolver prefers.
+func TestEndpointNameWithOtherHostsAddresses(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Endpoint, cfg.Readers = "metrics.test:0", 1
+	set := receivertest.NewNopSettings(metadata.Type)
+	core, logs := observer.New(zap.InfoLevel)
+	set.Logger = zap.New(core)
+	sink := new(consumertest.MetricsSink)
+	r, err := newReceiver(set, cfg, sink)
+	require.NoError(t, err)
+	r.resolve = func(context.Context, string, string) ([]netip.Addr, error) {
+		return []netip.Addr{
+			netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("127.0.0.1"),
+			netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("127.0.0.2"),
+		}, nil
+	}
+	require.NoError(t, r.Start(context.Background(), componenttest.NewNopHost()))
+	for _, conn := range r.in.conns {
+		_, err := dial(t, conn.(*socket.Conn).LocalAddr()).Write([]byte("hits:1|c"))
+		require.NoError(t, err)
+	}
+	require.NoError(t, r.Shutdown(context.Background()))
+	assert.Equal(t, int64(2), findMetric(t, sink.AllMetrics(), "hits").Sum().DataPoints().At(0).IntValue())
+	skipped := logs.FilterMessageSnippet("Not listening").All()
+	require.Len(t, skipped, 1, "one line for all")
+	assert.Equal(t, zap.InfoLevel, skipped[0].Level)
+	addresses := fmt.Sprint(skipped[0].ContextMap()["addresses"])
+	assert.Contains(t, addresses, "192.0.2.1")
+	assert.Contains(t, addresses, "2001:db8::1")
 }
 
 func TestDeniedSources(t *testing.T) {
@@ -408,6 +457,21 @@ func TestGauges(t *testing.T) {
 	assert.Equal(t, int64(1), sumOf(r.counted(t, "duplicate_tags", "")))
 	_, err := r.telemetry.GetMetric("otelcol_receiver_metricsudp_flush_duration")
 	require.NoError(t, err)
+}
+
+// The line about refused decrements names the metric and the keys that accept them.
+func TestRefusedDecrementsNameTheirKey(t *testing.T) {
+	fields := map[string]any{}
+	for _, f := range refusal(flush.Example{Reason: line.NegativeCounter, Text: " sessions.open :-1|c"}) {
+		if fields[f.Key] = f.String; f.Interface != nil {
+			fields[f.Key] = fmt.Sprint(f.Interface)
+		}
+	}
+	assert.Equal(t, map[string]any{
+		"reason": "negative_counter", "example": " sessions.open :-1|c", "metric": "sessions.open",
+		"accepted_with": "counters::non_monotonic or is_monotonic_counter: false",
+	}, fields)
+	assert.Len(t, refusal(flush.Example{Reason: line.NoName, Text: ":1|c"}), 2)
 }
 
 func TestOneExampleALogMinute(t *testing.T) {

@@ -3,8 +3,10 @@ package metricsudp
 import (
 	"io/fs"
 	"math/rand/v2"
+	"slices"
 	"time"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
@@ -20,28 +22,46 @@ func (c *Config) socketSettings() socket.Settings {
 
 func (c *Config) seriesOptions() (series.Options, error) {
 	observers, err := c.observers()
+	if err != nil {
+		return series.Options{}, err
+	}
+	var e check.Errors
+	nonMonotonic := check.Regexps(e.At("counters"), "non_monotonic", c.Counters.NonMonotonic)
 	return series.Options{
 		Limits: line.Limits{
 			NameBytes: c.Limits.MaxNameBytes, TagBytes: series.MaxFieldBytes, MinRate: c.Limits.MinSampleRate,
+			NameFormats: c.nameFormats(), NoTagField: !slices.Contains(c.TagFormats, tagFieldFormat),
 			RefuseUnknown: c.UnknownFields == unknownFieldsReject,
 		},
 		MaxSeries: c.Limits.MaxSeries, MaxAliases: c.Limits.MaxAliases, MaxTags: c.Limits.MaxTags,
-		Tables:      c.readers(),
-		Origin:      c.origin(),
-		SimpleTags:  c.EnableSimpleTags,
-		MetricType:  c.EnableMetricType,
-		MaxBytes:    int64(c.Limits.MemoryLimitMiB) << 20,
-		Monotonic:   c.IsMonotonicCounter,
-		IntCounters: c.CounterType != counterFloat,
-		Random:      c.random(),
-		SetLimit:    c.Sets.ExactLimit,
-		Observers:   observers,
+		Origin:       c.origin(),
+		SimpleTags:   c.EnableSimpleTags,
+		MetricType:   c.EnableMetricType,
+		MaxBytes:     int64(c.Limits.MemoryLimitMiB) << 20,
+		Monotonic:    c.IsMonotonicCounter,
+		NonMonotonic: nonMonotonic,
+		IntCounters:  c.CounterType != counterFloat,
+		Random:       c.random(),
+		SetLimit:     c.Sets.ExactLimit,
+
+		TimerSeconds: c.TimerUnit == timerSeconds,
+		Cleaning:     nameCleanings[c.NameCleaning],
+		SignedGauges: signedGauges[c.Gauges.Signed],
+		Observers:    observers,
 		// A point with a time of its own has no place in a cumulative sum.
 		TimedCounters: c.Timestamps == timestampsPassthrough && c.Temporality == temporalityDelta,
 		TimedGauges:   c.Timestamps == timestampsPassthrough,
 		TimedPoints:   c.BufferSize,
 		ExpirySwaps:   uint64(c.SeriesExpiry / c.AggregationInterval),
-	}, err
+	}, e.Err()
+}
+
+var signedGauges = map[string]series.SignedGauges{
+	signedChange: series.SignedIsChange, signedInterval: series.SignedIsIntervalChange, signedAbsolute: series.SignedIsAbsolute,
+}
+
+var nameCleanings = map[string]series.NameCleaning{
+	cleaningNone: series.CleanNothing, cleaningEtsy: series.CleanEtsy, cleaningPrometheus: series.CleanPrometheus,
 }
 
 // random seeds a source for each reader.

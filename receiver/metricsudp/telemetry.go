@@ -3,6 +3,8 @@ package metricsudp
 import (
 	"context"
 	"math"
+	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/stream"
 )
 
 // reporter turns what the readers counted into telemetry, once a flush, and logs
@@ -25,7 +28,12 @@ type reporter struct {
 	receiver  metric.MeasurementOption
 	kinds     [line.Kinds]metric.MeasurementOption
 	reasons   [line.Reasons]metric.MeasurementOption
+	formats   [line.Formats]metric.MeasurementOption
+	ends      [stream.Ends]metric.MeasurementOption
 	now       func() time.Time
+
+	openConnections   func() int    // nil: there are no connections
+	takeDroppedEvents func() uint64 // nil: there is no logs pipeline
 
 	mu     sync.Mutex
 	logged map[string]time.Time // last time of each message
@@ -50,6 +58,12 @@ func newReporter(set receiver.Settings) (*reporter, error) {
 	for reason := range line.Reasons {
 		r.reasons[reason] = metric.WithAttributeSet(attribute.NewSet(id, attribute.String("reason", reason.String())))
 	}
+	for format := range line.Formats {
+		r.formats[format] = metric.WithAttributeSet(attribute.NewSet(id, attribute.String("format", format.String())))
+	}
+	for end := range stream.Ends {
+		r.ends[end] = metric.WithAttributeSet(attribute.NewSet(id, attribute.String("reason", end.String())))
+	}
 	return r, nil
 }
 
@@ -61,6 +75,7 @@ func (r *reporter) flush(f *flush.Report) {
 	t.ReceiverMetricsudpTruncatedDatagrams.Add(ctx, int64(s.Truncated), r.receiver)
 	t.ReceiverMetricsudpOverflowedSamples.Add(ctx, int64(s.Overflowed), r.receiver)
 	t.ReceiverMetricsudpDuplicateTags.Add(ctx, int64(s.DuplicateTags), r.receiver)
+	t.ReceiverMetricsudpCleanedLines.Add(ctx, int64(s.CleanedLines), r.receiver)
 	t.ReceiverMetricsudpBufferDroppedPoints.Add(ctx, int64(s.DroppedPoints), r.receiver)
 	t.ReceiverMetricsudpKernelDrops.Add(ctx, int64(f.KernelDrops), r.receiver)
 	for kind, n := range s.Lines {
@@ -73,20 +88,48 @@ func (r *reporter) flush(f *flush.Report) {
 			t.ReceiverMetricsudpRejectedLines.Add(ctx, int64(n), r.reasons[reason])
 		}
 	}
+	for format, n := range s.NamesWithTags {
+		if n > 0 {
+			t.ReceiverMetricsudpNamesWithTags.Add(ctx, int64(n), r.formats[format])
+		}
+	}
 	t.ReceiverMetricsudpSeries.Record(ctx, int64(f.Series), r.receiver)
 	t.ReceiverMetricsudpAliases.Record(ctx, int64(f.Aliases), r.receiver)
 	t.ReceiverMetricsudpFlushDuration.Record(ctx, f.Duration.Seconds(), r.receiver)
 	if f.BufferBytes > 0 {
 		t.ReceiverMetricsudpReceiveBufferBytes.Record(ctx, int64(f.BufferBytes), r.receiver)
 	}
+	if r.takeDroppedEvents != nil {
+		t.ReceiverMetricsudpDroppedEvents.Add(ctx, int64(r.takeDroppedEvents()), r.receiver)
+	}
+	if r.openConnections != nil {
+		t.ReceiverMetricsudpConnections.Record(ctx, int64(r.openConnections()), r.receiver)
+	}
 	for _, e := range f.Examples {
 		if r.due(e.Reason.String()) {
-			r.logger.Warn("Refused lines", zap.Stringer("reason", e.Reason), zap.String("example", e.Text))
+			r.logger.Warn("Refused lines", refusal(e)...)
+		}
+	}
+	for _, n := range f.Suspects {
+		if r.due("names with " + n.Format.String() + " tags") {
+			r.logger.Warn("Names seem to hold tags: add their format to tag_formats",
+				zap.Stringer("format", n.Format), zap.String("example", n.Name))
 		}
 	}
 	for _, err := range f.Errors {
 		r.socketError(err)
 	}
+}
+
+// refusal describes a refused line. Where a key accepts such lines, it is named.
+func refusal(e flush.Example) []zap.Field {
+	fields := []zap.Field{zap.Stringer("reason", e.Reason), zap.String("example", e.Text)}
+	if e.Reason == line.NegativeCounter {
+		name, _, _ := strings.Cut(e.Text, ":")
+		fields = append(fields, zap.String("metric", strings.TrimSpace(name)),
+			zap.String("accepted_with", "counters::non_monotonic or is_monotonic_counter: false"))
+	}
+	return fields
 }
 
 func (r *reporter) socketError(err error) {
@@ -95,9 +138,18 @@ func (r *reporter) socketError(err error) {
 	}
 }
 
-func (r *reporter) refused(points int, err error) {
-	if r.due("refused") {
-		r.logger.Warn("The pipeline refused a batch", zap.Int("points", points), zap.Error(err))
+// connectionEnded counts a connection that ended or was refused. Any goroutine may call it.
+func (r *reporter) connectionEnded(end stream.End, peer net.Addr, err error) {
+	r.telemetry.ReceiverMetricsudpEndedConnections.Add(context.Background(), 1, r.ends[end])
+	if end.IsFault() && r.due("connection "+end.String()) {
+		r.logger.Warn("Ended a connection", zap.Stringer("reason", end), zap.Stringer("peer", peer), zap.Error(err))
+	}
+}
+
+// refused logs that a pipeline refused a batch of points or records.
+func (r *reporter) refused(of string, n int, err error) {
+	if r.due("refused " + of) {
+		r.logger.Warn("The pipeline refused a batch", zap.Int(of, n), zap.Error(err))
 	}
 }
 

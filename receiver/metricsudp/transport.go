@@ -11,11 +11,16 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-// The values of transport; [socket.Unixgram] is one, too.
+// The values of transport.
 const (
-	transportUDP  = "udp"
-	transportUDP4 = "udp4"
-	transportUDP6 = "udp6"
+	transportUDP      = "udp"
+	transportUDP4     = "udp4"
+	transportUDP6     = "udp6"
+	transportTCP      = "tcp"
+	transportTCP4     = "tcp4"
+	transportTCP6     = "tcp6"
+	transportUnixgram = socket.Unixgram // datagrams
+	transportUnix     = socket.Unix     // streams
 )
 
 const (
@@ -28,7 +33,7 @@ const (
 
 // endpoint is where to listen. The default is an address, which no Unix socket has.
 func (c *Config) endpoint() string {
-	if c.Transport == socket.Unixgram && c.Endpoint == defaultEndpoint {
+	if c.isUnix() && c.Endpoint == defaultEndpoint {
 		return defaultSocket
 	}
 	return c.Endpoint
@@ -42,22 +47,32 @@ func (c *Config) permissions() int {
 	return *c.SocketPermissions
 }
 
-// checkTransport checks transport and the keys that go with one of them.
-func (c *Config) checkTransport(e *check.Errors) {
-	switch {
-	case strings.HasPrefix(c.Transport, "tcp"):
-		e.That(false, "transport", "one of udp, udp4, udp6, unixgram, as a stream has no datagrams whose loss could be counted", c.Transport)
-	case c.Transport != socket.Unixgram:
-		check.OneOf(e, "transport", c.Transport, transportUDP, transportUDP4, transportUDP6, socket.Unixgram)
-		c.checkUDP(e)
-	case !socket.HasUnixgram:
-		e.That(false, "transport", "one of udp, udp4, udp6, as this system has no Unix sockets of datagrams", c.Transport)
-	default:
-		c.checkUnixgram(e)
-	}
+func (c *Config) isUnix() bool {
+	return c.Transport == transportUnixgram || c.Transport == transportUnix
 }
 
-func (c *Config) checkUDP(e *check.Errors) {
+func (c *Config) isTCP() bool { return strings.HasPrefix(c.Transport, transportTCP) }
+
+// isStream reports whether senders have connections.
+func (c *Config) isStream() bool { return c.isTCP() || c.Transport == transportUnix }
+
+// checkTransport checks transport and the keys that go with one of them.
+func (c *Config) checkTransport(e *check.Errors) {
+	ip := []string{transportUDP, transportUDP4, transportUDP6, transportTCP, transportTCP4, transportTCP6}
+	if !socket.HasUnix && c.isUnix() {
+		e.That(false, "transport", "one of "+strings.Join(ip, ", ")+", as this system has no Unix sockets", c.Transport)
+		return
+	}
+	check.OneOf(e, "transport", c.Transport, append(ip, transportUnixgram, transportUnix)...)
+	if c.isUnix() {
+		c.checkUnix(e)
+	} else {
+		c.checkIP(e)
+	}
+	c.checkStream(e)
+}
+
+func (c *Config) checkIP(e *check.Errors) {
 	_, port, err := net.SplitHostPort(c.Endpoint)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
@@ -67,14 +82,16 @@ func (c *Config) checkUDP(e *check.Errors) {
 		_, err := parseCIDR(cidr)
 		e.That(err == nil, check.Item("allowed_cidrs", i), "an address range such as 10.0.0.0/8", cidr)
 	}
-	e.That(c.SocketPermissions == nil, "socket_permissions", "left out unless transport is unixgram", octal(c.permissions()))
+	e.That(c.SocketPermissions == nil, "socket_permissions", "left out unless transport is unixgram or unix", octal(c.permissions()))
 }
 
-func (c *Config) checkUnixgram(e *check.Errors) {
+func (c *Config) checkUnix(e *check.Errors) {
 	path := c.endpoint()
 	named := path != "" && path != "@" && !strings.ContainsRune(path, 0)
 	e.That(named && len(path) <= socket.MaxPath, "endpoint", fmt.Sprintf("a path of at most %d bytes", socket.MaxPath), path)
-	e.That(c.Readers <= 1, "readers", "1 or left out, as a Unix socket is not shared", c.Readers)
+	if c.Transport == transportUnixgram {
+		e.That(c.Readers <= 1, "readers", "1 or left out, as a Unix socket is not shared", c.Readers)
+	}
 	e.That(len(c.AllowedCIDRs) == 0, "allowed_cidrs", "left out, as the senders to a Unix socket have no address", c.AllowedCIDRs)
 	e.That(c.Origin != originIP, "origin", "none, container or left out, as the senders to a Unix socket have no address", c.Origin)
 	mode := c.permissions()

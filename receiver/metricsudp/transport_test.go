@@ -38,7 +38,22 @@ func TestTransportKeys(t *testing.T) {
 		{map[string]any{"transport": "unixgram", "socket_permissions": 622}, `socket_permissions: must be an octal file mode from 0 to 0777 (got 01156)`},
 		{map[string]any{"transport": "unixgram", "socket_permissions": -1}, `socket_permissions: must be an octal file mode from 0 to 0777`},
 		{map[string]any{"transport": "unixgram", "socket_permissions": int64(1<<32 + 0o622)}, `socket_permissions: must be an octal file mode from 0 to 0777 (got 040000000622)`},
-		{map[string]any{"socket_permissions": 0o622}, `socket_permissions: must be left out unless transport is unixgram (got 0622)`},
+		{map[string]any{"socket_permissions": 0o622}, `socket_permissions: must be left out unless transport is unixgram or unix (got 0622)`},
+		{map[string]any{"transport": "tcp", "socket_permissions": 0o622}, `socket_permissions: must be left out unless transport is unixgram or unix (got 0622)`},
+		{map[string]any{"transport": "unix", "readers": 4, "framing": "newline"}, ""},
+		{map[string]any{"transport": "unix", "allowed_cidrs": []any{"10.0.0.0/8"}}, `allowed_cidrs: must be left out`},
+		{map[string]any{"transport": "unix", "tls": map[string]any{"cert_file": "c", "key_file": "k"}}, `tls: must be left out unless transport is tcp, tcp4 or tcp6 (got "set")`},
+		{map[string]any{"tls": map[string]any{"cert_file": "c", "key_file": "k"}}, `tls: must be left out unless`},
+		{map[string]any{"transport": "tcp", "allowed_cidrs": []any{"10.0.0.0/8"}, "framing": "length", "max_connections": 10, "idle_timeout": "0s"}, ""},
+		{map[string]any{"transport": "tcp4", "tls": map[string]any{"cert_file": "c", "key_file": "k"}}, ""},
+		{map[string]any{"transport": "tcp6", "framing": "varint"}, `framing: must be one of newline, length (got "varint")`},
+		{map[string]any{"transport": "tcp", "max_connections": 0}, `max_connections: must be from 1 to 65536 (got 0)`},
+		{map[string]any{"transport": "tcp", "max_connections": 5000}, `max_connections: must be such that max_connections x max_datagram_size is at most 268435456 bytes (got 5000 x 65527)`},
+		{map[string]any{"transport": "tcp", "max_connections": 30000, "max_datagram_size": 8192}, ""},
+		{map[string]any{"transport": "tcp", "idle_timeout": "-1s"}, `idle_timeout: must be 0 or more (got -1s)`},
+		{map[string]any{"framing": "newline"}, `framing: must be left out unless transport is tcp, tcp4, tcp6 or unix (got "newline")`},
+		{map[string]any{"transport": "unixgram", "max_connections": 5}, `max_connections: must be left out unless transport is tcp, tcp4, tcp6 or unix (got 5)`},
+		{map[string]any{"idle_timeout": "1m"}, `idle_timeout: must be left out unless transport is tcp, tcp4, tcp6 or unix (got 1m0s)`},
 		{map[string]any{"allowed_cidrs": []any{"::ffff:0.0.0.0/96", "::/64", "10.0.0.0/8"}}, ""},
 		{map[string]any{"allowed_cidrs": []any{"::ffff:0.0.0.0/95"}}, `allowed_cidrs::0: must be an address range such as 10.0.0.0/8 (got "::ffff:0.0.0.0/95")`},
 	} {
@@ -46,8 +61,8 @@ func TestTransportKeys(t *testing.T) {
 		require.NoError(t, err)
 		err = cfg.Validate()
 		switch {
-		case !socket.HasUnixgram && cfg.Transport == socket.Unixgram:
-			require.ErrorContains(t, err, `transport: must be one of udp, udp4, udp6, as this system has no Unix sockets of datagrams (got "unixgram")`)
+		case !socket.HasUnix && cfg.isUnix():
+			require.ErrorContains(t, err, `transport: must be one of udp, udp4, udp6, tcp, tcp4, tcp6, as this system has no Unix sockets`)
 		case tt.want != "":
 			require.ErrorContains(t, err, tt.want)
 		default:
@@ -86,8 +101,8 @@ func TestMappedRangeAllowsIPv4(t *testing.T) {
 }
 
 func TestUnixSocketFromDatagramToPoint(t *testing.T) {
-	if !socket.HasUnixgram {
-		t.Skip("no Unix sockets of datagrams on this system")
+	if !socket.HasUnix {
+		t.Skip("no Unix sockets on this system")
 	}
 	dir, err := os.MkdirTemp("", "udp") //nolint:usetesting // t.TempDir is too long for a socket
 	require.NoError(t, err)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -70,41 +69,6 @@ exporters:
 	b := startBackend(t, g.backend)
 	g.start()
 	eventually(t, "every item arrives", func() bool { all, _ := b.has(s.acknowledged()); return all })
-	g.stop()
-}
-
-// TestCompressedLog: sealed segments of a log of lines are compressed, anything that reads zstd reads them, and they are
-// replayed.
-func TestCompressedLog(t *testing.T) {
-	g := newGateway(t, "quickstart.yaml", impatient, `exporters: {fallbacklog: {log: {compression: zstd}}}`)
-	g.start()
-	s := newSender(t, g.grpc)
-	s.sendAll(t, 300)
-	g.stop()
-	g.start() // what the last start wrote is sealed now
-	eventually(t, "each signal's segment is compressed", func() bool { return len(segmentsOf(t, g.log, "*.jsonl.zst")) == 3 })
-	s.sendAll(t, 300)
-	plain, lines := 0, 0
-	for _, path := range segmentsOf(t, g.log, "*.jsonl.zst") {
-		f, err := os.ReadFile(path)
-		require.NoError(t, err)
-		r, err := zstd.NewReader(bytes.NewReader(f))
-		require.NoError(t, err)
-		var text bytes.Buffer
-		_, err = r.WriteTo(&text)
-		require.NoError(t, err)
-		r.Close()
-		plain += text.Len() - len(f)
-		lines += bytes.Count(text.Bytes(), []byte("\n"))
-	}
-	require.Equal(t, 300, lines)
-	require.Positive(t, plain)
-
-	b := startBackend(t, g.backend)
-	eventually(t, "every item arrives", func() bool { all, _ := b.has(s.acknowledged()); return all })
-	eventually(t, "the log is drained", func() bool {
-		return len(segmentsOf(t, g.log, "*.jsonl.zst")) == 0 && len(segmentsOf(t, g.log, "*.jsonl")) == 0
-	})
 	g.stop()
 }
 

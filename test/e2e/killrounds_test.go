@@ -26,7 +26,7 @@ exporters:
 `
 
 // forms are how the log is written; each start takes the next, and reads what all others have left.
-var forms = [][2]string{{"otlp_json", "none"}, {"otlp_json", "zstd"}, {"otlp_proto", "none"}, {"otlp_proto", "zstd"}}
+var forms = [][2]string{{"otlp_json", "none"}, {"otlp_proto", "none"}, {"otlp_proto", "zstd"}}
 
 // killRoundsEach is after how many rounds the backend is well until everything acknowledged has arrived.
 const killRoundsEach = 10

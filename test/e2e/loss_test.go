@@ -43,7 +43,7 @@ receivers: {metricsudp: {aggregation_interval: 100ms, readers: %d, socket_buffer
 				assert.InDelta(t, lines, g.count("lines"), 0)
 				assert.Zero(t, g.count("rejected_lines"))
 				eventually(t, "the page has what was received", func() bool {
-					page := scrape(t, g.page, "loss")
+					page := scrape(t, g.page, "loss_total")
 					return len(page) == 1 && page[0].value == lines
 				})
 				return drops

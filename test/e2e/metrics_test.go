@@ -33,12 +33,11 @@ processors:
 exporters:
   prometheus_remote_write:
     endpoint: http://%s/api/v1/write
-    translation_strategy: UnderscoreEscapingWithoutSuffixes
     external_labels: {path: remote_write}
 service:
   pipelines:
-    metrics:
-      exporters: [forward/page, prometheus_remote_write, fallbacklog]
+    metrics/page:
+      exporters: [prometheus, prometheus_remote_write]
 `, p.address))
 	g.start()
 	startBackend(t, g.backend)
@@ -102,17 +101,17 @@ service:
 			t.Helper()
 			eventually(t, fmt.Sprintf("%s is %v", expression, want), func() bool { return p.value(ctx, expression) == want })
 		}
-		is(`sum(shop_orders{`+path+`})`, ordersSent)
-		is(`count(shop_orders{`+path+`})`, 8)
+		is(`sum(shop_orders_total{`+path+`})`, ordersSent)
+		is(`count(shop_orders_total{`+path+`})`, 8)
 		is(`sum(shop_queue{`+path+`})`, 17)
-		is(`sum(checkout_time_count{`+path+`})`, timings)
+		is(`sum(checkout_time_milliseconds_count{`+path+`})`, timings)
 		// 500 attribute sets and the overflow series.
-		is(`count(order_errors{`+path+`})`, 501)
-		is(`count(order_errors{otel_metric_overflow="true",`+path+`})`, 1)
-		is(`sum(order_errors{`+path+`})`, 2*pods*errors)
-		is(`sum(order_errors{otel_metric_overflow="true",`+path+`})`, 2*(pods*errors-500))
+		is(`count(order_errors_total{`+path+`})`, 501)
+		is(`count(order_errors_total{otel_metric_overflow="true",`+path+`})`, 1)
+		is(`sum(order_errors_total{`+path+`})`, 2*pods*errors)
+		is(`sum(order_errors_total{otel_metric_overflow="true",`+path+`})`, 2*(pods*errors-500))
 		is(`sum(order_process_time_count{`+path+`})`, 2*pods*errors)
-		for _, name := range []string{"order_process_time_bucket", "checkout_time_bucket"} {
+		for _, name := range []string{"order_process_time_bucket", "checkout_time_milliseconds_bucket"} {
 			bounds := map[string]bool{}
 			for _, s := range p.query(ctx, name+`{`+path+`}`) {
 				bounds[s.labels["le"]] = true
@@ -139,13 +138,13 @@ func TestQuickstart(t *testing.T) {
 	g.start()
 	g.sendDatagram(t, "x:1|c")
 	eventually(t, "x is on the page", func() bool {
-		page := scrape(t, g.page, "x")
+		page := scrape(t, g.page, "x_total")
 		return len(page) == 1 && page[0].value == 1
 	})
 	// Bad lines are counted by reason and do not take their neighbours down.
 	g.sendDatagram(t, "y:1|c\nno colon\nz:nan|g\ny:1|c|@0\ny:2|c\n\x00\xff")
 	eventually(t, "y is on the page", func() bool {
-		page := scrape(t, g.page, "y")
+		page := scrape(t, g.page, "y_total")
 		return len(page) == 1 && page[0].value == 3
 	})
 	eventually(t, "the malformed lines are counted", func() bool {

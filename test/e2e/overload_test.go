@@ -22,7 +22,7 @@ receivers: {metricsudp: {aggregation_interval: 1s}}
 	g.start()
 	startBackend(t, g.backend)
 	g.sendDatagram(t, "before:1|c")
-	eventually(t, "the counter is on the page", func() bool { return len(scrape(t, g.page, "before")) == 1 })
+	eventually(t, "the counter is on the page", func() bool { return len(scrape(t, g.page, "before_total")) == 1 })
 
 	flood := load.DefaultProfile()
 	flood.Endpoint = g.udp
@@ -37,7 +37,7 @@ receivers: {metricsudp: {aggregation_interval: 1s}}
 	newSender(t, g.grpc).sendAll(t, 30)
 	g.sendDatagram(t, "before:1|c")
 	eventually(t, "the counter goes on", func() bool {
-		page := scrape(t, g.page, "before")
+		page := scrape(t, g.page, "before_total")
 		return len(page) == 1 && page[0].value == 2
 	})
 	assert.Less(t, flooded.rss, int64(600<<20))
@@ -50,7 +50,7 @@ receivers: {metricsudp: {aggregation_interval: 1s}}
 // its sender repeats it after the recovery it is delivered, although the Prometheus page has seen it.
 func TestRefusedDeltaIsNotLost(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml", impatient, `
-exporters: {fallbacklog: {log: {max_segment_size_mib: 1, max_disk_mib: 1}}}
+exporters: {fallbacklog: {log: {max_segment_size_mib: 1, max_disk_mib: 1, on_full: reject}}}
 `)
 	g.start()
 	post := func(path string, body []byte) int {
@@ -75,7 +75,7 @@ exporters: {fallbacklog: {log: {max_segment_size_mib: 1, max_disk_mib: 1}}}
 	b := startBackend(t, g.backend)
 	eventually(t, "the gateway takes it", func() bool { return post("/v1/metrics", delta) == http.StatusOK })
 	eventually(t, "the backend has it", func() bool { return b.sum("paid") == 42 })
-	page := scrape(t, g.page, "paid")
+	page := scrape(t, g.page, "paid_total")
 	require.Len(t, page, 1)
 	assert.InDelta(t, 42, page[0].value, 0, "counted once on the page")
 	g.stop()

@@ -197,7 +197,7 @@ service:
 		assert.Less(t, rate, growth*2, name)
 	}
 	// So it is for the page of the restarted gateway, scraped.
-	assert.Zero(t, backends["Prometheus"].value(ctx, `sum(resets(requests{path=""}[1h]))`))
+	assert.Zero(t, backends["Prometheus"].value(ctx, `sum(resets(requests_total{path=""}[1h]))`))
 	for _, g := range gateways {
 		g.stop()
 	}

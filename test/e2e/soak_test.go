@@ -176,7 +176,7 @@ func (c *wellBehaved) send(n int) {
 // received is its total on the Prometheus page.
 func (c *wellBehaved) received() (total float64) {
 	c.t.Helper()
-	for _, s := range scrape(c.t, c.g.page, wellBehavedName) {
+	for _, s := range scrape(c.t, c.g.page, wellBehavedName+"_total") {
 		total += s.value
 	}
 	return total

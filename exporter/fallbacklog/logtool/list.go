@@ -13,12 +13,13 @@ import (
 type Summary struct {
 	Log
 	Segments     []SegmentSummary `json:"segments"`
-	Bytes        int64            `json:"bytes"`      // as appended, which positions count
-	DiskBytes    int64            `json:"disk_bytes"` // of the files: less where they are compressed
+	Bytes        int64            `json:"bytes"`
 	UnreadBytes  int64            `json:"unread_bytes"`
 	Cursor       segment.Position `json:"cursor"`
 	Quarantined  int              `json:"quarantined_files"`
 	QuarantinedB int64            `json:"quarantined_bytes"`
+	// Compressed are the paths of unread segments that an earlier version compressed, which are not in the figures above.
+	Compressed []string `json:"compressed_segments,omitempty"`
 	// Content is nil unless List was asked to read the records.
 	Content *Content `json:"content,omitempty"`
 }
@@ -28,7 +29,6 @@ type SegmentSummary struct {
 	Name   string    `json:"name"`
 	Begun  time.Time `json:"begun"`
 	Bytes  int64     `json:"bytes"`
-	Disk   int64     `json:"disk_bytes"`
 	Unread int64     `json:"unread_bytes"`
 }
 
@@ -48,7 +48,7 @@ type Content struct {
 
 // List looks at logs. With content it reads every record, else only names and the cursor.
 func List(ctx context.Context, logs []Log, content bool, tell Progress) ([]Summary, error) {
-	views, m, err := looks(logs, tell)
+	views, m, err := lookAtAll(logs, tell)
 	if err != nil {
 		return nil, err
 	}
@@ -56,12 +56,12 @@ func List(ctx context.Context, logs []Log, content bool, tell Progress) ([]Summa
 	for i, v := range views {
 		s := &all[i]
 		s.Log, s.Cursor = logs[i], v.Cursor
+		s.Compressed = v.Compressed
 		s.Quarantined, s.QuarantinedB = v.Quarantined.Files, v.Quarantined.Bytes
 		s.Segments = make([]SegmentSummary, 0, len(v.Segments)) // in JSON a list, also where it is empty
 		for _, g := range v.Segments {
-			s.Segments = append(s.Segments, SegmentSummary{Name: g.Name, Begun: g.Begun, Bytes: g.Size, Disk: g.Disk, Unread: g.Unread})
+			s.Segments = append(s.Segments, SegmentSummary{Name: g.Name, Begun: g.Begun, Bytes: g.Size, Unread: g.Unread})
 			s.Bytes += g.Size
-			s.DiskBytes += g.Disk
 			s.UnreadBytes += g.Unread
 		}
 		if !content {

@@ -19,7 +19,7 @@ var ErrInUse = errors.New("in use")
 const segmentBytes = 64 << 20
 
 func kind(c record.Codec) segment.Kind {
-	return segment.Kind{Extension: c.Extension(), Format: c, Compressible: c.Encoding() == record.JSON}
+	return segment.Kind{Extension: c.Extension(), Format: c}
 }
 
 // kinds of segments that a log may hold, whatever log::format says now.
@@ -52,6 +52,7 @@ type owned struct {
 	dir     string
 	codec   record.Codec // of what is written
 	trouble error        // what the log met where no call of ours returns it
+	damaged int64        // bytes that were no record
 }
 
 // open opens the log as its owner. The caller has the lock. There is no limit to its size: what the gateway's own limits
@@ -66,11 +67,8 @@ func (o *owned) open() (err error) {
 		Dir: o.dir, Kind: kind(o.codec), Also: kinds,
 		Budget:          &segment.Budget{Max: math.MaxInt64 / 2},
 		MaxSegmentBytes: segmentBytes, Sync: segment.SyncBatch,
-		OnError: func(err error) {
-			if !errors.Is(err, segment.ErrSeekTable) { // that is Verify's to tell
-				o.trouble = errors.Join(o.trouble, err)
-			}
-		},
+		OnDamage: func(d segment.Damage) { o.damaged += d.Bytes },
+		OnError: func(err error) { o.trouble = errors.Join(o.trouble, err) },
 	})
 	return err
 }

@@ -15,15 +15,16 @@ type Check struct {
 	Items   int `json:"items"`   // but for those in Locked
 	// Locked are those of the records that are encrypted and whose key is not there: only their checksums are checked.
 	Locked int   `json:"encrypted_records"`
-	Bytes  int64 `json:"bytes"` // as appended
+	Bytes  int64 `json:"bytes"`
 	// Unfinished is the end of the newest segment that is no record yet: one in writing or, where no gateway runs, one
 	// that a crash has torn. Nobody was told that it was taken; the next start cuts it off.
 	Unfinished int64   `json:"unfinished_bytes"`
 	Damage     []Range `json:"damage"`
+	// Lost are segments that are not what the cursor says of them.
+	Lost []segment.Damage `json:"lost,omitempty"`
 }
 
-// Range is bytes of a segment, before it was compressed where it is. One of nothing at its end is the seek table of a
-// compressed one.
+// Range is bytes of a segment.
 type Range struct {
 	Segment string `json:"segment"`
 	Start   int64  `json:"start"`
@@ -38,7 +39,7 @@ func Verify(ctx context.Context, logs []Log, tell Progress) ([]Check, error) {
 	}
 	all := make([]Check, len(logs))
 	for i, v := range views {
-		all[i] = Check{Log: logs[i], Damage: []Range{}}
+		all[i] = Check{Log: logs[i], Damage: []Range{}, Lost: v.Damage}
 		if err := walk(ctx, v, m, all[i].note); err != nil {
 			return nil, err
 		}
@@ -74,3 +75,12 @@ func (c *Check) note(s segment.Segment, p segment.Piece) error {
 	}
 	return nil
 }
+
+// DamageKind says what happened to a segment.
+type DamageKind = segment.DamageKind
+
+// What Check.Lost may say.
+const (
+	Emptied = segment.Emptied
+	Missing = segment.Missing
+)

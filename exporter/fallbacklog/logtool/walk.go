@@ -28,8 +28,20 @@ func walk(ctx context.Context, v segment.View, m *meter, visit func(segment.Segm
 	return nil
 }
 
-// looks looks at logs, and returns with them a meter for all they hold.
+// looks is lookAtAll for work on the records: it fails where a log has unread segments that an earlier version
+// compressed. In a dead letter these stay where they are.
 func looks(logs []Log, tell Progress) ([]segment.View, *meter, error) {
+	views, m, err := lookAtAll(logs, tell)
+	for i, v := range views {
+		if len(v.Compressed) > 0 && !logs[i].DeadLetter {
+			return nil, nil, &segment.CompressedError{Files: v.Compressed}
+		}
+	}
+	return views, m, err
+}
+
+// lookAtAll looks at logs, and returns with them a meter for all they hold.
+func lookAtAll(logs []Log, tell Progress) ([]segment.View, *meter, error) {
 	m := &meter{tell: tell}
 	views := make([]segment.View, len(logs))
 	for i, l := range logs {

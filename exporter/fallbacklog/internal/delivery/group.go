@@ -180,7 +180,7 @@ func (g *Group) Tend() (unread, disk int64) {
 	for _, l := range lanes {
 		l.tend()
 		s := l.opt.Log.Stats()
-		unread += s.UnreadDisk
+		unread += s.Unread
 		disk += s.Bytes
 	}
 	return unread, disk

@@ -72,7 +72,7 @@ func (l *Lane) bury(b Batch, d disposition) error {
 }
 
 func (l *Lane) appendDead(b Batch, d disposition) error {
-	line, err := l.encode(b, record.Meta{Reason: string(d.reason), Code: code(d.failure), Attempts: d.attempts})
+	line, err := l.encode(b, record.Meta{Reason: string(d.reason), Code: code(d.failure), Message: message(d.cause), Attempts: d.attempts})
 	if err != nil {
 		return err
 	}
@@ -105,6 +105,14 @@ func code(f failure.Failure) string {
 		return f.Code
 	}
 	return string(f.Class)
+}
+
+// message is what the dead letter keeps of a cause.
+func message(cause error) string {
+	if cause == nil {
+		return ""
+	}
+	return record.Message(cause.Error())
 }
 
 func (l *Lane) encode(b Batch, m record.Meta) ([]byte, error) {

@@ -2,7 +2,6 @@ package segment
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -44,41 +43,8 @@ func BenchmarkInPlace(b *testing.B) {
 	l := open(b, options(b.TempDir()))
 	require.NoError(b, l.Append(frame("x")))
 	for b.Loop() {
-		if err := l.isAt(l.active.found, l.active.path); err != nil {
+		if err := l.dir.holds(l.writer.active.file.String(), l.writer.active.found); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-// The same appends with sealed segments being compressed beside them, and without: 64 KiB of text that zstd takes to a
-// fifth or so.
-func BenchmarkAppendBesidePacking(b *testing.B) {
-	for _, packs := range []bool{false, true} {
-		b.Run(fmt.Sprint("packs=", packs), func(b *testing.B) {
-			opt := options(b.TempDir())
-			opt.Budget.Max = 16 << 30
-			opt.MaxSegmentBytes = 64 << 20
-			opt.Compress = packs
-			l := open(b, opt)
-			rng := rand.New(rand.NewPCG(1, 2))
-			var text strings.Builder
-			for text.Len() < 64<<10 {
-				fmt.Fprintf(&text, `{"key":"http.route","value":{"stringValue":"/api/%d"}},`, rng.IntN(1<<20))
-			}
-			record := frame(text.String())
-			b.SetBytes(int64(len(record)))
-			b.SetParallelism(8)
-			b.RunParallel(func(p *testing.PB) {
-				for p.Next() {
-					if err := l.Append(record); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-			b.StopTimer()
-			s := l.Stats()
-			b.ReportMetric(float64(s.Bytes)/float64(s.Unread), "disk/appended")
-		})
 	}
 }

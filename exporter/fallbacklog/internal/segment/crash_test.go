@@ -15,7 +15,6 @@ import (
 // life is a log's from one start to a power loss, and what its users were told.
 type life struct {
 	fs     *crashFS
-	packed int             // segments that were found packed
 	closed bool            // Close has returned without an error
 	tried  map[string]bool // records that Append was called with
 	kept   []string        // records that Append has taken, in their order
@@ -24,16 +23,12 @@ type life struct {
 }
 
 // live runs a log until its end, or until the power fails in an operation. The same seed gives the same operations.
-func live(dir string, seed uint64, mode SyncMode, packs bool, fsys *crashFS) *life {
+func live(dir string, seed uint64, mode SyncMode, drops bool, fsys *crashFS) *life {
 	l := &life{fs: fsys, tried: map[string]bool{}, done: map[string]bool{}, gone: map[string]bool{}}
 	random := rand.New(rand.NewPCG(seed, 1))
 	opt := options(filepath.Join(dir, "log"))
 	opt.FS, opt.Sync, opt.MaxSegmentBytes = fsys, mode, 150
-	filler := 40
-	if packs {
-		opt.MaxSegmentBytes, filler = 1500, 500
-		opt.NewestFirst = seed%2 == 1
-	}
+	opt.NewestFirst = drops && seed%2 == 1
 	now := time.Unix(0, 0)
 	opt.Now = func() time.Time { now = now.Add(70 * time.Millisecond); return now } // the cursor is saved now and then
 	log, err := Open(opt)
@@ -42,7 +37,7 @@ func live(dir string, seed uint64, mode SyncMode, packs bool, fsys *crashFS) *li
 	}
 	var read []Entry
 	for n := range 60 {
-		record := fmt.Sprintf("record %d %0*d", n, random.IntN(filler), 0)
+		record := fmt.Sprintf("record %d %0*d", n, random.IntN(40), 0)
 		l.tried[record] = true
 		if log.Append(frame(record)) == nil {
 			l.kept = append(l.kept, record)
@@ -61,22 +56,13 @@ func live(dir string, seed uint64, mode SyncMode, packs bool, fsys *crashFS) *li
 		if random.IntN(10) == 0 {
 			_ = log.Tend() // as Done
 		}
-		if packs && n > 20 && random.IntN(12) == 0 {
+		if drops && n > 20 && random.IntN(12) == 0 {
 			for _, e := range read {
-				if len(log.segments) > 0 && e.Start.Segment == log.segments[0].number {
+				if files := log.list(); len(files) > 0 && e.Start.Segment == files[0].number {
 					l.gone[string(e.Record)] = true
 				}
 			}
 			_, _ = log.DropOldest(func(r []byte) { l.gone[string(r)] = true }) // as Done
-		}
-		if packs && random.IntN(4) == 0 {
-			for log.packNext(noRest) {
-			}
-			for _, i := range log.segments {
-				if i.packed {
-					l.packed++
-				}
-			}
 		}
 	}
 	l.closed = log.Close() == nil
@@ -130,7 +116,7 @@ func (l *life) wrong(t *testing.T, dir string, mode SyncMode) (found []string) {
 
 // lose lives and loses power in every operation in turn, with a few different remains of each, and returns what was
 // wrong and how many operations and remains there were.
-func lose(t *testing.T, seed uint64, mode SyncMode, packs bool, remains, step int, prepare func(*crashFS)) (found []string, ops, losses int) {
+func lose(t *testing.T, seed uint64, mode SyncMode, drops bool, remains, step int, prepare func(*crashFS)) (found []string, ops, losses int) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 2))
 	base := t.TempDir()
@@ -140,7 +126,7 @@ func lose(t *testing.T, seed uint64, mode SyncMode, packs bool, remains, step in
 		fsys := newCrashFS(root)
 		fsys.crashAt = crashAt
 		prepare(fsys)
-		l := live(root, seed, mode, packs, fsys)
+		l := live(root, seed, mode, drops, fsys)
 		for k := range remains {
 			left := filepath.Join(base, fmt.Sprint("left", crashAt, "-", k))
 			fsys.leave(t, root, left, random)
@@ -152,7 +138,6 @@ func lose(t *testing.T, seed uint64, mode SyncMode, packs bool, remains, step in
 		}
 		require.NoError(t, os.RemoveAll(root))
 		if !fsys.down() { // the power failed after its end
-			require.Equal(t, packs, l.packed > 0)
 			return found, fsys.ops, losses
 		}
 	}
@@ -165,11 +150,11 @@ func TestPowerLossAnywhere(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		mode  SyncMode
-		packs bool
-	}{{"batch", SyncBatch, false}, {"none", SyncNone, false}, {"batch, packed", SyncBatch, true}, {"none, packed", SyncNone, true}} {
+		drops bool
+	}{{"batch", SyncBatch, false}, {"none", SyncNone, false}, {"batch, drops", SyncBatch, true}, {"none, drops", SyncNone, true}} {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := range uint64(2) {
-				found, ops, losses := lose(t, seed, c.mode, c.packs, 2, 1, func(*crashFS) {})
+				found, ops, losses := lose(t, seed, c.mode, c.drops, 2, 1, func(*crashFS) {})
 				assert.Empty(t, found)
 				t.Logf("seed %d: %d operations, %d power losses", seed, ops, losses)
 			}
@@ -184,8 +169,8 @@ func TestPowerLossNeedsEverySync(t *testing.T) {
 		"no directory is synced": func(f *crashFS) { f.skipSyncDir = true },
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, packs := range []bool{false, true} {
-				found, _, _ := lose(t, 0, SyncBatch, packs, 2, 7, prepare)
+			for _, drops := range []bool{false, true} {
+				found, _, _ := lose(t, 0, SyncBatch, drops, 2, 7, prepare)
 				assert.NotEmpty(t, found)
 			}
 		})

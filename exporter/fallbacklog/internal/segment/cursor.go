@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
+	"sync"
+	"syscall"
 )
 
 const (
@@ -21,6 +23,17 @@ const (
 	// slotSize gives each slot a block of its own: what a torn write spoils does not reach the other one.
 	slotSize = 4096
 )
+
+// Position is a place between two records: the segment's number and the byte offset in it.
+type Position struct {
+	Segment uint64 `json:"segment"`
+	Offset  int64  `json:"offset"`
+}
+
+// Before orders positions.
+func (p Position) Before(q Position) bool {
+	return p.Segment < q.Segment || p.Segment == q.Segment && p.Offset < q.Offset
+}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -64,28 +77,50 @@ func (c cursor) next() uint64 {
 	return next
 }
 
-// apply marks in a segment found at Open what has been dealt with.
-func (c cursor) apply(i *info) {
+// done returns what of a segment of so many bytes has been dealt with.
+func (c cursor) done(segment uint64, size int64) (done spans) {
 	switch {
-	case i.number < c.Segment:
-		i.settle(0, i.size)
-		i.forgotten = true
-		return
-	case i.number == c.Segment:
-		i.settle(0, c.Offset)
+	case segment < c.Segment:
+		return done.add(0, size)
+	case segment == c.Segment:
+		done = done.add(0, min(c.Offset, size))
 	}
 	for _, r := range c.Done {
-		if r.segment == i.number {
-			i.settle(r.from, r.to)
+		if r.segment == segment {
+			done = done.add(r.from, min(r.to, size))
 		}
 	}
-	i.forgotten = i.settled()
+	return done
 }
 
-// cursorFile holds the cursor. Its space is taken when it is created and overwritten in place afterwards: on a disk
-// without a free block, where the log has to shrink, saving still works.
+// contradicted returns where the segments in a directory, oldest first, are not what the cursor says of them: one without a
+// byte that is not the newest, one that ends before the cursor, and none where the cursor stands. Segments before the
+// cursor may be missing, and numbers may have gaps.
+func (c cursor) contradicted(d *dir, files []*file) (all []Damage) {
+	there := c.Offset == 0
+	for k, f := range files {
+		there = there || f.number == c.Segment
+		short := f.number == c.Segment && f.size < c.Offset
+		if short || f.size == 0 && f.number >= c.Segment && k < len(files)-1 {
+			all = append(all, Damage{Kind: Emptied, Path: d.join(f.String())})
+		}
+	}
+	if !there {
+		all = append(all, Damage{Kind: Missing, Path: d.join(fmt.Sprintf("%020d-*", c.Segment))})
+	}
+	return all
+}
+
+// cursorFile is the cursor on disk. Its space is taken when it is created and overwritten in place afterwards: on a disk
+// without a free block, where the log has to shrink, saving still works. It is safe for concurrent use: mu guards
+// everything below it.
 type cursorFile struct {
-	file     File   // nil: closed
+	dir *dir
+
+	mu       sync.Mutex
+	file     File // nil: there is none, since the disk is read-only, or closed
+	writable bool // file is; false: save tries to open it again
+	closed   bool
 	sequence uint64 // of the newest slot that is known to be durable
 }
 
@@ -144,49 +179,100 @@ func longest(ranges []doneRange, n int) []doneRange {
 // openCursor opens the cursor file, creating it where needed, and returns the newest cursor in it. It is the zero
 // cursor when there is none, or only damaged ones: reading then starts at the oldest record, which repeats records
 // but loses none.
-func openCursor(fsys FS, dir string) (c *cursorFile, p cursor, damaged bool, err error) {
-	f, err := fsys.OpenFile(filepath.Join(dir, cursorName), os.O_RDWR|os.O_CREATE, FileMode)
-	if err != nil {
-		return nil, cursor{}, false, fmt.Errorf("open the cursor: %w", full(err))
-	}
-	c = &cursorFile{file: f}
-	p, damaged, err = c.load()
-	if err == nil {
-		err = fsys.SyncDir(dir)
-	}
-	if err != nil {
-		return nil, cursor{}, false, errors.Join(fmt.Errorf("read the cursor: %w", full(err)), f.Close())
-	}
-	return c, p, damaged, nil
+func openCursor(d *dir) (c *cursorFile, found cursor, damaged bool, err error) {
+	c = &cursorFile{dir: d}
+	found, damaged, err = c.open()
+	return c, found, damaged, err
 }
 
-func (c *cursorFile) load() (p cursor, damaged bool, err error) {
-	buf := make([]byte, cursorSlots*slotSize)
-	n, err := c.file.ReadAt(buf, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
+func (c *cursorFile) open() (found cursor, damaged bool, err error) {
+	f, err := c.dir.fs.OpenFile(c.dir.join(cursorName), os.O_RDWR|os.O_CREATE, FileMode)
+	c.writable = err == nil
+	if isReadOnly(err) {
+		if f, err = c.dir.open(cursorName); errors.Is(err, fs.ErrNotExist) {
+			c.file = nil
+			return cursor{}, false, nil
+		}
+	}
+	if err != nil {
+		return cursor{}, false, fmt.Errorf("open the cursor: %w", full(err))
+	}
+	c.file = f
+	found, damaged, err = c.load()
+	if err == nil && c.writable {
+		err = c.dir.sync()
+	}
+	if err != nil {
+		c.file, c.writable = nil, false
+		return cursor{}, false, errors.Join(fmt.Errorf("read the cursor: %w", full(err)), f.Close())
+	}
+	return found, damaged, nil
+}
+
+// load reads the file, and takes the space of one that is new, or whose creation a crash has interrupted.
+func (c *cursorFile) load() (found cursor, damaged bool, err error) {
+	buf, err := readSlots(c.file)
+	if err != nil {
 		return cursor{}, false, err
 	}
-	for at := 0; at < n; at += slotSize {
-		var s slot
-		if json.Unmarshal(buf[at:min(n, at+slotSize)], &s) == nil && s.valid() && s.Sequence > c.sequence {
-			c.sequence, p = s.Sequence, cursor{s.Position, s.Done}
-		}
-	}
-	damaged = c.sequence == 0 && len(bytes.Trim(buf[:n], " \n\x00")) > 0
-	if n < len(buf) { // new, or a crash came before its space was taken
-		if _, err := c.file.WriteAt(bytes.Repeat([]byte{' '}, len(buf)-n), int64(n)); err != nil {
+	found, c.sequence = newest(buf)
+	damaged = c.sequence == 0 && len(bytes.Trim(buf, " \n\x00")) > 0
+	if missing := cursorSlots*slotSize - len(buf); missing > 0 && c.writable {
+		if _, err := c.file.WriteAt(bytes.Repeat([]byte{' '}, missing), int64(len(buf))); err != nil {
 			return cursor{}, false, err
 		}
-		return p, damaged, c.file.Sync()
+		return found, damaged, c.file.Sync()
 	}
-	return p, damaged, nil
+	return found, damaged, nil
 }
 
-// save makes a cursor durable. Until it has succeeded the slot of the last success is not touched.
-func (c *cursorFile) save(p cursor) error {
-	if c.file == nil {
+func readSlots(f File) ([]byte, error) {
+	buf := make([]byte, cursorSlots*slotSize)
+	n, err := f.ReadAt(buf, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return buf[:n], nil
+}
+
+// newest returns the newest valid cursor of slots and its sequence number, 0 where there is none.
+func newest(slots []byte) (found cursor, sequence uint64) {
+	for b := range slices.Chunk(slots, slotSize) {
+		var s slot
+		if json.Unmarshal(b, &s) == nil && s.valid() && s.Sequence > sequence {
+			found, sequence = cursor{s.Position, s.Done}, s.Sequence
+		}
+	}
+	return found, sequence
+}
+
+// peekCursor reads the newest cursor without touching the file. There may be none.
+func peekCursor(d *dir) (cursor, error) {
+	f, err := d.open(cursorName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return cursor{}, nil
+	}
+	if err != nil {
+		return cursor{}, err
+	}
+	defer func() { _ = f.Close() }() // opened for reading
+	buf, err := readSlots(f)
+	found, _ := newest(buf)
+	return found, err
+}
+
+// save makes the cursor durable that take returns. Until it has succeeded the slot of the last success is not touched.
+// take is called while mu is locked, so that an older cursor never overwrites a newer one; it must not call c.
+func (c *cursorFile) save(take func() cursor) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
 		return ErrClosed
 	}
+	if err := c.makeWritable(); err != nil {
+		return err
+	}
+	p := take()
 	s := slot{Version: version, Sequence: c.sequence + 1, Position: p.Position, Done: p.Done}
 	buf, err := s.encode()
 	if err != nil {
@@ -203,7 +289,69 @@ func (c *cursorFile) save(p cursor) error {
 	return nil
 }
 
+// makeWritable opens the file again that could not be written at Open.
+func (c *cursorFile) makeWritable() error {
+	if c.writable {
+		return nil
+	}
+	old, sequence := c.file, c.sequence
+	_, _, err := c.open()
+	if err == nil && !c.writable {
+		err = fmt.Errorf("save the cursor: %w", syscall.EROFS)
+	}
+	c.sequence = max(c.sequence, sequence)
+	if old != nil && old != c.file {
+		_ = old.Close() // opened for reading
+	}
+	return err
+}
+
+// inPlace returns nil when the file is where it was made, and errTaken when it is not.
+func (c *cursorFile) inPlace() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.inPlaceLocked()
+}
+
+func (c *cursorFile) inPlaceLocked() error {
+	switch {
+	case c.closed:
+		return ErrClosed
+	case !c.writable && !c.dir.has(""):
+		return errTaken // a read-only disk did not let Open make the directory
+	case !c.writable:
+		return nil
+	}
+	have, err := c.file.Stat()
+	if err != nil {
+		return err
+	}
+	return c.dir.holds(cursorName, have)
+}
+
+// restore makes the file again where it has been taken away, and reports whether it has.
+func (c *cursorFile) restore() (made bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.writable && !c.closed {
+		return true, c.makeWritable()
+	}
+	if err := c.inPlaceLocked(); !errors.Is(err, errTaken) {
+		return false, err
+	}
+	old, sequence := c.file, c.sequence
+	if _, _, err := c.open(); err != nil {
+		c.file, c.sequence = old, sequence
+		return false, err
+	}
+	_ = old.Close() // nobody will find it
+	return true, nil
+}
+
 func (c *cursorFile) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
 	if c.file == nil {
 		return nil
 	}

@@ -15,7 +15,7 @@ import (
 func loadFrom(t testing.TB, dir string, content []byte) (cursor, bool) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, cursorName), content, FileMode))
-	c, p, damaged, err := openCursor(OS{}, dir)
+	c, p, damaged, err := openCursor(in(OS{}, dir))
 	require.NoError(t, err)
 	require.NoError(t, c.close())
 	return p, damaged
@@ -27,7 +27,7 @@ func at(segment uint64, offset int64) cursor { return cursor{Position: Position{
 // never older, although both are only some bytes apart, and never anything else.
 func TestCrashInASaveLeavesACursor(t *testing.T) {
 	dir := t.TempDir()
-	c, p, damaged, err := openCursor(&faultyFS{}, dir)
+	c, p, damaged, err := openCursor(in(&faultyFS{}, dir))
 	require.NoError(t, err)
 	require.False(t, damaged)
 	require.Zero(t, p)
@@ -39,7 +39,7 @@ func TestCrashInASaveLeavesACursor(t *testing.T) {
 	for n := range uint64(4) {
 		older, newer := at(n, int64(10*n)), at(n+1, int64(10*n+10))
 		before := read()
-		require.NoError(t, c.save(newer))
+		require.NoError(t, c.save(func() cursor { return newer }))
 		after := read()
 		require.Len(t, after, cursorSlots*slotSize)
 		first := 0
@@ -74,28 +74,30 @@ func TestFailedSavesKeepTheLastCursor(t *testing.T) {
 	for _, op := range []string{"writeat", "sync"} {
 		dir := t.TempDir()
 		fsys := &faultyFS{}
-		c, _, _, err := openCursor(fsys, dir)
+		c, _, _, err := openCursor(in(fsys, dir))
 		require.NoError(t, err)
-		require.NoError(t, c.save(at(1, 1)))
-		require.NoError(t, c.save(at(2, 2)))
+		require.NoError(t, c.save(func() cursor { return at(1, 1) }))
+		require.NoError(t, c.save(func() cursor { return at(2, 2) }))
 		last := c.sequence % cursorSlots * slotSize
 		good, err := os.ReadFile(filepath.Join(dir, cursorName))
 		require.NoError(t, err)
 		fsys.fail = failing(op, syscall.EIO)
 		for range 3 {
-			require.ErrorIs(t, c.save(at(3, 3)), syscall.EIO)
+			require.ErrorIs(t, c.save(func() cursor { return at(3, 3) }), syscall.EIO)
 			now, err := os.ReadFile(filepath.Join(dir, cursorName))
 			require.NoError(t, err)
 			assert.Equal(t, good[last:last+slotSize], now[last:last+slotSize], "the slot of the last success")
 		}
 		fsys.fail = nil
-		require.NoError(t, c.save(at(4, 4)))
+		require.NoError(t, c.save(func() cursor { return at(4, 4) }))
 		require.NoError(t, c.close())
-		require.ErrorIs(t, c.save(at(5, 5)), ErrClosed)
-		c, p, damaged, err := openCursor(fsys, dir)
+		require.ErrorIs(t, c.save(func() cursor { return at(5, 5) }), ErrClosed)
+		c, p, damaged, err := openCursor(in(fsys, dir))
 		require.NoError(t, err)
 		assert.False(t, damaged)
 		assert.Equal(t, at(4, 4), p)
 		require.NoError(t, c.close())
 	}
 }
+
+func in(fsys FS, path string) *dir { return &dir{fs: fsys, path: path} }

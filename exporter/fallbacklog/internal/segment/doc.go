@@ -1,13 +1,25 @@
 // Package segment is a durable log of opaque records in one directory.
 //
-// Records are appended to numbered segment files and read back oldest or newest first. Several callers may append at
-// once: one of them writes and syncs for all that wait (group commit). Records are done in any order; a cursor file says
-// which are: all before a position, and ranges after it. A segment whose records are done is deleted, but only after the
-// cursor is durable. Its space is taken at Open, so that a full disk does not keep the log from shrinking.
+// Records are appended to numbered segment files and read back oldest or newest first. Records are done in any order; a
+// cursor file says which are: all before a position, and ranges after it. A segment whose records are done is deleted,
+// but only after the cursor is durable. The cursor's space is taken at Open, so that a full disk does not keep the log
+// from shrinking.
 //
-// What a crash leaves behind is read as it is: a torn tail is cut, damage in the middle is set aside and counted, and
-// reading resumes at the next whole record. Where a record begins and ends is the Format's business. Nothing here
-// knows of the Collector.
+// A crash leaves a torn tail, which Open cuts. Damage in the middle is set aside and counted, and reading resumes at the
+// next whole record. The Format finds where a record begins and ends. Nothing here knows of the Collector.
 //
-// Locks are taken in the order leader, readMu, saveMu, mu; see Log.
+// Each file holds one type with its methods:
+//
+//	log.go     Log: the list of segments, and what ties the rest
+//	writer.go  writer: the active segment, group commit
+//	reader.go  reader: the order, scanning, quarantine
+//	file.go    file: one segment, its size, and what of it is done
+//	cursor.go  cursorFile: what is done, on disk
+//	dir.go     dir: the directory
+//	name.go    name: a segment's file name
+//	budget.go  Budget: the space that logs share
+//	view.go    View: a log as somebody sees it who does not own it
+//
+// Only Log knows the list. The writer and the reader know a file, never each other. Each type has at most one lock,
+// guards its own fields with it, and calls no other type while it holds it; Budget and cursorFile, which call out, say so.
 package segment

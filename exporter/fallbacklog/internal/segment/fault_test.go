@@ -77,13 +77,6 @@ func (f *faultyFS) Remove(name string) error {
 	return f.OS.Remove(name)
 }
 
-func (f *faultyFS) Rename(from, to string) error {
-	if err := f.check("rename", to); err != nil {
-		return err
-	}
-	return f.OS.Rename(from, to)
-}
-
 func (f *faultyFS) Mkdir(name string, perm fs.FileMode) error {
 	if err := f.OS.Mkdir(name, perm); err != nil {
 		return err
@@ -154,31 +147,25 @@ func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
 // Whatever operation fails, once, in whatever place of a run of appends and reads: the log does not panic, what was
 // acknowledged is read, in order, in this process or the next, and an ENOSPC is an ErrFull.
 func TestOneFaultAnywhere(t *testing.T) {
-	for _, packs := range []bool{false, true} {
-		for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
-			for _, op := range []string{"open", "write", "sync", "syncdir", "truncate", "writeat", "remove", "read", "rename"} {
-				for at := range 200 {
-					fired := runWithFault(t, packs, cause, op, at)
-					if !fired {
-						break
-					}
+	for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
+		for _, op := range []string{"open", "write", "sync", "syncdir", "truncate", "writeat", "remove", "read"} {
+			for at := range 200 {
+				fired := runWithFault(t, cause, op, at)
+				if !fired {
+					break
 				}
 			}
 		}
 	}
 }
 
-func runWithFault(t *testing.T, packs bool, cause error, op string, at int) (fired bool) {
+func runWithFault(t *testing.T, cause error, op string, at int) (fired bool) {
 	t.Helper()
 	opt := options(t.TempDir())
 	opt.MaxSegmentBytes = 60
-	filler := ""
-	if packs {
-		opt.MaxSegmentBytes, filler = 1500, strings.Repeat(" and more", 40)
-	}
 	fsys := &faultyFS{}
 	opt.FS = fsys
-	where := fmt.Sprintf("packs %v, %s %d: %v", packs, op, at, cause)
+	where := fmt.Sprintf("%s %d: %v", op, at, cause)
 	l, err := Open(opt)
 	require.NoError(t, err, where)
 	fsys.fail = func(o, _ string) error {
@@ -210,15 +197,12 @@ func runWithFault(t *testing.T, packs bool, cause error, op string, at int) (fir
 		}
 	}
 	for i := range 12 {
-		s := fmt.Sprintf("record %02d", i) + filler
+		s := fmt.Sprintf("record %02d", i)
 		err := l.Append(frame(s))
 		if err == nil {
 			acked = append(acked, s)
 		} else if errors.Is(cause, syscall.ENOSPC) {
 			require.ErrorIs(t, err, ErrFull, where)
-		}
-		if packs && i%4 == 3 {
-			packAll(t, l)
 		}
 		if i%5 == 4 {
 			readSome(3)
@@ -326,9 +310,7 @@ func TestIntervalSyncFailureWritesAgain(t *testing.T) {
 		}
 		return nil
 	}
-	l.leader <- struct{}{}
-	l.flush()
-	<-l.leader
+	require.NoError(t, l.writer.call(func() error { l.writer.flush(); return nil }))
 	require.True(t, failed)
 	assert.Equal(t, []string{"one", "two", "one", "two"}, drain(t, l, true), "twice rather than not at all")
 }
@@ -344,13 +326,13 @@ func TestCursorIsDurableBeforeASegmentGoes(t *testing.T) {
 	removed := 0
 	fsys.fail = func(op, name string) error {
 		if op == "remove" {
-			store, c, damaged, err := openCursor(OS{}, opt.Dir)
+			store, c, damaged, err := openCursor(&dir{fs: OS{}, path: opt.Dir})
 			require.NoError(t, err)
 			require.NoError(t, store.close())
 			require.False(t, damaged)
-			i, ok := parseName(name, testKind)
+			n, ok := parseName(name, testKind)
 			require.True(t, ok)
-			require.Less(t, i.number, c.Segment)
+			require.Less(t, n.number, c.Segment)
 			require.Equal(t, []string{"writeat cursor", "sync cursor"}, lastOthers(fsys.ops, "remove", 2))
 			removed++
 		}
@@ -389,7 +371,7 @@ func TestNamesAreDurableBeforeTheFirstAppendReturns(t *testing.T) {
 	for n := range uint64(2) {
 		fsys.ops = nil
 		appendAll(t, l, "record")
-		name := (&info{number: n + 1, created: opt.Now(), kind: testKind}).name()
+		name := name{number: n + 1, created: opt.Now(), kind: testKind}.String()
 		assert.Equal(t, []string{"open " + name, "syncdir b", "write " + name, "sync " + name}, fsys.ops)
 	}
 	require.NoError(t, l.Close())

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -55,7 +56,7 @@ func (frames) Next(data []byte, final bool) ([]byte, int) {
 	return nil, len(data)
 }
 
-var testKind = Kind{Extension: ".seg", Format: frames{}, Compressible: true}
+var testKind = Kind{Extension: ".seg", Format: frames{}}
 
 func options(dir string) Options {
 	return Options{
@@ -100,6 +101,21 @@ func files(t testing.TB, dir string) []string {
 	names, err := filepath.Glob(filepath.Join(dir, "*.seg"))
 	require.NoError(t, err)
 	return names
+}
+
+// long are records of 110 bytes or so.
+func long(n int) (records []string) {
+	for i := range n {
+		records = append(records, fmt.Sprintf("record %03d %s", i, strings.Repeat("text ", 20)))
+	}
+	return records
+}
+
+// smallSegments are options for segments of six records of long.
+func smallSegments(dir string) Options {
+	opt := options(dir)
+	opt.MaxSegmentBytes = int64(6 * len(frame(long(1)[0])))
+	return opt
 }
 
 func numbered(n int) (records []string) {
@@ -183,7 +199,7 @@ func TestTornTailIsCut(t *testing.T) {
 	whole := append(frame("one"), frame("two")...)
 	for cut := len(frame("one")); cut < len(whole); cut++ {
 		opt := options(t.TempDir())
-		name := filepath.Join(opt.Dir, (&info{number: 1, created: time.Unix(1, 0), kind: testKind}).name())
+		name := filepath.Join(opt.Dir, name{number: 1, created: time.Unix(1, 0), kind: testKind}.String())
 		require.NoError(t, os.WriteFile(name, whole[:cut], FileMode))
 		l, err := Open(opt)
 		require.NoError(t, err)
@@ -203,10 +219,10 @@ func TestDamageInTheMiddleIsQuarantined(t *testing.T) {
 	for at := len(frame("one")); at < len(frame("one"))+len(frame("two")); at++ {
 		opt := options(t.TempDir())
 		var damaged int64
-		opt.OnDamage = func(n int64) { damaged += n }
+		opt.OnDamage = func(d Damage) { damaged += d.Bytes }
 		data := bytes.Clone(whole)
 		data[at] ^= 0x80
-		require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, (&info{number: 1, created: time.Unix(1, 0), kind: testKind}).name()), data, FileMode))
+		require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, name{number: 1, created: time.Unix(1, 0), kind: testKind}.String()), data, FileMode))
 		l, err := Open(opt)
 		require.NoError(t, err)
 		require.Equal(t, []string{"one", "three"}, drain(t, l, true), "flipped at %d", at)
@@ -263,9 +279,9 @@ func TestConcurrentAppendsShareSyncs(t *testing.T) {
 		go appendOne(i)
 	}
 	for {
-		l.mu.Lock()
-		n := len(l.pending)
-		l.mu.Unlock()
+		l.writer.mu.Lock()
+		n := len(l.writer.tasks)
+		l.writer.mu.Unlock()
 		if n == 63 {
 			break
 		}
@@ -326,6 +342,8 @@ func TestMinFree(t *testing.T) {
 	free := int64(1000)
 	b := &Budget{Max: 1 << 20, MinFree: 900, Free: func() (int64, error) { return free, nil }}
 	require.NoError(t, b.Reserve(100))
+	require.ErrorIs(t, b.Reserve(1), ErrFull, "what is not written yet takes room")
+	b.Written(100)
 	free = 900
 	err := b.Reserve(100)
 	require.ErrorIs(t, err, ErrFull)

@@ -125,7 +125,7 @@ func TestSegmentThatGoesBeforeOlderOnes(t *testing.T) {
 		fsys.ops = nil
 		require.NoError(t, l.Done(e))
 	}
-	name := (&info{number: 2, created: l.Stats().Begun, kind: testKind}).name()
+	name := name{number: 2, created: l.Stats().Begun, kind: testKind}.String()
 	require.Len(t, fsys.ops, 4)
 	assert.Equal(t, []string{"writeat cursor", "sync cursor"}, fsys.ops[:2])
 	assert.Equal(t, "remove "+name[:20], fsys.ops[2][:27])
@@ -150,9 +150,9 @@ func TestCursorOfManyRanges(t *testing.T) {
 	for n := range int64(1000) {
 		c.Done = append(c.Done, doneRange{2, span{n * 1e9, n*1e9 + 1 + n}})
 	}
-	store, _, _, err := openCursor(OS{}, t.TempDir())
+	store, _, _, err := openCursor(&dir{fs: OS{}, path: t.TempDir()})
 	require.NoError(t, err)
-	require.NoError(t, store.save(c))
+	require.NoError(t, store.save(func() cursor { return c }))
 	store.sequence = 0
 	got, _, err := store.load()
 	require.NoError(t, err)

@@ -23,7 +23,7 @@ func damagedLog(t testing.TB, opt Options) {
 	damaged := frame("two")
 	damaged[len(damaged)-1] ^= 1
 	data := append(append(frame("one"), damaged...), frame("three")...)
-	name := filepath.Join(opt.Dir, (&info{number: 1, created: time.Unix(1, 0), kind: testKind}).name())
+	name := filepath.Join(opt.Dir, name{number: 1, created: time.Unix(1, 0), kind: testKind}.String())
 	require.NoError(t, os.WriteFile(name, data, FileMode))
 }
 

@@ -15,8 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever may be called concurrently is, beside the worker that compresses, on a log that is full all the time; also
-// while its directory is taken away again and again. Every record that was taken is read or dropped, once, but for what
+// Whatever may be called concurrently is, on a log that is full all the time; also while its directory is taken away again and again. Every record that was taken is read or dropped, once, but for what
 // went with the directory, and the budget is what is on the disk in the end.
 func TestEverythingAtOnce(t *testing.T) {
 	for _, c := range []struct {
@@ -24,10 +23,10 @@ func TestEverythingAtOnce(t *testing.T) {
 		sync          SyncMode
 	}{{false, false, SyncNone}, {true, false, SyncInterval}, {false, true, SyncBatch}, {true, true, SyncNone}} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
-			opt := packOptions(filepath.Join(t.TempDir(), "log"))
-			opt.Compress, opt.NewestFirst = true, c.newest
-			opt.Sync, opt.SyncInterval = c.sync, time.Millisecond
-			opt.Budget = &Budget{Max: 40 * opt.MaxSegmentBytes, Headroom: opt.MaxSegmentBytes / 4}
+			opt := smallSegments(filepath.Join(t.TempDir(), "log"))
+			opt.NewestFirst = c.newest
+			opt.Sync, opt.SyncInterval, opt.FS = c.sync, time.Millisecond, &faultyFS{}
+			opt.Budget = &Budget{Max: 40 * opt.MaxSegmentBytes}
 			s := &stress{Log: open(t, opt), taken: c.taken, seen: map[string]int{}, acked: map[string]bool{}}
 			var writers, others sync.WaitGroup
 			for w := range 4 {

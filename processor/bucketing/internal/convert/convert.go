@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"sync"
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -23,15 +24,18 @@ const watchedStreams = 1 << 17
 // New returns a Converter that keeps plans in the given cache.
 func New(plans *Plans) *Converter {
 	bases := history.New[basis](watchedStreams, 1)
-	return &Converter{jobs: sync.Pool{New: func() any { return &job{plans: plans, bases: bases} }}}
+	return &Converter{jobs: sync.Pool{New: func() any {
+		j := &job{bases: bases}
+		j.explicit.plans, j.exponential.plans = plans, plans
+		return j
+	}}}
 }
 
 // Metric converts the points of m, a member of siblings, to which a second metric
 // is added where only some points change type.
 func (c *Converter) Metric(m pmetric.Metric, siblings pmetric.MetricSlice, origin *Origin, rule *Rule, report *Report) {
 	j := c.jobs.Get().(*job)
-	defer c.jobs.Put(j)
-	j.task = task{metric: m, origin: origin, rule: rule, report: report, unit: m.Unit(), worst: -1}
+	j.begin(task{metric: m, origin: origin, rule: rule, report: report, worst: -1})
 	switch m.Type() {
 	case pmetric.MetricTypeHistogram:
 		j.histogram(m, siblings)
@@ -44,14 +48,20 @@ func (c *Converter) Metric(m pmetric.Metric, siblings pmetric.MetricSlice, origi
 		report.RankErrors = append(report.RankErrors, j.worst)
 	}
 	j.task = task{}
+	if !j.large() {
+		c.jobs.Put(j)
+	}
 }
 
-// job is the conversion of one metric, and then of another.
+// job is the conversion of one metric, and then of another. What it uses for a point is kept for the next.
 type job struct {
-	plans *Plans
 	bases *history.Table[basis]
 	task
-	scratch
+
+	explicit    explicit
+	exponential exponential
+	out         output // the point converted last
+	gauges      gauges
 }
 
 // task is about one metric.
@@ -60,65 +70,47 @@ type task struct {
 	origin *Origin
 	rule   *Rule
 	report *Report
-	unit   string
 	steady bool    // what is done must not depend on counts
 	worst  float64 // rank error; -1 before the first point
-
-	// Plans of the point before; points of a metric mostly have the same layout.
-	lastExplicit    *plan // of the bounds in scratch space
-	lastExponential exponentialPlan
 
 	stream     uint64 // hash of origin and metric, if identified
 	identified bool
 	pairs      pairs
 }
 
-// scratch is space that grows to the largest needed so far.
-type scratch struct {
-	explicit    histpoint.Explicit // as loaded
-	exponential expo.Histogram     // as loaded, then reduced
-	target      histpoint.Explicit // as converted; the bounds are a plan's
-	layout      expo.Histogram     // target by an exponential layout; shares its counts
-	key         []byte
-
-	chooser rebucket.Chooser
-	chosen  []float64 // bounds of a limit, by counts
-
-	targetLayout rebucket.Layout // of an exponential target
-
-	group        group          // of gauge points
-	distribution expo.Histogram // of a group
-
-	// This point and the one before of its stream, in the finest layout that both have: see source.
-	met       [2]expo.Histogram
-	metCounts [2][]uint64
+// begin turns to a metric.
+func (j *job) begin(t task) {
+	j.task = t
+	unit := t.metric.Unit()
+	j.explicit.begin(t.rule, unit)
+	j.exponential.begin(t.rule, unit)
 }
 
-// setTarget sets what is converted to, but for the counts of buckets.
-func (s *scratch) setTarget(p *plan, count uint64) {
-	s.target.Bounds, s.target.Count, s.targetLayout = p.bounds, count, p.layout
-}
+// maxKeptCounts is how many counts of a source a job keeps room for: a sender chooses how many a point has,
+// and memory for the largest would stay with every job.
+const maxKeptCounts = 1 << 16
 
-// buckets returns target's counts with length n; what they hold is of no interest.
-func (s *scratch) buckets(n int) []uint64 {
-	if cap(s.target.Counts) < n {
-		s.target.Counts = make([]uint64, n)
-	}
-	s.target.Counts = s.target.Counts[:n]
-	return s.target.Counts
+// large reports whether the job has too much memory to be kept.
+func (j *job) large() bool {
+	e := &j.exponential
+	return max(cap(j.explicit.Counts), cap(e.Positive.Counts), cap(e.Negative.Counts)) > maxKeptCounts
 }
 
 func (j *job) histogram(m pmetric.Metric, siblings pmetric.MetricSlice) {
 	from := m.Histogram()
 	points := from.DataPoints()
 	j.steady = cumulative(from.AggregationTemporality())
-	if j.rule.Exponential == nil {
-		rewrite(j, points, rebucketExplicit, storeExplicit, ExplicitLayout)
+	switch {
+	case j.rule.inspects():
+		rewrite(j, points, inspectExplicit, storeExplicit, passingExplicit, ExplicitLayout)
+		return
+	case j.rule.Exponential == nil:
+		rewrite(j, points, convertExplicit, storeExplicit, passingExplicit, ExplicitLayout)
 		return
 	}
 	to := pmetric.NewExponentialHistogram()
 	to.SetAggregationTemporality(from.AggregationTemporality())
-	retype(j, points, to.DataPoints(), rebucketExplicit, storeLayout, ExplicitLayout, ExponentialLayout)
+	retype(j, points, to.DataPoints(), convertExplicit, storeLayout, passingExplicit, ExplicitLayout, ExponentialLayout)
 	if to.DataPoints().Len() > 0 {
 		to.MoveTo(home(m, points.Len(), siblings).SetEmptyExponentialHistogram())
 	}
@@ -128,13 +120,17 @@ func (j *job) exponentialHistogram(m pmetric.Metric, siblings pmetric.MetricSlic
 	from := m.ExponentialHistogram()
 	points := from.DataPoints()
 	j.steady = cumulative(from.AggregationTemporality())
-	if j.rule.Explicit == nil {
-		rewrite(j, points, reduce, storeReduced, ExponentialLayout)
+	switch {
+	case j.rule.inspects():
+		rewrite(j, points, inspectExponential, storeReduced, passingExponential, ExponentialLayout)
+		return
+	case j.rule.Explicit == nil:
+		rewrite(j, points, reduceExponential, storeReduced, passingExponential, ExponentialLayout)
 		return
 	}
 	to := pmetric.NewHistogram()
 	to.SetAggregationTemporality(from.AggregationTemporality())
-	retype(j, points, to.DataPoints(), rebucketExponential, storeExplicit, ExponentialLayout, ExplicitLayout)
+	retype(j, points, to.DataPoints(), convertExponential, storeExplicit, passingExponential, ExponentialLayout, ExplicitLayout)
 	if to.DataPoints().Len() > 0 {
 		to.MoveTo(home(m, points.Len(), siblings).SetEmptyHistogram())
 	}
@@ -152,12 +148,30 @@ func (j *job) refuse(v verdict) (drop bool) {
 	if v.drop {
 		return true // counted as a violation
 	}
-	if v.reason == Invalid && j.rule.DropInvalid {
+	if v.reason == Invalid && j.rule.OnInvalid != PassInvalid {
 		j.report.Dropped++
 		return true
 	}
-	j.report.Passed[v.reason]++
+	if v.reason != Unmatched {
+		j.report.Passed[v.reason]++
+	}
 	return false
+}
+
+// repaired returns nil for a fault of loading that it has repaired: the count of a point that is not the sum of
+// its buckets, if the rule says so.
+func repaired[P histpoint.Point](j *job, p P, count *uint64, fault error) error {
+	if fault == nil || j.rule.OnInvalid != RepairInvalid {
+		return fault
+	}
+	var wrong *histpoint.CountError
+	if !errors.As(fault, &wrong) {
+		return fault
+	}
+	*count = wrong.Sum
+	p.SetCount(wrong.Sum)
+	j.report.Repaired++
+	return nil
 }
 
 // weigh takes over what a plan had to assume for the point converted, or refuses it

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
@@ -67,9 +68,9 @@ func TestExplicitToOtherBoundsSplits(t *testing.T) {
 	metrics, m := newMetrics()
 	dp := explicitPoint(m.SetEmptyHistogram(), []float64{1, 100}, 4, 90, 6)
 	report := run(m, metrics, explicitTarget([]float64{0.5, 10, 1000}))
-	require.Equal(t, []uint64{0, 49, 51, 0}, dp.BucketCounts().AsRaw()) // 4+45, 45+6
+	require.Equal(t, []uint64{2, 47, 45, 6}, dp.BucketCounts().AsRaw()) // 4 in (0, 1] are 2+2, 90 are 45+45
 	require.Equal(t, []float64{0.9}, report.RankErrors)
-	require.Equal(t, uint64(10), report.OpenEnds)
+	require.Equal(t, uint64(6), report.OpenEnds)
 }
 
 func TestExponentialToExplicit(t *testing.T) {
@@ -171,7 +172,7 @@ func TestInvalidPoints(t *testing.T) {
 		{"unsorted", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(1, 0) }), "bounds[1] is 0 after 1"},
 		{"duplicate", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(1, 1) }), "bounds[1] is 1 after 1"},
 		{"NaN", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(0, math.NaN()) }), "bounds[0] is NaN"},
-		{"Inf", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(1, math.Inf(1)) }), "bounds[1] is +Inf"},
+		{"-Inf", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(0, math.Inf(-1)) }), "bounds[0] is -Inf"},
 		{"overflow", explicit(func(dp pmetric.HistogramDataPoint) {
 			dp.BucketCounts().FromRaw([]uint64{math.MaxUint64, 10, 3}) // 12 in 64 bits
 		}), "bucket counts exceed 64 bits"},
@@ -196,7 +197,7 @@ func TestInvalidPoints(t *testing.T) {
 				require.Equal(t, int64(1), report.Passed[convert.Invalid])
 
 				drop := *rule
-				drop.DropInvalid = true
+				drop.OnInvalid = convert.DropInvalid
 				report = run(m, metrics, &drop)
 				require.Zero(t, count(m))
 				require.Equal(t, int64(1), report.Dropped)
@@ -204,6 +205,65 @@ func TestInvalidPoints(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A count that is not the sum of its buckets can be repaired; anything else drops the point.
+func TestRepair(t *testing.T) {
+	repairing := func(rule *convert.Rule) *convert.Rule {
+		rule.OnInvalid = convert.RepairInvalid
+		return rule
+	}
+	for name, rule := range map[string]*convert.Rule{
+		"to explicit": explicitTarget([]float64{1, 2}), "to exponential": exponentialTarget(3, 160, 0), "no target": {},
+		"with state": stateful(explicitTarget([]float64{1, 2}), convert.Reset),
+	} {
+		metrics, m := newMetrics()
+		h := m.SetEmptyHistogram()
+		explicitPoint(h, []float64{1, 2}, 3, 4, 5).SetCount(11)
+		explicitPoint(h, []float64{2, 1}, 3, 4, 5)
+		report := run(m, metrics, repairing(rule))
+		require.Equal(t, 1, count(m), name)
+		require.Equal(t, uint64(12), pointAt(m, 0).Count(), name)
+		require.Equal(t, uint64(12), total(m, 0), name)
+		require.Equal(t, []int64{1, 1}, []int64{report.Repaired, report.Dropped}, name)
+
+		metrics, m = newMetrics()
+		exponentialPoint(m.SetEmptyExponentialHistogram(), 2, 0, 1, 3, 4).SetCount(1 << 40)
+		report = run(m, metrics, rule)
+		require.Equal(t, uint64(8), pointAt(m, 0).Count(), name)
+		require.Equal(t, uint64(8), total(m, 0), name)
+		require.Equal(t, int64(1), report.Repaired, name)
+		require.NoError(t, report.Err)
+	}
+}
+
+// Bounds above zero, as Prometheus' clients have them: the lowest bucket begins at zero, for every target, unless a
+// delta point's minimum says otherwise. Whatever is put at zero lies within the zero threshold.
+func TestLowestBucketToExponential(t *testing.T) {
+	converted := func(temporality pmetric.AggregationTemporality, minimum float64) pmetric.ExponentialHistogramDataPoint {
+		metrics, m := newMetrics()
+		h := m.SetEmptyHistogram()
+		h.SetAggregationTemporality(temporality)
+		dp := explicitPoint(h, []float64{10, 20}, 100, 10, 0)
+		if minimum != 0 {
+			dp.SetMin(minimum)
+		}
+		run(m, metrics, pchip(exponentialTarget(3, 160, 0)))
+		return m.ExponentialHistogram().DataPoints().At(0)
+	}
+	for _, temporality := range []pmetric.AggregationTemporality{pmetric.AggregationTemporalityDelta, pmetric.AggregationTemporalityCumulative} {
+		p := converted(temporality, 0)
+		require.Less(t, p.ZeroThreshold(), 0.02)
+		require.LessOrEqual(t, p.ZeroCount(), uint64(1), "a thousandth of (0, 10]")
+		require.Greater(t, p.Positive().BucketCounts().Len(), 40)
+	}
+	p := converted(pmetric.AggregationTemporalityDelta, 1)
+	require.Zero(t, p.ZeroCount())
+	require.GreaterOrEqual(t, expo.UpperBound(p.Scale(), p.Positive().Offset()), 1.0)
+
+	p = converted(pmetric.AggregationTemporalityDelta, -5)
+	require.GreaterOrEqual(t, p.ZeroThreshold(), 5.0)
+	require.GreaterOrEqual(t, p.ZeroCount(), uint64(50))
 }
 
 // A point with bounds that are refused does not lend its plan to others.

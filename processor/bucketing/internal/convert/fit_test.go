@@ -21,7 +21,7 @@ func pchip(rule *convert.Rule) *convert.Rule {
 func TestRangeOfDeltaPoints(t *testing.T) {
 	for temporality, want := range map[pmetric.AggregationTemporality][]uint64{
 		pmetric.AggregationTemporalityDelta:      {0, 100, 4, 0},
-		pmetric.AggregationTemporalityCumulative: {69, 31, 4, 0}, // log 5 / log 10, and the open end adjoins its bound
+		pmetric.AggregationTemporalityCumulative: {69, 31, 0, 4}, // log 5 / log 10, and the open end is that of the target
 	} {
 		metrics, m := newMetrics()
 		h := m.SetEmptyHistogram()

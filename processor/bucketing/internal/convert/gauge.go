@@ -2,8 +2,10 @@ package convert
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
@@ -14,7 +16,7 @@ import (
 // values that they were. Points that cannot be, being not finite or without a value, stay.
 func (j *job) gauge(m pmetric.Metric, siblings pmetric.MetricSlice) {
 	points := m.Gauge().DataPoints()
-	j.group.by(j, points)
+	j.gauges.begin(points, j.identify)
 	if j.rule.Exponential != nil {
 		to := pmetric.NewExponentialHistogram()
 		to.SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
@@ -32,6 +34,15 @@ func (j *job) gauge(m pmetric.Metric, siblings pmetric.MetricSlice) {
 	}
 }
 
+// gauges turns the values of streams into distributions. It reuses its space.
+type gauges struct {
+	group
+	rule *Rule
+
+	distribution expo.Histogram     // with bounds it has but the totals
+	explicit     histpoint.Explicit // by the target's bounds
+}
+
 // group chains the points of each stream, in their order.
 type group struct {
 	first []int          // of each stream, in the order of their first points
@@ -46,8 +57,8 @@ const none = -1
 // takes as long as the largest batch it was ever for, which is a sender's to choose.
 const keptLast = 4096
 
-// by groups the points that have a value; the others each stand for themselves.
-func (g *group) by(j *job, points pmetric.NumberDataPointSlice) {
+// begin groups the points that have a value; the others each stand for themselves.
+func (g *group) begin(points pmetric.NumberDataPointSlice, identify func(pcommon.Map) uint64) {
 	g.first, g.next, g.stays = g.first[:0], g.next[:0], g.stays[:0]
 	if g.last == nil || len(g.last) > keptLast {
 		g.last = map[uint64]int{}
@@ -60,7 +71,7 @@ func (g *group) by(j *job, points pmetric.NumberDataPointSlice) {
 				g.stays[i] = true
 				continue
 			}
-			id := j.identify(p.Attributes())
+			id := identify(p.Attributes())
 			last, known := g.last[id]
 			g.last[id] = i
 			if known {
@@ -70,6 +81,45 @@ func (g *group) by(j *job, points pmetric.NumberDataPointSlice) {
 		}
 		g.first = append(g.first, i)
 	}
+}
+
+// reset empties the distribution, which has the rule's layout, for a stream's values.
+func (g *gauges) reset(rule *Rule, unit string) {
+	g.rule = rule
+	maxSize := 0
+	if e := rule.Exponential; e != nil {
+		maxSize = e.MaxSize
+	}
+	d := &g.distribution
+	if d.MaxSize() != max(maxSize, 2) {
+		*d = *expo.New(maxSize)
+	}
+	d.Reset()
+	if e := rule.Exponential; e != nil {
+		d.ToScale(e.MaxScale)
+		d.RaiseZero(e.ZeroThreshold)
+		return
+	}
+	g.explicit.Bounds, _ = rule.boundsIn(unit)
+	n := len(g.explicit.Bounds) + 1
+	g.explicit.Counts = slices.Grow(g.explicit.Counts[:0], n)[:n]
+	clear(g.explicit.Counts)
+}
+
+// observe adds a value.
+func (g *gauges) observe(v float64) {
+	d := &g.distribution
+	if g.rule.Exponential != nil {
+		d.Record(v, 1)
+		return
+	}
+	g.explicit.Counts[sort.SearchFloat64s(g.explicit.Bounds, v)]++
+	d.Count, d.Sum, d.Min, d.Max = d.Count+1, d.Sum+v, min(d.Min, v), max(d.Max, v)
+}
+
+func (g *gauges) totals() histpoint.Totals {
+	d := &g.distribution
+	return histpoint.Totals{Sum: d.Sum, Min: d.Min, Max: d.Max, HasSum: true, HasMin: true, HasMax: true}
 }
 
 func checkValue(p pmetric.NumberDataPoint) error {
@@ -91,8 +141,9 @@ func valueOf(p pmetric.NumberDataPoint) float64 {
 
 // distribute adds a point for each group to the target and leaves those that stay.
 func distribute[P histpoint.Point, S histpoint.Slice[P]](j *job, points pmetric.NumberDataPointSlice, target S, store func(*job, P), to Layout) {
-	target.EnsureCapacity(len(j.group.first))
-	for _, first := range j.group.first {
+	g, unit := &j.gauges, j.metric.Unit()
+	target.EnsureCapacity(len(g.first))
+	for _, first := range g.first {
 		p, q := points.At(first), target.AppendEmpty()
 		if p.Flags().NoRecordedValue() {
 			j.refuse(verdict{reason: NoRecordedValue})
@@ -100,20 +151,19 @@ func distribute[P histpoint.Point, S histpoint.Slice[P]](j *job, points pmetric.
 			q.SetStartTimestamp(p.StartTimestamp())
 			q.SetTimestamp(p.Timestamp())
 		} else {
-			j.resetDistribution()
+			g.reset(j.rule, unit)
 			earliest, latest := p.Timestamp(), p.Timestamp()
-			for i := first; i != none; i = j.group.next[i] {
+			for i := first; i != none; i = g.next[i] {
 				point := points.At(i)
 				earliest, latest = min(earliest, point.Timestamp()), max(latest, point.Timestamp())
-				j.observe(valueOf(point))
+				g.observe(valueOf(point))
 				point.Exemplars().MoveAndAppendTo(q.Exemplars())
 				j.converted(GaugeLayout, to)
 			}
 			// The interval excludes its start: the shortest that has all points.
 			q.SetStartTimestamp(max(earliest, 1) - 1)
 			q.SetTimestamp(latest)
-			d := &j.distribution
-			histpoint.SetTotals(q, histpoint.Totals{Sum: d.Sum, Min: d.Min, Max: d.Max, HasSum: true, HasMin: true, HasMax: true})
+			histpoint.SetTotals(q, g.totals())
 			store(j, q)
 			j.worst = max(j.worst, 0)
 		}
@@ -122,50 +172,18 @@ func distribute[P histpoint.Point, S histpoint.Slice[P]](j *job, points pmetric.
 	at := -1
 	points.RemoveIf(func(p pmetric.NumberDataPoint) bool {
 		at++
-		if !j.group.stays[at] {
+		if !g.stays[at] {
 			return true
 		}
 		return j.refuse(verdict{reason: Invalid, err: checkValue(p)})
 	})
 }
 
-// resetDistribution empties scratch space for one stream's values in the rule's layout.
-func (j *job) resetDistribution() {
-	maxSize := 0
-	if e := j.rule.Exponential; e != nil {
-		maxSize = e.MaxSize
-	}
-	d := &j.distribution
-	if d.MaxSize() != max(maxSize, 2) {
-		*d = *expo.New(maxSize)
-	}
-	d.Reset()
-	if e := j.rule.Exponential; e != nil {
-		d.ToScale(e.MaxScale)
-		d.RaiseZero(e.ZeroThreshold)
-		return
-	}
-	bounds, _ := j.rule.boundsIn(j.unit)
-	clear(j.buckets(len(bounds) + 1))
-	j.target.Bounds = bounds
-}
-
-// observe adds a value; with bounds the distribution has but its totals.
-func (j *job) observe(v float64) {
-	d := &j.distribution
-	if j.rule.Exponential != nil {
-		d.Record(v, 1)
-		return
-	}
-	j.target.Counts[sort.SearchFloat64s(j.target.Bounds, v)]++
-	d.Count, d.Sum, d.Min, d.Max = d.Count+1, d.Sum+v, min(d.Min, v), max(d.Max, v)
-}
-
 func storeGaugeExplicit(j *job, p pmetric.HistogramDataPoint) {
-	j.target.Count = j.distribution.Count
-	histpoint.StoreExplicit(p, &j.target)
+	j.gauges.explicit.Count = j.gauges.distribution.Count
+	histpoint.StoreExplicit(p, &j.gauges.explicit)
 }
 
 func storeGaugeExponential(j *job, p pmetric.ExponentialHistogramDataPoint) {
-	histpoint.StoreExponential(p, &j.distribution)
+	histpoint.StoreExponential(p, &j.gauges.distribution)
 }

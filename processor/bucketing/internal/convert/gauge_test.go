@@ -130,7 +130,9 @@ func TestGaugeWithoutValue(t *testing.T) {
 		gaugePoint(m, "/a", 120, nil)
 		gaugePoint(m, "/c", 130, nil).SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
 		rule := explicitTarget(latency)
-		rule.DropInvalid = drop
+		if drop {
+			rule.OnInvalid = convert.DropInvalid
+		}
 		f := follow(rule)
 		f.c.Metric(m, metrics, newOrigin(), rule, f.report)
 		require.ErrorIs(t, f.report.Err, histpoint.ErrInvalid)

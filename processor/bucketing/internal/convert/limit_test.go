@@ -41,7 +41,7 @@ func TestMinErrorOfDeltaPoints(t *testing.T) {
 	}{
 		{[]float64{1, 2, 3}, []uint64{7, 8, 9, 0}},
 		{[]float64{4, 5, 6}, []uint64{0, 8, 9, 7}},
-		{[]float64{1, 3, 6}, []uint64{0, 0, 0, 0}},
+		{[]float64{1, 3, 5}, []uint64{0, 0, 0, 0}},
 	} {
 		dp := h.DataPoints().At(i)
 		require.Equal(t, want.bounds, dp.ExplicitBounds().AsRaw())
@@ -105,7 +105,7 @@ func TestMinErrorFallsBackToPosition(t *testing.T) {
 	metrics, m := newMetrics()
 	dp := explicitPoint(m.SetEmptyHistogram(), []float64{1, 2, 3, 4, 5, 6}, counts...)
 	run(m, metrics, minError(4))
-	require.Equal(t, []float64{1, 3, 6}, dp.ExplicitBounds().AsRaw())
+	require.Equal(t, []float64{1, 3, 5}, dp.ExplicitBounds().AsRaw())
 
 	bounds, many := make([]float64, 1025), make([]uint64, 1026)
 	for i := range bounds {

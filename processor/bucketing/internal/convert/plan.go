@@ -7,21 +7,22 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
-// plan is what a source layout becomes under a rule; at most one of apply's
-// fields is set.
+// plan is how the counts of one source layout become those of a target. Immutable.
 type plan struct {
-	fromExplicit    *rebucket.Plan
-	fromExponential *rebucket.ExponentialPlan
-	bounds          []float64       // of the target, or between the buckets of an exponential one
-	layout          rebucket.Layout // of an exponential target
+	target
+	fromExplicit    *rebucket.Plan            // of an explicit source
+	fromExponential *rebucket.ExponentialPlan // of an exponential source
 
-	exact bool   // nothing is split, to a target that is the same for every source
-	print uint64 // of the source's bounds
+	exact bool   // nothing is split or assumed, to a target that is the same for every source
+	print uint64 // of an explicit source's bounds
 
-	merges bool // every bound of the target is one of the source: there is nothing to be known of a point
+	merges bool // every bound of the target is one of the source: a point's own counts and range change nothing
+}
 
-	refused bool
-	reason  Reason
+// planned is a plan, or why there is none.
+type planned struct {
+	plan   *plan
+	reason Reason
 }
 
 // maxCachedBounds keeps layouts of absurd size, which nothing but an attack sends,
@@ -30,75 +31,87 @@ const maxCachedBounds = 1024
 
 // Plans caches plans by rule and source layout. Safe for concurrent use.
 type Plans struct {
-	cache *rebucket.Cache[*plan]
+	cache *rebucket.Cache[planned]
 }
 
 // NewPlans returns a cache of at most size plans.
 func NewPlans(size int) *Plans {
-	return &Plans{cache: rebucket.NewCache[*plan](size)}
+	return &Plans{cache: rebucket.NewCache[planned](size)}
 }
 
 // Len returns the number of plans kept.
 func (p *Plans) Len() int { return p.cache.Len() }
 
-func appendKey(key []byte, rule *Rule, listed string, kind Layout) []byte {
-	key = binary.LittleEndian.AppendUint32(key, uint32(rule.Index))
-	key = append(key, byte(kind), byte(len(listed)))
-	return append(key, listed...)
+// planner finds the plans for the points of one metric. Not safe for concurrent use.
+type planner struct {
+	plans *Plans
+	rule  *Rule
+	unit  string
+	key   []byte // scratch
 }
 
+// begin turns to another metric.
+func (p *planner) begin(rule *Rule, unit string) { p.rule, p.unit = rule, unit }
+
 // explicit returns the plan for points with these bounds, which are valid.
-func (p *Plans) explicit(s *scratch, rule *Rule, unit string, source []float64) *plan {
-	target, listed := rule.boundsIn(unit)
-	build := func() *plan { return buildExplicit(rule, target, source) }
+func (p *planner) explicit(source []float64) planned {
+	bounds, listed := p.rule.boundsIn(p.unit)
+	build := func() planned { return buildExplicit(p.rule, bounds, source) }
 	if len(source) > maxCachedBounds {
 		return build()
 	}
-	s.key = appendKey(s.key[:0], rule, listed, ExplicitLayout)
-	s.key = appendBounds(s.key, source)
-	return p.cache.Get(s.key, build)
+	p.beginKey(listed, ExplicitLayout)
+	p.addBounds(source)
+	return p.plans.cache.Get(p.key, build)
 }
 
 // exponential returns the plan to explicit bounds for points of this scale and
-// zero threshold.
-func (p *Plans) exponential(s *scratch, rule *Rule, unit string, scale int32, zeroThreshold float64) *plan {
-	target, listed := rule.boundsIn(unit)
-	s.key = appendKey(s.key[:0], rule, listed, ExponentialLayout)
-	s.key = binary.LittleEndian.AppendUint32(s.key, uint32(scale))
-	s.key = binary.LittleEndian.AppendUint64(s.key, math.Float64bits(zeroThreshold))
-	return p.cache.Get(s.key, func() *plan {
-		e := rebucket.NewExponentialPlan(target, scale, zeroThreshold, rule.Split)
-		if rule.Forbid && !e.Exact() {
-			return &plan{refused: true, reason: Forbidden}
+// zero bucket.
+func (p *planner) exponential(scale int32, zeroThreshold float64, zero rebucket.ZeroSide) planned {
+	bounds, listed := p.rule.boundsIn(p.unit)
+	p.beginKey(listed, ExponentialLayout)
+	p.key = binary.LittleEndian.AppendUint32(p.key, uint32(scale))
+	p.key = binary.LittleEndian.AppendUint64(p.key, math.Float64bits(zeroThreshold))
+	p.key = append(p.key, byte(zero))
+	return p.plans.cache.Get(p.key, func() planned {
+		e := rebucket.NewExponentialPlan(bounds, scale, zeroThreshold, zero, p.rule.Split)
+		if p.rule.Forbid && e.Splits() {
+			return planned{reason: Forbidden}
 		}
-		return &plan{fromExponential: e, bounds: target, exact: e.Exact(), merges: e.Exact()}
+		return planned{plan: &plan{target: target{bounds: bounds}, fromExponential: e, exact: e.Exact(), merges: e.Exact()}}
 	})
 }
 
-// between returns the plan from bounds to the target of another plan, for a stream whose target stays
-// while its source changes.
-func (p *Plans) between(s *scratch, rule *Rule, to *plan, source []float64) *plan {
-	s.key = appendKey(s.key[:0], rule, "", Layouts)
-	l := to.layout
+// between returns the plan from bounds to a target that is already chosen: a stream's, which stays while its
+// source changes.
+func (p *planner) between(to *target, source []float64) planned {
+	p.beginKey("", Layouts)
+	l := &to.layout
 	for _, n := range [...]int{len(to.bounds), l.Negative, l.Positive, int(l.Scale), int(l.NegativeOffset), int(l.PositiveOffset)} {
-		s.key = binary.LittleEndian.AppendUint32(s.key, uint32(n))
+		p.key = binary.LittleEndian.AppendUint32(p.key, uint32(n))
 	}
-	s.key = binary.LittleEndian.AppendUint64(s.key, math.Float64bits(l.ZeroThreshold))
-	s.key = appendBounds(appendBounds(s.key, to.bounds), source)
-	return p.cache.Get(s.key, func() *plan {
-		e := rebucket.NewPlan(to.bounds, source, rule.Split)
-		if rule.Forbid && !e.Exact() {
-			return &plan{refused: true, reason: Forbidden}
+	p.key = binary.LittleEndian.AppendUint64(p.key, math.Float64bits(l.ZeroThreshold))
+	p.addBounds(to.bounds)
+	p.addBounds(source)
+	return p.plans.cache.Get(p.key, func() planned {
+		e := to.planFrom(source, p.rule.Split)
+		if p.rule.Forbid && e.Splits() {
+			return planned{reason: Forbidden}
 		}
-		return &plan{fromExplicit: e, bounds: to.bounds, layout: to.layout}
+		return planned{plan: &plan{target: *to, fromExplicit: e}}
 	})
 }
 
-func appendBounds(key []byte, bounds []float64) []byte {
+func (p *planner) beginKey(listed string, kind Layout) {
+	p.key = binary.LittleEndian.AppendUint32(p.key[:0], uint32(p.rule.Index))
+	p.key = append(p.key, byte(kind), byte(len(listed)))
+	p.key = append(p.key, listed...)
+}
+
+func (p *planner) addBounds(bounds []float64) {
 	for _, b := range bounds {
-		key = binary.LittleEndian.AppendUint64(key, math.Float64bits(b))
+		p.key = binary.LittleEndian.AppendUint64(p.key, math.Float64bits(b))
 	}
-	return key
 }
 
 func (r *Rule) boundsIn(unit string) (bounds []float64, listed string) {
@@ -108,31 +121,30 @@ func (r *Rule) boundsIn(unit string) (bounds []float64, listed string) {
 	return r.Explicit.In(unit)
 }
 
-func buildExplicit(rule *Rule, target, source []float64) *plan {
-	result := &plan{print: fingerprint(source)}
+func buildExplicit(rule *Rule, bounds, source []float64) planned {
+	to := target{bounds: bounds}
 	switch {
 	case rule.Exponential != nil:
 		e := rule.Exponential
 		layout, ok := rebucket.NewLayout(source, e.MaxScale, e.MaxSize, e.ZeroThreshold)
 		if !ok {
-			return &plan{refused: true, reason: NoBuckets}
+			return planned{reason: NoBuckets}
 		}
-		result.layout, target = layout, layout.Bounds()
-		result.bounds = target
+		to = target{bounds: layout.Bounds(), layout: layout}
 	case rule.Limit != nil:
-		target = rebucket.Subset(source, rule.Limit.MaxBuckets, rule.Limit.Pin)
 		// The point's bounds are scratch; the plan lives on.
-		result.bounds = append([]float64(nil), target...)
-	default:
-		result.bounds = target
+		to.bounds = append([]float64(nil), rebucket.Subset(source, rule.Limit.MaxBuckets, rule.Limit.Pin)...)
 	}
-	result.fromExplicit = rebucket.NewPlan(target, source, rule.Split)
-	if rule.Forbid && !result.fromExplicit.Exact() {
-		return &plan{refused: true, reason: Forbidden}
+	e := to.planFrom(source, rule.Split)
+	if rule.Forbid && e.Splits() {
+		return planned{reason: Forbidden}
 	}
-	result.exact = rule.Explicit != nil && result.fromExplicit.Exact()
-	result.merges = len(intersection(target, source)) == len(target)
-	return result
+	return planned{plan: &plan{
+		target: to, fromExplicit: e,
+		exact:  rule.Explicit != nil && e.Exact(),
+		print:  fingerprint(source),
+		merges: len(intersection(to.bounds, source)) == len(to.bounds),
+	}}
 }
 
 func fingerprint(bounds []float64) uint64 {

@@ -3,6 +3,7 @@ package convert
 import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 )
 
@@ -14,16 +15,49 @@ type verdict struct {
 	err    error
 }
 
+// passing is what happens to the points of one kind that keep their layout.
+type passing[P histpoint.Point] struct {
+	restate func(*job, P) // of a valid point
+	empty   func(P)       // of a point without recorded value
+}
+
+// A point without recorded value may still have buckets, which count nothing. The writers of stale
+// markers read an explicit point's bounds; an exponential one loses its buckets, or those who do not look at
+// the flag would add them up.
+var (
+	passingExplicit = passing[pmetric.HistogramDataPoint]{
+		restate: func(j *job, p pmetric.HistogramDataPoint) { j.explicit.restate(p) },
+		empty:   func(pmetric.HistogramDataPoint) {},
+	}
+	passingExponential = passing[pmetric.ExponentialHistogramDataPoint]{
+		restate: func(j *job, p pmetric.ExponentialHistogramDataPoint) { j.exponential.restate(p) },
+		empty:   func(p pmetric.ExponentialHistogramDataPoint) { histpoint.StoreExponential(p, new(expo.Histogram)) },
+	}
+)
+
+// maxPassedBuckets bounds the buckets of a point that keeps its layout, for each sign of an exponential
+// one. SDKs record 160 at most.
+const maxPassedBuckets = 2048
+
+// refuse drops or passes a point that was not converted, and reports whether to drop it.
+func (k passing[P]) refuse(j *job, p P, v verdict) (drop bool) {
+	if drop = j.refuse(v); !drop && v.err == nil {
+		k.restate(j, p)
+	}
+	return drop
+}
+
 // rewrite converts points in place.
 func rewrite[P histpoint.Point, S histpoint.Slice[P]](
-	j *job, points S, convert func(*job, P) verdict, store func(*job, P), kind Layout,
+	j *job, points S, convert func(*job, P) verdict, store func(*job, P), pass passing[P], kind Layout,
 ) {
 	points.RemoveIf(func(p P) bool {
 		if p.Flags().NoRecordedValue() {
+			pass.empty(p)
 			return j.refuse(verdict{reason: NoRecordedValue})
 		}
 		if v := convert(j, p); !v.ok {
-			return j.refuse(v)
+			return pass.refuse(j, p, v)
 		}
 		store(j, p)
 		j.converted(kind, kind)
@@ -33,7 +67,7 @@ func rewrite[P histpoint.Point, S histpoint.Slice[P]](
 
 // retype moves points that can be converted to a slice of the other kind.
 func retype[P, Q histpoint.Point, S histpoint.Slice[P], T histpoint.Slice[Q]](
-	j *job, points S, target T, convert func(*job, P) verdict, store func(*job, Q), from, to Layout,
+	j *job, points S, target T, convert func(*job, P) verdict, store func(*job, Q), pass passing[P], from, to Layout,
 ) {
 	target.EnsureCapacity(points.Len())
 	points.RemoveIf(func(p P) bool {
@@ -44,7 +78,7 @@ func retype[P, Q histpoint.Point, S histpoint.Slice[P], T histpoint.Slice[Q]](
 			return true
 		}
 		if v := convert(j, p); !v.ok {
-			return j.refuse(v)
+			return pass.refuse(j, p, v)
 		}
 		q := target.AppendEmpty()
 		histpoint.MoveCommon(p, q)

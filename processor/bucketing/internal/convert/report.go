@@ -16,7 +16,7 @@ func (l Layout) String() string {
 	return [...]string{"explicit", "exponential", "gauge"}[l]
 }
 
-// Reason says why a point of a matched metric is as it was.
+// Reason says why a point is as it was.
 type Reason uint8
 
 // The reasons; see their names.
@@ -27,6 +27,9 @@ const (
 	RankError              // it would exceed the rule's bound
 	Invalid
 	Reasons // their number
+
+	// Unmatched is no reason: no rule has a target for the point. It is not counted.
+	Unmatched = Reasons
 )
 
 // String returns the reason's name in telemetry.
@@ -39,8 +42,9 @@ type Violation uint8
 
 // The violations; see their names.
 const (
-	ScaleFell Violation = iota // below the working scale, or further below
+	ScaleChanged Violation = iota // fell below the working scale, or further; rose, in a stream that is kept
 	ZeroThresholdChanged
+	ZeroSideChanged // a first negative observation
 	BoundsChanged
 	BucketFell // while the count did not
 	CountFell  // without a new start
@@ -49,7 +53,7 @@ const (
 
 // String returns the violation's name in telemetry.
 func (v Violation) String() string {
-	return [...]string{"scale", "zero_threshold", "bounds", "bucket", "count"}[v]
+	return [...]string{"scale", "zero_threshold", "zero_side", "bounds", "bucket", "count"}[v]
 }
 
 // Action says what is done about a violation.
@@ -73,6 +77,7 @@ type Report struct {
 	Converted [][Layouts][Layouts]int64
 	Passed    [Reasons]int64
 	Dropped   int64 // invalid ones
+	Repaired  int64 // invalid ones that got the sum of their buckets as their count
 	// OpenEnds is the sum of counts placed by the rule for open ends.
 	OpenEnds uint64
 	// Violations counts cumulative points that could not continue their stream.

@@ -2,8 +2,9 @@ package convert
 
 import "github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 
-// Rule says what the points of the metrics it matches become. Exactly one of
-// Explicit, Exponential and Limit is set, and not Limit for gauges. Immutable, safe for concurrent use.
+// Rule says what the points of the metrics it matches become. At most one of
+// Explicit, Exponential and Limit is set, and not Limit for gauges; with none of them
+// histograms are inspected and keep their layout. Immutable, safe for concurrent use.
 type Rule struct {
 	// Index is the rule's place in the configuration; it is part of plan keys.
 	Index int
@@ -26,9 +27,24 @@ type Rule struct {
 	// with a larger one are left alone. For cumulative points the outcome would come
 	// and go with their counts, so they are always converted. 0 is no bound.
 	MaxRankError float64
-	// DropInvalid drops invalid points; otherwise they pass unchanged.
-	DropInvalid bool
+	// OnInvalid is for points that contradict themselves.
+	OnInvalid OnInvalid
 }
+
+// OnInvalid says what happens to invalid points.
+type OnInvalid uint8
+
+const (
+	// PassInvalid lets them pass unchanged.
+	PassInvalid OnInvalid = iota
+	// DropInvalid drops them.
+	DropInvalid
+	// RepairInvalid makes the sum of the buckets the count if that is all that is wrong, and drops the others.
+	RepairInvalid
+)
+
+// inspects reports whether the rule has no target.
+func (r *Rule) inspects() bool { return r.Explicit == nil && r.Exponential == nil && r.Limit == nil }
 
 // Explicit is a list of bounds by the metric's unit; the entry "" is for units
 // without one of their own.

@@ -46,6 +46,7 @@ type stream struct {
 	bounds      []float64       // of an explicit source; not changed in place
 	counts      []uint64        // of an explicit source
 	exponential *expo.Histogram // source
+	sourceScale int32           // of an exponential source as it was sent
 
 	count  uint64 // of the source
 	offset []uint64
@@ -77,6 +78,27 @@ func (s *stream) rebase(counts []uint64, next []uint64) {
 	s.offset = slices.Grow(s.offset[:0], len(counts))[:len(counts)]
 	for i, n := range counts {
 		s.offset[i] = next[i] - n
+	}
+}
+
+// next returns what was emitted last and the increase since, which met converts from the layout that this
+// point and the last have in common.
+func (s *stream) next(met *plan, src source) []uint64 {
+	n := s.plan.buckets()
+	emitted, now, before := make([]uint64, n), make([]uint64, n), make([]uint64, n)
+	src.applyKept(s, emitted)
+	src.applyMet(met, now, before)
+	for i := range emitted {
+		emitted[i] += now[i] - before[i]
+	}
+	s.shift(emitted)
+	return emitted
+}
+
+// shift adds the offset to converted counts.
+func (s *stream) shift(counts []uint64) {
+	for i, n := range s.offset {
+		counts[i] += n
 	}
 }
 

@@ -33,55 +33,61 @@ func accumulate[P histpoint.Point](j *job, p P, src source) (v verdict) {
 func (j *job) step(s *stream, h *header, src source) (*stream, verdict) {
 	switch {
 	case s == nil:
-		return j.begin(new(stream), h, h.start, src)
+		return j.beginStream(new(stream), h, h.start, src)
 	case h.time < s.time && h.time != 0 && h.start <= s.source:
 		return s, j.late(s, src)
 	case h.start != s.source:
-		return j.begin(s, h, h.start, src)
+		return j.beginStream(s, h, h.start, src)
 	case src.count() < s.count:
-		// A reset that the source does not declare, after its last point.
-		j.report.Violations[Reset][CountFell]++
-		return j.begin(s, h, max(s.time, h.start), src)
+		return j.restart(s, h, CountFell, src)
 	}
-	plan := src.plan(s)
-	if plan.refused {
-		return s, verdict{reason: plan.reason}
+	if shown, restarted := src.restarted(s); restarted {
+		return j.restart(s, h, shown, src)
 	}
+	planned := src.plan(s)
+	if planned.plan == nil {
+		return s, verdict{reason: planned.reason}
+	}
+	plan := planned.plan
 	met, same := src.meet(s)
 	if !src.covers() {
 		return s, j.contradicted(s, h, plan, src)
 	}
-	counts := j.buckets(len(plan.bounds) + 1)
+	counts := j.out.begin(&plan.target, src.count())
 	tally := src.apply(plan, counts)
 	if !same {
-		s.rebase(counts, src.step(s, met))
+		s.rebase(counts, s.next(met, src))
 	}
-	for i, n := range s.offset {
-		counts[i] += n
-	}
+	s.shift(counts)
 	return s, j.emit(s, h, plan, src, j.weigh(tally, src.count()))
 }
 
-// begin starts a stream whose points are as the source has them.
-func (j *job) begin(s *stream, h *header, start uint64, src source) (*stream, verdict) {
-	plan := src.plan(nil)
-	if plan.refused {
-		return nil, verdict{reason: plan.reason}
+// restart begins a stream anew that the source began anew, after its last point, without a new start.
+func (j *job) restart(s *stream, h *header, shown Violation, src source) (*stream, verdict) {
+	j.report.Violations[Reset][shown]++
+	return j.beginStream(s, h, max(s.time, h.start), src)
+}
+
+// beginStream starts a stream whose points are as the source has them.
+func (j *job) beginStream(s *stream, h *header, start uint64, src source) (*stream, verdict) {
+	planned := src.plan(nil)
+	if planned.plan == nil {
+		return nil, verdict{reason: planned.reason}
 	}
+	plan := planned.plan
 	s.source, s.start, s.offset, s.rebased = h.start, start, s.offset[:0], false
-	tally := src.apply(plan, j.buckets(len(plan.bounds)+1))
+	tally := src.apply(plan, j.out.begin(&plan.target, src.count()))
 	return s, j.emit(s, h, plan, src, j.weigh(tally, src.count()))
 }
 
 // late converts a point that is older than the stream's last by itself, to the stream's target. The
 // stream does not know what it was then.
 func (j *job) late(s *stream, src source) verdict {
-	plan := src.plan(s)
-	if plan.refused {
-		return verdict{reason: plan.reason}
+	planned := src.plan(s)
+	if planned.plan == nil {
+		return verdict{reason: planned.reason}
 	}
-	tally := src.apply(plan, j.buckets(len(plan.bounds)+1))
-	j.setTarget(plan, src.count())
+	tally := src.apply(planned.plan, j.out.begin(&planned.plan.target, src.count()))
 	return j.weigh(tally, src.count())
 }
 
@@ -92,12 +98,9 @@ func (j *job) contradicted(s *stream, h *header, plan *plan, src source) verdict
 	switch j.rule.OnViolation {
 	case Hold:
 		s.time = h.time
-		counts := j.buckets(len(s.plan.bounds) + 1)
+		counts := j.out.begin(&s.plan.target, s.count-s.baseOf())
 		src.applyKept(s, counts)
-		for i, n := range s.offset {
-			counts[i] += n
-		}
-		j.setTarget(s.plan, s.count-s.baseOf())
+		s.shift(counts)
 		h.start, h.totals, h.restated = s.start, s.totals, true
 		return verdict{ok: true}
 	case Drop:
@@ -106,7 +109,7 @@ func (j *job) contradicted(s *stream, h *header, plan *plan, src source) verdict
 		// From here on, and from zero: what the stream had counted so far is subtracted.
 		s.start, s.rebased = h.time, true
 		s.baseCount, s.baseSum = src.count(), h.totals.Sum
-		counts := j.buckets(len(plan.bounds) + 1)
+		counts := j.out.begin(&plan.target, src.count())
 		src.apply(plan, counts)
 		s.offset = slices.Grow(s.offset[:0], len(counts))[:len(counts)]
 		for i, n := range counts {
@@ -129,6 +132,6 @@ func (j *job) emit(s *stream, h *header, plan *plan, src source, v verdict) verd
 	h.restated = s.rebased || h.start != s.start
 	h.start = s.start
 	s.totals = h.totals
-	j.setTarget(plan, s.count-s.baseOf())
+	j.out.explicit.Count = s.count - s.baseOf()
 	return v
 }

@@ -77,12 +77,14 @@ func laidOut(m pmetric.Metric) map[string]uint64 {
 type fluid struct {
 	rng    *rand.Rand
 	fine   *expo.Histogram // at scale 5
+	scale  int32           // of the last point
+	zero   float64         // the last point's threshold
 	bounds []float64
 	counts []uint64
 }
 
 func newFluid(rng *rand.Rand) *fluid {
-	f := &fluid{rng: rng, fine: expo.New(4096)}
+	f := &fluid{rng: rng, fine: expo.New(4096), scale: 5}
 	f.fine.ToScale(5)
 	for range 24 {
 		f.bounds = append(f.bounds, rng.NormFloat64()*50)
@@ -105,13 +107,16 @@ func (f *fluid) grow() {
 func (f *fluid) writeExponential(dp pmetric.ExponentialHistogramDataPoint) {
 	h := *f.fine
 	h.Positive.Counts, h.Negative.Counts = slices.Clone(h.Positive.Counts), slices.Clone(h.Negative.Counts)
-	h.ToScale(5 - f.rng.Int32N(9))
-	if f.rng.IntN(2) == 0 {
-		h.RaiseZero(math.Exp(f.rng.NormFloat64() * 2))
+	if f.rng.IntN(3) == 0 {
+		f.scale = max(f.scale-f.rng.Int32N(3), -3)
 	}
-	if f.rng.IntN(3) == 0 && h.ZeroThreshold > 0 { // within the bucket below
-		h.ZeroThreshold *= 1 - 0.01*f.rng.Float64()
+	h.ToScale(f.scale)
+	if f.rng.IntN(4) == 0 {
+		h.RaiseZero(max(f.zero, math.Exp(f.rng.NormFloat64()*2-2)))
+	} else {
+		h.RaiseZero(f.zero)
 	}
+	f.zero = h.ZeroThreshold
 	histpoint.StoreExponential(dp, &h)
 }
 
@@ -132,7 +137,7 @@ func (f *fluid) writeExplicit(dp pmetric.HistogramDataPoint) {
 	dp.SetCount(f.fine.Count)
 }
 
-// The scale falls and rises, the zero threshold changes, bounds come and go. No bucket emitted ever
+// The scale falls, the zero threshold rises, bounds come and go. No bucket emitted ever
 // decreases or disappears, and all add up to the count of the source, up to 2^64-1.
 func TestStatefulNeverDecreases(t *testing.T) {
 	const streams, exports = 150, 15
@@ -189,5 +194,53 @@ func TestStatefulNeverDecreases(t *testing.T) {
 			require.Positive(t, differ)
 			t.Logf("%d of %d points differ from conversion by themselves", differ, streams*exports)
 		})
+	}
+}
+
+// Without state, a bucket decreases under one start only at a point that is counted as a violation: whatever bounds come
+// and go, scales fall, zero thresholds rise and negative observations appear.
+func TestStatelessDecreasesAreCounted(t *testing.T) {
+	const streams, exports = 300, 15
+	rng := rand.New(rand.NewPCG(12, 12))
+	targets := [][]float64{{1, 3, 10}, {0, 5, 10, 25, 50, 75, 100}, {-30, -1, 0.5, 7.25, 33, 1e6}, {-5}, {50}, {0.25, 0.5, 1, 2, 4, 8, 16}}
+	for _, explicit := range []bool{true, false} {
+		decreased := 0
+		for range streams {
+			f := follow(explicitTarget(targets[rng.IntN(len(targets))]))
+			source := newFluid(rng)
+			if rng.IntN(2) == 0 { // bounds of durations
+				source.bounds = []float64{0.5, 1, 2, 3, 4, 8, 10, 16, 25, 50, 75}
+				source.counts = make([]uint64, len(source.bounds)+1)
+			}
+			var last map[string]uint64
+			var counted int64
+			for range exports {
+				source.grow()
+				var m pmetric.Metric
+				if explicit {
+					dp := pmetric.NewHistogramDataPoint()
+					source.writeExplicit(dp)
+					m = f.explicit(dp.CopyTo)
+				} else {
+					dp := pmetric.NewExponentialHistogramDataPoint()
+					source.writeExponential(dp)
+					m = f.exponential(dp.CopyTo)
+				}
+				var violations int64
+				for _, n := range f.report.Violations[convert.Reset] {
+					violations += n
+				}
+				now := laidOut(m)
+				for bucket, n := range last {
+					if now[bucket] < n {
+						decreased++
+						require.Greater(t, violations, counted, "bucket %s: %d after %d", bucket, now[bucket], n)
+						break
+					}
+				}
+				last, counted = now, violations
+			}
+		}
+		require.Positive(t, decreased)
 	}
 }

@@ -20,6 +20,7 @@ type export struct {
 	route     string
 	resource  string
 	delta     bool
+	negative  uint64 // count of a negative bucket
 }
 
 func (e export) metric() (metrics pmetric.MetricSlice, m pmetric.Metric, o *convert.Origin) {
@@ -39,6 +40,10 @@ func (e export) metric() (metrics pmetric.MetricSlice, m pmetric.Metric, o *conv
 		h.SetAggregationTemporality(temporality)
 		dp := exponentialPoint(h, e.scale, 0, 1, 2, 3)
 		dp.SetZeroThreshold(e.threshold)
+		if e.negative > 0 {
+			dp.Negative().BucketCounts().FromRaw([]uint64{e.negative})
+			dp.SetCount(dp.Count() + e.negative)
+		}
 		dp.SetStartTimestamp(e.start)
 		dp.Attributes().PutStr("route", e.route)
 	}
@@ -51,7 +56,7 @@ func (e export) metric() (metrics pmetric.MetricSlice, m pmetric.Metric, o *conv
 // for those after it, nor for other streams, nor where the stream begins anew.
 func TestViolations(t *testing.T) {
 	toOdd, toPowers := explicitTarget([]float64{1.5, 3}), explicitTarget([]float64{1, 2, 4})
-	toExponential := exponentialTarget(3, 160, 0)
+	toExponential, toZero := exponentialTarget(3, 160, 0), explicitTarget([]float64{0, 1.5, 3})
 	none := [convert.Actions][convert.Violations]int64{}
 	one := func(v convert.Violation) (n [convert.Actions][convert.Violations]int64) {
 		n[convert.Reset][v] = 1
@@ -64,7 +69,7 @@ func TestViolations(t *testing.T) {
 		want    [convert.Actions][convert.Violations]int64
 	}{
 		{"a scale that falls to the working scale", toOdd, []export{{scale: 20}, {scale: 9}, {scale: 2}}, none},
-		{"below it", toOdd, []export{{scale: 9}, {scale: 1}, {scale: 1}}, one(convert.ScaleFell)},
+		{"below it", toOdd, []export{{scale: 9}, {scale: 1}, {scale: 1}}, one(convert.ScaleChanged)},
 		{"below it from the start", toOdd, []export{{scale: 1}, {scale: 1}}, none},
 		{"and rises with a stream begun anew", toOdd, []export{{scale: 1}, {scale: 9}}, none},
 		{"below it, with another start", toOdd, []export{{scale: 9, start: 1}, {scale: 1, start: 2}}, none},
@@ -72,8 +77,12 @@ func TestViolations(t *testing.T) {
 		{"below it, another resource", toOdd, []export{{scale: 9}, {scale: 1, resource: "b"}}, none},
 		{"below it, delta", toOdd, []export{{scale: 9, delta: true}, {scale: 1, delta: true}}, none},
 		{"below it, to bounds that every scale shares", toPowers, []export{{scale: 9}, {scale: 0}}, none},
-		{"below where they are shared", toPowers, []export{{scale: 9}, {scale: -1}}, one(convert.ScaleFell)},
+		{"below where they are shared", toPowers, []export{{scale: 9}, {scale: -1}}, one(convert.ScaleChanged)},
 		{"zero threshold", toOdd, []export{{scale: 3}, {scale: 3, threshold: 1}, {scale: 3, threshold: 1}}, one(convert.ZeroThresholdChanged)},
+		{"a threshold that falls with a stream begun anew", toOdd, []export{{scale: 3, threshold: 1}, {scale: 3}}, none},
+		{"first negative observation, zero bucket not cut", toOdd, []export{{scale: 3, threshold: 1}, {scale: 3, threshold: 1, negative: 2}}, none},
+		{"first negative observation", toZero, []export{{scale: 3, threshold: 1}, {scale: 3, threshold: 1, negative: 2}, {scale: 3, threshold: 1, negative: 3}}, one(convert.ZeroSideChanged)},
+		{"an open end that was placed", explicitTarget([]float64{1, 3, 10}), []export{{bounds: []float64{1, 2}}, {bounds: []float64{1.5, 3}}}, one(convert.BoundsChanged)},
 		{"bounds", toOdd, []export{{bounds: []float64{1, 2, 4}}, {bounds: []float64{1, 2, 5}}, {bounds: []float64{1, 2, 5}}}, one(convert.BoundsChanged)},
 		{"bounds, zero with either sign", toOdd, []export{{bounds: []float64{0, 2, 4}}, {bounds: []float64{math.Copysign(0, -1), 2, 4}}}, none},
 		{"zero threshold, zero with either sign", toOdd, []export{{scale: 3}, {scale: 3, threshold: math.Copysign(0, -1)}}, none},
@@ -118,6 +127,6 @@ func TestStatelessOnViolation(t *testing.T) {
 			}
 		}
 		require.Equal(t, want, got, action)
-		require.EqualValues(t, map[convert.Action]int{convert.Reset: 2, convert.Drop: 3}[action], report.Violations[action][convert.ScaleFell])
+		require.EqualValues(t, map[convert.Action]int{convert.Reset: 2, convert.Drop: 3}[action], report.Violations[action][convert.ScaleChanged])
 	}
 }

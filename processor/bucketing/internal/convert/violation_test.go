@@ -53,10 +53,10 @@ func TestStatefulStreams(t *testing.T) {
 		},
 		{
 			// 8 observations in (1, 3] are split at 2 by log(2)/log(3) = 0.63; to come back, the increase
-			// above 1 is taken as a whole, and the open end goes to the bucket that adjoins 1.
+			// above 1 is one bucket, which is the target's highest.
 			name: "bounds that come and go",
 			sent: []told{{start: 1, time: 10, counts: counts{1, 8, 0}, wide: true}, {start: 1, time: 20, counts: counts{1, 2, 8}}, {start: 1, time: 30, counts: counts{1, 9, 8}}},
-			got:  []told{{start: 1, time: 10, counts: counts{1, 5, 3}, sum: 90}, {start: 1, time: 20, counts: counts{1, 7, 3}, sum: 110}, {start: 1, time: 30, counts: counts{1, 14, 3}, sum: 180}},
+			got:  []told{{start: 1, time: 10, counts: counts{1, 5, 3}, sum: 90}, {start: 1, time: 20, counts: counts{1, 5, 5}, sum: 110}, {start: 1, time: 30, counts: counts{1, 12, 5}, sum: 180}},
 		},
 		{
 			name: "a new start",
@@ -97,7 +97,7 @@ func TestStatefulStreams(t *testing.T) {
 		{
 			name: "bounds change after a reset", on: convert.Reset, violation: convert.BucketFell, n: 1,
 			sent: []told{{start: 1, time: 10, counts: counts{4, 8, 0}}, {start: 1, time: 20, counts: counts{3, 9, 3}}, {start: 1, time: 30, counts: counts{5, 10, 4}, wide: true}},
-			got:  []told{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {start: 20, time: 20, counts: counts{0, 0, 0}, noMax: true}, {start: 20, time: 30, counts: counts{2, 2, 0}, sum: 40, noMax: true}},
+			got:  []told{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {start: 20, time: 20, counts: counts{0, 0, 0}, noMax: true}, {start: 20, time: 30, counts: counts{2, 0, 2}, sum: 40, noMax: true}},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -140,6 +140,74 @@ func TestStatefulWithoutChangeIsStateless(t *testing.T) {
 		}
 		require.Equal(t, wire(t, without.explicit(write)), wire(t, with.explicit(write)))
 	}
+}
+
+// A source that begins anew without a new start shows it by its scale or its zero threshold, although its counts
+// have not fallen: it is emitted with the time of the point before as its start.
+func TestStatefulRestart(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(pmetric.ExponentialHistogramDataPoint)
+		shown  convert.Violation
+		n      int64
+	}{
+		"scale rises":                    {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetScale(8) }, convert.ScaleChanged, 1},
+		"threshold falls":                {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(0.5) }, convert.ZeroThresholdChanged, 1},
+		"threshold rises into a bucket":  {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(2.2) }, convert.ZeroThresholdChanged, 1},
+		"threshold rises below a bucket": {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(1.7) }, convert.ZeroThresholdChanged, 0},
+		"scale falls": {func(dp pmetric.ExponentialHistogramDataPoint) {
+			dp.SetScale(2)
+			dp.Positive().SetOffset(4)
+			dp.Positive().BucketCounts().FromRaw([]uint64{4, 5})
+		}, convert.ScaleChanged, 0},
+	} {
+		rule := stateful(explicitTarget([]float64{0, 3, 9}), convert.Drop)
+		rule.WorkingScale = 3
+		f := follow(rule)
+		write := func(start, time pcommon.Timestamp, more uint64) func(pmetric.ExponentialHistogramDataPoint) {
+			return func(dp pmetric.ExponentialHistogramDataPoint) {
+				dp.SetScale(3)
+				dp.SetZeroThreshold(1)
+				dp.Positive().SetOffset(8) // from 2 on
+				dp.Positive().BucketCounts().FromRaw([]uint64{2, 2 + more})
+				dp.SetCount(4 + more)
+				dp.SetStartTimestamp(start)
+				dp.SetTimestamp(time)
+			}
+		}
+		f.exponential(write(1, 10, 0))
+		m := f.exponential(func(dp pmetric.ExponentialHistogramDataPoint) {
+			write(1, 20, 5)(dp)
+			tt.change(dp)
+		})
+		require.Equal(t, 1, count(m), name)
+		require.Equal(t, pcommon.Timestamp(1+9*tt.n), pointAt(m, 0).StartTimestamp(), name)
+		require.Equal(t, uint64(9), total(m, 0), name)
+		require.Equal(t, tt.n, f.report.Violations[convert.Reset][tt.shown], name)
+	}
+}
+
+// The zero bucket of a stream lies above zero until its first negative observation; then only the increase since is
+// placed on both sides.
+func TestStatefulZeroSide(t *testing.T) {
+	f := follow(stateful(explicitTarget([]float64{0, 5}), convert.Drop))
+	export := func(zero, negative uint64) []uint64 {
+		m := f.exponential(func(dp pmetric.ExponentialHistogramDataPoint) {
+			dp.SetScale(2)
+			dp.SetZeroThreshold(1)
+			dp.SetZeroCount(zero)
+			if negative > 0 {
+				dp.Negative().SetOffset(3)
+				dp.Negative().BucketCounts().FromRaw([]uint64{negative})
+			}
+			dp.SetCount(zero + negative)
+			dp.SetStartTimestamp(1)
+		})
+		return m.Histogram().DataPoints().At(0).BucketCounts().AsRaw()
+	}
+	require.Equal(t, []uint64{0, 100, 0}, export(100, 0))
+	require.Equal(t, []uint64{10 + 1, 110, 0}, export(120, 1))
+	require.Equal(t, []uint64{15 + 2, 115, 0}, export(130, 2))
+	require.Equal(t, [convert.Actions][convert.Violations]int64{}, f.report.Violations)
 }
 
 // A bucket of an exponential source falls in either sign or in the zero bucket.

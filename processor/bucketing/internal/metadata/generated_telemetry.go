@@ -23,17 +23,18 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                           metric.Meter
-	mu                              sync.Mutex
-	registrations                   []metric.Registration
-	ProcessorBucketingDroppedPoints metric.Int64Counter
-	ProcessorBucketingOpenEndCounts metric.Int64Counter
-	ProcessorBucketingPassedPoints  metric.Int64Counter
-	ProcessorBucketingPlanCacheSize metric.Int64UpDownCounter
-	ProcessorBucketingPoints        metric.Int64Counter
-	ProcessorBucketingRankError     metric.Float64Histogram
-	ProcessorBucketingStreams       metric.Int64UpDownCounter
-	ProcessorBucketingViolations    metric.Int64Counter
+	meter                            metric.Meter
+	mu                               sync.Mutex
+	registrations                    []metric.Registration
+	ProcessorBucketingDroppedPoints  metric.Int64Counter
+	ProcessorBucketingOpenEndCounts  metric.Int64Counter
+	ProcessorBucketingPassedPoints   metric.Int64Counter
+	ProcessorBucketingPlanCacheSize  metric.Int64UpDownCounter
+	ProcessorBucketingPoints         metric.Int64Counter
+	ProcessorBucketingRankError      metric.Float64Histogram
+	ProcessorBucketingRepairedPoints metric.Int64Counter
+	ProcessorBucketingStreams        metric.Int64UpDownCounter
+	ProcessorBucketingViolations     metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -100,6 +101,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithDescription("For each metric converted, the largest bound on the error of the cumulative share at a target bound. [Alpha]"),
 		metric.WithUnit("1"),
 		metric.WithExplicitBucketBoundaries([]float64{0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorBucketingRepairedPoints, err = builder.meter.Int64Counter(
+		"otelcol_processor_bucketing_repaired_points",
+		metric.WithDescription("Points whose count became the sum of their buckets. [Alpha]"),
+		metric.WithUnit("{points}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorBucketingStreams, err = builder.meter.Int64UpDownCounter(

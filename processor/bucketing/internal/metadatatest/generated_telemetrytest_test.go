@@ -25,6 +25,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorBucketingPlanCacheSize.Add(context.Background(), 1)
 	tb.ProcessorBucketingPoints.Add(context.Background(), 1)
 	tb.ProcessorBucketingRankError.Record(context.Background(), 1)
+	tb.ProcessorBucketingRepairedPoints.Add(context.Background(), 1)
 	tb.ProcessorBucketingStreams.Add(context.Background(), 1)
 	tb.ProcessorBucketingViolations.Add(context.Background(), 1)
 	AssertEqualProcessorBucketingDroppedPoints(t, testTel,
@@ -44,6 +45,9 @@ func TestSetupTelemetry(t *testing.T) {
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorBucketingRankError(t, testTel,
 		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorBucketingRepairedPoints(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorBucketingStreams(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},

@@ -33,16 +33,13 @@ func (b *Batch) Admit(p Point) Admitted {
 		}
 		s.ended, s.admitted, s.offset, s.floor = false, true, s.last, s.time
 	}
-	is := reset
-	if p.Start == s.start {
-		_, is = p.Value.since(s.last)
-	}
+	_, is := s.growth(&p)
 	switch {
 	case is == reset:
 		s.offset, s.floor = nil, s.time
-	case is == incomparable && s.offset != nil: // begins anew, with what it grows by from here on
+	case is == unknown && s.offset != nil: // begins anew, with what it grows by from here on
 		s.offset, s.floor = p.Value.measure, s.time
-		b.stats.Unbaselined++
+		b.stats[StatUnbaselined]++
 	}
 	s.start, s.time, s.seen, s.last = p.Start, p.Time, b.table.opts.Now().UnixNano(), p.Value.measure
 	b.admit(p.Stream, s)
@@ -114,7 +111,7 @@ func (b *Batch) again(s *stream, p *Point) Admitted {
 			return a
 		}
 	}
-	b.stats.OutOfOrder++
+	b.stats[StatOutOfOrder]++
 	return Admitted{Drop: true}
 }
 
@@ -124,6 +121,9 @@ func (s *stream) rebase(start int64, v Value) Admitted {
 		return a
 	}
 	d, is := v.since(s.offset)
+	if is == reset { // restated since
+		d, is = v.restated(s.offset)
+	}
 	if is != grown {
 		return Admitted{Drop: true}
 	}

@@ -20,6 +20,10 @@ type Point struct {
 	Exemplars  pmetric.ExemplarSlice
 }
 
+// restates reports whether the point's start is its own time, which says that what was
+// before is unknown. https://opentelemetry.io/docs/specs/otel/metrics/data-model/#cumulative-streams-handling-unknown-start-time
+func (p *Point) restates() bool { return p.Start == p.Time }
+
 // exemplars is the number of them.
 func (p *Point) exemplars() int64 {
 	if p.Exemplars == (pmetric.ExemplarSlice{}) {
@@ -53,20 +57,20 @@ func (t *Table) Batch() *Batch { return &Batch{table: t} }
 // outgoing series.
 func (b *Batch) Add(p Point, describe func() Series) {
 	if p.Gauge && b.table.opts.Gauge == GaugeDrop {
-		b.stats.Gauges++
-		b.stats.Exemplars += p.exemplars()
+		b.stats[StatGauges]++
+		b.stats[StatExemplars] += p.exemplars()
 		return
 	}
 	if p.Stale && !b.table.Knows(p.Stream) { // there is nothing to end
-		b.stats.Stale++
+		b.stats[StatStale]++
 		return
 	}
 	to := b.table.open(p.Target, p.Value, describe)
 	if to == nil {
 		b.table.refuse(p.Start)
-		b.stats.Refused++
-		b.stats.RefusedStreams++
-		b.stats.Exemplars += p.exemplars()
+		b.stats[StatRefused]++
+		b.stats[StatRefusedStreams]++
+		b.stats[StatExemplars] += p.exemplars()
 		return
 	}
 	b.stage(p, to, false)
@@ -78,7 +82,7 @@ func (b *Batch) stage(p Point, to *accumulator, promised bool) {
 	if p.exemplars() > 0 {
 		var dropped int64
 		s.exemplars, dropped = readExemplars(p.Exemplars, p.Attributes, to.series.Attributes)
-		b.stats.Exemplars += dropped
+		b.stats[StatExemplars] += dropped
 	}
 	s.Attributes, s.Exemplars = pcommon.Map{}, pmetric.ExemplarSlice{} // of the incoming batch
 	b.staged = append(b.staged, s)
@@ -119,17 +123,17 @@ func (t *Table) apply(p *staged, now int64, n *Stats) {
 	case p.to.repeats():
 		folded, told = t.applyCumulative(p, now, n)
 	case p.Stale:
-		n.Stale++
+		n[StatStale]++
 		return
 	default:
 		p.to.observe(&p.Point, n)
-		n.Folded++
+		n[StatFolded]++
 	}
 	switch {
 	case len(p.exemplars) == 0:
 	case folded:
 		t.keep(p.to, p.exemplars, told, n)
 	default:
-		n.Exemplars += int64(len(p.exemplars))
+		n[StatExemplars] += int64(len(p.exemplars))
 	}
 }

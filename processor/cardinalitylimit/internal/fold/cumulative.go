@@ -10,7 +10,7 @@ func (t *Table) applyCumulative(p *staged, now int64, n *Stats) (folded bool, to
 	s := in.streams[p.Stream]
 	switch {
 	case p.Stale:
-		n.Stale++
+		n[StatStale]++
 		if s != nil && s.contributes() {
 			s.pause()
 			s.ended = true
@@ -19,7 +19,7 @@ func (t *Table) applyCumulative(p *staged, now int64, n *Stats) (folded bool, to
 	case s == nil:
 		return t.first(in, &p.Point, a, now, n), 0
 	case p.Time <= s.time:
-		n.OutOfOrder++
+		n[StatOutOfOrder]++
 		return false, 0
 	}
 	if s.to != a || !s.contributes() { // another limit folds it now, or one does again
@@ -36,7 +36,7 @@ func (t *Table) applyCumulative(p *staged, now int64, n *Stats) (folded bool, to
 	case s.promised == 0:
 		s.promised = asked
 	}
-	n.Folded++
+	n[StatFolded]++
 	told = s.time
 	s.start, s.time, s.seen, s.last = p.Start, p.Time, now, p.Value.measure
 	t.charge(in, p.Stream, s, n)
@@ -48,15 +48,15 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, n *Stats) 
 	bytes := stateBytes(p.Value)
 	if !t.reserve(bytes) {
 		a.refuse(p.Start)
-		n.Refused++
-		n.RefusedStreams++
+		n[StatRefused]++
+		n[StatRefusedStreams]++
 		return false
 	}
 	s := &stream{start: p.Start, time: p.Time, seen: now, last: p.Value.measure, bytes: bytes}
 	s.join(a)
 	in.streams[p.Stream] = s
 	in.known.Add(1)
-	n.Folded++
+	n[StatFolded]++
 	if a.method == addGrowth {
 		p.Horizon = max(p.Horizon, t.forgotten.Load())
 		a.begin(p, in.side, n)
@@ -70,29 +70,43 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, n *Stats) 
 func (a *accumulator) begin(p *Point, side side, n *Stats) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if p.Start >= a.origin && p.Start > max(a.horizon, p.Horizon) {
+	if p.Start >= a.origin && p.Start > max(a.horizon, p.Horizon) && !p.restates() {
 		a.grow(p.Value.measure, side, n)
 		return
 	}
-	n.Unbaselined++
+	n[StatUnbaselined]++
 	a.baseline(p.Value.measure, side)
 }
 
-// advance adds what the stream has grown by since its last point. A changed start or
-// a lower value is a reset, of which everything is new.
+// advance adds what the stream has grown by since its last point.
 func (a *accumulator) advance(p *Point, s *stream, side side, n *Stats) {
-	d, is := p.Value.measure, reset
-	if p.Start == s.start {
-		if since, r := p.Value.since(s.last); r != reset {
-			d, is = since, r
-		}
+	d, is := s.growth(p)
+	if is == reset {
+		d = p.Value.measure
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if is == incomparable || s.uncertain {
-		n.Unbaselined++
+	if is == unknown || s.uncertain {
+		n[StatUnbaselined]++
 		a.baseline(p.Value.measure, side)
 		return
 	}
 	a.grow(d, side, n)
+}
+
+// growth returns what the stream has grown by at p. A changed start or a lower value is
+// a reset, of which everything is new. A point that restates its stream goes on from
+// the last one, or says nothing about the growth if it is lower.
+func (s *stream) growth(p *Point) (d measure, is relation) {
+	switch {
+	case p.restates():
+		if d, is = p.Value.restated(s.last); is == reset {
+			is = unknown
+		}
+		return d, is
+	case p.Start == s.start:
+		return p.Value.since(s.last)
+	default:
+		return nil, reset
+	}
 }

@@ -26,6 +26,7 @@ type Cut struct {
 	forgotten       int64
 	accumulators    []frozen
 	streams         []frozenStream
+	refused         []taken // to be offered again
 }
 
 // frozen is an accumulator at the cut. Its value is not written any more.
@@ -68,13 +69,19 @@ func (t *Table) capture(keep, flush bool) (*Cut, []*Parcel) {
 	t.mu.RUnlock()
 	leaving := parcels{}
 	for _, a := range t.all() {
-		k, due, f := a.capture(number, c.at, sums[a], flush)
+		k, due, f := a.capture(number, c.at, sums[a], flush && !t.waits(a))
 		if due {
 			leaving.add(&k)
 		}
 		if keep {
 			c.accumulators = append(c.accumulators, f)
 		}
+	}
+	for _, p := range t.refused {
+		c.refused = append(c.refused, p.taken...)
+	}
+	for _, p := range leaving {
+		p.build()
 	}
 	return c, slices.Collect(maps.Values(leaving))
 }

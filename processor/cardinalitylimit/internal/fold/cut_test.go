@@ -161,7 +161,7 @@ func TestRestoredTableGoesOn(t *testing.T) {
 	got := marshal(c)
 	require.Equal(t, marshal(a), got)
 	require.Len(t, got, len(kinds))
-	require.Zero(t, c.TakeStats().Unbaselined)
+	require.Zero(t, c.TakeStats()[StatUnbaselined])
 }
 
 // What there is no room for after a restart is a baseline when it comes again.
@@ -185,8 +185,8 @@ func TestRestoreIntoLess(t *testing.T) {
 	k := less.Flush()[0].taken[0]
 	require.EqualValues(t, 200+10*2, total(k.value))
 	n := less.TakeStats()
-	require.EqualValues(t, 10, n.Unbaselined)
-	require.EqualValues(t, 10, n.RefusedStreams)
+	require.EqualValues(t, 10, n[StatUnbaselined])
+	require.EqualValues(t, 10, n[StatRefusedStreams])
 	less.opts.Now = func() time.Time { return time.Unix(0, begun).Add(2 * time.Hour) }
 	less.Sweep()
 	require.Zero(t, budget.Used())

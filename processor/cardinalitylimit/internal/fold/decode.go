@@ -23,12 +23,9 @@ func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 	}
 	for range d.Len(minFrozenStream) {
 		s := frozenStream{id: d.Fixed()}
-		at := d.Uint()
-		if at >= uint64(len(c.accumulators)) {
-			d.Fail()
+		if s.to = r.owner(c); s.to == nil {
 			return nil, d.Err()
 		}
-		s.to = c.accumulators[at].accumulator
 		s.start, s.time, s.seen, s.floor = r.time(), r.time(), r.time(), r.time()
 		s.ended, s.admitted, s.uncertain = d.Bool(), d.Bool(), d.Bool()
 		if d.Bool() {
@@ -43,6 +40,17 @@ func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 		}
 		c.streams = append(c.streams, s)
 	}
+	for range d.Len(minTaken) {
+		k := taken{from: r.owner(c)}
+		if d.Err() != nil {
+			return nil, d.Err()
+		}
+		k.start, k.time = r.time(), r.time()
+		if k.value = r.measure(k.from); k.value == nil || k.from.repeats() {
+			d.Fail()
+		}
+		c.refused = append(c.refused, k)
+	}
 	return c, d.Done()
 }
 
@@ -50,6 +58,7 @@ func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 const (
 	minFrozen       = 35
 	minFrozenStream = 19
+	minTaken        = 4
 )
 
 // restoredCut is the number of the cut that a table begins with.
@@ -59,6 +68,16 @@ type cutReader struct {
 	*snapshot.Decoder
 	at     int64
 	bounds []float64 // of the histogram before; shared, since bounds are never written
+}
+
+// owner reads which accumulator something belongs to, or returns nil.
+func (r *cutReader) owner(c *Cut) *accumulator {
+	at := r.Uint()
+	if at >= uint64(len(c.accumulators)) {
+		r.Fail()
+		return nil
+	}
+	return c.accumulators[at].accumulator
 }
 
 func (r *cutReader) time() int64 { return r.Int() + r.at }

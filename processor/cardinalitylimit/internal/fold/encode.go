@@ -40,6 +40,13 @@ func (c *Cut) Encode(e *snapshot.Encoder) {
 		w.measure(s.last)
 		w.measure(s.offset)
 	}
+	e.Uint(uint64(len(c.refused)))
+	for i := range c.refused {
+		k := &c.refused[i]
+		e.Uint(places[k.from])
+		w.times(k.start, k.time)
+		w.measure(k.value)
+	}
 }
 
 type cutWriter struct {

@@ -161,13 +161,13 @@ func (t *Table) keep(a *accumulator, from []exemplar, told int64, n *Stats) {
 			continue
 		}
 		if !t.opts.Budget.Reserve(e.bytes) {
-			n.Exemplars++
+			n[StatExemplars]++
 			continue
 		}
 		a.unsent = true
 		if out, dropped := a.exemplars.offer(placed{e, a.bucket(e)}, t.opts.Random); dropped {
 			t.opts.Budget.Release(out.bytes)
-			n.Exemplars++
+			n[StatExemplars]++
 		}
 	}
 }
@@ -190,7 +190,7 @@ func (a *accumulator) bucket(e exemplar) int {
 // forsake drops exemplars.
 func (t *Table) forsake(r *reservoir, n *Stats) {
 	t.opts.Budget.Release(r.bytes())
-	n.Exemplars += int64(len(r.kept))
+	n[StatExemplars] += int64(len(r.kept))
 	*r = reservoir{}
 }
 
@@ -201,6 +201,11 @@ func (t *Table) DropExemplars() {
 		a.mu.Lock()
 		t.forsake(&a.exemplars, &n)
 		a.mu.Unlock()
+	}
+	for _, p := range t.refused {
+		for i := range p.taken {
+			t.forsake(&p.taken[i].exemplars, &n)
+		}
 	}
 	t.stats.add(n)
 }

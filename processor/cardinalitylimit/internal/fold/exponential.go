@@ -18,7 +18,7 @@ var _ measure = (*exponential)(nil)
 func (m *exponential) add(d measure, n *Stats) {
 	o := d.(*exponential)
 	if m.Count+o.Count < m.Count { // left out, as from explicit ones
-		n.Saturated++
+		n[StatSaturated]++
 		return
 	}
 	sum := plus(m.Sum, o.Sum, n)
@@ -31,7 +31,7 @@ func (m *exponential) add(d measure, n *Stats) {
 // the one and widen the other as it grows.
 func (m *exponential) since(prev measure) (measure, relation) {
 	p := prev.(*exponential)
-	if m.Count < p.Count {
+	if m.Count < p.Count || !m.Follows(p.Histogram) {
 		return nil, reset
 	}
 	d := m.clone().(*exponential)
@@ -46,12 +46,49 @@ func (m *exponential) since(prev measure) (measure, relation) {
 		return nil, reset
 	}
 	d.ZeroCount -= before.ZeroCount
-	d.Count -= before.Count
-	d.Sum = clamp(d.Sum - before.Sum)
-	d.hasSum = d.hasSum && p.hasSum
+	d.difference(m, p)
+	return d, grown
+}
+
+// restated compares the buckets of both at a scale that has room for them together.
+func (m *exponential) restated(prev measure) (measure, relation) {
+	p := prev.(*exponential)
+	if m.Count < p.Count || m.hasSum && p.hasSum && m.Sum < p.Sum {
+		return nil, reset
+	}
+	d := m.clone().(*exponential)
+	d.Merge(p.Histogram)
+	now, before := m.clone().(*exponential), p.clone().(*exponential)
+	now.Merge(frame(d.Histogram))
+	before.Merge(frame(d.Histogram))
+	d.difference(m, p)
+	growth := envelope{total: d.Count}
+	for i := len(d.Negative.Counts) - 1; i >= 0; i-- { // the lowest value first
+		at := int64(d.Negative.Offset) + int64(i)
+		d.Negative.Counts[i] = growth.next(countAt(&now.Negative, at), countAt(&before.Negative, at))
+	}
+	d.ZeroCount = growth.next(now.ZeroCount, before.ZeroCount)
+	for i := range d.Positive.Counts {
+		at := int64(d.Positive.Offset) + int64(i)
+		d.Positive.Counts[i] = growth.next(countAt(&now.Positive, at), countAt(&before.Positive, at))
+	}
+	return d, grown
+}
+
+// difference sets what m has more than p, but for the buckets.
+func (d *exponential) difference(m, p *exponential) {
+	d.Count = m.Count - p.Count
+	d.Sum = clamp(m.Sum - p.Sum)
+	d.hasSum = m.hasSum && p.hasSum
 	d.hasMin, d.hasMax = false, false
 	d.Min, d.Max = math.Inf(1), math.Inf(-1)
-	return d, grown
+}
+
+func countAt(b *expo.Buckets, index int64) uint64 {
+	if at := index - int64(b.Offset); at >= 0 && at < int64(len(b.Counts)) {
+		return b.Counts[at]
+	}
+	return 0
 }
 
 // frame is an empty histogram that imposes its scale and zero threshold on what it

@@ -11,24 +11,31 @@ import (
 // Parcel is what leaves under one client metadata.
 type Parcel struct {
 	Metadata map[string][]string
-	Metrics  pmetric.Metrics
-	builder  *builder
+	Metrics  pmetric.Metrics // downstream may change it
 	taken    []taken
 }
 
-// taken is a value that has left its accumulator for a parcel.
+// taken is a value that has left its accumulator for a parcel. It is not written any
+// more.
 type taken struct {
-	from             *accumulator
-	value            measure
-	start, time      int64 // of the outgoing point
-	earliest, newest int64
-	emitted          int64 // before the parcel
-	unsent           bool  // as it was before
-	exemplars        reservoir
+	from        *accumulator
+	value       measure
+	start, time int64 // of the outgoing point
+	unsent      bool  // as it was before
+	exemplars   reservoir
 }
 
 // Points is the number of outgoing points.
 func (p *Parcel) Points() int { return len(p.taken) }
+
+// build makes the outgoing points.
+func (p *Parcel) build() {
+	b := newBuilder()
+	for i := range p.taken {
+		b.add(&p.taken[i])
+	}
+	p.Metrics = b.md
+}
 
 // Outcome of sending a parcel.
 type Outcome uint8
@@ -41,8 +48,28 @@ const (
 	Abandoned         // for good, and there is no next flush
 )
 
+// Again returns what downstream has refused for now, to be offered once more,
+// unchanged. Each parcel must be settled before the next flush.
+func (t *Table) Again() []*Parcel {
+	parcels := make([]*Parcel, 0, len(t.refused))
+	for _, p := range t.refused {
+		p.build()
+		parcels = append(parcels, p)
+	}
+	return parcels
+}
+
+// AgainCut is Again with a cut that no longer has the parcels: once it is stored, none
+// of them can be sent twice.
+func (t *Table) AgainCut() (*Cut, []*Parcel) {
+	c := t.Cut()
+	c.refused = nil
+	return c, t.Again()
+}
+
 // Flush takes what is to leave now. Each parcel must be settled before the next
-// flush.
+// flush. What is sent once stays where there is a parcel of its metadata that has been
+// refused: it leaves after that.
 func (t *Table) Flush() []*Parcel {
 	_, parcels := t.capture(false, true)
 	return parcels
@@ -57,16 +84,19 @@ func (t *Table) FlushCut() (*Cut, []*Parcel) { return t.capture(true, true) }
 type parcels map[string]*Parcel
 
 func (all parcels) add(k *taken) {
-	a := k.from
-	id := metadataID(a.series.Metadata)
+	id := metadataID(k.from.series.Metadata)
 	p := all[id]
 	if p == nil {
-		p = &Parcel{Metadata: a.series.Metadata, builder: newBuilder()}
-		p.Metrics = p.builder.md
+		p = &Parcel{Metadata: k.from.series.Metadata}
 		all[id] = p
 	}
-	p.builder.add(k)
 	p.taken = append(p.taken, *k)
+}
+
+// waits reports whether what a sends once has to wait for a parcel that has been
+// refused.
+func (t *Table) waits(a *accumulator) bool {
+	return len(t.refused) > 0 && !a.repeats() && t.refused[metadataID(a.series.Metadata)] != nil
 }
 
 // take takes what the accumulator has to say, if anything: what is new or, if
@@ -79,10 +109,7 @@ func (a *accumulator) take(now int64, value measure) (k taken, due bool) {
 	if value == nil || a.repeats() && a.live == 0 && !a.unsent {
 		return taken{}, false
 	}
-	k = taken{
-		from: a, value: value, earliest: a.earliest, newest: a.newest, emitted: a.emitted,
-		unsent: a.unsent, exemplars: a.exemplars,
-	}
+	k = taken{from: a, value: value, unsent: a.unsent, exemplars: a.exemplars}
 	k.start, k.time = a.interval(now)
 	a.emitted = k.time
 	a.unsent = value != a.value && a.method == addGrowth // what a cut leaves behind
@@ -93,10 +120,12 @@ func (a *accumulator) take(now int64, value measure) (k taken, due bool) {
 	return k, true
 }
 
-// Settle ends a flush and returns how many points are lost. What was refused goes
-// back to where it came from and joins what has come since; the interval opens again.
+// Settle ends the offer of a parcel and returns how many points are lost. What was
+// refused for now is offered again, unchanged, but for what the next flush repeats.
 func (t *Table) Settle(p *Parcel, o Outcome) (lost int) {
 	var n Stats
+	t.unrefuse(p)
+	kept := &Parcel{Metadata: p.Metadata}
 	for i := range p.taken {
 		k := &p.taken[i]
 		switch {
@@ -115,13 +144,36 @@ func (t *Table) Settle(p *Parcel, o Outcome) (lost int) {
 			t.forsake(&k.exemplars, &n)
 			lost++
 		default:
-			k.from.restore(k, &n)
-			t.putBack(k, o, &n)
+			kept.taken = append(kept.taken, *k)
 		}
 	}
-	n.Undelivered = int64(lost)
+	t.keepRefused(kept)
+	n[StatUndelivered] = int64(lost)
 	t.stats.add(n)
 	return lost
+}
+
+// keepRefused makes p the parcel of its metadata that is to be offered again.
+func (t *Table) keepRefused(p *Parcel) {
+	if len(p.taken) == 0 {
+		return
+	}
+	for i := range p.taken {
+		p.taken[i].from.pin()
+	}
+	t.refused[metadataID(p.Metadata)] = p
+}
+
+// unrefuse forgets that p has been refused, if it has.
+func (t *Table) unrefuse(p *Parcel) {
+	id := metadataID(p.Metadata)
+	if t.refused[id] != p {
+		return
+	}
+	delete(t.refused, id)
+	for i := range p.taken {
+		p.taken[i].from.unpin(0)
+	}
 }
 
 // repeat makes sure that the next flush sends what downstream has not taken.
@@ -143,36 +195,8 @@ func (t *Table) putBack(k *taken, o Outcome, n *Stats) {
 	defer a.mu.Unlock()
 	for _, e := range a.exemplars.restore(k.exemplars) {
 		t.opts.Budget.Release(e.bytes)
-		n.Exemplars++
+		n[StatExemplars]++
 	}
-}
-
-func (a *accumulator) restore(k *taken, n *Stats) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	newer := a.value
-	a.emitted = k.emitted
-	switch a.method {
-	case addDelta:
-		a.value = k.value
-		if newer != nil {
-			a.value.add(newer, n)
-		}
-	case replaceLast:
-		if newer == nil || k.newest > a.newest {
-			a.value = k.value
-		}
-	default:
-		a.value = k.value
-		if newer != nil {
-			a.replace(newer, a.newest)
-		}
-	}
-	if newer == nil {
-		a.earliest, a.newest = k.earliest, k.newest
-		return
-	}
-	a.earliest, a.newest = min(a.earliest, k.earliest), max(a.newest, k.newest)
 }
 
 // metadataID is equal for equal metadata. Values may hold any byte but are

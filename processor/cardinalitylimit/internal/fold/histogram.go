@@ -26,7 +26,7 @@ var _ measure = (*histogram)(nil)
 func (m *histogram) add(d measure, n *Stats) {
 	o := d.(*histogram)
 	if m.count+o.count < m.count { // left out: buckets that do not add up to the count are no histogram
-		n.Saturated++
+		n[StatSaturated]++
 		return
 	}
 	m.count += o.count
@@ -39,7 +39,7 @@ func (m *histogram) add(d measure, n *Stats) {
 		}
 		return
 	}
-	n.Rebucketed++
+	n[StatRebucketed]++
 	moved := make([]uint64, len(m.counts))
 	rebucket.Explicit(m.bounds, o.bounds, o.counts, moved, rebucket.Log)
 	for i, c := range moved {
@@ -47,19 +47,17 @@ func (m *histogram) add(d measure, n *Stats) {
 	}
 }
 
+// since compares values with other bounds at the bounds that both have: the sender has
+// changed its layout and goes on counting.
 func (m *histogram) since(prev measure) (measure, relation) {
 	p := prev.(*histogram)
 	if !slices.Equal(m.bounds, p.bounds) {
-		return nil, incomparable
+		return m.restated(prev)
 	}
 	if m.count < p.count {
 		return nil, reset
 	}
-	d := &histogram{
-		count: m.count - p.count, sum: clamp(m.sum - p.sum), hasSum: m.hasSum && p.hasSum,
-		min: math.Inf(1), max: math.Inf(-1),
-		bounds: m.bounds, counts: make([]uint64, len(m.counts)),
-	}
+	d := m.difference(p, m.bounds)
 	for i, c := range m.counts {
 		if c < p.counts[i] {
 			return nil, reset
@@ -67,6 +65,42 @@ func (m *histogram) since(prev measure) (measure, relation) {
 		d.counts[i] = c - p.counts[i]
 	}
 	return d, grown
+}
+
+func (m *histogram) restated(prev measure) (measure, relation) {
+	p := prev.(*histogram)
+	if m.count < p.count || m.hasSum && p.hasSum && m.sum < p.sum {
+		return nil, reset
+	}
+	d := m.difference(p, rebucket.Shared(m.bounds, p.bounds))
+	now, before := m.at(d.bounds), p.at(d.bounds)
+	growth := envelope{total: d.count}
+	for i := range d.counts {
+		d.counts[i] = growth.next(now[i], before[i])
+	}
+	return d, grown
+}
+
+// difference returns all of the growth since p but the bucket counts.
+func (m *histogram) difference(p *histogram, bounds []float64) *histogram {
+	return &histogram{
+		count: m.count - p.count, sum: clamp(m.sum - p.sum), hasSum: m.hasSum && p.hasSum,
+		min: math.Inf(1), max: math.Inf(-1),
+		bounds: bounds, counts: make([]uint64, len(bounds)+1),
+	}
+}
+
+// at returns the counts between bounds that the histogram has too.
+func (m *histogram) at(bounds []float64) []uint64 {
+	counts := make([]uint64, len(bounds)+1)
+	to := 0
+	for i, c := range m.counts {
+		counts[to] += c
+		if to < len(bounds) && i < len(m.bounds) && m.bounds[i] == bounds[to] {
+			to++
+		}
+	}
+	return counts
 }
 
 func (m *histogram) clone() measure {

@@ -7,6 +7,9 @@ type measure interface {
 	add(d measure, n *Stats)
 	// since returns the difference to an earlier value of the same stream.
 	since(prev measure) (measure, relation)
+	// restated returns the difference to an earlier value where the sender may have
+	// sorted what it had counted into other buckets meanwhile. A lower sum is a reset.
+	restated(prev measure) (measure, relation)
 	clone() measure
 	// bytes is what the measure holds, for the budget.
 	bytes() int
@@ -16,7 +19,29 @@ type measure interface {
 type relation uint8
 
 const (
-	grown        relation = iota // no part is lower
-	reset                        // some part is lower: the stream began anew
-	incomparable                 // other buckets: there is no difference
+	grown   relation = iota // no part is lower
+	reset                   // some part is lower: the stream began anew
+	unknown                 // the growth is not known: the value is one to count from
 )
+
+// envelope turns two lists of bucket counts into the growth from one to the other,
+// which adds up to total: observations that moved to another bucket do not count
+// again. The running growth, from the lowest bucket on, is kept from falling.
+type envelope struct {
+	total       uint64
+	now, before uint64 // counts up to the bucket at hand
+	grown       uint64
+}
+
+// next returns the growth of the next bucket.
+func (e *envelope) next(now, before uint64) uint64 {
+	e.now += now
+	e.before += before
+	if e.now <= e.before {
+		return 0
+	}
+	to := min(max(e.now-e.before, e.grown), e.total)
+	d := to - e.grown
+	e.grown = to
+	return d
+}

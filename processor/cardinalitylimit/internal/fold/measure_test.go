@@ -30,7 +30,7 @@ func TestNumbers(t *testing.T) {
 			var n Stats
 			c.a.add(c.b, &n)
 			require.Equal(t, c.want, c.a)
-			require.Equal(t, c.saturated, n.Saturated)
+			require.Equal(t, c.saturated, n[StatSaturated])
 		})
 	}
 	for name, c := range map[string]struct {
@@ -82,13 +82,13 @@ func TestFoldingStaysFinite(t *testing.T) {
 			m.add(of(most), &n)
 			m.add(of(most), &n)
 			require.InDelta(t, most, sum(m), 0)
-			require.EqualValues(t, 2, n.Saturated)
+			require.EqualValues(t, 2, n[StatSaturated])
 			m.add(of(-most), &n)
 			require.Zero(t, sum(m))
 			m.add(of(-most), &n)
 			m.add(of(-most), &n)
 			require.InDelta(t, -most, sum(m), 0)
-			require.EqualValues(t, 3, n.Saturated)
+			require.EqualValues(t, 3, n[StatSaturated])
 
 			d, is := of(most).since(of(-most))
 			require.Equal(t, grown, is)
@@ -139,10 +139,10 @@ func TestHistogramsOfOtherBoundsTakeTheFirstLayout(t *testing.T) {
 	var n Stats
 	a := explicit([]float64{10, 100}, 1, 2, 3)
 	a.add(explicit([]float64{100}, 10, 20), &n)
-	require.EqualValues(t, 1, n.Rebucketed)
+	require.EqualValues(t, 1, n[StatRebucketed])
 	require.EqualValues(t, 3+20, a.counts[2], "what bounds share is exact")
 	a.add(explicit([]float64{10, 100}, 1, 1, 1), &n)
-	require.EqualValues(t, 1, n.Rebucketed)
+	require.EqualValues(t, 1, n[StatRebucketed])
 }
 
 func TestHistogramSince(t *testing.T) {
@@ -153,8 +153,73 @@ func TestHistogramSince(t *testing.T) {
 	require.EqualValues(t, 7, d.(*histogram).count)
 	_, is = explicit(bounds, 3, 4, 5).since(explicit(bounds, 4, 0, 0))
 	require.Equal(t, reset, is, "a bucket is lower, the count is not")
-	_, is = explicit(bounds, 3, 4, 5).since(explicit([]float64{1, 3}, 1, 1, 1))
-	require.Equal(t, incomparable, is)
+	_, is = explicit(bounds, 3, 4, 5).since(explicit([]float64{1, 3}, 9, 3, 1))
+	require.Equal(t, reset, is)
+}
+
+// Values with other bounds are compared at the bounds that both have. Count and sum
+// advance in any case, and buckets add up to the count.
+func TestHistogramSinceOtherBounds(t *testing.T) {
+	for name, tt := range map[string]struct {
+		now, before *histogram
+		bounds      []float64
+		counts      []uint64
+	}{
+		"one shared":       {explicit([]float64{1, 2}, 3, 4, 5), explicit([]float64{1, 3}, 1, 1, 1), []float64{1}, []uint64{2, 7}},
+		"finer":            {explicit([]float64{1, 2, 3}, 3, 4, 5, 6), explicit([]float64{2}, 5, 6), []float64{2}, []uint64{2, 5}},
+		"coarser":          {explicit([]float64{2}, 5, 6), explicit([]float64{1, 2, 3}, 1, 1, 1, 1), []float64{2}, []uint64{3, 4}},
+		"none shared":      {explicit([]float64{2}, 5, 6), explicit([]float64{1}, 1, 1), nil, []uint64{9}},
+		"none at all":      {explicit(nil, 11), explicit([]float64{1}, 1, 1), nil, []uint64{9}},
+		"a lower bucket":   {explicit([]float64{1, 2}, 0, 9, 5), explicit([]float64{1}, 4, 2), []float64{1}, []uint64{0, 8}},
+		"a lower last one": {explicit([]float64{1, 2}, 9, 0, 1), explicit([]float64{1}, 4, 2), []float64{1}, []uint64{4, 0}},
+	} {
+		d, is := tt.now.since(tt.before)
+		require.Equal(t, grown, is, name)
+		h := d.(*histogram)
+		require.Equal(t, tt.bounds, h.bounds, name)
+		require.Equal(t, tt.counts, h.counts, name)
+		require.Equal(t, tt.now.count-tt.before.count, h.count, name)
+	}
+}
+
+// A restated value is the one before, some observations in other buckets, and growth:
+// what has grown is the growth, in all.
+func TestRestatedAddsUp(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 2))
+	for range 2000 {
+		before, now := &exponential{Histogram: expo.New(maxBuckets)}, &exponential{Histogram: expo.New(maxBuckets)}
+		for range rng.IntN(20) {
+			v := math.Exp(rng.NormFloat64()*4) * float64(1-2*rng.IntN(2))
+			before.Record(v, 1)
+			now.Record(v*math.Exp(rng.NormFloat64()/4), 1)
+		}
+		more := rng.IntN(10)
+		for range more {
+			now.Record(math.Exp(rng.NormFloat64()*4), 1)
+		}
+		m, is := now.restated(before)
+		d := m.(*exponential)
+		require.Equal(t, grown, is)
+		require.EqualValues(t, more, d.Count)
+		require.EqualValues(t, more, d.ZeroCount+d.Positive.Total()+d.Negative.Total())
+		require.InDelta(t, now.Sum-before.Sum, d.Sum, 0)
+	}
+}
+
+// A layout that no stream goes on to begins anew, although no bucket is lower.
+func TestExponentialLayoutThatBeginsAnew(t *testing.T) {
+	at := func(scale int32, threshold float64) *exponential {
+		h := expo.New(maxBuckets)
+		h.Scale, h.ZeroThreshold = scale, threshold
+		return &exponential{Histogram: h}
+	}
+	before := at(2, 0.1)
+	for _, now := range []*exponential{at(3, 0.1), at(2, 0.01)} {
+		_, is := now.since(before)
+		require.Equal(t, reset, is)
+		_, is = before.since(now)
+		require.Equal(t, grown, is)
+	}
 }
 
 // Differences over falling scales and widening zero thresholds add up to the whole.
@@ -218,7 +283,7 @@ func TestMalformedIsRefused(t *testing.T) {
 			p.BucketCounts().FromRaw([]uint64{1, 1, 1})
 		},
 		"infinite": func(p pmetric.HistogramDataPoint) {
-			p.ExplicitBounds().FromRaw([]float64{math.Inf(1)})
+			p.ExplicitBounds().FromRaw([]float64{math.Inf(-1)})
 			p.BucketCounts().FromRaw([]uint64{1, 2})
 		},
 	} {
@@ -226,16 +291,16 @@ func TestMalformedIsRefused(t *testing.T) {
 		p.SetCount(3)
 		edit(p)
 		_, n := ReadHistogram(p)
-		require.Equal(t, Stats{Malformed: 1}, n, name)
+		require.Equal(t, Stats{StatMalformed: 1}, n, name)
 	}
 	e := pmetric.NewExponentialHistogramDataPoint()
 	e.SetCount(1)
 	_, n = ReadExponential(e)
-	require.Equal(t, Stats{Malformed: 1}, n)
+	require.Equal(t, Stats{StatMalformed: 1}, n)
 	e.SetZeroCount(1)
 	e.SetSum(math.NaN())
 	_, n = ReadExponential(e)
-	require.Equal(t, Stats{NonFinite: 1}, n)
+	require.Equal(t, Stats{StatNonFinite: 1}, n)
 }
 
 // Quantiles of a whole are not those of a part of it.

@@ -33,7 +33,7 @@ func (m *number) add(d measure, n *Stats) {
 	}
 	sum := m.i + o.i
 	if (sum > m.i) != (o.i > 0) && o.i != 0 {
-		n.Saturated++
+		n[StatSaturated]++
 		sum = math.MaxInt64
 		if o.i < 0 {
 			sum = math.MinInt64
@@ -57,6 +57,8 @@ func (m *number) since(prev measure) (measure, relation) {
 	return &number{i: d}, grown
 }
 
+func (m *number) restated(prev measure) (measure, relation) { return m.since(prev) }
+
 func (m *number) clone() measure {
 	c := *m
 	return &c
@@ -69,7 +71,7 @@ func (m *number) bytes() int { return 24 }
 func plus(a, b float64, n *Stats) float64 {
 	sum := a + b
 	if math.IsInf(sum, 0) {
-		n.Saturated++
+		n[StatSaturated]++
 	}
 	return clamp(sum)
 }

@@ -18,7 +18,7 @@ func ReadNumber(p pmetric.NumberDataPoint) (Value, Stats) {
 	}
 	f := p.DoubleValue()
 	if !finite(f) {
-		return Value{}, Stats{NonFinite: 1}
+		return Value{}, Stats{StatNonFinite: 1}
 	}
 	return Value{&number{double: true, f: f}}, Stats{}
 }
@@ -27,11 +27,11 @@ func ReadNumber(p pmetric.NumberDataPoint) (Value, Stats) {
 func ReadHistogram(p pmetric.HistogramDataPoint) (Value, Stats) {
 	t := histpoint.TotalsOf(p)
 	if !t.Finite() {
-		return Value{}, Stats{NonFinite: 1}
+		return Value{}, Stats{StatNonFinite: 1}
 	}
 	var e histpoint.Explicit
 	if _, err := histpoint.LoadExplicit(&e, p); err != nil {
-		return Value{}, Stats{Malformed: 1}
+		return Value{}, Stats{StatMalformed: 1}
 	}
 	return Value{&histogram{
 		count: e.Count, sum: t.Sum, min: t.Min, max: t.Max, hasSum: t.HasSum, hasMin: t.HasMin, hasMax: t.HasMax,
@@ -43,11 +43,11 @@ func ReadHistogram(p pmetric.HistogramDataPoint) (Value, Stats) {
 func ReadExponential(p pmetric.ExponentialHistogramDataPoint) (Value, Stats) {
 	t := histpoint.TotalsOf(p)
 	if !t.Finite() {
-		return Value{}, Stats{NonFinite: 1}
+		return Value{}, Stats{StatNonFinite: 1}
 	}
 	var from expo.Histogram
 	if err := histpoint.LoadExponential(&from, p); err != nil {
-		return Value{}, Stats{Malformed: 1}
+		return Value{}, Stats{StatMalformed: 1}
 	}
 	m := &exponential{Histogram: expo.New(maxBuckets), hasSum: t.HasSum, hasMin: t.HasMin, hasMax: t.HasMax}
 	m.ZeroThreshold = from.ZeroThreshold
@@ -58,7 +58,7 @@ func ReadExponential(p pmetric.ExponentialHistogramDataPoint) (Value, Stats) {
 // ReadSummary copies count and sum of p; quantiles cannot be added.
 func ReadSummary(p pmetric.SummaryDataPoint) (Value, Stats) {
 	if !finite(p.Sum()) {
-		return Value{}, Stats{NonFinite: 1}
+		return Value{}, Stats{StatNonFinite: 1}
 	}
 	return Value{&histogram{
 		count: p.Count(), sum: p.Sum(), hasSum: true,

@@ -21,6 +21,7 @@ func (t *Table) Restore(c *Cut, killed bool) {
 			t.origin, t.horizon = max(t.origin, a.emitted), max(t.horizon, a.horizon)
 		}
 	}
+	t.restoreRefused(c.refused)
 	for i := range c.streams {
 		s := c.streams[i].stream
 		if s.to.refs < 0 {
@@ -30,7 +31,7 @@ func (t *Table) Restore(c *Cut, killed bool) {
 		s.bytes = stateBytes(Value{s.last})
 		if !t.reserve(s.bytes) {
 			t.Forget(s.start)
-			t.stats.add(Stats{RefusedStreams: 1})
+			t.stats.add(Stats{StatRefusedStreams: 1})
 			continue
 		}
 		s.uncertain = s.uncertain || killed && (s.admitted || s.promised != 0)
@@ -51,14 +52,33 @@ func (t *Table) install(a *accumulator) bool {
 	if gone || a.method != a.series.method(t.opts.Gauge) || t.accumulators[a.id] != nil {
 		return false
 	}
-	a.bytes = seriesBytes
+	value := 0
 	if a.value != nil {
-		a.bytes += a.value.bytes()
+		value = a.value.bytes()
 	}
-	if !t.reserve(a.bytes) || t.chargeTexts(a) == nil {
-		t.stats.add(Stats{RefusedStreams: 1})
+	a.bytes = seriesBytes + value
+	if !t.reserve(a.bytes) || t.chargeRest(a, value) == nil {
+		t.stats.add(Stats{StatRefusedStreams: 1})
 		return false
 	}
 	t.accumulators[a.id] = a
 	return true
+}
+
+// restoreRefused takes in what is to be offered again. What belongs to a series that
+// found no room is lost.
+func (t *Table) restoreRefused(refused []taken) {
+	var n Stats
+	all := parcels{}
+	for i := range refused {
+		if refused[i].from.refs < 0 {
+			n[StatUndelivered]++
+			continue
+		}
+		all.add(&refused[i])
+	}
+	for _, p := range all {
+		t.keepRefused(p)
+	}
+	t.stats.add(n)
 }

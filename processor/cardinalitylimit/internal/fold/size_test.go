@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
 func heap() int64 {
@@ -86,7 +86,7 @@ func TestReservedIsWhatSeriesTake(t *testing.T) {
 // A series that does not fit leaves nothing behind.
 func TestSeriesBeyondTheMemoryLimit(t *testing.T) {
 	table, _ := newTable(10)
-	budget := tracker.NewBudget(2_000)
+	budget := budget.New(2_000)
 	table.opts.Budget = budget
 	b := table.Batch()
 	b.Add(Point{Target: 1, Stream: 1, Value: Value{&number{i: 1}}}, func() Series {
@@ -95,7 +95,7 @@ func TestSeriesBeyondTheMemoryLimit(t *testing.T) {
 		return s
 	})
 	b.Commit()
-	require.Equal(t, Stats{Refused: 1, RefusedStreams: 1}, table.TakeStats())
+	require.Equal(t, Stats{StatRefused: 1, StatRefusedStreams: 1}, table.TakeStats())
 	require.Zero(t, budget.Used())
 	require.Zero(t, table.Tracked())
 }

@@ -98,7 +98,7 @@ func (t *Table) charge(in *shard, id uint64, s *stream, n *Stats) {
 		return
 	}
 	if !t.opts.Budget.Reserve(more) {
-		n.RefusedStreams++
+		n[StatRefusedStreams]++
 		t.forget(in, id, s)
 		return
 	}

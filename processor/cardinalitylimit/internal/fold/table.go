@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Budget bounds memory; tracker.Budget is one.
+// Budget bounds memory; budget.Budget is one.
 type Budget interface {
 	Reserve(bytes int) bool
 	Release(bytes int)
@@ -27,7 +27,7 @@ type Options struct {
 }
 
 // Table is the accumulators and the state of their streams. Safe for concurrent
-// use, but for Flush, Cut, Settle, Sweep and Restore, which have one caller.
+// use, but for Flush, Again, Cut, Settle, Sweep and Restore, which have one caller.
 //
 // An accumulator has a lock of its own, which is the innermost: it may be taken
 // while mu or the lock of a shard is held, and those two are never held together.
@@ -49,6 +49,9 @@ type Table struct {
 	stored  atomic.Uint64 // the last cut of which Stored knows
 	tracked atomic.Int64  // accumulators and streams
 	stats   sharedStats
+	// refused are the parcels that are offered again, by their metadata: what cannot be
+	// repeated of a flush that was refused for now. Of the caller of Flush.
+	refused map[string]*Parcel
 }
 
 // NewTable returns an empty table. Cumulative series start now.
@@ -57,6 +60,7 @@ func NewTable(o Options) *Table {
 		opts:         o,
 		accumulators: make(map[uint64]*accumulator),
 		origin:       o.Now().UnixNano(),
+		refused:      make(map[string]*Parcel),
 	}
 	for i := range t.shards {
 		t.shards[i].streams = make(map[uint64]*stream)
@@ -113,13 +117,17 @@ func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
 	}
 	a := &accumulator{series: describe(), bytes: bytes}
 	a.method = a.series.method(t.opts.Gauge)
-	return t.chargeTexts(a)
+	return t.chargeRest(a, bytes-seriesBytes)
 }
 
-// chargeTexts reserves for what senders chose the size of, or gives all back and
-// returns nil.
-func (t *Table) chargeTexts(a *accumulator) *accumulator {
+// chargeRest reserves for what senders chose the size of and, where a value may wait
+// for downstream while the next one grows, for a second value of so many bytes. If there
+// is no room it gives all back and returns nil.
+func (t *Table) chargeRest(a *accumulator, value int) *accumulator {
 	more := a.series.bytes() - seriesBytes
+	if !a.repeats() {
+		more += value
+	}
 	if !t.opts.Budget.Reserve(more) {
 		t.release(a.bytes)
 		return nil

@@ -11,13 +11,13 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
 const begun = int64(1_700_000_000_000_000_000)
 
-func newTable(maxStreams int) (*Table, *tracker.Budget) {
-	budget := tracker.NewBudget(1 << 30)
+func newTable(maxStreams int) (*Table, *budget.Budget) {
+	budget := budget.New(1 << 30)
 	return NewTable(Options{
 		MaxStreams: maxStreams, Gauge: GaugeSum, Idle: time.Hour, Budget: budget,
 		Now: func() time.Time { return time.Unix(0, begun) }, Random: rand.New(rand.NewPCG(1, 1)).Uint64N,
@@ -171,8 +171,8 @@ func TestManyGoroutinesFoldExactly(t *testing.T) {
 	}
 	require.Equal(t, want, got)
 	n := table.TakeStats()
-	require.Zero(t, n.OutOfOrder+n.Refused+n.Unbaselined+n.Saturated)
-	require.Positive(t, n.Folded)
+	require.Zero(t, n[StatOutOfOrder]+n[StatRefused]+n[StatUnbaselined]+n[StatSaturated])
+	require.Positive(t, n[StatFolded])
 
 	table.opts.Now = func() time.Time { return time.Unix(0, begun).Add(2 * time.Hour) }
 	table.Sweep()

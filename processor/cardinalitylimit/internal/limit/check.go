@@ -8,7 +8,7 @@ import (
 
 // checkLabels asks for a place for each label's value and takes away the labels
 // that have none, if that is the action.
-func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, out *Outcome) {
+func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, d *Decision) {
 	if len(c.pairs) == 0 {
 		return
 	}
@@ -22,7 +22,7 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, out
 			continue
 		}
 		id := c.set.hash.Combine(key, p.label)
-		if c.knows(l, g.label(at), id, p.value, out) {
+		if c.knows(l, g.label(at), id, p.value, d) {
 			continue
 		}
 		if !locked {
@@ -33,8 +33,8 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, out
 		e, fp := s.keys[id], p.value
 		if e == nil {
 			e = l.trackers.add(s, id, c.epoch, func() (places int, text string) {
-				d := c.describe(i, l, key, attrs)
-				return d.places, d.text + " label=" + p.key
+				k := c.describe(i, l, key, attrs)
+				return k.places, k.text + " label=" + p.key
 			})
 		} else if e.restored {
 			e.settle(c.describe(i, l, key, attrs).places)
@@ -51,8 +51,13 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, out
 			c.Counts.Shared++
 		}
 		v := c.check(at, e, fp)
+		if c.knownOnly && !v.Holds() {
+			c.stranger = true
+			return
+		}
+		v = c.contest(l, e, c.set.hash.Combine(id, p.value), v, stale)
 		if !l.DryRun {
-			out.Horizon = max(out.Horizon, e.forgot.Load())
+			d.Horizon = max(d.Horizon, e.forgot.Load())
 		}
 		if passes(v, stale) {
 			continue
@@ -64,7 +69,7 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, out
 		}
 	}
 	if over {
-		c.object(i, l, unknown, out)
+		c.object(i, l, unknown, d)
 	}
 }
 
@@ -86,14 +91,10 @@ func (c *Cursor) take(p *pair) {
 }
 
 // checkSeries asks for a place for what is left of the identity.
-func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, out *Outcome) {
+func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *Decision) {
 	key := c.key(i, l)
-	container := uint64(0)
-	if l.Streams {
-		container = c.streamID
-	}
-	fp := c.set.hash.Point(container, c.attributes)
-	if c.knows(l, &c.groups[i].last, key, fp, out) {
+	fp := c.fingerprint(l)
+	if c.knows(l, &c.groups[i].last, key, fp, d) {
 		return
 	}
 	e, shared := c.entry(i, l, key, attrs)
@@ -102,13 +103,54 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, out
 		c.Counts.Shared++
 	}
 	v := c.check(-1, e, fp)
+	if c.knownOnly && !v.Holds() {
+		c.stranger = true
+		return
+	}
+	v = c.contest(l, e, c.set.hash.Combine(key, fp), v, stale)
 	if !l.DryRun {
-		out.Horizon = max(out.Horizon, e.forgot.Load())
+		d.Horizon = max(d.Horizon, e.forgot.Load())
 	}
 	if !passes(v, stale) {
 		c.offend(i, -1, key, e, fp, stale)
-		c.object(i, l, v == tracker.Room, out)
+		c.object(i, l, v == tracker.Room, d)
 	}
+}
+
+// fingerprint is the series of the point at hand as limit l counts it.
+func (c *Cursor) fingerprint(l *limit) uint64 {
+	container := uint64(0)
+	if l.Streams {
+		container = c.streamID
+	}
+	return c.set.hash.Point(container, c.attributes)
+}
+
+// contest asks the doorkeeper about a stranger whose key has few places left, or none. It returns Full
+// for one that may not have a place. The lock of the key is held, and its verdict is the last one.
+func (c *Cursor) contest(l *limit, e *entry, series uint64, v tracker.Verdict, stale bool) tracker.Verdict {
+	if l.contest == 0 || stale || v.Holds() {
+		return v
+	}
+	taken := e.Size() + e.promised
+	if v == tracker.Room {
+		taken-- // its own
+	}
+	if float64(taken) < l.contest*float64(e.Limit()) {
+		return v
+	}
+	active := l.door.active(&e.sighted, sighting{series, c.stampOf(series), c.slot})
+	if active || v == tracker.Full {
+		return v
+	}
+	e.promised--
+	c.verdicts[len(c.verdicts)-1].verdict = tracker.Full
+	return tracker.Full
+}
+
+// stampOf is the stamp of the stream at hand.
+func (c *Cursor) stampOf(series uint64) uint64 {
+	return c.set.hash.Combine(series, c.set.hash.Combine(c.Stream(), c.stamp))
 }
 
 // knows tells whether the tracker met last is that of id, and fp has been seen in
@@ -116,13 +158,13 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, out
 // there is nothing to commit, and they take no lock, so that goroutines with one key
 // do not wait for each other. A place that is known stays for a generation at least:
 // what the other limits decide meanwhile finds it as if all had been asked at once.
-func (c *Cursor) knows(l *limit, r *recent, id, fp uint64, out *Outcome) bool {
+func (c *Cursor) knows(l *limit, r *recent, id, fp uint64, d *Decision) bool {
 	e := r.entry
 	if e == nil || r.id != id || !e.Known(fp, c.epoch) {
 		return false
 	}
 	if !l.DryRun {
-		out.Horizon = max(out.Horizon, e.forgot.Load())
+		d.Horizon = max(d.Horizon, e.forgot.Load())
 	}
 	return true
 }
@@ -139,8 +181,8 @@ func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry
 	e = s.keys[key]
 	if e == nil {
 		e = l.trackers.add(s, key, c.epoch, func() (places int, text string) {
-			d := c.describe(i, l, key, attrs)
-			return d.places, d.text
+			k := c.describe(i, l, key, attrs)
+			return k.places, k.text
 		})
 	} else if e.restored {
 		e.settle(c.describe(i, l, key, attrs).places)

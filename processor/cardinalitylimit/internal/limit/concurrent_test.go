@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -35,7 +36,7 @@ func TestManyGoroutinesAreExactThroughRotations(t *testing.T) {
 				Window: 2 * time.Hour, MaxKeys: 1000, Seed: 1,
 				Now: func() time.Time { return time.Unix(1<<30/3600*3600, 0).Add(time.Duration(clock.Load()) * time.Hour) },
 				Tracker: tracker.Config{
-					ExactUpTo: exactUpTo, FalsePositiveRate: 1e-9, Generations: 2, Budget: tracker.NewBudget(1 << 26),
+					ExactUpTo: exactUpTo, FalsePositiveRate: 1e-9, Generations: 2, Budget: budget.New(1 << 26),
 				},
 			})
 			require.NoError(t, err)
@@ -99,7 +100,7 @@ func TestManyGoroutinesOverKeysThatDie(t *testing.T) {
 	for name, exactUpTo := range map[string]int{"exact": 1000, "bloom": 10, "only bloom": 0} {
 		t.Run(name, func(t *testing.T) {
 			var clock, begun atomic.Int64
-			budget := tracker.NewBudget(1 << 28)
+			budget := budget.New(1 << 28)
 			s, err := NewSet([]Spec{
 				{Name: "label", Key: parts(t, "metric.name"), MaxValues: limit, Action: Strip},
 				{Name: "observed", Key: parts(t, "metric.name", "attribute.a"), MaxSeries: 3, Action: Drop, DryRun: true},

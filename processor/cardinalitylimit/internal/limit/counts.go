@@ -14,7 +14,7 @@ func (n *Counts) init(limits int) {
 	n.observed = make([][actions]int64, limits)
 }
 
-func (n *Counts) add(o Outcome)               { n.enforced[1+o.Limit][o.Action]++ }
+func (n *Counts) add(d *Decision)             { n.enforced[1+d.Limit][d.Action]++ }
 func (n *Counts) observe(limit int, a Action) { n.observed[limit][a]++ }
 
 func (n *Counts) reset() {

@@ -21,14 +21,10 @@ type Cursor struct {
 	now, epoch int64
 
 	metadata Metadata
-	resource pcommon.Resource
-	scope    pcommon.InstrumentationScope
-	metric   pmetric.Metric
-	exempt   bool
-
-	resourceID, scopeID  uint64
-	metricHash, streamID uint64 // of the metric alone; of the metric where it is
-	nameHash             uint64 // of the metric's name; 0: nobody asked
+	slot     int64 // of our clock, see doorkeeper
+	surroundings
+	saved     []surroundings // by Save
+	savedKeys []groupKeys    // as many for each of saved as there are limits
 
 	groups []group // one a limit
 
@@ -40,16 +36,18 @@ type Cursor struct {
 	held         []*sync.Mutex
 	offences     []offence
 	marked, only bool
+	stamp        uint64 // see Stamp
+	knownOnly    bool   // see DecideKnown
+	stranger     bool   // a limit does not know the series, and knownOnly
 }
 
 // group is the state of a limit for the points at hand.
 type group struct {
-	key [sources]uint64 // hash of the key down to each level
-	// fold is the hash of what an overflow series inherits of the key.
-	foldMetadata, fold uint64
-	last               recent   // neighbours tend to have one key
-	labels             []recent // and the same labels; by position
-	described          description
+	groupKeys
+	foldMetadata uint64   // the part of fold that comes from the client's metadata
+	last         recent   // neighbours tend to have one key
+	labels       []recent // and the same labels; by position
+	described    description
 }
 
 // description is what the overrides and a person make of a key.
@@ -117,7 +115,7 @@ func (s *Set) Begin(md Metadata) *Cursor {
 		c = &Cursor{set: s, groups: make([]group, len(s.limits))}
 		c.Counts.init(len(s.limits))
 	}
-	c.now, c.epoch = s.tick()
+	c.now, c.epoch, c.slot = s.tick()
 	c.metadata = md
 	for i, l := range s.limits {
 		g := &c.groups[i]
@@ -131,7 +129,8 @@ func (s *Set) Begin(md Metadata) *Cursor {
 func (c *Cursor) End() {
 	c.Counts.reset()
 	c.metadata = nil
-	c.resource, c.scope, c.metric = pcommon.Resource{}, pcommon.InstrumentationScope{}, pmetric.Metric{}
+	c.surroundings = surroundings{}
+	c.forgetSaved()
 	clear(c.pairs[:cap(c.pairs)]) // they hold strings of the batch
 	clear(c.verdicts[:cap(c.verdicts)])
 	for i := range c.groups {

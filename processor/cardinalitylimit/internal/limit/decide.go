@@ -14,65 +14,118 @@ const Mark = "otel.metric.overflow"
 
 func markValue() pcommon.Value { return pcommon.NewValueBool(true) }
 
-// Outcome is the decision on a point.
-type Outcome struct {
+// Decision is what becomes of a point.
+type Decision struct {
 	Action Action
 	// Limit decided: the first with the strongest action, or -1.
 	Limit int
 	// Horizon, in ns since the epoch: series that held a place until then may have
 	// been forgotten, so the total of a stream begun before may have left already.
 	Horizon int64
+	// Stream is the identity of the point's series as it came in.
+	Stream uint64
+	// Target is the identity of the series that the point is folded into: one for each
+	// label set that remains after Strip, one for each metric and resource of the key
+	// under Overflow. It is 0 where the point is not folded.
+	Target uint64
+	// Group is equal for targets with equal metadata, resource and scope, Metric for
+	// those with an equal metric.
+	Group, Metric uint64
 }
 
-// Decide tells what becomes of a point and takes the places it needs. A stale point
-// passes where it holds a place and never takes one.
+// Decide decides on a point and takes the places that it needs. A stale point passes
+// where it holds a place and never takes one.
 //
-// The locks of the keys concerned, one a limit and always in the order of the
+// The limits are asked in order until one folds the point into an overflow series or
+// drops it. Later limits are not asked about such a point. The overflow series takes
+// one place under each of them, if there is room, and leaves in any case.
+//
+// The locks of the keys concerned, one for each limit and always in the order of the
 // limits, are held from the first check to the last commit.
-func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Outcome {
+func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Decision {
+	c.knownOnly = false
+	d, _ := c.decide(attrs, stale)
+	return d
+}
+
+// DecideKnown is Decide for a point whose series every limit knows that is asked. Otherwise it changes
+// nothing and reports false. A stale point is always decided on.
+func (c *Cursor) DecideKnown(attrs pcommon.Map, stale bool) (d Decision, known bool) {
+	c.knownOnly = !stale
+	return c.decide(attrs, stale)
+}
+
+// Stamp says of the points that follow what tells an active stream from one that is repeated: a hash of
+// its value and start.
+func (c *Cursor) Stamp(stamp uint64) { c.stamp = stamp }
+
+// Series is the identity of the metric and the attributes of the point that was decided on last,
+// whatever its resource: pods share a place under most limits.
+func (c *Cursor) Series() uint64 { return c.set.hash.Point(c.metricHash, c.original) }
+
+// Stream is the identity of the stream of the point that was decided on last.
+func (c *Cursor) Stream() uint64 { return c.set.hash.Point(c.streamID, c.original) }
+
+func (c *Cursor) decide(attrs pcommon.Map, stale bool) (d Decision, known bool) {
 	c.read(attrs)
-	out := Outcome{Limit: -1}
-	if c.exempt {
-		c.Counts.add(out)
-		return out
-	}
-	if c.only && c.set.overflows >= 0 {
-		// What upstream has folded joins our series.
-		out = Outcome{Action: Overflow, Limit: c.set.overflows}
-		c.Counts.add(out)
-		return out
-	}
-	if c.marked && c.set.strips >= 0 {
-		out = Outcome{Action: Strip, Limit: c.set.strips}
-	}
-	for i, l := range c.set.limits {
-		if l.labels() {
-			c.checkLabels(i, l, attrs, stale, &out)
-		} else {
-			c.checkSeries(i, l, attrs, stale, &out)
+	d = Decision{Limit: -1}
+	if !c.exempt {
+		shared := c.Counts.Shared
+		if c.ask(attrs, stale, &d); c.stranger {
+			c.Counts.Shared = shared
+			return d, false
 		}
 	}
-	if out.Action <= Strip && !stale {
+	c.identify(&d)
+	c.Counts.add(&d)
+	return d, true
+}
+
+// ask decides on a point that is not exempt.
+func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
+	limits := c.set.limits
+	switch {
+	case c.only && c.set.overflows >= 0: // what upstream has folded joins our series
+		d.Action, d.Limit = Overflow, c.set.overflows
+	case c.marked && c.set.strips >= 0:
+		d.Action, d.Limit = Strip, c.set.strips
+	}
+	for i := 0; i < len(limits) && d.Action < Overflow && !c.stranger; i++ {
+		if limits[i].labels() {
+			c.checkLabels(i, limits[i], attrs, stale, d)
+		} else {
+			c.checkSeries(i, limits[i], attrs, stale, d)
+		}
+	}
+	if c.stranger {
+		c.release()
+		return
+	}
+	if d.Action >= Overflow {
+		c.release() // what is folded or dropped takes no place
+	}
+	if d.Action == Overflow {
+		c.seat(d)
+	}
+	if !stale {
 		c.commit()
 	}
 	c.release()
 	c.report(attrs)
-	c.Counts.add(out)
-	return out
 }
 
 // read hashes the attributes of a point.
 func (c *Cursor) read(attrs pcommon.Map) {
 	c.pairs, c.verdicts, c.offences = c.pairs[:0], c.verdicts[:0], c.offences[:0]
-	c.marked, c.only = false, false
+	c.marked, c.only, c.stranger = false, false, false
 	var sum uint64
 	for k, v := range attrs.All() {
 		n := len(c.pairs)
 		c.pairs = slices.Grow(c.pairs, 1)[:n+1] // what it was for a point before it still is
 		p := &c.pairs[n]
 		p.set(&c.set.hash, k, v)
-		if p.pair == c.set.mark {
-			c.marked, p.isMark = true, true
+		if p.pair == c.set.mark || p.pair == c.set.markText {
+			c.marked, p.isMark, p.pair = true, true, c.set.mark
 		}
 		sum += p.pair
 	}
@@ -81,7 +134,7 @@ func (c *Cursor) read(attrs pcommon.Map) {
 }
 
 // object records that a limit has no place for the point.
-func (c *Cursor) object(i int, l *limit, unknown bool, out *Outcome) {
+func (c *Cursor) object(i int, l *limit, unknown bool, d *Decision) {
 	action := l.Action
 	if unknown { // a stale point of a series that never had a place, or has lost it
 		if l.Action == Tag {
@@ -93,12 +146,43 @@ func (c *Cursor) object(i int, l *limit, unknown bool, out *Outcome) {
 		c.Counts.observe(i, action)
 		return
 	}
-	if action > out.Action {
-		out.Action, out.Limit = action, i
+	if action > d.Action {
+		d.Action, d.Limit = action, i
 	}
 }
 
-// commit takes the places of a point that leaves as its own series.
+// seat gives the series that the point is folded into a place under each later limit
+// that has room. As a series of its own it has no attributes but the mark.
+func (c *Cursor) seat(d *Decision) {
+	for i := d.Limit + 1; i < len(c.set.limits); i++ {
+		l := c.set.limits[i]
+		if l.labels() {
+			continue
+		}
+		g := &c.groups[i]
+		key, container := g.key[fromMetric], uint64(0)
+		for range l.perLevel[fromAttribute] {
+			key = c.set.hash.Combine(key, c.set.empty)
+		}
+		if l.Streams {
+			container = c.set.hash.Combine(c.groups[d.Limit].fold, c.metricHash)
+		}
+		fp := c.set.hash.Point(container, c.set.mark)
+		if c.knows(l, &g.last, key, fp, d) {
+			continue
+		}
+		e, shared := c.entry(i, l, key, noAttributes)
+		if shared {
+			fp = c.set.hash.Combine(key, fp)
+			c.Counts.Shared++
+		}
+		c.check(-1, e, fp)
+	}
+}
+
+var noAttributes = pcommon.NewMap()
+
+// commit takes the places that the point needs.
 func (c *Cursor) commit() {
 	for i := range c.verdicts {
 		v := &c.verdicts[i]
@@ -118,7 +202,7 @@ func (c *Cursor) release() {
 	for i := len(c.held) - 1; i >= 0; i-- {
 		c.held[i].Unlock()
 	}
-	c.held = c.held[:0]
+	c.held, c.verdicts = c.held[:0], c.verdicts[:0]
 }
 
 // key is the hash of the whole key. A label that was taken away is a missing part.

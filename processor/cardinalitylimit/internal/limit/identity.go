@@ -8,30 +8,20 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
-// Stream is the identity of the point at hand as it came in.
-func (c *Cursor) Stream() uint64 {
-	return c.set.hash.Point(c.streamID, c.original)
-}
-
-// Target is the identity of the series that the point at hand is folded into: one
-// per label set that remains after Strip, one per resource of the key and metric
-// for Overflow.
-func (c *Cursor) Target(o Outcome) uint64 {
-	g := &c.groups[o.Limit]
-	if o.Action == Strip {
-		return c.set.hash.Point(c.set.hash.Combine(g.foldMetadata, c.streamID), c.attributes)
+// identify sets what the decision says about the identities of the point at hand.
+func (c *Cursor) identify(d *Decision) {
+	h := &c.set.hash
+	d.Stream = h.Point(c.streamID, c.original)
+	switch d.Action {
+	case Strip:
+		g := &c.groups[d.Limit]
+		d.Target = h.Point(h.Combine(g.foldMetadata, c.streamID), c.attributes)
+		d.Group, d.Metric = h.Combine(g.foldMetadata, c.scopeID), c.metricHash
+	case Overflow:
+		g := &c.groups[d.Limit]
+		d.Target = h.Combine(g.fold, c.metricHash)
+		d.Group, d.Metric = g.fold, c.metricHash
 	}
-	return c.set.hash.Combine(g.fold, c.metricHash)
-}
-
-// Group is equal for targets with equal metadata, resource and scope, metric for
-// those with an equal metric.
-func (c *Cursor) Group(o Outcome) (group, metric uint64) {
-	g := &c.groups[o.Limit]
-	if o.Action == Strip {
-		return c.set.hash.Combine(g.foldMetadata, c.scopeID), c.metricHash
-	}
-	return g.fold, c.metricHash
 }
 
 // Now is our time at the beginning of the batch, in ns since the epoch.

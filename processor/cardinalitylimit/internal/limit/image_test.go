@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
-	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
 type memory map[string][]byte
@@ -70,7 +70,7 @@ func TestSharedPlacesWithoutRoom(t *testing.T) {
 		decide(s, nil, "", "", "m", "id", fmt.Sprint(i))
 	}
 	o := s.options
-	o.Tracker.Budget = tracker.NewBudget(1024)
+	o.Tracker.Budget = budget.New(1024)
 	o.MaxKeys = 0
 	small, err := NewSet([]Spec{spec}, o)
 	require.NoError(t, err)

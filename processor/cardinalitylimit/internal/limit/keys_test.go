@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -21,7 +22,7 @@ func TestReservedIsWhatKeysTake(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return int64(m.HeapAlloc)
 	}
-	budget, before := tracker.NewBudget(1<<30), heap()
+	budget, before := budget.New(1<<30), heap()
 	s, err := NewSet([]Spec{{Name: "l", Key: parts(t, "resource.r", "metric.name"), MaxSeries: 5, Action: Drop}}, Options{
 		Window: time.Hour, MaxKeys: 2 * keys, Now: time.Now,
 		Tracker: tracker.Config{ExactUpTo: 10, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget},

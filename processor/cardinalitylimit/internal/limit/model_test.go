@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -70,6 +71,7 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 		return slices.IndexFunc(m.specs, func(l Spec) bool { return l.Action == a && !l.DryRun })
 	}
 	if i := enforced(Overflow); s.mark && len(s.attributes) == 0 && i >= 0 {
+		m.seat(i, &s, epoch)
 		return Overflow, i, observed
 	}
 	if i := enforced(Strip); s.mark && i >= 0 {
@@ -136,6 +138,12 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 		} else if a > action {
 			action, limit = a, i
 		}
+		if action >= Overflow {
+			break // later limits are not asked
+		}
+	}
+	if action == Overflow {
+		m.seat(limit, &s, epoch)
 	}
 	if action <= Strip && !s.stale {
 		for _, w := range wants {
@@ -145,6 +153,42 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 		}
 	}
 	return action, limit, observed
+}
+
+// seat gives the overflow series of limit i, which has no attributes but the mark, its
+// one place under each later limit on series that has room.
+func (m *model) seat(i int, s *sample, epoch int64) {
+	series := *s
+	series.attributes = map[string]string{}
+	for at := i + 1; at < len(m.specs); at++ {
+		l := m.specs[at]
+		if l.MaxValues > 0 {
+			continue
+		}
+		var key []string
+		for _, p := range l.Key {
+			key = append(key, series.part(p.String(), nil))
+		}
+		member := fmt.Sprint(true)
+		if l.Streams { // whatever else the series has of the key of the limit that folds
+			member += "overflow"
+			for _, p := range m.specs[i].Key {
+				if p.source == fromMetadata || p.source == fromResource {
+					member += fmt.Sprintf("%s=%q", p, series.part(p.String(), nil))
+				}
+			}
+			member += fmt.Sprintf("%q", s.metric)
+		}
+		p := m.tracker(at, fmt.Sprintf("%q", key), &series, nil)
+		for member, seen := range p.seen {
+			if epoch-seen >= m.generations {
+				delete(p.seen, member)
+			}
+		}
+		if _, holds := p.seen[member]; !s.stale && (holds || len(p.seen) < p.max) {
+			p.seen[member] = epoch
+		}
+	}
 }
 
 // tracker is that of a key, which has the places of the first override that matches
@@ -222,7 +266,7 @@ func randomSample(rng *rand.Rand) sample {
 	return s
 }
 
-func offer(c *Cursor, s sample) Outcome {
+func offer(c *Cursor, s sample) Decision {
 	r, sc, m, a := pcommon.NewResource(), pcommon.NewInstrumentationScope(), pmetric.NewMetric(), pcommon.NewMap()
 	r.Attributes().PutStr("r", s.resource)
 	sc.SetName(s.scope)
@@ -254,7 +298,7 @@ func TestDecisionsAgreeWithModel(t *testing.T) {
 			Exempt: Names{regexp.MustCompile("^(?:m3)$")}, Window: time.Hour, MaxKeys: 100_000, Seed: seed,
 			Now: func() time.Time { return now },
 			Tracker: tracker.Config{
-				ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: generations, Budget: tracker.NewBudget(1 << 30),
+				ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: generations, Budget: budget.New(1 << 30),
 			},
 		})
 		require.NoError(t, err)

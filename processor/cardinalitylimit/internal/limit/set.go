@@ -19,6 +19,7 @@ type Set struct {
 	options   Options
 	hash      streamid.Hasher
 	mark      uint64 // the pair otel.metric.overflow=true
+	markText  uint64 // the same with a text as its value, as it comes from Prometheus
 	markLabel uint64 // otel.metric.overflow alone
 	empty     uint64 // a missing part of a key: the empty string
 	overflows int    // first enforced overflow limit, -1 without
@@ -36,6 +37,7 @@ type Set struct {
 func NewSet(specs []Spec, o Options) (*Set, error) {
 	s := &Set{options: o, hash: streamid.New(o.Seed), overflows: -1, strips: -1}
 	s.mark, s.markLabel = s.hash.Pair(Mark, markValue()), s.hash.String(Mark)
+	s.markText = s.hash.Pair(Mark, pcommon.NewValueStr("true"))
 	s.empty = s.hash.Value(pcommon.NewValueStr(""))
 	s.exempt = exemptions{patterns: o.Exempt, known: make(map[string]bool)}
 	specs = slices.Clone(specs)
@@ -74,26 +76,28 @@ func (s *Set) epochAt(now int64) int64 {
 }
 
 // tick reads the clock and returns it in ns with the generation. Generations go by
-// the time that has passed since the start, whatever is done to the wall clock; whoever
-// read the clock before another one does not bring an old generation back.
-func (s *Set) tick() (now, epoch int64) {
+// the time that has passed since the start, whatever is done to the wall clock, and so do
+// the slots of doorkeepers. Of two readers of the clock the later one does not bring an old
+// generation back.
+func (s *Set) tick() (now, epoch, slot int64) {
 	t := s.options.Now()
-	now, epoch = t.UnixNano(), s.epochAt(s.begun.UnixNano()+int64(t.Sub(s.begun)))
+	passed := s.begun.UnixNano() + int64(t.Sub(s.begun))
+	now, epoch, slot = t.UnixNano(), s.epochAt(passed), passed/int64(slotLength)
 	for {
 		last := s.epoch.Load()
 		if epoch <= last {
-			return now, last
+			return now, last, slot
 		}
 		if s.epoch.CompareAndSwap(last, epoch) {
 			s.rotations.Add(1)
-			return now, epoch
+			return now, epoch, slot
 		}
 	}
 }
 
 // Sweep frees the keys that are empty and returns the usage of each limit.
 func (s *Set) Sweep() []Usage {
-	now, epoch := s.tick()
+	now, epoch, _ := s.tick()
 	usage := make([]Usage, len(s.limits))
 	for i, l := range s.limits {
 		usage[i] = l.sweep(epoch, now)

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
@@ -32,14 +33,14 @@ func parts(t testing.TB, names ...string) (out []Part) {
 func newSet(t testing.TB, specs ...Spec) *Set {
 	s, err := NewSet(specs, Options{
 		Window: time.Hour, MaxKeys: 1000, Seed: 1, Now: func() time.Time { return time.Unix(1e9, 0) },
-		Tracker: tracker.Config{ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: 2, Budget: tracker.NewBudget(1 << 26)},
+		Tracker: tracker.Config{ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget.New(1 << 26)},
 	})
 	require.NoError(t, err)
 	return s
 }
 
 // decide offers one point.
-func decide(s *Set, md headers, resource, scope, metric string, attributes ...string) Outcome {
+func decide(s *Set, md headers, resource, scope, metric string, attributes ...string) Decision {
 	c := s.Begin(md)
 	defer c.End()
 	r, sc, m, a := pcommon.NewResource(), pcommon.NewInstrumentationScope(), pmetric.NewMetric(), pcommon.NewMap()
@@ -55,9 +56,23 @@ func decide(s *Set, md headers, resource, scope, metric string, attributes ...st
 	return c.Decide(a, false)
 }
 
+// decideStamped offers a point of one metric whose stream has a value and start.
+func decideStamped(s *Set, id string, stamp uint64) Decision {
+	c := s.Begin(headers{})
+	defer c.End()
+	m, a := pmetric.NewMetric(), pcommon.NewMap()
+	m.SetName("m")
+	a.PutStr("id", id)
+	c.Resource(pcommon.NewResource())
+	c.Scope(pcommon.NewInstrumentationScope())
+	c.Metric(m)
+	c.Stamp(stamp)
+	return c.Decide(a, false)
+}
+
 // A limit of one: each key has its own place, whichever part tells keys apart.
 func TestEveryPartSeparatesKeys(t *testing.T) {
-	point := func(s *Set, part, value string, id int) Outcome {
+	point := func(s *Set, part, value string, id int) Decision {
 		v := map[string]string{"metadata.m": "x", "resource.r": "x", "scope.name": "x", "metric.name": "x", "attribute.a": "x"}
 		v[part] = value
 		return decide(s, headers{"m": {v["metadata.m"]}}, v["resource.r"], v["scope.name"], v["metric.name"],
@@ -87,7 +102,7 @@ func TestStrongestActionWins(t *testing.T) {
 			sp := Spec{Name: fmt.Sprint("l", i), Key: parts(t, "metric.name"), MaxSeries: 10, Action: actions[rng.IntN(3)]}
 			if full {
 				sp.MaxSeries = 1
-				if sp.Action > strongest {
+				if sp.Action > strongest && strongest < Overflow { // what one folds is not asked of the next
 					strongest, limit = sp.Action, i
 				}
 			}
@@ -99,6 +114,40 @@ func TestStrongestActionWins(t *testing.T) {
 		require.Equal(t, strongest, got.Action)
 		require.Equal(t, limit, got.Limit)
 	}
+}
+
+// What an earlier limit folds is not asked of a later one: its overflow series takes
+// one place there, and leaves where there is none.
+func TestOverflowSeriesTakesOnePlace(t *testing.T) {
+	for second, places := range map[int]int64{10: 10, 11: 11, 15: 11} {
+		s := newSet(t,
+			Spec{Name: "metric", Key: parts(t, "metric.name"), MaxSeries: 10, Action: Overflow},
+			Spec{Name: "service", Key: parts(t, "resource.r"), Streams: true, MaxSeries: second, Action: Drop},
+		)
+		actions := map[Action]int{}
+		for range 2 {
+			for i := range 110 {
+				actions[decide(s, nil, "", "", "m", "id", fmt.Sprint(i)).Action]++
+			}
+		}
+		require.Equal(t, map[Action]int{Pass: 20, Overflow: 200}, actions, second)
+		require.EqualValues(t, places, s.Sweep()[1].Series, second)
+	}
+}
+
+// A limit that comes before another is asked about all points.
+func TestDropBeforeOverflow(t *testing.T) {
+	s := newSet(t,
+		Spec{Name: "service", Key: parts(t, "resource.r"), Streams: true, MaxSeries: 15, Action: Drop},
+		Spec{Name: "metric", Key: parts(t, "metric.name"), MaxSeries: 10, Action: Overflow},
+	)
+	actions := map[Action]int{}
+	for i := range 110 {
+		actions[decide(s, nil, "", "", "m", "id", fmt.Sprint(i)).Action]++
+		actions[decide(s, nil, "", "", "n", "id", fmt.Sprint(i)).Action]++
+	}
+	// 15 places: 8 and 7, which is below the limit of each metric.
+	require.Equal(t, map[Action]int{Pass: 15, Drop: 205}, actions)
 }
 
 // A stripped point meets the series limits as what is left of it.
@@ -128,7 +177,7 @@ func TestLabelsOfOnePointCannotExceedTheSharedTracker(t *testing.T) {
 
 func TestNoMemoryForATracker(t *testing.T) {
 	_, err := NewSet([]Spec{{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop}}, Options{
-		Window: time.Hour, Now: time.Now, Tracker: tracker.Config{Generations: 2, Budget: tracker.NewBudget(10)},
+		Window: time.Hour, Now: time.Now, Tracker: tracker.Config{Generations: 2, Budget: budget.New(10)},
 	})
 	require.ErrorIs(t, err, ErrNoMemory)
 }
@@ -195,4 +244,81 @@ func TestGenerationsGoByTimePassed(t *testing.T) {
 func setWall(t time.Time, by time.Duration) time.Time {
 	*(*uint64)(unsafe.Pointer(&t)) += uint64(by/time.Second) << 30
 	return t
+}
+
+// DecideKnown decides on what all limits know, and changes nothing for others.
+func TestDecideKnown(t *testing.T) {
+	s := newSet(t,
+		Spec{Name: "label", Key: parts(t, "metric.name"), MaxValues: 2, Action: Strip},
+		Spec{Name: "a", Key: parts(t, "metric.name"), MaxSeries: 3, Action: Overflow},
+		Spec{Name: "b", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop, DryRun: true},
+	)
+	c := s.Begin(headers{})
+	defer c.End()
+	c.Resource(pcommon.NewResource())
+	c.Scope(pcommon.NewInstrumentationScope())
+	c.Metric(pmetric.NewMetric())
+	offer := func(id string, stale bool) (Decision, bool) {
+		a := pcommon.NewMap()
+		a.PutStr("id", id)
+		return c.DecideKnown(a, stale)
+	}
+	counted := func() (n int64) {
+		c.Counts.Each(func(_ int, _ Action, _ bool, points int64) { n += points })
+		return n
+	}
+	_, known := offer("1", false)
+	require.False(t, known)
+	require.Zero(t, counted())
+	for _, u := range s.Sweep() {
+		require.Zero(t, u.Series, u.Limit)
+	}
+	one := pcommon.NewMap()
+	one.PutStr("id", "1")
+	require.Equal(t, Pass, c.Decide(one, false).Action)
+	d, known := offer("1", false)
+	require.True(t, known)
+	require.Equal(t, Pass, d.Action)
+	require.EqualValues(t, 2, counted())
+	two := pcommon.NewMap()
+	two.PutStr("id", "2")
+	require.Equal(t, Pass, c.Decide(two, false).Action, "a dry run objects")
+	_, known = offer("2", false)
+	require.False(t, known, "the dry run does not know it")
+	d, known = offer("9", true)
+	require.True(t, known, "a stale point wants no place")
+	require.Equal(t, Drop, d.Action)
+}
+
+// Return brings a cursor back to a metric, its key and what an overflow series inherits.
+func TestSaveAndReturn(t *testing.T) {
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "resource.r", "scope.name", "metric.name"), MaxSeries: 1, Action: Overflow})
+	c := s.Begin(headers{})
+	defer c.End()
+	attrs := func(id string) pcommon.Map {
+		a := pcommon.NewMap()
+		a.PutStr("id", id)
+		return a
+	}
+	var saved []int
+	var targets []Decision
+	for _, name := range []string{"a", "b"} {
+		r, sc, m := pcommon.NewResource(), pcommon.NewInstrumentationScope(), pmetric.NewMetric()
+		r.Attributes().PutStr("r", name)
+		sc.SetName(name)
+		m.SetName(name)
+		c.Resource(r)
+		c.Scope(sc)
+		c.Metric(m)
+		require.Equal(t, Pass, c.Decide(attrs("1"), false).Action)
+		saved = append(saved, c.Save())
+		targets = append(targets, c.Decide(attrs("2"), false))
+	}
+	for i := range saved {
+		c.Return(saved[i])
+		require.Equal(t, targets[i], c.Decide(attrs("2"), false))
+		to := pcommon.NewMap()
+		c.TargetResource(0, to)
+		require.Equal(t, map[string]any{"r": []string{"a", "b"}[i]}, to.AsRaw())
+	}
 }

@@ -45,9 +45,12 @@ type Options struct {
 	Window  time.Duration // of all remembered generations together
 	Tracker tracker.Config
 	MaxKeys int // trackers of a limit; keys beyond share one
-	Seed    uint64
-	Board   *offenders.Board // told what finds no place; nil: nobody is
-	Now     func() time.Time
+	// ContestedAt is the share of a key's places from which on a stranger must have been active
+	// before. 0: there is no such share.
+	ContestedAt float64
+	Seed        uint64
+	Board       *offenders.Board // told what finds no place; nil: nobody is
+	Now         func() time.Time
 }
 
 // limit is a compiled Spec.
@@ -58,10 +61,16 @@ type limit struct {
 	max      int
 	seed     uint64
 	trackers table
+	contest  float64 // Options.ContestedAt
+	door     doorkeeper
 }
 
 func compile(s Spec, o *Options, hash func(string) uint64) (*limit, error) {
-	l := &limit{Spec: s, max: max(s.MaxSeries, s.MaxValues), seed: hash(s.Name)}
+	l := &limit{Spec: s, max: max(s.MaxSeries, s.MaxValues), seed: hash(s.Name), contest: o.ContestedAt}
+	if o.ContestedAt == 1 { // a full key has no last places
+		l.contest = 0
+	}
+	l.door.budget = o.Tracker.Budget
 	for _, p := range s.Key {
 		l.perLevel[p.source] = append(l.perLevel[p.source], p)
 		// The overflow series has an instance of its own.

@@ -52,6 +52,7 @@ type entry struct {
 	dead     bool // removed from the table; for cursors that remember it
 	// promised are the places that the point at hand has been told of and not yet taken. 0 while nobody holds the lock.
 	promised int
+	sighted  sighted
 }
 
 func (t *table) init(places int, o *Options) bool {
@@ -119,8 +120,6 @@ type Usage struct {
 	// Fullest is the key with the largest share of its places taken.
 	Fullest      string
 	FullestShare float64
-	// Leaked estimates the series that are let in without a place.
-	Leaked float64
 }
 
 // sweep brings every entry to generation epoch, removes the empty ones and adds up
@@ -143,7 +142,6 @@ func (l *limit) sweep(epoch, now int64) Usage {
 				continue
 			}
 			u.Series += int64(e.Size())
-			u.Leaked += e.Leaked()
 			share := float64(e.Size()) / float64(e.Limit())
 			if l.WarnAt > 0 && share >= l.WarnAt {
 				u.Near++

@@ -35,11 +35,11 @@ type TelemetryBuilder struct {
 	ProcessorCardinalitylimitFoldedPoints           metric.Int64Counter
 	ProcessorCardinalitylimitKeys                   metric.Int64ObservableGauge
 	ProcessorCardinalitylimitKeysNearLimit          metric.Int64ObservableGauge
-	ProcessorCardinalitylimitLeakedSeriesEstimate   metric.Int64ObservableGauge
 	ProcessorCardinalitylimitMaxSeries              metric.Int64ObservableGauge
 	ProcessorCardinalitylimitMemoryRefusals         metric.Int64ObservableCounter
 	ProcessorCardinalitylimitOffenderLabelValues    metric.Int64ObservableGauge
 	ProcessorCardinalitylimitOffenderSeries         metric.Int64ObservableGauge
+	ProcessorCardinalitylimitOversized              metric.Int64Counter
 	ProcessorCardinalitylimitPoints                 metric.Int64Counter
 	ProcessorCardinalitylimitRebucketedPoints       metric.Int64Counter
 	ProcessorCardinalitylimitRefusedStreams         metric.Int64Counter
@@ -87,21 +87,6 @@ func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitKeysNearLimitC
 		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitKeysNearLimit, obs: o})
 		return nil
 	}, builder.ProcessorCardinalitylimitKeysNearLimit)
-	if err != nil {
-		return err
-	}
-	builder.mu.Lock()
-	defer builder.mu.Unlock()
-	builder.registrations = append(builder.registrations, reg)
-	return nil
-}
-
-// RegisterProcessorCardinalitylimitLeakedSeriesEstimateCallback sets callback for observable ProcessorCardinalitylimitLeakedSeriesEstimate metric.
-func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitLeakedSeriesEstimateCallback(cb metric.Int64Callback) error {
-	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitLeakedSeriesEstimate, obs: o})
-		return nil
-	}, builder.ProcessorCardinalitylimitLeakedSeriesEstimate)
 	if err != nil {
 		return err
 	}
@@ -341,12 +326,6 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{key}"),
 	)
 	errs = errors.Join(errs, err)
-	builder.ProcessorCardinalitylimitLeakedSeriesEstimate, err = builder.meter.Int64ObservableGauge(
-		"otelcol_processor_cardinalitylimit_leaked_series_estimate",
-		metric.WithDescription("Series let in without a place, since a Bloom tracker takes them for ones that have one; an estimate. [Alpha]"),
-		metric.WithUnit("{series}"),
-	)
-	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitMaxSeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_max_series",
 		metric.WithDescription("Places of one key of the limit, overrides aside. [Alpha]"),
@@ -369,6 +348,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_cardinalitylimit_offender_series",
 		metric.WithDescription("Estimated series (for max_values, label values) that an offender wants places for, those that its key has included. [Alpha]"),
 		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitOversized, err = builder.meter.Int64Counter(
+		"otelcol_processor_cardinalitylimit_oversized",
+		metric.WithDescription("What senders made larger than attribute_limits allow, by kind. [Alpha]"),
+		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitPoints, err = builder.meter.Int64Counter(

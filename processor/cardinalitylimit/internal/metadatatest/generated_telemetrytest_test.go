@@ -28,10 +28,6 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
-	require.NoError(t, tb.RegisterProcessorCardinalitylimitLeakedSeriesEstimateCallback(func(_ context.Context, observer metric.Int64Observer) error {
-		observer.Observe(1)
-		return nil
-	}))
 	require.NoError(t, tb.RegisterProcessorCardinalitylimitMaxSeriesCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -77,6 +73,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorCardinalitylimitEmittedPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitEmptyStarts.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitFoldedPoints.Add(context.Background(), 1)
+	tb.ProcessorCardinalitylimitOversized.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitRebucketedPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitRefusedStreams.Add(context.Background(), 1)
@@ -105,9 +102,6 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualProcessorCardinalitylimitKeysNearLimit(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
-	AssertEqualProcessorCardinalitylimitLeakedSeriesEstimate(t, testTel,
-		[]metricdata.DataPoint[int64]{{Value: 1}},
-		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorCardinalitylimitMaxSeries(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -118,6 +112,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorCardinalitylimitOffenderSeries(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorCardinalitylimitOversized(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorCardinalitylimitPoints(t, testTel,

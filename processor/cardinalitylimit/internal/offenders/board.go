@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Budget bounds memory; tracker.Budget is one.
+// Budget bounds memory; budget.Budget is one.
 type Budget interface {
 	Reserve(bytes int) bool
 	Release(bytes int)

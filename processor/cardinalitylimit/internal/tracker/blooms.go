@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/bits-and-blooms/bloom/v3"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
 // blooms is a set of fingerprints in one Bloom filter a generation, the newest
@@ -12,12 +14,11 @@ import (
 // being counted.
 type blooms struct {
 	generations []generation
-	keep        int        // generations that are remembered, the current one included
-	capacity    int        // members that a filter to come is for, unless there are more
-	rate        float64    // false positives of all generations together
-	short       bool       // the current filter is smaller than it should be: the budget had no room
-	strangers   [2]*sample // refused in the current generation, in the one before
-	budget      *Budget
+	keep        int     // generations that are remembered, the current one included
+	capacity    int     // members that a filter to come is for, unless there are more
+	rate        float64 // false positives of all generations together
+	short       bool    // the current filter is smaller than it should be: the budget had no room
+	budget      *budget.Budget
 }
 
 // generation counts the members it saw first hand, and how many of them a newer
@@ -28,7 +29,6 @@ type generation struct {
 	age      int // 0 is the current one
 	members  int
 	promoted int
-	leaked   float64 // strangers let in that it saw last; see blooms.leaked
 }
 
 func (g *generation) only() int { return max(g.members-g.promoted, 0) }
@@ -37,23 +37,16 @@ var _ store = (*blooms)(nil)
 
 // newBlooms sizes each generation for capacity members and an equal share of the
 // false-positive rate.
-func newBlooms(capacity, generations int, rate float64, budget *Budget) (*blooms, bool) {
+func newBlooms(capacity, generations int, rate float64, memory *budget.Budget) (*blooms, bool) {
 	m, k := parameters(capacity, generations, rate)
-	if !budget.Reserve(filterBytes(m)*generations + sampleBytes(capacity)) {
+	if !memory.Reserve(filterBytes(m) * generations) {
 		return nil, false
 	}
-	b := &blooms{keep: generations, capacity: capacity, rate: rate, budget: budget}
+	b := &blooms{keep: generations, capacity: capacity, rate: rate, budget: memory}
 	for age := range generations {
 		b.generations = append(b.generations, generation{filter: newFilter(m, k), age: age})
 	}
-	b.sample(capacity)
 	return b, true
-}
-
-func (b *blooms) sample(capacity int) {
-	for i := range b.strangers {
-		b.strangers[i] = newSample(sampleSize(capacity))
-	}
 }
 
 // minBits of a filter: with fewer, two walks that begin and step alike, of which there are bits^2, are a greater danger
@@ -114,24 +107,14 @@ func (b *blooms) add(fp uint64, known bool) {
 				break
 			}
 		}
-	} else {
-		b.slip()
 	}
 	b.addTo(0, fp)
 }
 
 func (b *blooms) addTo(i int, fp uint64) {
 	g := &b.generations[i]
-	g.add(fp, b.before(i))
+	g.add(fp)
 	g.members++
-}
-
-// before is the filter that took the members before that of generation i did.
-func (b *blooms) before(i int) *filter {
-	if i+1 == len(b.generations) {
-		return nil
-	}
-	return &b.generations[i+1].filter
 }
 
 // room is always there, as the filters have their final size, but in one that is
@@ -142,7 +125,6 @@ func (b *blooms) room() (fits, moved bool) {
 }
 
 func (b *blooms) rotate() (forgotten int) {
-	b.settle()
 	var free []filter
 	b.generations = slices.DeleteFunc(b.generations, func(g generation) bool {
 		if g.age+1 < b.keep {
@@ -190,12 +172,12 @@ func (b *blooms) size() int {
 	return n
 }
 
-// bytes is what all filters and the samples take.
+// bytes is the size of all filters.
 func (b *blooms) bytes() (n int) {
 	for i := range b.generations {
 		n += filterBytes(b.generations[i].Cap())
 	}
-	return n + 2*cap(b.strangers[0].kept)*wordBytes
+	return n
 }
 
 func (b *blooms) free() { b.budget.Release(b.bytes()) }

@@ -16,8 +16,7 @@ import (
 // for each of 15 hashes.
 type filter struct {
 	*bloom.BloomFilter
-	ones   int // bits that are set
-	shared int // those of them that are set in the filter before it too, where comparable
+	ones int // bits that are set
 }
 
 const wordBits = 64
@@ -53,12 +52,8 @@ func (f *filter) has(fp uint64) bool {
 }
 
 // add sets the bits of fp. The lock is held; readers of a view are not kept out.
-// Before, which may be nil, is the filter that was the current one until this was.
-func (f *filter) add(fp uint64, before *filter) {
-	words, old := f.BitSet().Words(), []uint64(nil)
-	if f.comparable(before) {
-		old = before.BitSet().Words()
-	}
+func (f *filter) add(fp uint64) {
+	words := f.BitSet().Words()
 	at, step := walk(fp)
 	for range f.K() {
 		i := f.bit(at)
@@ -66,47 +61,7 @@ func (f *filter) add(fp uint64, before *filter) {
 		if *w&one == 0 {
 			atomic.StoreUint64(w, *w|one)
 			f.ones++
-			if old != nil && old[i/wordBits]&one != 0 {
-				f.shared++
-			}
 		}
 		at += step
 	}
-}
-
-// count counts the bits of a filter that was read.
-func (f *filter) count(before *filter) {
-	f.ones = int(f.BitSet().Count())
-	if f.comparable(before) {
-		f.shared = int(f.BitSet().IntersectionCardinality(before.BitSet()))
-	}
-}
-
-// comparable tells whether a fingerprint has the same bits in both.
-func (f *filter) comparable(before *filter) bool {
-	return before != nil && f.Cap() == before.Cap() && f.K() == before.K()
-}
-
-// rate is the chance that a stranger is taken for a member of f as full as it is, and
-// not for one of the filter before it. The incumbents of two generations are mostly
-// the same: so are their bits, and those who are taken for them.
-func (f *filter) rate(before *filter) float64 {
-	all := f.power(float64(f.ones) / float64(f.Cap()))
-	switch {
-	case before == nil:
-		return all
-	case f.comparable(before):
-		return all - f.power(float64(f.shared)/float64(f.Cap()))
-	default:
-		return all * (1 - before.power(float64(before.ones)/float64(before.Cap())))
-	}
-}
-
-// power is the chance that all bits of a fingerprint are among a share of the filter's.
-func (f *filter) power(share float64) float64 {
-	p := 1.0
-	for range f.K() {
-		p *= share
-	}
-	return p
 }

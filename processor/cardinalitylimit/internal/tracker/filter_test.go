@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
 // A filter of few bits has few ways to walk through them: two fingerprints that begin and step alike are taken for each
@@ -13,7 +15,7 @@ func TestFalsePositiveRateOfSmallFilters(t *testing.T) {
 	const rate, strangers = 1e-4, 200_000
 	for _, capacity := range []int{1, 2, 5, 10, 50, 100, 500, 2_000} {
 		rng := rand.New(rand.NewPCG(1, uint64(capacity)))
-		b, ok := newBlooms(capacity, 2, rate, NewBudget(1<<30))
+		b, ok := newBlooms(capacity, 2, rate, budget.New(1<<30))
 		require.True(t, ok)
 		taken, trials := 0, 0
 		for range 5 {

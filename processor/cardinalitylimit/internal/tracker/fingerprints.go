@@ -1,6 +1,10 @@
 package tracker
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
+)
 
 // fingerprints is a set of 64-bit fingerprints, each with the generation that saw
 // it last: open addressing with linear probing over one array of words.
@@ -22,7 +26,7 @@ type fingerprints struct {
 	live   int
 	tag    uint64 // of the current generation
 	keep   uint64 // generations that are remembered, the current one included
-	budget *Budget
+	budget *budget.Budget
 }
 
 const (
@@ -34,15 +38,15 @@ const (
 
 var _ store = (*fingerprints)(nil)
 
-func newFingerprints(generations int, budget *Budget) (*fingerprints, bool) {
-	if !budget.Reserve(wordBytes << minSlotBits) {
+func newFingerprints(generations int, memory *budget.Budget) (*fingerprints, bool) {
+	if !memory.Reserve(wordBytes << minSlotBits) {
 		return nil, false
 	}
 	return &fingerprints{
 		slots:  make([]uint64, 1<<minSlotBits),
 		shift:  64 - minSlotBits,
 		keep:   uint64(generations),
-		budget: budget,
+		budget: memory,
 	}, true
 }
 
@@ -179,11 +183,6 @@ func (f *fingerprints) remove(i uint64) {
 }
 
 func (f *fingerprints) size() int { return f.live }
-
-func (f *fingerprints) refuse(uint64) {}
-
-// leaked: a stranger is never taken for a member.
-func (f *fingerprints) leaked() float64 { return 0 }
 
 func (f *fingerprints) free() { f.budget.Release(wordBytes * len(f.slots)) }
 

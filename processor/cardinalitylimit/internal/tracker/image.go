@@ -138,9 +138,8 @@ func decodeBlooms(d *snapshot.Decoder, limit int, cfg *Config) *blooms {
 		return nil
 	}
 	for i := range b.generations {
-		b.generations[i].count(b.before(i))
+		b.generations[i].ones = int(b.generations[i].BitSet().Count())
 	}
-	b.sample(limit)
 	if !b.budget.Reserve(b.bytes()) {
 		return nil
 	}

@@ -18,6 +18,7 @@ package tracker
 import (
 	"sync/atomic"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
@@ -26,7 +27,7 @@ type Config struct {
 	ExactUpTo         int     // members kept as fingerprints; above, Bloom filters
 	FalsePositiveRate float64 // of all generations of a Bloom tracker together
 	Generations       int     // remembered, the current one included; 2 to MaxGenerations
-	Budget            *Budget
+	Budget            *budget.Budget
 }
 
 // MaxGenerations is what the fingerprints' generation tag can tell apart, less
@@ -64,10 +65,8 @@ type store interface {
 	lookup(fp uint64) state
 	add(fp uint64, known bool) // promotes fp, or enters it
 	room() (fits, moved bool)  // makes sure that one more fits; moved: it takes another view
-	refuse(fp uint64)          // fp found no place
 	rotate() (forgotten int)   // begins a generation
 	size() int                 // members over all generations, each once
-	leaked() float64           // see Tracker.Leaked
 	view() view                // but for the epoch
 	free()                     // gives the memory back to the budget
 	image() func(e *snapshot.Encoder)
@@ -121,7 +120,6 @@ func (t *Tracker) Check(fp uint64) Verdict {
 		return Renew
 	}
 	if t.store.size() >= t.limit {
-		t.store.refuse(fp)
 		return Full
 	}
 	t.outgrow()
@@ -189,10 +187,6 @@ func (t *Tracker) Advance(epoch int64) (forgotten int) {
 
 // Size is the number of series that hold a place.
 func (t *Tracker) Size() int { return t.store.size() }
-
-// Leaked estimates how many series, of those seen in the remembered generations, are
-// let in without a place: strangers that Bloom filters take for members.
-func (t *Tracker) Leaked() float64 { return t.store.leaked() }
 
 // Limit is the number of places.
 func (t *Tracker) Limit() int { return t.limit }

@@ -17,7 +17,6 @@ type Builder struct {
 	ScopeName    string
 	ScopeVersion string
 	Cumulative   bool
-	Monotonic    bool // counters
 	IntCounters  bool
 	ResendGauges bool // repeat a gauge without new values
 	TimerUnit    string
@@ -26,25 +25,30 @@ type Builder struct {
 	now  time.Time
 }
 
-// Repeats tells whether a series without new values has a point all the same.
+// Repeats reports whether a series has a point in a flush without new values.
 func (b *Builder) Repeats(s *series.Series) bool { return emitters[s.Metric.Aggregation].repeats(b) }
 
-// Begin starts batches of points that end now.
-func (b *Builder) Begin(now time.Time) { b.now, b.open = now, origins{} }
+// Restates reports whether the next point of a series says again what this one says.
+func (b *Builder) Restates(s *series.Series) bool {
+	return b.Cumulative && !emitters[s.Metric.Aggregation].ofInterval
+}
 
-// End returns the batches, none of them empty.
-func (b *Builder) End() []Batch {
-	batches := b.open.batches()
+// begin starts batches of points that end now.
+func (b *Builder) begin(now time.Time) { b.now, b.open = now, origins{} }
+
+// end returns the batches, none of them empty.
+func (b *Builder) end() []offer {
+	offers := b.open.offers()
 	b.open = origins{}
-	return batches
+	return offers
 }
 
 // Add adds the point of a series. Points of delta counters and distributions, and of
 // summaries, begin where the one before ended, and begin the series' next interval.
 func (b *Builder) Add(s *series.Series) {
-	e := &emitters[s.Metric.Aggregation]
-	attributes(e.point(b, b.metric(s), s), s)
-	if !b.Cumulative || e.ofInterval {
+	restated := b.Restates(s)
+	attributes(emitters[s.Metric.Aggregation].point(b, b.metric(s, restated), s), s)
+	if !restated {
 		s.Clear()
 		s.Last = b.now
 	}
@@ -53,7 +57,7 @@ func (b *Builder) Add(s *series.Series) {
 // AddTimed adds a point, of a sum or a gauge, that stands apart from its series: it
 // has a time of its own and no start.
 func (b *Builder) AddTimed(t *series.TimedPoint) {
-	m := b.metric(t.Series)
+	m := b.metric(t.Series, false)
 	var p pmetric.NumberDataPoint
 	if t.Series.Metric.Aggregation == series.Sum {
 		p = m.Sum().DataPoints().AppendEmpty()
@@ -66,18 +70,18 @@ func (b *Builder) AddTimed(t *series.TimedPoint) {
 	attributes(p.Attributes(), t.Series)
 }
 
-func (b *Builder) metric(s *series.Series) pmetric.Metric {
-	in, of := b.open.batch(b, s.Origin), s.Metric
-	if m, ok := in.metrics[of]; ok {
+func (b *Builder) metric(s *series.Series, restated bool) pmetric.Metric {
+	batch := b.open.batch(b, batchKey{s.Origin, restated})
+	if m, ok := batch.metrics[s.Metric]; ok {
 		return m
 	}
-	m := in.scope.Metrics().AppendEmpty()
-	m.SetName(of.Name)
-	if of.Kind == line.Timer {
+	m := batch.scope.Metrics().AppendEmpty()
+	m.SetName(s.Metric.Name)
+	if s.Metric.Kind == line.Timer {
 		m.SetUnit(b.TimerUnit)
 	}
-	emitters[of.Aggregation].data(b, m)
-	in.metrics[of] = m
+	emitters[s.Metric.Aggregation].data(b, m, s.Metric)
+	batch.metrics[s.Metric] = m
 	return m
 }
 

@@ -14,7 +14,7 @@ import (
 // emitter makes the points of an aggregation.
 type emitter struct {
 	// data makes the empty data of a metric.
-	data func(b *Builder, m pmetric.Metric)
+	data func(b *Builder, m pmetric.Metric, metric *series.Metric)
 	// point adds the point of a series and returns its attributes.
 	point func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map
 	// repeats tells whether a series without new values has a point all the same.
@@ -25,10 +25,10 @@ type emitter struct {
 
 var emitters = [series.Aggregations]emitter{
 	series.Sum: {
-		data: func(b *Builder, m pmetric.Metric) {
+		data: func(b *Builder, m pmetric.Metric, metric *series.Metric) {
 			sum := m.SetEmptySum()
 			sum.SetAggregationTemporality(b.temporality())
-			sum.SetIsMonotonic(b.Monotonic)
+			sum.SetIsMonotonic(metric.Monotonic)
 		},
 		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
 			p := m.Sum().DataPoints().AppendEmpty()
@@ -62,7 +62,7 @@ var emitters = [series.Aggregations]emitter{
 		ofInterval: true,
 	},
 	series.Distribution: {
-		data: func(b *Builder, m pmetric.Metric) {
+		data: func(b *Builder, m pmetric.Metric, _ *series.Metric) {
 			m.SetEmptyExponentialHistogram().SetAggregationTemporality(b.temporality())
 		},
 		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
@@ -77,7 +77,7 @@ var emitters = [series.Aggregations]emitter{
 		repeats: func(b *Builder) bool { return b.Cumulative },
 	},
 	series.Explicit: {
-		data: func(b *Builder, m pmetric.Metric) {
+		data: func(b *Builder, m pmetric.Metric, _ *series.Metric) {
 			m.SetEmptyHistogram().SetAggregationTemporality(b.temporality())
 		},
 		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
@@ -92,7 +92,7 @@ var emitters = [series.Aggregations]emitter{
 		repeats: func(b *Builder) bool { return b.Cumulative },
 	},
 	series.Summary: {
-		data: func(_ *Builder, m pmetric.Metric) { m.SetEmptySummary() },
+		data: func(_ *Builder, m pmetric.Metric, _ *series.Metric) { m.SetEmptySummary() },
 		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
 			p := m.Summary().DataPoints().AppendEmpty()
 			p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Last))
@@ -107,7 +107,7 @@ var emitters = [series.Aggregations]emitter{
 	series.Each: {data: emptyGauge, repeats: func(*Builder) bool { return false }},
 }
 
-func emptyGauge(_ *Builder, m pmetric.Metric) { m.SetEmptyGauge() }
+func emptyGauge(_ *Builder, m pmetric.Metric, _ *series.Metric) { m.SetEmptyGauge() }
 
 func (b *Builder) temporality() pmetric.AggregationTemporality {
 	if b.Cumulative {

@@ -3,9 +3,13 @@
 //
 // A [Flusher] swaps and merges in its own goroutine and a [Sender] calls the
 // consumer in another, so neither a slow nor a failing consumer keeps the readers'
-// epochs from being swapped. An interval that cannot be handed on because the one
-// before is still with the consumer stays in the series, where the next interval
-// is added to it.
+// epochs from being swapped.
+//
+// A delta interval that is refused is offered again unchanged. What comes meanwhile
+// gathers in the series, as one interval behind it: a series has at most two values,
+// however long the consumer refuses. Cumulative points and gauges that are refused
+// are replaced by those of the next flush. Sets, summaries and points with a time of
+// their own are of an interval in either temporality.
 package flush
 
 import (
@@ -57,6 +61,7 @@ type Flusher struct {
 	epochs  []*series.Epoch
 	touched []*series.Series // that lines in these epochs named
 	pending []*series.Series // with values not handed on
+	offered []*series.Series // with a restated point that was handed on and may be refused
 	live    []*series.Series // all, where points are repeated
 	timed   []series.TimedPoint
 	drops   []uint32 // of each socket, as last seen
@@ -81,13 +86,33 @@ func New(s Settings) *Flusher {
 // Run flushes at the end of every interval until Shutdown.
 func (f *Flusher) Run() {
 	defer close(f.done)
+	ticks, flushed := make(chan time.Time), make(chan struct{})
+	go f.tick(ticks, flushed)
+	for {
+		select {
+		case now, ok := <-ticks:
+			if !ok {
+				f.err = f.final()
+				return
+			}
+			f.flush(now)
+			flushed <- struct{}{}
+		case <-f.Sender.Returned():
+			f.restate()
+		}
+	}
+}
+
+// tick sends the ends of intervals and waits for each flush. It ends with Shutdown.
+func (f *Flusher) tick(ticks chan<- time.Time, flushed <-chan struct{}) {
+	defer close(ticks)
 	for {
 		now, ok := f.Clock.Next(f.stopped)
 		if !ok {
-			f.err = f.final()
 			return
 		}
-		f.flush(now)
+		ticks <- now
+		<-flushed
 	}
 }
 
@@ -108,11 +133,35 @@ func (f *Flusher) flush(now time.Time) {
 	started := time.Now()
 	report := f.retire(Source.Swap)
 	f.collect(now, report)
-	if f.Sender.TryReserve() {
-		f.handOn()
+	left, reserved := f.Sender.TryReserve()
+	if !reserved && f.Builder.Cumulative {
+		left, reserved = f.Sender.Recall()
+	}
+	if reserved {
+		left = f.replace(left)
+	}
+	f.sweep()
+	f.Registry.Trim()
+	report.Series = f.Registry.Len()
+	if reserved {
+		f.handOn(left, len(left) == 0)
 	}
 	report.Duration = time.Since(started)
 	f.Report(report)
+}
+
+// restate replaces what the consumer refused while the last flush could not recall it.
+func (f *Flusher) restate() {
+	left, ok := f.Sender.TryReserve()
+	switch {
+	case !ok:
+	case len(left) == 0:
+		f.Sender.Send(nil)
+	default:
+		left = f.replace(left)
+		f.sweep()
+		f.handOn(left, len(left) == 0)
+	}
 }
 
 func (f *Flusher) final() error {
@@ -121,11 +170,14 @@ func (f *Flusher) final() error {
 	report := f.retire(Source.Stop)
 	err := f.Ended() // before what takes time
 	f.collect(now, report)
+	report.Series = f.Registry.Len()
 	report.Duration = time.Since(started)
 	f.Report(report)
 	held := 0
-	if f.Sender.Reserve(f.ctx) {
-		f.handOn()
+	if left, ok := f.Sender.Reserve(f.ctx); ok {
+		left = f.replace(left)
+		f.sweep()
+		f.handOn(left, true)
 	} else {
 		held = len(f.pending) + len(f.timed)
 	}
@@ -158,9 +210,6 @@ func (f *Flusher) collect(now time.Time, report *Report) {
 	f.last = now
 	report.Stats.DroppedPoints += f.keepTimed()
 	f.merge(from)
-	f.sweep()
-	f.Registry.Trim()
-	report.Series = f.Registry.Len()
 }
 
 // keepTimed adds the epochs' points with a time of their own to those that wait, and
@@ -202,7 +251,29 @@ func (f *Flusher) merge(from time.Time) {
 	}
 }
 
-// sweep lets idle series expire and lists those whose points are repeated.
+// replace makes pending again what was refused in batches that are restated, and returns the other offers unchanged.
+func (f *Flusher) replace(left []offer) (frozen []offer) {
+	refused := map[*series.Origin]bool{}
+	for _, o := range left {
+		if o.Restated {
+			refused[o.Origin] = true
+		} else {
+			frozen = append(frozen, o)
+		}
+	}
+	for _, s := range f.offered {
+		s.Offered = false
+		if refused[s.Origin] && !s.Pending {
+			s.Pending = true
+			f.pending = append(f.pending, s)
+		}
+	}
+	clear(f.offered)
+	f.offered = f.offered[:0]
+	return frozen
+}
+
+// sweep removes expired series and lists those whose points are repeated.
 func (f *Flusher) sweep() {
 	clear(f.live)
 	f.live = f.live[:0]
@@ -215,21 +286,35 @@ func (f *Flusher) sweep() {
 	f.touched = f.touched[:0]
 }
 
-// handOn gives the sender, which has been reserved, all that waits.
-func (f *Flusher) handOn() {
-	f.Builder.Begin(f.last)
+// handOn gives the sender, which has been reserved, the offers that are left and behind them all that waits, points
+// of intervals only if intervals is true. Without it they gather behind those that are left.
+func (f *Flusher) handOn(left []offer, intervals bool) {
+	f.Builder.begin(f.last)
+	waiting := f.pending[:0]
 	for _, s := range f.pending {
+		restates := f.Builder.Restates(s)
+		if !restates && !intervals {
+			waiting = append(waiting, s)
+			continue
+		}
 		f.Builder.Add(s)
 		s.Pending = false
+		if restates {
+			s.Offered = true
+			f.offered = append(f.offered, s)
+		}
 	}
+	clear(f.pending[len(waiting):])
+	f.pending = waiting
 	for _, s := range f.live {
 		f.Builder.Add(s)
 	}
-	for i := range f.timed {
-		f.Builder.AddTimed(&f.timed[i])
+	if intervals {
+		for i := range f.timed {
+			f.Builder.AddTimed(&f.timed[i])
+		}
+		clear(f.timed)
+		f.timed = f.timed[:0]
 	}
-	clear(f.pending)
-	clear(f.timed)
-	f.pending, f.timed = f.pending[:0], f.timed[:0]
-	f.Sender.Send(f.Builder.End())
+	f.Sender.Send(append(left, f.Builder.end()...))
 }

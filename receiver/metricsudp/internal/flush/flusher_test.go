@@ -69,7 +69,7 @@ func newRig(t *testing.T, change func(*series.Options, *Builder, *SenderSettings
 		Monotonic: true, IntCounters: true, SetLimit: 1024, ExpirySwaps: 10,
 		TimedCounters: true, TimedGauges: true, TimedPoints: 3,
 	}
-	b := &Builder{Resource: pcommon.NewResource(), ScopeName: "scope", Monotonic: true, IntCounters: true, TimerUnit: "ms"}
+	b := &Builder{Resource: pcommon.NewResource(), ScopeName: "scope", IntCounters: true, TimerUnit: "ms"}
 	r := &rig{t: t, clock: &stoppedClock{now: epochStart}}
 	sender := SenderSettings{Consume: r.offer, Retryable: func(err error) bool { return errors.Is(err, errRetryable) }, MaxPause: time.Millisecond}
 	if change != nil {
@@ -128,8 +128,7 @@ func (r *rig) flushAt(seconds int) { r.flush(epochStart.Add(time.Duration(second
 
 // consumed waits until the sender is free.
 func (r *rig) consumed() {
-	require.True(r.t, r.Sender.Reserve(context.Background()))
-	r.Sender.idle <- struct{}{}
+	r.Sender.idle <- <-r.Sender.idle
 }
 
 // stop ends the rig as Shutdown does, at seconds after the start.
@@ -636,10 +635,11 @@ func TestPausesAreBounded(t *testing.T) {
 			Retryable: func(error) bool { return true },
 			MaxPause:  24 * time.Hour,
 		})
-		require.True(t, s.TryReserve())
+		_, ok := s.TryReserve()
+		require.True(t, ok)
 		batch := pmetric.NewMetrics()
 		batch.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty()
-		s.Send([]Batch{{Metrics: batch}})
+		s.Send([]offer{newOffer(Batch{Metrics: batch})})
 		time.Sleep(10 * time.Minute)
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()

@@ -16,6 +16,7 @@ type Report struct {
 	KernelDrops uint64        // since the last report
 	BufferBytes int           // of the smallest receive buffer; 0 where unknown
 	Examples    []Example     // one for each reason that occurred
+	Suspects    []Suspect     // one for each format that occurred
 	Errors      []error       // of asking the sockets
 }
 
@@ -23,6 +24,12 @@ type Report struct {
 type Example struct {
 	Reason line.Reason
 	Text   string
+}
+
+// Suspect is the beginning of a name that seems to hold tags of a format that is off.
+type Suspect struct {
+	Format line.Format
+	Name   string
 }
 
 func (f *Flusher) report() *Report {
@@ -35,6 +42,14 @@ func (f *Flusher) report() *Report {
 		for _, e := range f.epochs {
 			if text := e.Example(reason); len(text) > 0 {
 				r.Examples = append(r.Examples, Example{reason, string(text)})
+				break
+			}
+		}
+	}
+	for format := range line.Formats {
+		for _, e := range f.epochs {
+			if name := e.Suspect(format); len(name) > 0 {
+				r.Suspects = append(r.Suspects, Suspect{format, string(name)})
 				break
 			}
 		}
@@ -61,11 +76,15 @@ func add(sum, s *series.Stats) {
 	sum.Truncated += s.Truncated
 	sum.Overflowed += s.Overflowed
 	sum.DuplicateTags += s.DuplicateTags
+	sum.CleanedLines += s.CleanedLines
 	sum.DroppedPoints += s.DroppedPoints
 	for i, n := range s.Lines {
 		sum.Lines[i] += n
 	}
 	for i, n := range s.Rejected {
 		sum.Rejected[i] += n
+	}
+	for i, n := range s.NamesWithTags {
+		sum.NamesWithTags[i] += n
 	}
 }

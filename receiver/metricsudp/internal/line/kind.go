@@ -29,6 +29,7 @@ func (k Kind) String() string {
 	return kindNames[Invalid]
 }
 
+// kindOf returns Invalid for what is no type of metric. Blanks around a type do not count.
 func kindOf(b []byte) Kind {
 	switch len(b) {
 	case 1:
@@ -48,6 +49,9 @@ func kindOf(b []byte) Kind {
 		if b[0] == 'm' && b[1] == 's' {
 			return Timer
 		}
+	}
+	if trimmed := TrimBlanks(b); len(trimmed) < len(b) {
+		return kindOf(trimmed)
 	}
 	return Invalid
 }

@@ -6,8 +6,11 @@
 //
 //	name:value[:value...]|type[|@rate][|#tag,tag...][|T<unix>][|c:<container>][|e:<external>][|card:<cardinality>]
 //
-// The fields after the type stand in any order; the last of two of a kind holds,
-// and fields of an unknown kind are skipped unless [Limits] refuses them.
+// Blanks around a value or the type are skipped; those around the name are left to
+// the caller. The fields after the type stand in any order; the last of two of a kind
+// counts. Empty fields are skipped, and so are those of an unknown kind unless
+// [Limits] refuses them. A second value with a type refuses the line. A name may hold
+// tags in the place of the field #, see [Format].
 //
 // https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (protocol v1.0 to v1.6)
 package line
@@ -20,7 +23,8 @@ import (
 // Line is one parsed line. Its slices point into the input.
 type Line struct {
 	Kind      Kind
-	Name      []byte
+	Name      []byte  // with the tags that it holds in its format
+	Format    Format  // of the tags in Name
 	Values    []Value // reused from line to line; empty for sets, events and checks
 	Member    []byte  // a set's value, which may hold colons
 	Rate      float64 // 0 < Rate <= 1
@@ -33,6 +37,8 @@ type Line struct {
 	// Origin is what the line's series are kept apart by, besides name, kind and tags.
 	// Parse leaves it to the caller.
 	Origin []byte
+
+	nameTags int // where the tags in Name begin, unless Format is Plain
 }
 
 // Limits bounds what a line may be.
@@ -40,6 +46,10 @@ type Limits struct {
 	NameBytes int     // longest metric name
 	TagBytes  int     // longest tag field
 	MinRate   float64 // smallest sample rate
+
+	// NameFormats are the formats of tags in names. Lines are of any of them, or have a tag field.
+	NameFormats FormatSet
+	NoTagField  bool // the field # is of an unknown kind
 
 	RefuseUnknown bool // refuse lines with a field of an unknown kind, or skip the field
 }
@@ -53,14 +63,24 @@ func Parse(b []byte, l *Line, limits *Limits) Reason {
 		}
 	}
 	colon := bytes.IndexByte(b, ':')
+	l.Format = Plain
+	if limits.NameFormats != 0 {
+		var reason Reason
+		if l.Format, l.nameTags, colon, reason = limits.NameFormats.nameEnd(b); reason != OK {
+			return reason
+		}
+	}
 	if colon < 0 {
 		return NoValue
 	}
 	l.Name = b[:colon]
-	if colon == 0 {
+	if l.Format != Plain {
+		if reason := l.checkName(limits); reason != OK {
+			return reason
+		}
+	} else if colon == 0 {
 		return NoName
-	}
-	if colon > limits.NameBytes {
+	} else if colon > limits.NameBytes {
 		return NameTooLong
 	}
 	rest := b[colon+1:]
@@ -91,6 +111,20 @@ func Parse(b []byte, l *Line, limits *Limits) Reason {
 	return l.values(values)
 }
 
+// checkName checks a name that holds tags.
+func (l *Line) checkName(limits *Limits) Reason {
+	before, tags, after := l.NameParts()
+	switch n := len(before) + len(after); {
+	case n == 0:
+		return NoName
+	case n > limits.NameBytes:
+		return NameTooLong
+	case len(tags) > limits.TagBytes:
+		return TagsTooLong
+	}
+	return OK
+}
+
 // fields reads what follows the type.
 func (l *Line) fields(rest []byte, limits *Limits) Reason {
 	for more := true; more; {
@@ -105,8 +139,14 @@ func (l *Line) fields(rest []byte, limits *Limits) Reason {
 		known := true
 		switch field[0] {
 		case '#':
+			if known = !limits.NoTagField; !known {
+				break
+			}
 			if len(field)-1 > limits.TagBytes {
 				return TagsTooLong
+			}
+			if l.Format != Plain {
+				return MixedTags
 			}
 			l.Tags = field[1:]
 		case '@':
@@ -129,14 +169,30 @@ func (l *Line) fields(rest []byte, limits *Limits) Reason {
 		default:
 			known = false
 		}
-		if !known && limits.RefuseUnknown {
-			return UnknownField
+		if !known {
+			if isValueOrType(field) {
+				return UnknownType
+			}
+			if limits.RefuseUnknown {
+				return UnknownField
+			}
 		}
 	}
 	return OK
 }
 
-// origin reads the fields that tell where a line comes from.
+// isValueOrType recognises what is left of a line that gives each of its values a type, such as a:1|c|:2|c. Its first
+// value alone would be a wrong sum.
+func isValueOrType(field []byte) bool {
+	if field[0] != ':' {
+		return kindOf(field) != Invalid
+	}
+	value, _, _ := bytes.Cut(field[1:], []byte{':'})
+	_, ok := number(value)
+	return ok
+}
+
+// origin reads the fields that say where a line comes from.
 func (l *Line) origin(field []byte) (known bool) {
 	if after, ok := bytes.CutPrefix(field, containerPrefix); ok {
 		l.Container = after

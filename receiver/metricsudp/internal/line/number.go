@@ -17,8 +17,8 @@ type Value struct {
 // fastDigits is how many decimal digits always fit an int64.
 const fastDigits = 18
 
-// number reads [+-]digits[.digits][e[+-]digits]. Unlike strconv it takes no NaN,
-// infinity, hexadecimal or underscore.
+// number reads [+-]digits[.digits][e[+-]digits], with blanks around it. Unlike strconv
+// it accepts no NaN, infinity, hexadecimal or underscore.
 func number(b []byte) (v Value, ok bool) {
 	if len(b) == 0 {
 		return v, false
@@ -75,6 +75,9 @@ var powersOfTen = [fastDigits + 1]float64{
 // slowNumber leaves the rounding to strconv once the characters are known to be
 // those of a decimal number.
 func slowNumber(b []byte, v Value) (Value, bool) {
+	if trimmed := TrimBlanks(b); len(trimmed) < len(b) {
+		return number(trimmed)
+	}
 	for _, c := range b {
 		if c-'0' > 9 && c != '.' && c != 'e' && c != 'E' && c != '+' && c != '-' {
 			return v, false

@@ -19,6 +19,7 @@ const (
 	RateTooSmall
 	BadTimestamp
 	TagsTooLong
+	MixedTags
 	UnknownField
 	BadAnnotation
 	BadTag
@@ -41,6 +42,7 @@ var reasonNames = [Reasons]string{
 	RateTooSmall:    "rate_too_small",
 	BadTimestamp:    "bad_timestamp",
 	TagsTooLong:     "tags_too_long",
+	MixedTags:       "mixed_tags",
 	UnknownField:    "unknown_field",
 	BadAnnotation:   "bad_annotation",
 	BadTag:          "bad_tag",

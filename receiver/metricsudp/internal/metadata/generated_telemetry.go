@@ -29,12 +29,17 @@ type TelemetryBuilder struct {
 	ReceiverMetricsudpAliases             metric.Int64Gauge
 	ReceiverMetricsudpBufferDroppedPoints metric.Int64Counter
 	ReceiverMetricsudpBytes               metric.Int64Counter
+	ReceiverMetricsudpCleanedLines        metric.Int64Counter
+	ReceiverMetricsudpConnections         metric.Int64Gauge
 	ReceiverMetricsudpDatagrams           metric.Int64Counter
 	ReceiverMetricsudpDeniedDatagrams     metric.Int64Counter
+	ReceiverMetricsudpDroppedEvents       metric.Int64Counter
 	ReceiverMetricsudpDuplicateTags       metric.Int64Counter
+	ReceiverMetricsudpEndedConnections    metric.Int64Counter
 	ReceiverMetricsudpFlushDuration       metric.Float64Histogram
 	ReceiverMetricsudpKernelDrops         metric.Int64Counter
 	ReceiverMetricsudpLines               metric.Int64Counter
+	ReceiverMetricsudpNamesWithTags       metric.Int64Counter
 	ReceiverMetricsudpOverflowedSamples   metric.Int64Counter
 	ReceiverMetricsudpReceiveBufferBytes  metric.Int64Gauge
 	ReceiverMetricsudpRejectedLines       metric.Int64Counter
@@ -89,6 +94,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpCleanedLines, err = builder.meter.Int64Counter(
+		"otelcol_receiver_metricsudp_cleaned_lines",
+		metric.WithDescription("Lines whose name or tag keys were rewritten by name_cleaning. [Alpha]"),
+		metric.WithUnit("{line}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpConnections, err = builder.meter.Int64Gauge(
+		"otelcol_receiver_metricsudp_connections",
+		metric.WithDescription("Connections that are open, of a stream transport. [Alpha]"),
+		metric.WithUnit("{connection}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpDatagrams, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_datagrams",
 		metric.WithDescription("Datagrams received from allowed sources. [Alpha]"),
@@ -101,10 +118,22 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{datagram}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpDroppedEvents, err = builder.meter.Int64Counter(
+		"otelcol_receiver_metricsudp_dropped_events",
+		metric.WithDescription("Events and service checks dropped because buffer_size of them, or 32 MiB, were waiting for the logs pipeline. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpDuplicateTags, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_duplicate_tags",
-		metric.WithDescription("Tags that were left out because another tag of the line has the same key. [Alpha]"),
+		metric.WithDescription("Tags dropped because another tag of the line had the same key. [Alpha]"),
 		metric.WithUnit("{tag}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpEndedConnections, err = builder.meter.Int64Counter(
+		"otelcol_receiver_metricsudp_ended_connections",
+		metric.WithDescription("Connections that ended or were refused, of a stream transport. [Alpha]"),
+		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpFlushDuration, err = builder.meter.Float64Histogram(
@@ -122,8 +151,14 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpLines, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_lines",
-		metric.WithDescription("Lines accepted, by kind. Events and service checks are recognised and dropped. [Alpha]"),
+		metric.WithDescription("Lines accepted, by kind. Events and service checks become log records, in a logs pipeline. [Alpha]"),
 		metric.WithUnit("{line}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpNamesWithTags, err = builder.meter.Int64Counter(
+		"otelcol_receiver_metricsudp_names_with_tags",
+		metric.WithDescription("New series whose name seems to hold tags of a format that tag_formats leaves out. [Alpha]"),
+		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpOverflowedSamples, err = builder.meter.Int64Counter(

@@ -22,12 +22,17 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverMetricsudpAliases.Record(context.Background(), 1)
 	tb.ReceiverMetricsudpBufferDroppedPoints.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpBytes.Add(context.Background(), 1)
+	tb.ReceiverMetricsudpCleanedLines.Add(context.Background(), 1)
+	tb.ReceiverMetricsudpConnections.Record(context.Background(), 1)
 	tb.ReceiverMetricsudpDatagrams.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpDeniedDatagrams.Add(context.Background(), 1)
+	tb.ReceiverMetricsudpDroppedEvents.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpDuplicateTags.Add(context.Background(), 1)
+	tb.ReceiverMetricsudpEndedConnections.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpFlushDuration.Record(context.Background(), 1)
 	tb.ReceiverMetricsudpKernelDrops.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpLines.Add(context.Background(), 1)
+	tb.ReceiverMetricsudpNamesWithTags.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpOverflowedSamples.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpReceiveBufferBytes.Record(context.Background(), 1)
 	tb.ReceiverMetricsudpRejectedLines.Add(context.Background(), 1)
@@ -42,13 +47,25 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualReceiverMetricsudpBytes(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverMetricsudpCleanedLines(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverMetricsudpConnections(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpDatagrams(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpDeniedDatagrams(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverMetricsudpDroppedEvents(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpDuplicateTags(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverMetricsudpEndedConnections(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpFlushDuration(t, testTel,
@@ -58,6 +75,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpLines(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverMetricsudpNamesWithTags(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpOverflowedSamples(t, testTel,

@@ -119,7 +119,7 @@ func (r *Reader) Run() {
 func (r *Reader) receive(datagrams []socket.Datagram, now int64) {
 	for i := range datagrams {
 		d := &datagrams[i]
-		if len(r.Allowed) > 0 && !r.allows(d.Source) {
+		if !Allows(r.Allowed, d.Source) {
 			r.Table.Denied()
 			continue
 		}
@@ -127,8 +127,12 @@ func (r *Reader) receive(datagrams []socket.Datagram, now int64) {
 	}
 }
 
-func (r *Reader) allows(source netip.Addr) bool {
-	for _, prefix := range r.Allowed {
+// Allows reports whether a source is in one of the ranges. No range stands for all sources.
+func Allows(ranges []netip.Prefix, source netip.Addr) bool {
+	if len(ranges) == 0 {
+		return true
+	}
+	for _, prefix := range ranges {
 		if prefix.Contains(source) {
 			return true
 		}

@@ -38,12 +38,11 @@ const (
 	aliasStruct = 24
 	chunkBytes  = 1 << 16
 	maxChunks   = 1 << 16 // 4 GiB: alias.key has 16 bits for each half
-	keyHeader   = 4       // kind, number of duplicate tags in two bytes, length of the origin
+	keyHeader   = 4       // kind, spelling in two bytes, length of the origin
 )
 
-// find returns the share, nil where the line is unknown, and how many of its tags
-// are duplicates.
-func (a *aliases) find(hash uint64, l *line.Line) (*local, int) {
+// find returns the share, nil where the line is unknown, and its spelling.
+func (a *aliases) find(hash uint64, l *line.Line) (*local, spelling) {
 	if a.n == 0 {
 		return nil, 0
 	}
@@ -64,7 +63,7 @@ func (a *aliases) find(hash uint64, l *line.Line) (*local, int) {
 		origin := tags + len(l.Tags)
 		if string(key[keyHeader:tags]) == string(l.Name) && string(key[tags:origin]) == string(l.Tags) &&
 			(len(l.Origin) == 0 || string(key[origin:origin+len(l.Origin)]) == string(l.Origin)) {
-			return e.local, int(binary.LittleEndian.Uint16(key[1:]))
+			return e.local, spelling(binary.LittleEndian.Uint16(key[1:]))
 		}
 	}
 }
@@ -114,9 +113,9 @@ func (a *aliases) chunkFor(l *line.Line) int {
 }
 
 // add inserts a line that is not there and for which there is room.
-func (a *aliases) add(hash uint64, l *line.Line, duplicates int, to *local) {
+func (a *aliases) add(hash uint64, l *line.Line, spelled spelling, to *local) {
 	a.place(alias{
-		hash: hash, local: to, key: a.store(l, duplicates),
+		hash: hash, local: to, key: a.store(l, spelled),
 		name: uint16(len(l.Name)), tags: uint16(len(l.Tags)),
 	})
 	a.n++
@@ -139,12 +138,11 @@ func (a *aliases) place(e alias) {
 	a.entries[i] = e
 }
 
-// store copies the key to the last chunk. A tag field has too few bytes for duplicates
-// that would not fit.
-func (a *aliases) store(l *line.Line, duplicates int) uint32 {
+// store copies the key to the last chunk.
+func (a *aliases) store(l *line.Line, spelled spelling) uint32 {
 	last := len(a.chunks) - 1
 	at := uint32(last)<<16 | uint32(len(a.chunks[last]))
-	chunk := binary.LittleEndian.AppendUint16(append(a.chunks[last], byte(l.Kind)), uint16(duplicates))
+	chunk := binary.LittleEndian.AppendUint16(append(a.chunks[last], byte(l.Kind)), uint16(spelled))
 	chunk = append(chunk, byte(len(l.Origin)))
 	a.chunks[last] = append(append(append(chunk, l.Name...), l.Tags...), l.Origin...)
 	return at

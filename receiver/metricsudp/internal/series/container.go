@@ -5,14 +5,15 @@ import "bytes"
 // appendContainer adds the attributes that the fields c: and e: name, as setContainer
 // joined them:
 //
-//	c:ci-<container ID> or c:in-<inode of its cgroup> or, from older clients, c:<container ID>
+//	c:ci-<container ID> or c:in-<inode of its cgroup> or, from older clients, c:cid-<container ID> or c:<container ID>
 //	e:it-<init container>,cn-<container name>,pu-<pod UID>
 //
 // Parts of other kinds are skipped, and so are those whose value is none; of two of a
-// kind the last holds. There may be nothing left to add.
+// kind the last holds. A pod that a tag names replaces that of e:. There may be
+// nothing left to add.
 //
 // https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (protocol v1.2, v1.4, v1.5)
-func appendContainer(key, fields []byte) []byte {
+func appendContainer(key, fields, pod []byte) []byte {
 	local, external, _ := bytes.Cut(fields, []byte{'|'})
 	var id, inode, name, uid []byte
 	for part := range bytes.SplitSeq(local, []byte{','}) {
@@ -24,6 +25,7 @@ func appendContainer(key, fields []byte) []byte {
 				inode = rest
 			}
 		default:
+			part = bytes.TrimPrefix(part, []byte("cid-"))
 			if isContainerID(part) {
 				id = part
 			}
@@ -36,6 +38,9 @@ func appendContainer(key, fields []byte) []byte {
 		case "pu-":
 			keepText(&uid, rest)
 		}
+	}
+	if len(pod) > 0 {
+		uid = pod
 	}
 	for _, a := range [...]rawTag{
 		{[]byte(containerID), id}, {[]byte(cgroupInode), inode}, {[]byte(containerName), name}, {[]byte(podUID), uid},

@@ -11,8 +11,12 @@ type Stats struct {
 	Lines         [line.Kinds]uint64
 	Rejected      [line.Reasons]uint64
 	Overflowed    uint64 // values that went to an overflow series
-	DuplicateTags uint64
+	DuplicateTags uint64 // dropped because another tag of the line had the same key
+	CleanedLines  uint64 // whose name or tag keys were cleaned
 	DroppedPoints uint64 // of those with a time of their own, beyond the buffer
+
+	// NamesWithTags counts new series whose name seems to hold tags, by the format, which is off.
+	NamesWithTags [line.Formats]uint64
 }
 
 // Epoch is what one reader received between two swaps.
@@ -24,23 +28,39 @@ type Epoch struct {
 	half     int
 	touched  []*local
 	examples [line.Reasons]example
+	suspects [line.Formats]example // names that seem to hold tags
 
 	ordered int     // entries of aliases that Merge is to make, which are paid for
 	spare   []alias // made
 }
 
-// example is the beginning of the first refused line of a reason.
+// example is the beginning of the first text of a kind.
 type example struct {
 	text [exampleBytes]byte
 	n    uint8
 }
 
+func (x *example) set(b []byte) {
+	if x.n == 0 {
+		x.n = uint8(copy(x.text[:], b))
+	}
+}
+
+func (x *example) get() []byte { return x.text[:x.n] }
+
 const exampleBytes = 120
 
 func (e *Epoch) reject(reason line.Reason, b []byte) {
 	e.Stats.Rejected[reason]++
-	if x := &e.examples[reason]; x.n == 0 {
-		x.n = uint8(copy(x.text[:], b))
+	e.examples[reason].set(b)
+}
+
+// suspectName counts the plain name of a new series if it seems to hold tags of a format that
+// is off.
+func (e *Epoch) suspectName(name []byte, on line.FormatSet) {
+	if f := line.Suspect(name); f != line.Plain && !on.Has(f) {
+		e.Stats.NamesWithTags[f]++
+		e.suspects[f].set(name)
 	}
 }
 
@@ -59,9 +79,12 @@ func (e *Epoch) touch(to *local, how use) {
 // Example is a refused line of the epoch, shortened; empty where none was refused
 // for that reason.
 func (e *Epoch) Example(reason line.Reason) []byte {
-	x := &e.examples[reason]
-	return x.text[:x.n]
+	return e.examples[reason].get()
 }
+
+// Suspect returns a name of the epoch that seems to hold tags of a format, shortened; empty where
+// there was none.
+func (e *Epoch) Suspect(f line.Format) []byte { return e.suspects[f].get() }
 
 // Merge adds the epoch's shares to their series, calls touched for each of them
 // (for a series possibly more than once) and empties the epoch for its reader. A
@@ -79,6 +102,9 @@ func (e *Epoch) Merge(touched func(s *Series, values bool)) {
 	e.Timed = e.Timed[:0]
 	for i := range e.examples {
 		e.examples[i].n = 0
+	}
+	for i := range e.suspects {
+		e.suspects[i].n = 0
 	}
 	e.Stats = Stats{}
 	if e.ordered > 0 {

@@ -31,14 +31,14 @@ func (r *Registry) touch(touched []*Series) {
 	}
 }
 
-// sweepFrom visits one step. Pending is the flusher's, who is the caller.
+// sweepFrom visits one step. Pending and Offered belong to the flusher, which is the caller.
 func (r *Registry) sweepFrom(from int, each func(*Series)) (next int, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	end := min(from+sweepStep, len(r.all))
 	for i := from; i < end; {
 		s := r.all[i]
-		if !s.Pending && r.swap-s.lastUsed >= r.options.ExpirySwaps {
+		if !s.Pending && !s.Offered && r.swap-s.lastUsed >= r.options.ExpirySwaps {
 			r.drop(i)
 			end = min(end, len(r.all))
 			continue

@@ -3,28 +3,35 @@ package series
 import "github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 
 // resolve finds the share of a line that the young generation does not know.
-func (t *Table) resolve(hash uint64, l *line.Line) (*local, int, line.Reason) {
-	to, duplicates := t.old.find(hash, l)
+func (t *Table) resolve(hash uint64, l *line.Line, negative bool) (*local, spelling, line.Reason) {
+	to, spelled := t.old.find(hash, l)
 	known := to != nil
 	// An overflow series is looked up again: there may be room for the real one.
 	if !known || to.overflow {
-		nameLen, n, reason := t.canonical(l)
+		nameLen, found, reason := t.canonical(l)
 		if reason != line.OK {
 			return nil, 0, reason
 		}
-		duplicates = n
-		to = t.localOf(t.registry.resolve(l.Kind, t.key, nameLen, t.canonicalOrigin(l)))
+		if negative && t.options.isMonotonic(t.key[1:1+nameLen]) {
+			return nil, 0, line.NegativeCounter
+		}
+		spelled = found
+		s, created := t.registry.resolve(l.Kind, t.key, nameLen, t.canonicalOrigin(l))
+		if created {
+			t.active.suspectName(t.name, t.options.Limits.NameFormats)
+		}
+		to = t.localOf(s)
 	}
 	switch {
 	case !known && t.admit(l):
-		t.young.add(hash, l, duplicates, to)
+		t.young.add(hash, l, spelled, to)
 	case known && t.young.reserve(l): // where memory is refused it stays in the old one
-		t.young.add(hash, l, duplicates, to)
+		t.young.add(hash, l, spelled, to)
 		if t.old.moved(l); t.old.n == 0 {
 			t.old.drop() // all are in use: no need to hold their bytes twice
 		}
 	}
-	return to, duplicates, line.OK
+	return to, spelled, line.OK
 }
 
 // admit makes room for an alias, or reports that there is none. A table that is

@@ -58,6 +58,9 @@ func (g *group) flush() map[string]*Series {
 		g.stats.Overflowed += e.Stats.Overflowed
 		g.stats.DuplicateTags += e.Stats.DuplicateTags
 		g.stats.DroppedPoints += e.Stats.DroppedPoints
+		for i, n := range e.Stats.NamesWithTags {
+			g.stats.NamesWithTags[i] += n
+		}
 		for i, n := range e.Stats.Lines {
 			g.stats.Lines[i] += n
 		}

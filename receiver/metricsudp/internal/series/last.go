@@ -7,7 +7,7 @@ import (
 )
 
 // lasts is the aggregator of gauges.
-type lasts struct{}
+type lasts struct{ signed SignedGauges }
 
 func (lasts) aggregation() Aggregation { return Last }
 
@@ -22,7 +22,9 @@ func (lasts) local(int) *local {
 
 func (lasts) localBytes() int { return 112 }
 
-func (lasts) value() value { return new(LastValue) }
+func (a lasts) value() value {
+	return &LastValue{intervalsBeginAtZero: a.signed == SignedIsIntervalChange}
+}
 
 func (lasts) trim() {}
 
@@ -30,10 +32,11 @@ type lastShare [2]last
 
 var _ share = (*lastShare)(nil)
 
-func (s *lastShare) add(half int, l *line.Line, at int64, _ *Table, _ bool) bool {
+func (s *lastShare) add(half int, l *line.Line, at int64, t *Table, _ bool) bool {
 	to := &s[half]
 	for i := range l.Values {
-		to.write(&l.Values[i], at)
+		v := &l.Values[i]
+		to.write(v.Float, v.Signed && t.options.SignedGauges != SignedIsAbsolute, at)
 	}
 	return true
 }
@@ -41,7 +44,9 @@ func (s *lastShare) add(half int, l *line.Line, at int64, _ *Table, _ bool) bool
 // LastValue is a gauge.
 type LastValue struct {
 	Gauge  float64 // the present value
-	merged last
+	merged last    // what came since the last settle
+
+	intervalsBeginAtZero bool
 }
 
 var _ value = (*LastValue)(nil)
@@ -53,8 +58,16 @@ func (v *LastValue) merge(from share, half int) bool {
 	return true
 }
 
+// settle leaves the value alone where nothing came: a pending series is settled at each flush.
 func (v *LastValue) settle() {
-	v.Gauge = v.merged.apply(v.Gauge)
+	switch {
+	case v.merged == last{}:
+		return
+	case v.intervalsBeginAtZero:
+		v.Gauge = v.merged.apply(0)
+	default:
+		v.Gauge = v.merged.apply(v.Gauge)
+	}
 	v.merged = last{}
 }
 
@@ -71,13 +84,13 @@ type last struct {
 	set        bool  // there is an absolute value
 }
 
-func (g *last) write(v *line.Value, at int64) {
-	if v.Signed {
-		g.relative += v.Float
+func (g *last) write(v float64, change bool, at int64) {
+	if change {
+		g.relative += v
 		g.relativeAt = at
 		return
 	}
-	*g = last{absolute: v.Float, absoluteAt: at, relativeAt: at, set: true}
+	*g = last{absolute: v, absoluteAt: at, relativeAt: at, set: true}
 }
 
 // merge lets the later absolute value win. Changes that another reader received

@@ -37,7 +37,7 @@ type named struct {
 func newAggregators(o *Options, b *budget.Budget) *aggregators {
 	a := &aggregators{}
 	a.kinds[line.Counter] = sums{}
-	a.kinds[line.Gauge] = lasts{}
+	a.kinds[line.Gauge] = lasts{o.SignedGauges}
 	a.kinds[line.Set] = a.add(newUniques(o, b))
 	bySize := map[int]aggregator{}
 	for _, kind := range []line.Kind{line.Timer, line.Histogram, line.Distribution} {

@@ -1,6 +1,7 @@
 package series
 
 import (
+	"bytes"
 	"net/netip"
 
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
@@ -32,7 +33,7 @@ const (
 type Origin struct {
 	Addr netip.Addr // of OriginIP; never IPv4-mapped, without a zone
 
-	key    string // key:value, of each attribute
+	key    string // of each attribute key, keyEnd, value and tagEnd
 	series int    // that refer to it; Registry.mu
 }
 
@@ -77,33 +78,70 @@ func (t *Table) setAddress(from netip.Addr) {
 // setContainer makes what a line tells of its container its origin. It is not parsed
 // here: aliases remember the bytes.
 func (t *Table) setContainer(l *line.Line) {
-	local, external := l.Container, l.External
+	if l.Origin = joinContainer(t.origin[:0], l.Container, l.External); l.Origin != nil {
+		t.origin = l.Origin
+	}
+}
+
+// joinContainer appends both fields with a bar between them to a buffer. It returns nil where both are empty or
+// too long.
+func joinContainer(to, local, external []byte) []byte {
 	if len(local) > maxOriginField {
 		local = nil
 	}
 	if len(external) > maxOriginField {
 		external = nil
 	}
-	l.Origin = nil
-	if len(local) > 0 || len(external) > 0 {
-		t.origin = append(append(append(t.origin[:0], local...), '|'), external...)
-		l.Origin = t.origin
+	if len(local) == 0 && len(external) == 0 {
+		return nil
 	}
+	return append(append(append(to, local...), '|'), external...)
+}
+
+// Tags that Datadog clients add, and the Agent removes, where they know their pod by its UID. The second one asks the
+// Agent for tags, like the field card:, and has no effect.
+const (
+	internalPrefix   = "dd.internal."
+	internalEntity   = internalPrefix + "entity_id"
+	internalCard     = internalPrefix + "card"
+	entityWithoutPod = "none" // the client wants no origin
+)
+
+// isOriginTag reports whether a tag is about the line's origin and keeps the pod that it names.
+func isOriginTag(pod *[]byte, key, value []byte) bool {
+	if !bytes.HasPrefix(key, []byte(internalPrefix)) {
+		return false
+	}
+	switch string(key) {
+	case internalEntity:
+		if len(value) <= maxOriginField {
+			keepText(pod, value)
+		}
+		return true
+	case internalCard:
+		return true
+	}
+	return false
 }
 
 // canonicalOrigin writes the identity of the line's origin: its attributes.
 func (t *Table) canonicalOrigin(l *line.Line) []byte {
 	t.originKey = t.originKey[:0]
-	if len(l.Origin) == 0 {
+	switch t.options.Origin {
+	case OriginNone:
 		return nil
-	}
-	if t.options.Origin == OriginIP {
+	case OriginIP:
+		if len(l.Origin) == 0 {
+			return nil
+		}
 		addr, _ := netip.AddrFromSlice(l.Origin)
-		t.originKey = append(t.originKey, clientAddress+":"...)
-		t.originKey = append(addr.AppendTo(t.originKey), ',')
+		t.originKey = append(append(t.originKey, clientAddress...), keyEnd)
+		t.originKey = append(addr.AppendTo(t.originKey), tagEnd)
 		return t.originKey
 	}
-	t.originKey = appendContainer(t.originKey, l.Origin)
+	if string(t.entity) != entityWithoutPod {
+		t.originKey = appendContainer(t.originKey, l.Origin, t.entity)
+	}
 	return t.originKey
 }
 
@@ -113,4 +151,34 @@ func (r *Registry) leave(o *Origin) {
 		delete(r.origins, o.key)
 		r.budget.Release(originBytes(len(o.key)))
 	}
+}
+
+// OriginFields are what a line that belongs to no series says of its origin.
+type OriginFields struct {
+	Container []byte // c:
+	External  []byte // e:
+	Entity    []byte // of a tag
+}
+
+// TakeTag reports whether a tag is about the origin and keeps the pod that it names.
+func (o *OriginFields) TakeTag(key, value []byte) bool { return isOriginTag(&o.Entity, key, value) }
+
+// Attributes returns the attributes of the origin of a line that belongs to no series.
+func (m OriginMode) Attributes(from netip.Addr, o *OriginFields) (all []Tag) {
+	switch m {
+	case OriginIP:
+		if from.IsValid() {
+			all = append(all, Tag{clientAddress, from.Unmap().WithZone("").String()})
+		}
+	case OriginContainer:
+		if string(o.Entity) == entityWithoutPod {
+			return nil
+		}
+		key := appendContainer(nil, joinContainer(nil, o.Container, o.External), o.Entity)
+		eachTag(string(key), func(tag Tag) bool {
+			all = append(all, tag)
+			return true
+		})
+	}
+	return all
 }

@@ -56,6 +56,8 @@ func TestOriginsOfContainers(t *testing.T) {
 	)
 	for fields, want := range map[string]string{
 		"":                              "",
+		"|c:cid-" + hex:                 "container.id=" + hex,
+		"|c:cid-none":                   "",
 		"|c:":                           "",
 		"|e:":                           "",
 		"|c:|e:":                        "",
@@ -168,7 +170,7 @@ func TestOriginsExpire(t *testing.T) {
 		g.addFrom(0, 0, address(7), "b:1|c")
 		g.flush()
 	}
-	assert.Equal(t, []string{"", "client.address:10.0.0.7,"}, slices.Sorted(maps.Keys(g.origins)))
+	assert.Equal(t, []string{"", "client.address\n10.0.0.7|"}, slices.Sorted(maps.Keys(g.origins)))
 	assert.Equal(t, 1, g.Len())
 	for range 4 {
 		g.flush()

@@ -83,11 +83,11 @@ func (r *Registry) hash(l *line.Line) uint64 {
 	return h
 }
 
-// resolve returns the series of an identity, or the overflow series of its metric.
-func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int, origin []byte) *Series {
+// resolve returns the series of an identity, or the overflow series of its metric, and
+// reports whether it created the series.
+func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int, origin []byte) (s *Series, created bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var s *Series
 	from := r.origins[string(origin)]
 	if from != nil {
 		s = r.series[seriesID{from, string(key)}]
@@ -95,12 +95,13 @@ func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int, origin []byt
 	if s == nil {
 		key := string(key)
 		id := metricID{key[1 : 1+nameLen], kind}
-		if s = r.register(id, key, from, origin); s == nil {
+		s = r.register(id, key, from, origin)
+		if created = s != nil; !created {
 			s = r.overflow(id)
 		}
 	}
 	s.lastUsed = r.swap
-	return s
+	return s, created
 }
 
 // seriesBytes is what a series takes with the metric that it may be the first of, and
@@ -150,6 +151,7 @@ func (r *Registry) metric(id metricID) *Metric {
 		id.name = strings.Clone(id.name) // or the metric would keep the key of its first series
 		a := r.aggregators.of(id)
 		m = &Metric{Name: id.name, Kind: id.kind, Aggregation: a.aggregation(), aggregator: a}
+		m.Monotonic = id.kind == line.Counter && r.options.isMonotonic([]byte(id.name))
 		r.metrics[id] = m
 	}
 	return m

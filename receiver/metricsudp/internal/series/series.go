@@ -12,6 +12,7 @@ type Metric struct {
 	Name        string
 	Kind        line.Kind
 	Aggregation Aggregation
+	Monotonic   bool // of a counter: it refuses negative values
 
 	aggregator aggregator
 	series     int     // that refer to it; Registry.mu
@@ -34,6 +35,7 @@ type Series struct {
 	value   value
 	Last    time.Time // end of the last point emitted (delta), or start (cumulative)
 	Pending bool      // has values that were not emitted
+	Offered bool      // its last point was emitted, but may be refused and emitted anew
 
 	// Identity, never changed. It begins with a bool, as the state ends with one:
 	// the other way round is 16 bytes a series.
@@ -69,8 +71,8 @@ func (s *Series) Tags(yield func(Tag) bool) {
 func eachTag(tags string, yield func(Tag) bool) {
 	for rest := tags; rest != ""; {
 		var tag string
-		tag, rest, _ = strings.Cut(rest, ",")
-		key, value, _ := strings.Cut(tag, ":")
+		tag, rest, _ = strings.Cut(rest, string(tagEnd))
+		key, value, _ := strings.Cut(tag, string(keyEnd))
 		if !yield(Tag{key, value}) {
 			return
 		}
@@ -78,7 +80,7 @@ func eachTag(tags string, yield func(Tag) bool) {
 }
 
 // TagCount is how many tags there are.
-func (s *Series) TagCount() int { return strings.Count(s.tags, ",") }
+func (s *Series) TagCount() int { return strings.Count(s.tags, string(tagEnd)) }
 
 // Settle brings the merged shares of all readers to a value. What Value returns
 // expects it to have been called.

@@ -33,9 +33,14 @@ type Table struct {
 
 	line line.Line
 	tags []rawTag
+	name []byte // as sent, without its tags
 	key  []byte
+	keys []byte // of tags, as they were cleaned
 
-	origin, originKey []byte // of the line: as sent, and its identity
+	entity []byte // the pod that a tag of the line names
+
+	from              netip.Addr // of the datagram
+	origin, originKey []byte     // of the line: as sent, and its identity
 }
 
 // NewTable returns the table of one reader, of which there are Options.Tables.
@@ -57,11 +62,12 @@ func NewTable(r *Registry) *Table {
 // Datagram counts the lines of a datagram that was received at a time in
 // nanoseconds of a clock common to all tables. The rest of a truncated datagram's
 // last line is unknown, so that line is refused. The sender's address matters to
-// OriginIP only.
+// OriginIP and to events only.
 func (t *Table) Datagram(b []byte, truncated bool, at int64, from netip.Addr) {
 	if t.options.Origin == OriginIP {
 		t.setAddress(from)
 	}
+	t.from = from
 	stats := &t.active.Stats
 	stats.Datagrams++
 	stats.Bytes += uint64(len(b))
@@ -99,30 +105,44 @@ func (t *Table) add(b []byte, at int64) {
 		e.reject(reason, b)
 		return
 	}
+	negative := false
 	switch l.Kind {
 	case line.Event, line.ServiceCheck:
 		e.Stats.Lines[l.Kind]++
+		if t.options.Events != nil {
+			t.options.Events(l.Kind, b, t.from)
+		}
 		return
 	case line.Counter:
-		if reason := t.checkCounter(l); reason != line.OK {
+		var reason line.Reason
+		if negative, reason = t.checkCounter(l); reason != line.OK {
 			e.reject(reason, b)
 			return
+		}
+	case line.Timer:
+		if t.options.TimerSeconds {
+			toSeconds(l)
 		}
 	}
 	if t.options.Origin == OriginContainer {
 		t.setContainer(l)
 	}
 	hash := t.registry.hash(l)
-	to, duplicates := t.young.find(hash, l)
+	to, spelled := t.young.find(hash, l)
 	if to == nil {
 		var reason line.Reason
-		if to, duplicates, reason = t.resolve(hash, l); reason != line.OK {
+		if to, spelled, reason = t.resolve(hash, l, negative); reason != line.OK {
 			e.reject(reason, b)
 			return
 		}
 	}
+	if negative && to.series.Metric.Monotonic {
+		e.reject(line.NegativeCounter, b)
+		return
+	}
 	e.Stats.Lines[l.Kind]++
-	e.Stats.DuplicateTags += uint64(duplicates)
+	e.Stats.DuplicateTags += spelled.duplicates()
+	e.Stats.CleanedLines += spelled.cleaned()
 	if to.overflow {
 		e.Stats.Overflowed += uint64(max(len(l.Values), 1))
 	}
@@ -134,21 +154,33 @@ func (t *Table) add(b []byte, at int64) {
 	t.write(to, l, at)
 }
 
-// checkCounter makes sure that every value of the line can be added.
-func (t *Table) checkCounter(l *line.Line) line.Reason {
+// checkCounter makes sure that every value of the line can be added. It reports whether the line needs a counter that
+// is not monotonic.
+func (t *Table) checkCounter(l *line.Line) (negative bool, reason line.Reason) {
 	for i := range l.Values {
 		v := &l.Values[i]
 		if t.options.Monotonic && v.Float < 0 {
-			return line.NegativeCounter
+			if len(t.options.NonMonotonic) == 0 {
+				return true, line.NegativeCounter
+			}
+			negative = true
 		}
 		// What is not a whole number as it stands is divided as a float64; the
 		// largest of those below 2^63 fits an int64.
 		exact := v.Whole && l.Rate == 1
 		if t.options.IntCounters && !exact && math.Abs(v.Float)/l.Rate >= 1<<63 {
-			return line.OutOfRange
+			return false, line.OutOfRange
 		}
 	}
-	return line.OK
+	return negative, line.OK
+}
+
+// toSeconds divides a timer's values, which are in milliseconds.
+func toSeconds(l *line.Line) {
+	for i := range l.Values {
+		v := &l.Values[i]
+		v.Float, v.Whole = v.Float/1000, false
+	}
 }
 
 // write adds the line's values to the epoch in use.

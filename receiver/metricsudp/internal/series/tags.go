@@ -14,44 +14,34 @@ type rawTag struct{ key, value []byte }
 var replacement = []byte(string(utf8.RuneError))
 
 // canonical writes the identity of a line: kind, name and the tags, valid UTF-8,
-// sorted by key and without duplicates. The separators are those of the protocol,
-// which a name, a key or a value cannot contain, so that two different series
-// never have the same identity:
+// sorted by key and without duplicates. The separators are bytes that a name, a key or a
+// value cannot contain in any format, so that two different series never have the same
+// identity:
 //
-//	<kind>name|key:value,key:value,
+//	<kind>name|key\nvalue|key\nvalue|
 //
-// Of tags with the same key the one with the greatest value holds: a rule that
+// Of tags with the same key the one with the greatest value counts: a rule that
 // does not depend on their order. A tag without a value has the empty value, where
-// Options.SimpleTags takes it. With Options.MetricType the kind is a tag, too, and
-// one that a sender gave its key is left out like a duplicate.
-func (t *Table) canonical(l *line.Line) (nameLen int, duplicates int, reason line.Reason) {
+// Options.SimpleTags accepts it. With Options.MetricType the kind is a tag too, and
+// one that a sender gave its key is left out like a duplicate. Tags that say where
+// the line comes from belong to the origin. Options.Cleaning rewrites name and keys.
+func (t *Table) canonical(l *line.Line) (nameLen int, found spelling, reason line.Reason) {
 	if bytes.IndexByte(l.Name, '|') >= 0 {
 		return 0, 0, line.NoValue // the colon after it is that of a tag; looked for here, where a line is new
 	}
-	t.tags = t.tags[:0]
-	replaced := 0
-	for rest := l.Tags; len(rest) > 0; {
-		tag := rest
-		if comma := bytes.IndexByte(rest, ','); comma >= 0 {
-			tag, rest = rest[:comma], rest[comma+1:]
-		} else {
-			rest = nil
-		}
-		if len(tag) == 0 {
-			continue
-		}
-		if len(t.tags)+replaced == t.options.MaxTags {
-			return 0, 0, line.TooManyTags
-		}
-		key, value, _ := bytes.Cut(tag, []byte{':'})
-		if len(key) == 0 || len(value) == 0 && !t.options.SimpleTags {
-			return 0, 0, line.BadTag
-		}
-		if t.options.MetricType && string(key) == metricTypeKey {
-			replaced++
-			continue
-		}
-		t.tags = append(t.tags, rawTag{valid(key), valid(value)})
+	before, tags, after := l.NameParts()
+	if l.Format == line.Plain {
+		tags = l.Tags
+	}
+	t.name = append(append(t.name[:0], before...), after...)
+	cleanedName := t.canonicalName(l.Kind)
+	nameLen = len(t.key) - 1
+	if nameLen == 0 {
+		return 0, 0, line.NoName
+	}
+	replaced, cleanedKeys, reason := t.readTags(l.Format, tags)
+	if reason != line.OK {
+		return 0, 0, reason
 	}
 	if t.options.MetricType {
 		t.tags = append(t.tags, rawTag{[]byte(metricTypeKey), []byte(metricTypes[l.Kind])})
@@ -65,17 +55,89 @@ func (t *Table) canonical(l *line.Line) (nameLen int, duplicates int, reason lin
 	all := len(t.tags)
 	t.tags = slices.CompactFunc(t.tags, func(a, b rawTag) bool { return bytes.Equal(a.key, b.key) })
 
-	name := valid(l.Name)
-	t.key = append(append(append(t.key[:0], byte(l.Kind)), name...), '|')
+	t.key = append(t.key, tagEnd)
 	for _, tag := range t.tags {
 		t.key = appendTag(t.key, tag)
 	}
-	return len(name), replaced + all - len(t.tags), line.OK
+	return nameLen, newSpelling(replaced+all-len(t.tags), cleanedName || cleanedKeys), line.OK
 }
 
-func appendTag(to []byte, t rawTag) []byte {
-	return append(append(append(append(to, t.key...), ':'), t.value...), ',')
+// canonicalName begins the identity with the kind and the name, and reports whether the name was cleaned.
+func (t *Table) canonicalName(kind line.Kind) (cleaned bool) {
+	name := valid(t.name)
+	if t.options.Cleaning != CleanEtsy { // which makes a _ of blanks
+		name = line.TrimBlanks(name)
+	}
+	t.key = t.options.Cleaning.appendName(append(t.key[:0], byte(kind)), name)
+	return !bytes.Equal(t.key[1:], name)
 }
+
+// readTags reads the attributes of a line. It returns how many tags the attribute metric_type replaces, and whether a
+// key was cleaned.
+func (t *Table) readTags(format line.Format, tags []byte) (replaced int, cleaned bool, reason line.Reason) {
+	t.tags, t.keys, t.entity = t.tags[:0], t.keys[:0], nil
+	for n := 0; len(tags) > 0; {
+		var tag []byte
+		tag, tags = format.CutTag(tags)
+		tag = bytes.TrimLeft(tag, "#") // some PHP clients write one before each tag
+		if len(tag) == 0 {
+			continue
+		}
+		if n++; n > t.options.MaxTags {
+			return 0, false, line.TooManyTags
+		}
+		key, value := format.CutValue(tag)
+		if len(key) == 0 || len(value) == 0 && !t.options.SimpleTags {
+			return 0, false, line.BadTag
+		}
+		if isOriginTag(&t.entity, key, value) {
+			continue
+		}
+		if t.options.MetricType && string(key) == metricTypeKey {
+			replaced++
+			continue
+		}
+		key = valid(key)
+		if t.options.Cleaning == CleanPrometheus {
+			start := len(t.keys)
+			t.keys = t.options.Cleaning.appendKey(t.keys, key)
+			cleaned = cleaned || !bytes.Equal(t.keys[start:], key)
+			key = t.keys[start:]
+		}
+		t.tags = append(t.tags, rawTag{key, valid(value)})
+	}
+	return replaced, cleaned, line.OK
+}
+
+// spelling is what aliases remember of the way a series is written: how many tags are dropped because another one has
+// their key, and in the highest bit whether the name or a key was cleaned. A line has too few bytes for more
+// duplicates than fit.
+type spelling uint16
+
+const cleanedSpelling spelling = 1 << 15
+
+func newSpelling(duplicates int, cleaned bool) spelling {
+	s := spelling(duplicates)
+	if cleaned {
+		s |= cleanedSpelling
+	}
+	return s
+}
+
+func (s spelling) duplicates() uint64 { return uint64(s &^ cleanedSpelling) }
+
+func (s spelling) cleaned() uint64 { return uint64(s / cleanedSpelling) }
+
+func appendTag(to []byte, t rawTag) []byte {
+	return append(append(append(append(to, t.key...), keyEnd), t.value...), tagEnd)
+}
+
+// The separators of identities. No line has a line ending, and a bar ends a name as well as a
+// tag field.
+const (
+	keyEnd = '\n'
+	tagEnd = '|'
+)
 
 const metricTypeKey = "metric_type"
 

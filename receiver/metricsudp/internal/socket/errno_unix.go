@@ -9,6 +9,11 @@ import (
 
 func isInUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
 
+// isNotOfThisHost recognises an address that no interface has, or whose family is switched off.
+func isNotOfThisHost(err error) bool {
+	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
+}
+
 const hasAbstract = false
 
 // isTooLong is for Windows, which makes an error of a truncated datagram.

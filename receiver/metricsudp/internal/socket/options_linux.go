@@ -53,4 +53,9 @@ func admitOthers(udp *net.UDPConn) error {
 
 func isInUse(err error) bool { return errors.Is(err, unix.EADDRINUSE) }
 
+// isNotOfThisHost recognises an address that no interface has, or whose family is switched off.
+func isNotOfThisHost(err error) bool {
+	return errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EAFNOSUPPORT)
+}
+
 const hasAbstract = true

@@ -14,19 +14,21 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 )
 
 // Settings of a group of sockets.
 type Settings struct {
-	Network      string      // udp, udp4, udp6 or [Unixgram]
+	Network      string      // udp or tcp, with 4 or 6 for one family, [Unixgram] or [Unix]
 	Address      string      // host:port, of which port 0 lets the kernel choose; or a path
 	Permissions  fs.FileMode // of the file of a Unix socket
-	Count        int         // sockets that share the port; 1 of a Unix socket
-	BufferBytes  int         // receive buffer asked of the kernel for each
+	Count        int         // sockets of each address family, which share the port; 1 of a Unix socket
+	BufferBytes  int         // receive buffer asked of the kernel for each; Count times that for each family
 	MaxDatagram  int         // bytes kept of a datagram
 	Batch        int         // datagrams to a system call
 	NeedsSources bool        // fill Datagram.Source
+	Resolve      Resolver    // nil: the system's
 }
 
 // Datagram is valid until the next Read on its Conn.
@@ -58,16 +60,20 @@ func (e *InUseError) Error() string {
 
 func (e *InUseError) Unwrap() error { return e.Err }
 
-// Unixgram is the network of datagram Unix sockets, where [HasUnixgram].
-const Unixgram = "unixgram"
+// The networks of Unix sockets, where [HasUnix].
+const (
+	Unixgram = "unixgram" // datagrams
+	Unix     = "unix"     // streams
+)
 
 // MaxPath is how many bytes the path of a Unix socket can have: one more ends it.
 const MaxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
 
 // Group is the sockets of one receiver.
 type Group struct {
-	Conns []*Conn
-	file  *file // of a Unix socket that has one
+	Conns   []*Conn
+	Skipped []string // addresses of the endpoint's host name that this host does not have, each with the error
+	file    *file    // of a Unix socket that has one
 }
 
 // Open binds the sockets.
@@ -75,15 +81,22 @@ func Open(ctx context.Context, s Settings) (*Group, error) {
 	if s.Network == Unixgram {
 		return openUnix(ctx, &s)
 	}
-	conns, err := openUDP(ctx, &s)
-	if err != nil {
-		return nil, err
-	}
-	return &Group{Conns: conns}, nil
+	return openUDP(ctx, &s)
 }
 
-// Addr is the address bound.
+// Addr is the first address bound.
 func (g *Group) Addr() net.Addr { return g.Conns[0].LocalAddr() }
+
+// Addresses are all that are bound, each once.
+func (g *Group) Addresses() []string {
+	var all []string
+	for _, c := range g.Conns {
+		if address := c.LocalAddr().String(); !slices.Contains(all, address) {
+			all = append(all, address)
+		}
+	}
+	return all
+}
 
 // Close ends the Reads in progress.
 func (g *Group) Close() error {

@@ -31,7 +31,7 @@ func TestEstimateWithinItsError(t *testing.T) {
 			c.Add(rng.Uint64())
 		}
 		off := math.Abs(float64(c.Count())-float64(n)) / float64(n)
-		assert.Less(t, off, 5*1.04/math.Sqrt(registers), "%d members, counted %d", n, c.Count())
+		assert.Less(t, off, 5*1.04/math.Sqrt(1<<precision), "%d members, counted %d", n, c.Count())
 	}
 }
 

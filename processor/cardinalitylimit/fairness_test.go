@@ -1,0 +1,163 @@
+package cardinalitylimit
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+// traffic draws requests from routes of a Zipf distribution.
+type traffic struct {
+	upTo   []float64 // share of the traffic of a route and those before it
+	totals []int64
+	rng    *rand.Rand
+}
+
+func newTraffic(routes int) *traffic {
+	tr := &traffic{totals: make([]int64, routes), rng: rand.New(rand.NewPCG(1, 2))}
+	sum := 0.0
+	for i := range routes {
+		sum += 1 / math.Pow(float64(i+1), 1.1)
+		tr.upTo = append(tr.upTo, sum)
+	}
+	for i := range tr.upTo {
+		tr.upTo[i] /= sum
+	}
+	return tr
+}
+
+// requests counts so many of them by route.
+func (tr *traffic) requests(n int) map[int]int64 {
+	grown := make(map[int]int64)
+	for range n {
+		i, _ := slices.BinarySearch(tr.upTo, tr.rng.Float64())
+		grown[i]++
+		tr.totals[i]++
+	}
+	return grown
+}
+
+// named is the share of two hours of traffic that has its own name under a limit of 500, in exports of so many
+// requests each minute: deltas of the routes that had some, or the streams of an SDK, which repeats all that it has.
+// The points come in random order.
+func named(t *testing.T, temporality pmetric.AggregationTemporality, exports, requests int, contestedAt float64) float64 {
+	r := newRig(t, func(c *Config) {
+		c.Limits = []LimitConfig{limitOf(500, "overflow", "metric.name")}
+		c.Admission.ContestedAt = contestedAt
+	})
+	tr := newTraffic(20_000)
+	start := r.clock.now()
+	var all, own int64
+	for range 120 {
+		from := r.clock.now()
+		r.clock.add(time.Minute)
+		for range exports {
+			grown := tr.requests(requests)
+			var ids []int
+			for i := range tr.totals {
+				if grown[i] > 0 || temporality == cumulative && tr.totals[i] > 0 {
+					ids = append(ids, i)
+				}
+			}
+			tr.rng.Shuffle(len(ids), func(i, k int) { ids[i], ids[k] = ids[k], ids[i] })
+			b := newBatch("orders")
+			points := b.sum("requests", temporality, true)
+			for _, i := range ids {
+				if temporality == cumulative {
+					put(points, tr.totals[i], start, r.clock.now(), "route", fmt.Sprint(i))
+				} else {
+					put(points, grown[i], from, r.clock.now(), "route", fmt.Sprint(i))
+				}
+			}
+			r.send(b.md)
+			for _, o := range observe(r.sink.take()...) {
+				var i int
+				_, err := fmt.Sscan(o.attributes["route"].(string), &i)
+				require.NoError(t, err)
+				own += grown[i]
+			}
+			all += int64(requests)
+		}
+		r.maintain()
+	}
+	return float64(own) / float64(all)
+}
+
+// Of Zipf traffic over 20,000 routes, in random order, a limit of 500 names nearly what is possible where an export is
+// one batch, and not much less where no batch shows more than 1,000 requests. First come named a third of it.
+func TestHeavyRoutesAreNamed(t *testing.T) {
+	best := newTraffic(20_000).upTo[499]
+	for name, c := range map[string]struct {
+		temporality       pmetric.AggregationTemporality
+		exports, requests int
+		share             float64 // of the best that is named at least
+	}{
+		"deltas of 1,000 requests": {delta, 5, 1_000, 0.85},
+		"streams of one SDK":       {cumulative, 1, 5_000, 0.9},
+	} {
+		first, contested := named(t, c.temporality, c.exports, c.requests, 1), named(t, c.temporality, c.exports, c.requests, 0.8)
+		t.Logf("%s: %.0f %% heaviest first, %.0f %% with the doorkeeper, %.0f %% at best", name, 100*first, 100*contested, 100*best)
+		require.Greater(t, contested, c.share*best)
+	}
+}
+
+// Ten steady routes get their places beside an exploder of one-off identities, which an SDK repeats in
+// every export: within three minutes of a rotation, or of their first export while a tenth is free.
+func TestSteadyNewcomersGetPlaces(t *testing.T) {
+	for name, temporality := range map[string]pmetric.AggregationTemporality{"delta": delta, "cumulative": cumulative} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(c *Config) {
+				c.Limits = []LimitConfig{limitOf(100, "overflow", "metric.name")}
+				c.Admission.ContestedAt = 0.8
+			})
+			start := r.clock.now()
+			rng := rand.New(rand.NewPCG(3, 4))
+			waited := make(map[string]int)
+			var ids []string // of the exploder, as its SDK keeps them
+			for minute := range 90 {
+				from := r.clock.now()
+				r.clock.add(time.Minute)
+				b := newBatch("orders")
+				points := b.sum("requests", temporality, true)
+				if temporality == delta {
+					ids = ids[:0]
+				}
+				for range 50 {
+					ids = append(ids, fmt.Sprintf("one-off %d", rng.Uint64()))
+				}
+				for _, id := range ids {
+					put(points, 1, from, r.clock.now(), "route", id)
+				}
+				if minute >= 5 {
+					for i := range 10 {
+						put(points, int64(minute), from, r.clock.now(), "route", fmt.Sprint("steady ", i))
+					}
+				}
+				if temporality == cumulative {
+					for _, p := range points.All() {
+						p.SetStartTimestamp(newTimestamp(start))
+					}
+				}
+				r.send(b.md)
+				for _, o := range observe(r.sink.take()...) {
+					id, _ := o.attributes["route"].(string)
+					if _, known := waited[id]; !known && len(id) > 7 && id[:7] == "steady " {
+						waited[id] = minute - 5
+					}
+				}
+				r.maintain()
+			}
+			t.Logf("minutes until a place: %v", waited)
+			require.Len(t, waited, 10)
+			for id, minutes := range waited {
+				require.LessOrEqual(t, minutes, 3, id)
+			}
+		})
+	}
+}

@@ -1,0 +1,154 @@
+package limit
+
+import (
+	"sync"
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
+)
+
+// doorkeeper decides which strangers may have the last places of a key. A stranger must have been
+// active in an earlier slot of our clock: it was seen then, but not with the value and start that it
+// has now. SDKs repeat every cumulative stream in each export, so that presence says nothing.
+//
+// Sightings are in two Bloom filters that take turns: when the current one is full or filterSlots old,
+// it becomes the earlier one. Sightings that are further apart than that do not meet.
+//
+// One doorkeeper serves one limit. Safe for concurrent use.
+type doorkeeper struct {
+	budget *budget.Budget
+
+	mu              sync.Mutex
+	current, before sightings // nil until the first stranger, and for good if the budget has no room
+	asked           bool
+	turn            int64 // filters that were begun
+	begun           int64 // slot in which the current filter was
+	written         int   // entries in it
+}
+
+const (
+	// slotLength is how long a slot of the clock is.
+	slotLength = 10 * time.Second
+	// filterBits is the size of one of the filters, 1 MiB.
+	filterBits = 1 << 23
+	// filterSlots is how long a filter is the current one: 5 minutes, for senders that export once per
+	// minute or more often.
+	filterSlots = 30
+	// maxWritten entries of five bits set a fifth of a filter: one false positive in 2,000.
+	maxWritten = filterBits / 20
+	// maxWrittenByKey is an eighth: one key cannot crowd out the others.
+	maxWrittenByKey = maxWritten / 8
+
+	// Tags separate slots from stamps.
+	tagSlot  = 0x9e3779b97f4a7c15
+	tagStamp = 0x3c6ef372fe94f82b
+)
+
+// sighted is what a doorkeeper counts for one key.
+type sighted struct {
+	turn    int64 // that written belongs to
+	written int
+}
+
+// sighting is one look at a stranger.
+type sighting struct {
+	series uint64 // under its key
+	stamp  uint64 // the value and start of its stream
+	slot   int64  // of our clock
+}
+
+// active reports whether the stranger was active in an earlier slot, and writes the sighting down.
+// Without room for the filters everybody counts as active. The lock of the key, which n belongs to,
+// must be held.
+func (d *doorkeeper) active(n *sighted, s sighting) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.open(s.slot) {
+		return true
+	}
+	seen := mixed(s.series)
+	now, same := mixed(s.series^mixed(uint64(s.slot)^tagSlot)), mixed(s.series^mixed(s.stamp^tagStamp)) //nolint:gosec // bits
+	active := d.has(seen) && !d.has(now) && !d.has(same)
+	if n.turn != d.turn {
+		*n = sighted{turn: d.turn}
+	}
+	if n.samples(seen) {
+		before := d.written
+		d.write(seen)
+		d.write(now)
+		d.write(same)
+		n.written += d.written - before
+	}
+	return active
+}
+
+// samples reports whether a stranger of the key is written down. The more the key has written, the
+// fewer: after half of its share every second one, after three quarters every fourth, and so on.
+func (n *sighted) samples(hash uint64) bool {
+	level := 0
+	left := maxWrittenByKey - n.written
+	for left > 0 && left <= maxWrittenByKey>>(level+1) {
+		level++
+	}
+	return left > 0 && mixed(hash)&(1<<level-1) == 0
+}
+
+// open makes the filters, and lets them take turns. It reports false without room for them.
+func (d *doorkeeper) open(slot int64) bool {
+	if !d.asked {
+		d.asked, d.begun = true, slot
+		if d.budget.Reserve(2 * filterBits / 8) {
+			d.current, d.before = newSightings(), newSightings()
+		}
+	}
+	if d.current != nil && (d.written >= maxWritten || slot-d.begun >= filterSlots) {
+		d.current, d.before = d.before, d.current
+		clear(d.current)
+		d.turn, d.written, d.begun = d.turn+1, 0, slot
+	}
+	return d.current != nil
+}
+
+func (d *doorkeeper) write(entry uint64) {
+	if !d.current.has(entry) {
+		d.current.add(entry)
+		d.written++
+	}
+}
+
+func (d *doorkeeper) has(entry uint64) bool { return d.current.has(entry) || d.before.has(entry) }
+
+// sightings is a Bloom filter of which each entry has its bits in one cache line.
+type sightings [][8]uint64
+
+const lineBits = 14 // filterBits are 2^14 lines of 512
+
+func newSightings() sightings { return make(sightings, 1<<lineBits) }
+
+// bitsOf calls yield with the words and bits of an entry: five of its line's 512.
+func (s sightings) bitsOf(entry uint64, yield func(word *uint64, bit uint64) bool) bool {
+	line := &s[entry>>(64-lineBits)]
+	for range 5 {
+		at := entry & 511
+		if !yield(&line[at>>6], 1<<(at&63)) {
+			return false
+		}
+		entry >>= 9
+	}
+	return true
+}
+
+func (s sightings) has(entry uint64) bool {
+	return s.bitsOf(entry, func(word *uint64, bit uint64) bool { return *word&bit != 0 })
+}
+
+func (s sightings) add(entry uint64) {
+	s.bitsOf(entry, func(word *uint64, bit uint64) bool { *word |= bit; return true })
+}
+
+// mixed spreads the bits of a hash, so that those of one entry tell nothing of those of another.
+func mixed(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

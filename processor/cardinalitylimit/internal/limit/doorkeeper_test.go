@@ -1,0 +1,133 @@
+package limit
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
+)
+
+func newDoor() *doorkeeper { return &doorkeeper{budget: budget.New(4 << 20)} }
+
+func TestActiveMeansSeenBeforeWithAnotherValue(t *testing.T) {
+	d, n := newDoor(), &sighted{}
+	look := func(series, stamp uint64, slot int64) bool {
+		return d.active(n, sighting{series, stamp, slot})
+	}
+	assert.False(t, look(1, 10, 0), "never seen")
+	assert.False(t, look(1, 11, 0), "seen in this slot")
+	assert.False(t, look(1, 11, 1), "repeated")
+	assert.False(t, look(1, 10, 2), "repeated")
+	assert.True(t, look(1, 12, 3))
+	assert.False(t, look(1, 13, 3), "asked in this slot")
+	assert.True(t, look(1, 14, 9))
+	assert.False(t, look(2, 12, 9), "another series")
+}
+
+// A sighting is remembered through one turn of the filters, and not through two.
+func TestSightingsAreForgotten(t *testing.T) {
+	for later, want := range map[int64]bool{1: true, filterSlots: true, 2*filterSlots - 1: true} {
+		d, n := newDoor(), &sighted{}
+		d.active(n, sighting{1, 1, 0})
+		assert.Equal(t, want, d.active(n, sighting{1, 2, later}), later)
+	}
+	d, n := newDoor(), &sighted{}
+	d.active(n, sighting{1, 1, 0})
+	d.active(n, sighting{2, 1, filterSlots})
+	d.active(n, sighting{2, 2, 2 * filterSlots})
+	assert.False(t, d.active(n, sighting{1, 2, 2*filterSlots + 1}))
+}
+
+// One key writes an eighth of a filter at most, and what it samples goes on to meet.
+func TestOneKeyCannotFillTheFilter(t *testing.T) {
+	d, flood, other := newDoor(), &sighted{}, &sighted{}
+	rng := rand.New(rand.NewPCG(1, 1))
+	active := 0
+	for range 1_000_000 {
+		if d.active(flood, sighting{rng.Uint64(), 1, 0}) {
+			active++
+		}
+	}
+	assert.LessOrEqual(t, flood.written, maxWrittenByKey)
+	assert.Greater(t, flood.written, maxWrittenByKey*9/10)
+	assert.Zero(t, d.turn)
+	assert.Less(t, active, 100, "false positives")
+	for series := range uint64(1_000) {
+		require.False(t, d.active(other, sighting{series, 1, 1}))
+	}
+	seen := 0
+	for series := range uint64(1_000) {
+		if d.active(other, sighting{series, 2, 2}) {
+			seen++
+		}
+	}
+	assert.Greater(t, seen, 990)
+}
+
+// Eight keys that flood make the filters turn; false positives stay rare.
+func TestFullFiltersTurn(t *testing.T) {
+	d := newDoor()
+	rng := rand.New(rand.NewPCG(1, 1))
+	keys := make([]sighted, 20)
+	active := 0
+	const looks = 2_000_000
+	for range looks {
+		if d.active(&keys[rng.IntN(len(keys))], sighting{rng.Uint64(), 1, 0}) {
+			active++
+		}
+	}
+	assert.Positive(t, d.turn)
+	assert.Less(t, active, looks/200)
+}
+
+func TestWithoutRoomForFiltersEverybodyIsActive(t *testing.T) {
+	d := &doorkeeper{budget: budget.New(1 << 20)}
+	assert.True(t, d.active(&sighted{}, sighting{1, 1, 0}))
+	assert.Zero(t, d.budget.Used())
+}
+
+// From contested_at on a place goes to who was active before, to the last place; the order of limits,
+// dry runs and actions do not matter to that.
+func TestContestedPlaces(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	for _, action := range []Action{Drop, Overflow, Tag} {
+		s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 10, Action: action})
+		s.options.Now = func() time.Time { return now }
+		s.limits[0].contest = 0.8
+		passes := func(id string, stamp uint64) bool { return decideStamped(s, id, stamp).Action == Pass }
+		for _, id := range []string{"1", "2", "3", "4", "5", "6", "7", "8"} {
+			require.True(t, passes(id, 1), id)
+		}
+		require.False(t, passes("9", 1))
+		require.False(t, passes("10", 1))
+		require.EqualValues(t, 8, s.Sweep()[0].Series)
+		now = now.Add(slotLength)
+		require.False(t, passes("9", 1), "is repeated")
+		require.True(t, passes("10", 2), "was active")
+		require.False(t, passes("11", 2))
+		now = now.Add(slotLength)
+		require.True(t, passes("11", 3))
+		require.False(t, passes("9", 9), "the key is full")
+		require.True(t, passes("1", 1), "an incumbent")
+		require.EqualValues(t, 10, s.Sweep()[0].Series)
+	}
+}
+
+// A label's value is active if a stream that has it is.
+func TestContestedValues(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxValues: 2, Action: Strip})
+	s.options.Now = func() time.Time { return now }
+	s.limits[0].contest = 0.5
+	require.Equal(t, Pass, decideStamped(s, "a", 1).Action)
+	require.Equal(t, Strip, decideStamped(s, "b", 1).Action)
+	now = now.Add(slotLength)
+	require.Equal(t, Strip, decideStamped(s, "b", 1).Action)
+	now = now.Add(slotLength)
+	require.Equal(t, Pass, decideStamped(s, "b", 2).Action)
+	require.Equal(t, Pass, decideStamped(s, "b", 2).Action)
+}

@@ -1,0 +1,47 @@
+package limit
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+// surroundings are what a cursor knows of a metric and what contains it.
+type surroundings struct {
+	resource pcommon.Resource
+	scope    pcommon.InstrumentationScope
+	metric   pmetric.Metric
+	exempt   bool
+
+	resourceID, scopeID  uint64
+	metricHash, streamID uint64 // of the metric alone; of the metric where it is
+	nameHash             uint64 // of the metric's name; 0: nobody asked
+}
+
+// groupKeys are the hashes of a limit for a metric.
+type groupKeys struct {
+	key  [sources]uint64 // hash of the key down to each level
+	fold uint64          // hash of what an overflow series inherits of the key
+}
+
+// Save remembers where the cursor is, and returns a number for Return.
+func (c *Cursor) Save() int {
+	c.saved = append(c.saved, c.surroundings)
+	for i := range c.groups {
+		c.savedKeys = append(c.savedKeys, c.groups[i].groupKeys)
+	}
+	return len(c.saved) - 1
+}
+
+// Return moves the cursor back to where it was at a call of Save.
+func (c *Cursor) Return(to int) {
+	c.surroundings = c.saved[to]
+	for i := range c.groups {
+		c.groups[i].groupKeys = c.savedKeys[to*len(c.groups)+i]
+	}
+}
+
+// forgetSaved lets go of the batch.
+func (c *Cursor) forgetSaved() {
+	clear(c.saved)
+	c.saved, c.savedKeys = c.saved[:0], c.savedKeys[:0]
+}

@@ -1,0 +1,130 @@
+package oversize
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/streamid"
+)
+
+const (
+	// numberBytes is what a number counts within a list or map, and itemBytes what each item and each
+	// list or map adds: its text is about as long.
+	numberBytes = 8
+	itemBytes   = 2
+)
+
+// exceededBy returns which bound a value exceeds, Kinds for none. A list or map is as long as the
+// texts in it, and a little for each item.
+func (l *Limits) exceededBy(v pcommon.Value) Kind {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		if len(v.Str()) > orNone(l.MaxValueBytes) {
+			return Value
+		}
+	case pcommon.ValueTypeBytes:
+		if v.Bytes().Len() > orNone(l.MaxValueBytes) {
+			return Value
+		}
+	case pcommon.ValueTypeMap, pcommon.ValueTypeSlice:
+		if l.MaxValueBytes == 0 && l.MaxDepth == 0 {
+			return Kinds
+		}
+		m := measure{room: orNone(l.MaxValueBytes), depth: orNone(l.MaxDepth)}
+		return m.visit(v, 1)
+	}
+	return Kinds
+}
+
+// measure walks a nested value until a bound is exceeded. The recursion is bounded by both: each
+// level takes room as well.
+type measure struct {
+	room  int // bytes that are left
+	depth int
+}
+
+func (m *measure) visit(v pcommon.Value, depth int) Kind {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		m.room -= len(v.Str())
+	case pcommon.ValueTypeBytes:
+		m.room -= v.Bytes().Len()
+	case pcommon.ValueTypeSlice:
+		if depth > m.depth {
+			return Depth
+		}
+		m.room -= itemBytes
+		for _, item := range v.Slice().All() {
+			m.room -= itemBytes
+			if k := m.visit(item, depth+1); k != Kinds {
+				return k
+			}
+		}
+	case pcommon.ValueTypeMap:
+		if depth > m.depth {
+			return Depth
+		}
+		m.room -= itemBytes
+		for name, item := range v.Map().All() {
+			m.room -= itemBytes + len(name)
+			if k := m.visit(item, depth+1); k != Kinds {
+				return k
+			}
+		}
+	default:
+		m.room -= numberBytes
+	}
+	if m.room < 0 {
+		return Value
+	}
+	return Kinds
+}
+
+// hasher of what is cut. Its seed is the same everywhere, so that every gateway and every start makes
+// the same series of a value.
+var hasher = streamid.New(0x6f76657273697a65)
+
+// Tags separate lists from maps, and from what they hold.
+const (
+	tagSlice = 0xa54ff53a5f1d36f1
+	tagMap   = 0x510e527fade682d1
+)
+
+// whole hashes a value of any depth: the sum over all that it holds of the hash of where that stands
+// and what it is. The order of a map does not matter.
+func whole(v pcommon.Value) uint64 {
+	type place struct {
+		value pcommon.Value
+		path  uint64
+	}
+	var sum uint64
+	left := []place{{v, hasher.String("")}}
+	visit := func(v pcommon.Value, path uint64) {
+		switch v.Type() {
+		case pcommon.ValueTypeSlice, pcommon.ValueTypeMap:
+			left = append(left, place{v, path})
+		default:
+			sum += hasher.Combine(path, hasher.Value(v))
+		}
+	}
+	if t := v.Type(); t != pcommon.ValueTypeSlice && t != pcommon.ValueTypeMap {
+		return hasher.Value(v)
+	}
+	for len(left) > 0 {
+		at := left[len(left)-1]
+		left = left[:len(left)-1]
+		if at.value.Type() == pcommon.ValueTypeSlice {
+			path := hasher.Combine(at.path, tagSlice)
+			sum += path
+			for i, item := range at.value.Slice().All() {
+				visit(item, hasher.Combine(path, uint64(i))) //nolint:gosec // not negative
+			}
+			continue
+		}
+		path := hasher.Combine(at.path, tagMap)
+		sum += path
+		for name, item := range at.value.Map().All() {
+			visit(item, hasher.Combine(path, hasher.String(name)))
+		}
+	}
+	return sum
+}

@@ -1,0 +1,57 @@
+// Package rank orders the strangers of a batch, the points of series that have no place yet: the
+// heaviest series first, so that places go to what names most of the traffic.
+package rank
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Stranger is a point that waits for a decision.
+type Stranger struct {
+	Series uint64 // as the limits count it
+	Weight float64
+	Time   int64 // ns since the epoch
+	Metric int32 // of the batch, by the order in which metrics with strangers were met
+	Point  int32 // of the metric
+}
+
+// MaxStrangers bounds the memory of a queue: 40 bytes each, 2.5 MiB. Strangers beyond it come first.
+const MaxStrangers = 1 << 16
+
+// Queue holds the strangers of one batch. Not safe for concurrent use.
+type Queue struct{ waiting []Stranger }
+
+// Add puts a stranger off, or reports false if the queue is full.
+func (q *Queue) Add(s Stranger) bool {
+	if len(q.waiting) == MaxStrangers {
+		return false
+	}
+	q.waiting = append(q.waiting, s)
+	return true
+}
+
+// Ordered returns the strangers: series by the sum of their points' weights, equal sums by identity,
+// the points of a series by time. Valid until the next Reset.
+func (q *Queue) Ordered() []Stranger {
+	bySeries := func(a, b Stranger) int {
+		return cmp.Or(cmp.Compare(a.Series, b.Series), cmp.Compare(a.Time, b.Time))
+	}
+	slices.SortStableFunc(q.waiting, bySeries)
+	for i := 0; i < len(q.waiting); {
+		end, sum := i, 0.0
+		for ; end < len(q.waiting) && q.waiting[end].Series == q.waiting[i].Series; end++ {
+			sum += q.waiting[end].Weight
+		}
+		for ; i < end; i++ {
+			q.waiting[i].Weight = sum
+		}
+	}
+	slices.SortStableFunc(q.waiting, func(a, b Stranger) int {
+		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Series, b.Series))
+	})
+	return q.waiting
+}
+
+// Reset empties the queue and keeps its memory.
+func (q *Queue) Reset() { q.waiting = q.waiting[:0] }

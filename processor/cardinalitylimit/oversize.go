@@ -1,0 +1,101 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
+)
+
+const (
+	// minTextBytes leaves room for something before the hash of a cut text.
+	minTextBytes = oversize.SuffixBytes + 4
+	// maxTextBytes and maxDepth bound how deep a value can be before it is over one of them.
+	maxTextBytes = 1 << 20
+	maxDepth     = 1 << 10
+)
+
+func (c *AttributeLimitsConfig) compile(e *check.Errors) oversize.Limits {
+	orOff := func(field string, got, low, high int) {
+		e.That(got == 0 || got >= low && got <= high, field, fmt.Sprintf("0 or from %d to %d", low, high), got)
+	}
+	orOff("max_count", c.MaxCount, 1, maxCount)
+	orOff("max_name_bytes", c.MaxNameBytes, minTextBytes, maxTextBytes)
+	orOff("max_value_bytes", c.MaxValueBytes, minTextBytes, maxTextBytes)
+	orOff("max_depth", c.MaxDepth, 1, maxDepth)
+	orOff("max_buckets", c.MaxBuckets, 1, maxCount)
+	return oversize.Limits{
+		MaxCount: c.MaxCount, MaxNameBytes: c.MaxNameBytes, MaxValueBytes: c.MaxValueBytes,
+		MaxDepth: c.MaxDepth, MaxBuckets: c.MaxBuckets,
+	}
+}
+
+// pointsOf is the number of points of a metric.
+func pointsOf(m pmetric.Metric) int {
+	switch m.Type() {
+	case pmetric.MetricTypeGauge:
+		return m.Gauge().DataPoints().Len()
+	case pmetric.MetricTypeSum:
+		return m.Sum().DataPoints().Len()
+	case pmetric.MetricTypeHistogram:
+		return m.Histogram().DataPoints().Len()
+	case pmetric.MetricTypeExponentialHistogram:
+		return m.ExponentialHistogram().DataPoints().Len()
+	case pmetric.MetricTypeSummary:
+		return m.Summary().DataPoints().Len()
+	default:
+		return 0
+	}
+}
+
+// oversized counts and logs what of a batch was over attribute_limits.
+func (p *limiter) oversized(ctx context.Context, c *oversize.Cutter) {
+	if c.Counts == (oversize.Counts{}) {
+		return
+	}
+	for k, n := range c.Counts {
+		if n > 0 {
+			p.telemetry.builder.ProcessorCardinalitylimitOversized.Add(ctx, n, p.telemetry.oversized[k])
+		}
+	}
+	if counts, due := p.cut.due(p.factory.now(), &c.Counts); due {
+		fields := []zap.Field{
+			zap.Stringer("example_kind", c.Example.Kind), zap.String("example_name", offenders.Clip(c.Example.Name)),
+		}
+		for k, n := range counts {
+			if n > 0 {
+				fields = append(fields, zap.Int64(oversize.Kind(k).String(), n)) //nolint:gosec // a kind
+			}
+		}
+		p.settings.Logger.Warn("Senders exceed attribute_limits", fields...)
+	}
+}
+
+// oversizeLog says when a log record about attribute_limits is due: at most one per logEvery. Safe for
+// concurrent use.
+type oversizeLog struct {
+	mu    sync.Mutex
+	last  time.Time
+	since oversize.Counts // of the last record
+}
+
+func (l *oversizeLog) due(now time.Time, more *oversize.Counts) (counts oversize.Counts, due bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for k, n := range more {
+		l.since[k] += n
+	}
+	if !l.last.IsZero() && now.Sub(l.last) < logEvery {
+		return counts, false
+	}
+	l.last = now
+	counts, l.since = l.since, oversize.Counts{}
+	return counts, true
+}

@@ -1,0 +1,90 @@
+package series
+
+import (
+	"bytes"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+)
+
+// NameCleaning says how names are rewritten, so that they are the names that another system makes of them. Names that
+// become equal are one metric.
+type NameCleaning uint8
+
+// The rules.
+const (
+	CleanNothing    NameCleaning = iota
+	CleanEtsy                    // names only: blanks to _, / to -, other characters than A-Z a-z 0-9 _ - . removed
+	CleanPrometheus              // names and tag keys: runs of other characters than A-Z a-z 0-9 to one _
+)
+
+// appendName appends the cleaned name, which may be empty.
+func (c NameCleaning) appendName(to, name []byte) []byte {
+	switch c {
+	case CleanEtsy:
+		return appendEtsyName(to, name)
+	case CleanPrometheus:
+		return appendPrometheusName(to, name)
+	}
+	return append(to, name...)
+}
+
+// appendEtsyName writes one _ for a run of blanks, as etsy's server does.
+func appendEtsyName(to, name []byte) []byte {
+	inBlanks := false
+	for _, c := range name {
+		blank := line.IsBlank(c)
+		switch {
+		case blank && !inBlanks:
+			to = append(to, '_')
+		case c == '/':
+			to = append(to, '-')
+		case isAlphanumeric(c) || c == '_' || c == '-' || c == '.':
+			to = append(to, c)
+		}
+		inBlanks = blank
+	}
+	return to
+}
+
+// appendPrometheusName writes the name that the Prometheus exporters write, without suffixes: they drop a _ at the
+// beginning and at the end, and put one before a digit.
+func appendPrometheusName(to, name []byte) []byte {
+	start := len(to)
+	to = appendUnderscored(to, name)
+	cleaned := bytes.Trim(to[start:], "_")
+	if len(cleaned) > 0 && cleaned[0]-'0' <= 9 {
+		cleaned = append([]byte{'_'}, cleaned...)
+	}
+	return append(to[:start], cleaned...)
+}
+
+// appendKey appends a tag key. The Prometheus exporters put key_ before a digit and refuse a label of underscores only.
+func (c NameCleaning) appendKey(to, key []byte) []byte {
+	if c != CleanPrometheus {
+		return append(to, key...)
+	}
+	start := len(to)
+	if key[0]-'0' <= 9 {
+		to = append(to, "key_"...)
+	}
+	to = appendUnderscored(to, key)
+	if string(to[start:]) == "_" {
+		return append(to[:start], "key_"...)
+	}
+	return to
+}
+
+// appendUnderscored writes each run of characters that are not alphanumeric as one _.
+func appendUnderscored(to, text []byte) []byte {
+	inRun := false
+	for _, c := range text {
+		if isAlphanumeric(c) {
+			to, inRun = append(to, c), false
+		} else if !inRun {
+			to, inRun = append(to, '_'), true
+		}
+	}
+	return to
+}
+
+func isAlphanumeric(c byte) bool { return c-'0' <= 9 || c|0x20-'a' <= 'z'-'a' }

@@ -1,0 +1,132 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Resolver looks a host name up, as [net.Resolver] does. The network is ip, ip4 or ip6.
+type Resolver func(ctx context.Context, network, host string) ([]netip.Addr, error)
+
+// bindTarget is one address to bind: the network is of its family where a name was resolved.
+type bindTarget struct{ network, address string }
+
+// bindTargets returns every address that Settings.Address stands for. An IP address, and an empty host, which is
+// the wildcard of both families, stand for themselves.
+func (s *Settings) bindTargets(ctx context.Context) ([]bindTarget, error) {
+	host, port, err := net.SplitHostPort(s.Address)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := netip.ParseAddr(host); err == nil || host == "" {
+		return []bindTarget{{s.Network, s.Address}}, nil
+	}
+	protocol := strings.TrimRight(s.Network, "46") // udp of udp4
+	lookup := s.Resolve
+	if lookup == nil {
+		lookup = net.DefaultResolver.LookupNetIP
+	}
+	addrs, err := lookup(ctx, "ip"+strings.TrimPrefix(s.Network, protocol), host)
+	if err != nil {
+		return nil, err
+	}
+	var targets []bindTarget
+	known := map[netip.Addr]bool{}
+	for _, addr := range addrs {
+		addr = addr.Unmap()
+		if known[addr] {
+			continue
+		}
+		known[addr] = true
+		family := "6"
+		if addr.Is4() {
+			family = "4"
+		}
+		targets = append(targets, bindTarget{protocol + family, net.JoinHostPort(addr.String(), port)})
+	}
+	if len(targets) == 0 {
+		return nil, fmt.Errorf("%s has no address", host)
+	}
+	return targets, nil
+}
+
+// portAttempts bounds how many ports are tried until one is free at every address.
+const portAttempts = 16
+
+// bindAll calls bind for every address of the endpoint. An address that the host does not have, as those of IPv6
+// where it is switched off, is skipped and returned as text with its error. Any other error ends it, and so does an
+// endpoint without any address of this host. Port 0 is the same free port at all addresses.
+func bindAll[B io.Closer](
+	ctx context.Context, s *Settings,
+	bind func(ctx context.Context, network, address string) (B, error), local func(B) net.Addr,
+) (all []B, skipped []string, err error) {
+	targets, err := s.bindTargets(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for range portAttempts {
+		all, skipped, err = bindTargetsOnce(ctx, targets, bind, local)
+		// The port that the kernel chose for the first address may be in use at the next one.
+		var inUse *InUseError
+		if !s.anyPort() || !errors.As(err, &inUse) {
+			break
+		}
+	}
+	return all, skipped, err
+}
+
+// anyPort reports whether the kernel chooses the port.
+func (s *Settings) anyPort() bool {
+	_, port, err := net.SplitHostPort(s.Address)
+	n, notNumber := strconv.Atoi(port)
+	return err == nil && notNumber == nil && n == 0
+}
+
+func bindTargetsOnce[B io.Closer](
+	ctx context.Context, targets []bindTarget,
+	bind func(ctx context.Context, network, address string) (B, error), local func(B) net.Addr,
+) (all []B, skipped []string, err error) {
+	var missing []error
+	for _, target := range targets {
+		address := target.address
+		if len(all) > 0 {
+			address = withPortOf(local(all[0]), address)
+		}
+		b, err := bind(ctx, target.network, address)
+		switch {
+		case err == nil:
+			all = append(all, b)
+		case isNotOfThisHost(err):
+			missing = append(missing, err)
+			skipped = append(skipped, fmt.Sprintf("%s: %v", target.address, err))
+		default:
+			closeAll(all)
+			return nil, nil, err
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil, errors.Join(missing...)
+	}
+	return all, skipped, nil
+}
+
+func withPortOf(local net.Addr, address string) string {
+	_, port, err := net.SplitHostPort(local.String())
+	host, _, _ := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func closeAll[C io.Closer](all []C) {
+	for _, c := range all {
+		_ = c.Close()
+	}
+}

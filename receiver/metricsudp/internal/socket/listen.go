@@ -1,0 +1,61 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+)
+
+// Listeners accept the connections of one receiver.
+type Listeners struct {
+	All     []net.Listener
+	Skipped []string // addresses of the endpoint's host name that this host does not have, each with the error
+	file    *file    // of a Unix socket that has one
+}
+
+// Listen listens on every address of the endpoint. Of the settings it uses the network, the address
+// and the permissions.
+func Listen(ctx context.Context, s Settings) (*Listeners, error) {
+	if s.Network == Unix {
+		return listenUnix(ctx, &s)
+	}
+	all, skipped, err := bindAll(ctx, &s, listenTCP, net.Listener.Addr)
+	if err != nil {
+		return nil, err
+	}
+	return &Listeners{All: all, Skipped: skipped}, nil
+}
+
+func listenTCP(ctx context.Context, network, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, network, address)
+	if err != nil && isInUse(err) {
+		return nil, &InUseError{Address: address, Err: err}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s %s: %w", network, address, err)
+	}
+	return l, nil
+}
+
+// Addresses are all that are bound.
+func (l *Listeners) Addresses() []string {
+	all := make([]string, len(l.All))
+	for i, one := range l.All {
+		all[i] = one.Addr().String()
+	}
+	return all
+}
+
+// Close ends the Accepts in progress.
+func (l *Listeners) Close() error {
+	var errs []error
+	if l.file != nil {
+		errs = append(errs, l.file.remove()) // while the socket is open: see there
+	}
+	for _, one := range l.All {
+		errs = append(errs, one.Close())
+	}
+	return errors.Join(errs...)
+}

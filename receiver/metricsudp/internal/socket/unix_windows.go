@@ -1,0 +1,17 @@
+package socket
+
+import (
+	"context"
+	"errors"
+)
+
+// HasUnix reports whether this system has Unix sockets of datagrams and of streams: it has none of datagrams.
+const HasUnix = false
+
+func openUnix(context.Context, *Settings) (*Group, error) { return nil, errors.ErrUnsupported }
+
+func listenUnix(context.Context, *Settings) (*Listeners, error) { return nil, errors.ErrUnsupported }
+
+type file struct{}
+
+func (*file) remove() error { return nil }

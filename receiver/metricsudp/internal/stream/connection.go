@@ -1,0 +1,112 @@
+package stream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+)
+
+// connection is one peer. Its goroutine owns the buffer, except while the feed holds it.
+type connection struct {
+	*buffer
+	server *Server
+	feed   *Feed
+	conn   net.Conn      // without TLS
+	stream io.Reader     // conn, or the TLS session on it
+	source netip.Addr    // never IPv4-mapped; zero for Unix sockets
+	done   chan struct{} // from the feed: the buffer may be filled again
+}
+
+// handshakeTimeout bounds how long a peer that begins no TLS session keeps a connection.
+const handshakeTimeout = 10 * time.Second
+
+// serve reads until the connection ends and returns why it did.
+func (c *connection) serve() (End, error) {
+	c.stream = c.conn
+	if c.server.TLS != nil {
+		switch err := c.handshake(); {
+		case err != nil && c.server.draining.Load():
+			return EndShutdown, nil
+		case err != nil:
+			return EndHandshake, err
+		}
+	}
+	c.extendDeadline()
+	for {
+		n, err := c.stream.Read(c.room())
+		if !c.split(n) {
+			c.deliver()
+			return EndOverlongFrame, nil
+		}
+		if err != nil {
+			end, err := c.endOf(err)
+			c.finish(end == EndClosed)
+			c.deliver()
+			return end, err
+		}
+		if len(c.datagrams) > 0 {
+			if !c.deliver() {
+				return EndShutdown, nil
+			}
+			c.extendDeadline()
+		}
+	}
+}
+
+func (c *connection) handshake() error {
+	secure := tls.Server(c.conn, c.server.TLS)
+	ctx, cancel := context.WithTimeout(c.server.ctx, handshakeTimeout)
+	defer cancel()
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return err
+	}
+	c.stream = secure
+	return nil
+}
+
+// deliver hands the datagrams to the reader and waits until it is done with them.
+func (c *connection) deliver() bool {
+	if len(c.datagrams) == 0 {
+		return true
+	}
+	for i := range c.datagrams {
+		c.datagrams[i].Source = c.source
+	}
+	return c.feed.hand(c)
+}
+
+// extendDeadline gives the peer the time for another line. In a shutdown that is as long as bytes
+// come without a pause.
+func (c *connection) extendDeadline() {
+	if c.server.IdleTimeout > 0 && !c.server.draining.Load() {
+		_ = c.conn.SetReadDeadline(time.Now().Add(c.server.IdleTimeout))
+	}
+	// The shutdown may have begun since, with a deadline that the one above has replaced.
+	if c.server.draining.Load() {
+		c.beginDrain()
+	}
+}
+
+// beginDrain ends the present Read, and any later one, unless bytes come at once.
+func (c *connection) beginDrain() {
+	_ = c.conn.SetReadDeadline(c.server.drainDeadline(time.Now()))
+}
+
+// endOf says why a Read failed. An error is returned where it says more.
+func (c *connection) endOf(err error) (End, error) {
+	switch {
+	case errors.Is(err, io.EOF):
+		return EndClosed, nil
+	case c.server.draining.Load():
+		return EndShutdown, nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return EndIdle, nil
+	default:
+		return EndFailed, err
+	}
+}

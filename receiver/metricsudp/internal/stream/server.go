@@ -1,0 +1,226 @@
+package stream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
+)
+
+// Settings of a server.
+type Settings struct {
+	Listeners      *socket.Listeners // which the server closes
+	Framing        Framing
+	MaxBytes       int           // of a line or a frame
+	MaxConnections int           // that are open at once
+	IdleTimeout    time.Duration // within which a whole line or frame must come; 0: none
+	TLS            *tls.Config   // nil: without
+	Feeds          int
+	Allows         func(netip.Addr) bool // nil: all sources
+	// Ended is told of each connection that ended or was refused, from its goroutine. The error
+	// may be nil. Ended must be quick.
+	Ended func(end End, source net.Addr, err error)
+	// Failed is told of errors of the listeners, which go on.
+	Failed func(error)
+}
+
+// Server accepts connections until Close, or until a feed polls.
+type Server struct {
+	Settings
+	feeds  []*Feed
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+
+	draining  atomic.Bool // set after drainEnd
+	drainOnce sync.Once
+	drainEnd  time.Time
+	drained   chan struct{} // closed when all connections have ended, or at drainEnd
+
+	running sync.WaitGroup // all goroutines but those of connections
+	serving sync.WaitGroup // those of connections
+
+	mu       sync.Mutex // guards everything declared below
+	open     map[*connection]struct{}
+	next     int  // index of the feed of the next connection
+	stopping bool // no connection is added any more
+}
+
+const (
+	// drainPause without bytes shows that a connection holds none: what the kernel has received
+	// is read at once.
+	drainPause = 20 * time.Millisecond
+	// drainTime bounds the drain of a peer that never pauses.
+	drainTime = 250 * time.Millisecond
+	// acceptPause follows an error of a listener, such as too many open files.
+	acceptPause = 100 * time.Millisecond
+)
+
+// Serve begins to accept connections.
+func Serve(s Settings) *Server {
+	server := &Server{Settings: s, open: map[*connection]struct{}{}, drained: make(chan struct{})}
+	server.ctx, server.cancel = context.WithCancel(context.Background())
+	for range s.Feeds {
+		server.feeds = append(server.feeds, newFeed(server))
+	}
+	for _, l := range s.Listeners.All {
+		server.running.Go(func() { server.accept(l) })
+	}
+	return server
+}
+
+// Feeds are the Conns of the readers.
+func (s *Server) Feeds() []*Feed { return s.feeds }
+
+// Open is the number of connections that are open.
+func (s *Server) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
+}
+
+func (s *Server) accept(l net.Listener) {
+	for {
+		conn, err := l.Accept()
+		switch {
+		case err == nil:
+			s.admit(conn)
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			s.Failed(err)
+			s.pause()
+		}
+	}
+}
+
+func (s *Server) pause() {
+	timer := time.NewTimer(acceptPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.ctx.Done():
+	}
+}
+
+// admit serves the connection in a goroutine of its own, or refuses it.
+func (s *Server) admit(conn net.Conn) {
+	c := &connection{server: s, conn: conn, source: addressOf(conn), done: make(chan struct{}, 1)}
+	refused, ok := EndDenied, s.Allows == nil || s.Allows(c.source)
+	if ok {
+		refused, ok = s.add(c)
+	}
+	if !ok {
+		_ = conn.Close()
+		s.Ended(refused, conn.RemoteAddr(), nil)
+	}
+}
+
+// add serves the connection, or returns why it is refused.
+func (s *Server) add(c *connection) (refused End, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopping:
+		return EndShutdown, false
+	case len(s.open) >= s.MaxConnections:
+		return EndTooMany, false
+	}
+	c.feed = s.feeds[s.next]
+	s.next = (s.next + 1) % len(s.feeds)
+	c.buffer = newBuffer(s.Framing, s.MaxBytes)
+	s.open[c] = struct{}{}
+	s.serving.Go(func() {
+		end, err := c.serve()
+		_ = c.conn.Close()
+		s.remove(c)
+		s.Ended(end, c.conn.RemoteAddr(), err)
+	})
+	return 0, true
+}
+
+func (s *Server) remove(c *connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, c)
+}
+
+// addressOf returns the peer's address. Peers of Unix sockets have none.
+func addressOf(conn net.Conn) netip.Addr {
+	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap().WithZone("")
+	}
+	return netip.Addr{}
+}
+
+// drain ends the listeners and has each connection end when it holds no more bytes. The channel
+// that it returns is closed when all have ended, or have had their time.
+func (s *Server) drain() <-chan struct{} {
+	s.drainOnce.Do(func() {
+		s.drainEnd = time.Now().Add(drainTime)
+		s.draining.Store(true)
+		s.stop()
+		s.running.Go(func() {
+			defer close(s.drained)
+			ended := make(chan struct{})
+			s.running.Go(func() {
+				defer close(ended)
+				s.serving.Wait()
+			})
+			timer := time.NewTimer(drainTime)
+			defer timer.Stop()
+			select {
+			case <-ended:
+			case <-timer.C:
+			}
+		})
+	})
+	return s.drained
+}
+
+// drainDeadline is when a Read that begins now ends, unless bytes come.
+func (s *Server) drainDeadline(now time.Time) time.Time {
+	if deadline := now.Add(drainPause); deadline.Before(s.drainEnd) {
+		return deadline
+	}
+	return s.drainEnd
+}
+
+// stop closes the listeners and begins to drain the connections.
+func (s *Server) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopping = true
+	if err := s.Listeners.Close(); err != nil {
+		s.Failed(err)
+	}
+	for c := range s.open {
+		c.beginDrain()
+	}
+}
+
+// Close ends all connections at once and waits for every goroutine.
+func (s *Server) Close() error {
+	s.drain()
+	s.cancel()
+	for _, f := range s.feeds {
+		_ = f.Close()
+	}
+	s.closeConnections()
+	s.serving.Wait()
+	s.running.Wait()
+	return nil
+}
+
+func (s *Server) closeConnections() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.open {
+		_ = c.conn.Close()
+	}
+}

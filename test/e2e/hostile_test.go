@@ -1,0 +1,375 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+const (
+	// slowestAnswer bounds the time that a gateway needs for one request, whatever is in it.
+	slowestAnswer = 2 * time.Second
+	// hostileRSS bounds a gateway's resident memory under the requests of hostilePoints.
+	hostileRSS = 300 << 20
+)
+
+// TestSoakHistograms: no histogram that OTLP can express ends a shipped gateway, or occupies it. Requests
+// of random histograms, most of them exponential, valid and not, come over HTTP and gRPC at the same
+// time while the page is scraped: each is answered in time, and memory stays bounded.
+func TestSoakHistograms(t *testing.T) {
+	gateways := map[string]func(*testing.T) *gateway{"second gateway of the README": newSecondGateway}
+	files, err := filepath.Glob(config("*.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		name := filepath.Base(file)
+		gateways[name] = func(t *testing.T) *gateway { return newGateway(t, name) }
+	}
+	each := soakFor(4*time.Second, 10*time.Minute) / time.Duration(len(gateways))
+	for name, gateway := range gateways {
+		t.Run(name, func(t *testing.T) {
+			g := gateway(t)
+			startSink(t, g.backend)
+			g.start()
+			h := &hostile{g: g, deadline: time.Now().Add(each)}
+			h.run(t)
+			require.NotContains(t, g.output.String(), "panic")
+			peak := g.peakRSS()
+			assert.Less(t, peak, int64(hostileRSS), "resident memory")
+			assert.Less(t, h.slowest, slowestAnswer)
+			assert.Positive(t, g.own("otelcol_processor_bucketing_dropped_points_total"))
+			assert.Positive(t, g.own("otelcol_processor_bucketing_points_total"))
+			g.stop()
+			t.Logf("%d requests of %d points, %d refused, %d scrapes; slowest answer %v; RSS at most %d MiB",
+				h.requests, h.points, h.refused, h.scrapes, h.slowest.Round(time.Millisecond), peak>>20)
+		})
+	}
+}
+
+// newSecondGateway is the one that the README starts beside the quickstart.
+func newSecondGateway(t *testing.T) *gateway {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	set := regexp.MustCompile(`'--set=service\.pipelines\.metrics\.processors=(\[.*\])'`).FindSubmatch(readme)
+	require.NotNil(t, set, "the README starts a second gateway with processors of its own")
+	return newGateway(t, "quickstart.yaml", fmt.Sprintf("service: {pipelines: {metrics: {processors: %s}}}\n", set[1]))
+}
+
+// hostile sends random histograms to a gateway until its deadline.
+type hostile struct {
+	g        *gateway
+	deadline time.Time
+
+	mu                                 sync.Mutex // guards everything below
+	requests, points, refused, scrapes int
+	slowest                            time.Duration
+}
+
+func (h *hostile) run(t *testing.T) {
+	conn, err := grpc.NewClient(h.g.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	defer conn.Close()
+	client := pmetricotlp.NewGRPCClient(conn)
+
+	// What has ended gateways: two points of one stream that differ in what an aggregation must bring together.
+	first := newHostilePoints(1)
+	for _, pair := range hostilePairs {
+		h.send(t, "HTTP", first.request(pair...), h.overHTTP)
+	}
+	var wg sync.WaitGroup
+	for worker := range uint64(2) {
+		for protocol, send := range map[string]func(pmetricotlp.ExportRequest) (bool, error){
+			"HTTP": h.overHTTP,
+			"gRPC": func(r pmetricotlp.ExportRequest) (bool, error) { return h.overGRPC(client, r) },
+		} {
+			points := newHostilePoints(2*worker + uint64(len(protocol))%2)
+			wg.Go(func() {
+				for time.Now().Before(h.deadline) && !t.Failed() {
+					h.send(t, protocol, points.request(points.random()...), send)
+				}
+			})
+		}
+	}
+	wg.Go(func() {
+		for time.Now().Before(h.deadline) && !t.Failed() {
+			h.scrape(t)
+		}
+	})
+	wg.Wait()
+	require.False(t, t.Failed())
+}
+
+// send sends one request, which must be answered in time: refused, at most.
+func (h *hostile) send(t *testing.T, protocol string, md pmetric.Metrics, send func(pmetricotlp.ExportRequest) (bool, error)) {
+	began := time.Now()
+	refused, err := send(pmetricotlp.NewExportRequestFromMetrics(md))
+	took := time.Since(began)
+	if !assert.NoError(t, err, "%s after %v", protocol, took) || !assert.Less(t, took, slowestAnswer, protocol) {
+		text, _ := (&pmetric.JSONMarshaler{}).MarshalMetrics(md)
+		t.Logf("the request: %.4000s", text)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.requests++
+	h.points += md.DataPointCount()
+	h.slowest = max(h.slowest, took)
+	if refused {
+		h.refused++
+	}
+}
+
+var hostileClient = &http.Client{Timeout: patience}
+
+func (h *hostile) overHTTP(r pmetricotlp.ExportRequest) (refused bool, err error) {
+	body, err := r.MarshalProto()
+	if err != nil {
+		return false, err
+	}
+	response, err := hostileClient.Post("http://"+h.g.http+"/v1/metrics", "application/x-protobuf", bytes.NewReader(body))
+	if err != nil {
+		return false, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return false, err
+	}
+	if response.StatusCode >= http.StatusInternalServerError && response.StatusCode != http.StatusServiceUnavailable {
+		return false, fmt.Errorf("%s: %s", response.Status, answer)
+	}
+	return response.StatusCode != http.StatusOK, nil
+}
+
+func (h *hostile) overGRPC(client pmetricotlp.GRPCClient, r pmetricotlp.ExportRequest) (refused bool, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if _, err = client.Export(ctx, r); err == nil {
+		return false, nil
+	}
+	select {
+	case <-h.g.exited:
+		return false, err
+	default:
+		return true, ctx.Err()
+	}
+}
+
+// scrape reads the page, which must be answered in time too.
+func (h *hostile) scrape(t *testing.T) {
+	began := time.Now()
+	response, err := hostileClient.Get("http://" + h.g.page + "/metrics")
+	if !assert.NoError(t, err, "scrape") {
+		return
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	assert.NoError(t, err)
+	assert.Equal(t, http.StatusOK, response.StatusCode)
+	assert.Less(t, time.Since(began), slowestAnswer, "scrape")
+	h.mu.Lock()
+	h.scrapes++
+	h.mu.Unlock()
+	time.Sleep(pollEvery) // a scraper's pace; nothing waits for it
+}
+
+// sink is an OTLP backend that accepts all metrics and forgets them.
+type sink struct {
+	pmetricotlp.UnimplementedGRPCServer
+}
+
+func (*sink) Export(context.Context, pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
+	return pmetricotlp.NewExportResponse(), nil
+}
+
+func startSink(t *testing.T, address string) {
+	listener, err := net.Listen("tcp", address)
+	require.NoError(t, err)
+	server := grpc.NewServer()
+	pmetricotlp.RegisterGRPCServer(server, &sink{})
+	go func() { _ = server.Serve(listener) }() // ends with Stop
+	t.Cleanup(server.Stop)
+}
+
+// hostilePoint changes a data point of an exponential histogram.
+type hostilePoint func(pmetric.ExponentialHistogramDataPoint)
+
+func exponentialOf(scale, offset int32, threshold float64, counts ...uint64) hostilePoint {
+	return func(p pmetric.ExponentialHistogramDataPoint) {
+		p.SetScale(scale)
+		p.SetZeroThreshold(threshold)
+		p.Positive().SetOffset(offset)
+		p.Positive().BucketCounts().FromRaw(counts)
+		for _, n := range counts {
+			p.SetCount(p.Count() + n)
+		}
+	}
+}
+
+// miscounted is a point whose count is not that of its buckets.
+func miscounted(p hostilePoint) hostilePoint {
+	return func(dp pmetric.ExponentialHistogramDataPoint) {
+		p(dp)
+		dp.SetCount(dp.Count() + 8)
+	}
+}
+
+// markerOf is a point without recorded value that still has buckets.
+func markerOf(p hostilePoint) hostilePoint {
+	return func(dp pmetric.ExponentialHistogramDataPoint) {
+		p(dp)
+		dp.SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
+	}
+}
+
+// hostilePairs are points of one stream each.
+var hostilePairs = [][]hostilePoint{
+	{miscounted(exponentialOf(-1, 0, 0, 1)), miscounted(exponentialOf(-1, 0, 1, 1))},
+	{exponentialOf(-1, 0, 0, 1), exponentialOf(-1, 0, 1, 1)},
+	{markerOf(exponentialOf(-1, 0, 0, 1)), markerOf(exponentialOf(-1, 0, 1, 1))},
+	{exponentialOf(20, math.MinInt32, 0, 1), exponentialOf(20, 0, 1e300, 1)},
+	{exponentialOf(20, 0, 0), exponentialOf(20, math.MaxInt32, 0, 1)},
+	{exponentialOf(0, math.MinInt32, 0, 1), exponentialOf(0, math.MaxInt32, 0, 1)},
+	{exponentialOf(math.MaxInt32, 0, 0, 1), exponentialOf(math.MinInt32, 0, 0, 1)},
+	{exponentialOf(math.MaxInt32, math.MinInt32, 0, 1), exponentialOf(math.MinInt32, math.MaxInt32, 1, 1)},
+	{exponentialOf(20, -1<<30, 0, 1), exponentialOf(20, 1<<30-1, 0, 1)}, // still those of floats
+}
+
+// hostilePoints makes requests of a few streams, whose points follow each other in time.
+type hostilePoints struct {
+	rng  *rand.Rand
+	time pcommon.Timestamp
+}
+
+func newHostilePoints(seed uint64) *hostilePoints {
+	return &hostilePoints{rng: rand.New(rand.NewPCG(seed, 11)), time: pcommon.NewTimestampFromTime(time.Now())}
+}
+
+// request has the points in one metric, beside an explicit one.
+func (h *hostilePoints) request(points ...hostilePoint) pmetric.Metrics {
+	md := pmetric.NewMetrics()
+	rm := md.ResourceMetrics().AppendEmpty()
+	rm.Resource().Attributes().PutStr("service.name", oneOf(h.rng, "shop", "cart"))
+	metrics := rm.ScopeMetrics().AppendEmpty().Metrics()
+	m := metrics.AppendEmpty()
+	m.SetName(fmt.Sprintf("hostile.%d", h.rng.IntN(5)))
+	m.SetUnit(oneOf(h.rng, "", "ms", "s", "By"))
+	e := m.SetEmptyExponentialHistogram()
+	e.SetAggregationTemporality(oneOf(h.rng, pmetric.AggregationTemporalityDelta, pmetric.AggregationTemporalityDelta,
+		pmetric.AggregationTemporalityCumulative, pmetric.AggregationTemporalityUnspecified))
+	for _, change := range points {
+		p := e.DataPoints().AppendEmpty()
+		h.time++
+		p.SetTimestamp(h.time)
+		change(p)
+	}
+	explicit := metrics.AppendEmpty()
+	explicit.SetName("hostile.explicit")
+	explicit.SetUnit(m.Unit())
+	explicit.SetEmptyHistogram().SetAggregationTemporality(e.AggregationTemporality())
+	p := explicit.Histogram().DataPoints().AppendEmpty()
+	p.SetTimestamp(h.time)
+	h.explicit(p)
+	return md
+}
+
+func oneOf[T any](rng *rand.Rand, choices ...T) T { return choices[rng.IntN(len(choices))] }
+
+// random is a point or some, of a stream or some.
+func (h *hostilePoints) random() []hostilePoint {
+	points := make([]hostilePoint, 1+h.rng.IntN(20))
+	for i := range points {
+		points[i] = h.exponential
+	}
+	return points
+}
+
+func (h *hostilePoints) exponential(p pmetric.ExponentialHistogramDataPoint) {
+	rng := h.rng
+	p.Attributes().PutInt("a", rng.Int64N(3))
+	p.SetScale(oneOf(rng, 0, rng.Int32N(31)-10, rng.Int32N(31)-10, -1, -11, 20, 21, int32(rng.Uint32()), math.MinInt32, math.MaxInt32))
+	p.SetZeroThreshold(oneOf(rng, 0, 0, 0, 1, rng.ExpFloat64(), math.SmallestNonzeroFloat64, 1e-300, 1e300, math.MaxFloat64))
+	p.SetZeroCount(oneOf(rng, 0, rng.Uint64()>>40, rng.Uint64()>>rng.IntN(64)))
+	sum := p.ZeroCount()
+	for _, b := range []pmetric.ExponentialHistogramDataPointBuckets{p.Positive(), p.Negative()} {
+		b.SetOffset(oneOf(rng, 0, rng.Int32N(400)-200, -1<<30, 1<<30-1, int32(rng.Uint32()), math.MinInt32, math.MaxInt32))
+		counts := make([]uint64, oneOf(rng, 0, 0, 1, 1, 2, rng.IntN(20), rng.IntN(200), rng.IntN(20000)))
+		for i := range counts {
+			if rng.IntN(4) == 0 {
+				counts[i] = oneOf(rng, 1, rng.Uint64()>>48, rng.Uint64()>>rng.IntN(64))
+				sum += counts[i]
+			}
+		}
+		b.BucketCounts().FromRaw(counts)
+	}
+	p.SetCount(sum) // modulo 2^64
+	p.SetSum(oneOf(rng, 0, rng.NormFloat64(), math.NaN(), math.Inf(1), math.MaxFloat64))
+	if rng.IntN(2) == 0 {
+		p.SetMin(oneOf(rng, 0, rng.NormFloat64(), math.NaN(), math.Inf(-1)))
+		p.SetMax(oneOf(rng, 0, rng.NormFloat64(), math.NaN(), math.MaxFloat64))
+	}
+	switch rng.IntN(12) { // what is wrong
+	case 0:
+		p.SetCount(rng.Uint64())
+	case 1:
+		p.SetZeroThreshold(oneOf(rng, math.NaN(), -1, math.Inf(1)))
+	case 2:
+		p.SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
+	case 3:
+		p.SetTimestamp(0)
+	}
+}
+
+func (h *hostilePoints) explicit(p pmetric.HistogramDataPoint) {
+	rng := h.rng
+	bounds := make([]float64, oneOf(rng, 0, 1, rng.IntN(20), rng.IntN(2000)))
+	for i := range bounds {
+		bounds[i] = float64(i) * oneOf(rng, 1, 1, 1, rng.NormFloat64())
+	}
+	if n := len(bounds); n > 0 && rng.IntN(4) == 0 {
+		bounds[n-1] = oneOf(rng, math.Inf(1), math.NaN(), math.Inf(-1))
+	}
+	counts := make([]uint64, max(0, len(bounds)+oneOf(rng, 1, 1, 1, 0, -1, 7)))
+	for i := range counts {
+		counts[i] = rng.Uint64() >> oneOf(rng, 0, 40, 40, 40)
+		p.SetCount(p.Count() + counts[i])
+	}
+	p.ExplicitBounds().FromRaw(bounds)
+	p.BucketCounts().FromRaw(counts)
+	p.SetSum(float64(p.Count()))
+}
+
+// TestHostilePoints: what random points are like, so that the test above does not pass by sending nothing.
+func TestHostilePoints(t *testing.T) {
+	h, points, text := newHostilePoints(3), 0, strings.Builder{}
+	for range 200 {
+		md := h.request(h.random()...)
+		points += md.DataPointCount()
+		json, err := (&pmetric.JSONMarshaler{}).MarshalMetrics(md)
+		require.NoError(t, err)
+		text.Write(json)
+	}
+	require.Greater(t, points, 1000)
+	for _, want := range []string{`"scale":-2147483648`, `"scale":2147483647`, `"offset":-2147483648`, `"offset":2147483647`, `"zeroThreshold":1e+300`, `"zeroThreshold":"NaN"`, `"flags":1`} {
+		require.Contains(t, text.String(), want)
+	}
+}

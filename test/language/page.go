@@ -1,0 +1,78 @@
+package language
+
+import (
+	"regexp"
+	"strings"
+)
+
+var (
+	fence      = regexp.MustCompile("^\\s*(?:```|~~~)")
+	codeSpan   = regexp.MustCompile("``[^`]*``|`[^`\n]*`")
+	linkTarget = regexp.MustCompile(`\]\([^)\n]*\)`)
+	// tableRule is the line under a table's head.
+	tableRule = regexp.MustCompile(`^\|?[\s|:-]+$`)
+	cellEnd   = regexp.MustCompile(`(?:^|[^\\])\|`)
+	prose     = regexp.MustCompile(`[\pL\pN]`)
+)
+
+// Markdown returns the findings in a page, outside code blocks, code spans and the targets of links.
+func Markdown(path, content string) []Finding {
+	var out []Finding
+	lines := strings.Split(content, "\n")
+	inCode := false
+	for i, line := range lines {
+		if fence.MatchString(line) {
+			inCode = !inCode
+			lines[i] = ""
+			continue
+		}
+		if inCode {
+			lines[i] = ""
+			continue
+		}
+		lines[i] = linkTarget.ReplaceAllString(codeSpan.ReplaceAllString(line, "_"), "]")
+		out = append(out, longCells(path, i+1, lines[i])...)
+	}
+	return append(out, passage{1, strings.Join(lines, "\n")}.findings(path)...)
+}
+
+// longCells finds the cells of a table's row with too many words; a code span counts as one.
+func longCells(path string, number int, row string) []Finding {
+	row = strings.TrimSpace(row)
+	if !strings.HasPrefix(row, "|") || tableRule.MatchString(row) {
+		return nil
+	}
+	var out []Finding
+	for _, cell := range cellEnd.Split(row, -1) {
+		words := 0
+		for _, field := range strings.Fields(cell) {
+			if prose.MatchString(field) || strings.Contains(field, "_") {
+				words++
+			}
+		}
+		if words > maxCellWords {
+			out = append(out, Finding{Path: path, Line: number, Word: LongCell, Better: betterCell})
+		}
+	}
+	return out
+}
+
+var (
+	yamlComment     = regexp.MustCompile(`^(?:.*[\s])?#\s?(.*)$`)
+	yamlDescription = regexp.MustCompile(`^\s*(?:-\s+)?(?:description|brief|note):\s+(.*)$`)
+)
+
+// YAML returns the findings in the comments and the descriptions of a file. Comments on consecutive lines are one passage.
+func YAML(path, content string) []Finding {
+	var lines []string
+	for line := range strings.SplitSeq(content, "\n") {
+		text := ""
+		if m := yamlComment.FindStringSubmatch(line); m != nil {
+			text = m[1]
+		} else if m := yamlDescription.FindStringSubmatch(line); m != nil {
+			text = m[1]
+		}
+		lines = append(lines, codeSpan.ReplaceAllString(text, "_"))
+	}
+	return passage{1, strings.Join(lines, "\n")}.findings(path)
+}

@@ -1,0 +1,51 @@
+package language
+
+import (
+	"bytes"
+	"io/fs"
+	"path"
+	"slices"
+)
+
+// otherFolders belong to git, the build, npm, or tests as input.
+var otherFolders = []string{".git", "bin", "data", "node_modules", "testdata"}
+
+// generatedPage is the page that mdatagen writes from metadata.yaml, where its text is checked.
+const generatedPage = "documentation.md"
+
+// Tree returns the findings in all files below the root, in the order of their paths.
+func Tree(root fs.FS) ([]Finding, error) {
+	var out []Finding
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if slices.Contains(otherFolders, entry.Name()) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		extension := path.Ext(name)
+		if !slices.Contains([]string{".go", ".md", ".yaml", ".yml"}, extension) || entry.Name() == generatedPage {
+			return nil
+		}
+		content, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
+		var found []Finding
+		switch extension {
+		case ".go":
+			found, err = Go(name, content)
+		case ".md":
+			found = Markdown(name, string(content))
+		default:
+			found = YAML(name, string(content))
+		}
+		out = append(out, found...)
+		return err
+	})
+	return out, err
+}

@@ -1,0 +1,59 @@
+package language
+
+import (
+	"flag"
+	"os"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	root           = "../.."
+	exceptionsFile = "exceptions.txt"
+)
+
+var lower = flag.Bool("lower", false, "write the exceptions that the tree needs now; a word's total must not rise")
+
+// TestTree checks the repository against exceptions.txt; with -lower it writes that file.
+func TestTree(t *testing.T) {
+	findings, err := Tree(os.DirFS(root))
+	require.NoError(t, err)
+	content, err := os.ReadFile(exceptionsFile)
+	require.NoError(t, err)
+	exceptions, err := ParseExceptions(string(content))
+	require.NoError(t, err, exceptionsFile)
+	if *lower {
+		exceptions, err = exceptions.Lower(findings)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(exceptionsFile, []byte(exceptions.String()), 0o644))
+	}
+	require.NoError(t, exceptions.Check(findings))
+}
+
+func TestTreeReadsEveryKindOfFile(t *testing.T) {
+	findings, err := Tree(fstest.MapFS{
+		"a/a.go":             {Data: []byte("// Package a is told.\npackage a\n")},
+		"a/README.md":        {Data: []byte("# A\r\n\r\nIt is told\r\n")},
+		"a/metadata.yaml":    {Data: []byte("description: is told\n")},
+		"configs/b.yml":      {Data: []byte("# is told\n")},
+		"a/documentation.md": {Data: []byte("is told\n")},
+		"a/testdata/c.md":    {Data: []byte("is told\n")},
+		"bin/d.md":           {Data: []byte("is told\n")},
+		"a/script.sh":        {Data: []byte("# is told\n")},
+	})
+	require.NoError(t, err)
+	var paths []string
+	for _, f := range findings {
+		assert.Equal(t, "is told", f.Word)
+		paths = append(paths, f.Path)
+	}
+	assert.Equal(t, []string{"a/README.md", "a/a.go", "a/metadata.yaml", "configs/b.yml"}, paths)
+}
+
+func TestTreeNamesTheFileThatIsNotGo(t *testing.T) {
+	_, err := Tree(fstest.MapFS{"a/a.go": {Data: []byte("package\n")}})
+	assert.ErrorContains(t, err, "a/a.go")
+}
