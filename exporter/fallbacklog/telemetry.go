@@ -14,6 +14,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/metadata"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
 // errorType names the class of a failure, in metrics and in lines.
@@ -38,7 +39,11 @@ func newCoreTelemetry(c *core, set exporter.Settings) (*coreTelemetry, error) {
 			return nil
 		}),
 		tb.RegisterExporterFallbacklogCapacityBytesCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(c.cfg.Log.MaxDiskMiB*mib, attrs)
+			o.Observe(c.logBudget.Capacity(), attrs)
+			return nil
+		}),
+		tb.RegisterExporterFallbacklogOrphanedBytesCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(c.orphans.bytes.Load(), attrs)
 			return nil
 		}),
 		tb.RegisterExporterFallbacklogSecondsToFullCallback(func(_ context.Context, o metric.Float64Observer) error {
@@ -100,7 +105,7 @@ func (t *laneTelemetry) observe(l *lane) error {
 	return errors.Join(
 		t.tb.RegisterExporterFallbacklogLogDegradedCallback(func(_ context.Context, o metric.Int64Observer) error {
 			degraded := int64(0)
-			if l.LogCondition() != nil {
+			if l.LogCondition() != nil || l.stalled() {
 				degraded = 1
 			}
 			o.Observe(degraded, t.attrs)
@@ -112,6 +117,12 @@ func (t *laneTelemetry) observe(l *lane) error {
 		}),
 		t.tb.RegisterExporterFallbacklogSegmentsCallback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(int64(log.Stats().Segments), t.attrs)
+			return nil
+		}),
+		t.tb.RegisterExporterFallbacklogDeadLetterBytesCallback(func(_ context.Context, o metric.Int64Observer) error {
+			if l.dead != nil {
+				o.Observe(l.dead.Stats().Unread, t.attrs)
+			}
 			return nil
 		}),
 		t.tb.RegisterExporterFallbacklogOldestRecordAgeCallback(func(_ context.Context, o metric.Float64Observer) error {
@@ -182,8 +193,24 @@ func (t *laneTelemetry) synced(took time.Duration, err error) {
 	}
 }
 
-func (t *laneTelemetry) corrupt(n int64) {
-	t.tb.ExporterFallbacklogCorruptBytes.Add(context.Background(), n, t.attrs)
+// damaged counts what a log has lost, and says it, at most once a minute for each kind.
+func (t *laneTelemetry) damaged(d segment.Damage) {
+	ctx := context.Background()
+	t.tb.ExporterFallbacklogCorruptBytes.Add(ctx, d.Bytes, t.attrs)
+	t.tb.ExporterFallbacklogDamage.Add(ctx, 1, t.with(attribute.String("kind", string(d.Kind))))
+	t.logger.Error(damageMessages[d.Kind], zap.String(errorType, string(failure.Log)),
+		zap.String("path", d.Path), zap.Int64("offset", d.Start), zap.Int64("bytes", d.Bytes))
+}
+
+// damageMessages say what happened and what to do.
+var damageMessages = map[segment.DamageKind]string{
+	segment.Corrupt: "the local log has damaged bytes: their records are lost, a copy is in quarantine; check the disk, " +
+		"`fallbacklog verify` lists all damage",
+	segment.Emptied: "a segment of the local log is shorter than it was: its records are lost; check the disk, and who else writes there",
+	segment.Missing: "the segment in which the cursor stands is not there: what was unread of it is lost, unless it is put back " +
+		"before the next start",
+	segment.Taken: "files of the local log were deleted or moved while it was in use: their unread records are lost, unless they " +
+		"are put back before the next start",
 }
 
 // Warn logs, at most once a minute for each message.

@@ -74,7 +74,7 @@ func (l *Lane) bury(b Batch, reason string, f failure.Failure, attempts int, cau
 }
 
 func (l *Lane) appendDead(b Batch, reason string, f failure.Failure, attempts int, cause error) error {
-	line, err := l.encode(b, record.Meta{Reason: reason, Code: code(f), Attempts: attempts})
+	line, err := l.encode(b, record.Meta{Reason: reason, Code: code(f), Message: message(cause), Attempts: attempts})
 	if err != nil {
 		return err
 	}
@@ -107,6 +107,14 @@ func code(f failure.Failure) string {
 		return f.Code
 	}
 	return string(f.Class)
+}
+
+// message is what the dead letter keeps of a cause.
+func message(cause error) string {
+	if cause == nil {
+		return ""
+	}
+	return record.Message(cause.Error())
 }
 
 func (l *Lane) encode(b Batch, m record.Meta) ([]byte, error) {

@@ -33,6 +33,8 @@ type TelemetryBuilder struct {
 	ExporterFallbacklogBytesOnDisk        metric.Int64ObservableGauge
 	ExporterFallbacklogCapacityBytes      metric.Int64ObservableGauge
 	ExporterFallbacklogCorruptBytes       metric.Int64Counter
+	ExporterFallbacklogDamage             metric.Int64Counter
+	ExporterFallbacklogDeadLetterBytes    metric.Int64ObservableGauge
 	ExporterFallbacklogDeadLetterItems    metric.Int64Counter
 	ExporterFallbacklogDeliveredItems     metric.Int64Counter
 	ExporterFallbacklogDroppedItems       metric.Int64Counter
@@ -45,6 +47,7 @@ type TelemetryBuilder struct {
 	ExporterFallbacklogLoggedBytes        metric.Int64Counter
 	ExporterFallbacklogLoggedItems        metric.Int64Counter
 	ExporterFallbacklogOldestRecordAge    metric.Float64ObservableGauge
+	ExporterFallbacklogOrphanedBytes      metric.Int64ObservableGauge
 	ExporterFallbacklogReceivedItems      metric.Int64Counter
 	ExporterFallbacklogRejectedItems      metric.Int64Counter
 	ExporterFallbacklogReplayFailures     metric.Int64Counter
@@ -109,6 +112,21 @@ func (builder *TelemetryBuilder) RegisterExporterFallbacklogCapacityBytesCallbac
 	return nil
 }
 
+// RegisterExporterFallbacklogDeadLetterBytesCallback sets callback for observable ExporterFallbacklogDeadLetterBytes metric.
+func (builder *TelemetryBuilder) RegisterExporterFallbacklogDeadLetterBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterFallbacklogDeadLetterBytes, obs: o})
+		return nil
+	}, builder.ExporterFallbacklogDeadLetterBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterExporterFallbacklogLogDegradedCallback sets callback for observable ExporterFallbacklogLogDegraded metric.
 func (builder *TelemetryBuilder) RegisterExporterFallbacklogLogDegradedCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -130,6 +148,21 @@ func (builder *TelemetryBuilder) RegisterExporterFallbacklogOldestRecordAgeCallb
 		cb(ctx, &observerFloat64{inst: builder.ExporterFallbacklogOldestRecordAge, obs: o})
 		return nil
 	}, builder.ExporterFallbacklogOldestRecordAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterFallbacklogOrphanedBytesCallback sets callback for observable ExporterFallbacklogOrphanedBytes metric.
+func (builder *TelemetryBuilder) RegisterExporterFallbacklogOrphanedBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterFallbacklogOrphanedBytes, obs: o})
+		return nil
+	}, builder.ExporterFallbacklogOrphanedBytes)
 	if err != nil {
 		return err
 	}
@@ -252,6 +285,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ExporterFallbacklogDamage, err = builder.meter.Int64Counter(
+		"otelcol_exporter_fallbacklog_damage",
+		metric.WithDescription("Places at which the log or the dead letter was damaged, by what happened. [Alpha]"),
+		metric.WithUnit("{places}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterFallbacklogDeadLetterBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_fallbacklog_dead_letter_bytes",
+		metric.WithDescription("Bytes that wait in the dead letter, also from before the start. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogDeadLetterItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_dead_letter_items",
 		metric.WithDescription("Items written to the dead letter. [Alpha]"),
@@ -324,6 +369,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_fallbacklog_oldest_record_age",
 		metric.WithDescription("Age of the oldest segment with undelivered records, 0 when there is none. [Alpha]"),
 		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterFallbacklogOrphanedBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_fallbacklog_orphaned_bytes",
+		metric.WithDescription("Unread bytes below the log's directory that no component sends, as it was renamed, or its pipeline removed. [Alpha]"),
+		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogReceivedItems, err = builder.meter.Int64Counter(

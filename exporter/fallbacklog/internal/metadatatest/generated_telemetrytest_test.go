@@ -32,11 +32,19 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterExporterFallbacklogDeadLetterBytesCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterExporterFallbacklogLogDegradedCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
 	}))
 	require.NoError(t, tb.RegisterExporterFallbacklogOldestRecordAgeCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterExporterFallbacklogOrphanedBytesCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
 	}))
@@ -54,6 +62,7 @@ func TestSetupTelemetry(t *testing.T) {
 	}))
 	tb.ExporterFallbacklogBreakerTransitions.Add(context.Background(), 1)
 	tb.ExporterFallbacklogCorruptBytes.Add(context.Background(), 1)
+	tb.ExporterFallbacklogDamage.Add(context.Background(), 1)
 	tb.ExporterFallbacklogDeadLetterItems.Add(context.Background(), 1)
 	tb.ExporterFallbacklogDeliveredItems.Add(context.Background(), 1)
 	tb.ExporterFallbacklogDroppedItems.Add(context.Background(), 1)
@@ -80,6 +89,12 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterFallbacklogCorruptBytes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterFallbacklogDamage(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterFallbacklogDeadLetterBytes(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterFallbacklogDeadLetterItems(t, testTel,
@@ -117,6 +132,9 @@ func TestSetupTelemetry(t *testing.T) {
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterFallbacklogOldestRecordAge(t, testTel,
 		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterFallbacklogOrphanedBytes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterFallbacklogReceivedItems(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
