@@ -109,7 +109,8 @@ func (o *orphans) name(root, signal string) int64 {
 	if err != nil {
 		id = filepath.Base(root)
 	}
-	o.core.orphanLogger.Warn("no component sends what is in this directory: configure one again that has its name and signal, or send it by the command",
+	o.core.states.Warn( // there are few, and they are looked for rarely
+		"no component sends what is in this directory: configure one again that has its name and signal, or send it by the command",
 		zap.String("directory", dir), zap.Int64("bytes", log), zap.Int64("dead_letter_bytes", dead),
 		zap.String("command", "fallbacklog replay -endpoint grpc://host:port -component "+id+" -signal "+signal+" "+o.core.cfg.Log.Directory))
 	return log + dead

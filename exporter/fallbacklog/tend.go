@@ -44,6 +44,7 @@ func (c *core) tend() {
 					c.outlook.noteFree(c.now(), free)
 				}
 			}
+			c.tellOutage(unread)
 		}
 	}
 }

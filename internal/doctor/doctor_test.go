@@ -32,7 +32,7 @@ processors:
   cardinalitylimit:
     limits:
       - {name: metric, key: [resource.service.name, metric.name], max_series: 500}
-      - {name: service, key: [resource.service.name], count: streams, max_series: 20000, action: drop}
+      - {name: total, key: [metadata.none], count: streams, max_series: 100000, action: drop}
 connectors: {forward: {}}
 exporters:
   fallbacklog: {exporter: {otlp_grpc: {endpoint: "b:4317"}}, log: {directory: /data/log, max_disk_mib: 1024}, sending_queue: {wait_for_result: true, batch: {min_size: 512, max_size: 512}}}
@@ -123,10 +123,14 @@ func TestTraps(t *testing.T) {
 			`{receivers: {otlp: {protocols: {grpc: {endpoint: "[::]:4317"}}}}}`,
 			"receivers::otlp::protocols::grpc::endpoint", "[::]:4317",
 		},
-		"open UDP":        {`{receivers: {metricsudp: {endpoint: ":8125"}}}`, "receivers::metricsudp::endpoint", ":8125"},
-		"open page":       {`{exporters: {prometheus: {endpoint: "0.0.0.0:8889"}}}`, "exporters::prometheus::endpoint", "0.0.0.0:8889"},
-		"open pprof":      {`{extensions: {pprof: {endpoint: "0.0.0.0:1777"}}}`, "extensions::pprof::endpoint", "0.0.0.0:1777"},
-		"limit on names":  {`{processors: {cardinalitylimit: {limits: [{name: metric, key: [metric.name], max_series: 500}]}}}`, "processors::cardinalitylimit::limits", "made-up"},
+		"open UDP":       {`{receivers: {metricsudp: {endpoint: ":8125"}}}`, "receivers::metricsudp::endpoint", ":8125"},
+		"open page":      {`{exporters: {prometheus: {endpoint: "0.0.0.0:8889"}}}`, "exporters::prometheus::endpoint", "0.0.0.0:8889"},
+		"open pprof":     {`{extensions: {pprof: {endpoint: "0.0.0.0:1777"}}}`, "extensions::pprof::endpoint", "0.0.0.0:1777"},
+		"limit on names": {`{processors: {cardinalitylimit: {limits: [{name: metric, key: [metric.name], max_series: 500}]}}}`, "processors::cardinalitylimit::limits", "made-up"},
+		"limit on services": {
+			`{processors: {cardinalitylimit: {limits: [{name: service, key: [resource.service.name], max_series: 500}]}}}`,
+			"processors::cardinalitylimit::limits", "made-up",
+		},
 		"default limits":  {`{processors: {cardinalitylimit: {limits: []}}}`, "processors::cardinalitylimit::limits", "made-up"},
 		"log in /tmp":     {`{exporters: {fallbacklog: {log: {directory: /tmp/x}}}}`, "exporters::fallbacklog::log::directory", "temporary"},
 		"log that is big": {`{exporters: {fallbacklog: {log: {max_disk_mib: 4096}}}}`, "exporters::fallbacklog::log::directory", "4096 MiB"},

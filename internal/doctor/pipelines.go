@@ -101,19 +101,20 @@ func batchSizes(c *config) []Finding {
 	return out
 }
 
-// unboundLimits finds limits that a sender passes by making up metric names.
+// unboundLimits finds limits that a sender passes by making up metric, service or label names. Only the receivers decide
+// about metadata.
 func unboundLimits(c *config) []Finding {
 	var out []Finding
 	for _, id := range c.ids("processors", "cardinalitylimit") {
 		bound := slices.ContainsFunc(c.root.sub("processors").sub(id).maps("limits"), func(limit settings) bool {
 			return limit.has("max_series") && !slices.ContainsFunc(limit.list("key"), func(part string) bool {
-				return part == "metric.name" || strings.HasPrefix(part, "attribute.")
+				return !strings.HasPrefix(part, "metadata.")
 			})
 		})
 		if !bound {
 			out = append(out, Finding{
-				"processors::" + id + "::limits", "no limit bounds the number of metrics: every made-up name has places of its own",
-				"add {name: service, key: [resource.service.name], count: streams, max_series: 20000, action: drop}",
+				"processors::" + id + "::limits", "no limit bounds all series together: every made-up metric or service has places of its own",
+				"add {name: total, key: [metadata.none], count: streams, max_series: 100000, action: drop}",
 			})
 		}
 	}

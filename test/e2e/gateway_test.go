@@ -74,6 +74,7 @@ type gateway struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 	output *syncBuffer
+	group  *memoryGroup // that the process joins; may be nil
 	// The time from the start of the process to the first 200 of its health check.
 	readyAfter time.Duration
 }
@@ -163,7 +164,11 @@ func (g *gateway) launch() (began time.Time) {
 	g.cmd = g.command()
 	// With SIGINT ignored from the start, the kernel shows when the Collector begins to take signals:
 	// it does so after it is ready, and SIGTERM in between would just end it.
-	g.cmd.Args = append([]string{"sh", "-c", `trap "" INT; exec "$0" "$@"`}, g.cmd.Args...)
+	script := `trap "" INT; exec "$0" "$@"`
+	if g.group != nil {
+		script = "echo $$ > " + filepath.Join(g.group.path, "cgroup.procs") + "; " + script
+	}
+	g.cmd.Args = append([]string{"sh", "-c", script}, g.cmd.Args...)
 	g.cmd.Path = "/bin/sh"
 	g.cmd.Stdout, g.cmd.Stderr = g.output, g.output
 	began = time.Now()
