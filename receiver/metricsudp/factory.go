@@ -12,12 +12,20 @@ import (
 
 // NewFactory returns the factory of the metricsudp receiver.
 func NewFactory() receiver.Factory {
+	all := &instances{byConfig: map[*Config]*instance{}}
 	return receiver.NewFactory(metadata.Type, createDefaultConfig,
-		receiver.WithMetrics(createMetrics, metadata.MetricsStability))
+		receiver.WithMetrics(all.createMetrics, metadata.MetricsStability),
+		receiver.WithLogs(all.createLogs, metadata.LogsStability))
 }
 
-func createMetrics(
+func (all *instances) createMetrics(
 	_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics,
 ) (receiver.Metrics, error) {
-	return newReceiver(set, cfg.(*Config), next)
+	return all.connected(set, cfg.(*Config), func(r *udpReceiver) { r.next = next })
+}
+
+func (all *instances) createLogs(
+	_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs,
+) (receiver.Logs, error) {
+	return all.connected(set, cfg.(*Config), func(r *udpReceiver) { r.nextLogs = next })
 }

@@ -2,6 +2,7 @@ package metricsudp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -26,9 +27,11 @@ import (
 )
 
 type udpReceiver struct {
-	cfg    *Config
-	set    receiver.Settings
-	next   consumer.Metrics
+	cfg      *Config
+	set      receiver.Settings
+	next     consumer.Metrics // nil without a metrics pipeline
+	nextLogs consumer.Logs    // nil without a logs pipeline
+
 	obs    *receiverhelper.ObsReport
 	report *reporter
 	clock  flush.Clock
@@ -37,6 +40,7 @@ type udpReceiver struct {
 	allowed []netip.Prefix  // sources; empty: all
 	in      *inlet          // nil unless started
 	flusher *flush.Flusher
+	events  *events // nil without a logs pipeline
 	running sync.WaitGroup
 }
 
@@ -78,6 +82,8 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	if skipped := r.in.skipped; len(skipped) > 0 {
 		r.set.Logger.Info("Not listening on addresses of endpoint that this host does not have", zap.Strings("addresses", skipped))
 	}
+	r.events = r.newEvents(builder.Resource, options.Origin)
+	options.Events = r.events.add()
 	options.Tables = len(r.in.conns)
 	registry := series.NewRegistry(options)
 	started := time.Now()
@@ -101,26 +107,32 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	r.flusher = flush.New(flush.Settings{
 		Registry: registry, Sources: sources, Builder: builder, Clock: r.clock, Received: received,
 		Report: r.report.flush,
-		// From then on senders are told that nobody listens.
-		Ended: r.in.close,
+		Ended:  r.ended,
 		Sender: flush.NewSender(flush.SenderSettings{
 			Consume:   r.consume,
 			Retryable: func(err error) bool { return !consumererror.IsPermanent(err) },
-			Mutates:   r.next.Capabilities().MutatesData,
+			Mutates:   r.next != nil && r.next.Capabilities().MutatesData,
 			MaxPause:  r.cfg.AggregationInterval,
 		}),
 	})
+	r.events.start(r.report)
 	r.running.Go(r.flusher.Run)
 	r.set.Logger.Info("Receiving metrics",
 		zap.Strings("endpoints", r.in.addresses), zap.Int("readers", len(r.in.conns)))
 	return nil
 }
 
+// ended closes the endpoint, so that senders are told from then on that nobody listens.
+func (r *udpReceiver) ended() error {
+	r.events.close()
+	return r.in.close()
+}
+
 // shutdownGrace is how long the pipeline has to take the open interval: the
 // stage's budget less the time that a hanging consumer is given to notice.
 const shutdownGrace = shutdown.Receiver - flush.AbandonAfter
 
-// Shutdown reads what the sockets hold, hands on the open interval and waits for
+// Shutdown reads what the sockets hold, hands on the open interval and the events, and waits for
 // all goroutines. It may be called without Start, and again.
 func (r *udpReceiver) Shutdown(ctx context.Context) error {
 	if r.in == nil {
@@ -128,7 +140,12 @@ func (r *udpReceiver) Shutdown(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, shutdownGrace)
 	defer cancel()
+	var sending sync.WaitGroup
+	var logsErr error
+	sending.Go(func() { logsErr = r.events.wait(ctx) })
 	err := r.flusher.Shutdown(ctx)
+	sending.Wait()
+	err = errors.Join(err, logsErr)
 	r.running.Wait()
 	r.in = nil
 	r.report.shutdown()
@@ -138,11 +155,14 @@ func (r *udpReceiver) Shutdown(ctx context.Context) error {
 // consume counts a batch as refused once, however often it is offered again, and
 // as accepted when it is taken.
 func (r *udpReceiver) consume(ctx context.Context, b flush.Batch, attempt int) error {
+	if r.next == nil {
+		return nil
+	}
 	points := b.Metrics.DataPointCount() // before the consumer owns it
 	ctx = r.obs.StartMetricsOp(clientContext(ctx, b.Origin))
 	err := r.next.ConsumeMetrics(ctx, b.Metrics)
 	if err != nil {
-		r.report.refused(points, err)
+		r.report.refused("points", points, err)
 		if attempt > 1 {
 			points = 0
 		}

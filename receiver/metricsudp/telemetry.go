@@ -32,7 +32,8 @@ type reporter struct {
 	ends      [stream.Ends]metric.MeasurementOption
 	now       func() time.Time
 
-	openConnections func() int // nil: there are no connections
+	openConnections   func() int    // nil: there are no connections
+	takeDroppedEvents func() uint64 // nil: there is no logs pipeline
 
 	mu     sync.Mutex
 	logged map[string]time.Time // last time of each message
@@ -98,6 +99,9 @@ func (r *reporter) flush(f *flush.Report) {
 	if f.BufferBytes > 0 {
 		t.ReceiverMetricsudpReceiveBufferBytes.Record(ctx, int64(f.BufferBytes), r.receiver)
 	}
+	if r.takeDroppedEvents != nil {
+		t.ReceiverMetricsudpDroppedEvents.Add(ctx, int64(r.takeDroppedEvents()), r.receiver)
+	}
 	if r.openConnections != nil {
 		t.ReceiverMetricsudpConnections.Record(ctx, int64(r.openConnections()), r.receiver)
 	}
@@ -142,9 +146,10 @@ func (r *reporter) connectionEnded(end stream.End, peer net.Addr, err error) {
 	}
 }
 
-func (r *reporter) refused(points int, err error) {
-	if r.due("refused") {
-		r.logger.Warn("The pipeline refused a batch", zap.Int("points", points), zap.Error(err))
+// refused logs that a pipeline refused a batch of points or records.
+func (r *reporter) refused(items string, n int, err error) {
+	if r.due("refused " + items) {
+		r.logger.Warn("The pipeline refused a batch", zap.Int(items, n), zap.Error(err))
 	}
 }
 

@@ -33,6 +33,7 @@ type TelemetryBuilder struct {
 	ReceiverMetricsudpConnections         metric.Int64Gauge
 	ReceiverMetricsudpDatagrams           metric.Int64Counter
 	ReceiverMetricsudpDeniedDatagrams     metric.Int64Counter
+	ReceiverMetricsudpDroppedEvents       metric.Int64Counter
 	ReceiverMetricsudpDuplicateTags       metric.Int64Counter
 	ReceiverMetricsudpEndedConnections    metric.Int64Counter
 	ReceiverMetricsudpFlushDuration       metric.Float64Histogram
@@ -117,6 +118,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{datagram}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpDroppedEvents, err = builder.meter.Int64Counter(
+		"otelcol_receiver_metricsudp_dropped_events",
+		metric.WithDescription("Events and service checks dropped because buffer_size of them, or 32 MiB, were waiting for the logs pipeline. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpDuplicateTags, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_duplicate_tags",
 		metric.WithDescription("Tags dropped because another tag of the line had the same key. [Alpha]"),
@@ -144,7 +151,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpLines, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_lines",
-		metric.WithDescription("Lines accepted, by kind. Events and service checks are recognised and dropped. [Alpha]"),
+		metric.WithDescription("Lines accepted, by kind. Events and service checks become log records, in a logs pipeline. [Alpha]"),
 		metric.WithUnit("{line}"),
 	)
 	errs = errors.Join(errs, err)

@@ -2,6 +2,7 @@ package series
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"regexp"
 
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
@@ -47,6 +48,10 @@ type Options struct {
 	// receipt.
 	TimedCounters, TimedGauges bool
 	TimedPoints                int
+
+	// Events is given each event and service check, which is valid until it returns, from the
+	// readers' goroutines. It must not wait. They are only counted where it is nil.
+	Events func(kind line.Kind, text []byte, from netip.Addr)
 
 	// ExpirySwaps is how many swaps a series is kept without a value; at least 2.
 	ExpirySwaps uint64

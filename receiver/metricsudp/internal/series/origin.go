@@ -78,18 +78,24 @@ func (t *Table) setAddress(from netip.Addr) {
 // setContainer makes what a line tells of its container its origin. It is not parsed
 // here: aliases remember the bytes.
 func (t *Table) setContainer(l *line.Line) {
-	local, external := l.Container, l.External
+	if l.Origin = joinContainer(t.origin[:0], l.Container, l.External); l.Origin != nil {
+		t.origin = l.Origin
+	}
+}
+
+// joinContainer appends both fields with a bar between them to a buffer. It returns nil where both are empty or
+// too long.
+func joinContainer(to, local, external []byte) []byte {
 	if len(local) > maxOriginField {
 		local = nil
 	}
 	if len(external) > maxOriginField {
 		external = nil
 	}
-	l.Origin = nil
-	if len(local) > 0 || len(external) > 0 {
-		t.origin = append(append(append(t.origin[:0], local...), '|'), external...)
-		l.Origin = t.origin
+	if len(local) == 0 && len(external) == 0 {
+		return nil
 	}
+	return append(append(append(to, local...), '|'), external...)
 }
 
 // Tags that Datadog clients add, and the Agent removes, where they know their pod by its UID. The second one asks the
@@ -102,14 +108,14 @@ const (
 )
 
 // isOriginTag reports whether a tag is about the line's origin and keeps the pod that it names.
-func (t *Table) isOriginTag(key, value []byte) bool {
+func isOriginTag(pod *[]byte, key, value []byte) bool {
 	if !bytes.HasPrefix(key, []byte(internalPrefix)) {
 		return false
 	}
 	switch string(key) {
 	case internalEntity:
 		if len(value) <= maxOriginField {
-			keepText(&t.entity, value)
+			keepText(pod, value)
 		}
 		return true
 	case internalCard:
@@ -145,4 +151,34 @@ func (r *Registry) leave(o *Origin) {
 		delete(r.origins, o.key)
 		r.budget.Release(originBytes(len(o.key)))
 	}
+}
+
+// OriginFields are what a line that belongs to no series says of its origin.
+type OriginFields struct {
+	Container []byte // c:
+	External  []byte // e:
+	Entity    []byte // of a tag
+}
+
+// TakeTag reports whether a tag is about the origin and keeps the pod that it names.
+func (o *OriginFields) TakeTag(key, value []byte) bool { return isOriginTag(&o.Entity, key, value) }
+
+// Attributes returns the attributes of the origin of a line that belongs to no series.
+func (m OriginMode) Attributes(from netip.Addr, o *OriginFields) (all []Tag) {
+	switch m {
+	case OriginIP:
+		if from.IsValid() {
+			all = append(all, Tag{clientAddress, from.Unmap().WithZone("").String()})
+		}
+	case OriginContainer:
+		if string(o.Entity) == entityWithoutPod {
+			return nil
+		}
+		key := appendContainer(nil, joinContainer(nil, o.Container, o.External), o.Entity)
+		eachTag(string(key), func(tag Tag) bool {
+			all = append(all, tag)
+			return true
+		})
+	}
+	return all
 }

@@ -39,7 +39,8 @@ type Table struct {
 
 	entity []byte // the pod that a tag of the line names
 
-	origin, originKey []byte // of the line: as sent, and its identity
+	from              netip.Addr // of the datagram
+	origin, originKey []byte     // of the line: as sent, and its identity
 }
 
 // NewTable returns the table of one reader, of which there are Options.Tables.
@@ -61,11 +62,12 @@ func NewTable(r *Registry) *Table {
 // Datagram counts the lines of a datagram that was received at a time in
 // nanoseconds of a clock common to all tables. The rest of a truncated datagram's
 // last line is unknown, so that line is refused. The sender's address matters to
-// OriginIP only.
+// OriginIP and to events only.
 func (t *Table) Datagram(b []byte, truncated bool, at int64, from netip.Addr) {
 	if t.options.Origin == OriginIP {
 		t.setAddress(from)
 	}
+	t.from = from
 	stats := &t.active.Stats
 	stats.Datagrams++
 	stats.Bytes += uint64(len(b))
@@ -107,6 +109,9 @@ func (t *Table) add(b []byte, at int64) {
 	switch l.Kind {
 	case line.Event, line.ServiceCheck:
 		e.Stats.Lines[l.Kind]++
+		if t.options.Events != nil {
+			t.options.Events(l.Kind, b, t.from)
+		}
 		return
 	case line.Counter:
 		var reason line.Reason
