@@ -51,7 +51,7 @@ func TestNormalize(t *testing.T) {
 	}
 }
 
-// What a sender can have recorded stays as it is, at every scale.
+// What a sender can have recorded is unchanged, at every scale.
 func TestNormalizeLeavesRecordedValues(t *testing.T) {
 	for scale := expo.MaxScale; scale >= -11; scale-- {
 		for _, v := range []float64{math.SmallestNonzeroFloat64, 1e-300, 0.5, 1, 3, 1e300, math.MaxFloat64} {

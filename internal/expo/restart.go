@@ -4,7 +4,7 @@ import "math"
 
 // Restarted reports whether a cumulative stream whose points are before and now, under one start
 // timestamp, cannot have gone on in between. A stream that goes on only loses resolution: its scale falls,
-// its zero threshold rises, and takes whole buckets when it does. A scale that rises, a threshold that
+// its zero threshold rises, and covers whole buckets when it does. A scale that rises, a threshold that
 // falls, and one that rises into a bucket that had counts are those of a stream begun anew. Prometheus
 // decides by the same rule, and then by the counts, which are the caller's to compare.
 //

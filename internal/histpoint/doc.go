@@ -6,8 +6,8 @@
 //
 //   - it has neither bounds nor bucket counts (count and sum only, which is one
 //     bucket from -Inf to +Inf), or one bucket count more than bounds;
-//   - its bounds are finite and increasing, the last of which may be +Inf. That one is
-//     left out, as Prometheus' libraries list it and OTLP implies it; then there may
+//   - its bounds are finite and increasing. The last bound may be +Inf and is
+//     left out then, as Prometheus' libraries list it and OTLP implies it; then there may
 //     also be as many bucket counts as bounds;
 //   - its bucket counts add up to its count, within 64 bits.
 //

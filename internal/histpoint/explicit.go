@@ -45,7 +45,7 @@ func LoadExplicit(h *Explicit, p pmetric.HistogramDataPoint) (same bool, err err
 		total.add(h.Count)
 	case counts.Len() == bounds.Len()+1, h.Restated && counts.Len() == bounds.Len():
 		h.Counts = total.load(h.Counts, counts)
-		if len(h.Counts) > n+1 { // (+Inf, +Inf] counts whoever was counted there
+		if len(h.Counts) > n+1 { // of (+Inf, +Inf]
 			h.Counts[n] = expo.AddSat(h.Counts[n], h.Counts[n+1])
 			h.Counts = h.Counts[:n+1]
 		}

@@ -90,7 +90,7 @@ func TestLoadExplicitToInfinity(t *testing.T) {
 	require.Equal(t, []uint64{6}, h.Counts)
 }
 
-// A count that is not the sum leaves the rest of the point to whoever wants to correct it.
+// A count that is not the sum leaves the rest of the point to a caller that corrects it.
 func TestCountError(t *testing.T) {
 	var wrong *histpoint.CountError
 	var h histpoint.Explicit

@@ -38,7 +38,7 @@ const (
 	open                 // inside an open end
 )
 
-// worst is the kind of the cut of which least is known.
+// worst is the kind of the cut that least is known about.
 func worst(cuts []cut) (k kind) {
 	for i := range cuts {
 		k = max(k, cuts[i].kind)

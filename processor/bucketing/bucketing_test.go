@@ -186,7 +186,7 @@ func TestErrorMode(t *testing.T) {
 	}
 }
 
-// Validity is a property of the processor: it holds for metrics that no rule matches, and in every point
+// Validity is a property of the processor: it covers metrics that no rule matches, and every point
 // that keeps its layout.
 func TestInvalidPointsThatNoRuleMatches(t *testing.T) {
 	other := valid()

@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	// slowestAnswer is how long a gateway may take for one request, whatever is in it.
+	// slowestAnswer bounds the time that a gateway needs for one request, whatever is in it.
 	slowestAnswer = 2 * time.Second
 	// hostileRSS bounds a gateway's resident memory under the requests of hostilePoints.
 	hostileRSS = 300 << 20
@@ -192,7 +192,7 @@ func (h *hostile) scrape(t *testing.T) {
 	time.Sleep(pollEvery) // a scraper's pace; nothing waits for it
 }
 
-// sink is an OTLP backend that takes all metrics and forgets them.
+// sink is an OTLP backend that accepts all metrics and forgets them.
 type sink struct {
 	pmetricotlp.UnimplementedGRPCServer
 }
@@ -233,7 +233,7 @@ func miscounted(p hostilePoint) hostilePoint {
 	}
 }
 
-// markerOf is a point without recorded value that has buckets all the same.
+// markerOf is a point without recorded value that still has buckets.
 func markerOf(p hostilePoint) hostilePoint {
 	return func(dp pmetric.ExponentialHistogramDataPoint) {
 		p(dp)
@@ -251,7 +251,7 @@ var hostilePairs = [][]hostilePoint{
 	{exponentialOf(0, math.MinInt32, 0, 1), exponentialOf(0, math.MaxInt32, 0, 1)},
 	{exponentialOf(math.MaxInt32, 0, 0, 1), exponentialOf(math.MinInt32, 0, 0, 1)},
 	{exponentialOf(math.MaxInt32, math.MinInt32, 0, 1), exponentialOf(math.MinInt32, math.MaxInt32, 1, 1)},
-	{exponentialOf(20, -1<<30, 0, 1), exponentialOf(20, 1<<30-1, 0, 1)}, // of floats all the same
+	{exponentialOf(20, -1<<30, 0, 1), exponentialOf(20, 1<<30-1, 0, 1)}, // still those of floats
 }
 
 // hostilePoints makes requests of a few streams, whose points follow each other in time.
@@ -292,7 +292,7 @@ func (h *hostilePoints) request(points ...hostilePoint) pmetric.Metrics {
 	return md
 }
 
-func oneOf[T any](rng *rand.Rand, of ...T) T { return of[rng.IntN(len(of))] }
+func oneOf[T any](rng *rand.Rand, choices ...T) T { return choices[rng.IntN(len(choices))] }
 
 // random is a point or some, of a stream or some.
 func (h *hostilePoints) random() []hostilePoint {

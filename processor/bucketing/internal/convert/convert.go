@@ -90,7 +90,7 @@ func (j *job) begin(t task) {
 // and memory for the largest would stay with every job.
 const maxKeptCounts = 1 << 16
 
-// large reports whether the job takes too much memory to be kept.
+// large reports whether the job has too much memory to be kept.
 func (j *job) large() bool {
 	e := &j.exponential
 	return max(cap(j.explicit.Counts), cap(e.Positive.Counts), cap(e.Negative.Counts)) > maxKeptCounts

@@ -78,8 +78,8 @@ func (e *explicit) byLayout() planned {
 }
 
 // fit converts a delta point by its own counts and range.
-func (e *explicit) fit(p *plan, to []uint64, of rebucket.Range) rebucket.Tally {
-	return p.fromExplicit.Fit(to, e.Counts, of)
+func (e *explicit) fit(p *plan, to []uint64, extent rebucket.Range) rebucket.Tally {
+	return p.fromExplicit.Fit(to, e.Counts, extent)
 }
 
 // The methods below are those of a source.

@@ -17,11 +17,11 @@ type verdict struct {
 
 // passing is what happens to the points of one kind that keep their layout.
 type passing[P histpoint.Point] struct {
-	restate func(*job, P) // of those that are valid
-	empty   func(P)       // of those without recorded value
+	restate func(*job, P) // of a valid point
+	empty   func(P)       // of a point without recorded value
 }
 
-// A point without recorded value may have buckets all the same, which count nothing. The writers of stale
+// A point without recorded value may still have buckets, which count nothing. The writers of stale
 // markers read an explicit point's bounds; an exponential one loses its buckets, or those who do not look at
 // the flag would add them up.
 var (

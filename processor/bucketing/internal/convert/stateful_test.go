@@ -196,3 +196,51 @@ func TestStatefulNeverDecreases(t *testing.T) {
 		})
 	}
 }
+
+// Without state, a bucket decreases under one start only at a point that is counted as a violation: whatever bounds come
+// and go, scales fall, zero thresholds rise and negative observations appear.
+func TestStatelessDecreasesAreCounted(t *testing.T) {
+	const streams, exports = 300, 15
+	rng := rand.New(rand.NewPCG(12, 12))
+	targets := [][]float64{{1, 3, 10}, {0, 5, 10, 25, 50, 75, 100}, {-30, -1, 0.5, 7.25, 33, 1e6}, {-5}, {50}, {0.25, 0.5, 1, 2, 4, 8, 16}}
+	for _, explicit := range []bool{true, false} {
+		decreased := 0
+		for range streams {
+			f := follow(explicitTarget(targets[rng.IntN(len(targets))]))
+			source := newFluid(rng)
+			if rng.IntN(2) == 0 { // bounds of durations
+				source.bounds = []float64{0.5, 1, 2, 3, 4, 8, 10, 16, 25, 50, 75}
+				source.counts = make([]uint64, len(source.bounds)+1)
+			}
+			var last map[string]uint64
+			var counted int64
+			for range exports {
+				source.grow()
+				var m pmetric.Metric
+				if explicit {
+					dp := pmetric.NewHistogramDataPoint()
+					source.writeExplicit(dp)
+					m = f.explicit(dp.CopyTo)
+				} else {
+					dp := pmetric.NewExponentialHistogramDataPoint()
+					source.writeExponential(dp)
+					m = f.exponential(dp.CopyTo)
+				}
+				var violations int64
+				for _, n := range f.report.Violations[convert.Reset] {
+					violations += n
+				}
+				now := laidOut(m)
+				for bucket, n := range last {
+					if now[bucket] < n {
+						decreased++
+						require.Greater(t, violations, counted, "bucket %s: %d after %d", bucket, now[bucket], n)
+						break
+					}
+				}
+				last, counted = now, violations
+			}
+		}
+		require.Positive(t, decreased)
+	}
+}

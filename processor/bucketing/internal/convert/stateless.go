@@ -59,8 +59,8 @@ func watch[P histpoint.Point](j *job, p P, now basis) (drop bool) {
 
 // restarted follows [expo.Restarted] as far as it goes without counts.
 func (now *basis) restarted(before *basis) bool {
-	was, is := before.histogram(), now.histogram()
-	return expo.Restarted(&was, &is)
+	last, current := before.histogram(), now.histogram()
+	return expo.Restarted(&last, &current)
 }
 
 // histogram is what a basis knows of an exponential point.

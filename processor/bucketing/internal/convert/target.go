@@ -30,7 +30,7 @@ func (t *target) planFrom(source []float64, split rebucket.Split) *rebucket.Plan
 	return rebucket.NewPlan(t.bounds, source, split)
 }
 
-// output is a converted point, but for what conversion leaves alone. It reuses its space.
+// output is a converted point without what conversion leaves alone. It reuses its space.
 type output struct {
 	explicit    histpoint.Explicit // its bounds are a target's
 	layout      rebucket.Layout

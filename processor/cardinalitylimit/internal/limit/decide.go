@@ -124,8 +124,8 @@ func (c *Cursor) read(attrs pcommon.Map) {
 		c.pairs = slices.Grow(c.pairs, 1)[:n+1] // what it was for a point before it still is
 		p := &c.pairs[n]
 		p.set(&c.set.hash, k, v)
-		if p.pair == c.set.mark {
-			c.marked, p.isMark = true, true
+		if p.pair == c.set.mark || p.pair == c.set.markText {
+			c.marked, p.isMark, p.pair = true, true, c.set.mark
 		}
 		sum += p.pair
 	}

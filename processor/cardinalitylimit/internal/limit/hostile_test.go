@@ -85,6 +85,7 @@ func TestMarkOfSenders(t *testing.T) {
 	require.Equal(t, Strip, a)
 	for name, edit := range map[string]func(pcommon.Map){
 		"alone":          func(m pcommon.Map) { m.PutBool(Mark, true) },
+		"alone, as text": func(m pcommon.Map) { m.PutStr(Mark, "true") },
 		"beside a label": func(m pcommon.Map) { m.PutBool(Mark, true); m.PutStr("id", "3") },
 		"text":           func(m pcommon.Map) { m.PutStr(Mark, "true"); m.PutStr("id", "3") },
 		"false":          func(m pcommon.Map) { m.PutStr("id", "3"); m.PutBool(Mark, false) },
@@ -93,6 +94,27 @@ func TestMarkOfSenders(t *testing.T) {
 		require.Equal(t, Strip, a, name)
 		require.Equal(t, all, id, name)
 	}
+}
+
+// What another gateway has folded joins our overflow series, also if its mark came through Prometheus, which has texts
+// only.
+func TestMarkOfAnotherGateway(t *testing.T) {
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Overflow})
+	decide := func(edit func(pcommon.Map)) Decision {
+		c := s.Begin(headers{})
+		defer c.End()
+		attrs := pcommon.NewMap()
+		edit(attrs)
+		c.Resource(pcommon.NewResource())
+		c.Scope(pcommon.NewInstrumentationScope())
+		c.Metric(pmetric.NewMetric())
+		return c.Decide(attrs, false)
+	}
+	flag := decide(func(m pcommon.Map) { m.PutBool(Mark, true) })
+	text := decide(func(m pcommon.Map) { m.PutStr(Mark, "true") })
+	require.Equal(t, Overflow, flag.Action)
+	require.Equal(t, flag, text)
+	require.Equal(t, Pass, decide(func(m pcommon.Map) { m.PutStr(Mark, "yes") }).Action, "somebody's own label")
 }
 
 // A limit that tags lets everything through, stale points of series without a place too: what they end has passed.

@@ -19,6 +19,7 @@ type Set struct {
 	options   Options
 	hash      streamid.Hasher
 	mark      uint64 // the pair otel.metric.overflow=true
+	markText  uint64 // the same with a text as its value, as it comes from Prometheus
 	markLabel uint64 // otel.metric.overflow alone
 	empty     uint64 // a missing part of a key: the empty string
 	overflows int    // first enforced overflow limit, -1 without
@@ -36,6 +37,7 @@ type Set struct {
 func NewSet(specs []Spec, o Options) (*Set, error) {
 	s := &Set{options: o, hash: streamid.New(o.Seed), overflows: -1, strips: -1}
 	s.mark, s.markLabel = s.hash.Pair(Mark, markValue()), s.hash.String(Mark)
+	s.markText = s.hash.Pair(Mark, pcommon.NewValueStr("true"))
 	s.empty = s.hash.Value(pcommon.NewValueStr(""))
 	s.exempt = exemptions{patterns: o.Exempt, known: make(map[string]bool)}
 	specs = slices.Clone(specs)
