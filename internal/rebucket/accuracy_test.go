@@ -167,7 +167,9 @@ func TestAutoIsMostAccurate(t *testing.T) {
 	}{
 		{"delta with minimum and maximum", method{split: rebucket.PCHIP, ranged: true, scale: expo.MaxScale}, fixed, nil, nil},
 		{
-			"delta without", method{split: rebucket.PCHIP, scale: expo.MaxScale}, fixed,
+			"delta without",
+			method{split: rebucket.PCHIP, scale: expo.MaxScale},
+			fixed,
 			[]string{
 				"OTel default to exponential, 160 buckets: linear", "Prometheus' to misaligned: linear",
 				"Prometheus' to exponential, 160 buckets: linear", "Prometheus' to exponential, 160 buckets: log",
@@ -175,7 +177,9 @@ func TestAutoIsMostAccurate(t *testing.T) {
 			nil,
 		},
 		{
-			"cumulative", method{split: rebucket.Log, fixed: true, scale: 3}, fixed[:3],
+			"cumulative",
+			method{split: rebucket.Log, fixed: true, scale: 3},
+			fixed[:3],
 			[]string{
 				"OTel default to misaligned: linear", "OTel default to exponential, 160 buckets: linear", "Prometheus' to misaligned: linear",
 				"Prometheus' to exponential, 160 buckets: linear", "Prometheus' to pow2: linear",

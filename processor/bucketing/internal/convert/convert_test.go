@@ -207,6 +207,30 @@ func TestInvalidPoints(t *testing.T) {
 	}
 }
 
+// A point that keeps its layout has a bounded number of buckets: what it had more is joined.
+func TestLargePointsWithoutTarget(t *testing.T) {
+	bounds, counts := make([]float64, 5000), make([]uint64, 5001)
+	for i := range bounds {
+		bounds[i], counts[i] = float64(i), uint64(i)
+	}
+	for _, rule := range []*convert.Rule{{}, {Explicit: &convert.Explicit{Bounds: map[string][]float64{"": {7.5}}}, Forbid: true}} {
+		metrics, m := newMetrics()
+		dp := explicitPoint(m.SetEmptyHistogram(), bounds, counts...)
+		sum := dp.Count()
+		run(m, metrics, rule)
+		require.LessOrEqual(t, dp.BucketCounts().Len(), 2048)
+		require.Greater(t, dp.BucketCounts().Len(), 1000)
+		require.Equal(t, sum, total(m, 0))
+
+		metrics, m = newMetrics()
+		p := exponentialPoint(m.SetEmptyExponentialHistogram(), 20, -2500, 0, counts...)
+		run(m, metrics, rule)
+		require.LessOrEqual(t, p.Positive().BucketCounts().Len(), 2048)
+		require.Equal(t, sum, total(m, 0))
+		require.Equal(t, sum, p.Count())
+	}
+}
+
 // A count that is not the sum of its buckets can be repaired; anything else drops the point.
 func TestRepair(t *testing.T) {
 	repairing := func(rule *convert.Rule) *convert.Rule {

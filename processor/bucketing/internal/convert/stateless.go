@@ -58,9 +58,9 @@ func watch[P histpoint.Point](j *job, p P, now basis) (drop bool) {
 }
 
 // restarted follows [expo.Restarted] as far as it goes without counts.
-func (now *basis) restarted(before *basis) bool {
-	last, current := before.histogram(), now.histogram()
-	return expo.Restarted(&last, &current)
+func (b *basis) restarted(before *basis) bool {
+	last, now := before.histogram(), b.histogram()
+	return expo.Restarted(&last, &now)
 }
 
 // histogram is what a basis knows of an exponential point.
