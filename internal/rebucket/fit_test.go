@@ -347,6 +347,18 @@ func TestExponentialFitBelievesCounts(t *testing.T) {
 	}
 }
 
+// A maximum below zero says where a zero bucket lies that was assumed to be above it.
+func TestFitOfZeroBucketBelowZero(t *testing.T) {
+	p := rebucket.NewExponentialPlan([]float64{-0.4, 0}, 0, 0.5, rebucket.ZeroPositive, rebucket.Linear)
+	got := make([]uint64, p.Buckets())
+	p.Fit(got, 101, expo.Buckets{}, expo.Buckets{}, rebucket.Range{Min: math.NaN(), Max: -0.3})
+	require.Equal(t, []uint64{50, 51, 0}, got)
+	p.Fit(got, 101, expo.Buckets{}, expo.Buckets{}, rebucket.Range{Min: -0.5, Max: math.NaN()})
+	require.Equal(t, []uint64{0, 0, 101}, got, "a minimum that the zero bucket does not contain")
+	p.Fit(got, 101, expo.Buckets{}, expo.Buckets{}, rebucket.Unknown)
+	require.Equal(t, []uint64{0, 0, 101}, got)
+}
+
 func TestAllocsFit(t *testing.T) {
 	source, target := []float64{1, 2, 4, 8}, []float64{3, 5, 6, 7, 12}
 	plan := rebucket.NewPlan(target, source, rebucket.PCHIP)

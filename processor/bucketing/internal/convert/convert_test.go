@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
@@ -343,6 +344,21 @@ func TestNoRecordedValue(t *testing.T) {
 		require.EqualValues(t, 5, to.Timestamp())
 		require.Equal(t, map[string]any{"a": "b"}, to.Attributes().AsRaw())
 		require.Zero(t, to.BucketCounts().Len())
+	})
+	t.Run("an exponential one loses its buckets", func(t *testing.T) {
+		for _, rule := range []*convert.Rule{{}, exponentialTarget(3, 160, 0)} {
+			metrics, m := newMetrics()
+			dp := exponentialPoint(m.SetEmptyExponentialHistogram(), -1, 1<<30, 7, 1, 2)
+			dp.SetZeroThreshold(1)
+			dp.SetFlags(flag)
+			dp.SetTimestamp(5)
+			run(m, metrics, rule)
+			p := m.ExponentialHistogram().DataPoints().At(0)
+			require.Equal(t, []any{flag, pcommon.Timestamp(5), uint64(0), uint64(0)}, []any{p.Flags(), p.Timestamp(), p.Count(), total(m, 0)})
+			require.Zero(t, p.Scale())
+			require.Zero(t, p.ZeroThreshold())
+			require.Zero(t, p.Positive().Offset())
+		}
 	})
 	t.Run("goes along to exponential", func(t *testing.T) {
 		metrics, m := newMetrics()

@@ -1,6 +1,7 @@
 package convert_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -150,10 +151,11 @@ func TestStatefulRestart(t *testing.T) {
 		shown  convert.Violation
 		n      int64
 	}{
-		"scale rises":                    {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetScale(8) }, convert.ScaleChanged, 1},
-		"threshold falls":                {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(0.5) }, convert.ZeroThresholdChanged, 1},
-		"threshold rises into a bucket":  {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(2.2) }, convert.ZeroThresholdChanged, 1},
-		"threshold rises below a bucket": {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(1.7) }, convert.ZeroThresholdChanged, 0},
+		"scale rises":                                      {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetScale(8) }, convert.ScaleChanged, 1},
+		"threshold falls":                                  {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(0.5) }, convert.ZeroThresholdChanged, 1},
+		"threshold rises into a bucket":                    {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(2.2) }, convert.ZeroThresholdChanged, 1},
+		"threshold rises below a bucket":                   {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(1.7) }, convert.ZeroThresholdChanged, 0},
+		"threshold rises, seen at the scale of the source": {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(1.45) }, convert.ZeroThresholdChanged, 0},
 		"scale falls": {func(dp pmetric.ExponentialHistogramDataPoint) {
 			dp.SetScale(2)
 			dp.Positive().SetOffset(4)
@@ -162,6 +164,9 @@ func TestStatefulRestart(t *testing.T) {
 	} {
 		rule := stateful(explicitTarget([]float64{0, 3, 9}), convert.Drop)
 		rule.WorkingScale = 3
+		if strings.HasSuffix(name, "scale of the source") {
+			rule.WorkingScale = 2 // bucket 4 begins at 2; at the source's scale it ends at 1.54
+		}
 		f := follow(rule)
 		write := func(start, time pcommon.Timestamp, more uint64) func(pmetric.ExponentialHistogramDataPoint) {
 			return func(dp pmetric.ExponentialHistogramDataPoint) {
