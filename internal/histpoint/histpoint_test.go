@@ -148,7 +148,7 @@ func exponentialPoint(change func(pmetric.ExponentialHistogramDataPoint)) pmetri
 func TestLoadExponential(t *testing.T) {
 	p := exponentialPoint(func(p pmetric.ExponentialHistogramDataPoint) {
 		p.SetSum(2)
-		p.SetMax(math.Inf(1)) // valid all the same
+		p.SetMax(math.Inf(1)) // still valid
 	})
 	h := expo.New(2)
 	require.NoError(t, histpoint.LoadExponential(h, p))

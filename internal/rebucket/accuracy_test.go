@@ -155,7 +155,7 @@ func (a accuracy) read() float64 { return (a.p50 + a.p90 + a.p99) / 3 }
 
 // TestAutoIsMostAccurate is why auto is PCHIP, and Log for cumulative streams: of what
 // each kind of point allows, no other method is nearer in the mean, neither in the
-// cumulative share nor in the quantiles, but for the exceptions.
+// cumulative share nor in the quantiles, except for those listed.
 func TestAutoIsMostAccurate(t *testing.T) {
 	fixed := []rebucket.Split{rebucket.Upper, rebucket.Midpoint, rebucket.Linear, rebucket.Log}
 	for _, kind := range []struct {

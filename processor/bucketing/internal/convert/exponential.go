@@ -61,7 +61,7 @@ func (e *exponential) reduce() {
 	e.ToTotal(e.rule.Limit.MaxBuckets - 1)
 }
 
-// maxKeptBuckets bounds what a stream's state takes: a point with more buckets, which no SDK sends,
+// maxKeptBuckets bounds a stream's state: a point with more buckets, which no SDK sends,
 // comes to a lower scale.
 const maxKeptBuckets = 1024
 

@@ -26,8 +26,8 @@ type basis struct {
 	zero rebucket.ZeroSide
 }
 
-// watchExplicit notes what the split of a cumulative point depends on, and tells whether to drop the
-// point. In stateful mode it is for points that are too large for it, of which nothing is kept.
+// watchExplicit notes what the split of a cumulative point depends on, and reports whether to drop the
+// point. In stateful mode nothing is noted: its points without state are too large to be kept.
 func (j *job) watchExplicit(p pmetric.HistogramDataPoint, plan *plan) (drop bool) {
 	return j.steady && !j.stateful() && watch(j, p, basis{print: plan.print, exact: plan.exact})
 }
