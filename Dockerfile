@@ -3,15 +3,15 @@
 
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
-ENV GOCACHE=/cache
+# The build tags are those of builder-config.yaml.
+ENV GOCACHE=/cache CGO_ENABLED=0 GOFLAGS="-trimpath -tags=grpcnotrace,remove_all_sd,enable_kubernetes_sd -buildvcs=false"
 # The dependencies change rarely: their layer is kept until go.mod does.
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/cache \
-    CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -buildvcs=false -ldflags "-s -w" -o /out/otelcol-custom ./cmd/otelcol-custom \
- && CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -buildvcs=false -ldflags "-s -w" -o /out/healthprobe ./cmd/healthprobe \
- && CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -buildvcs=false -ldflags "-s -w" -o /out/fallbacklog-tool ./cmd/fallbacklog \
+    go build -ldflags "-s -w" -o /out/ ./cmd/otelcol-custom ./cmd/healthprobe ./cmd/fallbacklog ./cmd/doctor \
+ && mv /out/fallbacklog /out/fallbacklog-tool \
  && install -d -m 0700 /out/fallbacklog
 
 FROM scratch
@@ -19,6 +19,7 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 COPY --from=build /out/otelcol-custom /otelcol-custom
 COPY --from=build /out/healthprobe /healthprobe
 COPY --from=build /out/fallbacklog-tool /fallbacklog
+COPY --from=build /out/doctor /doctor
 COPY --from=build --chown=10001:10001 /out/fallbacklog /var/lib/otelcol/fallbacklog
 COPY configs/ /etc/otelcol-custom/
 # In a container the senders are elsewhere, so every listener takes all interfaces.

@@ -9,7 +9,7 @@ SHELL       := /usr/bin/env bash
 .NOTPARALLEL:
 
 # One set of flags for every build, so that they share the build cache.
-export GOFLAGS     := -trimpath -tags=grpcnotrace -buildvcs=false
+export GOFLAGS     := -trimpath -tags=grpcnotrace,remove_all_sd,enable_kubernetes_sd -buildvcs=false
 export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 
@@ -17,14 +17,14 @@ TOOL    := go tool -modfile=internal/tools/go.mod
 BINARY  := bin/otelcol-custom
 CONFIG  ?= configs/quickstart.yaml
 # Packages whose system calls differ by platform; they must compile on all of them.
-PORTABLE := ./receiver/metricsudp/... ./exporter/fallbacklog/... ./internal/... ./cmd/metricsload ./cmd/fallbacklog
+PORTABLE := ./receiver/metricsudp/... ./exporter/fallbacklog/... ./internal/... ./cmd/metricsload ./cmd/fallbacklog ./cmd/doctor
 
 .PHONY: help
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
 .PHONY: build
-build: ## build bin/otelcol-custom and its tools: fallbacklog, metricsload, healthprobe
+build: ## build bin/otelcol-custom and its tools: doctor, fallbacklog, metricsload, healthprobe
 	go build -ldflags "-s -w" -o bin/ ./cmd/...
 
 .PHONY: run

@@ -62,7 +62,10 @@ func TestCommandsNeedTheKey(t *testing.T) {
 	data[len(data)/10*5] ^= 1
 	require.NoError(t, os.WriteFile(first, data, 0o600))
 	assert.Equal(t, exitDamaged, tooled(t, "verify", dir).code)
-	done(t, "replay", "-signal", "logs", "-key-file", file, "-endpoint", s.grpc, dir)
+	r = tooled(t, "replay", "-signal", "logs", "-key-file", file, "-endpoint", s.grpc, dir)
+	assert.Equal(t, exitDamaged, r.code, "it passes over the damage, and says so")
+	assert.Contains(t, r.stdout, "6 records, 12 items sent, 2")
+	assert.Contains(t, r.stdout, "of damage passed over")
 	assert.Len(t, s.names(), 2*6)
 
 	var took []string

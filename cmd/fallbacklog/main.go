@@ -46,7 +46,7 @@ Exit codes:
   0  done
   1  failed
   2  wrong arguments
-  3  verify, cat: there is damage
+  3  verify, cat, replay: there is damage
   4  the directory is in use
   5  interrupted; the same command goes on where it stopped
 `

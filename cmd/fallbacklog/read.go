@@ -131,7 +131,7 @@ the newest segment is none: it is in writing, or a crash has torn it before anyb
 		}
 		damaged := 0
 		for _, c := range all {
-			damaged += len(c.Damage)
+			damaged += len(c.Damage) + len(c.Lost)
 		}
 		if *asJSON {
 			err = writeJSON(t.stdout, all)
@@ -155,10 +155,19 @@ func writeChecks(out io.Writer, all []logtool.Check) {
 			fmt.Fprintf(out, ", %d bytes at the end are unfinished", c.Unfinished)
 		}
 		fmt.Fprintln(out)
+		for _, d := range c.Lost {
+			fmt.Fprintf(out, "  damage: %s: %s\n", d.Path, lost[d.Kind])
+		}
 		for _, d := range c.Damage {
 			fmt.Fprintf(out, "  damage: %s, bytes %d to %d\n", d.Segment, d.Start, d.End)
 		}
 	}
+}
+
+// lost says what happened to a segment.
+var lost = map[logtool.DamageKind]string{
+	logtool.Emptied: "it is shorter than it was",
+	logtool.Missing: "the cursor stands in it, and it is not there",
 }
 
 // timeFlag adds a flag that takes a time or an age.

@@ -77,17 +77,25 @@ The metadata of metadata_keys is not sent: -header says what the endpoint needs.
 		opt.Progress, end = t.progress(*tell)
 		all, err := logtool.Replay(ctx, logs, target, opt)
 		end()
+		var damaged error
 		for _, r := range all {
 			fmt.Fprintf(t.stdout, "%s: %d records, %d items sent", r.Log, r.Records, r.Items)
 			if r.Rejected > 0 {
 				fmt.Fprintf(t.stdout, ", %d of them rejected (%s)", r.Rejected, r.Message)
+			}
+			if r.Damaged > 0 {
+				fmt.Fprintf(t.stdout, ", %s of damage passed over", size(r.Damaged))
+				damaged = errDamaged
 			}
 			if err != nil {
 				fmt.Fprintf(t.stdout, ", next is %d:%d", r.Next.Segment, r.Next.Offset)
 			}
 			fmt.Fprintln(t.stdout)
 		}
-		return errors.Join(err, target.Close())
+		if err != nil {
+			damaged = nil
+		}
+		return errors.Join(err, damaged, target.Close())
 	},
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -16,7 +17,6 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/health"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
@@ -33,10 +33,11 @@ type core struct {
 	fs      segment.FS
 	now     func() time.Time
 	logger  *zap.Logger // at most one line a minute for each message
+	states  *zap.Logger // every change of state, and what is said at a bounded rate anyway
 	breaker *breaker.Breaker
 	group   *delivery.Group
 	outlook *outlook
-	health  *health.Health
+	outage  outage
 	tel     *coreTelemetry
 	users   int // guarded by the registry
 
@@ -47,10 +48,14 @@ type core struct {
 	closing   chan struct{} // closed by close
 	logBudget *segment.Budget
 	deadSpace *segment.Budget
+	orphans   *orphans
+	// orphanLogger has a line for each orphan: there are few, and they are looked for rarely.
+	orphanLogger *zap.Logger
 
 	mu    sync.Mutex
 	hosts map[any]component.Host // of the started instances
 	left  time.Duration          // of shutdown.Exporter, for the instances that are not shut down
+	until time.Time              // the deadline of the Shutdown under way; zero: there is none
 }
 
 func newCore(cfg *Config, set exporter.Settings) (*core, error) {
@@ -64,8 +69,9 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		hosts:  map[any]component.Host{},
 		left:   shutdown.Exporter,
 		tended: make(chan struct{}), closing: make(chan struct{}),
-		logger: sampled(set.Logger.WithOptions(zap.WrapCore(withoutSignal))),
+		states: set.Logger.WithOptions(zap.WrapCore(withoutSignal)),
 	}
+	c.logger = sampled(c.states)
 	c.breaker = breaker.New(breaker.Settings{
 		FailureThreshold: cfg.Breaker.FailureThreshold,
 		SuccessThreshold: cfg.Breaker.SuccessThreshold,
@@ -83,8 +89,11 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 	if c.codec, c.reader, err = cfg.formats(); err != nil {
 		return nil, err
 	}
+	c.logBudget = c.budget(cfg.Log.MaxDiskMiB * mib)
+	c.deadSpace = c.budget(cfg.DeadLetter.MaxDiskMiB * mib)
 	c.group = c.newGroup()
-	c.health = health.New(c.report)
+	c.orphans = &orphans{core: c, started: map[string]bool{}}
+	c.orphanLogger = set.Logger.WithOptions(zap.WrapCore(withoutSignal))
 	c.outlook = newOutlook(cfg.Log.MaxDiskMiB * mib)
 	c.tel, err = newCoreTelemetry(c, set)
 	return c, err
@@ -101,18 +110,59 @@ func (c *core) open() error {
 }
 
 func (c *core) openDirectory() error {
-	if err := c.makeDir(c.root); err != nil {
+	err := c.makeDir(c.root)
+	readOnly := errors.Is(err, syscall.EROFS) // the component starts, reads what is there, and waits for the disk
+	if err != nil && !readOnly {
 		return err
 	}
-	owner, err := own(c.fs, filepath.Join(c.root, "lock"))
+	if err := c.checkDirectories(); err != nil {
+		return err
+	}
+	owner, err := own(c.fs, filepath.Join(c.root, "lock"), readOnly)
 	if err != nil {
 		return err
 	}
 	c.owner = owner
-	c.logBudget = c.budget(c.cfg.Log.MaxDiskMiB * mib)
-	c.deadSpace = c.budget(c.cfg.DeadLetter.MaxDiskMiB * mib)
+	c.checkVolume()
 	go c.tend()
 	return nil
+}
+
+// checkDirectories refuses directories that are symbolic links, and warns of those that everybody may write to.
+func (c *core) checkDirectories() error {
+	for _, dir := range []string{c.cfg.Log.Directory, c.root} {
+		fi, err := c.fs.Lstat(dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // on a read-only disk
+		case err != nil:
+			return err
+		case fi.Mode()&fs.ModeSymlink != 0:
+			return fmt.Errorf("%w (got %s)", segment.ErrLink, dir)
+		case fi.Mode().Perm()&worldWritable != 0:
+			c.logger.Warn("the log's directory is writable for everybody: who may write there may change, add or delete what is sent",
+				zap.String("directory", dir), zap.Stringer("mode", fi.Mode()))
+		}
+	}
+	return nil
+}
+
+// worldWritable is the permission of others to write.
+const worldWritable fs.FileMode = 0o002
+
+// checkVolume warns where the logs and dead letters of this process may take more of a file system than it has.
+func (c *core) checkVolume() {
+	on, err := c.fs.Volume(c.root)
+	if err != nil || on == (segment.Volume{}) {
+		return // nothing is known of it
+	}
+	bytes := c.cfg.Log.MaxDiskMiB * mib
+	if c.cfg.DeadLetter.Enabled {
+		bytes += c.cfg.DeadLetter.MaxDiskMiB * mib
+	}
+	if sum := promised.add(c, on, bytes); sum > on.Bytes {
+		c.logger.Warn("the file system has less than the logs and dead letters on it may take: it is full before max_disk_mib is reached",
+			zap.String("directory", c.root), zap.Int64("bytes", on.Bytes), zap.Int64("max_disk_bytes", sum))
+	}
 }
 
 // budget of n bytes.
@@ -141,6 +191,8 @@ func (c *core) close() error {
 		return nil
 	}
 	close(c.closing)
+	promised.remove(c)
+	lookers.leave(c.cfg.Log.Directory, c)
 	<-c.tended
 	return c.owner.close()
 }
@@ -152,10 +204,26 @@ func (c *core) shutdownTime(ctx context.Context) (context.Context, func()) {
 	defer c.mu.Unlock()
 	begun := c.now()
 	ctx, cancel := context.WithTimeout(ctx, c.left)
+	c.until = begun.Add(c.left)
 	return ctx, func() {
 		cancel()
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.left = max(0, c.left-c.now().Sub(begun))
+		c.until = time.Time{}
 	}
+}
+
+// minPatience is for how long a log waits for the disk when no time is left for the shutdown.
+const minPatience = 100 * time.Millisecond
+
+// patience is for how long a log waits for the disk: the budget of a batch, in a shutdown a quarter of what is left of it,
+// as several logs are closed one after the other.
+func (c *core) patience() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.until.IsZero() {
+		return c.cfg.Budget
+	}
+	return min(c.cfg.Budget, max(minPatience, c.until.Sub(c.now())/4))
 }

@@ -34,6 +34,7 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 		return nil, err
 	}
 	l := &lane{core: c, tel: tel}
+	c.orphans.claim(signal)
 	dir := filepath.Join(c.root, signal)
 	if l.log, err = segment.Open(l.options(dir, c.logBudget)); err != nil {
 		return nil, fmt.Errorf("log::directory: %w", err)
@@ -43,6 +44,10 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 	}
 	opt := delivery.Options{
 		Signal: signal, Codec: c.codec, Reader: c.reader, Decode: decode, Observer: tel, Log: l.log,
+		Strict: c.cfg.strict(signal),
+	}
+	if c.cfg.Replay.Enabled && c.cfg.Replay.Order == OrderAuto && c.cfg.Exporter.spec != nil {
+		set.Logger.Info("replay::order is auto", zap.String("order", string(c.cfg.orderOf(signal))))
 	}
 	if c.cfg.DeadLetter.Enabled {
 		dead := l.options(filepath.Join(dir, "dead-letter"), c.deadSpace)
@@ -72,6 +77,7 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		Dir: dir, Kind: kind(l.core.codec), Also: []segment.Kind{kind(record.Lines{}), kind(record.Frames{})}, Budget: budget, FS: l.core.fs, Now: l.core.now,
 		MaxSegmentBytes: min(cfg.MaxSegmentSizeMiB*mib, budget.Max), MaxSegmentAge: cfg.MaxSegmentAge,
 		Sync: modes[cfg.Fsync], SyncInterval: cfg.FsyncInterval,
+		Patience:    l.core.patience,
 		NewestFirst: l.core.cfg.Replay.Order == OrderNewestFirst,
 		MakeDir: func() error {
 			if err := l.core.makeDir(dir); err != nil {
@@ -81,7 +87,7 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		},
 		Owned:    l.core.owner.err,
 		OnSync:   l.tel.synced,
-		OnDamage: l.tel.corrupt,
+		OnDamage: l.tel.damaged,
 		OnDone: func(segments int, bytes int64) {
 			l.tel.logger.Warn("segments that the cursor calls dealt with are deleted: a crash has left them, or somebody has put them there",
 				zap.String("directory", dir), zap.Int("segments", segments), zap.Int64("bytes", bytes))
@@ -92,6 +98,9 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		},
 	}
 }
+
+// stalled reports whether the disk keeps a write of one of the logs.
+func (l *lane) stalled() bool { return l.log.Stalled() || l.dead != nil && l.dead.Stalled() }
 
 func kind(c record.Codec) segment.Kind {
 	return segment.Kind{Extension: c.Extension(), Format: c}

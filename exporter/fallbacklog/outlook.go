@@ -13,15 +13,16 @@ const outlookSamples = 61
 // outlook says when the log will be full, or drained, if it goes on as in the last minute, or since the breaker closed
 // where that is later. Safe for concurrent use.
 type outlook struct {
-	capacity int64 // bytes
+	maxBytes int64 // of all signals' logs
 
 	mu     sync.Mutex
 	unread *trend.Trend // bytes: what is on disk shrinks by whole segments only
+	free   *trend.Trend // bytes that the file system leaves the logs; without a sample it is not measured
 	disk   int64        // bytes
 }
 
-func newOutlook(capacity int64) *outlook {
-	return &outlook{capacity: capacity, unread: trend.New(outlookSamples)}
+func newOutlook(maxBytes int64) *outlook {
+	return &outlook{maxBytes: maxBytes, unread: trend.New(outlookSamples), free: trend.New(outlookSamples)}
 }
 
 // note takes the sums of all signals, at regular moments.
@@ -29,7 +30,16 @@ func (o *outlook) note(now time.Time, unread, disk int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.unread.Add(now, float64(unread))
-	o.disk = disk
+	if o.disk = disk; disk == 0 {
+		o.free = trend.New(outlookSamples) // what it was in an earlier outage says nothing
+	}
+}
+
+// noteFree takes what the file system leaves the logs, at the same moments.
+func (o *outlook) noteFree(now time.Time, free int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.free.Add(now, float64(max(0, free)))
 }
 
 // turn says that the breaker has closed: what grew will shrink. It is called with the breaker locked.
@@ -37,9 +47,11 @@ func (o *outlook) turn() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.unread.Begin()
+	o.free.Begin()
 }
 
-// full returns the seconds until there is no room; ok is false while the log does not grow.
+// full returns the seconds until there is no room: until the logs have grown to their bound, or until the file system has
+// nothing left, whoever fills it, whichever is sooner. ok is false while the logs do not grow.
 func (o *outlook) full() (seconds float64, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -47,7 +59,11 @@ func (o *outlook) full() (seconds float64, ok bool) {
 	if slope <= 0 {
 		return 0, false
 	}
-	return max(0, float64(o.capacity-o.disk)) / slope, true
+	seconds = max(0, float64(o.maxBytes-o.disk)) / slope
+	if fall := -o.free.Slope(); fall > 0 {
+		seconds = min(seconds, o.free.Level()/fall)
+	}
+	return seconds, true
 }
 
 // drained returns the seconds until there is nothing left, 0 when there is nothing; ok is false while the log does not

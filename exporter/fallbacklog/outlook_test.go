@@ -53,6 +53,20 @@ func TestOutlook(t *testing.T) {
 	assert.Zero(t, drained)
 }
 
+// A disk that others fill, or that is smaller than max_disk_mib, is full before the logs have grown to their bound.
+func TestOutlookOfAShortDisk(t *testing.T) {
+	o := newOutlook(1 << 30)
+	now := time.Unix(0, 0)
+	for i := range int64(31) {
+		now = now.Add(time.Second)
+		o.note(now, 10*i, 10*i)
+		o.noteFree(now, 1000-20*i)
+	}
+	full, ok := o.full()
+	assert.True(t, ok)
+	assert.InDelta(t, (1000-20*30)/20, full, 1e-9)
+}
+
 // seconds reads a gauge of floating point; ok is false while it has no point.
 func (g *gateway) seconds(name string) (v float64, ok bool) {
 	m, err := g.tel.GetMetric("otelcol_exporter_fallbacklog_" + name)

@@ -7,12 +7,17 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
 // errUsurped says that the directory has been taken away and is somebody else's now.
 var errUsurped = fmt.Errorf("its lock was deleted, and there is another one now: stop one of the two, %w", segment.ErrLocked)
+
+// errNoLock says that there is no lock yet, since the disk is read-only.
+var errNoLock = fmt.Errorf("the directory cannot be locked: %w", syscall.EROFS)
 
 // owner holds the lock of a component's directory. A lock is a file's, and a file can be deleted: then it is made and
 // taken again, unless somebody else has made one. Safe for concurrent use.
@@ -21,16 +26,34 @@ type owner struct {
 	name string // of the lock file
 
 	mu   sync.Mutex
-	held segment.Lock
-	lost atomic.Bool // somebody else has the directory
+	held segment.Lock // nil: there is none yet
+	// denied is why the directory may not be used; nil: it may.
+	denied atomic.Pointer[error]
 }
 
-func own(fsys segment.FS, name string) (*owner, error) {
+// Somebody who looks for orphans has the lock for a moment: it is asked for again.
+const (
+	lockAttempts = 3
+	lockPause    = 20 * time.Millisecond
+)
+
+// own takes the lock. On a read-only disk without a lock file the first check after the disk has healed takes it.
+func own(fsys segment.FS, name string, readOnly bool) (*owner, error) {
+	o := &owner{fs: fsys, name: name}
 	held, err := fsys.Lock(name)
+	for n := 0; errors.Is(err, segment.ErrLocked) && n < lockAttempts; n++ {
+		time.Sleep(lockPause)
+		held, err = fsys.Lock(name)
+	}
+	if readOnly && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EROFS)) {
+		o.denied.Store(&errNoLock)
+		return o, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &owner{fs: fsys, name: name, held: held}, nil
+	o.held = held
+	return o, nil
 }
 
 // check makes sure that the directory, which is there, is ours.
@@ -38,12 +61,24 @@ func (o *owner) check() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	err := o.look()
-	o.lost.Store(errors.Is(err, segment.ErrLocked))
+	switch {
+	case errors.Is(err, segment.ErrLocked):
+		o.denied.Store(&errUsurped)
+	case o.held != nil:
+		o.denied.Store(nil)
+	}
 	return err
 }
 
 // look is check for a caller that holds mu.
 func (o *owner) look() error {
+	if o.held == nil {
+		held, err := o.fs.Lock(o.name)
+		if err == nil {
+			o.held = held
+		}
+		return err
+	}
 	have, err := o.held.Stat()
 	if err != nil {
 		return err
@@ -68,8 +103,8 @@ func (o *owner) look() error {
 
 // err is nil while the directory is ours, as far as the last check knows.
 func (o *owner) err() error {
-	if o.lost.Load() {
-		return errUsurped
+	if denied := o.denied.Load(); denied != nil {
+		return *denied
 	}
 	return nil
 }
@@ -77,5 +112,8 @@ func (o *owner) err() error {
 func (o *owner) close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.held == nil {
+		return nil
+	}
 	return o.held.Close()
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/metadata"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+	"github.com/otelcol-custom/otelcol-custom/internal/fromzero"
 )
 
 // errorType names the class of a failure, in metrics and in lines.
@@ -38,7 +40,11 @@ func newCoreTelemetry(c *core, set exporter.Settings) (*coreTelemetry, error) {
 			return nil
 		}),
 		tb.RegisterExporterFallbacklogCapacityBytesCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(c.cfg.Log.MaxDiskMiB*mib, attrs)
+			o.Observe(c.logBudget.Capacity(), attrs)
+			return nil
+		}),
+		tb.RegisterExporterFallbacklogOrphanedBytesCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(c.orphans.bytes.Load(), attrs)
 			return nil
 		}),
 		tb.RegisterExporterFallbacklogSecondsToFullCallback(func(_ context.Context, o metric.Float64Observer) error {
@@ -74,6 +80,12 @@ type laneTelemetry struct {
 	attrs    metric.MeasurementOption
 	direct   metric.MeasurementOption
 	replayed metric.MeasurementOption
+
+	// sent and lost are the counters that every exporter of the Collector has, with the exporter as the only attribute.
+	// What is dead-lettered is in neither.
+	sent     metric.Int64Counter
+	lost     metric.Int64Counter
+	upstream metric.MeasurementOption
 }
 
 func newLaneTelemetry(c *core, set exporter.Settings, signal string) (*laneTelemetry, error) {
@@ -84,10 +96,34 @@ func newLaneTelemetry(c *core, set exporter.Settings, signal string) (*laneTelem
 	t := &laneTelemetry{core: c, logger: sampled(set.Logger), tb: tb, common: []attribute.KeyValue{
 		attribute.String("exporter", set.ID.String()), attribute.String("signal", signal),
 	}}
+	t.upstream = metric.WithAttributeSet(attribute.NewSet(t.common[0]))
+	switch signal {
+	case traces.name:
+		t.sent, t.lost = tb.ExporterSentSpans, tb.ExporterSendFailedSpans
+	case metrics.name:
+		t.sent, t.lost = tb.ExporterSentMetricPoints, tb.ExporterSendFailedMetricPoints
+	default:
+		t.sent, t.lost = tb.ExporterSentLogRecords, tb.ExporterSendFailedLogRecords
+	}
+	t.fromZero()
 	t.attrs = t.with()
 	t.direct = t.with(attribute.String("path", "direct"))
 	t.replayed = t.with(attribute.String("path", "replayed"))
 	return t, nil
+}
+
+// fromZero makes the counters of loss exist.
+func (t *laneTelemetry) fromZero() {
+	fromzero.Plain(t.sent, t.common[0])
+	fromzero.Plain(t.lost, t.common[0])
+	for _, c := range []metric.Int64Counter{
+		t.tb.ExporterFallbacklogRejectedItems, t.tb.ExporterFallbacklogExpiredItems, t.tb.ExporterFallbacklogLateItems,
+		t.tb.ExporterFallbacklogCorruptBytes,
+	} {
+		fromzero.Plain(c, t.common...)
+	}
+	fromzero.Counter(t.tb.ExporterFallbacklogDroppedItems, "reason", fromzero.Strings(delivery.Drops), t.common...)
+	fromzero.Counter(t.tb.ExporterFallbacklogDeadLetterItems, "reason", fromzero.Strings(delivery.DeadReasons), t.common...)
 }
 
 func (t *laneTelemetry) with(more ...attribute.KeyValue) metric.MeasurementOption {
@@ -100,7 +136,7 @@ func (t *laneTelemetry) observe(l *lane) error {
 	return errors.Join(
 		t.tb.RegisterExporterFallbacklogLogDegradedCallback(func(_ context.Context, o metric.Int64Observer) error {
 			degraded := int64(0)
-			if l.LogCondition() != nil {
+			if l.LogCondition() != nil || l.stalled() {
 				degraded = 1
 			}
 			o.Observe(degraded, t.attrs)
@@ -112,6 +148,12 @@ func (t *laneTelemetry) observe(l *lane) error {
 		}),
 		t.tb.RegisterExporterFallbacklogSegmentsCallback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(int64(log.Stats().Segments), t.attrs)
+			return nil
+		}),
+		t.tb.RegisterExporterFallbacklogDeadLetterBytesCallback(func(_ context.Context, o metric.Int64Observer) error {
+			if l.dead != nil {
+				o.Observe(l.dead.Stats().Unread, t.attrs)
+			}
 			return nil
 		}),
 		t.tb.RegisterExporterFallbacklogOldestRecordAgeCallback(func(_ context.Context, o metric.Float64Observer) error {
@@ -137,20 +179,22 @@ func (t *laneTelemetry) Delivered(replayed bool, items int) {
 		attrs = t.replayed
 	}
 	t.tb.ExporterFallbacklogDeliveredItems.Add(context.Background(), int64(items), attrs)
+	t.sent.Add(context.Background(), int64(items), t.upstream)
 }
 
-func (t *laneTelemetry) Logged(reason string, items, size int) {
+func (t *laneTelemetry) Logged(reason delivery.Reason, items, size int) {
 	ctx := context.Background()
-	t.tb.ExporterFallbacklogLoggedItems.Add(ctx, int64(items), t.with(attribute.String("reason", reason)))
+	t.tb.ExporterFallbacklogLoggedItems.Add(ctx, int64(items), t.with(attribute.String("reason", string(reason))))
 	t.tb.ExporterFallbacklogLoggedBytes.Add(ctx, int64(size), t.attrs)
 }
 
-func (t *laneTelemetry) Buried(code string, items int) {
-	t.tb.ExporterFallbacklogDeadLetterItems.Add(context.Background(), int64(items), t.with(attribute.String("code", code)))
+func (t *laneTelemetry) Buried(reason delivery.Reason, _ string, items int) {
+	t.tb.ExporterFallbacklogDeadLetterItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", string(reason))))
 }
 
-func (t *laneTelemetry) Dropped(reason string, items int) {
-	t.tb.ExporterFallbacklogDroppedItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", reason)))
+func (t *laneTelemetry) Dropped(reason delivery.Drop, items int) {
+	t.tb.ExporterFallbacklogDroppedItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", string(reason))))
+	t.lost.Add(context.Background(), int64(items), t.upstream)
 }
 
 func (t *laneTelemetry) Rejected(items int) {
@@ -159,6 +203,11 @@ func (t *laneTelemetry) Rejected(items int) {
 
 func (t *laneTelemetry) Expired(items int) {
 	t.tb.ExporterFallbacklogExpiredItems.Add(context.Background(), int64(items), t.attrs)
+	t.lost.Add(context.Background(), int64(items), t.upstream)
+}
+
+func (t *laneTelemetry) Late(items int) {
+	t.tb.ExporterFallbacklogLateItems.Add(context.Background(), int64(items), t.attrs)
 }
 
 func (t *laneTelemetry) ReplayFailed() {
@@ -182,8 +231,24 @@ func (t *laneTelemetry) synced(took time.Duration, err error) {
 	}
 }
 
-func (t *laneTelemetry) corrupt(n int64) {
-	t.tb.ExporterFallbacklogCorruptBytes.Add(context.Background(), n, t.attrs)
+// damaged counts what a log has lost, and says it, at most once a minute for each kind.
+func (t *laneTelemetry) damaged(d segment.Damage) {
+	ctx := context.Background()
+	t.tb.ExporterFallbacklogCorruptBytes.Add(ctx, d.Bytes, t.attrs)
+	t.tb.ExporterFallbacklogDamage.Add(ctx, 1, t.with(attribute.String("kind", string(d.Kind))))
+	t.logger.Error(damageMessages[d.Kind], zap.String(errorType, string(failure.Log)),
+		zap.String("path", d.Path), zap.Int64("offset", d.Start), zap.Int64("bytes", d.Bytes))
+}
+
+// damageMessages say what happened and what to do.
+var damageMessages = map[segment.DamageKind]string{
+	segment.Corrupt: "the local log has damaged bytes: their records are lost, a copy is in quarantine; check the disk, " +
+		"`fallbacklog verify` lists all damage",
+	segment.Emptied: "a segment of the local log is shorter than it was: its records are lost; check the disk, and who else writes there",
+	segment.Missing: "the segment in which the cursor stands is not there: what was unread of it is lost, unless it is put back " +
+		"before the next start",
+	segment.Taken: "files of the local log were deleted or moved while it was in use: their unread records are lost, unless they " +
+		"are put back before the next start",
 }
 
 // Warn logs, at most once a minute for each message.

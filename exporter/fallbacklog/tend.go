@@ -19,16 +19,31 @@ func (c *core) tend() {
 	defer close(c.tended)
 	t := time.NewTicker(tendEvery)
 	defer t.Stop()
+	orphans := time.NewTimer(orphansAfter)
+	defer orphans.Stop()
 	for {
 		select {
 		case <-c.closing:
 			return
+		case <-orphans.C:
+			if c.orphans.look(); c.orphans.bytes.Load() > 0 {
+				orphans.Reset(orphansEvery)
+			}
 		case <-t.C:
+			if errors.Is(c.owner.err(), errNoLock) {
+				_ = c.makeDir(c.root) // on a disk that was read-only at start; check says what is wrong
+			}
 			if err := c.owner.check(); err != nil && !errors.Is(err, fs.ErrNotExist) { // the logs make the directory again
 				c.logger.Error("the lock of the directory is in trouble", zap.String(errorType, string(failure.Log)), zap.Error(err), zap.String("directory", c.root))
 			}
 			unread, disk := c.group.Tend()
 			c.outlook.note(c.now(), unread, disk)
+			if disk > 0 { // a healthy component leaves the disk alone
+				if free, ok := c.logBudget.Left(); ok {
+					c.outlook.noteFree(c.now(), free)
+				}
+			}
+			c.tellOutage(unread)
 		}
 	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/confmap"
 )
 
 // TestConfigs: every shipped configuration validates and runs as it is, addresses apart.
@@ -24,6 +23,7 @@ func TestConfigs(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			g := newGateway(t, filepath.Base(file))
+			g.withCertificates(newAuthority(t))
 			output, err := g.command("validate").CombinedOutput()
 			require.NoError(t, err, "%s", output)
 			g.start()
@@ -184,39 +184,78 @@ func TestReadmeConfigurations(t *testing.T) {
 	readmes, err := filepath.Glob("../../*/*/README.md")
 	require.NoError(t, err)
 	require.Len(t, readmes, 4)
-	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```")
 	for _, readme := range readmes {
-		component := filepath.Base(filepath.Dir(readme))
-		t.Run(component, func(t *testing.T) {
-			content, err := os.ReadFile(readme)
-			require.NoError(t, err)
-			found := blocks.FindAllSubmatch(content, -1)
-			require.NotEmpty(t, found)
-			for i, block := range found {
-				retrieved, err := confmap.NewRetrievedFromYAML(block[1])
-				require.NoError(t, err)
-				conf, err := retrieved.AsConf()
-				require.NoError(t, err)
-				dir := t.TempDir()
-				shown := filepath.Join(dir, "shown.yaml")
-				require.NoError(t, os.WriteFile(shown, block[1], 0o600))
-				args := []string{"validate", "--config", shown}
-				if !conf.IsSet("service::pipelines") {
-					pipeline := map[string]string{"receivers": "otlp", "processors": "", "exporters": "debug"}
-					kind := filepath.Base(filepath.Dir(filepath.Dir(readme))) + "s"
-					require.True(t, conf.IsSet(kind+"::"+component), "block %d shows the component", i)
-					pipeline[kind] = component
-					smallest := filepath.Join(dir, "smallest.yaml")
-					require.NoError(t, os.WriteFile(smallest, fmt.Appendf(nil, `
+		t.Run(filepath.Base(filepath.Dir(readme)), func(t *testing.T) {
+			for i, block := range yamlBlocks(t, readme) {
+				require.True(t, showsComponent(t, block), "block %d", i)
+				validateShown(t, block)
+			}
+		})
+	}
+}
+
+// TestGuideConfigurations: the configurations in the guides are valid as well.
+func TestGuideConfigurations(t *testing.T) {
+	for _, guide := range []string{"rollout.md", "migration.md"} {
+		t.Run(guide, func(t *testing.T) {
+			for _, block := range yamlBlocks(t, filepath.Join("../../docs", guide)) {
+				validateShown(t, block)
+			}
+		})
+	}
+}
+
+// yamlBlocks are the code blocks of a page, without the indentation of the list that they are in.
+func yamlBlocks(t *testing.T, page string) []string {
+	t.Helper()
+	content, err := os.ReadFile(page)
+	require.NoError(t, err)
+	var out []string
+	for _, m := range regexp.MustCompile("(?ms)^( *)```yaml\n(.*?)^ *```").FindAllStringSubmatch(string(content), -1) {
+		out = append(out, regexp.MustCompile("(?m)^"+m[1]).ReplaceAllString(m[2], ""))
+	}
+	require.NotEmpty(t, out, page)
+	return out
+}
+
+// ours are the components that pages show without pipelines, with the place in one.
+var ours = map[string]string{
+	"receivers::metricsudp": "receivers", "processors::cardinalitylimit": "processors", "processors::bucketing": "processors", "exporters::fallbacklog": "exporters",
+}
+
+func showsComponent(t *testing.T, block string) bool {
+	t.Helper()
+	conf := parseYAML(t, []byte(block))
+	for key := range ours {
+		if conf.IsSet(key) {
+			return true
+		}
+	}
+	return false
+}
+
+// validateShown validates a configuration; one without pipelines is put into the smallest that has its component.
+func validateShown(t *testing.T, block string) {
+	t.Helper()
+	dir := t.TempDir()
+	shown := filepath.Join(dir, "shown.yaml")
+	require.NoError(t, os.WriteFile(shown, []byte(block), 0o600))
+	args := []string{"validate", "--config", shown}
+	if conf := parseYAML(t, []byte(block)); !conf.IsSet("service::pipelines") {
+		pipeline := map[string]string{"receivers": "otlp", "processors": "", "exporters": "debug"}
+		for key, place := range ours {
+			if conf.IsSet(key) {
+				pipeline[place] = strings.TrimPrefix(key, place+"::")
+			}
+		}
+		smallest := filepath.Join(dir, "smallest.yaml")
+		require.NoError(t, os.WriteFile(smallest, fmt.Appendf(nil, `
 receivers: {otlp: {protocols: {grpc: {}}}}
 exporters: {debug: {}}
 service: {pipelines: {metrics: {receivers: [%s], processors: [%s], exporters: [%s]}}}
 `, pipeline["receivers"], pipeline["processors"], pipeline["exporters"]), 0o600))
-					args = append(args, "--config", smallest)
-				}
-				output, err := exec.Command(binary, args...).CombinedOutput()
-				require.NoError(t, err, "block %d: %s", i, output)
-			}
-		})
+		args = append(args, "--config", smallest)
 	}
+	output, err := exec.Command(binary, args...).CombinedOutput()
+	require.NoError(t, err, "%s\n%s", block, output)
 }

@@ -29,6 +29,9 @@ const patience = 60 * time.Second
 // pollEvery is the period at which asynchronous edges are looked at.
 const pollEvery = 50 * time.Millisecond
 
+// buildTags are those of builder-config.yaml, for a binary that the tests build themselves.
+const buildTags = "grpcnotrace,remove_all_sd,enable_kubernetes_sd"
+
 var binary string
 
 func TestMain(m *testing.M) {
@@ -45,7 +48,7 @@ func run(m *testing.M) int {
 		}
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "otelcol-custom")
-		build := exec.Command("go", "build", "-tags", "grpcnotrace", "-trimpath", "-ldflags", "-s -w", "-o", binary, "../../cmd/otelcol-custom")
+		build := exec.Command("go", "build", "-tags", buildTags, "-trimpath", "-ldflags", "-s -w", "-o", binary, "../../cmd/otelcol-custom")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {
@@ -62,6 +65,7 @@ func config(name string) string { return filepath.Join("..", "..", "configs", na
 // gateway is one configuration with addresses of its own; it can be started more than once.
 type gateway struct {
 	t       *testing.T
+	binary  string
 	configs []string
 	env     map[string]string
 
@@ -70,6 +74,7 @@ type gateway struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 	output *syncBuffer
+	group  *memoryGroup // that the process joins; may be nil
 	// The time from the start of the process to the first 200 of its health check.
 	readyAfter time.Duration
 }
@@ -80,6 +85,7 @@ func newGateway(t *testing.T, file string, overlays ...string) *gateway {
 	tcp := freeAddresses(t, 8)
 	g := &gateway{
 		t:         t,
+		binary:    binary,
 		configs:   []string{config(file)},
 		udp:       freeUDPAddress(t),
 		grpc:      tcp[0],
@@ -104,6 +110,8 @@ func newGateway(t *testing.T, file string, overlays ...string) *gateway {
 		"TELEMETRY_PORT":        port,
 		"OTLP_ENDPOINT":         g.backend,
 		"FALLBACKLOG_DIRECTORY": g.log,
+
+		"FILE_STORAGE_DIRECTORY": filepath.Join(t.TempDir(), "queue"),
 	}
 	for _, text := range overlays {
 		g.withOverlay(text)
@@ -135,7 +143,7 @@ func (g *gateway) command(args ...string) *exec.Cmd {
 	for _, c := range g.configs {
 		args = append(args, "--config", c)
 	}
-	cmd := exec.Command(binary, args...)
+	cmd := exec.Command(g.binary, args...)
 	cmd.Env = os.Environ()
 	for k, v := range g.env {
 		cmd.Env = append(cmd.Env, k+"="+v)
@@ -156,7 +164,11 @@ func (g *gateway) launch() (began time.Time) {
 	g.cmd = g.command()
 	// With SIGINT ignored from the start, the kernel shows when the Collector begins to take signals:
 	// it does so after it is ready, and SIGTERM in between would just end it.
-	g.cmd.Args = append([]string{"sh", "-c", `trap "" INT; exec "$0" "$@"`}, g.cmd.Args...)
+	script := `trap "" INT; exec "$0" "$@"`
+	if g.group != nil {
+		script = "echo $$ > " + filepath.Join(g.group.path, "cgroup.procs") + "; " + script
+	}
+	g.cmd.Args = append([]string{"sh", "-c", script}, g.cmd.Args...)
 	g.cmd.Path = "/bin/sh"
 	g.cmd.Stdout, g.cmd.Stderr = g.output, g.output
 	began = time.Now()

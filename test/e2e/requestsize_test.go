@@ -13,7 +13,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"google.golang.org/grpc"
@@ -34,11 +33,7 @@ func TestRequestSizesAreConfigured(t *testing.T) {
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
-		retrieved, err := confmap.NewRetrievedFromYAML(content)
-		require.NoError(t, err)
-		conf, err := retrieved.AsConf()
-		require.NoError(t, err)
-		all, err := conf.Sub("receivers")
+		all, err := parseYAML(t, content).Sub("receivers")
 		require.NoError(t, err)
 		for id := range all.ToStringMap() {
 			if id != "otlp" && !strings.HasPrefix(id, "otlp/") {
@@ -62,8 +57,8 @@ func TestRequestSizesAreConfigured(t *testing.T) {
 	assert.Positive(t, receivers)
 }
 
-// TestRequestSizes: requests just below the bound are accepted, larger ones are refused on both protocols, and a compressed body
-// is measured after decompression.
+// TestRequestSizes: requests just below the bound are accepted, larger ones are refused on both protocols, and a
+// compressed body is measured after decompression.
 func TestRequestSizes(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml")
 	startBackend(t, g.backend)

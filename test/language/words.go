@@ -36,7 +36,7 @@ var Words = []Word{
 			`(?:\d|few|long|longer|time|space|memory|place|part|effect|over|care|turns?|[\w.]*(?:locks?|mutex|mu|minutes?|seconds?|hours?)\b)`),
 	text("let go", `lets? go|letting go`, `delete, drop or release`),
 	text("a for per", `(?:\d[\w.,]*(?: [a-z]+)?|once|twice|times|bytes|points|sets|lines|items|records|datagrams|requests|values|`+
-		`names|labels|streams|allocations|attempts|samples) an? (?:second|minute|hour|day|metric|series|stream|line|point|reason|`+
+		`names|labels|streams|allocations|attempts|samples) (?-i:an?) (?:second|minute|hour|day|metric|series|stream|line|point|reason|`+
 		`service|record|datagram|batch|request|label|interval|segment|sample|tenant)`, `"per": "once per minute", "500 series per metric"`),
 }
 

@@ -42,7 +42,7 @@ func TestWords(t *testing.T) {
 		"let go": {[]string{"lets go of the oldest", "is let go"}, []string{"deletes the oldest"}},
 		"a for per": {
 			[]string{"500 a metric", "once a minute", "one of 20 lines a second", "500 attribute sets a metric", "3.5 us a line"},
-			[]string{"500 per metric", "once per minute", "sends a metric", "is a metric", "of a second limit"},
+			[]string{"500 per metric", "once per minute", "sends a metric", "is a metric", "of a second limit", "after 5 s. A request"},
 		},
 	}
 	require.Len(t, sentences, len(Words))

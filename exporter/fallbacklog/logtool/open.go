@@ -52,6 +52,7 @@ type owned struct {
 	dir     string
 	codec   record.Codec // of what is written
 	trouble error        // what the log met where no call of ours returns it
+	damaged int64        // bytes that were no record
 }
 
 // open opens the log as its owner. The caller has the lock. There is no limit to its size: what the gateway's own limits
@@ -66,6 +67,7 @@ func (o *owned) open() (err error) {
 		Dir: o.dir, Kind: kind(o.codec), Also: kinds,
 		Budget:          &segment.Budget{Max: math.MaxInt64 / 2},
 		MaxSegmentBytes: segmentBytes, Sync: segment.SyncBatch,
+		OnDamage: func(d segment.Damage) { o.damaged += d.Bytes },
 		OnError: func(err error) { o.trouble = errors.Join(o.trouble, err) },
 	})
 	return err

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
@@ -33,6 +34,7 @@ type Replayed struct {
 	Records  int   `json:"records"`
 	Items    int   `json:"items"`
 	Rejected int64 `json:"rejected_items"` // by servers that took the rest of a request
+	Damaged  int64 `json:"damaged_bytes"`  // passed over: they were no records, or not as they were encrypted
 	Message  string
 	// Next is the first record that was not sent: where to go on.
 	Next segment.Position `json:"next"`
@@ -92,14 +94,22 @@ func (r replay) owned(ctx context.Context, l Log, done *Replayed) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, o.Close()) }() // saves the cursor
+	defer func() {
+		err = errors.Join(err, o.Close()) // saves the cursor
+		done.Damaged += o.damaged
+	}()
 	for {
 		e, ok, err := o.Next()
 		if err = errors.Join(err, o.trouble); err != nil || !ok {
 			return err
 		}
 		done.Next = e.Start
-		if err := r.send(ctx, e.Record, done); err != nil {
+		err = r.send(ctx, e.Record, done)
+		if errors.Is(err, record.ErrDamaged) {
+			done.Damaged += e.End.Offset - e.Start.Offset
+			err = nil
+		}
+		if err != nil {
 			return err
 		}
 		done.Next = e.End

@@ -20,6 +20,8 @@ type Check struct {
 	// that a crash has torn. Nobody was told that it was taken; the next start cuts it off.
 	Unfinished int64   `json:"unfinished_bytes"`
 	Damage     []Range `json:"damage"`
+	// Lost are segments that are not what the cursor says of them.
+	Lost []segment.Damage `json:"lost,omitempty"`
 }
 
 // Range is bytes of a segment.
@@ -37,7 +39,7 @@ func Verify(ctx context.Context, logs []Log, tell Progress) ([]Check, error) {
 	}
 	all := make([]Check, len(logs))
 	for i, v := range views {
-		all[i] = Check{Log: logs[i], Damage: []Range{}}
+		all[i] = Check{Log: logs[i], Damage: []Range{}, Lost: v.Damage}
 		if err := walk(ctx, v, m, all[i].note); err != nil {
 			return nil, err
 		}
@@ -73,3 +75,12 @@ func (c *Check) note(s segment.Segment, p segment.Piece) error {
 	}
 	return nil
 }
+
+// DamageKind says what happened to a segment.
+type DamageKind = segment.DamageKind
+
+// What Check.Lost may say.
+const (
+	Emptied = segment.Emptied
+	Missing = segment.Missing
+)

@@ -33,6 +33,8 @@ type TelemetryBuilder struct {
 	ExporterFallbacklogBytesOnDisk        metric.Int64ObservableGauge
 	ExporterFallbacklogCapacityBytes      metric.Int64ObservableGauge
 	ExporterFallbacklogCorruptBytes       metric.Int64Counter
+	ExporterFallbacklogDamage             metric.Int64Counter
+	ExporterFallbacklogDeadLetterBytes    metric.Int64ObservableGauge
 	ExporterFallbacklogDeadLetterItems    metric.Int64Counter
 	ExporterFallbacklogDeliveredItems     metric.Int64Counter
 	ExporterFallbacklogDroppedItems       metric.Int64Counter
@@ -41,16 +43,24 @@ type TelemetryBuilder struct {
 	ExporterFallbacklogExportDuration     metric.Float64Histogram
 	ExporterFallbacklogExportLatency      metric.Float64Gauge
 	ExporterFallbacklogFsyncDuration      metric.Float64Histogram
+	ExporterFallbacklogLateItems          metric.Int64Counter
 	ExporterFallbacklogLogDegraded        metric.Int64ObservableGauge
 	ExporterFallbacklogLoggedBytes        metric.Int64Counter
 	ExporterFallbacklogLoggedItems        metric.Int64Counter
 	ExporterFallbacklogOldestRecordAge    metric.Float64ObservableGauge
+	ExporterFallbacklogOrphanedBytes      metric.Int64ObservableGauge
 	ExporterFallbacklogReceivedItems      metric.Int64Counter
 	ExporterFallbacklogRejectedItems      metric.Int64Counter
 	ExporterFallbacklogReplayFailures     metric.Int64Counter
 	ExporterFallbacklogSecondsToDrained   metric.Float64ObservableGauge
 	ExporterFallbacklogSecondsToFull      metric.Float64ObservableGauge
 	ExporterFallbacklogSegments           metric.Int64ObservableGauge
+	ExporterSendFailedLogRecords          metric.Int64Counter
+	ExporterSendFailedMetricPoints        metric.Int64Counter
+	ExporterSendFailedSpans               metric.Int64Counter
+	ExporterSentLogRecords                metric.Int64Counter
+	ExporterSentMetricPoints              metric.Int64Counter
+	ExporterSentSpans                     metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -109,6 +119,21 @@ func (builder *TelemetryBuilder) RegisterExporterFallbacklogCapacityBytesCallbac
 	return nil
 }
 
+// RegisterExporterFallbacklogDeadLetterBytesCallback sets callback for observable ExporterFallbacklogDeadLetterBytes metric.
+func (builder *TelemetryBuilder) RegisterExporterFallbacklogDeadLetterBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterFallbacklogDeadLetterBytes, obs: o})
+		return nil
+	}, builder.ExporterFallbacklogDeadLetterBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterExporterFallbacklogLogDegradedCallback sets callback for observable ExporterFallbacklogLogDegraded metric.
 func (builder *TelemetryBuilder) RegisterExporterFallbacklogLogDegradedCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -130,6 +155,21 @@ func (builder *TelemetryBuilder) RegisterExporterFallbacklogOldestRecordAgeCallb
 		cb(ctx, &observerFloat64{inst: builder.ExporterFallbacklogOldestRecordAge, obs: o})
 		return nil
 	}, builder.ExporterFallbacklogOldestRecordAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterFallbacklogOrphanedBytesCallback sets callback for observable ExporterFallbacklogOrphanedBytes metric.
+func (builder *TelemetryBuilder) RegisterExporterFallbacklogOrphanedBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterFallbacklogOrphanedBytes, obs: o})
+		return nil
+	}, builder.ExporterFallbacklogOrphanedBytes)
 	if err != nil {
 		return err
 	}
@@ -252,9 +292,21 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ExporterFallbacklogDamage, err = builder.meter.Int64Counter(
+		"otelcol_exporter_fallbacklog_damage",
+		metric.WithDescription("Places at which the log or the dead letter was damaged, by what happened. [Alpha]"),
+		metric.WithUnit("{places}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterFallbacklogDeadLetterBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_fallbacklog_dead_letter_bytes",
+		metric.WithDescription("Bytes that wait in the dead letter, also from before the start. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogDeadLetterItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_dead_letter_items",
-		metric.WithDescription("Items written to the dead letter. [Alpha]"),
+		metric.WithDescription("Items written to the dead letter: refused for good (permanent), failing while others passed (poison), or not to be decoded (undecodable). The records have the code and the message. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
@@ -302,6 +354,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithExplicitBucketBoundaries([]float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5}...),
 	)
 	errs = errors.Join(errs, err)
+	builder.ExporterFallbacklogLateItems, err = builder.meter.Int64Counter(
+		"otelcol_exporter_fallbacklog_late_items",
+		metric.WithDescription("Items that replay::order strict delivered after later ones, three requests late at most. [Alpha]"),
+		metric.WithUnit("{items}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogLogDegraded, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_fallbacklog_log_degraded",
 		metric.WithDescription("Whether the log or the dead letter takes no data, cannot be read, or cannot shrink (1), or all of that works (0). [Alpha]"),
@@ -324,6 +382,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_fallbacklog_oldest_record_age",
 		metric.WithDescription("Age of the oldest segment with undelivered records, 0 when there is none. [Alpha]"),
 		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterFallbacklogOrphanedBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_fallbacklog_orphaned_bytes",
+		metric.WithDescription("Unread bytes below the log's directory that no component sends, as it was renamed, or its pipeline removed. [Alpha]"),
+		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogReceivedItems, err = builder.meter.Int64Counter(
@@ -360,6 +424,42 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_fallbacklog_segments",
 		metric.WithDescription("Segment files of the log. [Alpha]"),
 		metric.WithUnit("{segments}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSendFailedLogRecords, err = builder.meter.Int64Counter(
+		"otelcol_exporter_send_failed_log_records",
+		metric.WithDescription("Number of log records in failed attempts to send to destination. At detailed telemetry level, includes attributes: error.type (semantic convention), error.permanent. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSendFailedMetricPoints, err = builder.meter.Int64Counter(
+		"otelcol_exporter_send_failed_metric_points",
+		metric.WithDescription("Number of metric points in failed attempts to send to destination. At detailed telemetry level, includes attributes: error.type (semantic convention), error.permanent. [Alpha]"),
+		metric.WithUnit("{datapoint}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSendFailedSpans, err = builder.meter.Int64Counter(
+		"otelcol_exporter_send_failed_spans",
+		metric.WithDescription("Number of spans in failed attempts to send to destination. At detailed telemetry level, includes attributes: error.type (semantic convention), error.permanent. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSentLogRecords, err = builder.meter.Int64Counter(
+		"otelcol_exporter_sent_log_records",
+		metric.WithDescription("Number of log record successfully sent to destination. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSentMetricPoints, err = builder.meter.Int64Counter(
+		"otelcol_exporter_sent_metric_points",
+		metric.WithDescription("Number of metric points successfully sent to destination. [Alpha]"),
+		metric.WithUnit("{datapoint}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSentSpans, err = builder.meter.Int64Counter(
+		"otelcol_exporter_sent_spans",
+		metric.WithDescription("Number of spans successfully sent to destination. [Alpha]"),
+		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

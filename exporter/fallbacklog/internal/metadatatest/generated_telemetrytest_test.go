@@ -32,11 +32,19 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterExporterFallbacklogDeadLetterBytesCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterExporterFallbacklogLogDegradedCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
 	}))
 	require.NoError(t, tb.RegisterExporterFallbacklogOldestRecordAgeCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterExporterFallbacklogOrphanedBytesCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
 	}))
@@ -54,6 +62,7 @@ func TestSetupTelemetry(t *testing.T) {
 	}))
 	tb.ExporterFallbacklogBreakerTransitions.Add(context.Background(), 1)
 	tb.ExporterFallbacklogCorruptBytes.Add(context.Background(), 1)
+	tb.ExporterFallbacklogDamage.Add(context.Background(), 1)
 	tb.ExporterFallbacklogDeadLetterItems.Add(context.Background(), 1)
 	tb.ExporterFallbacklogDeliveredItems.Add(context.Background(), 1)
 	tb.ExporterFallbacklogDroppedItems.Add(context.Background(), 1)
@@ -62,11 +71,18 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterFallbacklogExportDuration.Record(context.Background(), 1)
 	tb.ExporterFallbacklogExportLatency.Record(context.Background(), 1)
 	tb.ExporterFallbacklogFsyncDuration.Record(context.Background(), 1)
+	tb.ExporterFallbacklogLateItems.Add(context.Background(), 1)
 	tb.ExporterFallbacklogLoggedBytes.Add(context.Background(), 1)
 	tb.ExporterFallbacklogLoggedItems.Add(context.Background(), 1)
 	tb.ExporterFallbacklogReceivedItems.Add(context.Background(), 1)
 	tb.ExporterFallbacklogRejectedItems.Add(context.Background(), 1)
 	tb.ExporterFallbacklogReplayFailures.Add(context.Background(), 1)
+	tb.ExporterSendFailedLogRecords.Add(context.Background(), 1)
+	tb.ExporterSendFailedMetricPoints.Add(context.Background(), 1)
+	tb.ExporterSendFailedSpans.Add(context.Background(), 1)
+	tb.ExporterSentLogRecords.Add(context.Background(), 1)
+	tb.ExporterSentMetricPoints.Add(context.Background(), 1)
+	tb.ExporterSentSpans.Add(context.Background(), 1)
 	AssertEqualExporterFallbacklogBreakerState(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -80,6 +96,12 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterFallbacklogCorruptBytes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterFallbacklogDamage(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterFallbacklogDeadLetterBytes(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterFallbacklogDeadLetterItems(t, testTel,
@@ -106,6 +128,9 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualExporterFallbacklogFsyncDuration(t, testTel,
 		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterFallbacklogLateItems(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterFallbacklogLogDegraded(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -117,6 +142,9 @@ func TestSetupTelemetry(t *testing.T) {
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterFallbacklogOldestRecordAge(t, testTel,
 		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterFallbacklogOrphanedBytes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterFallbacklogReceivedItems(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
@@ -134,6 +162,24 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[float64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterFallbacklogSegments(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterSendFailedLogRecords(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterSendFailedMetricPoints(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterSendFailedSpans(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterSentLogRecords(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterSentMetricPoints(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterSentSpans(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

@@ -11,12 +11,14 @@ import (
 
 // Meta is what a record says of itself.
 type Meta struct {
-	Time     time.Time `json:"time"`           // when the record was written
-	Signal   string    `json:"signal"`         // traces, metrics or logs
-	Reason   string    `json:"reason"`         // why it was not delivered
-	Code     string    `json:"code,omitempty"` // status code of a permanent error
-	Attempts int       `json:"attempts"`       // made before it was written
-	Items    int       `json:"items"`          // spans, data points or log records
+	Time   time.Time `json:"time"`           // when the record was written
+	Signal string    `json:"signal"`         // traces, metrics or logs
+	Reason string    `json:"reason"`         // why it was not delivered
+	Code   string    `json:"code,omitempty"` // status code of a permanent error
+	// Message is what the backend said of it, as Message makes it.
+	Message  string `json:"message,omitempty"`
+	Attempts int    `json:"attempts"` // made before it was written
+	Items    int    `json:"items"`    // spans, data points or log records
 	// Metadata is what is kept of the client's, by lower-case key.
 	Metadata map[string][]string `json:"metadata,omitempty"`
 }

@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"syscall"
 )
@@ -22,14 +23,15 @@ var (
 type Budget struct {
 	// Max bounds the bytes in all segments and quarantined copies.
 	Max int64
-	// MinFree is what must stay free on the file system for everyone else, in bytes; 0 turns the check off.
+	// MinFree is what must stay free on the file system for everyone else, in bytes.
 	MinFree int64
-	// Free measures the file system.
+	// Free measures the file system; nil: only Max counts.
 	Free func() (int64, error)
 
-	mu     sync.Mutex
-	used   int64
-	spares []spare // oldest first
+	mu        sync.Mutex
+	used      int64
+	unwritten int64   // reserved and not yet on the disk: the file system still calls it free
+	spares    []spare // oldest first
 }
 
 // spare is something on the disk that is worth less than a record.
@@ -51,6 +53,7 @@ func (b *Budget) Reserve(n int64) error {
 		switch {
 		case err == nil:
 			b.used += n
+			b.unwritten += n
 			return nil
 		case len(b.spares) == 0 || !errors.Is(err, ErrFull) || errors.Is(err, ErrNoRoom):
 			return err
@@ -65,23 +68,70 @@ func (b *Budget) Reserve(n int64) error {
 
 // short says why n more bytes would be too many. The caller holds mu.
 func (b *Budget) short(n int64) error {
-	if b.MinFree > 0 {
-		free, err := b.Free()
-		if err != nil {
-			return fmt.Errorf("measure the free disk space: %w", err)
+	free, limited, err := b.left()
+	if err != nil {
+		return err
+	}
+	if limited && n > free {
+		cause := ErrFull
+		if n > free+b.used {
+			cause = ErrNoRoom // dropping all that the log has would not do
 		}
-		if free-n < b.MinFree {
-			cause := ErrFull
-			if free+b.used-n < b.MinFree {
-				cause = ErrNoRoom // dropping all that the log has would not do
-			}
-			return fmt.Errorf("%w: %d bytes free on the file system, %d must stay free", cause, free, b.MinFree)
-		}
+		return fmt.Errorf("%w: %d bytes are free on the file system above min_free_disk_mib", cause, max(0, free))
 	}
 	if b.used+n > b.Max {
 		return fmt.Errorf("%w: %d of %d bytes used", ErrFull, b.used, b.Max)
 	}
 	return nil
+}
+
+// left returns what the file system leaves the log; limited is false when nothing measures it. The caller holds mu.
+func (b *Budget) left() (bytes int64, limited bool, err error) {
+	if b.Free == nil {
+		return 0, false, nil
+	}
+	free, err := b.Free()
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, nil // the directory has been taken away, and is made again by who writes
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("measure the free disk space: %w", err)
+	}
+	return free - b.MinFree - b.unwritten, true, nil
+}
+
+// Left returns what the file system leaves the log beyond what it has, in bytes, less than nothing where it is short; ok
+// is false when that cannot be measured.
+func (b *Budget) Left() (bytes int64, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bytes, limited, err := b.left()
+	return bytes, limited && err == nil
+}
+
+// Capacity is how large the log may become: Max, or less where the file system has less.
+func (b *Budget) Capacity() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if bytes, limited, err := b.left(); limited && err == nil {
+		return min(b.Max, b.used+max(0, bytes))
+	}
+	return b.Max
+}
+
+// diskIsShort reports whether the file system, and not Max, is what bounds the log now.
+func (b *Budget) diskIsShort() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bytes, limited, err := b.left()
+	return err == nil && limited && bytes < b.Max-b.used
+}
+
+// Written says that n reserved bytes are on the disk, or that their write has failed.
+func (b *Budget) Written(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unwritten -= n
 }
 
 // Spare says that n bytes, reserved or added before, may go when room is needed, the first spare first. remove reports

@@ -116,27 +116,6 @@ func (f *crashFS) Remove(name string) error {
 	return f.operation()
 }
 
-// Rename of a file within its directory happens as a whole or not at all.
-func (f *crashFS) Rename(from, to string) error {
-	if f.down() {
-		return errPower
-	}
-	if err := f.OS.Rename(from, to); err != nil {
-		return err
-	}
-	n := f.nodes[from]
-	delete(f.nodes, from)
-	f.nodes[to] = n
-	parent := f.nodes[filepath.Dir(to)]
-	parent.pending = append(parent.pending, func(d *node) {
-		if d.random == nil || d.random.IntN(2) == 1 {
-			delete(d.names, filepath.Base(from))
-			d.names[filepath.Base(to)] = n
-		}
-	})
-	return f.operation()
-}
-
 func (f *crashFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	if f.down() {
 		return nil, errPower

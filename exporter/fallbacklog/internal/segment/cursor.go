@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 )
 
 const (
@@ -92,6 +93,24 @@ func (c cursor) done(segment uint64, size int64) (done spans) {
 	return done
 }
 
+// contradicted returns where the segments in a directory, oldest first, are not what the cursor says of them: one without a
+// byte that is not the newest, one that ends before the cursor, and none where the cursor stands. Segments before the
+// cursor may be missing, and numbers may have gaps.
+func (c cursor) contradicted(d *dir, files []*file) (all []Damage) {
+	there := c.Offset == 0
+	for k, f := range files {
+		there = there || f.number == c.Segment
+		short := f.number == c.Segment && f.size < c.Offset
+		if short || f.size == 0 && f.number >= c.Segment && k < len(files)-1 {
+			all = append(all, Damage{Kind: Emptied, Path: d.join(f.String())})
+		}
+	}
+	if !there {
+		all = append(all, Damage{Kind: Missing, Path: d.join(fmt.Sprintf("%020d-*", c.Segment))})
+	}
+	return all
+}
+
 // cursorFile is the cursor on disk. Its space is taken when it is created and overwritten in place afterwards: on a disk
 // without a free block, where the log has to shrink, saving still works. It is safe for concurrent use: mu guards
 // everything below it.
@@ -99,7 +118,9 @@ type cursorFile struct {
 	dir *dir
 
 	mu       sync.Mutex
-	file     File   // nil: closed
+	file     File // nil: there is none, since the disk is read-only, or closed
+	writable bool // file is; false: save tries to open it again
+	closed   bool
 	sequence uint64 // of the newest slot that is known to be durable
 }
 
@@ -166,16 +187,23 @@ func openCursor(d *dir) (c *cursorFile, found cursor, damaged bool, err error) {
 
 func (c *cursorFile) open() (found cursor, damaged bool, err error) {
 	f, err := c.dir.fs.OpenFile(c.dir.join(cursorName), os.O_RDWR|os.O_CREATE, FileMode)
+	c.writable = err == nil
+	if isReadOnly(err) {
+		if f, err = c.dir.open(cursorName); errors.Is(err, fs.ErrNotExist) {
+			c.file = nil
+			return cursor{}, false, nil
+		}
+	}
 	if err != nil {
 		return cursor{}, false, fmt.Errorf("open the cursor: %w", full(err))
 	}
 	c.file = f
 	found, damaged, err = c.load()
-	if err == nil {
+	if err == nil && c.writable {
 		err = c.dir.sync()
 	}
 	if err != nil {
-		c.file = nil
+		c.file, c.writable = nil, false
 		return cursor{}, false, errors.Join(fmt.Errorf("read the cursor: %w", full(err)), f.Close())
 	}
 	return found, damaged, nil
@@ -189,7 +217,7 @@ func (c *cursorFile) load() (found cursor, damaged bool, err error) {
 	}
 	found, c.sequence = newest(buf)
 	damaged = c.sequence == 0 && len(bytes.Trim(buf, " \n\x00")) > 0
-	if missing := cursorSlots*slotSize - len(buf); missing > 0 {
+	if missing := cursorSlots*slotSize - len(buf); missing > 0 && c.writable {
 		if _, err := c.file.WriteAt(bytes.Repeat([]byte{' '}, missing), int64(len(buf))); err != nil {
 			return cursor{}, false, err
 		}
@@ -238,8 +266,11 @@ func peekCursor(d *dir) (cursor, error) {
 func (c *cursorFile) save(take func() cursor) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.file == nil {
+	if c.closed {
 		return ErrClosed
+	}
+	if err := c.makeWritable(); err != nil {
+		return err
 	}
 	p := take()
 	s := slot{Version: version, Sequence: c.sequence + 1, Position: p.Position, Done: p.Done}
@@ -258,6 +289,23 @@ func (c *cursorFile) save(take func() cursor) error {
 	return nil
 }
 
+// makeWritable opens the file again that could not be written at Open.
+func (c *cursorFile) makeWritable() error {
+	if c.writable {
+		return nil
+	}
+	old, sequence := c.file, c.sequence
+	_, _, err := c.open()
+	if err == nil && !c.writable {
+		err = fmt.Errorf("save the cursor: %w", syscall.EROFS)
+	}
+	c.sequence = max(c.sequence, sequence)
+	if old != nil && old != c.file {
+		_ = old.Close() // opened for reading
+	}
+	return err
+}
+
 // inPlace returns nil when the file is where it was made, and errTaken when it is not.
 func (c *cursorFile) inPlace() error {
 	c.mu.Lock()
@@ -266,8 +314,13 @@ func (c *cursorFile) inPlace() error {
 }
 
 func (c *cursorFile) inPlaceLocked() error {
-	if c.file == nil {
+	switch {
+	case c.closed:
 		return ErrClosed
+	case !c.writable && !c.dir.has(""):
+		return errTaken // a read-only disk did not let Open make the directory
+	case !c.writable:
+		return nil
 	}
 	have, err := c.file.Stat()
 	if err != nil {
@@ -280,6 +333,9 @@ func (c *cursorFile) inPlaceLocked() error {
 func (c *cursorFile) restore() (made bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.writable && !c.closed {
+		return true, c.makeWritable()
+	}
 	if err := c.inPlaceLocked(); !errors.Is(err, errTaken) {
 		return false, err
 	}
@@ -295,6 +351,7 @@ func (c *cursorFile) restore() (made bool, err error) {
 func (c *cursorFile) close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.closed = true
 	if c.file == nil {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // errTaken marks a file that is not where the log has put it: somebody has deleted or moved it, so that the next start
@@ -96,6 +97,25 @@ func (d *dir) try() error {
 	return nil
 }
 
+// refuseLink fails where a file of the directory, or with "" the directory, is a symbolic link: whoever may set one chooses
+// what the log overwrites.
+func (d *dir) refuseLink(name string) error {
+	fi, err := d.fs.Lstat(d.join(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && fi.Mode()&fs.ModeSymlink != 0 {
+		err = fmt.Errorf("%w (got %s)", ErrLink, d.join(name))
+	}
+	return err
+}
+
+// ErrLink says that something of the log is a symbolic link.
+var ErrLink = errors.New("must not be a symbolic link")
+
+// isReadOnly reports whether an error is that of a read-only file system.
+func isReadOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
+
 // MakeDir makes a directory and the missing ones above it, durably: without its parent's sync a power loss would take a
 // synced file with the name above it. It syncs the parent also of a directory that is there already, since a crash may
 // have come before that sync.
@@ -108,11 +128,17 @@ func MakeDir(fsys FS, path string) error {
 		}
 		err = fsys.Mkdir(path, DirMode)
 	}
-	if errors.Is(err, fs.ErrExist) {
+	if errors.Is(err, fs.ErrExist) || isReadOnly(err) {
+		if _, rerr := fsys.ReadDir(path); isReadOnly(err) && rerr != nil {
+			return err
+		}
 		_, err = fsys.ReadDir(path) // and it is a directory
 	}
 	if err != nil {
 		return err
 	}
-	return fsys.SyncDir(parent)
+	if err := fsys.SyncDir(parent); !isReadOnly(err) {
+		return err
+	}
+	return nil // it is there, and cannot go
 }

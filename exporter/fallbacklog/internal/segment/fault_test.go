@@ -77,13 +77,6 @@ func (f *faultyFS) Remove(name string) error {
 	return f.OS.Remove(name)
 }
 
-func (f *faultyFS) Rename(from, to string) error {
-	if err := f.check("rename", to); err != nil {
-		return err
-	}
-	return f.OS.Rename(from, to)
-}
-
 func (f *faultyFS) Mkdir(name string, perm fs.FileMode) error {
 	if err := f.OS.Mkdir(name, perm); err != nil {
 		return err

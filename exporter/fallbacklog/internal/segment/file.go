@@ -109,10 +109,13 @@ func (f *file) release() {
 	}
 }
 
-// grow makes n more bytes visible.
-func (f *file) grow(n int64) {
+// grow makes n more bytes visible, all but those at refused, which count from where they begin.
+func (f *file) grow(n int64, refused spans) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for _, s := range refused {
+		f.done = f.done.add(f.size+s.from, f.size+s.to)
+	}
 	f.size += n
 	f.disk += n
 }
@@ -210,6 +213,10 @@ func (f *file) remove(durable bool) (bool, error) {
 // cutTail removes an unfinished record from the end of the file: it was never acknowledged. It is for Open.
 func (f *file) cutTail() error {
 	h, err := f.dir.fs.OpenFile(f.dir.join(f.String()), os.O_RDWR, 0)
+	readOnly := isReadOnly(err)
+	if readOnly {
+		h, err = f.dir.open(f.String())
+	}
 	if err != nil {
 		return err
 	}
@@ -224,10 +231,14 @@ func (f *file) cutTail() error {
 		case atEnd:
 			return nil
 		case torn:
+			f.size = found.start
+			if readOnly {
+				return nil
+			}
 			if err := h.Truncate(found.start); err != nil {
 				return err
 			}
-			f.size, f.disk = found.start, found.start
+			f.disk = found.start
 			return h.Sync()
 		case aRecord, damage: // damage is the reader's to set aside
 		}

@@ -13,17 +13,25 @@ type FS interface {
 	Mkdir(name string, perm fs.FileMode) error
 	ReadDir(name string) ([]fs.DirEntry, error)
 	Remove(name string) error
-	// Rename is os.Rename.
-	Rename(from, to string) error
 	// Stat is os.Stat.
 	Stat(name string) (fs.FileInfo, error)
+	// Lstat is os.Lstat.
+	Lstat(name string) (fs.FileInfo, error)
 	// SyncDir makes creations and removals in a directory durable.
 	SyncDir(name string) error
 	// Free returns the bytes that an unprivileged writer may still use on the directory's file system.
 	Free(dir string) (int64, error)
+	// Volume describes the file system of a directory.
+	Volume(dir string) (Volume, error)
 	// Lock takes an exclusive lock on a file, created where missing, and fails at once with ErrLocked when another
 	// holder, in this process or another, has it. Closing releases it; so does the end of the process.
 	Lock(name string) (Lock, error)
+}
+
+// Volume is a file system. The zero value is one of which nothing is known.
+type Volume struct {
+	ID    uint64 // tells it from the others of this machine
+	Bytes int64  // that it has for unprivileged writers, used or not
 }
 
 // Lock is a lock that is held, until it is closed.

@@ -25,6 +25,7 @@ type Log struct {
 	opt      Options
 	dir      *dir
 	writer   *writer
+	keeper   *keeper
 	reader   *reader
 	cursor   *cursorFile
 	readable chan struct{} // capacity 1: something became readable
@@ -54,17 +55,22 @@ type Entry struct {
 }
 
 // Open reads the directory, creating it where needed, and leaves the log ready at its cursor. Its cost is one
-// directory listing and one pass over the newest segment, whose torn tail is cut; nothing else is read.
+// directory listing and one pass over the newest segment, whose torn tail is cut; nothing else is read. On a read-only
+// disk it opens what is there, so that it can be read; appends and saves fail until the disk takes them.
 func Open(opt Options) (*Log, error) {
 	opt = opt.withDefaults()
 	d := &dir{fs: opt.FS, path: opt.Dir, ensure: opt.MakeDir, own: opt.Owned}
-	if err := d.ensure(); err != nil {
+	if err := d.ensure(); err != nil && !isReadOnly(err) {
+		return nil, err
+	}
+	if err := errors.Join(d.refuseLink(""), d.refuseLink(cursorName)); err != nil {
 		return nil, err
 	}
 	l := &Log{opt: opt, dir: d, readable: make(chan struct{}, 1)}
 	l.writer = newWriter(opt, d, (*writersLog)(l))
+	l.keeper = newKeeper(opt)
 	l.reader = &reader{
-		newestFirst: opt.NewestFirst, onDamage: opt.OnDamage,
+		newestFirst: opt.NewestFirst, damaged: l.opt.damaged,
 		quarantine: &quarantine{dir: d, budget: opt.Budget, report: opt.report},
 	}
 	if err := l.recover(); err != nil {
@@ -74,6 +80,7 @@ func Open(opt Options) (*Log, error) {
 		return nil, fmt.Errorf("recover %s: %w", opt.Dir, err)
 	}
 	go l.writer.run()
+	go l.keeper.run()
 	return l, nil
 }
 
@@ -101,6 +108,9 @@ func (l *Log) recover() error {
 			return err
 		}
 	}
+	for _, d := range saved.contradicted(l.dir, l.files) {
+		l.opt.damaged(d)
+	}
 	done, bytes := 0, int64(0)
 	for _, f := range l.files {
 		f.done = saved.done(f.number, f.size)
@@ -126,7 +136,7 @@ func (l *Log) recover() error {
 // find lists the segments, and returns those that an earlier version compressed.
 func (l *Log) find() (compressed []name, err error) {
 	entries, err := l.dir.list()
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // it could not be made on a read-only disk
 		return nil, err
 	}
 	for _, e := range entries {
@@ -187,8 +197,9 @@ func (l *Log) Try(bytes int64) error {
 	if err := l.opt.Budget.Reserve(bytes); err != nil {
 		return err
 	}
+	l.opt.Budget.Written(bytes)
 	l.opt.Budget.Release(bytes)
-	return l.dir.try()
+	return l.keeper.call(l.dir.try)
 }
 
 // Readable signals after records were appended. It may signal when there is nothing left to read.
@@ -304,7 +315,7 @@ func (l *Log) Tend() error {
 	if err := l.dir.own(); err != nil {
 		return err
 	}
-	err := l.cursor.inPlace()
+	err := l.keeper.call(l.cursor.inPlace)
 	if errors.Is(err, errTaken) {
 		err = l.writer.call(l.restore)
 	}
@@ -355,13 +366,15 @@ func (l *Log) saveAndRemove(now bool) error {
 	if !due {
 		return nil
 	}
-	if dirty {
-		if err := l.save(nil); err != nil {
-			return err
+	return l.keeper.call(func() error {
+		if dirty {
+			if err := l.save(nil); err != nil {
+				return err
+			}
 		}
-	}
-	l.opt.report(l.removeForgotten())
-	return nil
+		l.opt.report(l.removeForgotten())
+		return nil
+	})
 }
 
 // save makes the cursor durable, as if also all of gone, which may be nil, had been dealt with.
@@ -455,13 +468,13 @@ func (l *Log) forget(f *file) {
 
 // DropOldest deletes the oldest segment to make room and hands each of its records that Next has not returned to
 // visit. Records that Next has returned stay the reader's. It returns true when the records are gone for good, and false
-// when there are none to drop or when they are still there, whatever visit has seen. An error beside true says that the
-// file stays, and so does the room that it takes.
+// when there are none to drop or when they are still there, whatever visit has seen. An error beside true says that this
+// has made no room: the file stays, or others took what it left on a disk that is short.
 func (l *Log) DropOldest(visit func(record []byte)) (dropped bool, err error) {
 	if err := l.dir.own(); err != nil {
 		return false, err
 	}
-	err = l.writer.call(func() (err error) {
+	err = l.writer.callToEnd(func() (err error) {
 		dropped, err = l.dropOldest(visit)
 		return err
 	})
@@ -478,14 +491,13 @@ func (l *Log) dropOldest(visit func(record []byte)) (bool, error) {
 		return false, nil
 	}
 	f := files[0]
+	before, limited := l.opt.Budget.Left()
 	l.writer.sealIf(f)
 	from, to := f.withhold()
 	err := walk(f, from, to, func(met found) error {
 		switch {
 		case met.kind != aRecord:
-			if l.opt.OnDamage != nil {
-				l.opt.OnDamage(met.end - met.start)
-			}
+			l.opt.damaged(corrupt(f, met))
 		case !f.isDone(met.start): // in an earlier run
 			visit(met.data)
 		}
@@ -499,7 +511,11 @@ func (l *Log) dropOldest(visit func(record []byte)) (bool, error) {
 		f.readmit()
 		return false, err
 	}
-	return l.giveUp(f)
+	dropped, err := l.giveUp(f)
+	if after, _ := l.opt.Budget.Left(); dropped && err == nil && limited && after <= before && l.opt.Budget.diskIsShort() {
+		err = fmt.Errorf("%w: dropping a segment has freed nothing on the file system", ErrNoRoom)
+	}
+	return dropped, err
 }
 
 // giveUp moves the cursor behind the oldest segment and deletes it. Nothing has changed where the cursor cannot be
@@ -555,8 +571,8 @@ func (l *Log) forgetTaken() {
 		return
 	}
 	l.opt.report(fmt.Errorf("%w: %d segments with %d unread bytes", errTaken, taken, lost))
-	if l.opt.OnDamage != nil && lost > 0 {
-		l.opt.OnDamage(lost)
+	if lost > 0 {
+		l.opt.damaged(Damage{Kind: Taken, Path: l.dir.path, Bytes: lost})
 	}
 }
 
@@ -603,7 +619,8 @@ func (l *Log) Cursor() Position {
 // Empty reports whether everything appended has been dealt with.
 func (l *Log) Empty() bool { return allSettled(l.list()) }
 
-// Close waits for writers, saves the cursor and closes the files. Nothing unread is deleted.
+// Close waits for writers, saves the cursor and closes the files. Nothing unread is deleted. Where the disk hangs it fails
+// with ErrStalled, and what hangs ends when the disk lets it.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	closed := l.closed
@@ -612,13 +629,22 @@ func (l *Log) Close() error {
 	if closed {
 		return nil
 	}
-	l.writer.close()
+	err := l.writer.close()
 	for _, f := range l.list() {
 		f.withhold()
 		f.release()
 	}
-	return errors.Join(l.saveAndRemove(true), l.cursor.close())
+	if err == nil {
+		err = l.saveAndRemove(true)
+	}
+	if !errors.Is(err, ErrStalled) {
+		err = errors.Join(err, l.keeper.call(l.cursor.close))
+	}
+	return errors.Join(err, l.keeper.close())
 }
+
+// Stalled reports whether the disk has kept a write for longer than a second.
+func (l *Log) Stalled() bool { return l.writer.stalled() || l.keeper.stalled() }
 
 func (l *Log) list() []*file {
 	l.mu.Lock()

@@ -219,7 +219,7 @@ func TestDamageInTheMiddleIsQuarantined(t *testing.T) {
 	for at := len(frame("one")); at < len(frame("one"))+len(frame("two")); at++ {
 		opt := options(t.TempDir())
 		var damaged int64
-		opt.OnDamage = func(n int64) { damaged += n }
+		opt.OnDamage = func(d Damage) { damaged += d.Bytes }
 		data := bytes.Clone(whole)
 		data[at] ^= 0x80
 		require.NoError(t, os.WriteFile(filepath.Join(opt.Dir, name{number: 1, created: time.Unix(1, 0), kind: testKind}.String()), data, FileMode))
@@ -280,7 +280,7 @@ func TestConcurrentAppendsShareSyncs(t *testing.T) {
 	}
 	for {
 		l.writer.mu.Lock()
-		n := len(l.writer.queue)
+		n := len(l.writer.tasks)
 		l.writer.mu.Unlock()
 		if n == 63 {
 			break
@@ -342,6 +342,8 @@ func TestMinFree(t *testing.T) {
 	free := int64(1000)
 	b := &Budget{Max: 1 << 20, MinFree: 900, Free: func() (int64, error) { return free, nil }}
 	require.NoError(t, b.Reserve(100))
+	require.ErrorIs(t, b.Reserve(1), ErrFull, "what is not written yet takes room")
+	b.Written(100)
 	free = 900
 	err := b.Reserve(100)
 	require.ErrorIs(t, err, ErrFull)

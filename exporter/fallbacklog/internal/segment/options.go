@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,25 @@ type Kind struct {
 	Format    Format
 }
 
+// Damage is something that the log has lost.
+type Damage struct {
+	Kind  DamageKind `json:"kind"`
+	Path  string     `json:"path"` // of the segment; of the directory for Taken
+	Start int64      `json:"start"`
+	Bytes int64      `json:"bytes"` // that were lost, from Start on; 0: it is not known how many
+}
+
+// DamageKind says what happened.
+type DamageKind string
+
+// The kinds of damage.
+const (
+	Corrupt DamageKind = "corrupt" // bytes that are no record
+	Emptied DamageKind = "emptied" // a segment without a byte, or with fewer than the cursor has passed
+	Missing DamageKind = "missing" // the segment in which the cursor stands is not there
+	Taken   DamageKind = "taken"   // files have been deleted or moved while the log was in use
+)
+
 // Options of a log. Dir, Kind and Budget are required.
 type Options struct {
 	Dir    string
@@ -49,6 +69,10 @@ type Options struct {
 
 	// NewestFirst makes Next return what was appended last first. See Next.
 	NewestFirst bool
+
+	// Patience is for how long a call waits for the disk before it fails with ErrStalled; default: as long as it takes. It
+	// is asked once by each call.
+	Patience func() time.Duration
 
 	MaxSegmentBytes int64         // a segment is sealed before it would exceed this; one larger record has its own
 	MaxSegmentAge   time.Duration // a segment is sealed by the first append after this age; 0: never
@@ -62,7 +86,7 @@ type Options struct {
 
 	// Observers; each may be nil. They must not call the log.
 	OnSync   func(took time.Duration, err error)
-	OnDamage func(bytes int64)               // bytes that were no record, or whose file has been taken away
+	OnDamage func(Damage)
 	OnDone   func(segments int, bytes int64) // what Open finds and deletes, since the cursor says that it was dealt with
 	OnError  func(err error)                 // errors that no caller sees: cursor, removal, quarantine
 	// OnCompressed lets Open succeed beside unread segments that an earlier version compressed, and names them.
@@ -79,6 +103,9 @@ func (o Options) withDefaults() Options {
 	if o.Owned == nil {
 		o.Owned = func() error { return nil }
 	}
+	if o.Patience == nil {
+		o.Patience = func() time.Duration { return math.MaxInt64 }
+	}
 	if o.MakeDir == nil {
 		o.MakeDir = func() error { return MakeDir(o.FS, o.Dir) }
 	}
@@ -87,6 +114,12 @@ func (o Options) withDefaults() Options {
 
 // kinds are those of the segments that are read.
 func (o *Options) kinds() []Kind { return append([]Kind{o.Kind}, o.Also...) }
+
+func (o *Options) damaged(d Damage) {
+	if o.OnDamage != nil {
+		o.OnDamage(d)
+	}
+}
 
 func (o *Options) report(err error) {
 	if o.OnError != nil && err != nil {

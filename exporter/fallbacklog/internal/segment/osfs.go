@@ -38,11 +38,11 @@ func (OS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) 
 // Remove is os.Remove.
 func (OS) Remove(name string) error { return os.Remove(name) }
 
-// Rename is os.Rename.
-func (OS) Rename(from, to string) error { return os.Rename(from, to) }
-
 // Stat is os.Stat.
 func (OS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
+
+// Lstat is os.Lstat.
+func (OS) Lstat(name string) (fs.FileInfo, error) { return os.Lstat(name) }
 
 // SyncDir syncs a directory.
 func (OS) SyncDir(name string) error { return syncDir(name) }
@@ -50,9 +50,15 @@ func (OS) SyncDir(name string) error { return syncDir(name) }
 // Free asks statfs for what is available to an unprivileged writer.
 func (OS) Free(dir string) (int64, error) { return free(dir) }
 
-// Lock takes an advisory lock on the open file.
+// Volume asks statfs and stat.
+func (OS) Volume(dir string) (Volume, error) { return volume(dir) }
+
+// Lock takes an advisory lock on the open file. On a file system that is read-only the file has to be there.
 func (OS) Lock(name string) (Lock, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, FileMode)
+	if isReadOnly(err) {
+		f, err = os.Open(name)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 // reader goes through the records of segments. It has no lock: it belongs to the caller of Log.Next.
 type reader struct {
 	newestFirst bool
-	onDamage    func(bytes int64) // may be nil
+	damaged     func(Damage)
 	quarantine  *quarantine
 
 	file *file // being read; nil: none
@@ -65,9 +65,7 @@ func (r *reader) next(f *file) (found, error) {
 	}
 	if met.kind == damage || met.kind == torn {
 		f.settle(met.start, met.end)
-		if r.onDamage != nil {
-			r.onDamage(met.end - met.start)
-		}
+		r.damaged(corrupt(f, met))
 		r.quarantine.keep(f, met)
 	}
 	return met, nil
@@ -241,6 +239,7 @@ func (q *quarantine) keep(f *file, met found) {
 	if err == nil {
 		err = q.write(path, met.data)
 	}
+	q.budget.Written(size)
 	if err == nil {
 		q.spare(path, size)
 		return
@@ -298,6 +297,10 @@ func (q *quarantine) spare(path string, size int64) {
 		q.report(fmt.Errorf("make room: %w", err))
 		return false
 	})
+}
+
+func corrupt(f *file, met found) Damage {
+	return Damage{Kind: Corrupt, Path: f.dir.join(f.String()), Start: met.start, Bytes: met.end - met.start}
 }
 
 // clone makes an Entry of a record.

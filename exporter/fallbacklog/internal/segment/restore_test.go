@@ -38,7 +38,7 @@ func TestDirectoryTakenAwayUnderWay(t *testing.T) {
 				opt := options(filepath.Join(t.TempDir(), "a", "b"))
 				opt.MaxSegmentBytes = 60
 				var lost int64
-				opt.OnDamage = func(n int64) { lost += n }
+				opt.OnDamage = func(d Damage) { lost += d.Bytes }
 				l := open(t, opt)
 				appendAll(t, l, numbered(5)...)
 				used := opt.Budget.Used()

@@ -18,6 +18,8 @@ type View struct {
 	Cursor   Position  // before it, everything has been dealt with
 	// Compressed are the paths of unread segments that an earlier version compressed. They cannot be walked.
 	Compressed []string
+	// Damage is where the segments are not what the cursor says of them. What is in them is for Walk to say.
+	Damage []Damage
 	// Quarantined is what the directory of damaged bytes holds.
 	Quarantined struct {
 		Files int
@@ -49,8 +51,17 @@ type Piece struct {
 	Unfinished bool // no record yet: the end of the newest segment
 }
 
-// Look reads the directory's names and the cursor.
-func Look(fsys FS, path string, kinds ...Kind) (View, error) {
+// Look reads the directory's names and the cursor. Where the two do not fit it looks again: the owner may have moved on.
+func Look(fsys FS, path string, kinds ...Kind) (v View, err error) {
+	for range maxListings {
+		if v, err = lookOnce(fsys, path, kinds...); err != nil || len(v.Damage) == 0 {
+			break
+		}
+	}
+	return v, err
+}
+
+func lookOnce(fsys FS, path string, kinds ...Kind) (View, error) {
 	v := View{dir: &dir{fs: fsys, path: path}}
 	entries, err := listAll(v.dir)
 	if err != nil {
@@ -86,9 +97,12 @@ func Look(fsys FS, path string, kinds ...Kind) (View, error) {
 		})
 	}
 	slices.SortStableFunc(v.Segments, func(a, b Segment) int { return cmp.Compare(a.Number, b.Number) })
-	if n := len(v.Segments); n > 0 {
-		v.Segments[n-1].Last = true
+	files := make([]*file, 0, len(v.Segments))
+	for k := range v.Segments {
+		v.Segments[k].Last = k == len(v.Segments)-1
+		files = append(files, &file{name: v.Segments[k].name, size: v.Segments[k].Size})
 	}
+	v.Damage = c.contradicted(v.dir, files)
 	return v, v.lookAtQuarantine()
 }
 

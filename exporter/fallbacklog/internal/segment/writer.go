@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"sync"
 	"time"
 )
 
@@ -32,16 +31,12 @@ type home interface {
 // all that wait at the time (group commit): n callers share one sync. call runs other work there, so that nothing is
 // being written meanwhile.
 type writer struct {
-	opt  Options
-	dir  *dir
-	home home
-	wake chan struct{} // capacity 1: the queue is not empty
-	stop chan struct{}
-	end  chan struct{} // closed when the goroutine has ended
-
-	mu     sync.Mutex
-	queue  []*task
-	closed bool
+	*queue
+	opt   Options
+	dir   *dir
+	home  home
+	stop  chan struct{}
+	ended chan struct{} // closed when the goroutine has ended
 
 	// What follows belongs to the goroutine.
 
@@ -58,62 +53,35 @@ type active struct {
 	size  int64       // of the file, as far as it is known to be whole
 }
 
-// task is one caller's record, or work, on its way through the writer's goroutine.
-type task struct {
-	record []byte
-	work   func() error  // nil for a record
-	done   chan struct{} // closed when err is final
-	err    error
-}
-
-func (t *task) finish(err error) {
-	t.err = err
-	close(t.done)
-}
-
 func newWriter(opt Options, d *dir, h home) *writer {
 	return &writer{
-		opt: opt, dir: d, home: h,
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), end: make(chan struct{}),
+		queue: newQueue(opt), opt: opt, dir: d, home: h, stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
-// append writes a record and returns when it is as durable as Options.Sync says. On an error the record is not in the
-// log. Safe for concurrent use.
+// append writes a record and returns when it is as durable as Options.Sync says. Safe for concurrent use.
 func (w *writer) append(record []byte) error { return w.do(&task{record: record}) }
 
 // call runs work between two groups and returns its error. Safe for concurrent use, but not for the goroutine itself.
 func (w *writer) call(work func() error) error { return w.do(&task{work: work}) }
 
-func (w *writer) do(t *task) error {
-	t.done = make(chan struct{})
-	w.mu.Lock()
-	if w.closed {
-		w.mu.Unlock()
-		return ErrClosed
-	}
-	w.queue = append(w.queue, t)
-	w.mu.Unlock()
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
-	<-t.done
-	return t.err
-}
+// callToEnd is call for work whose outcome the caller has to know, however long it takes once it has begun.
+func (w *writer) callToEnd(work func() error) error { return w.do(&task{work: work, mustEnd: true}) }
 
-// close refuses further work, does what waits, and seals the active segment.
-func (w *writer) close() {
-	w.mu.Lock()
-	w.closed = true
-	w.mu.Unlock()
+// close refuses further tasks, does what waits, and seals the active segment. It returns ErrStalled where that takes too
+// long; the goroutine then ends when the disk lets it.
+func (w *writer) close() error {
+	w.queue.close()
 	close(w.stop)
-	<-w.end
+	if !await(w.ended, w.patience()) {
+		return ErrStalled
+	}
+	return nil
 }
 
 // run is the goroutine, until close.
 func (w *writer) run() {
-	defer close(w.end)
+	defer close(w.ended)
 	var sync <-chan time.Time
 	if w.opt.Sync == SyncInterval {
 		t := time.NewTicker(w.opt.SyncInterval)
@@ -125,7 +93,9 @@ func (w *writer) run() {
 		case <-w.wake:
 			w.doQueued()
 		case <-sync:
+			w.begin()
 			w.flush()
+			w.end()
 		case <-w.stop:
 			w.doQueued()
 			w.seal()
@@ -136,38 +106,36 @@ func (w *writer) run() {
 
 // doQueued does everything that waits.
 func (w *writer) doQueued() {
-	w.mu.Lock()
-	queue := w.queue
-	w.queue = nil
-	w.mu.Unlock()
-	for len(queue) > 0 {
-		if t := queue[0]; t.work != nil {
-			t.finish(t.work())
-			queue = queue[1:]
-			continue
+	for t := w.first(); t != nil; t = w.first() {
+		w.begin()
+		switch {
+		case t.work == nil:
+			w.commit()
+		case w.take(t):
+			w.finish(t, t.work())
 		}
-		queue = w.commit(queue)
+		w.end()
 	}
 }
 
-// commit writes and syncs the records at the front of queue, as many as fit one segment and maxGroup, and returns the
-// rest of queue.
-func (w *writer) commit(queue []*task) []*task {
+// commit writes and syncs the records at the front of the queue, as many as fit one segment and maxGroup.
+func (w *writer) commit() {
 	w.group = w.group[:0]
 	var group []*task
 	room := w.opt.MaxSegmentBytes
 	if w.active != nil {
 		room -= w.active.size
 	}
-	for len(queue) > 0 && queue[0].work == nil {
-		t := queue[0]
+	for t := w.first(); t != nil && t.work == nil; t = w.first() {
 		n := len(w.group) + len(t.record)
 		if len(group) > 0 && (n > maxGroup || int64(n) > room) {
 			break
 		}
-		queue = queue[1:]
+		if !w.take(t) {
+			continue
+		}
 		if err := w.opt.Budget.Reserve(int64(len(t.record))); err != nil {
-			t.finish(err)
+			w.finish(t, err)
 			continue
 		}
 		if len(group) == 0 && int64(n) > room {
@@ -177,28 +145,28 @@ func (w *writer) commit(queue []*task) []*task {
 		w.group = append(w.group, t.record...)
 	}
 	if len(group) == 0 {
-		return queue
+		return
 	}
-	err := w.write(w.group)
+	err := w.write(w.group, group)
+	w.opt.Budget.Written(int64(len(w.group)))
 	if err != nil {
 		w.opt.Budget.Release(int64(len(w.group)))
 	}
 	for _, t := range group {
-		t.finish(err)
+		w.finish(t, err)
 	}
 	if cap(w.group) > 2*maxGroup {
 		w.group = nil // one huge record must not stay in memory for ever
 	}
-	return queue
 }
 
-// write puts data at the end of the log, durably with SyncBatch. The space is reserved.
-func (w *writer) write(data []byte) error {
+// write puts data, which are the records of group, at the end of the log, durably with SyncBatch. The space is reserved.
+func (w *writer) write(data []byte, group []*task) error {
 	if a := w.active; a != nil && (a.size+int64(len(data)) > w.opt.MaxSegmentBytes ||
 		w.opt.MaxSegmentAge > 0 && w.opt.Now().Sub(a.file.created) >= w.opt.MaxSegmentAge) {
 		w.seal()
 	}
-	err := w.tryWrite(data)
+	err := w.tryWrite(data, group)
 	if len(w.unsynced) >= maxGroup {
 		w.flush()
 	}
@@ -207,11 +175,11 @@ func (w *writer) write(data []byte) error {
 		if rerr := w.home.restore(); rerr != nil {
 			return errors.Join(err, rerr)
 		}
-		return w.tryWrite(data)
+		return w.tryWrite(data, group)
 	case errors.Is(err, errSync):
 		// After a failed sync nothing that the file got since the last good one can be trusted, whatever a second sync
 		// would say. The file has been sealed; what memory still has goes into a new one, once.
-		if again := w.tryWrite(data); again != nil {
+		if again := w.tryWrite(data, group); again != nil {
 			return errors.Join(err, again)
 		}
 		return nil
@@ -220,9 +188,9 @@ func (w *writer) write(data []byte) error {
 }
 
 // tryWrite appends data to the active segment, beginning one where there is none.
-func (w *writer) tryWrite(data []byte) error {
+func (w *writer) tryWrite(data []byte, group []*task) error {
 	if w.active == nil {
-		if err := w.begin(); errors.Is(err, fs.ErrNotExist) {
+		if err := w.beginSegment(); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w: %w", errTaken, err)
 		} else if err != nil {
 			return fmt.Errorf("begin a segment: %w", full(err))
@@ -248,13 +216,13 @@ func (w *writer) tryWrite(data []byte) error {
 		w.unsynced = append(w.unsynced, data...)
 	}
 	a.size += int64(len(data))
-	a.file.grow(int64(len(data)))
+	a.file.grow(int64(len(data)), w.decide(group))
 	w.home.appended()
 	return nil
 }
 
-// begin makes the next segment and its name durable.
-func (w *writer) begin() error {
+// beginSegment makes the next segment and its name durable.
+func (w *writer) beginSegment() error {
 	f := &file{name: name{number: w.home.number(), created: w.opt.Now(), kind: w.opt.Kind}, dir: w.dir}
 	handle, found, err := w.dir.create(f.String())
 	if err != nil {
@@ -335,7 +303,9 @@ func (w *writer) flush() {
 		w.opt.report(err)
 		return
 	}
-	if err := w.tryWrite(data); err != nil {
+	err = w.tryWrite(data, nil)
+	w.opt.Budget.Written(int64(len(data)))
+	if err != nil {
 		w.opt.Budget.Release(int64(len(data)))
 		w.opt.report(err)
 		return

@@ -69,7 +69,7 @@ func (m *moody) accepted() (batches []pmetric.Metrics) {
 }
 
 // moodyRun flushes 60 times while the consumer's mood changes. It returns what was sent.
-func moodyRun(t *testing.T, seed uint64, r *rig, m *moody, each func(sent map[string]int64)) (sent map[string]int64) {
+func moodyRun(seed uint64, r *rig, m *moody, each func(sent map[string]int64)) (sent map[string]int64) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	sent = map[string]int64{}
 	refusing := false
@@ -136,7 +136,7 @@ func TestRefusedDeltaIntervals(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m := &moody{}
 			r := newMoodyRig(t, m, false)
-			sent := moodyRun(t, seed, r, m, func(map[string]int64) {})
+			sent := moodyRun(seed, r, m, func(map[string]int64) {})
 			m.refuse(false)
 			require.NoError(t, r.stop(context.Background(), 61))
 
@@ -189,7 +189,7 @@ func TestRefusedCumulativePointsAreReplaced(t *testing.T) {
 			m := &moody{}
 			r := newMoodyRig(t, m, true)
 			before := 0
-			sent := moodyRun(t, seed, r, m, func(sent map[string]int64) {
+			sent := moodyRun(seed, r, m, func(sent map[string]int64) {
 				offered := map[string]int64{}
 				for _, o := range m.offered()[before:] {
 					if o.batch.Restated { // the last is of this flush
@@ -320,7 +320,7 @@ func TestRefusalsInStepWithTheClock(t *testing.T) {
 				return errRetryable
 			}
 		})
-		r.Flusher.Clock = feedingClock{IntervalClock{Interval: 10 * time.Second}, func() { r.send(0, "a:1|c") }}
+		r.Clock = feedingClock{IntervalClock{Interval: 10 * time.Second}, func() { r.send(0, "a:1|c") }}
 		go r.Run()
 		time.Sleep(205 * time.Second)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)

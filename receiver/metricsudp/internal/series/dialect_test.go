@@ -181,9 +181,10 @@ func TestBlanks(t *testing.T) {
 // Some PHP clients write a # before each tag.
 func TestTagsWithHash(t *testing.T) {
 	g := newGroup(testOptions())
-	g.add(0, 0, "a:1|c|##x:1,#y:2", "a:1|c|#x:1,y:2", "a:1|c|##")
+	g.add(0, 0, "a:1|c|##x:1,#y:2", "a:1|c|#x:1,y:2", "a:1|c|##", "a:1|c|##,#", "a:1|c|##:v")
 	found := g.flush()
 	assert.Equal(t, int64(2), whole(must(t, found, "a|counter|x=1|y=2")))
+	assert.Equal(t, int64(2), whole(must(t, found, "a|counter")), "empty tags are skipped")
 	assert.Equal(t, uint64(1), g.stats.Rejected[line.BadTag], "a key is left out")
 }
 

@@ -34,47 +34,14 @@ func (t *Table) canonical(l *line.Line) (nameLen int, found spelling, reason lin
 		tags = l.Tags
 	}
 	t.name = append(append(t.name[:0], before...), after...)
-	name := valid(t.name)
-	if t.options.Cleaning != CleanEtsy { // which makes a _ of blanks
-		name = line.TrimBlanks(name)
-	}
-	t.key = t.options.Cleaning.appendName(append(t.key[:0], byte(l.Kind)), name)
+	cleanedName := t.canonicalName(l.Kind)
 	nameLen = len(t.key) - 1
 	if nameLen == 0 {
 		return 0, 0, line.NoName
 	}
-	cleaned := !bytes.Equal(t.key[1:], name)
-	t.tags, t.keys, t.entity = t.tags[:0], t.keys[:0], nil
-	taken, replaced := 0, 0
-	for len(tags) > 0 {
-		var tag []byte
-		if tag, tags = l.Format.CutTag(tags); len(tag) == 0 {
-			continue
-		}
-		if taken == t.options.MaxTags {
-			return 0, 0, line.TooManyTags
-		}
-		taken++
-		key, value := l.Format.CutValue(tag)
-		key = bytes.TrimLeft(key, "#") // PHP clients write one before each tag
-		if len(key) == 0 || len(value) == 0 && !t.options.SimpleTags {
-			return 0, 0, line.BadTag
-		}
-		if isOriginTag(&t.entity, key, value) {
-			continue
-		}
-		if t.options.MetricType && string(key) == metricTypeKey {
-			replaced++
-			continue
-		}
-		key = valid(key)
-		if t.options.Cleaning == CleanPrometheus {
-			start := len(t.keys)
-			t.keys = t.options.Cleaning.appendKey(t.keys, key)
-			cleaned = cleaned || !bytes.Equal(t.keys[start:], key)
-			key = t.keys[start:]
-		}
-		t.tags = append(t.tags, rawTag{key, valid(value)})
+	replaced, cleanedKeys, reason := t.readTags(l.Format, tags)
+	if reason != line.OK {
+		return 0, 0, reason
 	}
 	if t.options.MetricType {
 		t.tags = append(t.tags, rawTag{[]byte(metricTypeKey), []byte(metricTypes[l.Kind])})
@@ -92,7 +59,54 @@ func (t *Table) canonical(l *line.Line) (nameLen int, found spelling, reason lin
 	for _, tag := range t.tags {
 		t.key = appendTag(t.key, tag)
 	}
-	return nameLen, newSpelling(replaced+all-len(t.tags), cleaned), line.OK
+	return nameLen, newSpelling(replaced+all-len(t.tags), cleanedName || cleanedKeys), line.OK
+}
+
+// canonicalName begins the identity with the kind and the name, and reports whether the name was cleaned.
+func (t *Table) canonicalName(kind line.Kind) (cleaned bool) {
+	name := valid(t.name)
+	if t.options.Cleaning != CleanEtsy { // which makes a _ of blanks
+		name = line.TrimBlanks(name)
+	}
+	t.key = t.options.Cleaning.appendName(append(t.key[:0], byte(kind)), name)
+	return !bytes.Equal(t.key[1:], name)
+}
+
+// readTags reads the attributes of a line. It returns how many tags the attribute metric_type replaces, and whether a
+// key was cleaned.
+func (t *Table) readTags(format line.Format, tags []byte) (replaced int, cleaned bool, reason line.Reason) {
+	t.tags, t.keys, t.entity = t.tags[:0], t.keys[:0], nil
+	for n := 0; len(tags) > 0; {
+		var tag []byte
+		tag, tags = format.CutTag(tags)
+		tag = bytes.TrimLeft(tag, "#") // some PHP clients write one before each tag
+		if len(tag) == 0 {
+			continue
+		}
+		if n++; n > t.options.MaxTags {
+			return 0, false, line.TooManyTags
+		}
+		key, value := format.CutValue(tag)
+		if len(key) == 0 || len(value) == 0 && !t.options.SimpleTags {
+			return 0, false, line.BadTag
+		}
+		if isOriginTag(&t.entity, key, value) {
+			continue
+		}
+		if t.options.MetricType && string(key) == metricTypeKey {
+			replaced++
+			continue
+		}
+		key = valid(key)
+		if t.options.Cleaning == CleanPrometheus {
+			start := len(t.keys)
+			t.keys = t.options.Cleaning.appendKey(t.keys, key)
+			cleaned = cleaned || !bytes.Equal(t.keys[start:], key)
+			key = t.keys[start:]
+		}
+		t.tags = append(t.tags, rawTag{key, valid(value)})
+	}
+	return replaced, cleaned, line.OK
 }
 
 // spelling is what aliases remember of the way a series is written: how many tags are dropped because another one has

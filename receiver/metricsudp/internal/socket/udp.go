@@ -54,28 +54,29 @@ func shares(first []*net.UDPConn, s *Settings) []*Settings {
 
 // openShared returns the sockets of one address. It closes first where it fails.
 func openShared(ctx context.Context, first *net.UDPConn, s *Settings) ([]*Conn, error) {
+	if s.Count > 1 {
+		if err := admitOthers(first); err != nil {
+			_ = first.Close()
+			return nil, err
+		}
+	}
 	conns := make([]*Conn, 0, s.Count)
 	next := first
-	var err error
-	if s.Count > 1 {
-		err = admitOthers(first)
-	}
-	for err == nil {
-		var c *Conn
-		if c, err = newConn(next, s); err != nil {
-			break
+	for {
+		c, err := newConn(next, s)
+		if err != nil {
+			_ = next.Close()
+			closeAll(conns)
+			return nil, err
 		}
-		conns, next = append(conns, c), nil
-		if len(conns) == s.Count {
+		if conns = append(conns, c); len(conns) == s.Count {
 			return conns, nil
 		}
-		next, err = listen(ctx, s.Network, first.LocalAddr().String(), true)
+		if next, err = listen(ctx, s.Network, conns[0].LocalAddr().String(), true); err != nil {
+			closeAll(conns)
+			return nil, err
+		}
 	}
-	if next != nil {
-		_ = next.Close()
-	}
-	closeAll(conns)
-	return nil, err
 }
 
 func listenAlone(ctx context.Context, network, address string) (*net.UDPConn, error) {

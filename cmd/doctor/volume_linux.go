@@ -1,0 +1,36 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/doctor"
+)
+
+// Types that statfs(2) reports and that matter to a log; the size of others is all that is known.
+var volumeTypes = map[int64]string{
+	unix.TMPFS_MAGIC: "tmpfs", unix.RAMFS_MAGIC: "ramfs", unix.OVERLAYFS_SUPER_MAGIC: "overlay",
+}
+
+// volumeOf describes the file system of a directory, or of its nearest parent that exists.
+func volumeOf(directory string) (doctor.Volume, error) {
+	path, err := filepath.Abs(directory)
+	if err != nil {
+		return doctor.Volume{}, err
+	}
+	for {
+		var stat unix.Statfs_t
+		err := unix.Statfs(path, &stat)
+		if err == nil {
+			return doctor.Volume{Type: volumeTypes[stat.Type], Bytes: stat.Blocks * uint64(stat.Bsize)}, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || path == "/" {
+			return doctor.Volume{}, fmt.Errorf("statfs %s: %w", path, err)
+		}
+		path = filepath.Dir(path)
+	}
+}

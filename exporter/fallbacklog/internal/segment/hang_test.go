@@ -1,0 +1,216 @@
+package segment
+
+import (
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// hangingFS is a disk whose writes hang from hang to thaw, as after fsfreeze.
+type hangingFS struct {
+	faultyFS
+	reached chan struct{} // gets something for each write that hangs
+	thawed  chan struct{}
+	once    sync.Once
+}
+
+func hanging(t *testing.T) *hangingFS {
+	f := &hangingFS{reached: make(chan struct{}, 100), thawed: make(chan struct{})}
+	t.Cleanup(f.thaw)
+	return f
+}
+
+func (f *hangingFS) hang() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fail = func(op, _ string) error {
+		switch op {
+		case "write", "writeat", "sync", "remove", "syncdir":
+			f.reached <- struct{}{}
+			<-f.thawed
+		}
+		return nil
+	}
+}
+
+func (f *hangingFS) thaw() { f.once.Do(func() { close(f.thawed) }) }
+
+const patience = 30 * time.Millisecond
+
+// A caller waits for a disk that hangs no longer than Patience. What it was told is not in the log is not: a record that
+// waits is withdrawn, and one that is being written is not read when the write ends after all.
+func TestHangingDiskKeepsNoCaller(t *testing.T) {
+	opt := options(t.TempDir())
+	fsys := hanging(t)
+	var now atomic.Int64
+	opt.FS, opt.Patience = fsys, func() time.Duration { return patience }
+	opt.Now = func() time.Time { return time.Unix(0, now.Load()) }
+	l := open(t, opt)
+	appendAll(t, l, "before")
+	now.Add(int64(time.Minute))
+	fsys.hang()
+	first := make(chan error)
+	go func() { first <- l.Append(frame("in the write that hangs")) }()
+	<-fsys.reached
+	require.ErrorIs(t, l.Append(frame("behind it")), ErrStalled)
+	require.ErrorIs(t, <-first, ErrStalled)
+	assert.False(t, l.Stalled())
+	now.Add(int64(stalledAfter) + 1)
+	assert.True(t, l.Stalled())
+	e, ok, err := l.Next()
+	require.NoError(t, err)
+	require.True(t, ok, "what is there can be read")
+	require.ErrorIs(t, l.Done(e), ErrStalled, "and its cursor not be saved")
+	require.ErrorIs(t, l.Tend(), ErrStalled)
+	require.ErrorIs(t, l.Try(1), ErrStalled)
+
+	opt.Patience = nil
+	fsys.thaw()
+	require.Eventually(t, func() bool { return l.Append(frame("after")) == nil }, time.Minute, time.Millisecond)
+	assert.False(t, l.Stalled())
+	rest := drain(t, l, false)
+	require.NotEmpty(t, rest)
+	for _, r := range rest {
+		assert.Equal(t, "after", r)
+	}
+	require.Eventually(t, func() bool { return l.Tend() == nil }, time.Minute, time.Millisecond)
+	require.NoError(t, l.Close())
+	opt.Budget = &Budget{Max: 1 << 30}
+	assert.NotContains(t, drain(t, open(t, opt), true), "in the write that hangs", "nor after a clean end")
+}
+
+// What waits for the disk is bounded.
+func TestWaitingAppendsAreBounded(t *testing.T) {
+	opt := options(t.TempDir())
+	fsys := hanging(t)
+	opt.FS, opt.Patience = fsys, func() time.Duration { return time.Second }
+	l := open(t, opt)
+	fsys.hang()
+	record := make([]byte, maxWaiting/2)
+	var appends sync.WaitGroup
+	for range 2 {
+		appends.Go(func() { assert.ErrorIs(t, l.Append(record), ErrStalled) })
+	}
+	<-fsys.reached
+	require.Eventually(t, func() bool {
+		l.writer.mu.Lock()
+		defer l.writer.mu.Unlock()
+		return l.writer.bytes == maxWaiting
+	}, time.Minute, time.Millisecond)
+	require.ErrorIs(t, l.Append([]byte("x")), ErrBusy)
+	appends.Wait()
+	fsys.thaw()
+	require.NoError(t, l.Close())
+	assert.Zero(t, l.writer.bytes)
+}
+
+// Close of a log whose disk hangs comes back.
+func TestCloseOnAHangingDisk(t *testing.T) {
+	opt := options(t.TempDir())
+	fsys := hanging(t)
+	opt.FS, opt.Patience = fsys, func() time.Duration { return patience }
+	l, err := Open(opt)
+	require.NoError(t, err)
+	appendAll(t, l, "a")
+	fsys.hang()
+	_ = l.Append(frame("b"))
+	require.ErrorIs(t, l.Close(), ErrStalled)
+	require.ErrorIs(t, l.Append(frame("c")), ErrClosed)
+	fsys.thaw()
+	<-l.writer.ended
+	<-l.keeper.ended
+}
+
+// The file of a segment that is drained or dropped is closed, so that its space is free at once.
+func TestDeletedSegmentsAreClosed(t *testing.T) {
+	opt := options(t.TempDir())
+	opt.MaxSegmentBytes = 60
+	files := &openFilesFS{}
+	opt.FS = files
+	l := open(t, opt)
+	appendAll(t, l, numbered(9)...)
+	e, _, err := l.Next()
+	require.NoError(t, err)
+	made, err := l.DropOldest(func([]byte) {})
+	require.NoError(t, err)
+	require.True(t, made)
+	require.NoError(t, l.Done(e))
+	assert.EqualValues(t, 2, files.n.Load(), "the cursor and the active segment")
+	drain(t, l, true)
+	assert.EqualValues(t, 1, files.n.Load(), "the cursor")
+	appendAll(t, l, numbered(9)...)
+	drain(t, l, true)
+	assert.EqualValues(t, 1, files.n.Load())
+}
+
+// openFilesFS counts the files that are open.
+type openFilesFS struct {
+	faultyFS
+	n atomic.Int64
+}
+
+func (f *openFilesFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
+	file, err := f.faultyFS.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	f.n.Add(1)
+	return &countedFile{file, &f.n}, nil
+}
+
+type countedFile struct {
+	File
+	n *atomic.Int64
+}
+
+func (f *countedFile) Close() error {
+	f.n.Add(-1)
+	return f.File.Close()
+}
+
+// On a disk that is full without min_free_disk_mib the capacity is what the disk has, and drop_oldest goes by it; where a
+// dropped segment frees nothing, as others take it, no more is dropped.
+func TestCapacityIsWhatTheDiskHas(t *testing.T) {
+	opt := options(t.TempDir())
+	opt.MaxSegmentBytes = 60
+	disk := int64(200)
+	var others int64
+	b := &Budget{Max: 1 << 30}
+	b.Free = func() (int64, error) { return disk - onDisk(t, opt.Dir) - others, nil }
+	opt.Budget = b
+	l := open(t, opt)
+	assert.Equal(t, disk, b.Capacity())
+	record := frame("0123456789")
+	n := 0
+	for ; ; n++ {
+		if err := l.Append(record); err != nil {
+			require.ErrorIs(t, err, ErrFull)
+			require.NotErrorIs(t, err, ErrNoRoom, "dropping would help")
+			break
+		}
+	}
+	assert.Equal(t, int(disk)/len(record), n)
+	assert.Equal(t, disk, b.Capacity())
+	made, err := l.DropOldest(func([]byte) {})
+	require.NoError(t, err)
+	require.True(t, made)
+	require.NoError(t, l.Append(record))
+
+	for l.Append(record) == nil {
+	}
+	left := len(files(t, opt.Dir))
+	others = 1 << 20
+	made, err = l.DropOldest(func([]byte) {})
+	assert.True(t, made)
+	require.NoError(t, err, "it did free something")
+	b.Free = func() (int64, error) { return 0, nil }
+	made, err = l.DropOldest(func([]byte) {})
+	assert.True(t, made)
+	require.ErrorIs(t, err, ErrNoRoom)
+	assert.Len(t, files(t, opt.Dir), left-2)
+}

@@ -1,0 +1,130 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// config is a configuration with its pipelines read.
+type config struct {
+	root      settings
+	pipelines []pipeline // sorted by ID
+}
+
+// pipeline is one of service::pipelines.
+type pipeline struct {
+	id                               string
+	receivers, processors, exporters []string
+}
+
+func newConfig(resolved map[string]any) *config {
+	c := &config{root: resolved}
+	all := c.root.sub("service").sub("pipelines")
+	for _, id := range all.keys() {
+		p := all.sub(id)
+		c.pipelines = append(c.pipelines, pipeline{id, p.list("receivers"), p.list("processors"), p.list("exporters")})
+	}
+	return c
+}
+
+// settings is a map of the configuration. Its methods return zero values for what is absent or of another type:
+// validation reports those.
+type settings map[string]any
+
+func (s settings) sub(key string) settings {
+	m, _ := s[key].(map[string]any)
+	return m
+}
+
+func (s settings) has(key string) bool {
+	_, ok := s[key]
+	return ok
+}
+
+func (s settings) keys() []string { return slices.Sorted(maps.Keys(s)) }
+
+func (s settings) list(key string) []string {
+	items, _ := s[key].([]any)
+	out := make([]string, 0, len(items))
+	for _, item := range items {
+		out = append(out, fmt.Sprint(item))
+	}
+	return out
+}
+
+// maps are the maps of a list.
+func (s settings) maps(key string) []settings {
+	items, _ := s[key].([]any)
+	var out []settings
+	for _, item := range items {
+		m, _ := item.(map[string]any)
+		out = append(out, m)
+	}
+	return out
+}
+
+func (s settings) text(key, otherwise string) string {
+	v, ok := s[key]
+	if !ok || v == nil {
+		return otherwise
+	}
+	return fmt.Sprint(v)
+}
+
+func (s settings) number(key string, otherwise int64) int64 {
+	n, err := strconv.ParseInt(s.text(key, ""), 10, 64)
+	if err != nil {
+		return otherwise
+	}
+	return n
+}
+
+func (s settings) isTrue(key string) bool { return s.text(key, "") == "true" }
+
+// typeOf is the type of a component's ID, under its present name.
+func typeOf(id string) string {
+	kind, _, _ := strings.Cut(id, "/")
+	if present, ok := formerNames[kind]; ok {
+		return present
+	}
+	return kind
+}
+
+func isType(id string, types ...string) bool { return slices.Contains(types, typeOf(id)) }
+
+// ids are the components of a kind ("exporters", ...) with one of the types, sorted.
+func (c *config) ids(kind string, types ...string) []string {
+	return slices.DeleteFunc(c.root.sub(kind).keys(), func(id string) bool { return !isType(id, types...) })
+}
+
+// upstream returns the pipeline and every pipeline whose data reaches it through connectors.
+func (c *config) upstream(p pipeline) []pipeline {
+	out, seen := []pipeline{p}, map[string]bool{p.id: true}
+	for i := 0; i < len(out); i++ {
+		for _, receiver := range out[i].receivers {
+			if !c.root.sub("connectors").has(receiver) {
+				continue
+			}
+			for _, candidate := range c.pipelines {
+				if !seen[candidate.id] && slices.Contains(candidate.exporters, receiver) {
+					seen[candidate.id] = true
+					out = append(out, candidate)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// isIngress reports whether a receiver, and not only a connector, feeds the pipeline.
+func (c *config) isIngress(p pipeline) bool {
+	return slices.ContainsFunc(p.receivers, func(id string) bool { return !c.root.sub("connectors").has(id) })
+}
+
+// uses reports whether a pipeline lists a component of one of the types.
+func uses(ids []string, types ...string) bool {
+	return slices.ContainsFunc(ids, func(id string) bool { return isType(id, types...) })
+}

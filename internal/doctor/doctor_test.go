@@ -1,0 +1,213 @@
+package doctor_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/doctor"
+)
+
+func parse(t *testing.T, text string) map[string]any {
+	t.Helper()
+	retrieved, err := confmap.NewRetrievedFromYAML([]byte(text))
+	require.NoError(t, err)
+	conf, err := retrieved.AsConf()
+	require.NoError(t, err)
+	return conf.ToStringMap()
+}
+
+// healthy has none of the traps; a case is merged over it.
+const healthy = `
+receivers: {otlp: {protocols: {grpc: {endpoint: "localhost:4317"}}}, metricsudp: {endpoint: "localhost:8125", temporality: cumulative}}
+processors:
+  memory_limiter: {check_interval: 1s, limit_mib: 400}
+  delta_to_cumulative:
+  cardinalitylimit:
+    limits:
+      - {name: metric, key: [resource.service.name, metric.name], max_series: 500}
+      - {name: total, key: [metadata.none], count: streams, max_series: 100000, action: drop}
+connectors: {forward: {}}
+exporters:
+  fallbacklog: {exporter: {otlp_grpc: {endpoint: "b:4317"}}, log: {directory: /data/log, max_disk_mib: 1024}, sending_queue: {wait_for_result: true, batch: {min_size: 512, max_size: 512}}}
+  prometheus: {endpoint: "localhost:8889", translation_strategy: UnderscoreEscapingWithSuffixes}
+service:
+  pipelines:
+    metrics: {receivers: [otlp, metricsudp], processors: [memory_limiter, cardinalitylimit], exporters: [forward, fallbacklog]}
+    metrics/page: {receivers: [forward], processors: [delta_to_cumulative], exporters: [prometheus]}
+`
+
+func disk(mib uint64, kind string) doctor.Volumes {
+	return func(string) (doctor.Volume, error) { return doctor.Volume{Type: kind, Bytes: mib << 20}, nil }
+}
+
+func merged(t *testing.T, overlay string) map[string]any {
+	t.Helper()
+	conf := confmap.NewFromStringMap(parse(t, healthy))
+	require.NoError(t, conf.Merge(confmap.NewFromStringMap(parse(t, overlay))))
+	return conf.ToStringMap()
+}
+
+func TestHealthyConfigurationHasNoFindings(t *testing.T) {
+	assert.Empty(t, doctor.Check(parse(t, healthy), disk(4096, "ext4")))
+	assert.Empty(t, doctor.Check(parse(t, "{}"), disk(4096, "ext4")))
+}
+
+// Each trap is found at its place, and alone.
+func TestTraps(t *testing.T) {
+	for name, c := range map[string]struct{ overlay, where, problem string }{
+		"batch before the log": {
+			`{processors: {batch: {}}, service: {pipelines: {metrics: {processors: [memory_limiter, batch, cardinalitylimit]}}}}`,
+			"service::pipelines::metrics::processors::batch", "acknowledges",
+		},
+		"tail sampling before the log, through a connector": {
+			`{processors: {tail_sampling/x: {}}, exporters: {nop: {}}, service: {pipelines: {
+				metrics: {exporters: [forward]}, traces: {receivers: [otlp], processors: [memory_limiter, tail_sampling/x], exporters: [forward]}, metrics/page: {exporters: [fallbacklog]}}}}`,
+			"service::pipelines::traces::processors::tail_sampling/x", "acknowledges",
+		},
+		"interval before the log": {
+			`{processors: {interval: {}}, service: {pipelines: {metrics: {processors: [memory_limiter, interval, cardinalitylimit]}}}}`,
+			"service::pipelines::metrics::processors::interval", "acknowledges",
+		},
+		"queue that does not wait": {
+			`{exporters: {fallbacklog: {sending_queue: {wait_for_result: false}}}}`,
+			"exporters::fallbacklog::sending_queue", "acknowledges",
+		},
+		"memory limiter second": {
+			`{service: {pipelines: {metrics: {processors: [cardinalitylimit, memory_limiter]}}}}`,
+			"service::pipelines::metrics::processors", "not first",
+		},
+		"no memory limiter": {
+			`{processors: {memory_limiter: {}}, service: {pipelines: {metrics: {processors: [memory_limiter, cardinalitylimit]}, logs: {receivers: [otlp], exporters: [fallbacklog]}}}}`,
+			"service::pipelines::logs::processors", "no memory_limiter",
+		},
+		"unused processor": {
+			`{processors: {transform/pii: {}}}`,
+			"processors::transform/pii", "no pipeline",
+		},
+		"large batch": {
+			`{exporters: {fallbacklog: {sending_queue: {batch: {max_size: 10001}}}}}`,
+			"exporters::fallbacklog::sending_queue::batch::max_size", "10001",
+		},
+		"negative batch": {
+			`{exporters: {fallbacklog: {sending_queue: {batch: {min_size: -1}}}}}`,
+			"exporters::fallbacklog::sending_queue::batch::min_size", "-1",
+		},
+		"deltas on the page": {
+			`{processors: {resource: {}}, service: {pipelines: {metrics: {receivers: [otlp]}, metrics/page: {processors: [resource]}, metrics/keep: {receivers: [metricsudp], processors: [memory_limiter, delta_to_cumulative], exporters: [fallbacklog]}}}}`,
+			"service::pipelines::metrics/page", "otlp may send deltas",
+		},
+		"deltas of metricsudp": {
+			`{receivers: {metricsudp: {temporality: delta}}, service: {pipelines: {metrics/direct: {receivers: [metricsudp], processors: [memory_limiter], exporters: [prometheus]}}}}`,
+			"service::pipelines::metrics/direct", "metricsudp may send deltas",
+		},
+		"names without type": {
+			`{exporters: {prometheus: {translation_strategy: UnderscoreEscapingWithoutSuffixes}}}`,
+			"exporters::prometheus", "only one is stored",
+		},
+		"names without type, by the older key": {
+			`{exporters: {prometheus: {translation_strategy: "", add_metric_suffixes: false}}}`,
+			"exporters::prometheus", "only one is stored",
+		},
+		"open OTLP": {
+			`{receivers: {otlp: {protocols: {grpc: {endpoint: "0.0.0.0:4317"}}}}}`,
+			"receivers::otlp::protocols::grpc::endpoint", "0.0.0.0:4317",
+		},
+		"open OTLP over IPv6": {
+			`{receivers: {otlp: {protocols: {grpc: {endpoint: "[::]:4317"}}}}}`,
+			"receivers::otlp::protocols::grpc::endpoint", "[::]:4317",
+		},
+		"open UDP":       {`{receivers: {metricsudp: {endpoint: ":8125"}}}`, "receivers::metricsudp::endpoint", ":8125"},
+		"open page":      {`{exporters: {prometheus: {endpoint: "0.0.0.0:8889"}}}`, "exporters::prometheus::endpoint", "0.0.0.0:8889"},
+		"open pprof":     {`{extensions: {pprof: {endpoint: "0.0.0.0:1777"}}}`, "extensions::pprof::endpoint", "0.0.0.0:1777"},
+		"limit on names": {`{processors: {cardinalitylimit: {limits: [{name: metric, key: [metric.name], max_series: 500}]}}}`, "processors::cardinalitylimit::limits", "made-up"},
+		"limit on services": {
+			`{processors: {cardinalitylimit: {limits: [{name: service, key: [resource.service.name], max_series: 500}]}}}`,
+			"processors::cardinalitylimit::limits", "made-up",
+		},
+		"default limits":  {`{processors: {cardinalitylimit: {limits: []}}}`, "processors::cardinalitylimit::limits", "made-up"},
+		"log in /tmp":     {`{exporters: {fallbacklog: {log: {directory: /tmp/x}}}}`, "exporters::fallbacklog::log::directory", "temporary"},
+		"log that is big": {`{exporters: {fallbacklog: {log: {max_disk_mib: 4096}}}}`, "exporters::fallbacklog::log::directory", "4096 MiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			findings := doctor.Check(merged(t, c.overlay), disk(4096, "ext4"))
+			require.Len(t, findings, 1, "%v", findings)
+			assert.Equal(t, c.where, findings[0].Where)
+			assert.Contains(t, findings[0].Problem, c.problem)
+			assert.NotEmpty(t, findings[0].Fix)
+		})
+	}
+}
+
+// What looks like a trap and is none.
+func TestNoTraps(t *testing.T) {
+	for name, overlay := range map[string]string{
+		"authenticated listener": `{receivers: {otlp: {protocols: {grpc: {endpoint: "0.0.0.0:4317", auth: {authenticator: bearertokenauth}}}}}}`,
+		"TLS listener":           `{receivers: {otlp: {protocols: {grpc: {endpoint: "0.0.0.0:4317", tls: {cert_file: x}}}}}}`,
+		"UDP with ranges":        `{receivers: {metricsudp: {endpoint: "0.0.0.0:8125", allowed_cidrs: [10.0.0.0/8]}}}`,
+		"Unix socket":            `{receivers: {metricsudp: {transport: unixgram, endpoint: /run/x.sock}}}`,
+		"batch by bytes":         `{exporters: {fallbacklog: {sending_queue: {batch: {sizer: bytes, min_size: 100000, max_size: 900000}}}}}`,
+		"queue that is off":      `{exporters: {fallbacklog: {sending_queue: {enabled: false, wait_for_result: false}}}}`,
+		"batch without a log":    `{processors: {batch: {}}, exporters: {otlp_grpc: {}}, service: {pipelines: {traces: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [otlp_grpc]}}}}`,
+		"unlimited batch":        `{processors: {batch: {send_batch_max_size: 0}}, exporters: {otlp_grpc: {}}, service: {pipelines: {traces: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [otlp_grpc]}}}}`,
+		"folder beside /tmp":     `{exporters: {fallbacklog: {log: {directory: /tmpfiles}}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Empty(t, doctor.Check(merged(t, overlay), disk(4096, "ext4")))
+		})
+	}
+}
+
+func TestVolumes(t *testing.T) {
+	for kind, want := range map[string]string{"overlay": "ends with the container", "tmpfs": "temporary"} {
+		findings := doctor.Check(parse(t, healthy), disk(4096, kind))
+		require.Len(t, findings, 1, kind)
+		assert.Contains(t, findings[0].Problem, want)
+	}
+	findings := doctor.Check(parse(t, healthy), func(string) (doctor.Volume, error) { return doctor.Volume{}, errors.New("no such device") })
+	require.Len(t, findings, 1)
+	assert.Equal(t, "no such device", findings[0].Problem)
+	assert.Empty(t, doctor.Check(parse(t, healthy), nil))
+}
+
+// Values of unexpected types are validation's to report; the doctor must not stumble over them.
+func TestMalformedConfigurations(t *testing.T) {
+	for _, text := range []string{
+		`{service: 1}`, `{service: {pipelines: [1]}}`, `{service: {pipelines: {metrics: {receivers: otlp, processors: {a: 1}, exporters: [1, null]}}}}`,
+		`{receivers: {otlp: {protocols: [1]}}, exporters: {fallbacklog: 1, prometheus: []}, processors: {cardinalitylimit: {limits: {a: 1}}}}`,
+		`{processors: {batch: {send_batch_size: many}, cardinalitylimit: {limits: [1, {key: 1}]}}, extensions: {pprof: null}}`,
+		`{connectors: {forward: {}}, service: {pipelines: {a: {receivers: [forward], exporters: [forward]}, metrics: {receivers: [forward], exporters: [prometheus, forward, fallbacklog]}}}}`,
+	} {
+		assert.NotPanics(t, func() { doctor.Check(parse(t, text), disk(1, "")); doctor.From(parse(t, text)) }, text)
+	}
+}
+
+// TestFrom: configurations in the manner of public ones for otelcol-contrib, each with what has to change.
+func TestFrom(t *testing.T) {
+	files, err := filepath.Glob("testdata/from/*.yaml")
+	require.NoError(t, err)
+	require.Len(t, files, 5)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			require.NoError(t, err)
+			want, err := os.ReadFile(strings.TrimSuffix(file, ".yaml") + ".txt")
+			require.NoError(t, err)
+			var got strings.Builder
+			for _, f := range doctor.From(parse(t, string(content))) {
+				got.WriteString(f.String() + "\n")
+			}
+			assert.Equal(t, string(want), got.String())
+		})
+	}
+}
+
+func TestFromThisDistributionNeedsNothing(t *testing.T) {
+	assert.Empty(t, doctor.From(parse(t, healthy)))
+}

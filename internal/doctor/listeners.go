@@ -1,0 +1,57 @@
+package doctor
+
+import (
+	"net"
+	"strings"
+)
+
+// openListeners finds listeners on all interfaces that ask nobody who he is.
+func openListeners(c *config) []Finding {
+	var out []Finding
+	report := func(where, endpoint, fix string) {
+		if isEverywhere(endpoint) {
+			out = append(out, Finding{where, "anybody who reaches " + endpoint + " is served: no TLS and no authentication", fix})
+		}
+	}
+	for _, id := range c.ids("receivers", "otlp") {
+		protocols := c.root.sub("receivers").sub(id).sub("protocols")
+		for _, protocol := range protocols.keys() {
+			s := protocols.sub(protocol)
+			if len(s.sub("tls")) == 0 && len(s.sub("auth")) == 0 {
+				report("receivers::"+id+"::protocols::"+protocol+"::endpoint", s.text("endpoint", ""), "set tls and auth (configs/mtls.yaml), or bind one address")
+			}
+		}
+	}
+	for _, id := range c.ids("receivers", "metricsudp") {
+		s := c.root.sub("receivers").sub(id)
+		if !strings.HasPrefix(s.text("transport", "udp"), "unix") && len(s.list("allowed_cidrs")) == 0 {
+			report("receivers::"+id+"::endpoint", s.text("endpoint", ""), "UDP has no authentication: set allowed_cidrs, bind one address, or use transport: unixgram")
+		}
+	}
+	for _, id := range c.ids("exporters", "prometheus") {
+		if s := c.root.sub("exporters").sub(id); len(s.sub("tls")) == 0 && len(s.sub("auth")) == 0 {
+			report("exporters::"+id+"::endpoint", s.text("endpoint", ""), "set tls, or bind one address")
+		}
+	}
+	for _, id := range c.ids("extensions", "pprof", "zpages") {
+		report("extensions::"+id+"::endpoint", c.root.sub("extensions").sub(id).text("endpoint", ""), "bind localhost: these pages show the inside of the process")
+	}
+	return out
+}
+
+// isEverywhere reports whether an address is that of all interfaces. An absent address is the component's default,
+// which is localhost.
+func isEverywhere(endpoint string) bool {
+	if endpoint == "" {
+		return false
+	}
+	host, _, err := net.SplitHostPort(endpoint)
+	if err != nil {
+		return false
+	}
+	if host == "" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsUnspecified()
+}

@@ -1,0 +1,122 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// buffering are the processors that answer their caller before the data is anywhere else.
+var buffering = []string{"batch", "tail_sampling", "groupbyattrs", "interval"}
+
+// earlyAcknowledgement finds what answers a caller before fallbacklog has the data.
+func earlyAcknowledgement(c *config) []Finding {
+	var out []Finding
+	reported := map[string]bool{}
+	for _, p := range c.pipelines {
+		if !uses(p.exporters, "fallbacklog") {
+			continue
+		}
+		for _, before := range c.upstream(p) {
+			for _, id := range before.processors {
+				where := "service::pipelines::" + before.id + "::processors::" + id
+				if !isType(id, buffering...) || reported[where] {
+					continue
+				}
+				reported[where] = true
+				out = append(out, Finding{
+					where, typeOf(id) + " acknowledges data before fallbacklog has it: a crash loses it",
+					"remove it, and let fallbacklog's sending_queue with wait_for_result and batch do the batching",
+				})
+			}
+		}
+	}
+	for _, id := range c.ids("exporters", "fallbacklog") {
+		queue := c.root.sub("exporters").sub(id).sub("sending_queue")
+		if len(queue) == 0 || queue.text("enabled", "true") == "false" || queue.isTrue("wait_for_result") {
+			continue
+		}
+		out = append(out, Finding{
+			"exporters::" + id + "::sending_queue", "the queue acknowledges data before it is delivered or logged: a crash loses it",
+			"set wait_for_result: true",
+		})
+	}
+	return out
+}
+
+// memoryLimiter finds pipelines that a flood can fill the memory of.
+func memoryLimiter(c *config) []Finding {
+	var out []Finding
+	for _, p := range c.pipelines {
+		at := slices.IndexFunc(p.processors, func(id string) bool { return isType(id, "memory_limiter") })
+		where := "service::pipelines::" + p.id + "::processors"
+		switch {
+		case at > 0:
+			out = append(out, Finding{where, "memory_limiter is not first: what stands before it works and allocates for data that is then refused", "put memory_limiter first"})
+		case at < 0 && c.isIngress(p):
+			out = append(out, Finding{where, "no memory_limiter: a flood ends the process instead of being refused", "put memory_limiter first"})
+		}
+	}
+	return out
+}
+
+func unusedProcessors(c *config) []Finding {
+	var out []Finding
+	for _, id := range c.root.sub("processors").keys() {
+		used := slices.ContainsFunc(c.pipelines, func(p pipeline) bool { return slices.Contains(p.processors, id) })
+		if !used {
+			out = append(out, Finding{"processors::" + id, "the processor is in no pipeline and does nothing", "add it to service::pipelines::<pipeline>::processors, or remove it"})
+		}
+	}
+	return out
+}
+
+// Requests smaller than a batch of this size cost more than they carry, and larger ones are refused by many backends.
+const minBatch, maxBatch = 1, 10_000
+
+func batchSizes(c *config) []Finding {
+	var out []Finding
+	check := func(where string, s settings, key string, zeroIsNone bool) {
+		n := s.number(key, minBatch)
+		if zeroIsNone && n == 0 || n >= minBatch && n <= maxBatch {
+			return
+		}
+		out = append(out, Finding{where + "::" + key, fmt.Sprintf("a batch of %d items", n), fmt.Sprintf("choose from %d to %d items", minBatch, maxBatch)})
+	}
+	for _, id := range c.ids("processors", "batch") {
+		s := c.root.sub("processors").sub(id)
+		check("processors::"+id, s, "send_batch_size", false)
+		check("processors::"+id, s, "send_batch_max_size", true) // 0 is the upstream's "no limit"
+	}
+	for _, id := range c.root.sub("exporters").keys() {
+		queue := c.root.sub("exporters").sub(id).sub("sending_queue")
+		batch := queue.sub("batch")
+		if len(batch) == 0 || batch.text("sizer", queue.text("sizer", "items")) != "items" {
+			continue
+		}
+		where := "exporters::" + id + "::sending_queue::batch"
+		check(where, batch, "min_size", true)
+		check(where, batch, "max_size", true)
+	}
+	return out
+}
+
+// unboundLimits finds limits that a sender passes by making up metric, service or label names. Only the receivers decide
+// about metadata.
+func unboundLimits(c *config) []Finding {
+	var out []Finding
+	for _, id := range c.ids("processors", "cardinalitylimit") {
+		bound := slices.ContainsFunc(c.root.sub("processors").sub(id).maps("limits"), func(limit settings) bool {
+			return limit.has("max_series") && !slices.ContainsFunc(limit.list("key"), func(part string) bool {
+				return !strings.HasPrefix(part, "metadata.")
+			})
+		})
+		if !bound {
+			out = append(out, Finding{
+				"processors::" + id + "::limits", "no limit bounds all series together: every made-up metric or service has places of its own",
+				"add {name: total, key: [metadata.none], count: streams, max_series: 100000, action: drop}",
+			})
+		}
+	}
+	return out
+}

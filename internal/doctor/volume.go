@@ -1,0 +1,57 @@
+package doctor
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Volume is a file system.
+type Volume struct {
+	Type  string // "ext4", "tmpfs", "overlay", ...; empty if unknown
+	Bytes uint64 // its size
+}
+
+// Volumes returns the file system of a directory, or of its nearest parent that exists.
+type Volumes func(directory string) (Volume, error)
+
+// Defaults of fallbacklog, in MiB.
+const defaultMaxDiskMiB, defaultMinFreeMiB = 10240, 1024
+
+// temporaryFolders are emptied at a restart of the host or by a cleaner.
+var temporaryFolders = []string{"/tmp", "/var/tmp", "/dev/shm", "/run"}
+
+// logDirectories finds logs that do not survive a restart, or do not fit.
+func logDirectories(c *config, volumes Volumes) []Finding {
+	var out []Finding
+	for _, id := range c.ids("exporters", "fallbacklog") {
+		log := c.root.sub("exporters").sub(id).sub("log")
+		directory := log.text("directory", "/var/lib/otelcol/fallbacklog")
+		where := "exporters::" + id + "::log::directory"
+		volume, err := volumes(directory)
+		if err != nil {
+			out = append(out, Finding{where, err.Error(), "choose a directory that the gateway's user may write to"})
+			continue
+		}
+		switch isTemporary := slices.ContainsFunc(temporaryFolders, func(folder string) bool { return isBelow(directory, folder) }); {
+		case volume.Type == "overlay":
+			out = append(out, Finding{where, directory + " is in the container's own layer and ends with the container", "mount a volume there"})
+		case isTemporary || volume.Type == "tmpfs" || volume.Type == "ramfs":
+			out = append(out, Finding{where, directory + " is temporary: a restart of the host empties it", "choose a directory on a disk"})
+		}
+		need := (log.number("max_disk_mib", defaultMaxDiskMiB) + log.number("min_free_disk_mib", defaultMinFreeMiB)) << 20
+		if volume.Bytes < uint64(max(need, 0)) {
+			out = append(out, Finding{
+				where, fmt.Sprintf("the volume has %d MiB, and max_disk_mib and min_free_disk_mib need %d MiB", volume.Bytes>>20, need>>20),
+				"lower max_disk_mib, or choose a larger volume",
+			})
+		}
+	}
+	return out
+}
+
+func isBelow(directory, folder string) bool {
+	clean := filepath.Clean(directory)
+	return clean == folder || strings.HasPrefix(clean, folder+"/")
+}
