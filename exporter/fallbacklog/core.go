@@ -133,7 +133,7 @@ func (c *core) openDirectory() error {
 	return nil
 }
 
-// checkDirectories refuses directories that are symbolic links, and warns of those that everybody may write to.
+// checkDirectories refuses directories that are symbolic links, and warns of directories that everybody may write to.
 func (c *core) checkDirectories() error {
 	for _, dir := range []string{c.cfg.Log.Directory, c.root} {
 		fi, err := c.fs.Lstat(dir)
@@ -154,7 +154,7 @@ func (c *core) checkDirectories() error {
 // worldWritable is the permission of others to write.
 const worldWritable fs.FileMode = 0o002
 
-// checkVolume warns where the logs and dead letters of this process may take more of a file system than it has.
+// checkVolume warns where the logs and dead letters of this process may use more of a file system than it has.
 func (c *core) checkVolume() {
 	on, err := c.fs.Volume(c.root)
 	if err != nil || on == (segment.Volume{}) {
@@ -165,7 +165,7 @@ func (c *core) checkVolume() {
 		bytes += c.cfg.DeadLetter.MaxDiskMiB * mib
 	}
 	if sum := promised.add(c, on, bytes); sum > on.Bytes {
-		c.logger.Warn("the file system has less than the logs and dead letters on it may take: it is full before max_disk_mib is reached",
+		c.logger.Warn("the file system has less than the logs and dead letters on it may use: it is full before max_disk_mib is reached",
 			zap.String("directory", c.root), zap.Int64("bytes", on.Bytes), zap.Int64("max_disk_bytes", sum))
 	}
 }

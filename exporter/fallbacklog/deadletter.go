@@ -31,7 +31,7 @@ type rotatingDeadLetter struct {
 	reader  record.Reader
 	dropped func(items int)
 
-	mu sync.Mutex // held while segments are dropped: what one caller frees may do for the next
+	mu sync.Mutex // locked while segments are dropped: what one caller frees may do for the next
 }
 
 var _ delivery.Log = (*rotatingDeadLetter)(nil)

@@ -42,7 +42,7 @@ func (f Filter) fits(l Log, rec []byte, meta record.Meta) (bool, error) {
 }
 
 // chooses is fits for records that may be damaged or encrypted with another key: an empty filter chooses these too, since
-// they are moved as they are.
+// they are moved unchanged.
 func (f Filter) chooses(l Log, rec []byte) (chosen bool, meta record.Meta, err error) {
 	meta, err = l.reader.Parse(rec)
 	switch {

@@ -90,7 +90,7 @@ func (r Request) ask(ctx context.Context, root string) (a Answer, err error) {
 	if err := os.WriteFile(temp, text, segment.FileMode); err != nil {
 		return a, err
 	}
-	err = os.Link(temp, path) // whole, and only where there is no other
+	err = os.Link(temp, path) // whole, and only without another one
 	err = errors.Join(err, os.Remove(temp))
 	if errors.Is(err, fs.ErrExist) {
 		return a, fmt.Errorf("%w: %s: another request waits", ErrInUse, path)
@@ -120,7 +120,7 @@ func (r Request) ask(ctx context.Context, root string) (a Answer, err error) {
 }
 
 // Pending returns the request that waits in a component's directory; ok is false when there is none. It is for the
-// gateway, and costs one look at the disk where there is none.
+// gateway, and costs one look at the disk if there is none.
 func Pending(fsys segment.FS, root string) (r Request, ok bool, err error) {
 	path := filepath.Join(root, requestFile)
 	fi, err := fsys.Lstat(path)

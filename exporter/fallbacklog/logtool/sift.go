@@ -12,8 +12,8 @@ import (
 type Sifted struct {
 	Log
 	Records int `json:"records"`
-	Items   int `json:"items"`             // but for those in Locked
-	Locked  int `json:"encrypted_records"` // of them, without their key: they are moved as they are
+	Items   int `json:"items"`             // except for those in Locked
+	Locked  int `json:"encrypted_records"` // of them, without their key: they are moved unchanged
 	Kept    int `json:"kept_records"`      // that the filter did not choose
 }
 
@@ -36,7 +36,7 @@ type sifter struct {
 }
 
 // sift acts on what is in the dead letter now. Where the chosen records are too scattered for the cursor, the others are
-// written again behind them, so that whole segments go; where there is no room for that they stay where they are. An
+// written again behind them, so that whole segments go; if there is no room for that they stay where they are. An
 // interruption repeats records, and loses none.
 func (s sifter) sift(ctx context.Context) (done Sifted, err error) {
 	done.Log = s.log
@@ -61,7 +61,7 @@ func (s sifter) sift(ctx context.Context) (done Sifted, err error) {
 			if chosen {
 				done.Locked++
 			}
-		case errors.Is(err, record.ErrDamaged): // not as it was encrypted: it is moved as it is, and stops no other
+		case errors.Is(err, record.ErrDamaged): // not as it was encrypted: it is moved unchanged, and stops no other
 		case err != nil:
 			return done, err
 		}
@@ -93,7 +93,7 @@ func (s sifter) sift(ctx context.Context) (done Sifted, err error) {
 	}
 }
 
-// measure returns where the dead letter ends now, and how many ranges of done records the cursor would have to hold at
+// measure returns where the dead letter ends now, and how many ranges of done records the cursor would have to keep at
 // most when all that is chosen is done: those before a record that is kept, and one at the end of each segment.
 func (s sifter) measure(ctx context.Context) (end segment.Position, ranges int, err error) {
 	var kept segment.Position // the end of the last record that is kept
@@ -125,7 +125,7 @@ func (s sifter) measure(ctx context.Context) (end segment.Position, ranges int, 
 }
 
 // Sift is for the gateway: it moves what a request chooses of a dead letter to the signal's log, or discards it. Both are
-// the component's own; nobody else reads the dead letter meanwhile. requeued is told of each record that is moved.
+// the component's own; nobody else reads the dead letter meanwhile. requeued is called for each record that is moved.
 func (r Request) Sift(ctx context.Context, signal string, reader record.Reader, codec record.Codec, dead, log *segment.Log,
 	requeued func(meta record.Meta, size int),
 ) (Sifted, error) {
