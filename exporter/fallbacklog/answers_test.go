@@ -129,7 +129,7 @@ func startMetrics(t *testing.T, nested string, conf map[string]any, settings ...
 // outcome says what has become of one batch.
 func (g *gateway) outcome() string {
 	var is []string
-	for _, reason := range []string{"max_attempts", "budget", "systemic", "opaque_permanent", "breaker_open", "canceled"} {
+	for _, reason := range []string{"max_attempts", "budget", "systemic", "opaque_permanent", "breaker_open", "canceled", "too_large"} {
 		if g.sum("logged_items", "reason="+reason) > 0 {
 			is = append(is, "logged: "+reason)
 		}
@@ -155,7 +155,7 @@ func (g *gateway) outcome() string {
 func (g *gateway) errorClass() string {
 	for _, c := range []failure.Class{
 		failure.Network, failure.Timeout, failure.Throttled, failure.Auth, failure.Config, failure.Serialization,
-		failure.Permanent, failure.Opaque, failure.Canceled, failure.Unknown,
+		failure.Permanent, failure.Opaque, failure.Canceled, failure.Unknown, failure.TooLarge,
 	} {
 		if g.sum("errors", "error_type="+string(c)) > 0 {
 			return string(c)
@@ -350,7 +350,7 @@ func TestBatchThatIsNotSentGoesToTheDeadLetter(t *testing.T) {
 	m.Sum().DataPoints().AppendEmpty().SetIntValue(1)
 	require.NoError(t, g.metrics.ConsumeMetrics(context.Background(), md))
 	assert.Zero(t, a.asked())
-	assert.EqualValues(t, 1, g.sum("dead_letter_items", "code=serialization"))
+	assert.EqualValues(t, 1, g.sum("dead_letter_items", "reason=permanent"))
 	require.NoError(t, g.metrics.ConsumeMetrics(context.Background(), pmetric.NewMetrics()), "an empty batch needs no request")
 	assert.EqualValues(t, 1, g.sum("dead_letter_items"))
 }

@@ -125,6 +125,7 @@ type Order string
 
 // The orders.
 const (
+	OrderAuto        Order = "auto"         // strict for metrics, unless a queue has several consumers; else oldest_first
 	OrderOldestFirst Order = "oldest_first" // beside live data
 	OrderNewestFirst Order = "newest_first" // by segment, beside live data
 	OrderStrict      Order = "strict"       // and live data waits behind the log
@@ -162,7 +163,7 @@ func createDefaultConfig() component.Config {
 			Fsync:             FsyncBatch,
 			FsyncInterval:     25 * time.Millisecond,
 		},
-		Replay:     ReplayConfig{Enabled: true, Order: OrderOldestFirst, Concurrency: 2, CoalesceMiB: 1},
+		Replay:     ReplayConfig{Enabled: true, Order: OrderAuto, Concurrency: 2, CoalesceMiB: 1},
 		DeadLetter: DeadLetterConfig{Enabled: true, MaxDiskMiB: 1024},
 	}
 }
@@ -196,13 +197,27 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := e.Err(); err != nil {
 		return err
 	}
-	if err := conf.Unmarshal(c); err != nil {
-		return err
+	return conf.Unmarshal(c)
+}
+
+// strict reports whether a signal is replayed in strict order. Stateful processors and most backends of metrics refuse what
+// is older than what they have.
+func (c *Config) strict(signal string) bool {
+	if !c.Replay.Enabled {
+		return false
 	}
-	if s := c.Exporter.spec; s != nil && s.Ordered() && !conf.IsSet("replay::order") {
-		c.Replay.Order = OrderStrict
+	if c.Replay.Order == OrderAuto {
+		return signal == metrics.name && (!c.Queue.HasValue() || c.Queue.Get().NumConsumers == 1)
 	}
-	return nil
+	return c.Replay.Order == OrderStrict
+}
+
+// orderOf is the order of a signal that is not replayed newest first.
+func (c *Config) orderOf(signal string) Order {
+	if c.strict(signal) {
+		return OrderStrict
+	}
+	return OrderOldestFirst
 }
 
 // Marshal never shows a secret of the wrapped exporter.

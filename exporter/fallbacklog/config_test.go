@@ -110,7 +110,7 @@ func TestValidate(t *testing.T) {
 		{in("log", "on_full", "panic"), "log::on_full: must be one of reject, drop_oldest, drop_newest (got \"panic\")"},
 		{in("log", "fsync", "maybe"), "log::fsync: must be one of batch, interval, none (got \"maybe\")"},
 		{map[string]any{"log": map[string]any{"fsync": "interval", "fsync_interval": "0s"}}, "log::fsync_interval: must be from 1ms to 30s (got 0s)"},
-		{in("replay", "order", "random"), "replay::order: must be one of oldest_first, newest_first, strict (got \"random\")"},
+		{in("replay", "order", "random"), "replay::order: must be one of auto, oldest_first, newest_first, strict (got \"random\")"},
 		{in("replay", "concurrency", 0), "replay::concurrency: must be from 1 to 64 (got 0)"},
 		{in("replay", "coalesce_mib", 65), "replay::coalesce_mib: must be from 0 to 64 (got 65)"},
 		{in("replay", "max_mib_per_second", math.NaN()), "replay::max_mib_per_second: must be from 0 to 1e+06 (got NaN)"},
@@ -223,14 +223,30 @@ func TestStartRefusesAReadOnlyDirectory(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrPermission)
 }
 
-// Prometheus refuses what is older than what it has: its order is strict unless the configuration says otherwise.
+// Metrics are replayed in strict order, unless a queue has several consumers or the configuration says otherwise.
 func TestDefaultOrder(t *testing.T) {
-	to := func(name string) map[string]any { return map[string]any{"exporter": map[string]any{name: nil}} }
-	assert.Equal(t, OrderOldestFirst, loadConfig(t).Replay.Order)
-	assert.Equal(t, OrderOldestFirst, loadConfig(t, to("otlp_grpc")).Replay.Order)
-	for _, name := range []string{"prometheus_remote_write", "prometheusremotewrite/eu"} {
-		assert.Equal(t, OrderStrict, loadConfig(t, to(name)).Replay.Order)
-		said := map[string]any{"replay": map[string]any{"order": "oldest_first"}}
-		assert.Equal(t, OrderOldestFirst, loadConfig(t, to(name), said).Replay.Order)
+	order := func(o string) map[string]any { return map[string]any{"replay": map[string]any{"order": o}} }
+	queue := func(consumers int) map[string]any {
+		return map[string]any{"sending_queue": map[string]any{"enabled": true, "num_consumers": consumers}}
+	}
+	for name, tc := range map[string]struct {
+		settings []map[string]any
+		want     map[string]Order
+	}{
+		"default":       {nil, map[string]Order{"metrics": OrderStrict, "traces": OrderOldestFirst, "logs": OrderOldestFirst}},
+		"one consumer":  {[]map[string]any{queue(1)}, map[string]Order{"metrics": OrderStrict, "logs": OrderOldestFirst}},
+		"two consumers": {[]map[string]any{queue(2)}, map[string]Order{"metrics": OrderOldestFirst}},
+		"oldest first":  {[]map[string]any{order("oldest_first")}, map[string]Order{"metrics": OrderOldestFirst}},
+		"strict":        {[]map[string]any{order("strict")}, map[string]Order{"metrics": OrderStrict, "logs": OrderStrict}},
+		"no replay": {
+			[]map[string]any{{"replay": map[string]any{"enabled": false}}}, map[string]Order{"metrics": OrderOldestFirst},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := loadConfig(t, tc.settings...)
+			for signal, want := range tc.want {
+				assert.Equal(t, want, cfg.orderOf(signal), signal)
+			}
+		})
 	}
 }

@@ -17,7 +17,6 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/health"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
@@ -34,10 +33,11 @@ type core struct {
 	fs      segment.FS
 	now     func() time.Time
 	logger  *zap.Logger // at most one line a minute for each message
+	states  *zap.Logger // every change of state, and what is said at a bounded rate anyway
 	breaker *breaker.Breaker
 	group   *delivery.Group
 	outlook *outlook
-	health  *health.Health
+	outage  outage
 	tel     *coreTelemetry
 	users   int // guarded by the registry
 
@@ -69,8 +69,9 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		hosts:  map[any]component.Host{},
 		left:   shutdown.Exporter,
 		tended: make(chan struct{}), closing: make(chan struct{}),
-		logger: sampled(set.Logger.WithOptions(zap.WrapCore(withoutSignal))),
+		states: set.Logger.WithOptions(zap.WrapCore(withoutSignal)),
 	}
+	c.logger = sampled(c.states)
 	c.breaker = breaker.New(breaker.Settings{
 		FailureThreshold: cfg.Breaker.FailureThreshold,
 		SuccessThreshold: cfg.Breaker.SuccessThreshold,
@@ -93,7 +94,6 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 	c.group = c.newGroup()
 	c.orphans = &orphans{core: c, started: map[string]bool{}}
 	c.orphanLogger = set.Logger.WithOptions(zap.WrapCore(withoutSignal))
-	c.health = health.New(c.report)
 	c.outlook = newOutlook(cfg.Log.MaxDiskMiB * mib)
 	c.tel, err = newCoreTelemetry(c, set)
 	return c, err

@@ -16,7 +16,7 @@ func (c *core) newGroup() *delivery.Group {
 		Exports: cfg.Exporter.spec != nil, Timeout: cfg.Timeout, Budget: cfg.Budget,
 		MaxAttempts: cfg.Retry.MaxAttempts, InitialInterval: cfg.Retry.InitialInterval,
 		Multiplier: cfg.Retry.Multiplier, MaxInterval: cfg.Retry.MaxInterval,
-		Replay: cfg.Replay.Enabled, Strict: cfg.Replay.Enabled && cfg.Replay.Order == OrderStrict,
+		Replay:      cfg.Replay.Enabled,
 		Concurrency: cfg.Replay.Concurrency, CoalesceBytes: cfg.Replay.CoalesceMiB * mib,
 		ReplayPerSecond: cfg.Replay.MaxRequestsPerSecond, ReplayBytesPerSecond: cfg.Replay.MaxMiBPerSecond * mib,
 		MaxItemAge:      cfg.Replay.MaxItemAge,
@@ -24,6 +24,6 @@ func (c *core) newGroup() *delivery.Group {
 		OnFull:    policies[cfg.Log.OnFull],
 		Permanent: consumererror.IsPermanent,
 		Now:       c.now,
-		Degraded:  c.degraded, Healthy: c.healthy, LogDegraded: c.logDegraded,
+		Degraded:  c.degraded, Healthy: c.healthy, Troubled: c.troubled,
 	}, c.breaker)
 }

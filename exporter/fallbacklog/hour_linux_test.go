@@ -124,7 +124,8 @@ func startHour(t *testing.T, format Format, speed float64) *hour {
 	h := &hour{gateway: &gateway{t: t, tel: componenttest.NewTelemetry()}}
 	h.cfg = loadConfig(t, map[string]any{
 		"exporter": map[string]any{"far": nil},
-		"timeout":  "30s", // a request of replay takes its time
+		"timeout":  "30s",                                   // a request of replay takes its time
+		"replay":   map[string]any{"order": "oldest_first"}, // live data passes the log: see seconds_to_drained
 		"log": map[string]any{
 			"directory": t.TempDir(), "format": string(format), "min_free_disk_mib": 0, "max_disk_mib": 20480,
 		},

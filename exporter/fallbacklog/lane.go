@@ -44,6 +44,10 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 	}
 	opt := delivery.Options{
 		Signal: signal, Codec: c.codec, Reader: c.reader, Decode: decode, Observer: tel, Log: l.log,
+		Strict: c.cfg.strict(signal),
+	}
+	if c.cfg.Replay.Enabled && c.cfg.Replay.Order == OrderAuto && c.cfg.Exporter.spec != nil {
+		set.Logger.Info("replay::order is auto", zap.String("order", string(c.cfg.orderOf(signal))))
 	}
 	if c.cfg.DeadLetter.Enabled {
 		dead := l.options(filepath.Join(dir, "dead-letter"), c.deadSpace)

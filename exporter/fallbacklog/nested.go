@@ -143,13 +143,6 @@ func (s nestedSpec) Redacted(factory exporter.Factory) map[string]any {
 	return map[string]any{s.ID.String(): shown.ToStringMap()}
 }
 
-// ordered are the exporters whose downstream refuses what is older than what it has, unless it is set up otherwise; by
-// each of their names, since a configuration is read before there are factories.
-var ordered = []string{"prometheus_remote_write", "prometheusremotewrite"}
-
-// Ordered reports whether the downstream needs the data in order.
-func (s nestedSpec) Ordered() bool { return slices.Contains(ordered, s.ID.Type().String()) }
-
 // synchronous are the exporters whose nil means that the downstream, not a buffer of theirs, has the data. debug has no
 // downstream but the console. Not here: prometheus keeps the data in memory until it is scraped, file in a buffer and in
 // the page cache.

@@ -40,18 +40,25 @@ func (q queuedMetrics) Shutdown(ctx context.Context) error { return q.stop(ctx) 
 func (q queuedLogs) Shutdown(ctx context.Context) error    { return q.stop(ctx) }
 
 func queueTraces(ctx context.Context, i *instance[ptrace.Traces]) (exporter.Traces, error) {
-	e, err := exporterhelper.NewTraces(ctx, i.set, i.core.cfg, i.consume, i.queueOptions()...)
+	e, err := exporterhelper.NewTraces(ctx, i.queueSettings(), i.core.cfg, i.consume, i.queueOptions()...)
 	return queuedTraces{e, i.stopQueue(e)}, err
 }
 
 func queueMetrics(ctx context.Context, i *instance[pmetric.Metrics]) (exporter.Metrics, error) {
-	e, err := exporterhelper.NewMetrics(ctx, i.set, i.core.cfg, i.consume, i.queueOptions()...)
+	e, err := exporterhelper.NewMetrics(ctx, i.queueSettings(), i.core.cfg, i.consume, i.queueOptions()...)
 	return queuedMetrics{e, i.stopQueue(e)}, err
 }
 
 func queueLogs(ctx context.Context, i *instance[plog.Logs]) (exporter.Logs, error) {
-	e, err := exporterhelper.NewLogs(ctx, i.set, i.core.cfg, i.consume, i.queueOptions()...)
+	e, err := exporterhelper.NewLogs(ctx, i.queueSettings(), i.core.cfg, i.consume, i.queueOptions()...)
 	return queuedLogs{e, i.stopQueue(e)}, err
+}
+
+// queueSettings are the exporter's, but for the counters that it has itself.
+func (i *instance[T]) queueSettings() exporter.Settings {
+	set := i.set
+	set.MeterProvider = queueMeters{set.MeterProvider}
+	return set
 }
 
 // queueOptions: the time of an attempt and its repetition are ours.
@@ -96,7 +103,7 @@ func (c *Config) validateQueue(e *check.Errors) {
 		e.That(false, "storage", "absent: what has to survive a restart is in the log", q.StorageID)
 	}
 	if c.Replay.Enabled && c.Replay.Order == OrderStrict {
-		e.That(q.NumConsumers == 1, "num_consumers", "1 with replay::order strict, or the queue changes the order", q.NumConsumers)
+		e.That(q.NumConsumers == 1, "num_consumers", "1 with replay::order strict: more consumers change the order", q.NumConsumers)
 	}
 	if q.Batch.HasValue() {
 		for _, key := range c.MetadataKeys {

@@ -26,6 +26,12 @@ func (r request[T]) Payload() ([]byte, error) {
 	return r.signal.wire(r.core.codec.Encoding()).marshal(r.data)
 }
 
+// Part leaves r without the items that it does not return.
+func (r request[T]) Part(from, to int) delivery.Batch {
+	r.signal.cut(r.data, from, to)
+	return r
+}
+
 // Metadata of a record is what was kept with it, whatever metadata_keys says by now.
 func (r request[T]) Metadata() map[string][]string {
 	if r.kept != nil {

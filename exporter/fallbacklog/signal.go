@@ -20,7 +20,8 @@ type signal[T any] struct {
 	json   wire[T]
 	proto  wire[T]
 	clone  func(T) T
-	move   func(from, to T) // appends what from has, and leaves it empty
+	cut    func(data T, from, to int) // removes all items but those from one to before another
+	move   func(from, to T)           // appends what from has, and leaves it empty
 	create func(context.Context, exporter.Factory, exporter.Settings, component.Config) (sink[T], error)
 }
 
@@ -55,6 +56,7 @@ var traces = signal[ptrace.Traces]{
 		td.CopyTo(c)
 		return c
 	},
+	cut:  cutTraces,
 	move: func(from, to ptrace.Traces) { from.ResourceSpans().MoveAndAppendTo(to.ResourceSpans()) },
 	create: func(ctx context.Context, f exporter.Factory, set exporter.Settings, cfg component.Config) (sink[ptrace.Traces], error) {
 		e, err := f.CreateTraces(ctx, set, cfg)
@@ -75,6 +77,7 @@ var metrics = signal[pmetric.Metrics]{
 		md.CopyTo(c)
 		return c
 	},
+	cut:  cutMetrics,
 	move: func(from, to pmetric.Metrics) { from.ResourceMetrics().MoveAndAppendTo(to.ResourceMetrics()) },
 	create: func(ctx context.Context, f exporter.Factory, set exporter.Settings, cfg component.Config) (sink[pmetric.Metrics], error) {
 		e, err := f.CreateMetrics(ctx, set, cfg)
@@ -95,6 +98,7 @@ var logs = signal[plog.Logs]{
 		ld.CopyTo(c)
 		return c
 	},
+	cut:  cutLogs,
 	move: func(from, to plog.Logs) { from.ResourceLogs().MoveAndAppendTo(to.ResourceLogs()) },
 	create: func(ctx context.Context, f exporter.Factory, set exporter.Settings, cfg component.Config) (sink[plog.Logs], error) {
 		e, err := f.CreateLogs(ctx, set, cfg)

@@ -1,7 +1,6 @@
 package fallbacklog
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -10,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 )
 
@@ -18,7 +18,7 @@ func (c *core) attach(instance any, host component.Host) {
 	c.mu.Lock()
 	c.hosts[instance] = host
 	c.mu.Unlock()
-	c.health.Tell(func(why error) {
+	c.group.Tell(func(why error) {
 		if why != nil {
 			componentstatus.ReportStatus(host, event(why))
 		}
@@ -48,26 +48,38 @@ func event(why error) *componentstatus.Event {
 	return componentstatus.NewRecoverableErrorEvent(why)
 }
 
-// downstream is the name of the trouble that data falls back.
-const downstream = "downstream"
-
+// degraded notes that data falls back. With room in the log that is no error of the component.
 func (c *core) degraded(cause error) {
-	class := failure.Of(cause, consumererror.IsPermanent(cause)).Class
-	c.logger.Warn("data goes to the local log", zap.String(errorType, string(class)), zap.Error(cause), zap.String("directory", c.root))
-	c.health.Set(downstream, cause)
+	c.states.Warn("data goes to the local log", errorFields(cause, zap.String("directory", c.root))...)
+	c.outage.begin(c.now())
 }
 
 func (c *core) healthy() {
-	c.logger.Info("data goes out again and the local log is drained")
-	c.health.Set(downstream, nil)
+	c.states.Info("data goes out again and the local log is drained")
+	c.outage.end()
 }
 
-func (c *core) logDegraded(signal string, why error) {
-	if why != nil {
-		why = fmt.Errorf("%s: %w", signal, why)
-		c.logger.Error("the local log is degraded", zap.String(errorType, string(failure.Log)), zap.Error(why), zap.String("directory", c.root))
-	} else {
-		c.logger.Info("the local log works again", zap.String("signal", signal))
+// troubled logs a change of what is wrong with a signal, and reports the component's status.
+func (c *core) troubled(change delivery.Change) {
+	signal, what := zap.String("signal", change.Signal), zap.Stringer("trouble", change.Trouble)
+	switch logs := change.Trouble.OfLogs(); {
+	case change.Err == nil && logs:
+		c.states.Info("the local log works again", signal, what)
+	case change.Err == nil:
+		c.states.Info("the downstream takes the signal again, or its records have their key", signal, what)
+	case logs:
+		c.states.Error("the local log is degraded", signal, what,
+			zap.String(errorType, string(failure.Log)), zap.Error(change.Err), zap.String("directory", c.root))
+	default:
+		c.states.Error("a signal waits for somebody", append(errorFields(change.Err), signal, what)...)
 	}
-	c.health.Set("log of "+signal, why)
+	if change.Turned {
+		c.report(change.Component)
+	}
+}
+
+// errorFields are the error and its class.
+func errorFields(err error, more ...zap.Field) []zap.Field {
+	class := failure.Of(err, consumererror.IsPermanent(err)).Class
+	return append([]zap.Field{zap.String(errorType, string(class)), zap.Error(err)}, more...)
 }

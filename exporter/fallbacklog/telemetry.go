@@ -15,6 +15,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+	"github.com/otelcol-custom/otelcol-custom/internal/fromzero"
 )
 
 // errorType names the class of a failure, in metrics and in lines.
@@ -79,6 +80,12 @@ type laneTelemetry struct {
 	attrs    metric.MeasurementOption
 	direct   metric.MeasurementOption
 	replayed metric.MeasurementOption
+
+	// sent and lost are the counters that every exporter of the Collector has, with the exporter as the only attribute.
+	// What is dead-lettered is in neither.
+	sent     metric.Int64Counter
+	lost     metric.Int64Counter
+	upstream metric.MeasurementOption
 }
 
 func newLaneTelemetry(c *core, set exporter.Settings, signal string) (*laneTelemetry, error) {
@@ -89,10 +96,34 @@ func newLaneTelemetry(c *core, set exporter.Settings, signal string) (*laneTelem
 	t := &laneTelemetry{core: c, logger: sampled(set.Logger), tb: tb, common: []attribute.KeyValue{
 		attribute.String("exporter", set.ID.String()), attribute.String("signal", signal),
 	}}
+	t.upstream = metric.WithAttributeSet(attribute.NewSet(t.common[0]))
+	switch signal {
+	case traces.name:
+		t.sent, t.lost = tb.ExporterSentSpans, tb.ExporterSendFailedSpans
+	case metrics.name:
+		t.sent, t.lost = tb.ExporterSentMetricPoints, tb.ExporterSendFailedMetricPoints
+	default:
+		t.sent, t.lost = tb.ExporterSentLogRecords, tb.ExporterSendFailedLogRecords
+	}
+	t.fromZero()
 	t.attrs = t.with()
 	t.direct = t.with(attribute.String("path", "direct"))
 	t.replayed = t.with(attribute.String("path", "replayed"))
 	return t, nil
+}
+
+// fromZero makes the counters of loss exist.
+func (t *laneTelemetry) fromZero() {
+	fromzero.Plain(t.sent, t.common[0])
+	fromzero.Plain(t.lost, t.common[0])
+	for _, c := range []metric.Int64Counter{
+		t.tb.ExporterFallbacklogRejectedItems, t.tb.ExporterFallbacklogExpiredItems, t.tb.ExporterFallbacklogLateItems,
+		t.tb.ExporterFallbacklogCorruptBytes,
+	} {
+		fromzero.Plain(c, t.common...)
+	}
+	fromzero.Counter(t.tb.ExporterFallbacklogDroppedItems, "reason", fromzero.Strings(delivery.Drops), t.common...)
+	fromzero.Counter(t.tb.ExporterFallbacklogDeadLetterItems, "reason", fromzero.Strings(delivery.DeadReasons), t.common...)
 }
 
 func (t *laneTelemetry) with(more ...attribute.KeyValue) metric.MeasurementOption {
@@ -148,20 +179,22 @@ func (t *laneTelemetry) Delivered(replayed bool, items int) {
 		attrs = t.replayed
 	}
 	t.tb.ExporterFallbacklogDeliveredItems.Add(context.Background(), int64(items), attrs)
+	t.sent.Add(context.Background(), int64(items), t.upstream)
 }
 
-func (t *laneTelemetry) Logged(reason string, items, size int) {
+func (t *laneTelemetry) Logged(reason delivery.Reason, items, size int) {
 	ctx := context.Background()
-	t.tb.ExporterFallbacklogLoggedItems.Add(ctx, int64(items), t.with(attribute.String("reason", reason)))
+	t.tb.ExporterFallbacklogLoggedItems.Add(ctx, int64(items), t.with(attribute.String("reason", string(reason))))
 	t.tb.ExporterFallbacklogLoggedBytes.Add(ctx, int64(size), t.attrs)
 }
 
-func (t *laneTelemetry) Buried(code string, items int) {
-	t.tb.ExporterFallbacklogDeadLetterItems.Add(context.Background(), int64(items), t.with(attribute.String("code", code)))
+func (t *laneTelemetry) Buried(reason delivery.Reason, _ string, items int) {
+	t.tb.ExporterFallbacklogDeadLetterItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", string(reason))))
 }
 
-func (t *laneTelemetry) Dropped(reason string, items int) {
-	t.tb.ExporterFallbacklogDroppedItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", reason)))
+func (t *laneTelemetry) Dropped(reason delivery.Drop, items int) {
+	t.tb.ExporterFallbacklogDroppedItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", string(reason))))
+	t.lost.Add(context.Background(), int64(items), t.upstream)
 }
 
 func (t *laneTelemetry) Rejected(items int) {
@@ -170,6 +203,11 @@ func (t *laneTelemetry) Rejected(items int) {
 
 func (t *laneTelemetry) Expired(items int) {
 	t.tb.ExporterFallbacklogExpiredItems.Add(context.Background(), int64(items), t.attrs)
+	t.lost.Add(context.Background(), int64(items), t.upstream)
+}
+
+func (t *laneTelemetry) Late(items int) {
+	t.tb.ExporterFallbacklogLateItems.Add(context.Background(), int64(items), t.attrs)
 }
 
 func (t *laneTelemetry) ReplayFailed() {

@@ -43,6 +43,7 @@ func (c *core) tend() {
 					c.outlook.noteFree(c.now(), free)
 				}
 			}
+			c.tellOutage(unread)
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (c *LogConfig) validate(e *check.Errors) {
 }
 
 func (c *ReplayConfig) validate(e *check.Errors) {
-	check.OneOf(e, "order", c.Order, OrderOldestFirst, OrderNewestFirst, OrderStrict)
+	check.OneOf(e, "order", c.Order, OrderAuto, OrderOldestFirst, OrderNewestFirst, OrderStrict)
 	check.Range(e, "concurrency", c.Concurrency, 1, maxConcurrency)
 	check.Range(e, "coalesce_mib", c.CoalesceMiB, 0, maxCoalesceMiB)
 	check.Range(e, "max_requests_per_second", c.MaxRequestsPerSecond, 0, maxRequestsPerSecond)

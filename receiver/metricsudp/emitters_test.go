@@ -2,9 +2,11 @@ package metricsudp
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
 // emitter sends the same interval twice. Real clients are used where they are Go modules; of others the lines that
@@ -23,12 +27,13 @@ import (
 type emitter struct {
 	name   string
 	env    map[string]string
-	send   func(t *testing.T, address string)
+	send   func(t *testing.T, to net.Addr) bool // false: the client does not know this transport
 	option func(*Config)
 	want   []string // points of both intervals, by name
 }
 
-// TestEmittersWithEachOption shows what the key of an option changes for the clients that need it.
+// TestEmittersWithEachOption shows what the key of an option changes for the clients that need it, over each transport
+// that they know.
 func TestEmittersWithEachOption(t *testing.T) {
 	negativeGauge := func(t *testing.T, c *statsd.Client) { require.NoError(t, c.Gauge("temp", -5, nil, 1)) }
 	decrement := func(t *testing.T, c *statsd.Client) {
@@ -72,50 +77,84 @@ func TestEmittersWithEachOption(t *testing.T) {
 		{"Java, c:cid-", nil, lines("hits:1|c|c:cid-0123456789abcdef"), func(c *Config) { c.Origin = originContainer }, []string{"hits{} 1 of container.id=0123456789abcdef", "hits{} 1 of container.id=0123456789abcdef"}},
 		{"several types in a line", nil, lines("hits:1|c|:2|c\nhits:5|c"), none, []string{"hits{} 5", "hits{} 5"}},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			for key, value := range tt.env {
-				t.Setenv(key, value)
-			}
-			sink := new(consumertest.MetricsSink)
-			r := start(t, sink, tt.option)
-			tt.send(t, r.addr().String())
-			// A datagram may be read after the first flush.
-			for second := 1; sink.DataPointCount() < len(tt.want)/2; second++ {
-				require.Less(t, second, 1_000_000, "points of the first interval: %v", describePoints(sink.AllMetrics()))
-				r.clock.tick(second)
-			}
-			tt.send(t, r.addr().String())
-			require.NoError(t, r.Shutdown(context.Background()))
-			assert.Equal(t, tt.want, describePoints(sink.AllMetrics()))
-		})
+		for _, transport := range []string{transportUDP, transportTCP, transportUnixgram, transportUnix} {
+			t.Run(tt.name+" over "+transport, func(t *testing.T) { tt.run(t, transport) })
+		}
 	}
 }
 
-func datadog(calls func(*testing.T, *statsd.Client)) func(*testing.T, string) {
-	return func(t *testing.T, address string) {
-		c, err := statsd.New(address, statsd.WithoutTelemetry(), statsd.WithContainerID("ci-"+datadogContainer))
+func (e *emitter) run(t *testing.T, transport string) {
+	for key, value := range e.env {
+		t.Setenv(key, value)
+	}
+	sink := new(consumertest.MetricsSink)
+	r := start(t, sink, func(c *Config) {
+		e.option(c)
+		if c.Transport = transport; c.isUnix() {
+			if !socket.HasUnix {
+				t.Skip("no Unix sockets on this system")
+			}
+			c.Endpoint = filepath.Join(socketDir(t), "s")
+		}
+	})
+	if !e.send(t, r.addr()) {
+		t.Skip("not a transport of this client")
+	}
+	second := 0
+	flushUntil := func(points int) { // what was sent may be read after a flush
+		for sink.DataPointCount() < points {
+			second++
+			require.Less(t, second, 1_000_000, "points: %v", describePoints(sink.AllMetrics()))
+			r.clock.tick(second)
+		}
+	}
+	flushUntil(len(e.want) / 2)
+	e.send(t, r.addr())
+	flushUntil(len(e.want))
+	require.NoError(t, r.Shutdown(context.Background()))
+	assert.Equal(t, e.want, describePoints(sink.AllMetrics()))
+}
+
+func datadog(calls func(*testing.T, *statsd.Client)) func(*testing.T, net.Addr) bool {
+	schemes := map[string]string{transportUDP: "", transportUnixgram: "unixgram://", transportUnix: "unixstream://"}
+	return func(t *testing.T, to net.Addr) bool {
+		scheme, ok := schemes[to.Network()]
+		if !ok {
+			return false
+		}
+		c, err := statsd.New(scheme+to.String(), statsd.WithoutTelemetry(), statsd.WithContainerID("ci-"+datadogContainer))
 		require.NoError(t, err)
 		calls(t, c)
 		require.NoError(t, c.Close())
+		return true
 	}
 }
 
-func cactusCalls(t *testing.T, address string) {
-	c, err := cactus.NewClientWithConfig(&cactus.ClientConfig{Address: address})
+func cactusCalls(t *testing.T, to net.Addr) bool {
+	if to.Network() != transportUDP {
+		return false
+	}
+	c, err := cactus.NewClientWithConfig(&cactus.ClientConfig{Address: to.String()})
 	require.NoError(t, err)
 	require.NoError(t, c.GaugeDelta("level", -2, 1))
 	require.NoError(t, c.Dec("sessions", 1, 1))
 	require.NoError(t, c.TimingDuration("took", 1500*time.Millisecond, 1))
 	require.NoError(t, c.Close())
+	return true
 }
 
-func lines(datagram string) func(*testing.T, string) {
-	return func(t *testing.T, address string) {
-		c, err := net.Dial("udp", address)
+func lines(text string) func(*testing.T, net.Addr) bool {
+	return func(t *testing.T, to net.Addr) bool {
+		c, err := net.Dial(to.Network(), to.String())
 		require.NoError(t, err)
-		_, err = c.Write([]byte(datagram))
+		payload := []byte(text)
+		if to.Network() == transportUnix {
+			payload = append(binary.LittleEndian.AppendUint32(nil, uint32(len(text))), text...)
+		}
+		_, err = c.Write(payload)
 		require.NoError(t, err)
 		require.NoError(t, c.Close())
+		return true
 	}
 }
 

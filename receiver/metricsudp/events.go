@@ -65,7 +65,7 @@ func (e *events) close() {
 	}
 }
 
-// wait returns when the pipeline has accepted what the queue holds, or ctx is done.
+// wait returns when the pipeline has accepted what is in the queue, or ctx is done.
 func (e *events) wait(ctx context.Context) error {
 	if e == nil {
 		return nil

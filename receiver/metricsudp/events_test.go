@@ -156,7 +156,7 @@ func TestSecondInstanceOnAPort(t *testing.T) {
 	require.NoError(t, logs.Shutdown(context.Background()))
 }
 
-// A logs pipeline that stalls holds up no metric: its queue is full, and what comes then is counted.
+// A logs pipeline that stalls delays no metric: its queue is full, and what comes then is counted.
 func TestStalledLogsNeverStallMetrics(t *testing.T) {
 	release, offered := make(chan struct{}), make(chan struct{}, 100)
 	stalled, err := consumer.NewLogs(func(context.Context, plog.Logs) error {

@@ -21,11 +21,11 @@ func NewFactory() receiver.Factory {
 func (all *instances) createMetrics(
 	_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics,
 ) (receiver.Metrics, error) {
-	return all.of(set, cfg.(*Config), func(r *udpReceiver) { r.next = next })
+	return all.connected(set, cfg.(*Config), func(r *udpReceiver) { r.next = next })
 }
 
 func (all *instances) createLogs(
 	_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs,
 ) (receiver.Logs, error) {
-	return all.of(set, cfg.(*Config), func(r *udpReceiver) { r.nextLogs = next })
+	return all.connected(set, cfg.(*Config), func(r *udpReceiver) { r.nextLogs = next })
 }

@@ -15,8 +15,8 @@ type instances struct {
 	byConfig map[*Config]*instance
 }
 
-// of returns the instance of a configuration after connect has given it a pipeline.
-func (all *instances) of(set receiver.Settings, cfg *Config, connect func(*udpReceiver)) (*instance, error) {
+// connected returns the instance of a configuration after connect has given it a pipeline.
+func (all *instances) connected(set receiver.Settings, cfg *Config, connect func(*udpReceiver)) (*instance, error) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	one := all.byConfig[cfg]

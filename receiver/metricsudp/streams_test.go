@@ -142,7 +142,7 @@ func TestDatadogClientOverAUnixStream(t *testing.T) {
 	path := filepath.Join(socketDir(t), "s")
 	sink := new(consumertest.MetricsSink)
 	r := startStream(t, sink, map[string]any{"transport": "unix", "endpoint": path})
-	client, err := statsd.New("unixstream://"+path, statsd.WithoutTelemetry(), statsd.WithoutOriginDetection())
+	client, err := statsd.New("unixstream://"+path, statsd.WithoutTelemetry(), statsd.WithContainerID("ci-"+datadogContainer))
 	require.NoError(t, err)
 	for i := range 1000 {
 		require.NoError(t, client.Count("hits", int64(i), []string{"shop:berlin"}, 1))

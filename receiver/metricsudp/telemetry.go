@@ -147,9 +147,9 @@ func (r *reporter) connectionEnded(end stream.End, peer net.Addr, err error) {
 }
 
 // refused logs that a pipeline refused a batch of points or records.
-func (r *reporter) refused(of string, n int, err error) {
-	if r.due("refused " + of) {
-		r.logger.Warn("The pipeline refused a batch", zap.Int(of, n), zap.Error(err))
+func (r *reporter) refused(items string, n int, err error) {
+	if r.due("refused " + items) {
+		r.logger.Warn("The pipeline refused a batch", zap.Int(items, n), zap.Error(err))
 	}
 }
 

@@ -66,6 +66,9 @@ type Permit struct {
 // Granted reports whether the attempt may be made.
 func (p Permit) Granted() bool { return p.b != nil }
 
+// Probe reports whether the attempt decides on the state of a breaker that is not closed.
+func (p Permit) Probe() bool { return p.probe }
+
 // Allow asks to make an attempt. While the breaker is not closed only callers with mayProbe get a permit, one at a
 // time, and only after the open interval.
 func (b *Breaker) Allow(mayProbe bool) Permit {
@@ -109,17 +112,18 @@ func (p Permit) Failure() {
 			b.open(min(2*b.wait, b.set.MaxOpenInterval))
 			return
 		}
-		b.failures++
-		if b.failures >= b.set.FailureThreshold {
-			b.open(b.set.OpenInterval)
-		}
+		b.fail()
 	})
 }
 
-// Trip opens the breaker at once, for MaxOpenInterval: the attempt showed that nothing will get through until
-// somebody changes something.
-func (p Permit) Trip() {
-	p.end(func(b *Breaker) { b.open(b.set.MaxOpenInterval) })
+// FailProbe says that the attempt failed in a way that opens the breaker anew where it was a probe, and does not count
+// where it was not.
+func (p Permit) FailProbe() {
+	p.end(func(b *Breaker) {
+		if b.state == HalfOpen {
+			b.open(min(2*b.wait, b.set.MaxOpenInterval))
+		}
+	})
 }
 
 // Cancel says that the attempt showed nothing about the downstream.
@@ -136,6 +140,15 @@ func (p Permit) end(apply func(*Breaker)) {
 		p.b.probing = false
 	}
 	apply(p.b)
+}
+
+// Count counts a failure of a closed breaker without an attempt's permit.
+func (b *Breaker) Count() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state == Closed {
+		b.fail()
+	}
 }
 
 // Close closes a half-open breaker that has had a success: there is nothing left to probe with. It does nothing in
@@ -170,6 +183,14 @@ func (b *Breaker) Opened() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.opened
+}
+
+// fail counts a failure while closed. The caller holds mu.
+func (b *Breaker) fail() {
+	b.failures++
+	if b.failures >= b.set.FailureThreshold {
+		b.open(b.set.OpenInterval)
+	}
 }
 
 func (b *Breaker) open(wait time.Duration) {

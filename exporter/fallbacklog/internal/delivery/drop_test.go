@@ -76,7 +76,7 @@ func ledgerOf(t *testing.T, policy OnFull, seed uint64) (dropped int) {
 			})
 			require.NoError(t, err)
 			return log
-		}, permanentIfRefused, func(set *Settings) {
+		}, permanentIfRefused, func(set *standSettings) {
 			set.OnFull, set.Concurrency, set.CoalesceBytes = policy, 1+int(seed%3), 1<<12
 			set.Strict = seed%4 == 3
 		})

@@ -41,6 +41,26 @@ func (b *testBatch) Items() int                    { return b.items }
 func (b *testBatch) Payload() ([]byte, error)      { return fmt.Appendf(nil, `{"name":%q}`, b.name), nil }
 func (b *testBatch) Metadata() map[string][]string { return nil }
 
+// Part is a batch of the same name with fewer items.
+func (b *testBatch) Part(from, to int) Batch {
+	return &testBatch{name: fmt.Sprintf("%s[%d:%d]", b.name, from, to), items: to - from, answer: b.answer}
+}
+
+// itemsOf is the number of items of a request of batches of two, or of a part of one.
+func itemsOf(name string) (n int) {
+	for _, batch := range strings.Fields(name) {
+		var from, to int
+		if _, part, ok := strings.Cut(batch, "["); ok {
+			if _, err := fmt.Sscanf(part, "%d:%d]", &from, &to); err == nil {
+				n += to - from
+				continue
+			}
+		}
+		n += 2
+	}
+	return n
+}
+
 func (b *testBatch) Send(ctx context.Context) (int, error) {
 	err := b.answer(ctx, b.name)
 	if errors.Is(err, errPartly) {
@@ -53,7 +73,7 @@ func (b *testBatch) Send(ctx context.Context) (int, error) {
 type ledger struct {
 	mu sync.Mutex
 
-	received, direct, replayed, logged, buried, dropped, rejected, expired int
+	received, direct, replayed, logged, buried, dropped, rejected, expired, late int
 }
 
 func (o *ledger) add(n *int, items int) {
@@ -79,9 +99,10 @@ func (o *ledger) Delivered(replayed bool, items int) {
 		o.add(&o.direct, items)
 	}
 }
-func (o *ledger) Logged(_ string, items, _ int)    { o.add(&o.logged, items) }
-func (o *ledger) Buried(_ string, items int)       { o.add(&o.buried, items) }
-func (o *ledger) Dropped(_ string, items int)      { o.add(&o.dropped, items) }
+func (o *ledger) Logged(_ Reason, items, _ int)    { o.add(&o.logged, items) }
+func (o *ledger) Buried(_ Reason, _ string, n int) { o.add(&o.buried, n) }
+func (o *ledger) Dropped(_ Drop, items int)        { o.add(&o.dropped, items) }
+func (o *ledger) Late(items int)                   { o.add(&o.late, items) }
 func (o *ledger) Rejected(items int)               { o.add(&o.rejected, items) }
 func (o *ledger) Expired(items int)                { o.add(&o.expired, items) }
 func (*ledger) ReplayFailed()                      {}
@@ -108,39 +129,47 @@ func (g *guarded[T]) all() []T {
 	return slices.Clone(g.list)
 }
 
+// standSettings are those of a stand's group and of its lanes.
+type standSettings struct {
+	Settings
+	Strict    bool
+	threshold [2]int // of failures and successes, of the breaker
+}
+
 // stand is a lane over a log in a directory of the test, its downstream, and what it says of itself.
 type stand struct {
 	*Lane
 	sums     *ledger
 	log      *segment.Log
-	dir      string         // of the log
-	dead     string         // directory of the dead letter
+	dir      string // of the log
+	dead     string // directory of the dead letter
+	strict   bool
 	degraded guarded[bool]  // each change
 	troubles guarded[error] // each change of the log's condition
 	answer   func(ctx context.Context, name string) error
 }
 
-func newStand(t *testing.T, answer func(context.Context, string) error, change ...func(*Settings)) *stand {
+func newStand(t *testing.T, answer func(context.Context, string) error, change ...func(*standSettings)) *stand {
 	t.Helper()
 	return newStandIn(t, t.TempDir(), answer, change...)
 }
 
 // newStandIn is newStand over the log that is in a directory.
-func newStandIn(t *testing.T, dir string, answer func(context.Context, string) error, change ...func(*Settings)) *stand {
+func newStandIn(t *testing.T, dir string, answer func(context.Context, string) error, change ...func(*standSettings)) *stand {
 	t.Helper()
 	return newGroupStand(t, dir, answer, nil, change...)
 }
 
 // newStandOver is newStand with something between the lane and its log.
-func newStandOver(t *testing.T, answer func(context.Context, string) error, over func(*segment.Log) Log, change ...func(*Settings)) *stand {
+func newStandOver(t *testing.T, answer func(context.Context, string) error, over func(*segment.Log) Log, change ...func(*standSettings)) *stand {
 	t.Helper()
 	return newGroupStand(t, t.TempDir(), answer, over, change...)
 }
 
-func newGroupStand(t *testing.T, dir string, answer func(context.Context, string) error, over func(*segment.Log) Log, change ...func(*Settings)) *stand {
+func newGroupStand(t *testing.T, dir string, answer func(context.Context, string) error, over func(*segment.Log) Log, change ...func(*standSettings)) *stand {
 	t.Helper()
 	s := &stand{sums: &ledger{}, answer: answer, dir: dir}
-	set := Settings{
+	set := standSettings{threshold: [2]int{3, 1}, Settings: Settings{
 		Exports: true, Timeout: time.Second, Budget: 5 * time.Second, MaxAttempts: 2, InitialInterval: 100 * time.Millisecond,
 		Multiplier: 2, MaxInterval: time.Second, Replay: true, Concurrency: 1, MaxOpenInterval: time.Minute,
 		Permanent: func(error) bool { return false },
@@ -148,22 +177,23 @@ func newGroupStand(t *testing.T, dir string, answer func(context.Context, string
 		Degraded:  func(error) { s.degraded.add(true) },
 		Healthy:   func() { s.degraded.add(false) },
 
-		LogDegraded: func(_ string, why error) { s.troubles.add(why) },
-	}
+		Troubled: func(c Change) { s.troubles.add(c.Err) },
+	}}
 	for _, c := range change {
 		c(&set)
 	}
 	b := breaker.New(breaker.Settings{
-		FailureThreshold: 3, SuccessThreshold: 1, OpenInterval: 10 * time.Second, MaxOpenInterval: set.MaxOpenInterval, Now: set.Now,
+		FailureThreshold: set.threshold[0], SuccessThreshold: set.threshold[1], OpenInterval: 10 * time.Second, MaxOpenInterval: set.MaxOpenInterval, Now: set.Now,
 	})
-	s.open(t, NewGroup(set, b), over)
+	s.strict = set.Strict
+	s.open(t, NewGroup(set.Settings, b), over)
 	return s
 }
 
 // another returns a second signal of the stand's group.
 func (s *stand) another(t *testing.T, answer func(context.Context, string) error, over func(*segment.Log) Log) *stand {
 	t.Helper()
-	o := &stand{sums: &ledger{}, answer: answer, dir: t.TempDir()}
+	o := &stand{sums: &ledger{}, answer: answer, dir: t.TempDir(), strict: s.strict}
 	o.open(t, s.group, over)
 	return o
 }
@@ -185,7 +215,7 @@ func (s *stand) open(t *testing.T, g *Group, over func(*segment.Log) Log) {
 	}
 	s.dead = t.TempDir()
 	s.Lane = g.NewLane(Options{
-		Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: log, DeadLetter: logIn(s.dead), Decode: s.decode,
+		Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: log, DeadLetter: logIn(s.dead), Decode: s.decode, Strict: s.strict,
 	})
 }
 

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/health"
 )
 
 // Settings of a group. Every field is required unless it says otherwise.
@@ -22,8 +24,7 @@ type Settings struct {
 	MaxInterval     time.Duration
 
 	Replay               bool
-	Strict               bool          // one request at a time, live data behind the log
-	Concurrency          int           // requests of each lane's replay under way; Strict has one
+	Concurrency          int           // requests of each lane's replay under way; a strict lane has one
 	CoalesceBytes        int           // records become one request up to this size; 0: each is its own
 	ReplayPerSecond      float64       // requests of each lane; 0: no limit
 	ReplayBytesPerSecond float64       // of the records of each lane; 0: no limit
@@ -41,10 +42,12 @@ type Settings struct {
 	// alternate. Both are called from any goroutine and must not call the group.
 	Degraded func(cause error)
 	Healthy  func()
-	// LogDegraded is called when a lane's logs begin to fail, with the reason, and with nil when they work again. It is
-	// called from any goroutine and must not call the group.
-	LogDegraded func(signal string, why error)
+	// Troubled is called with each change of what is wrong. It is called from any goroutine and must not call the group.
+	Troubled func(Change)
 }
+
+// Change is a change of what is wrong with a signal.
+type Change = health.Change
 
 // OnFull is what happens to data that the log has no room for.
 type OnFull int
@@ -61,8 +64,10 @@ type Group struct {
 	set     Settings
 	breaker Breaker
 
-	deliveries atomic.Uint64 // of all lanes
-	// degraded: something has gone to the log and is not all out again. It changes with status held, and so it is told.
+	health      *health.Health
+	lastFailure atomic.Pointer[error] // of any attempt
+	// degraded is true from the first logged batch until the log is empty. It changes, and Degraded and Healthy are called,
+	// with status held.
 	degraded atomic.Bool
 	status   sync.Mutex
 	storing  int // batches on their way to a log; guarded by status
@@ -75,7 +80,18 @@ type Group struct {
 
 // NewGroup returns a group without lanes.
 func NewGroup(set Settings, b Breaker) *Group {
-	return &Group{set: set, breaker: b, lanes: map[*Lane]struct{}{}}
+	return &Group{set: set, breaker: b, health: health.New(set.Troubled), lanes: map[*Lane]struct{}{}}
+}
+
+// Tell calls to with what is wrong now; nil: nothing. to must not call the group.
+func (g *Group) Tell(to func(error)) { g.health.Tell(to) }
+
+// LastFailure is the error of the last attempt that failed; nil: none has.
+func (g *Group) LastFailure() error {
+	if err := g.lastFailure.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func (g *Group) attach(l *Lane) {
@@ -90,8 +106,16 @@ func (g *Group) detach(l *Lane) {
 	delete(g.lanes, l)
 }
 
-// fallsBack notes that a batch is on its way to a log. fellBack follows.
-func (g *Group) fallsBack(cause error) {
+// fallsBack notes that a batch is on its way to a log. fellBack follows. The cause of one that was not tried is the last
+// failure, be it the replay's.
+func (g *Group) fallsBack(d disposition) {
+	cause := d.cause
+	if cause == nil {
+		cause = g.LastFailure()
+	}
+	if cause == nil {
+		cause = fmt.Errorf("%w: %s", errNotTried, d.reason)
+	}
 	g.status.Lock()
 	defer g.status.Unlock()
 	g.storing++
@@ -132,7 +156,7 @@ func (g *Group) well() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for l := range g.lanes {
-		if l.parked.State() != breaker.Closed {
+		if l.refusals.State() != breaker.Closed {
 			return false
 		}
 	}

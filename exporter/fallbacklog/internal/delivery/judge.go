@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 )
 
@@ -8,56 +9,72 @@ import (
 type verdict int
 
 const (
-	retryable    verdict = iota // again later
-	inconclusive                // we broke it off ourselves
-	refused                     // this data, for good
-	systemic                    // any data, until somebody changes something
-	opaque                      // nobody can tell
+	again        verdict = iota // another attempt may pass
+	inconclusive                // the caller or Shutdown ended the attempt
+	waiting                     // refused; it waits while others go on
+	refused                     // refused for good, or one of several is
+	tooLarge                    // refused for its size: it can be sent in parts
 )
 
-// systemicStreak permanent errors of different batches in a row, without a success, are not the batches' fault.
-const systemicStreak = 5
-
-// judge tells the breakers what a failure says about the downstream and returns what it means for the data. brokenOff:
-// the caller or Shutdown ended the attempt, so that an error without a word of the downstream is theirs. distinct: the
-// data has not been refused before. suspect: it has failed before, and others have passed since.
-//
-// Permanent errors and broken-off attempts are no sign of an outage and do not count. An opaque one might be, so it
-// counts: data that alone causes them is found by replay (see pending.poison), and once suspect does not count.
-func (l *Lane) judge(p permit, f failure.Failure, brokenOff, distinct, suspect bool) verdict {
-	l.opt.Observer.Failed(f.Class)
-	switch {
-	case brokenOff && (f.Class == failure.Canceled || f.Class == failure.Timeout || f.Class == failure.Opaque ||
-		f.Class == failure.Unknown && f.Code == ""):
-		p.cancel()
-		return inconclusive
-	case f.Retryable:
-		fail(p, suspect)
-		return retryable
-	case f.Systemic:
-		l.trip(p)
-		return systemic
-	case f.Class == failure.Opaque:
-		fail(p, suspect)
-		return opaque
-	}
-	streak := l.permanents.Load()
-	if distinct {
-		streak = l.permanents.Add(1)
-	}
-	if streak >= systemicStreak {
-		l.trip(p)
-		return systemic
-	}
-	p.cancel()
-	return refused
+// trial is a failed attempt.
+type trial struct {
+	failure   failure.Failure
+	brokenOff bool // the caller or Shutdown ended it
+	company   bool // several records went out together: the failure says nothing about any
+	first     bool // the data has not been refused before
+	counted   bool // the breaker has counted the data already
+	suspect   bool // the data has failed before, and others have passed since
+	divisible bool // it can be sent in parts
 }
 
-// fail ends the permit of an attempt that failed, unless it is the data that fails.
-func fail(p permit, suspect bool) {
-	if suspect {
-		p.cancel()
-		return
+// weigh returns what a failed attempt means for its data, and counts first refusals for the rule of five.
+func (l *Lane) weigh(t trial) verdict {
+	f := t.failure
+	l.opt.Observer.Failed(f.Class)
+	switch {
+	case t.brokenOff && f.Code == "" && endsUnderWay(f.Class):
+		return inconclusive
+	case !f.Kind.Refused():
+		return again
+	case f.Class == failure.TooLarge && t.divisible:
+		return tooLarge
+	case t.company:
+		return refused
 	}
-	p.failure()
+	if t.first {
+		l.refusals.Count()
+	}
+	if f.Kind == failure.BatchKind && l.refusals.State() == breaker.Closed {
+		return refused
+	}
+	return waiting
+}
+
+// endsUnderWay reports whether an attempt that we ended may fail in this way, without a word of the downstream.
+func endsUnderWay(c failure.Class) bool {
+	return c == failure.Canceled || c == failure.Timeout || c == failure.Opaque || c == failure.Unknown
+}
+
+// conclude ends the permit of a failed attempt.
+func (p permit) conclude(v verdict, t trial) {
+	switch v {
+	case again:
+		p.failed(t)
+	case waiting:
+		p.refused()
+	case refused:
+		if t.company {
+			p.cancel()
+		} else {
+			p.refused()
+		}
+	case inconclusive, tooLarge:
+		p.cancel()
+	}
+}
+
+func (l *Lane) judge(p permit, t trial) verdict {
+	v := l.weigh(t)
+	p.conclude(v, t)
+	return v
 }

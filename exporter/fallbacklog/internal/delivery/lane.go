@@ -9,28 +9,8 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/health"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
-)
-
-// Reasons why data went to the log.
-const (
-	reasonLogOnly  = "log_only"         // there is no downstream
-	reasonOpen     = "breaker_open"     // not tried, or not tried again
-	reasonAttempts = "max_attempts"     // all attempts failed
-	reasonBudget   = "budget"           // no time for another attempt
-	reasonCanceled = "canceled"         // the caller gave up; the data is kept all the same
-	reasonBehind   = "behind"           // strict: older data was not delivered yet
-	reasonShutdown = "shutdown"         // in flight at Shutdown
-	reasonSystemic = "systemic"         // refused in a way that would refuse everything
-	reasonOpaque   = "opaque_permanent" // refused without a reason that a program can read
-	reasonPoison   = "poison"           // dead letter: failed three times while others passed
-	reasonRefused  = "permanent"        // dead letter: refused for good
-)
-
-// Reasons why data was dropped.
-const (
-	droppedFull     = "full"            // log::on_full gave it up
-	droppedRejected = "partial_success" // the downstream has rejected it in an answer that takes the rest
 )
 
 var (
@@ -38,7 +18,7 @@ var (
 	ErrShutdown = errors.New("the exporter is shut down")
 	// ErrAbandoned says that the downstream's exporter still had something at the end of the time for Shutdown.
 	ErrAbandoned = errors.New("the wrapped exporter does not come back")
-	// errNotTried is the cause of what goes to the log untried.
+	// errNotTried is the cause of what goes to the log untried before anything has failed.
 	errNotTried = errors.New("not tried")
 	// ErrEncode says that a batch cannot be written down: trying again would not help.
 	ErrEncode = errors.New("encode for the log")
@@ -52,8 +32,26 @@ type Options struct {
 	Decode     Decode
 	Observer   Observer
 	Log        Log
-	DeadLetter Log // nil: what is refused for good goes back to the caller
+	DeadLetter Log  // nil: what is refused for good goes back to the caller
+	Strict     bool // one request at a time, live data behind the log
 }
+
+// The turns of the probes of a signal that waits.
+const (
+	probeAnother = iota
+	probeOldest
+	probeLive
+	probeTurns
+)
+
+const (
+	// fiveRefusals first refusals in a row are the downstream's fault, see the package comment.
+	fiveRefusals = 5
+	// refusedWait is how long a signal waits before its first probe, twice as long after each that fails, up to
+	// maxRefusedWait.
+	refusedWait    = time.Second
+	maxRefusedWait = 10 * time.Second
+)
 
 // Lane is one signal's way: attempts, log, dead letter, replay. Consume is safe for concurrent use.
 type Lane struct {
@@ -64,15 +62,16 @@ type Lane struct {
 	turn   *turn  // of live data; nil: none needs one
 	window window // what replay has in memory
 
-	// parked is open while all of the lane's data would be refused, and others' is not.
-	parked     *breaker.Breaker
-	successes  atomic.Uint64             // deliveries
-	others     atomic.Uint64             // those of the other lanes when the lane's data was last refused as a whole
-	permanents atomic.Int64              // permanent errors since the last delivery
-	held       atomic.Pointer[time.Time] // until when the downstream has asked live data to wait
-	unreadable atomic.Bool               // the log, when replay last tried
-	stuck      atomic.Bool               // replay has nothing to send: all that the log has is encrypted with another key
-	condition  condition                 // of the logs
+	refusals    *breaker.Breaker          // the rule of five; open while the signal waits
+	lastRefusal atomic.Pointer[error]     // the last error that was a refusal
+	probes      atomic.Uint64             // made while the signal waits
+	recent      recent                    // requests
+	successes   atomic.Uint64             // deliveries
+	held        atomic.Pointer[time.Time] // until when the downstream has asked live data to wait
+	unreadable  atomic.Bool               // the log, when replay last tried
+	stuck       atomic.Bool               // replay has nothing to send: all that the log has is encrypted with another key
+	unlogged    atomic.Int64              // bytes of the last record that the log did not take
+	unburied    atomic.Int64              // bytes of the last record that the dead letter did not take
 
 	draining sync.Once
 	closing  chan struct{}   // closed when Shutdown begins
@@ -88,17 +87,21 @@ type Lane struct {
 func (g *Group) NewLane(opt Options) *Lane {
 	l := &Lane{
 		group: g, opt: opt,
-		calls: newCalls(), parked: g.newParked(), closing: make(chan struct{}), deserted: make(chan struct{}), replayed: make(chan struct{}),
+		calls: newCalls(), closing: make(chan struct{}), deserted: make(chan struct{}), replayed: make(chan struct{}),
 	}
+	l.refusals = breaker.New(breaker.Settings{
+		FailureThreshold: fiveRefusals, SuccessThreshold: 1,
+		OpenInterval: min(refusedWait, g.set.MaxOpenInterval), MaxOpenInterval: min(maxRefusedWait, g.set.MaxOpenInterval), Now: g.set.Now,
+		OnChange: l.refusalsChanged,
+	})
 	l.window = window{
-		minRecords: max(windowMin, 2*g.set.Concurrency), maxBytes: (g.set.Concurrency + 1) * g.set.CoalesceBytes, inOrder: g.set.Strict,
+		minRecords: max(windowMin, 2*g.set.Concurrency), maxBytes: (g.set.Concurrency + 1) * g.set.CoalesceBytes, inOrder: opt.Strict,
 	}
-	l.condition.tell = func(why error) { g.set.LogDegraded(opt.Signal, why) }
 	if err := opt.Log.Try(0); err != nil {
 		opt.Observer.Warn(failure.Log, "nothing can be logged for now", err)
-		l.condition.set(appending, err)
+		l.trouble(health.Appending, err)
 	}
-	if g.set.Strict {
+	if opt.Strict && g.set.Exports {
 		l.turn = newTurn()
 	}
 	l.cut, l.cutNow = context.WithCancel(context.Background())
@@ -111,22 +114,29 @@ func (g *Group) NewLane(opt Options) *Lane {
 	return l
 }
 
-// newParked returns a lane's own breaker: open for as long as a probe waits at most, closed by the first success.
-func (g *Group) newParked() *breaker.Breaker {
-	return breaker.New(breaker.Settings{
-		FailureThreshold: 1, SuccessThreshold: 1,
-		OpenInterval: g.set.MaxOpenInterval, MaxOpenInterval: g.set.MaxOpenInterval, Now: g.set.Now,
-	})
+// refusalsChanged notes that the signal begins or ends to wait. It is called with the breaker locked.
+func (l *Lane) refusalsChanged(from, to breaker.State) {
+	if from == breaker.Closed {
+		l.probes.Store(0)
+	}
+	switch to {
+	case breaker.Closed:
+		l.trouble(health.Refused, nil)
+	case breaker.Open:
+		l.trouble(health.Refused, *l.lastRefusal.Load())
+	case breaker.HalfOpen: // it waits still
+	}
 }
 
+// trouble notes that something is wrong with the signal, or with nil that it is over.
+func (l *Lane) trouble(t health.Trouble, err error) { l.group.health.Set(l.opt.Signal, t, err) }
+
 // LogCondition is why the lane's logs do not do what they are for; nil: they do.
-func (l *Lane) LogCondition() error { return l.condition.err() }
+func (l *Lane) LogCondition() error { return l.group.health.LogErr(l.opt.Signal) }
 
 // succeeded notes a delivery.
 func (l *Lane) succeeded() {
-	l.permanents.Store(0)
 	l.successes.Add(1)
-	l.group.deliveries.Add(1)
 	l.group.maybeHealthy()
 }
 

@@ -53,7 +53,7 @@ func TestOutageAndReturn(t *testing.T) {
 // An answer tells only what there is to tell: with the breaker open there has been no attempt.
 func TestRejectionWithoutAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStand(t, func(context.Context, string) error { return errAway }, func(set *Settings) { set.Replay = false })
+		s := newStand(t, func(context.Context, string) error { return errAway }, func(set *standSettings) { set.Replay = false })
 		for range 2 {
 			require.NoError(t, s.Consume(context.Background(), s.batch("x")))
 		}
@@ -71,7 +71,7 @@ func TestPausesBetweenAttempts(t *testing.T) {
 		s := newStand(t, func(context.Context, string) error {
 			at.add(time.Since(begun))
 			return errAway
-		}, func(set *Settings) { set.MaxAttempts, set.Replay = 3, false })
+		}, func(set *standSettings) { set.MaxAttempts, set.Replay = 3, false })
 		require.NoError(t, s.Consume(context.Background(), s.batch("x")))
 		assert.Equal(t, []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond}, at.all())
 		assert.Equal(t, 300*time.Millisecond, time.Since(begun))

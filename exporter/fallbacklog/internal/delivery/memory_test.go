@@ -50,7 +50,7 @@ func TestMemoryIsIndependentOfTheBacklog(t *testing.T) {
 		}, func(l *segment.Log) Log {
 			log = &holding{Log: l}
 			return log
-		}, func(set *Settings) { set.Concurrency, set.CoalesceBytes = 2, coalesce })
+		}, func(set *standSettings) { set.Concurrency, set.CoalesceBytes = 2, coalesce })
 		for _, name := range numbered(n) {
 			require.NoError(t, s.Consume(context.Background(), s.batch(name)))
 		}

@@ -4,22 +4,25 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 )
 
-// permit is the right to make one attempt, from the group's breaker and from the lane's own. Exactly one of its methods
-// must be called, once.
+// permit is the right to make one attempt, from the group's breaker and from the lane's rule of five. Exactly one of its
+// methods must be called, once.
 type permit struct {
 	shared, own breaker.Permit
 }
 
-// allow asks both breakers. Where there is no permit, not says why the data goes to the log.
-func (l *Lane) allow(mayProbe bool) (p permit, not string) {
-	own := l.parked.Allow(mayProbe)
+// allow asks both breakers. Without a permit it returns why the data goes to the log.
+func (l *Lane) allow(mayProbe bool) (p permit, reason Reason) {
+	own := l.refusals.Allow(mayProbe)
 	if !own.Granted() {
-		return permit{}, reasonSystemic
+		return permit{}, ReasonSystemic
 	}
 	shared := l.group.breaker.Allow(mayProbe)
 	if !shared.Granted() {
 		own.Cancel()
-		return permit{}, reasonOpen
+		return permit{}, ReasonOpen
+	}
+	if own.Probe() {
+		l.probes.Add(1)
 	}
 	return permit{shared, own}, ""
 }
@@ -29,27 +32,27 @@ func (p permit) success() {
 	p.own.Success()
 }
 
-// failure is the downstream's: the lane's own breaker is for what only it meets.
-func (p permit) failure() {
-	p.shared.Failure()
-	p.own.Cancel()
+// failed is for an attempt that failed without a refusal. Data that fails while others pass says nothing about the
+// downstream, and an answer that may be about the data counts once for it; as a probe it has failed all the same.
+func (p permit) failed(t trial) {
+	switch {
+	case t.suspect:
+		p.shared.Cancel()
+	case t.failure.AboutData && t.counted:
+		p.shared.FailProbe()
+	default:
+		p.shared.Failure()
+	}
+	p.own.FailProbe()
+}
+
+// refused is for an attempt that was refused: the downstream is there.
+func (p permit) refused() {
+	p.shared.Cancel()
+	p.own.FailProbe()
 }
 
 func (p permit) cancel() {
 	p.shared.Cancel()
 	p.own.Cancel()
-}
-
-// trip ends the permit of an attempt that was refused in a way that would refuse all of the lane's data. Where the
-// downstream has taken another lane's since the last time, that is the lane's affair: a downstream that knows no traces
-// must not keep the metrics.
-func (l *Lane) trip(p permit) {
-	others := l.group.deliveries.Load() - l.successes.Load()
-	if l.others.Swap(others) == others {
-		p.shared.Trip()
-		p.own.Cancel()
-		return
-	}
-	p.shared.Cancel()
-	p.own.Trip()
 }

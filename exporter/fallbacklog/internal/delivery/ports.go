@@ -22,6 +22,9 @@ type Batch interface {
 	Items() int
 	// Payload is the request in the encoding of the lane's codec. It may be called while Send is under way.
 	Payload() ([]byte, error)
+	// Part is a batch of the items from one to before another, in the order of the payload. It may take them out of this
+	// batch, which is of no more use then.
+	Part(from, to int) Batch
 	// Metadata is what is to be kept of the client's metadata, by lower-case key; nil where there is nothing.
 	Metadata() map[string][]string
 }
@@ -50,6 +53,7 @@ var _ Log = (*segment.Log)(nil)
 // Breaker says whether an attempt may be made. See breaker.Breaker.
 type Breaker interface {
 	Allow(mayProbe bool) breaker.Permit
+	Count()
 	Close()
 	State() breaker.State
 	Wait() time.Duration
@@ -59,15 +63,18 @@ type Breaker interface {
 var _ Breaker = (*breaker.Breaker)(nil)
 
 // Observer is told what happens on a lane, as it happens. Its methods may be called concurrently and must not call the
-// lane. Items are in the ledger: received = delivered + logged now + buried + dropped + rejected + expired.
+// lane. Items are in the ledger: received = delivered + logged now + buried +
+// dropped + rejected + expired.
 type Observer interface {
 	Received(items int)
 	Delivered(replayed bool, items int)
-	Logged(reason string, items, size int)
-	Buried(code string, items int)
-	Dropped(reason string, items int)
+	Logged(reason Reason, items, size int)
+	Buried(reason Reason, code string, items int)
+	Dropped(reason Drop, items int)
 	Rejected(items int)
 	Expired(items int)
+	// Late is called for items that were delivered in strict order after later ones. They are in Delivered, too.
+	Late(items int)
 	ReplayFailed()
 	Failed(failure.Class)
 	Exported(took time.Duration)

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/health"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
@@ -21,7 +22,7 @@ func (r *replayer) read() {
 		r.opt.Observer.Error(failure.Log, "the local log cannot be read", err)
 	}
 	r.unreadable.Store(err != nil)
-	r.condition.set(reading, err)
+	r.trouble(health.Reading, err)
 }
 
 // fill reads what the window has room for. What is passed over takes no room in it: there may be a log of that.
@@ -44,12 +45,16 @@ func (r *replayer) next() (p *pending, ok bool, err error) {
 	meta, err := r.opt.Reader.Parse(e.Record)
 	if errors.Is(err, record.ErrKey) {
 		r.locked++
+		r.trouble(health.Locked, err)
 		r.opt.Observer.Failed(failure.Key)
 		r.opt.Observer.Error(failure.Key, "a record of the log waits for a start with its key", err)
 		return nil, true, nil
 	}
 	if err == nil {
 		p.items, p.written, p.attempts, p.metadata = meta.Items, meta.Time, meta.Attempts, meta.Metadata
+		if Reason(meta.Reason) == ReasonSystemic && meta.Attempts > 0 {
+			p.refuse(meta.Time) // when it was live
+		}
 	} else {
 		p.written = r.group.set.Now() // decoding will fail too, and then it is buried
 	}

@@ -1,10 +1,16 @@
 package delivery
 
-import "time"
+import (
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+)
 
 const (
 	// pollProbe is how often replay asks again while another signal's probe is out.
 	pollProbe = 100 * time.Millisecond
+	// liveGrace is how long replay leaves the probe of a signal that waits to live data when it is live data's turn.
+	liveGrace = time.Second
 	// codeUndecodable is the dead letter's code for records that are whole and cannot be decoded.
 	codeUndecodable = "undecodable"
 	// troubleWait is the pause after an error of the disk, or when the dead letter does not take a record.
@@ -14,14 +20,18 @@ const (
 // replayer takes a lane's log to the downstream until Shutdown. One goroutine owns it: it reads, chooses what to send,
 // and judges the answers. Each request is with a goroutine of its own, which ends when the wrapped exporter answers.
 //
-// After a failure the next records are tried, so that a bad one neither blocks the others nor keeps the breaker open; a
-// record that fails while others pass goes to the dead letter.
+// After a failure the next records are tried, so that a bad one neither blocks the others nor keeps the breaker open. See
+// the package comment for the rules.
 type replayer struct {
 	*Lane
 	pace    pace
+	sizes   sizes
+	escape  escape
 	locked  int         // records passed over, since they are encrypted with another key: the log keeps them
 	out     int         // requests with the wrapped exporter
-	answers chan answer // with room for each of them: nobody waits to answer
+	results chan result // with room for each of them: nobody waits to answer
+	yielded bool        // live data has had its time to probe
+	waited  bool        // the signal waited for the downstream
 	// readAgain is when to, after an error of the log.
 	readAgain time.Time
 }
@@ -30,30 +40,35 @@ type replayer struct {
 type consignment struct {
 	records []*pending
 	permit  permit
+	probe   bool // it is the escape's: its permit is the head's, too
 }
 
+// items is the number of items of the request, which may be a part of a record.
 func (c consignment) items() (n int) {
-	for _, r := range c.records {
-		n += r.items
+	for _, p := range c.records {
+		n += p.nextItems()
 	}
 	return n
 }
 
+// bytes is about the size of the request.
 func (c consignment) bytes() (n int) {
-	for _, r := range c.records {
-		n += r.size()
+	for _, p := range c.records {
+		n += p.nextBytes()
 	}
 	return n
 }
 
-// replay runs until Shutdown. Where there is nothing to replay to, it only lets records go that are too old.
+func (c consignment) alone() bool { return len(c.records) == 1 }
+
+// replay runs until Shutdown. Where there is nothing to replay to, it only deletes records that are too old.
 func (l *Lane) replay() {
 	defer close(l.replayed)
 	set := l.group.set
 	r := &replayer{
 		Lane:    l,
 		pace:    pace{requests: set.ReplayPerSecond, bytes: set.ReplayBytesPerSecond},
-		answers: make(chan answer, set.Concurrency),
+		results: make(chan result, set.Concurrency),
 	}
 	for !l.stopping() {
 		r.step()
@@ -81,34 +96,90 @@ func (r *replayer) step() {
 		r.wait(r.opt.Log.Readable(), 0)
 		return
 	}
-	if !sends || r.out >= r.limit() {
+	if !sends || r.out >= r.limit() || r.out > 0 && r.refusals.State() != breaker.Closed {
 		r.wait(nil, 0)
 		return
 	}
-	if d := max(r.group.breaker.Wait(), r.parked.Wait(), r.holding(), r.pace.delay(r.group.set.Now())); d > 0 {
+	if d := max(r.group.breaker.Wait(), r.refusals.Wait(), r.holding(), r.pace.delay(r.group.set.Now())); d > 0 {
 		r.wait(nil, d)
 		return
 	}
-	records := r.window.choose(r.group.set.CoalesceBytes)
-	if len(records) == 0 { // all are out
-		r.wait(r.opt.Log.Readable(), 0)
+	if r.liveTurn() && !r.yielded {
+		r.yielded = true
+		r.wait(nil, liveGrace)
+		return
+	}
+	r.endOfWait()
+	records := r.choose()
+	if len(records) == 0 { // all are out, or wait for their time
+		r.wait(r.opt.Log.Readable(), r.untilRetry())
 		return
 	}
 	if r.skipOld(records) {
 		return
 	}
-	p, not := r.allow(true)
-	if not != "" {
+	p, reason := r.allow(true)
+	if reason != "" {
 		r.release(records)
 		r.wait(nil, pollProbe)
 		return
 	}
-	r.send(consignment{records, p})
+	r.yielded = false
+	r.send(consignment{records: records, permit: p})
+}
+
+// endOfWait lets all records be tried again when the signal no longer waits: the refusals may have been the downstream's.
+func (r *replayer) endOfWait() {
+	waits := r.refusals.State() != breaker.Closed
+	if r.waited && !waits {
+		r.window.retryNow()
+	}
+	r.waited = waits
+}
+
+// choose returns the records of the next request, which are out then. A probe is a record alone.
+func (r *replayer) choose() []*pending {
+	now := r.group.set.Now()
+	switch {
+	case r.window.inOrder:
+	case r.refusals.State() != breaker.Closed:
+		return r.window.probe(r.probes.Load()%probeTurns == probeAnother)
+	}
+	bytes := r.group.set.CoalesceBytes
+	if limit := r.sizes.limit(now); limit > 0 {
+		bytes = min(bytes, limit)
+	}
+	if r.group.breaker.State() != breaker.Closed || r.refusals.State() != breaker.Closed {
+		bytes = 0
+	}
+	records := r.window.choose(now, bytes)
+	if len(records) == 1 {
+		r.fit(now, records[0])
+	}
+	return records
+}
+
+// fit makes a record that is known to be too large go in parts.
+func (r *replayer) fit(now time.Time, p *pending) {
+	limit := r.sizes.limit(now)
+	if limit == 0 || p.parts.chunk > 0 || p.size() < r.sizes.refused || p.items <= 1 {
+		return
+	}
+	p.parts.chunk = max(1, int(int64(p.items)*int64(limit)/int64(p.size())))
+}
+
+// untilRetry is how long the first record to be retried has to wait; 0: none has.
+func (r *replayer) untilRetry() time.Duration {
+	at, ok := r.window.nextRetry()
+	if !ok {
+		return 0
+	}
+	return max(time.Nanosecond, at.Sub(r.group.set.Now()))
 }
 
 // limit is how many requests may be out: one for a downstream that has asked for less, or in order.
 func (r *replayer) limit() int {
-	if r.group.set.Strict || r.pace.slowed() {
+	if r.opt.Strict || r.pace.slowed() {
 		return 1
 	}
 	return r.group.set.Concurrency
@@ -118,7 +189,7 @@ func (r *replayer) limit() int {
 func (r *replayer) leave() {
 	for r.out > 0 && r.left == 0 {
 		select {
-		case a := <-r.answers:
+		case a := <-r.results:
 			r.answered(a)
 		case <-r.deserted:
 			out := r.window.allOut()
@@ -128,8 +199,8 @@ func (r *replayer) leave() {
 	}
 }
 
-// wait returns after d, when ready fires, an answer comes, a record expires, or Shutdown begins. d = 0 is for as long as
-// it takes.
+// wait returns after d, when ready fires, an answer comes, a record expires or is to be retried, or Shutdown begins. d = 0
+// is for as long as it takes.
 func (r *replayer) wait(ready <-chan struct{}, d time.Duration) {
 	if left, ok := r.nextExpiry(); ok && (d == 0 || left < d) {
 		d = max(left, time.Nanosecond)
@@ -143,7 +214,7 @@ func (r *replayer) wait(ready <-chan struct{}, d time.Duration) {
 	select {
 	case <-ready:
 	case <-timer:
-	case a := <-r.answers:
+	case a := <-r.results:
 		r.answered(a)
 	case <-r.closing:
 	}

@@ -28,8 +28,8 @@ func (l *Lane) Shutdown(ctx context.Context) error {
 	return errors.Join(err, l.closeLogs())
 }
 
-// Drain is the beginning of a Shutdown, for what still holds batches for the lane: they may come until Shutdown, but as
-// they are in one that has begun already. It may be called more than once.
+// Drain starts the shutdown. Batches are accepted until Shutdown is called, but go to the log without further attempts.
+// It may be called more than once.
 func (l *Lane) Drain() {
 	l.draining.Do(func() {
 		close(l.closing)
@@ -56,7 +56,7 @@ func await(ctx context.Context, done <-chan struct{}) error {
 func (l *Lane) abandon() error {
 	close(l.deserted)
 	batches, items, errs := l.calls.rescue(func(b Batch, attempts int) error {
-		return l.store(b, reasonShutdown, attempts, nil)
+		return l.store(b, disposition{reason: ReasonShutdown, attempts: attempts})
 	})
 	<-l.calls.idle // bounded by the disk: the others are on their way to the log
 	<-l.replayed

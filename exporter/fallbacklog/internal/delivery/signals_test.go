@@ -24,7 +24,7 @@ func TestSignalsUnderRandomOutages(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				dice := newDice(seed, 9)
 				var moods [3]atomic.Int64
-				var took [3]atomic.Int64 // batches
+				var took [3]atomic.Int64 // items
 				answer := func(signal int) func(context.Context, string) error {
 					return func(ctx context.Context, name string) error {
 						switch moods[signal].Load() {
@@ -44,11 +44,11 @@ func TestSignalsUnderRandomOutages(t *testing.T) {
 								return errRefused
 							}
 						}
-						took[signal].Add(int64(len(strings.Fields(name))))
+						took[signal].Add(int64(itemsOf(name)))
 						return nil
 					}
 				}
-				order := func(set *Settings) {
+				order := func(set *standSettings) {
 					set.Concurrency, set.CoalesceBytes, set.Strict = 1+dice.below(3), dice.below(2)*500, seed%5 == 4
 				}
 				first := newStand(t, answer(0), permanentIfRefused, order)
@@ -81,8 +81,8 @@ func TestSignalsUnderRandomOutages(t *testing.T) {
 					sums := s.sums
 					assert.True(t, s.log.Empty(), "signal %d", n)
 					assert.Equal(t, sums.sum(&sums.received), sums.sum(&sums.direct, &sums.replayed, &sums.buried), "signal %d", n)
-					assert.EqualValues(t, sums.sum(&sums.direct, &sums.replayed), 2*took[n].Load(), "nothing twice")
-					assert.Zero(t, s.parked.State())
+					assert.EqualValues(t, sums.sum(&sums.direct, &sums.replayed), took[n].Load(), "nothing twice")
+					assert.Zero(t, s.refusals.State())
 				}
 				assert.Zero(t, first.group.breaker.State())
 				changes := first.degraded.all()

@@ -3,23 +3,21 @@ package delivery
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/health"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
 // store appends a batch to the log. What the log has no room for meets log::on_full.
-func (l *Lane) store(b Batch, reason string, attempts int, cause error) (err error) {
+func (l *Lane) store(b Batch, d disposition) (err error) {
 	if l.group.set.Exports {
-		why := cause
-		if why == nil {
-			why = fmt.Errorf("%w: %s", errNotTried, reason)
-		}
-		l.group.fallsBack(why)
+		l.group.fallsBack(d)
 		defer func() { l.group.fellBack(err == nil) }()
 	}
-	line, err := l.encode(b, record.Meta{Reason: reason, Attempts: attempts})
+	line, err := l.encode(b, record.Meta{Reason: string(d.reason), Attempts: d.attempts})
 	if err != nil {
 		l.opt.Observer.Rejected(b.Items())
 		return err
@@ -28,20 +26,20 @@ func (l *Lane) store(b Batch, reason string, attempts int, cause error) (err err
 	if errors.Is(err, segment.ErrFull) && l.group.set.OnFull == DropOldest {
 		err = l.makeRoom(line)
 	}
-	l.condition.appended(appending, line, err)
+	l.appended(health.Appending, line, err)
 	switch {
 	case err == nil:
-		l.opt.Observer.Logged(reason, b.Items(), len(line))
+		l.opt.Observer.Logged(d.reason, b.Items(), len(line))
 		return nil
 	case errors.Is(err, segment.ErrFull) && l.group.set.OnFull == DropNewest:
-		l.opt.Observer.Dropped(droppedFull, b.Items())
+		l.opt.Observer.Dropped(DroppedFull, b.Items())
 		l.opt.Observer.Warn(failure.Log, "the local log is full: new data is dropped", err)
 		return nil
 	}
 	l.opt.Observer.Failed(failure.Log)
 	l.opt.Observer.Rejected(b.Items())
 	l.opt.Observer.Error(failure.Log, "the local log does not take data: it goes back to the caller", err)
-	return fmt.Errorf("neither delivered nor logged: %w", mayRetry(err, cause))
+	return &callerError{"neither delivered nor logged", err}
 }
 
 // makeRoom appends a line at the cost of the oldest segments, where that can help. One caller at a time: what it frees
@@ -61,32 +59,32 @@ func (l *Lane) makeRoom(line []byte) error {
 }
 
 // bury appends a batch that the downstream refuses for good to the dead letter.
-func (l *Lane) bury(b Batch, reason string, f failure.Failure, attempts int, cause error) error {
+func (l *Lane) bury(b Batch, d disposition) error {
 	if l.opt.DeadLetter == nil {
 		l.opt.Observer.Rejected(b.Items())
-		return cause
+		return d.cause
 	}
-	if err := l.appendDead(b, reason, f, attempts, cause); err != nil {
+	if err := l.appendDead(b, d); err != nil {
 		l.opt.Observer.Rejected(b.Items())
-		return fmt.Errorf("refused, and the dead letter does not take it: %w", mayRetry(err, cause))
+		return &callerError{"refused, and the dead letter does not take it", err}
 	}
 	return nil
 }
 
-func (l *Lane) appendDead(b Batch, reason string, f failure.Failure, attempts int, cause error) error {
-	line, err := l.encode(b, record.Meta{Reason: reason, Code: code(f), Message: message(cause), Attempts: attempts})
+func (l *Lane) appendDead(b Batch, d disposition) error {
+	line, err := l.encode(b, record.Meta{Reason: string(d.reason), Code: code(d.failure), Message: message(d.cause), Attempts: d.attempts})
 	if err != nil {
 		return err
 	}
 	err = l.opt.DeadLetter.Append(line)
-	l.condition.appended(burying, line, err)
+	l.appended(health.Burying, line, err)
 	if err != nil {
 		l.opt.Observer.Failed(failure.DeadLetter)
 		l.opt.Observer.Error(failure.DeadLetter, "the dead letter does not take data", err)
 		return err
 	}
-	l.opt.Observer.Buried(code(f), b.Items())
-	l.opt.Observer.Warn(f.Class, "a batch went to the dead letter: "+reason, cause)
+	l.opt.Observer.Buried(d.reason, code(d.failure), b.Items())
+	l.opt.Observer.Warn(d.failure.Class, "a batch went to the dead letter: "+string(d.reason), d.cause)
 	return nil
 }
 
@@ -97,7 +95,7 @@ func (l *Lane) copyToDead(line []byte) error {
 		return err
 	}
 	err = l.opt.DeadLetter.Append(line)
-	l.condition.appended(burying, line, err)
+	l.appended(health.Burying, line, err)
 	return err
 }
 
@@ -136,31 +134,65 @@ func (l *Lane) dropOldest() (bool, error) {
 		}
 	})
 	if dropped {
-		l.opt.Observer.Dropped(droppedFull, items+inMemory)
+		l.opt.Observer.Dropped(DroppedFull, items)
+		l.countDropped(inMemory)
 		l.opt.Observer.Warn(failure.Log, "the local log is full: its oldest segment is dropped", nil)
 	}
 	return dropped, err
 }
 
+// countDropped counts records whose segment was dropped. What the downstream has of them is delivered.
+func (l *Lane) countDropped(records []*pending) {
+	for _, p := range records {
+		l.opt.Observer.Dropped(DroppedFull, l.countParts(p))
+	}
+}
+
+// countParts counts the parts of a record that the downstream has as delivered, and returns the number of the other items.
+func (l *Lane) countParts(p *pending) (others int) {
+	if p.parts.taken > 0 {
+		l.delivered(true, p.parts.taken, p.parts.rejected)
+	}
+	return p.items - p.parts.taken
+}
+
+// appended notes how an append has ended. A record that is too large says nothing about others.
+func (l *Lane) appended(t health.Trouble, line []byte, err error) {
+	if errors.Is(err, segment.ErrTooLarge) {
+		return
+	}
+	if err != nil {
+		l.refusedBytes(t).Store(int64(len(line)))
+	}
+	l.trouble(t, err)
+}
+
+// refusedBytes is where the size of what a log did not take is kept.
+func (l *Lane) refusedBytes(t health.Trouble) *atomic.Int64 {
+	if t == health.Burying {
+		return &l.unburied
+	}
+	return &l.unlogged
+}
+
 // tend is Log.Tend for the lane's logs, and asks those that have refused data whether they still would.
 func (l *Lane) tend() {
 	err := l.opt.Log.Tend()
-	l.condition.retry(appending, l.opt.Log)
+	l.askAgain(health.Appending, l.opt.Log)
 	if l.opt.DeadLetter != nil {
 		err = errors.Join(err, l.opt.DeadLetter.Tend())
-		l.condition.retry(burying, l.opt.DeadLetter)
+		l.askAgain(health.Burying, l.opt.DeadLetter)
 	}
-	l.condition.set(tending, err)
+	l.trouble(health.Tending, err)
 	if err != nil {
 		l.opt.Observer.Failed(failure.Log)
 		l.opt.Observer.Error(failure.Log, "the local log cannot make up for an earlier failure of the disk", err)
 	}
 }
 
-// mayRetry is err with the cause told as text: the cause may be permanent, which is not the answer to the caller.
-func mayRetry(err, cause error) error {
-	if cause == nil {
-		return err
+// askAgain asks a log whether it would take by now what it has refused; where it has refused nothing it asks nothing.
+func (l *Lane) askAgain(t health.Trouble, log Log) {
+	if l.group.health.Has(l.opt.Signal, t) && log.Try(l.refusedBytes(t).Load()) == nil {
+		l.trouble(t, nil)
 	}
-	return errors.Join(err, errors.New(cause.Error()))
 }

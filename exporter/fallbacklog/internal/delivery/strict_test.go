@@ -15,10 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func strict(set *Settings) { set.Strict = true }
+func strict(set *standSettings) { set.Strict = true }
 
-// With strict order the downstream sees the batches in the order in which they came, however it behaves: nothing
-// passes what was there before, from one caller or from several that take turns.
+// With strict order the downstream sees the batches in the order in which they came, however it behaves, as long as it
+// takes one of five: nothing passes what was there before, from one caller or from several that take turns.
 func TestStrictKeepsTheOrder(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -26,8 +26,14 @@ func TestStrictKeepsTheOrder(t *testing.T) {
 				luck := newDice(seed, 7)
 				var mu sync.Mutex
 				var took []string
+				failures := 0
 				s := newStand(t, func(ctx context.Context, name string) error {
 					drawn := luck.below(4)
+					mu.Lock()
+					if failures++; drawn > 1 || failures == escapeFailures {
+						drawn, failures = max(drawn, 2), 0
+					}
+					mu.Unlock()
 					switch drawn {
 					case 0:
 						return errAway
@@ -43,7 +49,7 @@ func TestStrictKeepsTheOrder(t *testing.T) {
 					defer mu.Unlock()
 					took = append(took, strings.Fields(name)...)
 					return nil
-				}, strict, func(set *Settings) { set.Concurrency, set.CoalesceBytes = 4, luck.below(2)*500 })
+				}, strict, func(set *standSettings) { set.Concurrency, set.CoalesceBytes = 4, luck.below(2)*500 })
 				var callers sync.WaitGroup
 				for i := range 60 {
 					patience := time.Duration(100+luck.below(6000)) * time.Millisecond
@@ -74,7 +80,7 @@ func TestStrictKeepsTheBudget(t *testing.T) {
 		s := newStand(t, func(ctx context.Context, _ string) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}, strict, func(set *Settings) { set.Timeout, set.Budget, set.Replay = time.Hour, time.Hour, true })
+		}, strict, func(set *standSettings) { set.Timeout, set.Budget, set.Replay = time.Hour, time.Hour, true })
 		first := make(chan error)
 		go func() { first <- s.Consume(context.Background(), s.batch("0")) }()
 		synctest.Wait()
@@ -124,7 +130,7 @@ func TestStrictImpatienceKeepsTheOrder(t *testing.T) {
 		s := newStand(t, func(ctx context.Context, _ string) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}, strict, func(set *Settings) { set.Timeout, set.Budget = time.Hour, time.Hour })
+		}, strict, func(set *standSettings) { set.Timeout, set.Budget = time.Hour, time.Hour })
 		var callers sync.WaitGroup
 		for i, patience := range []time.Duration{time.Hour, 20 * time.Second, 40 * time.Second, 10 * time.Second, time.Hour} {
 			callers.Go(func() {
@@ -147,7 +153,7 @@ func TestStrictShutdownKeepsTheOrder(t *testing.T) {
 		s := newStand(t, func(ctx context.Context, _ string) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}, strict, func(set *Settings) { set.Timeout, set.Budget = time.Hour, time.Hour })
+		}, strict, func(set *standSettings) { set.Timeout, set.Budget = time.Hour, time.Hour })
 		var callers sync.WaitGroup
 		for i := range 20 {
 			callers.Go(func() { assert.NoError(t, s.Consume(context.Background(), s.batch(fmt.Sprint(i)))) })
@@ -159,8 +165,9 @@ func TestStrictShutdownKeepsTheOrder(t *testing.T) {
 	})
 }
 
-// A record that the downstream cannot take holds up what is behind it, not what is before it in the same request.
-func TestStrictPoisonLetsTheOlderPass(t *testing.T) {
+// A record that the downstream cannot take, be it by retryable answers, goes to the dead letter when three later ones have
+// passed it. The others arrive in their order.
+func TestStrictPoison(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var took guarded[string]
 		s := outage(t, numbered(40), func(_ context.Context, name string) error {
@@ -172,7 +179,36 @@ func TestStrictPoisonLetsTheOlderPass(t *testing.T) {
 		}, strict, coalescing)
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
-		assert.Equal(t, numbered(13), strings.Fields(strings.Join(took.all(), " ")))
+		want := slices.DeleteFunc(numbered(40), func(name string) bool { return name == "13" })
+		assert.Equal(t, want, strings.Fields(strings.Join(took.all(), " ")))
+		assert.Equal(t, []string{"13"}, s.namesIn(t, s.dead))
+		assert.Zero(t, s.sums.sum(&s.sums.late), "what never arrives is not late")
+		assert.True(t, s.log.Empty())
+		s.stop(t)
+	})
+}
+
+// A record that fails five times alone and then passes is late by three at most, and counted.
+func TestStrictLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var took guarded[string]
+		failures := 0
+		s := outage(t, numbered(10), func(_ context.Context, name string) error {
+			if name == "0" && failures < escapeFailures+1 {
+				failures++
+				return errAway
+			}
+			took.add(name)
+			return nil
+		}, strict)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		late := slices.Index(took.all(), "0")
+		assert.Positive(t, late)
+		assert.LessOrEqual(t, late, escapePasses)
+		assert.Equal(t, 2, s.sums.sum(&s.sums.late))
+		assert.Equal(t, 20, s.sums.sum(&s.sums.replayed))
+		assert.Empty(t, s.namesIn(t, s.dead))
 		s.stop(t)
 	})
 }

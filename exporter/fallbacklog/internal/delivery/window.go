@@ -5,9 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
 const (
@@ -15,84 +12,40 @@ const (
 	windowMin = 8
 	// windowMax bounds them, however small.
 	windowMax = 4096
-	// poisonFailures is how often a record must fail, others passing in between, to be held for the cause; the last
-	// poisonAlone of these alone, since in company the cause may be another.
-	poisonFailures = 3
-	poisonAlone    = 2
+	// asideBytes bounds the records that wait for a retry, beyond windowMin of them, where maxBytes is less.
+	asideBytes = 16 << 20
+	// probeRecords is how many records strict order holds when it needs probes, up to asideBytes.
+	probeRecords = 64
 )
-
-// pending is a record that replay has read and not settled. It is decoded only to be sent: in memory it is its line.
-type pending struct {
-	entry    segment.Entry
-	number   uint64 // counts the records read
-	items    int
-	written  time.Time
-	attempts int
-	metadata map[string][]string
-
-	out  bool // the replayer has it: it is sent, judged or written off; guarded by window.mu
-	gone bool // log::on_full has dropped its segment meanwhile; guarded by window.mu
-	// share is how many records it may go out with, itself included, since they have failed together; 0: any number.
-	share int
-	// failures counts the failures between which something else was delivered, alone those of them that were its own;
-	// seen is the lane's count of deliveries at the last failure.
-	failures int
-	alone    int
-	seen     uint64
-	refused  bool // has had a permanent error, alone
-}
-
-// fail notes a failure together with n records, itself included, while the lane has made so many deliveries. An
-// outage, in which nothing is delivered in between, changes it once. inOrder: nothing can be, in between, since what
-// comes next must wait for it, so each failure takes the request further apart: what is before the one at fault passes.
-func (p *pending) fail(n int, successes uint64, inOrder bool) {
-	fresh := p.failures == 0 || p.suspect(successes)
-	p.seen = successes
-	if fresh {
-		p.failures++
-	}
-	switch {
-	case n > 1 && (fresh || inOrder):
-		p.share = half(n)
-	case n == 1 && (fresh || p.alone == 0):
-		p.alone++
-	}
-}
-
-// suspect: it has failed, and others have passed since. The next failure says nothing about the downstream.
-func (p *pending) suspect(successes uint64) bool { return p.failures > 0 && successes > p.seen }
-
-func (p *pending) poison() bool { return p.failures >= poisonFailures && p.alone >= poisonAlone }
-
-// half of n records, the larger one.
-func half(n int) int { return (n + 1) / 2 }
 
 // window holds the records that replay has read and not settled, in the order in which they were read. They are settled in
 // any order. The replayer fills and empties it; drop, which log::on_full calls, is safe to call beside it.
 //
 // A record is waiting or out. What happens to a record that is out is its outcome, which counts. A waiting record whose
 // segment is dropped leaves the window and counts as dropped; one that is out then does so when it would wait again.
+//
+// Records with a time to be retried have a room of their own, so that others pass them.
 type window struct {
 	minRecords int  // it holds so many, however large
 	maxBytes   int  // of records, beyond those
 	inOrder    bool // the oldest is always the next
 
-	mu      sync.Mutex // taken before the log's locks
-	records []*pending
-	bytes   int
-	count   uint64 // records read
-	turn    uint64 // number of the record from which on to choose
+	mu         sync.Mutex // taken before the log's locks
+	records    []*pending
+	bytes      int    // of all records
+	aside      int    // records with a time to be retried
+	asideBytes int    // of them
+	count      uint64 // records read
+	turn       uint64 // number of the record from which on to choose
+	extended   bool   // it holds probeRecords
 }
-
-// size is what it is held against: of compressed records what they are before, as they are decoded and sent.
-func (p *pending) size() int { return record.Size(p.entry.Record) }
 
 // fill adds what next reads, unless the window is full. next returns nil for a record that is passed over, and ok false
 // when there is none. Until it is in the window a record is unread to drop.
 func (w *window) fill(next func() (p *pending, ok bool, err error)) (more bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if n := len(w.records); n >= windowMax || n >= w.minRecords && w.bytes >= w.maxBytes {
+	if w.full() {
 		return false, nil
 	}
 	p, ok, err := next()
@@ -100,6 +53,20 @@ func (w *window) fill(next func() (p *pending, ok bool, err error)) (more bool, 
 		w.add(p)
 	}
 	return ok, err
+}
+
+// full is for a caller that holds mu.
+func (w *window) full() bool {
+	n, bytes := len(w.records)-w.aside, w.bytes-w.asideBytes
+	switch {
+	case len(w.records) >= windowMax:
+		return true
+	case w.aside >= windowMin && w.asideBytes >= max(w.maxBytes, asideBytes):
+		return true
+	case w.extended && n < probeRecords && bytes < asideBytes:
+		return false
+	}
+	return n >= w.minRecords && bytes >= w.maxBytes
 }
 
 func (w *window) add(p *pending) {
@@ -115,15 +82,22 @@ func (w *window) empty() bool {
 	return len(w.records) == 0
 }
 
-// choose returns the records to send next, which are out then: the first waiting one from turn on, or else the oldest
-// waiting one, and those after it that may go with it, up to maxBytes.
-func (w *window) choose(maxBytes int) []*pending {
+// extend lets the window hold enough records for probes in strict order, or no longer.
+func (w *window) extend(extended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	first := w.waitingFrom(w.turn)
+	w.extended = extended
+}
+
+// choose returns the records to send next, which are out then: the first waiting one from turn on, or else the oldest
+// waiting one, and those after it that may go with it, up to maxBytes.
+func (w *window) choose(now time.Time, maxBytes int) []*pending {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	first := w.readyFrom(w.turn, now)
 	if first < 0 {
 		w.turn = 0
-		if first = w.waitingFrom(0); first < 0 {
+		if first = w.readyFrom(0, now); first < 0 {
 			return nil
 		}
 	}
@@ -132,20 +106,94 @@ func (w *window) choose(maxBytes int) []*pending {
 	for _, p := range w.records[first+1:] {
 		bytes += p.size()
 		share = min(share, shareOf(p))
-		if p.out || bytes > maxBytes || len(chosen) >= share || !sameMetadata(p, chosen[0]) {
+		if p.out || p.retryAt.After(now) || bytes > maxBytes || len(chosen) >= share || !sameMetadata(p, chosen[0]) {
 			break
 		}
 		chosen = append(chosen, p)
 	}
 	for _, p := range chosen {
-		p.out = true
+		w.take(p)
 	}
 	return chosen
 }
 
-// waitingFrom returns the index of the first waiting record from a number on, or -1. The caller holds mu.
-func (w *window) waitingFrom(number uint64) int {
-	return slices.IndexFunc(w.records, func(p *pending) bool { return !p.out && p.number >= number })
+// probe returns one waiting record, which is out then, whatever its time to be retried: the oldest one, or the newest one,
+// of those that were not refused where there is one.
+func (w *window) probe(newest bool) []*pending {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found *pending
+	for _, p := range w.records {
+		switch {
+		case p.out:
+		case found == nil, newest && (p.fresh() || !found.fresh()):
+			found = p
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	w.take(found)
+	return []*pending{found}
+}
+
+// after returns the first waiting record from a number on, which is out then, nil where there is none.
+func (w *window) after(number uint64) *pending {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.records {
+		if !p.out && p.number >= number {
+			w.take(p)
+			return p
+		}
+	}
+	return nil
+}
+
+// take is for a caller that holds mu.
+func (w *window) take(p *pending) {
+	p.out = true
+	w.retry(p, time.Time{})
+}
+
+// retry sets a record's time to be retried, which is zero while it is out. The caller holds mu.
+func (w *window) retry(p *pending, at time.Time) {
+	if p.retryAt.IsZero() != at.IsZero() {
+		if at.IsZero() {
+			w.aside--
+			w.asideBytes -= p.size()
+		} else {
+			w.aside++
+			w.asideBytes += p.size()
+		}
+	}
+	p.retryAt = at
+}
+
+// retryNow ends the time of all records to be retried.
+func (w *window) retryNow() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.records {
+		w.retry(p, time.Time{})
+	}
+}
+
+// readyFrom returns the index of the first waiting record from a number on whose time has come, or -1. The caller holds mu.
+func (w *window) readyFrom(number uint64, now time.Time) int {
+	return slices.IndexFunc(w.records, func(p *pending) bool { return !p.out && p.number >= number && !p.retryAt.After(now) })
+}
+
+// nextRetry returns the earliest time of a waiting record to be retried.
+func (w *window) nextRetry() (at time.Time, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.records {
+		if !p.out && !p.retryAt.IsZero() && (!ok || p.retryAt.Before(at)) {
+			at, ok = p.retryAt, true
+		}
+	}
+	return at, ok
 }
 
 func shareOf(p *pending) int {
@@ -166,13 +214,25 @@ func (w *window) pass(records []*pending) {
 	}
 }
 
+// passedBy notes for the records that have failed alone that a later one was delivered.
+func (w *window) passedBy(later *pending) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.records {
+		if p.failedAlone && p.number < later.number {
+			p.passedBy++
+			p.share = 1
+		}
+	}
+}
+
 // olderThan returns the waiting records that were written at t or before. They are out then.
 func (w *window) olderThan(t time.Time) (old []*pending) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.records {
 		if !p.out && !p.written.After(t) {
-			p.out = true
+			w.take(p)
 			old = append(old, p)
 		}
 	}
@@ -201,24 +261,27 @@ func (w *window) settle(p *pending) {
 
 // remove is for a caller that holds mu.
 func (w *window) remove(p *pending) {
+	w.retry(p, time.Time{})
 	i := slices.Index(w.records, p)
 	w.records = slices.Delete(w.records, i, i+1)
 	w.bytes -= p.size()
 }
 
-// release lets records that are out wait again. It returns the number of items of those whose segment was dropped
-// meanwhile: they are not in the window any more.
-func (w *window) release(records []*pending) (droppedItems int) {
+// release lets records that are out wait again, until a time where retryAt is not zero. It returns those whose segment
+// was dropped meanwhile: they are not in the window any more.
+func (w *window) release(records []*pending, retryAt time.Time) (dropped []*pending) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range records {
 		p.out = false
 		if p.gone {
 			w.remove(p)
-			droppedItems += p.items
+			dropped = append(dropped, p)
+		} else {
+			w.retry(p, retryAt)
 		}
 	}
-	return droppedItems
+	return dropped
 }
 
 // allOut returns the records that are out.
@@ -233,13 +296,13 @@ func (w *window) allOut() (out []*pending) {
 	return out
 }
 
-// drop drops the oldest segment of a log, and with it the waiting records of the window that are in it. It returns the
-// number of their items. No record is read meanwhile.
-func (w *window) drop(log Log, visit func(record []byte)) (dropped bool, droppedItems int, err error) {
+// drop drops the oldest segment of a log, and with it the waiting records of the window that are in it, which it returns.
+// No record is read meanwhile.
+func (w *window) drop(log Log, visit func(record []byte)) (dropped bool, records []*pending, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if dropped, err = log.DropOldest(visit); !dropped {
-		return false, 0, err
+		return false, nil, err
 	}
 	cursor := log.Cursor()
 	for _, p := range slices.Clone(w.records) {
@@ -249,8 +312,8 @@ func (w *window) drop(log Log, visit func(record []byte)) (dropped bool, dropped
 			p.gone = true
 		default:
 			w.remove(p)
-			droppedItems += p.items
+			records = append(records, p)
 		}
 	}
-	return true, droppedItems, err
+	return true, records, err
 }

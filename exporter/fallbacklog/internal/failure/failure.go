@@ -1,16 +1,15 @@
-// Package failure says what an exporter's error means for the data: whether another attempt may succeed, when, and
-// whether the data or the downstream is at fault.
+// Package failure classifies an exporter's error: whether another attempt may succeed, when, and whether the data or the
+// downstream is at fault. The status codes and their kinds are in kind.go.
 //
 // It looks at types only: what the downstream has answered where that was heard (package answer), consumererror's
 // permanence, the gRPC status, context and network errors. A permanent error that carries none of them is Opaque: nobody
-// can tell a refused batch from a downstream that is away, so neither is assumed.
+// can tell a refused batch from a downstream that is away, so another attempt may succeed.
 package failure
 
 import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -36,6 +35,7 @@ const (
 	Opaque        Class = "opaque"        // permanent, without a reason that a program can read
 	Canceled      Class = "canceled"      // the caller gave up
 	Unknown       Class = "unknown"       // retryable, without a reason that a program can read
+	TooLarge      Class = "too_large"     // the downstream takes no request of this size
 	Partial       Class = "partial"       // the downstream took a batch but for some of its items
 )
 
@@ -51,56 +51,57 @@ const (
 // Failure is the meaning of an error.
 type Failure struct {
 	Class Class
-	// Code is the HTTP status code, or the gRPC one by name; empty where there is none.
+	// Code is the HTTP status code, or the gRPC one by name; empty where there was no answer.
 	Code string
-	// Retryable: another attempt with the same data may succeed.
-	Retryable bool
-	// Systemic: no data would get through, until somebody changes a configuration.
-	Systemic bool
+	Kind Kind
+	// AboutData: the downstream may have failed because of this data, as servers do that answer 500 to what they cannot
+	// process. One batch must not open the breaker with it.
+	AboutData bool
+	// MaybeSize: the answer is that of a server for a message that is too large, and of one that throttles.
+	MaybeSize bool
 	// RetryAfter is how long the downstream asks to wait; 0 when it does not say.
 	RetryAfter time.Duration
 }
 
 // Of classifies an error that is not nil. permanent is what the exporter says of it (consumererror.IsPermanent).
 //
-// Where the downstream has refused several requests of one attempt, the attempt failed in the way that leaves most hope:
-// while a part of the data may get through, the batch is worth another attempt.
+// Where the downstream has refused several requests of one attempt, the mildest answer decides: while a part of the data
+// may get through, the batch is worth another attempt.
 func Of(err error, permanent bool) Failure {
-	var told *answer.Error
-	if !errors.As(err, &told) {
+	var answered *answer.Error
+	if !errors.As(err, &answered) {
 		return of(err, permanent)
 	}
-	var worth Failure
-	for i, r := range told.Refusals {
-		f := ofRefusal(r, told, permanent)
-		if i == 0 || f.hope() > worth.hope() {
-			f.RetryAfter = max(f.RetryAfter, worth.RetryAfter)
-			worth = f
-		} else {
-			worth.RetryAfter = max(f.RetryAfter, worth.RetryAfter)
+	var mildest Failure
+	for i, r := range answered.Refusals {
+		f := ofRefusal(r, answered, permanent)
+		longest := max(f.RetryAfter, mildest.RetryAfter)
+		if i == 0 || f.severity() < mildest.severity() {
+			mildest = f
 		}
+		mildest.RetryAfter = longest
 	}
-	return worth
+	return mildest
 }
 
-// hope orders failures: the data may get through again, or after somebody has changed something, or never.
-func (f Failure) hope() int {
-	switch {
-	case f.Retryable:
-		return 2
-	case f.Systemic:
-		return 1
-	}
-	return 0
-}
+// severity orders failures. Retryable and throttled are as mild as each other.
+func (f Failure) severity() Kind { return max(f.Kind, RetryableKind) }
 
-func ofRefusal(r answer.Refusal, told *answer.Error, permanent bool) Failure {
+func ofRefusal(r answer.Refusal, answered *answer.Error, permanent bool) Failure {
 	if r.HTTP == 0 {
-		return ofSilence(r.Err, told.Err, permanent)
+		return ofSilence(r.Err, answered.Err, permanent)
 	}
-	f := Failure{Code: strconv.Itoa(r.HTTP), RetryAfter: r.RetryAfter}
-	f.byHTTP(r, permanent)
+	f := Failure{Class: classOfHTTP(r.HTTP), Code: strconv.Itoa(r.HTTP), Kind: OfHTTP(r.HTTP), AboutData: r.HTTP == 500}
+	f.asksFor(r.RetryAfter)
 	return f
+}
+
+// asksFor makes a failure with a time to wait a throttled one.
+func (f *Failure) asksFor(wait time.Duration) {
+	if wait > 0 {
+		f.RetryAfter = wait
+		f.Kind, f.AboutData, f.MaybeSize = ThrottledKind, false, false
+	}
 }
 
 // ofSilence classifies a request without an HTTP status, by the transport's error, or else the exporter's, in which the
@@ -111,56 +112,32 @@ func ofSilence(transport, exporters error, permanent bool) Failure {
 			return f
 		}
 	}
-	return Failure{Class: Network, Retryable: true}
+	return Failure{Class: Network, Kind: RetryableKind}
 }
 
 func of(err error, permanent bool) Failure {
-	f := Failure{Class: Unknown, Retryable: !permanent}
 	if st, ok := statusOf(err); ok {
-		f.byCode(st)
-		return f
+		return ofStatus(st)
 	}
+	f := Failure{Class: Unknown, Kind: RetryableKind}
 	var netErr net.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		f.Class, f.Retryable = Timeout, true
+		f.Class = Timeout
 	case errors.Is(err, context.Canceled):
-		f.Class, f.Retryable = Canceled, true
+		f.Class = Canceled
 	case errors.Is(err, answer.ErrNothingSent):
-		f.Class, f.Retryable = Serialization, false
+		f.Class, f.Kind = Serialization, BatchKind
 	case errors.As(err, &netErr):
 		// The permanence of an exporter that wraps everything is overruled: nothing was refused.
-		f.Class, f.Retryable = Network, true
+		f.Class = Network
 		if netErr.Timeout() {
 			f.Class = Timeout
 		}
-	case !f.Retryable:
-		f.Class = Opaque
+	case permanent:
+		f.Class, f.AboutData = Opaque, true
 	}
 	return f
-}
-
-// byHTTP refines by status code: OTLP's "Failures" section for HTTP, which retries 429, 502, 503 and 504, and remote
-// write's "Retries & Backoff", which retries 429 and every 5xx. Of what neither names the exporter has the word.
-func (f *Failure) byHTTP(r answer.Refusal, permanent bool) {
-	switch code := r.HTTP; {
-	case code == http.StatusTooManyRequests:
-		f.Class, f.Retryable = Throttled, true
-	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable:
-		f.Class, f.Retryable = Network, true
-	case code == http.StatusGatewayTimeout:
-		f.Class, f.Retryable = Timeout, true
-	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		f.Class, f.Systemic = Auth, true
-	case code == http.StatusNotFound, code/100 == 3: // a redirect that leads nowhere
-		f.Class, f.Systemic = Config, true
-	case code == http.StatusBadRequest:
-		f.Class = Serialization
-	case code/100 == 5 && r.RemoteWrite, !permanent:
-		f.Class, f.Retryable = Unknown, true
-	default:
-		f.Class = Permanent
-	}
 }
 
 // statusOf finds a gRPC status in the chain. OK and what status.FromError makes up for foreign errors do not count.
@@ -176,38 +153,17 @@ func statusOf(err error) (*status.Status, bool) {
 	return st, true
 }
 
-// byCode refines by status code. Which codes are retryable follows OTLP's "Failures" section for gRPC; of what it does not
-// name the exporter has the word.
-func (f *Failure) byCode(st *status.Status) {
-	f.Code = st.Code().String()
-	told := false
+func ofStatus(st *status.Status) Failure {
+	f := Failure{
+		Class: classOfGRPC(st.Code()), Code: st.Code().String(), Kind: OfGRPC(st.Code()),
+		AboutData: st.Code() == codes.Unknown || st.Code() == codes.Internal,
+		MaybeSize: st.Code() == codes.ResourceExhausted,
+	}
 	for _, d := range st.Details() {
 		if info, ok := d.(*errdetails.RetryInfo); ok {
-			f.RetryAfter, told = max(0, info.GetRetryDelay().AsDuration()), true
+			f.Kind, f.AboutData, f.MaybeSize = ThrottledKind, false, false
+			f.asksFor(info.GetRetryDelay().AsDuration())
 		}
 	}
-	switch st.Code() {
-	case codes.Unavailable, codes.Aborted, codes.DataLoss:
-		f.Class, f.Retryable = Network, true
-	case codes.DeadlineExceeded:
-		f.Class, f.Retryable = Timeout, true
-	case codes.Canceled:
-		f.Class, f.Retryable = Canceled, true
-	case codes.OutOfRange:
-		f.Class, f.Retryable = Throttled, true
-	case codes.ResourceExhausted:
-		f.Class, f.Retryable = Throttled, f.Retryable || told
-	case codes.Unauthenticated, codes.PermissionDenied:
-		f.Class, f.Retryable, f.Systemic = Auth, false, true
-	case codes.Unimplemented, codes.NotFound:
-		f.Class, f.Retryable, f.Systemic = Config, false, true
-	case codes.InvalidArgument:
-		f.Class, f.Retryable = Serialization, false
-	case codes.AlreadyExists, codes.FailedPrecondition:
-		f.Class, f.Retryable = Permanent, false
-	case codes.OK, codes.Unknown, codes.Internal:
-		if !f.Retryable {
-			f.Class = Permanent
-		}
-	}
+	return f
 }

@@ -2,40 +2,41 @@ package health
 
 import (
 	"errors"
-	"fmt"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 )
 
+// Each change is told once, in order; the component is well when no signal has a trouble.
 func TestHealth(t *testing.T) {
 	var told []string
-	h := New(func(err error) { told = append(told, fmt.Sprint(err)) })
-	h.Set("b", nil)
-	h.Set("b", errors.New("away"))
-	h.Set("b", errors.New("still away"))
-	h.Set("a", errors.New("full"))
-	h.Set("b", nil)
-	h.Set("a", nil)
-	h.Set("a", nil)
-	assert.Equal(t, []string{"away", "full\naway", "full", "<nil>"}, told)
-	h.Tell(func(err error) { assert.NoError(t, err) })
-}
-
-// Whoever hears of the changes knows the state: they come in their order.
-func TestTheLastWordIsTheState(t *testing.T) {
-	last := error(nil)
-	h := New(func(err error) { last = err })
-	var wg sync.WaitGroup
-	for i := range 8 {
-		wg.Go(func() {
-			for range 1000 {
-				h.Set(fmt.Sprint(i%2), errors.New("x"))
-				h.Set(fmt.Sprint(i%2), nil)
-			}
-		})
-	}
-	wg.Wait()
-	assert.NoError(t, last)
+	h := New(func(c Change) {
+		line := c.Signal + " " + c.Trouble.String() + ": "
+		if c.Err != nil {
+			line += c.Err.Error()
+		}
+		if c.Component == nil {
+			line += "; well"
+		}
+		told = append(told, line)
+	})
+	h.Set("logs", Appending, nil)
+	h.Set("logs", Appending, errors.New("first"))
+	h.Set("logs", Appending, errors.New("second"))
+	h.Set("traces", Refused, errors.New("third"))
+	assert.EqualError(t, h.LogErr("logs"), "the log takes no data: first")
+	assert.NoError(t, h.LogErr("traces"), "its logs are well")
+	assert.NoError(t, h.LogErr("metrics"))
+	assert.True(t, h.Has("traces", Refused))
+	h.Tell(func(err error) {
+		assert.EqualError(t, err, "logs: the log takes no data: first\ntraces: the downstream refuses the signal: third")
+	})
+	h.Set("logs", Appending, nil)
+	h.Set("traces", Refused, nil)
+	assert.Equal(t, []string{
+		"logs the log takes no data: first",
+		"traces the downstream refuses the signal: third",
+		"logs the log takes no data: ",
+		"traces the downstream refuses the signal: ; well",
+	}, told)
 }

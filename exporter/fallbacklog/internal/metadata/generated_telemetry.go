@@ -43,6 +43,7 @@ type TelemetryBuilder struct {
 	ExporterFallbacklogExportDuration     metric.Float64Histogram
 	ExporterFallbacklogExportLatency      metric.Float64Gauge
 	ExporterFallbacklogFsyncDuration      metric.Float64Histogram
+	ExporterFallbacklogLateItems          metric.Int64Counter
 	ExporterFallbacklogLogDegraded        metric.Int64ObservableGauge
 	ExporterFallbacklogLoggedBytes        metric.Int64Counter
 	ExporterFallbacklogLoggedItems        metric.Int64Counter
@@ -54,6 +55,12 @@ type TelemetryBuilder struct {
 	ExporterFallbacklogSecondsToDrained   metric.Float64ObservableGauge
 	ExporterFallbacklogSecondsToFull      metric.Float64ObservableGauge
 	ExporterFallbacklogSegments           metric.Int64ObservableGauge
+	ExporterSendFailedLogRecords          metric.Int64Counter
+	ExporterSendFailedMetricPoints        metric.Int64Counter
+	ExporterSendFailedSpans               metric.Int64Counter
+	ExporterSentLogRecords                metric.Int64Counter
+	ExporterSentMetricPoints              metric.Int64Counter
+	ExporterSentSpans                     metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -299,7 +306,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogDeadLetterItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_dead_letter_items",
-		metric.WithDescription("Items written to the dead letter. [Alpha]"),
+		metric.WithDescription("Items written to the dead letter: refused for good (permanent), failing while others passed (poison), or not to be decoded (undecodable). The records have the code and the message. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
@@ -345,6 +352,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithDescription("Duration of making a group of records durable. [Alpha]"),
 		metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries([]float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterFallbacklogLateItems, err = builder.meter.Int64Counter(
+		"otelcol_exporter_fallbacklog_late_items",
+		metric.WithDescription("Items that replay::order strict delivered after later ones, three requests late at most. [Alpha]"),
+		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogLogDegraded, err = builder.meter.Int64ObservableGauge(
@@ -411,6 +424,42 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_fallbacklog_segments",
 		metric.WithDescription("Segment files of the log. [Alpha]"),
 		metric.WithUnit("{segments}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSendFailedLogRecords, err = builder.meter.Int64Counter(
+		"otelcol_exporter_send_failed_log_records",
+		metric.WithDescription("Number of log records in failed attempts to send to destination. At detailed telemetry level, includes attributes: error.type (semantic convention), error.permanent. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSendFailedMetricPoints, err = builder.meter.Int64Counter(
+		"otelcol_exporter_send_failed_metric_points",
+		metric.WithDescription("Number of metric points in failed attempts to send to destination. At detailed telemetry level, includes attributes: error.type (semantic convention), error.permanent. [Alpha]"),
+		metric.WithUnit("{datapoint}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSendFailedSpans, err = builder.meter.Int64Counter(
+		"otelcol_exporter_send_failed_spans",
+		metric.WithDescription("Number of spans in failed attempts to send to destination. At detailed telemetry level, includes attributes: error.type (semantic convention), error.permanent. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSentLogRecords, err = builder.meter.Int64Counter(
+		"otelcol_exporter_sent_log_records",
+		metric.WithDescription("Number of log record successfully sent to destination. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSentMetricPoints, err = builder.meter.Int64Counter(
+		"otelcol_exporter_sent_metric_points",
+		metric.WithDescription("Number of metric points successfully sent to destination. [Alpha]"),
+		metric.WithUnit("{datapoint}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSentSpans, err = builder.meter.Int64Counter(
+		"otelcol_exporter_sent_spans",
+		metric.WithDescription("Number of spans successfully sent to destination. [Alpha]"),
+		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

@@ -71,11 +71,18 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterFallbacklogExportDuration.Record(context.Background(), 1)
 	tb.ExporterFallbacklogExportLatency.Record(context.Background(), 1)
 	tb.ExporterFallbacklogFsyncDuration.Record(context.Background(), 1)
+	tb.ExporterFallbacklogLateItems.Add(context.Background(), 1)
 	tb.ExporterFallbacklogLoggedBytes.Add(context.Background(), 1)
 	tb.ExporterFallbacklogLoggedItems.Add(context.Background(), 1)
 	tb.ExporterFallbacklogReceivedItems.Add(context.Background(), 1)
 	tb.ExporterFallbacklogRejectedItems.Add(context.Background(), 1)
 	tb.ExporterFallbacklogReplayFailures.Add(context.Background(), 1)
+	tb.ExporterSendFailedLogRecords.Add(context.Background(), 1)
+	tb.ExporterSendFailedMetricPoints.Add(context.Background(), 1)
+	tb.ExporterSendFailedSpans.Add(context.Background(), 1)
+	tb.ExporterSentLogRecords.Add(context.Background(), 1)
+	tb.ExporterSentMetricPoints.Add(context.Background(), 1)
+	tb.ExporterSentSpans.Add(context.Background(), 1)
 	AssertEqualExporterFallbacklogBreakerState(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -121,6 +128,9 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualExporterFallbacklogFsyncDuration(t, testTel,
 		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterFallbacklogLateItems(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterFallbacklogLogDegraded(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -152,6 +162,24 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[float64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterFallbacklogSegments(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterSendFailedLogRecords(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterSendFailedMetricPoints(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterSendFailedSpans(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterSentLogRecords(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterSentMetricPoints(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterSentSpans(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

@@ -1,5 +1,7 @@
 package fold
 
+import "math"
+
 // applyCumulative folds a point of a stream that has a state, and tells whether it did
 // and until when the stream has been heard before.
 func (t *Table) applyCumulative(p *staged, now int64, n *Stats) (folded bool, told int64) {
@@ -59,6 +61,9 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, n *Stats) 
 	n[StatFolded]++
 	if a.method == addGrowth {
 		p.Horizon = max(p.Horizon, t.forgotten.Load())
+		if p.Baseline {
+			p.Horizon = math.MaxInt64
+		}
 		a.begin(p, in.side, n)
 	}
 	return true

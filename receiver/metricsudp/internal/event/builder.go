@@ -45,13 +45,14 @@ func (b *Builder) build(lines []Line) plog.Logs {
 	for i := range lines {
 		r := parse(&lines[i])
 		origin := b.Origin.Attributes(lines[i].Source, &r.origin)
-		to := known.of(b, logs, origin, r.host)
+		to := known.records(b, logs, origin, r.host)
 		b.fill(to.AppendEmpty(), &lines[i], &r)
 	}
 	return logs
 }
 
-func (k resources) of(b *Builder, logs plog.Logs, origin []series.Tag, host string) plog.LogRecordSlice {
+// records returns the records of a host and an origin, whose resource is made once.
+func (k resources) records(b *Builder, logs plog.Logs, origin []series.Tag, host string) plog.LogRecordSlice {
 	key := host
 	for _, attribute := range origin {
 		key += "\n" + attribute.Key + "\n" + attribute.Value

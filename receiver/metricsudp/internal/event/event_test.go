@@ -148,9 +148,9 @@ func TestQueueIsBounded(t *testing.T) {
 	assert.Equal(t, 3, q.Len())
 	assert.Equal(t, uint64(2), q.TakeDropped())
 	assert.Zero(t, q.TakeDropped())
-	assert.Len(t, q.take(2), 2)
-	assert.Len(t, q.take(2), 1)
-	assert.Empty(t, q.take(2))
+	assert.Len(t, q.remove(2), 2)
+	assert.Len(t, q.remove(2), 1)
+	assert.Empty(t, q.remove(2))
 
 	long := make([]byte, 60<<10)
 	q = NewQueue(100_000)
@@ -158,7 +158,7 @@ func TestQueueIsBounded(t *testing.T) {
 		q.Add(line.Event, long, netip.Addr{})
 	}
 	assert.Equal(t, maxQueueBytes/len(long), q.Len())
-	q.take(q.Len())
+	q.remove(q.Len())
 	q.Add(line.Event, long, netip.Addr{})
 	assert.Equal(t, 1, q.Len(), "the room is there again")
 }
@@ -168,7 +168,7 @@ func TestQueueKeepsACopy(t *testing.T) {
 	text := []byte("_sc|a|0")
 	q.Add(line.ServiceCheck, text, netip.Addr{})
 	text[4] = 'b'
-	assert.Equal(t, "_sc|a|0", string(q.take(1)[0].Text))
+	assert.Equal(t, "_sc|a|0", string(q.remove(1)[0].Text))
 }
 
 // consumer is a pipeline whose answers are given.

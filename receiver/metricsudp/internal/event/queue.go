@@ -16,7 +16,7 @@ type Line struct {
 	Source   netip.Addr // zero where it is unknown
 }
 
-// Queue holds lines for the Sender. Any goroutine may call its methods; none of them waits.
+// Queue keeps lines for the Sender. Any goroutine may call its methods; none of them waits.
 type Queue struct {
 	maxLines int
 	now      func() time.Time
@@ -36,7 +36,7 @@ func NewQueue(maxLines int) *Queue {
 	return &Queue{maxLines: maxLines, now: time.Now, filled: make(chan struct{}, 1)}
 }
 
-// Add copies a line, or counts it as dropped where there is no room.
+// Add copies a line, or counts it as dropped if the queue is full.
 func (q *Queue) Add(kind line.Kind, text []byte, from netip.Addr) {
 	q.add(kind, text, from)
 	select {
@@ -56,8 +56,8 @@ func (q *Queue) add(kind line.Kind, text []byte, from netip.Addr) {
 	q.bytes += len(text)
 }
 
-// take removes up to most lines.
-func (q *Queue) take(most int) []Line {
+// remove returns up to most lines, which leave the queue.
+func (q *Queue) remove(most int) []Line {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := min(most, len(q.lines))

@@ -24,7 +24,7 @@ type Settings struct {
 	AbandonAfter time.Duration
 }
 
-// Sender offers what the queue holds, one batch at a time. A batch that was refused with a
+// Sender offers what is in the queue, one batch at a time. A batch that was refused with a
 // retryable error is offered again, with growing pauses, while the queue fills up behind it.
 type Sender struct {
 	Settings
@@ -48,11 +48,11 @@ func NewSender(s Settings) *Sender {
 	return sender
 }
 
-// Run sends until Close, and what the queue holds then.
+// Run sends until Close, and what is in the queue then.
 func (s *Sender) Run() {
 	defer close(s.done)
 	for {
-		if lines := s.Queue.take(maxBatch); len(lines) > 0 {
+		if lines := s.Queue.remove(maxBatch); len(lines) > 0 {
 			if !s.deliver(lines) {
 				return
 			}

@@ -104,7 +104,7 @@ func removeStale(ctx context.Context, network, path string) error {
 		return err
 	}
 	if found.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("%s is a file, and not a socket: it is left as it is", path)
+		return fmt.Errorf("%s is a file, and not a socket: it is left unchanged", path)
 	}
 	var d net.Dialer
 	peer, err := d.DialContext(ctx, network, path)
@@ -115,7 +115,7 @@ func removeStale(ctx context.Context, network, path string) error {
 	case errors.Is(err, syscall.EPROTOTYPE), errors.Is(err, syscall.EPERM): // of the other kind, or connected to another
 		return &InUseError{Address: path, Err: err}
 	case !errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("whether a process listens on %s cannot be told: %w", path, err)
+		return fmt.Errorf("cannot find out whether a process listens on %s: %w", path, err)
 	}
 	// Another that starts at this time may have put its own in the place, perhaps
 	// even with the inode of the stale one.

@@ -76,7 +76,7 @@ func TestUnixSendersWait(t *testing.T) {
 	path := socketPath(t)
 	c := open(t, unixSettings(path))[0]
 	client := dialUnix(t, path)
-	const sent = 5000 // more than any queue holds
+	const sent = 5000 // more than fit into any queue
 	var sending sync.WaitGroup
 	sending.Go(func() {
 		for range sent {
@@ -147,7 +147,7 @@ func TestOnlySocketsAreReplaced(t *testing.T) {
 	}
 }
 
-// What took the file's place meanwhile is not ours to remove.
+// A file that has replaced ours meanwhile is not ours to remove.
 func TestAnothersUnixSocketIsLeft(t *testing.T) {
 	path := socketPath(t)
 	group, err := Open(context.Background(), unixSettings(path))

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// connection is one peer. Its goroutine owns the buffer, except while the feed holds it.
+// connection is one peer. Its goroutine owns the buffer, except while the feed has it.
 type connection struct {
 	*buffer
 	server *Server

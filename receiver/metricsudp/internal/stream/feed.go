@@ -24,9 +24,9 @@ type Feed struct {
 }
 
 const (
-	// feedBatch is the number of datagrams at which a Read takes no further connection.
+	// feedBatch is the number of datagrams at which a Read turns to no further connection.
 	feedBatch = 256
-	// busyBytes in one Read show that the connections send as fast as they are read.
+	// busyBytes in one Read show that the connections send at least as fast as the reader reads.
 	busyBytes = 16 << 10
 	// rest is how long a feed that is not busy lets bytes gather: to wake up for each line that a
 	// client writes costs several times what the line costs.
@@ -63,7 +63,7 @@ func (f *Feed) Read() ([]socket.Datagram, error) {
 	}
 }
 
-// Poll ends the connections, reads what they still hold and returns no datagrams after the last.
+// Poll ends the connections, reads their last bytes and returns no datagrams after the last.
 // It is for the end of the reader.
 func (f *Feed) Poll() ([]socket.Datagram, error) {
 	f.release()

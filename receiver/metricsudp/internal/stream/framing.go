@@ -19,7 +19,7 @@ const (
 // lengthBytes is the size of a frame's length.
 const lengthBytes = 4
 
-// buffer holds what a connection has read and not handed on yet.
+// buffer has what a connection has read and not handed on yet.
 type buffer struct {
 	framing  Framing
 	maxBytes int // of a line or a frame
@@ -92,7 +92,7 @@ func (b *buffer) splitFrames() bool {
 	return true
 }
 
-// splitLines makes the whole lines, of which the newest n bytes may hold the ends, one datagram.
+// splitLines makes the whole lines one datagram. Their ends may lie in the newest n bytes.
 // The beginning of an overlong line is a truncated datagram; its rest is skipped.
 func (b *buffer) splitLines(n int) {
 	if b.skipping {

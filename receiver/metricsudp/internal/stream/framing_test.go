@@ -12,7 +12,7 @@ import (
 
 // feedBuffer fills a buffer with a stream in pieces and returns its datagrams.
 func feedBuffer(b *buffer, stream []byte, piece int, closed bool) (out []string, whole bool) {
-	take := func() {
+	collect := func() {
 		for _, d := range b.datagrams {
 			text := string(d.Payload)
 			if d.Truncated {
@@ -25,15 +25,15 @@ func feedBuffer(b *buffer, stream []byte, piece int, closed bool) (out []string,
 		n := copy(b.room(), stream[:min(piece, len(stream))])
 		stream = stream[n:]
 		if !b.split(n) {
-			take()
+			collect()
 			return out, false
 		}
 		if len(stream) > 0 {
-			take()
+			collect()
 		}
 	}
 	b.finish(closed)
-	take()
+	collect()
 	return out, true
 }
 
@@ -89,7 +89,7 @@ func TestFramesOfAStream(t *testing.T) {
 	}
 }
 
-// A connection that has sent little holds little.
+// A connection that has sent little has a small buffer.
 func TestBuffersGrow(t *testing.T) {
 	b := newBuffer(Newline, 65527)
 	feedBuffer(b, []byte("a:1|c\nb:2|c\n"), 6, true)

@@ -23,10 +23,10 @@ type Settings struct {
 	TLS            *tls.Config   // nil: without
 	Feeds          int
 	Allows         func(netip.Addr) bool // nil: all sources
-	// Ended is told of each connection that ended or was refused, from its goroutine. The error
+	// Ended is called for each connection that ended or was refused, from its goroutine. The error
 	// may be nil. Ended must be quick.
 	Ended func(end End, source net.Addr, err error)
-	// Failed is told of errors of the listeners, which go on.
+	// Failed is called with errors of the listeners, which go on.
 	Failed func(error)
 }
 
@@ -52,7 +52,7 @@ type Server struct {
 }
 
 const (
-	// drainPause without bytes shows that a connection holds none: what the kernel has received
+	// drainPause without bytes shows that a connection has none left: what the kernel has received
 	// is read at once.
 	drainPause = 20 * time.Millisecond
 	// drainTime bounds the drain of a peer that never pauses.
@@ -158,7 +158,7 @@ func addressOf(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// drain ends the listeners and has each connection end when it holds no more bytes. The channel
+// drain ends the listeners and has each connection end when it has no more bytes. The channel
 // that it returns is closed when all have ended, or have had their time.
 func (s *Server) drain() <-chan struct{} {
 	s.drainOnce.Do(func() {

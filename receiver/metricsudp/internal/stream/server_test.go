@@ -209,7 +209,7 @@ func TestDrainOfAPeerThatNeverPausesEnds(t *testing.T) {
 	sending.Wait()
 }
 
-// Peers that are slow, silent or send without end hold up nobody else.
+// Peers that are slow, silent or send without end delay nobody else.
 func TestSlowPeersDelayNobody(t *testing.T) {
 	ts := serve(t, func(s *Settings) { s.Feeds = 1 })
 	write(t, ts.dial(t), "half a li")                     // never ends

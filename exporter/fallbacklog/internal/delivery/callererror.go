@@ -1,0 +1,34 @@
+package delivery
+
+import (
+	"errors"
+	"syscall"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+)
+
+// callerError is the answer to a caller whose batch is neither delivered nor durable. Its text has no file name and no
+// number, so that the errors of one cause are one group for whoever counts them; the log's line has the details. It is
+// retryable whatever the downstream's refusal was.
+type callerError struct {
+	what string
+	err  error
+}
+
+// kinds are the causes that the text names, the more exact ones first.
+var kinds = []error{segment.ErrTooLarge, segment.ErrNoRoom, segment.ErrFull, segment.ErrLocked, segment.ErrClosed}
+
+func (e *callerError) Error() string {
+	for _, kind := range kinds {
+		if errors.Is(e.err, kind) {
+			return e.what + ": " + kind.Error()
+		}
+	}
+	var errno syscall.Errno
+	if errors.As(e.err, &errno) {
+		return e.what + ": " + errno.Error()
+	}
+	return e.what + ": the local log fails"
+}
+
+func (e *callerError) Unwrap() error { return e.err }

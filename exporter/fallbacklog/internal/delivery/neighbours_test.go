@@ -1,0 +1,251 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/answer"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+)
+
+// answeredWith is an HTTP status as an exporter returns it.
+func answeredWith(code int) error {
+	return &answer.Error{Err: errors.New("refused"), Refusals: []answer.Refusal{{HTTP: code}}}
+}
+
+// simulation is a gateway whose downstream refuses some batches for ever, and any request at random or in an outage.
+type simulation struct {
+	*stand
+	dice *dice
+	// answer decides on a request before its batches do; nil lets them.
+	answer func() error
+
+	mu      sync.Mutex
+	sent    map[string]time.Time // of each batch
+	arrived map[string]time.Time // the first time
+}
+
+// badCodes are the answers to bad batches, in turn.
+var badCodes = []int{401, 403, 404, 500, 413}
+
+func newSimulation(t *testing.T, seed uint64, strict bool) *simulation {
+	t.Helper()
+	m := &simulation{dice: newDice(seed, 21), sent: map[string]time.Time{}, arrived: map[string]time.Time{}}
+	dir := t.TempDir()
+	var log *segment.Log
+	m.stand = newStandOver(t, m.send, func(durable *segment.Log) Log {
+		require.NoError(t, durable.Close())
+		var err error
+		log, err = segment.Open(segment.Options{
+			Dir: dir, Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Sync: segment.SyncNone,
+			Budget: &segment.Budget{Max: 1 << 26}, MaxSegmentBytes: 1 << 20,
+		})
+		require.NoError(t, err)
+		return log
+	}, func(set *standSettings) {
+		set.Strict, set.Concurrency, set.CoalesceBytes, set.MaxAttempts = strict, 2, 1<<15, 5
+		set.Timeout, set.MaxInterval, set.threshold = 5*time.Second, 30*time.Second, [2]int{5, 2}
+	})
+	m.log, m.stand.dir = log, dir
+	return m
+}
+
+func (m *simulation) send(_ context.Context, name string) error {
+	time.Sleep(5 * time.Millisecond)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.answer != nil {
+		if err := m.answer(); err != nil {
+			return err
+		}
+	}
+	for batch := range strings.FieldsSeq(name) {
+		var code int
+		if _, bad, ok := strings.Cut(batch, "-bad"); ok {
+			if _, err := fmt.Sscanf(bad, "%d", &code); err == nil {
+				return answeredWith(code)
+			}
+		}
+	}
+	for batch := range strings.FieldsSeq(name) {
+		batch, _, _ = strings.Cut(batch, "[")
+		if _, again := m.arrived[batch]; !again {
+			m.arrived[batch] = time.Now()
+		}
+	}
+	return nil
+}
+
+func (m *simulation) set(answer func() error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.answer = answer
+}
+
+// run sends batches at a rate. bad reports which are bad.
+func (m *simulation) run(t *testing.T, perSecond int, d time.Duration, bad func(n int) bool) {
+	t.Helper()
+	var callers sync.WaitGroup
+	for range int(d.Seconds()) * perSecond {
+		m.mu.Lock()
+		n := len(m.sent)
+		name := fmt.Sprint("batch", n)
+		if bad(n) {
+			name += fmt.Sprint("-bad", badCodes[n%len(badCodes)])
+		}
+		m.sent[name] = time.Now()
+		m.mu.Unlock()
+		callers.Go(func() {
+			assert.NoError(t, m.Consume(context.Background(), m.batch(name)))
+		})
+		time.Sleep(time.Second / time.Duration(perSecond))
+	}
+	callers.Wait()
+}
+
+// dead names the batches in the dead letter.
+func (m *simulation) deadNames(t *testing.T) (names []string) {
+	t.Helper()
+	for _, name := range m.namesIn(t, m.dead) {
+		name, _, _ = strings.Cut(name, "[")
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// One batch of a hundred is refused for ever, each in another way, two neighbours and a run of twenty among them; one
+// request of a hundred fails at random; the downstream is away for a minute. Nothing is lost, the dead letter has the bad
+// batches and no other, and no good one is more than 20 s behind from when the breaker has closed.
+func TestBadBatchesDelayNoOthers(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		for _, perSecond := range []int{2, 20} {
+			t.Run(fmt.Sprintf("strict=%v, %d a second", strict, perSecond), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					m := newSimulation(t, 1, strict)
+					run := 120 * perSecond // it begins in the outage
+					bad := func(n int) bool {
+						return m.dice.below(100) == 0 || n == 40 || n == 41 || n >= run && n < run+20 || n >= 4*run && n < 4*run+20
+					}
+					random := func() error {
+						if m.dice.below(100) == 0 {
+							return answeredWith(500)
+						}
+						return nil
+					}
+					m.set(random)
+					m.run(t, perSecond, 100*time.Second, bad)
+					m.set(func() error { return errAway })
+					m.run(t, perSecond, time.Minute, bad)
+					m.set(random)
+					var closed time.Time
+					for range 12000 {
+						m.run(t, perSecond, time.Second, bad)
+						if m.group.breaker.State() == breaker.Closed && closed.IsZero() {
+							closed = time.Now()
+						}
+						if !closed.IsZero() && time.Since(closed) > 10*time.Minute {
+							break
+						}
+					}
+					m.run(t, 1, 3*time.Minute, func(int) bool { return false })
+					synctest.Wait()
+					m.check(t, closed)
+					m.stop(t)
+				})
+			})
+		}
+	}
+}
+
+func (m *simulation) check(t *testing.T, closed time.Time) {
+	t.Helper()
+	var wantDead []string
+	var worst time.Duration
+	for name, sent := range m.sent {
+		if strings.Contains(name, "-bad") {
+			wantDead = append(wantDead, name)
+			continue
+		}
+		arrived, ok := m.arrived[name]
+		assert.True(t, ok, "%s is lost", name)
+		if sent.Before(closed) {
+			sent = closed
+		}
+		if behind := arrived.Sub(sent); behind > worst {
+			worst = behind
+			if testing.Verbose() {
+				t.Logf("%s was sent %v after the breaker's closing and is %v behind", name, sent.Sub(closed), behind)
+			}
+		}
+	}
+	slices.Sort(wantDead)
+	assert.Equal(t, wantDead, m.deadNames(t))
+	assert.LessOrEqual(t, worst, 20*time.Second)
+	assert.True(t, m.log.Empty())
+	t.Logf("%d batches, %d dead, %v behind at most, %d late", len(m.sent), len(wantDead), worst, m.sums.sum(&m.sums.late)/2)
+}
+
+// With 30 % of requests failing for five minutes and 1 % bad batches, strict order sends no good batch to the dead letter,
+// and few are late.
+func TestStrictUnderRandomFailures(t *testing.T) {
+	for _, perSecond := range []int{2, 20} {
+		t.Run(fmt.Sprint(perSecond, " a second"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newSimulation(t, 2, true)
+				m.set(func() error {
+					if m.dice.below(10) < 3 {
+						return answeredWith(500)
+					}
+					return nil
+				})
+				m.run(t, perSecond, 5*time.Minute, func(int) bool { return m.dice.below(100) == 0 })
+				m.set(nil)
+				m.run(t, 1, 10*time.Minute, func(int) bool { return false })
+				synctest.Wait()
+				m.check(t, time.Now())
+				assert.LessOrEqual(t, m.sums.sum(&m.sums.late), 2*m.sums.sum(&m.sums.buried), "about one for each bad batch: probes fail too")
+				m.stop(t)
+			})
+		})
+	}
+}
+
+// A token that rolls over the replicas: half of the requests are refused for a minute. No good batch is given up.
+func TestRollingTokenChange(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		for _, code := range []int{401, 403} {
+			t.Run(fmt.Sprint("strict=", strict, " ", code), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					m := newSimulation(t, 3, strict)
+					good := func(int) bool { return false }
+					m.run(t, 10, 20*time.Second, good)
+					m.set(func() error {
+						if m.dice.below(2) == 0 {
+							return answeredWith(code)
+						}
+						return nil
+					})
+					m.run(t, 10, time.Minute, good)
+					m.set(nil)
+					m.run(t, 10, 3*time.Minute, good)
+					synctest.Wait()
+					m.check(t, time.Now())
+					m.stop(t)
+				})
+			})
+		}
+	}
+}
