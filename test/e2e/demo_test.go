@@ -35,8 +35,11 @@ func TestDemo(t *testing.T) {
 		require.NoError(t, err)
 		return n
 	}
-	assert.InDelta(t, 501, number(`order\.errors: (\d+) series`), 0)
-	assert.Greater(t, number(`total of (\d+) errors`), 501.0)
+	// The last of the 500 places are for series that go on, and an error's text comes once.
+	held := number(`order\.errors: (\d+) series`)
+	assert.GreaterOrEqual(t, held, 401.0)
+	assert.LessOrEqual(t, held, 501.0)
+	assert.Greater(t, number(`total of (\d+) errors`), held, "what is over the limit is in the total")
 	assert.GreaterOrEqual(t, number(`, (\d+) % less`), 30.0)
 	assert.Positive(t, number(`(\d+) series of order_process_time_bucket`))
 	assert.Positive(t, number(`complete: (\d+) spans`))

@@ -105,11 +105,15 @@ service:
 		is(`count(shop_orders_total{`+path+`})`, 8)
 		is(`sum(shop_queue{`+path+`})`, 17)
 		is(`sum(checkout_time_milliseconds_count{`+path+`})`, timings)
-		// 500 attribute sets and the overflow series.
-		is(`count(order_errors_total{`+path+`})`, 501)
+		// At most 500 attribute sets and the overflow series. The last 100 places are for series that go on, which depends
+		// on when the pods export.
+		is(`(count(order_errors_total{`+path+`}) >= bool 401) * (count(order_errors_total{`+path+`}) <= bool 501)`, 1)
 		is(`count(order_errors_total{otel_metric_overflow="true",`+path+`})`, 1)
 		is(`sum(order_errors_total{`+path+`})`, 2*pods*errors)
-		is(`sum(order_errors_total{otel_metric_overflow="true",`+path+`})`, 2*(pods*errors-500))
+		// What has no place is counted there; a series that is given its place later has left its first errors there.
+		overflow := p.value(ctx, `sum(order_errors_total{otel_metric_overflow="true",`+path+`})`)
+		assert.GreaterOrEqual(t, overflow, float64(2*(pods*errors-500)), path)
+		assert.LessOrEqual(t, overflow, float64(2*(pods*errors-400)), path)
 		is(`sum(order_process_time_count{`+path+`})`, 2*pods*errors)
 		for _, name := range []string{"order_process_time_bucket", "checkout_time_milliseconds_bucket"} {
 			bounds := map[string]bool{}

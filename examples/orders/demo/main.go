@@ -100,6 +100,10 @@ func (d *demo) start(ctx context.Context) error {
 	if err := d.launch("gateway", gateway); err != nil {
 		return err
 	}
+	// The gateway runs before the services: of counters that began before it, it counts the growth that it sees.
+	if err := d.await(ctx, "http://"+addresses[9]); err != nil {
+		return err
+	}
 	scrape := fmt.Sprintf("global: {scrape_interval: 1s}\nscrape_configs: [{job_name: gateway, honor_labels: true, static_configs: [{targets: [%q]}]}]\n", d.page)
 	scrapeFile := filepath.Join(d.dir, "prometheus.yml")
 	if err := os.WriteFile(scrapeFile, []byte(scrape), 0o600); err != nil {
@@ -119,7 +123,7 @@ func (d *demo) start(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, url := range []string{addresses[9], d.prometheus + "/-/ready", d.payment, d.order + "/health"} {
+	for _, url := range []string{d.prometheus + "/-/ready", d.payment, d.order + "/health"} {
 		if err := d.await(ctx, "http://"+url); err != nil {
 			return err
 		}
