@@ -121,7 +121,7 @@ func (t *telemetry) recordState(ctx context.Context, plans, streams int) {
 	}
 }
 
-// shutdown takes the plans and streams of this instance off again.
+// shutdown subtracts the plans and streams of this instance.
 func (t *telemetry) shutdown(ctx context.Context) {
 	t.recordState(ctx, 0, 0)
 	t.builder.Shutdown()

@@ -26,8 +26,10 @@ type Config struct {
 	AttributeLimits AttributeLimitsConfig `mapstructure:"attribute_limits"`
 	Admission       AdmissionConfig       `mapstructure:"admission"`
 	Exempt          ExemptConfig          `mapstructure:"exempt"`
-	Limits          []LimitConfig         `mapstructure:"limits"`
-	Reaggregate     ReaggregateConfig     `mapstructure:"reaggregate"`
+	// Labels are rules that remove labels before all limits.
+	Labels      []LabelsConfig    `mapstructure:"labels"`
+	Limits      []LimitConfig     `mapstructure:"limits"`
+	Reaggregate ReaggregateConfig `mapstructure:"reaggregate"`
 	// TopOffenders says how those over a limit are named.
 	TopOffenders OffendersConfig `mapstructure:"top_offenders"`
 	// prevent unkeyed literal initialization
@@ -82,7 +84,10 @@ type ExemptConfig struct {
 
 // LimitConfig is one limit: exactly one of MaxSeries and MaxValues is set.
 type LimitConfig struct {
-	Name      string           `mapstructure:"name"`
+	Name string `mapstructure:"name"`
+	// Match contains "metrics", a list of regular expressions, and resource.<name>, scope.name and metadata.<name>
+	// with the value that each must have. The limit applies to what matches.
+	Match     map[string]any   `mapstructure:"match"`
 	Key       []string         `mapstructure:"key"`
 	Count     string           `mapstructure:"count"`
 	MaxSeries int              `mapstructure:"max_series"`
@@ -91,6 +96,21 @@ type LimitConfig struct {
 	Action    string           `mapstructure:"action"`
 	DryRun    bool             `mapstructure:"dry_run"`
 	Overrides []OverrideConfig `mapstructure:"overrides"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// LabelsConfig removes labels from the metrics that match. Exactly one of Drop and Keep is set.
+type LabelsConfig struct {
+	// Match contains "metrics", a list of regular expressions, and resource.<name> with the value it must have.
+	Match map[string]any `mapstructure:"match"`
+	// Drop and Keep are regular expressions that must match the whole name of an attribute; those that begin with
+	// "resource." are about attributes of resources.
+	Drop []string `mapstructure:"drop"`
+	Keep []string `mapstructure:"keep"`
+	// Gauge is last, min, max, sum or drop.
+	Gauge      string `mapstructure:"gauge"`
+	MaxStreams int    `mapstructure:"max_streams"`
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
@@ -174,6 +194,7 @@ var defaultLimits = []LimitConfig{{
 var (
 	_ confmap.Unmarshaler = (*Config)(nil)
 	_ confmap.Unmarshaler = (*LimitConfig)(nil)
+	_ confmap.Unmarshaler = (*LabelsConfig)(nil)
 )
 
 // Unmarshal refuses numbers that decoding would change.
@@ -191,6 +212,13 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 // them.
 func (c *LimitConfig) Unmarshal(conf *confmap.Conf) error {
 	*c = defaultLimit
+	dropNulls(conf)
+	return conf.Unmarshal(c)
+}
+
+// Unmarshal sets the defaults of a rule.
+func (c *LabelsConfig) Unmarshal(conf *confmap.Conf) error {
+	*c = LabelsConfig{Gauge: "last", MaxStreams: 50_000}
 	dropNulls(conf)
 	return conf.Unmarshal(c)
 }

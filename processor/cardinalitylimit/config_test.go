@@ -125,7 +125,7 @@ func TestInvalidConfig(t *testing.T) {
 		"exempt":             {map[string]any{"exempt": map[string]any{"metrics": []any{"("}}}, "exempt::metrics::0: must be a regular expression"},
 		"no name":            {limits(map[string]any{"name": nil}), `limits::0::name: must be a name other than "none" (got "")`},
 		"name none":          {limits(map[string]any{"name": "none"}), `limits::0::name: must be a name other than "none" (got "none")`},
-		"no key":             {limits(map[string]any{"key": nil}), "limits::0::key: must be at least one part (got 0)"},
+		"no key":             {limits(map[string]any{"key": nil}), "limits::0::key: must be a list of parts; an empty one is one key for everything (got \"nothing\")"},
 		"unknown part":       {limits(map[string]any{"key": []any{"service.name"}}), `limits::0::key::0: must be resource.<name>, scope.name, metric.name, attribute.<name> or metadata.<name> (got "service.name")`},
 		"part without name":  {limits(map[string]any{"key": []any{"resource."}}), `limits::0::key::0: must be resource.<name>`},
 		"part twice":         {limits(map[string]any{"key": []any{"metric.name", "metric.name"}}), "limits::0::key::1: must be named once (got \"metric.name\")"},

@@ -106,14 +106,14 @@ func (p *limiter) start(ctx context.Context, host component.Host) error {
 func (p *limiter) open(ctx context.Context) error {
 	memory := budget.New(int64(p.cfg.Tracker.MemoryLimitMiB) << 20)
 	board, ok := offenders.New(p.factory.now(), offenders.Options{
-		Limits: len(p.compiled.limits), Count: p.cfg.TopOffenders.Count, Window: p.cfg.Window.Duration,
+		Limits: len(p.compiled.rules) + len(p.compiled.limits), Count: p.cfg.TopOffenders.Count, Window: p.cfg.Window.Duration,
 		Examples: p.cfg.TopOffenders.LogExamples, Budget: memory,
 	})
 	if !ok {
 		return limit.ErrNoMemory
 	}
 	set, err := limit.NewSet(p.compiled.limits, limit.Options{
-		Exempt: p.compiled.exempt, Window: p.cfg.Window.Duration, MaxKeys: p.cfg.Tracker.MaxKeys,
+		Exempt: p.compiled.exempt, Rules: p.compiled.rules, Window: p.cfg.Window.Duration, MaxKeys: p.cfg.Tracker.MaxKeys,
 		ContestedAt: p.compiled.contestedAt,
 		Tracker: tracker.Config{
 			ExactUpTo: p.cfg.Tracker.ExactUpTo, FalsePositiveRate: p.cfg.Tracker.FalsePositiveRate,

@@ -111,6 +111,10 @@ func carryOut[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale
 	if w.batch == nil {
 		return true
 	}
+	if d.Rule >= 0 {
+		foldPoint(w, p, c, d, stale)
+		return false
+	}
 	switch d.Action {
 	case limit.Pass, limit.Tag:
 		if w.at.stateful && !stale && !admit(w, p, c, d.Stream) {
@@ -157,16 +161,34 @@ func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stal
 		Start: int64(p.StartTimestamp()), Time: w.timeOf(p.Timestamp()),
 		Horizon: d.Horizon, Held: d.Held, Stale: stale, Gauge: w.at.metric.Type() == pmetric.MetricTypeGauge,
 	}
+	if d.Rule >= 0 {
+		if fp.GaugeAs = w.compiled.labelGauges[d.Rule]; fp.Gauge && fp.GaugeAs == fold.GaugeDrop {
+			w.batch.Drop(fold.Stats{fold.StatGauges: 1, fold.StatExemplars: int64(c.exemplars(p).Len())})
+			return
+		}
+		fp.Baseline = d.Baseline
+	}
 	if !stale {
 		v, problem := c.read(p)
 		fp.Value, fp.Attributes, fp.Exemplars = v, p.Attributes(), c.exemplars(p)
+		if w.cursor.HasRule() {
+			fp.Attributes = w.withoutDropped(fp.Attributes, fp.Exemplars)
+		}
 		if problem != (fold.Stats{}) {
 			problem[fold.StatExemplars] = int64(fp.Exemplars.Len())
 			w.batch.Drop(problem)
 			return
 		}
 	}
-	w.batch.Add(fp, func() fold.Series { return w.series(p.Attributes(), d) })
+	describe := func() fold.Series { return w.series(p.Attributes(), d) }
+	if d.Rule >= 0 && d.Action != limit.Overflow {
+		if w.batch.TryAdd(fp, describe) {
+			return
+		}
+		w.cursor.Spill(d)
+		fp.Target, fp.Baseline = d.Target, d.Baseline
+	}
+	w.batch.Add(fp, describe)
 }
 
 // timeOf is a point's time, or ours where it has none.
@@ -181,7 +203,7 @@ func (w *walker) timeOf(t pcommon.Timestamp) int64 {
 func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
 	m := w.at.metric
 	s := fold.Series{
-		Group: d.Group, Metric: d.Metric, Metadata: w.cursor.TargetMetadata(d.Limit),
+		Group: d.Group, Metric: d.Metric, Metadata: w.metadataOf(d),
 		Resource: pcommon.NewResource(), Scope: pcommon.NewInstrumentationScope(), Attributes: pcommon.NewMap(),
 		Name: m.Name(), Description: m.Description(), Unit: m.Unit(), Type: m.Type(),
 	}
@@ -193,17 +215,16 @@ func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
 	case pmetric.MetricTypeExponentialHistogram:
 		s.Temporality = m.ExponentialHistogram().AggregationTemporality()
 	}
+	if d.Rule >= 0 {
+		w.merged(&s, attrs, d)
+		return s
+	}
 	// The key's values are cloned: they share memory with their whole batch.
 	s.Metadata = cloneMetadata(s.Metadata)
 	if d.Action == limit.Strip {
-		w.at.resource.CopyTo(s.Resource)
+		w.cursor.LeftResource(s.Resource.Attributes(), w.instance+"/"+w.name)
 		w.at.scope.CopyTo(s.Scope)
-		i := -1
-		for k, v := range attrs.All() {
-			if i++; !w.cursor.Taken(i) {
-				v.CopyTo(s.Attributes.PutEmpty(k))
-			}
-		}
+		w.copyKept(attrs, s.Attributes)
 	} else {
 		w.cursor.TargetResource(d.Limit, s.Resource.Attributes())
 		s.Resource.Attributes().PutStr(instanceAttribute, w.instance+"/"+w.name)
@@ -211,6 +232,14 @@ func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
 	}
 	s.Attributes.PutBool(limit.Mark, true)
 	return s
+}
+
+// metadataOf is the client metadata under which a limit's series leaves.
+func (w *walker) metadataOf(d *limit.Decision) map[string][]string {
+	if d.Rule >= 0 {
+		return nil // see merged
+	}
+	return w.cursor.TargetMetadata(d.Limit)
 }
 
 func cloneMetadata(md map[string][]string) map[string][]string {

@@ -73,7 +73,7 @@ func TestRefusedCumulativeSeriesAreRepeated(t *testing.T) {
 	r.clock.add(time.Second)
 	b := newBatch("orders")
 	points := b.sum("requests", cumulative, true)
-	put(points, 9, start, r.clock.now(), "id", "a") // the heaviest takes the place
+	put(points, 10, start, r.clock.now(), "id", "a")
 	put(points, 7, start, r.clock.now(), "id", "b")
 	r.send(b.md)
 	r.sink.take()

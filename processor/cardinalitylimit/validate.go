@@ -2,6 +2,7 @@ package cardinalitylimit
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
@@ -36,12 +37,15 @@ func (c *Config) Validate() error {
 
 // compiled is what a configuration says, as the core knows it.
 type compiled struct {
-	limits  []limit.Spec
-	bounds  oversize.Limits
-	exempt  limit.Names
-	gauge   fold.Gauge
-	first   fold.FirstValue
-	enforce bool
+	limits []limit.Spec
+	rules  []limit.Rule
+	// labelGauges says by rule how gauges are folded.
+	labelGauges []fold.Gauge
+	bounds      oversize.Limits
+	exempt      limit.Names
+	gauge       fold.Gauge
+	first       fold.FirstValue
+	enforce     bool
 	// contestedAt is as limit.Options has it.
 	contestedAt float64
 }
@@ -78,6 +82,10 @@ func (c *Config) compile() (compiled, error) {
 	check.Share(&e, "admission::contested_at", c.Admission.ContestedAt)
 	out.contestedAt = c.Admission.ContestedAt
 	check.Range(&e, "top_offenders::count", c.TopOffenders.Count, 0, maxOffenders)
+	for i := range c.Labels {
+		out.rules = append(out.rules, c.Labels[i].compile(e.At(check.Item("labels", i))))
+		out.labelGauges = append(out.labelGauges, gauges[c.Labels[i].Gauge])
+	}
 	names := make(map[string]bool)
 	for i, l := range c.limits() {
 		at := e.At(check.Item("limits", i))
@@ -94,7 +102,12 @@ func (c *LimitConfig) compile(e *check.Errors) limit.Spec {
 		WarnAt: c.WarnAt, DryRun: c.DryRun,
 	}
 	e.That(c.Name != "" && c.Name != limit.NoLimit, "name", `a name other than "none"`, c.Name)
-	e.That(len(c.Key) > 0, "key", "at least one part", len(c.Key))
+	e.That(!strings.HasPrefix(c.Name, limit.RulePrefix), "name", `a name that does not begin with "`+limit.RulePrefix+`"`, c.Name)
+	e.That(c.Key != nil, "key", "a list of parts; an empty one is one key for everything", "nothing")
+	s.Match = compileMatch(e, c.Match, "metrics, resource.<name>, scope.name or metadata.<name>", func(p limit.Part) bool {
+		text := p.String()
+		return text != "metric.name" && !strings.HasPrefix(text, "attribute.")
+	})
 	for i, text := range c.Key {
 		part, err := limit.ParsePart(text)
 		if err != nil {

@@ -56,7 +56,6 @@ func TestSoakHistograms(t *testing.T) {
 			require.NotContains(t, g.output.String(), "panic")
 			peak := g.peakRSS()
 			assert.Less(t, peak, int64(hostileRSS), "resident memory")
-			assert.Less(t, h.slowest, slowestAnswer)
 			assert.Positive(t, g.own("otelcol_processor_bucketing_dropped_points_total"))
 			assert.Positive(t, g.own("otelcol_processor_bucketing_points_total"))
 			g.stop()
@@ -121,10 +120,11 @@ func (h *hostile) run(t *testing.T) {
 
 // send sends one request, which must be answered in time: refused, at most.
 func (h *hostile) send(t *testing.T, protocol string, md pmetric.Metrics, send func(pmetricotlp.ExportRequest) (bool, error)) {
-	began := time.Now()
+	began := h.now()
 	refused, err := send(pmetricotlp.NewExportRequestFromMetrics(md))
-	took := time.Since(began)
-	if !assert.NoError(t, err, "%s after %v", protocol, took) || !assert.Less(t, took, slowestAnswer, protocol) {
+	took := h.now().since(began)
+	if err != nil || took.tooLong() {
+		t.Errorf("%s: %v after %v", protocol, err, took)
 		text, _ := (&pmetric.JSONMarshaler{}).MarshalMetrics(md)
 		t.Logf("the request: %.4000s", text)
 	}
@@ -132,11 +132,35 @@ func (h *hostile) send(t *testing.T, protocol string, md pmetric.Metrics, send f
 	defer h.mu.Unlock()
 	h.requests++
 	h.points += md.DataPointCount()
-	h.slowest = max(h.slowest, took)
+	h.slowest = max(h.slowest, took.wall)
 	if refused {
 		h.refused++
 	}
 }
+
+// effort is a wait for an answer, and the CPU time of the gateway meanwhile.
+type effort struct{ wall, cpu time.Duration }
+
+// tooLong reports whether a gateway that had a CPU did not answer in time. On a machine that others keep busy it may not
+// have had one.
+func (e effort) tooLong() bool { return e.wall >= slowestAnswer && e.cpu >= slowestAnswer*3/4 }
+
+// moment is when the gateway had used some CPU time.
+type moment struct {
+	at  time.Time
+	cpu time.Duration
+}
+
+func (h *hostile) now() moment {
+	select {
+	case <-h.g.exited:
+		return moment{at: time.Now()} // the send reports it
+	default:
+		return moment{time.Now(), h.g.usage().cpu}
+	}
+}
+
+func (m moment) since(began moment) effort { return effort{m.at.Sub(began.at), m.cpu - began.cpu} }
 
 var hostileClient = &http.Client{Timeout: patience}
 
@@ -176,16 +200,17 @@ func (h *hostile) overGRPC(client pmetricotlp.GRPCClient, r pmetricotlp.ExportRe
 
 // scrape reads the page, which must be answered in time too.
 func (h *hostile) scrape(t *testing.T) {
-	began := time.Now()
+	began := h.now()
 	response, err := hostileClient.Get("http://" + h.g.page + "/metrics")
-	if !assert.NoError(t, err, "scrape") {
+	if err != nil {
+		t.Errorf("scrape: %v", err)
 		return
 	}
 	defer response.Body.Close()
 	_, err = io.Copy(io.Discard, response.Body)
-	assert.NoError(t, err)
-	assert.Equal(t, http.StatusOK, response.StatusCode)
-	assert.Less(t, time.Since(began), slowestAnswer, "scrape")
+	if took := h.now().since(began); err != nil || response.StatusCode != http.StatusOK || took.tooLong() {
+		t.Errorf("scrape: %s, %v after %v", response.Status, err, took)
+	}
 	h.mu.Lock()
 	h.scrapes++
 	h.mu.Unlock()
@@ -294,9 +319,12 @@ func (h *hostilePoints) request(points ...hostilePoint) pmetric.Metrics {
 
 func oneOf[T any](rng *rand.Rand, choices ...T) T { return choices[rng.IntN(len(choices))] }
 
-// random is a point or some, of a stream or some.
+// random is a few points of a few streams, now and then many.
 func (h *hostilePoints) random() []hostilePoint {
 	points := make([]hostilePoint, 1+h.rng.IntN(20))
+	if h.rng.IntN(100) == 0 {
+		points = make([]hostilePoint, h.rng.IntN(3000))
+	}
 	for i := range points {
 		points[i] = h.exponential
 	}
@@ -312,7 +340,7 @@ func (h *hostilePoints) exponential(p pmetric.ExponentialHistogramDataPoint) {
 	sum := p.ZeroCount()
 	for _, b := range []pmetric.ExponentialHistogramDataPointBuckets{p.Positive(), p.Negative()} {
 		b.SetOffset(oneOf(rng, 0, rng.Int32N(400)-200, -1<<30, 1<<30-1, int32(rng.Uint32()), math.MinInt32, math.MaxInt32))
-		counts := make([]uint64, oneOf(rng, 0, 0, 1, 1, 2, rng.IntN(20), rng.IntN(200), rng.IntN(20000)))
+		counts := make([]uint64, oneOf(rng, 0, 0, 1, 1, 2, rng.IntN(20), rng.IntN(200), h.many()))
 		for i := range counts {
 			if rng.IntN(4) == 0 {
 				counts[i] = oneOf(rng, 1, rng.Uint64()>>48, rng.Uint64()>>rng.IntN(64))
@@ -337,6 +365,14 @@ func (h *hostilePoints) exponential(p pmetric.ExponentialHistogramDataPoint) {
 	case 3:
 		p.SetTimestamp(0)
 	}
+}
+
+// many is a number of buckets, now and then nearly as many as a request can have.
+func (h *hostilePoints) many() int {
+	if h.rng.IntN(500) == 0 {
+		return 1_000_000
+	}
+	return h.rng.IntN(2000)
 }
 
 func (h *hostilePoints) explicit(p pmetric.HistogramDataPoint) {

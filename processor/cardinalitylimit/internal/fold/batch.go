@@ -20,8 +20,11 @@ type Point struct {
 	Horizon int64
 	Held    bool
 	Stale   bool // NoRecordedValue: the stream ends; no value
-	Gauge   bool // subject to Options.Gauge
-	Value   Value
+	Gauge   bool // folded as GaugeAs or, without it, as Options.Gauge says
+	GaugeAs Gauge
+	// Baseline: if this is the first point of its stream, its value is not counted.
+	Baseline bool
+	Value    Value
 	// Both or none; only read before Add or Admit returns.
 	Attributes pcommon.Map
 	Exemplars  pmetric.ExemplarSlice
@@ -73,24 +76,31 @@ const usualSightings = 16
 // Add stages p. Describe is called, under no lock, for the first point of an
 // outgoing series.
 func (b *Batch) Add(p Point, describe func() Series) {
-	if p.Gauge && b.table.opts.Gauge == GaugeDrop {
+	if b.TryAdd(p, describe) {
+		return
+	}
+	b.table.remember(p.Stream)
+	b.stats[StatRefused]++
+	b.stats[StatRefusedStreams]++
+	b.stats[StatExemplars] += p.exemplars()
+}
+
+// TryAdd is Add, but reports false and counts nothing if the outgoing series is a new one without room.
+func (b *Batch) TryAdd(p Point, describe func() Series) bool {
+	if p.Gauge && cmp.Or(p.GaugeAs, b.table.opts.Gauge) == GaugeDrop {
 		b.stats[StatGauges]++
 		b.stats[StatExemplars] += p.exemplars()
-		return
+		return true
 	}
 	if p.Stale && !b.table.Knows(p.Stream) { // there is nothing to end
 		b.stats[StatStale]++
-		return
+		return true
 	}
 	to := b.table.open(p.Target, p.Value, describe)
-	if to == nil {
-		b.table.remember(p.Stream)
-		b.stats[StatRefused]++
-		b.stats[StatRefusedStreams]++
-		b.stats[StatExemplars] += p.exemplars()
-		return
+	if to != nil {
+		b.stage(p, to, false)
 	}
-	b.stage(p, to, false)
+	return to != nil
 }
 
 // stage takes a point for to, which is pinned.

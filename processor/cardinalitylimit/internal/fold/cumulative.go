@@ -62,7 +62,7 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, e *evidenc
 	in.known.Add(1)
 	n[StatFolded]++
 	if a.method == addGrowth {
-		a.begin(p, t.isNew(p, e), in.side, n)
+		a.begin(p, !p.Baseline && t.isNew(p, e), in.side, n)
 	}
 	return true
 }

@@ -21,6 +21,7 @@ type Series struct {
 	Type                    pmetric.MetricType
 	Temporality             pmetric.AggregationTemporality
 	Monotonic               bool
+	Gauge                   Gauge // how gauges are folded; the zero value: as Options say
 }
 
 // Gauge is how gauges are folded.

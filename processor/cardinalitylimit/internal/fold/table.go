@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -126,7 +127,7 @@ func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
 		return nil
 	}
 	a := &accumulator{series: describe(), bytes: bytes}
-	a.method = a.series.method(t.opts.Gauge)
+	a.method = a.series.method(cmp.Or(a.series.Gauge, t.opts.Gauge))
 	return t.chargeRest(a, bytes-seriesBytes)
 }
 

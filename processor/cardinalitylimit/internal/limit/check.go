@@ -109,7 +109,7 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *
 		return
 	}
 	v = c.contest(l, e, c.set.hash.Combine(key, fp), v, stale)
-	if !l.DryRun {
+	if !l.DryRun && l.rule == nil {
 		d.Horizon = max(d.Horizon, e.forgot.Load())
 	}
 	if !passes(v, stale) {
@@ -121,6 +121,9 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *
 
 // fingerprint is the series of the point at hand as limit l counts it.
 func (c *Cursor) fingerprint(l *limit) uint64 {
+	if l.rule != nil {
+		return c.Stream()
+	}
 	container := uint64(0)
 	if l.Streams {
 		container = c.streamID
@@ -165,7 +168,7 @@ func (c *Cursor) knows(l *limit, r *recent, id, fp uint64, d *Decision) bool {
 	if e == nil || r.id != id || !e.Known(fp, c.epoch) {
 		return false
 	}
-	if !l.DryRun {
+	if !l.DryRun && l.rule == nil {
 		d.Horizon = max(d.Horizon, e.forgot.Load())
 	}
 	return true

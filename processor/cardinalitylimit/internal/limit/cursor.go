@@ -22,6 +22,8 @@ type Cursor struct {
 
 	metadata Metadata
 	slot     int64 // of our clock, see doorkeeper
+	// allMetadata hashes the client's metadata that is part of any key.
+	allMetadata uint64
 	surroundings
 	saved     []surroundings // by Save
 	savedKeys []groupKeys    // as many for each of saved as there are limits
@@ -80,6 +82,8 @@ type pair struct {
 	pair          uint64
 	isText        bool
 	taken, isMark bool
+	dropped       bool // by the rule of that number
+	rule          int  // index and one; 0: nobody asked
 }
 
 // set makes p an attribute. What p was for the point before it does not hash again:
@@ -87,7 +91,7 @@ type pair struct {
 // compare costs a third.
 func (p *pair) set(h *streamid.Hasher, key string, v pcommon.Value) {
 	if p.label == 0 || p.key != key {
-		p.key, p.label = key, h.String(key)
+		p.key, p.label, p.rule = key, h.String(key), 0
 	}
 	switch isText := v.Type() == pcommon.ValueTypeStr; {
 	case !isText:
@@ -116,11 +120,12 @@ func (s *Set) Begin(md Metadata) *Cursor {
 		c.Counts.init(len(s.limits))
 	}
 	c.now, c.epoch, c.slot = s.tick()
-	c.metadata = md
+	c.metadata, c.allMetadata, c.remains.rule = md, 0, -1
 	for i, l := range s.limits {
 		g := &c.groups[i]
 		g.key[fromMetadata] = c.down(l, fromMetadata, l.seed, pcommon.Map{})
 		g.foldMetadata = c.foldHash(l, fromMetadata, 0)
+		c.allMetadata = s.hash.Combine(c.allMetadata, g.foldMetadata)
 	}
 	return c
 }
@@ -148,7 +153,7 @@ const maxPooled = 1024
 // Resource moves to a resource.
 func (c *Cursor) Resource(r pcommon.Resource) {
 	c.resource = r
-	c.resourceID = c.set.hash.Resource(r)
+	c.resourceID, c.remains = c.set.hash.Resource(r), remains{rule: -1}
 	for i, l := range c.set.limits {
 		g := &c.groups[i]
 		g.key[fromResource] = c.down(l, fromResource, g.key[fromMetadata], r.Attributes())
@@ -172,8 +177,10 @@ func (c *Cursor) Metric(m pmetric.Metric) {
 	c.exempt = c.set.exempt.has(m.Name())
 	c.metricHash = c.set.hash.Metric(m)
 	c.streamID = c.set.hash.Combine(c.scopeID, c.metricHash)
+	c.applyRule()
 	for i, l := range c.set.limits {
 		g := &c.groups[i]
+		g.skip = l.rule != nil && i != c.remains.rule || !l.selects.matches(c)
 		g.key[fromMetric] = c.down(l, fromMetric, g.key[fromScope], pcommon.Map{})
 	}
 }

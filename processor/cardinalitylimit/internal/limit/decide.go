@@ -24,6 +24,10 @@ type Decision struct {
 	// Horizon, in ns since the epoch: series that lost their place until then are no longer
 	// known.
 	Horizon int64
+	// Rule is the index of the limit of the rule for labels that folds the point where no limit does, -1 for none.
+	Rule int
+	// Baseline: what the point's stream had grown to before is in no series.
+	Baseline bool
 	// Stream is the identity of the point's series as it came in.
 	Stream uint64
 	// Target is the identity of the series that the point is folded into: one for each
@@ -66,11 +70,11 @@ func (c *Cursor) Stamp(stamp uint64) { c.stamp = stamp }
 func (c *Cursor) Series() uint64 { return c.set.hash.Point(c.metricHash, c.original) }
 
 // Stream is the identity of the stream of the point that was decided on last.
-func (c *Cursor) Stream() uint64 { return c.set.hash.Point(c.streamID, c.original) }
+func (c *Cursor) Stream() uint64 { return c.set.hash.Point(c.ownStreamID, c.original) }
 
 func (c *Cursor) decide(attrs pcommon.Map, stale bool) (d Decision, known bool) {
 	c.read(attrs)
-	d = Decision{Limit: -1}
+	d = Decision{Limit: -1, Rule: -1}
 	if !c.exempt {
 		shared := c.Counts.Shared
 		if c.ask(attrs, stale, &d); c.stranger {
@@ -93,6 +97,9 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 		d.Action, d.Limit = Strip, c.set.strips
 	}
 	for i := 0; i < len(limits) && d.Action < Overflow && !c.stranger; i++ {
+		if c.groups[i].skip {
+			continue
+		}
 		if limits[i].labels() {
 			c.checkLabels(i, limits[i], attrs, stale, d)
 		} else {
@@ -133,6 +140,24 @@ func (c *Cursor) read(attrs pcommon.Map) {
 	}
 	c.only = c.marked && len(c.pairs) == 1
 	c.original, c.attributes = sum, sum
+	if c.remains.rule >= 0 {
+		c.dropLabels()
+	}
+}
+
+// dropLabels takes away what the rule of the metric drops.
+func (c *Cursor) dropLabels() {
+	rule := c.remains.rule + 1
+	for i := range c.pairs {
+		p := &c.pairs[i]
+		if p.rule != rule {
+			p.rule, p.dropped = rule, c.Drops(p.key)
+		}
+		if p.dropped {
+			p.taken = true
+			c.attributes -= p.pair
+		}
+	}
 }
 
 // object records that a limit has no place for the point.
@@ -158,7 +183,7 @@ func (c *Cursor) object(i int, l *limit, unknown bool, d *Decision) {
 func (c *Cursor) seat(d *Decision) {
 	for i := d.Limit + 1; i < len(c.set.limits); i++ {
 		l := c.set.limits[i]
-		if l.labels() {
+		if l.labels() || c.groups[i].skip {
 			continue
 		}
 		g := &c.groups[i]
@@ -168,6 +193,9 @@ func (c *Cursor) seat(d *Decision) {
 		}
 		if l.Streams {
 			container = c.set.hash.Combine(c.groups[d.Limit].fold, c.metricHash)
+			if c.set.limits[d.Limit].rule != nil {
+				container = c.streamID
+			}
 		}
 		fp := c.set.hash.Point(container, c.set.mark)
 		if c.knows(l, &g.last, key, fp, d) {

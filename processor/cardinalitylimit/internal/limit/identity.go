@@ -11,12 +11,16 @@ import (
 // identify sets what the decision says about the identities of the point at hand.
 func (c *Cursor) identify(d *Decision) {
 	h := &c.set.hash
-	d.Stream = h.Point(c.streamID, c.original)
-	switch d.Action {
+	d.Stream = c.Stream()
+	if d.Rule = c.remains.rule; d.Rule >= 0 && (d.Action <= Tag || d.Limit == d.Rule) {
+		c.mergeIDs(d)
+		return
+	}
+	switch d.Rule = -1; d.Action {
 	case Strip:
 		g := &c.groups[d.Limit]
 		d.Target = h.Point(h.Combine(g.foldMetadata, c.streamID), c.attributes)
-		d.Group, d.Metric = h.Combine(g.foldMetadata, c.scopeID), c.metricHash
+		d.Group, d.Metric = h.Combine(g.foldMetadata, c.leftScopeID), c.metricHash
 	case Overflow:
 		g := &c.groups[d.Limit]
 		d.Target = h.Combine(g.fold, c.metricHash)
@@ -68,6 +72,20 @@ func (c *Cursor) TargetMetadata(limit int) map[string][]string {
 		}
 	}
 	return md
+}
+
+// AllMetadata is TargetMetadata of all limits together.
+func (c *Cursor) AllMetadata() map[string][]string {
+	var all map[string][]string
+	for i := range c.set.limits {
+		for name, values := range c.TargetMetadata(i) {
+			if all == nil {
+				all = make(map[string][]string)
+			}
+			all[name] = values
+		}
+	}
+	return all
 }
 
 // value returns how to read a part of the key of the point at hand.

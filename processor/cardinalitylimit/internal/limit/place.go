@@ -15,12 +15,16 @@ type surroundings struct {
 	resourceID, scopeID  uint64
 	metricHash, streamID uint64 // of the metric alone; of the metric where it is
 	nameHash             uint64 // of the metric's name; 0: nobody asked
+	remains              remains
+	// ownStreamID and scopeID are those of the metric as it came in, streamID and leftScopeID what a rule leaves.
+	ownStreamID, leftScopeID uint64
 }
 
 // groupKeys are the hashes of a limit for a metric.
 type groupKeys struct {
 	key  [sources]uint64 // hash of the key down to each level
 	fold uint64          // hash of what an overflow series inherits of the key
+	skip bool            // the limit does not apply to the metric
 }
 
 // Save remembers where the cursor is, and returns a number for Return.

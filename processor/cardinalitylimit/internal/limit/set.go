@@ -2,7 +2,6 @@ package limit
 
 import (
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +14,7 @@ import (
 // Set is the limits of one processor. Safe for concurrent use; decisions are exact
 // for any number of goroutines.
 type Set struct {
-	limits    []*limit // label limits first, each group in the order of the configuration
+	limits    []*limit // rules first, then limits on values, each group in the order of the configuration
 	options   Options
 	hash      streamid.Hasher
 	mark      uint64 // the pair otel.metric.overflow=true
@@ -28,7 +27,8 @@ type Set struct {
 	begun     time.Time
 	epoch     atomic.Int64
 	rotations atomic.Int64
-	exempt    exemptions
+	rules     []int // indexes of the limits of rules, which come first
+	exempt    nameCache
 	cursors   sync.Pool
 }
 
@@ -39,16 +39,20 @@ func NewSet(specs []Spec, o Options) (*Set, error) {
 	s.mark, s.markLabel = s.hash.Pair(Mark, markValue()), s.hash.String(Mark)
 	s.markText = s.hash.Pair(Mark, pcommon.NewValueStr("true"))
 	s.empty = s.hash.Value(pcommon.NewValueStr(""))
-	s.exempt = exemptions{patterns: o.Exempt, known: make(map[string]bool)}
+	s.exempt = newNameCache(o.Exempt)
 	specs = slices.Clone(specs)
 	slices.SortStableFunc(specs, func(a, b Spec) int { return labelsFirst(a) - labelsFirst(b) })
+	for i := range o.Rules {
+		specs = slices.Insert(specs, i, o.Rules[i].spec(i))
+		s.rules = append(s.rules, i)
+	}
 	for i := range specs {
 		l, err := compile(specs[i], &s.options, s.hash.String)
 		if err != nil {
 			return nil, err
 		}
 		s.limits = append(s.limits, l)
-		if l.DryRun {
+		if l.DryRun || l.rule != nil {
 			continue
 		}
 		if l.Action == Overflow && s.overflows < 0 {
@@ -124,37 +128,3 @@ func (s *Set) CountsValues(i int) bool { return s.limits[i].labels() }
 
 // NoLimit stands for the limit of a point that none objects to.
 const NoLimit = "none"
-
-// exemptions remembers which metric names are exempt: the expressions cost far
-// more than a lookup.
-type exemptions struct {
-	patterns Names
-	mu       sync.RWMutex
-	known    map[string]bool
-}
-
-// maxKnownNames and maxKnownLength bound the memory that names from outside can
-// take; further and longer names are matched each time.
-const (
-	maxKnownNames  = 10_000
-	maxKnownLength = 256
-)
-
-func (e *exemptions) has(name string) bool {
-	if len(e.patterns) == 0 {
-		return false
-	}
-	e.mu.RLock()
-	exempt, known := e.known[name]
-	e.mu.RUnlock()
-	if known {
-		return exempt
-	}
-	exempt = e.patterns.has(name)
-	e.mu.Lock()
-	if len(e.known) < maxKnownNames && len(name) <= maxKnownLength {
-		e.known[strings.Clone(name)] = exempt // the name may share memory with its batch
-	}
-	e.mu.Unlock()
-	return exempt
-}

@@ -185,7 +185,7 @@ func TestNoMemoryForATracker(t *testing.T) {
 func TestExemptionsAreBounded(t *testing.T) {
 	r, err := check.Anchored("up|a.*")
 	require.NoError(t, err)
-	e := exemptions{known: map[string]bool{}}
+	e := newNameCache(nil)
 	require.False(t, e.has("up"))
 	e.patterns = append(e.patterns, r)
 	for i := range maxKnownNames + 10 {

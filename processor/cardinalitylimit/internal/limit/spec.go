@@ -22,6 +22,9 @@ type Spec struct {
 	Action    Action
 	DryRun    bool // observes only
 	Overrides []Override
+	Match     Match // what the limit applies to
+
+	rule *rule // whose streams the limit counts; nil: none
 }
 
 // Override gives the keys that match it another maximum. The first match holds.
@@ -41,7 +44,8 @@ func (n Names) has(name string) bool {
 
 // Options are what all limits share.
 type Options struct {
-	Exempt  Names         // metrics that no limit sees
+	Exempt  Names // metrics that no limit and no rule sees
+	Rules   []Rule
 	Window  time.Duration // of all remembered generations together
 	Tracker tracker.Config
 	MaxKeys int // trackers of a limit; keys beyond share one
@@ -61,13 +65,14 @@ type limit struct {
 	max      int
 	seed     uint64
 	trackers table
+	selects  matcher
 	contest  float64 // Options.ContestedAt
 	door     doorkeeper
 }
 
 func compile(s Spec, o *Options, hash func(string) uint64) (*limit, error) {
-	l := &limit{Spec: s, max: max(s.MaxSeries, s.MaxValues), seed: hash(s.Name), contest: o.ContestedAt}
-	if o.ContestedAt == 1 { // a full key has no last places
+	l := &limit{Spec: s, max: max(s.MaxSeries, s.MaxValues), seed: hash(s.Name), contest: o.ContestedAt, selects: s.Match.compile()}
+	if o.ContestedAt == 1 || s.rule != nil { // a full key has no last places
 		l.contest = 0
 	}
 	l.door.budget = o.Tracker.Budget

@@ -1,0 +1,147 @@
+package limit
+
+import (
+	"fmt"
+	"math"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// Rule removes labels from metrics. All points of a matched metric are folded into the series that are
+// left, with the label or without, so that no two writers share a series. The first match applies.
+type Rule struct {
+	Match
+	// Labels are the names of attributes of points, ResourceLabels of resources.
+	Labels, ResourceLabels Selection
+	MaxStreams             int // that are folded under their own labels; others go to an overflow series
+}
+
+// Selection is what a rule keeps or drops. The zero value keeps all.
+type Selection struct {
+	Names Names
+	Keep  bool // Names are kept and others dropped
+}
+
+// rule is a compiled Rule. It belongs to a limit that counts the streams.
+type rule struct {
+	match            matcher
+	labels, resource selector
+}
+
+// selector is a compiled Selection.
+type selector struct {
+	nameCache
+	keep bool
+}
+
+func (s *selector) drops(name string) bool { return len(s.patterns) > 0 && s.has(name) != s.keep }
+
+// RuleName is the name of rule i among the limits.
+func RuleName(i int) string { return fmt.Sprintf("%s%d", RulePrefix, i) }
+
+// RulePrefix begins the names of rules.
+const RulePrefix = "labels::"
+
+func (r *Rule) spec(i int) Spec {
+	return Spec{Name: RuleName(i), Streams: true, MaxSeries: r.MaxStreams, Action: Overflow, rule: &rule{
+		match:    r.compile(),
+		labels:   selector{newNameCache(r.Labels.Names), r.Labels.Keep},
+		resource: selector{newNameCache(r.ResourceLabels.Names), r.ResourceLabels.Keep},
+	}}
+}
+
+// remains is what a rule leaves of a resource.
+type remains struct {
+	rule     int    // index of the limit of the rule, -1: none
+	resource uint64 // identity of the resource that is left
+	fewer    bool   // an attribute was dropped
+}
+
+// keepsResource reports whether an attribute of the resource stays. Where one goes, several instances
+// become one, which cannot be called by the name of one of them.
+func (c *Cursor) keepsResource(name string) bool {
+	return !c.set.limits[c.remains.rule].rule.resource.drops(name) && (!c.remains.fewer || name != instanceID)
+}
+
+// applyRule finds the rule of the metric at hand, and sets what is left of what contains the metric.
+func (c *Cursor) applyRule() {
+	found := -1
+	for i := 0; i < len(c.set.rules) && !c.exempt; i++ {
+		if c.set.limits[i].rule.match.matches(c) {
+			found = i
+			break
+		}
+	}
+	c.ownStreamID, c.leftScopeID = c.streamID, c.scopeID
+	if found != c.remains.rule {
+		c.remains = remains{rule: found}
+		if found >= 0 {
+			c.leaveResource()
+		}
+	}
+	if c.remains.fewer {
+		c.leftScopeID = c.set.hash.Scope(c.remains.resource, c.scope)
+		c.streamID = c.set.hash.Combine(c.leftScopeID, c.metricHash)
+	}
+}
+
+func (c *Cursor) leaveResource() {
+	drops := &c.set.limits[c.remains.rule].rule.resource
+	for name := range c.resource.Attributes().All() {
+		c.remains.fewer = c.remains.fewer || drops.drops(name)
+	}
+	if !c.remains.fewer {
+		return
+	}
+	sum := c.set.hash.String(RulePrefix)
+	for name, v := range c.resource.Attributes().All() {
+		if c.keepsResource(name) {
+			sum += c.set.hash.Pair(name, v)
+		}
+	}
+	c.remains.resource = c.set.hash.Combine(c.set.hash.String(instanceID), sum)
+}
+
+// LeftResource writes the resource that a rule, if there is one, leaves. Instance is the name of the writer of what
+// several instances became.
+func (c *Cursor) LeftResource(dest pcommon.Map, instance string) {
+	if !c.remains.fewer {
+		c.resource.Attributes().CopyTo(dest)
+		return
+	}
+	for name, v := range c.resource.Attributes().All() {
+		if c.keepsResource(name) {
+			v.CopyTo(dest.PutEmpty(name))
+		}
+	}
+	dest.PutStr(instanceID, instance)
+}
+
+// HasRule reports whether a rule applies to the metric at hand.
+func (c *Cursor) HasRule() bool { return c.remains.rule >= 0 }
+
+// Drops reports whether the rule of the metric at hand drops an attribute of its points.
+func (c *Cursor) Drops(name string) bool {
+	return c.remains.rule >= 0 && name != Mark && c.set.limits[c.remains.rule].rule.labels.drops(name)
+}
+
+// Spill makes the decision on the point at hand, which a rule folds, one for the rule's overflow series: there is
+// no room for another one.
+func (c *Cursor) Spill(d *Decision) {
+	d.Action, d.Limit = Overflow, d.Rule
+	c.identify(d)
+}
+
+// mergeIDs sets the identities of the series that a rule folds the point at hand into.
+func (c *Cursor) mergeIDs(d *Decision) {
+	h := &c.set.hash
+	attributes := c.attributes
+	switch d.Action {
+	case Overflow:
+		attributes, d.Baseline = c.set.mark, true
+	case Tag:
+		attributes += h.Combine(math.MaxUint64, c.set.limits[d.Limit].seed)
+	}
+	d.Target = h.Point(h.Combine(c.allMetadata, c.streamID), attributes)
+	d.Group, d.Metric = h.Combine(c.allMetadata, c.leftScopeID), c.metricHash
+}

@@ -1,0 +1,123 @@
+package cardinalitylimit
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/check"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
+)
+
+const (
+	matchMetrics   = "metrics"
+	resourcePrefix = "resource."
+)
+
+// compileMatch compiles the conditions of a rule or a limit. Which says what they may be.
+func compileMatch(e *check.Errors, conditions map[string]any, which string, allowed func(limit.Part) bool) limit.Match {
+	m := limit.Match{Equals: make(map[limit.Part]string)}
+	match := e.At("match")
+	for _, name := range slices.Sorted(maps.Keys(conditions)) {
+		if name == matchMetrics {
+			m.Metrics = check.Regexps(match, name, stringList(match, name, conditions[name]))
+			continue
+		}
+		part, err := limit.ParsePart(name)
+		if err != nil || !allowed(part) {
+			match.That(false, name, which, name)
+			continue
+		}
+		value, ok := conditions[name].(string)
+		match.That(ok, name, "a string", fmt.Sprintf("%T", conditions[name]))
+		m.Equals[part] = value
+	}
+	return m
+}
+
+func (c *LabelsConfig) compile(e *check.Errors) limit.Rule {
+	e.That(len(c.Match) > 0, "match", "at least one condition", len(c.Match))
+	r := limit.Rule{
+		Match: compileMatch(e, c.Match, "metrics or resource.<name>", func(p limit.Part) bool {
+			return strings.HasPrefix(p.String(), resourcePrefix)
+		}),
+		MaxStreams: c.MaxStreams,
+	}
+	field, names := "drop", c.Drop
+	if len(c.Keep) > 0 {
+		field, names = "keep", c.Keep
+		e.That(len(c.Drop) == 0, "drop", "absent where keep is set", fmt.Sprint(c.Drop))
+	}
+	e.That(len(names) > 0, "drop", "at least one label, or keep at least one", len(names))
+	compiled := check.Regexps(e, field, namesOf(names))
+	r.Labels.Keep, r.ResourceLabels.Keep = field == "keep", field == "keep"
+	for i, name := range names {
+		if i >= len(compiled) {
+			break // an expression is wrong
+		}
+		if strings.HasPrefix(name, resourcePrefix) {
+			r.ResourceLabels.Names = append(r.ResourceLabels.Names, compiled[i])
+		} else {
+			r.Labels.Names = append(r.Labels.Names, compiled[i])
+		}
+	}
+	check.OneOf(e, "gauge", c.Gauge, "last", "min", "max", "sum", "drop")
+	check.Range(e, "max_streams", c.MaxStreams, 1, maxCount)
+	return r
+}
+
+// namesOf returns the names without what says that they are about resources.
+func namesOf(labels []string) []string {
+	names := slices.Clone(labels)
+	for i := range names {
+		names[i] = strings.TrimPrefix(names[i], resourcePrefix)
+	}
+	return names
+}
+
+// merged describes the series that a rule folds the point at hand into.
+func (w *walker) merged(s *fold.Series, attrs pcommon.Map, d *limit.Decision) {
+	s.Metadata = cloneMetadata(w.cursor.AllMetadata())
+	w.cursor.LeftResource(s.Resource.Attributes(), w.instance+"/"+w.name)
+	w.at.scope.CopyTo(s.Scope)
+	s.Gauge = w.compiled.labelGauges[d.Rule]
+	if d.Action == limit.Overflow {
+		s.Attributes.PutBool(limit.Mark, true)
+		return
+	}
+	w.copyKept(attrs, s.Attributes)
+	if d.Action == limit.Tag {
+		s.Attributes.PutStr(tagAttribute, w.set.Name(d.Limit))
+	}
+}
+
+// copyKept copies the attributes that the point at hand still has.
+func (w *walker) copyKept(attrs, dest pcommon.Map) {
+	i := -1
+	for k, v := range attrs.All() {
+		if i++; !w.cursor.Taken(i) {
+			v.CopyTo(dest.PutEmpty(k))
+		}
+	}
+}
+
+// withoutDropped removes the labels that a rule drops from exemplars, and returns the attributes that the point's
+// exemplars may still take over.
+func (w *walker) withoutDropped(attrs pcommon.Map, exemplars pmetric.ExemplarSlice) pcommon.Map {
+	if exemplars.Len() == 0 {
+		return attrs
+	}
+	drops := func(name string, _ pcommon.Value) bool { return w.cursor.Drops(name) }
+	for _, e := range exemplars.All() {
+		e.FilteredAttributes().RemoveIf(drops)
+	}
+	kept := pcommon.NewMap()
+	attrs.CopyTo(kept)
+	kept.RemoveIf(drops)
+	return kept
+}

@@ -1,0 +1,364 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+func ruleOf(metrics string, drop ...string) LabelsConfig {
+	return LabelsConfig{
+		Match: map[string]any{"metrics": []any{metrics}}, Drop: drop, Gauge: "last", MaxStreams: 50_000,
+	}
+}
+
+// Random streams of all types and temporalities, resets, refusals: what a rule leaves adds up to the
+// ledger, in one series for each metric and instance that is left.
+func TestLabelRulesConserveTotals(t *testing.T) {
+	for name, rule := range map[string]LabelsConfig{
+		"label":    ruleOf(".*", "id"),
+		"resource": ruleOf(".*", "id", `resource.k8s\..*`),
+		"keep":     {Match: map[string]any{"resource.service.name": "orders"}, Keep: []string{"other"}, Gauge: "last", MaxStreams: 50_000},
+		"nobody's": ruleOf(".*", "user"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(10) {
+				rng := rand.New(rand.NewPCG(seed, 21))
+				r := newRig(t, func(c *Config) { c.Labels = []LabelsConfig{rule} })
+				down := newReader(t)
+				ledger := map[string]totals{}
+				var sources []*source
+				r.clock.add(time.Second)
+				for _, k := range kinds {
+					for id := range 6 {
+						s := &source{kind: k, id: id}
+						s.begin(r.clock.now())
+						sources = append(sources, s)
+					}
+				}
+				for range 30 {
+					r.clock.add(time.Second)
+					pods := []*batch{newBatch("orders", "k8s.pod", "a"), newBatch("orders", "k8s.pod", "b")}
+					rng.Shuffle(len(sources), func(i, k int) { sources[i], sources[k] = sources[k], sources[i] })
+					for _, s := range sources {
+						if rng.IntN(20) == 0 {
+							s.begin(r.clock.now().Add(-time.Millisecond))
+						}
+						grown := s.observe(rng)
+						sum := ledger[s.name()]
+						sum.plus(grown)
+						ledger[s.name()] = sum
+						reading := s.read(r.clock.now())
+						reading.appendTo(pods[s.id%2])
+					}
+					for _, b := range pods {
+						r.send(b.md)
+					}
+					require.Empty(t, r.sink.take(), "every point of a matched metric folds")
+					r.sink.refuse(nil)
+					if rng.IntN(4) == 0 {
+						r.sink.refuse(errors.New("busy"))
+					}
+					require.NoError(t, r.flush(context.Background(), false))
+					for _, md := range r.sink.take() {
+						down.read(md)
+					}
+				}
+				r.sink.refuse(nil)
+				r.clock.add(time.Second)
+				require.NoError(t, r.flush(context.Background(), false))
+				for _, md := range r.sink.take() {
+					down.read(md)
+				}
+				require.Equal(t, ledger, down.total, "seed %d", seed)
+				series := map[string]int{"label": 2, "resource": 1, "keep": 2, "nobody's": 6}[name]
+				require.Len(t, down.last, series*len(kinds))
+			}
+		})
+	}
+}
+
+// A deletion of the label without a rule would leave the last writer's value: ten of 200.
+func TestRuleAddsWhatADeletionLoses(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Labels = []LabelsConfig{ruleOf(`http\..*`, "user.id")} })
+	r.clock.add(time.Second)
+	start := r.clock.now()
+	for range 2 {
+		r.clock.add(time.Minute)
+		b := newBatch("orders", "service.instance.id", "pod-1")
+		points, other := b.sum("http.requests", cumulative, true), b.sum("requests", cumulative, true)
+		for i := range 20 {
+			put(points, 10, start, r.clock.now(), "user.id", fmt.Sprint(i), "http.route", "/")
+			put(other, 10, start, r.clock.now(), "user.id", fmt.Sprint(i))
+		}
+		r.send(b.md)
+		require.Len(t, observe(r.sink.take()...), 20, "other metrics keep their path")
+	}
+	got := r.flushed()
+	require.Len(t, got, 1)
+	assert.EqualValues(t, 200, got[0].value)
+	assert.Equal(t, map[string]any{"http.route": "/"}, got[0].attributes)
+	assert.Equal(t, map[string]any{"service.name": "orders", "service.instance.id": "pod-1"}, got[0].resource)
+	assert.Equal(t, "app", got[0].scope)
+}
+
+// Where a resource's attribute goes, the series that is left belongs to the gateway.
+func TestRuleDropsResourceAttributes(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Labels = []LabelsConfig{ruleOf(".*", "resource.k8s.pod.uid")} })
+	r.clock.add(time.Second)
+	start := r.clock.now()
+	r.clock.add(time.Minute)
+	for pod := range 3 {
+		b := newBatch("orders", "service.instance.id", fmt.Sprint(pod), "k8s.pod.uid", fmt.Sprint(pod))
+		put(b.sum("requests", cumulative, true), 10, start, r.clock.now(), "http.route", "/")
+		put(b.sum("in_flight", cumulative, false), 2, start, r.clock.now())
+		put(b.gauge("temperature"), int64(pod), start, r.clock.now().Add(time.Duration(pod)))
+		r.send(b.md)
+	}
+	values := map[string]int64{}
+	for _, o := range r.flushed() {
+		assert.Equal(t, map[string]any{"service.name": "orders", "service.instance.id": "gateway/cardinalitylimit"}, o.resource)
+		values[o.name] += o.value
+	}
+	assert.Equal(t, map[string]int64{"requests": 30, "in_flight": 6, "temperature": 2}, values)
+}
+
+// The series that are left meet the limits, in the keys without the label too.
+func TestLimitsSeeWhatARuleLeaves(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		c.Labels = []LabelsConfig{ruleOf(".*", "user")}
+		c.Limits = []LimitConfig{limitOf(2, "overflow", "metric.name")}
+	})
+	r.clock.add(time.Second)
+	start := r.clock.now()
+	r.clock.add(time.Minute)
+	b := newBatch("orders")
+	points := b.sum("requests", cumulative, true)
+	for i := range 30 {
+		put(points, int64(10-i%3), start, r.clock.now(), "user", fmt.Sprint(i), "route", fmt.Sprint(i%3))
+	}
+	r.send(b.md)
+	require.EqualValues(t, 2, r.counter("series", "limit", "l"))
+	require.EqualValues(t, 20, r.counter("series", "limit", "labels::0"))
+	values := map[string]int64{}
+	for _, o := range r.flushed() {
+		values[fmt.Sprint(o.attributes)] = o.value
+	}
+	assert.Equal(t, map[string]int64{
+		"map[route:0]": 100, "map[route:1]": 90, "map[otel.metric.overflow:true]": 80,
+	}, values)
+	assert.EqualValues(t, 10, r.counter("points", "limit", "l", "action", "overflow"))
+	assert.EqualValues(t, 20, r.counter("points", "action", "pass"))
+}
+
+// When a rule's streams are full, new ones go to the overflow series of what is left, from where they are.
+func TestFullRuleOverflows(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		rule := ruleOf(".*", "user")
+		rule.MaxStreams = 5
+		c.Labels = []LabelsConfig{rule}
+	})
+	r.clock.add(time.Second)
+	start := r.clock.now()
+	for round := range int64(2) {
+		r.clock.add(time.Minute)
+		b := newBatch("orders")
+		points := b.sum("requests", cumulative, true)
+		for i := range int64(8) {
+			put(points, 100-i+10*round, start, r.clock.now(), "user", fmt.Sprint(i), "route", "/")
+		}
+		r.send(b.md)
+	}
+	require.EqualValues(t, 3, r.counter("unbaselined_points"))
+	values := map[string]int64{}
+	for _, o := range r.flushed() {
+		values[fmt.Sprint(o.attributes)] = o.value
+	}
+	assert.Equal(t, map[string]int64{"map[route:/]": 5*110 - 10, "map[otel.metric.overflow:true]": 30}, values)
+	assert.EqualValues(t, 6, r.counter("points", "limit", "labels::0", "action", "overflow"))
+}
+
+func TestGaugesUnderARule(t *testing.T) {
+	for gauge, want := range map[string]int64{"last": 3, "min": 2, "max": 9, "sum": 12} {
+		r := newRig(t, func(c *Config) {
+			rule := ruleOf(".*", "id")
+			rule.Gauge = gauge
+			c.Labels = []LabelsConfig{rule}
+		})
+		b := newBatch("orders")
+		points := b.gauge("temperature")
+		now := r.clock.now()
+		put(points, 2, now, now.Add(1*time.Second), "id", "a")
+		put(points, 9, now, now.Add(2*time.Second), "id", "b")
+		put(points, 3, now, now.Add(3*time.Second), "id", "a")
+		r.send(b.md)
+		got := r.flushed()
+		require.Len(t, got, 1, gauge)
+		assert.Equal(t, want, got[0].value, gauge)
+		assert.Empty(t, got[0].attributes)
+	}
+	r := newRig(t, func(c *Config) {
+		rule := ruleOf(".*", "id")
+		rule.Gauge = "drop"
+		c.Labels, c.Reaggregate.Gauge = []LabelsConfig{rule}, "last"
+	})
+	b := newBatch("orders")
+	put(b.gauge("temperature"), 2, r.clock.now(), r.clock.now(), "id", "a")
+	r.send(b.md)
+	assert.Empty(t, r.flushed())
+	assert.EqualValues(t, 1, r.counter("dropped_points", "reason", "gauge"))
+}
+
+// A label that is dropped does not come back in exemplars.
+func TestDroppedLabelsLeaveExemplars(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Labels = []LabelsConfig{ruleOf(".*", `user\..*`)} })
+	b := newBatch("orders")
+	p := put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now(), "user.id", "7", "route", "/")
+	e := p.Exemplars().AppendEmpty()
+	e.FilteredAttributes().PutStr("user.name", "x")
+	e.FilteredAttributes().PutStr("host", "y")
+	r.send(b.md)
+	require.NoError(t, r.flush(context.Background(), false))
+	out := r.sink.take()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0)
+	require.Equal(t, 1, out.Exemplars().Len())
+	assert.Equal(t, map[string]any{"host": "y"}, out.Exemplars().At(0).FilteredAttributes().AsRaw())
+}
+
+// A dry run counts what a rule would do and changes nothing.
+func TestLabelRulesUnderDryRun(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		c.Labels = []LabelsConfig{ruleOf(".*", "id")}
+		c.Mode = modeDryRun
+		c.Limits = []LimitConfig{limitOf(1, "drop", "metric.name")}
+	})
+	b := newBatch("orders")
+	points := b.sum("requests", delta, true)
+	for i := range 10 {
+		put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+	}
+	r.send(b.md)
+	assert.Len(t, observe(r.sink.take()...), 10)
+	assert.EqualValues(t, 10, r.counter("points", "action", "pass"), "one series is left")
+	assert.EqualValues(t, 10, r.counter("series", "limit", "labels::0"))
+}
+
+// A rule applies to what matches all of its conditions, and the first one that does.
+func TestFirstRuleApplies(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		first := ruleOf("requests", "a")
+		first.Match["resource.service.name"] = "orders"
+		c.Labels = []LabelsConfig{first, ruleOf("requests", "b")}
+	})
+	for _, service := range []string{"orders", "stock"} {
+		b := newBatch(service)
+		put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now(), "a", "1", "b", "2")
+		r.send(b.md)
+	}
+	got := map[any]map[string]any{}
+	for _, o := range r.flushed() {
+		got[o.resource["service.name"]] = o.attributes
+	}
+	assert.Equal(t, map[any]map[string]any{"orders": {"b": "2"}, "stock": {"a": "1"}}, got)
+}
+
+// A limit with a match applies to nothing else.
+func TestLimitsMatch(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		l := limitOf(1, "drop", "metric.name")
+		l.Match = map[string]any{"metrics": []any{"a.*"}, "resource.service.name": "orders"}
+		c.Limits = []LimitConfig{l}
+	})
+	for _, c := range []struct {
+		service, metric string
+		passed          int
+	}{{"orders", "a1", 1}, {"orders", "b1", 3}, {"stock", "a2", 3}} {
+		b := newBatch(c.service)
+		points := b.sum(c.metric, delta, true)
+		for i := range 3 {
+			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+		}
+		r.send(b.md)
+		assert.Len(t, observe(r.sink.take()...), c.passed, c)
+	}
+}
+
+// An empty key is one key for everything.
+func TestLimitOnAll(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		l := limitOf(10, "drop")
+		l.Key, l.Count = []string{}, countStreams
+		c.Limits = []LimitConfig{l}
+	})
+	for service := range 50 {
+		b := newBatch(fmt.Sprint(service))
+		put(b.sum(fmt.Sprint("metric", service), delta, true), 1, r.clock.now(), r.clock.now())
+		r.send(b.md)
+	}
+	assert.Len(t, observe(r.sink.take()...), 10)
+	assert.EqualValues(t, 1, r.counter("keys", "limit", "l"))
+}
+
+func TestLabelRulesAreChecked(t *testing.T) {
+	c := config(func(c *Config) {
+		c.Labels = []LabelsConfig{
+			{Gauge: "last", MaxStreams: 1},
+			{Match: map[string]any{"metric": 1, "resource.a": 2}, Drop: []string{"("}, Keep: []string{"a"}, Gauge: "x"},
+		}
+		l := limitOf(1, "drop")
+		l.Name, l.Match = "labels::0", map[string]any{"attribute.a": "x"}
+		c.Limits = []LimitConfig{l}
+	})
+	err := c.Validate()
+	require.Error(t, err)
+	for _, text := range []string{
+		"labels::0::match: must be at least one condition (got 0)",
+		"labels::0::drop: must be at least one label, or keep at least one (got 0)",
+		`labels::1::match::metric: must be metrics or resource.<name> (got "metric")`,
+		`labels::1::match::resource.a: must be a string (got "int")`,
+		`labels::1::drop: must be absent where keep is set (got "[(]")`,
+		`labels::1::gauge: must be one of`,
+		"labels::1::max_streams: must be from 1 to 1000000000 (got 0)",
+		`limits::0::name: must be a name that does not begin with "labels::" (got "labels::0")`,
+		"limits::0::key: must be a list of parts; an empty one is one key for everything (got \"nothing\")",
+		`limits::0::match::attribute.a: must be metrics, resource.<name>, scope.name or metadata.<name> (got "attribute.a")`,
+	} {
+		assert.ErrorContains(t, err, text)
+	}
+}
+
+// BenchmarkLabelRule is a batch of 1,000 points of known streams with five attributes, one of which a rule drops.
+func BenchmarkLabelRule(b *testing.B) {
+	for _, temporality := range []pmetric.AggregationTemporality{delta, cumulative} {
+		b.Run(temporality.String(), func(b *testing.B) {
+			r := newRig(b, func(c *Config) { c.Labels = []LabelsConfig{ruleOf(".*", "id")} })
+			md := thousand(r, 5)
+			at := r.clock.now()
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				at = at.Add(time.Second)
+				c := pmetric.NewMetrics()
+				md.CopyTo(c)
+				for _, m := range c.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+					m.Sum().SetAggregationTemporality(temporality)
+					for _, p := range m.Sum().DataPoints().All() {
+						p.SetTimestamp(pcommon.NewTimestampFromTime(at))
+					}
+				}
+				b.StartTimer()
+				batch := r.table.Batch()
+				_, _ = r.process(context.WithValue(context.Background(), batchKey{}, batch), c) // nothing is left of it
+				batch.Commit()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/point")
+		})
+	}
+}
