@@ -31,7 +31,7 @@ func LowerBound(scale, index int32) float64 {
 }
 
 // RaiseToBound returns the lowest bucket bound at or above threshold, and 0 for 0.
-// It is finite: base^1024 is taken as the largest float64.
+// It is finite: base^1024 becomes the largest float64.
 func RaiseToBound(scale int32, threshold float64) float64 {
 	if !(threshold > 0) {
 		return 0

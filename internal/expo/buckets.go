@@ -73,7 +73,7 @@ func (b *Buckets) Total() uint64 {
 }
 
 // occupied returns the positions of the first and last bucket with a count, and
-// lo > hi where there is none.
+// lo > hi if there is none.
 func (b *Buckets) occupied() (lo, hi int) {
 	hi = len(b.Counts) - 1
 	for hi >= 0 && b.Counts[hi] == 0 {

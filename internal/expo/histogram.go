@@ -26,7 +26,7 @@ type Histogram struct {
 const minSize = 2
 
 // New returns an empty histogram with at most maxSize buckets for each sign;
-// maxSize below 2 is taken as 2. Buckets are allocated as values need them.
+// maxSize below 2 becomes 2. Buckets are allocated as values need them.
 func New(maxSize int) *Histogram {
 	h := &Histogram{maxSize: max(maxSize, minSize)}
 	h.Reset()

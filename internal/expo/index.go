@@ -75,7 +75,7 @@ func coarseIndex(mantissa uint64) int32 {
 	return int32(i)
 }
 
-// coarseInverse holds 1 / lower bound of the coarse buckets.
+// coarseInverse has 1 / lower bound of the coarse buckets.
 var coarseInverse = func() (inverse [coarseSize]float64) {
 	for i := range inverse {
 		inverse[i] = 1 / coarsePowers[i].hi

@@ -6,7 +6,7 @@ import "math"
 // have any length, offset and scale. What is allocated is bounded by maxSize.
 //
 // The result has the lower of both scales, or less where the buckets would exceed
-// maxSize. Where the zero thresholds differ the larger one holds; buckets below it
+// maxSize. Of different zero thresholds the larger one applies; buckets below it
 // go to the zero count, and where it lies inside an occupied bucket it is raised
 // to that bucket's upper bound.
 //
@@ -104,7 +104,7 @@ func (h *Histogram) add(b, o *Buckets, by int32, cut int64) {
 	}
 }
 
-// has tells whether a bucket, after shifting by scales, holds a count.
+// has reports whether a bucket, after shifting by scales, has a count.
 func (b *Buckets) has(index int64, by int32) bool {
 	for i, n := range b.Counts {
 		if n != 0 && (int64(b.Offset)+int64(i))>>by == index {

@@ -7,7 +7,7 @@ import "math"
 // nothing is allocated.
 
 // Downscale lowers the scale by a number of steps. Where the steps lead beyond 32 bits the
-// buckets are joined all the same and the scale stays at the lowest: far above there, at
+// buckets are still joined and the scale stays at the lowest: far above there, at
 // floorScale, no bound but 1 is left among the float64s.
 func (h *Histogram) Downscale(by int32) {
 	h.Positive.Downscale(by)

@@ -146,7 +146,7 @@ func TestReduceFromAfar(t *testing.T) {
 	require.Equal(t, int32(math.MinInt32), h.Scale)
 }
 
-// Where no scale is left, buckets are joined all the same until they are as few as they shall be.
+// Where no scale is left, buckets are still joined until they are few enough.
 func TestReduceFromTheLowestScale(t *testing.T) {
 	lowest := func() *expo.Histogram {
 		return &expo.Histogram{

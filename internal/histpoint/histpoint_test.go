@@ -1,7 +1,6 @@
 package histpoint_test
 
 import (
-	"errors"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -104,7 +103,7 @@ func TestCountError(t *testing.T) {
 	require.Equal(t, histpoint.CountError{Sum: 10, Count: 1}, *wrong)
 	_, err = histpoint.LoadExplicit(&h, explicitPoint(6, []float64{2, 1}, 2, 3, 4))
 	require.ErrorIs(t, err, histpoint.ErrInvalid)
-	require.False(t, errors.As(err, &wrong), "its bounds cannot be corrected")
+	require.NotErrorAs(t, err, &wrong, "its bounds cannot be corrected")
 }
 
 // What same promises: the bounds are those of the last load, valid or not.
@@ -149,7 +148,7 @@ func exponentialPoint(change func(pmetric.ExponentialHistogramDataPoint)) pmetri
 func TestLoadExponential(t *testing.T) {
 	p := exponentialPoint(func(p pmetric.ExponentialHistogramDataPoint) {
 		p.SetSum(2)
-		p.SetMax(math.Inf(1)) // valid all the same
+		p.SetMax(math.Inf(1)) // still valid
 	})
 	h := expo.New(2)
 	require.NoError(t, histpoint.LoadExponential(h, p))

@@ -107,7 +107,7 @@ func SetTotals[P Point](p P, t Totals) {
 	}
 }
 
-// Finite tells whether every total that is there is a finite number.
+// Finite reports whether every total that is there is a finite number.
 func (t Totals) Finite() bool {
 	return (!t.HasSum || finite(t.Sum)) && (!t.HasMin || finite(t.Min)) && (!t.HasMax || finite(t.Max))
 }

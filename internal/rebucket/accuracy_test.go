@@ -155,7 +155,7 @@ func (a accuracy) read() float64 { return (a.p50 + a.p90 + a.p99) / 3 }
 
 // TestAutoIsMostAccurate is why auto is PCHIP, and Log for cumulative streams: of what
 // each kind of point allows, no other method is nearer in the mean, neither in the
-// cumulative share nor in the quantiles, but for the exceptions.
+// cumulative share nor in the quantiles, except for those listed.
 func TestAutoIsMostAccurate(t *testing.T) {
 	fixed := []rebucket.Split{rebucket.Upper, rebucket.Midpoint, rebucket.Linear, rebucket.Log}
 	for _, kind := range []struct {
@@ -167,7 +167,9 @@ func TestAutoIsMostAccurate(t *testing.T) {
 	}{
 		{"delta with minimum and maximum", method{split: rebucket.PCHIP, ranged: true, scale: expo.MaxScale}, fixed, nil, nil},
 		{
-			"delta without", method{split: rebucket.PCHIP, scale: expo.MaxScale}, fixed,
+			"delta without",
+			method{split: rebucket.PCHIP, scale: expo.MaxScale},
+			fixed,
 			[]string{
 				"OTel default to exponential, 160 buckets: linear", "Prometheus' to misaligned: linear",
 				"Prometheus' to exponential, 160 buckets: linear", "Prometheus' to exponential, 160 buckets: log",
@@ -175,7 +177,9 @@ func TestAutoIsMostAccurate(t *testing.T) {
 			nil,
 		},
 		{
-			"cumulative", method{split: rebucket.Log, fixed: true, scale: 3}, fixed[:3],
+			"cumulative",
+			method{split: rebucket.Log, fixed: true, scale: 3},
+			fixed[:3],
 			[]string{
 				"OTel default to misaligned: linear", "OTel default to exponential, 160 buckets: linear", "Prometheus' to misaligned: linear",
 				"Prometheus' to exponential, 160 buckets: linear", "Prometheus' to pow2: linear",

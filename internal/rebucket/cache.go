@@ -18,14 +18,14 @@ type entry[V any] struct {
 	next, prev *entry[V]
 }
 
-// NewCache returns an empty cache; size below 1 is taken as 1.
+// NewCache returns an empty cache; size below 1 becomes 1.
 func NewCache[V any](size int) *Cache[V] {
 	c := &Cache[V]{size: max(size, 1), entries: map[string]*entry[V]{}}
 	c.ring.next, c.ring.prev = &c.ring, &c.ring
 	return c
 }
 
-// Get returns the value of key, building it where there is none. A hit does not
+// Get returns the value of key, building it if there is none. A hit does not
 // allocate, and key is not kept.
 func (c *Cache[V]) Get(key []byte, build func() V) V {
 	c.mu.Lock()

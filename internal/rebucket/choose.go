@@ -20,7 +20,7 @@ type Chooser struct {
 // bucket that is then the worst; and where none errs the rest are evenly spaced by
 // position, so that without counts the result is that of Subset.
 //
-// The result depends on the arguments alone. A count below 2^k takes k+3 passes over
+// The result depends on the arguments alone. A count below 2^k needs k+3 passes over
 // the bounds, 67 at most, and one for each further bound.
 func (c *Chooser) Choose(to, bounds []float64, counts []uint64, maxBuckets int, pins []float64) []float64 {
 	to = to[:0]
@@ -28,7 +28,7 @@ func (c *Chooser) Choose(to, bounds []float64, counts []uint64, maxBuckets int, 
 		return append(to, bounds...)
 	}
 	c.load(bounds, counts, maxBuckets, pins)
-	// With the whole count as the error all may be one bucket, but for pins.
+	// With the whole count as the error all may be one bucket, except for pins.
 	low, high := uint64(0), c.below[len(c.below)-1]
 	for low < high {
 		if middle := low + (high-low)/2; c.buckets(middle, maxBuckets) <= maxBuckets {
@@ -87,7 +87,7 @@ func (c *Chooser) err(from, to int) uint64 {
 	return max(c.below[to]-c.below[from+1], c.below[to-1]-c.below[from])
 }
 
-// divideWorst marks one more bound where the error is the largest, and tells whether
+// divideWorst marks one more bound where the error is the largest, and reports whether
 // there was any.
 func (c *Chooser) divideWorst() bool {
 	var worst uint64

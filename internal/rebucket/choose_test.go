@@ -86,7 +86,7 @@ func TestChooseIsOptimal(t *testing.T) {
 	}
 }
 
-// containsAll tells whether every pin that is a bound is kept.
+// containsAll reports whether every pin that is a bound is kept.
 func containsAll(kept, pins, bounds []float64) bool {
 	return !slices.ContainsFunc(pins, func(p float64) bool { return slices.Contains(bounds, p) && !slices.Contains(kept, p) })
 }

@@ -34,7 +34,7 @@ func endSlope(ratio, count, neighbour float64) float64 {
 	return max(((2+ratio)-neighbour/(ratio*count))/(1+ratio), 0)
 }
 
-// span is what a bucket holds, and the coordinate over which: values where its bounds
+// span is the extent of a bucket, and the coordinate over which: values where its bounds
 // touch zero, logarithms elsewhere.
 type span struct {
 	lo, hi float64

@@ -20,11 +20,11 @@ type cut struct {
 	share  float64 // of the bucket that lies below
 
 	// Widths of the neighbouring buckets in units of the bucket's own, see ratio; 0
-	// where there is none. Of the group.
+	// without a neighbour. Of the group.
 	before, after float32
 }
 
-// all is the weight that stands for a share of one, which 64 bits do not hold.
+// all is the weight that stands for a share of one, which 64 bits do not contain.
 // The largest weight of a share below one is 2^64 - 2^11.
 const all = math.MaxUint64
 

@@ -24,7 +24,7 @@
 // rounding each part by itself does not give. This is what Apply does.
 //
 // A delta point stands for itself. Fit rounds the cumulative count at each cut to the
-// nearest integer, takes minimum and maximum as the ends of the outermost occupied
+// nearest integer, makes minimum and maximum the ends of the outermost occupied
 // buckets and as one observation each, and bends the line within a bucket towards its
 // denser neighbour ([PCHIP]).
 //

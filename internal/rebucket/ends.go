@@ -23,16 +23,16 @@ type ends struct {
 const nowhere = -2
 
 // ends looks for the range's ends in the run, each unless the range ends elsewhere.
-func (r *run) ends(counts []uint64, offset int64, of Range, low, high bool) ends {
-	e := ends{first: nowhere, last: nowhere, low: of.Min, high: of.Max}
+func (r *run) ends(counts []uint64, offset int64, extent Range, low, high bool) ends {
+	e := ends{first: nowhere, last: nowhere, low: extent.Min, high: extent.Max}
 	if len(r.cuts) == 0 {
 		return e
 	}
-	if low && finite(of.Min) {
-		e.first = r.holds(offset, firstOf(counts), of.Min)
+	if low && finite(extent.Min) {
+		e.first = r.placeOf(offset, firstOf(counts), extent.Min)
 	}
-	if high && finite(of.Max) {
-		e.last = r.holds(offset, lastOf(counts), of.Max)
+	if high && finite(extent.Max) {
+		e.last = r.placeOf(offset, lastOf(counts), extent.Max)
 	}
 	if e.first >= 0 && e.first == e.last && (e.low > e.high || e.low < e.high && counts[e.first] == 1) {
 		e.first, e.last = nowhere, nowhere
@@ -40,8 +40,8 @@ func (r *run) ends(counts []uint64, offset int64, of Range, low, high bool) ends
 	return e
 }
 
-// holds returns place if its bucket holds v, and else nowhere.
-func (r *run) holds(offset int64, place int, v float64) int {
+// placeOf returns place if v lies in its bucket, and else nowhere.
+func (r *run) placeOf(offset int64, place int, v float64) int {
 	if place < 0 {
 		return nowhere
 	}

@@ -103,11 +103,11 @@ func newZeroRun(target []float64, threshold float64, zero ZeroSide, split Split)
 type magnitudes struct {
 	scale    int32
 	split    Split
-	zero     float64 // the bucket that holds the zero threshold begins there
+	zero     float64 // the bucket with the zero threshold begins there
 	mirrored bool
 }
 
-// extent returns the magnitudes that a bucket holds. Where the zero threshold lies
+// extent returns the magnitudes of a bucket. Where the zero threshold lies
 // in it, it begins there.
 func (m magnitudes) extent(bucket int64) (lo, hi float64) {
 	if bucket < math.MinInt32 || bucket > math.MaxInt32 {
@@ -169,7 +169,7 @@ func (p *ExponentialPlan) Apply(target []uint64, zeroCount uint64, positive, neg
 
 // Fit does what Apply does, but by the point's own counts and range: more exact, and
 // only for points that stand for themselves, as those of delta streams do.
-func (p *ExponentialPlan) Fit(target []uint64, zeroCount uint64, positive, negative expo.Buckets, of Range) Tally {
+func (p *ExponentialPlan) Fit(target []uint64, zeroCount uint64, positive, negative expo.Buckets, extent Range) Tally {
 	if !p.positive.split.spreads() {
 		return p.Apply(target, zeroCount, positive, negative)
 	}
@@ -180,12 +180,12 @@ func (p *ExponentialPlan) Fit(target []uint64, zeroCount uint64, positive, negat
 	noZero := zeroCount == 0
 	if !noZero {
 		one := [1]uint64{zeroCount}
-		known := p.zeros.ends(one[:], 0, of, noNegative, noPositive)
+		known := p.zeros.ends(one[:], 0, extent, noNegative, noPositive)
 		p.zeros.sweep(one[:], 0, &known, p.zerosTo(target), &tally)
 	}
-	known := p.positive.ends(positive.Counts, int64(positive.Offset), of, noNegative && noZero, true)
+	known := p.positive.ends(positive.Counts, int64(positive.Offset), extent, noNegative && noZero, true)
 	p.positive.sweep(positive.Counts, int64(positive.Offset), &known, p.positiveTo(target), &tally)
-	mirrored := Range{Min: -of.Max, Max: -of.Min}
+	mirrored := Range{Min: -extent.Max, Max: -extent.Min}
 	known = p.negated.ends(negative.Counts, int64(negative.Offset), mirrored, noPositive && noZero, true)
 	known.mirrored = true
 	p.negated.sweep(negative.Counts, int64(negative.Offset), &known, p.negatedTo(target), &tally)

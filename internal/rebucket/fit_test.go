@@ -12,7 +12,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
-// observed is a point of which the observations are known.
+// observed is a point with known observations.
 type observed struct {
 	source, target []float64
 	values         []float64 // sorted
@@ -194,9 +194,9 @@ func TestFitIsIdempotent(t *testing.T) {
 // Bounds that are all above zero have no mirror image: their lowest bucket begins at zero.
 func TestFitMirrors(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
-	negated := func(of []float64) []float64 {
-		to := make([]float64, 0, len(of))
-		for _, v := range slices.Backward(of) {
+	negated := func(values []float64) []float64 {
+		to := make([]float64, 0, len(values))
+		for _, v := range slices.Backward(values) {
 			to = append(to, -v)
 		}
 		return to
@@ -318,7 +318,7 @@ func TestFitTable(t *testing.T) {
 	}
 }
 
-// A range is not used where there are counts beyond it.
+// A range is not used if counts lie beyond it.
 func TestExponentialFitBelievesCounts(t *testing.T) {
 	target := []float64{-3, -2, 0, 2, 3}
 	one := func(offset int32, n uint64) expo.Buckets { return expo.Buckets{Offset: offset, Counts: []uint64{n}} }
@@ -345,6 +345,18 @@ func TestExponentialFitBelievesCounts(t *testing.T) {
 			require.Equal(t, tt.want, got)
 		})
 	}
+}
+
+// A maximum below zero says where a zero bucket lies that was assumed to be above it.
+func TestFitOfZeroBucketBelowZero(t *testing.T) {
+	p := rebucket.NewExponentialPlan([]float64{-0.4, 0}, 0, 0.5, rebucket.ZeroPositive, rebucket.Linear)
+	got := make([]uint64, p.Buckets())
+	p.Fit(got, 101, expo.Buckets{}, expo.Buckets{}, rebucket.Range{Min: math.NaN(), Max: -0.3})
+	require.Equal(t, []uint64{50, 51, 0}, got)
+	p.Fit(got, 101, expo.Buckets{}, expo.Buckets{}, rebucket.Range{Min: -0.5, Max: math.NaN()})
+	require.Equal(t, []uint64{0, 0, 101}, got, "a minimum that the zero bucket does not contain")
+	p.Fit(got, 101, expo.Buckets{}, expo.Buckets{}, rebucket.Unknown)
+	require.Equal(t, []uint64{0, 0, 101}, got)
 }
 
 func TestAllocsFit(t *testing.T) {

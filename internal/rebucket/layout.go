@@ -73,7 +73,7 @@ func layoutAt(scale int32, source []float64, threshold float64) Layout {
 
 // extent returns the run of buckets from the zero threshold, or from the one of
 // the nearest bound if there is none, to the one just beyond the farthest bound,
-// which takes the open end.
+// for the open end.
 func (l Layout) extent(nearest, farthest float64) (offset int32, n int) {
 	lo := expo.Index(l.Scale, nearest)
 	if l.ZeroThreshold > 0 {
@@ -93,7 +93,7 @@ func (l Layout) extent(nearest, farthest float64) (offset int32, n int) {
 func (l Layout) Buckets() int { return l.Negative + 1 + l.Positive }
 
 // Bounds returns the bounds between the buckets from the most negative to the most
-// positive. The outermost buckets are taken as open ends.
+// positive. The outermost buckets are open ends.
 func (l Layout) Bounds() []float64 {
 	bounds := make([]float64, 0, l.Buckets()-1)
 	for i := l.Negative - 1; i >= 0; i-- {

@@ -76,7 +76,7 @@ func TestLayoutTable(t *testing.T) {
 		zero   float64
 		want   rebucket.Layout
 	}{
-		// (0, 16] is spread down to 2^-6: indexes -6..3, 16 itself ends bucket 3, bucket 4 takes the open end.
+		// (0, 16] is spread down to 2^-6: indexes -6..3, 16 itself ends bucket 3, bucket 4 is for the open end.
 		{"from zero", []float64{0, 16}, 0, 160, 0, rebucket.Layout{Scale: 0, ZeroThreshold: 1.0 / 64, PositiveOffset: -6, Positive: 11}},
 		{"across zero", []float64{-4, 16}, 0, 160, 0, rebucket.Layout{Scale: 0, ZeroThreshold: 1.0 / 64, PositiveOffset: -6, Positive: 11, NegativeOffset: -6, Negative: 9}},
 		// (0, 3] is spread down to 2^-8.

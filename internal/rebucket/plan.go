@@ -116,13 +116,13 @@ func (p *Plan) noteOpen(source []uint64, tally *Tally) {
 
 // Fit does what Apply does, but by the point's own counts and range: more exact, and
 // only for points that stand for themselves, as those of delta streams do.
-func (p *Plan) Fit(target, source []uint64, of Range) Tally {
+func (p *Plan) Fit(target, source []uint64, extent Range) Tally {
 	if !p.run.split.spreads() {
 		return p.Apply(target, source)
 	}
 	clear(target)
 	var tally Tally
-	known := p.run.ends(source, 0, of, true, true)
+	known := p.run.ends(source, 0, extent, true, true)
 	p.run.sweep(source, 0, &known, parts{target, 0, 1}, &tally)
 	p.noteOpen(source, &tally)
 	return tally

@@ -5,12 +5,12 @@ import (
 	"math"
 )
 
-// Split says how observations are taken to lie within a bucket.
+// Split says how observations are assumed to lie within a bucket.
 type Split uint8
 
 const (
-	// Log spreads them evenly over the logarithm; buckets that touch zero, where
-	// there is none, are spread linearly.
+	// Log spreads them evenly over the logarithm; buckets that touch zero, which has
+	// none, are spread linearly.
 	Log Split = iota
 	// Linear spreads them evenly over the values.
 	Linear
@@ -33,11 +33,11 @@ func (s Split) String() string {
 	return fmt.Sprintf("Split(%d)", uint8(s))
 }
 
-// spreads tells whether observations lie all over a bucket, so that it matters where
+// spreads reports whether observations lie all over a bucket, so that it matters where
 // the first and the last of them are.
 func (s Split) spreads() bool { return s == Log || s == Linear || s == PCHIP }
 
-// share returns the part of a bucket's observations taken to be at or below bound,
+// share returns the part of a bucket's observations assumed to be at or below bound,
 // for lo < bound < hi, in [0, 1].
 func (s Split) share(lo, bound, hi float64) float64 {
 	switch s {
@@ -60,7 +60,7 @@ func (s Split) share(lo, bound, hi float64) float64 {
 	return unit((bound/2 - lo/2) / (hi/2 - lo/2))
 }
 
-// touchesZero tells whether a bucket has no logarithm throughout.
+// touchesZero reports whether a bucket has no logarithm throughout.
 func touchesZero(lo, hi float64) bool { return !(lo > 0 || hi < 0) }
 
 func logShare(lo, bound, hi float64) float64 {

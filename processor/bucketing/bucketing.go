@@ -96,7 +96,7 @@ func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pme
 }
 
 // convert converts the metrics that a rule matches, inspects the other histograms, removes the metrics
-// of which every point was dropped, and reports whether that were all.
+// that lost every point, and reports whether no metric is left.
 func (b *bucketing) convert(metrics pmetric.MetricSlice, batch *batch) (emptied bool) {
 	report := &batch.report
 	var gone []int          // places of the removed, ascending

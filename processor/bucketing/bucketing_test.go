@@ -179,7 +179,7 @@ func TestErrorMode(t *testing.T) {
 		require.True(t, consumererror.IsPermanent(err))
 		require.Zero(t, sink.DataPointCount())
 
-		// The next batch is not held against the one before.
+		// The next batch is another matter.
 		md = pmetric.NewMetrics()
 		newHistogram(md, "fine", "", []float64{1}, 1, 2)
 		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
@@ -327,7 +327,7 @@ func TestTelemetry(t *testing.T) {
 	require.Equal(t, attribute.NewSet(attribute.String("processor", "bucketing/a")), point.Attributes)
 }
 
-// Streams are counted where there is state, and taken off again.
+// Streams are counted by rules with state, until shutdown.
 func TestTelemetryOfStreams(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })

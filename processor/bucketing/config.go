@@ -23,12 +23,12 @@ type Config struct {
 type RuleConfig struct {
 	Match  MatchConfig  `mapstructure:"match"`
 	Target TargetConfig `mapstructure:"target"`
-	// Split says how the observations of a bucket that must be split are taken to
+	// Split says how the observations of a bucket that must be split are assumed to
 	// lie in it: auto, log, linear, pchip, upper or midpoint; forbid leaves such points
 	// alone.
 	Split string `mapstructure:"split"`
 	// MaxRankError is the largest error of the cumulative share, at any target bound,
-	// that a delta point may take; 1 is off.
+	// that a delta point may get; 1 is off.
 	MaxRankError float64 `mapstructure:"max_rank_error"`
 	// Cumulative is about cumulative streams.
 	Cumulative CumulativeConfig `mapstructure:"cumulative"`

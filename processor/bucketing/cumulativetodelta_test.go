@@ -45,13 +45,13 @@ type fluid struct {
 }
 
 // steady stays within 160 buckets at scale 3, the default working scale: from 2^-8 to 2^8, times
-// both signs. The other goes to 2^100, which takes scale -1.
+// both signs. The other goes to 2^100, which needs scale -1.
 var (
 	steady   = fluid{farthest: 1 << 8}
 	changing = fluid{changing: true, farthest: 1 << 100}
 )
 
-// The spread grows from what the highest scale takes, 160 buckets of 2^(2^-20) =
+// The spread grows from what the highest scale can cover, 160 buckets of 2^(2^-20) =
 // 1.0001 in all, to what needs the lowest within three quarters of the exports.
 const narrowest, widest = 1e-6, 3.0
 
@@ -199,7 +199,7 @@ func TestStatefulCumulativeToDelta(t *testing.T) {
 }
 
 // Without state buckets decrease where the scale falls below the working scale, at no point that is
-// not counted. With a new start cumulativetodelta takes each for another stream; those dropped are
+// not counted. With a new start cumulativetodelta treats each as another stream; those dropped are
 // not missed by it.
 func TestDecreasesAreCountedAsViolations(t *testing.T) {
 	const streams, exports = 20, 150
@@ -220,7 +220,7 @@ func TestDecreasesAreCountedAsViolations(t *testing.T) {
 	require.Equal(t, 2*streams*exports, got.points+got.violations)
 }
 
-// decreases counts the explicit points of which some bucket is below that of the
+// decreases counts the explicit points with a bucket below that of the
 // point before them in their stream.
 type decreases struct {
 	n    int

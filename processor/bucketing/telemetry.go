@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/fromzero"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
 )
@@ -64,6 +65,7 @@ func newTelemetry(set processor.Settings, rules []rule, plans *convert.Plans) (*
 				attribute.String("reason", convert.Violation(v).String()))
 		}
 	}
+	fromzero.Options(builder.ProcessorBucketingDroppedPoints, t.self)
 	return t, nil
 }
 
@@ -121,7 +123,7 @@ func (t *telemetry) recordState(ctx context.Context, plans, streams int) {
 	}
 }
 
-// shutdown takes the plans and streams of this instance off again.
+// shutdown subtracts the plans and streams of this instance.
 func (t *telemetry) shutdown(ctx context.Context) {
 	t.recordState(ctx, 0, 0)
 	t.builder.Shutdown()

@@ -36,7 +36,7 @@ const (
 	minMaxSize = 2
 	// minMaxBuckets is two for each sign and the zero bucket.
 	minMaxBuckets = 5
-	// maxBuckets guards against a slip of the pen: no backend takes more.
+	// maxBuckets guards against a slip of the pen: no backend accepts more.
 	maxBuckets = 16384
 	// maxMaxStreams are 35 GB.
 	maxMaxStreams = 10_000_000

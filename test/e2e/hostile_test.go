@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
@@ -43,7 +45,9 @@ func TestSoakHistograms(t *testing.T) {
 	require.NotEmpty(t, files)
 	for _, file := range files {
 		name := filepath.Base(file)
-		gateways[name] = func(t *testing.T) *gateway { return newGateway(t, name) }
+		if elsewhere[name] == "" {
+			gateways[name] = func(t *testing.T) *gateway { return newGateway(t, name) }
+		}
 	}
 	each := soakFor(4*time.Second, 10*time.Minute) / time.Duration(len(gateways))
 	for name, gateway := range gateways {
@@ -51,18 +55,66 @@ func TestSoakHistograms(t *testing.T) {
 			g := gateway(t)
 			startSink(t, g.backend)
 			g.start()
-			h := &hostile{g: g, deadline: time.Now().Add(each)}
+			h := &hostile{g: g, deadline: time.Now().Add(each), page: slices.Contains(pages, name)}
 			h.run(t)
 			require.NotContains(t, g.output.String(), "panic")
 			peak := g.peakRSS()
 			assert.Less(t, peak, int64(hostileRSS), "resident memory")
-			assert.Less(t, h.slowest, slowestAnswer)
 			assert.Positive(t, g.own("otelcol_processor_bucketing_dropped_points_total"))
 			assert.Positive(t, g.own("otelcol_processor_bucketing_points_total"))
 			g.stop()
 			t.Logf("%d requests of %d points, %d refused, %d scrapes; slowest answer %v; RSS at most %d MiB",
 				h.requests, h.points, h.refused, h.scrapes, h.slowest.Round(time.Millisecond), peak>>20)
 		})
+	}
+}
+
+// elsewhere says why the test above leaves a shipped configuration out; TestBucketingComesFirst covers it.
+var elsewhere = map[string]string{
+	"kafka.yaml":            "needs a broker",
+	"mtls.yaml":             "asks for a client certificate",
+	"production.yaml":       "asks for credentials",
+	"statsd-migration.yaml": "has no OTLP receiver",
+	"traces.yaml":           "its metrics are those of spans",
+}
+
+// pages are the gateways with a Prometheus page.
+var pages = []string{"quickstart.yaml", "development.yaml", "second gateway of the README"}
+
+// TestBucketingComesFirst: in every shipped configuration invalid and extreme histograms meet bucketing before anything that
+// aggregates, and where deltas are aggregated every exponential histogram has become an explicit one.
+func TestBucketingComesFirst(t *testing.T) {
+	files, err := filepath.Glob(config("*.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		retrieved, err := confmap.NewRetrievedFromYAML(content)
+		require.NoError(t, err)
+		conf, err := retrieved.AsConf()
+		require.NoError(t, err)
+		pipelines, err := conf.Sub("service::pipelines")
+		require.NoError(t, err)
+		aggregates := false
+		for name := range pipelines.ToStringMap() {
+			processors, _ := pipelines.Get(name + "::processors").([]any)
+			receivers, _ := pipelines.Get(name + "::receivers").([]any)
+			first := slices.IndexFunc(processors, func(p any) bool {
+				aggregates = aggregates || p == "delta_to_cumulative"
+				return p == "cardinalitylimit" || p == "delta_to_cumulative"
+			})
+			fork := !slices.ContainsFunc(receivers, func(r any) bool { return !conf.IsSet("connectors::" + r.(string)) })
+			if first < 0 || fork && !slices.Contains(processors, any("cardinalitylimit")) {
+				continue // a fork has what the pipeline before it let through
+			}
+			at := slices.Index(processors, any("bucketing"))
+			assert.True(t, 0 <= at && at < first, "%s: %s: %v", filepath.Base(file), name, processors)
+		}
+		if aggregates {
+			rules, _ := conf.Get("processors::bucketing::rules").([]any)
+			assert.Contains(t, fmt.Sprint(rules), "map[match:map[types:[exponential_histogram]] target:map[explicit:", filepath.Base(file))
+		}
 	}
 }
 
@@ -79,6 +131,7 @@ func newSecondGateway(t *testing.T) *gateway {
 type hostile struct {
 	g        *gateway
 	deadline time.Time
+	page     bool // it has one, which is scraped
 
 	mu                                 sync.Mutex // guards everything below
 	requests, points, refused, scrapes int
@@ -110,33 +163,60 @@ func (h *hostile) run(t *testing.T) {
 			})
 		}
 	}
-	wg.Go(func() {
-		for time.Now().Before(h.deadline) && !t.Failed() {
-			h.scrape(t)
-		}
-	})
+	if h.page {
+		wg.Go(func() {
+			for time.Now().Before(h.deadline) && !t.Failed() {
+				h.scrape(t)
+			}
+		})
+	}
 	wg.Wait()
 	require.False(t, t.Failed())
 }
 
 // send sends one request, which must be answered in time: refused, at most.
 func (h *hostile) send(t *testing.T, protocol string, md pmetric.Metrics, send func(pmetricotlp.ExportRequest) (bool, error)) {
-	began := time.Now()
+	began := h.now()
 	refused, err := send(pmetricotlp.NewExportRequestFromMetrics(md))
-	took := time.Since(began)
-	if !assert.NoError(t, err, "%s after %v", protocol, took) || !assert.Less(t, took, slowestAnswer, protocol) {
+	took := h.now().since(began)
+	if err != nil || took.tooLong() {
+		t.Errorf("%s: %v after %v", protocol, err, took)
 		text, _ := (&pmetric.JSONMarshaler{}).MarshalMetrics(md)
-		t.Logf("the request: %.4000s", text)
+		t.Logf("the request: %.400s", text)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.requests++
 	h.points += md.DataPointCount()
-	h.slowest = max(h.slowest, took)
+	h.slowest = max(h.slowest, took.wall)
 	if refused {
 		h.refused++
 	}
 }
+
+// effort is a wait for an answer, and the CPU time of the gateway meanwhile.
+type effort struct{ wall, cpu time.Duration }
+
+// tooLong reports whether a gateway that had a CPU did not answer in time. On a machine that others keep busy it may not
+// have had one.
+func (e effort) tooLong() bool { return e.wall >= slowestAnswer && e.cpu >= slowestAnswer*3/4 }
+
+// moment is when the gateway had used some CPU time.
+type moment struct {
+	at  time.Time
+	cpu time.Duration
+}
+
+func (h *hostile) now() moment {
+	select {
+	case <-h.g.exited:
+		return moment{at: time.Now()} // the send reports it
+	default:
+		return moment{time.Now(), h.g.usage().cpu}
+	}
+}
+
+func (m moment) since(began moment) effort { return effort{m.at.Sub(began.at), m.cpu - began.cpu} }
 
 var hostileClient = &http.Client{Timeout: patience}
 
@@ -176,16 +256,17 @@ func (h *hostile) overGRPC(client pmetricotlp.GRPCClient, r pmetricotlp.ExportRe
 
 // scrape reads the page, which must be answered in time too.
 func (h *hostile) scrape(t *testing.T) {
-	began := time.Now()
+	began := h.now()
 	response, err := hostileClient.Get("http://" + h.g.page + "/metrics")
-	if !assert.NoError(t, err, "scrape") {
+	if err != nil {
+		t.Errorf("scrape: %v", err)
 		return
 	}
 	defer response.Body.Close()
 	_, err = io.Copy(io.Discard, response.Body)
-	assert.NoError(t, err)
-	assert.Equal(t, http.StatusOK, response.StatusCode)
-	assert.Less(t, time.Since(began), slowestAnswer, "scrape")
+	if took := h.now().since(began); err != nil || response.StatusCode != http.StatusOK || took.tooLong() {
+		t.Errorf("scrape: %s, %v after %v", response.Status, err, took)
+	}
 	h.mu.Lock()
 	h.scrapes++
 	h.mu.Unlock()
@@ -294,9 +375,12 @@ func (h *hostilePoints) request(points ...hostilePoint) pmetric.Metrics {
 
 func oneOf[T any](rng *rand.Rand, choices ...T) T { return choices[rng.IntN(len(choices))] }
 
-// random is a point or some, of a stream or some.
+// random is a few points of a few streams, now and then many.
 func (h *hostilePoints) random() []hostilePoint {
 	points := make([]hostilePoint, 1+h.rng.IntN(20))
+	if h.rng.IntN(100) == 0 {
+		points = make([]hostilePoint, h.rng.IntN(3000))
+	}
 	for i := range points {
 		points[i] = h.exponential
 	}
@@ -312,7 +396,7 @@ func (h *hostilePoints) exponential(p pmetric.ExponentialHistogramDataPoint) {
 	sum := p.ZeroCount()
 	for _, b := range []pmetric.ExponentialHistogramDataPointBuckets{p.Positive(), p.Negative()} {
 		b.SetOffset(oneOf(rng, 0, rng.Int32N(400)-200, -1<<30, 1<<30-1, int32(rng.Uint32()), math.MinInt32, math.MaxInt32))
-		counts := make([]uint64, oneOf(rng, 0, 0, 1, 1, 2, rng.IntN(20), rng.IntN(200), rng.IntN(20000)))
+		counts := make([]uint64, oneOf(rng, 0, 0, 1, 1, 2, rng.IntN(20), rng.IntN(200), h.many()))
 		for i := range counts {
 			if rng.IntN(4) == 0 {
 				counts[i] = oneOf(rng, 1, rng.Uint64()>>48, rng.Uint64()>>rng.IntN(64))
@@ -337,6 +421,14 @@ func (h *hostilePoints) exponential(p pmetric.ExponentialHistogramDataPoint) {
 	case 3:
 		p.SetTimestamp(0)
 	}
+}
+
+// many is a number of buckets, now and then nearly as many as a request can have.
+func (h *hostilePoints) many() int {
+	if h.rng.IntN(500) == 0 {
+		return 1_000_000
+	}
+	return h.rng.IntN(2000)
 }
 
 func (h *hostilePoints) explicit(p pmetric.HistogramDataPoint) {

@@ -75,7 +75,7 @@ func explicitTarget(bounds []float64) *convert.Rule {
 	return &convert.Rule{Explicit: &convert.Explicit{Bounds: map[string][]float64{"": bounds}}, WorkingScale: 2}
 }
 
-// perPoint converts 1000 points in one metric and returns the allocations a point.
+// perPoint converts 1000 points in one metric and returns the allocations per point.
 func perPoint(m pmetric.Metric, rule *convert.Rule) float64 {
 	const runs, points = 5, 1000
 	c, report := convert.New(convert.NewPlans(8)), new(convert.Report)

@@ -20,7 +20,7 @@ func TestStatefulConcurrentUse(t *testing.T) {
 		metrics, m := newMetrics()
 		h := m.SetEmptyHistogram()
 		h.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-		told{start: 1, time: pcommon.Timestamp(10 + n), counts: []uint64{uint64(n), uint64(2 * n), uint64(n)}, wide: n%3 == 0}.write(h.DataPoints().AppendEmpty())
+		exported{start: 1, time: pcommon.Timestamp(10 + n), counts: []uint64{uint64(n), uint64(2 * n), uint64(n)}, wide: n%3 == 0}.write(h.DataPoints().AppendEmpty())
 		c.Metric(m, metrics, newOrigin(), rule, report)
 		return h.DataPoints().At(0)
 	}

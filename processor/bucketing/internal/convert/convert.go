@@ -140,7 +140,7 @@ func (j *job) converted(from, to Layout) {
 	j.report.Converted[j.rule.Index][from][to]++
 }
 
-// refuse counts a point that stays as it is and tells whether to drop it.
+// refuse counts a point that was not converted, and reports whether to drop it.
 func (j *job) refuse(v verdict) (drop bool) {
 	if v.err != nil && j.report.Err == nil {
 		j.report.Err = v.err
@@ -189,7 +189,7 @@ func (j *job) weigh(tally rebucket.Tally, count uint64) verdict {
 	return verdict{ok: true}
 }
 
-// stateful tells whether points continue what was emitted of their stream.
+// stateful reports whether points continue what was emitted of their stream.
 func (j *job) stateful() bool { return j.steady && j.rule.Streams != nil }
 
 // cumulative is what delta is not: an unspecified temporality is treated with the

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
@@ -207,6 +208,30 @@ func TestInvalidPoints(t *testing.T) {
 	}
 }
 
+// A point that keeps its layout has a bounded number of buckets: what it had more is joined.
+func TestLargePointsWithoutTarget(t *testing.T) {
+	bounds, counts := make([]float64, 5000), make([]uint64, 5001)
+	for i := range bounds {
+		bounds[i], counts[i] = float64(i), uint64(i)
+	}
+	for _, rule := range []*convert.Rule{{}, {Explicit: &convert.Explicit{Bounds: map[string][]float64{"": {7.5}}}, Forbid: true}} {
+		metrics, m := newMetrics()
+		dp := explicitPoint(m.SetEmptyHistogram(), bounds, counts...)
+		sum := dp.Count()
+		run(m, metrics, rule)
+		require.LessOrEqual(t, dp.BucketCounts().Len(), 2048)
+		require.Greater(t, dp.BucketCounts().Len(), 1000)
+		require.Equal(t, sum, total(m, 0))
+
+		metrics, m = newMetrics()
+		p := exponentialPoint(m.SetEmptyExponentialHistogram(), 20, -2500, 0, counts...)
+		run(m, metrics, rule)
+		require.LessOrEqual(t, p.Positive().BucketCounts().Len(), 2048)
+		require.Equal(t, sum, total(m, 0))
+		require.Equal(t, sum, p.Count())
+	}
+}
+
 // A count that is not the sum of its buckets can be repaired; anything else drops the point.
 func TestRepair(t *testing.T) {
 	repairing := func(rule *convert.Rule) *convert.Rule {
@@ -319,6 +344,21 @@ func TestNoRecordedValue(t *testing.T) {
 		require.EqualValues(t, 5, to.Timestamp())
 		require.Equal(t, map[string]any{"a": "b"}, to.Attributes().AsRaw())
 		require.Zero(t, to.BucketCounts().Len())
+	})
+	t.Run("an exponential one loses its buckets", func(t *testing.T) {
+		for _, rule := range []*convert.Rule{{}, exponentialTarget(3, 160, 0)} {
+			metrics, m := newMetrics()
+			dp := exponentialPoint(m.SetEmptyExponentialHistogram(), -1, 1<<30, 7, 1, 2)
+			dp.SetZeroThreshold(1)
+			dp.SetFlags(flag)
+			dp.SetTimestamp(5)
+			run(m, metrics, rule)
+			p := m.ExponentialHistogram().DataPoints().At(0)
+			require.Equal(t, []any{flag, pcommon.Timestamp(5), uint64(0), uint64(0)}, []any{p.Flags(), p.Timestamp(), p.Count(), total(m, 0)})
+			require.Zero(t, p.Scale())
+			require.Zero(t, p.ZeroThreshold())
+			require.Zero(t, p.Positive().Offset())
+		}
 	})
 	t.Run("goes along to exponential", func(t *testing.T) {
 		metrics, m := newMetrics()

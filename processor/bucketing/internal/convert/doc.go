@@ -8,6 +8,6 @@
 //
 // A metric whose points cannot all change type becomes two metrics of the same
 // name, unit and description: the converted points, and those that stay. OTLP has
-// one data type for a metric, and holding every point back because of one invalid
+// one data type for a metric, and keeping every point back because of one invalid
 // one would make the layout of good streams depend on their neighbours.
 package convert

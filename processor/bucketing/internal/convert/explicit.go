@@ -72,7 +72,7 @@ func (e *explicit) choose() target {
 // byLayout returns the plan that the bounds alone decide.
 func (e *explicit) byLayout() planned {
 	if e.last.plan == nil {
-		e.last = e.planner.explicit(e.Bounds)
+		e.last = e.fromBounds(e.Bounds)
 	}
 	return e.last
 }
@@ -91,9 +91,9 @@ func (e *explicit) plan(s *stream) planned {
 	case s != nil && e.rule.Explicit == nil && slices.Equal(s.bounds, e.Bounds):
 		return planned{plan: s.plan}
 	case s != nil && e.rule.Explicit == nil:
-		return e.between(&s.plan.target, e.Bounds)
+		return e.toTarget(&s.plan.target, e.Bounds)
 	case e.choosing():
-		return e.between(&target{bounds: slices.Clone(e.choose().bounds)}, e.Bounds)
+		return e.toTarget(&target{bounds: slices.Clone(e.choose().bounds)}, e.Bounds)
 	default:
 		return e.byLayout()
 	}

@@ -61,7 +61,7 @@ func (e *exponential) reduce() {
 	e.ToTotal(e.rule.Limit.MaxBuckets - 1)
 }
 
-// maxKeptBuckets bounds what a stream's state takes: a point with more buckets, which no SDK sends,
+// maxKeptBuckets bounds a stream's state: a point with more buckets, which no SDK sends,
 // comes to a lower scale.
 const maxKeptBuckets = 1024
 
@@ -69,7 +69,7 @@ const maxKeptBuckets = 1024
 func (e *exponential) planOf(h *expo.Histogram) planned {
 	zero := zeroSideOf(h)
 	if e.last.plan == nil || e.lastScale != h.Scale || e.lastZero != h.ZeroThreshold || e.lastSide != zero {
-		e.last = e.planner.exponential(h.Scale, h.ZeroThreshold, zero)
+		e.last = e.fromScale(h.Scale, h.ZeroThreshold, zero)
 		e.lastScale, e.lastZero, e.lastSide = h.Scale, h.ZeroThreshold, zero
 	}
 	return e.last

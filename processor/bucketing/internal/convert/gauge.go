@@ -53,8 +53,8 @@ type group struct {
 
 const none = -1
 
-// keptLast is the size up to which the map of streams is kept: a map does not shrink, and to clear it
-// takes as long as the largest batch it was ever for, which is a sender's to choose.
+// keptLast is the size up to which the map of streams is kept. A map does not shrink, and clearing it needs time for
+// the largest batch it was ever used for, whose size a sender chooses.
 const keptLast = 4096
 
 // begin groups the points that have a value; the others each stand for themselves.

@@ -60,7 +60,7 @@ func TestGaugeToExplicit(t *testing.T) {
 	require.Equal(t, []float64{0}, f.report.RankErrors)
 }
 
-// Every value lies in the bucket that holds it, at whatever scale fits them all, or in the zero bucket.
+// Every value lies in the bucket for it, at whatever scale fits them all, or in the zero bucket.
 func TestGaugeToExponential(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	rule := exponentialTarget(6, 20, 0.01)

@@ -53,8 +53,8 @@ type planner struct {
 // begin turns to another metric.
 func (p *planner) begin(rule *Rule, unit string) { p.rule, p.unit = rule, unit }
 
-// explicit returns the plan for points with these bounds, which are valid.
-func (p *planner) explicit(source []float64) planned {
+// fromBounds returns the plan for points with these bounds, which are valid.
+func (p *planner) fromBounds(source []float64) planned {
 	bounds, listed := p.rule.boundsIn(p.unit)
 	build := func() planned { return buildExplicit(p.rule, bounds, source) }
 	if len(source) > maxCachedBounds {
@@ -65,9 +65,9 @@ func (p *planner) explicit(source []float64) planned {
 	return p.plans.cache.Get(p.key, build)
 }
 
-// exponential returns the plan to explicit bounds for points of this scale and
+// fromScale returns the plan to explicit bounds for points of this scale and
 // zero bucket.
-func (p *planner) exponential(scale int32, zeroThreshold float64, zero rebucket.ZeroSide) planned {
+func (p *planner) fromScale(scale int32, zeroThreshold float64, zero rebucket.ZeroSide) planned {
 	bounds, listed := p.rule.boundsIn(p.unit)
 	p.beginKey(listed, ExponentialLayout)
 	p.key = binary.LittleEndian.AppendUint32(p.key, uint32(scale))
@@ -82,9 +82,9 @@ func (p *planner) exponential(scale int32, zeroThreshold float64, zero rebucket.
 	})
 }
 
-// between returns the plan from bounds to a target that is already chosen: a stream's, which stays while its
+// toTarget returns the plan from bounds to a target that is already chosen: a stream's, which stays while its
 // source changes.
-func (p *planner) between(to *target, source []float64) planned {
+func (p *planner) toTarget(to *target, source []float64) planned {
 	p.beginKey("", Layouts)
 	l := &to.layout
 	for _, n := range [...]int{len(to.bounds), l.Negative, l.Positive, int(l.Scale), int(l.NegativeOffset), int(l.PositiveOffset)} {

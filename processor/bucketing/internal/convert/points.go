@@ -94,11 +94,11 @@ func home(m pmetric.Metric, stay int, siblings pmetric.MetricSlice) pmetric.Metr
 	if stay == 0 {
 		return m
 	}
-	return twin(m, siblings)
+	return duplicate(m, siblings)
 }
 
-// twin adds a metric of the same name, unit and description to siblings.
-func twin(m pmetric.Metric, siblings pmetric.MetricSlice) pmetric.Metric {
+// duplicate adds a metric of the same name, unit and description to siblings.
+func duplicate(m pmetric.Metric, siblings pmetric.MetricSlice) pmetric.Metric {
 	t := siblings.AppendEmpty()
 	t.SetName(m.Name())
 	t.SetUnit(m.Unit())

@@ -67,7 +67,7 @@ type Exponential struct {
 	ZeroThreshold float64
 }
 
-// Limit is a number of buckets, the bounds of which are chosen among those present:
+// Limit is a number of buckets. Their bounds are chosen among those present:
 // by position, or by the counts of a delta point or of a stream's first point. The
 // points of a cumulative stream without state are always limited by position.
 type Limit struct {

@@ -5,8 +5,8 @@ import "github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 // source is a point that was loaded, of either kind, beside the one before of its stream.
 type source interface {
 	count() uint64
-	// plan is from the point's layout to the target: the stream's, if there is one. Where there
-	// is none the point's plan decides the target, for the stream's life, whatever it was chosen by.
+	// plan is from the point's layout to the target: the stream's, if there is one. Otherwise
+	// the point's plan decides the target for the stream's life, however it was chosen.
 	plan(s *stream) planned
 	apply(p *plan, to []uint64) rebucket.Tally
 	// applyKept converts the stream's last point.

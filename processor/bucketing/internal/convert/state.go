@@ -34,8 +34,8 @@ func (s *Streams) Len() int { return s.table.Len() }
 //	plan(source) + offset
 //
 // bucket by bucket. The offset is zero, and not there, until the source's layout changes. Then the
-// increase since the point before, taken in the finest layout that both points have, is added to
-// what was emitted, and the offset becomes what makes the equation hold with the new plan. Its
+// increase since the point before, in the finest layout that both points have, is added to
+// what was emitted, and the offset becomes what makes the equation true with the new plan. Its
 // elements may be negative, modulo 2^64; their sum is zero, so that buckets still add up to the
 // count. As long as the source's buckets do not decrease, neither does what is emitted: plan is
 // monotone (internal/rebucket), and so is each step.

@@ -8,7 +8,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 )
 
-// header is what else of a point decides, and may change.
+// header is the timestamps and totals of a point, which conversion reads and may rewrite.
 type header struct {
 	start, time uint64
 	totals      histpoint.Totals

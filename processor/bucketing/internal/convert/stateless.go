@@ -26,8 +26,8 @@ type basis struct {
 	zero rebucket.ZeroSide
 }
 
-// watchExplicit notes what the split of a cumulative point depends on, and tells whether to drop the
-// point. In stateful mode it is for points that are too large for it, of which nothing is kept.
+// watchExplicit notes what the split of a cumulative point depends on, and reports whether to drop the
+// point. In stateful mode nothing is noted: its points without state are too large to be kept.
 func (j *job) watchExplicit(p pmetric.HistogramDataPoint, plan *plan) (drop bool) {
 	return j.steady && !j.stateful() && watch(j, p, basis{print: plan.print, exact: plan.exact})
 }
@@ -58,9 +58,9 @@ func watch[P histpoint.Point](j *job, p P, now basis) (drop bool) {
 }
 
 // restarted follows [expo.Restarted] as far as it goes without counts.
-func (now *basis) restarted(before *basis) bool {
-	last, current := before.histogram(), now.histogram()
-	return expo.Restarted(&last, &current)
+func (b *basis) restarted(before *basis) bool {
+	last, now := before.histogram(), b.histogram()
+	return expo.Restarted(&last, &now)
 }
 
 // histogram is what a basis knows of an exponential point.

@@ -11,7 +11,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
 
-// export is one point of a stream, as it is sent.
+// export is one point of a stream before conversion.
 type export struct {
 	scale     int32
 	threshold float64

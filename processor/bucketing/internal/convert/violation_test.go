@@ -1,6 +1,7 @@
 package convert_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,9 +11,9 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
 
-// told is an explicit point as it is sent or emitted; its sum is 10 times its count. The bounds are
+// exported is an explicit point that is sent or emitted; its sum is 10 times its count. The bounds are
 // 1 and 2, or 1 and 3 if wide. An emitted one without counts was dropped.
-type told struct {
+type exported struct {
 	start, time pcommon.Timestamp
 	counts      []uint64
 	wide        bool
@@ -20,7 +21,7 @@ type told struct {
 	noMax       bool    // as emitted
 }
 
-func (p told) write(dp pmetric.HistogramDataPoint) {
+func (p exported) write(dp pmetric.HistogramDataPoint) {
 	bounds := []float64{1, 2}
 	if p.wide {
 		bounds[1] = 3
@@ -42,62 +43,62 @@ func TestStatefulStreams(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		on        convert.Action
-		sent, got []told
+		sent, got []exported
 		violation convert.Violation
 		n         int64
 	}{
 		{
 			name: "goes on as it is",
-			sent: []told{{start: 1, time: 10, counts: counts{1, 2, 3}}, {start: 1, time: 20, counts: counts{1, 4, 3}}},
-			got:  []told{{start: 1, time: 10, counts: counts{1, 2, 3}, sum: 60}, {start: 1, time: 20, counts: counts{1, 4, 3}, sum: 80}},
+			sent: []exported{{start: 1, time: 10, counts: counts{1, 2, 3}}, {start: 1, time: 20, counts: counts{1, 4, 3}}},
+			got:  []exported{{start: 1, time: 10, counts: counts{1, 2, 3}, sum: 60}, {start: 1, time: 20, counts: counts{1, 4, 3}, sum: 80}},
 		},
 		{
 			// 8 observations in (1, 3] are split at 2 by log(2)/log(3) = 0.63; to come back, the increase
 			// above 1 is one bucket, which is the target's highest.
 			name: "bounds that come and go",
-			sent: []told{{start: 1, time: 10, counts: counts{1, 8, 0}, wide: true}, {start: 1, time: 20, counts: counts{1, 2, 8}}, {start: 1, time: 30, counts: counts{1, 9, 8}}},
-			got:  []told{{start: 1, time: 10, counts: counts{1, 5, 3}, sum: 90}, {start: 1, time: 20, counts: counts{1, 5, 5}, sum: 110}, {start: 1, time: 30, counts: counts{1, 12, 5}, sum: 180}},
+			sent: []exported{{start: 1, time: 10, counts: counts{1, 8, 0}, wide: true}, {start: 1, time: 20, counts: counts{1, 2, 8}}, {start: 1, time: 30, counts: counts{1, 9, 8}}},
+			got:  []exported{{start: 1, time: 10, counts: counts{1, 5, 3}, sum: 90}, {start: 1, time: 20, counts: counts{1, 5, 5}, sum: 110}, {start: 1, time: 30, counts: counts{1, 12, 5}, sum: 180}},
 		},
 		{
 			name: "a new start",
-			sent: []told{{start: 1, time: 10, counts: counts{1, 8, 0}}, {start: 15, time: 20, counts: counts{1, 0, 0}}},
-			got:  []told{{start: 1, time: 10, counts: counts{1, 8, 0}, sum: 90}, {start: 15, time: 20, counts: counts{1, 0, 0}, sum: 10}},
+			sent: []exported{{start: 1, time: 10, counts: counts{1, 8, 0}}, {start: 15, time: 20, counts: counts{1, 0, 0}}},
+			got:  []exported{{start: 1, time: 10, counts: counts{1, 8, 0}, sum: 90}, {start: 15, time: 20, counts: counts{1, 0, 0}, sum: 10}},
 		},
 		{
 			name: "the count falls without one",
-			sent: []told{{start: 1, time: 10, counts: counts{1, 8, 0}}, {start: 1, time: 20, counts: counts{2, 1, 0}}, {start: 1, time: 30, counts: counts{2, 1, 1}}},
-			got:  []told{{start: 1, time: 10, counts: counts{1, 8, 0}, sum: 90}, {start: 10, time: 20, counts: counts{2, 1, 0}, sum: 30}, {start: 10, time: 30, counts: counts{2, 1, 1}, sum: 40}},
+			sent: []exported{{start: 1, time: 10, counts: counts{1, 8, 0}}, {start: 1, time: 20, counts: counts{2, 1, 0}}, {start: 1, time: 30, counts: counts{2, 1, 1}}},
+			got:  []exported{{start: 1, time: 10, counts: counts{1, 8, 0}, sum: 90}, {start: 10, time: 20, counts: counts{2, 1, 0}, sum: 30}, {start: 10, time: 30, counts: counts{2, 1, 1}, sum: 40}},
 			on:   convert.Reset, violation: convert.CountFell, n: 1,
 		},
 		{
 			name: "sent twice",
-			sent: []told{{start: 1, time: 10, counts: counts{1, 8, 0}}, {start: 1, time: 10, counts: counts{1, 8, 0}}},
-			got:  []told{{start: 1, time: 10, counts: counts{1, 8, 0}, sum: 90}, {start: 1, time: 10, counts: counts{1, 8, 0}, sum: 90}},
+			sent: []exported{{start: 1, time: 10, counts: counts{1, 8, 0}}, {start: 1, time: 10, counts: counts{1, 8, 0}}},
+			got:  []exported{{start: 1, time: 10, counts: counts{1, 8, 0}, sum: 90}, {start: 1, time: 10, counts: counts{1, 8, 0}, sum: 90}},
 		},
 		{
 			name: "late",
-			sent: []told{{start: 1, time: 20, counts: counts{1, 8, 0}}, {start: 1, time: 10, counts: counts{0, 7, 0}}, {start: 1, time: 30, counts: counts{1, 8, 1}}},
-			got:  []told{{start: 1, time: 20, counts: counts{1, 8, 0}, sum: 90}, {start: 1, time: 10, counts: counts{0, 7, 0}, sum: 70}, {start: 1, time: 30, counts: counts{1, 8, 1}, sum: 100}},
+			sent: []exported{{start: 1, time: 20, counts: counts{1, 8, 0}}, {start: 1, time: 10, counts: counts{0, 7, 0}}, {start: 1, time: 30, counts: counts{1, 8, 1}}},
+			got:  []exported{{start: 1, time: 20, counts: counts{1, 8, 0}, sum: 90}, {start: 1, time: 10, counts: counts{0, 7, 0}, sum: 70}, {start: 1, time: 30, counts: counts{1, 8, 1}, sum: 100}},
 		},
 		{
 			name: "a bucket falls, reset", on: convert.Reset, violation: convert.BucketFell, n: 1,
-			sent: []told{{start: 1, time: 10, counts: counts{4, 8, 0}}, {start: 1, time: 20, counts: counts{3, 9, 3}}, {start: 1, time: 30, counts: counts{3, 10, 4}}},
-			got:  []told{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {start: 20, time: 20, counts: counts{0, 0, 0}, sum: 0, noMax: true}, {start: 20, time: 30, counts: counts{0, 1, 1}, sum: 20, noMax: true}},
+			sent: []exported{{start: 1, time: 10, counts: counts{4, 8, 0}}, {start: 1, time: 20, counts: counts{3, 9, 3}}, {start: 1, time: 30, counts: counts{3, 10, 4}}},
+			got:  []exported{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {start: 20, time: 20, counts: counts{0, 0, 0}, sum: 0, noMax: true}, {start: 20, time: 30, counts: counts{0, 1, 1}, sum: 20, noMax: true}},
 		},
 		{
 			name: "a bucket falls, hold", on: convert.Hold, violation: convert.BucketFell, n: 2,
-			sent: []told{{start: 1, time: 10, counts: counts{4, 8, 0}}, {start: 1, time: 20, counts: counts{3, 9, 3}}, {start: 1, time: 30, counts: counts{3, 9, 4}}, {start: 1, time: 40, counts: counts{4, 9, 4}}},
-			got:  []told{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {start: 1, time: 20, counts: counts{4, 8, 0}, sum: 120}, {start: 1, time: 30, counts: counts{4, 8, 0}, sum: 120}, {start: 1, time: 40, counts: counts{4, 9, 4}, sum: 170}},
+			sent: []exported{{start: 1, time: 10, counts: counts{4, 8, 0}}, {start: 1, time: 20, counts: counts{3, 9, 3}}, {start: 1, time: 30, counts: counts{3, 9, 4}}, {start: 1, time: 40, counts: counts{4, 9, 4}}},
+			got:  []exported{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {start: 1, time: 20, counts: counts{4, 8, 0}, sum: 120}, {start: 1, time: 30, counts: counts{4, 8, 0}, sum: 120}, {start: 1, time: 40, counts: counts{4, 9, 4}, sum: 170}},
 		},
 		{
 			name: "a bucket falls, drop", on: convert.Drop, violation: convert.BucketFell, n: 1,
-			sent: []told{{start: 1, time: 10, counts: counts{4, 8, 0}}, {start: 1, time: 20, counts: counts{3, 9, 3}}, {start: 1, time: 40, counts: counts{4, 9, 4}}},
-			got:  []told{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {}, {start: 1, time: 40, counts: counts{4, 9, 4}, sum: 170}},
+			sent: []exported{{start: 1, time: 10, counts: counts{4, 8, 0}}, {start: 1, time: 20, counts: counts{3, 9, 3}}, {start: 1, time: 40, counts: counts{4, 9, 4}}},
+			got:  []exported{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {}, {start: 1, time: 40, counts: counts{4, 9, 4}, sum: 170}},
 		},
 		{
 			name: "bounds change after a reset", on: convert.Reset, violation: convert.BucketFell, n: 1,
-			sent: []told{{start: 1, time: 10, counts: counts{4, 8, 0}}, {start: 1, time: 20, counts: counts{3, 9, 3}}, {start: 1, time: 30, counts: counts{5, 10, 4}, wide: true}},
-			got:  []told{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {start: 20, time: 20, counts: counts{0, 0, 0}, noMax: true}, {start: 20, time: 30, counts: counts{2, 0, 2}, sum: 40, noMax: true}},
+			sent: []exported{{start: 1, time: 10, counts: counts{4, 8, 0}}, {start: 1, time: 20, counts: counts{3, 9, 3}}, {start: 1, time: 30, counts: counts{5, 10, 4}, wide: true}},
+			got:  []exported{{start: 1, time: 10, counts: counts{4, 8, 0}, sum: 120}, {start: 20, time: 20, counts: counts{0, 0, 0}, noMax: true}, {start: 20, time: 30, counts: counts{2, 0, 2}, sum: 40, noMax: true}},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -150,10 +151,11 @@ func TestStatefulRestart(t *testing.T) {
 		shown  convert.Violation
 		n      int64
 	}{
-		"scale rises":                    {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetScale(8) }, convert.ScaleChanged, 1},
-		"threshold falls":                {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(0.5) }, convert.ZeroThresholdChanged, 1},
-		"threshold rises into a bucket":  {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(2.2) }, convert.ZeroThresholdChanged, 1},
-		"threshold rises below a bucket": {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(1.7) }, convert.ZeroThresholdChanged, 0},
+		"scale rises":                                      {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetScale(8) }, convert.ScaleChanged, 1},
+		"threshold falls":                                  {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(0.5) }, convert.ZeroThresholdChanged, 1},
+		"threshold rises into a bucket":                    {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(2.2) }, convert.ZeroThresholdChanged, 1},
+		"threshold rises below a bucket":                   {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(1.7) }, convert.ZeroThresholdChanged, 0},
+		"threshold rises, seen at the scale of the source": {func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroThreshold(1.45) }, convert.ZeroThresholdChanged, 0},
 		"scale falls": {func(dp pmetric.ExponentialHistogramDataPoint) {
 			dp.SetScale(2)
 			dp.Positive().SetOffset(4)
@@ -162,6 +164,9 @@ func TestStatefulRestart(t *testing.T) {
 	} {
 		rule := stateful(explicitTarget([]float64{0, 3, 9}), convert.Drop)
 		rule.WorkingScale = 3
+		if strings.HasSuffix(name, "scale of the source") {
+			rule.WorkingScale = 2 // bucket 4 begins at 2; at the source's scale it ends at 1.54
+		}
 		f := follow(rule)
 		write := func(start, time pcommon.Timestamp, more uint64) func(pmetric.ExponentialHistogramDataPoint) {
 			return func(dp pmetric.ExponentialHistogramDataPoint) {
@@ -259,7 +264,7 @@ func TestStatefulIsBounded(t *testing.T) {
 	f := follow(rule)
 	send := func(stream int, counts ...uint64) int {
 		return count(f.explicit(func(dp pmetric.HistogramDataPoint) {
-			told{start: 1, time: 10, counts: counts}.write(dp)
+			exported{start: 1, time: 10, counts: counts}.write(dp)
 			dp.Attributes().PutInt("stream", int64(stream))
 		}))
 	}
@@ -290,7 +295,7 @@ func TestStatefulIsBoundedByWords(t *testing.T) {
 	}
 }
 
-// Points of more bounds than a stream's state takes are converted by themselves, whatever comes
+// Points of more bounds than a stream's state can have are converted by themselves, whatever comes
 // between; they are no violations.
 func TestStatefulLeavesLargePointsAlone(t *testing.T) {
 	f := follow(stateful(explicitTarget([]float64{1, 2}), convert.Hold))

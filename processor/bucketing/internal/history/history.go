@@ -10,7 +10,7 @@ import (
 // shards is a power of two. A lock is held for the time of an update.
 const shards = 16
 
-// Table holds a value for each stream. None is forgotten as long as there are no more streams than it
+// Table keeps a value for each stream. None is forgotten as long as there are no more streams than it
 // has room for, and they keep to the words they may have; beyond that each new one takes the place of
 // the one of its shard that has not been seen for longest. Safe for concurrent use.
 type Table[V any] struct {

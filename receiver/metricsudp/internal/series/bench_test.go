@@ -2,6 +2,7 @@ package series
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 )
@@ -86,6 +87,51 @@ func BenchmarkOneBusyReader(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkRandomOrder has the lines of many series come in random order, so that no line finds what it
+// needs in a cache: one of four readers, with timers too, of one value a line.
+func BenchmarkRandomOrder(b *testing.B) {
+	for _, bench := range []struct {
+		kind   string
+		series int
+	}{
+		{"c", 1_000}, {"c", 100_000}, {"ms", 100_000},
+	} {
+		b.Run(fmt.Sprintf("%s/series=%d", bench.kind, bench.series), func(b *testing.B) {
+			o := testOptions()
+			o.MaxSeries, o.MaxAliases, o.Tables = 100_000, 200_000, 4
+			g := newGroup(o)
+			datagrams, lines := shuffled(bench.series, bench.kind)
+			ingest := func() {
+				for _, d := range datagrams {
+					g.tables[0].Datagram(d, false, 1, netip.Addr{})
+				}
+			}
+			ingest()
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N/lines + 1 {
+				ingest()
+			}
+		})
+	}
+}
+
+// shuffled packs one line of each series in random order, 20 to a datagram.
+func shuffled(n int, kind string) (datagrams [][]byte, lines int) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var d []byte
+	for nth, i := range random.Perm(n) {
+		d = fmt.Appendf(d, "service.requests.count.%03d:1|%s|#env:prod,region:eu1,pod:p-%05d,code:200\n", i%100, kind, i)
+		if nth%20 == 19 {
+			datagrams, d = append(datagrams, d), nil
+		}
+	}
+	if d != nil {
+		datagrams = append(datagrams, d)
+	}
+	return datagrams, n
 }
 
 // BenchmarkMiss is a line never seen before, past the limits: a flood of tags.

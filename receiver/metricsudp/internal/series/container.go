@@ -2,7 +2,7 @@ package series
 
 import "bytes"
 
-// appendContainer adds the attributes that the fields c: and e: name, as setContainer
+// appendContainer adds the attributes that the fields c: and e: name, as joinContainer
 // joined them:
 //
 //	c:ci-<container ID> or c:in-<inode of its cgroup> or, from older clients, c:cid-<container ID> or c:<container ID>

@@ -10,20 +10,18 @@ import (
 type DistributionValue struct{ tallyValue[*histogram] }
 
 func newDistributions(tables int, b *budget.Budget, size int) *tallies[*histogram] {
-	return &tallies[*histogram]{
-		is:   Distribution,
-		pool: newPool(b, tables, func() *histogram { return newHistogram(size) }),
-		wrap: func(v tallyValue[*histogram]) value { return &DistributionValue{v} },
-	}
+	return newTallies(Distribution, tables, b, func() *histogram { return newHistogram(size) },
+		func(v tallyValue[*histogram]) value { return &DistributionValue{v} })
 }
 
-// Histogram returns what was observed so far: nil for nothing. It is valid until
-// the next merge or clear.
+// Histogram returns what was observed so far: nil for nothing. It is valid until the next merge, clear or
+// Histogram of any series.
 func (v *DistributionValue) Histogram() *expo.Histogram {
-	if v.tally == nil {
+	h := v.buckets()
+	if h == nil {
 		return nil
 	}
-	return &v.tally.Histogram
+	return &h.Histogram
 }
 
 // histogram is charged with all the buckets it can have, for the signs it has:
@@ -50,8 +48,8 @@ func (h *histogram) size() int {
 }
 
 // admit charges for negative values, of which the first takes buckets of its own.
-func (h *histogram) admit(values []line.Value, b *budget.Budget, must bool) bool {
-	return h.negative || !anyNegative(values) || h.widen(b, must)
+func (h *histogram) admit(negative bool, b *budget.Budget, must bool) bool {
+	return h.negative || !negative || h.widen(b, must)
 }
 
 func anyNegative(values []line.Value) bool {

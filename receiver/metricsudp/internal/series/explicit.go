@@ -6,23 +6,19 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
-	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
 // ExplicitValue is a timer, histogram or distribution between given bounds.
 type ExplicitValue struct{ tallyValue[*ExplicitHistogram] }
 
 func newExplicits(tables int, b *budget.Budget, bounds []float64) *tallies[*ExplicitHistogram] {
-	return &tallies[*ExplicitHistogram]{
-		is:   Explicit,
-		pool: newPool(b, tables, func() *ExplicitHistogram { return newExplicit(bounds) }),
-		wrap: func(v tallyValue[*ExplicitHistogram]) value { return &ExplicitValue{v} },
-	}
+	return newTallies(Explicit, tables, b, func() *ExplicitHistogram { return newExplicit(bounds) },
+		func(v tallyValue[*ExplicitHistogram]) value { return &ExplicitValue{v} })
 }
 
-// Histogram returns what was observed so far: nil for nothing. It is valid until
-// the next merge or clear.
-func (v *ExplicitValue) Histogram() *ExplicitHistogram { return v.tally }
+// Histogram returns what was observed so far: nil for nothing. It is valid until the next merge, clear or
+// Histogram of any series.
+func (v *ExplicitValue) Histogram() *ExplicitHistogram { return v.buckets() }
 
 // ExplicitHistogram counts values between bounds. Counts saturate at the largest
 // uint64.
@@ -55,7 +51,7 @@ const explicitBytes = 96 // the struct
 
 func (h *ExplicitHistogram) size() int { return explicitBytes + bucketBytes*len(h.Counts) }
 
-func (h *ExplicitHistogram) admit([]line.Value, *budget.Budget, bool) bool { return true }
+func (h *ExplicitHistogram) admit(bool, *budget.Budget, bool) bool { return true }
 
 func (h *ExplicitHistogram) absorb(o *ExplicitHistogram, _ *budget.Budget) {
 	h.Count = expo.AddSat(h.Count, o.Count)
@@ -65,8 +61,6 @@ func (h *ExplicitHistogram) absorb(o *ExplicitHistogram, _ *budget.Budget) {
 		h.Counts[i] = expo.AddSat(h.Counts[i], n)
 	}
 }
-
-func (h *ExplicitHistogram) empty() bool { return h.Count == 0 }
 
 func (h *ExplicitHistogram) reset() {
 	clear(h.Counts)

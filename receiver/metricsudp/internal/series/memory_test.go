@@ -270,6 +270,7 @@ func TestSeriesOutlivesRefusals(t *testing.T) {
 	for range 10 {
 		// Others take what is left, and there is no histogram in reserve.
 		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).pool)
+		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).few)
 		left := max(int(o.MaxBytes-g.budget.Used()), 0) + 1<<20 // more than a rotation frees
 		g.budget.Force(left)
 		filled += left
@@ -284,13 +285,15 @@ func TestSeriesOutlivesRefusals(t *testing.T) {
 
 // A histogram or set that was refused its first value makes no point.
 func TestRefusedFirstValueIsNoPoint(t *testing.T) {
-	for in, left := range map[string]int{"d:-1|d": histogramBytes + MaxBuckets*bucketBytes, "u:x|s": membersBytes} {
+	many := "d" + strings.Repeat(":-1", fewValues+1) + "|d"
+	for in, left := range map[string]int{many: histogramBytes + MaxBuckets*bucketBytes, "d:-1|d": fewBytes - 1, "u:x|s": membersBytes} {
 		g := newGroup(testOptions())
 		g.add(0, 0, in)
 		for _, s := range g.flush() {
 			s.Clear()
 		}
 		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).pool)
+		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).few)
 		forget(g.aggregators.kinds[line.Set].(*uniques).pool)
 		g.budget.Force(int(g.options.MaxBytes-g.budget.Used()) - left)
 		g.add(0, 0, in)

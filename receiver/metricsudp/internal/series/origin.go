@@ -61,25 +61,24 @@ const maxOriginField = 127
 
 // setAddress makes the sender of a datagram the origin of its lines.
 func (t *Table) setAddress(from netip.Addr) {
-	t.line.Origin = nil
 	switch from = from.Unmap(); {
 	case from.Is4():
 		a := from.As4()
-		t.origin = append(t.origin[:0], a[:]...)
+		t.address = append(t.address[:0], a[:]...)
 	case from.Is6():
 		a := from.As16()
-		t.origin = append(t.origin[:0], a[:]...)
+		t.address = append(t.address[:0], a[:]...)
 	default: // a socket without addresses
-		return
+		t.address = nil
 	}
-	t.line.Origin = t.origin
 }
 
 // setContainer makes what a line tells of its container its origin. It is not parsed
 // here: aliases remember the bytes.
-func (t *Table) setContainer(l *line.Line) {
-	if l.Origin = joinContainer(t.origin[:0], l.Container, l.External); l.Origin != nil {
-		t.origin = l.Origin
+func (p *pending) setContainer() {
+	l := &p.line
+	if l.Origin = joinContainer(p.origin[:0], l.Container, l.External); l.Origin != nil {
+		p.origin = l.Origin
 	}
 }
 

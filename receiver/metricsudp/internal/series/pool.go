@@ -65,6 +65,12 @@ func (c *cache[T]) take(must bool) T {
 	return c.pool.another(must)
 }
 
+// put takes one back for the same reader.
+func (c *cache[T]) put(x T) {
+	x.reset()
+	c.free = append(c.free, x)
+}
+
 // another creates one.
 func (p *pool[T]) another(must bool) T {
 	x := p.create()
@@ -103,7 +109,7 @@ func (p *pool[T]) moveTo(free []T) []T {
 	return free
 }
 
-// put takes one back.
+// put takes one back for all.
 func (p *pool[T]) put(x T) {
 	x.reset()
 	p.mu.Lock()

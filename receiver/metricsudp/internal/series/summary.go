@@ -67,7 +67,7 @@ func (s *summaryShare) add(half int, l *line.Line, _ int64, t *Table, must bool)
 			return false
 		}
 	}
-	if !to.sketch.admit(l.Values, b, must) {
+	if !to.sketch.admit(anyNegative(l.Values), b, must) {
 		return false
 	}
 	for i := range l.Values {

@@ -31,7 +31,10 @@ type Table struct {
 	epochs [2]Epoch
 	active *Epoch
 
-	line line.Line
+	batch   [batchLines]pending
+	batched int          // lines in batch
+	values  []line.Value // of the lines in batch
+
 	tags []rawTag
 	name []byte // as sent, without its tags
 	key  []byte
@@ -39,8 +42,9 @@ type Table struct {
 
 	entity []byte // the pod that a tag of the line names
 
-	from              netip.Addr // of the datagram
-	origin, originKey []byte     // of the line: as sent, and its identity
+	from      netip.Addr // of the datagram
+	address   []byte     // from as the origin of lines; nil where it is unknown
+	originKey []byte     // identity of the line's origin
 }
 
 // NewTable returns the table of one reader, of which there are Options.Tables.
@@ -89,55 +93,89 @@ func (t *Table) Datagram(b []byte, truncated bool, at int64, from netip.Addr) {
 		if n := len(l); n > 0 && l[n-1] == '\r' {
 			l = l[:n-1]
 		}
-		if len(l) > 0 {
-			t.add(l, at)
+		if len(l) > 0 && t.parse(l) {
+			t.aggregate(at)
 		}
 	}
+	t.aggregate(at)
 }
 
 // Denied counts a datagram from a source that is not allowed.
 func (t *Table) Denied() { t.active.Stats.Denied++ }
 
-// add counts one line: as accepted under its kind, or as rejected under a reason.
-func (t *Table) add(b []byte, at int64) {
-	l, e := &t.line, t.active
+// parse adds a line to the batch, unless it is refused or belongs to no series. It reports whether
+// the batch is full.
+func (t *Table) parse(b []byte) (full bool) {
+	p, e := &t.batch[t.batched], t.active
+	l := &p.line
+	l.Values = t.values[len(t.values):]
 	if reason := line.Parse(b, l, &t.options.Limits); reason != line.OK {
 		e.reject(reason, b)
-		return
+		return false
 	}
-	negative := false
+	p.negative = false
 	switch l.Kind {
 	case line.Event, line.ServiceCheck:
 		e.Stats.Lines[l.Kind]++
 		if t.options.Events != nil {
 			t.options.Events(l.Kind, b, t.from)
 		}
-		return
+		return false
 	case line.Counter:
 		var reason line.Reason
-		if negative, reason = t.checkCounter(l); reason != line.OK {
+		if p.negative, reason = t.checkCounter(l); reason != line.OK {
 			e.reject(reason, b)
-			return
+			return false
 		}
 	case line.Timer:
 		if t.options.TimerSeconds {
 			toSeconds(l)
 		}
 	}
-	if t.options.Origin == OriginContainer {
-		t.setContainer(l)
+	switch t.options.Origin {
+	case OriginIP:
+		l.Origin = t.address
+	case OriginContainer:
+		p.setContainer()
 	}
-	hash := t.registry.hash(l)
-	to, spelled := t.young.find(hash, l)
+	t.keepValues(l)
+	p.text, p.hash = b, t.registry.hash(l)
+	t.batched++
+	return t.batched == len(t.batch)
+}
+
+// keepValues leaves the line's values in the buffer of the batch's values.
+func (t *Table) keepValues(l *line.Line) {
+	if n := len(t.values) + len(l.Values); n <= cap(t.values) {
+		t.values = t.values[:n]
+		return
+	}
+	t.values = make([]line.Value, 0, 2*(cap(t.values)+len(l.Values))) // those of earlier lines stay where they are
+}
+
+// aggregate counts the lines of the batch in their order.
+func (t *Table) aggregate(at int64) {
+	batch := t.batch[:t.batched]
+	t.young.warm(batch)
+	for i := range batch {
+		t.add(&batch[i], at)
+	}
+	t.batched, t.values = 0, t.values[:0]
+}
+
+// add counts one line: as accepted under its kind, or as rejected under a reason.
+func (t *Table) add(p *pending, at int64) {
+	l, e := &p.line, t.active
+	to, spelled := t.young.find(p.hash, l)
 	if to == nil {
 		var reason line.Reason
-		if to, spelled, reason = t.resolve(hash, l, negative); reason != line.OK {
-			e.reject(reason, b)
+		if to, spelled, reason = t.resolve(p.hash, l, p.negative); reason != line.OK {
+			e.reject(reason, p.text)
 			return
 		}
 	}
-	if negative && to.series.Metric.Monotonic {
-		e.reject(line.NegativeCounter, b)
+	if p.negative && to.series.Metric.Monotonic {
+		e.reject(line.NegativeCounter, p.text)
 		return
 	}
 	e.Stats.Lines[l.Kind]++

@@ -1,0 +1,53 @@
+package series
+
+import "github.com/otelcol-custom/otelcol-custom/internal/expo"
+
+// few holds the first values of a tally, each different one once with its count: most series
+// have so few in an interval that buckets would cost five times as much.
+type few struct {
+	n      int
+	values [fewValues]float64
+	counts [fewValues]uint64
+}
+
+const (
+	fewValues = 15  // as many as fit fewBytes
+	fewBytes  = 256 // a size class of the allocator
+)
+
+func newFew() *few { return new(few) }
+
+func (f *few) size() int { return fewBytes }
+
+func (f *few) reset() { f.n = 0 }
+
+// record counts n values, or reports that there is no room for another one.
+func (f *few) record(v float64, n uint64) bool {
+	if n == 0 {
+		return true
+	}
+	for i, known := range f.values[:f.n] {
+		if known == v {
+			f.counts[i] = expo.AddSat(f.counts[i], n)
+			return true
+		}
+	}
+	if f.n == fewValues {
+		return false
+	}
+	f.values[f.n], f.counts[f.n] = v, n
+	f.n++
+	return true
+}
+
+// hasRoom reports whether as many values fit, even if all differ.
+func (f *few) hasRoom(values int) bool { return f.n+values <= fewValues }
+
+func (f *few) anyNegative() bool {
+	for _, v := range f.values[:f.n] {
+		if v < 0 {
+			return true
+		}
+	}
+	return false
+}
