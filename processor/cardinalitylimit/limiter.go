@@ -127,6 +127,7 @@ func (p *limiter) open(ctx context.Context) error {
 	table := fold.NewTable(fold.Options{
 		MaxStreams: p.cfg.Reaggregate.MaxTrackedStreams, Gauge: p.compiled.gauge,
 		Idle: p.cfg.Window.Duration, Budget: memory, Now: p.factory.now,
+		FirstValue: p.compiled.first, IdleTimeout: p.cfg.Reaggregate.IdleTimeout,
 		Random: p.factory.random, Durable: p.keeper != nil,
 	})
 	if p.telemetry, err = newTelemetry(p.settings, set, table, memory, p.name, p.cfg.Mode); err != nil {

@@ -18,6 +18,7 @@ const (
 	minFlushInterval = 100 * time.Millisecond
 	// Each snapshot writes all that is held.
 	minSnapshotInterval = time.Second
+	minIdleTimeout      = time.Second
 	minWindow           = time.Second
 	// minRate gives a Bloom filter of 7 generations 48 bits a member, 33 of them to test.
 	minRate = 1e-9
@@ -44,6 +45,7 @@ type compiled struct {
 	bounds      oversize.Limits
 	exempt      limit.Names
 	gauge       fold.Gauge
+	first       fold.FirstValue
 	enforce     bool
 	// contestedAt is as limit.Options has it.
 	contestedAt float64
@@ -52,6 +54,8 @@ type compiled struct {
 var gauges = map[string]fold.Gauge{
 	"drop": fold.GaugeDrop, "last": fold.GaugeLast, "min": fold.GaugeMin, "max": fold.GaugeMax, "sum": fold.GaugeSum,
 }
+
+var firstValues = map[string]fold.FirstValue{"evidence": fold.FirstEvidence, "start": fold.FirstStart}
 
 func (c *Config) compile() (compiled, error) {
 	var e check.Errors
@@ -67,9 +71,12 @@ func (c *Config) compile() (compiled, error) {
 	check.AtLeast(&e, "reaggregate::flush_interval", c.Reaggregate.FlushInterval, minFlushInterval)
 	check.Range(&e, "reaggregate::max_tracked_streams", c.Reaggregate.MaxTrackedStreams, 1, maxCount)
 	check.OneOf(&e, "reaggregate::gauge", c.Reaggregate.Gauge, "drop", "last", "min", "max", "sum")
+	check.OneOf(&e, "reaggregate::first_value", c.Reaggregate.FirstValue, "evidence", "start")
+	check.AtLeast(&e, "reaggregate::idle_timeout", c.Reaggregate.IdleTimeout, minIdleTimeout)
 	out := compiled{
 		exempt:  check.Regexps(&e, "exempt::metrics", c.Exempt.Metrics),
 		gauge:   gauges[c.Reaggregate.Gauge],
+		first:   firstValues[c.Reaggregate.FirstValue],
 		enforce: c.Mode == modeEnforce,
 	}
 	out.bounds = c.AttributeLimits.compile(e.At("attribute_limits"))
