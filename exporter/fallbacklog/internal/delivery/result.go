@@ -160,6 +160,7 @@ func (r *replayer) failed(a result) {
 		if divide(a.records) {
 			r.sizes.tooLarge(now, a.bytes())
 		} else {
+			r.sizes.aloneTooLarge()
 			a.records[0].halve(false)
 		}
 		r.release(a.records)
@@ -170,6 +171,9 @@ func (r *replayer) failed(a result) {
 		r.release(a.records)
 		return
 	case v == refused:
+		if t.failure.Class == failure.TooLarge {
+			r.sizes.aloneTooLarge()
+		}
 		a.permit.conclude(v, t)
 		r.refusedForGood(a.records[0], t.failure, a.cause)
 		return
