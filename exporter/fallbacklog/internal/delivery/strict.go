@@ -57,7 +57,7 @@ func (r *replayer) headFailed(a result, t trial, v verdict) {
 	r.release(a.records)
 	if p.alone < escapeFailures && r.refusals.State() == breaker.Closed {
 		a.permit.conclude(v, t)
-		if !r.recent.well() { // it may be the downstream
+		if !r.recent.mostly() { // it may be the downstream
 			r.pace.block(now.Add(r.backoff(p.alone)))
 		}
 		return
