@@ -21,6 +21,13 @@ func Plain(c metric.Int64Counter, attrs ...attribute.KeyValue) {
 	c.Add(context.Background(), 0, metric.WithAttributeSet(attribute.NewSet(attrs...)))
 }
 
+// Options adds 0 to a counter for each set of attributes that was made beforehand.
+func Options(c metric.Int64Counter, sets ...metric.MeasurementOption) {
+	for _, set := range sets {
+		c.Add(context.Background(), 0, set)
+	}
+}
+
 // Strings returns the values of a type of strings.
 func Strings[S ~string](values []S) []string {
 	all := make([]string, len(values))

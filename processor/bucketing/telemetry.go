@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/fromzero"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
 )
@@ -64,6 +65,7 @@ func newTelemetry(set processor.Settings, rules []rule, plans *convert.Plans) (*
 				attribute.String("reason", convert.Violation(v).String()))
 		}
 	}
+	fromzero.Options(builder.ProcessorBucketingDroppedPoints, t.self)
 	return t, nil
 }
 

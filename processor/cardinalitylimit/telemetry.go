@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
+	"github.com/otelcol-custom/otelcol-custom/internal/fromzero"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadata"
@@ -125,6 +126,7 @@ func (t *telemetry) foldCounters() {
 	for stat, reason := range dropReasons {
 		labels := attribute.NewSet(attribute.String("reason", reason), t.processor)
 		t.stats[stat] = labelledCounter{b.ProcessorCardinalitylimitDroppedPoints, metric.WithAttributeSet(labels)}
+		fromzero.Options(t.stats[stat].counter, t.stats[stat].labels)
 	}
 }
 

@@ -183,6 +183,8 @@ func (c *Config) Validate() error {
 	check.OneOf(&e, "timer_unit", c.TimerUnit, timerMilliseconds, timerSeconds)
 	check.OneOf(&e, "name_cleaning", c.NameCleaning, cleaningNone, cleaningEtsy, cleaningPrometheus)
 	c.Counters.check(e.At("counters"))
+	e.That(c.IsMonotonicCounter || len(c.Counters.NonMonotonic) == 0, "counters::non_monotonic",
+		"left out if is_monotonic_counter is false, as then every counter accepts decrements", c.Counters.NonMonotonic)
 	check.OneOf(&e, "timestamps", c.Timestamps, timestampsPassthrough, timestampsIgnore)
 	check.OneOf(&e, "unknown_fields", c.UnknownFields, unknownFieldsIgnore, unknownFieldsReject)
 	c.checkTagFormats(&e)

@@ -90,6 +90,8 @@ func (e *emitter) run(t *testing.T, transport string) {
 	sink := new(consumertest.MetricsSink)
 	r := start(t, sink, func(c *Config) {
 		e.option(c)
+		// However many flushes there are until all is read, no series expires.
+		c.AggregationInterval, c.SeriesExpiry = minInterval, maxExpiry
 		if c.Transport = transport; c.isUnix() {
 			if !socket.HasUnix {
 				t.Skip("no Unix sockets on this system")

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/fromzero"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/flush"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
@@ -64,6 +65,7 @@ func newReporter(set receiver.Settings) (*reporter, error) {
 	for end := range stream.Ends {
 		r.ends[end] = metric.WithAttributeSet(attribute.NewSet(id, attribute.String("reason", end.String())))
 	}
+	fromzero.Options(telemetry.ReceiverMetricsudpRejectedLines, r.reasons[line.OK+1:]...)
 	return r, nil
 }
 

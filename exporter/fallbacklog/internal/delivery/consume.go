@@ -50,9 +50,6 @@ func (l *Lane) Consume(ctx context.Context, b Batch) error {
 	ctx, done := l.takeTurn(ctx, limit.Sub(start))
 	defer done() // the batch is delivered or in the log by then
 	d := l.deliver(ctx, c, b, items, limit)
-	if d.cause != nil && d.action != rescued && d.reason != ReasonCanceled && d.reason != ReasonShutdown {
-		l.recent.add(false)
-	}
 	switch d.action {
 	case passed:
 		return nil
@@ -115,6 +112,9 @@ func (l *Lane) deliver(ctx context.Context, c *call, b Batch, items int, limit t
 		v := l.judge(p, trial{
 			failure: f, brokenOff: ctx.Err() != nil || l.cut.Err() != nil, first: true, counted: counted, divisible: items > 1,
 		})
+		if v != inconclusive {
+			l.recent.add(false)
+		}
 		counted = counted || f.AboutData
 		switch {
 		case v == refused:

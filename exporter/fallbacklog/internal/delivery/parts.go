@@ -68,6 +68,7 @@ func (p *pending) skip() (done bool) {
 type sizes struct {
 	refused int // the smallest size that was too large; 0: none was
 	taken   int // the largest size that passed since then
+	least   int // the size to try when none has passed
 	until   time.Time
 }
 
@@ -79,18 +80,19 @@ const (
 )
 
 // tooLarge notes that a request of several records was refused for its size.
-func (s *sizes) tooLarge(now time.Time, bytes int) { s.learn(now, bytes, sizesTogether) }
+func (s *sizes) tooLarge(now time.Time, bytes int) { s.learn(now, bytes, bytes/2, sizesTogether) }
 
 // partTaken notes that a part of a record that was refused for its size passed.
 func (s *sizes) partTaken(now time.Time, record, part int) {
-	s.learn(now, record, sizesFor)
+	s.learn(now, record, 0, sizesFor)
 	s.passed(part)
 }
 
-func (s *sizes) learn(now time.Time, bytes int, keep time.Duration) {
+func (s *sizes) learn(now time.Time, bytes, least int, keep time.Duration) {
 	if s.refused == 0 || bytes < s.refused || now.After(s.until) {
 		s.refused, s.taken = bytes, 0
 	}
+	s.least = least
 	s.until = now.Add(keep)
 }
 
@@ -108,5 +110,5 @@ func (s *sizes) limit(now time.Time) int {
 	if s.refused == 0 || now.After(s.until) {
 		return 0
 	}
-	return max(s.taken, s.refused/2)
+	return max(s.taken, s.least)
 }

@@ -135,7 +135,7 @@ func (r *replayer) trial(a result) trial {
 	for _, p := range a.records {
 		t.counted = t.counted && p.counted
 		t.suspect = t.suspect || p.passedBy > 0 || p.suspect(r.successes.Load())
-		t.first = a.alone() && p.refusals == 0 && p.passedBy == 0
+		t.first = a.alone() && p.refusals == 0 && p.passedBy == 0 && p.parts.chunk == 0
 	}
 	return t
 }

@@ -8,10 +8,8 @@ type accumulator struct {
 	id     uint64
 	series Series
 	method method
-	// origin is the start of a cumulative series: what streams begun later grow to
-	// is ours in full.
-	origin int64
-	bytes  int // reserved
+	origin int64 // the start of a cumulative series
+	bytes  int   // reserved
 
 	mu sync.Mutex
 	// value is nil where nothing has come since the flush, for methods that start
@@ -27,9 +25,6 @@ type accumulator struct {
 	earliest, newest int64
 	// emitted is the time of the last outgoing point, 0 before the first.
 	emitted int64
-	// horizon: streams begun until then may have been forgotten or refused, so
-	// their first value is a baseline only.
-	horizon int64
 	seen    int64 // our clock at the last point
 	refs    int   // streams that point here
 	live    int   // of them, those that contribute now
@@ -60,13 +55,6 @@ func (a *accumulator) count(refs, live int) {
 	defer a.mu.Unlock()
 	a.refs += refs
 	a.live += live
-}
-
-// refuse remembers that a stream begun at start is not or no longer known.
-func (a *accumulator) refuse(start int64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.horizon = max(a.horizon, start)
 }
 
 // observe adds a point that needs no state of its stream.

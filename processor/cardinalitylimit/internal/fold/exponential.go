@@ -123,6 +123,8 @@ func (m *exponential) clone() measure {
 	return &exponential{Histogram: h, hasSum: m.hasSum, hasMin: m.hasMin, hasMax: m.hasMax}
 }
 
+func (m *exponential) size() float64 { return float64(m.Count) }
+
 // bytes is what it can grow to: maxBuckets words for each sign.
 func (m *exponential) bytes() int { return 224 + 2*8*maxBuckets }
 

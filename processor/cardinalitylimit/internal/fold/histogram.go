@@ -109,4 +109,6 @@ func (m *histogram) clone() measure {
 	return &c
 }
 
+func (m *histogram) size() float64 { return float64(m.count) }
+
 func (m *histogram) bytes() int { return 112 + 8*(len(m.bounds)+len(m.counts)) }

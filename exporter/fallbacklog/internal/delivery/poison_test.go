@@ -1,0 +1,99 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// feed sends a good batch a second for a time.
+func (s *stand) feed(t *testing.T, d time.Duration) {
+	t.Helper()
+	for i := range int(d.Seconds()) {
+		require.NoError(t, s.Consume(context.Background(), s.batch(fmt.Sprint("live", i))))
+		time.Sleep(time.Second)
+	}
+}
+
+// A record that fails retryably is given up after three failures alone, and only while nine of ten others pass.
+func TestRetryablePoisonNeedsOthersToPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		well, others := false, 0
+		s := newStand(t, func(_ context.Context, name string) error {
+			if name != "bad" {
+				others++
+			}
+			if name == "bad" || !well && others%3 == 0 {
+				return answeredWith(500)
+			}
+			return nil
+		}, func(set *standSettings) { set.threshold = [2]int{1000, 1} })
+		require.NoError(t, s.Consume(context.Background(), s.batch("bad")))
+		s.feed(t, 5*time.Minute)
+		assert.Zero(t, s.sums.sum(&s.sums.buried), "one of three requests fails")
+		well = true
+		s.feed(t, time.Minute)
+		assert.Equal(t, []string{"bad"}, s.namesIn(t, s.dead))
+		assert.True(t, s.log.Empty())
+		s.stop(t)
+	})
+}
+
+// A record that is refused as one batch or all waits while others pass it, and is given up after the third refusal, a
+// minute after the first.
+func TestRefusedRecordWaitsAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at guarded[time.Duration]
+		begun := time.Now()
+		s := newStand(t, func(_ context.Context, name string) error {
+			if name == "bad" {
+				at.add(time.Since(begun))
+				return answeredWith(403)
+			}
+			return nil
+		})
+		require.NoError(t, s.Consume(context.Background(), s.batch("bad")))
+		s.feed(t, 59*time.Second)
+		assert.Equal(t, 2*59, s.sums.sum(&s.sums.direct), "others pass")
+		assert.Zero(t, s.sums.sum(&s.sums.buried))
+		s.feed(t, 10*time.Second)
+		assert.Equal(t, []string{"bad"}, s.namesIn(t, s.dead))
+		assert.Len(t, at.all(), 3)
+		assert.GreaterOrEqual(t, at.all()[2], refusedMinute)
+		s.stop(t)
+	})
+}
+
+// While a signal waits, the replay probes after 1, 2, 4, 8 and then every 10 s.
+func TestProbesOfASignalThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at guarded[time.Duration]
+		var begun time.Time
+		s := newStand(t, func(context.Context, string) error {
+			at.add(time.Since(begun).Round(100 * time.Millisecond))
+			return answeredWith(401)
+		})
+		begun = time.Now()
+		for i := range 8 {
+			require.NoError(t, s.Consume(context.Background(), s.batch(fmt.Sprint(i))))
+		}
+		time.Sleep(50 * time.Second)
+		synctest.Wait()
+		var waits []time.Duration
+		for i, all := 1, at.all(); i < len(all); i++ {
+			if wait := all[i] - all[i-1]; wait >= time.Second {
+				waits = append(waits, wait)
+			}
+		}
+		// Live data's turn is left to it for a second.
+		assert.Equal(t, []time.Duration{1e9, 2e9, 5e9, 8e9, 10e9, 11e9}, waits[:6])
+		assert.Error(t, s.troubles.all()[0], "the signal waits for somebody")
+		assert.Zero(t, s.sums.sum(&s.sums.buried))
+		s.stop(t)
+	})
+}

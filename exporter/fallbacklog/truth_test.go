@@ -1,0 +1,132 @@
+package fallbacklog
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+	"google.golang.org/grpc/codes"
+)
+
+// Three short outages, then a lasting one: each change is logged, and the last line is the state.
+func TestChangesOfStateAreLogged(t *testing.T) {
+	b := newBackend(t)
+	core, lines := observer.New(zap.InfoLevel)
+	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(t.TempDir()), grpcTo(b)), zap.New(core))
+	const falls, drained = "data goes to the local log", "data goes out again and the local log is drained"
+	for i := range 3 {
+		b.refuse(codes.Unavailable)
+		require.NoError(t, g.sendLog(fmt.Sprint(i)))
+		b.set(nil)
+		eventually(t, func() bool { return lines.FilterMessage(drained).Len() == i+1 }, "it is drained")
+	}
+	b.refuse(codes.Unavailable)
+	require.NoError(t, g.sendLog("last"))
+	assert.Equal(t, 4, lines.FilterMessage(falls).Len())
+	assert.Equal(t, 3, lines.FilterMessage(drained).Len())
+}
+
+// While an outage lasts there is one line a minute.
+func TestOutageIsToldEveryMinute(t *testing.T) {
+	var o outage
+	begun := time.Unix(1000, 0)
+	_, due := o.due(begun)
+	assert.False(t, due, "there is none")
+	o.begin(begun)
+	lines := 0
+	for second := range 600 {
+		age, due := o.due(begun.Add(time.Duration(second) * time.Second))
+		if due {
+			lines++
+			assert.Equal(t, time.Duration(lines)*time.Minute, age)
+		}
+	}
+	assert.Equal(t, 9, lines)
+	o.end()
+	_, due = o.due(begun.Add(time.Hour))
+	assert.False(t, due)
+}
+
+// points returns the points of a counter, of every scope that has one of this name.
+func (g *gateway) points(name string) (points []metricdata.DataPoint[int64]) {
+	var all metricdata.ResourceMetrics
+	require.NoError(g.t, g.tel.Reader.Collect(context.Background(), &all))
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			if m.Name == name {
+				points = append(points, m.Data.(metricdata.Sum[int64]).DataPoints...)
+			}
+		}
+	}
+	return points
+}
+
+// The counters that every exporter has are fallbacklog's own: what is delivered and what is lost for good, once, also
+// behind a queue.
+func TestCountersOfEveryExporter(t *testing.T) {
+	for _, queue := range []bool{false, true} {
+		t.Run(fmt.Sprint("queue=", queue), func(t *testing.T) {
+			b := newBackend(t)
+			g := startGateway(t, newTestHost(), loadConfig(t, testSettings(t.TempDir()), grpcTo(b), map[string]any{
+				"sending_queue": map[string]any{"enabled": queue}, "replay": map[string]any{"enabled": false},
+				"log": map[string]any{"max_age": "50ms"},
+			}))
+			const sent, failed = "otelcol_exporter_sent_log_records", "otelcol_exporter_send_failed_log_records"
+			require.Len(t, g.points(sent), 1)
+			assert.Zero(t, g.points(sent)[0].Value, "it begins at zero")
+			require.Len(t, g.points(failed), 1)
+			assert.Zero(t, g.points(failed)[0].Value)
+
+			require.NoError(t, g.logs.ConsumeLogs(context.Background(), makeLogs("good", 3)))
+			eventually(t, func() bool { return g.points(sent)[0].Value == 3 }, "delivered")
+			b.refuse(codes.Unavailable)
+			require.NoError(t, g.logs.ConsumeLogs(context.Background(), makeLogs("late", 2)))
+			eventually(t, func() bool { return g.points(failed)[0].Value == 2 }, "expired")
+			b.refuse(codes.InvalidArgument)
+			eventually(t, func() bool {
+				require.NoError(t, g.sendLog("bad"))
+				return g.sum("dead_letter_items") > 0
+			}, "dead-lettered is neither")
+			assert.Len(t, g.points(sent), 1)
+			assert.EqualValues(t, 3, g.points(sent)[0].Value)
+		})
+	}
+}
+
+// Counters of loss exist from the start for each of their reasons.
+func TestCountersOfLossBeginAtZero(t *testing.T) {
+	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(t.TempDir())))
+	const signals = 3
+	for name, series := range map[string]int{
+		"dropped_items": 2 * signals, "dead_letter_items": 3 * signals, "expired_items": signals, "rejected_items": signals,
+		"corrupt_bytes": signals, "late_items": signals,
+	} {
+		points := g.points("otelcol_exporter_fallbacklog_" + name)
+		assert.Len(t, points, series, name)
+		for _, p := range points {
+			assert.Zero(t, p.Value, name)
+		}
+	}
+}
+
+// What a sender is told names the cause, without file names, sizes and times.
+func TestErrorsToSendersAreGrouped(t *testing.T) {
+	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(t.TempDir()), map[string]any{"log": map[string]any{"max_disk_mib": 1}}))
+	large := make([]byte, 300<<10)
+	for i := range large {
+		large[i] = 'x'
+	}
+	told := map[string]bool{}
+	for range 10 {
+		if err := g.sendLog(string(large)); err != nil {
+			told[err.Error()] = true
+		}
+	}
+	assert.Equal(t, map[string]bool{"neither delivered nor logged: log is full": true}, told)
+}
