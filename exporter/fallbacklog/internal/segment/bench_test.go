@@ -43,7 +43,7 @@ func BenchmarkInPlace(b *testing.B) {
 	l := open(b, options(b.TempDir()))
 	require.NoError(b, l.Append(frame("x")))
 	for b.Loop() {
-		if err := l.dir.holds(l.writer.active.file.String(), l.writer.active.found); err != nil {
+		if err := l.dir.checkPlace(l.writer.active.file.String(), l.writer.active.found); err != nil {
 			b.Fatal(err)
 		}
 	}
