@@ -87,11 +87,15 @@ type LimitConfig struct {
 	Name string `mapstructure:"name"`
 	// Match contains "metrics", a list of regular expressions, and resource.<name>, scope.name and metadata.<name>
 	// with the value that each must have. The limit applies to what matches.
-	Match     map[string]any   `mapstructure:"match"`
-	Key       []string         `mapstructure:"key"`
-	Count     string           `mapstructure:"count"`
-	MaxSeries int              `mapstructure:"max_series"`
-	MaxValues int              `mapstructure:"max_values"`
+	Match     map[string]any `mapstructure:"match"`
+	Key       []string       `mapstructure:"key"`
+	Count     string         `mapstructure:"count"`
+	MaxSeries int            `mapstructure:"max_series"`
+	MaxValues int            `mapstructure:"max_values"`
+	// Labels are regular expressions for the names of the labels whose values are counted, Except for those
+	// whose values are not. Without either, those of all labels are.
+	Labels    []string         `mapstructure:"labels"`
+	Except    []string         `mapstructure:"except"`
 	WarnAt    float64          `mapstructure:"warn_at"`
 	Action    string           `mapstructure:"action"`
 	DryRun    bool             `mapstructure:"dry_run"`

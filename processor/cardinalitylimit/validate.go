@@ -1,6 +1,7 @@
 package cardinalitylimit
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -119,6 +120,7 @@ func (c *LimitConfig) compile(e *check.Errors) limit.Spec {
 	}
 	check.OneOf(e, "count", c.Count, countAttributes, countStreams)
 	c.checkMaximum(e)
+	s.Values = c.compileValues(e)
 	check.Range(e, "warn_at", c.WarnAt, 0, 1)
 	var err error
 	s.Action, err = limit.ParseAction(c.Action)
@@ -128,6 +130,20 @@ func (c *LimitConfig) compile(e *check.Errors) limit.Spec {
 		s.Overrides = append(s.Overrides, c.Overrides[i].compile(e.At(check.Item("overrides", i)), c, s.Key))
 	}
 	return s
+}
+
+// compileValues compiles which labels a limit on values counts.
+func (c *LimitConfig) compileValues(e *check.Errors) limit.Selection {
+	field, names := "labels", c.Labels
+	if len(c.Except) > 0 {
+		field, names = "except", c.Except
+		e.That(len(c.Labels) == 0, "labels", "absent where except is set", fmt.Sprint(c.Labels))
+	}
+	e.That(len(names) == 0 || c.MaxValues > 0, field, "absent where max_values is not set", fmt.Sprint(names))
+	for i, name := range names {
+		e.That(!strings.HasPrefix(name, resourcePrefix), check.Item(field, i), "a label of points", name)
+	}
+	return limit.Selection{Names: check.Regexps(e, field, names), Keep: field == "labels"}
 }
 
 // checkMaximum wants one of the two, and what it counts to fit. Where neither is

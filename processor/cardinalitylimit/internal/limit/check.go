@@ -18,7 +18,7 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, d *
 	locked, over, unknown, shared := false, false, false, false
 	for at := range c.pairs {
 		p := &c.pairs[at]
-		if p.isMark || p.taken {
+		if p.isMark || p.taken || l.values.drops(p.key) {
 			continue
 		}
 		id := c.set.hash.Combine(key, p.label)
