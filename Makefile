@@ -52,6 +52,15 @@ soak: deps build ## the long form of every test named TestSoak...: SOAK=1
 	SOAK=1 OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -timeout 60m -count=1 -v -run '^TestSoak' \
 	  $$(grep -rl '^func TestSoak' --include='*_test.go' . | xargs -n1 dirname | sort -u) 2>&1 | grep -vE '^=== '
 
+.PHONY: demo
+demo: deps build ## two services whose label explodes, with the gateway and Prometheus: what was limited and saved
+	go build -o bin/ ./examples/orders
+	go run ./examples/orders/demo
+
+.PHONY: load
+load: deps build ## the load of the requirements at full length: needs the machine for itself, about 5 minutes
+	LOAD=1 OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -timeout 30m -count=1 -v -run '^TestLoad' ./test/e2e/ 2>&1 | grep -vE '^=== '
+
 # `go test` fuzzes one target of one package at a time.
 FUZZTIME ?= 1m
 

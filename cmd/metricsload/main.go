@@ -1,5 +1,5 @@
-// Command metricsload sends StatsD and DogStatsD metrics over UDP, or to a Unix socket, at a given rate and
-// prints an exact ledger of what it sent as JSON.
+// Command metricsload sends StatsD and DogStatsD metrics over UDP or to a Unix socket, or OTLP metrics over gRPC or HTTP, at a
+// given rate and prints an exact ledger of what it sent as JSON.
 package main
 
 import (
@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		fmt.Fprint(stderr, "Sends StatsD and DogStatsD metrics over UDP, or to a Unix socket, and prints a ledger of what it sent as JSON.\n\nUsage: metricsload [flags]\n\n")
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&p.Network, "network", p.Network, "udp or unixgram")
+	flags.StringVar(&p.Network, "network", p.Network, "udp, unixgram, otlp_grpc or otlp_http")
 	flags.StringVar(&p.Endpoint, "endpoint", p.Endpoint, "receiver's `host:port`, or its socket's path with -network unixgram")
 	flags.StringVar(&p.Prefix, "prefix", p.Prefix, "first part of every metric `name`")
 	flags.StringVar(&types, "types", types, "StatsD `types` in turn over the series, of c g ms h d s, comma separated")
@@ -50,10 +50,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.IntVar(&p.PayloadBytes, "payload-bytes", p.PayloadBytes, "largest datagram, in bytes")
 	flags.IntVar(&p.LinesPerDatagram, "lines-per-datagram", p.LinesPerDatagram, "lines a datagram; 0 packs as many as fit")
 	flags.IntVar(&p.Connections, "connections", p.Connections, "sockets, each with its own source port")
-	flags.Float64Var(&p.Rate, "rate", p.Rate, "lines a second over all connections; 0 sends as fast as the kernel takes them")
+	flags.Float64Var(&p.Rate, "rate", p.Rate, "lines, or OTLP requests, per second over all connections; 0 sends as fast as they are accepted")
 	flags.DurationVar(&p.Duration, "duration", p.Duration, "how long to send; 0 sends until -lines are sent")
 	flags.Uint64Var(&p.Lines, "lines", p.Lines, "lines to send; 0 sends until the duration ends")
 	flags.Uint64Var(&p.Seed, "seed", p.Seed, "seed of the values sent")
+	points, workers := load.DefaultOTLPProfile().Points, load.DefaultOTLPProfile().Workers
+	flags.IntVar(&points, "points", points, "OTLP: points per request")
+	flags.IntVar(&workers, "workers", workers, "OTLP: requests under way at most")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -62,11 +65,39 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	p.Types = strings.Split(types, ",")
 
-	ledger, err := load.Run(ctx, p)
+	var ledger any
+	var err error
+	if p.Network == load.OTLPOverGRPC || p.Network == load.OTLPOverHTTP {
+		otlp := otlpProfile(p, flags)
+		otlp.Points, otlp.Workers = points, workers
+		ledger, err = load.RunOTLP(ctx, otlp, func(requests uint64) { fmt.Fprintf(stderr, "%d requests\n", requests) })
+	} else {
+		ledger, err = load.Run(ctx, p)
+	}
 	if err != nil {
 		return err
 	}
 	out := json.NewEncoder(stdout)
 	out.SetIndent("", "  ")
 	return out.Encode(ledger)
+}
+
+// otlpProfile is the OTLP load of the flags that both kinds of load have; those that were not set keep OTLP's defaults.
+func otlpProfile(p load.Profile, flags *flag.FlagSet) load.OTLPProfile {
+	out := load.DefaultOTLPProfile()
+	out.Protocol, out.Prefix, out.Series, out.Duration = p.Network, p.Prefix, p.Series, p.Duration
+	if p.Network == load.OTLPOverHTTP {
+		out.Endpoint = "localhost:4318"
+	}
+	flags.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "endpoint":
+			out.Endpoint = p.Endpoint
+		case "connections":
+			out.Connections = p.Connections
+		case "rate":
+			out.Rate = p.Rate
+		}
+	})
+	return out
 }

@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"flag"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -46,4 +50,25 @@ func TestRunRefusesBadArguments(t *testing.T) {
 			assert.Contains(t, stderr.String(), "Usage: metricsload")
 		}
 	}
+}
+
+// TestRunSendsOTLP: with -network otlp_http the ledger is that of requests, and the server has received them.
+func TestRunSendsOTLP(t *testing.T) {
+	var requests atomic.Uint64
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/metrics" {
+			requests.Add(1)
+		}
+	}))
+	defer server.Close()
+	var stdout, stderr bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{
+		"-network", "otlp_http", "-endpoint", strings.TrimPrefix(server.URL, "http://"),
+		"-rate", "200", "-connections", "2", "-workers", "2", "-points", "3", "-duration", "100ms",
+	}, &stdout, &stderr))
+	var ledger load.OTLPLedger
+	require.NoError(t, json.Unmarshal(stdout.Bytes(), &ledger))
+	assert.EqualValues(t, 20, ledger.Acknowledged)
+	assert.Equal(t, requests.Load(), ledger.Requests)
+	assert.InDelta(t, 60, ledger.AcknowledgedSum, 0)
 }

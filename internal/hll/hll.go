@@ -34,7 +34,7 @@ func New(precision uint8) *Sketch {
 // Bytes is the size of the registers of a sketch.
 func Bytes(precision uint8) int { return 1 << precision }
 
-// Add shows the sketch a hash, all bits of which must look random. It reports whether that changed the sketch; of
+// Add shows the sketch a hash. All bits of it must look random. It reports whether that changed the sketch; of
 // several goroutines that add one new hash at once, each may learn that it did.
 func (s *Sketch) Add(hash uint64) (changed bool) {
 	register := hash >> (64 - s.precision)

@@ -87,11 +87,15 @@ type LimitConfig struct {
 	Name string `mapstructure:"name"`
 	// Match contains "metrics", a list of regular expressions, and resource.<name>, scope.name and metadata.<name>
 	// with the value that each must have. The limit applies to what matches.
-	Match     map[string]any   `mapstructure:"match"`
-	Key       []string         `mapstructure:"key"`
-	Count     string           `mapstructure:"count"`
-	MaxSeries int              `mapstructure:"max_series"`
-	MaxValues int              `mapstructure:"max_values"`
+	Match     map[string]any `mapstructure:"match"`
+	Key       []string       `mapstructure:"key"`
+	Count     string         `mapstructure:"count"`
+	MaxSeries int            `mapstructure:"max_series"`
+	MaxValues int            `mapstructure:"max_values"`
+	// Labels are regular expressions for the names of the labels whose values are counted, Except for those
+	// whose values are not. Without either, those of all labels are.
+	Labels    []string         `mapstructure:"labels"`
+	Except    []string         `mapstructure:"except"`
 	WarnAt    float64          `mapstructure:"warn_at"`
 	Action    string           `mapstructure:"action"`
 	DryRun    bool             `mapstructure:"dry_run"`
@@ -134,6 +138,11 @@ type ReaggregateConfig struct {
 	MaxTrackedStreams int `mapstructure:"max_tracked_streams"`
 	// Gauge is drop, last, min, max or sum.
 	Gauge string `mapstructure:"gauge"`
+	// FirstValue is evidence or start: what makes a cumulative stream a new one, whose
+	// first value counts.
+	FirstValue string `mapstructure:"first_value"`
+	// IdleTimeout ends the share of a silent stream in a sum of live streams.
+	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
@@ -169,6 +178,7 @@ func createDefaultConfig() component.Config {
 		},
 		Reaggregate: ReaggregateConfig{
 			FlushInterval: 15 * time.Second, MaxTrackedStreams: 100_000, Gauge: "drop",
+			FirstValue: "evidence", IdleTimeout: 5 * time.Minute,
 		},
 		SnapshotInterval: 30 * time.Second,
 		TopOffenders:     OffendersConfig{Count: 10},
@@ -181,7 +191,7 @@ var defaultLimit = LimitConfig{Count: countAttributes, WarnAt: 0.8, Action: "ove
 // defaultLimits hold where none is configured. They are no part of the default
 // Config: a list in it would shine through the user's own.
 var defaultLimits = []LimitConfig{{
-	Name: "metric", Key: []string{"resource.service.name", "metric.name"},
+	Name: "metric", Key: []string{"resource.service.namespace", "resource.service.name", "metric.name"},
 	Count: countAttributes, MaxSeries: 500, WarnAt: 0.8, Action: "overflow",
 }}
 

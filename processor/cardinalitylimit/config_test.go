@@ -26,7 +26,7 @@ func TestEmptyConfigIsTheDefault(t *testing.T) {
 	cfg := load(t, "cardinalitylimit")
 	require.Equal(t, createDefaultConfig(), cfg)
 	require.Equal(t, []LimitConfig{{
-		Name: "metric", Key: []string{"resource.service.name", "metric.name"}, Count: "attributes",
+		Name: "metric", Key: []string{"resource.service.namespace", "resource.service.name", "metric.name"}, Count: "attributes",
 		MaxSeries: 500, WarnAt: 0.8, Action: "overflow",
 	}}, cfg.limits())
 }
@@ -39,10 +39,10 @@ func TestNullIsAbsent(t *testing.T) {
 		"tracker":       map[string]any{"exact_up_to": nil, "memory_limit_mib": nil},
 		"exempt":        map[string]any{"metrics": nil},
 		"top_offenders": map[string]any{"count": nil, "log_examples": nil},
-		"reaggregate":   map[string]any{},
+		"reaggregate":   map[string]any{"first_value": nil, "idle_timeout": nil},
 	}).Unmarshal(cfg))
 	require.Equal(t, createDefaultConfig(), cfg)
-	limit := map[string]any{"name": "metric", "key": []any{"resource.service.name", "metric.name"}, "max_series": 500}
+	limit := map[string]any{"name": "metric", "key": []any{"resource.service.namespace", "resource.service.name", "metric.name"}, "max_series": 500}
 	for _, key := range []string{"count", "max_values", "warn_at", "action", "dry_run", "overrides"} {
 		limit[key] = nil
 	}
@@ -74,7 +74,9 @@ func TestFullConfig(t *testing.T) {
 			{Name: "tenant", Key: []string{"metadata.x-tenant"}, Count: "streams", MaxSeries: 200_000, WarnAt: 0.9, Action: "drop"},
 			{Name: "label", Key: []string{"metric.name"}, Count: "attributes", MaxValues: 200, WarnAt: 0.8, Action: "strip", DryRun: true},
 		},
-		Reaggregate:      ReaggregateConfig{FlushInterval: 10 * time.Second, MaxTrackedStreams: 5000, Gauge: "sum"},
+		Reaggregate: ReaggregateConfig{
+			FlushInterval: 10 * time.Second, MaxTrackedStreams: 5000, Gauge: "sum", FirstValue: "start", IdleTimeout: 10 * time.Minute,
+		},
 		Storage:          &storageID,
 		SnapshotInterval: time.Minute,
 		TopOffenders:     OffendersConfig{Count: 3, LogExamples: true},

@@ -290,6 +290,34 @@ func TestLimitsMatch(t *testing.T) {
 	}
 }
 
+// A limit on values counts those of the labels that it names, or of all but some.
+func TestLabelsOfALimitOnValues(t *testing.T) {
+	for name, edit := range map[string]func(*LimitConfig){
+		"labels": func(l *LimitConfig) { l.Labels = []string{"err.*"} },
+		"except": func(l *LimitConfig) { l.Except = []string{"route"} },
+	} {
+		r := newRig(t, func(c *Config) {
+			l := defaultLimit
+			l.Name, l.Key, l.MaxValues, l.Action = "label", []string{"metric.name"}, 2, "strip"
+			edit(&l)
+			c.Limits = []LimitConfig{l}
+		})
+		b := newBatch("orders")
+		points := b.sum("requests", delta, true)
+		for i := range 10 {
+			put(points, 1, r.clock.now(), r.clock.now(), "route", fmt.Sprint(i), "error", fmt.Sprint(i%5))
+		}
+		r.send(b.md)
+		routes := map[any]bool{}
+		for _, o := range append(observe(r.sink.take()...), r.flushed()...) {
+			routes[o.attributes["route"]] = true
+		}
+		assert.Len(t, routes, 10, name)
+		assert.EqualValues(t, 6, r.counter("points", "action", "strip"), name)
+		assert.EqualValues(t, 2, r.counter("series"), name)
+	}
+}
+
 // An empty key is one key for everything.
 func TestLimitOnAll(t *testing.T) {
 	r := newRig(t, func(c *Config) {
@@ -314,7 +342,11 @@ func TestLabelRulesAreChecked(t *testing.T) {
 		}
 		l := limitOf(1, "drop")
 		l.Name, l.Match = "labels::0", map[string]any{"attribute.a": "x"}
-		c.Limits = []LimitConfig{l}
+		values := limitOf(0, "strip", "metric.name")
+		values.Name, values.MaxValues, values.Labels, values.Except = "v", 1, []string{"a"}, []string{"resource.b"}
+		series := limitOf(1, "drop", "metric.name")
+		series.Name, series.Labels = "s", []string{"a"}
+		c.Limits = []LimitConfig{l, values, series}
 	})
 	err := c.Validate()
 	require.Error(t, err)
@@ -329,6 +361,9 @@ func TestLabelRulesAreChecked(t *testing.T) {
 		`limits::0::name: must be a name that does not begin with "labels::" (got "labels::0")`,
 		"limits::0::key: must be a list of parts; an empty one is one key for everything (got \"nothing\")",
 		`limits::0::match::attribute.a: must be metrics, resource.<name>, scope.name or metadata.<name> (got "attribute.a")`,
+		`limits::1::labels: must be absent where except is set (got "[a]")`,
+		`limits::1::except::0: must be a label of points (got "resource.b")`,
+		`limits::2::labels: must be absent where max_values is not set (got "[a]")`,
 	} {
 		assert.ErrorContains(t, err, text)
 	}

@@ -49,13 +49,13 @@ type limiter struct {
 
 	// Of the flusher's goroutine.
 	warned map[string]time.Time // by limit
-	named  time.Time            // when offenders were logged last
+	names  offenderNames
 }
 
 func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *factory) (*limiter, error) {
 	p := &limiter{
 		cfg: cfg, id: set.ID, instance: cfg.InstanceID, next: next, settings: set.TelemetrySettings, factory: f,
-		warned: make(map[string]time.Time),
+		warned: make(map[string]time.Time), names: offenderNames{at: make(map[offenderName]time.Time)},
 	}
 	if p.instance == "" {
 		host, err := os.Hostname()
@@ -127,6 +127,7 @@ func (p *limiter) open(ctx context.Context) error {
 	table := fold.NewTable(fold.Options{
 		MaxStreams: p.cfg.Reaggregate.MaxTrackedStreams, Gauge: p.compiled.gauge,
 		Idle: p.cfg.Window.Duration, Budget: memory, Now: p.factory.now,
+		FirstValue: p.compiled.first, IdleTimeout: p.cfg.Reaggregate.IdleTimeout,
 		Random: p.factory.random, Durable: p.keeper != nil,
 	})
 	if p.telemetry, err = newTelemetry(p.settings, set, table, memory, p.name, p.cfg.Mode); err != nil {

@@ -2,6 +2,8 @@ package cardinalitylimit
 
 import (
 	"fmt"
+	"maps"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -41,28 +43,63 @@ func (p *limiter) warnOf(usage []limit.Usage) {
 	}
 }
 
-// nameOffenders logs what is over its limit: the first time soon after it began, to be acted on; then once a window.
-func (p *limiter) nameOffenders(top []offenders.Offender) {
-	now := p.factory.now()
-	if len(top) == 0 || !p.named.IsZero() && now.Sub(p.named) < p.cfg.Window.Duration {
-		return
+// maxNamed is how many records about offenders there are each minute; one more says how many there would have been.
+const maxNamed = 10
+
+// offenderNames remembers which offenders were named, so that each is named when it begins to offend, and again if it
+// still does a window later. Of the flusher's goroutine.
+type offenderNames struct {
+	at     map[offenderName]time.Time
+	minute time.Time // when the present minute began
+	named  int       // in it
+	silent int       // not named in it
+}
+
+type offenderName struct {
+	limit int
+	offenders.Subject
+}
+
+// forget removes those that were named a window ago.
+func (n *offenderNames) forget(now time.Time, window time.Duration) {
+	maps.DeleteFunc(n.at, func(_ offenderName, at time.Time) bool { return now.Sub(at) >= window })
+}
+
+// due reports whether an offender is to be named now.
+func (n *offenderNames) due(now time.Time, name offenderName) bool {
+	if _, named := n.at[name]; named {
+		return false
 	}
-	p.named = now
-	p.settings.Logger.Warn("Series over their limits",
-		zap.String("worst", p.sentence(&top[0])),
-		zap.Array("offenders", zapcore.ArrayMarshalerFunc(func(enc zapcore.ArrayEncoder) error {
-			for i := range top {
-				if err := enc.AppendObject(p.record(&top[i])); err != nil {
-					return err
-				}
-			}
-			return nil
-		})))
+	n.at[name] = now
+	if n.named == maxNamed {
+		n.silent++
+		return false
+	}
+	n.named++
+	return true
+}
+
+// nameOffenders logs each metric that begins to be over its limit, to be acted on.
+func (p *limiter) nameOffenders(top []offenders.Offender) {
+	now, n := p.factory.now(), &p.names
+	n.forget(now, p.cfg.Window.Duration)
+	if now.Sub(n.minute) >= time.Minute {
+		if n.silent > 0 {
+			p.settings.Logger.Warn("More metrics are over their limits than are named", zap.Int("metrics", n.silent))
+		}
+		n.minute, n.named, n.silent = now, 0, 0
+	}
+	for i := range top {
+		o := &top[i]
+		if n.due(now, offenderName{o.Limit, o.Subject}) {
+			p.settings.Logger.Warn(p.sentence(o), zap.Inline(p.record(o)))
+		}
+	}
 }
 
 // sentence says of an offender what a person needs to act on it. The estimates are round, as they are not exact.
 func (p *limiter) sentence(o *offenders.Offender) string {
-	subject := "metric " + o.Metric
+	subject := "Metric " + o.Metric
 	if o.Key != "" {
 		subject += " (" + o.Key + ")"
 	}

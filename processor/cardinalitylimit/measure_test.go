@@ -32,7 +32,7 @@ func watched(t *testing.T, edit func(*Config)) (*rig, *observer.ObservedLogs) {
 // take returns the records on offenders since the last call.
 func take(logs *observer.ObservedLogs) (named []observer.LoggedEntry) {
 	for _, e := range logs.TakeAll() {
-		if e.Message == "Series over their limits" {
+		if strings.HasPrefix(e.Message, "Metric ") {
 			named = append(named, e)
 		}
 	}
@@ -47,11 +47,9 @@ func TestOffendersAreNamed(t *testing.T) {
 	named := take(logs)
 	require.Len(t, named, 1)
 	record := named[0].ContextMap()
-	require.Regexp(t, `^metric requests \(resource.service.name=orders\): about 3[3-7]\d0 series wanted, limit 500, label error has about (2[7-9]|3[0-3])\d0 values$`,
-		record["worst"])
-	offenders := record["offenders"].([]any)
-	require.Len(t, offenders, 1)
-	o := offenders[0].(map[string]any)
+	require.Regexp(t, `^Metric requests \(resource.service.name=orders\): about 3[3-7]\d0 series wanted, limit 500, label error has about (2[7-9]|3[0-3])\d0 values$`,
+		named[0].Message)
+	o := record
 	require.Equal(t, "metric", o["limit"])
 	require.Equal(t, "requests", o["metric"])
 	require.Equal(t, "resource.service.name=orders", o["key"])
@@ -97,9 +95,9 @@ func TestOffendingLabels(t *testing.T) {
 	r.maintain()
 	named := take(logs)
 	require.Len(t, named, 1)
-	require.Regexp(t, `^metric requests \(resource.service.name=orders\): label error has about (9\d\d|10\d0) values, limit 100$`,
-		named[0].ContextMap()["worst"])
-	labels := named[0].ContextMap()["offenders"].([]any)[0].(map[string]any)["labels"].([]any)
+	require.Regexp(t, `^Metric requests \(resource.service.name=orders\): label error has about (9\d\d|10\d0) values, limit 100$`,
+		named[0].Message)
+	labels := named[0].ContextMap()["labels"].([]any)
 	require.Len(t, labels, 1)
 	examples := labels[0].(map[string]any)["examples"].([]any)
 	require.Len(t, examples, 3)
@@ -124,8 +122,7 @@ func TestOffendersUnderDryRun(t *testing.T) {
 	r.maintain()
 	named := take(logs)
 	require.Len(t, named, 1)
-	require.Len(t, named[0].ContextMap()["offenders"], 1)
-	require.True(t, strings.HasPrefix(named[0].ContextMap()["worst"].(string), "metric requests "))
+	require.True(t, strings.HasPrefix(named[0].Message, "Metric requests "))
 }
 
 // With count 0 nobody is named; how many found no place is counted all the same.
@@ -163,6 +160,36 @@ func TestOffendersOfOneName(t *testing.T) {
 	require.InEpsilon(t, 2_000, r.counter("offender_series", "limit", "label", "metric", "requests"), 0.1)
 	require.InEpsilon(t, 1_900, r.counter("offender_label_values", "limit", "label", "label", "many"), 0.14)
 	require.InEpsilon(t, 200, r.counter("offender_label_values", "limit", "label", "label", "few"), 0.14)
-	offenders := take(logs)[0].ContextMap()["offenders"].([]any)
-	require.Len(t, offenders, 2)
+	require.Len(t, take(logs), 1, "one metric")
+}
+
+// Each metric is named when it begins to be over its limit; at most ten a minute are, and then a sum.
+func TestEachOffenderIsNamed(t *testing.T) {
+	r, logs := watched(t, func(c *Config) {
+		c.Limits = []LimitConfig{limitOf(1, "drop", "metric.name")}
+		c.TopOffenders.Count = 30
+	})
+	over := func(from, to int) {
+		b := newBatch("orders")
+		for m := from; m < to; m++ {
+			points := b.sum(fmt.Sprintf("m%02d", m), delta, true)
+			for i := range 20 {
+				put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+			}
+		}
+		r.send(b.md)
+		r.maintain()
+	}
+	over(0, 1)
+	require.Len(t, take(logs), 1)
+	over(1, 2) // within the same window
+	require.Len(t, take(logs), 1)
+	over(2, 15)
+	require.Len(t, take(logs), 8)
+	r.clock.add(time.Minute)
+	r.maintain()
+	sums := logs.FilterMessage("More metrics are over their limits than are named").All()
+	require.Len(t, sums, 1)
+	require.EqualValues(t, 5, sums[0].ContextMap()["metrics"])
+	require.Empty(t, take(logs))
 }

@@ -37,6 +37,9 @@ func bounded[P datapoint](w *walker, p P, c *codec[P]) bool {
 // in its batch, as far as that is known.
 func known[P datapoint](w *walker, p P, c *codec[P], at int) (stays bool) {
 	stale := p.Flags().NoRecordedValue()
+	if w.at.writer != 0 && w.batch != nil && !stale {
+		w.batch.See(w.at.writer, w.timeOf(p.Timestamp()))
+	}
 	d, ok := w.cursor.DecideKnown(w.attributes, stale)
 	if ok {
 		return carryOut(w, p, c, &d, stale)
@@ -154,9 +157,9 @@ func admit[P datapoint](w *walker, p P, c *codec[P], id uint64) (stays bool) {
 
 func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale bool) {
 	fp := fold.Point{
-		Target: d.Target, Stream: d.Stream,
+		Target: d.Target, Stream: d.Stream, Writer: w.at.writer,
 		Start: int64(p.StartTimestamp()), Time: w.timeOf(p.Timestamp()),
-		Horizon: d.Horizon, Stale: stale, Gauge: w.at.metric.Type() == pmetric.MetricTypeGauge,
+		Horizon: d.Horizon, Held: d.Held, Stale: stale, Gauge: w.at.metric.Type() == pmetric.MetricTypeGauge,
 	}
 	if d.Rule >= 0 {
 		if fp.GaugeAs = w.compiled.labelGauges[d.Rule]; fp.Gauge && fp.GaugeAs == fold.GaugeDrop {

@@ -206,7 +206,7 @@ func TestRefusedUntilTheEnd(t *testing.T) {
 				r.clock.add(time.Second)
 				b := newBatch("orders")
 				points := b.sum("requests", delta, true)
-				put(points, 10, r.clock.now(), r.clock.now(), "id", "incumbent")
+				put(points, 1000, r.clock.now(), r.clock.now(), "id", "incumbent")
 				put(points, value, r.clock.now(), r.clock.now(), "id", "x")
 				r.send(b.md)
 				r.sink.take()

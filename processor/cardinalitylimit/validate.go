@@ -1,6 +1,7 @@
 package cardinalitylimit
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ const (
 	minFlushInterval = 100 * time.Millisecond
 	// Each snapshot writes all that is held.
 	minSnapshotInterval = time.Second
+	minIdleTimeout      = time.Second
 	minWindow           = time.Second
 	// minRate gives a Bloom filter of 7 generations 48 bits a member, 33 of them to test.
 	minRate = 1e-9
@@ -43,6 +45,7 @@ type compiled struct {
 	bounds      oversize.Limits
 	exempt      limit.Names
 	gauge       fold.Gauge
+	first       fold.FirstValue
 	enforce     bool
 	// contestedAt is as limit.Options has it.
 	contestedAt float64
@@ -51,6 +54,8 @@ type compiled struct {
 var gauges = map[string]fold.Gauge{
 	"drop": fold.GaugeDrop, "last": fold.GaugeLast, "min": fold.GaugeMin, "max": fold.GaugeMax, "sum": fold.GaugeSum,
 }
+
+var firstValues = map[string]fold.FirstValue{"evidence": fold.FirstEvidence, "start": fold.FirstStart}
 
 func (c *Config) compile() (compiled, error) {
 	var e check.Errors
@@ -66,9 +71,12 @@ func (c *Config) compile() (compiled, error) {
 	check.AtLeast(&e, "reaggregate::flush_interval", c.Reaggregate.FlushInterval, minFlushInterval)
 	check.Range(&e, "reaggregate::max_tracked_streams", c.Reaggregate.MaxTrackedStreams, 1, maxCount)
 	check.OneOf(&e, "reaggregate::gauge", c.Reaggregate.Gauge, "drop", "last", "min", "max", "sum")
+	check.OneOf(&e, "reaggregate::first_value", c.Reaggregate.FirstValue, "evidence", "start")
+	check.AtLeast(&e, "reaggregate::idle_timeout", c.Reaggregate.IdleTimeout, minIdleTimeout)
 	out := compiled{
 		exempt:  check.Regexps(&e, "exempt::metrics", c.Exempt.Metrics),
 		gauge:   gauges[c.Reaggregate.Gauge],
+		first:   firstValues[c.Reaggregate.FirstValue],
 		enforce: c.Mode == modeEnforce,
 	}
 	out.bounds = c.AttributeLimits.compile(e.At("attribute_limits"))
@@ -112,6 +120,7 @@ func (c *LimitConfig) compile(e *check.Errors) limit.Spec {
 	}
 	check.OneOf(e, "count", c.Count, countAttributes, countStreams)
 	c.checkMaximum(e)
+	s.Values = c.compileValues(e)
 	check.Range(e, "warn_at", c.WarnAt, 0, 1)
 	var err error
 	s.Action, err = limit.ParseAction(c.Action)
@@ -121,6 +130,20 @@ func (c *LimitConfig) compile(e *check.Errors) limit.Spec {
 		s.Overrides = append(s.Overrides, c.Overrides[i].compile(e.At(check.Item("overrides", i)), c, s.Key))
 	}
 	return s
+}
+
+// compileValues compiles which labels a limit on values counts.
+func (c *LimitConfig) compileValues(e *check.Errors) limit.Selection {
+	field, names := "labels", c.Labels
+	if len(c.Except) > 0 {
+		field, names = "except", c.Except
+		e.That(len(c.Labels) == 0, "labels", "absent where except is set", fmt.Sprint(c.Labels))
+	}
+	e.That(len(names) == 0 || c.MaxValues > 0, field, "absent where max_values is not set", fmt.Sprint(names))
+	for i, name := range names {
+		e.That(!strings.HasPrefix(name, resourcePrefix), check.Item(field, i), "a label of points", name)
+	}
+	return limit.Selection{Names: check.Regexps(e, field, names), Keep: field == "labels"}
 }
 
 // checkMaximum wants one of the two, and what it counts to fit. Where neither is

@@ -38,8 +38,9 @@ type surroundings struct {
 	metric   pmetric.Metric
 	// stateful: a point that passes may belong to a stream that was folded before.
 	stateful bool
-	first    int // index of the metric's first point in gone
-	saved    int // of the cursor; valid in walker.met
+	writer   uint64 // of the metric's streams, if they are cumulative; 0 otherwise
+	first    int    // index of the metric's first point in gone
+	saved    int    // of the cursor; valid in walker.met
 }
 
 func (p *limiter) newWalker(c *limit.Cursor, b *fold.Batch) *walker {
@@ -100,23 +101,38 @@ func (w *walker) decide(m pmetric.Metric) {
 		return
 	}
 	w.cursor.Metric(m)
+	w.at.stateful, w.at.writer = w.isStateful(m), 0
+	if w.at.stateful {
+		w.at.writer = w.cursor.Writer()
+	}
+	switch m.Type() {
+	case pmetric.MetricTypeGauge:
+		points(w, m.Gauge().DataPoints(), &numbers)
+	case pmetric.MetricTypeSum:
+		points(w, m.Sum().DataPoints(), &numbers)
+	case pmetric.MetricTypeHistogram:
+		points(w, m.Histogram().DataPoints(), &histograms)
+	case pmetric.MetricTypeExponentialHistogram:
+		points(w, m.ExponentialHistogram().DataPoints(), &exponentials)
+	case pmetric.MetricTypeSummary:
+		points(w, m.Summary().DataPoints(), &summaries)
+	}
+}
+
+// isStateful reports whether folding keeps the last point of each stream of a metric.
+func (w *walker) isStateful(m pmetric.Metric) bool {
 	const cumulative = pmetric.AggregationTemporalityCumulative
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
-		w.at.stateful = w.compiled.gauge == fold.GaugeSum
-		points(w, m.Gauge().DataPoints(), &numbers)
+		return w.compiled.gauge == fold.GaugeSum
 	case pmetric.MetricTypeSum:
-		w.at.stateful = m.Sum().AggregationTemporality() == cumulative
-		points(w, m.Sum().DataPoints(), &numbers)
+		return m.Sum().AggregationTemporality() == cumulative
 	case pmetric.MetricTypeHistogram:
-		w.at.stateful = m.Histogram().AggregationTemporality() == cumulative
-		points(w, m.Histogram().DataPoints(), &histograms)
+		return m.Histogram().AggregationTemporality() == cumulative
 	case pmetric.MetricTypeExponentialHistogram:
-		w.at.stateful = m.ExponentialHistogram().AggregationTemporality() == cumulative
-		points(w, m.ExponentialHistogram().DataPoints(), &exponentials)
-	case pmetric.MetricTypeSummary:
-		w.at.stateful = true
-		points(w, m.Summary().DataPoints(), &summaries)
+		return m.ExponentialHistogram().AggregationTemporality() == cumulative
+	default:
+		return true
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
@@ -43,7 +45,9 @@ func TestSoakHistograms(t *testing.T) {
 	require.NotEmpty(t, files)
 	for _, file := range files {
 		name := filepath.Base(file)
-		gateways[name] = func(t *testing.T) *gateway { return newGateway(t, name) }
+		if elsewhere[name] == "" {
+			gateways[name] = func(t *testing.T) *gateway { return newGateway(t, name) }
+		}
 	}
 	each := soakFor(4*time.Second, 10*time.Minute) / time.Duration(len(gateways))
 	for name, gateway := range gateways {
@@ -51,7 +55,7 @@ func TestSoakHistograms(t *testing.T) {
 			g := gateway(t)
 			startSink(t, g.backend)
 			g.start()
-			h := &hostile{g: g, deadline: time.Now().Add(each)}
+			h := &hostile{g: g, deadline: time.Now().Add(each), page: slices.Contains(pages, name)}
 			h.run(t)
 			require.NotContains(t, g.output.String(), "panic")
 			peak := g.peakRSS()
@@ -62,6 +66,55 @@ func TestSoakHistograms(t *testing.T) {
 			t.Logf("%d requests of %d points, %d refused, %d scrapes; slowest answer %v; RSS at most %d MiB",
 				h.requests, h.points, h.refused, h.scrapes, h.slowest.Round(time.Millisecond), peak>>20)
 		})
+	}
+}
+
+// elsewhere says why the test above leaves a shipped configuration out; TestBucketingComesFirst covers it.
+var elsewhere = map[string]string{
+	"kafka.yaml":            "needs a broker",
+	"mtls.yaml":             "asks for a client certificate",
+	"production.yaml":       "asks for credentials",
+	"statsd-migration.yaml": "has no OTLP receiver",
+	"traces.yaml":           "its metrics are those of spans",
+}
+
+// pages are the gateways with a Prometheus page.
+var pages = []string{"quickstart.yaml", "development.yaml", "second gateway of the README"}
+
+// TestBucketingComesFirst: in every shipped configuration invalid and extreme histograms meet bucketing before anything that
+// aggregates, and where deltas are aggregated every exponential histogram has become an explicit one.
+func TestBucketingComesFirst(t *testing.T) {
+	files, err := filepath.Glob(config("*.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		retrieved, err := confmap.NewRetrievedFromYAML(content)
+		require.NoError(t, err)
+		conf, err := retrieved.AsConf()
+		require.NoError(t, err)
+		pipelines, err := conf.Sub("service::pipelines")
+		require.NoError(t, err)
+		aggregates := false
+		for name := range pipelines.ToStringMap() {
+			processors, _ := pipelines.Get(name + "::processors").([]any)
+			receivers, _ := pipelines.Get(name + "::receivers").([]any)
+			first := slices.IndexFunc(processors, func(p any) bool {
+				aggregates = aggregates || p == "delta_to_cumulative"
+				return p == "cardinalitylimit" || p == "delta_to_cumulative"
+			})
+			fork := !slices.ContainsFunc(receivers, func(r any) bool { return !conf.IsSet("connectors::" + r.(string)) })
+			if first < 0 || fork && !slices.Contains(processors, any("cardinalitylimit")) {
+				continue // a fork has what the pipeline before it let through
+			}
+			at := slices.Index(processors, any("bucketing"))
+			assert.True(t, 0 <= at && at < first, "%s: %s: %v", filepath.Base(file), name, processors)
+		}
+		if aggregates {
+			rules, _ := conf.Get("processors::bucketing::rules").([]any)
+			assert.Contains(t, fmt.Sprint(rules), "map[match:map[types:[exponential_histogram]] target:map[explicit:", filepath.Base(file))
+		}
 	}
 }
 
@@ -78,6 +131,7 @@ func newSecondGateway(t *testing.T) *gateway {
 type hostile struct {
 	g        *gateway
 	deadline time.Time
+	page     bool // it has one, which is scraped
 
 	mu                                 sync.Mutex // guards everything below
 	requests, points, refused, scrapes int
@@ -109,11 +163,13 @@ func (h *hostile) run(t *testing.T) {
 			})
 		}
 	}
-	wg.Go(func() {
-		for time.Now().Before(h.deadline) && !t.Failed() {
-			h.scrape(t)
-		}
-	})
+	if h.page {
+		wg.Go(func() {
+			for time.Now().Before(h.deadline) && !t.Failed() {
+				h.scrape(t)
+			}
+		})
+	}
 	wg.Wait()
 	require.False(t, t.Failed())
 }
@@ -126,7 +182,7 @@ func (h *hostile) send(t *testing.T, protocol string, md pmetric.Metrics, send f
 	if err != nil || took.tooLong() {
 		t.Errorf("%s: %v after %v", protocol, err, took)
 		text, _ := (&pmetric.JSONMarshaler{}).MarshalMetrics(md)
-		t.Logf("the request: %.4000s", text)
+		t.Logf("the request: %.400s", text)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -2,18 +2,17 @@ package fold
 
 import "sync"
 
-// accumulator is one outgoing series. Series, method, origin and bytes do not change
-// once it is in its table; the rest is guarded by mu.
+// accumulator is one outgoing series. Series, method and origin do not change once it is
+// in its table; the rest is guarded by mu.
 type accumulator struct {
 	id     uint64
 	series Series
 	method method
-	// origin is the start of a cumulative series: what streams begun later grow to
-	// is ours in full.
-	origin int64
-	bytes  int // reserved
+	origin int64 // the start of a cumulative series
 
-	mu sync.Mutex
+	mu    sync.Mutex
+	bytes int // reserved
+	room  int // of them, for one value
 	// value is nil where nothing has come since the flush, for methods that start
 	// afresh with each, and always for sumLive.
 	value measure
@@ -27,9 +26,6 @@ type accumulator struct {
 	earliest, newest int64
 	// emitted is the time of the last outgoing point, 0 before the first.
 	emitted int64
-	// horizon: streams begun until then may have been forgotten or refused, so
-	// their first value is a baseline only.
-	horizon int64
 	seen    int64 // our clock at the last point
 	refs    int   // streams that point here
 	live    int   // of them, those that contribute now
@@ -60,13 +56,6 @@ func (a *accumulator) count(refs, live int) {
 	defer a.mu.Unlock()
 	a.refs += refs
 	a.live += live
-}
-
-// refuse remembers that a stream begun at start is not or no longer known.
-func (a *accumulator) refuse(start int64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.horizon = max(a.horizon, start)
 }
 
 // observe adds a point that needs no state of its stream.

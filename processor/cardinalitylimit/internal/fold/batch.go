@@ -2,6 +2,7 @@ package fold
 
 import (
 	"cmp"
+	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -9,13 +10,17 @@ import (
 
 // Point is an observation to be folded.
 type Point struct {
-	Target  uint64 // identity of the outgoing series
-	Stream  uint64 // identity of the point's own series
-	Start   int64  // ns since the epoch, 0 unknown
-	Time    int64  // ns since the epoch
-	Horizon int64  // see accumulator.horizon
-	Stale   bool   // NoRecordedValue: the stream ends; no value
-	Gauge   bool   // folded as GaugeAs or, without it, as Options.Gauge says
+	Target uint64 // identity of the outgoing series
+	Stream uint64 // identity of the point's own series
+	Start  int64  // ns since the epoch, 0 unknown
+	Time   int64  // ns since the epoch
+	Writer uint64 // identity of resource, scope and metric; 0 unknown
+	// Horizon, in ns since the epoch: series that left as themselves until then are no
+	// longer known. Held says that the stream is one that did.
+	Horizon int64
+	Held    bool
+	Stale   bool // NoRecordedValue: the stream ends; no value
+	Gauge   bool // folded as GaugeAs or, without it, as Options.Gauge says
 	GaugeAs Gauge
 	// Baseline: if this is the first point of its stream, its value is not counted.
 	Baseline bool
@@ -46,17 +51,27 @@ type Batch struct {
 	staged   []staged
 	admitted map[uint64]*stream // states after the batch
 	stats    Stats
+
+	current   sighting // of the points at hand
+	sightings []sighting
+	sizes     []float64 // scratch
 }
 
 type staged struct {
 	Point
 	to        *accumulator
 	exemplars []exemplar
-	promised  bool // see stream.promised
+	promised  bool    // see stream.promised
+	grown     float64 // size of what the stream has grown by, 0: not known
 }
 
 // Batch returns an empty batch.
-func (t *Table) Batch() *Batch { return &Batch{table: t} }
+func (t *Table) Batch() *Batch {
+	return &Batch{table: t, sightings: make([]sighting, 0, usualSightings)}
+}
+
+// usualSightings is how many metrics a batch has, mostly.
+const usualSightings = 16
 
 // Add stages p. Describe is called, under no lock, for the first point of an
 // outgoing series.
@@ -64,7 +79,7 @@ func (b *Batch) Add(p Point, describe func() Series) {
 	if b.TryAdd(p, describe) {
 		return
 	}
-	b.table.refuse(p.Start)
+	b.table.remember(p.Stream)
 	b.stats[StatRefused]++
 	b.stats[StatRefusedStreams]++
 	b.stats[StatExemplars] += p.exemplars()
@@ -105,19 +120,83 @@ func (b *Batch) Drop(n Stats) { b.stats.Add(n) }
 
 // Commit folds what is staged.
 func (b *Batch) Commit() {
-	if len(b.staged) == 0 && len(b.admitted) == 0 && b.stats == (Stats{}) {
-		return
-	}
 	t := b.table
-	t.commitAdmitted(b.admitted, &b.stats)
 	now := t.opts.Now().UnixNano()
-	for i := range b.staged {
-		p := &b.staged[i]
-		t.apply(p, now, &b.stats)
-		p.to.unpin(now)
+	b.seen()
+	t.see(b.sightings, now)
+	t.commitAdmitted(b.admitted, &b.stats)
+	// By writer; points of one stream stay in their order.
+	slices.SortStableFunc(b.staged, func(a, c staged) int { return cmp.Compare(a.Writer, c.Writer) })
+	for rest := b.staged; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].Writer == rest[0].Writer {
+			n++
+		}
+		b.fold(rest[:n], now)
+		rest = rest[n:]
 	}
 	t.stats.add(b.stats)
+	b.reset()
+}
+
+// fold folds the points of one writer: first those of streams that are known, whose
+// growth tells how large the first value of a new stream can be; then the others.
+func (b *Batch) fold(points []staged, now int64) {
+	t, id := b.table, points[0].Writer
+	e := noEvidence(t.writers.serial(id))
+	b.sizes = b.sizes[:0]
+	var firsts []*staged
+	for i := range points {
+		p := &points[i]
+		if p.to.method == addGrowth && !p.Stale && !t.Knows(p.Stream) {
+			p.grown = p.Value.size()
+			firsts = append(firsts, p)
+		} else {
+			t.apply(p, now, &e, &b.stats)
+		}
+		if p.grown > 0 {
+			b.sizes = append(b.sizes, p.grown)
+		}
+	}
+	if len(b.sizes) > 0 || len(firsts) > 0 {
+		e = t.learn(id, b.sizes)
+	}
+	for _, p := range firsts {
+		t.apply(p, now, &e, &b.stats)
+	}
+	for i := range points {
+		points[i].to.unpin(now)
+	}
+}
+
+func (b *Batch) reset() {
 	b.staged, b.admitted, b.stats = nil, nil, Stats{}
+	b.current, b.sightings = sighting{}, b.sightings[:0]
+}
+
+// See counts a point of a writer, folded or not. Points of one writer come together.
+func (b *Batch) See(writer uint64, at int64) {
+	if s := &b.current; s.writer == writer && s.newest == at { // as most points have the time of the one before
+		s.points++
+		return
+	}
+	b.see(writer, at)
+}
+
+func (b *Batch) see(writer uint64, at int64) {
+	if b.current.writer == writer && b.current.add(at) {
+		return
+	}
+	b.seen()
+	b.current = sighting{writer: writer, newest: at, points: 1}
+}
+
+// seen ends the current sighting.
+func (b *Batch) seen() {
+	if b.current.points > 0 {
+		b.sightings = append(b.sightings, b.current)
+	}
+	b.current = sighting{}
 }
 
 // Discard forgets what is staged: the batch will come again.
@@ -125,15 +204,15 @@ func (b *Batch) Discard() {
 	for i := range b.staged {
 		b.staged[i].to.unpin(0)
 	}
-	b.staged, b.admitted, b.stats = nil, nil, Stats{}
+	b.reset()
 }
 
 // apply folds one point.
-func (t *Table) apply(p *staged, now int64, n *Stats) {
+func (t *Table) apply(p *staged, now int64, e *evidence, n *Stats) {
 	folded, told := true, int64(0)
 	switch {
 	case p.to.repeats():
-		folded, told = t.applyCumulative(p, now, n)
+		folded, told = t.applyCumulative(p, now, e, n)
 	case p.Stale:
 		n[StatStale]++
 		return

@@ -1,10 +1,8 @@
 package fold
 
-import "math"
-
 // applyCumulative folds a point of a stream that has a state, and tells whether it did
 // and until when the stream has been heard before.
-func (t *Table) applyCumulative(p *staged, now int64, n *Stats) (folded bool, told int64) {
+func (t *Table) applyCumulative(p *staged, now int64, e *evidence, n *Stats) (folded bool, told int64) {
 	a := p.to
 	in := t.shard(p.Stream)
 	in.mu.Lock()
@@ -19,7 +17,7 @@ func (t *Table) applyCumulative(p *staged, now int64, n *Stats) (folded bool, to
 		}
 		return false, 0
 	case s == nil:
-		return t.first(in, &p.Point, a, now, n), 0
+		return t.first(in, &p.Point, a, now, e, n), 0
 	case p.Time <= s.time:
 		n[StatOutOfOrder]++
 		return false, 0
@@ -29,8 +27,9 @@ func (t *Table) applyCumulative(p *staged, now int64, n *Stats) (folded bool, to
 		s.join(a)
 	}
 	if a.method == addGrowth {
-		a.advance(&p.Point, s, in.side, n)
+		p.grown = a.advance(&p.Point, s, in.side, n)
 	}
+	s.met(p, e)
 	s.uncertain = false
 	switch {
 	case !p.promised:
@@ -46,36 +45,48 @@ func (t *Table) applyCumulative(p *staged, now int64, n *Stats) (folded bool, to
 }
 
 // first folds the first point of a stream. The shard's lock is held.
-func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, n *Stats) (folded bool) {
+func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, e *evidence, n *Stats) (folded bool) {
 	bytes := stateBytes(p.Value)
 	if !t.reserve(bytes) {
-		a.refuse(p.Start)
+		t.remember(p.Stream)
 		n[StatRefused]++
 		n[StatRefusedStreams]++
 		return false
 	}
-	s := &stream{start: p.Start, time: p.Time, seen: now, last: p.Value.measure, bytes: bytes}
+	s := &stream{
+		start: p.Start, time: p.Time, seen: now, last: p.Value.measure, bytes: bytes,
+		writer: p.Writer, serial: e.serial, streak: 1,
+	}
 	s.join(a)
 	in.streams[p.Stream] = s
 	in.known.Add(1)
 	n[StatFolded]++
 	if a.method == addGrowth {
-		p.Horizon = max(p.Horizon, t.forgotten.Load())
-		if p.Baseline {
-			p.Horizon = math.MaxInt64
-		}
-		a.begin(p, in.side, n)
+		a.begin(p, !p.Baseline && t.isNew(p, e), in.side, n)
 	}
 	return true
 }
 
-// begin adds the first value of a stream. It counts in full only if all of it was
-// observed in our time and none of it can have left before; otherwise what follows
-// counts from it on.
-func (a *accumulator) begin(p *Point, side side, n *Stats) {
+// isNew reports whether no part of a stream's first value has been counted or has left
+// before: by the stream's start, or because its writer would have shown it earlier.
+func (t *Table) isNew(p *Point, e *evidence) bool {
+	unknown := max(t.unknown.Load(), p.Horizon)
+	switch {
+	case p.restates() || p.Held || t.forgotten.has(p.Stream):
+		return false
+	case p.Start > unknown || p.Start != 0 && p.Start > e.before:
+		return true
+	default:
+		return t.opts.FirstValue == FirstEvidence && e.begun > unknown && p.Value.size() <= e.most
+	}
+}
+
+// begin adds the first value of a stream: in full if the stream is new, otherwise as
+// the value to count from.
+func (a *accumulator) begin(p *Point, isNew bool, side side, n *Stats) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if p.Start >= a.origin && p.Start > max(a.horizon, p.Horizon) && !p.restates() {
+	if isNew {
 		a.grow(p.Value.measure, side, n)
 		return
 	}
@@ -83,8 +94,8 @@ func (a *accumulator) begin(p *Point, side side, n *Stats) {
 	a.baseline(p.Value.measure, side)
 }
 
-// advance adds what the stream has grown by since its last point.
-func (a *accumulator) advance(p *Point, s *stream, side side, n *Stats) {
+// advance adds what the stream has grown by since its last point and returns its size.
+func (a *accumulator) advance(p *Point, s *stream, side side, n *Stats) (size float64) {
 	d, is := s.growth(p)
 	if is == reset {
 		d = p.Value.measure
@@ -94,9 +105,10 @@ func (a *accumulator) advance(p *Point, s *stream, side side, n *Stats) {
 	if is == unknown || s.uncertain {
 		n[StatUnbaselined]++
 		a.baseline(p.Value.measure, side)
-		return
+		return 0
 	}
 	a.grow(d, side, n)
+	return d.size()
 }
 
 // growth returns what the stream has grown by at p. A changed start or a lower value is

@@ -22,8 +22,9 @@ import (
 type Cut struct {
 	number          uint64
 	at              int64 // our time
-	origin, horizon int64
-	forgotten       int64
+	origin, unknown int64
+	forgotten       forgottenImage
+	writers         []frozenWriter
 	accumulators    []frozen
 	streams         []frozenStream
 	refused         []taken // to be offered again
@@ -34,8 +35,7 @@ type frozen struct {
 	*accumulator
 	held             measure
 	earliest, newest int64
-	emitted, horizon int64
-	seen             int64
+	emitted, seen    int64
 	unsent           bool // with what leaves now
 }
 
@@ -63,10 +63,16 @@ func (t *Table) capture(keep, flush bool) (*Cut, []*Parcel) {
 		t.cutting.Store(number)
 		defer t.cutting.Store(0)
 	}
+	if flush {
+		t.endAbsent(c.at)
+	}
 	sums := t.captureStreams(number, c)
 	t.mu.RLock()
-	c.origin, c.horizon, c.forgotten = t.origin, t.horizon, t.forgotten.Load()
+	c.origin = t.origin
 	t.mu.RUnlock()
+	if keep {
+		c.unknown, c.forgotten, c.writers = t.unknown.Load(), t.forgotten.image(), t.captureWriters()
+	}
 	leaving := parcels{}
 	for _, a := range t.all() {
 		k, due, f := a.capture(number, c.at, sums[a], flush && !t.waits(a))
@@ -136,7 +142,7 @@ func (a *accumulator) capture(cut uint64, now int64, sum measure, flush bool) (k
 	}
 	f = frozen{
 		accumulator: a, earliest: a.earliest, newest: a.newest,
-		emitted: a.emitted, horizon: a.horizon, seen: a.seen, unsent: unsent,
+		emitted: a.emitted, seen: a.seen, unsent: unsent,
 	}
 	switch {
 	case a.method == addGrowth:

@@ -189,7 +189,7 @@ func TestRestoreIntoLess(t *testing.T) {
 	require.EqualValues(t, 10, n[StatRefusedStreams])
 	less.opts.Now = func() time.Time { return time.Unix(0, begun).Add(2 * time.Hour) }
 	less.Sweep()
-	require.Zero(t, budget.Used())
+	require.EqualValues(t, less.forgotten.bytes(), budget.Used())
 }
 
 // However a section is damaged, reading it is an error or gives a cut that a table

@@ -13,8 +13,15 @@ import (
 // DecodeCut reads a cut.
 func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 	r := &cutReader{Decoder: d}
-	c := &Cut{number: restoredCut, at: d.Int(), origin: d.Int(), horizon: d.Int(), forgotten: d.Int()}
+	c := &Cut{number: restoredCut, at: d.Int(), origin: d.Int(), unknown: d.Int()}
 	r.at = c.at
+	for i := range c.forgotten.words {
+		c.forgotten.words[i], c.forgotten.newest[i] = d.Words(), d.Int()
+	}
+	c.forgotten.added = int(min(d.Uint(), math.MaxInt32))
+	for range d.Len(minFrozenWriter) {
+		c.writers = append(c.writers, r.writer())
+	}
 	for range d.Len(minFrozen) {
 		c.accumulators = append(c.accumulators, r.accumulator())
 		if err := d.Err(); err != nil {
@@ -31,6 +38,8 @@ func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 		if d.Bool() {
 			s.promised = restoredCut
 		}
+		s.writer, s.serial, s.streak = d.Fixed(), r.uint32(), uint8(min(d.Uint(), settledAfter))
+		s.interval = d.Int()
 		s.last, s.offset = r.measure(s.to), r.measure(s.to)
 		if s.last == nil || !s.to.repeats() {
 			d.Fail()
@@ -56,8 +65,9 @@ func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 
 // The least that an element takes, which bounds what is allocated for a count.
 const (
-	minFrozen       = 35
-	minFrozenStream = 19
+	minFrozen       = 34
+	minFrozenStream = 30
+	minFrozenWriter = 17
 	minTaken        = 4
 )
 
@@ -68,6 +78,21 @@ type cutReader struct {
 	*snapshot.Decoder
 	at     int64
 	bounds []float64 // of the histogram before; shared, since bounds are never written
+}
+
+func (r *cutReader) writer() frozenWriter {
+	return frozenWriter{id: r.Fixed(), writer: writer{
+		before: r.time(), last: r.time(), begun: r.uint32(), seen: r.uint32(), serial: r.uint32(), points: r.uint32(), previous: r.uint32(),
+		reference: math.Float32frombits(r.uint32()), barred: uint8(min(r.Uint(), barredFor)),
+	}}
+}
+
+func (r *cutReader) uint32() uint32 {
+	v := r.Uint()
+	if v > math.MaxUint32 {
+		r.Fail()
+	}
+	return uint32(v)
 }
 
 // owner reads which accumulator something belongs to, or returns nil.
@@ -90,7 +115,7 @@ func (r *cutReader) accumulator() frozen {
 	a.origin = r.time()
 	f := frozen{
 		accumulator: a, unsent: unsent,
-		earliest: r.time(), newest: r.time(), emitted: r.time(), horizon: r.time(), seen: r.time(),
+		earliest: r.time(), newest: r.time(), emitted: r.time(), seen: r.time(),
 	}
 	if n := r.Len(2); n > 0 {
 		a.series.Metadata = make(map[string][]string, n)

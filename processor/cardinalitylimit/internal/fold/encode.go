@@ -18,8 +18,16 @@ func (c *Cut) Encode(e *snapshot.Encoder) {
 	w := &cutWriter{Encoder: e, at: c.at}
 	e.Int(c.at)
 	e.Int(c.origin)
-	e.Int(c.horizon)
-	e.Int(c.forgotten)
+	e.Int(c.unknown)
+	for i, words := range c.forgotten.words {
+		e.Words(words)
+		e.Int(c.forgotten.newest[i])
+	}
+	e.Uint(uint64(c.forgotten.added))
+	e.Uint(uint64(len(c.writers)))
+	for i := range c.writers {
+		w.writer(&c.writers[i])
+	}
 	e.Uint(uint64(len(c.accumulators)))
 	places := make(map[*accumulator]uint64, len(c.accumulators))
 	for i := range c.accumulators {
@@ -37,6 +45,10 @@ func (c *Cut) Encode(e *snapshot.Encoder) {
 		e.Bool(s.admitted)
 		e.Bool(s.uncertain)
 		e.Bool(s.promised != 0)
+		e.Fixed(s.writer)
+		e.Uint(uint64(s.serial))
+		e.Uint(uint64(s.streak))
+		e.Int(s.interval)
 		w.measure(s.last)
 		w.measure(s.offset)
 	}
@@ -61,13 +73,21 @@ func (w *cutWriter) times(times ...int64) {
 	}
 }
 
+func (w *cutWriter) writer(f *frozenWriter) {
+	w.Fixed(f.id)
+	w.times(f.before, f.last)
+	for _, n := range []uint32{f.begun, f.seen, f.serial, f.points, f.previous, math.Float32bits(f.reference), uint32(f.barred)} {
+		w.Uint(uint64(n))
+	}
+}
+
 func (w *cutWriter) accumulator(a *frozen) {
 	w.Fixed(a.id)
 	w.Fixed(a.series.Group)
 	w.Fixed(a.series.Metric)
 	w.Uint(uint64(a.method))
 	w.Bool(a.unsent)
-	w.times(a.origin, a.earliest, a.newest, a.emitted, a.horizon, a.seen)
+	w.times(a.origin, a.earliest, a.newest, a.emitted, a.seen)
 	w.Uint(uint64(len(a.series.Metadata)))
 	for k, values := range a.series.Metadata {
 		w.Text(k)

@@ -11,6 +11,9 @@ type measure interface {
 	// sorted what it had counted into other buckets meanwhile. A lower sum is a reset.
 	restated(prev measure) (measure, relation)
 	clone() measure
+	// size is what is compared between streams: the value of a sum, the count of a
+	// histogram.
+	size() float64
 	// bytes is what the measure holds, for the budget.
 	bytes() int
 }

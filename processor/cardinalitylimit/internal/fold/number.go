@@ -64,6 +64,8 @@ func (m *number) clone() measure {
 	return &c
 }
 
+func (m *number) size() float64 { return m.float() }
+
 func (m *number) bytes() int { return 24 }
 
 // plus adds finite numbers. The sum stays finite, which is counted where it takes

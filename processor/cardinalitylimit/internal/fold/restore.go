@@ -7,30 +7,33 @@ import "go.opentelemetry.io/collector/pdata/pmetric"
 // says that points have come after the cut: what a stream that had a place has grown
 // by since then has left.
 func (t *Table) Restore(c *Cut, killed bool) {
-	t.origin, t.horizon = c.origin, c.horizon
-	t.Forget(c.forgotten)
+	t.origin = c.origin
+	t.unknown.Store(max(c.unknown, t.forgotten.restore(&c.forgotten)))
+	if !killed { // otherwise writers have shown streams that we do not know
+		t.restoreWriters(c.writers)
+	}
 	t.cuts = c.number
 	t.Stored(c)
 	for i := range c.accumulators {
 		f := &c.accumulators[i]
 		a := f.accumulator
 		a.value, a.earliest, a.newest = f.held, f.earliest, f.newest
-		a.emitted, a.horizon, a.seen, a.unsent = f.emitted, f.horizon, f.seen, f.unsent
+		a.emitted, a.seen, a.unsent = f.emitted, f.seen, f.unsent
 		if !t.install(a) {
 			a.refs = -1 // its streams go too
-			t.origin, t.horizon = max(t.origin, a.emitted), max(t.horizon, a.horizon)
+			t.origin = max(t.origin, a.emitted)
 		}
 	}
 	t.restoreRefused(c.refused)
 	for i := range c.streams {
 		s := c.streams[i].stream
 		if s.to.refs < 0 {
-			t.Forget(s.start)
+			t.remember(c.streams[i].id)
 			continue
 		}
 		s.bytes = stateBytes(Value{s.last})
 		if !t.reserve(s.bytes) {
-			t.Forget(s.start)
+			t.remember(c.streams[i].id)
 			t.stats.add(Stats{StatRefusedStreams: 1})
 			continue
 		}
@@ -56,7 +59,7 @@ func (t *Table) install(a *accumulator) bool {
 	if a.value != nil {
 		value = a.value.bytes()
 	}
-	a.bytes = seriesBytes + value
+	a.bytes, a.room = seriesBytes+value, value
 	if !t.reserve(a.bytes) || t.chargeRest(a, value) == nil {
 		t.stats.add(Stats{StatRefusedStreams: 1})
 		return false

@@ -36,6 +36,15 @@ const (
 	GaugeSum
 )
 
+// FirstValue is what makes a cumulative stream a new one.
+type FirstValue uint8
+
+// The choices of reaggregate.first_value.
+const (
+	FirstEvidence FirstValue = iota // its start, or the collections of its writer
+	FirstStart                      // its start
+)
+
 // method is how points enter an accumulator.
 type method uint8
 

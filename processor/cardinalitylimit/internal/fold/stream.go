@@ -26,7 +26,30 @@ type stream struct {
 	// that cut, asked before there is one, 0 where it has no place.
 	promised uint64
 	bytes    int
+
+	writer   uint64
+	serial   uint32 // of the writer's collection that it came in last
+	streak   uint8  // collections that it came in one after the other, up to settledAfter
+	interval int64  // between its last points, ns
 }
+
+// met notes that the stream came in a collection of its writer. The time is that of the
+// point before.
+func (s *stream) met(p *staged, e *evidence) {
+	s.interval = p.Time - s.time
+	switch e.serial - s.serial {
+	case 0:
+	case 1:
+		s.streak = min(s.streak+1, settledAfter)
+	default:
+		s.streak = 1
+	}
+	s.writer, s.serial = p.Writer, e.serial
+}
+
+// settledAfter is how many collections in a row a stream has to come in for its absence
+// from later ones to mean something.
+const settledAfter = 3
 
 // asked is the number of a cut to come.
 const asked = math.MaxUint64
@@ -35,7 +58,7 @@ func (s *stream) contributes() bool { return !s.ended && !s.admitted }
 
 // streamBytes is what a stream takes beside its measures, its share of the map
 // included.
-const streamBytes = 200
+const streamBytes = 232
 
 // stateBytes is what a stream's state takes: its last value and, once admitted, the
 // offset.
@@ -109,7 +132,7 @@ func (t *Table) charge(in *shard, id uint64, s *stream, n *Stats) {
 // back, that is its baseline. The shard's lock is held.
 func (t *Table) forget(in *shard, id uint64, s *stream) {
 	if s.to.method == addGrowth {
-		t.Forget(s.start)
+		t.remember(id)
 	}
 	s.leave()
 	delete(in.streams, id)

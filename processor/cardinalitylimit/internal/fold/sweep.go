@@ -1,5 +1,7 @@
 package fold
 
+import "time"
+
 // Sweep forgets what has been silent for the idle time.
 func (t *Table) Sweep() {
 	before := t.opts.Now().Add(-t.opts.Idle).UnixNano()
@@ -8,10 +10,39 @@ func (t *Table) Sweep() {
 			t.forget(in, id, s)
 		}
 	})
+	t.sweepWriters(before)
 	for id := range t.idle(before) {
 		t.remove(id, before)
 	}
 }
+
+// endAbsent ends the streams of live sums that have been away for too long: their last
+// values are no longer part of the sum. They stay known, with their interval.
+func (t *Table) endAbsent(now int64) {
+	t.each(func(_ *shard, _ uint64, s *stream) {
+		if s.to.method == sumLive && s.contributes() && s.hasEnded(t.writers.serial(s.writer), now, t.opts.IdleTimeout) {
+			s.pause()
+			s.ended = true
+		}
+	})
+}
+
+// hasEnded reports whether the stream has been away for too long. Serial is that of its
+// writer's current collection, of which more may come.
+func (s *stream) hasEnded(serial uint32, now int64, timeout time.Duration) bool {
+	if s.streak == settledAfter && serial >= s.serial+absentFrom+1 {
+		return true
+	}
+	return now-s.seen > max(int64(timeout), intervalsToEnd*s.interval)
+}
+
+const (
+	// absentFrom is how many whole collections without it end a stream that came in each
+	// of settledAfter before.
+	absentFrom = 2
+	// intervalsToEnd is how many of its own intervals any other stream may be silent.
+	intervalsToEnd = 3
+)
 
 // idle returns the accumulators that may go: it looks while batches go on, and
 // remove looks again.
@@ -33,9 +64,8 @@ func (t *Table) remove(id uint64, before int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	a := t.accumulators[id]
-	if end, ok := a.idle(before); ok {
-		t.origin = max(t.origin, end.emitted)
-		t.horizon = max(t.horizon, end.horizon)
+	if emitted, ok := a.idle(before); ok {
+		t.origin = max(t.origin, emitted)
 		delete(t.accumulators, id)
 		var n Stats
 		t.forsake(&a.exemplars, &n) // of a sum of live streams: none lives
@@ -44,14 +74,11 @@ func (t *Table) remove(id uint64, before int64) {
 	}
 }
 
-// end is how far an accumulator came.
-type end struct{ emitted, horizon int64 }
-
-// idle tells whether nothing is left to flush, nothing has come since before, and
+// idle returns how far the accumulator came and whether nothing is left to flush, nothing has come since before, and
 // nobody holds on to the accumulator.
-func (a *accumulator) idle(before int64) (end, bool) {
+func (a *accumulator) idle(before int64) (emitted int64, idle bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	flushed := a.value == nil || a.repeats() && !a.unsent
-	return end{a.emitted, a.horizon}, a.seen < before && a.refs == 0 && a.pins == 0 && flushed
+	return a.emitted, a.seen < before && a.refs == 0 && a.pins == 0 && flushed
 }

@@ -18,6 +18,11 @@ type Options struct {
 	MaxStreams int // accumulators and tracked streams together
 	Gauge      Gauge
 	Idle       time.Duration // after which a silent stream or series is forgotten
+	// IdleTimeout is after how long a silent stream is no longer part of a sum of live
+	// streams, unless its own interval is longer.
+	IdleTimeout time.Duration
+	// FirstValue says what makes a stream a new one, whose first value counts.
+	FirstValue FirstValue
 	Budget     Budget
 	Now        func() time.Time
 	// Random returns a number in [0, n), for the exemplars that are kept. Safe for
@@ -39,10 +44,13 @@ type Table struct {
 	mu           sync.RWMutex
 	accumulators map[uint64]*accumulator
 	origin       int64 // of accumulators to come
-	horizon      int64 // of accumulators to come
-	// forgotten: of all accumulators. Streams begun until then may have been counted
-	// by one and then forgotten, or passed while nobody looked.
-	forgotten atomic.Int64
+
+	// unknown is the time until which streams may have been counted without our knowing
+	// them now: before our start, or forgotten and no longer remembered.
+	unknown   atomic.Int64
+	forgotten *forgotten
+	writers   writers
+	known     atomic.Int64 // writers
 
 	shards  [shardCount]shard
 	cutting atomic.Uint64 // number of the cut that goes on, 0 without
@@ -62,7 +70,9 @@ func NewTable(o Options) *Table {
 		accumulators: make(map[uint64]*accumulator),
 		origin:       o.Now().UnixNano(),
 		refused:      make(map[string]*Parcel),
+		forgotten:    newForgotten(o.MaxStreams, o.Budget),
 	}
+	t.unknown.Store(t.origin - 1)
 	for i := range t.shards {
 		t.shards[i].streams = make(map[uint64]*stream)
 		t.shards[i].side.cutting = &t.cutting
@@ -75,7 +85,7 @@ func NewTable(o Options) *Table {
 func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 	a := t.find(id)
 	if a != nil {
-		return a
+		return t.widen(a, v)
 	}
 	fresh := t.accumulator(v, describe)
 	t.mu.Lock()
@@ -85,13 +95,37 @@ func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 			return nil
 		}
 		a, fresh = fresh, nil
-		a.id, a.origin, a.horizon = id, t.origin, t.horizon
+		a.id, a.origin = id, t.origin
 		t.accumulators[id] = a
 	}
 	a.pin()
 	if fresh != nil { // another batch was faster
 		t.release(fresh.bytes)
 	}
+	return a
+}
+
+// widen reserves for a value with more buckets than the accumulator has had. It returns
+// the accumulator or, where there is no room, nil, and unpins it.
+func (t *Table) widen(a *accumulator, v Value) *accumulator {
+	if v.measure == nil {
+		return a
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	more := v.bytes() - a.room
+	if more <= 0 {
+		return a
+	}
+	reserve := more
+	if !a.repeats() {
+		reserve = 2 * more
+	}
+	if !t.opts.Budget.Reserve(reserve) {
+		a.pins--
+		return nil
+	}
+	a.room, a.bytes = a.room+more, a.bytes+reserve
 	return a
 }
 
@@ -116,7 +150,7 @@ func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
 	if !t.reserve(bytes) {
 		return nil
 	}
-	a := &accumulator{series: describe(), bytes: bytes}
+	a := &accumulator{series: describe(), bytes: bytes, room: bytes - seriesBytes}
 	a.method = a.series.method(cmp.Or(a.series.Gauge, t.opts.Gauge))
 	return t.chargeRest(a, bytes-seriesBytes)
 }
@@ -152,20 +186,16 @@ func (t *Table) release(bytes int) {
 	t.tracked.Add(-1)
 }
 
-// refuse remembers that a stream begun at start was not folded: its first value may
-// not count in full for an accumulator to come.
-func (t *Table) refuse(start int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.horizon = max(t.horizon, start)
-}
+// remember notes that the stream id is not tracked, or no longer: its next value is one
+// to count from.
+func (t *Table) remember(id uint64) { t.Forget(t.forgotten.add(id, t.opts.Now().UnixNano())) }
 
-// Forget says that streams begun until the time at, in ns since the epoch, may have
-// left as themselves without it being known.
+// Forget says that streams may have been counted, or have left as themselves, until the
+// time at, in ns since the epoch, without our knowing which.
 func (t *Table) Forget(at int64) {
 	for {
-		last := t.forgotten.Load()
-		if at <= last || t.forgotten.CompareAndSwap(last, at) {
+		last := t.unknown.Load()
+		if at <= last || t.unknown.CompareAndSwap(last, at) {
 			return
 		}
 	}

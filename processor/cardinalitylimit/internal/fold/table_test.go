@@ -19,7 +19,7 @@ const begun = int64(1_700_000_000_000_000_000)
 func newTable(maxStreams int) (*Table, *budget.Budget) {
 	budget := budget.New(1 << 30)
 	return NewTable(Options{
-		MaxStreams: maxStreams, Gauge: GaugeSum, Idle: time.Hour, Budget: budget,
+		MaxStreams: maxStreams, Gauge: GaugeSum, Idle: time.Hour, IdleTimeout: 5 * time.Minute, Budget: budget,
 		Now: func() time.Time { return time.Unix(0, begun) }, Random: rand.New(rand.NewPCG(1, 1)).Uint64N,
 	}), budget
 }
@@ -177,7 +177,7 @@ func TestManyGoroutinesFoldExactly(t *testing.T) {
 	table.opts.Now = func() time.Time { return time.Unix(0, begun).Add(2 * time.Hour) }
 	table.Sweep()
 	require.Zero(t, table.Tracked())
-	require.Zero(t, budget.Used(), "everything is given back")
+	require.EqualValues(t, table.forgotten.bytes(), budget.Used(), "all else is given back")
 }
 
 func valueOf(typ pmetric.MetricType, v int64) Value {

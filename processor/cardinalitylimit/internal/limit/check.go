@@ -18,7 +18,7 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, d *
 	locked, over, unknown, shared := false, false, false, false
 	for at := range c.pairs {
 		p := &c.pairs[at]
-		if p.isMark || p.taken {
+		if p.isMark || p.taken || l.values.drops(p.key) {
 			continue
 		}
 		id := c.set.hash.Combine(key, p.label)
@@ -63,6 +63,7 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, d *
 			continue
 		}
 		over, unknown = true, unknown || v == tracker.Room
+		d.Held = d.Held || !l.DryRun && e.Held(fp)
 		c.offend(i, at, id, e, p.value, stale)
 		if l.Action == Strip && !l.DryRun {
 			c.take(p)
@@ -112,6 +113,7 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *
 		d.Horizon = max(d.Horizon, e.forgot.Load())
 	}
 	if !passes(v, stale) {
+		d.Held = d.Held || !l.DryRun && e.Held(fp)
 		c.offend(i, -1, key, e, fp, stale)
 		c.object(i, l, v == tracker.Room, d)
 	}

@@ -19,8 +19,10 @@ type Decision struct {
 	Action Action
 	// Limit decided: the first with the strongest action, or -1.
 	Limit int
-	// Horizon, in ns since the epoch: series that held a place until then may have
-	// been forgotten, so the total of a stream begun before may have left already.
+	// Held says that the series held a place and lost it: it may have left as itself.
+	Held bool
+	// Horizon, in ns since the epoch: series that lost their place until then are no longer
+	// known.
 	Horizon int64
 	// Rule is the index of the limit of the rule for labels that folds the point where no limit does, -1 for none.
 	Rule int

@@ -58,8 +58,8 @@ type sighting struct {
 }
 
 // active reports whether the stranger was active in an earlier slot, and writes the sighting down.
-// Without room for the filters everybody counts as active. The lock of the key, which n belongs to,
-// must be held.
+// Without room for the filters everybody counts as active. The lock of the key that n belongs to
+// must be held by the caller.
 func (d *doorkeeper) active(n *sighted, s sighting) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -118,7 +118,7 @@ func (d *doorkeeper) write(entry uint64) {
 
 func (d *doorkeeper) has(entry uint64) bool { return d.current.has(entry) || d.before.has(entry) }
 
-// sightings is a Bloom filter of which each entry has its bits in one cache line.
+// sightings is a Bloom filter. Each entry has its bits in one cache line.
 type sightings [][8]uint64
 
 const lineBits = 14 // filterBits are 2^14 lines of 512

@@ -28,6 +28,15 @@ func (c *Cursor) identify(d *Decision) {
 	}
 }
 
+// Writer is the identity of the metric at hand where it comes from: resource, scope and
+// metric. It is 0 where no limit sees the metric.
+func (c *Cursor) Writer() uint64 {
+	if c.exempt {
+		return 0
+	}
+	return c.streamID
+}
+
 // Now is our time at the beginning of the batch, in ns since the epoch.
 func (c *Cursor) Now() int64 { return c.now }
 
@@ -94,18 +103,19 @@ func (c *Cursor) describe(i int, l *limit, key uint64, attrs pcommon.Map) *descr
 	return d
 }
 
-// keyText is the key of the point at hand but for the parts of one source, with the beginning of each value: it is for
-// a person, and senders choose how long they are.
+// keyText is the key of the point at hand but for the parts of one source and empty ones, with the beginning of each
+// value: it is for a person, and senders choose how long they are.
 func (c *Cursor) keyText(l *limit, attrs pcommon.Map, without source) string {
 	var b strings.Builder
 	for _, p := range l.Key {
-		if p.source == without {
+		value := c.text(p, attrs)
+		if p.source == without || value == "" {
 			continue
 		}
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(p.String() + "=" + offenders.Clip(c.text(p, attrs)))
+		b.WriteString(p.String() + "=" + offenders.Clip(value))
 	}
 	return b.String()
 }

@@ -28,6 +28,8 @@ type rule struct {
 	labels, resource selector
 }
 
+func (s Selection) compile() selector { return selector{newNameCache(s.Names), s.Keep} }
+
 // selector is a compiled Selection.
 type selector struct {
 	nameCache
@@ -45,8 +47,8 @@ const RulePrefix = "labels::"
 func (r *Rule) spec(i int) Spec {
 	return Spec{Name: RuleName(i), Streams: true, MaxSeries: r.MaxStreams, Action: Overflow, rule: &rule{
 		match:    r.compile(),
-		labels:   selector{newNameCache(r.Labels.Names), r.Labels.Keep},
-		resource: selector{newNameCache(r.ResourceLabels.Names), r.ResourceLabels.Keep},
+		labels:   r.Labels.compile(),
+		resource: r.ResourceLabels.compile(),
 	}}
 }
 

@@ -15,10 +15,11 @@ import (
 type Spec struct {
 	Name      string
 	Key       []Part
-	Streams   bool    // count full identities rather than attribute sets
-	MaxSeries int     // places of a key; exactly one of MaxSeries and MaxValues is positive
-	MaxValues int     // places of each label of a key
-	WarnAt    float64 // share of the places from which a key counts as near its limit; 0 never
+	Streams   bool      // count full identities rather than attribute sets
+	MaxSeries int       // places of a key; exactly one of MaxSeries and MaxValues is positive
+	MaxValues int       // places of each label of a key
+	Values    Selection // labels whose values are counted; the zero value: all
+	WarnAt    float64   // share of the places from which a key counts as near its limit; 0 never
 	Action    Action
 	DryRun    bool // observes only
 	Overrides []Override
@@ -66,12 +67,13 @@ type limit struct {
 	seed     uint64
 	trackers table
 	selects  matcher
+	values   selector
 	contest  float64 // Options.ContestedAt
 	door     doorkeeper
 }
 
 func compile(s Spec, o *Options, hash func(string) uint64) (*limit, error) {
-	l := &limit{Spec: s, max: max(s.MaxSeries, s.MaxValues), seed: hash(s.Name), contest: o.ContestedAt, selects: s.Match.compile()}
+	l := &limit{Spec: s, max: max(s.MaxSeries, s.MaxValues), seed: hash(s.Name), contest: o.ContestedAt, selects: s.Match.compile(), values: s.Values.compile()}
 	if o.ContestedAt == 1 || s.rule != nil { // a full key has no last places
 		l.contest = 0
 	}

@@ -43,7 +43,8 @@ type shard struct {
 type entry struct {
 	*tracker.Tracker
 	text string // the key for a person
-	// forgot is when a member last lost its place, in ns since the epoch; 0 never.
+	// forgot is when who had lost their place was forgotten last, in ns since the epoch; 0
+	// never.
 	// Written under the lock.
 	forgot atomic.Int64
 	// restored: the number of places is the one that was stored. The next point of
@@ -132,7 +133,7 @@ func (l *limit) sweep(epoch, now int64) Usage {
 		defer s.mu.Unlock()
 		for id, e := range s.keys {
 			e.advance(epoch, now)
-			if e.Size() == 0 && !shared {
+			if e.Size() == 0 && !e.Remembers() && !shared {
 				e.dead = true
 				e.Free()
 				t.config.Budget.Release(keyBytes)

@@ -124,21 +124,30 @@ func (b *blooms) room() (fits, moved bool) {
 	return !b.short || uint(f.ones)*2 < f.Cap(), false
 }
 
-func (b *blooms) rotate() (forgotten int) {
-	var free []filter
+func (b *blooms) rotate() (lost lostSet) {
 	b.generations = slices.DeleteFunc(b.generations, func(g generation) bool {
 		if g.age+1 < b.keep {
 			return false
 		}
-		forgotten += g.only()
-		free = append(free, g.filter)
+		lost.members += g.only()
+		lost.filters = append(lost.filters, g.filter)
 		return true
 	})
 	for i := range b.generations {
 		b.generations[i].age++
 	}
-	b.generations = slices.Insert(b.generations, 0, generation{filter: b.renew(free)})
-	return forgotten
+	b.generations = slices.Insert(b.generations, 0, generation{filter: b.renew(lost.filters)})
+	return lost
+}
+
+// fresh counts the current generation in all its filters.
+func (b *blooms) fresh() (n int) {
+	for i := range b.generations {
+		if b.generations[i].age == 0 {
+			n += b.generations[i].members
+		}
+	}
+	return n
 }
 
 // renew returns an empty filter of the size that is wanted, or of that of the first

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
@@ -21,12 +22,13 @@ import (
 //
 // Slots that a view may be reading are written atomically.
 type fingerprints struct {
-	slots  []uint64
-	shift  uint // 64 - log2(len(slots)): the home slot is the high bits
-	live   int
-	tag    uint64 // of the current generation
-	keep   uint64 // generations that are remembered, the current one included
-	budget *budget.Budget
+	slots   []uint64
+	shift   uint // 64 - log2(len(slots)): the home slot is the high bits
+	live    int
+	current int    // members seen in the current generation
+	tag     uint64 // of the current generation
+	keep    uint64 // generations that are remembered, the current one included
+	budget  *budget.Budget
 }
 
 const (
@@ -84,8 +86,12 @@ func (f *fingerprints) view() view { return view{words: f.slots, shift: f.shift,
 func (f *fingerprints) add(fp uint64, _ bool) {
 	fp = strip(fp)
 	i := f.find(fp)
-	if f.slots[i] == 0 {
+	switch {
+	case f.slots[i] == 0:
 		f.live++
+		f.current++
+	case f.slots[i]&tagMask != f.tag:
+		f.current++
 	}
 	f.put(i, fp|f.tag)
 }
@@ -136,10 +142,10 @@ func (f *fingerprints) resize(bits uint) {
 
 // rotate begins a generation and forgets the members that none of the remembered
 // ones has seen. Cost: one pass over the slots.
-func (f *fingerprints) rotate() (forgotten int) {
-	f.tag = (f.tag + 1) & tagMask
+func (f *fingerprints) rotate() (lost lostSet) {
+	f.tag, f.current = (f.tag+1)&tagMask, 0
 	if f.live == 0 {
-		return 0
+		return lost
 	}
 	// From behind a free slot on, removal shifts members only into slots that are
 	// still to be visited.
@@ -151,13 +157,15 @@ func (f *fingerprints) rotate() (forgotten int) {
 	for n := uint64(1); n <= mask; n++ {
 		i := (start + n) & mask
 		for f.slots[i] != 0 && f.expired(f.slots[i]) {
+			lost.fingerprints = append(lost.fingerprints, f.slots[i]&^tagMask)
 			f.remove(i)
-			forgotten++
 		}
 	}
-	f.live -= forgotten
+	lost.members = len(lost.fingerprints)
+	slices.Sort(lost.fingerprints)
+	f.live -= lost.members
 	f.shrink()
-	return forgotten
+	return lost
 }
 
 func (f *fingerprints) expired(slot uint64) bool {
@@ -183,6 +191,8 @@ func (f *fingerprints) remove(i uint64) {
 }
 
 func (f *fingerprints) size() int { return f.live }
+
+func (f *fingerprints) fresh() int { return f.current }
 
 func (f *fingerprints) free() { f.budget.Release(wordBytes * len(f.slots)) }
 

@@ -15,12 +15,13 @@ type Image struct {
 	epoch int64
 	exact bool
 	write func(e *snapshot.Encoder)
+	lost  lost
 }
 
 // Image returns a copy of t.
 func (t *Tracker) Image() Image {
 	_, exact := t.store.(*fingerprints)
-	return Image{limit: t.limit, epoch: t.epoch, exact: exact, write: t.store.image()}
+	return Image{limit: t.limit, epoch: t.epoch, exact: exact, write: t.store.image(), lost: lost{sets: slices.Clone(t.lost.sets)}}
 }
 
 // Encode writes the image.
@@ -28,6 +29,7 @@ func (m Image) Encode(e *snapshot.Encoder) {
 	e.Uint(uint64(m.limit))
 	e.Int(m.epoch)
 	e.Bool(m.exact)
+	m.lost.encode(e)
 	m.write(e)
 }
 
@@ -36,19 +38,24 @@ func (m Image) Encode(e *snapshot.Encoder) {
 // where the budget has no room; the section is read on in any case.
 func Decode(d *snapshot.Decoder, now int64, cfg *Config) *Tracker {
 	t := &Tracker{limit: int(min(d.Uint(), maxLimit)), epoch: min(d.Int(), now), cfg: cfg}
-	if d.Bool() {
+	exact := d.Bool()
+	t.lost, t.owed = decodeLost(d, cfg)
+	if exact {
 		f := decodeFingerprints(d, cfg)
 		if f == nil {
+			t.lost.free()
 			return nil
 		}
 		t.store = f
 	} else {
 		b := decodeBlooms(d, t.limit, cfg)
 		if b == nil {
+			t.lost.free()
 			return nil
 		}
 		t.store = b
 	}
+	t.lowered = t.store.size() > t.limit+t.limit/64 // more than filters are wrong by
 	t.publish()
 	return t
 }
@@ -88,6 +95,9 @@ func decodeFingerprints(d *snapshot.Decoder, cfg *Config) *fingerprints {
 		}
 		f.slots[i] = slot
 		f.live++
+		if slot&tagMask == tag {
+			f.current++
+		}
 	}
 	return f
 }
@@ -104,11 +114,24 @@ func (b *blooms) image() func(e *snapshot.Encoder) {
 			e.Uint(uint64(g.age))
 			e.Uint(uint64(g.members))
 			e.Uint(uint64(g.promoted))
-			e.Uint(uint64(g.Cap()))
-			e.Uint(uint64(g.K()))
-			e.Words(g.BitSet().Words())
+			encodeFilter(e, &g.filter)
 		}
 	}
+}
+
+func encodeFilter(e *snapshot.Encoder, f *filter) {
+	e.Uint(uint64(f.Cap()))
+	e.Uint(uint64(f.K()))
+	e.Words(f.BitSet().Words())
+}
+
+func decodeFilter(d *snapshot.Decoder) (f filter, ok bool) {
+	m, k, words := d.Uint(), d.Uint(), d.Words()
+	if m == 0 || k == 0 || k > maxHashes || uint64(len(words)) != (m-1)/wordBits+1 {
+		d.Fail()
+		return f, false
+	}
+	return filter{BloomFilter: bloom.FromWithM(words, uint(m), uint(k))}, true
 }
 
 // maxHashes is far beyond what any rate asks for.
@@ -119,10 +142,9 @@ func decodeBlooms(d *snapshot.Decoder, limit int, cfg *Config) *blooms {
 	last := 0
 	for range d.Len(6) {
 		g := generation{age: int(d.Uint()), members: int(d.Uint()), promoted: int(d.Uint())}
-		m, k, words := d.Uint(), d.Uint(), d.Words()
+		f, ok := decodeFilter(d)
 		first := len(b.generations) == 0
-		if first && g.age != 0 || !first && g.age-last != 0 && g.age-last != 1 || g.members < 0 || g.promoted < 0 ||
-			m == 0 || k == 0 || k > maxHashes || uint64(len(words)) != (m-1)/wordBits+1 {
+		if first && g.age != 0 || !first && g.age-last != 0 && g.age-last != 1 || g.members < 0 || g.promoted < 0 || !ok {
 			d.Fail()
 		}
 		last = g.age
@@ -130,7 +152,7 @@ func decodeBlooms(d *snapshot.Decoder, limit int, cfg *Config) *blooms {
 			b.generations = nil
 			break
 		}
-		g.BloomFilter = bloom.FromWithM(words, uint(m), uint(k))
+		g.filter = f
 		b.generations = append(b.generations, g)
 	}
 	if len(b.generations) == 0 || last != cfg.Generations-1 {

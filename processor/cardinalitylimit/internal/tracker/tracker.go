@@ -65,7 +65,8 @@ type store interface {
 	lookup(fp uint64) state
 	add(fp uint64, known bool) // promotes fp, or enters it
 	room() (fits, moved bool)  // makes sure that one more fits; moved: it takes another view
-	rotate() (forgotten int)   // begins a generation
+	rotate() lostSet           // begins a generation; returns who lost their place
+	fresh() int                // members seen in the current generation
 	size() int                 // members over all generations, each once
 	view() view                // but for the epoch
 	free()                     // gives the memory back to the budget
@@ -80,7 +81,11 @@ type Tracker struct {
 	limit int
 	epoch int64
 	store store
-	cfg   *Config
+	lost  lost
+	owed  int // forgotten of lost, and not yet told
+	// lowered: more members hold a place than the limit has.
+	lowered bool
+	cfg     *Config
 }
 
 // New returns an empty tracker in generation epoch, or false where the budget has
@@ -90,7 +95,7 @@ func New(limit int, epoch int64, cfg *Config) (*Tracker, bool) {
 	if !ok {
 		return nil, false
 	}
-	t := &Tracker{limit: limit, epoch: epoch, store: f, cfg: cfg}
+	t := &Tracker{limit: limit, epoch: epoch, store: f, cfg: cfg, lost: lost{keep: cfg.Generations, budget: cfg.Budget}}
 	t.publish()
 	return t, true
 }
@@ -117,6 +122,10 @@ func (t *Tracker) Check(fp uint64) Verdict {
 	case current:
 		return Known
 	case older:
+		// Where the limit has been lowered, who reports first in a generation stays.
+		if t.lowered && t.store.fresh() >= t.limit {
+			return Full
+		}
 		return Renew
 	}
 	if t.store.size() >= t.limit {
@@ -172,14 +181,18 @@ func (t *Tracker) outgrow() {
 	t.publish()
 }
 
-// Advance rotates up to generation epoch and returns how many lost their place.
+// Advance rotates up to generation epoch and returns how many lost their place so long
+// ago that they are no longer remembered, see Held.
 func (t *Tracker) Advance(epoch int64) (forgotten int) {
+	forgotten, t.owed = t.owed, 0
 	if epoch <= t.epoch {
-		return 0
+		return forgotten
 	}
-	for range min(epoch-t.epoch, int64(t.cfg.Generations)) {
-		forgotten += t.store.rotate()
+	// Rotations without members change nothing but who is remembered.
+	for range min(epoch-t.epoch, 2*int64(t.cfg.Generations)) {
+		forgotten += t.lost.push(t.store.rotate())
 	}
+	t.lowered = t.lowered && t.store.size() > t.limit
 	t.epoch = epoch
 	t.publish()
 	return forgotten
@@ -191,9 +204,11 @@ func (t *Tracker) Size() int { return t.store.size() }
 // Limit is the number of places.
 func (t *Tracker) Limit() int { return t.limit }
 
-// SetLimit changes the number of places. Nobody loses theirs.
+// SetLimit changes the number of places. Where there are fewer than members, nobody loses
+// theirs before the next generation.
 func (t *Tracker) SetLimit(limit int) {
 	t.limit = limit
+	t.lowered = t.store.size() > limit
 	if b, ok := t.store.(*blooms); ok {
 		b.resize(limit)
 		t.publish()
@@ -201,4 +216,7 @@ func (t *Tracker) SetLimit(limit int) {
 }
 
 // Free gives the memory back to the budget; the tracker must not be used again.
-func (t *Tracker) Free() { t.store.free() }
+func (t *Tracker) Free() {
+	t.store.free()
+	t.lost.free()
+}

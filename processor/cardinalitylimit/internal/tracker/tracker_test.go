@@ -132,8 +132,11 @@ func TestPlacesOfTheSilentAreFreed(t *testing.T) {
 			require.True(t, offer(tr, spread(fp)))
 		}
 		require.False(t, offer(tr, spread(1000)), "everybody is still remembered")
-		require.Equal(t, 60, tr.Advance(2))
+		require.Zero(t, tr.Advance(2))
 		require.Equal(t, 40, tr.Size())
+		for fp := range uint64(100) {
+			require.Equal(t, fp >= 40, tr.Held(spread(fp)) && !tr.Check(spread(fp)).Holds())
+		}
 		for fp := range uint64(60) {
 			require.True(t, offer(tr, spread(2000+fp)))
 		}
@@ -151,21 +154,31 @@ func TestAgreesWithModel(t *testing.T) {
 		limit := 1 + rng.IntN(200)
 		tr := open(t, limit, cfg)
 		seen := map[uint64]int64{}
+		lost := map[uint64]int64{} // generation in which a member lost its place last
+		keep := int64(cfg.Generations)
 		epoch := int64(0)
 		for range 5_000 {
 			if rng.IntN(100) == 0 {
 				epoch += int64(1 + rng.IntN(2)*rng.IntN(10))
-				forgotten := 0
 				for fp, at := range seen {
-					if epoch-at >= int64(cfg.Generations) {
+					if epoch-at >= keep {
 						delete(seen, fp)
+						lost[fp] = at + keep
+					}
+				}
+				forgotten := 0
+				for fp, at := range lost {
+					if epoch-at >= keep {
+						delete(lost, fp)
 						forgotten++
 					}
 				}
-				require.Equal(t, forgotten, tr.Advance(epoch))
+				require.GreaterOrEqual(t, tr.Advance(epoch), forgotten) // one may be lost twice
 			}
 			fp := spread(uint64(rng.IntN(400)))
 			_, known := seen[fp]
+			_, held := lost[fp]
+			require.Equal(t, held, tr.Held(fp))
 			want := known || len(seen) < limit
 			require.Equal(t, want, offer(tr, fp))
 			if want {
@@ -278,32 +291,40 @@ func spread(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// A lowered limit lets its members be: filters have room for them, and do not take everybody for one.
-func TestLoweredLimitStillRefuses(t *testing.T) {
+// A lowered limit lets its members be until the next generation, in which those that
+// report first stay: of them as many as there are places, and nobody else.
+func TestLoweredLimit(t *testing.T) {
 	const members, limit = 50_000, 100
-	tr := open(t, members, config(1_000))
-	for fp := range uint64(members) {
-		require.True(t, offer(tr, spread(fp)))
-	}
-	tr.SetLimit(limit)
-	rng := rand.New(rand.NewPCG(5, 5))
-	for epoch := int64(1); epoch < 6; epoch++ {
-		tr.Advance(epoch)
+	for _, exactUpTo := range []int{65_536, 1_000} {
+		tr := open(t, members, config(exactUpTo))
 		for fp := range uint64(members) {
 			require.True(t, offer(tr, spread(fp)))
 		}
-		strangers := 0
-		for range 100_000 {
-			if offer(tr, rng.Uint64()) {
-				strangers++
-			}
+		tr.SetLimit(limit)
+		for fp := range uint64(members) {
+			require.True(t, offer(tr, spread(fp)))
 		}
-		require.LessOrEqual(t, strangers, 20, "generation %d", epoch)
+		rng := rand.New(rand.NewPCG(5, 5))
+		for epoch := int64(1); epoch < 6; epoch++ {
+			tr.Advance(epoch)
+			passed := 0
+			for fp := range uint64(members) {
+				ok := offer(tr, spread(fp))
+				require.True(t, ok || fp >= limit, "epoch %d", epoch)
+				if ok {
+					passed++
+				}
+			}
+			require.InDelta(t, limit, passed, limit/10, "epoch %d", epoch)
+			strangers := 0
+			for range 100_000 {
+				if offer(tr, rng.Uint64()) {
+					strangers++
+				}
+			}
+			require.LessOrEqual(t, strangers, 50, "epoch %d", epoch)
+		}
 	}
-	for epoch := int64(10); epoch < 20; epoch += 2 { // all are gone, and so are the large filters
-		tr.Advance(epoch)
-	}
-	require.LessOrEqual(t, tr.cfg.Budget.Used(), int64(2*minBits/8))
 }
 
 // A point may name a label twice: who has been let in is not counted again.

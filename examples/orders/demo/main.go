@@ -1,0 +1,252 @@
+// Command demo runs the order and the payment service with the gateway and Prometheus, sends orders for a while, and prints
+// what the gateway limited, what that saved, and where to look. It is started by `make demo` in the repository's root.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+// demo is the processes and their addresses.
+type demo struct {
+	dir      string // of configuration, data and logs
+	binaries string
+	backend  *backend
+
+	grpc, page, telemetry, order, payment, prometheus string
+
+	processes []*exec.Cmd
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	binaries := flags.String("bin", "bin", "directory of otelcol-custom and orders")
+	duration := flags.Duration("duration", 30*time.Second, "how long orders are sent")
+	rate := flags.Int("rate", 100, "orders per second")
+	keep := flags.Bool("keep", false, "keep everything running after the report, until Ctrl-C")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *rate < 1 || *duration <= 0 {
+		return fmt.Errorf("flags: rate and duration must be positive (got %d, %v)", *rate, *duration)
+	}
+	dir, err := os.MkdirTemp("", "orders-demo")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	d := &demo{dir: dir, binaries: *binaries}
+	defer d.stop()
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Sending %d orders per second for %v. Each second payment is refused, and the order service makes a label of the error's text.\n\n", *rate, *duration)
+	if err := d.sendOrders(ctx, *rate, *duration); err != nil {
+		return err
+	}
+	// The services export once per second, the limit flushes once per second, and Prometheus scrapes as often.
+	if err := sleep(ctx, 4*time.Second); err != nil {
+		return err
+	}
+	if err := d.report(ctx, out); err != nil {
+		return err
+	}
+	if *keep {
+		fmt.Fprintln(out, "\nCtrl-C ends the demonstration.")
+		<-ctx.Done()
+	}
+	return nil
+}
+
+// start runs the backend, the gateway, Prometheus and the services, and waits until they answer.
+func (d *demo) start(ctx context.Context) error {
+	addresses, err := freeAddresses(10)
+	if err != nil {
+		return err
+	}
+	d.grpc, d.page, d.telemetry, d.order, d.payment, d.prometheus = addresses[0], addresses[1], addresses[2], addresses[3], addresses[4], addresses[5]
+	if d.backend, err = startBackend(addresses[6]); err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(d.telemetry)
+	if err != nil {
+		return err
+	}
+	gateway := exec.CommandContext(ctx, filepath.Join(d.binaries, "otelcol-custom"), "--config", "configs/quickstart.yaml", "--config", "examples/orders/gateway.yaml")
+	gateway.Env = append(os.Environ(), "OTLP_GRPC_ENDPOINT="+d.grpc, "OTLP_HTTP_ENDPOINT="+addresses[7], "METRICSUDP_ENDPOINT="+addresses[8],
+		"PROMETHEUS_ENDPOINT="+d.page, "HEALTH_CHECK_ENDPOINT="+addresses[9], "TELEMETRY_HOST="+host, "TELEMETRY_PORT="+port,
+		"OTLP_ENDPOINT="+addresses[6], "FALLBACKLOG_DIRECTORY="+filepath.Join(d.dir, "fallbacklog"))
+	if err := d.launch("gateway", gateway); err != nil {
+		return err
+	}
+	// The gateway runs before the services: of counters that began before it, it counts the growth that it sees.
+	if err := d.await(ctx, "http://"+addresses[9]); err != nil {
+		return err
+	}
+	scrape := fmt.Sprintf("global: {scrape_interval: 1s}\nscrape_configs: [{job_name: gateway, honor_labels: true, static_configs: [{targets: [%q]}]}]\n", d.page)
+	scrapeFile := filepath.Join(d.dir, "prometheus.yml")
+	if err := os.WriteFile(scrapeFile, []byte(scrape), 0o600); err != nil {
+		return err
+	}
+	prometheus := exec.CommandContext(ctx, "prometheus", "--config.file="+scrapeFile, "--storage.tsdb.path="+filepath.Join(d.dir, "prometheus"), "--web.listen-address="+d.prometheus)
+	if err := d.launch("prometheus", prometheus); err != nil {
+		return fmt.Errorf("%w (make deps installs Prometheus)", err)
+	}
+	for service, arguments := range map[string][]string{
+		"payment": {"-service", "payment", "-listen", d.payment},
+		"order":   {"-service", "order", "-listen", d.order, "-payment", "http://" + d.payment},
+	} {
+		cmd := exec.CommandContext(ctx, filepath.Join(d.binaries, "orders"), arguments...)
+		cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+d.grpc)
+		if err := d.launch(service, cmd); err != nil {
+			return err
+		}
+	}
+	for _, url := range []string{d.prometheus + "/-/ready", d.payment, d.order + "/health"} {
+		if err := d.await(ctx, "http://"+url); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// launch starts a process whose output goes to a file of its own.
+func (d *demo) launch(name string, cmd *exec.Cmd) error {
+	output, err := os.Create(filepath.Join(d.dir, name+".log"))
+	if err != nil {
+		return err
+	}
+	defer output.Close() // the process has its own
+	cmd.Stdout, cmd.Stderr = output, output
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	d.processes = append(d.processes, cmd)
+	return nil
+}
+
+// await waits until an address answers, whatever the answer is.
+func (d *demo) await(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := get(ctx, url); err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s did not answer: %w", url, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// stop ends the processes in reverse order and waits for them.
+func (d *demo) stop() {
+	for i := len(d.processes) - 1; i >= 0; i-- {
+		_ = d.processes[i].Process.Signal(syscall.SIGTERM) // it may have ended
+		_ = d.processes[i].Wait()                          // its code does not matter any more
+	}
+	if d.backend != nil {
+		d.backend.stop()
+	}
+}
+
+// customers send orders at the same time, so that a slow answer does not lower the rate.
+const customers = 8
+
+// sendOrders sends orders, and one health check per order, as a load balancer does.
+func (d *demo) sendOrders(ctx context.Context, rate int, duration time.Duration) error {
+	end, cancel := context.WithTimeout(ctx, duration)
+	defer cancel()
+	failures := make(chan error, customers)
+	for range customers {
+		go func() {
+			failures <- d.sendOrdersOfOne(ctx, end, time.Duration(customers)*time.Second/time.Duration(rate))
+		}()
+	}
+	var errs []error
+	for range customers {
+		errs = append(errs, <-failures)
+	}
+	return errors.Join(errs...)
+}
+
+// sendOrdersOfOne sends one customer's orders until end is over; requests under way are completed.
+func (d *demo) sendOrdersOfOne(ctx, end context.Context, pause time.Duration) error {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-end.Done():
+			return ctx.Err()
+		case <-tick.C:
+			for _, path := range []string{"/orders", "/health"} {
+				if _, err := get(ctx, "http://"+d.order+path); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+func get(ctx context.Context, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	return string(content), err
+}
+
+// freeAddresses are TCP addresses on loopback that nobody listens on now.
+func freeAddresses(n int) ([]string, error) {
+	var out []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close() // after the last one is chosen, so that all differ
+		out = append(out, strings.Replace(l.Addr().String(), "127.0.0.1", "localhost", 1))
+	}
+	return out, nil
+}

@@ -1,0 +1,369 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/status"
+)
+
+// Protocols of OTLPProfile.
+const (
+	OTLPOverGRPC = "otlp_grpc"
+	OTLPOverHTTP = "otlp_http"
+)
+
+// OTLPProfile says which OTLP requests to send. Every request has Points delta counters of the metric
+// Prefix.otlp, each with the value 1. The zero value of a field is not a default; start from DefaultOTLPProfile.
+type OTLPProfile struct {
+	Protocol    string // OTLPOverGRPC or OTLPOverHTTP
+	Endpoint    string // host:port
+	Prefix      string // first part of the metric's name
+	Series      int    // distinct series over all requests
+	Points      int    // per request
+	Workers     int    // requests under way at most
+	Connections int
+	Rate        float64       // requests per second; 0: each worker sends as soon as it has its answer
+	Duration    time.Duration // the time in which requests are sent
+	Timeout     time.Duration // of one request
+}
+
+// DefaultOTLPProfile is the load of the requirement R11.
+func DefaultOTLPProfile() OTLPProfile {
+	return OTLPProfile{
+		Protocol: OTLPOverGRPC, Endpoint: "localhost:4317", Prefix: "load", Series: 1000, Points: 10,
+		Workers: 32, Connections: 200, Rate: 12_000, Duration: 10 * time.Second, Timeout: 10 * time.Second,
+	}
+}
+
+// Validate reports the first field that cannot be sent as asked.
+func (p OTLPProfile) Validate() error {
+	switch {
+	case p.Protocol != OTLPOverGRPC && p.Protocol != OTLPOverHTTP:
+		return fmt.Errorf("protocol: must be one of otlp_grpc, otlp_http (got %q)", p.Protocol)
+	case p.Endpoint == "":
+		return fmt.Errorf("endpoint: must be host:port (got %q)", p.Endpoint)
+	case p.Prefix == "":
+		return fmt.Errorf("prefix: must be a metric name (got %q)", p.Prefix)
+	case p.Points < 1 || p.Points > 10_000:
+		return fmt.Errorf("points: must be in 1..10000 (got %d)", p.Points)
+	case p.Series < p.Points:
+		return fmt.Errorf("series: must be at least points = %d (got %d)", p.Points, p.Series)
+	case p.Workers < 1 || p.Workers > 4096:
+		return fmt.Errorf("workers: must be in 1..4096 (got %d)", p.Workers)
+	case p.Connections < 1 || p.Connections > 4096:
+		return fmt.Errorf("connections: must be in 1..4096 (got %d)", p.Connections)
+	case !(p.Rate >= 0):
+		return fmt.Errorf("rate: must not be negative (got %v)", p.Rate)
+	case p.Duration <= 0:
+		return fmt.Errorf("duration: must be positive (got %v)", p.Duration)
+	case p.Timeout <= 0:
+		return fmt.Errorf("timeout: must be positive (got %v)", p.Timeout)
+	}
+	return nil
+}
+
+// OTLPLedger is what was sent and how it was answered. Requests = Acknowledged + Refused + Failed. A failed request may
+// have arrived: its answer is missing.
+type OTLPLedger struct {
+	Protocol          string  `json:"protocol"`
+	Endpoint          string  `json:"endpoint"`
+	Metric            string  `json:"metric"`
+	ElapsedSeconds    float64 `json:"elapsed_seconds"`
+	RequestsPerSecond float64 `json:"requests_per_second"`
+	Requests          uint64  `json:"requests"`
+	Acknowledged      uint64  `json:"acknowledged"`
+	Refused           uint64  `json:"refused"`
+	Failed            uint64  `json:"failed"`
+	Unsent            uint64  `json:"unsent"`           // due within the duration, and not sent because the answers were slower
+	AcknowledgedSum   float64 `json:"acknowledged_sum"` // of the points' values
+
+	// Latency of acknowledged requests in milliseconds, from the time at which a request was to be sent. With Rate 0
+	// that is the time at which it was sent.
+	P50, P95, P99, Max float64
+}
+
+// ErrorRatio is the share of requests that were not acknowledged.
+func (l OTLPLedger) ErrorRatio() float64 {
+	due := l.Requests + l.Unsent
+	if due == 0 {
+		return 0
+	}
+	return float64(due-l.Acknowledged) / float64(due)
+}
+
+// maxLateness is how long after the duration requests that are late are still sent.
+const maxLateness = time.Second
+
+// answer is how a request ended.
+type answer int
+
+const (
+	acknowledged answer = iota
+	refused
+	failed
+)
+
+// transport sends one encoded request over the connection of that index.
+type transport interface {
+	send(ctx context.Context, connection int, request []byte) answer
+	close()
+}
+
+// RunOTLP sends p until its duration or ctx ends, waits for the answers under way, and returns the ledger. Progress is
+// called with the number of requests sent so far every ten seconds; it may be nil.
+func RunOTLP(ctx context.Context, p OTLPProfile, progress func(requests uint64)) (OTLPLedger, error) {
+	if err := p.Validate(); err != nil {
+		return OTLPLedger{}, err
+	}
+	requests, err := p.encode()
+	if err != nil {
+		return OTLPLedger{}, err
+	}
+	t, err := p.connect()
+	if err != nil {
+		return OTLPLedger{}, err
+	}
+	defer t.close()
+
+	s := &otlpSender{OTLPProfile: p, transport: t, requests: requests, start: time.Now()}
+	stop := s.report(progress)
+	workers := make([]otlpWorker, p.Workers)
+	var wg sync.WaitGroup
+	for i := range workers {
+		wg.Go(func() { workers[i].run(ctx, s) })
+	}
+	wg.Wait()
+	stop()
+	return s.ledger(workers), nil
+}
+
+// encode makes requests that together have every series.
+func (p OTLPProfile) encode() ([][]byte, error) {
+	var out [][]byte
+	now := pcommon.NewTimestampFromTime(time.Now())
+	for first := 0; first < p.Series; first += p.Points {
+		md := pmetric.NewMetrics()
+		rm := md.ResourceMetrics().AppendEmpty()
+		rm.Resource().Attributes().PutStr("service.name", "metricsload")
+		m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+		m.SetName(p.metric())
+		sum := m.SetEmptySum()
+		sum.SetIsMonotonic(true)
+		sum.SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+		for i := range p.Points {
+			point := sum.DataPoints().AppendEmpty()
+			point.SetStartTimestamp(now)
+			point.SetTimestamp(now + 1)
+			point.SetIntValue(1)
+			point.Attributes().PutStr("series", fmt.Sprint((first+i)%p.Series))
+		}
+		encoded, err := pmetricotlp.NewExportRequestFromMetrics(md).MarshalProto()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, encoded)
+	}
+	return out, nil
+}
+
+func (p OTLPProfile) metric() string { return p.Prefix + ".otlp" }
+
+func (p OTLPProfile) connect() (transport, error) {
+	if p.Protocol == OTLPOverHTTP {
+		return newHTTPTransport(p), nil
+	}
+	return newGRPCTransport(p)
+}
+
+// otlpSender is what all workers share.
+type otlpSender struct {
+	OTLPProfile
+	transport transport
+	requests  [][]byte
+	start     time.Time
+	next      atomic.Uint64 // index of the next request
+}
+
+// report calls progress until the returned function is called.
+func (s *otlpSender) report(progress func(uint64)) (stop func()) {
+	if progress == nil {
+		return func() {}
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(10 * time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				progress(s.next.Load())
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+// otlpWorker sends one request at a time.
+type otlpWorker struct {
+	answers   [failed + 1]uint64
+	latencies []time.Duration // of acknowledged requests
+}
+
+func (w *otlpWorker) run(ctx context.Context, s *otlpSender) {
+	wake := time.NewTimer(0)
+	defer wake.Stop()
+	<-wake.C
+	for {
+		index := s.next.Add(1) - 1
+		due := time.Now()
+		if s.Rate > 0 {
+			due = s.start.Add(time.Duration(float64(index) / s.Rate * float64(time.Second)))
+		}
+		if due.Sub(s.start) >= s.Duration || time.Since(s.start) > s.Duration+maxLateness || ctx.Err() != nil {
+			return
+		}
+		if ahead := time.Until(due); ahead > 0 {
+			wake.Reset(ahead)
+			select {
+			case <-ctx.Done():
+				return
+			case <-wake.C:
+			}
+		}
+		// The answer to what is under way is waited for, also after ctx has ended.
+		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Timeout)
+		a := s.transport.send(call, int(index%uint64(s.Connections)), s.requests[index%uint64(len(s.requests))])
+		cancel()
+		w.answers[a]++
+		if a == acknowledged {
+			w.latencies = append(w.latencies, time.Since(due))
+		}
+	}
+}
+
+func (s *otlpSender) ledger(workers []otlpWorker) OTLPLedger {
+	l := OTLPLedger{Protocol: s.Protocol, Endpoint: s.Endpoint, Metric: s.metric(), ElapsedSeconds: time.Since(s.start).Seconds()}
+	var all []time.Duration
+	for _, w := range workers {
+		l.Acknowledged += w.answers[acknowledged]
+		l.Refused += w.answers[refused]
+		l.Failed += w.answers[failed]
+		all = append(all, w.latencies...)
+	}
+	l.Requests = l.Acknowledged + l.Refused + l.Failed
+	if due := uint64(math.Ceil(s.Rate * s.Duration.Seconds())); due > l.Requests {
+		l.Unsent = due - l.Requests
+	}
+	l.RequestsPerSecond = float64(l.Acknowledged) / l.ElapsedSeconds
+	l.AcknowledgedSum = float64(l.Acknowledged) * float64(s.Points)
+	if len(all) > 0 {
+		slices.Sort(all)
+		at := func(q float64) float64 {
+			return float64(all[min(len(all)-1, int(q*float64(len(all))))]) / float64(time.Millisecond)
+		}
+		l.P50, l.P95, l.P99, l.Max = at(0.5), at(0.95), at(0.99), at(1)
+	}
+	return l
+}
+
+// grpcTransport sends encoded requests without decoding the answers.
+type grpcTransport struct{ connections []*grpc.ClientConn }
+
+func newGRPCTransport(p OTLPProfile) (*grpcTransport, error) {
+	t := &grpcTransport{}
+	for range p.Connections {
+		c, err := grpc.NewClient(p.Endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})))
+		if err != nil {
+			t.close()
+			return nil, fmt.Errorf("endpoint: must be host:port (got %q): %w", p.Endpoint, err)
+		}
+		t.connections = append(t.connections, c)
+	}
+	return t, nil
+}
+
+func (t *grpcTransport) send(ctx context.Context, connection int, request []byte) answer {
+	var response []byte
+	err := t.connections[connection].Invoke(ctx, "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", request, &response)
+	switch status.Code(err) {
+	case codes.OK:
+		return acknowledged
+	case codes.DeadlineExceeded, codes.Canceled:
+		return failed
+	}
+	return refused
+}
+
+func (t *grpcTransport) close() {
+	for _, c := range t.connections {
+		_ = c.Close() // nothing is under way
+	}
+}
+
+// rawCodec passes encoded messages through.
+type rawCodec struct{}
+
+var _ encoding.Codec = rawCodec{}
+
+func (rawCodec) Marshal(v any) ([]byte, error)      { return v.([]byte), nil }
+func (rawCodec) Unmarshal(data []byte, v any) error { *v.(*[]byte) = data; return nil }
+func (rawCodec) Name() string                       { return "proto" }
+
+// httpTransport has a client for each connection.
+type httpTransport struct {
+	url     string
+	clients []*http.Client
+}
+
+func newHTTPTransport(p OTLPProfile) *httpTransport {
+	t := &httpTransport{url: "http://" + p.Endpoint + "/v1/metrics"}
+	for range p.Connections {
+		t.clients = append(t.clients, &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1, MaxIdleConnsPerHost: 1}})
+	}
+	return t
+}
+
+func (t *httpTransport) send(ctx context.Context, connection int, content []byte) answer {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(content))
+	if err != nil {
+		return failed
+	}
+	request.Header.Set("Content-Type", "application/x-protobuf")
+	response, err := t.clients[connection].Do(request)
+	if err != nil {
+		return failed
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return failed
+	}
+	if response.StatusCode == http.StatusOK {
+		return acknowledged
+	}
+	return refused
+}
+
+func (t *httpTransport) close() {
+	for _, c := range t.clients {
+		c.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,153 @@
+package load_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/load"
+)
+
+// otlpServer accepts every request except each third one, and counts points.
+type otlpServer struct {
+	pmetricotlp.UnimplementedGRPCServer
+	requests, points atomic.Int64
+}
+
+func (s *otlpServer) accepts(request pmetricotlp.ExportRequest) bool {
+	if s.requests.Add(1)%3 == 0 {
+		return false
+	}
+	s.points.Add(int64(request.Metrics().DataPointCount()))
+	return true
+}
+
+func (s *otlpServer) Export(_ context.Context, request pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
+	if !s.accepts(request) {
+		return pmetricotlp.NewExportResponse(), status.Error(codes.Unavailable, "each third")
+	}
+	return pmetricotlp.NewExportResponse(), nil
+}
+
+func (s *otlpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	content, err := io.ReadAll(r.Body)
+	request := pmetricotlp.NewExportRequest()
+	if err != nil || r.URL.Path != "/v1/metrics" || request.UnmarshalProto(content) != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if !s.accepts(request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+}
+
+// The ledger of both protocols is what the server counted.
+func TestOTLPLedgerIsWhatArrived(t *testing.T) {
+	for _, protocol := range []string{load.OTLPOverGRPC, load.OTLPOverHTTP} {
+		t.Run(protocol, func(t *testing.T) {
+			s := &otlpServer{}
+			p := load.DefaultOTLPProfile()
+			p.Protocol, p.Connections, p.Workers, p.Rate, p.Duration = protocol, 5, 4, 500, 300*time.Millisecond
+			if protocol == load.OTLPOverGRPC {
+				listener, err := net.Listen("tcp", "127.0.0.1:0")
+				require.NoError(t, err)
+				server := grpc.NewServer()
+				pmetricotlp.RegisterGRPCServer(server, s)
+				go func() { _ = server.Serve(listener) }() // ends with Stop
+				defer server.Stop()
+				p.Endpoint = listener.Addr().String()
+			} else {
+				server := httptest.NewServer(s)
+				defer server.Close()
+				p.Endpoint = strings.TrimPrefix(server.URL, "http://")
+			}
+			l, err := load.RunOTLP(t.Context(), p, nil)
+			require.NoError(t, err)
+			assert.EqualValues(t, 150, l.Requests, "500 per second for 0.3 s")
+			assert.EqualValues(t, s.requests.Load(), l.Requests)
+			assert.EqualValues(t, 100, l.Acknowledged)
+			assert.EqualValues(t, 50, l.Refused)
+			assert.Zero(t, l.Failed)
+			assert.Zero(t, l.Unsent)
+			assert.InDelta(t, float64(s.points.Load()), l.AcknowledgedSum, 0)
+			assert.InDelta(t, 1.0/3, l.ErrorRatio(), 1e-9)
+			assert.LessOrEqual(t, l.P50, l.P95)
+			assert.LessOrEqual(t, l.P95, l.P99)
+			assert.LessOrEqual(t, l.P99, l.Max)
+			assert.Positive(t, l.P50)
+		})
+	}
+}
+
+// A server that stalls makes requests late, and the latency counts from when they were to be sent.
+func TestLatencyCountsFromTheIntendedTime(t *testing.T) {
+	var first atomic.Bool
+	release := time.After(200 * time.Millisecond)
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if !first.Swap(true) {
+			<-release
+		}
+	}))
+	defer server.Close()
+	p := load.DefaultOTLPProfile()
+	p.Protocol, p.Endpoint = load.OTLPOverHTTP, strings.TrimPrefix(server.URL, "http://")
+	p.Workers, p.Connections, p.Rate, p.Duration = 1, 1, 100, 200*time.Millisecond
+	l, err := load.RunOTLP(t.Context(), p, nil)
+	require.NoError(t, err)
+	assert.EqualValues(t, 20, l.Requests)
+	assert.Greater(t, l.P50, 50.0, "requests behind the first one were due while it stalled")
+}
+
+// What a server is too slow for is not sent for ever: it counts as unsent, and as an error.
+func TestUnsentRequestsAreErrors(t *testing.T) {
+	ended := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-ended:
+		case <-r.Context().Done():
+		}
+	}))
+	defer server.Close()
+	defer close(ended)
+	p := load.DefaultOTLPProfile()
+	p.Protocol, p.Endpoint = load.OTLPOverHTTP, strings.TrimPrefix(server.URL, "http://")
+	p.Workers, p.Connections, p.Rate, p.Duration, p.Timeout = 1, 1, 1000, 50*time.Millisecond, 2*time.Second
+	l, err := load.RunOTLP(t.Context(), p, nil)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, l.Failed)
+	assert.EqualValues(t, 49, l.Unsent)
+	assert.InDelta(t, 1, l.ErrorRatio(), 0)
+}
+
+func TestOTLPProfileIsValidated(t *testing.T) {
+	for want, change := range map[string]func(*load.OTLPProfile){
+		`protocol: must be one of otlp_grpc, otlp_http (got "udp")`: func(p *load.OTLPProfile) { p.Protocol = "udp" },
+		`endpoint: must be host:port (got "")`:                      func(p *load.OTLPProfile) { p.Endpoint = "" },
+		`prefix: must be a metric name (got "")`:                    func(p *load.OTLPProfile) { p.Prefix = "" },
+		`points: must be in 1..10000 (got 0)`:                       func(p *load.OTLPProfile) { p.Points = 0 },
+		`series: must be at least points = 10 (got 9)`:              func(p *load.OTLPProfile) { p.Series = 9 },
+		`workers: must be in 1..4096 (got 0)`:                       func(p *load.OTLPProfile) { p.Workers = 0 },
+		`connections: must be in 1..4096 (got 0)`:                   func(p *load.OTLPProfile) { p.Connections = 0 },
+		`rate: must not be negative (got -1)`:                       func(p *load.OTLPProfile) { p.Rate = -1 },
+		`duration: must be positive (got 0s)`:                       func(p *load.OTLPProfile) { p.Duration = 0 },
+		`timeout: must be positive (got 0s)`:                        func(p *load.OTLPProfile) { p.Timeout = 0 },
+	} {
+		p := load.DefaultOTLPProfile()
+		change(&p)
+		_, err := load.RunOTLP(t.Context(), p, nil)
+		assert.EqualError(t, err, want)
+	}
+}

@@ -1,0 +1,96 @@
+package cardinalitylimit
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// live is a processor that folds all streams of a sum of live ones but the first.
+func live(t *testing.T) *rig {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+	r.export()
+	return r
+}
+
+// export sends streams with the value 1 each, beside one that keeps the place.
+func (r *rig) export(ids ...string) {
+	b := newBatch("orders")
+	points := b.sum("connections", cumulative, false)
+	for _, id := range append([]string{"incumbent"}, ids...) {
+		put(points, 1, newClock().now(), r.clock.now(), "id", id)
+	}
+	r.send(b.md)
+	r.sink.take()
+}
+
+// Ten connections are alive at a time, others each minute: the dead ones are part of the
+// sum for two exports, not for a window.
+func TestDeadConnectionsLeaveTheSum(t *testing.T) {
+	r := live(t)
+	for round := range 4 * 360 { // four windows, every ten seconds
+		r.clock.add(10 * time.Second)
+		var ids []string
+		for k := range 10 {
+			ids = append(ids, fmt.Sprint(round/6, k))
+		}
+		r.export(ids...)
+		value := r.flushed()[0].value
+		if round%6 >= 3 {
+			require.EqualValues(t, 10, value, "round %d", round)
+		}
+		require.LessOrEqual(t, value, int64(20))
+		r.maintain()
+	}
+}
+
+// A stream that is not in every collection is silent for long before it has ended: five
+// minutes, or three of its own intervals.
+func TestAbsenceOfRareStreams(t *testing.T) {
+	r := live(t)
+	sum := func() int64 {
+		got := r.flushed()
+		if len(got) == 0 {
+			return 0
+		}
+		return got[0].value
+	}
+	r.export("once", "rare")
+	for minute := 1; minute <= 60; minute++ {
+		r.clock.add(time.Minute)
+		switch {
+		case minute%10 == 0 && minute <= 30:
+			r.export("rare")
+		default:
+			r.export()
+		}
+		want := int64(0)
+		if minute <= 5 {
+			want++ // once
+		}
+		if minute <= 5 || minute >= 10 && minute <= 60 {
+			want++ // rare: from its second point on its interval is known
+		}
+		require.Equal(t, want, sum(), "minute %d", minute)
+		r.maintain()
+	}
+	r.clock.add(time.Minute)
+	r.export()
+	require.Zero(t, sum())
+}
+
+// A writer that is gone altogether takes its streams along after the idle timeout.
+func TestSilentWriterLeavesTheSum(t *testing.T) {
+	r := live(t)
+	for range 5 {
+		r.clock.add(10 * time.Second)
+		r.export("a", "b")
+	}
+	require.EqualValues(t, 2, r.flushed()[0].value)
+	r.clock.add(5 * time.Minute)
+	require.EqualValues(t, 2, r.flushed()[0].value)
+	r.clock.add(time.Second)
+	require.Empty(t, r.flushed())
+}

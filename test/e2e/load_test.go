@@ -1,0 +1,164 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/load"
+)
+
+// loaded is the durable gateway with StatsD beside OTLP.
+const loaded = `
+receivers:
+  metricsudp: {endpoint: "${env:METRICSUDP_ENDPOINT}", temporality: delta, aggregation_interval: 1s, socket_buffer_size: 8388608}
+service: {pipelines: {metrics: {receivers: [otlp, metricsudp]}}}
+`
+
+// bare is the same without the processors and the exporter of this distribution.
+const bare = `
+processors: {bucketing: {}, cardinalitylimit: {}}
+exporters:
+  otlp_grpc: {endpoint: "${env:OTLP_ENDPOINT}", tls: {insecure: true}, sending_queue: {wait_for_result: true, num_consumers: 1, queue_size: 2048, batch: {sizer: items, min_size: 512, max_size: 512, flush_timeout: 5ms}}}
+service: {pipelines: {metrics: {receivers: [otlp], processors: [memory_limiter], exporters: [otlp_grpc]}}}
+`
+
+// isLong reports whether the load is the full one, which needs the machine for itself: make load.
+func isLong() bool { return os.Getenv("LOAD") != "" }
+
+// figures are what a load measured.
+type figures struct {
+	grpc, http load.OTLPLedger
+	udp        load.Ledger
+	cpu        float64 // of the gateway, 1 is all cores
+	peakRSS    int64
+}
+
+func (f figures) due() uint64 {
+	return f.grpc.Requests + f.grpc.Unsent + f.http.Requests + f.http.Unsent
+}
+
+func (f figures) rate() float64 { return f.grpc.RequestsPerSecond + f.http.RequestsPerSecond }
+
+func (f figures) errorRatio() float64 {
+	answered := f.grpc.Acknowledged + f.http.Acknowledged
+	return float64(f.due()-answered) / float64(f.due())
+}
+
+func (f figures) String() string {
+	return fmt.Sprintf("%.0f OTLP requests/s acknowledged, %.0f lines/s, P95 %.1f ms over gRPC and %.1f ms over HTTP, errors %.3f %%, CPU %.0f %%, RSS at most %d MiB",
+		f.rate(), f.udp.LinesPerSecond, f.grpc.P95, f.http.P95, 100*f.errorRatio(), 100*f.cpu, f.peakRSS>>20)
+}
+
+// drive sends OTLP at the rate of requests, two thirds over gRPC and the rest over HTTP, and lines, at once.
+func (g *gateway) drive(t *testing.T, requests, lines float64, duration time.Duration) (f figures) {
+	t.Helper()
+	before, began := g.usage(), time.Now()
+	var wg sync.WaitGroup
+	otlp := func(ledger *load.OTLPLedger, protocol, endpoint string, share float64) {
+		p := load.DefaultOTLPProfile()
+		p.Protocol, p.Endpoint, p.Prefix, p.Duration = protocol, endpoint, "load."+protocol, duration
+		p.Rate, p.Series = requests*share, 400
+		p.Workers, p.Connections = int(32*share+0.5), int(200*share+0.5)
+		wg.Go(func() {
+			var err error
+			*ledger, err = load.RunOTLP(t.Context(), p, func(n uint64) { t.Logf("%s: %d requests after %v", protocol, n, time.Since(began).Round(time.Second)) })
+			assert.NoError(t, err)
+		})
+	}
+	otlp(&f.grpc, load.OTLPOverGRPC, g.grpc, 2.0/3)
+	otlp(&f.http, load.OTLPOverHTTP, g.http, 1.0/3)
+	if lines > 0 {
+		p := load.DefaultProfile()
+		p.Endpoint, p.Rate, p.Duration, p.Types, p.Series = g.udp, lines, duration, []string{"c"}, 400
+		wg.Go(func() {
+			var err error
+			f.udp, err = load.Run(t.Context(), p)
+			assert.NoError(t, err)
+		})
+	}
+	wg.Wait()
+	f.cpu = (g.usage().cpu - before.cpu).Seconds() / time.Since(began).Seconds() / float64(runtime.NumCPU())
+	f.peakRSS = g.peakRSS()
+	return f
+}
+
+// TestLoad: OTLP over gRPC and HTTP and lines over UDP at once. The backend has exactly what was acknowledged and what
+// was sent. With LOAD set, the load is that of R11, and its five targets are asserted.
+func TestLoad(t *testing.T) {
+	requests, lines, duration := 300.0, 2_000.0, 2*time.Second
+	if isLong() {
+		requests, lines, duration = 12_000, 10_000, time.Minute
+	}
+	g := newGateway(t, "gateway.yaml", loaded)
+	b := startBackend(t, g.backend)
+	g.start()
+	f := g.drive(t, requests, lines, duration)
+	t.Log(f)
+	for metric, want := range map[string]float64{
+		f.grpc.Metric: f.grpc.AcknowledgedSum, f.http.Metric: f.http.AcknowledgedSum, "load.counter": f.udp.Metrics["load.counter"].Sum,
+	} {
+		require.Positive(t, want, metric)
+		eventually(t, fmt.Sprintf("%s arrives with %v", metric, want), func() bool { return b.sum(metric) == want })
+	}
+	assert.Zero(t, f.grpc.Failed+f.http.Failed, "a request without an answer may have arrived")
+	assert.Less(t, f.peakRSS, int64(512_000_000))
+	if isLong() {
+		assert.Less(t, f.grpc.P95, 100.0, "ms")
+		assert.Less(t, f.http.P95, 100.0, "ms")
+		assert.Greater(t, f.rate(), 10_000.0, "requests per second")
+		assert.Less(t, f.cpu, 0.7)
+		assert.Less(t, f.errorRatio(), 0.001)
+	}
+	g.stop()
+}
+
+// TestLoadOfLines: 50,000 lines per second lose nothing.
+func TestLoadOfLines(t *testing.T) {
+	if !isLong() {
+		t.Skip("make load")
+	}
+	g := newGateway(t, "gateway.yaml", loaded)
+	b := startBackend(t, g.backend)
+	g.start()
+	p := load.DefaultProfile()
+	p.Endpoint, p.Rate, p.Duration, p.Types, p.Series = g.udp, 50_000, 30*time.Second, []string{"c"}, 400
+	ledger, err := load.Run(t.Context(), p)
+	require.NoError(t, err)
+	eventually(t, "every line arrives", func() bool { return b.sum("load.counter") == ledger.Metrics["load.counter"].Sum })
+	assert.Zero(t, g.count("kernel_drops"))
+	t.Logf("%.0f lines/s, none lost, RSS at most %d MiB", ledger.LinesPerSecond, g.peakRSS()>>20)
+	g.stop()
+}
+
+// TestLoadBesideTheBarePipeline: as fast as the machine goes, with the three components and without, in turn. The median
+// with them is at least 0.95 of the one without.
+func TestLoadBesideTheBarePipeline(t *testing.T) {
+	if !isLong() {
+		t.Skip("make load")
+	}
+	const rounds = 5
+	rates := map[string][]float64{}
+	for range rounds {
+		for name, overlay := range map[string]string{"with": loaded, "without": bare} {
+			g := newGateway(t, "gateway.yaml", overlay)
+			startSink(t, g.backend)
+			g.start()
+			f := g.drive(t, 0, 0, 10*time.Second)
+			t.Logf("%s: %v", name, f)
+			rates[name] = append(rates[name], f.rate())
+			g.stop()
+		}
+	}
+	median := func(values []float64) float64 { return slices.Sorted(slices.Values(values))[len(values)/2] }
+	with, without := median(rates["with"]), median(rates["without"])
+	t.Logf("with the three components %.0f requests/s, without %.0f: %.2fx", with, without, with/without)
+	assert.GreaterOrEqual(t, with/without, 0.95)
+}
