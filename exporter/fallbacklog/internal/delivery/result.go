@@ -15,7 +15,7 @@ import (
 // result is what came of a request.
 type result struct {
 	consignment
-	rejected int   // items that the downstream has refused of those it took
+	rejected int   // items that the downstream rejected in a request that it accepted
 	cause    error // nil: the downstream has it
 }
 
@@ -76,7 +76,7 @@ func (r *replayer) answered(a result) {
 	r.pace.answered(r.group.set.Now())
 }
 
-// passed settles what the downstream took.
+// passed settles what the downstream accepted.
 func (r *replayer) passed(a result) {
 	r.pace.faster()
 	r.recent.add(true)
@@ -279,7 +279,7 @@ func divide(records []*pending) bool {
 	return len(records) > 1
 }
 
-// giveUp moves a record to the dead letter that will never be delivered, but for the parts that were.
+// giveUp moves a record to the dead letter that will never be delivered, except for the parts that were.
 func (r *replayer) giveUp(p *pending, d disposition) {
 	if d.failure.Kind.Refused() && p.refusals == 0 {
 		p.refuse(r.group.set.Now())
@@ -329,7 +329,7 @@ func (r *replayer) finishParts(p *pending, d *disposition) {
 		d = &disposition{reason: ReasonRefused, failure: failure.Failure{Class: failure.TooLarge, Code: "413", Kind: failure.BatchKind}}
 	}
 	if p.parts.taken == 0 {
-		// Not one item was taken: that may be the downstream's fault, and counts for the rule of five.
+		// Not one item was accepted: that may be the downstream's fault, and counts for the rule of five.
 		if p.refusals++; p.refusals == 1 {
 			r.refusals.Count()
 		}
