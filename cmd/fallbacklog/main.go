@@ -36,11 +36,14 @@ Commands that only read; safe beside a running gateway:
   cat      records as OTLP JSON, one request a line
   verify   every checksum
 
-Commands that write; they take the component's lock, so the gateway has to be stopped:
-  replay   send what the log holds to an OTLP endpoint (with -keep it only reads)
-  requeue  move the dead letter back into the log
+Commands about the dead letter; a gateway that runs on the directory does the work:
+  requeue  move it, or what the flags choose of it, back into the log
+  discard  delete what the flags choose of it
 
-fallbacklog <command> -help tells the flags.
+The command that needs the gateway stopped, as it takes the component's lock:
+  replay   send what the log holds to an OTLP endpoint
+
+fallbacklog <command> -help shows the flags, fallbacklog --version the version.
 
 Exit codes:
   0  done
@@ -58,7 +61,7 @@ type command struct {
 	run  func(context.Context, *tool) error
 }
 
-func commands() []command { return []command{ls, cat, verify, replay, requeue} }
+func commands() []command { return []command{ls, cat, verify, requeue, discard, replay} }
 
 // tool is one run.
 type tool struct {
@@ -93,6 +96,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, terminal 
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)
 		return exitDone
+	case "version", "-version", "--version":
+		fmt.Fprintln(stdout, "fallbacklog "+version())
+		return exitDone
 	}
 	for _, c := range commands() {
 		if c.name != args[0] {
@@ -113,7 +119,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, terminal 
 		}
 		return code(err)
 	}
-	fmt.Fprintf(stderr, "fallbacklog: command: must be one of ls, cat, verify, replay, requeue (got %q)\n", args[0])
+	fmt.Fprintf(stderr, "fallbacklog: command: must be one of ls, cat, verify, requeue, discard, replay (got %q)\n", args[0])
 	return exitUsage
 }
 

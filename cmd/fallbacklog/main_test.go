@@ -107,13 +107,13 @@ func TestReadingCommandsWorkBesideAGateway(t *testing.T) {
 	before := tree(t, dir)
 	s := newServer(t)
 	for _, args := range [][]string{
-		{"ls"}, {"ls", "-fast"}, {"cat"}, {"cat", "-dead-letter"}, {"verify"}, {"replay", "-keep", "-endpoint", s.grpc},
+		{"ls"}, {"ls", "-fast"}, {"cat"}, {"cat", "-dead-letter"}, {"verify"},
 	} {
 		done(t, append(args, dir)...)
 	}
-	assert.Len(t, s.names(), len(fiveLogs)+2+1)
+	assert.Empty(t, s.names())
 	assert.Equal(t, before, tree(t, dir), "nothing is written")
-	for _, args := range [][]string{{"requeue"}, {"replay", "-endpoint", s.grpc}} {
+	for _, args := range [][]string{{"replay", "-endpoint", s.grpc}} {
 		r := tooled(t, append(args, dir)...)
 		assert.Equal(t, exitInUse, r.code, "%v: %s", args, r.stderr)
 		assert.Contains(t, r.stderr, "in use")
@@ -189,26 +189,6 @@ func TestReplayGoesOnWhereItStopped(t *testing.T) {
 	assert.Equal(t, fiveLogs, s.names())
 }
 
-func TestKeptReplayGoesOnFromAPosition(t *testing.T) {
-	dir := written(t)
-	s := newServer(t)
-	s.set(func(_ context.Context, name string) error {
-		if name == "log-2/0" {
-			return status.Error(codes.Unavailable, "down")
-		}
-		return nil
-	})
-	before := tree(t, dir)
-	r := tooled(t, "replay", "-keep", "-attempts", "1", "-signal", "logs", "-endpoint", s.http, dir)
-	assert.Equal(t, exitFailed, r.code)
-	_, next, found := strings.Cut(strings.TrimSpace(r.stdout), "next is ")
-	require.True(t, found, r.stdout)
-	s.set(nil)
-	done(t, "replay", "-keep", "-from", next, "-signal", "logs", "-endpoint", s.http, dir)
-	assert.Equal(t, fiveLogs, s.names())
-	assert.Equal(t, before, tree(t, dir), "nothing is marked")
-}
-
 func TestRequeueMovesTheDeadLetter(t *testing.T) {
 	dir := written(t)
 	assert.Contains(t, done(t, "requeue", dir), "2 records, 4 items moved")
@@ -254,8 +234,8 @@ func TestWrongArguments(t *testing.T) {
 		"must be a time such as":                  {"cat", "-since", "noon", dir},
 		"endpoint: must be grpc://":               {"replay", dir},
 		"attempts: must be 1 or more":             {"replay", "-attempts", "0", "-endpoint", "grpc://localhost:1", dir},
-		"from: needs -keep and one log":           {"replay", "-from", "1:0", "-endpoint", "grpc://localhost:1", dir},
-		"must be segment:offset":                  {"replay", "-from", "1", dir},
+		"discard: needs -code, -reason":           {"discard", dir},
+		"wait: must be more than 0":               {"requeue", "-wait", "0s", dir},
 		"max-requests-per-second: must be 0 or":   {"replay", "-max-requests-per-second", "-1", "-endpoint", "grpc://localhost:1", dir},
 		"timeout: must be more than 0":            {"replay", "-timeout", "0s", "-endpoint", "grpc://localhost:1", dir},
 		`must be name=value`:                      {"replay", "-header", "x", dir},

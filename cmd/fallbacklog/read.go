@@ -94,15 +94,15 @@ dealt with, log by log, oldest first. Damage is passed over and counted on stand
 	run: func(ctx context.Context, t *tool) error {
 		s := t.selection()
 		var sel logtool.Selection
+		f := t.filter()
 		dead := t.flags.Bool("dead-letter", false, "the dead letter instead of the log")
 		t.flags.BoolVar(&sel.All, "all", false, "also records that have been dealt with and are not deleted yet")
 		t.flags.IntVar(&sel.Limit, "n", 0, "at most so many `records`; 0: all")
-		timeFlag(t, &sel.Since, "since", "only records written at this `time` or later: 2006-01-02T15:04:05Z, or an age such as 15m")
-		timeFlag(t, &sel.Until, "until", "only records written before this `time`")
 		logs, err := t.logs(s, func(l logtool.Log) bool { return l.DeadLetter == *dead })
 		if err != nil {
 			return err
 		}
+		sel.Filter = *f
 		damaged, err := logtool.Cat(ctx, logs, sel, t.stdout)
 		if err == nil && damaged > 0 {
 			err = fmt.Errorf("%w: %s passed over", errDamaged, size(damaged))

@@ -48,6 +48,23 @@ func (s *selection) key() (string, error) {
 	return string(text), nil
 }
 
+// filter adds the flags that choose records.
+func (t *tool) filter() *logtool.Filter {
+	f := &logtool.Filter{}
+	list := func(to *[]string, name, help string) {
+		t.flags.Func(name, help, func(text string) error {
+			*to = append(*to, text)
+			return nil
+		})
+	}
+	list(&f.Codes, "code", "only records with this `code`, such as 413 or InvalidArgument; may be repeated")
+	list(&f.Reasons, "reason", "only records with this `reason`, such as permanent or poison; may be repeated")
+	timeFlag(t, &f.Since, "since", "only records written at this `time` or later: 2006-01-02T15:04:05Z, or an age such as 15m")
+	timeFlag(t, &f.Until, "until", "only records written before this `time`")
+	t.flags.StringVar(&f.Contains, "contains", "", "only records with this `text` in what cat writes, the backend's message included")
+	return f
+}
+
 // parse reads the flags and the directory, which may stand in front of them.
 func (t *tool) parse() (dir string, err error) {
 	args := t.args

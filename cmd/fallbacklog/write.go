@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,10 +15,7 @@ var replay = command{
 	name: "replay", help: `
 Sends what logs hold to an OTLP endpoint, one request after the other, oldest first, and marks as done what the endpoint
 took; the gateway has to be stopped. It stops at the first record that the endpoint refuses, or does not take in
--attempts attempts, and when it is interrupted; the same command then goes on with that record.
-
-With -keep nothing is marked and no lock is taken, so that it works beside a running gateway, which will send the same
-records too. It tells where it stopped; -from goes on there.
+-attempts attempts, and when it is interrupted; the same command then goes on with that record. Damage is passed over.
 
 The metadata of metadata_keys is not sent: -header says what the endpoint needs.`,
 	run: func(ctx context.Context, t *tool) error {
@@ -37,20 +33,6 @@ The metadata of metadata_keys is not sent: -header says what the endpoint needs.
 			to.Headers[name] = value
 			return nil
 		})
-		t.flags.BoolVar(&opt.Keep, "keep", false, "mark nothing as done and take no lock")
-		t.flags.Func("from", "with -keep, and one log: `segment:offset` to begin at", func(text string) (err error) {
-			number, offset, ok := strings.Cut(text, ":")
-			if ok {
-				opt.From.Segment, err = strconv.ParseUint(number, 10, 64)
-			}
-			if ok && err == nil {
-				opt.From.Offset, err = strconv.ParseInt(offset, 10, 64)
-			}
-			if !ok || err != nil || opt.From.Offset < 0 {
-				return errors.New("must be segment:offset, as a stopped replay says")
-			}
-			return nil
-		})
 		t.flags.Float64Var(&opt.PerSecond, "max-requests-per-second", 0, "0: as fast as the endpoint answers")
 		t.flags.DurationVar(&opt.Timeout, "timeout", 10*time.Second, "of one attempt")
 		t.flags.IntVar(&opt.Attempts, "attempts", 10, "for one record; pauses between them double from 1 s to 30 s")
@@ -60,8 +42,6 @@ The metadata of metadata_keys is not sent: -header says what the endpoint needs.
 			return err
 		}
 		switch {
-		case opt.From.Segment > 0 && (!opt.Keep || len(logs) > 1):
-			return fmt.Errorf("%w: from: needs -keep and one log (got %d: choose with -component and -signal)", errUsage, len(logs))
 		case opt.PerSecond < 0 || math.IsNaN(opt.PerSecond) || math.IsInf(opt.PerSecond, 0):
 			return fmt.Errorf("%w: max-requests-per-second: must be 0 or more (got %v)", errUsage, opt.PerSecond)
 		case opt.Attempts < 1:
@@ -88,7 +68,7 @@ The metadata of metadata_keys is not sent: -header says what the endpoint needs.
 				damaged = errDamaged
 			}
 			if err != nil {
-				fmt.Fprintf(t.stdout, ", next is %d:%d", r.Next.Segment, r.Next.Offset)
+				fmt.Fprintf(t.stdout, ", the next is at %d:%d", r.Next.Segment, r.Next.Offset)
 			}
 			fmt.Fprintln(t.stdout)
 		}
@@ -101,25 +81,60 @@ The metadata of metadata_keys is not sent: -header says what the endpoint needs.
 
 var requeue = command{
 	name: "requeue", help: `
-Moves what the dead letter holds to the end of its signal's log; the gateway has to be stopped. Its next start replays
-it: correct first what the data was refused for. A record is durable in the log before it leaves the dead letter.`,
+Moves what the dead letter holds, or what the flags choose of it, to the end of its signal's log, to be replayed: correct
+first what the data was refused for. A record is durable in the log before it leaves the dead letter. Where a gateway runs
+on the directory, it does the work, within a second; otherwise the command does, and the gateway's next start replays.`,
 	run: func(ctx context.Context, t *tool) error {
-		s := t.selection()
-		tell := t.progressFlag()
-		logs, err := t.logs(s, deadLetter)
-		if err != nil {
-			return err
-		}
-		say, end := t.progress(*tell)
-		all, err := logtool.Requeue(ctx, logs, say)
-		end()
-		for _, r := range all {
-			fmt.Fprintf(t.stdout, "%s: %d records, %d items moved to the log", r.Log, r.Records, r.Items)
-			if r.Locked > 0 {
-				fmt.Fprintf(t.stdout, "; %d records are encrypted, and their items are not known without the key", r.Locked)
-			}
-			fmt.Fprintln(t.stdout)
-		}
-		return err
+		return t.sift(ctx, logtool.Requeueing, logtool.Requeue, "moved to the log")
 	},
+}
+
+var discard = command{
+	name: "discard", help: `
+Deletes what the flags choose of the dead letter; -all chooses everything. Where a gateway runs on the directory, it does
+the work, within a second. There is no way back: look at what goes with the same flags of cat -dead-letter.`,
+	run: func(ctx context.Context, t *tool) error {
+		return t.sift(ctx, logtool.Discarding, logtool.Discard, "discarded")
+	},
+}
+
+// sift requeues or discards, itself or by the gateway that runs on the directory.
+func (t *tool) sift(ctx context.Context, command string,
+	do func(context.Context, []logtool.Log, logtool.Filter, logtool.Progress) ([]logtool.Sifted, error), did string,
+) error {
+	s := t.selection()
+	f := t.filter()
+	everything := t.flags.Bool("all", command == logtool.Requeueing, "all records")
+	wait := t.flags.Duration("wait", time.Minute, "for how long a gateway that runs on the directory may take")
+	tell := t.progressFlag()
+	logs, err := t.logs(s, deadLetter)
+	switch {
+	case err != nil:
+		return err
+	case f.Empty() && !*everything:
+		return fmt.Errorf("%w: %s: needs -code, -reason, -since, -until or -contains, or -all", errUsage, command)
+	case *wait <= 0:
+		return fmt.Errorf("%w: wait: must be more than 0 (got %v)", errUsage, *wait)
+	}
+	say, end := t.progress(*tell)
+	all, err := do(ctx, logs, *f, say)
+	end()
+	if errors.Is(err, logtool.ErrInUse) {
+		asking, stop := context.WithTimeout(ctx, *wait)
+		defer stop()
+		var more []logtool.Sifted
+		more, err = logtool.Ask(asking, logs[len(all)-1:], command, *f)
+		all = append(all[:len(all)-1], more...)
+	}
+	for _, r := range all {
+		fmt.Fprintf(t.stdout, "%s: %d records, %d items %s", r.Log, r.Records, r.Items, did)
+		if r.Kept > 0 {
+			fmt.Fprintf(t.stdout, ", %d records kept", r.Kept)
+		}
+		if r.Locked > 0 {
+			fmt.Fprintf(t.stdout, "; %d records are encrypted, and their items are not known without the key", r.Locked)
+		}
+		fmt.Fprintln(t.stdout)
+	}
+	return err
 }

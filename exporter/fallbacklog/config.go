@@ -135,6 +135,8 @@ const (
 type DeadLetterConfig struct {
 	Enabled    bool  `mapstructure:"enabled"`
 	MaxDiskMiB int64 `mapstructure:"max_disk_mib"`
+	// OnFull is reject or drop_oldest.
+	OnFull OnFull `mapstructure:"on_full"`
 }
 
 const mib = 1 << 20
@@ -164,7 +166,7 @@ func createDefaultConfig() component.Config {
 			FsyncInterval:     25 * time.Millisecond,
 		},
 		Replay:     ReplayConfig{Enabled: true, Order: OrderAuto, Concurrency: 2, CoalesceMiB: 1},
-		DeadLetter: DeadLetterConfig{Enabled: true, MaxDiskMiB: 1024},
+		DeadLetter: DeadLetterConfig{Enabled: true, MaxDiskMiB: 1024, OnFull: OnFullReject},
 	}
 }
 

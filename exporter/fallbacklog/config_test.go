@@ -73,7 +73,7 @@ func TestLoadConfig(t *testing.T) {
 			Enabled: true, Order: OrderStrict, Concurrency: 4, CoalesceMiB: 2, MaxRequestsPerSecond: 50, MaxMiBPerSecond: 1.5,
 			MaxItemAge: 48 * time.Hour,
 		},
-		DeadLetter: DeadLetterConfig{Enabled: true, MaxDiskMiB: 128},
+		DeadLetter: DeadLetterConfig{Enabled: true, MaxDiskMiB: 128, OnFull: OnFullReject},
 		Encryption: EncryptionConfig{Key: "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"},
 	}, all)
 }

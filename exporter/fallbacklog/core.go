@@ -41,16 +41,18 @@ type core struct {
 	tel     *coreTelemetry
 	users   int // guarded by the registry
 
-	opening   sync.Once
-	openErr   error
-	owner     *owner
-	tended    chan struct{} // closed when tend has ended
-	closing   chan struct{} // closed by close
-	logBudget *segment.Budget
-	deadSpace *segment.Budget
-	orphans   *orphans
-	// orphanLogger has a line for each orphan: there are few, and they are looked for rarely.
-	orphanLogger *zap.Logger
+	opening  sync.Once
+	openErr  error
+	owner    *owner
+	tended   chan struct{} // closed when tend has ended
+	attended chan struct{} // closed when attend has ended
+	// stopAttending ends attend.
+	stopAttending context.CancelFunc
+	closing       chan struct{} // closed by close
+	logBudget     *segment.Budget
+	deadSpace     *segment.Budget
+	orphans       *orphans
+	attendant     *attendant
 
 	mu    sync.Mutex
 	hosts map[any]component.Host // of the started instances
@@ -68,7 +70,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		now:    time.Now,
 		hosts:  map[any]component.Host{},
 		left:   shutdown.Exporter,
-		tended: make(chan struct{}), closing: make(chan struct{}),
+		tended: make(chan struct{}), attended: make(chan struct{}), closing: make(chan struct{}),
 		states: set.Logger.WithOptions(zap.WrapCore(withoutSignal)),
 	}
 	c.logger = sampled(c.states)
@@ -92,8 +94,8 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 	c.logBudget = c.budget(cfg.Log.MaxDiskMiB * mib)
 	c.deadSpace = c.budget(cfg.DeadLetter.MaxDiskMiB * mib)
 	c.group = c.newGroup()
+	c.attendant = &attendant{core: c, lanes: map[string]*lane{}}
 	c.orphans = &orphans{core: c, started: map[string]bool{}}
-	c.orphanLogger = set.Logger.WithOptions(zap.WrapCore(withoutSignal))
 	c.outlook = newOutlook(cfg.Log.MaxDiskMiB * mib)
 	c.tel, err = newCoreTelemetry(c, set)
 	return c, err
@@ -125,10 +127,13 @@ func (c *core) openDirectory() error {
 	c.owner = owner
 	c.checkVolume()
 	go c.tend()
+	ctx, stop := context.WithCancel(context.Background())
+	c.stopAttending = stop
+	go c.attend(ctx)
 	return nil
 }
 
-// checkDirectories refuses directories that are symbolic links, and warns of those that everybody may write to.
+// checkDirectories refuses directories that are symbolic links, and warns of directories that everybody may write to.
 func (c *core) checkDirectories() error {
 	for _, dir := range []string{c.cfg.Log.Directory, c.root} {
 		fi, err := c.fs.Lstat(dir)
@@ -149,7 +154,7 @@ func (c *core) checkDirectories() error {
 // worldWritable is the permission of others to write.
 const worldWritable fs.FileMode = 0o002
 
-// checkVolume warns where the logs and dead letters of this process may take more of a file system than it has.
+// checkVolume warns where the logs and dead letters of this process may use more of a file system than it has.
 func (c *core) checkVolume() {
 	on, err := c.fs.Volume(c.root)
 	if err != nil || on == (segment.Volume{}) {
@@ -160,7 +165,7 @@ func (c *core) checkVolume() {
 		bytes += c.cfg.DeadLetter.MaxDiskMiB * mib
 	}
 	if sum := promised.add(c, on, bytes); sum > on.Bytes {
-		c.logger.Warn("the file system has less than the logs and dead letters on it may take: it is full before max_disk_mib is reached",
+		c.logger.Warn("the file system has less than the logs and dead letters on it may use: it is full before max_disk_mib is reached",
 			zap.String("directory", c.root), zap.Int64("bytes", on.Bytes), zap.Int64("max_disk_bytes", sum))
 	}
 }
@@ -194,6 +199,8 @@ func (c *core) close() error {
 	promised.remove(c)
 	lookers.leave(c.cfg.Log.Directory, c)
 	<-c.tended
+	c.stopAttending()
+	<-c.attended
 	return c.owner.close()
 }
 

@@ -74,7 +74,7 @@ func (f *readOnlyFS) Lock(name string) (segment.Lock, error) {
 }
 
 // A component on a disk that is read-only at start starts degraded, replays what is there, and logs again once the disk
-// takes data.
+// accepts data.
 func TestReadOnlyDiskAtStart(t *testing.T) {
 	for name, there := range map[string]bool{"with a log": true, "without a directory": false} {
 		t.Run(name, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestWarningsAboutTheDirectory(t *testing.T) {
 	require.NoError(t, os.Chmod(dir, 0o777)) //nolint:gosec // that is what the warning is about
 	e, lines := startLogging(t, loadConfig(t, testSettings(dir)), func(c *core) { c.fs = smallFS{} })
 	assert.Equal(t, 1, lines.FilterMessageSnippet("writable for everybody").Len())
-	said := lines.FilterMessageSnippet("less than the logs and dead letters on it may take").All()
+	said := lines.FilterMessageSnippet("less than the logs and dead letters on it may use").All()
 	require.Len(t, said, 1)
 	assert.EqualValues(t, 1<<20, said[0].ContextMap()["bytes"])
 	require.NoError(t, e.Shutdown(t.Context()))
@@ -194,7 +194,7 @@ func (f *frozenFile) WriteAt(p []byte, off int64) (int, error) {
 	return f.File.WriteAt(p, off)
 }
 
-// On a disk that hangs a caller gets a retryable error within the budget, log_degraded is 1 after a second, and Shutdown
+// On a disk that hangs a caller gets a retryable error within the budget, log_degraded is 1 after 1 s, and Shutdown
 // comes back in its time.
 func TestDiskThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -58,8 +58,14 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 			return nil, errors.Join(fmt.Errorf("dead_letter: %w", err), l.log.Close())
 		}
 		opt.DeadLetter = l.dead
+		if c.cfg.DeadLetter.OnFull == OnFullDropOldest {
+			opt.DeadLetter = &rotatingDeadLetter{
+				Log: l.dead, reader: c.reader, dropped: func(items int) { tel.Dropped(droppedDead, items) },
+			}
+		}
 	}
 	l.Lane = c.group.NewLane(opt)
+	c.attendant.attach(signal, l)
 	if err := tel.observe(l); err != nil {
 		ctx, done := c.shutdownTime(context.Background())
 		defer done()
@@ -116,6 +122,7 @@ func (l *lane) consume(ctx context.Context, b delivery.Batch) error {
 }
 
 func (l *lane) shutdown(ctx context.Context) error {
+	l.core.attendant.detach(l)
 	err := l.Shutdown(ctx)
 	l.tel.shutdown()
 	return err

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// orphansAfter is when all components of the process have started, and so taken their locks.
+	// orphansAfter is when all components of the process have started and locked their directories.
 	orphansAfter = 10 * time.Second
 	// orphansEvery is how often a component looks again for as long as there are some.
 	orphansEvery = 10 * time.Minute
@@ -98,7 +98,7 @@ func (o *orphans) locked(root string) bool {
 	return held.Close() != nil
 }
 
-// name returns the unread bytes of a signal in a component's directory, and says what to do where there are some.
+// name returns the unread bytes of a signal in a component's directory, and says what to do about them.
 func (o *orphans) name(root, signal string) int64 {
 	dir := filepath.Join(root, signal)
 	log, dead := o.unread(dir), o.unread(filepath.Join(dir, "dead-letter"))
@@ -109,7 +109,8 @@ func (o *orphans) name(root, signal string) int64 {
 	if err != nil {
 		id = filepath.Base(root)
 	}
-	o.core.orphanLogger.Warn("no component sends what is in this directory: configure one again that has its name and signal, or send it by the command",
+	o.core.states.Warn( // there are few, and they are looked for rarely
+		"no component sends what is in this directory: configure one again that has its name and signal, or send it by the command",
 		zap.String("directory", dir), zap.Int64("bytes", log), zap.Int64("dead_letter_bytes", dead),
 		zap.String("command", "fallbacklog replay -endpoint grpc://host:port -component "+id+" -signal "+signal+" "+o.core.cfg.Log.Directory))
 	return log + dead
@@ -128,26 +129,26 @@ func (o *orphans) unread(dir string) (sum int64) {
 
 // firsts elects one component for each directory. Safe for concurrent use.
 type firsts struct {
-	mu sync.Mutex
-	of map[string]*core
+	mu          sync.Mutex
+	byDirectory map[string]*core
 }
 
-var lookers = &firsts{of: map[string]*core{}}
+var lookers = &firsts{byDirectory: map[string]*core{}}
 
 // first reports whether a component is the one for a directory: the first that asked and is not gone.
 func (f *firsts) first(dir string, c *core) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.of[dir] == nil {
-		f.of[dir] = c
+	if f.byDirectory[dir] == nil {
+		f.byDirectory[dir] = c
 	}
-	return f.of[dir] == c
+	return f.byDirectory[dir] == c
 }
 
 func (f *firsts) leave(dir string, c *core) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.of[dir] == c {
-		delete(f.of, dir)
+	if f.byDirectory[dir] == c {
+		delete(f.byDirectory, dir)
 	}
 }

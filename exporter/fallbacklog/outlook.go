@@ -35,7 +35,7 @@ func (o *outlook) note(now time.Time, unread, disk int64) {
 	}
 }
 
-// noteFree takes what the file system leaves the logs, at the same moments.
+// noteFree adds what the file system leaves the logs, at the same moments.
 func (o *outlook) noteFree(now time.Time, free int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -51,7 +51,7 @@ func (o *outlook) turn() {
 }
 
 // full returns the seconds until there is no room: until the logs have grown to their bound, or until the file system has
-// nothing left, whoever fills it, whichever is sooner. ok is false while the logs do not grow.
+// nothing left, which others may cause, whichever is sooner. ok is false while the logs do not grow.
 func (o *outlook) full() (seconds float64, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -13,14 +13,14 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// errUsurped says that the directory has been taken away and is somebody else's now.
+// errUsurped says that somebody else has the directory now.
 var errUsurped = fmt.Errorf("its lock was deleted, and there is another one now: stop one of the two, %w", segment.ErrLocked)
 
 // errNoLock says that there is no lock yet, since the disk is read-only.
 var errNoLock = fmt.Errorf("the directory cannot be locked: %w", syscall.EROFS)
 
 // owner holds the lock of a component's directory. A lock is a file's, and a file can be deleted: then it is made and
-// taken again, unless somebody else has made one. Safe for concurrent use.
+// locked again, unless somebody else has made one. Safe for concurrent use.
 type owner struct {
 	fs   segment.FS
 	name string // of the lock file
@@ -37,7 +37,7 @@ const (
 	lockPause    = 20 * time.Millisecond
 )
 
-// own takes the lock. On a read-only disk without a lock file the first check after the disk has healed takes it.
+// own locks the directory. On a read-only disk without a lock file the first check after the disk has healed takes it.
 func own(fsys segment.FS, name string, readOnly bool) (*owner, error) {
 	o := &owner{fs: fsys, name: name}
 	held, err := fsys.Lock(name)

@@ -1,6 +1,7 @@
 package fallbacklog
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"time"
@@ -44,6 +45,21 @@ func (c *core) tend() {
 				}
 			}
 			c.tellOutage(unread)
+		}
+	}
+}
+
+// attend looks for requests about the dead letter, which may take long, until ctx ends.
+func (c *core) attend(ctx context.Context) {
+	defer close(c.attended)
+	t := time.NewTicker(tendEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			c.attendant.serve(ctx)
 		}
 	}
 }

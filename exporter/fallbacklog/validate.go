@@ -40,6 +40,7 @@ func (c *Config) Validate() error {
 	c.Replay.validate(e.At("replay"))
 	if c.DeadLetter.Enabled {
 		check.Range(&e, "dead_letter::max_disk_mib", c.DeadLetter.MaxDiskMiB, 1, maxMiB)
+		check.OneOf(&e, "dead_letter::on_full", c.DeadLetter.OnFull, OnFullReject, OnFullDropOldest)
 	}
 	c.validateEncryption(&e)
 	e.Wrap("exporter", c.validateExporter())

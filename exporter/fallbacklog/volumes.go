@@ -6,7 +6,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// volumes adds up what the components of this process may take of each file system: max_disk_mib of their logs and dead
+// volumes adds up what the components of this process may use of each file system: max_disk_mib of their logs and dead
 // letters. Safe for concurrent use.
 type volumes struct {
 	mu   sync.Mutex
@@ -16,7 +16,7 @@ type volumes struct {
 // promised is shared by all components of the process.
 var promised = &volumes{caps: map[uint64]map[*core]int64{}}
 
-// add notes what a component may take of a volume, and returns the sum of all.
+// add notes what a component may use of a volume, and returns the sum of all.
 func (v *volumes) add(c *core, on segment.Volume, bytes int64) (sum int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

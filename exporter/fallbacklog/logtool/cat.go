@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
@@ -13,10 +12,9 @@ import (
 
 // Selection says which records Cat writes.
 type Selection struct {
-	All   bool      // also those that have been dealt with and are still there
-	Since time.Time // written at that time or later; zero: any
-	Until time.Time // written before that time; zero: any
-	Limit int       // at most so many; 0: any number
+	Filter
+	All   bool // also those that have been dealt with and are still there
+	Limit int  // at most so many; 0: any number
 }
 
 // errEnough ends a walk.
@@ -48,8 +46,8 @@ func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged
 		if err != nil {
 			return err
 		}
-		if meta.Time.Before(sel.Since) || !sel.Until.IsZero() && !meta.Time.Before(sel.Until) {
-			return nil
+		if fits, err := sel.fits(l, p.Data, meta); err != nil || !fits {
+			return err
 		}
 		line, err := l.asLine(p.Data, meta)
 		if err != nil {

@@ -68,7 +68,7 @@ func (o *owned) open() (err error) {
 		Budget:          &segment.Budget{Max: math.MaxInt64 / 2},
 		MaxSegmentBytes: segmentBytes, Sync: segment.SyncBatch,
 		OnDamage: func(d segment.Damage) { o.damaged += d.Bytes },
-		OnError: func(err error) { o.trouble = errors.Join(o.trouble, err) },
+		OnError:  func(err error) { o.trouble = errors.Join(o.trouble, err) },
 	})
 	return err
 }

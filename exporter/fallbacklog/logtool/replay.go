@@ -14,10 +14,6 @@ import (
 
 // ReplayOptions of a replay.
 type ReplayOptions struct {
-	// Keep leaves everything as it is and needs no lock. Otherwise what the server took is marked as done.
-	Keep bool
-	// From is where to begin, with Keep: what lies before it is passed over.
-	From segment.Position
 	// PerSecond bounds the requests; 0 does not.
 	PerSecond float64
 	// Timeout of an attempt.
@@ -63,11 +59,7 @@ func Replay(ctx context.Context, logs []Log, target *Target, opt ReplayOptions) 
 	var all []Replayed
 	for i, l := range logs {
 		done := Replayed{Log: l, Next: views[i].Cursor}
-		if opt.Keep {
-			err = r.kept(ctx, views[i], &done)
-		} else {
-			err = r.owned(ctx, l, &done)
-		}
+		err = r.replay(ctx, l, &done)
 		all = append(all, done)
 		if err != nil {
 			return all, fmt.Errorf("%s: %w", l, err)
@@ -83,8 +75,8 @@ type replay struct {
 	meter   *meter
 }
 
-// owned replays a log and marks what was taken.
-func (r replay) owned(ctx context.Context, l Log, done *Replayed) (err error) {
+// replay replays a log and marks what was taken.
+func (r replay) replay(ctx context.Context, l Log, done *Replayed) (err error) {
 	lock, err := l.lock()
 	if err != nil {
 		return err
@@ -118,23 +110,6 @@ func (r replay) owned(ctx context.Context, l Log, done *Replayed) (err error) {
 		}
 		r.meter.add(e.End.Offset - e.Start.Offset)
 	}
-}
-
-// kept replays a view and marks nothing.
-func (r replay) kept(ctx context.Context, v segment.View, done *Replayed) error {
-	return walk(ctx, v, &meter{}, func(s segment.Segment, p segment.Piece) error {
-		at := segment.Position{Segment: s.Number, Offset: p.Start}
-		if p.Done || p.Damaged || p.Unfinished || at.Before(r.opt.From) {
-			return nil
-		}
-		done.Next = at
-		if err := r.send(ctx, p.Data, done); err != nil {
-			return err
-		}
-		done.Next.Offset = p.End
-		r.meter.add(p.End - p.Start)
-		return nil
-	})
 }
 
 // send sends one record, as often as it is allowed to.

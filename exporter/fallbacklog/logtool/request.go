@@ -54,6 +54,31 @@ func (l Log) asLine(rec []byte, meta record.Meta) ([]byte, error) {
 	return record.Lines{}.Append(nil, payload, meta)
 }
 
+// transcode returns the bytes that put a record into a segment of a codec. It fails with errStays where the record is of
+// another encoding and cannot be decoded.
+func (l Log) transcode(to record.Codec, rec []byte) ([]byte, error) {
+	if l.reader.Of(rec).Encoding() == to.Encoding() {
+		return l.reader.Copy(to, rec)
+	}
+	meta, err := l.reader.Parse(rec)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errStays, err)
+	}
+	r, err := l.newRequest(rec)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errStays, err)
+	}
+	marshal := r.marshal
+	if to.Encoding() == record.JSON {
+		marshal = r.json
+	}
+	payload, err := marshal()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errStays, err)
+	}
+	return to.Append(nil, payload, meta)
+}
+
 // newRequest decodes a record.
 func (l Log) newRequest(rec []byte) (request, error) {
 	switch l.Signal {

@@ -8,27 +8,30 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
-// Requeued is what Requeue did to a dead letter.
-type Requeued struct {
-	Log
-	Records int `json:"records"`
-	Items   int `json:"items"`             // but for those in Locked
-	Locked  int `json:"encrypted_records"` // of them, without their key: they are moved as they are
+// Requeue moves what a filter chooses of dead letters to the end of their signals' logs, where the next start replays it.
+// A record is durable in the log before it leaves the dead letter: an interruption may leave one in both.
+func Requeue(ctx context.Context, logs []Log, f Filter, tell Progress) ([]Sifted, error) {
+	return siftAll(ctx, logs, f, tell, Log.requeue)
 }
 
-// Requeue moves what dead letters hold to the end of their signals' logs, where the next start replays it. A record is
-// durable in the log before it leaves the dead letter: an interruption may leave one in both.
-func Requeue(ctx context.Context, logs []Log, tell Progress) ([]Requeued, error) {
+// Discard deletes what a filter chooses of dead letters.
+func Discard(ctx context.Context, logs []Log, f Filter, tell Progress) ([]Sifted, error) {
+	return siftAll(ctx, logs, f, tell, Log.discard)
+}
+
+func siftAll(ctx context.Context, logs []Log, f Filter, tell Progress,
+	one func(Log, context.Context, Filter, *meter) (Sifted, error),
+) ([]Sifted, error) {
 	_, m, err := looks(logs, tell)
 	if err != nil {
 		return nil, err
 	}
-	var all []Requeued
+	var all []Sifted
 	for _, l := range logs {
 		if !l.DeadLetter {
 			continue
 		}
-		done, err := l.requeue(ctx, m)
+		done, err := one(l, ctx, f, m)
 		all = append(all, done)
 		if err != nil {
 			return all, err
@@ -37,7 +40,20 @@ func Requeue(ctx context.Context, logs []Log, tell Progress) ([]Requeued, error)
 	return all, nil
 }
 
-func (l Log) requeue(ctx context.Context, m *meter) (done Requeued, err error) {
+func (l Log) requeue(ctx context.Context, f Filter, m *meter) (done Sifted, err error) {
+	return l.sift(ctx, f, m, func(to *owned) func([]byte, record.Meta) error {
+		return func(rec []byte, _ record.Meta) error { return errors.Join(to.append(rec), to.trouble) }
+	})
+}
+
+func (l Log) discard(ctx context.Context, f Filter, m *meter) (done Sifted, err error) {
+	return l.sift(ctx, f, m, func(*owned) func([]byte, record.Meta) error {
+		return func([]byte, record.Meta) error { return nil }
+	})
+}
+
+// sift opens the dead letter and its signal's log as their owner.
+func (l Log) sift(ctx context.Context, f Filter, m *meter, act func(to *owned) func([]byte, record.Meta) error) (done Sifted, err error) {
 	done.Log = l
 	lock, err := l.lock()
 	if err != nil {
@@ -54,32 +70,17 @@ func (l Log) requeue(ctx context.Context, m *meter) (done Requeued, err error) {
 		return done, err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	for {
-		if err := ctx.Err(); err != nil {
-			return done, err
-		}
-		e, ok, err := from.Next()
-		if err = errors.Join(err, from.trouble, to.trouble); err != nil || !ok {
-			return done, err
-		}
-		meta, err := l.reader.Parse(e.Record)
-		switch {
-		case errors.Is(err, ErrKey):
-			done.Locked++
-		case errors.Is(err, record.ErrDamaged): // not as it was encrypted: replay will bring it back, and it stops no other
-		case err != nil:
-			return done, err
-		}
-		if err := to.append(e.Record); err != nil {
-			return done, err
-		}
-		if err := from.Done(e); err != nil {
-			return done, err
-		}
-		done.Records++
-		done.Items += meta.Items
-		m.add(e.End.Offset - e.Start.Offset)
+	s := sifter{
+		log: l, from: from.Log, filter: f, act: act(to), m: m,
+		keep: func(rec []byte) error {
+			if (record.Reader{}).Of(rec).Encoding() != from.codec.Encoding() {
+				return errStays
+			}
+			return from.append(rec)
+		},
 	}
+	done, err = s.sift(ctx)
+	return done, errors.Join(err, from.trouble)
 }
 
 // signalLog is the log that a dead letter belongs to.

@@ -82,6 +82,13 @@ const (
 // tooLarge notes that a request of several records was refused for its size.
 func (s *sizes) tooLarge(now time.Time, bytes int) { s.learn(now, bytes, bytes/2, sizesTogether) }
 
+// aloneTooLarge notes that a record alone was refused for its size. Then it was the reason of the refusals together, too.
+func (s *sizes) aloneTooLarge() {
+	if s.least > 0 {
+		*s = sizes{}
+	}
+}
+
 // partTaken notes that a part of a record that was refused for its size passed.
 func (s *sizes) partTaken(now time.Time, record, part int) {
 	s.learn(now, record, 0, sizesFor)

@@ -48,7 +48,7 @@ func (p permit) failed(t trial) {
 
 // refused is for an attempt that was refused: the downstream is there.
 func (p permit) refused() {
-	p.shared.Cancel()
+	p.shared.Refused()
 	p.own.FailProbe()
 }
 

@@ -79,6 +79,7 @@ func (r *replayer) answered(a result) {
 // passed settles what the downstream took.
 func (r *replayer) passed(a result) {
 	r.pace.faster()
+	r.recent.add(true)
 	r.sizes.passed(a.bytes())
 	if r.window.inOrder && !a.probe {
 		r.window.extend(false)
@@ -88,9 +89,6 @@ func (r *replayer) passed(a result) {
 	} else {
 		r.delivered(true, a.items(), a.rejected)
 		for _, p := range a.records {
-			if r.fresh(a.records) {
-				r.recent.add(true)
-			}
 			r.countLate(p)
 			r.settle(p)
 		}
@@ -117,7 +115,7 @@ func (r *replayer) countLate(p *pending) {
 	}
 }
 
-// fresh reports whether none of the records has failed before: how they go says something about the downstream.
+// fresh reports whether none of the records has failed before: their failure says something about the downstream.
 func (*replayer) fresh(records []*pending) bool {
 	for _, p := range records {
 		if !p.fresh() {
@@ -160,6 +158,7 @@ func (r *replayer) failed(a result) {
 		if divide(a.records) {
 			r.sizes.tooLarge(now, a.bytes())
 		} else {
+			r.sizes.aloneTooLarge()
 			a.records[0].halve(false)
 		}
 		r.release(a.records)
@@ -170,6 +169,9 @@ func (r *replayer) failed(a result) {
 		r.release(a.records)
 		return
 	case v == refused:
+		if t.failure.Class == failure.TooLarge {
+			r.sizes.aloneTooLarge()
+		}
 		a.permit.conclude(v, t)
 		r.refusedForGood(a.records[0], t.failure, a.cause)
 		return

@@ -235,7 +235,7 @@ func readSlots(f File) ([]byte, error) {
 	return buf[:n], nil
 }
 
-// newest returns the newest valid cursor of slots and its sequence number, 0 where there is none.
+// newest returns the newest valid cursor of slots and its sequence number, 0 without one.
 func newest(slots []byte) (found cursor, sequence uint64) {
 	for b := range slices.Chunk(slots, slotSize) {
 		var s slot
@@ -261,9 +261,9 @@ func peekCursor(d *dir) (cursor, error) {
 	return found, err
 }
 
-// save makes the cursor durable that take returns. Until it has succeeded the slot of the last success is not touched.
-// take is called while mu is locked, so that an older cursor never overwrites a newer one; it must not call c.
-func (c *cursorFile) save(take func() cursor) error {
+// save makes the cursor durable that current returns. Until it has succeeded the slot of the last success is not touched.
+// current is called while mu is locked, so that an older cursor never overwrites a newer one; it must not call c.
+func (c *cursorFile) save(current func() cursor) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -272,7 +272,7 @@ func (c *cursorFile) save(take func() cursor) error {
 	if err := c.makeWritable(); err != nil {
 		return err
 	}
-	p := take()
+	p := current()
 	s := slot{Version: version, Sequence: c.sequence + 1, Position: p.Position, Done: p.Done}
 	buf, err := s.encode()
 	if err != nil {
@@ -326,7 +326,7 @@ func (c *cursorFile) inPlaceLocked() error {
 	if err != nil {
 		return err
 	}
-	return c.dir.holds(cursorName, have)
+	return c.dir.checkPlace(cursorName, have)
 }
 
 // restore makes the file again where it has been taken away, and reports whether it has.

@@ -34,15 +34,15 @@ func TestSegmentsThatAreNotWhatTheCursorSays(t *testing.T) {
 
 			v, err := Look(OS{}, opt.Dir, testKind)
 			require.NoError(t, err)
-			var seen, told []DamageKind
+			var seen, reported []DamageKind
 			for _, d := range v.Damage {
 				seen = append(seen, d.Kind)
 			}
 			assert.Equal(t, c.want, seen)
 			opt.Budget = &Budget{Max: 1 << 30}
-			opt.OnDamage = func(d Damage) { told = append(told, d.Kind) }
+			opt.OnDamage = func(d Damage) { reported = append(reported, d.Kind) }
 			l = open(t, opt)
-			assert.Equal(t, c.want, told)
+			assert.Equal(t, c.want, reported)
 			require.NoError(t, l.Close())
 		})
 	}

@@ -11,7 +11,7 @@ import (
 
 // errTaken marks a file that is not where the log has put it: somebody has deleted or moved it, so that the next start
 // would not find it.
-var errTaken = errors.New("files of the log have been taken away")
+var errTaken = errors.New("files of the log were deleted or moved")
 
 // probeName is the file that try writes and removes. A crash may leave it; it is of no use.
 const probeName = "probe"
@@ -26,7 +26,7 @@ type dir struct {
 
 func (d *dir) join(name string) string { return filepath.Join(d.path, name) }
 
-// list returns what the directory holds.
+// list returns what the directory contains.
 func (d *dir) list() ([]fs.DirEntry, error) { return d.fs.ReadDir(d.path) }
 
 // create makes a file that is not there yet, durably under its name, and returns it with its identity.
@@ -65,8 +65,8 @@ func (d *dir) has(name string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// holds returns nil when the file of this name is the one that have describes, and errTaken when it is another or none.
-func (d *dir) holds(name string, have fs.FileInfo) error {
+// checkPlace returns nil when the file of this name is the one that have describes, and errTaken when it is another or none.
+func (d *dir) checkPlace(name string, have fs.FileInfo) error {
 	there, err := d.fs.Stat(d.join(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", errTaken, err)
@@ -80,7 +80,7 @@ func (d *dir) holds(name string, have fs.FileInfo) error {
 	return nil
 }
 
-// try reports whether the disk takes and syncs a new file now. It costs about as much as an append.
+// try reports whether the disk accepts and syncs a new file now. It costs about as much as an append.
 func (d *dir) try() error {
 	probe := d.join(probeName)
 	f, err := d.fs.OpenFile(probe, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, FileMode)
@@ -97,7 +97,7 @@ func (d *dir) try() error {
 	return nil
 }
 
-// refuseLink fails where a file of the directory, or with "" the directory, is a symbolic link: whoever may set one chooses
+// refuseLink fails where a file of the directory, or with "" the directory, is a symbolic link: a user that may set one chooses
 // what the log overwrites.
 func (d *dir) refuseLink(name string) error {
 	fi, err := d.fs.Lstat(d.join(name))
@@ -116,7 +116,7 @@ var ErrLink = errors.New("must not be a symbolic link")
 // isReadOnly reports whether an error is that of a read-only file system.
 func isReadOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
 
-// MakeDir makes a directory and the missing ones above it, durably: without its parent's sync a power loss would take a
+// MakeDir makes a directory and the missing ones above it, durably: without its parent's sync a power loss would remove a
 // synced file with the name above it. It syncs the parent also of a directory that is there already, since a crash may
 // have come before that sync.
 func MakeDir(fsys FS, path string) error {

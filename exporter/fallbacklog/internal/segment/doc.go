@@ -8,7 +8,7 @@
 // A crash leaves a torn tail, which Open cuts. Damage in the middle is set aside and counted, and reading resumes at the
 // next whole record. The Format finds where a record begins and ends. Nothing here knows of the Collector.
 //
-// Each file holds one type with its methods:
+// Each file contains one type with its methods:
 //
 //	log.go     Log: the list of segments, and what ties the rest
 //	writer.go  writer: the active segment, group commit
@@ -21,5 +21,5 @@
 //	view.go    View: a log as somebody sees it who does not own it
 //
 // Only Log knows the list. The writer and the reader know a file, never each other. Each type has at most one lock,
-// guards its own fields with it, and calls no other type while it holds it; Budget and cursorFile, which call out, say so.
+// guards its own fields with it, and calls no other type while it is locked; Budget and cursorFile, which call out, say so.
 package segment

@@ -17,7 +17,7 @@ type file struct {
 	// size is what readers may see: whole records, and with SyncBatch durable ones. The file on disk is longer after a
 	// failed write that could not be cut back.
 	size int64
-	// disk is what the budget holds for the file: its length at Open, or what has been reserved since.
+	// disk is what the budget counts for the file: its length at Open, or what has been reserved since.
 	disk int64
 	// read is where the reader goes on.
 	read int64
@@ -53,6 +53,13 @@ func (f *file) pass(end int64) bool {
 	}
 	f.read = end
 	return true
+}
+
+// rewind makes the reader begin again.
+func (f *file) rewind() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.read = 0
 }
 
 // withhold keeps the file from the reader from now on, and returns what is unread.
@@ -99,7 +106,7 @@ func (f *file) reading() (File, error) {
 	return h, err
 }
 
-// release closes what ReadAt has opened. A deleted file takes space for as long as it is open.
+// release closes what ReadAt has opened. A deleted file uses space until it is closed.
 func (f *file) release() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -120,8 +127,8 @@ func (f *file) grow(n int64, refused spans) {
 	f.disk += n
 }
 
-// seal ends the growth, and reports whether the file is spent by that.
-func (f *file) seal() (spent bool) {
+// seal ends the growth, and reports whether the file is allDone by that.
+func (f *file) seal() (allDone bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sealed = true
@@ -134,8 +141,8 @@ func (f *file) isSealed() bool {
 	return f.sealed
 }
 
-// settle marks the bytes [from, to) as dealt with, and reports whether the file is spent.
-func (f *file) settle(from, to int64) (spent bool) {
+// markDone marks the bytes [from, to) as dealt with, and reports whether the file is allDone.
+func (f *file) markDone(from, to int64) (allDone bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.done = f.done.add(from, min(to, f.size))
@@ -152,7 +159,7 @@ func (f *file) settled() bool {
 func (f *file) settledLocked() bool { return f.done.past(0) >= f.size }
 
 // progress returns a copy of what is done, and whether nothing of the file will be needed again.
-func (f *file) progress() (done spans, spent bool) {
+func (f *file) progress() (done spans, allDone bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.done), f.sealed && f.settledLocked()
@@ -165,7 +172,7 @@ func (f *file) isDone(at int64) bool {
 	return f.done.past(at) > at
 }
 
-// usage returns the bytes that readers may see, those of them that are not done, and those that the budget holds.
+// usage returns the bytes that readers may see, those of them that are not done, and those that the budget counts.
 func (f *file) usage() (size, undone, disk int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

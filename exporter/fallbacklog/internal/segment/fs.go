@@ -28,7 +28,7 @@ type FS interface {
 	Lock(name string) (Lock, error)
 }
 
-// Volume is a file system. The zero value is one of which nothing is known.
+// Volume is a file system. The zero value says that nothing is known.
 type Volume struct {
 	ID    uint64 // tells it from the others of this machine
 	Bytes int64  // that it has for unprivileged writers, used or not

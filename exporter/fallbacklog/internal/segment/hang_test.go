@@ -42,7 +42,7 @@ func (f *hangingFS) thaw() { f.once.Do(func() { close(f.thawed) }) }
 
 const patience = 30 * time.Millisecond
 
-// A caller waits for a disk that hangs no longer than Patience. What it was told is not in the log is not: a record that
+// A caller waits for a disk that hangs no longer than Patience. A record that the caller was refused is not in the log: one that
 // waits is withdrawn, and one that is being written is not read when the write ends after all.
 func TestHangingDiskKeepsNoCaller(t *testing.T) {
 	opt := options(t.TempDir())
@@ -174,7 +174,7 @@ func (f *countedFile) Close() error {
 }
 
 // On a disk that is full without min_free_disk_mib the capacity is what the disk has, and drop_oldest goes by it; where a
-// dropped segment frees nothing, as others take it, no more is dropped.
+// dropped segment frees nothing, as others use it, no more is dropped.
 func TestCapacityIsWhatTheDiskHas(t *testing.T) {
 	opt := options(t.TempDir())
 	opt.MaxSegmentBytes = 60

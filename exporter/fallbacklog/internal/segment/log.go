@@ -20,7 +20,7 @@ const (
 )
 
 // Log is a durable log of records. Append, DropOldest, Tend, Try, Stats, Cursor and Empty are safe for concurrent use;
-// Peek, Next and Done belong to one reader.
+// Peek, Next, Rewind and Done belong to one reader.
 type Log struct {
 	opt      Options
 	dir      *dir
@@ -45,7 +45,7 @@ type Log struct {
 type progress struct {
 	dirty     bool  // something has been dealt with
 	bytes     int64 // so many bytes by Done
-	canDelete bool  // a segment has become spent
+	canDelete bool  // a segment has become allDone
 }
 
 // Entry is a record read from the log.
@@ -56,7 +56,7 @@ type Entry struct {
 
 // Open reads the directory, creating it where needed, and leaves the log ready at its cursor. Its cost is one
 // directory listing and one pass over the newest segment, whose torn tail is cut; nothing else is read. On a read-only
-// disk it opens what is there, so that it can be read; appends and saves fail until the disk takes them.
+// disk it opens what is there, so that it can be read; appends and saves fail until the disk is writable.
 func Open(opt Options) (*Log, error) {
 	opt = opt.withDefaults()
 	d := &dir{fs: opt.FS, path: opt.Dir, ensure: opt.MakeDir, own: opt.Owned}
@@ -189,7 +189,7 @@ func (l *Log) Append(record []byte) error {
 }
 
 // Try reports whether a record of so many bytes could be appended now, as far as that can be known without one: whether
-// the budget has room, and whether the disk takes and syncs a new file. It is for a log that has refused something.
+// the budget has room, and whether the disk accepts and syncs a new file. It is for a log that has refused something.
 func (l *Log) Try(bytes int64) error {
 	if err := l.dir.own(); err != nil {
 		return err
@@ -251,6 +251,14 @@ func (l *Log) Next() (e Entry, ok bool, err error) {
 	return e, ok, err
 }
 
+// Rewind makes Next begin again with the oldest record that is not done.
+func (l *Log) Rewind() {
+	l.reader.leave()
+	for _, f := range l.list() {
+		f.rewind()
+	}
+}
+
 func (l *Log) readNext() (Entry, bool, error) {
 	for !l.isClosed() {
 		f := l.reader.choose(l.list())
@@ -270,8 +278,8 @@ func (l *Log) readNext() (Entry, bool, error) {
 		case met.kind == aRecord:
 			return clone(f, met), true, nil
 		case met.kind != atEnd:
-			_, spent := f.progress()
-			l.progressed(0, spent)
+			_, allDone := f.progress()
+			l.progressed(0, allDone)
 		}
 	}
 	return Entry{}, false, nil
@@ -294,21 +302,21 @@ func (l *Log) Done(e Entry) error {
 	files := l.list()
 	k, ok := slices.BinarySearchFunc(files, e.Start.Segment, func(f *file, n uint64) int { return cmp.Compare(f.number, n) })
 	if ok {
-		spent := files[k].settle(e.Start.Offset, e.End.Offset)
-		l.progressed(e.End.Offset-e.Start.Offset, spent)
+		allDone := files[k].markDone(e.Start.Offset, e.End.Offset)
+		l.progressed(e.End.Offset-e.Start.Offset, allDone)
 	}
 	return l.shrink(false)
 }
 
-func (l *Log) progressed(bytes int64, spent bool) {
+func (l *Log) progressed(bytes int64, allDone bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.unsaved.dirty = true
 	l.unsaved.bytes += bytes
-	l.unsaved.canDelete = l.unsaved.canDelete || spent
+	l.unsaved.canDelete = l.unsaved.canDelete || allDone
 }
 
-// Tend makes up for what has failed before: it makes a directory again that has been taken away, saves a cursor that is
+// Tend makes up for what has failed before: it makes a directory again that was deleted or moved, saves a cursor that is
 // not saved, and deletes the segments that are dealt with. It is for a timer; with nothing to make up for it costs one
 // look at the disk. After Close it does nothing.
 func (l *Log) Tend() error {
@@ -380,16 +388,16 @@ func (l *Log) saveAndRemove(now bool) error {
 // save makes the cursor durable, as if also all of gone, which may be nil, had been dealt with.
 func (l *Log) save(gone *file) error {
 	var saved progress
-	var spent []*file
+	var allDone []*file
 	err := l.cursor.save(func() (c cursor) {
-		c, spent, saved = l.snapshot(gone)
+		c, allDone, saved = l.snapshot(gone)
 		return c
 	})
 	if err != nil {
 		l.progressed(saved.bytes, saved.canDelete)
 		return err
 	}
-	for _, f := range spent {
+	for _, f := range allDone {
 		f.setForgotten(true)
 	}
 	l.mu.Lock()
@@ -400,7 +408,7 @@ func (l *Log) save(gone *file) error {
 
 // snapshot returns the cursor as it should be on disk, the segments that it covers as a whole, and the progress that it
 // includes, which counts as saved from now on.
-func (l *Log) snapshot(gone *file) (c cursor, spent []*file, included progress) {
+func (l *Log) snapshot(gone *file) (c cursor, allDone []*file, included progress) {
 	l.mu.Lock()
 	files, included := l.files, l.unsaved
 	c.Position = Position{l.next, 0}
@@ -410,7 +418,7 @@ func (l *Log) snapshot(gone *file) (c cursor, spent []*file, included progress) 
 	for _, f := range files {
 		done, all := f.progress()
 		if all || f == gone {
-			spent = append(spent, f)
+			allDone = append(allDone, f)
 		}
 		if f == gone {
 			size, _, _ := f.usage()
@@ -430,7 +438,7 @@ func (l *Log) snapshot(gone *file) (c cursor, spent []*file, included progress) 
 			c.Done = append(c.Done, doneRange{f.number, s})
 		}
 	}
-	return c, spent, included
+	return c, allDone, included
 }
 
 // removeForgotten deletes the segments that the durable cursor does not need, oldest first, and stops at the first that
@@ -438,7 +446,7 @@ func (l *Log) snapshot(gone *file) (c cursor, spent []*file, included progress) 
 func (l *Log) removeForgotten() error {
 	older := false // an older segment stays
 	for _, f := range l.list() {
-		// The cursor names a segment that goes before an older one as long as it may come back. The next save does not
+		// The cursor names a segment that goes before an older one until it cannot come back. The next save does not
 		// name it any more: so the removal has to be durable.
 		removed, err := f.remove(older)
 		if err != nil {
@@ -453,7 +461,7 @@ func (l *Log) removeForgotten() error {
 	return nil
 }
 
-// forget takes a segment off the list whose file is gone. Only the first call for a segment does.
+// forget removes a segment from the list whose file is gone. Only the first call for a segment does.
 func (l *Log) forget(f *file) {
 	l.mu.Lock()
 	had := len(l.files)
@@ -469,7 +477,7 @@ func (l *Log) forget(f *file) {
 // DropOldest deletes the oldest segment to make room and hands each of its records that Next has not returned to
 // visit. Records that Next has returned stay the reader's. It returns true when the records are gone for good, and false
 // when there are none to drop or when they are still there, whatever visit has seen. An error beside true says that this
-// has made no room: the file stays, or others took what it left on a disk that is short.
+// has made no room: the file stays, or others used what it left on a disk that is short.
 func (l *Log) DropOldest(visit func(record []byte)) (dropped bool, err error) {
 	if err := l.dir.own(); err != nil {
 		return false, err
@@ -504,7 +512,7 @@ func (l *Log) dropOldest(visit func(record []byte)) (bool, error) {
 		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) {
-		// Somebody has taken it away: there is room, and nothing that could be dropped. The active segment is sealed.
+		// Somebody has deleted or moved it: there is room, and nothing that could be dropped. The active segment is sealed.
 		return true, l.restore()
 	}
 	if err != nil {
@@ -519,9 +527,9 @@ func (l *Log) dropOldest(visit func(record []byte)) (bool, error) {
 }
 
 // giveUp moves the cursor behind the oldest segment and deletes it. Nothing has changed where the cursor cannot be
-// saved: a restart would bring back what memory took for gone.
+// saved: a restart would bring back what counts as gone in memory.
 func (l *Log) giveUp(f *file) (bool, error) {
-	_, spent := f.progress()
+	_, allDone := f.progress()
 	if !f.isForgotten() {
 		if err := l.save(f); err != nil {
 			f.readmit()
@@ -529,13 +537,13 @@ func (l *Log) giveUp(f *file) (bool, error) {
 		}
 	}
 	size, _, _ := f.usage()
-	f.settle(0, size) // as the cursor says already
+	f.markDone(0, size) // as the cursor says already
 	err := l.removeForgotten()
-	return !spent || err == nil, err
+	return !allDone || err == nil, err
 }
 
-// restore makes the directory and the cursor again where they have been taken away, and gives up the segments that
-// have: their unread bytes count as damage. It runs in the writer's goroutine.
+// restore makes the directory and the cursor again if somebody has deleted or moved them, and gives up the segments that
+// went with them: their unread bytes count as damage. It runs in the writer's goroutine.
 func (l *Log) restore() error {
 	if err := l.dir.ensure(); err != nil {
 		return fmt.Errorf("make the directory again: %w", full(err))
@@ -609,7 +617,7 @@ func (l *Log) Cursor() Position {
 	files, next := l.files, l.next
 	l.mu.Unlock()
 	for _, f := range files {
-		if done, spent := f.progress(); !spent {
+		if done, allDone := f.progress(); !allDone {
 			return Position{f.number, done.past(0)}
 		}
 	}
@@ -678,13 +686,13 @@ func (w *writersLog) add(f *file) {
 	w.files = append(slices.Clip(w.files), f)
 }
 
-func (w *writersLog) sealed(f *file, spent, keep bool) {
+func (w *writersLog) sealed(f *file, allDone, keep bool) {
 	if !keep {
 		w.log().forget(f)
 		w.opt.report(w.dir.remove(f.String()))
 		return
 	}
-	if spent {
+	if allDone {
 		w.log().progressed(0, true)
 	}
 }

@@ -15,7 +15,7 @@ type SyncMode int
 const (
 	// SyncBatch makes a record durable before Append returns.
 	SyncBatch SyncMode = iota
-	// SyncInterval makes it durable within Options.SyncInterval: a power loss takes at most that much.
+	// SyncInterval makes it durable within Options.SyncInterval: a power loss loses at most that much.
 	SyncInterval
 	// SyncNone leaves it to the kernel: a crash of the process loses nothing, a power loss up to half a minute.
 	SyncNone
@@ -42,7 +42,7 @@ type Kind struct {
 // Damage is something that the log has lost.
 type Damage struct {
 	Kind  DamageKind `json:"kind"`
-	Path  string     `json:"path"` // of the segment; of the directory for Taken
+	Path  string     `json:"path"` // of the segment, or of the directory if files are gone
 	Start int64      `json:"start"`
 	Bytes int64      `json:"bytes"` // that were lost, from Start on; 0: it is not known how many
 }
@@ -70,7 +70,7 @@ type Options struct {
 	// NewestFirst makes Next return what was appended last first. See Next.
 	NewestFirst bool
 
-	// Patience is for how long a call waits for the disk before it fails with ErrStalled; default: as long as it takes. It
+	// Patience is for how long a call waits for the disk before it fails with ErrStalled; default: without end. It
 	// is asked once by each call.
 	Patience func() time.Duration
 

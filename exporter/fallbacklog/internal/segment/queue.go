@@ -49,7 +49,7 @@ type task struct {
 
 	taken   bool // the goroutine has it
 	decided bool // its outcome is known
-	refused bool // its caller has been told that it failed
+	refused bool // its caller got an error
 }
 
 func newQueue(opt Options) *queue {
@@ -104,7 +104,7 @@ func (q *queue) refuse(t *task) bool {
 	return true
 }
 
-// first returns the task that comes next, nil when there is none. It may be withdrawn before take.
+// first returns the task that comes next, nil when there is none. It may be withdrawn before dequeue.
 func (q *queue) first() *task {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -114,8 +114,8 @@ func (q *queue) first() *task {
 	return q.tasks[0]
 }
 
-// take takes a task that first has returned off the queue; it returns false when that has been withdrawn.
-func (q *queue) take(t *task) bool {
+// dequeue removes a task that first has returned from the queue; it returns false when that has been withdrawn.
+func (q *queue) dequeue(t *task) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.tasks) == 0 || q.tasks[0] != t {
@@ -127,8 +127,8 @@ func (q *queue) take(t *task) bool {
 	return true
 }
 
-// decide fixes the outcome of records that have been written one behind the other, and returns those of their bytes whose
-// callers have been told that they failed.
+// decide fixes the outcome of records that have been written one behind the other, and returns the bytes
+// of the records whose callers got an error.
 func (q *queue) decide(written []*task) (refused spans) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -219,7 +219,7 @@ func (k *keeper) run() {
 
 func (k *keeper) doQueued() {
 	for t := k.first(); t != nil; t = k.first() {
-		if k.take(t) {
+		if k.dequeue(t) {
 			k.begin()
 			err := t.work()
 			k.end()

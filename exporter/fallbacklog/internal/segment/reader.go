@@ -64,7 +64,7 @@ func (r *reader) next(f *file) (found, error) {
 		return found{kind: atEnd}, nil
 	}
 	if met.kind == damage || met.kind == torn {
-		f.settle(met.start, met.end)
+		f.markDone(met.start, met.end)
 		r.damaged(corrupt(f, met))
 		r.quarantine.keep(f, met)
 	}
@@ -175,7 +175,7 @@ func (s *scanner) next(limit int64) (found, error) {
 	}
 }
 
-// parse takes what comes next off buf; ok is false when more bytes are needed. final says that there are none.
+// parse returns what comes next in buf; ok is false when more bytes are needed. final says that there are none.
 func (s *scanner) parse(final bool) (f found, ok bool) {
 	record, n := s.format.Next(s.buf, final)
 	f = found{kind: damage, data: s.buf[:n], start: s.off}

@@ -49,7 +49,7 @@ func (f *readOnlyFS) Remove(name string) error {
 	return f.OS.Remove(name)
 }
 
-// A log on a disk that is read-only at start is read; it takes records, and its cursor is saved, once the disk does.
+// A log on a disk that is read-only at start is read; it accepts records, and its cursor is saved, once the disk is writable.
 func TestReadOnlyDiskAtStart(t *testing.T) {
 	for _, there := range []bool{true, false} {
 		opt := options(filepath.Join(t.TempDir(), "log"))
@@ -95,7 +95,7 @@ func TestReadOnlyDiskAtStart(t *testing.T) {
 	}
 }
 
-// Whoever may set a symbolic link chooses what the log overwrites.
+// A user that may set a symbolic link chooses what the log overwrites.
 func TestSymbolicLinksAreRefused(t *testing.T) {
 	base := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(base, "elsewhere"), DirMode))

@@ -20,8 +20,8 @@ type home interface {
 	// add puts a new segment at the end of the list.
 	add(f *file)
 	// sealed notes that a segment does not grow any more. keep is false for an empty one: it is removed.
-	sealed(f *file, spent, keep bool)
-	// restore makes again what has been taken away from the directory.
+	sealed(f *file, allDone, keep bool)
+	// restore makes again what was deleted or moved from the directory.
 	restore() error
 	// appended notes that there is something to read.
 	appended()
@@ -50,7 +50,7 @@ type active struct {
 	File
 	file  *file
 	found fs.FileInfo // identifies the file
-	size  int64       // of the file, as far as it is known to be whole
+	size  int64       // of the file, as far as the file is known to be whole
 }
 
 func newWriter(opt Options, d *dir, h home) *writer {
@@ -65,7 +65,7 @@ func (w *writer) append(record []byte) error { return w.do(&task{record: record}
 // call runs work between two groups and returns its error. Safe for concurrent use, but not for the goroutine itself.
 func (w *writer) call(work func() error) error { return w.do(&task{work: work}) }
 
-// callToEnd is call for work whose outcome the caller has to know, however long it takes once it has begun.
+// callToEnd is call for work whose outcome the caller has to know, even if it is slow once it has begun.
 func (w *writer) callToEnd(work func() error) error { return w.do(&task{work: work, mustEnd: true}) }
 
 // close refuses further tasks, does what waits, and seals the active segment. It returns ErrStalled where that takes too
@@ -111,7 +111,7 @@ func (w *writer) doQueued() {
 		switch {
 		case t.work == nil:
 			w.commit()
-		case w.take(t):
+		case w.dequeue(t):
 			w.finish(t, t.work())
 		}
 		w.end()
@@ -131,7 +131,7 @@ func (w *writer) commit() {
 		if len(group) > 0 && (n > maxGroup || int64(n) > room) {
 			break
 		}
-		if !w.take(t) {
+		if !w.dequeue(t) {
 			continue
 		}
 		if err := w.opt.Budget.Reserve(int64(len(t.record))); err != nil {
@@ -187,7 +187,7 @@ func (w *writer) write(data []byte, group []*task) error {
 	return err
 }
 
-// tryWrite appends data to the active segment, beginning one where there is none.
+// tryWrite appends data to the active segment, or to a new one.
 func (w *writer) tryWrite(data []byte, group []*task) error {
 	if w.active == nil {
 		if err := w.beginSegment(); errors.Is(err, fs.ErrNotExist) {
@@ -208,7 +208,7 @@ func (w *writer) tryWrite(data []byte, group []*task) error {
 			return fmt.Errorf("%w: %w", errSync, full(err))
 		}
 	}
-	if err := w.dir.holds(a.file.String(), a.found); err != nil {
+	if err := w.dir.checkPlace(a.file.String(), a.found); err != nil {
 		w.cutBack()
 		return fmt.Errorf("append: %w", err)
 	}
@@ -255,9 +255,9 @@ func (w *writer) sealIf(f *file) {
 	}
 }
 
-// giveUpTaken ends the active segment where somebody has taken its file away.
+// giveUpTaken ends the active segment if somebody has deleted or moved its file.
 func (w *writer) giveUpTaken() {
-	if a := w.active; a != nil && errors.Is(w.dir.holds(a.file.String(), a.found), errTaken) {
+	if a := w.active; a != nil && errors.Is(w.dir.checkPlace(a.file.String(), a.found), errTaken) {
 		w.retire()
 	}
 }

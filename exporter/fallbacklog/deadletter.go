@@ -1,0 +1,144 @@
+package fallbacklog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
+)
+
+// errNoDeadLetter says that a request cannot be done here.
+var errNoDeadLetter = errors.New("no pipeline of this gateway has a dead letter for the signal")
+
+// reasonRequeued is why a record of the dead letter is in the log again.
+const reasonRequeued = "requeued"
+
+// droppedDead is why items of the dead letter were dropped.
+const droppedDead = "dead_letter_full"
+
+// rotatingDeadLetter is a dead letter that gives up its oldest segment for a record that it has no room for.
+type rotatingDeadLetter struct {
+	*segment.Log
+	reader  record.Reader
+	dropped func(items int)
+
+	mu sync.Mutex // locked while segments are dropped: what one caller frees may do for the next
+}
+
+var _ delivery.Log = (*rotatingDeadLetter)(nil)
+
+// Append is segment.Log's, and drops segments for as long as that makes room.
+func (d *rotatingDeadLetter) Append(rec []byte) error {
+	err := d.Log.Append(rec)
+	if !errors.Is(err, segment.ErrFull) {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for {
+		err := d.Log.Append(rec)
+		if !errors.Is(err, segment.ErrFull) || errors.Is(err, segment.ErrNoRoom) {
+			return err
+		}
+		items := 0
+		made, derr := d.DropOldest(func(r []byte) {
+			if m, err := d.reader.Parse(r); err == nil {
+				items += m.Items
+			}
+		})
+		if made {
+			d.dropped(items)
+		}
+		if !made || derr != nil {
+			return errors.Join(err, derr)
+		}
+	}
+}
+
+// attendant does to dead letters what the command asks for in a file, as nobody else may write beside a gateway. It
+// reads them; nothing else in the gateway does.
+type attendant struct {
+	core *core
+
+	mu    sync.Mutex
+	lanes map[string]*lane // by signal
+}
+
+func (a *attendant) attach(signal string, l *lane) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lanes[signal] = l
+}
+
+func (a *attendant) detach(l *lane) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for signal, other := range a.lanes {
+		if other == l {
+			delete(a.lanes, signal)
+		}
+	}
+}
+
+// serve deals with the request that waits, if there is one, until ctx ends.
+func (a *attendant) serve(ctx context.Context) {
+	c := a.core
+	r, ok, err := logtool.Pending(c.fs, c.root)
+	if !ok && err == nil {
+		return
+	}
+	answer := logtool.Answer{ID: r.ID}
+	if err == nil {
+		answer.Done, err = a.sift(ctx, r)
+	}
+	if err != nil {
+		answer.Error = err.Error()
+	}
+	if ctx.Err() != nil {
+		return // the next start deals with the rest of it
+	}
+	c.logger.Info("a request about the dead letter is done", zap.String("command", r.Command), zap.Any("done", answer.Done), zap.Error(err))
+	if err := logtool.Reply(c.fs, c.root, answer); err != nil {
+		c.logger.Error("the answer to a request about the dead letter cannot be written",
+			zap.String(errorType, string(failure.DeadLetter)), zap.Error(err), zap.String("directory", c.root))
+	}
+}
+
+func (a *attendant) sift(ctx context.Context, r logtool.Request) (all []logtool.Sifted, err error) {
+	c := a.core
+	if err := c.owner.err(); err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	lanes := make(map[string]*lane, len(a.lanes))
+	for signal, l := range a.lanes {
+		lanes[signal] = l
+	}
+	a.mu.Unlock()
+	for _, signal := range signalNames {
+		if !slices.Contains(r.Signals, signal) {
+			continue
+		}
+		l := lanes[signal]
+		if l == nil || l.dead == nil {
+			return all, fmt.Errorf("%w: %s", errNoDeadLetter, signal)
+		}
+		done, err := r.Sift(ctx, signal, c.reader, c.codec, l.dead, l.log, func(m record.Meta, size int) {
+			l.tel.Logged(reasonRequeued, m.Items, size)
+		})
+		all = append(all, done)
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
