@@ -73,10 +73,10 @@ func (c *Config) random() func() rand.Source {
 }
 
 const (
-	// minRest is the shortest sleep that the runtime's poller does not round up, maxRest where longer
-	// ones save no more (BenchmarkLoopback, packed-slow).
+	// minRest is the shortest sleep that the runtime's poller does not round up, maxRest what the default
+	// receive buffer has room for: 8 MiB are six times restBuffer.
 	minRest = time.Millisecond
-	maxRest = 4 * time.Millisecond
+	maxRest = 6 * time.Millisecond
 	// restBuffer is what a rest of minRest needs: the kernel's limit is twice that, so it holds what comes in
 	// meanwhile at a million packed datagrams a second, each charged with 2,304 bytes.
 	restBuffer = 5 << 18

@@ -181,8 +181,12 @@ func TestUserAttributesAreRemoved(t *testing.T) {
 // TestReadmeConfigurations: the configuration that the README of a component shows is valid, in
 // pipelines of its own or, where it has none, in the smallest one.
 func TestReadmeConfigurations(t *testing.T) {
-	readmes, err := filepath.Glob("../../*/*/README.md")
-	require.NoError(t, err)
+	var readmes []string
+	for _, kind := range []string{"receiver", "processor", "exporter"} {
+		found, err := filepath.Glob("../../" + kind + "/*/README.md")
+		require.NoError(t, err)
+		readmes = append(readmes, found...)
+	}
 	require.Len(t, readmes, 4)
 	for _, readme := range readmes {
 		t.Run(filepath.Base(filepath.Dir(readme)), func(t *testing.T) {

@@ -41,7 +41,6 @@ receivers: {metricsudp: {aggregation_interval: 1s}}
 	}
 	for _, kind := range []string{"c", "g", "ms", "h"} {
 		g.sendDatagram(t, "otel.metric.overflow:1|"+kind)
-		g.sendDatagram(t, "x:1|"+kind+"|#otel.metric.overflow:true")
 	}
 	for i, key := range []string{"__", "__x", "-", "ключ", ".._y", "1st"} {
 		g.sendDatagram(t, fmt.Sprintf("keys:%d|g|#%s:v", i, key))
@@ -73,7 +72,6 @@ receivers: {metricsudp: {aggregation_interval: 1s}}
 		has(fmt.Sprintf(`both{exported_exported_%[1]s="a",exported_%[1]s="b"}`, label), 1)
 	}
 	for _, name := range []string{"x_total", "x", "x_milliseconds_count", "x_histogram_count"} {
-		has(name+`{otel_metric_overflow="true"}`, 1)
 		has("otel_metric_overflow"+strings.TrimPrefix(name, "x"), 1)
 	}
 	has(`count(keys)`, 6)

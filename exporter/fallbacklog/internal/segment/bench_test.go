@@ -48,3 +48,34 @@ func BenchmarkInPlace(b *testing.B) {
 		}
 	}
 }
+
+// What is read and done of a log with a cold start, without what the downstream costs.
+func BenchmarkDrain(b *testing.B) {
+	const records, size = 1024, 64 << 10
+	record := frame(strings.Repeat("x", size))
+	b.SetBytes(records * int64(len(record)))
+	for b.Loop() {
+		b.StopTimer()
+		opt := options(b.TempDir())
+		opt.Budget.Max, opt.MaxSegmentBytes, opt.Sync = 16<<30, 64<<20, SyncNone
+		l, err := Open(opt)
+		require.NoError(b, err)
+		for range records {
+			require.NoError(b, l.Append(record))
+		}
+		require.NoError(b, l.Close())
+		opt.Budget = &Budget{Max: 16 << 30}
+		b.StartTimer()
+		l, err = Open(opt)
+		require.NoError(b, err)
+		for {
+			e, ok, err := l.Next()
+			require.NoError(b, err)
+			if !ok {
+				break
+			}
+			require.NoError(b, l.Done(e))
+		}
+		require.NoError(b, l.Close())
+	}
+}

@@ -2,16 +2,17 @@ package fold
 
 import "sync"
 
-// accumulator is one outgoing series. Series, method, origin and bytes do not change
-// once it is in its table; the rest is guarded by mu.
+// accumulator is one outgoing series. Series, method and origin do not change once it is
+// in its table; the rest is guarded by mu.
 type accumulator struct {
 	id     uint64
 	series Series
 	method method
 	origin int64 // the start of a cumulative series
-	bytes  int   // reserved
 
-	mu sync.Mutex
+	mu    sync.Mutex
+	bytes int // reserved
+	room  int // of them, for one value
 	// value is nil where nothing has come since the flush, for methods that start
 	// afresh with each, and always for sumLive.
 	value measure

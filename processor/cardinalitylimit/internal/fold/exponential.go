@@ -46,7 +46,7 @@ func (m *exponential) since(prev measure) (measure, relation) {
 		return nil, reset
 	}
 	d.ZeroCount -= before.ZeroCount
-	d.difference(m, p)
+	d.setGrowth(m, p)
 	return d, grown
 }
 
@@ -61,7 +61,7 @@ func (m *exponential) restated(prev measure) (measure, relation) {
 	now, before := m.clone().(*exponential), p.clone().(*exponential)
 	now.Merge(frame(d.Histogram))
 	before.Merge(frame(d.Histogram))
-	d.difference(m, p)
+	d.setGrowth(m, p)
 	growth := envelope{total: d.Count}
 	for i := len(d.Negative.Counts) - 1; i >= 0; i-- { // the lowest value first
 		at := int64(d.Negative.Offset) + int64(i)
@@ -75,13 +75,13 @@ func (m *exponential) restated(prev measure) (measure, relation) {
 	return d, grown
 }
 
-// difference sets what m has more than p, but for the buckets.
-func (d *exponential) difference(m, p *exponential) {
-	d.Count = m.Count - p.Count
-	d.Sum = clamp(m.Sum - p.Sum)
-	d.hasSum = m.hasSum && p.hasSum
-	d.hasMin, d.hasMax = false, false
-	d.Min, d.Max = math.Inf(1), math.Inf(-1)
+// setGrowth makes all of m but the buckets what now has more than before.
+func (m *exponential) setGrowth(now, before *exponential) {
+	m.Count = now.Count - before.Count
+	m.Sum = clamp(now.Sum - before.Sum)
+	m.hasSum = now.hasSum && before.hasSum
+	m.hasMin, m.hasMax = false, false
+	m.Min, m.Max = math.Inf(1), math.Inf(-1)
 }
 
 func countAt(b *expo.Buckets, index int64) uint64 {

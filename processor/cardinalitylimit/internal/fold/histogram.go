@@ -39,12 +39,30 @@ func (m *histogram) add(d measure, n *Stats) {
 		}
 		return
 	}
+	if len(m.bounds) == 0 || len(o.bounds) == 0 {
+		m.addUnplaced(o)
+		return
+	}
 	n[StatRebucketed]++
 	moved := make([]uint64, len(m.counts))
 	rebucket.Explicit(m.bounds, o.bounds, o.counts, moved, rebucket.Log)
 	for i, c := range moved {
 		m.counts[i] += c
 	}
+}
+
+// addUnplaced adds the buckets of o where one of both has none. What is not in buckets is
+// counted as above the last bound, so that it takes no part in buckets that are known, and
+// none of these ever decreases. Count and sum are added already.
+func (m *histogram) addUnplaced(o *histogram) {
+	last := len(m.counts) - 1
+	if len(o.bounds) == 0 {
+		m.counts[last] += o.count
+		return
+	}
+	unplaced := m.counts[last]
+	m.bounds, m.counts = o.bounds, slices.Clone(o.counts) // bounds are never written
+	m.counts[len(m.counts)-1] += unplaced
 }
 
 // since compares values with other bounds at the bounds that both have: the sender has

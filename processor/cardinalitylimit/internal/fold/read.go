@@ -25,10 +25,7 @@ func ReadNumber(p pmetric.NumberDataPoint) (Value, Stats) {
 
 // ReadHistogram copies the value of p.
 func ReadHistogram(p pmetric.HistogramDataPoint) (Value, Stats) {
-	t := histpoint.TotalsOf(p)
-	if !t.Finite() {
-		return Value{}, Stats{StatNonFinite: 1}
-	}
+	t := finiteTotals(histpoint.TotalsOf(p))
 	var e histpoint.Explicit
 	if _, err := histpoint.LoadExplicit(&e, p); err != nil {
 		return Value{}, Stats{StatMalformed: 1}
@@ -41,14 +38,12 @@ func ReadHistogram(p pmetric.HistogramDataPoint) (Value, Stats) {
 
 // ReadExponential copies the value of p, at most maxBuckets for each sign.
 func ReadExponential(p pmetric.ExponentialHistogramDataPoint) (Value, Stats) {
-	t := histpoint.TotalsOf(p)
-	if !t.Finite() {
-		return Value{}, Stats{StatNonFinite: 1}
-	}
+	t := finiteTotals(histpoint.TotalsOf(p))
 	var from expo.Histogram
 	if err := histpoint.LoadExponential(&from, p); err != nil {
 		return Value{}, Stats{StatMalformed: 1}
 	}
+	from.Sum, from.Min, from.Max = t.Sum, t.Min, t.Max
 	m := &exponential{Histogram: expo.New(maxBuckets), hasSum: t.HasSum, hasMin: t.HasMin, hasMax: t.HasMax}
 	m.ZeroThreshold = from.ZeroThreshold
 	m.Merge(&from)
@@ -64,6 +59,21 @@ func ReadSummary(p pmetric.SummaryDataPoint) (Value, Stats) {
 		count: p.Count(), sum: p.Sum(), hasSum: true,
 		min: math.Inf(1), max: math.Inf(-1), counts: []uint64{p.Count()},
 	}}, Stats{}
+}
+
+// finiteTotals leaves out what is not finite: one observation that is NaN spoils the sum,
+// and not the counts.
+func finiteTotals(t histpoint.Totals) histpoint.Totals {
+	if !finite(t.Sum) {
+		t.Sum, t.HasSum = 0, false
+	}
+	if t.HasMin && !finite(t.Min) {
+		t.Min, t.HasMin = math.Inf(1), false
+	}
+	if t.HasMax && !finite(t.Max) {
+		t.Max, t.HasMax = math.Inf(-1), false
+	}
+	return t
 }
 
 func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }

@@ -85,7 +85,7 @@ func NewTable(o Options) *Table {
 func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 	a := t.find(id)
 	if a != nil {
-		return a
+		return t.widen(a, v)
 	}
 	fresh := t.accumulator(v, describe)
 	t.mu.Lock()
@@ -102,6 +102,30 @@ func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 	if fresh != nil { // another batch was faster
 		t.release(fresh.bytes)
 	}
+	return a
+}
+
+// widen reserves for a value with more buckets than the accumulator has had. It returns
+// the accumulator or, where there is no room, nil, and unpins it.
+func (t *Table) widen(a *accumulator, v Value) *accumulator {
+	if v.measure == nil {
+		return a
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	more := v.bytes() - a.room
+	if more <= 0 {
+		return a
+	}
+	reserve := more
+	if !a.repeats() {
+		reserve = 2 * more
+	}
+	if !t.opts.Budget.Reserve(reserve) {
+		a.pins--
+		return nil
+	}
+	a.room, a.bytes = a.room+more, a.bytes+reserve
 	return a
 }
 
@@ -126,7 +150,7 @@ func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
 	if !t.reserve(bytes) {
 		return nil
 	}
-	a := &accumulator{series: describe(), bytes: bytes}
+	a := &accumulator{series: describe(), bytes: bytes, room: bytes - seriesBytes}
 	a.method = a.series.method(cmp.Or(a.series.Gauge, t.opts.Gauge))
 	return t.chargeRest(a, bytes-seriesBytes)
 }

@@ -88,13 +88,17 @@ func (c *Cutter) Point(m pcommon.Map) (attributes pcommon.Map, ok bool) {
 		c.count(PointAttributes, "")
 		return m, false
 	}
-	for name := range m.All() {
-		if len(name) > orNone(c.Limits.MaxNameBytes) {
+	over, longest := false, orNone(c.Limits.MaxNameBytes)
+	for name, v := range m.All() {
+		if len(name) > longest {
 			c.count(PointName, name)
 			return m, false
 		}
+		over = over || c.Limits.exceededBy(v) < Kinds
 	}
-	m, _ = c.attributes(m)
+	if over {
+		m, _ = c.attributes(m)
+	}
 	return m, true
 }
 

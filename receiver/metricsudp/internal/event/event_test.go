@@ -257,7 +257,7 @@ func TestSenderGivesUp(t *testing.T) {
 				began := time.Now()
 				err := s.Wait(ctx)
 				require.ErrorIs(t, err, ErrNotHandedOn)
-				assert.ErrorContains(t, err, "5")
+				require.ErrorContains(t, err, "5")
 				assert.LessOrEqual(t, time.Since(began), time.Second+100*time.Millisecond)
 				close(forever)
 			})
