@@ -15,7 +15,7 @@ import (
 // result is what came of a request.
 type result struct {
 	consignment
-	rejected int   // items that the downstream has refused of those it took
+	rejected int   // items that the downstream rejected in a request that it accepted
 	cause    error // nil: the downstream has it
 }
 
@@ -76,9 +76,10 @@ func (r *replayer) answered(a result) {
 	r.pace.answered(r.group.set.Now())
 }
 
-// passed settles what the downstream took.
+// passed settles what the downstream accepted.
 func (r *replayer) passed(a result) {
 	r.pace.faster()
+	r.recent.add(true)
 	r.sizes.passed(a.bytes())
 	if r.window.inOrder && !a.probe {
 		r.window.extend(false)
@@ -88,9 +89,6 @@ func (r *replayer) passed(a result) {
 	} else {
 		r.delivered(true, a.items(), a.rejected)
 		for _, p := range a.records {
-			if r.fresh(a.records) {
-				r.recent.add(true)
-			}
 			r.countLate(p)
 			r.settle(p)
 		}
@@ -117,7 +115,7 @@ func (r *replayer) countLate(p *pending) {
 	}
 }
 
-// fresh reports whether none of the records has failed before: how they go says something about the downstream.
+// fresh reports whether none of the records has failed before: their failure says something about the downstream.
 func (*replayer) fresh(records []*pending) bool {
 	for _, p := range records {
 		if !p.fresh() {
@@ -160,6 +158,7 @@ func (r *replayer) failed(a result) {
 		if divide(a.records) {
 			r.sizes.tooLarge(now, a.bytes())
 		} else {
+			r.sizes.aloneTooLarge()
 			a.records[0].halve(false)
 		}
 		r.release(a.records)
@@ -170,6 +169,9 @@ func (r *replayer) failed(a result) {
 		r.release(a.records)
 		return
 	case v == refused:
+		if t.failure.Class == failure.TooLarge {
+			r.sizes.aloneTooLarge()
+		}
 		a.permit.conclude(v, t)
 		r.refusedForGood(a.records[0], t.failure, a.cause)
 		return
@@ -277,7 +279,7 @@ func divide(records []*pending) bool {
 	return len(records) > 1
 }
 
-// giveUp moves a record to the dead letter that will never be delivered, but for the parts that were.
+// giveUp moves a record to the dead letter that will never be delivered, except for the parts that were.
 func (r *replayer) giveUp(p *pending, d disposition) {
 	if d.failure.Kind.Refused() && p.refusals == 0 {
 		p.refuse(r.group.set.Now())
@@ -327,7 +329,7 @@ func (r *replayer) finishParts(p *pending, d *disposition) {
 		d = &disposition{reason: ReasonRefused, failure: failure.Failure{Class: failure.TooLarge, Code: "413", Kind: failure.BatchKind}}
 	}
 	if p.parts.taken == 0 {
-		// Not one item was taken: that may be the downstream's fault, and counts for the rule of five.
+		// Not one item was accepted: that may be the downstream's fault, and counts for the rule of five.
 		if p.refusals++; p.refusals == 1 {
 			r.refusals.Count()
 		}

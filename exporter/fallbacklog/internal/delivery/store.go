@@ -167,7 +167,7 @@ func (l *Lane) appended(t health.Trouble, line []byte, err error) {
 	l.trouble(t, err)
 }
 
-// refusedBytes is where the size of what a log did not take is kept.
+// refusedBytes is where the size of a refused record is kept.
 func (l *Lane) refusedBytes(t health.Trouble) *atomic.Int64 {
 	if t == health.Burying {
 		return &l.unburied
@@ -190,7 +190,7 @@ func (l *Lane) tend() {
 	}
 }
 
-// askAgain asks a log whether it would take by now what it has refused; where it has refused nothing it asks nothing.
+// askAgain asks a log whether it would accept by now what it has refused.
 func (l *Lane) askAgain(t health.Trouble, log Log) {
 	if l.group.health.Has(l.opt.Signal, t) && log.Try(l.refusedBytes(t).Load()) == nil {
 		l.trouble(t, nil)
