@@ -134,6 +134,7 @@ type standSettings struct {
 	Settings
 	Strict    bool
 	threshold [2]int // of failures and successes, of the breaker
+	deadMax   int64  // bytes that the dead letter may use
 }
 
 // stand is a lane over a log in a directory of the test, its downstream, and what it says of itself.
@@ -144,6 +145,7 @@ type stand struct {
 	dir      string // of the log
 	dead     string // directory of the dead letter
 	strict   bool
+	deadMax  int64
 	degraded guarded[bool]  // each change
 	troubles guarded[error] // each change of the log's condition
 	answer   func(ctx context.Context, name string) error
@@ -169,7 +171,7 @@ func newStandOver(t *testing.T, answer func(context.Context, string) error, over
 func newGroupStand(t *testing.T, dir string, answer func(context.Context, string) error, over func(*segment.Log) Log, change ...func(*standSettings)) *stand {
 	t.Helper()
 	s := &stand{sums: &ledger{}, answer: answer, dir: dir}
-	set := standSettings{threshold: [2]int{3, 1}, Settings: Settings{
+	set := standSettings{threshold: [2]int{3, 1}, deadMax: 1 << 20, Settings: Settings{
 		Exports: true, Timeout: time.Second, Budget: 5 * time.Second, MaxAttempts: 2, InitialInterval: 100 * time.Millisecond,
 		Multiplier: 2, MaxInterval: time.Second, Replay: true, Concurrency: 1, MaxOpenInterval: time.Minute,
 		Permanent: func(error) bool { return false },
@@ -185,7 +187,7 @@ func newGroupStand(t *testing.T, dir string, answer func(context.Context, string
 	b := breaker.New(breaker.Settings{
 		FailureThreshold: set.threshold[0], SuccessThreshold: set.threshold[1], OpenInterval: 10 * time.Second, MaxOpenInterval: set.MaxOpenInterval, Now: set.Now,
 	})
-	s.strict = set.Strict
+	s.strict, s.deadMax = set.Strict, set.deadMax
 	s.open(t, NewGroup(set.Settings, b), over)
 	return s
 }
@@ -193,7 +195,7 @@ func newGroupStand(t *testing.T, dir string, answer func(context.Context, string
 // another returns a second signal of the stand's group.
 func (s *stand) another(t *testing.T, answer func(context.Context, string) error, over func(*segment.Log) Log) *stand {
 	t.Helper()
-	o := &stand{sums: &ledger{}, answer: answer, dir: t.TempDir(), strict: s.strict}
+	o := &stand{sums: &ledger{}, answer: answer, dir: t.TempDir(), strict: s.strict, deadMax: s.deadMax}
 	o.open(t, s.group, over)
 	return o
 }
@@ -201,21 +203,21 @@ func (s *stand) another(t *testing.T, answer func(context.Context, string) error
 // open gives a stand its logs and its lane.
 func (s *stand) open(t *testing.T, g *Group, over func(*segment.Log) Log) {
 	t.Helper()
-	logIn := func(dir string) *segment.Log {
+	logIn := func(dir string, maxBytes int64) *segment.Log {
 		l, err := segment.Open(segment.Options{
-			Dir: dir, Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: 1 << 20}, MaxSegmentBytes: 1 << 16,
+			Dir: dir, Kind: segment.Kind{Extension: ".jsonl", Format: record.Lines{}}, Budget: &segment.Budget{Max: maxBytes}, MaxSegmentBytes: 1 << 16,
 		})
 		require.NoError(t, err)
 		return l
 	}
-	s.log = logIn(s.dir)
+	s.log = logIn(s.dir, 1<<20)
 	var log Log = s.log
 	if over != nil {
 		log = over(s.log)
 	}
 	s.dead = t.TempDir()
 	s.Lane = g.NewLane(Options{
-		Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: log, DeadLetter: logIn(s.dead), Decode: s.decode, Strict: s.strict,
+		Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: log, DeadLetter: logIn(s.dead, s.deadMax), Decode: s.decode, Strict: s.strict,
 	})
 }
 

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,4 +97,35 @@ func TestProbesOfASignalThatWaits(t *testing.T) {
 		assert.Zero(t, s.sums.sum(&s.sums.buried))
 		s.stop(t)
 	})
+}
+
+// A record that the dead letter has no room for stays in the log, and others pass it, in strict order too.
+func TestFullDeadLetterIsPassedOver(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		t.Run(fmt.Sprint("strict=", strict), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var bad, good guarded[string]
+				begun := time.Now()
+				var last time.Duration
+				s := outage(t, []string{"a", "bad1", "b", "bad2", "c"}, func(_ context.Context, name string) error {
+					if strings.Contains(name, "bad") {
+						bad.add(name)
+						return answeredWith(400)
+					}
+					good.add(name)
+					last = time.Since(begun)
+					return nil
+				}, func(set *standSettings) { set.Strict, set.deadMax = strict, 1 })
+				begun = time.Now()
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				assert.ElementsMatch(t, []string{"a", "b", "c"}, good.all())
+				assert.Less(t, last, buryAgain, "nothing waits for the dead letter")
+				assert.Zero(t, s.sums.sum(&s.sums.buried, &s.sums.dropped))
+				assert.False(t, s.log.Empty(), "the log keeps what is passed over")
+				assert.Less(t, len(bad.all()), 30, "each is tried once a minute")
+				s.stop(t)
+			})
+		})
+	}
 }

@@ -13,8 +13,10 @@ const (
 	liveGrace = time.Second
 	// codeUndecodable is the dead letter's code for records that are whole and cannot be decoded.
 	codeUndecodable = "undecodable"
-	// troubleWait is the pause after an error of the disk, or when the dead letter does not take a record.
+	// troubleWait is the pause after an error of the disk.
 	troubleWait = 5 * time.Second
+	// buryAgain is how long a record is passed over that the dead letter has not accepted.
+	buryAgain = time.Minute
 )
 
 // replayer takes a lane's log to the downstream until Shutdown. One goroutine owns it: it reads, chooses what to send,

@@ -67,8 +67,10 @@ func (r *replayer) answered(a result) {
 		r.passed(a)
 	case errors.Is(a.cause, errUndecodable):
 		a.permit.cancel()
-		if divide(a.records) || !r.buryLine(a.records[0]) {
+		if divide(a.records) {
 			r.release(a.records)
+		} else {
+			r.buryLine(a.records[0])
 		}
 	default:
 		r.failed(a)
@@ -291,7 +293,7 @@ func (r *replayer) giveUp(p *pending, d disposition) {
 		}
 		d.attempts = p.attempts
 		if err != nil || r.opt.DeadLetter == nil || r.appendDead(b, d) != nil {
-			r.park(p)
+			r.passOver(p)
 			return
 		}
 		if whole {
@@ -342,28 +344,21 @@ func (r *replayer) finishParts(p *pending, d *disposition) {
 	r.giveUp(p, *d)
 }
 
-// buryLine settles a record that cannot be decoded although its checksum is right: no second reading will do better. It
-// reports whether the dead letter has it.
-func (r *replayer) buryLine(p *pending) bool {
+// buryLine settles a record that cannot be decoded although its checksum is right: no second reading will do better.
+func (r *replayer) buryLine(p *pending) {
 	if r.opt.DeadLetter == nil || r.copyToDead(p.entry.Record) != nil {
 		r.opt.Observer.Failed(failure.DeadLetter)
-		r.block(p)
-		return false
+		r.passOver(p)
+		return
 	}
 	r.opt.Observer.Buried(ReasonUndecodable, codeUndecodable, p.items)
 	r.settle(p)
-	return true
 }
 
-// park slows replay down for a record that has no other place, and lets the record wait.
-func (r *replayer) park(p *pending) {
-	r.block(p)
-	r.releaseUntil(p, r.group.set.Now().Add(troubleWait))
-}
-
-func (r *replayer) block(p *pending) {
+// passOver lets a record wait that the dead letter does not take. The log keeps it, and others pass it, in strict order too.
+func (r *replayer) passOver(p *pending) {
 	r.window.pass([]*pending{p})
-	r.pace.block(r.group.set.Now().Add(troubleWait))
+	r.countDropped(r.window.release([]*pending{p}, r.group.set.Now().Add(buryAgain)))
 }
 
 // release lets records wait again. What log::on_full has dropped of them meanwhile has had no outcome: it counts now.

@@ -111,9 +111,7 @@ func (r *replayer) probeAnswered(a result) {
 		return
 	}
 	if errors.Is(a.cause, errUndecodable) {
-		if !r.buryLine(p) {
-			r.release(a.records)
-		}
+		r.buryLine(p)
 		r.probeNext(0)
 		return
 	}
