@@ -54,7 +54,7 @@ func queueLogs(ctx context.Context, i *instance[plog.Logs]) (exporter.Logs, erro
 	return queuedLogs{e, i.stopQueue(e)}, err
 }
 
-// queueSettings are the exporter's, but for the counters that it has itself.
+// queueSettings are the exporter's, except for the counters that it has itself.
 func (i *instance[T]) queueSettings() exporter.Settings {
 	set := i.set
 	set.MeterProvider = queueMeters{set.MeterProvider}

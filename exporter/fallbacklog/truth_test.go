@@ -115,18 +115,18 @@ func TestCountersOfLossBeginAtZero(t *testing.T) {
 	}
 }
 
-// What a sender is told names the cause, without file names, sizes and times.
+// The error that a sender gets names the cause, without file names, sizes and times.
 func TestErrorsToSendersAreGrouped(t *testing.T) {
 	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(t.TempDir()), map[string]any{"log": map[string]any{"max_disk_mib": 1}}))
 	large := make([]byte, 300<<10)
 	for i := range large {
 		large[i] = 'x'
 	}
-	told := map[string]bool{}
+	answers := map[string]bool{}
 	for range 10 {
 		if err := g.sendLog(string(large)); err != nil {
-			told[err.Error()] = true
+			answers[err.Error()] = true
 		}
 	}
-	assert.Equal(t, map[string]bool{"neither delivered nor logged: log is full": true}, told)
+	assert.Equal(t, map[string]bool{"neither delivered nor logged: log is full": true}, answers)
 }

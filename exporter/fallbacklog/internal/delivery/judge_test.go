@@ -1,12 +1,11 @@
 package delivery
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
-
-	"context"
 
 	"github.com/stretchr/testify/assert"
 

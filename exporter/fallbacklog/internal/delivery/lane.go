@@ -70,8 +70,8 @@ type Lane struct {
 	held        atomic.Pointer[time.Time] // until when the downstream has asked live data to wait
 	unreadable  atomic.Bool               // the log, when replay last tried
 	stuck       atomic.Bool               // replay has nothing to send: all that the log has is encrypted with another key
-	unlogged    atomic.Int64              // bytes of the last record that the log did not take
-	unburied    atomic.Int64              // bytes of the last record that the dead letter did not take
+	unlogged    atomic.Int64              // bytes of the last record that the log refused
+	unburied    atomic.Int64              // bytes of the last record that the dead letter refused
 
 	draining sync.Once
 	closing  chan struct{}   // closed when Shutdown begins

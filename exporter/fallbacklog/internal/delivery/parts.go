@@ -44,7 +44,7 @@ func (p *pending) halve(doubtful bool) bool {
 	return true
 }
 
-// advance notes that the next part was taken, but for so many items. Where its size may not have been the reason of the
+// advance notes that the downstream accepted the next part without the rejected items. If its size may not have caused the
 // last refusal, the next part is twice as large again.
 func (p *pending) advance(rejected int) (done bool) {
 	n := p.nextItems()
@@ -64,7 +64,7 @@ func (p *pending) skip() (done bool) {
 	return p.parts.from >= p.items
 }
 
-// sizes remembers what a downstream takes, in bytes of records. It is used by one goroutine.
+// sizes remembers what a downstream accepts, in bytes of records. It is used by one goroutine.
 type sizes struct {
 	refused int // the smallest size that was too large; 0: none was
 	taken   int // the largest size that passed since then

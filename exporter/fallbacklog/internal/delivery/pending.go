@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// poisonFailures is how often a record must fail alone, while others pass, to be held for the cause.
+	// poisonFailures is how often a record must fail alone, while others pass, to count as the cause.
 	poisonFailures = 3
 	// The retries of a record that was refused as one batch or all. The third refusal is poison, and comes a minute after
 	// the first at least.
@@ -49,7 +49,7 @@ type pending struct {
 }
 
 // fail notes a failure together with n records, itself included, while the lane has made so many deliveries. Failures with
-// no delivery between halve a request once, so that an outage does not take requests apart. In strict order nothing else
+// no delivery between halve a request once, so that an outage does not divide requests. In strict order nothing else
 // can be delivered between, so each failure halves the request.
 func (p *pending) fail(n int, successes uint64, inOrder bool) {
 	fresh := !p.failed || p.suspect(successes)
@@ -67,7 +67,7 @@ func (p *pending) refuse(now time.Time) {
 	p.refusals++
 }
 
-// refusedForGood reports whether a record that was refused as one batch or all is held for the cause. passedSince: others
+// refusedForGood reports whether a record that was refused as one batch or all counts as the cause. passedSince: others
 // have passed since the refusal before.
 func (p *pending) refusedForGood(now time.Time, passedSince bool) bool {
 	return p.refusals >= poisonFailures && now.Sub(p.firstRefusal) >= refusedMinute && passedSince
@@ -91,5 +91,5 @@ func (p *pending) fresh() bool { return !p.failed && p.refusals == 0 }
 // half of n records, the larger one.
 func half(n int) int { return (n + 1) / 2 }
 
-// size is what the record counts for: of compressed records what they are before, as they are decoded and sent.
+// size is the record's size in bytes for all bounds; that of a compressed record is its size before compression.
 func (p *pending) size() int { return record.Size(p.entry.Record) }

@@ -33,7 +33,7 @@ func (p permit) success() {
 }
 
 // failed is for an attempt that failed without a refusal. Data that fails while others pass says nothing about the
-// downstream, and an answer that may be about the data counts once for it; as a probe it has failed all the same.
+// downstream, and an answer that may be about the data counts once for it; as a probe it has still failed.
 func (p permit) failed(t trial) {
 	switch {
 	case t.suspect:

@@ -15,7 +15,7 @@ import (
 // result is what came of a request.
 type result struct {
 	consignment
-	rejected int   // items that the downstream has refused of those it took
+	rejected int   // items that the downstream has rejected from an accepted request
 	cause    error // nil: the downstream has it
 }
 
@@ -76,7 +76,7 @@ func (r *replayer) answered(a result) {
 	r.pace.answered(r.group.set.Now())
 }
 
-// passed settles what the downstream took.
+// passed settles what the downstream accepted.
 func (r *replayer) passed(a result) {
 	r.pace.faster()
 	r.sizes.passed(a.bytes())
@@ -92,7 +92,7 @@ func (r *replayer) passed(a result) {
 				r.recent.add(true)
 			}
 			r.countLate(p)
-			r.settle(p)
+			r.finish(p)
 		}
 	}
 	r.succeeded()
@@ -277,7 +277,7 @@ func divide(records []*pending) bool {
 	return len(records) > 1
 }
 
-// giveUp moves a record to the dead letter that will never be delivered, but for the parts that were.
+// giveUp moves a record that will never be delivered to the dead letter, without its delivered parts.
 func (r *replayer) giveUp(p *pending, d disposition) {
 	if d.failure.Kind.Refused() && p.refusals == 0 {
 		p.refuse(r.group.set.Now())
@@ -302,7 +302,7 @@ func (r *replayer) giveUp(p *pending, d disposition) {
 		}
 	}
 	r.countParts(p)
-	r.settle(p)
+	r.finish(p)
 }
 
 // undelivered returns what is left of a record in one piece; nil: nothing.
@@ -327,7 +327,7 @@ func (r *replayer) finishParts(p *pending, d *disposition) {
 		d = &disposition{reason: ReasonRefused, failure: failure.Failure{Class: failure.TooLarge, Code: "413", Kind: failure.BatchKind}}
 	}
 	if p.parts.taken == 0 {
-		// Not one item was taken: that may be the downstream's fault, and counts for the rule of five.
+		// Every item was refused: that may be the downstream's fault, and counts for the rule of five.
 		if p.refusals++; p.refusals == 1 {
 			r.refusals.Count()
 		}
@@ -349,7 +349,7 @@ func (r *replayer) buryLine(p *pending) bool {
 		return false
 	}
 	r.opt.Observer.Buried(ReasonUndecodable, codeUndecodable, p.items)
-	r.settle(p)
+	r.finish(p)
 	return true
 }
 
@@ -377,8 +377,8 @@ func (r *replayer) releaseUntil(p *pending, at time.Time) {
 	r.countDropped(r.window.release([]*pending{p}, at))
 }
 
-// settle says of a record that it is dealt with: to the log first, so that drop never counts it as given up.
-func (r *replayer) settle(p *pending) {
+// finish marks a record as done, in the log first, so that drop never counts it as given up.
+func (r *replayer) finish(p *pending) {
 	if err := r.opt.Log.Done(p.entry); err != nil {
 		r.trouble(health.Tending, err)
 		r.opt.Observer.Failed(failure.Log)

@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	// windowMin is how many records replay holds, however large: to find the one at fault others are needed.
+	// windowMin is how many records replay keeps, however large: to find the one at fault others are needed.
 	windowMin = 8
 	// windowMax bounds them, however small.
 	windowMax = 4096
 	// asideBytes bounds the records that wait for a retry, beyond windowMin of them, where maxBytes is less.
 	asideBytes = 16 << 20
-	// probeRecords is how many records strict order holds when it needs probes, up to asideBytes.
+	// probeRecords is how many records strict order keeps when it needs probes, up to asideBytes.
 	probeRecords = 64
 )
 
-// window holds the records that replay has read and not settled, in the order in which they were read. They are settled in
+// window contains the records that replay has read and not settled, in the order in which they were read. They are settled in
 // any order. The replayer fills and empties it; drop, which log::on_full calls, is safe to call beside it.
 //
 // A record is waiting or out. What happens to a record that is out is its outcome, which counts. A waiting record whose
@@ -26,7 +26,7 @@ const (
 //
 // Records with a time to be retried have a room of their own, so that others pass them.
 type window struct {
-	minRecords int  // it holds so many, however large
+	minRecords int  // the window has room for so many, however large
 	maxBytes   int  // of records, beyond those
 	inOrder    bool // the oldest is always the next
 
@@ -37,7 +37,7 @@ type window struct {
 	asideBytes int    // of them
 	count      uint64 // records read
 	turn       uint64 // number of the record from which on to choose
-	extended   bool   // it holds probeRecords
+	extended   bool   // the window has room for probeRecords
 }
 
 // fill adds what next reads, unless the window is full. next returns nil for a record that is passed over, and ok false
@@ -82,7 +82,7 @@ func (w *window) empty() bool {
 	return len(w.records) == 0
 }
 
-// extend lets the window hold enough records for probes in strict order, or no longer.
+// extend switches the room for probes in strict order on or off.
 func (w *window) extend(extended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -112,13 +112,13 @@ func (w *window) choose(now time.Time, maxBytes int) []*pending {
 		chosen = append(chosen, p)
 	}
 	for _, p := range chosen {
-		w.take(p)
+		w.sendOut(p)
 	}
 	return chosen
 }
 
-// probe returns one waiting record, which is out then, whatever its time to be retried: the oldest one, or the newest one,
-// of those that were not refused where there is one.
+// probe returns one waiting record, which is out then, whatever its time to be retried: the oldest one, or the newest
+// one. The newest prefers records that were not refused.
 func (w *window) probe(newest bool) []*pending {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -133,30 +133,30 @@ func (w *window) probe(newest bool) []*pending {
 	if found == nil {
 		return nil
 	}
-	w.take(found)
+	w.sendOut(found)
 	return []*pending{found}
 }
 
-// after returns the first waiting record from a number on, which is out then, nil where there is none.
+// after returns the first waiting record from a number on, which is out then, or nil if none waits.
 func (w *window) after(number uint64) *pending {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.records {
 		if !p.out && p.number >= number {
-			w.take(p)
+			w.sendOut(p)
 			return p
 		}
 	}
 	return nil
 }
 
-// take is for a caller that holds mu.
-func (w *window) take(p *pending) {
+// sendOut marks a record as out. The caller holds mu.
+func (w *window) sendOut(p *pending) {
 	p.out = true
 	w.retry(p, time.Time{})
 }
 
-// retry sets a record's time to be retried, which is zero while it is out. The caller holds mu.
+// retry sets when a record is retried; the time is zero while the record is out. The caller holds mu.
 func (w *window) retry(p *pending, at time.Time) {
 	if p.retryAt.IsZero() != at.IsZero() {
 		if at.IsZero() {
@@ -232,7 +232,7 @@ func (w *window) olderThan(t time.Time) (old []*pending) {
 	defer w.mu.Unlock()
 	for _, p := range w.records {
 		if !p.out && !p.written.After(t) {
-			w.take(p)
+			w.sendOut(p)
 			old = append(old, p)
 		}
 	}

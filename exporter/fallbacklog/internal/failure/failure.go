@@ -35,8 +35,8 @@ const (
 	Opaque        Class = "opaque"        // permanent, without a reason that a program can read
 	Canceled      Class = "canceled"      // the caller gave up
 	Unknown       Class = "unknown"       // retryable, without a reason that a program can read
-	TooLarge      Class = "too_large"     // the downstream takes no request of this size
-	Partial       Class = "partial"       // the downstream took a batch but for some of its items
+	TooLarge      Class = "too_large"     // the downstream accepts no request of this size
+	Partial       Class = "partial"       // the downstream rejected some items of a batch and accepted the others
 )
 
 // The classes of what fails here.

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Each change is told once, in order; the component is well when no signal has a trouble.
+// Each change is reported once, in order; the component is well when no signal has a trouble.
 func TestHealth(t *testing.T) {
 	var told []string
 	h := New(func(c Change) {
