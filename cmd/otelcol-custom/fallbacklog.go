@@ -7,7 +7,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog"
 )
 
-// init, in the one file here that is written by hand, shows the fallbacklog exporter which exporters this binary has, so that `validate` finds a
+// init shows the fallbacklog exporter which exporters this binary has, so that `validate` finds a
 // mistake in a wrapped one as well; without it the mistake is found at start.
 func init() {
 	fallbacklog.RegisterFactories(func() (map[component.Type]exporter.Factory, error) {

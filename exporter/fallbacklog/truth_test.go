@@ -115,18 +115,18 @@ func TestCountersOfLossBeginAtZero(t *testing.T) {
 	}
 }
 
-// The error that a sender gets names the cause, without file names, sizes and times.
+// The error for a sender names the cause, without file names, sizes and times.
 func TestErrorsToSendersAreGrouped(t *testing.T) {
 	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(t.TempDir()), map[string]any{"log": map[string]any{"max_disk_mib": 1}}))
 	large := make([]byte, 300<<10)
 	for i := range large {
 		large[i] = 'x'
 	}
-	answers := map[string]bool{}
+	texts := map[string]bool{}
 	for range 10 {
 		if err := g.sendLog(string(large)); err != nil {
-			answers[err.Error()] = true
+			texts[err.Error()] = true
 		}
 	}
-	assert.Equal(t, map[string]bool{"neither delivered nor logged: log is full": true}, answers)
+	assert.Equal(t, map[string]bool{"neither delivered nor logged: log is full": true}, texts)
 }

@@ -123,6 +123,14 @@ func TestTraps(t *testing.T) {
 			`{receivers: {otlp: {protocols: {grpc: {endpoint: "[::]:4317"}}}}}`,
 			"receivers::otlp::protocols::grpc::endpoint", "[::]:4317",
 		},
+		"zstd over HTTP, by default": {
+			`{receivers: {otlp: {protocols: {http: {endpoint: "localhost:4318"}}}}}`,
+			"receivers::otlp::protocols::http::compression_algorithms", "512 MiB",
+		},
+		"zstd over HTTP": {
+			`{receivers: {otlp: {protocols: {http: {compression_algorithms: ["", zstd]}}}}}`,
+			"receivers::otlp::protocols::http::compression_algorithms", "512 MiB",
+		},
 		"open UDP":       {`{receivers: {metricsudp: {endpoint: ":8125"}}}`, "receivers::metricsudp::endpoint", ":8125"},
 		"open page":      {`{exporters: {prometheus: {endpoint: "0.0.0.0:8889"}}}`, "exporters::prometheus::endpoint", "0.0.0.0:8889"},
 		"open pprof":     {`{extensions: {pprof: {endpoint: "0.0.0.0:1777"}}}`, "extensions::pprof::endpoint", "0.0.0.0:1777"},
@@ -149,6 +157,7 @@ func TestTraps(t *testing.T) {
 func TestNoTraps(t *testing.T) {
 	for name, overlay := range map[string]string{
 		"authenticated listener": `{receivers: {otlp: {protocols: {grpc: {endpoint: "0.0.0.0:4317", auth: {authenticator: bearertokenauth}}}}}}`,
+		"HTTP without zstd":      `{receivers: {otlp: {protocols: {http: {compression_algorithms: ["", gzip]}}}}}`,
 		"TLS listener":           `{receivers: {otlp: {protocols: {grpc: {endpoint: "0.0.0.0:4317", tls: {cert_file: x}}}}}}`,
 		"UDP with ranges":        `{receivers: {metricsudp: {endpoint: "0.0.0.0:8125", allowed_cidrs: [10.0.0.0/8]}}}`,
 		"Unix socket":            `{receivers: {metricsudp: {transport: unixgram, endpoint: /run/x.sock}}}`,

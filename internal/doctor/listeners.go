@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -35,6 +36,27 @@ func openListeners(c *config) []Finding {
 	}
 	for _, id := range c.ids("extensions", "pprof", "zpages") {
 		report("extensions::"+id+"::endpoint", c.root.sub("extensions").sub(id).text("endpoint", ""), "bind localhost: these pages show the inside of the process")
+	}
+	return out
+}
+
+// compressedRequests finds OTLP listeners over HTTP that accept zstd. A request of 400 bytes can ask their decoder for 512 MiB. Over gRPC
+// the distribution bounds that itself.
+func compressedRequests(c *config) []Finding {
+	var out []Finding
+	for _, id := range c.ids("receivers", "otlp") {
+		protocols := c.root.sub("receivers").sub(id).sub("protocols")
+		if !protocols.has("http") {
+			continue
+		}
+		s := protocols.sub("http")
+		if accepted := s.list("compression_algorithms"); len(accepted) == 0 || slices.Contains(accepted, "zstd") {
+			out = append(out, Finding{
+				"receivers::" + id + "::protocols::http::compression_algorithms",
+				"zstd is accepted: a request of 400 bytes can make the gateway allocate 512 MiB",
+				`list all but zstd: ["", gzip, zlib, deflate, snappy, x-snappy-framed, lz4]`,
+			})
+		}
 	}
 	return out
 }

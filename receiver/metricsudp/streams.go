@@ -77,5 +77,8 @@ func (c *Config) tlsConfig(ctx context.Context) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
+	// Clients of StatsD never read. One that closes while it has not read a ticket resets the connection, and the
+	// lines that the server has not read yet are lost.
+	cfg.SessionTicketsDisabled = true
 	return cfg, nil
 }

@@ -217,6 +217,28 @@ func TestTLS(t *testing.T) {
 	assert.Equal(t, map[string]int64{"closed": 1, "tls_handshake": 1, "shutdown": 1}, r.counted(t, "ended_connections", "reason"))
 }
 
+// The server sends nothing after the handshake but the alert that ends the session. Clients of StatsD never read: the
+// kernel of one that closes with unread bytes resets the connection, and its lines are lost.
+func TestTLSClientsNeedNotRead(t *testing.T) {
+	certFile, keyFile, roots := certificate(t)
+	sink := new(consumertest.MetricsSink)
+	r := startStream(t, sink, map[string]any{"transport": "tcp", "tls": map[string]any{"cert_file": certFile, "key_file": keyFile}})
+	plain := dial(t, r.addr())
+	c := tls.Client(plain, &tls.Config{
+		RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS13,
+		ClientSessionCache: tls.NewLRUClientSessionCache(1), // asks for tickets
+	})
+	_, err := io.WriteString(c, "a:1|c\n")
+	require.NoError(t, err)
+	require.NoError(t, c.CloseWrite())
+	received, err := io.ReadAll(plain)
+	require.NoError(t, err)
+	const alertBytes = 5 + 2 + 1 + 16 // header, alert, type and tag of a record of TLS 1.3
+	assert.Len(t, received, alertBytes)
+	require.NoError(t, r.Shutdown(context.Background()))
+	assert.Equal(t, map[string]int64{"a": 1}, totals(sink))
+}
+
 // certificate writes a certificate of 127.0.0.1 and its key.
 func certificate(t *testing.T) (certFile, keyFile string, roots *x509.CertPool) {
 	t.Helper()

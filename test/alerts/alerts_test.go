@@ -4,7 +4,6 @@ package alerts
 import (
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,7 +22,7 @@ func TestRules(t *testing.T) {
 			require.NoError(t, err, string(out))
 			out, err = exec.CommandContext(t.Context(), promtool, "test", "rules", filepath.Base(file)).CombinedOutput()
 			require.NoError(t, err, string(out))
-			require.True(t, strings.Contains(string(out), "SUCCESS"), string(out))
+			require.Contains(t, string(out), "SUCCESS")
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,10 +67,14 @@ exporters: {fallbacklog: {log: {max_segment_size_mib: 1, max_disk_mib: 1, on_ful
 	eventually(t, "the log is full", func() bool { return post("/v1/logs", fill) == http.StatusServiceUnavailable })
 
 	now := time.Now().UnixNano()
-	filler := bytes.Repeat([]byte("y"), 150<<10) // larger than what is left
-	delta := fmt.Appendf(nil, `{"resourceMetrics":[{"resource":{"attributes":[{"key":"filler","value":{"stringValue":"%s"}}]},
+	// Together larger than what is left, and each within attribute_limits.
+	filler := make([]string, 50)
+	for i := range filler {
+		filler[i] = fmt.Sprintf(`{"key":"filler.%d","value":{"stringValue":"%s"}}`, i, strings.Repeat("y", 3<<10))
+	}
+	delta := fmt.Appendf(nil, `{"resourceMetrics":[{"resource":{"attributes":[%s]},
 		"scopeMetrics":[{"metrics":[{"name":"paid","sum":{"aggregationTemporality":1,"isMonotonic":true,
-		"dataPoints":[{"asInt":"42","startTimeUnixNano":"%d","timeUnixNano":"%d"}]}}]}]}]}`, filler, now-int64(time.Second), now)
+		"dataPoints":[{"asInt":"42","startTimeUnixNano":"%d","timeUnixNano":"%d"}]}}]}]}]}`, strings.Join(filler, ","), now-int64(time.Second), now)
 	require.Equal(t, http.StatusServiceUnavailable, post("/v1/metrics", delta))
 
 	b := startBackend(t, g.backend)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,8 +25,8 @@ import (
 // maxRequest is the largest OTLP request that the shipped configurations accept, in bytes.
 const maxRequest = 4 << 20
 
-// TestRequestSizesAreConfigured: every OTLP receiver in configs/ bounds its requests, so a new configuration cannot
-// forget it.
+// TestRequestSizesAreConfigured: every OTLP receiver in configs/ bounds its requests and what its decoders allocate, so a
+// new configuration cannot forget it.
 func TestRequestSizesAreConfigured(t *testing.T) {
 	files, err := filepath.Glob(config("*.yaml"))
 	require.NoError(t, err)
@@ -51,6 +52,11 @@ func TestRequestSizesAreConfigured(t *testing.T) {
 				if all.IsSet(at) {
 					assert.EqualValues(t, bound.want, all.Get(at+"::"+bound.key), "%s: receivers::%s::%s", file, at, bound.key)
 				}
+			}
+			if http := id + "::protocols::http"; all.IsSet(http) {
+				algorithms, _ := all.Get(http + "::compression_algorithms").([]any)
+				assert.Contains(t, algorithms, "gzip", "%s: %s", file, http)
+				assert.NotContains(t, algorithms, "zstd", "%s: %s", file, http)
 			}
 		}
 	}
@@ -100,5 +106,60 @@ func TestRequestSizes(t *testing.T) {
 		assert.Equal(t, http.StatusOK, overHTTP(below, compress), "compressed: %v", compress)
 		assert.Equal(t, http.StatusBadRequest, overHTTP(above, compress), "compressed: %v", compress)
 	}
+	g.stop()
+}
+
+// TestZstdWindows: a request in zstd names a window of 512 MiB that its decoder would allocate. HTTP accepts no zstd, and
+// gRPC no window over 8 MiB, so the gateway's memory stays as it was, and gRPC in zstd as the Collector sends it passes.
+func TestZstdWindows(t *testing.T) {
+	g := newGateway(t, "quickstart.yaml")
+	startBackend(t, g.backend)
+	g.start()
+	const size, runLength = 128 << 10, 1
+	head := size<<3 | runLength<<1
+	block := []byte{byte(head & 0xFF), byte(head >> 8 & 0xFF), byte(head >> 16), 'x'}
+	frame := append([]byte{0x28, 0xB5, 0x2F, 0xFD, 0, (29 - 10) << 3}, bytes.Repeat(block, 100)...)
+
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: &protocols}
+	defer transport.CloseIdleConnections()
+	grpcClient := &http.Client{Transport: transport}
+	message := append([]byte{1, 0, 0, byte(len(frame) >> 8), byte(len(frame) & 0xFF)}, frame...)
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			request, err := http.NewRequestWithContext(withTimeout(t), http.MethodPost, "http://"+g.http+"/v1/logs", bytes.NewReader(frame))
+			if !assert.NoError(t, err) {
+				return
+			}
+			request.Header = http.Header{"Content-Type": {"application/x-protobuf"}, "Content-Encoding": {"zstd"}}
+			response, err := http.DefaultClient.Do(request)
+			if assert.NoError(t, err) {
+				assert.Equal(t, http.StatusBadRequest, response.StatusCode)
+				assert.NoError(t, response.Body.Close())
+			}
+		})
+		wg.Go(func() {
+			request, err := http.NewRequestWithContext(withTimeout(t), http.MethodPost,
+				"http://"+g.grpc+"/opentelemetry.proto.collector.logs.v1.LogsService/Export", bytes.NewReader(message))
+			if !assert.NoError(t, err) {
+				return
+			}
+			request.Header = http.Header{"Content-Type": {"application/grpc"}, "Grpc-Encoding": {"zstd"}, "Te": {"trailers"}}
+			response, err := grpcClient.Do(request)
+			if !assert.NoError(t, err) {
+				return
+			}
+			_, err = io.Copy(io.Discard, response.Body)
+			assert.NoError(t, err)
+			assert.NoError(t, response.Body.Close())
+			answer := response.Header.Get("Grpc-Message") + response.Trailer.Get("Grpc-Message")
+			assert.Contains(t, answer, "window size exceeded")
+		})
+	}
+	wg.Wait()
+	assert.Less(t, g.peakRSS(), int64(hostileRSS), "resident memory")
+	assert.Less(t, int64(g.status("VmPeak", 10))<<10, int64(4<<30), "address space, of which a window is a part before it is written")
 	g.stop()
 }

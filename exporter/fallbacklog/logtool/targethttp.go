@@ -8,8 +8,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 )
 
 // maxAnswer bounds what is read of an HTTP answer.
@@ -48,21 +47,17 @@ func (h httpTarget) send(ctx context.Context, r request) (answer, error) {
 	switch code := resp.StatusCode; {
 	case code >= 200 && code < 300:
 		return r.answered(said), nil
-	case code == http.StatusTooManyRequests, code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
+	case resp.Header.Get("Retry-After") != "", !failure.OfHTTP(code).Refused():
 		return answer{}, fmt.Errorf("%s: %s", where, resp.Status)
 	default:
 		return answer{}, refusal{fmt.Errorf("%s: %s", where, resp.Status)}
 	}
 }
 
-// judgeGRPC marks what the OTLP specification does not call retryable.
+// judgeGRPC marks what sending it again would not change.
 func judgeGRPC(err error) error {
-	switch status.Code(err) {
-	case codes.OK:
-		return nil
-	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss, codes.ResourceExhausted:
+	if err == nil || !failure.Of(err, false).Kind.Refused() {
 		return err
-	default:
-		return refusal{err}
 	}
+	return refusal{err}
 }

@@ -126,6 +126,16 @@ func (p Permit) FailProbe() {
 	})
 }
 
+// Refused says that the downstream refused the data, so it is there. While closed the failures before count no longer; a
+// probe has shown nothing about other data.
+func (p Permit) Refused() {
+	p.end(func(b *Breaker) {
+		if b.state == Closed {
+			b.failures = 0
+		}
+	})
+}
+
 // Cancel says that the attempt showed nothing about the downstream.
 func (p Permit) Cancel() { p.end(func(*Breaker) {}) }
 

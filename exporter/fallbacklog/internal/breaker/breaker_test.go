@@ -40,7 +40,7 @@ func newBreaker(changes *[]string) (*Breaker, *clock) {
 	}), c
 }
 
-// Steps: f failure, s success, c cancel, p a failed probe: each needs a permit that is given; x: no permit is given, even to a
+// Steps: f failure, s success, c cancel, p a failed probe, r refusal: each needs a permit that is given; x: no permit is given, even to a
 // prober; l: no permit for live data; digits advance the clock by so many times 5 s; C: Close.
 func TestTable(t *testing.T) {
 	for _, tc := range []struct {
@@ -61,6 +61,8 @@ func TestTable(t *testing.T) {
 		{name: "the interval starts over after closing", steps: "fffff2f4ssfffff2c", changes: []string{
 			"closed>open", "open>half_open", "half_open>open", "open>half_open", "half_open>closed", "closed>open", "open>half_open",
 		}, state: HalfOpen},
+		{name: "a refusal shows that the downstream is there", steps: "ffffrffff", state: Closed},
+		{name: "a refused probe decides nothing", steps: "fffff2rrc", changes: []string{"closed>open", "open>half_open"}, state: HalfOpen},
 		{name: "failed probes do not count while closed", steps: "pppppppp", state: Closed},
 		{name: "a failed probe opens it for twice as long", steps: "fffff2p2x2c", changes: []string{"closed>open", "open>half_open", "half_open>open", "open>half_open"}, state: HalfOpen},
 		{name: "drained closes after one success", steps: "fffff2sC", changes: []string{"closed>open", "open>half_open", "half_open>closed"}, state: Closed},
@@ -84,7 +86,7 @@ func TestTable(t *testing.T) {
 				default:
 					p := b.Allow(true)
 					require.NotNil(t, p, at)
-					map[rune]func(){'f': p.Failure, 's': p.Success, 'c': p.Cancel, 'p': p.FailProbe}[s]()
+					map[rune]func(){'f': p.Failure, 's': p.Success, 'c': p.Cancel, 'p': p.FailProbe, 'r': p.Refused}[s]()
 				}
 			}
 			assert.Equal(t, tc.changes, changes)

@@ -8,7 +8,7 @@ import (
 )
 
 // callerError is the answer to a caller whose batch is neither delivered nor durable. Its text has no file name and no
-// number, so that errors of one cause are one group for a program that counts them; the log's line has the details. It is
+// number, so that the errors of one cause form one group for an operator; the log's line has the details. It is
 // retryable whatever the downstream's refusal was.
 type callerError struct {
 	what string

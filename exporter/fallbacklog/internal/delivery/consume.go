@@ -108,7 +108,7 @@ func (l *Lane) deliver(ctx context.Context, c *call, b Batch, items int, limit t
 		}
 		f := l.classify(err)
 		d.attempts, d.cause, d.failure = attempt, err, f
-		l.delayReplay(f)
+		l.keepWaiting(f)
 		v := l.judge(p, trial{
 			failure: f, brokenOff: ctx.Err() != nil || l.cut.Err() != nil, first: true, counted: counted, divisible: items > 1,
 		})
@@ -177,16 +177,16 @@ func (l *Lane) liveTurn() bool {
 	return l.turn == nil && l.refusals.State() != breaker.Closed && l.probes.Load()%probeTurns == probeLive
 }
 
-// delayReplay makes replay wait, too, for as long as the downstream asks live data to.
-func (l *Lane) delayReplay(f failure.Failure) {
+// keepWaiting makes replay, too, wait for as long as the downstream asks live data to.
+func (l *Lane) keepWaiting(f failure.Failure) {
 	if f.RetryAfter > 0 {
 		until := l.group.set.Now().Add(min(f.RetryAfter, l.group.set.MaxOpenInterval))
 		l.held.Store(&until)
 	}
 }
 
-// replayDelay is how long replay still has to wait because of delayReplay.
-func (l *Lane) replayDelay() time.Duration {
+// asked is how long replay has to wait for that.
+func (l *Lane) asked() time.Duration {
 	until := l.held.Load()
 	if until == nil {
 		return 0
@@ -222,14 +222,14 @@ func (l *Lane) attempt(ctx context.Context, b Batch, limit time.Time) (rejected 
 	return rejected, err
 }
 
-// delivered counts a batch that the downstream accepted, possibly without some rejected items. The rejected items are not
-// sent again: the answer would be the same (OTLP, "Partial Success").
+// delivered counts a batch that the downstream has, except for what it has rejected: another attempt would get the same answer
+// (OTLP, "Partial Success").
 func (l *Lane) delivered(replayed bool, items, rejected int) {
 	l.opt.Observer.Delivered(replayed, items-rejected)
 	if rejected > 0 {
 		l.opt.Observer.Dropped(DroppedRejected, rejected)
 		l.opt.Observer.Failed(failure.Partial)
-		l.opt.Observer.Warn(failure.Partial, "the downstream rejected some items of a batch and accepted the others", nil)
+		l.opt.Observer.Warn(failure.Partial, "the downstream took a batch but for some of its items", nil)
 	}
 }
 

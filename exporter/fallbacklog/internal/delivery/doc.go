@@ -1,4 +1,4 @@
-// Package delivery brings batches to a downstream, or to a durable log when the downstream refuses them, and the
+// Package delivery sends batches to a downstream, or to a durable log when the downstream does not accept them, and the
 // log's records to the downstream when it is back: attempt, judge, store, replay.
 //
 // A Lane is one signal's way. The lanes of a component are a Group: they share the breaker, and make room in each other's
@@ -40,5 +40,5 @@
 // A record that is answered 413 is sent in parts of half as many items, down to one. The largest size that passed is kept
 // for the next requests. RESOURCE_EXHAUSTED without RetryInfo may mean the size: the next attempt is with half. A record
 // is settled when its last part is; a crash before repeats it whole. A single item that is too large goes to the dead
-// letter. A record whose items were all refused counts as one refusal for the rule of five.
+// letter. A record without a single accepted item counts as one refusal for the rule of five.
 package delivery

@@ -96,7 +96,7 @@ func TestOneItemIsTooLarge(t *testing.T) {
 	})
 }
 
-// Five records whose items are all refused are the downstream's fault: the fifth is not given up.
+// Five records without a single accepted item are the downstream's fault: the fifth is not given up.
 func TestNothingIsSmallEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := largeOutage(t, 8, func(int, int) error { return answeredWith(413) })

@@ -58,7 +58,7 @@ func newSimulation(t *testing.T, seed uint64, strict bool) *simulation {
 		set.Strict, set.Concurrency, set.CoalesceBytes, set.MaxAttempts = strict, 2, 1<<15, 5
 		set.Timeout, set.MaxInterval, set.threshold = 5*time.Second, 30*time.Second, [2]int{5, 2}
 	})
-	m.log, m.stand.dir = log, dir
+	m.log, m.dir = log, dir
 	return m
 }
 

@@ -44,7 +44,7 @@ func (p *pending) halve(doubtful bool) bool {
 	return true
 }
 
-// advance notes that the downstream accepted the next part without the rejected items. If its size may not have caused the
+// advance notes that the next part was accepted, except for the rejected items. Where its size may not have been the reason of the
 // last refusal, the next part is twice as large again.
 func (p *pending) advance(rejected int) (done bool) {
 	n := p.nextItems()
@@ -64,7 +64,7 @@ func (p *pending) skip() (done bool) {
 	return p.parts.from >= p.items
 }
 
-// sizes remembers what a downstream accepts, in bytes of records. It is used by one goroutine.
+// sizes remembers what sizes a downstream accepts, in bytes of records. It is used by one goroutine.
 type sizes struct {
 	refused int // the smallest size that was too large; 0: none was
 	taken   int // the largest size that passed since then
@@ -81,6 +81,13 @@ const (
 
 // tooLarge notes that a request of several records was refused for its size.
 func (s *sizes) tooLarge(now time.Time, bytes int) { s.learn(now, bytes, bytes/2, sizesTogether) }
+
+// aloneTooLarge notes that a record alone was refused for its size. Then it was the reason of the refusals together, too.
+func (s *sizes) aloneTooLarge() {
+	if s.least > 0 {
+		*s = sizes{}
+	}
+}
 
 // partTaken notes that a part of a record that was refused for its size passed.
 func (s *sizes) partTaken(now time.Time, record, part int) {

@@ -49,7 +49,7 @@ type pending struct {
 }
 
 // fail notes a failure together with n records, itself included, while the lane has made so many deliveries. Failures with
-// no delivery between halve a request once, so that an outage does not divide requests. In strict order nothing else
+// no delivery between halve a request once, so that an outage does not split requests again and again. In strict order nothing else
 // can be delivered between, so each failure halves the request.
 func (p *pending) fail(n int, successes uint64, inOrder bool) {
 	fresh := !p.failed || p.suspect(successes)
@@ -91,5 +91,5 @@ func (p *pending) fresh() bool { return !p.failed && p.refusals == 0 }
 // half of n records, the larger one.
 func half(n int) int { return (n + 1) / 2 }
 
-// size is the record's size in bytes for all bounds; that of a compressed record is its size before compression.
+// size is what the record counts for: of compressed records what they are before, since they are decoded to be sent.
 func (p *pending) size() int { return record.Size(p.entry.Record) }

@@ -33,7 +33,7 @@ func (p permit) success() {
 }
 
 // failed is for an attempt that failed without a refusal. Data that fails while others pass says nothing about the
-// downstream, and an answer that may be about the data counts once for it; as a probe it has still failed.
+// downstream, and an answer that may be about the data counts once for it; as a probe it has failed nevertheless.
 func (p permit) failed(t trial) {
 	switch {
 	case t.suspect:
@@ -48,7 +48,7 @@ func (p permit) failed(t trial) {
 
 // refused is for an attempt that was refused: the downstream is there.
 func (p permit) refused() {
-	p.shared.Cancel()
+	p.shared.Refused()
 	p.own.FailProbe()
 }
 

@@ -92,7 +92,7 @@ func TestProbesOfASignalThatWaits(t *testing.T) {
 		}
 		// Live data's turn is left to it for a second.
 		assert.Equal(t, []time.Duration{1e9, 2e9, 5e9, 8e9, 10e9, 11e9}, waits[:6])
-		assert.Error(t, s.troubles.all()[0], "the signal waits for somebody")
+		require.Error(t, s.troubles.all()[0], "the signal waits for somebody")
 		assert.Zero(t, s.sums.sum(&s.sums.buried))
 		s.stop(t)
 	})

@@ -22,7 +22,7 @@ type Batch interface {
 	Items() int
 	// Payload is the request in the encoding of the lane's codec. It may be called while Send is under way.
 	Payload() ([]byte, error)
-	// Part is a batch of the items from one to before another, in the order of the payload. It may move them out of this
+	// Part is a batch of the items from one to before another, in the order of the payload. It may remove them from this
 	// batch, which is of no more use then.
 	Part(from, to int) Batch
 	// Metadata is what is to be kept of the client's metadata, by lower-case key; nil where there is nothing.

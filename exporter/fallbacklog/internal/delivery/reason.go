@@ -9,7 +9,7 @@ const (
 	ReasonOpen     Reason = "breaker_open"     // not tried, or not tried again
 	ReasonAttempts Reason = "max_attempts"     // all attempts failed
 	ReasonBudget   Reason = "budget"           // no time for another attempt
-	ReasonCanceled Reason = "canceled"         // the caller gave up; the data is still kept
+	ReasonCanceled Reason = "canceled"         // the caller gave up; the data is kept
 	ReasonBehind   Reason = "behind"           // strict: older data was not delivered yet
 	ReasonShutdown Reason = "shutdown"         // in flight at Shutdown
 	ReasonSystemic Reason = "systemic"         // refused as one batch or all, or while the signal waits
@@ -33,7 +33,7 @@ type Drop string
 // Reasons why data was dropped.
 const (
 	DroppedFull     Drop = "full"            // log::on_full gave it up
-	DroppedRejected Drop = "partial_success" // the downstream has rejected it in an answer that accepts the rest
+	DroppedRejected Drop = "partial_success" // the downstream has rejected it in an answer that accepts the others
 )
 
 // Drops are the reasons why data is dropped.

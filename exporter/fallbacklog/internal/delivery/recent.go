@@ -7,7 +7,7 @@ const (
 	recentPassed   = 9 // of them, for a failure to be the data's
 )
 
-// recent is how the last requests of data without failures before went. Safe for concurrent use.
+// recent is how the last requests went, without the further failures of data that has failed before. Safe for concurrent use.
 type recent struct {
 	mu     sync.Mutex
 	passed [recentRequests]bool
@@ -22,7 +22,12 @@ func (r *recent) add(passed bool) {
 }
 
 // well reports whether so many of them passed that a failure is not the downstream's.
-func (r *recent) well() bool {
+func (r *recent) well() bool { return r.count() >= recentPassed }
+
+// mostly reports whether half of them passed: the downstream is not away.
+func (r *recent) mostly() bool { return r.count() >= recentRequests/2 }
+
+func (r *recent) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := 0
@@ -31,5 +36,5 @@ func (r *recent) well() bool {
 			n++
 		}
 	}
-	return n >= recentPassed
+	return n
 }

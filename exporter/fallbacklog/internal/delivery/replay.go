@@ -40,7 +40,7 @@ type replayer struct {
 type consignment struct {
 	records []*pending
 	permit  permit
-	probe   bool // sent by the escape, under the head's permit
+	probe   bool // the escape sends it under the head's permit
 }
 
 // items is the number of items of the request, which may be a part of a record.
@@ -100,7 +100,7 @@ func (r *replayer) step() {
 		r.wait(nil, 0)
 		return
 	}
-	if d := max(r.group.breaker.Wait(), r.refusals.Wait(), r.replayDelay(), r.pace.delay(r.group.set.Now())); d > 0 {
+	if d := max(r.group.breaker.Wait(), r.refusals.Wait(), r.asked(), r.pace.delay(r.group.set.Now())); d > 0 {
 		r.wait(nil, d)
 		return
 	}

@@ -15,7 +15,7 @@ import (
 // result is what came of a request.
 type result struct {
 	consignment
-	rejected int   // items that the downstream has rejected from an accepted request
+	rejected int   // items that the downstream rejected in a request that it accepted
 	cause    error // nil: the downstream has it
 }
 
@@ -79,6 +79,7 @@ func (r *replayer) answered(a result) {
 // passed settles what the downstream accepted.
 func (r *replayer) passed(a result) {
 	r.pace.faster()
+	r.recent.add(true)
 	r.sizes.passed(a.bytes())
 	if r.window.inOrder && !a.probe {
 		r.window.extend(false)
@@ -88,11 +89,8 @@ func (r *replayer) passed(a result) {
 	} else {
 		r.delivered(true, a.items(), a.rejected)
 		for _, p := range a.records {
-			if r.fresh(a.records) {
-				r.recent.add(true)
-			}
 			r.countLate(p)
-			r.finish(p)
+			r.settle(p)
 		}
 	}
 	r.succeeded()
@@ -117,7 +115,7 @@ func (r *replayer) countLate(p *pending) {
 	}
 }
 
-// fresh reports whether none of the records has failed before: how they go says something about the downstream.
+// fresh reports whether none of the records has failed before: their failure says something about the downstream.
 func (*replayer) fresh(records []*pending) bool {
 	for _, p := range records {
 		if !p.fresh() {
@@ -160,6 +158,7 @@ func (r *replayer) failed(a result) {
 		if divide(a.records) {
 			r.sizes.tooLarge(now, a.bytes())
 		} else {
+			r.sizes.aloneTooLarge()
 			a.records[0].halve(false)
 		}
 		r.release(a.records)
@@ -170,6 +169,9 @@ func (r *replayer) failed(a result) {
 		r.release(a.records)
 		return
 	case v == refused:
+		if t.failure.Class == failure.TooLarge {
+			r.sizes.aloneTooLarge()
+		}
 		a.permit.conclude(v, t)
 		r.refusedForGood(a.records[0], t.failure, a.cause)
 		return
@@ -277,7 +279,7 @@ func divide(records []*pending) bool {
 	return len(records) > 1
 }
 
-// giveUp moves a record that will never be delivered to the dead letter, without its delivered parts.
+// giveUp moves a record to the dead letter that will never be delivered, except for the parts that were.
 func (r *replayer) giveUp(p *pending, d disposition) {
 	if d.failure.Kind.Refused() && p.refusals == 0 {
 		p.refuse(r.group.set.Now())
@@ -302,7 +304,7 @@ func (r *replayer) giveUp(p *pending, d disposition) {
 		}
 	}
 	r.countParts(p)
-	r.finish(p)
+	r.settle(p)
 }
 
 // undelivered returns what is left of a record in one piece; nil: nothing.
@@ -327,7 +329,7 @@ func (r *replayer) finishParts(p *pending, d *disposition) {
 		d = &disposition{reason: ReasonRefused, failure: failure.Failure{Class: failure.TooLarge, Code: "413", Kind: failure.BatchKind}}
 	}
 	if p.parts.taken == 0 {
-		// Every item was refused: that may be the downstream's fault, and counts for the rule of five.
+		// Not one item was accepted: that may be the downstream's fault, and counts for the rule of five.
 		if p.refusals++; p.refusals == 1 {
 			r.refusals.Count()
 		}
@@ -349,7 +351,7 @@ func (r *replayer) buryLine(p *pending) bool {
 		return false
 	}
 	r.opt.Observer.Buried(ReasonUndecodable, codeUndecodable, p.items)
-	r.finish(p)
+	r.settle(p)
 	return true
 }
 
@@ -377,8 +379,8 @@ func (r *replayer) releaseUntil(p *pending, at time.Time) {
 	r.countDropped(r.window.release([]*pending{p}, at))
 }
 
-// finish marks a record as done, in the log first, so that drop never counts it as given up.
-func (r *replayer) finish(p *pending) {
+// settle says of a record that it is dealt with: to the log first, so that drop never counts it as given up.
+func (r *replayer) settle(p *pending) {
 	if err := r.opt.Log.Done(p.entry); err != nil {
 		r.trouble(health.Tending, err)
 		r.opt.Observer.Failed(failure.Log)

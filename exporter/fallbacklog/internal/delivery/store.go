@@ -38,7 +38,7 @@ func (l *Lane) store(b Batch, d disposition) (err error) {
 	}
 	l.opt.Observer.Failed(failure.Log)
 	l.opt.Observer.Rejected(b.Items())
-	l.opt.Observer.Error(failure.Log, "the local log does not accept data: it goes back to the caller", err)
+	l.opt.Observer.Error(failure.Log, "the local log does not take data: it goes back to the caller", err)
 	return &callerError{"neither delivered nor logged", err}
 }
 
@@ -80,7 +80,7 @@ func (l *Lane) appendDead(b Batch, d disposition) error {
 	l.appended(health.Burying, line, err)
 	if err != nil {
 		l.opt.Observer.Failed(failure.DeadLetter)
-		l.opt.Observer.Error(failure.DeadLetter, "the dead letter does not accept data", err)
+		l.opt.Observer.Error(failure.DeadLetter, "the dead letter does not take data", err)
 		return err
 	}
 	l.opt.Observer.Buried(d.reason, code(d.failure), b.Items())
@@ -167,7 +167,7 @@ func (l *Lane) appended(t health.Trouble, line []byte, err error) {
 	l.trouble(t, err)
 }
 
-// refusedBytes is the size of the last record that a log refused.
+// refusedBytes is where the size of a refused record is kept.
 func (l *Lane) refusedBytes(t health.Trouble) *atomic.Int64 {
 	if t == health.Burying {
 		return &l.unburied
@@ -190,7 +190,7 @@ func (l *Lane) tend() {
 	}
 }
 
-// askAgain asks a log that has refused data whether it would accept a record of that size now.
+// askAgain asks a log whether it would accept by now what it has refused.
 func (l *Lane) askAgain(t health.Trouble, log Log) {
 	if l.group.health.Has(l.opt.Signal, t) && log.Try(l.refusedBytes(t).Load()) == nil {
 		l.trouble(t, nil)

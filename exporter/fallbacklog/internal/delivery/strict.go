@@ -57,11 +57,9 @@ func (r *replayer) headFailed(a result, t trial, v verdict) {
 	r.release(a.records)
 	if p.alone < escapeFailures && r.refusals.State() == breaker.Closed {
 		a.permit.conclude(v, t)
-		pause := r.backoff(1)
-		if !r.recent.well() { // it may be the downstream
-			pause = r.backoff(p.alone)
+		if !r.recent.mostly() { // it may be the downstream
+			r.pace.block(now.Add(r.backoff(p.alone)))
 		}
-		r.pace.block(now.Add(pause))
 		return
 	}
 	r.window.extend(true)
@@ -133,6 +131,7 @@ func (r *replayer) probeAnswered(a result) {
 		r.refusedForGood(p, t.failure, a.cause)
 	case v == tooLarge:
 		p.failedAlone = true
+		r.sizes.aloneTooLarge()
 		p.halve(false)
 		r.release(a.records)
 	default:

@@ -18,7 +18,7 @@ import (
 func strict(set *standSettings) { set.Strict = true }
 
 // With strict order the downstream sees the batches in the order in which they came, however it behaves, as long as it
-// accepts one of five: nothing passes what was there before, from one caller or from several that take turns.
+// accepts one of five: nothing passes what was there before, from one caller or from several that alternate.
 func TestStrictKeepsTheOrder(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestStrictShutdownKeepsTheOrder(t *testing.T) {
 	})
 }
 
-// A record that the downstream cannot accept, even if its answers are retryable, goes to the dead letter when three later ones have
+// A record that the downstream cannot accept, be it by retryable answers, goes to the dead letter when three later ones have
 // passed it. The others arrive in their order.
 func TestStrictPoison(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -26,7 +26,7 @@ const (
 //
 // Records with a time to be retried have a room of their own, so that others pass them.
 type window struct {
-	minRecords int  // the window has room for so many, however large
+	minRecords int  // that it keeps, however large
 	maxBytes   int  // of records, beyond those
 	inOrder    bool // the oldest is always the next
 
@@ -37,7 +37,7 @@ type window struct {
 	asideBytes int    // of them
 	count      uint64 // records read
 	turn       uint64 // number of the record from which on to choose
-	extended   bool   // the window has room for probeRecords
+	extended   bool   // it keeps probeRecords
 }
 
 // fill adds what next reads, unless the window is full. next returns nil for a record that is passed over, and ok false
@@ -82,7 +82,7 @@ func (w *window) empty() bool {
 	return len(w.records) == 0
 }
 
-// extend switches the room for probes in strict order on or off.
+// extend lets the window keep enough records for probes in strict order, or no longer.
 func (w *window) extend(extended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -112,13 +112,13 @@ func (w *window) choose(now time.Time, maxBytes int) []*pending {
 		chosen = append(chosen, p)
 	}
 	for _, p := range chosen {
-		w.sendOut(p)
+		w.markOut(p)
 	}
 	return chosen
 }
 
-// probe returns one waiting record, which is out then, whatever its time to be retried: the oldest one, or the newest
-// one. The newest prefers records that were not refused.
+// probe returns one waiting record, which is out then, whatever its time to be retried: the oldest one, or the newest one,
+// preferring one that was not refused.
 func (w *window) probe(newest bool) []*pending {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -133,30 +133,30 @@ func (w *window) probe(newest bool) []*pending {
 	if found == nil {
 		return nil
 	}
-	w.sendOut(found)
+	w.markOut(found)
 	return []*pending{found}
 }
 
-// after returns the first waiting record from a number on, which is out then, or nil if none waits.
+// after returns the first waiting record from a number on, which is out then; nil: there is none.
 func (w *window) after(number uint64) *pending {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.records {
 		if !p.out && p.number >= number {
-			w.sendOut(p)
+			w.markOut(p)
 			return p
 		}
 	}
 	return nil
 }
 
-// sendOut marks a record as out. The caller holds mu.
-func (w *window) sendOut(p *pending) {
+// markOut is for a caller that holds mu.
+func (w *window) markOut(p *pending) {
 	p.out = true
 	w.retry(p, time.Time{})
 }
 
-// retry sets when a record is retried; the time is zero while the record is out. The caller holds mu.
+// retry sets when a record is retried; zero while it is out. The caller holds mu.
 func (w *window) retry(p *pending, at time.Time) {
 	if p.retryAt.IsZero() != at.IsZero() {
 		if at.IsZero() {
@@ -232,7 +232,7 @@ func (w *window) olderThan(t time.Time) (old []*pending) {
 	defer w.mu.Unlock()
 	for _, p := range w.records {
 		if !p.out && !p.written.After(t) {
-			w.sendOut(p)
+			w.markOut(p)
 			old = append(old, p)
 		}
 	}

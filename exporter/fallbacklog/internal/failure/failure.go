@@ -36,7 +36,7 @@ const (
 	Canceled      Class = "canceled"      // the caller gave up
 	Unknown       Class = "unknown"       // retryable, without a reason that a program can read
 	TooLarge      Class = "too_large"     // the downstream accepts no request of this size
-	Partial       Class = "partial"       // the downstream rejected some items of a batch and accepted the others
+	Partial       Class = "partial"       // the downstream took a batch but for some of its items
 )
 
 // The classes of what fails here.

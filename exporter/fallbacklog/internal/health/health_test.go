@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // Each change is reported once, in order; the component is well when no signal has a trouble.
@@ -24,9 +25,9 @@ func TestHealth(t *testing.T) {
 	h.Set("logs", Appending, errors.New("first"))
 	h.Set("logs", Appending, errors.New("second"))
 	h.Set("traces", Refused, errors.New("third"))
-	assert.EqualError(t, h.LogErr("logs"), "the log takes no data: first")
-	assert.NoError(t, h.LogErr("traces"), "its logs are well")
-	assert.NoError(t, h.LogErr("metrics"))
+	require.EqualError(t, h.LogErr("logs"), "the log takes no data: first")
+	require.NoError(t, h.LogErr("traces"), "its logs are well")
+	require.NoError(t, h.LogErr("metrics"))
 	assert.True(t, h.Has("traces", Refused))
 	h.Tell(func(err error) {
 		assert.EqualError(t, err, "logs: the log takes no data: first\ntraces: the downstream refuses the signal: third")

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Resolver looks a host name up, as [net.Resolver] does. The network is ip, ip4 or ip6.
@@ -104,7 +105,7 @@ func bindTargetsOnce[B io.Closer](
 			all = append(all, b)
 		case isNotOfThisHost(err):
 			missing = append(missing, err)
-			skipped = append(skipped, fmt.Sprintf("%s: %v", target.address, err))
+			skipped = append(skipped, target.address+": "+cause(err))
 		default:
 			closeAll(all)
 			return nil, nil, err
@@ -114,6 +115,15 @@ func bindTargetsOnce[B io.Closer](
 		return nil, nil, errors.Join(missing...)
 	}
 	return all, skipped, nil
+}
+
+// cause is the system's part of an error, whose other parts repeat the address.
+func cause(err error) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno.Error()
+	}
+	return err.Error()
 }
 
 func withPortOf(local net.Addr, address string) string {

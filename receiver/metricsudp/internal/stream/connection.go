@@ -17,7 +17,7 @@ type connection struct {
 	server *Server
 	feed   *Feed
 	conn   net.Conn      // without TLS
-	stream io.Reader     // conn, or the TLS session on it
+	stream net.Conn      // conn, or the TLS session on it
 	source netip.Addr    // never IPv4-mapped; zero for Unix sockets
 	done   chan struct{} // from the feed: the buffer may be filled again
 }
@@ -27,7 +27,6 @@ const handshakeTimeout = 10 * time.Second
 
 // serve reads until the connection ends and returns why it did.
 func (c *connection) serve() (End, error) {
-	c.stream = c.conn
 	if c.server.TLS != nil {
 		switch err := c.handshake(); {
 		case err != nil && c.server.draining.Load():

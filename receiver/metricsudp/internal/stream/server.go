@@ -110,7 +110,7 @@ func (s *Server) pause() {
 
 // admit serves the connection in a goroutine of its own, or refuses it.
 func (s *Server) admit(conn net.Conn) {
-	c := &connection{server: s, conn: conn, source: addressOf(conn), done: make(chan struct{}, 1)}
+	c := &connection{server: s, conn: conn, stream: conn, source: addressOf(conn), done: make(chan struct{}, 1)}
 	refused, ok := EndDenied, s.Allows == nil || s.Allows(c.source)
 	if ok {
 		refused, ok = s.add(c)
@@ -137,7 +137,7 @@ func (s *Server) add(c *connection) (refused End, ok bool) {
 	s.open[c] = struct{}{}
 	s.serving.Go(func() {
 		end, err := c.serve()
-		_ = c.conn.Close()
+		_ = c.stream.Close() // tells the peer that a TLS session ends, and closes conn
 		s.remove(c)
 		s.Ended(end, c.conn.RemoteAddr(), err)
 	})
