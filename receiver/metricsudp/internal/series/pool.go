@@ -8,12 +8,12 @@ import (
 
 // pool keeps what was emptied for whoever needs one next, reader or flusher, so
 // that a series holds a histogram only while it has values. All that is in a pool is
-// of one configuration. Safe for concurrent use; readers take batches, so that the
-// mutex is no cost.
+// of one configuration. Safe for concurrent use; a reader moves a batch at once, so
+// that the mutex costs little.
 type pool[T sized] struct {
 	budget *budget.Budget
 	create func() T
-	batch  int        // how many a reader takes at once
+	batch  int        // how many a reader moves at once
 	caches []cache[T] // of the readers, by the index of their table
 
 	mu   sync.Mutex
@@ -28,8 +28,8 @@ type sized interface {
 	reset()
 }
 
-// A reader takes as many at once as poolBatch and poolBatchBytes allow: what it
-// has taken is lost to the others until it needs it.
+// A reader moves as many at once as poolBatch and poolBatchBytes allow. The other readers
+// cannot use them.
 const (
 	poolBatch      = 32
 	poolBatchBytes = 64 << 10
