@@ -118,7 +118,7 @@ func BenchmarkRandomOrder(b *testing.B) {
 	}
 }
 
-// shuffled packs one line of each series in random order, 20 to a datagram.
+// shuffled packs one line of each series in random order, 20 per datagram.
 func shuffled(n int, kind string) (datagrams [][]byte, lines int) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var d []byte

@@ -6,14 +6,14 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
-// pool keeps what was emptied for whoever needs one next, reader or flusher, so
-// that a series holds a histogram only while it has values. All that is in a pool is
-// of one configuration. Safe for concurrent use; readers take batches, so that the
-// mutex is no cost.
+// pool keeps emptied items for the reader or the flusher that needs one next, so
+// that a series has a histogram only while it has values. All items of a pool have
+// one configuration. Safe for concurrent use. Readers remove batches, so that the
+// mutex costs nothing.
 type pool[T sized] struct {
 	budget *budget.Budget
 	create func() T
-	batch  int        // how many a reader takes at once
+	batch  int        // items that a reader removes at once
 	caches []cache[T] // of the readers, by the index of their table
 
 	mu   sync.Mutex
@@ -21,15 +21,15 @@ type pool[T sized] struct {
 	low  int // the fewest that were free since the last trim
 }
 
-// sized is what a pool holds.
+// sized is an item of a pool.
 type sized interface {
 	comparable
 	size() int // bytes
 	reset()
 }
 
-// A reader takes as many at once as poolBatch and poolBatchBytes allow: what it
-// has taken is lost to the others until it needs it.
+// A reader removes as many items at once as poolBatch and poolBatchBytes allow. Other
+// readers cannot use them, even while this one does not need them.
 const (
 	poolBatch      = 32
 	poolBatchBytes = 64 << 10
@@ -51,9 +51,9 @@ type cache[T sized] struct {
 	_    [96]byte // readers do not write to each other's cache lines
 }
 
-// take returns an empty one, or the zero T where the budget has no room for another;
-// must takes it from beyond the budget then.
-func (c *cache[T]) take(must bool) T {
+// get returns an empty item, or the zero T if the budget has no room for another. With
+// must it then exceeds the budget.
+func (c *cache[T]) get(must bool) T {
 	if len(c.free) == 0 {
 		c.free = c.pool.moveTo(c.free)
 	}
@@ -65,13 +65,13 @@ func (c *cache[T]) take(must bool) T {
 	return c.pool.another(must)
 }
 
-// put takes one back for the same reader.
+// put returns an item, emptied, to the same reader.
 func (c *cache[T]) put(x T) {
 	x.reset()
 	c.free = append(c.free, x)
 }
 
-// another creates one.
+// another creates an item.
 func (p *pool[T]) another(must bool) T {
 	x := p.create()
 	if must {
@@ -83,7 +83,7 @@ func (p *pool[T]) another(must bool) T {
 	return x
 }
 
-// force returns an empty one, for the flusher.
+// force returns an empty item, for the flusher.
 func (p *pool[T]) force() T {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,7 +109,7 @@ func (p *pool[T]) moveTo(free []T) []T {
 	return free
 }
 
-// put takes one back for all.
+// put returns an item, emptied, to all.
 func (p *pool[T]) put(x T) {
 	x.reset()
 	p.mu.Lock()
@@ -117,7 +117,7 @@ func (p *pool[T]) put(x T) {
 	p.free = append(p.free, x)
 }
 
-// trim drops half of those that nobody needed since the last trim.
+// trim drops half of the items that nobody needed since the last trim.
 func (p *pool[T]) trim() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
