@@ -66,7 +66,7 @@ func (c *core) troubled(change delivery.Change) {
 	case change.Err == nil && logs:
 		c.states.Info("the local log works again", signal, what)
 	case change.Err == nil:
-		c.states.Info("the downstream takes the signal again, or its records have their key", signal, what)
+		c.states.Info("the downstream accepts the signal again, or its records have their key", signal, what)
 	case logs:
 		c.states.Error("the local log is degraded", signal, what,
 			zap.String(errorType, string(failure.Log)), zap.Error(change.Err), zap.String("directory", c.root))

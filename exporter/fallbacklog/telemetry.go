@@ -231,7 +231,7 @@ func (t *laneTelemetry) synced(took time.Duration, err error) {
 	}
 }
 
-// damaged counts what a log has lost, and says it, at most once a minute for each kind.
+// damaged counts and logs what a log has lost, at most once per minute for each kind.
 func (t *laneTelemetry) damaged(d segment.Damage) {
 	ctx := context.Background()
 	t.tb.ExporterFallbacklogCorruptBytes.Add(ctx, d.Bytes, t.attrs)
@@ -251,12 +251,12 @@ var damageMessages = map[segment.DamageKind]string{
 		"are put back before the next start",
 }
 
-// Warn logs, at most once a minute for each message.
+// Warn logs, at most once per minute for each message.
 func (t *laneTelemetry) Warn(c failure.Class, message string, err error) {
 	t.logger.Warn(message, zap.String(errorType, string(c)), zap.Error(err))
 }
 
-// Error logs, at most once a minute for each message.
+// Error logs, at most once per minute for each message.
 func (t *laneTelemetry) Error(c failure.Class, message string, err error) {
 	t.logger.Error(message, zap.String(errorType, string(c)), zap.Error(err))
 }

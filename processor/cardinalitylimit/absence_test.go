@@ -81,7 +81,7 @@ func TestAbsenceOfRareStreams(t *testing.T) {
 	require.Zero(t, sum())
 }
 
-// A writer that is gone altogether takes its streams along after the idle timeout.
+// A writer that is gone altogether ends its streams after the idle timeout.
 func TestSilentWriterLeavesTheSum(t *testing.T) {
 	r := live(t)
 	for range 5 {

@@ -72,8 +72,8 @@ func (p *limiter) offer(ctx context.Context, parcels []*fold.Parcel, last bool) 
 	return lost, failure
 }
 
-// again takes what downstream has refused before. With a storage, that no longer has
-// it by then: a restart sends no delta twice.
+// again removes from the table what downstream has refused before. A storage no longer contains it
+// by then: a restart sends no delta twice.
 func (p *limiter) again(ctx context.Context) []*fold.Parcel {
 	if p.keeper == nil {
 		return p.table.Again()
@@ -85,7 +85,7 @@ func (p *limiter) again(ctx context.Context) []*fold.Parcel {
 	return parcels
 }
 
-// parcels takes what is to leave. With a storage it is written first: a restart then
+// parcels removes from the table what is to leave. With a storage it is written first: a restart then
 // never begins below a total that has left, and repeats no delta.
 func (p *limiter) parcels(ctx context.Context) []*fold.Parcel {
 	if p.keeper == nil {
@@ -123,11 +123,11 @@ func state(c *fold.Cut) snapshot.Section {
 	return snapshot.Section{Name: stateSection, Encode: c.Encode}
 }
 
-// abandon gives up what the last flush left and the storage did not take.
+// abandon gives up what the last flush left and the storage refused.
 func (p *limiter) abandon() error {
 	lost := 0
-	for _, take := range []func() []*fold.Parcel{p.table.Again, p.table.Flush} {
-		for _, parcel := range take() {
+	for _, remaining := range []func() []*fold.Parcel{p.table.Again, p.table.Flush} {
+		for _, parcel := range remaining() {
 			lost += p.table.Settle(parcel, fold.Abandoned)
 		}
 	}

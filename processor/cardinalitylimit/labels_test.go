@@ -369,7 +369,7 @@ func TestLabelRulesAreChecked(t *testing.T) {
 	}
 }
 
-// BenchmarkLabelRule is a batch of 1,000 points of known streams with five attributes, one of which a rule drops.
+// BenchmarkLabelRule is a batch of 1,000 points of known streams with five attributes; a rule drops one of them.
 func BenchmarkLabelRule(b *testing.B) {
 	for _, temporality := range []pmetric.AggregationTemporality{delta, cumulative} {
 		b.Run(temporality.String(), func(b *testing.B) {

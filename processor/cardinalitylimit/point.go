@@ -159,7 +159,7 @@ func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stal
 	fp := fold.Point{
 		Target: d.Target, Stream: d.Stream, Writer: w.at.writer,
 		Start: int64(p.StartTimestamp()), Time: w.timeOf(p.Timestamp()),
-		Horizon: d.Horizon, Held: d.Held, Stale: stale, Gauge: w.at.metric.Type() == pmetric.MetricTypeGauge,
+		Horizon: d.Horizon, LostPlace: d.LostPlace, Stale: stale, Gauge: w.at.metric.Type() == pmetric.MetricTypeGauge,
 	}
 	if d.Rule >= 0 {
 		if fp.GaugeAs = w.compiled.labelGauges[d.Rule]; fp.Gauge && fp.GaugeAs == fold.GaugeDrop {

@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// fanOut is downstream with two branches: one takes all that it is offered, the other
+// fanOut is downstream with two branches: one accepts all that it is offered, the other
 // refuses now and then, and with it the whole parcel. The first adds up the deltas
 // whose interval it has not seen.
 type fanOut struct {
@@ -84,7 +84,7 @@ func (f *fanOut) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
 }
 
 // Deltas of two tenants and flushes that are refused at random, however often in a row,
-// over restarts with a storage: a branch that took a parcel each time counts it once,
+// over restarts with a storage: a branch that accepted a parcel each time counts it once,
 // and so does one that refused it.
 func TestRefusedParcelsAreOfferedUnchanged(t *testing.T) {
 	refused := 0
@@ -147,7 +147,7 @@ func TestRefusedParcelsAreOfferedUnchanged(t *testing.T) {
 	require.Greater(t, refused, 1000)
 }
 
-// What is refused is one value, what has come since another, however long it takes.
+// What is refused is one value, what has come since another, however long downstream refuses.
 func TestTwoValuesForEachSeries(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
 	send := func(value int64) {
@@ -191,8 +191,8 @@ func TestTwoValuesForEachSeries(t *testing.T) {
 	require.EqualValues(t, 1, r.counter("dropped_points", "reason", "undelivered"))
 }
 
-// The last flush offers both values, in order. What nobody takes is stored, or lost and
-// counted where there is no storage.
+// The last flush offers both values, in order. What downstream refuses is stored or, without a
+// storage, lost and counted.
 func TestRefusedUntilTheEnd(t *testing.T) {
 	for name, durable := range map[string]bool{"with storage": true, "without": false} {
 		t.Run(name, func(t *testing.T) {

@@ -229,7 +229,7 @@ func (l *Lane) delivered(replayed bool, items, rejected int) {
 	if rejected > 0 {
 		l.opt.Observer.Dropped(DroppedRejected, rejected)
 		l.opt.Observer.Failed(failure.Partial)
-		l.opt.Observer.Warn(failure.Partial, "the downstream took a batch but for some of its items", nil)
+		l.opt.Observer.Warn(failure.Partial, "the downstream rejected some items of a batch and accepted the others", nil)
 	}
 }
 

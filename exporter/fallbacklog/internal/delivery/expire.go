@@ -34,7 +34,7 @@ func (r *replayer) skipOld(records []*pending) bool {
 func (r *replayer) letGo(old []*pending) bool {
 	for _, p := range old {
 		r.opt.Observer.Expired(p.items)
-		r.settle(p)
+		r.finish(p)
 	}
 	return len(old) > 0
 }

@@ -90,7 +90,7 @@ func (r *replayer) passed(a result) {
 		r.delivered(true, a.items(), a.rejected)
 		for _, p := range a.records {
 			r.countLate(p)
-			r.settle(p)
+			r.finish(p)
 		}
 	}
 	r.succeeded()
@@ -304,7 +304,7 @@ func (r *replayer) giveUp(p *pending, d disposition) {
 		}
 	}
 	r.countParts(p)
-	r.settle(p)
+	r.finish(p)
 }
 
 // undelivered returns what is left of a record in one piece; nil: nothing.
@@ -351,7 +351,7 @@ func (r *replayer) buryLine(p *pending) bool {
 		return false
 	}
 	r.opt.Observer.Buried(ReasonUndecodable, codeUndecodable, p.items)
-	r.settle(p)
+	r.finish(p)
 	return true
 }
 
@@ -379,8 +379,8 @@ func (r *replayer) releaseUntil(p *pending, at time.Time) {
 	r.countDropped(r.window.release([]*pending{p}, at))
 }
 
-// settle says of a record that it is dealt with: to the log first, so that drop never counts it as given up.
-func (r *replayer) settle(p *pending) {
+// finish says of a record that it is dealt with: to the log first, so that drop never counts it as given up.
+func (r *replayer) finish(p *pending) {
 	if err := r.opt.Log.Done(p.entry); err != nil {
 		r.trouble(health.Tending, err)
 		r.opt.Observer.Failed(failure.Log)

@@ -446,8 +446,8 @@ func (l *Log) snapshot(gone *file) (c cursor, allDone []*file, included progress
 func (l *Log) removeForgotten() error {
 	older := false // an older segment stays
 	for _, f := range l.list() {
-		// The cursor names a segment that goes before an older one until it cannot come back. The next save does not
-		// name it any more: so the removal has to be durable.
+		// A segment that is removed before an older one must be durably gone before the cursor stops naming it, which the
+		// next save does.
 		removed, err := f.remove(older)
 		if err != nil {
 			return fmt.Errorf("delete a segment: %w", err)

@@ -16,12 +16,12 @@ type Point struct {
 	Time   int64  // ns since the epoch
 	Writer uint64 // identity of resource, scope and metric; 0 unknown
 	// Horizon, in ns since the epoch: series that left as themselves until then are no
-	// longer known. Held says that the stream is one that did.
-	Horizon int64
-	Held    bool
-	Stale   bool // NoRecordedValue: the stream ends; no value
-	Gauge   bool // folded as GaugeAs or, without it, as Options.Gauge says
-	GaugeAs Gauge
+	// longer known. LostPlace: the stream left as itself before.
+	Horizon   int64
+	LostPlace bool
+	Stale     bool // NoRecordedValue: the stream ends; no value
+	Gauge     bool // folded as GaugeAs or, without it, as Options.Gauge says
+	GaugeAs   Gauge
 	// Baseline: if this is the first point of its stream, its value is not counted.
 	Baseline bool
 	Value    Value

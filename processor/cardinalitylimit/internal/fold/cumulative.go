@@ -72,7 +72,7 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, e *evidenc
 func (t *Table) isNew(p *Point, e *evidence) bool {
 	unknown := max(t.unknown.Load(), p.Horizon)
 	switch {
-	case p.restates() || p.Held || t.forgotten.has(p.Stream):
+	case p.restates() || p.LostPlace || t.forgotten.has(p.Stream):
 		return false
 	case p.Start > unknown || p.Start != 0 && p.Start > e.before:
 		return true
@@ -96,13 +96,13 @@ func (a *accumulator) begin(p *Point, isNew bool, side side, n *Stats) {
 
 // advance adds what the stream has grown by since its last point and returns its size.
 func (a *accumulator) advance(p *Point, s *stream, side side, n *Stats) (size float64) {
-	d, is := s.growth(p)
-	if is == reset {
+	d, rel := s.growth(p)
+	if rel == reset {
 		d = p.Value.measure
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if is == unknown || s.uncertain {
+	if rel == unknown || s.uncertain {
 		n[StatUnbaselined]++
 		a.baseline(p.Value.measure, side)
 		return 0
@@ -114,13 +114,13 @@ func (a *accumulator) advance(p *Point, s *stream, side side, n *Stats) (size fl
 // growth returns what the stream has grown by at p. A changed start or a lower value is
 // a reset, of which everything is new. A point that restates its stream goes on from
 // the last one, or says nothing about the growth if it is lower.
-func (s *stream) growth(p *Point) (d measure, is relation) {
+func (s *stream) growth(p *Point) (d measure, rel relation) {
 	switch {
 	case p.restates():
-		if d, is = p.Value.restated(s.last); is == reset {
-			is = unknown
+		if d, rel = p.Value.restated(s.last); rel == reset {
+			rel = unknown
 		}
-		return d, is
+		return d, rel
 	case p.Start == s.start:
 		return p.Value.since(s.last)
 	default:

@@ -68,8 +68,8 @@ func (t *Table) AgainCut() (*Cut, []*Parcel) {
 }
 
 // Flush takes what is to leave now. Each parcel must be settled before the next
-// flush. What is sent once stays where there is a parcel of its metadata that has been
-// refused: it leaves after that.
+// flush. While a parcel of the same metadata is refused, deltas and gauges stay: they
+// leave after it.
 func (t *Table) Flush() []*Parcel {
 	_, parcels := t.capture(false, true)
 	return parcels
@@ -121,7 +121,7 @@ func (a *accumulator) take(now int64, value measure) (k taken, due bool) {
 }
 
 // Settle ends the offer of a parcel and returns how many points are lost. What was
-// refused for now is offered again, unchanged, but for what the next flush repeats.
+// refused for now is offered again, unchanged, except for what the next flush repeats.
 func (t *Table) Settle(p *Parcel, o Outcome) (lost int) {
 	var n Stats
 	t.unrefuse(p)

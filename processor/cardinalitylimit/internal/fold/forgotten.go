@@ -105,7 +105,7 @@ type forgottenImage struct {
 	added  int
 }
 
-// restore takes in an image. It returns the time until which what has been forgotten is
+// restore adds an image. It returns the time until which what has been forgotten is
 // not known: filters of another size cannot be read.
 func (f *forgotten) restore(m *forgottenImage) (lost int64) {
 	f.mu.Lock()

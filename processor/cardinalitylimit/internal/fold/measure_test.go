@@ -36,7 +36,7 @@ func TestNumbers(t *testing.T) {
 	for name, c := range map[string]struct {
 		now, before *number
 		want        measure
-		is          relation
+		rel         relation
 	}{
 		"grown":           {integer(5), integer(3), integer(2), grown},
 		"equal":           {integer(5), integer(5), integer(0), grown},
@@ -46,8 +46,8 @@ func TestNumbers(t *testing.T) {
 		"beyond an int64": {integer(math.MaxInt64), integer(math.MinInt64), integer(math.MaxInt64), grown},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, is := c.now.since(c.before)
-			require.Equal(t, c.is, is)
+			d, rel := c.now.since(c.before)
+			require.Equal(t, c.rel, rel)
 			require.Equal(t, c.want, d)
 		})
 	}
@@ -90,13 +90,13 @@ func TestFoldingStaysFinite(t *testing.T) {
 			require.InDelta(t, -most, sum(m), 0)
 			require.EqualValues(t, 3, n[StatSaturated])
 
-			d, is := of(most).since(of(-most))
-			require.Equal(t, grown, is)
+			d, rel := of(most).since(of(-most))
+			require.Equal(t, grown, rel)
 			require.InDelta(t, most, sum(d), 0)
 		})
 	}
-	d, is := withSum["histogram"](-most).since(withSum["histogram"](most))
-	require.Equal(t, grown, is)
+	d, rel := withSum["histogram"](-most).since(withSum["histogram"](most))
+	require.Equal(t, grown, rel)
 	require.InDelta(t, -most, sum(d), 0)
 }
 
@@ -149,14 +149,14 @@ func TestHistogramsOfOtherBoundsTakeTheFirstLayout(t *testing.T) {
 
 func TestHistogramSince(t *testing.T) {
 	bounds := []float64{1, 2}
-	d, is := explicit(bounds, 3, 4, 5).since(explicit(bounds, 1, 4, 0))
-	require.Equal(t, grown, is)
+	d, rel := explicit(bounds, 3, 4, 5).since(explicit(bounds, 1, 4, 0))
+	require.Equal(t, grown, rel)
 	require.Equal(t, []uint64{2, 0, 5}, d.(*histogram).counts)
 	require.EqualValues(t, 7, d.(*histogram).count)
-	_, is = explicit(bounds, 3, 4, 5).since(explicit(bounds, 4, 0, 0))
-	require.Equal(t, reset, is, "a bucket is lower, the count is not")
-	_, is = explicit(bounds, 3, 4, 5).since(explicit([]float64{1, 3}, 9, 3, 1))
-	require.Equal(t, reset, is)
+	_, rel = explicit(bounds, 3, 4, 5).since(explicit(bounds, 4, 0, 0))
+	require.Equal(t, reset, rel, "a bucket is lower, the count is not")
+	_, rel = explicit(bounds, 3, 4, 5).since(explicit([]float64{1, 3}, 9, 3, 1))
+	require.Equal(t, reset, rel)
 }
 
 // Values with other bounds are compared at the bounds that both have. Count and sum
@@ -175,8 +175,8 @@ func TestHistogramSinceOtherBounds(t *testing.T) {
 		"a lower bucket":   {explicit([]float64{1, 2}, 0, 9, 5), explicit([]float64{1}, 4, 2), []float64{1}, []uint64{0, 8}},
 		"a lower last one": {explicit([]float64{1, 2}, 9, 0, 1), explicit([]float64{1}, 4, 2), []float64{1}, []uint64{4, 0}},
 	} {
-		d, is := tt.now.since(tt.before)
-		require.Equal(t, grown, is, name)
+		d, rel := tt.now.since(tt.before)
+		require.Equal(t, grown, rel, name)
 		h := d.(*histogram)
 		require.Equal(t, tt.bounds, h.bounds, name)
 		require.Equal(t, tt.counts, h.counts, name)
@@ -199,9 +199,9 @@ func TestRestatedAddsUp(t *testing.T) {
 		for range more {
 			now.Record(math.Exp(rng.NormFloat64()*4), 1)
 		}
-		m, is := now.restated(before)
+		m, rel := now.restated(before)
 		d := m.(*exponential)
-		require.Equal(t, grown, is)
+		require.Equal(t, grown, rel)
 		require.EqualValues(t, more, d.Count)
 		require.EqualValues(t, more, d.ZeroCount+d.Positive.Total()+d.Negative.Total())
 		require.InDelta(t, now.Sum-before.Sum, d.Sum, 0)
@@ -217,10 +217,10 @@ func TestExponentialLayoutThatBeginsAnew(t *testing.T) {
 	}
 	before := at(2, 0.1)
 	for _, now := range []*exponential{at(3, 0.1), at(2, 0.01)} {
-		_, is := now.since(before)
-		require.Equal(t, reset, is)
-		_, is = before.since(now)
-		require.Equal(t, grown, is)
+		_, rel := now.since(before)
+		require.Equal(t, reset, rel)
+		_, rel = before.since(now)
+		require.Equal(t, grown, rel)
 	}
 }
 
@@ -244,8 +244,8 @@ func TestExponentialDifferencesAddUp(t *testing.T) {
 				stream.Merge(&expo.Histogram{Scale: 3, ZeroThreshold: stream.ZeroThreshold*2 + 0.01, Min: math.Inf(1), Max: math.Inf(-1)})
 			}
 			now := stream.clone()
-			d, is := now.since(last)
-			require.Equal(t, grown, is)
+			d, rel := now.since(last)
+			require.Equal(t, grown, rel)
 			require.LessOrEqual(t, len(d.(*exponential).Positive.Counts), maxBuckets)
 			sum.add(d, &n)
 			last = now
@@ -260,10 +260,10 @@ func TestExponentialReset(t *testing.T) {
 	before, now := &exponential{Histogram: expo.New(20)}, &exponential{Histogram: expo.New(20)}
 	before.Record(4, 2)
 	now.Record(100, 3)
-	_, is := now.since(before)
-	require.Equal(t, reset, is)
-	_, is = before.since(now)
-	require.Equal(t, reset, is)
+	_, rel := now.since(before)
+	require.Equal(t, reset, rel)
+	_, rel = before.since(now)
+	require.Equal(t, reset, rel)
 }
 
 func TestMalformedIsRefused(t *testing.T) {
@@ -319,8 +319,8 @@ func TestSummaryKeepsOnlyItsOwnQuantiles(t *testing.T) {
 		before.SetCount(uint64(c.offset))
 		before.SetSum(float64(10 * c.offset))
 		offset, _ := ReadSummary(before)
-		d, is := v.since(offset.measure)
-		require.Equal(t, grown, is)
+		d, rel := v.since(offset.measure)
+		require.Equal(t, grown, rel)
 		WriteSummary(Value{d}, p)
 		require.EqualValues(t, 5-c.offset, p.Count(), name)
 		require.Equal(t, c.quantiles, p.QuantileValues().Len(), name)

@@ -48,7 +48,7 @@ func (t *Table) Restore(c *Cut, killed bool) {
 	}
 }
 
-// install takes an accumulator in, if gauges are still folded as they were and there
+// install adds an accumulator if gauges are still folded as they were and there
 // is room.
 func (t *Table) install(a *accumulator) bool {
 	gone := a.series.Type == pmetric.MetricTypeGauge && t.opts.Gauge == GaugeDrop
@@ -68,7 +68,7 @@ func (t *Table) install(a *accumulator) bool {
 	return true
 }
 
-// restoreRefused takes in what is to be offered again. What belongs to a series that
+// restoreRefused adds what is to be offered again. What belongs to a series that
 // found no room is lost.
 func (t *Table) restoreRefused(refused []taken) {
 	var n Stats

@@ -28,7 +28,7 @@ func (t *Table) endAbsent(now int64) {
 }
 
 // hasEnded reports whether the stream has been away for too long. Serial is that of its
-// writer's current collection, of which more may come.
+// writer's current collection, which may be incomplete.
 func (s *stream) hasEnded(serial uint32, now int64, timeout time.Duration) bool {
 	if s.streak == settledAfter && serial >= s.serial+absentFrom+1 {
 		return true

@@ -80,8 +80,8 @@ func NewTable(o Options) *Table {
 	return t
 }
 
-// open returns the accumulator id, making it where there is none, or nil where
-// there is no room. It is pinned: a sweep leaves it alone until it is unpinned.
+// open returns the accumulator id, making it if it is missing, or nil if
+// the table has no room. It is pinned: a sweep leaves it alone until it is unpinned.
 func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 	a := t.find(id)
 	if a != nil {
@@ -106,7 +106,7 @@ func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 }
 
 // widen reserves for a value with more buckets than the accumulator has had. It returns
-// the accumulator or, where there is no room, nil, and unpins it.
+// the accumulator. Without room it unpins it and returns nil.
 func (t *Table) widen(a *accumulator, v Value) *accumulator {
 	if v.measure == nil {
 		return a
@@ -140,8 +140,8 @@ func (t *Table) find(id uint64) *accumulator {
 	return a
 }
 
-// accumulator returns a new one, or nil where there is no room. The series is
-// described only where there is some, and its texts are charged when they are known.
+// accumulator returns a new one, or nil without room. The series is
+// described only if room is left, and its texts are charged when they are known.
 func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
 	bytes := seriesBytes
 	if v.measure != nil {

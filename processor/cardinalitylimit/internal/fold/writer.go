@@ -32,7 +32,7 @@ const (
 	barredFor = 10
 	// plausible is how many times the reference a first value may be.
 	plausible = 30
-	// writerBytes is what a writer takes in its map, key included.
+	// writerBytes is what a writer uses in its map, key included.
 	writerBytes = 64
 )
 

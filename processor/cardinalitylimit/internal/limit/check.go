@@ -63,7 +63,7 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, d *
 			continue
 		}
 		over, unknown = true, unknown || v == tracker.Room
-		d.Held = d.Held || !l.DryRun && e.Held(fp)
+		d.LostPlace = d.LostPlace || !l.DryRun && e.LostPlace(fp)
 		c.offend(i, at, id, e, p.value, stale)
 		if l.Action == Strip && !l.DryRun {
 			c.take(p)
@@ -113,7 +113,7 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *
 		d.Horizon = max(d.Horizon, e.forgot.Load())
 	}
 	if !passes(v, stale) {
-		d.Held = d.Held || !l.DryRun && e.Held(fp)
+		d.LostPlace = d.LostPlace || !l.DryRun && e.LostPlace(fp)
 		c.offend(i, -1, key, e, fp, stale)
 		c.object(i, l, v == tracker.Room, d)
 	}
@@ -132,7 +132,7 @@ func (c *Cursor) fingerprint(l *limit) uint64 {
 }
 
 // contest asks the doorkeeper about a stranger whose key has few places left, or none. It returns Full
-// for one that may not have a place. The lock of the key is held, and its verdict is the last one.
+// for one that may not have a place. The caller holds the lock of the key. The verdict is the last one.
 func (c *Cursor) contest(l *limit, e *entry, series uint64, v tracker.Verdict, stale bool) tracker.Verdict {
 	if l.contest == 0 || stale || v.Holds() {
 		return v

@@ -19,8 +19,8 @@ type Decision struct {
 	Action Action
 	// Limit decided: the first with the strongest action, or -1.
 	Limit int
-	// Held says that the series held a place and lost it: it may have left as itself.
-	Held bool
+	// LostPlace: the series had a place and lost it. It may have left as itself.
+	LostPlace bool
 	// Horizon, in ns since the epoch: series that lost their place until then are no longer
 	// known.
 	Horizon int64
@@ -39,11 +39,11 @@ type Decision struct {
 	Group, Metric uint64
 }
 
-// Decide decides on a point and takes the places that it needs. A stale point passes
-// where it holds a place and never takes one.
+// Decide decides on a point and gives it the places that it needs. A stale point passes
+// if its series has a place and never gets one.
 //
 // The limits are asked in order until one folds the point into an overflow series or
-// drops it. Later limits are not asked about such a point. The overflow series takes
+// drops it. Later limits are not asked about such a point. The overflow series gets
 // one place under each of them, if there is room, and leaves in any case.
 //
 // The locks of the keys concerned, one for each limit and always in the order of the
@@ -145,7 +145,7 @@ func (c *Cursor) read(attrs pcommon.Map) {
 	}
 }
 
-// dropLabels takes away what the rule of the metric drops.
+// dropLabels removes what the rule of the metric drops.
 func (c *Cursor) dropLabels() {
 	rule := c.remains.rule + 1
 	for i := range c.pairs {
@@ -235,7 +235,7 @@ func (c *Cursor) release() {
 	c.held, c.verdicts = c.held[:0], c.verdicts[:0]
 }
 
-// key is the hash of the whole key. A label that was taken away is a missing part.
+// key is the hash of the whole key. A label that was removed is a missing part.
 func (c *Cursor) key(i int, l *limit) uint64 {
 	key := c.groups[i].key[fromMetric]
 	for _, p := range l.perLevel[fromAttribute] {

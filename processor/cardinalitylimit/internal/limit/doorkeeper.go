@@ -58,8 +58,8 @@ type sighting struct {
 }
 
 // active reports whether the stranger was active in an earlier slot, and writes the sighting down.
-// Without room for the filters everybody counts as active. The lock of the key that n belongs to
-// must be held by the caller.
+// Without room for the filters everybody counts as active. The caller must hold the lock
+// of the key that n belongs to.
 func (d *doorkeeper) active(n *sighted, s sighting) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -146,7 +146,7 @@ func (s sightings) add(entry uint64) {
 	s.bitsOf(entry, func(word *uint64, bit uint64) bool { *word |= bit; return true })
 }
 
-// mixed spreads the bits of a hash, so that those of one entry tell nothing of those of another.
+// mixed spreads the bits of a hash, so that the bits of two entries are independent.
 func mixed(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb

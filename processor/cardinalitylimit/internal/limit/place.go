@@ -44,7 +44,7 @@ func (c *Cursor) Return(to int) {
 	}
 }
 
-// forgetSaved lets go of the batch.
+// forgetSaved releases the batch.
 func (c *Cursor) forgetSaved() {
 	clear(c.saved)
 	c.saved, c.savedKeys = c.saved[:0], c.savedKeys[:0]

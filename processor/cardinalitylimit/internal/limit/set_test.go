@@ -116,8 +116,8 @@ func TestStrongestActionWins(t *testing.T) {
 	}
 }
 
-// What an earlier limit folds is not asked of a later one: its overflow series takes
-// one place there, and leaves where there is none.
+// What an earlier limit folds is not asked of a later one: its overflow series gets
+// one place there, and leaves without one, too.
 func TestOverflowSeriesTakesOnePlace(t *testing.T) {
 	for second, places := range map[int]int64{10: 10, 11: 11, 15: 11} {
 		s := newSet(t,

@@ -17,7 +17,7 @@ func newSpan(p uint8, turn *atomic.Uint32) span {
 	return span{[2]*hll.Sketch{hll.New(p), hll.New(p)}, turn}
 }
 
-// spanBytes is what a span takes.
+// spanBytes is the size of a span.
 func spanBytes(p uint8) int { return 2 * hll.Bytes(p) }
 
 func (s *span) add(hash uint64) (changed bool) { return s.halves[s.turn.Load()].Add(hash) }

@@ -19,7 +19,7 @@ type Stranger struct {
 // MaxStrangers bounds the memory of a queue: 40 bytes each, 2.5 MiB. Strangers beyond it come first.
 const MaxStrangers = 1 << 16
 
-// Queue holds the strangers of one batch. Not safe for concurrent use.
+// Queue contains the strangers of one batch. Not safe for concurrent use.
 type Queue struct{ waiting []Stranger }
 
 // Add puts a stranger off, or reports false if the queue is full.

@@ -62,9 +62,9 @@ func (l *lost) push(s lostSet) (forgotten int) {
 	return forgotten
 }
 
-// Held reports whether fp had a place and lost it within the generations that are
+// LostPlace reports whether fp had a place and lost it within the generations that are
 // remembered.
-func (t *Tracker) Held(fp uint64) bool {
+func (t *Tracker) LostPlace(fp uint64) bool {
 	fp = strip(fp)
 	return slices.ContainsFunc(t.lost.sets, func(s lostSet) bool { return s.members > 0 && s.has(fp) })
 }

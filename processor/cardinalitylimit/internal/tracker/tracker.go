@@ -1,8 +1,8 @@
-// Package tracker holds which series have a place under a limit.
+// Package tracker remembers which series have a place under a limit.
 //
 // Time is cut into generations. A series seen in the current generation or one of
 // the remembered ones before it keeps its place, and a sighting promotes it into
-// the current one; a stranger enters only while fewer than limit series hold a
+// the current one; a stranger enters only while fewer than limit series have a
 // place. A rotation forgets who has not been seen for all remembered generations,
 // so there is no moment at which everybody races for the places again.
 //
@@ -41,14 +41,14 @@ type Verdict uint8
 const (
 	Full  Verdict = iota // a stranger, and there is no place
 	Room                 // a stranger who may enter
-	Renew                // holds a place, not yet seen in this generation
-	Known                // holds a place, seen in this generation: nothing to commit
+	Renew                // has a place, not yet seen in this generation
+	Known                // has a place, seen in this generation: nothing to commit
 )
 
-// Passes tells whether the series has or may have a place.
+// Passes reports whether the series has or may have a place.
 func (v Verdict) Passes() bool { return v != Full }
 
-// Holds tells whether the series already has a place.
+// Holds reports whether the series already has a place.
 func (v Verdict) Holds() bool { return v >= Renew }
 
 type state uint8
@@ -83,7 +83,7 @@ type Tracker struct {
 	store store
 	lost  lost
 	owed  int // forgotten of lost, and not yet told
-	// lowered: more members hold a place than the limit has.
+	// lowered: more members have a place than the limit has.
 	lowered bool
 	cfg     *Config
 }
@@ -107,9 +107,9 @@ func (t *Tracker) publish() {
 	t.seen.Store(&v)
 }
 
-// Known tells whether fp holds a place and has been seen in generation epoch, or a
+// Known reports whether fp has a place and has been seen in generation epoch, or a
 // later one where the tracker is there already. Then there is nothing to commit, and
-// fp holds its place for a generation at least, whatever others do: the answer needs
+// fp keeps its place for a generation at least, whatever others do: the answer needs
 // no lock. False says nothing; Check tells. Safe for concurrent use with everything.
 func (t *Tracker) Known(fp uint64, epoch int64) bool {
 	v := t.seen.Load()
@@ -182,7 +182,7 @@ func (t *Tracker) outgrow() {
 }
 
 // Advance rotates up to generation epoch and returns how many lost their place so long
-// ago that they are no longer remembered, see Held.
+// ago that they are no longer remembered, see LostPlace.
 func (t *Tracker) Advance(epoch int64) (forgotten int) {
 	forgotten, t.owed = t.owed, 0
 	if epoch <= t.epoch {
@@ -198,14 +198,14 @@ func (t *Tracker) Advance(epoch int64) (forgotten int) {
 	return forgotten
 }
 
-// Size is the number of series that hold a place.
+// Size is the number of series that have a place.
 func (t *Tracker) Size() int { return t.store.size() }
 
 // Limit is the number of places.
 func (t *Tracker) Limit() int { return t.limit }
 
-// SetLimit changes the number of places. Where there are fewer than members, nobody loses
-// theirs before the next generation.
+// SetLimit changes the number of places. If it falls below the number of members, no member loses
+// its place before the next generation.
 func (t *Tracker) SetLimit(limit int) {
 	t.limit = limit
 	t.lowered = t.store.size() > limit

@@ -2,7 +2,7 @@ package series
 
 import "github.com/otelcol-custom/otelcol-custom/internal/expo"
 
-// few contains the first values of a tally, each different one once with its count. Most series
+// few contains the first values of a tally, each different one once with its count: most series
 // have so few in an interval that buckets would cost five times as much.
 type few struct {
 	n      int

@@ -15,7 +15,7 @@ type pending struct {
 // at once: with more series than a cache has room for, a line spends most of its time waiting for memory.
 const batchLines = 16
 
-// warmFrom is the number of aliases, of about 200 bytes each, that outgrow the processor's caches. With fewer
+// warmFrom is the number of aliases that no longer fit into a cache, about 200 bytes each. With fewer
 // there is nothing to wait for.
 const warmFrom = 4096
 

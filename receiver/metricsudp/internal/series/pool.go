@@ -6,14 +6,14 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
-// pool keeps emptied items for the reader or the flusher that needs one next, so
-// that a series has a histogram only while it has values. All items of a pool have
-// one configuration. Safe for concurrent use. Readers remove batches, so that the
-// mutex costs nothing.
+// pool keeps what was emptied for whoever needs one next, reader or flusher, so
+// that a series holds a histogram only while it has values. All that is in a pool is
+// of one configuration. Safe for concurrent use; a reader moves a batch at once, so
+// that the mutex costs little.
 type pool[T sized] struct {
 	budget *budget.Budget
 	create func() T
-	batch  int        // items that a reader removes at once
+	batch  int        // how many a reader moves at once
 	caches []cache[T] // of the readers, by the index of their table
 
 	mu   sync.Mutex
@@ -21,15 +21,15 @@ type pool[T sized] struct {
 	low  int // the fewest that were free since the last trim
 }
 
-// sized is an item of a pool.
+// sized is what a pool holds.
 type sized interface {
 	comparable
 	size() int // bytes
 	reset()
 }
 
-// A reader removes as many items at once as poolBatch and poolBatchBytes allow. Other
-// readers cannot use them, even while this one does not need them.
+// A reader moves as many at once as poolBatch and poolBatchBytes allow. The other readers
+// cannot use them.
 const (
 	poolBatch      = 32
 	poolBatchBytes = 64 << 10
@@ -51,9 +51,9 @@ type cache[T sized] struct {
 	_    [96]byte // readers do not write to each other's cache lines
 }
 
-// get returns an empty item, or the zero T if the budget has no room for another. With
-// must it then exceeds the budget.
-func (c *cache[T]) get(must bool) T {
+// take returns an empty one, or the zero T where the budget has no room for another;
+// must takes it from beyond the budget then.
+func (c *cache[T]) take(must bool) T {
 	if len(c.free) == 0 {
 		c.free = c.pool.moveTo(c.free)
 	}
@@ -65,13 +65,13 @@ func (c *cache[T]) get(must bool) T {
 	return c.pool.another(must)
 }
 
-// put returns an item, emptied, to the same reader.
+// put takes one back for the same reader.
 func (c *cache[T]) put(x T) {
 	x.reset()
 	c.free = append(c.free, x)
 }
 
-// another creates an item.
+// another creates one.
 func (p *pool[T]) another(must bool) T {
 	x := p.create()
 	if must {
@@ -83,7 +83,7 @@ func (p *pool[T]) another(must bool) T {
 	return x
 }
 
-// force returns an empty item, for the flusher.
+// force returns an empty one, for the flusher.
 func (p *pool[T]) force() T {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,7 +109,7 @@ func (p *pool[T]) moveTo(free []T) []T {
 	return free
 }
 
-// put returns an item, emptied, to all.
+// put takes one back for all.
 func (p *pool[T]) put(x T) {
 	x.reset()
 	p.mu.Lock()
@@ -117,7 +117,7 @@ func (p *pool[T]) put(x T) {
 	p.free = append(p.free, x)
 }
 
-// trim drops half of the items that nobody needed since the last trim.
+// trim drops half of those that nobody needed since the last trim.
 func (p *pool[T]) trim() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

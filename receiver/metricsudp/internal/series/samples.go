@@ -62,7 +62,7 @@ func (s *samples) keep(values []line.Value, weight float64, from *cache[*block],
 	}
 	var fresh *block
 	for ; need > 0; need -= blockSamples {
-		b := from.get(must)
+		b := from.take(must)
 		if b == nil {
 			putBlocks(from.pool, fresh)
 			return false

@@ -58,7 +58,7 @@ func (s *summaryShare) add(half int, l *line.Line, _ int64, t *Table, must bool)
 		if to.n+len(l.Values) <= MaxSamples {
 			return to.keep(l.Values, 1/l.Rate, s.blocks, must)
 		}
-		sketch := s.sketches.get(must)
+		sketch := s.sketches.take(must)
 		if sketch == nil {
 			return false
 		}

@@ -22,13 +22,13 @@ type tally[T any] interface {
 type tallies[T tally[T]] struct {
 	kind     Aggregation
 	pool     *pool[T]
-	few      *pool[*few] // nil if buckets need little memory
+	few      *pool[*few] // nil if buckets use little memory
 	newValue func(tallyValue[T]) value
 
 	scratch T // the flusher's: buckets of a value that has few
 }
 
-// newTallies returns an aggregator whose tallies begin with few values if their buckets need more memory.
+// newTallies has a tally begin with few values if its buckets use more memory.
 func newTallies[T tally[T]](kind Aggregation, tables int, b *budget.Budget, create func() T, newValue func(tallyValue[T]) value) *tallies[T] {
 	a := &tallies[T]{kind: kind, pool: newPool(b, tables, create), newValue: newValue, scratch: create()}
 	if a.scratch.size() > 2*fewBytes {
@@ -54,7 +54,7 @@ func (a *tallies[T]) local(table int) *local {
 
 func (a *tallies[T]) localBytes() int { return 112 }
 
-func (a *tallies[T]) value() value { return a.newValue(tallyValue[T]{tallies: a}) }
+func (a *tallies[T]) value() value { return a.newValue(tallyValue[T]{owner: a}) }
 
 func (a *tallies[T]) trim() {
 	a.pool.trim()
@@ -149,13 +149,13 @@ func (s *tallyShare[T]) admit(to *counted[T], values []line.Value, b *budget.Bud
 		return to.tally.admit(anyNegative(values), b, must)
 	}
 	if s.few != nil && to.few == nil && len(values) <= fewValues {
-		to.few = s.few.get(must)
+		to.few = s.few.take(must)
 		return to.few != nil
 	}
 	if to.few != nil && to.few.hasRoom(len(values)) {
 		return true
 	}
-	with := s.cache.get(must)
+	with := s.cache.take(must)
 	if with == none {
 		return false
 	}
@@ -174,7 +174,7 @@ func (s *tallyShare[T]) admit(to *counted[T], values []line.Value, b *budget.Bud
 
 // tallyValue is what a series has counted.
 type tallyValue[T tally[T]] struct {
-	tallies    *tallies[T]
+	owner      *tallies[T]
 	counted[T] // neither after clear
 	carry      carry
 }
@@ -207,27 +207,27 @@ func (v *tallyValue[T]) mergeFew(f *few) {
 		v.spread()
 	}
 	if v.tally != none {
-		v.tally.admit(f.anyNegative(), v.tallies.pool.budget, true)
+		v.tally.admit(f.anyNegative(), v.owner.pool.budget, true)
 	}
 	for i, x := range f.values[:f.n] {
 		v.recordAny(x, f.counts[i])
 	}
-	v.tallies.few.put(f)
+	v.owner.few.put(f)
 }
 
 func (v *tallyValue[T]) mergeTally(t T) {
 	var none T
 	if v.tally != none {
-		v.tally.absorb(t, v.tallies.pool.budget)
-		v.tallies.pool.put(t)
+		v.tally.absorb(t, v.owner.pool.budget)
+		v.owner.pool.put(t)
 		return
 	}
 	v.tally = t
 	if f := v.few; f != nil {
 		v.few = nil
-		t.admit(f.anyNegative(), v.tallies.pool.budget, true)
+		t.admit(f.anyNegative(), v.owner.pool.budget, true)
 		replay(t, f)
-		v.tallies.few.put(f)
+		v.owner.few.put(f)
 	}
 }
 
@@ -243,19 +243,19 @@ func (v *tallyValue[T]) recordAny(x float64, n uint64) {
 // spread brings few values to buckets of their own.
 func (v *tallyValue[T]) spread() {
 	if f := v.few; f != nil {
-		v.mergeTally(v.tallies.pool.force())
+		v.mergeTally(v.owner.pool.force())
 	}
 }
 
-// buckets returns what was counted in buckets, or the zero T if nothing was. They are valid until the
-// next call for any value of the aggregator.
+// buckets returns what was counted in buckets, which are valid until the next call for any value of
+// the aggregator. It is the zero T if nothing was.
 func (v *tallyValue[T]) buckets() T {
 	if v.few == nil {
 		return v.tally
 	}
-	v.tallies.scratch.reset()
-	replay(v.tallies.scratch, v.few)
-	return v.tallies.scratch
+	v.owner.scratch.reset()
+	replay(v.owner.scratch, v.few)
+	return v.owner.scratch
 }
 
 func (v *tallyValue[T]) settle() {
@@ -268,11 +268,11 @@ func (v *tallyValue[T]) settle() {
 func (v *tallyValue[T]) clear() {
 	var none T
 	if v.few != nil {
-		v.tallies.few.put(v.few)
+		v.owner.few.put(v.few)
 		v.few = nil
 	}
 	if v.tally != none {
-		v.tallies.pool.put(v.tally)
+		v.owner.pool.put(v.tally)
 		v.tally = none
 	}
 }

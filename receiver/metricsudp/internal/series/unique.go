@@ -43,7 +43,7 @@ var _ share = (*uniqueShare)(nil)
 
 func (s *uniqueShare) add(half int, l *line.Line, _ int64, t *Table, must bool) bool {
 	if s.halves[half] == nil {
-		if s.halves[half] = s.cache.get(must); s.halves[half] == nil {
+		if s.halves[half] = s.cache.take(must); s.halves[half] == nil {
 			return false
 		}
 	}
