@@ -32,7 +32,7 @@ processors:
   cardinalitylimit:
     limits:
       - {name: metric, key: [resource.service.name, metric.name], max_series: 500}
-      - {name: total, key: [metadata.none], count: streams, max_series: 100000, action: drop}
+      - {name: total, key: [], count: streams, max_series: 100000, action: drop}
 connectors: {forward: {}}
 exporters:
   fallbacklog: {exporter: {otlp_grpc: {endpoint: "b:4317"}}, log: {directory: /data/log, max_disk_mib: 1024}, sending_queue: {wait_for_result: true, batch: {min_size: 512, max_size: 512}}}

@@ -114,7 +114,7 @@ func unboundLimits(c *config) []Finding {
 		if !bound {
 			out = append(out, Finding{
 				"processors::" + id + "::limits", "no limit bounds all series together: every made-up metric or service has places of its own",
-				"add {name: total, key: [metadata.none], count: streams, max_series: 100000, action: drop}",
+				"add {name: total, key: [], count: streams, max_series: 100000, action: drop}",
 			})
 		}
 	}

@@ -144,7 +144,8 @@ service: {telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {
 		points[i] = fmt.Sprintf(`{"asInt":"1","timeUnixNano":"1000000000","attributes":[{"key":"n","value":{"intValue":"%d"}}]}`, i)
 	}
 	postOTLP(t, g, `{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"x","gauge":{"dataPoints":[`+strings.Join(points, ",")+`]}}]}]}]}`)
-	assert.InDelta(t, 5, g.own("otelcol_processor_cardinalitylimit_points_total", "action", "drop"), 0)
+	// 8 of the 10 places are free at first; the last fifth is for series that were active before.
+	assert.InDelta(t, 7, g.own("otelcol_processor_cardinalitylimit_points_total", "action", "drop"), 0)
 	g.stop()
 }
 

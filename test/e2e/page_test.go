@@ -8,9 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 )
 
 // reservedLabels are the labels that Prometheus sets itself.
@@ -122,4 +126,48 @@ func body(t *testing.T, response *http.Response) string {
 	content, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return string(content)
+}
+
+// TestPageOfWideHistograms: histograms of as many buckets as attribute_limits accept, in as many series as the limits
+// accept, leave the page answered and the gateway's memory bounded. The page has a line per bucket.
+func TestPageOfWideHistograms(t *testing.T) {
+	g := newGateway(t, "quickstart.yaml")
+	startSink(t, g.backend)
+	g.start()
+	bounds := make([]float64, 2047)
+	for i := range bounds {
+		bounds[i] = float64(i)
+	}
+	counts := make([]uint64, len(bounds)+1)
+	counts[1000] = 1
+	h := &hostile{g: g}
+	const requests, points = 60, 60
+	for i := range requests {
+		md := pmetric.NewMetrics()
+		rm := md.ResourceMetrics().AppendEmpty()
+		rm.Resource().Attributes().PutStr("service.name", "wide")
+		m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+		m.SetName(fmt.Sprintf("wide.%d", i/6))
+		m.SetUnit("By")
+		m.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		for j := range points {
+			p := m.Histogram().DataPoints().AppendEmpty()
+			p.Attributes().PutInt("series", int64(i*points+j))
+			p.SetStartTimestamp(1)
+			p.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+			p.SetCount(1)
+			p.ExplicitBounds().FromRaw(bounds)
+			p.BucketCounts().FromRaw(counts)
+		}
+		refused, err := h.overHTTP(pmetricotlp.NewExportRequestFromMetrics(md))
+		require.NoError(t, err)
+		require.False(t, refused, "request %d", i)
+	}
+	var seen float64
+	for _, series := range scrape(t, g.page, "wide_0_bytes") {
+		seen += series.value
+	}
+	assert.InDelta(t, 6*points, seen, 0)
+	assert.Less(t, g.peakRSS(), int64(hostileRSS), "resident memory")
+	g.stop()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,16 +32,19 @@ func partOf(t *testing.T, name string) (from, to int) {
 func largeOutage(t *testing.T, records int, answer func(from, to int) error) (s *stand, requests *guarded[string]) {
 	t.Helper()
 	requests = &guarded[string]{}
+	var away atomic.Bool
 	s = outage(t, nil, func(_ context.Context, name string) error {
+		if away.Load() {
+			return errAway
+		}
 		requests.add(name)
 		return answer(partOf(t, name))
 	})
-	away := s.answer
-	s.answer = func(context.Context, string) error { return errAway }
+	away.Store(true)
 	for i := range records {
 		require.NoError(t, s.Consume(context.Background(), &testBatch{name: fmt.Sprint(i), items: largeItems, answer: s.answer}))
 	}
-	s.answer = away
+	away.Store(false)
 	return s, requests
 }
 
@@ -99,12 +103,18 @@ func TestOneItemIsTooLarge(t *testing.T) {
 // Five records without a single accepted item are the downstream's fault: the fifth is not given up.
 func TestNothingIsSmallEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _ := largeOutage(t, 8, func(int, int) error { return answeredWith(413) })
+		var well atomic.Bool
+		s, _ := largeOutage(t, 8, func(int, int) error {
+			if well.Load() {
+				return nil
+			}
+			return answeredWith(413)
+		})
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		assert.Equal(t, (fiveRefusals-1)*largeItems, s.sums.sum(&s.sums.buried))
 		assert.False(t, s.log.Empty())
-		s.answer = func(context.Context, string) error { return nil }
+		well.Store(true)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		assert.True(t, s.log.Empty())

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -26,15 +28,19 @@ func answeredWith(code int) error {
 }
 
 // simulation is a gateway whose downstream refuses some batches for ever, and any request at random or in an outage.
+//
+// A draw depends on the seed and on what it is drawn for, and requests take times of their own: hardly two things happen at
+// the same moment. So every run is the same, in whatever order the scheduler takes goroutines.
 type simulation struct {
 	*stand
-	dice *dice
-	// answer decides on a request before its batches do; nil lets them.
-	answer func() error
+	seed uint64
+	// answer decides on a request, for which percent is drawn, before its batches do; nil lets them.
+	answer func(percent int) error
 
-	mu      sync.Mutex
-	sent    map[string]time.Time // of each batch
-	arrived map[string]time.Time // the first time
+	mu       sync.Mutex
+	sent     map[string]time.Time // of each batch
+	arrived  map[string]time.Time // the first time
+	attempts map[string]int       // of each request
 }
 
 // badCodes are the answers to bad batches, in turn.
@@ -42,7 +48,7 @@ var badCodes = []int{401, 403, 404, 500, 413}
 
 func newSimulation(t *testing.T, seed uint64, strict bool) *simulation {
 	t.Helper()
-	m := &simulation{dice: newDice(seed, 21), sent: map[string]time.Time{}, arrived: map[string]time.Time{}}
+	m := &simulation{seed: seed, sent: map[string]time.Time{}, arrived: map[string]time.Time{}, attempts: map[string]int{}}
 	dir := t.TempDir()
 	var log *segment.Log
 	m.stand = newStandOver(t, m.send, func(durable *segment.Log) Log {
@@ -62,12 +68,31 @@ func newSimulation(t *testing.T, seed uint64, strict bool) *simulation {
 	return m
 }
 
+// below draws from 0 to n-1 for something, the same in every run.
+func (m *simulation) below(n int, of ...any) int {
+	h := fnv.New64a()
+	fmt.Fprintln(h, of...)
+	return rand.New(rand.NewPCG(m.seed, h.Sum64())).IntN(n)
+}
+
+// onePercent chooses one batch of a hundred.
+func (m *simulation) onePercent(n int) bool { return m.below(100, "batch", n) == 0 }
+
+// attempt counts the attempts of a request.
+func (m *simulation) attempt(name string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.attempts[name]++
+	return m.attempts[name]
+}
+
 func (m *simulation) send(_ context.Context, name string) error {
-	time.Sleep(5 * time.Millisecond)
+	attempt := m.attempt(name)
+	time.Sleep(5*time.Millisecond + time.Duration(m.below(1e6, "time", name, attempt)))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.answer != nil {
-		if err := m.answer(); err != nil {
+		if err := m.answer(m.below(100, "answer", name, attempt)); err != nil {
 			return err
 		}
 	}
@@ -88,7 +113,7 @@ func (m *simulation) send(_ context.Context, name string) error {
 	return nil
 }
 
-func (m *simulation) set(answer func() error) {
+func (m *simulation) set(answer func(percent int) error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.answer = answer
@@ -137,17 +162,17 @@ func TestBadBatchesDelayNoOthers(t *testing.T) {
 					m := newSimulation(t, 1, strict)
 					run := 120 * perSecond // it begins in the outage
 					bad := func(n int) bool {
-						return m.dice.below(100) == 0 || n == 40 || n == 41 || n >= run && n < run+20 || n >= 4*run && n < 4*run+20
+						return m.onePercent(n) || n == 40 || n == 41 || n >= run && n < run+20 || n >= 4*run && n < 4*run+20
 					}
-					random := func() error {
-						if m.dice.below(100) == 0 {
+					random := func(percent int) error {
+						if percent < 1 {
 							return answeredWith(500)
 						}
 						return nil
 					}
 					m.set(random)
 					m.run(t, perSecond, 100*time.Second, bad)
-					m.set(func() error { return errAway })
+					m.set(func(int) error { return errAway })
 					m.run(t, perSecond, time.Minute, bad)
 					m.set(random)
 					var closed time.Time
@@ -205,13 +230,13 @@ func TestStrictUnderRandomFailures(t *testing.T) {
 		t.Run(fmt.Sprint(perSecond, " a second"), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newSimulation(t, 2, true)
-				m.set(func() error {
-					if m.dice.below(10) < 3 {
+				m.set(func(percent int) error {
+					if percent < 30 {
 						return answeredWith(500)
 					}
 					return nil
 				})
-				m.run(t, perSecond, 5*time.Minute, func(int) bool { return m.dice.below(100) == 0 })
+				m.run(t, perSecond, 5*time.Minute, m.onePercent)
 				m.set(nil)
 				m.run(t, 1, 10*time.Minute, func(int) bool { return false })
 				synctest.Wait()
@@ -232,8 +257,8 @@ func TestRollingTokenChange(t *testing.T) {
 					m := newSimulation(t, 3, strict)
 					good := func(int) bool { return false }
 					m.run(t, 10, 20*time.Second, good)
-					m.set(func() error {
-						if m.dice.below(2) == 0 {
+					m.set(func(percent int) error {
+						if percent < 50 {
 							return answeredWith(code)
 						}
 						return nil
