@@ -30,7 +30,7 @@ func answeredWith(code int) error {
 // simulation is a gateway whose downstream refuses some batches for ever, and any request at random or in an outage.
 //
 // A draw depends on the seed and on what it is drawn for, and requests take times of their own: hardly two things happen at
-// the same moment. So every run is the same, in whatever order the scheduler takes goroutines.
+// the same moment. So every run is the same, in whatever order the scheduler runs goroutines.
 type simulation struct {
 	*stand
 	seed uint64
@@ -69,9 +69,9 @@ func newSimulation(t *testing.T, seed uint64, strict bool) *simulation {
 }
 
 // below draws from 0 to n-1 for something, the same in every run.
-func (m *simulation) below(n int, of ...any) int {
+func (m *simulation) below(n int, seeds ...any) int {
 	h := fnv.New64a()
-	fmt.Fprintln(h, of...)
+	fmt.Fprintln(h, seeds...)
 	return rand.New(rand.NewPCG(m.seed, h.Sum64())).IntN(n)
 }
 
