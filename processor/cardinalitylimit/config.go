@@ -100,6 +100,8 @@ type LimitConfig struct {
 	Action    string           `mapstructure:"action"`
 	DryRun    bool             `mapstructure:"dry_run"`
 	Overrides []OverrideConfig `mapstructure:"overrides"`
+	// zeroValues tells a max_values of 0 from an absent one.
+	zeroValues bool
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
@@ -217,7 +219,9 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 func (c *LimitConfig) Unmarshal(conf *confmap.Conf) error {
 	*c = defaultLimit
 	dropNulls(conf)
-	return conf.Unmarshal(c)
+	err := conf.Unmarshal(c)
+	c.zeroValues = c.MaxValues == 0 && conf.IsSet("max_values")
+	return err
 }
 
 // Unmarshal sets the defaults of a rule.

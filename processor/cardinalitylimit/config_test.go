@@ -133,6 +133,8 @@ func TestInvalidConfig(t *testing.T) {
 		"zero":               {limits(map[string]any{"max_series": 0}), "limits::0::max_series: must be from 1 to 1000000000 (got 0)"},
 		"negative":           {limits(map[string]any{"max_series": -1}), "limits::0::max_series: must be from 1 to 1000000000 (got -1)"},
 		"negative values":    {limits(map[string]any{"max_series": nil, "max_values": -1}), "limits::0::max_values: must be from 1 to 1000000000 (got -1)"},
+		"zero values":        {limits(map[string]any{"max_series": nil, "max_values": 0}), "limits::0::max_values: must be from 1 to 1000000000 (got 0)"},
+		"zero values beside": {limits(map[string]any{"max_values": 0}), "limits::0::max_values: must be from 1 to 1000000000 (got 0)"},
 		"both maxima":        {limits(map[string]any{"max_values": 5}), "limits::0::max_series: must be absent where max_values is set (got 10)"},
 		"strip without":      {limits(map[string]any{"action": "strip"}), "limits::0::action: must be overflow, drop or tag where max_values is not set (got \"strip\")"},
 		"action":             {limits(map[string]any{"action": "delete"}), `limits::0::action: must be overflow, drop, strip or tag (got "delete")`},

@@ -50,6 +50,10 @@ type limiter struct {
 	// Of the flusher's goroutine.
 	warned map[string]time.Time // by limit
 	names  offenderNames
+	// started is when the processor was started; metadataChecked: the log has said what metadata is missing.
+	started         time.Time
+	metadataChecked bool
+	gaugesSaid      time.Time // when the log last said that gauges are dropped
 }
 
 func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *factory) (*limiter, error) {
@@ -90,6 +94,7 @@ func (p *limiter) start(ctx context.Context, host component.Host) error {
 	if err := p.open(ctx); err != nil {
 		return errors.Join(err, p.keeper.close(ctx))
 	}
+	p.started = p.factory.now()
 	p.measure()
 	p.flusher = &flusher{flush: func(ctx context.Context, last bool) error {
 		defer p.maintain()
@@ -114,7 +119,7 @@ func (p *limiter) open(ctx context.Context) error {
 	}
 	set, err := limit.NewSet(p.compiled.limits, limit.Options{
 		Exempt: p.compiled.exempt, Rules: p.compiled.rules, Window: p.cfg.Window.Duration, MaxKeys: p.cfg.Tracker.MaxKeys,
-		ContestedAt: p.compiled.contestedAt,
+		ContestedAt: p.compiled.contestedAt, DropsGauges: p.compiled.gauge == fold.GaugeDrop,
 		Tracker: tracker.Config{
 			ExactUpTo: p.cfg.Tracker.ExactUpTo, FalsePositiveRate: p.cfg.Tracker.FalsePositiveRate,
 			Generations: p.cfg.Window.Generations, Budget: memory,

@@ -25,6 +25,36 @@ func (p *limiter) measure() {
 	p.telemetry.measured.Store(m)
 	p.warnOf(m.usage)
 	p.nameOffenders(m.over.Top)
+	p.warnOfMetadata()
+	p.warnOfGauges()
+}
+
+// warnOfGauges says, once a window, that gauges over a limit are dropped.
+func (p *limiter) warnOfGauges() {
+	now := p.factory.now()
+	if p.telemetry.lostGauges.Load() == 0 || !p.gaugesSaid.IsZero() && now.Sub(p.gaugesSaid) < p.cfg.Window.Duration {
+		return
+	}
+	p.gaugesSaid = now
+	p.settings.Logger.Warn("Points of gauges that are over a limit are dropped, as reaggregate::gauge or a rule for labels says",
+		zap.Int64("points", p.telemetry.lostGauges.Swap(0)))
+}
+
+// metadataAfter is how long requests have time to bring the metadata that limits ask for.
+const metadataAfter = time.Minute
+
+// warnOfMetadata says once which metadata no request has had since the start. Without it, all clients share one key.
+func (p *limiter) warnOfMetadata() {
+	if p.metadataChecked || p.factory.now().Sub(p.started) < metadataAfter {
+		return
+	}
+	missing := p.set.MissingMetadata()
+	if len(missing) == 0 {
+		return
+	}
+	p.metadataChecked = true
+	p.settings.Logger.Warn("No request has had client metadata that a limit asks for: the receiver needs include_metadata, "+
+		"and a batch processor before this one metadata_keys", zap.Strings("metadata", missing))
 }
 
 // warnOf names the limits that have keys near them.

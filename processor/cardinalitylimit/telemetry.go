@@ -31,7 +31,8 @@ type telemetry struct {
 	stats     [fold.StatCount]labelledCounter
 	oversized [oversize.Kinds]metric.MeasurementOption
 
-	measured atomic.Pointer[measurement] // last; nil before the first
+	lostGauges atomic.Int64                // points of gauges that were dropped and the log has not said
+	measured   atomic.Pointer[measurement] // last; nil before the first
 }
 
 type labelledCounter struct {
@@ -132,7 +133,11 @@ func (t *telemetry) foldCounters() {
 
 // folded counts what folding has done since the last call.
 func (t *telemetry) folded(ctx context.Context) {
-	for stat, n := range t.table.TakeStats() {
+	stats := t.table.TakeStats()
+	if n := stats[fold.StatGauges]; n > 0 {
+		t.lostGauges.Add(n)
+	}
+	for stat, n := range stats {
 		if c := &t.stats[stat]; n > 0 && c.counter != nil {
 			c.counter.Add(ctx, n, c.labels)
 		}

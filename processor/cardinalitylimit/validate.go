@@ -84,7 +84,9 @@ func (c *Config) compile() (compiled, error) {
 	out.contestedAt = c.Admission.ContestedAt
 	check.Range(&e, "top_offenders::count", c.TopOffenders.Count, 0, maxOffenders)
 	for i := range c.Labels {
-		out.rules = append(out.rules, c.Labels[i].compile(e.At(check.Item("labels", i))))
+		rule := c.Labels[i].compile(e.At(check.Item("labels", i)))
+		rule.DropsGauges = gauges[c.Labels[i].Gauge] == fold.GaugeDrop
+		out.rules = append(out.rules, rule)
 		out.labelGauges = append(out.labelGauges, gauges[c.Labels[i].Gauge])
 	}
 	names := make(map[string]bool)
@@ -152,7 +154,7 @@ func (c *LimitConfig) checkMaximum(e *check.Errors) {
 	switch {
 	case c.MaxSeries != 0 && c.MaxValues != 0:
 		e.That(false, "max_series", "absent where max_values is set", c.MaxSeries)
-	case c.MaxValues != 0:
+	case c.MaxValues != 0 || c.zeroValues:
 		check.Range(e, "max_values", c.MaxValues, 1, maxCount)
 	default:
 		check.Range(e, "max_series", c.MaxSeries, 1, maxCount)

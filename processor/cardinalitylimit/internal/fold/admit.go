@@ -153,5 +153,6 @@ func (t *Table) admitted(in *shard, id uint64, s, to *stream, n *Stats) {
 	}
 	s.start, s.time, s.seen, s.last = to.start, to.time, to.seen, to.last
 	s.offset, s.floor, s.uncertain, s.promised = to.offset, to.floor, false, 0
+	s.doubt()
 	t.charge(in, id, s, n)
 }

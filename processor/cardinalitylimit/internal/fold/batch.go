@@ -148,7 +148,7 @@ func (b *Batch) fold(points []staged, now int64) {
 	var firsts []*staged
 	for i := range points {
 		p := &points[i]
-		if p.to.method == addGrowth && !p.Stale && !t.Knows(p.Stream) {
+		if p.to.method == addGrowth && !p.Stale && t.begins(&p.Point) {
 			p.grown = p.Value.size()
 			firsts = append(firsts, p)
 		} else {

@@ -18,7 +18,12 @@ func (t *Table) applyCumulative(p *staged, now int64, e *evidence, n *Stats) (fo
 		return false, 0
 	case s == nil:
 		return t.first(in, &p.Point, a, now, e, n), 0
-	case p.Time <= s.time:
+	}
+	place := ownOrigin
+	if a.method == addGrowth {
+		place = s.find(&p.Point)
+	}
+	if p.Time <= s.heard(place) {
 		n[StatOutOfOrder]++
 		return false, 0
 	}
@@ -26,8 +31,18 @@ func (t *Table) applyCumulative(p *staged, now int64, e *evidence, n *Stats) (fo
 		s.leave()
 		s.join(a)
 	}
+	told = s.time
 	if a.method == addGrowth {
-		p.grown = a.advance(&p.Point, s, in.side, n)
+		if !s.turnTo(place, &p.Point) { // more writers than are told apart
+			n[StatUnbaselined]++
+			return false, 0
+		}
+		if told = s.time; place == earlierOrigin {
+			told = 0
+			a.begin(&p.Point, !p.Baseline && !s.uncertain && t.isNew(&p.Point, e), in.side, n)
+		} else {
+			p.grown = a.advance(&p.Point, s, in.side, n)
+		}
 	}
 	s.met(p, e)
 	s.uncertain = false
@@ -38,7 +53,6 @@ func (t *Table) applyCumulative(p *staged, now int64, e *evidence, n *Stats) (fo
 		s.promised = asked
 	}
 	n[StatFolded]++
-	told = s.time
 	s.start, s.time, s.seen, s.last = p.Start, p.Time, now, p.Value.measure
 	t.charge(in, p.Stream, s, n)
 	return true, told

@@ -41,6 +41,7 @@ func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 		s.writer, s.serial, s.streak = d.Fixed(), r.uint32(), uint8(min(d.Uint(), settledAfter))
 		s.interval = d.Int()
 		s.last, s.offset = r.measure(s.to), r.measure(s.to)
+		s.others = r.origins(s.to)
 		if s.last == nil || !s.to.repeats() {
 			d.Fail()
 		}
@@ -66,7 +67,7 @@ func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 // The least that an element takes, which bounds what is allocated for a count.
 const (
 	minFrozen       = 34
-	minFrozenStream = 30
+	minFrozenStream = 31
 	minFrozenWriter = 17
 	minTaken        = 4
 )
@@ -85,6 +86,24 @@ func (r *cutReader) writer() frozenWriter {
 		before: r.time(), last: r.time(), begun: r.uint32(), seen: r.uint32(), serial: r.uint32(), points: r.uint32(), previous: r.uint32(),
 		reference: math.Float32frombits(r.uint32()), barred: uint8(min(r.Uint(), barredFor)),
 	}}
+}
+
+func (r *cutReader) origins(to *accumulator) []origin {
+	n := r.Uint()
+	if n > maxOthers {
+		r.Fail()
+		return nil
+	}
+	var others []origin
+	for range n {
+		o := origin{start: r.time(), time: r.time(), uncertain: r.Bool(), last: r.measure(to)}
+		if o.last == nil {
+			r.Fail()
+			return nil
+		}
+		others = append(others, o)
+	}
+	return others
 }
 
 func (r *cutReader) uint32() uint32 {

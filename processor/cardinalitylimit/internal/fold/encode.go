@@ -51,6 +51,7 @@ func (c *Cut) Encode(e *snapshot.Encoder) {
 		e.Int(s.interval)
 		w.measure(s.last)
 		w.measure(s.offset)
+		w.origins(s.others)
 	}
 	e.Uint(uint64(len(c.refused)))
 	for i := range c.refused {
@@ -70,6 +71,16 @@ type cutWriter struct {
 func (w *cutWriter) times(times ...int64) {
 	for _, t := range times {
 		w.Int(t - w.at)
+	}
+}
+
+func (w *cutWriter) origins(others []origin) {
+	w.Uint(uint64(len(others)))
+	for i := range others {
+		o := &others[i]
+		w.times(o.start, o.time)
+		w.Bool(o.uncertain)
+		w.measure(o.last)
 	}
 }
 

@@ -31,13 +31,16 @@ func (t *Table) Restore(c *Cut, killed bool) {
 			t.remember(c.streams[i].id)
 			continue
 		}
-		s.bytes = stateBytes(Value{s.last})
+		s.bytes = s.size()
 		if !t.reserve(s.bytes) {
 			t.remember(c.streams[i].id)
 			t.stats.add(Stats{StatRefusedStreams: 1})
 			continue
 		}
 		s.uncertain = s.uncertain || killed && (s.admitted || s.promised != 0)
+		if s.uncertain {
+			s.doubt()
+		}
 		in := t.shard(c.streams[i].id)
 		in.streams[c.streams[i].id] = &s
 		in.known.Add(1)

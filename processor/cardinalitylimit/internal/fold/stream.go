@@ -10,7 +10,7 @@ import (
 // lock of its shard; its measures are never written again.
 type stream struct {
 	to          *accumulator
-	start, time int64 // of its last point
+	start, time int64 // of its last point, and of the last one of its own origin
 	seen        int64 // our clock at its last point
 	last        measure
 	ended       bool // by a stale point
@@ -26,6 +26,7 @@ type stream struct {
 	// that cut, asked before there is one, 0 where it has no place.
 	promised uint64
 	bytes    int
+	others   []origin // of other starts; never written again
 
 	writer   uint64
 	serial   uint32 // of the writer's collection that it came in last
@@ -58,7 +59,7 @@ func (s *stream) contributes() bool { return !s.ended && !s.admitted }
 
 // streamBytes is what a stream takes beside its measures, its share of the map
 // included.
-const streamBytes = 232
+const streamBytes = 256
 
 // stateBytes is what a stream's state takes: its last value and, once admitted, the
 // offset.
@@ -116,7 +117,7 @@ func (t *Table) each(f func(in *shard, id uint64, s *stream)) {
 // charge reserves for a stream whose values have become larger, or forgets it. The
 // shard's lock is held.
 func (t *Table) charge(in *shard, id uint64, s *stream, n *Stats) {
-	more := stateBytes(Value{s.last}) - s.bytes
+	more := s.size() - s.bytes
 	if more <= 0 {
 		return
 	}

@@ -14,7 +14,7 @@ func (n *Counts) init(limits int) {
 	n.observed = make([][actions]int64, limits)
 }
 
-func (n *Counts) add(d *Decision)             { n.enforced[1+d.Limit][d.Action]++ }
+func (n *Counts) add(limit int, a Action)     { n.enforced[1+limit][a]++ }
 func (n *Counts) observe(limit int, a Action) { n.observed[limit][a]++ }
 
 func (n *Counts) reset() {

@@ -121,6 +121,7 @@ func (s *Set) Begin(md Metadata) *Cursor {
 	}
 	c.now, c.epoch, c.slot = s.tick()
 	c.metadata, c.allMetadata, c.remains.rule = md, 0, -1
+	s.wanted.meet(md)
 	for i, l := range s.limits {
 		g := &c.groups[i]
 		g.key[fromMetadata] = c.down(l, fromMetadata, l.seed, pcommon.Map{})

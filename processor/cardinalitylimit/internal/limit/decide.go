@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
@@ -83,9 +84,28 @@ func (c *Cursor) decide(attrs pcommon.Map, stale bool) (d Decision, known bool) 
 		}
 	}
 	c.identify(&d)
-	c.Counts.add(&d)
+	c.count(&d)
 	return d, true
 }
+
+// count counts a decision as what it comes to.
+func (c *Cursor) count(d *Decision) {
+	if d.Rule >= 0 && c.isGauge() && c.set.limits[d.Rule].rule.dropsGauges {
+		c.Counts.add(d.Rule, Drop)
+		return
+	}
+	c.Counts.add(d.Limit, c.outcome(d.Action))
+}
+
+// outcome is what an action comes to: a gauge that is not folded is dropped.
+func (c *Cursor) outcome(a Action) Action {
+	if (a == Strip || a == Overflow) && c.set.options.DropsGauges && c.isGauge() {
+		return Drop
+	}
+	return a
+}
+
+func (c *Cursor) isGauge() bool { return c.metric.Type() == pmetric.MetricTypeGauge }
 
 // ask decides on a point that is not exempt.
 func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
@@ -170,7 +190,7 @@ func (c *Cursor) object(i int, l *limit, unknown bool, d *Decision) {
 		action = Drop
 	}
 	if l.DryRun {
-		c.Counts.observe(i, action)
+		c.Counts.observe(i, c.outcome(action))
 		return
 	}
 	if action > d.Action {

@@ -13,7 +13,8 @@ type Rule struct {
 	Match
 	// Labels are the names of attributes of points, ResourceLabels of resources.
 	Labels, ResourceLabels Selection
-	MaxStreams             int // that are folded under their own labels; others go to an overflow series
+	DropsGauges            bool // rather than fold them
+	MaxStreams             int  // that are folded under their own labels; others go to an overflow series
 }
 
 // Selection is what a rule keeps or drops. The zero value keeps all.
@@ -26,6 +27,7 @@ type Selection struct {
 type rule struct {
 	match            matcher
 	labels, resource selector
+	dropsGauges      bool
 }
 
 func (s Selection) compile() selector { return selector{newNameCache(s.Names), s.Keep} }
@@ -46,9 +48,10 @@ const RulePrefix = "labels::"
 
 func (r *Rule) spec(i int) Spec {
 	return Spec{Name: RuleName(i), Streams: true, MaxSeries: r.MaxStreams, Action: Overflow, rule: &rule{
-		match:    r.compile(),
-		labels:   r.Labels.compile(),
-		resource: r.ResourceLabels.compile(),
+		match:       r.compile(),
+		labels:      r.Labels.compile(),
+		resource:    r.ResourceLabels.compile(),
+		dropsGauges: r.DropsGauges,
 	}}
 }
 

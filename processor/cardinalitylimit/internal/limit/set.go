@@ -29,6 +29,7 @@ type Set struct {
 	rotations atomic.Int64
 	rules     []int // indexes of the limits of rules, which come first
 	exempt    nameCache
+	wanted    wantedMetadata
 	cursors   sync.Pool
 }
 
@@ -52,6 +53,7 @@ func NewSet(specs []Spec, o Options) (*Set, error) {
 			return nil, err
 		}
 		s.limits = append(s.limits, l)
+		s.wanted.want(l)
 		if l.DryRun || l.rule != nil {
 			continue
 		}

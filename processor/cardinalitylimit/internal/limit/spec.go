@@ -53,6 +53,8 @@ type Options struct {
 	// ContestedAt is the share of a key's places from which on a stranger must have been active
 	// before. 0: there is no such share.
 	ContestedAt float64
+	// DropsGauges: gauges are not folded, so that one over a limit is dropped.
+	DropsGauges bool
 	Seed        uint64
 	Board       *offenders.Board // told what finds no place; nil: nobody is
 	Now         func() time.Time

@@ -1,0 +1,60 @@
+package limit
+
+import (
+	"slices"
+	"sync/atomic"
+)
+
+// wantedMetadata is the client's metadata that limits ask for, with whether a request ever had it.
+type wantedMetadata struct {
+	names []string
+	seen  []atomic.Bool
+	met   atomic.Bool  // a request
+	left  atomic.Int32 // names that are not seen
+}
+
+// want adds the metadata that a limit's key and match ask for.
+func (h *wantedMetadata) want(l *limit) {
+	add := func(p Part) {
+		if p.source == fromMetadata && !slices.Contains(h.names, p.name) {
+			h.names = append(h.names, p.name)
+		}
+	}
+	for _, p := range l.Key {
+		add(p)
+	}
+	for p := range l.Match.Equals {
+		add(p)
+	}
+	h.seen = make([]atomic.Bool, len(h.names))
+	h.left.Store(int32(len(h.names))) //nolint:gosec // as many as a configuration names
+}
+
+// meet notes what a request has.
+func (h *wantedMetadata) meet(md Metadata) {
+	if h.left.Load() == 0 {
+		return
+	}
+	h.met.Store(true)
+	for i, name := range h.names {
+		if len(md.Get(name)) > 0 && !h.seen[i].Swap(true) {
+			h.left.Add(-1)
+		}
+	}
+}
+
+// MissingMetadata returns the names of client metadata that a limit asks for and no request has had. It returns none
+// before the first request.
+func (s *Set) MissingMetadata() []string {
+	h := &s.wanted
+	if h.left.Load() == 0 || !h.met.Load() {
+		return nil
+	}
+	var missing []string
+	for i, name := range h.names {
+		if !h.seen[i].Load() {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}

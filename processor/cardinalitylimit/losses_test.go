@@ -1,0 +1,81 @@
+package cardinalitylimit
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/client"
+)
+
+// Gauges that are not folded are dropped: they are counted and said so, and a dry run foretells it.
+func TestGaugesOverALimitCountAsDropped(t *testing.T) {
+	for _, mode := range []string{modeEnforce, modeDryRun} {
+		t.Run(mode, func(t *testing.T) {
+			r, logs := watched(t, func(c *Config) {
+				c.Mode = mode
+				observer := limitOf(3, "overflow", "metric.name")
+				observer.Name, observer.DryRun = "observer", true
+				c.Limits = []LimitConfig{limitOf(5, "overflow", "metric.name"), observer}
+			})
+			b := newBatch("orders")
+			gauges, sums := b.gauge("temperature"), b.sum("requests", delta, true)
+			for id := range 12 {
+				put(gauges, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id))
+				put(sums, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id))
+			}
+			r.send(b.md)
+			require.EqualValues(t, 7, r.counter("points", "limit", "l", "action", "drop", "mode", mode))
+			require.EqualValues(t, 7, r.counter("points", "limit", "l", "action", "overflow", "mode", mode))
+			require.EqualValues(t, 2, r.counter("points", "limit", "observer", "action", "drop", "mode", modeDryRun))
+			said := 0
+			for _, entry := range logs.TakeAll() {
+				if n, ok := entry.ContextMap()["points"]; ok {
+					require.Contains(t, entry.Message, "gauges")
+					require.EqualValues(t, 7, n)
+					said++
+				}
+			}
+			want := 0
+			if mode == modeEnforce {
+				want = 1
+			}
+			require.Equal(t, want, said)
+			require.EqualValues(t, 7*want, r.counter("dropped_points", "reason", "gauge"))
+		})
+	}
+}
+
+// A rule for labels that drops gauges does so under its own name.
+func TestGaugesThatARuleDrops(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		c.Labels = []LabelsConfig{{Match: map[string]any{"metrics": []any{"temperature"}}, Drop: []string{"id"}, Gauge: "drop", MaxStreams: 10}}
+	})
+	b := newBatch("orders")
+	put(b.gauge("temperature"), 1, r.clock.now(), r.clock.now(), "id", "a")
+	r.send(b.md)
+	require.EqualValues(t, 1, r.counter("points", "limit", "labels::0", "action", "drop"))
+	require.EqualValues(t, 1, r.counter("dropped_points", "reason", "gauge"))
+}
+
+// Metadata that a limit asks for and no request has draws one warning, a minute after the start.
+func TestMissingMetadata(t *testing.T) {
+	r, logs := watched(t, func(c *Config) {
+		c.Limits = []LimitConfig{limitOf(5, "overflow", "metadata.x-tenant", "metadata.x-region")}
+	})
+	r.clock.add(time.Hour)
+	r.measure()
+	require.Empty(t, logs.TakeAll(), "no request, no warning")
+	b := newBatch("orders")
+	put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now())
+	ctx := client.NewContext(context.Background(), client.Info{Metadata: client.NewMetadata(map[string][]string{"X-Region": {"eu"}})})
+	require.NoError(t, r.ConsumeMetrics(ctx, b.md))
+	r.measure()
+	r.measure()
+	entries := logs.TakeAll()
+	require.Len(t, entries, 1)
+	require.Contains(t, entries[0].Message, "include_metadata")
+	require.Equal(t, []any{"x-tenant"}, entries[0].ContextMap()["metadata"])
+}
