@@ -355,7 +355,7 @@ func (r *replayer) buryLine(p *pending) {
 	r.finish(p)
 }
 
-// passOver lets a record wait that the dead letter does not take. The log keeps it, and others pass it, in strict order too.
+// passOver lets a record wait for which the dead letter has no room. The log keeps it, and others pass it, in strict order too.
 func (r *replayer) passOver(p *pending) {
 	r.window.pass([]*pending{p})
 	r.countDropped(r.window.release([]*pending{p}, r.group.set.Now().Add(buryAgain)))

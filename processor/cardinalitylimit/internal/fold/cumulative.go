@@ -33,7 +33,7 @@ func (t *Table) applyCumulative(p *staged, now int64, e *evidence, n *Stats) (fo
 	}
 	told = s.time
 	if a.method == addGrowth {
-		if !s.turnTo(place, &p.Point) { // more writers than are told apart
+		if !s.turnTo(place, &p.Point) { // more writers than it can distinguish
 			n[StatUnbaselined]++
 			return false, 0
 		}

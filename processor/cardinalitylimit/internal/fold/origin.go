@@ -19,7 +19,7 @@ const (
 	maxOthers = 3
 	// jitter is how far two starts of one process can be apart: some SDKs compute the boot time anew for each export.
 	jitter = 5 * time.Second
-	// originBytes is what an origin takes beside its last value.
+	// originBytes is the size of an origin without its last value.
 	originBytes = 64
 )
 
@@ -61,8 +61,8 @@ func isJitter(p *Point, start, at int64, last measure) bool {
 	if start == 0 || p.Start == 0 || p.Time <= at || max(start-p.Start, p.Start-start) > int64(jitter) {
 		return false
 	}
-	_, is := p.Value.since(last)
-	return is != reset
+	_, relation := p.Value.since(last)
+	return relation != reset
 }
 
 // heard returns the time of the last point of an origin.
@@ -119,7 +119,7 @@ func (s *stream) doubt() {
 	}
 }
 
-// size is what the state of the stream takes.
+// size is the size of the stream's state in bytes.
 func (s *stream) size() int {
 	n := stateBytes(Value{s.last})
 	for i := range s.others {
