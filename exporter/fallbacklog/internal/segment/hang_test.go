@@ -88,7 +88,7 @@ func TestHangingDiskKeepsNoCaller(t *testing.T) {
 func TestWaitingAppendsAreBounded(t *testing.T) {
 	opt := options(t.TempDir())
 	fsys := hanging(t)
-	opt.FS, opt.Patience = fsys, func() time.Duration { return time.Second }
+	opt.FS, opt.Patience = fsys, func() time.Duration { return 5 * time.Second }
 	l := open(t, opt)
 	fsys.hang()
 	record := make([]byte, maxWaiting/2)
