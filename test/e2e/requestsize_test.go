@@ -130,25 +130,30 @@ func TestZstdWindows(t *testing.T) {
 	for range 10 {
 		wg.Go(func() {
 			request, err := http.NewRequestWithContext(withTimeout(t), http.MethodPost, "http://"+g.http+"/v1/logs", bytes.NewReader(frame))
-			if !assert.NoError(t, err) {
+			if err != nil {
+				t.Error(err)
 				return
 			}
 			request.Header = http.Header{"Content-Type": {"application/x-protobuf"}, "Content-Encoding": {"zstd"}}
 			response, err := http.DefaultClient.Do(request)
-			if assert.NoError(t, err) {
-				assert.Equal(t, http.StatusBadRequest, response.StatusCode)
-				assert.NoError(t, response.Body.Close())
+			if err != nil {
+				t.Error(err)
+				return
 			}
+			assert.Equal(t, http.StatusBadRequest, response.StatusCode)
+			assert.NoError(t, response.Body.Close())
 		})
 		wg.Go(func() {
 			request, err := http.NewRequestWithContext(withTimeout(t), http.MethodPost,
 				"http://"+g.grpc+"/opentelemetry.proto.collector.logs.v1.LogsService/Export", bytes.NewReader(message))
-			if !assert.NoError(t, err) {
+			if err != nil {
+				t.Error(err)
 				return
 			}
 			request.Header = http.Header{"Content-Type": {"application/grpc"}, "Grpc-Encoding": {"zstd"}, "Te": {"trailers"}}
 			response, err := grpcClient.Do(request)
-			if !assert.NoError(t, err) {
+			if err != nil {
+				t.Error(err)
 				return
 			}
 			_, err = io.Copy(io.Discard, response.Body)

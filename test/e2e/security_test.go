@@ -70,7 +70,7 @@ func TestMutualTLS(t *testing.T) {
 	} {
 		assert.Equal(t, codes.Unavailable, overGRPC(refused, token), name)
 		_, err := overHTTP(refused, token)
-		assert.Error(t, err, name)
+		require.Error(t, err, name)
 	}
 	for _, wrong := range []string{"", "tunafish", token + "x"} {
 		assert.Equal(t, codes.Unauthenticated, overGRPC(client(a), wrong), "token %q", wrong)

@@ -131,7 +131,7 @@ func TestOverflowSeriesTakesOnePlace(t *testing.T) {
 			}
 		}
 		require.Equal(t, map[Action]int{Pass: 20, Overflow: 200}, actions, second)
-		require.EqualValues(t, places, s.Sweep()[1].Series, second)
+		require.Equal(t, places, s.Sweep()[1].Series, second)
 	}
 }
 

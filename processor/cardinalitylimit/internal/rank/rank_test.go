@@ -29,7 +29,7 @@ func TestOrdered(t *testing.T) {
 		}
 		for i, s := range q.Ordered() {
 			require.EqualValues(t, i, s.Point)
-			require.EqualValues(t, []int{5, 5, 4, 4, 4, 1}[i], s.Weight)
+			require.InDelta(t, []int{5, 5, 4, 4, 4, 1}[i], s.Weight, 0)
 		}
 		q.Reset()
 	}
@@ -51,22 +51,22 @@ func TestGrowth(t *testing.T) {
 	totals := NewTotals(b)
 	const stream = 1 << 60
 	assert.Zero(t, b.Used())
-	assert.EqualValues(t, 10, totals.Growth(stream, 10), "not known")
+	assert.InDelta(t, 10, totals.Growth(stream, 10), 0, "not known")
 	assert.EqualValues(t, totalsBytes, b.Used())
-	assert.EqualValues(t, 5, totals.Growth(stream, 15))
-	assert.EqualValues(t, 0, totals.Growth(stream, 15))
-	assert.EqualValues(t, 3, totals.Growth(stream, 3), "began anew")
-	assert.EqualValues(t, 9, totals.Growth(stream+1, 9), "takes the slot")
-	assert.EqualValues(t, 4, totals.Growth(stream, 4))
+	assert.InDelta(t, 5, totals.Growth(stream, 15), 0)
+	assert.InDelta(t, 0, totals.Growth(stream, 15), 0)
+	assert.InDelta(t, 3, totals.Growth(stream, 3), 0, "began anew")
+	assert.InDelta(t, 9, totals.Growth(stream+1, 9), 0, "takes the slot")
+	assert.InDelta(t, 4, totals.Growth(stream, 4), 0)
 
 	without := NewTotals(budget.New(totalsBytes - 1))
-	assert.EqualValues(t, 10, without.Growth(stream, 10))
-	assert.EqualValues(t, 15, without.Growth(stream, 15))
+	assert.InDelta(t, 10, without.Growth(stream, 10), 0)
+	assert.InDelta(t, 15, without.Growth(stream, 15), 0)
 }
 
 func TestFinite(t *testing.T) {
 	for in, want := range map[float64]float64{1: 1, 0: 0, -1: 0, math.Inf(1): 0, math.Inf(-1): 0, math.MaxFloat64: math.MaxFloat64} {
-		assert.Equal(t, want, Finite(in))
+		assert.InDelta(t, want, Finite(in), 0)
 	}
 	assert.Zero(t, Finite(math.NaN()))
 }
