@@ -37,7 +37,7 @@ test: deps build lint check-generated check-ocb test-unit test-e2e ## everything
 
 .PHONY: test-unit
 test-unit: ## unit and component tests with the race detector, then the allocation gates without it
-	CGO_ENABLED=1 go test -race -timeout 15m $$(go list ./... | grep -v /test/e2e)
+	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -v /test/e2e)
 	CGO_ENABLED=1 go -C bench test -race -timeout 15m .
 	go test -run '^TestAllocs' -timeout 5m $$(go list ./... | grep -v /test/e2e) | { grep -v 'no test' || true; }
 
