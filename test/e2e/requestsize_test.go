@@ -165,6 +165,6 @@ func TestZstdWindows(t *testing.T) {
 	}
 	wg.Wait()
 	assert.Less(t, g.peakRSS(), int64(hostileRSS), "resident memory")
-	assert.Less(t, int64(g.status("VmPeak", 10))<<10, int64(4<<30), "address space, of which a window is a part before it is written")
+	assert.Less(t, int64(g.status("VmPeak", 10))<<10, int64(4<<30), "address space; a window is reserved before it is written")
 	g.stop()
 }

@@ -124,8 +124,8 @@ func (l *Lane) encode(b Batch, m record.Meta) ([]byte, error) {
 	return l.opt.Codec.Append(make([]byte, 0, len(payload)+256), payload, m)
 }
 
-// dropOldest drops this lane's oldest segment and counts what was in it, but for the records that replay has out: their
-// outcome counts.
+// dropOldest drops this lane's oldest segment and counts what was in it. Records that replay is sending count by their
+// outcome instead.
 func (l *Lane) dropOldest() (bool, error) {
 	items := 0
 	dropped, inMemory, err := l.window.drop(l.opt.Log, func(line []byte) {

@@ -41,11 +41,10 @@ const (
 
 // The classes of what fails here.
 const (
-	Log         Class = "log"
-	DeadLetter  Class = "dead_letter"
-	Fsync       Class = "fsync"
-	Key         Class = "key"         // a record is encrypted with another key
-	Compression Class = "compression" // a segment stays as it is
+	Log        Class = "log"
+	DeadLetter Class = "dead_letter"
+	Fsync      Class = "fsync"
+	Key        Class = "key" // a record is encrypted with another key
 )
 
 // Failure is the meaning of an error.

@@ -126,7 +126,7 @@ func (a *accumulator) advance(p *Point, s *stream, side side, n *Stats) (size fl
 }
 
 // growth returns what the stream has grown by at p. A changed start or a lower value is
-// a reset, of which everything is new. A point that restates its stream goes on from
+// a reset, so its whole value is new. A point that restates its stream goes on from
 // the last one, or says nothing about the growth if it is lower.
 func (s *stream) growth(p *Point) (d measure, rel relation) {
 	switch {

@@ -33,7 +33,7 @@ type Options struct {
 }
 
 // Table is the accumulators and the state of their streams. Safe for concurrent
-// use, but for Flush, Again, Cut, Settle, Sweep and Restore, which have one caller.
+// use, except Flush, Again, Cut, Settle, Sweep and Restore, which have one caller.
 //
 // An accumulator has a lock of its own, which is the innermost: it may be taken
 // while mu or the lock of a shard is held, and those two are never held together.

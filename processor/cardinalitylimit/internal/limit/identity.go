@@ -103,8 +103,8 @@ func (c *Cursor) describe(i int, l *limit, key uint64, attrs pcommon.Map) *descr
 	return d
 }
 
-// keyText is the key of the point at hand but for the parts of one source and empty ones, with the beginning of each
-// value: it is for a person, and senders choose how long they are.
+// keyText describes the key of the current point for a person. It leaves out empty parts and those of one source, and
+// clips each value, as senders choose how long they are.
 func (c *Cursor) keyText(l *limit, attrs pcommon.Map, without source) string {
 	var b strings.Builder
 	for _, p := range l.Key {

@@ -65,8 +65,8 @@ func (c *Cutter) ScopeMetrics(sm pmetric.ScopeMetrics) pcommon.InstrumentationSc
 	return bounded
 }
 
-// Metric bounds the texts of a metric. It reports false where the name is too long: then none of the
-// metric's points, of which there are so many, may leave.
+// Metric bounds the texts of a metric that has so many points. It reports false if the name is too long:
+// then no point of the metric may leave.
 func (c *Cutter) Metric(m pmetric.Metric, points int) (ok bool) {
 	if points > 0 && len(m.Name()) > orNone(c.Limits.MaxNameBytes) {
 		c.count(PointName, m.Name())
