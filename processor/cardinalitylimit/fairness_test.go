@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func named(t *testing.T, temporality pmetric.AggregationTemporality, exports, re
 
 // Of Zipf traffic over 20,000 routes, in random order, a limit of 500 names nearly what is possible where an export is
 // one batch, and not much less where no batch shows more than 1,000 requests. First come named a third of it.
-func TestHeavyRoutesAreNamed(t *testing.T) {
+func TestSoakHeavyRoutesAreNamed(t *testing.T) {
 	best := newTraffic(20_000).upTo[499]
 	for name, c := range map[string]struct {
 		temporality       pmetric.AggregationTemporality
@@ -101,8 +102,11 @@ func TestHeavyRoutesAreNamed(t *testing.T) {
 		"deltas of 1,000 requests": {delta, 5, 1_000, 0.85},
 		"streams of one SDK":       {cumulative, 1, 5_000, 0.9},
 	} {
-		first, contested := named(t, c.temporality, c.exports, c.requests, 1), named(t, c.temporality, c.exports, c.requests, 0.8)
-		t.Logf("%s: %.0f %% heaviest first, %.0f %% with the doorkeeper, %.0f %% at best", name, 100*first, 100*contested, 100*best)
+		contested := named(t, c.temporality, c.exports, c.requests, 0.8)
+		t.Logf("%s: %.0f %% with the doorkeeper, %.0f %% at best", name, 100*contested, 100*best)
+		if os.Getenv("SOAK") != "" { // a figure to compare with, for as much time again
+			t.Logf("%s: %.0f %% heaviest first alone", name, 100*named(t, c.temporality, c.exports, c.requests, 1))
+		}
 		require.Greater(t, contested, c.share*best)
 	}
 }
