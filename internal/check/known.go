@@ -1,6 +1,7 @@
 package check
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,50 +14,26 @@ import (
 // Config is a struct or a pointer to one, its fields tagged for mapstructure. A struct
 // that keeps the rest of its keys ("remain") knows them all.
 func Known(e *Errors, raw map[string]any, config any) {
-	known(e, "", raw, reflect.TypeOf(config))
+	walk("", raw, reflect.TypeOf(config), func(path string, raw any, to reflect.Type) {
+		if value, ok := raw.(map[string]any); ok && to.Kind() == reflect.Struct {
+			e.knownKeys(path, value, to)
+		}
+	})
 }
 
-func known(e *Errors, path string, raw any, to reflect.Type) {
-	for to.Kind() == reflect.Pointer {
-		to = to.Elem()
-	}
-	switch value := raw.(type) {
-	case map[string]any:
-		if to.Kind() == reflect.Struct {
-			knownKeys(e, path, value, to)
-		}
-	case []any:
-		if to.Kind() == reflect.Slice {
-			for i, item := range value {
-				known(e, Item(path, i), item, to.Elem())
-			}
-		}
-	}
-}
-
-func knownKeys(e *Errors, path string, raw map[string]any, to reflect.Type) {
+func (e *Errors) knownKeys(path string, raw map[string]any, to reflect.Type) {
 	var keys names
-	remain := false
-	fields := map[string]reflect.Type{}
 	for _, field := range reflect.VisibleFields(to) {
 		key, options, _ := strings.Cut(field.Tag.Get("mapstructure"), ",")
-		remain = remain || options == "remain"
+		if options == "remain" {
+			return
+		}
 		if key != "" {
-			fields[key] = field.Type
 			keys = append(keys, key)
 		}
 	}
 	slices.Sort(keys)
-	given := make([]string, 0, len(raw))
-	for key := range raw {
-		given = append(given, key)
-	}
-	slices.Sort(given)
-	for _, key := range given {
-		if field, found := fields[key]; found {
-			known(e, below(path, key), raw[key], field)
-			continue
-		}
-		e.That(remain, below(path, key), "one of "+keys.String(), key)
+	for _, key := range slices.Sorted(maps.Keys(raw)) {
+		e.That(slices.Contains(keys, key), below(path, key), "one of "+keys.String(), key)
 	}
 }

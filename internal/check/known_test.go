@@ -28,7 +28,7 @@ func TestKnown(t *testing.T) {
 		"free":  map[string]any{"any": map[string]any{"key": 1}},
 		"other": nil,
 	}, &config{})
-	require.EqualError(t, e.Err(), "items::1::nam: must be one of name (got \"nam\")\nother: must be one of free, items, open (got \"other\")")
+	require.EqualError(t, e.Err(), "other: must be one of free, items, open (got \"other\")\nitems::1::nam: must be one of name (got \"nam\")")
 
 	e = check.Errors{}
 	check.Known(&e, map[string]any{"open": map[string]any{}}, config{})

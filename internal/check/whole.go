@@ -5,7 +5,6 @@ import (
 	"math"
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // Whole wants every number that a configuration gives for an integer field to be a
@@ -17,41 +16,7 @@ import (
 // Config is a struct or a pointer to one, its fields tagged for mapstructure. What
 // does not fit it otherwise is left for the decoder to refuse.
 func Whole(e *Errors, raw map[string]any, config any) {
-	whole(e, "", raw, reflect.TypeOf(config))
-}
-
-func whole(e *Errors, path string, raw any, to reflect.Type) {
-	for to.Kind() == reflect.Pointer {
-		to = to.Elem()
-	}
-	switch value := raw.(type) {
-	case map[string]any:
-		if to.Kind() != reflect.Struct {
-			return
-		}
-		for _, field := range reflect.VisibleFields(to) {
-			key, _, _ := strings.Cut(field.Tag.Get("mapstructure"), ",")
-			if inner, ok := value[key]; ok && key != "" {
-				whole(e, below(path, key), inner, field.Type)
-			}
-		}
-	case []any:
-		if to.Kind() != reflect.Slice {
-			return
-		}
-		for i, item := range value {
-			whole(e, Item(path, i), item, to.Elem())
-		}
-	default:
-		e.wholeNumber(path, raw, to)
-	}
-}
-
-func below(path, key string) string {
-	if path == "" {
-		return key
-	}
-	return path + delimiter + key
+	walk("", raw, reflect.TypeOf(config), e.wholeNumber)
 }
 
 var integers = []reflect.Kind{reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64}

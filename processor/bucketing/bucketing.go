@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/pointcount"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
 
@@ -107,12 +108,12 @@ func (b *bucketing) convert(metrics pmetric.MetricSlice, batch *batch) (emptied 
 		if r == nil {
 			continue
 		}
-		failed, points := report.Err != nil, pointsOf(m)
+		failed, had := report.Err != nil, pointcount.Of(m)
 		b.converter.Metric(m, metrics, &batch.origin, r, report)
 		if report.Err != nil && !failed {
 			report.Err = fmt.Errorf("metric %q: %w", m.Name(), report.Err)
 		}
-		if points > 0 && pointsOf(m) == 0 {
+		if had > 0 && pointcount.Of(m) == 0 {
 			gone = append(gone, i)
 		}
 	}
@@ -129,20 +130,6 @@ func (b *bucketing) convert(metrics pmetric.MetricSlice, batch *batch) (emptied 
 		return found
 	})
 	return metrics.Len() == 0
-}
-
-// pointsOf returns the number of a metric's points, of the types that rules match.
-func pointsOf(m pmetric.Metric) int {
-	switch m.Type() {
-	case pmetric.MetricTypeHistogram:
-		return m.Histogram().DataPoints().Len()
-	case pmetric.MetricTypeExponentialHistogram:
-		return m.ExponentialHistogram().DataPoints().Len()
-	case pmetric.MetricTypeGauge:
-		return m.Gauge().DataPoints().Len()
-	default:
-		return 0
-	}
 }
 
 // selectRules selects the rules that match a resource.

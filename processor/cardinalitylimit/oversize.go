@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
@@ -34,24 +33,6 @@ func (c *AttributeLimitsConfig) compile(e *check.Errors) oversize.Limits {
 	return oversize.Limits{
 		MaxCount: c.MaxCount, MaxNameBytes: c.MaxNameBytes, MaxValueBytes: c.MaxValueBytes,
 		MaxDepth: c.MaxDepth, MaxBuckets: c.MaxBuckets,
-	}
-}
-
-// pointsOf is the number of points of a metric.
-func pointsOf(m pmetric.Metric) int {
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
-		return m.Gauge().DataPoints().Len()
-	case pmetric.MetricTypeSum:
-		return m.Sum().DataPoints().Len()
-	case pmetric.MetricTypeHistogram:
-		return m.Histogram().DataPoints().Len()
-	case pmetric.MetricTypeExponentialHistogram:
-		return m.ExponentialHistogram().DataPoints().Len()
-	case pmetric.MetricTypeSummary:
-		return m.Summary().DataPoints().Len()
-	default:
-		return 0
 	}
 }
 

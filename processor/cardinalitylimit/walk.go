@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/pointcount"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
@@ -89,7 +90,7 @@ func (w *walker) walk(md pmetric.Metrics) {
 
 // decide decides on the points of a metric that are not strangers.
 func (w *walker) decide(m pmetric.Metric) {
-	n := pointsOf(m)
+	n := pointcount.Of(m)
 	w.at.metric, w.at.first, w.at.saved = m, len(w.gone), -1
 	w.gone = append(w.gone, make([]bool, n)...)
 	if !w.bounds.Metric(m, n) {
@@ -176,7 +177,7 @@ func (w *walker) prune(md pmetric.Metrics) {
 		rm.ScopeMetrics().RemoveIf(func(sm pmetric.ScopeMetrics) bool {
 			had := sm.Metrics().Len()
 			sm.Metrics().RemoveIf(func(m pmetric.Metric) bool {
-				gone := w.gone[next : next+pointsOf(m)]
+				gone := w.gone[next : next+pointcount.Of(m)]
 				next += len(gone)
 				return slices.Contains(gone, true) && pruneMetric(m, gone)
 			})

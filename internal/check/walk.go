@@ -1,0 +1,41 @@
+package check
+
+import (
+	"reflect"
+	"strings"
+)
+
+// walk calls visit for raw and for everything below it that has a place in the type to: the values of a map for the
+// fields of a struct, in the order of the fields, and the items of a list. Pointers in to are followed.
+func walk(path string, raw any, to reflect.Type, visit func(path string, raw any, to reflect.Type)) {
+	for to.Kind() == reflect.Pointer {
+		to = to.Elem()
+	}
+	visit(path, raw, to)
+	switch value := raw.(type) {
+	case map[string]any:
+		if to.Kind() != reflect.Struct {
+			return
+		}
+		for _, field := range reflect.VisibleFields(to) {
+			key, _, _ := strings.Cut(field.Tag.Get("mapstructure"), ",")
+			if inner, ok := value[key]; ok && key != "" {
+				walk(below(path, key), inner, field.Type, visit)
+			}
+		}
+	case []any:
+		if to.Kind() != reflect.Slice {
+			return
+		}
+		for i, item := range value {
+			walk(Item(path, i), item, to.Elem(), visit)
+		}
+	}
+}
+
+func below(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + delimiter + key
+}
