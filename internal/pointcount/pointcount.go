@@ -3,8 +3,8 @@ package pointcount
 
 import "go.opentelemetry.io/collector/pdata/pmetric"
 
-// Of returns the number of points of a metric; 0 for one without a type.
-func Of(m pmetric.Metric) int {
+// InMetric returns the number of points of a metric; 0 for one without a type.
+func InMetric(m pmetric.Metric) int {
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
 		return m.Gauge().DataPoints().Len()

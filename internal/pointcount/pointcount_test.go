@@ -7,9 +7,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-func TestOf(t *testing.T) {
+func TestInMetric(t *testing.T) {
 	m := pmetric.NewMetric()
-	assert.Zero(t, Of(m))
+	assert.Zero(t, InMetric(m))
 	for n, fill := range []func(){
 		func() { m.SetEmptyGauge() },
 		func() { m.SetEmptySum().DataPoints().AppendEmpty() },
@@ -26,6 +26,6 @@ func TestOf(t *testing.T) {
 		},
 	} {
 		fill()
-		assert.Equal(t, n, Of(m), m.Type())
+		assert.Equal(t, n, InMetric(m), m.Type())
 	}
 }

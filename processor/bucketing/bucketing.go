@@ -108,12 +108,12 @@ func (b *bucketing) convert(metrics pmetric.MetricSlice, batch *batch) (emptied 
 		if r == nil {
 			continue
 		}
-		failed, had := report.Err != nil, pointcount.Of(m)
+		failed, had := report.Err != nil, pointcount.InMetric(m)
 		b.converter.Metric(m, metrics, &batch.origin, r, report)
 		if report.Err != nil && !failed {
 			report.Err = fmt.Errorf("metric %q: %w", m.Name(), report.Err)
 		}
-		if had > 0 && pointcount.Of(m) == 0 {
+		if had > 0 && pointcount.InMetric(m) == 0 {
 			gone = append(gone, i)
 		}
 	}

@@ -90,7 +90,7 @@ func (w *walker) walk(md pmetric.Metrics) {
 
 // decide decides on the points of a metric that are not strangers.
 func (w *walker) decide(m pmetric.Metric) {
-	n := pointcount.Of(m)
+	n := pointcount.InMetric(m)
 	w.at.metric, w.at.first, w.at.saved = m, len(w.gone), -1
 	w.gone = append(w.gone, make([]bool, n)...)
 	if !w.bounds.Metric(m, n) {
@@ -177,7 +177,7 @@ func (w *walker) prune(md pmetric.Metrics) {
 		rm.ScopeMetrics().RemoveIf(func(sm pmetric.ScopeMetrics) bool {
 			had := sm.Metrics().Len()
 			sm.Metrics().RemoveIf(func(m pmetric.Metric) bool {
-				gone := w.gone[next : next+pointcount.Of(m)]
+				gone := w.gone[next : next+pointcount.InMetric(m)]
 				next += len(gone)
 				return slices.Contains(gone, true) && pruneMetric(m, gone)
 			})

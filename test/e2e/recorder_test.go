@@ -102,7 +102,7 @@ func (r *recorder) points() map[string]int {
 		for _, rm := range md.ResourceMetrics().All() {
 			for _, sm := range rm.ScopeMetrics().All() {
 				for _, m := range sm.Metrics().All() {
-					out[m.Name()] += pointcount.Of(m)
+					out[m.Name()] += pointcount.InMetric(m)
 				}
 			}
 		}
