@@ -16,6 +16,9 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
 )
 
+// deadLetterDir is the directory of a signal's dead letter in the signal's.
+const deadLetterDir = "dead-letter"
+
 // errNoDeadLetter says that a request cannot be done here.
 var errNoDeadLetter = errors.New("no pipeline of this gateway has a dead letter for the signal")
 
@@ -77,6 +80,15 @@ func (a *attendant) attach(signal string, l *lane) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.lanes[signal] = l
+}
+
+// tellBurials logs what went to dead letters since the last line, where it is time.
+func (a *attendant) tellBurials() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, l := range a.lanes {
+		l.tel.tellBurials(l.tel.burials.due(a.core.now()))
+	}
 }
 
 func (a *attendant) detach(l *lane) {

@@ -50,7 +50,7 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 		set.Logger.Info("replay::order is auto", zap.String("order", string(c.cfg.orderOf(signal))))
 	}
 	if c.cfg.DeadLetter.Enabled {
-		dead := l.options(filepath.Join(dir, "dead-letter"), c.deadSpace)
+		dead := l.options(filepath.Join(dir, deadLetterDir), c.deadSpace)
 		dead.OnCompressed = func(found *segment.CompressedError) {
 			tel.logger.Warn("the dead letter has segments that an earlier version compressed: `fallbacklog` does not see them until they are decompressed", zap.Error(found))
 		}

@@ -69,7 +69,8 @@ type Observer interface {
 	Received(items int)
 	Delivered(replayed bool, items int)
 	Logged(reason Reason, items, size int)
-	Buried(reason Reason, code string, items int)
+	// Buried is called for each record that goes to the dead letter. cause is the downstream's last answer.
+	Buried(reason Reason, items int, cause error)
 	Dropped(reason Drop, items int)
 	Rejected(items int)
 	Expired(items int)

@@ -83,8 +83,7 @@ func (l *Lane) appendDead(b Batch, d disposition) error {
 		l.opt.Observer.Error(failure.DeadLetter, "the dead letter does not take data", err)
 		return err
 	}
-	l.opt.Observer.Buried(d.reason, code(d.failure), b.Items())
-	l.opt.Observer.Warn(d.failure.Class, "a batch went to the dead letter: "+string(d.reason), d.cause)
+	l.opt.Observer.Buried(d.reason, b.Items(), d.cause)
 	return nil
 }
 
@@ -152,6 +151,9 @@ func (l *Lane) countDropped(records []*pending) {
 func (l *Lane) countParts(p *pending) (others int) {
 	if p.parts.taken > 0 {
 		l.delivered(true, p.parts.taken, p.parts.rejected)
+	}
+	if p.parts.late > 0 {
+		l.opt.Observer.Late(p.parts.late)
 	}
 	return p.items - p.parts.taken
 }

@@ -188,6 +188,51 @@ func TestStrictPoison(t *testing.T) {
 	})
 }
 
+// Later records that pass in parts show that the head is at fault, as whole ones do.
+func TestStrictPoisonBeforeRecordsInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := outage(t, numbered(10), func(_ context.Context, name string) error {
+			switch {
+			case strings.HasPrefix(name, "0"):
+				return errAway
+			case !strings.Contains(name, "["): // of two items
+				return answeredWith(413)
+			}
+			return nil
+		}, strict)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.NotEmpty(t, s.namesIn(t, s.dead))
+		assert.Equal(t, 2, s.sums.sum(&s.sums.buried))
+		assert.Equal(t, 18, s.sums.sum(&s.sums.replayed))
+		assert.True(t, s.log.Empty())
+		s.stop(t)
+	})
+}
+
+// A record that goes in parts is late with those that arrive after a later record.
+func TestStrictLateInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failures := 0
+		s := outage(t, numbered(10), func(_ context.Context, name string) error {
+			if name == "0" { // of two items
+				return answeredWith(413)
+			}
+			if name == "0[1:2]" && failures <= escapeFailures {
+				failures++
+				return errAway
+			}
+			return nil
+		}, strict)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.Equal(t, 1, s.sums.sum(&s.sums.late), "the first item was in time")
+		assert.Equal(t, 20, s.sums.sum(&s.sums.replayed))
+		assert.True(t, s.log.Empty())
+		s.stop(t)
+	})
+}
+
 // A record that fails five times alone and then passes is late by three at most, and counted.
 func TestStrictLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
