@@ -16,9 +16,9 @@ const burialsEvery = time.Minute
 // burials are the records that went to a signal's dead letter since the last line about them. The first record after a
 // quiet minute has a line at once; what follows within a minute has one together. Safe for concurrent use.
 type burials struct {
-	mu   sync.Mutex
-	line burialLine
-	told time.Time // of the last line
+	mu       sync.Mutex
+	line     burialLine
+	lastLine time.Time
 }
 
 // burialLine is what a line is about.
@@ -46,7 +46,7 @@ func (b *burials) due(now time.Time) (line burialLine, due bool) {
 }
 
 func (b *burials) dueLocked(now time.Time) (line burialLine, due bool) {
-	if b.line.records == 0 || !b.told.IsZero() && now.Sub(b.told) < burialsEvery {
+	if b.line.records == 0 || !b.lastLine.IsZero() && now.Sub(b.lastLine) < burialsEvery {
 		return burialLine{}, false
 	}
 	return b.takeLocked(now), true
@@ -64,7 +64,7 @@ func (b *burials) rest(now time.Time) (line burialLine, any bool) {
 
 func (b *burials) takeLocked(now time.Time) burialLine {
 	line := b.line
-	b.line, b.told = burialLine{}, now
+	b.line, b.lastLine = burialLine{}, now
 	return line
 }
 

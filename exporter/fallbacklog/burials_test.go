@@ -68,9 +68,9 @@ func TestDeadLetterLine(t *testing.T) {
 	for i := range 4 { // a fifth refusal in a row would be the downstream's fault
 		require.NoError(t, g.logs.ConsumeLogs(t.Context(), makeLogs(fmt.Sprint(i), 3)))
 	}
-	told := func() []observer.LoggedEntry { return lines.FilterMessage("records went to the dead letter").All() }
-	require.Len(t, told(), 1)
-	fields := told()[0].ContextMap()
+	seen := func() []observer.LoggedEntry { return lines.FilterMessage("records went to the dead letter").All() }
+	require.Len(t, seen(), 1)
+	fields := seen()[0].ContextMap()
 	assert.EqualValues(t, 1, fields["records"])
 	assert.EqualValues(t, 3, fields["items"])
 	assert.Equal(t, "permanent", fields["reason"])
@@ -79,6 +79,6 @@ func TestDeadLetterLine(t *testing.T) {
 	assert.DirExists(t, fields["directory"].(string))
 	assert.Equal(t, "fallbacklog cat -dead-letter -component fallbacklog -signal logs "+g.dir, fields["command"])
 	g.stop()
-	require.Len(t, told(), 2)
-	assert.EqualValues(t, 9, told()[1].ContextMap()["items"])
+	require.Len(t, seen(), 2)
+	assert.EqualValues(t, 9, seen()[1].ContextMap()["items"])
 }

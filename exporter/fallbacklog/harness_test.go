@@ -42,7 +42,7 @@ import (
 type backend struct {
 	answer func(name string) error // for each item, nil: take it; guarded by mu
 	hang   chan struct{}           // not nil: answer only when closed; guarded by mu
-	lost   error                   // not nil: what senders get for what it has taken; guarded by mu
+	lost   error                   // what senders get for a request that was accepted; guarded by mu
 	mu     sync.Mutex
 	took   map[string]int
 	calls  int
@@ -86,7 +86,7 @@ func (b *backend) refuse(c codes.Code) {
 	b.set(func(string) error { return status.Error(c, "told to") })
 }
 
-// loseAnswers makes senders believe that a request has failed that the backend has taken, as where an answer comes too late.
+// loseAnswers makes senders believe that accepted requests have failed, as if the answers came too late.
 func (b *backend) loseAnswers(lost error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -60,7 +60,7 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 		opt.DeadLetter = l.dead
 		if c.cfg.DeadLetter.OnFull == OnFullDropOldest {
 			opt.DeadLetter = &rotatingDeadLetter{
-				Log: l.dead, reader: c.reader, dropped: func(items int) { tel.Dropped(droppedDead, items) },
+				Log: l.dead, reader: c.reader, dropped: func(items int) { tel.Dropped(droppedDead, items) }, now: c.now, room: segment.NewRoom(),
 			}
 		}
 	}

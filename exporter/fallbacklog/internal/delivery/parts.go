@@ -8,7 +8,7 @@ type parts struct {
 	chunk    int // items of the next part; 0: the whole record
 	taken    int // items that the downstream has, rejected ones included
 	rejected int // of them
-	late     int // of those taken and not rejected: delivered in strict order after a later record
+	late     int // items delivered in strict order after a later record
 	refused  []refusedItem
 	doubtful bool // the last refusal may have had another reason than the size
 }

@@ -35,7 +35,7 @@ type Decode func(lines [][]byte) (Batch, error)
 
 // Log keeps records. See segment.Log, which is what it is outside tests, for the contract of each method.
 type Log interface {
-	Append(record []byte) error
+	AppendBefore(record []byte, limit time.Time) error
 	Next() (e segment.Entry, ok bool, err error)
 	Done(e segment.Entry) error
 	DropOldest(visit func(record []byte)) (bool, error)

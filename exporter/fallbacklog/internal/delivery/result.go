@@ -280,7 +280,7 @@ func (r *replayer) giveUp(p *pending, d disposition) {
 			break
 		}
 		d.attempts = p.attempts
-		if err != nil || r.opt.DeadLetter == nil || r.appendDead(b, d) != nil {
+		if err != nil || r.opt.DeadLetter == nil || r.appendDead(b, d, r.appendLimit(context.Background())) != nil {
 			r.passOver(p)
 			return
 		}
