@@ -12,7 +12,7 @@ type Limiter struct {
 	Limits     []Limit       `json:"limits"`
 	// Offenders are the metrics with the most series without a place, the largest first.
 	Offenders []Offender `json:"offenders"`
-	// Points are incoming points by the action taken on them.
+	// Points are incoming points by what became of them.
 	Points LimiterPoints `json:"points"`
 	// Dropped are points that folding lost, by reason.
 	Dropped []Count `json:"dropped"`
@@ -43,10 +43,10 @@ type Limit struct {
 	Counts string `json:"counts"`
 	// Max is the number of places of one key, overrides aside.
 	Max    int64 `json:"max"`
-	Series int64 `json:"series"` // places taken, over all keys
+	Series int64 `json:"series"` // places in use, over all keys
 	Keys   int64 `json:"keys"`
-	Near   int64 `json:"near"` // keys with at least warn_at of their places taken
-	// Fullest is the key with the largest share of its places taken.
+	Near   int64 `json:"near"` // keys with at least warn_at of their places in use
+	// Fullest is the key with the largest share of its places in use.
 	Fullest      string  `json:"fullest"`
 	FullestShare float64 `json:"fullest_share"`
 	// Refused estimates the distinct series, or values, that found no place in the last half to full window.
@@ -61,7 +61,7 @@ type Offender struct {
 	Metric string `json:"metric"`
 	Key    string `json:"key"` // the limit's key with its values, the metric aside
 	Counts string `json:"counts"`
-	// Wanted is the number of places that it would need, Admitted those that its key has taken, Max those it may take.
+	// Wanted is the number of places that it would need, Admitted those in use under its key, Max those that exist.
 	Wanted   int64 `json:"wanted"`
 	Admitted int64 `json:"admitted"`
 	Max      int64 `json:"max"`
