@@ -51,7 +51,7 @@ service:
 		}
 	}
 	eventually(t, "cleaned lines are counted", func() bool {
-		return g.own("otelcol_receiver_metricsudp_cleaned_lines_total", "receiver", "metricsudp") == 2 &&
+		return g.own("otelcol_receiver_metricsudp_cleaned_lines_total", "receiver", "metricsudp") == 3 &&
 			g.own("otelcol_receiver_metricsudp_cleaned_lines_total", "receiver", "metricsudp/etsy") == 1
 	})
 	g.stop()

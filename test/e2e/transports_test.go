@@ -129,7 +129,7 @@ service:
 	}
 	g.stop()
 	for _, c := range held {
-		assert.NoError(t, c.Close())
+		require.NoError(t, c.Close())
 	}
 	sums, points := r.counterSums(), r.points()
 	records := r.asJSON(t)
