@@ -45,7 +45,7 @@ type route struct {
 	roots *x509.CertPool
 }
 
-// routes are all transports that take other code than those listed.
+// routes are all transports with the framings that senders use.
 var routes = []route{
 	{name: "udp", transport: transportUDP},
 	{name: "unixgram", transport: transportUnixgram},

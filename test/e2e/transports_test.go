@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// transport is a way that lines take into the gateway.
+// transport is a way for lines into the gateway.
 type transport struct {
 	name      string
 	settings  string // of the receiver, in YAML

@@ -59,7 +59,7 @@ func appendPrometheusName(to, name []byte) []byte {
 }
 
 // appendKey appends a tag key. Remote write puts key before a _ at the beginning, which the Prometheus page keeps, and
-// both put key_ before a digit: the cleaned key is one that both leave as it is.
+// both put key_ before a digit: the cleaned key is one that both leave unchanged.
 func (c NameCleaning) appendKey(to, key []byte) []byte {
 	if c != CleanPrometheus {
 		return append(to, key...)

@@ -132,7 +132,7 @@ func (s *Server) admit(conn net.Conn) {
 	}
 }
 
-// takePlace waits until fewer than MaxConnections are open. Meanwhile the kernel holds the
+// takePlace waits until fewer than MaxConnections are open. Meanwhile the kernel keeps the
 // connections behind this one, with what their peers send. It reports false at the end of a drain.
 func (s *Server) takePlace() bool {
 	select {

@@ -311,7 +311,7 @@ func TestDrainReadsConnectionsThatWait(t *testing.T) {
 	}
 }
 
-// A connection that waits does not hold up a shutdown whose readers are gone.
+// A connection that waits does not delay a shutdown whose readers are gone.
 func TestCloseEndsConnectionsThatWait(t *testing.T) {
 	ts := serve(t, func(s *Settings) { s.MaxConnections = 1 })
 	write(t, ts.dial(t), "a:1|c\n")
