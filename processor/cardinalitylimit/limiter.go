@@ -59,7 +59,7 @@ type limiter struct {
 func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *factory) (*limiter, error) {
 	p := &limiter{
 		cfg: cfg, id: set.ID, instance: cfg.InstanceID, next: next, settings: set.TelemetrySettings, factory: f,
-		warned: make(map[string]time.Time), names: offenderNames{at: make(map[offenderName]time.Time)},
+		warned: make(map[string]time.Time), names: newOffenderNames(),
 	}
 	if p.instance == "" {
 		host, err := os.Hostname()
@@ -113,6 +113,7 @@ func (p *limiter) open(ctx context.Context) error {
 	board, ok := offenders.New(p.factory.now(), offenders.Options{
 		Limits: len(p.compiled.rules) + len(p.compiled.limits), Count: p.cfg.TopOffenders.Count, Window: p.cfg.Window.Duration,
 		Examples: p.cfg.TopOffenders.LogExamples, Budget: memory,
+		Keys: limit.HasKeysOfMetrics(p.compiled.limits, p.compiled.rules),
 	})
 	if !ok {
 		return limit.ErrNoMemory
