@@ -61,8 +61,8 @@ func TestLargestKeys(t *testing.T) {
 	}
 	r := b.Measure(begin)
 	require.Len(t, r.Keys, 3)
-	for i, n := range []int{3500, 2500, 1500} {
-		require.InEpsilon(t, n, r.Keys[i].Wanted(), 0.12)
+	for i, want := range []int{3500, 2500, 1500} {
+		require.InEpsilon(t, want, r.Keys[i].Wanted(), 0.12)
 	}
 }
 

@@ -79,9 +79,9 @@ func TestWhatIf(t *testing.T) {
 		}
 		t.Logf("| %d x %d | %d | %.1f %% | %.1f %% | %d | %.1f %% | %.1f %% |", x.many, x.few,
 			x.few, 100*many.rms(), 100*many.worst(), x.many+1, 100*few.rms(), 100*few.worst())
-		for _, e := range []errorsOf{many, few} {
+		for left, e := range map[int]errorsOf{x.few: many, x.many + 1: few} {
 			require.Less(t, e.rms(), 0.045)
-			require.Less(t, e.worst(), 0.15)
+			require.Less(t, e.worst(), max(0.15, 1.1/float64(left)), "of few series, one may share a register with another")
 		}
 	}
 }
