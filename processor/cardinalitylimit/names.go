@@ -75,7 +75,7 @@ func (p *limiter) nameOffenders(over *offenders.Report) {
 	}
 }
 
-// sentence says of an offender what a person needs to act on it. The estimates are round, as they are not exact.
+// sentence says of an offender what a person needs to act on it. The estimates are rounded, since they are not exact.
 func (p *limiter) sentence(o *offenders.Offender) string {
 	subject := subjectOf(o)
 	if len(o.Labels) == 0 {

@@ -10,12 +10,12 @@ import (
 type Usage struct {
 	Limit  string
 	Max    int   // places of a key without override
-	Series int64 // places taken, over all keys
+	Series int64 // used places, over all keys
 	Keys   int64
-	Near   int64 // keys with at least warn_at of their places taken
-	// Fullest are the keys with the largest shares of their places taken, the fullest first, at most fullestKeys.
+	Near   int64 // keys with at least warn_at of their places in use
+	// Fullest are the keys with the largest shares of used places, the fullest first, at most fullestKeys.
 	Fullest []KeyUsage
-	// Overrides is by override, as they are configured.
+	// Overrides is by override, in the order of the configuration.
 	Overrides []OverrideUsage
 }
 
@@ -26,7 +26,7 @@ type KeyUsage struct {
 	Max    int
 }
 
-// Share is how much of the key's places is taken.
+// Share is how much of the places of the key is used.
 func (k *KeyUsage) Share() float64 { return float64(k.Series) / float64(k.Max) }
 
 // OverrideUsage is the state of the keys that an override applies to.
@@ -34,8 +34,8 @@ type OverrideUsage struct {
 	Name    string // its index
 	Max     int    // places of each key
 	Keys    int64
-	Series  int64 // places taken, over its keys
-	Fullest int   // places taken in the key with the most
+	Series  int64 // used places, over its keys
+	Fullest int   // used places in the key with the most
 }
 
 // fullestKeys bounds Usage.Fullest.
@@ -79,7 +79,7 @@ func fuller(a, b *KeyUsage) bool {
 	return cmp.Or(cmp.Compare(b.Share(), a.Share()), cmp.Compare(a.Key, b.Key)) < 0
 }
 
-// sweep brings every entry to generation epoch, removes the empty ones and adds up the rest. It holds one shard at a
+// sweep brings every entry to generation epoch, removes the empty ones and adds up the rest. It locks one shard at a
 // time.
 func (l *limit) sweep(epoch, now int64) Usage {
 	u := l.newUsage()

@@ -434,7 +434,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitKeySeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_key_series",
-		metric.WithDescription("Series (for max_values, label values) that hold a place, of the keys of the limit with the largest shares of their places taken. [Alpha]"),
+		metric.WithDescription("Series (for max_values, label values) with a place, of the keys of the limit with the largest shares of their places in use. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
@@ -446,7 +446,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitKeysNearLimit, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_keys_near_limit",
-		metric.WithDescription("Keys with at least warn_at of their places taken. [Alpha]"),
+		metric.WithDescription("Keys with at least warn_at of their places in use. [Alpha]"),
 		metric.WithUnit("{key}"),
 	)
 	errs = errors.Join(errs, err)
@@ -482,7 +482,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitOverrideFullestKeySeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_override_fullest_key_series",
-		metric.WithDescription("Series (for max_values, label values) that hold a place in the key with the most of them, of the keys that the override applies to. [Alpha]"),
+		metric.WithDescription("Series (for max_values, label values) with a place in the key with the most of them, of the keys that the override applies to. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
@@ -500,7 +500,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitOverrideSeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_override_series",
-		metric.WithDescription("Series (for max_values, label values) that hold a place, over all keys that the override applies to. [Alpha]"),
+		metric.WithDescription("Series (for max_values, label values) with a place, over all keys that the override applies to. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
@@ -548,7 +548,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitSeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_series",
-		metric.WithDescription("Series (for max_values, label values) that hold a place, over all keys of the limit. [Alpha]"),
+		metric.WithDescription("Series (for max_values, label values) with a place, over all keys of the limit. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)

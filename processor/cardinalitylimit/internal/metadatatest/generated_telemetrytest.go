@@ -118,7 +118,7 @@ func AssertEqualProcessorCardinalitylimitKeyMaxSeries(t *testing.T, tt *componen
 func AssertEqualProcessorCardinalitylimitKeySeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_key_series",
-		Description: "Series (for max_values, label values) that hold a place, of the keys of the limit with the largest shares of their places taken. [Alpha]",
+		Description: "Series (for max_values, label values) with a place, of the keys of the limit with the largest shares of their places in use. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -146,7 +146,7 @@ func AssertEqualProcessorCardinalitylimitKeys(t *testing.T, tt *componenttest.Te
 func AssertEqualProcessorCardinalitylimitKeysNearLimit(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_keys_near_limit",
-		Description: "Keys with at least warn_at of their places taken. [Alpha]",
+		Description: "Keys with at least warn_at of their places in use. [Alpha]",
 		Unit:        "{key}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -232,7 +232,7 @@ func AssertEqualProcessorCardinalitylimitOffenderSeries(t *testing.T, tt *compon
 func AssertEqualProcessorCardinalitylimitOverrideFullestKeySeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_override_fullest_key_series",
-		Description: "Series (for max_values, label values) that hold a place in the key with the most of them, of the keys that the override applies to. [Alpha]",
+		Description: "Series (for max_values, label values) with a place in the key with the most of them, of the keys that the override applies to. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -274,7 +274,7 @@ func AssertEqualProcessorCardinalitylimitOverrideMaxSeries(t *testing.T, tt *com
 func AssertEqualProcessorCardinalitylimitOverrideSeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_override_series",
-		Description: "Series (for max_values, label values) that hold a place, over all keys that the override applies to. [Alpha]",
+		Description: "Series (for max_values, label values) with a place, over all keys that the override applies to. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -398,7 +398,7 @@ func AssertEqualProcessorCardinalitylimitSaturatedPoints(t *testing.T, tt *compo
 func AssertEqualProcessorCardinalitylimitSeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_series",
-		Description: "Series (for max_values, label values) that hold a place, over all keys of the limit. [Alpha]",
+		Description: "Series (for max_values, label values) with a place, over all keys of the limit. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,

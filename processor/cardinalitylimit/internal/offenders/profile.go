@@ -36,7 +36,7 @@ type Profile struct {
 	subject Subject
 	since   time.Time // of the measurement before it was made
 	series  span
-	held    atomic.Int64 // places that its key had taken when it was last refused one
+	held    atomic.Int64 // places in use in its key at its last offence
 	max     atomic.Int64
 
 	mu      sync.Mutex               // guards what follows and serialises changes of labels
@@ -89,8 +89,8 @@ func (p *Profile) Add(v *Value) (example bool) {
 	return len(l.examples) < maxExamples
 }
 
-// AddLacking counts a series for the labels that it does not have: without them it is what it is. Has are the positions of
-// those that it has, as Add sets them, one bit each.
+// AddLacking counts a series for the labels that it does not have: without such a label it stays the same series. Has
+// has a bit for the position of each label that the series has, see Value.At.
 func (p *Profile) AddLacking(has uint32, series uint64) {
 	for i, l := range *p.labels.Load() {
 		if has>>i&1 != 0 {
@@ -239,7 +239,7 @@ type Offender struct {
 	Limit int
 	Subject
 	Refused int64 // estimate of the distinct series, or values, that found no place
-	Held    int64 // places of the key that were taken at its last offence
+	Held    int64 // places of the key in use at its last offence
 	Max     int64 // places of the key
 	Labels  []Label
 	// Partial: labels were not counted for a whole window yet.

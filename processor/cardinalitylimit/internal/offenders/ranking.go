@@ -118,8 +118,8 @@ func (r *ranking) least(profiles map[uint64]*Profile) (offender uint64, ok bool)
 	return offender, ok
 }
 
-// invite keeps the profiles of those with the most series in the samples and makes room for those of them that have
-// none. It frees what has been quiet for a window.
+// invite keeps the profiles of offenders with the most series in the samples and makes room for such offenders
+// without a profile. It frees what has been quiet for a window.
 func (r *ranking) invite(now time.Time) {
 	shares := make(map[uint64]float64)
 	for _, s := range r.samples {
