@@ -11,6 +11,7 @@ import (
 
 // measurement is what the processor's metrics tell of the limits, as it was measured last.
 type measurement struct {
+	at    time.Time
 	usage []limit.Usage
 	over  offenders.Report
 }
@@ -18,7 +19,7 @@ type measurement struct {
 // measure reads the trackers, frees those that are empty, and says what is near its limit and what is over it, each once
 // a window.
 func (p *limiter) measure() {
-	m := &measurement{usage: p.set.Sweep(), over: p.board.Measure(p.factory.now())}
+	m := &measurement{at: p.factory.now(), usage: p.set.Sweep(), over: p.board.Measure(p.factory.now())}
 	for _, named := range [][]offenders.Offender{m.over.Top, m.over.Keys} {
 		p.countValues(named)
 	}

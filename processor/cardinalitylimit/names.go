@@ -121,7 +121,7 @@ func (p *limiter) record(o *offenders.Offender) zapcore.ObjectMarshalerFunc {
 		enc.AddInt64("max", o.Max)
 		return enc.AddArray("labels", zapcore.ArrayMarshalerFunc(func(enc zapcore.ArrayEncoder) error {
 			for i := range o.Labels {
-				if err := enc.AppendObject(labelRecord(&o.Labels[i])); err != nil {
+				if err := enc.AppendObject(p.labelRecord(&o.Labels[i])); err != nil {
 					return err
 				}
 			}
@@ -130,11 +130,11 @@ func (p *limiter) record(o *offenders.Offender) zapcore.ObjectMarshalerFunc {
 	}
 }
 
-func labelRecord(l *offenders.Label) zapcore.ObjectMarshalerFunc {
+func (p *limiter) labelRecord(l *offenders.Label) zapcore.ObjectMarshalerFunc {
 	return func(enc zapcore.ObjectEncoder) error {
 		enc.AddString("label", l.Name)
 		enc.AddInt64("values", l.Values)
-		if len(l.Examples) == 0 {
+		if len(l.Examples) == 0 || !p.cfg.TopOffenders.LogExamples {
 			return nil
 		}
 		return enc.AddArray("examples", zapcore.ArrayMarshalerFunc(func(enc zapcore.ArrayEncoder) error {

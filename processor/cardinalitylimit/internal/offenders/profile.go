@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -270,3 +271,6 @@ func (p *Profile) offender(now time.Time, window time.Duration) Offender {
 
 // Clip bounds a text that a sender chose and a person shall read, and takes it out of the memory of its batch.
 func Clip(s string) string { return strings.Clone(strings.ToValidUTF8(s[:min(len(s), maxText)], "")) }
+
+// IsClipped reports whether a text may be the beginning of a longer one.
+func IsClipped(s string) bool { return len(s) > maxText-utf8.UTFMax }
