@@ -144,3 +144,19 @@ func (s *Server) Do(c valkey.Client, command ...string) string {
 	}
 	return text
 }
+
+// Keys returns the names that match a pattern.
+func (s *Server) Keys(c valkey.Client, pattern string) []string {
+	s.t.Helper()
+	keys, err := c.Do(context.Background(), c.B().Keys().Pattern(pattern).Build()).AsStrSlice()
+	require.NoError(s.t, err)
+	return keys
+}
+
+// Size returns the number of members of a set.
+func (s *Server) Size(c valkey.Client, name string) int64 {
+	s.t.Helper()
+	n, err := c.Do(context.Background(), c.B().Scard().Key(name).Build()).AsInt64()
+	require.NoError(s.t, err)
+	return n
+}

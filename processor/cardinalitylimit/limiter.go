@@ -15,6 +15,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/cluster"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
@@ -39,6 +40,7 @@ type limiter struct {
 	// From start on; nil before.
 	set       *limit.Set
 	table     *fold.Table
+	gateway   *cluster.Gateway // nil without a cluster
 	telemetry *telemetry
 	board     *offenders.Board
 	keeper    *keeper // nil without a storage
@@ -94,9 +96,12 @@ func (p *limiter) start(ctx context.Context, host component.Host) error {
 		if p.keeper, err = openKeeper(ctx, host, *p.cfg.Storage, p.id, p.settings.Logger, p.factory); err != nil {
 			return err
 		}
+		if p.cfg.Cluster != nil {
+			p.keeper.adopt(ctx, p.cfg.Cluster.seed())
+		}
 	}
 	if err := p.open(ctx); err != nil {
-		return errors.Join(err, p.keeper.close(ctx))
+		return errors.Join(err, p.gateway.Close(ctx), p.keeper.close(ctx))
 	}
 	p.started = p.factory.now()
 	p.measure()
@@ -122,7 +127,7 @@ func (p *limiter) open(ctx context.Context) error {
 	if !ok {
 		return limit.ErrNoMemory
 	}
-	set, err := limit.NewSet(p.compiled.limits, limit.Options{
+	o := limit.Options{
 		Exempt: p.compiled.exempt, Rules: p.compiled.rules, Window: p.cfg.Window.Duration, MaxKeys: p.cfg.Tracker.MaxKeys,
 		ContestedAt: p.compiled.contestedAt, DropsGauges: p.compiled.gauge == fold.GaugeDrop,
 		Tracker: tracker.Config{
@@ -130,10 +135,19 @@ func (p *limiter) open(ctx context.Context) error {
 			Generations: p.cfg.Window.Generations, Budget: memory,
 		},
 		Seed: p.seed(), Board: board, Now: p.factory.now,
-	})
+	}
+	var err error
+	if p.cfg.Cluster != nil {
+		if p.gateway, err = p.joinCluster(ctx, memory, &o); err != nil {
+			return err
+		}
+		o.Cluster = p.gateway
+	}
+	set, err := limit.NewSet(p.compiled.limits, o)
 	if err != nil {
 		return err
 	}
+	p.gateway.Start(set)
 	table := fold.NewTable(fold.Options{
 		MaxStreams: p.cfg.Reaggregate.MaxTrackedStreams, Gauge: p.compiled.gauge,
 		Idle: p.cfg.Window.Duration, Budget: memory, Now: p.factory.now,
@@ -153,9 +167,12 @@ func (p *limiter) open(ctx context.Context) error {
 	return nil
 }
 
-// seed of the identities: that of the state, or a random one.
+// seed of the identities: that of the cluster, that of the state, or a random one.
 func (p *limiter) seed() uint64 {
-	if p.keeper == nil {
+	switch {
+	case p.cfg.Cluster != nil:
+		return p.cfg.Cluster.seed()
+	case p.keeper == nil:
 		return p.factory.random(math.MaxUint64)
 	}
 	return p.keeper.store.Seed()
@@ -176,6 +193,7 @@ func (p *limiter) shutdown(ctx context.Context) (err error) {
 	if p.telemetry != nil {
 		p.telemetry.shutdown()
 	}
+	err = errors.Join(err, p.gateway.Close(ctx))
 	p.factory.writers.release(p.name)
 	if errors.Is(err, errAbandoned) {
 		return err // the storage may be in use

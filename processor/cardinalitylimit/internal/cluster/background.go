@@ -5,26 +5,34 @@ import (
 	"time"
 )
 
-// Renew notes that a series with a place is seen for the first time in a generation, to be promoted in the store.
-func (m *Gateway) Renew(p Place, places int) Renewal {
+// Renew notes that a series with a place is seen for the first time in a generation, to be promoted in the store. It
+// reports false where there is no room to remember that: then the series must be renewed again.
+func (m *Gateway) Renew(p Place, places int) bool {
 	k := m.key(keyID{p.Limit, p.Key})
 	if k == nil {
-		return Keeps
+		return true
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.used = m.options.Now()
-	k.max = places
-	if _, lost := k.lost[p.Series]; lost {
-		return Loses
-	}
+	k.used, k.max = m.options.Now(), places
 	if _, alone := k.alone[p.Series]; alone {
-		return Keeps // the store decides when it is back
+		return true // the store decides when it is back
 	}
-	if !m.push(k, &k.promote, p.Series) && m.State() == Joined {
-		return Later
+	return m.push(k, &k.promote, p.Series) || m.State() != Joined
+}
+
+// Lost reports whether the store has refused a series that has a place here.
+func (m *Gateway) Lost(p Place) bool {
+	m.mu.RLock()
+	k := m.keys[keyID{p.Limit, p.Key}]
+	m.mu.RUnlock()
+	if k == nil {
+		return false
 	}
-	return Keeps
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, lost := k.lost[p.Series]
+	return lost
 }
 
 // push adds a series to a list for the background, and reports whether there was room. The key's lock is held.

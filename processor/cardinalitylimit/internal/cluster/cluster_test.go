@@ -65,13 +65,14 @@ func (h *held) Members(int, uint64) (all []uint64) {
 type member struct {
 	*Gateway
 	held
+	t              *testing.T
 	max, contested int
 }
 
 func (s *stand) options(name string) Options {
 	return Options{
 		Store: StoreOptions{Endpoints: []string{s.Addr}}, Prefix: "test", Name: name, Configuration: "one",
-		Limits: []Limit{{"metric", 1}}, Length: length, Generations: 2, ExactUpTo: 65_536,
+		Limits: []Limit{{"metric", 1}}, Length: length, Generations: 2,
 		Timeout: 2 * time.Second, Refresh: 10 * time.Second, MinGateways: 1,
 		Budget: budget.New(64 << 20), Log: zaptest.NewLogger(s.t), Now: time.Now,
 	}
@@ -83,7 +84,7 @@ func (s *stand) join(name string, edit func(*Options)) *member {
 	if edit != nil {
 		edit(&o)
 	}
-	m := &member{Gateway: New(o), max: 10, contested: 10}
+	m := &member{Gateway: New(o), max: 10, contested: 10, t: s.t}
 	m.series = make(map[uint64]bool)
 	m.source = &m.held
 	m.store.places = newScript(strings.Replace(placesScript, "redis.call('TIME')", "redis.call('MGET', 'now:s', 'now:us')", 1))
@@ -115,10 +116,12 @@ func (m *member) askWith(stamp uint32, series ...uint64) (answers []Answer) {
 // renewAll is what trackers do when a generation begins: all series report.
 func (m *member) renewAll() (lost int) {
 	for s := range m.series {
-		if m.Renew(Place{0, 7, s}, m.max) == Loses {
+		if m.Lost(Place{0, 7, s}) {
 			delete(m.series, s)
 			lost++
+			continue
 		}
+		require.True(m.t, m.Renew(Place{0, 7, s}, m.max))
 	}
 	m.flush(context.Background())
 	return lost
@@ -341,8 +344,10 @@ func TestAGatewayThatStartsAlone(t *testing.T) {
 // A flush of the store: incumbents are told again, and strangers wait for the next generation.
 func TestTheStoreForgets(t *testing.T) {
 	for name, forget := range map[string]func(*stand, *member){
-		"flush":             func(s *stand, _ *member) { s.Do(s.client, "FLUSHALL"); s.add(0) },
-		"a set is evicted":  func(s *stand, m *member) { s.Do(s.client, "DEL", m.key(keyID{0, 7}).names(3)[1+int(begin/1_800_000)%3]) },
+		"flush": func(s *stand, _ *member) { s.Do(s.client, "FLUSHALL"); s.add(0) },
+		"a set is evicted": func(s *stand, m *member) {
+			s.Do(s.client, "DEL", m.key(keyID{0, 7}).names(3)[1+int(begin/1_800_000)%3])
+		},
 		"failover":          func(s *stand, m *member) { s.rollBack(m) },
 		"restarted and old": func(s *stand, _ *member) { s.Restart(); s.client = s.Client(); s.add(0) },
 	} {

@@ -26,8 +26,6 @@ type Options struct {
 	Limits      []Limit
 	Length      time.Duration // of a generation, whole milliseconds
 	Generations int           // remembered
-	// ExactUpTo is the number of members up to which the gateways can name theirs, see Source.
-	ExactUpTo   int
 	Timeout     time.Duration // that a batch waits for the store
 	Refresh     time.Duration // between two looks at a full key, and between two heartbeats
 	MinGateways int           // taken for announced at least
@@ -74,10 +72,13 @@ type Gateway struct {
 	ctx    context.Context
 	stop   chan struct{}
 	done   chan struct{}
+	// started: there is a goroutine.
+	started bool
 
 	// Of the background.
 	announced time.Time // last
 	refreshed time.Time // when keys were visited last
+	jumps     int       // of the store's clock, in a row
 	policy    string    // of eviction, that was logged last
 	complaint string    // why the store is away, that was logged last
 }
@@ -111,16 +112,28 @@ func New(o Options) *Gateway {
 	return m
 }
 
+// Join looks for the store, for the time that a connection may take. It may fail: the background goes on looking.
+func (m *Gateway) Join() { m.beat(m.options.Now()) }
+
 // Start begins the work in the background. From then on source is asked.
 func (m *Gateway) Start(source Source) {
-	m.source = source
+	if m == nil {
+		return
+	}
+	m.source, m.started = source, true
 	go m.run()
 }
 
-// Close tells the store what it does not know yet, and leaves. It takes no longer than the store's time limits, or
-// until ctx ends.
+// Close tells the store what it does not know yet, and leaves. It takes no longer than the store's time limits, and ends
+// soon after ctx. To be called once; nil has nothing to close.
 func (m *Gateway) Close(ctx context.Context) error {
-	close(m.stop)
+	if m == nil {
+		return nil
+	}
+	if close(m.stop); !m.started {
+		m.leave()
+		return nil
+	}
 	defer m.cancel()
 	select {
 	case <-m.done:
@@ -188,7 +201,7 @@ func (m *Gateway) beat(now time.Time) {
 	m.crowd.Store(int64(max(a.gateways, 1)))
 	m.agreed.Store(a.configurations == 1)
 	// Our generations begin a little later than the store's: what is promoted then is promoted into the new one.
-	m.shift.Store(a.now.UnixNano() - after - int64(after-before) - int64(margin))
+	m.adjust(time.Duration(a.now.UnixNano()-after-(after-before)) - margin)
 	m.breaker.close(m)
 	m.checkPolicy(ctx)
 	if lost {
@@ -200,6 +213,21 @@ func (m *Gateway) beat(now time.Time) {
 
 // margin covers what clocks drift apart between two heartbeats.
 const margin = 25 * time.Millisecond
+
+// adjust follows the store's clock. A jump of more than a generation would take places from all: it must last for some
+// heartbeats.
+func (m *Gateway) adjust(shift time.Duration) {
+	jumps := (shift-m.Shift()).Abs() > m.options.Length && m.State() != Solo
+	if jumps {
+		m.jumps++
+	}
+	if jumps && m.jumps < lives {
+		m.options.Log.Warn("The clock of the store of places jumps", zap.Duration("ahead_of_ours", shift), zap.Duration("before", m.Shift()))
+		return
+	}
+	m.jumps = 0
+	m.shift.Store(int64(shift))
+}
 
 // elapsed is our time, by the monotonic clock, in ns since the epoch.
 func (m *Gateway) elapsed() int64 {

@@ -34,19 +34,6 @@ const (
 	Alone
 )
 
-// Renewal is what becomes of a series that has a place and is seen for the first time in a generation.
-type Renewal uint8
-
-// Renewals.
-const (
-	// Keeps its place.
-	Keeps Renewal = iota
-	// Later: keeps its place, and must be renewed again: there is no room to tell the store.
-	Later
-	// Loses its place: the store has refused it.
-	Loses
-)
-
 // State says how far this gateway is part of the cluster.
 type State int32
 

@@ -96,6 +96,7 @@ func (s *store) open(_ context.Context, address string, d *net.Dialer, config *t
 	return d.DialContext(s.dial, "tcp", address)
 }
 
+// close ends the connections. Calls that are under way fail.
 func (s *store) close() {
 	if c := s.client.Swap(nil); c != nil {
 		(*c).Close()

@@ -41,6 +41,7 @@ type Cursor struct {
 	stamp        uint64 // see Stamp
 	knownOnly    bool   // see DecideKnown
 	stranger     bool   // a limit does not know the series, and knownOnly
+	sharing
 }
 
 // group is the state of a limit for the points at hand.
@@ -110,6 +111,7 @@ type verdict struct {
 	entry   *entry
 	fp      uint64
 	verdict tracker.Verdict
+	place   int // index in Cursor.places of a place that counts for all gateways, -1 for others
 }
 
 // Begin takes a cursor for a batch; End gives it back.
@@ -135,6 +137,7 @@ func (s *Set) Begin(md Metadata) *Cursor {
 func (c *Cursor) End() {
 	c.Counts.reset()
 	c.metadata = nil
+	c.endSharing()
 	c.surroundings = surroundings{}
 	c.forgetSaved()
 	clear(c.pairs[:cap(c.pairs)]) // they hold strings of the batch
