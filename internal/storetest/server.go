@@ -31,12 +31,10 @@ type Server struct {
 // Start starts a server with more arguments than where it listens.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "store") // t.TempDir is too long a name for a log line
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	s := &Server{t: t, dir: dir, args: args}
 	t.Cleanup(s.Kill)
-	for range 5 { // another process may take the port first
+	for range 5 { // another process may get the port first
 		s.Addr = freeAddress(t)
 		if s.launch() {
 			return s

@@ -35,7 +35,7 @@ type ClusterConfig struct {
 	Timeout time.Duration `mapstructure:"timeout"`
 	// Refresh is the time between two looks at a full key, and between two heartbeats.
 	Refresh time.Duration `mapstructure:"refresh"`
-	// MinGateways is taken for the number of gateways where fewer are known.
+	// MinGateways replaces the number of known gateways if that is smaller.
 	MinGateways int `mapstructure:"min_gateways"`
 	// prevent unkeyed literal initialization
 	_ struct{}

@@ -156,9 +156,19 @@ func TestClusterOfThreeWithDeltas(t *testing.T) {
 	for _, r := range f.rigs {
 		s := r.gateway.Stats()
 		assert.Equal(t, cluster.Joined, s.State)
-		assert.EqualValues(t, 500, s.Series[0])
+		assert.EqualValues(t, 500, r.gateway.Series()[0])
 		exchanges += s.Exchanges
+		assert.EqualValues(t, 0, r.counter("cluster_state"))
+		assert.EqualValues(t, 500, r.counter("cluster_series", "limit", "metric"))
+		assert.Equal(t, s.Answers[cluster.Admitted], r.counter("cluster_new_series", "answer", "admitted"))
+		assert.Equal(t, s.Exchanges, r.counter("cluster_exchanges"))
+		assert.Zero(t, r.counter("cluster_failures"))
+		page := r.GatewayState().Limiter.Cluster
+		assert.Equal(t, "joined", page.State)
+		assert.EqualValues(t, 500, page.Limits[0].Series)
 	}
+	assert.EqualValues(t, 500, f.rigs[0].counter("cluster_new_series", "answer", "admitted")+
+		f.rigs[1].counter("cluster_new_series", "answer", "admitted")+f.rigs[2].counter("cluster_new_series", "answer", "admitted"))
 	t.Logf("%d points, %d series passed, overflow %v, %d exchanges with the store", f.sent, len(f.passed), f.over, exchanges)
 }
 
@@ -198,8 +208,8 @@ func TestClusterOfThreeWithCumulativeSendersThatAreSpread(t *testing.T) {
 	assert.LessOrEqual(t, over, 3*grown)
 }
 
-// Several limits of one point: what one refuses takes no place under the others.
-func TestClusterTakesPlacesUnderAllLimitsOrNone(t *testing.T) {
+// Several limits of one point: what one refuses gets no place under the others.
+func TestClusterGivesPlacesUnderAllLimitsOrNone(t *testing.T) {
 	service := limitOf(10, "drop", "resource.service.name")
 	service.Name, service.Count = "service", countStreams
 	label := limitOf(0, "strip", "metric.name")
@@ -212,11 +222,11 @@ func TestClusterTakesPlacesUnderAllLimitsOrNone(t *testing.T) {
 	assert.Len(t, f.passed, 10)
 	assert.Zero(t, f.refused)
 	require.Eventually(t, func() bool {
-		s := f.rigs[0].gateway.Stats()
-		return s.Series[0] <= 40 && s.Series[2] <= 10
+		s := f.rigs[0].gateway.Series()
+		return s[0] <= 40 && s[2] <= 10
 	}, 10*time.Second, 10*time.Millisecond)
 	c := f.store.Client()
-	require.Eventually(t, func() bool { // places that were given and not taken are given back
+	require.Eventually(t, func() bool { // places that were given and not used are given back
 		held := int64(0)
 		for _, name := range strings.Fields(strings.Join(f.store.Keys(c, "cardinalitylimit:{metric:*"), " ")) {
 			if n := name[len(name)-1]; n >= '0' && n <= '9' {
@@ -242,7 +252,7 @@ func TestClusterConfig(t *testing.T) {
 
 	for field, c := range map[string]struct {
 		edit func(*ClusterConfig)
-		says string
+		want string
 	}{
 		"endpoints":    {func(c *ClusterConfig) { c.Redis.Endpoints = nil }, "cluster::redis::endpoints: must be at least one host:port (got 0)"},
 		"endpoint":     {func(c *ClusterConfig) { c.Redis.Endpoints = []string{"valkey"} }, `cluster::redis::endpoints::0: must be host:port (got "valkey")`},
@@ -256,7 +266,7 @@ func TestClusterConfig(t *testing.T) {
 		t.Run(field, func(t *testing.T) {
 			cfg := load(t, "cardinalitylimit/cluster")
 			c.edit(cfg.Cluster)
-			require.EqualError(t, cfg.Validate(), c.says)
+			require.EqualError(t, cfg.Validate(), c.want)
 		})
 	}
 }

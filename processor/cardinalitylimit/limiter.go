@@ -157,6 +157,11 @@ func (p *limiter) open(ctx context.Context) error {
 	if p.telemetry, err = newTelemetry(p.settings, set, table, memory, p.name, p.cfg.Mode); err != nil {
 		return err
 	}
+	if p.gateway != nil {
+		if err := p.telemetry.joins(p.gateway); err != nil {
+			return err
+		}
+	}
 	if p.keeper != nil {
 		if err := p.telemetry.keeps(p.keeper); err != nil {
 			return err

@@ -47,7 +47,7 @@ func (m *Gateway) Ask(wants []Want) {
 	}
 	joined := m.State() == Joined
 	if joined {
-		m.fetch(b, wants, now)
+		m.fetch(b, now)
 	}
 	for i := range b.groups {
 		m.answerHere(b, &b.groups[i], wants, now, joined)
@@ -93,7 +93,7 @@ func (b *batch) group(m *Gateway, wants []Want) {
 }
 
 // fetch looks at the full keys whose turn it is.
-func (m *Gateway) fetch(b *batch, wants []Want, now time.Time) {
+func (m *Gateway) fetch(b *batch, now time.Time) {
 	for i := range b.groups {
 		g := &b.groups[i]
 		k := g.key
@@ -148,7 +148,7 @@ func (m *Gateway) answerHere(b *batch, g *group, wants []Want, now time.Time, jo
 			m.push(k, &k.promote, w.Series)
 		case fresh && k.members >= w.Max:
 			w.Answer = Refused
-		case b.asked == perBatch || contested && !m.bucket.take(now, decisionsPerSecond/gateways):
+		case b.asked == perBatch || contested && !m.bucket.spend(now, decisionsPerSecond/gateways):
 			w.Answer = Refused
 			m.counts.unasked.Add(1)
 		default:
@@ -186,12 +186,12 @@ func (m *Gateway) askStore(b *batch, wants []Want) {
 	for i := range b.calls {
 		c := &b.calls[i]
 		g, first := &b.groups[b.places[i][0]], b.places[i][1]
-		m.take(c, g.open[first:min(first+perCall, len(g.open))], wants, now)
+		m.apply(c, g.open[first:min(first+perCall, len(g.open))], wants, now)
 	}
 }
 
-// take carries out the reply to a call about some wants.
-func (m *Gateway) take(c *call, part []int, wants []Want, now time.Time) {
+// apply carries out the reply to a call about some wants.
+func (m *Gateway) apply(c *call, part []int, wants []Want, now time.Time) {
 	k := c.key
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -248,11 +248,11 @@ func (m *Gateway) noteCalls(calls []call) {
 	}
 }
 
-// Finish takes back what was given and not taken.
+// Finish gives back the places that were given and not used.
 func (m *Gateway) Finish(wants []Want) {
 	for i := range wants {
 		w := &wants[i]
-		if w.Answer != Alone && (w.Answer != Admitted || w.Taken) {
+		if w.Answer != Alone && (w.Answer != Admitted || w.Entered) {
 			continue
 		}
 		k := m.key(keyID{w.Limit, w.Key})
@@ -264,7 +264,7 @@ func (m *Gateway) Finish(wants []Want) {
 		switch {
 		case w.Answer == Admitted:
 			m.push(k, &k.giveBack, w.Series)
-		case alone && w.Taken:
+		case alone && w.Entered:
 			k.alone[w.Series] = true
 		case alone && !taken:
 			delete(k.alone, w.Series)
@@ -273,5 +273,5 @@ func (m *Gateway) Finish(wants []Want) {
 	}
 }
 
-// text is a series as the store keeps it: a signed number, since sets of those are small.
+// text is a series as the store keeps it: a signed number, since sets of numbers are small.
 func text(series uint64) string { return strconv.FormatInt(int64(series), 10) } //nolint:gosec // bits

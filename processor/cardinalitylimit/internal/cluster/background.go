@@ -6,7 +6,7 @@ import (
 )
 
 // Renew notes that a series with a place is seen for the first time in a generation, to be promoted in the store. It
-// reports false where there is no room to remember that: then the series must be renewed again.
+// reports false without room to remember that: then the series must be renewed again.
 func (m *Gateway) Renew(p Place, places int) bool {
 	k := m.key(keyID{p.Limit, p.Key})
 	if k == nil {
@@ -140,7 +140,7 @@ func (m *Gateway) errandsOf(k *key) []errand {
 	return []errand{back, promote, offer}
 }
 
-// putBack returns what could not be told. What is alone is offered again anyway.
+// putBack returns what did not reach the store. What entered alone is offered again anyway.
 func (m *Gateway) putBack(k *key, e errand) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -174,7 +174,7 @@ func (m *Gateway) send(ctx context.Context, calls []call, errands []errand) bool
 	for i := range calls {
 		switch c := &calls[i]; {
 		case c.err == nil:
-			m.settle(c, &errands[i], now)
+			m.conclude(c, &errands[i], now)
 		case !isOfKey(c.err):
 			m.putBack(c.key, errands[i])
 		}
@@ -182,8 +182,8 @@ func (m *Gateway) send(ctx context.Context, calls []call, errands []errand) bool
 	return !failed
 }
 
-// settle carries out the reply to a call of the background.
-func (m *Gateway) settle(c *call, e *errand, now time.Time) {
+// conclude carries out the reply to a call of the background.
+func (m *Gateway) conclude(c *call, e *errand, now time.Time) {
 	k := c.key
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -206,7 +206,7 @@ func (m *Gateway) settle(c *call, e *errand, now time.Time) {
 	}
 }
 
-// leave tells the store what is left, takes the announcement back and closes the connections.
+// leave sends the store what is left, withdraws the announcement and closes the connections.
 func (m *Gateway) leave() {
 	if m.State() == Joined {
 		ctx, cancel := context.WithTimeout(m.ctx, hangTimeout)

@@ -22,7 +22,7 @@ type breaker struct {
 	joined bool       // has been, since the start
 }
 
-// note takes the result of an exchange and reports whether it failed.
+// note counts the result of an exchange and reports whether it failed.
 func (b *breaker) note(m *Gateway, err error) (failed bool) {
 	if err == nil {
 		b.misses.Store(0)

@@ -33,8 +33,8 @@ type stand struct {
 	millis int64
 }
 
-func newStand(t *testing.T, args ...string) *stand {
-	s := &stand{Server: storetest.Start(t, args...), t: t, millis: begin}
+func newStand(t *testing.T) *stand {
+	s := &stand{Server: storetest.Start(t), t: t, millis: begin}
 	s.client = s.Client()
 	s.add(0)
 	return s
@@ -46,13 +46,13 @@ func (s *stand) add(d time.Duration) {
 	s.Do(s.client, "MSET", "now:s", strconv.FormatInt(s.millis/1000, 10), "now:us", strconv.FormatInt(s.millis%1000*1000, 10))
 }
 
-// held are the members of a gateway, as its trackers would know them.
-type held struct {
+// tracked are the members of a gateway, as its trackers would know them.
+type tracked struct {
 	mu     sync.Mutex
 	series map[uint64]bool
 }
 
-func (h *held) Members(int, uint64) (all []uint64) {
+func (h *tracked) Members(int, uint64) (all []uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.series {
@@ -64,7 +64,7 @@ func (h *held) Members(int, uint64) (all []uint64) {
 // member is a gateway with the series that have a place in it.
 type member struct {
 	*Gateway
-	held
+	tracked
 	t              *testing.T
 	max, contested int
 }
@@ -86,7 +86,7 @@ func (s *stand) join(name string, edit func(*Options)) *member {
 	}
 	m := &member{Gateway: New(o), max: 10, contested: 10, t: s.t}
 	m.series = make(map[uint64]bool)
-	m.source = &m.held
+	m.source = &m.tracked
 	m.store.places = newScript(strings.Replace(placesScript, "redis.call('TIME')", "redis.call('MGET', 'now:s', 'now:us')", 1))
 	s.t.Cleanup(func() { m.cancel(); m.store.close() })
 	m.beat(time.Now())
@@ -104,7 +104,7 @@ func (m *member) askWith(stamp uint32, series ...uint64) (answers []Answer) {
 	m.Ask(wants)
 	for i := range wants {
 		if wants[i].Answer != Refused {
-			wants[i].Taken = true
+			wants[i].Entered = true
 			m.series[wants[i].Series] = true
 		}
 		answers = append(answers, wants[i].Answer)
@@ -208,7 +208,7 @@ func TestWhatIsNotTakenIsGivenBack(t *testing.T) {
 	assert.Zero(t, a.look())
 }
 
-func TestStalePointsTakeNoPlace(t *testing.T) {
+func TestStalePointsGetNoPlace(t *testing.T) {
 	s := newStand(t)
 	a := s.join("a", nil)
 	a.ask(8)
@@ -255,7 +255,7 @@ func TestSightingsAreBounded(t *testing.T) {
 	assert.InDelta(t, 1024, notes+more, 300, "of 30,000 strangers")
 }
 
-// The limits of a roll-out differ: each caller's decides, and places are taken back when all agree.
+// The limits of a roll-out differ: each caller's decides, and places are withdrawn when all agree.
 func TestLimitsThatDiffer(t *testing.T) {
 	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", func(o *Options) { o.Configuration = "two" })
@@ -341,7 +341,7 @@ func TestAGatewayThatStartsAlone(t *testing.T) {
 	assert.Equal(t, 3, a.look())
 }
 
-// A flush of the store: incumbents are told again, and strangers wait for the next generation.
+// A flush of the store: incumbents are promoted again, and strangers wait for the next generation.
 func TestTheStoreForgets(t *testing.T) {
 	for name, forget := range map[string]func(*stand, *member){
 		"flush": func(s *stand, _ *member) { s.Do(s.client, "FLUSHALL"); s.add(0) },

@@ -28,9 +28,6 @@ type Stats struct {
 	Failures  [Reasons]int64
 	Lost      int64
 	Losses    int64
-	// Series are the places taken in all gateways, by limit, of the keys that strangers came to or that were renewed
-	// here within a generation.
-	Series []int64
 }
 
 // Stats returns the state of the member.
@@ -39,7 +36,6 @@ func (m *Gateway) Stats() Stats {
 	s := Stats{
 		State: m.State(), Gateways: int(m.crowd.Load()), Unasked: c.unasked.Load(), Exchanges: c.exchanges.Load(),
 		Waited: time.Duration(c.waited.Load()), Lost: c.lost.Load(), Losses: c.losses.Load(),
-		Series: make([]int64, len(m.options.Limits)),
 	}
 	for i := range c.answers {
 		s.Answers[i] = c.answers[i].Load()
@@ -47,25 +43,31 @@ func (m *Gateway) Stats() Stats {
 	for i := range c.failures {
 		s.Failures[i] = c.failures[i].Load()
 	}
+	return s
+}
+
+// Series are the places in use in all gateways, by limit, of the keys that this gateway has met within a generation.
+func (m *Gateway) Series() []int64 {
+	series := make([]int64, len(m.options.Limits))
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	for _, k := range m.keys {
 		k.mu.Lock()
-		s.Series[k.limit] += int64(k.members)
+		series[k.limit] += int64(k.members)
 		k.mu.Unlock()
 	}
-	return s
+	return series
 }
 
-// bucket holds permissions to ask, of which some are added every second.
+// bucket contains permissions to ask. Some are added every second.
 type bucket struct {
 	mu   sync.Mutex
 	left float64
 	at   time.Time
 }
 
-// take takes one permission and reports whether there was one.
-func (b *bucket) take(now time.Time, perSecond int) bool {
+// spend uses one permission and reports whether there was one.
+func (b *bucket) spend(now time.Time, perSecond int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.at.IsZero() {

@@ -29,7 +29,7 @@ type key struct {
 	fetchedAt time.Time
 	fetching  bool
 	// alone are the series that entered while the store was away, and that it has not decided on yet. False: no point
-	// has taken the place yet.
+	// has used the place yet.
 	alone map[uint64]bool
 	// lost are the series that the store refused later, with the time of the refusal.
 	lost map[uint64]time.Time
@@ -94,9 +94,9 @@ func (k *key) learn(r *reply, now time.Time) {
 	}
 }
 
-// isContested reports whether so many places are taken that strangers cannot simply have one. The lock is held.
+// isContested reports whether so many places are in use that strangers cannot simply have one. The lock is held.
 func (k *key) isContested() bool {
-	return !k.answered.IsZero() && k.members >= min(k.max, k.terms.contested)
+	return !k.answered.IsZero() && k.members >= min(k.max, k.contested)
 }
 
 // idle reports whether nothing would be missed without the key. The lock is held.

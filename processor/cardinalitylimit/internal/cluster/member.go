@@ -28,7 +28,7 @@ type Options struct {
 	Generations int           // remembered
 	Timeout     time.Duration // that a batch waits for the store
 	Refresh     time.Duration // between two looks at a full key, and between two heartbeats
-	MinGateways int           // taken for announced at least
+	MinGateways int           // replaces the number of announced ones if that is smaller
 	Budget      *budget.Budget
 	Log         *zap.Logger
 	Now         func() time.Time
@@ -112,7 +112,7 @@ func New(o Options) *Gateway {
 	return m
 }
 
-// Join looks for the store, for the time that a connection may take. It may fail: the background goes on looking.
+// Join looks for the store, as long as a connection attempt lasts. It may fail: the background goes on looking.
 func (m *Gateway) Join() { m.beat(m.options.Now()) }
 
 // Start begins the work in the background. From then on source is asked.
@@ -124,7 +124,7 @@ func (m *Gateway) Start(source Source) {
 	go m.run()
 }
 
-// Close tells the store what it does not know yet, and leaves. It takes no longer than the store's time limits, and ends
+// Close tells the store what it does not know yet, and leaves. It lasts no longer than the store's time limits, and ends
 // soon after ctx. To be called once; nil has nothing to close.
 func (m *Gateway) Close(ctx context.Context) error {
 	if m == nil {
@@ -214,8 +214,8 @@ func (m *Gateway) beat(now time.Time) {
 // margin covers what clocks drift apart between two heartbeats.
 const margin = 25 * time.Millisecond
 
-// adjust follows the store's clock. A jump of more than a generation would take places from all: it must last for some
-// heartbeats.
+// adjust follows the store's clock. After a jump of more than a generation all would lose their places: it must last for
+// some heartbeats.
 func (m *Gateway) adjust(shift time.Duration) {
 	jumps := (shift-m.Shift()).Abs() > m.options.Length && m.State() != Solo
 	if jumps {
@@ -317,7 +317,7 @@ func (m *Gateway) key(id keyID) *key {
 	return k
 }
 
-// readable makes a name one that cannot be taken for a hash tag.
+// readable makes a name one that contains no hash tag.
 func readable(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.' {

@@ -1,10 +1,10 @@
 package cluster
 
-// Place is what a series, or the value of a label, takes under a limit.
+// Place is what a series, or the value of a label, has under a limit.
 type Place struct {
 	Limit  int    // index of the limit
 	Key    uint64 // of the limit
-	Series uint64 // in the lower bits as the trackers keep it
+	Series uint64 // as a tracker keeps it
 }
 
 // Want is a stranger that wants a place.
@@ -14,10 +14,10 @@ type Want struct {
 	Held      int    // series of the key that have a place here
 	Contested int    // members from which a stranger must have been active before; Max or more: none
 	Stamp     uint32 // of the stream's value and start, see limit.Cursor.Stamp
-	Peek      bool   // only whether it has a place: a stale point takes none
+	Peek      bool   // only whether it has a place: a stale point gets none
 
 	Answer Answer
-	Taken  bool // set by the caller before Finish: the series has entered
+	Entered bool // set by the caller before Finish: the series has entered
 }
 
 // Answer is what becomes of a stranger.

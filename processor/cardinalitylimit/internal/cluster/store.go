@@ -270,7 +270,7 @@ type announcement struct {
 	known                    bool // this gateway was announced before
 }
 
-// beat announces a gateway, or takes its announcement back.
+// beat announces a gateway, or withdraws its announcement.
 func (s *store) beat(ctx context.Context, prefix, gateway, configuration string, life time.Duration, leaves bool) (a announcement, err error) {
 	client := s.client.Load()
 	if client == nil {

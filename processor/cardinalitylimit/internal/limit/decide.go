@@ -241,7 +241,7 @@ func (c *Cursor) commit() {
 		if v.pair >= 0 && c.pairs[v.pair].taken {
 			continue
 		}
-		if v.place >= 0 && !c.takePlace(v) {
+		if v.place >= 0 && !c.usePlace(v) {
 			continue
 		}
 		v.entry.Commit(v.fp, v.verdict)

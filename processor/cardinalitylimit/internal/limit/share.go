@@ -12,12 +12,12 @@ import (
 
 // Cluster shares the places of the limits among gateways. A series that is known here never gets to it.
 type Cluster interface {
-	// Ask answers which strangers may have a place. Finish follows, with what was taken.
+	// Ask answers which strangers may have a place. Finish follows, with which of them entered.
 	Ask(wants []cluster.Want)
 	Finish(wants []cluster.Want)
 	// Renew is called for a series with a place when it is seen for the first time in a generation. Lost reports
 	// whether it has lost its place meanwhile.
-	Renew(p cluster.Place, places int) (taken bool)
+	Renew(p cluster.Place, places int) (noted bool)
 	Lost(p cluster.Place) bool
 	// Shift is how far the clock that generations go by is ahead of ours.
 	Shift() time.Duration
@@ -113,7 +113,7 @@ func (c *Cursor) Ask() bool {
 // Shares reports whether places count for several gateways.
 func (c *Cursor) Shares() bool { return c.set.options.Cluster != nil }
 
-// endSharing gives back what was not taken.
+// endSharing gives back the places that were not used.
 func (c *Cursor) endSharing() {
 	if len(c.wants) == 0 {
 		return
@@ -184,11 +184,11 @@ func (c *Cursor) answer(p cluster.Place, a asking, v tracker.Verdict, stale bool
 	return v
 }
 
-// takePlace tells the cluster that a place is taken or renewed, and reports whether the tracker may know.
-func (c *Cursor) takePlace(v *verdict) bool {
+// usePlace reports to the cluster that a place is used or renewed, and returns whether the tracker may know.
+func (c *Cursor) usePlace(v *verdict) bool {
 	p := c.places[v.place]
 	if at, asked := c.index[p]; asked && at < c.answered {
-		c.wants[at].Taken = true
+		c.wants[at].Entered = true
 	}
 	return v.verdict != tracker.Renew || c.set.options.Cluster.Renew(p, v.entry.Limit())
 }

@@ -138,7 +138,7 @@ func (t *Tracker) Check(fp uint64) Verdict {
 	return Room
 }
 
-// CheckGranted is Check for a place that others decide on, whatever the limit. A stranger may enter where there is memory.
+// CheckGranted is Check for a place that others decide on, whatever the limit. A stranger may enter if memory is left.
 func (t *Tracker) CheckGranted(fp uint64) Verdict {
 	switch t.store.lookup(fp) {
 	case current:
