@@ -16,7 +16,7 @@ type Want struct {
 	Stamp     uint32 // of the stream's value and start, see limit.Cursor.Stamp
 	Peek      bool   // only whether it has a place: a stale point gets none
 
-	Answer Answer
+	Answer  Answer
 	Entered bool // set by the caller before Finish: the series has entered
 }
 
