@@ -115,6 +115,11 @@ generate: ## write cmd/otelcol-custom (ocb) and every generated_*.go (mdatagen)
 	$(TOOL) builder --config builder-config.yaml --skip-get-modules --skip-compilation >/dev/null
 	gofmt -w cmd/otelcol-custom
 
+.PHONY: golden
+golden: ## write the lists of telemetry names and configuration keys, and the plain manifests
+	go test -count=1 -run Golden ./test/docs -update
+	go -C test/deploy test -count=1 -run Manifests . -update
+
 # Generating leaves a differing tree behind: commit what it wrote.
 FINGERPRINT = git ls-files -co --exclude-standard -z -- cmd receiver processor exporter | xargs -0 sha256sum
 
