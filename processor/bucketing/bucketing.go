@@ -26,6 +26,7 @@ const planCacheSize = 1024
 // bucketing walks metrics and converts those that a rule matches. Safe for
 // concurrent use: what a batch needs comes from pools.
 type bucketing struct {
+	id    string // of the component
 	rules []rule
 	// unmatched is for histograms that no rule matches: they keep their layout.
 	unmatched convert.Rule
@@ -34,6 +35,7 @@ type bucketing struct {
 	telemetry *telemetry
 	propagate bool
 	batches   sync.Pool
+	withdraw  func() // from the gateway page; nil before the start
 }
 
 // batch is what one call of processMetrics works with.
@@ -54,6 +56,7 @@ func newBucketing(set processor.Settings, cfg *Config) (*bucketing, error) {
 		return nil, err
 	}
 	return &bucketing{
+		id:        set.ID.String(),
 		rules:     rules,
 		unmatched: convert.Rule{OnInvalid: onInvalid[cfg.OnInvalid]},
 		logger:    sampled(set.Logger),
@@ -165,6 +168,9 @@ func sampled(l *zap.Logger) *zap.Logger {
 }
 
 func (b *bucketing) shutdown(ctx context.Context) error {
+	if b.withdraw != nil {
+		b.withdraw()
+	}
 	b.telemetry.shutdown(ctx)
 	return nil
 }

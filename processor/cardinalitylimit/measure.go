@@ -14,6 +14,7 @@ import (
 
 // measurement is what the processor's metrics tell of the limits, as it was measured last.
 type measurement struct {
+	at    time.Time
 	usage []limit.Usage
 	over  offenders.Report
 }
@@ -21,7 +22,7 @@ type measurement struct {
 // measure reads the trackers, frees those that are empty, and says what is near its limit and what is over it, each once
 // a window.
 func (p *limiter) measure() {
-	m := &measurement{usage: p.set.Sweep(), over: p.board.Measure(p.factory.now())}
+	m := &measurement{at: p.factory.now(), usage: p.set.Sweep(), over: p.board.Measure(p.factory.now())}
 	p.telemetry.measured.Store(m)
 	p.warnOf(m.usage)
 	p.nameOffenders(m.over.Top)
@@ -163,7 +164,7 @@ func (p *limiter) record(o *offenders.Offender) zapcore.ObjectMarshalerFunc {
 		enc.AddInt64("max", o.Max)
 		return enc.AddArray("labels", zapcore.ArrayMarshalerFunc(func(enc zapcore.ArrayEncoder) error {
 			for i := range o.Labels {
-				if err := enc.AppendObject(labelRecord(&o.Labels[i])); err != nil {
+				if err := enc.AppendObject(p.labelRecord(&o.Labels[i])); err != nil {
 					return err
 				}
 			}
@@ -172,11 +173,11 @@ func (p *limiter) record(o *offenders.Offender) zapcore.ObjectMarshalerFunc {
 	}
 }
 
-func labelRecord(l *offenders.Label) zapcore.ObjectMarshalerFunc {
+func (p *limiter) labelRecord(l *offenders.Label) zapcore.ObjectMarshalerFunc {
 	return func(enc zapcore.ObjectEncoder) error {
 		enc.AddString("label", l.Name)
 		enc.AddInt64("values", l.Values)
-		if len(l.Examples) == 0 {
+		if len(l.Examples) == 0 || !p.cfg.TopOffenders.LogExamples {
 			return nil
 		}
 		return enc.AddArray("examples", zapcore.ArrayMarshalerFunc(func(enc zapcore.ArrayEncoder) error {

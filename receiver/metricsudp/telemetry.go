@@ -32,6 +32,7 @@ type reporter struct {
 	formats   [line.Formats]metric.MeasurementOption
 	ends      [stream.Ends]metric.MeasurementOption
 	now       func() time.Time
+	published publishedTotals
 
 	openConnections   func() int    // nil: there are no connections
 	takeDroppedEvents func() uint64 // nil: there is no logs pipeline
@@ -71,6 +72,7 @@ func newReporter(set receiver.Settings) (*reporter, error) {
 
 func (r *reporter) flush(f *flush.Report) {
 	ctx, t, s := context.Background(), r.telemetry, &f.Stats
+	r.published.add(f)
 	t.ReceiverMetricsudpDatagrams.Add(ctx, int64(s.Datagrams), r.receiver)
 	t.ReceiverMetricsudpBytes.Add(ctx, int64(s.Bytes), r.receiver)
 	t.ReceiverMetricsudpDeniedDatagrams.Add(ctx, int64(s.Denied), r.receiver)
