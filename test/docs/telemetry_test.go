@@ -37,7 +37,7 @@ type component struct {
 var (
 	described = regexp.MustCompile(`(?ms)^### (otelcol_\S+)\n\n(.*?)\n\n\| Unit [^\n]*\n[^\n]*\n\| ([^|]*) \| (\w+) \|([^\n]*)(.*?)(?:\z|\n###? )`)
 	labelRow  = regexp.MustCompile(`(?m)^\| ([a-z_]+) \|`)
-	ownName   = regexp.MustCompile(`otelcol_[a-z0-9_]*`)
+	ownName   = regexp.MustCompile(`otelcol_(?:receiver|processor|exporter|connector|extension|process|deltatocumulative)_[a-z0-9_]*`)
 	span      = regexp.MustCompile("`[^`\n]*`")
 )
 

@@ -200,7 +200,7 @@ func TestReadmeConfigurations(t *testing.T) {
 
 // TestGuideConfigurations: the configurations in the guides are valid as well.
 func TestGuideConfigurations(t *testing.T) {
-	for _, guide := range []string{"rollout.md", "migration.md"} {
+	for _, guide := range []string{"limit-cardinality.md", "migration.md", "operate-the-local-log.md", "shape-histograms.md"} {
 		t.Run(guide, func(t *testing.T) {
 			for _, block := range yamlBlocks(t, filepath.Join("../../docs", guide)) {
 				validateShown(t, block)
