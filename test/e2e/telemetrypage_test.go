@@ -37,6 +37,7 @@ var eventNames = []string{
 	"otelcol_processor_cardinalitylimit_snapshot_age_seconds",
 	"otelcol_processor_cardinalitylimit_snapshot_failures_total",
 	"otelcol_processor_cardinalitylimit_unbaselined_points_total",
+	"otelcol_receiver_metricsudp_connection_waits_total",
 	"otelcol_receiver_metricsudp_connections",
 	"otelcol_receiver_metricsudp_dropped_events_total",
 	"otelcol_receiver_metricsudp_ended_connections_total",
@@ -59,10 +60,14 @@ func TestMetricsPageAgainstAScrape(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml", `
 receivers: {metricsudp: {aggregation_interval: 100ms}}
 processors:
-  cardinalitylimit: {reaggregate: {flush_interval: 100ms}, attribute_limits: {max_value_bytes: 32}}
+  cardinalitylimit:
+    reaggregate: {flush_interval: 100ms}
+    attribute_limits: {max_value_bytes: 32}
+    limits:
+      - {name: metric, key: [metric.name], max_series: 10, overrides: [{match: {metrics: [orders]}, max_series: 12}]}
+      - {name: total, key: [], count: streams, max_series: 15, action: drop}
 exporters: {fallbacklog: {circuit_breaker: {open_interval: 100ms, max_open_interval: 100ms}}}
 `)
-	g.env["CARDINALITY_MAX_SERIES"] = "10"
 	g.start()
 	for i := range 100 {
 		g.sendDatagram(t, fmt.Sprintf("orders:1|c|#order:%d\nbad line\nwait:%d|ms|#a:1,a:2\nlib,order=%d:1|c", i, i, i))
