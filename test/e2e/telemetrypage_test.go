@@ -65,7 +65,7 @@ processors:
     attribute_limits: {max_value_bytes: 32}
     limits:
       - {name: metric, key: [metric.name], max_series: 10, overrides: [{match: {metrics: [orders]}, max_series: 12}]}
-      - {name: total, key: [], count: streams, max_series: 15, action: drop}
+      - {name: total, key: [], count: streams, max_series: 60, action: drop}
 exporters: {fallbacklog: {circuit_breaker: {open_interval: 100ms, max_open_interval: 100ms}}}
 `)
 	g.start()
