@@ -44,6 +44,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&p.Prefix, "prefix", p.Prefix, "first part of every metric `name`")
 	flags.StringVar(&types, "types", types, "StatsD `types` in turn over the series, of c g ms h d s, comma separated")
 	flags.IntVar(&p.Series, "series", p.Series, "distinct series over all connections")
+	flags.BoolVar(&p.Shuffled, "shuffled", p.Shuffled, "send the series in a random order")
 	flags.IntVar(&p.Tags, "tags", p.Tags, "tags a line; 0 tells the series apart by metric name")
 	flags.IntVar(&p.Values, "values", p.Values, "values packed into one line (sets: always 1)")
 	flags.Float64Var(&p.SampleRate, "sample-rate", p.SampleRate, "sample rate sent with c, ms, h and d, in (0, 1]")

@@ -35,6 +35,7 @@ type Profile struct {
 
 	Types      []string // StatsD types in turn over the series: c g ms h d s
 	Series     int      // distinct series over all connections
+	Shuffled   bool     // the series come in a random order, another one in each pass; else in their own
 	Tags       int      // tags a line; the first one tells the series apart. 0: the metric name does.
 	Values     int      // values packed into one line (DogStatsD v1.1); sets always send one
 	SampleRate float64  // in (0, 1]; below 1 an |@rate field is sent for c, ms, h and d
