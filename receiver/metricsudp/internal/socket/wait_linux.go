@@ -82,7 +82,7 @@ func (w *waiter) Wait() error {
 	return errors.Join(w.raw.Read(w.check), w.err)
 }
 
-// isReady takes the events of the instance. Without any, the poller waits for the next.
+// isReady reads the events of the instance. Without any, the poller waits for the next.
 func (w *waiter) isReady(uintptr) bool {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(w.epoll), uintptr(unsafe.Pointer(&w.events[0])),
 		uintptr(len(w.events)), 0, 0, 0)
