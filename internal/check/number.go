@@ -3,11 +3,11 @@ package check
 import (
 	"fmt"
 
-	"github.com/otelcol-custom/otelcol-custom/internal/finite"
+	"github.com/otelcol-custom/otelcol-custom/internal/floats"
 )
 
 // number includes time.Duration, which prints as a duration.
-type number = finite.Number
+type number = floats.Number
 
 // Range requires low <= got <= high.
 func Range[T number](e *Errors, field string, got, low, high T) {
@@ -36,14 +36,14 @@ func Share(e *Errors, field string, got float64) {
 
 // Finite requires a number that is neither NaN nor an infinity.
 func Finite(e *Errors, field string, got float64) {
-	e.That(finite.Is(got), field, "finite", got)
+	e.That(floats.IsFinite(got), field, "finite", got)
 }
 
 // Increasing requires finite numbers, each greater than the one before.
 func Increasing(e *Errors, field string, got []float64) {
 	for i, v := range got {
 		switch {
-		case !finite.Is(v):
+		case !floats.IsFinite(v):
 			e.That(false, Item(field, i), "finite", v)
 		case i > 0 && v <= got[i-1]:
 			e.That(false, Item(field, i), fmt.Sprintf("greater than the one before, %v", got[i-1]), v)
@@ -54,7 +54,7 @@ func Increasing(e *Errors, field string, got []float64) {
 // bounded adds an error unless ok and the number is finite. It is for checks with one bound: an infinity would pass
 // them.
 func bounded[T number](e *Errors, ok bool, field, must string, got T) {
-	if !finite.Is(got) {
+	if !floats.IsFinite(got) {
 		ok, must = false, must+" and finite"
 	}
 	e.That(ok, field, must, got)

@@ -105,4 +105,3 @@ func TestTrim(t *testing.T) {
 		require.Equal(t, tt.want, tt.b)
 	}
 }
-

@@ -35,7 +35,7 @@ func New(precision uint8) *Sketch {
 // Bytes returns the size of a sketch's registers.
 func Bytes(precision uint8) int { return 1 << precision }
 
-// Add adds a hash, all bits of which must look random, and reports whether the sketch changed. If several goroutines
+// Add adds a hash and reports whether the sketch changed. All bits of the hash must look random. If several goroutines
 // add the same new hash at once, more than one of them may get true.
 func (s *Sketch) Add(hash uint64) (changed bool) {
 	register := hash >> (64 - s.precision)

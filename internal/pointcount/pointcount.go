@@ -3,7 +3,7 @@ package pointcount
 
 import "go.opentelemetry.io/collector/pdata/pmetric"
 
-// InMetric returns the number of points of a metric. It is 0 for a metric without a type.
+// InMetric returns the number of points of a metric. A metric without a type has none.
 func InMetric(m pmetric.Metric) int {
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:

@@ -19,7 +19,7 @@
 // L or R does. The shares depend on the layouts alone, never on counts. So no bucket of a cumulative stream's output
 // decreases unless one of its input does. Rounding each part to the nearest integer would not guarantee that.
 //
-// Fit serves delta points, each of which is independent of the others. It rounds the cumulative count at each cut to the
+// Fit serves delta points, which are independent of each other. It rounds the cumulative count at each cut to the
 // nearest integer. The minimum and the maximum become the ends of the outermost occupied buckets, with one observation at
 // each of them. [PCHIP] bends the line within a bucket towards the denser neighbour.
 //

@@ -3,7 +3,7 @@ package rebucket
 import (
 	"math"
 
-	"github.com/otelcol-custom/otelcol-custom/internal/finite"
+	"github.com/otelcol-custom/otelcol-custom/internal/floats"
 )
 
 // Range has the minimum and the maximum of a point's observations. An unknown one is not finite. One that contradicts the
@@ -32,10 +32,10 @@ func (r *run) ends(counts []uint64, offset int64, extent Range, low, high bool) 
 	if len(r.cuts) == 0 {
 		return e
 	}
-	if low && finite.Is(extent.Min) {
+	if low && floats.IsFinite(extent.Min) {
 		e.first = r.ifContains(offset, firstOf(counts), extent.Min)
 	}
-	if high && finite.Is(extent.Max) {
+	if high && floats.IsFinite(extent.Max) {
 		e.last = r.ifContains(offset, lastOf(counts), extent.Max)
 	}
 	if e.first >= 0 && e.first == e.last && (e.low > e.high || e.low < e.high && counts[e.first] == 1) {

@@ -29,7 +29,7 @@ type exponential struct {
 	zeroBoth           bool // the zero bucket may have negative observations even if negative is empty
 }
 
-// bounds returns target bounds, some of which are bounds of the buckets.
+// bounds returns target bounds. Some of them are bounds of the buckets.
 func (e exponential) bounds(rng *rand.Rand) []float64 {
 	var at []float64
 	for _, b := range []struct {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/otelcol-custom/otelcol-custom/internal/finite"
+	"github.com/otelcol-custom/otelcol-custom/internal/floats"
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
@@ -26,9 +26,9 @@ func FuzzFit(f *testing.F) {
 			n = min(n, room)
 			counts, room = append(counts, n), room-n
 		}
-		bounds := floats(source, 9)
+		bounds := finiteBounds(source, 9)
 		counts = append(counts, 0, 0)[:len(bounds)+1]
-		to := floats(target, 8)
+		to := finiteBounds(target, 8)
 		out := make([]uint64, len(to)+1)
 		rebucket.NewPlan(to, bounds, rebucket.Split(split%5)).Fit(out, counts, rebucket.Range{Min: low, Max: high})
 		if sum(out) != sum(counts) {
@@ -50,11 +50,11 @@ func FuzzFit(f *testing.F) {
 	})
 }
 
-// floats returns the finite ones of the float64s that begin every stride bytes, in increasing order.
-func floats(b []byte, stride int) []float64 {
+// finiteBounds returns the finite ones of the float64s that begin every stride bytes, in increasing order.
+func finiteBounds(b []byte, stride int) []float64 {
 	var to []float64
 	for i := 0; i+stride <= len(b); i += stride {
-		if v := math.Float64frombits(binary.LittleEndian.Uint64(b[i:])); finite.Is(v) {
+		if v := math.Float64frombits(binary.LittleEndian.Uint64(b[i:])); floats.IsFinite(v) {
 			to = append(to, v)
 		}
 	}

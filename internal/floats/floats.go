@@ -1,5 +1,5 @@
-// Package finite tests numbers for NaN and the infinities, and bounds sums to the finite range.
-package finite
+// Package floats tests numbers for NaN and the infinities, and bounds sums to the finite range.
+package floats
 
 import "math"
 
@@ -8,8 +8,8 @@ type Number interface {
 	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float32 | ~float64
 }
 
-// Is reports whether a number is neither NaN nor an infinity. Only for those the difference from itself is not zero.
-func Is[T Number](v T) bool { return v-v == 0 }
+// IsFinite reports whether a number is neither NaN nor an infinity. Only for those the difference from itself is not zero.
+func IsFinite[T Number](v T) bool { return v-v == 0 }
 
 // Clamp returns v, or the finite float64 that is nearest to it if v is an infinity. NaN remains NaN.
 func Clamp(v float64) float64 { return min(max(v, -math.MaxFloat64), math.MaxFloat64) }
