@@ -67,10 +67,10 @@ const maxStateBuckets = 1024
 
 // planOf returns the plan for a histogram's layout.
 func (e *exponential) planOf(h *expo.Histogram) planned {
-	side := zeroSideOf(h)
-	if e.last.plan == nil || e.lastScale != h.Scale || e.lastThreshold != h.ZeroThreshold || e.lastSide != side {
-		e.last = e.fromScale(h.Scale, h.ZeroThreshold, side)
-		e.lastScale, e.lastThreshold, e.lastSide = h.Scale, h.ZeroThreshold, side
+	zeroSide := zeroSideOf(h)
+	if e.last.plan == nil || e.lastScale != h.Scale || e.lastThreshold != h.ZeroThreshold || e.lastSide != zeroSide {
+		e.last = e.fromScale(h.Scale, h.ZeroThreshold, zeroSide)
+		e.lastScale, e.lastThreshold, e.lastSide = h.Scale, h.ZeroThreshold, zeroSide
 	}
 	return e.last
 }
@@ -92,10 +92,6 @@ func (e *exponential) plan(*stream) planned { return e.planOf(&e.Histogram) }
 
 func (e *exponential) apply(p *plan, to []uint64) rebucket.Tally {
 	return applyExponential(p, to, &e.Histogram)
-}
-
-func (e *exponential) applyKept(s *stream, to []uint64) {
-	applyExponential(s.plan, to, s.exponential)
 }
 
 // restarted applies [expo.Restarted] at the scale of the source. Only if both points have the same source scale are the
@@ -121,8 +117,8 @@ func (e *exponential) restarted(s *stream) (Violation, bool) {
 // last point is placed on both sides of zero.
 func (e *exponential) align(s *stream) aligned {
 	now, before := &e.pair.now, &e.pair.before
-	side := zeroSideOf(&e.Histogram)
-	if s.exponential.Scale == e.Scale && s.exponential.ZeroThreshold == e.ZeroThreshold && zeroSideOf(s.exponential) == side {
+	zeroSide := zeroSideOf(&e.Histogram)
+	if s.exponential.Scale == e.Scale && s.exponential.ZeroThreshold == e.ZeroThreshold && zeroSideOf(s.exponential) == zeroSide {
 		*now, *before = e.Histogram, *s.exponential
 		return aligned{pair: &e.pair, plan: s.plan, sameLayout: true}
 	}
@@ -135,7 +131,7 @@ func (e *exponential) align(s *stream) aligned {
 		now.RaiseZero(bound)
 		before.RaiseZero(bound)
 	}
-	fromCommon := rebucket.NewExponentialPlan(s.plan.bounds, now.Scale, now.ZeroThreshold, side, e.rule.Split)
+	fromCommon := rebucket.NewExponentialPlan(s.plan.bounds, now.Scale, now.ZeroThreshold, zeroSide, e.rule.Split)
 	return aligned{pair: &e.pair, plan: &plan{target: s.plan.target, fromExponential: fromCommon}}
 }
 

@@ -66,14 +66,14 @@ func (p *planner) fromBounds(source []float64) planned {
 }
 
 // fromScale returns the plan to explicit bounds for points with this scale and zero bucket.
-func (p *planner) fromScale(scale int32, zeroThreshold float64, side rebucket.ZeroSide) planned {
+func (p *planner) fromScale(scale int32, zeroThreshold float64, zeroSide rebucket.ZeroSide) planned {
 	bounds, listed := p.rule.boundsIn(p.unit)
 	p.beginKey(listed, ExponentialLayout)
 	p.key = binary.LittleEndian.AppendUint32(p.key, uint32(scale))
 	p.key = binary.LittleEndian.AppendUint64(p.key, math.Float64bits(zeroThreshold))
-	p.key = append(p.key, byte(side))
+	p.key = append(p.key, byte(zeroSide))
 	return p.plans.cache.Get(p.key, func() planned {
-		e := rebucket.NewExponentialPlan(bounds, scale, zeroThreshold, side, p.rule.Split)
+		e := rebucket.NewExponentialPlan(bounds, scale, zeroThreshold, zeroSide, p.rule.Split)
 		if p.rule.Forbid && e.Splits() {
 			return planned{reason: Forbidden}
 		}

@@ -164,7 +164,7 @@ func randomExponential(rng *rand.Rand, dp pmetric.ExponentialHistogramDataPoint)
 	dp.SetCount(total)
 }
 
-// metric returns a metric with points of one kind, each of which fill sets.
+// metric returns a metric with points of one kind. fill sets each of them.
 func newMetrics() (pmetric.MetricSlice, pmetric.Metric) {
 	metrics := pmetric.NewMetricSlice()
 	m := metrics.AppendEmpty()
