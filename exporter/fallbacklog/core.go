@@ -42,6 +42,8 @@ type core struct {
 	tel     *coreTelemetry
 	users   int // guarded by the registry
 
+	published published
+
 	opening  sync.Once
 	openErr  error
 	owner    *owner
@@ -75,6 +77,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		states: set.Logger.WithOptions(zap.WrapCore(withoutSignal)),
 	}
 	c.logger = sampled.Logger(c.states)
+	c.published.begun = c.now()
 	c.breaker = breaker.New(breaker.Settings{
 		FailureThreshold: cfg.Breaker.FailureThreshold,
 		SuccessThreshold: cfg.Breaker.SuccessThreshold,
@@ -83,6 +86,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		Now:              c.now,
 		OnChange: func(from, to breaker.State) {
 			c.tel.transition(from, to)
+			c.published.turnedAt.Store(c.now().UnixNano())
 			if to == breaker.Closed {
 				c.outlook.turn()
 			}
@@ -192,6 +196,7 @@ func (c *core) makeDir(dir string) error {
 }
 
 func (c *core) close() error {
+	c.withdraw()
 	c.tel.shutdown()
 	if c.owner == nil {
 		return nil

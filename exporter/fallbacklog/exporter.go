@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
+	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
 )
 
 // instance is the exporter of one signal.
@@ -72,6 +73,7 @@ func (i *instance[T]) Start(ctx context.Context, host component.Host) error {
 		return errors.Join(err, i.stopSink(ctx))
 	}
 	i.lane = l
+	i.core.publish(gatewaystate.Find(host.GetExtensions()), i.signal.name, l)
 	if q := i.core.cfg.Queue; q.HasValue() && !q.Get().WaitForResult {
 		i.set.Logger.Warn("sending_queue is on: what is queued is acknowledged before it is delivered or durable, and a crash loses it")
 	}
@@ -86,6 +88,7 @@ func (i *instance[T]) Shutdown(ctx context.Context) error {
 		ctx, done := i.core.shutdownTime(ctx)
 		defer done()
 		if i.lane != nil {
+			i.core.withdraw()
 			err = i.lane.shutdown(ctx)
 			i.core.detach(i)
 			err = errors.Join(err, i.stopSink(ctx))

@@ -25,6 +25,8 @@ type lane struct {
 	tel  *laneTelemetry
 	log  *segment.Log
 	dead *segment.Log // nil when disabled
+
+	foundBytes int64 // unread at the start
 }
 
 // newLane opens the signal's logs and begins to replay.
@@ -42,6 +44,7 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 	if err := checkKey(l.log, c.reader, dir); err != nil {
 		return nil, errors.Join(err, l.log.Close())
 	}
+	l.foundBytes = l.log.Stats().Unread
 	opt := delivery.Options{
 		Signal: signal, Codec: c.codec, Reader: c.reader, Decode: decode, Observer: tel, Log: l.log,
 		Strict: c.cfg.strict(signal),

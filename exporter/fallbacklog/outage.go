@@ -31,6 +31,13 @@ func (o *outage) end() {
 	o.since = time.Time{}
 }
 
+// begun returns when the outage began; ok is false if there is none.
+func (o *outage) begun() (since time.Time, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.since, !o.since.IsZero()
+}
+
 // due reports whether it is time for a line, and how old the outage is.
 func (o *outage) due(now time.Time) (age time.Duration, due bool) {
 	o.mu.Lock()

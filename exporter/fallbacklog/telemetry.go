@@ -79,6 +79,7 @@ type laneTelemetry struct {
 	tb       *metadata.TelemetryBuilder
 	common   []attribute.KeyValue
 	attrs    metric.MeasurementOption
+	tally    itemTally
 	direct   metric.MeasurementOption
 	replayed metric.MeasurementOption
 
@@ -171,43 +172,51 @@ func (t *laneTelemetry) observe(l *lane) error {
 func (t *laneTelemetry) shutdown() { t.tb.Shutdown() }
 
 func (t *laneTelemetry) Received(items int) {
+	t.tally.received.Add(int64(items))
 	t.tb.ExporterFallbacklogReceivedItems.Add(context.Background(), int64(items), t.attrs)
 }
 
 func (t *laneTelemetry) Delivered(replayed bool, items int) {
-	attrs := t.direct
+	attrs, count := t.direct, &t.tally.direct
 	if replayed {
-		attrs = t.replayed
+		attrs, count = t.replayed, &t.tally.replayed
 	}
+	count.Add(int64(items))
 	t.tb.ExporterFallbacklogDeliveredItems.Add(context.Background(), int64(items), attrs)
 	t.sent.Add(context.Background(), int64(items), t.upstream)
 }
 
 func (t *laneTelemetry) Logged(reason delivery.Reason, items, size int) {
+	t.tally.logged.Add(int64(items))
 	ctx := context.Background()
 	t.tb.ExporterFallbacklogLoggedItems.Add(ctx, int64(items), t.with(attribute.String("reason", string(reason))))
 	t.tb.ExporterFallbacklogLoggedBytes.Add(ctx, int64(size), t.attrs)
 }
 
 func (t *laneTelemetry) Buried(reason delivery.Reason, _ string, items int) {
+	t.tally.buried.Add(int64(items))
 	t.tb.ExporterFallbacklogDeadLetterItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", string(reason))))
 }
 
 func (t *laneTelemetry) Dropped(reason delivery.Drop, items int) {
+	t.tally.dropped.Add(int64(items))
 	t.tb.ExporterFallbacklogDroppedItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", string(reason))))
 	t.lost.Add(context.Background(), int64(items), t.upstream)
 }
 
 func (t *laneTelemetry) Rejected(items int) {
+	t.tally.rejected.Add(int64(items))
 	t.tb.ExporterFallbacklogRejectedItems.Add(context.Background(), int64(items), t.attrs)
 }
 
 func (t *laneTelemetry) Expired(items int) {
+	t.tally.expired.Add(int64(items))
 	t.tb.ExporterFallbacklogExpiredItems.Add(context.Background(), int64(items), t.attrs)
 	t.lost.Add(context.Background(), int64(items), t.upstream)
 }
 
 func (t *laneTelemetry) Late(items int) {
+	t.tally.late.Add(int64(items))
 	t.tb.ExporterFallbacklogLateItems.Add(context.Background(), int64(items), t.attrs)
 }
 

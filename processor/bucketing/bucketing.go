@@ -24,6 +24,7 @@ const planCacheSize = 1024
 // bucketing converts the metrics that a rule matches. It is safe for concurrent use: each batch gets its own scratch
 // memory from a pool.
 type bucketing struct {
+	id        string // of the component
 	rules     []rule
 	unmatched convert.Rule // for histograms that no rule matches; they keep their layout
 	logger    *zap.Logger  // writes at most one line per message and minute
@@ -31,6 +32,7 @@ type bucketing struct {
 	telemetry *telemetry
 	propagate bool      // an invalid point refuses its batch
 	batches   sync.Pool // of *batch
+	withdraw  func()    // withdraws the facts from the gateway page; nil before the start
 }
 
 // batch is the scratch memory of one call of processMetrics.
@@ -51,6 +53,7 @@ func newBucketing(set processor.Settings, cfg *Config) (*bucketing, error) {
 		return nil, err
 	}
 	return &bucketing{
+		id:        set.ID.String(),
 		rules:     rules,
 		unmatched: convert.Rule{OnInvalid: onInvalid[cfg.OnInvalid]},
 		logger:    sampled.Logger(set.Logger),
@@ -156,6 +159,9 @@ func (b *bucketing) firstMatch(rules []*rule, m pmetric.Metric) *convert.Rule {
 }
 
 func (b *bucketing) shutdown(ctx context.Context) error {
+	if b.withdraw != nil {
+		b.withdraw()
+	}
 	b.telemetry.shutdown(ctx)
 	return nil
 }

@@ -29,6 +29,7 @@ type telemetry struct {
 	points     [][convert.Layouts][convert.Layouts]metric.MeasurementOption // by rule, from, to
 	passed     [convert.Reasons]metric.MeasurementOption
 	violations [convert.Actions][convert.Violations]metric.MeasurementOption
+	tally      tally
 }
 
 func newTelemetry(set processor.Settings, rules []rule, plans *convert.Plans) (*telemetry, error) {
@@ -81,6 +82,7 @@ func (t *telemetry) record(ctx context.Context, r *convert.Report) {
 			for to, n := range r.Converted[i][from] {
 				if n > 0 {
 					t.builder.ProcessorBucketingPoints.Add(ctx, n, t.points[i][from][to])
+					t.tally.converted.Add(n)
 				}
 			}
 		}
@@ -88,18 +90,22 @@ func (t *telemetry) record(ctx context.Context, r *convert.Report) {
 	for reason, n := range r.Passed {
 		if n > 0 {
 			t.builder.ProcessorBucketingPassedPoints.Add(ctx, n, t.passed[reason])
+			t.tally.passed.Add(n)
 		}
 	}
 	if r.Dropped > 0 {
 		t.builder.ProcessorBucketingDroppedPoints.Add(ctx, r.Dropped, t.self)
+		t.tally.dropped.Add(r.Dropped)
 	}
 	if r.Repaired > 0 {
 		t.builder.ProcessorBucketingRepairedPoints.Add(ctx, r.Repaired, t.self)
+		t.tally.repaired.Add(r.Repaired)
 	}
 	for action := range r.Violations {
 		for v, n := range r.Violations[action] {
 			if n > 0 {
 				t.builder.ProcessorBucketingViolations.Add(ctx, n, t.violations[action][v])
+				t.tally.violations.Add(n)
 			}
 		}
 	}

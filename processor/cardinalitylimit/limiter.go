@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/processor"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
+	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
@@ -46,6 +47,9 @@ type limiter struct {
 	cut       oversizeLog
 	walkers   sync.Pool
 	totals    *rank.Totals
+	pages     gatewaystate.Registries
+	withdraw  func() // from the pages; nil before the start
+	endWhatIf func() // nil without pages
 
 	// Of the flusher's goroutine.
 	warned map[string]time.Time // by limit
@@ -59,7 +63,7 @@ type limiter struct {
 func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *factory) (*limiter, error) {
 	p := &limiter{
 		cfg: cfg, id: set.ID, instance: cfg.InstanceID, next: next, settings: set.TelemetrySettings, factory: f,
-		warned: make(map[string]time.Time), names: offenderNames{at: make(map[offenderName]time.Time)},
+		warned: make(map[string]time.Time), names: newOffenderNames(),
 	}
 	if p.instance == "" {
 		host, err := os.Hostname()
@@ -86,6 +90,7 @@ var errNotStarted = errors.New("cardinalitylimit has not been started")
 
 func (p *limiter) start(ctx context.Context, host component.Host) error {
 	var err error
+	p.pages = gatewaystate.Find(host.GetExtensions())
 	if p.cfg.Storage != nil {
 		if p.keeper, err = openKeeper(ctx, host, *p.cfg.Storage, p.id, p.settings.Logger, p.factory); err != nil {
 			return err
@@ -104,6 +109,10 @@ func (p *limiter) start(ctx context.Context, host component.Host) error {
 		p.flusher.save = p.save
 	}
 	p.flusher.start(p.cfg.Reaggregate.FlushInterval, p.cfg.SnapshotInterval)
+	p.withdraw = p.pages.Register(p)
+	if len(p.pages) > 0 {
+		p.endWhatIf = p.board.Subscribe()
+	}
 	return nil
 }
 
@@ -112,7 +121,8 @@ func (p *limiter) open(ctx context.Context) error {
 	memory := budget.New(int64(p.cfg.Tracker.MemoryLimitMiB) << 20)
 	board, ok := offenders.New(p.factory.now(), offenders.Options{
 		Limits: len(p.compiled.rules) + len(p.compiled.limits), Count: p.cfg.TopOffenders.Count, Window: p.cfg.Window.Duration,
-		Examples: p.cfg.TopOffenders.LogExamples, Budget: memory,
+		Examples: p.cfg.TopOffenders.LogExamples || p.pages.KeepsExamples(), Budget: memory,
+		Keys: limit.HasKeysOfMetrics(p.compiled.limits, p.compiled.rules),
 	})
 	if !ok {
 		return limit.ErrNoMemory
@@ -162,6 +172,12 @@ func (p *limiter) shutdown(ctx context.Context) (err error) {
 		return nil
 	}
 	p.stopped = true
+	if p.withdraw != nil {
+		p.withdraw()
+	}
+	if p.endWhatIf != nil {
+		p.endWhatIf()
+	}
 	if p.flusher != nil {
 		err = p.flusher.shutdown(ctx)
 	}

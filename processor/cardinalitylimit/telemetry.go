@@ -22,6 +22,7 @@ type telemetry struct {
 	builder *metadata.TelemetryBuilder
 	set     *limit.Set
 	table   *fold.Table
+	memory  *budget.Budget
 	mode    string
 
 	// Label sets, made once.
@@ -31,6 +32,7 @@ type telemetry struct {
 	stats     [fold.StatCount]labelledCounter
 	oversized [oversize.Kinds]metric.MeasurementOption
 
+	tally      tally
 	lostGauges atomic.Int64                // points of gauges that were dropped and the log has not said
 	measured   atomic.Pointer[measurement] // last; nil before the first
 }
@@ -55,7 +57,7 @@ func newTelemetry(
 		return nil, err
 	}
 	t := &telemetry{
-		builder: b, set: limits, table: table, mode: mode,
+		builder: b, set: limits, table: table, memory: memory, mode: mode,
 		processor: attribute.String("processor", processor),
 	}
 	t.labelSets()
@@ -95,6 +97,7 @@ func (t *telemetry) labelSets() {
 func (t *telemetry) decided(ctx context.Context, n *limit.Counts) {
 	n.Each(func(i int, a limit.Action, dryRun bool, points int64) {
 		t.builder.ProcessorCardinalitylimitPoints.Add(ctx, points, t.points[pointsLabels{i, a, dryRun}])
+		t.tally.decided(a, dryRun, points)
 	})
 	if n.Shared > 0 {
 		t.builder.ProcessorCardinalitylimitSharedKeyChecks.Add(ctx, n.Shared, t.common)
@@ -103,6 +106,7 @@ func (t *telemetry) decided(ctx context.Context, n *limit.Counts) {
 
 func (t *telemetry) emitted(ctx context.Context, points int) {
 	t.builder.ProcessorCardinalitylimitEmittedPoints.Add(ctx, int64(points), t.common)
+	t.tally.emitted.Add(int64(points))
 }
 
 // dropReasons names what is lost to folding.
@@ -113,7 +117,8 @@ var dropReasons = map[fold.Stat]string{
 
 // foldCounters are the counters of the processor's metrics for what folding counts. StatStale has none.
 func (t *telemetry) foldCounters() {
-	b := t.builder
+	b, mode := t.builder, attribute.String("mode", t.mode)
+	labels := metric.WithAttributeSet(attribute.NewSet(mode, t.processor))
 	for stat, counter := range map[fold.Stat]metric.Int64Counter{
 		fold.StatFolded:         b.ProcessorCardinalitylimitFoldedPoints,
 		fold.StatUnbaselined:    b.ProcessorCardinalitylimitUnbaselinedPoints,
@@ -122,10 +127,10 @@ func (t *telemetry) foldCounters() {
 		fold.StatRefusedStreams: b.ProcessorCardinalitylimitRefusedStreams,
 		fold.StatExemplars:      b.ProcessorCardinalitylimitDroppedExemplars,
 	} {
-		t.stats[stat] = labelledCounter{counter, t.common}
+		t.stats[stat] = labelledCounter{counter, labels}
 	}
 	for stat, reason := range dropReasons {
-		labels := attribute.NewSet(attribute.String("reason", reason), t.processor)
+		labels := attribute.NewSet(attribute.String("reason", reason), mode, t.processor)
 		t.stats[stat] = labelledCounter{b.ProcessorCardinalitylimitDroppedPoints, metric.WithAttributeSet(labels)}
 		fromzero.Options(t.stats[stat].counter, t.stats[stat].labels)
 	}
@@ -140,6 +145,7 @@ func (t *telemetry) folded(ctx context.Context) {
 	for stat, n := range stats {
 		if c := &t.stats[stat]; n > 0 && c.counter != nil {
 			c.counter.Add(ctx, n, c.labels)
+			t.tally.folded[stat].Add(n)
 		}
 	}
 }

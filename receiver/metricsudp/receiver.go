@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/flush"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
@@ -42,6 +43,9 @@ type udpReceiver struct {
 	flusher *flush.Flusher
 	events  *events // nil without a logs pipeline
 	running sync.WaitGroup
+
+	endpoints []string // the addresses of in
+	withdraw  func()   // from the gateway page
 }
 
 var _ receiver.Metrics = (*udpReceiver)(nil)
@@ -64,7 +68,7 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics) (*ud
 }
 
 // Start binds the sockets and starts a reader for each, a flusher and a sender.
-func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
+func (r *udpReceiver) Start(ctx context.Context, host component.Host) error {
 	builder, err := r.builder()
 	if err != nil {
 		return err
@@ -117,6 +121,8 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	})
 	r.events.start(r.report)
 	r.running.Go(r.flusher.Run)
+	r.endpoints = r.in.addresses
+	r.withdraw = gatewaystate.Find(host.GetExtensions()).Register(r)
 	r.set.Logger.Info("Receiving metrics",
 		zap.Strings("endpoints", r.in.addresses), zap.Int("readers", len(r.in.conns)))
 	return nil
@@ -138,6 +144,7 @@ func (r *udpReceiver) Shutdown(ctx context.Context) error {
 	if r.in == nil {
 		return nil
 	}
+	r.withdraw()
 	ctx, cancel := context.WithTimeout(ctx, shutdownGrace)
 	defer cancel()
 	var sending sync.WaitGroup

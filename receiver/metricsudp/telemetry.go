@@ -32,6 +32,7 @@ type reporter struct {
 	formats   [line.Formats]metric.MeasurementOption
 	ends      [stream.Ends]metric.MeasurementOption
 	now       func() time.Time
+	published publishedTotals
 
 	openConnections   func() int    // nil: there are no connections
 	takeDroppedEvents func() uint64 // nil: there is no logs pipeline
@@ -71,6 +72,7 @@ func newReporter(set receiver.Settings) (*reporter, error) {
 
 func (r *reporter) flush(f *flush.Report) {
 	ctx, t, s := context.Background(), r.telemetry, &f.Stats
+	r.published.add(f)
 	t.ReceiverMetricsudpDatagrams.Add(ctx, int64(s.Datagrams), r.receiver)
 	t.ReceiverMetricsudpBytes.Add(ctx, int64(s.Bytes), r.receiver)
 	t.ReceiverMetricsudpDeniedDatagrams.Add(ctx, int64(s.Denied), r.receiver)
@@ -145,6 +147,15 @@ func (r *reporter) connectionEnded(end stream.End, peer net.Addr, err error) {
 	r.telemetry.ReceiverMetricsudpEndedConnections.Add(context.Background(), 1, r.ends[end])
 	if end.IsFault() && r.due("connection "+end.String()) {
 		r.logger.Warn("Ended a connection", zap.Stringer("reason", end), zap.Stringer("peer", peer), zap.Error(err))
+	}
+}
+
+// connectionWaited counts a connection that waits for another to end. Any goroutine may call it.
+func (r *reporter) connectionWaited(maxConnections int) {
+	r.telemetry.ReceiverMetricsudpConnectionWaits.Add(context.Background(), 1, r.receiver)
+	if r.due("connection waits") {
+		r.logger.Warn("As many connections as max_connections are open: others wait until one ends",
+			zap.Int("max_connections", maxConnections))
 	}
 }
 

@@ -18,6 +18,7 @@ type Report struct {
 	Examples    []Example     // one for each reason that occurred
 	Suspects    []Suspect     // one for each format that occurred
 	Errors      []error       // of asking the sockets
+	Readers     []uint64      // datagrams of each reader since the last report
 }
 
 // Example is the beginning of a refused line.
@@ -36,6 +37,7 @@ func (f *Flusher) report() *Report {
 	r := &Report{}
 	for _, e := range f.epochs {
 		add(&r.Stats, &e.Stats)
+		r.Readers = append(r.Readers, e.Stats.Datagrams)
 		r.Aliases += e.Aliases
 	}
 	for reason := range line.Reasons {

@@ -1,0 +1,138 @@
+package fallbacklog
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
+)
+
+// itemTally has the counts of a signal's metrics, for the gateway page.
+type itemTally struct {
+	received, direct, replayed, logged, buried, dropped, rejected, expired, late atomic.Int64
+}
+
+func (t *itemTally) items() gatewaystate.LogItems {
+	return gatewaystate.LogItems{
+		Received: t.received.Load(), DeliveredDirect: t.direct.Load(), DeliveredReplayed: t.replayed.Load(),
+		Logged: t.logged.Load(), DeadLettered: t.buried.Load(), Dropped: t.dropped.Load(), Rejected: t.rejected.Load(),
+		Expired: t.expired.Load(), Late: t.late.Load(),
+	}
+}
+
+// published is what a component shows on the gateway page, once for all its signals. It is safe for concurrent use.
+type published struct {
+	turnedAt atomic.Int64 // when the breaker changed, ns; 0: not since the start
+	begun    time.Time
+
+	mu       sync.Mutex
+	lanes    map[string]*lane // by signal
+	withdraw func()           // nil unless a signal is started
+}
+
+// publish adds a signal, and the component with its first.
+func (c *core) publish(pages gatewaystate.Registries, signal string, l *lane) {
+	p := &c.published
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lanes == nil {
+		p.lanes = map[string]*lane{}
+	}
+	p.lanes[signal] = l
+	if p.withdraw == nil {
+		p.withdraw = pages.Register(c)
+	}
+}
+
+// withdraw removes the component from the page. Its counts after the first signal's shutdown are shown nowhere.
+func (c *core) withdraw() {
+	p := &c.published
+	p.mu.Lock()
+	leave := p.withdraw
+	p.withdraw = nil
+	p.mu.Unlock()
+	if leave != nil {
+		leave()
+	}
+}
+
+// GatewayState implements gatewaystate.Source.
+func (c *core) GatewayState() gatewaystate.State {
+	state := c.breaker.State()
+	l := &gatewaystate.Log{
+		Breaker: state.String(), BreakerSince: c.published.begun, OnFull: string(c.cfg.Log.OnFull), Replay: c.cfg.Replay.Enabled,
+		CapacityBytes: c.logBudget.Capacity(), UsedBytes: c.logBudget.Used(), OrphanedBytes: c.orphans.bytes.Load(),
+	}
+	if spec := c.cfg.Exporter.spec; spec != nil {
+		l.Exporter = spec.ID.String()
+	}
+	if at := c.published.turnedAt.Load(); at != 0 {
+		l.BreakerSince = time.Unix(0, at)
+	}
+	if since, lasts := c.outage.begun(); lasts {
+		l.Since = &since
+		if err := c.group.LastFailure(); err != nil {
+			l.LastError = gatewaystate.Clip(err.Error())
+		}
+	}
+	if s, ok := c.outlook.full(); ok {
+		l.SecondsToFull = &s
+	}
+	if s, ok := c.outlook.drained(); ok {
+		l.SecondsToDrained = &s
+	}
+	for signal, lane := range c.signals() {
+		l.Signals = append(l.Signals, lane.state(signal))
+	}
+	slices.SortFunc(l.Signals, func(a, b gatewaystate.LogSignal) int { return cmp.Compare(a.Signal, b.Signal) })
+	if state != breaker.Closed || c.cfg.Exporter.spec == nil {
+		l.Refuses = c.refusal(l)
+	}
+	return gatewaystate.State{Component: c.id.String(), Log: l}
+}
+
+// refusal is why a batch that goes to the log now would be refused, empty if it would not.
+func (c *core) refusal(l *gatewaystate.Log) string {
+	for i := range l.Signals {
+		if why := l.Signals[i].Degraded; why != "" {
+			return why
+		}
+	}
+	if c.cfg.Log.OnFull == OnFullReject && l.UsedBytes >= l.CapacityBytes {
+		return "the log is full"
+	}
+	return ""
+}
+
+func (c *core) signals() map[string]*lane {
+	c.published.mu.Lock()
+	defer c.published.mu.Unlock()
+	lanes := make(map[string]*lane, len(c.published.lanes))
+	for signal, l := range c.published.lanes {
+		lanes[signal] = l
+	}
+	return lanes
+}
+
+func (l *lane) state(signal string) gatewaystate.LogSignal {
+	stats := l.log.Stats()
+	s := gatewaystate.LogSignal{
+		Signal: signal, Items: l.tel.tally.items(), FoundBytes: l.foundBytes, UnreadBytes: stats.Unread, DiskBytes: stats.Bytes,
+	}
+	if !stats.Oldest.IsZero() {
+		s.OldestSeconds = max(0, l.core.now().Sub(stats.Oldest).Seconds())
+	}
+	if l.dead != nil {
+		s.DeadLetterBytes = l.dead.Stats().Unread
+	}
+	if err := l.LogCondition(); err != nil {
+		s.Degraded = gatewaystate.Clip(err.Error())
+	} else if l.stalled() {
+		s.Degraded = "the disk does not answer"
+	}
+	return s
+}
