@@ -58,6 +58,7 @@ type Options struct {
 	Seed        uint64
 	Board       *offenders.Board // told what finds no place; nil: nobody is
 	Now         func() time.Time
+	Cluster     Cluster // shares places with other gateways; nil: this gateway is alone
 }
 
 // limit is a compiled Spec.
@@ -72,6 +73,7 @@ type limit struct {
 	values   selector
 	contest  float64 // Options.ContestedAt
 	door     doorkeeper
+	cluster  bool // its places count for all gateways
 }
 
 func compile(s Spec, o *Options, hash func(string) uint64) (*limit, error) {
@@ -80,6 +82,7 @@ func compile(s Spec, o *Options, hash func(string) uint64) (*limit, error) {
 		l.contest = 0
 	}
 	l.door.budget = o.Tracker.Budget
+	l.cluster = o.Cluster != nil && s.rule == nil
 	for _, p := range s.Key {
 		l.perLevel[p.source] = append(l.perLevel[p.source], p)
 		// The overflow series has an instance of its own.
