@@ -56,7 +56,7 @@ func encoded(t *testing.T, md pmetric.Metrics) string {
 	return string(b)
 }
 
-// A dry run foretells baselines and what else folding counts, and changes nothing.
+// A dry run foretells baselines and the other counts of folding, and changes nothing.
 func TestDryRunForetellsWhatFoldingCounts(t *testing.T) {
 	batches := func(r *rig, send func(pmetric.Metrics)) {
 		began := r.clock.now().Add(-time.Hour)

@@ -16,11 +16,11 @@ func valuesOf(most int, action string, labels ...string) LimitConfig {
 	return l
 }
 
-// pods is an export of n pods, each with a cumulative counter of two routes.
-func pods(r *rig, n int, value int64) pmetric.Metrics {
+// pods is an export of ten pods, each with a cumulative counter of two routes.
+func pods(r *rig, value int64) pmetric.Metrics {
 	start := newClock().now().Add(-time.Minute)
 	md := pmetric.NewMetrics()
-	for pod := range n {
+	for pod := range 10 {
 		b := newBatch("orders", "k8s.pod.uid", fmt.Sprint("uid-", pod), "service.instance.id", fmt.Sprint("pod-", pod), "region", "eu")
 		points := b.sum("requests", cumulative, true)
 		for route := range 2 {
@@ -37,11 +37,11 @@ func TestStripOfAResourceAttribute(t *testing.T) {
 		c.Limits = []LimitConfig{valuesOf(3, "strip", `resource.k8s\.pod\.uid`)}
 		c.Reaggregate.FirstValue = "start"
 	})
-	r.send(pods(r, 10, 0)) // baselines
+	r.send(pods(r, 0)) // baselines
 	r.sink.take()
 	for value := int64(1); value <= 3; value++ {
 		r.clock.add(time.Minute)
-		r.send(pods(r, 10, value*10))
+		r.send(pods(r, value*10))
 	}
 	passed := observe(r.sink.take()...)
 	uids := make(map[any]bool)
@@ -67,18 +67,18 @@ func TestStripOfAResourceAttribute(t *testing.T) {
 func TestValuesOfResourceAttributes(t *testing.T) {
 	for action, want := range map[string][2]int{"drop": {6, 0}, "overflow": {6, 1}, "tag": {20, 0}} {
 		r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{valuesOf(3, action, "resource.k8s.*")} })
-		r.send(pods(r, 10, 5))
+		r.send(pods(r, 5))
 		require.Len(t, observe(r.sink.take()...), want[0], action)
 		require.Len(t, r.flushed(), want[1], action)
 	}
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{valuesOf(1, "drop", "resource.region", "route")} })
-	r.send(pods(r, 10, 5))
+	r.send(pods(r, 5))
 	require.Len(t, observe(r.sink.take()...), 10, "one region and one route")
 	r = newRig(t, func(c *Config) { c.Limits = []LimitConfig{valuesOf(1, "drop", "resource.region")} })
-	r.send(pods(r, 10, 5))
+	r.send(pods(r, 5))
 	require.Len(t, observe(r.sink.take()...), 20, "labels of points are not counted")
 	r = newRig(t, func(c *Config) { c.Limits = []LimitConfig{valuesOf(2, "drop")} })
-	r.send(pods(r, 10, 5))
+	r.send(pods(r, 5))
 	require.Len(t, observe(r.sink.take()...), 20, "without labels, attributes of resources are not counted")
 }
 
@@ -89,7 +89,7 @@ func TestStreamsAfterAStrippedResourceAttribute(t *testing.T) {
 		streams.Name, streams.Count = "streams", countStreams
 		c.Limits = []LimitConfig{streams, valuesOf(3, "strip", "resource.k8s.pod.uid")}
 	})
-	r.send(pods(r, 10, 5))
+	r.send(pods(r, 5))
 	require.Len(t, observe(r.sink.take()...), 6, "3 pods of 2 routes")
 	require.Len(t, r.flushed(), 2)
 	require.EqualValues(t, 8, r.counter("series", "limit", "streams"), "and 2 stripped ones")
@@ -101,7 +101,7 @@ func TestOffendingResourceAttribute(t *testing.T) {
 		c.Limits = []LimitConfig{valuesOf(3, "strip", "resource.k8s.pod.uid")}
 		c.TopOffenders.LogExamples = true
 	})
-	r.send(pods(r, 10, 5))
+	r.send(pods(r, 5))
 	r.maintain()
 	named := take(logs)
 	require.Len(t, named, 1)
@@ -116,7 +116,7 @@ func TestRuleAndStripOfAResource(t *testing.T) {
 		c.Labels = []LabelsConfig{ruleOf("requests", "resource.region")}
 		c.Limits = []LimitConfig{valuesOf(3, "strip", "resource.k8s.pod.uid", "resource.region")}
 	})
-	r.send(pods(r, 10, 5))
+	r.send(pods(r, 5))
 	require.Empty(t, r.sink.take(), "all points fold")
 	folded := r.flushed()
 	require.Len(t, folded, 6+2)

@@ -124,7 +124,7 @@ func (c *Cursor) left() (stream, scope uint64) {
 	return h.Combine(scope, c.metricHash), scope
 }
 
-// leaves reports whether attribute at of the resource stays, of which one goes.
+// leaves reports whether attribute at of the resource stays where another one goes.
 func (c *Cursor) leaves(name string, at int) bool {
 	return name != instanceID && (c.remains.rule < 0 || c.keepsResource(name)) && (!c.resourceTaken || !c.resourcePairs[at].taken)
 }
