@@ -45,7 +45,7 @@ test-deploy: has-deps has-deps-deploy build ## dashboards, alerts, chart, image,
 	@echo "make test-deploy: all passed"
 
 # End-to-end tests that belong to test-deploy.
-DEPLOYED := ^(TestFloodsInASmallContainer|TestDemo)$$
+DEPLOYED := ^(TestFloodsInASmallContainer|TestDemo|TestObserved)$$
 
 # The race detector needs the C compiler that Go would call.
 RACE := $(if $(shell command -v "$$(go env CC)"),-race)

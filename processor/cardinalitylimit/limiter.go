@@ -15,6 +15,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/cluster"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
@@ -42,6 +43,7 @@ type limiter struct {
 	// foretold is the table that a dry run folds into: what it counts is what folding would have counted. Nothing of it
 	// leaves, and it is not stored. It is nil where limits are enforced.
 	foretold  *fold.Table
+	gateway   *cluster.Gateway // nil without a cluster
 	telemetry *telemetry
 	board     *offenders.Board
 	keeper    *keeper // nil without a storage
@@ -98,9 +100,12 @@ func (p *limiter) start(ctx context.Context, host component.Host) error {
 		if p.keeper, err = openKeeper(ctx, host, *p.cfg.Storage, p.id, p.settings.Logger, p.factory); err != nil {
 			return err
 		}
+		if p.cfg.Cluster != nil {
+			p.keeper.adopt(ctx, p.cfg.Cluster.seed())
+		}
 	}
 	if err := p.open(ctx); err != nil {
-		return errors.Join(err, p.keeper.close(ctx))
+		return errors.Join(err, p.gateway.Close(ctx), p.keeper.close(ctx))
 	}
 	p.started = p.factory.now()
 	p.measure()
@@ -130,7 +135,7 @@ func (p *limiter) open(ctx context.Context) error {
 	if !ok {
 		return limit.ErrNoMemory
 	}
-	set, err := limit.NewSet(p.compiled.limits, limit.Options{
+	o := limit.Options{
 		Exempt: p.compiled.exempt, Rules: p.compiled.rules, Window: p.cfg.Window.Duration, MaxKeys: p.cfg.Tracker.MaxKeys,
 		ContestedAt: p.compiled.contestedAt, DropsGauges: p.compiled.gauge == fold.GaugeDrop,
 		Tracker: tracker.Config{
@@ -138,10 +143,19 @@ func (p *limiter) open(ctx context.Context) error {
 			Generations: p.cfg.Window.Generations, Budget: memory,
 		},
 		Seed: p.seed(), Board: board, Now: p.factory.now,
-	})
+	}
+	var err error
+	if p.cfg.Cluster != nil {
+		if p.gateway, err = p.joinCluster(ctx, memory, &o); err != nil {
+			return err
+		}
+		o.Cluster = p.gateway
+	}
+	set, err := limit.NewSet(p.compiled.limits, o)
 	if err != nil {
 		return err
 	}
+	p.gateway.Start(set)
 	folding := fold.Options{
 		MaxStreams: p.cfg.Reaggregate.MaxTrackedStreams, Gauge: p.compiled.gauge,
 		Idle: p.cfg.Window.Duration, Budget: memory, Now: p.factory.now,
@@ -156,6 +170,11 @@ func (p *limiter) open(ctx context.Context) error {
 	}
 	if p.telemetry, err = newTelemetry(p.settings, set, p.folding(), memory, p.name, p.cfg.Mode); err != nil {
 		return err
+	}
+	if p.gateway != nil {
+		if err := p.telemetry.joins(p.gateway); err != nil {
+			return err
+		}
 	}
 	if p.keeper != nil {
 		if err := p.telemetry.keeps(p.keeper); err != nil {
@@ -175,9 +194,12 @@ func (p *limiter) folding() *fold.Table {
 	return p.table
 }
 
-// seed of the identities: that of the state, or a random one.
+// seed of the identities: that of the cluster, that of the state, or a random one.
 func (p *limiter) seed() uint64 {
-	if p.keeper == nil {
+	switch {
+	case p.cfg.Cluster != nil:
+		return p.cfg.Cluster.seed()
+	case p.keeper == nil:
 		return p.factory.random(math.MaxUint64)
 	}
 	return p.keeper.store.Seed()
@@ -201,6 +223,7 @@ func (p *limiter) shutdown(ctx context.Context) (err error) {
 	if p.telemetry != nil {
 		p.telemetry.shutdown()
 	}
+	err = errors.Join(err, p.gateway.Close(ctx))
 	p.factory.writers.release(p.name)
 	if errors.Is(err, errAbandoned) {
 		return err // the storage may be in use

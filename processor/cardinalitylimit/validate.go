@@ -82,6 +82,9 @@ func (c *Config) compile() (compiled, error) {
 	out.bounds = c.AttributeLimits.compile(e.At("attribute_limits"))
 	check.Share(&e, "admission::contested_at", c.Admission.ContestedAt)
 	out.contestedAt = c.Admission.ContestedAt
+	if c.Cluster != nil {
+		c.Cluster.check(e.At("cluster"))
+	}
 	check.Range(&e, "top_offenders::count", c.TopOffenders.Count, 0, maxOffenders)
 	for i := range c.Labels {
 		rule := c.Labels[i].compile(e.At(check.Item("labels", i)))

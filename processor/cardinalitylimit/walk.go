@@ -30,6 +30,8 @@ type walker struct {
 	// gone says of each point of the batch whether it does not go on, in the order of the walk.
 	gone    []bool
 	removed int
+	// asking are the strangers that need another answer of the cluster, pairs of metric and point.
+	asking []rank.Stranger
 }
 
 // surroundings are a metric and what contains it.
@@ -61,6 +63,7 @@ func (w *walker) end() {
 	clear(w.met)
 	w.met, w.gone, w.removed = w.met[:0], w.gone[:0], 0
 	w.waiting.Reset()
+	w.asking = w.asking[:0]
 	w.walkers.Put(w)
 }
 
@@ -76,7 +79,11 @@ func (w *walker) walk(md pmetric.Metrics) {
 			}
 		}
 	}
-	for _, s := range w.waiting.Ordered() {
+	strangers := w.waiting.Ordered()
+	if w.cursor.Shares() {
+		w.askCluster(strangers)
+	}
+	for _, s := range strangers {
 		w.at = w.met[s.Metric]
 		w.cursor.Return(w.at.saved)
 		if !stranger(w, int(s.Point)) {

@@ -3,6 +3,7 @@ package deploy
 import (
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -55,5 +56,35 @@ func TestRules(t *testing.T) {
 				assert.Regexp(t, fires, read(t, tests), "no unit test sees %s fire", r.Alert)
 			}
 		})
+	}
+}
+// TestAlertsLeadSomewhere: an alert has a severity, a runbook that names it in its title, and a dashboard that exists.
+func TestAlertsLeadSomewhere(t *testing.T) {
+	files, err := filepath.Glob(fromRoot("deploy", "alerts", "*.yaml"))
+	require.NoError(t, err)
+	runbooks := map[string]bool{}
+	for _, file := range files {
+		for _, r := range rulesIn(t, file) {
+			if r.Alert == "" {
+				continue
+			}
+			assert.Contains(t, []string{"warning", "critical"}, r.Labels["severity"], r.Alert)
+			assert.NotEmpty(t, r.Annotations["summary"], r.Alert)
+			_, page, found := strings.Cut(r.Annotations["runbook_url"], "/docs/runbooks/")
+			if assert.True(t, found, r.Alert) && assert.FileExists(t, fromRoot("docs", "runbooks", page)) {
+				assert.True(t, strings.HasPrefix(read(t, fromRoot("docs", "runbooks", page)), "# "+r.Alert+"\n"), page)
+			}
+			runbooks[page] = true
+			path, _, _ := strings.Cut(r.Annotations["dashboard_url"], "?")
+			name := strings.TrimPrefix(path, "/d/otelcol-custom-")
+			assert.FileExists(t, fromRoot("deploy", "grafana", name+".json"), r.Alert)
+		}
+	}
+	pages, err := filepath.Glob(fromRoot("docs", "runbooks", "*.md"))
+	require.NoError(t, err)
+	for _, page := range pages {
+		if name := filepath.Base(page); name != "README.md" {
+			assert.True(t, runbooks[name], "%s belongs to no alert", name)
+		}
 	}
 }

@@ -61,42 +61,40 @@ func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
 		c.held = append(c.held, &s.mu)
 		v.locked = true
 	}
-	e, fp := s.keys[id], p.value
-	if e == nil {
-		e = l.trackers.add(s, id, c.epoch, func() *description {
+	a := asking{pair: at, entry: s.keys[id], fp: p.value, id: id, series: p.value}
+	if a.entry == nil {
+		a.entry = l.trackers.add(s, id, c.epoch, func() *description {
 			k := *c.describe(i, l, key, v.attrs)
 			k.text += " label=" + p.key
 			return &k
 		})
-	} else if e.restored {
-		e.settle(c.describe(i, l, key, v.attrs))
+	} else if a.entry.restored {
+		a.entry.settle(c.describe(i, l, key, v.attrs))
 	}
-	if e != nil {
-		*g.label(at) = recent{id, e}
+	if a.entry != nil {
+		*g.label(at) = recent{id, a.entry}
 	} else {
 		if !v.shared {
 			l.trackers.shared.mu.Lock()
 			c.held = append(c.held, &l.trackers.shared.mu)
 			v.shared = true
 		}
-		e, fp = l.trackers.shared.keys[sharedKey], c.set.hash.Combine(id, fp)
+		a.entry, a.fp, a.shared = l.trackers.shared.keys[sharedKey], c.set.hash.Combine(id, p.value), true
 		c.Counts.Shared++
 	}
-	verdict := c.check(at, e, fp)
-	if c.knownOnly && !verdict.Holds() {
-		c.stranger = true
+	verdict := c.verdict(i, a, v.stale)
+	if c.stranger {
 		return false
 	}
-	verdict = c.contest(l, e, c.set.hash.Combine(id, p.value), verdict, v.stale)
 	if !l.DryRun {
-		d.Horizon = max(d.Horizon, e.forgot.Load())
+		d.Horizon = max(d.Horizon, a.entry.forgot.Load())
 	}
 	if passes(verdict, v.stale) {
 		return true
 	}
 	v.over, v.unknown = true, v.unknown || verdict == tracker.Room
-	d.LostPlace = d.LostPlace || !l.DryRun && e.LostPlace(fp)
-	c.offend(i, at, id, e, p.value, v.stale)
+	d.LostPlace = d.LostPlace || !l.DryRun && a.entry.HadPlace(a.fp)
+	c.offend(i, at, id, a.entry, p.value, v.stale)
 	if l.Action == Strip && !l.DryRun {
 		c.take(at, p)
 	}
@@ -144,20 +142,46 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *
 		fp = c.set.hash.Combine(key, fp)
 		c.Counts.Shared++
 	}
-	v := c.check(-1, e, fp)
-	if c.knownOnly && !v.Holds() {
-		c.stranger = true
+	v := c.verdict(i, asking{pair: -1, entry: e, fp: fp, id: key, series: fp, shared: shared}, stale)
+	if c.stranger {
 		return
 	}
-	v = c.contest(l, e, c.set.hash.Combine(key, fp), v, stale)
 	if !l.DryRun && l.rule == nil {
 		d.Horizon = max(d.Horizon, e.forgot.Load())
 	}
 	if !passes(v, stale) {
-		d.LostPlace = d.LostPlace || !l.DryRun && e.LostPlace(fp)
+		d.LostPlace = d.LostPlace || !l.DryRun && e.HadPlace(fp)
 		c.offend(i, -1, key, e, fp, stale)
 		c.object(i, l, v == tracker.Room, d)
 	}
+}
+
+// asking is a question to the tracker of a key.
+type asking struct {
+	pair   int // of a label limit, otherwise -1
+	entry  *entry
+	fp     uint64
+	id     uint64 // of the key, or of the label under it
+	series uint64 // under that
+	shared bool   // entry is the one of the keys beyond max_keys
+}
+
+// verdict asks the tracker of a key, and others who have a say. It reports in c.stranger that the point has to wait. The
+// caller holds the lock of the key.
+func (c *Cursor) verdict(i int, a asking, stale bool) tracker.Verdict {
+	l := c.set.limits[i]
+	if l.cluster && !a.shared {
+		return c.share(i, a, stale)
+	}
+	v := c.check(a.pair, a.entry, a.fp)
+	if c.knownOnly && !v.Holds() {
+		c.stranger = true
+		return v
+	}
+	if c.collecting {
+		return v
+	}
+	return c.contest(l, a.entry, c.set.hash.Combine(a.id, a.series), v, stale)
 }
 
 // fingerprint is the series of the point at hand as limit l counts it.
@@ -254,7 +278,7 @@ func (c *Cursor) check(pair int, e *entry, fp uint64) tracker.Verdict {
 			e.promised++
 		}
 	}
-	c.verdicts = append(c.verdicts, verdict{pair: pair, entry: e, fp: fp, verdict: v})
+	c.verdicts = append(c.verdicts, verdict{pair: pair, entry: e, fp: fp, verdict: v, place: -1})
 	return v
 }
 

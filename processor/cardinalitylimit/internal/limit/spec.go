@@ -61,6 +61,7 @@ type Options struct {
 	Seed        uint64
 	Board       *offenders.Board // told what finds no place; nil: nobody is
 	Now         func() time.Time
+	Cluster     Cluster // shares places with other gateways; nil: this gateway is alone
 }
 
 // limit is a compiled Spec.
@@ -78,6 +79,7 @@ type limit struct {
 	onlyResource   bool
 	contest        float64 // Options.ContestedAt
 	door           doorkeeper
+	cluster        bool // its places count for all gateways
 }
 
 func compile(s Spec, o *Options, hash func(string) uint64) (*limit, error) {
@@ -88,6 +90,7 @@ func compile(s Spec, o *Options, hash func(string) uint64) (*limit, error) {
 	l.resourceValues = newNameCache(s.ResourceValues)
 	l.onlyResource = len(s.ResourceValues) > 0 && len(s.Values.Names) == 0
 	l.door.budget = o.Tracker.Budget
+	l.cluster = o.Cluster != nil && s.rule == nil
 	for _, p := range s.Key {
 		l.perLevel[p.source] = append(l.perLevel[p.source], p)
 		// The overflow series has an instance of its own.
