@@ -135,7 +135,18 @@ func TestMetricsPage(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(before+listBegin+want+listEnd+after), 0o644))
 		return
 	}
-	assert.Equal(t, want, got, "run go test ./test/docs -run TestMetricsPage -write")
+	for _, line := range missing(got, want) {
+		assert.Fail(t, "to be written: "+line, "run go test ./test/docs -run TestMetricsPage -write")
+	}
+	for _, line := range missing(want, got) {
+		assert.Fail(t, "to be removed: "+line, "run go test ./test/docs -run TestMetricsPage -write")
+	}
+}
+
+// missing returns the lines of the other text that the text does not have.
+func missing(text, other string) []string {
+	has := strings.Split(text, "\n")
+	return slices.DeleteFunc(strings.Split(other, "\n"), func(line string) bool { return slices.Contains(has, line) })
 }
 
 // TestPagesNameMetricsAsScraped: a page and a rule name the gateway's own metrics as Prometheus scrapes them. In code
