@@ -135,7 +135,7 @@ check-ocb: ## a plain ocb builds the same distribution, in a copy of the tree
 
 # ocb runs a plain builder in $dir, a copy of the tree.
 ocb = dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
-	git ls-files -z | xargs -0 cp --parents -t "$$dir"; \
+	git ls-files -z | xargs -0 cp -P --parents -t "$$dir"; \
 	tool=$$($(TOOL) -n builder); (cd "$$dir"; env -u GOFLAGS "$$tool" --config builder-config.yaml $(1))
 
 # What the tests run beside the gateway, as command:package of Debian. Only the targets that begin with deps use the network.
