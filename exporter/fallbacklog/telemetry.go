@@ -16,6 +16,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 	"github.com/otelcol-custom/otelcol-custom/internal/fromzero"
+	"github.com/otelcol-custom/otelcol-custom/internal/sampled"
 )
 
 // errorType names the class of a failure, in metrics and in lines.
@@ -97,7 +98,7 @@ func newLaneTelemetry(c *core, set exporter.Settings, signal string) (*laneTelem
 	if err != nil {
 		return nil, err
 	}
-	t := &laneTelemetry{core: c, signal: signal, logger: sampled(set.Logger), states: set.Logger, tb: tb, common: []attribute.KeyValue{
+	t := &laneTelemetry{core: c, signal: signal, logger: sampled.Logger(set.Logger), states: set.Logger, tb: tb, common: []attribute.KeyValue{
 		attribute.String("exporter", set.ID.String()), attribute.String("signal", signal),
 	}}
 	t.upstream = metric.WithAttributeSet(attribute.NewSet(t.common[0]))
