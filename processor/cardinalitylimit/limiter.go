@@ -38,8 +38,11 @@ type limiter struct {
 	factory  *factory
 
 	// From start on; nil before.
-	set       *limit.Set
-	table     *fold.Table
+	set   *limit.Set
+	table *fold.Table
+	// foretold is the table that a dry run folds into: what it counts is what folding would have counted. Nothing of it
+	// leaves, and it is not stored. It is nil where limits are enforced.
+	foretold  *fold.Table
 	gateway   *cluster.Gateway // nil without a cluster
 	telemetry *telemetry
 	board     *offenders.Board
@@ -153,13 +156,19 @@ func (p *limiter) open(ctx context.Context) error {
 		return err
 	}
 	p.gateway.Start(set)
-	table := fold.NewTable(fold.Options{
+	folding := fold.Options{
 		MaxStreams: p.cfg.Reaggregate.MaxTrackedStreams, Gauge: p.compiled.gauge,
 		Idle: p.cfg.Window.Duration, Budget: memory, Now: p.factory.now,
 		FirstValue: p.compiled.first, IdleTimeout: p.cfg.Reaggregate.IdleTimeout,
 		Random: p.factory.random, Durable: p.keeper != nil,
-	})
-	if p.telemetry, err = newTelemetry(p.settings, set, table, memory, p.name, p.cfg.Mode); err != nil {
+	}
+	table := fold.NewTable(folding)
+	p.table = table
+	if !p.compiled.enforce {
+		folding.Durable = false
+		p.foretold = fold.NewTable(folding)
+	}
+	if p.telemetry, err = newTelemetry(p.settings, set, p.folding(), memory, p.name, p.cfg.Mode); err != nil {
 		return err
 	}
 	if p.gateway != nil {
@@ -173,8 +182,16 @@ func (p *limiter) open(ctx context.Context) error {
 		}
 		p.keeper.restore(ctx, set, table, p.cfg.rules())
 	}
-	p.set, p.table, p.board, p.totals = set, table, board, rank.NewTotals(memory)
+	p.set, p.board, p.totals = set, board, rank.NewTotals(memory)
 	return nil
+}
+
+// folding is the table that points are folded into.
+func (p *limiter) folding() *fold.Table {
+	if p.foretold != nil {
+		return p.foretold
+	}
+	return p.table
 }
 
 // seed of the identities: that of the cluster, that of the state, or a random one.
@@ -216,6 +233,6 @@ func (p *limiter) shutdown(ctx context.Context) (err error) {
 
 // maintain forgets what is idle.
 func (p *limiter) maintain() {
-	p.table.Sweep()
+	p.folding().Sweep()
 	p.measure()
 }

@@ -18,7 +18,7 @@ import (
 type walker struct {
 	*limiter
 	cursor *limit.Cursor
-	batch  *fold.Batch // nil where nothing is changed
+	batch  *fold.Batch
 	// bounds cuts what is over attribute_limits, before anything else sees it.
 	bounds oversize.Cutter
 
@@ -52,7 +52,7 @@ func (p *limiter) newWalker(c *limit.Cursor, b *fold.Batch) *walker {
 		w = &walker{limiter: p}
 	}
 	w.cursor, w.batch = c, b
-	w.bounds = oversize.Cutter{Limits: p.compiled.bounds, Copy: b == nil}
+	w.bounds = oversize.Cutter{Limits: p.compiled.bounds, Copy: p.foretold != nil}
 	return w
 }
 

@@ -47,6 +47,7 @@ type Cursor struct {
 
 	// Of the resource and the scope at hand; valid if resourceRead. See readResource.
 	resourceRead           bool
+	resourceTaken          bool // the point at hand loses an attribute of its resource
 	resourcePairs          []resourcePair
 	resourceSum, scopeName uint64
 }

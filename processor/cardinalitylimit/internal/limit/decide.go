@@ -148,6 +148,12 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 func (c *Cursor) read(attrs pcommon.Map) {
 	c.pairs, c.verdicts, c.offences = c.pairs[:0], c.verdicts[:0], c.offences[:0]
 	c.marked, c.only, c.stranger, c.asked = false, false, false, 0
+	if c.resourceTaken {
+		c.resourceTaken = false
+		for at := range c.resourcePairs {
+			c.resourcePairs[at].taken = false
+		}
+	}
 	var sum uint64
 	for k, v := range attrs.All() {
 		n := len(c.pairs)
@@ -239,7 +245,7 @@ var noAttributes = pcommon.NewMap()
 func (c *Cursor) commit() {
 	for i := range c.verdicts {
 		v := &c.verdicts[i]
-		if v.pair >= 0 && c.pairs[v.pair].taken {
+		if v.pair >= 0 && c.pairAt(v.pair).taken {
 			continue
 		}
 		if v.place >= 0 && !c.usePlace(v) {

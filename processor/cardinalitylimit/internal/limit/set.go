@@ -138,7 +138,7 @@ func (s *Set) Name(i int) string {
 
 // Action is what limit i does with what it has no place for, and whether it only observes.
 func (s *Set) Action(i int) (a Action, dryRun bool) {
-	return s.limits[i].Spec.Action, s.limits[i].DryRun
+	return s.limits[i].Action, s.limits[i].DryRun
 }
 
 // CountsValues tells whether limit i counts the values of labels rather than series.
