@@ -95,12 +95,12 @@ language: ## lower the exceptions of the language check to what the tree needs; 
 
 .PHONY: generate
 generate: ## write cmd/otelcol-custom (ocb) and every generated_*.go (mdatagen)
-	go generate ./receiver/... ./processor/... ./exporter/...
+	go generate ./receiver/... ./processor/... ./exporter/... ./extension/...
 	$(TOOL) builder --config builder-config.yaml --skip-get-modules --skip-compilation >/dev/null
 	gofmt -w cmd/otelcol-custom
 
 # Generating leaves a differing tree behind: commit what it wrote.
-FINGERPRINT = git ls-files -co --exclude-standard -z -- cmd receiver processor exporter | xargs -0 sha256sum
+FINGERPRINT = git ls-files -co --exclude-standard -z -- cmd receiver processor exporter extension | xargs -0 sha256sum
 
 .PHONY: check-generated
 check-generated: ## generated files are up to date
