@@ -32,33 +32,49 @@ run: build ## build the gateway and run it; CONFIG=file chooses another configur
 	$(BINARY) --config $(CONFIG)
 
 .PHONY: test
-test: deps build lint check-generated check-ocb test-unit test-e2e ## everything that must pass
+test: has-deps build lint check-generated check-ocb test-unit test-e2e ## everything that must pass, what is deployed apart
 	@echo "make test: all passed"
 
+.PHONY: test-deploy
+test-deploy: has-deps has-deps-deploy build ## dashboards, alerts, chart, image, packages, small containers, demo
+	go -C test/deploy mod tidy -diff
+	go -C test/deploy vet ./...
+	cd test/deploy && go tool -modfile=../../internal/tools/go.mod golangci-lint run --allow-serial-runners ./...
+	OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go -C test/deploy test -timeout 18m -count=1 -v . 2>&1 | { grep -vE '^ *=== ' || true; }
+	OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -timeout 15m -count=1 -v -run '$(DEPLOYED)' ./test/e2e/ 2>&1 | { grep -vE '^=== ' || true; }
+	@echo "make test-deploy: all passed"
+
+# End-to-end tests that belong to test-deploy.
+DEPLOYED := ^(TestFloodsInASmallContainer|TestDemo|TestObserved)$$
+
+# The race detector needs the C compiler that Go would call.
+RACE := $(if $(shell command -v "$$(go env CC)"),-race)
+
 .PHONY: test-unit
-test-unit: ## unit and component tests with the race detector, then the allocation gates without it
-	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -v /test/e2e)
-	CGO_ENABLED=1 go -C bench test -race -timeout 15m .
+test-unit: ## unit and component tests, with the race detector where a C compiler exists, then the allocation gates; needs Go alone
+	@test -n "$(RACE)" || echo "no C compiler: without the race detector"
+	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -timeout 30m $$(go list ./... | grep -v /test/e2e)
+	CGO_ENABLED=$(if $(RACE),1,0) go -C bench test $(RACE) -timeout 15m .
 	go test -run '^TestAllocs' -timeout 5m $$(go list ./... | grep -v /test/e2e) | { grep -v 'no test' || true; }
 
 .PHONY: test-e2e
-test-e2e: deps build ## the built binary against real clients and a real Prometheus
-	CGO_ENABLED=1 OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -race -timeout 15m -count=1 -v ./test/e2e/ 2>&1 | grep -vE '^=== '
+test-e2e: has-deps build ## the built binary against real clients and a real Prometheus
+	CGO_ENABLED=$(if $(RACE),1,0) OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test $(RACE) -timeout 15m -count=1 -v -skip '$(DEPLOYED)' ./test/e2e/ 2>&1 | grep -vE '^=== '
 
 # A test named TestSoak... runs for seconds in `make test` and for a minute or more where SOAK is set;
 # every component may have some.
 .PHONY: soak
-soak: deps build ## the long form of every test named TestSoak...: SOAK=1
+soak: has-deps build ## the long form of every test named TestSoak...: SOAK=1
 	SOAK=1 OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -timeout 60m -count=1 -v -run '^TestSoak' \
 	  $$(grep -rl '^func TestSoak' --include='*_test.go' . | xargs -n1 dirname | sort -u) 2>&1 | grep -vE '^=== '
 
 .PHONY: demo
-demo: deps build ## two services whose label explodes, with the gateway and Prometheus: what was limited and saved
+demo: has-deps build ## two services whose label explodes, with the gateway and Prometheus: what was limited and saved
 	go build -o bin/ ./examples/orders
 	go run ./examples/orders/demo
 
 .PHONY: load
-load: deps build ## the load of the requirements at full length: needs the machine for itself, about 5 minutes
+load: has-deps build ## the load of the requirements at full length: needs the machine for itself, about 5 minutes
 	LOAD=1 OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -timeout 30m -count=1 -v -run '^TestLoad' ./test/e2e/ 2>&1 | grep -vE '^=== '
 
 # `go test` fuzzes one target of one package at a time.
@@ -109,29 +125,58 @@ check-generated: ## generated files are up to date
 
 .PHONY: check-ocb
 check-ocb: ## a plain ocb builds the same distribution, in a copy of the tree
-	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
-	git ls-files -z | xargs -0 cp --parents -t "$$dir"; \
-	tool=$$($(TOOL) -n builder); cd "$$dir"; env -u GOFLAGS "$$tool" --config builder-config.yaml; \
-	cmd/otelcol-custom/otelcol-custom components >/dev/null
+	@$(call ocb) && "$$dir"/cmd/otelcol-custom/otelcol-custom components >/dev/null
 
-HOTSHOTS := test/e2e/testdata/hotshots
+# ocb runs a plain builder in $dir, a copy of the tree.
+ocb = dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	git ls-files -z | xargs -0 cp --parents -t "$$dir"; \
+	tool=$$($(TOOL) -n builder); (cd "$$dir"; env -u GOFLAGS "$$tool" --config builder-config.yaml $(1))
+
+# What the tests run beside the gateway, as command:package of Debian. Only the targets that begin with deps use the network.
+PACKAGES        := prometheus:prometheus victoria-metrics:victoria-metrics zstd:zstd node:nodejs npm:npm
+PACKAGES_DEPLOY := buildah:buildah debootstrap:debootstrap rpm:rpm systemd-analyze:systemd
+HOTSHOTS        := test/e2e/testdata/hotshots
 
 .PHONY: deps
-deps: $(HOTSHOTS)/node_modules/.package-lock.json ## install what the tests run beside the gateway: Prometheus, VictoriaMetrics, zstd, Node.js (Debian's packages), hot-shots
-	@$(call debian,prometheus,prometheus)
-	@$(call debian,victoria-metrics,victoria-metrics)
-	@$(call debian,zstd,zstd)
-
-$(HOTSHOTS)/node_modules/.package-lock.json: $(HOTSHOTS)/package.json $(HOTSHOTS)/package-lock.json
-	@$(call debian,npm,nodejs npm)
+deps: ## what `make test` needs: Debian's packages, which it names first, hot-shots from npm, and all Go modules
+	@$(call install,$(PACKAGES))
 	@# Without its optional module of C++, which is for Unix sockets alone.
-	npm ci --prefix $(HOTSHOTS) --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error
+	@test $(HOTSHOTS)/node_modules/.package-lock.json -nt $(HOTSHOTS)/package-lock.json || { \
+	  echo "installs from npm: hot-shots"; \
+	  npm ci --prefix $(HOTSHOTS) --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error; }
+	@$(call modules,.)
+	@$(call modules,bench)
+	go -C internal/tools mod download
+	@$(call ocb,--skip-compilation)
 
-# debian installs packages where a command is missing.
-debian = command -v $(1) >/dev/null || { \
-	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	  $$sudo apt-get update -qq; $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; \
+.PHONY: deps-deploy
+deps-deploy: deps ## what `make test-deploy` needs besides
+	@$(call install,$(PACKAGES_DEPLOY))
+	@$(call modules,test/deploy)
+	go -C internal/tools/release mod download
+
+.PHONY: has-deps
+has-deps:
+	@$(call missing,$(PACKAGES)); test -z "$$missing" || { echo "make deps installs what is missing:$$missing"; exit 1; }
+	@test -e $(HOTSHOTS)/node_modules/.package-lock.json || { echo "make deps installs what is missing: hot-shots"; exit 1; }
+
+.PHONY: has-deps-deploy
+has-deps-deploy:
+	@$(call missing,$(PACKAGES_DEPLOY)); test -z "$$missing" || { echo "make deps-deploy installs what is missing:$$missing"; exit 1; }
+
+# missing sets $missing to the packages whose commands are not there.
+missing = missing=; for pair in $(1); do command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair\#*:}"; done
+
+# install names the missing packages and installs them. It stops where sudo would ask for a password.
+install = $(call missing,$(1)); test -z "$$missing" || { \
+	  echo "installs from Debian's packages:$$missing"; \
+	  sudo=; [ "$$(id -u)" = 0 ] || { sudo="sudo -n"; sudo -n true 2>/dev/null || { \
+	    echo "that needs a password; run it yourself: sudo apt-get install$$missing"; exit 1; }; }; \
+	  $$sudo apt-get update -qq; $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	}
+
+# modules downloads the modules of a folder, those that `go mod tidy` looks at included.
+modules = go -C $(1) mod download && { go -C $(1) mod tidy -diff >/dev/null || true; }
 
 .PHONY: clean
 clean: ## remove what the build and `make run` wrote, the local log included

@@ -165,6 +165,8 @@ const (
 
 	countAttributes = "attributes"
 	countStreams    = "streams"
+
+	defaultMaxStreams = 50_000 // of a rule for labels
 )
 
 func createDefaultConfig() component.Config {
@@ -226,7 +228,7 @@ func (c *LimitConfig) Unmarshal(conf *confmap.Conf) error {
 
 // Unmarshal sets the defaults of a rule.
 func (c *LabelsConfig) Unmarshal(conf *confmap.Conf) error {
-	*c = LabelsConfig{Gauge: "last", MaxStreams: 50_000}
+	*c = LabelsConfig{Gauge: "last", MaxStreams: defaultMaxStreams}
 	dropNulls(conf)
 	return conf.Unmarshal(c)
 }

@@ -62,11 +62,15 @@ func (p *limiter) GatewayState() gatewaystate.State {
 func (p *limiter) limitState(i int, m *measurement) gatewaystate.Limit {
 	u := &m.usage[i]
 	action, dryRun := p.set.Action(i)
-	return gatewaystate.Limit{
+	state := gatewaystate.Limit{
 		Name: gatewaystate.Clip(u.Limit), Action: action.String(), DryRun: dryRun || p.cfg.Mode == modeDryRun, Counts: p.counts(i),
 		Max: int64(u.Max), Series: u.Series, Keys: u.Keys, Near: u.Near,
-		Fullest: gatewaystate.Clip(u.Fullest), FullestShare: u.FullestShare, Refused: m.over.Refused[i],
+		Refused: m.over.Refused[i],
 	}
+	if len(u.Fullest) > 0 {
+		state.Fullest, state.FullestShare = gatewaystate.Clip(u.Fullest[0].Key), u.Fullest[0].Share()
+	}
+	return state
 }
 
 func (p *limiter) counts(limit int) string {
@@ -87,5 +91,6 @@ func (p *limiter) offenderState(o *offenders.Offender) gatewaystate.Offender {
 		l := &o.Labels[i]
 		state.Labels = append(state.Labels, gatewaystate.Label{Name: l.Name, Values: l.Values, Examples: slices.Clone(l.Examples)})
 	}
+	state.WhatIf = p.whatIf(o)
 	return state
 }

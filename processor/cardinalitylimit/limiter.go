@@ -49,6 +49,7 @@ type limiter struct {
 	totals    *rank.Totals
 	pages     gatewaystate.Registries
 	withdraw  func() // from the pages; nil before the start
+	endWhatIf func() // nil without pages
 
 	// Of the flusher's goroutine.
 	warned map[string]time.Time // by limit
@@ -62,7 +63,7 @@ type limiter struct {
 func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *factory) (*limiter, error) {
 	p := &limiter{
 		cfg: cfg, id: set.ID, instance: cfg.InstanceID, next: next, settings: set.TelemetrySettings, factory: f,
-		warned: make(map[string]time.Time), names: offenderNames{at: make(map[offenderName]time.Time)},
+		warned: make(map[string]time.Time), names: newOffenderNames(),
 	}
 	if p.instance == "" {
 		host, err := os.Hostname()
@@ -109,6 +110,9 @@ func (p *limiter) start(ctx context.Context, host component.Host) error {
 	}
 	p.flusher.start(p.cfg.Reaggregate.FlushInterval, p.cfg.SnapshotInterval)
 	p.withdraw = p.pages.Register(p)
+	if len(p.pages) > 0 {
+		p.endWhatIf = p.board.Subscribe()
+	}
 	return nil
 }
 
@@ -118,6 +122,7 @@ func (p *limiter) open(ctx context.Context) error {
 	board, ok := offenders.New(p.factory.now(), offenders.Options{
 		Limits: len(p.compiled.rules) + len(p.compiled.limits), Count: p.cfg.TopOffenders.Count, Window: p.cfg.Window.Duration,
 		Examples: p.cfg.TopOffenders.LogExamples || p.pages.KeepsExamples(), Budget: memory,
+		Keys: limit.HasKeysOfMetrics(p.compiled.limits, p.compiled.rules),
 	})
 	if !ok {
 		return limit.ErrNoMemory
@@ -169,6 +174,9 @@ func (p *limiter) shutdown(ctx context.Context) (err error) {
 	p.stopped = true
 	if p.withdraw != nil {
 		p.withdraw()
+	}
+	if p.endWhatIf != nil {
+		p.endWhatIf()
 	}
 	if p.flusher != nil {
 		err = p.flusher.shutdown(ctx)

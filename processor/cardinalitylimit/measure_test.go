@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -158,9 +159,156 @@ func TestOffendersOfOneName(t *testing.T) {
 	r.send(b.md)
 	r.maintain()
 	require.InEpsilon(t, 2_000, r.counter("offender_series", "limit", "label", "metric", "requests"), 0.1)
-	require.InEpsilon(t, 1_900, r.counter("offender_label_values", "limit", "label", "label", "many"), 0.14)
-	require.InEpsilon(t, 200, r.counter("offender_label_values", "limit", "label", "label", "few"), 0.14)
+	require.InEpsilon(t, 2_000, r.counter("offender_label_values", "limit", "label", "label", "many"), 0.14)
+	require.InEpsilon(t, 300, r.counter("offender_label_values", "limit", "label", "label", "few"), 0.14)
 	require.Len(t, take(logs), 1, "one metric")
+}
+
+// labelsOf returns the values of each label of a record.
+func labelsOf(record observer.LoggedEntry) map[string]int64 {
+	values := make(map[string]int64)
+	for _, l := range record.ContextMap()["labels"].([]any) {
+		l := l.(map[string]any)
+		values[l["label"].(string)] = l["values"].(int64)
+	}
+	return values
+}
+
+// Where streams are counted, the attributes of resources are labels. Those of the key, which are the same everywhere, are
+// not.
+func TestResourceAttributesAreLabels(t *testing.T) {
+	r, logs := watched(t, func(c *Config) {
+		l := limitOf(100, "drop", "resource.service.name", "metric.name")
+		l.Count = countStreams
+		c.Limits = []LimitConfig{l}
+	})
+	for range 2 { // as SDKs repeat their streams
+		md := newBatch("orders").md
+		md.ResourceMetrics().RemoveIf(func(pmetric.ResourceMetrics) bool { return true })
+		for instance := range 300 {
+			b := newBatch("orders", "service.instance.id", fmt.Sprint("pod-", instance), "telemetry.sdk.language", "go")
+			points := b.sum("requests", delta, true)
+			for route := range 7 {
+				put(points, 1, r.clock.now(), r.clock.now(), "route", fmt.Sprint(route))
+			}
+			b.md.ResourceMetrics().MoveAndAppendTo(md.ResourceMetrics())
+		}
+		r.send(md)
+	}
+	r.maintain()
+	named := take(logs)
+	require.Len(t, named, 1)
+	require.Contains(t, named[0].Message, "label resource.service.instance.id has about ")
+	values := labelsOf(named[0])
+	require.InEpsilon(t, 300, values["resource.service.instance.id"], 0.1)
+	require.EqualValues(t, 7, values["route"])
+	require.EqualValues(t, 1, values["resource.telemetry.sdk.language"])
+	require.NotContains(t, values, "resource.service.name")
+}
+
+// Values count that only series with a place have.
+func TestAllValuesOfALabelCount(t *testing.T) {
+	r, logs := watched(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(400, "overflow", "metric.name")} })
+	export := func() {
+		b := newBatch("orders")
+		points := b.sum("requests", delta, true)
+		for i := range 400 {
+			put(points, 2, r.clock.now(), r.clock.now(), "route", fmt.Sprint(i), "code", "200")
+		}
+		for i := range 100 { // without a place
+			put(points, 1, r.clock.now(), r.clock.now(), "route", fmt.Sprint(i%10), "code", fmt.Sprint(i))
+		}
+		r.send(b.md)
+	}
+	export()
+	export()
+	r.maintain()
+	named := take(logs)
+	require.Len(t, named, 1)
+	values := labelsOf(named[0])
+	require.InEpsilon(t, 400, values["route"], 0.1)
+	require.InEpsilon(t, 101, values["code"], 0.1)
+	require.Contains(t, named[0].Message, "label route has about ")
+}
+
+// A key that contains several metrics is named with its total, and a metric that explodes later beside a flood of names.
+func TestKeysAreNamed(t *testing.T) {
+	r, logs := watched(t, func(c *Config) {
+		l := limitOf(500, "drop", "resource.service.name")
+		l.Count = countStreams
+		c.Limits = []LimitConfig{l}
+	})
+	offer := func(names, series int) {
+		b := newBatch("orders")
+		for i := range names {
+			put(b.sum(fmt.Sprint("name", i), delta, true), 1, r.clock.now(), r.clock.now())
+		}
+		points := b.sum("requests", delta, true)
+		for i := range series {
+			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+		}
+		r.send(b.md)
+		r.maintain()
+	}
+	keys := func() []observer.LoggedEntry {
+		return logs.FilterMessageSnippet("Key resource.service.name=orders").All()
+	}
+	offer(20_000, 0)
+	require.Len(t, keys(), 1)
+	require.Regexp(t, `^Key resource.service.name=orders: about (19|20|21)\d00 series wanted, limit 500, label metric.name has about (19|20|21)\d00 values$`,
+		keys()[0].Message)
+	require.Empty(t, logs.FilterMessageSnippet("Metric ").All(), "no name has more than a thousandth")
+	offer(20_000, 10_000)
+	named := logs.FilterMessageSnippet("Metric ").All()
+	require.Len(t, named, 1)
+	require.Regexp(t, `^Metric requests \(resource.service.name=orders\): about \d+ series wanted, limit 500, label id has about (9|10)\d+ values$`, named[0].Message)
+	require.Len(t, keys(), 1, "once per window")
+	require.InEpsilon(t, 30_000, r.counter("offender_key_series", "limit", "l", "key", "resource.service.name=orders"), 0.1)
+}
+
+// The use of the fullest keys, and of the keys that each override applies to, is visible.
+func TestUseIsVisible(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		l := limitOf(100, "overflow", "resource.service.name", "metric.name")
+		l.Overrides = []OverrideConfig{
+			{Match: map[string]any{"metrics": []any{"http\\..*"}}, MaxSeries: 20},
+			{Match: map[string]any{"resource.service.name": "unused"}, MaxSeries: 7},
+		}
+		c.Limits = []LimitConfig{l}
+	})
+	b := newBatch("orders")
+	for i, series := range map[string]int{"http.server": 30, "http.client": 5, "rpc": 40, "other": 1} {
+		points := b.sum(i, delta, true)
+		for id := range series {
+			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id))
+		}
+	}
+	r.send(b.md)
+	for name, want := range map[string][2]int64{"http.server": {20, 20}, "http.client": {5, 20}, "rpc": {40, 100}, "other": {1, 100}} {
+		key := "resource.service.name=orders metric.name=" + name
+		require.Equal(t, want[0], r.counter("key_series", "limit", "l", "key", key), name)
+		require.Equal(t, want[1], r.counter("key_max_series", "limit", "l", "key", key), name)
+	}
+	for name, want := range map[string]int64{"keys": 2, "series": 25, "max_series": 20, "fullest_key_series": 20} {
+		require.Equal(t, want, r.counter("override_"+name, "limit", "l", "override", "0"), name)
+	}
+	for name, want := range map[string]int64{"keys": 0, "series": 0, "max_series": 7, "fullest_key_series": 0} {
+		require.Equal(t, want, r.counter("override_"+name, "limit", "l", "override", "1"), name)
+	}
+}
+
+// Of many keys the fullest are shown.
+func TestFullestKeysAreShown(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(100, "overflow", "metric.name")} })
+	b := newBatch("orders")
+	for i := range 50 {
+		points := b.sum(fmt.Sprintf("m%02d", i), delta, true)
+		for id := range 1 + i*7%50 {
+			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id))
+		}
+	}
+	r.send(b.md)
+	require.EqualValues(t, 50+49+48+47+46+45+44+43+42+41, r.counter("key_series", "limit", "l"))
 }
 
 // Each metric is named when it begins to be over its limit; at most ten a minute are, and then a sum.
@@ -191,5 +339,7 @@ func TestEachOffenderIsNamed(t *testing.T) {
 	sums := logs.FilterMessage("More metrics are over their limits than are named").All()
 	require.Len(t, sums, 1)
 	require.EqualValues(t, 5, sums[0].ContextMap()["metrics"])
+	require.Len(t, take(logs), 5, "those that the minute before did not name")
+	r.maintain()
 	require.Empty(t, take(logs))
 }

@@ -36,20 +36,57 @@ func (t *telemetry) observe(memory *budget.Budget) error {
 			}
 		})
 	}
+	perKey := func(read func(*limit.KeyUsage) int64) metric.Int64Callback {
+		return measured(func(o metric.Int64Observer, m *measurement) { t.observeKeys(o, m, read) })
+	}
+	perOverride := func(read func(*limit.OverrideUsage) int64) metric.Int64Callback {
+		return measured(func(o metric.Int64Observer, m *measurement) {
+			for i := range m.usage {
+				for k := range m.usage[i].Overrides {
+					u := &m.usage[i].Overrides[k]
+					o.Observe(read(u), metric.WithAttributes(attribute.String("limit", m.usage[i].Limit),
+						attribute.String("override", u.Name), t.processor))
+				}
+			}
+		})
+	}
 	b := t.builder
 	return errors.Join(
 		b.RegisterProcessorCardinalitylimitSeriesCallback(perLimit(func(u *limit.Usage) int64 { return u.Series })),
 		b.RegisterProcessorCardinalitylimitMaxSeriesCallback(perLimit(func(u *limit.Usage) int64 { return int64(u.Max) })),
 		b.RegisterProcessorCardinalitylimitKeysCallback(perLimit(func(u *limit.Usage) int64 { return u.Keys })),
 		b.RegisterProcessorCardinalitylimitKeysNearLimitCallback(perLimit(func(u *limit.Usage) int64 { return u.Near })),
+		b.RegisterProcessorCardinalitylimitKeySeriesCallback(perKey(func(k *limit.KeyUsage) int64 { return int64(k.Series) })),
+		b.RegisterProcessorCardinalitylimitKeyMaxSeriesCallback(perKey(func(k *limit.KeyUsage) int64 { return int64(k.Max) })),
+		b.RegisterProcessorCardinalitylimitOverrideKeysCallback(perOverride(func(u *limit.OverrideUsage) int64 { return u.Keys })),
+		b.RegisterProcessorCardinalitylimitOverrideSeriesCallback(perOverride(func(u *limit.OverrideUsage) int64 { return u.Series })),
+		b.RegisterProcessorCardinalitylimitOverrideMaxSeriesCallback(perOverride(func(u *limit.OverrideUsage) int64 { return int64(u.Max) })),
+		b.RegisterProcessorCardinalitylimitOverrideFullestKeySeriesCallback(perOverride(func(u *limit.OverrideUsage) int64 { return int64(u.Fullest) })),
 		b.RegisterProcessorCardinalitylimitRejectedSeriesEstimateCallback(measured(t.observeRefused)),
 		b.RegisterProcessorCardinalitylimitOffenderSeriesCallback(measured(t.observeOffenders)),
+		b.RegisterProcessorCardinalitylimitOffenderKeySeriesCallback(measured(t.observeOffendingKeys)),
 		b.RegisterProcessorCardinalitylimitOffenderLabelValuesCallback(measured(t.observeLabels)),
 		b.RegisterProcessorCardinalitylimitRotationsCallback(value(t.set.Rotations)),
 		b.RegisterProcessorCardinalitylimitTrackerBytesCallback(value(memory.Used)),
 		b.RegisterProcessorCardinalitylimitMemoryRefusalsCallback(value(memory.Refused)),
 		b.RegisterProcessorCardinalitylimitTrackedStreamsCallback(value(func() int64 { return int64(t.table.Tracked()) })),
 	)
+}
+
+// observeKeys observes the fullest keys: of several with one text, which is cut, the first.
+func (t *telemetry) observeKeys(o metric.Int64Observer, m *measurement, read func(*limit.KeyUsage) int64) {
+	for i := range m.usage {
+		said := make(map[string]bool)
+		for k := range m.usage[i].Fullest {
+			key := &m.usage[i].Fullest[k]
+			if said[key.Key] {
+				continue
+			}
+			said[key.Key] = true
+			o.Observe(read(key), metric.WithAttributes(attribute.String("limit", m.usage[i].Limit),
+				attribute.String("key", key.Key), t.processor))
+		}
+	}
 }
 
 func (t *telemetry) observeRefused(o metric.Int64Observer, m *measurement) {
@@ -63,6 +100,17 @@ func (t *telemetry) observeOffenders(o metric.Int64Observer, m *measurement) {
 	for i := range m.over.Top {
 		top := &m.over.Top[i]
 		most.add(top.Wanted(), t.offender(top))
+	}
+	most.observe(o)
+}
+
+func (t *telemetry) observeOffendingKeys(o metric.Int64Observer, m *measurement) {
+	most := make(largest)
+	for i := range m.over.Keys {
+		key := &m.over.Keys[i]
+		most.add(key.Wanted(), []attribute.KeyValue{
+			attribute.String("limit", t.set.Name(key.Limit)), attribute.String("key", key.Key), t.processor,
+		})
 	}
 	most.observe(o)
 }

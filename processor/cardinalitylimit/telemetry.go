@@ -117,7 +117,8 @@ var dropReasons = map[fold.Stat]string{
 
 // foldCounters are the counters of the processor's metrics for what folding counts. StatStale has none.
 func (t *telemetry) foldCounters() {
-	b := t.builder
+	b, mode := t.builder, attribute.String("mode", t.mode)
+	labels := metric.WithAttributeSet(attribute.NewSet(mode, t.processor))
 	for stat, counter := range map[fold.Stat]metric.Int64Counter{
 		fold.StatFolded:         b.ProcessorCardinalitylimitFoldedPoints,
 		fold.StatUnbaselined:    b.ProcessorCardinalitylimitUnbaselinedPoints,
@@ -126,10 +127,10 @@ func (t *telemetry) foldCounters() {
 		fold.StatRefusedStreams: b.ProcessorCardinalitylimitRefusedStreams,
 		fold.StatExemplars:      b.ProcessorCardinalitylimitDroppedExemplars,
 	} {
-		t.stats[stat] = labelledCounter{counter, t.common}
+		t.stats[stat] = labelledCounter{counter, labels}
 	}
 	for stat, reason := range dropReasons {
-		labels := attribute.NewSet(attribute.String("reason", reason), t.processor)
+		labels := attribute.NewSet(attribute.String("reason", reason), mode, t.processor)
 		t.stats[stat] = labelledCounter{b.ProcessorCardinalitylimitDroppedPoints, metric.WithAttributeSet(labels)}
 		fromzero.Options(t.stats[stat].counter, t.stats[stat].labels)
 	}

@@ -2,10 +2,13 @@ package metricsudp
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"fmt"
 	"maps"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +19,7 @@ import (
 	cactus "github.com/cactus/go-statsd-client/v5/statsd"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
@@ -25,81 +29,163 @@ import (
 // emitter sends the same interval twice. Real clients are used where they are Go modules; of others the lines that
 // they write are sent.
 type emitter struct {
-	name   string
-	env    map[string]string
-	send   func(t *testing.T, to net.Addr) bool // false: the client does not know this transport
-	option func(*Config)
-	want   []string // points of both intervals, by name
+	name string
+	env  map[string]string
+	send func(t *testing.T, to *route) bool // false: the client does not know this route
+	keys string                             // of the receiver, in YAML; "" leaves the defaults
+	want []string                           // points of both intervals, by name
+}
+
+// route is a transport with its framing.
+type route struct {
+	name, transport, framing string
+	secure                   bool
+
+	addr  net.Addr
+	roots *x509.CertPool
+}
+
+// routes are all transports with the framings that senders use.
+var routes = []route{
+	{name: "udp", transport: transportUDP},
+	{name: "unixgram", transport: transportUnixgram},
+	{name: "tcp", transport: transportTCP, framing: framingNewline},
+	{name: "tls", transport: transportTCP, framing: framingNewline, secure: true},
+	{name: "tcp, length", transport: transportTCP, framing: framingLength},
+	{name: "unix", transport: transportUnix, framing: framingLength},
+	{name: "unix, newline", transport: transportUnix, framing: framingNewline},
+}
+
+func twice(points ...string) (both []string) {
+	for _, p := range points {
+		both = append(both, p, p)
+	}
+	return both
+}
+
+// emitters is the table of docs/metricsudp/emitters.md.
+func emitters() []emitter {
+	negativeGauge := datadog(func(t *testing.T, c *statsd.Client) { require.NoError(t, c.Gauge("temp", -5, nil, 1)) })
+	decrement := datadog(func(t *testing.T, c *statsd.Client) {
+		require.NoError(t, c.Incr("sessions.open", nil, 1))
+		require.NoError(t, c.Count("sessions.open", -2, nil, 1))
+	})
+	timing := datadog(func(t *testing.T, c *statsd.Client) {
+		require.NoError(t, c.Timing("took", 1500*time.Millisecond, nil, 1))
+		require.NoError(t, c.Histogram("size", 1500, nil, 1))
+	})
+	count := datadog(func(t *testing.T, c *statsd.Client) {
+		require.NoError(t, c.Incr("page views", []string{"http.route:/"}, 1))
+	})
+	pod := map[string]string{"DD_ENTITY_ID": "01234567-89ab-cdef-0123-456789abcdef"}
+	return []emitter{
+		{"datadog-go, `Gauge(-5)`", nil, negativeGauge, "", []string{"temp{} -5", "temp{} -10"}},
+		{"datadog-go, `Gauge(-5)`", nil, negativeGauge, "gauges: {signed: interval}", twice("temp{} -5")},
+		{"datadog-go, `Gauge(-5)`", nil, negativeGauge, "gauges: {signed: absolute}", twice("temp{} -5")},
+		{"datadog-go, a decrement", nil, decrement, "", nil}, // aggregated in the client: -1
+		{"datadog-go, a decrement", nil, decrement, `counters: {non_monotonic: ["sessions\\..*"]}`, twice("sessions.open{} -1 not monotonic")},
+		{"datadog-go, `Timing(1.5s)`", nil, timing, "", twice("size{} n1 1500", "took[ms]{} n1 1500")},
+		{"datadog-go, `Timing(1.5s)`", nil, timing, "timer_unit: s", twice("size{} n1 1500", "took[s]{} n1 1.5")},
+		{"datadog-go, a name with a blank", nil, count, "", twice("page views{http.route=/} 1")},
+		{"datadog-go, a name with a blank", nil, count, "name_cleaning: etsy", twice("page_views{http.route=/} 1")},
+		{"datadog-go, a name with a blank", nil, count, "name_cleaning: prometheus", twice("page_views{http_route=/} 1")},
+		{"datadog-go with `DD_ENTITY_ID`", pod, count, "", twice("page views{http.route=/} 1")},
+		{"datadog-go with `DD_ENTITY_ID`", pod, count, "origin: container", twice("page views{http.route=/} 1 of container.id=" + datadogContainer + " of k8s.pod.uid=01234567-89ab-cdef-0123-456789abcdef")},
+
+		{"go-statsd-client", nil, cactusCalls, "", []string{"level{} -2", "level{} -4", "took[ms]{} n1 1500", "took[ms]{} n1 1500"}},
+		{"go-statsd-client", nil, cactusCalls, "{gauges: {signed: interval}, is_monotonic_counter: false, timer_unit: s}", twice("level{} -2", "sessions{} -1 not monotonic", "took[s]{} n1 1.5")},
+
+		{"etsy's examples, blanks: `gorets : 1\\|c`", nil, lines("gorets : 1|c\nglork: 320 |ms"), "", twice("glork[ms]{} n1 320", "gorets{} 1")},
+		{"PHP, `hits:1\\|c\\|##a:1,#b:2`", nil, lines("hits:1|c|##a:1,#b:2"), "", twice("hits{a=1 b=2} 1")},
+		{"go-kit's dogstatsd, `temp:-5.000000\\|g`", nil, lines("temp:-5.000000|g"), "gauges: {signed: absolute}", twice("temp{} -5")},
+		{"Java, `hits:1\\|c\\|c:cid-0123456789abcdef`", nil, lines("hits:1|c|c:cid-0123456789abcdef"), "origin: container", twice("hits{} 1 of container.id=0123456789abcdef")},
+		{"several types in a line, `hits:1\\|c\\|:2\\|c`, then `hits:5\\|c`", nil, lines("hits:1|c|:2|c\nhits:5|c"), "", twice("hits{} 5")},
+
+		{"Telegraf, `users,host=a:1\\|c`", nil, lines("users,host=a:1|c"), "", twice("users,host=a{} 1")},
+		{"Telegraf, `users,host=a:1\\|c`", nil, lines("users,host=a:1|c"), "tag_formats: [influx]", twice("users{host=a} 1")},
+		{"Librato, `users#host=a:1\\|c`", nil, lines("users#host=a:1|c"), "", twice("users#host=a{} 1")},
+		{"Librato, `users#host=a:1\\|c`", nil, lines("users#host=a:1|c"), "tag_formats: [librato]", twice("users{host=a} 1")},
+		{"SignalFx, `users[host=a].all:1:2\\|ms`", nil, lines("users[host=a].all:1:2|ms"), "", twice("users[host=a].all[ms]{} n2 3")},
+		{"SignalFx, `users[host=a].all:1:2\\|ms`", nil, lines("users[host=a].all:1:2|ms"), "tag_formats: [signalfx]", twice("users.all[ms]{host=a} n2 3")},
+		{"Graphite tags, `users;url=h:80:1\\|c`", nil, lines("users;url=h:80:1|c"), "", twice("users;url=h{} 81")},
+		{"Graphite tags, `users;url=h:80:1\\|c`", nil, lines("users;url=h:80:1|c"), "tag_formats: [graphite]", twice("users{url=h:80} 1")},
+		{"gostats (Lyft), `users.__host=a.__dc=b:1\\|c`", nil, lines("users.__host=a.__dc=b:1|c"), "", twice("users.__host=a.__dc=b{} 1")},
+		{"gostats (Lyft), `users.__host=a.__dc=b:1\\|c`", nil, lines("users.__host=a.__dc=b:1|c"), "tag_formats: [lyft]", twice("users{dc=b host=a} 1")},
+		{"two dialects at one port", nil, lines("users,host=a:1|c\nvisits:1|c|#host:a"), "tag_formats: [dogstatsd, influx]", twice("users{host=a} 1", "visits{host=a} 1")},
+	}
 }
 
 // TestEmittersWithEachOption shows what the key of an option changes for the clients that need it, over each transport
-// that they know.
+// that they know. Its table is that of the page.
 func TestEmittersWithEachOption(t *testing.T) {
-	negativeGauge := func(t *testing.T, c *statsd.Client) { require.NoError(t, c.Gauge("temp", -5, nil, 1)) }
-	decrement := func(t *testing.T, c *statsd.Client) {
-		require.NoError(t, c.Incr("sessions.open", nil, 1))
-		require.NoError(t, c.Count("sessions.open", -2, nil, 1))
-	}
-	timing := func(t *testing.T, c *statsd.Client) {
-		require.NoError(t, c.Timing("took", 1500*time.Millisecond, nil, 1))
-		require.NoError(t, c.Histogram("size", 1500, nil, 1))
-	}
-	count := func(t *testing.T, c *statsd.Client) {
-		require.NoError(t, c.Incr("page views", []string{"http.route:/"}, 1))
-	}
-	pod := map[string]string{"DD_ENTITY_ID": "01234567-89ab-cdef-0123-456789abcdef"}
-	const inPod = "page views{http.route=/} 1 of container.id=" + datadogContainer + " of k8s.pod.uid=01234567-89ab-cdef-0123-456789abcdef"
-	none := func(*Config) {}
-	for _, tt := range []emitter{
-		{"datadog-go, gauge", nil, datadog(negativeGauge), none, []string{"temp{} -5", "temp{} -10"}},
-		{"datadog-go, gauge, interval", nil, datadog(negativeGauge), func(c *Config) { c.Gauges.Signed = signedInterval }, []string{"temp{} -5", "temp{} -5"}},
-		{"datadog-go, gauge, absolute", nil, datadog(negativeGauge), func(c *Config) { c.Gauges.Signed = signedAbsolute }, []string{"temp{} -5", "temp{} -5"}},
-		{"datadog-go, decrement", nil, datadog(decrement), none, nil}, // aggregated in the client: -1
-		{"datadog-go, decrement, non_monotonic", nil, datadog(decrement), func(c *Config) { c.Counters.NonMonotonic = []string{`sessions\..*`} }, []string{"sessions.open{} -1 not monotonic", "sessions.open{} -1 not monotonic"}},
-		{"datadog-go, timing", nil, datadog(timing), none, []string{"size{} n1 1500", "size{} n1 1500", "took[ms]{} n1 1500", "took[ms]{} n1 1500"}},
-		{"datadog-go, timing, s", nil, datadog(timing), func(c *Config) { c.TimerUnit = timerSeconds }, []string{"size{} n1 1500", "size{} n1 1500", "took[s]{} n1 1.5", "took[s]{} n1 1.5"}},
-		{"datadog-go, name", nil, datadog(count), none, []string{"page views{http.route=/} 1", "page views{http.route=/} 1"}},
-		{"datadog-go, name, etsy", nil, datadog(count), func(c *Config) { c.NameCleaning = cleaningEtsy }, []string{"page_views{http.route=/} 1", "page_views{http.route=/} 1"}},
-		{"datadog-go, name, prometheus", nil, datadog(count), func(c *Config) { c.NameCleaning = cleaningPrometheus }, []string{"page_views{http_route=/} 1", "page_views{http_route=/} 1"}},
-		{"datadog-go, pod", pod, datadog(count), none, []string{"page views{http.route=/} 1", "page views{http.route=/} 1"}},
-		{"datadog-go, pod, container", pod, datadog(count), func(c *Config) { c.Origin = originContainer }, []string{
-			inPod, inPod,
-		}},
-
-		{"go-statsd-client", nil, cactusCalls, none, []string{"level{} -2", "level{} -4", "took[ms]{} n1 1500", "took[ms]{} n1 1500"}},
-		{"go-statsd-client, all", nil, cactusCalls, func(c *Config) {
-			c.Gauges.Signed, c.IsMonotonicCounter, c.TimerUnit = signedInterval, false, timerSeconds
-		}, []string{"level{} -2", "level{} -2", "sessions{} -1 not monotonic", "sessions{} -1 not monotonic", "took[s]{} n1 1.5", "took[s]{} n1 1.5"}},
-
-		{"etsy's examples with blanks", nil, lines("gorets : 1|c\nglork: 320 |ms"), none, []string{"glork[ms]{} n1 320", "glork[ms]{} n1 320", "gorets{} 1", "gorets{} 1"}},
-		{"PHP, a # before each tag", nil, lines("hits:1|c|##a:1,#b:2"), none, []string{"hits{a=1 b=2} 1", "hits{a=1 b=2} 1"}},
-		{"go-kit, dogstatsd gauge", nil, lines("temp:-5.000000|g"), func(c *Config) { c.Gauges.Signed = signedAbsolute }, []string{"temp{} -5", "temp{} -5"}},
-		{"Java, c:cid-", nil, lines("hits:1|c|c:cid-0123456789abcdef"), func(c *Config) { c.Origin = originContainer }, []string{"hits{} 1 of container.id=0123456789abcdef", "hits{} 1 of container.id=0123456789abcdef"}},
-		{"several types in a line", nil, lines("hits:1|c|:2|c\nhits:5|c"), none, []string{"hits{} 5", "hits{} 5"}},
-	} {
-		for _, transport := range []string{transportUDP, transportTCP, transportUnixgram, transportUnix} {
-			t.Run(tt.name+" over "+transport, func(t *testing.T) { tt.run(t, transport) })
+	var table strings.Builder
+	table.WriteString("| sender | over | keys | two intervals |\n|---|---|---|---|\n")
+	for _, tt := range emitters() {
+		var over []string
+		for _, to := range routes {
+			t.Run(tt.name+" "+tt.keys+" over "+to.name, func(t *testing.T) {
+				if tt.run(t, to) {
+					over = append(over, to.name)
+				}
+			})
 		}
+		keys := "none"
+		if tt.keys != "" {
+			keys = "`" + tt.keys + "`"
+		}
+		points := "none, refused as `negative_counter`"
+		if tt.want != nil {
+			points = "`" + strings.Join(tt.want, "`, `") + "`"
+		}
+		where := strings.Join(over, "; ")
+		if len(over) == len(routes) {
+			where = "all"
+		}
+		fmt.Fprintf(&table, "| %s | %s | %s | %s |\n", tt.name, where, keys, points)
 	}
+	if !socket.HasUnix {
+		return // the page is of a system that has all transports
+	}
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "metricsudp", "emitters.md"))
+	require.NoError(t, err)
+	assert.Contains(t, string(page), table.String())
 }
 
-func (e *emitter) run(t *testing.T, transport string) {
+func (e *emitter) run(t *testing.T, to route) (known bool) {
 	for key, value := range e.env {
 		t.Setenv(key, value)
 	}
 	sink := new(consumertest.MetricsSink)
+	keys := map[string]any{"transport": to.transport}
+	if to.framing != "" {
+		keys["framing"] = to.framing
+	}
+	if to.secure {
+		var certFile, keyFile string
+		certFile, keyFile, to.roots = certificate(t)
+		keys["tls"] = map[string]any{"cert_file": certFile, "key_file": keyFile}
+	}
 	r := start(t, sink, func(c *Config) {
-		e.option(c)
+		retrieved, err := confmap.NewRetrievedFromYAML([]byte(e.keys))
+		require.NoError(t, err)
+		conf := confmap.New()
+		if e.keys != "" {
+			conf, err = retrieved.AsConf()
+			require.NoError(t, err)
+		}
+		require.NoError(t, conf.Merge(confmap.NewFromStringMap(keys)))
+		require.NoError(t, conf.Unmarshal(c))
 		// However many flushes there are until all is read, no series expires.
 		c.AggregationInterval, c.SeriesExpiry = minInterval, maxExpiry
-		if c.Transport = transport; c.isUnix() {
+		if c.isUnix() {
 			if !socket.HasUnix {
 				t.Skip("no Unix sockets on this system")
 			}
 			c.Endpoint = filepath.Join(socketDir(t), "s")
 		}
 	})
-	if !e.send(t, r.addr()) {
+	to.addr = r.addr()
+	if !e.send(t, &to) {
 		t.Skip("not a transport of this client")
 	}
 	second := 0
@@ -111,20 +197,20 @@ func (e *emitter) run(t *testing.T, transport string) {
 		}
 	}
 	flushUntil(len(e.want) / 2)
-	e.send(t, r.addr())
+	e.send(t, &to)
 	flushUntil(len(e.want))
 	require.NoError(t, r.Shutdown(context.Background()))
-	assert.Equal(t, e.want, describePoints(sink.AllMetrics()))
+	return assert.Equal(t, e.want, describePoints(sink.AllMetrics()))
 }
 
-func datadog(calls func(*testing.T, *statsd.Client)) func(*testing.T, net.Addr) bool {
-	schemes := map[string]string{transportUDP: "", transportUnixgram: "unixgram://", transportUnix: "unixstream://"}
-	return func(t *testing.T, to net.Addr) bool {
-		scheme, ok := schemes[to.Network()]
+func datadog(calls func(*testing.T, *statsd.Client)) func(*testing.T, *route) bool {
+	schemes := map[string]string{"udp": "", "unixgram": "unixgram://", "unix": "unixstream://"}
+	return func(t *testing.T, to *route) bool {
+		scheme, ok := schemes[to.name]
 		if !ok {
 			return false
 		}
-		c, err := statsd.New(scheme+to.String(), statsd.WithoutTelemetry(), statsd.WithContainerID("ci-"+datadogContainer))
+		c, err := statsd.New(scheme+to.addr.String(), statsd.WithoutTelemetry(), statsd.WithContainerID("ci-"+datadogContainer))
 		require.NoError(t, err)
 		calls(t, c)
 		require.NoError(t, c.Close())
@@ -132,11 +218,11 @@ func datadog(calls func(*testing.T, *statsd.Client)) func(*testing.T, net.Addr) 
 	}
 }
 
-func cactusCalls(t *testing.T, to net.Addr) bool {
-	if to.Network() != transportUDP {
+func cactusCalls(t *testing.T, to *route) bool {
+	if to.transport != transportUDP {
 		return false
 	}
-	c, err := cactus.NewClientWithConfig(&cactus.ClientConfig{Address: to.String()})
+	c, err := cactus.NewClientWithConfig(&cactus.ClientConfig{Address: to.addr.String()})
 	require.NoError(t, err)
 	require.NoError(t, c.GaugeDelta("level", -2, 1))
 	require.NoError(t, c.Dec("sessions", 1, 1))
@@ -145,19 +231,30 @@ func cactusCalls(t *testing.T, to net.Addr) bool {
 	return true
 }
 
-func lines(text string) func(*testing.T, net.Addr) bool {
-	return func(t *testing.T, to net.Addr) bool {
-		c, err := net.Dial(to.Network(), to.String())
-		require.NoError(t, err)
+func lines(text string) func(*testing.T, *route) bool {
+	return func(t *testing.T, to *route) bool {
+		c := to.dial(t)
 		payload := []byte(text)
-		if to.Network() == transportUnix {
+		if to.framing == framingLength {
 			payload = append(binary.LittleEndian.AppendUint32(nil, uint32(len(text))), text...)
 		}
-		_, err = c.Write(payload)
+		_, err := c.Write(payload)
 		require.NoError(t, err)
 		require.NoError(t, c.Close())
 		return true
 	}
+}
+
+func (to *route) dial(t *testing.T) net.Conn {
+	var c net.Conn
+	var err error
+	if to.secure {
+		c, err = tls.Dial("tcp", to.addr.String(), &tls.Config{RootCAs: to.roots, MinVersion: tls.VersionTLS12})
+	} else {
+		c, err = net.Dial(to.addr.Network(), to.addr.String())
+	}
+	require.NoError(t, err)
+	return c
 }
 
 // describePoints writes the points of all batches, ordered by name and then by time.

@@ -60,12 +60,13 @@ func (r *udpReceiver) openStream(ctx context.Context) (*inlet, error) {
 	if err != nil {
 		return nil, err
 	}
+	places := r.cfg.maxConnections()
 	server := stream.Serve(stream.Settings{
 		Listeners: listeners, Feeds: r.cfg.readers(),
 		Framing: r.cfg.framing(), MaxBytes: r.cfg.MaxDatagramSize,
-		MaxConnections: r.cfg.maxConnections(), IdleTimeout: r.cfg.idleTimeout(), TLS: secure,
+		MaxConnections: places, IdleTimeout: r.cfg.idleTimeout(), TLS: secure,
 		Allows: func(source netip.Addr) bool { return reader.Allows(r.allowed, source) },
-		Ended:  r.report.connectionEnded, Failed: r.report.socketError,
+		Ended:  r.report.connectionEnded, Waited: func() { r.report.connectionWaited(places) }, Failed: r.report.socketError,
 	})
 	r.report.openConnections = server.Open
 	in := &inlet{close: server.Close, addr: listeners.All[0].Addr(), addresses: listeners.Addresses(), skipped: listeners.Skipped}

@@ -274,18 +274,29 @@ func TestTLSFilesAreRead(t *testing.T) {
 	require.NoError(t, r.Shutdown(context.Background()))
 }
 
-func TestConnectionsGauge(t *testing.T) {
-	r := startStream(t, new(consumertest.MetricsSink), map[string]any{"transport": "tcp", "max_connections": 1})
+// A connection that finds no place waits, and is counted and logged.
+func TestConnectionsThatWait(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	r := startStream(t, sink, map[string]any{"transport": "tcp", "max_connections": 1})
 	first := dial(t, r.addr())
 	_, err := io.WriteString(first, "a:1|c\n")
 	require.NoError(t, err)
 	second := dial(t, r.addr())
-	_, _ = io.Copy(io.Discard, second)
-	r.waitEnded(t, 1)
+	_, err = io.WriteString(second, "b:1|c\n")
+	require.NoError(t, err)
+	require.NoError(t, second.Close())
+	for sumOf(r.counted(t, "connection_waits", "receiver")) == 0 {
+		r.clock.tick(1)
+	}
+	assert.Empty(t, r.counted(t, "ended_connections", "reason"))
 	r.clock.tick(2)
 	r.clock.tick(3)
-	assert.Equal(t, map[string]int64{"max_connections": 1}, r.counted(t, "ended_connections", "reason"))
 	assert.Equal(t, int64(1), r.gauge(t, "connections"))
+	require.NoError(t, first.Close())
+	r.waitEnded(t, 2)
+	require.NoError(t, r.Shutdown(context.Background()))
+	assert.Equal(t, map[string]int64{"a": 1, "b": 1}, totals(sink))
+	assert.Equal(t, map[string]int64{"closed": 2}, r.counted(t, "ended_connections", "reason"))
 }
 
 func TestTakenTCPPort(t *testing.T) {

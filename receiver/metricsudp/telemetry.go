@@ -150,6 +150,15 @@ func (r *reporter) connectionEnded(end stream.End, peer net.Addr, err error) {
 	}
 }
 
+// connectionWaited counts a connection that waits for another to end. Any goroutine may call it.
+func (r *reporter) connectionWaited(maxConnections int) {
+	r.telemetry.ReceiverMetricsudpConnectionWaits.Add(context.Background(), 1, r.receiver)
+	if r.due("connection waits") {
+		r.logger.Warn("As many connections as max_connections are open: others wait until one ends",
+			zap.Int("max_connections", maxConnections))
+	}
+}
+
 // refused logs that a pipeline refused a batch of points or records.
 func (r *reporter) refused(items string, n int, err error) {
 	if r.due("refused " + items) {

@@ -117,6 +117,13 @@ func (b *backend) has(ids []string) (bool, string) {
 	return true, ""
 }
 
+// distinct is the number of ids that arrived.
+func (b *backend) distinct() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.ids)
+}
+
 func (b *backend) sum(metric string) float64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -425,7 +425,12 @@ func (g *gateway) withOverlay(text string) {
 // sendDatagram sends one payload to the UDP receiver.
 func (g *gateway) sendDatagram(t *testing.T, payload string) {
 	t.Helper()
-	conn, err := net.Dial("udp", g.udp)
+	sendUDP(t, g.udp, payload)
+}
+
+func sendUDP(t *testing.T, address, payload string) {
+	t.Helper()
+	conn, err := net.Dial("udp", address)
 	require.NoError(t, err)
 	defer conn.Close()
 	_, err = conn.Write([]byte(payload))

@@ -24,17 +24,21 @@ type prometheus struct {
 }
 
 func startPrometheus(t *testing.T, target string, flags ...string) *prometheus {
-	path, err := exec.LookPath("prometheus")
-	require.NoError(t, err, "Prometheus is needed: run 'make deps'")
-	dir := t.TempDir()
-	file := filepath.Join(dir, "prometheus.yml")
-	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `
+	return startPrometheusWith(t, fmt.Sprintf(`
 global: {scrape_interval: 1s}
 scrape_configs:
   - job_name: gateway
     honor_labels: true
     static_configs: [{targets: [%q]}]
-`, target), 0o600))
+`, target), flags...)
+}
+
+func startPrometheusWith(t *testing.T, configuration string, flags ...string) *prometheus {
+	path, err := exec.LookPath("prometheus")
+	require.NoError(t, err, "Prometheus is needed: run 'make deps'")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "prometheus.yml")
+	require.NoError(t, os.WriteFile(file, []byte(configuration), 0o600))
 	address := freeAddresses(t, 1)[0]
 	return startServer(t, address, "/-/ready", exec.Command(path, append(flags,
 		"--config.file="+file,

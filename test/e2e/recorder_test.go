@@ -110,6 +110,44 @@ func (r *recorder) points() map[string]int {
 	return out
 }
 
+// counterSums are the sums over all points of integer counters, by metric name.
+func (r *recorder) counterSums() map[string]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := map[string]int64{}
+	for _, md := range r.metrics {
+		for _, rm := range md.ResourceMetrics().All() {
+			for _, sm := range rm.ScopeMetrics().All() {
+				for _, m := range sm.Metrics().All() {
+					if m.Type() != pmetric.MetricTypeSum {
+						continue
+					}
+					for _, p := range m.Sum().DataPoints().All() {
+						out[m.Name()] += p.IntValue()
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// eventNames are those of all log records.
+func (r *recorder) eventNames() (names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, ld := range r.logs {
+		for _, rl := range ld.ResourceLogs().All() {
+			for _, sl := range rl.ScopeLogs().All() {
+				for _, record := range sl.LogRecords().All() {
+					names = append(names, record.EventName())
+				}
+			}
+		}
+	}
+	return names
+}
+
 // spans are the names of all spans.
 func (r *recorder) spans() (names []string) {
 	r.mu.Lock()

@@ -32,12 +32,13 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, d *
 		}
 		e, fp := s.keys[id], p.value
 		if e == nil {
-			e = l.trackers.add(s, id, c.epoch, func() (places int, text string) {
-				k := c.describe(i, l, key, attrs)
-				return k.places, k.text + " label=" + p.key
+			e = l.trackers.add(s, id, c.epoch, func() *description {
+				k := *c.describe(i, l, key, attrs)
+				k.text += " label=" + p.key
+				return &k
 			})
 		} else if e.restored {
-			e.settle(c.describe(i, l, key, attrs).places)
+			e.settle(c.describe(i, l, key, attrs))
 		}
 		if e != nil {
 			*g.label(at) = recent{id, e}
@@ -185,12 +186,9 @@ func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry
 	}
 	e = s.keys[key]
 	if e == nil {
-		e = l.trackers.add(s, key, c.epoch, func() (places int, text string) {
-			k := c.describe(i, l, key, attrs)
-			return k.places, k.text
-		})
+		e = l.trackers.add(s, key, c.epoch, func() *description { return c.describe(i, l, key, attrs) })
 	} else if e.restored {
-		e.settle(c.describe(i, l, key, attrs).places)
+		e.settle(c.describe(i, l, key, attrs))
 	}
 	if e != nil {
 		g.last = recent{key, e}

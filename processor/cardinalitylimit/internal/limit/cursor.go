@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/streamid"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -41,6 +42,12 @@ type Cursor struct {
 	stamp        uint64 // see Stamp
 	knownOnly    bool   // see DecideKnown
 	stranger     bool   // a limit does not know the series, and knownOnly
+	asked        int    // limits that were asked about the point
+
+	// Of the resource and the scope at hand; valid if resourceRead. See readResource.
+	resourceRead           bool
+	resourcePairs          []resourcePair
+	resourceSum, scopeName uint64
 }
 
 // group is the state of a limit for the points at hand.
@@ -54,9 +61,10 @@ type group struct {
 
 // description is what the overrides and a person make of a key.
 type description struct {
-	key    uint64
-	places int // 0: none was made yet
-	text   string
+	key      uint64
+	places   int // 0: none was made yet
+	override int // index of the override that applies, or noOverride
+	text     string
 }
 
 // recent is an entry met before.
@@ -139,8 +147,11 @@ func (c *Cursor) End() {
 	c.forgetSaved()
 	clear(c.pairs[:cap(c.pairs)]) // they hold strings of the batch
 	clear(c.verdicts[:cap(c.verdicts)])
+	clear(c.resourcePairs[:cap(c.resourcePairs)])
+	c.resourceRead = false
 	for i := range c.groups {
 		c.groups[i].last, c.groups[i].described = recent{}, description{}
+		c.groups[i].watched = offenders.Pair{}
 		clear(c.groups[i].labels)
 	}
 	if cap(c.pairs) <= maxPooled {
@@ -154,6 +165,7 @@ const maxPooled = 1024
 // Resource moves to a resource.
 func (c *Cursor) Resource(r pcommon.Resource) {
 	c.resource = r
+	c.resourceRead = false
 	c.resourceID, c.remains = c.set.hash.Resource(r), remains{rule: -1}
 	for i, l := range c.set.limits {
 		g := &c.groups[i]
@@ -165,6 +177,7 @@ func (c *Cursor) Resource(r pcommon.Resource) {
 // Scope moves to a scope of the resource.
 func (c *Cursor) Scope(s pcommon.InstrumentationScope) {
 	c.scope = s
+	c.resourceRead = false
 	c.scopeID = c.set.hash.Scope(c.resourceID, s)
 	for i, l := range c.set.limits {
 		g := &c.groups[i]
@@ -184,6 +197,7 @@ func (c *Cursor) Metric(m pmetric.Metric) {
 		g.skip = l.rule != nil && i != c.remains.rule || !l.selects.matches(c)
 		g.key[fromMetric] = c.down(l, fromMetric, g.key[fromScope], pcommon.Map{})
 	}
+	c.watch()
 }
 
 // down hashes the parts that a level adds to a key.

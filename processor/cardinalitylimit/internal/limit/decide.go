@@ -117,6 +117,7 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 		d.Action, d.Limit = Strip, c.set.strips
 	}
 	for i := 0; i < len(limits) && d.Action < Overflow && !c.stranger; i++ {
+		c.asked = i + 1
 		if c.groups[i].skip {
 			continue
 		}
@@ -140,13 +141,13 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 		c.commit()
 	}
 	c.release()
-	c.report(attrs)
+	c.report(attrs, stale)
 }
 
 // read hashes the attributes of a point.
 func (c *Cursor) read(attrs pcommon.Map) {
 	c.pairs, c.verdicts, c.offences = c.pairs[:0], c.verdicts[:0], c.offences[:0]
-	c.marked, c.only, c.stranger = false, false, false
+	c.marked, c.only, c.stranger, c.asked = false, false, false, 0
 	var sum uint64
 	for k, v := range attrs.All() {
 		n := len(c.pairs)

@@ -98,7 +98,8 @@ func (c *Cursor) value(attrs pcommon.Map) func(Part) string {
 func (c *Cursor) describe(i int, l *limit, key uint64, attrs pcommon.Map) *description {
 	d := &c.groups[i].described
 	if d.places == 0 || d.key != key {
-		*d = description{key, l.places(c.value(attrs)), c.keyText(l, attrs, sources)}
+		places, override := l.places(c.value(attrs))
+		*d = description{key, places, override, c.keyText(l, attrs, sources)}
 	}
 	return d
 }

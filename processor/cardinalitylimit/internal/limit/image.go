@@ -72,11 +72,11 @@ func (s *shard) forget(at int64) {
 	}
 }
 
-// settle gives a restored entry the number of places that holds now.
-func (e *entry) settle(places int) {
-	e.restored = false
-	if places != e.Limit() {
-		e.SetLimit(places)
+// settle gives a restored entry the number of places that is configured now.
+func (e *entry) settle(d *description) {
+	e.restored, e.override = false, d.override
+	if d.places != e.Limit() {
+		e.SetLimit(d.places)
 	}
 }
 
@@ -140,9 +140,9 @@ func (l *limit) decode(s *shard, d *snapshot.Decoder, now, epoch int64) {
 			known.Free()
 			known.Tracker = tr
 			known.forgot.Store(forgot)
-			known.settle(l.max)
+			known.settle(&description{places: l.max, override: noOverride})
 		case t.reserve():
-			e := &entry{Tracker: tr, text: text, restored: true}
+			e := &entry{Tracker: tr, text: text, override: noOverride, restored: true}
 			e.forgot.Store(forgot)
 			s.keys[id] = e
 		default:

@@ -3,6 +3,8 @@ package limit
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
 // surroundings are what a cursor knows of a metric and what contains it.
@@ -11,6 +13,7 @@ type surroundings struct {
 	scope    pcommon.InstrumentationScope
 	metric   pmetric.Metric
 	exempt   bool
+	watching bool // some limit has profiles for the metric
 
 	resourceID, scopeID  uint64
 	metricHash, streamID uint64 // of the metric alone; of the metric where it is
@@ -25,6 +28,10 @@ type groupKeys struct {
 	key  [sources]uint64 // hash of the key down to each level
 	fold uint64          // hash of what an overflow series inherits of the key
 	skip bool            // the limit does not apply to the metric
+	// watched are the profiles of the offenders that the metric belongs to; where the key has attributes of points, each
+	// point has profiles of its own, and watchPoint says that there may be some.
+	watched    offenders.Pair
+	watchPoint bool
 }
 
 // Save remembers where the cursor is, and returns a number for Return.
@@ -38,7 +45,7 @@ func (c *Cursor) Save() int {
 
 // Return moves the cursor back to where it was at a call of Save.
 func (c *Cursor) Return(to int) {
-	c.surroundings = c.saved[to]
+	c.surroundings, c.resourceRead = c.saved[to], false
 	for i := range c.groups {
 		c.groups[i].groupKeys = c.savedKeys[to*len(c.groups)+i]
 	}
@@ -47,5 +54,6 @@ func (c *Cursor) Return(to int) {
 // forgetSaved releases the batch.
 func (c *Cursor) forgetSaved() {
 	clear(c.saved)
+	clear(c.savedKeys)
 	c.saved, c.savedKeys = c.saved[:0], c.savedKeys[:0]
 }

@@ -21,8 +21,10 @@ type Set struct {
 	markText  uint64 // the same with a text as its value, as it comes from Prometheus
 	markLabel uint64 // otel.metric.overflow alone
 	empty     uint64 // a missing part of a key: the empty string
-	overflows int    // first enforced overflow limit, -1 without
-	strips    int    // first enforced strip limit, -1 without
+	// metricLabel is the hash of metric.name as a label of what a key has too many of.
+	metricLabel uint64
+	overflows   int // first enforced overflow limit, -1 without
+	strips      int // first enforced strip limit, -1 without
 
 	begun     time.Time
 	epoch     atomic.Int64
@@ -40,6 +42,7 @@ func NewSet(specs []Spec, o Options) (*Set, error) {
 	s.mark, s.markLabel = s.hash.Pair(Mark, markValue()), s.hash.String(Mark)
 	s.markText = s.hash.Pair(Mark, pcommon.NewValueStr("true"))
 	s.empty = s.hash.Value(pcommon.NewValueStr(""))
+	s.metricLabel = s.hash.String(metricName)
 	s.exempt = newNameCache(o.Exempt)
 	specs = slices.Clone(specs)
 	slices.SortStableFunc(specs, func(a, b Spec) int { return labelsFirst(a) - labelsFirst(b) })
@@ -132,6 +135,13 @@ func (s *Set) Action(i int) (a Action, dryRun bool) {
 
 // CountsValues tells whether limit i counts the values of labels rather than series.
 func (s *Set) CountsValues(i int) bool { return s.limits[i].labels() }
+
+// HasKeysOfMetrics reports whether some limit has keys that contain several metrics.
+func HasKeysOfMetrics(specs []Spec, rules []Rule) bool {
+	return len(rules) > 0 || slices.ContainsFunc(specs, func(s Spec) bool {
+		return !slices.Contains(s.Key, Part{source: fromMetric})
+	})
+}
 
 // NoLimit stands for the limit of a point that none objects to.
 const NoLimit = "none"

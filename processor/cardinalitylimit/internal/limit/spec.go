@@ -99,14 +99,17 @@ const instanceID = "service.instance.id"
 // labels tells whether the limit counts the values of labels.
 func (l *limit) labels() bool { return l.MaxValues > 0 }
 
-// places is the maximum of a new key.
-func (l *limit) places(value func(Part) string) int {
+// noOverride is the index of none.
+const noOverride = -1
+
+// places is the maximum of a new key, with the override that it comes from.
+func (l *limit) places(value func(Part) string) (places, override int) {
 	for i := range l.Overrides {
 		if o := &l.Overrides[i]; o.matches(value) {
-			return o.Max
+			return o.Max, i
 		}
 	}
-	return l.max
+	return l.max, noOverride
 }
 
 func (o *Override) matches(value func(Part) string) bool {

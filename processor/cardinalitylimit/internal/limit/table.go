@@ -43,12 +43,13 @@ type shard struct {
 type entry struct {
 	*tracker.Tracker
 	text string // the key for a person
+	// override is the index of the override that applies, -1 without one.
+	override int
 	// forgot is when who had lost their place was forgotten last, in ns since the epoch; 0
 	// never.
 	// Written under the lock.
 	forgot atomic.Int64
-	// restored: the number of places is the one that was stored. The next point of
-	// the key knows the one that holds.
+	// restored: the number of places is the one that was stored. The next point of the key brings the configured one.
 	restored bool
 	dead     bool // removed from the table; for cursors that remember it
 	// promised are the places that the point at hand has been told of and not yet taken. 0 while nobody holds the lock.
@@ -82,23 +83,23 @@ func (t *table) open(places int, epoch int64) *entry {
 		t.config.Budget.Release(keyBytes)
 		return nil
 	}
-	return &entry{Tracker: tr}
+	return &entry{Tracker: tr, override: noOverride}
 }
 
 // add gives id a tracker in s, or nil where there are max_keys already or no memory. Describe is called where there is
 // room. The shard's lock is held.
-func (t *table) add(s *shard, id uint64, epoch int64, describe func() (places int, text string)) *entry {
+func (t *table) add(s *shard, id uint64, epoch int64, describe func() *description) *entry {
 	if t.keys.Add(1) > t.maxKeys {
 		t.keys.Add(-1)
 		return nil
 	}
-	places, text := describe()
-	e := t.open(places, epoch)
+	d := describe()
+	e := t.open(d.places, epoch)
 	if e == nil {
 		t.keys.Add(-1)
 		return nil
 	}
-	e.text = offenders.Clip(text)
+	e.text, e.override = offenders.Clip(d.text), d.override
 	e.forgot.Store(s.forgot)
 	s.keys[id] = e
 	return e
@@ -109,53 +110,4 @@ func (e *entry) advance(epoch, now int64) {
 	if e.Advance(epoch) > 0 {
 		e.forgot.Store(now)
 	}
-}
-
-// Usage is the state of a limit at one time.
-type Usage struct {
-	Limit  string
-	Max    int   // places of a key without override
-	Series int64 // places taken, over all keys
-	Keys   int64
-	Near   int64 // keys with at least warn_at of their places taken
-	// Fullest is the key with the largest share of its places taken.
-	Fullest      string
-	FullestShare float64
-}
-
-// sweep brings every entry to generation epoch, removes the empty ones and adds up
-// the rest. It holds one shard at a time.
-func (l *limit) sweep(epoch, now int64) Usage {
-	u := Usage{Limit: l.Name, Max: l.max}
-	t := &l.trackers
-	visit := func(s *shard, shared bool) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for id, e := range s.keys {
-			e.advance(epoch, now)
-			if e.Size() == 0 && !e.Remembers() && !shared {
-				e.dead = true
-				e.Free()
-				t.config.Budget.Release(keyBytes)
-				t.keys.Add(-1)
-				delete(s.keys, id)
-				s.forgot = max(s.forgot, e.forgot.Load())
-				continue
-			}
-			u.Series += int64(e.Size())
-			share := float64(e.Size()) / float64(e.Limit())
-			if l.WarnAt > 0 && share >= l.WarnAt {
-				u.Near++
-			}
-			if share > u.FullestShare {
-				u.Fullest, u.FullestShare = e.text, share
-			}
-		}
-	}
-	for i := range t.shards {
-		visit(&t.shards[i], false)
-	}
-	visit(&t.shared, true)
-	u.Keys = t.keys.Load()
-	return u
 }

@@ -25,34 +25,41 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                                           metric.Meter
-	mu                                              sync.Mutex
-	registrations                                   []metric.Registration
-	ProcessorCardinalitylimitDroppedExemplars       metric.Int64Counter
-	ProcessorCardinalitylimitDroppedPoints          metric.Int64Counter
-	ProcessorCardinalitylimitEmittedPoints          metric.Int64Counter
-	ProcessorCardinalitylimitEmptyStarts            metric.Int64Counter
-	ProcessorCardinalitylimitFoldedPoints           metric.Int64Counter
-	ProcessorCardinalitylimitKeys                   metric.Int64ObservableGauge
-	ProcessorCardinalitylimitKeysNearLimit          metric.Int64ObservableGauge
-	ProcessorCardinalitylimitMaxSeries              metric.Int64ObservableGauge
-	ProcessorCardinalitylimitMemoryRefusals         metric.Int64ObservableCounter
-	ProcessorCardinalitylimitOffenderLabelValues    metric.Int64ObservableGauge
-	ProcessorCardinalitylimitOffenderSeries         metric.Int64ObservableGauge
-	ProcessorCardinalitylimitOversized              metric.Int64Counter
-	ProcessorCardinalitylimitPoints                 metric.Int64Counter
-	ProcessorCardinalitylimitRebucketedPoints       metric.Int64Counter
-	ProcessorCardinalitylimitRefusedStreams         metric.Int64Counter
-	ProcessorCardinalitylimitRejectedSeriesEstimate metric.Int64ObservableGauge
-	ProcessorCardinalitylimitRotations              metric.Int64ObservableCounter
-	ProcessorCardinalitylimitSaturatedPoints        metric.Int64Counter
-	ProcessorCardinalitylimitSeries                 metric.Int64ObservableGauge
-	ProcessorCardinalitylimitSharedKeyChecks        metric.Int64Counter
-	ProcessorCardinalitylimitSnapshotAge            metric.Float64ObservableGauge
-	ProcessorCardinalitylimitSnapshotFailures       metric.Int64Counter
-	ProcessorCardinalitylimitTrackedStreams         metric.Int64ObservableGauge
-	ProcessorCardinalitylimitTrackerBytes           metric.Int64ObservableGauge
-	ProcessorCardinalitylimitUnbaselinedPoints      metric.Int64Counter
+	meter                                             metric.Meter
+	mu                                                sync.Mutex
+	registrations                                     []metric.Registration
+	ProcessorCardinalitylimitDroppedExemplars         metric.Int64Counter
+	ProcessorCardinalitylimitDroppedPoints            metric.Int64Counter
+	ProcessorCardinalitylimitEmittedPoints            metric.Int64Counter
+	ProcessorCardinalitylimitEmptyStarts              metric.Int64Counter
+	ProcessorCardinalitylimitFoldedPoints             metric.Int64Counter
+	ProcessorCardinalitylimitKeyMaxSeries             metric.Int64ObservableGauge
+	ProcessorCardinalitylimitKeySeries                metric.Int64ObservableGauge
+	ProcessorCardinalitylimitKeys                     metric.Int64ObservableGauge
+	ProcessorCardinalitylimitKeysNearLimit            metric.Int64ObservableGauge
+	ProcessorCardinalitylimitMaxSeries                metric.Int64ObservableGauge
+	ProcessorCardinalitylimitMemoryRefusals           metric.Int64ObservableCounter
+	ProcessorCardinalitylimitOffenderKeySeries        metric.Int64ObservableGauge
+	ProcessorCardinalitylimitOffenderLabelValues      metric.Int64ObservableGauge
+	ProcessorCardinalitylimitOffenderSeries           metric.Int64ObservableGauge
+	ProcessorCardinalitylimitOverrideFullestKeySeries metric.Int64ObservableGauge
+	ProcessorCardinalitylimitOverrideKeys             metric.Int64ObservableGauge
+	ProcessorCardinalitylimitOverrideMaxSeries        metric.Int64ObservableGauge
+	ProcessorCardinalitylimitOverrideSeries           metric.Int64ObservableGauge
+	ProcessorCardinalitylimitOversized                metric.Int64Counter
+	ProcessorCardinalitylimitPoints                   metric.Int64Counter
+	ProcessorCardinalitylimitRebucketedPoints         metric.Int64Counter
+	ProcessorCardinalitylimitRefusedStreams           metric.Int64Counter
+	ProcessorCardinalitylimitRejectedSeriesEstimate   metric.Int64ObservableGauge
+	ProcessorCardinalitylimitRotations                metric.Int64ObservableCounter
+	ProcessorCardinalitylimitSaturatedPoints          metric.Int64Counter
+	ProcessorCardinalitylimitSeries                   metric.Int64ObservableGauge
+	ProcessorCardinalitylimitSharedKeyChecks          metric.Int64Counter
+	ProcessorCardinalitylimitSnapshotAge              metric.Float64ObservableGauge
+	ProcessorCardinalitylimitSnapshotFailures         metric.Int64Counter
+	ProcessorCardinalitylimitTrackedStreams           metric.Int64ObservableGauge
+	ProcessorCardinalitylimitTrackerBytes             metric.Int64ObservableGauge
+	ProcessorCardinalitylimitUnbaselinedPoints        metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -64,6 +71,36 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterProcessorCardinalitylimitKeyMaxSeriesCallback sets callback for observable ProcessorCardinalitylimitKeyMaxSeries metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitKeyMaxSeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitKeyMaxSeries, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitKeyMaxSeries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitKeySeriesCallback sets callback for observable ProcessorCardinalitylimitKeySeries metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitKeySeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitKeySeries, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitKeySeries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterProcessorCardinalitylimitKeysCallback sets callback for observable ProcessorCardinalitylimitKeys metric.
@@ -126,6 +163,21 @@ func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitMemoryRefusals
 	return nil
 }
 
+// RegisterProcessorCardinalitylimitOffenderKeySeriesCallback sets callback for observable ProcessorCardinalitylimitOffenderKeySeries metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitOffenderKeySeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitOffenderKeySeries, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitOffenderKeySeries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterProcessorCardinalitylimitOffenderLabelValuesCallback sets callback for observable ProcessorCardinalitylimitOffenderLabelValues metric.
 func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitOffenderLabelValuesCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -147,6 +199,66 @@ func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitOffenderSeries
 		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitOffenderSeries, obs: o})
 		return nil
 	}, builder.ProcessorCardinalitylimitOffenderSeries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitOverrideFullestKeySeriesCallback sets callback for observable ProcessorCardinalitylimitOverrideFullestKeySeries metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitOverrideFullestKeySeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitOverrideFullestKeySeries, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitOverrideFullestKeySeries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitOverrideKeysCallback sets callback for observable ProcessorCardinalitylimitOverrideKeys metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitOverrideKeysCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitOverrideKeys, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitOverrideKeys)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitOverrideMaxSeriesCallback sets callback for observable ProcessorCardinalitylimitOverrideMaxSeries metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitOverrideMaxSeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitOverrideMaxSeries, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitOverrideMaxSeries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitOverrideSeriesCallback sets callback for observable ProcessorCardinalitylimitOverrideSeries metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitOverrideSeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitOverrideSeries, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitOverrideSeries)
 	if err != nil {
 		return err
 	}
@@ -314,6 +426,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitKeyMaxSeries, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_key_max_series",
+		metric.WithDescription("Places of a key that key_series is about. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitKeySeries, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_key_series",
+		metric.WithDescription("Series (for max_values, label values) with a place, of the keys of the limit with the largest shares of their places in use. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitKeys, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_keys",
 		metric.WithDescription("Keys of the limit that have a tracker of their own. [Alpha]"),
@@ -322,7 +446,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitKeysNearLimit, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_keys_near_limit",
-		metric.WithDescription("Keys with at least warn_at of their places taken. [Alpha]"),
+		metric.WithDescription("Keys with at least warn_at of their places in use. [Alpha]"),
 		metric.WithUnit("{key}"),
 	)
 	errs = errors.Join(errs, err)
@@ -338,15 +462,45 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{refusal}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitOffenderKeySeries, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_offender_key_series",
+		metric.WithDescription("Estimated series (for max_values, label values) that a key with several metrics wants places for, those that it has included. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitOffenderLabelValues, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_offender_label_values",
-		metric.WithDescription("Estimated distinct values of a label among the series of an offender that found no place in the last half to full window. [Alpha]"),
+		metric.WithDescription("Estimated distinct values of a label among the series of an offender in the last half to full window. [Alpha]"),
 		metric.WithUnit("{value}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitOffenderSeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_offender_series",
 		metric.WithDescription("Estimated series (for max_values, label values) that an offender wants places for, those that its key has included. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitOverrideFullestKeySeries, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_override_fullest_key_series",
+		metric.WithDescription("Series (for max_values, label values) with a place in the key with the most of them, of the keys that the override applies to. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitOverrideKeys, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_override_keys",
+		metric.WithDescription("Keys that the override applies to. [Alpha]"),
+		metric.WithUnit("{key}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitOverrideMaxSeries, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_override_max_series",
+		metric.WithDescription("Places of each key that the override applies to. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitOverrideSeries, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_override_series",
+		metric.WithDescription("Series (for max_values, label values) with a place, over all keys that the override applies to. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
@@ -394,7 +548,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitSeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_series",
-		metric.WithDescription("Series (for max_values, label values) that hold a place, over all keys of the limit. [Alpha]"),
+		metric.WithDescription("Series (for max_values, label values) with a place, over all keys of the limit. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)

@@ -101,6 +101,34 @@ func AssertEqualProcessorCardinalitylimitFoldedPoints(t *testing.T, tt *componen
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
 
+func AssertEqualProcessorCardinalitylimitKeyMaxSeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_processor_cardinalitylimit_key_max_series",
+		Description: "Places of a key that key_series is about. [Alpha]",
+		Unit:        "{series}",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_processor_cardinalitylimit_key_max_series")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualProcessorCardinalitylimitKeySeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_processor_cardinalitylimit_key_series",
+		Description: "Series (for max_values, label values) with a place, of the keys of the limit with the largest shares of their places in use. [Alpha]",
+		Unit:        "{series}",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_processor_cardinalitylimit_key_series")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
 func AssertEqualProcessorCardinalitylimitKeys(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_keys",
@@ -118,7 +146,7 @@ func AssertEqualProcessorCardinalitylimitKeys(t *testing.T, tt *componenttest.Te
 func AssertEqualProcessorCardinalitylimitKeysNearLimit(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_keys_near_limit",
-		Description: "Keys with at least warn_at of their places taken. [Alpha]",
+		Description: "Keys with at least warn_at of their places in use. [Alpha]",
 		Unit:        "{key}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -159,10 +187,24 @@ func AssertEqualProcessorCardinalitylimitMemoryRefusals(t *testing.T, tt *compon
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
 
+func AssertEqualProcessorCardinalitylimitOffenderKeySeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_processor_cardinalitylimit_offender_key_series",
+		Description: "Estimated series (for max_values, label values) that a key with several metrics wants places for, those that it has included. [Alpha]",
+		Unit:        "{series}",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_processor_cardinalitylimit_offender_key_series")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
 func AssertEqualProcessorCardinalitylimitOffenderLabelValues(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_offender_label_values",
-		Description: "Estimated distinct values of a label among the series of an offender that found no place in the last half to full window. [Alpha]",
+		Description: "Estimated distinct values of a label among the series of an offender in the last half to full window. [Alpha]",
 		Unit:        "{value}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -183,6 +225,62 @@ func AssertEqualProcessorCardinalitylimitOffenderSeries(t *testing.T, tt *compon
 		},
 	}
 	got, err := tt.GetMetric("otelcol_processor_cardinalitylimit_offender_series")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualProcessorCardinalitylimitOverrideFullestKeySeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_processor_cardinalitylimit_override_fullest_key_series",
+		Description: "Series (for max_values, label values) with a place in the key with the most of them, of the keys that the override applies to. [Alpha]",
+		Unit:        "{series}",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_processor_cardinalitylimit_override_fullest_key_series")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualProcessorCardinalitylimitOverrideKeys(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_processor_cardinalitylimit_override_keys",
+		Description: "Keys that the override applies to. [Alpha]",
+		Unit:        "{key}",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_processor_cardinalitylimit_override_keys")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualProcessorCardinalitylimitOverrideMaxSeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_processor_cardinalitylimit_override_max_series",
+		Description: "Places of each key that the override applies to. [Alpha]",
+		Unit:        "{series}",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_processor_cardinalitylimit_override_max_series")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualProcessorCardinalitylimitOverrideSeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_processor_cardinalitylimit_override_series",
+		Description: "Series (for max_values, label values) with a place, over all keys that the override applies to. [Alpha]",
+		Unit:        "{series}",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_processor_cardinalitylimit_override_series")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
@@ -300,7 +398,7 @@ func AssertEqualProcessorCardinalitylimitSaturatedPoints(t *testing.T, tt *compo
 func AssertEqualProcessorCardinalitylimitSeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_series",
-		Description: "Series (for max_values, label values) that hold a place, over all keys of the limit. [Alpha]",
+		Description: "Series (for max_values, label values) with a place, over all keys of the limit. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,

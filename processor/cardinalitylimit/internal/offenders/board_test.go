@@ -54,21 +54,31 @@ func (c crowd) offend(b *Board, rng *rand.Rand) {
 		p := b.Note(Offence{Limit: 1, Offender: c.id, Series: series, Held: 500, Max: 500}, func() Subject {
 			return Subject{Metric: c.name, Key: "resource.service.name=orders"}
 		})
-		if p == nil {
-			continue
+		c.describe(p.Metric, series)
+	}
+}
+
+// describe tells a profile about the labels of a series.
+func (c crowd) describe(p *Profile, series uint64) {
+	if p == nil {
+		return
+	}
+	for i, name := range []string{"route", "id"} {
+		value := series
+		if name == "route" {
+			value = series % 7
 		}
-		for i, name := range []string{"route", "id"} {
-			value := series
-			if name == "route" {
-				value = series % 7
-			}
-			hash := (value + 1) * 0x9e3779b97f4a7c15
-			hash ^= hash >> 29
-			if p.Value(i, uint64(i), hash*0xbf58476d1ce4e5b9, name) {
-				p.Example(i, uint64(i), name, fmt.Sprint(value))
-			}
+		v := Value{At: i, Label: uint64(i), Hash: mixed(value), Name: name}
+		if p.Add(&v) {
+			p.Example(&v, fmt.Sprint(value))
 		}
 	}
+}
+
+func mixed(x uint64) uint64 {
+	x = (x + 1) * 0x9e3779b97f4a7c15
+	x ^= x >> 29
+	return x * 0xbf58476d1ce4e5b9
 }
 
 func TestOffenderAndItsLabel(t *testing.T) {
@@ -144,30 +154,38 @@ func TestQuietOffendersAreForgotten(t *testing.T) {
 
 // Memory is bounded by the number of profiles and labels, and by the budget; all that is reserved is given back.
 func TestMemoryIsBounded(t *testing.T) {
-	most := 2*spanBytes(limitPrecision) + 2*sampleBytes +
-		spares*5*(profileBytes+spanBytes(seriesPrecision)+maxLabels*(labelBytes+spanBytes(labelPrecision)))
-	for _, size := range []int{200_000, 1 << 30} {
+	fixed := 2*spanBytes(limitPrecision) + 2*rankingBytes
+	most := fixed + 2*spares*5*(profileBytes+spanBytes(seriesPrecision)+
+		maxLabels*labelBytes+maxVarying*(spanBytes(labelPrecision)+spanBytes(whatIfPrecision)))
+	for _, size := range []int{500_000, 1 << 30} {
 		budget := &room{left: size}
-		b := newBoard(t, 5, budget)
+		b, ok := New(begin, Options{Limits: 2, Count: 5, Keys: true, Window: time.Hour, Examples: true, Budget: budget})
+		require.True(t, ok)
+		end := b.Subscribe()
 		rng := rand.New(rand.NewPCG(4, 4))
-		for i := range 100_000 {
-			p := b.Note(Offence{Limit: 0, Offender: uint64(i % 1000), Series: rng.Uint64()}, func() Subject {
+		name, value := strings.Repeat("l", 1<<10), strings.Repeat("v", 1<<16)
+		for i := range 20_000 {
+			pair := b.Note(Offence{Limit: 0, Key: uint64(i%999) + 1, Offender: uint64(i % 1000), Series: rng.Uint64()}, func() Subject {
 				return Subject{strings.Repeat("m", 1<<16), strings.Repeat("k", 1<<16)}
 			})
 			for at := range 50 {
-				if p != nil && p.Value(at, uint64(i*50+at), rng.Uint64(), strings.Repeat("l", 1<<10)) {
-					p.Example(at, uint64(i*50+at), "", strings.Repeat("v", 1<<16))
+				for _, p := range []*Profile{pair.Metric, pair.Key} {
+					v := Value{At: at, Label: uint64(i%100*50 + at), Hash: rng.Uint64(), Name: name, Without: rng.Uint64()}
+					if p != nil && p.Add(&v) {
+						p.Example(&v, value)
+					}
 				}
 			}
-			if i%10_000 == 0 {
+			if i%2000 == 0 {
 				b.Measure(begin)
 			}
 			require.LessOrEqual(t, size-budget.left, most)
 		}
-		require.NotEmpty(t, b.Measure(begin).Top)
+		require.NotEmpty(t, b.Measure(begin).Keys)
 		b.Measure(begin.Add(10 * time.Hour)) // reports and forgets
 		b.Measure(begin.Add(10 * time.Hour))
-		require.Equal(t, size-2*spanBytes(limitPrecision)-2*sampleBytes, budget.left)
+		require.Equal(t, size-fixed, budget.left)
+		end()
 	}
 	_, ok := New(begin, Options{Limits: 1, Window: time.Hour, Budget: &room{left: 1000}})
 	require.False(t, ok)
@@ -211,8 +229,8 @@ func TestAllocsNote(t *testing.T) {
 		s := series[i%1024]
 		i++
 		p := b.Note(Offence{Limit: 1, Offender: 1, Series: s, Held: 500, Max: 500}, func() Subject { return Subject{} })
-		p.Value(0, 0, s, "route")
-		p.Value(1, 1, s, "id")
+		p.Metric.Add(&Value{At: 0, Label: 0, Hash: s, Name: "route"})
+		p.Metric.Add(&Value{At: 1, Label: 1, Hash: s, Name: "id"})
 	}))
 }
 
@@ -230,7 +248,7 @@ func BenchmarkNote(bench *testing.B) {
 			s := series[i&(1<<16-1)]
 			p := b.Note(Offence{Limit: 1, Offender: 1, Series: s, Held: 500, Max: 500}, func() Subject { return Subject{} })
 			for at := range 5 {
-				p.Value(at, uint64(at), s>>at, "label")
+				p.Metric.Add(&Value{At: at, Label: uint64(at), Hash: s >> at, Name: "label"})
 			}
 		}
 	})

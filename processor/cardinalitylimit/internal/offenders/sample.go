@@ -21,17 +21,18 @@ type sample struct {
 	threshold atomic.Uint64 // hashes from it on are not taken
 
 	mu     sync.Mutex
-	lowest []claim // sorted
+	lowest []claim        // sorted
+	owned  map[uint64]int // number of each owner's
 }
 
 // claim is a series of the sample and whose it is.
 type claim struct{ hash, owner uint64 }
 
-// sampleBytes is what a sample takes.
-const sampleBytes = sampleSize * 16
+// sampleBytes is what a sample uses: its claims, and their number for each owner.
+const sampleBytes = sampleSize * (16 + 32)
 
 func newSample() *sample {
-	s := &sample{lowest: make([]claim, 0, sampleSize)}
+	s := &sample{lowest: make([]claim, 0, sampleSize), owned: make(map[uint64]int)}
 	s.reset()
 	return s
 }
@@ -40,23 +41,44 @@ func (s *sample) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lowest = s.lowest[:0]
+	clear(s.owned)
 	s.threshold.Store(1<<64 - 1)
 }
 
-func (s *sample) add(hash, owner uint64) {
+// add offers a series and returns how many its owner has in the sample, or 0 where that did not change.
+func (s *sample) add(hash, owner uint64) (owned int) {
 	if hash >= s.threshold.Load() {
-		return
+		return 0
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i, known := slices.BinarySearchFunc(s.lowest, hash, func(c claim, hash uint64) int { return cmp.Compare(c.hash, hash) })
 	if known || hash >= s.threshold.Load() {
-		return
+		return 0
 	}
-	s.lowest = slices.Insert(s.lowest[:min(len(s.lowest), sampleSize-1)], i, claim{hash, owner}) // the highest makes room
+	if len(s.lowest) == sampleSize { // the highest makes room
+		s.disown(s.lowest[sampleSize-1].owner)
+		s.lowest = s.lowest[:sampleSize-1]
+	}
+	s.lowest = slices.Insert(s.lowest, i, claim{hash, owner})
+	s.owned[owner]++
 	if len(s.lowest) == sampleSize {
 		s.threshold.Store(s.lowest[sampleSize-1].hash)
 	}
+	return s.owned[owner]
+}
+
+func (s *sample) disown(owner uint64) {
+	if s.owned[owner]--; s.owned[owner] == 0 {
+		delete(s.owned, owner)
+	}
+}
+
+// count is how many series an owner has in the sample.
+func (s *sample) count(owner uint64) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owned[owner]
 }
 
 // shares adds to counts how many distinct series of each offender there were, as far as the sample tells.

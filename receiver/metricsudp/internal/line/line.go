@@ -170,7 +170,7 @@ func (l *Line) fields(rest []byte, limits *Limits) Reason {
 			known = false
 		}
 		if !known {
-			if isValueOrType(field) {
+			if l.isValueOrType(field) {
 				return UnknownType
 			}
 			if limits.RefuseUnknown {
@@ -181,16 +181,26 @@ func (l *Line) fields(rest []byte, limits *Limits) Reason {
 	return OK
 }
 
-// isValueOrType recognises what is left of a line that gives each of its values a type, such as a:1|c|:2|c. Its first
-// value alone would be a wrong sum.
-func isValueOrType(field []byte) bool {
-	if field[0] != ':' {
+// isValueOrType recognises what is left of a line that gives each of its values a type, such as a:1|c|:2|c. The values
+// before it alone would be a wrong sum. Such a field is a type, or a colon with values behind it: any number among what
+// further colons separate, and any member of a set.
+func (l *Line) isValueOrType(field []byte) bool {
+	field = TrimBlanks(field)
+	values, ok := bytes.CutPrefix(field, colonPrefix)
+	if !ok {
 		return kindOf(field) != Invalid
 	}
-	value, _, _ := bytes.Cut(field[1:], []byte{':'})
-	_, ok := number(value)
-	return ok
+	for more := true; more; {
+		var value []byte
+		value, values, more = bytes.Cut(values, colonPrefix)
+		if _, ok := number(value); ok || l.Kind == Set && len(value) > 0 {
+			return true
+		}
+	}
+	return false
 }
+
+var colonPrefix = []byte{':'}
 
 // origin reads the fields that say where a line comes from.
 func (l *Line) origin(field []byte) (known bool) {

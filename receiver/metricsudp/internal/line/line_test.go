@@ -1,6 +1,7 @@
 package line
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"testing"
@@ -119,6 +120,15 @@ func TestParseRefuses(t *testing.T) {
 		{"a:1|c|@0.5|:-2.5", UnknownType},
 		{"a:1|c|:2:3|#x", UnknownType},
 		{"a:1|g|: 2", UnknownType},
+		{"a:1|c|::2", UnknownType},
+		{"a:1|c|::2|c", UnknownType},
+		{"a:1|c|:::2", UnknownType},
+		{"a:1|c|: :2", UnknownType},
+		{"a:1|c| :2", UnknownType},
+		{"a:1|c|:x:2", UnknownType},
+		{"a:1|d|#t|::x::3:", UnknownType},
+		{"u:x|s|:y", UnknownType},
+		{"u:x|s|::y|s", UnknownType},
 		{"a:1|g|g", UnknownType},
 		{"a:1|g|#x|ms ", UnknownType},
 		{"u:x|s|s", UnknownType},
@@ -226,7 +236,7 @@ func FuzzParse(f *testing.F) {
 	_, lines := examples(f)
 	for _, s := range append(lines,
 		"a:1|c|#\xff\xfe:\x80", "a:|", "|", ":", "@", "a:1::2|ms|#,,", "a:0x1p-2|c", "_e{1,9223372036854775807}:t|t",
-		"a:1|c|#,:,k:1,k:2|#|c:|e:|card:|T1|@1", "a:99999999999999999999|c", "a:-9223372036854775808|c|@1e-6", "_sc||0", "_",
+		"a:1|c|::2", "a:1|c|:x", "u:x|s|:", "a:1|c|#,:,k:1,k:2|#|c:|e:|card:|T1|@1", "a:99999999999999999999|c", "a:-9223372036854775808|c|@1e-6", "_sc||0", "_",
 	) {
 		f.Add([]byte(s))
 	}
@@ -255,6 +265,9 @@ func FuzzParse(f *testing.F) {
 		default:
 			t.Fatalf("accepted kind %v", l.Kind)
 		}
+		if value := valueInFields(b, l.Kind); value != nil {
+			t.Fatalf("accepted without the value %q", value)
+		}
 		if len(l.Name) == 0 || len(l.Name) > testLimits.NameBytes || !(l.Rate >= testLimits.MinRate && l.Rate <= 1) {
 			t.Fatalf("accepted name %q rate %v", l.Name, l.Rate)
 		}
@@ -264,4 +277,21 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// valueInFields returns a value that stands behind the type and a colon, or nil.
+func valueInFields(b []byte, kind Kind) []byte {
+	suffix := map[Kind]string{Counter: "|c", Gauge: "|g", Timer: "|ms", Histogram: "|h", Distribution: "|d", Set: "|s"}[kind]
+	for _, field := range bytes.Split(b, []byte{'|'})[2:] {
+		if field = TrimBlanks(field); len(field) == 0 || field[0] != ':' {
+			continue
+		}
+		for _, value := range bytes.Split(field, []byte{':'}) {
+			var l Line
+			if Parse([]byte("a:"+string(value)+suffix), &l, &testLimits) == OK {
+				return value
+			}
+		}
+	}
+	return nil
 }

@@ -30,6 +30,7 @@ type TelemetryBuilder struct {
 	ReceiverMetricsudpBufferDroppedPoints metric.Int64Counter
 	ReceiverMetricsudpBytes               metric.Int64Counter
 	ReceiverMetricsudpCleanedLines        metric.Int64Counter
+	ReceiverMetricsudpConnectionWaits     metric.Int64Counter
 	ReceiverMetricsudpConnections         metric.Int64Gauge
 	ReceiverMetricsudpDatagrams           metric.Int64Counter
 	ReceiverMetricsudpDeniedDatagrams     metric.Int64Counter
@@ -100,9 +101,15 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{line}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverMetricsudpConnectionWaits, err = builder.meter.Int64Counter(
+		"otelcol_receiver_metricsudp_connection_waits",
+		metric.WithDescription("Connections that waited to be read because max_connections were open, of a stream transport. [Alpha]"),
+		metric.WithUnit("{connection}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpConnections, err = builder.meter.Int64Gauge(
 		"otelcol_receiver_metricsudp_connections",
-		metric.WithDescription("Connections that are open, of a stream transport. [Alpha]"),
+		metric.WithDescription("Connections that are open and read, of a stream transport. [Alpha]"),
 		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)

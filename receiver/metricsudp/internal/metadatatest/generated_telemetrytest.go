@@ -83,10 +83,26 @@ func AssertEqualReceiverMetricsudpCleanedLines(t *testing.T, tt *componenttest.T
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
 
+func AssertEqualReceiverMetricsudpConnectionWaits(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_receiver_metricsudp_connection_waits",
+		Description: "Connections that waited to be read because max_connections were open, of a stream transport. [Alpha]",
+		Unit:        "{connection}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_receiver_metricsudp_connection_waits")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
 func AssertEqualReceiverMetricsudpConnections(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_metricsudp_connections",
-		Description: "Connections that are open, of a stream transport. [Alpha]",
+		Description: "Connections that are open and read, of a stream transport. [Alpha]",
 		Unit:        "{connection}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,

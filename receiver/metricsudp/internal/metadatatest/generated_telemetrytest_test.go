@@ -23,6 +23,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverMetricsudpBufferDroppedPoints.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpBytes.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpCleanedLines.Add(context.Background(), 1)
+	tb.ReceiverMetricsudpConnectionWaits.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpConnections.Record(context.Background(), 1)
 	tb.ReceiverMetricsudpDatagrams.Add(context.Background(), 1)
 	tb.ReceiverMetricsudpDeniedDatagrams.Add(context.Background(), 1)
@@ -48,6 +49,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpCleanedLines(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverMetricsudpConnectionWaits(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverMetricsudpConnections(t, testTel,

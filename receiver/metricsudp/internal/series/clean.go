@@ -58,20 +58,19 @@ func appendPrometheusName(to, name []byte) []byte {
 	return append(to[:start], cleaned...)
 }
 
-// appendKey appends a tag key. The Prometheus exporters put key_ before a digit and refuse a label of underscores only.
+// appendKey appends a tag key. Remote write puts key before a _ at the beginning, which the Prometheus page keeps, and
+// both put key_ before a digit: the cleaned key is one that both leave unchanged.
 func (c NameCleaning) appendKey(to, key []byte) []byte {
 	if c != CleanPrometheus {
 		return append(to, key...)
 	}
-	start := len(to)
-	if key[0]-'0' <= 9 {
+	switch first := key[0]; {
+	case first-'0' <= 9:
 		to = append(to, "key_"...)
+	case !isAlphanumeric(first):
+		to = append(to, "key"...)
 	}
-	to = appendUnderscored(to, key)
-	if string(to[start:]) == "_" {
-		return append(to[:start], "key_"...)
-	}
-	return to
+	return appendUnderscored(to, key)
 }
 
 // appendUnderscored writes each run of characters that are not alphanumeric as one _.

@@ -134,7 +134,7 @@ func TestCleanedNames(t *testing.T) {
 
 func TestCleanedKeys(t *testing.T) {
 	for key, want := range map[string]string{
-		"http.status": "http_status", "a__b": "a_b", "_a": "_a", "0": "key_0", "%": "key_", "__name__": "_name_", "ok": "ok",
+		"http.status": "http_status", "a__b": "a_b", "_a": "key_a", "-a": "key_a", "0": "key_0", "%": "key_", "__name__": "key_name_", "è": "key_", "ok": "ok",
 	} {
 		assert.Equal(t, "x"+want, string(CleanPrometheus.appendKey([]byte("x"), []byte(key))), key)
 		assert.Equal(t, key, string(CleanEtsy.appendKey(nil, []byte(key))))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 )
 
 // Listeners accept the connections of one receiver.
@@ -46,6 +47,17 @@ func (l *Listeners) Addresses() []string {
 		all[i] = one.Addr().String()
 	}
 	return all
+}
+
+// SetDeadline ends the Accepts in progress, and later ones, at the deadline.
+func (l *Listeners) SetDeadline(deadline time.Time) error {
+	var errs []error
+	for _, one := range l.All {
+		if limited, ok := one.(interface{ SetDeadline(time.Time) error }); ok {
+			errs = append(errs, limited.SetDeadline(deadline))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Close ends the Accepts in progress.

@@ -10,7 +10,6 @@ const (
 	EndFailed                   // by an error, such as a reset
 	EndOverlongFrame            // a frame is longer than allowed
 	EndHandshake                // no TLS session came about
-	EndTooMany                  // refused: as many connections as allowed were open
 	EndDenied                   // refused: the source is not allowed
 	EndShutdown                 // by the receiver's shutdown
 	Ends                        // their number
@@ -18,7 +17,7 @@ const (
 
 var endNames = [Ends]string{
 	EndClosed: "closed", EndIdle: "idle_timeout", EndFailed: "failed", EndOverlongFrame: "overlong_frame",
-	EndHandshake: "tls_handshake", EndTooMany: "max_connections", EndDenied: "denied", EndShutdown: "shutdown",
+	EndHandshake: "tls_handshake", EndDenied: "denied", EndShutdown: "shutdown",
 }
 
 func (e End) String() string {

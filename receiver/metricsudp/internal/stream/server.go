@@ -18,7 +18,7 @@ type Settings struct {
 	Listeners      *socket.Listeners // which the server closes
 	Framing        Framing
 	MaxBytes       int           // of a line or a frame
-	MaxConnections int           // that are open at once
+	MaxConnections int           // that are read at once; others wait until one ends
 	IdleTimeout    time.Duration // within which a whole line or frame must come; 0: none
 	TLS            *tls.Config   // nil: without
 	Feeds          int
@@ -26,6 +26,8 @@ type Settings struct {
 	// Ended is called for each connection that ended or was refused, from its goroutine. The error
 	// may be nil. Ended must be quick.
 	Ended func(end End, source net.Addr, err error)
+	// Waited is called for each connection that finds MaxConnections open, when it begins to wait.
+	Waited func()
 	// Failed is called with errors of the listeners, which go on.
 	Failed func(error)
 }
@@ -42,13 +44,16 @@ type Server struct {
 	drainEnd  time.Time
 	drained   chan struct{} // closed when all connections have ended, or at drainEnd
 
-	running sync.WaitGroup // all goroutines but those of connections
-	serving sync.WaitGroup // those of connections
+	places chan struct{} // has an element for each connection that is read
 
-	mu       sync.Mutex // guards everything declared below
-	open     map[*connection]struct{}
-	next     int  // index of the feed of the next connection
-	stopping bool // no connection is added any more
+	running   sync.WaitGroup // all other goroutines than those below
+	accepting sync.WaitGroup // those of listeners
+	serving   sync.WaitGroup // those of connections
+
+	mu     sync.Mutex // guards everything declared below
+	open   map[*connection]struct{}
+	next   int  // index of the feed of the next connection
+	closed bool // no connection is added any more
 }
 
 const (
@@ -63,13 +68,15 @@ const (
 
 // Serve begins to accept connections.
 func Serve(s Settings) *Server {
-	server := &Server{Settings: s, open: map[*connection]struct{}{}, drained: make(chan struct{})}
+	server := &Server{
+		Settings: s, open: map[*connection]struct{}{}, drained: make(chan struct{}), places: make(chan struct{}, s.MaxConnections),
+	}
 	server.ctx, server.cancel = context.WithCancel(context.Background())
 	for range s.Feeds {
 		server.feeds = append(server.feeds, newFeed(server))
 	}
 	for _, l := range s.Listeners.All {
-		server.running.Go(func() { server.accept(l) })
+		server.accepting.Go(func() { server.accept(l) })
 	}
 	return server
 }
@@ -84,13 +91,17 @@ func (s *Server) Open() int {
 	return len(s.open)
 }
 
+// accept serves the connections of a listener. In a drain it ends when the kernel has no more of them.
 func (s *Server) accept(l net.Listener) {
 	for {
 		conn, err := l.Accept()
 		switch {
 		case err == nil:
 			s.admit(conn)
-		case errors.Is(err, net.ErrClosed):
+			if s.draining.Load() {
+				s.limitAccepts()
+			}
+		case s.draining.Load(), errors.Is(err, net.ErrClosed):
 			return
 		default:
 			s.Failed(err)
@@ -113,7 +124,7 @@ func (s *Server) admit(conn net.Conn) {
 	c := &connection{server: s, conn: conn, stream: conn, source: addressOf(conn), done: make(chan struct{}, 1)}
 	refused, ok := EndDenied, s.Allows == nil || s.Allows(c.source)
 	if ok {
-		refused, ok = s.add(c)
+		refused, ok = EndShutdown, s.takePlace() && s.serve(c)
 	}
 	if !ok {
 		_ = conn.Close()
@@ -121,15 +132,29 @@ func (s *Server) admit(conn net.Conn) {
 	}
 }
 
-// add serves the connection, or returns why it is refused.
-func (s *Server) add(c *connection) (refused End, ok bool) {
+// takePlace waits until fewer than MaxConnections are open. Meanwhile the kernel keeps the
+// connections behind this one, with what their peers send. It reports false at the end of a drain.
+func (s *Server) takePlace() bool {
+	select {
+	case s.places <- struct{}{}:
+		return true
+	default:
+	}
+	s.Waited()
+	select {
+	case s.places <- struct{}{}:
+		return true
+	case <-s.drained:
+		return false
+	}
+}
+
+// serve reads the connection, which has a place, in a goroutine of its own. It reports false after Close.
+func (s *Server) serve(c *connection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.stopping:
-		return EndShutdown, false
-	case len(s.open) >= s.MaxConnections:
-		return EndTooMany, false
+	if s.closed {
+		return false
 	}
 	c.feed = s.feeds[s.next]
 	s.next = (s.next + 1) % len(s.feeds)
@@ -141,13 +166,14 @@ func (s *Server) add(c *connection) (refused End, ok bool) {
 		s.remove(c)
 		s.Ended(end, c.conn.RemoteAddr(), err)
 	})
-	return 0, true
+	return true
 }
 
 func (s *Server) remove(c *connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, c)
+	<-s.places
 }
 
 // addressOf returns the peer's address. Peers of Unix sockets have none.
@@ -158,18 +184,23 @@ func addressOf(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// drain ends the listeners and has each connection end when it has no more bytes. The channel
+// drain has the listeners and the connections end when the kernel has no more for them. The channel
 // that it returns is closed when all have ended, or have had their time.
 func (s *Server) drain() <-chan struct{} {
 	s.drainOnce.Do(func() {
 		s.drainEnd = time.Now().Add(drainTime)
 		s.draining.Store(true)
-		s.stop()
+		s.limitAccepts()
+		s.limitReads()
 		s.running.Go(func() {
 			defer close(s.drained)
 			ended := make(chan struct{})
 			s.running.Go(func() {
 				defer close(ended)
+				s.accepting.Wait()
+				if err := s.Listeners.Close(); err != nil {
+					s.Failed(err)
+				}
 				s.serving.Wait()
 			})
 			timer := time.NewTimer(drainTime)
@@ -183,7 +214,7 @@ func (s *Server) drain() <-chan struct{} {
 	return s.drained
 }
 
-// drainDeadline is when a Read that begins now ends, unless bytes come.
+// drainDeadline is when a Read or an Accept that begins now ends, unless bytes or a connection come.
 func (s *Server) drainDeadline(now time.Time) time.Time {
 	if deadline := now.Add(drainPause); deadline.Before(s.drainEnd) {
 		return deadline
@@ -191,14 +222,15 @@ func (s *Server) drainDeadline(now time.Time) time.Time {
 	return s.drainEnd
 }
 
-// stop closes the listeners and begins to drain the connections.
-func (s *Server) stop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stopping = true
-	if err := s.Listeners.Close(); err != nil {
+func (s *Server) limitAccepts() {
+	if err := s.Listeners.SetDeadline(s.drainDeadline(time.Now())); err != nil {
 		s.Failed(err)
 	}
+}
+
+func (s *Server) limitReads() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for c := range s.open {
 		c.beginDrain()
 	}
@@ -212,7 +244,6 @@ func (s *Server) Close() error {
 		_ = f.Close()
 	}
 	s.closeConnections()
-	s.serving.Wait()
 	s.running.Wait()
 	return nil
 }
@@ -220,6 +251,7 @@ func (s *Server) Close() error {
 func (s *Server) closeConnections() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closed = true
 	for c := range s.open {
 		_ = c.conn.Close()
 	}

@@ -27,6 +27,7 @@ type testServer struct {
 	*Server
 	readers sync.WaitGroup
 	ends    chan End
+	waited  chan struct{}
 
 	mu    sync.Mutex
 	lines []string // with <cut> where the last one is truncated
@@ -37,11 +38,12 @@ func serve(t *testing.T, change func(*Settings)) *testServer {
 	t.Helper()
 	listeners, err := socket.Listen(t.Context(), socket.Settings{Network: "tcp", Address: "127.0.0.1:0"})
 	require.NoError(t, err)
-	ts := &testServer{ends: make(chan End, 1000)}
+	ts := &testServer{ends: make(chan End, 10000), waited: make(chan struct{}, 10000)}
 	ts.seen = sync.NewCond(&ts.mu)
 	s := Settings{
 		Listeners: listeners, MaxBytes: 1000, MaxConnections: 10, Feeds: 2,
 		Ended:  func(end End, _ net.Addr, _ error) { ts.ends <- end },
+		Waited: func() { ts.waited <- struct{}{} },
 		Failed: func(err error) { t.Error(err) },
 	}
 	if change != nil {
@@ -239,18 +241,86 @@ func TestSlowPeersDelayNobody(t *testing.T) {
 	sending.Wait()
 }
 
+// A connection beyond the bound waits, unread, until another ends. Its peer may be gone by then.
 func TestConnectionsAreBounded(t *testing.T) {
 	ts := serve(t, func(s *Settings) { s.MaxConnections = 2 })
 	first := ts.dial(t)
 	write(t, first, "a:1|c\n")
 	write(t, ts.dial(t), "b:1|c\n")
 	ts.wait(2)
-	ended(t, ts.dial(t))
-	assert.Equal(t, EndTooMany, <-ts.ends)
+	third := ts.dial(t)
+	write(t, third, "c:1|c\nc:2|c")
+	require.NoError(t, third.Close())
+	<-ts.waited
+	fourth := ts.dial(t)
+	write(t, fourth, "d:1|c\n")
+	assert.Equal(t, 2, ts.Open())
+	write(t, first, "a:2|c\n")
+	assert.Equal(t, "a:2|c", ts.wait(3)[2])
 	require.NoError(t, first.Close())
+	assert.Equal(t, []string{"c:1|c", "c:2|c", "d:1|c"}, ts.wait(6)[3:])
 	assert.Equal(t, EndClosed, <-ts.ends)
-	write(t, ts.dial(t), "c:1|c\n")
-	ts.wait(3)
+	assert.Equal(t, EndClosed, <-ts.ends)
+}
+
+// Clients that open a connection for each line, faster than connections end, lose none.
+func TestShortConnectionsAreConserved(t *testing.T) {
+	ts := serve(t, func(s *Settings) { s.MaxConnections = 3 })
+	const clients, each = 8, 300
+	var sending sync.WaitGroup
+	for range clients {
+		sending.Go(func() {
+			for range each {
+				c, err := net.Dial("tcp", ts.Listeners.All[0].Addr().String())
+				if err == nil {
+					_, err = io.WriteString(c, "a:1|c\n")
+				}
+				if err == nil {
+					err = c.Close()
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	sending.Wait()
+	ts.wait(clients * each)
+	for range clients * each {
+		assert.Equal(t, EndClosed, <-ts.ends)
+	}
+	assert.NotEmpty(t, ts.waited)
+	assert.Zero(t, ts.Open())
+}
+
+// A connection that the kernel has accepted before the shutdown is read, with a place or without.
+func TestDrainReadsConnectionsThatWait(t *testing.T) {
+	ts := serve(t, func(s *Settings) { s.MaxConnections = 1 })
+	first := ts.dial(t)
+	write(t, first, "a:1|c\n")
+	ts.wait(1)
+	const waiting = 5
+	for range waiting {
+		write(t, ts.dial(t), "b:1|c\n")
+	}
+	ts.stop()
+	require.NoError(t, ts.Close())
+	assert.Len(t, ts.lines, 1+waiting)
+	for range 1 + waiting {
+		assert.Equal(t, EndShutdown, <-ts.ends)
+	}
+}
+
+// A connection that waits does not delay a shutdown whose readers are gone.
+func TestCloseEndsConnectionsThatWait(t *testing.T) {
+	ts := serve(t, func(s *Settings) { s.MaxConnections = 1 })
+	write(t, ts.dial(t), "a:1|c\n")
+	ts.wait(1)
+	ts.dial(t)
+	<-ts.waited
+	require.NoError(t, ts.Close())
+	assert.Equal(t, EndShutdown, <-ts.ends)
+	assert.Equal(t, EndShutdown, <-ts.ends)
 }
 
 func TestDeniedConnections(t *testing.T) {

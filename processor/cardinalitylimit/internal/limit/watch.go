@@ -1,0 +1,140 @@
+package limit
+
+import (
+	"slices"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/streamid"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
+)
+
+// watch finds the profiles of offenders that the metric at hand belongs to.
+func (c *Cursor) watch() {
+	c.watching = false
+	board := c.set.options.Board
+	watches := board != nil && board.Watches()
+	for i, l := range c.set.limits {
+		g := &c.groups[i]
+		g.watched, g.watchPoint = offenders.Pair{}, false
+		if !watches || g.skip || l.labels() {
+			continue
+		}
+		if len(l.perLevel[fromAttribute]) > 0 {
+			g.watchPoint, c.watching = true, true
+			continue
+		}
+		key := g.key[fromMetric]
+		if g.watched = board.Find(l.keyOf(key), c.set.hash.Combine(key, c.name())); g.watched != (offenders.Pair{}) {
+			c.watching = true
+		}
+	}
+}
+
+// describeSeries tells the profiles of offenders about the labels of the series at hand, whether it has a place or not.
+func (c *Cursor) describeSeries(attrs pcommon.Map) {
+	for i, l := range c.set.limits[:c.asked] {
+		g := &c.groups[i]
+		if g.skip || l.labels() {
+			continue
+		}
+		watched := g.watched
+		if g.watchPoint {
+			key := c.key(i, l)
+			watched = c.set.options.Board.Find(l.keyOf(key), c.set.hash.Combine(key, c.name()))
+		}
+		if watched.Metric != nil {
+			c.tellLabels(watched.Metric, l, attrs)
+		}
+		if watched.Key != nil {
+			if l.Streams {
+				tell(watched.Key, &offenders.Value{Label: c.set.metricLabel, Hash: c.name(), Name: metricName}, noAttributes)
+			}
+			c.tellLabels(watched.Key, l, attrs)
+		}
+	}
+}
+
+const metricName = "metric.name"
+
+// tellLabels tells a profile about the labels of the series at hand: those of the point and, where the limit counts streams,
+// those of the resource that are not part of the key.
+func (c *Cursor) tellLabels(profile *offenders.Profile, l *limit, attrs pcommon.Map) {
+	w := whatIf{asked: profile.WhatIf(), hash: &c.set.hash, attributes: c.attributes}
+	if l.Streams {
+		c.readResource()
+		w.resource, w.inner = c.resourceSum, c.set.hash.Combine(c.metricHash, c.scopeName)
+	}
+	has := uint32(0)
+	for at := range c.pairs {
+		p := &c.pairs[at]
+		if p.isMark || p.taken {
+			continue
+		}
+		v := offenders.Value{At: at, Label: p.label, Hash: p.value, Name: p.key, Without: w.without(0, p.pair)}
+		tell(profile, &v, attrs)
+		if v.At >= 0 {
+			has |= 1 << v.At
+		}
+	}
+	if l.Streams {
+		for at := range c.resourcePairs {
+			p := &c.resourcePairs[at]
+			if slices.Contains(l.perLevel[fromResource], Part{fromResource, p.name}) {
+				continue
+			}
+			v := offenders.Value{At: len(c.pairs) + at, Label: p.label, Hash: p.value, Name: p.key, Without: w.without(p.pair, 0)}
+			if profile.Add(&v) {
+				profile.Example(&v, valueText(c.resource.Attributes(), p.name))
+			}
+			if v.At >= 0 {
+				has |= 1 << v.At
+			}
+		}
+	}
+	if w.asked {
+		profile.AddLacking(has, w.without(0, 0))
+	}
+}
+
+// resourcePair is an attribute of the resource at hand, as a label of a stream.
+type resourcePair struct {
+	name, key          string // of the attribute; with resource. before it
+	label, value, pair uint64
+}
+
+// readResource hashes the attributes of the resource at hand, once, and the name of the scope.
+func (c *Cursor) readResource() {
+	if c.resourceRead {
+		return
+	}
+	c.resourceRead, c.resourceSum, c.resourcePairs = true, 0, c.resourcePairs[:0]
+	h := &c.set.hash
+	c.scopeName = h.String(c.scope.Name())
+	for name, v := range c.resource.Attributes().All() {
+		p := resourcePair{name: name, key: resourcePrefix + name, value: h.Value(v)}
+		p.label = h.String(p.key)
+		p.pair = h.PairOf(p.label, p.value)
+		c.resourceSum += p.pair
+		c.resourcePairs = append(c.resourcePairs, p)
+	}
+}
+
+const resourcePrefix = "resource."
+
+// whatIf makes the identities that a series would have without one of its labels.
+type whatIf struct {
+	asked bool
+	hash  *streamid.Hasher
+	// resource and attributes are sums of pairs; inner is the identity of what is between them.
+	resource, inner, attributes uint64
+}
+
+// without returns the identity without a pair of the resource, or one of the attributes, given as what it adds to its sum.
+// It returns 0 if nobody asks.
+func (w *whatIf) without(resource, attributes uint64) uint64 {
+	if !w.asked {
+		return 0
+	}
+	return w.hash.Point(w.hash.Combine(w.resource-resource, w.inner), w.attributes-attributes) | 1
+}
