@@ -10,7 +10,7 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/cache \
-    go build -ldflags "-s -w" -o /out/ ./cmd/otelcol-custom ./cmd/healthprobe ./cmd/fallbacklog ./cmd/doctor \
+    go build -ldflags "-s -w" -o /out/ ./cmd/otelcol-custom ./cmd/healthprobe ./cmd/fallbacklog ./cmd/doctor ./cmd/gatewaytop \
  && mv /out/fallbacklog /out/fallbacklog-tool \
  && install -d -m 0700 /out/fallbacklog
 
@@ -20,6 +20,7 @@ COPY --from=build /out/otelcol-custom /otelcol-custom
 COPY --from=build /out/healthprobe /healthprobe
 COPY --from=build /out/fallbacklog-tool /fallbacklog
 COPY --from=build /out/doctor /doctor
+COPY --from=build /out/gatewaytop /gatewaytop
 COPY --from=build --chown=10001:10001 /out/fallbacklog /var/lib/otelcol/fallbacklog
 COPY configs/ /etc/otelcol-custom/
 # In a container the senders are elsewhere, so every listener takes all interfaces.

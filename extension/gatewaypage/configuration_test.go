@@ -67,7 +67,7 @@ func TestTheBundleHasNoSecrets(t *testing.T) {
 		State         report.Report
 		History       map[string]any
 		Versions      map[string]string
-		Configuration map[string]map[string]map[string]any
+		Configuration map[string]any
 	}
 	require.NoError(t, json.Unmarshal([]byte(r.body), &b))
 	require.Equal(t, report.APIVersion, b.State.APIVersion)

@@ -184,7 +184,7 @@ func (p *page) NotReady() error {
 	return nil
 }
 
-// shutdownGrace is how long an answer under way may take at the shutdown.
+// shutdownGrace is how long the shutdown waits for answers under way.
 const shutdownGrace = time.Second
 
 // Shutdown waits for answers under way, for shutdownGrace at most. It may be called without Start, and again.

@@ -20,16 +20,17 @@ func (p *page) handler(ctx context.Context, host component.Host) (http.Handler, 
 	api.HandleFunc("/api/v1/history", p.history)
 	api.HandleFunc("/api/v1/text", p.text)
 	api.HandleFunc("/api/v1/bundle", p.bundle)
-	all := http.NewServeMux()
-	all.Handle("/", web.Handler())
-	all.Handle("/api/", api)
+	var behind http.Handler = api
 	if p.cfg.Auth.HasValue() {
 		authenticator, err := p.cfg.Auth.Get().Config.GetServerAuthenticator(ctx, host.GetExtensions())
 		if err != nil {
 			return nil, err
 		}
-		all.Handle("/api/", authenticated(authenticator, api))
+		behind = authenticated(authenticator, api)
 	}
+	all := http.NewServeMux()
+	all.Handle("/", web.Handler())
+	all.Handle("/api/", behind)
 	return p.guarded(all), nil
 }
 

@@ -64,7 +64,7 @@ func command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.V
 	})
 }
 
-// actionTime is how long one step may take.
+// actionTime bounds one step.
 const actionTime = time.Minute
 
 func (b *tab) run(actions ...chromedp.Action[chromedp.Void]) {
@@ -90,14 +90,17 @@ func (b *tab) text(selector string) string {
 	return value[string](b, fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector))
 }
 
-// waitFor waits until a person reads a text in an element.
+// waitFor waits until a person reads a text in an element, in capital letters or not.
 func (b *tab) waitFor(selector, text string) {
 	b.t.Helper()
 	var last string
-	require.Eventually(b.t, func() bool {
+	found := func() bool {
 		last = b.text(selector)
-		return strings.Contains(last, text)
-	}, 60*time.Second, 100*time.Millisecond, "%s has %q", selector, text)
+		return strings.Contains(strings.ToLower(last), strings.ToLower(text))
+	}
+	for deadline := time.Now().Add(actionTime); !found(); time.Sleep(100 * time.Millisecond) {
+		require.True(b.t, time.Now().Before(deadline), "%s has %q: %s", selector, text, last)
+	}
 }
 
 // look sets the width and the colours.

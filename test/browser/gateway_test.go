@@ -227,7 +227,7 @@ func (g *gateway) own(t testing.TB, prefix string) (sum float64) {
 	return sum
 }
 
-func eventually(t testing.TB, what string, is func() bool) {
+func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, is, 60*time.Second, 100*time.Millisecond, what)
+	require.Eventually(t, condition, 60*time.Second, 100*time.Millisecond, what)
 }

@@ -275,45 +275,55 @@ func (v *Observer) refusing(r *Reading) string {
 	return ""
 }
 
-// remember adds the numbers of the strips to the history. A name is that of the strip and that of the line in it.
+// remember adds the numbers of the strips to the history, in the order in which the page shows them. A name is that of
+// the strip and that of the line in it.
 func (v *Observer) remember(rep *Report) {
 	add := func(strip, line string, value float64) { v.history.Add(rep.At, strip+": "+line, value) }
-	in := map[string]float64{}
-	for i := range rep.Lines {
-		l := &rep.Lines[i]
-		switch {
-		case l.Unit == "datagrams" && (l.Kind == In || l.Kind == Lost):
-			add("datagrams per second", l.What, l.PerSecond)
-		case l.Kind == In:
-			in[l.Signal] += l.PerSecond
-		}
-	}
-	for signal, perSecond := range in {
-		add(units[signal]+" per second", "in", perSecond)
-	}
-	for i := range rep.Routes {
-		n := &rep.Routes[i]
-		strip := n.Unit + " per second"
-		add(strip, "sent to "+n.Exporter, n.Sent.PerSecond)
-		add(strip, "lost by "+n.Exporter, n.Lost.PerSecond)
-		if n.Removed != nil {
-			add(strip, "removed on purpose before "+n.Exporter, n.Removed.PerSecond)
-		}
+	for _, signal := range []string{"metrics", "traces", "logs"} {
+		v.rememberSignal(rep, signal, func(line string, value float64) { add(units[signal]+" per second", line, value) })
 	}
 	for i := range rep.Components {
-		c := &rep.Components[i]
-		if c.Log != nil {
+		if c := &rep.Components[i]; c.Log != nil {
 			add("bytes that wait in the local log", c.Component, float64(unread(c.Log)))
-		}
-		if c.Limiter != nil {
-			for k := range c.Limiter.Limits {
-				l := &c.Limiter.Limits[k]
-				add("places in use under limits", l.Name, float64(l.Series))
-			}
 		}
 	}
 	add("metrics over a limit", "metrics", float64(len(rep.Offenders)))
+	for i := range rep.Components {
+		if c := &rep.Components[i]; c.Limiter != nil {
+			for k := range c.Limiter.Limits {
+				add("places in use under limits", c.Limiter.Limits[k].Name, float64(c.Limiter.Limits[k].Series))
+			}
+		}
+	}
+	for i := range rep.Lines {
+		if l := &rep.Lines[i]; l.Unit == "datagrams" && (l.Kind == In || l.Kind == Lost) {
+			add("datagrams per second", l.What, l.PerSecond)
+		}
+	}
 	if rep.Instance.MemoryBytes > 0 {
 		add("memory of the gateway, bytes", "resident", float64(rep.Instance.MemoryBytes))
+	}
+}
+
+func (v *Observer) rememberSignal(rep *Report, signal string, add func(line string, value float64)) {
+	in, known := 0.0, false
+	for i := range rep.Lines {
+		if l := &rep.Lines[i]; l.Signal == signal && l.Kind == In && l.Unit != "datagrams" {
+			in, known = in+l.PerSecond, true
+		}
+	}
+	if known {
+		add("in", in)
+	}
+	for i := range rep.Routes {
+		n := &rep.Routes[i]
+		if n.Signal != signal {
+			continue
+		}
+		if n.Removed != nil {
+			add("removed on purpose before "+n.Exporter, n.Removed.PerSecond)
+		}
+		add("sent to "+n.Exporter, n.Sent.PerSecond)
+		add("lost by "+n.Exporter, n.Lost.PerSecond)
 	}
 }

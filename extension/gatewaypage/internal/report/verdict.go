@@ -84,6 +84,10 @@ func (j *judge) backends() {
 			j.part(LevelBusy, *l.Since, "backend of %s down for %s%s", c.Component, lasted, waits)
 		}
 	}
+}
+
+// times says how long the room lasts, and how long the drain.
+func (j *judge) times() {
 	if s := j.report.Times.ToFullSeconds; s != nil {
 		j.part(LevelBusy, time.Time{}, "log full in %s", Seconds(*s))
 	}
@@ -161,6 +165,7 @@ func judged(r *Report, unknown []string, refusing string, losingSince time.Time)
 		losses()
 		j.backends()
 	}
+	j.times()
 	j.refusals()
 	j.limits()
 	return j.finish()

@@ -39,12 +39,14 @@ func (w *window) add(s sample) {
 	w.samples = append(w.samples[:0], w.samples[old:]...)
 }
 
-// growth is by how much a number has grown within a time, and over which time.
+// growth is by how much a number has grown within a time, and over which time. It is that since the reading before the
+// last one at least.
 func (w *window) growth(k key, within time.Duration) (items int64, over time.Duration) {
-	last := &w.samples[len(w.samples)-1]
-	for i := range w.samples[:len(w.samples)-1] {
+	newest := len(w.samples) - 1
+	last := &w.samples[newest]
+	for i := range w.samples[:newest] {
 		s := &w.samples[i]
-		if last.at.Sub(s.at) > within+Tolerance || last.metrics && !s.metrics {
+		if i < newest-1 && last.at.Sub(s.at) > within+tolerance || last.metrics && !s.metrics {
 			continue
 		}
 		// What was not there then began at 0 since.
@@ -53,8 +55,8 @@ func (w *window) growth(k key, within time.Duration) (items int64, over time.Dur
 	return 0, 0
 }
 
-// Tolerance is by how much a reading may be late.
-const Tolerance = 500 * time.Millisecond
+// tolerance is by how much a reading may be late.
+const tolerance = 500 * time.Millisecond
 
 // total is a number with its growth.
 func (w *window) total(k key, items int64) Total {

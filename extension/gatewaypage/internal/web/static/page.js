@@ -42,6 +42,7 @@ function list(parent, items, keyOf, make) {
 const whole = new Intl.NumberFormat('en', {maximumFractionDigits: 0});
 const tenths = new Intl.NumberFormat('en', {maximumFractionDigits: 1});
 const count = (n) => whole.format(n);
+const plural = (n, noun) => count(n) + ' ' + noun + (n === 1 ? '' : 's');
 
 function rate(perSecond) {
   return (Math.abs(perSecond) < 10 ? tenths : whole).format(perSecond) + '/s';
@@ -163,7 +164,7 @@ function routeRow() {
   const name = element('span'), exporter = element('small'), why = element('small');
   const head = element('th', '', name, document.createTextNode(' '), exporter, why);
   head.scope = 'row';
-  exporter.className = why.className = 'quiet';
+  why.className = 'why';
   const labels = ['In', 'Removed on purpose', 'Sent', 'Waiting', 'Dead letter', 'Returned', 'Lost', 'Residual'];
   const cells = labels.map(cell);
   return {
@@ -171,7 +172,7 @@ function routeRow() {
     update(r) {
       write(name, r.signal);
       write(exporter, 'to ' + r.exporter);
-      write(why, r.unknown ? ' – residual not known: ' + r.unknown : '');
+      write(why, r.unknown ? 'Residual not known: ' + r.unknown + '.' : '');
       const optional = (c, t) => t ? c.set(count(t.items), moving(t)) : c.set('?');
       optional(cells[0], r.in);
       optional(cells[1], r.removed);
@@ -220,7 +221,7 @@ function labelLine() {
     element: element('li', '', 'label ', element('strong', '', name), values, shapes),
     update(l) {
       write(name, l.name);
-      write(values, ': about ' + count(l.values) + ' values ');
+      write(values, ': about ' + plural(l.values, 'value') + ' ');
       list(shapes, l.examples ?? [], (x) => x, (x) => ({element: element('bdi', 'shape', x), update() {}}));
     },
   };
@@ -283,7 +284,7 @@ function limitBar() {
       fill.style.width = Math.min(100, 100 * l.fullest_share) + '%';
       fill.className = 'fill' + (l.dry_run ? ' dry' : '') + (l.fullest_share >= 1 ? ' over' : '');
       write(text, 'Fullest key ' + whole.format(100 * l.fullest_share) + ' % of ' + count(l.max) + ' places; ' + count(l.series) +
-        ' ' + l.counts + ' in ' + count(l.keys) + (l.keys === 1 ? ' key' : ' keys') + '; about ' + count(l.refused) + ' without a place · ' + component);
+        ' ' + l.counts + ' in ' + plural(l.keys, 'key') + '; about ' + count(l.refused) + ' without a place · ' + component);
       write(key, l.fullest ? ' · ' + l.fullest : '');
     },
   };
@@ -392,6 +393,9 @@ const marks = {
   },
 };
 
+// binary are steps of an axis of bytes.
+const binary = Array.from({length: 45}, (_, i) => 2 ** i);
+
 function compact(v, isBytes) {
   if (isBytes) return bytes(v);
   return Math.abs(v) >= 10000 ? new Intl.NumberFormat('en', {notation: 'compact'}).format(v) : tenths.format(v);
@@ -406,10 +410,10 @@ function strip(group) {
     chart?.destroy();
     const axis = () => ({stroke: ink('--quiet'), grid: {stroke: ink('--line'), width: 1}, ticks: {show: false}, font: '12px system-ui, "DejaVu Sans", sans-serif'});
     chart = new uPlot({
-      width, height: 130, legend: {show: false}, cursor: {show: false}, padding: [8, 8, 0, 0], plugins: [marks],
+      width, height: 120, legend: {show: false}, cursor: {show: false}, padding: [8, 8, 0, 0], plugins: [marks],
       scales: {x: {time: true}, y: {range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1]}},
-      axes: [{...axis(), space: 70, values: (_, ticks) => ticks.map((s) => new Date(s * 1000).toLocaleTimeString('en-GB', g.span > 300 ? {hour: '2-digit', minute: '2-digit'} : {}))},
-        {...axis(), size: 64, space: 36, values: (_, ticks) => ticks.map((v) => compact(v, isBytes))}],
+      axes: [{...axis(), size: 26, space: 70, values: (_, ticks) => ticks.map((s) => new Date(s * 1000).toLocaleTimeString('en-GB', g.span > 300 ? {hour: '2-digit', minute: '2-digit'} : {}))},
+        {...axis(), size: 64, space: 36, ...(isBytes ? {incrs: binary} : {}), values: (_, ticks) => ticks.map((v) => compact(v, isBytes))}],
       series: [{}, ...g.series.map((s, i) => ({label: s.line, stroke: ink(`--c${i % 6 + 1}`), width: 2, dash: dashes[i % 6], points: {show: g.times.length < 3}}))],
     }, [g.times, ...g.series.map((s) => s.values)], plot);
   };
