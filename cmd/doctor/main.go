@@ -1,4 +1,5 @@
-// Command doctor finds traps in a configuration of the gateway that is valid and still does not do what its author wants.
+// Command doctor finds traps in a configuration of the gateway: settings that are valid, but do not do what their author
+// wants.
 //
 //	doctor -config production.yaml -config site.yaml
 //	doctor -from otelcol-contrib.yaml
@@ -26,7 +27,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/doctor"
 )
 
-// gateway is the binary whose validation runs first.
+// gateway is the name of the binary that validates the configuration first.
 const gateway = "otelcol-custom"
 
 var errFindings = errors.New("findings")
@@ -45,7 +46,7 @@ func main() {
 	}
 }
 
-// uris collects a flag that is given more than once.
+// uris collects the values of a repeated flag.
 type uris []string
 
 func (u *uris) String() string         { return fmt.Sprint(*u) }
@@ -85,7 +86,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return report(stdout, doctor.Check(resolved, volumeOf))
 }
 
-// resolve reads and merges the configuration as the gateway does.
+// resolve reads and merges configurations like the gateway.
 func resolve(ctx context.Context, locations []string) (map[string]any, error) {
 	resolver, err := confmap.NewResolver(confmap.ResolverSettings{
 		URIs: locations,
@@ -104,7 +105,7 @@ func resolve(ctx context.Context, locations []string) (map[string]any, error) {
 	return conf.ToStringMap(), resolver.Shutdown(ctx)
 }
 
-// validate runs the gateway's own validation, if the gateway is beside this binary or in the path.
+// validate runs the gateway's own validation, if the gateway is in the directory of this binary or in PATH.
 func validate(ctx context.Context, configs []string, stderr io.Writer) error {
 	path, err := findGateway()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/doctor"
 )
 
-// TestShippedConfigurationsAreFine: the doctor has no findings in configs/, on a disk that is large enough.
+// The doctor has no findings in the files of configs/ on a disk that is large enough.
 func TestShippedConfigurationsAreFine(t *testing.T) {
 	files, err := filepath.Glob("../../configs/*.yaml")
 	require.NoError(t, err)
@@ -33,7 +33,7 @@ func write(t *testing.T, content string) string {
 }
 
 func TestRun(t *testing.T) {
-	t.Setenv("PATH", t.TempDir()) // no gateway to run
+	t.Setenv("PATH", t.TempDir()) // without a gateway
 	t.Setenv("DOCTOR_TEST_ENDPOINT", "0.0.0.0:1777")
 	const fine = `{extensions: {pprof: {}}, service: {extensions: [pprof]}}`
 	for name, c := range map[string]struct {
@@ -69,7 +69,7 @@ func TestRunCannotRead(t *testing.T) {
 	assert.NotErrorIs(t, err, errFindings)
 }
 
-// TestValidationRunsFirst: where a gateway is in the path, its refusal is the answer.
+// If a gateway is in the path, its validation runs first, and its error is that of the doctor.
 func TestValidationRunsFirst(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, gateway), []byte("#!/bin/sh\necho \"$@: endpoint: must be an address\"\nexit 1\n"), 0o700))

@@ -11,12 +11,12 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/doctor"
 )
 
-// Types that statfs(2) reports and that matter to a log; the size of others is all that is known.
+// volumeTypes has the types of statfs(2) that matter for a log. For other file systems only the size is known.
 var volumeTypes = map[int64]string{
 	unix.TMPFS_MAGIC: "tmpfs", unix.RAMFS_MAGIC: "ramfs", unix.OVERLAYFS_SUPER_MAGIC: "overlay",
 }
 
-// volumeOf describes the file system of a directory, or of its nearest parent that exists.
+// volumeOf describes the file system of a directory, or of its nearest existing parent.
 func volumeOf(directory string) (doctor.Volume, error) {
 	path, err := filepath.Abs(directory)
 	if err != nil {

@@ -4,5 +4,5 @@ package main
 
 import "github.com/otelcol-custom/otelcol-custom/internal/doctor"
 
-// volumeOf is nil: file systems are examined on Linux only.
+// volumeOf is nil: the doctor examines file systems on Linux only.
 var volumeOf doctor.Volumes

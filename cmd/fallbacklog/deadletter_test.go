@@ -25,7 +25,7 @@ func TestVersion(t *testing.T) {
 	assert.Equal(t, "fallbacklog "+version()+"\n", done(t, "--version"))
 }
 
-// refusals are a dead letter of records of two codes and messages, oldest first.
+// refusals are the records of a dead letter, with two codes and messages, oldest first.
 func refusals(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -42,7 +42,7 @@ func refusals(t *testing.T) (dir string) {
 	return dir
 }
 
-// Records of the dead letter are chosen by code, reason, age and substring, the backend's message included.
+// The flags select records of the dead letter by code, reason, age, and a substring, also of the backend's message.
 func TestDeadLetterIsChosenFrom(t *testing.T) {
 	dir := refusals(t)
 	even, odd := []string{"dead-1/0", "dead-1/1", "dead-3/0", "dead-3/1"}, []string{"dead-0/0", "dead-0/1", "dead-2/0", "dead-2/1"}
@@ -66,7 +66,7 @@ func TestDeadLetterIsChosenFrom(t *testing.T) {
 	assert.Empty(t, catNames(t, "-dead-letter", dir))
 }
 
-// Beside a gateway, which picks the request up, requeue and discard work as without one.
+// While a gateway runs, requeue and discard ask the gateway and have the same effect as without one.
 func TestDeadLetterBesideAGateway(t *testing.T) {
 	dir := refusals(t)
 	var took []string
@@ -84,11 +84,11 @@ func TestDeadLetterBesideAGateway(t *testing.T) {
 	assert.Empty(t, left)
 }
 
-// What is chosen may be scattered over more places than the cursor has room for: it does not come back.
+// The selected records may be scattered over more places than the cursor can store. They still do not come back.
 func TestScatteredRecordsStayDiscarded(t *testing.T) {
 	dir := t.TempDir()
 	const records = 600
-	refuseDead := func(ld plog.Logs) error { // others pass: five refusals in a row would be the downstream's fault
+	refuseDead := func(ld plog.Logs) error { // others are accepted, as five refusals in a row would count as an outage
 		if strings.HasPrefix(logNames(ld)[0], "dead") {
 			return refuse(ld)
 		}
@@ -101,7 +101,7 @@ func TestScatteredRecordsStayDiscarded(t *testing.T) {
 	}
 	for k, digit := range []string{"1", "3", "5", "7", "9"} {
 		if k == 2 {
-			g.stop() // the command does it itself then
+			g.stop() // then the command does the work itself
 		}
 		assert.Contains(t, done(t, "discard", "-contains", digit+"-0/0", dir), "60 records, 120 items discarded")
 	}
@@ -127,8 +127,8 @@ func TestRequestThatNobodyPicksUp(t *testing.T) {
 		_, err := os.Stat(filepath.Join(root, "request.json"))
 		return os.IsNotExist(err)
 	}, time.Minute, 10*time.Millisecond, "one that cannot be read is answered and removed")
-	r := tooled(t, "requeue", "-wait", "1ms", dir)
-	if r.code != exitDone { // else the gateway was faster
+	r := runTool(t, "requeue", "-wait", "1ms", dir)
+	if r.code != exitDone { // otherwise the gateway was faster
 		assert.Contains(t, r.stderr, logtool.ErrNotPickedUp.Error())
 	}
 	_, err := os.Stat(filepath.Join(root, "request.json"))

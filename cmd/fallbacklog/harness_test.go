@@ -36,7 +36,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog"
 )
 
-// asCommand, in the environment, makes the test binary the command.
+// asCommand is the environment variable that makes the test binary run the command.
 const asCommand = "FALLBACKLOG_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// result is what a run of the command gave.
+// result is the result of a run of the command.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -59,35 +59,35 @@ func process(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// tooled runs the command as a process.
-func tooled(t *testing.T, args ...string) result {
+// runTool runs the command as a process.
+func runTool(t *testing.T, args ...string) result {
 	t.Helper()
 	cmd := process(args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
-	if _, exited := err.(*exec.ExitError); !exited { //nolint:errorlint // os/exec returns it as it is
+	if _, exited := err.(*exec.ExitError); !exited { //nolint:errorlint // os/exec does not wrap it
 		require.NoError(t, err)
 	}
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// done runs the command, which has to end with 0, and returns its standard output.
+// done runs the command, requires the exit code 0, and returns its standard output.
 func done(t *testing.T, args ...string) string {
 	t.Helper()
-	r := tooled(t, args...)
+	r := runTool(t, args...)
 	require.Equal(t, exitDone, r.code, "%v: %s%s", args, r.stdout, r.stderr)
 	return r.stdout
 }
 
-// gateway is the component as a Collector runs it, for logs and metrics.
+// gateway runs the component for logs and metrics like a Collector.
 type gateway struct {
 	t       *testing.T
 	logs    exporter.Logs
 	metrics exporter.Metrics
 }
 
-// sinkFactory is a wrapped exporter that answers a batch of logs as it is told to, and takes everything else.
+// sinkFactory makes a nested exporter that calls answer for a batch of logs and accepts all other data.
 func sinkFactory(answer func(plog.Logs) error) exporter.Factory {
 	return exporter.NewFactory(component.MustNewType("sink"), func() component.Config { return &struct{}{} },
 		exporter.WithLogs(func(context.Context, exporter.Settings, component.Config) (exporter.Logs, error) {
@@ -109,7 +109,7 @@ func (sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{
 func (s sink) ConsumeLogs(_ context.Context, ld plog.Logs) error     { return s.answer(ld) }
 func (s sink) ConsumeMetrics(context.Context, pmetric.Metrics) error { return nil }
 
-// host has the sink.
+// host has the factory of the sink.
 type host struct {
 	component.Host
 	sink exporter.Factory
@@ -117,7 +117,7 @@ type host struct {
 
 func (h host) GetFactory(component.Kind, component.Type) component.Factory { return h.sink }
 
-// startGateway runs the component on dir until stop. Without an answer there is no wrapped exporter: log only.
+// startGateway runs the component on dir until stop. If answer is nil, it has no nested exporter and only writes the log.
 func startGateway(t *testing.T, dir string, answer func(plog.Logs) error) *gateway {
 	t.Helper()
 	return startWithFormat(t, dir, "otlp_json", answer)
@@ -161,7 +161,7 @@ func (g *gateway) stop() {
 	require.NoError(g.t, g.metrics.Shutdown(context.Background()))
 }
 
-// sendLogs sends n batches of two log records: <name>-<batch>/0 and /1.
+// sendLogs sends n batches of two log records, named <name>-<batch>/0 and /1.
 func (g *gateway) sendLogs(name string, n int) {
 	g.t.Helper()
 	for i := range n {
@@ -184,10 +184,10 @@ func (g *gateway) sendMetric(name string) {
 }
 
 func refuse(plog.Logs) error {
-	return consumererror.NewPermanent(status.Error(codes.InvalidArgument, "told to"))
+	return consumererror.NewPermanent(status.Error(codes.InvalidArgument, "by the test"))
 }
 
-// written is a directory with five batches of logs, one of metrics, and two in the dead letter of the logs.
+// written returns a directory with five batches of logs, one of metrics, and two in the dead letter of the logs.
 func written(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -201,7 +201,7 @@ func written(t *testing.T) (dir string) {
 	return dir
 }
 
-// segments are the segment files of a log.
+// segments returns the segment files of a log.
 func segments(t *testing.T, dir string, log ...string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(append(append([]string{dir, "fallbacklog%2Feu"}, log...), "0*-*")...))
@@ -209,16 +209,16 @@ func segments(t *testing.T, dir string, log ...string) []string {
 	return files
 }
 
-// server is an OTLP server, over gRPC and HTTP, that remembers what it took in its order.
+// server is an OTLP server for gRPC and HTTP that records accepted data in order.
 type server struct {
 	plogotlp.UnimplementedGRPCServer
 	grpc, http string
 
-	mu     sync.Mutex
-	answer func(ctx context.Context, name string) error // nil: take it
-	took   []string
-	calls  int
-	header []string
+	mu       sync.Mutex
+	answer   func(ctx context.Context, name string) error // nil accepts all data
+	accepted []string
+	calls    int
+	header   []string
 }
 
 func newServer(t *testing.T) *server {
@@ -251,10 +251,10 @@ func (s *server) set(answer func(ctx context.Context, name string) error) {
 func (s *server) names() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]string(nil), s.took...)
+	return append([]string(nil), s.accepted...)
 }
 
-func (s *server) take(ctx context.Context, names ...string) error {
+func (s *server) receive(ctx context.Context, names ...string) error {
 	s.mu.Lock()
 	answer := s.answer
 	s.calls++
@@ -266,13 +266,13 @@ func (s *server) take(ctx context.Context, names ...string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.took = append(s.took, names...)
+	s.accepted = append(s.accepted, names...)
 	return nil
 }
 
-// Export takes logs.
+// Export receives logs over gRPC.
 func (s *server) Export(ctx context.Context, r plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
-	return plogotlp.NewExportResponse(), s.take(ctx, logNames(r.Logs())...)
+	return plogotlp.NewExportResponse(), s.receive(ctx, logNames(r.Logs())...)
 }
 
 type metricServer struct {
@@ -281,10 +281,10 @@ type metricServer struct {
 }
 
 func (m *metricServer) Export(ctx context.Context, r pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
-	return pmetricotlp.NewExportResponse(), m.s.take(ctx, metricName(r.Metrics()))
+	return pmetricotlp.NewExportResponse(), m.s.receive(ctx, metricName(r.Metrics()))
 }
 
-// ServeHTTP is OTLP over HTTP.
+// ServeHTTP receives logs and metrics over HTTP.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -297,12 +297,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/v1/logs":
 		req := plogotlp.NewExportRequest()
 		if err = req.UnmarshalProto(body); err == nil {
-			err = s.take(r.Context(), logNames(req.Logs())...)
+			err = s.receive(r.Context(), logNames(req.Logs())...)
 		}
 	case "/v1/metrics":
 		req := pmetricotlp.NewExportRequest()
 		if err = req.UnmarshalProto(body); err == nil {
-			err = s.take(r.Context(), metricName(req.Metrics()))
+			err = s.receive(r.Context(), metricName(req.Metrics()))
 		}
 	default:
 		w.WriteHeader(http.StatusNotFound)
@@ -329,7 +329,7 @@ func metricName(md pmetric.Metrics) string {
 	return md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Name()
 }
 
-// catNames are the log records that cat shows.
+// catNames returns the names of the log records that cat prints.
 func catNames(t *testing.T, args ...string) (names []string) {
 	t.Helper()
 	for line := range strings.Lines(done(t, append([]string{"cat", "-signal", "logs"}, args...)...)) {
@@ -340,7 +340,7 @@ func catNames(t *testing.T, args ...string) (names []string) {
 	return names
 }
 
-// tree is every file below a directory with its content and its time.
+// tree returns the modification time and content of every file below a directory.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}

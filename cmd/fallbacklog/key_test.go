@@ -32,7 +32,7 @@ func TestCommandsNeedTheKey(t *testing.T) {
 	assert.Contains(t, done(t, "verify", "-key-file", file, dir), "logs: 5 records, 10 items")
 	s := newServer(t)
 	for _, args := range [][]string{{"cat"}, {"replay", "-endpoint", s.grpc}} {
-		r := tooled(t, append(args, dir)...)
+		r := runTool(t, append(args, dir)...)
 		assert.Equal(t, exitFailed, r.code)
 		assert.Contains(t, r.stderr, "the record needs the key with the id ")
 		assert.Contains(t, r.stderr, "there is none")
@@ -42,17 +42,17 @@ func TestCommandsNeedTheKey(t *testing.T) {
 	t.Setenv(keyVariable, key)
 	assert.Equal(t, fiveLogs, catNames(t, dir))
 	t.Setenv(keyVariable, strings.Repeat("0", 64))
-	assert.Contains(t, tooled(t, "cat", dir).stderr, "the key there is has the id ")
+	assert.Contains(t, runTool(t, "cat", dir).stderr, "the key there is has the id ")
 	t.Setenv(keyVariable, "a-secret-that-is-no-key")
-	r := tooled(t, "cat", dir)
+	r := runTool(t, "cat", dir)
 	assert.Equal(t, exitUsage, r.code)
 	assert.Contains(t, r.stderr, "key: must be 32 bytes in base64 or hex")
 	assert.NotContains(t, r.stderr, "a-secret")
 	t.Setenv(keyVariable, "")
 	require.NoError(t, os.WriteFile(file+"2", nil, 0o600))
-	assert.Equal(t, exitUsage, tooled(t, "cat", "-key-file", file+"2", dir).code)
+	assert.Equal(t, exitUsage, runTool(t, "cat", "-key-file", file+"2", dir).code)
 
-	// Without the key they are moved unchanged.
+	// Without the key encrypted records are moved unchanged.
 	assert.Contains(t, done(t, "requeue", dir), "2 records, 0 items moved to the log; 2 records are encrypted")
 	assert.Equal(t, append(append([]string(nil), fiveLogs...), "dead-0/0", "dead-0/1", "dead-1/0", "dead-1/1"), catNames(t, "-key-file", file, dir))
 	first := segments(t, dir, "logs")[0]
@@ -60,21 +60,21 @@ func TestCommandsNeedTheKey(t *testing.T) {
 	require.NoError(t, err)
 	data[len(data)/10*5] ^= 1
 	require.NoError(t, os.WriteFile(first, data, 0o600))
-	assert.Equal(t, exitDamaged, tooled(t, "verify", dir).code)
-	r = tooled(t, "replay", "-signal", "logs", "-key-file", file, "-endpoint", s.grpc, dir)
-	assert.Equal(t, exitDamaged, r.code, "it passes over the damage, and says so")
+	assert.Equal(t, exitDamaged, runTool(t, "verify", dir).code)
+	r = runTool(t, "replay", "-signal", "logs", "-key-file", file, "-endpoint", s.grpc, dir)
+	assert.Equal(t, exitDamaged, r.code, "it skips the damage and reports it")
 	assert.Contains(t, r.stdout, "6 records, 12 items sent, 2")
-	assert.Contains(t, r.stdout, "of damage passed over")
+	assert.Contains(t, r.stdout, "of damage skipped")
 	assert.Len(t, s.names(), 2*6)
 
-	var took []string
-	g = startWith(t, dir, settings, func(ld plog.Logs) error { took = append(took, logNames(ld)...); return nil })
+	var delivered []string
+	g = startWith(t, dir, settings, func(ld plog.Logs) error { delivered = append(delivered, logNames(ld)...); return nil })
 	g.stop()
-	assert.Empty(t, took)
+	assert.Empty(t, delivered)
 }
 
-// A record that somebody has changed, and its checksums with it, is damage to a reader that has the key: it is passed over, and
-// stops nothing.
+// An encrypted record that was changed together with its checksums is damage for a reader with the key. It is skipped, and
+// the records after it are read.
 func TestForgedRecordIsDamage(t *testing.T) {
 	const key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 	dir := t.TempDir()
@@ -99,14 +99,14 @@ func TestForgedRecordIsDamage(t *testing.T) {
 	}
 	assert.Contains(t, done(t, "verify", dir), "logs: 2 records", "the checksums are right")
 	t.Setenv(keyVariable, key)
-	r := tooled(t, "verify", dir)
+	r := runTool(t, "verify", dir)
 	assert.Equal(t, exitDamaged, r.code)
 	assert.Contains(t, r.stderr, "damage in 2 places")
-	r = tooled(t, "cat", dir)
+	r = runTool(t, "cat", dir)
 	assert.Equal(t, exitDamaged, r.code)
 	assert.NotContains(t, r.stdout, "log-0/0")
 	assert.Contains(t, r.stdout, "log-1/0")
 	assert.Contains(t, done(t, "ls", dir), "1 (")
 	assert.Contains(t, done(t, "requeue", dir), "2 records, 2 items moved to the log")
-	assert.Contains(t, tooled(t, "cat", dir).stdout, "dead-1/0")
+	assert.Contains(t, runTool(t, "cat", dir).stdout, "dead-1/0")
 }

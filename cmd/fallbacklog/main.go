@@ -1,4 +1,4 @@
-// Command fallbacklog looks at, checks and empties the directories of the fallbacklog exporter.
+// Command fallbacklog lists, checks and empties the logs of the fallbacklog exporter.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
 )
 
-// The exit codes; usage tells of them.
+// The exit codes. usage explains them.
 const (
 	exitDone = iota
 	exitFailed
@@ -25,23 +25,23 @@ const (
 	exitInterrupted
 )
 
-const usage = `Looks at, checks and empties the directories of the fallbacklog exporter.
+const usage = `Lists, checks and empties the logs of the fallbacklog exporter.
 
 Usage: fallbacklog <command> [flags] <directory>
 
-The directory is the exporter's log::directory, or that of one component in it.
+The directory is the exporter's log::directory, or the directory of one component in it.
 
-Commands that only read; safe beside a running gateway:
-  ls       components, signals, segments, records, bytes, ages, cursor
-  cat      records as OTLP JSON, one request a line
-  verify   every checksum
+Commands that only read. They are safe while a gateway runs:
+  ls       list components, signals, segments, records, bytes, ages and cursors
+  cat      print records as OTLP JSON, one request per line
+  verify   check every checksum
 
-Commands about the dead letter; a gateway that runs on the directory does the work:
-  requeue  move it, or what the flags choose of it, back into the log
-  discard  delete what the flags choose of it
+Commands for dead letters. If a gateway runs on the directory, it does the work:
+  requeue  move all or selected records of a dead letter back into the log
+  discard  delete selected records of a dead letter
 
-The command that needs the gateway stopped, as it takes the component's lock:
-  replay   send what the log holds to an OTLP endpoint
+A command that needs the gateway stopped, because it locks the component's directory:
+  replay   send the records of a log to an OTLP endpoint
 
 fallbacklog <command> -help shows the flags, fallbacklog --version the version.
 
@@ -49,31 +49,31 @@ Exit codes:
   0  done
   1  failed
   2  wrong arguments
-  3  verify, cat, replay: there is damage
+  3  verify, cat, replay: damage was found
   4  the directory is in use
-  5  interrupted; the same command goes on where it stopped
+  5  interrupted; the same command continues where it stopped
 `
 
-// command is one of usage's.
+// command is one of the commands in usage.
 type command struct {
 	name string
-	help string // what it does, for its -help
+	help string // the description for -help
 	run  func(context.Context, *tool) error
 }
 
 func commands() []command { return []command{ls, cat, verify, requeue, discard, replay} }
 
-// tool is one run.
+// tool is one run of a command.
 type tool struct {
 	flags          *flag.FlagSet
-	args           []string
+	args           []string // after the command's name
 	stdout, stderr io.Writer
-	terminal       bool // stderr is one
+	terminal       bool // stderr is a terminal
 }
 
 var (
 	errUsage   = errors.New("wrong arguments")
-	errDamaged = errors.New("there is damage")
+	errDamaged = errors.New("damage")
 )
 
 func main() {
@@ -117,13 +117,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, terminal 
 		if err != nil {
 			fmt.Fprintf(stderr, "fallbacklog %s: %v\n", c.name, err)
 		}
-		return code(err)
+		return exitCode(err)
 	}
 	fmt.Fprintf(stderr, "fallbacklog: command: must be one of ls, cat, verify, requeue, discard, replay (got %q)\n", args[0])
 	return exitUsage
 }
 
-func code(err error) int {
+// exitCode returns the exit code for the error of a command.
+func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitDone

@@ -52,7 +52,7 @@ func TestListShowsWhatIsThere(t *testing.T) {
 	text := done(t, "ls", dir, "-segments")
 	assert.Contains(t, text, "logs/dead-letter")
 	assert.Contains(t, text, filepath.Base(segments(t, dir, "logs")[0]))
-	// The component's own directory does too, and reading the records may be left out.
+	// The directory of the component is also accepted, and -fast does not read the records.
 	text = done(t, "ls", "-fast", filepath.Join(dir, "fallbacklog%2Feu"))
 	assert.Contains(t, text, "fallbacklog/eu")
 }
@@ -78,12 +78,12 @@ func TestVerifyFindsDamageAndTheGatewayPassesOverIt(t *testing.T) {
 	torn := content[:bytes.IndexByte(content, '\n')/2]
 	require.NoError(t, os.WriteFile(file, append(damaged, torn...), 0o600))
 
-	r := tooled(t, "verify", dir)
+	r := runTool(t, "verify", dir)
 	assert.Equal(t, exitDamaged, r.code)
 	assert.Contains(t, r.stdout, "damage: "+filepath.Base(file))
 	assert.Contains(t, r.stdout, "are unfinished")
 	assert.Contains(t, r.stderr, "damage in 1 places")
-	assert.Equal(t, exitDamaged, tooled(t, "cat", dir).code)
+	assert.Equal(t, exitDamaged, runTool(t, "cat", dir).code)
 
 	rest := append(append([]string(nil), fiveLogs[:4]...), fiveLogs[6:]...)
 	var took []string
@@ -114,7 +114,7 @@ func TestReadingCommandsWorkBesideAGateway(t *testing.T) {
 	assert.Empty(t, s.names())
 	assert.Equal(t, before, tree(t, dir), "nothing is written")
 	for _, args := range [][]string{{"replay", "-endpoint", s.grpc}} {
-		r := tooled(t, append(args, dir)...)
+		r := runTool(t, append(args, dir)...)
 		assert.Equal(t, exitInUse, r.code, "%v: %s", args, r.stderr)
 		assert.Contains(t, r.stderr, "in use")
 	}
@@ -126,7 +126,7 @@ func TestReplayDeliversAndMarks(t *testing.T) {
 			dir := written(t)
 			s := newServer(t)
 			endpoint := map[string]string{"grpc": s.grpc, "http": s.http}[way]
-			r := tooled(t, "replay", "-progress", "-header", "X-Tenant=eu", "-endpoint", endpoint, dir)
+			r := runTool(t, "replay", "-progress", "-header", "X-Tenant=eu", "-endpoint", endpoint, dir)
 			require.Equal(t, exitDone, r.code, "%s", r.stderr)
 			assert.Equal(t, append(append([]string(nil), fiveLogs...), "m"), s.names())
 			assert.Contains(t, r.stdout, "logs: 5 records, 10 items sent")
@@ -145,20 +145,20 @@ func TestReplayGoesOnWhereItStopped(t *testing.T) {
 	dir := written(t)
 	s := newServer(t)
 
-	// The server refuses the third batch for good.
+	// The server refuses the third batch permanently.
 	s.set(func(_ context.Context, name string) error {
 		if name == "log-2/0" {
-			return status.Error(codes.InvalidArgument, "told to")
+			return status.Error(codes.InvalidArgument, "by the test")
 		}
 		return nil
 	})
-	r := tooled(t, "replay", "-signal", "logs", "-endpoint", s.grpc, dir)
+	r := runTool(t, "replay", "-signal", "logs", "-endpoint", s.grpc, dir)
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.stderr, "told to")
+	assert.Contains(t, r.stderr, "by the test")
 	assert.Equal(t, fiveLogs[:4], s.names())
 	assert.Equal(t, fiveLogs[4:], catNames(t, dir))
 
-	// It hangs at the fourth, and somebody stops the command.
+	// The server does not answer the fourth batch, and a signal stops the command.
 	reached := make(chan struct{}, 1)
 	s.set(func(ctx context.Context, name string) error {
 		if name != "log-3/0" {
@@ -176,7 +176,7 @@ func TestReplayGoesOnWhereItStopped(t *testing.T) {
 	assert.Equal(t, exitInterrupted, cmd.ProcessState.ExitCode())
 	assert.Equal(t, fiveLogs[:6], s.names())
 
-	// It is busy once, and takes the rest.
+	// The server is unavailable once, and then accepts the rest.
 	busy := true
 	s.set(func(context.Context, string) error {
 		if busy {
@@ -228,27 +228,27 @@ func TestWrongArguments(t *testing.T) {
 	for want, args := range map[string][]string{
 		"Usage: fallbacklog":                      {},
 		"command: must be one of":                 {"list", dir},
-		"one directory is needed":                 {"ls"},
+		"must have one directory":                 {"ls"},
 		"signal: must be traces, metrics or logs": {"ls", "-signal", "log", dir},
 		"flag provided but not defined: -speed":   {"cat", "-speed", dir},
 		"must be a time such as":                  {"cat", "-since", "noon", dir},
 		"endpoint: must be grpc://":               {"replay", dir},
 		"attempts: must be 1 or more":             {"replay", "-attempts", "0", "-endpoint", "grpc://localhost:1", dir},
-		"discard: needs -code, -reason":           {"discard", dir},
+		"discard: must have -code, -reason":       {"discard", dir},
 		"wait: must be more than 0":               {"requeue", "-wait", "0s", dir},
 		"max-requests-per-second: must be 0 or":   {"replay", "-max-requests-per-second", "-1", "-endpoint", "grpc://localhost:1", dir},
 		"timeout: must be more than 0":            {"replay", "-timeout", "0s", "-endpoint", "grpc://localhost:1", dir},
 		`must be name=value`:                      {"replay", "-header", "x", dir},
 	} {
-		r := tooled(t, args...)
+		r := runTool(t, args...)
 		assert.Equal(t, exitUsage, r.code, "%v: %s", args, r.stderr)
 		assert.Contains(t, r.stderr, want)
 		assert.Empty(t, r.stdout)
 	}
-	r := tooled(t, "ls", t.TempDir())
+	r := runTool(t, "ls", t.TempDir())
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.stderr, "no log there")
-	assert.Equal(t, exitFailed, tooled(t, "ls", filepath.Join(dir, "missing")).code)
+	assert.Equal(t, exitFailed, runTool(t, "ls", filepath.Join(dir, "missing")).code)
 }
 
 func TestHelpTellsEveryFlagAndExitCode(t *testing.T) {
@@ -272,10 +272,10 @@ func TestProgressLine(t *testing.T) {
 	now := time.Unix(0, 0)
 	p := &progress{out: &out, terminal: true, now: func() time.Time { return now }, began: now}
 	for done := range int64(101) {
-		p.tell(done, 100)
+		p.report(done, 100)
 		now = now.Add(10 * time.Millisecond)
 	}
 	p.end()
-	assert.Equal(t, 6, strings.Count(out.String(), "\r"), "at once, then five times a second")
+	assert.Equal(t, 6, strings.Count(out.String(), "\r"), "immediately, then five times per second")
 	assert.Equal(t, 1, strings.Count(out.String(), "\n"))
 }

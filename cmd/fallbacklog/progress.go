@@ -8,45 +8,47 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
 )
 
-// progress writes how far long work is: over one line of a terminal, else a line at a time.
+// progress reports the progress of long work. On a terminal it overwrites one line; otherwise it writes a line per report.
 type progress struct {
 	out      io.Writer
-	terminal bool
+	terminal bool // out is a terminal
 	now      func() time.Time
 	began    time.Time
-	next     time.Time // when there is something to say again
+	next     time.Time // of the next report
 	wrote    bool
 }
 
-// flag adds -progress, whose default is to tell terminals.
+// progressFlag adds the flag -progress. By default it is on if standard error is a terminal.
 func (t *tool) progressFlag() *bool {
-	return t.flags.Bool("progress", t.terminal, "tell on standard error how far the work is; default: if that is a terminal")
+	return t.flags.Bool("progress", t.terminal, "report progress on standard error; on by default if that is a terminal")
 }
 
-// progress returns what to hand to the library, and what ends the line.
-func (t *tool) progress(on bool) (logtool.Progress, func()) {
-	if !on {
+// progress returns the callback for the library and a function that ends the line. The callback is nil if enabled is
+// false.
+func (t *tool) progress(enabled bool) (logtool.Progress, func()) {
+	if !enabled {
 		return nil, func() {}
 	}
 	p := &progress{out: t.stderr, terminal: t.terminal, now: time.Now, began: time.Now()}
-	return p.tell, p.end
+	return p.report, p.end
 }
 
-// every is how often it writes.
-func (p *progress) every() time.Duration {
+// interval returns the time between two reports.
+func (p *progress) interval() time.Duration {
 	if p.terminal {
 		return 200 * time.Millisecond
 	}
 	return 5 * time.Second
 }
 
-func (p *progress) tell(done, total int64) {
+// report writes a report if one is due or the work is done.
+func (p *progress) report(doneBytes, totalBytes int64) {
 	now := p.now()
-	if now.Before(p.next) && done < total {
+	if now.Before(p.next) && doneBytes < totalBytes {
 		return
 	}
-	p.next = now.Add(p.every())
-	line := progressLine(done, total, now.Sub(p.began))
+	p.next = now.Add(p.interval())
+	line := progressLine(doneBytes, totalBytes, now.Sub(p.began))
 	if p.terminal {
 		fmt.Fprintf(p.out, "\r%-70s", line)
 	} else {
@@ -61,22 +63,22 @@ func (p *progress) end() {
 	}
 }
 
-// progressLine says how far the work is, how fast, and for how long it goes on at that pace.
-func progressLine(done, total int64, took time.Duration) string {
+// progressLine returns the progress, the speed, and the remaining time at that speed.
+func progressLine(doneBytes, totalBytes int64, elapsed time.Duration) string {
 	percent := 100.0
-	if total > 0 {
-		percent = 100 * float64(done) / float64(total)
+	if totalBytes > 0 {
+		percent = 100 * float64(doneBytes) / float64(totalBytes)
 	}
-	line := fmt.Sprintf("%s of %s (%.0f %%)", size(done), size(total), percent)
-	if took <= 0 || done == 0 {
+	line := fmt.Sprintf("%s of %s (%.0f %%)", size(doneBytes), size(totalBytes), percent)
+	if elapsed <= 0 || doneBytes == 0 {
 		return line
 	}
-	perSecond := float64(done) / took.Seconds()
-	left := time.Duration(float64(total-done) / perSecond * float64(time.Second))
-	return fmt.Sprintf("%s, %s/s, %s left", line, size(int64(perSecond)), left.Round(time.Second))
+	perSecond := float64(doneBytes) / elapsed.Seconds()
+	remaining := time.Duration(float64(totalBytes-doneBytes) / perSecond * float64(time.Second))
+	return fmt.Sprintf("%s, %s/s, %s left", line, size(int64(perSecond)), remaining.Round(time.Second))
 }
 
-// size is bytes for people.
+// size formats a number of bytes with a binary unit.
 func size(n int64) string {
 	const units = "KMGTPE"
 	if n < 1024 {

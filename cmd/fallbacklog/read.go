@@ -14,20 +14,21 @@ import (
 
 var ls = command{
 	name: "ls", help: `
-Lists components, their signals and dead letters: segments, bytes, what of them is unread (not dealt with), the records and items in that and when the oldest and newest were written, the cursor, and damaged bytes that were set aside.
-It reads every record; -fast leaves them out and looks at names and cursors only.`,
+Lists the logs and dead letters of components by signal: segments, bytes, unread bytes, the records and items in them, the
+ages of the oldest and the newest record, the cursor, and quarantined bytes, which were damaged. Unread bytes are those that
+have been neither delivered nor deleted. The command reads every record; with -fast it reads names and cursors only.`,
 	run: func(ctx context.Context, t *tool) error {
 		s := t.selection()
-		asJSON := t.flags.Bool("json", false, "a JSON array with every segment")
+		asJSON := t.flags.Bool("json", false, "print a JSON array with every segment")
 		fast := t.flags.Bool("fast", false, "do not read the records")
-		segments := t.flags.Bool("segments", false, "list every segment too")
-		tell := t.progressFlag()
+		segments := t.flags.Bool("segments", false, "also list every segment")
+		showProgress := t.progressFlag()
 		logs, err := t.logs(s, anyLog)
 		if err != nil {
 			return err
 		}
-		say, end := t.progress(*tell)
-		all, err := logtool.List(ctx, logs, !*fast, say)
+		report, end := t.progress(*showProgress)
+		all, err := logtool.List(ctx, logs, !*fast, report)
 		end()
 		if err != nil {
 			return err
@@ -61,7 +62,7 @@ func writeList(out io.Writer, all []logtool.Summary, segments bool, now time.Tim
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d:%d\t%s\n", s.Component, name, len(s.Segments),
 			size(s.Bytes), size(s.UnreadBytes), records, items, oldest, newest, s.Cursor.Segment, s.Cursor.Offset, size(s.QuarantinedB))
 		for _, name := range s.Compressed {
-			fmt.Fprintf(w, "\t  %s: compressed by an earlier version, to be read after `unzstd --rm`\n", name)
+			fmt.Fprintf(w, "\t  %s: compressed by an earlier version; decompress it with `unzstd --rm`\n", name)
 		}
 		if !segments {
 			continue
@@ -73,7 +74,7 @@ func writeList(out io.Writer, all []logtool.Summary, segments bool, now time.Tim
 	return w.Flush()
 }
 
-// age is how long ago something was.
+// age formats the time since at.
 func age(at, now time.Time) string {
 	if at.IsZero() {
 		return "-"
@@ -89,15 +90,15 @@ func writeJSON(out io.Writer, v any) error {
 
 var cat = command{
 	name: "cat", help: `
-Writes records as OTLP JSON, one request a line, with the exporter's own member "fallbacklog" last: what has not been
-dealt with, log by log, oldest first. Damage is passed over and counted on standard error.`,
+Prints the unread records as OTLP JSON, one request per line, log by log and oldest first. The last member of each request,
+"fallbacklog", has the exporter's own data. Damaged records are skipped, and their bytes are counted on standard error.`,
 	run: func(ctx context.Context, t *tool) error {
 		s := t.selection()
 		var sel logtool.Selection
 		f := t.filter()
-		dead := t.flags.Bool("dead-letter", false, "the dead letter instead of the log")
-		t.flags.BoolVar(&sel.All, "all", false, "also records that have been dealt with and are not deleted yet")
-		t.flags.IntVar(&sel.Limit, "n", 0, "at most so many `records`; 0: all")
+		dead := t.flags.Bool("dead-letter", false, "print the dead letter instead of the log")
+		t.flags.BoolVar(&sel.All, "all", false, "also print records that are done but not deleted yet")
+		t.flags.IntVar(&sel.Limit, "n", 0, "maximum number of `records`; 0: all")
 		logs, err := t.logs(s, func(l logtool.Log) bool { return l.DeadLetter == *dead })
 		if err != nil {
 			return err
@@ -105,7 +106,7 @@ dealt with, log by log, oldest first. Damage is passed over and counted on stand
 		sel.Filter = *f
 		damaged, err := logtool.Cat(ctx, logs, sel, t.stdout)
 		if err == nil && damaged > 0 {
-			err = fmt.Errorf("%w: %s passed over", errDamaged, size(damaged))
+			err = fmt.Errorf("%w: %s skipped", errDamaged, size(damaged))
 		}
 		return err
 	},
@@ -113,18 +114,18 @@ dealt with, log by log, oldest first. Damage is passed over and counted on stand
 
 var verify = command{
 	name: "verify", help: `
-Reads every byte and checks every checksum. It ends with code 3 where there is damage. An unfinished record at the end of
-the newest segment is none: it is in writing, or a crash has torn it before anybody was told that it was taken.`,
+Reads every byte and checks every checksum. The exit code is 3 if it finds damage. An unfinished record at the end of the
+newest segment is not damage: the gateway is writing it, or a crash interrupted the write before it was acknowledged.`,
 	run: func(ctx context.Context, t *tool) error {
 		s := t.selection()
-		asJSON := t.flags.Bool("json", false, "a JSON array")
-		tell := t.progressFlag()
+		asJSON := t.flags.Bool("json", false, "print a JSON array")
+		showProgress := t.progressFlag()
 		logs, err := t.logs(s, anyLog)
 		if err != nil {
 			return err
 		}
-		say, end := t.progress(*tell)
-		all, err := logtool.Verify(ctx, logs, say)
+		report, end := t.progress(*showProgress)
+		all, err := logtool.Verify(ctx, logs, report)
 		end()
 		if err != nil {
 			return err
@@ -139,7 +140,7 @@ the newest segment is none: it is in writing, or a crash has torn it before anyb
 			writeChecks(t.stdout, all)
 		}
 		if err == nil && damaged > 0 {
-			err = fmt.Errorf("%w in %d places: the gateway, and `replay`, pass over it and copy it to quarantine/", errDamaged, damaged)
+			err = fmt.Errorf("%w in %d places: the gateway and `replay` skip the damaged bytes and copy them to quarantine/", errDamaged, damaged)
 		}
 		return err
 	},
@@ -149,14 +150,14 @@ func writeChecks(out io.Writer, all []logtool.Check) {
 	for _, c := range all {
 		fmt.Fprintf(out, "%s: %d records, %d items, %s", c.Log, c.Records, c.Items, size(c.Bytes))
 		if c.Locked > 0 {
-			fmt.Fprintf(out, ", %d records are encrypted: their checksums are right, their key is not there", c.Locked)
+			fmt.Fprintf(out, ", %d records are encrypted with a key that was not given: only their checksums were verified", c.Locked)
 		}
 		if c.Unfinished > 0 {
 			fmt.Fprintf(out, ", %d bytes at the end are unfinished", c.Unfinished)
 		}
 		fmt.Fprintln(out)
 		for _, d := range c.Lost {
-			fmt.Fprintf(out, "  damage: %s: %s\n", d.Path, lost[d.Kind])
+			fmt.Fprintf(out, "  damage: %s: %s\n", d.Path, damageTexts[d.Kind])
 		}
 		for _, d := range c.Damage {
 			fmt.Fprintf(out, "  damage: %s, bytes %d to %d\n", d.Segment, d.Start, d.End)
@@ -164,13 +165,13 @@ func writeChecks(out io.Writer, all []logtool.Check) {
 	}
 }
 
-// lost says what happened to a segment.
-var lost = map[logtool.DamageKind]string{
-	logtool.Emptied: "it is shorter than it was",
-	logtool.Missing: "the cursor stands in it, and it is not there",
+// damageTexts describes the damage of whole segments.
+var damageTexts = map[logtool.DamageKind]string{
+	logtool.Emptied: "the segment is shorter than it was",
+	logtool.Missing: "the segment that the cursor names is missing",
 }
 
-// timeFlag adds a flag that takes a time or an age.
+// timeFlag adds a flag whose value is a time or an age.
 func timeFlag(t *tool, at *time.Time, name, help string) {
 	t.flags.Func(name, help, func(text string) error {
 		if ago, err := time.ParseDuration(text); err == nil {

@@ -15,25 +15,26 @@ import (
 func anyLog(logtool.Log) bool       { return true }
 func deadLetter(l logtool.Log) bool { return l.DeadLetter }
 
-// selection are the flags of every command.
+// selection has the flags that all commands share.
 type selection struct {
 	component string
 	signal    string
 	keyFile   string
 }
 
-// keyVariable holds the key where there is no file of it: an argument would be for all to see.
+// keyVariable is the environment variable with the key, unless a key file is given. An argument would be visible to other
+// users of the host.
 const keyVariable = "FALLBACKLOG_KEY"
 
 func (t *tool) selection() *selection {
 	s := &selection{}
 	t.flags.StringVar(&s.component, "component", "", "only the component with this `id`, such as fallbacklog/eu")
 	t.flags.StringVar(&s.signal, "signal", "", "only this `signal`: traces, metrics or logs")
-	t.flags.StringVar(&s.keyFile, "key-file", "", "`file` with the key of encrypted records, as in encryption::key; default: the environment's "+keyVariable)
+	t.flags.StringVar(&s.keyFile, "key-file", "", "`file` with the key of encrypted records, as in encryption::key; default: the environment variable "+keyVariable)
 	return s
 }
 
-// key returns the key's text, empty where there is none.
+// key returns the text of the key, or nothing without a key.
 func (s *selection) key() (string, error) {
 	if s.keyFile == "" {
 		return os.Getenv(keyVariable), nil
@@ -43,12 +44,12 @@ func (s *selection) key() (string, error) {
 		return "", fmt.Errorf("key-file: %w", err)
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
-		return "", fmt.Errorf("%w: key-file: must hold a key (got an empty file)", errUsage)
+		return "", fmt.Errorf("%w: key-file: must contain a key (got an empty file)", errUsage)
 	}
 	return string(text), nil
 }
 
-// filter adds the flags that choose records.
+// filter adds the flags that select records.
 func (t *tool) filter() *logtool.Filter {
 	f := &logtool.Filter{}
 	list := func(to *[]string, name, help string) {
@@ -61,11 +62,11 @@ func (t *tool) filter() *logtool.Filter {
 	list(&f.Reasons, "reason", "only records with this `reason`, such as permanent or poison; may be repeated")
 	timeFlag(t, &f.Since, "since", "only records written at this `time` or later: 2006-01-02T15:04:05Z, or an age such as 15m")
 	timeFlag(t, &f.Until, "until", "only records written before this `time`")
-	t.flags.StringVar(&f.Contains, "contains", "", "only records with this `text` in what cat writes, the backend's message included")
+	t.flags.StringVar(&f.Contains, "contains", "", "only records with this `text` in the output of cat, which includes the backend's message")
 	return f
 }
 
-// parse reads the flags and the directory, which may stand in front of them.
+// parse parses the flags and the directory, which may precede them.
 func (t *tool) parse() (dir string, err error) {
 	args := t.args
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -82,12 +83,12 @@ func (t *tool) parse() (dir string, err error) {
 		dir, rest = rest[0], rest[1:]
 	}
 	if dir == "" || len(rest) > 0 {
-		return "", fmt.Errorf("%w: one directory is needed (got %q)", errUsage, t.args)
+		return "", fmt.Errorf("%w: must have one directory (got %q)", errUsage, t.args)
 	}
 	return dir, nil
 }
 
-// logs finds what the command is about.
+// logs parses the arguments and returns the selected logs.
 func (t *tool) logs(s *selection, which func(logtool.Log) bool) ([]logtool.Log, error) {
 	dir, err := t.parse()
 	if err != nil {
@@ -104,7 +105,7 @@ func (t *tool) logs(s *selection, which func(logtool.Log) bool) ([]logtool.Log, 
 		return s.component != "" && l.Component != s.component || s.signal != "" && l.Signal != s.signal || !which(l)
 	})
 	if len(logs) == 0 {
-		return nil, fmt.Errorf("%s: %w that fits the flags", dir, logtool.ErrNothing)
+		return nil, fmt.Errorf("%s: %w that matches the flags", dir, logtool.ErrNothing)
 	}
 	key, err := s.key()
 	if err != nil || key == "" {

@@ -1,4 +1,5 @@
 package main
 
-// version is the distribution's, of whose formats the command knows: TestVersion compares it with builder-config.yaml.
+// version returns the version of the distribution whose formats the command supports. TestVersion compares it with
+// builder-config.yaml.
 func version() string { return "0.1.0" }

@@ -13,16 +13,17 @@ import (
 
 var replay = command{
 	name: "replay", help: `
-Sends what logs hold to an OTLP endpoint, one request after the other, oldest first, and marks as done what the endpoint
-took; the gateway has to be stopped. It stops at the first record that the endpoint refuses, or does not take in
--attempts attempts, and when it is interrupted; the same command then goes on with that record. Damage is passed over.
+Sends the unread records of logs to an OTLP endpoint, one request at a time and oldest first, and marks accepted records as
+done. The gateway must be stopped. The command stops at the first record that the endpoint refuses or does not accept in
+-attempts attempts, and when it is interrupted. The same command then continues with that record. Damaged records are
+skipped.
 
-The metadata of metadata_keys is not sent: -header says what the endpoint needs.`,
+The metadata of metadata_keys is not sent. Use -header for the headers that the endpoint needs.`,
 	run: func(ctx context.Context, t *tool) error {
 		s := t.selection()
 		opt := logtool.ReplayOptions{Pause: time.Second}
 		to := logtool.TargetOptions{Headers: map[string]string{}}
-		dead := t.flags.Bool("dead-letter", false, "the dead letter instead of the log")
+		dead := t.flags.Bool("dead-letter", false, "send the dead letter instead of the log")
 		t.flags.StringVar(&to.Endpoint, "endpoint", "", "OTLP server: grpc://`host:port`, grpcs:// (with TLS), or http:// or https:// for OTLP over HTTP")
 		t.flags.StringVar(&to.CAFile, "ca", "", "PEM `file` of the certificates to trust; default: the system's")
 		t.flags.Func("header", "`name=value` to send with every request; may be repeated", func(text string) error {
@@ -33,10 +34,10 @@ The metadata of metadata_keys is not sent: -header says what the endpoint needs.
 			to.Headers[name] = value
 			return nil
 		})
-		t.flags.Float64Var(&opt.PerSecond, "max-requests-per-second", 0, "0: as fast as the endpoint answers")
-		t.flags.DurationVar(&opt.Timeout, "timeout", 10*time.Second, "of one attempt")
-		t.flags.IntVar(&opt.Attempts, "attempts", 10, "for one record; pauses between them double from 1 s to 30 s")
-		tell := t.progressFlag()
+		t.flags.Float64Var(&opt.PerSecond, "max-requests-per-second", 0, "maximum rate; 0: as fast as the endpoint answers")
+		t.flags.DurationVar(&opt.Timeout, "timeout", 10*time.Second, "timeout of one attempt")
+		t.flags.IntVar(&opt.Attempts, "attempts", 10, "maximum number of attempts per record; pauses between them double from 1 s to 30 s")
+		showProgress := t.progressFlag()
 		logs, err := t.logs(s, func(l logtool.Log) bool { return l.DeadLetter == *dead })
 		if err != nil {
 			return err
@@ -54,7 +55,7 @@ The metadata of metadata_keys is not sent: -header says what the endpoint needs.
 			return fmt.Errorf("%w: %w", errUsage, err)
 		}
 		var end func()
-		opt.Progress, end = t.progress(*tell)
+		opt.Progress, end = t.progress(*showProgress)
 		all, err := logtool.Replay(ctx, logs, target, opt)
 		end()
 		var damaged error
@@ -64,11 +65,11 @@ The metadata of metadata_keys is not sent: -header says what the endpoint needs.
 				fmt.Fprintf(t.stdout, ", %d of them rejected (%s)", r.Rejected, r.Message)
 			}
 			if r.Damaged > 0 {
-				fmt.Fprintf(t.stdout, ", %s of damage passed over", size(r.Damaged))
+				fmt.Fprintf(t.stdout, ", %s of damage skipped", size(r.Damaged))
 				damaged = errDamaged
 			}
 			if err != nil {
-				fmt.Fprintf(t.stdout, ", the next is at %d:%d", r.Next.Segment, r.Next.Offset)
+				fmt.Fprintf(t.stdout, ", the next record is at %d:%d", r.Next.Segment, r.Next.Offset)
 			}
 			fmt.Fprintln(t.stdout)
 		}
@@ -81,43 +82,45 @@ The metadata of metadata_keys is not sent: -header says what the endpoint needs.
 
 var requeue = command{
 	name: "requeue", help: `
-Moves what the dead letter holds, or what the flags choose of it, to the end of its signal's log, to be replayed: correct
-first what the data was refused for. A record is durable in the log before it leaves the dead letter. Where a gateway runs
-on the directory, it does the work, within a second; otherwise the command does, and the gateway's next start replays.`,
+Moves the records of the dead letter, or those that the flags select, to the end of the signal's log, from which they are
+replayed. First correct the reason why the data was refused. A record is durable in the log before it leaves the dead letter.
+If a gateway runs on the directory, it does the work within a second. Otherwise the command does it, and the gateway replays
+the records after its next start.`,
 	run: func(ctx context.Context, t *tool) error {
-		return t.sift(ctx, logtool.Requeueing, logtool.Requeue, "moved to the log")
+		return t.moveOrDelete(ctx, logtool.Requeueing, logtool.Requeue, "moved to the log")
 	},
 }
 
 var discard = command{
 	name: "discard", help: `
-Deletes what the flags choose of the dead letter; -all chooses everything. Where a gateway runs on the directory, it does
-the work, within a second. There is no way back: look at what goes with the same flags of cat -dead-letter.`,
+Deletes the records of the dead letter that the flags select; -all selects all of them. If a gateway runs on the directory,
+it does the work within a second. Deleted records cannot be restored: look at them first with cat -dead-letter and the same
+flags.`,
 	run: func(ctx context.Context, t *tool) error {
-		return t.sift(ctx, logtool.Discarding, logtool.Discard, "discarded")
+		return t.moveOrDelete(ctx, logtool.Discarding, logtool.Discard, "discarded")
 	},
 }
 
-// sift requeues or discards, itself or by the gateway that runs on the directory.
-func (t *tool) sift(ctx context.Context, command string,
+// moveOrDelete requeues or discards records. If a gateway runs on the directory, it asks the gateway to do so.
+func (t *tool) moveOrDelete(ctx context.Context, command string,
 	do func(context.Context, []logtool.Log, logtool.Filter, logtool.Progress) ([]logtool.Sifted, error), did string,
 ) error {
 	s := t.selection()
 	f := t.filter()
-	everything := t.flags.Bool("all", command == logtool.Requeueing, "all records")
-	wait := t.flags.Duration("wait", time.Minute, "for how long a gateway that runs on the directory may take")
-	tell := t.progressFlag()
+	everything := t.flags.Bool("all", command == logtool.Requeueing, "select all records")
+	wait := t.flags.Duration("wait", time.Minute, "how long to wait for a gateway that runs on the directory")
+	showProgress := t.progressFlag()
 	logs, err := t.logs(s, deadLetter)
 	switch {
 	case err != nil:
 		return err
 	case f.Empty() && !*everything:
-		return fmt.Errorf("%w: %s: needs -code, -reason, -since, -until or -contains, or -all", errUsage, command)
+		return fmt.Errorf("%w: %s: must have -code, -reason, -since, -until, -contains or -all (got none)", errUsage, command)
 	case *wait <= 0:
 		return fmt.Errorf("%w: wait: must be more than 0 (got %v)", errUsage, *wait)
 	}
-	say, end := t.progress(*tell)
-	all, err := do(ctx, logs, *f, say)
+	report, end := t.progress(*showProgress)
+	all, err := do(ctx, logs, *f, report)
 	end()
 	if errors.Is(err, logtool.ErrInUse) {
 		asking, stop := context.WithTimeout(ctx, *wait)
@@ -132,7 +135,7 @@ func (t *tool) sift(ctx context.Context, command string,
 			fmt.Fprintf(t.stdout, ", %d records kept", r.Kept)
 		}
 		if r.Locked > 0 {
-			fmt.Fprintf(t.stdout, "; %d records are encrypted, and their items are not known without the key", r.Locked)
+			fmt.Fprintf(t.stdout, "; %d records are encrypted, so their items are unknown without the key", r.Locked)
 		}
 		fmt.Fprintln(t.stdout)
 	}

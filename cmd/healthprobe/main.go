@@ -1,5 +1,5 @@
-// Command healthprobe asks a health check address and exits 0 where the answer is 200:
-// the health check of an image that has neither a shell nor curl.
+// Command healthprobe requests a URL and exits with 0 if the answer is 200. It is the health check of an image that has
+// neither a shell nor curl.
 package main
 
 import (
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// timeout stays below the one of the container's HEALTHCHECK, so that the reason is printed.
+// timeout is below that of the container's HEALTHCHECK, so that the command can print the reason of a failure.
 const timeout = 2 * time.Second
 
 func main() {

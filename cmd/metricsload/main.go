@@ -1,5 +1,5 @@
-// Command metricsload sends StatsD and DogStatsD metrics over UDP or to a Unix socket, or OTLP metrics over gRPC or HTTP, at a
-// given rate and prints an exact ledger of what it sent as JSON.
+// Command metricsload sends StatsD and DogStatsD metrics over UDP or to a Unix socket, or OTLP metrics over gRPC or HTTP, at
+// a given rate. It prints an exact ledger of what it sent as JSON.
 package main
 
 import (
@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// run sends what the arguments ask for and writes the ledger to stdout, also after an interrupt.
+// run sends the load that the arguments describe and writes the ledger to stdout, also after an interrupt.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	p := load.DefaultProfile()
 	types := strings.Join(p.Types, ",")
@@ -42,21 +42,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&p.Network, "network", p.Network, "udp, unixgram, otlp_grpc or otlp_http")
 	flags.StringVar(&p.Endpoint, "endpoint", p.Endpoint, "receiver's `host:port`, or its socket's path with -network unixgram")
 	flags.StringVar(&p.Prefix, "prefix", p.Prefix, "first part of every metric `name`")
-	flags.StringVar(&types, "types", types, "StatsD `types` in turn over the series, of c g ms h d s, comma separated")
+	flags.StringVar(&types, "types", types, "comma-separated StatsD `types`, in turn over the series: c, g, ms, h, d, s")
 	flags.IntVar(&p.Series, "series", p.Series, "distinct series over all connections")
-	flags.IntVar(&p.Tags, "tags", p.Tags, "tags a line; 0 tells the series apart by metric name")
+	flags.BoolVar(&p.Shuffled, "shuffled", p.Shuffled, "send the series in a random order")
+	flags.IntVar(&p.Tags, "tags", p.Tags, "tags per line; with 0 the metric name identifies the series")
 	flags.IntVar(&p.Values, "values", p.Values, "values packed into one line (sets: always 1)")
 	flags.Float64Var(&p.SampleRate, "sample-rate", p.SampleRate, "sample rate sent with c, ms, h and d, in (0, 1]")
 	flags.IntVar(&p.PayloadBytes, "payload-bytes", p.PayloadBytes, "largest datagram, in bytes")
-	flags.IntVar(&p.LinesPerDatagram, "lines-per-datagram", p.LinesPerDatagram, "lines a datagram; 0 packs as many as fit")
+	flags.IntVar(&p.LinesPerDatagram, "lines-per-datagram", p.LinesPerDatagram, "lines per datagram; 0: as many as fit")
 	flags.IntVar(&p.Connections, "connections", p.Connections, "sockets, each with its own source port")
 	flags.Float64Var(&p.Rate, "rate", p.Rate, "lines, or OTLP requests, per second over all connections; 0 sends as fast as they are accepted")
 	flags.DurationVar(&p.Duration, "duration", p.Duration, "how long to send; 0 sends until -lines are sent")
 	flags.Uint64Var(&p.Lines, "lines", p.Lines, "lines to send; 0 sends until the duration ends")
-	flags.Uint64Var(&p.Seed, "seed", p.Seed, "seed of the values sent")
+	flags.Uint64Var(&p.Seed, "seed", p.Seed, "seed of the random values")
 	points, workers := load.DefaultOTLPProfile().Points, load.DefaultOTLPProfile().Workers
 	flags.IntVar(&points, "points", points, "OTLP: points per request")
-	flags.IntVar(&workers, "workers", workers, "OTLP: requests under way at most")
+	flags.IntVar(&workers, "workers", workers, "OTLP: maximum number of requests in flight")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -82,7 +83,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return out.Encode(ledger)
 }
 
-// otlpProfile is the OTLP load of the flags that both kinds of load have; those that were not set keep OTLP's defaults.
+// otlpProfile returns an OTLP profile with the flags that both kinds of load share. Flags that were not set have the defaults
+// of OTLP.
 func otlpProfile(p load.Profile, flags *flag.FlagSet) load.OTLPProfile {
 	out := load.DefaultOTLPProfile()
 	out.Protocol, out.Prefix, out.Series, out.Duration = p.Network, p.Prefix, p.Series, p.Duration

@@ -52,7 +52,7 @@ func TestRunRefusesBadArguments(t *testing.T) {
 	}
 }
 
-// TestRunSendsOTLP: with -network otlp_http the ledger is that of requests, and the server has received them.
+// With -network otlp_http the ledger counts the requests that the server has received.
 func TestRunSendsOTLP(t *testing.T) {
 	var requests atomic.Uint64
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

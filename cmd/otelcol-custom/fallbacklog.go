@@ -7,8 +7,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog"
 )
 
-// init shows the fallbacklog exporter which exporters this binary has, so that `validate` finds a
-// mistake in a wrapped one as well; without it the mistake is found at start.
+// init passes the exporters of this binary to the fallbacklog exporter, so that `validate` also finds errors in the
+// configuration of a nested exporter. Without it they would be found at start only.
 func init() {
 	fallbacklog.RegisterFactories(func() (map[component.Type]exporter.Factory, error) {
 		all, err := components()

@@ -2,5 +2,5 @@ package main
 
 import "github.com/otelcol-custom/otelcol-custom/internal/grpczstd"
 
-// init bounds what a request compressed with zstd allocates.
+// init bounds the allocation for requests that are compressed with zstd.
 func init() { grpczstd.Register() }

@@ -1,5 +1,5 @@
 package main
 
-// The image has no file system with time zones, which OTTL's Time needs. The build tag timetzdata would do the same, but
-// it changes package time and so compiles everything anew.
+// OTTL's Time needs time zones, and the image has no files of them. The build tag timetzdata would have the same effect, but
+// it changes package time, so that everything would be compiled again.
 import _ "time/tzdata"

@@ -19,6 +19,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+	"github.com/otelcol-custom/otelcol-custom/internal/sampled"
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 )
 
@@ -75,7 +76,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		tended: make(chan struct{}), attended: make(chan struct{}), closing: make(chan struct{}),
 		states: set.Logger.WithOptions(zap.WrapCore(withoutSignal)),
 	}
-	c.logger = sampled(c.states)
+	c.logger = sampled.Logger(c.states)
 	c.published.begun = c.now()
 	c.breaker = breaker.New(breaker.Settings{
 		FailureThreshold: cfg.Breaker.FailureThreshold,

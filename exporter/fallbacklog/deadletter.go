@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -15,6 +16,9 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
 )
+
+// deadLetterDir is the directory of a signal's dead letter in the signal's.
+const deadLetterDir = "dead-letter"
 
 // errNoDeadLetter says that a request cannot be done here.
 var errNoDeadLetter = errors.New("no pipeline of this gateway has a dead letter for the signal")
@@ -31,26 +35,21 @@ type rotatingDeadLetter struct {
 	reader  record.Reader
 	dropped func(items int)
 
-	mu sync.Mutex // locked while segments are dropped: what one caller frees may do for the next
+	now  func() time.Time
+	room *segment.Room
 }
 
 var _ delivery.Log = (*rotatingDeadLetter)(nil)
 
-// Append is segment.Log's, and drops segments for as long as that makes room.
-func (d *rotatingDeadLetter) Append(rec []byte) error {
-	err := d.Log.Append(rec)
-	if !errors.Is(err, segment.ErrFull) {
+// AppendBefore is segment.Log's, and drops segments for as long as that makes room.
+func (d *rotatingDeadLetter) AppendBefore(rec []byte, limit time.Time) error {
+	tryAppend := func() error { return d.Log.AppendBefore(rec, limit) }
+	if err := tryAppend(); !errors.Is(err, segment.ErrFull) {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for {
-		err := d.Log.Append(rec)
-		if !errors.Is(err, segment.ErrFull) || errors.Is(err, segment.ErrNoRoom) {
-			return err
-		}
+	return d.room.Append(limit.Sub(d.now()), tryAppend, func() (bool, error) {
 		items := 0
-		made, derr := d.DropOldest(func(r []byte) {
+		made, err := d.DropOldest(func(r []byte) {
 			if m, err := d.reader.Parse(r); err == nil {
 				items += m.Items
 			}
@@ -58,10 +57,8 @@ func (d *rotatingDeadLetter) Append(rec []byte) error {
 		if made {
 			d.dropped(items)
 		}
-		if !made || derr != nil {
-			return errors.Join(err, derr)
-		}
-	}
+		return made, err
+	})
 }
 
 // attendant does to dead letters what the command asks for in a file, as nobody else may write beside a gateway. It
@@ -77,6 +74,15 @@ func (a *attendant) attach(signal string, l *lane) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.lanes[signal] = l
+}
+
+// tellBurials logs what went to dead letters since the last line, where it is time.
+func (a *attendant) tellBurials() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, l := range a.lanes {
+		l.tel.tellBurials(l.tel.burials.due(a.core.now()))
+	}
 }
 
 func (a *attendant) detach(l *lane) {

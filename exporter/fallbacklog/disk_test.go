@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -221,6 +223,57 @@ func TestDiskThatHangs(t *testing.T) {
 		require.ErrorIs(t, e.Shutdown(t.Context()), segment.ErrStalled)
 		assert.LessOrEqual(t, time.Since(began), 8*time.Second)
 		close(disk.thaw) // or the kernel keeps the process
+		synctest.Wait()
+	})
+}
+
+// A caller's own deadline counts where it is earlier than the budget.
+func TestDiskThatHangsAndADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &frozenFS{thaw: make(chan struct{})}
+		e := startLogs(t, loadConfig(t, testSettings(t.TempDir()), map[string]any{"budget": "30s"}), func(c *core) { c.fs = disk })
+		disk.frozen.Store(true)
+		began := time.Now()
+		for range 2 { // the first one's write hangs, the second one waits for it
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			require.ErrorIs(t, e.ConsumeLogs(ctx, makeLogs("frozen", 1)), segment.ErrStalled)
+			cancel()
+		}
+		assert.Equal(t, 4*time.Second, time.Since(began))
+		close(disk.thaw)
+		synctest.Wait()
+		require.NoError(t, e.ConsumeLogs(t.Context(), makeLogs("thawed", 1)))
+		require.NoError(t, e.Shutdown(t.Context()))
+		assert.Equal(t, []string{"thawed/0"}, unread(t, e.(logsExporter).core.cfg.Log.Directory), "the write that hung is settled as rejected")
+	})
+}
+
+// With drop_oldest a disk that hangs while room is made keeps neither a caller nor Shutdown.
+func TestDiskThatHangsInADrop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &frozenFS{thaw: make(chan struct{})}
+		e := startLogs(t, loadConfig(t, testSettings(t.TempDir()), map[string]any{"budget": "3s"},
+			logSettings(map[string]any{"max_disk_mib": 1, "on_full": "drop_oldest"})), func(c *core) { c.fs = disk })
+		large := strings.Repeat("x", 300_000)
+		for range 5 { // the fifth at the cost of a segment
+			require.NoError(t, e.ConsumeLogs(t.Context(), makeLogs(large, 1)))
+		}
+		disk.frozen.Store(true)
+		began := time.Now()
+		var callers sync.WaitGroup
+		for range 5 {
+			callers.Go(func() {
+				err := e.ConsumeLogs(t.Context(), makeLogs(large, 1))
+				assert.ErrorIs(t, err, segment.ErrStalled)
+				assert.False(t, consumererror.IsPermanent(err))
+			})
+		}
+		callers.Wait()
+		assert.LessOrEqual(t, time.Since(began), 3*time.Second+100*time.Millisecond)
+		began = time.Now()
+		require.ErrorIs(t, e.Shutdown(t.Context()), segment.ErrStalled)
+		assert.LessOrEqual(t, time.Since(began), 8*time.Second)
+		close(disk.thaw)
 		synctest.Wait()
 	})
 }

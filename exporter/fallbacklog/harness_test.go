@@ -42,6 +42,7 @@ import (
 type backend struct {
 	answer func(name string) error // for each item, nil: take it; guarded by mu
 	hang   chan struct{}           // not nil: answer only when closed; guarded by mu
+	lost   error                   // what senders get for a request that was accepted; guarded by mu
 	mu     sync.Mutex
 	took   map[string]int
 	calls  int
@@ -83,6 +84,13 @@ func (b *backend) set(answer func(string) error) {
 
 func (b *backend) refuse(c codes.Code) {
 	b.set(func(string) error { return status.Error(c, "told to") })
+}
+
+// loseAnswers makes senders believe that accepted requests have failed, as if the answers came too late.
+func (b *backend) loseAnswers(lost error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lost = lost
 }
 
 func (b *backend) holdAnswers() {
@@ -128,7 +136,7 @@ func (b *backend) take(ctx context.Context, names []string) error {
 	for _, n := range names {
 		b.took[n]++
 	}
-	return nil
+	return b.lost
 }
 
 func (b *backend) names() map[string]int {

@@ -53,7 +53,7 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 		set.Logger.Info("replay::order is auto", zap.String("order", string(c.cfg.orderOf(signal))))
 	}
 	if c.cfg.DeadLetter.Enabled {
-		dead := l.options(filepath.Join(dir, "dead-letter"), c.deadSpace)
+		dead := l.options(filepath.Join(dir, deadLetterDir), c.deadSpace)
 		dead.OnCompressed = func(found *segment.CompressedError) {
 			tel.logger.Warn("the dead letter has segments that an earlier version compressed: `fallbacklog` does not see them until they are decompressed", zap.Error(found))
 		}
@@ -63,7 +63,7 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 		opt.DeadLetter = l.dead
 		if c.cfg.DeadLetter.OnFull == OnFullDropOldest {
 			opt.DeadLetter = &rotatingDeadLetter{
-				Log: l.dead, reader: c.reader, dropped: func(items int) { tel.Dropped(droppedDead, items) },
+				Log: l.dead, reader: c.reader, dropped: func(items int) { tel.Dropped(droppedDead, items) }, now: c.now, room: segment.NewRoom(),
 			}
 		}
 	}

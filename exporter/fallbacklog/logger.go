@@ -1,18 +1,6 @@
 package fallbacklog
 
-import (
-	"time"
-
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-)
-
-// sampled passes at most one line a minute for each message.
-func sampled(l *zap.Logger) *zap.Logger {
-	return l.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
-		return zapcore.NewSamplerWithOptions(c, time.Minute, 1, 0)
-	}))
-}
+import "go.uber.org/zap/zapcore"
 
 // signalKey is the attribute with which the Collector marks an instance's lines.
 const signalKey = "otelcol.signal"

@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/sampled"
 )
 
 // factorySource is what the Collector's host offers beyond component.Host (service's hostcapabilities).
@@ -59,7 +61,7 @@ func (h nestedHost) Report(e *componentstatus.Event) { componentstatus.ReportSta
 func nestedSettings(set exporter.Settings, spec nestedSpec) exporter.Settings {
 	set.ID = component.NewIDWithName(spec.ID.Type(), set.ID.String())
 	set.MeterProvider = noop.NewMeterProvider()
-	set.Logger = sampled(set.Logger).With(zap.Stringer("nested", spec.ID)).
+	set.Logger = sampled.Logger(set.Logger).With(zap.Stringer("nested", spec.ID)).
 		WithOptions(zap.WithCaller(true), zap.WrapCore(func(c zapcore.Core) zapcore.Core { return quiet{c} }))
 	return set
 }

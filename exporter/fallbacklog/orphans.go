@@ -101,7 +101,7 @@ func (o *orphans) locked(root string) bool {
 // name returns the unread bytes of a signal in a component's directory, and says what to do about them.
 func (o *orphans) name(root, signal string) int64 {
 	dir := filepath.Join(root, signal)
-	log, dead := o.unread(dir), o.unread(filepath.Join(dir, "dead-letter"))
+	log, dead := o.unread(dir), o.unread(filepath.Join(dir, deadLetterDir))
 	if log+dead == 0 {
 		return 0
 	}

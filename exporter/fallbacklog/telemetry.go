@@ -16,6 +16,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 	"github.com/otelcol-custom/otelcol-custom/internal/fromzero"
+	"github.com/otelcol-custom/otelcol-custom/internal/sampled"
 )
 
 // errorType names the class of a failure, in metrics and in lines.
@@ -74,7 +75,10 @@ var _ delivery.Observer = (*laneTelemetry)(nil)
 // laneTelemetry is what each signal reports. What a healthy batch touches has its attributes made beforehand.
 type laneTelemetry struct {
 	core     *core
-	logger   *zap.Logger
+	signal   string
+	logger   *zap.Logger // at most one line a minute for each message
+	states   *zap.Logger // what is said at a bounded rate anyway
+	burials  burials
 	tb       *metadata.TelemetryBuilder
 	common   []attribute.KeyValue
 	attrs    metric.MeasurementOption
@@ -94,7 +98,7 @@ func newLaneTelemetry(c *core, set exporter.Settings, signal string) (*laneTelem
 	if err != nil {
 		return nil, err
 	}
-	t := &laneTelemetry{core: c, logger: sampled(set.Logger), tb: tb, common: []attribute.KeyValue{
+	t := &laneTelemetry{core: c, signal: signal, logger: sampled.Logger(set.Logger), states: set.Logger, tb: tb, common: []attribute.KeyValue{
 		attribute.String("exporter", set.ID.String()), attribute.String("signal", signal),
 	}}
 	t.upstream = metric.WithAttributeSet(attribute.NewSet(t.common[0]))
@@ -168,7 +172,10 @@ func (t *laneTelemetry) observe(l *lane) error {
 	)
 }
 
-func (t *laneTelemetry) shutdown() { t.tb.Shutdown() }
+func (t *laneTelemetry) shutdown() {
+	t.tellBurials(t.burials.rest(t.core.now()))
+	t.tb.Shutdown()
+}
 
 func (t *laneTelemetry) Received(items int) {
 	t.tally.received.Add(int64(items))
@@ -192,9 +199,10 @@ func (t *laneTelemetry) Logged(reason delivery.Reason, items, size int) {
 	t.tb.ExporterFallbacklogLoggedBytes.Add(ctx, int64(size), t.attrs)
 }
 
-func (t *laneTelemetry) Buried(reason delivery.Reason, _ string, items int) {
+func (t *laneTelemetry) Buried(reason delivery.Reason, items int, cause error) {
 	t.tally.buried.Add(int64(items))
 	t.tb.ExporterFallbacklogDeadLetterItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", string(reason))))
+	t.tellBurials(t.burials.add(t.core.now(), reason, items, cause))
 }
 
 func (t *laneTelemetry) Dropped(reason delivery.Drop, items int) {

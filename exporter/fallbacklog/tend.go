@@ -45,6 +45,7 @@ func (c *core) tend() {
 				}
 			}
 			c.tellOutage(unread)
+			c.attendant.tellBurials()
 		}
 	}
 }

@@ -1,13 +1,12 @@
-// Package budget bounds the bytes that the parts of a component hold together.
+// Package budget bounds the memory that the parts of a component use together.
 //
-// A part reserves before it grows and does without where it is refused; nothing
-// that lives is evicted. Bytes are what the part says they are: an estimate that
-// is not below what the heap holds.
+// A part reserves bytes before it grows. If the reservation fails, the part does not grow; nothing is evicted.
+// The number of bytes is the part's own estimate, which is at least what its data occupies on the heap.
 package budget
 
 import "sync/atomic"
 
-// Budget of a component. Its methods are safe for concurrent use.
+// Budget counts the reserved bytes of a component. Its methods are safe for concurrent use.
 type Budget struct {
 	limit   int64
 	used    atomic.Int64
@@ -17,8 +16,8 @@ type Budget struct {
 // New returns a budget of limit bytes.
 func New(limit int64) *Budget { return &Budget{limit: limit} }
 
-// Reserve takes n bytes where they are left, and reports whether they were. What is
-// refused was never taken, so a large request does not make a small one fail.
+// Reserve adds n bytes to the reserved ones unless the limit would be exceeded, and reports whether it did. A failed
+// reservation changes nothing, not even for a moment, so a large one never makes a concurrent small one fail.
 func (b *Budget) Reserve(n int) bool {
 	for {
 		used := b.used.Load()
@@ -32,14 +31,14 @@ func (b *Budget) Reserve(n int) bool {
 	}
 }
 
-// Force takes n bytes even where they are not left: for what is bounded by itself.
+// Force reserves n bytes even beyond the limit. It is for data that has a bound of its own.
 func (b *Budget) Force(n int) { b.used.Add(int64(n)) }
 
 // Release gives n bytes back.
 func (b *Budget) Release(n int) { b.used.Add(-int64(n)) }
 
-// Used is what is reserved, in bytes.
+// Used returns the number of reserved bytes.
 func (b *Budget) Used() int64 { return b.used.Load() }
 
-// Refused counts the reservations that did not fit.
+// Refused returns how many reservations have failed.
 func (b *Budget) Refused() int64 { return b.refused.Load() }

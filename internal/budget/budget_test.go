@@ -22,17 +22,17 @@ func TestBudget(t *testing.T) {
 
 func TestConcurrentReservationsFillItExactly(t *testing.T) {
 	b := New(1000)
-	var taken [4]int
+	var reserved [4]int
 	var running sync.WaitGroup
-	for i := range taken {
+	for i := range reserved {
 		running.Go(func() {
 			for b.Reserve(1) {
-				taken[i]++
-				b.Reserve(5000) // refused, and nobody notices
+				reserved[i]++
+				b.Reserve(5000) // fails, and has no effect on the others
 			}
 		})
 	}
 	running.Wait()
-	assert.Equal(t, 1000, taken[0]+taken[1]+taken[2]+taken[3])
+	assert.Equal(t, 1000, reserved[0]+reserved[1]+reserved[2]+reserved[3])
 	assert.Equal(t, int64(1000), b.Used())
 }

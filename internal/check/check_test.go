@@ -72,7 +72,7 @@ func TestChecksPass(t *testing.T) {
 	require.NoError(t, e.At("f").Err())
 }
 
-// Paths nest, in the order of the checks, and are the Collector's.
+// Paths nest, have the Collector's delimiter, and keep the order of the checks.
 func TestPaths(t *testing.T) {
 	var e check.Errors
 	check.Positive(&e, "window", 0)
@@ -95,10 +95,10 @@ func TestPaths(t *testing.T) {
 	require.Equal(t, "a"+confmap.KeyDelimiter+"0", check.Item("a", 0))
 }
 
-func TestAnchored(t *testing.T) {
+func TestRegexpsAreAnchored(t *testing.T) {
 	for _, tt := range []struct {
-		expr     string
-		yes, not []string
+		expr               string
+		matches, noMatches []string
 	}{
 		{"a", []string{"a"}, []string{"", "ab", "ba", "a\n", "\na"}},
 		{"", []string{""}, []string{"a"}},
@@ -112,17 +112,19 @@ func TestAnchored(t *testing.T) {
 		{`\Qa|b\E|c`, []string{"a|b", "c"}, []string{"a", "b", "xc"}},
 		{"a+?", []string{"a", "aa"}, []string{"ab"}},
 	} {
-		re, err := check.Anchored(tt.expr)
-		require.NoError(t, err, tt.expr)
-		for _, s := range tt.yes {
-			require.True(t, re.MatchString(s), "%q on %q", tt.expr, s)
+		var e check.Errors
+		compiled := check.Regexps(&e, "f", []string{tt.expr})
+		require.NoError(t, e.Err(), tt.expr)
+		for _, s := range tt.matches {
+			require.True(t, compiled[0].MatchString(s), "%q on %q", tt.expr, s)
 		}
-		for _, s := range tt.not {
-			require.False(t, re.MatchString(s), "%q on %q", tt.expr, s)
+		for _, s := range tt.noMatches {
+			require.False(t, compiled[0].MatchString(s), "%q on %q", tt.expr, s)
 		}
 	}
 	for _, expr := range []string{"(", "a)|(?:b", "a)|(b", "*", `\`, "[", "a{2000}"} {
-		_, err := check.Anchored(expr)
-		require.Error(t, err, expr)
+		var e check.Errors
+		require.Empty(t, check.Regexps(&e, "f", []string{expr}))
+		require.Error(t, e.Err(), expr)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// OneOf wants one of the allowed values.
+// OneOf requires one of the allowed values.
 func OneOf[T ~string](e *Errors, field string, got T, allowed ...T) {
 	all := make(names, len(allowed))
 	for i, name := range allowed {
@@ -15,15 +15,15 @@ func OneOf[T ~string](e *Errors, field string, got T, allowed ...T) {
 	e.That(slices.Contains(allowed, got), field, "one of "+all.String(), string(got))
 }
 
-// ExactlyOne wants one of several keys below field to be set; given tells of each
-// whether it is.
+// ExactlyOne requires that exactly one of several keys below field is set. Given maps each of the keys to whether the
+// user has set it.
 func ExactlyOne(e *Errors, field string, given map[string]bool) {
 	all := names(slices.Sorted(maps.Keys(given)))
 	set := slices.DeleteFunc(slices.Clone(all), func(key string) bool { return !given[key] })
 	e.That(len(set) == 1, field, "exactly one of "+all.String(), set)
 }
 
-// names is shown as a list without quotes.
+// names prints as a list without quotes.
 type names []string
 
 func (n names) String() string {

@@ -1,10 +1,9 @@
-// Package check collects what is wrong with a configuration, so that a user sees
-// all of it at once and in one form:
+// Package check collects the errors of a configuration, so that a user sees all of them at once and in one form:
 //
 //	limits::0::max_series: must be at least 1 (got 0)
 //
-// The path is the one that the Collector's own errors use: keys and list indexes,
-// from the component's configuration on, joined by "::".
+// The path has the form that the Collector's own errors use: the keys and list indexes below the component's
+// configuration, joined by "::".
 //
 //	func (c *Config) Validate() error {
 //		var e check.Errors
@@ -16,6 +15,6 @@
 //		return e.Err()
 //	}
 //
-// A number that is not finite passes no check. [Whole] looks at what the file says
-// before it is decoded, since decoding into an integer cuts and wraps.
+// A number that is not finite fails every check. [Whole] examines the numbers as the file has them, because decoding
+// into an integer cuts fractions off and wraps large values.
 package check

@@ -9,12 +9,12 @@ import (
 // delimiter is confmap.KeyDelimiter.
 const delimiter = "::"
 
-// Error is one field that is not as it must be.
+// Error describes one field with an invalid value.
 type Error struct {
-	Path  string // of the field, from the component's configuration on
+	Path  string // of the field, below the component's configuration
 	Must  string // completes "must be"
-	Got   any
-	Cause error // more about it, or nil
+	Got   any    // the invalid value
+	Cause error  // details, or nil
 }
 
 // Error implements error.
@@ -37,48 +37,47 @@ func (e *Error) Unwrap() error { return e.Cause }
 // concurrent use.
 type Errors struct {
 	prefix string
-	errs   []error
-	whole  *Errors // the collection that this is a part of; nil for the whole
+	errs   []error // of the root only
+	root   *Errors // the collection that receives the errors; nil in the root itself
 }
 
-// At returns the part of the collection for what is below path: errors added to it
-// are added to e, under that path.
+// At returns a collection for the fields below path. Errors that are added to it appear in e, with path in front.
 func (e *Errors) At(path string) *Errors {
-	return &Errors{prefix: e.prefix + path + delimiter, whole: e.all()}
+	return &Errors{prefix: e.prefix + path + delimiter, root: e.rootOrSelf()}
 }
 
-// Item is the path of an element of a list.
+// Item returns the path of an element of a list.
 func Item(list string, index int) string {
 	return list + delimiter + strconv.Itoa(index)
 }
 
-// That adds an error unless ok. Must completes "must be"; got is what it is, and
-// quoted if it is a string.
+// That adds an error unless ok. Must completes the sentence "field must be"; got is the value, printed in quotes if it
+// is a string.
 func (e *Errors) That(ok bool, field, must string, got any) {
 	if !ok {
 		e.add(&Error{Path: e.prefix + field, Must: must, Got: got})
 	}
 }
 
-// Wrap adds an error about a field that says itself what must be, unless it is nil.
+// Wrap adds err under the path of a field, unless it is nil. The text of err must say what is wrong.
 func (e *Errors) Wrap(field string, err error) {
 	if err != nil {
 		e.add(fmt.Errorf("%s%s: %w", e.prefix, field, err))
 	}
 }
 
-// Err returns everything added to the collection of which e is the whole or a part,
-// joined, or nil.
-func (e *Errors) Err() error { return errors.Join(e.all().errs...) }
+// Err returns all errors of the collection joined, or nil if it has none. A collection made by At returns the errors of
+// the whole.
+func (e *Errors) Err() error { return errors.Join(e.rootOrSelf().errs...) }
 
 func (e *Errors) add(err error) {
-	all := e.all()
-	all.errs = append(all.errs, err)
+	root := e.rootOrSelf()
+	root.errs = append(root.errs, err)
 }
 
-func (e *Errors) all() *Errors {
-	if e.whole != nil {
-		return e.whole
+func (e *Errors) rootOrSelf() *Errors {
+	if e.root != nil {
+		return e.root
 	}
 	return e
 }

@@ -7,12 +7,11 @@ import (
 	"strings"
 )
 
-// Known wants every key that a configuration gives to be one of its fields. To be
-// called before raw, which is as read from the file, is decoded into config: the
-// decoder names a key that it does not know, but not where in the file it stands.
+// Known requires that every key of raw, the configuration as read from the file, names a field of config. Call it
+// before raw is decoded into config: the decoder's own error names an unknown key, but not its place in the file.
 //
-// Config is a struct or a pointer to one, its fields tagged for mapstructure. A struct
-// that keeps the rest of its keys ("remain") knows them all.
+// Config is a struct or a pointer to one whose fields have mapstructure tags. A struct with a "remain" field accepts
+// any key.
 func Known(e *Errors, raw map[string]any, config any) {
 	walk("", raw, reflect.TypeOf(config), func(path string, raw any, to reflect.Type) {
 		if value, ok := raw.(map[string]any); ok && to.Kind() == reflect.Struct {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// walk calls visit for raw and for everything below it that has a place in the type to: the values of a map for the
-// fields of a struct, in the order of the fields, and the items of a list. Pointers in to are followed.
+// walk calls visit for raw and for every value below it that corresponds to a field or an item of the type to: the
+// values of a map in the order of the struct's fields, and the items of a list. It follows pointers in to.
 func walk(path string, raw any, to reflect.Type, visit func(path string, raw any, to reflect.Type)) {
 	for to.Kind() == reflect.Pointer {
 		to = to.Elem()
@@ -33,6 +33,7 @@ func walk(path string, raw any, to reflect.Type, visit func(path string, raw any
 	}
 }
 
+// below returns the path of a key below path.
 func below(path, key string) string {
 	if path == "" {
 		return key

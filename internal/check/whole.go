@@ -7,14 +7,12 @@ import (
 	"slices"
 )
 
-// Whole wants every number that a configuration gives for an integer field to be a
-// whole number in the range of that field's type. To be called before raw, which is
-// as read from the file, is decoded into config: decoding cuts fractions off and
-// wraps what is too large, and for NaN and the infinities what comes out depends on
-// the processor.
+// Whole requires that every number that raw, the configuration as read from the file, has for an integer field is a
+// whole number in the range of the field's type. Call it before raw is decoded into config: decoding cuts fractions off
+// and wraps values that are too large, and its result for NaN and the infinities depends on the processor.
 //
-// Config is a struct or a pointer to one, its fields tagged for mapstructure. What
-// does not fit it otherwise is left for the decoder to refuse.
+// Config is a struct or a pointer to one whose fields have mapstructure tags. Values of other wrong types are left to
+// the decoder, which refuses them.
 func Whole(e *Errors, raw map[string]any, config any) {
 	walk("", raw, reflect.TypeOf(config), e.wholeNumber)
 }
@@ -33,8 +31,8 @@ func (e *Errors) wholeNumber(path string, raw any, to reflect.Type) {
 	case got.CanUint():
 		fits = got.Uint() <= uint64(high)
 	case got.CanFloat():
-		// The limits are powers of two or, as floats, rounded up to them: what is
-		// below -low is at most high.
+		// low is a power of two, which a float represents exactly. high+1 = -low is one too, whereas high itself
+		// would be rounded up: so f < -low stands for f <= high.
 		f := got.Float()
 		fits = f == math.Trunc(f) && float64(low) <= f && f < -float64(low)
 	}

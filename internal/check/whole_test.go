@@ -44,7 +44,7 @@ func TestWhole(t *testing.T) {
 		{"float": math.NaN()},
 		{"text": 1.5},
 		{"any": map[string]any{"wide": 1.5}},
-		// Of other types: the decoder's to refuse.
+		// Values of other types pass: the decoder refuses them.
 		{"wide": "1.5"},
 		{"wide": map[string]any{"narrow": 1.5}},
 		{"inner": 1.5},

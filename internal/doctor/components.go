@@ -1,6 +1,7 @@
 package doctor
 
-// components are what the distribution has, by kind. A test of the built binary compares them with `components`.
+// components has the types of the distribution's components by kind. TestDoctorKnowsTheComponents compares them with the
+// binary's.
 var components = map[string][]string{
 	"receivers": {"metricsudp", "otlp", "prometheus"},
 	"processors": {
@@ -15,10 +16,10 @@ var components = map[string][]string{
 	"extensions": {"bearertokenauth", "file_storage", "health_check", "pprof", "zpages"},
 }
 
-// Components are the types of the distribution's components of a kind, such as "receivers".
+// Components returns the types of the distribution's components of a kind, such as "receivers".
 func Components(kind string) []string { return components[kind] }
 
-// formerNames are types that upstream has renamed. The binary still accepts the former name.
+// formerNames maps former names of types to the present ones. The binary still accepts the former names.
 var formerNames = map[string]string{
 	"cumulativetodelta":     "cumulative_to_delta",
 	"deltatocumulative":     "delta_to_cumulative",
@@ -30,13 +31,13 @@ var formerNames = map[string]string{
 	"spanmetrics":           "span_metrics",
 }
 
-// replacement says what to use for a component that the distribution does not have.
+// replacement is advice for a component that the distribution does not have.
 type replacement struct {
 	fix     string
-	differs string // what behaves differently then; empty: nothing that matters
+	differs string // how the replacement behaves differently; empty if no difference matters
 }
 
-// replacements are by kind and type.
+// replacements has the replacements by kind and type.
 var replacements = map[string]map[string]replacement{
 	"receivers": {
 		"statsd": {

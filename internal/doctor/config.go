@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// config is a configuration with its pipelines read.
+// config is a configuration with its parsed pipelines.
 type config struct {
 	root      settings
 	pipelines []pipeline // sorted by ID
@@ -30,8 +30,8 @@ func newConfig(resolved map[string]any) *config {
 	return c
 }
 
-// settings is a map of the configuration. Its methods return zero values for what is absent or of another type:
-// validation reports those.
+// settings is a map in the configuration. For an absent key or a value of another type its methods return zero values,
+// because the gateway's validation reports such errors.
 type settings map[string]any
 
 func (s settings) sub(key string) settings {
@@ -55,7 +55,7 @@ func (s settings) list(key string) []string {
 	return out
 }
 
-// maps are the maps of a list.
+// maps returns the maps in a list.
 func (s settings) maps(key string) []settings {
 	items, _ := s[key].([]any)
 	var out []settings
@@ -84,7 +84,7 @@ func (s settings) number(key string, otherwise int64) int64 {
 
 func (s settings) isTrue(key string) bool { return s.text(key, "") == "true" }
 
-// typeOf is the type of a component's ID, under its present name.
+// typeOf returns the present name of the type in a component's ID.
 func typeOf(id string) string {
 	kind, _, _ := strings.Cut(id, "/")
 	if present, ok := formerNames[kind]; ok {
@@ -95,7 +95,7 @@ func typeOf(id string) string {
 
 func isType(id string, types ...string) bool { return slices.Contains(types, typeOf(id)) }
 
-// ids are the components of a kind ("exporters", ...) with one of the types, sorted.
+// ids returns the sorted IDs of the components of a kind, such as "exporters", that have one of the types.
 func (c *config) ids(kind string, types ...string) []string {
 	return slices.DeleteFunc(c.root.sub(kind).keys(), func(id string) bool { return !isType(id, types...) })
 }
@@ -119,7 +119,7 @@ func (c *config) upstream(p pipeline) []pipeline {
 	return out
 }
 
-// isIngress reports whether a receiver, and not only a connector, feeds the pipeline.
+// isIngress reports whether a receiver feeds the pipeline. A connector is not a receiver.
 func (c *config) isIngress(p pipeline) bool {
 	return slices.ContainsFunc(p.receivers, func(id string) bool { return !c.root.sub("connectors").has(id) })
 }

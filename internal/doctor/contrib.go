@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// From returns what has to change in a configuration of otelcol-contrib before the distribution runs it, and what then
-// behaves differently: components that are missing with their replacement, components and keys that were renamed.
+// From returns the changes that a configuration of otelcol-contrib needs before the distribution runs it: replacements of
+// missing components, with the differences in behaviour, and renamed components and keys.
 func From(resolved map[string]any) []Finding {
 	c := newConfig(resolved)
 	var all []Finding
@@ -24,7 +24,7 @@ func From(resolved map[string]any) []Finding {
 func translate(kind, id string) []Finding {
 	where := kind + "::" + id
 	former, _, _ := strings.Cut(id, "/")
-	// "otlp" is a receiver, and as an exporter the former name of otlp_grpc.
+	// "otlp" is the name of a receiver. As an exporter it is the former name of otlp_grpc.
 	present := typeOf(id)
 	if kind == "exporters" && former == "otlp" {
 		present = "otlp_grpc"
@@ -46,7 +46,7 @@ func translate(kind, id string) []Finding {
 	return []Finding{{where, problem, r.fix}}
 }
 
-// renamedKeys finds keys that the present Collector refuses or reads otherwise.
+// renamedKeys finds keys that the present Collector refuses or interprets differently.
 func renamedKeys(c *config) []Finding {
 	var out []Finding
 	metrics := c.root.sub("service").sub("telemetry").sub("metrics")

@@ -1,8 +1,9 @@
-// Package doctor finds traps in a Collector configuration that is valid and still does not do what its author wants: data
-// that is acknowledged too early, a listener that anybody reaches, a limit that a flood of names passes.
+// Package doctor finds traps in a Collector configuration: settings that are valid, but do not do what their author wants.
+// Examples are data that is acknowledged too early, a listener that is open to everybody, and a limit that a flood of
+// names evades.
 //
-// It reads a resolved configuration as nested maps and knows nothing of the Collector. Check examines a configuration of
-// this distribution; From compares one of otelcol-contrib with it.
+// The package reads a resolved configuration as nested maps and does not depend on the Collector. Check examines a
+// configuration of this distribution; From compares one of otelcol-contrib with the distribution.
 package doctor
 
 import (
@@ -11,10 +12,10 @@ import (
 	"slices"
 )
 
-// Finding is one trap.
+// Finding describes one trap.
 type Finding struct {
 	Where   string // path of the setting, with :: between its parts
-	Problem string // what happens
+	Problem string // consequence of the setting
 	Fix     string // what to write instead
 }
 
@@ -22,8 +23,8 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s: %s\n    %s", f.Where, f.Problem, f.Fix)
 }
 
-// Check returns the traps of a configuration, in the order of their places. Volumes describes the file system of a log
-// directory; nil leaves directories unchecked.
+// Check returns the traps of a configuration, sorted by path. volumes describes the file system of a log directory; if it
+// is nil, directories are not checked.
 func Check(resolved map[string]any, volumes Volumes) []Finding {
 	c := newConfig(resolved)
 	var all []Finding

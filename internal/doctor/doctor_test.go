@@ -23,7 +23,7 @@ func parse(t *testing.T, text string) map[string]any {
 	return conf.ToStringMap()
 }
 
-// healthy has none of the traps; a case is merged over it.
+// healthy is a configuration without traps. Test cases are merged over it.
 const healthy = `
 receivers: {otlp: {protocols: {grpc: {endpoint: "localhost:4317"}}}, metricsudp: {endpoint: "localhost:8125", temporality: cumulative}}
 processors:
@@ -59,7 +59,7 @@ func TestHealthyConfigurationHasNoFindings(t *testing.T) {
 	assert.Empty(t, doctor.Check(parse(t, "{}"), disk(4096, "ext4")))
 }
 
-// Each trap is found at its place, and alone.
+// Check finds each trap at its path, and nothing else.
 func TestTraps(t *testing.T) {
 	for name, c := range map[string]struct{ overlay, where, problem string }{
 		"batch before the log": {
@@ -109,11 +109,11 @@ func TestTraps(t *testing.T) {
 		},
 		"names without type": {
 			`{exporters: {prometheus: {translation_strategy: UnderscoreEscapingWithoutSuffixes}}}`,
-			"exporters::prometheus", "only one is stored",
+			"exporters::prometheus", "only one of them is stored",
 		},
 		"names without type, by the older key": {
 			`{exporters: {prometheus: {translation_strategy: "", add_metric_suffixes: false}}}`,
-			"exporters::prometheus", "only one is stored",
+			"exporters::prometheus", "only one of them is stored",
 		},
 		"open OTLP": {
 			`{receivers: {otlp: {protocols: {grpc: {endpoint: "0.0.0.0:4317"}}}}}`,
@@ -134,12 +134,12 @@ func TestTraps(t *testing.T) {
 		"open UDP":       {`{receivers: {metricsudp: {endpoint: ":8125"}}}`, "receivers::metricsudp::endpoint", ":8125"},
 		"open page":      {`{exporters: {prometheus: {endpoint: "0.0.0.0:8889"}}}`, "exporters::prometheus::endpoint", "0.0.0.0:8889"},
 		"open pprof":     {`{extensions: {pprof: {endpoint: "0.0.0.0:1777"}}}`, "extensions::pprof::endpoint", "0.0.0.0:1777"},
-		"limit on names": {`{processors: {cardinalitylimit: {limits: [{name: metric, key: [metric.name], max_series: 500}]}}}`, "processors::cardinalitylimit::limits", "made-up"},
+		"limit on names": {`{processors: {cardinalitylimit: {limits: [{name: metric, key: [metric.name], max_series: 500}]}}}`, "processors::cardinalitylimit::limits", "invented"},
 		"limit on services": {
 			`{processors: {cardinalitylimit: {limits: [{name: service, key: [resource.service.name], max_series: 500}]}}}`,
-			"processors::cardinalitylimit::limits", "made-up",
+			"processors::cardinalitylimit::limits", "invented",
 		},
-		"default limits":  {`{processors: {cardinalitylimit: {limits: []}}}`, "processors::cardinalitylimit::limits", "made-up"},
+		"default limits":  {`{processors: {cardinalitylimit: {limits: []}}}`, "processors::cardinalitylimit::limits", "invented"},
 		"log in /tmp":     {`{exporters: {fallbacklog: {log: {directory: /tmp/x}}}}`, "exporters::fallbacklog::log::directory", "temporary"},
 		"log that is big": {`{exporters: {fallbacklog: {log: {max_disk_mib: 4096}}}}`, "exporters::fallbacklog::log::directory", "4096 MiB"},
 	} {
@@ -153,7 +153,7 @@ func TestTraps(t *testing.T) {
 	}
 }
 
-// What looks like a trap and is none.
+// These settings look like traps, but are none.
 func TestNoTraps(t *testing.T) {
 	for name, overlay := range map[string]string{
 		"authenticated listener": `{receivers: {otlp: {protocols: {grpc: {endpoint: "0.0.0.0:4317", auth: {authenticator: bearertokenauth}}}}}}`,
@@ -185,7 +185,7 @@ func TestVolumes(t *testing.T) {
 	assert.Empty(t, doctor.Check(parse(t, healthy), nil))
 }
 
-// Values of unexpected types are validation's to report; the doctor must not stumble over them.
+// Values of unexpected types must not cause a panic. The gateway's validation reports them.
 func TestMalformedConfigurations(t *testing.T) {
 	for _, text := range []string{
 		`{service: 1}`, `{service: {pipelines: [1]}}`, `{service: {pipelines: {metrics: {receivers: otlp, processors: {a: 1}, exporters: [1, null]}}}}`,
@@ -197,7 +197,7 @@ func TestMalformedConfigurations(t *testing.T) {
 	}
 }
 
-// TestFrom: configurations in the manner of public ones for otelcol-contrib, each with what has to change.
+// TestFrom uses configurations that resemble public ones for otelcol-contrib, each with the expected findings.
 func TestFrom(t *testing.T) {
 	files, err := filepath.Glob("testdata/from/*.yaml")
 	require.NoError(t, err)

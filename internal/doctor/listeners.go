@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// openListeners finds listeners on all interfaces that ask nobody who he is.
+// openListeners finds listeners on all interfaces without authentication.
 func openListeners(c *config) []Finding {
 	var out []Finding
 	report := func(where, endpoint, fix string) {
@@ -40,8 +40,8 @@ func openListeners(c *config) []Finding {
 	return out
 }
 
-// compressedRequests finds OTLP listeners over HTTP that accept zstd. A request of 400 bytes can ask their decoder for 512 MiB. Over gRPC
-// the distribution bounds that itself.
+// compressedRequests finds OTLP listeners over HTTP that accept zstd. A request of 400 bytes can make their decoder
+// allocate 512 MiB. For gRPC the distribution itself bounds the allocation.
 func compressedRequests(c *config) []Finding {
 	var out []Finding
 	for _, id := range c.ids("receivers", "otlp") {
@@ -61,8 +61,7 @@ func compressedRequests(c *config) []Finding {
 	return out
 }
 
-// isEverywhere reports whether an address is that of all interfaces. An absent address is the component's default,
-// which is localhost.
+// isEverywhere reports whether an address means all interfaces. Without an address the component listens on localhost.
 func isEverywhere(endpoint string) bool {
 	if endpoint == "" {
 		return false

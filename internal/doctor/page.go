@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// pages are the exporters to Prometheus: one is scraped, the other writes.
+// pages are the exporters to Prometheus: one serves a page that Prometheus scrapes, the other one writes.
 var pages = []string{"prometheus", "prometheus_remote_write"}
 
-// deltasOnThePage finds paths on which deltas reach an exporter that drops them without a word.
+// deltasOnThePage finds pipelines in which deltas reach an exporter that silently drops them.
 func deltasOnThePage(c *config) []Finding {
 	var out []Finding
 	for _, p := range c.pipelines {
@@ -25,7 +25,7 @@ func deltasOnThePage(c *config) []Finding {
 	return out
 }
 
-// deltaSources are the receivers and connectors whose deltas leave the pipeline as deltas.
+// deltaSources returns the receivers and connectors whose deltas leave the pipeline as deltas.
 func (c *config) deltaSources(p pipeline, visited []string) []string {
 	if uses(p.processors, "delta_to_cumulative") || slices.Contains(visited, p.id) {
 		return nil
@@ -64,7 +64,7 @@ func (c *config) mayBeDelta(receiver string) bool {
 	return false
 }
 
-// collidingNames finds pages on which two types of one name have the same name.
+// collidingNames finds exporters that give metrics of different types the same name.
 func collidingNames(c *config) []Finding {
 	var out []Finding
 	for _, id := range c.ids("exporters", pages...) {
@@ -73,7 +73,7 @@ func collidingNames(c *config) []Finding {
 		without := strings.HasSuffix(strategy, "WithoutSuffixes") || strategy == "NoTranslation" || strategy == "" && s.text("add_metric_suffixes", "true") == "false"
 		if without {
 			out = append(out, Finding{
-				"exporters::" + id, "names have neither type nor unit: of a counter, a gauge and a timer of one name only one is stored",
+				"exporters::" + id, "names have no suffix for type and unit: if a counter, a gauge and a timer have the same name, only one of them is stored",
 				"set translation_strategy: UnderscoreEscapingWithSuffixes",
 			})
 		}

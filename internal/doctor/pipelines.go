@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// buffering are the processors that answer their caller before the data is anywhere else.
+// buffering are the processors that acknowledge data before they pass it on.
 var buffering = []string{"batch", "tail_sampling", "groupbyattrs", "interval"}
 
-// earlyAcknowledgement finds what answers a caller before fallbacklog has the data.
+// earlyAcknowledgement finds processors and queues that acknowledge data before fallbacklog has it.
 func earlyAcknowledgement(c *config) []Finding {
 	var out []Finding
 	reported := map[string]bool{}
@@ -44,7 +44,7 @@ func earlyAcknowledgement(c *config) []Finding {
 	return out
 }
 
-// memoryLimiter finds pipelines that a flood can fill the memory of.
+// memoryLimiter finds pipelines in which a flood can exhaust the memory.
 func memoryLimiter(c *config) []Finding {
 	var out []Finding
 	for _, p := range c.pipelines {
@@ -52,7 +52,7 @@ func memoryLimiter(c *config) []Finding {
 		where := "service::pipelines::" + p.id + "::processors"
 		switch {
 		case at > 0:
-			out = append(out, Finding{where, "memory_limiter is not first: what stands before it works and allocates for data that is then refused", "put memory_limiter first"})
+			out = append(out, Finding{where, "memory_limiter is not first: the processors before it process and allocate for data that is then refused", "put memory_limiter first"})
 		case at < 0 && c.isIngress(p):
 			out = append(out, Finding{where, "no memory_limiter: a flood ends the process instead of being refused", "put memory_limiter first"})
 		}
@@ -71,7 +71,7 @@ func unusedProcessors(c *config) []Finding {
 	return out
 }
 
-// Requests smaller than a batch of this size cost more than they carry, and larger ones are refused by many backends.
+// minBatch and maxBatch are the accepted sizes of a batch in items. Many backends refuse larger ones.
 const minBatch, maxBatch = 1, 10_000
 
 func batchSizes(c *config) []Finding {
@@ -86,7 +86,7 @@ func batchSizes(c *config) []Finding {
 	for _, id := range c.ids("processors", "batch") {
 		s := c.root.sub("processors").sub(id)
 		check("processors::"+id, s, "send_batch_size", false)
-		check("processors::"+id, s, "send_batch_max_size", true) // 0 is the upstream's "no limit"
+		check("processors::"+id, s, "send_batch_max_size", true) // 0 means no limit
 	}
 	for _, id := range c.root.sub("exporters").keys() {
 		queue := c.root.sub("exporters").sub(id).sub("sending_queue")
@@ -101,8 +101,8 @@ func batchSizes(c *config) []Finding {
 	return out
 }
 
-// unboundLimits finds limits that a sender passes by making up metric, service or label names. Only the receivers decide
-// about metadata.
+// unboundLimits finds limits that a sender evades by inventing metric, service or label names. It cannot invent metadata,
+// which the receivers set.
 func unboundLimits(c *config) []Finding {
 	var out []Finding
 	for _, id := range c.ids("processors", "cardinalitylimit") {
@@ -113,7 +113,7 @@ func unboundLimits(c *config) []Finding {
 		})
 		if !bound {
 			out = append(out, Finding{
-				"processors::" + id + "::limits", "no limit bounds all series together: every made-up metric or service has places of its own",
+				"processors::" + id + "::limits", "no limit bounds all series together: every invented metric or service name has a limit of its own",
 				"add {name: total, key: [], count: streams, max_series: 100000, action: drop}",
 			})
 		}

@@ -10,19 +10,19 @@ import (
 // Volume is a file system.
 type Volume struct {
 	Type  string // "ext4", "tmpfs", "overlay", ...; empty if unknown
-	Bytes uint64 // its size
+	Bytes uint64 // size
 }
 
-// Volumes returns the file system of a directory, or of its nearest parent that exists.
+// Volumes returns the file system of a directory, or of its nearest existing parent.
 type Volumes func(directory string) (Volume, error)
 
-// Defaults of fallbacklog, in MiB.
+// fallbacklog's defaults, in MiB
 const defaultMaxDiskMiB, defaultMinFreeMiB = 10240, 1024
 
-// temporaryFolders are emptied at a restart of the host or by a cleaner.
+// temporaryFolders may be emptied by a restart of the host or by a cleaner.
 var temporaryFolders = []string{"/tmp", "/var/tmp", "/dev/shm", "/run"}
 
-// logDirectories finds logs that do not survive a restart, or do not fit.
+// logDirectories finds logs that do not survive a restart or do not fit their volume.
 func logDirectories(c *config, volumes Volumes) []Finding {
 	var out []Finding
 	for _, id := range c.ids("exporters", "fallbacklog") {

@@ -14,12 +14,11 @@ const (
 	minSubnormal = -1074
 )
 
-// UpperBound returns base^(index+1), the inclusive upper bound of a bucket,
-// rounded towards zero: the largest float64 in the bucket or below it. It is
-// exact wherever the bound is a power of two, which is always so for scale <= 0.
-// Bounds from 2^1024 on are +Inf, bounds below the smallest subnormal are 0.
+// UpperBound returns base^(index+1), the inclusive upper bound of a bucket, rounded towards zero: the largest float64 in
+// the bucket or below it. A power of two is exact, and at scales <= 0 every bound is one. Bounds from 2^1024 on are
+// +Inf, and bounds below the smallest subnormal are 0.
 //
-// Resolution above [MaxScale] is not kept; bring such buckets to it first.
+// A scale above [MaxScale] is treated as MaxScale, with the bucket that contains the index.
 func UpperBound(scale, index int32) float64 {
 	return power(scale, int64(index)+1)
 }
@@ -30,8 +29,8 @@ func LowerBound(scale, index int32) float64 {
 	return power(scale, int64(index))
 }
 
-// RaiseToBound returns the lowest bucket bound at or above threshold, and 0 for 0.
-// It is finite: base^1024 becomes the largest float64.
+// RaiseToBound returns the lowest bucket bound at or above threshold, and 0 for a threshold that is not positive. The
+// result is finite: 2^1024 becomes the largest float64.
 func RaiseToBound(scale int32, threshold float64) float64 {
 	if !(threshold > 0) {
 		return 0
@@ -42,7 +41,7 @@ func RaiseToBound(scale int32, threshold float64) float64 {
 // power returns base^n rounded towards zero.
 func power(scale int32, n int64) float64 {
 	if scale <= 0 {
-		// Past 12 the shift leaves the range of float64 for every n but 0.
+		// Shifted by 12, every n other than 0 is beyond the range of float64.
 		by := min(-int64(scale), 12)
 		return math.Ldexp(1, int(min(max(n, -2048), 2048)<<by))
 	}
@@ -65,7 +64,7 @@ func power(scale int32, n int64) float64 {
 	}
 }
 
-// double is an unevaluated sum hi+lo with |lo| <= ulp(hi)/2: 106 bits.
+// double is the unevaluated sum hi+lo, where |lo| <= ulp(hi)/2. It has 106 bits.
 type double struct{ hi, lo float64 }
 
 func (a double) mul(b double) double {
@@ -75,10 +74,10 @@ func (a double) mul(b double) double {
 	return double{hi, e - (hi - p)}
 }
 
-// The 20 bits of a position within a power of two at MaxScale are split 8+6+6;
-// 2^(position * 2^-20) is then the product of one entry of each table. The bounds
-// come no nearer to a float64 than about 2^-73 of their value (2^20 bounds, each
-// uniform within its 2^-53), and the product is good to 2^-100.
+// The 20 bits of a position within a power of two at MaxScale are divided into 8, 6 and 6 bits, so that
+// 2^(position * 2^-20) is the product of one entry of each of three tables. The product is accurate to 2^-100 of its
+// value. That decides the rounding of every bound: the one nearest to a float64 is about 2^-73 of its value away from
+// it (there are 2^20 bounds, each at a random place within 2^-53).
 const (
 	coarseScale = 8
 	coarseSize  = 1 << coarseScale
@@ -111,8 +110,7 @@ func powerTable(n, scale int) []double {
 	return table
 }
 
-// subBound returns the mantissa bits of 2^(sub * 2^-20), sub in [0, 2^20),
-// rounded towards zero.
+// subBound returns the mantissa bits of 2^(sub * 2^-20), rounded towards zero, for sub in [0, 2^20).
 func subBound(sub uint32) uint64 {
 	if sub == 0 {
 		return 0

@@ -5,20 +5,18 @@ import (
 	"math/bits"
 )
 
-// Buckets is a dense run of buckets of one sign. Negative values are counted by
-// their magnitude.
+// Buckets is a dense run of buckets for the values of one sign. Negative values are counted by their magnitude.
 type Buckets struct {
 	Offset int32
 	Counts []uint64 // Counts[i] counts bucket Offset+i
 }
 
-// Downscale joins runs of 2^by buckets in place. Counts becomes shorter and is
-// never reallocated.
+// Downscale joins runs of 2^by buckets in place. Counts becomes shorter and is never reallocated.
 func (b *Buckets) Downscale(by int32) {
 	if by <= 0 {
 		return
 	}
-	// Wide arithmetic: Offset+i of foreign buckets may be beyond an int32.
+	// Offset+i of buckets from outside may exceed an int32.
 	shift := min(by, 63)
 	from := int64(b.Offset)
 	first := from >> shift
@@ -39,7 +37,7 @@ func (b *Buckets) Downscale(by int32) {
 	b.Counts = b.Counts[:last+1]
 }
 
-// Trim drops empty buckets at both ends, in place.
+// Trim removes empty buckets at both ends, in place.
 func (b *Buckets) Trim() {
 	lo, hi := b.occupied()
 	if lo > hi {
@@ -47,14 +45,14 @@ func (b *Buckets) Trim() {
 		return
 	}
 	b.Offset = clampIndex(int64(b.Offset) + int64(lo))
-	if lo > 0 { // moved rather than resliced: capacity is kept
+	if lo > 0 { // moving the counts, unlike reslicing, keeps the capacity
 		copy(b.Counts, b.Counts[lo:hi+1])
 	}
 	b.Counts = b.Counts[:hi-lo+1]
 }
 
-// Trimmed returns the buckets without the empty ones at both ends. It shares Counts
-// with b, which is not changed.
+// Trimmed returns the buckets without the empty ones at both ends. The result shares Counts with b, which is not
+// changed.
 func (b *Buckets) Trimmed() Buckets {
 	lo, hi := b.occupied()
 	if lo > hi {
@@ -63,7 +61,7 @@ func (b *Buckets) Trimmed() Buckets {
 	return Buckets{Offset: clampIndex(int64(b.Offset) + int64(lo)), Counts: b.Counts[lo : hi+1]}
 }
 
-// Total is the number of observations in all buckets.
+// Total returns the number of observations in all buckets.
 func (b *Buckets) Total() uint64 {
 	var total uint64
 	for _, n := range b.Counts {
@@ -72,8 +70,7 @@ func (b *Buckets) Total() uint64 {
 	return total
 }
 
-// occupied returns the positions of the first and last bucket with a count, and
-// lo > hi if there is none.
+// occupied returns the positions of the first and the last bucket with a count. If no bucket has one, lo > hi.
 func (b *Buckets) occupied() (lo, hi int) {
 	hi = len(b.Counts) - 1
 	for hi >= 0 && b.Counts[hi] == 0 {
@@ -90,9 +87,8 @@ func (b *Buckets) reset() {
 	b.Offset, b.Counts = 0, b.Counts[:0]
 }
 
-// cover extends the run so that it includes the buckets lo to hi, at most size of
-// them together with those already there; the caller has downscaled until they
-// fit. It allocates by doubling, never more than size.
+// cover extends the run so that it includes the buckets lo to hi. The caller has downscaled until the extended run has
+// at most size buckets. The capacity doubles as needed, up to size.
 func (b *Buckets) cover(lo, hi int64, size int) {
 	n := len(b.Counts)
 	if n == 0 {
@@ -108,8 +104,7 @@ func (b *Buckets) cover(lo, hi int64, size int) {
 	b.Offset -= int32(front)
 }
 
-// grow returns counts with length need and the old content moved up by front; new
-// buckets are zero.
+// grow returns counts with the length need and the old content moved up by front. New buckets are zero.
 func grow(counts []uint64, need, front, size int) []uint64 {
 	n := len(counts)
 	to := counts
@@ -124,13 +119,12 @@ func grow(counts []uint64, need, front, size int) []uint64 {
 	return to
 }
 
-// minCapacity is a first allocation of 64 bytes: one cache line.
+// minCapacity makes the first allocation 64 bytes: one cache line.
 const minCapacity = 8
 
-// ShiftToFit returns by how many scales the buckets lo to hi must fall so that
-// there are at most size of them. Size must be at least 2: two buckets, one each
-// side of 1, always suffice.
-func ShiftToFit(lo, hi int64, size int) int32 {
+// shiftToFit returns by how many steps the scale must fall so that the buckets lo to hi become at most size buckets.
+// Size must be at least 2: two buckets, one on each side of the value 1, always suffice.
+func shiftToFit(lo, hi int64, size int) int32 {
 	var by int32
 	for hi-lo >= int64(size) {
 		lo, hi = lo>>1, hi>>1
@@ -139,7 +133,7 @@ func ShiftToFit(lo, hi int64, size int) int32 {
 	return by
 }
 
-// AddSat adds counts and stops at the largest uint64.
+// AddSat adds counts. A sum that exceeds the largest uint64 becomes the largest uint64.
 func AddSat(a, b uint64) uint64 {
 	sum, carry := bits.Add64(a, b, 0)
 	if carry != 0 {

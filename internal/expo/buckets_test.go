@@ -39,8 +39,8 @@ func TestDownscaleTable(t *testing.T) {
 	}
 }
 
-// TestDownscaleAgainstBig floors i / 2^by in big integers, bucket by bucket, and
-// shows that downscaling composes.
+// TestDownscaleAgainstBig computes floor(i / 2^by) in big integers for each bucket, and checks that two downscalings give
+// the same as one by the sum of their steps.
 func TestDownscaleAgainstBig(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 6))
 	for range 20000 {
@@ -79,7 +79,7 @@ func TestDownscaleAgainstBig(t *testing.T) {
 			require.Equal(t, w.Uint64(), n)
 		}
 
-		// The run of buckets must be inside an int32 for its offset to be kept.
+		// The offset of a run is exact only if all of its indexes fit an int32.
 		if int64(offset)+int64(len(counts)) > math.MaxInt32 {
 			continue
 		}
@@ -104,11 +104,4 @@ func TestTrim(t *testing.T) {
 		tt.b.Trim()
 		require.Equal(t, tt.want, tt.b)
 	}
-}
-
-func TestShiftToFit(t *testing.T) {
-	require.Equal(t, int32(0), expo.ShiftToFit(0, 159, 160))
-	require.Equal(t, int32(1), expo.ShiftToFit(0, 160, 160))
-	require.Equal(t, int32(1), expo.ShiftToFit(-1, 1, 2))
-	require.Equal(t, int32(32), expo.ShiftToFit(math.MinInt32, math.MaxInt32+math.MaxUint16, 2))
 }

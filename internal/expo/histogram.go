@@ -2,18 +2,17 @@ package expo
 
 import "math"
 
-// Histogram is an exponential histogram that starts at MaxScale and lowers its
-// scale whenever the buckets of a sign would exceed its size. Use [New]; not safe
-// for concurrent use.
+// Histogram is an exponential histogram. It starts at MaxScale and lowers its scale when the buckets of a sign would
+// exceed its maximum size. Make one with [New]. It is not safe for concurrent use.
 //
-// Count is ZeroCount plus all buckets (as long as none has saturated). An empty
-// histogram has Min = +Inf and Max = -Inf, so that merging needs no special case;
-// a foreign histogram without minimum or maximum is represented the same way.
+// Count is the sum of ZeroCount and all buckets, unless one of them has saturated. An empty histogram has Min = +Inf and
+// Max = -Inf, so that merging needs no special case. A histogram from outside that has no minimum or maximum has the
+// same values.
 //
-// The fields are for reading and for building a histogram to merge from.
+// Read the fields, or set them to build a histogram for merging into another one.
 type Histogram struct {
 	Scale              int32
-	ZeroThreshold      float64 // values with magnitude <= ZeroThreshold are in ZeroCount
+	ZeroThreshold      float64 // ZeroCount counts the values whose magnitude is at most ZeroThreshold
 	ZeroCount          uint64
 	Count              uint64
 	Sum, Min, Max      float64
@@ -22,19 +21,19 @@ type Histogram struct {
 	maxSize int
 }
 
-// minSize is two: see [ShiftToFit].
+// minSize is the least maximum size; see shiftToFit.
 const minSize = 2
 
-// New returns an empty histogram with at most maxSize buckets for each sign;
-// maxSize below 2 becomes 2. Buckets are allocated as values need them.
+// New returns an empty histogram with at most maxSize buckets per sign. A maxSize below 2 becomes 2. Buckets are
+// allocated when values need them.
 func New(maxSize int) *Histogram {
 	h := &Histogram{maxSize: max(maxSize, minSize)}
 	h.Reset()
 	return h
 }
 
-// Reset empties the histogram and returns it to MaxScale. Capacity and
-// ZeroThreshold zero are what remains.
+// Reset empties the histogram and sets its scale to MaxScale and its zero threshold to 0. The capacity of its buckets
+// remains.
 func (h *Histogram) Reset() {
 	h.Scale = MaxScale
 	h.ZeroThreshold, h.ZeroCount = 0, 0
@@ -44,11 +43,11 @@ func (h *Histogram) Reset() {
 	h.Negative.reset()
 }
 
-// MaxSize is the limit on buckets for each sign.
+// MaxSize returns the maximum number of buckets per sign.
 func (h *Histogram) MaxSize() int { return max(h.maxSize, minSize) }
 
-// Record counts n observations of v. It allocates only while the buckets grow
-// towards maxSize. NaN and infinite values are the caller's to refuse.
+// Record counts n observations of v. It allocates only while the buckets grow towards the maximum size. The caller must
+// not pass NaN or an infinity.
 func (h *Histogram) Record(v float64, n uint64) {
 	if n == 0 {
 		return
@@ -77,15 +76,14 @@ func (h *Histogram) Record(v float64, n uint64) {
 	b.Counts[at] = AddSat(b.Counts[at], n)
 }
 
-// makeRoom brings a bucket within the run of b, at a lower scale if it must, and
-// returns its position.
+// makeRoom extends the run of b to a bucket, if necessary at a lower scale, and returns the bucket's position.
 func (h *Histogram) makeRoom(b *Buckets, index int64) int64 {
 	lo, hi := index, index
 	if n := len(b.Counts); n > 0 {
 		lo = min(lo, int64(b.Offset))
 		hi = max(hi, int64(b.Offset)+int64(n)-1)
 	}
-	by := ShiftToFit(lo, hi, h.MaxSize())
+	by := shiftToFit(lo, hi, h.MaxSize())
 	h.Downscale(by)
 	index >>= by
 	b.cover(index, index, h.MaxSize())

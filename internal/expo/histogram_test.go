@@ -11,13 +11,13 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
-// observation is what the oracle keeps: every value, and no arithmetic on buckets.
+// observation is a value and its count. The oracle keeps all of them and does no arithmetic on buckets.
 type observation struct {
 	v float64
 	n uint64
 }
 
-// check rebuilds every bucket from the observations at the histogram's own scale.
+// check compares every bucket with the observations, bucketed at the histogram's scale.
 func check(t *testing.T, h *expo.Histogram, all []observation) {
 	t.Helper()
 	var zero, count uint64
@@ -81,7 +81,7 @@ func TestRecordAgainstObservations(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 200 {
 		h := expo.New([]int{0, 2, 3, 5, 20, 160, 320}[rng.IntN(7)])
-		for range 2 { // the second round after a Reset
+		for range 2 { // the second time after a Reset
 			var all []observation
 			for range rng.IntN(300) + 1 {
 				o := observation{draw(rng), rng.Uint64N(1<<20) + 1}
@@ -186,8 +186,8 @@ func TestMergeWidensZero(t *testing.T) {
 	}
 }
 
-// Buckets from outside may claim any offset, scale, threshold and gap; what Merge
-// holds afterwards is bounded and no count is lost.
+// Buckets from outside may have any offset, scale, threshold and gap. After Merge the size is bounded, and no count is
+// lost.
 func TestMergeForeign(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	edge := []int32{math.MinInt32, math.MinInt32 + 1, -1 << 30, -65, -1, 0, 1, 64, 1 << 30, math.MaxInt32 - 1, math.MaxInt32}

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// Index returns the bucket of v > 0, finite: base^i < v <= base^(i+1).
-// Scale must be at most [MaxScale].
+// Index returns the bucket of v: the i with base^i < v <= base^(i+1). v must be positive and finite, and the scale at
+// most [MaxScale].
 func Index(scale int32, v float64) int32 {
 	raw := math.Float64bits(v)
 	mantissa := raw & mantissaMask
@@ -14,7 +14,7 @@ func Index(scale int32, v float64) int32 {
 	if exp == -exponentBias {
 		exp, mantissa = normalize(mantissa)
 	}
-	if mantissa == 0 { // 2^exp is the upper bound of the bucket before
+	if mantissa == 0 { // 2^exp is the inclusive upper bound of the previous bucket
 		if scale <= 0 {
 			return (exp - 1) >> -max(scale, -31)
 		}
@@ -31,15 +31,15 @@ func Index(scale int32, v float64) int32 {
 	return exp<<scale | fineIndex(scale, sub, mantissa)
 }
 
-// normalize returns exponent and mantissa of a subnormal as if it were normal.
+// normalize returns the exponent and the mantissa of a subnormal in the form of a normal number.
 func normalize(mantissa uint64) (int32, uint64) {
 	by := int32(bits.LeadingZeros64(mantissa)) - (63 - mantissaBits)
 	return minNormalExp - by, mantissa << by & mantissaMask
 }
 
-// slot is one of 2^coarseScale equal steps of the mantissa. log2 is at most
-// 1/ln 2 = 1.44 steep, so the bounds of at most two buckets lie within a slot, and
-// two comparisons from the bucket at its start find the bucket of any value.
+// slotStart has the bucket at the start of each slot. A slot is one of 2^coarseScale equal steps of the mantissa. The
+// slope of log2 is at most 1/ln 2 = 1.44, so at most two bucket bounds lie within a slot, and two comparisons find the
+// bucket of any value in it.
 var slotStart = func() (start [coarseSize]uint8) {
 	i := 0
 	for slot := range start {
@@ -52,9 +52,8 @@ var slotStart = func() (start [coarseSize]uint8) {
 	return start
 }()
 
-// coarseBounds are the mantissas of the inclusive upper bounds at coarseScale,
-// twice followed by a value above any mantissa: the last bucket's, whose bound is
-// the next power of two, and a sentinel for the second comparison.
+// coarseBounds has the mantissas of the inclusive upper bounds at coarseScale. The last two elements are above any
+// mantissa: one for the last bucket, whose bound is the next power of two, and a sentinel for the second comparison.
 var coarseBounds = func() (bounds [coarseSize + 1]uint64) {
 	for i := range uint32(coarseSize - 1) {
 		bounds[i] = subBound((i + 1) << (2 * fineBits))
@@ -83,11 +82,10 @@ var coarseInverse = func() (inverse [coarseSize]float64) {
 	return inverse
 }()
 
-// fineIndex refines a coarse bucket at a higher scale. The value is taken
-// relative to the coarse bucket's lower bound, 1+t with 0 < t < 2^(1/256)-1 =
-// 0.0027, where five terms of the logarithm's series are good to 1e-16; with the
-// rounding of t that is 1e-9 of a bucket at scale 20. Only a value within
-// 1e-6 of a bound is compared with the bound itself.
+// fineIndex refines a coarse bucket at a higher scale. It divides the value by the coarse bucket's lower bound. The
+// quotient is 1+t with 0 < t < 2^(1/256)-1 = 0.0027, so five terms of the logarithm's series are accurate to 1e-16.
+// Together with the rounding of t the error is 1e-9 of a bucket at scale 20. Only a value within 1e-6 of a bound is
+// compared with the bound itself.
 func fineIndex(scale, coarse int32, mantissa uint64) int32 {
 	const doubt = 1e-6
 	m := math.Float64frombits(exponentBias<<mantissaBits | mantissa)
@@ -110,8 +108,8 @@ func fineIndex(scale, coarse int32, mantissa uint64) int32 {
 	return next
 }
 
-// subBoundOr1 is subBound that takes the bound 2 of a power of two's last bucket
-// as above every mantissa.
+// subBoundOr1 returns subBound, or the largest mantissa for the bound of the last bucket, which is the next power of
+// two.
 func subBoundOr1(sub int32) uint64 {
 	if sub >= 1<<MaxScale {
 		return mantissaMask

@@ -12,9 +12,9 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
-// index is the definition, in wide arithmetic: base^i < v <= base^(i+1) with
-// base = 2^(2^-scale) is 2^i < v^(2^scale) <= 2^(i+1), and squaring scale times
-// with 256 bits is far more exact than the distance of any bound from a float64.
+// index computes the definition in wide arithmetic. base^i < v <= base^(i+1) with base = 2^(2^-scale) means
+// 2^i < v^(2^scale) <= 2^(i+1). The error of squaring scale times with 256 bits is far below the distance of any bound
+// from a float64.
 func index(scale int32, v float64) int32 {
 	p := new(big.Float).SetPrec(256).SetFloat64(v)
 	for range scale {
@@ -108,7 +108,7 @@ func TestIndexRandom(t *testing.T) {
 	}
 }
 
-// Every bound of scale 8, which the table is made of, and every slot of the table.
+// The table is made of the bounds at scale 8. The test covers each of them and each slot of the table.
 func TestIndexEveryCoarseBound(t *testing.T) {
 	for sub := range int32(256) {
 		bound := expo.UpperBound(8, sub)
@@ -126,7 +126,7 @@ func TestUpperBound(t *testing.T) {
 		for range 2000 {
 			i := lowest + int32(rng.Int64N(int64(highest)-int64(lowest)))
 			bound := expo.UpperBound(scale, i)
-			// The largest float64 at or below the real bound.
+			// UpperBound is the largest float64 at or below the real bound.
 			if bound > 0 {
 				require.LessOrEqual(t, index(scale, bound), i, "scale %d index %d", scale, i)
 			}
@@ -167,7 +167,7 @@ func TestUpperBoundTable(t *testing.T) {
 	}
 }
 
-// Input outside the contract gives an answer, not a panic.
+// Arguments outside the contract do not cause a panic.
 func TestIndexNeverPanics(*testing.T) {
 	for _, scale := range []int32{math.MinInt32, -64, -33, 0, 20, 21, 64, math.MaxInt32} {
 		for _, v := range []float64{0, -1, math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64} {

@@ -2,13 +2,12 @@ package expo
 
 import "math"
 
-// Merge adds o, which is not changed and may come from outside: its counts may
-// have any length, offset and scale. What is allocated is bounded by maxSize.
+// Merge adds the observations of o, which is not changed. o may come from outside: its counts may have any length,
+// offset and scale. The maximum size of h bounds the allocation.
 //
-// The result has the lower of both scales, or less where the buckets would exceed
-// maxSize. Of different zero thresholds the larger one applies; buckets below it
-// go to the zero count, and where it lies inside an occupied bucket it is raised
-// to that bucket's upper bound.
+// The result has the lower of both scales, or a lower one if the buckets would exceed the maximum size. It has the larger
+// of both zero thresholds. The buckets below the threshold go to the zero count. A threshold inside an occupied bucket
+// is raised to the bucket's upper bound.
 //
 // https://opentelemetry.io/docs/specs/otel/metrics/data-model/#merge-operation-for-exponential-histograms (zero threshold)
 func (h *Histogram) Merge(o *Histogram) {
@@ -20,8 +19,8 @@ func (h *Histogram) Merge(o *Histogram) {
 	from := max(o.Scale, floorScale)
 	scale := min(h.Scale, from)
 	scale -= max(
-		h.excess(&h.Positive, &o.Positive, h.Scale-scale, shiftBetween(from, scale)),
-		h.excess(&h.Negative, &o.Negative, h.Scale-scale, shiftBetween(from, scale)),
+		h.shiftToMerge(&h.Positive, &o.Positive, h.Scale-scale, shiftBetween(from, scale)),
+		h.shiftToMerge(&h.Negative, &o.Negative, h.Scale-scale, shiftBetween(from, scale)),
 	)
 	h.Downscale(h.Scale - scale)
 	by := shiftBetween(from, scale)
@@ -31,38 +30,36 @@ func (h *Histogram) Merge(o *Histogram) {
 	h.add(&h.Negative, &o.Negative, by, cut)
 }
 
-// floorScale is the scale from which on every float64 is in bucket -1 or 0, so
-// that lower scales are the same histogram.
+// floorScale is the highest scale at which every float64 is in bucket -1 or 0. Lower scales give the same histogram.
 const floorScale = -11
 
-// excess returns by how many scales both runs, after their shifts, must fall for
-// their union to fit.
-func (h *Histogram) excess(mine, other *Buckets, mineBy, otherBy int32) int32 {
-	lo, hi, some := int64(math.MaxInt64), int64(math.MinInt64), false
+// shiftToMerge returns by how many further steps the scale must fall so that the union of two runs fits into the maximum
+// size. own and other are first shifted by ownBy and otherBy steps.
+func (h *Histogram) shiftToMerge(own, other *Buckets, ownBy, otherBy int32) int32 {
+	lo, hi, occupied := int64(math.MaxInt64), int64(math.MinInt64), false
 	include := func(b *Buckets, by int32) {
 		if first, last := b.occupied(); first <= last {
 			lo = min(lo, (int64(b.Offset)+int64(first))>>by)
 			hi = max(hi, (int64(b.Offset)+int64(last))>>by)
-			some = true
+			occupied = true
 		}
 	}
-	include(mine, mineBy)
+	include(own, ownBy)
 	include(other, otherBy)
-	if !some {
+	if !occupied {
 		return 0
 	}
-	// The run of h may have empty ends; they are dropped to keep the promise.
-	mine.Trim()
-	by := ShiftToFit(lo, hi, h.MaxSize())
-	for hi>>by > math.MaxInt32 { // foreign buckets past the last index
+	// lo and hi do not include empty buckets at the ends, so the run of h must not have any either.
+	own.Trim()
+	by := shiftToFit(lo, hi, h.MaxSize())
+	for hi>>by > math.MaxInt32 { // buckets from outside may exceed the last index
 		by++
 	}
 	return by
 }
 
-// widenZero sets the common zero threshold and moves the buckets of h below it to
-// the zero count. It returns the highest index of o, at the scale of h, that
-// belongs to the zero count too.
+// widenZero sets the common zero threshold and moves the buckets of h below it to the zero count. It returns the highest
+// index of o, at the scale of h, that also belongs to the zero count.
 func (h *Histogram) widenZero(o *Histogram, by int32) (cut int64) {
 	cut = math.MinInt64
 	if h.ZeroThreshold == o.ZeroThreshold || !(max(h.ZeroThreshold, o.ZeroThreshold) > 0) {
@@ -77,7 +74,7 @@ func (h *Histogram) widenZero(o *Histogram, by int32) (cut int64) {
 	switch bound := UpperBound(h.Scale, index); {
 	case threshold == bound:
 		cut = int64(index)
-	case narrow.Positive.has(int64(index), narrowBy) || narrow.Negative.has(int64(index), narrowBy):
+	case narrow.Positive.hasCount(int64(index), narrowBy) || narrow.Negative.hasCount(int64(index), narrowBy):
 		threshold, cut = bound, int64(index)
 	}
 	h.ZeroThreshold = threshold
@@ -86,8 +83,8 @@ func (h *Histogram) widenZero(o *Histogram, by int32) (cut int64) {
 	return cut
 }
 
-// add adds the occupied buckets of o, shifted by scales, to b; those up to cut go
-// to the zero count.
+// add adds the occupied buckets of o to b after lowering their scale by some steps. The buckets up to index cut go to
+// the zero count.
 func (h *Histogram) add(b, o *Buckets, by int32, cut int64) {
 	first, last := o.occupied()
 	offset := int64(o.Offset)
@@ -104,8 +101,8 @@ func (h *Histogram) add(b, o *Buckets, by int32, cut int64) {
 	}
 }
 
-// has reports whether a bucket, after shifting by scales, has a count.
-func (b *Buckets) has(index int64, by int32) bool {
+// hasCount reports whether the bucket of that index has a count once the scale is lowered by some steps.
+func (b *Buckets) hasCount(index int64, by int32) bool {
 	for i, n := range b.Counts {
 		if n != 0 && (int64(b.Offset)+int64(i))>>by == index {
 			return true
@@ -114,8 +111,7 @@ func (b *Buckets) has(index int64, by int32) bool {
 	return false
 }
 
-// cutBelow removes the buckets up to and including index cut and returns their
-// counts' sum.
+// cutBelow removes the buckets up to and including index cut and returns the sum of their counts.
 func (b *Buckets) cutBelow(cut int64) uint64 {
 	n := int(min(max(cut-int64(b.Offset)+1, 0), int64(len(b.Counts))))
 	var removed uint64
@@ -128,8 +124,8 @@ func (b *Buckets) cutBelow(cut int64) uint64 {
 	return removed
 }
 
-// shiftBetween returns from-to for from >= to, at most 63, which empties any
-// index: a foreign scale may be anything.
+// shiftBetween returns from-to, which must not be negative, but at most 63: a shift by 63 reduces any index to its sign.
+// The scale of a histogram from outside may be any int32.
 func shiftBetween(from, to int32) int32 {
 	return int32(min(int64(from)-int64(to), 63))
 }

@@ -2,17 +2,17 @@ package expo
 
 import "math"
 
-// Normalize brings a foreign histogram into the form that a sender could have recorded: no finer than
-// [MaxScale], no bucket above the one of the largest float64 or below the one of the smallest, and at
-// most size buckets a sign. It reports whether that changed anything.
+// Normalize brings a histogram from outside into a form that a sender can have recorded: a scale of at most [MaxScale],
+// no bucket above that of the largest float64 or below that of the smallest, and at most size buckets per sign. It
+// reports whether it changed anything.
 //
-// What is beyond float64 goes to the outermost bucket that is not: an infinite observation, for which
-// Prometheus' libraries have a bucket of their own, and whatever an index claims that no value has. Below
-// scale -11 every positive float64 is in bucket -1 or 0, so those scales are raised to it. Everything else
-// is exact, as with [Histogram.ToScale] and [Histogram.ToSize].
+// Counts of buckets beyond the range of float64 go to the outermost bucket within it. Prometheus' libraries have such a
+// bucket for infinite observations, and a faulty sender may claim any index. Scales below -11 become -11, where every
+// positive float64 is already in bucket -1 or 0. All other changes are exact, as with [Histogram.ToScale] and
+// [Histogram.ToSize].
 //
-// A histogram in this form costs a reader no more than its buckets: an index is at most 2^31/2 away from
-// zero, a run has no offset without a count.
+// After that the cost of reading a histogram depends on the number of its buckets alone: indexes are within 2^30 of
+// zero, and a run without counts has the offset 0.
 func (h *Histogram) Normalize(size int) (changed bool) {
 	if h.Scale > MaxScale {
 		h.ToScale(MaxScale)
@@ -26,11 +26,11 @@ func (h *Histogram) Normalize(size int) (changed bool) {
 	for _, b := range [...]*Buckets{&h.Positive, &h.Negative} {
 		if len(b.Counts) > size || len(b.Counts) == 0 && b.Offset != 0 || b.exceeds(lowest, highest) {
 			b.Trim()
-			b.clamp(lowest, highest)
+			b.clampTo(lowest, highest)
 			changed = true
 		}
 	}
-	if by := max(h.Positive.excess(size), h.Negative.excess(size)); by > 0 {
+	if by := max(h.Positive.shiftToFit(size), h.Negative.shiftToFit(size)); by > 0 {
 		h.Downscale(by)
 	}
 	return changed
@@ -41,8 +41,8 @@ func (b *Buckets) exceeds(lowest, highest int32) bool {
 	return len(b.Counts) > 0 && (b.Offset < lowest || int64(b.Offset)+int64(len(b.Counts))-1 > int64(highest))
 }
 
-// clamp moves the counts of buckets beyond lowest and highest to these two.
-func (b *Buckets) clamp(lowest, highest int32) {
+// clampTo moves the counts of buckets below lowest and above highest to these two.
+func (b *Buckets) clampTo(lowest, highest int32) {
 	if !b.exceeds(lowest, highest) {
 		return
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
-// total is the number of observations, however many.
+// total returns the number of observations without a limit.
 func total(h *expo.Histogram) *big.Int {
 	sum := new(big.Int).SetUint64(h.ZeroCount)
 	for _, counts := range [][]uint64{h.Positive.Counts, h.Negative.Counts} {
@@ -23,7 +23,7 @@ func total(h *expo.Histogram) *big.Int {
 	return sum
 }
 
-// Whatever comes in has bounded indexes, scales and sizes afterwards, and no observation is lost.
+// Any histogram has bounded indexes, scales and sizes afterwards, and no observation is lost.
 func TestNormalize(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 11))
 	for range 5000 {
@@ -46,12 +46,12 @@ func TestNormalize(t *testing.T) {
 			require.LessOrEqual(t, int(b.Offset)+len(b.Counts)-1, int(expo.Index(h.Scale, math.MaxFloat64)))
 		}
 		again := clone(h)
-		require.False(t, again.Normalize(size), "once is enough")
+		require.False(t, again.Normalize(size), "a second call changes nothing")
 		require.Equal(t, h, again)
 	}
 }
 
-// What a sender can have recorded is unchanged, at every scale.
+// A histogram that a sender can have recorded is unchanged, at every scale.
 func TestNormalizeLeavesRecordedValues(t *testing.T) {
 	for scale := expo.MaxScale; scale >= -11; scale-- {
 		for _, v := range []float64{math.SmallestNonzeroFloat64, 1e-300, 0.5, 1, 3, 1e300, math.MaxFloat64} {
@@ -67,7 +67,7 @@ func TestNormalizeLeavesRecordedValues(t *testing.T) {
 	}
 }
 
-// Observations beyond float64 are in the outermost buckets.
+// Observations beyond the range of float64 go to the outermost buckets.
 func TestNormalizeBeyondFloat64(t *testing.T) {
 	h := &expo.Histogram{
 		Scale:    0,

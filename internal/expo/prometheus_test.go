@@ -10,8 +10,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
-// TestDownscaleAgainstPrometheus compares with ReduceResolution, whose schema is our
-// scale and whose bucket i+1 is our bucket i.
+// TestDownscaleAgainstPrometheus compares Downscale with Prometheus' ReduceResolution. Prometheus' schema is the scale,
+// and its bucket i+1 is bucket i here.
 func TestDownscaleAgainstPrometheus(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 8))
 	for range 10000 {

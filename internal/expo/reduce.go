@@ -2,38 +2,37 @@ package expo
 
 import "math"
 
-// The methods here lower the resolution of a histogram, whatever its size. Each
-// moves whole buckets, so what remains is exact. Buckets are joined in place;
-// nothing is allocated.
+// The methods in this file lower the resolution of a histogram of any size. They join whole buckets, in place and
+// without allocating, so the remaining counts are exact.
 
-// Downscale lowers the scale by a number of steps. Where the steps lead beyond 32 bits the
-// buckets are still joined and the scale stays at the lowest: far above there, at
-// floorScale, no bound but 1 is left among the float64s.
+// Downscale lowers the scale by a number of steps. If the result would be below the smallest int32, the scale becomes
+// the smallest int32 and the buckets are still joined by all steps. That is exact: already at floorScale the only bound
+// among the float64s is 1.
 func (h *Histogram) Downscale(by int32) {
 	h.Positive.Downscale(by)
 	h.Negative.Downscale(by)
 	h.Scale = int32(max(int64(h.Scale)-int64(max(by, 0)), math.MinInt32))
 }
 
-// ToScale lowers the scale to at most the given one. The scale of a foreign
-// histogram may be anything.
+// ToScale lowers the scale to the given one unless it is lower already. The scale of a histogram from outside may be any
+// int32.
 func (h *Histogram) ToScale(scale int32) {
 	if h.Scale <= scale {
 		return
 	}
 	h.Downscale(shiftBetween(h.Scale, scale))
-	h.Scale = scale // which may be more than 63 steps, after which nothing is left to join
+	h.Scale = scale // it may be more than 63 steps away, but after 63 steps no buckets are left to join
 }
 
-// ToSize lowers the scale until neither sign has more than size buckets, at least 2,
-// between its first and its last count.
+// ToSize lowers the scale until neither sign has more than size buckets between its first and its last count. A size
+// below 2 becomes 2.
 func (h *Histogram) ToSize(size int) {
 	h.trim()
-	h.Downscale(max(h.Positive.excess(size), h.Negative.excess(size)))
+	h.Downscale(max(h.Positive.shiftToFit(size), h.Negative.shiftToFit(size)))
 }
 
-// ToTotal lowers the scale until both signs together have at most size buckets, at
-// least 4: after 32 steps each has two at most, whatever its indexes.
+// ToTotal lowers the scale until both signs together have at most size buckets. A size below 4 becomes 4, which 32 steps
+// reach for any indexes.
 func (h *Histogram) ToTotal(size int) {
 	h.trim()
 	for len(h.Positive.Counts)+len(h.Negative.Counts) > max(size, 2*minSize) {
@@ -41,10 +40,9 @@ func (h *Histogram) ToTotal(size int) {
 	}
 }
 
-// RaiseZero raises the zero threshold to the lowest bucket bound at or above
-// threshold and moves the buckets below to the zero count. It is raised whatever is
-// in them: for a cumulative stream in which they fill later, it must be the same
-// from the start. Scale must be at most [MaxScale].
+// RaiseZero raises the zero threshold to the lowest bucket bound at or above threshold and moves the buckets below it to
+// the zero count. The new threshold does not depend on the counts: in a cumulative stream these buckets may fill later,
+// and the threshold must be the same from the start. The scale must be at most [MaxScale].
 func (h *Histogram) RaiseZero(threshold float64) {
 	if threshold <= h.ZeroThreshold {
 		return
@@ -60,10 +58,10 @@ func (h *Histogram) trim() {
 	h.Negative.Trim()
 }
 
-// excess returns by how many scales the buckets must fall for size of them to do.
-func (b *Buckets) excess(size int) int32 {
+// shiftToFit returns by how many steps the scale must fall so that the run has at most size buckets.
+func (b *Buckets) shiftToFit(size int) int32 {
 	if len(b.Counts) == 0 {
 		return 0
 	}
-	return ShiftToFit(int64(b.Offset), int64(b.Offset)+int64(len(b.Counts))-1, max(size, minSize))
+	return shiftToFit(int64(b.Offset), int64(b.Offset)+int64(len(b.Counts))-1, max(size, minSize))
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
-// randomForeign is a histogram that came from outside: any scale, offset and length.
+// randomForeign returns a histogram as it may come from outside, with any scale, offset and length.
 func randomForeign(rng *rand.Rand) *expo.Histogram {
 	h := &expo.Histogram{Scale: rng.Int32N(40) - 12, ZeroCount: rng.Uint64N(1 << 30)}
 	for _, b := range []*expo.Buckets{&h.Positive, &h.Negative} {
@@ -30,7 +30,7 @@ func randomForeign(rng *rand.Rand) *expo.Histogram {
 	return h
 }
 
-// joined is what occupied buckets are at a scale lower by some steps.
+// joined returns the occupied buckets after lowering the scale by some steps.
 func joined(b expo.Buckets, by int32) map[int64]uint64 {
 	m := map[int64]uint64{}
 	for i, n := range b.Counts {
@@ -48,31 +48,30 @@ func clone(h *expo.Histogram) *expo.Histogram {
 	return &c
 }
 
-// Every reduction meets its aim at the highest scale that does, and joins whole
-// buckets only.
+// Every reduction reaches its target at the highest possible scale, and joins whole buckets only.
 func TestReduce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	for range 5000 {
 		h := randomForeign(rng)
 		before, n := clone(h), rng.IntN(200)
-		var meets func(h *expo.Histogram) bool
+		var reached func(h *expo.Histogram) bool
 		switch rng.IntN(3) {
 		case 0:
 			scale := rng.Int32N(40) - 15
 			h.ToScale(scale)
-			meets = func(h *expo.Histogram) bool { return h.Scale <= scale }
+			reached = func(h *expo.Histogram) bool { return h.Scale <= scale }
 		case 1:
 			h.ToSize(n)
-			meets = func(h *expo.Histogram) bool {
+			reached = func(h *expo.Histogram) bool {
 				return len(h.Positive.Trimmed().Counts) <= max(n, 2) && len(h.Negative.Trimmed().Counts) <= max(n, 2)
 			}
 		case 2:
 			h.ToTotal(n)
-			meets = func(h *expo.Histogram) bool {
+			reached = func(h *expo.Histogram) bool {
 				return len(h.Positive.Trimmed().Counts)+len(h.Negative.Trimmed().Counts) <= max(n, 4)
 			}
 		}
-		require.True(t, meets(h))
+		require.True(t, reached(h))
 		by := before.Scale - h.Scale
 		require.GreaterOrEqual(t, by, int32(0))
 		require.Equal(t, joined(before.Positive, by), joined(h.Positive, 0))
@@ -80,7 +79,7 @@ func TestReduce(t *testing.T) {
 		require.Equal(t, before.ZeroCount, h.ZeroCount)
 		if by > 0 {
 			before.Downscale(by - 1)
-			require.False(t, meets(before))
+			require.False(t, reached(before))
 		}
 	}
 }
@@ -102,15 +101,15 @@ func TestRaiseZero(t *testing.T) {
 		index := expo.Index(h.Scale, threshold)
 		require.InDelta(t, min(expo.UpperBound(h.Scale, index), math.MaxFloat64), h.ZeroThreshold, 0)
 		zero := before.ZeroCount
-		for _, sign := range []struct{ was, is expo.Buckets }{{before.Positive, h.Positive}, {before.Negative, h.Negative}} {
-			want := joined(sign.was, 0)
+		for _, sign := range []struct{ before, after expo.Buckets }{{before.Positive, h.Positive}, {before.Negative, h.Negative}} {
+			want := joined(sign.before, 0)
 			for i, n := range want {
 				if i <= int64(index) {
 					zero += n
 					delete(want, i)
 				}
 			}
-			require.Equal(t, want, joined(sign.is, 0))
+			require.Equal(t, want, joined(sign.after, 0))
 		}
 		require.Equal(t, zero, h.ZeroCount)
 		again := clone(h)
@@ -137,7 +136,7 @@ func TestRaiseToBound(t *testing.T) {
 	}
 }
 
-// A foreign scale may be as far away as an int32 allows.
+// The scale of a histogram from outside may be any int32.
 func TestReduceFromAfar(t *testing.T) {
 	h := &expo.Histogram{Scale: math.MaxInt32, Positive: expo.Buckets{Offset: 5, Counts: []uint64{1, 2}}}
 	h.ToScale(math.MinInt32)
@@ -146,7 +145,7 @@ func TestReduceFromAfar(t *testing.T) {
 	require.Equal(t, int32(math.MinInt32), h.Scale)
 }
 
-// Where no scale is left, buckets are still joined until they are few enough.
+// At the lowest scale buckets are still joined until they are few enough.
 func TestReduceFromTheLowestScale(t *testing.T) {
 	lowest := func() *expo.Histogram {
 		return &expo.Histogram{

@@ -2,13 +2,12 @@ package expo
 
 import "math"
 
-// Restarted reports whether a cumulative stream whose points are before and now, under one start
-// timestamp, cannot have gone on in between. A stream that goes on only loses resolution: its scale falls,
-// its zero threshold rises, and covers whole buckets when it does. A scale that rises, a threshold that
-// falls, and one that rises into a bucket that had counts are those of a stream begun anew. Prometheus
-// decides by the same rule, and then by the counts, which are the caller's to compare.
+// Restarted reports whether a cumulative stream must have restarted between two points with the same start timestamp. A
+// stream that continues only loses resolution: its scale falls, and its zero threshold rises by whole buckets. So a
+// scale that rises, a threshold that falls, and a threshold that rises into the middle of an occupied bucket show a
+// restart. Prometheus applies the same rule, and then compares the counts. Here the caller compares them.
 //
-// Both scales must be at most [MaxScale]. Nothing is changed.
+// Both scales must be at most [MaxScale]. The histograms are not changed.
 func Restarted(before, now *Histogram) bool {
 	if now.Scale > before.Scale || now.ZeroThreshold < before.ZeroThreshold {
 		return true
@@ -17,15 +16,15 @@ func Restarted(before, now *Histogram) bool {
 		return false
 	}
 	index := Index(before.Scale, now.ZeroThreshold)
-	if near(now.ZeroThreshold, UpperBound(before.Scale, index)) || near(now.ZeroThreshold, LowerBound(before.Scale, index)) {
+	if isBound(now.ZeroThreshold, UpperBound(before.Scale, index)) || isBound(now.ZeroThreshold, LowerBound(before.Scale, index)) {
 		return false
 	}
-	return before.Positive.has(int64(index), 0) || before.Negative.has(int64(index), 0)
+	return before.Positive.hasCount(int64(index), 0) || before.Negative.hasCount(int64(index), 0)
 }
 
-// near reports whether a threshold is a bound as somebody else computed it: bounds above scale 0 are
-// irrational, and formulas differ in the last bits.
-func near(threshold, bound float64) bool {
-	const bits = 0x1p-49
-	return math.Abs(threshold-bound) <= threshold*bits
+// isBound reports whether a sender's threshold is that bucket bound. Above scale 0 bounds are irrational, and the
+// formulas of senders differ in the last bits.
+func isBound(threshold, bound float64) bool {
+	const tolerance = 0x1p-49
+	return math.Abs(threshold-bound) <= threshold*tolerance
 }

@@ -30,7 +30,7 @@ func TestRestarted(t *testing.T) {
 		"into an empty bucket":               {1, 1.1, false},
 		"into a populated bucket":            {1, 1.5, true},
 		"into a populated negative bucket":   {1, 9, true},
-		"to a bound of somebody's formula":   {1, math.Exp(0.5 * math.Ln2), false},
+		"to a bound by another formula":      {1, math.Exp(0.5 * math.Ln2), false},
 		"beyond everything":                  {1, 1e300, false},
 		"to a bound, and the scale falls":    {-3, 2, false},
 		"into a bucket, and the scale too":   {-3, 1.5, true},
@@ -42,7 +42,35 @@ func TestRestarted(t *testing.T) {
 	}
 }
 
-// A histogram that records, merges and is reduced never looks restarted.
+// At scale 0 bucket 1 is (2, 4]; at the lowest scale bucket 0 is everything above 1.
+func TestRestartedBySingleBucket(t *testing.T) {
+	at := func(scale int32, threshold float64, indexes ...int32) *expo.Histogram {
+		h := expo.New(160)
+		h.Scale, h.ZeroThreshold = scale, threshold
+		for _, i := range indexes {
+			h.Positive = expo.Buckets{Offset: i, Counts: []uint64{1}}
+		}
+		return h
+	}
+	for name, tt := range map[string]struct {
+		now, before *expo.Histogram
+		want        bool
+	}{
+		"threshold appears":              {at(0, 3), at(0, 0), false},
+		"threshold into a bucket":        {at(0, 3), at(0, 1, 1), true},
+		"threshold beside a bucket":      {at(0, 3), at(0, 1, 2), false},
+		"threshold to its upper bound":   {at(0, 4), at(0, 1, 1), false},
+		"threshold to its lower bound":   {at(0, 2), at(0, 1, 1), false},
+		"lowest scale":                   {at(math.MinInt32, 3), at(math.MinInt32, 1, 0), true},
+		"lowest scale, the other bucket": {at(math.MinInt32, 0.5), at(math.MinInt32, 0, 0), false},
+	} {
+		require.Equal(t, tt.want, expo.Restarted(tt.before, tt.now), name)
+		tt.before.Negative, tt.before.Positive = tt.before.Positive, tt.before.Negative
+		require.Equal(t, tt.want, expo.Restarted(tt.before, tt.now), name+", negative")
+	}
+}
+
+// A histogram never looks restarted after recording, merging or a reduction.
 func TestRestartedIsNotForRecording(t *testing.T) {
 	rng := rand.New(rand.NewPCG(12, 12))
 	for range 300 {

@@ -1,5 +1,5 @@
-// Package fromzero makes counters of loss exist before anything is lost. A counter that appears with its first event
-// begins above zero, so increase() in PromQL misses that event.
+// Package fromzero makes counters of lost data exist before any data is lost. A counter that first appears with its
+// first event begins above zero, so increase() in PromQL misses that event.
 package fromzero
 
 import (
@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// Counter adds 0 to a counter for each value of the attribute key, beside the common attributes.
+// Counter adds 0 to a counter for each value of the attribute key, together with the common attributes.
 func Counter(c metric.Int64Counter, key string, values []string, common ...attribute.KeyValue) {
 	for _, value := range values {
 		Plain(c, append([]attribute.KeyValue{attribute.String(key, value)}, common...)...)
@@ -21,14 +21,14 @@ func Plain(c metric.Int64Counter, attrs ...attribute.KeyValue) {
 	c.Add(context.Background(), 0, metric.WithAttributeSet(attribute.NewSet(attrs...)))
 }
 
-// Options adds 0 to a counter for each set of attributes that was made beforehand.
+// Options adds 0 to a counter for each prepared set of attributes.
 func Options(c metric.Int64Counter, sets ...metric.MeasurementOption) {
 	for _, set := range sets {
 		c.Add(context.Background(), 0, set)
 	}
 }
 
-// Strings returns the values of a type of strings.
+// Strings converts values of a string type to strings.
 func Strings[S ~string](values []S) []string {
 	all := make([]string, len(values))
 	for i, v := range values {

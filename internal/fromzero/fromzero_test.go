@@ -13,7 +13,7 @@ import (
 
 type reason string
 
-// Each value of a fixed label has a point of zero before the first event.
+// Each value of a label has a point with the value zero before the first event.
 func TestCounter(t *testing.T) {
 	reader := sdk.NewManualReader()
 	provider := sdk.NewMeterProvider(sdk.WithReader(reader))

@@ -20,6 +20,8 @@ type Limiter struct {
 	MemoryBytes      int64 `json:"memory_bytes"`
 	MemoryLimitBytes int64 `json:"memory_limit_bytes"`
 	Refusals         int64 `json:"memory_refusals"`
+	// Cluster is nil where the limits count for this gateway alone.
+	Cluster *Cluster `json:"cluster,omitempty"`
 }
 
 // LimiterPoints counts points since the start. Each incoming point is in one of Passed, Tagged, Stripped, Overflowed and

@@ -1,4 +1,4 @@
-// Package grpczstd bounds what a gRPC request compressed with zstd allocates.
+// Package grpczstd bounds the memory that decompressing a gRPC request with zstd allocates.
 package grpczstd
 
 import (
@@ -12,25 +12,26 @@ import (
 
 const name = "zstd"
 
-// maxWindowBytes is the largest window of a frame that is decoded. A frame names its window in its first bytes, and the
-// decoder allocates that much whatever follows. RFC 8878, section 3.1.1.1.2, recommends that decoders support 8 MiB and
-// that encoders ask for no more. The decoder's own bound is 512 MiB.
+// maxWindowBytes is the largest accepted window of a frame. A frame states the size of its window in its first bytes,
+// and the decoder allocates that much before it reads on. RFC 8878, section 3.1.1.1.2, recommends that decoders support
+// windows of 8 MiB and that encoders use no larger ones. The decoder's own bound is 512 MiB.
 const maxWindowBytes = 8 << 20
 
-// Register makes gRPC decode zstd within maxWindowBytes in the whole process. It must be called before the first server or
-// client is created.
+// Register bounds the windows of zstd to maxWindowBytes for all of gRPC in the process. Call it before the first server
+// or client is created.
 func Register() {
 	encoding.RegisterCompressor(&compressor{Compressor: encoding.GetCompressor(name)})
 }
 
-// compressor compresses as the Collector does, and decompresses within maxWindowBytes. It is safe for concurrent use.
+// compressor compresses like the Collector's own, and refuses to decompress windows above maxWindowBytes. It is safe
+// for concurrent use.
 type compressor struct {
 	encoding.Compressor
 
 	decoders sync.Pool // of *zstd.Decoder
 }
 
-// Decompress returns a reader of what r compresses.
+// Decompress returns a reader of the decompressed content of r.
 func (c *compressor) Decompress(r io.Reader) (io.Reader, error) {
 	if d, ok := c.decoders.Get().(*zstd.Decoder); ok {
 		if err := d.Reset(r); err != nil {
@@ -38,7 +39,7 @@ func (c *compressor) Decompress(r io.Reader) (io.Reader, error) {
 		}
 		return &reader{decoder: d, pool: &c.decoders}, nil
 	}
-	// With a concurrency of 1 a decoder has no goroutines, so one that is not read to its end needs no Close.
+	// A decoder with a concurrency of 1 has no goroutines, so it needs no Close if its message is not read to the end.
 	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindowBytes))
 	if err != nil {
 		return nil, err
@@ -46,7 +47,7 @@ func (c *compressor) Decompress(r io.Reader) (io.Reader, error) {
 	return &reader{decoder: d, pool: &c.decoders}, nil
 }
 
-// reader reads one message and puts its decoder back at the message's end.
+// reader reads one message and returns its decoder to the pool at the end of the message.
 type reader struct {
 	decoder *zstd.Decoder // nil after the end
 	pool    *sync.Pool

@@ -27,7 +27,7 @@ func decompress(t *testing.T, c encoding.Compressor, content []byte) ([]byte, er
 	return io.ReadAll(r)
 }
 
-// TestRoundTrip: messages pass one after the other, through decoders that are used again, and after one that is damaged.
+// Messages can be read one after the other with the same decoder, also after a damaged one.
 func TestRoundTrip(t *testing.T) {
 	c := registered(t)
 	for _, size := range []int{0, 1, 1000, 5 << 20} {
@@ -48,7 +48,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestWindow: a frame whose window is larger than 8 MiB is refused before its window is allocated.
+// A frame with a window above 8 MiB is refused before the window is allocated.
 func TestWindow(t *testing.T) {
 	c := registered(t)
 	_, err := decompress(t, c, frame(23))
@@ -63,7 +63,7 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// frame is a frame with a window of 2^exponent bytes and one block, of 128 KiB of x.
+// frame returns a frame with a window of 2^exponent bytes and one block, which contains 128 KiB of the letter x.
 func frame(exponent int) []byte {
 	const size, last, runLength = 128 << 10, 1, 1
 	head := size<<3 | runLength<<1 | last

@@ -9,10 +9,9 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
-// LoadExponential copies a point; h is to merge from, or to reduce. It has as many
-// buckets as the point, whatever its maximum size, and reuses what it has allocated.
-// The error, if any, wraps [ErrInvalid], and h is of no use then, unless it is a
-// [CountError].
+// LoadExponential copies a point to h, to merge h into another histogram or to reduce it. h gets as many buckets as the
+// point has, without regard to its maximum size. Loading reuses the memory of its slices. An error wraps [ErrInvalid],
+// and h must not be used then, unless the error is a [CountError].
 func LoadExponential(h *expo.Histogram, p pmetric.ExponentialHistogramDataPoint) error {
 	t := TotalsOf(p)
 	h.Scale, h.ZeroThreshold, h.ZeroCount = p.Scale(), p.ZeroThreshold(), p.ZeroCount()
@@ -40,8 +39,8 @@ func loadBuckets(to *expo.Buckets, from pmetric.ExponentialHistogramDataPointBuc
 	return nil
 }
 
-// StoreExponential copies layout, counts and count of h to a point, without empty
-// buckets at the ends. Sum, minimum and maximum stay: see [SetTotals].
+// StoreExponential copies layout, counts and count of h to a point, without empty buckets at the ends. It does not change
+// sum, minimum and maximum; see [SetTotals].
 func StoreExponential(p pmetric.ExponentialHistogramDataPoint, h *expo.Histogram) {
 	p.SetScale(h.Scale)
 	p.SetZeroThreshold(h.ZeroThreshold)

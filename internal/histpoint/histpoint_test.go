@@ -65,7 +65,7 @@ func TestLoadExplicit(t *testing.T) {
 	}
 }
 
-// A list of bounds that ends in +Inf loses it, with one count beyond it or none.
+// A last bound of +Inf is removed, whether or not there is a count beyond it.
 func TestLoadExplicitToInfinity(t *testing.T) {
 	for _, p := range []pmetric.HistogramDataPoint{
 		explicitPoint(6, []float64{1, math.Inf(1)}, 1, 2, 3),
@@ -89,7 +89,7 @@ func TestLoadExplicitToInfinity(t *testing.T) {
 	require.Equal(t, []uint64{6}, h.Counts)
 }
 
-// A count that is not the sum leaves the rest of the point to a caller that corrects it.
+// If only the count is wrong, the other fields are loaded, and the caller may correct the count.
 func TestCountError(t *testing.T) {
 	var wrong *histpoint.CountError
 	var h histpoint.Explicit
@@ -106,7 +106,7 @@ func TestCountError(t *testing.T) {
 	require.NotErrorAs(t, err, &wrong, "its bounds cannot be corrected")
 }
 
-// What same promises: the bounds are those of the last load, valid or not.
+// same reports that the bounds are those of the previous point, whether it was valid or not.
 func TestLoadExplicitTellsOfSameBounds(t *testing.T) {
 	var h histpoint.Explicit
 	for i, tt := range []struct {
@@ -115,7 +115,7 @@ func TestLoadExplicitTellsOfSameBounds(t *testing.T) {
 	}{
 		{p: explicitPoint(3, []float64{1, 10}, 1, 1, 1)},
 		{p: explicitPoint(6, []float64{1, 10}, 1, 2, 3), same: true},
-		{p: explicitPoint(9, []float64{1, 10}, 1, 2, 3), same: true, bad: true}, // for its count
+		{p: explicitPoint(9, []float64{1, 10}, 1, 2, 3), same: true, bad: true}, // its count is wrong
 		{p: explicitPoint(6, []float64{1, 10}, 1, 2, 3), same: true},
 		{p: explicitPoint(6, []float64{1}, 3, 3)},
 		{p: explicitPoint(6, []float64{10, 1}, 1, 2, 3), bad: true},
@@ -185,7 +185,7 @@ func TestLoadExponential(t *testing.T) {
 	})))
 }
 
-// Totals are those of big integers, and too large exactly where they exceed 64 bits.
+// A sum equals that of big integers, and is an error if and only if it exceeds 64 bits.
 func TestTotalsAgainstBig(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	var h histpoint.Explicit
@@ -234,7 +234,7 @@ func TestMoveCommon(t *testing.T) {
 	require.Equal(t, want, to)
 	require.Equal(t, math.Float64bits(want.Sum()), math.Float64bits(to.Sum()))
 
-	// What is absent stays absent.
+	// Absent totals stay absent.
 	to = pmetric.NewExponentialHistogramDataPoint()
 	histpoint.MoveCommon(pmetric.NewHistogramDataPoint(), to)
 	require.False(t, to.HasSum() || to.HasMin() || to.HasMax())

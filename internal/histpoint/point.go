@@ -5,9 +5,11 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/floats"
 )
 
-// Datapoint is what the points of all metric types have in common.
+// Datapoint has the methods that the points of all metric types share.
 type Datapoint interface {
 	Attributes() pcommon.Map
 	StartTimestamp() pcommon.Timestamp
@@ -18,8 +20,8 @@ type Datapoint interface {
 	SetFlags(pmetric.DataPointFlags)
 }
 
-// Point is what both kinds of histogram point have in common. Use it as a
-// constraint: a point in an interface is an allocation.
+// Point has the methods that both kinds of histogram points share. Use it as a constraint of a type parameter: converting
+// a point to an interface allocates. That is why it has so many methods.
 type Point interface {
 	Datapoint
 	Exemplars() pmetric.ExemplarSlice
@@ -39,7 +41,7 @@ type Point interface {
 	RemoveMax()
 }
 
-// Slice is a slice of points of one kind.
+// Slice has the methods of a slice of points.
 type Slice[P Datapoint] interface {
 	Len() int
 	At(int) P
@@ -48,8 +50,8 @@ type Slice[P Datapoint] interface {
 	RemoveIf(func(P) bool)
 }
 
-// MoveCommon moves everything but the layout to a new point, which may be of the
-// other kind. Attributes and exemplars are not copied; from has none afterwards.
+// MoveCommon moves all fields other than the layout to a new point, which may be of the other kind. Attributes and
+// exemplars are moved, not copied: from has none afterwards.
 func MoveCommon[From, To Point](from From, to To) {
 	from.Attributes().MoveTo(to.Attributes())
 	from.Exemplars().MoveAndAppendTo(to.Exemplars())
@@ -68,9 +70,8 @@ func MoveCommon[From, To Point](from From, to To) {
 	}
 }
 
-// Totals are the fields of a point that may be absent. An absent sum is 0, an
-// absent minimum +Inf, an absent maximum -Inf, so that merging needs no special
-// case.
+// Totals are the optional fields of a point. So that merging needs no special case, an absent sum is 0, an absent minimum
+// is +Inf, and an absent maximum is -Inf.
 type Totals struct {
 	Sum, Min, Max          float64
 	HasSum, HasMin, HasMax bool
@@ -91,7 +92,7 @@ func TotalsOf[P Point](p P) Totals {
 	return t
 }
 
-// SetTotals writes the totals that are there and removes the others.
+// SetTotals writes the present totals and removes the absent ones.
 func SetTotals[P Point](p P, t Totals) {
 	p.RemoveSum()
 	p.RemoveMin()
@@ -107,9 +108,7 @@ func SetTotals[P Point](p P, t Totals) {
 	}
 }
 
-// Finite reports whether every total that is there is a finite number.
+// Finite reports whether every present total is a finite number.
 func (t Totals) Finite() bool {
-	return (!t.HasSum || finite(t.Sum)) && (!t.HasMin || finite(t.Min)) && (!t.HasMax || finite(t.Max))
+	return (!t.HasSum || floats.IsFinite(t.Sum)) && (!t.HasMin || floats.IsFinite(t.Min)) && (!t.HasMax || floats.IsFinite(t.Max))
 }
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -8,11 +8,11 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// ErrInvalid is wrapped by every error about an invalid point.
+// ErrInvalid is in the chain of every error about an invalid point.
 var ErrInvalid = errors.New("invalid histogram point")
 
-// CountError is about a point whose bucket counts do not add up to its count. Everything
-// else of the point is valid and loaded, so that the sum could stand for the count.
+// CountError describes a point whose bucket counts do not add up to its count. The other fields are valid and loaded, so
+// the caller may correct the count to the sum.
 type CountError struct{ Sum, Count uint64 }
 
 func (e *CountError) Error() string {
@@ -22,7 +22,7 @@ func (e *CountError) Error() string {
 // Unwrap returns [ErrInvalid].
 func (e *CountError) Unwrap() error { return ErrInvalid }
 
-// total adds up counts and remembers whether they exceed 64 bits.
+// total adds up counts and records whether the sum exceeds 64 bits.
 type total struct {
 	sum      uint64
 	overflow bool
@@ -33,7 +33,7 @@ func (t *total) add(n uint64) {
 	t.sum, t.overflow = sum, t.overflow || carry != 0
 }
 
-// load copies counts, in the space of to if there is enough, and adds them.
+// load copies counts and adds them to the total. It reuses the memory of to if it suffices.
 func (t *total) load(to []uint64, from pcommon.UInt64Slice) []uint64 {
 	n := from.Len()
 	if cap(to) < n {
@@ -47,8 +47,8 @@ func (t *total) load(to []uint64, from pcommon.UInt64Slice) []uint64 {
 		sum += c
 		union |= c
 	}
-	// Every count is below 2^Len(union), so their sum is below 2^(both lengths) and
-	// carries need a second look only where that exceeds 64 bits.
+	// Every count is below 2^Len64(union), and their number is below 2^Len(n). If both lengths add up to at most 64 bits,
+	// the sum has no carry.
 	if bits.Len64(union)+bits.Len(uint(n)) <= 64 {
 		t.add(sum)
 		return to

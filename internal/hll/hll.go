@@ -1,8 +1,8 @@
-// Package hll estimates how many distinct hashes it was shown, in a fixed number of bytes.
+// Package hll estimates the number of distinct hashes in a stream with a fixed number of bytes.
 //
-// It is HyperLogLog (Flajolet, Fusy, Gandouet, Meunier, 2007) with the estimator of Ertl, "New cardinality
-// estimation algorithms for HyperLogLog sketches" (2017), algorithm 6: one formula without bias for small,
-// middle and large numbers.
+// It implements HyperLogLog (Flajolet, Fusy, Gandouet, Meunier, 2007) with the estimator of Ertl, "New cardinality
+// estimation algorithms for HyperLogLog sketches" (2017), algorithm 6, whose one formula has no bias for small, middle
+// and large numbers.
 package hll
 
 import (
@@ -11,11 +11,12 @@ import (
 	"sync/atomic"
 )
 
-// Sketch has 2^precision registers and a relative standard error of 1.04/sqrt(2^precision). A register keeps the
-// longest run of leading zeros, plus one, among the hashes that meet there. Four registers share a word.
+// Sketch has 2^precision registers and a relative standard error of 1.04/sqrt(2^precision). The first bits of a hash
+// select a register, which stores the longest run of leading zeros, plus one, among the rest of these hashes. Four
+// registers share a word.
 //
-// Its methods are safe for concurrent use: a register only grows, by compare-and-swap. Most hashes change none and
-// cost one load.
+// Its methods are safe for concurrent use: a register only grows, by compare-and-swap. Most hashes change no register
+// and cost one load.
 type Sketch struct {
 	precision uint8
 	words     []atomic.Uint32
@@ -26,19 +27,19 @@ const (
 	registersPerWord = 4
 )
 
-// New returns an empty sketch. Precision is from 4 to 16.
+// New returns an empty sketch. The precision must be from 4 to 16.
 func New(precision uint8) *Sketch {
 	return &Sketch{precision: precision, words: make([]atomic.Uint32, 1<<precision/registersPerWord)}
 }
 
-// Bytes is the size of the registers of a sketch.
+// Bytes returns the size of a sketch's registers.
 func Bytes(precision uint8) int { return 1 << precision }
 
-// Add shows the sketch a hash. All bits of it must look random. It reports whether that changed the sketch; of
-// several goroutines that add one new hash at once, each may learn that it did.
+// Add adds a hash and reports whether the sketch changed. All bits of the hash must look random. If several goroutines
+// add the same new hash at once, more than one of them may get true.
 func (s *Sketch) Add(hash uint64) (changed bool) {
 	register := hash >> (64 - s.precision)
-	// The bit below those that remain ends the run.
+	// The lowest remaining bit is set, so that the run ends there at the latest.
 	rank := uint32(bits.LeadingZeros64(hash<<s.precision|1<<(s.precision-1))) + 1 //nolint:gosec // at most 64
 	word, shift := &s.words[register/registersPerWord], register%registersPerWord*registerBits
 	for {
@@ -53,7 +54,7 @@ func (s *Sketch) Add(hash uint64) (changed bool) {
 	}
 }
 
-// Merge adds the hashes of o, which has the same precision and is not changed.
+// Merge adds the hashes of o, which must have the same precision. It does not change o.
 func (s *Sketch) Merge(o *Sketch) {
 	for i := range o.words {
 		word := &s.words[i]
@@ -66,7 +67,7 @@ func (s *Sketch) Merge(o *Sketch) {
 	}
 }
 
-// largest returns the larger ones of the registers of two words.
+// largest returns a word whose registers are the larger ones of two words.
 func largest(a, b uint32) (word uint32) {
 	for shift := 0; shift < 32; shift += registerBits {
 		const register = 1<<registerBits - 1
@@ -82,7 +83,7 @@ func (s *Sketch) Reset() {
 	}
 }
 
-// histogram counts the registers of the union of the sketches by their value.
+// histogram counts the registers of the sketches' union by their value.
 func histogram(sketches ...*Sketch) (counts [65]int) {
 	for i := range sketches[0].words {
 		word := uint32(0)
@@ -96,7 +97,8 @@ func histogram(sketches ...*Sketch) (counts [65]int) {
 	return counts
 }
 
-// Estimate returns the number of distinct hashes that one of the sketches was shown. They have one precision.
+// Estimate returns the estimated number of distinct hashes in the union of the sketches, which must have the same
+// precision.
 func Estimate(sketches ...*Sketch) float64 {
 	counts, p := histogram(sketches...), int(sketches[0].precision)
 	m, q := float64(int(1)<<p), 64-p

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The error is that of the paper at every size; at small ones two hashes that share a register make it one.
+// The error is the paper's at every size. A small number is off by one if two hashes share a register.
 func TestEstimate(t *testing.T) {
 	const sketches = 50
 	for _, p := range []uint8{10, 11, 12} {
@@ -37,7 +37,7 @@ func TestEstimate(t *testing.T) {
 	}
 }
 
-// What has been seen does not count again, in either of two sketches.
+// A hash that was added before does not count again, neither in the same sketch nor in another one of the union.
 func TestEstimateOfTheUnion(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	a, b := New(12), New(12)
@@ -57,7 +57,7 @@ func TestEstimateOfTheUnion(t *testing.T) {
 	require.Zero(t, math.Round(Estimate(b)))
 }
 
-// The ends of the range of hashes meet the first and the last register.
+// The smallest and the largest hash belong to the first and the last register.
 func TestExtremeHashes(t *testing.T) {
 	s := New(10)
 	for _, h := range []uint64{1, 0, 1<<64 - 1, 1 << 63} {

@@ -13,12 +13,12 @@ type batchWriter interface {
 
 func batchWriterTo(socket net.Conn) batchWriter {
 	if udp, ok := socket.(*net.UDPConn); ok {
-		return ipv4.NewPacketConn(udp) // only for sendmmsg, which knows no address family on a connected socket
+		return ipv4.NewPacketConn(udp) // for sendmmsg, which works for any address family on a connected socket
 	}
 	return oneByOne{socket}
 }
 
-// oneByOne is for sockets that x/net does not know.
+// oneByOne sends one message per call to the kernel, over sockets that x/net does not support.
 type oneByOne struct{ net.Conn }
 
 func (o oneByOne) WriteBatch(messages []ipv4.Message, _ int) (int, error) {

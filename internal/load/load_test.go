@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,17 +18,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// heard is what a plain reader of the wire makes of it, written without the generator's own code.
-type heard struct {
-	datagrams, bytes, lines uint64
-	metrics                 map[string]MetricTotal
-	series                  map[string]map[string]bool
-	last                    map[string]float64
-	members                 map[string]map[string]bool
+// received counts datagrams by parsing them, independently of the generator's own code.
+type received struct {
+	bytes, lines uint64
+	metrics      map[string]MetricTotal
+	series       map[string]map[string]bool
+	last         map[string]float64
+	members      map[string]map[string]bool
 }
 
-func (h *heard) read(t *testing.T, datagram string) {
-	h.datagrams++
+func (h *received) read(t *testing.T, datagram string) {
 	h.bytes += uint64(len(datagram))
 	for text := range strings.SplitSeq(datagram, "\n") {
 		h.lines++
@@ -90,6 +90,7 @@ func TestLedgerEqualsTheWire(t *testing.T) {
 		"packed values":    func(p *Profile) { p.Values = 5 },
 		"sample rate":      func(p *Profile) { p.SampleRate = 0.25; p.Types = []string{"c", "ms"} },
 		"one line":         func(p *Profile) { p.LinesPerDatagram = 1; p.Rate = 5000; p.Lines = 2000 },
+		"shuffled":         func(p *Profile) { p.Shuffled = true; p.Types = []string{"c", "g", "s"} },
 		"four connections": func(p *Profile) { p.Connections = 4 },
 		"more than a ring": func(p *Profile) { p.Series = 30; p.Lines = 12_345; p.Rate = 40_000 },
 	} {
@@ -97,7 +98,7 @@ func TestLedgerEqualsTheWire(t *testing.T) {
 			conn := listen(t)
 			p := DefaultProfile()
 			p.Endpoint = conn.LocalAddr().String()
-			p.Duration, p.Lines, p.Rate = 0, 5_000, 20_000 // what a socket buffer of 208 KiB holds back well
+			p.Duration, p.Lines, p.Rate = 0, 5_000, 20_000 // a rate that a socket buffer of 208 KiB can absorb
 			change(&p)
 
 			done := make(chan Ledger, 1)
@@ -106,9 +107,9 @@ func TestLedgerEqualsTheWire(t *testing.T) {
 				assert.NoError(t, err)
 				done <- l
 			}()
-			// The reader runs until it has heard all that the ledger says was sent.
-			var datagrams []string // parsed afterwards, so that reading keeps up
-			h := heard{metrics: map[string]MetricTotal{}, series: map[string]map[string]bool{}, last: map[string]float64{}, members: map[string]map[string]bool{}}
+			// The reader runs until it has as many datagrams as the ledger.
+			var datagrams []string // they are parsed afterwards, so that the reader keeps up
+			h := received{metrics: map[string]MetricTotal{}, series: map[string]map[string]bool{}, last: map[string]float64{}, members: map[string]map[string]bool{}}
 			var ledger *Ledger
 			buffer := make([]byte, 65536)
 			for ledger == nil || uint64(len(datagrams)) < ledger.Datagrams {
@@ -140,6 +141,26 @@ func TestLedgerEqualsTheWire(t *testing.T) {
 	}
 }
 
+// A shuffled ring has each series once in each pass, in an order that differs from pass to pass.
+func TestShuffledRing(t *testing.T) {
+	p := DefaultProfile()
+	p.Series, p.Shuffled = 3000, true
+	r, err := newRing(p, 0)
+	require.NoError(t, err)
+	var order []int
+	for _, d := range r.datagrams {
+		for _, l := range d.lines {
+			order = append(order, l.series)
+		}
+	}
+	require.Len(t, order, p.Series)
+	assert.False(t, slices.IsSorted(order))
+	slices.Sort(order)
+	for i, s := range order {
+		require.Equal(t, i, s)
+	}
+}
+
 func TestRunWithoutTagsNamesTheSeries(t *testing.T) {
 	p := DefaultProfile()
 	p.Tags, p.Series, p.Types = 0, 10, []string{"c"}
@@ -160,7 +181,7 @@ func TestRunCountsRefusedSends(t *testing.T) {
 	conn := listen(t)
 	p := DefaultProfile()
 	p.Endpoint = conn.LocalAddr().String()
-	require.NoError(t, conn.Close()) // now nobody listens: every datagram comes back as an ICMP error
+	require.NoError(t, conn.Close()) // without a listener the kernel answers every datagram with an ICMP error
 	p.Duration, p.Lines, p.Rate = 10*time.Second, 2000, 0
 	l, err := Run(t.Context(), p)
 	require.NoError(t, err)
@@ -174,7 +195,7 @@ func TestRunStopsWithItsContext(t *testing.T) {
 	p.Duration, p.Rate = time.Hour, 1000
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		_, _ = conn.Read(make([]byte, 65536)) // closed by the test's end at the latest
+		_, _ = conn.Read(make([]byte, 65536)) // the end of the test closes the socket, if nothing arrives
 		cancel()
 	}()
 	ledger, err := Run(ctx, p)
@@ -182,9 +203,9 @@ func TestRunStopsWithItsContext(t *testing.T) {
 	assert.Positive(t, ledger.Lines)
 }
 
-// TestUnixSocketHoldsTheSenderUp: nobody reads until the sender has ended, which a full socket does not
-// keep it from, and then what the ledger says is there.
-func TestUnixSocketHoldsTheSenderUp(t *testing.T) {
+// A full Unix socket, which nobody reads, does not keep the sender from ending. Afterwards the socket contains exactly
+// the datagrams of the ledger.
+func TestFullUnixSocketDoesNotBlockTheEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	require.NoError(t, err)
@@ -195,7 +216,7 @@ func TestUnixSocketHoldsTheSenderUp(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, ledger.SendErrors)
 
-	h := heard{metrics: map[string]MetricTotal{}, series: map[string]map[string]bool{}, last: map[string]float64{}}
+	h := received{metrics: map[string]MetricTotal{}, series: map[string]map[string]bool{}, last: map[string]float64{}}
 	buffer := make([]byte, MaxPayloadBytes)
 	for range ledger.Datagrams {
 		n, err := conn.Read(buffer)
@@ -206,7 +227,7 @@ func TestUnixSocketHoldsTheSenderUp(t *testing.T) {
 	assert.Equal(t, h.metrics, ledger.Metrics)
 	require.NoError(t, conn.SetReadDeadline(time.Now()))
 	_, err = conn.Read(buffer)
-	require.ErrorIs(t, err, os.ErrDeadlineExceeded, "more than the ledger says")
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded, "the socket has more datagrams than the ledger")
 }
 
 func TestProfileValidate(t *testing.T) {
@@ -226,7 +247,7 @@ func TestProfileValidate(t *testing.T) {
 		`lines-per-datagram: must not be negative (got -1)`:             func(p *Profile) { p.LinesPerDatagram = -1 },
 		`rate: must not be negative (got -1)`:                           func(p *Profile) { p.Rate = -1 },
 		`duration: must not be negative (got -1s)`:                      func(p *Profile) { p.Duration = -time.Second },
-		`duration: must be positive where lines sets no bound (got 0s)`: func(p *Profile) { p.Duration = 0 },
+		`duration: must be positive if lines is 0 (got 0s)`:             func(p *Profile) { p.Duration = 0 },
 		`prefix: must be a metric name without any of :|#@ (got "a|b")`: func(p *Profile) { p.Prefix = "a|b" },
 	} {
 		p := DefaultProfile()
@@ -236,5 +257,5 @@ func TestProfileValidate(t *testing.T) {
 	p := DefaultProfile()
 	p.PayloadBytes = 10
 	_, err := Run(t.Context(), p)
-	require.ErrorContains(t, err, "payload-bytes: must hold a line of")
+	require.ErrorContains(t, err, "payload-bytes: must be at least 69, the length of a line")
 }

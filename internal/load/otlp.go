@@ -28,22 +28,22 @@ const (
 	OTLPOverHTTP = "otlp_http"
 )
 
-// OTLPProfile says which OTLP requests to send. Every request has Points delta counters of the metric
-// Prefix.otlp, each with the value 1. The zero value of a field is not a default; start from DefaultOTLPProfile.
+// OTLPProfile describes OTLP requests to send. Every request has Points delta points of the counter Prefix.otlp, each with
+// the value 1. Zero values are not defaults: start from DefaultOTLPProfile.
 type OTLPProfile struct {
-	Protocol    string // OTLPOverGRPC or OTLPOverHTTP
-	Endpoint    string // host:port
-	Prefix      string // first part of the metric's name
-	Series      int    // distinct series over all requests
-	Points      int    // per request
-	Workers     int    // requests under way at most
-	Connections int
-	Rate        float64       // requests per second; 0: each worker sends as soon as it has its answer
-	Duration    time.Duration // the time in which requests are sent
+	Protocol    string        // OTLPOverGRPC or OTLPOverHTTP
+	Endpoint    string        // host:port
+	Prefix      string        // first part of the metric's name
+	Series      int           // distinct series over all requests
+	Points      int           // per request
+	Workers     int           // maximum number of requests in flight
+	Connections int           // over which the requests are distributed in turn
+	Rate        float64       // requests per second; with 0 each worker sends again when it has its answer
+	Duration    time.Duration // of sending
 	Timeout     time.Duration // of one request
 }
 
-// DefaultOTLPProfile is the load of the requirement R11.
+// DefaultOTLPProfile returns the load of requirement R11.
 func DefaultOTLPProfile() OTLPProfile {
 	return OTLPProfile{
 		Protocol: OTLPOverGRPC, Endpoint: "localhost:4317", Prefix: "load", Series: 1000, Points: 10,
@@ -51,7 +51,7 @@ func DefaultOTLPProfile() OTLPProfile {
 	}
 }
 
-// Validate reports the first field that cannot be sent as asked.
+// Validate reports the first invalid field.
 func (p OTLPProfile) Validate() error {
 	switch {
 	case p.Protocol != OTLPOverGRPC && p.Protocol != OTLPOverHTTP:
@@ -78,8 +78,8 @@ func (p OTLPProfile) Validate() error {
 	return nil
 }
 
-// OTLPLedger is what was sent and how it was answered. Requests = Acknowledged + Refused + Failed. A failed request may
-// have arrived: its answer is missing.
+// OTLPLedger counts requests by their answers. Requests = Acknowledged + Refused + Failed. A failed request has no answer
+// and may have arrived.
 type OTLPLedger struct {
 	Protocol          string  `json:"protocol"`
 	Endpoint          string  `json:"endpoint"`
@@ -90,27 +90,18 @@ type OTLPLedger struct {
 	Acknowledged      uint64  `json:"acknowledged"`
 	Refused           uint64  `json:"refused"`
 	Failed            uint64  `json:"failed"`
-	Unsent            uint64  `json:"unsent"`           // due within the duration, and not sent because the answers were slower
-	AcknowledgedSum   float64 `json:"acknowledged_sum"` // of the points' values
+	Unsent            uint64  `json:"unsent"`           // requests that were due, but not sent because all workers waited for answers
+	AcknowledgedSum   float64 `json:"acknowledged_sum"` // sum of the values of acknowledged points
 
-	// Latency of acknowledged requests in milliseconds, from the time at which a request was to be sent. With Rate 0
-	// that is the time at which it was sent.
+	// P50 to Max are the latencies of acknowledged requests in milliseconds. A latency counts from the time at which a
+	// request was due. With Rate 0 that is the time at which it was sent.
 	P50, P95, P99, Max float64
 }
 
-// ErrorRatio is the share of requests that were not acknowledged.
-func (l OTLPLedger) ErrorRatio() float64 {
-	due := l.Requests + l.Unsent
-	if due == 0 {
-		return 0
-	}
-	return float64(due-l.Acknowledged) / float64(due)
-}
-
-// maxLateness is how long after the duration requests that are late are still sent.
+// maxLateness bounds for how long after the duration late requests are still sent.
 const maxLateness = time.Second
 
-// answer is how a request ended.
+// answer is the result of a request.
 type answer int
 
 const (
@@ -125,8 +116,8 @@ type transport interface {
 	close()
 }
 
-// RunOTLP sends p until its duration or ctx ends, waits for the answers under way, and returns the ledger. Progress is
-// called with the number of requests sent so far every ten seconds; it may be nil.
+// RunOTLP sends the requests of p until its duration or ctx ends, waits for the outstanding answers, and returns the
+// ledger. Every ten seconds it calls progress, which may be nil, with the number of requests so far.
 func RunOTLP(ctx context.Context, p OTLPProfile, progress func(requests uint64)) (OTLPLedger, error) {
 	if err := p.Validate(); err != nil {
 		return OTLPLedger{}, err
@@ -153,7 +144,7 @@ func RunOTLP(ctx context.Context, p OTLPProfile, progress func(requests uint64))
 	return s.ledger(workers), nil
 }
 
-// encode makes requests that together have every series.
+// encode returns requests that together contain every series.
 func (p OTLPProfile) encode() ([][]byte, error) {
 	var out [][]byte
 	now := pcommon.NewTimestampFromTime(time.Now())
@@ -191,7 +182,7 @@ func (p OTLPProfile) connect() (transport, error) {
 	return newGRPCTransport(p)
 }
 
-// otlpSender is what all workers share.
+// otlpSender is the state that all workers share.
 type otlpSender struct {
 	OTLPProfile
 	transport transport
@@ -200,7 +191,7 @@ type otlpSender struct {
 	next      atomic.Uint64 // index of the next request
 }
 
-// report calls progress until the returned function is called.
+// report calls progress periodically until stop is called.
 func (s *otlpSender) report(progress func(uint64)) (stop func()) {
 	if progress == nil {
 		return func() {}
@@ -249,7 +240,7 @@ func (w *otlpWorker) run(ctx context.Context, s *otlpSender) {
 			case <-wake.C:
 			}
 		}
-		// The answer to what is under way is waited for, also after ctx has ended.
+		// A request in flight gets its full timeout, also after ctx has ended.
 		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Timeout)
 		a := s.transport.send(call, int(index%uint64(s.Connections)), s.requests[index%uint64(len(s.requests))])
 		cancel()
@@ -315,7 +306,7 @@ func (t *grpcTransport) send(ctx context.Context, connection int, request []byte
 
 func (t *grpcTransport) close() {
 	for _, c := range t.connections {
-		_ = c.Close() // nothing is under way
+		_ = c.Close() // no request is in flight
 	}
 }
 

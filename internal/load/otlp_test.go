@@ -54,7 +54,7 @@ func (s *otlpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// The ledger of both protocols is what the server counted.
+// The ledger agrees with the server's counts, for both protocols.
 func TestOTLPLedgerIsWhatArrived(t *testing.T) {
 	for _, protocol := range []string{load.OTLPOverGRPC, load.OTLPOverHTTP} {
 		t.Run(protocol, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestOTLPLedgerIsWhatArrived(t *testing.T) {
 			assert.Zero(t, l.Failed)
 			assert.Zero(t, l.Unsent)
 			assert.InDelta(t, float64(s.points.Load()), l.AcknowledgedSum, 0)
-			assert.InDelta(t, 1.0/3, l.ErrorRatio(), 1e-9)
+
 			assert.LessOrEqual(t, l.P50, l.P95)
 			assert.LessOrEqual(t, l.P95, l.P99)
 			assert.LessOrEqual(t, l.P99, l.Max)
@@ -92,8 +92,8 @@ func TestOTLPLedgerIsWhatArrived(t *testing.T) {
 	}
 }
 
-// A server that stalls makes requests late, and the latency counts from when they were to be sent.
-func TestLatencyCountsFromTheIntendedTime(t *testing.T) {
+// When a server stalls, requests are sent late. Their latency counts from the time at which they were due.
+func TestLatencyCountsFromTheDueTime(t *testing.T) {
 	var first atomic.Bool
 	release := time.After(200 * time.Millisecond)
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -111,8 +111,8 @@ func TestLatencyCountsFromTheIntendedTime(t *testing.T) {
 	assert.Greater(t, l.P50, 50.0, "requests behind the first one were due while it stalled")
 }
 
-// What a server is too slow for is not sent for ever: it counts as unsent, and as an error.
-func TestUnsentRequestsAreErrors(t *testing.T) {
+// Requests for which a server is too slow are not sent late without a limit: they count as unsent.
+func TestRequestsForWhichTheServerIsTooSlowAreUnsent(t *testing.T) {
 	ended := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {
@@ -129,7 +129,6 @@ func TestUnsentRequestsAreErrors(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, l.Failed)
 	assert.EqualValues(t, 49, l.Unsent)
-	assert.InDelta(t, 1, l.ErrorRatio(), 0)
 }
 
 func TestOTLPProfileIsValidated(t *testing.T) {

@@ -1,9 +1,8 @@
-// Package load sends StatsD and DogStatsD traffic over UDP, or to a Unix socket of datagrams, and keeps an exact
-// ledger of what left the process, so that a receiver can be held to it.
+// Package load sends StatsD and DogStatsD metrics over UDP or to a Unix datagram socket, and OTLP metrics over gRPC or
+// HTTP. It returns an exact ledger of what left the process, with which a test compares what a receiver got.
 //
-// Datagrams are rendered once, before the first is sent; sending walks that ring
-// and only counts. The generator therefore never is what limits a measurement
-// before the kernel does.
+// All datagrams are rendered before the first one is sent. The sender only walks this ring and counts, so that the
+// kernel, and not the generator, limits a measurement.
 package load
 
 import (
@@ -13,7 +12,7 @@ import (
 	"time"
 )
 
-// MetricNames maps a StatsD type to the last part of the metric name it is sent under.
+// MetricNames maps a StatsD type to the last part of its metric's name.
 var MetricNames = map[string]string{
 	"c":  "counter",
 	"g":  "gauge",
@@ -23,33 +22,34 @@ var MetricNames = map[string]string{
 	"s":  "set",
 }
 
-// MaxPayloadBytes is the largest payload a UDP datagram over IPv4 carries:
-// 65,535 less 20 bytes of IP and 8 bytes of UDP header.
+// MaxPayloadBytes is the largest payload of a UDP datagram over IPv4: 65,535 bytes minus 20 bytes of IP header and 8
+// bytes of UDP header.
 const MaxPayloadBytes = 65507
 
-// Profile says what to send. The zero value of a field is not a default; start from DefaultProfile.
+// Profile describes the datagrams to send. Zero values are not defaults: start from DefaultProfile.
 type Profile struct {
-	Network  string // udp or unixgram. A Unix socket that is full holds the sender up: nothing is lost.
+	Network  string // udp or unixgram; a full Unix socket blocks the sender, so no datagram is lost
 	Endpoint string // host:port, or a path
 	Prefix   string // first part of every metric name
 
-	Types      []string // StatsD types in turn over the series: c g ms h d s
+	Types      []string // StatsD types, in turn over the series: c g ms h d s
 	Series     int      // distinct series over all connections
-	Tags       int      // tags a line; the first one tells the series apart. 0: the metric name does.
-	Values     int      // values packed into one line (DogStatsD v1.1); sets always send one
-	SampleRate float64  // in (0, 1]; below 1 an |@rate field is sent for c, ms, h and d
+	Shuffled   bool     // each pass over the series has another random order, else their own
+	Tags       int      // tags per line; the first one identifies the series, or with 0 the metric name does
+	Values     int      // values packed into one line (DogStatsD v1.1); a line of a set always has one
+	SampleRate float64  // in (0, 1]; below 1 lines of c, ms, h and d have an |@rate field
 
-	PayloadBytes     int // largest datagram, bytes
+	PayloadBytes     int // maximum payload of a datagram
 	LinesPerDatagram int // 0: as many as fit
 
-	Connections int           // sockets, each with a source port and series of its own
-	Rate        float64       // lines a second over all connections; 0: as fast as the kernel takes them
+	Connections int           // sockets; each has its own source port and its own series
+	Rate        float64       // lines per second over all connections; 0: as fast as the kernel accepts them
 	Duration    time.Duration // 0: until Lines are sent or the context ends
-	Lines       uint64        // exactly so many lines, unless the duration ends before; 0: no such bound
-	Seed        uint64        // of the values sent
+	Lines       uint64        // number of lines, unless the duration ends first; 0: unbounded
+	Seed        uint64        // of the random values
 }
 
-// DefaultProfile is a host's usual mix in datagrams that fit an Ethernet frame.
+// DefaultProfile returns the usual mix of a host, in datagrams that fit an Ethernet frame.
 func DefaultProfile() Profile {
 	return Profile{
 		Network:      "udp",
@@ -68,7 +68,7 @@ func DefaultProfile() Profile {
 	}
 }
 
-// Validate reports the first field that cannot be sent as asked.
+// Validate reports the first invalid field.
 func (p Profile) Validate() error {
 	for _, t := range p.Types {
 		if _, known := MetricNames[t]; !known {
@@ -106,7 +106,7 @@ func (p Profile) Validate() error {
 	case p.Duration < 0:
 		return fmt.Errorf("duration: must not be negative (got %v)", p.Duration)
 	case p.Duration == 0 && p.Lines == 0:
-		return fmt.Errorf("duration: must be positive where lines sets no bound (got %v)", p.Duration)
+		return fmt.Errorf("duration: must be positive if lines is 0 (got %v)", p.Duration)
 	}
 	return nil
 }

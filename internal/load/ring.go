@@ -6,14 +6,14 @@ import (
 	"strconv"
 )
 
-// minRingLines makes a connection with few series send varied values, too.
+// minRingLines is the least number of lines of a ring, so that a connection with few series also sends varied values.
 const minRingLines = 4096
 
-// line is one rendered line and what the ledger says once it is sent.
+// line is one rendered line with its contributions to the ledger.
 type line struct {
 	series int
 	metric int // index into the profile's types
-	end    int // where it ends in its datagram's payload
+	end    int // offset of its end in the datagram's payload
 	count  float64
 	sum    float64
 	last   float64 // gauges
@@ -26,18 +26,18 @@ type datagram struct {
 	lines   []line
 }
 
-// first is the datagram with its first n lines only.
-func (d datagram) first(n int) datagram {
+// prefix returns a datagram with the first n lines of d.
+func (d datagram) prefix(n int) datagram {
 	return datagram{payload: d.payload[:d.lines[n-1].end], lines: d.lines[:n]}
 }
 
-// ring is what one connection sends, round and round.
+// ring has the datagrams that one connection sends repeatedly.
 type ring struct {
 	datagrams []datagram
 }
 
-// newRing renders the datagrams of connection c of p: every series of that connection
-// equally often, values from p.Seed. It reports a line that fits no datagram.
+// newRing renders the datagrams of connection c of p. They contain every series of the connection equally often, with
+// random values and a shuffled order from p.Seed. It returns an error if a line exceeds p.PayloadBytes.
 func newRing(p Profile, c int) (*ring, error) {
 	random := rand.New(rand.NewPCG(p.Seed, uint64(c)))
 	var series []int
@@ -52,11 +52,14 @@ func newRing(p Profile, c int) (*ring, error) {
 		text    []byte
 	)
 	for range passes {
+		if p.Shuffled {
+			random.Shuffle(len(series), func(i, j int) { series[i], series[j] = series[j], series[i] })
+		}
 		for _, s := range series {
 			var l line
 			text, l = render(text[:0], p, s, random)
 			if len(text) > p.PayloadBytes {
-				return nil, fmt.Errorf("payload-bytes: must hold a line of %d bytes (got %d)", len(text), p.PayloadBytes)
+				return nil, fmt.Errorf("payload-bytes: must be at least %d, the length of a line (got %d)", len(text), p.PayloadBytes)
 			}
 			full := len(current.payload)+1+len(text) > p.PayloadBytes ||
 				p.LinesPerDatagram > 0 && len(current.lines) == p.LinesPerDatagram
@@ -76,7 +79,7 @@ func newRing(p Profile, c int) (*ring, error) {
 	return r, nil
 }
 
-// render appends the next line of series s to text.
+// render appends a line of series s with random values to text.
 func render(text []byte, p Profile, s int, random *rand.Rand) ([]byte, line) {
 	l := line{series: s, metric: (s / p.Connections) % len(p.Types)}
 	kind := p.Types[l.metric]
@@ -95,7 +98,7 @@ func render(text []byte, p Profile, s int, random *rand.Rand) ([]byte, line) {
 	}
 	values := p.Values
 	if kind == "s" {
-		values = 1 // a set's member may contain the separator, so a line carries one
+		values = 1 // a member may contain the separator, so a line of a set has one value
 	}
 	for range values {
 		text = append(text, ':')

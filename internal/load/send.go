@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// maxBatch datagrams go to the kernel in one sendmmsg(2).
+	// maxBatch is the maximum number of datagrams per sendmmsg(2).
 	maxBatch = 64
-	// maxLag is how far behind its rate a connection may fall before it gives the lost time up:
-	// catching up in one burst would overflow the receiver's socket and measure nothing but that.
+	// maxLag bounds how far a connection may be behind its rate. Beyond it the lost time is not made up for: a large
+	// burst would overflow the receiver's socket.
 	maxLag = 20 * time.Millisecond
-	// minSleep keeps timers from costing more than what is sent between two of them.
+	// minSleep bounds the cost of timers relative to that of sending.
 	minSleep = time.Millisecond
 )
 
-// Run sends p until its duration or its lines are used up or ctx ends, and returns the ledger of
-// what was sent; the ledger is right in either case. An error means that nothing was sent.
+// Run sends the datagrams of p until its duration ends, its lines are sent, or ctx ends, and returns an exact ledger. An
+// error means that nothing was sent.
 func Run(ctx context.Context, p Profile) (Ledger, error) {
 	if err := p.Validate(); err != nil {
 		return Ledger{}, err
@@ -30,7 +30,7 @@ func Run(ctx context.Context, p Profile) (Ledger, error) {
 	conns := make([]*connection, 0, p.Connections)
 	defer func() {
 		for _, c := range conns {
-			_ = c.socket.Close() // nothing buffered: what was sent has left
+			_ = c.socket.Close() // nothing is buffered, so no error can matter
 		}
 	}()
 	for i := range p.Connections {
@@ -46,10 +46,10 @@ func Run(ctx context.Context, p Profile) (Ledger, error) {
 		ctx, cancel = context.WithTimeout(ctx, p.Duration)
 		defer cancel()
 	}
-	// A full Unix socket keeps a write waiting, and its receiver may never read again.
+	// A write to a full Unix socket blocks, and the receiver may never read again.
 	release := context.AfterFunc(ctx, func() {
 		for _, c := range conns {
-			_ = c.socket.SetWriteDeadline(time.Now()) // fails where it has been closed, and nothing waits
+			_ = c.socket.SetWriteDeadline(time.Now()) // it fails if the socket is closed, and then no write is blocked
 		}
 	})
 	defer release()
@@ -69,15 +69,15 @@ func Run(ctx context.Context, p Profile) (Ledger, error) {
 	return l, nil
 }
 
-// connection is one socket with its ring. One goroutine uses it at a time.
+// connection is a socket with its ring. Only one goroutine may use it at a time.
 type connection struct {
 	tally
 	socket   net.Conn
 	batch    batchWriter
-	messages []ipv4.Message // the ring, ready for sendmmsg
-	rate     float64        // lines a second, 0: unbounded
-	quota    uint64         // lines, 0: unbounded
-	errors   uint64
+	messages []ipv4.Message // the datagrams of the ring, for sendmmsg
+	rate     float64        // lines per second; 0: unbounded
+	quota    uint64         // lines; 0: unbounded
+	errors   uint64         // refusals by the kernel
 }
 
 func dial(ctx context.Context, p Profile, index int) (*connection, error) {
@@ -99,7 +99,7 @@ func dial(ctx context.Context, p Profile, index int) (*connection, error) {
 		quota:    share(p.Lines, p.Connections, index),
 	}
 	if p.Lines > 0 && c.quota == 0 {
-		return nil, errors.Join(fmt.Errorf("lines: must be at least one a connection = %d (got %d)", p.Connections, p.Lines), socket.Close())
+		return nil, errors.Join(fmt.Errorf("lines: must be at least the number of connections = %d (got %d)", p.Connections, p.Lines), socket.Close())
 	}
 	for i, d := range r.datagrams {
 		c.messages[i].Buffers = [][]byte{d.payload}
@@ -107,7 +107,7 @@ func dial(ctx context.Context, p Profile, index int) (*connection, error) {
 	return c, nil
 }
 
-// share divides total into parts that differ by one at most and gives the index-th.
+// share divides total into parts that differ by at most one, and returns the part of that index.
 func share(total uint64, parts, index int) uint64 {
 	n := total / uint64(parts)
 	if uint64(index) < total%uint64(parts) {
@@ -116,7 +116,7 @@ func share(total uint64, parts, index int) uint64 {
 	return n
 }
 
-// send walks the ring until ctx ends or the quota is used up.
+// send sends the datagrams of the ring in turn until ctx ends or the quota is reached.
 func (c *connection) send(ctx context.Context, start time.Time) {
 	var lines uint64
 	wake := time.NewTimer(0)
@@ -142,7 +142,7 @@ func (c *connection) send(ctx context.Context, start time.Time) {
 			}
 			budget = 1 + uint64(-ahead.Seconds()*c.rate)
 		}
-		batch := c.pick(lines, budget)
+		batch := c.nextBatch(lines, budget)
 		if len(batch) == 0 { // the next datagram would exceed the quota
 			c.sendRest(ctx, int(c.quota-lines))
 			return
@@ -153,9 +153,9 @@ func (c *connection) send(ctx context.Context, start time.Time) {
 			c.sent[c.next]++
 			c.next = (c.next + 1) % len(c.messages)
 		}
-		// The kernel refuses a datagram, for one because an earlier one came back as ICMP port
-		// unreachable. sendmmsg(2) tells the error only where it is the first of the batch, else it
-		// just sends fewer. What was not sent is offered again.
+		// The kernel may refuse a datagram, for example after an ICMP error (port unreachable) for an earlier one.
+		// sendmmsg(2) returns the error if the first datagram of a batch is refused, and otherwise the number of sent
+		// ones. The next batch begins with the refused datagram.
 		if (err != nil || n < len(batch)) && ctx.Err() == nil {
 			c.errors++
 		}
@@ -167,7 +167,7 @@ func (c *connection) sendRest(ctx context.Context, n int) {
 	if n == 0 {
 		return
 	}
-	rest := c.ring.datagrams[c.next].first(n)
+	rest := c.ring.datagrams[c.next].prefix(n)
 	for ctx.Err() == nil {
 		if _, err := c.socket.Write(rest.payload); err == nil {
 			c.rest = rest
@@ -177,9 +177,9 @@ func (c *connection) sendRest(ctx context.Context, n int) {
 	}
 }
 
-// pick gives the next datagrams without a wrap in the ring: at most maxBatch, about budget lines,
-// and not a line over the quota.
-func (c *connection) pick(sent, budget uint64) []ipv4.Message {
+// nextBatch returns the next datagrams up to the end of the ring: at most maxBatch, about budget lines, and no more lines
+// than the quota.
+func (c *connection) nextBatch(sent, budget uint64) []ipv4.Message {
 	var lines uint64
 	end := c.next
 	for end < len(c.messages) && end-c.next < maxBatch && lines < budget {

@@ -1,14 +1,14 @@
 package load
 
-// tally turns how often each datagram of a connection was sent into ledger entries.
+// tally counts how often each datagram of a connection was sent.
 type tally struct {
 	ring *ring
 	sent []uint64 // by datagram
-	next int      // the datagram to send next; the ones before it are the newest
-	rest datagram // sent last, once: the part of the next datagram that the quota had room for
+	next int      // index of the next datagram; the ones before it were sent last
+	rest datagram // the lines of the next datagram that the quota still allowed; sent once, at the end
 }
 
-// addTo adds what was sent to the ledger. Series of two connections never meet, so adding is enough.
+// addTo adds the sent datagrams to the ledger. Two connections have no series in common, so their counts just add up.
 func (t *tally) addTo(l *Ledger, p Profile) {
 	seen := make(map[int]struct{})
 	last := make(map[int]float64)
@@ -46,7 +46,7 @@ func (t *tally) addTo(l *Ledger, p Profile) {
 			}
 		}
 	}
-	// From the oldest to the newest, so that the value that stays in last is the last one sent.
+	// Oldest datagrams first, so that last has the values that were sent last.
 	for i := range t.ring.datagrams {
 		at := (t.next + i) % len(t.ring.datagrams)
 		add(t.ring.datagrams[at], t.sent[at])

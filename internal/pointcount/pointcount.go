@@ -1,9 +1,9 @@
-// Package pointcount counts the data points of a metric, whatever its type.
+// Package pointcount counts the data points of a metric of any type.
 package pointcount
 
 import "go.opentelemetry.io/collector/pdata/pmetric"
 
-// InMetric returns the number of points of a metric; 0 for one without a type.
+// InMetric returns the number of points of a metric. A metric without a type has none.
 func InMetric(m pmetric.Metric) int {
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:

@@ -19,18 +19,17 @@ import (
 type pair struct {
 	name   string
 	target []float64
-	// convert counts the values in the source's layout and brings the counts to the
-	// target's.
+	// convert counts the values in the source's layout and converts the counts to the target's.
 	convert func(values []float64, m method) []uint64
 }
 
-// method is a way to convert.
+// method is a method of conversion.
 type method struct {
 	name   string
 	split  rebucket.Split
 	fixed  bool  // shares do not depend on counts
 	ranged bool  // minimum and maximum are known
-	scale  int32 // to which exponential points come first
+	scale  int32 // exponential points are first reduced to it
 }
 
 var methods = []method{
@@ -51,13 +50,13 @@ func (m method) rangeOf(values []float64) rebucket.Range {
 	return rebucket.Range{Min: slices.Min(values), Max: slices.Max(values)}
 }
 
-// ofSize160 is the layout of at most 160 buckets that bounds become.
+// ofSize160 returns the exponential layout of at most 160 buckets for the source bounds.
 func ofSize160(source []float64) rebucket.Layout {
 	l, _ := rebucket.NewLayout(source, 20, 160, 0)
 	return l
 }
 
-// pow2 is the preset, as far as it matters.
+// pow2 has the bounds of the preset of that name.
 var pow2 = func() []float64 {
 	var bounds []float64
 	for e := -10; e < 20; e++ {
@@ -85,7 +84,7 @@ func fromExponential(target []float64) func([]float64, method) []uint64 {
 		}
 		h.ToScale(m.scale)
 		p := rebucket.NewExponentialPlan(target, h.Scale, 0, rebucket.ZeroPositive, m.split)
-		out := make([]uint64, p.Buckets())
+		out := make([]uint64, len(target)+1)
 		if m.fixed {
 			p.Apply(out, h.ZeroCount, h.Positive, h.Negative)
 		} else {
@@ -95,25 +94,28 @@ func fromExponential(target []float64) func([]float64, method) []uint64 {
 	}
 }
 
-// planner makes the plan from source bounds to a target.
-type planner func(source []float64, split rebucket.Split) *rebucket.Plan
+// planner makes the plan from source bounds to a target with a number of buckets.
+type planner struct {
+	buckets int
+	plan    func(source []float64, split rebucket.Split) *rebucket.Plan
+}
 
 func explicitTo(target []float64) planner {
-	return func(source []float64, split rebucket.Split) *rebucket.Plan {
+	return planner{len(target) + 1, func(source []float64, split rebucket.Split) *rebucket.Plan {
 		return rebucket.NewPlan(target, source, split)
-	}
+	}}
 }
 
 func layoutTo(layout rebucket.Layout) planner {
-	return func(source []float64, split rebucket.Split) *rebucket.Plan {
+	return planner{layout.Buckets(), func(source []float64, split rebucket.Split) *rebucket.Plan {
 		return rebucket.NewLayoutPlan(layout, source, split)
-	}
+	}}
 }
 
-func fromExplicit(source []float64, plan planner) func([]float64, method) []uint64 {
+func fromExplicit(source []float64, to planner) func([]float64, method) []uint64 {
 	return func(values []float64, m method) []uint64 {
-		p := plan(source, m.split)
-		out, counts := make([]uint64, p.Buckets()), samples.Count(source, values)
+		p := to.plan(source, m.split)
+		out, counts := make([]uint64, to.buckets), samples.Count(source, values)
 		if m.fixed {
 			p.Apply(out, counts)
 		} else {
@@ -128,7 +130,7 @@ const (
 	accuracySeed    = 7
 )
 
-// accuracy is the mean over the distributions, in percent.
+// accuracy has mean errors over the distributions, in percent.
 type accuracy struct {
 	cdf, p50, p90, p99 float64
 	each               []float64 // cdf by distribution
@@ -150,19 +152,18 @@ func measure(p pair, m method, n int) accuracy {
 	return a
 }
 
-// read is the mean error of the three quantiles.
-func (a accuracy) read() float64 { return (a.p50 + a.p90 + a.p99) / 3 }
+// quantiles returns the mean error of the three quantiles.
+func (a accuracy) quantiles() float64 { return (a.p50 + a.p90 + a.p99) / 3 }
 
-// TestAutoIsMostAccurate is why auto is PCHIP, and Log for cumulative streams: of what
-// each kind of point allows, no other method is nearer in the mean, neither in the
-// cumulative share nor in the quantiles, except for those listed.
+// TestAutoIsMostAccurate justifies auto: PCHIP, and Log for cumulative streams. Among the methods that a kind of point
+// allows, no other one has a smaller mean error of the cumulative share or of the quantiles, with the listed exceptions.
 func TestAutoIsMostAccurate(t *testing.T) {
 	fixed := []rebucket.Split{rebucket.Upper, rebucket.Midpoint, rebucket.Linear, rebucket.Log}
 	for _, kind := range []struct {
 		name      string
 		auto      method
 		others    []rebucket.Split
-		share     []string // exceptions: pair and split; see the table in the README
+		share     []string // exceptions, as pair and split; docs/bucketing/accuracy.md has the figures
 		quantiles []string
 	}{
 		{"delta with minimum and maximum", method{split: rebucket.PCHIP, ranged: true, scale: expo.MaxScale}, fixed, nil, nil},
@@ -195,16 +196,16 @@ func TestAutoIsMostAccurate(t *testing.T) {
 				other, name := measure(p, m, accuracySamples), p.name+": "+split.String()
 				require.Equal(t, slices.Contains(kind.share, name), auto.cdf > other.cdf,
 					"%s: %s: %.3g against %.3g", kind.name, name, auto.cdf, other.cdf)
-				require.Equal(t, slices.Contains(kind.quantiles, name), auto.read() > other.read(),
-					"%s: %s: %.3g against %.3g", kind.name, name, auto.read(), other.read())
+				require.Equal(t, slices.Contains(kind.quantiles, name), auto.quantiles() > other.quantiles(),
+					"%s: %s: %.3g against %.3g", kind.name, name, auto.quantiles(), other.quantiles())
 			}
 		}
 	}
 }
 
-// BenchmarkAccuracy prints the errors against counting the same observations in the
-// target's layout directly, in percent: the largest error of the cumulative share at
-// a target bound, and of the quantiles that histogram_quantile reads.
+// BenchmarkAccuracy prints errors in percent, relative to counting the same observations directly in the target's layout:
+// the largest error of the cumulative share at a target bound, and the errors of the quantiles that histogram_quantile
+// computes.
 func BenchmarkAccuracy(b *testing.B) {
 	for _, p := range pairs {
 		b.Run(strings.ReplaceAll(p.name, ", ", " "), func(b *testing.B) {
@@ -217,7 +218,7 @@ func BenchmarkAccuracy(b *testing.B) {
 	}
 }
 
-// table is of one pair, in Markdown.
+// table has the errors of one pair, as lines of Markdown.
 type table []string
 
 func tableOf(p pair) table {

@@ -2,14 +2,17 @@ package rebucket
 
 import "sync"
 
-// Cache keeps the values built last for the keys used last, at most size of them.
-// It is safe for concurrent use; two callers may build the same value at once.
+// Cache is a least-recently-used cache of at most size values. It is safe for concurrent use. Two callers that miss the
+// same key at once may both build its value.
+//
+// The keys are byte slices: a look-up by m[string(key)] does not allocate. A cache with keys of a type parameter, such as
+// golang-lru, would have to convert each key to a string first.
 type Cache[V any] struct {
 	size int
 
 	mu      sync.Mutex
 	entries map[string]*entry[V]
-	ring    entry[V] // next is the last used, prev the least recently used
+	ring    entry[V] // the ring's root: next is the most recently used entry, prev the least recently used one
 }
 
 type entry[V any] struct {
@@ -18,26 +21,26 @@ type entry[V any] struct {
 	next, prev *entry[V]
 }
 
-// NewCache returns an empty cache; size below 1 becomes 1.
+// NewCache returns an empty cache. A size below 1 becomes 1.
 func NewCache[V any](size int) *Cache[V] {
 	c := &Cache[V]{size: max(size, 1), entries: map[string]*entry[V]{}}
 	c.ring.next, c.ring.prev = &c.ring, &c.ring
 	return c
 }
 
-// Get returns the value of key, building it if there is none. A hit does not
-// allocate, and key is not kept.
+// Get returns the value of key. If the cache has none, it calls build and adds the result. A hit does not allocate, and
+// the caller may reuse key afterwards.
 func (c *Cache[V]) Get(key []byte, build func() V) V {
 	c.mu.Lock()
 	if e, ok := c.entries[string(key)]; ok {
 		e.unlink()
 		e.linkAfter(&c.ring)
 		c.mu.Unlock()
-		return e.value // set before the entry was published, never after
+		return e.value // it never changes after the entry is added
 	}
 	c.mu.Unlock()
 
-	value := build() // outside the lock: others need not wait for it
+	value := build() // without the lock, so that other callers do not wait
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,7 +58,7 @@ func (c *Cache[V]) Get(key []byte, build func() V) V {
 	return value
 }
 
-// Len returns the number of values kept.
+// Len returns the number of cached values.
 func (c *Cache[V]) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

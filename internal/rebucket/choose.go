@@ -1,34 +1,32 @@
 package rebucket
 
-// Chooser chooses which bounds of a histogram stay by its counts. The zero value is
-// ready; what it allocates it keeps. Not safe for concurrent use.
+// Chooser chooses by a histogram's counts which of its bounds to keep. The zero value is ready for use. A Chooser reuses
+// the memory that it has allocated. It is not safe for concurrent use.
 type Chooser struct {
-	below []uint64 // below[k] is the count below edge k: -Inf, the bounds, +Inf
-	kept  []bool
-	pins  []bool
+	below []uint64 // below[k] is the count below edge k; the edges are -Inf, the bounds, and +Inf
+	kept  []bool   // by bound
+	pins  []bool   // by bound
 }
 
-// Choose returns at most maxBuckets-1 of the bounds, in the space of to, so that the
-// largest error that leaving out the others can cause is as small as it can be. That
-// of a bound b between the kept ones lo and hi is
+// Choose returns at most maxBuckets-1 of the bounds, in the memory of to, so that the largest error at a removed bound is
+// minimal. The error at a removed bound b between the kept bounds lo and hi is
 //
 //	max(F(b) - F(lo), F(hi) - F(b))
 //
-// where F is the cumulative count: what a reader of the result can be wrong by at b,
-// however it interpolates. Bounds that are pinned stay, as with [Subset]. Where fewer
-// bounds than there is room for give the least error, each further one divides the
-// bucket that is then the worst; and where none errs the rest are evenly spaced by
-// position, so that without counts the result is that of Subset.
+// where F is the cumulative count. It bounds the error of a reader of the result at b for any interpolation. Pinned
+// bounds are kept, as with [Subset]. If fewer bounds than allowed reach the minimal error, each further bound divides the
+// bucket with the largest error. If no error remains, further bounds are spaced evenly by position. So without counts
+// the result is that of Subset.
 //
-// The result depends on the arguments alone. A count below 2^k needs k+3 passes over
-// the bounds, 67 at most, and one for each further bound.
+// The result depends on the arguments alone. A total count below 2^k needs k+3 passes over the bounds, at most 67, and
+// one pass per further bound.
 func (c *Chooser) Choose(to, bounds []float64, counts []uint64, maxBuckets int, pins []float64) []float64 {
 	to = to[:0]
 	if len(bounds) < maxBuckets {
 		return append(to, bounds...)
 	}
 	c.load(bounds, counts, maxBuckets, pins)
-	// With the whole count as the error all may be one bucket, except for pins.
+	// Binary search for the least error that maxBuckets buckets can reach. An error of the total count needs one bucket.
 	low, high := uint64(0), c.below[len(c.below)-1]
 	for low < high {
 		if middle := low + (high-low)/2; c.buckets(middle, maxBuckets) <= maxBuckets {
@@ -58,16 +56,16 @@ func (c *Chooser) load(bounds []float64, counts []uint64, maxBuckets int, pins [
 	pin(c.pins, bounds, pins, maxBuckets-1)
 }
 
-// buckets marks the fewest bounds with which no error exceeds most, and returns the
-// number of buckets, or limit+1 where they are more. The first bucket reaches as far
-// as it may, and so do those after it: the error of a bucket only grows with it.
-func (c *Chooser) buckets(most uint64, limit int) int {
+// buckets marks the fewest bounds for which no error exceeds maxError, and returns the number of buckets, or limit+1 if
+// it is larger. It is greedy: each bucket extends as far as maxError allows. That is optimal because a bucket's error
+// never falls when the bucket grows.
+func (c *Chooser) buckets(maxError uint64, limit int) int {
 	clear(c.kept)
 	last := len(c.below) - 1 // the edge at +Inf; edge k+1 is bound k
 	n, from := 1, 0
 	for to := 2; to <= last; to++ {
-		if !c.pins[to-2] && c.err(from, to) <= most {
-			continue // the edge before may be left out
+		if !c.pins[to-2] && c.errorBetween(from, to) <= maxError {
+			continue // edge to-1 may be removed
 		}
 		c.kept[to-2] = true
 		from = to - 1
@@ -78,17 +76,16 @@ func (c *Chooser) buckets(most uint64, limit int) int {
 	return n
 }
 
-// err returns the error of the bucket between two edges: that at the first bound left
-// out, or that at the last.
-func (c *Chooser) err(from, to int) uint64 {
+// errorBetween returns the largest error at a removed bound between two kept edges. It is the error at the first or at
+// the last of these bounds.
+func (c *Chooser) errorBetween(from, to int) uint64 {
 	if to-from < 2 {
 		return 0
 	}
 	return max(c.below[to]-c.below[from+1], c.below[to-1]-c.below[from])
 }
 
-// divideWorst marks one more bound where the error is the largest, and reports whether
-// there was any.
+// divideWorst marks one more bound, in the bucket with the largest error. It reports whether any bucket had an error.
 func (c *Chooser) divideWorst() bool {
 	var worst uint64
 	var lo, hi int
@@ -97,7 +94,7 @@ func (c *Chooser) divideWorst() bool {
 		if to < last && !c.kept[to-1] {
 			continue
 		}
-		if e := c.err(from, to); e > worst {
+		if e := c.errorBetween(from, to); e > worst {
 			worst, lo, hi = e, from, to
 		}
 		from = to
@@ -107,7 +104,7 @@ func (c *Chooser) divideWorst() bool {
 	}
 	best, at := worst, lo+1
 	for edge := lo + 1; edge < hi; edge++ {
-		if e := max(c.err(lo, edge), c.err(edge, hi)); e < best {
+		if e := max(c.errorBetween(lo, edge), c.errorBetween(edge, hi)); e < best {
 			best, at = e, edge
 		}
 	}
@@ -122,8 +119,7 @@ func grown(s []bool, n int) []bool {
 	return s[:n]
 }
 
-// Merge adds counts to those of a subset of their bounds: target, cleared first, has
-// one element a bucket.
+// Merge converts counts to the layout of a subset of their bounds. It replaces target, which has one element per bucket.
 func Merge(target []uint64, subset, bounds []float64, counts []uint64) {
 	clear(target)
 	at := 0

@@ -13,9 +13,9 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/samples"
 )
 
-// worstLeftOut is the definition: for each bound left out, the farthest of the
-// cumulative counts at the kept bounds around it.
-func worstLeftOut(bounds []float64, counts []uint64, kept []float64) uint64 {
+// worstError computes the definition of Choose's error: at each removed bound, the larger difference from the cumulative
+// counts at the kept bounds around it.
+func worstError(bounds []float64, counts []uint64, kept []float64) uint64 {
 	f := cumulative(counts)
 	at := func(b float64) uint64 {
 		i, _ := slices.BinarySearch(bounds, b)
@@ -39,7 +39,7 @@ func worstLeftOut(bounds []float64, counts []uint64, kept []float64) uint64 {
 	return worst
 }
 
-// randomPins are up to n of the bounds and one that is none.
+// randomPins returns up to n of the bounds and one value that is no bound.
 func randomPins(rng *rand.Rand, bounds []float64, n int) []float64 {
 	pins := []float64{12345.678}
 	for _, i := range rng.Perm(len(bounds))[:min(rng.IntN(n+1), len(bounds))] {
@@ -79,20 +79,20 @@ func TestChooseIsOptimal(t *testing.T) {
 				}
 			}
 			if containsAll(kept, pins, bounds) {
-				best = min(best, worstLeftOut(bounds, counts, kept))
+				best = min(best, worstError(bounds, counts, kept))
 			}
 		}
-		require.Equal(t, best, worstLeftOut(bounds, counts, got), "%v %v size %d pins %v: %v", bounds, counts, size, pins, got)
+		require.Equal(t, best, worstError(bounds, counts, got), "%v %v size %d pins %v: %v", bounds, counts, size, pins, got)
 	}
 }
 
-// containsAll reports whether every pin that is a bound is kept.
+// containsAll reports whether kept has every pin that is a bound.
 func containsAll(kept, pins, bounds []float64) bool {
 	return !slices.ContainsFunc(pins, func(p float64) bool { return slices.Contains(bounds, p) && !slices.Contains(kept, p) })
 }
 
-// Any number of bounds: as many stay as there is room for, pins among them, and none
-// is worse than even spacing.
+// For any number of bounds Choose keeps as many as allowed, pins among them, and its error is at most that of even
+// spacing.
 func TestChoose(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	var c rebucket.Chooser
@@ -115,9 +115,9 @@ func TestChoose(t *testing.T) {
 		require.True(t, slices.IsSorted(got))
 		require.Subset(t, bounds, got)
 		require.True(t, containsAll(got, pins, bounds))
-		require.Equal(t, got, new(rebucket.Chooser).Choose(nil, bounds, counts, size, pins), "the same for the same")
+		require.Equal(t, got, new(rebucket.Chooser).Choose(nil, bounds, counts, size, pins), "equal arguments give equal results")
 		even := rebucket.Subset(bounds, size, pins)
-		e, g := worstLeftOut(bounds, counts, even), worstLeftOut(bounds, counts, got)
+		e, g := worstError(bounds, counts, even), worstError(bounds, counts, got)
 		require.LessOrEqual(t, g, e)
 		if g < e {
 			better++
@@ -155,7 +155,7 @@ func TestChooseTable(t *testing.T) {
 	}
 }
 
-// Up to the largest count there is.
+// Counts may be as large as the largest uint64.
 func TestChooseNearOverflow(t *testing.T) {
 	var c rebucket.Chooser
 	bounds := []float64{1, 2, 3}

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Slopes are where the cubic is monotone, for any widths and counts.
+// For any widths and counts the slopes are in the range in which the cubic is monotone.
 func TestSlopesAreWithinThree(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 100_000 {
@@ -42,8 +42,8 @@ func TestCubicIsMonotone(t *testing.T) {
 	}
 }
 
-// hermite is the interpolant as the papers give it: nodes, divided differences, node
-// derivatives, and a cubic between two nodes.
+// hermite computes the interpolant in the papers' notation: nodes, divided differences, derivatives at the nodes, and a
+// cubic between two nodes.
 func hermite(x, f []float64, at float64) float64 {
 	n := len(x) - 1
 	h, delta := make([]float64, n), make([]float64, n)
@@ -81,10 +81,9 @@ func sortedBefore(x []float64, v float64) int {
 	return i - 1
 }
 
-// TestPCHIPAgainstHermite compares with the interpolant over all nodes, of which the
-// minimum and the maximum are the outermost: logarithms of positive bounds, of which
-// every bucket has counts. Rounding, and the two observations that are not spread,
-// are the difference.
+// TestPCHIPAgainstHermite compares Fit with the interpolant over all nodes: the logarithms of the bounds, with the
+// minimum and the maximum as the outermost nodes. All bounds are positive, and every bucket has counts. The results
+// differ by rounding and by the observations at the minimum and the maximum, which Fit does not spread.
 func TestPCHIPAgainstHermite(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	compared := 0
@@ -100,7 +99,7 @@ func TestPCHIPAgainstHermite(t *testing.T) {
 			counts[i] = 1_000_000 + rng.Uint64N(1<<rng.IntN(40))
 			f = append(f, f[i]+float64(counts[i]))
 		}
-		// The first bucket is positive as far as its bounds tell.
+		// An additional empty bucket below makes the lower bound of the first one positive.
 		bounds = append([]float64{bounds[0] / 1000}, bounds...)
 		counts = append([]uint64{0}, counts...)
 		r := Range{Min: bounds[1] / 7, Max: bounds[len(bounds)-1] * 5}

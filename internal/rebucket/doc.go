@@ -1,36 +1,31 @@
-// Package rebucket moves the counts of a histogram from one layout of buckets to
-// another.
+// Package rebucket converts the counts of a histogram from one layout of buckets to another.
 //
-// A layout is a list of increasing bounds; bucket i counts (bounds[i-1],
-// bounds[i]], the first reaches down to -Inf and the last up to +Inf. An
-// exponential layout is the same thing with its bounds given by scale and index.
+// A layout is a list of increasing bounds. Bucket i counts (bounds[i-1], bounds[i]]; the first bucket extends down to
+// -Inf and the last one up to +Inf. In an exponential layout scale and index give the bounds.
 //
-// Bounds that source and target share cut nothing. A target bound inside a source
-// bucket cuts it, and [Split] says which share of the bucket lies below the cut:
+// A target bound that is also a source bound cuts no bucket. A target bound inside a source bucket cuts it, and [Split]
+// determines the share of the bucket's count below the cut:
 //
 //	source   |         100         |   40   |
 //	target   |    :  |         :            |
 //	shares   | .2 .3 |   .5    :     40     |
 //	              cuts of one bucket are a balanced tree of binary splits
 //
-// A split of n observations with share p gives the lower part
+// Apply serves cumulative streams. It splits n observations by a share p into a lower part L and a higher part R:
 //
 //	L = high 64 bits of n * floor(p * 2^64),   R = n - L
 //
-// in integer arithmetic, so that L + R = n exactly and both parts are
-// non-decreasing in n: if n grows by one then L grows by 0 or 1 and R by the rest.
-// Shares depend on the layouts alone, never on counts. So the output of a
-// cumulative stream never decreases in any bucket while its input does not, which
-// rounding each part by itself does not give. This is what Apply does.
+// This is integer arithmetic, so L + R = n exactly, and both parts never decrease when n grows: if n grows by one, either
+// L or R does. The shares depend on the layouts alone, never on counts. So no bucket of a cumulative stream's output
+// decreases unless one of its input does. Rounding each part to the nearest integer would not guarantee that.
 //
-// A delta point stands for itself. Fit rounds the cumulative count at each cut to the
-// nearest integer, makes minimum and maximum the ends of the outermost occupied
-// buckets and as one observation each, and bends the line within a bucket towards its
-// denser neighbour ([PCHIP]).
+// Fit serves delta points, which are independent of each other. It rounds the cumulative count at each cut to the
+// nearest integer. The minimum and the maximum become the ends of the outermost occupied buckets, with one observation at
+// each of them. [PCHIP] bends the line within a bucket towards the denser neighbour.
 //
-// Counts above the source's last bound go to the target's highest bucket, and to its
-// lowest those of a lowest bucket whose bound is not above zero. A lowest bucket with
-// a bound above zero begins at zero. A point's minimum and maximum say otherwise.
+// Observations above the source's last bound go to the target's highest bucket. If the source's first bound is above
+// zero, its lowest bucket begins at zero. Otherwise the observations of the lowest bucket go to the target's lowest
+// bucket. In Fit a known minimum or maximum replaces these rules.
 //
 // Plans are immutable and safe for concurrent use.
 package rebucket

@@ -7,27 +7,25 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
-// ExponentialPlan converts the counts of an exponential layout to a list of
-// bounds. It depends on scale and zero threshold alone: offsets and lengths come
-// with the counts.
+// ExponentialPlan converts the counts of an exponential layout to a list of bounds. It depends on scale and zero
+// threshold. Offsets and lengths are arguments of Apply and Fit.
 type ExponentialPlan struct {
-	target                   int // number of buckets
 	zero                     int // target bucket of the value 0
-	positive, zeros, negated run
-	zeroAt, positiveAt       int // target buckets of part 0
+	positive, zeros, negated run // negated has the negative buckets, by magnitude
+	zeroAt, positiveAt       int // target bucket below the first cut of zeros and of positive
 }
 
-// ZeroSide is where the observations of a zero bucket lie.
+// ZeroSide says where the observations of a zero bucket lie.
 type ZeroSide uint8
 
 const (
-	// ZeroPositive is [0, zeroThreshold]: that of a histogram without negative observations, as Prometheus reads it.
+	// ZeroPositive means [0, zeroThreshold]. It applies to histograms without negative observations, as in Prometheus.
 	ZeroPositive ZeroSide = iota
-	// ZeroBoth is [-zeroThreshold, zeroThreshold].
+	// ZeroBoth means [-zeroThreshold, zeroThreshold].
 	ZeroBoth
 )
 
-// ZeroSideOf returns the side of a histogram with these negative buckets.
+// ZeroSideOf returns the zero side of a histogram with these negative buckets.
 func ZeroSideOf(negative expo.Buckets) ZeroSide {
 	if empty(negative.Counts) {
 		return ZeroPositive
@@ -35,17 +33,15 @@ func ZeroSideOf(negative expo.Buckets) ZeroSide {
 	return ZeroBoth
 }
 
-// NewExponentialPlan returns the plan from exponential buckets to the layout of
-// the target bounds, which must be increasing and finite. The zero bucket is
-// spread linearly over its side. Negative buckets are split
-// by magnitude, as the mirror image of the positive ones.
+// NewExponentialPlan returns the plan from exponential buckets to the layout of the target bounds, which must be
+// increasing and finite. The observations of the zero bucket are spread linearly over its side. Negative buckets are
+// split by magnitude, as the mirror image of positive ones.
 func NewExponentialPlan(target []float64, scale int32, zeroThreshold float64, zero ZeroSide, split Split) *ExponentialPlan {
 	if !(zeroThreshold > 0) || math.IsInf(zeroThreshold, 0) {
 		zeroThreshold = 0
 	}
 	below := sort.SearchFloat64s(target, 0) // target bounds < 0
 	p := &ExponentialPlan{
-		target:     len(target) + 1,
 		zero:       below,
 		positiveAt: below,
 		zeroAt:     below,
@@ -58,18 +54,18 @@ func NewExponentialPlan(target []float64, scale int32, zeroThreshold float64, ze
 	}
 
 	source := magnitudes{scale: scale, split: split, zero: zeroThreshold}
-	var places []place
+	var locations []location
 	for _, bound := range target[p.positiveAt:] {
-		places = append(places, source.locate(bound))
+		locations = append(locations, source.locate(bound))
 	}
-	p.positive = newRun(places, split, math.NaN(), source.extent)
+	p.positive = newRun(locations, split, math.NaN(), source.extent)
 
 	source.mirrored = true
-	places = places[:0]
+	locations = locations[:0]
 	for i := below - 1; i >= 0; i-- {
-		places = append(places, source.locate(-target[i]))
+		locations = append(locations, source.locate(-target[i]))
 	}
-	p.negated = newRun(places, split, math.NaN(), source.extent)
+	p.negated = newRun(locations, split, math.NaN(), source.extent)
 
 	p.zeros = newZeroRun(target[p.zeroAt:], zeroThreshold, zero, split)
 	return p
@@ -81,17 +77,17 @@ func newZeroRun(target []float64, threshold float64, zero ZeroSide, split Split)
 	if zero == ZeroPositive {
 		low, floor = 0, -threshold
 	}
-	var places []place
+	var locations []location
 	for _, bound := range target {
 		switch {
 		case bound >= threshold:
 		case bound <= low:
-			places = append(places, place{bound: bound, share: 0, kind: assumed})
+			locations = append(locations, location{bound: bound, share: 0, kind: assumed})
 		default:
-			places = append(places, place{bound: bound, share: split.share(low, bound, threshold), kind: straddle})
+			locations = append(locations, location{bound: bound, share: split.share(low, bound, threshold), kind: straddle})
 		}
 	}
-	return newRun(places, split, floor, func(bucket int64) (lo, hi float64) {
+	return newRun(locations, split, floor, func(bucket int64) (lo, hi float64) {
 		if bucket != 0 {
 			return math.NaN(), math.NaN()
 		}
@@ -99,16 +95,15 @@ func newZeroRun(target []float64, threshold float64, zero ZeroSide, split Split)
 	})
 }
 
-// magnitudes is one sign's side of an exponential layout.
+// magnitudes are the buckets of one sign in an exponential layout.
 type magnitudes struct {
 	scale    int32
 	split    Split
-	zero     float64 // the bucket with the zero threshold begins there
-	mirrored bool
+	zero     float64 // zero threshold
+	mirrored bool    // the values are negative
 }
 
-// extent returns the magnitudes of a bucket. Where the zero threshold lies
-// in it, it begins there.
+// extent returns the magnitudes at the ends of a bucket. A bucket that contains the zero threshold begins there.
 func (m magnitudes) extent(bucket int64) (lo, hi float64) {
 	if bucket < math.MinInt32 || bucket > math.MaxInt32 {
 		return math.NaN(), math.NaN()
@@ -121,40 +116,37 @@ func (m magnitudes) extent(bucket int64) (lo, hi float64) {
 	return lo, hi
 }
 
-func (m magnitudes) locate(bound float64) place {
+// locate returns the location of a bound, given by its magnitude.
+func (m magnitudes) locate(bound float64) location {
 	i := expo.Index(m.scale, bound)
 	lo, hi := m.extent(int64(i))
 	switch {
 	case bound == hi:
-		return place{bucket: i + 1, bound: bound, kind: exact}
-	case bound <= lo: // subnormal neighbours can round to the same float64
-		return place{bucket: i, bound: bound, kind: exact}
+		return location{bucket: i + 1, bound: bound, kind: exact}
+	case bound <= lo: // the bounds of neighbouring subnormal buckets can round to the same float64
+		return location{bucket: i, bound: bound, kind: exact}
 	}
 	if m.mirrored {
-		return place{bucket: i, bound: bound, share: 1 - m.split.share(-hi, -bound, -lo), kind: straddle}
+		return location{bucket: i, bound: bound, share: 1 - m.split.share(-hi, -bound, -lo), kind: straddle}
 	}
-	return place{bucket: i, bound: bound, share: m.split.share(lo, bound, hi), kind: straddle}
+	return location{bucket: i, bound: bound, share: m.split.share(lo, bound, hi), kind: straddle}
 }
 
-// Buckets returns the number of buckets of the target.
-func (p *ExponentialPlan) Buckets() int { return p.target }
-
-// Exact reports whether no bucket is cut at this scale, whatever its counts.
+// Exact reports whether the plan cuts no bucket.
 func (p *ExponentialPlan) Exact() bool {
 	return worst(p.positive.cuts) == exact && worst(p.negated.cuts) == exact && worst(p.zeros.cuts) == exact
 }
 
-// Splits reports whether a bucket is cut inside its bounds.
+// Splits reports whether the plan cuts a bucket inside its bounds.
 func (p *ExponentialPlan) Splits() bool {
 	return splits(p.positive.cuts) || splits(p.negated.cuts) || splits(p.zeros.cuts)
 }
 
-// CutsZero reports whether the zero bucket is cut, so that it matters where its observations lie.
+// CutsZero reports whether the plan cuts the zero bucket, so that its result depends on the ZeroSide.
 func (p *ExponentialPlan) CutsZero() bool { return len(p.zeros.cuts) > 0 }
 
-// Apply replaces target, one element a bucket, by the converted counts. Their sum
-// is that of the source, which must not exceed the largest uint64. Shares are fixed:
-// see the package comment.
+// Apply replaces target, which has one element per bucket, by the converted counts. Their sum is that of the source,
+// which must not exceed the largest uint64. The shares are fixed: see the package comment.
 func (p *ExponentialPlan) Apply(target []uint64, zeroCount uint64, positive, negative expo.Buckets) Tally {
 	clear(target)
 	var tally Tally
@@ -167,15 +159,15 @@ func (p *ExponentialPlan) Apply(target []uint64, zeroCount uint64, positive, neg
 	return tally
 }
 
-// Fit does what Apply does, but by the point's own counts and range: more exact, and
-// only for points that stand for themselves, as those of delta streams do.
+// Fit is Apply with shares that depend on the point's counts and range. It is more accurate, and suitable for delta
+// points only: see the package comment.
 func (p *ExponentialPlan) Fit(target []uint64, zeroCount uint64, positive, negative expo.Buckets, extent Range) Tally {
 	if !p.positive.split.spreads() {
 		return p.Apply(target, zeroCount, positive, negative)
 	}
 	clear(target)
 	var tally Tally
-	// The minimum is in the lowest run that has counts, the maximum in the highest.
+	// The minimum is in the lowest run with counts, the maximum in the highest one.
 	noPositive, noNegative := empty(positive.Counts), empty(negative.Counts)
 	noZero := zeroCount == 0
 	if !noZero {

@@ -26,10 +26,10 @@ type exponential struct {
 	threshold          float64
 	zero               uint64
 	positive, negative expo.Buckets
-	zeroBoth           bool // the zero bucket may have negative observations although negative has none
+	zeroBoth           bool // the zero bucket may have negative observations even if negative is empty
 }
 
-// bounds are target bounds among or between those of the buckets.
+// bounds returns target bounds. Some of them are bounds of the buckets.
 func (e exponential) bounds(rng *rand.Rand) []float64 {
 	var at []float64
 	for _, b := range []struct {
@@ -63,7 +63,7 @@ func randomExponential(rng *rand.Rand) exponential {
 	return e
 }
 
-// above moves the run so that no bucket lies below the zero threshold.
+// above moves a run so that all of its buckets are above the zero threshold.
 func above(b expo.Buckets, e exponential) expo.Buckets {
 	b.Offset = max(b.Offset, expo.Index(e.scale, math.Nextafter(e.threshold, math.Inf(1))))
 	return b
@@ -73,7 +73,7 @@ func (e exponential) total() uint64 {
 	return e.zero + e.positive.Total() + e.negative.Total()
 }
 
-// atMost returns how many observations are surely and possibly at or below v.
+// atMost returns the least and the largest possible number of observations at or below v.
 func (e exponential) atMost(v float64) (lo, hi uint64) {
 	for i, n := range e.positive.Counts {
 		index := e.positive.Offset + int32(i)
@@ -93,7 +93,7 @@ func (e exponential) atMost(v float64) (lo, hi uint64) {
 			lo += n
 		}
 	}
-	low := -e.threshold // of the zero bucket
+	low := -e.threshold // lower end of the zero bucket
 	if e.negative.Total() == 0 && !e.zeroBoth {
 		low = 0
 	}
@@ -106,12 +106,19 @@ func (e exponential) atMost(v float64) (lo, hi uint64) {
 	return lo, hi
 }
 
-func (e exponential) plan(target []float64, split rebucket.Split) *rebucket.ExponentialPlan {
-	return rebucket.NewExponentialPlan(target, e.scale, e.threshold, rebucket.ZeroSideOf(e.negative), split)
+// exponentialPlan is a plan with the number of buckets of its target.
+type exponentialPlan struct {
+	*rebucket.ExponentialPlan
+	buckets int
 }
 
-func (e exponential) apply(p *rebucket.ExponentialPlan) ([]uint64, rebucket.Tally) {
-	out := make([]uint64, p.Buckets())
+func (e exponential) plan(target []float64, split rebucket.Split) exponentialPlan {
+	p := rebucket.NewExponentialPlan(target, e.scale, e.threshold, rebucket.ZeroSideOf(e.negative), split)
+	return exponentialPlan{p, len(target) + 1}
+}
+
+func (e exponential) apply(p exponentialPlan) ([]uint64, rebucket.Tally) {
+	out := make([]uint64, p.buckets)
 	tally := p.Apply(out, e.zero, e.positive, e.negative)
 	return out, tally
 }
@@ -125,9 +132,8 @@ func TestExponentialPlanConservesCounts(t *testing.T) {
 	}
 }
 
-// The cumulative count at each target bound lies between what is surely and what
-// is possibly below it; the two are the same where the bound is shared, and differ
-// by one bucket's count elsewhere.
+// The cumulative count at each target bound is between the least and the largest possible one. They are equal at a shared
+// bound, and differ by one bucket's count elsewhere.
 func TestExponentialPlanIsExactAtSharedBounds(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 3))
 	shared := 0
@@ -226,9 +232,8 @@ func TestExponentialPlanTable(t *testing.T) {
 	}
 }
 
-// TestLogSplitAgainstSamples buckets samples of a distribution that is even in the
-// logarithm straight into the target; the split of its buckets must agree to within
-// sampling noise.
+// TestLogSplitAgainstSamples draws samples whose logarithms are uniformly distributed. Counting them directly in the
+// target and converting their exponential histogram must agree within sampling noise.
 func TestLogSplitAgainstSamples(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 5))
 	target := []float64{0.1, 0.3, 1, 3, 10, 30}
@@ -252,14 +257,15 @@ func TestLogSplitAgainstSamples(t *testing.T) {
 	}
 }
 
-// Counts and offsets come from outside.
-func TestExponentialPlanTakesAnyOffset(t *testing.T) {
+// Offsets and zero thresholds come from outside and may have any value.
+func TestExponentialPlanAcceptsAnyOffset(t *testing.T) {
 	for _, scale := range []int32{math.MinInt32, -11, 0, 20} {
 		for _, offset := range []int32{math.MinInt32, -1, 0, math.MaxInt32 - 1, math.MaxInt32} {
 			for _, threshold := range []float64{0, 1, math.NaN(), math.Inf(1), -1, math.MaxFloat64} {
 				b := expo.Buckets{Offset: offset, Counts: []uint64{1, 2, 3}}
-				p := rebucket.NewExponentialPlan([]float64{-1, 0, 1, math.MaxFloat64}, scale, threshold, rebucket.ZeroBoth, rebucket.Log)
-				out := make([]uint64, p.Buckets())
+				target := []float64{-1, 0, 1, math.MaxFloat64}
+				p := rebucket.NewExponentialPlan(target, scale, threshold, rebucket.ZeroBoth, rebucket.Log)
+				out := make([]uint64, len(target)+1)
 				p.Apply(out, 5, b, b)
 				require.Equal(t, uint64(17), sum(out))
 			}
@@ -275,7 +281,7 @@ func BenchmarkExponentialPlan(b *testing.B) {
 	}
 	target := []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
 	plan := rebucket.NewExponentialPlan(target, h.Scale, 0, rebucket.ZeroPositive, rebucket.Log)
-	out := make([]uint64, plan.Buckets())
+	out := make([]uint64, len(target)+1)
 	b.ReportAllocs()
 	for b.Loop() {
 		plan.Apply(out, h.ZeroCount, h.Positive, h.Negative)

@@ -5,25 +5,25 @@ import (
 	"math/bits"
 )
 
-// fit is how the observations of one bucket lie in it, by the point's own counts:
+// fit is the distribution of observations within one bucket of a delta point:
 //
 //	lo                                  hi
-//	 |1|             rest              |1|     the ones only where lo, hi are observations
+//	 |1|             rest              |1|     1 observation at an end that is the minimum or the maximum
 //	  left slope    F(t)    right slope
 type fit struct {
 	split       Split
-	span             // between whose ends all of them lie
-	low, high   bool // lo, hi are observations, rather than the bucket's bounds
-	mirrored    bool
-	count, rest uint64 // rest: without the observations at lo and hi
+	span               // contains all observations
+	low, high   bool   // lo is the minimum, hi is the maximum; otherwise they are the bucket's bounds
+	mirrored    bool   // see ends
+	count, rest uint64 // rest excludes the observations at a minimum and a maximum
 	left, right float64
 }
 
-// fit sets f to that of the bucket whose first cut is c.
-func (r *run) fit(f *fit, c *cut, counts []uint64, place int, known *ends) {
+// fit sets f to the distribution within the bucket whose first cut is c.
+func (r *run) fit(f *fit, c *cut, counts []uint64, index int, known *ends) {
 	f.split, f.mirrored = r.split, known.mirrored
-	f.low, f.high = place == known.first, place == known.last
-	f.count, f.rest = counts[place], counts[place]
+	f.low, f.high = index == known.first, index == known.last
+	f.count, f.rest = counts[index], counts[index]
 	f.left, f.right = 1, 1
 	if f.low || f.high {
 		f.span = spanOf(r.extent(int64(c.bucket)))
@@ -35,28 +35,28 @@ func (r *run) fit(f *fit, c *cut, counts []uint64, place int, known *ends) {
 	if f.high {
 		f.hi = known.high
 		f.rest -= min(f.rest, 1)
-		if f.hi <= f.lo && !f.low { // where nothing was assumed to lie
+		if f.hi <= f.lo && !f.low { // the maximum is below the bucket's assumed lower bound
 			f.span = spanOf(r.floor, f.hi)
 		}
 	}
 	if r.split == PCHIP {
-		f.bend(r, c, counts, place, known)
+		f.bend(r, c, counts, index, known)
 	}
 }
 
-// bend sets the slopes by the neighbours' densities.
-func (f *fit) bend(r *run, c *cut, counts []uint64, place int, known *ends) {
+// bend sets the slopes from the neighbours' densities.
+func (f *fit) bend(r *run, c *cut, counts []uint64, index int, known *ends) {
 	before, after := float64(c.before), float64(c.after)
-	if f.low || f.high || place-1 == known.first || place+1 == known.last {
-		before, after = f.ratios(r, int64(c.bucket), place, known)
+	if f.low || f.high || index-1 == known.first || index+1 == known.last {
+		before, after = f.ratios(r, int64(c.bucket), index, known)
 	}
 	n := float64(f.count)
-	var below, above float64 // an exponential bucket outside the counts is empty
-	if place > 0 {
-		below = float64(counts[place-1])
+	var below, above float64 // counts of the neighbours; exponential buckets outside the counts are empty
+	if index > 0 {
+		below = float64(counts[index-1])
 	}
-	if place+1 < len(counts) {
-		above = float64(counts[place+1])
+	if index+1 < len(counts) {
+		above = float64(counts[index+1])
 	}
 	switch {
 	case before > 0 && after > 0:
@@ -68,23 +68,23 @@ func (f *fit) bend(r *run, c *cut, counts []uint64, place int, known *ends) {
 	}
 }
 
-// ratios returns the widths of the neighbours where the bucket or one of them ends
-// at the first or the last observation; 0 for a neighbour beyond it.
-func (f *fit) ratios(r *run, bucket int64, place int, known *ends) (before, after float64) {
+// ratios returns the ratios of the neighbours' widths to the bucket's if one of these three buckets ends at the minimum
+// or the maximum. A neighbour beyond the minimum or the maximum has the ratio 0.
+func (f *fit) ratios(r *run, bucket int64, index int, known *ends) (before, after float64) {
 	own := f.span
 	if !f.low && !f.high {
 		own = spanOf(r.extent(bucket))
 	}
 	if !f.low {
 		s := spanOf(r.extent(bucket - 1))
-		if place-1 == known.first {
+		if index-1 == known.first {
 			s.lo = known.low
 		}
 		before = own.ratio(s)
 	}
 	if !f.high {
 		s := spanOf(r.extent(bucket + 1))
-		if place+1 == known.last {
+		if index+1 == known.last {
 			s.hi = known.high
 		}
 		after = own.ratio(s)
@@ -92,9 +92,8 @@ func (f *fit) ratios(r *run, bucket int64, place int, known *ends) (before, afte
 	return before, after
 }
 
-// divide spreads the bucket's count over the parts of its cuts; the part below the
-// first is at. Each cumulative count is rounded by itself, and none is below the one
-// before.
+// divide distributes the bucket's count over the parts of its cuts. The part below the first cut is the target bucket at.
+// Each cumulative count is rounded to the nearest integer, and is at least the one before.
 func (f *fit) divide(cuts []cut, at int, to parts, tally *Tally) {
 	var done uint64
 	worst := exact
@@ -109,7 +108,7 @@ func (f *fit) divide(cuts []cut, at int, to parts, tally *Tally) {
 	tally.note(worst, f.rest)
 }
 
-// below returns the part of the count below a cut, and how it is known.
+// below returns the part of the count below a cut, and how certain it is.
 func (f *fit) below(c *cut) (n uint64, k kind) {
 	t, k := c.share, c.kind
 	if f.low || f.high {
@@ -119,7 +118,7 @@ func (f *fit) below(c *cut) (n uint64, k kind) {
 		case f.high && (c.bound > f.hi || c.bound == f.hi && !f.mirrored):
 			return f.count, exact
 		case math.IsInf(f.lo, -1), math.IsInf(f.hi, 1):
-			// In an open end with its other end unknown, share and kind are as they were.
+			// One end of the span is unknown: the share and the kind of the cut apply.
 		case c.bound <= f.lo && !f.low:
 			return 0, exact
 		default:
@@ -136,7 +135,7 @@ func (f *fit) below(c *cut) (n uint64, k kind) {
 	return n, k
 }
 
-// share returns the part of the span below bound, by its coordinate.
+// share returns the share of the span below bound, in the span's coordinate.
 func (f *fit) share(bound float64) float64 {
 	if f.linear {
 		return Linear.share(f.lo, bound, f.hi)

@@ -12,15 +12,14 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
-// observed is a point with known observations.
+// observed is a delta point with known observations.
 type observed struct {
 	source, target []float64
 	values         []float64 // sorted
 	counts         []uint64
 }
 
-// randomObserved draws up to 300 values among, between and beyond random bounds, often
-// the same ones again.
+// randomObserved draws up to 256 values at, between and beyond random bounds. Many of them are equal.
 func randomObserved(rng *rand.Rand) observed {
 	o := observed{source: randomBounds(rng)}
 	o.target = randomBounds(rng, o.source...)
@@ -49,7 +48,7 @@ func randomNear(rng *rand.Rand, a, b float64) float64 {
 	}
 }
 
-// extent is the true range of the values, or what is known of it.
+// extent returns the range of the values. One end or both may be unknown.
 func (o observed) extent(rng *rand.Rand) rebucket.Range {
 	r := rebucket.Unknown
 	if len(o.values) == 0 {
@@ -64,7 +63,7 @@ func (o observed) extent(rng *rand.Rand) rebucket.Range {
 	return r
 }
 
-// atMost is the number of values at or below b.
+// atMost returns the number of values at or below b.
 func (o observed) atMost(b float64) uint64 {
 	n, _ := slices.BinarySearchFunc(o.values, b, func(v, b float64) int {
 		if v <= b {
@@ -81,8 +80,8 @@ func fit(o observed, split rebucket.Split, r rebucket.Range) ([]uint64, rebucket
 	return out, tally
 }
 
-// Against the observations themselves: exact where bounds are shared, below the
-// minimum and from the maximum on; elsewhere no further off than the tally says.
+// Compared with the observations themselves, cumulative counts are exact at shared bounds. At other bounds the error is
+// at most that of the tally.
 func TestFitAgainstObservations(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	shared, outside := 0, 0
@@ -100,7 +99,7 @@ func TestFitAgainstObservations(t *testing.T) {
 			}
 			ranged := !math.IsInf(r.Min, 0) && split != rebucket.Upper && split != rebucket.Midpoint
 			if b <= 0 && o.source[0] > 0 && !ranged {
-				continue // nothing is assumed to lie there
+				continue // by assumption there are no observations
 			}
 			off := max(want, got) - min(want, got)
 			require.LessOrEqual(t, off, max(tally.Straddled, tally.Open), "%+v %+v bound %v", o, r, b)
@@ -111,9 +110,8 @@ func TestFitAgainstObservations(t *testing.T) {
 	require.Greater(t, outside, 10000)
 }
 
-// With both ends of the range known nothing lies outside it, nothing is placed by the
-// rule for open ends, and a single value is where it is.
-func TestFitKeepsToTheRange(t *testing.T) {
+// If both ends of the range are known, no observation is placed outside it, and the rule for open ends does not apply.
+func TestFitStaysWithinTheRange(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	spreading := []rebucket.Split{rebucket.Log, rebucket.Linear, rebucket.PCHIP}
 	for range 20000 {
@@ -138,26 +136,26 @@ func TestFitKeepsToTheRange(t *testing.T) {
 	}
 }
 
-// randomLie is a range that a point hardly has, often at a bound.
-func randomLie(rng *rand.Rand, bounds ...float64) rebucket.Range {
-	lies := append([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64}, bounds...)
-	lie := func() float64 {
+// randomRange returns a range that need not fit the point. Its ends are often bounds.
+func randomRange(rng *rand.Rand, bounds ...float64) rebucket.Range {
+	special := append([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64}, bounds...)
+	end := func() float64 {
 		if rng.IntN(2) == 0 {
-			return lies[rng.IntN(len(lies))]
+			return special[rng.IntN(len(special))]
 		}
 		return math.Exp(rng.NormFloat64()*5) * float64(1-2*rng.IntN(2))
 	}
-	return rebucket.Range{Min: lie(), Max: lie()}
+	return rebucket.Range{Min: end(), Max: end()}
 }
 
-// Whatever a sender says of its range, and for counts up to near 2^64, nothing is
-// lost and the cumulative count at a bound is within the bucket that it cuts.
+// For any range, and for counts up to near 2^64, no observation is lost, and the cumulative count at a bound is within
+// the bucket that the bound cuts.
 func TestFitWithstandsAnyRange(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	for range 30000 {
 		source := randomBounds(rng)
 		o := observed{source: source, target: randomBounds(rng, source...), counts: randomCounts(rng, len(source)+1)}
-		r := randomLie(rng, source...)
+		r := randomRange(rng, source...)
 		out, _ := fit(o, splits[rng.IntN(len(splits))], r)
 		require.Equal(t, sum(o.counts), sum(out))
 		before := cumulative(o.counts)
@@ -189,9 +187,9 @@ func TestFitIsIdempotent(t *testing.T) {
 	}
 }
 
-// The mirror image of a point becomes the mirror image of what it became, except for
-// observations that lie on a bound, which belong to the bucket below it, and rounding.
-// Bounds that are all above zero have no mirror image: their lowest bucket begins at zero.
+// Converting the mirror image of a point gives the mirror image of the converted point. They differ by rounding and by
+// observations that are equal to a bound, which belong to the bucket below it. Bounds that are all above zero have no
+// mirror image, because their lowest bucket begins at zero.
 func TestFitMirrors(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	negated := func(values []float64) []float64 {
@@ -224,7 +222,7 @@ func TestFitMirrors(t *testing.T) {
 	}
 }
 
-// exponentialOf counts values in exponential buckets.
+// exponentialOf counts the values in exponential buckets.
 func exponentialOf(values []float64, size int, threshold float64) *expo.Histogram {
 	h := expo.New(size)
 	h.ZeroThreshold = threshold
@@ -234,8 +232,8 @@ func exponentialOf(values []float64, size int, threshold float64) *expo.Histogra
 	return h
 }
 
-// As TestFitAgainstObservations for exponential buckets of both signs. A value on a
-// negative bucket's bound belongs to the bucket nearer zero, as OTLP has it.
+// TestExponentialFitAgainstObservations is TestFitAgainstObservations for exponential buckets of both signs. By OTLP a
+// value on the bound of a negative bucket belongs to the bucket nearer zero.
 func TestExponentialFitAgainstObservations(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 6))
 	for range 10000 {
@@ -247,11 +245,11 @@ func TestExponentialFitAgainstObservations(t *testing.T) {
 		h := exponentialOf(o.values, 2+rng.IntN(160), threshold)
 		r := o.extent(rng)
 		p := rebucket.NewExponentialPlan(o.target, h.Scale, h.ZeroThreshold, rebucket.ZeroSideOf(h.Negative), splits[rng.IntN(len(splits))])
-		out := make([]uint64, p.Buckets())
+		out := make([]uint64, len(o.target)+1)
 		tally := p.Fit(out, h.ZeroCount, h.Positive, h.Negative, r)
 		require.Equal(t, uint64(len(o.values)), sum(out))
 		e := exponential{scale: h.Scale, threshold: h.ZeroThreshold, zero: h.ZeroCount, positive: h.Positive, negative: h.Negative}
-		e.zeroBoth = true // the minimum may say so
+		e.zeroBoth = true // the minimum may be in the zero bucket, below zero
 		for i, got := range cumulative(out)[:len(o.target)] {
 			b := o.target[i]
 			lo, hi := e.atMost(b)
@@ -267,7 +265,7 @@ func TestExponentialFitAgainstObservations(t *testing.T) {
 	}
 }
 
-// Counts up to near 2^64, any offset, any range.
+// The counts go up to near 2^64. Offset and range are arbitrary.
 func TestExponentialFitWithstandsAnyRange(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	for range 10000 {
@@ -275,8 +273,8 @@ func TestExponentialFitWithstandsAnyRange(t *testing.T) {
 		e.zeroBoth = true
 		target := e.bounds(rng)
 		p := e.plan(target, splits[rng.IntN(len(splits))])
-		out := make([]uint64, p.Buckets())
-		p.Fit(out, e.zero, e.positive, e.negative, randomLie(rng, target...))
+		out := make([]uint64, p.buckets)
+		p.Fit(out, e.zero, e.positive, e.negative, randomRange(rng, target...))
 		require.Equal(t, e.total(), sum(out))
 		for i, got := range cumulative(out)[:len(target)] {
 			if lo, hi := e.atMost(target[i]); got < lo || got > hi {
@@ -308,7 +306,7 @@ func TestFitTable(t *testing.T) {
 		{"one value that cannot be two", rebucket.Log, []float64{1, 100}, []float64{9}, []uint64{0, 1, 0}, rebucket.Range{Min: 2, Max: 20}, []uint64{0, 1}},
 		{"upper is the bucket's bound", rebucket.Upper, []float64{1, 100}, []float64{50}, []uint64{0, 100, 0}, rebucket.Range{Min: 2, Max: 20}, []uint64{0, 100}},
 		{"equal densities are straight", rebucket.PCHIP, []float64{1, 10, 100, 1000}, []float64{20, 50}, []uint64{0, 1000, 1000, 1000, 0}, rebucket.Unknown, []uint64{1301, 398, 1301}},
-		{"the picture in the README", rebucket.PCHIP, []float64{1, 10, 100, 1000}, []float64{10 * math.Sqrt(10)}, []uint64{0, 4000, 1000, 0, 0}, rebucket.Unknown, []uint64{4700, 300}},
+		{"the example of conversion.md", rebucket.PCHIP, []float64{1, 10, 100, 1000}, []float64{10 * math.Sqrt(10)}, []uint64{0, 4000, 1000, 0, 0}, rebucket.Unknown, []uint64{4700, 300}},
 		{"towards the denser neighbour", rebucket.PCHIP, []float64{1, 10, 100, 1000}, []float64{20, 50}, []uint64{0, 4000, 1000, 0, 0}, rebucket.Unknown, []uint64{4453, 431, 116}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -318,8 +316,8 @@ func TestFitTable(t *testing.T) {
 	}
 }
 
-// A range is not used if counts lie beyond it.
-func TestExponentialFitBelievesCounts(t *testing.T) {
+// A range that contradicts the counts is not used.
+func TestExponentialFitPrefersCountsToTheRange(t *testing.T) {
 	target := []float64{-3, -2, 0, 2, 3}
 	one := func(offset int32, n uint64) expo.Buckets { return expo.Buckets{Offset: offset, Counts: []uint64{n}} }
 	p := rebucket.NewExponentialPlan(target, 0, 0.5, rebucket.ZeroBoth, rebucket.Log)
@@ -328,7 +326,7 @@ func TestExponentialFitBelievesCounts(t *testing.T) {
 		zero               uint64
 		positive, negative expo.Buckets
 		r                  rebucket.Range
-		want               []uint64 // ln(3/2) / ln(2) of 1000 are 585
+		want               []uint64 // 585 is 1000 * ln(3/2) / ln(2)
 	}{
 		{"minimum above a negative bucket", 0, one(1, 1000), one(0, 7), rebucket.Range{Min: 3.5, Max: 4}, []uint64{0, 0, 7, 0, 584, 416}},
 		{"minimum above the zero bucket", 7, one(1, 1000), one(0, 0), rebucket.Range{Min: 3.5, Max: 4}, []uint64{0, 0, 4, 3, 584, 416}},
@@ -340,17 +338,17 @@ func TestExponentialFitBelievesCounts(t *testing.T) {
 		{"mirrored", 0, one(0, 0), one(1, 1000), rebucket.Range{Min: -4, Max: -3.5}, []uint64{1000, 0, 0, 0, 0, 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := make([]uint64, p.Buckets())
+			got := make([]uint64, len(target)+1)
 			p.Fit(got, tt.zero, tt.positive, tt.negative, tt.r)
 			require.Equal(t, tt.want, got)
 		})
 	}
 }
 
-// A maximum below zero says where a zero bucket lies that was assumed to be above it.
+// A maximum below zero places the observations of a zero bucket that is otherwise assumed to be above zero.
 func TestFitOfZeroBucketBelowZero(t *testing.T) {
 	p := rebucket.NewExponentialPlan([]float64{-0.4, 0}, 0, 0.5, rebucket.ZeroPositive, rebucket.Linear)
-	got := make([]uint64, p.Buckets())
+	got := make([]uint64, 3)
 	p.Fit(got, 101, expo.Buckets{}, expo.Buckets{}, rebucket.Range{Min: math.NaN(), Max: -0.3})
 	require.Equal(t, []uint64{50, 51, 0}, got)
 	p.Fit(got, 101, expo.Buckets{}, expo.Buckets{}, rebucket.Range{Min: -0.5, Max: math.NaN()})

@@ -8,7 +8,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
-// Layout is an exponential layout of fixed extent.
+// Layout is an exponential layout with a fixed range of buckets.
 type Layout struct {
 	Scale          int32
 	ZeroThreshold  float64
@@ -18,18 +18,17 @@ type Layout struct {
 	Positive       int // number of buckets
 }
 
-// zeroReach is how far towards zero, as a share of its far bound, a bucket that
-// touches zero is spread over exponential buckets: 2^-10, so that what remains for
-// the zero bucket is a thousandth of it and 10*2^scale buckets suffice.
+// zeroReach is the zero threshold as a share of the far bound of a source bucket that touches zero. The bucket is spread
+// over exponential buckets down to this threshold. With 2^-10, 10*2^scale buckets suffice, and about a thousandth of the
+// bucket's observations goes to the zero bucket.
 const zeroReach = 1.0 / 1024
 
-// NewLayout returns the exponential layout for the values of the source bounds: the
-// finest scale, at most maxScale, at which no sign has more than maxSize buckets
-// (at least 2). The zero threshold is the given one or, if larger, zeroReach of the
-// far bound of the buckets that touch zero, raised to the next bucket bound.
+// NewLayout returns the exponential layout for the range of the source bounds: the finest scale, at most maxScale, at
+// which no sign has more than maxSize buckets. A maxSize below 2 becomes 2. The zero threshold is the larger one of the
+// given threshold and zeroReach times the far bound of the buckets that touch zero, raised to the next bucket bound.
 //
-// The layout depends on bounds alone, so it is the same for every point of a
-// stream. It is not ok for a source without any bound but zero.
+// The layout depends on the bounds alone, so it is the same for every point of a stream. ok is false if the source has
+// no bound other than zero.
 func NewLayout(source []float64, maxScale int32, maxSize int, zeroThreshold float64) (l Layout, ok bool) {
 	if len(source) == 0 || len(source) == 1 && source[0] == 0 {
 		return Layout{}, false
@@ -43,8 +42,7 @@ func NewLayout(source []float64, maxScale int32, maxSize int, zeroThreshold floa
 	}
 }
 
-// reachOfZero returns zeroReach of the far bound of the buckets that touch zero, or 0 if
-// none does.
+// reachOfZero returns zeroReach times the farthest bound of the buckets that touch zero, or 0 if no bucket touches it.
 func reachOfZero(source []float64) float64 {
 	far := max(source[0], 0) // the lowest bucket of bounds above zero begins at zero
 	for i := 1; i < len(source); i++ {
@@ -71,9 +69,8 @@ func layoutAt(scale int32, source []float64, threshold float64) Layout {
 	return l
 }
 
-// extent returns the run of buckets from the zero threshold, or from the one of
-// the nearest bound if there is none, to the one just beyond the farthest bound,
-// for the open end.
+// extent returns the run of buckets for bounds with these magnitudes. It begins at the zero threshold or, without one, at
+// the bucket of the nearest bound. It ends with the bucket beyond the farthest bound, which receives the open end.
 func (l Layout) extent(nearest, farthest float64) (offset int32, n int) {
 	lo := expo.Index(l.Scale, nearest)
 	if l.ZeroThreshold > 0 {
@@ -92,8 +89,7 @@ func (l Layout) extent(nearest, farthest float64) (offset int32, n int) {
 // Buckets returns the number of buckets, the zero bucket included.
 func (l Layout) Buckets() int { return l.Negative + 1 + l.Positive }
 
-// Bounds returns the bounds between the buckets from the most negative to the most
-// positive. The outermost buckets are open ends.
+// Bounds returns the bounds between the buckets in increasing order. The outermost buckets are open ends.
 func (l Layout) Bounds() []float64 {
 	bounds := make([]float64, 0, l.Buckets()-1)
 	for i := l.Negative - 1; i >= 0; i-- {
@@ -105,9 +101,8 @@ func (l Layout) Bounds() []float64 {
 	return bounds
 }
 
-// Histogram gives h the layout and the counts, one for each bucket in the order of
-// Bounds. The buckets share counts, in which negative ones are reversed in place, so
-// that they too go by magnitude.
+// Histogram sets h to the layout with the counts, one per bucket in the order of Bounds. h shares the memory of counts.
+// The negative counts are reversed in place, because h orders them by magnitude.
 func (l Layout) Histogram(h *expo.Histogram, counts []uint64) {
 	negative := counts[:l.Negative]
 	slices.Reverse(negative)

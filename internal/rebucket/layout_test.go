@@ -32,8 +32,7 @@ func TestLayoutFitsAndIsFinest(t *testing.T) {
 	}
 }
 
-// Counts converted to an exponential layout and back are exact at bounds that both
-// have, and nothing is lost on the way.
+// Counts that are converted to an exponential layout are exact at shared bounds, and no observation is lost.
 func TestToExponential(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	for range 5000 {
@@ -56,7 +55,7 @@ func TestToExponential(t *testing.T) {
 		l.Histogram(&h, out)
 		e := exponential{h.Scale, h.ZeroThreshold, h.ZeroCount, h.Positive, h.Negative, true}
 		require.Equal(t, sum(counts), e.total())
-		// Every source bound's cumulative count is within what the buckets allow.
+		// The cumulative count at every inner source bound is in the range that the new buckets allow.
 		for i, b := range source {
 			lo, hi := e.atMost(b)
 			if i > 0 && i < len(source)-1 {
@@ -76,7 +75,7 @@ func TestLayoutTable(t *testing.T) {
 		zero   float64
 		want   rebucket.Layout
 	}{
-		// (0, 16] is spread down to 2^-6: indexes -6..3, 16 itself ends bucket 3, bucket 4 is for the open end.
+		// (0, 16] is spread down to 2^-6 over the indexes -6 to 3. Bucket 3 ends at 16, and bucket 4 is for the open end.
 		{"from zero", []float64{0, 16}, 0, 160, 0, rebucket.Layout{Scale: 0, ZeroThreshold: 1.0 / 64, PositiveOffset: -6, Positive: 11}},
 		{"across zero", []float64{-4, 16}, 0, 160, 0, rebucket.Layout{Scale: 0, ZeroThreshold: 1.0 / 64, PositiveOffset: -6, Positive: 11, NegativeOffset: -6, Negative: 9}},
 		// (0, 3] is spread down to 2^-8.
@@ -102,7 +101,7 @@ func TestSubset(t *testing.T) {
 		want []float64
 	}{
 		{"enough room", 9, nil, eight},
-		{"as even as can be", 5, nil, []float64{1, 3, 5, 7}}, // buckets of 1, 2, 2, 2, 2
+		{"as even as possible", 5, nil, []float64{1, 3, 5, 7}}, // groups of 1, 2, 2, 2 and 2 buckets
 		{"evenly", 3, nil, []float64{3, 6}},
 		{"one bound", 2, nil, []float64{4}},
 		{"none", 1, nil, []float64{}},
@@ -116,8 +115,8 @@ func TestSubset(t *testing.T) {
 	}
 }
 
-// Without pins the numbers of buckets that are joined differ by one at most; with pins no choice of the other
-// bounds joins fewer in the largest group.
+// Without pins the numbers of joined buckets differ by at most one. With pins no other choice of the remaining bounds has
+// a smaller largest group.
 func TestSubsetIsEven(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	for range 5000 {
@@ -146,7 +145,7 @@ func TestSubsetIsEven(t *testing.T) {
 		}
 		slices.Sort(pins)
 		free, largest := size-1-len(pins), slices.Max(sizes)
-		needed := 0 // bounds for groups that are smaller by one
+		needed := 0 // bounds that smaller groups would need
 		last = -1
 		for _, pin := range append(slices.Clone(pins), float64(len(bounds))) {
 			if largest > 1 {

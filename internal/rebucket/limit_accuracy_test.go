@@ -14,7 +14,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/samples"
 )
 
-// limited is a layout and the number of its buckets that stay.
+// limited is a layout and the maximum number of its buckets.
 type limited struct {
 	name   string
 	bounds []float64
@@ -23,12 +23,12 @@ type limited struct {
 
 var limits = []limited{
 	{"OTel default, 16 buckets, to 8", samples.OTel, 8},
-	{"160 buckets, four to a power of two, to 16", fourths, 16},
-	{"160 buckets, four to a power of two, to 31", fourths, 31},
+	{"160 buckets, four per power of two, to 16", fourPerPower, 16},
+	{"160 buckets, four per power of two, to 31", fourPerPower, 31},
 }
 
-// fourths are from 2^-10 on.
-var fourths = func() []float64 {
+// fourPerPower has four bounds per power of two, from 2^-10 on.
+var fourPerPower = func() []float64 {
 	bounds := make([]float64, 159)
 	for i := range bounds {
 		bounds[i] = math.Exp2(float64(i)/4 - 10)
@@ -36,14 +36,14 @@ var fourths = func() []float64 {
 	return bounds
 }()
 
-// errors are percentages: the largest error that leaving out bounds can cause,
-// and the mean of three quantiles' differences from those of the values themselves.
+// errors returns percentages: the largest error that removing bounds can cause, and the mean difference of three
+// quantiles from those of the values themselves.
 func (l limited) errors(values []float64, choose func(counts []uint64) []float64) (worst, quantiles float64) {
 	counts := samples.Count(l.bounds, values)
 	kept := choose(counts)
 	merged := make([]uint64, len(kept)+1)
 	rebucket.Merge(merged, kept, l.bounds, counts)
-	worst = 100 * float64(worstLeftOut(l.bounds, counts, kept)) / float64(len(values))
+	worst = 100 * float64(worstError(l.bounds, counts, kept)) / float64(len(values))
 	sorted := slices.Sorted(slices.Values(values))
 	for _, q := range []float64{0.5, 0.9, 0.99} {
 		want := sorted[int(q*float64(len(sorted)))]
@@ -58,8 +58,8 @@ func (l limited) minError(counts []uint64) []float64 {
 	return new(rebucket.Chooser).Choose(nil, l.bounds, counts, l.size, nil)
 }
 
-// TestMinErrorIsMoreAccurate is what min_error is for: its measure is the least by
-// definition, and quantiles that interpolate linearly are nearer in the mean, too.
+// TestMinErrorIsMoreAccurate justifies min_error: its largest error is minimal by definition, and the mean error of
+// linearly interpolated quantiles is also smaller.
 func TestMinErrorIsMoreAccurate(t *testing.T) {
 	for _, l := range limits {
 		var uniform, chosen float64
@@ -74,7 +74,7 @@ func TestMinErrorIsMoreAccurate(t *testing.T) {
 	}
 }
 
-// BenchmarkLimitAccuracy prints both errors by distribution.
+// BenchmarkLimitAccuracy prints both errors per distribution.
 func BenchmarkLimitAccuracy(b *testing.B) {
 	var lines []string
 	for b.Loop() {

@@ -15,8 +15,8 @@ import (
 
 var splits = []rebucket.Split{rebucket.Log, rebucket.Linear, rebucket.Upper, rebucket.Midpoint, rebucket.PCHIP}
 
-// randomBounds returns 1 to 20 increasing bounds of any sign, often with others
-// of the list among them so that layouts share some.
+// randomBounds returns 1 to 20 increasing bounds of any sign. Some of them are elements of others, so that two layouts
+// share bounds.
 func randomBounds(rng *rand.Rand, others ...float64) []float64 {
 	set := map[float64]bool{}
 	for range rng.IntN(20) + 1 {
@@ -46,7 +46,7 @@ func randomBounds(rng *rand.Rand, others ...float64) []float64 {
 	return bounds
 }
 
-// randomCounts returns n counts whose sum fits a uint64, up to near 2^64.
+// randomCounts returns n counts, up to near 2^64, whose sum fits a uint64.
 func randomCounts(rng *rand.Rand, n int) []uint64 {
 	counts := make([]uint64, n)
 	room := uint64(math.MaxUint64)
@@ -67,7 +67,7 @@ func sum(counts []uint64) uint64 {
 	return s
 }
 
-// cumulative returns the count at or below bounds[i] for each i.
+// cumulative returns the sums of counts[0] to counts[i].
 func cumulative(counts []uint64) []uint64 {
 	out := make([]uint64, len(counts))
 	var s uint64
@@ -110,9 +110,8 @@ func TestPlanIsExactAtSharedBounds(t *testing.T) {
 	require.Greater(t, shared, 10000)
 }
 
-// |F'(b) - F(b)| is at most the count of the source bucket that b cuts, which is
-// the same as: F' lies between F at the source bounds around b. In an open end the
-// count is all beyond b.
+// |F'(b) - F(b)| is at most the count of the source bucket that b cuts. This means that F'(b) is between the values of F
+// at the source bounds around b. If b cuts an open end, all of its count is beyond b.
 func TestPlanErrorIsBoundedByTheBucketCut(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	for range 20000 {
@@ -123,7 +122,7 @@ func TestPlanErrorIsBoundedByTheBucketCut(t *testing.T) {
 		tally := rebucket.Explicit(target, source, counts, out, splits[rng.IntN(len(splits))])
 		before, after := cumulative(counts), cumulative(out)
 		for j, b := range target {
-			i, shared := slices.BinarySearch(source, b) // b in source bucket i
+			i, shared := slices.BinarySearch(source, b) // b is in source bucket i
 			switch {
 			case shared:
 			case i == len(source):
@@ -143,9 +142,8 @@ func TestPlanErrorIsBoundedByTheBucketCut(t *testing.T) {
 	}
 }
 
-// A cumulative stream grows by random increments, by one at times; no bucket of
-// the output may ever decrease. Counts go up to near 2^64, where float64 shares
-// would fail.
+// A cumulative stream grows by random increments, some of them by one. No bucket of the output may decrease. The counts go
+// up to near 2^64, for which shares in float64 are not accurate enough.
 func TestPlanNeverDecreases(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	exports := 0
@@ -155,7 +153,7 @@ func TestPlanNeverDecreases(t *testing.T) {
 		plan := rebucket.NewPlan(target, source, splits[rng.IntN(len(splits))])
 		counts := randomCounts(rng, len(source)+1)
 		room := math.MaxUint64 - sum(counts)
-		last, out := make([]uint64, plan.Buckets()), make([]uint64, plan.Buckets())
+		last, out := make([]uint64, len(target)+1), make([]uint64, len(target)+1)
 		plan.Apply(last, counts)
 		for range 20 {
 			i := rng.IntN(len(counts))
@@ -194,10 +192,9 @@ func TestPlanIsIdempotent(t *testing.T) {
 	}
 }
 
-// TestLinearSplitAgainstRationals computes each cumulative count as a rational:
-// F(b) = before + n*(b-lo)/(hi-lo). The tree's parts are products of floored
-// shares, so they may differ by a few observations and by float64's precision of
-// the shares, not by more.
+// TestLinearSplitAgainstRationals computes each cumulative count as a rational number, F(b) = before + n*(b-lo)/(hi-lo).
+// The parts of the tree are products of floored shares. So they may differ by a few observations and by the precision of
+// shares in float64, but not by more.
 func TestLinearSplitAgainstRationals(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 6))
 	for range 5000 {
@@ -250,7 +247,7 @@ func TestSplitTable(t *testing.T) {
 			got := make([]uint64, len(tt.target)+1)
 			rebucket.Explicit(tt.target, tt.source, tt.counts, got, tt.split)
 			require.Equal(t, sum(tt.counts), sum(got))
-			for i := range got { // floored shares: an observation may be in the bucket above
+			for i := range got { // because shares are floored, an observation may be in the next higher bucket
 				require.InDelta(t, tt.want[i], got[i], 1, "%v", got)
 			}
 		})
@@ -279,7 +276,7 @@ func TestTally(t *testing.T) {
 	}
 }
 
-// Counts of an open end go beside the source's bound where the target is an exponential layout, and are counted.
+// In an exponential layout the counts of an open end go beside the source's outermost bound, and the tally includes them.
 func TestOpenEndsOfLayouts(t *testing.T) {
 	for _, tt := range []struct {
 		source []float64

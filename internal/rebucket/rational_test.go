@@ -12,8 +12,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
-// rationalAtMost is the cumulative count at b in exact arithmetic, each bucket's
-// observations lying evenly between its bounds.
+// rationalAtMost returns the cumulative count at b in exact arithmetic. The observations of a bucket are uniformly
+// distributed between its bounds.
 func (e exponential) rationalAtMost(b float64) *big.Rat {
 	sum := new(big.Rat)
 	add := func(lo, hi float64, n uint64) {
@@ -48,7 +48,7 @@ func (e exponential) rationalAtMost(b float64) *big.Rat {
 	return sum
 }
 
-// span is the magnitudes of a bucket; where the zero threshold lies in it, it begins there.
+// span returns the magnitudes at the ends of a bucket. A bucket that contains the zero threshold begins there.
 func (e exponential) span(index int32) (lo, hi float64) {
 	lo, hi = expo.LowerBound(e.scale, index), min(expo.UpperBound(e.scale, index), math.MaxFloat64)
 	if lo < e.threshold && e.threshold < hi {
@@ -59,9 +59,8 @@ func (e exponential) span(index int32) (lo, hi float64) {
 
 func rat(f float64) *big.Rat { return new(big.Rat).SetFloat64(f) }
 
-// TestExponentialLinearSplitAgainstRationals compares every cumulative count, by fixed
-// shares and by Fit, with exact arithmetic. Fixed shares are floored at each cut of a
-// bucket's tree; Fit rounds once.
+// TestExponentialLinearSplitAgainstRationals compares every cumulative count of Apply and Fit with exact arithmetic. Apply
+// rounds shares down at each cut of a bucket's tree; Fit rounds once.
 func TestExponentialLinearSplitAgainstRationals(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	compared := 0
@@ -76,7 +75,7 @@ func TestExponentialLinearSplitAgainstRationals(t *testing.T) {
 		target := e.bounds(rng)
 		p := e.plan(target, rebucket.Linear)
 		fixed, _ := e.apply(p)
-		fitted := make([]uint64, p.Buckets())
+		fitted := make([]uint64, p.buckets)
 		p.Fit(fitted, e.zero, e.positive, e.negative, rebucket.Unknown)
 		f, g := cumulative(fixed), cumulative(fitted)
 		for i, b := range target {

@@ -2,8 +2,8 @@ package rebucket
 
 import "sort"
 
-// Shared returns the bounds that two layouts have in common: the finest layout that
-// both can be brought to without splitting a bucket.
+// Shared returns the bounds that two layouts have in common: the finest layout to which both can be converted without
+// splitting a bucket.
 func Shared(a, b []float64) []float64 {
 	var shared []float64
 	for _, v := range a {

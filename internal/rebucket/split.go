@@ -5,27 +5,27 @@ import (
 	"math"
 )
 
-// Split says how observations are assumed to lie within a bucket.
+// Split is an assumption about the distribution of observations within a bucket.
 type Split uint8
 
 const (
-	// Log spreads them evenly over the logarithm; buckets that touch zero, which has
-	// none, are spread linearly.
+	// Log assumes that the logarithms of the observations are uniformly distributed. In a bucket that touches zero,
+	// which has no logarithm, it is Linear.
 	Log Split = iota
-	// Linear spreads them evenly over the values.
+	// Linear assumes that the observations are uniformly distributed.
 	Linear
-	// Upper puts them all at the bucket's upper bound.
+	// Upper assumes that all observations are at the bucket's upper bound.
 	Upper
-	// Midpoint puts them all in the middle between the bounds.
+	// Midpoint assumes that all observations are in the middle between the bounds.
 	Midpoint
-	// PCHIP lays a monotone cubic through the cumulative counts, over the coordinate
-	// of Log. Its shares depend on counts; where they must not, it is Log.
+	// PCHIP interpolates the cumulative counts by a monotone cubic in the coordinate of Log. Its shares depend on the
+	// counts. In Apply, where they must not, it is Log.
 	PCHIP
 )
 
 var splitNames = [...]string{Log: "log", Linear: "linear", Upper: "upper", Midpoint: "midpoint", PCHIP: "pchip"}
 
-// String returns the configuration's name of s.
+// String returns the name of s in the configuration.
 func (s Split) String() string {
 	if int(s) < len(splitNames) {
 		return splitNames[s]
@@ -33,12 +33,10 @@ func (s Split) String() string {
 	return fmt.Sprintf("Split(%d)", uint8(s))
 }
 
-// spreads reports whether observations lie all over a bucket, so that it matters where
-// the first and the last of them are.
+// spreads reports whether the observations are spread over the whole bucket, so that the minimum and the maximum matter.
 func (s Split) spreads() bool { return s == Log || s == Linear || s == PCHIP }
 
-// share returns the part of a bucket's observations assumed to be at or below bound,
-// for lo < bound < hi, in [0, 1].
+// share returns the assumed share of a bucket's observations at or below bound, in [0, 1], for lo < bound < hi.
 func (s Split) share(lo, bound, hi float64) float64 {
 	switch s {
 	case Upper:
@@ -56,11 +54,11 @@ func (s Split) share(lo, bound, hi float64) float64 {
 			return 1 - logShare(-hi, -bound, -lo)
 		}
 	}
-	// Halves, so that a bucket of the whole range of float64 does not overflow.
+	// With halves the width of the whole range of float64 does not overflow.
 	return unit((bound/2 - lo/2) / (hi/2 - lo/2))
 }
 
-// touchesZero reports whether a bucket has no logarithm throughout.
+// touchesZero reports whether zero is inside a bucket or one of its bounds.
 func touchesZero(lo, hi float64) bool { return !(lo > 0 || hi < 0) }
 
 func logShare(lo, bound, hi float64) float64 {
@@ -69,15 +67,14 @@ func logShare(lo, bound, hi float64) float64 {
 
 // logWidth returns ln(hi/lo) for hi >= lo > 0.
 func logWidth(lo, hi float64) float64 {
-	// Quotients near 1 keep their precision as a difference; far from 1 they could overflow.
+	// If hi/lo is near 1, the difference preserves its precision. If it is far from 1, the quotient could overflow.
 	if hi/2 < lo {
 		return math.Log1p((hi - lo) / lo)
 	}
 	return math.Log(hi) - math.Log(lo)
 }
 
-// unit limits p to [0, 1]. Comparisons are faster than min and max, which must look
-// for negative zeros.
+// unit limits p to [0, 1]. Comparisons are faster than min and max, which must handle negative zeros.
 func unit(p float64) float64 {
 	switch {
 	case p >= 1:

@@ -2,10 +2,9 @@ package rebucket
 
 import "slices"
 
-// Subset returns at most maxBuckets-1 of the bounds, so that the buckets which remain are
-// made of as equal numbers of buckets as pins allow. Bounds that are
-// pinned are always among them; pins that are no bound have no effect. Pins must
-// leave room: at most maxBuckets-1. Converting to a subset is exact.
+// Subset returns at most maxBuckets-1 of the bounds, so that the numbers of buckets that are joined are as equal as the
+// pins allow. Pinned bounds are always among them. A pin that is not a bound has no effect. There must be at most
+// maxBuckets-1 pins. Converting to a subset is exact.
 func Subset(bounds []float64, maxBuckets int, pins []float64) []float64 {
 	if len(bounds) < maxBuckets {
 		return bounds
@@ -16,7 +15,7 @@ func Subset(bounds []float64, maxBuckets int, pins []float64) []float64 {
 	return gather(make([]float64, 0, maxBuckets-1), bounds, kept)
 }
 
-// pin marks the bounds that are pins, at most n, and returns their number. Pins in order save it a copy.
+// pin marks the pinned bounds, at most n of them, and returns their number. It copies the pins unless they are sorted.
 func pin(kept []bool, bounds, pins []float64, n int) (pinned int) {
 	if !slices.IsSorted(pins) {
 		pins = slices.Sorted(slices.Values(pins))
@@ -30,9 +29,8 @@ func pin(kept []bool, bounds, pins []float64, n int) (pinned int) {
 	return pinned
 }
 
-// space marks free more bounds. Each run of buckets between bounds that are marked already is divided into groups
-// whose sizes differ by one at most, and the runs get their numbers of groups so that the largest group of all
-// is as small as it can be.
+// space marks free more bounds. It divides each run of buckets between marked bounds into groups whose sizes differ by at
+// most one, and distributes the groups over the runs so that the largest group is as small as possible.
 func space(kept []bool, free int) {
 	if free <= 0 {
 		return
@@ -48,7 +46,7 @@ func space(kept []bool, free int) {
 	free -= divisions(kept, low)
 	eachRun(kept, func(first, size int) {
 		n := groups(size, low)
-		if low > 1 { // what is left makes the groups of the first runs smaller
+		if low > 1 { // the remaining bounds make the groups of the first runs smaller
 			more := min(free, groups(size, low-1)-n)
 			n, free = n+more, free-more
 		}
@@ -58,7 +56,7 @@ func space(kept []bool, free int) {
 	})
 }
 
-// divisions is how many bounds divide the runs into groups of at most size buckets.
+// divisions returns the number of bounds that divide the runs into groups of at most size buckets.
 func divisions(kept []bool, size int) (n int) {
 	eachRun(kept, func(_, buckets int) { n += groups(buckets, size) - 1 })
 	return n
@@ -66,8 +64,8 @@ func divisions(kept []bool, size int) (n int) {
 
 func groups(buckets, size int) int { return (buckets + size - 1) / size }
 
-// eachRun calls run for the buckets between bounds that are marked, and beyond, in order. Run may mark bounds
-// between its own.
+// eachRun calls run, in order, for each run of buckets between marked bounds and beyond the outermost ones. The callback
+// may mark bounds inside its run.
 func eachRun(kept []bool, run func(first, size int)) {
 	first := 0
 	for i, k := range kept { // bound i is above bucket i
@@ -79,7 +77,7 @@ func eachRun(kept []bool, run func(first, size int)) {
 	run(first, len(kept)+1-first)
 }
 
-// gather appends the bounds that are kept.
+// gather appends the kept bounds to to.
 func gather(to, bounds []float64, kept []bool) []float64 {
 	for i, k := range kept {
 		if k {

@@ -1,4 +1,4 @@
-// Package samples draws observations from known distributions and says how far a
-// converted histogram is from one into which the same observations were counted
-// directly. It serves tests and benchmarks, also those of the module in bench/.
+// Package samples draws observations from known distributions and measures the error of a converted histogram. The
+// reference is a histogram of the target's layout that counts the same observations directly. Tests and benchmarks use
+// the package, also those of the module in bench/.
 package samples

@@ -5,8 +5,7 @@ import (
 	"sort"
 )
 
-// Count returns the explicit histogram of the values: counts[i] is of
-// (bounds[i-1], bounds[i]].
+// Count returns the bucket counts of the values: counts[i] counts (bounds[i-1], bounds[i]].
 func Count(bounds, values []float64) []uint64 {
 	counts := make([]uint64, len(bounds)+1)
 	for _, v := range values {
@@ -15,8 +14,8 @@ func Count(bounds, values []float64) []uint64 {
 	return counts
 }
 
-// MaxCDFError returns the largest difference of the cumulative share at any bound
-// between two histograms of the same layout and total.
+// MaxCDFError returns the largest difference between the cumulative shares of two histograms at any bound. Both have
+// the same layout and total.
 func MaxCDFError(want, got []uint64) float64 {
 	var f, g, worst float64
 	for i := range want {
@@ -27,9 +26,8 @@ func MaxCDFError(want, got []uint64) float64 {
 	return worst / f
 }
 
-// Quantile reads a quantile as histogram_quantile of PromQL does: by linear
-// interpolation within the bucket, the lower bound of the first being 0 if its upper
-// bound is positive; in the open end it is the last bound.
+// Quantile returns the quantile that PromQL's histogram_quantile computes. It interpolates linearly within a bucket. The
+// first bucket begins at 0 if its upper bound is positive. In the open end the result is the last bound.
 func Quantile(q float64, bounds []float64, counts []uint64) float64 {
 	var total float64
 	for _, n := range counts {
@@ -53,8 +51,8 @@ func Quantile(q float64, bounds []float64, counts []uint64) float64 {
 	return bounds[len(bounds)-1]
 }
 
-// QuantileError returns the difference between a quantile of two histograms of the
-// same layout, relative to the first.
+// QuantileError returns the difference between a quantile of two histograms of the same layout, relative to the first
+// histogram's.
 func QuantileError(q float64, bounds []float64, want, got []uint64) float64 {
 	w := Quantile(q, bounds, want)
 	if w == 0 {

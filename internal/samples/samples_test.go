@@ -9,7 +9,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/samples"
 )
 
-// The medians are those that the parameters give, to within sampling noise.
+// The medians agree with the distributions' parameters within sampling noise.
 func TestDistributions(t *testing.T) {
 	want := map[string]float64{
 		"uniform": 500, "exponential": 69.3, "lognormal": 50,

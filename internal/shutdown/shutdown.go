@@ -1,16 +1,15 @@
-// Package shutdown divides the time a gateway has between SIGTERM and its end.
+// Package shutdown divides the time that a gateway has between SIGTERM and SIGKILL.
 //
-// The Collector stops receivers, then processors, then exporters, and gives them no deadline.
-// Kubernetes kills after 30 s (terminationGracePeriodSeconds), so the parts add up to less:
-// a pipeline has one receiver stage, at most one stage of a processor with state, and one exporter
-// stage, and what remains is for everything else.
+// The Collector stops receivers, then processors, then exporters, and gives them no deadline. Kubernetes kills the
+// process after 30 s (terminationGracePeriodSeconds). A pipeline has one receiver stage, at most one processor stage
+// with state, and one exporter stage. Their budgets add up to 23 s; the rest is for all other components.
 package shutdown
 
 import "time"
 
-// Budgets of the stages: each Shutdown takes at most this long, or less where its context ends sooner.
+// Budgets of the stages. Each Shutdown ends within its budget, or earlier if its context ends earlier.
 const (
-	Receiver  = 10 * time.Second // drain the sockets and hand on the open interval
-	Processor = 5 * time.Second  // hand on what is held back
-	Exporter  = 8 * time.Second  // give what is in flight a last chance, then write it down
+	Receiver  = 10 * time.Second // drain the sockets and flush the open interval
+	Processor = 5 * time.Second  // flush pending points
+	Exporter  = 8 * time.Second  // give requests in flight a last chance, then write them to the log
 )

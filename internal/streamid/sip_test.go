@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sipReference is SipHash-c-d as the paper writes it.
+// sipReference computes SipHash-c-d in the notation of the paper.
 func sipReference(c, d int, k0, k1 uint64, text []byte) uint64 {
 	v := [4]uint64{k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573}
 	rounds := func(n int) {
@@ -51,7 +51,7 @@ func TestSipHash(t *testing.T) {
 	for i := range text {
 		text[i] = byte(i)
 	}
-	// The test vector of the paper, appendix A, is of SipHash-2-4.
+	// The test vector of the paper, appendix A, is for SipHash-2-4.
 	require.Equal(t, uint64(0xa129ca6149be45e5), sipReference(2, 4, k0, k1, text[:15]))
 	k := key{k0, k1}
 	for n := range len(text) + 1 {

@@ -90,7 +90,7 @@ func TestDeepNestingIsBounded(t *testing.T) {
 	require.NotZero(t, hasher.Value(v))
 }
 
-// Every part of the identity separates streams.
+// Streams that differ in one part of the identity have different hashes.
 func TestDistinctStreams(t *testing.T) {
 	identity := func(edit func(pcommon.Resource, pcommon.InstrumentationScope, pmetric.Metric, pcommon.Map)) uint64 {
 		r, s, m, a := pcommon.NewResource(), pcommon.NewInstrumentationScope(), pmetric.NewMetric(), pcommon.NewMap()
@@ -163,10 +163,10 @@ func TestSeedChangesIdentity(t *testing.T) {
 	require.Equal(t, a.String("a"), again.String("a"))
 }
 
-// What a sender can compute without the seed does not collide under it.
+// Collisions that a sender can compute without the seed are no collisions with it.
 func TestConstructedCollisions(t *testing.T) {
 	h := New(rand.Uint64())
-	// A word that is one of Combine's constants would make a product of zero.
+	// A word that equals one of Combine's constants would make the product zero.
 	constants := []uint64{0x6a09e667f3bcc909, 0xbb67ae8584caa73b}
 	for _, c := range constants {
 		var words []pcommon.Value

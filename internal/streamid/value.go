@@ -6,13 +6,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// maxDepth bounds the descent into nested values: what lies deeper does not
-// contribute, so that input cannot choose the depth of the stack.
+// maxDepth bounds the descent into nested values, so that a sender cannot choose the depth of the stack. Deeper values
+// do not contribute to a hash.
 const maxDepth = 32
 
-// Value hashes an attribute value with its type: the string "1", the integer 1
-// and the double 1 differ. Doubles hash by their bits: 0 and -0 differ, a NaN
-// equals itself.
+// Value hashes an attribute value with its type: the string "1", the integer 1 and the double 1 have different hashes.
+// Doubles are hashed by their bits: 0 and -0 differ, and a NaN equals itself.
 func (h *Hasher) Value(v pcommon.Value) uint64 { return h.value(v, 0) }
 
 func (h *Hasher) value(v pcommon.Value, depth int) uint64 {
@@ -61,7 +60,7 @@ func (h *Hasher) slice(s pcommon.Slice, depth int) uint64 {
 	return id
 }
 
-// bytes reads eight bytes at a time: the raw slice is not to be had without a copy.
+// bytes hashes words of eight bytes. pdata gives no access to the slice without a copy, so it reads byte by byte.
 func (h *Hasher) bytes(b pcommon.ByteSlice) uint64 {
 	n := b.Len()
 	id := mix(h.seed ^ tagBytes ^ uint64(n))
@@ -69,8 +68,8 @@ func (h *Hasher) bytes(b pcommon.ByteSlice) uint64 {
 	for i := range n {
 		word = word<<8 | uint64(b.At(i))
 		if i%8 == 7 || i == n-1 {
-			// Mixed under the seed: a word chosen as Combine's constant would make the
-			// product zero, whatever came before.
+			// The word is mixed with the seed: if it were equal to a constant of Combine, the product would be zero
+			// and forget the words before.
 			id = h.Combine(id, mix(h.seed^word))
 			word = 0
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -12,37 +11,35 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/pointcount"
+	"github.com/otelcol-custom/otelcol-custom/internal/sampled"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
 
-// planCacheSize is the number of plans kept. A plan is of the size of its target's
-// bounds, 48 bytes each, and of its source's, 8 bytes each; a thousand between layouts
-// of 160 bounds are 9 MB.
+// planCacheSize is the number of cached plans. A plan needs 48 bytes per target bound and 8 bytes per source bound. A
+// thousand plans between layouts of 160 bounds need 9 MB.
 const planCacheSize = 1024
 
-// bucketing walks metrics and converts those that a rule matches. Safe for
-// concurrent use: what a batch needs comes from pools.
+// bucketing converts the metrics that a rule matches. It is safe for concurrent use: each batch gets its own scratch
+// memory from a pool.
 type bucketing struct {
-	id    string // of the component
-	rules []rule
-	// unmatched is for histograms that no rule matches: they keep their layout.
-	unmatched convert.Rule
-	logger    *zap.Logger // at most one line a minute for each message
+	id        string // of the component
+	rules     []rule
+	unmatched convert.Rule // for histograms that no rule matches; they keep their layout
+	logger    *zap.Logger  // writes at most one line per message and minute
 	converter *convert.Converter
 	telemetry *telemetry
-	propagate bool
-	batches   sync.Pool
-	withdraw  func() // from the gateway page; nil before the start
+	propagate bool      // an invalid point refuses its batch
+	batches   sync.Pool // of *batch
+	withdraw  func()    // withdraws the facts from the gateway page; nil before the start
 }
 
-// batch is what one call of processMetrics works with.
+// batch is the scratch memory of one call of processMetrics.
 type batch struct {
 	report convert.Report
-	origin convert.Origin // of the scope at hand
-	rules  []*rule        // that match the resource at hand
+	origin convert.Origin // the current resource and scope
+	rules  []*rule        // the rules that match the current resource
 }
 
 func newBucketing(set processor.Settings, cfg *Config) (*bucketing, error) {
@@ -59,7 +56,7 @@ func newBucketing(set processor.Settings, cfg *Config) (*bucketing, error) {
 		id:        set.ID.String(),
 		rules:     rules,
 		unmatched: convert.Rule{OnInvalid: onInvalid[cfg.OnInvalid]},
-		logger:    sampled(set.Logger),
+		logger:    sampled.Logger(set.Logger),
 		converter: convert.New(plans),
 		telemetry: t,
 		propagate: cfg.ErrorMode == "propagate",
@@ -86,11 +83,11 @@ func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pme
 	})
 	b.telemetry.record(ctx, report)
 	if report.Err != nil && !b.propagate {
-		b.logger.Warn("A histogram point is invalid; metrics count how many were dropped and how many passed", zap.Error(report.Err))
+		b.logger.Warn("A histogram point is invalid; dropped_points, repaired_points and passed_points count such points", zap.Error(report.Err))
 	}
 	switch {
 	case report.Err != nil && b.propagate:
-		// Sent again, the same batch is just as invalid.
+		// The error is permanent: a retry of the batch would fail again.
 		return md, consumererror.NewPermanent(report.Err)
 	case had > 0 && rms.Len() == 0:
 		return md, processorhelper.ErrSkipProcessingData
@@ -99,15 +96,15 @@ func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pme
 	}
 }
 
-// convert converts the metrics that a rule matches, inspects the other histograms, removes the metrics
-// that lost every point, and reports whether no metric is left.
+// convert converts the metrics that a rule matches and checks the other histograms. It removes the metrics that lost all of
+// their points, and reports whether no metric is left.
 func (b *bucketing) convert(metrics pmetric.MetricSlice, batch *batch) (emptied bool) {
 	report := &batch.report
-	var gone []int          // places of the removed, ascending
-	before := metrics.Len() // what conversions add is not converted again
+	var lost []int          // indexes of metrics without points, increasing
+	before := metrics.Len() // metrics that a conversion appends are not converted again
 	for i := range before {
 		m := metrics.At(i)
-		r := b.first(batch.rules, m)
+		r := b.firstMatch(batch.rules, m)
 		if r == nil {
 			continue
 		}
@@ -117,25 +114,25 @@ func (b *bucketing) convert(metrics pmetric.MetricSlice, batch *batch) (emptied 
 			report.Err = fmt.Errorf("metric %q: %w", m.Name(), report.Err)
 		}
 		if had > 0 && pointcount.InMetric(m) == 0 {
-			gone = append(gone, i)
+			lost = append(lost, i)
 		}
 	}
-	if len(gone) == 0 {
+	if len(lost) == 0 {
 		return false
 	}
 	at := -1
 	metrics.RemoveIf(func(pmetric.Metric) bool {
 		at++
-		found := len(gone) > 0 && gone[0] == at
+		found := len(lost) > 0 && lost[0] == at
 		if found {
-			gone = gone[1:]
+			lost = lost[1:]
 		}
 		return found
 	})
 	return metrics.Len() == 0
 }
 
-// selectRules selects the rules that match a resource.
+// selectRules sets the rules of the batch to those that match a resource.
 func (b *bucketing) selectRules(batch *batch, attributes pcommon.Map) {
 	batch.rules = batch.rules[:0]
 	for i := range b.rules {
@@ -145,11 +142,12 @@ func (b *bucketing) selectRules(batch *batch, attributes pcommon.Map) {
 	}
 }
 
-// first returns the first of the rules that matches, the one for unmatched histograms, or nil.
-func (b *bucketing) first(rules []*rule, m pmetric.Metric) *convert.Rule {
+// firstMatch returns the first rule that matches a metric. For other histograms it returns the rule unmatched, and for
+// other metrics nil.
+func (b *bucketing) firstMatch(rules []*rule, m pmetric.Metric) *convert.Rule {
 	for _, r := range rules {
 		if r.matches(m) {
-			return &r.apply
+			return &r.conversion
 		}
 	}
 	switch m.Type() {
@@ -158,13 +156,6 @@ func (b *bucketing) first(rules []*rule, m pmetric.Metric) *convert.Rule {
 	default:
 		return nil
 	}
-}
-
-// sampled passes at most one line a minute for each message.
-func sampled(l *zap.Logger) *zap.Logger {
-	return l.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
-		return zapcore.NewSamplerWithOptions(c, time.Minute, 1, 0)
-	}))
 }
 
 func (b *bucketing) shutdown(ctx context.Context) error {

@@ -73,7 +73,7 @@ func TestFirstMatchWins(t *testing.T) {
 	))
 	for _, tt := range []struct {
 		name, unit string
-		want       float64 // the bound; 9 is the one it came with
+		want       float64 // the bound; 9 is that of the source
 	}{
 		{"a", "s", 1},
 		{"b.c", "", 1},
@@ -91,7 +91,7 @@ func TestFirstMatchWins(t *testing.T) {
 	}
 }
 
-// A rule can name attributes of the resource: all of them must be there and match.
+// A rule can name attributes of the resource. The resource must have all of them, with matching values.
 func TestMatchByResource(t *testing.T) {
 	rule := valid()
 	rule.Match.Resource = map[string]any{"resource.service.name": []any{"shop", "cart-.*"}, "resource.tier": "1"}
@@ -179,15 +179,14 @@ func TestErrorMode(t *testing.T) {
 		require.True(t, consumererror.IsPermanent(err))
 		require.Zero(t, sink.DataPointCount())
 
-		// The next batch is another matter.
+		// The error does not affect the next batch.
 		md = pmetric.NewMetrics()
 		newHistogram(md, "fine", "", []float64{1}, 1, 2)
 		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
 	}
 }
 
-// Validity is a property of the processor: it covers metrics that no rule matches, and every point
-// that keeps its layout.
+// All points are checked, also those that no rule matches and those that keep their layout.
 func TestInvalidPointsThatNoRuleMatches(t *testing.T) {
 	other := valid()
 	other.Match.MetricNames, other.OnInvalid = []string{"other"}, "pass"
@@ -237,8 +236,8 @@ func TestInvalidPointsThatNoRuleMatches(t *testing.T) {
 	require.Equal(t, `metric "other": invalid histogram point: bucket counts add up to 3, count is 7`, lines.All()[0].ContextMap()["error"])
 }
 
-// Of a metric whose points are all dropped nothing is left, nor of a resource or a batch of such metrics;
-// exporters call a metric without points an error.
+// A metric whose points are all dropped is removed, and so are a resource and a batch of such metrics. Exporters treat a
+// metric without points as an error.
 func TestNothingIsLeftOfWhatIsDropped(t *testing.T) {
 	drop := valid()
 	drop.OnInvalid = "drop"
@@ -327,7 +326,7 @@ func TestTelemetry(t *testing.T) {
 	require.Equal(t, attribute.NewSet(attribute.String("processor", "bucketing/a")), point.Attributes)
 }
 
-// Streams are counted by rules with state, until shutdown.
+// Rules with state count their streams until shutdown.
 func TestTelemetryOfStreams(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
@@ -353,7 +352,7 @@ func TestTelemetryOfStreams(t *testing.T) {
 	is(0)
 }
 
-// Instances of one ID, one in each pipeline, add up; those of others stand apart.
+// Instances with the same ID, one per pipeline, add up. Instances with another ID have their own series.
 func TestTelemetryByInstance(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })

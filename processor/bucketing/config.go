@@ -9,13 +9,13 @@ import (
 
 // Config is the processor's configuration.
 type Config struct {
-	// ErrorMode says what an invalid point does to its batch: ignore leaves it to
-	// on_invalid, propagate refuses the batch with the reason.
+	// ErrorMode is the effect of an invalid point on its batch: with ignore on_invalid applies to the point, with
+	// propagate the batch is refused with the reason.
 	ErrorMode string `mapstructure:"error_mode"`
-	// OnInvalid says what happens to histogram points whose counts or bounds contradict
-	// themselves, in any metric: drop or pass. A rule may say otherwise for its metrics.
+	// OnInvalid is the treatment of invalid histogram points in all metrics: drop, pass or repair. A rule may replace it
+	// for its metrics.
 	OnInvalid string `mapstructure:"on_invalid"`
-	// Rules are tried in order; the first that matches a metric decides.
+	// Rules are tried in order. The first one that matches a metric applies.
 	Rules []RuleConfig `mapstructure:"rules"`
 }
 
@@ -23,44 +23,40 @@ type Config struct {
 type RuleConfig struct {
 	Match  MatchConfig  `mapstructure:"match"`
 	Target TargetConfig `mapstructure:"target"`
-	// Split says how the observations of a bucket that must be split are assumed to
-	// lie in it: auto, log, linear, pchip, upper or midpoint; forbid leaves such points
-	// alone.
+	// Split is the assumed distribution of observations in a bucket that must be split: auto, log, linear, pchip, upper or
+	// midpoint. With forbid such points are not converted.
 	Split string `mapstructure:"split"`
-	// MaxRankError is the largest error of the cumulative share, at any target bound,
-	// that a delta point may get; 1 is off.
+	// MaxRankError bounds the error of a delta point's cumulative share at any target bound. 1 means unbounded.
 	MaxRankError float64 `mapstructure:"max_rank_error"`
-	// Cumulative is about cumulative streams.
+	// Cumulative has the settings for cumulative streams.
 	Cumulative CumulativeConfig `mapstructure:"cumulative"`
-	// OnInvalid replaces the processor's on_invalid for the rule's metrics; empty
-	// keeps it.
+	// OnInvalid replaces the processor's on_invalid for the rule's metrics, unless it is empty.
 	OnInvalid string `mapstructure:"on_invalid"`
 }
 
-// MatchConfig selects metrics; what is empty selects all, of types all histograms.
+// MatchConfig selects metrics. An empty field selects all metrics; empty Types select all histograms.
 type MatchConfig struct {
 	// MetricNames are regular expressions (RE2), anchored at both ends.
 	MetricNames []string `mapstructure:"metric_names"`
-	// Types are histogram and exponential_histogram, which are the default, and gauge.
+	// Types may contain histogram, exponential_histogram and gauge. The first two are the default.
 	Types []string `mapstructure:"types"`
-	// Unit is the metric's unit, which must be the same text.
+	// Unit must equal the metric's unit.
 	Unit string `mapstructure:"unit"`
-	// Resource has the keys resource.<attribute>, each a regular expression or a list of them, anchored at both
-	// ends; the attribute must be there and match one.
+	// Resource has the keys resource.<attribute>. Each value is a regular expression, anchored at both ends, or a list of
+	// them. The attribute must exist and match one of them.
 	Resource map[string]any `mapstructure:",remain"`
 }
 
-// TargetConfig has exactly one target.
+// TargetConfig must have exactly one target.
 type TargetConfig struct {
 	Explicit    *ExplicitConfig    `mapstructure:"explicit"`
 	Exponential *ExponentialConfig `mapstructure:"exponential"`
 	Limit       *LimitConfig       `mapstructure:"limit"`
 }
 
-// ExplicitConfig has either bounds or a preset.
+// ExplicitConfig must have either bounds or a preset.
 type ExplicitConfig struct {
-	// Bounds are increasing, in the metric's unit; each is the inclusive upper bound
-	// of a bucket.
+	// Bounds are the inclusive upper bounds of buckets, increasing, in the metric's unit.
 	Bounds []float64 `mapstructure:"bounds"`
 	// Preset is latency_ms, otel, prometheus or pow2.
 	Preset string `mapstructure:"preset"`
@@ -70,35 +66,33 @@ type ExplicitConfig struct {
 type ExponentialConfig struct {
 	// MaxScale is the finest scale, -10 to 20.
 	MaxScale int `mapstructure:"max_scale"`
-	// MaxSize is the number of buckets for each sign.
+	// MaxSize is the maximum number of buckets per sign.
 	MaxSize int `mapstructure:"max_size"`
-	// ZeroThreshold is the least magnitude that is not zero, in the metric's unit.
+	// ZeroThreshold is the largest magnitude that counts as zero, in the metric's unit.
 	ZeroThreshold float64 `mapstructure:"zero_threshold"`
 }
 
 // LimitConfig bounds the number of buckets.
 type LimitConfig struct {
-	// MaxBuckets counts all of them: open ends, both signs and the zero bucket.
+	// MaxBuckets is the maximum number of all buckets: open ends, both signs and the zero bucket included.
 	MaxBuckets int `mapstructure:"max_buckets"`
-	// Strategy chooses the bounds of an explicit histogram that stay: min_error by
-	// counts, so that the largest error at a bound left out is least; uniform
-	// spaces them evenly by position.
+	// Strategy chooses the bounds of an explicit histogram that are kept. min_error uses the counts and minimises the
+	// largest error at a removed bound; uniform spaces the bounds evenly by position.
 	Strategy string `mapstructure:"strategy"`
-	// Pin are bounds of explicit histograms that stay where they are present.
+	// Pin has bounds that are kept if an explicit histogram has them.
 	Pin []float64 `mapstructure:"pin"`
 }
 
-// CumulativeConfig is about cumulative streams that are split.
+// CumulativeConfig has the settings for cumulative streams whose buckets are split.
 type CumulativeConfig struct {
-	// Mode is stateless, which converts each point by itself, or stateful, which
-	// adds the increase since the point before to what was emitted.
+	// Mode is stateless or stateful. stateless converts each point independently. stateful adds the increase since the
+	// last point to the counts that were emitted last.
 	Mode string `mapstructure:"mode"`
-	// WorkingScale is the scale to which exponential points come before they are split.
+	// WorkingScale is the scale to which exponential points are reduced before they are split.
 	WorkingScale int `mapstructure:"working_scale"`
-	// OnViolation says what happens to a point that cannot continue what was emitted
-	// of its stream: reset, hold or drop.
+	// OnViolation is the treatment of a point that cannot continue the emitted stream: reset, hold or drop.
 	OnViolation string `mapstructure:"on_violation"`
-	// MaxStreams is the number of streams for which stateful mode has room.
+	// MaxStreams is the maximum number of streams that stateful mode remembers.
 	MaxStreams int `mapstructure:"max_streams"`
 }
 
@@ -106,7 +100,7 @@ const (
 	defaultMaxScale     = 8
 	defaultMaxSize      = 160
 	defaultWorkingScale = 3
-	// defaultMaxStreams take at most 35 MB: see convert.NewStreams.
+	// defaultMaxStreams need at most 35 MB; see convert.NewStreams.
 	defaultMaxStreams = 10_000
 )
 
@@ -122,7 +116,7 @@ func createDefaultConfig() component.Config {
 	return &Config{ErrorMode: "ignore", OnInvalid: onInvalidDrop}
 }
 
-// Unmarshal refuses keys that do not exist, by their paths, and numbers that decoding would change.
+// Unmarshal refuses unknown keys, with their paths, and numbers that decoding would change.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	var e check.Errors
 	raw := conf.ToStringMap()
@@ -134,8 +128,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	return conf.Unmarshal(c)
 }
 
-// Unmarshal sets the defaults of a rule; elements of a list have no other place
-// for them.
+// Unmarshal sets the defaults of a rule. The default configuration has no rules, so it cannot contain them.
 func (c *RuleConfig) Unmarshal(conf *confmap.Conf) error {
 	c.Split, c.MaxRankError = "auto", 1
 	c.Cumulative = CumulativeConfig{

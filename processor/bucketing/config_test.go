@@ -104,7 +104,7 @@ func cumulativeDefaults() CumulativeConfig {
 	return CumulativeConfig{Mode: "stateless", WorkingScale: 3, OnViolation: "reset", MaxStreams: 10_000}
 }
 
-// valid is a rule that the table changes.
+// valid returns a valid rule, which the test cases change.
 func valid() RuleConfig {
 	return RuleConfig{
 		Target:       TargetConfig{Explicit: &ExplicitConfig{Bounds: []float64{1, 2}}},
@@ -150,7 +150,7 @@ func TestConfigValidate(t *testing.T) {
 		{"threshold Inf", exponential(ExponentialConfig{MaxSize: 2, ZeroThreshold: math.Inf(1)}), "rules::0::target::exponential::zero_threshold: must be 0 or more and finite (got +Inf)"},
 		{"no buckets", limit(LimitConfig{Strategy: "uniform"}), "rules::0::target::limit::max_buckets: must be from 5 to 16384 (got 0)"},
 		{"strategy", limit(LimitConfig{MaxBuckets: 5, Strategy: "even"}), `rules::0::target::limit::strategy: must be one of uniform, min_error (got "even")`},
-		{"min_error without state", limit(LimitConfig{MaxBuckets: 5, Strategy: "min_error"}), `rules::0::target::limit::strategy: must be uniform where cumulative::mode is stateless: the bounds of a stream, once chosen, are state (got "min_error")`},
+		{"min_error without state", limit(LimitConfig{MaxBuckets: 5, Strategy: "min_error"}), `rules::0::target::limit::strategy: must be uniform if cumulative::mode is stateless, which does not remember the bounds of a stream (got "min_error")`},
 		{"too many pins", limit(LimitConfig{MaxBuckets: 5, Strategy: "uniform", Pin: make([]float64, 5)}), "rules::0::target::limit::pin: must be fewer than max_buckets (got 5)"},
 		{"pin NaN", limit(LimitConfig{MaxBuckets: 5, Strategy: "uniform", Pin: []float64{math.NaN()}}), "rules::0::target::limit::pin::0: must be finite (got NaN)"},
 		{"regex", func(r *RuleConfig) { r.Match.MetricNames = []string{"a", "("} }, `rules::0::match::metric_names::1: must be a regular expression (got "(")`},
@@ -159,7 +159,7 @@ func TestConfigValidate(t *testing.T) {
 		{"gauge to a limit", func(r *RuleConfig) {
 			r.Match.Types = []string{"histogram", "gauge"}
 			r.Target = TargetConfig{Limit: &LimitConfig{MaxBuckets: 5, Strategy: "uniform"}}
-		}, `rules::0::match::types::1: must be a histogram where the target is limit (got "gauge")`},
+		}, `rules::0::match::types::1: must be a histogram type if the target is limit (got "gauge")`},
 		{"split", func(r *RuleConfig) { r.Split = "cubic" }, `rules::0::split: must be one of auto, forbid, log, linear, pchip, upper, midpoint (got "cubic")`},
 		{"rank error 0", func(r *RuleConfig) { r.MaxRankError = 0 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 0)"},
 		{"rank error above 1", func(r *RuleConfig) { r.MaxRankError = 1.5 }, "rules::0::max_rank_error: must be above 0 and at most 1 (got 1.5)"},
@@ -168,7 +168,7 @@ func TestConfigValidate(t *testing.T) {
 		{"working scale", func(r *RuleConfig) { r.Cumulative.WorkingScale = 21 }, "rules::0::cumulative::working_scale: must be from -10 to 20 (got 21)"},
 		{"mode", func(r *RuleConfig) { r.Cumulative.Mode = "" }, `rules::0::cumulative::mode: must be one of stateless, stateful (got "")`},
 		{"on_violation", func(r *RuleConfig) { r.Cumulative.OnViolation = "none" }, `rules::0::cumulative::on_violation: must be one of reset, hold, drop (got "none")`},
-		{"hold without state", func(r *RuleConfig) { r.Cumulative.OnViolation = "hold" }, `rules::0::cumulative::on_violation: must be reset or drop where mode is stateless: what was emitted last is state (got "hold")`},
+		{"hold without state", func(r *RuleConfig) { r.Cumulative.OnViolation = "hold" }, `rules::0::cumulative::on_violation: must be reset or drop if mode is stateless, which does not remember the values that were emitted last (got "hold")`},
 		{"no streams", func(r *RuleConfig) { r.Cumulative.MaxStreams = 0 }, "rules::0::cumulative::max_streams: must be from 1 to 10000000 (got 0)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestConfigValidateTop(t *testing.T) {
 	require.ErrorContains(t, (&Config{ErrorMode: "ignore", OnInvalid: "drop", Rules: []RuleConfig{valid(), second}}).Validate(), "rules::1::split: ")
 }
 
-// Numbers come as the file has them: none is cut or wrapped into its range.
+// No number is cut or wrapped into its range.
 func TestConfigNumbers(t *testing.T) {
 	const narrow, whole = "must be from -10 to 20 (got ", "must be a whole number "
 	explicit := map[string]any{"explicit": map[string]any{"bounds": []any{1}}}

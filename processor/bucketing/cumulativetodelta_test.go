@@ -24,8 +24,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
 )
 
-// source is a cumulative stream: exponential with a falling scale, and the same
-// observations in explicit buckets.
+// source is a cumulative stream in two forms: exponential with a falling scale, and explicit.
 type source struct {
 	rng      *rand.Rand
 	h        *expo.Histogram
@@ -35,24 +34,24 @@ type source struct {
 	spread   float64
 	widening float64 // of the spread, by export
 	zero     float64 // the last point's threshold
-	fluid            // what is sent
+	fluid            // the layout
 }
 
-// fluid is a layout that changes from export to export.
+// fluid says how the layout changes from export to export.
 type fluid struct {
 	changing bool
 	farthest float64 // value
 }
 
-// steady stays within 160 buckets at scale 3, the default working scale: from 2^-8 to 2^8, times
-// both signs. The other goes to 2^100, which needs scale -1.
+// steady needs at most 160 buckets at scale 3, the default working scale: its magnitudes are from 2^-8 to 2^8. The other
+// one goes to 2^100, which needs scale -1.
 var (
 	steady   = fluid{farthest: 1 << 8}
 	changing = fluid{changing: true, farthest: 1 << 100}
 )
 
-// The spread grows from what the highest scale can cover, 160 buckets of 2^(2^-20) =
-// 1.0001 in all, to what needs the lowest within three quarters of the exports.
+// The spread begins with a factor of 1.0001, which 160 buckets at the highest scale cover. After three quarters of the
+// exports it needs the lowest scale.
 const narrowest, widest = 1e-6, 3.0
 
 func newSource(rng *rand.Rand, exports int, how fluid) *source {
@@ -65,8 +64,7 @@ func newSource(rng *rand.Rand, exports int, how fluid) *source {
 	return s
 }
 
-// grow adds observations from a distribution that widens, so that the scale falls
-// from 20 on.
+// grow adds observations from a distribution that becomes wider, so that the scale falls, beginning at 20.
 func (s *source) grow() {
 	s.spread = min(s.spread*s.widening, widest)
 	for range s.rng.IntN(5) + 1 {
@@ -91,7 +89,7 @@ func (s *source) grow() {
 	}
 }
 
-// writeExponential writes the point, now and then with a higher zero threshold than before.
+// writeExponential writes the point, sometimes with a higher zero threshold than before.
 func (s *source) writeExponential(dp pmetric.ExponentialHistogramDataPoint) {
 	h := *s.h
 	if s.changing {
@@ -105,7 +103,7 @@ func (s *source) writeExponential(dp pmetric.ExponentialHistogramDataPoint) {
 	histpoint.StoreExponential(dp, &h)
 }
 
-// writeExplicit writes the point, now and then with other bounds.
+// writeExplicit writes the point, sometimes with other bounds than before.
 func (s *source) writeExplicit(dp pmetric.HistogramDataPoint) {
 	dp.SetCount(s.h.Count)
 	if !s.changing {
@@ -120,8 +118,8 @@ func (s *source) writeExplicit(dp pmetric.HistogramDataPoint) {
 	dp.BucketCounts().FromRaw(counts)
 }
 
-// TestCumulativeToDeltaDropsNothing pipes 20,000 cumulative exports of each kind into
-// contrib's cumulativetodelta, which drops a point when any bucket has decreased.
+// TestCumulativeToDeltaDropsNothing sends 20,000 cumulative exports of each kind through the processor to contrib's
+// cumulativetodelta, which drops a point if any bucket has decreased.
 func TestCumulativeToDeltaDropsNothing(t *testing.T) {
 	streams, exports := 20, 1000
 	if testing.Short() {
@@ -161,8 +159,8 @@ func TestCumulativeToDeltaDropsNothing(t *testing.T) {
 	}
 }
 
-// With state the scale may fall below the working scale, zero thresholds rise, bounds come and go:
-// cumulativetodelta drops nothing, and its deltas add up to what the sources counted.
+// With state the scale may fall below the working scale, zero thresholds may rise, and bounds may change. Still,
+// cumulativetodelta drops nothing, and its deltas add up to the counts of the sources.
 func TestStatefulCumulativeToDelta(t *testing.T) {
 	streams, exports := 20, 1000
 	if testing.Short() {
@@ -198,9 +196,8 @@ func TestStatefulCumulativeToDelta(t *testing.T) {
 	}
 }
 
-// Without state buckets decrease where the scale falls below the working scale, at no point that is
-// not counted. With a new start cumulativetodelta treats each as another stream; those dropped are
-// not missed by it.
+// Without state buckets decrease when the scale falls below the working scale, and each such point is counted. With the
+// new start of reset, cumulativetodelta treats it as the first point of a stream. With drop it does not get the point.
 func TestDecreasesAreCountedAsViolations(t *testing.T) {
 	const streams, exports = 20, 150
 	rule := valid()
@@ -220,8 +217,7 @@ func TestDecreasesAreCountedAsViolations(t *testing.T) {
 	require.Equal(t, 2*streams*exports, got.points+got.violations)
 }
 
-// decreases counts the explicit points with a bucket below that of the
-// point before them in their stream.
+// decreases counts the explicit points in which a bucket is lower than in the previous point of the stream.
 type decreases struct {
 	n    int
 	last map[string][]uint64
@@ -247,14 +243,14 @@ func (d *decreases) see(md pmetric.Metrics) {
 	}
 }
 
-// piped is what came out of cumulativetodelta, and what went in.
+// piped counts the input and the output of cumulativetodelta.
 type piped struct {
 	points, violations int
-	decreased          int   // explicit points, between the two
+	decreased          int   // explicit points with a bucket that decreased, in the input
 	lowest, highest    int32 // scale
 
-	counted         uint64 // by the sources, of both kinds
-	deltas, buckets uint64 // counts of what came out and of its explicit buckets, if all is explicit
+	counted         uint64 // total count of the sources of both kinds
+	deltas, buckets uint64 // total counts of the output's points and of their buckets, if all of them are explicit
 }
 
 // pipe sends exports of both kinds through a rule and then through cumulativetodelta.
@@ -337,7 +333,7 @@ func (p *piped) add(md pmetric.Metrics) {
 	}
 }
 
-// violations is their number for all reasons; without any there is no such metric.
+// violations returns the number of violations for all reasons. Without any the metric does not exist.
 func violations(tel *componenttest.Telemetry) (n int) {
 	m, err := tel.GetMetric("otelcol_processor_bucketing_violations")
 	if err != nil {

@@ -25,6 +25,6 @@ func (b *bucketing) GatewayState() gatewaystate.State {
 	n := &b.telemetry.tally
 	return gatewaystate.State{Component: b.id, Buckets: &gatewaystate.Buckets{
 		Converted: n.converted.Load(), Passed: n.passed.Load(), Dropped: n.dropped.Load(), Repaired: n.repaired.Load(),
-		Violations: n.violations.Load(), Streams: b.telemetry.followed.Load(),
+		Violations: n.violations.Load(), Streams: b.telemetry.reportedStreams.Load(),
 	}}
 }

@@ -2,8 +2,10 @@ package bucketing
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -14,16 +16,16 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/preset"
 )
 
-// rule is a configured rule, compiled. Immutable.
+// rule is a compiled rule. It is immutable.
 type rule struct {
-	resource map[string][]*regexp.Regexp // by attribute, any of them; all resources if empty
-	names    []*regexp.Regexp            // any of them; all metrics if empty
-	types    []pmetric.MetricType
-	unit     string
-	apply    convert.Rule
+	resource   map[string][]*regexp.Regexp // alternatives per attribute; empty matches all resources
+	names      []*regexp.Regexp            // alternatives; empty matches all metrics
+	types      []pmetric.MetricType
+	unit       string
+	conversion convert.Rule
 }
 
-// compile turns a validated configuration into rules: scales fit 32 bits.
+// compile compiles the rules of a validated configuration. Validation has checked that scales fit 32 bits.
 func compile(cfg *Config) ([]rule, error) {
 	rules := make([]rule, len(cfg.Rules))
 	for i := range cfg.Rules {
@@ -41,7 +43,7 @@ func compile(cfg *Config) ([]rule, error) {
 			r.types = []pmetric.MetricType{pmetric.MetricTypeHistogram, pmetric.MetricTypeExponentialHistogram}
 		}
 		r.unit = c.Match.Unit
-		r.apply = convert.Rule{
+		r.conversion = convert.Rule{
 			Index:        i,
 			Split:        splits[c.Split],
 			Forbid:       c.Split == "forbid",
@@ -51,9 +53,9 @@ func compile(cfg *Config) ([]rule, error) {
 			OnViolation:  actions[c.Cumulative.OnViolation],
 		}
 		if c.Cumulative.Mode == modeStateful {
-			r.apply.Streams = convert.NewStreams(c.Cumulative.MaxStreams)
+			r.conversion.Streams = convert.NewStreams(c.Cumulative.MaxStreams)
 		}
-		if err := c.Target.compile(&r.apply); err != nil {
+		if err := c.Target.compile(&r.conversion); err != nil {
 			return nil, err
 		}
 	}
@@ -66,9 +68,9 @@ var metricTypes = map[string]pmetric.MetricType{
 	typeGauge:       pmetric.MetricTypeGauge,
 }
 
-// splits has what auto stands for: of all, PCHIP has the least mean error in each kind
-// of conversion, and with the fixed shares of cumulative streams it is Log (see
-// TestAutoIsMostAccurate in internal/rebucket). Forbid never splits, so any will do.
+// splits maps the configured names. auto is PCHIP, which has the smallest mean error in each kind of conversion (see
+// TestAutoIsMostAccurate in internal/rebucket). For cumulative streams, whose shares are fixed, PCHIP is the same as Log.
+// The value of forbid does not matter, as such a rule never splits a bucket.
 var splits = map[string]rebucket.Split{
 	"auto":     rebucket.PCHIP,
 	"forbid":   rebucket.Log,
@@ -88,9 +90,9 @@ var actions = map[string]convert.Action{"reset": convert.Reset, "hold": convert.
 func (c *TargetConfig) compile(r *convert.Rule) error {
 	switch {
 	case c.Explicit != nil && c.Explicit.Preset != "":
-		p, err := preset.Lookup(c.Explicit.Preset)
-		if err != nil {
-			return err
+		p, ok := preset.Lookup(c.Explicit.Preset)
+		if !ok {
+			return fmt.Errorf("target::explicit::preset: must be one of %s (got %q)", strings.Join(preset.Names(), ", "), c.Explicit.Preset)
 		}
 		r.Explicit = &convert.Explicit{Bounds: map[string][]float64{}}
 		for _, unit := range []string{"", "s", "ms", "us", "ns"} {
@@ -106,18 +108,18 @@ func (c *TargetConfig) compile(r *convert.Rule) error {
 	return nil
 }
 
-// matchesResource reports whether each attribute that the rule names is there and matches.
+// matchesResource reports whether the resource has each attribute that the rule names, with a matching value.
 func (r *rule) matchesResource(attributes pcommon.Map) bool {
-	for name, any := range r.resource {
+	for name, expressions := range r.resource {
 		v, found := attributes.Get(name)
-		if !found || !matchesAny(any, v.AsString()) {
+		if !found || !matchesAny(expressions, v.AsString()) {
 			return false
 		}
 	}
 	return true
 }
 
-// matches reports whether the rule, whose resource matches, is for a metric.
+// matches reports whether the rule matches a metric. The caller has checked the resource.
 func (r *rule) matches(m pmetric.Metric) bool {
 	if !slices.Contains(r.types, m.Type()) || r.unit != "" && r.unit != m.Unit() {
 		return false

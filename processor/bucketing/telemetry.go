@@ -14,17 +14,18 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
 )
 
-// telemetry writes reports to the processor's own metrics. One component ID may be
-// in several pipelines and has an instance in each, so every metric is a sum, to
-// which each adds its own. The attribute sets are made once, so that a batch
-// allocates nothing for them.
+// telemetry adds reports to the processor's own metrics. A component has an instance in each of its pipelines, so every
+// metric is a sum to which each instance adds its part. The attribute sets are prepared, so that a batch does not allocate
+// for them.
 type telemetry struct {
-	builder    *metadata.TelemetryBuilder
-	plans      *convert.Plans
-	kept       atomic.Int64                                                 // plans as reported
-	streams    []*convert.Streams                                           // of the rules that have state
-	followed   atomic.Int64                                                 // streams as reported
-	self       metric.MeasurementOption                                     // the component's ID, which the others have too
+	builder         *metadata.TelemetryBuilder
+	plans           *convert.Plans
+	reportedPlans   atomic.Int64
+	streams         []*convert.Streams // of the rules with state
+	reportedStreams atomic.Int64
+
+	// The attribute sets. All of them contain the component's ID.
+	self       metric.MeasurementOption                                     // only the ID
 	points     [][convert.Layouts][convert.Layouts]metric.MeasurementOption // by rule, from, to
 	passed     [convert.Reasons]metric.MeasurementOption
 	violations [convert.Actions][convert.Violations]metric.MeasurementOption
@@ -42,7 +43,7 @@ func newTelemetry(set processor.Settings, rules []rule, plans *convert.Plans) (*
 		points: make([][convert.Layouts][convert.Layouts]metric.MeasurementOption, len(rules)),
 	}
 	for i := range rules {
-		if s := rules[i].apply.Streams; s != nil {
+		if s := rules[i].conversion.Streams; s != nil {
 			t.streams = append(t.streams, s)
 		}
 	}
@@ -74,6 +75,7 @@ func option(attrs ...attribute.KeyValue) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(attrs...))
 }
 
+// record adds the report of a batch.
 func (t *telemetry) record(ctx context.Context, r *convert.Report) {
 	for i := range r.Converted {
 		for from := range r.Converted[i] {
@@ -113,19 +115,20 @@ func (t *telemetry) record(ctx context.Context, r *convert.Report) {
 	for _, e := range r.RankErrors {
 		t.builder.ProcessorBucketingRankError.Record(ctx, e, t.self)
 	}
-	followed := 0
+	streams := 0
 	for _, s := range t.streams {
-		followed += s.Len()
+		streams += s.Len()
 	}
-	t.recordState(ctx, t.plans.Len(), followed)
+	t.recordState(ctx, t.plans.Len(), streams)
 }
 
+// recordState adds the changes in the numbers of plans and streams since the last call.
 func (t *telemetry) recordState(ctx context.Context, plans, streams int) {
-	if more := int64(plans) - t.kept.Swap(int64(plans)); more != 0 {
-		t.builder.ProcessorBucketingPlanCacheSize.Add(ctx, more, t.self)
+	if change := int64(plans) - t.reportedPlans.Swap(int64(plans)); change != 0 {
+		t.builder.ProcessorBucketingPlanCacheSize.Add(ctx, change, t.self)
 	}
-	if more := int64(streams) - t.followed.Swap(int64(streams)); more != 0 {
-		t.builder.ProcessorBucketingStreams.Add(ctx, more, t.self)
+	if change := int64(streams) - t.reportedStreams.Swap(int64(streams)); change != 0 {
+		t.builder.ProcessorBucketingStreams.Add(ctx, change, t.self)
 	}
 }
 

@@ -24,7 +24,7 @@ const (
 	onInvalidPass   = "pass"
 	onInvalidRepair = "repair"
 
-	// resourcePrefix is that of keys of match which name attributes of the resource.
+	// resourcePrefix begins the keys of match that name an attribute of the resource.
 	resourcePrefix = "resource."
 
 	strategyUniform  = "uniform"
@@ -32,17 +32,17 @@ const (
 
 	minScale, maxScale = int(expo.MinScale), int(expo.MaxScale)
 
-	// minMaxSize is what the range of float64 needs at the lowest scales.
+	// minMaxSize buckets per sign suffice for the range of float64 at the lowest scales.
 	minMaxSize = 2
-	// minMaxBuckets is two for each sign and the zero bucket.
+	// minMaxBuckets are two buckets per sign and the zero bucket.
 	minMaxBuckets = 5
-	// maxBuckets guards against a slip of the pen: no backend accepts more.
+	// maxBuckets guards against typing errors: no backend accepts more buckets.
 	maxBuckets = 16384
-	// maxMaxStreams are 35 GB.
+	// maxMaxStreams need 35 GB.
 	maxMaxStreams = 10_000_000
 )
 
-// Validate reports everything that is wrong at once.
+// Validate returns all errors of the configuration.
 func (c *Config) Validate() error {
 	var e check.Errors
 	check.OneOf(&e, "error_mode", c.ErrorMode, "ignore", "propagate")
@@ -60,12 +60,12 @@ func (c *RuleConfig) check(e *check.Errors) {
 	c.Match.resource(match)
 	for i, t := range c.Match.Types {
 		check.OneOf(match, check.Item("types", i), t, typeHistogram, typeExponential, typeGauge)
-		match.That(t != typeGauge || c.Target.Limit == nil, check.Item("types", i), "a histogram where the target is limit", t)
+		match.That(t != typeGauge || c.Target.Limit == nil, check.Item("types", i), "a histogram type if the target is limit", t)
 	}
 	c.Target.check(e)
-	// Whether points are cumulative shows only when they come.
+	// The configuration does not say whether the points are cumulative, so they may be.
 	e.That(c.Target.Limit == nil || c.Target.Limit.Strategy != strategyMinError || c.Cumulative.Mode != modeStateless,
-		"target::limit::strategy", "uniform where cumulative::mode is stateless: the bounds of a stream, once chosen, are state", strategyMinError)
+		"target::limit::strategy", "uniform if cumulative::mode is stateless, which does not remember the bounds of a stream", strategyMinError)
 	check.OneOf(e, "split", c.Split, "auto", "forbid", "log", "linear", "pchip", "upper", "midpoint")
 	check.Share(e, "max_rank_error", c.MaxRankError)
 	c.Cumulative.check(e.At("cumulative"))
@@ -74,7 +74,7 @@ func (c *RuleConfig) check(e *check.Errors) {
 	}
 }
 
-// resource returns the expressions for attributes of the resource by their names.
+// resource returns the expressions for the resource's attributes by the attributes' names.
 func (c *MatchConfig) resource(e *check.Errors) map[string][]*regexp.Regexp {
 	if len(c.Resource) == 0 {
 		return nil
@@ -108,7 +108,7 @@ func (c *CumulativeConfig) check(e *check.Errors) {
 	check.OneOf(e, "mode", c.Mode, modeStateless, modeStateful)
 	check.Range(e, "working_scale", c.WorkingScale, minScale, maxScale)
 	check.OneOf(e, "on_violation", c.OnViolation, "reset", "hold", "drop")
-	e.That(c.OnViolation != "hold" || c.Mode != modeStateless, "on_violation", "reset or drop where mode is stateless: what was emitted last is state", c.OnViolation)
+	e.That(c.OnViolation != "hold" || c.Mode != modeStateless, "on_violation", "reset or drop if mode is stateless, which does not remember the values that were emitted last", c.OnViolation)
 	check.Range(e, "max_streams", c.MaxStreams, 1, maxMaxStreams)
 }
 
@@ -133,7 +133,7 @@ func (c *ExplicitConfig) check(e *check.Errors) {
 	if c.Preset != "" {
 		check.OneOf(e, "preset", c.Preset, preset.Names()...)
 	}
-	if len(c.Bounds) >= maxBuckets { // then their faults are too many to list
+	if len(c.Bounds) >= maxBuckets { // their errors may be too many to list
 		e.That(false, "bounds", fmt.Sprintf("fewer than %d", maxBuckets), len(c.Bounds))
 		return
 	}

@@ -30,6 +30,8 @@ type Config struct {
 	Labels      []LabelsConfig    `mapstructure:"labels"`
 	Limits      []LimitConfig     `mapstructure:"limits"`
 	Reaggregate ReaggregateConfig `mapstructure:"reaggregate"`
+	// Cluster makes the limits count for several gateways together; nil: for this one.
+	Cluster *ClusterConfig `mapstructure:"cluster"`
 	// TopOffenders says how those over a limit are named.
 	TopOffenders OffendersConfig `mapstructure:"top_offenders"`
 	// prevent unkeyed literal initialization

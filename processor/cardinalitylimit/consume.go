@@ -18,10 +18,7 @@ func (p *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error 
 	if p.set == nil {
 		return errNotStarted
 	}
-	if !p.compiled.enforce {
-		return p.Metrics.ConsumeMetrics(ctx, md)
-	}
-	b := p.table.Batch()
+	b := p.folding().Batch()
 	err := p.Metrics.ConsumeMetrics(context.WithValue(ctx, batchKey{}, b), md)
 	if err != nil && !consumererror.IsPermanent(err) {
 		b.Discard() // the sender will send it all again

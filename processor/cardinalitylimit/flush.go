@@ -34,7 +34,11 @@ func (p *limiter) flush(ctx context.Context, last bool) error {
 
 // send offers what was refused before, then what has come since.
 func (p *limiter) send(ctx context.Context, last bool) error {
-	if !p.compiled.enforce {
+	if p.foretold != nil {
+		for _, parcel := range p.foretold.Flush() {
+			p.foretold.Settle(parcel, fold.Delivered)
+		}
+		p.telemetry.folded(ctx)
 		return nil
 	}
 	lost, failure := p.offer(ctx, p.again(ctx), last)

@@ -40,6 +40,7 @@ func (p *limiter) GatewayState() gatewaystate.State {
 			WouldBe: n.wouldBe.Load(), Emitted: n.emitted.Load(),
 		},
 		MemoryBytes: t.memory.Used(), MemoryLimitBytes: int64(p.cfg.Tracker.MemoryLimitMiB) << 20, Refusals: t.memory.Refused(),
+		Cluster: p.clusterState(),
 	}
 	for stat, reason := range dropReasons {
 		if items := n.folded[stat].Load(); items > 0 {

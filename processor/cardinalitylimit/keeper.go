@@ -67,6 +67,20 @@ func openKeeper(
 	return k, nil
 }
 
+// adopt makes the state one of a cluster, whose series are named by another seed than the storage's, unless it is one
+// already. What is stored means nothing then.
+func (k *keeper) adopt(ctx context.Context, seed uint64) {
+	if k.store.Seed() == seed {
+		return
+	}
+	if k.opened == nil {
+		k.opened = fmt.Errorf("%w: cluster::prefix or cluster::secret", limit.ErrChanged)
+	}
+	if err := k.store.Restart(ctx, seed); err != nil {
+		k.logger.Warn("The storage keeps what means nothing any more", zap.Error(err))
+	}
+}
+
 // restore gives the limits and the table what is stored of them, each of them all or
 // nothing, and marks the state as one that a process works with. Rules is a text that
 // differs where other streams may leave as themselves.

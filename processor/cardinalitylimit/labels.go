@@ -54,30 +54,28 @@ func (c *LabelsConfig) compile(e *check.Errors) limit.Rule {
 		e.That(len(c.Drop) == 0, "drop", "absent where keep is set", fmt.Sprint(c.Drop))
 	}
 	e.That(len(names) > 0, "drop", "at least one label, or keep at least one", len(names))
-	compiled := check.Regexps(e, field, namesOf(names))
 	r.Labels.Keep, r.ResourceLabels.Keep = field == "keep", field == "keep"
-	for i, name := range names {
-		if i >= len(compiled) {
-			break // an expression is wrong
-		}
-		if strings.HasPrefix(name, resourcePrefix) {
-			r.ResourceLabels.Names = append(r.ResourceLabels.Names, compiled[i])
-		} else {
-			r.Labels.Names = append(r.Labels.Names, compiled[i])
-		}
-	}
+	r.Labels.Names, r.ResourceLabels.Names = compileLabels(e, field, names)
 	check.OneOf(e, "gauge", c.Gauge, "last", "min", "max", "sum", "drop")
 	check.Range(e, "max_streams", c.MaxStreams, 1, maxCount)
 	return r
 }
 
-// namesOf returns the names without what says that they are about resources.
-func namesOf(labels []string) []string {
+// compileLabels compiles expressions for names of labels. Those that begin with "resource." are about resources.
+func compileLabels(e *check.Errors, field string, labels []string) (ofPoints, ofResources limit.Names) {
 	names := slices.Clone(labels)
 	for i := range names {
 		names[i] = strings.TrimPrefix(names[i], resourcePrefix)
 	}
-	return names
+	compiled := check.Regexps(e, field, names)
+	for i := range min(len(labels), len(compiled)) { // fewer if an expression is wrong
+		if strings.HasPrefix(labels[i], resourcePrefix) {
+			ofResources = append(ofResources, compiled[i])
+		} else {
+			ofPoints = append(ofPoints, compiled[i])
+		}
+	}
+	return ofPoints, ofResources
 }
 
 // merged describes the series that a rule folds the point at hand into.

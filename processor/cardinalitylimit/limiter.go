@@ -15,6 +15,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/cluster"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
@@ -37,8 +38,12 @@ type limiter struct {
 	factory  *factory
 
 	// From start on; nil before.
-	set       *limit.Set
-	table     *fold.Table
+	set   *limit.Set
+	table *fold.Table
+	// foretold is the table that a dry run folds into: what it counts is what folding would have counted. Nothing of it
+	// leaves, and it is not stored. It is nil where limits are enforced.
+	foretold  *fold.Table
+	gateway   *cluster.Gateway // nil without a cluster
 	telemetry *telemetry
 	board     *offenders.Board
 	keeper    *keeper // nil without a storage
@@ -95,9 +100,12 @@ func (p *limiter) start(ctx context.Context, host component.Host) error {
 		if p.keeper, err = openKeeper(ctx, host, *p.cfg.Storage, p.id, p.settings.Logger, p.factory); err != nil {
 			return err
 		}
+		if p.cfg.Cluster != nil {
+			p.keeper.adopt(ctx, p.cfg.Cluster.seed())
+		}
 	}
 	if err := p.open(ctx); err != nil {
-		return errors.Join(err, p.keeper.close(ctx))
+		return errors.Join(err, p.gateway.Close(ctx), p.keeper.close(ctx))
 	}
 	p.started = p.factory.now()
 	p.measure()
@@ -127,7 +135,7 @@ func (p *limiter) open(ctx context.Context) error {
 	if !ok {
 		return limit.ErrNoMemory
 	}
-	set, err := limit.NewSet(p.compiled.limits, limit.Options{
+	o := limit.Options{
 		Exempt: p.compiled.exempt, Rules: p.compiled.rules, Window: p.cfg.Window.Duration, MaxKeys: p.cfg.Tracker.MaxKeys,
 		ContestedAt: p.compiled.contestedAt, DropsGauges: p.compiled.gauge == fold.GaugeDrop,
 		Tracker: tracker.Config{
@@ -135,18 +143,38 @@ func (p *limiter) open(ctx context.Context) error {
 			Generations: p.cfg.Window.Generations, Budget: memory,
 		},
 		Seed: p.seed(), Board: board, Now: p.factory.now,
-	})
+	}
+	var err error
+	if p.cfg.Cluster != nil {
+		if p.gateway, err = p.joinCluster(ctx, memory, &o); err != nil {
+			return err
+		}
+		o.Cluster = p.gateway
+	}
+	set, err := limit.NewSet(p.compiled.limits, o)
 	if err != nil {
 		return err
 	}
-	table := fold.NewTable(fold.Options{
+	p.gateway.Start(set)
+	folding := fold.Options{
 		MaxStreams: p.cfg.Reaggregate.MaxTrackedStreams, Gauge: p.compiled.gauge,
 		Idle: p.cfg.Window.Duration, Budget: memory, Now: p.factory.now,
 		FirstValue: p.compiled.first, IdleTimeout: p.cfg.Reaggregate.IdleTimeout,
 		Random: p.factory.random, Durable: p.keeper != nil,
-	})
-	if p.telemetry, err = newTelemetry(p.settings, set, table, memory, p.name, p.cfg.Mode); err != nil {
+	}
+	table := fold.NewTable(folding)
+	p.table = table
+	if !p.compiled.enforce {
+		folding.Durable = false
+		p.foretold = fold.NewTable(folding)
+	}
+	if p.telemetry, err = newTelemetry(p.settings, set, p.folding(), memory, p.name, p.cfg.Mode); err != nil {
 		return err
+	}
+	if p.gateway != nil {
+		if err := p.telemetry.joins(p.gateway); err != nil {
+			return err
+		}
 	}
 	if p.keeper != nil {
 		if err := p.telemetry.keeps(p.keeper); err != nil {
@@ -154,13 +182,24 @@ func (p *limiter) open(ctx context.Context) error {
 		}
 		p.keeper.restore(ctx, set, table, p.cfg.rules())
 	}
-	p.set, p.table, p.board, p.totals = set, table, board, rank.NewTotals(memory)
+	p.set, p.board, p.totals = set, board, rank.NewTotals(memory)
 	return nil
 }
 
-// seed of the identities: that of the state, or a random one.
+// folding is the table that points are folded into.
+func (p *limiter) folding() *fold.Table {
+	if p.foretold != nil {
+		return p.foretold
+	}
+	return p.table
+}
+
+// seed of the identities: that of the cluster, that of the state, or a random one.
 func (p *limiter) seed() uint64 {
-	if p.keeper == nil {
+	switch {
+	case p.cfg.Cluster != nil:
+		return p.cfg.Cluster.seed()
+	case p.keeper == nil:
 		return p.factory.random(math.MaxUint64)
 	}
 	return p.keeper.store.Seed()
@@ -184,6 +223,7 @@ func (p *limiter) shutdown(ctx context.Context) (err error) {
 	if p.telemetry != nil {
 		p.telemetry.shutdown()
 	}
+	err = errors.Join(err, p.gateway.Close(ctx))
 	p.factory.writers.release(p.name)
 	if errors.Is(err, errAbandoned) {
 		return err // the storage may be in use
@@ -193,6 +233,6 @@ func (p *limiter) shutdown(ctx context.Context) (err error) {
 
 // maintain forgets what is idle.
 func (p *limiter) maintain() {
-	p.table.Sweep()
+	p.folding().Sweep()
 	p.measure()
 }

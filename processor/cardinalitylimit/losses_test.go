@@ -3,11 +3,13 @@ package cardinalitylimit
 import (
 	"context"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/client"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
 // Gauges that are not folded are dropped: they are counted and said so, and a dry run foretells it.
@@ -43,8 +45,56 @@ func TestGaugesOverALimitCountAsDropped(t *testing.T) {
 				want = 1
 			}
 			require.Equal(t, want, said)
-			require.EqualValues(t, 7*want, r.counter("dropped_points", "reason", "gauge"))
+			require.EqualValues(t, 7, r.counter("dropped_points", "reason", "gauge", "mode", mode))
 		})
+	}
+}
+
+func encoded(t *testing.T, md pmetric.Metrics) string {
+	b, err := (&pmetric.ProtoMarshaler{}).MarshalMetrics(md)
+	require.NoError(t, err)
+	return string(b)
+}
+
+// A dry run foretells baselines and the other counts of folding, and changes nothing.
+func TestDryRunForetellsWhatFoldingCounts(t *testing.T) {
+	batches := func(r *rig, send func(pmetric.Metrics)) {
+		began := r.clock.now().Add(-time.Hour)
+		for range 4 {
+			b := newBatch("orders")
+			sums, gauges := b.sum("requests", cumulative, true), b.gauge("temperature")
+			for id := range 20 {
+				put(sums, 100, began, r.clock.now(), "id", fmt.Sprint(id)).Exemplars().AppendEmpty().FilteredAttributes().PutStr("user", "u")
+				put(gauges, 1, began, r.clock.now(), "id", fmt.Sprint(id))
+			}
+			put(sums, 7, began, r.clock.now().Add(-time.Hour), "id", "19") // out of order
+			put(sums, 7, began, r.clock.now(), "id", "nan", "user", "u").SetDoubleValue(math.NaN())
+			send(b.md)
+			r.clock.add(10 * time.Second)
+			require.NoError(t, r.flush(context.Background(), false))
+		}
+	}
+	edit := func(c *Config) {
+		c.Limits = []LimitConfig{limitOf(5, "overflow", "metric.name")}
+		c.Labels = []LabelsConfig{ruleOf("rule\\..*", "user")}
+	}
+	enforced := newRig(t, edit)
+	batches(enforced, enforced.send)
+	observed := newRig(t, func(c *Config) { edit(c); c.Mode = modeDryRun })
+	batches(observed, func(md pmetric.Metrics) {
+		before := encoded(t, md)
+		observed.send(md)
+		require.Equal(t, before, encoded(t, md))
+		passed := observed.sink.take()
+		require.Len(t, passed, 1)
+		require.Equal(t, before, encoded(t, passed[0]))
+	})
+	require.Empty(t, observed.sink.take(), "nothing is flushed")
+	for _, name := range []string{"unbaselined_points", "folded_points", "dropped_points"} {
+		got := enforced.counter(name, "mode", modeEnforce)
+		require.Positive(t, got, name)
+		require.Equal(t, got, observed.counter(name, "mode", modeDryRun), name)
+		require.Zero(t, observed.counter(name, "mode", modeEnforce), name)
 	}
 }
 

@@ -37,7 +37,7 @@ func bounded[P datapoint](w *walker, p P, c *codec[P]) bool {
 // in its batch, as far as that is known.
 func known[P datapoint](w *walker, p P, c *codec[P], at int) (stays bool) {
 	stale := p.Flags().NoRecordedValue()
-	if w.at.writer != 0 && w.batch != nil && !stale {
+	if w.at.writer != 0 && !stale {
 		w.batch.See(w.at.writer, w.timeOf(p.Timestamp()))
 	}
 	d, ok := w.cursor.DecideKnown(w.attributes, stale)
@@ -77,6 +77,7 @@ func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
 	if w.bounds.Copy { // what was cut is in a copy that is gone
 		attributes, _ = w.bounds.Again(attributes)
 	}
+	w.attributes = attributes
 	w.cursor.Stamp(stampOf(w, p, c))
 	d := w.cursor.Decide(attributes, p.Flags().NoRecordedValue())
 	return carryOut(w, p, c, &d, p.Flags().NoRecordedValue())
@@ -108,7 +109,8 @@ func isDelta(m pmetric.Metric) bool {
 
 // carryOut does what was decided and reports whether the point stays in its batch.
 func carryOut[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale bool) (stays bool) {
-	if w.batch == nil {
+	if w.foretold != nil {
+		foretell(w, p, c, d, stale)
 		return true
 	}
 	if d.Rule >= 0 {
@@ -132,6 +134,25 @@ func carryOut[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale
 	}
 }
 
+// foretell lets the batch count what becomes of p, and changes nothing.
+func foretell[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale bool) {
+	switch {
+	case d.Rule >= 0, d.Action == limit.Strip, d.Action == limit.Overflow:
+		foldPoint(w, p, c, d, stale)
+	case d.Action != limit.Drop && w.at.stateful && !stale && w.foretold.Knows(d.Stream):
+		if v, problem := c.read(p); problem == (fold.Stats{}) {
+			w.batch.Admit(w.pointOf(d.Stream, p.StartTimestamp(), p.Timestamp(), v))
+		} else {
+			w.batch.Unreadable(d.Stream, problem)
+		}
+	}
+}
+
+// pointOf is a point without what folding may change.
+func (w *walker) pointOf(stream uint64, start, at pcommon.Timestamp, v fold.Value) fold.Point {
+	return fold.Point{Stream: stream, Start: int64(start), Time: w.timeOf(at), Value: v} //nolint:gosec // ns since the epoch
+}
+
 // admit lets a point pass whose stream may have been folded until now.
 func admit[P datapoint](w *walker, p P, c *codec[P], id uint64) (stays bool) {
 	if !w.table.Knows(id) {
@@ -141,10 +162,9 @@ func admit[P datapoint](w *walker, p P, c *codec[P], id uint64) (stays bool) {
 	if problem != (fold.Stats{}) {
 		return !w.batch.Unreadable(id, problem)
 	}
-	a := w.batch.Admit(fold.Point{
-		Stream: id, Start: int64(p.StartTimestamp()), Time: w.timeOf(p.Timestamp()), Value: v,
-		Attributes: p.Attributes(), Exemplars: c.exemplars(p),
-	})
+	fp := w.pointOf(id, p.StartTimestamp(), p.Timestamp(), v)
+	fp.Attributes, fp.Exemplars = p.Attributes(), c.exemplars(p)
+	a := w.batch.Admit(fp)
 	if a.Drop {
 		return false
 	}
@@ -170,17 +190,20 @@ func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stal
 	}
 	if !stale {
 		v, problem := c.read(p)
-		fp.Value, fp.Attributes, fp.Exemplars = v, p.Attributes(), c.exemplars(p)
-		if w.cursor.HasRule() {
-			fp.Attributes = w.withoutDropped(fp.Attributes, fp.Exemplars)
+		if fp.Value = v; w.foretold == nil {
+			fp.Attributes, fp.Exemplars = p.Attributes(), c.exemplars(p)
+			if w.cursor.HasRule() {
+				fp.Attributes = w.withoutDropped(fp.Attributes, fp.Exemplars)
+			}
 		}
 		if problem != (fold.Stats{}) {
-			problem[fold.StatExemplars] = int64(fp.Exemplars.Len())
+			problem[fold.StatExemplars] = int64(c.exemplars(p).Len())
 			w.batch.Drop(problem)
 			return
 		}
 	}
-	describe := func() fold.Series { return w.series(p.Attributes(), d) }
+	attributes := w.attributes
+	describe := func() fold.Series { return w.series(attributes, d) }
 	if d.Rule >= 0 && d.Action != limit.Overflow {
 		if w.batch.TryAdd(fp, describe) {
 			return

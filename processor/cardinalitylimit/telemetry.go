@@ -139,13 +139,16 @@ func (t *telemetry) foldCounters() {
 // folded counts what folding has done since the last call.
 func (t *telemetry) folded(ctx context.Context) {
 	stats := t.table.TakeStats()
-	if n := stats[fold.StatGauges]; n > 0 {
+	enforced := t.mode == modeEnforce
+	if n := stats[fold.StatGauges]; n > 0 && enforced {
 		t.lostGauges.Add(n)
 	}
 	for stat, n := range stats {
 		if c := &t.stats[stat]; n > 0 && c.counter != nil {
 			c.counter.Add(ctx, n, c.labels)
-			t.tally.folded[stat].Add(n)
+			if enforced {
+				t.tally.folded[stat].Add(n)
+			}
 		}
 	}
 }

@@ -82,6 +82,9 @@ func (c *Config) compile() (compiled, error) {
 	out.bounds = c.AttributeLimits.compile(e.At("attribute_limits"))
 	check.Share(&e, "admission::contested_at", c.Admission.ContestedAt)
 	out.contestedAt = c.Admission.ContestedAt
+	if c.Cluster != nil {
+		c.Cluster.check(e.At("cluster"))
+	}
 	check.Range(&e, "top_offenders::count", c.TopOffenders.Count, 0, maxOffenders)
 	for i := range c.Labels {
 		rule := c.Labels[i].compile(e.At(check.Item("labels", i)))
@@ -122,7 +125,7 @@ func (c *LimitConfig) compile(e *check.Errors) limit.Spec {
 	}
 	check.OneOf(e, "count", c.Count, countAttributes, countStreams)
 	c.checkMaximum(e)
-	s.Values = c.compileValues(e)
+	c.compileValues(e, &s)
 	check.Range(e, "warn_at", c.WarnAt, 0, 1)
 	var err error
 	s.Action, err = limit.ParseAction(c.Action)
@@ -135,17 +138,18 @@ func (c *LimitConfig) compile(e *check.Errors) limit.Spec {
 }
 
 // compileValues compiles which labels a limit on values counts.
-func (c *LimitConfig) compileValues(e *check.Errors) limit.Selection {
+func (c *LimitConfig) compileValues(e *check.Errors, s *limit.Spec) {
 	field, names := "labels", c.Labels
 	if len(c.Except) > 0 {
 		field, names = "except", c.Except
 		e.That(len(c.Labels) == 0, "labels", "absent where except is set", fmt.Sprint(c.Labels))
+		for i, name := range names { // without labels, those of resources are not counted
+			e.That(!strings.HasPrefix(name, resourcePrefix), check.Item(field, i), "a label of points", name)
+		}
 	}
 	e.That(len(names) == 0 || c.MaxValues > 0, field, "absent where max_values is not set", fmt.Sprint(names))
-	for i, name := range names {
-		e.That(!strings.HasPrefix(name, resourcePrefix), check.Item(field, i), "a label of points", name)
-	}
-	return limit.Selection{Names: check.Regexps(e, field, names), Keep: field == "labels"}
+	s.Values.Keep = field == "labels"
+	s.Values.Names, s.ResourceValues = compileLabels(e, field, names)
 }
 
 // checkMaximum wants one of the two, and what it counts to fit. Where neither is

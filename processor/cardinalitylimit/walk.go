@@ -18,7 +18,7 @@ import (
 type walker struct {
 	*limiter
 	cursor *limit.Cursor
-	batch  *fold.Batch // nil where nothing is changed
+	batch  *fold.Batch
 	// bounds cuts what is over attribute_limits, before anything else sees it.
 	bounds oversize.Cutter
 
@@ -30,6 +30,8 @@ type walker struct {
 	// gone says of each point of the batch whether it does not go on, in the order of the walk.
 	gone    []bool
 	removed int
+	// asking are the strangers that need another answer of the cluster, pairs of metric and point.
+	asking []rank.Stranger
 }
 
 // surroundings are a metric and what contains it.
@@ -50,7 +52,7 @@ func (p *limiter) newWalker(c *limit.Cursor, b *fold.Batch) *walker {
 		w = &walker{limiter: p}
 	}
 	w.cursor, w.batch = c, b
-	w.bounds = oversize.Cutter{Limits: p.compiled.bounds, Copy: b == nil}
+	w.bounds = oversize.Cutter{Limits: p.compiled.bounds, Copy: p.foretold != nil}
 	return w
 }
 
@@ -61,6 +63,7 @@ func (w *walker) end() {
 	clear(w.met)
 	w.met, w.gone, w.removed = w.met[:0], w.gone[:0], 0
 	w.waiting.Reset()
+	w.asking = w.asking[:0]
 	w.walkers.Put(w)
 }
 
@@ -76,7 +79,11 @@ func (w *walker) walk(md pmetric.Metrics) {
 			}
 		}
 	}
-	for _, s := range w.waiting.Ordered() {
+	strangers := w.waiting.Ordered()
+	if w.cursor.Shares() {
+		w.askCluster(strangers)
+	}
+	for _, s := range strangers {
 		w.at = w.met[s.Metric]
 		w.cursor.Return(w.at.saved)
 		if !stranger(w, int(s.Point)) {

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/doctor"
 )
 
 // maxBinaryBytes bounds the binary, so that a dependency that adds a cloud's client is noticed.
@@ -77,21 +79,41 @@ service: {pipelines: {logs: {receivers: [otlp], processors: [transform], exporte
 	require.NoError(t, err, "%s", output)
 }
 
-// TestComponentsOfThePage: docs/distribution.md lists exactly the components of the binary.
-func TestComponentsOfThePage(t *testing.T) {
+// componentKinds are the keys of the command `components`.
+var componentKinds = []string{"receivers", "processors", "exporters", "connectors", "extensions"}
+
+// builtComponents returns the types of the binary's components by kind.
+func builtComponents(t *testing.T) map[string][]string {
 	output, err := exec.Command(binary, "components").Output()
 	require.NoError(t, err)
-	in := parseYAML(t, output)
+	conf := parseYAML(t, output)
+	built := map[string][]string{}
+	for _, kind := range componentKinds {
+		components, ok := conf.Get(kind).([]any)
+		require.True(t, ok, kind)
+		for _, c := range components {
+			built[kind] = append(built[kind], c.(map[string]any)["name"].(string))
+		}
+	}
+	return built
+}
+
+// The doctor's list of components is that of the binary.
+func TestDoctorKnowsTheComponents(t *testing.T) {
+	built := builtComponents(t)
+	for _, kind := range componentKinds {
+		assert.ElementsMatch(t, built[kind], doctor.Components(kind), kind)
+	}
+}
+
+// docs/distribution.md lists exactly the components of the binary.
+func TestComponentsOfThePage(t *testing.T) {
+	all := builtComponents(t)
 	page, err := os.ReadFile("../../docs/distribution.md")
 	require.NoError(t, err)
 	code := regexp.MustCompile("`([^`]+)`")
-	for _, kind := range []string{"receivers", "processors", "exporters", "connectors", "extensions"} {
-		components, ok := in.Get(kind).([]any)
-		require.True(t, ok, kind)
-		var built []string
-		for _, c := range components {
-			built = append(built, c.(map[string]any)["name"].(string))
-		}
+	for _, kind := range componentKinds {
+		built := all[kind]
 		row := regexp.MustCompile(`(?m)^\| ` + kind + ` \| (.*) \|$`).FindSubmatch(page)
 		require.NotNil(t, row, kind)
 		var listed []string

@@ -9,24 +9,32 @@ var (
 	fence      = regexp.MustCompile("^\\s*(?:```|~~~)")
 	codeSpan   = regexp.MustCompile("``[^`]*``|`[^`\n]*`")
 	linkTarget = regexp.MustCompile(`\]\([^)\n]*\)`)
-	// tableRule is the line under a table's head.
+	// tableRule is the line below the header of a table.
 	tableRule = regexp.MustCompile(`^\|?[\s|:-]+$`)
 	cellEnd   = regexp.MustCompile(`(?:^|[^\\])\|`)
 	prose     = regexp.MustCompile(`[\pL\pN]`)
+	// A list that a test writes stands between these lines. Its words are checked in the file that it is written from.
+	writtenBegin = regexp.MustCompile(`^<!-- Written by `)
+	writtenEnd   = regexp.MustCompile(`^<!-- End of the written list -->`)
 )
 
-// Markdown returns the findings in a page, outside code blocks, code spans and the targets of links.
+// Markdown returns the findings in a page, outside code blocks, code spans, the targets of links and written lists.
 func Markdown(path, content string) []Finding {
 	var out []Finding
 	lines := strings.Split(content, "\n")
-	inCode := false
+	inCode, isWritten := false, false
 	for i, line := range lines {
-		if fence.MatchString(line) {
+		switch {
+		case fence.MatchString(line):
 			inCode = !inCode
 			lines[i] = ""
 			continue
+		case writtenBegin.MatchString(line):
+			isWritten = true
+		case writtenEnd.MatchString(line):
+			isWritten = false
 		}
-		if inCode {
+		if inCode || isWritten {
 			lines[i] = ""
 			continue
 		}
@@ -36,7 +44,7 @@ func Markdown(path, content string) []Finding {
 	return append(out, passage{1, strings.Join(lines, "\n")}.findings(path)...)
 }
 
-// longCells finds the cells of a table's row with too many words; a code span counts as one.
+// longCells finds the cells with too many words in a row of a table. A code span counts as one word.
 func longCells(path string, number int, row string) []Finding {
 	row = strings.TrimSpace(row)
 	if !strings.HasPrefix(row, "|") || tableRule.MatchString(row) {

@@ -16,7 +16,7 @@ type callerError struct {
 }
 
 // kinds are the causes that the text names, the more exact ones first.
-var kinds = []error{segment.ErrTooLarge, segment.ErrNoRoom, segment.ErrFull, segment.ErrLocked, segment.ErrClosed}
+var kinds = []error{segment.ErrTooLarge, segment.ErrNoRoom, segment.ErrFull, segment.ErrStalled, segment.ErrBusy, segment.ErrLocked, segment.ErrClosed}
 
 func (e *callerError) Error() string {
 	for _, kind := range kinds {

@@ -47,28 +47,35 @@ func (l *Lane) Consume(ctx context.Context, b Batch) error {
 	l.opt.Observer.Received(items)
 	start := l.group.set.Now()
 	limit := deadline(ctx, start, l.group.set.Budget)
-	ctx, done := l.takeTurn(ctx, limit.Sub(start))
-	defer done() // the batch is delivered or in the log by then
-	d := l.deliver(ctx, c, b, items, limit)
+	turn, err := l.takeTurn(ctx, limit.Sub(start))
+	if err != nil {
+		return l.giveBack(b, err)
+	}
+	defer turn.done() // the batch is delivered or in the log by then
+	d := l.deliver(turn.ctx, c, b, items, limit)
 	switch d.action {
 	case passed:
 		return nil
 	case rescued:
 		return d.cause
-	case bury:
-		return l.bury(b, d)
-	case keep:
+	case bury, keep:
 	}
-	return l.store(b, d)
+	if turn.appendLimit.IsZero() {
+		turn.appendLimit = l.appendLimit(ctx)
+	}
+	if d.action == bury {
+		return l.bury(b, d, turn.appendLimit)
+	}
+	return l.store(b, d, turn.appendLimit)
 }
 
 // takeTurn waits for the turn of a live batch, where order matters. The context that it returns has ended where the batch
-// must not be attempted.
-func (l *Lane) takeTurn(ctx context.Context, patience time.Duration) (context.Context, func()) {
+// must not be attempted. An error says that those before it wait for the disk for too long.
+func (l *Lane) takeTurn(ctx context.Context, patience time.Duration) (grant, error) {
 	if l.turn == nil {
-		return ctx, func() {}
+		return grant{ctx: ctx, done: func() {}}, nil
 	}
-	return l.turn.take(ctx, l.cut.Done(), l.deserted, patience)
+	return l.turn.take(ctx, l.cut.Done(), l.deserted, patience, l.appendLimit, l.group.set.Now)
 }
 
 // deliver attempts a live batch within its time and returns what becomes of it.

@@ -74,6 +74,8 @@ type ledger struct {
 	mu sync.Mutex
 
 	received, direct, replayed, logged, buried, dropped, rejected, expired, late int
+
+	whyBuried guarded[error]
 }
 
 func (o *ledger) add(n *int, items int) {
@@ -99,8 +101,13 @@ func (o *ledger) Delivered(replayed bool, items int) {
 		o.add(&o.direct, items)
 	}
 }
-func (o *ledger) Logged(_ Reason, items, _ int)    { o.add(&o.logged, items) }
-func (o *ledger) Buried(_ Reason, _ string, n int) { o.add(&o.buried, n) }
+func (o *ledger) Logged(_ Reason, items, _ int) { o.add(&o.logged, items) }
+
+func (o *ledger) Buried(_ Reason, n int, cause error) {
+	o.add(&o.buried, n)
+	o.whyBuried.add(cause)
+}
+func (o *ledger) causes() []error                  { return o.whyBuried.all() }
 func (o *ledger) Dropped(_ Drop, items int)        { o.add(&o.dropped, items) }
 func (o *ledger) Late(items int)                   { o.add(&o.late, items) }
 func (o *ledger) Rejected(items int)               { o.add(&o.rejected, items) }

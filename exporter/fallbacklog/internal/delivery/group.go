@@ -10,6 +10,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/health"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
 // Settings of a group. Every field is required unless it says otherwise.
@@ -72,7 +73,7 @@ type Group struct {
 	status   sync.Mutex
 	storing  int // batches on their way to a log; guarded by status
 
-	dropping sync.Mutex // held while segments are dropped to make room
+	room *segment.Room // for DropOldest
 
 	mu    sync.Mutex
 	lanes map[*Lane]struct{} // started and not shut down
@@ -80,7 +81,7 @@ type Group struct {
 
 // NewGroup returns a group without lanes.
 func NewGroup(set Settings, b Breaker) *Group {
-	return &Group{set: set, breaker: b, health: health.New(set.Troubled), lanes: map[*Lane]struct{}{}}
+	return &Group{set: set, breaker: b, health: health.New(set.Troubled), room: segment.NewRoom(), lanes: map[*Lane]struct{}{}}
 }
 
 // Tell calls to with what is wrong now; nil: nothing. to must not call the group.

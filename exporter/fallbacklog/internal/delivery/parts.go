@@ -8,8 +8,15 @@ type parts struct {
 	chunk    int // items of the next part; 0: the whole record
 	taken    int // items that the downstream has, rejected ones included
 	rejected int // of them
-	tooLarge []int
+	late     int // items delivered in strict order after a later record
+	refused  []refusedItem
 	doubtful bool // the last refusal may have had another reason than the size
+}
+
+// refusedItem is an item that was refused alone.
+type refusedItem struct {
+	at  int
+	why disposition
 }
 
 // next returns the items of the next part.
@@ -51,15 +58,18 @@ func (p *pending) advance(rejected int) (done bool) {
 	p.parts.from += n
 	p.parts.taken += n
 	p.parts.rejected += rejected
+	if p.passedBy > 0 {
+		p.parts.late += n - rejected
+	}
 	if p.parts.doubtful {
 		p.parts.chunk *= 2
 	}
 	return p.parts.from >= p.items
 }
 
-// skip notes that the next item alone is too large.
-func (p *pending) skip() (done bool) {
-	p.parts.tooLarge = append(p.parts.tooLarge, p.parts.from)
+// skip notes that the next item was refused alone.
+func (p *pending) skip(why disposition) (done bool) {
+	p.parts.refused = append(p.parts.refused, refusedItem{p.parts.from, why})
 	p.parts.from++
 	return p.parts.from >= p.items
 }

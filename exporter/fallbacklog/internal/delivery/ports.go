@@ -35,7 +35,7 @@ type Decode func(lines [][]byte) (Batch, error)
 
 // Log keeps records. See segment.Log, which is what it is outside tests, for the contract of each method.
 type Log interface {
-	Append(record []byte) error
+	AppendBefore(record []byte, limit time.Time) error
 	Next() (e segment.Entry, ok bool, err error)
 	Done(e segment.Entry) error
 	DropOldest(visit func(record []byte)) (bool, error)
@@ -69,7 +69,8 @@ type Observer interface {
 	Received(items int)
 	Delivered(replayed bool, items int)
 	Logged(reason Reason, items, size int)
-	Buried(reason Reason, code string, items int)
+	// Buried is called for each record that goes to the dead letter. cause is the downstream's last answer.
+	Buried(reason Reason, items int, cause error)
 	Dropped(reason Drop, items int)
 	Rejected(items int)
 	Expired(items int)

@@ -11,8 +11,6 @@ const (
 	pollProbe = 100 * time.Millisecond
 	// liveGrace is how long replay leaves the probe of a signal that waits to live data when it is live data's turn.
 	liveGrace = time.Second
-	// codeUndecodable is the dead letter's code for records that are whole and cannot be decoded.
-	codeUndecodable = "undecodable"
 	// troubleWait is the pause after an error of the disk.
 	troubleWait = 5 * time.Second
 	// buryAgain is how long a record is passed over that the dead letter has not accepted.

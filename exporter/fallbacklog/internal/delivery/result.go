@@ -70,7 +70,7 @@ func (r *replayer) answered(a result) {
 		if divide(a.records) {
 			r.release(a.records)
 		} else {
-			r.buryLine(a.records[0])
+			r.buryLine(a.records[0], a.cause)
 		}
 	default:
 		r.failed(a)
@@ -91,7 +91,9 @@ func (r *replayer) passed(a result) {
 	} else {
 		r.delivered(true, a.items(), a.rejected)
 		for _, p := range a.records {
-			r.countLate(p)
+			if p.passedBy > 0 { // then it goes alone
+				r.opt.Observer.Late(p.items - a.rejected)
+			}
 			r.finish(p)
 		}
 	}
@@ -104,17 +106,10 @@ func (r *replayer) partPassed(p *pending, rejected int) {
 		r.sizes.partTaken(r.group.set.Now(), p.size(), p.nextBytes())
 	}
 	if p.advance(rejected) {
-		r.finishParts(p, nil)
+		r.finishParts(p)
 		return
 	}
 	r.release([]*pending{p})
-}
-
-// countLate counts a record that was passed in strict order.
-func (r *replayer) countLate(p *pending) {
-	if p.passedBy > 0 {
-		r.opt.Observer.Late(p.items)
-	}
 }
 
 // fresh reports whether none of the records has failed before: their failure says something about the downstream.
@@ -255,20 +250,10 @@ func (r *replayer) refusedForGood(p *pending, f failure.Failure, cause error) {
 		r.giveUp(p, d)
 		return
 	}
-	if f.Class == failure.TooLarge && p.nextItems() == 1 {
-		if p.skip() {
-			r.finishParts(p, &d)
-		} else {
-			r.release([]*pending{p})
-		}
+	// A part may be refused for another reason than its size: find the items at fault as if it were the size.
+	if !p.halve(false) && p.skip(d) {
+		r.finishParts(p)
 		return
-	}
-	// A part is refused for another reason than its size: find the items at fault as if it were the size.
-	if !p.halve(false) {
-		if p.skip() {
-			r.finishParts(p, &d)
-			return
-		}
 	}
 	r.release([]*pending{p})
 }
@@ -287,20 +272,23 @@ func (r *replayer) giveUp(p *pending, d disposition) {
 		p.refuse(r.group.set.Now())
 	}
 	for {
+		if len(p.parts.refused) > 0 {
+			d = p.parts.refused[0].why
+		}
 		b, whole, err := r.undelivered(p)
 		if err == nil && b == nil {
 			break
 		}
 		d.attempts = p.attempts
-		if err != nil || r.opt.DeadLetter == nil || r.appendDead(b, d) != nil {
+		if err != nil || r.opt.DeadLetter == nil || r.appendDead(b, d, r.appendLimit(context.Background())) != nil {
 			r.passOver(p)
 			return
 		}
 		if whole {
 			break
 		}
-		if len(p.parts.tooLarge) > 0 {
-			p.parts.tooLarge = p.parts.tooLarge[1:]
+		if len(p.parts.refused) > 0 {
+			p.parts.refused = p.parts.refused[1:]
 		} else {
 			p.parts.from = p.items
 		}
@@ -312,8 +300,8 @@ func (r *replayer) giveUp(p *pending, d disposition) {
 // undelivered returns what is left of a record in one piece; nil: nothing.
 func (r *replayer) undelivered(p *pending) (b Batch, whole bool, err error) {
 	from, to := p.parts.from, p.items
-	if len(p.parts.tooLarge) > 0 {
-		from, to = p.parts.tooLarge[0], p.parts.tooLarge[0]+1
+	if len(p.parts.refused) > 0 {
+		from, to = p.parts.refused[0].at, p.parts.refused[0].at+1
 	}
 	if whole = p.parts.taken == 0; !whole && from >= to {
 		return nil, false, nil
@@ -324,11 +312,11 @@ func (r *replayer) undelivered(p *pending) (b Batch, whole bool, err error) {
 	return b, whole, err
 }
 
-// finishParts settles a record whose last part has been decided. Items that are too large go to the dead letter. d is why;
-// nil: the last part passed.
-func (r *replayer) finishParts(p *pending, d *disposition) {
-	if d == nil {
-		d = &disposition{reason: ReasonRefused, failure: failure.Failure{Class: failure.TooLarge, Code: "413", Kind: failure.BatchKind}}
+// finishParts settles a record whose last part has been decided. Items that were refused go to the dead letter.
+func (r *replayer) finishParts(p *pending) {
+	var why disposition
+	if n := len(p.parts.refused); n > 0 {
+		why = p.parts.refused[n-1].why
 	}
 	if p.parts.taken == 0 {
 		// Not one item was accepted: that may be the downstream's fault, and counts for the rule of five.
@@ -341,17 +329,17 @@ func (r *replayer) finishParts(p *pending, d *disposition) {
 			return
 		}
 	}
-	r.giveUp(p, *d)
+	r.giveUp(p, why)
 }
 
 // buryLine settles a record that cannot be decoded although its checksum is right: no second reading will do better.
-func (r *replayer) buryLine(p *pending) {
+func (r *replayer) buryLine(p *pending, cause error) {
 	if r.opt.DeadLetter == nil || r.copyToDead(p.entry.Record) != nil {
 		r.opt.Observer.Failed(failure.DeadLetter)
 		r.passOver(p)
 		return
 	}
-	r.opt.Observer.Buried(ReasonUndecodable, codeUndecodable, p.items)
+	r.opt.Observer.Buried(ReasonUndecodable, p.items, cause)
 	r.finish(p)
 }
 

@@ -5,7 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
+
+// leastWait is how long Shutdown waits for the disk where it has no time left.
+const leastWait = 100 * time.Millisecond
 
 // shutdownGrace is how long attempts in flight may still finish at Shutdown before they are cancelled.
 const shutdownGrace = time.Second
@@ -22,7 +27,7 @@ func (l *Lane) Shutdown(ctx context.Context) error {
 	err := errors.Join(await(patience, l.calls.idle), await(patience, l.replayed))
 	l.cutNow()
 	if err != nil {
-		err = l.abandon()
+		err = l.abandon(ctx)
 	}
 	l.group.detach(l)
 	return errors.Join(err, l.closeLogs())
@@ -53,13 +58,20 @@ func await(ctx context.Context, done <-chan struct{}) error {
 
 // abandon writes down what the wrapped exporter has and will not answer for, and says so. Its goroutines cannot be
 // ended; they find the log closed. A record that replay has sent is in the log still.
-func (l *Lane) abandon() error {
+func (l *Lane) abandon(ctx context.Context) error {
 	close(l.deserted)
+	deadline, _ := ctx.Deadline()
+	now := l.group.set.Now()
+	half := now.Add(max(leastWait, deadline.Sub(now)/2)) // the rest is for closing the logs
 	batches, items, errs := l.calls.rescue(func(b Batch, attempts int) error {
-		return l.store(b, disposition{reason: ReasonShutdown, attempts: attempts})
+		return l.store(b, disposition{reason: ReasonShutdown, attempts: attempts}, half)
 	})
-	<-l.calls.idle // bounded by the disk: the others are on their way to the log
-	<-l.replayed
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), half.Sub(l.group.set.Now()))
+	defer done()
+	// The others are on their way to the log, unless the disk hangs.
+	if err := errors.Join(await(ctx, l.calls.idle), await(ctx, l.replayed)); err != nil {
+		return fmt.Errorf("%w, and batches of %s wait for it", segment.ErrStalled, l.opt.Signal)
+	}
 	if batches == 0 && l.left == 0 {
 		return nil // nothing was out, or it came back in the last moment
 	}

@@ -1,9 +1,11 @@
 package delivery
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/health"
@@ -11,8 +13,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// store appends a batch to the log. What the log has no room for meets log::on_full.
-func (l *Lane) store(b Batch, d disposition) (err error) {
+// store appends a batch to the log before a time. What the log has no room for meets log::on_full.
+func (l *Lane) store(b Batch, d disposition, limit time.Time) (err error) {
 	if l.group.set.Exports {
 		l.group.fallsBack(d)
 		defer func() { l.group.fellBack(err == nil) }()
@@ -22,9 +24,11 @@ func (l *Lane) store(b Batch, d disposition) (err error) {
 		l.opt.Observer.Rejected(b.Items())
 		return err
 	}
-	err = l.opt.Log.Append(line)
+	err = l.opt.Log.AppendBefore(line, limit)
 	if errors.Is(err, segment.ErrFull) && l.group.set.OnFull == DropOldest {
-		err = l.makeRoom(line)
+		// At the cost of the oldest segments, where that can help.
+		err = l.group.room.Append(limit.Sub(l.group.set.Now()),
+			func() error { return l.opt.Log.AppendBefore(line, limit) }, l.group.dropOldest)
 	}
 	l.appended(health.Appending, line, err)
 	switch {
@@ -36,55 +40,54 @@ func (l *Lane) store(b Batch, d disposition) (err error) {
 		l.opt.Observer.Warn(failure.Log, "the local log is full: new data is dropped", err)
 		return nil
 	}
+	return l.giveBack(b, err)
+}
+
+// giveBack is the answer to a caller whose batch could not be logged.
+func (l *Lane) giveBack(b Batch, err error) error {
 	l.opt.Observer.Failed(failure.Log)
 	l.opt.Observer.Rejected(b.Items())
 	l.opt.Observer.Error(failure.Log, "the local log does not take data: it goes back to the caller", err)
 	return &callerError{"neither delivered nor logged", err}
 }
 
-// makeRoom appends a line at the cost of the oldest segments, where that can help. One caller at a time: what it frees
-// may do for the next.
-func (l *Lane) makeRoom(line []byte) error {
-	l.group.dropping.Lock()
-	defer l.group.dropping.Unlock()
-	for {
-		err := l.opt.Log.Append(line)
-		if !errors.Is(err, segment.ErrFull) || errors.Is(err, segment.ErrNoRoom) {
-			return err
-		}
-		if dropped, derr := l.group.dropOldest(); !dropped || derr != nil {
-			return errors.Join(err, derr)
-		}
+// appendLimit is when an append that begins now must have ended: the budget is its own, and the caller's deadline counts
+// where it is not over. A caller that is not there any more waits for nothing.
+func (l *Lane) appendLimit(ctx context.Context) time.Time {
+	now := l.group.set.Now()
+	limit := now.Add(l.group.set.Budget)
+	if d, ok := ctx.Deadline(); ok && d.After(now) && d.Before(limit) {
+		return d
 	}
+	return limit
 }
 
-// bury appends a batch that the downstream refuses for good to the dead letter.
-func (l *Lane) bury(b Batch, d disposition) error {
+// bury appends a batch that the downstream refuses for good to the dead letter before a time.
+func (l *Lane) bury(b Batch, d disposition, limit time.Time) error {
 	if l.opt.DeadLetter == nil {
 		l.opt.Observer.Rejected(b.Items())
 		return d.cause
 	}
-	if err := l.appendDead(b, d); err != nil {
+	if err := l.appendDead(b, d, limit); err != nil {
 		l.opt.Observer.Rejected(b.Items())
 		return &callerError{"refused, and the dead letter does not take it", err}
 	}
 	return nil
 }
 
-func (l *Lane) appendDead(b Batch, d disposition) error {
+func (l *Lane) appendDead(b Batch, d disposition, limit time.Time) error {
 	line, err := l.encode(b, record.Meta{Reason: string(d.reason), Code: code(d.failure), Message: message(d.cause), Attempts: d.attempts})
 	if err != nil {
 		return err
 	}
-	err = l.opt.DeadLetter.Append(line)
+	err = l.opt.DeadLetter.AppendBefore(line, limit)
 	l.appended(health.Burying, line, err)
 	if err != nil {
 		l.opt.Observer.Failed(failure.DeadLetter)
 		l.opt.Observer.Error(failure.DeadLetter, "the dead letter does not take data", err)
 		return err
 	}
-	l.opt.Observer.Buried(d.reason, code(d.failure), b.Items())
-	l.opt.Observer.Warn(d.failure.Class, "a batch went to the dead letter: "+string(d.reason), d.cause)
+	l.opt.Observer.Buried(d.reason, b.Items(), d.cause)
 	return nil
 }
 
@@ -94,7 +97,7 @@ func (l *Lane) copyToDead(line []byte) error {
 	if err != nil {
 		return err
 	}
-	err = l.opt.DeadLetter.Append(line)
+	err = l.opt.DeadLetter.AppendBefore(line, l.appendLimit(context.Background()))
 	l.appended(health.Burying, line, err)
 	return err
 }
@@ -152,6 +155,9 @@ func (l *Lane) countDropped(records []*pending) {
 func (l *Lane) countParts(p *pending) (others int) {
 	if p.parts.taken > 0 {
 		l.delivered(true, p.parts.taken, p.parts.rejected)
+	}
+	if p.parts.late > 0 {
+		l.opt.Observer.Late(p.parts.late)
 	}
 	return p.items - p.parts.taken
 }

@@ -104,14 +104,14 @@ func (r *replayer) probeAnswered(a result) {
 	if a.cause == nil {
 		a.permit.success()
 		r.escape.failed = 0
-		if p.parts.chunk == 0 {
+		if p.parts.taken == 0 { // a record counts once, with the first part of it that passes
 			r.window.passedBy(p)
 		}
 		r.passed(a)
 		return
 	}
 	if errors.Is(a.cause, errUndecodable) {
-		r.buryLine(p)
+		r.buryLine(p, a.cause)
 		r.probeNext(0)
 		return
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
 func strict(set *standSettings) { set.Strict = true }
@@ -93,6 +95,55 @@ func TestStrictKeepsTheBudget(t *testing.T) {
 		assert.Equal(t, 4, s.sums.sum(&s.sums.logged))
 		s.stop(t)
 	})
+}
+
+// A caller behind one whose data does not get into the log waits no longer than twice the budget, or until its deadline.
+func TestStrictBehindAHangingDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		thaw := make(chan struct{})
+		s := newStandOver(t, func(context.Context, string) error { return errAway }, func(l *segment.Log) Log {
+			return &frozenLog{Log: l, thaw: thaw}
+		}, strict, func(set *standSettings) { set.Budget = 3 * time.Second })
+		began := time.Now()
+		var callers sync.WaitGroup
+		for i := range 10 {
+			callers.Go(func() {
+				assert.ErrorIs(t, s.Consume(context.Background(), s.batch(fmt.Sprint(i))), segment.ErrStalled)
+			})
+			synctest.Wait() // it has its place
+		}
+		callers.Wait()
+		assert.LessOrEqual(t, time.Since(began), 2*3*time.Second)
+		assert.Equal(t, 20, s.sums.sum(&s.sums.rejected))
+		began = time.Now()
+		callers.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			assert.ErrorIs(t, s.Consume(ctx, s.batch("hurried")), segment.ErrStalled)
+		})
+		callers.Wait()
+		assert.LessOrEqual(t, time.Since(began), time.Second)
+		close(thaw)
+		require.NoError(t, s.Consume(context.Background(), s.batch("after")))
+		s.stop(t)
+	})
+}
+
+// frozenLog accepts nothing until it thaws.
+type frozenLog struct {
+	*segment.Log
+	thaw chan struct{}
+}
+
+func (l *frozenLog) AppendBefore(record []byte, limit time.Time) error {
+	late := time.NewTimer(time.Until(limit))
+	defer late.Stop()
+	select {
+	case <-l.thaw:
+		return l.Log.AppendBefore(record, limit)
+	case <-late.C:
+		return segment.ErrStalled
+	}
 }
 
 // A wrapped exporter that ignores its context holds up nobody at Shutdown.
@@ -183,6 +234,51 @@ func TestStrictPoison(t *testing.T) {
 		assert.Equal(t, want, strings.Fields(strings.Join(took.all(), " ")))
 		assert.Equal(t, []string{"13"}, s.namesIn(t, s.dead))
 		assert.Zero(t, s.sums.sum(&s.sums.late), "what never arrives is not late")
+		assert.True(t, s.log.Empty())
+		s.stop(t)
+	})
+}
+
+// Later records that pass in parts show that the head is at fault, as whole ones do.
+func TestStrictPoisonBeforeRecordsInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := outage(t, numbered(10), func(_ context.Context, name string) error {
+			switch {
+			case strings.HasPrefix(name, "0"):
+				return errAway
+			case !strings.Contains(name, "["): // of two items
+				return answeredWith(413)
+			}
+			return nil
+		}, strict)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.NotEmpty(t, s.namesIn(t, s.dead))
+		assert.Equal(t, 2, s.sums.sum(&s.sums.buried))
+		assert.Equal(t, 18, s.sums.sum(&s.sums.replayed))
+		assert.True(t, s.log.Empty())
+		s.stop(t)
+	})
+}
+
+// A record that goes in parts is late with those that arrive after a later record.
+func TestStrictLateInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failures := 0
+		s := outage(t, numbered(10), func(_ context.Context, name string) error {
+			if name == "0" { // of two items
+				return answeredWith(413)
+			}
+			if name == "0[1:2]" && failures <= escapeFailures {
+				failures++
+				return errAway
+			}
+			return nil
+		}, strict)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.Equal(t, 1, s.sums.sum(&s.sums.late), "the first item was in time")
+		assert.Equal(t, 20, s.sums.sum(&s.sums.replayed))
 		assert.True(t, s.log.Empty())
 		s.stop(t)
 	})

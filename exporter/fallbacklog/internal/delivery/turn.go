@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
 // turn lets one live batch at a time through, in the order in which they came. What is attempted is delivered or in the
@@ -23,35 +25,60 @@ type place struct {
 
 func newTurn() *turn { return &turn{cancel: func() {}} }
 
-// take waits for a batch's turn, and returns the context for its attempts and how to give the turn up. After patience,
-// when the caller gives up, or when cut is closed, the batches before it are hurried: their attempts are cancelled, so
-// that they go to the log first, and then this one. Its own context is cancelled then.
+// grant is a batch's turn.
+type grant struct {
+	ctx  context.Context // of the attempts
+	done func()          // gives the turn up
+	// appendLimit is when the append must have ended; zero: it is not limited yet.
+	appendLimit time.Time
+}
+
+// take waits for a batch's turn. After patience, when the caller gives up, or when cut is closed, the batches before it are
+// hurried: their attempts are cancelled, so that they go to the log first, and then this one. Its own context is cancelled
+// then.
 //
-// When deserted is closed nobody waits: the wrapped exporter may never come back, and data goes before order.
-func (t *turn) take(ctx context.Context, cut, deserted <-chan struct{}, patience time.Duration) (context.Context, func()) {
+// When deserted is closed nobody waits: the wrapped exporter may never come back, and data goes before order. If the
+// batches before it are not logged at appendLimit, which is asked when they are hurried, the batch leaves the queue and the
+// error is segment.ErrStalled. In a shutdown deserted is what bounds the wait.
+func (t *turn) take(ctx context.Context, cut, deserted <-chan struct{}, patience time.Duration, appendLimit func(context.Context) time.Time,
+	now func() time.Time,
+) (grant, error) {
 	p := t.queueUp()
 	if p.first == nil {
-		return t.begin(ctx, p)
+		return t.begin(ctx, p), nil
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-p.first:
-		return t.begin(ctx, p)
+		return t.begin(ctx, p), nil
 	case <-timer.C:
 	case <-ctx.Done():
 	case <-cut:
 	}
 	t.hurry()
 	defer t.calm()
-	select {
-	case <-p.first:
-		return t.begin(ctx, p)
-	case <-deserted:
-		t.leave(p)
-		ctx, cancel := context.WithCancel(ctx)
-		cancel()
-		return ctx, func() {}
+	limit := appendLimit(ctx)
+	late := time.NewTimer(limit.Sub(now()))
+	defer late.Stop()
+	expired := late.C
+	for {
+		select {
+		case <-p.first:
+			g := t.begin(ctx, p)
+			g.appendLimit = limit
+			return g, nil
+		case <-cut:
+			cut, expired, limit = nil, nil, time.Time{}
+		case <-deserted:
+			t.leave(p)
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			return grant{ctx: ctx, done: func() {}}, nil
+		case <-expired:
+			t.leave(p)
+			return grant{}, segment.ErrStalled
+		}
 	}
 }
 
@@ -67,7 +94,7 @@ func (t *turn) queueUp() *place {
 }
 
 // begin is for the batch that has the turn.
-func (t *turn) begin(ctx context.Context, p *place) (context.Context, func()) {
+func (t *turn) begin(ctx context.Context, p *place) grant {
 	ctx, cancel := context.WithCancel(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -75,10 +102,10 @@ func (t *turn) begin(ctx context.Context, p *place) (context.Context, func()) {
 	if t.impatient > 0 {
 		cancel()
 	}
-	return ctx, func() {
+	return grant{ctx: ctx, done: func() {
 		cancel()
 		t.leave(p)
-	}
+	}}
 }
 
 // leave gives a place up, and with the first one the turn.

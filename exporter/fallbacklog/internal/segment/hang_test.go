@@ -84,6 +84,50 @@ func TestHangingDiskKeepsNoCaller(t *testing.T) {
 	assert.NotContains(t, drain(t, open(t, opt), true), "in the write that hangs", "nor after a clean end")
 }
 
+// A caller with a limit waits no longer than that, however long Patience is; its record is settled in the same ways.
+func TestAppendBeforeALimit(t *testing.T) {
+	opt := options(t.TempDir())
+	fsys := hanging(t)
+	opt.FS = fsys
+	l := open(t, opt)
+	appendAll(t, l, "before")
+	require.ErrorIs(t, l.AppendBefore(frame("too late"), time.Now()), ErrStalled)
+	fsys.hang()
+	first := make(chan error)
+	go func() { first <- l.AppendBefore(frame("in the write that hangs"), time.Now().Add(patience)) }()
+	<-fsys.reached
+	require.ErrorIs(t, l.AppendBefore(frame("behind it"), time.Now().Add(patience)), ErrStalled)
+	require.ErrorIs(t, <-first, ErrStalled)
+	fsys.thaw()
+	require.NoError(t, l.AppendBefore(frame("after"), time.Now().Add(time.Minute)))
+	assert.Equal(t, []string{"before", "after"}, drain(t, l, false))
+}
+
+// A caller for whom room has to be made waits no longer than it may where the disk hangs in that. What waits behind it
+// does not either, and the drop ends when the disk lets it.
+func TestRoomOnAHangingDisk(t *testing.T) {
+	opt := options(t.TempDir())
+	opt.MaxSegmentBytes = 60
+	opt.Budget = &Budget{Max: 200}
+	fsys := hanging(t)
+	opt.FS = fsys
+	l := open(t, opt)
+	record := frame("0123456789")
+	for l.Append(record) == nil {
+	}
+	room := NewRoom()
+	tryAppend := func() error { return l.AppendBefore(record, time.Now().Add(patience)) }
+	drop := func() (bool, error) { return l.DropOldest(func([]byte) {}) }
+	require.NoError(t, room.Append(time.Minute, tryAppend, drop))
+	for l.Append(record) == nil {
+	}
+	fsys.hang()
+	require.ErrorIs(t, room.Append(patience, tryAppend, drop), ErrStalled)
+	require.ErrorIs(t, room.Append(patience, tryAppend, drop), ErrStalled)
+	fsys.thaw()
+	require.NoError(t, room.Append(time.Minute, func() error { return l.Append(record) }, drop))
+}
+
 // What waits for the disk is bounded.
 func TestWaitingAppendsAreBounded(t *testing.T) {
 	opt := options(t.TempDir())

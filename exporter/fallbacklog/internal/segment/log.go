@@ -181,11 +181,15 @@ func (l *Log) refuse(compressed []name, saved cursor) error {
 
 // Append writes a record, terminator included, and returns when it is as durable as Options.Sync says. On an error
 // the record is not in the log.
-func (l *Log) Append(record []byte) error {
+func (l *Log) Append(record []byte) error { return l.AppendBefore(record, time.Time{}) }
+
+// AppendBefore is Append, and fails with ErrStalled at limit at the latest, unless that is zero. A record that the disk has
+// not begun to write by then is withdrawn; one that is being written is not read when the write ends after all.
+func (l *Log) AppendBefore(record []byte, limit time.Time) error {
 	if err := l.dir.own(); err != nil {
 		return err
 	}
-	return l.writer.append(record)
+	return l.writer.append(record, limit)
 }
 
 // Try reports whether a record of so many bytes could be appended now, as far as that can be known without one: whether

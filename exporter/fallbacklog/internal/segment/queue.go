@@ -42,6 +42,8 @@ type queue struct {
 type task struct {
 	record []byte
 	work   func() error // nil for a record
+	// limit is until when the caller waits, beside patience; zero: only patience counts.
+	limit time.Time
 	// mustEnd: once work has begun its caller waits for its end, however long.
 	mustEnd bool
 	done    chan struct{} // closed when err is final
@@ -58,6 +60,13 @@ func newQueue(opt Options) *queue {
 
 // do returns the outcome of a task, ErrStalled when there is none in time, or ErrBusy.
 func (q *queue) do(t *task) error {
+	within := q.patience()
+	if !t.limit.IsZero() {
+		within = min(within, t.limit.Sub(q.now()))
+	}
+	if within <= 0 {
+		return ErrStalled
+	}
 	t.done = make(chan struct{})
 	if err := q.add(t); err != nil {
 		return err
@@ -66,7 +75,7 @@ func (q *queue) do(t *task) error {
 	case q.wake <- struct{}{}:
 	default:
 	}
-	if await(t.done, q.patience()) || !q.refuse(t) {
+	if await(t.done, within) || !q.refuse(t) {
 		<-t.done
 		return t.err
 	}

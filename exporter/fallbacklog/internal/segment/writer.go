@@ -60,7 +60,9 @@ func newWriter(opt Options, d *dir, h home) *writer {
 }
 
 // append writes a record and returns when it is as durable as Options.Sync says. Safe for concurrent use.
-func (w *writer) append(record []byte) error { return w.do(&task{record: record}) }
+func (w *writer) append(record []byte, limit time.Time) error {
+	return w.do(&task{record: record, limit: limit})
+}
 
 // call runs work between two groups and returns its error. Safe for concurrent use, but not for the goroutine itself.
 func (w *writer) call(work func() error) error { return w.do(&task{work: work}) }

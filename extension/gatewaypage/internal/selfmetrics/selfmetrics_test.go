@@ -23,14 +23,16 @@ otelcol_processor_incoming_items{otel_signal="metrics",processor="evil\"\n<img>"
 `
 
 func TestReadsOnlyWhatThePageNeeds(t *testing.T) {
+	accepts := make(chan string, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		require.Contains(t, r.Header.Get("Accept"), "text/plain")
+		accepts <- r.Header.Get("Accept")
 		_, _ = w.Write([]byte(own))
 	}))
 	defer server.Close()
 	reader := Reader{server.Client(), server.URL}
 	m, err := reader.Read(t.Context())
 	require.NoError(t, err)
+	require.Contains(t, <-accepts, "text/plain")
 	require.Len(t, m, 3)
 	points, ok := m.Sum("otelcol_receiver_accepted_metric_points", "receiver", "otlp")
 	require.True(t, ok)

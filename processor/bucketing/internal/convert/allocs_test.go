@@ -12,8 +12,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
 
-// exponentialMetric has points of 160 buckets, all occupied, with attributes and an
-// exemplar.
+// exponentialMetric returns a metric with points of 160 occupied buckets, with attributes and an exemplar.
 func exponentialMetric(points int) pmetric.Metric {
 	m := pmetric.NewMetric()
 	m.SetUnit("ms")
@@ -92,12 +91,11 @@ func perPoint(m pmetric.Metric, rule *convert.Rule) float64 {
 		report.Reset(1)
 		next++
 	}
-	convertOne() // plans and scratch space
+	convertOne() // allocates plans and scratch memory
 	return testing.AllocsPerRun(runs, convertOne) / points
 }
 
-// 0 where the type stays and the layout shrinks: what is left is a few allocations
-// for the metric, whatever its number of points.
+// If the type does not change and the layout shrinks, there are a few allocations per metric and none per point.
 func TestAllocsSameType(t *testing.T) {
 	for name, tt := range map[string]struct {
 		m    pmetric.Metric
@@ -114,13 +112,14 @@ func TestAllocsSameType(t *testing.T) {
 		"exponential as it is":           {exponentialMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 20, MaxSize: 160}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// One a metric of 1,000 points; under the race detector, where a sync.Pool forgets at random, about nine.
+			// One allocation per metric of 1,000 points. With the race detector, whose sync.Pool drops objects at random, there
+			// are about nine.
 			require.Less(t, perPoint(tt.m, tt.rule), 0.03)
 		})
 	}
 }
 
-// A new point is itself, its counts and its bounds or second run of buckets.
+// A new point needs allocations for itself, its counts, and its bounds or its second run of buckets.
 func TestAllocsOtherType(t *testing.T) {
 	require.LessOrEqual(t, perPoint(exponentialMetric(1000), explicitTarget(otel)), 3.05)
 	require.LessOrEqual(t, perPoint(exponentialMetric(1000), pchip(explicitTarget(otel))), 3.05)
@@ -129,8 +128,7 @@ func TestAllocsOtherType(t *testing.T) {
 	require.LessOrEqual(t, perPoint(explicitMetric(1000), &convert.Rule{Exponential: &convert.Exponential{MaxScale: 8, MaxSize: 160}}), 3.05)
 }
 
-// BenchmarkMetric includes pdata: points are read, converted and written. Fresh
-// copies of the input are made outside the measured time.
+// BenchmarkMetric includes reading and writing points in pdata. Copying the input is not measured.
 func BenchmarkMetric(b *testing.B) {
 	for _, bm := range []struct {
 		name string

@@ -11,8 +11,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
 
-// Batches of the same streams come at once, in any order: each point adds up, and the last of each
-// stream is emitted as if it had come alone.
+// Batches of the same streams arrive concurrently. The buckets of each point add up, and the last point of each stream is
+// emitted as if it had arrived alone.
 func TestStatefulConcurrentUse(t *testing.T) {
 	const workers, points = 4, 400
 	c, rule := convert.New(convert.NewPlans(8)), stateful(explicitTarget([]float64{1, 2}), convert.Hold)

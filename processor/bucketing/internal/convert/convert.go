@@ -12,16 +12,16 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/history"
 )
 
-// Converter applies rules to metrics. Safe for concurrent use on different metrics.
+// Converter applies rules to metrics. It is safe for concurrent use on different metrics.
 type Converter struct {
 	jobs sync.Pool
 }
 
-// watchedStreams is how many cumulative streams are watched for changes of their
-// split: 16 MB at most.
+// watchedStreams is the number of cumulative streams that are watched for changes of their split. They need at most
+// 16 MB.
 const watchedStreams = 1 << 17
 
-// New returns a Converter that keeps plans in the given cache.
+// New returns a Converter that caches plans in the given cache.
 func New(plans *Plans) *Converter {
 	bases := history.New[basis](watchedStreams, 1)
 	return &Converter{jobs: sync.Pool{New: func() any {
@@ -31,11 +31,11 @@ func New(plans *Plans) *Converter {
 	}}}
 }
 
-// Metric converts the points of m, a member of siblings, to which a second metric
-// is added where only some points change type.
+// Metric converts the points of m, which is an element of siblings. If only some of the points change type, it appends a
+// second metric to siblings.
 func (c *Converter) Metric(m pmetric.Metric, siblings pmetric.MetricSlice, origin *Origin, rule *Rule, report *Report) {
 	j := c.jobs.Get().(*job)
-	j.begin(task{metric: m, origin: origin, rule: rule, report: report, worst: -1})
+	j.begin(task{metric: m, origin: origin, rule: rule, report: report, maxRankError: -1})
 	switch m.Type() {
 	case pmetric.MetricTypeHistogram:
 		j.histogram(m, siblings)
@@ -44,41 +44,41 @@ func (c *Converter) Metric(m pmetric.Metric, siblings pmetric.MetricSlice, origi
 	case pmetric.MetricTypeGauge:
 		j.gauge(m, siblings)
 	}
-	if j.worst >= 0 {
-		report.RankErrors = append(report.RankErrors, j.worst)
+	if j.maxRankError >= 0 {
+		report.RankErrors = append(report.RankErrors, j.maxRankError)
 	}
 	j.task = task{}
-	if !j.large() {
+	if !j.tooLarge() {
 		c.jobs.Put(j)
 	}
 }
 
-// job is the conversion of one metric, and then of another. What it uses for a point is kept for the next.
+// job converts one metric at a time. It reuses the memory of its fields for all points.
 type job struct {
 	bases *history.Table[basis]
 	task
 
 	explicit    explicit
 	exponential exponential
-	out         output // the point converted last
+	out         output // the point that was converted last
 	gauges      gauges
 }
 
-// task is about one metric.
+// task is the state of a job for one metric.
 type task struct {
-	metric pmetric.Metric
-	origin *Origin
-	rule   *Rule
-	report *Report
-	steady bool    // what is done must not depend on counts
-	worst  float64 // rank error; -1 before the first point
+	metric       pmetric.Metric
+	origin       *Origin
+	rule         *Rule
+	report       *Report
+	isCumulative bool    // the shares of splits must not depend on counts
+	maxRankError float64 // of the points so far; -1 before the first one
 
 	stream     uint64 // hash of origin and metric, if identified
 	identified bool
 	pairs      pairs
 }
 
-// begin turns to a metric.
+// begin prepares the job for a metric.
 func (j *job) begin(t task) {
 	j.task = t
 	unit := t.metric.Unit()
@@ -86,12 +86,12 @@ func (j *job) begin(t task) {
 	j.exponential.begin(t.rule, unit)
 }
 
-// maxKeptCounts is how many counts of a source a job keeps room for: a sender chooses how many a point has,
-// and memory for the largest would stay with every job.
+// maxKeptCounts bounds the capacity of the slices with which a job returns to the pool. Otherwise every job would keep
+// the memory for the largest point, whose size a sender chooses.
 const maxKeptCounts = 1 << 16
 
-// large reports whether the job has too much memory to be kept.
-func (j *job) large() bool {
+// tooLarge reports whether the job has too much memory to return to the pool.
+func (j *job) tooLarge() bool {
 	e := &j.exponential
 	return max(cap(j.explicit.Counts), cap(e.Positive.Counts), cap(e.Negative.Counts)) > maxKeptCounts
 }
@@ -99,9 +99,9 @@ func (j *job) large() bool {
 func (j *job) histogram(m pmetric.Metric, siblings pmetric.MetricSlice) {
 	from := m.Histogram()
 	points := from.DataPoints()
-	j.steady = cumulative(from.AggregationTemporality())
+	j.isCumulative = isCumulative(from.AggregationTemporality())
 	switch {
-	case j.rule.inspects():
+	case j.rule.hasNoTarget():
 		rewrite(j, points, inspectExplicit, storeExplicit, passingExplicit, ExplicitLayout)
 		return
 	case j.rule.Exponential == nil:
@@ -112,16 +112,16 @@ func (j *job) histogram(m pmetric.Metric, siblings pmetric.MetricSlice) {
 	to.SetAggregationTemporality(from.AggregationTemporality())
 	retype(j, points, to.DataPoints(), convertExplicit, storeLayout, passingExplicit, ExplicitLayout, ExponentialLayout)
 	if to.DataPoints().Len() > 0 {
-		to.MoveTo(home(m, points.Len(), siblings).SetEmptyExponentialHistogram())
+		to.MoveTo(metricFor(m, points.Len(), siblings).SetEmptyExponentialHistogram())
 	}
 }
 
 func (j *job) exponentialHistogram(m pmetric.Metric, siblings pmetric.MetricSlice) {
 	from := m.ExponentialHistogram()
 	points := from.DataPoints()
-	j.steady = cumulative(from.AggregationTemporality())
+	j.isCumulative = isCumulative(from.AggregationTemporality())
 	switch {
-	case j.rule.inspects():
+	case j.rule.hasNoTarget():
 		rewrite(j, points, inspectExponential, storeReduced, passingExponential, ExponentialLayout)
 		return
 	case j.rule.Explicit == nil:
@@ -132,16 +132,17 @@ func (j *job) exponentialHistogram(m pmetric.Metric, siblings pmetric.MetricSlic
 	to.SetAggregationTemporality(from.AggregationTemporality())
 	retype(j, points, to.DataPoints(), convertExponential, storeExplicit, passingExponential, ExponentialLayout, ExplicitLayout)
 	if to.DataPoints().Len() > 0 {
-		to.MoveTo(home(m, points.Len(), siblings).SetEmptyHistogram())
+		to.MoveTo(metricFor(m, points.Len(), siblings).SetEmptyHistogram())
 	}
 }
 
-func (j *job) converted(from, to Layout) {
+// countConverted counts a point that was converted.
+func (j *job) countConverted(from, to Layout) {
 	j.report.Converted[j.rule.Index][from][to]++
 }
 
-// refuse counts a point that was not converted, and reports whether to drop it.
-func (j *job) refuse(v verdict) (drop bool) {
+// countUnconverted counts a point that was not converted, and reports whether to drop it.
+func (j *job) countUnconverted(v verdict) (drop bool) {
 	if v.err != nil && j.report.Err == nil {
 		j.report.Err = v.err
 	}
@@ -158,15 +159,15 @@ func (j *job) refuse(v verdict) (drop bool) {
 	return false
 }
 
-// repaired returns nil for a fault of loading that it has repaired: the count of a point that is not the sum of
-// its buckets, if the rule says so.
-func repaired[P histpoint.Point](j *job, p P, count *uint64, fault error) error {
-	if fault == nil || j.rule.OnInvalid != RepairInvalid {
-		return fault
+// repair corrects the count of a point that is not the sum of its buckets, if the rule is to repair points. It returns
+// the error of loading the point, or nil if it has repaired the point.
+func repair[P histpoint.Point](j *job, p P, count *uint64, err error) error {
+	if err == nil || j.rule.OnInvalid != RepairInvalid {
+		return err
 	}
 	var wrong *histpoint.CountError
-	if !errors.As(fault, &wrong) {
-		return fault
+	if !errors.As(err, &wrong) {
+		return err
 	}
 	*count = wrong.Sum
 	p.SetCount(wrong.Sum)
@@ -174,26 +175,26 @@ func repaired[P histpoint.Point](j *job, p P, count *uint64, fault error) error 
 	return nil
 }
 
-// weigh takes over what a plan had to assume for the point converted, or refuses it
-// if that is more than the rule allows.
-func (j *job) weigh(tally rebucket.Tally, count uint64) verdict {
+// checkTally adds the tally of a converted point to the report. If its rank error exceeds the rule's bound, the verdict is
+// to leave the point unconverted.
+func (j *job) checkTally(tally rebucket.Tally, count uint64) verdict {
 	var rankError float64
 	if tally.Straddled > 0 {
 		rankError = float64(tally.Straddled) / float64(count)
 	}
-	if j.rule.MaxRankError > 0 && rankError > j.rule.MaxRankError && !j.steady {
+	if j.rule.MaxRankError > 0 && rankError > j.rule.MaxRankError && !j.isCumulative {
 		return verdict{reason: RankError}
 	}
 	j.report.OpenEnds = expo.AddSat(j.report.OpenEnds, tally.Open)
-	j.worst = max(j.worst, rankError)
+	j.maxRankError = max(j.maxRankError, rankError)
 	return verdict{ok: true}
 }
 
-// stateful reports whether points continue what was emitted of their stream.
-func (j *job) stateful() bool { return j.steady && j.rule.Streams != nil }
+// stateful reports whether the conversion of a point depends on the earlier points of its stream.
+func (j *job) stateful() bool { return j.isCumulative && j.rule.Streams != nil }
 
-// cumulative is what delta is not: an unspecified temporality is treated with the
-// greater care.
-func cumulative(t pmetric.AggregationTemporality) bool {
+// isCumulative reports whether a temporality is not delta. An unspecified one is treated as cumulative, which is the more
+// careful treatment.
+func isCumulative(t pmetric.AggregationTemporality) bool {
 	return t != pmetric.AggregationTemporalityDelta
 }

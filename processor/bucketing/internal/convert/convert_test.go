@@ -98,9 +98,9 @@ func TestExplicitToExponential(t *testing.T) {
 	require.Equal(t, pmetric.AggregationTemporalityCumulative, m.ExponentialHistogram().AggregationTemporality())
 	require.Equal(t, int32(0), dp.Scale())
 	require.InDelta(t, 1.0/64, dp.ZeroThreshold(), 0)
-	require.Equal(t, uint64(6), dp.ZeroCount()) // 5, and 1/1024 of (0, 16]
+	require.Equal(t, uint64(6), dp.ZeroCount()) // 5 plus 1/1024 of (0, 16]
 	require.Equal(t, int32(-6), dp.Positive().Offset())
-	// Halves of halves; a share is floored, so one observation may be a bucket higher.
+	// Each bucket has half of the next one's count. Shares are rounded down, so an observation may be one bucket higher.
 	for i, want := range []uint64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 7} {
 		require.InDelta(t, want, dp.Positive().BucketCounts().At(i), 1)
 	}
@@ -139,7 +139,7 @@ func TestExponentialDownscale(t *testing.T) {
 	}
 }
 
-// Both signs and the zero bucket count.
+// The limit includes both signs and the zero bucket.
 func TestExponentialLimit(t *testing.T) {
 	metrics, m := newMetrics()
 	dp := exponentialPoint(m.SetEmptyExponentialHistogram(), 4, -8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)
@@ -175,7 +175,7 @@ func TestInvalidPoints(t *testing.T) {
 		{"NaN", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(0, math.NaN()) }), "bounds[0] is NaN"},
 		{"-Inf", explicit(func(dp pmetric.HistogramDataPoint) { dp.ExplicitBounds().SetAt(0, math.Inf(-1)) }), "bounds[0] is -Inf"},
 		{"overflow", explicit(func(dp pmetric.HistogramDataPoint) {
-			dp.BucketCounts().FromRaw([]uint64{math.MaxUint64, 10, 3}) // 12 in 64 bits
+			dp.BucketCounts().FromRaw([]uint64{math.MaxUint64, 10, 3}) // the sum overflows to 12
 		}), "bucket counts exceed 64 bits"},
 		{"exponential count", exponential(func(dp pmetric.ExponentialHistogramDataPoint) { dp.SetZeroCount(2) }), "bucket counts add up to 14, count is 13"},
 		{"exponential overflow", exponential(func(dp pmetric.ExponentialHistogramDataPoint) {
@@ -208,7 +208,7 @@ func TestInvalidPoints(t *testing.T) {
 	}
 }
 
-// A point that keeps its layout has a bounded number of buckets: what it had more is joined.
+// The number of buckets of a point that keeps its layout is bounded: further ones are joined.
 func TestLargePointsWithoutTarget(t *testing.T) {
 	bounds, counts := make([]float64, 5000), make([]uint64, 5001)
 	for i := range bounds {
@@ -232,7 +232,7 @@ func TestLargePointsWithoutTarget(t *testing.T) {
 	}
 }
 
-// A count that is not the sum of its buckets can be repaired; anything else drops the point.
+// A count that is not the sum of the buckets can be repaired. Other invalid points are dropped.
 func TestRepair(t *testing.T) {
 	repairing := func(rule *convert.Rule) *convert.Rule {
 		rule.OnInvalid = convert.RepairInvalid
@@ -262,8 +262,8 @@ func TestRepair(t *testing.T) {
 	}
 }
 
-// Bounds above zero, as Prometheus' clients have them: the lowest bucket begins at zero, for every target, unless a
-// delta point's minimum says otherwise. Whatever is put at zero lies within the zero threshold.
+// If all bounds are above zero, as with Prometheus' clients, the lowest bucket begins at zero for every target, unless the
+// minimum of a delta point is negative. Observations that go to the zero bucket are within the zero threshold.
 func TestLowestBucketToExponential(t *testing.T) {
 	converted := func(temporality pmetric.AggregationTemporality, minimum float64) pmetric.ExponentialHistogramDataPoint {
 		metrics, m := newMetrics()
@@ -291,7 +291,7 @@ func TestLowestBucketToExponential(t *testing.T) {
 	require.GreaterOrEqual(t, p.ZeroCount(), uint64(50))
 }
 
-// A point with bounds that are refused does not lend its plan to others.
+// A point after one with invalid bounds gets its own plan.
 func TestInvalidBoundsAmongValid(t *testing.T) {
 	metrics, m := newMetrics()
 	h := m.SetEmptyHistogram()
@@ -368,7 +368,7 @@ func TestNoRecordedValue(t *testing.T) {
 	})
 }
 
-// Where only some points change type, the metric becomes two.
+// If only some points change type, the metric becomes two metrics.
 func TestMixedMetricIsSplitInTwo(t *testing.T) {
 	t.Run("to explicit", func(t *testing.T) {
 		metrics, m := newMetrics()
@@ -404,8 +404,8 @@ func TestMixedMetricIsSplitInTwo(t *testing.T) {
 func TestForbid(t *testing.T) {
 	metrics, m := newMetrics()
 	h := m.SetEmptyHistogram()
-	explicitPoint(h, []float64{10, 20}, 1, 2, 3)        // 15 would split
-	explicitPoint(h, []float64{10, 15, 20}, 1, 2, 3, 4) // it does not
+	explicitPoint(h, []float64{10, 20}, 1, 2, 3)        // the bound 15 would split a bucket
+	explicitPoint(h, []float64{10, 15, 20}, 1, 2, 3, 4) // here it would not
 	rule := explicitTarget([]float64{15})
 	rule.Forbid = true
 	report := run(m, metrics, rule)
@@ -423,8 +423,7 @@ func TestForbid(t *testing.T) {
 	}
 }
 
-// Cumulative points come to the working scale before they are split, delta points
-// do not.
+// Cumulative points are reduced to the working scale before they are split. Delta points are not.
 func TestWorkingScale(t *testing.T) {
 	// The bucket (2^(1/2), 2] of scale 1 joins (1, 2^(1/2)] at scale 0.
 	bound := []float64{math.Sqrt2}
@@ -472,7 +471,7 @@ func TestBoundsFollowTheUnit(t *testing.T) {
 	}
 }
 
-// A layout of absurd size is converted without filling the cache.
+// An extremely large layout is converted without filling the cache.
 func TestHugeLayoutsAreNotCached(t *testing.T) {
 	bounds := make([]float64, 5000)
 	for i := range bounds {
@@ -487,7 +486,7 @@ func TestHugeLayoutsAreNotCached(t *testing.T) {
 	require.Zero(t, plans.Len())
 }
 
-// Delta points with a larger error pass unchanged, cumulative ones never do.
+// Delta points with a larger rank error pass unchanged. Cumulative points are always converted.
 func TestMaxRankError(t *testing.T) {
 	for _, tt := range []struct {
 		temporality pmetric.AggregationTemporality

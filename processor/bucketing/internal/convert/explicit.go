@@ -2,7 +2,6 @@ package convert
 
 import (
 	"slices"
-	"sort"
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
@@ -10,20 +9,20 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
-// explicit is an explicit point as it was loaded, and finds its plans. It reuses its space.
+// explicit is a loaded explicit point with its plans. It implements source. It reuses its memory for all points.
 type explicit struct {
 	planner
 	histpoint.Explicit
 
-	last planned // of the bounds; points of a metric mostly have the same
+	last planned // for Bounds; consecutive points mostly have the same bounds
 
 	chooser rebucket.Chooser
 	chosen  []float64
 
-	met [2][]uint64 // see meet
+	pair explicitPair
 }
 
-// begin turns to another metric.
+// begin prepares for the points of a metric.
 func (e *explicit) begin(rule *Rule, unit string) {
 	e.planner.begin(rule, unit)
 	e.last = planned{}
@@ -37,8 +36,7 @@ func (e *explicit) load(p pmetric.HistogramDataPoint) error {
 	return err
 }
 
-// restate rewrites a valid point that keeps its layout if its form is not bounded: with +Inf among its
-// bounds, which is implied, or with too many of them.
+// restate rewrites a valid point that keeps its layout, if it lists the bound +Inf or has too many buckets.
 func (e *explicit) restate(p pmetric.HistogramDataPoint) {
 	if len(e.Counts) > maxPassedBuckets {
 		to := histpoint.Explicit{Bounds: rebucket.Subset(e.Bounds, maxPassedBuckets, nil), Count: e.Count}
@@ -52,39 +50,35 @@ func (e *explicit) restate(p pmetric.HistogramDataPoint) {
 	}
 }
 
-// fits reports whether the point is small enough to be kept as a stream's last.
-func (e *explicit) fits() bool { return len(e.Bounds) <= maxCachedBounds }
+// fitsState reports whether the point is small enough to be the state of a stream.
+func (e *explicit) fitsState() bool { return len(e.Bounds) <= maxCachedBounds }
 
-// choosing reports whether the bounds that stay are chosen by counts. Larger layouts are limited by
-// position: choosing takes longer the more bounds there are, and those are a sender's to name.
-func (e *explicit) choosing() bool {
+// choosesByCounts reports whether the point's counts decide which bounds are kept. In larger layouts their positions
+// decide: the time to choose grows with the number of bounds, which a sender controls.
+func (e *explicit) choosesByCounts() bool {
 	l := e.rule.Limit
-	return l != nil && l.MinError && e.fits()
+	return l != nil && l.MinError && e.fitsState()
 }
 
-// choose returns the target that the point's counts choose. It is valid until the next call.
+// choose returns the target with the bounds that the point's counts choose. It is valid until the next call.
 func (e *explicit) choose() target {
 	l := e.rule.Limit
 	e.chosen = e.chooser.Choose(e.chosen, e.Bounds, e.Counts, l.MaxBuckets, l.Pin)
 	return target{bounds: e.chosen}
 }
 
-// byLayout returns the plan that the bounds alone decide.
-func (e *explicit) byLayout() planned {
+// planByLayout returns the plan that depends on the bounds alone.
+func (e *explicit) planByLayout() planned {
 	if e.last.plan == nil {
 		e.last = e.fromBounds(e.Bounds)
 	}
 	return e.last
 }
 
-// fit converts a delta point by its own counts and range.
+// fit converts a delta point with shares that depend on its counts and range.
 func (e *explicit) fit(p *plan, to []uint64, extent rebucket.Range) rebucket.Tally {
 	return p.fromExplicit.Fit(to, e.Counts, extent)
 }
-
-// The methods below are those of a source.
-
-func (e *explicit) count() uint64 { return e.Count }
 
 func (e *explicit) plan(s *stream) planned {
 	switch {
@@ -92,10 +86,10 @@ func (e *explicit) plan(s *stream) planned {
 		return planned{plan: s.plan}
 	case s != nil && e.rule.Explicit == nil:
 		return e.toTarget(&s.plan.target, e.Bounds)
-	case e.choosing():
+	case e.choosesByCounts():
 		return e.toTarget(&target{bounds: slices.Clone(e.choose().bounds)}, e.Bounds)
 	default:
-		return e.byLayout()
+		return e.planByLayout()
 	}
 }
 
@@ -103,37 +97,21 @@ func (e *explicit) apply(p *plan, to []uint64) rebucket.Tally {
 	return p.fromExplicit.Apply(to, e.Counts)
 }
 
-func (e *explicit) applyKept(s *stream, to []uint64) { s.plan.fromExplicit.Apply(to, s.counts) }
-
-// restarted is known of explicit points by their counts alone.
+// restarted is always false: in explicit points only a lower count shows a restart.
 func (e *explicit) restarted(*stream) (Violation, bool) { return 0, false }
 
-// meet compares at the bounds that both points have.
-func (e *explicit) meet(s *stream) (p *plan, same bool) {
+// align merges both points to their shared bounds.
+func (e *explicit) align(s *stream) aligned {
 	if slices.Equal(s.bounds, e.Bounds) {
-		e.met = [2][]uint64{e.Counts, s.counts}
-		return s.plan, true
+		e.pair = explicitPair{now: e.Counts, before: s.counts}
+		return aligned{pair: &e.pair, plan: s.plan, sameLayout: true}
 	}
-	shared := intersection(s.bounds, e.Bounds)
-	now, before := make([]uint64, len(shared)+1), make([]uint64, len(shared)+1)
-	rebucket.Merge(now, shared, e.Bounds, e.Counts)
-	rebucket.Merge(before, shared, s.bounds, s.counts)
-	e.met = [2][]uint64{now, before}
-	return &plan{target: s.plan.target, fromExplicit: rebucket.NewPlan(s.plan.bounds, shared, e.rule.Split)}, false
-}
-
-func (e *explicit) covers() bool {
-	for i, n := range e.met[0] {
-		if n < e.met[1][i] {
-			return false
-		}
-	}
-	return true
-}
-
-func (e *explicit) applyMet(p *plan, now, before []uint64) {
-	p.fromExplicit.Apply(now, e.met[0])
-	p.fromExplicit.Apply(before, e.met[1])
+	shared := rebucket.Shared(s.bounds, e.Bounds)
+	e.pair = explicitPair{now: make([]uint64, len(shared)+1), before: make([]uint64, len(shared)+1)}
+	rebucket.Merge(e.pair.now, shared, e.Bounds, e.Counts)
+	rebucket.Merge(e.pair.before, shared, s.bounds, s.counts)
+	p := &plan{target: s.plan.target, fromExplicit: rebucket.NewPlan(s.plan.bounds, shared, e.rule.Split)}
+	return aligned{pair: &e.pair, plan: p}
 }
 
 func (e *explicit) keep(s *stream) {
@@ -143,13 +121,19 @@ func (e *explicit) keep(s *stream) {
 	s.counts = append(s.counts[:0], e.Counts...)
 }
 
-// intersection returns the elements of two increasing lists that both have.
-func intersection(a, b []float64) []float64 {
-	var shared []float64
-	for _, v := range a {
-		if i := sort.SearchFloat64s(b, v); i < len(b) && b[i] == v {
-			shared = append(shared, v)
+// explicitPair has the counts of two points in one explicit layout.
+type explicitPair struct{ now, before []uint64 }
+
+func (p *explicitPair) decreased() bool {
+	for i, n := range p.now {
+		if n < p.before[i] {
+			return true
 		}
 	}
-	return shared
+	return false
+}
+
+func (p *explicitPair) apply(plan *plan, now, before []uint64) {
+	plan.fromExplicit.Apply(now, p.now)
+	plan.fromExplicit.Apply(before, p.before)
 }

@@ -11,22 +11,22 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
-// exponential is an exponential point as it was loaded, and finds its plans. It reuses its space.
+// exponential is a loaded exponential point with its plans. It implements source. It reuses its memory for all points.
 type exponential struct {
 	planner
 	expo.Histogram
-	restated    bool  // normalizing changed it
-	sourceScale int32 // before it was lowered for a cumulative stream
+	restated    bool  // normalizing changed the point
+	sourceScale int32 // scale before it was lowered to the working scale
 
-	last      planned // of the fields below; points of a metric mostly have the same
-	lastScale int32
-	lastZero  float64
-	lastSide  rebucket.ZeroSide
+	last          planned // for the fields below; consecutive points mostly have the same values
+	lastScale     int32
+	lastThreshold float64
+	lastSide      rebucket.ZeroSide
 
-	met [2]expo.Histogram // see meet
+	pair exponentialPair
 }
 
-// begin turns to another metric.
+// begin prepares for the points of a metric.
 func (e *exponential) begin(rule *Rule, unit string) {
 	e.planner.begin(rule, unit)
 	e.last = planned{}
@@ -40,10 +40,10 @@ func (e *exponential) load(p pmetric.ExponentialHistogramDataPoint, maxBuckets i
 	return err
 }
 
-// anySize leaves the number of buckets of a source alone: each is converted.
+// anySize is the maximum number of buckets of a point that will be converted.
 const anySize = math.MaxInt32
 
-// restate rewrites a valid point that keeps its layout if its form is not bounded.
+// restate rewrites a valid point that keeps its layout, if normalizing changes it.
 func (e *exponential) restate(p pmetric.ExponentialHistogramDataPoint) {
 	if err := e.load(p, maxPassedBuckets); e.restated && err == nil {
 		histpoint.StoreExponential(p, &e.Histogram)
@@ -61,21 +61,21 @@ func (e *exponential) reduce() {
 	e.ToTotal(e.rule.Limit.MaxBuckets - 1)
 }
 
-// maxKeptBuckets bounds a stream's state: a point with more buckets, which no SDK sends,
-// comes to a lower scale.
-const maxKeptBuckets = 1024
+// maxStateBuckets bounds the state of a stream. A point with more buckets, which no SDK sends, is reduced to a lower
+// scale.
+const maxStateBuckets = 1024
 
 // planOf returns the plan for a histogram's layout.
 func (e *exponential) planOf(h *expo.Histogram) planned {
-	zero := zeroSideOf(h)
-	if e.last.plan == nil || e.lastScale != h.Scale || e.lastZero != h.ZeroThreshold || e.lastSide != zero {
-		e.last = e.fromScale(h.Scale, h.ZeroThreshold, zero)
-		e.lastScale, e.lastZero, e.lastSide = h.Scale, h.ZeroThreshold, zero
+	zeroSide := zeroSideOf(h)
+	if e.last.plan == nil || e.lastScale != h.Scale || e.lastThreshold != h.ZeroThreshold || e.lastSide != zeroSide {
+		e.last = e.fromScale(h.Scale, h.ZeroThreshold, zeroSide)
+		e.lastScale, e.lastThreshold, e.lastSide = h.Scale, h.ZeroThreshold, zeroSide
 	}
 	return e.last
 }
 
-// zeroSideOf is the side of the zero bucket; one without width has no other than the default.
+// zeroSideOf returns the side of the zero bucket. A zero bucket without width always has the default side.
 func zeroSideOf(h *expo.Histogram) rebucket.ZeroSide {
 	if h.ZeroThreshold == 0 {
 		return rebucket.ZeroPositive
@@ -83,14 +83,10 @@ func zeroSideOf(h *expo.Histogram) rebucket.ZeroSide {
 	return rebucket.ZeroSideOf(h.Negative)
 }
 
-// fit converts a delta point by its own counts and range.
+// fit converts a delta point with shares that depend on its counts and range.
 func (e *exponential) fit(p *plan, to []uint64) rebucket.Tally {
 	return p.fromExponential.Fit(to, e.ZeroCount, e.Positive, e.Negative, rebucket.Range{Min: e.Min, Max: e.Max})
 }
-
-// The methods below are those of a source.
-
-func (e *exponential) count() uint64 { return e.Count }
 
 func (e *exponential) plan(*stream) planned { return e.planOf(&e.Histogram) }
 
@@ -98,12 +94,8 @@ func (e *exponential) apply(p *plan, to []uint64) rebucket.Tally {
 	return applyExponential(p, to, &e.Histogram)
 }
 
-func (e *exponential) applyKept(s *stream, to []uint64) {
-	applyExponential(s.plan, to, s.exponential)
-}
-
-// restarted follows [expo.Restarted]. Whether a threshold rose into a bucket with counts shows only at the
-// scale of the source.
+// restarted applies [expo.Restarted] at the scale of the source. Only if both points have the same source scale are the
+// buckets of the last point known at that scale.
 func (e *exponential) restarted(s *stream) (Violation, bool) {
 	before, now := *s.exponential, e.Histogram
 	if before.Scale != s.sourceScale {
@@ -120,15 +112,15 @@ func (e *exponential) restarted(s *stream) (Violation, bool) {
 	}
 }
 
-// meet follows the rule for merging: the lower scale, and the larger zero threshold raised to a bucket
-// bound of it. The zero bucket lies where this point has it, so that a stream's first negative observation
-// places only the increase since the last point on both sides.
-func (e *exponential) meet(s *stream) (p *plan, same bool) {
-	now, before := &e.met[0], &e.met[1]
-	zero := zeroSideOf(&e.Histogram)
-	if s.exponential.Scale == e.Scale && s.exponential.ZeroThreshold == e.ZeroThreshold && zeroSideOf(s.exponential) == zero {
+// align brings both points to the lower scale and to the larger zero threshold, raised to a bucket bound, as for merging.
+// The zero side is that of this point. So after the first negative observation of a stream only the increase since the
+// last point is placed on both sides of zero.
+func (e *exponential) align(s *stream) aligned {
+	now, before := &e.pair.now, &e.pair.before
+	zeroSide := zeroSideOf(&e.Histogram)
+	if s.exponential.Scale == e.Scale && s.exponential.ZeroThreshold == e.ZeroThreshold && zeroSideOf(s.exponential) == zeroSide {
 		*now, *before = e.Histogram, *s.exponential
-		return s.plan, true
+		return aligned{pair: &e.pair, plan: s.plan, sameLayout: true}
 	}
 	*now, *before = clone(&e.Histogram), clone(s.exponential)
 	scale := min(now.Scale, before.Scale)
@@ -139,18 +131,8 @@ func (e *exponential) meet(s *stream) (p *plan, same bool) {
 		now.RaiseZero(bound)
 		before.RaiseZero(bound)
 	}
-	met := rebucket.NewExponentialPlan(s.plan.bounds, now.Scale, now.ZeroThreshold, zero, e.rule.Split)
-	return &plan{target: s.plan.target, fromExponential: met}, false
-}
-
-func (e *exponential) covers() bool {
-	now, before := &e.met[0], &e.met[1]
-	return now.ZeroCount >= before.ZeroCount && covers(&now.Positive, &before.Positive) && covers(&now.Negative, &before.Negative)
-}
-
-func (e *exponential) applyMet(p *plan, now, before []uint64) {
-	applyExponential(p, now, &e.met[0])
-	applyExponential(p, before, &e.met[1])
+	fromCommon := rebucket.NewExponentialPlan(s.plan.bounds, now.Scale, now.ZeroThreshold, zeroSide, e.rule.Split)
+	return aligned{pair: &e.pair, plan: &plan{target: s.plan.target, fromExponential: fromCommon}}
 }
 
 func (e *exponential) keep(s *stream) {
@@ -160,8 +142,21 @@ func (e *exponential) keep(s *stream) {
 	from, to := &e.Histogram, s.exponential
 	to.Scale, to.ZeroThreshold, to.ZeroCount = from.Scale, from.ZeroThreshold, from.ZeroCount
 	s.sourceScale = e.sourceScale
-	keepBuckets(&to.Positive, from.Positive.Trimmed())
-	keepBuckets(&to.Negative, from.Negative.Trimmed())
+	copyBuckets(&to.Positive, from.Positive.Trimmed())
+	copyBuckets(&to.Negative, from.Negative.Trimmed())
+}
+
+// exponentialPair has two points in one exponential layout.
+type exponentialPair struct{ now, before expo.Histogram }
+
+func (p *exponentialPair) decreased() bool {
+	return p.now.ZeroCount < p.before.ZeroCount ||
+		!covers(&p.now.Positive, &p.before.Positive) || !covers(&p.now.Negative, &p.before.Negative)
+}
+
+func (p *exponentialPair) apply(plan *plan, now, before []uint64) {
+	applyExponential(plan, now, &p.now)
+	applyExponential(plan, before, &p.before)
 }
 
 func applyExponential(p *plan, to []uint64, h *expo.Histogram) rebucket.Tally {
@@ -174,11 +169,11 @@ func clone(h *expo.Histogram) expo.Histogram {
 	return c
 }
 
-func keepBuckets(to *expo.Buckets, from expo.Buckets) {
+func copyBuckets(to *expo.Buckets, from expo.Buckets) {
 	to.Offset, to.Counts = from.Offset, append(to.Counts[:0], from.Counts...)
 }
 
-// covers reports whether every bucket of before has at least its count in now.
+// covers reports whether every bucket of now has at least the count of before.
 func covers(now, before *expo.Buckets) bool {
 	shift := int64(before.Offset) - int64(now.Offset)
 	for i, n := range before.Counts {

@@ -16,12 +16,12 @@ func pchip(rule *convert.Rule) *convert.Rule {
 	return rule
 }
 
-// Minimum and maximum bound where the observations of a delta point lie; what a
-// cumulative point becomes does not depend on them.
+// The minimum and the maximum bound the observations of a delta point. They do not affect the conversion of a cumulative
+// point.
 func TestRangeOfDeltaPoints(t *testing.T) {
 	for temporality, want := range map[pmetric.AggregationTemporality][]uint64{
 		pmetric.AggregationTemporalityDelta:      {0, 100, 4, 0},
-		pmetric.AggregationTemporalityCumulative: {69, 31, 0, 4}, // log 5 / log 10, and the open end is that of the target
+		pmetric.AggregationTemporalityCumulative: {69, 31, 0, 4}, // 0.69 is log 5 / log 10; the open end goes to that of the target
 	} {
 		metrics, m := newMetrics()
 		h := m.SetEmptyHistogram()
@@ -57,8 +57,8 @@ func TestRangeOfDeltaPoints(t *testing.T) {
 	}
 }
 
-// No field of a cumulative point but its layout and its counts changes what becomes of
-// the counts, and each count is divided as if it were alone.
+// The converted counts of a cumulative point depend on its layout and counts alone, and each count is divided independently
+// of the others.
 func TestCumulativeSplitIsAdditive(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 2000 {

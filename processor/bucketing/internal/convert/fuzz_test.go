@@ -12,8 +12,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
 
-// FuzzMetric sends whatever OTLP can say through every rule, with and without state, twice: conversions
-// end, and what is converted adds up.
+// FuzzMetric converts any metric that OTLP can represent by every rule, with and without state, twice. Conversions end, and
+// the buckets of converted points add up.
 func FuzzMetric(f *testing.F) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	for range 20 {
@@ -79,7 +79,7 @@ func through(t *testing.T, rule *convert.Rule, md pmetric.Metrics) {
 	}
 }
 
-// wrongPoints is the number of points whose buckets do not add up to their count, or cannot be.
+// wrongPoints returns the number of points whose buckets do not add up to their count or are impossible.
 func wrongPoints(m pmetric.Metric) (n int64) {
 	switch m.Type() {
 	case pmetric.MetricTypeHistogram:

@@ -9,11 +9,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/floats"
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 )
 
-// gauge turns the points of each stream into one point of a delta histogram: a distribution of the
-// values that they were. Points that cannot be, being not finite or without a value, stay.
+// gauge converts the points of each stream to one point of a delta histogram, which is the distribution of their values.
+// Invalid points remain: those that have no value or one that is not finite.
 func (j *job) gauge(m pmetric.Metric, siblings pmetric.MetricSlice) {
 	points := m.Gauge().DataPoints()
 	j.gauges.begin(points, j.identify)
@@ -22,7 +23,7 @@ func (j *job) gauge(m pmetric.Metric, siblings pmetric.MetricSlice) {
 		to.SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
 		distribute(j, points, to.DataPoints(), storeGaugeExponential, ExponentialLayout)
 		if to.DataPoints().Len() > 0 {
-			to.MoveTo(home(m, points.Len(), siblings).SetEmptyExponentialHistogram())
+			to.MoveTo(metricFor(m, points.Len(), siblings).SetEmptyExponentialHistogram())
 		}
 		return
 	}
@@ -30,45 +31,45 @@ func (j *job) gauge(m pmetric.Metric, siblings pmetric.MetricSlice) {
 	to.SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
 	distribute(j, points, to.DataPoints(), storeGaugeExplicit, ExplicitLayout)
 	if to.DataPoints().Len() > 0 {
-		to.MoveTo(home(m, points.Len(), siblings).SetEmptyHistogram())
+		to.MoveTo(metricFor(m, points.Len(), siblings).SetEmptyHistogram())
 	}
 }
 
-// gauges turns the values of streams into distributions. It reuses its space.
+// gauges computes the distributions of the values of streams. It reuses its memory for all metrics.
 type gauges struct {
 	group
 	rule *Rule
 
-	distribution expo.Histogram     // with bounds it has but the totals
-	explicit     histpoint.Explicit // by the target's bounds
+	distribution expo.Histogram     // for an explicit target it has the totals only
+	explicit     histpoint.Explicit // counts in the target's bounds
 }
 
-// group chains the points of each stream, in their order.
+// group links the points of each stream, in their order. The fields contain indexes of points.
 type group struct {
-	first []int          // of each stream, in the order of their first points
-	next  []int          // by point: the next of its stream, or none
-	last  map[uint64]int // by stream
-	stays []bool         // by point
+	first   []int          // the first point of each stream
+	next    []int          // by point: the next point of its stream, or none
+	last    map[uint64]int // by stream
+	invalid []bool         // by point
 }
 
 const none = -1
 
-// keptLast is the size up to which the map of streams is kept. A map does not shrink, and clearing it needs time for
-// the largest batch it was ever used for, whose size a sender chooses.
-const keptLast = 4096
+// maxReusedStreams bounds the size of the map that is reused. A map does not shrink: clearing it needs time for the
+// largest batch for which it was ever used, and a sender chooses the size of a batch.
+const maxReusedStreams = 4096
 
-// begin groups the points that have a value; the others each stand for themselves.
+// begin groups the valid points by stream. A point without recorded value is a group of its own.
 func (g *group) begin(points pmetric.NumberDataPointSlice, identify func(pcommon.Map) uint64) {
-	g.first, g.next, g.stays = g.first[:0], g.next[:0], g.stays[:0]
-	if g.last == nil || len(g.last) > keptLast {
+	g.first, g.next, g.invalid = g.first[:0], g.next[:0], g.invalid[:0]
+	if g.last == nil || len(g.last) > maxReusedStreams {
 		g.last = map[uint64]int{}
 	}
 	clear(g.last)
 	for i, p := range points.All() {
-		g.next, g.stays = append(g.next, none), append(g.stays, false)
+		g.next, g.invalid = append(g.next, none), append(g.invalid, false)
 		if !p.Flags().NoRecordedValue() {
 			if err := checkValue(p); err != nil {
-				g.stays[i] = true
+				g.invalid[i] = true
 				continue
 			}
 			id := identify(p.Attributes())
@@ -83,7 +84,7 @@ func (g *group) begin(points pmetric.NumberDataPointSlice, identify func(pcommon
 	}
 }
 
-// reset empties the distribution, which has the rule's layout, for a stream's values.
+// reset prepares an empty distribution in the rule's layout for the values of a stream.
 func (g *gauges) reset(rule *Rule, unit string) {
 	g.rule = rule
 	maxSize := 0
@@ -106,7 +107,7 @@ func (g *gauges) reset(rule *Rule, unit string) {
 	clear(g.explicit.Counts)
 }
 
-// observe adds a value.
+// observe adds a value to the distribution.
 func (g *gauges) observe(v float64) {
 	d := &g.distribution
 	if g.rule.Exponential != nil {
@@ -126,7 +127,7 @@ func checkValue(p pmetric.NumberDataPoint) error {
 	if p.ValueType() == pmetric.NumberDataPointValueTypeEmpty {
 		return fmt.Errorf("%w: gauge point without a value", histpoint.ErrInvalid)
 	}
-	if v := valueOf(p); v-v != 0 {
+	if v := valueOf(p); !floats.IsFinite(v) {
 		return fmt.Errorf("%w: gauge value is %v", histpoint.ErrInvalid, v)
 	}
 	return nil
@@ -139,14 +140,14 @@ func valueOf(p pmetric.NumberDataPoint) float64 {
 	return p.DoubleValue()
 }
 
-// distribute adds a point for each group to the target and leaves those that stay.
+// distribute appends a point for each group to the target. It leaves or drops the invalid points.
 func distribute[P histpoint.Point, S histpoint.Slice[P]](j *job, points pmetric.NumberDataPointSlice, target S, store func(*job, P), to Layout) {
 	g, unit := &j.gauges, j.metric.Unit()
 	target.EnsureCapacity(len(g.first))
 	for _, first := range g.first {
 		p, q := points.At(first), target.AppendEmpty()
 		if p.Flags().NoRecordedValue() {
-			j.refuse(verdict{reason: NoRecordedValue})
+			j.countUnconverted(verdict{reason: NoRecordedValue})
 			q.SetFlags(p.Flags())
 			q.SetStartTimestamp(p.StartTimestamp())
 			q.SetTimestamp(p.Timestamp())
@@ -158,24 +159,24 @@ func distribute[P histpoint.Point, S histpoint.Slice[P]](j *job, points pmetric.
 				earliest, latest = min(earliest, point.Timestamp()), max(latest, point.Timestamp())
 				g.observe(valueOf(point))
 				point.Exemplars().MoveAndAppendTo(q.Exemplars())
-				j.converted(GaugeLayout, to)
+				j.countConverted(GaugeLayout, to)
 			}
-			// The interval excludes its start: the shortest that has all points.
+			// The shortest interval with all points. An interval does not include its start.
 			q.SetStartTimestamp(max(earliest, 1) - 1)
 			q.SetTimestamp(latest)
 			histpoint.SetTotals(q, g.totals())
 			store(j, q)
-			j.worst = max(j.worst, 0)
+			j.maxRankError = max(j.maxRankError, 0)
 		}
 		p.Attributes().MoveTo(q.Attributes())
 	}
 	at := -1
 	points.RemoveIf(func(p pmetric.NumberDataPoint) bool {
 		at++
-		if !g.stays[at] {
+		if !g.invalid[at] {
 			return true
 		}
-		return j.refuse(verdict{reason: Invalid, err: checkValue(p)})
+		return j.countUnconverted(verdict{reason: Invalid, err: checkValue(p)})
 	})
 }
 

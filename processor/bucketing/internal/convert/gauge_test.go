@@ -15,7 +15,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
 
-// gaugePoint appends a point; without a value if it is nil.
+// gaugePoint appends a point. It has no value if value is nil.
 func gaugePoint(m pmetric.Metric, route string, time pcommon.Timestamp, value any) pmetric.NumberDataPoint {
 	if m.Type() != pmetric.MetricTypeGauge {
 		m.SetEmptyGauge()
@@ -60,7 +60,7 @@ func TestGaugeToExplicit(t *testing.T) {
 	require.Equal(t, []float64{0}, f.report.RankErrors)
 }
 
-// Every value lies in the bucket for it, at whatever scale fits them all, or in the zero bucket.
+// Every value is counted in its bucket, at a scale that fits all of them, or in the zero bucket.
 func TestGaugeToExponential(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	rule := exponentialTarget(6, 20, 0.01)
@@ -120,7 +120,8 @@ func TestGaugeToExponential(t *testing.T) {
 	}
 }
 
-// What is not finite, or no value, stays a gauge or is dropped; the marker of an end goes along.
+// Points with a value that is not finite, or without a value, remain gauge points or are dropped. A marker that ends a
+// series moves to the histogram.
 func TestGaugeWithoutValue(t *testing.T) {
 	for _, drop := range []bool{false, true} {
 		metrics, m := newMetrics()

@@ -16,8 +16,8 @@ import (
 
 const metricsPerRule = 1000
 
-// eachRule converts random metrics of both kinds and temporalities by each rule and
-// shows the metric before (a copy) and after.
+// eachRule converts random metrics of both kinds and temporalities by each rule, and calls the check with a copy of the
+// original metric and the converted one.
 func eachRule(t *testing.T, seed uint64, check func(rng *rand.Rand, r *convert.Rule, before, after pmetric.Metric)) {
 	rng := rand.New(rand.NewPCG(seed, seed))
 	c, report, points := convert.New(convert.NewPlans(64)), newReport(), 0
@@ -107,7 +107,7 @@ func TestEverythingElseIsUnchanged(t *testing.T) {
 	})
 }
 
-// The target is met: bounds, or scale and sizes.
+// Converted points have the bounds, or the scale and sizes, of the target.
 func TestTargetIsMet(t *testing.T) {
 	eachRule(t, 3, func(_ *rand.Rand, r *convert.Rule, before, after pmetric.Metric) {
 		for i := range count(after) {
@@ -134,7 +134,7 @@ func TestTargetIsMet(t *testing.T) {
 	})
 }
 
-// wire is a metric in protobuf: every bit that matters.
+// wire returns a metric in protobuf, which contains every bit of it.
 func wire(t *testing.T, m pmetric.Metric) []byte {
 	md := pmetric.NewMetrics()
 	m.CopyTo(md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty())
@@ -154,8 +154,8 @@ func TestIdempotent(t *testing.T) {
 	})
 }
 
-// Lowering scale and size moves whole buckets: each count is where its index,
-// shifted, says, or in the zero bucket if that was raised above it.
+// Lowering scale and size moves whole buckets: each count is in the bucket with the shifted index, or in the zero bucket if
+// the threshold was raised above it.
 func TestExponentialReductionIsExact(t *testing.T) {
 	eachRule(t, 5, func(_ *rand.Rand, r *convert.Rule, before, after pmetric.Metric) {
 		if before.Type() != pmetric.MetricTypeExponentialHistogram || after.Type() != before.Type() {
@@ -167,7 +167,7 @@ func TestExponentialReductionIsExact(t *testing.T) {
 			require.NoError(t, histpoint.LoadExponential(&h, was))
 			h.Normalize(1000) // no point has more
 			histpoint.StoreExponential(was, &h)
-			raisedAt := was.Scale() // the threshold is raised to a bound of this scale
+			raisedAt := was.Scale() // the scale to whose bounds the threshold is raised
 			if r.Exponential != nil {
 				raisedAt = min(raisedAt, r.Exponential.MaxScale)
 			}
@@ -209,7 +209,7 @@ func TestCumulativeBucketsNeverDecrease(t *testing.T) {
 		randomExplicit(rng, source)
 		for _, rule := range rules() {
 			if rule.Exponential != nil {
-				continue // runs of buckets; see the test with cumulativetodelta
+				continue // see the test with cumulativetodelta
 			}
 			var last []uint64
 			stream := pmetric.NewHistogramDataPoint()

@@ -26,7 +26,7 @@ func writePoint(dp pmetric.HistogramDataPoint, bounds []float64, counts []uint64
 	}
 }
 
-// Each delta point keeps the bounds where its own observations are.
+// Each delta point keeps the bounds around its own observations.
 func TestMinErrorOfDeltaPoints(t *testing.T) {
 	metrics, m := newMetrics()
 	h := m.SetEmptyHistogram()
@@ -48,11 +48,10 @@ func TestMinErrorOfDeltaPoints(t *testing.T) {
 		require.Equal(t, want.counts, dp.BucketCounts().AsRaw())
 	}
 	require.Equal(t, int64(3), report.Converted[0][convert.ExplicitLayout][convert.ExplicitLayout])
-	require.Equal(t, []float64{0}, report.RankErrors) // whole buckets were joined
+	require.Equal(t, []float64{0}, report.RankErrors) // only whole buckets were joined
 }
 
-// A cumulative stream keeps what its first point chose, whatever comes, until it
-// begins anew; each stream has its own.
+// A cumulative stream keeps the bounds that its first point chose until it restarts. Each stream has its own bounds.
 func TestMinErrorOfCumulativeStreams(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	bounds := []float64{1, 2, 3, 4, 5, 6, 7, 8, 9}
@@ -98,8 +97,7 @@ func TestMinErrorOfCumulativeStreams(t *testing.T) {
 	require.Equal(t, 200*41, exports)
 }
 
-// Cumulative points that nothing is known of, and layouts of absurd size, are limited
-// by position.
+// Cumulative points without state, and extremely large layouts, are limited by position.
 func TestMinErrorFallsBackToPosition(t *testing.T) {
 	counts := []uint64{7, 8, 9, 0, 0, 0, 0}
 	metrics, m := newMetrics()

@@ -2,16 +2,15 @@ package convert
 
 import "go.opentelemetry.io/collector/pdata/pcommon"
 
-// pairs are the attributes of the point before, by place, and their hashes. The points of a metric mostly
-// have the same keys and often the same values, and to compare a text costs a third of what hashing it
-// does.
+// pairs caches the first attributes of the previous point with their hashes, by position. The points of a metric mostly
+// have the same keys, and often the same values. Comparing a text costs a third of hashing it.
 type pairs [8]struct {
 	key, value string
-	ofKey      uint64 // hash; 0 if there is none
-	ofPair     uint64 // hash of a key with a text as its value; 0 if there is none
+	keyHash    uint64 // 0 before the first point
+	pairHash   uint64 // 0 if the value is not known or not a text
 }
 
-// sum is that of the hashes of the attributes, as [streamid.Hasher.Attributes] has it.
+// sum returns the same hash of the attributes as [streamid.Hasher.Attributes].
 func (p *pairs) sum(m pcommon.Map) (sum uint64) {
 	at := 0
 	for k, v := range m.All() {
@@ -21,17 +20,17 @@ func (p *pairs) sum(m pcommon.Map) (sum uint64) {
 		}
 		known := &p[at]
 		at++
-		if known.ofKey == 0 || known.key != k {
-			known.key, known.ofKey, known.ofPair = k, identity.String(k), 0
+		if known.keyHash == 0 || known.key != k {
+			known.key, known.keyHash, known.pairHash = k, identity.String(k), 0
 		}
 		if v.Type() != pcommon.ValueTypeStr {
-			sum += identity.PairOf(known.ofKey, identity.Value(v))
+			sum += identity.PairOf(known.keyHash, identity.Value(v))
 			continue
 		}
-		if s := v.Str(); known.ofPair == 0 || known.value != s {
-			known.value, known.ofPair = s, identity.PairOf(known.ofKey, identity.Value(v))
+		if s := v.Str(); known.pairHash == 0 || known.value != s {
+			known.value, known.pairHash = s, identity.PairOf(known.keyHash, identity.Value(v))
 		}
-		sum += known.ofPair
+		sum += known.pairHash
 	}
 	return sum
 }

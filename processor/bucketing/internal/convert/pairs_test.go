@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// What is remembered changes no identity, whatever the points before had.
+// The cached attributes of previous points do not change an identity.
 func TestPairs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	text := func(n int) string {

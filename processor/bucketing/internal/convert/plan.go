@@ -7,29 +7,29 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
-// plan is how the counts of one source layout become those of a target. Immutable.
+// plan converts the counts of one source layout to a target. It is immutable.
 type plan struct {
 	target
-	fromExplicit    *rebucket.Plan            // of an explicit source
-	fromExponential *rebucket.ExponentialPlan // of an exponential source
+	fromExplicit    *rebucket.Plan            // if the source is explicit
+	fromExponential *rebucket.ExponentialPlan // if the source is exponential
 
-	exact bool   // nothing is split or assumed, to a target that is the same for every source
-	print uint64 // of an explicit source's bounds
+	exact       bool   // the plan splits and assumes nothing, and its target does not depend on the source
+	fingerprint uint64 // of an explicit source's bounds
 
-	merges bool // every bound of the target is one of the source: a point's own counts and range change nothing
+	merges bool // every target bound is a source bound, so the counts and the range of a point do not affect the result
 }
 
-// planned is a plan, or why there is none.
+// planned is a plan, or the reason why a layout has none.
 type planned struct {
 	plan   *plan
 	reason Reason
 }
 
-// maxCachedBounds keeps layouts of absurd size, which nothing but an attack sends,
-// from filling the cache.
+// maxCachedBounds is the largest number of bounds of a cached layout. Larger layouts, which only an attacker sends,
+// cannot fill the cache.
 const maxCachedBounds = 1024
 
-// Plans caches plans by rule and source layout. Safe for concurrent use.
+// Plans caches plans by rule and source layout. It is safe for concurrent use.
 type Plans struct {
 	cache *rebucket.Cache[planned]
 }
@@ -39,21 +39,21 @@ func NewPlans(size int) *Plans {
 	return &Plans{cache: rebucket.NewCache[planned](size)}
 }
 
-// Len returns the number of plans kept.
+// Len returns the number of cached plans.
 func (p *Plans) Len() int { return p.cache.Len() }
 
-// planner finds the plans for the points of one metric. Not safe for concurrent use.
+// planner returns the plans for the points of one metric. It is not safe for concurrent use.
 type planner struct {
 	plans *Plans
 	rule  *Rule
 	unit  string
-	key   []byte // scratch
+	key   []byte // of the cache; the memory is reused
 }
 
-// begin turns to another metric.
+// begin prepares for the points of a metric.
 func (p *planner) begin(rule *Rule, unit string) { p.rule, p.unit = rule, unit }
 
-// fromBounds returns the plan for points with these bounds, which are valid.
+// fromBounds returns the plan for points with these bounds, which must be valid.
 func (p *planner) fromBounds(source []float64) planned {
 	bounds, listed := p.rule.boundsIn(p.unit)
 	build := func() planned { return buildExplicit(p.rule, bounds, source) }
@@ -65,16 +65,15 @@ func (p *planner) fromBounds(source []float64) planned {
 	return p.plans.cache.Get(p.key, build)
 }
 
-// fromScale returns the plan to explicit bounds for points of this scale and
-// zero bucket.
-func (p *planner) fromScale(scale int32, zeroThreshold float64, zero rebucket.ZeroSide) planned {
+// fromScale returns the plan to explicit bounds for points with this scale and zero bucket.
+func (p *planner) fromScale(scale int32, zeroThreshold float64, zeroSide rebucket.ZeroSide) planned {
 	bounds, listed := p.rule.boundsIn(p.unit)
 	p.beginKey(listed, ExponentialLayout)
 	p.key = binary.LittleEndian.AppendUint32(p.key, uint32(scale))
 	p.key = binary.LittleEndian.AppendUint64(p.key, math.Float64bits(zeroThreshold))
-	p.key = append(p.key, byte(zero))
+	p.key = append(p.key, byte(zeroSide))
 	return p.plans.cache.Get(p.key, func() planned {
-		e := rebucket.NewExponentialPlan(bounds, scale, zeroThreshold, zero, p.rule.Split)
+		e := rebucket.NewExponentialPlan(bounds, scale, zeroThreshold, zeroSide, p.rule.Split)
 		if p.rule.Forbid && e.Splits() {
 			return planned{reason: Forbidden}
 		}
@@ -82,8 +81,8 @@ func (p *planner) fromScale(scale int32, zeroThreshold float64, zero rebucket.Ze
 	})
 }
 
-// toTarget returns the plan from bounds to a target that is already chosen: a stream's, which stays while its
-// source changes.
+// toTarget returns the plan from source bounds to a given target. It serves streams: the target of a stream stays the same
+// when its source layout changes.
 func (p *planner) toTarget(to *target, source []float64) planned {
 	p.beginKey("", Layouts)
 	l := &to.layout
@@ -102,6 +101,7 @@ func (p *planner) toTarget(to *target, source []float64) planned {
 	})
 }
 
+// beginKey sets the key to the part that is common to all kinds of plans.
 func (p *planner) beginKey(listed string, kind Layout) {
 	p.key = binary.LittleEndian.AppendUint32(p.key[:0], uint32(p.rule.Index))
 	p.key = append(p.key, byte(kind), byte(len(listed)))
@@ -114,6 +114,8 @@ func (p *planner) addBounds(bounds []float64) {
 	}
 }
 
+// boundsIn returns the explicit target bounds for a unit and the name under which they are listed, or nothing if the
+// target is not explicit.
 func (r *Rule) boundsIn(unit string) (bounds []float64, listed string) {
 	if r.Explicit == nil {
 		return nil, ""
@@ -132,7 +134,7 @@ func buildExplicit(rule *Rule, bounds, source []float64) planned {
 		}
 		to = target{bounds: layout.Bounds(), layout: layout}
 	case rule.Limit != nil:
-		// The point's bounds are scratch; the plan lives on.
+		// The source's memory will be reused, and the plan needs its own copy.
 		to.bounds = append([]float64(nil), rebucket.Subset(source, rule.Limit.MaxBuckets, rule.Limit.Pin)...)
 	}
 	e := to.planFrom(source, rule.Split)
@@ -141,13 +143,14 @@ func buildExplicit(rule *Rule, bounds, source []float64) planned {
 	}
 	return planned{plan: &plan{
 		target: to, fromExplicit: e,
-		exact:  rule.Explicit != nil && e.Exact(),
-		print:  fingerprint(source),
-		merges: len(intersection(to.bounds, source)) == len(to.bounds),
+		exact:       rule.Explicit != nil && e.Exact(),
+		fingerprint: fingerprintOf(source),
+		merges:      len(rebucket.Shared(to.bounds, source)) == len(to.bounds),
 	}}
 }
 
-func fingerprint(bounds []float64) uint64 {
+// fingerprintOf returns a hash of the bounds.
+func fingerprintOf(bounds []float64) uint64 {
 	id := identity.String("bounds")
 	for _, b := range bounds {
 		id = identity.Combine(id, valueBits(b))
@@ -155,5 +158,5 @@ func fingerprint(bounds []float64) uint64 {
 	return id
 }
 
-// valueBits are equal for equal values: those of negative zero are those of zero.
+// valueBits returns bits that are equal for equal values: negative zero has the bits of zero.
 func valueBits(v float64) uint64 { return math.Float64bits(v + 0) }

@@ -7,23 +7,23 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 )
 
-// verdict says whether a point was converted, into scratch space, or why not.
+// verdict is the result of converting a point into scratch memory.
 type verdict struct {
-	ok     bool
-	drop   bool // by on_violation
-	reason Reason
-	err    error
+	ok     bool   // the point was converted
+	drop   bool   // the point is dropped because of on_violation
+	reason Reason // why the point was not converted
+	err    error  // of an invalid point
 }
 
-// passing is what happens to the points of one kind that keep their layout.
+// passing has the treatment of points that keep their layout, by their kind.
 type passing[P histpoint.Point] struct {
-	restate func(*job, P) // of a valid point
-	empty   func(P)       // of a point without recorded value
+	restate func(*job, P) // bounds the form of a valid point
+	empty   func(P)       // treats a point without recorded value
 }
 
-// A point without recorded value may still have buckets, which count nothing. The writers of stale
-// markers read an explicit point's bounds; an exponential one loses its buckets, or those who do not look at
-// the flag would add them up.
+// A point without recorded value may still have buckets. In an explicit point they remain, because exporters that write
+// stale markers read its bounds. In an exponential point they are removed, because a reader that ignores the flag would
+// add their counts up.
 var (
 	passingExplicit = passing[pmetric.HistogramDataPoint]{
 		restate: func(j *job, p pmetric.HistogramDataPoint) { j.explicit.restate(p) },
@@ -35,13 +35,13 @@ var (
 	}
 )
 
-// maxPassedBuckets bounds the buckets of a point that keeps its layout, for each sign of an exponential
-// one. SDKs record 160 at most.
+// maxPassedBuckets bounds the buckets of a point that keeps its layout, per sign if it is exponential. SDKs record at most
+// 160.
 const maxPassedBuckets = 2048
 
-// refuse drops or passes a point that was not converted, and reports whether to drop it.
-func (k passing[P]) refuse(j *job, p P, v verdict) (drop bool) {
-	if drop = j.refuse(v); !drop && v.err == nil {
+// unconverted treats a point that was not converted, and reports whether to drop it.
+func (k passing[P]) unconverted(j *job, p P, v verdict) (drop bool) {
+	if drop = j.countUnconverted(v); !drop && v.err == nil {
 		k.restate(j, p)
 	}
 	return drop
@@ -54,51 +54,46 @@ func rewrite[P histpoint.Point, S histpoint.Slice[P]](
 	points.RemoveIf(func(p P) bool {
 		if p.Flags().NoRecordedValue() {
 			pass.empty(p)
-			return j.refuse(verdict{reason: NoRecordedValue})
+			return j.countUnconverted(verdict{reason: NoRecordedValue})
 		}
 		if v := convert(j, p); !v.ok {
-			return pass.refuse(j, p, v)
+			return pass.unconverted(j, p, v)
 		}
 		store(j, p)
-		j.converted(kind, kind)
+		j.countConverted(kind, kind)
 		return false
 	})
 }
 
-// retype moves points that can be converted to a slice of the other kind.
+// retype converts points and moves the converted ones to a slice of the other kind.
 func retype[P, Q histpoint.Point, S histpoint.Slice[P], T histpoint.Slice[Q]](
 	j *job, points S, target T, convert func(*job, P) verdict, store func(*job, Q), pass passing[P], from, to Layout,
 ) {
 	target.EnsureCapacity(points.Len())
 	points.RemoveIf(func(p P) bool {
 		if p.Flags().NoRecordedValue() {
-			// The marker ends the series that this stream's points went to.
-			j.refuse(verdict{reason: NoRecordedValue})
+			// The marker moves too: it ends the series to which the points of its stream went.
+			j.countUnconverted(verdict{reason: NoRecordedValue})
 			histpoint.MoveCommon(p, target.AppendEmpty())
 			return true
 		}
 		if v := convert(j, p); !v.ok {
-			return pass.refuse(j, p, v)
+			return pass.unconverted(j, p, v)
 		}
 		q := target.AppendEmpty()
 		histpoint.MoveCommon(p, q)
 		store(j, q)
-		j.converted(from, to)
+		j.countConverted(from, to)
 		return true
 	})
 }
 
-// home returns the metric for points that have changed type: the one they came
-// from, unless others stay there.
-func home(m pmetric.Metric, stay int, siblings pmetric.MetricSlice) pmetric.Metric {
-	if stay == 0 {
+// metricFor returns the metric for points that have changed type: m if it has no points left, and otherwise a new
+// sibling with the same name, unit and description.
+func metricFor(m pmetric.Metric, pointsLeft int, siblings pmetric.MetricSlice) pmetric.Metric {
+	if pointsLeft == 0 {
 		return m
 	}
-	return duplicate(m, siblings)
-}
-
-// duplicate adds a metric of the same name, unit and description to siblings.
-func duplicate(m pmetric.Metric, siblings pmetric.MetricSlice) pmetric.Metric {
 	t := siblings.AppendEmpty()
 	t.SetName(m.Name())
 	t.SetUnit(m.Unit())

@@ -6,12 +6,13 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 )
 
+// loadExponential loads a point and repairs it if the rule says so.
 func loadExponential(j *job, p pmetric.ExponentialHistogramDataPoint, maxBuckets int) error {
 	e := &j.exponential
-	return repaired(j, p, &e.Count, e.load(p, maxBuckets))
+	return repair(j, p, &e.Count, e.load(p, maxBuckets))
 }
 
-// inspectExponential loads a point that no target is for.
+// inspectExponential checks a point of a rule without a target.
 func inspectExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdict {
 	if err := loadExponential(j, p, maxPassedBuckets); err != nil {
 		return verdict{reason: Invalid, err: err}
@@ -25,11 +26,11 @@ func convertExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdict
 	if err := loadExponential(j, p, anySize); err != nil {
 		return verdict{reason: Invalid, err: err}
 	}
-	if j.steady {
+	if j.isCumulative {
 		e.ToScale(j.rule.WorkingScale)
 	}
 	if j.stateful() {
-		e.ToTotal(maxKeptBuckets)
+		e.ToTotal(maxStateBuckets)
 		return accumulate(j, p, e)
 	}
 	planned := e.planOf(&e.Histogram)
@@ -41,23 +42,23 @@ func convertExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdict
 		return verdict{drop: true}
 	}
 	counts := j.out.begin(&plan.target, e.Count)
-	if j.steady || plan.merges { // see convertExplicit
-		return j.weigh(e.apply(plan, counts), e.Count)
+	if j.isCumulative || plan.merges { // see convertExplicit
+		return j.checkTally(e.apply(plan, counts), e.Count)
 	}
-	return j.weigh(e.fit(plan, counts), e.Count)
+	return j.checkTally(e.fit(plan, counts), e.Count)
 }
 
-// reduceExponential lowers the resolution of a point that stays exponential.
+// reduceExponential lowers the resolution of a point that remains exponential.
 func reduceExponential(j *job, p pmetric.ExponentialHistogramDataPoint) verdict {
 	if err := loadExponential(j, p, anySize); err != nil {
 		return verdict{reason: Invalid, err: err}
 	}
 	j.exponential.reduce()
-	j.worst = max(j.worst, 0)
+	j.maxRankError = max(j.maxRankError, 0)
 	return verdict{ok: true}
 }
 
-// storeReduced writes what was reduced.
+// storeReduced writes the reduced point.
 func storeReduced(j *job, to pmetric.ExponentialHistogramDataPoint) {
 	histpoint.StoreExponential(to, &j.exponential.Histogram)
 }

@@ -18,7 +18,7 @@ var (
 	otel    = []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
 )
 
-// rules is one rule of each target, and some of each variation.
+// rules returns a rule per target, and some with each variation.
 func rules() []*convert.Rule {
 	explicit := func(bounds ...float64) *convert.Explicit {
 		return &convert.Explicit{Bounds: map[string][]float64{"": bounds}}
@@ -63,7 +63,7 @@ func randomCounts(rng *rand.Rand, n int) (counts []uint64, total uint64) {
 	return counts, total
 }
 
-// odd are floats whose bits get lost easily.
+// odd are floats whose bits a conversion may lose.
 var odd = []float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.MaxFloat64, math.SmallestNonzeroFloat64, 1.1}
 
 func fill(rng *rand.Rand, p histpoint.Point, id int) {
@@ -89,7 +89,7 @@ func fill(rng *rand.Rand, p histpoint.Point, id int) {
 	}
 }
 
-// fields is everything but the layout, in a form that compares bits.
+// fields has all fields of a point other than the layout, in a form that compares bits.
 type fields struct {
 	attributes       map[string]any
 	exemplars        []any
@@ -164,7 +164,7 @@ func randomExponential(rng *rand.Rand, dp pmetric.ExponentialHistogramDataPoint)
 	dp.SetCount(total)
 }
 
-// metric wraps points of one kind; fill receives each.
+// metric returns a metric with points of one kind. fill sets each of them.
 func newMetrics() (pmetric.MetricSlice, pmetric.Metric) {
 	metrics := pmetric.NewMetricSlice()
 	m := metrics.AppendEmpty()

@@ -1,9 +1,9 @@
 package convert
 
-// Layout is what a point's values are laid out in.
+// Layout is the kind of a point's layout.
 type Layout uint8
 
-// The layouts a point can have before; after, it is a histogram.
+// The layouts of points. A converted point has one of the first two.
 const (
 	ExplicitLayout Layout = iota
 	ExponentialLayout
@@ -16,19 +16,19 @@ func (l Layout) String() string {
 	return [...]string{"explicit", "exponential", "gauge"}[l]
 }
 
-// Reason says why a point is as it was.
+// Reason says why a point was not converted.
 type Reason uint8
 
-// The reasons; see their names.
+// The reasons. String returns their names.
 const (
 	NoRecordedValue Reason = iota
-	NoBuckets              // count and sum only, or a single bucket: nothing to go by
-	Forbidden              // its buckets would have to be split
-	RankError              // it would exceed the rule's bound
+	NoBuckets              // the point has only count and sum, or a single bucket
+	Forbidden              // buckets would have to be split
+	RankError              // the rank error would exceed the rule's bound
 	Invalid
 	Reasons // their number
 
-	// Unmatched is no reason: no rule has a target for the point. It is not counted.
+	// Unmatched means that the rule has no target. Such points are not counted.
 	Unmatched = Reasons
 )
 
@@ -37,17 +37,17 @@ func (r Reason) String() string {
 	return [...]string{"no_recorded_value", "no_buckets", "split_forbidden", "rank_error", "invalid"}[r]
 }
 
-// Violation says why a cumulative point cannot continue what was emitted of its stream.
+// Violation says why a cumulative point cannot continue the emitted stream.
 type Violation uint8
 
-// The violations; see their names.
+// The violations. String returns their names.
 const (
-	ScaleChanged Violation = iota // fell below the working scale, or further; rose, in a stream that is kept
-	ZeroThresholdChanged
-	ZeroSideChanged // a first negative observation
+	ScaleChanged         Violation = iota // the scale fell below the working scale, fell further, or rose in a stream with state
+	ZeroThresholdChanged                  // it rose, or fell in a stream with state
+	ZeroSideChanged                       // the first negative observation arrived
 	BoundsChanged
-	BucketFell // while the count did not
-	CountFell  // without a new start
+	BucketFell // although the count did not
+	CountFell  // without a new start timestamp
 	Violations // their number
 )
 
@@ -56,13 +56,13 @@ func (v Violation) String() string {
 	return [...]string{"scale", "zero_threshold", "zero_side", "bounds", "bucket", "count"}[v]
 }
 
-// Action says what is done about a violation.
+// Action is the treatment of a violation.
 type Action uint8
 
-// The actions; see their names.
+// The actions. String returns their names.
 const (
-	Reset   Action = iota // the stream gets a new start
-	Hold                  // what was emitted last is emitted again; needs state
+	Reset   Action = iota // the stream gets a new start timestamp
+	Hold                  // the values that were emitted last are emitted again; needs state
 	Drop                  // the point is dropped
 	Actions               // their number
 )
@@ -70,26 +70,25 @@ const (
 // String returns the action's name in telemetry.
 func (a Action) String() string { return [...]string{"reset", "hold", "drop"}[a] }
 
-// Report collects what happened to the points of a batch. Not safe for concurrent
-// use.
+// Report counts the points of a batch. It is not safe for concurrent use.
 type Report struct {
-	// Converted counts points by the rule's index, from and to.
+	// Converted counts points by the index of the rule and by their layouts before and after.
 	Converted [][Layouts][Layouts]int64
-	Passed    [Reasons]int64
-	Dropped   int64 // invalid ones
-	Repaired  int64 // invalid ones that got the sum of their buckets as their count
-	// OpenEnds is the sum of counts placed by the rule for open ends.
+	Passed    [Reasons]int64 // points that were not converted
+	Dropped   int64          // invalid points
+	Repaired  int64          // invalid points whose count was set to the sum of their buckets
+	// OpenEnds is the number of observations that were placed by the rule for open ends.
 	OpenEnds uint64
 	// Violations counts cumulative points that could not continue their stream.
 	Violations [Actions][Violations]int64
-	// RankErrors has, for each metric converted, the largest bound on the error of
-	// the cumulative share at a target bound among its points.
+	// RankErrors has the largest rank error among the points of each converted metric. The rank error of a point bounds
+	// the error of its cumulative share at any target bound.
 	RankErrors []float64
-	// Err is the first invalid point's; it wraps histpoint.ErrInvalid.
+	// Err is the error of the first invalid point. It wraps histpoint.ErrInvalid.
 	Err error
 }
 
-// Reset empties r for n rules.
+// Reset empties the report for n rules.
 func (r *Report) Reset(n int) {
 	if len(r.Converted) != n {
 		r.Converted = make([][Layouts][Layouts]int64, n)

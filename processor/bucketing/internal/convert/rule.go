@@ -2,11 +2,11 @@ package convert
 
 import "github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 
-// Rule says what the points of the metrics it matches become. At most one of
-// Explicit, Exponential and Limit is set, and not Limit for gauges; with none of them
-// histograms are inspected and keep their layout. Immutable, safe for concurrent use.
+// Rule describes the conversion of the metrics that it matches. At most one of the targets Explicit, Exponential and Limit
+// is set. Limit does not apply to gauges. Without a target histograms are checked and keep their layout. A rule is
+// immutable and safe for concurrent use.
 type Rule struct {
-	// Index is the rule's place in the configuration; it is part of plan keys.
+	// Index is the position of the rule in the configuration. It is part of the plans' keys.
 	Index int
 
 	Explicit    *Explicit
@@ -14,41 +14,41 @@ type Rule struct {
 	Limit       *Limit
 
 	Split rebucket.Split
-	// Forbid leaves points alone whose buckets would have to be split.
+	// Forbid leaves points unconverted if their buckets would have to be split.
 	Forbid bool
-	// WorkingScale is the scale to which cumulative exponential points are brought
-	// before they are split, so that a falling scale does not change the split.
+	// WorkingScale is the scale to which cumulative exponential points are reduced before they are split. As long as the
+	// source's scale is not lower, the split does not change.
 	WorkingScale int32
-	// Streams is the state of cumulative streams; nil converts each point by itself.
+	// Streams is the state of cumulative streams. If it is nil, each point is converted independently.
 	Streams *Streams
-	// OnViolation is for points that cannot continue what was emitted of their stream.
+	// OnViolation is the treatment of points that cannot continue the emitted stream.
 	OnViolation Action
-	// MaxRankError bounds the error of the cumulative share of delta points; those
-	// with a larger one are left alone. For cumulative points the outcome would come
-	// and go with their counts, so they are always converted. 0 is no bound.
+	// MaxRankError bounds the rank error of delta points. A point with a larger one is not converted. Cumulative points
+	// are always converted, because their rank error changes with their counts. 0 means unbounded.
 	MaxRankError float64
-	// OnInvalid is for points that contradict themselves.
+	// OnInvalid is the treatment of invalid points.
 	OnInvalid OnInvalid
 }
 
-// OnInvalid says what happens to invalid points.
+// OnInvalid is the treatment of invalid points.
 type OnInvalid uint8
 
 const (
-	// PassInvalid lets them pass unchanged.
+	// PassInvalid passes them unchanged.
 	PassInvalid OnInvalid = iota
 	// DropInvalid drops them.
 	DropInvalid
-	// RepairInvalid makes the sum of the buckets the count if that is all that is wrong, and drops the others.
+	// RepairInvalid sets the count of a point to the sum of its buckets if nothing else is wrong, and drops other invalid
+	// points.
 	RepairInvalid
 )
 
-// inspects reports whether the rule has no target.
-func (r *Rule) inspects() bool { return r.Explicit == nil && r.Exponential == nil && r.Limit == nil }
+// hasNoTarget reports whether the rule only checks points.
+func (r *Rule) hasNoTarget() bool { return r.Explicit == nil && r.Exponential == nil && r.Limit == nil }
 
-// Explicit is a list of bounds by the metric's unit; the entry "" is for units
-// without one of their own.
+// Explicit has explicit target bounds.
 type Explicit struct {
+	// Bounds has lists of bounds by the metric's unit. The list of "" is for all other units.
 	Bounds map[string][]float64
 }
 
@@ -60,18 +60,19 @@ func (e *Explicit) In(unit string) (bounds []float64, listed string) {
 	return e.Bounds[""], ""
 }
 
-// Exponential bounds scale and size, per sign, and widens the zero bucket.
+// Exponential bounds an exponential target layout.
 type Exponential struct {
 	MaxScale      int32
-	MaxSize       int
+	MaxSize       int // buckets per sign
 	ZeroThreshold float64
 }
 
-// Limit is a number of buckets. Their bounds are chosen among those present:
-// by position, or by the counts of a delta point or of a stream's first point. The
-// points of a cumulative stream without state are always limited by position.
+// Limit bounds the number of buckets.
 type Limit struct {
 	MaxBuckets int
-	MinError   bool
-	Pin        []float64
+	// MinError chooses the bounds to keep by the counts of a delta point or of the first point of a stream. Otherwise,
+	// and for cumulative streams without state, their positions decide.
+	MinError bool
+	// Pin has bounds that are always kept.
+	Pin []float64
 }

@@ -2,25 +2,32 @@ package convert
 
 import "github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 
-// source is a point that was loaded, of either kind, beside the one before of its stream.
+// source is a loaded point of a stream, either explicit or exponential.
 type source interface {
-	count() uint64
-	// plan is from the point's layout to the target: the stream's, if there is one. Otherwise
-	// the point's plan decides the target for the stream's life, however it was chosen.
+	// plan returns the plan from the point's layout to the target of the stream s. If s is nil, the plan determines the
+	// target of a new stream.
 	plan(s *stream) planned
 	apply(p *plan, to []uint64) rebucket.Tally
-	// applyKept converts the stream's last point.
-	applyKept(s *stream, to []uint64)
-	// restarted reports whether the source began anew since the stream's last point without a new start, and
-	// what shows it.
+	// restarted reports whether the source restarted after the last point of s without a new start timestamp, and which
+	// change shows it.
 	restarted(s *stream) (Violation, bool)
-	// meet brings copies of this point and the last to the finest layout that both have, and returns
-	// the plan from there. Same: that is the layout of both.
-	meet(s *stream) (p *plan, same bool)
-	// covers reports whether, there, no bucket has decreased.
-	covers() bool
-	// applyMet converts this point and the last from there.
-	applyMet(p *plan, now, before []uint64)
-	// keep makes this point the stream's last.
+	// align brings copies of this point and of the last point of s to the finest layout that both share.
+	align(s *stream) aligned
+	// keep makes this point the last point of s.
 	keep(s *stream)
+}
+
+// aligned has this point and the last one of a stream in one layout.
+type aligned struct {
+	pair       bucketPair
+	plan       *plan // from that layout to the stream's target
+	sameLayout bool  // both points had that layout already
+}
+
+// bucketPair has the buckets of this point and of the last one in one layout.
+type bucketPair interface {
+	// decreased reports whether a bucket has a lower count than before.
+	decreased() bool
+	// apply converts the counts of this point and of the last one.
+	apply(p *plan, now, before []uint64)
 }

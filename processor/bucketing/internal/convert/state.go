@@ -8,51 +8,49 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/history"
 )
 
-// Streams keeps what stateful conversion knows about cumulative streams. Safe for concurrent use.
+// Streams is the state of cumulative streams. It is safe for concurrent use.
 type Streams struct {
 	table *history.Table[*stream]
 }
 
-// wordsEach is how many words a stream may refer to on average before there is room for fewer
-// streams: 160 source buckets, 32 target buckets, and twice that where their slices have grown.
+// wordsEach is the average number of 8-byte words per stream for which there is room: 160 source buckets and 32 target
+// buckets, times two for slices that have grown. If streams need more, there is room for fewer of them.
 const wordsEach = 384
 
-// NewStreams returns room for n streams: those seen last. A stream takes
-// about 450 bytes and 8 for each bound and count of its source and each count of its target; at
-// wordsEach of them that is 3.5 KB. Its plan is shared by the streams of its layout.
+// NewStreams returns state for n streams, those seen last. A stream needs about 450 bytes, and 8 bytes for each bound and
+// count of its source and each count of its target. With wordsEach of them that is 3.5 KB. Streams of the same layout
+// share their plan.
 func NewStreams(n int) *Streams {
 	return &Streams{history.New[*stream](n, wordsEach)}
 }
 
-// Len returns the number of streams kept.
+// Len returns the number of remembered streams.
 func (s *Streams) Len() int { return s.table.Len() }
 
-// stream is a cumulative stream: its source as it was last accepted, and what has been emitted.
-//
-// What is emitted is
+// stream is a cumulative stream: the last accepted point of its source, and what has been emitted. The emitted counts are,
+// for each bucket,
 //
 //	plan(source) + offset
 //
-// bucket by bucket. The offset is zero, and not there, until the source's layout changes. Then the
-// increase since the point before, in the finest layout that both points have, is added to
-// what was emitted, and the offset becomes what makes the equation true with the new plan. Its
-// elements may be negative, modulo 2^64; their sum is zero, so that buckets still add up to the
-// count. As long as the source's buckets do not decrease, neither does what is emitted: plan is
-// monotone (internal/rebucket), and so is each step.
+// The offset is empty, which means zero, until the source's layout changes. Then the increase since the last point is
+// computed in the finest layout that both points share, and added to the emitted counts. The new offset is the one for
+// which the equation is true with the new plan. Its elements may be negative, modulo 2^64. Their sum is zero, so the
+// buckets still add up to the count. The plan is monotone (internal/rebucket), and each of these steps is too. So emitted
+// counts do not decrease unless a bucket of the source does.
 type stream struct {
-	source, start, time uint64 // start as sent, start as emitted, time: ns since the epoch
+	sentStart, start, time uint64 // in ns since the epoch: the start as sent, the start as emitted, and the last point's time
 
-	plan        *plan           // from the source's layout to the target, which stays for the stream's life
+	plan        *plan           // from the source's layout to the target; the target never changes
 	bounds      []float64       // of an explicit source; not changed in place
 	counts      []uint64        // of an explicit source
-	exponential *expo.Histogram // source
-	sourceScale int32           // of an exponential source as it was sent
+	exponential *expo.Histogram // an exponential source, nil for an explicit one
+	sourceScale int32           // scale of an exponential source as sent
 
 	count  uint64 // of the source
 	offset []uint64
 
-	// Where the source contradicted itself the stream was begun anew, at zero: this is what it had
-	// counted by then.
+	// rebased says that the stream restarted from zero when a bucket of its source decreased. baseCount and baseSum are
+	// the source's count and sum at that point; otherwise they are 0.
 	rebased   bool
 	baseCount uint64
 	baseSum   float64
@@ -60,7 +58,7 @@ type stream struct {
 	totals histpoint.Totals // as emitted
 }
 
-// words is what a stream refers to.
+// words returns the number of 8-byte words in the slices of a stream.
 func (s *stream) words() int {
 	if s == nil {
 		return 0
@@ -72,39 +70,39 @@ func (s *stream) words() int {
 	return n
 }
 
-// rebase sets the offset for a plan whose counts are given, so that what was emitted last goes up by
-// the increase.
-func (s *stream) rebase(counts []uint64, next []uint64) {
-	s.offset = slices.Grow(s.offset[:0], len(counts))[:len(counts)]
-	for i, n := range counts {
-		s.offset[i] = next[i] - n
+// setOffset sets the offset so that converted counts plus offset are the emitted counts.
+func (s *stream) setOffset(converted, emitted []uint64) {
+	s.offset = slices.Grow(s.offset[:0], len(converted))[:len(converted)]
+	for i, n := range converted {
+		s.offset[i] = emitted[i] - n
 	}
 }
 
-// next returns what was emitted last and the increase since, which met converts from the layout that this
-// point and the last have in common.
-func (s *stream) next(met *plan, src source) []uint64 {
-	n := s.plan.buckets()
-	emitted, now, before := make([]uint64, n), make([]uint64, n), make([]uint64, n)
-	src.applyKept(s, emitted)
-	src.applyMet(met, now, before)
-	for i := range emitted {
-		emitted[i] += now[i] - before[i]
-	}
-	s.shift(emitted)
-	return emitted
-}
-
-// shift adds the offset to converted counts.
-func (s *stream) shift(counts []uint64) {
+// addOffset adds the offset to converted counts.
+func (s *stream) addOffset(counts []uint64) {
 	for i, n := range s.offset {
 		counts[i] += n
 	}
 }
 
-func (s *stream) baseOf() uint64 {
-	if s.rebased {
-		return s.baseCount
+// lastEmitted sets counts to the counts that were emitted last.
+func (s *stream) lastEmitted(counts []uint64) {
+	if s.exponential != nil {
+		applyExponential(s.plan, counts, s.exponential)
+	} else {
+		s.plan.fromExplicit.Apply(counts, s.counts)
 	}
-	return 0
+	s.addOffset(counts)
+}
+
+// next returns the counts that were emitted last plus the increase from the last point to this one.
+func (s *stream) next(a aligned) []uint64 {
+	n := s.plan.buckets()
+	emitted, now, before := make([]uint64, n), make([]uint64, n), make([]uint64, n)
+	s.lastEmitted(emitted)
+	a.pair.apply(a.plan, now, before)
+	for i := range emitted {
+		emitted[i] += now[i] - before[i]
+	}
+	return emitted
 }

@@ -52,8 +52,7 @@ func (f *follower) exponential(write func(pmetric.ExponentialHistogramDataPoint)
 	return m
 }
 
-// laidOut is the counts of a point by the name of their bucket; those that an exponential point
-// leaves out are empty.
+// laidOut returns the counts of a point by the names of their buckets. Absent buckets of an exponential point are empty.
 func laidOut(m pmetric.Metric) map[string]uint64 {
 	counts := map[string]uint64{}
 	if m.Type() == pmetric.MetricTypeHistogram {
@@ -73,7 +72,7 @@ func laidOut(m pmetric.Metric) map[string]uint64 {
 	return counts
 }
 
-// fluid is a cumulative source that brings each point to another layout.
+// fluid is a cumulative source whose points have different layouts.
 type fluid struct {
 	rng    *rand.Rand
 	fine   *expo.Histogram // at scale 5
@@ -137,8 +136,8 @@ func (f *fluid) writeExplicit(dp pmetric.HistogramDataPoint) {
 	dp.SetCount(f.fine.Count)
 }
 
-// The scale falls, the zero threshold rises, bounds come and go. No bucket emitted ever
-// decreases or disappears, and all add up to the count of the source, up to 2^64-1.
+// The scale falls, the zero threshold rises, and bounds change. No emitted bucket decreases or disappears, and the buckets
+// add up to the count of the source, up to 2^64-1.
 func TestStatefulNeverDecreases(t *testing.T) {
 	const streams, exports = 150, 15
 	rng := rand.New(rand.NewPCG(11, 11))
@@ -197,8 +196,8 @@ func TestStatefulNeverDecreases(t *testing.T) {
 	}
 }
 
-// Without state, a bucket decreases under one start only at a point that is counted as a violation: whatever bounds come
-// and go, scales fall, zero thresholds rise and negative observations appear.
+// Without state a bucket decreases under one start only in a point that is counted as a violation. Bounds change, scales
+// fall, zero thresholds rise, and negative observations appear.
 func TestStatelessDecreasesAreCounted(t *testing.T) {
 	const streams, exports = 300, 15
 	rng := rand.New(rand.NewPCG(12, 12))

@@ -52,8 +52,8 @@ func (e export) metric() (metrics pmetric.MetricSlice, m pmetric.Metric, o *conv
 	return metrics, m, o
 }
 
-// A violation is counted for the point at which a stream's split changes, and not
-// for those after it, nor for other streams, nor where the stream begins anew.
+// A violation is counted for the point at which a stream's split changes. It is not counted for the points after it, for
+// other streams, or for a restart.
 func TestViolations(t *testing.T) {
 	toOdd, toPowers := explicitTarget([]float64{1.5, 3}), explicitTarget([]float64{1, 2, 4})
 	toExponential, toZero := exponentialTarget(3, 160, 0), explicitTarget([]float64{0, 1.5, 3})
@@ -105,13 +105,13 @@ func TestViolations(t *testing.T) {
 	}
 }
 
-// Without state a stream whose split changes gets a new start, that of a point without duration, or
-// its points are dropped until the split is what it was or the stream begins anew.
+// Without state a stream whose split changes gets a new start, which is the time of the point. With drop its points are
+// dropped until the split is the former one again, or the stream restarts.
 func TestStatelessOnViolation(t *testing.T) {
 	exports := []export{{scale: 9, start: 1}, {scale: 1, start: 1}, {scale: 1, start: 1}, {scale: 0, start: 1}, {scale: 9, start: 1}, {scale: 1, start: 7}}
 	for action, want := range map[convert.Action][]pcommon.Timestamp{
 		convert.Reset: {1, 101, 101, 103, 1, 7},
-		convert.Drop:  {1, 1, 7}, // the first, the one of its scale, and what begins anew
+		convert.Drop:  {1, 1, 7}, // the first point, the one with its scale, and the restart
 	} {
 		rule := explicitTarget([]float64{1.5, 3})
 		rule.OnViolation = action

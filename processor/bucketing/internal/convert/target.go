@@ -10,13 +10,13 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
-// target is a layout that points are converted to. Immutable.
+// target is the layout of converted points. It is immutable.
 type target struct {
-	bounds []float64       // between the buckets, also those of an exponential layout
-	layout rebucket.Layout // of an exponential target
+	bounds []float64       // the bounds between the buckets, also of an exponential target
+	layout rebucket.Layout // of an exponential target; otherwise zero
 }
 
-// buckets is the number of buckets.
+// buckets returns the number of buckets.
 func (t *target) buckets() int { return len(t.bounds) + 1 }
 
 // exponential reports whether the target is an exponential layout.
@@ -30,18 +30,19 @@ func (t *target) planFrom(source []float64, split rebucket.Split) *rebucket.Plan
 	return rebucket.NewPlan(t.bounds, source, split)
 }
 
-// output is a converted point without what conversion leaves alone. It reuses its space.
+// output has the converted fields of a point. It reuses its memory for all points.
 type output struct {
-	explicit    histpoint.Explicit // its bounds are a target's
-	layout      rebucket.Layout
-	exponential expo.Histogram // by layout; shares the counts
-	// zeroReach is the magnitude of an observation below the layout, which the zero bucket counts.
-	zeroReach float64
+	explicit    histpoint.Explicit // with the bounds of the target
+	layout      rebucket.Layout    // of an exponential target
+	exponential expo.Histogram     // in that layout; it shares the counts with explicit
+	// minZeroThreshold is the magnitude of a negative minimum for which the layout has no bucket. The zero bucket counts
+	// it, so the zero threshold is raised to it.
+	minZeroThreshold float64
 }
 
-// begin sets the layout and the count, and returns the counts of the buckets, of no defined value.
+// begin sets the target and the count, and returns the counts of the buckets. Their values are undefined.
 func (o *output) begin(t *target, count uint64) []uint64 {
-	o.explicit.Bounds, o.explicit.Count, o.layout, o.zeroReach = t.bounds, count, t.layout, 0
+	o.explicit.Bounds, o.explicit.Count, o.layout, o.minZeroThreshold = t.bounds, count, t.layout, 0
 	o.explicit.Counts = slices.Grow(o.explicit.Counts[:0], t.buckets())[:t.buckets()]
 	return o.explicit.Counts
 }
@@ -51,6 +52,6 @@ func (o *output) storeExplicit(p pmetric.HistogramDataPoint) { histpoint.StoreEx
 func (o *output) storeExponential(p pmetric.ExponentialHistogramDataPoint) {
 	o.layout.Histogram(&o.exponential, o.explicit.Counts)
 	o.exponential.Count = o.explicit.Count
-	o.exponential.RaiseZero(o.zeroReach)
+	o.exponential.RaiseZero(o.minZeroThreshold)
 	histpoint.StoreExponential(p, &o.exponential)
 }

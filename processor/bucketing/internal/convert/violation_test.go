@@ -11,8 +11,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
 
-// exported is an explicit point that is sent or emitted; its sum is 10 times its count. The bounds are
-// 1 and 2, or 1 and 3 if wide. An emitted one without counts was dropped.
+// exported is an explicit point before or after the conversion. Its sum is 10 times its count. The bounds are 1 and 2, or
+// 1 and 3 if wide. After the conversion, a point without counts is one that was dropped.
 type exported struct {
 	start, time pcommon.Timestamp
 	counts      []uint64
@@ -37,7 +37,7 @@ func (p exported) write(dp pmetric.HistogramDataPoint) {
 	dp.SetTimestamp(p.time)
 }
 
-// What is emitted of a stateful stream, to the bounds 1 and 2.
+// The table has the emitted points of stateful streams, converted to the bounds 1 and 2.
 func TestStatefulStreams(t *testing.T) {
 	type counts = []uint64
 	for _, tt := range []struct {
@@ -53,8 +53,8 @@ func TestStatefulStreams(t *testing.T) {
 			got:  []exported{{start: 1, time: 10, counts: counts{1, 2, 3}, sum: 60}, {start: 1, time: 20, counts: counts{1, 4, 3}, sum: 80}},
 		},
 		{
-			// 8 observations in (1, 3] are split at 2 by log(2)/log(3) = 0.63; to come back, the increase
-			// above 1 is one bucket, which is the target's highest.
+			// 8 observations in (1, 3] are split at 2 by log(2)/log(3) = 0.63. When the bounds change back, the common layout
+			// has one bucket above 1, so the increase goes to the target's highest bucket.
 			name: "bounds that come and go",
 			sent: []exported{{start: 1, time: 10, counts: counts{1, 8, 0}, wide: true}, {start: 1, time: 20, counts: counts{1, 2, 8}}, {start: 1, time: 30, counts: counts{1, 9, 8}}},
 			got:  []exported{{start: 1, time: 10, counts: counts{1, 5, 3}, sum: 90}, {start: 1, time: 20, counts: counts{1, 5, 5}, sum: 110}, {start: 1, time: 30, counts: counts{1, 12, 5}, sum: 180}},
@@ -124,8 +124,7 @@ func TestStatefulStreams(t *testing.T) {
 	}
 }
 
-// A stream whose layout has not changed is emitted as it would be without state, so that losing the
-// state, in a restart, changes nothing.
+// A stream whose layout has not changed is emitted as without state, so that losing the state in a restart has no effect.
 func TestStatefulWithoutChangeIsStateless(t *testing.T) {
 	bounds := []float64{-3, 0.3, 0.7, 1.1, 3, 5, 7, 33, 77}
 	with, without := follow(stateful(explicitTarget(bounds), convert.Reset)), follow(explicitTarget(bounds))
@@ -143,8 +142,8 @@ func TestStatefulWithoutChangeIsStateless(t *testing.T) {
 	}
 }
 
-// A source that begins anew without a new start shows it by its scale or its zero threshold, although its counts
-// have not fallen: it is emitted with the time of the point before as its start.
+// The scale or the zero threshold of a source shows that it restarted without a new start, although its counts have not
+// fallen. The time of the previous point becomes the emitted start.
 func TestStatefulRestart(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(pmetric.ExponentialHistogramDataPoint)
@@ -191,8 +190,8 @@ func TestStatefulRestart(t *testing.T) {
 	}
 }
 
-// The zero bucket of a stream lies above zero until its first negative observation; then only the increase since is
-// placed on both sides.
+// The zero bucket of a stream is above zero until its first negative observation. From then on only the increase is placed
+// on both sides.
 func TestStatefulZeroSide(t *testing.T) {
 	f := follow(stateful(explicitTarget([]float64{0, 5}), convert.Drop))
 	export := func(zero, negative uint64) []uint64 {
@@ -215,7 +214,7 @@ func TestStatefulZeroSide(t *testing.T) {
 	require.Equal(t, [convert.Actions][convert.Violations]int64{}, f.report.Violations)
 }
 
-// A bucket of an exponential source falls in either sign or in the zero bucket.
+// A positive bucket, a negative one, or the zero bucket of an exponential source decreases.
 func TestStatefulExponentialViolation(t *testing.T) {
 	for name, change := range map[string]func(pmetric.ExponentialHistogramDataPoint){
 		"positive":      func(dp pmetric.ExponentialHistogramDataPoint) { dp.Positive().BucketCounts().SetAt(1, 1) },
@@ -243,7 +242,7 @@ func TestStatefulExponentialViolation(t *testing.T) {
 		m := f.exponential(func(dp pmetric.ExponentialHistogramDataPoint) {
 			write(dp)
 			change(dp)
-			dp.SetCount(20) // what is missing lies in a far bucket
+			dp.SetCount(20) // the other observations are in a far bucket
 			have := dp.ZeroCount()
 			for _, b := range []pmetric.ExponentialHistogramDataPointBuckets{dp.Positive(), dp.Negative()} {
 				for _, n := range b.BucketCounts().All() {
@@ -257,7 +256,7 @@ func TestStatefulExponentialViolation(t *testing.T) {
 	}
 }
 
-// Of more streams than there is room for, the first are forgotten and begin as if they were new.
+// If there are too many streams, the first ones are forgotten and treated as new.
 func TestStatefulIsBounded(t *testing.T) {
 	rule := explicitTarget([]float64{1, 2})
 	rule.Streams, rule.OnViolation = convert.NewStreams(64), convert.Drop
@@ -276,9 +275,9 @@ func TestStatefulIsBounded(t *testing.T) {
 	require.Equal(t, 1, send(0, 3, 9, 1))
 }
 
-// What the streams refer to bounds them as well: where points are large there is room for fewer.
+// The memory of the streams is bounded too: if points are large, fewer streams are remembered.
 func TestStatefulIsBoundedByWords(t *testing.T) {
-	const streams, words = 64, 384 // a stream
+	const streams, words = 64, 384 // words per stream
 	bounds := make([]float64, 1000)
 	for i := range bounds {
 		bounds[i] = float64(i + 1)
@@ -291,12 +290,11 @@ func TestStatefulIsBoundedByWords(t *testing.T) {
 			writePoint(dp, bounds, make([]uint64, len(bounds)+1))
 			dp.Attributes().PutInt("stream", int64(stream))
 		})
-		require.LessOrEqual(t, rule.Streams.Len(), streams*words/(2*len(bounds))+16) // the one seen last of each shard stays
+		require.LessOrEqual(t, rule.Streams.Len(), streams*words/(2*len(bounds))+16) // the most recently seen stream of each shard remains
 	}
 }
 
-// Points of more bounds than a stream's state can have are converted by themselves, whatever comes
-// between; they are no violations.
+// Points with too many bounds for the state of a stream are converted independently and are no violations.
 func TestStatefulLeavesLargePointsAlone(t *testing.T) {
 	f := follow(stateful(explicitTarget([]float64{1, 2}), convert.Hold))
 	for i := range 3 {

@@ -10,10 +10,10 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/history"
 )
 
-// swap replaces a stream's value and returns the one before.
+// swap replaces a stream's value and returns the former one.
 func swap[V any](t *history.Table[V], id uint64, now V, words int) (before V, known bool) {
-	t.Update(id, func(value *V, is bool) int {
-		before, known = *value, is
+	t.Update(id, func(value *V, found bool) int {
+		before, known = *value, found
 		*value = now
 		return words
 	})
@@ -36,7 +36,7 @@ func TestUpdate(t *testing.T) {
 	require.Equal(t, 2, table.Len())
 }
 
-// keptOf counts which of the streams the table knows, the last seen first.
+// keptOf returns how many of the streams the table knows. It asks for the last one first.
 func keptOf[V any](table *history.Table[V], ids []uint64) (kept int) {
 	var none V
 	for i := len(ids) - 1; i >= 0; i-- {
@@ -47,8 +47,8 @@ func keptOf[V any](table *history.Table[V], ids []uint64) (kept int) {
 	return kept
 }
 
-// As long as there is room nothing is forgotten, in whatever order streams are seen again.
-func TestTableKeepsWhatItHasRoomFor(t *testing.T) {
+// Within its limits the table forgets no stream, in whatever order the streams are seen again.
+func TestTableForgetsNothingWithinItsLimits(t *testing.T) {
 	const size = 3200
 	table, rng := history.New[uint64](size, 1), rand.New(rand.NewPCG(2, 2))
 	ids := make([]uint64, size)
@@ -67,8 +67,8 @@ func TestTableKeepsWhatItHasRoomFor(t *testing.T) {
 	require.Equal(t, size, table.Len())
 }
 
-// What is seen in each round is kept however many others pass through; of those the ones seen last
-// are; the table does not grow beyond its size.
+// A stream that is seen again and again remains, however many others come. Among the others those seen last remain. The
+// table does not grow beyond its size.
 func TestTableIsBounded(t *testing.T) {
 	const size = 3200
 	table, rng := history.New[int](size, 1), rand.New(rand.NewPCG(1, 1))
@@ -85,8 +85,8 @@ func TestTableIsBounded(t *testing.T) {
 	require.Zero(t, keptOf(table, ids[:18*size]))
 }
 
-// Words bound it too: where each stream refers to 16 times as many as it may, a sixteenth
-// of them is kept. They are counted while a stream stays, and grows.
+// Words bound the table too: if each stream refers to 16 times the average number of words, a sixteenth of the streams
+// remains. Words that are added later also count.
 func TestTableIsBoundedByWords(t *testing.T) {
 	const size, each = 3200, 10
 	for name, grow := range map[string]bool{"from the start": false, "growing": true} {
@@ -123,7 +123,7 @@ func TestConcurrentUse(t *testing.T) {
 func TestAllocsUpdate(t *testing.T) {
 	table, id := history.New[uint64](1000, 1), uint64(0)
 	update := func() {
-		for range 10000 { // more than it holds
+		for range 10000 { // more than its size
 			id++
 			swap(table, id%5000, id, 1)
 		}

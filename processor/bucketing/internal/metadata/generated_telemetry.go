@@ -68,56 +68,56 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.ProcessorBucketingDroppedPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_bucketing_dropped_points",
-		metric.WithDescription("Invalid points dropped. [Alpha]"),
+		metric.WithDescription("Invalid points that were dropped. [Alpha]"),
 		metric.WithUnit("{points}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorBucketingOpenEndCounts, err = builder.meter.Int64Counter(
 		"otelcol_processor_bucketing_open_end_counts",
-		metric.WithDescription("Observations in open ends that were put into the bucket adjoining the end's bound. [Alpha]"),
+		metric.WithDescription("Observations beyond the outermost bounds of their source that were placed by a rule. [Alpha]"),
 		metric.WithUnit("{observations}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorBucketingPassedPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_bucketing_passed_points",
-		metric.WithDescription("Points of matched metrics that keep their layout. [Alpha]"),
+		metric.WithDescription("Points that were not converted and passed. [Alpha]"),
 		metric.WithUnit("{points}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorBucketingPlanCacheSize, err = builder.meter.Int64UpDownCounter(
 		"otelcol_processor_bucketing_plan_cache_size",
-		metric.WithDescription("Conversion plans kept. [Alpha]"),
+		metric.WithDescription("Cached conversion plans. [Alpha]"),
 		metric.WithUnit("{plans}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorBucketingPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_bucketing_points",
-		metric.WithDescription("Points converted to the target of a rule. [Alpha]"),
+		metric.WithDescription("Points that were converted to the target of a rule. [Alpha]"),
 		metric.WithUnit("{points}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorBucketingRankError, err = builder.meter.Float64Histogram(
 		"otelcol_processor_bucketing_rank_error",
-		metric.WithDescription("For each metric converted, the largest bound on the error of the cumulative share at a target bound. [Alpha]"),
+		metric.WithDescription("Largest bound on the error of the cumulative share at a target bound, recorded per converted metric. [Alpha]"),
 		metric.WithUnit("1"),
 		metric.WithExplicitBucketBoundaries([]float64{0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1}...),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorBucketingRepairedPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_bucketing_repaired_points",
-		metric.WithDescription("Points whose count became the sum of their buckets. [Alpha]"),
+		metric.WithDescription("Invalid points whose count was set to the sum of their buckets. [Alpha]"),
 		metric.WithUnit("{points}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorBucketingStreams, err = builder.meter.Int64UpDownCounter(
 		"otelcol_processor_bucketing_streams",
-		metric.WithDescription("Cumulative streams kept by rules in stateful mode. [Alpha]"),
+		metric.WithDescription("Cumulative streams that rules in stateful mode remember. [Alpha]"),
 		metric.WithUnit("{streams}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorBucketingViolations, err = builder.meter.Int64Counter(
 		"otelcol_processor_bucketing_violations",
-		metric.WithDescription("Points of cumulative streams that cannot continue what was emitted of them. [Alpha]"),
+		metric.WithDescription("Points of cumulative streams that cannot continue the emitted stream. [Alpha]"),
 		metric.WithUnit("{points}"),
 	)
 	errs = errors.Join(errs, err)

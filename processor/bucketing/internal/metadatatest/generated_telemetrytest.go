@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) processor.Settings {
 func AssertEqualProcessorBucketingDroppedPoints(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_bucketing_dropped_points",
-		Description: "Invalid points dropped. [Alpha]",
+		Description: "Invalid points that were dropped. [Alpha]",
 		Unit:        "{points}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -40,7 +40,7 @@ func AssertEqualProcessorBucketingDroppedPoints(t *testing.T, tt *componenttest.
 func AssertEqualProcessorBucketingOpenEndCounts(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_bucketing_open_end_counts",
-		Description: "Observations in open ends that were put into the bucket adjoining the end's bound. [Alpha]",
+		Description: "Observations beyond the outermost bounds of their source that were placed by a rule. [Alpha]",
 		Unit:        "{observations}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -56,7 +56,7 @@ func AssertEqualProcessorBucketingOpenEndCounts(t *testing.T, tt *componenttest.
 func AssertEqualProcessorBucketingPassedPoints(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_bucketing_passed_points",
-		Description: "Points of matched metrics that keep their layout. [Alpha]",
+		Description: "Points that were not converted and passed. [Alpha]",
 		Unit:        "{points}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -72,7 +72,7 @@ func AssertEqualProcessorBucketingPassedPoints(t *testing.T, tt *componenttest.T
 func AssertEqualProcessorBucketingPlanCacheSize(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_bucketing_plan_cache_size",
-		Description: "Conversion plans kept. [Alpha]",
+		Description: "Cached conversion plans. [Alpha]",
 		Unit:        "{plans}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -88,7 +88,7 @@ func AssertEqualProcessorBucketingPlanCacheSize(t *testing.T, tt *componenttest.
 func AssertEqualProcessorBucketingPoints(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_bucketing_points",
-		Description: "Points converted to the target of a rule. [Alpha]",
+		Description: "Points that were converted to the target of a rule. [Alpha]",
 		Unit:        "{points}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -104,7 +104,7 @@ func AssertEqualProcessorBucketingPoints(t *testing.T, tt *componenttest.Telemet
 func AssertEqualProcessorBucketingRankError(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.HistogramDataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_bucketing_rank_error",
-		Description: "For each metric converted, the largest bound on the error of the cumulative share at a target bound. [Alpha]",
+		Description: "Largest bound on the error of the cumulative share at a target bound, recorded per converted metric. [Alpha]",
 		Unit:        "1",
 		Data: metricdata.Histogram[float64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -119,7 +119,7 @@ func AssertEqualProcessorBucketingRankError(t *testing.T, tt *componenttest.Tele
 func AssertEqualProcessorBucketingRepairedPoints(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_bucketing_repaired_points",
-		Description: "Points whose count became the sum of their buckets. [Alpha]",
+		Description: "Invalid points whose count was set to the sum of their buckets. [Alpha]",
 		Unit:        "{points}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -135,7 +135,7 @@ func AssertEqualProcessorBucketingRepairedPoints(t *testing.T, tt *componenttest
 func AssertEqualProcessorBucketingStreams(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_bucketing_streams",
-		Description: "Cumulative streams kept by rules in stateful mode. [Alpha]",
+		Description: "Cumulative streams that rules in stateful mode remember. [Alpha]",
 		Unit:        "{streams}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -151,7 +151,7 @@ func AssertEqualProcessorBucketingStreams(t *testing.T, tt *componenttest.Teleme
 func AssertEqualProcessorBucketingViolations(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_bucketing_violations",
-		Description: "Points of cumulative streams that cannot continue what was emitted of them. [Alpha]",
+		Description: "Points of cumulative streams that cannot continue the emitted stream. [Alpha]",
 		Unit:        "{points}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

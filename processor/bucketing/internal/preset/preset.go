@@ -1,20 +1,17 @@
-// Package preset names lists of bucket bounds and scales those of durations to a
-// metric's unit.
+// Package preset has named lists of bucket bounds. Lists of durations follow the unit of a metric.
 package preset
 
 import (
-	"errors"
-	"fmt"
 	"math"
 	"slices"
 )
 
 // Preset is a named list of bounds.
 type Preset struct {
-	// bounds are durations in microseconds, or plain numbers where native is 0.
-	// Whole numbers, so that dividing by a unit rounds once.
+	// bounds are durations in microseconds, or numbers without a unit if native is 0. Durations are whole numbers, so that
+	// dividing by a unit rounds only once.
 	bounds []float64
-	native float64 // microseconds of the unit assumed where a metric has no known one
+	native float64 // the assumed unit of metrics without a known unit, in microseconds
 }
 
 const (
@@ -24,15 +21,14 @@ const (
 )
 
 var presets = map[string]Preset{
-	// 10, 50, 100 and 500 ms, and a bound at zero so that what is negative shows.
+	// 10, 50, 100 and 500 ms, and a bound at zero, which shows negative values.
 	"latency_ms": {native: millisecond, bounds: scaled(millisecond, 0, 10, 50, 100, 500)},
-	// The default of the OpenTelemetry SDKs, meant for milliseconds.
+	// The default of the OpenTelemetry SDKs, in milliseconds.
 	// https://opentelemetry.io/docs/specs/otel/metrics/sdk/#explicit-bucket-histogram-aggregation
 	"otel": {native: millisecond, bounds: scaled(millisecond, 0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000)},
 	// The default of the Prometheus client libraries, in seconds.
 	"prometheus": {native: second, bounds: scaled(millisecond, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)},
-	// 2^-10 to 2^19 in whatever unit: every bound is one of every exponential
-	// histogram of scale >= 0. 30 bounds are 31 buckets.
+	// 2^-10 to 2^19 in any unit: 30 bounds, 31 buckets. Every exponential histogram with a scale >= 0 has these bounds.
 	"pow2": {bounds: powersOfTwo(-10, 19)},
 }
 
@@ -51,16 +47,10 @@ func powersOfTwo(from, to int) []float64 {
 	return bounds
 }
 
-// ErrUnknown is for a name that is not among [Names].
-var ErrUnknown = errors.New("unknown preset")
-
-// Lookup returns the preset of a name.
-func Lookup(name string) (Preset, error) {
-	p, ok := presets[name]
-	if !ok {
-		return Preset{}, fmt.Errorf("%w %q", ErrUnknown, name)
-	}
-	return p, nil
+// Lookup returns the preset with a name. ok is false if the name is not one of [Names].
+func Lookup(name string) (p Preset, ok bool) {
+	p, ok = presets[name]
+	return p, ok
 }
 
 // Names returns the names of all presets, sorted.
@@ -73,8 +63,8 @@ func Names() []string {
 	return names
 }
 
-// In returns the bounds in a metric's unit: s, ms, us or ns (UCUM). For any other
-// unit they are those of the preset's own.
+// In returns the bounds in a metric's unit: s, ms, us or ns (UCUM). For other units it returns them in the preset's own
+// unit.
 func (p Preset) In(unit string) []float64 {
 	bounds := slices.Clone(p.bounds)
 	if p.native == 0 {

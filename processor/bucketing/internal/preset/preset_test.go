@@ -27,15 +27,15 @@ func TestPresetsAreExact(t *testing.T) {
 		{"prometheus", "", []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}},
 		{"prometheus", "ms", []float64{5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000}},
 	} {
-		p, err := preset.Lookup(tt.name)
-		require.NoError(t, err)
+		p, ok := preset.Lookup(tt.name)
+		require.True(t, ok)
 		require.Equal(t, tt.want, p.In(tt.unit), "%s in %q", tt.name, tt.unit)
 	}
 }
 
 func TestPow2(t *testing.T) {
-	p, err := preset.Lookup("pow2")
-	require.NoError(t, err)
+	p, ok := preset.Lookup("pow2")
+	require.True(t, ok)
 	bounds := p.In("s")
 	require.Len(t, bounds, 30)
 	for i, b := range bounds {
@@ -45,7 +45,7 @@ func TestPow2(t *testing.T) {
 }
 
 func TestUnknownPreset(t *testing.T) {
-	_, err := preset.Lookup("latency")
-	require.ErrorIs(t, err, preset.ErrUnknown)
+	_, ok := preset.Lookup("latency")
+	require.False(t, ok)
 	require.Equal(t, []string{"latency_ms", "otel", "pow2", "prometheus"}, preset.Names())
 }

@@ -31,7 +31,7 @@ func (m *exponential) add(d measure, n *Stats) {
 // the one and widen the other as it grows.
 func (m *exponential) since(prev measure) (measure, relation) {
 	p := prev.(*exponential)
-	if m.Count < p.Count || !m.Follows(p.Histogram) {
+	if m.Count < p.Count || expo.Restarted(p.Histogram, m.Histogram) {
 		return nil, reset
 	}
 	d := m.clone().(*exponential)

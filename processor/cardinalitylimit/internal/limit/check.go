@@ -6,85 +6,123 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// checkLabels asks for a place for each label's value and takes away the labels
-// that have none, if that is the action.
+// checkLabels asks for a place for each label's value and removes the labels that have none, if that is the action.
 func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, d *Decision) {
-	if len(c.pairs) == 0 {
-		return
-	}
-	key := c.key(i, l)
-	s := l.trackers.shard(key)
-	g := &c.groups[i]
-	locked, over, unknown, shared := false, false, false, false
-	for at := range c.pairs {
-		p := &c.pairs[at]
-		if p.isMark || p.taken || l.values.drops(p.key) {
-			continue
-		}
-		id := c.set.hash.Combine(key, p.label)
-		if c.knows(l, g.label(at), id, p.value, d) {
-			continue
-		}
-		if !locked {
-			s.mu.Lock()
-			c.held = append(c.held, &s.mu)
-			locked = true
-		}
-		e, fp := s.keys[id], p.value
-		if e == nil {
-			e = l.trackers.add(s, id, c.epoch, func() *description {
-				k := *c.describe(i, l, key, attrs)
-				k.text += " label=" + p.key
-				return &k
-			})
-		} else if e.restored {
-			e.settle(c.describe(i, l, key, attrs))
-		}
-		if e != nil {
-			*g.label(at) = recent{id, e}
-		} else {
-			if !shared {
-				l.trackers.shared.mu.Lock()
-				c.held = append(c.held, &l.trackers.shared.mu)
-				shared = true
+	v := valueCheck{limit: i, l: l, attrs: attrs, stale: stale, key: c.key(i, l)}
+	if !l.onlyResource {
+		for at := range c.pairs {
+			if p := &c.pairs[at]; !p.isMark && !p.taken && !l.values.drops(p.key) && !c.checkValue(&v, at, p, d) {
+				return
 			}
-			e, fp = l.trackers.shared.keys[sharedKey], c.set.hash.Combine(id, fp)
-			c.Counts.Shared++
-		}
-		v := c.check(at, e, fp)
-		if c.knownOnly && !v.Holds() {
-			c.stranger = true
-			return
-		}
-		v = c.contest(l, e, c.set.hash.Combine(id, p.value), v, stale)
-		if !l.DryRun {
-			d.Horizon = max(d.Horizon, e.forgot.Load())
-		}
-		if passes(v, stale) {
-			continue
-		}
-		over, unknown = true, unknown || v == tracker.Room
-		d.LostPlace = d.LostPlace || !l.DryRun && e.LostPlace(fp)
-		c.offend(i, at, id, e, p.value, stale)
-		if l.Action == Strip && !l.DryRun {
-			c.take(p)
 		}
 	}
-	if over {
-		c.object(i, l, unknown, d)
+	if len(l.resourceValues.patterns) > 0 {
+		c.readResource()
+		for at := range c.resourcePairs {
+			if p := &c.resourcePairs[at]; c.counts(l, p) && !c.checkValue(&v, len(c.pairs)+at, &p.pair, d) {
+				return
+			}
+		}
+	}
+	if v.over {
+		c.object(i, l, v.unknown, d)
 	}
 }
 
+// counts reports whether a limit counts the values of an attribute of the resource at hand.
+func (c *Cursor) counts(l *limit, p *resourcePair) bool {
+	return !p.taken && l.resourceValues.has(p.name) && (!c.HasRule() || c.keepsResource(p.name))
+}
+
+// valueCheck is the state of checkLabels.
+type valueCheck struct {
+	limit   int
+	l       *limit
+	attrs   pcommon.Map
+	stale   bool
+	key     uint64
+	locked  bool // the shard of the key
+	shared  bool // that of the keys beyond max_keys is locked
+	over    bool
+	unknown bool
+}
+
+// checkValue asks for a place for the value of a label. It reports false if the series is a stranger and only known ones
+// are decided on.
+func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
+	i, l, key, g := v.limit, v.l, v.key, &c.groups[v.limit]
+	id := c.set.hash.Combine(key, p.label)
+	if c.knows(l, g.label(at), id, p.value, d) {
+		return true
+	}
+	s := l.trackers.shard(key)
+	if !v.locked {
+		s.mu.Lock()
+		c.held = append(c.held, &s.mu)
+		v.locked = true
+	}
+	a := asking{pair: at, entry: s.keys[id], fp: p.value, id: id, series: p.value}
+	if a.entry == nil {
+		a.entry = l.trackers.add(s, id, c.epoch, func() *description {
+			k := *c.describe(i, l, key, v.attrs)
+			k.text += " label=" + p.key
+			return &k
+		})
+	} else if a.entry.restored {
+		a.entry.settle(c.describe(i, l, key, v.attrs))
+	}
+	if a.entry != nil {
+		*g.label(at) = recent{id, a.entry}
+	} else {
+		if !v.shared {
+			l.trackers.shared.mu.Lock()
+			c.held = append(c.held, &l.trackers.shared.mu)
+			v.shared = true
+		}
+		a.entry, a.fp, a.shared = l.trackers.shared.keys[sharedKey], c.set.hash.Combine(id, p.value), true
+		c.Counts.Shared++
+	}
+	verdict := c.verdict(i, a, v.stale)
+	if c.stranger {
+		return false
+	}
+	if !l.DryRun {
+		d.Horizon = max(d.Horizon, a.entry.forgot.Load())
+	}
+	if passes(verdict, v.stale) {
+		return true
+	}
+	v.over, v.unknown = true, v.unknown || verdict == tracker.Room
+	d.LostPlace = d.LostPlace || !l.DryRun && a.entry.HadPlace(a.fp)
+	c.offend(i, at, id, a.entry, p.value, v.stale)
+	if l.Action == Strip && !l.DryRun {
+		c.take(at, p)
+	}
+	return true
+}
+
+// pairAt is the label that has number at: the attributes of the point come first, then those of the resource.
+func (c *Cursor) pairAt(at int) *pair {
+	if at < len(c.pairs) {
+		return &c.pairs[at]
+	}
+	return &c.resourcePairs[at-len(c.pairs)].pair
+}
+
 // take removes a label from the identity, which becomes a marked one.
-func (c *Cursor) take(p *pair) {
+func (c *Cursor) take(at int, p *pair) {
 	p.taken = true
-	c.attributes -= p.pair
+	if at < len(c.pairs) {
+		c.attributes -= p.pair
+	} else {
+		c.resourceTaken = true
+	}
 	if c.marked {
 		return
 	}
 	c.marked = true
 	c.attributes += c.set.mark
-	for at := range c.pairs { // the mark takes the place of what the sender has under its name
+	for at := range c.pairs { // the mark replaces what the sender has under its name
 		if p := &c.pairs[at]; p.label == c.set.markLabel && !p.taken {
 			p.taken = true
 			c.attributes -= p.pair
@@ -104,20 +142,46 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *
 		fp = c.set.hash.Combine(key, fp)
 		c.Counts.Shared++
 	}
-	v := c.check(-1, e, fp)
-	if c.knownOnly && !v.Holds() {
-		c.stranger = true
+	v := c.verdict(i, asking{pair: -1, entry: e, fp: fp, id: key, series: fp, shared: shared}, stale)
+	if c.stranger {
 		return
 	}
-	v = c.contest(l, e, c.set.hash.Combine(key, fp), v, stale)
 	if !l.DryRun && l.rule == nil {
 		d.Horizon = max(d.Horizon, e.forgot.Load())
 	}
 	if !passes(v, stale) {
-		d.LostPlace = d.LostPlace || !l.DryRun && e.LostPlace(fp)
+		d.LostPlace = d.LostPlace || !l.DryRun && e.HadPlace(fp)
 		c.offend(i, -1, key, e, fp, stale)
 		c.object(i, l, v == tracker.Room, d)
 	}
+}
+
+// asking is a question to the tracker of a key.
+type asking struct {
+	pair   int // of a label limit, otherwise -1
+	entry  *entry
+	fp     uint64
+	id     uint64 // of the key, or of the label under it
+	series uint64 // under that
+	shared bool   // entry is the one of the keys beyond max_keys
+}
+
+// verdict asks the tracker of a key, and others who have a say. It reports in c.stranger that the point has to wait. The
+// caller holds the lock of the key.
+func (c *Cursor) verdict(i int, a asking, stale bool) tracker.Verdict {
+	l := c.set.limits[i]
+	if l.cluster && !a.shared {
+		return c.share(i, a, stale)
+	}
+	v := c.check(a.pair, a.entry, a.fp)
+	if c.knownOnly && !v.Holds() {
+		c.stranger = true
+		return v
+	}
+	if c.collecting {
+		return v
+	}
+	return c.contest(l, a.entry, c.set.hash.Combine(a.id, a.series), v, stale)
 }
 
 // fingerprint is the series of the point at hand as limit l counts it.
@@ -127,7 +191,7 @@ func (c *Cursor) fingerprint(l *limit) uint64 {
 	}
 	container := uint64(0)
 	if l.Streams {
-		container = c.streamID
+		container, _ = c.left()
 	}
 	return c.set.hash.Point(container, c.attributes)
 }
@@ -214,7 +278,7 @@ func (c *Cursor) check(pair int, e *entry, fp uint64) tracker.Verdict {
 			e.promised++
 		}
 	}
-	c.verdicts = append(c.verdicts, verdict{pair: pair, entry: e, fp: fp, verdict: v})
+	c.verdicts = append(c.verdicts, verdict{pair: pair, entry: e, fp: fp, verdict: v, place: -1})
 	return v
 }
 

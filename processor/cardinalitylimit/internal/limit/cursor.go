@@ -42,10 +42,12 @@ type Cursor struct {
 	stamp        uint64 // see Stamp
 	knownOnly    bool   // see DecideKnown
 	stranger     bool   // a limit does not know the series, and knownOnly
-	asked        int    // limits that were asked about the point
+	sharing
+	asked int // limits that were asked about the point
 
 	// Of the resource and the scope at hand; valid if resourceRead. See readResource.
 	resourceRead           bool
+	resourceTaken          bool // the point at hand loses an attribute of its resource
 	resourcePairs          []resourcePair
 	resourceSum, scopeName uint64
 }
@@ -118,6 +120,7 @@ type verdict struct {
 	entry   *entry
 	fp      uint64
 	verdict tracker.Verdict
+	place   int // index in Cursor.places of a place that counts for all gateways, -1 for others
 }
 
 // Begin takes a cursor for a batch; End gives it back.
@@ -143,6 +146,7 @@ func (s *Set) Begin(md Metadata) *Cursor {
 func (c *Cursor) End() {
 	c.Counts.reset()
 	c.metadata = nil
+	c.endSharing()
 	c.surroundings = surroundings{}
 	c.forgetSaved()
 	clear(c.pairs[:cap(c.pairs)]) // they hold strings of the batch

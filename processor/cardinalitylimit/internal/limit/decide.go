@@ -58,7 +58,7 @@ func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Decision {
 // DecideKnown is Decide for a point whose series every limit knows that is asked. Otherwise it changes
 // nothing and reports false. A stale point is always decided on.
 func (c *Cursor) DecideKnown(attrs pcommon.Map, stale bool) (d Decision, known bool) {
-	c.knownOnly = !stale
+	c.knownOnly = !stale || c.set.options.Cluster != nil
 	return c.decide(attrs, stale)
 }
 
@@ -127,7 +127,7 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 			c.checkSeries(i, limits[i], attrs, stale, d)
 		}
 	}
-	if c.stranger {
+	if c.stranger || c.collecting {
 		c.release()
 		return
 	}
@@ -148,6 +148,12 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 func (c *Cursor) read(attrs pcommon.Map) {
 	c.pairs, c.verdicts, c.offences = c.pairs[:0], c.verdicts[:0], c.offences[:0]
 	c.marked, c.only, c.stranger, c.asked = false, false, false, 0
+	if c.resourceTaken {
+		c.resourceTaken = false
+		for at := range c.resourcePairs {
+			c.resourcePairs[at].taken = false
+		}
+	}
 	var sum uint64
 	for k, v := range attrs.All() {
 		n := len(c.pairs)
@@ -191,7 +197,9 @@ func (c *Cursor) object(i int, l *limit, unknown bool, d *Decision) {
 		action = Drop
 	}
 	if l.DryRun {
-		c.Counts.observe(i, c.outcome(action))
+		if !c.collecting {
+			c.Counts.observe(i, c.outcome(action))
+		}
 		return
 	}
 	if action > d.Action {
@@ -237,7 +245,10 @@ var noAttributes = pcommon.NewMap()
 func (c *Cursor) commit() {
 	for i := range c.verdicts {
 		v := &c.verdicts[i]
-		if v.pair >= 0 && c.pairs[v.pair].taken {
+		if v.pair >= 0 && c.pairAt(v.pair).taken {
+			continue
+		}
+		if v.place >= 0 && !c.usePlace(v) {
 			continue
 		}
 		v.entry.Commit(v.fp, v.verdict)

@@ -19,8 +19,9 @@ func (c *Cursor) identify(d *Decision) {
 	switch d.Rule = -1; d.Action {
 	case Strip:
 		g := &c.groups[d.Limit]
-		d.Target = h.Point(h.Combine(g.foldMetadata, c.streamID), c.attributes)
-		d.Group, d.Metric = h.Combine(g.foldMetadata, c.leftScopeID), c.metricHash
+		stream, scope := c.left()
+		d.Target = h.Point(h.Combine(g.foldMetadata, stream), c.attributes)
+		d.Group, d.Metric = h.Combine(g.foldMetadata, scope), c.metricHash
 	case Overflow:
 		g := &c.groups[d.Limit]
 		d.Target = h.Combine(g.fold, c.metricHash)

@@ -13,9 +13,9 @@ var ErrChanged = errors.New("key, count or window of the limit have changed")
 
 // identity is what must be equal for places to keep their meaning. The maximum, the
 // action and all else may change.
-func (l *limit) identity(o *Options) string {
+func (s *Spec) identity(o *Options) string {
 	return fmt.Sprintf("%q %q values=%t streams=%t window=%s/%d",
-		l.Name, l.Key, l.labels(), l.Streams, o.Window, o.Tracker.Generations)
+		s.Name, s.Key, s.MaxValues > 0, s.Streams, o.Window, o.Tracker.Generations)
 }
 
 // Encode writes the places of limit i. Each key's lock is held while its tracker is

@@ -55,9 +55,11 @@ func (c *Cursor) report(attrs pcommon.Map, stale bool) {
 			}
 		})
 		if o.pair >= 0 {
-			p := &c.pairs[o.pair]
+			p := c.pairAt(o.pair)
 			for _, profile := range [...]*offenders.Profile{watched.Metric, watched.Key} {
-				tell(profile, &offenders.Value{Label: p.label, Hash: p.value, Name: p.key}, attrs)
+				if v := (offenders.Value{Label: p.label, Hash: p.value, Name: p.key}); profile != nil && profile.Add(&v) {
+					profile.Example(&v, c.valueAt(o.pair, attrs))
+				}
 			}
 			continue
 		}
@@ -74,4 +76,12 @@ func tell(profile *offenders.Profile, v *offenders.Value, from pcommon.Map) {
 	if profile != nil && profile.Add(v) {
 		profile.Example(v, valueText(from, v.Name))
 	}
+}
+
+// valueAt is the text of the label that has number at, see pairAt.
+func (c *Cursor) valueAt(at int, attrs pcommon.Map) string {
+	if at < len(c.pairs) {
+		return valueText(attrs, c.pairs[at].key)
+	}
+	return valueText(c.resource.Attributes(), c.resourcePairs[at-len(c.pairs)].name)
 }

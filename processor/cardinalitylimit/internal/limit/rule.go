@@ -107,15 +107,38 @@ func (c *Cursor) leaveResource() {
 	c.remains.resource = c.set.hash.Combine(c.set.hash.String(instanceID), sum)
 }
 
-// LeftResource writes the resource that a rule, if there is one, leaves. Instance is the name of the writer of what
-// several instances became.
+// left returns the identities of the metric and of the scope at hand with what is left of the resource: after a rule, and
+// without the attributes that a limit on values has removed from the point.
+func (c *Cursor) left() (stream, scope uint64) {
+	if !c.resourceTaken {
+		return c.streamID, c.leftScopeID
+	}
+	h := &c.set.hash
+	sum := h.String(RulePrefix)
+	for at := range c.resourcePairs {
+		if p := &c.resourcePairs[at]; c.leaves(p.name, at) {
+			sum += h.PairOf(h.String(p.name), p.value)
+		}
+	}
+	scope = h.Scope(h.Combine(h.String(instanceID), sum), c.scope)
+	return h.Combine(scope, c.metricHash), scope
+}
+
+// leaves reports whether attribute at of the resource stays where another one goes.
+func (c *Cursor) leaves(name string, at int) bool {
+	return name != instanceID && (c.remains.rule < 0 || c.keepsResource(name)) && (!c.resourceTaken || !c.resourcePairs[at].taken)
+}
+
+// LeftResource writes the resource that is left of the point at hand: after a rule, and without the attributes that a limit
+// on values has removed. Instance is the name of the writer of what several instances became.
 func (c *Cursor) LeftResource(dest pcommon.Map, instance string) {
-	if !c.remains.fewer {
+	if !c.remains.fewer && !c.resourceTaken {
 		c.resource.Attributes().CopyTo(dest)
 		return
 	}
+	at := -1
 	for name, v := range c.resource.Attributes().All() {
-		if c.keepsResource(name) {
+		if at++; c.leaves(name, at) {
 			v.CopyTo(dest.PutEmpty(name))
 		}
 	}

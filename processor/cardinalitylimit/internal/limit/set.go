@@ -44,10 +44,8 @@ func NewSet(specs []Spec, o Options) (*Set, error) {
 	s.empty = s.hash.Value(pcommon.NewValueStr(""))
 	s.metricLabel = s.hash.String(metricName)
 	s.exempt = newNameCache(o.Exempt)
-	specs = slices.Clone(specs)
-	slices.SortStableFunc(specs, func(a, b Spec) int { return labelsFirst(a) - labelsFirst(b) })
+	specs = arrange(specs, o.Rules)
 	for i := range o.Rules {
-		specs = slices.Insert(specs, i, o.Rules[i].spec(i))
 		s.rules = append(s.rules, i)
 	}
 	for i := range specs {
@@ -68,8 +66,18 @@ func NewSet(specs []Spec, o Options) (*Set, error) {
 		}
 	}
 	s.begun = s.options.Now()
-	s.epoch.Store(s.epochAt(s.begun.UnixNano()))
+	s.epoch.Store(s.epochAt(s.begun.UnixNano() + s.clusterShift()))
 	return s, nil
+}
+
+// arrange returns rules, limits on values and limits on series, in this order.
+func arrange(specs []Spec, rules []Rule) []Spec {
+	specs = slices.Clone(specs)
+	slices.SortStableFunc(specs, func(a, b Spec) int { return labelsFirst(a) - labelsFirst(b) })
+	for i := range rules {
+		specs = slices.Insert(specs, i, rules[i].spec(i))
+	}
+	return specs
 }
 
 func labelsFirst(s Spec) int {
@@ -81,7 +89,7 @@ func labelsFirst(s Spec) int {
 
 // epochAt is the generation a time in ns belongs to.
 func (s *Set) epochAt(now int64) int64 {
-	return now / max(int64(s.options.Window)/int64(s.options.Tracker.Generations), 1)
+	return now / int64(s.options.Generation())
 }
 
 // tick reads the clock and returns it in ns with the generation. Generations go by
@@ -90,7 +98,7 @@ func (s *Set) epochAt(now int64) int64 {
 // generation back.
 func (s *Set) tick() (now, epoch, slot int64) {
 	t := s.options.Now()
-	passed := s.begun.UnixNano() + int64(t.Sub(s.begun))
+	passed := s.begun.UnixNano() + int64(t.Sub(s.begun)) + s.clusterShift()
 	now, epoch, slot = t.UnixNano(), s.epochAt(passed), passed/int64(slotLength)
 	for {
 		last := s.epoch.Load()
@@ -130,7 +138,7 @@ func (s *Set) Name(i int) string {
 
 // Action is what limit i does with what it has no place for, and whether it only observes.
 func (s *Set) Action(i int) (a Action, dryRun bool) {
-	return s.limits[i].Spec.Action, s.limits[i].DryRun
+	return s.limits[i].Action, s.limits[i].DryRun
 }
 
 // CountsValues tells whether limit i counts the values of labels rather than series.

@@ -18,12 +18,15 @@ type Spec struct {
 	Streams   bool      // count full identities rather than attribute sets
 	MaxSeries int       // places of a key; exactly one of MaxSeries and MaxValues is positive
 	MaxValues int       // places of each label of a key
-	Values    Selection // labels whose values are counted; the zero value: all
-	WarnAt    float64   // share of the places from which a key counts as near its limit; 0 never
-	Action    Action
-	DryRun    bool // observes only
-	Overrides []Override
-	Match     Match // what the limit applies to
+	Values    Selection // labels of points whose values are counted; the zero value: all
+	// ResourceValues are the attributes of resources whose values are counted. With them and no names in Values, the labels
+	// of points are not.
+	ResourceValues Names
+	WarnAt         float64 // share of the places from which a key counts as near its limit; 0 never
+	Action         Action
+	DryRun         bool // observes only
+	Overrides      []Override
+	Match          Match // what the limit applies to
 
 	rule *rule // whose streams the limit counts; nil: none
 }
@@ -58,6 +61,7 @@ type Options struct {
 	Seed        uint64
 	Board       *offenders.Board // told what finds no place; nil: nobody is
 	Now         func() time.Time
+	Cluster     Cluster // shares places with other gateways; nil: this gateway is alone
 }
 
 // limit is a compiled Spec.
@@ -70,8 +74,12 @@ type limit struct {
 	trackers table
 	selects  matcher
 	values   selector
-	contest  float64 // Options.ContestedAt
-	door     doorkeeper
+	// resourceValues and onlyResource are Spec.ResourceValues.
+	resourceValues nameCache
+	onlyResource   bool
+	contest        float64 // Options.ContestedAt
+	door           doorkeeper
+	cluster        bool // its places count for all gateways
 }
 
 func compile(s Spec, o *Options, hash func(string) uint64) (*limit, error) {
@@ -79,7 +87,10 @@ func compile(s Spec, o *Options, hash func(string) uint64) (*limit, error) {
 	if o.ContestedAt == 1 || s.rule != nil { // a full key has no last places
 		l.contest = 0
 	}
+	l.resourceValues = newNameCache(s.ResourceValues)
+	l.onlyResource = len(s.ResourceValues) > 0 && len(s.Values.Names) == 0
 	l.door.budget = o.Tracker.Budget
+	l.cluster = o.Cluster != nil && s.rule == nil
 	for _, p := range s.Key {
 		l.perLevel[p.source] = append(l.perLevel[p.source], p)
 		// The overflow series has an instance of its own.

@@ -80,10 +80,10 @@ func (c *Cursor) tellLabels(profile *offenders.Profile, l *limit, attrs pcommon.
 	if l.Streams {
 		for at := range c.resourcePairs {
 			p := &c.resourcePairs[at]
-			if slices.Contains(l.perLevel[fromResource], Part{fromResource, p.name}) {
+			if p.taken || slices.Contains(l.perLevel[fromResource], Part{fromResource, p.name}) {
 				continue
 			}
-			v := offenders.Value{At: len(c.pairs) + at, Label: p.label, Hash: p.value, Name: p.key, Without: w.without(p.pair, 0)}
+			v := offenders.Value{At: len(c.pairs) + at, Label: p.label, Hash: p.value, Name: p.key, Without: w.without(p.pair.pair, 0)}
 			if profile.Add(&v) {
 				profile.Example(&v, valueText(c.resource.Attributes(), p.name))
 			}
@@ -97,10 +97,10 @@ func (c *Cursor) tellLabels(profile *offenders.Profile, l *limit, attrs pcommon.
 	}
 }
 
-// resourcePair is an attribute of the resource at hand, as a label of a stream.
+// resourcePair is an attribute of the resource at hand, as a label of a stream. Its key has resource. before the name.
 type resourcePair struct {
-	name, key          string // of the attribute; with resource. before it
-	label, value, pair uint64
+	pair
+	name string
 }
 
 // readResource hashes the attributes of the resource at hand, once, and the name of the scope.
@@ -112,10 +112,10 @@ func (c *Cursor) readResource() {
 	h := &c.set.hash
 	c.scopeName = h.String(c.scope.Name())
 	for name, v := range c.resource.Attributes().All() {
-		p := resourcePair{name: name, key: resourcePrefix + name, value: h.Value(v)}
+		p := resourcePair{name: name, pair: pair{key: resourcePrefix + name, value: h.Value(v)}}
 		p.label = h.String(p.key)
-		p.pair = h.PairOf(p.label, p.value)
-		c.resourceSum += p.pair
+		p.pair.pair = h.PairOf(p.label, p.value)
+		c.resourceSum += p.pair.pair
 		c.resourcePairs = append(c.resourcePairs, p)
 	}
 }

@@ -28,6 +28,16 @@ type TelemetryBuilder struct {
 	meter                                             metric.Meter
 	mu                                                sync.Mutex
 	registrations                                     []metric.Registration
+	ProcessorCardinalitylimitClusterExchanges         metric.Int64ObservableCounter
+	ProcessorCardinalitylimitClusterFailures          metric.Int64ObservableCounter
+	ProcessorCardinalitylimitClusterGateways          metric.Int64ObservableGauge
+	ProcessorCardinalitylimitClusterLosses            metric.Int64ObservableCounter
+	ProcessorCardinalitylimitClusterLostPlaces        metric.Int64ObservableCounter
+	ProcessorCardinalitylimitClusterNewSeries         metric.Int64ObservableCounter
+	ProcessorCardinalitylimitClusterSeries            metric.Int64ObservableGauge
+	ProcessorCardinalitylimitClusterState             metric.Int64ObservableGauge
+	ProcessorCardinalitylimitClusterUnasked           metric.Int64ObservableCounter
+	ProcessorCardinalitylimitClusterWait              metric.Float64ObservableCounter
 	ProcessorCardinalitylimitDroppedExemplars         metric.Int64Counter
 	ProcessorCardinalitylimitDroppedPoints            metric.Int64Counter
 	ProcessorCardinalitylimitEmittedPoints            metric.Int64Counter
@@ -71,6 +81,156 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterProcessorCardinalitylimitClusterExchangesCallback sets callback for observable ProcessorCardinalitylimitClusterExchanges metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitClusterExchangesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitClusterExchanges, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitClusterExchanges)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitClusterFailuresCallback sets callback for observable ProcessorCardinalitylimitClusterFailures metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitClusterFailuresCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitClusterFailures, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitClusterFailures)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitClusterGatewaysCallback sets callback for observable ProcessorCardinalitylimitClusterGateways metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitClusterGatewaysCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitClusterGateways, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitClusterGateways)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitClusterLossesCallback sets callback for observable ProcessorCardinalitylimitClusterLosses metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitClusterLossesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitClusterLosses, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitClusterLosses)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitClusterLostPlacesCallback sets callback for observable ProcessorCardinalitylimitClusterLostPlaces metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitClusterLostPlacesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitClusterLostPlaces, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitClusterLostPlaces)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitClusterNewSeriesCallback sets callback for observable ProcessorCardinalitylimitClusterNewSeries metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitClusterNewSeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitClusterNewSeries, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitClusterNewSeries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitClusterSeriesCallback sets callback for observable ProcessorCardinalitylimitClusterSeries metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitClusterSeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitClusterSeries, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitClusterSeries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitClusterStateCallback sets callback for observable ProcessorCardinalitylimitClusterState metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitClusterStateCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitClusterState, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitClusterState)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitClusterUnaskedCallback sets callback for observable ProcessorCardinalitylimitClusterUnasked metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitClusterUnaskedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitClusterUnasked, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitClusterUnasked)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorCardinalitylimitClusterWaitCallback sets callback for observable ProcessorCardinalitylimitClusterWait metric.
+func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitClusterWaitCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ProcessorCardinalitylimitClusterWait, obs: o})
+		return nil
+	}, builder.ProcessorCardinalitylimitClusterWait)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterProcessorCardinalitylimitKeyMaxSeriesCallback sets callback for observable ProcessorCardinalitylimitKeyMaxSeries metric.
@@ -396,6 +556,66 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ProcessorCardinalitylimitClusterExchanges, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_cardinalitylimit_cluster_exchanges",
+		metric.WithDescription("Round trips to the store of places. [Alpha]"),
+		metric.WithUnit("{exchange}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitClusterFailures, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_cardinalitylimit_cluster_failures",
+		metric.WithDescription("Exchanges with the store that failed, and keys under which it has something else, by reason. [Alpha]"),
+		metric.WithUnit("{exchange}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitClusterGateways, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_cluster_gateways",
+		metric.WithDescription("Gateways that announce themselves in the store, this one included. [Alpha]"),
+		metric.WithUnit("{gateway}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitClusterLosses, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_cardinalitylimit_cluster_losses",
+		metric.WithDescription("Times that the store was found to have lost writes, by a restart, a failover or an eviction. [Alpha]"),
+		metric.WithUnit("{loss}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitClusterLostPlaces, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_cardinalitylimit_cluster_lost_places",
+		metric.WithDescription("Series that this gateway let in while the store was away and that found no place when it was back, or whose limit was lowered. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitClusterNewSeries, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_cardinalitylimit_cluster_new_series",
+		metric.WithDescription("Times that a series that is new here wanted a place, by the answer. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitClusterSeries, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_cluster_series",
+		metric.WithDescription("Series (for max_values, label values) that have a place in all gateways together, over the keys that this gateway has met within a generation. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitClusterState, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_cardinalitylimit_cluster_state",
+		metric.WithDescription("0: the store answers. 1: it has answered, and does not. 2: it has not answered since the start. [Alpha]"),
+		metric.WithUnit("1"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitClusterUnasked, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_cardinalitylimit_cluster_unasked",
+		metric.WithDescription("New series that were refused without asking, to spare the store. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorCardinalitylimitClusterWait, err = builder.meter.Float64ObservableCounter(
+		"otelcol_processor_cardinalitylimit_cluster_wait",
+		metric.WithDescription("Time that batches have waited for the store. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitDroppedExemplars, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_dropped_exemplars",
 		metric.WithDescription("Exemplars of folded points that were more than an outgoing point may have, or whose point was dropped. [Alpha]"),

@@ -58,6 +58,14 @@ func Open(ctx context.Context, storage Storage, seed uint64) (*Store, error) {
 // Seed is the one that was stored, or the one given.
 func (s *Store) Seed() uint64 { return s.manifest.seed }
 
+// Restart empties the store and gives it another seed. Where it fails some of what was stored may stay behind, and is not
+// read.
+func (s *Store) Restart(ctx context.Context, seed uint64) error {
+	err := s.Keep(ctx, func(string) bool { return false })
+	s.manifest = manifest{seed: seed, sections: make(map[string]section)}
+	return err
+}
+
 // Clean tells whether what is stored was written by a process that wrote nothing
 // after it and ended.
 func (s *Store) Clean() bool { return s.manifest.clean }

@@ -62,6 +62,11 @@ func (l *lost) push(s lostSet) (forgotten int) {
 	return forgotten
 }
 
+// HadPlace is LostPlace for one that has just been refused: a place that is not renewed counts as lost.
+func (t *Tracker) HadPlace(fp uint64) bool {
+	return t.store.lookup(strip(fp)) == older || t.LostPlace(fp)
+}
+
 // LostPlace reports whether fp had a place and lost it within the generations that are
 // remembered.
 func (t *Tracker) LostPlace(fp uint64) bool {

@@ -138,6 +138,39 @@ func (t *Tracker) Check(fp uint64) Verdict {
 	return Room
 }
 
+// CheckGranted is Check for a place that others decide on, whatever the limit. A stranger may enter if memory is left.
+func (t *Tracker) CheckGranted(fp uint64) Verdict {
+	switch t.store.lookup(fp) {
+	case current:
+		return Known
+	case older:
+		return Renew
+	}
+	t.outgrow()
+	if !t.room() {
+		return Full
+	}
+	return Room
+}
+
+// Members returns who has a place, or nil where they cannot be named: in Bloom filters.
+func (t *Tracker) Members() []uint64 {
+	f, exact := t.store.(*fingerprints)
+	if !exact {
+		return nil
+	}
+	members := make([]uint64, 0, f.live)
+	for _, slot := range f.slots {
+		if slot != 0 {
+			members = append(members, slot&^tagMask)
+		}
+	}
+	return members
+}
+
+// Strip returns what of a fingerprint tells its series from others: a tracker keeps no more.
+func Strip(fp uint64) uint64 { return strip(fp) }
+
 func (t *Tracker) room() bool {
 	fits, moved := t.store.room()
 	if moved {

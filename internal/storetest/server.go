@@ -1,0 +1,160 @@
+// Package storetest runs Debian's redis-server for tests.
+package storetest
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/valkey-io/valkey-go"
+)
+
+// Server is a redis-server on a free port of the loopback interface. It ends with the test.
+type Server struct {
+	Addr string
+
+	t    testing.TB
+	dir  string
+	args []string
+	cmd  *exec.Cmd
+	done chan error
+}
+
+// Start starts a server with more arguments than where it listens.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	dir := t.TempDir()
+	s := &Server{t: t, dir: dir, args: args}
+	t.Cleanup(s.Kill)
+	for range 5 { // another process may get the port first
+		s.Addr = freeAddress(t)
+		if s.launch() {
+			return s
+		}
+	}
+	log, _ := os.ReadFile(filepath.Join(dir, "log")) //nolint:gosec // our own file
+	t.Fatalf("redis-server does not start (`make deps` installs it): %s", log)
+	return nil
+}
+
+func freeAddress(t testing.TB) string {
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	return l.Addr().String()
+}
+
+// launch reports whether the server answers.
+func (s *Server) launch() bool {
+	_, port, _ := net.SplitHostPort(s.Addr)
+	args := append([]string{
+		"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", s.dir, "--logfile", filepath.Join(s.dir, "log"),
+		"--daemonize", "no",
+	}, s.args...)
+	s.cmd = exec.Command("redis-server", args...) //nolint:gosec // of the test
+	if s.cmd.Start() != nil {
+		return false
+	}
+	s.done = make(chan error, 1)
+	go func(cmd *exec.Cmd, done chan error) { done <- cmd.Wait() }(s.cmd, s.done)
+	deadline := time.Now().Add(10 * time.Second)
+	for time.Now().Before(deadline) {
+		select {
+		case <-s.done:
+			s.cmd = nil
+			return false
+		default:
+		}
+		if s.answers() {
+			return true
+		}
+		time.Sleep(10 * time.Millisecond) // a process has no other signal for it
+	}
+	return false
+}
+
+func (s *Server) answers() bool {
+	conn, err := (&net.Dialer{Timeout: time.Second}).Dial("tcp", s.Addr)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		return false
+	}
+	b := make([]byte, 16)
+	n, _ := conn.Read(b)
+	answer := string(b[:n])
+	return strings.HasPrefix(answer, "+PONG") || strings.HasPrefix(answer, "-NOAUTH")
+}
+
+// Kill ends the server with SIGKILL: what it has is gone.
+func (s *Server) Kill() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill()
+	<-s.done
+	s.cmd = nil
+}
+
+// Restart starts the server again at its address.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.Kill()
+	require.True(s.t, s.launch(), "redis-server does not start again")
+}
+
+// Stop suspends the server, Continue resumes it.
+func (s *Server) Stop() { require.NoError(s.t, s.cmd.Process.Signal(syscall.SIGSTOP)) }
+
+// Continue resumes the server.
+func (s *Server) Continue() { require.NoError(s.t, s.cmd.Process.Signal(syscall.SIGCONT)) }
+
+// Client returns a client of the server.
+func (s *Server) Client() valkey.Client {
+	s.t.Helper()
+	c, err := valkey.NewClient(valkey.ClientOption{InitAddress: []string{s.Addr}, DisableCache: true, ForceSingleClient: true})
+	require.NoError(s.t, err)
+	s.t.Cleanup(c.Close)
+	return c
+}
+
+// Do sends a command and returns the answer as a text.
+func (s *Server) Do(c valkey.Client, command ...string) string {
+	s.t.Helper()
+	r := c.Do(context.Background(), c.B().Arbitrary(command...).Build())
+	if n, err := r.AsInt64(); err == nil {
+		return strconv.FormatInt(n, 10)
+	}
+	text, err := r.ToString()
+	if err != nil && !valkey.IsValkeyNil(err) {
+		require.NoError(s.t, err, command)
+	}
+	return text
+}
+
+// Keys returns the names that match a pattern.
+func (s *Server) Keys(c valkey.Client, pattern string) []string {
+	s.t.Helper()
+	keys, err := c.Do(context.Background(), c.B().Keys().Pattern(pattern).Build()).AsStrSlice()
+	require.NoError(s.t, err)
+	return keys
+}
+
+// Size returns the number of members of a set.
+func (s *Server) Size(c valkey.Client, name string) int64 {
+	s.t.Helper()
+	n, err := c.Do(context.Background(), c.B().Scard().Key(name).Build()).AsInt64()
+	require.NoError(s.t, err)
+	return n
+}

@@ -1,0 +1,277 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// batch is the scratch of one Ask.
+type batch struct {
+	index  map[keyID]int
+	groups []group
+	calls  []call
+	places [][2]int // of each call: its group, and the first of the group's open wants that it asks about
+	asked  int
+}
+
+// group is the wants of one key.
+type group struct {
+	key   *key
+	wants []int // indexes
+	open  []int // of wants, for the store to decide
+}
+
+// meet notes what the wants say of their key.
+func (g *group) meet(wants []Want, now time.Time) {
+	g.key.mu.Lock()
+	defer g.key.mu.Unlock()
+	first := &wants[g.wants[0]]
+	g.key.used, g.key.terms = now, terms{first.Max, first.Contested}
+}
+
+// Ask answers the wants, as far as possible from what this gateway knows, and otherwise in one exchange with the store
+// (two where it is time to look at a full key again). It waits no longer than the time limit. Of several wants for one
+// place each is asked: callers name a place once.
+func (m *Gateway) Ask(wants []Want) {
+	b, ok := m.scratch.Get().(*batch)
+	if !ok {
+		b = &batch{index: make(map[keyID]int)}
+	}
+	defer m.release(b)
+	b.group(m, wants)
+	now := m.options.Now()
+	for i := range b.groups {
+		b.groups[i].meet(wants, now)
+	}
+	joined := m.State() == Joined
+	if joined {
+		m.fetch(b, now)
+	}
+	for i := range b.groups {
+		m.answerHere(b, &b.groups[i], wants, now, joined)
+	}
+	if b.asked > 0 {
+		m.askStore(b, wants)
+	}
+	for i := range wants {
+		m.counts.answers[wants[i].Answer].Add(1)
+	}
+}
+
+func (m *Gateway) release(b *batch) {
+	clear(b.index)
+	for i := range b.groups {
+		g := &b.groups[i]
+		g.key, g.wants, g.open = nil, g.wants[:0], g.open[:0]
+	}
+	clear(b.calls)
+	b.groups, b.calls, b.places, b.asked = b.groups[:0], b.calls[:0], b.places[:0], 0
+	m.scratch.Put(b)
+}
+
+// group sorts the wants by key. Without room for what is known of a key its strangers are refused.
+func (b *batch) group(m *Gateway, wants []Want) {
+	for i := range wants {
+		w := &wants[i]
+		id := keyID{w.Limit, w.Key}
+		at, ok := b.index[id]
+		if !ok {
+			k := m.key(id)
+			if k == nil {
+				w.Answer = Refused
+				continue
+			}
+			at = len(b.groups)
+			b.groups = slices.Grow(b.groups, 1)[:at+1]
+			b.groups[at].key = k
+			b.index[id] = at
+		}
+		b.groups[at].wants = append(b.groups[at].wants, i)
+	}
+}
+
+// fetch looks at the full keys whose turn it is.
+func (m *Gateway) fetch(b *batch, now time.Time) {
+	for i := range b.groups {
+		g := &b.groups[i]
+		k := g.key
+		k.mu.Lock()
+		if k.isContested() && k.members <= maxFetched && !k.fetching && now.Sub(k.fetchedAt) >= m.options.Refresh {
+			k.fetching = true
+			b.calls = append(b.calls, call{op: opFetch, key: k, terms: k.terms, known: k.known, items: []string{strconv.Itoa(maxFetched)}})
+		}
+		k.mu.Unlock()
+	}
+	if len(b.calls) == 0 {
+		return
+	}
+	m.exchange(b.calls)
+	for i := range b.calls {
+		c := &b.calls[i]
+		c.key.mu.Lock()
+		c.key.fetching = false
+		if c.err == nil {
+			c.key.learn(&c.reply, now)
+			slices.Sort(c.reply.all)
+			if !c.reply.lost && (len(c.reply.all) > 0 || c.reply.members == 0) {
+				m.keep(c.key, c.reply.all, now)
+			} else if len(c.key.fetched) > 0 {
+				c.key.fetchedAt = now // who was a member before a loss still is one
+			}
+			if c.key.recover {
+				m.enqueue(c.key)
+			}
+		}
+		c.key.mu.Unlock()
+	}
+	clear(b.calls)
+	b.calls = b.calls[:0]
+}
+
+// answerHere answers the wants of one key that need no exchange, and lists the others in g.open.
+func (m *Gateway) answerHere(b *batch, g *group, wants []Want, now time.Time, joined bool) {
+	k := g.key
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	gateways := m.gateways()
+	contested := k.isContested()
+	fresh := contested && !k.fetchedAt.IsZero() && now.Sub(k.fetchedAt) < 2*m.options.Refresh
+	for _, i := range g.wants {
+		w := &wants[i]
+		switch {
+		case !joined:
+			w.Answer = k.enterAlone(w, gateways)
+		case fresh && k.has(w.Series):
+			w.Answer = Member
+			m.push(k, &k.promote, w.Series)
+		case fresh && k.members >= w.Max:
+			w.Answer = Refused
+		case b.asked == perBatch || contested && !m.bucket.spend(now, decisionsPerSecond/gateways):
+			w.Answer = Refused
+			m.counts.unasked.Add(1)
+		default:
+			g.open = append(g.open, i)
+			b.asked++
+		}
+	}
+}
+
+// askStore has the store decide on what is open.
+func (m *Gateway) askStore(b *batch, wants []Want) {
+	for at := range b.groups {
+		g := &b.groups[at]
+		for first := 0; first < len(g.open); first += perCall {
+			part := g.open[first:min(first+perCall, len(g.open))]
+			items := make([]string, 0, 2*len(part))
+			for _, i := range part {
+				w := &wants[i]
+				stamp := "0"
+				if !w.Peek {
+					stamp = strconv.FormatUint(uint64(w.Stamp)|1<<32, 10) // never 0
+				}
+				items = append(items, text(w.Series), stamp)
+			}
+			w := &wants[part[0]]
+			g.key.mu.Lock()
+			known := g.key.known
+			g.key.mu.Unlock()
+			b.calls = append(b.calls, call{op: opAsk, key: g.key, terms: terms{w.Max, w.Contested}, known: known, items: items})
+			b.places = append(b.places, [2]int{at, first})
+		}
+	}
+	m.exchange(b.calls)
+	now := m.options.Now()
+	for i := range b.calls {
+		c := &b.calls[i]
+		g, first := &b.groups[b.places[i][0]], b.places[i][1]
+		m.apply(c, g.open[first:min(first+perCall, len(g.open))], wants, now)
+	}
+}
+
+// apply carries out the reply to a call about some wants.
+func (m *Gateway) apply(c *call, part []int, wants []Want, now time.Time) {
+	k := c.key
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if c.err != nil {
+		gateways := m.gateways()
+		for _, i := range part {
+			wants[i].Answer = k.enterAlone(&wants[i], gateways)
+		}
+		return
+	}
+	k.learn(&c.reply, now)
+	for at, i := range part {
+		w := &wants[i]
+		switch c.reply.codes[at] {
+		case 'm':
+			w.Answer = Member
+		case 'a':
+			w.Answer = Admitted
+		default:
+			w.Answer = Refused
+			if k.recover && k.has(w.Series) { // the store has lost it, and we are about to tell it
+				w.Answer = Member
+			}
+			continue
+		}
+		delete(k.lost, w.Series)
+		delete(k.alone, w.Series)
+	}
+	if k.recover {
+		m.enqueue(k)
+	}
+}
+
+// exchange makes calls in one pipeline, for as long as a batch may wait.
+func (m *Gateway) exchange(calls []call) {
+	begin := m.options.Now()
+	ctx, cancel := context.WithTimeout(m.ctx, m.options.Timeout)
+	defer cancel()
+	err := m.store.run(ctx, m.common(), calls)
+	m.counts.exchanges.Add(1)
+	m.counts.waited.Add(int64(m.options.Now().Sub(begin)))
+	m.noteCalls(calls)
+	m.breaker.note(m, err)
+}
+
+func (m *Gateway) noteCalls(calls []call) {
+	for i := range calls {
+		switch c := &calls[i]; {
+		case c.err == nil && c.reply.lost:
+			m.counts.losses.Add(1)
+		case isOfKey(c.err):
+			m.counts.failures[ReasonKey].Add(1)
+		}
+	}
+}
+
+// Finish gives back the places that were given and not used.
+func (m *Gateway) Finish(wants []Want) {
+	for i := range wants {
+		w := &wants[i]
+		if w.Answer != Alone && (w.Answer != Admitted || w.Entered) {
+			continue
+		}
+		k := m.key(keyID{w.Limit, w.Key})
+		if k == nil {
+			continue
+		}
+		k.mu.Lock()
+		taken, alone := k.alone[w.Series]
+		switch {
+		case w.Answer == Admitted:
+			m.push(k, &k.giveBack, w.Series)
+		case alone && w.Entered:
+			k.alone[w.Series] = true
+		case alone && !taken:
+			delete(k.alone, w.Series)
+		}
+		k.mu.Unlock()
+	}
+}
+
+// text is a series as the store keeps it: a signed number, since sets of numbers are small.
+func text(series uint64) string { return strconv.FormatInt(int64(series), 10) } //nolint:gosec // bits

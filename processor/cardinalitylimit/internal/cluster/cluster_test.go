@@ -1,0 +1,417 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/valkey-io/valkey-go"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
+	"github.com/otelcol-custom/otelcol-custom/internal/storetest"
+)
+
+const (
+	length = 30 * time.Minute
+	// begin is the time of the store in tests: the beginning of a generation.
+	begin = 1_700_000_000_000 / 1_800_000 * 1_800_000
+)
+
+// stand is a store whose clock the test moves.
+type stand struct {
+	*storetest.Server
+	t      *testing.T
+	client valkey.Client
+	millis int64
+}
+
+func newStand(t *testing.T) *stand {
+	s := &stand{Server: storetest.Start(t), t: t, millis: begin}
+	s.client = s.Client()
+	s.add(0)
+	return s
+}
+
+// add moves the store's clock.
+func (s *stand) add(d time.Duration) {
+	s.millis += d.Milliseconds()
+	s.Do(s.client, "MSET", "now:s", strconv.FormatInt(s.millis/1000, 10), "now:us", strconv.FormatInt(s.millis%1000*1000, 10))
+}
+
+// tracked are the members of a gateway, as its trackers would know them.
+type tracked struct {
+	mu     sync.Mutex
+	series map[uint64]bool
+}
+
+func (h *tracked) Members(int, uint64) (all []uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.series {
+		all = append(all, s)
+	}
+	return all
+}
+
+// member is a gateway with the series that have a place in it.
+type member struct {
+	*Gateway
+	tracked
+	t              *testing.T
+	max, contested int
+}
+
+func (s *stand) options(name string) Options {
+	return Options{
+		Store: StoreOptions{Endpoints: []string{s.Addr}}, Prefix: "test", Name: name, Configuration: "one",
+		Limits: []Limit{{"metric", 1}}, Length: length, Generations: 2,
+		Timeout: 2 * time.Second, Refresh: 10 * time.Second, MinGateways: 1,
+		Budget: budget.New(64 << 20), Log: zaptest.NewLogger(s.t), Now: time.Now,
+	}
+}
+
+// join makes a gateway without a goroutine: the test calls its turns.
+func (s *stand) join(name string, edit func(*Options)) *member {
+	o := s.options(name)
+	if edit != nil {
+		edit(&o)
+	}
+	m := &member{Gateway: New(o), max: 10, contested: 10, t: s.t}
+	m.series = make(map[uint64]bool)
+	m.source = &m.tracked
+	m.store.places = newScript(strings.Replace(placesScript, "redis.call('TIME')", "redis.call('MGET', 'now:s', 'now:us')", 1))
+	s.t.Cleanup(func() { m.cancel(); m.store.close() })
+	m.beat(time.Now())
+	return m
+}
+
+// ask asks for places of one key and lets in who may.
+func (m *member) ask(series ...uint64) (answers []Answer) { return m.askWith(1, series...) }
+
+func (m *member) askWith(stamp uint32, series ...uint64) (answers []Answer) {
+	wants := make([]Want, len(series))
+	for i, s := range series {
+		wants[i] = Want{Place: Place{0, 7, s}, Max: m.max, Held: len(m.series), Contested: m.contested, Stamp: stamp}
+	}
+	m.Ask(wants)
+	for i := range wants {
+		if wants[i].Answer != Refused {
+			wants[i].Entered = true
+			m.series[wants[i].Series] = true
+		}
+		answers = append(answers, wants[i].Answer)
+	}
+	m.Finish(wants)
+	return answers
+}
+
+// renewAll is what trackers do when a generation begins: all series report.
+func (m *member) renewAll() (lost int) {
+	for s := range m.series {
+		if m.Lost(Place{0, 7, s}) {
+			delete(m.series, s)
+			lost++
+			continue
+		}
+		require.True(m.t, m.Renew(Place{0, 7, s}, m.max))
+	}
+	m.flush(context.Background())
+	return lost
+}
+
+func (m *member) look() int {
+	m.key(keyID{0, 7}).fetchedAt = time.Time{}
+	m.Ask([]Want{{Place: Place{0, 7, 1 << 40}, Max: m.max, Contested: m.contested, Peek: true}})
+	return m.key(keyID{0, 7}).members
+}
+
+func series(from, to int) (all []uint64) {
+	for i := from; i < to; i++ {
+		all = append(all, uint64(i)<<3|1<<63) //nolint:gosec // a test's
+	}
+	return all
+}
+
+func count(answers []Answer) (n [Alone + 1]int) {
+	for _, a := range answers {
+		n[a]++
+	}
+	return n
+}
+
+func TestAskAdmitsUpToTheLimitOverAllGateways(t *testing.T) {
+	s := newStand(t)
+	a, b := s.join("a", nil), s.join("b", nil)
+	assert.Equal(t, [Alone + 1]int{Admitted: 6}, count(a.ask(series(0, 6)...)))
+	assert.Equal(t, [Alone + 1]int{Member: 3, Admitted: 4, Refused: 2}, count(b.ask(series(3, 12)...)))
+	assert.Equal(t, [Alone + 1]int{Member: 10, Refused: 2}, count(a.ask(series(0, 12)...)))
+	assert.Equal(t, 10, a.look())
+}
+
+// Who learns that a key is full decides by itself, and lets in who came by another gateway.
+func TestFullKeysNeedNoExchange(t *testing.T) {
+	s := newStand(t)
+	a, b := s.join("a", nil), s.join("b", nil)
+	a.ask(series(0, 10)...)
+	b.ask(series(20, 30)...) // learns that it is full
+	b.ask(series(20, 30)...) // fetches
+	before := b.Stats().Exchanges
+	assert.Equal(t, [Alone + 1]int{Member: 10, Refused: 500}, count(b.ask(append(series(0, 10), series(100, 600)...)...)))
+	assert.Equal(t, before, b.Stats().Exchanges)
+}
+
+func TestPlacesLastTheRememberedGenerations(t *testing.T) {
+	s := newStand(t)
+	a, b := s.join("a", nil), s.join("b", nil)
+	a.ask(series(0, 10)...)
+	s.add(length)
+	for _, x := range series(0, 4) { // these report
+		a.Renew(Place{0, 7, x}, 10)
+	}
+	a.flush(t.Context())
+	assert.Equal(t, [Alone + 1]int{Refused: 1}, count(b.ask(series(50, 51)...)), "the generation before is remembered")
+	s.add(length)
+	b.look()
+	assert.Equal(t, [Alone + 1]int{Member: 4, Admitted: 6, Refused: 4}, count(b.ask(append(series(0, 4), series(50, 60)...)...)))
+	assert.Equal(t, "0", s.Do(s.client, "EXISTS", b.key(keyID{0, 7}).names(3)[1+int(begin/1_800_000)%3]), "a forgotten set is deleted")
+}
+
+// Two gateways promote each member once, in whatever order, and the number of members stays.
+func TestPromotionsOfSeveralGatewaysCountOnce(t *testing.T) {
+	s := newStand(t)
+	a, b := s.join("a", nil), s.join("b", nil)
+	a.ask(series(0, 8)...)
+	b.ask(series(0, 8)...)
+	for range 5 {
+		s.add(length)
+		require.Zero(t, a.renewAll()+b.renewAll())
+		require.Equal(t, 8, a.look())
+	}
+}
+
+func TestWhatIsNotTakenIsGivenBack(t *testing.T) {
+	s := newStand(t)
+	a := s.join("a", nil)
+	wants := []Want{{Place: Place{0, 7, 8}, Max: 10, Contested: 10, Stamp: 1}}
+	a.Ask(wants)
+	require.Equal(t, Admitted, wants[0].Answer)
+	a.Finish(wants)
+	a.flush(t.Context())
+	assert.Zero(t, a.look())
+}
+
+func TestStalePointsGetNoPlace(t *testing.T) {
+	s := newStand(t)
+	a := s.join("a", nil)
+	a.ask(8)
+	wants := []Want{{Place: Place{0, 7, 8}, Max: 10, Contested: 10, Peek: true}, {Place: Place{0, 7, 16}, Max: 10, Contested: 10, Peek: true}}
+	a.Ask(wants)
+	assert.Equal(t, []Answer{Member, Refused}, []Answer{wants[0].Answer, wants[1].Answer})
+	assert.Equal(t, 1, a.look())
+}
+
+// A stranger of a contested key must have been active in an earlier slot, at whatever gateway.
+func TestSightingsOfAllGatewaysCount(t *testing.T) {
+	s := newStand(t)
+	a, b := s.join("a", nil), s.join("b", nil)
+	a.contested, b.contested = 8, 8
+	a.ask(series(0, 8)...)
+	assert.Equal(t, [Alone + 1]int{Refused: 1}, count(a.askWith(1, 800)))
+	assert.Equal(t, [Alone + 1]int{Refused: 1}, count(b.askWith(2, 800)), "the same slot")
+	s.add(10 * time.Second)
+	assert.Equal(t, [Alone + 1]int{Refused: 1}, count(b.askWith(1, 800)), "a repeated value")
+	assert.Equal(t, [Alone + 1]int{Admitted: 1}, count(b.askWith(3, 800)))
+	s.add(12 * time.Minute)
+	assert.Equal(t, [Alone + 1]int{Refused: 1}, count(a.askWith(1, 900)))
+	assert.Equal(t, "1", s.Do(s.client, "HLEN", a.key(keyID{0, 7}).base+map[bool]string{true: "a", false: "b"}[s.millis/300_000%2 == 0]))
+}
+
+// What sightings cost is bounded: one-off series cannot fill the store.
+func TestSightingsAreBounded(t *testing.T) {
+	s := newStand(t)
+	a := s.join("a", nil)
+	a.contested = 8
+	a.ask(series(0, 8)...)
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 60 {
+		many := make([]uint64, 500)
+		for i := range many {
+			many[i] = r.Uint64() &^ 7
+		}
+		a.ask(many...)
+		a.key(keyID{0, 7}).fetchedAt = time.Now() // no look between
+	}
+	base := a.key(keyID{0, 7}).base
+	notes, _ := strconv.Atoi(s.Do(s.client, "HLEN", base+"a"))
+	more, _ := strconv.Atoi(s.Do(s.client, "HLEN", base+"b"))
+	assert.InDelta(t, 1024, notes+more, 300, "of 30,000 strangers")
+}
+
+// The limits of a roll-out differ: each caller's decides, and places are withdrawn when all agree.
+func TestLimitsThatDiffer(t *testing.T) {
+	s := newStand(t)
+	a, b := s.join("a", nil), s.join("b", func(o *Options) { o.Configuration = "two" })
+	b.max, b.contested = 6, 6
+	a.beat(time.Now())
+	a.ask(series(0, 10)...)
+	assert.Equal(t, [Alone + 1]int{Member: 10, Refused: 1}, count(b.ask(series(0, 11)...)))
+	for range 3 {
+		s.add(length)
+		require.Zero(t, a.renewAll()+b.renewAll(), "not all agree")
+	}
+	a.options.Configuration, a.max, a.contested = "two", 6, 6
+	s.Do(s.client, "DEL", "test:{gateways}:c") // the old announcement expires
+	a.beat(time.Now())
+	b.beat(time.Now())
+	a.beat(time.Now())
+	lost := 0
+	for range 3 {
+		s.add(length)
+		lost += a.renewAll() + b.renewAll()
+	}
+	assert.NotZero(t, lost)
+	assert.Equal(t, 6, a.look())
+}
+
+func TestTheStoreAway(t *testing.T) {
+	s := newStand(t)
+	a, b := s.join("a", func(o *Options) { o.Timeout = 50 * time.Millisecond }), s.join("b", func(o *Options) { o.Timeout = 50 * time.Millisecond })
+	a.beat(time.Now())
+	a.ask(series(0, 4)...)
+	b.ask(series(0, 4)...)
+	s.Kill()
+	got := count(a.ask(series(0, 20)...))
+	// The series of a have a place there and are not asked about; here they are, and count as strangers.
+	assert.Equal(t, 3, got[Alone], "half of the six places that are free")
+	assert.Equal(t, 17, got[Refused])
+	for range maxMisses {
+		b.beat(time.Now())
+		a.beat(time.Now())
+	}
+	require.Equal(t, Degraded, a.State())
+	begin := time.Now()
+	got = count(b.ask(series(100, 120)...))
+	assert.Equal(t, 3, got[Alone])
+	assert.Less(t, time.Since(begin), 40*time.Millisecond, "nobody waits")
+	assert.Zero(t, a.renewAll()+b.renewAll())
+}
+
+func TestLocalAdmissionsAreOfferedOnReturn(t *testing.T) {
+	s := newStand(t)
+	a, b := s.join("a", nil), s.join("b", nil)
+	a.beat(time.Now())
+	a.ask(series(0, 4)...)
+	b.ask(series(0, 4)...)
+	a.breaker.state.Store(int32(Degraded)) // the store is away for a only
+	require.Equal(t, 3, count(a.ask(series(20, 40)...))[Alone])
+	require.Equal(t, 5, count(b.ask(series(60, 65)...))[Admitted])
+	a.beat(time.Now())
+	require.Equal(t, Joined, a.State())
+	a.visit(time.Now())
+	a.flush(t.Context())
+	assert.Equal(t, 10, a.look(), "one of the three found a place")
+	assert.EqualValues(t, 2, a.Stats().Lost)
+	assert.Zero(t, b.renewAll())
+	assert.Equal(t, 2, a.renewAll())
+	assert.Len(t, a.series, 5)
+}
+
+// One that starts alone uses an equal share of the limit.
+func TestAGatewayThatStartsAlone(t *testing.T) {
+	s := newStand(t)
+	s.Kill()
+	a := s.join("a", func(o *Options) { o.MinGateways = 3 })
+	require.Equal(t, Solo, a.State())
+	assert.Equal(t, [Alone + 1]int{Alone: 3, Refused: 7}, count(a.ask(series(0, 10)...)))
+	s.Restart()
+	s.client = s.Client()
+	s.add(0)
+	a.beat(time.Now())
+	require.Equal(t, Joined, a.State())
+	a.visit(time.Now())
+	a.flush(t.Context())
+	assert.Equal(t, 3, a.look())
+}
+
+// A flush of the store: incumbents are promoted again, and strangers wait for the next generation.
+func TestTheStoreForgets(t *testing.T) {
+	for name, forget := range map[string]func(*stand, *member){
+		"flush": func(s *stand, _ *member) { s.Do(s.client, "FLUSHALL"); s.add(0) },
+		"a set is evicted": func(s *stand, m *member) {
+			s.Do(s.client, "DEL", m.key(keyID{0, 7}).names(3)[1+int(begin/1_800_000)%3])
+		},
+		"failover":          func(s *stand, m *member) { s.rollBack(m) },
+		"restarted and old": func(s *stand, _ *member) { s.Restart(); s.client = s.Client(); s.add(0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			a, b := s.join("a", nil), s.join("b", nil)
+			a.ask(series(0, 5)...)
+			b.ask(series(0, 8)...)
+			a.ask(series(0, 8)...)
+			forget(s, a)
+			for range 2 { // the connection may be gone
+				a.beat(time.Now())
+				b.beat(time.Now())
+			}
+			require.Equal(t, Joined, a.State())
+			a.flush(t.Context())
+			got := count(a.ask(series(50, 52)...))
+			assert.Equal(t, 2, got[Refused], "strangers wait")
+			a.flush(t.Context())
+			b.ask(series(53, 54)...)
+			b.flush(t.Context())
+			assert.Equal(t, 8, a.look())
+			s.add(length)
+			require.Zero(t, a.renewAll()+b.renewAll())
+			a.look()
+			assert.Equal(t, 2, count(a.ask(series(50, 54)...))[Admitted])
+			assert.Equal(t, 10, a.look())
+		})
+	}
+}
+
+// rollBack leaves what a replica has that missed the last writes.
+func (s *stand) rollBack(m *member) {
+	k := m.key(keyID{0, 7})
+	header := strings.Fields(s.Do(s.client, "GET", k.base+"h"))
+	number, err := strconv.Atoi(header[3])
+	require.NoError(s.t, err)
+	header[3] = strconv.Itoa(number - 1)
+	set := k.names(3)[1+int(begin/1_800_000)%3]
+	s.Do(s.client, "SREM", set, text(series(7, 8)[0]))
+	header[6+int(begin/1_800_000)%3] = "7"
+	s.Do(s.client, "SET", k.base+"h", strings.Join(header, " "))
+}
+
+func TestHostileStore(t *testing.T) {
+	s := newStand(t)
+	a := s.join("a", nil)
+	a.ask(series(0, 3)...)
+	k := a.key(keyID{0, 7})
+	for i, name := range k.names(3) {
+		s.Do(s.client, "FLUSHALL")
+		s.add(0)
+		s.Do(s.client, "LPUSH", name, "x")
+		a.contested = 0
+		got := count(a.ask(series(100*i+20, 100*i+40)...))
+		assert.Zero(t, got[Admitted]+got[Member]-got[Member], name)
+		require.Equal(t, Joined, a.State(), "one key is not the store")
+	}
+	s.Do(s.client, "FLUSHALL")
+	s.add(0)
+	for _, header := range []string{"", "x", "1 2 3", "1 99999999999999 1 1 1 1 1 1 1", strings.Repeat("9 ", 9), "-1 -1 -1 -1 -1 -1 -1 -1 -1"} {
+		s.Do(s.client, "SET", k.base+"h", header)
+		a.ask(series(0, 20)...)
+		require.Equal(t, Joined, a.State(), header)
+	}
+	fmt.Fprintln(t.Output(), a.Stats().Failures)
+}
