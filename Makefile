@@ -128,6 +128,11 @@ generate: ## write cmd/otelcol-custom (ocb), every generated_*.go (mdatagen) and
 	gofmt -w cmd/otelcol-custom
 	go test -count=1 -run '^TestMetricsPage$$' ./test/docs -write >/dev/null
 
+.PHONY: golden
+golden: ## write the lists of telemetry names and configuration keys, and the plain manifests
+	go test -count=1 -run Golden ./test/docs -update
+	go -C test/deploy test -count=1 -run Manifests . -update
+
 # Generating leaves a differing tree behind: commit what it wrote.
 FINGERPRINT = git ls-files -co --exclude-standard -z -- cmd docs receiver processor exporter extension | xargs -0 sha256sum
 
@@ -142,7 +147,7 @@ check-ocb: ## a plain ocb builds the same distribution, in a copy of the tree
 
 # ocb runs a plain builder in $dir, a copy of the tree.
 ocb = dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
-	git ls-files -z | xargs -0 cp --parents -t "$$dir"; \
+	git ls-files -z | xargs -0 cp -P --parents -t "$$dir"; \
 	tool=$$($(TOOL) -n builder); (cd "$$dir"; env -u GOFLAGS "$$tool" --config builder-config.yaml $(1))
 
 # What the tests run beside the gateway, as command:package of Debian. Only the targets that begin with deps use the network.

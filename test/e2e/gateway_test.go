@@ -372,6 +372,9 @@ type usage struct {
 	rss int64         // bytes
 }
 
+// userHertz is the unit of times in proc(5), fixed in the kernel's interface on every platform that Go supports.
+const userHertz = 100
+
 func (g *gateway) usage() usage {
 	g.t.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.cmd.Process.Pid))
@@ -384,7 +387,6 @@ func (g *gateway) usage() usage {
 		require.NoError(g.t, err)
 		return n
 	}
-	const userHertz = 100 // fixed in the kernel's interface on every platform Go supports
 	return usage{
 		cpu: time.Duration(number(14)+number(15)) * time.Second / userHertz,
 		rss: number(24) * int64(os.Getpagesize()),
