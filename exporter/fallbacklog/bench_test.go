@@ -96,6 +96,13 @@ func BenchmarkLogOnly(b *testing.B) {
 
 // Reading the log, decoding it and handing it to an exporter that takes everything.
 func BenchmarkColdDrain(b *testing.B) {
+	for _, order := range []Order{OrderOldestFirst, OrderStrict} {
+		b.Run(string(order), func(b *testing.B) { coldDrain(b, order) })
+	}
+}
+
+func coldDrain(b *testing.B, order Order) {
+	b.Helper()
 	const batches = 200
 	md := makeMetrics("m", 1000)
 	for b.Loop() {
@@ -103,6 +110,7 @@ func BenchmarkColdDrain(b *testing.B) {
 		dir := b.TempDir()
 		settings := testSettings(dir)
 		settings["log"] = map[string]any{"directory": dir, "min_free_disk_mib": 0, "fsync": "none"}
+		settings["replay"] = map[string]any{"order": string(order)}
 		f := NewFactory()
 		fill := metricsExporterFor(b, newTestHost(), f, loadConfig(b, settings))
 		for range batches {

@@ -153,6 +153,7 @@ type stand struct {
 	dead     string // directory of the dead letter
 	strict   bool
 	deadMax  int64
+	decoded  guarded[int]   // records of each request that was decoded
 	degraded guarded[bool]  // each change
 	troubles guarded[error] // each change of the log's condition
 	answer   func(ctx context.Context, name string) error
@@ -232,6 +233,7 @@ func (s *stand) batch(name string) Batch { return &testBatch{name: name, items: 
 
 // decode joins the names of several records by spaces.
 func (s *stand) decode(lines [][]byte) (Batch, error) {
+	s.decoded.add(len(lines))
 	names, items := make([]string, len(lines)), 0
 	for i, line := range lines {
 		m, err := record.Parse(line)

@@ -97,6 +97,9 @@ func (g *Group) NewLane(opt Options) *Lane {
 	l.window = window{
 		minRecords: max(windowMin, 2*g.set.Concurrency), maxBytes: (g.set.Concurrency + 1) * g.set.CoalesceBytes, inOrder: opt.Strict,
 	}
+	if opt.Strict {
+		l.window.maxBytes += g.set.CoalesceBytes // what is decoded ahead has to be read ahead
+	}
 	if err := opt.Log.Try(0); err != nil {
 		opt.Observer.Warn(failure.Log, "nothing can be logged for now", err)
 		l.trouble(health.Appending, err)

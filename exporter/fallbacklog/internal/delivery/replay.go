@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"sync"
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
@@ -24,14 +25,17 @@ const (
 // the package comment for the rules.
 type replayer struct {
 	*Lane
-	pace    pace
-	sizes   sizes
-	escape  escape
-	locked  int         // records passed over, since they are encrypted with another key: the log keeps them
-	out     int         // requests with the wrapped exporter
-	results chan result // with room for each of them: nobody waits to answer
-	yielded bool        // live data has had its time to probe
-	waited  bool        // the signal waited for the downstream
+	pace   pace
+	sizes  sizes
+	escape escape
+	ahead  ahead
+	// decoders are the goroutines that decode. They are started by the owner only.
+	decoders sync.WaitGroup
+	locked   int         // records passed over, since they are encrypted with another key: the log keeps them
+	out      int         // requests with the wrapped exporter
+	results  chan result // with room for each of them: nobody waits to answer
+	yielded  bool        // live data has had its time to probe
+	waited   bool        // the signal waited for the downstream
 	// readAgain is when to, after an error of the log.
 	readAgain time.Time
 }
@@ -41,6 +45,7 @@ type consignment struct {
 	records []*pending
 	permit  permit
 	probe   bool // the escape sends it under the head's permit
+	decoded *decoding
 }
 
 // items is the number of items of the request, which may be a part of a record.
@@ -97,6 +102,7 @@ func (r *replayer) step() {
 		return
 	}
 	if !sends || r.out >= r.limit() || r.out > 0 && r.refusals.State() != breaker.Closed {
+		r.prepare()
 		r.wait(nil, 0)
 		return
 	}
@@ -125,7 +131,7 @@ func (r *replayer) step() {
 		return
 	}
 	r.yielded = false
-	r.send(consignment{records: records, permit: p})
+	r.send(consignment{records: records, permit: p, decoded: r.ahead.find(records)})
 }
 
 // endOfWait lets all records be tried again when the signal no longer waits: the refusals may have been the downstream's.
@@ -145,18 +151,23 @@ func (r *replayer) choose() []*pending {
 	case r.refusals.State() != breaker.Closed:
 		return r.window.probe(r.probes.Load()%probeTurns == probeAnother)
 	}
-	bytes := r.group.set.CoalesceBytes
-	if limit := r.sizes.limit(now); limit > 0 {
-		bytes = min(bytes, limit)
-	}
-	if r.group.breaker.State() != breaker.Closed || r.refusals.State() != breaker.Closed {
-		bytes = 0
-	}
-	records := r.window.choose(now, bytes)
+	records := r.window.choose(now, r.requestBytes(now))
 	if len(records) == 1 {
 		r.fit(now, records[0])
 	}
 	return records
+}
+
+// requestBytes is how large a request of several records may be; 0: each record goes alone.
+func (r *replayer) requestBytes(now time.Time) int {
+	if r.group.breaker.State() != breaker.Closed || r.refusals.State() != breaker.Closed {
+		return 0
+	}
+	bytes := r.group.set.CoalesceBytes
+	if limit := r.sizes.limit(now); limit > 0 {
+		bytes = min(bytes, limit)
+	}
+	return bytes
 }
 
 // fit makes a record that is known to be too large go in parts.
@@ -187,6 +198,7 @@ func (r *replayer) limit() int {
 
 // leave waits for the requests that are out, unless Shutdown gives them up: the log has their records still.
 func (r *replayer) leave() {
+	defer r.decoders.Wait()
 	for r.out > 0 && r.left == 0 {
 		select {
 		case a := <-r.results:

@@ -29,20 +29,24 @@ func (r *replayer) send(c consignment) {
 	}
 	r.out++
 	r.pace.sent(r.group.set.Now(), c.bytes())
+	if c.decoded == nil {
+		c.decoded = r.startDecoding(c.records)
+	}
 	go func() {
 		a := result{consignment: c}
-		a.rejected, a.cause = r.try(c.records)
+		<-c.decoded.done
+		a.rejected, a.cause = r.try(c.decoded)
 		r.results <- a
 	}()
 }
 
 // try makes one attempt for several records as one batch, or for a part of one.
-func (l *Lane) try(records []*pending) (rejected int, err error) {
-	b, err := l.decode(records)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w", errUndecodable, err)
+func (l *Lane) try(d *decoding) (rejected int, err error) {
+	if d.err != nil {
+		return 0, fmt.Errorf("%w: %w", errUndecodable, d.err)
 	}
-	if p := records[0]; p.parts.chunk > 0 {
+	b := d.batch
+	if p := d.records[0]; p.parts.chunk > 0 {
 		b = b.Part(p.next())
 	}
 	return l.attempt(context.Background(), b, l.group.set.Now().Add(l.group.set.Timeout))

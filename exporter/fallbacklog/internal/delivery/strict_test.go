@@ -216,6 +216,30 @@ func TestStrictShutdownKeepsTheOrder(t *testing.T) {
 	})
 }
 
+// While a request is out the next ones are decoded, once each, and they go out in their order.
+func TestStrictDecodesAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var requests guarded[string]
+		s := outage(t, numbered(40), func(_ context.Context, name string) error {
+			time.Sleep(time.Minute)
+			requests.add(name)
+			return nil
+		}, strict, func(set *standSettings) { set.Concurrency, set.CoalesceBytes, set.Timeout = 2, 1000, time.Hour })
+		inOutage := len(s.decoded.all())
+		for len(requests.all()) < 3 {
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		assert.Len(t, s.decoded.all(), inOutage+len(requests.all())+3, "the one that is out, and two ahead")
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.True(t, s.log.Empty())
+		assert.Equal(t, numbered(40), strings.Fields(strings.Join(requests.all(), " ")))
+		assert.Len(t, s.decoded.all(), inOutage+len(requests.all()), "none in vain")
+		s.stop(t)
+	})
+}
+
 // A record that the downstream cannot accept, be it by retryable answers, goes to the dead letter when three later ones have
 // passed it. The others arrive in their order.
 func TestStrictPoison(t *testing.T) {

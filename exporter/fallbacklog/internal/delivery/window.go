@@ -101,20 +101,46 @@ func (w *window) choose(now time.Time, maxBytes int) []*pending {
 			return nil
 		}
 	}
-	chosen := []*pending{w.records[first]}
-	bytes, share := chosen[0].size(), shareOf(chosen[0])
-	for _, p := range w.records[first+1:] {
-		bytes += p.size()
-		share = min(share, shareOf(p))
-		if p.out || p.retryAt.After(now) || bytes > maxBytes || len(chosen) >= share || !sameMetadata(p, chosen[0]) {
-			break
-		}
-		chosen = append(chosen, p)
-	}
+	chosen, _ := w.groupFrom(first, now, maxBytes)
 	for _, p := range chosen {
 		w.markOut(p)
 	}
 	return chosen
+}
+
+// upcoming returns what choose will return next, up to n times, if what is out leaves the window and nothing else changes.
+// What records that are not read yet may still belong to is left out.
+func (w *window) upcoming(now time.Time, maxBytes, n int) (groups [][]*pending) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for first := w.readyFrom(0, now); first >= 0 && first < len(w.records) && len(groups) < n; {
+		if p := w.records[first]; p.out || p.retryAt.After(now) {
+			break
+		}
+		group, complete := w.groupFrom(first, now, maxBytes)
+		if !complete {
+			break
+		}
+		groups = append(groups, group)
+		first += len(group)
+	}
+	return groups
+}
+
+// groupFrom returns the records that go out together with the one at an index. complete is false where records that are
+// not read yet may belong to them. The caller holds mu.
+func (w *window) groupFrom(first int, now time.Time, maxBytes int) (group []*pending, complete bool) {
+	group = []*pending{w.records[first]}
+	bytes, share := group[0].size(), shareOf(group[0])
+	for _, p := range w.records[first+1:] {
+		bytes += p.size()
+		share = min(share, shareOf(p))
+		if p.out || p.retryAt.After(now) || bytes > maxBytes || len(group) >= share || !sameMetadata(p, group[0]) {
+			return group, true
+		}
+		group = append(group, p)
+	}
+	return group, false
 }
 
 // probe returns one waiting record, which is out then, whatever its time to be retried: the oldest one, or the newest one,

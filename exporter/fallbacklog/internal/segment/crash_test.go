@@ -58,7 +58,7 @@ func live(dir string, seed uint64, mode SyncMode, drops bool, fsys *crashFS) *li
 		}
 		if drops && n > 20 && random.IntN(12) == 0 {
 			for _, e := range read {
-				if files := log.list(); len(files) > 0 && e.Start.Segment == files[0].number {
+				if files := log.segments.all(); len(files) > 0 && e.Start.Segment == files[0].number {
 					l.gone[string(e.Record)] = true
 				}
 			}

@@ -136,10 +136,10 @@ func (r *randomLog) step(t *testing.T) {
 // drop drops the oldest segment. What has been read of it is gone, too.
 func (r *randomLog) drop(t *testing.T) {
 	t.Helper()
-	if len(r.list()) == 0 {
+	if len(r.segments.all()) == 0 {
 		return
 	}
-	oldest := r.list()[0].number
+	oldest := r.segments.all()[0].number
 	var dropped []string
 	made, _ := r.DropOldest(func(record []byte) { dropped = append(dropped, string(record)) })
 	if !made {
