@@ -1,6 +1,10 @@
 package delivery
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
+)
 
 // ahead are the requests that strict order decodes while one is out: without them a core would be idle in turn. They are
 // sent only as what comes next by then, so the order is not theirs. It is used by one goroutine.
@@ -25,7 +29,7 @@ func (r *replayer) startDecoding(records []*pending) *decoding {
 
 // prepare decodes what comes next if the request that is out passes.
 func (r *replayer) prepare() {
-	if !r.window.inOrder {
+	if !r.window.inOrder || r.group.breaker.State() != breaker.Closed || r.refusals.State() != breaker.Closed {
 		return
 	}
 	now := r.group.set.Now()
