@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -260,15 +259,15 @@ func TestDiskThatHangsInADrop(t *testing.T) {
 		}
 		disk.frozen.Store(true)
 		began := time.Now()
-		var callers sync.WaitGroup
+		answers := make(chan error)
 		for range 5 {
-			callers.Go(func() {
-				err := e.ConsumeLogs(t.Context(), makeLogs(large, 1))
-				assert.ErrorIs(t, err, segment.ErrStalled)
-				assert.False(t, consumererror.IsPermanent(err))
-			})
+			go func() { answers <- e.ConsumeLogs(t.Context(), makeLogs(large, 1)) }()
 		}
-		callers.Wait()
+		for range 5 {
+			err := <-answers
+			require.ErrorIs(t, err, segment.ErrStalled)
+			assert.False(t, consumererror.IsPermanent(err))
+		}
 		assert.LessOrEqual(t, time.Since(began), 3*time.Second+100*time.Millisecond)
 		began = time.Now()
 		require.ErrorIs(t, e.Shutdown(t.Context()), segment.ErrStalled)

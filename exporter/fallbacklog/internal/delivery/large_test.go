@@ -97,7 +97,7 @@ func TestOneItemIsTooLarge(t *testing.T) {
 		assert.Equal(t, 1, s.sums.sum(&s.sums.buried))
 		assert.Equal(t, []string{"0[5:6]"}, s.namesIn(t, s.dead))
 		require.Len(t, s.sums.causes(), 1)
-		assert.ErrorContains(t, s.sums.causes()[0], "refused", "the answer is kept, though the last part has passed")
+		require.ErrorContains(t, s.sums.causes()[0], "refused", "the answer is kept, though the last part has passed")
 		s.stop(t)
 	})
 }
