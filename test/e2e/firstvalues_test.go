@@ -18,23 +18,21 @@ import (
 // sdkApp is an application with the OpenTelemetry SDK: cumulative counters, one for each user, and their ledger.
 type sdkApp struct {
 	t        *testing.T
-	address  string
-	instance string
 	provider *sdkmetric.MeterProvider
 	counter  otelmetric.Int64Counter
 	values   map[string]int64 // since the process began
 	exported time.Time
 }
 
-func startSDK(t *testing.T, address, instance string) *sdkApp {
+func startSDK(t *testing.T, address string) *sdkApp {
 	exporter, err := otlpmetricgrpc.New(context.Background(), otlpmetricgrpc.WithEndpoint(address), otlpmetricgrpc.WithInsecure(),
 		otlpmetricgrpc.WithRetry(otlpmetricgrpc.RetryConfig{Enabled: false}))
 	require.NoError(t, err)
-	a := &sdkApp{t: t, address: address, instance: instance, values: make(map[string]int64)}
+	a := &sdkApp{t: t, values: make(map[string]int64)}
 	a.provider = sdkmetric.NewMeterProvider(
 		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exporter, sdkmetric.WithInterval(time.Hour))), // exports by hand
 		sdkmetric.WithResource(resource.NewSchemaless(
-			attribute.String("service.name", "orders"), attribute.String("service.instance.id", instance))),
+			attribute.String("service.name", "orders"), attribute.String("service.instance.id", "a"))),
 		sdkmetric.WithCardinalityLimit(0),
 	)
 	t.Cleanup(func() { _ = a.provider.Shutdown(withTimeout(t)) }) // its last export may find no gateway
@@ -104,7 +102,7 @@ const oldUsers = 40
 
 // startOld runs an application that is older than its gateway: each of its counters has a lifetime value.
 func startOld(t *testing.T, g *gateway, lifetime int64) *sdkApp {
-	a := startSDK(t, g.grpc, "a")
+	a := startSDK(t, g.grpc)
 	for i := range oldUsers {
 		a.add(fmt.Sprint("old-", i), lifetime)
 	}
@@ -173,7 +171,7 @@ func TestFirstValuesOfARestartedSDK(t *testing.T) {
 	t.Parallel()
 	g := newLimitedGateway(t, false)
 	g.start()
-	first := startSDK(t, g.grpc, "a")
+	first := startSDK(t, g.grpc)
 	for i := range oldUsers {
 		first.add(fmt.Sprint("user-", i), 1000)
 	}
@@ -188,7 +186,7 @@ func TestFirstValuesOfARestartedSDK(t *testing.T) {
 		return sum
 	}
 	awaitOverflow(t, g, "the first process", func(named map[string]int64) int64 { return total(named, first) })
-	second := startSDK(t, g.grpc, "a")
+	second := startSDK(t, g.grpc)
 	for i := range oldUsers {
 		second.add(fmt.Sprint("user-", i), 3000) // more than before the restart
 	}
@@ -205,7 +203,7 @@ func TestFirstValuesAfterARestartWithStorage(t *testing.T) {
 			t.Parallel()
 			g := newLimitedGateway(t, true)
 			g.start()
-			a := startSDK(t, g.grpc, "a")
+			a := startSDK(t, g.grpc)
 			for i := range oldUsers {
 				a.add(fmt.Sprint("user-", i), 1000)
 			}
