@@ -110,13 +110,14 @@ language: ## lower the exceptions of the language check to what the tree needs; 
 	go test -count=1 -run '^TestTree$$' ./test/language/ -lower
 
 .PHONY: generate
-generate: ## write cmd/otelcol-custom (ocb) and every generated_*.go (mdatagen)
+generate: ## write cmd/otelcol-custom (ocb), every generated_*.go (mdatagen) and the list of metrics in docs/
 	go generate ./receiver/... ./processor/... ./exporter/...
 	$(TOOL) builder --config builder-config.yaml --skip-get-modules --skip-compilation >/dev/null
 	gofmt -w cmd/otelcol-custom
+	go test -count=1 -run '^TestMetricsPage$$' ./test/docs -write >/dev/null
 
 # Generating leaves a differing tree behind: commit what it wrote.
-FINGERPRINT = git ls-files -co --exclude-standard -z -- cmd receiver processor exporter | xargs -0 sha256sum
+FINGERPRINT = git ls-files -co --exclude-standard -z -- cmd docs receiver processor exporter | xargs -0 sha256sum
 
 .PHONY: check-generated
 check-generated: ## generated files are up to date

@@ -35,6 +35,7 @@ var matrix = []traffic{
 	{"tags=0", equalBuffers, func(p *load.Profile) { p.Tags = 0 }},
 	{"tags=10", equalBuffers, func(p *load.Profile) { p.Tags = 10 }},
 	{"series=100k", equalBuffers, func(p *load.Profile) { p.Series = 100_000 }},
+	{"series=100k, random order", equalBuffers, func(p *load.Profile) { p.Series, p.Shuffled, p.Duration = 100_000, true, 12*time.Second }},
 	// So long that every series is sent: once, most of them. It is the cost of new series.
 	{"series=1M", equalBuffers, func(p *load.Profile) { p.Series, p.Duration = 1_000_000, 12*time.Second }},
 }

@@ -44,6 +44,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&p.Prefix, "prefix", p.Prefix, "first part of every metric `name`")
 	flags.StringVar(&types, "types", types, "comma-separated StatsD `types`, in turn over the series: c, g, ms, h, d, s")
 	flags.IntVar(&p.Series, "series", p.Series, "distinct series over all connections")
+	flags.BoolVar(&p.Shuffled, "shuffled", p.Shuffled, "send the series in a random order")
 	flags.IntVar(&p.Tags, "tags", p.Tags, "tags per line; with 0 the metric name identifies the series")
 	flags.IntVar(&p.Values, "values", p.Values, "values packed into one line (sets: always 1)")
 	flags.Float64Var(&p.SampleRate, "sample-rate", p.SampleRate, "sample rate sent with c, ms, h and d, in (0, 1]")

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -89,6 +90,7 @@ func TestLedgerEqualsTheWire(t *testing.T) {
 		"packed values":    func(p *Profile) { p.Values = 5 },
 		"sample rate":      func(p *Profile) { p.SampleRate = 0.25; p.Types = []string{"c", "ms"} },
 		"one line":         func(p *Profile) { p.LinesPerDatagram = 1; p.Rate = 5000; p.Lines = 2000 },
+		"shuffled":         func(p *Profile) { p.Shuffled = true; p.Types = []string{"c", "g", "s"} },
 		"four connections": func(p *Profile) { p.Connections = 4 },
 		"more than a ring": func(p *Profile) { p.Series = 30; p.Lines = 12_345; p.Rate = 40_000 },
 	} {
@@ -136,6 +138,26 @@ func TestLedgerEqualsTheWire(t *testing.T) {
 			assert.Zero(t, ledger.SendErrors)
 			assert.Equal(t, p.Lines, ledger.Lines)
 		})
+	}
+}
+
+// A shuffled ring has each series once in each pass, in an order that differs from pass to pass.
+func TestShuffledRing(t *testing.T) {
+	p := DefaultProfile()
+	p.Series, p.Shuffled = 3000, true
+	r, err := newRing(p, 0)
+	require.NoError(t, err)
+	var order []int
+	for _, d := range r.datagrams {
+		for _, l := range d.lines {
+			order = append(order, l.series)
+		}
+	}
+	require.Len(t, order, p.Series)
+	assert.False(t, slices.IsSorted(order))
+	slices.Sort(order)
+	for i, s := range order {
+		require.Equal(t, i, s)
 	}
 }
 

@@ -34,6 +34,7 @@ type Profile struct {
 
 	Types      []string // StatsD types, in turn over the series: c g ms h d s
 	Series     int      // distinct series over all connections
+	Shuffled   bool     // each pass over the series has another random order, else their own
 	Tags       int      // tags per line; the first one identifies the series, or with 0 the metric name does
 	Values     int      // values packed into one line (DogStatsD v1.1); a line of a set always has one
 	SampleRate float64  // in (0, 1]; below 1 lines of c, ms, h and d have an |@rate field

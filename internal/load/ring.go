@@ -37,7 +37,7 @@ type ring struct {
 }
 
 // newRing renders the datagrams of connection c of p. They contain every series of the connection equally often, with
-// random values from p.Seed. It returns an error if a line exceeds p.PayloadBytes.
+// random values and a shuffled order from p.Seed. It returns an error if a line exceeds p.PayloadBytes.
 func newRing(p Profile, c int) (*ring, error) {
 	random := rand.New(rand.NewPCG(p.Seed, uint64(c)))
 	var series []int
@@ -52,6 +52,9 @@ func newRing(p Profile, c int) (*ring, error) {
 		text    []byte
 	)
 	for range passes {
+		if p.Shuffled {
+			random.Shuffle(len(series), func(i, j int) { series[i], series[j] = series[j], series[i] })
+		}
 		for _, s := range series {
 			var l line
 			text, l = render(text[:0], p, s, random)

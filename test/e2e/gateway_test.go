@@ -267,9 +267,8 @@ type series struct {
 	value  float64
 }
 
-// scrape reads one metric family of a Prometheus page: counters, gauges and untyped values as they
-// are, of histograms the count. It returns nil where the page does not have it.
-func scrape(t *testing.T, address, name string) []series {
+// families reads a Prometheus page.
+func families(t *testing.T, address string) map[string]*dto.MetricFamily {
 	t.Helper()
 	response, err := http.Get("http://" + address + "/metrics")
 	require.NoError(t, err)
@@ -278,9 +277,16 @@ func scrape(t *testing.T, address, name string) []series {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, response.StatusCode, "%s", body)
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
+	found, err := parser.TextToMetricFamilies(bytes.NewReader(body))
 	require.NoError(t, err)
-	family := families[name]
+	return found
+}
+
+// scrape reads one metric family of a Prometheus page: counters, gauges and untyped values as they
+// are, of histograms the count. It returns nil where the page does not have it.
+func scrape(t *testing.T, address, name string) []series {
+	t.Helper()
+	family := families(t, address)[name]
 	if family == nil {
 		return nil
 	}

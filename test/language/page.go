@@ -13,20 +13,28 @@ var (
 	tableRule = regexp.MustCompile(`^\|?[\s|:-]+$`)
 	cellEnd   = regexp.MustCompile(`(?:^|[^\\])\|`)
 	prose     = regexp.MustCompile(`[\pL\pN]`)
+	// A list that a test writes stands between these lines. Its words are checked in the file that it is written from.
+	writtenBegin = regexp.MustCompile(`^<!-- Written by `)
+	writtenEnd   = regexp.MustCompile(`^<!-- End of the written list -->`)
 )
 
-// Markdown returns the findings in a page, outside code blocks, code spans and the targets of links.
+// Markdown returns the findings in a page, outside code blocks, code spans, the targets of links and written lists.
 func Markdown(path, content string) []Finding {
 	var out []Finding
 	lines := strings.Split(content, "\n")
-	inCode := false
+	inCode, isWritten := false, false
 	for i, line := range lines {
-		if fence.MatchString(line) {
+		switch {
+		case fence.MatchString(line):
 			inCode = !inCode
 			lines[i] = ""
 			continue
+		case writtenBegin.MatchString(line):
+			isWritten = true
+		case writtenEnd.MatchString(line):
+			isWritten = false
 		}
-		if inCode {
+		if inCode || isWritten {
 			lines[i] = ""
 			continue
 		}

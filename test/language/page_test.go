@@ -34,6 +34,12 @@ The client is told.
 `)))
 }
 
+// A list that a test writes is left out; the text around it is not.
+func TestWrittenList(t *testing.T) {
+	page := "It is told\n<!-- Written by go test -->\n- `a`: is told\n<!-- End of the written list -->\nIt is told\n"
+	assert.Equal(t, []string{"1 is told", "5 is told"}, places(Markdown("p.md", page)))
+}
+
 func TestLongCells(t *testing.T) {
 	cell := strings.TrimSpace(strings.Repeat("word ", maxCellWords))
 	page := "| a | b |\n|---|---|\n| one | " + cell + " |\n| two | `code of many words` " + cell + " |\n| a \\| b | " + cell + " more |\n" +

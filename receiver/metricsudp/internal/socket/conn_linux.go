@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
@@ -26,18 +25,15 @@ type message struct {
 
 // Conn is one socket of the group with the buffers of its reader.
 //
-// The socket is kept out of the runtime's poller and waited for by ppoll: the poller
-// wakes a thread for every datagram, also while the reader rests so that datagrams
-// gather, and that costs as much as receiving them.
+// Its system calls do not wait, so they are made without telling the runtime, see [waiter].
 type Conn struct {
 	fd    int
-	wake  int // an eventfd that ends the wait
-	polls [2]unix.PollFd
+	wait  *waiter
 	local net.Addr
 	queue bool // of the socket has the senders wait, so that there are neither a buffer nor drops
 
-	woken  atomic.Bool  // by Wake; set before the eventfd is
-	closed atomic.Bool  // set before the eventfd is
+	woken  atomic.Bool  // by Wake; set before the nudge
+	closed atomic.Bool  // set before the nudge
 	using  sync.RWMutex // read-locked while fd is in use; Close closes it under the lock
 
 	*Buffers
@@ -74,20 +70,14 @@ func newConn(pc packetConn, s *Settings) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	wait, err := newWaiter(fd)
 	if err != nil {
 		_ = unix.Close(fd)
-		return nil, os.NewSyscallError("eventfd", err)
+		return nil, err
 	}
 	local := pc.LocalAddr()
 	_ = pc.Close() // the socket lives on in fd
-	return &Conn{
-		fd: fd, wake: wake, local: local, queue: queue,
-		polls: [2]unix.PollFd{
-			{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN},
-		},
-		Buffers: newBuffers(s),
-	}, nil
+	return &Conn{fd: fd, wait: wait, local: local, queue: queue, Buffers: newBuffers(s)}, nil
 }
 
 func newBuffers(s *Settings) *Buffers {
@@ -126,7 +116,7 @@ func (c *Conn) Read() ([]Datagram, error) { return c.read(true) }
 // Poll is Read that does not wait: it returns no datagrams where there are none.
 func (c *Conn) Poll() ([]Datagram, error) { return c.read(false) }
 
-func (c *Conn) read(wait bool) ([]Datagram, error) {
+func (c *Conn) read(waits bool) ([]Datagram, error) {
 	c.using.RLock()
 	defer c.using.RUnlock()
 	for {
@@ -142,10 +132,10 @@ func (c *Conn) read(wait bool) ([]Datagram, error) {
 			return c.received(n), nil
 		case unix.EINTR:
 		case unix.EAGAIN:
-			if !wait {
+			if !waits {
 				return nil, nil
 			}
-			if err := c.poll(); err != nil {
+			if err := c.wait.Wait(); err != nil {
 				return nil, err
 			}
 		default:
@@ -161,7 +151,7 @@ func (c *Conn) recvmmsg() (n int, errno syscall.Errno) {
 			c.messages[i].header.Namelen = unix.SizeofSockaddrAny
 		}
 	}
-	got, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&c.messages[0])),
+	got, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&c.messages[0])),
 		uintptr(len(c.messages)), unix.MSG_DONTWAIT, 0, 0)
 	return int(got), errno
 }
@@ -191,7 +181,7 @@ func (c *Conn) Wait() error {
 	if c.woken.Load() {
 		return nil
 	}
-	return c.poll()
+	return c.wait.Wait()
 }
 
 // Nudge ends the present Wait, or the next.
@@ -201,7 +191,7 @@ func (c *Conn) Nudge() error {
 	if c.closed.Load() {
 		return net.ErrClosed
 	}
-	return c.signal()
+	return c.wait.Nudge()
 }
 
 // Exchange has the next Read use other buffers.
@@ -209,21 +199,6 @@ func (c *Conn) Exchange(b *Buffers) { c.Buffers = b }
 
 // Held are the buffers of the last Read.
 func (c *Conn) Held() *Buffers { return c.Buffers }
-
-// poll waits until the socket is readable, or for signal. It may return early.
-func (c *Conn) poll() error {
-	if _, err := unix.Poll(c.polls[:], -1); err != nil && !errors.Is(err, unix.EINTR) {
-		return os.NewSyscallError("ppoll", err)
-	}
-	if c.polls[1].Revents != 0 {
-		// It was set after its flag; a flag that was seen before it is only an early return.
-		var count [8]byte
-		if _, err := unix.Read(c.wake, count[:]); err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
-			return os.NewSyscallError("read eventfd", err)
-		}
-	}
-	return nil
-}
 
 // Wake makes the present or the next Read return ErrWoken.
 func (c *Conn) Wake() error {
@@ -233,18 +208,7 @@ func (c *Conn) Wake() error {
 		return net.ErrClosed
 	}
 	c.woken.Store(true)
-	return c.signal()
-}
-
-// signal ends the present wait, or the next.
-func (c *Conn) signal() error {
-	var one [8]byte
-	binary.NativeEndian.PutUint64(one[:], 1)
-	_, err := unix.Write(c.wake, one[:])
-	if err != nil && !errors.Is(err, unix.EAGAIN) { // EAGAIN: it is set
-		return os.NewSyscallError("write eventfd", err)
-	}
-	return nil
+	return c.wait.Nudge()
 }
 
 // Stats asks the kernel.
@@ -278,10 +242,10 @@ func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}
-	err := c.signal()
+	err := c.wait.Nudge()
 	c.using.Lock()
 	defer c.using.Unlock()
-	return errors.Join(err, unix.Close(c.fd), unix.Close(c.wake))
+	return errors.Join(err, c.wait.Close(), unix.Close(c.fd))
 }
 
 // detach returns a descriptor of the socket that the runtime's poller does not know.
