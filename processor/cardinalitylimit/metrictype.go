@@ -43,12 +43,12 @@ func init() {
 func typeOf(m pmetric.Metric) *metricType { return &metricTypes[m.Type()] }
 
 func newMetricType[P datapoint, S datapoints[P]](
-	of func(pmetric.Metric) S, c *codec[P], temporality func(pmetric.Metric) pmetric.AggregationTemporality,
+	pointsOf func(pmetric.Metric) S, c *codec[P], temporality func(pmetric.Metric) pmetric.AggregationTemporality,
 ) metricType {
 	return metricType{
-		decide:      func(w *walker, m pmetric.Metric) { points(w, of(m), c) },
-		stranger:    func(w *walker, m pmetric.Metric, i int) bool { return point(w, of(m).At(i), c) },
-		prune:       func(m pmetric.Metric, gone []bool) bool { return prunePoints(of(m), gone) },
+		decide:      func(w *walker, m pmetric.Metric) { points(w, pointsOf(m), c) },
+		stranger:    func(w *walker, m pmetric.Metric, i int) bool { return point(w, pointsOf(m).At(i), c) },
+		prune:       func(m pmetric.Metric, gone []bool) bool { return prunePoints(pointsOf(m), gone) },
 		temporality: temporality,
 	}
 }

@@ -240,7 +240,7 @@ func TestFirstValuesAfterARestartWithStorage(t *testing.T) {
 	}
 }
 
-// A gateway that restarts without a storage takes baselines of the old streams, and counts new ones from the third export on.
+// A gateway that restarts without a storage starts from baselines of the old streams, and counts new ones from the third export on.
 func TestFirstValuesAfterARestartWithoutStorage(t *testing.T) {
 	t.Parallel()
 	g := newLimitedGateway(t, false)
