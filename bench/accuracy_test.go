@@ -13,13 +13,13 @@ import (
 	draws "github.com/otelcol-custom/otelcol-custom/internal/samples"
 )
 
-// TestBucketingAccuracy shows the largest error of the cumulative share at a bound, of exponential
-// histograms of 160 buckets brought to the SDKs' default bounds and to others, by distribution.
+// TestBucketingAccuracy prints the largest error of the cumulative share at a bound, by distribution. Exponential histograms
+// of 160 buckets are converted to the SDKs' default bounds and to others.
 //
-// Points of the transform processor have as many counts as bounds: there is no overflow bucket. A source
-// bucket that lies within one of the target goes to the count before the one that OTLP has for it; of those
-// that a bound cuts, midpoint does so too and the other methods do not. So its points are shown both
-// as a backend reads OTLP, and with every count taken for the bucket above its bound.
+// Points of the transform processor have as many counts as bounds, without an overflow bucket. It adds a source bucket that
+// lies within a target bucket to the count below that of OTLP. With the method midpoint it also does so for a source bucket
+// that a bound cuts; with the other methods it does not. So the table shows its points both as a backend reads OTLP, and
+// shifted by one bucket.
 func TestBucketingAccuracy(t *testing.T) {
 	const observations, rounds = 50_000, 3
 	for name, bounds := range map[string][]float64{"SDK's default": draws.OTel, "misaligned": draws.Misaligned} {
@@ -30,11 +30,11 @@ func TestBucketingAccuracy(t *testing.T) {
 				fmt.Fprintf(&table, "%12s", d.Name)
 			}
 			fmt.Fprintf(&table, "%12s\n", "mean")
-			var best, least float64 // means: of ours, and of the least of the others
+			var ownMean, leastMean float64 // mean error of bucketing, and the least one of the other converters
 			for i, c := range toExplicit(bounds) {
 				shifts := []bool{false, true}
 				if i < 2 {
-					shifts = shifts[:1] // ours are read one way
+					shifts = shifts[:1] // bucketing has all counts
 				}
 				for _, shifted := range shifts {
 					title, mean := c.name, 0.0
@@ -53,19 +53,19 @@ func TestBucketingAccuracy(t *testing.T) {
 					fmt.Fprintf(&table, "%12.3f\n", 100*mean)
 					switch {
 					case i == 0:
-						best = mean
-					case i > 1 && (least == 0 || mean < least):
-						least = mean
+						ownMean = mean
+					case i > 1 && (leastMean == 0 || mean < leastMean):
+						leastMean = mean
 					}
 				}
 			}
 			t.Log(table.String())
-			require.Less(t, best, least)
+			require.Less(t, ownMean, leastMean)
 		})
 	}
 }
 
-// cdfError is that of one delta point through a processor.
+// cdfError returns the error of one delta point after a processor.
 func cdfError(t *testing.T, c converter, values, bounds []float64, shifted bool) float64 {
 	h := expo.New(expo.DefaultMaxSize)
 	for _, v := range values {

@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +24,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing"
 )
 
-// otelBounds are the SDKs' default.
+// otelBounds are the SDKs' default bounds.
 var otelBounds = []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
 
 // converter is a processor with its settings.
@@ -35,19 +34,19 @@ type converter struct {
 	settings map[string]any
 }
 
-// ours is the bucketing processor with one rule.
+// ours returns the bucketing processor with one rule.
 func ours(name string, rule map[string]any) converter {
 	return converter{name, bucketing.NewFactory(), map[string]any{"rules": []any{rule}}}
 }
 
-// transform is contrib's transform processor with one statement.
+// transform returns contrib's transform processor with one statement.
 func transform(name, context, statement string) converter {
 	return converter{name, transformprocessor.NewFactory(), map[string]any{
 		"metric_statements": []any{map[string]any{"context": context, "statements": []any{statement}}},
 	}}
 }
 
-// toExplicit are the ways from exponential histograms to bounds.
+// toExplicit returns the converters from exponential histograms to explicit bounds.
 func toExplicit(bounds []float64) []converter {
 	texts, list := make([]string, 0, len(bounds)), make([]any, 0, len(bounds))
 	for _, b := range bounds {
@@ -65,7 +64,7 @@ func toExplicit(bounds []float64) []converter {
 	return converters
 }
 
-// start creates the processor; what it hands on goes to next.
+// start starts the processor. It sends its output to next.
 func (c converter) start(tb testing.TB, next func(pmetric.Metrics)) processor.Metrics {
 	cfg := c.factory.CreateDefaultConfig()
 	require.NoError(tb, confmap.NewFromStringMap(c.settings).Unmarshal(cfg))
@@ -82,11 +81,11 @@ func (c converter) start(tb testing.TB, next func(pmetric.Metrics)) processor.Me
 	return p
 }
 
-// batchPoints is as many points as a batch of the SDK's exporter may well have.
+// batchPoints is the number of points of a batch, a usual one for an SDK's exporter.
 const batchPoints = 1000
 
-// exponentialBatch is one cumulative metric with a stream for each point, of as many buckets as an SDK
-// sends at most: 160, all occupied.
+// exponentialBatch returns a cumulative metric with one stream per point. A point has 160 occupied buckets, the most that
+// an SDK sends.
 func exponentialBatch() pmetric.Metrics {
 	h := expo.New(expo.DefaultMaxSize)
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -105,7 +104,7 @@ func exponentialBatch() pmetric.Metrics {
 	return md
 }
 
-// explicitBatch is the same of explicit histograms with 16 buckets.
+// explicitBatch returns a metric with one stream per point. A point is an explicit histogram with 16 buckets.
 func explicitBatch(temporality pmetric.AggregationTemporality) pmetric.Metrics {
 	md, m := newMetric()
 	e := m.SetEmptyHistogram()
@@ -138,14 +137,13 @@ func label[P histpoint.Point](dp P, i int) {
 	dp.Attributes().PutInt("instance", int64(i))
 }
 
-// cost is what a point takes.
+// cost is the cost per point.
 type cost struct{ nanoseconds, allocations float64 }
 
-// batchesPerRound makes a round some milliseconds long.
+// batchesPerRound makes a round last some milliseconds.
 const batchesPerRound = 20
 
-// BenchmarkBucketing is the time of a processor for a point, pdata included, with the copy that it
-// works on made outside the measured time.
+// BenchmarkBucketing measures the time of a processor per point, including pdata. Copying the input is not measured.
 func BenchmarkBucketing(b *testing.B) {
 	toEight := []converter{
 		ours("bucketing", map[string]any{"target": map[string]any{"limit": map[string]any{"max_buckets": 8}}}),
@@ -158,7 +156,7 @@ func BenchmarkBucketing(b *testing.B) {
 	}{
 		{"exponential-160-to-explicit-16", exponentialBatch(), toExplicit(otelBounds)},
 		{"explicit-16-to-8-delta", explicitBatch(pmetric.AggregationTemporalityDelta), toEight},
-		// Of cumulative streams bucketing looks up the identity, to see whether their bounds change.
+		// For cumulative streams bucketing computes the identity and checks whether their bounds have changed.
 		{"explicit-16-to-8-cumulative", explicitBatch(pmetric.AggregationTemporalityCumulative), toEight},
 		{"explicit-16-less-one", explicitBatch(pmetric.AggregationTemporalityDelta), []converter{
 			ours("bucketing", map[string]any{"target": map[string]any{"limit": map[string]any{"max_buckets": 15}}}),
@@ -170,7 +168,7 @@ func BenchmarkBucketing(b *testing.B) {
 			for i, c := range traffic.contenders {
 				converted := 0
 				processors[i] = c.start(b, func(md pmetric.Metrics) { converted += md.DataPointCount() })
-				measure(b, processors[i], traffic.batch, 1) // plans, streams, scratch space
+				measure(b, processors[i], traffic.batch, 1) // allocates plans, streams and scratch memory
 				require.Equal(b, batchPoints, converted)
 			}
 			costs, first := make([][]cost, len(processors)), 0
@@ -182,10 +180,10 @@ func BenchmarkBucketing(b *testing.B) {
 				first++
 			}
 			for i, c := range traffic.contenders {
-				b.ReportMetric(medianOf(costs[i], func(c cost) float64 { return c.nanoseconds }), c.name+"-ns/point")
-				b.ReportMetric(medianOf(costs[i], func(c cost) float64 { return c.allocations }), c.name+"-allocs/point")
+				b.ReportMetric(spreadOf(costs[i], func(c cost) float64 { return c.nanoseconds }).median, c.name+"-ns/point")
+				b.ReportMetric(spreadOf(costs[i], func(c cost) float64 { return c.allocations }).median, c.name+"-allocs/point")
 			}
-			b.ReportMetric(0, "ns/op") // a round is all contenders
+			b.ReportMetric(0, "ns/op") // a round consists of all contenders
 		})
 	}
 }
@@ -196,24 +194,15 @@ func measure(tb testing.TB, p processor.Metrics, batch pmetric.Metrics, batches 
 		inputs[i] = pmetric.NewMetrics()
 		batch.CopyTo(inputs[i])
 	}
-	runtime.GC() // of what the others left
+	runtime.GC() // removes the garbage of the other contenders
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	began := time.Now()
 	for _, md := range inputs {
 		require.NoError(tb, p.ConsumeMetrics(tb.Context(), md))
 	}
-	took := time.Since(began)
+	elapsed := time.Since(began)
 	runtime.ReadMemStats(&after)
 	points := float64(batches * batch.DataPointCount())
-	return cost{float64(took.Nanoseconds()) / points, float64(after.Mallocs-before.Mallocs) / points}
-}
-
-func medianOf[T any](results []T, of func(T) float64) float64 {
-	values := make([]float64, 0, len(results))
-	for _, r := range results {
-		values = append(values, of(r))
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
+	return cost{float64(elapsed.Nanoseconds()) / points, float64(after.Mallocs-before.Mallocs) / points}
 }

@@ -25,10 +25,10 @@ func startMetricsudp(j job) (subject, error) {
 		"endpoint":             j.Endpoint,
 		"transport":            j.Network,
 		"aggregation_interval": j.Interval.String(),
-		"socket_buffer_size":   j.Buffer / 2, // the kernel doubles what is asked for
+		"socket_buffer_size":   j.Buffer / 2, // the kernel doubles the value
 	}
 	if j.Buffer == defaultBuffer() && j.Network == "udp" {
-		settings["readers"] = 1 // one socket like the others, as each has a buffer of its own
+		settings["readers"] = 1 // one socket like the others, because each socket has its own buffer
 	}
 	if j.Series > 50_000 { // half the default of max_series
 		settings["limits"] = map[string]any{
@@ -39,9 +39,9 @@ func startMetricsudp(j job) (subject, error) {
 }
 
 func startStatsd(j job) (subject, error) {
-	// Its default appends a gauge point for each timing; this is what metricsudp does with them.
-	histogram := func(of string) any {
-		return map[string]any{"statsd_type": of, "observer_type": "histogram", "histogram": map[string]any{"max_size": 160}}
+	// By default the receiver appends a gauge point per timing. With this mapping it makes histograms like metricsudp.
+	histogram := func(statsdType string) any {
+		return map[string]any{"statsd_type": statsdType, "observer_type": "histogram", "histogram": map[string]any{"max_size": 160}}
 	}
 	return startReceiver(statsdreceiver.NewFactory(), map[string]any{
 		"endpoint":                j.Endpoint,
@@ -51,14 +51,14 @@ func startStatsd(j job) (subject, error) {
 	}, j)
 }
 
-// collected is a receiver of the Collector before a consumer that counts.
+// collected is a receiver of the Collector with a consumer that counts.
 type collected struct {
 	receiver receiver.Metrics
 	job      job
 
 	mu     sync.Mutex
-	got    float64
-	sentAt time.Time // when complete was first asked: what was sent has been sent by then
+	got    float64   // samples
+	sentAt time.Time // of the first call of complete, before which all lines were sent
 }
 
 func startReceiver(factory receiver.Factory, settings map[string]any, j job) (subject, error) {
@@ -100,7 +100,7 @@ func (c *collected) complete(sent load.Ledger) bool {
 	if c.sentAt.IsZero() {
 		c.sentAt = time.Now()
 	}
-	return time.Since(c.sentAt) > 2*c.job.Interval // gauges and sets: at least one flush later
+	return time.Since(c.sentAt) > 2*c.job.Interval // gauges and sets cannot be counted, so wait for a flush
 }
 
 func (c *collected) lost(sent load.Ledger) (float64, error) {

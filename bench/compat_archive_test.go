@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write what the receivers emit to testdata/compat")
 
-// archive is a text file: comment lines, then sections that begin with "-- name --".
+// archive is a text file with comment lines and sections. A section begins with "-- name --".
 type archive struct {
 	path     string
 	comment  string
@@ -63,7 +63,7 @@ func (a *archive) get(name string) string {
 	return ""
 }
 
-// golden compares a section with what was seen, or writes that to the file.
+// golden compares a section with the observed text. With -update it writes the text to the file.
 func (a *archive) golden(t *testing.T, name, got string) {
 	t.Helper()
 	if !*update {
@@ -90,18 +90,17 @@ func (a *archive) write(t *testing.T) {
 	require.NoError(t, os.WriteFile(a.path, b.Bytes(), 0o600))
 }
 
-// interval is what is sent between two flushes.
+// interval has the datagrams that are sent between two flushes.
 type interval []datagram
 
-// datagram is sent from an address; one address may have several sockets.
+// datagram is sent from a socket. An address may have several sockets.
 type datagram struct {
-	from    string // as 127.0.0.1 or 127.0.0.1#2
+	from    string // such as 127.0.0.1 or 127.0.0.1#2
 	payload string
 }
 
-// parseCapture reads lines as they stand in a datagram, \r and the like quoted as
-// in Go. An empty line ends a datagram, "!flush" an interval, and "!from" names the
-// socket of what follows.
+// parseCapture reads the lines of datagrams, in which \r and other escapes are those of Go. An empty line ends a datagram,
+// "!flush" ends an interval, and "!from" names the socket of the following datagrams.
 func parseCapture(t *testing.T, text string) []interval {
 	t.Helper()
 	from, payload := home, []string(nil)
@@ -133,7 +132,7 @@ func parseCapture(t *testing.T, text string) []interval {
 	return intervals
 }
 
-// sockets names those that send.
+// sockets returns the names of the sending sockets.
 func (i interval) sockets() (names []string) {
 	seen := map[string]bool{}
 	for _, d := range i {

@@ -12,12 +12,11 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp"
 )
 
-// TestStatsdKeys: the statsd receiver's default configuration, with all its keys
-// written out, is what compatibility: statsd alone gives.
+// The default configuration of the statsd receiver, with all of its keys, gives the same as compatibility: statsd alone.
 func TestStatsdKeys(t *testing.T) {
 	written := confmap.New()
 	require.NoError(t, written.Marshal(statsdreceiver.NewFactory().CreateDefaultConfig()))
-	// The statsd receiver leaves UDP sockets as they are, whatever it says.
+	// The statsd receiver ignores this key for UDP sockets.
 	require.True(t, written.Delete("socket_buffer_size"))
 	require.NoError(t, written.Merge(confmap.NewFromStringMap(map[string]any{"compatibility": "statsd"})))
 	got, err := decodes(metricsudp.NewFactory(), written.ToStringMap())
@@ -27,8 +26,7 @@ func TestStatsdKeys(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// TestStatsdConfigurationsRefused: what the statsd receiver takes and metricsudp
-// does not. The README lists it.
+// metricsudp refuses some configurations that the statsd receiver accepts. docs/metricsudp/switching.md lists them.
 func TestStatsdConfigurationsRefused(t *testing.T) {
 	for want, keys := range map[string]map[string]any{
 		`endpoint: must be host:port (got "localhost:ntp"`: {"endpoint": "localhost:ntp"},
@@ -51,7 +49,7 @@ func TestStatsdConfigurationsRefused(t *testing.T) {
 	}
 }
 
-// decodes lays keys over the default configuration and validates it.
+// decodes merges keys into the default configuration and validates the result.
 func decodes(factory receiver.Factory, keys map[string]any) (any, error) {
 	cfg := factory.CreateDefaultConfig()
 	if err := confmap.NewFromStringMap(keys).Unmarshal(cfg); err != nil {

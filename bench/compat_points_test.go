@@ -12,12 +12,11 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// longAgo is before every time that a receiver gives a point: an earlier one is the
-// sender's.
+// longAgo is before all times that a receiver sets. An earlier time is the sender's.
 var longAgo = time.Now().Add(-time.Hour)
 
-// lines is a batch as text, a line a point, with all there is of it but the times
-// that the receiver gave it, the scope, and the sender's address as an attribute.
+// lines returns a batch as text, one line per point. It omits the times that the receiver sets, the scope, and the
+// attribute with the sender's address.
 func lines(md batch) (all []string) {
 	for _, rm := range md.ResourceMetrics().All() {
 		rm.Resource().Attributes().Remove("client.address")
@@ -92,15 +91,15 @@ func number(p pmetric.NumberDataPoint) string {
 	return fmt.Sprintf("double %v", p.DoubleValue())
 }
 
-// buckets gives those with counts, by index.
+// buckets returns the occupied buckets with their indexes.
 func buckets(b pmetric.ExponentialHistogramDataPointBuckets) string {
-	var held []string
+	var occupied []string
 	for i, n := range b.BucketCounts().All() {
 		if n > 0 {
-			held = append(held, fmt.Sprintf("%d:%d", int(b.Offset())+i, n))
+			occupied = append(occupied, fmt.Sprintf("%d:%d", int(b.Offset())+i, n))
 		}
 	}
-	return "[" + strings.Join(held, " ") + "]"
+	return "[" + strings.Join(occupied, " ") + "]"
 }
 
 func attributes(m pcommon.Map) string {

@@ -18,19 +18,17 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 )
 
-// interval of both receivers. A capture takes a fraction of it; that it came in
-// between two flushes is checked, and where it did not the capture is sent anew.
+// flushEvery is the interval of both receivers. Sending the datagrams of an interval needs a fraction of it. If a flush
+// falls between them, the test sends the capture again.
 const flushEvery = "100ms"
 
-// attempts of a capture, each on a receiver of its own.
+// attempts is the maximum number of attempts to send a capture. Each attempt has its own receiver.
 const attempts = 20
 
-// marker is a counter that each socket sends last: when all have come out, so has
-// everything before them.
+// marker is a counter that each socket sends last. When all markers are in the output, so is everything before them.
 const marker = "compat.marker"
 
-// replay sends a capture to a receiver and returns what came out of it, with
-// "!flush" between intervals.
+// replay sends a capture to a receiver and returns the output, with "!flush" between intervals.
 func replay(t *testing.T, factory receiver.Factory, keys map[string]any, capture []interval) string {
 	t.Helper()
 	for range attempts {
@@ -46,11 +44,11 @@ func attempt(t *testing.T, factory receiver.Factory, keys map[string]any, captur
 	t.Helper()
 	r, err := start(t, factory, keys, flushEvery)
 	if err != nil {
-		t.Logf("port taken meanwhile: %v", err)
+		t.Logf("another process has the port: %v", err)
 		return nil, false
 	}
 	defer r.shutdown(t)
-	// A flush has just been when the first interval begins.
+	// After the warm-up the first interval begins right after a flush.
 	warmUp := interval{{from: home, payload: "compat.start:1|g"}}
 	for i, sent := range append([]interval{warmUp}, capture...) {
 		r.send(t, sent)
@@ -68,8 +66,7 @@ func attempt(t *testing.T, factory receiver.Factory, keys map[string]any, captur
 	return out, true
 }
 
-// interrupt sends an interval, shuts the receiver down before its end, and returns
-// what comes out.
+// interrupt sends an interval, shuts the receiver down before the flush, and returns the output.
 func interrupt(t *testing.T, factory receiver.Factory, keys map[string]any, sent interval) string {
 	t.Helper()
 	r, err := start(t, factory, keys, "1h")
@@ -94,13 +91,14 @@ func interrupt(t *testing.T, factory receiver.Factory, keys map[string]any, sent
 	return text(all)
 }
 
-// batch is what a receiver hands on in one call.
+// batch has the metrics of one call of the consumer.
 type batch struct {
 	pmetric.Metrics
-	client string // of the context; empty at home, for a Unix socket, and without one
+	client string // remoteHost of the context's client
 }
 
-func awayFrom(addr net.Addr) string {
+// remoteHost returns the host of a client. It is empty without an address, for home, and for a Unix socket.
+func remoteHost(addr net.Addr) string {
 	if addr == nil {
 		return ""
 	}
@@ -118,7 +116,7 @@ func awayFrom(addr net.Addr) string {
 type running struct {
 	receiver         receiver.Metrics
 	batches          chan batch
-	stopped          context.Context // what comes out after that is dropped
+	stopped          context.Context // later output is dropped
 	stop             func()
 	network, address string
 	conns            map[string]net.Conn
@@ -130,7 +128,7 @@ func start(t *testing.T, factory receiver.Factory, keys map[string]any, every st
 	r.stopped, r.stop = context.WithCancel(t.Context())
 	sink, err := consumer.NewMetrics(func(ctx context.Context, md pmetric.Metrics) error {
 		select {
-		case r.batches <- batch{md, awayFrom(client.FromContext(ctx).Addr)}:
+		case r.batches <- batch{md, remoteHost(client.FromContext(ctx).Addr)}:
 		case <-r.stopped.Done():
 		}
 		return nil
@@ -153,8 +151,8 @@ func (r *running) shutdown(t *testing.T) {
 	}
 }
 
-// await takes batches until they have all markers. Whole tells whether everything
-// came out of one flush: each batch has a marker, and all have the same time.
+// await reads batches until it has all markers. whole reports whether all of them belong to one flush: each batch has a
+// marker, and all markers have the same time.
 func (r *running) await(markers int) (out string, whole bool) {
 	var (
 		all   []string
@@ -173,7 +171,7 @@ func (r *running) await(markers int) (out string, whole bool) {
 	return text(all), true
 }
 
-// text is lines in order, without the markers.
+// text returns the lines without the markers, sorted.
 func text(lines []string) string {
 	lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, marker+"{") })
 	slices.Sort(lines)
@@ -189,7 +187,7 @@ func markerOf(md pmetric.Metrics) (value int, at pcommon.Timestamp) {
 					continue
 				}
 				for _, p := range m.Sum().DataPoints().All() {
-					value += int(p.IntValue()) + int(p.DoubleValue()) // one of which is 0
+					value += int(p.IntValue()) + int(p.DoubleValue()) // one of them is 0
 					at = p.Timestamp()
 				}
 			}
@@ -198,7 +196,7 @@ func markerOf(md pmetric.Metrics) (value int, at pcommon.Timestamp) {
 	return value, at
 }
 
-// send sends an interval's datagrams in their order.
+// send sends the datagrams of an interval in order.
 func (r *running) send(t *testing.T, sent interval) {
 	t.Helper()
 	for _, d := range sent {
@@ -223,10 +221,10 @@ func (r *running) write(t *testing.T, d datagram) {
 	require.NoError(t, err)
 }
 
-// home is where senders are unless a capture says otherwise.
+// home is the address of senders, unless a capture names another one.
 const home = "127.0.0.1"
 
-// freeAddress is one to listen at for the transport of the keys.
+// freeAddress returns an address to listen on for the transport in keys.
 func freeAddress(t *testing.T, keys map[string]any) (network, address string) {
 	t.Helper()
 	network, _ = keys["transport"].(string)

@@ -16,9 +16,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp"
 )
 
-// TestStatsdExamples sends what the statsd receiver's README has for examples to
-// that receiver and to metricsudp, under each of its configurations: the same comes
-// out of both.
+// TestStatsdExamples sends the examples of the statsd receiver's README to that receiver and to metricsudp, with each of its
+// configurations. Both have the same output.
 func TestStatsdExamples(t *testing.T) {
 	for _, a := range archives(t, "examples") {
 		t.Run(strings.TrimSuffix(filepath.Base(a.path), ".txt"), func(t *testing.T) {
@@ -32,7 +31,7 @@ func TestStatsdExamples(t *testing.T) {
 	}
 }
 
-// TestStatsdDifferences shows each row of the table of differences.
+// TestStatsdDifferences demonstrates each row of the table of differences.
 func TestStatsdDifferences(t *testing.T) {
 	for _, a := range archives(t, "differences") {
 		t.Run(strings.TrimSuffix(filepath.Base(a.path), ".txt"), func(t *testing.T) {
@@ -45,15 +44,14 @@ func TestStatsdDifferences(t *testing.T) {
 				return replay(t, factory, keys, parseCapture(t, a.get("send")))
 			}
 			statsd, ours := run(statsdreceiver.NewFactory(), keys), run(metricsudp.NewFactory(), switched(keys))
-			require.NotEqual(t, statsd, ours, "there is no such difference any more")
+			require.NotEqual(t, statsd, ours, "the difference does not exist any more")
 			a.golden(t, "statsd", statsd)
 			a.golden(t, "metricsudp", ours)
 		})
 	}
 }
 
-// TestStatsdDifferencesAreDocumented: the table in docs/metricsudp/switching.md has the rows that
-// TestStatsdDifferences shows, and no others.
+// The table in docs/metricsudp/switching.md has the rows that TestStatsdDifferences demonstrates, and no others.
 func TestStatsdDifferencesAreDocumented(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join("..", "docs", "metricsudp", "switching.md"))
 	require.NoError(t, err)
@@ -72,7 +70,7 @@ func TestStatsdDifferencesAreDocumented(t *testing.T) {
 	assert.ElementsMatch(t, want, strings.Split(table, "\n"))
 }
 
-// switched is a configuration of the statsd receiver, taken over.
+// switched returns the configuration of metricsudp that replaces one of the statsd receiver.
 func switched(keys map[string]any) map[string]any {
 	return over(keys, map[string]any{"compatibility": "statsd"})
 }

@@ -16,9 +16,9 @@ import (
 // contender is a program with its settings.
 type contender struct {
 	name string
-	// start makes this process the contender. Its socket is bound on return.
+	// start runs the contender in this process. When it returns, the socket is bound.
 	start func(job) (subject, error)
-	large bool // receive buffer: largeBuffer, else what the system gives by default
+	large bool // the receive buffer is largeBuffer, otherwise defaultBuffer
 }
 
 var (
@@ -30,42 +30,42 @@ var (
 	socketFloor     = contender{name: "socket-alone", start: startFloor}
 
 	equalBuffers = []contender{metricsudpEqual, statsdEqual, exporterEqual}
-	// The statsd receiver has no setting for the receive buffer of UDP.
+	// allBuffers excludes the statsd receiver with a large buffer, as it has no setting for UDP.
 	allBuffers    = append(equalBuffers[:3:3], metricsudpLarge, exporterLarge)
 	allContenders = append(allBuffers[:5:5], socketFloor)
 )
 
-// job is what a contender's process is told.
+// job has the settings of a contender's process.
 type job struct {
 	Contender    string
 	Network      string // udp or unixgram
 	Endpoint     string
-	Buffer       int           // bytes that SO_RCVBUF of a UDP socket is to say
+	Buffer       int           // required value of SO_RCVBUF of a UDP socket, in bytes
 	Interval     time.Duration // between two flushes
-	Grace        time.Duration // after the last datagram; what has not come out then is lost
-	ConsumeDelay time.Duration // what every call of the consumer takes
-	Series       int           // to make room for
+	Grace        time.Duration // after the last datagram; later output counts as lost
+	ConsumeDelay time.Duration // duration of every call of the consumer
+	Series       int           // number of series that are sent
 }
 
 // subject is a contender that runs in this process.
 type subject interface {
-	// complete tells whether all that was sent has come out.
+	// complete reports whether everything that was sent is in the output.
 	complete(sent load.Ledger) bool
-	// lost makes the last output, where it is asked for, and gives the share of sent that is not in
-	// the output: 0 where the output cannot tell.
+	// lost produces the last output, if the contender does so on request, and returns the share of sent that is not in the
+	// output. It is 0 if the output does not show it.
 	lost(sent load.Ledger) (float64, error)
 	stop() error
 }
 
-// outcome is what a contender's process says of itself.
+// outcome has the measurements of a contender's process.
 type outcome struct {
 	CPU     time.Duration // user and system, from the bound socket to the last output
 	Lost    float64       // share of what was sent
 	PeakRSS int           // KiB
 }
 
-// contend is the main of a contender's process. It says "ready" on stdout, is told on stdin what was
-// sent, and says its outcome.
+// contend is the main function of a contender's process. It writes "ready" to stdout, reads the ledger of what was sent from
+// stdin, and writes its outcome to stdout.
 func contend(text string) error {
 	var j job
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
@@ -79,7 +79,7 @@ func contend(text string) error {
 	if err != nil {
 		return err
 	}
-	out, err := attend(s, j)
+	out, err := measureSubject(s, j)
 	return errors.Join(err, s.stop(), json.NewEncoder(os.Stdout).Encode(out))
 }
 
@@ -92,8 +92,9 @@ func contenderOf(name string) (contender, error) {
 	return contender{}, fmt.Errorf("no contender %q", name)
 }
 
-func attend(s subject, j job) (outcome, error) {
-	if j.Network == "udp" { // a Unix socket is bounded by the sender's buffer, which is the same for all
+// measureSubject waits for the output of a subject and returns its measurements.
+func measureSubject(s subject, j job) (outcome, error) {
+	if j.Network == "udp" { // a Unix socket uses the sender's buffer, which is the same for all contenders
 		if err := checkReceiveBuffers(j.Buffer); err != nil {
 			return outcome{}, err
 		}
@@ -131,14 +132,13 @@ func attend(s subject, j job) (outcome, error) {
 	}
 	return outcome{
 		CPU: after.cpu - before.cpu,
-		// Gauges and sets are only in the second.
+		// Only the drops show the loss of gauges and sets.
 		Lost:    max(lost, float64(drops)/float64(sent.Datagrams)),
 		PeakRSS: after.peakRSS,
 	}, nil
 }
 
-// samples is how many values were sent that the output adds up: what counters sum up to, and the
-// count of distributions.
+// samples returns the number of sent values that the output adds up: the sum of counters and the count of distributions.
 func samples(sent load.Ledger) (n float64) {
 	for _, m := range sent.Metrics {
 		switch m.Type {
@@ -151,7 +151,7 @@ func samples(sent load.Ledger) (n float64) {
 	return n
 }
 
-// share of sent that did not come out.
+// share returns the share of sent that is not in the output.
 func share(sent, out float64) float64 {
 	if sent == 0 {
 		return 0

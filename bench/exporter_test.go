@@ -19,7 +19,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/load"
 )
 
-// The defaults of statsd_exporter's flags.
+// Defaults of statsd_exporter's flags.
 const (
 	exporterPackets       = 10_000
 	exporterEvents        = 10_000
@@ -28,8 +28,8 @@ const (
 	exporterCache         = 1000
 )
 
-// exporterMapping makes timers and distributions native histograms of as many buckets as the others
-// have. The default, summaries of three quantiles, is no distribution that can be added up.
+// exporterMapping makes timers and distributions native histograms with as many buckets as those of the other contenders. The
+// default, summaries with three quantiles, cannot be added up.
 const exporterMapping = `
 defaults:
   observer_type: histogram
@@ -38,8 +38,8 @@ defaults:
     native_histogram_max_buckets: 160
 `
 
-// exported is statsd_exporter, put together as its main does it, but for the HTTP server: its
-// registry is gathered once, at the end.
+// exported is statsd_exporter, put together as in its main, without the HTTP server. Its registry is gathered once, at the
+// end.
 type exported struct {
 	conn     net.PacketConn
 	registry *prometheus.Registry
@@ -48,7 +48,7 @@ type exported struct {
 
 func startExporter(j job) (subject, error) {
 	var (
-		own   = prometheus.NewRegistry() // not the one that is gathered
+		own   = prometheus.NewRegistry() // for the exporter's own metrics, which are not gathered
 		named = func(name string) prometheus.Counter {
 			return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: name})
 		}
@@ -114,12 +114,12 @@ func startExporter(j job) (subject, error) {
 	output := exporter.NewExporter(x.registry, mapping, logger,
 		labelled("actions", "action"), named("unmapped"), labelled("errors", "reason"), x.events,
 		labelled("conflicts", "type", "metric_name"), metrics)
-	go listen() // these end with the process: only the listener can be stopped
+	go listen() // the end of the process ends both goroutines, as only the listener can be stopped
 	go output.Listen(events)
 	return x, nil
 }
 
-// handled is how many events are in the registry: one for each line.
+// handled returns the number of events in the registry, which is one per line.
 func (x *exported) handled() (n float64) {
 	for _, kind := range []string{"counter", "gauge", "observer"} {
 		var m dto.Metric

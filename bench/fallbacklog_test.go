@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/metrics"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -30,26 +29,26 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog"
 )
 
-// backlog is what a round of BenchmarkOutage appends and drains: batches of so many gauges, and how many senders append
-// at once.
+// backlog is the load of a round of BenchmarkOutage. writers append batches concurrently. A batch has that number of gauge
+// points.
 type backlog struct {
 	name                     string
 	points, batches, writers int
 }
 
-// The sizes are those of the batches in protobuf.
+// backlogs are named by the size of a batch in protobuf and the number of writers.
 var backlogs = []backlog{
 	{"64KiBx16", 600, 2000, 16},
 	{"4KiBx64", 36, 4000, 64},
 }
 
-// backend is the exporter that both wrap: it takes points, or hangs until the caller gives up.
+// backend is the exporter that both keepers wrap. It accepts points, or hangs until the caller gives up.
 type backend struct {
 	points atomic.Int64
 	hang   atomic.Bool
 }
 
-func (b *backend) take(ctx context.Context, md pmetric.Metrics) error {
+func (b *backend) receive(ctx context.Context, md pmetric.Metrics) error {
 	if b.hang.Load() {
 		<-ctx.Done()
 		return ctx.Err()
@@ -61,14 +60,14 @@ func (b *backend) take(ctx context.Context, md pmetric.Metrics) error {
 func (b *backend) factory() exporter.Factory {
 	return exporter.NewFactory(backendType, func() component.Config { return &struct{}{} },
 		exporter.WithMetrics(func(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
-			return exporterhelper.NewMetrics(ctx, set, cfg, b.take)
+			return exporterhelper.NewMetrics(ctx, set, cfg, b.receive)
 		}, component.StabilityLevelStable))
 }
 
-// keeper is a way to keep metrics through an outage of a backend, in a directory.
+// keeper stores metrics in a directory during an outage of a backend.
 type keeper struct {
 	name string
-	// start in an outage only keeps; without one, it delivers.
+	// start starts the keeper. During an outage it only stores data, otherwise it delivers.
 	start func(tb testing.TB, dir string, b *backend, outage bool) (exporter.Metrics, func())
 }
 
@@ -89,7 +88,7 @@ func (h host) GetExtensions() map[component.ID]component.Component         { ret
 
 var backendType = component.MustNewType("backend")
 
-// fallbacklogIn has the defaults but the format, and no exporter to try in an outage, as when its breaker is open.
+// fallbacklogIn uses the defaults with that format. During an outage it has no exporter to try, as if its breaker were open.
 func fallbacklogIn(format string) func(testing.TB, string, *backend, bool) (exporter.Metrics, func()) {
 	return func(tb testing.TB, dir string, b *backend, outage bool) (exporter.Metrics, func()) {
 		return startFallbacklog(tb, dir, format, b, outage)
@@ -106,14 +105,15 @@ func startFallbacklog(tb testing.TB, dir, format string, b *backend, outage bool
 	require.NoError(tb, confmap.NewFromStringMap(settings).Unmarshal(cfg))
 	h := host{Host: componenttest.NewNopHost(), factory: b.factory()}
 	set := exportertest.NewNopSettings(f.Type())
-	set.ID = component.NewID(f.Type()) // the directory's name
+	set.ID = component.NewID(f.Type()) // it is the name of the directory
 	e, err := f.CreateMetrics(tb.Context(), set, cfg)
 	require.NoError(tb, err)
 	require.NoError(tb, e.Start(tb.Context(), h))
 	return e, func() { require.NoError(tb, e.Shutdown(context.Background())) }
 }
 
-// startFileStorage is the sending queue of exporterhelper on contrib's file_storage, which syncs what it acknowledges.
+// startFileStorage starts exporterhelper's sending queue on contrib's file_storage, which syncs data before it acknowledges
+// it.
 func startFileStorage(tb testing.TB, dir string, b *backend, outage bool) (exporter.Metrics, func()) {
 	f := filestorage.NewFactory()
 	cfg := f.CreateDefaultConfig().(*filestorage.Config)
@@ -130,7 +130,7 @@ func startFileStorage(tb testing.TB, dir string, b *backend, outage bool) (expor
 	b.hang.Store(outage)
 	es := exportertest.NewNopSettings(backendType)
 	es.ID = component.NewID(backendType)
-	e, err := exporterhelper.NewMetrics(tb.Context(), es, &struct{}{}, b.take,
+	e, err := exporterhelper.NewMetrics(tb.Context(), es, &struct{}{}, b.receive,
 		exporterhelper.WithQueue(configoptional.Some(queue)), exporterhelper.WithRetry(configretry.NewDefaultBackOffConfig()),
 		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{Timeout: 500 * time.Millisecond}))
 	require.NoError(tb, err)
@@ -141,15 +141,15 @@ func startFileStorage(tb testing.TB, dir string, b *backend, outage bool) (expor
 	}
 }
 
-// outageRound is what a keeper did with a backlog.
+// outageRound has the figures of a keeper for a backlog.
 type outageRound struct {
-	appended float64 // points a second, each batch durable before its sender is answered
-	drained  float64 // points a second, from a cold start to the last one
-	heap     float64 // MiB, the most that was alive at the end of a garbage collection while it drained
-	healthy  float64 // CPU us a batch, without an outage
+	appended float64 // points per second; each batch is durable before its sender gets an answer
+	drained  float64 // points per second, from a cold start to the last point
+	heap     float64 // MiB; largest live heap after a garbage collection while the backlog drains
+	healthy  float64 // CPU time per batch in us, without an outage
 }
 
-// makeBatch has about 110 bytes a point of OTLP in protobuf.
+// makeBatch returns a batch with about 110 bytes per point in protobuf.
 func makeBatch(points int) pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	all := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics()
@@ -216,27 +216,28 @@ func runOutage(tb testing.TB, k keeper, l backlog) (r outageRound) {
 	return r
 }
 
-// live is what the last garbage collection has left on the heap, bytes.
+// live returns the size of the live heap after the last garbage collection, in bytes.
 func live() uint64 {
 	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(s)
 	return s[0].Value.Uint64()
 }
 
-// cpuTime is user and system time of this process.
+// cpuTime returns the user and system time of this process.
 func cpuTime(tb testing.TB) time.Duration {
 	var u syscall.Rusage
 	require.NoError(tb, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkOutage keeps batches from many writers through an outage, each durable before its sender is answered, drains
-// them from a cold start into an exporter that takes everything, and sends on without an outage: fallbacklog, in either
-// format, beside the sending queue on file_storage with fsync. Rounds alternate; the figures are medians.
+// BenchmarkOutage compares fallbacklog, in either format, with the sending queue on file_storage with fsync. Many writers
+// append batches during an outage, and each batch is durable before its sender gets an answer. Then the backlog drains from a
+// cold start into an exporter that accepts everything, and batches are sent without an outage. Rounds alternate between the
+// keepers; the figures are medians.
 //
-// What fsync does: fallbacklog has one fdatasync for all that wait while the last one runs, and while it drains one for
-// each 8 MiB or second that its cursor moves. file_storage has one for each batch that the queue takes, and for each that
-// it hands out or has seen delivered: each is a transaction of bbolt.
+// fallbacklog calls fdatasync once for all batches that wait while the last call runs. While it drains, it calls it once per
+// 8 MiB or per second in which its cursor moves. file_storage calls fsync once per transaction of bbolt: for each batch that
+// the queue accepts, for each that it sends, and for each that was delivered.
 func BenchmarkOutage(b *testing.B) {
 	for _, l := range backlogs {
 		b.Run(l.name, func(b *testing.B) {
@@ -252,7 +253,7 @@ func BenchmarkOutage(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 			for i, k := range keepers {
 				report := func(what string, field func(outageRound) float64) {
-					b.ReportMetric(middle(rounds[i], field), k.name+"-"+what)
+					b.ReportMetric(spreadOf(rounds[i], field).median, k.name+"-"+what)
 				}
 				report("appended-points/s", func(r outageRound) float64 { return r.appended })
 				report("drained-points/s", func(r outageRound) float64 { return r.drained })
@@ -263,17 +264,7 @@ func BenchmarkOutage(b *testing.B) {
 	}
 }
 
-// middle is the median of a field.
-func middle[T any](of []T, field func(T) float64) float64 {
-	values := make([]float64, 0, len(of))
-	for _, r := range of {
-		values = append(values, field(r))
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
-}
-
-// TestEveryKeeperDeliversTheBacklog: what is measured is the whole of it.
+// Every keeper delivers the whole backlog, so the benchmark measures all of it.
 func TestEveryKeeperDeliversTheBacklog(t *testing.T) {
 	for _, k := range keepers {
 		t.Run(k.name, func(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/load"
 )
 
-// floor reads datagrams one by one and does nothing with them: what the socket alone takes of a
-// program that uses net.PacketConn.
+// floor reads datagrams one by one and discards them. It measures the cost of the socket alone for a program that uses
+// net.PacketConn.
 type floor struct {
 	conn net.PacketConn
 	read atomic.Uint64
@@ -26,7 +26,7 @@ func startFloor(j job) (subject, error) {
 	return f, nil
 }
 
-// run ends when the socket is closed.
+// run reads until the socket is closed.
 func (f *floor) run() {
 	buffer := make([]byte, load.MaxPayloadBytes)
 	for {

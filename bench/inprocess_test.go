@@ -9,15 +9,14 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/load"
 )
 
-// BenchmarkInProcess is parsing, aggregating and building OTLP (or gathering), with next to no socket,
-// in a contender that never waits: a sender writes what it can to a Unix socket, which holds it up
-// while it is full and loses nothing, in datagrams of 64 KB with some hundred lines each.
+// BenchmarkInProcess measures parsing, aggregating and building OTLP (or gathering), almost without the cost of the socket,
+// in a contender that never waits. The sender writes as fast as it can to a Unix socket, which blocks it while the socket is
+// full and loses no datagram. A datagram has 64 KB with some hundred lines.
 //
-// The parsers of both receivers are internal to their modules, and nothing but a socket reaches the
-// statsd receiver's. So all are driven in this same way, and beside them stands what the socket takes
-// of a program that reads these datagrams and does nothing. A benchmark that called metricsudp's
-// packages and not the other's would compare a part with a whole: the statsd receiver hands each
-// line from one goroutine to another.
+// The parsers of both receivers are internal to their modules, and the statsd receiver's can be reached by a socket only. So
+// all contenders get their input in the same way. The table also has the cost of a program that reads these datagrams and
+// discards them. A benchmark that called metricsudp's packages directly would compare a part with a whole: the statsd
+// receiver passes each line from one goroutine to another.
 func BenchmarkInProcess(b *testing.B) {
 	contenders := append([]contender{socketFloor}, equalBuffers...)
 	for _, t := range []traffic{
@@ -34,9 +33,9 @@ func BenchmarkInProcess(b *testing.B) {
 			profile := base()
 			profile.Network, profile.PayloadBytes, profile.Rate, profile.Duration = "unixgram", 64_000, 0, 2*time.Second
 			t.change(&profile)
-			// Grace: statsd_exporter queues up to ten million events, which take seconds.
+			// The grace period is long because statsd_exporter queues up to ten million events, which need seconds.
 			j := job{Interval: time.Second, Grace: 20 * time.Second}
-			report(b, "CPU time for a line, us, from a Unix socket that is always full", t.name, t.contenders, alternate(b, t.contenders, profile, j))
+			report(b, "CPU time per line, us, from a Unix socket that is always full", t.name, t.contenders, alternate(b, t.contenders, profile, j))
 		})
 	}
 }

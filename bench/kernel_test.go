@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sysctl reads a number under net.core; 0 where there is none.
+// sysctl reads a number under net.core. It returns 0 if the file does not exist.
 func sysctl(name string) int {
 	text, err := os.ReadFile("/proc/sys/net/core/" + name)
 	if err != nil {
@@ -23,13 +23,13 @@ func sysctl(name string) int {
 	return n
 }
 
-// defaultBuffer is what SO_RCVBUF says of a socket that asked for nothing.
+// defaultBuffer is the value of SO_RCVBUF of a socket without a setting.
 func defaultBuffer() int { return sysctl("rmem_default") }
 
-// largeBuffer is what it says of one that asked for 8 MiB, or for as much as everyone may.
+// largeBuffer is the value of SO_RCVBUF of a socket with a setting of 8 MiB, or of the largest allowed one.
 func largeBuffer() int { return 2 * min(8<<20, sysctl("rmem_max")) }
 
-// checkReceiveBuffers refuses to compare what is not equal.
+// checkReceiveBuffers returns an error unless all sockets of this process have that receive buffer.
 func checkReceiveBuffers(want int) error {
 	files, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -43,7 +43,7 @@ func checkReceiveBuffers(want int) error {
 		}
 		family, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
 		if err != nil || family != unix.AF_INET && family != unix.AF_INET6 {
-			continue // not a socket, or another kind of one
+			continue // not an IP socket
 		}
 		got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
 		if err != nil {
@@ -60,7 +60,7 @@ func checkReceiveBuffers(want int) error {
 	return nil
 }
 
-// kernelDrops is how many datagrams found the receive buffers of this port full.
+// kernelDrops returns the number of datagrams that the kernel dropped because the receive buffers of this port were full.
 func kernelDrops(endpoint string) (drops uint64, err error) {
 	_, port, err := net.SplitHostPort(endpoint)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/load"
 )
 
-// limit is the highest rate found at which nothing is lost.
+// limit is the highest rate without loss that the search found.
 type limit struct {
-	rate     float64 // lines a second that were sent
-	bySender bool    // the sender could not offer more
+	rate     float64 // lines per second
+	bySender bool    // the sender could not send faster
 }
 
 func (l limit) String() string {
@@ -27,23 +27,24 @@ func (l limit) String() string {
 	return fmt.Sprintf("%.0fk", l.rate/1000)
 }
 
-// halvings of a range of 64:1 leave a factor of 2^(6/32), 14 %, between what holds and what does not.
+// halvings is the number of halvings of a range of 64:1. They leave a factor of 2^(6/32), 14 %, between the highest rate
+// without loss and the lowest one with loss.
 const halvings = 5
 
-// search halves the range from low to 64 x low, in logarithms, by what try finds at a rate: the rate
-// that was reached, and whether nothing was lost.
-func search(low float64, try func(rate float64) (reached float64, held bool)) (best limit) {
+// search halves the range from low to 64 x low in logarithms. try sends at a rate, and returns the rate that the sender
+// reached and whether nothing was lost.
+func search(low float64, try func(rate float64) (reached float64, lossless bool)) (best limit) {
 	lower, upper := math.Log2(low), math.Log2(low)+6
 	for range halvings {
 		middle := (lower + upper) / 2
 		rate := math.Exp2(middle)
-		reached, held := try(rate)
-		// Less than 97 % of what was asked for: asking for more gives no more.
+		reached, lossless := try(rate)
+		// If the sender reaches less than 97 % of the rate, it cannot send faster.
 		short := reached < 0.97*rate
-		if held && reached > best.rate {
+		if lossless && reached > best.rate {
 			best = limit{reached, short}
 		}
-		if held && !short {
+		if lossless && !short {
 			lower = middle
 		} else {
 			upper = middle
@@ -52,9 +53,9 @@ func search(low float64, try func(rate float64) (reached float64, held bool)) (b
 	return best
 }
 
-// BenchmarkLosslessRate looks for the highest rate of the base case at which nothing is lost in 1.5 s
-// and everything has come out 1.5 s later. A rate that fails is tried once more. It takes one search
-// for each contender and datagram, whatever -benchtime says.
+// BenchmarkLosslessRate searches for the highest rate of the base case at which nothing is lost in 1.5 s and everything is in
+// the output 1.5 s later. A rate that fails is tried again. There is one search per contender and kind of datagram,
+// independent of -benchtime.
 func BenchmarkLosslessRate(b *testing.B) {
 	for _, t := range []struct {
 		traffic
@@ -75,17 +76,18 @@ func BenchmarkLosslessRate(b *testing.B) {
 				}
 				for _, c := range t.contenders {
 					limits = append(limits, search(t.low, func(rate float64) (float64, bool) {
-						return holds(b, c, profile, rate)
+						return isLossless(b, c, profile, rate)
 					}))
 				}
 			}
 			b.ReportMetric(0, "ns/op")
-			reportLimits(b, "Highest rate without loss, lines a second", t.name, t.contenders, limits)
+			reportLimits(b, "Highest rate without loss, lines per second", t.name, t.contenders, limits)
 		})
 	}
 }
 
-func holds(b *testing.B, c contender, profile load.Profile, rate float64) (reached float64, held bool) {
+// isLossless runs a round at a rate, and another one if the first loses data.
+func isLossless(b *testing.B, c contender, profile load.Profile, rate float64) (reached float64, lossless bool) {
 	profile.Rate = rate
 	for range 2 {
 		r := round(b, c, profile, job{Interval: 500 * time.Millisecond, Grace: 1500 * time.Millisecond})
@@ -99,9 +101,9 @@ func holds(b *testing.B, c contender, profile load.Profile, rate float64) (reach
 
 func TestSearch(t *testing.T) {
 	for name, c := range map[string]struct {
-		holdsTo, sends float64
-		low, high      float64 // of the rate found
-		bySender       bool
+		maxLossless, maxSent float64
+		low, high            float64 // bounds of the result
+		bySender             bool
 	}{
 		"the receiver's limit": {1e6, math.Inf(1), 0.87e6, 1e6, false},
 		"the sender's limit":   {1e6, 0.5e6, 0.5e6, 0.5e6, true},
@@ -111,8 +113,8 @@ func TestSearch(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := search(100_000, func(rate float64) (float64, bool) {
-				reached := min(rate, c.sends)
-				return reached, reached <= c.holdsTo
+				reached := min(rate, c.maxSent)
+				return reached, reached <= c.maxLossless
 			})
 			if got.rate < c.low || got.rate > c.high || got.bySender != c.bySender {
 				t.Errorf("must find %v to %v, by the sender %v (got %+v)", c.low, c.high, c.bySender, got)

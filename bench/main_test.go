@@ -12,8 +12,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/load"
 )
 
-// One of these makes this binary, started again, the sender or a contender: CPU time is counted by
-// process, and neither is charged with the other's.
+// Environment variables that make this binary the sender or a contender. CPU time is measured by process, so each runs in a
+// process of its own.
 const (
 	senderEnv    = "BENCH_SENDER"    // a load.Profile
 	contenderEnv = "BENCH_CONTENDER" // a job
@@ -44,7 +44,7 @@ func send(profile string) error {
 	if err := json.Unmarshal([]byte(profile), &p); err != nil {
 		return err
 	}
-	ledger, err := load.Run(context.Background(), p)
+	ledger, err := load.Run(context.Background(), p, nil)
 	if err != nil {
 		return err
 	}

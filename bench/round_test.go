@@ -18,15 +18,15 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/load"
 )
 
-// result of one round of one contender.
+// result is the result of one round of one contender.
 type result struct {
-	cpu     float64 // us a line that was received
+	cpu     float64 // us per received line
 	lost    float64 // share of what was sent
 	peakRSS float64 // MiB
-	offered float64 // lines a second that the sender reached
+	offered float64 // lines per second that the sender reached
 }
 
-// round starts a contender and a sender, and lets the one tell the other what it sent.
+// round runs a contender and a sender, and passes the sender's ledger to the contender.
 func round(tb testing.TB, c contender, profile load.Profile, j job) result {
 	tb.Helper()
 	if profile.Endpoint = filepath.Join(tb.TempDir(), "socket"); profile.Network == "udp" {
@@ -46,7 +46,7 @@ func round(tb testing.TB, c contender, profile load.Profile, j job) result {
 	require.NoError(tb, err)
 	require.NoError(tb, receiver.Start())
 	defer func() {
-		_ = receiver.Process.Kill() // it has ended, unless this round has failed
+		_ = receiver.Process.Kill() // it has already ended, unless this round has failed
 		_ = receiver.Wait()
 	}()
 	said := bufio.NewReader(stdout)
@@ -76,8 +76,8 @@ func round(tb testing.TB, c contender, profile load.Profile, j job) result {
 	}
 }
 
-// alternate runs a round of every contender in turn, and begins each time with another: nobody
-// always runs on a warm or a tired machine.
+// alternate runs rounds of every contender in turn. Each time it begins with another contender, so that none of them always
+// runs in the same state of the machine.
 func alternate(b *testing.B, contenders []contender, profile load.Profile, j job) [][]result {
 	results := make([][]result, len(contenders))
 	first := 0
@@ -88,7 +88,7 @@ func alternate(b *testing.B, contenders []contender, profile load.Profile, j job
 		}
 		first++
 	}
-	b.ReportMetric(0, "ns/op") // a round's length is the profile's
+	b.ReportMetric(0, "ns/op") // the profile determines the duration of a round
 	return results
 }
 
@@ -105,8 +105,8 @@ func freeUDPAddress(tb testing.TB) string {
 	return conn.LocalAddr().String()
 }
 
-// TestEveryContenderCountsAll sends each fewer datagrams than the smallest receive buffer holds: none
-// loses anything, however slow, and each says so.
+// TestEveryContenderCountsAll sends fewer datagrams than fit the smallest receive buffer. So no contender loses any, however
+// slow it is, and each reports no loss.
 func TestEveryContenderCountsAll(t *testing.T) {
 	for _, c := range allContenders {
 		t.Run(c.name, func(t *testing.T) {

@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// tableEnv names a file that the tables are appended to.
+// tableEnv is the environment variable with the name of a file to which the tables are appended.
 const tableEnv = "BENCH_TABLE"
 
-// measured is what this run has measured, in the order of the benchmarks.
+// measured has the results of this run in the order of the benchmarks.
 var measured tables
 
 type tables []*table
 
-// table has a row for each case and a column for each contender.
+// table has a row per case and a column per contender.
 type table struct {
 	title   string
 	columns []string
@@ -31,21 +31,21 @@ type row struct {
 	cells map[string]string // by column
 }
 
-// set fills a cell. A contender that is new to the table gets a column.
+// set sets a cell. A new contender gets a column, and a new case gets a row.
 func (t *tables) set(title, name, column, cell string) {
 	i := slices.IndexFunc(*t, func(one *table) bool { return one.title == title })
 	if i < 0 {
 		i = len(*t)
 		*t = append(*t, &table{title: title})
 	}
-	of := (*t)[i]
-	if !slices.Contains(of.columns, column) {
-		of.columns = append(of.columns, column)
+	titled := (*t)[i]
+	if !slices.Contains(titled.columns, column) {
+		titled.columns = append(titled.columns, column)
 	}
-	if n := len(of.rows); n == 0 || of.rows[n-1].name != name {
-		of.rows = append(of.rows, row{name, map[string]string{}})
+	if n := len(titled.rows); n == 0 || titled.rows[n-1].name != name {
+		titled.rows = append(titled.rows, row{name, map[string]string{}})
 	}
-	of.rows[len(of.rows)-1].cells[column] = cell
+	titled.rows[len(titled.rows)-1].cells[column] = cell
 }
 
 func (t *table) String() string {
@@ -61,8 +61,7 @@ func (t *table) String() string {
 	return b.String()
 }
 
-// write prints the tables, and appends them to the file if one is named. Nothing measured is nothing
-// written.
+// write prints the tables, and appends them to the file if the environment names one. Without results it writes nothing.
 func (t tables) write() error {
 	if len(t) == 0 {
 		return nil
@@ -70,7 +69,7 @@ func (t tables) write() error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%d CPUs, Linux %s, %s. Receive buffers as SO_RCVBUF says: %d bytes, -large: %d.\n",
 		runtime.NumCPU(), kernelRelease(), runtime.Version(), defaultBuffer(), largeBuffer())
-	b.WriteString("Median (least to greatest) of the rounds, and the share that was lost.\n")
+	b.WriteString("Median (minimum to maximum) of the rounds, and the share that was lost.\n")
 	for _, one := range t {
 		b.WriteString("\n" + one.String())
 	}
@@ -90,26 +89,7 @@ func (t tables) write() error {
 	return f.Close()
 }
 
-// spread is what the rounds gave.
-type spread struct{ least, median, greatest float64 }
-
-func spreadOf(results []result, of func(result) float64) spread {
-	values := make([]float64, 0, len(results))
-	for _, r := range results {
-		values = append(values, of(r))
-	}
-	slices.Sort(values)
-	return spread{values[0], values[len(values)/2], values[len(values)-1]}
-}
-
-func (s spread) String() string {
-	if s.least == s.greatest {
-		return fmt.Sprintf("%.3g", s.median)
-	}
-	return fmt.Sprintf("%.3g (%.3g to %.3g)", s.median, s.least, s.greatest)
-}
-
-// report gives a case's figures to the benchmark and to the table.
+// report adds the figures of a case to the benchmark and to the table.
 func report(b *testing.B, title, name string, contenders []contender, results [][]result) {
 	for i, c := range contenders {
 		cpu := spreadOf(results[i], func(r result) float64 { return r.cpu })

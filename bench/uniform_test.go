@@ -14,19 +14,18 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 )
 
-// TestUniformSplit compares the linear split with the transform processor's uniform one where both
-// have to agree: bounds that cut every occupied bucket into equal parts, none of them at its ends.
+// TestUniformSplit compares the linear split with the transform processor's uniform one in a case in which they must agree:
+// bounds that cut every occupied bucket into equal parts, without a bound at its ends.
 //
 //	source         |        n        |       |        n        |
 //	target  ...  :       :       :       :       :       :       :  ...
 //
-// There the equal shares that uniform gives to each bound it touches are those of the widths. What
-// does not divide evenly it gives to the lowest parts; linear rounds each cumulative count, so
-// that a part may differ by one.
+// In this case the equal shares of uniform are proportional to the widths. uniform gives the remainder of a division to the
+// lowest parts, and linear rounds each cumulative count, so a part may differ by one.
 func TestUniformSplit(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	for _, parts := range []int{2, 3, 4, 5, 7, 8} {
-		const first, buckets = -6, 15 // at scale 0, every other of which is occupied
+		const first, buckets = -6, 15 // at scale 0; every second bucket is occupied
 		h := &expo.Histogram{Positive: expo.Buckets{Offset: first, Counts: make([]uint64, buckets)}}
 		bounds := []float64{0}
 		for i := 0; i < buckets; i += 2 {
@@ -49,7 +48,7 @@ func TestUniformSplit(t *testing.T) {
 			}
 			got, want := uniformly(t, h, bounds)
 			require.Len(t, got, len(bounds)+1)
-			require.Len(t, want, len(bounds)) // it has no overflow bucket
+			require.Len(t, want, len(bounds)) // uniform has no overflow bucket
 			require.Zero(t, got[len(bounds)])
 			for i, n := range want {
 				if even {
@@ -61,7 +60,7 @@ func TestUniformSplit(t *testing.T) {
 	}
 }
 
-// uniformly returns the counts by our linear split and by contrib's uniform one.
+// uniformly returns the counts of bucketing's linear split and of contrib's uniform one.
 func uniformly(t *testing.T, h *expo.Histogram, bounds []float64) (linear, uniform []uint64) {
 	texts, list := make([]string, 0, len(bounds)), make([]any, 0, len(bounds))
 	for _, b := range bounds {

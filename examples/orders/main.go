@@ -1,5 +1,5 @@
-// Command orders is one of the two services of the demonstration: the order service, which customers ask, or the payment
-// service, which the order service asks. Both send traces, metrics and logs over OTLP to OTEL_EXPORTER_OTLP_ENDPOINT.
+// Command orders is one of the two services of the demonstration: the order service, which customers call, or the payment
+// service, which the order service calls. Both send traces, metrics and logs over OTLP to OTEL_EXPORTER_OTLP_ENDPOINT.
 package main
 
 import (

@@ -1,3 +1,3 @@
-// Package docs holds tests of what the repository says about itself: a page may name only tests
-// that exist and link only to files that exist.
+// Package docs contains tests of the repository's pages: they may name only tests and paths that exist, and link only to
+// files that exist.
 package docs

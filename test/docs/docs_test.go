@@ -15,19 +15,19 @@ import (
 const root = "../.."
 
 var (
-	// A test named in a page, in code font, with an optional package in front: `TestX`, `segment/TestX`.
+	// named is a test that a page names in code font, with an optional package: `TestX`, `segment/TestX`.
 	named = regexp.MustCompile("`(?:[a-z0-9_/]+[/.])?((?:Test|Benchmark|Fuzz)[A-Z][A-Za-z0-9_]*)`")
-	// A function of a test file.
+	// defined is the declaration of a test.
 	defined = regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz)[A-Z][A-Za-z0-9_]*)\(`)
-	// A folder or file of the repository, in code font.
+	// located is a folder or file of the repository in code font.
 	located = regexp.MustCompile("`((?:bench|cmd|configs|deploy|docs|exporter|internal|processor|receiver|test)/[A-Za-z0-9_./-]+)`")
-	// A link to a file of the repository.
+	// link is a link to a file of the repository.
 	link = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
-	// A row of docs/requirements.md.
+	// row is a row of docs/requirements.md.
 	row = regexp.MustCompile(`(?m)^\| R(\d+) \|(.*)$`)
 )
 
-// walk visits the files with the suffix, below the root, outside folders that git, the build or npm own.
+// walk visits the files with the suffix below the root. It skips the folders of git, the build and npm.
 func walk(t *testing.T, suffix string, visit func(path, content string)) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

@@ -1,8 +1,8 @@
-// Package language checks how the repository's texts are written: Go comments, log messages, error texts, declared names,
-// Markdown pages, and the comments and descriptions of YAML files. TestTree runs the check.
+// Package language checks the language of the repository: Go comments, log messages, error texts, declared names, Markdown
+// pages, and the comments and descriptions of YAML files. TestTree runs the check.
 //
-// Words lists what a text must avoid and the better form. Places that are older than the check are listed in
-// exceptions.txt, per file and word with a count. A count above the listed one fails with the place and the better form;
-// a count below it fails until `make language` has lowered it. That target never raises a word's total, so exceptions
-// shrink; a text that moves to another file keeps its exceptions.
+// Words lists the forms to avoid, each with a better form. exceptions.txt lists the places that are older than the check,
+// with a count per file and word. A higher count fails with the place and the better form. A lower count fails until
+// `make language` has lowered the list. That target never raises the total of a word, so the exceptions can only decrease.
+// If a text moves to another file, its exceptions move with it.
 package language

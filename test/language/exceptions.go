@@ -14,11 +14,11 @@ import (
 // place is a word in a file.
 type place struct{ path, word string }
 
-// Exceptions are how often a file may use a word.
+// Exceptions has the number of times that a file may use a word.
 type Exceptions map[place]int
 
-// ParseExceptions reads lines of path, word and count, separated by tabs. Of lines that name the same place the lowest
-// count applies: git's union merge, which .gitattributes chooses for the file, leaves such lines.
+// ParseExceptions reads lines of path, word and count, separated by tabs. If several lines have the same path and word, the
+// lowest count applies. Such lines result from git's union merge, which .gitattributes selects for the file.
 func ParseExceptions(content string) (Exceptions, error) {
 	out := Exceptions{}
 	scanner := bufio.NewScanner(strings.NewReader(content))
@@ -40,7 +40,7 @@ func ParseExceptions(content string) (Exceptions, error) {
 	return out, scanner.Err()
 }
 
-// String is the form that ParseExceptions reads, sorted by path and word.
+// String returns the form that ParseExceptions reads, sorted by path and word.
 func (e Exceptions) String() string {
 	var b strings.Builder
 	for _, key := range e.places() {
@@ -55,7 +55,7 @@ func (e Exceptions) places() []place {
 	})
 }
 
-// total is the sum of a word's counts over all files.
+// total returns the sum of a word's counts over all files.
 func (e Exceptions) total(word string) int {
 	sum := 0
 	for key, count := range e {
@@ -74,8 +74,8 @@ func count(findings []Finding) Exceptions {
 	return out
 }
 
-// Check compares the findings with the exceptions. Where a file uses a word more often than listed, every place of the
-// word in the file is named, as the check cannot know the new one.
+// Check compares the findings with the exceptions. If a file uses a word more often than listed, the error names every place
+// of the word in the file, because the check cannot know which one is new.
 func (e Exceptions) Check(findings []Finding) error {
 	found := count(findings)
 	var errs []error
@@ -97,8 +97,8 @@ func (e Exceptions) Check(findings []Finding) error {
 	return errors.Join(errs...)
 }
 
-// Lower returns the exceptions that the findings need. A word may move from one file to another, but its total must not
-// rise: the places where it did are the error.
+// Lower returns the exceptions that the findings need. A word may move from one file to another, but its total must not rise.
+// Otherwise the error names the places in the files that use it more often than listed.
 func (e Exceptions) Lower(findings []Finding) (Exceptions, error) {
 	found := count(findings)
 	var errs []error

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Finding is one place that a word is to be avoided in.
+// Finding is one use of a word to avoid.
 type Finding struct {
-	Path   string // of the file, from the root of the repository, with slashes
+	Path   string // of the file, below the root of the repository, with slashes
 	Line   int
 	Word   string // Word.Name, LongCell, or "name " and the identifier
 	Better string
@@ -19,17 +19,17 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s:%d: instead of %q write %s", f.Path, f.Line, f.Word, f.Better)
 }
 
-// A passage is a text that is read as one, such as a comment of several lines.
+// passage is a continuous text, such as a comment of several lines.
 type passage struct {
 	line int // of its first byte
 	text string
 }
 
-// findings are the words of a passage that Words lists, in order of their places.
+// findings returns the words to avoid in a passage, in the order of their lines.
 func (p passage) findings(path string) []Finding {
 	var out []Finding
 	for _, word := range Words {
-		var proper [][]int
+		var proper [][]int // matches of allowed uses
 		if word.allowed != nil {
 			proper = word.allowed.FindAllStringIndex(p.text, -1)
 		}

@@ -9,7 +9,7 @@ var (
 	fence      = regexp.MustCompile("^\\s*(?:```|~~~)")
 	codeSpan   = regexp.MustCompile("``[^`]*``|`[^`\n]*`")
 	linkTarget = regexp.MustCompile(`\]\([^)\n]*\)`)
-	// tableRule is the line under a table's head.
+	// tableRule is the line below the header of a table.
 	tableRule = regexp.MustCompile(`^\|?[\s|:-]+$`)
 	cellEnd   = regexp.MustCompile(`(?:^|[^\\])\|`)
 	prose     = regexp.MustCompile(`[\pL\pN]`)
@@ -44,7 +44,7 @@ func Markdown(path, content string) []Finding {
 	return append(out, passage{1, strings.Join(lines, "\n")}.findings(path)...)
 }
 
-// longCells finds the cells of a table's row with too many words; a code span counts as one.
+// longCells finds the cells with too many words in a row of a table. A code span counts as one word.
 func longCells(path string, number int, row string) []Finding {
 	row = strings.TrimSpace(row)
 	if !strings.HasPrefix(row, "|") || tableRule.MatchString(row) {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Go returns the findings in a Go file: its comments, the texts of its errors and log messages, and the names that it
-// declares. A generated file has none, as its text is its generator's.
+// Go returns the findings in the comments, error texts, log messages and declared names of a Go file. A generated file has no
+// findings, because its text comes from the generator.
 func Go(path string, content []byte) ([]Finding, error) {
 	files := token.NewFileSet()
 	file, err := parser.ParseFile(files, path, content, parser.ParseComments|parser.SkipObjectResolution)
@@ -26,7 +26,7 @@ func Go(path string, content []byte) ([]Finding, error) {
 		out = append(out, comment(files, group).findings(path)...)
 	}
 	ast.Inspect(file, func(node ast.Node) bool {
-		if call, ok := node.(*ast.CallExpr); ok && speaks(call) {
+		if call, ok := node.(*ast.CallExpr); ok && hasMessage(call) {
 			for _, p := range literals(files, call) {
 				out = append(out, p.findings(path)...)
 			}
@@ -44,15 +44,15 @@ func Go(path string, content []byte) ([]Finding, error) {
 }
 
 var (
-	// commentMark is what makes a line of Go a comment.
+	// commentMark is the syntax of a comment.
 	commentMark = regexp.MustCompile(`(?m)^\s*//|/\*|\*/`)
-	// directive is a comment for a tool; what follows a second // in it is text again.
+	// directive is a comment for a tool. A second // in it begins ordinary text.
 	directive = regexp.MustCompile(`^//(?:go:|nolint)(?:[^/]|/[^/])*`)
 	// code is text in code font, on one line or two.
 	code = regexp.MustCompile("`[^`\n]*\n?[^`\n]*`")
 )
 
-// comment is a group of comments as one passage, with its lines where they are in the file.
+// comment returns a group of comments as one passage, in which each line has its position in the file.
 func comment(files *token.FileSet, group *ast.CommentGroup) passage {
 	p := passage{line: files.Position(group.Pos()).Line}
 	line := p.line
@@ -69,17 +69,17 @@ func comment(files *token.FileSet, group *ast.CommentGroup) passage {
 	return p
 }
 
-// withoutCode blanks out what stands in code font, line ends apart.
+// withoutCode replaces text in code font by a placeholder. Line ends remain.
 func withoutCode(text string) string {
 	return code.ReplaceAllStringFunc(text, func(span string) string { return "_" + strings.Repeat("\n", strings.Count(span, "\n")) })
 }
 
-// logMethods are zap's methods that take a message.
+// logMethods are zap's methods with a message.
 var logMethods = []string{"Debug", "Info", "Warn", "Error", "DPanic", "Panic", "Fatal", "Debugw", "Infow", "Warnw", "Errorw", "Debugf", "Infof", "Warnf", "Errorf"}
 
-// speaks reports whether the call makes an error or a log message. The methods of package testing are not meant: what a
-// test says about itself is read by whoever broke it.
-func speaks(call *ast.CallExpr) bool {
+// hasMessage reports whether a call creates an error or writes a log message. The methods of package testing do not count:
+// only a developer who broke a test reads its messages.
+func hasMessage(call *ast.CallExpr) bool {
 	selector, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok {
 		return false
@@ -98,7 +98,7 @@ func speaks(call *ast.CallExpr) bool {
 	return slices.Contains(logMethods, method) || method == "That" // check.Errors.That
 }
 
-// literals are the strings in the arguments of a call, those of calls among them left to these.
+// literals returns the strings in the arguments of a call, excluding those in nested calls.
 func literals(files *token.FileSet, call *ast.CallExpr) []passage {
 	var out []passage
 	for _, argument := range call.Args {
@@ -120,7 +120,7 @@ func literals(files *token.FileSet, call *ast.CallExpr) []passage {
 	return out
 }
 
-// declared are the names that a node declares.
+// declared returns the names that a node declares.
 func declared(node ast.Node) []*ast.Ident {
 	switch n := node.(type) {
 	case *ast.FuncDecl:

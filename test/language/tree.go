@@ -7,13 +7,13 @@ import (
 	"slices"
 )
 
-// otherFolders belong to git, the build, npm, or tests as input.
+// otherFolders belong to git, the build or npm, or contain the input of tests.
 var otherFolders = []string{".git", "bin", "data", "node_modules", "testdata"}
 
-// generatedPage is the page that mdatagen writes from metadata.yaml, where its text is checked.
+// generatedPage is the page that mdatagen generates from metadata.yaml. The check reads the latter.
 const generatedPage = "documentation.md"
 
-// Tree returns the findings in all files below the root, in the order of their paths.
+// Tree returns the findings in all files below the root, sorted by path.
 func Tree(root fs.FS) ([]Finding, error) {
 	var out []Finding
 	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {

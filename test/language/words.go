@@ -2,7 +2,7 @@ package language
 
 import "regexp"
 
-// Word is one form of expression to avoid.
+// Word is an expression to avoid.
 type Word struct {
 	// Name identifies the word in exceptions.txt.
 	Name string
@@ -10,11 +10,11 @@ type Word struct {
 	Better string
 
 	found *regexp.Regexp
-	// allowed matches proper uses, the word included: a place within one of its matches is not reported. May be nil.
+	// allowed matches proper uses, including the word. A place within such a match is not reported. It may be nil.
 	allowed *regexp.Regexp
 }
 
-// Words are the forms to avoid in running text. A blank in an expression stands for any white space, line ends included.
+// Words are the expressions to avoid in text. A blank in an expression matches any white space, also a line end.
 var Words = []Word{
 	text("but for", `but for`, `except for`),
 	text("of which", `of which`, `a sentence of its own that names the subject`),
@@ -40,21 +40,21 @@ var Words = []Word{
 		`service|record|datagram|batch|request|label|interval|segment|sample|tenant)`, `"per": "once per minute", "500 series per metric"`),
 }
 
-// LongCell names table cells with more than maxCellWords words.
+// LongCell is the name of findings of table cells with more than maxCellWords words.
 const (
 	LongCell     = "long cell"
 	maxCellWords = 20
 	betterCell   = `a sentence below the table`
 )
 
-// names are identifiers that do not say the thing they stand for.
+// names are identifiers that do not name the thing they stand for.
 var names = map[string]bool{
 	"not": true, "is": true, "here": true, "says": true, "told": true, "hope": true, "ripe": true, "spent": true, "twin": true,
 	"lent": true, "forsake": true, "worth": true, "wrap": true, "of": true, "settle": true, "take": true, "side": true,
 }
 
-// betterName is the advice for every identifier in names. A verb that can be checked neither here nor elsewhere, such as
-// open, is left to the reviewer: it is right where a file is opened.
+// betterName is the advice for all identifiers in names. Verbs with proper uses, such as open for a file, are not in names:
+// a reviewer must check them.
 const betterName = `a name that says the thing and its unit, such as severity, canDelete or doneBytes`
 
 func text(name, expression, better string) Word {

@@ -1,5 +1,5 @@
-// Command demo runs the order and the payment service with the gateway and Prometheus, sends orders for a while, and prints
-// what the gateway limited, what that saved, and where to look. It is started by `make demo` in the repository's root.
+// Command demo runs the order and the payment service with the gateway and Prometheus, sends orders, and prints what the
+// gateway limited, what that saved, and where to look. `make demo` in the root of the repository starts it.
 package main
 
 import (
@@ -28,10 +28,10 @@ func main() {
 	}
 }
 
-// demo is the processes and their addresses.
+// demo has the processes and their addresses.
 type demo struct {
-	dir      string // of configuration, data and logs
-	binaries string
+	dir      string // for configuration, data and logs
+	binaries string // directory
 	backend  *backend
 
 	grpc, page, telemetry, order, payment, prometheus string
@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := d.start(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Sending %d orders per second for %v. Each second payment is refused, and the order service makes a label of the error's text.\n\n", *rate, *duration)
+	fmt.Fprintf(out, "Sending %d orders per second for %v. Half of the payments are refused, and the order service makes the text of the error a label.\n\n", *rate, *duration)
 	if err := d.sendOrders(ctx, *rate, *duration); err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (d *demo) start(ctx context.Context) error {
 	if err := d.launch("gateway", gateway); err != nil {
 		return err
 	}
-	// The gateway runs before the services: of counters that began before it, it counts the growth that it sees.
+	// The gateway must run before the services: for counters that are older than the gateway it counts only later growth.
 	if err := d.await(ctx, "http://"+addresses[9]); err != nil {
 		return err
 	}
@@ -131,13 +131,13 @@ func (d *demo) start(ctx context.Context) error {
 	return nil
 }
 
-// launch starts a process whose output goes to a file of its own.
+// launch starts a process and writes its output to a file.
 func (d *demo) launch(name string, cmd *exec.Cmd) error {
 	output, err := os.Create(filepath.Join(d.dir, name+".log"))
 	if err != nil {
 		return err
 	}
-	defer output.Close() // the process has its own
+	defer output.Close() // the process has its own handle
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if err := cmd.Start(); err != nil {
@@ -147,7 +147,7 @@ func (d *demo) launch(name string, cmd *exec.Cmd) error {
 	return nil
 }
 
-// await waits until an address answers, whatever the answer is.
+// await waits until a URL answers, with any status.
 func (d *demo) await(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -168,25 +168,25 @@ func (d *demo) await(ctx context.Context, url string) error {
 // stop ends the processes in reverse order and waits for them.
 func (d *demo) stop() {
 	for i := len(d.processes) - 1; i >= 0; i-- {
-		_ = d.processes[i].Process.Signal(syscall.SIGTERM) // it may have ended
-		_ = d.processes[i].Wait()                          // its code does not matter any more
+		_ = d.processes[i].Process.Signal(syscall.SIGTERM) // the process may have ended
+		_ = d.processes[i].Wait()                          // the exit code does not matter
 	}
 	if d.backend != nil {
 		d.backend.stop()
 	}
 }
 
-// customers send orders at the same time, so that a slow answer does not lower the rate.
+// customers is the number of concurrent senders. With several of them a slow answer does not lower the rate.
 const customers = 8
 
-// sendOrders sends orders, and one health check per order, as a load balancer does.
+// sendOrders sends orders, and one health check per order, like a load balancer.
 func (d *demo) sendOrders(ctx context.Context, rate int, duration time.Duration) error {
 	end, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
 	failures := make(chan error, customers)
 	for range customers {
 		go func() {
-			failures <- d.sendOrdersOfOne(ctx, end, time.Duration(customers)*time.Second/time.Duration(rate))
+			failures <- d.sendCustomersOrders(ctx, end, time.Duration(customers)*time.Second/time.Duration(rate))
 		}()
 	}
 	var errs []error
@@ -196,8 +196,8 @@ func (d *demo) sendOrders(ctx context.Context, rate int, duration time.Duration)
 	return errors.Join(errs...)
 }
 
-// sendOrdersOfOne sends one customer's orders until end is over; requests under way are completed.
-func (d *demo) sendOrdersOfOne(ctx, end context.Context, pause time.Duration) error {
+// sendCustomersOrders sends the orders of one customer until the context end is done. It completes a request in flight.
+func (d *demo) sendCustomersOrders(ctx, end context.Context, pause time.Duration) error {
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
@@ -237,7 +237,7 @@ func get(ctx context.Context, url string) (string, error) {
 	return string(content), err
 }
 
-// freeAddresses are TCP addresses on loopback that nobody listens on now.
+// freeAddresses returns TCP addresses on loopback without a listener.
 func freeAddresses(n int) ([]string, error) {
 	var out []string
 	for range n {
@@ -245,7 +245,7 @@ func freeAddresses(n int) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close() // after the last one is chosen, so that all differ
+		defer l.Close() // only at the end, so that all addresses differ
 		out = append(out, strings.Replace(l.Addr().String(), "127.0.0.1", "localhost", 1))
 	}
 	return out, nil

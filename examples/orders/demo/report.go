@@ -23,7 +23,7 @@ func (d *demo) report(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// total sums a counter's series.
+	// total adds up the series of a counter.
 	total := func(name string) (sum float64) {
 		for _, m := range families[name].GetMetric() {
 			sum += m.GetCounter().GetValue()
@@ -64,7 +64,7 @@ func (d *demo) report(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// query is the value of an expression with one result in Prometheus; no result is 0.
+// query returns the value of an expression in Prometheus that has at most one result. Without a result it is 0.
 func (d *demo) query(ctx context.Context, expression string) (float64, error) {
 	content, err := get(ctx, "http://"+d.prometheus+"/api/v1/query?query="+url.QueryEscape(expression))
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Orders answers POST /orders by asking the payment service.
+// Orders is the order service. For each order it calls the payment service.
 type Orders struct {
 	telemetry   *Telemetry
 	payment     string
@@ -24,7 +24,7 @@ type Orders struct {
 	orders      atomic.Int64
 }
 
-// NewOrders makes the order service in front of the payment service of that address.
+// NewOrders returns the order service. payment is the address of the payment service.
 func NewOrders(t *Telemetry, payment string) (*Orders, error) {
 	o := &Orders{telemetry: t, payment: payment}
 	var err error
@@ -57,7 +57,7 @@ func (o *Orders) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = pay(request)
 	}
 	if err != nil {
-		// The mistake that the gateway has to bound: the raw error text, with the number of the order, is a label.
+		// The mistake that the gateway must limit: the raw text of the error, with the number of the order, is a label.
 		err = fmt.Errorf("order %d: %w", number, err)
 		o.errors.Add(ctx, 1, metric.WithAttributes(attribute.String("error", err.Error())))
 		o.telemetry.logError(ctx, err)
@@ -87,19 +87,20 @@ func milliseconds(since time.Time) float64 {
 	return float64(time.Since(since)) / float64(time.Millisecond)
 }
 
-// Payments accepts a payment, and refuses each second one with a text of its own.
+// Payments is the payment service. It refuses every second payment, each with a different text.
 type Payments struct {
 	telemetry *Telemetry
 	payments  metric.Int64Counter
 	number    atomic.Int64
 }
 
-// NewPayments makes the payment service.
+// NewPayments returns the payment service.
 func NewPayments(t *Telemetry) (*Payments, error) {
 	payments, err := t.meter.Int64Counter("payment.payments", metric.WithDescription("Payments, by result."))
 	return &Payments{telemetry: t, payments: payments}, err
 }
 
+// ServeHTTP processes a payment.
 func (p *Payments) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := p.telemetry.propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 	ctx, span := p.telemetry.tracer.Start(ctx, "payment", trace.WithSpanKind(trace.SpanKindServer))
@@ -109,7 +110,7 @@ func (p *Payments) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if number%2 == 0 {
 		result = "refused"
 		w.WriteHeader(http.StatusPaymentRequired)
-		_, _ = fmt.Fprintf(w, "card of customer %d was refused at %s", number, time.Now().Format(time.RFC3339Nano)) // the client may be gone
+		_, _ = fmt.Fprintf(w, "card of customer %d was refused at %s", number, time.Now().Format(time.RFC3339Nano)) // the client may have disconnected
 	}
 	p.payments.Add(ctx, 1, metric.WithAttributes(attribute.String("result", result)))
 }

@@ -1,4 +1,4 @@
-// Package shop is the order and the payment service of the demonstration.
+// Package shop has the order and the payment service of the demonstration.
 package shop
 
 import (
@@ -20,7 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// exportInterval is short, so that the demonstration shows something soon.
+// exportInterval is short, so that the demonstration shows results soon.
 const exportInterval = time.Second
 
 // Telemetry sends a service's traces, metrics and logs.
@@ -51,7 +51,7 @@ func NewTelemetry(ctx context.Context, service string) (*Telemetry, error) {
 	meters := sdkmetric.NewMeterProvider(
 		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metrics, sdkmetric.WithInterval(exportInterval))),
 		sdkmetric.WithResource(identity),
-		// The SDK's own bound of 2,000 sets is off: the gateway shall show what it does.
+		// The SDK's own limit of 2,000 attribute sets is off, so that the gateway must limit the series.
 		sdkmetric.WithCardinalityLimit(0),
 	)
 	logs := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(records, sdklog.WithExportInterval(exportInterval))), sdklog.WithResource(identity))
@@ -63,7 +63,7 @@ func NewTelemetry(ctx context.Context, service string) (*Telemetry, error) {
 	}, nil
 }
 
-// Shutdown sends what is left.
+// Shutdown sends the remaining data.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	var errs []error
 	for _, end := range t.shutdown {
