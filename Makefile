@@ -24,7 +24,7 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
 .PHONY: build
-build: ## build bin/otelcol-custom and its tools: doctor, fallbacklog, metricsload, healthprobe
+build: ## build bin/otelcol-custom and its tools: doctor, fallbacklog, gatewaytop, metricsload, healthprobe
 	go build -ldflags "-s -w" -o bin/ ./cmd/...
 
 .PHONY: run
@@ -32,7 +32,7 @@ run: build ## build the gateway and run it; CONFIG=file chooses another configur
 	$(BINARY) --config $(CONFIG)
 
 .PHONY: test
-test: has-deps build lint check-generated check-ocb test-unit test-e2e ## everything that must pass, what is deployed apart
+test: has-deps build lint check-generated check-ocb test-unit test-e2e test-browser ## everything that must pass, what is deployed apart
 	@echo "make test: all passed"
 
 .PHONY: test-deploy
@@ -60,6 +60,15 @@ test-unit: ## unit and component tests, with the race detector where a C compile
 .PHONY: test-e2e
 test-e2e: has-deps build ## the built binary against real clients and a real Prometheus
 	CGO_ENABLED=$(if $(RACE),1,0) OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test $(RACE) -timeout 15m -count=1 -v -skip '$(DEPLOYED)' ./test/e2e/ 2>&1 | grep -vE '^=== '
+
+.PHONY: test-browser
+test-browser: has-deps build ## the gateway page in headless Chromium
+	OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go -C test/browser test -timeout 15m -count=1 -v . 2>&1 | { grep -vE '^ *=== ' || true; }
+
+.PHONY: screenshots
+screenshots: has-deps build ## pictures of the gateway page for the docs, about 2 minutes; bin/screenshots has them as PNG, too
+	SCREENSHOTS=$(CURDIR)/bin/screenshots OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go -C test/browser test -timeout 10m -count=1 -v -run '^TestScreenshots$$' .
+	cp bin/screenshots/*.webp docs/gatewaypage/
 
 # A test named TestSoak... runs for seconds in `make test` and for a minute or more where SOAK is set;
 # every component may have some.
@@ -98,12 +107,15 @@ lint: ## formatting, language, go.mod, go vet on three platforms, golangci-lint
 	go test ./test/language/
 	go mod tidy -diff
 	go -C bench mod tidy -diff
+	go -C test/browser mod tidy -diff
 	go vet ./...
 	go -C bench vet ./...
+	go -C test/browser vet ./...
 	GOOS=darwin go vet $(PORTABLE)
 	GOOS=windows go vet $(PORTABLE)
 	$(TOOL) golangci-lint run --allow-serial-runners ./...
 	cd bench && go tool -modfile=../internal/tools/go.mod golangci-lint run --allow-serial-runners ./...
+	cd test/browser && go tool -modfile=../../internal/tools/go.mod golangci-lint run --allow-serial-runners ./...
 
 .PHONY: language
 language: ## lower the exceptions of the language check to what the tree needs; fails where a word has become more frequent
@@ -111,13 +123,18 @@ language: ## lower the exceptions of the language check to what the tree needs; 
 
 .PHONY: generate
 generate: ## write cmd/otelcol-custom (ocb), every generated_*.go (mdatagen) and the list of metrics in docs/
-	go generate ./receiver/... ./processor/... ./exporter/...
+	go generate ./receiver/... ./processor/... ./exporter/... ./extension/...
 	$(TOOL) builder --config builder-config.yaml --skip-get-modules --skip-compilation >/dev/null
 	gofmt -w cmd/otelcol-custom
 	go test -count=1 -run '^TestMetricsPage$$' ./test/docs -write >/dev/null
 
+.PHONY: golden
+golden: ## write the lists of telemetry names and configuration keys, and the plain manifests
+	go test -count=1 -run Golden ./test/docs -update
+	go -C test/deploy test -count=1 -run Manifests . -update
+
 # Generating leaves a differing tree behind: commit what it wrote.
-FINGERPRINT = git ls-files -co --exclude-standard -z -- cmd docs receiver processor exporter | xargs -0 sha256sum
+FINGERPRINT = git ls-files -co --exclude-standard -z -- cmd docs receiver processor exporter extension | xargs -0 sha256sum
 
 .PHONY: check-generated
 check-generated: ## generated files are up to date
@@ -130,11 +147,11 @@ check-ocb: ## a plain ocb builds the same distribution, in a copy of the tree
 
 # ocb runs a plain builder in $dir, a copy of the tree.
 ocb = dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
-	git ls-files -z | xargs -0 cp --parents -t "$$dir"; \
+	git ls-files -z | xargs -0 cp -P --parents -t "$$dir"; \
 	tool=$$($(TOOL) -n builder); (cd "$$dir"; env -u GOFLAGS "$$tool" --config builder-config.yaml $(1))
 
 # What the tests run beside the gateway, as command:package of Debian. Only the targets that begin with deps use the network.
-PACKAGES        := prometheus:prometheus victoria-metrics:victoria-metrics zstd:zstd node:nodejs npm:npm
+PACKAGES        := prometheus:prometheus victoria-metrics:victoria-metrics zstd:zstd node:nodejs npm:npm chromium:chromium
 PACKAGES_DEPLOY := buildah:buildah debootstrap:debootstrap rpm:rpm systemd-analyze:systemd
 HOTSHOTS        := test/e2e/testdata/hotshots
 
@@ -147,6 +164,7 @@ deps: ## what `make test` needs: Debian's packages, which it names first, hot-sh
 	  npm ci --prefix $(HOTSHOTS) --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error; }
 	@$(call modules,.)
 	@$(call modules,bench)
+	@$(call modules,test/browser)
 	go -C internal/tools mod download
 	@$(call ocb,--skip-compilation)
 

@@ -44,7 +44,7 @@ func send(profile string) error {
 	if err := json.Unmarshal([]byte(profile), &p); err != nil {
 		return err
 	}
-	ledger, err := load.Run(context.Background(), p)
+	ledger, err := load.Run(context.Background(), p, nil)
 	if err != nil {
 		return err
 	}

@@ -71,9 +71,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if p.Network == load.OTLPOverGRPC || p.Network == load.OTLPOverHTTP {
 		otlp := otlpProfile(p, flags)
 		otlp.Points, otlp.Workers = points, workers
-		ledger, err = load.RunOTLP(ctx, otlp, func(requests uint64) { fmt.Fprintf(stderr, "%d requests\n", requests) })
+		ledger, err = load.RunOTLP(ctx, otlp, progress(stderr, "requests"))
 	} else {
-		ledger, err = load.Run(ctx, p)
+		ledger, err = load.Run(ctx, p, progress(stderr, "lines"))
 	}
 	if err != nil {
 		return err
@@ -102,4 +102,9 @@ func otlpProfile(p load.Profile, flags *flag.FlagSet) load.OTLPProfile {
 		}
 	})
 	return out
+}
+
+// progress writes a line for each report of a long run.
+func progress(to io.Writer, what string) func(uint64) {
+	return func(n uint64) { fmt.Fprintf(to, "%d %s\n", n, what) }
 }

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -103,7 +105,7 @@ func TestLedgerEqualsTheWire(t *testing.T) {
 
 			done := make(chan Ledger, 1)
 			go func() {
-				l, err := Run(t.Context(), p)
+				l, err := Run(t.Context(), p, nil)
 				assert.NoError(t, err)
 				done <- l
 			}()
@@ -161,6 +163,22 @@ func TestShuffledRing(t *testing.T) {
 	}
 }
 
+// Progress is a count of what has been sent, and comes while it is sent. The clock is virtual.
+func TestProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var count atomic.Uint64
+		var seen []uint64
+		stop := report(func(n uint64) { seen = append(seen, n) }, count.Load)
+		for range 2 {
+			count.Add(5)
+			time.Sleep(progressEvery + time.Second)
+		}
+		stop()
+		assert.Equal(t, []uint64{5, 10}, seen)
+		report(nil, count.Load)()
+	})
+}
+
 func TestRunWithoutTagsNamesTheSeries(t *testing.T) {
 	p := DefaultProfile()
 	p.Tags, p.Series, p.Types = 0, 10, []string{"c"}
@@ -183,7 +201,7 @@ func TestRunCountsRefusedSends(t *testing.T) {
 	p.Endpoint = conn.LocalAddr().String()
 	require.NoError(t, conn.Close()) // without a listener the kernel answers every datagram with an ICMP error
 	p.Duration, p.Lines, p.Rate = 10*time.Second, 2000, 0
-	l, err := Run(t.Context(), p)
+	l, err := Run(t.Context(), p, nil)
 	require.NoError(t, err)
 	assert.Positive(t, l.SendErrors)
 }
@@ -198,7 +216,7 @@ func TestRunStopsWithItsContext(t *testing.T) {
 		_, _ = conn.Read(make([]byte, 65536)) // the end of the test closes the socket, if nothing arrives
 		cancel()
 	}()
-	ledger, err := Run(ctx, p)
+	ledger, err := Run(ctx, p, nil)
 	require.NoError(t, err)
 	assert.Positive(t, ledger.Lines)
 }
@@ -212,7 +230,7 @@ func TestFullUnixSocketDoesNotBlockTheEnd(t *testing.T) {
 	defer conn.Close()
 	p := DefaultProfile()
 	p.Network, p.Endpoint, p.Rate, p.Duration = "unixgram", path, 0, 50*time.Millisecond
-	ledger, err := Run(t.Context(), p)
+	ledger, err := Run(t.Context(), p, nil)
 	require.NoError(t, err)
 	assert.Zero(t, ledger.SendErrors)
 
@@ -256,6 +274,6 @@ func TestProfileValidate(t *testing.T) {
 	}
 	p := DefaultProfile()
 	p.PayloadBytes = 10
-	_, err := Run(t.Context(), p)
+	_, err := Run(t.Context(), p, nil)
 	require.ErrorContains(t, err, "payload-bytes: must be at least 69, the length of a line")
 }

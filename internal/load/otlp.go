@@ -135,7 +135,7 @@ func RunOTLP(ctx context.Context, p OTLPProfile, progress func(requests uint64))
 	defer t.close()
 
 	s := &otlpSender{OTLPProfile: p, transport: t, requests: requests, start: time.Now()}
-	stop := s.report(progress)
+	stop := report(progress, s.next.Load)
 	workers := make([]otlpWorker, p.Workers)
 	var wg sync.WaitGroup
 	for i := range workers {
@@ -191,28 +191,6 @@ type otlpSender struct {
 	requests  [][]byte
 	start     time.Time
 	next      atomic.Uint64 // index of the next request
-}
-
-// report calls progress periodically until stop is called.
-func (s *otlpSender) report(progress func(uint64)) (stop func()) {
-	if progress == nil {
-		return func() {}
-	}
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(10 * time.Second)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				progress(s.next.Load())
-			}
-		}
-	}()
-	return func() { close(done); <-ended }
 }
 
 // otlpWorker sends one request at a time.

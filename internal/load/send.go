@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/ipv4"
@@ -23,9 +24,10 @@ const (
 	minSleep = time.Millisecond
 )
 
-// Run sends the datagrams of p until its duration ends, its lines are sent, or ctx ends, and returns an exact ledger. An
-// error means that nothing was sent.
-func Run(ctx context.Context, p Profile) (Ledger, error) {
+// Run sends the datagrams of p until its duration ends, its lines are sent, or ctx ends, and returns an exact ledger. It
+// calls progress, which may be nil, with the number of lines sent so far every ten seconds. An error means that nothing was
+// sent.
+func Run(ctx context.Context, p Profile, progress func(lines uint64)) (Ledger, error) {
 	if err := p.Validate(); err != nil {
 		return Ledger{}, err
 	}
@@ -56,11 +58,18 @@ func Run(ctx context.Context, p Profile) (Ledger, error) {
 	})
 	defer release()
 	start := time.Now()
+	stop := report(progress, func() (lines uint64) {
+		for _, c := range conns {
+			lines += c.lines.Load()
+		}
+		return lines
+	})
 	var wg sync.WaitGroup
 	for _, c := range conns {
 		wg.Go(func() { c.send(ctx, start) })
 	}
 	wg.Wait()
+	stop()
 
 	l := Ledger{Endpoint: p.Endpoint, Seed: p.Seed, ElapsedSeconds: time.Since(start).Seconds(), Metrics: map[string]MetricTotal{}}
 	for _, c := range conns {
@@ -80,6 +89,7 @@ type connection struct {
 	rate     float64        // lines per second; 0: unbounded
 	quota    uint64         // lines; 0: unbounded
 	errors   uint64         // refusals by the kernel
+	lines    atomic.Uint64  // sent so far, without those of the rest
 }
 
 func dial(ctx context.Context, p Profile, index int) (*connection, error) {
@@ -147,6 +157,7 @@ func (c *connection) send(ctx context.Context, start time.Time) {
 			c.sent[c.next]++
 			c.next = (c.next + 1) % len(c.messages)
 		}
+		c.lines.Store(lines)
 		// The kernel may refuse a datagram, for example after an ICMP error (port unreachable) for an earlier one.
 		// sendmmsg(2) returns the error if the first datagram of a batch is refused, and otherwise the number of sent
 		// ones. The next batch begins with the refused datagram.

@@ -58,6 +58,7 @@ func TestRules(t *testing.T) {
 		})
 	}
 }
+
 // TestAlertsLeadSomewhere: an alert has a severity, a runbook that names it in its title, and a dashboard that exists.
 func TestAlertsLeadSomewhere(t *testing.T) {
 	files, err := filepath.Glob(fromRoot("deploy", "alerts", "*.yaml"))

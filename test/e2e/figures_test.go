@@ -27,7 +27,7 @@ func TestFigures(t *testing.T) {
 	profile.Endpoint = g.udp
 	profile.Rate, profile.Duration = 100_000, 5*time.Second
 	before := g.usage()
-	ledger, err := load.Run(withTimeout(t), profile)
+	ledger, err := load.Run(withTimeout(t), profile, nil)
 	require.NoError(t, err)
 	received := func() float64 { return g.own("otelcol_receiver_metricsudp_datagrams_total") }
 	eventually(t, "every datagram is accounted for", func() bool {

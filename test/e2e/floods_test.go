@@ -102,7 +102,7 @@ func floodUDP(t *testing.T, g *gateway, tags int) {
 	p.Endpoint, p.Prefix, p.Types = g.udp, "made.up", []string{"c", "ms"}
 	p.Series, p.Tags = 300_000, tags
 	p.Rate, p.Duration, p.Lines = 60_000, 0, 900_000
-	_, err := load.Run(withTimeout(t), p)
+	_, err := load.Run(withTimeout(t), p, nil)
 	require.NoError(t, err)
 }
 

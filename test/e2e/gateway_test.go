@@ -82,7 +82,7 @@ type gateway struct {
 // newGateway prepares the configuration file with free addresses on loopback. Overlays are YAML
 // texts merged over it in order, as further --config arguments.
 func newGateway(t *testing.T, file string, overlays ...string) *gateway {
-	tcp := freeAddresses(t, 8)
+	tcp := freeAddresses(t, 10)
 	g := &gateway{
 		t:         t,
 		binary:    binary,
@@ -106,6 +106,8 @@ func newGateway(t *testing.T, file string, overlays ...string) *gateway {
 		"HEALTH_CHECK_ENDPOINT": g.health,
 		"PPROF_ENDPOINT":        tcp[6],
 		"ZPAGES_ENDPOINT":       tcp[7],
+		"GATEWAYPAGE_ENDPOINT":  tcp[8],
+		"PROBES_ENDPOINT":       tcp[9],
 		"TELEMETRY_HOST":        host,
 		"TELEMETRY_PORT":        port,
 		"OTLP_ENDPOINT":         g.backend,
@@ -370,6 +372,9 @@ type usage struct {
 	rss int64         // bytes
 }
 
+// userHertz is the unit of times in proc(5), fixed in the kernel's interface on every platform that Go supports.
+const userHertz = 100
+
 func (g *gateway) usage() usage {
 	g.t.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.cmd.Process.Pid))
@@ -382,7 +387,6 @@ func (g *gateway) usage() usage {
 		require.NoError(g.t, err)
 		return n
 	}
-	const userHertz = 100 // fixed in the kernel's interface on every platform Go supports
 	return usage{
 		cpu: time.Duration(number(14)+number(15)) * time.Second / userHertz,
 		rss: number(24) * int64(os.Getpagesize()),

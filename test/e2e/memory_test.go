@@ -29,7 +29,7 @@ service: {pipelines: {metrics: {receivers: [metricsudp], processors: [], exporte
 	var lines uint64
 	eventually(t, "every series is held", func() bool {
 		p.Lines, p.Rate = 5*series, 2*series // several intervals
-		ledger, err := load.Run(withTimeout(t), p)
+		ledger, err := load.Run(withTimeout(t), p, nil)
 		require.NoError(t, err)
 		lines += ledger.Lines
 		return g.own("otelcol_receiver_metricsudp_series") == series

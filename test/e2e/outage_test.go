@@ -149,7 +149,7 @@ service:
 	profile.Types = []string{"c", "ms"}
 	profile.Series = 400
 	profile.Rate, profile.Duration, profile.Lines = 50_000, 0, 100_000
-	ledger, err := load.Run(withTimeout(t), profile)
+	ledger, err := load.Run(withTimeout(t), profile, nil)
 	require.NoError(t, err)
 
 	s := newSender(t, g.grpc)

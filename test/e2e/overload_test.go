@@ -31,7 +31,7 @@ receivers: {metricsudp: {aggregation_interval: 1s}}
 	flood.Types = []string{"c"}
 	flood.Series, flood.Tags = 200_000, 0 // without tags every series is a name
 	flood.Rate, flood.Duration, flood.Lines = 50_000, 0, 400_000
-	ledger, err := load.Run(withTimeout(t), flood)
+	ledger, err := load.Run(withTimeout(t), flood, nil)
 	require.NoError(t, err)
 	flooded := g.usage()
 
