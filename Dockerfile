@@ -16,7 +16,7 @@ COPY . .
 # Set by the builder; without one, the platform is the builder's.
 ARG TARGETOS TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/cache \
-    GOOS=$TARGETOS GOARCH=$TARGETARCH go build -ldflags "-s -w" -o /out/ ./cmd/otelcol-custom ./cmd/healthprobe ./cmd/fallbacklog ./cmd/doctor \
+    GOOS=$TARGETOS GOARCH=$TARGETARCH go build -ldflags "-s -w" -o /out/ ./cmd/otelcol-custom ./cmd/healthprobe ./cmd/fallbacklog ./cmd/doctor ./cmd/gatewaytop \
  && mv /out/fallbacklog /out/fallbacklog-tool \
  && install -d -m 0700 /out/fallbacklog
 
@@ -32,6 +32,7 @@ COPY --from=build /out/otelcol-custom /otelcol-custom
 COPY --from=build /out/healthprobe /healthprobe
 COPY --from=build /out/fallbacklog-tool /fallbacklog
 COPY --from=build /out/doctor /doctor
+COPY --from=build /out/gatewaytop /gatewaytop
 # COPY gives directories 0755 unless it is said.
 COPY --from=build --chown=10001:10001 --chmod=0700 /out/fallbacklog /var/lib/otelcol/fallbacklog
 COPY configs/ /etc/otelcol-custom/
@@ -41,11 +42,13 @@ ENV METRICSUDP_ENDPOINT=0.0.0.0:8125 \
     OTLP_HTTP_ENDPOINT=0.0.0.0:4318 \
     PROMETHEUS_ENDPOINT=0.0.0.0:8889 \
     HEALTH_CHECK_ENDPOINT=0.0.0.0:13133 \
+    PROBES_ENDPOINT=0.0.0.0:13134 \
     TELEMETRY_HOST=0.0.0.0 \
     FALLBACKLOG_DIRECTORY=/var/lib/otelcol/fallbacklog
 USER 10001:10001
 VOLUME /var/lib/otelcol/fallbacklog
-EXPOSE 4317 4318 8125/udp 8888 8889 13133
+# The gateway page listens on localhost alone: --config /etc/otelcol-custom/overlays/gatewaypage.yaml opens it behind GATEWAYPAGE_TOKEN.
+EXPOSE 4317 4318 8125/udp 8888 8889 8890 13133 13134
 HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 CMD ["/healthprobe", "http://127.0.0.1:13133/"]
 ENTRYPOINT ["/otelcol-custom"]
 CMD ["--config", "/etc/otelcol-custom/quickstart.yaml"]

@@ -24,7 +24,7 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
 .PHONY: build
-build: ## build bin/otelcol-custom and its tools: doctor, fallbacklog, metricsload, healthprobe
+build: ## build bin/otelcol-custom and its tools: doctor, fallbacklog, gatewaytop, metricsload, healthprobe
 	go build -ldflags "-s -w" -o bin/ ./cmd/...
 
 .PHONY: run
@@ -32,7 +32,7 @@ run: build ## build the gateway and run it; CONFIG=file chooses another configur
 	$(BINARY) --config $(CONFIG)
 
 .PHONY: test
-test: has-deps build lint check-generated check-ocb test-unit test-e2e ## everything that must pass, what is deployed apart
+test: has-deps build lint check-generated check-ocb test-unit test-e2e test-browser ## everything that must pass, what is deployed apart
 	@echo "make test: all passed"
 
 .PHONY: test-deploy
@@ -40,7 +40,7 @@ test-deploy: has-deps has-deps-deploy build ## dashboards, alerts, chart, image,
 	go -C test/deploy mod tidy -diff
 	go -C test/deploy vet ./...
 	cd test/deploy && go tool -modfile=../../internal/tools/go.mod golangci-lint run --allow-serial-runners ./...
-	OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go -C test/deploy test -timeout 18m -count=1 -v . 2>&1 | { grep -vE '^ *=== ' || true; }
+	OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) DEBIAN_ROOT=$(DEBIAN) go -C test/deploy test -timeout 18m -count=1 -v . 2>&1 | { grep -vE '^ *=== ' || true; }
 	OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -timeout 15m -count=1 -v -run '$(DEPLOYED)' ./test/e2e/ 2>&1 | { grep -vE '^=== ' || true; }
 	@echo "make test-deploy: all passed"
 
@@ -60,6 +60,15 @@ test-unit: ## unit and component tests, with the race detector where a C compile
 .PHONY: test-e2e
 test-e2e: has-deps build ## the built binary against real clients and a real Prometheus
 	CGO_ENABLED=$(if $(RACE),1,0) OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test $(RACE) -timeout 15m -count=1 -v -skip '$(DEPLOYED)' ./test/e2e/ 2>&1 | grep -vE '^=== '
+
+.PHONY: test-browser
+test-browser: has-deps build ## the gateway page in headless Chromium
+	OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go -C test/browser test -timeout 15m -count=1 -v . 2>&1 | { grep -vE '^ *=== ' || true; }
+
+.PHONY: screenshots
+screenshots: has-deps build ## pictures of the gateway page for the docs, about 2 minutes; bin/screenshots has them as PNG, too
+	SCREENSHOTS=$(CURDIR)/bin/screenshots OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go -C test/browser test -timeout 10m -count=1 -v -run '^TestScreenshots$$' .
+	cp bin/screenshots/*.webp docs/gatewaypage/
 
 # A test named TestSoak... runs for seconds in `make test` and for a minute or more where SOAK is set;
 # every component may have some.
@@ -98,12 +107,15 @@ lint: ## formatting, language, go.mod, go vet on three platforms, golangci-lint
 	go test ./test/language/
 	go mod tidy -diff
 	go -C bench mod tidy -diff
+	go -C test/browser mod tidy -diff
 	go vet ./...
 	go -C bench vet ./...
+	go -C test/browser vet ./...
 	GOOS=darwin go vet $(PORTABLE)
 	GOOS=windows go vet $(PORTABLE)
 	$(TOOL) golangci-lint run --allow-serial-runners ./...
 	cd bench && go tool -modfile=../internal/tools/go.mod golangci-lint run --allow-serial-runners ./...
+	cd test/browser && go tool -modfile=../../internal/tools/go.mod golangci-lint run --allow-serial-runners ./...
 
 .PHONY: language
 language: ## lower the exceptions of the language check to what the tree needs; fails where a word has become more frequent
@@ -111,7 +123,7 @@ language: ## lower the exceptions of the language check to what the tree needs; 
 
 .PHONY: generate
 generate: ## write cmd/otelcol-custom (ocb), every generated_*.go (mdatagen) and the list of metrics in docs/
-	go generate ./receiver/... ./processor/... ./exporter/...
+	go generate ./receiver/... ./processor/... ./exporter/... ./extension/...
 	$(TOOL) builder --config builder-config.yaml --skip-get-modules --skip-compilation >/dev/null
 	gofmt -w cmd/otelcol-custom
 	go test -count=1 -run '^TestMetricsPage$$' ./test/docs -write >/dev/null
@@ -122,7 +134,7 @@ golden: ## write the lists of telemetry names and configuration keys, and the pl
 	go -C test/deploy test -count=1 -run Manifests . -update
 
 # Generating leaves a differing tree behind: commit what it wrote.
-FINGERPRINT = git ls-files -co --exclude-standard -z -- cmd docs receiver processor exporter | xargs -0 sha256sum
+FINGERPRINT = git ls-files -co --exclude-standard -z -- cmd docs receiver processor exporter extension | xargs -0 sha256sum
 
 .PHONY: check-generated
 check-generated: ## generated files are up to date
@@ -139,8 +151,9 @@ ocb = dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	tool=$$($(TOOL) -n builder); (cd "$$dir"; env -u GOFLAGS "$$tool" --config builder-config.yaml $(1))
 
 # What the tests run beside the gateway, as command:package of Debian. Only the targets that begin with deps use the network.
-PACKAGES        := prometheus:prometheus victoria-metrics:victoria-metrics zstd:zstd node:nodejs npm:npm
+PACKAGES        := prometheus:prometheus victoria-metrics:victoria-metrics zstd:zstd node:nodejs npm:npm chromium:chromium
 PACKAGES_DEPLOY := buildah:buildah debootstrap:debootstrap rpm:rpm systemd-analyze:systemd
+DEBIAN          := $(CURDIR)/bin-debian
 HOTSHOTS        := test/e2e/testdata/hotshots
 
 .PHONY: deps
@@ -152,6 +165,7 @@ deps: ## what `make test` needs: Debian's packages, which it names first, hot-sh
 	  npm ci --prefix $(HOTSHOTS) --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error; }
 	@$(call modules,.)
 	@$(call modules,bench)
+	@$(call modules,test/browser)
 	go -C internal/tools mod download
 	@$(call ocb,--skip-compilation)
 
@@ -160,6 +174,10 @@ deps-deploy: deps ## what `make test-deploy` needs besides
 	@$(call install,$(PACKAGES_DEPLOY))
 	@$(call modules,test/deploy)
 	go -C internal/tools/release mod download
+	@test -e $(DEBIAN) || { \
+	  if [ "$$(id -u)" = 0 ]; then echo "downloads a Debian root for the tests of image and packages: debootstrap --variant=minbase"; \
+	    debootstrap --variant=minbase --include=ca-certificates,adduser,systemd bookworm $(DEBIAN).part >/dev/null && mv $(DEBIAN).part $(DEBIAN); \
+	  else echo "not root: without a Debian root the tests of image and packages are skipped"; fi; }
 
 .PHONY: has-deps
 has-deps:
@@ -184,6 +202,25 @@ install = $(call missing,$(1)); test -z "$$missing" || { \
 # modules downloads the modules of a folder, those that `go mod tidy` looks at included.
 modules = go -C $(1) mod download && { go -C $(1) mod tidy -diff >/dev/null || true; }
 
+# The version of the distribution, as builder-config.yaml has it.
+VERSION   ?= $(shell sed -nE 's/^  version: *"?([^" ]+)"?.*/\1/p' builder-config.yaml | head -n 1)
+DIST      ?= dist
+BIN       ?= bin
+PACKAGERS ?= deb rpm
+# The time of the commit stands in archives and packages: the same commit gives the same bytes.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+RELEASE   := go tool -modfile=internal/tools/release/go.mod
+# Built and tried on linux/amd64 alone; linux/arm64, darwin and windows are built.
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+
+.PHONY: packages
+packages: ## deb and rpm of the binaries in BIN, into DIST
+	@mkdir -p $(DIST)
+	for packager in $(PACKAGERS); do \
+	  GOARCH=$${GOARCH:-$$(go env GOARCH)} VERSION=$(VERSION) BIN=$(BIN) \
+	  $(RELEASE) nfpm package --config deploy/packages/nfpm.yaml --packager $$packager --target $(DIST)/; \
+	done
+
 .PHONY: clean
 clean: ## remove what the build and `make run` wrote, the local log included
-	rm -rf bin data
+	rm -rf bin bin-debian data dist

@@ -28,6 +28,7 @@ import (
 	transformprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor"
 	prometheusreceiver "github.com/open-telemetry/opentelemetry-collector-contrib/receiver/prometheusreceiver"
 	fallbacklog "github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog"
+	gatewaypage "github.com/otelcol-custom/otelcol-custom/extension/gatewaypage"
 	bucketing "github.com/otelcol-custom/otelcol-custom/processor/bucketing"
 	cardinalitylimit "github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit"
 	metricsudp "github.com/otelcol-custom/otelcol-custom/receiver/metricsudp"
@@ -71,6 +72,7 @@ func components() (otelcol.Factories, error) {
 	}
 
 	factories.Extensions, err = otelcol.MakeFactoryMap[extension.Factory](
+		gatewaypage.NewFactory(),
 		zpagesextension.NewFactory(),
 		bearertokenauthextension.NewFactory(),
 		healthcheckextension.NewFactory(),
@@ -81,6 +83,7 @@ func components() (otelcol.Factories, error) {
 		return otelcol.Factories{}, err
 	}
 	factories.ExtensionModules = makeModulesMap(factories.Extensions, map[component.Type]string{
+		gatewaypage.NewFactory().Type():              "github.com/otelcol-custom/otelcol-custom v0.0.0",
 		zpagesextension.NewFactory().Type():          "go.opentelemetry.io/collector/extension/zpagesextension v0.159.0",
 		bearertokenauthextension.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension v0.159.0",
 		healthcheckextension.NewFactory().Type():     "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckextension v0.159.0",

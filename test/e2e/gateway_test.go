@@ -82,7 +82,7 @@ type gateway struct {
 // newGateway prepares the configuration file with free addresses on loopback. Overlays are YAML
 // texts merged over it in order, as further --config arguments.
 func newGateway(t *testing.T, file string, overlays ...string) *gateway {
-	tcp := freeAddresses(t, 8)
+	tcp := freeAddresses(t, 10)
 	g := &gateway{
 		t:         t,
 		binary:    binary,
@@ -106,6 +106,8 @@ func newGateway(t *testing.T, file string, overlays ...string) *gateway {
 		"HEALTH_CHECK_ENDPOINT": g.health,
 		"PPROF_ENDPOINT":        tcp[6],
 		"ZPAGES_ENDPOINT":       tcp[7],
+		"GATEWAYPAGE_ENDPOINT":  tcp[8],
+		"PROBES_ENDPOINT":       tcp[9],
 		"TELEMETRY_HOST":        host,
 		"TELEMETRY_PORT":        port,
 		"OTLP_ENDPOINT":         g.backend,

@@ -1,0 +1,119 @@
+package gatewaypage
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/extension/gatewaypage/internal/report"
+	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
+)
+
+// maxReply bounds an answer, in bytes.
+const maxReply = 256 << 10
+
+// answer is a report with its encodings, each made when the first viewer asks for it.
+type answer struct {
+	report *report.Report
+
+	encode, write sync.Once
+	json, text    []byte
+}
+
+// encoded returns the report as JSON of at most maxReply bytes. Offenders that have no room are left off and counted.
+func (a *answer) encoded() []byte {
+	a.encode.Do(func() {
+		r := *a.report
+		for {
+			a.json = mustJSON(&r)
+			if len(a.json) <= maxReply || len(r.Offenders) == 0 {
+				break
+			}
+			keep := len(r.Offenders) / 2
+			r.LeftOff += len(r.Offenders) - keep
+			r.Offenders = r.Offenders[:keep]
+		}
+		if len(a.json) > maxReply { // a configuration with thousands of limits
+			r.Components, r.Lines = []gatewaystate.State{}, []report.Line{}
+			a.json = mustJSON(&r)
+		}
+	})
+	return a.json
+}
+
+// mustJSON encodes a value of a type that always can be.
+func mustJSON(v any) []byte {
+	content, err := json.Marshal(v)
+	if err != nil {
+		return []byte(`{"error": "the state cannot be encoded"}`)
+	}
+	return content
+}
+
+// plain returns the report as text of at most maxReply bytes.
+func (a *answer) plain() []byte {
+	a.write.Do(func() {
+		var b bytes.Buffer
+		_ = a.report.Text(&b) // a Buffer does not fail
+		a.text = b.Bytes()
+		a.text = bytes.ToValidUTF8(a.text[:min(len(a.text), maxReply)], nil)
+	})
+	return a.text
+}
+
+func (p *page) state(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(p.answer.Load().encoded())
+}
+
+func (p *page) text(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write(p.answer.Load().plain())
+}
+
+func (p *page) history(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(encodedHistory(p.observer.History()))
+}
+
+// encodedHistory writes the strips as JSON of at most maxReply bytes. Series that have no room are left off and counted.
+func encodedHistory(h *gatewaystate.History) []byte {
+	first, strips := h.Strips()
+	leftOff := 0
+	b := []byte(`{"api_version":1,"begins":` + strconv.Quote(h.Begin().UTC().Format(time.RFC3339)) +
+		`,"first":` + strconv.Quote(first.UTC().Format(time.RFC3339)) +
+		`,"step_seconds":` + strconv.Itoa(int(gatewaystate.Step/time.Second)) + `,"series":[`)
+	for i, s := range strips {
+		one := encodedStrip(s)
+		if len(b)+len(one) > maxReply-64 {
+			leftOff = len(strips) - i
+			break
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, one...)
+	}
+	return append(b, `],"left_off":`+strconv.Itoa(leftOff)+`}`...)
+}
+
+// encodedStrip writes values with four digits: a strip is as high as a thumb. null is no value.
+func encodedStrip(s gatewaystate.Strip) []byte {
+	b := append([]byte(`{"name":`), mustJSON(s.Name)...)
+	b = append(b, `,"values":[`...)
+	for i, v := range s.Values {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			b = append(b, "null"...)
+			continue
+		}
+		b = strconv.AppendFloat(b, float64(v), 'g', 4, 32)
+	}
+	return append(b, "]}"...)
+}

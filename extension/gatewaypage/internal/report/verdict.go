@@ -1,0 +1,172 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
+)
+
+// judge answers in the order in which it is asked at night: is data being lost, is it refused, where does it wait and for
+// how long, what is limited.
+type judge struct {
+	report  *Report
+	verdict Verdict
+	now     time.Time
+}
+
+func (j *judge) part(level Level, since time.Time, format string, args ...any) {
+	v := &j.verdict
+	v.Parts = append(v.Parts, fmt.Sprintf(format, args...))
+	if severity(level) > severity(v.Level) {
+		v.Level = level
+	}
+	if !since.IsZero() && (v.Since == nil || since.Before(*v.Since)) {
+		v.Since = &since
+	}
+}
+
+func severity(l Level) int { return slices.Index([]Level{LevelOK, LevelBusy, LevelBad}, l) }
+
+// losses says what is lost now, and what was.
+func (j *judge) losses(losingSince time.Time) {
+	var now, before []string
+	for _, l := range j.report.Lines {
+		switch {
+		case l.Kind != Lost:
+		case l.LastMinute > 0:
+			now = append(now, fmt.Sprintf("%s %s of %s", number(l.LastMinute), l.What, l.Component))
+		case l.Items > 0:
+			before = append(before, fmt.Sprintf("%s %s of %s", number(l.Items), l.What, l.Component))
+		}
+	}
+	if n := j.report.Residual; n != nil && *n > 0 {
+		before = append(before, number(*n)+" items that nothing accounts for")
+	}
+	switch {
+	case len(now) > 0:
+		j.verdict.LosingNow = true
+		j.part(LevelBad, losingSince, "data is being lost: %s in the last minute", strings.Join(now, ", "))
+	case len(before) > 0:
+		j.part(LevelBusy, time.Time{}, "nothing lost in the last minute; earlier: %s", strings.Join(before, ", "))
+	case len(j.report.Components) == 0:
+		j.part(LevelOK, time.Time{}, "no component publishes its state")
+	default:
+		j.part(LevelOK, time.Time{}, "nothing lost")
+	}
+}
+
+// backends says which backends are away, and what waits for them.
+func (j *judge) backends() {
+	for i := range j.report.Components {
+		c := &j.report.Components[i]
+		l := c.Log
+		if l == nil {
+			continue
+		}
+		if l.Refuses != "" {
+			j.part(LevelBad, time.Time{}, "%s refuses new data: %s", c.Component, l.Refuses)
+		}
+		if l.Since == nil || l.Exporter == "" {
+			continue
+		}
+		lasted := Duration(j.now.Sub(*l.Since))
+		waits := ""
+		if bytes := unread(l); bytes > 0 {
+			waits = ", " + Bytes(bytes) + " wait in the log"
+		}
+		switch l.Breaker {
+		case "closed":
+			j.part(LevelBusy, *l.Since, "backend of %s is back%s", c.Component, waits)
+		default:
+			j.part(LevelBusy, *l.Since, "backend of %s down for %s%s", c.Component, lasted, waits)
+		}
+	}
+}
+
+// times says how long the room lasts, and how long the drain.
+func (j *judge) times() {
+	if s := j.report.Times.ToFullSeconds; s != nil {
+		j.part(LevelBusy, time.Time{}, "log full in %s", Seconds(*s))
+	}
+	if s := j.report.Times.ToDrainedSeconds; s != nil && *s > 0 {
+		j.part(LevelBusy, time.Time{}, "log drained in %s", Seconds(*s))
+	}
+}
+
+func unread(l *gatewaystate.Log) (bytes int64) {
+	for i := range l.Signals {
+		bytes += l.Signals[i].UnreadBytes
+	}
+	return bytes
+}
+
+// refusals says what was returned, set aside or unreadable.
+func (j *judge) refusals() {
+	for _, l := range j.report.Lines {
+		switch {
+		case l.Kind == Returned && l.LastMinute > 0:
+			j.part(LevelBusy, time.Time{}, "%s %s of %s in the last minute", number(l.LastMinute), l.What, l.Component)
+		case l.Kind == Invalid && l.LastMinute > 0:
+			j.part(LevelBusy, time.Time{}, "%s %s of %s in the last minute", number(l.LastMinute), l.What, l.Component)
+		case l.Kind == Aside && l.Items > 0:
+			j.part(LevelBusy, time.Time{}, "%s %s of %s", number(l.Items), l.What, l.Component)
+		}
+	}
+}
+
+// limits says how many metrics are limited, and since when.
+func (j *judge) limits() {
+	enforced, dry := map[string]bool{}, map[string]bool{}
+	var since time.Time
+	for i := range j.report.Offenders {
+		o := &j.report.Offenders[i]
+		if o.DryRun || o.Action == "tag" {
+			dry[o.Metric] = true
+			continue
+		}
+		enforced[o.Metric] = true
+		if since.IsZero() || o.Since.Before(since) {
+			since = o.Since
+		}
+	}
+	if n := len(enforced); n > 0 {
+		j.part(LevelBusy, since, "%s limited since %s", plural(n, "metric"), since.UTC().Format("15:04 UTC"))
+	}
+	if n := len(dry); n > 0 {
+		j.part(LevelBusy, time.Time{}, "%s over a limit that only observes", plural(n, "metric"))
+	}
+}
+
+// finish writes the sentence.
+func (j *judge) finish() Verdict {
+	v := j.verdict
+	text := strings.Join(v.Parts, "; ")
+	if text != "" {
+		text = strings.ToUpper(text[:1]) + text[1:] + "."
+	}
+	v.Text = text
+	return v
+}
+
+// judged is the verdict on a report whose other fields are set. losingSince is when the present loss began.
+func judged(r *Report, unknown []string, refusing string, losingSince time.Time) Verdict {
+	j := judge{report: r, now: r.At, verdict: Verdict{Level: LevelOK, Unknown: unknown, Ready: true, Parts: []string{}}}
+	if refusing != "" {
+		j.verdict.Ready, j.verdict.Why = false, refusing
+	}
+	losses := func() { j.losses(losingSince) }
+	if losingSince.IsZero() {
+		j.backends()
+		losses()
+	} else {
+		losses()
+		j.backends()
+	}
+	j.times()
+	j.refusals()
+	j.limits()
+	return j.finish()
+}

@@ -1,0 +1,31 @@
+package gatewaypage
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// probeServer answers the kubelet, which has no token and asks the pod's address: /livez while the process serves, /readyz
+// while new data is safe, falling back to the local log included.
+func (p *page) probeServer() *http.Server {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", p.readyz)
+	return &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
+		IdleTimeout: 30 * time.Second,
+	}
+}
+
+func (p *page) readyz(w http.ResponseWriter, _ *http.Request) {
+	// Reasons may name endpoints and paths, so they are on the page alone.
+	switch {
+	case !p.ready.Load():
+		http.Error(w, "the pipelines are not running", http.StatusServiceUnavailable)
+	case !p.answer.Load().report.Verdict.Ready:
+		http.Error(w, "new data would be refused: see the gateway page", http.StatusServiceUnavailable)
+	default:
+		_, _ = io.WriteString(w, "ready\n")
+	}
+}
