@@ -56,7 +56,7 @@ func (b *tab) pictures(dir, name string) {
 			time.Sleep(1500 * time.Millisecond) // the strips follow with the next second
 			name := filepath.Join(dir, fmt.Sprintf("%s-%d-%s", name, width, scheme))
 			b.picture(name+".png", page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng})
-			quality := int64(70)
+			quality := int64(35)
 			b.picture(name+".webp", page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatWebp, Quality: &quality})
 		}
 	}
