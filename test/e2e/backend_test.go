@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"net"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -17,7 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// backend is an OTLP gRPC server that remembers the id of every item it accepted: the data point's,
+// backend is an OTLP server, over gRPC and HTTP on one port, that remembers the id of every item it accepted: the data point's,
 // log record's and span's attribute "id", and by metric name the sum over its delta points: of
 // counters the values, of exponential histograms the sums.
 type backend struct {
@@ -32,7 +34,8 @@ type backend struct {
 	sums map[string]float64
 	seen *seen
 
-	server *grpc.Server
+	// stop closes the port and ends the requests that hang.
+	stop func()
 }
 
 // startBackend listens on the address. It can be stopped and started again with what it remembers.
@@ -45,13 +48,34 @@ func startBackend(t *testing.T, address string) *backend {
 func (b *backend) start(t *testing.T, address string) {
 	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
-	b.server = grpc.NewServer()
-	pmetricotlp.RegisterGRPCServer(b.server, b)
-	plogotlp.RegisterGRPCServer(b.server, &logBackend{backend: b})
-	ptraceotlp.RegisterGRPCServer(b.server, &traceBackend{backend: b})
-	server := b.server
-	go func() { _ = server.Serve(listener) }() // ends with Stop
-	t.Cleanup(server.Stop)
+	rpc := grpc.NewServer()
+	pmetricotlp.RegisterGRPCServer(rpc, b)
+	plogotlp.RegisterGRPCServer(rpc, &logBackend{backend: b})
+	ptraceotlp.RegisterGRPCServer(rpc, &traceBackend{backend: b})
+	plain := web{t, b}
+	server := &http.Server{ //nolint:gosec // its only client is the gateway
+		Protocols: new(http.Protocols),
+		Handler: http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+				rpc.ServeHTTP(answer, r)
+				return
+			}
+			plain.ServeHTTP(answer, r)
+		}),
+	}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener) // ends with Close
+	}()
+	b.stop = sync.OnceFunc(func() {
+		_ = server.Close()
+		<-done
+		rpc.Stop()
+	})
+	t.Cleanup(b.stop)
 }
 
 // setHang makes requests wait until their caller gives up, or lets them through again.

@@ -56,15 +56,15 @@ func TestRefusedConfigurations(t *testing.T) {
 			[]string{"bucketing", "bounds", "must be", "5"},
 		},
 		"typo in the nested exporter": {
-			`exporters: {fallbacklog: {exporter: {otlp_grpc: {endpiont: "localhost:1"}}}}`,
-			[]string{"fallbacklog", "otlp_grpc", "endpiont"},
+			`exporters: {fallbacklog: {exporter: {otlp_http: {endpiont: "localhost:1"}}}}`,
+			[]string{"fallbacklog", "otlp_http", "endpiont"},
 		},
 		"unknown nested exporter": {
 			`exporters: {fallbacklog/pigeon: {exporter: {carrier_pigeon: {}}}}`,
 			[]string{"fallbacklog/pigeon", "exporter", "must be", "carrier_pigeon"},
 		},
 		"nested queue": {
-			`exporters: {fallbacklog: {exporter: {otlp_grpc: {sending_queue: {enabled: true}}}}}`,
+			`exporters: {fallbacklog: {exporter: {otlp_http: {sending_queue: {enabled: true}}}}}`,
 			[]string{"fallbacklog", "sending_queue"},
 		},
 	} {
@@ -130,7 +130,7 @@ func TestBufferSizeFromTheEnvironment(t *testing.T) {
 
 // TestPrintConfigHidesSecrets: print-config does not show what the nested exporter keeps secret.
 func TestPrintConfigHidesSecrets(t *testing.T) {
-	g := newGateway(t, "quickstart.yaml", `exporters: {fallbacklog: {exporter: {otlp_grpc: {headers: {authorization: Bearer swordfish}}}}}`)
+	g := newGateway(t, "quickstart.yaml", `exporters: {fallbacklog: {exporter: {otlp_http: {headers: {authorization: Bearer swordfish}}}}}`)
 	cmd := g.command("print-config")
 	output, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", output)

@@ -139,7 +139,7 @@ func (f *flapping) change(state int) {
 	f.b.setHang(state == 2)
 	switch gone := state == 3; {
 	case gone && !f.gone:
-		f.b.server.Stop()
+		f.b.stop()
 	case !gone && f.gone:
 		f.b.start(f.t, f.address)
 	}

@@ -221,7 +221,7 @@ service:
 	eventually(t, "metrics still go on", func() bool { return metrics.sum("hits") == events+1 })
 
 	logs.setHang(false)
-	logs.server.Stop() // ends the request that hangs
+	logs.stop() // ends the request that hangs
 	logs.start(t, slow)
 	eventually(t, "those that had room arrive", func() bool { return logs.distinct() == 1+room })
 	assert.InDelta(t, events-room, dropped(), 0)

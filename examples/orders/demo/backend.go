@@ -1,21 +1,22 @@
 package main
 
 import (
-	"context"
+	"compress/gzip"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
-	"google.golang.org/grpc"
-	_ "google.golang.org/grpc/encoding/gzip" // the gateway compresses
 )
 
-// backend counts what the gateway exports.
+// backend counts what the gateway exports over OTLP/HTTP.
 type backend struct {
-	pmetricotlp.UnimplementedGRPCServer
-	server *grpc.Server
+	server *http.Server
 
 	points, spans, records atomic.Int64
 }
@@ -25,37 +26,45 @@ func startBackend(address string) (*backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &backend{server: grpc.NewServer()}
-	pmetricotlp.RegisterGRPCServer(b.server, b)
-	plogotlp.RegisterGRPCServer(b.server, &logs{backend: b})
-	ptraceotlp.RegisterGRPCServer(b.server, &traces{backend: b})
+	b := &backend{}
+	b.server = &http.Server{Handler: b, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = b.server.Serve(listener) }() // ends with stop
 	return b, nil
 }
 
-func (b *backend) stop() { b.server.Stop() }
+func (b *backend) stop() { _ = b.server.Close() }
 
-func (b *backend) Export(_ context.Context, request pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
-	b.points.Add(int64(request.Metrics().DataPointCount()))
-	return pmetricotlp.NewExportResponse(), nil
+// ServeHTTP accepts a request in the gateway's encoding, gzip.
+func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := b.count(r); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	}
 }
 
-type logs struct {
-	plogotlp.UnimplementedGRPCServer
-	*backend
-}
-
-func (l *logs) Export(_ context.Context, request plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
-	l.records.Add(int64(request.Logs().LogRecordCount()))
-	return plogotlp.NewExportResponse(), nil
-}
-
-type traces struct {
-	ptraceotlp.UnimplementedGRPCServer
-	*backend
-}
-
-func (t *traces) Export(_ context.Context, request ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
-	t.spans.Add(int64(request.Traces().SpanCount()))
-	return ptraceotlp.NewExportResponse(), nil
+func (b *backend) count(r *http.Request) error {
+	unpacked, err := gzip.NewReader(r.Body)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(unpacked)
+	if err != nil {
+		return err
+	}
+	switch r.URL.Path {
+	case "/v1/metrics":
+		request := pmetricotlp.NewExportRequest()
+		err = request.UnmarshalProto(body)
+		b.points.Add(int64(request.Metrics().DataPointCount()))
+	case "/v1/logs":
+		request := plogotlp.NewExportRequest()
+		err = request.UnmarshalProto(body)
+		b.records.Add(int64(request.Logs().LogRecordCount()))
+	case "/v1/traces":
+		request := ptraceotlp.NewExportRequest()
+		err = request.UnmarshalProto(body)
+		b.spans.Add(int64(request.Traces().SpanCount()))
+	default:
+		err = fmt.Errorf("no such path: %s", r.URL.Path)
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -42,6 +43,9 @@ type simulation struct {
 	arrived  map[string]time.Time // the first time
 	attempts map[string]int       // of each request
 }
+
+// seeds is 40 and more for a look at the worst case, which takes some minutes.
+var seeds = flag.Uint64("seeds", 2, "runs of TestBadBatchesDelayNoOthers for each order and rate")
 
 // badCodes are the answers to bad batches, in turn.
 var badCodes = []int{401, 403, 404, 500, 413}
@@ -157,42 +161,48 @@ func (m *simulation) deadNames(t *testing.T) (names []string) {
 func TestBadBatchesDelayNoOthers(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		for _, perSecond := range []int{2, 20} {
-			t.Run(fmt.Sprintf("strict=%v, %d a second", strict, perSecond), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					m := newSimulation(t, 1, strict)
-					run := 120 * perSecond // it begins in the outage
-					bad := func(n int) bool {
-						return m.onePercent(n) || n == 40 || n == 41 || n >= run && n < run+20 || n >= 4*run && n < 4*run+20
-					}
-					random := func(percent int) error {
-						if percent < 1 {
-							return answeredWith(500)
-						}
-						return nil
-					}
-					m.set(random)
-					m.run(t, perSecond, 100*time.Second, bad)
-					m.set(func(int) error { return errAway })
-					m.run(t, perSecond, time.Minute, bad)
-					m.set(random)
-					var closed time.Time
-					for range 12000 {
-						m.run(t, perSecond, time.Second, bad)
-						if m.group.breaker.State() == breaker.Closed && closed.IsZero() {
-							closed = time.Now()
-						}
-						if !closed.IsZero() && time.Since(closed) > 10*time.Minute {
-							break
-						}
-					}
-					m.run(t, 1, 3*time.Minute, func(int) bool { return false })
-					synctest.Wait()
-					m.check(t, closed)
-					m.stop(t)
+			for seed := range *seeds {
+				t.Run(fmt.Sprintf("strict=%v, %d a second, seed %d", strict, perSecond, seed+1), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { withBadBatches(t, seed+1, strict, perSecond) })
 				})
-			})
+			}
 		}
 	}
+}
+
+// withBadBatches is a gateway of this seed under the conditions of TestBadBatchesDelayNoOthers.
+func withBadBatches(t *testing.T, seed uint64, strict bool, perSecond int) {
+	t.Helper()
+	m := newSimulation(t, seed, strict)
+	run := 120 * perSecond // it begins in the outage
+	bad := func(n int) bool {
+		return m.onePercent(n) || n == 40 || n == 41 || n >= run && n < run+20 || n >= 4*run && n < 4*run+20
+	}
+	random := func(percent int) error {
+		if percent < 1 {
+			return answeredWith(500)
+		}
+		return nil
+	}
+	m.set(random)
+	m.run(t, perSecond, 100*time.Second, bad)
+	m.set(func(int) error { return errAway })
+	m.run(t, perSecond, time.Minute, bad)
+	m.set(random)
+	var closed time.Time
+	for range 12000 {
+		m.run(t, perSecond, time.Second, bad)
+		if m.group.breaker.State() == breaker.Closed && closed.IsZero() {
+			closed = time.Now()
+		}
+		if !closed.IsZero() && time.Since(closed) > 10*time.Minute {
+			break
+		}
+	}
+	m.run(t, 1, 3*time.Minute, func(int) bool { return false })
+	synctest.Wait()
+	m.check(t, closed)
+	m.stop(t)
 }
 
 func (m *simulation) check(t *testing.T, closed time.Time) {

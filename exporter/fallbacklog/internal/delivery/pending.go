@@ -37,6 +37,8 @@ type pending struct {
 	// seen is the lane's count of deliveries at the last failure; failed is false before the first one.
 	seen   uint64
 	failed bool
+	// failedBefore: a request with the record in it has failed, alone or with others, for whatever reason.
+	failedBefore bool
 	// alone counts failures alone: in strict order all, else those while nine of the last ten other requests passed.
 	alone        int
 	counted      bool // the breaker has counted it

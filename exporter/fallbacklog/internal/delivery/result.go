@@ -112,14 +112,17 @@ func (r *replayer) partPassed(p *pending, rejected int) {
 	r.release([]*pending{p})
 }
 
-// fresh reports whether none of the records has failed before: their failure says something about the downstream.
-func (*replayer) fresh(records []*pending) bool {
+// noteFailure counts a failed request in recent, once for its records: the halves of a request that failed have the same
+// record at fault.
+func (r *replayer) noteFailure(records []*pending) {
+	first := true
 	for _, p := range records {
-		if !p.fresh() {
-			return false
-		}
+		first = first && !p.failedBefore
+		p.failedBefore = true
 	}
-	return true
+	if first {
+		r.recent.add(false)
+	}
 }
 
 // trial describes how a request failed.
@@ -146,9 +149,7 @@ func (r *replayer) failed(a result) {
 		return
 	}
 	r.opt.Observer.ReplayFailed()
-	if r.fresh(a.records) {
-		r.recent.add(false)
-	}
+	r.noteFailure(a.records)
 	switch {
 	case v == tooLarge:
 		a.permit.cancel()

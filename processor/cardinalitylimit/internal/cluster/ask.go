@@ -46,14 +46,16 @@ func (m *Gateway) Ask(wants []Want) {
 		b.groups[i].meet(wants, now)
 	}
 	joined := m.State() == Joined
+	ctx, cancel := context.WithTimeout(m.ctx, m.options.Timeout)
+	defer cancel()
 	if joined {
-		m.fetch(b, now)
+		m.fetch(ctx, b, now)
 	}
 	for i := range b.groups {
 		m.answerHere(b, &b.groups[i], wants, now, joined)
 	}
 	if b.asked > 0 {
-		m.askStore(b, wants)
+		m.askStore(ctx, b, wants)
 	}
 	for i := range wants {
 		m.counts.answers[wants[i].Answer].Add(1)
@@ -93,12 +95,12 @@ func (b *batch) group(m *Gateway, wants []Want) {
 }
 
 // fetch looks at the full keys whose turn it is.
-func (m *Gateway) fetch(b *batch, now time.Time) {
+func (m *Gateway) fetch(ctx context.Context, b *batch, now time.Time) {
 	for i := range b.groups {
 		g := &b.groups[i]
 		k := g.key
 		k.mu.Lock()
-		if k.isContested() && k.members <= maxFetched && !k.fetching && now.Sub(k.fetchedAt) >= m.options.Refresh {
+		if k.isContested() && !now.Before(k.avoid) && k.members <= maxFetched && !k.fetching && now.Sub(k.fetchedAt) >= m.options.Refresh {
 			k.fetching = true
 			b.calls = append(b.calls, call{op: opFetch, key: k, terms: k.terms, known: k.known, items: []string{strconv.Itoa(maxFetched)}})
 		}
@@ -107,18 +109,15 @@ func (m *Gateway) fetch(b *batch, now time.Time) {
 	if len(b.calls) == 0 {
 		return
 	}
-	m.exchange(b.calls)
+	b.calls = m.exchange(ctx, b.calls)
 	for i := range b.calls {
 		c := &b.calls[i]
 		c.key.mu.Lock()
 		c.key.fetching = false
 		if c.err == nil {
-			c.key.learn(&c.reply, now)
-			slices.Sort(c.reply.all)
-			if !c.reply.lost && (len(c.reply.all) > 0 || c.reply.members == 0) {
-				m.keep(c.key, c.reply.all, now)
-			} else if len(c.key.fetched) > 0 {
-				c.key.fetchedAt = now // who was a member before a loss still is one
+			c.key.learn(&c.reply, now, m.options.Length)
+			if len(c.reply.all) > 0 || c.reply.members == 0 {
+				m.keep(c.key, c.key.merged(c.reply.all, now), now)
 			}
 			if c.key.recover {
 				m.enqueue(c.key)
@@ -141,7 +140,7 @@ func (m *Gateway) answerHere(b *batch, g *group, wants []Want, now time.Time, jo
 	for _, i := range g.wants {
 		w := &wants[i]
 		switch {
-		case !joined:
+		case !joined || now.Before(k.avoid):
 			w.Answer = k.enterAlone(w, gateways)
 		case fresh && k.has(w.Series):
 			w.Answer = Member
@@ -159,7 +158,7 @@ func (m *Gateway) answerHere(b *batch, g *group, wants []Want, now time.Time, jo
 }
 
 // askStore has the store decide on what is open.
-func (m *Gateway) askStore(b *batch, wants []Want) {
+func (m *Gateway) askStore(ctx context.Context, b *batch, wants []Want) {
 	for at := range b.groups {
 		g := &b.groups[at]
 		for first := 0; first < len(g.open); first += perCall {
@@ -181,7 +180,7 @@ func (m *Gateway) askStore(b *batch, wants []Want) {
 			b.places = append(b.places, [2]int{at, first})
 		}
 	}
-	m.exchange(b.calls)
+	b.calls = m.exchange(ctx, b.calls)
 	now := m.options.Now()
 	for i := range b.calls {
 		c := &b.calls[i]
@@ -196,13 +195,14 @@ func (m *Gateway) apply(c *call, part []int, wants []Want, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if c.err != nil {
+		k.avoid = now.Add(interval)
 		gateways := m.gateways()
 		for _, i := range part {
 			wants[i].Answer = k.enterAlone(&wants[i], gateways)
 		}
 		return
 	}
-	k.learn(&c.reply, now)
+	k.learn(&c.reply, now, m.options.Length)
 	for at, i := range part {
 		w := &wants[i]
 		switch c.reply.codes[at] {
@@ -212,8 +212,9 @@ func (m *Gateway) apply(c *call, part []int, wants []Want, now time.Time) {
 			w.Answer = Admitted
 		default:
 			w.Answer = Refused
-			if k.recover && k.has(w.Series) { // the store has lost it, and we are about to tell it
+			if now.Before(k.healed) && k.has(w.Series) { // the store has lost it
 				w.Answer = Member
+				m.push(k, &k.promote, w.Series)
 			}
 			continue
 		}
@@ -225,16 +226,35 @@ func (m *Gateway) apply(c *call, part []int, wants []Want, now time.Time) {
 	}
 }
 
-// exchange makes calls in one pipeline, for as long as a batch may wait.
-func (m *Gateway) exchange(calls []call) {
+// exchange makes calls in one pipeline, while a batch waits, and returns them with their replies. A new connection may
+// need longer than a batch may wait: then the calls go on without it.
+func (m *Gateway) exchange(ctx context.Context, calls []call) []call {
 	begin := m.options.Now()
-	ctx, cancel := context.WithTimeout(m.ctx, m.options.Timeout)
-	defer cancel()
-	err := m.store.run(ctx, m.common(), calls)
+	done := make(chan error, 1)
+	c := m.common()
+	m.exchanging.Go(func() { done <- m.store.run(ctx, c, calls) })
+	answered, err := calls, error(nil) // calls itself belongs to the goroutine until it is done
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+		answered = unanswered(calls, err)
+	}
 	m.counts.exchanges.Add(1)
 	m.counts.waited.Add(int64(m.options.Now().Sub(begin)))
-	m.noteCalls(calls)
-	m.breaker.note(m, err)
+	m.noteCalls(answered)
+	m.noteExchange(err)
+	return answered
+}
+
+// unanswered returns copies of calls that somebody else is still writing the replies of.
+func unanswered(calls []call, err error) []call {
+	copies := make([]call, len(calls))
+	for i := range calls {
+		c := &calls[i]
+		copies[i] = call{op: c.op, key: c.key, err: err}
+	}
+	return copies
 }
 
 func (m *Gateway) noteCalls(calls []call) {

@@ -74,8 +74,12 @@ func (m *Gateway) flush(ctx context.Context) {
 	m.queueMu.Unlock()
 	var calls []call
 	var errands []errand
+	failures := 0
 	send := func() bool {
 		ok := m.send(ctx, calls, errands)
+		if !ok {
+			failures++
+		}
 		calls, errands = calls[:0], errands[:0]
 		return ok
 	}
@@ -94,7 +98,7 @@ func (m *Gateway) flush(ctx context.Context) {
 				}
 			}
 		}
-		if m.State() != Joined {
+		if m.State() != Joined || failures >= maxMisses { // of several nodes one may hang
 			m.queueMu.Lock()
 			m.queue = append(m.queue, queue[at+1:]...)
 			m.queueMu.Unlock()
@@ -169,7 +173,7 @@ func (m *Gateway) send(ctx context.Context, calls []call, errands []errand) bool
 	err := m.store.run(ctx, m.common(), calls)
 	m.counts.exchanges.Add(1)
 	m.noteCalls(calls)
-	failed := m.breaker.note(m, err)
+	failed := m.noteExchange(err)
 	now := m.options.Now()
 	for i := range calls {
 		switch c := &calls[i]; {
@@ -187,7 +191,7 @@ func (m *Gateway) conclude(c *call, e *errand, now time.Time) {
 	k := c.key
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.learn(&c.reply, now)
+	k.learn(&c.reply, now, m.options.Length)
 	for i, s := range e.series {
 		switch c.reply.codes[i] {
 		case 'm', 'a':
@@ -218,4 +222,5 @@ func (m *Gateway) leave() {
 	}
 	m.cancel()
 	m.store.close()
+	m.exchanging.Wait()
 }

@@ -32,6 +32,16 @@ func (b *breaker) note(m *Gateway, err error) (failed bool) {
 	return true
 }
 
+// noteExchange counts the result of calls about keys and reports whether one failed. Where the keys are spread over
+// several nodes, a failure says nothing of the others: then heartbeats alone open the breaker.
+func (m *Gateway) noteExchange(err error) (failed bool) {
+	if err != nil && m.store.spread.Load() {
+		m.counts.failures[reasonOf(err)].Add(1)
+		return true
+	}
+	return m.breaker.note(m, err)
+}
+
 // failed counts a failure of the store.
 func (m *Gateway) failed(err error) {
 	if errors.Is(err, context.Canceled) && m.ctx.Err() != nil {

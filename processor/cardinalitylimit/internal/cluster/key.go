@@ -28,6 +28,7 @@ type key struct {
 	fetched   []uint64
 	fetchedAt time.Time
 	fetching  bool
+	avoid     time.Time // until then the store is not asked: it has just failed
 	// alone are the series that entered while the store was away, and that it has not decided on yet. False: no point
 	// has used the place yet.
 	alone map[uint64]bool
@@ -36,7 +37,8 @@ type key struct {
 
 	// Items for the background. queued: the key is in the queue.
 	promote, giveBack []uint64
-	recover           bool // promote all members that this gateway has
+	recover           bool      // promote all members that this gateway has
+	healed            time.Time // until then the store may not know all members yet: it has lost writes
 	queued            bool
 }
 
@@ -84,14 +86,30 @@ func (k *key) enterAlone(w *Want, gateways int) Answer {
 }
 
 // learn takes over what a reply says of the key. The lock is held.
-func (k *key) learn(r *reply, now time.Time) {
+func (k *key) learn(r *reply, now time.Time, length time.Duration) {
 	if r.version.incarnation < k.known.incarnation || r.version.incarnation == k.known.incarnation && r.version.number < k.known.number {
 		return // overtaken by a later one
 	}
 	k.known, k.members, k.answered = r.version, r.members, now
 	if r.lost {
-		k.recover = true
+		k.startHealing(now, length)
 	}
+}
+
+// startHealing has the store learn again what it has lost. The lock is held.
+func (k *key) startHealing(now time.Time, length time.Duration) {
+	k.recover, k.healed = true, now.Add(length)
+}
+
+// merged returns the members that were fetched, with those that the store may have lost. The lock is held.
+func (k *key) merged(fetched []uint64, now time.Time) []uint64 {
+	slices.Sort(fetched)
+	if !now.Before(k.healed) || len(k.fetched) == 0 {
+		return fetched
+	}
+	all := append(fetched, k.fetched...) //nolint:gocritic // fetched is ours
+	slices.Sort(all)
+	return slices.Clip(slices.Compact(all))
 }
 
 // isContested reports whether so many places are in use that strangers cannot simply have one. The lock is held.

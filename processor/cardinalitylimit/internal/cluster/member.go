@@ -67,6 +67,8 @@ type Gateway struct {
 	agreed  atomic.Bool  // all have our configuration
 	counts  counts
 	scratch sync.Pool
+	// exchanging are exchanges with the store that a batch has begun.
+	exchanging sync.WaitGroup
 
 	cancel context.CancelFunc
 	ctx    context.Context
@@ -289,7 +291,7 @@ func (m *Gateway) recoverAll() {
 	defer m.mu.RUnlock()
 	for _, k := range m.keys {
 		k.mu.Lock()
-		k.recover = true
+		k.startHealing(m.options.Now(), m.options.Length)
 		m.enqueue(k)
 		k.mu.Unlock()
 	}

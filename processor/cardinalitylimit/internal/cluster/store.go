@@ -42,6 +42,7 @@ type store struct {
 	announce script
 	dial     context.Context               // ends attempts to connect
 	client   atomic.Pointer[valkey.Client] // nil before the first connection
+	spread   atomic.Bool                   // over several nodes
 }
 
 type script struct{ text, name string }
@@ -85,6 +86,7 @@ func (s *store) connect() error {
 		return err
 	}
 	s.client.Store(&client)
+	s.spread.Store(client.Mode() == valkey.ClientModeCluster)
 	return nil
 }
 
@@ -156,6 +158,9 @@ type common struct {
 func (s *store) run(ctx context.Context, c common, calls []call) error {
 	client := s.client.Load()
 	if client == nil {
+		for i := range calls {
+			calls[i].err = errNotConnected
+		}
 		return errNotConnected
 	}
 	commands := make([]valkey.Completed, len(calls))

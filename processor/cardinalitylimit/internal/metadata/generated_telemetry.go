@@ -601,7 +601,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ProcessorCardinalitylimitClusterState, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_cluster_state",
 		metric.WithDescription("0: the store answers. 1: it has answered, and does not. 2: it has not answered since the start. [Alpha]"),
-		metric.WithUnit("1"),
+		metric.WithUnit("{state}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitClusterUnasked, err = builder.meter.Int64ObservableCounter(

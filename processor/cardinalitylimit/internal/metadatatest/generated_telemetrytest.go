@@ -133,7 +133,7 @@ func AssertEqualProcessorCardinalitylimitClusterState(t *testing.T, tt *componen
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_cluster_state",
 		Description: "0: the store answers. 1: it has answered, and does not. 2: it has not answered since the start. [Alpha]",
-		Unit:        "1",
+		Unit:        "{state}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
 		},
