@@ -40,7 +40,7 @@ test-deploy: has-deps has-deps-deploy build ## dashboards, alerts, chart, image,
 	go -C test/deploy mod tidy -diff
 	go -C test/deploy vet ./...
 	cd test/deploy && go tool -modfile=../../internal/tools/go.mod golangci-lint run --allow-serial-runners ./...
-	OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go -C test/deploy test -timeout 18m -count=1 -v . 2>&1 | { grep -vE '^ *=== ' || true; }
+	OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) DEBIAN_ROOT=$(DEBIAN) go -C test/deploy test -timeout 18m -count=1 -v . 2>&1 | { grep -vE '^ *=== ' || true; }
 	OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -timeout 15m -count=1 -v -run '$(DEPLOYED)' ./test/e2e/ 2>&1 | { grep -vE '^=== ' || true; }
 	@echo "make test-deploy: all passed"
 
@@ -153,6 +153,7 @@ ocb = dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 # What the tests run beside the gateway, as command:package of Debian. Only the targets that begin with deps use the network.
 PACKAGES        := prometheus:prometheus victoria-metrics:victoria-metrics zstd:zstd node:nodejs npm:npm chromium:chromium
 PACKAGES_DEPLOY := buildah:buildah debootstrap:debootstrap rpm:rpm systemd-analyze:systemd
+DEBIAN          := $(CURDIR)/bin-debian
 HOTSHOTS        := test/e2e/testdata/hotshots
 
 .PHONY: deps
@@ -173,6 +174,10 @@ deps-deploy: deps ## what `make test-deploy` needs besides
 	@$(call install,$(PACKAGES_DEPLOY))
 	@$(call modules,test/deploy)
 	go -C internal/tools/release mod download
+	@test -e $(DEBIAN) || { \
+	  if [ "$$(id -u)" = 0 ]; then echo "downloads a Debian root for the tests of image and packages: debootstrap --variant=minbase"; \
+	    debootstrap --variant=minbase --include=ca-certificates,adduser,systemd bookworm $(DEBIAN).part >/dev/null && mv $(DEBIAN).part $(DEBIAN); \
+	  else echo "not root: without a Debian root the tests of image and packages are skipped"; fi; }
 
 .PHONY: has-deps
 has-deps:
@@ -197,6 +202,25 @@ install = $(call missing,$(1)); test -z "$$missing" || { \
 # modules downloads the modules of a folder, those that `go mod tidy` looks at included.
 modules = go -C $(1) mod download && { go -C $(1) mod tidy -diff >/dev/null || true; }
 
+# The version of the distribution, as builder-config.yaml has it.
+VERSION   ?= $(shell sed -nE 's/^  version: *"?([^" ]+)"?.*/\1/p' builder-config.yaml | head -n 1)
+DIST      ?= dist
+BIN       ?= bin
+PACKAGERS ?= deb rpm
+# The time of the commit stands in archives and packages: the same commit gives the same bytes.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+RELEASE   := go tool -modfile=internal/tools/release/go.mod
+# Built and tried on linux/amd64 alone; linux/arm64, darwin and windows are built.
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+
+.PHONY: packages
+packages: ## deb and rpm of the binaries in BIN, into DIST
+	@mkdir -p $(DIST)
+	for packager in $(PACKAGERS); do \
+	  GOARCH=$${GOARCH:-$$(go env GOARCH)} VERSION=$(VERSION) BIN=$(BIN) \
+	  $(RELEASE) nfpm package --config deploy/packages/nfpm.yaml --packager $$packager --target $(DIST)/; \
+	done
+
 .PHONY: clean
 clean: ## remove what the build and `make run` wrote, the local log included
-	rm -rf bin data
+	rm -rf bin bin-debian data dist

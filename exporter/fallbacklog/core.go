@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -110,10 +111,20 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 func (c *core) open() error {
 	c.opening.Do(func() {
 		if err := c.openDirectory(); err != nil {
-			c.openErr = fmt.Errorf("log::directory: %w", err)
+			c.openErr = directoryError(err)
 		}
 	})
 	return c.openErr
+}
+
+// directoryError is an error of log::directory. One that is about permissions says who the user is and how to give the
+// directory to that user: the volumes of containers often belong to root.
+func directoryError(err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("log::directory: %w", err)
+	}
+	return fmt.Errorf("log::directory: must be writable for user %d: %w; in Kubernetes set securityContext.fsGroup, elsewhere chown the directory or its volume",
+		os.Getuid(), err)
 }
 
 func (c *core) openDirectory() error {

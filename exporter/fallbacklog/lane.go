@@ -39,7 +39,7 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 	c.orphans.claim(signal)
 	dir := filepath.Join(c.root, signal)
 	if l.log, err = segment.Open(l.options(dir, c.logBudget)); err != nil {
-		return nil, fmt.Errorf("log::directory: %w", err)
+		return nil, directoryError(err)
 	}
 	if err := checkKey(l.log, c.reader, dir); err != nil {
 		return nil, errors.Join(err, l.log.Close())

@@ -127,7 +127,8 @@ func (t *laneTelemetry) fromZero() {
 	} {
 		fromzero.Plain(c, t.common...)
 	}
-	fromzero.Counter(t.tb.ExporterFallbacklogDroppedItems, "reason", fromzero.Strings(delivery.Drops), t.common...)
+	fromzero.Counter(t.tb.ExporterFallbacklogDroppedItems, "reason", append(fromzero.Strings(delivery.Drops), droppedDead), t.common...)
+	fromzero.Counter(t.tb.ExporterFallbacklogDamage, "kind", fromzero.Strings(segment.DamageKinds), t.common...)
 	fromzero.Counter(t.tb.ExporterFallbacklogDeadLetterItems, "reason", fromzero.Strings(delivery.DeadReasons), t.common...)
 }
 

@@ -56,13 +56,8 @@ func known[P datapoint](w *walker, p P, c *codec[P], at int) (stays bool) {
 // weightOf is what p contributes to the weight of its series: growth, or the value where that is not
 // known, of monotonic sums, histograms and summaries; 1 of others.
 func weightOf[P datapoint](w *walker, p P, c *codec[P]) float64 {
-	switch m := w.at.metric; m.Type() {
-	case pmetric.MetricTypeGauge:
+	if t := w.at.metric.Type(); t == pmetric.MetricTypeGauge || t == pmetric.MetricTypeSum && !isMonotonicSum(w.at.metric) {
 		return 1
-	case pmetric.MetricTypeSum:
-		if !m.Sum().IsMonotonic() {
-			return 1
-		}
 	}
 	weight := rank.Finite(c.weight(p))
 	if w.at.stateful {
@@ -93,19 +88,7 @@ func stampOf[P datapoint](w *walker, p P, c *codec[P]) uint64 {
 	return value ^ bits.RotateLeft64(uint64(since)*0x9e3779b97f4a7c15, 32)
 }
 
-func isDelta(m pmetric.Metric) bool {
-	const delta = pmetric.AggregationTemporalityDelta
-	switch m.Type() {
-	case pmetric.MetricTypeSum:
-		return m.Sum().AggregationTemporality() == delta
-	case pmetric.MetricTypeHistogram:
-		return m.Histogram().AggregationTemporality() == delta
-	case pmetric.MetricTypeExponentialHistogram:
-		return m.ExponentialHistogram().AggregationTemporality() == delta
-	default:
-		return false
-	}
-}
+func isDelta(m pmetric.Metric) bool { return temporalityOf(m) == pmetric.AggregationTemporalityDelta }
 
 // carryOut does what was decided and reports whether the point stays in its batch.
 func carryOut[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale bool) (stays bool) {
@@ -229,14 +212,7 @@ func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
 		Group: d.Group, Metric: d.Metric, Metadata: w.metadataOf(d),
 		Resource: pcommon.NewResource(), Scope: pcommon.NewInstrumentationScope(), Attributes: pcommon.NewMap(),
 		Name: m.Name(), Description: m.Description(), Unit: m.Unit(), Type: m.Type(),
-	}
-	switch m.Type() {
-	case pmetric.MetricTypeSum:
-		s.Temporality, s.Monotonic = m.Sum().AggregationTemporality(), m.Sum().IsMonotonic()
-	case pmetric.MetricTypeHistogram:
-		s.Temporality = m.Histogram().AggregationTemporality()
-	case pmetric.MetricTypeExponentialHistogram:
-		s.Temporality = m.ExponentialHistogram().AggregationTemporality()
+		Temporality: temporalityOf(m), Monotonic: isMonotonicSum(m),
 	}
 	if d.Rule >= 0 {
 		w.merged(&s, attrs, d)

@@ -113,52 +113,25 @@ func (w *walker) decide(m pmetric.Metric) {
 	if w.at.stateful {
 		w.at.writer = w.cursor.Writer()
 	}
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
-		points(w, m.Gauge().DataPoints(), &numbers)
-	case pmetric.MetricTypeSum:
-		points(w, m.Sum().DataPoints(), &numbers)
-	case pmetric.MetricTypeHistogram:
-		points(w, m.Histogram().DataPoints(), &histograms)
-	case pmetric.MetricTypeExponentialHistogram:
-		points(w, m.ExponentialHistogram().DataPoints(), &exponentials)
-	case pmetric.MetricTypeSummary:
-		points(w, m.Summary().DataPoints(), &summaries)
+	if k := typeOf(m); k.decide != nil {
+		k.decide(w, m)
 	}
 }
 
 // isStateful reports whether folding keeps the last point of each stream of a metric.
 func (w *walker) isStateful(m pmetric.Metric) bool {
-	const cumulative = pmetric.AggregationTemporalityCumulative
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
+	switch k := typeOf(m); {
+	case m.Type() == pmetric.MetricTypeGauge:
 		return w.compiled.gauge == fold.GaugeSum
-	case pmetric.MetricTypeSum:
-		return m.Sum().AggregationTemporality() == cumulative
-	case pmetric.MetricTypeHistogram:
-		return m.Histogram().AggregationTemporality() == cumulative
-	case pmetric.MetricTypeExponentialHistogram:
-		return m.ExponentialHistogram().AggregationTemporality() == cumulative
-	default:
+	case k.temporality == nil:
 		return true
+	default:
+		return k.temporality(m) == pmetric.AggregationTemporalityCumulative
 	}
 }
 
 // stranger decides on a point of the metric at hand and reports whether it stays.
-func stranger(w *walker, i int) (stays bool) {
-	switch m := w.at.metric; m.Type() {
-	case pmetric.MetricTypeGauge:
-		return point(w, m.Gauge().DataPoints().At(i), &numbers)
-	case pmetric.MetricTypeSum:
-		return point(w, m.Sum().DataPoints().At(i), &numbers)
-	case pmetric.MetricTypeHistogram:
-		return point(w, m.Histogram().DataPoints().At(i), &histograms)
-	case pmetric.MetricTypeExponentialHistogram:
-		return point(w, m.ExponentialHistogram().DataPoints().At(i), &exponentials)
-	default:
-		return point(w, m.Summary().DataPoints().At(i), &summaries)
-	}
-}
+func stranger(w *walker, i int) (stays bool) { return typeOf(w.at.metric).stranger(w, w.at.metric, i) }
 
 func (w *walker) remove(point int) {
 	w.gone[point] = true
@@ -186,28 +159,12 @@ func (w *walker) prune(md pmetric.Metrics) {
 			sm.Metrics().RemoveIf(func(m pmetric.Metric) bool {
 				gone := w.gone[next : next+pointcount.InMetric(m)]
 				next += len(gone)
-				return slices.Contains(gone, true) && pruneMetric(m, gone)
+				return slices.Contains(gone, true) && typeOf(m).prune(m, gone)
 			})
 			return had > 0 && sm.Metrics().Len() == 0
 		})
 		return had > 0 && rm.ScopeMetrics().Len() == 0
 	})
-}
-
-// pruneMetric reports whether the metric has lost all its points.
-func pruneMetric(m pmetric.Metric, gone []bool) (empty bool) {
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
-		return prunePoints(m.Gauge().DataPoints(), gone)
-	case pmetric.MetricTypeSum:
-		return prunePoints(m.Sum().DataPoints(), gone)
-	case pmetric.MetricTypeHistogram:
-		return prunePoints(m.Histogram().DataPoints(), gone)
-	case pmetric.MetricTypeExponentialHistogram:
-		return prunePoints(m.ExponentialHistogram().DataPoints(), gone)
-	default:
-		return prunePoints(m.Summary().DataPoints(), gone)
-	}
 }
 
 func prunePoints[P datapoint, S datapoints[P]](s S, gone []bool) (empty bool) {
@@ -218,63 +175,6 @@ func prunePoints[P datapoint, S datapoints[P]](s S, gone []bool) (empty bool) {
 	})
 	return s.Len() == 0
 }
-
-// datapoint is what the points of all types have in common.
-type datapoint interface {
-	Attributes() pcommon.Map
-	Flags() pmetric.DataPointFlags
-	Timestamp() pcommon.Timestamp
-	StartTimestamp() pcommon.Timestamp
-	SetStartTimestamp(pcommon.Timestamp)
-}
-
-type datapoints[P datapoint] interface {
-	Len() int
-	At(i int) P
-	RemoveIf(f func(P) bool)
-}
-
-// codec is how the value of a type of point is read and written.
-type codec[P datapoint] struct {
-	read      func(P) (fold.Value, fold.Stats)
-	write     func(fold.Value, P)
-	exemplars func(P) pmetric.ExemplarSlice
-	buckets   func(P) int
-	weight    func(P) float64 // value of a number, otherwise count
-}
-
-var (
-	numbers = codec[pmetric.NumberDataPoint]{
-		fold.ReadNumber, fold.WriteNumber, pmetric.NumberDataPoint.Exemplars,
-		func(pmetric.NumberDataPoint) int { return 0 }, numberOf,
-	}
-	histograms = codec[pmetric.HistogramDataPoint]{
-		fold.ReadHistogram, fold.WriteHistogram, pmetric.HistogramDataPoint.Exemplars,
-		func(p pmetric.HistogramDataPoint) int { return max(p.BucketCounts().Len(), p.ExplicitBounds().Len()) },
-		func(p pmetric.HistogramDataPoint) float64 { return float64(p.Count()) },
-	}
-	exponentials = codec[pmetric.ExponentialHistogramDataPoint]{
-		fold.ReadExponential, fold.WriteExponential, pmetric.ExponentialHistogramDataPoint.Exemplars,
-		func(p pmetric.ExponentialHistogramDataPoint) int {
-			return p.Positive().BucketCounts().Len() + p.Negative().BucketCounts().Len()
-		},
-		func(p pmetric.ExponentialHistogramDataPoint) float64 { return float64(p.Count()) },
-	}
-	summaries = codec[pmetric.SummaryDataPoint]{
-		fold.ReadSummary, fold.WriteSummary, func(pmetric.SummaryDataPoint) pmetric.ExemplarSlice { return noExemplars },
-		func(p pmetric.SummaryDataPoint) int { return p.QuantileValues().Len() },
-		func(p pmetric.SummaryDataPoint) float64 { return float64(p.Count()) },
-	}
-)
-
-func numberOf(p pmetric.NumberDataPoint) float64 {
-	if p.ValueType() == pmetric.NumberDataPointValueTypeInt {
-		return float64(p.IntValue())
-	}
-	return p.DoubleValue()
-}
-
-var noExemplars = pmetric.NewExemplarSlice()
 
 // points decides on each point that is no stranger. Nothing is allocated where none is.
 func points[P datapoint, S datapoints[P]](w *walker, s S, c *codec[P]) {

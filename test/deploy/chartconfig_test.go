@@ -80,7 +80,19 @@ func (c container) command(t *testing.T, args ...string) *exec.Cmd {
 // start runs the container until it is ready. The returned function ends it by SIGTERM.
 func (c container) start(t *testing.T) (stop func()) {
 	t.Helper()
-	cmd := c.command(t)
+	return c.launch(t, c.command(t))
+}
+
+// runAs runs the container by a command of its own while the test does something.
+func (c container) runAs(t *testing.T, cmd *exec.Cmd, do func()) {
+	t.Helper()
+	stop := c.launch(t, cmd)
+	do()
+	stop()
+}
+
+func (c container) launch(t *testing.T, cmd *exec.Cmd) (stop func()) {
+	t.Helper()
 	output, err := os.Create(filepath.Join(t.TempDir(), "output"))
 	require.NoError(t, err)
 	cmd.Stdout, cmd.Stderr = output, output

@@ -36,7 +36,7 @@ func walk(t *testing.T, suffix string, visit func(path, content string)) {
 		}
 		if entry.IsDir() {
 			switch entry.Name() {
-			case ".git", "bin", "data", "node_modules":
+			case ".git", "bin", "bin-debian", "data", "dist", "node_modules":
 				return filepath.SkipDir
 			}
 			return nil
@@ -109,5 +109,15 @@ func TestRequirementsHaveEveryRowOnce(t *testing.T) {
 	assert.Len(t, rows, 40)
 	for number, times := range rows {
 		assert.Equal(t, 1, times, "R%s", number)
+	}
+}
+
+// TestNoMarksOfAMerge: no text of the repository has the marks that git writes where two changes meet.
+func TestNoMarksOfAMerge(t *testing.T) {
+	marks := regexp.MustCompile(`(?m)^(<{7}|>{7}) `)
+	for _, suffix := range []string{".md", ".yaml", ".go", ".json", ".sh", "Makefile", "Dockerfile"} {
+		walk(t, suffix, func(path, content string) {
+			assert.False(t, marks.MatchString(content), path)
+		})
 	}
 }

@@ -1,5 +1,7 @@
 package segment
 
+import "github.com/otelcol-custom/otelcol-custom/internal/wait"
+
 // keeper runs work that keeps the log in order: it saves the cursor and deletes segments. It has a goroutine of its own,
 // so that appends do not wait for it.
 type keeper struct {
@@ -44,7 +46,7 @@ func (k *keeper) doQueued() {
 func (k *keeper) close() error {
 	k.queue.close()
 	close(k.stop)
-	if !await(k.ended, k.patience()) {
+	if !wait.For(k.ended, k.patience()) {
 		return ErrStalled
 	}
 	return nil

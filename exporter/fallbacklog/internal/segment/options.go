@@ -58,6 +58,9 @@ const (
 	Taken   DamageKind = "taken"   // files have been deleted or moved while the log was in use
 )
 
+// DamageKinds are all of them.
+var DamageKinds = []DamageKind{Corrupt, Emptied, Missing, Taken}
+
 // Options of a log. Dir, Kind and Budget are required.
 type Options struct {
 	Dir    string

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
 var (
@@ -75,7 +77,7 @@ func (q *queue) do(t *task) error {
 	case q.wake <- struct{}{}:
 	default:
 	}
-	if await(t.done, within) || !q.refuse(t) {
+	if wait.For(t.done, within) || !q.refuse(t) {
 		<-t.done
 		return t.err
 	}
@@ -178,21 +180,4 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-}
-
-// await reports whether done was closed within a time.
-func await(done <-chan struct{}, within time.Duration) bool {
-	select {
-	case <-done:
-		return true
-	default:
-	}
-	t := time.NewTimer(within)
-	defer t.Stop()
-	select {
-	case <-done:
-		return true
-	case <-t.C:
-		return false
-	}
 }

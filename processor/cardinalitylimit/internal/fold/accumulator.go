@@ -17,7 +17,6 @@ type accumulator struct {
 	// afresh with each, and always for sumLive.
 	value measure
 	lent  bool // a flush or a cut reads the value: it is written no more but replaced
-	fork  fork
 	// unsent: something has come since the last outgoing point, which is to leave even
 	// if no stream contributes any more.
 	unsent    bool
@@ -82,64 +81,15 @@ func (a *accumulator) merge(v measure, n *Stats) {
 	a.value.add(v, n)
 }
 
-// fork is the value as a cut shall see it, from the first point on that comes to the
-// accumulator after the cut has passed the point's stream.
-type fork struct {
-	cut   uint64 // the number of the cut; 0 none
-	value measure
-}
-
-// grow adds what a stream has grown by, to be found on the stream's side of the cut.
-// The lock is held.
-func (a *accumulator) grow(d measure, side side, n *Stats) {
-	before := a.split(side)
+// grow adds what a stream has grown by. The lock is held.
+func (a *accumulator) grow(d measure, n *Stats) {
 	a.unsent = true
 	a.merge(d, n)
-	switch {
-	case !before:
-	case a.fork.value == nil:
-		a.fork.value = d.clone()
-	default:
-		a.fork.value.add(d, &Stats{}) // counted above
-	}
-}
-
-// split makes a fork where the stream is already behind a cut that goes on, and
-// reports whether the cut has yet to see what its points bring although there is
-// one. The lock is held: a cut that began before the fork was made is seen here.
-func (a *accumulator) split(side side) (before bool) {
-	cut := side.cutting.Load()
-	behind := cut != 0 && side.captured == cut
-	if behind && a.fork.cut != cut {
-		a.fork = fork{cut: cut}
-		if a.value != nil {
-			a.fork.value = a.value.clone()
-		}
-	}
-	return !behind && cut != 0 && a.fork.cut == cut
-}
-
-// cutAt returns the value as the cut sees it, which is not written any more. To be
-// called once, when the cut has passed all streams. The lock is held.
-func (a *accumulator) cutAt(cut uint64) measure {
-	if cut != 0 && a.fork.cut == cut {
-		v := a.fork.value
-		a.fork.value = nil
-		return v
-	}
-	if cut != 0 { // what comes from here on is behind it
-		a.fork = fork{cut: cut}
-	}
-	a.lent = a.value != nil
-	return a.value
 }
 
 // baseline gives an accumulator without a value the layout of v and nothing else:
 // the series begins at zero. The lock is held.
-func (a *accumulator) baseline(v measure, side side) {
-	if a.split(side) && a.fork.value == nil {
-		a.fork.value, _ = v.since(v)
-	}
+func (a *accumulator) baseline(v measure) {
 	if a.value == nil {
 		a.value, _ = v.since(v)
 	}

@@ -121,6 +121,8 @@ func (b *Batch) Drop(n Stats) { b.stats.Add(n) }
 // Commit folds what is staged.
 func (b *Batch) Commit() {
 	t := b.table
+	t.commits.RLock()
+	defer t.commits.RUnlock()
 	now := t.opts.Now().UnixNano()
 	b.seen()
 	t.see(b.sightings, now)

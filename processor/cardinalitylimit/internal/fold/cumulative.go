@@ -39,9 +39,9 @@ func (t *Table) applyCumulative(p *staged, now int64, e *evidence, n *Stats) (fo
 		}
 		if told = s.time; place == earlierOrigin {
 			told = 0
-			a.begin(&p.Point, !p.Baseline && !s.uncertain && t.isNew(&p.Point, e), in.side, n)
+			a.begin(&p.Point, !p.Baseline && !s.uncertain && t.isNew(&p.Point, e), n)
 		} else {
-			p.grown = a.advance(&p.Point, s, in.side, n)
+			p.grown = a.advance(&p.Point, s, n)
 		}
 	}
 	s.met(p, e)
@@ -76,7 +76,7 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, e *evidenc
 	in.known.Add(1)
 	n[StatFolded]++
 	if a.method == addGrowth {
-		a.begin(p, !p.Baseline && t.isNew(p, e), in.side, n)
+		a.begin(p, !p.Baseline && t.isNew(p, e), n)
 	}
 	return true
 }
@@ -97,19 +97,19 @@ func (t *Table) isNew(p *Point, e *evidence) bool {
 
 // begin adds the first value of a stream: in full if the stream is new, otherwise as
 // the value to count from.
-func (a *accumulator) begin(p *Point, isNew bool, side side, n *Stats) {
+func (a *accumulator) begin(p *Point, isNew bool, n *Stats) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if isNew {
-		a.grow(p.Value.measure, side, n)
+		a.grow(p.Value.measure, n)
 		return
 	}
 	n[StatUnbaselined]++
-	a.baseline(p.Value.measure, side)
+	a.baseline(p.Value.measure)
 }
 
 // advance adds what the stream has grown by since its last point and returns its size.
-func (a *accumulator) advance(p *Point, s *stream, side side, n *Stats) (size float64) {
+func (a *accumulator) advance(p *Point, s *stream, n *Stats) (size float64) {
 	d, rel := s.growth(p)
 	if rel == reset {
 		d = p.Value.measure
@@ -118,10 +118,10 @@ func (a *accumulator) advance(p *Point, s *stream, side side, n *Stats) (size fl
 	defer a.mu.Unlock()
 	if rel == unknown || s.uncertain {
 		n[StatUnbaselined]++
-		a.baseline(p.Value.measure, side)
+		a.baseline(p.Value.measure)
 		return 0
 	}
-	a.grow(d, side, n)
+	a.grow(d, n)
 	return d.size()
 }
 

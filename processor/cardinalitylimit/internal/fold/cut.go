@@ -9,16 +9,9 @@ import (
 // is both in its last value and in its accumulator, or in neither. Restored in
 // another process, the next point of each stream brings what it grew by since.
 //
-// The streams are captured shard by shard while points come. One of a shard that has
-// been captured is behind the cut, one of another shard before it; both may be of
-// one accumulator, which then keeps two values, see fork:
-//
-//	shard    0   1   2   3              accumulator  value     fork
-//	captured x   x   -   -                 10         10
-//	         +3                                       13        10
-//	                     +5                           18        15  <- the cut's
-//
-// No lock is held for longer than it takes to copy the streams of one shard.
+// Batches wait with their commit while a cut is made: 22 to 31 ms for 100,000 streams, 40 to 46 ms (once 83 ms) if 50,000 of
+// them are outgoing series, on two cores under a load of 8 (go test -bench Pause). The other way, a cut that goes through
+// the shards while points come, needs two values for each accumulator that has streams on both sides of it.
 type Cut struct {
 	number          uint64
 	at              int64 // our time
@@ -50,32 +43,43 @@ func (t *Table) Cut() *Cut {
 	return c
 }
 
-// capture walks all that the table holds: streams, then accumulators. It returns a
+// capture walks all that the table contains: streams, then accumulators. It returns a
 // copy of it, what is to leave now, or both.
 func (t *Table) capture(keep, flush bool) (*Cut, []*Parcel) {
 	c := &Cut{at: t.opts.Now().UnixNano()}
-	number := uint64(0)
-	if keep {
-		t.cuts++
-		number = t.cuts
-		c.number = number
-		c.streams = make([]frozenStream, 0, t.Tracked())
-		t.cutting.Store(number)
-		defer t.cutting.Store(0)
-	}
 	if flush {
 		t.endAbsent(c.at)
 	}
-	sums := t.captureStreams(number, c)
+	leaving := parcels{}
+	if keep {
+		t.cuts++
+		c.number = t.cuts
+		c.streams = make([]frozenStream, 0, t.Tracked())
+		c.accumulators = make([]frozen, 0, len(t.all()))
+		t.commits.Lock()
+		t.freeze(c, flush, leaving)
+		t.commits.Unlock()
+	} else {
+		t.freeze(c, flush, leaving)
+	}
+	for _, p := range leaving {
+		p.build()
+	}
+	return c, slices.Collect(maps.Values(leaving))
+}
+
+// freeze copies the table into c if it has a number, and adds to leaving what is to leave now.
+func (t *Table) freeze(c *Cut, flush bool, leaving parcels) {
+	keep := c.number != 0
+	sums := t.captureStreams(c)
 	t.mu.RLock()
 	c.origin = t.origin
 	t.mu.RUnlock()
 	if keep {
 		c.unknown, c.forgotten, c.writers = t.unknown.Load(), t.forgotten.image(), t.captureWriters()
 	}
-	leaving := parcels{}
 	for _, a := range t.all() {
-		k, due, f := a.capture(number, c.at, sums[a], flush && !t.waits(a))
+		k, due, f := a.capture(c.at, sums[a], flush && !t.waits(a))
 		if due {
 			leaving.add(&k)
 		}
@@ -86,27 +90,20 @@ func (t *Table) capture(keep, flush bool) (*Cut, []*Parcel) {
 	for _, p := range t.refused {
 		c.refused = append(c.refused, p.taken...)
 	}
-	for _, p := range leaving {
-		p.build()
-	}
-	return c, slices.Collect(maps.Values(leaving))
 }
 
 // captureStreams copies the streams into c, if there is a cut, and adds up the last
 // values of those that live for each accumulator that wants their sum.
-func (t *Table) captureStreams(cut uint64, c *Cut) map[*accumulator]measure {
+func (t *Table) captureStreams(c *Cut) map[*accumulator]measure {
 	sums := make(map[*accumulator]measure)
 	var n Stats
 	for i := range t.shards {
 		in := &t.shards[i]
-		if cut != 0 && len(c.streams)+int(in.known.Load()) > cap(c.streams) { // not under the lock
-			c.streams = slices.Grow(c.streams, 2*int(in.known.Load()))
-		}
 		in.mu.Lock()
 		for id, s := range in.streams {
-			if cut != 0 {
+			if c.number != 0 {
 				if s.promised == asked {
-					s.promised = cut
+					s.promised = c.number
 				}
 				c.streams = append(c.streams, frozenStream{id, *s})
 			}
@@ -119,9 +116,6 @@ func (t *Table) captureStreams(cut uint64, c *Cut) map[*accumulator]measure {
 				sums[s.to] = s.last.clone()
 			}
 		}
-		if cut != 0 {
-			in.side.captured = cut
-		}
 		in.mu.Unlock()
 	}
 	t.stats.add(n)
@@ -129,12 +123,12 @@ func (t *Table) captureStreams(cut uint64, c *Cut) map[*accumulator]measure {
 }
 
 // capture copies one accumulator after it has given what it has to say.
-func (a *accumulator) capture(cut uint64, now int64, sum measure, flush bool) (k taken, due bool, f frozen) {
+func (a *accumulator) capture(now int64, sum measure, flush bool) (k taken, due bool, f frozen) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	value := sum
 	if a.method == addGrowth {
-		value = a.cutAt(cut)
+		value, a.lent = a.value, a.value != nil
 	}
 	unsent := a.unsent
 	if flush {

@@ -2,6 +2,7 @@ package fold
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -219,20 +220,28 @@ func FuzzDecodeCut(f *testing.F) {
 	})
 }
 
-// How long the streams of one shard are held up by a cut of 1M streams.
-func BenchmarkCut(b *testing.B) {
-	const streams = 1_000_000
-	table, _ := newTable(2 * streams)
-	batch := table.Batch()
-	for i := range uint64(streams) {
-		batch.Add(Point{Target: 1, Stream: i * 0x9e3779b97f4a7c15, Start: begun + 1, Time: begun + 2, Value: Value{&number{i: 1}}}, func() Series {
-			return series(1, pmetric.MetricTypeSum, pmetric.AggregationTemporalityCumulative, true)
+// BenchmarkPause is how long commits wait for a cut of 100,000 streams and series together.
+func BenchmarkPause(b *testing.B) {
+	for _, series := range []uint64{1, 1000, 50_000} {
+		b.Run(fmt.Sprint(series, " series"), func(b *testing.B) {
+			const tracked = 100_000
+			table, _ := newTable(2 * tracked)
+			batch := table.Batch()
+			for i := range tracked - series {
+				batch.Add(Point{Target: i % series, Stream: i * 0x9e3779b97f4a7c15, Start: begun + 1, Time: begun + 2, Value: Value{&number{i: 1}}}, func() Series {
+					return seriesOf(i % series)
+				})
+			}
+			batch.Commit()
+			b.ReportAllocs()
+			for b.Loop() {
+				table.Cut()
+			}
+			b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/pause")
 		})
 	}
-	batch.Commit()
-	b.ReportAllocs()
-	for b.Loop() {
-		table.Cut()
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/shardCount, "ns/shard")
+}
+
+func seriesOf(target uint64) Series {
+	return series(target, pmetric.MetricTypeSum, pmetric.AggregationTemporalityCumulative, true)
 }

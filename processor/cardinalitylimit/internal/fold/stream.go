@@ -73,13 +73,6 @@ type shard struct {
 	// known is len(streams), to be read without the lock: every cumulative point
 	// that passes asks, and most gateways fold few streams or none.
 	known atomic.Int64
-	side  side // guarded by mu
-}
-
-// side tells where the streams of a shard stand to a cut.
-type side struct {
-	captured uint64         // the last cut that has passed
-	cutting  *atomic.Uint64 // the one that goes on, 0 without
 }
 
 const (

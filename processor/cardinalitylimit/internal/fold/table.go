@@ -52,8 +52,10 @@ type Table struct {
 	writers   writers
 	known     atomic.Int64 // writers
 
+	// commits is locked for reading while a batch is committed, and for writing while a cut is made. It is the outermost
+	// lock.
+	commits sync.RWMutex
 	shards  [shardCount]shard
-	cutting atomic.Uint64 // number of the cut that goes on, 0 without
 	cuts    uint64        // of the caller of Flush
 	stored  atomic.Uint64 // the last cut of which Stored knows
 	tracked atomic.Int64  // accumulators and streams
@@ -75,7 +77,6 @@ func NewTable(o Options) *Table {
 	t.unknown.Store(t.origin - 1)
 	for i := range t.shards {
 		t.shards[i].streams = make(map[uint64]*stream)
-		t.shards[i].side.cutting = &t.cutting
 	}
 	return t
 }

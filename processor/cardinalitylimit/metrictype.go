@@ -1,0 +1,124 @@
+package cardinalitylimit
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
+)
+
+// metricType is how the metrics of a type are walked.
+type metricType struct {
+	decide   func(*walker, pmetric.Metric)
+	stranger func(w *walker, m pmetric.Metric, point int) (stays bool)
+	prune    func(m pmetric.Metric, gone []bool) (empty bool)
+	// temporality is nil for types without one: gauges, and summaries, which are cumulative.
+	temporality func(pmetric.Metric) pmetric.AggregationTemporality
+}
+
+// metricTypes is filled by init: what the entries call refers to it.
+var metricTypes [pmetric.MetricTypeSummary + 1]metricType
+
+func init() {
+	metricTypes = [...]metricType{
+		pmetric.MetricTypeEmpty: {},
+		pmetric.MetricTypeGauge: newMetricType(func(m pmetric.Metric) pmetric.NumberDataPointSlice { return m.Gauge().DataPoints() },
+			&numbers, nil),
+		pmetric.MetricTypeSum: newMetricType(func(m pmetric.Metric) pmetric.NumberDataPointSlice { return m.Sum().DataPoints() },
+			&numbers, func(m pmetric.Metric) pmetric.AggregationTemporality { return m.Sum().AggregationTemporality() }),
+		pmetric.MetricTypeHistogram: newMetricType(func(m pmetric.Metric) pmetric.HistogramDataPointSlice { return m.Histogram().DataPoints() },
+			&histograms, func(m pmetric.Metric) pmetric.AggregationTemporality { return m.Histogram().AggregationTemporality() }),
+		pmetric.MetricTypeExponentialHistogram: newMetricType(
+			func(m pmetric.Metric) pmetric.ExponentialHistogramDataPointSlice {
+				return m.ExponentialHistogram().DataPoints()
+			},
+			&exponentials, func(m pmetric.Metric) pmetric.AggregationTemporality {
+				return m.ExponentialHistogram().AggregationTemporality()
+			}),
+		pmetric.MetricTypeSummary: newMetricType(func(m pmetric.Metric) pmetric.SummaryDataPointSlice { return m.Summary().DataPoints() },
+			&summaries, nil),
+	}
+}
+
+func typeOf(m pmetric.Metric) *metricType { return &metricTypes[m.Type()] }
+
+func newMetricType[P datapoint, S datapoints[P]](
+	pointsOf func(pmetric.Metric) S, c *codec[P], temporality func(pmetric.Metric) pmetric.AggregationTemporality,
+) metricType {
+	return metricType{
+		decide:      func(w *walker, m pmetric.Metric) { points(w, pointsOf(m), c) },
+		stranger:    func(w *walker, m pmetric.Metric, i int) bool { return point(w, pointsOf(m).At(i), c) },
+		prune:       func(m pmetric.Metric, gone []bool) bool { return prunePoints(pointsOf(m), gone) },
+		temporality: temporality,
+	}
+}
+
+// temporalityOf is a metric's temporality, or unspecified where its type has none.
+func temporalityOf(m pmetric.Metric) pmetric.AggregationTemporality {
+	if k := typeOf(m); k.temporality != nil {
+		return k.temporality(m)
+	}
+	return pmetric.AggregationTemporalityUnspecified
+}
+
+// isMonotonicSum reports whether a metric is a sum that only grows.
+func isMonotonicSum(m pmetric.Metric) bool {
+	return m.Type() == pmetric.MetricTypeSum && m.Sum().IsMonotonic()
+}
+
+// datapoint is what the points of all types have in common.
+type datapoint interface {
+	Attributes() pcommon.Map
+	Flags() pmetric.DataPointFlags
+	Timestamp() pcommon.Timestamp
+	StartTimestamp() pcommon.Timestamp
+	SetStartTimestamp(pcommon.Timestamp)
+}
+
+type datapoints[P datapoint] interface {
+	Len() int
+	At(i int) P
+	RemoveIf(f func(P) bool)
+}
+
+// codec is how the value of a type of point is read and written.
+type codec[P datapoint] struct {
+	read      func(P) (fold.Value, fold.Stats)
+	write     func(fold.Value, P)
+	exemplars func(P) pmetric.ExemplarSlice
+	buckets   func(P) int
+	weight    func(P) float64 // value of a number, otherwise count
+}
+
+var (
+	numbers = codec[pmetric.NumberDataPoint]{
+		fold.ReadNumber, fold.WriteNumber, pmetric.NumberDataPoint.Exemplars,
+		func(pmetric.NumberDataPoint) int { return 0 }, numberOf,
+	}
+	histograms = codec[pmetric.HistogramDataPoint]{
+		fold.ReadHistogram, fold.WriteHistogram, pmetric.HistogramDataPoint.Exemplars,
+		func(p pmetric.HistogramDataPoint) int { return max(p.BucketCounts().Len(), p.ExplicitBounds().Len()) },
+		func(p pmetric.HistogramDataPoint) float64 { return float64(p.Count()) },
+	}
+	exponentials = codec[pmetric.ExponentialHistogramDataPoint]{
+		fold.ReadExponential, fold.WriteExponential, pmetric.ExponentialHistogramDataPoint.Exemplars,
+		func(p pmetric.ExponentialHistogramDataPoint) int {
+			return p.Positive().BucketCounts().Len() + p.Negative().BucketCounts().Len()
+		},
+		func(p pmetric.ExponentialHistogramDataPoint) float64 { return float64(p.Count()) },
+	}
+	summaries = codec[pmetric.SummaryDataPoint]{
+		fold.ReadSummary, fold.WriteSummary, func(pmetric.SummaryDataPoint) pmetric.ExemplarSlice { return noExemplars },
+		func(p pmetric.SummaryDataPoint) int { return p.QuantileValues().Len() },
+		func(p pmetric.SummaryDataPoint) float64 { return float64(p.Count()) },
+	}
+)
+
+func numberOf(p pmetric.NumberDataPoint) float64 {
+	if p.ValueType() == pmetric.NumberDataPointValueTypeInt {
+		return float64(p.IntValue())
+	}
+	return p.DoubleValue()
+}
+
+var noExemplars = pmetric.NewExemplarSlice()
