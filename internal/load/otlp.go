@@ -20,6 +20,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/status"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
 // Protocols of OTLPProfile.
@@ -198,9 +200,6 @@ type otlpWorker struct {
 }
 
 func (w *otlpWorker) run(ctx context.Context, s *otlpSender) {
-	wake := time.NewTimer(0)
-	defer wake.Stop()
-	<-wake.C
 	for {
 		index := s.next.Add(1) - 1
 		due := time.Now()
@@ -210,13 +209,8 @@ func (w *otlpWorker) run(ctx context.Context, s *otlpSender) {
 		if due.Sub(s.start) >= s.Duration || time.Since(s.start) > s.Duration+maxLateness || ctx.Err() != nil {
 			return
 		}
-		if ahead := time.Until(due); ahead > 0 {
-			wake.Reset(ahead)
-			select {
-			case <-ctx.Done():
-				return
-			case <-wake.C:
-			}
+		if wait.For(ctx.Done(), time.Until(due)) {
+			return
 		}
 		// A request in flight gets its full timeout, also after ctx has ended.
 		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Timeout)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/net/ipv4"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
 const (
@@ -129,21 +131,13 @@ func share(total uint64, parts, index int) uint64 {
 // send sends the datagrams of the ring in turn until ctx ends or the quota is reached.
 func (c *connection) send(ctx context.Context, start time.Time) {
 	var lines uint64
-	wake := time.NewTimer(0)
-	defer wake.Stop()
-	<-wake.C
 	for ctx.Err() == nil {
 		budget := uint64(maxBatch * MaxPayloadBytes)
 		if c.rate > 0 {
 			due := time.Duration(float64(lines) / c.rate * float64(time.Second))
 			ahead := due - time.Since(start)
 			if ahead > 0 {
-				wake.Reset(max(ahead, minSleep))
-				select {
-				case <-ctx.Done():
-					return
-				case <-wake.C:
-				}
+				wait.For(ctx.Done(), max(ahead, minSleep))
 				continue
 			}
 			if ahead < -maxLag {

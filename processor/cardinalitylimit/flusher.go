@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
+	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
 // flusher calls a function at every interval from a goroutine of its own, and once
@@ -73,12 +74,8 @@ func (f *flusher) shutdown(ctx context.Context) error {
 		return f.last
 	case <-ctx.Done():
 	}
-	timer := time.NewTimer(abandonAfter)
-	defer timer.Stop()
-	select {
-	case <-f.done:
-		return f.last
-	case <-timer.C:
+	if !wait.For(f.done, abandonAfter) {
 		return errAbandoned
 	}
+	return f.last
 }

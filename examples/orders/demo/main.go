@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
 func main() {
@@ -66,8 +68,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	// The services export once per second, the limit flushes once per second, and Prometheus scrapes as often.
-	if err := sleep(ctx, 4*time.Second); err != nil {
-		return err
+	if wait.For(ctx.Done(), 4*time.Second) {
+		return ctx.Err()
 	}
 	if err := d.report(ctx, out); err != nil {
 		return err
@@ -211,15 +213,6 @@ func (d *demo) sendCustomersOrders(ctx, end context.Context, pause time.Duration
 				}
 			}
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
 	}
 }
 

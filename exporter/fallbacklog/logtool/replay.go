@@ -10,6 +10,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
 // ReplayOptions of a replay.
@@ -143,11 +144,7 @@ func (r replay) send(ctx context.Context, line []byte, done *Replayed) error {
 		if Refused(err) || attempt >= r.opt.Attempts {
 			return fmt.Errorf("after %d attempts: %w", attempt, err)
 		}
-		wait := time.NewTimer(pause)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
+		if wait.For(ctx.Done(), pause) {
 			return ctx.Err()
 		}
 		pause = min(2*pause, maxPause)

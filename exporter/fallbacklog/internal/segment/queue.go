@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
 var (
@@ -75,7 +77,7 @@ func (q *queue) do(t *task) error {
 	case q.wake <- struct{}{}:
 	default:
 	}
-	if await(t.done, within) || !q.refuse(t) {
+	if wait.For(t.done, within) || !q.refuse(t) {
 		<-t.done
 		return t.err
 	}
@@ -180,23 +182,6 @@ func (q *queue) close() {
 	q.closed = true
 }
 
-// await reports whether done was closed within a time.
-func await(done <-chan struct{}, within time.Duration) bool {
-	select {
-	case <-done:
-		return true
-	default:
-	}
-	t := time.NewTimer(within)
-	defer t.Stop()
-	select {
-	case <-done:
-		return true
-	case <-t.C:
-		return false
-	}
-}
-
 // keeper runs work that keeps the log in order: it saves the cursor and deletes segments. It has a goroutine of its own,
 // so that appends do not wait for it.
 type keeper struct {
@@ -241,7 +226,7 @@ func (k *keeper) doQueued() {
 func (k *keeper) close() error {
 	k.queue.close()
 	close(k.stop)
-	if !await(k.ended, k.patience()) {
+	if !wait.For(k.ended, k.patience()) {
 		return ErrStalled
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"time"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
 // maxGroup bounds the bytes written and synced at once, and with it how long one slow group keeps the next waiting.
@@ -75,7 +77,7 @@ func (w *writer) callToEnd(work func() error) error { return w.do(&task{work: wo
 func (w *writer) close() error {
 	w.queue.close()
 	close(w.stop)
-	if !await(w.ended, w.patience()) {
+	if !wait.For(w.ended, w.patience()) {
 		return ErrStalled
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/floats"
 )
 
 // What leaves with one outgoing point at most. The specification has 20 for the
@@ -32,7 +34,7 @@ type exemplar struct {
 func readExemplars(s pmetric.ExemplarSlice, of, series pcommon.Map) (read []exemplar, dropped int64) {
 	for i := s.Len() - 1; i >= 0; i-- {
 		from := s.At(i)
-		if len(read) == maxExemplars || from.ValueType() == pmetric.ExemplarValueTypeDouble && !finite(from.DoubleValue()) {
+		if len(read) == maxExemplars || from.ValueType() == pmetric.ExemplarValueTypeDouble && !floats.IsFinite(from.DoubleValue()) {
 			dropped++
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/floats"
 )
 
 // exponential is an exponential histogram.
@@ -78,7 +79,7 @@ func (m *exponential) restated(prev measure) (measure, relation) {
 // setGrowth makes all of m but the buckets what now has more than before.
 func (m *exponential) setGrowth(now, before *exponential) {
 	m.Count = now.Count - before.Count
-	m.Sum = clamp(now.Sum - before.Sum)
+	m.Sum = floats.Clamp(now.Sum - before.Sum)
 	m.hasSum = now.hasSum && before.hasSum
 	m.hasMin, m.hasMax = false, false
 	m.Min, m.Max = math.Inf(1), math.Inf(-1)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/floats"
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
@@ -102,7 +103,7 @@ func (m *histogram) restated(prev measure) (measure, relation) {
 // difference returns all of the growth since p but the bucket counts.
 func (m *histogram) difference(p *histogram, bounds []float64) *histogram {
 	return &histogram{
-		count: m.count - p.count, sum: clamp(m.sum - p.sum), hasSum: m.hasSum && p.hasSum,
+		count: m.count - p.count, sum: floats.Clamp(m.sum - p.sum), hasSum: m.hasSum && p.hasSum,
 		min: math.Inf(1), max: math.Inf(-1),
 		bounds: bounds, counts: make([]uint64, len(bounds)+1),
 	}

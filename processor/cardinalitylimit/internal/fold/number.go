@@ -1,6 +1,10 @@
 package fold
 
-import "math"
+import (
+	"math"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/floats"
+)
 
 // number is an integer until a double joins it.
 type number struct {
@@ -48,7 +52,7 @@ func (m *number) since(prev measure) (measure, relation) {
 		return nil, reset
 	}
 	if m.double || p.double {
-		return &number{double: true, f: clamp(m.float() - p.float())}, grown
+		return &number{double: true, f: floats.Clamp(m.float() - p.float())}, grown
 	}
 	d := m.i - p.i
 	if d < 0 { // from far below zero to far above
@@ -75,8 +79,5 @@ func plus(a, b float64, n *Stats) float64 {
 	if math.IsInf(sum, 0) {
 		n[StatSaturated]++
 	}
-	return clamp(sum)
+	return floats.Clamp(sum)
 }
-
-// clamp brings an infinity back to the largest number of its sign.
-func clamp(v float64) float64 { return min(max(v, -math.MaxFloat64), math.MaxFloat64) }

@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/floats"
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 )
 
@@ -17,7 +18,7 @@ func ReadNumber(p pmetric.NumberDataPoint) (Value, Stats) {
 		return Value{&number{i: p.IntValue()}}, Stats{}
 	}
 	f := p.DoubleValue()
-	if !finite(f) {
+	if !floats.IsFinite(f) {
 		return Value{}, Stats{StatNonFinite: 1}
 	}
 	return Value{&number{double: true, f: f}}, Stats{}
@@ -52,7 +53,7 @@ func ReadExponential(p pmetric.ExponentialHistogramDataPoint) (Value, Stats) {
 
 // ReadSummary copies count and sum of p; quantiles cannot be added.
 func ReadSummary(p pmetric.SummaryDataPoint) (Value, Stats) {
-	if !finite(p.Sum()) {
+	if !floats.IsFinite(p.Sum()) {
 		return Value{}, Stats{StatNonFinite: 1}
 	}
 	return Value{&histogram{
@@ -64,19 +65,17 @@ func ReadSummary(p pmetric.SummaryDataPoint) (Value, Stats) {
 // finiteTotals leaves out what is not finite: one observation that is NaN spoils the sum,
 // and not the counts.
 func finiteTotals(t histpoint.Totals) histpoint.Totals {
-	if !finite(t.Sum) {
+	if !floats.IsFinite(t.Sum) {
 		t.Sum, t.HasSum = 0, false
 	}
-	if t.HasMin && !finite(t.Min) {
+	if t.HasMin && !floats.IsFinite(t.Min) {
 		t.Min, t.HasMin = math.Inf(1), false
 	}
-	if t.HasMax && !finite(t.Max) {
+	if t.HasMax && !floats.IsFinite(t.Max) {
 		t.Max, t.HasMax = math.Inf(-1), false
 	}
 	return t
 }
-
-func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
 
 // WriteNumber sets the value of p.
 func WriteNumber(v Value, p pmetric.NumberDataPoint) {

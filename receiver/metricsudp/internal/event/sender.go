@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
 // Settings of a sender.
@@ -84,21 +86,10 @@ func (s *Sender) deliver(lines []Line) bool {
 			s.held.Store(0)
 			return true
 		}
-		if !s.wait(pause) {
+		if wait.For(s.ctx.Done(), pause) {
 			return false
 		}
 		pause = min(2*pause, maxPause)
-	}
-}
-
-func (s *Sender) wait(pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-s.ctx.Done():
-		return false
 	}
 }
 
@@ -115,12 +106,7 @@ func (s *Sender) Wait(ctx context.Context) error {
 	case <-s.done:
 	case <-ctx.Done():
 		s.cancel()
-		timer := time.NewTimer(s.AbandonAfter)
-		defer timer.Stop()
-		select {
-		case <-s.done:
-		case <-timer.C:
-		}
+		wait.For(s.done, s.AbandonAfter)
 	}
 	s.cancel()
 	if lost := s.held.Load() + int64(s.Queue.Len()); lost > 0 {

@@ -1,12 +1,11 @@
 package flush
 
 import (
-	"math"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/floats"
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 )
@@ -127,7 +126,7 @@ func (b *Builder) setSum(p pmetric.NumberDataPoint, whole int64, real float64) {
 func distribution(p pmetric.ExponentialHistogramDataPoint, h *expo.Histogram) {
 	histpoint.StoreExponential(p, h)
 	if h.Count > 0 {
-		p.SetSum(finite(h.Sum))
+		p.SetSum(floats.Clamp(h.Sum)) // values up to 1e290 could in theory add up to an infinity
 		p.SetMin(h.Min)
 		p.SetMax(h.Max)
 	}
@@ -136,7 +135,7 @@ func distribution(p pmetric.ExponentialHistogramDataPoint, h *expo.Histogram) {
 func explicit(p pmetric.HistogramDataPoint, h *series.ExplicitHistogram) {
 	histpoint.StoreExplicit(p, &histpoint.Explicit{Bounds: h.Bounds, Counts: h.Counts, Count: h.Count})
 	if h.Count > 0 {
-		p.SetSum(finite(h.Sum))
+		p.SetSum(floats.Clamp(h.Sum))
 		p.SetMin(h.Min)
 		p.SetMax(h.Max)
 	}
@@ -145,13 +144,10 @@ func explicit(p pmetric.HistogramDataPoint, h *series.ExplicitHistogram) {
 func summary(p pmetric.SummaryDataPoint, v *series.SummaryValue) {
 	count, sum := v.Totals()
 	p.SetCount(count)
-	p.SetSum(finite(sum))
+	p.SetSum(floats.Clamp(sum))
 	for q, value := range v.Quantiles {
 		to := p.QuantileValues().AppendEmpty()
 		to.SetQuantile(q)
 		to.SetValue(value)
 	}
 }
-
-// finite bounds a sum: of values up to 1e290 each it could in theory be an infinity.
-func finite(sum float64) float64 { return math.Max(-math.MaxFloat64, math.Min(math.MaxFloat64, sum)) }

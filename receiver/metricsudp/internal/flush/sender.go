@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
 // Sender calls the consumer with batches, one at a time. A batch that is refused with a retryable error is offered
@@ -161,11 +163,7 @@ func (s *Sender) Close(ctx context.Context) (lost int) {
 	case <-ctx.Done():
 	}
 	s.cancel()
-	timer := time.NewTimer(AbandonAfter)
-	defer timer.Stop()
-	select {
-	case <-s.done:
-	case <-timer.C:
+	if !wait.For(s.done, AbandonAfter) {
 		s.leave.Store(true)
 	}
 	return int(s.held.Load())

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
@@ -180,11 +181,4 @@ const (
 	drainFailures = 3
 )
 
-func (r *Reader) pause() {
-	timer := time.NewTimer(errorPause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-r.kick:
-	}
-}
+func (r *Reader) pause() { wait.For(r.kick, errorPause) }

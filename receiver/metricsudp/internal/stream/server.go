@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
@@ -105,17 +106,8 @@ func (s *Server) accept(l net.Listener) {
 			return
 		default:
 			s.Failed(err)
-			s.pause()
+			wait.For(s.ctx.Done(), acceptPause)
 		}
-	}
-}
-
-func (s *Server) pause() {
-	timer := time.NewTimer(acceptPause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.ctx.Done():
 	}
 }
 
@@ -203,12 +195,7 @@ func (s *Server) drain() <-chan struct{} {
 				}
 				s.serving.Wait()
 			})
-			timer := time.NewTimer(drainTime)
-			defer timer.Stop()
-			select {
-			case <-ended:
-			case <-timer.C:
-			}
+			wait.For(ended, drainTime)
 		})
 	})
 	return s.drained
