@@ -234,7 +234,8 @@ release: ## archives, packages, SBOM and checksums of a version into DIST; TAG=v
 	  if [ $$GOOS = linux ]; then env -u GOOS -u GOARCH $(MAKE) --no-print-directory packages BIN=$(DIST)/$$name GOARCH=$$GOARCH; fi; \
 	  rm -r $(DIST)/$$name; \
 	done
-	$(RELEASE) cyclonedx-gomod app -licenses=false -json -noserial -output $(DIST)/otelcol-custom_$(VERSION).cdx.json -main cmd/otelcol-custom .
+	@# Without the time at which it was written.
+	$(RELEASE) cyclonedx-gomod app -licenses=false -json -noserial -main cmd/otelcol-custom . | sed '/"timestamp":/d' > $(DIST)/otelcol-custom_$(VERSION).cdx.json
 	cd $(DIST) && sha256sum * > SHA256SUMS
 	@echo "release $(TAG): $(DIST) has $$(ls $(DIST) | wc -l) files. They are not signed: sign SHA256SUMS with your own key"
 
