@@ -95,6 +95,9 @@ func (c *core) GatewayState() gatewaystate.State {
 	return gatewaystate.State{Component: c.id.String(), Log: l}
 }
 
+// leastRoom is the room below which a log counts as full: a usual batch does not fit, though a small one may.
+const leastRoom = 64 << 10
+
 // refusal is why a batch that goes to the log now would be refused, empty if it would not.
 func (c *core) refusal(l *gatewaystate.Log) string {
 	for i := range l.Signals {
@@ -102,7 +105,7 @@ func (c *core) refusal(l *gatewaystate.Log) string {
 			return why
 		}
 	}
-	if c.cfg.Log.OnFull == OnFullReject && l.UsedBytes >= l.CapacityBytes {
+	if c.cfg.Log.OnFull == OnFullReject && l.CapacityBytes-l.UsedBytes < leastRoom {
 		return "the log is full"
 	}
 	return ""

@@ -18,10 +18,11 @@ const maxReply = 256 << 10
 
 // answer is a report with its encodings, each made when the first viewer asks for it.
 type answer struct {
-	report *report.Report
+	report  *report.Report
+	history *gatewaystate.History
 
-	encode, write sync.Once
-	json, text    []byte
+	encode, write, draw sync.Once
+	json, text, strips  []byte
 }
 
 // encoded returns the report as JSON of at most maxReply bytes. Offenders that have no room are left off and counted.
@@ -65,6 +66,12 @@ func (a *answer) plain() []byte {
 	return a.text
 }
 
+// drawn returns the last hour as JSON of at most maxReply bytes.
+func (a *answer) drawn() []byte {
+	a.draw.Do(func() { a.strips = encodedHistory(a.history) })
+	return a.strips
+}
+
 func (p *page) state(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(p.answer.Load().encoded())
@@ -77,7 +84,7 @@ func (p *page) text(w http.ResponseWriter, _ *http.Request) {
 
 func (p *page) history(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(encodedHistory(p.observer.History()))
+	_, _ = w.Write(p.answer.Load().drawn())
 }
 
 // encodedHistory writes the strips as JSON of at most maxReply bytes. Series that have no room are left off and counted.

@@ -181,8 +181,9 @@ func (p *page) bundle(w http.ResponseWriter, _ *http.Request) {
 	p.config.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Disposition", `attachment; filename="gateway.json"`)
+	a := p.answer.Load()
 	_, _ = w.Write(mustJSON(bundle{
-		State: p.answer.Load().encoded(), History: encodedHistory(p.observer.History()),
+		State: a.encoded(), History: a.drawn(),
 		Versions:      versions{p.set.BuildInfo.Command, p.set.BuildInfo.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH},
 		Configuration: conf,
 	}))

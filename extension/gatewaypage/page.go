@@ -168,7 +168,7 @@ func (p *page) observe(ctx context.Context) {
 		}
 	}
 	reading.Snapshot = p.Snapshot()
-	p.answer.Store(&answer{report: p.observer.Observe(reading)})
+	p.answer.Store(&answer{report: p.observer.Observe(reading), history: p.observer.History()})
 }
 
 // Ready implements extensioncapabilities.PipelineWatcher.

@@ -16,7 +16,7 @@ func StartCluster(t testing.TB, n int) []*Server {
 	nodes := make([]*Server, n)
 	for i := range nodes {
 		// The bus port is another free one: the default is the port plus 10,000, which may not exist.
-		_, bus, err := net.SplitHostPort(freeAddress(t))
+		_, bus, err := net.SplitHostPort(FreeAddress(t))
 		require.NoError(t, err)
 		nodes[i] = Start(t, "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-config-file", "nodes.conf",
 			"--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no")

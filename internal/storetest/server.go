@@ -35,7 +35,7 @@ func Start(t testing.TB, args ...string) *Server {
 	s := &Server{t: t, dir: dir, args: args}
 	t.Cleanup(s.Kill)
 	for range 5 { // another process may get the port first
-		s.Addr = freeAddress(t)
+		s.Addr = FreeAddress(t)
 		if s.launch() {
 			return s
 		}
@@ -45,7 +45,8 @@ func Start(t testing.TB, args ...string) *Server {
 	return nil
 }
 
-func freeAddress(t testing.TB) string {
+// FreeAddress returns an address on loopback that nobody listens on.
+func FreeAddress(t testing.TB) string {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, l.Close()) }()

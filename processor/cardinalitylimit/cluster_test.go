@@ -270,3 +270,37 @@ func TestClusterConfig(t *testing.T) {
 		})
 	}
 }
+
+// The cost of a point with and without a cluster: a known series costs nothing more, one over the limit is asked about
+// once more.
+func BenchmarkCluster(b *testing.B) {
+	for _, c := range []struct {
+		name      string
+		shared    bool
+		maxSeries int
+	}{{"known/alone", false, 500}, {"known/cluster", true, 500}, {"over/alone", false, 1}, {"over/cluster", true, 1}} {
+		b.Run(c.name, func(b *testing.B) {
+			r := newRig(b, func(cfg *Config) {
+				cfg.Limits = []LimitConfig{limitOf(c.maxSeries, "overflow", "metric.name")}
+				if c.shared {
+					cfg.Cluster = clusterOf(storetest.Start(b))
+					cfg.Cluster.Refresh = 10 * time.Second
+				}
+			})
+			md := thousand(r, 5)
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				copied := pmetric.NewMetrics()
+				md.CopyTo(copied)
+				b.StartTimer()
+				batch := r.table.Batch()
+				if _, err := r.process(context.WithValue(context.Background(), batchKey{}, batch), copied); err != nil {
+					b.Fatal(err)
+				}
+				batch.Commit()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/point")
+		})
+	}
+}

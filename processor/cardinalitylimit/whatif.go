@@ -3,9 +3,11 @@ package cardinalitylimit
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
@@ -35,20 +37,32 @@ func remedy(metric, label string) string {
 		return ""
 	}
 	name, isResource := strings.CutPrefix(label, resourcePrefix)
-	drop := regexp.QuoteMeta(name)
+	metrics, drop := expression(metric), expression(name)
 	if isResource {
 		drop = resourcePrefix + drop
 	}
 	rule := LabelsConfig{
-		Match: map[string]any{matchMetrics: []any{regexp.QuoteMeta(metric)}}, Drop: []string{drop},
-		Gauge: "last", MaxStreams: defaultMaxStreams,
+		Match: map[string]any{matchMetrics: []any{metrics}}, Drop: []string{drop}, Gauge: "last", MaxStreams: defaultMaxStreams,
 	}
 	var e check.Errors
 	if rule.compile(&e); e.Err() != nil {
 		return ""
 	}
-	return "processors:\n  cardinalitylimit:\n    labels:\n      - match: {metrics: [" + quoted(regexp.QuoteMeta(metric)) +
+	return "processors:\n  cardinalitylimit:\n    labels:\n      - match: {metrics: [" + quoted(metrics) +
 		"]}\n        drop: [" + quoted(drop) + "]\n"
+}
+
+// expression matches a name alone. Characters that a person cannot see, or that turn the direction of writing, are escaped.
+func expression(name string) string {
+	var b strings.Builder
+	for _, r := range regexp.QuoteMeta(name) {
+		if r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Zs, r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, `\x{%x}`, r)
+		}
+	}
+	return b.String()
 }
 
 // quoted is a text in JSON's quotes, which YAML reads. The Collector would replace what a single $ begins.

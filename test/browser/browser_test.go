@@ -84,10 +84,10 @@ func value[T any](b *tab, expression string) T {
 	return v
 }
 
-// text is what a person reads in the first element that matches.
+// text is what a person reads in the first element that matches, empty if it is hidden.
 func (b *tab) text(selector string) string {
 	b.t.Helper()
-	return value[string](b, fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector))
+	return value[string](b, fmt.Sprintf("(() => { const e = document.querySelector(%q); return e?.checkVisibility() ? e.innerText : '' })()", selector))
 }
 
 // waitFor waits until a person reads a text in an element, in capital letters or not.

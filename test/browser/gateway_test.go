@@ -35,6 +35,9 @@ func binary(t testing.TB) string {
 	return path
 }
 
+// gatewaytop is the command of that name beside the binary.
+func gatewaytop(t testing.TB) string { return filepath.Join(filepath.Dir(binary(t)), "gatewaytop") }
+
 // process is a running otelcol-custom.
 type process struct {
 	t    testing.TB
@@ -180,16 +183,25 @@ func addresses(t testing.TB, n int) []string {
 // send writes lines to the gateway, one per datagram.
 func (g *gateway) send(t testing.TB, lines ...string) {
 	t.Helper()
+	require.NoError(t, g.sendSlowly(lines...))
+}
+
+// sendSlowly makes a pause after each 50 datagrams: the socket's buffer is for bursts of a real network.
+func (g *gateway) sendSlowly(lines ...string) error {
 	conn, err := net.Dial("udp", g.udp)
-	require.NoError(t, err)
+	if err != nil {
+		return err
+	}
 	defer conn.Close()
 	for i, line := range lines {
-		_, err := conn.Write([]byte(line))
-		require.NoError(t, err)
+		if _, err := conn.Write([]byte(line)); err != nil {
+			return err
+		}
 		if i%50 == 49 {
-			time.Sleep(time.Millisecond) // the socket's buffer is for bursts of a real network
+			time.Sleep(time.Millisecond)
 		}
 	}
+	return nil
 }
 
 func status(url string) int {

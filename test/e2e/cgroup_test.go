@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -32,12 +34,10 @@ func newMemoryGroup(t *testing.T, limitBytes int64) *memoryGroup {
 	if os.Getuid() != 0 {
 		missing("not root")
 	}
-	g := &memoryGroup{t: t, limit: "memory.limit_in_bytes", peak: "memory.max_usage_in_bytes"}
-	parent := "/sys/fs/cgroup/memory"
-	if controllers, err := os.ReadFile("/sys/fs/cgroup/cgroup.controllers"); err == nil && strings.Contains(string(controllers), "memory") {
-		parent, g.limit, g.peak = "/sys/fs/cgroup", "memory.max", "memory.peak"
-		// Children have the controller only if the parent delegates it.
-		_ = os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte("+memory"), 0)
+	g := &memoryGroup{t: t}
+	parent, err := g.chooseVersion(cgroupRoot)
+	if err != nil {
+		missing(err.Error())
 	}
 	g.path = filepath.Join(parent, fmt.Sprintf("otelcol-custom-test-%d", os.Getpid()))
 	if err := os.Mkdir(g.path, 0o700); err != nil {
@@ -48,6 +48,27 @@ func newMemoryGroup(t *testing.T, limitBytes int64) *memoryGroup {
 		missing(err.Error())
 	}
 	return g
+}
+
+// cgroupRoot is where the control groups of the system are mounted.
+const cgroupRoot = "/sys/fs/cgroup"
+
+// chooseVersion returns the folder for the group, and sets the names of its files. The memory controller is of version 2
+// where the unified hierarchy has it: at the root, or below it in a hybrid system. Otherwise it is of version 1.
+func (g *memoryGroup) chooseVersion(root string) (parent string, err error) {
+	for _, parent := range []string{root, filepath.Join(root, "unified")} {
+		controllers, err := os.ReadFile(filepath.Join(parent, "cgroup.controllers"))
+		if err != nil || !slices.Contains(strings.Fields(string(controllers)), "memory") {
+			continue
+		}
+		g.limit, g.peak = "memory.max", "memory.peak"
+		// Children have the controller only if the parent delegates it, which fails where processes are in the parent.
+		return parent, os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte("+memory"), 0)
+	}
+	parent = filepath.Join(root, "memory")
+	g.limit, g.peak = "memory.limit_in_bytes", "memory.max_usage_in_bytes"
+	_, err = os.Stat(filepath.Join(parent, g.limit))
+	return parent, err
 }
 
 // peakBytes is the most memory that the group has used, page cache included.
@@ -77,4 +98,57 @@ func (g *memoryGroup) kills() int {
 		}
 	}
 	return 0
+}
+
+// The group is of the version that has the memory controller, and its files are read in the form of each version.
+func TestVersionsOfControlGroups(t *testing.T) {
+	type files map[string]string
+	for name, tt := range map[string]struct {
+		system files
+		parent string // "" is an error
+		group  files
+	}{
+		"version 1": {
+			files{"memory/memory.limit_in_bytes": "9223372036854771712\n"}, "memory",
+			files{"memory.max_usage_in_bytes": "1024\n", "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"},
+		},
+		"version 2": {
+			files{"cgroup.controllers": "cpuset cpu io memory pids\n", "cgroup.subtree_control": ""}, ".",
+			files{"memory.peak": "1024\n", "memory.events": "low 0\nhigh 0\nmax 7\noom 4\noom_kill 3\noom_group_kill 0\n"},
+		},
+		"hybrid, memory in version 1": {
+			files{"unified/cgroup.controllers": "\n", "memory/memory.limit_in_bytes": "9223372036854771712\n"}, "memory",
+			files{"memory.max_usage_in_bytes": "1024\n", "memory.oom_control": "oom_kill 3\n"},
+		},
+		"hybrid, memory in version 2": {
+			files{"unified/cgroup.controllers": "memory\n", "unified/cgroup.subtree_control": ""}, "unified",
+			files{"memory.peak": "1024\n", "memory.events": "oom_kill 3\n"},
+		},
+		"another controller": {files{"cgroup.controllers": "memory_of_another\n"}, "", nil},
+		"none":               {nil, "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			write := func(dir string, all files) {
+				for file, content := range all {
+					path := filepath.Join(dir, file)
+					require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+					require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+				}
+			}
+			write(root, tt.system)
+			g := &memoryGroup{t: t}
+			parent, err := g.chooseVersion(root)
+			if tt.parent == "" {
+				require.Error(t, err)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, filepath.Join(root, tt.parent), parent)
+			g.path = filepath.Join(parent, "group")
+			write(g.path, tt.group)
+			assert.Equal(t, int64(1024), g.peakBytes())
+			assert.Equal(t, 3, g.kills())
+		})
+	}
 }

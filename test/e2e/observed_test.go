@@ -248,6 +248,8 @@ func gaugesOf(n int) string {
 var unprovoked = map[string]string{
 	"otelcol_processor_bucketing_violations_total":               "processor/bucketing/internal/convert/TestStatefulStreams",
 	"otelcol_processor_cardinalitylimit_snapshot_failures_total": "processor/cardinalitylimit/TestStorageFailsAtRunTime",
+	"otelcol_processor_cardinalitylimit_cluster_losses_total":    "TestCluster",
+	"otelcol_processor_cardinalitylimit_cluster_state":           "TestCluster",
 }
 
 var metricName = regexp.MustCompile(`\b(?:otelcol_[a-z0-9_:]+|(?:http|rpc)_server_[a-z_]+|up|target_info)\b`)
@@ -304,6 +306,9 @@ var unseen = map[string]string{
 	"FallbacklogSignalWaits": "records must wait for 15 minutes",
 	"GatewayDataFailed":      "needs a component that refuses data for good; fallbacklog writes such data to the dead letter",
 	"CardinalityStateLost":   "a file system that fails: see the tests of the processor",
+
+	"CardinalityClusterAlone":  "needs a store of places: see TestCluster",
+	"CardinalityClusterLosses": "needs a store of places: see TestCluster",
 }
 
 // checkAlerts: every alert was pending or fired, and asks for metrics that exist.

@@ -70,6 +70,40 @@ func TestProduction(t *testing.T) {
 	g.stop()
 }
 
+// TestExplodingLabelsAreRemoved: the shipped gateways remove labels with a value for every user from HTTP metrics, and the
+// sum stays. Other metrics keep theirs.
+func TestExplodingLabelsAreRemoved(t *testing.T) {
+	for _, file := range []string{"production.yaml", "gateway.yaml"} {
+		t.Run(file, func(t *testing.T) {
+			g := newGateway(t, file, `processors: {cardinalitylimit: {reaggregate: {flush_interval: 200ms}}}`)
+			var r *recorder
+			if file == "production.yaml" {
+				a := newAuthority(t)
+				r = startRecorder(t, g.backend, grpc.Creds(credentials.NewTLS(a.serverTLS(tls.NoClientCert))))
+				g.env["OTLP_ENDPOINT"], g.env["OTLP_CA_FILE"], g.env["OTLP_API_KEY"] = "https://"+g.backend, a.file, "k3y"
+			} else {
+				r = startRecorder(t, g.backend)
+			}
+			g.start()
+			for _, name := range []string{"http.server.errors", "orders"} {
+				points := make([]string, 300)
+				for i := range points {
+					points[i] = fmt.Sprintf(`{"asInt":"2","startTimeUnixNano":"1000000000","timeUnixNano":"2000000000","attributes":[
+						{"key":"user.id","value":{"stringValue":"u-%d"}},{"key":"http.route","value":{"stringValue":"/r%d"}}]}`, i, i%3)
+				}
+				postOTLP(t, g, fmt.Sprintf(`{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":%q,"sum":{"aggregationTemporality":1,
+					"isMonotonic":true,"dataPoints":[%s]}}]}]}]}`, name, strings.Join(points, ",")))
+			}
+			eventually(t, "all is counted", func() bool {
+				return r.counterSums()["http.server.errors"] == 600 && r.counterSums()["orders"] == 600
+			})
+			assert.Equal(t, 3, r.points()["http.server.errors"], "one point for each route")
+			assert.Equal(t, 300, r.points()["orders"])
+			g.stop()
+		})
+	}
+}
+
 // TestProductionOverHTTP: OTLP_PROTOCOL chooses the exporter.
 func TestProductionOverHTTP(t *testing.T) {
 	a := newAuthority(t)

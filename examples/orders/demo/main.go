@@ -36,7 +36,7 @@ type demo struct {
 	binaries string // directory
 	backend  *backend
 
-	grpc, page, telemetry, order, payment, prometheus string
+	grpc, page, telemetry, order, payment, prometheus, gatewayPage string
 
 	processes []*exec.Cmd
 }
@@ -63,7 +63,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := d.start(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Sending %d orders per second for %v. Half of the payments are refused, and the order service makes the text of the error a label.\n\n", *rate, *duration)
+	fmt.Fprintf(out, "Sending %d orders per second for %v. Half of the payments are refused, and the order service makes the text of the error a label.\n"+
+		"Watch it on the gateway page: http://%s\n\n", *rate, *duration, d.gatewayPage)
 	if err := d.sendOrders(ctx, *rate, *duration); err != nil {
 		return err
 	}
@@ -83,11 +84,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 
 // start runs the backend, the gateway, Prometheus and the services, and waits until they answer.
 func (d *demo) start(ctx context.Context) error {
-	addresses, err := freeAddresses(10)
+	addresses, err := freeAddresses(12)
 	if err != nil {
 		return err
 	}
 	d.grpc, d.page, d.telemetry, d.order, d.payment, d.prometheus = addresses[0], addresses[1], addresses[2], addresses[3], addresses[4], addresses[5]
+	d.gatewayPage = addresses[10]
 	if d.backend, err = startBackend(addresses[6]); err != nil {
 		return err
 	}
@@ -98,7 +100,7 @@ func (d *demo) start(ctx context.Context) error {
 	gateway := exec.CommandContext(ctx, filepath.Join(d.binaries, "otelcol-custom"), "--config", "configs/quickstart.yaml", "--config", "examples/orders/gateway.yaml")
 	gateway.Env = append(os.Environ(), "OTLP_GRPC_ENDPOINT="+d.grpc, "OTLP_HTTP_ENDPOINT="+addresses[7], "METRICSUDP_ENDPOINT="+addresses[8],
 		"PROMETHEUS_ENDPOINT="+d.page, "HEALTH_CHECK_ENDPOINT="+addresses[9], "TELEMETRY_HOST="+host, "TELEMETRY_PORT="+port,
-		"OTLP_ENDPOINT="+addresses[6], "FALLBACKLOG_DIRECTORY="+filepath.Join(d.dir, "fallbacklog"))
+		"GATEWAYPAGE_ENDPOINT="+d.gatewayPage, "PROBES_ENDPOINT="+addresses[11], "OTLP_ENDPOINT="+addresses[6], "FALLBACKLOG_DIRECTORY="+filepath.Join(d.dir, "fallbacklog"))
 	if err := d.launch("gateway", gateway); err != nil {
 		return err
 	}

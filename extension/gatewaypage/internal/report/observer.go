@@ -26,6 +26,8 @@ type Observer struct {
 	options Options
 	history *gatewaystate.History
 	begin   time.Time
+	// readings are those observed. The first one is before the components have started.
+	readings int
 
 	window  window
 	changes *changes
@@ -91,7 +93,10 @@ func (v *Observer) Observe(r *Reading) *Report {
 	losingSince := v.changes.loses(at, losing(rep))
 	rep.Verdict = judged(rep, v.unknown(r, rep), v.refusing(r), losingSince)
 	rep.Changes = v.changes.newest()
-	v.remember(rep)
+	if v.readings > 0 {
+		v.remember(rep)
+	}
+	v.readings++
 	return rep
 }
 

@@ -196,6 +196,7 @@ func (m *Gateway) conclude(c *call, e *errand, now time.Time) {
 		switch c.reply.codes[i] {
 		case 'm', 'a':
 			delete(k.alone, s)
+			delete(k.lost, s)
 		case 'r':
 			delete(k.alone, s)
 			if k.lost == nil {

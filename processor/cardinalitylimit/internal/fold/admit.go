@@ -24,26 +24,42 @@ func (b *Batch) Admit(p Point) Admitted {
 		b.admit(p.Stream, s)
 		return same
 	}
-	if p.Time <= s.time {
-		return b.again(s, &p)
+	place := s.find(&p)
+	if p.Time <= s.heard(place) {
+		return b.again(s, place, &p)
 	}
 	if !s.admitted {
 		if !b.table.mayPass(s) {
 			return b.foldOnce(p)
 		}
-		s.ended, s.admitted, s.offset, s.floor = false, true, s.last, s.time
+		s.passFromHere()
 	}
-	_, is := s.growth(&p)
-	switch {
-	case is == reset:
-		s.offset, s.floor = nil, s.time
-	case is == unknown && s.offset != nil: // begins anew, with what it grows by from here on
-		s.offset, s.floor = p.Value.measure, s.time
-		b.stats[StatUnbaselined]++
+	last := s.time
+	if !s.turnTo(place, &p) { // more writers than it can distinguish: they pass unchanged
+		return same
+	}
+	switch place {
+	case laterOrigin:
+		s.offset, s.floor = nil, last
+	case earlierOrigin: // a writer that was never folded
+		s.offset, s.floor = nil, 0
+	default:
+		b.goOn(s, &p)
 	}
 	s.start, s.time, s.seen, s.last = p.Start, p.Time, b.table.opts.Now().UnixNano(), p.Value.measure
 	b.admit(p.Stream, s)
 	return s.rebase(p.Start, p.Value)
+}
+
+// goOn begins anew where p does not go on from the last point of its origin.
+func (b *Batch) goOn(s *stream, p *Point) {
+	switch _, is := s.growth(p); {
+	case is == reset:
+		s.offset, s.floor = nil, s.time
+	case is == unknown && s.offset != nil: // with what it grows by from here on
+		s.offset, s.floor = p.Value.measure, s.time
+		b.stats[StatUnbaselined]++
+	}
 }
 
 // mayPass tells whether it is stored that the folded stream has a place, if anything is.
@@ -105,9 +121,13 @@ func (b *Batch) admit(id uint64, s *stream) {
 
 // again answers for a point that is not newer than the last: of the time before
 // the stream was admitted, or sent twice.
-func (b *Batch) again(s *stream, p *Point) Admitted {
-	if s.admitted && p.Start == s.start && p.Time > s.floor {
-		if a := s.rebase(p.Start, p.Value); !a.Drop {
+func (b *Batch) again(s *stream, place int, p *Point) Admitted {
+	o := s.own()
+	if place >= 0 {
+		o = s.others[place]
+	}
+	if s.admitted && p.Start == o.start && p.Time > o.floor {
+		if a := o.rebase(p.Start, p.Value); !a.Drop {
 			return a
 		}
 	}
@@ -116,13 +136,19 @@ func (b *Batch) again(s *stream, p *Point) Admitted {
 }
 
 func (s *stream) rebase(start int64, v Value) Admitted {
-	a := Admitted{Value: v, Start: max(start, s.floor)}
-	if s.offset == nil {
+	o := s.own()
+	return o.rebase(start, v)
+}
+
+// rebase is what downstream shall see of a value.
+func (o *origin) rebase(start int64, v Value) Admitted {
+	a := Admitted{Value: v, Start: max(start, o.floor)}
+	if o.offset == nil {
 		return a
 	}
-	d, is := v.since(s.offset)
+	d, is := v.since(o.offset)
 	if is == reset { // restated since
-		d, is = v.restated(s.offset)
+		d, is = v.restated(o.offset)
 	}
 	if is != grown {
 		return Admitted{Drop: true}
@@ -153,6 +179,6 @@ func (t *Table) admitted(in *shard, id uint64, s, to *stream, n *Stats) {
 	}
 	s.start, s.time, s.seen, s.last = to.start, to.time, to.seen, to.last
 	s.offset, s.floor, s.uncertain, s.promised = to.offset, to.floor, false, 0
-	s.doubt()
+	s.others = to.others
 	t.charge(in, id, s, n)
 }

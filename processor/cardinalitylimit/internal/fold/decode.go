@@ -96,7 +96,7 @@ func (r *cutReader) origins(to *accumulator) []origin {
 	}
 	var others []origin
 	for range n {
-		o := origin{start: r.time(), time: r.time(), uncertain: r.Bool(), last: r.measure(to)}
+		o := origin{start: r.time(), time: r.time(), floor: r.time(), uncertain: r.Bool(), last: r.measure(to), offset: r.measure(to)}
 		if o.last == nil {
 			r.Fail()
 			return nil

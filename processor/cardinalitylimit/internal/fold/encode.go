@@ -78,9 +78,10 @@ func (w *cutWriter) origins(others []origin) {
 	w.Uint(uint64(len(others)))
 	for i := range others {
 		o := &others[i]
-		w.times(o.start, o.time)
+		w.times(o.start, o.time, o.floor)
 		w.Bool(o.uncertain)
 		w.measure(o.last)
+		w.measure(o.offset)
 	}
 }
 

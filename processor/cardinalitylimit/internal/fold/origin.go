@@ -12,6 +12,9 @@ type origin struct {
 	start, time int64 // of its last point
 	last        measure
 	uncertain   bool // what it grew by since its last point may have left
+	// offset and floor are as in stream.
+	offset measure
+	floor  int64
 }
 
 const (
@@ -20,7 +23,7 @@ const (
 	// jitter is how far two starts of one process can be apart: some SDKs compute the boot time anew for each export.
 	jitter = 5 * time.Second
 	// originBytes is the size of an origin without its last value.
-	originBytes = 64
+	originBytes = 96
 )
 
 // Places of an origin, where it is not an index of stream.others.
@@ -89,9 +92,10 @@ func (s *stream) turnTo(place int, p *Point) bool {
 	case place >= 0:
 		others := slices.Clone(s.others)
 		o := others[place]
-		others[place] = origin{s.start, s.time, s.last, s.uncertain}
+		others[place] = s.own()
 		s.others = others
 		s.start, s.time, s.last, s.uncertain = p.Start, o.time, o.last, o.uncertain
+		s.offset, s.floor = o.offset, o.floor
 		return true
 	}
 	kept := slices.Clone(s.others)
@@ -107,8 +111,28 @@ func (s *stream) turnTo(place int, p *Point) bool {
 		}
 		kept = slices.Delete(kept, oldest, oldest+1)
 	}
-	s.others = append(kept, origin{s.start, s.time, s.last, s.uncertain})
+	s.others = append(kept, s.own())
 	return true
+}
+
+// own is the origin of the stream's last point.
+func (s *stream) own() origin {
+	return origin{s.start, s.time, s.last, s.uncertain, s.offset, s.floor}
+}
+
+// passFromHere lets the stream pass with what each of its origins grows by from its last point on. Each has a start of
+// its own afterwards too: its last folded time, and no two the same.
+func (s *stream) passFromHere() {
+	s.ended, s.admitted, s.offset, s.floor = false, true, s.last, s.time
+	s.others = slices.Clone(s.others)
+	floors := []int64{s.floor}
+	for i := range s.others {
+		o := &s.others[i]
+		for o.offset, o.floor = o.last, o.time; slices.Contains(floors, o.floor); {
+			o.floor--
+		}
+		floors = append(floors, o.floor)
+	}
 }
 
 // doubt makes the next points of the other origins baselines.
@@ -124,6 +148,9 @@ func (s *stream) size() int {
 	n := stateBytes(Value{s.last})
 	for i := range s.others {
 		n += originBytes + s.others[i].last.bytes()
+		if s.others[i].offset != nil {
+			n += s.others[i].offset.bytes()
+		}
 	}
 	return n
 }

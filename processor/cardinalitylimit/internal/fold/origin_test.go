@@ -101,3 +101,84 @@ func TestJitteringStarts(t *testing.T) {
 	foldOne(table, begun+int64(time.Minute)+int64(time.Second)/2+1, at+101*int64(time.Second), 7)
 	require.EqualValues(t, 1007, sumOf(table), "a first value")
 }
+
+// passing lets a point of stream 1 pass and returns what downstream sees of it.
+func passing(table *Table, start, at, value int64) (seen Admitted, shown int64) {
+	b := table.Batch()
+	seen = b.Admit(Point{Stream: 1, Start: start, Time: at, Value: Value{&number{i: value}}})
+	b.Commit()
+	shown = value
+	if !seen.Same && !seen.Drop {
+		shown = seen.Value.measure.(*number).i
+	}
+	return seen, shown
+}
+
+// Replicas that pass after they were folded leave as what each grows by from there on, each under one start of its own. So
+// the overflow series and what passes add up, whatever the order, restarts of the gateway included.
+func TestReplicasThatPassAddUp(t *testing.T) {
+	for seed := range uint64(100) {
+		rng := rand.New(rand.NewPCG(seed, 2))
+		table, _ := newTable(100)
+		replicas := make([]replica, 2+rng.IntN(3))
+		at, want := begun+int64(time.Hour), int64(0)
+		for i := range replicas {
+			replicas[i].start = begun + int64(i+1)*int64(time.Minute)
+		}
+		grow := func() *replica {
+			r := &replicas[rng.IntN(len(replicas))]
+			at += int64(rng.IntN(2)) * int64(time.Second) // the points of two replicas may have one time
+			at += int64(time.Millisecond)
+			grown := rng.Int64N(100)
+			r.value += grown
+			want += grown
+			return r
+		}
+		for range 50 {
+			r := grow()
+			foldOne(table, r.start, at, r.value)
+		}
+		left := make(map[int64]int64) // by start
+		for i := range 100 {
+			r := grow()
+			seen, shown := passing(table, r.start, at, r.value)
+			require.False(t, seen.Drop)
+			if !seen.Same {
+				require.GreaterOrEqual(t, shown, left[seen.Start], "seed %d, point %d", seed, i)
+				left[seen.Start] = shown
+			}
+			if rng.IntN(20) == 0 {
+				table = restarted(t, table)
+			}
+		}
+		sum := sumOf(table)
+		for _, v := range left {
+			sum += v
+		}
+		require.Equal(t, want, sum, "seed %d", seed)
+		require.LessOrEqual(t, len(left), len(replicas))
+	}
+}
+
+// A replica that restarts while it passes begins anew after the last point of the others.
+func TestReplicaThatRestartsWhilePassing(t *testing.T) {
+	table, _ := newTable(100)
+	a, b := begun+1, begun+int64(time.Minute)
+	at := begun + int64(time.Hour)
+	foldOne(table, a, at, 100)
+	foldOne(table, b, at+1, 50)
+	_, shown := passing(table, a, at+10, 110)
+	require.EqualValues(t, 10, shown)
+	_, shown = passing(table, b, at+11, 53)
+	require.EqualValues(t, 3, shown)
+	seen, shown := passing(table, at+20, at+30, 7)
+	require.EqualValues(t, 7, shown)
+	require.Equal(t, at+20, seen.Start)
+	_, shown = passing(table, b, at+40, 55)
+	require.EqualValues(t, 5, shown)
+	// Folded again, each goes on from its last point.
+	before := sumOf(table)
+	foldOne(table, b, at+50, 60)
+	foldOne(table, at+20, at+51, 9)
+	require.EqualValues(t, before+5+2, sumOf(table))
+}

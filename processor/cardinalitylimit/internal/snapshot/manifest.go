@@ -11,7 +11,7 @@ import (
 var ErrVersion = errors.New("snapshot has another version")
 
 // version of the format, of the manifest and of all sections.
-const version = 4
+const version = 5
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

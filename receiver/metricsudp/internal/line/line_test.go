@@ -236,7 +236,7 @@ func FuzzParse(f *testing.F) {
 	_, lines := examples(f)
 	for _, s := range append(lines,
 		"a:1|c|#\xff\xfe:\x80", "a:|", "|", ":", "@", "a:1::2|ms|#,,", "a:0x1p-2|c", "_e{1,9223372036854775807}:t|t",
-		"a:1|c|::2", "a:1|c|:x", "u:x|s|:", "a:1|c|#,:,k:1,k:2|#|c:|e:|card:|T1|@1", "a:99999999999999999999|c", "a:-9223372036854775808|c|@1e-6", "_sc||0", "_",
+		"a:1|c|::2", "a:1|c|:x", "u:x|s|:", "||:0|c", "a:1|c|#,:,k:1,k:2|#|c:|e:|card:|T1|@1", "a:99999999999999999999|c", "a:-9223372036854775808|c|@1e-6", "_sc||0", "_",
 	) {
 		f.Add([]byte(s))
 	}
@@ -265,7 +265,8 @@ func FuzzParse(f *testing.F) {
 		default:
 			t.Fatalf("accepted kind %v", l.Kind)
 		}
-		if value := valueInFields(b, l.Kind); value != nil {
+		// A bar in a name is left to the caller.
+		if value := valueInFields(b[len(l.Name):], l.Kind); value != nil {
 			t.Fatalf("accepted without the value %q", value)
 		}
 		if len(l.Name) == 0 || len(l.Name) > testLimits.NameBytes || !(l.Rate >= testLimits.MinRate && l.Rate <= 1) {

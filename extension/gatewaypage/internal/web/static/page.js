@@ -410,7 +410,7 @@ function strip(group) {
     chart?.destroy();
     const axis = () => ({stroke: ink('--quiet'), grid: {stroke: ink('--line'), width: 1}, ticks: {show: false}, font: '12px system-ui, "DejaVu Sans", sans-serif'});
     chart = new uPlot({
-      width, height: 120, legend: {show: false}, cursor: {show: false}, padding: [8, 8, 0, 0], plugins: [marks],
+      width, height: 120, legend: {show: false}, cursor: {show: false}, padding: [8, 30, 0, 0], plugins: [marks],
       scales: {x: {time: true}, y: {range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1]}},
       axes: [{...axis(), size: 26, space: 70, values: (_, ticks) => ticks.map((s) => new Date(s * 1000).toLocaleTimeString('en-GB', g.span > 300 ? {hour: '2-digit', minute: '2-digit'} : {}))},
         {...axis(), size: 64, space: 36, ...(isBytes ? {incrs: binary} : {}), values: (_, ticks) => ticks.map((v) => compact(v, isBytes))}],
