@@ -217,9 +217,27 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 packages: ## deb and rpm of the binaries in BIN, into DIST
 	@mkdir -p $(DIST)
 	for packager in $(PACKAGERS); do \
-	  GOARCH=$${GOARCH:-$$(go env GOARCH)} VERSION=$(VERSION) BIN=$(BIN) \
+	  ARCH=$(or $(GOARCH),$$(go env GOARCH)) VERSION=$(VERSION) BIN=$(BIN) \
 	  $(RELEASE) nfpm package --config deploy/packages/nfpm.yaml --packager $$packager --target $(DIST)/; \
 	done
+
+.PHONY: release
+release: ## archives, packages, SBOM and checksums of a version into DIST; TAG=v0.1.0 must be builder-config.yaml's version
+	@test "$(TAG)" = "v$(VERSION)" || { echo "TAG: must be v$(VERSION), the version of builder-config.yaml (got \"$(TAG)\")"; exit 1; }
+	@! git status --porcelain | grep . || { echo "the tree differs from the commit: commit or remove what stands above"; exit 1; }
+	rm -rf $(DIST)
+	for platform in $(PLATFORMS); do \
+	  export GOOS=$${platform%/*} GOARCH=$${platform#*/}; name=otelcol-custom_$(VERSION)_$${GOOS}_$$GOARCH; \
+	  go build -ldflags "-s -w" -o $(DIST)/$$name/ ./cmd/otelcol-custom ./cmd/fallbacklog ./cmd/doctor ./cmd/healthprobe; \
+	  cp -r LICENSE README.md UPGRADING.md configs $(DIST)/$$name/; \
+	  tar --sort=name --owner=0 --group=0 --numeric-owner --mode=go-w --mtime=@$$SOURCE_DATE_EPOCH -C $(DIST) -cf - $$name | gzip -n > $(DIST)/$$name.tar.gz; \
+	  if [ $$GOOS = linux ]; then env -u GOOS -u GOARCH $(MAKE) --no-print-directory packages BIN=$(DIST)/$$name GOARCH=$$GOARCH; fi; \
+	  rm -r $(DIST)/$$name; \
+	done
+	@# Without the time at which it was written.
+	$(RELEASE) cyclonedx-gomod app -licenses=false -json -noserial -main cmd/otelcol-custom . | sed '/"timestamp":/d' > $(DIST)/otelcol-custom_$(VERSION).cdx.json
+	cd $(DIST) && sha256sum * > SHA256SUMS
+	@echo "release $(TAG): $(DIST) has $$(ls $(DIST) | wc -l) files. They are not signed: sign SHA256SUMS with your own key"
 
 .PHONY: clean
 clean: ## remove what the build and `make run` wrote, the local log included

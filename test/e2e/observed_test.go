@@ -275,6 +275,7 @@ func (o *observed) scrapedNames(ctx context.Context) map[string]bool {
 func (o *observed) checkPanels() {
 	ctx := withTimeout(o.t)
 	names := o.scrapedNames(ctx)
+	o.checkSelfTelemetryPage(o.t, names)
 	files, err := filepath.Glob("../../deploy/grafana/*.json")
 	require.NoError(o.t, err)
 	queries := 0

@@ -8,7 +8,7 @@ import (
 )
 
 // otherFolders belong to git, the build or npm, or contain the input of tests.
-var otherFolders = []string{".git", "bin", "data", "node_modules", "testdata"}
+var otherFolders = []string{".git", "bin", "bin-debian", "data", "dist", "node_modules", "testdata"}
 
 // generatedPage is the page that mdatagen generates from metadata.yaml. The check reads the latter.
 const generatedPage = "documentation.md"
