@@ -13,7 +13,7 @@ var components = map[string][]string{
 		"debug", "fallbacklog", "file", "kafka", "load_balancing", "nop", "otlp_grpc", "otlp_http", "prometheus", "prometheus_remote_write",
 	},
 	"connectors": {"forward", "span_metrics"},
-	"extensions": {"bearertokenauth", "file_storage", "health_check", "pprof", "zpages"},
+	"extensions": {"bearertokenauth", "file_storage", "gatewaypage", "health_check", "pprof", "zpages"},
 }
 
 // Components returns the types of the distribution's components of a kind, such as "receivers".

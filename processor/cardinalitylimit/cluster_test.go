@@ -161,7 +161,7 @@ func TestClusterOfThreeWithDeltas(t *testing.T) {
 		assert.EqualValues(t, 0, r.counter("cluster_state"))
 		assert.EqualValues(t, 500, r.counter("cluster_series", "limit", "metric"))
 		assert.Equal(t, s.Answers[cluster.Admitted], r.counter("cluster_new_series", "answer", "admitted"))
-		assert.Equal(t, s.Exchanges, r.counter("cluster_exchanges"))
+		assert.GreaterOrEqual(t, r.counter("cluster_exchanges"), s.Exchanges, "the background has its own")
 		assert.Zero(t, r.counter("cluster_failures"))
 		page := r.GatewayState().Limiter.Cluster
 		assert.Equal(t, "joined", page.State)

@@ -266,6 +266,19 @@ func TestKeysAreNamed(t *testing.T) {
 	require.InEpsilon(t, 30_000, r.counter("offender_key_series", "limit", "l", "key", "resource.service.name=orders"), 0.1)
 }
 
+// One key for everything, and a rule for labels, are called by their limit.
+func TestLimitOnAllIsNamed(t *testing.T) {
+	r, logs := watched(t, func(c *Config) {
+		l := limitOf(500, "drop")
+		l.Name, l.Key, l.Count = "total", []string{}, countStreams
+		c.Limits = []LimitConfig{l}
+	})
+	r.explode(2_000)
+	r.maintain()
+	require.Len(t, logs.FilterMessageSnippet("All metrics under limit total: about ").All(), 1)
+	require.Len(t, logs.FilterMessageSnippet("Metric requests: about ").All(), 1)
+}
+
 // The use of the fullest keys, and of the keys that each override applies to, is visible.
 func TestUseIsVisible(t *testing.T) {
 	r := newRig(t, func(c *Config) {

@@ -77,7 +77,7 @@ func (p *limiter) nameOffenders(over *offenders.Report) {
 
 // sentence says of an offender what a person needs to act on it. The estimates are rounded, since they are not exact.
 func (p *limiter) sentence(o *offenders.Offender) string {
-	subject := subjectOf(o)
+	subject := p.subjectOf(o)
 	if len(o.Labels) == 0 {
 		return fmt.Sprintf("%s: about %d series wanted, limit %d", subject, round(o.Wanted()), o.Max)
 	}
@@ -89,10 +89,10 @@ func (p *limiter) sentence(o *offenders.Offender) string {
 		subject, round(o.Wanted()), o.Max, label.Name, round(label.Values))
 }
 
-func subjectOf(o *offenders.Offender) string {
+func (p *limiter) subjectOf(o *offenders.Offender) string {
 	switch {
 	case o.Metric == "" && o.Key == "":
-		return "All metrics"
+		return "All metrics under limit " + p.set.Name(o.Limit)
 	case o.Metric == "":
 		return "Key " + o.Key
 	case o.Key == "":

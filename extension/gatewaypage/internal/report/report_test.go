@@ -337,7 +337,7 @@ func TestSavedShowsItsFormula(t *testing.T) {
 	require.Zero(t, newWorld(t).observe(dry).Saved.Series)
 }
 
-// Two hours of names that are always new: what the page remembers stays below 4 MiB.
+// Half an hour of names that are always new: what the page remembers stays below 4 MiB.
 func TestMemoryIsBoundedUnderAFloodOfNames(t *testing.T) {
 	w := newWorld(t)
 	flood := func(second int) gatewaystate.State {
@@ -358,11 +358,11 @@ func TestMemoryIsBoundedUnderAFloodOfNames(t *testing.T) {
 	}
 	before := heap()
 	var r *Report
-	for second := range 7200 {
+	for second := range 1800 {
 		r = w.observe(flood(second), logState(gatewaystate.LogItems{Received: int64(second)}, 5))
 	}
 	used := heap() - before
-	t.Logf("%d KiB after 144,000 names", used>>10)
+	t.Logf("%d KiB after 36,000 names", used>>10)
 	require.Less(t, used, int64(4<<20))
 	require.Len(t, r.Changes, maxChanges)
 	require.LessOrEqual(t, len(w.observer.changes.first), maxOffenders)

@@ -233,7 +233,8 @@ func (m *Gateway) exchange(ctx context.Context, calls []call) []call {
 	done := make(chan error, 1)
 	c := m.common()
 	m.exchanging.Go(func() { done <- m.store.run(ctx, c, calls) })
-	answered, err := calls, error(nil) // calls itself belongs to the goroutine until it is done
+	answered := calls // until the goroutine is done, calls belongs to it
+	var err error
 	select {
 	case err = <-done:
 	case <-ctx.Done():

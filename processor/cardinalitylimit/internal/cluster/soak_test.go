@@ -51,7 +51,7 @@ func TestSoakManyGateways(t *testing.T) {
 		members[i].max = limit
 	}
 	_, empty, _ := s.load()
-	phase := func(name string, decisions int, run func(i int, m *member)) (perSecond float64) {
+	phase := func(name string, decisions int, run func(i int, m *member)) {
 		cpu, _, before := s.load()
 		var exchanges int64
 		for _, m := range members {
@@ -76,7 +76,6 @@ func TestSoakManyGateways(t *testing.T) {
 		after -= cpu
 		t.Logf("%-22s %9d decisions in %6.2f s, store: %5.2f s of CPU, %6.0f decisions per s of CPU, %7d round trips, %8d commands, %6.1f MB",
 			name, decisions, took.Seconds(), after.Seconds(), float64(decisions)/after.Seconds(), exchanges, calls-before, float64(bytes-empty)/1e6)
-		return float64(decisions) / took.Seconds()
 	}
 	var mu sync.Mutex
 	granted := make(map[Place]int)
