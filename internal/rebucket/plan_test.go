@@ -59,6 +59,12 @@ func randomCounts(rng *rand.Rand, n int) []uint64 {
 	return counts
 }
 
+// randomConversion returns source bounds, target bounds that share some of them, and counts of the source.
+func randomConversion(rng *rand.Rand) (source, target []float64, counts []uint64) {
+	source = randomBounds(rng)
+	return source, randomBounds(rng, source...), randomCounts(rng, len(source)+1)
+}
+
 func sum(counts []uint64) uint64 {
 	var s uint64
 	for _, n := range counts {
@@ -81,9 +87,7 @@ func cumulative(counts []uint64) []uint64 {
 func TestPlanConservesCounts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 20000 {
-		source := randomBounds(rng)
-		target := randomBounds(rng, source...)
-		counts := randomCounts(rng, len(source)+1)
+		source, target, counts := randomConversion(rng)
 		out := make([]uint64, len(target)+1)
 		rebucket.Explicit(target, source, counts, out, splits[rng.IntN(len(splits))])
 		require.Equal(t, sum(counts), sum(out))
@@ -94,9 +98,7 @@ func TestPlanIsExactAtSharedBounds(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	shared := 0
 	for range 20000 {
-		source := randomBounds(rng)
-		target := randomBounds(rng, source...)
-		counts := randomCounts(rng, len(source)+1)
+		source, target, counts := randomConversion(rng)
 		out := make([]uint64, len(target)+1)
 		rebucket.Explicit(target, source, counts, out, splits[rng.IntN(len(splits))])
 		before, after := cumulative(counts), cumulative(out)
@@ -115,9 +117,7 @@ func TestPlanIsExactAtSharedBounds(t *testing.T) {
 func TestPlanErrorIsBoundedByTheBucketCut(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	for range 20000 {
-		source := randomBounds(rng)
-		target := randomBounds(rng, source...)
-		counts := randomCounts(rng, len(source)+1)
+		source, target, counts := randomConversion(rng)
 		out := make([]uint64, len(target)+1)
 		tally := rebucket.Explicit(target, source, counts, out, splits[rng.IntN(len(splits))])
 		before, after := cumulative(counts), cumulative(out)
@@ -148,10 +148,8 @@ func TestPlanNeverDecreases(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	exports := 0
 	for range 2000 {
-		source := randomBounds(rng)
-		target := randomBounds(rng, source...)
+		source, target, counts := randomConversion(rng)
 		plan := rebucket.NewPlan(target, source, splits[rng.IntN(len(splits))])
-		counts := randomCounts(rng, len(source)+1)
 		room := math.MaxUint64 - sum(counts)
 		last, out := make([]uint64, len(target)+1), make([]uint64, len(target)+1)
 		plan.Apply(last, counts)
@@ -179,9 +177,7 @@ func TestPlanNeverDecreases(t *testing.T) {
 func TestPlanIsIdempotent(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	for range 5000 {
-		source := randomBounds(rng)
-		target := randomBounds(rng, source...)
-		counts := randomCounts(rng, len(source)+1)
+		source, target, counts := randomConversion(rng)
 		once := make([]uint64, len(target)+1)
 		twice := make([]uint64, len(target)+1)
 		split := splits[rng.IntN(len(splits))]

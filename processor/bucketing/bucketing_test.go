@@ -342,14 +342,14 @@ func TestTelemetryOfStreams(t *testing.T) {
 		newHistogram(md, name, "", []float64{1}, 1, 2)
 		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
 	}
-	is := func(n int64) {
+	requireStreams := func(n int64) {
 		metadatatest.AssertEqualProcessorBucketingStreams(t, tel, []metricdata.DataPoint[int64]{
 			{Value: n, Attributes: attribute.NewSet(attribute.String("processor", "bucketing/a"))},
 		}, metricdatatest.IgnoreTimestamp())
 	}
-	is(2)
+	requireStreams(2)
 	require.NoError(t, p.Shutdown(context.Background()))
-	is(0)
+	requireStreams(0)
 }
 
 // Instances with the same ID, one per pipeline, add up. Instances with another ID have their own series.
@@ -370,11 +370,11 @@ func TestTelemetryByInstance(t *testing.T) {
 		}
 		last = p
 	}
-	of := func(name string, v int64) metricdata.DataPoint[int64] {
+	point := func(name string, v int64) metricdata.DataPoint[int64] {
 		return metricdata.DataPoint[int64]{Value: v, Attributes: attribute.NewSet(attribute.String("processor", name))}
 	}
 	ignore := metricdatatest.IgnoreTimestamp()
-	metadatatest.AssertEqualProcessorBucketingPlanCacheSize(t, tel, []metricdata.DataPoint[int64]{of("bucketing/a", 3), of("bucketing/b", 3)}, ignore)
+	metadatatest.AssertEqualProcessorBucketingPlanCacheSize(t, tel, []metricdata.DataPoint[int64]{point("bucketing/a", 3), point("bucketing/b", 3)}, ignore)
 	require.NoError(t, last.Shutdown(context.Background()))
-	metadatatest.AssertEqualProcessorBucketingPlanCacheSize(t, tel, []metricdata.DataPoint[int64]{of("bucketing/a", 3), of("bucketing/b", 0)}, ignore)
+	metadatatest.AssertEqualProcessorBucketingPlanCacheSize(t, tel, []metricdata.DataPoint[int64]{point("bucketing/a", 3), point("bucketing/b", 0)}, ignore)
 }

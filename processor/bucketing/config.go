@@ -90,7 +90,7 @@ type CumulativeConfig struct {
 	Mode string `mapstructure:"mode"`
 	// WorkingScale is the scale to which exponential points are reduced before they are split.
 	WorkingScale int `mapstructure:"working_scale"`
-	// OnViolation is the treatment of a point that cannot continue the emitted stream: reset, hold or drop.
+	// OnViolation is the treatment of a point that cannot continue the emitted stream: `reset`, `hold` or `drop`.
 	OnViolation string `mapstructure:"on_violation"`
 	// MaxStreams is the maximum number of streams that stateful mode remembers.
 	MaxStreams int `mapstructure:"max_streams"`
@@ -132,7 +132,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 func (c *RuleConfig) Unmarshal(conf *confmap.Conf) error {
 	c.Split, c.MaxRankError = "auto", 1
 	c.Cumulative = CumulativeConfig{
-		Mode: modeStateless, WorkingScale: defaultWorkingScale, OnViolation: "reset", MaxStreams: defaultMaxStreams,
+		Mode: modeStateless, WorkingScale: defaultWorkingScale, OnViolation: violationReset, MaxStreams: defaultMaxStreams,
 	}
 	return conf.Unmarshal(c)
 }

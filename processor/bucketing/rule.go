@@ -85,7 +85,9 @@ var onInvalid = map[string]convert.OnInvalid{
 	onInvalidDrop: convert.DropInvalid, onInvalidPass: convert.PassInvalid, onInvalidRepair: convert.RepairInvalid,
 }
 
-var actions = map[string]convert.Action{"reset": convert.Reset, "hold": convert.Hold, "drop": convert.Drop}
+var actions = map[string]convert.Action{
+	violationReset: convert.Reset, violationHold: convert.Hold, violationDrop: convert.Drop,
+}
 
 func (c *TargetConfig) compile(r *convert.Rule) error {
 	switch {

@@ -24,6 +24,10 @@ const (
 	onInvalidPass   = "pass"
 	onInvalidRepair = "repair"
 
+	violationReset = "reset"
+	violationHold  = "hold"
+	violationDrop  = "drop"
+
 	// resourcePrefix begins the keys of match that name an attribute of the resource.
 	resourcePrefix = "resource."
 
@@ -107,8 +111,8 @@ func (c *MatchConfig) resource(e *check.Errors) map[string][]*regexp.Regexp {
 func (c *CumulativeConfig) check(e *check.Errors) {
 	check.OneOf(e, "mode", c.Mode, modeStateless, modeStateful)
 	check.Range(e, "working_scale", c.WorkingScale, minScale, maxScale)
-	check.OneOf(e, "on_violation", c.OnViolation, "reset", "hold", "drop")
-	e.That(c.OnViolation != "hold" || c.Mode != modeStateless, "on_violation", "reset or drop if mode is stateless, which does not remember the values that were emitted last", c.OnViolation)
+	check.OneOf(e, "on_violation", c.OnViolation, violationReset, violationHold, violationDrop)
+	e.That(c.OnViolation != violationHold || c.Mode != modeStateless, "on_violation", "reset or drop if mode is stateless, which does not remember the values that were emitted last", c.OnViolation)
 	check.Range(e, "max_streams", c.MaxStreams, 1, maxMaxStreams)
 }
 

@@ -14,7 +14,7 @@ func TestReadmeConfig(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	blocks := strings.Split(string(readme), "```yaml\n")[1:]
-	require.Len(t, blocks, 5)
+	require.Len(t, blocks, 2)
 	for _, text := range blocks {
 		text, _, _ = strings.Cut(text, "```")
 		got, err := confmap.NewRetrievedFromYAML([]byte(text))

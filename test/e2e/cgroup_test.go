@@ -109,19 +109,23 @@ func TestVersionsOfControlGroups(t *testing.T) {
 		group  files
 	}{
 		"version 1": {
-			files{"memory/memory.limit_in_bytes": "9223372036854771712\n"}, "memory",
+			files{"memory/memory.limit_in_bytes": "9223372036854771712\n"},
+			"memory",
 			files{"memory.max_usage_in_bytes": "1024\n", "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"},
 		},
 		"version 2": {
-			files{"cgroup.controllers": "cpuset cpu io memory pids\n", "cgroup.subtree_control": ""}, ".",
+			files{"cgroup.controllers": "cpuset cpu io memory pids\n", "cgroup.subtree_control": ""},
+			".",
 			files{"memory.peak": "1024\n", "memory.events": "low 0\nhigh 0\nmax 7\noom 4\noom_kill 3\noom_group_kill 0\n"},
 		},
 		"hybrid, memory in version 1": {
-			files{"unified/cgroup.controllers": "\n", "memory/memory.limit_in_bytes": "9223372036854771712\n"}, "memory",
+			files{"unified/cgroup.controllers": "\n", "memory/memory.limit_in_bytes": "9223372036854771712\n"},
+			"memory",
 			files{"memory.max_usage_in_bytes": "1024\n", "memory.oom_control": "oom_kill 3\n"},
 		},
 		"hybrid, memory in version 2": {
-			files{"unified/cgroup.controllers": "memory\n", "unified/cgroup.subtree_control": ""}, "unified",
+			files{"unified/cgroup.controllers": "memory\n", "unified/cgroup.subtree_control": ""},
+			"unified",
 			files{"memory.peak": "1024\n", "memory.events": "oom_kill 3\n"},
 		},
 		"another controller": {files{"cgroup.controllers": "memory_of_another\n"}, "", nil},

@@ -118,12 +118,12 @@ func TestBucketingComesFirst(t *testing.T) {
 	}
 }
 
-// newSecondGateway is the one that the README starts beside the quickstart.
+// newSecondGateway is the one that docs/quickstart.md starts beside the quickstart.
 func newSecondGateway(t *testing.T) *gateway {
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/quickstart.md")
 	require.NoError(t, err)
-	set := regexp.MustCompile(`'--set=service\.pipelines\.metrics\.processors=(\[.*\])'`).FindSubmatch(readme)
-	require.NotNil(t, set, "the README starts a second gateway with processors of its own")
+	set := regexp.MustCompile(`'--set=service\.pipelines\.metrics\.processors=(\[.*\])'`).FindSubmatch(page)
+	require.NotNil(t, set, "the page starts a second gateway with processors of its own")
 	return newGateway(t, "quickstart.yaml", fmt.Sprintf("service: {pipelines: {metrics: {processors: %s}}}\n", set[1]))
 }
 

@@ -25,6 +25,7 @@ const eventPrefix = "otelcol_processor_cardinalitylimit_cluster_"
 var eventNames = []string{
 	"otelcol_exporter_fallbacklog_damage_total",
 	"otelcol_exporter_fallbacklog_fsync_duration_seconds",
+	"otelcol_exporter_fallbacklog_replay_failures_total",
 	"otelcol_exporter_fallbacklog_seconds_to_drained",
 	"otelcol_exporter_fallbacklog_seconds_to_full",
 	"otelcol_processor_bucketing_open_end_counts_total",

@@ -162,41 +162,41 @@ func TestExponentialReductionIsExact(t *testing.T) {
 			return
 		}
 		for i := range count(before) {
-			was, is := before.ExponentialHistogram().DataPoints().At(i), after.ExponentialHistogram().DataPoints().At(i)
+			original, reduced := before.ExponentialHistogram().DataPoints().At(i), after.ExponentialHistogram().DataPoints().At(i)
 			var h expo.Histogram
-			require.NoError(t, histpoint.LoadExponential(&h, was))
+			require.NoError(t, histpoint.LoadExponential(&h, original))
 			h.Normalize(1000) // no point has more
-			histpoint.StoreExponential(was, &h)
-			raisedAt := was.Scale() // the scale to whose bounds the threshold is raised
+			histpoint.StoreExponential(original, &h)
+			raisedAt := original.Scale() // the scale to whose bounds the threshold is raised
 			if r.Exponential != nil {
 				raisedAt = min(raisedAt, r.Exponential.MaxScale)
 			}
 			inZero := func(index int64) bool {
-				return is.ZeroThreshold() > was.ZeroThreshold() && expo.UpperBound(raisedAt, int32(index)) <= is.ZeroThreshold()
+				return reduced.ZeroThreshold() > original.ZeroThreshold() && expo.UpperBound(raisedAt, int32(index)) <= reduced.ZeroThreshold()
 			}
-			zero := was.ZeroCount()
+			zero := original.ZeroCount()
 			for _, sign := range []struct {
-				was, is pmetric.ExponentialHistogramDataPointBuckets
-			}{{was.Positive(), is.Positive()}, {was.Negative(), is.Negative()}} {
+				original, reduced pmetric.ExponentialHistogramDataPointBuckets
+			}{{original.Positive(), reduced.Positive()}, {original.Negative(), reduced.Negative()}} {
 				want, got := map[int64]uint64{}, map[int64]uint64{}
-				for k, n := range sign.was.BucketCounts().All() {
-					index := (int64(sign.was.Offset()) + int64(k)) >> min(int64(was.Scale())-int64(raisedAt), 63)
+				for k, n := range sign.original.BucketCounts().All() {
+					index := (int64(sign.original.Offset()) + int64(k)) >> min(int64(original.Scale())-int64(raisedAt), 63)
 					switch {
 					case n == 0:
 					case inZero(index):
 						zero += n
 					default:
-						want[index>>(raisedAt-is.Scale())] += n
+						want[index>>(raisedAt-reduced.Scale())] += n
 					}
 				}
-				for k, n := range sign.is.BucketCounts().All() {
+				for k, n := range sign.reduced.BucketCounts().All() {
 					if n > 0 {
-						got[int64(sign.is.Offset())+int64(k)] = n
+						got[int64(sign.reduced.Offset())+int64(k)] = n
 					}
 				}
 				require.Equal(t, want, got)
 			}
-			require.Equal(t, zero, is.ZeroCount())
+			require.Equal(t, zero, reduced.ZeroCount())
 		}
 	})
 }
