@@ -86,6 +86,7 @@ func TestDebianPackage(t *testing.T) {
 		c.env[name] = freeAddress(t)
 	}
 	c.env["OTLP_INSECURE"] = "true"
+	c.ready = "http://" + c.env["HEALTH_CHECK_ENDPOINT"] + "/"
 	c.env["TELEMETRY_HOST"], c.env["TELEMETRY_PORT"], err = net.SplitHostPort(freeAddress(t))
 	require.NoError(t, err)
 	command := func(line string) *exec.Cmd {
@@ -99,7 +100,7 @@ func TestDebianPackage(t *testing.T) {
 	output, err := command(service["ExecReload"]).CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	c.runAs(t, command(service["ExecStart"]), func() {
-		require.Equal(t, http.StatusOK, c.post(t, "logs", oneLog))
+		require.Equal(t, http.StatusOK, c.post(t, oneLog))
 	})
 	log := filepath.Join(root, c.env["FALLBACKLOG_DIRECTORY"])
 	require.NotEmpty(t, run(t, "grep", "-rl", "swordfish", log))
