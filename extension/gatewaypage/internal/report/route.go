@@ -79,7 +79,7 @@ func (c *counter) upstream(r *Reading, p *path, n *counted) (unknown string) {
 	return ""
 }
 
-// accepted is what a receiver took of a signal.
+// accepted is the number of items of a signal that a receiver accepted.
 func accepted(r *Reading, signal, receiver string) int64 {
 	n, _ := r.Metrics.Sum("otelcol_receiver_accepted_"+ownNames[signal], "receiver", receiver)
 	return int64(n)
