@@ -407,11 +407,11 @@ func TestHiddenPrefixesAreRefused(t *testing.T) {
 		err := with(refused)
 		require.Error(t, err)
 		for i := range refused {
-			assert.ErrorContains(t, err, fmt.Sprintf(text, i), "%s of %s", refused[i], field)
+			require.ErrorContains(t, err, fmt.Sprintf(text, i), "%s of %s", refused[i], field)
 		}
 		for _, name := range accepted {
 			if field != "except" || !strings.HasPrefix(name, resourcePrefix) {
-				assert.NoError(t, with([]string{name}), "%s of %s", name, field)
+				require.NoError(t, with([]string{name}), "%s of %s", name, field)
 			}
 		}
 	}
