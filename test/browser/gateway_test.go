@@ -141,7 +141,7 @@ func (g *gateway) start(t testing.TB) *gateway {
 func startBackend(t testing.TB, address string) *process {
 	t.Helper()
 	p := start(t, nil, write(t, fmt.Sprintf(`
-receivers: {otlp: {protocols: {grpc: {endpoint: %q}}}}
+receivers: {otlp: {protocols: {http: {endpoint: %q}}}}
 exporters: {nop: }
 service:
   telemetry: {metrics: {level: none}}

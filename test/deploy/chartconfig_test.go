@@ -137,10 +137,10 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// post sends OTLP in JSON.
-func (c container) post(t *testing.T, signal, body string) int {
+// postOneLog sends oneLog as OTLP in JSON and returns the status of the answer.
+func (c container) postOneLog(t *testing.T) int {
 	t.Helper()
-	response, err := http.Post("http://"+c.env["OTLP_HTTP_ENDPOINT"]+"/v1/"+signal, "application/json", strings.NewReader(body)) //nolint:noctx // on loopback
+	response, err := http.Post("http://"+c.env["OTLP_HTTP_ENDPOINT"]+"/v1/logs", "application/json", strings.NewReader(oneLog)) //nolint:noctx // on loopback
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	return response.StatusCode
@@ -198,7 +198,7 @@ func TestRenderedGatewayRuns(t *testing.T) {
 	c := place(t, render(t, `kubernetesAttributes: {enabled: false}`), "StatefulSet/shop-otelcol-custom", "ConfigMap/shop-otelcol-custom-gateway")
 	c.env["OTLP_ENDPOINT"], c.env["OTLP_INSECURE"] = freeAddress(t), "true"
 	stop := c.start(t)
-	require.Equal(t, http.StatusOK, c.post(t, "logs", oneLog))
+	require.Equal(t, http.StatusOK, c.postOneLog(t))
 	require.True(t, c.logged(t, "swordfish"))
 	_, page := fetch("http://" + net.JoinHostPort(c.env["TELEMETRY_HOST"], c.env["TELEMETRY_PORT"]) + "/metrics")
 	assert.Regexp(t, `target_info\{.*k8s_namespace_name="the-pod_namespace".*k8s_node_name="the-node_name".*k8s_pod_name="the-pod_name"`, page)
@@ -248,10 +248,10 @@ func TestRenderedRouterRuns(t *testing.T) {
 	router.env["GATEWAYS"], router.env["GATEWAYS_PORT"] = host, port
 	stopGateway := behind.start(t)
 	stopRouter := router.start(t)
-	require.Equal(t, http.StatusOK, router.post(t, "logs", oneLog))
+	require.Equal(t, http.StatusOK, router.postOneLog(t))
 	require.True(t, behind.logged(t, "swordfish"), "answered before a gateway had it")
 	stopGateway()
-	assert.NotEqual(t, http.StatusOK, router.post(t, "logs", oneLog), "nobody has it")
+	assert.NotEqual(t, http.StatusOK, router.postOneLog(t), "nobody has it")
 	stopRouter()
 }
 
@@ -277,7 +277,7 @@ users: [{name: test, user: {}}]
 	c.env["KUBECONFIG"], c.env["OTLP_ENDPOINT"], c.env["OTLP_INSECURE"] = kubeconfig, freeAddress(t), "true"
 	stop := c.start(t)
 	eventually(t, "attributes of the sender's pod", func() bool {
-		require.Equal(t, http.StatusOK, c.post(t, "logs", oneLog))
+		require.Equal(t, http.StatusOK, c.postOneLog(t))
 		return c.logged(t, "cart-7d4b9")
 	})
 	assert.True(t, c.logged(t, "k8s.namespace.name"))

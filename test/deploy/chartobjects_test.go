@@ -231,7 +231,7 @@ func TestDrain(t *testing.T) {
 		assert.Equal(t, endpoint, job.Spec.Template.Spec.Containers[0].Args[2], values)
 	}
 	_, err := manifest(merged(t, smallest, `{drain: {ordinals: [4]}}`))
-	assert.ErrorContains(t, err, "drain.ordinals: must be at least gateway.replicas, 5")
+	require.ErrorContains(t, err, "drain.ordinals: must be at least gateway.replicas, 5")
 	render(t, `{gateway: {replicas: 3}, drain: {ordinals: [3, 4]}}`)
 }
 

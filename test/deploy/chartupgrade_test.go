@@ -95,7 +95,7 @@ func TestDrainDelivers(t *testing.T) {
 	source := place(t, all, "StatefulSet/shop-otelcol-custom", "ConfigMap/shop-otelcol-custom-gateway")
 	source.env["OTLP_ENDPOINT"] = freeAddress(t)
 	stop := source.start(t)
-	require.Equal(t, 200, source.post(t, "logs", oneLog))
+	require.Equal(t, 200, source.postOneLog(t))
 	stop()
 	require.True(t, source.logged(t, "swordfish"))
 

@@ -158,7 +158,7 @@ func TestImage(t *testing.T) {
 	require.NoError(t, os.Chown(logs, imageUser, imageUser))
 	cmd = isolated(t, root, logs, c.env, command...)
 	c.runAs(t, cmd, func() {
-		require.Equal(t, http.StatusOK, c.post(t, "logs", oneLog))
+		require.Equal(t, http.StatusOK, c.postOneLog(t))
 		probe, err := isolated(t, root, logs, nil, "/healthprobe", "http://"+c.env["HEALTH_CHECK_ENDPOINT"]+"/").CombinedOutput()
 		require.NoError(t, err, "%s", probe)
 		probe, err = isolated(t, root, logs, nil, "/healthprobe", "http://"+freeAddress(t)+"/").CombinedOutput()

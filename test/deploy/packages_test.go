@@ -99,7 +99,7 @@ func TestDebianPackage(t *testing.T) {
 	output, err := command(service["ExecReload"]).CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	c.runAs(t, command(service["ExecStart"]), func() {
-		require.Equal(t, http.StatusOK, c.post(t, "logs", oneLog))
+		require.Equal(t, http.StatusOK, c.postOneLog(t))
 	})
 	log := filepath.Join(root, c.env["FALLBACKLOG_DIRECTORY"])
 	require.NotEmpty(t, run(t, "grep", "-rl", "swordfish", log))

@@ -59,7 +59,7 @@ func newClusterRun(t *testing.T, n int) *clusterRun {
 }
 
 // add starts one more gateway.
-func (r *clusterRun) add(name string, limit int) *clusterMember {
+func (r *clusterRun) add(name string, limit int) {
 	g := newGateway(r.whole, "gateway.yaml", fmt.Sprintf(`
 extensions:
   file_storage: {directory: %q, create_directory: true}
@@ -83,7 +83,6 @@ service:
 	m := &clusterMember{gateway: g}
 	m.dial()
 	r.members = append(r.members, m)
-	return m
 }
 
 // dial connects a client; a gateway that was killed needs another one.
@@ -319,7 +318,7 @@ func TestCluster(t *testing.T) {
 		require.NoError(t, m.cmd.Process.Signal(syscall.SIGCONT))
 		r.keepsIncumbents("wake", 3)
 	})
-	step("a gateway is killed and another comes", func(t *testing.T) {
+	step("a gateway is killed and another comes", func(*testing.T) {
 		r.settled("requests")
 		r.members[2].kill()
 		r.members[2].away = true
@@ -337,7 +336,7 @@ func TestCluster(t *testing.T) {
 		r.report("requests", many, 1)
 		assert.Len(t, r.settled("requests").overflow, 4, "it goes on with its overflow series; the other gateway has begun one")
 	})
-	step("a roll-out lowers the limit", func(t *testing.T) {
+	step("a roll-out lowers the limit", func(*testing.T) {
 		r.add("gateway-4", 300)
 		r.keepsIncumbents("wake", 3) // they keep their places while not all agree
 	})

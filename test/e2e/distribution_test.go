@@ -19,8 +19,10 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/doctor"
 )
 
-// maxBinaryBytes bounds the binary, so that a dependency that adds a cloud's client is noticed.
-const maxBinaryBytes = 115_000_000
+// maxBinaryBytes bounds the binary, so that a dependency that adds a cloud's client is noticed. 10.6 MB of it are the store
+// client of the shared limits: the linker keeps every exported method of its command builders, because other components
+// look up methods by name.
+const maxBinaryBytes = 125_000_000
 
 func TestBinarySize(t *testing.T) {
 	info, err := os.Stat(binary)

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestGatewayPage: quickstart and development have the page, and name it once.
+// TestGatewayPage: quickstart and development have the page, and name it once. The page knows the residual of every route,
+// also behind the fork.
 func TestGatewayPage(t *testing.T) {
 	for _, file := range []string{"quickstart.yaml", "development.yaml"} {
 		t.Run(file, func(t *testing.T) {
@@ -24,13 +25,31 @@ func TestGatewayPage(t *testing.T) {
 				Verdict struct {
 					Level, Text string
 					Ready       bool
+					Unknown     []string
 				}
-				Residual *int64
+				Routes []struct {
+					Signal, Exporter string
+					In               *struct{ Items int64 }
+					Sent             struct{ Items int64 }
+					Residual         *int64
+				}
 			}
-			eventually(t, "the page knows the pipelines", func() bool {
+			g.sendDatagram(t, "requests:1|c")
+			eventually(t, "the page knows what reached the Prometheus page", func() bool {
 				status, body := askPage(t, "http://"+address+"/api/v1/state", "")
-				return status == http.StatusOK && json.Unmarshal(body, &state) == nil && state.Residual != nil
+				if status != http.StatusOK || json.Unmarshal(body, &state) != nil || len(state.Verdict.Unknown) > 0 {
+					return false
+				}
+				for _, r := range state.Routes {
+					if r.Signal == "metrics" && r.Exporter == "prometheus" {
+						return r.In != nil && r.Residual != nil && r.In.Items > 0 && r.Sent.Items == r.In.Items && *r.Residual == 0
+					}
+				}
+				return false
 			})
+			for _, r := range state.Routes {
+				assert.NotNil(t, r.Residual, "%s to %s", r.Signal, r.Exporter)
+			}
 			assert.Equal(t, "ok", state.Verdict.Level, state.Verdict.Text)
 			assert.True(t, state.Verdict.Ready)
 			status, _ := askPage(t, "http://"+g.env["PROBES_ENDPOINT"]+"/readyz", "")

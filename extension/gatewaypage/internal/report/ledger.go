@@ -48,6 +48,7 @@ func newLedger(r *Reading) []Line {
 			}
 		}
 	}
+	l.deltas(r)
 	for signal, unit := range units {
 		l.receivers(r, signal, unit)
 		l.exporters(r, signal, unit)
@@ -85,6 +86,19 @@ func (l *ledger) limiter(id string, m *gatewaystate.Limiter) {
 			kind = Lost
 		}
 		l.add("metrics", id, "points not folded: "+d.Reason, kind, "points", d.Items)
+	}
+}
+
+// deltas adds the points that delta_to_cumulative dropped, by reason. Its metric does not name the processor.
+func (l *ledger) deltas(r *Reading) {
+	const family = "otelcol_deltatocumulative_datapoints"
+	for _, reason := range r.Metrics.Values(family, "error") {
+		kind := Invalid // an older start, or out of order
+		if reason == "limit" {
+			kind = Purpose
+		}
+		n, _ := r.Metrics.Sum(family, "error", reason)
+		l.add("metrics", "delta_to_cumulative", "deltas dropped: "+clean(reason), kind, "points", int64(n))
 	}
 }
 

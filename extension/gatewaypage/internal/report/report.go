@@ -121,8 +121,8 @@ type Route struct {
 	Signal   string `json:"signal"`
 	Exporter string `json:"exporter"`
 	Unit     string `json:"unit"`
-	// In is what the receivers of its pipelines accepted, Removed what their processors left out on purpose. Both are null
-	// if they cannot be known.
+	// In is what the receivers of its pipelines accepted, Removed what their processors left out on purpose. Pipelines in
+	// front of a forward connector are among them. Both are null if they cannot be known.
 	In       *Total `json:"in"`
 	Removed  *Total `json:"removed"`
 	Sent     Total  `json:"sent"`

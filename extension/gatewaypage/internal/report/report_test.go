@@ -232,16 +232,34 @@ func TestResidualAfterAnEarlierRun(t *testing.T) {
 func TestResidualsThatCannotBeKnown(t *testing.T) {
 	log := logState(gatewaystate.LogItems{Received: 10, DeliveredDirect: 10}, 0)
 	for want, p := range map[string]Pipelines{
-		"begins at connector forward": {
-			All:        []Pipeline{{Signal: "metrics", Receivers: []string{"forward"}, Exporters: []string{"fallbacklog"}}},
-			Connectors: map[string]bool{"forward": true},
+		"begins at connector span_metrics": {
+			All:        []Pipeline{{Signal: "metrics", Receivers: []string{"span_metrics"}, Exporters: []string{"fallbacklog"}}},
+			Connectors: map[string]bool{"span_metrics": true},
+		},
+		"begins at connector count/all": {
+			All: []Pipeline{
+				{Signal: "metrics", Receivers: []string{"forward"}, Exporters: []string{"fallbacklog"}},
+				{Signal: "metrics", Receivers: []string{"otlp", "count/all"}, Exporters: []string{"forward"}},
+			},
+			Connectors: map[string]bool{"forward": true, "count/all": true},
 		},
 		"processor filter is in several pipelines": {All: []Pipeline{
 			{Signal: "metrics", Receivers: []string{"otlp"}, Processors: []string{"filter"}, Exporters: []string{"fallbacklog"}},
 			{Signal: "metrics", Receivers: []string{"metricsudp"}, Processors: []string{"filter"}, Exporters: []string{"nop"}},
 		}},
-		"processor delta_to_cumulative does not count": {All: []Pipeline{
-			{Signal: "metrics", Receivers: []string{"otlp"}, Processors: []string{"delta_to_cumulative"}, Exporters: []string{"fallbacklog"}},
+		"processor interval does not count": {All: []Pipeline{
+			{Signal: "metrics", Receivers: []string{"otlp"}, Processors: []string{"interval"}, Exporters: []string{"fallbacklog"}},
+		}},
+		"processor interval/page does not count": {
+			All: []Pipeline{
+				{Signal: "metrics", Receivers: []string{"forward"}, Processors: []string{"interval/page"}, Exporters: []string{"fallbacklog"}},
+				{Signal: "metrics", Receivers: []string{"otlp"}, Exporters: []string{"forward"}},
+			},
+			Connectors: map[string]bool{"forward": true},
+		},
+		"processor delta_to_cumulative/a is not the only one": {All: []Pipeline{
+			{Signal: "metrics", Receivers: []string{"otlp"}, Processors: []string{"delta_to_cumulative/a"}, Exporters: []string{"fallbacklog"}},
+			{Signal: "metrics", Receivers: []string{"otlp"}, Processors: []string{"deltatocumulative/b"}, Exporters: []string{"nop"}},
 		}},
 		"exporter nop does not count": {All: []Pipeline{{Signal: "metrics", Receivers: []string{"otlp"}, Exporters: []string{"nop"}}}},
 	} {

@@ -49,43 +49,76 @@ func (c *counter) upstream(r *Reading, p *path, n *counted) (unknown string) {
 	if r.Metrics == nil {
 		return "self_metrics is not read, so what receivers accepted is not known"
 	}
-	for _, pipe := range p.pipelines {
-		for _, id := range pipe.Receivers {
-			if c.pipelines.Connectors[id] {
-				return "its pipeline begins at connector " + id + ", which counts nothing"
+	for _, s := range p.steps {
+		for _, id := range s.Receivers {
+			if c.pipelines.forwards(id) {
+				continue // the pipelines in front of it are steps of their own
 			}
-			accepted, _ := r.Metrics.Sum("otelcol_receiver_accepted_"+ownNames[p.signal], "receiver", id)
-			n.in += int64(accepted)
+			if c.pipelines.Connectors[id] {
+				return "its data begins at connector " + id + ", which counts nothing"
+			}
+			n.in += s.ways * accepted(r, p.signal, id)
 		}
-		for _, id := range pipe.Processors {
-			if unknown := c.processor(r, p.signal, id, n); unknown != "" {
+	}
+	for _, s := range p.steps {
+		entered := false
+		for _, id := range s.sources {
+			entered = entered || accepted(r, p.signal, id) > 0
+		}
+		for _, id := range s.Processors {
+			removed, counts, unknown := c.processor(r, p.signal, id)
+			if unknown != "" {
 				return unknown
 			}
+			if !counts && entered {
+				return "processor " + id + " does not count what it removes"
+			}
+			n.removed += s.ways * removed
 		}
 	}
 	return ""
 }
 
-// processor counts what one processor removed.
-func (c *counter) processor(r *Reading, signal, id string, n *counted) (unknown string) {
-	switch {
-	case typeOf(id) == "memory_limiter", typeOf(id) == "batch":
-		return "" // the one returns what it refuses, the other removes nothing
-	case c.pipelines.uses(signal, id) > 1:
-		return "processor " + id + " is in several pipelines, and counts for all of them together"
+// accepted is the number of items of a signal that a receiver accepted.
+func accepted(r *Reading, signal, receiver string) int64 {
+	n, _ := r.Metrics.Sum("otelcol_receiver_accepted_"+ownNames[signal], "receiver", receiver)
+	return int64(n)
+}
+
+// processor counts what one processor removed. counts is false if it counted nothing so far.
+func (c *counter) processor(r *Reading, signal, id string) (removed int64, counts bool, unknown string) {
+	switch typeOf(id) {
+	case "memory_limiter", "batch":
+		return 0, true, "" // the one returns what it refuses, the other removes nothing
+	case "delta_to_cumulative", "deltatocumulative":
+		return c.deltas(r, id)
+	}
+	if c.pipelines.uses(signal, id) > 1 {
+		return 0, false, "processor " + id + " is in several pipelines, and counts for all of them together"
 	}
 	in, counts := sumOfSignal(r, "otelcol_processor_incoming_items", id, signal)
 	out, _ := sumOfSignal(r, "otelcol_processor_outgoing_items", id, signal)
-	if !counts && n.in > 0 {
-		return "processor " + id + " does not count what it removes"
-	}
-	n.removed += in - out
+	removed = in - out
 	for i := range r.Snapshot.States {
 		if s := &r.Snapshot.States[i]; s.Component == id && s.Limiter != nil {
-			n.removed -= s.Limiter.Points.Emitted
+			removed -= s.Limiter.Points.Emitted
 		}
 	}
-	return ""
+	return removed, counts, ""
+}
+
+// deltas counts what delta_to_cumulative removed: the deltas that it counts with an error. The metric does not name the
+// processor, so that there can be only one.
+func (c *counter) deltas(r *Reading, id string) (removed int64, counts bool, unknown string) {
+	if c.pipelines.ofType("delta_to_cumulative", "deltatocumulative") > 1 {
+		return 0, false, "processor " + id + " is not the only one of its type, and all of them count together"
+	}
+	for _, s := range r.Metrics["otelcol_deltatocumulative_datapoints"] {
+		if s.Labels["error"] != "" {
+			removed += int64(s.Value)
+		}
+	}
+	return removed, true, ""
 }
 
 func sumOfSignal(r *Reading, family, processor, signal string) (sum int64, ok bool) {

@@ -22,7 +22,7 @@ const maxBytes = 8 << 20
 var wanted = [][]byte{
 	[]byte("otelcol_receiver_accepted_"), []byte("otelcol_receiver_refused_"), []byte("otelcol_receiver_failed_"),
 	[]byte("otelcol_processor_incoming_items"), []byte("otelcol_processor_outgoing_items"),
-	[]byte("otelcol_processor_memory_limiter_refused_"),
+	[]byte("otelcol_processor_memory_limiter_refused_"), []byte("otelcol_deltatocumulative_datapoints"),
 	[]byte("otelcol_exporter_sent_"), []byte("otelcol_exporter_send_failed_"), []byte("otelcol_exporter_enqueue_failed_"),
 	[]byte("otelcol_process_memory_rss"),
 }

@@ -20,6 +20,9 @@ otelcol_process_memory_rss_bytes 8.617984e+07
 otelcol_exporter_fallbacklog_export_duration_seconds_bucket{exporter="fallbacklog",le="+Inf"} 5
 # TYPE otelcol_processor_incoming_items counter
 otelcol_processor_incoming_items{otel_signal="metrics",processor="evil\"\n<img>"} 3
+# TYPE otelcol_deltatocumulative_datapoints_total counter
+otelcol_deltatocumulative_datapoints_total 8
+otelcol_deltatocumulative_datapoints_total{error="limit"} 2
 `
 
 func TestReadsOnlyWhatThePageNeeds(t *testing.T) {
@@ -33,7 +36,7 @@ func TestReadsOnlyWhatThePageNeeds(t *testing.T) {
 	m, err := reader.Read(t.Context())
 	require.NoError(t, err)
 	require.Contains(t, <-accepts, "text/plain")
-	require.Len(t, m, 3)
+	require.Len(t, m, 4)
 	points, ok := m.Sum("otelcol_receiver_accepted_metric_points", "receiver", "otlp")
 	require.True(t, ok)
 	require.InDelta(t, 1_000_001, points, 0)
@@ -44,6 +47,9 @@ func TestReadsOnlyWhatThePageNeeds(t *testing.T) {
 	items, ok := m.Sum("otelcol_processor_incoming_items", "processor", "evil\"\n<img>")
 	require.True(t, ok)
 	require.InDelta(t, 3, items, 0)
+	deltas, ok := m.Sum("otelcol_deltatocumulative_datapoints", "error", "limit")
+	require.True(t, ok)
+	require.InDelta(t, 2, deltas, 0)
 	rss, ok := m.Sum("otelcol_process_memory_rss_bytes", "", "")
 	require.True(t, ok)
 	require.InDelta(t, 86179840, rss, 0)

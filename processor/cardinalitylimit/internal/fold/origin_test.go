@@ -180,5 +180,5 @@ func TestReplicaThatRestartsWhilePassing(t *testing.T) {
 	before := sumOf(table)
 	foldOne(table, b, at+50, 60)
 	foldOne(table, at+20, at+51, 9)
-	require.EqualValues(t, before+5+2, sumOf(table))
+	require.Equal(t, before+5+2, sumOf(table))
 }
