@@ -430,7 +430,7 @@ func TestEscapedNamesAreRefused(t *testing.T) {
 		l.Overrides = []OverrideConfig{{Match: map[string]any{`resource.a\.b`: "x"}, MaxSeries: 2}}
 		c.Labels, c.Limits = []LabelsConfig{rule}, []LimitConfig{l}
 	})
-	const must = ": must be a name without a backslash, as it is no regular expression (got "
+	const must = ": must be a name without a backslash, not a regular expression (got "
 	require.EqualError(t, c.Validate(), strings.Join([]string{
 		`labels::0::match::resource.a\.b` + must + `"resource.a\\.b")`,
 		`limits::0::match::metadata.x\-tenant` + must + `"metadata.x\\-tenant")`,

@@ -96,7 +96,7 @@ func (g *Group) LastFailure() error {
 	return nil
 }
 
-// Delivered is the number of requests that the downstream has taken. It may be called at any time.
+// Delivered is the number of requests that the downstream has accepted. It may be called at any time.
 func (g *Group) Delivered() uint64 { return g.delivered.Load() }
 
 // Refused returns the signals that wait because the downstream refuses all of their data, sorted.
