@@ -29,6 +29,8 @@ const patience = 60 * time.Second
 type container struct {
 	args []string
 	env  map[string]string
+	// ready is the URL that answers 200 when the container is ready.
+	ready string
 }
 
 // place writes the configuration of a pod into a directory, and moves the addresses of its container to free ones on loopback.
@@ -47,12 +49,19 @@ func place(t *testing.T, all map[string]object, workload, configMap string) cont
 		if strings.HasPrefix(value, "0.0.0.0:") {
 			c.env[name] = freeAddress(t)
 		}
+		if value == fromSecret {
+			c.env[name] = "the-" + strings.ToLower(name)
+		}
 		if strings.Contains(value, "metadata.") || strings.Contains(value, "spec.") {
 			c.env[name] = "the-" + strings.ToLower(name)
 		}
 	}
+	c.ready = "http://" + c.env["PROBES_ENDPOINT"] + rendered.ReadinessProbe.HTTPGet.Path
 	telemetry := freeAddress(t)
 	c.env["TELEMETRY_HOST"], c.env["TELEMETRY_PORT"], _ = net.SplitHostPort(telemetry)
+	if c.env["GATEWAYPAGE_ENDPOINT"] == "" {
+		c.env["GATEWAYPAGE_ENDPOINT"] = freeAddress(t)
+	}
 	c.env["PPROF_ENDPOINT"], c.env["ZPAGES_ENDPOINT"] = freeAddress(t), freeAddress(t)
 	c.env["FALLBACKLOG_DIRECTORY"] = filepath.Join(dir, "log")
 	return c
@@ -105,7 +114,7 @@ func (c container) launch(t *testing.T, cmd *exec.Cmd) (stop func()) {
 			t.Fatalf("it ended: %v\n%s", err, read(t, output.Name()))
 		default:
 		}
-		status, _ := fetch("http://" + c.env["HEALTH_CHECK_ENDPOINT"])
+		status, _ := fetch(c.ready)
 		return status == http.StatusOK
 	})
 	return func() {
@@ -173,6 +182,8 @@ func TestRenderedConfigurations(t *testing.T) {
 		"dry run":    `gateway: {cardinality: {mode: dry_run, action: overflow, maxSeries: 1}}`,
 		"large":      `gateway: {resources: {limits: {cpu: 4, memory: 8Gi}}}`,
 		"smallest":   `gateway: {resources: {limits: {cpu: 1m, memory: 64Mi}}}`,
+		"page":       `gatewayPage: {enabled: true, existingSecret: page}`,
+		"cluster":    `cluster: {enabled: true, existingSecret: places, endpoints: ["a:6379", "b:6379"], minGateways: 2, tls: {enabled: true}}`,
 		"no network": `networkPolicy: {enabled: false}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -238,7 +249,7 @@ func queriedNames(t *testing.T) (names []string) {
 
 // TestRenderedRouterRuns: the router sends to the gateways that its DNS name gives, and hands an error back when none is there.
 func TestRenderedRouterRuns(t *testing.T) {
-	all := render(t, merged(t, everything, `{kubernetesAttributes: {enabled: false}, backend: {insecure: true, caSecret: {name: ""}}}`))
+	all := render(t, merged(t, everything, `{kubernetesAttributes: {enabled: false}, cluster: {enabled: false}, backend: {insecure: true, caSecret: {name: ""}}}`))
 	behind := place(t, all, "StatefulSet/shop-otelcol-custom", "ConfigMap/shop-otelcol-custom-gateway")
 	behind.env["OTLP_ENDPOINT"] = freeAddress(t)
 	router := place(t, all, "Deployment/shop-otelcol-custom-router", "ConfigMap/shop-otelcol-custom-router")
@@ -253,6 +264,15 @@ func TestRenderedRouterRuns(t *testing.T) {
 	stopGateway()
 	assert.NotEqual(t, http.StatusOK, router.postOneLog(t), "nobody has it")
 	stopRouter()
+}
+
+// TestRenderedAgentRuns: an agent on a node becomes ready while no gateway is there.
+func TestRenderedAgentRuns(t *testing.T) {
+	c := place(t, render(t, `udp: {enabled: true}`), "DaemonSet/shop-otelcol-custom-udp", "ConfigMap/shop-otelcol-custom-udp")
+	c.env["OTLP_ENDPOINT"] = freeAddress(t)
+	// The agent has OTLP on loopback as well.
+	c.env["OTLP_GRPC_ENDPOINT"], c.env["OTLP_HTTP_ENDPOINT"] = freeAddress(t), freeAddress(t)
+	c.start(t)()
 }
 
 // TestRenderedPresetAgainstAnAPI: with the Kubernetes preset the gateway asks the API server for pods, and adds the

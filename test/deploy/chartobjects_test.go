@@ -1,6 +1,9 @@
 package deploy
 
 import (
+	"net"
+	"strconv"
+	"strings"
 	"testing"
 
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
@@ -23,6 +26,9 @@ drain: {ordinals: [5, 6]}
 serviceMonitor: {enabled: true}
 prometheusRule: {enabled: true}
 dashboards: {enabled: true}
+gatewayPage: {enabled: true, existingSecret: page, allowedHosts: [gateway.example.org]}
+cluster: {enabled: true, endpoints: ["valkey:6379"], existingSecret: places, tls: {enabled: true, caSecret: {name: valkey, key: ca.pem}}}
+networkPolicy: {egress: {enabled: true}}
 imagePullSecrets: [{name: registry}]
 `
 
@@ -64,9 +70,90 @@ func TestChartDefaults(t *testing.T) {
 	assert.Equal(t, "otlp.example.com:4317", env["OTLP_ENDPOINT"])
 }
 
+// TestProbes: every pod is alive and ready by what gatewaypage answers, on a port that the container has.
+func TestProbes(t *testing.T) {
+	probed := 0
+	for key, template := range pods(render(t, everything)) {
+		c := template.Spec.Containers[0]
+		if c.LivenessProbe == nil { // a drain
+			continue
+		}
+		probed++
+		assert.Equal(t, "/livez", c.LivenessProbe.HTTPGet.Path, key)
+		assert.Equal(t, "/readyz", c.ReadinessProbe.HTTPGet.Path, key)
+		_, port, err := net.SplitHostPort(environment(c)["PROBES_ENDPOINT"])
+		require.NoError(t, err)
+		ports := map[string]string{}
+		for _, p := range c.Ports {
+			ports[p.Name] = strconv.Itoa(int(p.ContainerPort))
+		}
+		for _, probe := range []*core.Probe{c.LivenessProbe, c.ReadinessProbe} {
+			assert.Equal(t, port, ports[probe.HTTPGet.Port.String()], key)
+		}
+	}
+	assert.Equal(t, 3, probed)
+}
+
+// TestPageAndClusterNeedTheirSecrets: a page that others reach and shared places are refused without what they need, and
+// passwords come from Secrets alone.
+func TestPageAndClusterNeedTheirSecrets(t *testing.T) {
+	for values, message := range map[string]string{
+		`gatewayPage: {enabled: true}`:                                     "gatewayPage.existingSecret: must be the name of a Secret",
+		`cluster: {enabled: true, existingSecret: places}`:                 "cluster.endpoints: must be at least one host:port",
+		`cluster: {enabled: true, endpoints: ["valkey:6379"]}`:             "cluster.existingSecret: must be the name of a Secret",
+		`cluster: {enabled: true, endpoints: [valkey], existingSecret: p}`: "cluster.endpoints.0",
+		`gatewayPage: {allowedHosts: ["gateway.example.org:8890"]}`:        "gatewayPage.allowedHosts.0",
+	} {
+		_, err := manifest(merged(t, smallest, values))
+		if assert.Error(t, err, values) {
+			// The validator writes a path with slashes or dots.
+			assert.Contains(t, strings.ReplaceAll(err.Error(), "/", "."), message)
+		}
+	}
+	wanted := map[string]string{"GATEWAYPAGE_TOKEN": "page/token", "VALKEY_PASSWORD": "places/password", "PLACES_SECRET": "places/secret"}
+	for _, e := range pods(render(t, everything))["StatefulSet/shop-otelcol-custom"].Spec.Containers[0].Env {
+		if want, ok := wanted[e.Name]; ok && assert.NotNil(t, e.ValueFrom, e.Name) {
+			assert.Equal(t, want, e.ValueFrom.SecretKeyRef.Name+"/"+e.ValueFrom.SecretKeyRef.Key)
+			delete(wanted, e.Name)
+		}
+	}
+	assert.Empty(t, wanted)
+}
+
+// TestEgress: a policy that keeps pods in lets out what the values name. By default it keeps nothing in.
+func TestEgress(t *testing.T) {
+	const key = "NetworkPolicy/shop-otelcol-custom"
+	assert.Equal(t, []networking.PolicyType{networking.PolicyTypeIngress}, get[networking.NetworkPolicy](t, render(t, ""), key).Spec.PolicyTypes)
+	for values, want := range map[string][]int{
+		`{}`: {53, 53, 4317, 6379, 443, 6443},
+		`{cluster: {endpoints: ["a:7000", "b:7000", "[::1]:7001"]}}`:                                            {53, 53, 4317, 7000, 7001, 443, 6443},
+		`{cluster: {enabled: false}, kubernetesAttributes: {enabled: false}}`:                                   {53, 53, 4317},
+		`{backend: {protocol: http, endpoint: "https://otlp.example.com/a:1"}}`:                                 {53, 53, 443, 6379, 443, 6443},
+		`{backend: {protocol: http, endpoint: "http://otlp.example.com"}}`:                                      {53, 53, 80, 6379, 443, 6443},
+		`{networkPolicy: {egress: {rules: [{ports: [{port: 9092}]}]}}}`:                                         {53, 53, 4317, 6379, 443, 6443, 9092},
+		`{backend: {protocol: http, endpoint: "http://otlp.example.com:4318/otlp"}, cluster: {enabled: false}}`: {53, 53, 4318, 443, 6443},
+	} {
+		policy := get[networking.NetworkPolicy](t, render(t, merged(t, everything, values)), key)
+		assert.Equal(t, []networking.PolicyType{networking.PolicyTypeIngress, networking.PolicyTypeEgress}, policy.Spec.PolicyTypes)
+		var ports []int
+		for _, rule := range policy.Spec.Egress {
+			for _, p := range rule.Ports {
+				ports = append(ports, p.Port.IntValue())
+			}
+		}
+		assert.Equal(t, want, ports, values)
+	}
+	router := get[networking.NetworkPolicy](t, render(t, everything), key+"-router")
+	require.Len(t, router.Spec.Egress, 2)
+	assert.Equal(t, get[networking.NetworkPolicy](t, render(t, everything), key).Spec.PodSelector, *router.Spec.Egress[1].To[0].PodSelector)
+}
+
 func timing(p *core.Probe) []int32 {
 	return []int32{p.InitialDelaySeconds, p.PeriodSeconds, p.TimeoutSeconds, p.FailureThreshold}
 }
+
+// fromSecret stands for what a Secret has.
+const fromSecret = "from a Secret"
 
 func environment(c core.Container) map[string]string {
 	env := map[string]string{}
@@ -74,6 +161,9 @@ func environment(c core.Container) map[string]string {
 		env[e.Name] = e.Value
 		if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil {
 			env[e.Name] = e.ValueFrom.FieldRef.FieldPath
+		}
+		if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
+			env[e.Name] = fromSecret
 		}
 	}
 	return env

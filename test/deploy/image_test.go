@@ -146,6 +146,8 @@ func TestImage(t *testing.T) {
 	c.env["PPROF_ENDPOINT"], c.env["ZPAGES_ENDPOINT"], c.env["OTLP_ENDPOINT"] = freeAddress(t), freeAddress(t), freeAddress(t)
 	command := append(config.Entrypoint, config.Cmd...)
 
+	c.ready = "http://" + c.env["HEALTH_CHECK_ENDPOINT"] + "/"
+
 	logs := filepath.Join(t.TempDir(), "volume")
 	require.NoError(t, os.Mkdir(logs, 0o755)) //nolint:gosec // as a runtime makes it, for root
 	cmd := isolated(t, root, logs, c.env, command...)
@@ -159,7 +161,7 @@ func TestImage(t *testing.T) {
 	cmd = isolated(t, root, logs, c.env, command...)
 	c.runAs(t, cmd, func() {
 		require.Equal(t, http.StatusOK, c.postOneLog(t))
-		probe, err := isolated(t, root, logs, nil, "/healthprobe", "http://"+c.env["HEALTH_CHECK_ENDPOINT"]+"/").CombinedOutput()
+		probe, err := isolated(t, root, logs, nil, "/healthprobe", c.ready).CombinedOutput()
 		require.NoError(t, err, "%s", probe)
 		probe, err = isolated(t, root, logs, nil, "/healthprobe", "http://"+freeAddress(t)+"/").CombinedOutput()
 		require.Error(t, err, "%s", probe)

@@ -86,6 +86,7 @@ func TestDebianPackage(t *testing.T) {
 		c.env[name] = freeAddress(t)
 	}
 	c.env["OTLP_INSECURE"] = "true"
+	c.ready = "http://" + c.env["HEALTH_CHECK_ENDPOINT"] + "/"
 	c.env["TELEMETRY_HOST"], c.env["TELEMETRY_PORT"], err = net.SplitHostPort(freeAddress(t))
 	require.NoError(t, err)
 	command := func(line string) *exec.Cmd {

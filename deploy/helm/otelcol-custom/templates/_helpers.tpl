@@ -63,7 +63,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
 - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 - {name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
 - {name: NODE_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
-- {name: HEALTH_CHECK_ENDPOINT, value: "0.0.0.0:13133"}
+- {name: PROBES_ENDPOINT, value: "0.0.0.0:13134"}
 - {name: TELEMETRY_HOST, value: "0.0.0.0"}
 {{- end }}
 
@@ -86,17 +86,25 @@ seccompProfile: {type: RuntimeDefault}
 
 {{- define "otelcol.probes" -}}
 livenessProbe:
-  httpGet: {path: /, port: health}
+  httpGet: {path: /livez, port: probes}
   initialDelaySeconds: 30
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 3
 readinessProbe:
-  httpGet: {path: /, port: health}
+  httpGet: {path: /readyz, port: probes}
   initialDelaySeconds: 5
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: 3
+{{- end }}
+
+{{/* The extension that answers the probes. Its page listens on localhost, unless gatewayPage opens that of the gateways. */}}
+{{- define "otelcol.page" -}}
+gatewaypage:
+  endpoint: ${env:GATEWAYPAGE_ENDPOINT:-localhost:8890}
+  self_metrics: http://localhost:${env:TELEMETRY_PORT:-8888}/metrics
+  probes: {endpoint: "${env:PROBES_ENDPOINT}"}
 {{- end }}
 
 {{/* The gateway's own telemetry says which pod it is of. */}}
@@ -127,4 +135,55 @@ resource:
 - {name: OTLP_API_KEY, valueFrom: {secretKeyRef: {name: {{ .name | quote }}, key: {{ .key | quote }}}}}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* What the page and the places need from Secrets. */}}
+{{- define "otelcol.secretEnv" -}}
+{{- with .Values.gatewayPage -}}
+{{- if .enabled }}
+- {name: GATEWAYPAGE_ENDPOINT, value: "0.0.0.0:8890"}
+- name: GATEWAYPAGE_TOKEN
+  valueFrom:
+    secretKeyRef:
+      name: {{ required "gatewayPage.existingSecret: must be the name of a Secret with the key \"token\"" .existingSecret | quote }}
+      key: token
+{{- end }}
+{{- end }}
+{{- with .Values.cluster }}
+{{- if .enabled }}
+{{- $secret := required "cluster.existingSecret: must be the name of a Secret with the key \"secret\"" .existingSecret | quote }}
+# A store without a password needs no such key.
+- {name: VALKEY_PASSWORD, valueFrom: {secretKeyRef: {name: {{ $secret }}, key: password, optional: true}}}
+- {name: PLACES_SECRET, valueFrom: {secretKeyRef: {name: {{ $secret }}, key: secret}}}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Where the gateways keep the places that they share. */}}
+{{- define "otelcol.cluster" -}}
+{{- with .Values.cluster -}}
+{{- if not .endpoints }}
+{{- fail "cluster.endpoints: must be at least one host:port of a Valkey or Redis" }}
+{{- end -}}
+redis:
+  endpoints: {{ toJson .endpoints }}
+  password: ${env:VALKEY_PASSWORD:-}
+  {{- if .tls.enabled }}
+  tls: {{ ternary (dict "ca_file" (printf "/etc/otelcol-custom-store-ca/%s" .tls.caSecret.key)) dict (not (empty .tls.caSecret.name)) | toJson }}
+  {{- end }}
+prefix: {{ .prefix | quote }}
+secret: ${env:PLACES_SECRET}
+min_gateways: {{ max 1 (int (default $.Values.gateway.replicas .minGateways)) }}
+{{- end }}
+{{- end }}
+
+{{/* The ports of host:port and URLs, once each: (list "a:1" "https://b"). */}}
+{{- define "otelcol.ports" -}}
+{{- $ports := list }}
+{{- range . }}
+{{- $address := regexReplaceAll "^[a-z]+://" . "" | splitList "/" | first }}
+{{- $port := regexFind ":[0-9]+$" $address | trimPrefix ":" }}
+{{- $ports = append $ports (dict "port" (int (default (ternary 80 443 (hasPrefix "http://" .)) $port)) "protocol" "TCP") }}
+{{- end }}
+{{- $ports | uniq | toJson }}
 {{- end }}
