@@ -151,7 +151,7 @@ ocb = dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	tool=$$($(TOOL) -n builder); (cd "$$dir"; env -u GOFLAGS "$$tool" --config builder-config.yaml $(1))
 
 # What the tests run beside the gateway, as command:package of Debian. Only the targets that begin with deps use the network.
-PACKAGES        := prometheus:prometheus victoria-metrics:victoria-metrics zstd:zstd node:nodejs npm:npm chromium:chromium
+PACKAGES        := prometheus:prometheus victoria-metrics:victoria-metrics zstd:zstd node:nodejs npm:npm chromium:chromium redis-server:redis-server
 PACKAGES_DEPLOY := buildah:buildah debootstrap:debootstrap rpm:rpm systemd-analyze:systemd
 DEBIAN          := $(CURDIR)/bin-debian
 HOTSHOTS        := test/e2e/testdata/hotshots

@@ -14,15 +14,16 @@ const outageEvery = time.Minute
 
 // outage is the time in which data goes to the log, or is still in it. Safe for concurrent use.
 type outage struct {
-	mu    sync.Mutex
-	since time.Time // zero: there is none
-	last  time.Time // line
+	mu        sync.Mutex
+	since     time.Time // zero: there is none
+	last      time.Time // line
+	delivered uint64    // requests, up to the last line
 }
 
-func (o *outage) begin(now time.Time) {
+func (o *outage) begin(now time.Time, delivered uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.since, o.last = now, now
+	o.since, o.last, o.delivered = now, now, delivered
 }
 
 func (o *outage) end() {
@@ -38,37 +39,50 @@ func (o *outage) begun() (since time.Time, ok bool) {
 	return o.since, !o.since.IsZero()
 }
 
-// due reports whether it is time for a line, and how old the outage is.
-func (o *outage) due(now time.Time) (age time.Duration, due bool) {
+// due reports whether it is time for a line, how old the outage is, and how many requests were delivered since the last
+// line. delivered is their number since the start.
+func (o *outage) due(now time.Time, delivered uint64) (age time.Duration, lately uint64, due bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.since.IsZero() || now.Sub(o.last) < outageEvery {
-		return 0, false
+		return 0, 0, false
 	}
-	o.last = now
-	return now.Sub(o.since), true
+	lately = delivered - o.delivered
+	o.last, o.delivered = now, delivered
+	return now.Sub(o.since), lately, true
 }
 
 // tellOutage logs one line a minute while an outage lasts.
 func (c *core) tellOutage(backlog int64) {
-	age, due := c.outage.due(c.now())
+	age, delivered, due := c.outage.due(c.now(), c.group.Delivered())
 	if !due {
 		return
 	}
 	fields := []zap.Field{zap.Duration("age", age.Round(time.Second)), zap.Int64("backlog_bytes", backlog)}
-	if c.breaker.State() == breaker.Closed {
-		if s, ok := c.outlook.drained(); ok {
-			fields = append(fields, zap.Float64("seconds_to_drained", s))
-		}
-	} else if s, ok := c.outlook.full(); ok {
-		fields = append(fields, zap.Float64("seconds_to_full", s))
-	}
 	if err := c.group.LastFailure(); err != nil {
 		fields = append(fields, errorFields(err)...)
 	}
-	if c.breaker.State() == breaker.Closed {
+	refused := c.group.Refused()
+	switch {
+	case c.breaker.State() != breaker.Closed:
+		c.states.Warn("the outage lasts, and data goes to the local log", c.untilFull(fields)...)
+	case len(refused) > 0:
+		c.states.Warn("the downstream refuses signals, and their data goes to the local log",
+			c.untilFull(append(fields, zap.Strings("signals", refused)))...)
+	case delivered == 0:
+		c.states.Warn("the local log is not drained, and nothing went out since the last line", c.untilFull(fields)...)
+	default:
+		if s, ok := c.outlook.drained(); ok {
+			fields = append(fields, zap.Float64("seconds_to_drained", s))
+		}
 		c.states.Info("the downstream is back, and the local log is not drained yet", fields...)
-		return
 	}
-	c.states.Warn("the outage lasts, and data goes to the local log", fields...)
+}
+
+// untilFull adds the time until the log is full, if it grows.
+func (c *core) untilFull(fields []zap.Field) []zap.Field {
+	if s, ok := c.outlook.full(); ok {
+		fields = append(fields, zap.Float64("seconds_to_full", s))
+	}
+	return fields
 }

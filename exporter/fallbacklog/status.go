@@ -51,7 +51,7 @@ func event(why error) *componentstatus.Event {
 // degraded notes that data falls back. With room in the log that is no error of the component.
 func (c *core) degraded(cause error) {
 	c.states.Warn("data goes to the local log", errorFields(cause, zap.String("directory", c.root))...)
-	c.outage.begin(c.now())
+	c.outage.begin(c.now(), c.group.Delivered())
 }
 
 func (c *core) healthy() {

@@ -3,6 +3,7 @@ package fallbacklog
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc/codes"
 )
@@ -32,25 +34,95 @@ func TestChangesOfStateAreLogged(t *testing.T) {
 	assert.Equal(t, 3, lines.FilterMessage(drained).Len())
 }
 
-// While an outage lasts there is one line a minute.
+// While an outage lasts there is one line a minute. It knows what went out since the line before.
 func TestOutageIsToldEveryMinute(t *testing.T) {
 	var o outage
 	begun := time.Unix(1000, 0)
-	_, due := o.due(begun)
+	_, _, due := o.due(begun, 5)
 	assert.False(t, due, "there is none")
-	o.begin(begun)
+	o.begin(begun, 7)
 	lines := 0
 	for second := range 600 {
-		age, due := o.due(begun.Add(time.Duration(second) * time.Second))
+		age, delivered, due := o.due(begun.Add(time.Duration(second)*time.Second), 7+uint64(second/120))
 		if due {
 			lines++
 			assert.Equal(t, time.Duration(lines)*time.Minute, age)
+			assert.EqualValues(t, 1-lines%2, delivered)
 		}
 	}
 	assert.Equal(t, 9, lines)
 	o.end()
-	_, due = o.due(begun.Add(time.Hour))
+	_, _, due = o.due(begun.Add(time.Hour), 100)
 	assert.False(t, due)
+}
+
+// The line of each minute says what is so: with a closed breaker the downstream may be there and refuse everything.
+func TestLineOfTheMinuteIsTrue(t *testing.T) {
+	const (
+		outageLasts = "the outage lasts, and data goes to the local log"
+		refused     = "the downstream refuses signals, and their data goes to the local log"
+		stands      = "the local log is not drained, and nothing went out since the last line"
+		back        = "the downstream is back, and the local log is not drained yet"
+	)
+	tolerant := map[string]any{"circuit_breaker": map[string]any{"failure_threshold": 1000}}
+	slow := map[string]any{"replay": map[string]any{"max_requests_per_second": 0.001}}
+	for name, tc := range map[string]struct {
+		code     codes.Code
+		batches  int
+		recovers bool // one more batch goes out
+		settings []map[string]any
+		want     string
+		level    zapcore.Level
+	}{
+		"wrong key":          {code: codes.Unauthenticated, batches: 10, want: refused, level: zap.WarnLevel},
+		"wrong key, one try": {code: codes.Unauthenticated, batches: 1, want: stands, level: zap.WarnLevel},
+		"down":               {code: codes.Unavailable, batches: 10, want: outageLasts, level: zap.WarnLevel},
+		"back": {
+			code: codes.Unavailable, batches: 1, recovers: true, settings: []map[string]any{tolerant, slow}, want: back, level: zap.InfoLevel,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBackend(t)
+			b.refuse(tc.code)
+			settings := append([]map[string]any{testSettings(t.TempDir()), httpTo(b)}, tc.settings...)
+			seen, lines := observer.New(zap.InfoLevel)
+			var c *core
+			var ahead atomic.Int64
+			e := startLogs(t, loadConfig(t, settings...), func(started *core) {
+				c = started
+				c.states = zap.New(seen)
+				c.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+			})
+			t.Cleanup(func() { assert.NoError(t, e.Shutdown(context.Background())) })
+			send := func(name string) { require.NoError(t, e.ConsumeLogs(context.Background(), makeLogs(name, 1))) }
+			for i := range tc.batches {
+				send(fmt.Sprint(i))
+			}
+			if tc.want == refused {
+				eventually(t, func() bool { return len(c.group.Refused()) > 0 }, "the signal waits")
+			}
+			if tc.recovers {
+				b.set(nil)
+				send("live")
+			}
+			ahead.Add(int64(outageEvery))
+			c.tellOutage(1000) // unless the timer has
+			var minuteLines []observer.LoggedEntry
+			eventually(t, func() bool {
+				minuteLines = lines.Filter(func(line observer.LoggedEntry) bool { return line.ContextMap()["age"] != nil }).All()
+				return len(minuteLines) > 0
+			}, "a line")
+			require.Len(t, minuteLines, 1)
+			assert.Equal(t, tc.want, minuteLines[0].Message)
+			assert.Equal(t, tc.level, minuteLines[0].Level)
+			fields := minuteLines[0].ContextMap()
+			assert.Contains(t, fields, "backlog_bytes")
+			assert.Contains(t, fields, "error")
+			if tc.want == refused {
+				assert.Equal(t, []any{"logs"}, fields["signals"])
+			}
+		})
+	}
 }
 
 // points returns the points of a counter, of every scope that has one of this name.
@@ -110,6 +182,9 @@ func TestCountersOfEveryExporter(t *testing.T) {
 			assert.Zero(t, g.points(sent)[0].Value, "it begins at zero")
 			require.Len(t, g.points(failed), 1)
 			assert.Zero(t, g.points(failed)[0].Value)
+			lost, err := g.tel.GetMetric(failed)
+			require.NoError(t, err)
+			assert.Contains(t, lost.Description, "lost for good", "failed attempts are not what it counts")
 
 			require.NoError(t, g.logs.ConsumeLogs(context.Background(), makeLogs("good", 3)))
 			eventually(t, func() bool { return g.points(sent)[0].Value == 3 }, "delivered")

@@ -40,6 +40,7 @@ func TestChecks(t *testing.T) {
 		"f: must be exactly one of a, b, c (got a, c)": func(e *check.Errors) {
 			check.ExactlyOne(e, "f", map[string]bool{"c": true, "a": true, "b": false})
 		},
+		`f: must be a name without a backslash, not a regular expression (got "a\\.b")`: func(e *check.Errors) { check.Name(e, "f", `a\.b`) },
 		`f: must be set (got "")`: func(e *check.Errors) { e.That(false, "f", "set", "") },
 		"f: unknown part":         func(e *check.Errors) { e.Wrap("f", errors.New("unknown part")) },
 		"f::1: must be a regular expression (got \"(\"): error parsing regexp: missing closing ): `(`": func(e *check.Errors) {
@@ -65,6 +66,7 @@ func TestChecksPass(t *testing.T) {
 	check.Increasing(&e, "f", []float64{-math.MaxFloat64, 0, math.MaxFloat64})
 	check.OneOf(&e, "f", "", "a", "")
 	check.ExactlyOne(&e, "f", map[string]bool{"a": false, "b": true})
+	check.Name(&e, "f", "a.b*[c]")
 	e.That(true, "f", "set", "")
 	e.Wrap("f", nil)
 	require.Len(t, check.Regexps(&e, "f", []string{"a", "b"}), 2)

@@ -23,6 +23,12 @@ func ExactlyOne(e *Errors, field string, given map[string]bool) {
 	e.That(len(set) == 1, field, "exactly one of "+all.String(), set)
 }
 
+// Name requires a name that is compared literally. A backslash shows that the user expected a regular expression, and
+// the name would match nothing.
+func Name(e *Errors, field, got string) {
+	e.That(!strings.Contains(got, `\`), field, "a name without a backslash, not a regular expression", got)
+}
+
 // names prints as a list without quotes.
 type names []string
 

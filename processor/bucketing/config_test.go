@@ -80,15 +80,16 @@ func TestConfigAllKeys(t *testing.T) {
 func TestConfigUnknownKeys(t *testing.T) {
 	explicit := map[string]any{"explicit": map[string]any{"bounds": []any{1}}}
 	for want, rule := range map[string]map[string]any{
-		`rules::0::cumulative::state: must be one of max_streams, mode, on_violation, working_scale (got "state")`: {"cumulative": map[string]any{"state": "kept"}},
-		`rules::0::target::explicit::bound: must be one of bounds, preset (got "bound")`:                           {"target": map[string]any{"explicit": map[string]any{"bound": []any{1}}}},
-		`rules::0::target::exponential::size: must be one of`:                                                      {"target": map[string]any{"exponential": map[string]any{"size": 1}}},
-		`rules::0::target::limit::buckets: must be one of`:                                                         {"target": map[string]any{"limit": map[string]any{"buckets": 1}}},
-		`rules::0::matches: must be one of`:                                                                        {"matches": map[string]any{}},
-		`rules::0::match::names: must be one of metric_names, types, unit and resource.<attribute> (got "names")`:  {"target": explicit, "match": map[string]any{"names": []any{"a"}}},
-		`rules::0::match::resource.: must be one of`:                                                               {"target": explicit, "match": map[string]any{"resource.": "a"}},
-		`rules::0::match::resource.a::1: must be a regular expression (got "(")`:                                   {"target": explicit, "match": map[string]any{"resource.a": []any{"a", "("}}},
-		`rules::0::match::resource.a: must be a regular expression or a list of them (got 3)`:                      {"target": explicit, "match": map[string]any{"resource.a": 3}},
+		`rules::0::cumulative::state: must be one of max_streams, mode, on_violation, working_scale (got "state")`:            {"cumulative": map[string]any{"state": "kept"}},
+		`rules::0::target::explicit::bound: must be one of bounds, preset (got "bound")`:                                      {"target": map[string]any{"explicit": map[string]any{"bound": []any{1}}}},
+		`rules::0::target::exponential::size: must be one of`:                                                                 {"target": map[string]any{"exponential": map[string]any{"size": 1}}},
+		`rules::0::target::limit::buckets: must be one of`:                                                                    {"target": map[string]any{"limit": map[string]any{"buckets": 1}}},
+		`rules::0::matches: must be one of`:                                                                                   {"matches": map[string]any{}},
+		`rules::0::match::names: must be one of metric_names, types, unit and resource.<attribute> (got "names")`:             {"target": explicit, "match": map[string]any{"names": []any{"a"}}},
+		`rules::0::match::resource.: must be one of`:                                                                          {"target": explicit, "match": map[string]any{"resource.": "a"}},
+		`rules::0::match::resource.a::1: must be a regular expression (got "(")`:                                              {"target": explicit, "match": map[string]any{"resource.a": []any{"a", "("}}},
+		`rules::0::match::resource.a: must be a regular expression or a list of them (got 3)`:                                 {"target": explicit, "match": map[string]any{"resource.a": 3}},
+		`rules::0::match::resource.a\.b: must be a name without a backslash, not a regular expression (got "resource.a\\.b")`: {"target": explicit, "match": map[string]any{`resource.a\.b`: "c"}},
 		`bounds`: {"target": map[string]any{"explicit": map[string]any{"bounds": "many"}}},
 	} {
 		conf, cfg := confmap.NewFromStringMap(map[string]any{"rules": []any{rule}}), createDefaultConfig()

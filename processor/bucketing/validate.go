@@ -90,6 +90,7 @@ func (c *MatchConfig) resource(e *check.Errors) map[string][]*regexp.Regexp {
 			e.That(false, key, "one of metric_names, types, unit and "+resourcePrefix+"<attribute>", key)
 			continue
 		}
+		check.Name(e, key, key)
 		var expressions []string
 		switch value := c.Resource[key].(type) {
 		case string:

@@ -33,6 +33,7 @@ func compileMatch(e *check.Errors, conditions map[string]any, which string, allo
 			match.That(false, name, which, name)
 			continue
 		}
+		check.Name(match, name, name)
 		value, ok := conditions[name].(string)
 		match.That(ok, name, "a string", fmt.Sprintf("%T", conditions[name]))
 		m.Equals[part] = value
@@ -54,6 +55,7 @@ func (c *LabelsConfig) compile(e *check.Errors) limit.Rule {
 		e.That(len(c.Drop) == 0, "drop", "absent where keep is set", fmt.Sprint(c.Drop))
 	}
 	e.That(len(names) > 0, "drop", "at least one label, or keep at least one", len(names))
+	checkPrefixes(e, field, names)
 	r.Labels.Keep, r.ResourceLabels.Keep = field == "keep", field == "keep"
 	r.Labels.Names, r.ResourceLabels.Names = compileLabels(e, field, names)
 	check.OneOf(e, "gauge", c.Gauge, "last", "min", "max", "sum", "drop")

@@ -32,6 +32,7 @@ func (c *OverrideConfig) compile(e *check.Errors, l *LimitConfig, key []limit.Pa
 			match.Wrap(name, err)
 			continue
 		}
+		check.Name(match, name, name)
 		match.That(slices.Contains(key, part), name, "a part of the limit's key", l.Key)
 		_, twice := o.Equals[part]
 		match.That(!twice, name, "named once", c.Match[name])

@@ -120,6 +120,7 @@ func (c *LimitConfig) compile(e *check.Errors) limit.Spec {
 			e.Wrap(check.Item("key", i), err)
 			continue
 		}
+		check.Name(e, check.Item("key", i), text)
 		e.That(!slices.Contains(s.Key, part), check.Item("key", i), "named once", text)
 		s.Key = append(s.Key, part)
 	}
@@ -144,9 +145,10 @@ func (c *LimitConfig) compileValues(e *check.Errors, s *limit.Spec) {
 		field, names = "except", c.Except
 		e.That(len(c.Labels) == 0, "labels", "absent where except is set", fmt.Sprint(c.Labels))
 		for i, name := range names { // without labels, those of resources are not counted
-			e.That(!strings.HasPrefix(name, resourcePrefix), check.Item(field, i), "a label of points", name)
+			e.That(!strings.HasPrefix(name, resourcePrefix) && !hidesPrefix(name), check.Item(field, i), "a label of points", name)
 		}
 	}
+	checkPrefixes(e, "labels", c.Labels)
 	e.That(len(names) == 0 || c.MaxValues > 0, field, "absent where max_values is not set", fmt.Sprint(names))
 	s.Values.Keep = field == "labels"
 	s.Values.Names, s.ResourceValues = compileLabels(e, field, names)

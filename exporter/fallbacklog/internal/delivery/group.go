@@ -40,7 +40,7 @@ type Settings struct {
 	Now       func() time.Time
 
 	// Degraded is called when data begins to go to the log, Healthy when it goes out again and the log is drained; they
-	// alternate. Both are called from any goroutine and must not call the group.
+	// alternate. Both are called from any goroutine and must not call the group, except for LastFailure and Delivered.
 	Degraded func(cause error)
 	Healthy  func()
 	// Troubled is called with each change of what is wrong. It is called from any goroutine and must not call the group.
@@ -67,6 +67,7 @@ type Group struct {
 
 	health      *health.Health
 	lastFailure atomic.Pointer[error] // of any attempt
+	delivered   atomic.Uint64         // requests
 	// degraded is true from the first logged batch until the log is empty. It changes, and Degraded and Healthy are called,
 	// with status held.
 	degraded atomic.Bool
@@ -93,6 +94,22 @@ func (g *Group) LastFailure() error {
 		return *err
 	}
 	return nil
+}
+
+// Delivered is the number of requests that the downstream has accepted. It may be called at any time.
+func (g *Group) Delivered() uint64 { return g.delivered.Load() }
+
+// Refused returns the signals that wait because the downstream refuses all of their data, sorted.
+func (g *Group) Refused() (signals []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for l := range g.lanes {
+		if l.refusals.State() != breaker.Closed {
+			signals = append(signals, l.opt.Signal)
+		}
+	}
+	slices.Sort(signals)
+	return signals
 }
 
 func (g *Group) attach(l *Lane) {
@@ -154,14 +171,7 @@ func (g *Group) well() bool {
 	if g.breaker.State() != breaker.Closed || g.set.Replay && !g.empty() {
 		return false
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for l := range g.lanes {
-		if l.refusals.State() != breaker.Closed {
-			return false
-		}
-	}
-	return true
+	return len(g.Refused()) == 0
 }
 
 // drained is called when a lane has nothing left to replay. A half-open breaker would wait for probes that nobody makes.

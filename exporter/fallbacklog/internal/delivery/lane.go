@@ -140,6 +140,7 @@ func (l *Lane) LogCondition() error { return l.group.health.LogErr(l.opt.Signal)
 // succeeded notes a delivery.
 func (l *Lane) succeeded() {
 	l.successes.Add(1)
+	l.group.delivered.Add(1)
 	l.group.maybeHealthy()
 }
 
