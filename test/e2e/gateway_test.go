@@ -121,25 +121,6 @@ func newGateway(t *testing.T, file string, overlays ...string) *gateway {
 	return g
 }
 
-// freeAddresses gives TCP addresses on loopback that nobody holds now, no two of them the same.
-func freeAddresses(t *testing.T, n int) []string {
-	addresses := make([]string, 0, n)
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		defer l.Close() // after the last is taken
-		addresses = append(addresses, l.Addr().String())
-	}
-	return addresses
-}
-
-func freeUDPAddress(t *testing.T) string {
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer conn.Close()
-	return conn.LocalAddr().String()
-}
-
 // command is the binary with the gateway's environment.
 func (g *gateway) command(args ...string) *exec.Cmd {
 	for _, c := range g.configs {

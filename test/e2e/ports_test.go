@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// ports hands out port numbers for servers that listen later. They are below the range from which the system takes the
+// ports of outgoing connections, so that no connection takes one before its server listens, and no number comes twice in
+// a run of the tests.
+var ports = struct {
+	sync.Mutex
+	next int
+}{next: firstPort + rand.IntN(lastPort-firstPort)}
+
+const firstPort, lastPort = 10_000, 32_000
+
+// freePort returns a port that listen succeeds with. It must close what it opened.
+func freePort(t *testing.T, listen func(address string) error) string {
+	t.Helper()
+	ports.Lock()
+	defer ports.Unlock()
+	var err error
+	for range lastPort - firstPort {
+		if ports.next++; ports.next >= lastPort {
+			ports.next = firstPort
+		}
+		address := fmt.Sprint("127.0.0.1:", ports.next)
+		if err = listen(address); err == nil {
+			return address
+		}
+	}
+	require.NoError(t, err, "no port is free")
+	return ""
+}
+
+// freeAddresses returns TCP addresses on loopback that nobody uses now, no two of them the same.
+func freeAddresses(t *testing.T, n int) []string {
+	addresses := make([]string, n)
+	for i := range addresses {
+		addresses[i] = freePort(t, func(address string) error {
+			l, err := net.Listen("tcp", address)
+			if err == nil {
+				err = l.Close()
+			}
+			return err
+		})
+	}
+	return addresses
+}
+
+// freeUDPAddress is freeAddresses for one UDP address.
+func freeUDPAddress(t *testing.T) string {
+	return freePort(t, func(address string) error {
+		conn, err := net.ListenPacket("udp", address)
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	})
+}
