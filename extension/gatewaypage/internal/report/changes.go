@@ -17,9 +17,10 @@ const (
 // changes notices what happens between two readings. Not safe for concurrent use.
 type changes struct {
 	list []Change // the oldest first
-	// breakers and refusals are by component, as they were last.
+	// breakers, refusals and clusters are by component, as they were last.
 	breakers map[string]string
 	refusals map[string]string
+	clusters map[string]string
 	first    map[offender]*sighting
 	losing   time.Time // since when; zero: nothing is lost
 	metrics  string    // why the gateway's own metrics are not read
@@ -30,7 +31,7 @@ type offender struct{ component, limit, metric, key string }
 type sighting struct{ first, last time.Time }
 
 func newChanges() *changes {
-	return &changes{breakers: map[string]string{}, refusals: map[string]string{}, first: map[offender]*sighting{}}
+	return &changes{breakers: map[string]string{}, refusals: map[string]string{}, clusters: map[string]string{}, first: map[offender]*sighting{}}
 }
 
 func (c *changes) add(at time.Time, format string, args ...any) {

@@ -186,6 +186,9 @@ func (v *Observer) components(r *Reading, rep *Report) {
 		if s.Limiter == nil {
 			continue
 		}
+		if s.Limiter.Cluster != nil {
+			v.changes.cluster(rep.At, s.Component, s.Limiter.Cluster.State)
+		}
 		for k := range s.Limiter.Offenders {
 			o := &s.Limiter.Offenders[k]
 			since := v.changes.offends(rep.At, s.Component, s.Limiter.Window, o)

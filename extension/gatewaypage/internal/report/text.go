@@ -15,6 +15,7 @@ func (r *Report) Text(w io.Writer) error {
 	r.textLedger(&b)
 	r.textLogs(&b)
 	r.textLimits(&b)
+	r.textClusters(&b)
 	r.textOffenders(&b)
 	r.textChanges(&b)
 	_, err := io.WriteString(w, b.String())

@@ -336,14 +336,33 @@ function udpFacts() {
   return f;
 }
 
+function clusterFacts() {
+  const f = facts();
+  f.update = ({component, limiter: {cluster: c, limits}}) => f.set(component + ': ' + c.state, [
+    ['Gateways', count(c.gateways)],
+    ...c.limits.map((l) => ['Limit ' + l.name + ', all gateways', count(l.series) + ' places; ' +
+      count((limits ?? []).find((own) => own.name === l.name)?.series ?? 0) + ' in this gateway']),
+    ['New here, admitted', count(c.admitted)],
+    ['New here, known to others', count(c.members)],
+    ['New here, refused', count(c.refused)],
+    ['Admitted while alone', count(c.alone), c.alone > 0],
+    ['Lost their place', count(c.lost_places), c.lost_places > 0],
+    ['Failed exchanges', count(c.failures), c.failures > 0],
+  ], c.state === 'joined' ? '' : 'The store of places does not answer. Known series pass; new ones get a share of the free places.');
+  return f;
+}
+
 function showComponents(state) {
   const limits = state.components.flatMap((c) => (c.limiter?.limits ?? []).map((limit) => ({limit, component: c.component})));
   const logs = state.components.filter((c) => c.log), udp = state.components.filter((c) => c.udp);
+  const clusters = state.components.filter((c) => c.limiter?.cluster);
   at('limits-section').hidden = limits.length === 0;
   at('offenders-section').hidden = limits.length === 0;
+  at('clusters-section').hidden = clusters.length === 0;
   at('logs-section').hidden = logs.length === 0;
   at('udp-section').hidden = udp.length === 0;
   list(at('limits'), limits, (l) => l.component + ' ' + l.limit.name, limitBar);
+  list(at('clusters'), clusters, (c) => c.component, clusterFacts);
   list(at('logs'), logs, (c) => c.component, logFacts);
   list(at('udp'), udp, (c) => c.component, udpFacts);
 }
