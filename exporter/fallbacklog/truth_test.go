@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // Three short outages, then a lasting one: each change is logged, and the last line is the state.
@@ -83,7 +84,11 @@ func TestLineOfTheMinuteIsTrue(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBackend(t)
-			b.refuse(tc.code)
+			var refusals atomic.Int64
+			b.set(func(string) error {
+				refusals.Add(1)
+				return status.Error(tc.code, "refused")
+			})
 			settings := append([]map[string]any{testSettings(t.TempDir()), httpTo(b)}, tc.settings...)
 			seen, lines := observer.New(zap.InfoLevel)
 			var c *core
@@ -102,6 +107,7 @@ func TestLineOfTheMinuteIsTrue(t *testing.T) {
 				eventually(t, func() bool { return len(c.group.Refused()) > 0 }, "the signal waits")
 			}
 			if tc.recovers {
+				eventually(t, func() bool { return refusals.Load() == 3 }, "two live attempts, and the one of replay")
 				b.set(nil)
 				send("live")
 			}
