@@ -10,9 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ports hands out port numbers for servers that listen later. They are below the range from which the system takes the
-// ports of outgoing connections, so that no connection takes one before its server listens, and no number comes twice in
-// a run of the tests.
+// ports hands out port numbers for servers that listen later. They are below the system's range for outgoing connections,
+// so that no connection uses one before its server listens. No number comes twice in a run of the tests.
 var ports = struct {
 	sync.Mutex
 	next int
