@@ -17,8 +17,7 @@ COPY . .
 ARG TARGETOS TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/cache \
     GOOS=$TARGETOS GOARCH=$TARGETARCH go build -ldflags "-s -w" -o /out/ ./cmd/otelcol-custom ./cmd/healthprobe ./cmd/fallbacklog ./cmd/doctor ./cmd/gatewaytop \
- && mv /out/fallbacklog /out/fallbacklog-tool \
- && install -d -m 0700 /out/fallbacklog
+ && install -d -m 0700 /out/state/fallbacklog
 
 FROM scratch
 ARG VERSION=0.1.0
@@ -30,11 +29,11 @@ LABEL org.opencontainers.image.title="otelcol-custom" \
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/otelcol-custom /otelcol-custom
 COPY --from=build /out/healthprobe /healthprobe
-COPY --from=build /out/fallbacklog-tool /fallbacklog
+COPY --from=build /out/fallbacklog /fallbacklog
 COPY --from=build /out/doctor /doctor
 COPY --from=build /out/gatewaytop /gatewaytop
-# COPY gives directories 0755 unless it is said.
-COPY --from=build --chown=10001:10001 --chmod=0700 /out/fallbacklog /var/lib/otelcol/fallbacklog
+# COPY gives the directory that it copies to 0755, with --chmod too in some builders. Directories in it keep their mode.
+COPY --from=build --chown=10001:10001 /out/state/ /var/lib/otelcol/
 COPY configs/ /etc/otelcol-custom/
 # In a container the senders are elsewhere, so every listener takes all interfaces.
 ENV METRICSUDP_ENDPOINT=0.0.0.0:8125 \

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -114,12 +113,6 @@ func (s *Server) Restart() {
 	s.Kill()
 	require.True(s.t, s.launch(), "redis-server does not start again")
 }
-
-// Stop suspends the server, Continue resumes it.
-func (s *Server) Stop() { require.NoError(s.t, s.cmd.Process.Signal(syscall.SIGSTOP)) }
-
-// Continue resumes the server.
-func (s *Server) Continue() { require.NoError(s.t, s.cmd.Process.Signal(syscall.SIGCONT)) }
 
 // Client returns a client of the server.
 func (s *Server) Client() valkey.Client {

@@ -144,6 +144,7 @@ func TestImage(t *testing.T) {
 	c.env["TELEMETRY_HOST"], c.env["TELEMETRY_PORT"], err = net.SplitHostPort(freeAddress(t))
 	require.NoError(t, err)
 	c.env["PPROF_ENDPOINT"], c.env["ZPAGES_ENDPOINT"], c.env["OTLP_ENDPOINT"] = freeAddress(t), freeAddress(t), freeAddress(t)
+	c.env["GATEWAYPAGE_ENDPOINT"] = freeAddress(t)
 	command := append(config.Entrypoint, config.Cmd...)
 
 	c.ready = "http://" + c.env["HEALTH_CHECK_ENDPOINT"] + "/"
