@@ -138,8 +138,11 @@ func TestThePageAgreesWithTheMetrics(t *testing.T) {
 	var shown []string
 	eventually(t, "page, API and metrics agree", func() bool {
 		s := g.state(t)
+		if len(s.Routes) < 2 { // the page has not observed the components yet
+			return false
+		}
 		r := s.Routes[1]
-		if r.In == nil || r.In.Items < 900 {
+		if r.In == nil || r.In.Items < 900 || r.Residual == nil {
 			return false
 		}
 		shown = cells()
