@@ -88,20 +88,7 @@ func TestAllocsPerKnownPointInACluster(t *testing.T) {
 		c.Cluster = clusterOf(storetest.Start(t))
 		c.Cluster.Refresh = time.Hour // no heartbeat meanwhile
 	})
-	md := thousand(r, 5)
-	walk := func() {
-		c := r.set.Begin(noMetadata{})
-		b := r.table.Batch()
-		w := r.newWalker(c, b)
-		w.walk(md)
-		w.end()
-		c.End()
-	}
-	walk()
-	allocs := testing.AllocsPerRun(50, walk)
-	t.Logf("%.1f allocations a batch of 1,000 points", allocs)
-	require.LessOrEqual(t, allocs, float64(maxAllocs))
-	require.Equal(t, 1_000, md.DataPointCount())
+	r.requireFewAllocs(t, thousand(r, 5))
 }
 
 // A generation that begins: who reports is renewed in the store, who does not leaves its place, in all gateways at the
