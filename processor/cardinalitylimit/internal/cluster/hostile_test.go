@@ -23,9 +23,12 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
-// The client's delayed look at the nodes of a cluster ends by itself, after a second.
+// The client's delayed work for the nodes of a cluster ends by itself: the next look at them after 1 s,
+// the close of connections to nodes that left after 5 s.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valkey-io/valkey-go.(*call).DelayDo.func1"))
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/valkey-io/valkey-go.(*call).DelayDo.func1"),
+		goleak.IgnoreAnyFunction("github.com/valkey-io/valkey-go.(*clusterClient)._refresh.func2"))
 }
 
 // impostor is a server that answers each command with what answer returns; nil: never.
