@@ -2,17 +2,17 @@ package series
 
 import "github.com/otelcol-custom/otelcol-custom/internal/expo"
 
-// few contains the first values of a tally, each different one once with its count: most series
-// have so few in an interval that buckets would cost five times as much.
+// few contains the first values of a tally: each different value once, with its count. Most series have so few values in an
+// interval that buckets would need five times the memory.
 type few struct {
-	n      int
+	n      int // different values
 	values [fewValues]float64
 	counts [fewValues]uint64
 }
 
 const (
-	fewValues = 15  // as many as fit fewBytes
-	fewBytes  = 256 // a size class of the allocator
+	fewValues = 15  // that fit into fewBytes
+	fewBytes  = 256 // size of the struct; a size class of the allocator
 )
 
 func newFew() *few { return new(few) }
@@ -21,7 +21,7 @@ func (f *few) size() int { return fewBytes }
 
 func (f *few) reset() { f.n = 0 }
 
-// record counts n values, or reports that there is no room for another one.
+// record counts a value n times. It reports false if the value is a new one and there is no room for it.
 func (f *few) record(v float64, n uint64) bool {
 	if n == 0 {
 		return true
@@ -40,7 +40,7 @@ func (f *few) record(v float64, n uint64) bool {
 	return true
 }
 
-// hasRoom reports whether as many values fit, even if all differ.
+// hasRoom reports whether that many more values fit, even if all of them differ.
 func (f *few) hasRoom(values int) bool { return f.n+values <= fewValues }
 
 func (f *few) anyNegative() bool {
