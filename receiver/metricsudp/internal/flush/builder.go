@@ -25,12 +25,12 @@ type Builder struct {
 	now  time.Time // end of the points' interval
 }
 
-// Repeats reports whether a series has a point in a flush without new values.
-func (b *Builder) Repeats(s *series.Series) bool { return emitters[s.Metric.Aggregation].repeats(b) }
+// repeats reports whether a series has a point in a flush without new values.
+func (b *Builder) repeats(s *series.Series) bool { return emitters[s.Metric.Aggregation].repeats(b) }
 
-// Restates reports whether the next point of a series includes or replaces this one. With cumulative temporality this is true for
+// restates reports whether the next point of a series includes or replaces this one. With cumulative temporality this is true for
 // all series except sets and summaries.
-func (b *Builder) Restates(s *series.Series) bool {
+func (b *Builder) restates(s *series.Series) bool {
 	return b.Cumulative && !emitters[s.Metric.Aggregation].perInterval
 }
 
@@ -44,10 +44,10 @@ func (b *Builder) end() []offer {
 	return offers
 }
 
-// Add adds the point of a series. Points of delta counters, delta distributions and summaries start at the end of the point
-// before, and Add starts the next interval of their series.
-func (b *Builder) Add(s *series.Series) {
-	restated := b.Restates(s)
+// add adds the point of a series. Points of delta counters, delta distributions and summaries start at the end of the point
+// before, and add starts the next interval of their series.
+func (b *Builder) add(s *series.Series) {
+	restated := b.restates(s)
 	attributes(emitters[s.Metric.Aggregation].point(b, b.metric(s, restated), s), s)
 	if !restated {
 		s.Clear()
@@ -55,8 +55,8 @@ func (b *Builder) Add(s *series.Series) {
 	}
 }
 
-// AddTimed adds a point with a time of its own, to a sum or a gauge. The point has no start time.
-func (b *Builder) AddTimed(t *series.TimedPoint) {
+// addTimed adds a point with a time of its own, to a sum or a gauge. The point has no start time.
+func (b *Builder) addTimed(t *series.TimedPoint) {
 	m := b.metric(t.Series, false)
 	var p pmetric.NumberDataPoint
 	if t.Series.Metric.Aggregation == series.Sum {

@@ -102,7 +102,7 @@ var emitters = [series.Aggregations]emitter{
 		repeats:     func(*Builder) bool { return false },
 		perInterval: true,
 	},
-	// point is nil, because all values of Each are timed points, which AddTimed adds.
+	// point is nil, because all values of Each are timed points, which addTimed adds.
 	series.Each: {data: emptyGauge, repeats: func(*Builder) bool { return false }},
 }
 

@@ -276,7 +276,7 @@ func (f *Flusher) sweep() {
 	clear(f.repeated)
 	f.repeated = f.repeated[:0]
 	f.Registry.Sweep(f.touched, func(s *series.Series) {
-		if !s.Pending && !s.Start.IsZero() && f.Builder.Repeats(s) {
+		if !s.Pending && !s.Start.IsZero() && f.Builder.repeats(s) {
 			f.repeated = append(f.repeated, s)
 		}
 	})
@@ -290,12 +290,12 @@ func (f *Flusher) handOn(left []offer, intervals bool) {
 	f.Builder.begin(f.lastEnd)
 	waiting := f.pending[:0]
 	for _, s := range f.pending {
-		restates := f.Builder.Restates(s)
+		restates := f.Builder.restates(s)
 		if !restates && !intervals {
 			waiting = append(waiting, s)
 			continue
 		}
-		f.Builder.Add(s)
+		f.Builder.add(s)
 		s.Pending = false
 		if restates {
 			s.Offered = true
@@ -305,11 +305,11 @@ func (f *Flusher) handOn(left []offer, intervals bool) {
 	clear(f.pending[len(waiting):])
 	f.pending = waiting
 	for _, s := range f.repeated {
-		f.Builder.Add(s)
+		f.Builder.add(s)
 	}
 	if intervals {
 		for i := range f.timed {
-			f.Builder.AddTimed(&f.timed[i])
+			f.Builder.addTimed(&f.timed[i])
 		}
 		clear(f.timed)
 		f.timed = f.timed[:0]

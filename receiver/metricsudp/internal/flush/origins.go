@@ -10,7 +10,7 @@ import (
 type Batch struct {
 	Origin  *series.Origin
 	Metrics pmetric.Metrics
-	// Restated is true if the points of the next flush include or replace these points, see [Builder.Restates]. If such a batch
+	// Restated is true if the points of the next flush include or replace these points, see [Builder.restates]. If such a batch
 	// is refused, the next flush replaces it. A refused batch of other points is offered again unchanged.
 	Restated bool
 }

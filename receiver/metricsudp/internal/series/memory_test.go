@@ -268,7 +268,7 @@ func TestSeriesOutlivesRefusals(t *testing.T) {
 	for range 10 {
 		// Other series use the rest of the budget, and the pools have no free histogram.
 		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).pool)
-		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).few)
+		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).small)
 		left := max(int(o.MaxBytes-g.budget.Used()), 0) + 1<<20 // more than a rotation frees
 		g.budget.Force(left)
 		filled += left
@@ -283,15 +283,15 @@ func TestSeriesOutlivesRefusals(t *testing.T) {
 
 // A histogram or set whose first value was refused has no point.
 func TestRefusedFirstValueIsNoPoint(t *testing.T) {
-	many := "d" + strings.Repeat(":-1", fewValues+1) + "|d"
-	for in, left := range map[string]int{many: histogramBytes + MaxBuckets*bucketBytes, "d:-1|d": fewBytes - 1, "u:x|s": membersBytes} {
+	many := "d" + strings.Repeat(":-1", smallTallyValues+1) + "|d"
+	for in, left := range map[string]int{many: histogramBytes + MaxBuckets*bucketBytes, "d:-1|d": smallTallyBytes - 1, "u:x|s": membersBytes} {
 		g := newGroup(testSettings())
 		g.add(0, 0, in)
 		for _, s := range g.flush() {
 			s.Clear()
 		}
 		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).pool)
-		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).few)
+		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).small)
 		forget(g.aggregators.kinds[line.Set].(*uniques).pool)
 		g.budget.Force(int(g.settings.MaxBytes-g.budget.Used()) - left)
 		g.add(0, 0, in)

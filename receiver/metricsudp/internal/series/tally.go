@@ -23,17 +23,17 @@ type tally[T any] interface {
 type tallies[T tally[T]] struct {
 	kind     Aggregation
 	pool     *pool[T]
-	few      *pool[*few] // nil if buckets need little memory
+	small    *pool[*smallTally] // nil if buckets need little memory
 	newValue func(tallyValue[T]) value
 
-	scratch T // buckets for a value that has few; only the flusher uses them
+	scratch T // buckets for a value that has a small tally; only the flusher uses them
 }
 
-// newTallies creates an aggregator whose tallies begin with few, if buckets need more memory than that.
+// newTallies creates an aggregator whose tallies begin small, if buckets need more memory than that.
 func newTallies[T tally[T]](kind Aggregation, tables int, b *budget.Budget, create func() T, newValue func(tallyValue[T]) value) *tallies[T] {
 	a := &tallies[T]{kind: kind, pool: newPool(b, tables, create), newValue: newValue, scratch: create()}
-	if a.scratch.size() > 2*fewBytes {
-		a.few = newPool(b, tables, newFew)
+	if a.scratch.size() > 2*smallTallyBytes {
+		a.small = newPool(b, tables, newSmallTally)
 	}
 	return a
 }
@@ -46,8 +46,8 @@ func (a *tallies[T]) newShare(table int) *share {
 		tallyAccumulator[T]
 	}
 	x.cache = &a.pool.caches[table]
-	if a.few != nil {
-		x.few = &a.few.caches[table]
+	if a.small != nil {
+		x.small = &a.small.caches[table]
 	}
 	x.accumulator = &x.tallyAccumulator
 	return &x.share
@@ -59,37 +59,37 @@ func (a *tallies[T]) value() value { return a.newValue(tallyValue[T]{owner: a}) 
 
 func (a *tallies[T]) trim() {
 	a.pool.trim()
-	if a.few != nil {
-		a.few.trim()
+	if a.small != nil {
+		a.small.trim()
 	}
 }
 
 type tallyAccumulator[T tally[T]] struct {
 	cache  *cache[T]
-	few    *cache[*few] // nil if tallies begin with buckets
+	small  *cache[*smallTally] // nil if tallies begin with buckets
 	halves [2]struct {
 		counted[T]
 		carry
 	}
 }
 
-// counted has counted values, either in few or in buckets (tally). Without values it has neither.
+// counted has counted values, either in a small tally or in buckets (tally). Without values it has neither.
 type counted[T tally[T]] struct {
-	few   *few
+	small *smallTally
 	tally T
 }
 
-// record counts the value n times. few must have room for it, or there must be buckets.
+// record counts the value n times. The small tally must have room for it, or there must be buckets.
 func (c *counted[T]) record(v float64, n uint64) {
-	if c.few != nil {
-		c.few.record(v, n)
+	if c.small != nil {
+		c.small.record(v, n)
 		return
 	}
 	c.tally.Record(v, n)
 }
 
 // replay records the values of f in a tally, which must have admitted them.
-func replay[T tally[T]](to T, f *few) {
+func replay[T tally[T]](to T, f *smallTally) {
 	for i, v := range f.values[:f.n] {
 		to.Record(v, f.counts[i])
 	}
@@ -149,26 +149,26 @@ func (s *tallyAccumulator[T]) admit(to *counted[T], values []line.Value, payer a
 	if to.tally != none {
 		return to.tally.admit(anyNegative(values), payer)
 	}
-	if s.few != nil && to.few == nil && len(values) <= fewValues {
-		to.few = s.few.get(payer)
-		return to.few != nil
+	if s.small != nil && to.small == nil && len(values) <= smallTallyValues {
+		to.small = s.small.get(payer)
+		return to.small != nil
 	}
-	if to.few != nil && to.few.hasRoom(len(values)) {
+	if to.small != nil && to.small.hasRoom(len(values)) {
 		return true
 	}
 	buckets := s.cache.get(payer)
 	if buckets == none {
 		return false
 	}
-	if !buckets.admit(anyNegative(values) || to.few != nil && to.few.anyNegative(), payer) {
+	if !buckets.admit(anyNegative(values) || to.small != nil && to.small.anyNegative(), payer) {
 		s.cache.put(buckets)
 		return false
 	}
 	to.tally = buckets
-	if to.few != nil {
-		replay(buckets, to.few)
-		s.few.put(to.few)
-		to.few = nil
+	if to.small != nil {
+		replay(buckets, to.small)
+		s.small.put(to.small)
+		to.small = nil
 	}
 	return true
 }
@@ -188,8 +188,8 @@ func (v *tallyValue[T]) merge(from accumulator, half int) bool {
 	other := s.counted
 	s.counted = counted[T]{}
 	switch {
-	case other.few != nil:
-		v.mergeFew(other.few)
+	case other.small != nil:
+		v.mergeSmall(other.small)
 	case other.tally != none:
 		v.mergeTally(other.tally)
 	default:
@@ -201,13 +201,13 @@ func (v *tallyValue[T]) merge(from accumulator, half int) bool {
 // forced returns the flusher's account: a merge must not lose values.
 func (v *tallyValue[T]) forced() account { return account{v.owner.pool.budget, true} }
 
-func (v *tallyValue[T]) mergeFew(f *few) {
+func (v *tallyValue[T]) mergeSmall(f *smallTally) {
 	var none T
-	if v.few == nil && v.tally == none {
-		v.few = f
+	if v.small == nil && v.tally == none {
+		v.small = f
 		return
 	}
-	if v.tally == none && !v.few.hasRoom(f.n) {
+	if v.tally == none && !v.small.hasRoom(f.n) {
 		v.spread()
 	}
 	if v.tally != none {
@@ -216,7 +216,7 @@ func (v *tallyValue[T]) mergeFew(f *few) {
 	for i, x := range f.values[:f.n] {
 		v.recordAny(x, f.counts[i])
 	}
-	v.owner.few.put(f)
+	v.owner.small.put(f)
 }
 
 func (v *tallyValue[T]) mergeTally(t T) {
@@ -227,26 +227,26 @@ func (v *tallyValue[T]) mergeTally(t T) {
 		return
 	}
 	v.tally = t
-	if f := v.few; f != nil {
-		v.few = nil
+	if f := v.small; f != nil {
+		v.small = nil
 		t.admit(f.anyNegative(), v.forced())
 		replay(t, f)
-		v.owner.few.put(f)
+		v.owner.small.put(f)
 	}
 }
 
-// recordAny counts the value n times. If few has no room for it, recordAny moves all values to buckets.
+// recordAny counts the value n times. If the small tally has no room for it, recordAny moves all values to buckets.
 func (v *tallyValue[T]) recordAny(x float64, n uint64) {
-	if v.few != nil && v.few.record(x, n) {
+	if v.small != nil && v.small.record(x, n) {
 		return
 	}
 	v.spread()
 	v.tally.Record(x, n)
 }
 
-// spread moves the values of few to buckets.
+// spread moves the values of the small tally to buckets.
 func (v *tallyValue[T]) spread() {
-	if f := v.few; f != nil {
+	if f := v.small; f != nil {
 		v.mergeTally(v.owner.pool.get())
 	}
 }
@@ -254,26 +254,26 @@ func (v *tallyValue[T]) spread() {
 // buckets returns the counted values in buckets, or the zero T without values. The buckets are valid until the next call for any
 // value of the same aggregator.
 func (v *tallyValue[T]) buckets() T {
-	if v.few == nil {
+	if v.small == nil {
 		return v.tally
 	}
 	v.owner.scratch.reset()
-	replay(v.owner.scratch, v.few)
+	replay(v.owner.scratch, v.small)
 	return v.owner.scratch
 }
 
 func (v *tallyValue[T]) finishMerge() {
 	var none T
-	if n := v.carry.removeWhole(); n > 0 && (v.few != nil || v.tally != none) {
+	if n := v.carry.removeWhole(); n > 0 && (v.small != nil || v.tally != none) {
 		v.recordAny(v.carry.value, n)
 	}
 }
 
 func (v *tallyValue[T]) clear() {
 	var none T
-	if v.few != nil {
-		v.owner.few.put(v.few)
-		v.few = nil
+	if v.small != nil {
+		v.owner.small.put(v.small)
+		v.small = nil
 	}
 	if v.tally != none {
 		v.owner.pool.put(v.tally)

@@ -86,7 +86,7 @@ func TestManyWideTimersFit(t *testing.T) {
 }
 
 func TestAllocsOfFewAndManyValues(t *testing.T) {
-	for _, values := range []int{1, fewValues, fewValues + 1, 100} {
+	for _, values := range []int{1, smallTallyValues, smallTallyValues + 1, 100} {
 		g := newGroup(testSettings())
 		lines := make([]byte, 0, 4096)
 		for i := range values {
