@@ -155,7 +155,7 @@ type endlessConn struct{ scriptedConn }
 func (c *endlessConn) Poll() ([]socket.Datagram, error) { return datagrams("a:1|c").datagrams, nil }
 
 func (c *endlessConn) Stats() (socket.Stats, error) {
-	return socket.Stats{BufferBytes: 5 * leastCharge / 2}, nil
+	return socket.Stats{BufferBytes: 5 * minCharge / 2}, nil
 }
 
 // A pending error does not remove the datagrams from the socket.
