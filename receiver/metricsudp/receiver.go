@@ -84,7 +84,7 @@ func (r *udpReceiver) Start(ctx context.Context, host component.Host) error {
 		return err
 	}
 	if skipped := r.input.skipped; len(skipped) > 0 {
-		r.set.Logger.Info("Skipped addresses of endpoint that this host does not have", zap.Strings("addresses", skipped))
+		r.set.Logger.Info("Not listening on addresses of endpoint that this host does not have", zap.Strings("addresses", skipped))
 	}
 	r.events = r.newEvents(builder.Resource, settings.Origin)
 	settings.Events = r.events.add()
