@@ -112,7 +112,7 @@ func (k *keeper) restore(ctx context.Context, set *limit.Set, table *fold.Table,
 	}
 	k.logger.Info("State read from the storage", zap.Bool("reaggregation", restored), zap.Bool("rules_changed", changed),
 		zap.Int("streams", table.Tracked()), zap.Bool("killed", killed && k.opened == nil))
-	if err := k.store.Keep(ctx, func(name string) bool { return wanted[name] }); err != nil {
+	if err := k.store.DeleteExcept(ctx, func(name string) bool { return wanted[name] }); err != nil {
 		k.failure(ctx, err)
 	}
 	k.write(ctx, false, snapshot.Section{Name: rulesSection, Encode: func(e *snapshot.Encoder) { e.Text(rules) }})

@@ -8,20 +8,20 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
-// Image is a copy of a tracker. To take it costs a copy of the memory of its
-// members; to write it takes longer and needs no lock.
+// Image is a copy of a tracker. Making it costs a copy of the memory of the members. Writing it lasts longer and needs no
+// lock.
 type Image struct {
 	limit int
 	epoch int64
 	exact bool
 	write func(e *snapshot.Encoder)
-	lost  lost
+	lost  lostMembers
 }
 
-// Image returns a copy of t.
+// Image returns a copy of t. The caller holds the lock.
 func (t *Tracker) Image() Image {
 	_, exact := t.store.(*fingerprints)
-	return Image{limit: t.limit, epoch: t.epoch, exact: exact, write: t.store.image(), lost: lost{sets: slices.Clone(t.lost.sets)}}
+	return Image{limit: t.limit, epoch: t.epoch, exact: exact, write: t.store.image(), lost: lostMembers{sets: slices.Clone(t.lost.sets)}}
 }
 
 // Encode writes the image.
@@ -33,13 +33,13 @@ func (m Image) Encode(e *snapshot.Encoder) {
 	m.write(e)
 }
 
-// Decode reads a tracker. Its generation is the one it had, or now where that is
-// earlier: the clock that it was written by may have been ahead. It returns nil
-// where the budget has no room; the section is read on in any case.
+// Decode reads a tracker. Now is the current generation. The tracker continues in its own generation, or in now if that is
+// earlier, because the clock of the writer may have been ahead. Decode returns nil if the budget has no memory. In that case,
+// too, it reads the whole tracker.
 func Decode(d *snapshot.Decoder, now int64, cfg *Config) *Tracker {
 	t := &Tracker{limit: int(min(d.Uint(), maxLimit)), epoch: min(d.Int(), now), cfg: cfg}
 	exact := d.Bool()
-	t.lost, t.owed = decodeLost(d, cfg)
+	t.lost, t.unreported = decodeLost(d, cfg)
 	if exact {
 		f := decodeFingerprints(d, cfg)
 		if f == nil {
@@ -55,12 +55,12 @@ func Decode(d *snapshot.Decoder, now int64, cfg *Config) *Tracker {
 		}
 		t.store = b
 	}
-	t.lowered = t.store.size() > t.limit+t.limit/64 // more than filters are wrong by
+	t.lowered = t.store.size() > t.limit+t.limit/64 // more than the error of the filters
 	t.publish()
 	return t
 }
 
-// maxLimit keeps a limit within an int.
+// maxLimit bounds a decoded limit, so that it fits into an int.
 const maxLimit = 1 << 31
 
 func (f *fingerprints) image() func(e *snapshot.Encoder) {
@@ -94,9 +94,9 @@ func decodeFingerprints(d *snapshot.Decoder, cfg *Config) *fingerprints {
 			return nil
 		}
 		f.slots[i] = slot
-		f.live++
+		f.members++
 		if slot&tagMask == tag {
-			f.current++
+			f.currentMembers++
 		}
 	}
 	return f
@@ -134,7 +134,7 @@ func decodeFilter(d *snapshot.Decoder) (f filter, ok bool) {
 	return filter{BloomFilter: bloom.FromWithM(words, uint(m), uint(k))}, true
 }
 
-// maxHashes is far beyond what any rate asks for.
+// maxHashes is far above the number that any configurable rate needs.
 const maxHashes = 64
 
 func decodeBlooms(d *snapshot.Decoder, limit int, cfg *Config) *blooms {
