@@ -86,7 +86,7 @@ func (p *limiter) offenderState(o *offenders.Offender) gatewaystate.Offender {
 	state := gatewaystate.Offender{
 		Limit: gatewaystate.Clip(p.set.Name(o.Limit)), Action: action.String(), DryRun: dryRun || p.cfg.Mode == modeDryRun,
 		Metric: o.Metric, Key: o.Key, Counts: p.counts(o.Limit),
-		Wanted: o.Wanted(), Admitted: o.Held, Max: o.Max,
+		Wanted: o.Wanted(), Admitted: o.Used, Max: o.Max,
 	}
 	for i := range o.Labels {
 		l := &o.Labels[i]

@@ -11,9 +11,9 @@ import (
 )
 
 func TestTheStoreAway(t *testing.T) {
-	s := newStand(t)
+	s := newTestStore(t)
 	a, b := s.join("a", func(o *Options) { o.Timeout = 50 * time.Millisecond }), s.join("b", func(o *Options) { o.Timeout = 50 * time.Millisecond })
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	a.ask(series(0, 4)...)
 	b.ask(series(0, 4)...)
 	s.Kill()
@@ -22,8 +22,8 @@ func TestTheStoreAway(t *testing.T) {
 	assert.Equal(t, 3, got[Alone], "half of the six places that are free")
 	assert.Equal(t, 17, got[Refused])
 	for range maxMisses {
-		b.beat(time.Now())
-		a.beat(time.Now())
+		b.heartbeat(time.Now())
+		a.heartbeat(time.Now())
 	}
 	require.Equal(t, Degraded, a.State())
 	begin := time.Now()
@@ -34,15 +34,15 @@ func TestTheStoreAway(t *testing.T) {
 }
 
 func TestLocalAdmissionsAreOfferedOnReturn(t *testing.T) {
-	s := newStand(t)
+	s := newTestStore(t)
 	a, b := s.join("a", nil), s.join("b", nil)
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	a.ask(series(0, 4)...)
 	b.ask(series(0, 4)...)
 	a.breaker.state.Store(int32(Degraded)) // the store is away for a only
 	require.Equal(t, 3, count(a.ask(series(20, 40)...))[Alone])
 	require.Equal(t, 5, count(b.ask(series(60, 65)...))[Admitted])
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	require.Equal(t, Joined, a.State())
 	a.visit(time.Now())
 	a.flush(t.Context())
@@ -55,7 +55,7 @@ func TestLocalAdmissionsAreOfferedOnReturn(t *testing.T) {
 
 // One that starts alone uses an equal share of the limit.
 func TestAGatewayThatStartsAlone(t *testing.T) {
-	s := newStand(t)
+	s := newTestStore(t)
 	s.Kill()
 	a := s.join("a", func(o *Options) { o.MinGateways = 3 })
 	require.Equal(t, Solo, a.State())
@@ -63,7 +63,7 @@ func TestAGatewayThatStartsAlone(t *testing.T) {
 	s.Restart()
 	s.client = s.Client()
 	s.add(0)
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	require.Equal(t, Joined, a.State())
 	a.visit(time.Now())
 	a.flush(t.Context())
@@ -72,24 +72,24 @@ func TestAGatewayThatStartsAlone(t *testing.T) {
 
 // A flush of the store: incumbents are promoted again, and strangers wait for the next generation.
 func TestTheStoreForgets(t *testing.T) {
-	for name, forget := range map[string]func(*stand, *member){
-		"flush": func(s *stand, _ *member) { s.Do(s.client, "FLUSHALL"); s.add(0) },
-		"a set is evicted": func(s *stand, m *member) {
+	for name, forget := range map[string]func(*testStore, *member){
+		"flush": func(s *testStore, _ *member) { s.Do(s.client, "FLUSHALL"); s.add(0) },
+		"a set is evicted": func(s *testStore, m *member) {
 			s.Do(s.client, "DEL", m.key(keyID{0, 7}).names(3)[1+int(begin/1_800_000)%3])
 		},
-		"failover":          func(s *stand, m *member) { s.rollBack(m) },
-		"restarted and old": func(s *stand, _ *member) { s.Restart(); s.client = s.Client(); s.add(0) },
+		"failover":          func(s *testStore, m *member) { s.rollBack(m) },
+		"restarted and old": func(s *testStore, _ *member) { s.Restart(); s.client = s.Client(); s.add(0) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStand(t)
+			s := newTestStore(t)
 			a, b := s.join("a", nil), s.join("b", nil)
 			a.ask(series(0, 5)...)
 			b.ask(series(0, 8)...)
 			a.ask(series(0, 8)...)
 			forget(s, a)
-			for range 2 { // the connection may be gone
-				a.beat(time.Now())
-				b.beat(time.Now())
+			for range 2 { // the connection may be closed
+				a.heartbeat(time.Now())
+				b.heartbeat(time.Now())
 			}
 			require.Equal(t, Joined, a.State())
 			a.flush(t.Context())
@@ -108,8 +108,8 @@ func TestTheStoreForgets(t *testing.T) {
 	}
 }
 
-// rollBack leaves what a replica has that missed the last writes.
-func (s *stand) rollBack(m *member) {
+// rollBack leaves the state of a replica that missed the last writes.
+func (s *testStore) rollBack(m *member) {
 	k := m.key(keyID{0, 7})
 	header := strings.Fields(s.Do(s.client, "GET", k.base+"h"))
 	number, err := strconv.Atoi(header[3])
@@ -122,7 +122,7 @@ func (s *stand) rollBack(m *member) {
 }
 
 func TestHostileStore(t *testing.T) {
-	s := newStand(t)
+	s := newTestStore(t)
 	a := s.join("a", nil)
 	a.ask(series(0, 3)...)
 	k := a.key(keyID{0, 7})

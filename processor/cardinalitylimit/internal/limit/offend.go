@@ -24,7 +24,7 @@ func (c *Cursor) offend(i, pair int, key uint64, e *entry, fp uint64, stale bool
 	h := &c.set.hash
 	c.offences = append(c.offences, offence{pair, offenders.Offence{
 		Limit: i, Key: c.set.limits[i].keyOf(key), Offender: h.Combine(key, c.name()), Series: h.Combine(key, fp),
-		Held: e.Size(), Max: e.Limit(),
+		Used: e.Size(), Max: e.Limit(),
 	}})
 }
 

@@ -178,7 +178,7 @@ func (c *Cursor) answer(p cluster.Place, a asking, v tracker.Verdict, stale bool
 	}
 	stamp := c.stampOf(c.set.hash.Combine(a.id, a.series))
 	c.wants = append(c.wants, cluster.Want{
-		Place: p, Max: a.entry.Limit(), Held: a.entry.Size(), Contested: contested,
+		Place: p, Max: a.entry.Limit(), Used: a.entry.Size(), Contested: contested,
 		Stamp: uint32(stamp ^ stamp>>32), Peek: stale, //nolint:gosec // bits
 	})
 	return v
