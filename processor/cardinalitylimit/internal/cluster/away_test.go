@@ -11,7 +11,7 @@ import (
 )
 
 func TestTheStoreAway(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a, b := s.join("a", func(o *Options) { o.Timeout = 50 * time.Millisecond }), s.join("b", func(o *Options) { o.Timeout = 50 * time.Millisecond })
 	a.heartbeat(time.Now())
 	a.ask(series(0, 4)...)
@@ -34,7 +34,7 @@ func TestTheStoreAway(t *testing.T) {
 }
 
 func TestLocalAdmissionsAreOfferedOnReturn(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", nil)
 	a.heartbeat(time.Now())
 	a.ask(series(0, 4)...)
@@ -55,7 +55,7 @@ func TestLocalAdmissionsAreOfferedOnReturn(t *testing.T) {
 
 // One that starts alone uses an equal share of the limit.
 func TestAGatewayThatStartsAlone(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	s.Kill()
 	a := s.join("a", func(o *Options) { o.MinGateways = 3 })
 	require.Equal(t, Solo, a.State())
@@ -72,16 +72,16 @@ func TestAGatewayThatStartsAlone(t *testing.T) {
 
 // A flush of the store: incumbents are promoted again, and strangers wait for the next generation.
 func TestTheStoreForgets(t *testing.T) {
-	for name, forget := range map[string]func(*testStore, *member){
-		"flush": func(s *testStore, _ *member) { s.Do(s.client, "FLUSHALL"); s.add(0) },
-		"a set is evicted": func(s *testStore, m *member) {
+	for name, forget := range map[string]func(*stand, *member){
+		"flush": func(s *stand, _ *member) { s.Do(s.client, "FLUSHALL"); s.add(0) },
+		"a set is evicted": func(s *stand, m *member) {
 			s.Do(s.client, "DEL", m.key(keyID{0, 7}).names(3)[1+int(begin/1_800_000)%3])
 		},
-		"failover":          func(s *testStore, m *member) { s.rollBack(m) },
-		"restarted and old": func(s *testStore, _ *member) { s.Restart(); s.client = s.Client(); s.add(0) },
+		"failover":          func(s *stand, m *member) { s.rollBack(m) },
+		"restarted and old": func(s *stand, _ *member) { s.Restart(); s.client = s.Client(); s.add(0) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newTestStore(t)
+			s := newStand(t)
 			a, b := s.join("a", nil), s.join("b", nil)
 			a.ask(series(0, 5)...)
 			b.ask(series(0, 8)...)
@@ -109,7 +109,7 @@ func TestTheStoreForgets(t *testing.T) {
 }
 
 // rollBack leaves the state of a replica that missed the last writes.
-func (s *testStore) rollBack(m *member) {
+func (s *stand) rollBack(m *member) {
 	k := m.key(keyID{0, 7})
 	header := strings.Fields(s.Do(s.client, "GET", k.base+"h"))
 	number, err := strconv.Atoi(header[3])
@@ -122,7 +122,7 @@ func (s *testStore) rollBack(m *member) {
 }
 
 func TestHostileStore(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a := s.join("a", nil)
 	a.ask(series(0, 3)...)
 	k := a.key(keyID{0, 7})

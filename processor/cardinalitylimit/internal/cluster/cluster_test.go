@@ -24,23 +24,23 @@ const (
 	begin = 1_700_000_000_000 / 1_800_000 * 1_800_000
 )
 
-// testStore is a store whose clock the test moves.
-type testStore struct {
+// stand is a test stand: a store whose clock the test moves.
+type stand struct {
 	*storetest.Server
 	t      *testing.T
 	client valkey.Client
 	millis int64
 }
 
-func newTestStore(t *testing.T) *testStore {
-	s := &testStore{Server: storetest.Start(t), t: t, millis: begin}
+func newStand(t *testing.T) *stand {
+	s := &stand{Server: storetest.Start(t), t: t, millis: begin}
 	s.client = s.Client()
 	s.add(0)
 	return s
 }
 
 // add moves the store's clock.
-func (s *testStore) add(d time.Duration) {
+func (s *stand) add(d time.Duration) {
 	s.millis += d.Milliseconds()
 	s.Do(s.client, "MSET", "now:s", strconv.FormatInt(s.millis/1000, 10), "now:us", strconv.FormatInt(s.millis%1000*1000, 10))
 }
@@ -68,7 +68,7 @@ type member struct {
 	max, contested int
 }
 
-func (s *testStore) options(name string) Options {
+func (s *stand) options(name string) Options {
 	return Options{
 		Store: StoreOptions{Endpoints: []string{s.Addr}}, Prefix: "test", Name: name, Configuration: "one",
 		Limits: []Limit{{"metric", 1}}, Length: length, Generations: 2,
@@ -78,7 +78,7 @@ func (s *testStore) options(name string) Options {
 }
 
 // join makes a gateway without a goroutine: the test calls its turns.
-func (s *testStore) join(name string, edit func(*Options)) *member {
+func (s *stand) join(name string, edit func(*Options)) *member {
 	o := s.options(name)
 	if edit != nil {
 		edit(&o)
@@ -147,7 +147,7 @@ func count(answers []Answer) (n [Alone + 1]int) {
 }
 
 func TestAskAdmitsUpToTheLimitOverAllGateways(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", nil)
 	assert.Equal(t, [Alone + 1]int{Admitted: 6}, count(a.ask(series(0, 6)...)))
 	assert.Equal(t, [Alone + 1]int{Member: 3, Admitted: 4, Refused: 2}, count(b.ask(series(3, 12)...)))
@@ -157,7 +157,7 @@ func TestAskAdmitsUpToTheLimitOverAllGateways(t *testing.T) {
 
 // A gateway that knows that a key is full decides by itself. It admits members that entered at another gateway.
 func TestFullKeysNeedNoExchange(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", nil)
 	a.ask(series(0, 10)...)
 	b.ask(series(20, 30)...) // learns that it is full
@@ -168,7 +168,7 @@ func TestFullKeysNeedNoExchange(t *testing.T) {
 }
 
 func TestPlacesLastTheRememberedGenerations(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", nil)
 	a.ask(series(0, 10)...)
 	s.add(length)
@@ -185,7 +185,7 @@ func TestPlacesLastTheRememberedGenerations(t *testing.T) {
 
 // Two gateways promote each member once, in any order. The number of members does not change.
 func TestPromotionsOfSeveralGatewaysCountOnce(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", nil)
 	a.ask(series(0, 8)...)
 	b.ask(series(0, 8)...)
@@ -197,7 +197,7 @@ func TestPromotionsOfSeveralGatewaysCountOnce(t *testing.T) {
 }
 
 func TestWhatIsNotTakenIsGivenBack(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a := s.join("a", nil)
 	wants := []Want{{Place: Place{0, 7, 8}, Max: 10, Contested: 10, Stamp: 1}}
 	a.Ask(wants)
@@ -208,7 +208,7 @@ func TestWhatIsNotTakenIsGivenBack(t *testing.T) {
 }
 
 func TestStalePointsGetNoPlace(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a := s.join("a", nil)
 	a.ask(8)
 	wants := []Want{{Place: Place{0, 7, 8}, Max: 10, Contested: 10, Peek: true}, {Place: Place{0, 7, 16}, Max: 10, Contested: 10, Peek: true}}
@@ -219,7 +219,7 @@ func TestStalePointsGetNoPlace(t *testing.T) {
 
 // A stranger of a contested key must have been active in an earlier slot, at any gateway.
 func TestSightingsOfAllGatewaysCount(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", nil)
 	a.contested, b.contested = 8, 8
 	a.ask(series(0, 8)...)
@@ -235,7 +235,7 @@ func TestSightingsOfAllGatewaysCount(t *testing.T) {
 
 // The memory for sightings is bounded. Series that occur once cannot fill the store.
 func TestSightingsAreBounded(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a := s.join("a", nil)
 	a.contested = 8
 	a.ask(series(0, 8)...)
@@ -257,7 +257,7 @@ func TestSightingsAreBounded(t *testing.T) {
 // During a roll-out the gateways have different limits. Each call uses the limit of its caller. Places are withdrawn only when
 // all gateways have the same configuration.
 func TestLimitsThatDiffer(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", func(o *Options) { o.Configuration = "two" })
 	b.max, b.contested = 6, 6
 	a.heartbeat(time.Now())

@@ -237,7 +237,7 @@ func TestCloseWhileTheStoreHangs(t *testing.T) {
 // Neither the log nor an error contains the password or the secret, for any failure.
 func TestSecretsStaySecret(t *testing.T) {
 	const secret = "correct horse battery staple"
-	s := newTestStore(t)
+	s := newStand(t)
 	s.Do(s.client, "CONFIG", "SET", "requirepass", "another")
 	for name, set := range map[string]func(*Options){
 		"wrong password":    func(o *Options) { o.Store.Password = secret },
@@ -266,7 +266,7 @@ func TestSecretsStaySecret(t *testing.T) {
 // If the store reaches its memory limit, its members stay and strangers get a share. When it has memory again, it decides as
 // before.
 func TestAStoreThatIsFull(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a := s.join("a", func(o *Options) { o.MinGateways = 2 })
 	a.ask(series(0, 4)...)
 	s.Do(s.client, "CONFIG", "SET", "maxmemory", "1")
@@ -284,7 +284,7 @@ func TestAStoreThatIsFull(t *testing.T) {
 }
 
 func TestEvictionIsSaid(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	core, logs := observer.New(zapcore.WarnLevel)
 	a := s.join("a", func(o *Options) { o.Log = zap.New(core) })
 	require.Zero(t, logs.Len())
@@ -297,7 +297,7 @@ func TestEvictionIsSaid(t *testing.T) {
 
 // The budget bounds the number of keys. Without memory a stranger is refused, and a member keeps its place.
 func TestKeysAreBounded(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	a := s.join("a", func(o *Options) { o.Budget = budget.New(1 << 20) })
 	wants := make([]Want, 5000)
 	granted := 0
@@ -324,7 +324,7 @@ func TestKeysAreBounded(t *testing.T) {
 
 // Several gateways work at once while the store stops and starts again. The test is for the race detector.
 func TestSoakManyGoroutines(t *testing.T) {
-	s := newTestStore(t)
+	s := newStand(t)
 	var all []*member
 	for i := range 3 {
 		m := s.join(fmt.Sprint(i), func(o *Options) { o.Timeout, o.Refresh = 20*time.Millisecond, 20*time.Millisecond })

@@ -73,15 +73,15 @@ type Gateway struct {
 	ctx    context.Context
 	stop   chan struct{}
 	done   chan struct{}
-	// started: there is a goroutine.
+	// started is true after Start, which starts the goroutine of the background.
 	started bool
 
-	// Of the background.
-	announced    time.Time // last
-	refreshed    time.Time // when keys were visited last
-	jumps        int       // of the store's clock, in a row
-	policy       string    // of eviction, that was logged last
-	loggedReason string    // why the store is away, that was logged last
+	// Only the background uses the fields below.
+	announced    time.Time // last heartbeat
+	refreshed    time.Time // last visit of all keys
+	jumps        int       // heartbeats in a row at which the store's clock had jumped
+	policy       string    // last logged eviction policy
+	loggedReason string    // last logged reason of a failure
 }
 
 const (
@@ -99,8 +99,8 @@ const (
 	maxWaiting = 1 << 18
 	// interval is the time between two turns of the background.
 	interval = time.Second
-	// announcementRefreshes is how many refreshes an announcement is valid.
-	announcementRefreshes = 3
+	// lives is how many refreshes an announcement is valid.
+	lives = 3
 )
 
 // New returns a gateway in the state Solo.
@@ -193,7 +193,7 @@ func (m *Gateway) heartbeat(now time.Time) {
 	}
 	ctx, cancel := context.WithTimeout(m.ctx, m.options.Timeout)
 	defer cancel()
-	life := announcementRefreshes * m.options.Refresh
+	life := lives * m.options.Refresh
 	before := m.elapsed()
 	a, err := m.store.announceGateway(ctx, m.options.Prefix, m.options.Name, m.options.Configuration, life, false)
 	after := m.elapsed()
@@ -225,7 +225,7 @@ func (m *Gateway) adjust(shift time.Duration) {
 	if jumps {
 		m.jumps++
 	}
-	if jumps && m.jumps < announcementRefreshes {
+	if jumps && m.jumps < lives {
 		m.options.Log.Warn("The clock of the store of places jumps", zap.Duration("ahead_of_ours", shift), zap.Duration("before", m.Shift()))
 		return
 	}
@@ -262,7 +262,7 @@ func (m *Gateway) visit(now time.Time) {
 				delete(k.lost, series)
 			}
 		}
-		if len(k.fetched) > 0 && now.Sub(k.fetchedAt) > max(remembered, announcementRefreshes*m.options.Refresh) {
+		if len(k.fetched) > 0 && now.Sub(k.fetchedAt) > max(remembered, lives*m.options.Refresh) {
 			m.storeFetched(k, nil, time.Time{})
 		}
 		if len(k.alone) > 0 {

@@ -15,7 +15,7 @@ import (
 // A store may have three nodes. The keys are distributed over them, and all names of a key are on one node.
 func TestClusterMode(t *testing.T) {
 	nodes := storetest.StartCluster(t, 3)
-	s := &testStore{Server: nodes[0], t: t}
+	s := &stand{Server: nodes[0], t: t}
 	var members []*Gateway
 	for i := range 2 {
 		o := s.options(fmt.Sprint("gateway-", i))
@@ -73,7 +73,7 @@ func TestClusterMode(t *testing.T) {
 // The endpoints may be host names. One that cannot be reached does not matter if another can.
 func TestSomeEndpointsOfAClusterAreAway(t *testing.T) {
 	nodes := storetest.StartCluster(t, 3)
-	s := &testStore{Server: nodes[0], t: t}
+	s := &stand{Server: nodes[0], t: t}
 	o := s.options("a")
 	_, port, err := net.SplitHostPort(nodes[1].Addr)
 	require.NoError(t, err)

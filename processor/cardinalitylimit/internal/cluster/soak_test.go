@@ -17,7 +17,7 @@ import (
 )
 
 // load contains the store's own figures.
-func (s *testStore) load() (cpu time.Duration, bytes, calls int64) {
+func (s *stand) load() (cpu time.Duration, bytes, calls int64) {
 	number := func(section, name string) float64 {
 		for line := range strings.Lines(s.Do(s.client, "INFO", section)) {
 			if value, ok := strings.CutPrefix(strings.TrimSpace(line), name+":"); ok {
@@ -41,7 +41,7 @@ func TestSoakManyGateways(t *testing.T) {
 	if os.Getenv("SOAK") != "" {
 		gateways, total, keys = 1000, 1_000_000, 50
 	}
-	s := newTestStore(t)
+	s := newStand(t)
 	limit := total / keys * 4 / 5 // a fifth finds no place
 	members := make([]*member, gateways)
 	for i := range members {

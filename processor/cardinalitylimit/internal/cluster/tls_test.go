@@ -48,7 +48,7 @@ func TestTLSWithAUser(t *testing.T) {
 	address := storetest.FreeAddress(t)
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
-	s := &testStore{Server: storetest.Start(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key,
+	s := &stand{Server: storetest.Start(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key,
 		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no"), t: t, millis: begin}
 	s.client = s.Client()
 	// The user has exactly the rights that a gateway needs.
