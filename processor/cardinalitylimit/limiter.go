@@ -83,7 +83,7 @@ func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *f
 	p.name = f.writers.acquire(set.ID)
 	if cfg.Storage != nil && p.name != set.ID.String() {
 		f.writers.release(p.name)
-		return nil, fmt.Errorf("storage: %s is in several pipelines, and after a restart it is not known which state belongs to which: "+
+		return nil, fmt.Errorf("storage: %s is in several pipelines, and which is which is not known after a restart: "+
 			"give each a processor of its own, such as %s/%s", set.ID, set.ID.Type(), "second")
 	}
 	return p, nil
