@@ -36,7 +36,7 @@ func (p *limiter) flush(ctx context.Context, last bool) error {
 func (p *limiter) send(ctx context.Context, last bool) error {
 	if p.foretold != nil {
 		for _, parcel := range p.foretold.Flush() {
-			p.foretold.Settle(parcel, fold.Delivered)
+			p.foretold.Finish(parcel, fold.Delivered)
 		}
 		p.telemetry.folded(ctx)
 		return nil
@@ -71,7 +71,7 @@ func (p *limiter) offer(ctx context.Context, parcels []*fold.Parcel, last bool) 
 		} else {
 			failure = err
 		}
-		lost += p.table.Settle(parcel, outcome(err, last))
+		lost += p.table.Finish(parcel, outcome(err, last))
 	}
 	return lost, failure
 }
@@ -132,7 +132,7 @@ func (p *limiter) abandon() error {
 	lost := 0
 	for _, remaining := range []func() []*fold.Parcel{p.table.Again, p.table.Flush} {
 		for _, parcel := range remaining() {
-			lost += p.table.Settle(parcel, fold.Abandoned)
+			lost += p.table.Finish(parcel, fold.Abandoned)
 		}
 	}
 	p.telemetry.folded(context.Background())

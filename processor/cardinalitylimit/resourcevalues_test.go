@@ -104,7 +104,7 @@ func TestOffendingResourceAttribute(t *testing.T) {
 	})
 	r.send(pods(r, 5))
 	r.maintain()
-	named := take(logs)
+	named := offenderRecords(logs)
 	require.Len(t, named, 1)
 	require.Equal(t, "Metric requests: label resource.k8s.pod.uid has about 10 values, limit 3", named[0].Message)
 	examples := named[0].ContextMap()["labels"].([]any)[0].(map[string]any)["examples"].([]any)

@@ -61,7 +61,7 @@ type staged struct {
 	Point
 	to        *accumulator
 	exemplars []exemplar
-	promised  bool    // see stream.promised
+	hasPlace  bool    // see stream.passAfterCut
 	grown     float64 // size of what the stream has grown by, 0: not known
 }
 
@@ -104,8 +104,8 @@ func (b *Batch) TryAdd(p Point, describe func() Series) bool {
 }
 
 // stage takes a point for to, which is pinned.
-func (b *Batch) stage(p Point, to *accumulator, promised bool) {
-	s := staged{Point: p, to: to, promised: promised}
+func (b *Batch) stage(p Point, to *accumulator, hasPlace bool) {
+	s := staged{Point: p, to: to, hasPlace: hasPlace}
 	if p.exemplars() > 0 {
 		var dropped int64
 		s.exemplars, dropped = readExemplars(p.Exemplars, p.Attributes, to.series.Attributes)
@@ -211,10 +211,10 @@ func (b *Batch) Discard() {
 
 // apply folds one point.
 func (t *Table) apply(p *staged, now int64, e *evidence, n *Stats) {
-	folded, told := true, int64(0)
+	folded, heardUntil := true, int64(0)
 	switch {
 	case p.to.repeats():
-		folded, told = t.applyCumulative(p, now, e, n)
+		folded, heardUntil = t.applyCumulative(p, now, e, n)
 	case p.Stale:
 		n[StatStale]++
 		return
@@ -225,7 +225,7 @@ func (t *Table) apply(p *staged, now int64, e *evidence, n *Stats) {
 	switch {
 	case len(p.exemplars) == 0:
 	case folded:
-		t.keep(p.to, p.exemplars, told, n)
+		t.keep(p.to, p.exemplars, heardUntil, n)
 	default:
 		n[StatExemplars] += int64(len(p.exemplars))
 	}

@@ -220,4 +220,4 @@ func (t *Table) all() []*accumulator {
 func (t *Table) Tracked() int { return int(t.tracked.Load()) }
 
 // TakeStats returns what has been counted since the last call.
-func (t *Table) TakeStats() Stats { return t.stats.take() }
+func (t *Table) TakeStats() Stats { return t.stats.drain() }
