@@ -100,7 +100,7 @@ func (w *walker) merged(s *fold.Series, attrs pcommon.Map, d *limit.Decision) {
 func (w *walker) copyKept(attrs, dest pcommon.Map) {
 	i := -1
 	for k, v := range attrs.All() {
-		if i++; !w.cursor.Taken(i) {
+		if i++; !w.cursor.IsRemoved(i) {
 			v.CopyTo(dest.PutEmpty(k))
 		}
 	}

@@ -141,7 +141,7 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 		c.commit()
 	}
 	c.release()
-	c.report(attrs, stale)
+	c.reportOffences(attrs, stale)
 }
 
 // read hashes the attributes of a point.

@@ -12,12 +12,12 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// What is reserved for many small keys is what the heap holds of them.
+// The reserved memory of many small keys is their size on the heap.
 func TestReservedIsWhatKeysTake(t *testing.T) {
 	const keys = 50_000
 	heap := func() int64 {
 		runtime.GC()
-		runtime.GC() // what pools held on to the first time
+		runtime.GC() // frees the content of pools
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return int64(m.HeapAlloc)

@@ -18,9 +18,9 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// sample is a point as the model sees it.
+// sample is a point for the model.
 type sample struct {
-	tenant, resource, scope, metric string // tenant is of the whole batch
+	tenant, resource, scope, metric string // tenant is common to the whole batch
 	attributes                      map[string]string
 	mark, stale                     bool
 }
@@ -42,10 +42,9 @@ func (s *sample) part(p string, taken map[string]bool) string {
 	return ""
 }
 
-// model keeps everything as text and decides by the words of the design: one place
-// after the other, nothing clever.
+// model stores everything as text and decides by the words of the documentation, one place after the other.
 type model struct {
-	specs       []Spec // as the set orders them
+	specs       []Spec // in the order of the set
 	generations int64
 	exempt      *regexp.Regexp
 	places      []map[string]*places // by limit and key
@@ -53,13 +52,13 @@ type model struct {
 
 type places struct {
 	max  int
-	seen map[string]int64 // generation that saw a member last
+	seen map[string]int64 // last generation that saw a member
 }
 
 type want struct {
 	p      *places
 	member string
-	label  string // of a label limit
+	label  string // for a limit on values
 }
 
 func (m *model) decide(s sample, epoch int64) (action Action, limit int, observed map[int]Action) {
@@ -139,7 +138,7 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 			action, limit = a, i
 		}
 		if action >= Overflow {
-			break // later limits are not asked
+			break // later limits do not decide
 		}
 	}
 	if action == Overflow {
@@ -155,8 +154,8 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 	return action, limit, observed
 }
 
-// seat gives the overflow series of limit i, which has no attributes but the mark, its
-// one place under each later limit on series that has room.
+// seat gives the overflow series of limit i, whose only attribute is the mark, its one place under each later limit on series
+// with a free one.
 func (m *model) seat(i int, s *sample, epoch int64) {
 	series := *s
 	series.attributes = map[string]string{}
@@ -170,7 +169,7 @@ func (m *model) seat(i int, s *sample, epoch int64) {
 			key = append(key, series.part(p.String(), nil))
 		}
 		member := fmt.Sprint(true)
-		if l.Streams { // whatever else the series has of the key of the limit that folds
+		if l.Streams { // the other identity of the series, from the key of the limit that folds
 			member += "overflow"
 			for _, p := range m.specs[i].Key {
 				if p.source == fromMetadata || p.source == fromResource {
@@ -191,8 +190,7 @@ func (m *model) seat(i int, s *sample, epoch int64) {
 	}
 }
 
-// tracker is that of a key, which has the places of the first override that matches
-// the point that opened it.
+// tracker returns the places of a key. Their number is that of the first override that matches the first point of the key.
 func (m *model) tracker(i int, key string, s *sample, taken map[string]bool) *places {
 	p := m.places[i][key]
 	if p == nil {
@@ -213,7 +211,7 @@ func (m *model) tracker(i int, key string, s *sample, taken map[string]bool) *pl
 	return p
 }
 
-// sweep forgets the keys that are empty.
+// sweep removes the empty keys.
 func (m *model) sweep(epoch int64) {
 	for _, keys := range m.places {
 		maps.DeleteFunc(keys, func(_ string, p *places) bool {
@@ -283,9 +281,8 @@ func offer(c *Cursor, s sample) Decision {
 	return c.Decide(a, s.stale)
 }
 
-// Every decision is the one that an exact reference takes: several limits of both
-// kinds, overrides, dry runs, all actions, marked and stale points, generations and
-// jumps of time.
+// Every decision is that of an exact reference, with several limits of both kinds, overrides, dry runs, all actions, marked and
+// stale points, generations and jumps of time.
 func TestDecisionsAgreeWithModel(t *testing.T) {
 	const streams, points = 250, 1_000
 	decided := map[Action]int{}
@@ -320,7 +317,7 @@ func TestDecisionsAgreeWithModel(t *testing.T) {
 			c := s.Begin(headers{"m": {tenant}})
 			for range 1 + rng.IntN(10) {
 				p := randomSample(rng)
-				if p.tenant = tenant; rng.IntN(2) == 0 { // neighbours often have one key
+				if p.tenant = tenant; rng.IntN(2) == 0 { // neighbours often have the same key
 					p.resource, p.scope, p.metric = last.resource, last.scope, last.metric
 				}
 				last = p
