@@ -130,7 +130,7 @@ func (m *Gateway) fetch(ctx context.Context, b *askScratch, now time.Time) {
 }
 
 // answerLocally answers the wants of one key that need no exchange, and adds the others to g.open.
-func (m *Gateway) answerHere(b *askScratch, g *keyWants, wants []Want, now time.Time, joined bool) {
+func (m *Gateway) answerLocally(b *askScratch, g *keyWants, wants []Want, now time.Time, joined bool) {
 	k := g.key
 	k.mu.Lock()
 	defer k.mu.Unlock()

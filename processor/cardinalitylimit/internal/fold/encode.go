@@ -9,9 +9,6 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
-// Streams is the number of streams in the cut.
-func (c *Cut) Streams() int { return len(c.streams) }
-
 // Encode writes the cut. It writes times as differences to the time of the cut, which need half the bytes.
 func (c *Cut) Encode(e *snapshot.Encoder) {
 	w := &cutWriter{Encoder: e, at: c.at}

@@ -40,14 +40,14 @@ type selector struct {
 
 func (s *selector) drops(name string) bool { return len(s.patterns) > 0 && s.has(name) != s.keep }
 
-// RuleName returns the name of rule i as a limit.
-func RuleName(i int) string { return fmt.Sprintf("%s%d", RulePrefix, i) }
+// ruleName returns the name of rule i as a limit.
+func ruleName(i int) string { return fmt.Sprintf("%s%d", RulePrefix, i) }
 
 // RulePrefix is the beginning of the names of rules.
 const RulePrefix = "labels::"
 
 func (r *Rule) spec(i int) Spec {
-	return Spec{Name: RuleName(i), Streams: true, MaxSeries: r.MaxStreams, Action: Overflow, rule: &rule{
+	return Spec{Name: ruleName(i), Streams: true, MaxSeries: r.MaxStreams, Action: Overflow, rule: &rule{
 		match:       r.compile(),
 		labels:      r.Labels.compile(),
 		resource:    r.ResourceLabels.compile(),

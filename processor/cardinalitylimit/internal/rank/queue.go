@@ -16,16 +16,16 @@ type Stranger struct {
 	Point  int32 // index in the metric
 }
 
-// MaxStrangers bounds the memory of a queue: 40 bytes each, 2.5 MiB. The caller decides on further strangers at once, before
+// maxStrangers bounds the memory of a queue: 40 bytes each, 2.5 MiB. The caller decides on further strangers at once, before
 // those in the queue.
-const MaxStrangers = 1 << 16
+const maxStrangers = 1 << 16
 
 // Queue contains the strangers of one batch. Not safe for concurrent use.
 type Queue struct{ waiting []Stranger }
 
 // Add adds a stranger to the queue. It returns false if the queue is full.
 func (q *Queue) Add(s Stranger) bool {
-	if len(q.waiting) == MaxStrangers {
+	if len(q.waiting) == maxStrangers {
 		return false
 	}
 	q.waiting = append(q.waiting, s)

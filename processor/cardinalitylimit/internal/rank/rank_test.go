@@ -38,7 +38,7 @@ func TestOrdered(t *testing.T) {
 
 func TestQueueIsBounded(t *testing.T) {
 	var q Queue
-	for range MaxStrangers {
+	for range maxStrangers {
 		require.True(t, q.Add(Stranger{}))
 	}
 	assert.False(t, q.Add(Stranger{}))

@@ -1,7 +1,7 @@
 // Package snapshot keeps state in a key-value store so that it survives the process.
 //
 // The state consists of sections, which are written independently of each other. A section is a sequence of chunks of at
-// most [ChunkBytes], so that no value of the store is large. Each section has two slots. A write fills the slot that is not
+// most chunkBytes, so that no value of the store is large. Each section has two slots. A write fills the slot that is not
 // in use. Then it sets one value, the manifest, which names the slot in use of each section:
 //
 //	fold.0.0  fold.0.1  fold.0.2            <- named by the manifest

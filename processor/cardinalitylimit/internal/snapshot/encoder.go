@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// ChunkBytes is the size of all chunks except the last. It is small enough for every store, and for one transaction per
+// chunkBytes is the size of all chunks except the last. It is small enough for every store, and for one transaction per
 // chunk.
-const ChunkBytes = 256 << 10
+const chunkBytes = 256 << 10
 
 // Encoder appends values to a section. After the first error of the storage it writes nothing more. Store.Write returns
 // that error.
@@ -65,9 +65,9 @@ func (e *Encoder) Words(words []uint64) {
 
 // writeFullChunks writes the full chunks and removes them from the buffer.
 func (e *Encoder) writeFullChunks() {
-	for len(e.buf) >= ChunkBytes {
-		e.writeChunk(e.buf[:ChunkBytes])
-		e.buf = e.buf[:copy(e.buf, e.buf[ChunkBytes:])]
+	for len(e.buf) >= chunkBytes {
+		e.writeChunk(e.buf[:chunkBytes])
+		e.buf = e.buf[:copy(e.buf, e.buf[chunkBytes:])]
 	}
 }
 

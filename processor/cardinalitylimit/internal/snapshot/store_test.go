@@ -54,7 +54,7 @@ func other(n uint64) Section {
 func TestWriteIsAtomic(t *testing.T) {
 	ctx := context.Background()
 	long := func(b byte, n int) string { return string(bytes.Repeat([]byte{b}, n)) }
-	for _, sizes := range [][3]int{{10, 20, 30}, {3 * ChunkBytes, 10, ChunkBytes - 1}, {10, 3 * ChunkBytes, 5 * ChunkBytes}} {
+	for _, sizes := range [][3]int{{10, 20, 30}, {3 * chunkBytes, 10, chunkBytes - 1}, {10, 3 * chunkBytes, 5 * chunkBytes}} {
 		for left := range 20 {
 			m := &memory{values: map[string][]byte{}, left: -1}
 			s, err := Open(ctx, m, 7)
@@ -82,7 +82,7 @@ func TestWriteIsAtomic(t *testing.T) {
 				require.Equal(t, long('c', sizes[2]), got)
 				require.True(t, s.Clean())
 			}
-			require.LessOrEqual(t, m.largest, ChunkBytes)
+			require.LessOrEqual(t, m.largest, chunkBytes)
 		}
 	}
 }
@@ -94,7 +94,7 @@ func TestChunksAreDeleted(t *testing.T) {
 	s, err := Open(ctx, m, 7)
 	require.ErrorIs(t, err, ErrMissing)
 	for _, n := range []int{9, 9, 2, 1, 1} {
-		require.NoError(t, s.Write(ctx, false, text(string(make([]byte, n*ChunkBytes-100)))))
+		require.NoError(t, s.Write(ctx, false, text(string(make([]byte, n*chunkBytes-100)))))
 	}
 	require.Len(t, m.values, 3, "two slots of a chunk and the manifest")
 	require.NoError(t, s.DeleteExcept(ctx, func(string) bool { return false }))
@@ -212,7 +212,7 @@ func TestDeletesThatFail(t *testing.T) {
 	s, err := Open(ctx, u, 7)
 	require.ErrorIs(t, err, ErrMissing)
 	for _, n := range []int{3, 3} {
-		require.NoError(t, s.Write(ctx, false, text(string(make([]byte, n*ChunkBytes-100)))))
+		require.NoError(t, s.Write(ctx, false, text(string(make([]byte, n*chunkBytes-100)))))
 	}
 	u.deletes = 1
 	require.ErrorIs(t, s.Write(ctx, false, text("short")), errFull)
@@ -220,7 +220,7 @@ func TestDeletesThatFail(t *testing.T) {
 	require.NoError(t, err)
 	d, err := again.Read(ctx, "text")
 	require.NoError(t, err)
-	require.Len(t, d.Text(), 3*ChunkBytes-100)
+	require.Len(t, d.Text(), 3*chunkBytes-100)
 	for range 2 {
 		require.NoError(t, s.Write(ctx, false, text("short")))
 	}
