@@ -137,7 +137,7 @@ func (p *limiter) makeState(ctx context.Context) error {
 	o := limit.Options{
 		Exempt: p.compiled.exempt, Rules: p.compiled.rules, Window: p.cfg.Window.Duration, MaxKeys: p.cfg.Tracker.MaxKeys,
 		ContestedAt: p.compiled.contestedAt, DropsGauges: p.compiled.gauge == fold.GaugeDrop,
-		Tracker: tracker.Config{
+		Tracker: tracker.Options{
 			ExactUpTo: p.cfg.Tracker.ExactUpTo, FalsePositiveRate: p.cfg.Tracker.FalsePositiveRate,
 			Generations: p.cfg.Window.Generations, Budget: memory,
 		},

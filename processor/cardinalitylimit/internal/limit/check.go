@@ -175,7 +175,7 @@ func (c *Cursor) verdict(i int, a asking, stale bool) tracker.Verdict {
 		return c.share(i, a, stale)
 	}
 	v := c.check(a.pair, a.entry, a.fp)
-	if c.knownOnly && !v.Holds() {
+	if c.knownOnly && !v.IsMember() {
 		c.stranger = true
 		return v
 	}
@@ -200,7 +200,7 @@ func (c *Cursor) fingerprint(l *limit) uint64 {
 // contest asks the doorkeeper about a stranger if the key is contested. It returns Full if the stranger may not have a place.
 // The verdict must be the last one. The caller holds the lock of the key.
 func (c *Cursor) contest(l *limit, e *entry, series uint64, v tracker.Verdict, stale bool) tracker.Verdict {
-	if l.contest == 0 || stale || v.Holds() {
+	if l.contest == 0 || stale || v.IsMember() {
 		return v
 	}
 	taken := e.Size() + e.promised
@@ -282,5 +282,5 @@ func (c *Cursor) check(pair int, e *entry, fp uint64) tracker.Verdict {
 }
 
 func passes(v tracker.Verdict, stale bool) bool {
-	return v.Passes() && !stale || v.Holds()
+	return v.Passes() && !stale || v.IsMember()
 }

@@ -33,7 +33,7 @@ func TestManyGoroutinesAreExactThroughRotations(t *testing.T) {
 			}, Options{
 				Window: 2 * time.Hour, MaxKeys: 1000, Seed: 1,
 				Now: func() time.Time { return time.Unix(1<<30/3600*3600, 0).Add(time.Duration(clock.Load()) * time.Hour) },
-				Tracker: tracker.Config{
+				Tracker: tracker.Options{
 					ExactUpTo: exactUpTo, FalsePositiveRate: 1e-9, Generations: 2, Budget: budget.New(1 << 26),
 				},
 			})
@@ -106,7 +106,7 @@ func TestManyGoroutinesOverKeysThatDie(t *testing.T) {
 			}, Options{
 				Window: time.Hour, MaxKeys: 1 << 20, Seed: 1,
 				Now: func() time.Time { return time.Unix(1<<30, 0).Add(time.Duration(clock.Load()) * 20 * time.Minute) },
-				Tracker: tracker.Config{
+				Tracker: tracker.Options{
 					ExactUpTo: exactUpTo, FalsePositiveRate: 1e-9, Generations: 3, Budget: budget,
 				},
 			})

@@ -117,7 +117,7 @@ func (l *limit) decode(s *shard, d *snapshot.Decoder, now, epoch int64) {
 	s.forgot = max(s.forgot, d.Int())
 	for d.Bool() {
 		id, forgot, text := d.Fixed(), d.Int(), d.Text()
-		tr := tracker.Decode(d, epoch, t.config)
+		tr := tracker.Decode(d, epoch, t.options)
 		known := s.keys[id]
 		if shared := s == &t.shared; shared != (known != nil) || !shared && !l.labels() && t.shard(id) != s {
 			d.Fail()
@@ -151,7 +151,7 @@ func (l *limit) decode(s *shard, d *snapshot.Decoder, now, epoch int64) {
 
 // reserve reserves the memory of one more key.
 func (t *table) reserve() bool {
-	if t.keys.Add(1) <= t.maxKeys && t.config.Budget.Reserve(keyBytes) {
+	if t.keys.Add(1) <= t.maxKeys && t.options.Budget.Reserve(keyBytes) {
 		return true
 	}
 	t.keys.Add(-1)
@@ -164,14 +164,14 @@ func (t *table) clear(places int) {
 		s := &t.shards[i]
 		for id, e := range s.keys {
 			e.Free()
-			t.config.Budget.Release(keyBytes)
+			t.options.Budget.Release(keyBytes)
 			t.keys.Add(-1)
 			delete(s.keys, id)
 		}
 		s.forgot = 0
 	}
 	e := t.shared.keys[sharedKey]
-	if tr, ok := tracker.New(places, 0, t.config); ok {
+	if tr, ok := tracker.New(places, 0, t.options); ok {
 		e.Free()
 		e.Tracker = tr
 		e.forgot.Store(0)

@@ -25,7 +25,7 @@ func TestReservedIsWhatKeysTake(t *testing.T) {
 	budget, before := budget.New(1<<30), heap()
 	s, err := NewSet([]Spec{{Name: "l", Key: parts(t, "resource.r", "metric.name"), MaxSeries: 5, Action: Drop}}, Options{
 		Window: time.Hour, MaxKeys: 2 * keys, Now: time.Now,
-		Tracker: tracker.Config{ExactUpTo: 10, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget},
+		Tracker: tracker.Options{ExactUpTo: 10, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget},
 	})
 	require.NoError(t, err)
 	c := s.Begin(headers{})

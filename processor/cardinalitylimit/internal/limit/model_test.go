@@ -294,7 +294,7 @@ func TestDecisionsAgreeWithModel(t *testing.T) {
 		s, err := NewSet(specs, Options{
 			Exempt: Names{regexp.MustCompile("^(?:m3)$")}, Window: time.Hour, MaxKeys: 100_000, Seed: seed,
 			Now: func() time.Time { return now },
-			Tracker: tracker.Config{
+			Tracker: tracker.Options{
 				ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: generations, Budget: budget.New(1 << 30),
 			},
 		})

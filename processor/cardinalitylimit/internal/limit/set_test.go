@@ -33,7 +33,7 @@ func parts(t testing.TB, names ...string) (out []Part) {
 func newSet(t testing.TB, specs ...Spec) *Set {
 	s, err := NewSet(specs, Options{
 		Window: time.Hour, MaxKeys: 1000, Seed: 1, Now: func() time.Time { return time.Unix(1e9, 0) },
-		Tracker: tracker.Config{ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget.New(1 << 26)},
+		Tracker: tracker.Options{ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget.New(1 << 26)},
 	})
 	require.NoError(t, err)
 	return s
@@ -177,7 +177,7 @@ func TestLabelsOfOnePointCannotExceedTheSharedTracker(t *testing.T) {
 
 func TestNoMemoryForATracker(t *testing.T) {
 	_, err := NewSet([]Spec{{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop}}, Options{
-		Window: time.Hour, Now: time.Now, Tracker: tracker.Config{Generations: 2, Budget: budget.New(10)},
+		Window: time.Hour, Now: time.Now, Tracker: tracker.Options{Generations: 2, Budget: budget.New(10)},
 	})
 	require.ErrorIs(t, err, ErrNoMemory)
 }

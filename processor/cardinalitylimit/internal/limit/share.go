@@ -134,7 +134,7 @@ func (c *Cursor) share(i int, a asking, stale bool) tracker.Verdict {
 	a.entry.advance(c.epoch, c.now)
 	v := a.entry.CheckGranted(a.fp)
 	place := cluster.Place{Limit: i, Key: a.id, Series: tracker.Strip(a.fp)}
-	if !v.Holds() || v == tracker.Renew && c.set.options.Cluster.Lost(place) {
+	if !v.IsMember() || v == tracker.Renew && c.set.options.Cluster.Lost(place) {
 		if c.knownOnly {
 			c.stranger = true
 			return v

@@ -51,7 +51,7 @@ type Options struct {
 	Exempt  Names // metrics that are exempt from limits and rules
 	Rules   []Rule
 	Window  time.Duration // of all remembered generations together
-	Tracker tracker.Config
+	Tracker tracker.Options
 	MaxKeys int // maximum number of keys per limit with a tracker of their own
 	// ContestedAt is the share of used places of a key from which on a stranger must have been active before. 0: never.
 	ContestedAt float64

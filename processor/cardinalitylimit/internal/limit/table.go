@@ -19,7 +19,7 @@ type table struct {
 	shared  shard // one tracker for the keys beyond max_keys
 	keys    atomic.Int64
 	maxKeys int64
-	config  *tracker.Config
+	options *tracker.Options
 }
 
 const (
@@ -58,7 +58,7 @@ type entry struct {
 }
 
 func (t *table) init(places int, o *Options) bool {
-	t.config, t.maxKeys = &o.Tracker, int64(o.MaxKeys)
+	t.options, t.maxKeys = &o.Tracker, int64(o.MaxKeys)
 	for i := range t.shards {
 		t.shards[i].keys = make(map[uint64]*entry)
 	}
@@ -75,12 +75,12 @@ func (t *table) shard(key uint64) *shard { return &t.shards[key>>(64-shardBits)]
 
 // open returns a new entry, or nil if the budget has no memory.
 func (t *table) open(places int, epoch int64) *entry {
-	if !t.config.Budget.Reserve(keyBytes) {
+	if !t.options.Budget.Reserve(keyBytes) {
 		return nil
 	}
-	tr, ok := tracker.New(places, epoch, t.config)
+	tr, ok := tracker.New(places, epoch, t.options)
 	if !ok {
-		t.config.Budget.Release(keyBytes)
+		t.options.Budget.Release(keyBytes)
 		return nil
 	}
 	return &entry{Tracker: tr, override: noOverride}

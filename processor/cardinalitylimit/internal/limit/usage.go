@@ -91,7 +91,7 @@ func (l *limit) sweep(epoch, now int64) Usage {
 			if e.Size() == 0 && !e.Remembers() && !shared {
 				e.dead = true
 				e.Free()
-				t.config.Budget.Release(keyBytes)
+				t.options.Budget.Release(keyBytes)
 				t.keys.Add(-1)
 				delete(s.keys, id)
 				s.forgot = max(s.forgot, e.forgot.Load())

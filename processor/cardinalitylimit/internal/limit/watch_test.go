@@ -21,7 +21,7 @@ func newWatchedSet(t *testing.T, specs ...Spec) (*Set, *offenders.Board) {
 	require.True(t, ok)
 	s, err := NewSet(specs, Options{
 		Window: time.Hour, MaxKeys: 1000, Seed: 1, Now: func() time.Time { return now }, Board: board,
-		Tracker: tracker.Config{ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: 2, Budget: memory},
+		Tracker: tracker.Options{ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: 2, Budget: memory},
 	})
 	require.NoError(t, err)
 	return s, board

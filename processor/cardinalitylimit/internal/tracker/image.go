@@ -36,19 +36,19 @@ func (m Image) Encode(e *snapshot.Encoder) {
 // Decode reads a tracker. Now is the current generation. The tracker continues in its own generation, or in now if that is
 // earlier, because the clock of the writer may have been ahead. Decode returns nil if the budget has no memory. In that case,
 // too, it reads the whole tracker.
-func Decode(d *snapshot.Decoder, now int64, cfg *Config) *Tracker {
-	t := &Tracker{limit: int(min(d.Uint(), maxLimit)), epoch: min(d.Int(), now), cfg: cfg}
+func Decode(d *snapshot.Decoder, now int64, options *Options) *Tracker {
+	t := &Tracker{limit: int(min(d.Uint(), maxLimit)), epoch: min(d.Int(), now), options: options}
 	exact := d.Bool()
-	t.lost, t.unreported = decodeLost(d, cfg)
+	t.lost, t.unreported = decodeLost(d, options)
 	if exact {
-		f := decodeFingerprints(d, cfg)
+		f := decodeFingerprints(d, options)
 		if f == nil {
 			t.lost.free()
 			return nil
 		}
 		t.store = f
 	} else {
-		b := decodeBlooms(d, t.limit, cfg)
+		b := decodeBlooms(d, t.limit, options)
 		if b == nil {
 			t.lost.free()
 			return nil
@@ -72,19 +72,19 @@ func (f *fingerprints) image() func(e *snapshot.Encoder) {
 	}
 }
 
-func decodeFingerprints(d *snapshot.Decoder, cfg *Config) *fingerprints {
+func decodeFingerprints(d *snapshot.Decoder, options *Options) *fingerprints {
 	tag, members := d.Uint(), d.Words()
 	if tag > tagMask {
 		d.Fail()
 		return nil
 	}
 	bits := slotBits(len(members))
-	if !cfg.Budget.Reserve(wordBytes << bits) {
+	if !options.Budget.Reserve(wordBytes << bits) {
 		return nil
 	}
 	f := &fingerprints{
 		slots: make([]uint64, 1<<bits), shift: 64 - bits, tag: tag,
-		keep: uint64(cfg.Generations), budget: cfg.Budget,
+		keep: uint64(options.Generations), budget: options.Budget,
 	}
 	for _, slot := range members {
 		i := f.find(slot &^ tagMask)
@@ -137,8 +137,8 @@ func decodeFilter(d *snapshot.Decoder) (f filter, ok bool) {
 // maxHashes is far above the number that any configurable rate needs.
 const maxHashes = 64
 
-func decodeBlooms(d *snapshot.Decoder, limit int, cfg *Config) *blooms {
-	b := &blooms{keep: cfg.Generations, capacity: limit, rate: cfg.FalsePositiveRate, budget: cfg.Budget}
+func decodeBlooms(d *snapshot.Decoder, limit int, options *Options) *blooms {
+	b := &blooms{keep: options.Generations, capacity: limit, rate: options.FalsePositiveRate, budget: options.Budget}
 	last := 0
 	for range d.Len(6) {
 		g := generation{age: int(d.Uint()), members: int(d.Uint()), promoted: int(d.Uint())}
@@ -155,7 +155,7 @@ func decodeBlooms(d *snapshot.Decoder, limit int, cfg *Config) *blooms {
 		g.filter = f
 		b.generations = append(b.generations, g)
 	}
-	if len(b.generations) == 0 || last != cfg.Generations-1 {
+	if len(b.generations) == 0 || last != options.Generations-1 {
 		d.Fail()
 		return nil
 	}

@@ -100,8 +100,8 @@ func (l *lostMembers) encode(e *snapshot.Encoder) {
 }
 
 // decodeLost reads the output of encode. Forgotten is the number of members for which the budget has no memory.
-func decodeLost(d *snapshot.Decoder, cfg *Config) (l lostMembers, forgotten int) {
-	l = lostMembers{keep: cfg.Generations, budget: cfg.Budget}
+func decodeLost(d *snapshot.Decoder, options *Options) (l lostMembers, forgotten int) {
+	l = lostMembers{keep: options.Generations, budget: options.Budget}
 	for range d.Len(3) {
 		s := lostSet{members: int(min(d.Uint(), maxLimit)), fingerprints: d.Words()}
 		for range d.Len(3) {

@@ -21,8 +21,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
-// Config is the configuration that all trackers of a limit share.
-type Config struct {
+// Options are common to all trackers of a limit.
+type Options struct {
 	ExactUpTo         int     // members stored as fingerprints; with more members a tracker uses Bloom filters
 	FalsePositiveRate float64 // of all generations of a Bloom tracker together
 	Generations       int     // remembered, including the current one; 2 to MaxGenerations
@@ -47,8 +47,8 @@ const (
 // Passes reports whether the series has a place or may get one.
 func (v Verdict) Passes() bool { return v != Full }
 
-// Holds reports whether the series is a member.
-func (v Verdict) Holds() bool { return v >= Renew }
+// IsMember reports whether the series is a member.
+func (v Verdict) IsMember() bool { return v >= Renew }
 
 // state is when a fingerprint was last seen.
 type state uint8
@@ -92,16 +92,16 @@ type Tracker struct {
 	unreported int
 	// lowered: SetLimit has set the limit below the number of members.
 	lowered bool
-	cfg     *Config
+	options *Options
 }
 
 // New returns an empty tracker in generation epoch. It returns false if the budget has no memory left.
-func New(limit int, epoch int64, cfg *Config) (*Tracker, bool) {
-	f, ok := newFingerprints(cfg.Generations, cfg.Budget)
+func New(limit int, epoch int64, options *Options) (*Tracker, bool) {
+	f, ok := newFingerprints(options.Generations, options.Budget)
 	if !ok {
 		return nil, false
 	}
-	t := &Tracker{limit: limit, epoch: epoch, store: f, cfg: cfg, lost: lostMembers{keep: cfg.Generations, budget: cfg.Budget}}
+	t := &Tracker{limit: limit, epoch: epoch, store: f, options: options, lost: lostMembers{keep: options.Generations, budget: options.Budget}}
 	t.publish()
 	return t, true
 }
@@ -201,14 +201,14 @@ func (t *Tracker) Commit(fp uint64, v Verdict) {
 // the fingerprints stay.
 func (t *Tracker) outgrow() {
 	f, exact := t.store.(*fingerprints)
-	if !exact || f.members < t.cfg.ExactUpTo {
+	if !exact || f.members < t.options.ExactUpTo {
 		return
 	}
-	b, ok := newBlooms(t.limit, t.cfg.Generations, t.cfg.FalsePositiveRate, t.cfg.Budget)
+	b, ok := newBlooms(t.limit, t.options.Generations, t.options.FalsePositiveRate, t.options.Budget)
 	if !ok {
 		return
 	}
-	for age := t.cfg.Generations - 1; age >= 0; age-- { // the oldest generation first
+	for age := t.options.Generations - 1; age >= 0; age-- { // the oldest generation first
 		for _, slot := range f.slots {
 			if slot != 0 && f.age(slot) == age {
 				b.addTo(age, slot&^tagMask)
@@ -228,7 +228,7 @@ func (t *Tracker) Advance(epoch int64) (forgotten int) {
 		return forgotten
 	}
 	// After Generations rotations no member is left, and after as many more no lost member. Further rotations change nothing.
-	for range min(epoch-t.epoch, 2*int64(t.cfg.Generations)) {
+	for range min(epoch-t.epoch, 2*int64(t.options.Generations)) {
 		forgotten += t.lost.push(t.store.rotate())
 	}
 	t.lowered = t.lowered && t.store.size() > t.limit

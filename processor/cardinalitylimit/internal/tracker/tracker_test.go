@@ -12,11 +12,11 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
-func config(exactUpTo int) *Config {
-	return &Config{ExactUpTo: exactUpTo, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget.New(1 << 30)}
+func config(exactUpTo int) *Options {
+	return &Options{ExactUpTo: exactUpTo, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget.New(1 << 30)}
 }
 
-func open(t testing.TB, limit int, cfg *Config) *Tracker {
+func open(t testing.TB, limit int, cfg *Options) *Tracker {
 	tr, ok := New(limit, 0, cfg)
 	require.True(t, ok)
 	return tr
@@ -135,7 +135,7 @@ func TestPlacesOfTheSilentAreFreed(t *testing.T) {
 		require.Zero(t, tr.Advance(2))
 		require.Equal(t, 40, tr.Size())
 		for fp := range uint64(100) {
-			require.Equal(t, fp >= 40, tr.LostPlace(spread(fp)) && !tr.Check(spread(fp)).Holds())
+			require.Equal(t, fp >= 40, tr.LostPlace(spread(fp)) && !tr.Check(spread(fp)).IsMember())
 		}
 		for fp := range uint64(60) {
 			require.True(t, offer(tr, spread(2000+fp)))
