@@ -18,12 +18,12 @@ import (
 type doorkeeper struct {
 	budget *budget.Budget
 
-	mu              sync.Mutex
-	current, before sightings // nil before the first stranger, and always nil if the budget had no memory
-	asked           bool
-	turn            int64 // number of begun filters
-	begun           int64 // slot in which the current filter was begun
-	written         int   // entries in the current filter
+	mu               sync.Mutex
+	current, earlier sightings // nil before the first stranger, and always nil if the budget had no memory
+	reserved         bool
+	turn             int64 // number of begun filters
+	begun            int64 // slot in which the current filter was begun
+	written          int   // entries in the current filter
 }
 
 const (
@@ -63,7 +63,7 @@ type sighting struct {
 func (d *doorkeeper) active(n *sighted, s sighting) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.open(s.slot) {
+	if !d.prepare(s.slot) {
 		return true
 	}
 	seen := mixed(s.series)
@@ -82,8 +82,8 @@ func (d *doorkeeper) active(n *sighted, s sighting) bool {
 	return active
 }
 
-// samples reports whether a stranger of the key is written down. The more the key has written, the
-// fewer: after half of its share every second one, after three quarters every fourth, and so on.
+// samples reports whether the sighting of a stranger of the key is written. The more entries the key has written, the fewer
+// strangers are sampled: after half of its share every second one, after three quarters every fourth, and so on.
 func (n *sighted) samples(hash uint64) bool {
 	level := 0
 	left := maxWrittenByKey - n.written
@@ -93,16 +93,16 @@ func (n *sighted) samples(hash uint64) bool {
 	return left > 0 && mixed(hash)&(1<<level-1) == 0
 }
 
-// open makes the filters and exchanges them when it is time. It returns false without memory for them.
-func (d *doorkeeper) open(slot int64) bool {
-	if !d.asked {
-		d.asked, d.begun = true, slot
+// prepare makes the filters and exchanges them when it is time. It returns false without memory for them.
+func (d *doorkeeper) prepare(slot int64) bool {
+	if !d.reserved {
+		d.reserved, d.begun = true, slot
 		if d.budget.Reserve(2 * filterBits / 8) {
-			d.current, d.before = newSightings(), newSightings()
+			d.current, d.earlier = newSightings(), newSightings()
 		}
 	}
 	if d.current != nil && (d.written >= maxWritten || slot-d.begun >= filterSlots) {
-		d.current, d.before = d.before, d.current
+		d.current, d.earlier = d.earlier, d.current
 		clear(d.current)
 		d.turn, d.written, d.begun = d.turn+1, 0, slot
 	}
@@ -116,7 +116,7 @@ func (d *doorkeeper) write(entry uint64) {
 	}
 }
 
-func (d *doorkeeper) has(entry uint64) bool { return d.current.has(entry) || d.before.has(entry) }
+func (d *doorkeeper) has(entry uint64) bool { return d.current.has(entry) || d.earlier.has(entry) }
 
 // sightings is a Bloom filter. The bits of an entry are in one cache line.
 type sightings [][8]uint64
