@@ -26,7 +26,7 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, d *
 		}
 	}
 	if v.over {
-		c.object(i, l, v.unknown, d)
+		c.noteOver(i, l, v.unknown, d)
 	}
 }
 
@@ -51,7 +51,7 @@ type valueCheck struct {
 // checkValue asks for a place for the value of a label. It returns false if the series is a stranger and only known series are
 // decided on.
 func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
-	i, l, key, g := v.limit, v.l, v.key, &c.groups[v.limit]
+	i, l, key, g := v.limit, v.l, v.key, &c.states[v.limit]
 	id := c.set.hash.Combine(key, p.label)
 	if c.knows(l, g.label(at), id, p.value, d) {
 		return true
@@ -62,7 +62,7 @@ func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
 		c.held = append(c.held, &s.mu)
 		v.locked = true
 	}
-	a := asking{pair: at, entry: s.keys[id], fp: p.value, id: id, series: p.value}
+	a := question{pair: at, entry: s.keys[id], fp: p.value, id: id, series: p.value}
 	if a.entry == nil {
 		a.entry = l.trackers.add(s, id, c.epoch, func() *description {
 			k := *c.describe(i, l, key, v.attrs)
@@ -135,7 +135,7 @@ func (c *Cursor) removeLabel(at int, p *pair) {
 func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *Decision) {
 	key := c.key(i, l)
 	fp := c.fingerprint(l)
-	if c.knows(l, &c.groups[i].last, key, fp, d) {
+	if c.knows(l, &c.states[i].last, key, fp, d) {
 		return
 	}
 	e, shared := c.entry(i, l, key, attrs)
@@ -143,7 +143,7 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *
 		fp = c.set.hash.Combine(key, fp)
 		c.Counts.Shared++
 	}
-	v := c.verdict(i, asking{pair: -1, entry: e, fp: fp, id: key, series: fp, shared: shared}, stale)
+	v := c.verdict(i, question{pair: -1, entry: e, fp: fp, id: key, series: fp, shared: shared}, stale)
 	if c.stranger {
 		return
 	}
@@ -153,12 +153,12 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *
 	if !passes(v, stale) {
 		d.LostPlace = d.LostPlace || !l.DryRun && e.HadPlace(fp)
 		c.offend(i, -1, key, e, fp, stale)
-		c.object(i, l, v == tracker.Room, d)
+		c.noteOver(i, l, v == tracker.Room, d)
 	}
 }
 
-// asking is a question to the tracker of a key.
-type asking struct {
+// question is a question to the tracker of a key.
+type question struct {
 	pair   int // number of the label for a limit on values, otherwise -1
 	entry  *entry
 	fp     uint64
@@ -169,7 +169,7 @@ type asking struct {
 
 // verdict asks the tracker of a key, and then the cluster or the doorkeeper. It sets c.stranger if the point has to wait. The
 // caller holds the lock of the key.
-func (c *Cursor) verdict(i int, a asking, stale bool) tracker.Verdict {
+func (c *Cursor) verdict(i int, a question, stale bool) tracker.Verdict {
 	l := c.set.limits[i]
 	if l.cluster && !a.shared {
 		return c.share(i, a, stale)
@@ -240,7 +240,7 @@ func (c *Cursor) knows(l *limit, r *recent, id, fp uint64, d *Decision) bool {
 
 // entry finds or adds the tracker of a key, and locks its shard.
 func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry, shared bool) {
-	g := &c.groups[i]
+	g := &c.states[i]
 	s := l.trackers.shard(key)
 	s.mu.Lock()
 	if g.last.entry != nil && g.last.id == key && !g.last.entry.dead {
@@ -277,7 +277,7 @@ func (c *Cursor) check(pair int, e *entry, fp uint64) tracker.Verdict {
 			e.promised++
 		}
 	}
-	c.verdicts = append(c.verdicts, verdict{pair: pair, entry: e, fp: fp, verdict: v, place: -1})
+	c.verdicts = append(c.verdicts, pendingVerdict{pair: pair, entry: e, fp: fp, verdict: v, place: -1})
 	return v
 }
 

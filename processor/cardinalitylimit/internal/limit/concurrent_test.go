@@ -130,7 +130,7 @@ func TestManyGoroutinesOverKeysThatDie(t *testing.T) {
 						for range 200 {
 							// The used keys change over time.
 							metric := fmt.Sprint("m", (int(n)/20+rng.IntN(3))%keys)
-							offer(c, sample{metric: metric, attributes: map[string]string{
+							offer(c, testPoint{metric: metric, attributes: map[string]string{
 								"a": fmt.Sprint(rng.IntN(20)), "b": fmt.Sprint(rng.IntN(100)),
 							}})
 						}

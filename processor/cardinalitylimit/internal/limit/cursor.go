@@ -29,13 +29,13 @@ type Cursor struct {
 	saved     []surroundings // by Save
 	savedKeys []groupKeys    // for each element of saved, one per limit
 
-	groups []group // one per limit
+	states []limitState // one per limit
 
 	// The fields below are about the point at hand.
 	attributes   uint64 // sum of the pairs without removed labels
 	original     uint64 // sum of all pairs
 	pairs        []pair
-	verdicts     []verdict
+	verdicts     []pendingVerdict
 	held         []*sync.Mutex
 	offences     []offence
 	marked, only bool
@@ -52,8 +52,8 @@ type Cursor struct {
 	resourceSum, scopeName uint64
 }
 
-// group is the state of a limit for the points at hand.
-type group struct {
+// limitState is the state of a limit for the points at hand.
+type limitState struct {
 	groupKeys
 	foldMetadata uint64   // the part of fold from the client's metadata
 	last         recent   // neighbours often have the same key
@@ -76,7 +76,7 @@ type recent struct {
 }
 
 // label returns the entry of the last label at a position.
-func (g *group) label(at int) *recent {
+func (g *limitState) label(at int) *recent {
 	for len(g.labels) <= at {
 		g.labels = append(g.labels, recent{})
 	}
@@ -113,8 +113,8 @@ func (p *pair) set(h *streamid.Hasher, key string, v pcommon.Value) {
 	p.taken, p.isMark = false, false
 }
 
-// verdict is the verdict of a tracker on the point. It is committed after all limits have decided.
-type verdict struct {
+// pendingVerdict is the verdict of a tracker on the point. It is committed after all limits have decided.
+type pendingVerdict struct {
 	pair    int // number of the label for a limit on values, otherwise -1
 	entry   *entry
 	fp      uint64
@@ -126,14 +126,14 @@ type verdict struct {
 func (s *Set) Begin(md Metadata) *Cursor {
 	c, ok := s.cursors.Get().(*Cursor)
 	if !ok {
-		c = &Cursor{set: s, groups: make([]group, len(s.limits))}
+		c = &Cursor{set: s, states: make([]limitState, len(s.limits))}
 		c.Counts.init(len(s.limits))
 	}
 	c.now, c.epoch, c.slot = s.tick()
 	c.metadata, c.allMetadata, c.remains.rule = md, 0, -1
 	s.wanted.meet(md)
 	for i, l := range s.limits {
-		g := &c.groups[i]
+		g := &c.states[i]
 		g.key[fromMetadata] = c.down(l, fromMetadata, l.seed, pcommon.Map{})
 		g.foldMetadata = c.foldHash(l, fromMetadata, 0)
 		c.allMetadata = s.hash.Combine(c.allMetadata, g.foldMetadata)
@@ -152,10 +152,10 @@ func (c *Cursor) End() {
 	clear(c.verdicts[:cap(c.verdicts)])
 	clear(c.resourcePairs[:cap(c.resourcePairs)])
 	c.resourceRead = false
-	for i := range c.groups {
-		c.groups[i].last, c.groups[i].described = recent{}, description{}
-		c.groups[i].watched = offenders.Pair{}
-		clear(c.groups[i].labels)
+	for i := range c.states {
+		c.states[i].last, c.states[i].described = recent{}, description{}
+		c.states[i].watched = offenders.Pair{}
+		clear(c.states[i].labels)
 	}
 	if cap(c.pairs) <= maxPooled {
 		c.set.cursors.Put(c)
@@ -172,7 +172,7 @@ func (c *Cursor) Resource(r pcommon.Resource) {
 	c.resourceRead = false
 	c.resourceID, c.remains = c.set.hash.Resource(r), remains{rule: -1}
 	for i, l := range c.set.limits {
-		g := &c.groups[i]
+		g := &c.states[i]
 		g.key[fromResource] = c.down(l, fromResource, g.key[fromMetadata], r.Attributes())
 		g.fold = c.foldHash(l, fromResource, g.foldMetadata)
 	}
@@ -184,7 +184,7 @@ func (c *Cursor) Scope(s pcommon.InstrumentationScope) {
 	c.resourceRead = false
 	c.scopeID = c.set.hash.Scope(c.resourceID, s)
 	for i, l := range c.set.limits {
-		g := &c.groups[i]
+		g := &c.states[i]
 		g.key[fromScope] = c.down(l, fromScope, g.key[fromResource], pcommon.Map{})
 	}
 }
@@ -197,7 +197,7 @@ func (c *Cursor) Metric(m pmetric.Metric) {
 	c.streamID = c.set.hash.Combine(c.scopeID, c.metricHash)
 	c.applyRule()
 	for i, l := range c.set.limits {
-		g := &c.groups[i]
+		g := &c.states[i]
 		g.skip = l.rule != nil && i != c.remains.rule || !l.selects.matches(c)
 		g.key[fromMetric] = c.down(l, fromMetric, g.key[fromScope], pcommon.Map{})
 	}

@@ -112,7 +112,7 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 	}
 	for i := 0; i < len(limits) && d.Action < Overflow && !c.stranger; i++ {
 		c.asked = i + 1
-		if c.groups[i].skip {
+		if c.states[i].skip {
 			continue
 		}
 		if limits[i].labels() {
@@ -129,7 +129,7 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 		c.release() // a folded or dropped point gets no place
 	}
 	if d.Action == Overflow {
-		c.seat(d)
+		c.giveOverflowPlace(d)
 	}
 	if !stale {
 		c.commit()
@@ -181,9 +181,9 @@ func (c *Cursor) dropLabels() {
 	}
 }
 
-// object notes that a limit has no place for the point. Unknown means that a stale point's series has no place, although one is
+// noteOver notes that a limit has no place for the point. Unknown means that a stale point's series has no place, although one is
 // free.
-func (c *Cursor) object(i int, l *limit, unknown bool, d *Decision) {
+func (c *Cursor) noteOver(i int, l *limit, unknown bool, d *Decision) {
 	action := l.Action
 	if unknown { // a stale point of a series without a place
 		if l.Action == Tag {
@@ -202,20 +202,20 @@ func (c *Cursor) object(i int, l *limit, unknown bool, d *Decision) {
 	}
 }
 
-// seat gives the overflow series a place under each later limit with a free one. Its only attribute is the mark.
-func (c *Cursor) seat(d *Decision) {
+// giveOverflowPlace gives the overflow series a place under each later limit with a free one. Its only attribute is the mark.
+func (c *Cursor) giveOverflowPlace(d *Decision) {
 	for i := d.Limit + 1; i < len(c.set.limits); i++ {
 		l := c.set.limits[i]
-		if l.labels() || c.groups[i].skip {
+		if l.labels() || c.states[i].skip {
 			continue
 		}
-		g := &c.groups[i]
+		g := &c.states[i]
 		key, container := g.key[fromMetric], uint64(0)
 		for range l.perLevel[fromAttribute] {
 			key = c.set.hash.Combine(key, c.set.empty)
 		}
 		if l.Streams {
-			container = c.set.hash.Combine(c.groups[d.Limit].fold, c.metricHash)
+			container = c.set.hash.Combine(c.states[d.Limit].fold, c.metricHash)
 			if c.set.limits[d.Limit].rule != nil {
 				container = c.streamID
 			}
@@ -263,7 +263,7 @@ func (c *Cursor) release() {
 
 // key returns the hash of the whole key. A removed label counts as a missing part.
 func (c *Cursor) key(i int, l *limit) uint64 {
-	key := c.groups[i].key[fromMetric]
+	key := c.states[i].key[fromMetric]
 	for _, p := range l.perLevel[fromAttribute] {
 		value := c.set.empty
 		for at := range c.pairs {

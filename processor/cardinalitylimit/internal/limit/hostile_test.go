@@ -154,5 +154,5 @@ func TestLargeCursorsAreNotKept(t *testing.T) {
 	defer c.End()
 	require.LessOrEqual(t, cap(c.pairs), maxPooled)
 	require.LessOrEqual(t, cap(c.verdicts), maxPooled)
-	require.LessOrEqual(t, cap(c.groups[0].labels), maxPooled)
+	require.LessOrEqual(t, cap(c.states[0].labels), maxPooled)
 }

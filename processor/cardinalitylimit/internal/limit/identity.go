@@ -18,12 +18,12 @@ func (c *Cursor) identify(d *Decision) {
 	}
 	switch d.Rule = -1; d.Action {
 	case Strip:
-		g := &c.groups[d.Limit]
+		g := &c.states[d.Limit]
 		stream, scope := c.left()
 		d.Target = h.Point(h.Combine(g.foldMetadata, stream), c.attributes)
 		d.Group, d.Metric = h.Combine(g.foldMetadata, scope), c.metricHash
 	case Overflow:
-		g := &c.groups[d.Limit]
+		g := &c.states[d.Limit]
 		d.Target = h.Combine(g.fold, c.metricHash)
 		d.Group, d.Metric = g.fold, c.metricHash
 	}
@@ -95,7 +95,7 @@ func (c *Cursor) value(attrs pcommon.Map) func(Part) string {
 // describe returns the number of places, the override and the text of key, which is the key of the point at hand under limit i.
 // They depend only on the key, so they are computed once for a point of many labels.
 func (c *Cursor) describe(i int, l *limit, key uint64, attrs pcommon.Map) *description {
-	d := &c.groups[i].described
+	d := &c.states[i].described
 	if d.places == 0 || d.key != key {
 		places, override := l.places(c.value(attrs))
 		*d = description{key, places, override, c.keyText(l, attrs, sources)}

@@ -30,7 +30,7 @@ func TestReservedIsWhatKeysTake(t *testing.T) {
 	require.NoError(t, err)
 	c := s.Begin(headers{})
 	for i := range keys {
-		offer(c, sample{resource: fmt.Sprint("service", i), metric: "requests"})
+		offer(c, testPoint{resource: fmt.Sprint("service", i), metric: "requests"})
 	}
 	c.End()
 	held := heap() - before

@@ -18,14 +18,14 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// sample is a point for the model.
-type sample struct {
+// testPoint is a point for the model.
+type testPoint struct {
 	tenant, resource, scope, metric string // tenant is common to the whole batch
 	attributes                      map[string]string
 	mark, stale                     bool
 }
 
-func (s *sample) part(p string, taken map[string]bool) string {
+func (s *testPoint) part(p string, taken map[string]bool) string {
 	switch p {
 	case "metadata.m":
 		return s.tenant
@@ -61,7 +61,7 @@ type want struct {
 	label  string // for a limit on values
 }
 
-func (m *model) decide(s sample, epoch int64) (action Action, limit int, observed map[int]Action) {
+func (m *model) decide(s testPoint, epoch int64) (action Action, limit int, observed map[int]Action) {
 	limit, observed = -1, map[int]Action{}
 	if m.exempt.MatchString(s.metric) {
 		return Pass, limit, observed
@@ -70,7 +70,7 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 		return slices.IndexFunc(m.specs, func(l Spec) bool { return l.Action == a && !l.DryRun })
 	}
 	if i := enforced(Overflow); s.mark && len(s.attributes) == 0 && i >= 0 {
-		m.seat(i, &s, epoch)
+		m.giveOverflowPlace(i, &s, epoch)
 		return Overflow, i, observed
 	}
 	if i := enforced(Strip); s.mark && i >= 0 {
@@ -142,7 +142,7 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 		}
 	}
 	if action == Overflow {
-		m.seat(limit, &s, epoch)
+		m.giveOverflowPlace(limit, &s, epoch)
 	}
 	if action <= Strip && !s.stale {
 		for _, w := range wants {
@@ -154,9 +154,9 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 	return action, limit, observed
 }
 
-// seat gives the overflow series of limit i, whose only attribute is the mark, its one place under each later limit on series
+// giveOverflowPlace gives the overflow series of limit i, whose only attribute is the mark, its one place under each later limit on series
 // with a free one.
-func (m *model) seat(i int, s *sample, epoch int64) {
+func (m *model) giveOverflowPlace(i int, s *testPoint, epoch int64) {
 	series := *s
 	series.attributes = map[string]string{}
 	for at := i + 1; at < len(m.specs); at++ {
@@ -191,7 +191,7 @@ func (m *model) seat(i int, s *sample, epoch int64) {
 }
 
 // tracker returns the places of a key. Their number is that of the first override that matches the first point of the key.
-func (m *model) tracker(i int, key string, s *sample, taken map[string]bool) *places {
+func (m *model) tracker(i int, key string, s *testPoint, taken map[string]bool) *places {
 	p := m.places[i][key]
 	if p == nil {
 		l := m.specs[i]
@@ -247,9 +247,9 @@ func randomSpecs(t *testing.T, rng *rand.Rand) (specs []Spec) {
 	return specs
 }
 
-func randomSample(rng *rand.Rand) sample {
+func randomSample(rng *rand.Rand) testPoint {
 	few := func() string { return fmt.Sprint(rng.IntN(2)) }
-	s := sample{
+	s := testPoint{
 		resource: few(), scope: few(), metric: fmt.Sprint("m", rng.IntN(4)),
 		attributes: map[string]string{}, mark: rng.IntN(20) == 0, stale: rng.IntN(20) == 0,
 	}
@@ -264,7 +264,7 @@ func randomSample(rng *rand.Rand) sample {
 	return s
 }
 
-func offer(c *Cursor, s sample) Decision {
+func offer(c *Cursor, s testPoint) Decision {
 	r, sc, m, a := pcommon.NewResource(), pcommon.NewInstrumentationScope(), pmetric.NewMetric(), pcommon.NewMap()
 	r.Attributes().PutStr("r", s.resource)
 	sc.SetName(s.scope)
@@ -304,7 +304,7 @@ func TestDecisionsAgreeWithModel(t *testing.T) {
 			m.specs = append(m.specs, s.limits[i].Spec)
 			m.places = append(m.places, map[string]*places{})
 		}
-		var last sample
+		var last testPoint
 		for at := 0; at < points; {
 			if rng.IntN(20) == 0 {
 				now = now.Add(time.Duration(rng.Int64N(int64(time.Hour) / 2)))

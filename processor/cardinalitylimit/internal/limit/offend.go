@@ -63,7 +63,7 @@ func (c *Cursor) reportOffences(attrs pcommon.Map, stale bool) {
 			}
 			continue
 		}
-		if g := &c.groups[o.Limit]; !g.watchPoint && watched != g.watched {
+		if g := &c.states[o.Limit]; !g.watchPoint && watched != g.watched {
 			g.watched, c.watching = watched, true
 		}
 	}

@@ -37,8 +37,8 @@ type groupKeys struct {
 // Save saves the position of the cursor and returns its number for Return.
 func (c *Cursor) Save() int {
 	c.saved = append(c.saved, c.surroundings)
-	for i := range c.groups {
-		c.savedKeys = append(c.savedKeys, c.groups[i].groupKeys)
+	for i := range c.states {
+		c.savedKeys = append(c.savedKeys, c.states[i].groupKeys)
 	}
 	return len(c.saved) - 1
 }
@@ -46,8 +46,8 @@ func (c *Cursor) Save() int {
 // Return moves the cursor back to a saved position.
 func (c *Cursor) Return(to int) {
 	c.surroundings, c.resourceRead = c.saved[to], false
-	for i := range c.groups {
-		c.groups[i].groupKeys = c.savedKeys[to*len(c.groups)+i]
+	for i := range c.states {
+		c.states[i].groupKeys = c.savedKeys[to*len(c.states)+i]
 	}
 }
 

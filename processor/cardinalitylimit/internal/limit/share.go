@@ -127,7 +127,7 @@ func (c *Cursor) endSharing() {
 }
 
 // share is verdict for a shared place. A series with a place here keeps it. Other series need the cluster's answer.
-func (c *Cursor) share(i int, a asking, stale bool) tracker.Verdict {
+func (c *Cursor) share(i int, a question, stale bool) tracker.Verdict {
 	if len(c.verdicts) == 0 {
 		c.places = c.places[:0]
 	}
@@ -142,13 +142,13 @@ func (c *Cursor) share(i int, a asking, stale bool) tracker.Verdict {
 		v = c.answer(place, a, v, stale)
 	}
 	c.places = append(c.places, place)
-	c.verdicts = append(c.verdicts, verdict{pair: a.pair, entry: a.entry, fp: a.fp, verdict: v, place: len(c.places) - 1})
+	c.verdicts = append(c.verdicts, pendingVerdict{pair: a.pair, entry: a.entry, fp: a.fp, verdict: v, place: len(c.places) - 1})
 	return v
 }
 
 // answer returns the verdict on a stranger from the cluster's answer. Without an answer the point waits for it, or has no
 // place.
-func (c *Cursor) answer(p cluster.Place, a asking, v tracker.Verdict, stale bool) tracker.Verdict {
+func (c *Cursor) answer(p cluster.Place, a question, v tracker.Verdict, stale bool) tracker.Verdict {
 	at, asked := c.index[p]
 	switch {
 	case asked && at < c.answered:
@@ -186,7 +186,7 @@ func (c *Cursor) answer(p cluster.Place, a asking, v tracker.Verdict, stale bool
 }
 
 // usePlace reports to the cluster that a place is used or renewed. It returns false if the tracker must not be updated yet.
-func (c *Cursor) usePlace(v *verdict) bool {
+func (c *Cursor) usePlace(v *pendingVerdict) bool {
 	p := c.places[v.place]
 	if at, asked := c.index[p]; asked && at < c.answered {
 		c.wants[at].Entered = true

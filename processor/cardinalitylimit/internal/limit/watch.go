@@ -15,7 +15,7 @@ func (c *Cursor) watch() {
 	board := c.set.options.Board
 	watches := board != nil && board.Watches()
 	for i, l := range c.set.limits {
-		g := &c.groups[i]
+		g := &c.states[i]
 		g.watched, g.watchPoint = offenders.Pair{}, false
 		if !watches || g.skip || l.labels() {
 			continue
@@ -34,7 +34,7 @@ func (c *Cursor) watch() {
 // describeSeries adds the labels of the series at hand to the profiles of its offenders, whether or not the series has a place.
 func (c *Cursor) describeSeries(attrs pcommon.Map) {
 	for i, l := range c.set.limits[:c.asked] {
-		g := &c.groups[i]
+		g := &c.states[i]
 		if g.skip || l.labels() {
 			continue
 		}
