@@ -109,7 +109,7 @@ func (k *keeper) restore(ctx context.Context, set *limit.Set, table *fold.Table,
 		table.Forget(now) // series without a place may have left as themselves under the old rules
 	}
 	k.logger.Info("State read from the storage", zap.Bool("reaggregation", restored), zap.Bool("rules_changed", changed),
-		zap.Int("streams", table.Tracked()), zap.Bool("killed", killed && k.opened == nil))
+		zap.Int("streams", table.Tracked()), zap.Bool("killed", killed && k.openErr == nil))
 	if err := k.store.DeleteExcept(ctx, func(name string) bool { return wanted[name] }); err != nil {
 		k.noteFailure(ctx, err)
 	}

@@ -73,7 +73,7 @@ func TestReservedIsWhatSeriesTake(t *testing.T) {
 			used := heap() - before
 			t.Logf("%d B a series used, %d B reserved", used/n, budget.Used()/n)
 			require.LessOrEqual(t, used, budget.Used())
-			require.Less(t, budget.Used(), 3*outgoing, "and is no wild guess")
+			require.Less(t, budget.Used(), 3*used, "and is no wild guess")
 
 			table.opts.Idle = 0
 			table.Sweep()
