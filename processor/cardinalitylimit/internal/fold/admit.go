@@ -80,7 +80,8 @@ func (b *Batch) foldOnce(p Point) Admitted {
 	to := s.to
 	to.pin()
 	in.mu.Unlock()
-	b.stage(p, to, true)
+	st := b.stage(&p, to)
+	st.pins, st.promised = true, true
 	return Admitted{Drop: true}
 }
 

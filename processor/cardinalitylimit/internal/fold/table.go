@@ -54,12 +54,13 @@ type Table struct {
 
 	// commits is locked for reading while a batch is committed, and for writing while a cut is made. It is the outermost
 	// lock.
-	commits sync.RWMutex
-	shards  [shardCount]shard
-	cuts    uint64        // of the caller of Flush
-	stored  atomic.Uint64 // the last cut of which Stored knows
-	tracked atomic.Int64  // accumulators and streams
-	stats   sharedStats
+	commits  sync.RWMutex
+	shards   [shardCount]shard
+	cuts     uint64        // of the caller of Flush
+	stored   atomic.Uint64 // the last cut of which Stored knows
+	tracked  atomic.Int64  // accumulators and streams
+	stats    sharedStats
+	stagings sync.Pool // of *staging
 	// refused are the parcels that are offered again, by their metadata: what cannot be
 	// repeated of a flush that was refused for now. Of the caller of Flush.
 	refused map[string]*Parcel
@@ -75,6 +76,7 @@ func NewTable(o Options) *Table {
 		forgotten:    newForgotten(o.MaxStreams, o.Budget),
 	}
 	t.unknown.Store(t.origin - 1)
+	t.stagings.New = func() any { return new(staging) }
 	for i := range t.shards {
 		t.shards[i].streams = make(map[uint64]*stream)
 	}
@@ -109,12 +111,9 @@ func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 // widen reserves for a value with more buckets than the accumulator has had. It returns
 // the accumulator. Without room it unpins it and returns nil.
 func (t *Table) widen(a *accumulator, v Value) *accumulator {
-	if v.measure == nil {
-		return a
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	more := v.bytes() - a.room
+	more := v.room() - a.room
 	if more <= 0 {
 		return a
 	}
@@ -144,10 +143,7 @@ func (t *Table) find(id uint64) *accumulator {
 // accumulator returns a new one, or nil without room. The series is
 // described only if room is left, and its texts are charged when they are known.
 func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
-	bytes := seriesBytes
-	if v.measure != nil {
-		bytes += v.bytes()
-	}
+	bytes := seriesBytes + v.room()
 	if !t.reserve(bytes) {
 		return nil
 	}
