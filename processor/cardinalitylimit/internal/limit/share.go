@@ -92,7 +92,7 @@ func (c *Cursor) Want(attrs pcommon.Map, stale bool) bool {
 	}
 	c.collecting, c.knownOnly = true, false
 	shared := c.Counts.Shared
-	c.read(attrs)
+	c.ReadAgain(attrs)
 	c.ask(attrs, stale, &Decision{Limit: -1, Rule: -1})
 	c.Counts.Shared = shared
 	c.collecting = false

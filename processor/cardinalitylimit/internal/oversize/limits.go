@@ -1,6 +1,10 @@
 package oversize
 
-import "math"
+import (
+	"math"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
 
 // Limits are the bounds. 0 turns a bound off.
 type Limits struct {
@@ -20,6 +24,33 @@ func orNone(limit int) int {
 		return math.MaxInt
 	}
 	return limit
+}
+
+// Bounds tell by one look at each attribute of a point that the point is within the limits. A point that is not within the
+// bounds may still be within the limits.
+type Bounds struct {
+	Attributes int // number of them
+	NameBytes  int
+	TextBytes  int // of a value
+	nested     bool
+}
+
+// Bounds returns the bounds of the limits.
+func (l *Limits) Bounds() Bounds {
+	return Bounds{
+		Attributes: orNone(l.MaxCount), NameBytes: orNone(l.MaxNameBytes), TextBytes: orNone(l.MaxValueBytes),
+		nested: l.MaxValueBytes == 0 && l.MaxDepth == 0,
+	}
+}
+
+// Allow reports whether a value that is not a text is within the bounds. Bytes, lists and maps need a longer look.
+func (b *Bounds) Allow(v pcommon.Value) bool {
+	switch v.Type() {
+	case pcommon.ValueTypeBytes, pcommon.ValueTypeMap, pcommon.ValueTypeSlice:
+		return b.nested
+	default:
+		return true
+	}
 }
 
 // Kind is a bound that was exceeded, with the consequence.
