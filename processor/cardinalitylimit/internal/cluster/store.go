@@ -63,6 +63,8 @@ const (
 	// dialTimeout bounds a connection attempt, and hangTimeout an exchange on it: what the background waits for.
 	dialTimeout = time.Second
 	hangTimeout = time.Second
+	// maxRedirections of one question, from node to node of a cluster.
+	maxRedirections = 3
 	// bufferBytes of a connection, each way.
 	bufferBytes = 64 << 10
 )
@@ -81,6 +83,8 @@ func (s *store) connect() error {
 		ReadBufferEachConn: bufferBytes, WriteBufferEachConn: bufferBytes,
 		// One connection: a thousand gateways are a thousand clients.
 		PipelineMultiplex: -1, BlockingPoolSize: 1, DisableRetry: true,
+		// Without a bound, nodes that send each other's questions around keep the client busy until the time limit.
+		ClusterOption: valkey.ClusterOption{MaxMovedRedirections: maxRedirections},
 	})
 	if err != nil {
 		return err
@@ -92,10 +96,17 @@ func (s *store) connect() error {
 
 // open makes a connection.
 func (s *store) open(_ context.Context, address string, d *net.Dialer, config *tls.Config) (net.Conn, error) {
+	var conn net.Conn
+	var err error
 	if config != nil {
-		return (&tls.Dialer{NetDialer: d, Config: config}).DialContext(s.dial, "tcp", address)
+		conn, err = (&tls.Dialer{NetDialer: d, Config: config}).DialContext(s.dial, "tcp", address)
+	} else {
+		conn, err = d.DialContext(s.dial, "tcp", address)
 	}
-	return d.DialContext(s.dial, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &guarded{Conn: conn, counts: s.options.MasterName == ""}, nil
 }
 
 // close ends the connections. Calls that are under way fail.
