@@ -280,7 +280,7 @@ func (v *Observer) refusing(r *Reading) string {
 	for signal := range units {
 		for _, id := range r.Metrics.Values(memoryRefused(signal), "processor") {
 			if n, _ := v.window.growth(key{signal, clean(id), units[signal] + " refused for lack of memory"}, readyAfter); n > 0 {
-				return id + " refuses data for lack of memory"
+				return clean(id) + " refuses data for lack of memory"
 			}
 		}
 	}
