@@ -13,7 +13,7 @@ import (
 func TestTheStoreAway(t *testing.T) {
 	s := newStand(t)
 	a, b := s.join("a", func(o *Options) { o.Timeout = 50 * time.Millisecond }), s.join("b", func(o *Options) { o.Timeout = 50 * time.Millisecond })
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	a.ask(series(0, 4)...)
 	b.ask(series(0, 4)...)
 	s.Kill()
@@ -22,8 +22,8 @@ func TestTheStoreAway(t *testing.T) {
 	assert.Equal(t, 3, got[Alone], "half of the six places that are free")
 	assert.Equal(t, 17, got[Refused])
 	for range maxMisses {
-		b.beat(time.Now())
-		a.beat(time.Now())
+		b.heartbeat(time.Now())
+		a.heartbeat(time.Now())
 	}
 	require.Equal(t, Degraded, a.State())
 	begin := time.Now()
@@ -36,13 +36,13 @@ func TestTheStoreAway(t *testing.T) {
 func TestLocalAdmissionsAreOfferedOnReturn(t *testing.T) {
 	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", nil)
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	a.ask(series(0, 4)...)
 	b.ask(series(0, 4)...)
 	a.breaker.state.Store(int32(Degraded)) // the store is away for a only
 	require.Equal(t, 3, count(a.ask(series(20, 40)...))[Alone])
 	require.Equal(t, 5, count(b.ask(series(60, 65)...))[Admitted])
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	require.Equal(t, Joined, a.State())
 	a.visit(time.Now())
 	a.flush(t.Context())
@@ -63,7 +63,7 @@ func TestAGatewayThatStartsAlone(t *testing.T) {
 	s.Restart()
 	s.client = s.Client()
 	s.add(0)
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	require.Equal(t, Joined, a.State())
 	a.visit(time.Now())
 	a.flush(t.Context())
@@ -87,9 +87,9 @@ func TestTheStoreForgets(t *testing.T) {
 			b.ask(series(0, 8)...)
 			a.ask(series(0, 8)...)
 			forget(s, a)
-			for range 2 { // the connection may be gone
-				a.beat(time.Now())
-				b.beat(time.Now())
+			for range 2 { // the connection may be closed
+				a.heartbeat(time.Now())
+				b.heartbeat(time.Now())
 			}
 			require.Equal(t, Joined, a.State())
 			a.flush(t.Context())
@@ -108,7 +108,7 @@ func TestTheStoreForgets(t *testing.T) {
 	}
 }
 
-// rollBack leaves what a replica has that missed the last writes.
+// rollBack leaves the state of a replica that missed the last writes.
 func (s *stand) rollBack(m *member) {
 	k := m.key(keyID{0, 7})
 	header := strings.Fields(s.Do(s.client, "GET", k.base+"h"))
@@ -142,4 +142,42 @@ func TestHostileStore(t *testing.T) {
 		a.ask(series(0, 20)...)
 		require.Equal(t, Joined, a.State(), header)
 	}
+}
+
+// A clock of the store that jumps by more than a generation is followed after some heartbeats: a server that is wrong for a
+// moment removes nobody. Small differences are followed at once.
+func TestTheClockOfTheStoreJumps(t *testing.T) {
+	s := newStand(t)
+	a := s.join("a", nil)
+	before := a.Shift()
+	for _, jump := range []time.Duration{2 * length, -1000 * time.Hour} {
+		for range lives - 1 {
+			a.adjust(before + jump)
+			require.Equal(t, before, a.Shift())
+		}
+		a.adjust(before + time.Minute) // it was a moment
+		before += time.Minute
+		require.Equal(t, before, a.Shift())
+		for range lives {
+			a.adjust(before + jump)
+		}
+		before += jump
+		require.Equal(t, before, a.Shift())
+	}
+}
+
+// After a failover the clock may be an earlier one. Nobody loses a place, and generations go on when its clock is there.
+func TestTheClockOfTheStoreGoesBack(t *testing.T) {
+	s := newStand(t)
+	a := s.join("a", nil)
+	s.add(5 * length)
+	a.ask(series(0, 10)...)
+	s.add(-2 * length)
+	require.Zero(t, a.renewAll())
+	require.Equal(t, [Alone + 1]int{Refused: 3}, count(a.ask(series(50, 53)...)))
+	for range 4 {
+		s.add(length)
+		require.Zero(t, a.renewAll())
+	}
+	require.Equal(t, 10, a.look())
 }

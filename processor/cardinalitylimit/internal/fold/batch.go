@@ -15,17 +15,17 @@ type Point struct {
 	Start  int64  // ns since the epoch, 0 unknown
 	Time   int64  // ns since the epoch
 	Writer uint64 // identity of resource, scope and metric; 0 unknown
-	// Horizon, in ns since the epoch: series that left as themselves until then are no
-	// longer known. LostPlace: the stream left as itself before.
+	// Horizon is the time, in ns since the epoch, until which unknown series may have left as themselves. LostPlace is true if
+	// the stream left as itself before.
 	Horizon   int64
 	LostPlace bool
-	Stale     bool // NoRecordedValue: the stream ends; no value
-	Gauge     bool // folded as GaugeAs or, without it, as Options.Gauge says
+	Stale     bool // NoRecordedValue: the stream ends, and the point has no value
+	Gauge     bool // the point is a gauge, which is folded as GaugeAs or, if that is zero, as Options.Gauge
 	GaugeAs   Gauge
-	// Baseline: if this is the first point of its stream, its value is not counted.
+	// Baseline is true if the value is not counted when this is the first point of its stream.
 	Baseline bool
 	Value    Value
-	// Both or none; only read before Add or Admit returns.
+	// Both are set or none. They are only read before Add or Admit returns.
 	Attributes pcommon.Map
 	Exemplars  pmetric.ExemplarSlice
 }
@@ -34,7 +34,7 @@ type Point struct {
 // before is unknown. https://opentelemetry.io/docs/specs/otel/metrics/data-model/#cumulative-streams-handling-unknown-start-time
 func (p *Point) restates() bool { return p.Start == p.Time }
 
-// exemplars is the number of them.
+// exemplars returns the number of exemplars.
 func (p *Point) exemplars() int64 {
 	if p.Exemplars == (pmetric.ExemplarSlice{}) {
 		return 0
@@ -42,27 +42,53 @@ func (p *Point) exemplars() int64 {
 	return int64(p.Exemplars.Len())
 }
 
-// Value is what a Read function made of a point.
+// Value is the value of a point, made by a Read function.
 type Value struct{ measure }
 
-// Batch stages the points of one incoming batch. Not safe for concurrent use.
+// room is how many bytes an outgoing series needs for the value; 0 for the value of a stale point.
+func (v Value) room() int {
+	if v.measure == nil {
+		return 0
+	}
+	return v.bytes()
+}
+
+// Batch stages the points of one incoming batch. It is not safe for concurrent use.
 type Batch struct {
 	table    *Table
-	staged   []staged
+	*staging // nil before the first staged point
+	recent   openSeries
 	admitted map[uint64]*stream // states after the batch
 	stats    Stats
 
 	current   sighting // of the points at hand
 	sightings []sighting
-	sizes     []float64 // scratch
 }
+
+// openSeries is the outgoing series of the point that was staged last: neighbours tend to be folded into one.
+type openSeries struct {
+	target uint64
+	to     *accumulator // nil: none
+	room   int          // bytes that it has for a value, at least
+}
+
+// staging is the memory for the staged points of a batch: 200 KB for 1,000 points. It is pooled.
+type staging struct {
+	staged []staged
+	sizes  []float64 // growth of the streams of a writer
+	firsts []*staged // first points of streams of a writer
+}
+
+// maxPooled is the maximum number of points for which a pooled staging has memory.
+const maxPooled = 8192
 
 type staged struct {
 	Point
 	to        *accumulator
 	exemplars []exemplar
-	promised  bool    // see stream.promised
-	grown     float64 // size of what the stream has grown by, 0: not known
+	pins      bool    // the point has pinned its accumulator
+	hasPlace  bool    // see stream.passAfterCut
+	grown     float64 // size of the growth of the stream; 0: not known
 }
 
 // Batch returns an empty batch.
@@ -70,11 +96,10 @@ func (t *Table) Batch() *Batch {
 	return &Batch{table: t, sightings: make([]sighting, 0, usualSightings)}
 }
 
-// usualSightings is how many metrics a batch has, mostly.
+// usualSightings is the usual number of metrics per batch.
 const usualSightings = 16
 
-// Add stages p. Describe is called, under no lock, for the first point of an
-// outgoing series.
+// Add stages p. Describe is called for the first point of an outgoing series, while no lock is held.
 func (b *Batch) Add(p Point, describe func() Series) {
 	if b.TryAdd(p, describe) {
 		return
@@ -85,37 +110,49 @@ func (b *Batch) Add(p Point, describe func() Series) {
 	b.stats[StatExemplars] += p.exemplars()
 }
 
-// TryAdd is Add, but reports false and counts nothing if the outgoing series is a new one without room.
+// TryAdd is Add. If a new outgoing series finds no memory, it returns false and counts nothing.
 func (b *Batch) TryAdd(p Point, describe func() Series) bool {
 	if p.Gauge && cmp.Or(p.GaugeAs, b.table.opts.Gauge) == GaugeDrop {
 		b.stats[StatGauges]++
 		b.stats[StatExemplars] += p.exemplars()
 		return true
 	}
-	if p.Stale && !b.table.Knows(p.Stream) { // there is nothing to end
+	if p.Stale && !b.table.Knows(p.Stream) { // no stream to end
 		b.stats[StatStale]++
 		return true
 	}
-	to := b.table.open(p.Target, p.Value, describe)
-	if to != nil {
-		b.stage(p, to, false)
+	if r := &b.recent; r.to != nil && r.target == p.Target && p.Value.room() <= r.room {
+		b.stage(&p, r.to)
+		return true
 	}
-	return to != nil
+	to := b.table.open(p.Target, p.Value, describe)
+	if to == nil {
+		return false
+	}
+	b.stage(&p, to).pins = true
+	b.recent = openSeries{p.Target, to, p.Value.room()}
+	return true
 }
 
-// stage takes a point for to, which is pinned.
-func (b *Batch) stage(p Point, to *accumulator, promised bool) {
-	s := staged{Point: p, to: to, promised: promised}
+// stage stages a point for an accumulator that is pinned, by this point or another one of the batch.
+func (b *Batch) stage(p *Point, to *accumulator) *staged {
+	if b.staging == nil {
+		b.staging = b.table.stagings.Get().(*staging)
+	}
+	n := len(b.staged)
+	b.staged = slices.Grow(b.staged, 1)[:n+1]
+	s := &b.staged[n]
+	*s = staged{Point: *p, to: to}
 	if p.exemplars() > 0 {
 		var dropped int64
 		s.exemplars, dropped = readExemplars(p.Exemplars, p.Attributes, to.series.Attributes)
 		b.stats[StatExemplars] += dropped
 	}
-	s.Attributes, s.Exemplars = pcommon.Map{}, pmetric.ExemplarSlice{} // of the incoming batch
-	b.staged = append(b.staged, s)
+	s.Attributes, s.Exemplars = pcommon.Map{}, pmetric.ExemplarSlice{} // they belong to the incoming batch
+	return s
 }
 
-// Drop counts what cannot be folded.
+// Drop counts points that cannot be folded.
 func (b *Batch) Drop(n Stats) { b.stats.Add(n) }
 
 // Commit folds what is staged.
@@ -127,7 +164,16 @@ func (b *Batch) Commit() {
 	b.seen()
 	t.see(b.sightings, now)
 	t.commitAdmitted(b.admitted, &b.stats)
-	// By writer; points of one stream stay in their order.
+	b.foldStaged(now)
+	t.stats.add(b.stats)
+	b.reset()
+}
+
+// foldStaged folds the staged points by writer. Points of one stream stay in their order.
+func (b *Batch) foldStaged(now int64) {
+	if b.staging == nil {
+		return
+	}
 	slices.SortStableFunc(b.staged, func(a, c staged) int { return cmp.Compare(a.Writer, c.Writer) })
 	for rest := b.staged; len(rest) > 0; {
 		n := 1
@@ -137,22 +183,20 @@ func (b *Batch) Commit() {
 		b.fold(rest[:n], now)
 		rest = rest[n:]
 	}
-	t.stats.add(b.stats)
-	b.reset()
+	b.unpin(now)
 }
 
-// fold folds the points of one writer: first those of streams that are known, whose
-// growth tells how large the first value of a new stream can be; then the others.
+// fold folds the points of one writer. It first folds the points of known streams, because their growth shows how large the
+// first value of a new stream can be.
 func (b *Batch) fold(points []staged, now int64) {
 	t, id := b.table, points[0].Writer
 	e := noEvidence(t.writers.serial(id))
-	b.sizes = b.sizes[:0]
-	var firsts []*staged
+	b.sizes, b.firsts = b.sizes[:0], b.firsts[:0]
 	for i := range points {
 		p := &points[i]
 		if p.to.method == addGrowth && !p.Stale && t.begins(&p.Point) {
 			p.grown = p.Value.size()
-			firsts = append(firsts, p)
+			b.firsts = append(b.firsts, p)
 		} else {
 			t.apply(p, now, &e, &b.stats)
 		}
@@ -160,25 +204,45 @@ func (b *Batch) fold(points []staged, now int64) {
 			b.sizes = append(b.sizes, p.grown)
 		}
 	}
-	if len(b.sizes) > 0 || len(firsts) > 0 {
+	if len(b.sizes) > 0 || len(b.firsts) > 0 {
 		e = t.learn(id, b.sizes)
 	}
-	for _, p := range firsts {
+	for _, p := range b.firsts {
 		t.apply(p, now, &e, &b.stats)
 	}
-	for i := range points {
-		points[i].to.unpin(now)
+}
+
+// unpin gives back what the staged points have pinned, at our time now, 0 if nothing was folded.
+func (b *Batch) unpin(now int64) {
+	for i := range b.staged {
+		if s := &b.staged[i]; s.pins {
+			s.to.unpin(now)
+		}
 	}
 }
 
 func (b *Batch) reset() {
-	b.staged, b.admitted, b.stats = nil, nil, Stats{}
+	if b.staging != nil {
+		b.table.recycle(b.staging)
+	}
+	b.staging, b.recent, b.admitted, b.stats = nil, openSeries{}, nil, Stats{}
 	b.current, b.sightings = sighting{}, b.sightings[:0]
 }
 
-// See counts a point of a writer, folded or not. Points of one writer come together.
+// recycle returns a staging to the pool, without its points.
+func (t *Table) recycle(s *staging) {
+	if cap(s.staged) > maxPooled {
+		return
+	}
+	clear(s.staged)
+	clear(s.firsts[:cap(s.firsts)])
+	s.staged = s.staged[:0]
+	t.stagings.Put(s)
+}
+
+// See counts a point of a writer, whether or not it is folded. The points of one writer must come together.
 func (b *Batch) See(writer uint64, at int64) {
-	if s := &b.current; s.writer == writer && s.newest == at { // as most points have the time of the one before
+	if s := &b.current; s.writer == writer && s.newest == at { // most points have the time of the one before
 		s.points++
 		return
 	}
@@ -201,20 +265,20 @@ func (b *Batch) seen() {
 	b.current = sighting{}
 }
 
-// Discard forgets what is staged: the batch will come again.
+// Discard removes the staged points, because the batch will come again.
 func (b *Batch) Discard() {
-	for i := range b.staged {
-		b.staged[i].to.unpin(0)
+	if b.staging != nil {
+		b.unpin(0)
 	}
 	b.reset()
 }
 
 // apply folds one point.
 func (t *Table) apply(p *staged, now int64, e *evidence, n *Stats) {
-	folded, told := true, int64(0)
+	folded, heardUntil := true, int64(0)
 	switch {
 	case p.to.repeats():
-		folded, told = t.applyCumulative(p, now, e, n)
+		folded, heardUntil = t.applyCumulative(p, now, e, n)
 	case p.Stale:
 		n[StatStale]++
 		return
@@ -225,7 +289,7 @@ func (t *Table) apply(p *staged, now int64, e *evidence, n *Stats) {
 	switch {
 	case len(p.exemplars) == 0:
 	case folded:
-		t.keep(p.to, p.exemplars, told, n)
+		t.keep(p.to, p.exemplars, heardUntil, n)
 	default:
 		n[StatExemplars] += int64(len(p.exemplars))
 	}

@@ -6,89 +6,86 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// Mark is the attribute, with the value true, of a series that others were folded
-// into. https://opentelemetry.io/docs/specs/otel/metrics/sdk/#overflow-attribute
+// Mark is the attribute, with the value true, of a series that others were folded into.
+// https://opentelemetry.io/docs/specs/otel/metrics/sdk/#overflow-attribute
 const Mark = "otel.metric.overflow"
 
 func markValue() pcommon.Value { return pcommon.NewValueBool(true) }
 
-// Decision is what becomes of a point.
+// Decision is the decision on a point.
 type Decision struct {
 	Action Action
-	// Limit decided: the first with the strongest action, or -1.
+	// Limit is the first limit with the strongest action, or -1.
 	Limit int
-	// LostPlace: the series had a place and lost it. It may have left as itself.
+	// LostPlace is true if the series had a place and lost it. Then it may have left as itself.
 	LostPlace bool
-	// Horizon, in ns since the epoch: series that lost their place until then are no longer
-	// known.
+	// Horizon is the time, in ns since the epoch, until which lost places were forgotten.
 	Horizon int64
-	// Rule is the index of the limit of the rule for labels that folds the point where no limit does, -1 for none.
+	// Rule is the index of the rule for labels that folds the point if no limit does, or -1.
 	Rule int
-	// Baseline: what the point's stream had grown to before is in no series.
+	// Baseline is true if the first value of the point's stream is not counted in any series.
 	Baseline bool
-	// Stream is the identity of the point's series as it came in.
+	// Stream is the identity of the point's unchanged series.
 	Stream uint64
-	// Target is the identity of the series that the point is folded into: one for each
-	// label set that remains after Strip, one for each metric and resource of the key
-	// under Overflow. It is 0 where the point is not folded.
+	// Target is the identity of the series that the point is folded into, or 0. For Strip there is one per remaining label set,
+	// for Overflow one per metric and resource of the key.
 	Target uint64
-	// Group is equal for targets with equal metadata, resource and scope, Metric for
-	// those with an equal metric.
+	// Group is equal for targets with equal metadata, resource and scope. Metric is equal for those with an equal metric.
 	Group, Metric uint64
 }
 
-// Decide decides on a point and gives it the places that it needs. A stale point passes
-// if its series has a place and never gets one.
+// Decide decides on a point and gives its series places. A stale point passes if its series has a place, and never gets one.
 //
-// The limits are asked in order until one folds the point into an overflow series or
-// drops it. Later limits are not asked about such a point. The overflow series gets
-// one place under each of them, if there is room, and leaves in any case.
+// The limits decide in their order until one folds the point into an overflow series or drops it. Later limits do not decide on
+// such a point. The overflow series gets one place under each of them, if one is free, and leaves in any case.
 //
-// The locks of the keys concerned, one for each limit and always in the order of the
-// limits, are held from the first check to the last commit.
+// The keys of the limits are locked from the first check to the last commit, one per limit and in the order of the limits.
 func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Decision {
 	c.knownOnly = false
-	d, _ := c.decide(attrs, stale)
+	c.ReadAgain(attrs)
+	var d Decision
+	c.decide(&d, attrs, stale)
 	return d
 }
 
-// DecideKnown is Decide for a point whose series every limit knows that is asked. Otherwise it changes
-// nothing and reports false. A stale point is always decided on.
-func (c *Cursor) DecideKnown(attrs pcommon.Map, stale bool) (d Decision, known bool) {
+// DecideKnown is Decide for the last read point, if every limit that decides knows its series. Then it sets d. Otherwise it
+// changes nothing else and returns false. It always decides on a stale point.
+func (c *Cursor) DecideKnown(d *Decision, attrs pcommon.Map, stale bool) (known bool) {
 	c.knownOnly = !stale || c.set.options.Cluster != nil
-	return c.decide(attrs, stale)
+	return c.decide(d, attrs, stale)
 }
 
-// Stamp says of the points that follow what tells an active stream from one that is repeated: a hash of
-// its value and start.
+// Stamp sets the stamp of the next points: a hash of value and start, which differs between an active stream and a repeated
+// one.
 func (c *Cursor) Stamp(stamp uint64) { c.stamp = stamp }
 
-// Series is the identity of the metric and the attributes of the point that was decided on last,
-// whatever its resource: pods share a place under most limits.
+// Series returns the identity of the metric and the attributes of the last point, without its resource, because most limits
+// count a series once for all pods.
 func (c *Cursor) Series() uint64 { return c.set.hash.Point(c.metricHash, c.original) }
 
-// Stream is the identity of the stream of the point that was decided on last.
+// Stream returns the identity of the stream of the last point.
 func (c *Cursor) Stream() uint64 { return c.set.hash.Point(c.ownStreamID, c.original) }
 
-func (c *Cursor) decide(attrs pcommon.Map, stale bool) (d Decision, known bool) {
-	c.read(attrs)
-	d = Decision{Limit: -1, Rule: -1}
+func (c *Cursor) decide(d *Decision, attrs pcommon.Map, stale bool) (known bool) {
+	*d = Decision{Limit: -1, Rule: -1}
+	c.stale = stale
 	if !c.exempt {
 		shared := c.Counts.Shared
-		if c.ask(attrs, stale, &d); c.stranger {
+		if c.ask(attrs, d); c.stranger {
 			c.Counts.Shared = shared
-			return d, false
+			return false
 		}
 	}
-	c.identify(&d)
-	c.count(&d)
-	return d, true
+	c.identify(d)
+	c.count(d)
+	return true
 }
 
-// count counts a decision as what it comes to.
+// count counts a decision.
 func (c *Cursor) count(d *Decision) {
 	if d.Rule >= 0 && c.isGauge() && c.set.limits[d.Rule].rule.dropsGauges {
 		c.Counts.add(d.Rule, Drop)
@@ -97,7 +94,7 @@ func (c *Cursor) count(d *Decision) {
 	c.Counts.add(d.Limit, c.outcome(d.Action))
 }
 
-// outcome is what an action comes to: a gauge that is not folded is dropped.
+// outcome returns the counted action. A gauge that is not folded counts as dropped.
 func (c *Cursor) outcome(a Action) Action {
 	if (a == Strip || a == Overflow) && c.set.options.DropsGauges && c.isGauge() {
 		return Drop
@@ -108,71 +105,95 @@ func (c *Cursor) outcome(a Action) Action {
 func (c *Cursor) isGauge() bool { return c.metric.Type() == pmetric.MetricTypeGauge }
 
 // ask decides on a point that is not exempt.
-func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
+func (c *Cursor) ask(attrs pcommon.Map, d *Decision) {
 	limits := c.set.limits
 	switch {
-	case c.only && c.set.overflows >= 0: // what upstream has folded joins our series
+	case c.only && c.set.overflows >= 0: // folded points of another gateway join our overflow series
 		d.Action, d.Limit = Overflow, c.set.overflows
 	case c.marked && c.set.strips >= 0:
 		d.Action, d.Limit = Strip, c.set.strips
 	}
 	for i := 0; i < len(limits) && d.Action < Overflow && !c.stranger; i++ {
 		c.asked = i + 1
-		if c.groups[i].skip {
+		if c.states[i].skip {
 			continue
 		}
 		if limits[i].labels() {
-			c.checkLabels(i, limits[i], attrs, stale, d)
+			c.checkLabels(i, limits[i], attrs, d)
 		} else {
-			c.checkSeries(i, limits[i], attrs, stale, d)
+			c.checkSeries(i, limits[i], attrs, d)
 		}
 	}
 	if c.stranger || c.collecting {
 		c.release()
 		return
 	}
+	if len(c.held) == 0 && d.Action < Overflow && !c.watching { // every limit knows the series
+		return
+	}
 	if d.Action >= Overflow {
-		c.release() // what is folded or dropped takes no place
+		c.release() // a folded or dropped point gets no place
 	}
 	if d.Action == Overflow {
-		c.seat(d)
+		c.giveOverflowPlace(d)
 	}
-	if !stale {
+	if !c.stale {
 		c.commit()
 	}
 	c.release()
-	c.report(attrs, stale)
+	c.reportOffences(attrs)
 }
 
-// read hashes the attributes of a point.
-func (c *Cursor) read(attrs pcommon.Map) {
-	c.pairs, c.verdicts, c.offences = c.pairs[:0], c.verdicts[:0], c.offences[:0]
+// Read moves to a point with these attributes. It hashes only the attributes that differ from those of the point before.
+// Neighbours often have the same labels and many of the same values, and a comparison costs a third of a hash. It returns false
+// if the attributes exceed a bound. Then no decision may follow before the next Read.
+func (c *Cursor) Read(attrs pcommon.Map, b *oversize.Bounds) (within bool) {
+	n := attrs.Len()
+	if n > b.Attributes {
+		return false
+	}
+	c.verdicts, c.offences = c.verdicts[:0], c.offences[:0]
 	c.marked, c.only, c.stranger, c.asked = false, false, false, 0
-	if c.resourceTaken {
-		c.resourceTaken = false
+	if c.resourceReduced {
+		c.resourceReduced = false
 		for at := range c.resourcePairs {
-			c.resourcePairs[at].taken = false
+			c.resourcePairs[at].removed = false
 		}
 	}
+	c.pairs = slices.Grow(c.pairs[:0], n)[:n] // they still contain the attributes of an earlier point
 	var sum uint64
+	at := 0
 	for k, v := range attrs.All() {
-		n := len(c.pairs)
-		c.pairs = slices.Grow(c.pairs, 1)[:n+1] // what it was for a point before it still is
-		p := &c.pairs[n]
-		p.set(&c.set.hash, k, v)
-		if p.pair == c.set.mark || p.pair == c.set.markText {
-			c.marked, p.isMark, p.pair = true, true, c.set.mark
+		p, text := &c.pairs[at], ""
+		isText := v.Type() == pcommon.ValueTypeStr
+		if isText {
+			text = v.Str()
 		}
+		if len(k) > b.NameBytes || len(text) > b.TextBytes || !isText && !b.Allow(v) {
+			return false
+		}
+		if p.removed = false; !isText || !p.isText || p.text != text || p.key != k {
+			c.set.set(p, k, v)
+		}
+		c.marked = c.marked || p.isMark
 		sum += p.pair
+		at++
 	}
-	c.only = c.marked && len(c.pairs) == 1
+	c.only = c.marked && n == 1
 	c.original, c.attributes = sum, sum
 	if c.remains.rule >= 0 {
 		c.dropLabels()
 	}
+	return true
 }
 
-// dropLabels removes what the rule of the metric drops.
+// ReadAgain is Read for a point whose attributes are within their bounds.
+func (c *Cursor) ReadAgain(attrs pcommon.Map) {
+	unbounded := (&oversize.Limits{}).Bounds()
+	c.Read(attrs, &unbounded)
+}
+
+// dropLabels removes the labels that the rule of the metric drops.
 func (c *Cursor) dropLabels() {
 	rule := c.remains.rule + 1
 	for i := range c.pairs {
@@ -181,18 +202,19 @@ func (c *Cursor) dropLabels() {
 			p.rule, p.dropped = rule, c.Drops(p.key)
 		}
 		if p.dropped {
-			p.taken = true
+			p.removed = true
 			c.attributes -= p.pair
 		}
 	}
 }
 
-// object records that a limit has no place for the point.
-func (c *Cursor) object(i int, l *limit, unknown bool, d *Decision) {
+// noteOver notes that a limit has no place for the point. Unknown means that a stale point's series has no place, although one is
+// free.
+func (c *Cursor) noteOver(i int, l *limit, unknown bool, d *Decision) {
 	action := l.Action
-	if unknown { // a stale point of a series that never had a place, or has lost it
+	if unknown { // a stale point of a series without a place
 		if l.Action == Tag {
-			return // has passed all the same
+			return // the points before have passed, too
 		}
 		action = Drop
 	}
@@ -207,21 +229,20 @@ func (c *Cursor) object(i int, l *limit, unknown bool, d *Decision) {
 	}
 }
 
-// seat gives the series that the point is folded into a place under each later limit
-// that has room. As a series of its own it has no attributes but the mark.
-func (c *Cursor) seat(d *Decision) {
+// giveOverflowPlace gives the overflow series a place under each later limit with a free one. Its only attribute is the mark.
+func (c *Cursor) giveOverflowPlace(d *Decision) {
 	for i := d.Limit + 1; i < len(c.set.limits); i++ {
 		l := c.set.limits[i]
-		if l.labels() || c.groups[i].skip {
+		if l.labels() || c.states[i].skip {
 			continue
 		}
-		g := &c.groups[i]
+		g := &c.states[i]
 		key, container := g.key[fromMetric], uint64(0)
 		for range l.perLevel[fromAttribute] {
 			key = c.set.hash.Combine(key, c.set.empty)
 		}
 		if l.Streams {
-			container = c.set.hash.Combine(c.groups[d.Limit].fold, c.metricHash)
+			container = c.set.hash.Combine(c.states[d.Limit].fold, c.metricHash)
 			if c.set.limits[d.Limit].rule != nil {
 				container = c.streamID
 			}
@@ -241,11 +262,11 @@ func (c *Cursor) seat(d *Decision) {
 
 var noAttributes = pcommon.NewMap()
 
-// commit takes the places that the point needs.
+// commit gives the point's series its places.
 func (c *Cursor) commit() {
 	for i := range c.verdicts {
 		v := &c.verdicts[i]
-		if v.pair >= 0 && c.pairAt(v.pair).taken {
+		if v.pair >= 0 && c.pairAt(v.pair).removed {
 			continue
 		}
 		if v.place >= 0 && !c.usePlace(v) {
@@ -267,13 +288,13 @@ func (c *Cursor) release() {
 	c.held, c.verdicts = c.held[:0], c.verdicts[:0]
 }
 
-// key is the hash of the whole key. A label that was removed is a missing part.
+// key returns the hash of the whole key. A removed label counts as a missing part.
 func (c *Cursor) key(i int, l *limit) uint64 {
-	key := c.groups[i].key[fromMetric]
+	key := c.states[i].key[fromMetric]
 	for _, p := range l.perLevel[fromAttribute] {
 		value := c.set.empty
 		for at := range c.pairs {
-			if c.pairs[at].key == p.name && !c.pairs[at].taken {
+			if c.pairs[at].key == p.name && !c.pairs[at].removed {
 				value = c.pairs[at].value
 				break
 			}
