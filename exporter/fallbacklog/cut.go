@@ -6,7 +6,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// between counts items and reports for each whether it lies outside of [from, to).
+// between counts items and reports for each whether it is outside [from, to).
 type between struct{ next, from, to int }
 
 func (b *between) outside() bool {
@@ -15,7 +15,7 @@ func (b *between) outside() bool {
 	return n < b.from || n >= b.to
 }
 
-// cutTraces removes all spans but those from one to before another, and what is empty then.
+// cutTraces removes all spans outside [from, to), and containers that are empty then.
 func cutTraces(td ptrace.Traces, from, to int) {
 	b := &between{from: from, to: to}
 	td.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool {
@@ -51,7 +51,7 @@ func cutMetrics(md pmetric.Metrics, from, to int) {
 	})
 }
 
-// cutMetric returns the number of points that are left.
+// cutMetric returns the number of points that remain.
 func cutMetric(m pmetric.Metric, b *between) int {
 	number := func(points pmetric.NumberDataPointSlice) int {
 		points.RemoveIf(func(pmetric.NumberDataPoint) bool { return b.outside() })
