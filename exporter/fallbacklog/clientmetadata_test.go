@@ -41,7 +41,7 @@ func TestMetadataIsKeptAndRestored(t *testing.T) {
 
 	_, lines := onDisk(t, l.core.cfg.Log.Directory, "logs", false)
 	require.Len(t, lines, 2)
-	m, err := record.Parse(lines[0])
+	m, err := record.Reader{}.Parse(lines[0])
 	require.NoError(t, err)
 	want := map[string][]string{"x-scope-orgid": {"a", "b"}, "fallbacklog": {`"fallbacklog":{`}}
 	assert.Equal(t, want, m.Metadata)

@@ -104,7 +104,7 @@ func (a *deadLetterServer) serve(ctx context.Context) {
 	}
 	answer := logtool.Answer{ID: r.ID}
 	if err == nil {
-		answer.Done, err = a.sift(ctx, r)
+		answer.Done, err = a.apply(ctx, r)
 	}
 	if err != nil {
 		answer.Error = err.Error()
@@ -119,7 +119,7 @@ func (a *deadLetterServer) serve(ctx context.Context) {
 	}
 }
 
-func (a *deadLetterServer) sift(ctx context.Context, r logtool.Request) (all []logtool.Sifted, err error) {
+func (a *deadLetterServer) apply(ctx context.Context, r logtool.Request) (all []logtool.Outcome, err error) {
 	c := a.core
 	if err := c.owner.err(); err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (a *deadLetterServer) sift(ctx context.Context, r logtool.Request) (all []l
 		if l == nil || l.dead == nil {
 			return all, fmt.Errorf("%w: %s", errNoDeadLetter, signal)
 		}
-		done, err := r.Sift(ctx, signal, c.reader, c.codec, l.dead, l.log, func(m record.Meta, size int) {
+		done, err := r.Apply(ctx, signal, c.reader, c.codec, l.dead, l.log, func(m record.Meta, size int) {
 			l.tel.Logged(reasonRequeued, m.Items, size)
 		})
 		all = append(all, done)

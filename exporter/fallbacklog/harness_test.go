@@ -452,7 +452,7 @@ func onDisk(t testing.TB, dir, signal string, dead bool) (items int, lines [][]b
 		data, err := os.ReadFile(name)
 		require.NoError(t, err)
 		for _, line := range strings.Split(strings.TrimSuffix(string(data), "\n"), "\n") {
-			m, err := record.Parse([]byte(line))
+			m, err := record.Reader{}.Parse([]byte(line))
 			require.NoError(t, err)
 			items += m.Items
 			lines = append(lines, []byte(line))

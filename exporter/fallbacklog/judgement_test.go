@@ -54,7 +54,7 @@ func TestPermanentErrorGoesToTheDeadLetter(t *testing.T) {
 			assert.EqualValues(t, 1, g.sum("dead_letter_items", "reason=permanent"))
 			items, lines := onDisk(t, dir, "logs", true)
 			require.Equal(t, 1, items)
-			m, err := record.Parse(lines[0])
+			m, err := record.Reader{}.Parse(lines[0])
 			require.NoError(t, err)
 			assert.Equal(t, "permanent", m.Reason)
 			assert.Equal(t, tc.code, m.Code)
@@ -143,7 +143,7 @@ func TestPoisonRecordIsQuarantined(t *testing.T) {
 		return len(b.names()) == 20+live && g.sum("dead_letter_items") == 1 && g.sum("breaker_state") == 0
 	}, "")
 	_, lines := onDisk(t, dir, "logs", true)
-	m, err := record.Parse(lines[0])
+	m, err := record.Reader{}.Parse(lines[0])
 	require.NoError(t, err)
 	assert.Equal(t, "poison", m.Reason)
 }
@@ -247,7 +247,7 @@ func TestMutatingExporterGetsACopy(t *testing.T) {
 	e, ok, err := l.log.Next()
 	require.NoError(t, err)
 	require.True(t, ok)
-	m, err := record.Parse(e.Record)
+	m, err := record.Reader{}.Parse(e.Record)
 	require.NoError(t, err)
 	assert.Equal(t, 1, m.Items)
 }

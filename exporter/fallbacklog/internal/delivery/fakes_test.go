@@ -231,7 +231,7 @@ func (s *stand) decode(lines [][]byte) (Batch, error) {
 	s.decoded.add(len(lines))
 	names, items := make([]string, len(lines)), 0
 	for i, line := range lines {
-		m, err := record.Parse(line)
+		m, err := record.Reader{}.Parse(line)
 		if err != nil {
 			return nil, err
 		}

@@ -58,9 +58,6 @@ func (r Reader) Parse(record []byte) (Meta, error) {
 	return m, err
 }
 
-// Parse is Reader.Parse without a key.
-func Parse(record []byte) (Meta, error) { return Reader{}.Parse(record) }
-
 // Size returns the size of a record before compression: the memory that its payload needs when it is sent.
 func Size(record []byte) int {
 	if h, state := readHead(record); state == whole {

@@ -38,7 +38,7 @@ func TestFrameKeepsThePayload(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, meta, m)
 		assert.True(t, bytes.Equal(payload, got))
-		m, err = Parse(rec)
+		m, err = Reader{}.Parse(rec)
 		require.NoError(t, err)
 		assert.Equal(t, meta, m)
 	}
@@ -155,7 +155,7 @@ func TestCopy(t *testing.T) {
 		require.NoError(t, err)
 		rec, n := c.to.Next(other, true)
 		require.Equal(t, len(other), n)
-		m, err := Parse(rec)
+		m, err := Reader{}.Parse(rec)
 		require.NoError(t, err)
 		assert.Equal(t, meta, m)
 	}
@@ -183,7 +183,7 @@ func FuzzFrames(f *testing.F) {
 			}
 			_, _, _ = Frames{Key: aKey(t, 1)}.Split(rec)
 		}
-		_, _ = Parse(data)
+		_, _ = Reader{}.Parse(data)
 		_ = Size(data)
 	})
 }

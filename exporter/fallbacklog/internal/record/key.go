@@ -84,9 +84,6 @@ func NewKey(text string) (*Key, error) {
 	return k, nil
 }
 
-// ID returns the id of the key.
-func (k *Key) ID() KeyID { return k.id }
-
 // seal appends a nonce and the encrypted parts to dst, which must have the capacity for them. It authenticates header, which
 // may be a part of dst.
 func (k *Key) seal(dst, header []byte, parts ...[]byte) ([]byte, error) {

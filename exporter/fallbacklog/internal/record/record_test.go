@@ -80,7 +80,7 @@ func TestLineIsOneJSONObject(t *testing.T) {
 		require.NoError(t, json.Unmarshal(l, &got))
 		assert.Equal(t, meta, got.Fallbacklog.Meta)
 		assert.Len(t, got.Fallbacklog.CRC32C, 8)
-		m, err := Parse(bytes.TrimSuffix(l, []byte("\n")))
+		m, err := Reader{}.Parse(bytes.TrimSuffix(l, []byte("\n")))
 		require.NoError(t, err)
 		assert.Equal(t, meta, m)
 	}
@@ -105,7 +105,7 @@ func read(t testing.TB, data []byte) (records []string, damaged int) {
 		if rec == nil {
 			damaged += n
 		} else {
-			_, err := Parse(rec)
+			_, err := Reader{}.Parse(rec)
 			require.NoError(t, err)
 			records = append(records, string(rec))
 		}

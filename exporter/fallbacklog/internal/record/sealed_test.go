@@ -54,9 +54,9 @@ func TestNewKey(t *testing.T) {
 	} {
 		k, err := NewKey(text)
 		require.NoError(t, err, text)
-		assert.Equal(t, want.ID(), k.ID())
+		assert.Equal(t, want.id, k.id)
 	}
-	assert.NotEqual(t, want.ID(), aKey(t, 1).ID())
+	assert.NotEqual(t, want.id, aKey(t, 1).id)
 	for _, text := range []string{
 		"", "x", "a secret that is no key!", hex.EncodeToString(secret(1)[:31]), hex.EncodeToString(append(secret(1), 1)),
 		base64.StdEncoding.EncodeToString(secret(1)[:16]), hex.EncodeToString(secret(1))[:63],
@@ -174,7 +174,7 @@ func TestAnotherKeyIsToldFromDamage(t *testing.T) {
 		_, err := Reader{Key: k}.Parse(frame)
 		require.ErrorIs(t, err, ErrKey)
 		require.NotErrorIs(t, err, ErrDamaged)
-		require.ErrorContains(t, err, aKey(t, 1).ID().String())
+		require.ErrorContains(t, err, aKey(t, 1).id.String())
 		_, _, err = Reader{Key: k}.CodecOf(frame).Split(frame)
 		require.ErrorIs(t, err, ErrKey)
 		same, err := Reader{Key: k}.Copy(Frames{Key: k}, frame)

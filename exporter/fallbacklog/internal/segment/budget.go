@@ -135,9 +135,9 @@ func (b *Budget) Written(n int64) {
 	b.unwritten -= n
 }
 
-// Spare adds a file of n reserved bytes that may be deleted when a record needs its space, in the order of the calls. remove
+// addSpare adds a file of n reserved bytes that may be deleted when a record needs its space, in the order of the calls. remove
 // deletes the file and reports whether it is gone; it must not call the Budget.
-func (b *Budget) Spare(n int64, remove func() bool) {
+func (b *Budget) addSpare(n int64, remove func() bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.spares = append(b.spares, spare{n, remove})

@@ -122,7 +122,7 @@ func lose(t *testing.T, seed uint64, mode SyncMode, drops bool, remains, step in
 	base := t.TempDir()
 	for crashAt := 1; ; crashAt += step {
 		root := filepath.Join(base, fmt.Sprint("live", crashAt))
-		require.NoError(t, os.Mkdir(root, DirMode))
+		require.NoError(t, os.Mkdir(root, dirMode))
 		fsys := newCrashFS(root)
 		fsys.crashAt = crashAt
 		prepare(fsys)

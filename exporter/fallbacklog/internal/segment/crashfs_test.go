@@ -236,7 +236,7 @@ func leaveNode(t *testing.T, n *node, to string, random *rand.Rand) {
 		require.NoError(t, os.WriteFile(to, left.durable, FileMode))
 		return
 	}
-	require.NoError(t, os.MkdirAll(to, DirMode))
+	require.NoError(t, os.MkdirAll(to, dirMode))
 	for _, name := range slices.Sorted(maps.Keys(left.names)) {
 		leaveNode(t, left.names[name], filepath.Join(to, name), random)
 	}

@@ -121,12 +121,12 @@ func isReadOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
 // before that sync.
 func MakeDir(fsys FS, path string) error {
 	parent := filepath.Dir(path)
-	err := fsys.Mkdir(path, DirMode)
+	err := fsys.Mkdir(path, dirMode)
 	if errors.Is(err, fs.ErrNotExist) && parent != path {
 		if err := MakeDir(fsys, parent); err != nil {
 			return err
 		}
-		err = fsys.Mkdir(path, DirMode)
+		err = fsys.Mkdir(path, dirMode)
 	}
 	if errors.Is(err, fs.ErrExist) || isReadOnly(err) {
 		if _, rerr := fsys.ReadDir(path); isReadOnly(err) && rerr != nil {

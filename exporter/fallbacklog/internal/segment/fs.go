@@ -58,5 +58,5 @@ type File interface {
 // Permissions of everything that the log creates: telemetry is as sensitive as what it describes.
 const (
 	FileMode fs.FileMode = 0o600
-	DirMode  fs.FileMode = 0o700
+	dirMode  fs.FileMode = 0o700
 )

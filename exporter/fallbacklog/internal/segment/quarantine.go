@@ -82,7 +82,7 @@ func (q *quarantine) recover() error {
 }
 
 func (q *quarantine) addSpare(path string, size int64) {
-	q.budget.Spare(size, func() bool {
+	q.budget.addSpare(size, func() bool {
 		err := q.dir.fs.Remove(path)
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			return true

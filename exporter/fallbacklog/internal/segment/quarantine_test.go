@@ -74,7 +74,7 @@ func TestQuarantineGoesFirst(t *testing.T) {
 func TestSpareThatCannotBeRemovedStaysCounted(t *testing.T) {
 	b := &Budget{Max: 10}
 	b.Add(10)
-	b.Spare(4, func() bool { return false })
+	b.addSpare(4, func() bool { return false })
 	require.ErrorIs(t, b.Reserve(1), ErrFull)
 	assert.EqualValues(t, 10, b.Used())
 }

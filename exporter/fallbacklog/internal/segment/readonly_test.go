@@ -98,7 +98,7 @@ func TestReadOnlyDiskAtStart(t *testing.T) {
 // Symbolic links are refused, because a user who may create one chooses the file that the log overwrites.
 func TestSymbolicLinksAreRefused(t *testing.T) {
 	base := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(base, "elsewhere"), DirMode))
+	require.NoError(t, os.Mkdir(filepath.Join(base, "elsewhere"), dirMode))
 	require.NoError(t, os.Symlink("elsewhere", filepath.Join(base, "log")))
 	_, err := Open(options(filepath.Join(base, "log")))
 	require.ErrorIs(t, err, ErrLink)
