@@ -48,8 +48,8 @@ func (answers) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error) 
 	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(answer.Intercept)}, nil
 }
 
-// among returns the extensions and this one.
-func (a answers) among(extensions map[component.ID]component.Component) map[component.ID]component.Component {
+// addTo returns the extensions and this one.
+func (a answers) addTo(extensions map[component.ID]component.Component) map[component.ID]component.Component {
 	all := maps.Clone(extensions)
 	if all == nil {
 		all = map[component.ID]component.Component{}

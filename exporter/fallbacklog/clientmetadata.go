@@ -44,8 +44,8 @@ func validateMetadataKeys(e *check.Errors, keys []string) {
 	}
 }
 
-// pick returns the client's values of the keys, by lower-case key, or nil if there are none.
-func pick(from client.Metadata, keys []string) map[string][]string {
+// selectMetadata returns the client's values of the keys, by lower-case key, or nil if there are none.
+func selectMetadata(from client.Metadata, keys []string) map[string][]string {
 	var kept map[string][]string
 	for _, key := range keys {
 		values := from.Get(key)

@@ -49,20 +49,20 @@ func (b *deadLetterLines) dueLocked(now time.Time) (line deadLetterLine, due boo
 	if b.line.records == 0 || !b.lastLine.IsZero() && now.Sub(b.lastLine) < deadLetterLineEvery {
 		return deadLetterLine{}, false
 	}
-	return b.takeLocked(now), true
+	return b.resetLocked(now), true
 }
 
-// rest returns the records that are not logged yet.
-func (b *deadLetterLines) rest(now time.Time) (line deadLetterLine, any bool) {
+// remaining returns the records that are not logged yet.
+func (b *deadLetterLines) remaining(now time.Time) (line deadLetterLine, any bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.line.records == 0 {
 		return deadLetterLine{}, false
 	}
-	return b.takeLocked(now), true
+	return b.resetLocked(now), true
 }
 
-func (b *deadLetterLines) takeLocked(now time.Time) deadLetterLine {
+func (b *deadLetterLines) resetLocked(now time.Time) deadLetterLine {
 	line := b.line
 	b.line, b.lastLine = deadLetterLine{}, now
 	return line

@@ -18,7 +18,7 @@ import (
 
 // Each record that goes to the dead letter is in exactly one line. There is at most one line per minute. The first record after
 // a quiet minute is logged at once.
-func TestBurialsAreToldTogether(t *testing.T) {
+func TestDeadLetterLinesAreJoined(t *testing.T) {
 	var b deadLetterLines
 	now := time.Unix(1000, 0)
 	var lines []deadLetterLine
@@ -51,10 +51,10 @@ func TestBurialsAreToldTogether(t *testing.T) {
 	require.Len(t, lines, 5, "at once again")
 	keep(b.add(now, delivery.ReasonRefused, 3, cause))
 	require.Len(t, lines, 5)
-	keep(b.rest(now))
+	keep(b.remaining(now))
 	require.Len(t, lines, 6, "the rest, when the component stops")
 	assert.Equal(t, 3, lines[5].items)
-	keep(b.rest(now))
+	keep(b.remaining(now))
 	assert.Len(t, lines, 6)
 }
 

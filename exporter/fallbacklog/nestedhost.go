@@ -49,7 +49,7 @@ func (h nestedHost) GetFactory(kind component.Kind, t component.Type) component.
 
 // GetExtensions returns the Collector's extensions and the answers middleware.
 func (h nestedHost) GetExtensions() map[component.ID]component.Component {
-	return h.answers.among(h.Host.GetExtensions())
+	return h.answers.addTo(h.Host.GetExtensions())
 }
 
 // Report reports the nested exporter's status as the wrapping exporter's.

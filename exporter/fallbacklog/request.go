@@ -37,7 +37,7 @@ func (r request[T]) Metadata() map[string][]string {
 	if r.kept != nil {
 		return r.kept
 	}
-	return pick(r.caller, r.core.cfg.MetadataKeys)
+	return selectMetadata(r.caller, r.core.cfg.MetadataKeys)
 }
 
 // Send makes one attempt. It does not change the data, which may be needed again.

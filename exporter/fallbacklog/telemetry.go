@@ -173,7 +173,7 @@ func (t *laneTelemetry) observe(l *lane) error {
 }
 
 func (t *laneTelemetry) shutdown() {
-	t.logDeadLettered(t.deadLetterLines.rest(t.core.now()))
+	t.logDeadLettered(t.deadLetterLines.remaining(t.core.now()))
 	t.tb.Shutdown()
 }
 

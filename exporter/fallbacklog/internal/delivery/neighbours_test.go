@@ -144,7 +144,7 @@ func (m *simulation) run(t *testing.T, perSecond int, d time.Duration, bad func(
 	callers.Wait()
 }
 
-// dead returns the names of the batches in the dead letter.
+// deadNames returns the names of the batches in the dead letter.
 func (m *simulation) deadNames(t *testing.T) (names []string) {
 	t.Helper()
 	for _, name := range m.namesIn(t, m.dead) {

@@ -69,11 +69,11 @@ func (c replayRequest) isSingle() bool { return len(c.records) == 1 }
 // replay runs until Shutdown. If nothing is to be sent it only deletes records that are too old.
 func (l *Lane) replay() {
 	defer close(l.replayed)
-	set := l.group.opt
+	opt := l.group.opt
 	r := &replayer{
 		Lane:    l,
-		pace:    pace{requests: set.ReplayPerSecond, bytes: set.ReplayBytesPerSecond},
-		results: make(chan result, set.Concurrency),
+		pace:    pace{requests: opt.ReplayPerSecond, bytes: opt.ReplayBytesPerSecond},
+		results: make(chan result, opt.Concurrency),
 	}
 	for !l.stopping() {
 		r.step()

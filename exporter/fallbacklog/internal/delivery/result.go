@@ -223,7 +223,7 @@ func (r *replayer) failedAlone(a result, t failedAttempt, v verdict, passedSince
 	if v == waiting {
 		p.noteRefusal(now)
 		if t.failure.Kind == failure.SharedKind && p.refusedForGood(now, passedSince) && r.refusalBreaker.State() == breaker.Closed {
-			r.giveUp(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
+			r.moveRecordToDeadLetter(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
 			return
 		}
 		r.releaseUntil(p, p.retryRefused(now))
@@ -235,7 +235,7 @@ func (r *replayer) failedAlone(a result, t failedAttempt, v verdict, passedSince
 		return
 	}
 	if p.failuresAlone++; p.failuresAlone >= poisonFailures {
-		r.giveUp(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
+		r.moveRecordToDeadLetter(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
 		return
 	}
 	r.releaseUntil(p, now.Add(r.backoff(p.failuresAlone)))
@@ -243,16 +243,16 @@ func (r *replayer) failedAlone(a result, t failedAttempt, v verdict, passedSince
 
 // backoff returns the pause after the nth failure of a record alone.
 func (r *replayer) backoff(n int) time.Duration {
-	set := r.group.opt
-	d := float64(set.InitialInterval) * math.Pow(set.Multiplier, float64(max(0, n-1)))
-	return time.Duration(min(d, float64(min(set.MaxInterval, maxRetry))))
+	opt := r.group.opt
+	d := float64(opt.InitialInterval) * math.Pow(opt.Multiplier, float64(max(0, n-1)))
+	return time.Duration(min(d, float64(min(opt.MaxInterval, maxRetry))))
 }
 
 // refusedForGood moves a record, or the rest of it, to the dead letter.
 func (r *replayer) refusedForGood(p *pending, f failure.Failure, cause error) {
 	d := disposition{reason: ReasonRefused, failure: f, cause: cause}
 	if p.parts.chunk == 0 {
-		r.giveUp(p, d)
+		r.moveRecordToDeadLetter(p, d)
 		return
 	}
 	// A part may be refused for another reason than its size. The items at fault are found in the same way.
@@ -271,8 +271,8 @@ func divide(records []*pending) bool {
 	return len(records) > 1
 }
 
-// giveUp moves a record that will never be delivered to the dead letter, without the parts that were delivered.
-func (r *replayer) giveUp(p *pending, d disposition) {
+// moveRecordToDeadLetter moves a record that will never be delivered to the dead letter, without the parts that were delivered.
+func (r *replayer) moveRecordToDeadLetter(p *pending, d disposition) {
 	if d.failure.Kind.Refused() && p.refusals == 0 {
 		p.noteRefusal(r.group.opt.Now())
 	}
@@ -335,7 +335,7 @@ func (r *replayer) finishParts(p *pending) {
 			return
 		}
 	}
-	r.giveUp(p, why)
+	r.moveRecordToDeadLetter(p, why)
 }
 
 // moveLineToDeadLetter moves a record to the dead letter that cannot be decoded although its checksum is right. Reading it

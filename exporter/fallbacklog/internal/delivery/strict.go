@@ -48,7 +48,7 @@ func (r *replayer) headFailed(a result, t failedAttempt, v verdict) {
 		if p.failuresAlone >= strictLimit(t.failure.Kind) {
 			a.permit.conclude(v, t)
 			r.window.extend(false)
-			r.giveUp(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
+			r.moveRecordToDeadLetter(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
 			return
 		}
 		a.permit.conclude(v, t) // others have shown that the downstream accepts data, so there is no pause

@@ -297,7 +297,7 @@ func (l *Log) dropOldest(visit func(record []byte)) (bool, error) {
 		f.readmit()
 		return false, err
 	}
-	dropped, err := l.shrinker.giveUp(f)
+	dropped, err := l.shrinker.drop(f)
 	if after, _ := l.opt.Budget.Available(); dropped && err == nil && limited && after <= before && l.opt.Budget.diskIsShort() {
 		err = fmt.Errorf("%w: dropping a segment has freed nothing on the file system", ErrNoRoom)
 	}

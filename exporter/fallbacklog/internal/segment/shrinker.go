@@ -151,9 +151,9 @@ func (s *shrinker) unlist(f *file) {
 	}
 }
 
-// giveUp moves the cursor behind the oldest segment and deletes the segment. If the cursor cannot be saved nothing changes:
+// drop moves the cursor behind the oldest segment and deletes the segment. If the cursor cannot be saved nothing changes:
 // otherwise a restart would bring back records that count as dropped.
-func (s *shrinker) giveUp(f *file) (dropped bool, err error) {
+func (s *shrinker) drop(f *file) (dropped bool, err error) {
 	_, allDone := f.progress()
 	if !f.isDeletable() {
 		if err := s.save(f); err != nil {
