@@ -119,7 +119,7 @@ func (a *deadLetterServer) serve(ctx context.Context) {
 	}
 }
 
-func (a *deadLetterServer) apply(ctx context.Context, r logtool.Request) (all []logtool.Outcome, err error) {
+func (a *deadLetterServer) apply(ctx context.Context, r logtool.Request) (all []logtool.DeadLetterResult, err error) {
 	c := a.core
 	if err := c.owner.err(); err != nil {
 		return nil, err

@@ -8,8 +8,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// Outcome is what Requeue or Discard did to a dead letter.
-type Outcome struct {
+// DeadLetterResult is what Requeue or Discard did to a dead letter.
+type DeadLetterResult struct {
 	Log
 	Records int `json:"records"`
 	Items   int `json:"items"`             // without the items of Locked
@@ -38,7 +38,7 @@ type selector struct {
 // apply acts on the records that are in the dead letter now. If the chosen records are too scattered for the cursor, the others
 // are written again behind them, so that whole segments can be deleted. Without room for that the others stay in their place.
 // An interruption repeats records but loses none.
-func (s selector) apply(ctx context.Context) (done Outcome, err error) {
+func (s selector) apply(ctx context.Context) (done DeadLetterResult, err error) {
 	done.Log = s.log
 	defer s.from.Rewind()
 	end, ranges, err := s.measure(ctx)
@@ -128,7 +128,7 @@ func (s selector) measure(ctx context.Context) (end segment.Position, ranges int
 // and nothing else may read the dead letter meanwhile. requeued is called for each record that is moved.
 func (r Request) Apply(ctx context.Context, signal string, reader record.Reader, codec record.Codec, dead, log *segment.Log,
 	requeued func(meta record.Meta, size int),
-) (Outcome, error) {
+) (DeadLetterResult, error) {
 	appendTo := func(to *segment.Log, rec []byte) (int, error) {
 		whole, err := Log{Signal: signal, reader: reader}.transcode(codec, rec)
 		if err != nil {

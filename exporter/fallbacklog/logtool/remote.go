@@ -39,7 +39,7 @@ type Request struct {
 // Response is a gateway's response to a request.
 type Response struct {
 	ID    string    `json:"id"`
-	Done  []Outcome `json:"done"`
+	Done  []DeadLetterResult `json:"done"`
 	Error string    `json:"error,omitempty"`
 }
 
@@ -54,8 +54,8 @@ var (
 const pollAnswer = 50 * time.Millisecond
 
 // Ask writes a request to the directory of each component and waits for the response of the gateway that runs there.
-func Ask(ctx context.Context, logs []Log, command string, f Filter) ([]Outcome, error) {
-	var all []Outcome
+func Ask(ctx context.Context, logs []Log, command string, f Filter) ([]DeadLetterResult, error) {
+	var all []DeadLetterResult
 	for len(logs) > 0 {
 		root := logs[0].root
 		r := Request{ID: rand.Text(), Command: command, Filter: f}

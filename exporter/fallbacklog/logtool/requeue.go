@@ -10,23 +10,23 @@ import (
 
 // Requeue moves the chosen records of dead letters to the end of their signals' logs, which the next start replays. A record is
 // durable in the log before it leaves the dead letter, so an interruption may leave it in both.
-func Requeue(ctx context.Context, logs []Log, f Filter, progress Progress) ([]Outcome, error) {
+func Requeue(ctx context.Context, logs []Log, f Filter, progress Progress) ([]DeadLetterResult, error) {
 	return applyAll(ctx, logs, f, progress, Log.requeue)
 }
 
 // Discard deletes the chosen records of dead letters.
-func Discard(ctx context.Context, logs []Log, f Filter, progress Progress) ([]Outcome, error) {
+func Discard(ctx context.Context, logs []Log, f Filter, progress Progress) ([]DeadLetterResult, error) {
 	return applyAll(ctx, logs, f, progress, Log.discard)
 }
 
 func applyAll(ctx context.Context, logs []Log, f Filter, progress Progress,
-	one func(Log, context.Context, Filter, *meter) (Outcome, error),
-) ([]Outcome, error) {
+	one func(Log, context.Context, Filter, *meter) (DeadLetterResult, error),
+) ([]DeadLetterResult, error) {
 	_, m, err := recordViews(logs, progress)
 	if err != nil {
 		return nil, err
 	}
-	var all []Outcome
+	var all []DeadLetterResult
 	for _, l := range logs {
 		if !l.DeadLetter {
 			continue
@@ -40,20 +40,20 @@ func applyAll(ctx context.Context, logs []Log, f Filter, progress Progress,
 	return all, nil
 }
 
-func (l Log) requeue(ctx context.Context, f Filter, m *meter) (done Outcome, err error) {
+func (l Log) requeue(ctx context.Context, f Filter, m *meter) (done DeadLetterResult, err error) {
 	return l.apply(ctx, f, m, func(to *writableLog) func([]byte, record.Meta) error {
 		return func(rec []byte, _ record.Meta) error { return errors.Join(to.append(rec), to.trouble) }
 	})
 }
 
-func (l Log) discard(ctx context.Context, f Filter, m *meter) (done Outcome, err error) {
+func (l Log) discard(ctx context.Context, f Filter, m *meter) (done DeadLetterResult, err error) {
 	return l.apply(ctx, f, m, func(*writableLog) func([]byte, record.Meta) error {
 		return func([]byte, record.Meta) error { return nil }
 	})
 }
 
 // apply opens the dead letter and its signal's log for writing and lets act act on the chosen records.
-func (l Log) apply(ctx context.Context, f Filter, m *meter, act func(to *writableLog) func([]byte, record.Meta) error) (done Outcome, err error) {
+func (l Log) apply(ctx context.Context, f Filter, m *meter, act func(to *writableLog) func([]byte, record.Meta) error) (done DeadLetterResult, err error) {
 	done.Log = l
 	lock, err := l.lock()
 	if err != nil {
