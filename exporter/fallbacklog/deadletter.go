@@ -102,7 +102,7 @@ func (a *deadLetterServer) serve(ctx context.Context) {
 	if !ok && err == nil {
 		return
 	}
-	answer := logtool.Answer{ID: r.ID}
+	answer := logtool.Response{ID: r.ID}
 	if err == nil {
 		answer.Done, err = a.apply(ctx, r)
 	}

@@ -59,7 +59,7 @@ func TestDirectoryTakenByASecondProcess(t *testing.T) {
 					synctest.Wait()
 				}
 				lane := first.(logsExporter).lane
-				require.ErrorIs(t, lane.options("", lane.core.logBudget).Owned(), segment.ErrLocked, "nor is a segment compressed")
+				require.ErrorIs(t, lane.options("", lane.core.logBudget).CheckOwner(), segment.ErrLocked, "nor is a segment compressed")
 				assert.Equal(t, []componentstatus.Status{sick}, host.seen()[:1])
 				require.ErrorIs(t, host.last().Err(), segment.ErrLocked)
 				require.NoError(t, second.ConsumeLogs(context.Background(), makeLogs("second", 1)))

@@ -38,9 +38,9 @@ type Request struct {
 
 // Response is a gateway's response to a request.
 type Response struct {
-	ID    string    `json:"id"`
+	ID    string             `json:"id"`
 	Done  []DeadLetterResult `json:"done"`
-	Error string    `json:"error,omitempty"`
+	Error string             `json:"error,omitempty"`
 }
 
 var (

@@ -86,7 +86,7 @@ func TestCoalesceUpToASize(t *testing.T) {
 		c := replayRequest{records: w.choose(time.Time{}, 100)}
 		sizes = append(sizes, len(c.records))
 		for _, p := range c.records {
-			w.closeIdle(p)
+			w.removeDone(p)
 		}
 	}
 	assert.Equal(t, []int{2, 1, 1, 1, 1}, sizes)
@@ -108,7 +108,7 @@ func TestCoalesceKeepsMetadataApart(t *testing.T) {
 		c := replayRequest{records: w.choose(time.Time{}, 100)}
 		sizes = append(sizes, len(c.records))
 		for _, p := range c.records {
-			w.closeIdle(p)
+			w.removeDone(p)
 		}
 	}
 	assert.Equal(t, []int{2, 1, 2, 1}, sizes)
