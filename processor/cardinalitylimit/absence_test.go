@@ -8,14 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// live is a processor that folds all streams of a sum of live ones but the first.
+// live is a processor that folds all streams of a sum of live streams, except the first.
 func live(t *testing.T) *rig {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
 	r.export()
 	return r
 }
 
-// export sends streams with the value 1 each, beside one that keeps the place.
+// export sends streams with the value 1 each, and one that keeps the place.
 func (r *rig) export(ids ...string) {
 	b := newBatch("orders")
 	points := b.sum("connections", cumulative, false)
@@ -23,11 +23,11 @@ func (r *rig) export(ids ...string) {
 		put(points, 1, newClock().now(), r.clock.now(), "id", id)
 	}
 	r.send(b.md)
-	r.sink.take()
+	r.sink.drain()
 }
 
-// Ten connections are alive at a time, others each minute: the dead ones are part of the
-// sum for two exports, not for a window.
+// Ten connections are alive at a time, and new ones replace them each minute. A dead connection counts in the sum for two
+// exports, not for a window.
 func TestDeadConnectionsLeaveTheSum(t *testing.T) {
 	r := live(t)
 	for round := range 4 * 360 { // four windows, every ten seconds
@@ -46,8 +46,7 @@ func TestDeadConnectionsLeaveTheSum(t *testing.T) {
 	}
 }
 
-// A stream that is not in every collection is silent for long before it has ended: five
-// minutes, or three of its own intervals.
+// A stream that is missing in some collections ends after a long silence: five minutes, or three of its own intervals.
 func TestAbsenceOfRareStreams(t *testing.T) {
 	r := live(t)
 	sum := func() int64 {
@@ -71,7 +70,7 @@ func TestAbsenceOfRareStreams(t *testing.T) {
 			want++ // once
 		}
 		if minute <= 5 || minute >= 10 && minute <= 60 {
-			want++ // rare: from its second point on its interval is known
+			want++ // a rare stream: its interval is known from its second point on
 		}
 		require.Equal(t, want, sum(), "minute %d", minute)
 		r.maintain()
@@ -81,7 +80,7 @@ func TestAbsenceOfRareStreams(t *testing.T) {
 	require.Zero(t, sum())
 }
 
-// A writer that is gone altogether ends its streams after the idle timeout.
+// The streams of a writer without any more points end after the idle timeout.
 func TestSilentWriterLeavesTheSum(t *testing.T) {
 	r := live(t)
 	for range 5 {

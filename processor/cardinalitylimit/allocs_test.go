@@ -25,12 +25,12 @@ func thousand(r *rig, n int) pmetric.Metrics {
 	return b.md
 }
 
-// maxAllocs is what a batch of 10 metrics may allocate, whatever the number of its
-// points. It is 7 without the race detector, which makes a sync.Pool forget.
+// maxAllocs is the number of allocations per batch of 10 metrics, independent of the number of points. Without the race
+// detector, with which a sync.Pool drops entries, it is 7.
 const maxAllocs = 20
 
-// What a batch allocates does not grow with its admitted points, whether or not the
-// processor tracks streams that are folded.
+// The allocations of a batch do not grow with its points of series with places, whether or not the processor tracks folded
+// streams.
 func TestAllocsPerAdmittedPoint(t *testing.T) {
 	pod := limitOf(100_000, "drop", "attribute.id")
 	pod.Name, pod.Count = "pod", countStreams
@@ -66,7 +66,7 @@ func (r *rig) track(n int) {
 	require.Greater(r.t, r.table.Tracked(), n)
 }
 
-// thousandHistograms is what thousand is, of histograms.
+// thousandHistograms is thousand with histograms.
 func thousandHistograms(r *rig, n int) pmetric.Metrics {
 	md := thousand(r, n)
 	for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
@@ -114,7 +114,7 @@ func BenchmarkProcessor(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/point")
 		})
 	}
-	for _, goroutines := range []int{2, 8} { // that share every key
+	for _, goroutines := range []int{2, 8} { // all share every key
 		b.Run(fmt.Sprintf("admitted/5_attributes/goroutines=%d", goroutines), func(b *testing.B) {
 			r := newRig(b, nil)
 			b.SetParallelism(max(goroutines/runtime.GOMAXPROCS(0), 1))

@@ -15,8 +15,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing"
 )
 
-// Bucketing in front begins streams anew, with the time as the start, whenever a split
-// changes. What a stream had counted by then does not count again.
+// A bucketing processor before this one begins streams anew whenever a split changes, with the time of the point as the start.
+// The values of a stream until then do not count again.
 func TestBehindBucketing(t *testing.T) {
 	for name, rule := range map[string]map[string]any{
 		"stateless explicit":    {"target": map[string]any{"explicit": map[string]any{"bounds": []any{3, 10, 250, 1200}}}},
@@ -62,9 +62,9 @@ func TestBehindBucketing(t *testing.T) {
 					}
 					require.NoError(t, p.ConsumeMetrics(context.Background(), b.md))
 				}
-				r.sink.take()
+				r.sink.drain()
 				require.NoError(t, r.flush(context.Background(), false))
-				count, sum := overflowTotals(r.sink.take())
+				count, sum := overflowTotals(r.sink.drain())
 				require.InDelta(t, grown[0], count, 0, "seed %d", seed)
 				require.InDelta(t, grown[1], sum, 0, "seed %d", seed)
 				require.NoError(t, p.Shutdown(context.Background()))

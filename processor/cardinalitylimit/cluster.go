@@ -24,28 +24,28 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 )
 
-// ClusterConfig says where gateways keep the places that they share.
+// ClusterConfig configures the store in which gateways keep the places that they share.
 type ClusterConfig struct {
 	Redis RedisConfig `mapstructure:"redis"`
-	// Prefix begins all names in the store. Gateways with the same prefix and secret share their places.
+	// Prefix is the beginning of all names in the store. Gateways with the same prefix and secret share their places.
 	Prefix string `mapstructure:"prefix"`
-	// Secret keeps senders from constructing series that look alike to the limits.
+	// Secret prevents senders from constructing series with equal identities.
 	Secret configopaque.String `mapstructure:"secret"`
-	// Timeout is how long a batch with new series waits for the store.
+	// Timeout is the maximum time that a batch with new series waits for the store.
 	Timeout time.Duration `mapstructure:"timeout"`
-	// Refresh is the time between two looks at a full key, and between two heartbeats.
+	// Refresh is the time between two fetches of the members of a full key, and between two heartbeats.
 	Refresh time.Duration `mapstructure:"refresh"`
-	// MinGateways replaces the number of known gateways if that is smaller.
+	// MinGateways replaces the number of announced gateways if that is smaller.
 	MinGateways int `mapstructure:"min_gateways"`
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
 
-// RedisConfig says how to reach a Valkey or Redis.
+// RedisConfig contains the address and the credentials of a Valkey or Redis.
 type RedisConfig struct {
-	// Endpoints are one server, some nodes of a cluster, or sentinels.
+	// Endpoints contains one server, some nodes of a cluster, or sentinels.
 	Endpoints []string `mapstructure:"endpoints"`
-	// MasterName is what sentinels call the server; empty: there are none.
+	// MasterName is the name of the server at the sentinels. It is empty without sentinels.
 	MasterName string                                          `mapstructure:"master_name"`
 	Username   string                                          `mapstructure:"username"`
 	Password   configopaque.String                             `mapstructure:"password"`
@@ -72,7 +72,8 @@ const (
 	maxDatabase       = 1 << 20
 )
 
-// prefixes have no braces, which mean something in names of a store, and nothing that needs quoting.
+// prefixes are valid prefixes. They have no braces, which have a meaning in names of the store, and no characters that need
+// quoting.
 var prefixes = regexp.MustCompile(`^[A-Za-z0-9_.:/-]{1,64}$`)
 
 func (c *ClusterConfig) check(e *check.Errors) {
@@ -91,14 +92,14 @@ func (c *ClusterConfig) check(e *check.Errors) {
 	check.Range(e, "min_gateways", c.MinGateways, 1, maxGateways)
 }
 
-// seed is the seed of the places, the same in all gateways.
+// seed returns the seed of the identities, which is the same in all gateways.
 func (c *ClusterConfig) seed() uint64 {
 	mac := hmac.New(sha256.New, []byte(c.Secret))
 	mac.Write([]byte("places " + c.Prefix))
 	return binary.BigEndian.Uint64(mac.Sum(nil))
 }
 
-// joinCluster makes this gateway's part in the cluster and looks for the store.
+// joinCluster makes this gateway's part of the cluster and tries to connect to the store.
 func (p *limiter) joinCluster(ctx context.Context, memory *budget.Budget, o *limit.Options) (*cluster.Gateway, error) {
 	c := p.cfg.Cluster
 	store := cluster.StoreOptions{
@@ -129,7 +130,7 @@ func (p *limiter) joinCluster(ctx context.Context, memory *budget.Budget, o *lim
 	return g, nil
 }
 
-// clientName is what a store accepts as the name of a connection.
+// clientName replaces the characters that the store does not accept in the name of a connection.
 func clientName(s string) string {
 	b := []byte(s)
 	for i, c := range b {
@@ -140,7 +141,8 @@ func clientName(s string) string {
 	return string(b)
 }
 
-// maxima is a text that differs where a key may have another number of places.
+// maxima returns a text of all maxima. It differs between two configurations in which a key may have different numbers of
+// places.
 func (c *Config) maxima() string {
 	text := ""
 	for _, l := range c.limits() {

@@ -19,7 +19,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/cluster"
 )
 
-// fleet are gateways with one store, and a ledger of what they were sent and handed on.
+// fleet contains gateways with one store, and a ledger of the points that they received and sent.
 type fleet struct {
 	t      *testing.T
 	store  *storetest.Server
@@ -28,11 +28,11 @@ type fleet struct {
 	begun  time.Time
 
 	sent int64
-	// wrong is how much the clock of each gateway is behind that of the next.
+	// wrong is the time by which the clock of each gateway is behind that of the next.
 	wrong  time.Duration
 	passed map[string]int64 // by series: the sum of deltas, or the last cumulative value
 	over   map[int]int64    // by gateway, likewise
-	// refused are points of series that had passed before.
+	// refused counts points of series that had passed before.
 	refused int
 }
 
@@ -49,7 +49,7 @@ func newFleet(t *testing.T, n int, wrong time.Duration, edit func(i int, c *Conf
 	return f
 }
 
-// gateway starts one whose clock may be wrong.
+// gateway starts a gateway, whose clock may be wrong.
 func (f *fleet) gateway(i int, edit func(i int, c *Config)) *rig {
 	cfg := config(func(c *Config) {
 		c.InstanceID = fmt.Sprint("gateway-", i)
@@ -81,7 +81,7 @@ func clusterOf(s *storetest.Server) *ClusterConfig {
 	return c
 }
 
-// send has a gateway process points of some series, and enters what it hands on in the ledger.
+// send makes a gateway process points of some series, and enters the points that it sends in the ledger.
 func (f *fleet) send(gateway int, t pmetric.AggregationTemporality, series []int, value func(series int) int64) {
 	b := newBatch("orders")
 	points := b.sum("requests", t, true)
@@ -90,7 +90,7 @@ func (f *fleet) send(gateway int, t pmetric.AggregationTemporality, series []int
 	}
 	f.rigs[gateway].send(b.md)
 	out := make(map[string]bool)
-	for _, o := range observe(f.rigs[gateway].sink.take()...) {
+	for _, o := range observe(f.rigs[gateway].sink.drain()...) {
 		id := o.attributes["id"].(string)
 		out[id] = true
 		if t == delta {
@@ -136,8 +136,8 @@ func upTo(from, to int) (all []int) {
 	return all
 }
 
-// Deltas behind a balancer that chooses a gateway for each request: the limit counts for all gateways, each has one
-// overflow series, and no point is lost.
+// Deltas come through a balancer that chooses a gateway for each request. The limit applies to all gateways together, each has
+// one overflow series, and no point is lost.
 func TestClusterOfThreeWithDeltas(t *testing.T) {
 	f := newFleet(t, 3, 3*time.Minute, nil)
 	const total, rounds = 2000, 20
@@ -172,7 +172,7 @@ func TestClusterOfThreeWithDeltas(t *testing.T) {
 	t.Logf("%d points, %d series passed, overflow %v, %d exchanges with the store", f.sent, len(f.passed), f.over, exchanges)
 }
 
-// Cumulative senders that keep their gateway: exact.
+// Cumulative senders that stay at one gateway count exactly.
 func TestClusterOfThreeWithCumulativeSendersThatKeepTheirGateway(t *testing.T) {
 	f := newFleet(t, 3, 0, nil)
 	const total, rounds = 1500, 10
@@ -187,7 +187,7 @@ func TestClusterOfThreeWithCumulativeSendersThatKeepTheirGateway(t *testing.T) {
 	assert.Zero(t, f.refused)
 }
 
-// A balancer that spreads the requests of one cumulative sender: each gateway sees all of the growth, so each counts it.
+// A balancer distributes the requests of one cumulative sender. Each gateway sees all of the growth, so each counts all of it.
 func TestClusterOfThreeWithCumulativeSendersThatAreSpread(t *testing.T) {
 	f := newFleet(t, 3, 0, nil)
 	const total, rounds = 1500, 40
@@ -208,7 +208,7 @@ func TestClusterOfThreeWithCumulativeSendersThatAreSpread(t *testing.T) {
 	assert.LessOrEqual(t, over, 3*grown)
 }
 
-// Several limits of one point: what one refuses gets no place under the others.
+// Several limits decide on one point. A series that one of them refuses gets no place under the others.
 func TestClusterGivesPlacesUnderAllLimitsOrNone(t *testing.T) {
 	service := limitOf(10, "drop", "resource.service.name")
 	service.Name, service.Count = "service", countStreams
@@ -226,7 +226,7 @@ func TestClusterGivesPlacesUnderAllLimitsOrNone(t *testing.T) {
 		return s[0] <= 40 && s[2] <= 10
 	}, 10*time.Second, 10*time.Millisecond)
 	c := f.store.Client()
-	require.Eventually(t, func() bool { // places that were given and not used are given back
+	require.Eventually(t, func() bool { // unused places are returned
 		held := int64(0)
 		for _, name := range strings.Fields(strings.Join(f.store.Keys(c, "cardinalitylimit:{metric:*"), " ")) {
 			if n := name[len(name)-1]; n >= '0' && n <= '9' {
@@ -271,8 +271,8 @@ func TestClusterConfig(t *testing.T) {
 	}
 }
 
-// The cost of a point with and without a cluster: a known series costs nothing more, one over the limit is asked about
-// once more.
+// The benchmark compares the cost of a point with and without a cluster. A known series costs the same. A series over the limit
+// costs one more question to the tracker.
 func BenchmarkCluster(b *testing.B) {
 	for _, c := range []struct {
 		name      string

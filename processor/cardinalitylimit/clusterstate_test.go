@@ -12,7 +12,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/storetest"
 )
 
-// passedOf sends deltas of some series and returns which passed.
+// passedOf sends deltas of some series and returns those that passed.
 func (r *rig) passedOf(from, to int) (ids []string) {
 	r.t.Helper()
 	b := newBatch("orders")
@@ -21,14 +21,14 @@ func (r *rig) passedOf(from, to int) (ids []string) {
 		put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
 	}
 	r.send(b.md)
-	for _, o := range observe(r.sink.take()...) {
+	for _, o := range observe(r.sink.drain()...) {
 		ids = append(ids, o.attributes["id"].(string))
 	}
 	return ids
 }
 
-// Places and totals survive a restart with storage, with the store there or not. Another prefix names all series anew:
-// the state starts empty, and says so.
+// Places and totals survive a restart with storage, whether or not the store answers. Another prefix changes the identities of
+// all series. Then the state starts empty, with a log record.
 func TestClusterWithStorage(t *testing.T) {
 	store, d := storetest.Start(t), newDisk()
 	edit := func(prefix string) func(*Config) {
@@ -62,12 +62,12 @@ func TestClusterWithStorage(t *testing.T) {
 	require.NoError(t, r.stop())
 }
 
-// A dry run decides as enforcement does.
+// A dry run makes the same decisions as enforcement.
 func TestClusterDryRun(t *testing.T) {
 	counts := func(mode string) (over, passed int64) {
 		r := newRig(t, func(c *Config) {
 			c.Mode = mode
-			c.Cluster = clusterOf(storetest.Start(t)) // one prefix: ties are broken by identity
+			c.Cluster = clusterOf(storetest.Start(t)) // one prefix, because equal weights are ordered by identity
 			c.Limits = []LimitConfig{limitOf(10, "overflow", "metric.name")}
 		})
 		for i := range 4 {
@@ -82,17 +82,17 @@ func TestClusterDryRun(t *testing.T) {
 	require.Positive(t, over)
 }
 
-// What a batch allocates does not grow with its known points in a cluster either.
+// In a cluster, too, the allocations of a batch do not grow with its known points.
 func TestAllocsPerKnownPointInACluster(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Cluster = clusterOf(storetest.Start(t))
-		c.Cluster.Refresh = time.Hour // no heartbeat meanwhile
+		c.Cluster.Refresh = time.Hour // no heartbeat during the measurement
 	})
 	r.requireFewAllocs(t, thousand(r, 5))
 }
 
-// A generation that begins: who reports is renewed in the store, who does not leaves its place, in all gateways at the
-// store's time.
+// A generation begins. The store renews the series that report. The others lose their places, in all gateways at the store's
+// time.
 func TestClusterGenerations(t *testing.T) {
 	f := newFleet(t, 2, time.Hour, func(_ int, c *Config) {
 		c.Window = WindowConfig{Duration: 4 * time.Second, Generations: 2}
@@ -102,8 +102,8 @@ func TestClusterGenerations(t *testing.T) {
 	require.Len(t, f.passed, 10)
 	began := f.rigs[0].set.Rotations()
 	for f.rigs[0].set.Rotations() < began+4 || f.rigs[1].set.Rotations() < 3 {
-		f.send(f.random.IntN(2), delta, upTo(0, 5), func(int) int64 { return 1 }) // half of them go on
-		time.Sleep(20 * time.Millisecond)                                         // the clock is the store's
+		f.send(f.random.IntN(2), delta, upTo(0, 5), func(int) int64 { return 1 }) // half of them continue
+		time.Sleep(20 * time.Millisecond)                                         // the store's clock decides
 	}
 	assert.Zero(t, f.refused)
 	require.Eventually(t, func() bool {
@@ -113,7 +113,7 @@ func TestClusterGenerations(t *testing.T) {
 	assert.Zero(t, f.refused)
 }
 
-// A start with a wrong endpoint lasts a moment, and a shutdown too.
+// A start with a wrong endpoint ends soon, and so does a shutdown.
 func TestClusterWithoutAStore(t *testing.T) {
 	begin := time.Now()
 	r := newRig(t, func(c *Config) {

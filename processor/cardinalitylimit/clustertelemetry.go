@@ -11,11 +11,11 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/cluster"
 )
 
-// answers are the names of what becomes of series that are new here.
+// answers are the names of the decisions on new series.
 var answers = [...]string{cluster.Refused: "refused", cluster.Member: "member", cluster.Admitted: "admitted", cluster.Alone: "alone"}
 
-// joins registers what is known of the cluster.
-func (t *telemetry) joins(g *cluster.Gateway) error {
+// registerCluster registers the metrics about the cluster.
+func (t *telemetry) registerCluster(g *cluster.Gateway) error {
 	value := func(read func(*cluster.Stats) int64) metric.Int64Callback {
 		return func(_ context.Context, o metric.Int64Observer) error {
 			s := g.Stats()
@@ -58,7 +58,7 @@ func (t *telemetry) joins(g *cluster.Gateway) error {
 	)
 }
 
-// clusterState is what the gateway page shows of the cluster, or nil without one.
+// clusterState returns the state of the cluster for the gateway page, or nil without a cluster.
 func (p *limiter) clusterState() *gatewaystate.Cluster {
 	if p.gateway == nil {
 		return nil

@@ -9,20 +9,19 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 )
 
-// Config of the processor. The zero value of what a user leaves out is the default:
-// see createDefaultConfig and defaultLimit.
+// Config is the configuration of the processor. createDefaultConfig and defaultLimit contain the defaults.
 type Config struct {
-	// Mode is enforce, or dry_run: the same decisions, nothing changed.
+	// Mode is enforce or dry_run. A dry run makes the same decisions and changes no data.
 	Mode    string        `mapstructure:"mode"`
 	Window  WindowConfig  `mapstructure:"window"`
 	Tracker TrackerConfig `mapstructure:"tracker"`
 	// Storage is the ID of a storage extension that keeps the state over a restart.
 	Storage *component.ID `mapstructure:"storage"`
-	// SnapshotInterval is how often all of the state is written to it.
+	// SnapshotInterval is the interval at which the whole state is stored.
 	SnapshotInterval time.Duration `mapstructure:"snapshot_interval"`
-	// InstanceID is a name of this gateway that stays; default the host name.
+	// InstanceID is a name of this gateway that survives restarts. The default is the host name.
 	InstanceID string `mapstructure:"instance_id"`
-	// AttributeLimits bound what senders choose, before anything else looks at it.
+	// AttributeLimits bound the data that senders choose, before any other step reads it.
 	AttributeLimits AttributeLimitsConfig `mapstructure:"attribute_limits"`
 	Admission       AdmissionConfig       `mapstructure:"admission"`
 	Exempt          ExemptConfig          `mapstructure:"exempt"`
@@ -30,15 +29,15 @@ type Config struct {
 	Labels      []LabelsConfig    `mapstructure:"labels"`
 	Limits      []LimitConfig     `mapstructure:"limits"`
 	Reaggregate ReaggregateConfig `mapstructure:"reaggregate"`
-	// Cluster makes the limits count for several gateways together; nil: for this one.
+	// Cluster makes several gateways share the places of the limits. Without it the limits apply to this gateway alone.
 	Cluster *ClusterConfig `mapstructure:"cluster"`
-	// TopOffenders says how those over a limit are named.
+	// TopOffenders configures how metrics over a limit are named.
 	TopOffenders OffendersConfig `mapstructure:"top_offenders"`
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
 
-// WindowConfig says how long a series that is not seen keeps its place.
+// WindowConfig is the time that an unseen series keeps its place.
 type WindowConfig struct {
 	Duration    time.Duration `mapstructure:"duration"`
 	Generations int           `mapstructure:"generations"`
@@ -50,14 +49,14 @@ type WindowConfig struct {
 type TrackerConfig struct {
 	ExactUpTo         int     `mapstructure:"exact_up_to"`
 	FalsePositiveRate float64 `mapstructure:"false_positive_rate"`
-	// MemoryLimitMiB holds trackers and re-aggregation state together.
+	// MemoryLimitMiB bounds the memory of trackers and re-aggregation state together.
 	MemoryLimitMiB int `mapstructure:"memory_limit_mib"`
 	MaxKeys        int `mapstructure:"max_keys"`
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
 
-// AttributeLimitsConfig bounds texts, nesting and numbers of what a point carries. 0 turns one off.
+// AttributeLimitsConfig bounds the length, the nesting and the number of attributes. 0 turns a bound off.
 type AttributeLimitsConfig struct {
 	MaxCount      int `mapstructure:"max_count"`
 	MaxNameBytes  int `mapstructure:"max_name_bytes"`
@@ -68,15 +67,15 @@ type AttributeLimitsConfig struct {
 	_ struct{}
 }
 
-// AdmissionConfig says who may have the last places of a key.
+// AdmissionConfig decides which series get the last places of a key.
 type AdmissionConfig struct {
-	// ContestedAt is the share of a key's places from which on a new series must have been active before.
+	// ContestedAt is the share of used places of a key from which on a new series must have been active before.
 	ContestedAt float64 `mapstructure:"contested_at"`
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
 
-// ExemptConfig names what no limit sees.
+// ExemptConfig selects the metrics to which no limit applies.
 type ExemptConfig struct {
 	// Metrics are regular expressions that must match the whole name.
 	Metrics []string `mapstructure:"metrics"`
@@ -84,25 +83,25 @@ type ExemptConfig struct {
 	_ struct{}
 }
 
-// LimitConfig is one limit: exactly one of MaxSeries and MaxValues is set.
+// LimitConfig is a limit. Exactly one of MaxSeries and MaxValues is set.
 type LimitConfig struct {
 	Name string `mapstructure:"name"`
 	// Match contains "metrics", a list of regular expressions, and resource.<name>, scope.name and metadata.<name>
-	// with the value that each must have. The limit applies to what matches.
+	// with the value that each must have. The limit applies to the metrics that match.
 	Match     map[string]any `mapstructure:"match"`
 	Key       []string       `mapstructure:"key"`
 	Count     string         `mapstructure:"count"`
 	MaxSeries int            `mapstructure:"max_series"`
 	MaxValues int            `mapstructure:"max_values"`
-	// Labels are regular expressions for the names of the labels whose values are counted, Except for those
-	// whose values are not. Without either, those of all labels are.
+	// Labels are regular expressions for the names of the labels whose values are counted. Except are expressions for those
+	// whose values are not. Without either, the values of all labels are counted.
 	Labels    []string         `mapstructure:"labels"`
 	Except    []string         `mapstructure:"except"`
 	WarnAt    float64          `mapstructure:"warn_at"`
 	Action    string           `mapstructure:"action"`
 	DryRun    bool             `mapstructure:"dry_run"`
 	Overrides []OverrideConfig `mapstructure:"overrides"`
-	// zeroValues tells a max_values of 0 from an absent one.
+	// zeroValues is true if max_values is present and 0.
 	zeroValues bool
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -123,10 +122,9 @@ type LabelsConfig struct {
 	_ struct{}
 }
 
-// OverrideConfig gives the keys that match another maximum.
+// OverrideConfig gives the matching keys another maximum.
 type OverrideConfig struct {
-	// Match holds "metrics", a list of regular expressions, and parts of the key
-	// with the value each must have.
+	// Match contains "metrics", a list of regular expressions, and parts of the key with the value that each must have.
 	Match     map[string]any `mapstructure:"match"`
 	MaxSeries int            `mapstructure:"max_series"`
 	MaxValues int            `mapstructure:"max_values"`
@@ -134,26 +132,24 @@ type OverrideConfig struct {
 	_ struct{}
 }
 
-// ReaggregateConfig says how points over a limit become one series.
+// ReaggregateConfig configures how points over a limit become one series.
 type ReaggregateConfig struct {
 	FlushInterval time.Duration `mapstructure:"flush_interval"`
-	// MaxTrackedStreams bounds outgoing series and incoming cumulative streams
-	// together.
+	// MaxTrackedStreams bounds outgoing series and incoming cumulative streams together.
 	MaxTrackedStreams int `mapstructure:"max_tracked_streams"`
 	// Gauge is drop, last, min, max or sum.
 	Gauge string `mapstructure:"gauge"`
-	// FirstValue is evidence or start: what makes a cumulative stream a new one, whose
-	// first value counts.
+	// FirstValue is evidence or start. It decides how a cumulative stream is recognised as new, so that its first value counts.
 	FirstValue string `mapstructure:"first_value"`
-	// IdleTimeout ends the share of a silent stream in a sum of live streams.
+	// IdleTimeout is the time after which a silent stream no longer counts in a sum of live streams.
 	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
 
-// OffendersConfig bounds the report on what is over its limit.
+// OffendersConfig configures the naming of metrics over a limit.
 type OffendersConfig struct {
-	// Count of metrics that are named; 0 names none.
+	// Count is the number of named metrics. 0 names none.
 	Count int `mapstructure:"count"`
 	// LogExamples adds values of labels to the log record. They may identify people.
 	LogExamples bool `mapstructure:"log_examples"`
@@ -191,11 +187,11 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// defaultLimit is what a limit is but for what the user says.
+// defaultLimit contains the defaults of a configured limit.
 var defaultLimit = LimitConfig{Count: countAttributes, WarnAt: 0.8, Action: "overflow"}
 
-// defaultLimits hold where none is configured. They are no part of the default
-// Config: a list in it would shine through the user's own.
+// defaultLimits are used if no limit is configured. They are not part of the default Config, because decoding would merge the
+// user's list into them.
 var defaultLimits = []LimitConfig{{
 	Name: "metric", Key: []string{"resource.service.namespace", "resource.service.name", "metric.name"},
 	Count: countAttributes, MaxSeries: 500, WarnAt: 0.8, Action: "overflow",
@@ -207,7 +203,7 @@ var (
 	_ confmap.Unmarshaler = (*LabelsConfig)(nil)
 )
 
-// Unmarshal refuses numbers that decoding would change.
+// Unmarshal decodes the configuration. It refuses numbers that decoding would change.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	dropNulls(conf)
 	var e check.Errors
@@ -218,8 +214,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	return conf.Unmarshal(c)
 }
 
-// Unmarshal sets the defaults of a limit; elements of a list have no other place for
-// them.
+// Unmarshal sets the defaults of a limit and decodes it. The defaults are set here because a list has no default elements.
 func (c *LimitConfig) Unmarshal(conf *confmap.Conf) error {
 	*c = defaultLimit
 	dropNulls(conf)
@@ -228,15 +223,14 @@ func (c *LimitConfig) Unmarshal(conf *confmap.Conf) error {
 	return err
 }
 
-// Unmarshal sets the defaults of a rule.
+// Unmarshal sets the defaults of a rule and decodes it.
 func (c *LabelsConfig) Unmarshal(conf *confmap.Conf) error {
 	*c = LabelsConfig{Gauge: "last", MaxStreams: defaultMaxStreams}
 	dropNulls(conf)
 	return conf.Unmarshal(c)
 }
 
-// dropNulls makes keys without a value absent ones. Decoding takes them for zero, which is a valid number of offenders to
-// name, or of series to keep exact.
+// dropNulls removes keys without a value. Decoding would read them as zero, which is a valid value of some keys.
 func dropNulls(conf *confmap.Conf) {
 	for _, key := range conf.AllKeys() {
 		if conf.Get(key) == nil {
@@ -245,7 +239,7 @@ func dropNulls(conf *confmap.Conf) {
 	}
 }
 
-// limits are those configured, or the default.
+// limits returns the configured limits, or the default.
 func (c *Config) limits() []LimitConfig {
 	if len(c.Limits) == 0 {
 		return defaultLimits

@@ -31,7 +31,7 @@ func TestEmptyConfigIsTheDefault(t *testing.T) {
 	}}, cfg.limits())
 }
 
-// A key without a value, as templates write them, is one that is absent.
+// A key without a value, as templates write it, counts as absent.
 func TestNullIsAbsent(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	require.NoError(t, confmap.NewFromStringMap(map[string]any{
@@ -165,7 +165,7 @@ func TestInvalidConfig(t *testing.T) {
 	}
 }
 
-// Numbers come as the file has them: none is cut or wrapped into its range.
+// Numbers are those of the file. None is cut or wrapped into its range.
 func TestConfigNumbers(t *testing.T) {
 	within := func(keys ...string) func(any) map[string]any {
 		return func(v any) map[string]any {

@@ -38,8 +38,8 @@ var kinds = []kind{
 	{pmetric.MetricTypeSummary, cumulative, false},
 }
 
-// totals is a value as a vector of what must be conserved: count, sum, buckets.
-// Values are integers, so that the order of additions does not matter.
+// totals is a value as a vector of the conserved numbers: count, sum, buckets. Values are integers, so the order of additions
+// does not matter.
 type totals [7]float64
 
 func (t *totals) plus(o totals) {
@@ -75,7 +75,7 @@ type source struct {
 	expo  *expo.Histogram
 }
 
-// reading is one point of a source, frozen.
+// reading is one point of a source. It does not change any more.
 type reading struct {
 	kind
 	id        int
@@ -163,7 +163,7 @@ func (r *reading) appendExemplars(to pmetric.ExemplarSlice) {
 	}
 }
 
-// reader is downstream: it adds up what it sees as the data model says.
+// reader is downstream. It adds up the points as the data model requires.
 type reader struct {
 	t     *testing.T
 	total map[string]totals // by metric
@@ -249,10 +249,9 @@ func (r *reader) point(
 	r.total[m.Name()] = t
 }
 
-// Random streams of all types and temporalities, resets, batches split anywhere, in
-// any order that keeps a cumulative stream's own, batches and flushes refused and
-// sent again, places that become free: downstream adds up to the ledger, and the exemplars of
-// what is folded leave once or are counted.
+// The test has random streams of all types and temporalities, resets, batches that are split anywhere and come in any order
+// that keeps the order of a cumulative stream, batches and flushes that are refused and sent again, and places that become
+// free. Downstream adds up to the ledger. The exemplars of folded points leave once or are counted.
 func TestTotalsAreConserved(t *testing.T) {
 	const cases = 60
 	var all simulated
@@ -273,7 +272,7 @@ func newReader(t *testing.T) *reader {
 // simulated counts points and exemplars.
 type simulated struct {
 	folded        int64 // points, in the last life
-	came          int64 // exemplars on points that were folded
+	came          int64 // exemplars of folded points
 	left, dropped int64
 }
 
@@ -288,8 +287,8 @@ func (n simulated) String() string {
 	return fmt.Sprintf("%d points folded; of %d exemplars %d left and %d were dropped", n.folded, n.came, n.left, n.dropped)
 }
 
-// simulate runs streams of the given kinds through a processor into down and
-// returns what they grew by. Where there are lives, each round may be the end of one.
+// simulate sends streams of the given kinds through a processor to down and returns their growth. If there are lives, each
+// round may be the end of one.
 func simulate(
 	t *testing.T, seed uint64, kinds []kind, down func(pmetric.Metrics), lives *lives,
 ) (ledger map[string]totals, n simulated) {
@@ -303,7 +302,7 @@ func simulate(
 	twoLimits := lives == nil && seed%2 == 1
 	edit := func(c *Config) {
 		c.Limits = []LimitConfig{limitOf(places, "overflow", "resource.service.name", "metric.name")}
-		if twoLimits { // the second has room for what the first lets pass and its overflow series
+		if twoLimits { // the second limit has room for the series that the first lets pass and its overflow series
 			second := limitOf(len(kinds)*(places+1), "drop", "resource.service.name")
 			second.Name, second.Count = "second", countStreams
 			filler := OverrideConfig{Match: map[string]any{"metrics": []any{"filler"}}, MaxSeries: 1000}
@@ -342,7 +341,7 @@ func simulate(
 				s.begin(r.clock.now().Add(-time.Millisecond))
 				grown := s.observe(rng)
 				if !s.announced && rng.IntN(2) == 0 && s.now[1] < before[1] && s.now[0] < max(before[0], 1) {
-					s.start = start // a reset that only the value shows
+					s.start = start // only the value shows the reset
 				}
 				record(ledger, s.name(), grown)
 			} else {
@@ -370,7 +369,7 @@ func simulate(
 	}
 	r.clock.add(time.Second)
 	require.NoError(r.t, r.flush(context.Background(), false))
-	for _, md := range r.sink.take() {
+	for _, md := range r.sink.drain() {
 		down(md)
 	}
 	if lives == nil || !lives.killed {
@@ -393,7 +392,7 @@ func record(ledger map[string]totals, name string, grown totals) {
 
 // deliver sends some or all of what is pending, flushing and refusing now and then.
 func (r *rig) deliver(rng *rand.Rand, pending []reading, all bool, down func(pmetric.Metrics)) (rest []reading) {
-	// Any order between streams; a cumulative stream keeps its own.
+	// The streams may be in any order. A cumulative stream keeps its order.
 	rng.Shuffle(len(pending), func(i, j int) { pending[i], pending[j] = pending[j], pending[i] })
 	pending = keepOwnOrder(pending)
 	for len(pending) > 0 && (all || rng.IntN(8) != 0) {
@@ -406,7 +405,7 @@ func (r *rig) deliver(rng *rand.Rand, pending []reading, all bool, down func(pme
 			return b.md
 		}
 		if rng.IntN(5) == 0 {
-			// Refused unless all of it is folded: then it is taken already.
+			// The batch is refused unless all of it is folded. A folded batch is already accepted.
 			r.sink.refuse(errors.New("busy"))
 			err := r.ConsumeMetrics(context.Background(), build())
 			require.NoError(r.t, r.flush(context.Background(), false))
@@ -421,15 +420,14 @@ func (r *rig) deliver(rng *rand.Rand, pending []reading, all bool, down func(pme
 		if rng.IntN(3) == 0 {
 			require.NoError(r.t, r.flush(context.Background(), false))
 		}
-		for _, md := range r.sink.take() {
+		for _, md := range r.sink.drain() {
 			down(md)
 		}
 	}
 	return pending
 }
 
-// keepOwnOrder puts the readings of each stream, wherever they are, in order of
-// time among the places the stream has.
+// keepOwnOrder moves the readings of each stream into the order of time, within the positions that the stream has.
 func keepOwnOrder(readings []reading) []reading {
 	type stream struct {
 		kind

@@ -21,7 +21,7 @@ func (p *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error 
 	b := p.folding().Batch()
 	err := p.Metrics.ConsumeMetrics(context.WithValue(ctx, batchKey{}, b), md)
 	if err != nil && !consumererror.IsPermanent(err) {
-		b.Discard() // the sender will send it all again
+		b.Discard() // the sender will send the whole batch again
 	} else {
 		b.Commit()
 		p.telemetry.folded(ctx)

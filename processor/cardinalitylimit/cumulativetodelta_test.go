@@ -12,8 +12,8 @@ import (
 	"go.opentelemetry.io/collector/processor/processortest"
 )
 
-// Contrib's processor drops points of a series that decreases: with our output it
-// drops none, and what it makes of it adds up to the ledger.
+// The contrib processor drops points of a series that decreases. It drops none of our output, and its deltas add up to the
+// ledger.
 func TestCumulativeToDeltaSeesTheLedger(t *testing.T) {
 	announced := []kind{
 		{pmetric.MetricTypeSum, cumulative, true},
@@ -37,7 +37,7 @@ func TestCumulativeToDeltaSeesTheLedger(t *testing.T) {
 		require.Positive(t, n.folded)
 		down := newReader(t)
 		points := 0
-		for _, md := range out.take() {
+		for _, md := range out.drain() {
 			points += md.DataPointCount()
 			down.read(md)
 		}

@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
-// chain is every action at once.
+// chain has a limit for every action.
 func chain(c *Config) {
 	label := defaultLimit
 	label.Name, label.Key, label.MaxValues, label.Action = "label", []string{"metric.name"}, 20, "strip"
@@ -75,7 +75,7 @@ func TestDryRunReportsWhatEnforceDecides(t *testing.T) {
 			md.CopyTo(original)
 			enforced.send(md)
 			observed.send(same)
-			require.Equal(t, []pmetric.Metrics{original}, observed.sink.take(), "nothing is changed")
+			require.Equal(t, []pmetric.Metrics{original}, observed.sink.drain(), "nothing is changed")
 		}
 		want, got := enforced.decisions("enforce"), observed.decisions("dry_run")
 		require.Equal(t, want, got)
@@ -83,11 +83,11 @@ func TestDryRunReportsWhatEnforceDecides(t *testing.T) {
 			require.Positivef(t, want[decided], "the input exercises %v", decided)
 		}
 		require.NoError(observed.t, observed.flush(context.Background(), false))
-		require.Empty(t, observed.sink.take())
+		require.Empty(t, observed.sink.drain())
 	}
 }
 
-// A dry-run limit sees what is left by the others, reports, and changes nothing.
+// A dry-run limit sees the points that the others leave, counts, and changes nothing.
 func TestDryRunLimitHasNoInfluence(t *testing.T) {
 	run := func(dry bool) (passed []observation, r *rig) {
 		r = newRig(t, func(c *Config) {
@@ -104,7 +104,7 @@ func TestDryRunLimitHasNoInfluence(t *testing.T) {
 			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
 		}
 		r.send(b.md)
-		return observe(r.sink.take()...), r
+		return observe(r.sink.drain()...), r
 	}
 	with, r := run(true)
 	without, _ := run(false)
@@ -115,7 +115,7 @@ func TestDryRunLimitHasNoInfluence(t *testing.T) {
 	require.EqualValues(t, 20, r.counter("series", "limit", "l"))
 }
 
-// What one limit turns away takes no place in another.
+// A series that one limit refuses gets no place under another.
 func TestOnlyWhatPassesAllIsCommitted(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		a, b := limitOf(100, "drop", "resource.service.name"), limitOf(3, "overflow", "metric.name")
@@ -159,7 +159,7 @@ func TestManyGoroutinesAreExact(t *testing.T) {
 	}
 	wg.Wait()
 	series := map[string]bool{}
-	passed := observe(r.sink.take()...)
+	passed := observe(r.sink.drain()...)
 	for _, o := range passed {
 		series[fmt.Sprint(o.name, o.attributes)] = true
 	}
@@ -175,7 +175,7 @@ func TestManyGoroutinesAreExact(t *testing.T) {
 	require.EqualValues(t, goroutines*batches*90, int64(len(passed))+folded+dropped)
 }
 
-// Through rotations an incumbent that keeps reporting always passes.
+// An incumbent that keeps reporting passes through all rotations.
 func TestIncumbentsPassThroughRotations(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(50, "drop", "metric.name")} })
 	stranger := 1000
@@ -193,12 +193,12 @@ func TestIncumbentsPassThroughRotations(t *testing.T) {
 			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
 		}
 		r.send(b.md)
-		require.Len(t, observe(r.sink.take()...), 50)
+		require.Len(t, observe(r.sink.drain()...), 50)
 	}
 	require.Greater(t, r.counter("rotations"), int64(10))
 }
 
-// One new label value a second: each new one is over the limit and none slips by.
+// A new label value comes every second. Each is over the limit, and none passes.
 func TestSteadyGrowthIsCaught(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(100, "overflow", "metric.name")} })
 	passed := map[string]bool{}
@@ -206,10 +206,10 @@ func TestSteadyGrowthIsCaught(t *testing.T) {
 		b := newBatch("orders")
 		put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now(), "user", fmt.Sprint(i))
 		r.send(b.md)
-		for _, o := range observe(r.sink.take()...) {
+		for _, o := range observe(r.sink.drain()...) {
 			passed[fmt.Sprint(o.attributes)] = true
 		}
-		if i == 800 { // 800 s into a generation this clock begins the next
+		if i == 800 { // 800 s into a generation; this clock begins the next
 			require.Len(t, passed, 100)
 		}
 		r.clock.add(time.Second)
@@ -231,13 +231,12 @@ func TestKeysBeyondTheMaximumShareOneTracker(t *testing.T) {
 		}
 	}
 	r.send(b.md)
-	require.Len(t, observe(r.sink.take()...), 5*10+10)
+	require.Len(t, observe(r.sink.drain()...), 5*10+10)
 	require.EqualValues(t, 15*20, r.counter("shared_key_checks"))
 	require.EqualValues(t, 5, r.counter("keys"))
 }
 
-// Whatever comes in, what is reserved stays below the limit and what has a place
-// keeps it.
+// For any input, the reserved memory stays below the limit, and a series with a place keeps it.
 func TestMemoryLimitHolds(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		a, b := limitOf(1_000_000, "drop", "metric.name"), limitOf(10, "overflow", "resource.service.name")
@@ -259,16 +258,15 @@ func TestMemoryLimitHolds(t *testing.T) {
 	}
 	require.Positive(t, r.counter("memory_refusals"))
 	require.Positive(t, r.counter("refused_streams"))
-	r.sink.take()
+	r.sink.drain()
 	b := newBatch("service0")
 	put(b.sum("metric0.0", cumulative, true), 1, r.clock.now(), r.clock.now(), "id", "0")
 	r.send(b.md)
-	require.Len(t, observe(r.sink.take()...), 1)
+	require.Len(t, observe(r.sink.drain()...), 1)
 }
 
-// What the processor holds at its memory limit, by the runtime's account and not its
-// own: at most one and a half times the limit, which leaves a half for what the
-// reservations estimate and for the maps' spare room.
+// At its memory limit the processor uses at most one and a half times the limit, as the runtime measures it. The additional
+// half covers the estimates in the reservations and the spare capacity of maps.
 func TestHeapAtTheMemoryLimit(t *testing.T) {
 	const limit = 16 << 20
 	heap := func() int64 {
@@ -291,7 +289,7 @@ func TestHeapAtTheMemoryLimit(t *testing.T) {
 			}
 		}
 		r.send(b.md)
-		r.sink.take()
+		r.sink.drain()
 	}
 	require.Positive(t, r.counter("refused_streams"))
 	reserved, held := r.counter("tracker_bytes"), heap()-before

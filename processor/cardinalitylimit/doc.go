@@ -1,8 +1,8 @@
-// Package cardinalitylimit is a processor that holds the number of distinct series
-// per service, metric, tenant or label, and keeps totals right.
+// Package cardinalitylimit is a processor that limits the number of distinct series per service, metric, tenant or label, and
+// keeps totals right.
 //
-// identify (internal/streamid) -> decide (internal/limit over internal/tracker) ->
-// fold (internal/fold) -> flush. This package is the Collector-facing shell.
+// A point passes these stages: identify (internal/streamid), decide (internal/limit over internal/tracker), fold
+// (internal/fold), flush. This package connects them to the Collector. docs/cardinalitylimit/semantics.md explains the words.
 package cardinalitylimit
 
 //go:generate go tool -modfile=../../internal/tools/go.mod mdatagen metadata.yaml

@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// carried is an exemplar of a reading. Its number is its trace.
+// carried is an exemplar of a reading. Its number is its trace ID.
 type carried struct {
 	number uint64
 	at     time.Time // may be zero
@@ -36,20 +36,20 @@ func (c carried) appendTo(s pmetric.ExemplarSlice) {
 
 func (c carried) user() string { return fmt.Sprint("user-", c.number) }
 
-// exemplars is the model of where they go: each that comes on a folded point leaves with the
-// overflow series once, or is counted as dropped. It has dice of its own.
+// exemplars is a model of the exemplars. Each exemplar of a folded point leaves with the overflow series once, or is counted as
+// dropped. The model has its own random numbers.
 type exemplars struct {
 	t       *testing.T
 	rng     *rand.Rand
-	repeats bool // cumulative streams show those of the reading before again, as SDKs do
+	repeats bool // cumulative streams repeat the exemplars of the reading before, as SDKs do
 	came    []carried
 	before  map[string][]carried // by stream
-	points  map[place][]carried  // of the points that have not passed
+	points  map[place][]carried  // of the points that did not pass
 	passed  map[uint64]bool
 	left    map[uint64]bool
 }
 
-// place is where downstream finds a point that passes.
+// place is the position of a passing point downstream.
 type place struct {
 	metric, id string
 	at         pcommon.Timestamp
@@ -62,7 +62,7 @@ func newExemplars(t *testing.T, seed uint64) *exemplars {
 	}
 }
 
-// give gives a reading exemplars of the second before it.
+// give gives a reading exemplars from the second before it.
 func (x *exemplars) give(r *reading) {
 	if r.metric == pmetric.MetricTypeSummary {
 		return
@@ -80,7 +80,7 @@ func (x *exemplars) give(r *reading) {
 		if x.rng.IntN(30) == 0 {
 			c.value = math.NaN()
 		}
-		if x.rng.IntN(10) == 0 || math.IsNaN(c.value) { // one without a value is counted each time that it comes
+		if x.rng.IntN(10) == 0 || math.IsNaN(c.value) { // an exemplar without a value is counted each time that it comes
 			c.at = time.Time{}
 		} else {
 			x.before[stream] = append(x.before[stream], c)
@@ -146,9 +146,8 @@ func (x *exemplars) point(metric string, attributes pcommon.Map, at pcommon.Time
 	}
 }
 
-// check holds what is counted as dropped, in all lives, against what came on points that have
-// not passed. What a kill takes is not counted. An exemplar that has also passed, on a point
-// before, may be one that is known to have left, or is dropped.
+// check compares the exemplars that are counted as dropped, in all lives, with those of points that did not pass. Exemplars
+// lost by a kill are not counted. An exemplar that also passed with an earlier point may be known to have left, or is dropped.
 func (x *exemplars) check(seed uint64, dropped int64, killed bool) (folded, left int64) {
 	came := map[uint64]bool{}
 	for _, point := range x.points {
@@ -173,7 +172,7 @@ func (x *exemplars) check(seed uint64, dropped int64, killed bool) (folded, left
 	if !x.repeats {
 		require.Zero(x.t, known)
 	}
-	if !killed || !x.repeats { // a kill forgets that one was dropped before
+	if !killed || !x.repeats { // after a kill it is not known that one was dropped before
 		require.LessOrEqualf(x.t, dropped, gone+known, "seed %d", seed)
 	}
 	if !killed {

@@ -10,7 +10,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// What is to be pasted matches exactly the name, and shows every character of it.
+// An expression to be pasted matches exactly the name, and shows every character of it.
 func TestRemediesOfHostileNames(t *testing.T) {
 	for _, name := range []string{
 		"order.errors", "\u202egnp.exe", "a\x1b[31m", "x\ny: [z]", "\"]}, drop: [\"all", "${env:HOME}", "a b", "a\u00a0b", "日本", "\u2028",

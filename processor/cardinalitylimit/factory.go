@@ -36,7 +36,7 @@ func (f *factory) createMetrics(
 	if err != nil {
 		return nil, err
 	}
-	// The helper counts what comes in and goes out, as for every processor.
+	// The helper counts the incoming and outgoing points, as for every processor.
 	p.Metrics, err = processorhelper.NewMetrics(ctx, set, cfg, next, p.process,
 		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
 		processorhelper.WithStart(p.start),

@@ -15,7 +15,7 @@ import (
 
 // traffic draws requests from routes of a Zipf distribution.
 type traffic struct {
-	upTo   []float64 // share of the traffic of a route and those before it
+	upTo   []float64 // share of the traffic of a route and all routes before it
 	totals []int64
 	rng    *rand.Rand
 }
@@ -33,7 +33,7 @@ func newTraffic(routes int) *traffic {
 	return tr
 }
 
-// requests counts so many of them by route.
+// requests draws a number of requests and counts them by route.
 func (tr *traffic) requests(n int) map[int]int64 {
 	grown := make(map[int]int64)
 	for range n {
@@ -44,9 +44,9 @@ func (tr *traffic) requests(n int) map[int]int64 {
 	return grown
 }
 
-// named is the share of two hours of traffic that has its own name under a limit of 500, in exports of so many
-// requests each minute: deltas of the routes that had some, or the streams of an SDK, which repeats all that it has.
-// The points come in random order.
+// named returns the share of two hours of traffic whose series have places under a limit of 500, with a number of requests per
+// minute and export. The points are deltas of the routes with requests, or the streams of an SDK, which repeats all its
+// streams. They come in random order.
 func named(t *testing.T, temporality pmetric.AggregationTemporality, exports, requests int, contestedAt float64, batch int) float64 {
 	r := newRig(t, func(c *Config) {
 		c.Limits = []LimitConfig{limitOf(500, "overflow", "metric.name")}
@@ -79,7 +79,7 @@ func named(t *testing.T, temporality pmetric.AggregationTemporality, exports, re
 				}
 				r.send(b.md)
 			}
-			for _, o := range observe(r.sink.take()...) {
+			for _, o := range observe(r.sink.drain()...) {
 				var i int
 				_, err := fmt.Sscan(o.attributes["route"].(string), &i)
 				require.NoError(t, err)
@@ -92,24 +92,25 @@ func named(t *testing.T, temporality pmetric.AggregationTemporality, exports, re
 	return float64(own) / float64(all)
 }
 
-// whole is more points than an export has.
+// whole is more than the number of points of an export.
 const whole = 1 << 20
 
-// Of Zipf traffic over 20,000 routes, in random order, a limit of 500 names nearly what is possible where an export is
-// one batch, and not much less where no batch shows more than 1,000 requests. First come named a third of it.
+// The traffic has a Zipf distribution over 20,000 routes and comes in random order. If an export is one batch, a limit of 500
+// names nearly the possible maximum, and not much less if no batch shows more than 1,000 requests. The rule first come, first
+// served named a third of it.
 func TestSoakHeavyRoutesAreNamed(t *testing.T) {
 	best := newTraffic(20_000).upTo[499]
 	for name, c := range map[string]struct {
 		temporality       pmetric.AggregationTemporality
 		exports, requests int
-		share             float64 // of the best that is named at least
+		share             float64 // minimum, as a share of the maximum
 	}{
 		"deltas of 1,000 requests": {delta, 5, 1_000, 0.85},
 		"streams of one SDK":       {cumulative, 1, 5_000, 0.9},
 	} {
 		contested := named(t, c.temporality, c.exports, c.requests, 0.8, whole)
 		t.Logf("%s: %.0f %% with the doorkeeper, %.0f %% at best", name, 100*contested, 100*best)
-		if os.Getenv("SOAK") != "" { // a figure to compare with, for as much time again
+		if os.Getenv("SOAK") != "" { // for comparison only; needs as much time again
 			t.Logf("%s: %.0f %% heaviest first alone", name, 100*named(t, c.temporality, c.exports, c.requests, 1, whole))
 			t.Logf("%s: %.0f %% where an export of a minute comes in shuffled batches of 1,000 points", name,
 				100*named(t, c.temporality, 1, c.exports*c.requests, 0.8, 1000))
@@ -118,8 +119,8 @@ func TestSoakHeavyRoutesAreNamed(t *testing.T) {
 	}
 }
 
-// Ten steady routes get their places beside an exploder of one-off identities, which an SDK repeats in
-// every export: within three minutes of a rotation, or of their first export while a tenth is free.
+// Ten steady routes get their places although an SDK repeats an explosion of one-off identities in every export: within three
+// minutes of a rotation, or of their first export while a tenth is free.
 func TestSteadyNewcomersGetPlaces(t *testing.T) {
 	for name, temporality := range map[string]pmetric.AggregationTemporality{"delta": delta, "cumulative": cumulative} {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +131,7 @@ func TestSteadyNewcomersGetPlaces(t *testing.T) {
 			start := r.clock.now()
 			rng := rand.New(rand.NewPCG(3, 4))
 			waited := make(map[string]int)
-			var ids []string // of the exploder, as its SDK keeps them
+			var ids []string // streams of the explosion, as its SDK keeps them
 			for minute := range 90 {
 				from := r.clock.now()
 				r.clock.add(time.Minute)
@@ -156,7 +157,7 @@ func TestSteadyNewcomersGetPlaces(t *testing.T) {
 					}
 				}
 				r.send(b.md)
-				for _, o := range observe(r.sink.take()...) {
+				for _, o := range observe(r.sink.drain()...) {
 					id, _ := o.attributes["route"].(string)
 					if _, known := waited[id]; !known && len(id) > 7 && id[:7] == "steady " {
 						waited[id] = minute - 5

@@ -12,19 +12,19 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// application is one that started long before the gateways: its streams have the start
-// of the process and large values, and new ones come with every export.
+// application started long before the gateways. Its streams have the start of the process and large values, and new ones come
+// with every export.
 type application struct {
 	rng    *rand.Rand
 	begun  time.Time
 	value  []int64
-	unseen int   // old streams that have not been shown yet
-	grown  int64 // since the first export, of what is folded
+	unseen int   // old streams that have had no point yet
+	grown  int64 // growth of the folded streams since the first export
 }
 
 const (
 	oldStreams = 200
-	places     = 20 // of these the first pass
+	places     = 20 // the first streams, which pass
 )
 
 func newApplication(rng *rand.Rand, begun time.Time, lifetime int64, unseen int) *application {
@@ -35,8 +35,7 @@ func newApplication(rng *rand.Rand, begun time.Time, lifetime int64, unseen int)
 	return a
 }
 
-// export returns the streams to send after one in ten that have been shown grew, and five
-// new ones came.
+// export returns the streams to send, after one in ten of the shown ones grew and five new ones came.
 func (a *application) export() (streams []int) {
 	known := len(a.value)
 	a.value = append(a.value, make([]int64, 5)...)
@@ -57,7 +56,7 @@ func (a *application) export() (streams []int) {
 	return streams
 }
 
-// hidden reports whether stream i is an old one that is shown later.
+// hidden reports whether stream i is an old one whose first point comes later.
 func (a *application) hidden(i int) bool { return i < oldStreams && i >= oldStreams-a.unseen }
 
 func (a *application) send(r *rig, streams []int, at time.Time) {
@@ -72,9 +71,8 @@ func (a *application) send(r *rig, streams []int, at time.Time) {
 	r.send(b.md)
 }
 
-// What is counted of an application that is older than the gateway, in percent of what
-// it grew by: streams that the gateway has not seen count in full where its writer's
-// collections prove that they are new.
+// The test measures the counted growth of an application that is older than the gateway, in percent of the true growth. Streams
+// that the gateway has not seen count in full if the collections of their writer prove that they are new.
 func TestFirstValues(t *testing.T) {
 	half := func(rng *rand.Rand, streams []int, from int) (in, out []int) {
 		for _, i := range streams {
@@ -92,7 +90,7 @@ func TestFirstValues(t *testing.T) {
 		gateways int
 		unseen   int
 		send     func(a *application, g gateways, round int, streams []int, at time.Time)
-		large    [2]float64 // least and most, percent, for lifetime values of 100,000
+		large    [2]float64 // minimum and maximum, percent, for lifetime values of 100,000
 		small    [2]float64 // for 50
 	}{
 		{
@@ -172,7 +170,7 @@ func TestFirstValues(t *testing.T) {
 					}
 					var counted int64
 					for _, r := range g {
-						r.sink.take()
+						r.sink.drain()
 						for _, o := range r.flushed() {
 							counted += o.value
 						}
@@ -189,8 +187,7 @@ func TestFirstValues(t *testing.T) {
 	}
 }
 
-// One stream that is forgotten says nothing about others: what another service shows for
-// the first time still counts.
+// A forgotten stream is no evidence about other streams. The first value of another service's stream still counts.
 func TestForgottenStreamsAreNoHorizon(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")}
@@ -203,12 +200,12 @@ func TestForgottenStreamsAreNoHorizon(t *testing.T) {
 			put(points, 10, begun.Add(time.Second), r.clock.now(), "id", id)
 		}
 		r.send(b.md)
-		r.sink.take()
+		r.sink.drain()
 	}
 	r.clock.add(2 * time.Second)
 	send("orders", "incumbent", "dies")
 	require.EqualValues(t, 10, r.flushed()[0].value)
-	for range 4 { // the folded stream is forgotten, the incumbent keeps its place
+	for range 4 { // the folded stream is forgotten, and the incumbent keeps its place
 		r.clock.add(29 * time.Minute)
 		send("orders", "incumbent")
 		r.flushed()
@@ -219,8 +216,8 @@ func TestForgottenStreamsAreNoHorizon(t *testing.T) {
 	require.EqualValues(t, 10, r.flushed()[0].value, "the one that had been counted does not count again")
 }
 
-// The tracker knows who had a place: what passed before is one to count from, and
-// strangers are new.
+// The tracker knows which series had places. The first folded value of a series that passed before is a baseline. Strangers
+// count as new.
 func TestStreamsThatLostTheirPlaces(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Limits = []LimitConfig{limitOf(2, "overflow", "metric.name")}
@@ -237,13 +234,13 @@ func TestStreamsThatLostTheirPlaces(t *testing.T) {
 	r.clock.add(2 * time.Second)
 	r.send(send(100, "a", "b"))
 	r.clock.add(61 * time.Minute)
-	r.send(send(5, "c", "d")) // the places are theirs now
+	r.send(send(5, "c", "d")) // these series have the places now
 	r.send(send(107, "a", "e"))
-	r.sink.take()
+	r.sink.drain()
 	require.EqualValues(t, 107, r.flushed()[0].value, "e counts, a is one to count from")
 	r.clock.add(time.Second)
 	r.send(send(110, "a"))
-	r.sink.take()
+	r.sink.drain()
 	require.EqualValues(t, 110, r.flushed()[0].value)
 	require.NoError(t, r.flush(context.Background(), false))
 }

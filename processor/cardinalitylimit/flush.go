@@ -12,9 +12,9 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
-// flush sends what has been folded, one batch for each client metadata. What downstream
-// refuses for now is offered again at the next flush; of the last one it is stored or,
-// where that fails, lost, and the error says how much. One caller at a time.
+// flush sends the folded series, one parcel per client metadata. A parcel that downstream refuses for now is offered again at
+// the next flush. A refused parcel of the last flush is stored. If there is no storage, or if it fails, the parcel is lost, and
+// the error contains the number of its points. flush must have one caller at a time.
 func (p *limiter) flush(ctx context.Context, last bool) error {
 	if !last {
 		return p.send(ctx, false)
@@ -32,17 +32,17 @@ func (p *limiter) flush(ctx context.Context, last bool) error {
 	return p.abandon()
 }
 
-// send offers what was refused before, then what has come since.
+// send offers the refused parcels first, then the new ones.
 func (p *limiter) send(ctx context.Context, last bool) error {
 	if p.foretold != nil {
 		for _, parcel := range p.foretold.Flush() {
-			p.foretold.Settle(parcel, fold.Delivered)
+			p.foretold.Finish(parcel, fold.Delivered)
 		}
 		p.telemetry.folded(ctx)
 		return nil
 	}
-	lost, failure := p.offer(ctx, p.again(ctx), last)
-	more, err := p.offer(ctx, p.parcels(ctx), last)
+	lost, failure := p.offer(ctx, p.refusedParcels(ctx), last)
+	more, err := p.offer(ctx, p.newParcels(ctx), last)
 	lost += more
 	if err != nil {
 		failure = err
@@ -53,16 +53,16 @@ func (p *limiter) send(ctx context.Context, last bool) error {
 		return nil
 	case last:
 		return fmt.Errorf("%d points of folded series were not delivered: %w", lost, failure)
-	default: // once a flush, however many batches
+	default: // one log record per flush
 		p.settings.Logger.Warn("Downstream refused folded series", zap.Int("points_lost", lost), zap.Error(failure))
 	}
-	if p.keeper != nil { // what came back is not in what was stored before
+	if p.keeper != nil { // the stored state lacks the refused parcels
 		p.store(ctx, false, p.table.Cut())
 	}
 	return nil
 }
 
-// offer sends parcels and returns how many points are lost, and the last error.
+// offer sends parcels. It returns the number of lost points and the last error.
 func (p *limiter) offer(ctx context.Context, parcels []*fold.Parcel, last bool) (lost int, failure error) {
 	for _, parcel := range parcels {
 		err := p.next.ConsumeMetrics(withMetadata(ctx, parcel.Metadata), parcel.Metrics)
@@ -71,14 +71,14 @@ func (p *limiter) offer(ctx context.Context, parcels []*fold.Parcel, last bool) 
 		} else {
 			failure = err
 		}
-		lost += p.table.Settle(parcel, outcome(err, last))
+		lost += p.table.Finish(parcel, outcome(err, last))
 	}
 	return lost, failure
 }
 
-// again removes from the table what downstream has refused before. A storage no longer contains it
-// by then: a restart sends no delta twice.
-func (p *limiter) again(ctx context.Context) []*fold.Parcel {
+// refusedParcels removes the refused parcels from the table and returns them. It also removes them from the storage, so that a
+// restart sends no delta twice.
+func (p *limiter) refusedParcels(ctx context.Context) []*fold.Parcel {
 	if p.keeper == nil {
 		return p.table.Again()
 	}
@@ -89,9 +89,9 @@ func (p *limiter) again(ctx context.Context) []*fold.Parcel {
 	return parcels
 }
 
-// parcels removes from the table what is to leave. With a storage it is written first: a restart then
-// never begins below a total that has left, and repeats no delta.
-func (p *limiter) parcels(ctx context.Context) []*fold.Parcel {
+// newParcels removes the folded series from the table and returns them as parcels. With a storage it first stores the state
+// after this flush. So after a restart no total is below one that was sent, and no delta is repeated.
+func (p *limiter) newParcels(ctx context.Context) []*fold.Parcel {
 	if p.keeper == nil {
 		return p.table.Flush()
 	}
@@ -100,19 +100,19 @@ func (p *limiter) parcels(ctx context.Context) []*fold.Parcel {
 	return parcels
 }
 
-// save stores all of the state.
+// save stores the whole state.
 func (p *limiter) save(ctx context.Context) {
 	p.store(ctx, false, p.table.Cut(), p.places()...)
 }
 
-// store writes a cut and what is given with it, and reports whether it did. If it did
-// not, places that the cut tells of hold all the same: processing goes on.
+// store writes a cut and further sections, and reports whether it wrote them. If the write fails, processing goes on, and the
+// streams that the cut marks as passing may pass nevertheless.
 func (p *limiter) store(ctx context.Context, clean bool, c *fold.Cut, with ...snapshot.Section) bool {
 	defer p.table.Stored(c)
 	return p.keeper.write(ctx, clean, append(with, state(c))...)
 }
 
-// places are the sections of the limits.
+// places returns the sections of the limits.
 func (p *limiter) places() []snapshot.Section {
 	sections := make([]snapshot.Section, 0, p.set.Len()+1)
 	for i := range p.set.Len() {
@@ -127,12 +127,12 @@ func state(c *fold.Cut) snapshot.Section {
 	return snapshot.Section{Name: stateSection, Encode: c.Encode}
 }
 
-// abandon gives up what the last flush left and the storage refused.
+// abandon discards all remaining parcels after the storage failed at the last flush.
 func (p *limiter) abandon() error {
 	lost := 0
 	for _, remaining := range []func() []*fold.Parcel{p.table.Again, p.table.Flush} {
 		for _, parcel := range remaining() {
-			lost += p.table.Settle(parcel, fold.Abandoned)
+			lost += p.table.Finish(parcel, fold.Abandoned)
 		}
 	}
 	p.telemetry.folded(context.Background())

@@ -9,19 +9,19 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
-// flusher calls a function at every interval from a goroutine of its own, and once
-// more at its end: downstream is still there. From the same goroutine it calls save.
+// flusher calls flush at an interval from a goroutine of its own, and once more at shutdown, when downstream still runs. It
+// calls save at another interval from the same goroutine.
 type flusher struct {
-	flush  func(ctx context.Context, last bool) error
-	save   func(ctx context.Context) // nil without a storage
-	stop   chan struct{}
-	ctx    context.Context
-	cancel context.CancelFunc // ends a flush that outlives the shutdown's deadline
-	done   chan struct{}
-	last   error // of the last flush; valid once done is closed
+	flush   func(ctx context.Context, last bool) error
+	save    func(ctx context.Context) // nil without a storage
+	stop    chan struct{}
+	ctx     context.Context
+	cancel  context.CancelFunc // ends a flush that lasts longer than the shutdown may
+	done    chan struct{}
+	lastErr error // of the last flush; valid when done is closed
 }
 
-// start begins; the fields flush and save are set.
+// start starts the goroutine. The fields flush and save must be set.
 func (f *flusher) start(flushInterval, saveInterval time.Duration) {
 	f.stop, f.done = make(chan struct{}), make(chan struct{})
 	f.ctx, f.cancel = context.WithCancel(context.Background())
@@ -41,10 +41,10 @@ func (f *flusher) run(flushInterval, saveInterval time.Duration) {
 	for {
 		select {
 		case <-f.stop:
-			f.last = f.flush(f.ctx, true)
+			f.lastErr = f.flush(f.ctx, true)
 			return
 		case <-ticker.C:
-			_ = f.flush(f.ctx, false) // says itself what goes wrong; an error is of the last one only
+			_ = f.flush(f.ctx, false) // only the last flush returns an error; the others log it
 		case <-saves:
 			f.save(f.ctx)
 		}
@@ -52,18 +52,17 @@ func (f *flusher) run(flushInterval, saveInterval time.Duration) {
 }
 
 const (
-	// abandonAfter is how long downstream has to notice that its context ended.
+	// abandonAfter is the time that downstream has to return after its context ended.
 	abandonAfter = 100 * time.Millisecond
-	// flushGrace is how long downstream has to take what is folded at shutdown.
+	// flushGrace is the time that downstream has to accept the last flush.
 	flushGrace = shutdown.Processor - abandonAfter
 )
 
-// errAbandoned means that what the last flush held is neither delivered nor refused.
-var errAbandoned = errors.New("downstream does not return from taking folded series")
+// errAbandoned means that downstream has neither accepted nor refused the last flush.
+var errAbandoned = errors.New("downstream does not return from a call with folded series")
 
-// shutdown flushes for the last time, within the budget of the stage or until ctx
-// ends. It waits for the goroutine but where downstream ignores the end of its
-// context: then the goroutine ends with the call it is in. To be called once.
+// shutdown flushes for the last time, until flushGrace or ctx ends. It waits for the goroutine, unless downstream ignores the
+// end of its context. Then the goroutine ends when downstream returns. It must be called once.
 func (f *flusher) shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushGrace)
 	defer cancel()
@@ -71,11 +70,11 @@ func (f *flusher) shutdown(ctx context.Context) error {
 	close(f.stop)
 	select {
 	case <-f.done:
-		return f.last
+		return f.lastErr
 	case <-ctx.Done():
 	}
 	if !wait.For(f.done, abandonAfter) {
 		return errAbandoned
 	}
-	return f.last
+	return f.lastErr
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
-// tally has the counts of the processor's metrics, for the gateway page.
+// tally contains the counts of the processor's metrics, for the gateway page.
 type tally struct {
 	actions [limit.Drop + 1]atomic.Int64
-	wouldBe atomic.Int64
+	wouldBe atomic.Int64 // points that a dry run would have changed
 	emitted atomic.Int64
 	folded  [fold.StatCount]atomic.Int64
 }
@@ -28,7 +28,7 @@ func (t *tally) decided(a limit.Action, dryRun bool, points int64) {
 	}
 }
 
-// GatewayState implements gatewaystate.Source. Limits and offenders are as they were measured last.
+// GatewayState implements gatewaystate.Source. Limits and offenders are those of the last measurement.
 func (p *limiter) GatewayState() gatewaystate.State {
 	t := p.telemetry
 	n := &t.tally
@@ -86,7 +86,7 @@ func (p *limiter) offenderState(o *offenders.Offender) gatewaystate.Offender {
 	state := gatewaystate.Offender{
 		Limit: gatewaystate.Clip(p.set.Name(o.Limit)), Action: action.String(), DryRun: dryRun || p.cfg.Mode == modeDryRun,
 		Metric: o.Metric, Key: o.Key, Counts: p.counts(o.Limit),
-		Wanted: o.Wanted(), Admitted: o.Held, Max: o.Max,
+		Wanted: o.Wanted(), Admitted: o.Used, Max: o.Max,
 	}
 	for i := range o.Labels {
 		l := &o.Labels[i]

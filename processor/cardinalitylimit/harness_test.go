@@ -21,7 +21,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
 )
 
-// clock is a time that tests move.
+// clock is a time that tests change.
 type clock struct {
 	mu sync.Mutex
 	t  time.Time
@@ -41,7 +41,7 @@ func (c *clock) add(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// factoryAt makes processors that live at the time of clock, and throw no dice.
+// factoryAt makes processors whose time is that of clock and whose random numbers are fixed.
 func factoryAt(clock *clock) *factory {
 	rng := rand.New(rand.NewPCG(1, 3))
 	var mu sync.Mutex
@@ -52,7 +52,7 @@ func factoryAt(clock *clock) *factory {
 	}}
 }
 
-// sink keeps copies of what it is sent, or refuses with err.
+// sink stores copies of the batches, or refuses them with err.
 type sink struct {
 	mu       sync.Mutex
 	err      error
@@ -81,7 +81,8 @@ func (s *sink) refuse(err error) {
 	s.err = err
 }
 
-func (s *sink) take() []pmetric.Metrics {
+// drain returns the batches since the last call.
+func (s *sink) drain() []pmetric.Metrics {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.batches
@@ -89,8 +90,7 @@ func (s *sink) take() []pmetric.Metrics {
 	return b
 }
 
-// rig is a processor between a test and a sink. The flush interval is out of
-// reach; tests flush by hand.
+// rig is a processor between a test and a sink. The flush interval is longer than any test, so tests flush explicitly.
 type rig struct {
 	*limiter
 	t     testing.TB
@@ -122,7 +122,7 @@ func newRig(t testing.TB, edit func(*Config)) *rig {
 	return r
 }
 
-// startRig runs a processor whose time is that of clock. To be stopped.
+// startRig runs a processor whose time is that of clock. The caller must stop it.
 func startRig(t testing.TB, clock *clock, host component.Host, edit func(*Config)) *rig {
 	cfg := config(edit)
 	require.NoError(t, cfg.Validate())
@@ -145,17 +145,17 @@ func (r *rig) send(md pmetric.Metrics) {
 	require.NoError(r.t, r.ConsumeMetrics(context.Background(), md))
 }
 
-// flushed returns what one flush sends.
+// flushed returns the points that one flush sends.
 func (r *rig) flushed() []observation {
 	r.t.Helper()
-	before := r.sink.take()
+	before := r.sink.drain()
 	require.Empty(r.t, before, "take what passed first")
 	require.NoError(r.t, r.flush(context.Background(), false))
-	return observe(r.sink.take()...)
+	return observe(r.sink.drain()...)
 }
 
-// counter returns the value of one of the processor's own metrics for the labels
-// given as name, value pairs; 0 where there is none.
+// counter returns the value of one of the processor's own metrics for the labels, given as name, value pairs. It returns 0 if
+// the metric does not exist.
 func (r *rig) counter(name string, labels ...string) (sum int64) {
 	if r.limiter != nil {
 		r.measure()
@@ -167,7 +167,7 @@ func (r *rig) counter(name string, labels ...string) (sum int64) {
 	return sumWhere(m.Data, labels)
 }
 
-// observation is a number point with all that surrounds it.
+// observation is a number point with its metric, scope and resource.
 type observation struct {
 	resource, attributes map[string]any
 	scope, name          string

@@ -18,34 +18,33 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
-// keeper keeps the state in a storage extension. Its methods have one caller at a
-// time, but for age.
+// keeper keeps the state in a storage extension. Except age, its methods must have one caller at a time.
 type keeper struct {
-	client storage.Client
-	store  *snapshot.Store
-	opened error // why the store is empty
-	logger *zap.Logger
-	now    func() time.Time
+	client  storage.Client
+	store   *snapshot.Store
+	openErr error // reason why the store is empty; nil if it is not
+	logger  *zap.Logger
+	now     func() time.Time
 
-	// How events are counted; set before the first.
-	failed func(context.Context)
-	empty  func(ctx context.Context, reason string)
+	// countFailure and countEmpty count events. They are set before the first event.
+	countFailure func(context.Context)
+	countEmpty   func(ctx context.Context, reason string)
 
-	saved  atomic.Int64 // when all of the state was written last, ns since the epoch
-	logged time.Time    // the last failure that was logged
+	savedAt  atomic.Int64 // time of the last write of the whole state, ns since the epoch
+	loggedAt time.Time    // time of the last log record about a failure
 }
 
 const (
 	stateSection  = "reaggregation"
 	rulesSection  = "rules"
 	placesSection = "limit."
-	// logEvery bounds the rate at which failures of the storage are logged.
+	// logEvery is the minimum time between two log records about failures of the storage.
 	logEvery = time.Minute
 )
 
 func placesOf(limit string) string { return placesSection + limit }
 
-// openKeeper gets a client of the extension and reads what it has.
+// openKeeper gets a client of the extension and opens the stored state.
 func openKeeper(
 	ctx context.Context, host component.Host, extension, processor component.ID, logger *zap.Logger, f *factory,
 ) (*keeper, error) {
@@ -62,34 +61,33 @@ func openKeeper(
 		return nil, fmt.Errorf("storage: %s: %w", extension, err)
 	}
 	k := &keeper{client: client, logger: logger, now: f.now}
-	k.store, k.opened = snapshot.Open(ctx, client, f.random(math.MaxUint64))
-	k.saved.Store(k.now().UnixNano())
+	k.store, k.openErr = snapshot.Open(ctx, client, f.random(math.MaxUint64))
+	k.savedAt.Store(k.now().UnixNano())
 	return k, nil
 }
 
-// adopt makes the state one of a cluster, whose series are named by another seed than the storage's, unless it is one
-// already. What is stored means nothing then.
-func (k *keeper) adopt(ctx context.Context, seed uint64) {
+// useSeed gives the state the seed of a cluster. If the stored seed is another one, the stored identities mean nothing, and
+// the state is emptied.
+func (k *keeper) useSeed(ctx context.Context, seed uint64) {
 	if k.store.Seed() == seed {
 		return
 	}
-	if k.opened == nil {
-		k.opened = fmt.Errorf("%w: cluster::prefix or cluster::secret", limit.ErrChanged)
+	if k.openErr == nil {
+		k.openErr = fmt.Errorf("%w: cluster::prefix or cluster::secret", limit.ErrChanged)
 	}
 	if err := k.store.Restart(ctx, seed); err != nil {
-		k.logger.Warn("The storage keeps what means nothing any more", zap.Error(err))
+		k.logger.Warn("Old state could not be deleted from the storage", zap.Error(err))
 	}
 }
 
-// restore gives the limits and the table what is stored of them, each of them all or
-// nothing, and marks the state as one that a process works with. Rules is a text that
-// differs where other streams may leave as themselves.
+// restore restores the limits and the table, each of them completely or not at all. It marks the stored state as used by a
+// running process. Rules is the result of Config.rules.
 func (k *keeper) restore(ctx context.Context, set *limit.Set, table *fold.Table, rules string) {
 	now := k.now().UnixNano()
 	killed := !k.store.Clean()
-	if k.opened != nil {
+	if k.openErr != nil {
 		k.logger.Warn("Nothing restored from the storage: all of the state starts empty",
-			zap.String("reason", reasonOf(k.opened)), zap.Error(k.opened))
+			zap.String("reason", reasonOf(k.openErr)), zap.Error(k.openErr))
 	}
 	wanted := map[string]bool{stateSection: true, rulesSection: true}
 	restored := k.read(ctx, stateSection, func(d *snapshot.Decoder) error {
@@ -103,30 +101,30 @@ func (k *keeper) restore(ctx context.Context, set *limit.Set, table *fold.Table,
 		name := placesOf(set.Name(i))
 		wanted[name] = true
 		if ok := k.read(ctx, name, func(d *snapshot.Decoder) error { return set.Decode(i, d) }); restored && (killed || !ok) {
-			set.Forget(i, now) // what has a place without our knowledge has left already
+			set.Forget(i, now) // series that had places unknown to us have left as themselves
 		}
 	}
-	changed := restored && !k.has(ctx, rulesSection, rules)
+	changed := restored && !k.contains(ctx, rulesSection, rules)
 	if changed {
-		table.Forget(now) // what has no place now may have left under the rules before
+		table.Forget(now) // series without a place may have left as themselves under the old rules
 	}
 	k.logger.Info("State read from the storage", zap.Bool("reaggregation", restored), zap.Bool("rules_changed", changed),
-		zap.Int("streams", table.Tracked()), zap.Bool("killed", killed && k.opened == nil))
-	if err := k.store.Keep(ctx, func(name string) bool { return wanted[name] }); err != nil {
-		k.failure(ctx, err)
+		zap.Int("streams", table.Tracked()), zap.Bool("killed", killed && k.openErr == nil))
+	if err := k.store.DeleteExcept(ctx, func(name string) bool { return wanted[name] }); err != nil {
+		k.noteFailure(ctx, err)
 	}
 	k.write(ctx, false, snapshot.Section{Name: rulesSection, Encode: func(e *snapshot.Encoder) { e.Text(rules) }})
 }
 
-// has tells whether a section is there and holds a text.
-func (k *keeper) has(ctx context.Context, name, text string) bool {
+// contains reports whether the store contains a section with the given text.
+func (k *keeper) contains(ctx context.Context, name, text string) bool {
 	d, err := k.store.Read(ctx, name)
 	return err == nil && d.Text() == text && d.Done() == nil
 }
 
-// read restores a section, or counts and logs why it starts empty.
+// read restores a section. If that fails, it counts and logs the reason and returns false.
 func (k *keeper) read(ctx context.Context, name string, restore func(*snapshot.Decoder) error) bool {
-	err := k.opened
+	err := k.openErr
 	if err == nil {
 		var d *snapshot.Decoder
 		if d, err = k.store.Read(ctx, name); err == nil {
@@ -136,8 +134,8 @@ func (k *keeper) read(ctx context.Context, name string, restore func(*snapshot.D
 	if err == nil {
 		return true
 	}
-	k.empty(ctx, reasonOf(err))
-	if k.opened != nil {
+	k.countEmpty(ctx, reasonOf(err))
+	if k.openErr != nil {
 		return false // logged once, for all parts
 	}
 	k.logger.Warn("Nothing restored from the storage: started empty",
@@ -146,41 +144,41 @@ func (k *keeper) read(ctx context.Context, name string, restore func(*snapshot.D
 }
 
 func reasonOf(err error) string {
-	for reason, is := range map[string]error{
+	for reason, target := range map[string]error{
 		"missing": snapshot.ErrMissing, "corrupt": snapshot.ErrCorrupt,
 		"version": snapshot.ErrVersion, "changed": limit.ErrChanged,
 	} {
-		if errors.Is(err, is) {
+		if errors.Is(err, target) {
 			return reason
 		}
 	}
 	return "storage"
 }
 
-// write stores sections, all or none, and reports whether it did. It is not ended
-// by ctx: at shutdown that has ended when what is left is stored.
+// write stores all sections or none, and reports whether it stored them. It ignores the end of ctx, because at shutdown ctx
+// may have ended before the last write.
 func (k *keeper) write(ctx context.Context, clean bool, sections ...snapshot.Section) bool {
 	ctx = context.WithoutCancel(ctx)
 	if err := k.store.Write(ctx, clean, sections...); err != nil {
-		k.failure(ctx, err)
+		k.noteFailure(ctx, err)
 		return false
 	}
-	if len(sections) > 1 { // with places
-		k.saved.Store(k.now().UnixNano())
+	if len(sections) > 1 { // the whole state, with places
+		k.savedAt.Store(k.now().UnixNano())
 	}
 	return true
 }
 
-func (k *keeper) failure(ctx context.Context, err error) {
-	k.failed(ctx)
-	if now := k.now(); now.Sub(k.logged) >= logEvery {
-		k.logged = now
+func (k *keeper) noteFailure(ctx context.Context, err error) {
+	k.countFailure(ctx)
+	if now := k.now(); now.Sub(k.loggedAt) >= logEvery {
+		k.loggedAt = now
 		k.logger.Warn("Storage failed; processing goes on, and a restart loses what is not stored", zap.Error(err))
 	}
 }
 
-// age is the time since all of the state was stored. Safe for concurrent use.
-func (k *keeper) age() time.Duration { return time.Duration(k.now().UnixNano() - k.saved.Load()) }
+// age is the time since the whole state was stored. It is safe for concurrent use.
+func (k *keeper) age() time.Duration { return time.Duration(k.now().UnixNano() - k.savedAt.Load()) }
 
 func (k *keeper) close(ctx context.Context) error {
 	if k == nil {

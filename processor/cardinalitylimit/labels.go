@@ -19,7 +19,7 @@ const (
 	resourcePrefix = "resource."
 )
 
-// compileMatch compiles the conditions of a rule or a limit. Which says what they may be.
+// compileMatch compiles the conditions of a rule or a limit. Which is the text of the allowed parts for an error.
 func compileMatch(e *check.Errors, conditions map[string]any, which string, allowed func(limit.Part) bool) limit.Match {
 	m := limit.Match{Equals: make(map[limit.Part]string)}
 	match := e.At("match")
@@ -63,14 +63,14 @@ func (c *LabelsConfig) compile(e *check.Errors) limit.Rule {
 	return r
 }
 
-// compileLabels compiles expressions for names of labels. Those that begin with "resource." are about resources.
+// compileLabels compiles expressions for names of labels. Those that begin with "resource." are about attributes of resources.
 func compileLabels(e *check.Errors, field string, labels []string) (ofPoints, ofResources limit.Names) {
 	names := slices.Clone(labels)
 	for i := range names {
 		names[i] = strings.TrimPrefix(names[i], resourcePrefix)
 	}
 	compiled := check.Regexps(e, field, names)
-	for i := range min(len(labels), len(compiled)) { // fewer if an expression is wrong
+	for i := range min(len(labels), len(compiled)) { // fewer elements if an expression is invalid
 		if strings.HasPrefix(labels[i], resourcePrefix) {
 			ofResources = append(ofResources, compiled[i])
 		} else {
@@ -80,7 +80,7 @@ func compileLabels(e *check.Errors, field string, labels []string) (ofPoints, of
 	return ofPoints, ofResources
 }
 
-// merged describes the series that a rule folds the point at hand into.
+// merged describes the series into which a rule folds the point at hand.
 func (w *walker) merged(s *fold.Series, attrs pcommon.Map, d *limit.Decision) {
 	s.Metadata = cloneMetadata(w.cursor.AllMetadata())
 	w.cursor.LeftResource(s.Resource.Attributes(), w.instance+"/"+w.name)
@@ -96,18 +96,18 @@ func (w *walker) merged(s *fold.Series, attrs pcommon.Map, d *limit.Decision) {
 	}
 }
 
-// copyKept copies the attributes that the point at hand still has.
+// copyKept copies the remaining attributes of the point at hand.
 func (w *walker) copyKept(attrs, dest pcommon.Map) {
 	i := -1
 	for k, v := range attrs.All() {
-		if i++; !w.cursor.Taken(i) {
+		if i++; !w.cursor.IsRemoved(i) {
 			v.CopyTo(dest.PutEmpty(k))
 		}
 	}
 }
 
-// withoutDropped removes the labels that a rule drops from exemplars, and returns the attributes that the point's
-// exemplars may still take over.
+// withoutDropped removes the labels that a rule drops from exemplars. It returns the attributes of the point that its exemplars
+// may get.
 func (w *walker) withoutDropped(attrs pcommon.Map, exemplars pmetric.ExemplarSlice) pcommon.Map {
 	if exemplars.Len() == 0 {
 		return attrs

@@ -21,8 +21,8 @@ func ruleOf(metrics string, drop ...string) LabelsConfig {
 	}
 }
 
-// Random streams of all types and temporalities, resets, refusals: what a rule leaves adds up to the
-// ledger, in one series for each metric and instance that is left.
+// The test has random streams of all types and temporalities, resets and refusals. The points without the dropped labels add up
+// to the ledger, in one series per metric and instance.
 func TestLabelRulesConserveTotals(t *testing.T) {
 	for name, rule := range map[string]LabelsConfig{
 		"label":    ruleOf(".*", "id"),
@@ -63,20 +63,20 @@ func TestLabelRulesConserveTotals(t *testing.T) {
 					for _, b := range pods {
 						r.send(b.md)
 					}
-					require.Empty(t, r.sink.take(), "every point of a matched metric folds")
+					require.Empty(t, r.sink.drain(), "every point of a matched metric folds")
 					r.sink.refuse(nil)
 					if rng.IntN(4) == 0 {
 						r.sink.refuse(errors.New("busy"))
 					}
 					require.NoError(t, r.flush(context.Background(), false))
-					for _, md := range r.sink.take() {
+					for _, md := range r.sink.drain() {
 						down.read(md)
 					}
 				}
 				r.sink.refuse(nil)
 				r.clock.add(time.Second)
 				require.NoError(t, r.flush(context.Background(), false))
-				for _, md := range r.sink.take() {
+				for _, md := range r.sink.drain() {
 					down.read(md)
 				}
 				require.Equal(t, ledger, down.total, "seed %d", seed)
@@ -87,7 +87,7 @@ func TestLabelRulesConserveTotals(t *testing.T) {
 	}
 }
 
-// A deletion of the label without a rule would leave the last writer's value: ten of 200.
+// Deleting the label without a rule would leave the value of the last writer: ten of 200.
 func TestRuleAddsWhatADeletionLoses(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Labels = []LabelsConfig{ruleOf(`http\..*`, "user.id")} })
 	r.clock.add(time.Second)
@@ -101,7 +101,7 @@ func TestRuleAddsWhatADeletionLoses(t *testing.T) {
 			put(other, 10, start, r.clock.now(), "user.id", fmt.Sprint(i))
 		}
 		r.send(b.md)
-		require.Len(t, observe(r.sink.take()...), 20, "other metrics keep their path")
+		require.Len(t, observe(r.sink.drain()...), 20, "other metrics keep their path")
 	}
 	got := r.flushed()
 	require.Len(t, got, 1)
@@ -111,7 +111,7 @@ func TestRuleAddsWhatADeletionLoses(t *testing.T) {
 	assert.Equal(t, "app", got[0].scope)
 }
 
-// Where a resource's attribute goes, the series that is left belongs to the gateway.
+// If an attribute of a resource is removed, the remaining series belongs to the gateway.
 func TestRuleDropsResourceAttributes(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Labels = []LabelsConfig{ruleOf(".*", "resource.k8s.pod.uid")} })
 	r.clock.add(time.Second)
@@ -132,7 +132,7 @@ func TestRuleDropsResourceAttributes(t *testing.T) {
 	assert.Equal(t, map[string]int64{"requests": 30, "in_flight": 6, "temperature": 2}, values)
 }
 
-// The series that are left meet the limits, in the keys without the label too.
+// The limits apply to the remaining series, also in keys with the removed label.
 func TestLimitsSeeWhatARuleLeaves(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Labels = []LabelsConfig{ruleOf(".*", "user")}
@@ -160,7 +160,7 @@ func TestLimitsSeeWhatARuleLeaves(t *testing.T) {
 	assert.EqualValues(t, 20, r.counter("points", "action", "pass"))
 }
 
-// When a rule's streams are full, new ones go to the overflow series of what is left, from where they are.
+// If a rule has max_streams streams, the growth of new ones is added to the overflow series with the remaining resource.
 func TestFullRuleOverflows(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		rule := ruleOf(".*", "user")
@@ -218,7 +218,7 @@ func TestGaugesUnderARule(t *testing.T) {
 	assert.EqualValues(t, 1, r.counter("dropped_points", "reason", "gauge"))
 }
 
-// A label that is dropped does not come back in exemplars.
+// Exemplars do not contain a dropped label.
 func TestDroppedLabelsLeaveExemplars(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Labels = []LabelsConfig{ruleOf(".*", `user\..*`)} })
 	b := newBatch("orders")
@@ -228,7 +228,7 @@ func TestDroppedLabelsLeaveExemplars(t *testing.T) {
 	e.FilteredAttributes().PutStr("host", "y")
 	r.send(b.md)
 	require.NoError(t, r.flush(context.Background(), false))
-	out := r.sink.take()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0)
+	out := r.sink.drain()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0)
 	require.Equal(t, 1, out.Exemplars().Len())
 	assert.Equal(t, map[string]any{"host": "y"}, out.Exemplars().At(0).FilteredAttributes().AsRaw())
 }
@@ -246,12 +246,12 @@ func TestLabelRulesUnderDryRun(t *testing.T) {
 		put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
 	}
 	r.send(b.md)
-	assert.Len(t, observe(r.sink.take()...), 10)
+	assert.Len(t, observe(r.sink.drain()...), 10)
 	assert.EqualValues(t, 10, r.counter("points", "action", "pass"), "one series is left")
 	assert.EqualValues(t, 10, r.counter("series", "limit", "labels::0"))
 }
 
-// A rule applies to what matches all of its conditions, and the first one that does.
+// A rule applies to metrics that match all of its conditions. The first matching rule applies.
 func TestFirstRuleApplies(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		first := ruleOf("requests", "a")
@@ -270,7 +270,7 @@ func TestFirstRuleApplies(t *testing.T) {
 	assert.Equal(t, map[any]map[string]any{"orders": {"b": "2"}, "stock": {"a": "1"}}, got)
 }
 
-// A limit with a match applies to nothing else.
+// A limit with a match applies to no other metrics.
 func TestLimitsMatch(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		l := limitOf(1, "drop", "metric.name")
@@ -287,11 +287,11 @@ func TestLimitsMatch(t *testing.T) {
 			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
 		}
 		r.send(b.md)
-		assert.Len(t, observe(r.sink.take()...), c.passed, c)
+		assert.Len(t, observe(r.sink.drain()...), c.passed, c)
 	}
 }
 
-// A limit on values counts those of the labels that it names, or of all but some.
+// A limit on values counts the values of the labels that it names, or of all labels except some.
 func TestLabelsOfALimitOnValues(t *testing.T) {
 	for name, edit := range map[string]func(*LimitConfig){
 		"labels": func(l *LimitConfig) { l.Labels = []string{"err.*"} },
@@ -310,7 +310,7 @@ func TestLabelsOfALimitOnValues(t *testing.T) {
 		}
 		r.send(b.md)
 		routes := map[any]bool{}
-		for _, o := range append(observe(r.sink.take()...), r.flushed()...) {
+		for _, o := range append(observe(r.sink.drain()...), r.flushed()...) {
 			routes[o.attributes["route"]] = true
 		}
 		assert.Len(t, routes, 10, name)
@@ -331,7 +331,7 @@ func TestLimitOnAll(t *testing.T) {
 		put(b.sum(fmt.Sprint("metric", service), delta, true), 1, r.clock.now(), r.clock.now())
 		r.send(b.md)
 	}
-	assert.Len(t, observe(r.sink.take()...), 10)
+	assert.Len(t, observe(r.sink.drain()...), 10)
 	assert.EqualValues(t, 1, r.counter("keys", "limit", "l"))
 }
 
@@ -370,7 +370,7 @@ func TestLabelRulesAreChecked(t *testing.T) {
 	}
 }
 
-// Only a text that begins with "resource." is about resources. Where the expression hides that, it would match nothing.
+// Only a text that begins with "resource." is about resources. An expression that hides this beginning would match nothing.
 func TestHiddenPrefixesAreRefused(t *testing.T) {
 	refused := []string{
 		`resource\.k8s.pod.uid`, `resource[.]k8s.*`, `^resource.k8s.pod.uid`, `^resource\.k8s`, `(resource.a)`, `(?:resource\.a)`, `(?i)resource\.a`,
@@ -420,7 +420,7 @@ func TestHiddenPrefixesAreRefused(t *testing.T) {
 		`alternatives are items of their own (got "resource\\.k8s.pod.uid")`)
 }
 
-// Keys and conditions have plain names: a backslash in one would match nothing.
+// Keys and conditions contain plain names. A name with a backslash would match nothing.
 func TestEscapedNamesAreRefused(t *testing.T) {
 	c := config(func(c *Config) {
 		rule := ruleOf(".*", "id")
@@ -461,7 +461,7 @@ func BenchmarkLabelRule(b *testing.B) {
 				}
 				b.StartTimer()
 				batch := r.table.Batch()
-				_, _ = r.process(context.WithValue(context.Background(), batchKey{}, batch), c) // nothing is left of it
+				_, _ = r.process(context.WithValue(context.Background(), batchKey{}, batch), c) // no label remains
 				batch.Commit()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/point")

@@ -23,25 +23,25 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// limiter is the processor. Its own ConsumeMetrics wraps the helper's, so that what
-// is folded is committed only when the rest of its batch has been taken.
+// limiter is the processor. Its ConsumeMetrics wraps that of the helper, so that the folded points of a batch are committed
+// only when downstream has accepted the rest of the batch.
 type limiter struct {
 	processor.Metrics
 
 	cfg      *Config
 	compiled compiled
-	instance string
-	name     string // of all processors of the factory, ours alone until the shutdown
+	instance string // Config.InstanceID, or the host name
+	name     string // unique among the processors of the factory until the shutdown
 	id       component.ID
 	next     consumer.Metrics
 	settings component.TelemetrySettings
 	factory  *factory
 
-	// From start on; nil before.
+	// The fields below are nil before the start.
 	set   *limit.Set
 	table *fold.Table
-	// foretold is the table that a dry run folds into: what it counts is what folding would have counted. Nothing of it
-	// leaves, and it is not stored. It is nil where limits are enforced.
+	// foretold is the table that a dry run folds into, so that it counts as enforcement would. Nothing of it is sent or stored.
+	// It is nil if limits are enforced.
 	foretold  *fold.Table
 	gateway   *cluster.Gateway // nil without a cluster
 	telemetry *telemetry
@@ -53,22 +53,21 @@ type limiter struct {
 	walkers   sync.Pool
 	totals    *rank.Totals
 	pages     gatewaystate.Registries
-	withdraw  func() // from the pages; nil before the start
-	endWhatIf func() // nil without pages
+	withdraw  func() // ends the registration at the pages
+	endWhatIf func() // ends the subscription of what-if counts; nil without pages
 
-	// Of the flusher's goroutine.
-	warned map[string]time.Time // by limit
-	names  offenderNames
-	// started is when the processor was started; metadataChecked: the log has said what metadata is missing.
+	// Only the flusher's goroutine uses the fields below.
+	nearLoggedAt    map[string]time.Time // last log record about keys near their limit, by limit
+	names           offenderNames
 	started         time.Time
-	metadataChecked bool
-	gaugesSaid      time.Time // when the log last said that gauges are dropped
+	metadataChecked bool      // missing metadata was logged
+	gaugesLoggedAt  time.Time // last log record about dropped gauges
 }
 
 func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *factory) (*limiter, error) {
 	p := &limiter{
 		cfg: cfg, id: set.ID, instance: cfg.InstanceID, next: next, settings: set.TelemetrySettings, factory: f,
-		warned: make(map[string]time.Time), names: newOffenderNames(),
+		nearLoggedAt: make(map[string]time.Time), names: newOffenderNames(),
 	}
 	if p.instance == "" {
 		host, err := os.Hostname()
@@ -90,7 +89,7 @@ func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *f
 	return p, nil
 }
 
-// errNotStarted means that points came before the start.
+// errNotStarted means that a batch came before the start.
 var errNotStarted = errors.New("cardinalitylimit has not been started")
 
 func (p *limiter) start(ctx context.Context, host component.Host) error {
@@ -101,10 +100,10 @@ func (p *limiter) start(ctx context.Context, host component.Host) error {
 			return err
 		}
 		if p.cfg.Cluster != nil {
-			p.keeper.adopt(ctx, p.cfg.Cluster.seed())
+			p.keeper.useSeed(ctx, p.cfg.Cluster.seed())
 		}
 	}
-	if err := p.open(ctx); err != nil {
+	if err := p.makeState(ctx); err != nil {
 		return errors.Join(err, p.gateway.Close(ctx), p.keeper.close(ctx))
 	}
 	p.started = p.factory.now()
@@ -124,8 +123,8 @@ func (p *limiter) start(ctx context.Context, host component.Host) error {
 	return nil
 }
 
-// open makes the state, with what the storage has of it.
-func (p *limiter) open(ctx context.Context) error {
+// makeState makes the state and restores it from the storage.
+func (p *limiter) makeState(ctx context.Context) error {
 	memory := budget.New(int64(p.cfg.Tracker.MemoryLimitMiB) << 20)
 	board, ok := offenders.New(p.factory.now(), offenders.Options{
 		Limits: len(p.compiled.rules) + len(p.compiled.limits), Count: p.cfg.TopOffenders.Count, Window: p.cfg.Window.Duration,
@@ -138,7 +137,7 @@ func (p *limiter) open(ctx context.Context) error {
 	o := limit.Options{
 		Exempt: p.compiled.exempt, Rules: p.compiled.rules, Window: p.cfg.Window.Duration, MaxKeys: p.cfg.Tracker.MaxKeys,
 		ContestedAt: p.compiled.contestedAt, DropsGauges: p.compiled.gauge == fold.GaugeDrop,
-		Tracker: tracker.Config{
+		Tracker: tracker.Options{
 			ExactUpTo: p.cfg.Tracker.ExactUpTo, FalsePositiveRate: p.cfg.Tracker.FalsePositiveRate,
 			Generations: p.cfg.Window.Generations, Budget: memory,
 		},
@@ -172,12 +171,12 @@ func (p *limiter) open(ctx context.Context) error {
 		return err
 	}
 	if p.gateway != nil {
-		if err := p.telemetry.joins(p.gateway); err != nil {
+		if err := p.telemetry.registerCluster(p.gateway); err != nil {
 			return err
 		}
 	}
 	if p.keeper != nil {
-		if err := p.telemetry.keeps(p.keeper); err != nil {
+		if err := p.telemetry.registerStorage(p.keeper); err != nil {
 			return err
 		}
 		p.keeper.restore(ctx, set, table, p.cfg.rules())
@@ -186,7 +185,7 @@ func (p *limiter) open(ctx context.Context) error {
 	return nil
 }
 
-// folding is the table that points are folded into.
+// folding returns the table that points are folded into.
 func (p *limiter) folding() *fold.Table {
 	if p.foretold != nil {
 		return p.foretold
@@ -194,7 +193,7 @@ func (p *limiter) folding() *fold.Table {
 	return p.table
 }
 
-// seed of the identities: that of the cluster, that of the state, or a random one.
+// seed returns the seed of the identities: that of the cluster, that of the stored state, or a random one.
 func (p *limiter) seed() uint64 {
 	switch {
 	case p.cfg.Cluster != nil:
@@ -205,7 +204,7 @@ func (p *limiter) seed() uint64 {
 	return p.keeper.store.Seed()
 }
 
-// shutdown hands on what is folded. It may be called without start, and again.
+// shutdown flushes for the last time and releases everything. It may be called without start, and more than once.
 func (p *limiter) shutdown(ctx context.Context) (err error) {
 	if p.stopped {
 		return nil
@@ -231,7 +230,7 @@ func (p *limiter) shutdown(ctx context.Context) (err error) {
 	return errors.Join(err, p.keeper.close(ctx))
 }
 
-// maintain forgets what is idle.
+// maintain removes idle streams and measures the limits.
 func (p *limiter) maintain() {
 	p.folding().Sweep()
 	p.measure()

@@ -54,7 +54,7 @@ func TestDefaultLimitHoldsAndDeltasAdd(t *testing.T) {
 		put(points, 2, now.Add(time.Second), now.Add(10*time.Second), "id", fmt.Sprint(i))
 	}
 	r.send(b.md)
-	require.Len(t, observe(r.sink.take()...), 500)
+	require.Len(t, observe(r.sink.drain()...), 500)
 
 	got := r.flushed()
 	require.Len(t, got, 1)
@@ -75,8 +75,7 @@ func TestDefaultLimitHoldsAndDeltasAdd(t *testing.T) {
 	require.EqualValues(t, 1, r.counter("tracked_streams"))
 }
 
-// Whatever the resource, equal attribute sets are one; with count: streams they
-// are not.
+// Equal attribute sets are one series, from any resource. With count: streams they are different series.
 func TestCountAttributesAndStreams(t *testing.T) {
 	for count, passing := range map[string]int{countAttributes: 40 * 13, countStreams: 20} {
 		r := newRig(t, func(c *Config) {
@@ -92,11 +91,11 @@ func TestCountAttributesAndStreams(t *testing.T) {
 			}
 			r.send(b.md)
 		}
-		require.Len(t, observe(r.sink.take()...), passing, count)
+		require.Len(t, observe(r.sink.drain()...), passing, count)
 	}
 }
 
-// What senders make as large as they can leaves as a number all the same.
+// Numbers stay numbers, also if senders make them as large as they can.
 func TestOverflowSeriesStaysFinite(t *testing.T) {
 	for _, temporality := range []pmetric.AggregationTemporality{delta, cumulative} {
 		r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
@@ -108,9 +107,9 @@ func TestOverflowSeriesStaysFinite(t *testing.T) {
 			put(points, 0, start, r.clock.now(), "id", fmt.Sprint(i)).SetDoubleValue(math.MaxFloat64)
 		}
 		r.send(b.md)
-		r.sink.take()
+		r.sink.drain()
 		require.NoError(t, r.flush(context.Background(), false))
-		out := r.sink.take()
+		out := r.sink.drain()
 		require.Len(t, out, 1)
 		m := out[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
 		require.InDelta(t, math.MaxFloat64, m.Sum().DataPoints().At(0).DoubleValue(), 0)
@@ -132,7 +131,7 @@ func TestDeltaIntervalsTouch(t *testing.T) {
 		put(points, int64(i), from, r.clock.now().Add(-time.Duration(i%3)*time.Second), "id", fmt.Sprint(i))
 		total += int64(i)
 		r.send(b.md)
-		r.sink.take()
+		r.sink.drain()
 		if i%2 == 0 {
 			got = append(got, r.flushed()...)
 		}
@@ -166,7 +165,7 @@ func TestCumulativeOverflow(t *testing.T) {
 			}
 		}
 		r.send(b.md)
-		return observe(r.sink.take()...), r.flushed()
+		return observe(r.sink.drain()...), r.flushed()
 	}
 	one := func(o []observation) observation {
 		t.Helper()
@@ -179,7 +178,7 @@ func TestCumulativeOverflow(t *testing.T) {
 	require.Len(t, passed, 1)
 	require.Empty(t, overflow)
 
-	// "new" began in our time and counts in full; "old" is a baseline.
+	// "new" began after the processor and counts in full; "old" is a baseline.
 	_, overflow = step(map[string][2]int64{"incumbent": {6, 0}, "new": {10, 1}, "old": {1000, -1}})
 	require.EqualValues(t, 10, one(overflow).value)
 	require.EqualValues(t, 1, r.counter("unbaselined_points"))
@@ -187,17 +186,17 @@ func TestCumulativeOverflow(t *testing.T) {
 	_, overflow = step(map[string][2]int64{"incumbent": {7, 0}, "new": {15, 1}, "old": {1001, -1}})
 	require.EqualValues(t, 16, one(overflow).value)
 
-	// A lower value, and a changed start, are resets: all of it is new.
+	// A lower value and a changed start are resets: the whole value is growth.
 	_, overflow = step(map[string][2]int64{"incumbent": {7, 0}, "new": {4, 1}, "old": {2000, 30}})
 	require.EqualValues(t, 2020, one(overflow).value)
 
-	// One contributor vanishes: the total stays and repeats.
+	// One contributor vanishes. The total stays and is repeated.
 	_, overflow = step(map[string][2]int64{"incumbent": {7, 0}, "new": {6, 1}})
 	require.EqualValues(t, 2022, one(overflow).value)
 	_, overflow = step(map[string][2]int64{"incumbent": {7, 0}})
 	require.EqualValues(t, 2022, one(overflow).value)
 
-	// None lives any more: the series stops.
+	// No contributor lives any more. The series ends.
 	for range 7 {
 		r.clock.add(10 * time.Minute)
 		step(map[string][2]int64{"incumbent": {7, 0}})
@@ -218,14 +217,13 @@ func TestOutOfOrderIsDroppedAndCounted(t *testing.T) {
 		put(points, int64(100*(i+1)), start, start.Add(time.Duration(at)*time.Second), "id", "x")
 		r.send(b.md)
 	}
-	r.sink.take()
+	r.sink.drain()
 	r.clock.add(time.Minute)
 	require.EqualValues(t, 500, r.flushed()[0].value)
 	require.EqualValues(t, 2, r.counter("dropped_points", "reason", "out_of_order"))
 }
 
-// A stream that is admitted after having overflowed goes on from its last folded
-// value, starting at its last folded time.
+// A stream that gets a place after it was folded continues from its last folded value. Its start is its last folded time.
 func TestAdmittedAfterOverflow(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
 	start := r.clock.now()
@@ -238,7 +236,7 @@ func TestAdmittedAfterOverflow(t *testing.T) {
 			put(points, value, start, r.clock.now(), "id", id)
 		}
 		r.send(b.md)
-		return observe(r.sink.take()...)
+		return observe(r.sink.drain()...)
 	}
 	r.clock.add(time.Minute)
 	report("a") // 10
@@ -278,7 +276,7 @@ func TestNonMonotonicSumOfLiveStreams(t *testing.T) {
 			}
 		}
 		r.send(b.md)
-		r.sink.take()
+		r.sink.drain()
 		return r.flushed()[0].value
 	}
 	require.EqualValues(t, 7, send(map[string]int64{"a": 3, "b": 4}))
@@ -297,14 +295,14 @@ func TestGauges(t *testing.T) {
 			first := newBatch("orders")
 			put(first.gauge("temperature"), 100, now, now, "id", "incumbent")
 			r.send(first.md)
-			require.Len(t, observe(r.sink.take()...), 1)
+			require.Len(t, observe(r.sink.drain()...), 1)
 			b := newBatch("orders")
 			points := b.gauge("temperature")
 			put(points, 2, now, now.Add(1*time.Second), "id", "a")
 			put(points, 9, now, now.Add(2*time.Second), "id", "b")
 			put(points, 3, now, now.Add(3*time.Second), "id", "a")
 			r.send(b.md)
-			require.Empty(t, observe(r.sink.take()...))
+			require.Empty(t, observe(r.sink.drain()...))
 			got := r.flushed()
 			require.Len(t, got, 1)
 			require.Equal(t, want, got[0].value)
@@ -318,14 +316,14 @@ func TestGauges(t *testing.T) {
 		put(points, 1, r.clock.now(), r.clock.now(), "id", "a")
 		put(points, 1, r.clock.now(), r.clock.now(), "id", "b")
 		r.send(b.md)
-		r.sink.take()
+		r.sink.drain()
 		require.Empty(t, r.flushed())
 		require.EqualValues(t, 1, r.counter("dropped_points", "reason", "gauge"))
 	})
 }
 
-// The label over its limit goes, the others stay and can be queried; what is left
-// is folded into a series that is marked, so it never equals one that passed.
+// The label over its limit is removed. The others stay and can be queried. The folded series is marked, so it never equals one
+// that passed.
 func TestStripKeepsOtherLabels(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		l := defaultLimit
@@ -346,7 +344,7 @@ func TestStripKeepsOtherLabels(t *testing.T) {
 		}
 		r.send(b.md)
 	}
-	require.Len(t, observe(r.sink.take()...), 2*3)
+	require.Len(t, observe(r.sink.drain()...), 2*3)
 	got := r.flushed()
 	require.Len(t, got, 2)
 	sums := map[any]int64{}
@@ -368,7 +366,7 @@ func TestTagMarksAndPasses(t *testing.T) {
 	put(points, 2, r.clock.now(), r.clock.now(), "id", "a")
 	put(points, 1, r.clock.now(), r.clock.now(), "id", "b")
 	r.send(b.md)
-	got := observe(r.sink.take()...)
+	got := observe(r.sink.drain()...)
 	require.Len(t, got, 2)
 	require.Equal(t, map[string]any{"id": "a"}, got[0].attributes)
 	require.Equal(t, map[string]any{"id": "b", tagAttribute: "l"}, got[1].attributes)
@@ -381,7 +379,7 @@ func TestIncomingOverflowJoinsOurs(t *testing.T) {
 	put(points, 5, r.clock.now(), r.clock.now(), "id", "a")
 	put(points, 7, r.clock.now(), r.clock.now()).Attributes().PutBool("otel.metric.overflow", true)
 	r.send(b.md)
-	require.Len(t, observe(r.sink.take()...), 1)
+	require.Len(t, observe(r.sink.drain()...), 1)
 	got := r.flushed()
 	require.Len(t, got, 1)
 	require.EqualValues(t, 7, got[0].value)
@@ -395,12 +393,12 @@ func TestStaleNeverAdmits(t *testing.T) {
 		put(b.sum("requests", cumulative, true), 0, r.clock.now(), r.clock.now(), "id", id).
 			SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
 		r.send(b.md)
-		return observe(r.sink.take()...)
+		return observe(r.sink.drain()...)
 	}
 	b := newBatch("orders")
 	put(b.sum("requests", cumulative, true), 1, r.clock.now(), r.clock.now(), "id", "a")
 	r.send(b.md)
-	r.sink.take()
+	r.sink.drain()
 	require.Len(t, stale("a"), 1)
 	require.Empty(t, stale("b"))
 	require.EqualValues(t, 1, r.counter("series", "limit", "l"))
@@ -415,13 +413,13 @@ func TestNonFiniteIsNeverFolded(t *testing.T) {
 	put(points, 0, r.clock.now(), r.clock.now(), "id", "b").SetDoubleValue(nan())
 	put(points, 0, r.clock.now(), r.clock.now(), "id", "c").SetDoubleValue(inf())
 	r.send(b.md)
-	r.sink.take()
+	r.sink.drain()
 	require.EqualValues(t, 1, r.flushed()[0].value)
 	require.EqualValues(t, 2, r.counter("dropped_points", "reason", "non_finite"))
 }
 
-// Exemplars of folded points leave with their series, with the labels that it lacks, once
-// and at most so many; those of what passes stay as they are.
+// Exemplars of folded points leave with their series, with the labels that it lacks. Each leaves once, and at most 20 per
+// point. Exemplars of passing points are unchanged.
 func TestExemplarsSurvive(t *testing.T) {
 	const folded = 30
 	r := newRig(t, oneSeries)
@@ -461,7 +459,7 @@ func TestExemplarsSurvive(t *testing.T) {
 	}
 	seen := func() map[string][]pmetric.Exemplar {
 		out := map[string][]pmetric.Exemplar{}
-		for _, md := range r.sink.take() {
+		for _, md := range r.sink.drain() {
 			for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
 				var s pmetric.ExemplarSlice
 				switch m.Type() {
@@ -487,7 +485,7 @@ func TestExemplarsSurvive(t *testing.T) {
 			require.Len(t, passed, 1, name)
 			require.Equal(t, map[string]any{"user": "u"}, passed[0].FilteredAttributes().AsRaw())
 		}
-		if round == 2 { // what came of the flush that is refused is not lost
+		if round == 2 { // the points of the refused flush are not lost
 			r.sink.refuse(errors.New("busy"))
 			require.NoError(t, r.flush(context.Background(), false))
 			r.sink.refuse(nil)
@@ -498,7 +496,7 @@ func TestExemplarsSurvive(t *testing.T) {
 		for name, kept := range got {
 			want := 20
 			if strings.HasPrefix(name, "latency") {
-				want = 3 // one a bucket
+				want = 3 // one per bucket
 			}
 			require.Len(t, kept, want, name)
 			for _, e := range kept {
@@ -515,7 +513,7 @@ func TestExemplarsSurvive(t *testing.T) {
 	}
 }
 
-// What senders put into exemplars is bounded, and gives its memory back.
+// The exemplars of senders are bounded, and their memory is released.
 func TestExemplarsAreBounded(t *testing.T) {
 	r := newRig(t, oneSeries)
 	used := r.counter("tracker_bytes")
@@ -526,19 +524,19 @@ func TestExemplarsAreBounded(t *testing.T) {
 		for n := range 1_000 {
 			e := p.Exemplars().AppendEmpty()
 			e.SetIntValue(1)
-			for i := range []int{5, 100}[n%2] { // there is room for what is short, or for no more
+			for i := range []int{5, 100}[n%2] { // there is memory for short exemplars only
 				e.FilteredAttributes().PutStr(fmt.Sprint("label", i), strings.Repeat("y", 20))
 			}
 		}
 	}
 	r.send(b.md)
-	r.sink.take()
+	r.sink.drain()
 	require.EqualValues(t, 1_000-20, r.counter("dropped_exemplars"))
 	held := r.counter("tracker_bytes")
 	require.Greater(t, held, used+20*256)
 	require.Less(t, held, used+200_000)
 	require.NoError(t, r.flush(context.Background(), false))
-	out := r.sink.take()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0)
+	out := r.sink.drain()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0)
 	require.Equal(t, 20, out.Exemplars().Len())
 	for _, e := range out.Exemplars().All() {
 		require.LessOrEqual(t, e.FilteredAttributes().Len(), 32)
@@ -548,8 +546,7 @@ func TestExemplarsAreBounded(t *testing.T) {
 	require.Less(t, r.counter("tracker_bytes"), held-20*256)
 }
 
-// What a stream grew by before it was admitted, or ended, leaves although nobody
-// contributes any more.
+// The growth of a stream before it got a place, or before it ended, leaves even if no stream contributes any more.
 func TestLastGrowthLeaves(t *testing.T) {
 	r := newRig(t, oneSeries)
 	start := r.clock.now()
@@ -559,7 +556,7 @@ func TestLastGrowthLeaves(t *testing.T) {
 		p := put(b.sum("requests", cumulative, true), value, start, r.clock.now(), "id", id)
 		p.SetFlags(p.Flags().WithNoRecordedValue(stale))
 		r.send(b.md)
-		r.sink.take()
+		r.sink.drain()
 	}
 	send("a", 1, false)
 	send("b", 10, false)
@@ -575,8 +572,7 @@ func TestLastGrowthLeaves(t *testing.T) {
 	require.Empty(t, r.flushed())
 }
 
-// A batch that downstream refuses is sent again by its sender: what it folded must
-// not count twice.
+// If downstream refuses a batch, the sender sends it again. Its folded points must not count twice.
 func TestRefusedBatchIsFoldedOnce(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
 	make := func() pmetric.Metrics {
@@ -592,7 +588,7 @@ func TestRefusedBatchIsFoldedOnce(t *testing.T) {
 	}
 	r.sink.refuse(nil)
 	r.send(make())
-	r.sink.take()
+	r.sink.drain()
 	require.EqualValues(t, 3, r.flushed()[0].value)
 }
 
@@ -610,7 +606,7 @@ func TestMetadataGoesAlong(t *testing.T) {
 		put(points, int64(len(tenant)), r.clock.now(), r.clock.now(), "id", "b")
 		require.NoError(t, r.ConsumeMetrics(ctx, b.md))
 	}
-	r.sink.take()
+	r.sink.drain()
 	r.sink.metadata = nil
 	got := r.flushed()
 	require.Len(t, got, 2)
@@ -635,7 +631,7 @@ func TestExemptAndOverrides(t *testing.T) {
 			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
 		}
 		r.send(b.md)
-		require.Len(t, observe(r.sink.take()...), want, name)
+		require.Len(t, observe(r.sink.drain()...), want, name)
 	}
 }
 
@@ -651,9 +647,9 @@ func TestShutdownFlushes(t *testing.T) {
 	put(points, 10, clock.now(), clock.now(), "id", "a")
 	put(points, 3, clock.now(), clock.now(), "id", "b")
 	require.NoError(t, p.ConsumeMetrics(context.Background(), b.md))
-	out.take()
+	out.drain()
 	require.NoError(t, p.Shutdown(context.Background()))
-	got := observe(out.take()...)
+	got := observe(out.drain()...)
 	require.Len(t, got, 1)
 	require.EqualValues(t, 3, got[0].value)
 	require.NoError(t, p.Shutdown(context.Background()), "a second time")
@@ -671,8 +667,8 @@ func TestTwoPipelinesAreTwoWriters(t *testing.T) {
 	require.Equal(t, a, w.acquire(id))
 }
 
-// A series that passed, lost its place and comes back over the limit counts from
-// then on: what it had grown to has left already. So do the values of a label.
+// A series that passed and lost its place is folded. It counts from its first folded value on, because its value until then has
+// left already. The same is true for the values of a label.
 func TestForgottenSeriesIsABaseline(t *testing.T) {
 	label := defaultLimit
 	label.Name, label.Key, label.MaxValues, label.Action = "l", []string{"metric.name"}, 1, "strip"
@@ -686,10 +682,10 @@ func TestForgottenSeriesIsABaseline(t *testing.T) {
 				b := newBatch("orders")
 				put(b.sum("requests", cumulative, true), value, start, r.clock.now(), "id", id)
 				r.send(b.md)
-				return observe(r.sink.take()...)
+				return observe(r.sink.drain()...)
 			}
 			require.Len(t, report("a", 1000), 1)
-			for range 4 { // "b" takes the place that "a" left
+			for range 4 { // "b" gets the place that "a" lost
 				r.clock.add(20 * time.Minute)
 				report("b", 1)
 			}

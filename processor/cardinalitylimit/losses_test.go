@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// Gauges that are not folded are dropped: they are counted and said so, and a dry run foretells it.
+// Gauges that are not folded are dropped, counted and logged. A dry run foretells them.
 func TestGaugesOverALimitCountAsDropped(t *testing.T) {
 	for _, mode := range []string{modeEnforce, modeDryRun} {
 		t.Run(mode, func(t *testing.T) {
@@ -85,11 +85,11 @@ func TestDryRunForetellsWhatFoldingCounts(t *testing.T) {
 		before := encoded(t, md)
 		observed.send(md)
 		require.Equal(t, before, encoded(t, md))
-		passed := observed.sink.take()
+		passed := observed.sink.drain()
 		require.Len(t, passed, 1)
 		require.Equal(t, before, encoded(t, passed[0]))
 	})
-	require.Empty(t, observed.sink.take(), "nothing is flushed")
+	require.Empty(t, observed.sink.drain(), "nothing is flushed")
 	for _, name := range []string{"unbaselined_points", "folded_points", "dropped_points"} {
 		got := enforced.counter(name, "mode", modeEnforce)
 		require.Positive(t, got, name)
@@ -98,7 +98,7 @@ func TestDryRunForetellsWhatFoldingCounts(t *testing.T) {
 	}
 }
 
-// A rule for labels that drops gauges does so under its own name.
+// A rule for labels that drops gauges counts them under its own name.
 func TestGaugesThatARuleDrops(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Labels = []LabelsConfig{{Match: map[string]any{"metrics": []any{"temperature"}}, Drop: []string{"id"}, Gauge: "drop", MaxStreams: 10}}
@@ -110,7 +110,7 @@ func TestGaugesThatARuleDrops(t *testing.T) {
 	require.EqualValues(t, 1, r.counter("dropped_points", "reason", "gauge"))
 }
 
-// Metadata that a limit asks for and no request has draws one warning, a minute after the start.
+// If a limit needs metadata that no request has had, one warning is logged, a minute after the start.
 func TestMissingMetadata(t *testing.T) {
 	r, logs := watched(t, func(c *Config) {
 		c.Limits = []LimitConfig{limitOf(5, "overflow", "metadata.x-tenant", "metadata.x-region")}

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// explode offers n series of requests that differ in their error text, each of one of 7 routes.
+// explode offers n series of requests that differ in their error text, each with one of 7 routes.
 func (r *rig) explode(n int) {
 	b := newBatch("orders")
 	points := b.sum("requests", delta, true)
@@ -30,8 +30,8 @@ func watched(t *testing.T, edit func(*Config)) (*rig, *observer.ObservedLogs) {
 	return r, logs
 }
 
-// take returns the records on offenders since the last call.
-func take(logs *observer.ObservedLogs) (named []observer.LoggedEntry) {
+// offenderRecords returns the log records about offenders since the last call.
+func offenderRecords(logs *observer.ObservedLogs) (named []observer.LoggedEntry) {
 	for _, e := range logs.TakeAll() {
 		if strings.HasPrefix(e.Message, "Metric ") {
 			named = append(named, e)
@@ -40,12 +40,12 @@ func take(logs *observer.ObservedLogs) (named []observer.LoggedEntry) {
 	return named
 }
 
-// What exploded is named with its worst label, as metrics and in one record a window.
+// A metric that exploded is named with its worst label, by metrics and by one log record per window.
 func TestOffendersAreNamed(t *testing.T) {
 	r, logs := watched(t, nil)
 	r.explode(3_500)
 	r.maintain()
-	named := take(logs)
+	named := offenderRecords(logs)
 	require.Len(t, named, 1)
 	record := named[0].ContextMap()
 	require.Regexp(t, `^Metric requests \(resource.service.name=orders\): about 3[3-7]\d0 series wanted, limit 500, label error has about (2[7-9]|3[0-3])\d0 values$`,
@@ -68,23 +68,23 @@ func TestOffendersAreNamed(t *testing.T) {
 	require.EqualValues(t, 7, r.counter("offender_label_values", "metric", "requests", "label", "route",
 		"key", "resource.service.name=orders"))
 
-	// Not again in this window, and in the next only if it goes on.
+	// It is not named again in this window, and in the next only if it continues.
 	r.clock.add(59 * time.Minute)
-	r.maintain() // as every flush_interval
+	r.maintain() // the flusher does so at every flush_interval
 	r.explode(3_500)
 	r.maintain()
-	require.Empty(t, take(logs))
+	require.Empty(t, offenderRecords(logs))
 	r.clock.add(time.Minute)
 	r.maintain()
-	require.Len(t, take(logs), 1)
+	require.Len(t, offenderRecords(logs), 1)
 	r.clock.add(2 * time.Hour)
 	r.maintain()
-	require.Empty(t, take(logs))
+	require.Empty(t, offenderRecords(logs))
 	require.Zero(t, r.counter("offender_series"))
 	require.Zero(t, r.counter("rejected_series_estimate"))
 }
 
-// Under a limit on values the label itself is the offender, of every metric that has it.
+// Under a limit on values, the label itself is the offender, in every metric that has it.
 func TestOffendingLabels(t *testing.T) {
 	label := defaultLimit
 	label.Name, label.Key, label.MaxValues, label.Action = "label", []string{"resource.service.name"}, 100, "strip"
@@ -94,7 +94,7 @@ func TestOffendingLabels(t *testing.T) {
 	})
 	r.explode(1_000)
 	r.maintain()
-	named := take(logs)
+	named := offenderRecords(logs)
 	require.Len(t, named, 1)
 	require.Regexp(t, `^Metric requests \(resource.service.name=orders\): label error has about (9\d\d|10\d0) values, limit 100$`,
 		named[0].Message)
@@ -105,7 +105,7 @@ func TestOffendingLabels(t *testing.T) {
 	require.Regexp(t, `^no stock for order \d+$`, examples[0])
 }
 
-// Who only observes names what it would have refused; what is exempt, or stale, wants nothing.
+// A limit in a dry run names the series that it would have refused. Exempt metrics and stale points want no place.
 func TestOffendersUnderDryRun(t *testing.T) {
 	r, logs := watched(t, func(c *Config) {
 		c.Mode = modeDryRun
@@ -121,17 +121,17 @@ func TestOffendersUnderDryRun(t *testing.T) {
 	}
 	r.send(b.md)
 	r.maintain()
-	named := take(logs)
+	named := offenderRecords(logs)
 	require.Len(t, named, 1)
 	require.True(t, strings.HasPrefix(named[0].Message, "Metric requests "))
 }
 
-// With count 0 nobody is named; how many found no place is counted all the same.
+// With count 0 no metric is named. The number of series without a place is still counted.
 func TestNoOffenders(t *testing.T) {
 	r, logs := watched(t, func(c *Config) { c.TopOffenders.Count = 0 })
 	r.explode(3_500)
 	r.maintain()
-	require.Empty(t, take(logs))
+	require.Empty(t, offenderRecords(logs))
 	require.Zero(t, r.counter("offender_series"))
 	require.InEpsilon(t, 3_000, r.counter("rejected_series_estimate", "limit", "metric"), 0.07)
 }
@@ -142,8 +142,8 @@ func TestRound(t *testing.T) {
 	}
 }
 
-// A metric that is over several limits, or with several labels over one, or in several units, has one series of our own
-// for each limit and label: the largest.
+// A metric may be over several limits, over one limit with several labels, or have several units. Our own metrics then have one
+// series per limit and label, with the largest value.
 func TestOffendersOfOneName(t *testing.T) {
 	label := defaultLimit
 	label.Name, label.Key, label.MaxValues, label.Action = "label", []string{"metric.name"}, 100, "drop"
@@ -161,7 +161,7 @@ func TestOffendersOfOneName(t *testing.T) {
 	require.InEpsilon(t, 2_000, r.counter("offender_series", "limit", "label", "metric", "requests"), 0.1)
 	require.InEpsilon(t, 2_000, r.counter("offender_label_values", "limit", "label", "label", "many"), 0.14)
 	require.InEpsilon(t, 300, r.counter("offender_label_values", "limit", "label", "label", "few"), 0.14)
-	require.Len(t, take(logs), 1, "one metric")
+	require.Len(t, offenderRecords(logs), 1, "one metric")
 }
 
 // labelsOf returns the values of each label of a record.
@@ -174,8 +174,8 @@ func labelsOf(record observer.LoggedEntry) map[string]int64 {
 	return values
 }
 
-// Where streams are counted, the attributes of resources are labels. Those of the key, which are the same everywhere, are
-// not.
+// If a limit counts streams, the attributes of resources are labels. Attributes in the key are left out, because they have one
+// value per key.
 func TestResourceAttributesAreLabels(t *testing.T) {
 	r, logs := watched(t, func(c *Config) {
 		l := limitOf(100, "drop", "resource.service.name", "metric.name")
@@ -196,7 +196,7 @@ func TestResourceAttributesAreLabels(t *testing.T) {
 		r.send(md)
 	}
 	r.maintain()
-	named := take(logs)
+	named := offenderRecords(logs)
 	require.Len(t, named, 1)
 	require.Contains(t, named[0].Message, "label resource.service.instance.id has about ")
 	values := labelsOf(named[0])
@@ -206,7 +206,7 @@ func TestResourceAttributesAreLabels(t *testing.T) {
 	require.NotContains(t, values, "resource.service.name")
 }
 
-// Values count that only series with a place have.
+// Values count even if only series with places have them.
 func TestAllValuesOfALabelCount(t *testing.T) {
 	r, logs := watched(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(400, "overflow", "metric.name")} })
 	export := func() {
@@ -223,7 +223,7 @@ func TestAllValuesOfALabelCount(t *testing.T) {
 	export()
 	export()
 	r.maintain()
-	named := take(logs)
+	named := offenderRecords(logs)
 	require.Len(t, named, 1)
 	values := labelsOf(named[0])
 	require.InEpsilon(t, 400, values["route"], 0.1)
@@ -231,7 +231,8 @@ func TestAllValuesOfALabelCount(t *testing.T) {
 	require.Contains(t, named[0].Message, "label route has about ")
 }
 
-// A key that contains several metrics is named with its total, and a metric that explodes later beside a flood of names.
+// A key that contains several metrics is named with its total. A metric that explodes later is named, too, beside a flood of
+// names.
 func TestKeysAreNamed(t *testing.T) {
 	r, logs := watched(t, func(c *Config) {
 		l := limitOf(500, "drop", "resource.service.name")
@@ -266,7 +267,7 @@ func TestKeysAreNamed(t *testing.T) {
 	require.InEpsilon(t, 30_000, r.counter("offender_key_series", "limit", "l", "key", "resource.service.name=orders"), 0.1)
 }
 
-// One key for everything, and a rule for labels, are called by their limit.
+// One key for everything, and a rule for labels, are named by their limit.
 func TestLimitOnAllIsNamed(t *testing.T) {
 	r, logs := watched(t, func(c *Config) {
 		l := limitOf(500, "drop")
@@ -324,7 +325,8 @@ func TestFullestKeysAreShown(t *testing.T) {
 	require.EqualValues(t, 50+49+48+47+46+45+44+43+42+41, r.counter("key_series", "limit", "l"))
 }
 
-// Each metric is named when it begins to be over its limit; at most ten a minute are, and then a sum.
+// Each metric is named when it first exceeds its limit. At most ten per minute are named. Then a record has the number of the
+// others.
 func TestEachOffenderIsNamed(t *testing.T) {
 	r, logs := watched(t, func(c *Config) {
 		c.Limits = []LimitConfig{limitOf(1, "drop", "metric.name")}
@@ -342,17 +344,17 @@ func TestEachOffenderIsNamed(t *testing.T) {
 		r.maintain()
 	}
 	over(0, 1)
-	require.Len(t, take(logs), 1)
+	require.Len(t, offenderRecords(logs), 1)
 	over(1, 2) // within the same window
-	require.Len(t, take(logs), 1)
+	require.Len(t, offenderRecords(logs), 1)
 	over(2, 15)
-	require.Len(t, take(logs), 8)
+	require.Len(t, offenderRecords(logs), 8)
 	r.clock.add(time.Minute)
 	r.maintain()
 	sums := logs.FilterMessage("More metrics are over their limits than are named").All()
 	require.Len(t, sums, 1)
 	require.EqualValues(t, 5, sums[0].ContextMap()["metrics"])
-	require.Len(t, take(logs), 5, "those that the minute before did not name")
+	require.Len(t, offenderRecords(logs), 5, "those that the minute before did not name")
 	r.maintain()
-	require.Empty(t, take(logs))
+	require.Empty(t, offenderRecords(logs))
 }

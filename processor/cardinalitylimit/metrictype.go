@@ -7,7 +7,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 )
 
-// metricType is how the metrics of a type are walked.
+// metricType contains the functions for the metrics of a type.
 type metricType struct {
 	decide   func(*walker, pmetric.Metric)
 	stranger func(w *walker, m pmetric.Metric, point int) (stays bool)
@@ -16,7 +16,7 @@ type metricType struct {
 	temporality func(pmetric.Metric) pmetric.AggregationTemporality
 }
 
-// metricTypes is filled by init: what the entries call refers to it.
+// metricTypes is filled by init, because the functions of its elements refer to it.
 var metricTypes [pmetric.MetricTypeSummary + 1]metricType
 
 func init() {
@@ -53,7 +53,7 @@ func newMetricType[P datapoint, S datapoints[P]](
 	}
 }
 
-// temporalityOf is a metric's temporality, or unspecified where its type has none.
+// temporalityOf returns the temporality of a metric, or unspecified if its type has none.
 func temporalityOf(m pmetric.Metric) pmetric.AggregationTemporality {
 	if k := typeOf(m); k.temporality != nil {
 		return k.temporality(m)
@@ -66,7 +66,7 @@ func isMonotonicSum(m pmetric.Metric) bool {
 	return m.Type() == pmetric.MetricTypeSum && m.Sum().IsMonotonic()
 }
 
-// datapoint is what the points of all types have in common.
+// datapoint contains the common methods of the datapoints of all types.
 type datapoint interface {
 	Attributes() pcommon.Map
 	Flags() pmetric.DataPointFlags
@@ -81,13 +81,13 @@ type datapoints[P datapoint] interface {
 	RemoveIf(f func(P) bool)
 }
 
-// codec is how the value of a type of point is read and written.
+// codec contains the functions that read and write the values of a type of point.
 type codec[P datapoint] struct {
 	read      func(P) (fold.Value, fold.Stats)
 	write     func(fold.Value, P)
 	exemplars func(P) pmetric.ExemplarSlice
 	buckets   func(P) int
-	weight    func(P) float64 // value of a number, otherwise count
+	weight    func(P) float64 // the value of a number, otherwise the count
 }
 
 var (

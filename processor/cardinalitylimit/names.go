@@ -11,20 +11,21 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
-// maxNamed is how many records about offenders there are each minute; one more says how many there would have been.
+// maxNamed is the maximum number of log records about offenders per minute. One more record has the number of the others.
 const maxNamed = 10
 
-// offenderNames remembers which offenders were named, so that each is named when it begins to offend, and again if it
-// still does a window later. An offender that was not named in one minute is due in the next. Of the flusher's goroutine.
+// offenderNames remembers which offenders the log has named. An offender is named when it first exceeds a limit, and a window
+// later if it still does. An offender that was not named in one minute is named in the next. Only the flusher's goroutine uses
+// it.
 type offenderNames struct {
-	at     map[offenderName]time.Time
-	minute time.Time             // when the present minute began
-	named  int                   // in it
-	silent map[offenderName]bool // not named in it
+	namedAt map[offenderName]time.Time
+	minute  time.Time             // begin of the present minute
+	named   int                   // number of offenders named in the present minute
+	waiting map[offenderName]bool // offenders not named in the present minute
 }
 
 func newOffenderNames() offenderNames {
-	return offenderNames{at: make(map[offenderName]time.Time), silent: make(map[offenderName]bool)}
+	return offenderNames{namedAt: make(map[offenderName]time.Time), waiting: make(map[offenderName]bool)}
 }
 
 type offenderName struct {
@@ -32,51 +33,51 @@ type offenderName struct {
 	offenders.Subject
 }
 
-// begin moves on to now. It returns how many offenders the minute that ended did not name.
-func (n *offenderNames) begin(now time.Time, window time.Duration) (silent int) {
-	maps.DeleteFunc(n.at, func(_ offenderName, at time.Time) bool { return now.Sub(at) >= window })
+// advance moves on to now. If a minute has ended, it returns the number of offenders that were not named in it.
+func (n *offenderNames) advance(now time.Time, window time.Duration) (waiting int) {
+	maps.DeleteFunc(n.namedAt, func(_ offenderName, at time.Time) bool { return now.Sub(at) >= window })
 	if now.Sub(n.minute) < time.Minute {
 		return 0
 	}
-	silent = len(n.silent)
+	waiting = len(n.waiting)
 	n.minute, n.named = now, 0
-	clear(n.silent)
-	return silent
+	clear(n.waiting)
+	return waiting
 }
 
 // due reports whether an offender is to be named now.
 func (n *offenderNames) due(now time.Time, name offenderName) bool {
-	if _, named := n.at[name]; named {
+	if _, named := n.namedAt[name]; named {
 		return false
 	}
 	if n.named == maxNamed {
-		n.silent[name] = true
+		n.waiting[name] = true
 		return false
 	}
-	delete(n.silent, name)
-	n.at[name] = now
+	delete(n.waiting, name)
+	n.namedAt[name] = now
 	n.named++
 	return true
 }
 
-// nameOffenders logs each key and metric that begins to be over its limit.
+// nameOffenders logs each key and metric that first exceeds its limit.
 func (p *limiter) nameOffenders(over *offenders.Report) {
 	now, n := p.factory.now(), &p.names
-	if silent := n.begin(now, p.cfg.Window.Duration); silent > 0 {
-		p.settings.Logger.Warn("More metrics are over their limits than are named", zap.Int("metrics", silent))
+	if waiting := n.advance(now, p.cfg.Window.Duration); waiting > 0 {
+		p.settings.Logger.Warn("More metrics are over their limits than are named", zap.Int("metrics", waiting))
 	}
 	for _, all := range [][]offenders.Offender{over.Keys, over.Top} {
 		for i := range all {
 			o := &all[i]
 			if n.due(now, offenderName{o.Limit, o.Subject}) {
-				p.settings.Logger.Warn(p.sentence(o), zap.Inline(p.record(o)))
+				p.settings.Logger.Warn(p.sentenceAbout(o), zap.Inline(p.fieldsOf(o)))
 			}
 		}
 	}
 }
 
-// sentence says of an offender what a person needs to act on it. The estimates are rounded, since they are not exact.
-func (p *limiter) sentence(o *offenders.Offender) string {
+// sentenceAbout describes an offender for a person. The estimates are rounded, because they are not exact.
+func (p *limiter) sentenceAbout(o *offenders.Offender) string {
 	subject := p.subjectOf(o)
 	if len(o.Labels) == 0 {
 		return fmt.Sprintf("%s: about %d series wanted, limit %d", subject, round(o.Wanted()), o.Max)
@@ -102,7 +103,7 @@ func (p *limiter) subjectOf(o *offenders.Offender) string {
 	}
 }
 
-// round keeps three digits.
+// round rounds to three digits.
 func round(n int64) int64 {
 	unit := int64(1)
 	for n/unit >= 1000 {
@@ -111,8 +112,8 @@ func round(n int64) int64 {
 	return (n + unit/2) / unit * unit
 }
 
-// record is an offender in a log record.
-func (p *limiter) record(o *offenders.Offender) zapcore.ObjectMarshalerFunc {
+// fieldsOf returns the fields of a log record about an offender.
+func (p *limiter) fieldsOf(o *offenders.Offender) zapcore.ObjectMarshalerFunc {
 	return func(enc zapcore.ObjectEncoder) error {
 		enc.AddString("limit", p.set.Name(o.Limit))
 		enc.AddString("metric", o.Metric)
@@ -121,7 +122,7 @@ func (p *limiter) record(o *offenders.Offender) zapcore.ObjectMarshalerFunc {
 		enc.AddInt64("max", o.Max)
 		return enc.AddArray("labels", zapcore.ArrayMarshalerFunc(func(enc zapcore.ArrayEncoder) error {
 			for i := range o.Labels {
-				if err := enc.AppendObject(p.labelRecord(&o.Labels[i])); err != nil {
+				if err := enc.AppendObject(p.labelFields(&o.Labels[i])); err != nil {
 					return err
 				}
 			}
@@ -130,7 +131,7 @@ func (p *limiter) record(o *offenders.Offender) zapcore.ObjectMarshalerFunc {
 	}
 }
 
-func (p *limiter) labelRecord(l *offenders.Label) zapcore.ObjectMarshalerFunc {
+func (p *limiter) labelFields(l *offenders.Label) zapcore.ObjectMarshalerFunc {
 	return func(enc zapcore.ObjectEncoder) error {
 		enc.AddString("label", l.Name)
 		enc.AddInt64("values", l.Values)

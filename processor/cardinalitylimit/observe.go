@@ -12,8 +12,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
-// observe registers what is read at the time of collection: the state of the limits
-// as it was measured last.
+// observe registers the callbacks of the observable metrics. They read the last measurement of the limits.
 func (t *telemetry) observe(memory *budget.Budget) error {
 	value := func(read func() int64) metric.Int64Callback {
 		return func(_ context.Context, o metric.Int64Observer) error {
@@ -73,16 +72,17 @@ func (t *telemetry) observe(memory *budget.Budget) error {
 	)
 }
 
-// observeKeys observes the fullest keys: of several with one text, which is cut, the first.
+// observeKeys observes the fullest keys. Long texts of keys are cut. If several keys have the same text, only the first is
+// observed.
 func (t *telemetry) observeKeys(o metric.Int64Observer, m *measurement, read func(*limit.KeyUsage) int64) {
 	for i := range m.usage {
-		said := make(map[string]bool)
+		observed := make(map[string]bool)
 		for k := range m.usage[i].Fullest {
 			key := &m.usage[i].Fullest[k]
-			if said[key.Key] {
+			if observed[key.Key] {
 				continue
 			}
-			said[key.Key] = true
+			observed[key.Key] = true
 			o.Observe(read(key), metric.WithAttributes(attribute.String("limit", m.usage[i].Limit),
 				attribute.String("key", key.Key), t.processor))
 		}
@@ -127,8 +127,8 @@ func (t *telemetry) observeLabels(o metric.Int64Observer, m *measurement) {
 	most.observe(o)
 }
 
-// largest holds for each label set the largest of its values: two labels of a metric over one limit are two offenders
-// with one label set, and texts are cut.
+// largest contains the largest value of each label set. Several offenders may have the same label set: two labels of a metric
+// over one limit, and keys whose texts were cut.
 type largest map[attribute.Distinct]labelled
 
 type labelled struct {
@@ -156,10 +156,10 @@ func (t *telemetry) offender(o *offenders.Offender) []attribute.KeyValue {
 	}
 }
 
-// keeps registers what is known of the storage, and counts what happens with it.
-func (t *telemetry) keeps(k *keeper) error {
-	k.failed = func(ctx context.Context) { t.builder.ProcessorCardinalitylimitSnapshotFailures.Add(ctx, 1, t.common) }
-	k.empty = func(ctx context.Context, reason string) {
+// registerStorage registers the metrics about the storage.
+func (t *telemetry) registerStorage(k *keeper) error {
+	k.countFailure = func(ctx context.Context) { t.builder.ProcessorCardinalitylimitSnapshotFailures.Add(ctx, 1, t.common) }
+	k.countEmpty = func(ctx context.Context, reason string) {
 		t.builder.ProcessorCardinalitylimitEmptyStarts.Add(ctx, 1,
 			metric.WithAttributes(attribute.String("reason", reason), t.processor))
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 )
 
-// compile compiles an override of limit l. What it matches on must be part of the
-// key: otherwise one key would have two maxima.
+// compile compiles an override of limit l. Its conditions must be about parts of the key, because one key must not have two
+// maxima.
 func (c *OverrideConfig) compile(e *check.Errors, l *LimitConfig, key []limit.Part) limit.Override {
 	o := limit.Override{Equals: make(map[limit.Part]string), Max: max(c.MaxSeries, c.MaxValues)}
 	e.That(len(c.Match) > 0, "match", "at least one condition", len(c.Match))
@@ -47,7 +47,7 @@ func (c *OverrideConfig) compile(e *check.Errors, l *LimitConfig, key []limit.Pa
 	return o
 }
 
-// stringList wants a list of strings and returns it.
+// stringList returns a list of strings. It reports any other value as an error.
 func stringList(e *check.Errors, field string, value any) (out []string) {
 	list, ok := value.([]any)
 	e.That(ok && len(list) > 0, field, "a list of regular expressions", value)

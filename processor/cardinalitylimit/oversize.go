@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// minTextBytes leaves room for something before the hash of a cut text.
+	// minTextBytes leaves room for some text before the hash of a cut text.
 	minTextBytes = oversize.SuffixBytes + 4
-	// maxTextBytes and maxDepth bound how deep a value can be before it is over one of them.
+	// maxTextBytes and maxDepth bound the nesting of a value that is within the limits.
 	maxTextBytes = 1 << 20
 	maxDepth     = 1 << 10
 )
@@ -36,7 +36,7 @@ func (c *AttributeLimitsConfig) compile(e *check.Errors) oversize.Limits {
 	}
 }
 
-// oversized counts and logs what of a batch was over attribute_limits.
+// oversized counts and logs the bounds of attribute_limits that a batch exceeded.
 func (p *limiter) oversized(ctx context.Context, c *oversize.Cutter) {
 	if c.Counts == (oversize.Counts{}) {
 		return
@@ -59,12 +59,11 @@ func (p *limiter) oversized(ctx context.Context, c *oversize.Cutter) {
 	}
 }
 
-// oversizeLog says when a log record about attribute_limits is due: at most one per logEvery. Safe for
-// concurrent use.
+// oversizeLog decides when a log record about attribute_limits is due: at most one per logEvery. It is safe for concurrent use.
 type oversizeLog struct {
 	mu    sync.Mutex
 	last  time.Time
-	since oversize.Counts // of the last record
+	since oversize.Counts // counts since the last record
 }
 
 func (l *oversizeLog) due(now time.Time, more *oversize.Counts) (counts oversize.Counts, due bool) {

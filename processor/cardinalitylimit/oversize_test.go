@@ -15,8 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// hostile is a batch whose points are over every limit, one a point, and one point that is within
-// them all.
+// hostile is a batch with one point over each limit, and one point within all of them.
 func hostile() pmetric.Metrics {
 	b := newBatch("orders", "host", strings.Repeat("h", 1<<20))
 	at := time.Unix(1_700_000_000, 0)
@@ -66,7 +65,7 @@ func TestWhatSendersChooseIsBounded(t *testing.T) {
 				assert.Equal(t, n, r.counter("oversized", "kind", kind, "mode", mode), kind)
 			}
 			assert.Equal(t, int64(3), r.counter("points", "action", "pass"), "what is refused is asked of no limit")
-			sent := r.sink.take()
+			sent := r.sink.drain()
 			require.Len(t, sent, 1)
 			rm := sent[0].ResourceMetrics().At(0)
 			host, _ := rm.Resource().Attributes().Get("host")
@@ -86,7 +85,7 @@ func TestWhatSendersChooseIsBounded(t *testing.T) {
 	}
 }
 
-// The limits come before exemptions, and turn off one by one.
+// The limits apply before exemptions. Each can be turned off alone.
 func TestExemptMetricsAreBounded(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Exempt.Metrics = []string{".*"}
@@ -98,7 +97,7 @@ func TestExemptMetricsAreBounded(t *testing.T) {
 	assert.Equal(t, int64(10), r.counter("points", "action", "pass"))
 }
 
-// One record a minute says what is over, with the sums of what came since.
+// One log record per minute has the exceeded bounds, with the sums since the last record.
 func TestOversizedIsLoggedByTheMinute(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	r := &rig{t: t, clock: newClock(), sink: &sink{}, tel: componenttest.NewTelemetry()}

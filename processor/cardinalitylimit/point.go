@@ -16,9 +16,9 @@ import (
 const (
 	// scopeName is the scope of overflow series.
 	scopeName = "github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit"
-	// tagAttribute holds the name of the limit that a tagged point exceeds.
+	// tagAttribute contains the name of the limit that a tagged point exceeds.
 	tagAttribute = "cardinalitylimit.exceeded"
-	// instanceAttribute tells the writers of overflow series apart.
+	// instanceAttribute distinguishes the writers of overflow series.
 	instanceAttribute = "service.instance.id"
 )
 
@@ -33,8 +33,8 @@ func bounded[P datapoint](w *walker, p P, c *codec[P]) bool {
 	return true
 }
 
-// known decides on p, unless it is a stranger that waits for its turn. It reports whether the point stays
-// in its batch, as far as that is known.
+// known decides on p, unless it is a stranger that has to wait. It returns false if the point does not stay in its batch. A
+// stranger stays until it is decided on.
 func known[P datapoint](w *walker, p P, c *codec[P], at int) (stays bool) {
 	stale := p.Flags().NoRecordedValue()
 	if w.at.writer != 0 && !stale {
@@ -53,8 +53,8 @@ func known[P datapoint](w *walker, p P, c *codec[P], at int) (stays bool) {
 	return point(w, p, c)
 }
 
-// weightOf is what p contributes to the weight of its series: growth, or the value where that is not
-// known, of monotonic sums, histograms and summaries; 1 of others.
+// weightOf returns the summand of p in the weight of its series. For monotonic sums, histograms and summaries it is the growth,
+// or the value if the growth is not known. For others it is 1.
 func weightOf[P datapoint](w *walker, p P, c *codec[P]) float64 {
 	if t := w.at.metric.Type(); t == pmetric.MetricTypeGauge || t == pmetric.MetricTypeSum && !isMonotonicSum(w.at.metric) {
 		return 1
@@ -69,7 +69,7 @@ func weightOf[P datapoint](w *walker, p P, c *codec[P]) float64 {
 // point decides on a stranger and reports whether it stays in its batch.
 func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
 	attributes := p.Attributes()
-	if w.bounds.Copy { // what was cut is in a copy that is gone
+	if w.bounds.Copy { // the copy with the cut values does not exist any more
 		attributes, _ = w.bounds.Again(attributes)
 	}
 	w.attributes = attributes
@@ -78,8 +78,8 @@ func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
 	return carryOut(w, p, c, &d, p.Flags().NoRecordedValue())
 }
 
-// stampOf differs for two points of a stream between which something happened: by their values and
-// starts, or their times where each point is an event of its own.
+// stampOf returns a number that differs between two points of a stream if the stream was active between them. It is computed
+// from value and start, or from value and time for deltas, where each point is an event of its own.
 func stampOf[P datapoint](w *walker, p P, c *codec[P]) uint64 {
 	value, since := math.Float64bits(c.weight(p)), p.StartTimestamp()
 	if isDelta(w.at.metric) {
@@ -90,7 +90,7 @@ func stampOf[P datapoint](w *walker, p P, c *codec[P]) uint64 {
 
 func isDelta(m pmetric.Metric) bool { return temporalityOf(m) == pmetric.AggregationTemporalityDelta }
 
-// carryOut does what was decided and reports whether the point stays in its batch.
+// carryOut applies a decision and reports whether the point stays in its batch.
 func carryOut[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale bool) (stays bool) {
 	if w.foretold != nil {
 		foretell(w, p, c, d, stale)
@@ -117,7 +117,7 @@ func carryOut[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale
 	}
 }
 
-// foretell lets the batch count what becomes of p, and changes nothing.
+// foretell adds p to the table of a dry run, as enforcement would fold it. The point itself is unchanged.
 func foretell[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale bool) {
 	switch {
 	case d.Rule >= 0, d.Action == limit.Strip, d.Action == limit.Overflow:
@@ -131,15 +131,16 @@ func foretell[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale
 	}
 }
 
-// pointOf is a point without what folding may change.
+// pointOf returns a point for folding without attributes and exemplars.
 func (w *walker) pointOf(stream uint64, start, at pcommon.Timestamp, v fold.Value) fold.Point {
 	return fold.Point{Stream: stream, Start: int64(start), Time: w.timeOf(at), Value: v} //nolint:gosec // ns since the epoch
 }
 
-// admit lets a point pass whose stream may have been folded until now.
+// admit decides on a passing point whose stream may have been folded until now. It reports whether the point stays in its
+// batch.
 func admit[P datapoint](w *walker, p P, c *codec[P], id uint64) (stays bool) {
 	if !w.table.Knows(id) {
-		return true // never folded: the value need not be read
+		return true // never folded, so the value need not be read
 	}
 	v, problem := c.read(p)
 	if problem != (fold.Stats{}) {
@@ -197,7 +198,7 @@ func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stal
 	w.batch.Add(fp, describe)
 }
 
-// timeOf is a point's time, or ours where it has none.
+// timeOf returns the time of a point, or our time if it has none.
 func (w *walker) timeOf(t pcommon.Timestamp) int64 {
 	if t == 0 {
 		return w.cursor.Now()
@@ -205,7 +206,7 @@ func (w *walker) timeOf(t pcommon.Timestamp) int64 {
 	return int64(t)
 }
 
-// series describes what the point at hand is folded into.
+// series describes the series into which the point at hand is folded.
 func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
 	m := w.at.metric
 	s := fold.Series{
@@ -218,7 +219,7 @@ func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
 		w.merged(&s, attrs, d)
 		return s
 	}
-	// The key's values are cloned: they share memory with their whole batch.
+	// The values of the key are cloned, because they share memory with their whole batch.
 	s.Metadata = cloneMetadata(s.Metadata)
 	if d.Action == limit.Strip {
 		w.cursor.LeftResource(s.Resource.Attributes(), w.instance+"/"+w.name)
@@ -233,7 +234,7 @@ func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
 	return s
 }
 
-// metadataOf is the client metadata under which a limit's series leaves.
+// metadataOf returns the client metadata under which the series of a limit leaves.
 func (w *walker) metadataOf(d *limit.Decision) map[string][]string {
 	if d.Rule >= 0 {
 		return nil // see merged

@@ -8,8 +8,9 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 )
 
-// checkPrefixes refuses expressions in which "resource." is part of the expression. They would be about attributes of
-// points and match nothing, as only a text that begins with "resource." itself is about attributes of resources.
+// checkPrefixes refuses expressions that match "resource." with a part of the expression. Only a text that begins with
+// "resource." itself is about attributes of resources. Other expressions are about attributes of points, so these would match
+// nothing.
 func checkPrefixes(e *check.Errors, field string, labels []string) {
 	for i, label := range labels {
 		e.That(!hidesPrefix(label), check.Item(field, i),
@@ -17,8 +18,8 @@ func checkPrefixes(e *check.Errors, field string, labels []string) {
 	}
 }
 
-// hidesPrefix reports whether an expression, or one of its alternatives, matches names that begin with "resource." where
-// the text does not show it.
+// hidesPrefix reports whether an expression, or one of its alternatives, matches names that begin with "resource." although
+// its text does not begin so.
 func hidesPrefix(label string) bool {
 	rest, plain := strings.CutPrefix(label, resourcePrefix)
 	parsed, err := syntax.Parse(rest, syntax.Perl)
@@ -28,8 +29,8 @@ func hidesPrefix(label string) bool {
 	return (!plain || parsed.Op == syntax.OpAlternate) && slices.Contains(rests(parsed, resourcePrefix), "")
 }
 
-// rests returns what can be left of a beginning of names after an expression has matched some of it: "" where it has
-// matched all of it, nothing where it does not match. A dot that is not escaped counts as a dot.
+// rests returns the parts of beginning that can remain after an expression has matched a part of it. The result contains ""
+// if the expression can match all of it, and is empty if it cannot match. A dot that is not escaped counts as a dot.
 func rests(re *syntax.Regexp, beginning string) (left []string) {
 	if beginning == "" {
 		return []string{""}

@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 )
 
-// The configurations that the README shows are valid.
+// The configurations in the README are valid.
 func TestReadmeConfig(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)

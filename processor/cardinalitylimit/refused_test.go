@@ -15,9 +15,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// fanOut is downstream with two branches: one accepts all that it is offered, the other
-// refuses now and then, and with it the whole parcel. The first adds up the deltas
-// whose interval it has not seen.
+// fanOut is downstream with two branches. One accepts everything. The other refuses some parcels at random, and then the whole
+// parcel is refused. The first adds up only deltas whose interval it has not seen.
 type fanOut struct {
 	t       *testing.T
 	refuses func() bool
@@ -74,7 +73,7 @@ func (f *fanOut) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
 			f.other[id] += o.value
 		}
 	}
-	// What downstream does to a parcel that it refuses is its own affair.
+	// Downstream may change a parcel that it refuses.
 	md.ResourceMetrics().RemoveIf(func(pmetric.ResourceMetrics) bool { return true })
 	if refuses {
 		f.refused++
@@ -83,9 +82,8 @@ func (f *fanOut) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
 	return nil
 }
 
-// Deltas of two tenants and flushes that are refused at random, however often in a row,
-// over restarts with a storage: a branch that accepted a parcel each time counts it once,
-// and so does one that refused it.
+// The test has deltas of two tenants and flushes that are refused at random, also several times in a row, and restarts with a
+// storage. A branch that accepted a parcel each time counts it once, and so does one that refused it.
 func TestRefusedParcelsAreOfferedUnchanged(t *testing.T) {
 	refused := 0
 	for seed := range uint64(40) {
@@ -112,7 +110,7 @@ func TestRefusedParcelsAreOfferedUnchanged(t *testing.T) {
 				for _, id := range []string{"incumbent", "x", "y"} {
 					value := rng.Int64N(100)
 					if id == "incumbent" {
-						value += 100 // the heaviest has the place
+						value += 100 // the heaviest series has the place
 					}
 					put(b.sum("delta", delta, true), value, from, clock.now(), "id", id)
 					grown[tenant+id] += value
@@ -147,7 +145,7 @@ func TestRefusedParcelsAreOfferedUnchanged(t *testing.T) {
 	require.Greater(t, refused, 1000)
 }
 
-// What is refused is one value, what has come since another, however long downstream refuses.
+// The refused points are one value and the points since then another, independent of how long downstream refuses.
 func TestTwoValuesForEachSeries(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
 	send := func(value int64) {
@@ -158,7 +156,7 @@ func TestTwoValuesForEachSeries(t *testing.T) {
 		put(points, 10, from, r.clock.now(), "id", "incumbent")
 		put(points, value, from, r.clock.now(), "id", "x")
 		r.send(b.md)
-		r.sink.take()
+		r.sink.drain()
 	}
 	flushRefused := func() {
 		r.sink.refuse(errors.New("busy"))
@@ -191,8 +189,7 @@ func TestTwoValuesForEachSeries(t *testing.T) {
 	require.EqualValues(t, 1, r.counter("dropped_points", "reason", "undelivered"))
 }
 
-// The last flush offers both values, in order. What downstream refuses is stored or, without a
-// storage, lost and counted.
+// The last flush offers both values in order. The refused ones are stored or, without a storage, lost and counted.
 func TestRefusedUntilTheEnd(t *testing.T) {
 	for name, durable := range map[string]bool{"with storage": true, "without": false} {
 		t.Run(name, func(t *testing.T) {
@@ -209,7 +206,7 @@ func TestRefusedUntilTheEnd(t *testing.T) {
 				put(points, 1000, r.clock.now(), r.clock.now(), "id", "incumbent")
 				put(points, value, r.clock.now(), r.clock.now(), "id", "x")
 				r.send(b.md)
-				r.sink.take()
+				r.sink.drain()
 			}
 			send(3)
 			r.sink.refuse(errors.New("busy"))

@@ -31,19 +31,20 @@ func pods(r *rig, value int64) pmetric.Metrics {
 	return md
 }
 
-// An attribute of resources with too many values is removed from those over the limit, and what is left adds up.
+// An attribute of resources has too many values. It is removed from the resources over the limit, and the remaining series add
+// up.
 func TestStripOfAResourceAttribute(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Limits = []LimitConfig{valuesOf(3, "strip", `resource.k8s\.pod\.uid`)}
 		c.Reaggregate.FirstValue = "start"
 	})
 	r.send(pods(r, 0)) // baselines
-	r.sink.take()
+	r.sink.drain()
 	for value := int64(1); value <= 3; value++ {
 		r.clock.add(time.Minute)
 		r.send(pods(r, value*10))
 	}
-	passed := observe(r.sink.take()...)
+	passed := observe(r.sink.drain()...)
 	uids := make(map[any]bool)
 	for _, o := range passed {
 		uids[o.resource["k8s.pod.uid"]] = true
@@ -63,26 +64,26 @@ func TestStripOfAResourceAttribute(t *testing.T) {
 	require.EqualValues(t, 3, r.counter("series", "limit", "values"))
 }
 
-// The other actions, and labels of points beside those of resources.
+// The other actions work as well, and so do labels of points together with those of resources.
 func TestValuesOfResourceAttributes(t *testing.T) {
 	for action, want := range map[string][2]int{"drop": {6, 0}, "overflow": {6, 1}, "tag": {20, 0}} {
 		r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{valuesOf(3, action, "resource.k8s.*")} })
 		r.send(pods(r, 5))
-		require.Len(t, observe(r.sink.take()...), want[0], action)
+		require.Len(t, observe(r.sink.drain()...), want[0], action)
 		require.Len(t, r.flushed(), want[1], action)
 	}
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{valuesOf(1, "drop", "resource.region", "route")} })
 	r.send(pods(r, 5))
-	require.Len(t, observe(r.sink.take()...), 10, "one region and one route")
+	require.Len(t, observe(r.sink.drain()...), 10, "one region and one route")
 	r = newRig(t, func(c *Config) { c.Limits = []LimitConfig{valuesOf(1, "drop", "resource.region")} })
 	r.send(pods(r, 5))
-	require.Len(t, observe(r.sink.take()...), 20, "labels of points are not counted")
+	require.Len(t, observe(r.sink.drain()...), 20, "labels of points are not counted")
 	r = newRig(t, func(c *Config) { c.Limits = []LimitConfig{valuesOf(2, "drop")} })
 	r.send(pods(r, 5))
-	require.Len(t, observe(r.sink.take()...), 20, "without labels, attributes of resources are not counted")
+	require.Len(t, observe(r.sink.drain()...), 20, "without labels, attributes of resources are not counted")
 }
 
-// A later limit on streams sees the resource that is left.
+// A later limit on streams sees the remaining resource.
 func TestStreamsAfterAStrippedResourceAttribute(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		streams := limitOf(8, "drop", "metric.name")
@@ -90,7 +91,7 @@ func TestStreamsAfterAStrippedResourceAttribute(t *testing.T) {
 		c.Limits = []LimitConfig{streams, valuesOf(3, "strip", "resource.k8s.pod.uid")}
 	})
 	r.send(pods(r, 5))
-	require.Len(t, observe(r.sink.take()...), 6, "3 pods of 2 routes")
+	require.Len(t, observe(r.sink.drain()...), 6, "3 pods of 2 routes")
 	require.Len(t, r.flushed(), 2)
 	require.EqualValues(t, 8, r.counter("series", "limit", "streams"), "and 2 stripped ones")
 }
@@ -103,7 +104,7 @@ func TestOffendingResourceAttribute(t *testing.T) {
 	})
 	r.send(pods(r, 5))
 	r.maintain()
-	named := take(logs)
+	named := offenderRecords(logs)
 	require.Len(t, named, 1)
 	require.Equal(t, "Metric requests: label resource.k8s.pod.uid has about 10 values, limit 3", named[0].Message)
 	examples := named[0].ContextMap()["labels"].([]any)[0].(map[string]any)["examples"].([]any)
@@ -117,7 +118,7 @@ func TestRuleAndStripOfAResource(t *testing.T) {
 		c.Limits = []LimitConfig{valuesOf(3, "strip", "resource.k8s.pod.uid", "resource.region")}
 	})
 	r.send(pods(r, 5))
-	require.Empty(t, r.sink.take(), "all points fold")
+	require.Empty(t, r.sink.drain(), "all points fold")
 	folded := r.flushed()
 	require.Len(t, folded, 6+2)
 	for _, o := range folded {

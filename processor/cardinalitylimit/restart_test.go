@@ -16,7 +16,7 @@ type lives struct {
 	disk  *disk
 	edit  func(*Config)
 	clock *clock
-	// kill tells how a life ends: nil is SIGTERM.
+	// kill ends a life; nil means SIGTERM.
 	kill   func(rng *rand.Rand, r *rig)
 	killed bool
 	count  int
@@ -30,13 +30,13 @@ func (l *lives) begin(t *testing.T, edit func(*Config)) *rig {
 	l.edit = func(c *Config) {
 		edit(c)
 		c.Storage = &storageID
-		// Sources leave out streams at random: what a writer has not shown proves nothing.
+		// Sources leave out streams at random, so a missing stream is no evidence.
 		c.Reaggregate.FirstValue = "start"
 	}
 	return startRig(t, l.clock, l.disk, l.edit)
 }
 
-// next ends the life of r now and then and begins another.
+// next ends the life of r at some of its calls and begins another.
 func (l *lives) next(rng *rand.Rand, r *rig, down func(pmetric.Metrics)) *rig {
 	if rng.IntN(4) != 0 {
 		return r
@@ -68,7 +68,7 @@ func (l *lives) next(rng *rand.Rand, r *rig, down func(pmetric.Metrics)) *rig {
 }
 
 func (l *lives) collect(r *rig, down func(pmetric.Metrics)) {
-	for _, md := range r.sink.take() {
+	for _, md := range r.sink.drain() {
 		down(md)
 	}
 }
@@ -78,15 +78,14 @@ func (l *lives) end(r *rig) {
 	require.NoError(r.t, r.stop())
 }
 
-// counterOnly is counter for a processor that has stopped.
+// counterOnly is counter for a stopped processor.
 func (r *rig) counterOnly(name string) int64 {
 	return (&rig{t: r.t, tel: r.tel}).counter(name)
 }
 
-// Over restarts with a storage, between any rounds, with flushes that downstream
-// refuses at the end, totals are those of one life: each overflow series goes on with
-// its start, and downstream adds up to the ledger. Exemplars leave with the last flush of a
-// life, or are counted where downstream refuses it: none is stored.
+// Restarts with a storage come between any rounds, with flushes that downstream refuses at the end. The totals are those of one
+// life: each overflow series keeps its start, and downstream adds up to the ledger. Exemplars leave with the last flush of a
+// life, or are counted if downstream refuses it, because none is stored.
 func TestTotalsAreConservedOverRestarts(t *testing.T) {
 	const cases = 40
 	restarts, all := 0, simulated{}
@@ -101,7 +100,7 @@ func TestTotalsAreConservedOverRestarts(t *testing.T) {
 	t.Logf("%d cases, %d restarts: %v", cases, restarts, all)
 }
 
-// Killed when all is stored: what is lost is only what serves as a baseline.
+// The process is killed when everything is stored. Only the values that become baselines are lost.
 func TestKilledAfterASnapshot(t *testing.T) {
 	exact := 0
 	for seed := range uint64(60) {
@@ -116,16 +115,16 @@ func TestKilledAfterASnapshot(t *testing.T) {
 	require.Positive(t, exact)
 }
 
-// Killed at any moment, in the middle of a write too: no total decreases or begins
-// anew, which the reader checks, and nothing counts twice.
+// The process is killed at any moment, also during a write. No total decreases or begins anew, which the reader checks, and
+// nothing counts twice.
 func TestKilledAtAnyMoment(t *testing.T) {
 	kills := 0
 	for seed := range uint64(120) {
 		down, l := newReader(t), &lives{}
 		l.kill = func(rng *rand.Rand, r *rig) {
 			switch rng.IntN(3) {
-			case 0: // where it stands
-			case 1: // in a flush: nothing is sent if what it sends is not stored
+			case 0: // at this position
+			case 1: // during a flush: nothing is sent that is not stored
 				l.disk.dieAfter(rng.IntN(3))
 				cut, parcels := r.table.FlushCut()
 				stored := r.keeper.write(context.Background(), false, state(cut))
@@ -134,7 +133,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 						require.NoError(t, r.sink.ConsumeMetrics(context.Background(), p.Metrics))
 					}
 				}
-			default: // in a snapshot
+			default: // during a snapshot
 				l.disk.dieAfter(rng.IntN(4))
 				r.save(context.Background())
 			}
@@ -153,7 +152,7 @@ func requireAtMost(t *testing.T, seed uint64, ledger, got map[string]totals) {
 	}
 }
 
-// A raised maximum keeps the incumbents; another key, count or window starts empty.
+// A raised maximum keeps the incumbents. With another key, count or window the limit starts empty.
 func TestChangedLimits(t *testing.T) {
 	base := func(edit func(*Config, *LimitConfig)) func(*Config) {
 		return func(c *Config) {
@@ -167,7 +166,7 @@ func TestChangedLimits(t *testing.T) {
 	for name, c := range map[string]struct {
 		edit  func(*Config, *LimitConfig)
 		fresh bool
-		pass  int // of the incumbents and as many strangers that come first
+		pass  int // of the incumbents and of as many strangers that come first
 	}{
 		"nothing":     {nil, false, 2},
 		"raised":      {func(_ *Config, l *LimitConfig) { l.MaxSeries = 3 }, false, 3},
@@ -191,7 +190,7 @@ func TestChangedLimits(t *testing.T) {
 				r.offer("a", "b", "c")
 				require.Equal(t, []string{"a", "b"}, r.passed())
 				require.NoError(t, r.stop())
-				r.sink.take()
+				r.sink.drain()
 				r = r.restart(d, form(base(c.edit)))
 				r.offer("x", "y", "a", "b")
 				got := r.passed()
@@ -209,7 +208,7 @@ func TestChangedLimits(t *testing.T) {
 	}
 }
 
-// A pause longer than the window forgets by time, as silence does.
+// After a pause longer than the window, as after a silence, no place is left.
 func TestLongPause(t *testing.T) {
 	for pause, want := range map[time.Duration][]string{
 		20 * time.Minute: {"a", "b"},
@@ -221,7 +220,7 @@ func TestLongPause(t *testing.T) {
 		r := startRig(t, newClock(), d, onDisk(two))
 		r.offer("a", "b", "c")
 		require.NoError(t, r.stop())
-		r.sink.take()
+		r.sink.drain()
 		r.clock.add(pause)
 		r = r.restart(d, two)
 		r.offer("x", "y", "a", "b")
@@ -242,7 +241,7 @@ func (r *rig) offer(ids ...string) {
 
 // passed returns the ids that have passed as themselves.
 func (r *rig) passed() (ids []string) {
-	for _, o := range observe(r.sink.take()...) {
+	for _, o := range observe(r.sink.drain()...) {
 		if id, ok := o.attributes["id"]; ok {
 			ids = append(ids, id.(string))
 		}
@@ -250,8 +249,8 @@ func (r *rig) passed() (ids []string) {
 	return ids
 }
 
-// What a stream grows by while the gateway is down counts once, in the series that
-// goes on; so does what it grew by between the last flush and a kill.
+// The growth of a stream while the gateway is down counts once, in the series that continues. So does its growth between the
+// last flush and a kill.
 func TestGrowthDuringTheDowntime(t *testing.T) {
 	for _, kill := range []bool{false, true} {
 		d := newDisk()
@@ -264,7 +263,7 @@ func TestGrowthDuringTheDowntime(t *testing.T) {
 			put(points, v, begun, r.clock.now(), "id", "a")
 			put(points, v, begun, r.clock.now(), "id", "b")
 			r.send(b.md)
-			r.sink.take()
+			r.sink.drain()
 		}
 		report(10)
 		before := r.flushed()[0]
@@ -275,10 +274,10 @@ func TestGrowthDuringTheDowntime(t *testing.T) {
 		} else {
 			require.NoError(t, r.stop())
 		}
-		r.sink.take()
+		r.sink.drain()
 		r.clock.add(time.Minute)
 		r = r.restart(d, oneSeries)
-		after := r.flushed()[0] // goes on before the stream has reported
+		after := r.flushed()[0] // continues before the stream has reported
 		require.EqualValues(t, 10, after.value)
 		report(40)
 		after = r.flushed()[0]
@@ -289,7 +288,7 @@ func TestGrowthDuringTheDowntime(t *testing.T) {
 	}
 }
 
-// What left under other rules, without a place, does not count again when it is folded.
+// A series that left without a place under other rules does not count again when it is folded.
 func TestChangedRules(t *testing.T) {
 	for name, before := range map[string]func(*Config){
 		"dry run":         func(c *Config) { oneSeries(c); c.Mode = modeDryRun },
@@ -315,7 +314,7 @@ func TestChangedRules(t *testing.T) {
 			r = r.restart(d, oneSeries)
 			report(1001)
 			report(1003)
-			r.sink.take()
+			r.sink.drain()
 			want := int64(2)
 			if name == "limited already" {
 				want = 1003
@@ -326,8 +325,7 @@ func TestChangedRules(t *testing.T) {
 	}
 }
 
-// A stream that was folded, got a place between the last flush and a kill, and has none
-// after the restart counts once.
+// A stream was folded, got a place between the last flush and a kill, and has none after the restart. It counts once.
 func TestPlaceBeforeAKill(t *testing.T) {
 	d := newDisk()
 	r := startRig(t, newClock(), d, onDisk(oneSeries))
@@ -337,7 +335,7 @@ func TestPlaceBeforeAKill(t *testing.T) {
 		b := newBatch("orders")
 		put(b.sum("requests", cumulative, true), v, start, r.clock.now(), "id", id)
 		r.send(b.md)
-		for _, o := range observe(r.sink.take()...) {
+		for _, o := range observe(r.sink.drain()...) {
 			if o.attributes["id"] == "x" {
 				passed = o.value
 			}
@@ -350,7 +348,7 @@ func TestPlaceBeforeAKill(t *testing.T) {
 	}
 	r.clock.add(time.Minute)
 	report("a", 1)
-	r.save(context.Background()) // of the places: "a" has the one
+	r.save(context.Background()) // of the places; "a" has the one
 	report("x", 20)
 	flush()
 	r.clock.add(40 * time.Minute)
@@ -365,10 +363,10 @@ func TestPlaceBeforeAKill(t *testing.T) {
 	report("x", 55)
 	require.EqualValues(t, 15, passed)
 	r.kill(d)
-	r.sink.take()
+	r.sink.drain()
 	r = r.restart(d, oneSeries)
 	r.clock.add(time.Second)
-	report("b", 1) // takes the place
+	report("b", 1) // gets the place
 	r.clock.add(time.Second)
 	report("x", 60)
 	flush()

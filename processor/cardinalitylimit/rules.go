@@ -2,9 +2,9 @@ package cardinalitylimit
 
 import "fmt"
 
-// rules is a text that differs where another stream may leave as itself without a
-// place: under a dry run, an exemption, a tag, or without the limit. How many places
-// there are does not matter: who left has one.
+// rules returns a text of everything that decides whether a stream without a place may leave as itself: mode, exemptions,
+// rules for labels, and limits with their actions. It excludes the number of places, because a stream that left under another
+// number has a place.
 func (c *Config) rules() string {
 	text := fmt.Sprintf("%s %q", c.Mode, c.Exempt.Metrics)
 	for _, l := range c.Labels {

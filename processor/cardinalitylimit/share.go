@@ -6,8 +6,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/rank"
 )
 
-// askCluster asks which of the strangers may have places, those under one limit at a time: what an earlier limit folds
-// is not asked of later ones.
+// askCluster asks the cluster which of the strangers may have places. It asks about one limit at a time, because a later limit
+// does not decide on a point that an earlier one folds.
 func (w *walker) askCluster(strangers []rank.Stranger) {
 	w.asking = append(w.asking[:0], strangers...)
 	for len(w.asking) > 0 {

@@ -19,7 +19,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
 )
 
-// start runs a processor in front of next, whose time is the test's.
+// start runs a processor before next, whose time is that of the test.
 func start(t *testing.T, next consumer.Metrics, cfg *Config) (processor.Metrics, *componenttest.Telemetry) {
 	tel := componenttest.NewTelemetry()
 	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
@@ -29,7 +29,7 @@ func start(t *testing.T, next consumer.Metrics, cfg *Config) (processor.Metrics,
 	return p, tel
 }
 
-// overLimit sends points of which all but the first of each metric are folded.
+// overLimit sends points. All except the first of each metric are folded.
 func overLimit(t *testing.T, p processor.Metrics) {
 	now := time.Now()
 	b := newBatch("orders")
@@ -44,7 +44,7 @@ func overLimit(t *testing.T, p processor.Metrics) {
 
 func oneSeries(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} }
 
-// What nobody takes at shutdown is lost: counted, and the shutdown says so.
+// Points that downstream does not accept at shutdown are lost and counted, and the error of the shutdown has their number.
 func TestShutdownCountsWhatIsRefused(t *testing.T) {
 	for name, refusal := range map[string]error{
 		"for now":  errors.New("busy"),
@@ -65,8 +65,7 @@ func TestShutdownCountsWhatIsRefused(t *testing.T) {
 	}
 }
 
-// A cumulative series that downstream refuses for good is not lost: the next flush
-// repeats it.
+// A cumulative series that downstream refuses permanently is not lost, because the next flush repeats it.
 func TestRefusedCumulativeSeriesAreRepeated(t *testing.T) {
 	r := newRig(t, oneSeries)
 	start := r.clock.now()
@@ -76,7 +75,7 @@ func TestRefusedCumulativeSeriesAreRepeated(t *testing.T) {
 	put(points, 10, start, r.clock.now(), "id", "a")
 	put(points, 7, start, r.clock.now(), "id", "b")
 	r.send(b.md)
-	r.sink.take()
+	r.sink.drain()
 	r.sink.refuse(consumererror.NewPermanent(errors.New("bad")))
 	require.Empty(t, r.flushed())
 	r.sink.refuse(nil)
@@ -84,8 +83,7 @@ func TestRefusedCumulativeSeriesAreRepeated(t *testing.T) {
 	require.Zero(t, r.counter("dropped_points", "reason", "undelivered"))
 }
 
-// hanging is a downstream that takes the first batch and answers the others at the
-// end of their context, or when released.
+// hanging is a downstream that accepts the first batch and answers the others at the end of their context, or when released.
 type hanging struct {
 	consumertest.MetricsSink
 	batches  int
@@ -109,8 +107,8 @@ func (h *hanging) ConsumeMetrics(ctx context.Context, _ pmetric.Metrics) error {
 	}
 }
 
-// However downstream hangs, whether a flush hangs already or begins to at shutdown,
-// the budget of the stage holds, and the deadline of the caller if that is earlier.
+// Downstream may hang in a flush that is in progress, or in the last one. The shutdown lasts no longer than the budget of the
+// stage, or the deadline of the caller if that is earlier.
 func TestShutdownIsBounded(t *testing.T) {
 	for name, c := range map[string]struct {
 		deaf, flushing bool
@@ -150,7 +148,7 @@ func TestShutdownIsBounded(t *testing.T) {
 				require.LessOrEqual(t, time.Since(begun), c.atMost)
 				r := &rig{t: t, tel: tel}
 				require.Equal(t, c.lost, r.counter("dropped_points", "reason", "undelivered"))
-				close(out.released) // the goroutine ends with the call it waits for
+				close(out.released) // the goroutine ends with its present call
 				synctest.Wait()
 			})
 		})

@@ -17,23 +17,23 @@ import (
 
 var storageID = component.MustNewID("memory")
 
-// disk is a storage extension that survives the processor, and its host.
+// disk is a storage extension that survives the processor and its host.
 type disk struct {
 	component.StartFunc
 	component.ShutdownFunc
 
 	mu     sync.Mutex
 	values map[string][]byte
-	err    error // of every call
-	// left is how many values can still be set before the process dies; negative never.
+	err    error // error of every call
+	// left is the number of values that can still be set before the process dies; negative: it does not die.
 	left int
 	dead bool
 
-	calls, failing int           // of all kinds; the one that fails, 0 none
-	blocked        chan struct{} // until it is closed; nil never
+	calls, failing int           // calls of all kinds, and the number of the one that fails; 0: none
+	blocked        chan struct{} // calls block until it is closed; nil: they do not
 }
 
-// call is one of any kind, whose error it returns.
+// call is one call of any kind. It returns the error of the call.
 func (d *disk) call() error {
 	d.mu.Lock()
 	d.calls++
@@ -118,7 +118,7 @@ func (d *disk) Batch(context.Context, ...*storage.Operation) error { panic("not 
 
 func (d *disk) Close(context.Context) error { return nil }
 
-// kill ends the life that writes now: nothing reaches the disk any more.
+// kill ends the life that writes now. Nothing reaches the disk any more.
 func (d *disk) kill() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -153,17 +153,17 @@ func onDisk(edit func(*Config)) func(*Config) {
 	}
 }
 
-// restart begins the next life of a rig that has ended.
+// restart begins the next life of a stopped rig.
 func (r *rig) restart(d *disk, edit func(*Config)) *rig {
 	d.revive()
 	return startRig(r.t, r.clock, d, onDisk(edit))
 }
 
-// kill discards what a rig has in memory.
+// kill discards the memory of a rig.
 func (r *rig) kill(d *disk) {
 	d.kill()
 	r.sink.refuse(errDead)
-	_ = r.stop() // says that nothing is stored
+	_ = r.stop() // returns an error, because nothing is stored
 	r.sink.refuse(nil)
 }
 
@@ -182,7 +182,7 @@ func TestStorageMustBeThere(t *testing.T) {
 	}
 }
 
-// Which of two processors of one ID is which is not known after a restart.
+// After a restart it is not known which of two processors of one ID is which.
 func TestStorageOfOneIDInTwoPipelines(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	defer func() { require.NoError(t, tel.Shutdown(context.Background())) }()
@@ -209,7 +209,7 @@ func TestStorageFailsAtRunTime(t *testing.T) {
 		put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now(), "id", id)
 	}
 	r.send(b.md)
-	r.sink.take()
+	r.sink.drain()
 	require.EqualValues(t, 2, r.flushed()[0].value)
 	r.save(context.Background())
 	require.EqualValues(t, 2, r.counter("snapshot_failures"))
@@ -217,8 +217,8 @@ func TestStorageFailsAtRunTime(t *testing.T) {
 	require.NoError(t, r.stop())
 }
 
-// A flush at shutdown that nobody takes is stored; where the storage fails too, it is
-// lost, counted, and the shutdown says so.
+// If downstream refuses the last flush, it is stored. If the storage fails, too, it is lost and counted, and the error of the
+// shutdown has the number.
 func TestRefusedAtShutdownIsStored(t *testing.T) {
 	for name, broken := range map[string]bool{"stored": false, "storage broken": true} {
 		t.Run(name, func(t *testing.T) {
@@ -230,7 +230,7 @@ func TestRefusedAtShutdownIsStored(t *testing.T) {
 				put(points, 1, r.clock.now(), r.clock.now(), "id", id)
 			}
 			r.send(b.md)
-			r.sink.take()
+			r.sink.drain()
 			r.sink.refuse(errors.New("busy"))
 			if broken {
 				d.fail(errDisk)
@@ -246,7 +246,7 @@ func TestRefusedAtShutdownIsStored(t *testing.T) {
 	}
 }
 
-// What is stored and cannot be read starts empty: counted by reason.
+// Stored parts that cannot be read start empty and are counted by reason.
 func TestDamagedSnapshots(t *testing.T) {
 	for name, c := range map[string]struct {
 		damage func(d *disk)
@@ -290,7 +290,7 @@ func flip(b []byte, at int) {
 	}
 }
 
-// storm sends three cumulative streams, of which one has room.
+// storm sends three cumulative streams. There is one place.
 func (r *rig) storm() {
 	r.clock.add(1e9)
 	b := newBatch("orders")
@@ -301,8 +301,8 @@ func (r *rig) storm() {
 	r.send(b.md)
 }
 
-// Whatever byte of what is stored is damaged, or wherever it ends, the part starts
-// empty with a warning, and the others as they were.
+// Any byte of the stored state may be damaged, and it may end at any byte. The damaged part starts empty with a warning, and
+// the others are restored.
 func TestEveryByteOfASnapshot(t *testing.T) {
 	d := newDisk()
 	r := startRig(t, newClock(), d, onDisk(oneSeries))
@@ -344,15 +344,15 @@ func TestEveryByteOfASnapshot(t *testing.T) {
 	t.Logf("%d cases", cases)
 }
 
-// Whichever call to the storage fails, the process goes on and its totals are right in
-// what it sends, and the next one starts with all of the state or none of a part.
+// Any call to the storage may fail. The process goes on, and the totals that it sends are right. The next process starts with
+// all of a part or none of it.
 func TestEveryCallFails(t *testing.T) {
 	whole := newDisk()
 	life := func(d *disk, c *clock) (r *rig, last int64) {
 		r = startRig(t, c, d, onDisk(oneSeries))
 		for range 3 {
 			r.storm()
-			r.sink.take()
+			r.sink.drain()
 			for _, o := range r.flushed() {
 				require.GreaterOrEqual(t, o.value, last)
 				last = o.value
@@ -379,10 +379,10 @@ func TestEveryCallFails(t *testing.T) {
 		if empty == 0 {
 			require.Equal(t, want, last)
 		}
-		_ = r.Shutdown(context.Background()) // says what is not stored
+		_ = r.Shutdown(context.Background()) // its error has the points that were not stored
 		failures := r.counterOnly("snapshot_failures")
 		require.NoError(t, r.tel.Shutdown(context.Background()))
-		if failing != 4 { // the rules, taken for changed
+		if failing != 4 { // the section of rules, which then counts as changed
 			require.Positivef(t, empty+failures, "call %d", failing)
 		}
 		d.failing = 0
@@ -393,12 +393,12 @@ func TestEveryCallFails(t *testing.T) {
 	t.Logf("%d calls", whole.calls)
 }
 
-// While the storage does not answer points pass and are folded.
+// While the storage does not answer, points pass and are folded.
 func TestStorageBlocks(t *testing.T) {
 	d := newDisk()
 	r := startRig(t, newClock(), d, onDisk(oneSeries))
 	r.storm()
-	r.sink.take()
+	r.sink.drain()
 	release := make(chan struct{})
 	d.mu.Lock()
 	d.blocked = release
@@ -407,7 +407,7 @@ func TestStorageBlocks(t *testing.T) {
 	go func() { done <- r.flush(context.Background(), false) }()
 	for range 10 {
 		r.storm()
-		require.Len(t, observe(r.sink.take()...), 1, "nothing that is not stored leaves")
+		require.Len(t, observe(r.sink.drain()...), 1, "nothing that is not stored leaves")
 	}
 	close(release)
 	require.NoError(t, <-done)
@@ -415,8 +415,8 @@ func TestStorageBlocks(t *testing.T) {
 	require.NoError(t, r.stop())
 }
 
-// flushedAfter is the value of the one series that the next flush sends.
+// flushedAfter returns the value of the one series that the next flush sends.
 func (r *rig) flushedAfter() int64 {
-	r.sink.take()
+	r.sink.drain()
 	return r.flushed()[0].value
 }

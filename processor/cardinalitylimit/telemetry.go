@@ -16,8 +16,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
 )
 
-// telemetry turns the core's counts into the processor's own metrics: one call a
-// batch and label set.
+// telemetry adds the counts of the core to the processor's own metrics, with one call per batch and label set.
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
 	set     *limit.Set
@@ -25,7 +24,7 @@ type telemetry struct {
 	memory  *budget.Budget
 	mode    string
 
-	// Label sets, made once.
+	// The label sets are made once.
 	processor attribute.KeyValue
 	common    metric.MeasurementOption
 	points    map[pointsLabels]metric.MeasurementOption
@@ -33,12 +32,12 @@ type telemetry struct {
 	oversized [oversize.Kinds]metric.MeasurementOption
 
 	tally      tally
-	lostGauges atomic.Int64                // points of gauges that were dropped and the log has not said
-	measured   atomic.Pointer[measurement] // last; nil before the first
+	lostGauges atomic.Int64                // dropped points of gauges since the last log record about them
+	measured   atomic.Pointer[measurement] // the last measurement; nil before the first
 }
 
 type labelledCounter struct {
-	counter metric.Int64Counter // nil: shown nowhere
+	counter metric.Int64Counter // nil: no metric
 	labels  metric.MeasurementOption
 }
 
@@ -68,7 +67,7 @@ func newTelemetry(
 	return t, nil
 }
 
-// labelSets makes every label set there can be.
+// labelSets makes all possible label sets.
 func (t *telemetry) labelSets() {
 	set := func(labels ...attribute.KeyValue) metric.MeasurementOption {
 		return metric.WithAttributeSet(attribute.NewSet(append(labels, t.processor)...))
@@ -109,13 +108,13 @@ func (t *telemetry) emitted(ctx context.Context, points int) {
 	t.tally.emitted.Add(int64(points))
 }
 
-// dropReasons names what is lost to folding.
+// dropReasons are the names of the reasons for which points are lost by folding.
 var dropReasons = map[fold.Stat]string{
 	fold.StatGauges: "gauge", fold.StatNonFinite: "non_finite", fold.StatMalformed: "malformed",
 	fold.StatOutOfOrder: "out_of_order", fold.StatRefused: "refused", fold.StatUndelivered: "undelivered",
 }
 
-// foldCounters are the counters of the processor's metrics for what folding counts. StatStale has none.
+// foldCounters sets the counters for the counts of folding. StatStale has no counter.
 func (t *telemetry) foldCounters() {
 	b, mode := t.builder, attribute.String("mode", t.mode)
 	labels := metric.WithAttributeSet(attribute.NewSet(mode, t.processor))
@@ -136,7 +135,7 @@ func (t *telemetry) foldCounters() {
 	}
 }
 
-// folded counts what folding has done since the last call.
+// folded adds the counts of folding since the last call.
 func (t *telemetry) folded(ctx context.Context) {
 	stats := t.table.TakeStats()
 	enforced := t.mode == modeEnforce

@@ -15,8 +15,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
 )
 
-// One ID in two pipelines is two processors: each has metrics of its own, under a
-// name of its own, and none is without.
+// One ID in two pipelines is two processors. Each has metrics of its own under a name of its own, and no metric is without a
+// name.
 func TestProcessorsAreToldApart(t *testing.T) {
 	ctx := context.Background()
 	tel := componenttest.NewTelemetry()
@@ -33,7 +33,7 @@ func TestProcessorsAreToldApart(t *testing.T) {
 		for id := range 10 * (i + 1) {
 			put(points, 1, newClock().now(), newClock().now(), "id", fmt.Sprint(id))
 		}
-		// A point of every fate that counts in a metric of its own.
+		// The batch has a point for each metric that counts points.
 		gauges, folded := b.gauge("temperature"), b.sum("folded", cumulative, true)
 		for id := range 510 {
 			put(gauges, 1, newClock().now(), newClock().now(), "id", fmt.Sprint(id))
@@ -79,7 +79,7 @@ func labelSets(data metricdata.Aggregation) (sets []attribute.Set) {
 	return sets
 }
 
-// A name is free again when its processor is shut down, started or not.
+// A name is free again after the shutdown of its processor, whether or not it was started.
 func TestNamesAreGivenBack(t *testing.T) {
 	f := factoryAt(newClock())
 	for range 3 {
@@ -93,8 +93,7 @@ func TestNamesAreGivenBack(t *testing.T) {
 	}
 }
 
-// A collection reads what was measured last and touches no tracker; a start measures
-// already.
+// A collection reads the last measurement and touches no tracker. A start also measures.
 func TestCollectionOnlyReads(t *testing.T) {
 	r := newRig(t, nil)
 	collect := &rig{t: t, tel: r.tel}

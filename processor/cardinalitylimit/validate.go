@@ -14,40 +14,40 @@ import (
 )
 
 const (
-	// Each flush and each rotation visits all that is held.
+	// minFlushInterval bounds the load of flushes. Each flush visits the whole state.
 	minFlushInterval = 100 * time.Millisecond
-	// Each snapshot writes all that is held.
+	// minSnapshotInterval bounds the load of snapshots. Each snapshot writes the whole state.
 	minSnapshotInterval = time.Second
 	minIdleTimeout      = time.Second
 	minWindow           = time.Second
-	// minRate gives a Bloom filter of 7 generations 48 bits a member, 33 of them to test.
+	// minRate gives a Bloom filter of 7 generations 48 bits per member. A lookup reads 33 bits.
 	minRate = 1e-9
 	// maxCount and maxMiB keep products such as the bits of a Bloom filter and the
 	// bytes of the budget far from the range of 64 bits.
 	maxCount = 1_000_000_000
 	maxMiB   = 1 << 20
-	// maxOffenders bounds what is reported: each is up to 17 series of our own metrics.
+	// maxOffenders bounds the number of named offenders. Each causes up to 17 series of our own metrics.
 	maxOffenders = 100
 )
 
-// Validate reports everything that is wrong at once.
+// Validate returns one error with all invalid values.
 func (c *Config) Validate() error {
 	_, err := c.compile()
 	return err
 }
 
-// compiled is what a configuration says, as the core knows it.
+// compiled is a configuration in the types of the core.
 type compiled struct {
 	limits []limit.Spec
 	rules  []limit.Rule
-	// labelGauges says by rule how gauges are folded.
+	// labelGauges is the folding of gauges, by rule.
 	labelGauges []fold.Gauge
 	bounds      oversize.Limits
 	exempt      limit.Names
 	gauge       fold.Gauge
 	first       fold.FirstValue
 	enforce     bool
-	// contestedAt is as limit.Options has it.
+	// contestedAt is limit.Options.ContestedAt.
 	contestedAt float64
 }
 
@@ -138,7 +138,7 @@ func (c *LimitConfig) compile(e *check.Errors) limit.Spec {
 	return s
 }
 
-// compileValues compiles which labels a limit on values counts.
+// compileValues compiles the selection of labels whose values a limit counts.
 func (c *LimitConfig) compileValues(e *check.Errors, s *limit.Spec) {
 	field, names := "labels", c.Labels
 	if len(c.Except) > 0 {
@@ -154,8 +154,8 @@ func (c *LimitConfig) compileValues(e *check.Errors, s *limit.Spec) {
 	s.Values.Names, s.ResourceValues = compileLabels(e, field, names)
 }
 
-// checkMaximum wants one of the two, and what it counts to fit. Where neither is
-// set, max_series is what most limits lack.
+// checkMaximum requires exactly one of max_series and max_values, and a count that fits it. If neither is set, the error is
+// about max_series, because most limits have that.
 func (c *LimitConfig) checkMaximum(e *check.Errors) {
 	switch {
 	case c.MaxSeries != 0 && c.MaxValues != 0:

@@ -13,37 +13,37 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/rank"
 )
 
-// walker takes one batch through decision and folding, in place: first the points of series that every
-// limit knows, then strangers, the heaviest series first.
+// walker decides on and folds the points of one batch, in place. It first decides on the points of series that every limit
+// knows, then on strangers, the heaviest series first.
 type walker struct {
 	*limiter
 	cursor *limit.Cursor
 	batch  *fold.Batch
-	// bounds cuts what is over attribute_limits, before anything else sees it.
+	// bounds applies attribute_limits before any other step reads the data.
 	bounds oversize.Cutter
 
 	attributes pcommon.Map // of the point at hand
 	at         surroundings
-	// met are the metrics that have strangers, whose points number waiting.
+	// met contains the metrics that have strangers. The strangers in waiting refer to it by index.
 	met     []surroundings
 	waiting rank.Queue
-	// gone says of each point of the batch whether it does not go on, in the order of the walk.
+	// gone is true for each point of the batch that is removed, in the order of the walk.
 	gone    []bool
 	removed int
-	// asking are the strangers that need another answer of the cluster, pairs of metric and point.
+	// asking contains the strangers that need another answer of the cluster.
 	asking []rank.Stranger
 }
 
-// surroundings are a metric and what contains it.
+// surroundings are a metric with its resource and scope.
 type surroundings struct {
 	resource pcommon.Resource
 	scope    pcommon.InstrumentationScope
 	metric   pmetric.Metric
-	// stateful: a point that passes may belong to a stream that was folded before.
+	// stateful is true if a passing point may belong to a stream that was folded before.
 	stateful bool
-	writer   uint64 // of the metric's streams, if they are cumulative; 0 otherwise
+	writer   uint64 // identity of the metric's writer, if its streams are cumulative; otherwise 0
 	first    int    // index of the metric's first point in gone
-	saved    int    // of the cursor; valid in walker.met
+	saved    int    // number of the saved position of the cursor; valid in walker.met
 }
 
 func (p *limiter) newWalker(c *limit.Cursor, b *fold.Batch) *walker {
@@ -56,7 +56,7 @@ func (p *limiter) newWalker(c *limit.Cursor, b *fold.Batch) *walker {
 	return w
 }
 
-// end gives the walker back, without the batch.
+// end returns the walker to the pool, without references to the batch.
 func (w *walker) end() {
 	w.cursor, w.batch, w.bounds, w.at = nil, nil, oversize.Cutter{}, surroundings{}
 	w.attributes = pcommon.Map{}
@@ -130,7 +130,7 @@ func (w *walker) isStateful(m pmetric.Metric) bool {
 	}
 }
 
-// stranger decides on a point of the metric at hand and reports whether it stays.
+// stranger decides on a stranger of the metric at hand and reports whether it stays in the batch.
 func stranger(w *walker, i int) (stays bool) { return typeOf(w.at.metric).stranger(w, w.at.metric, i) }
 
 func (w *walker) remove(point int) {
@@ -138,18 +138,18 @@ func (w *walker) remove(point int) {
 	w.removed++
 }
 
-// putOff lets a point wait for its turn among the strangers. It reports false if too many do.
+// putOff adds a point to the strangers. It returns false if there are too many.
 func (w *walker) putOff(s rank.Stranger) bool {
 	if w.at.saved < 0 {
 		w.at.saved = w.cursor.Save()
 		w.met = append(w.met, w.at)
 	}
-	s.Metric = int32(len(w.met) - 1) //nolint:gosec // at most one for each stranger
+	s.Metric = int32(len(w.met) - 1) //nolint:gosec // at most one per stranger
 	return w.waiting.Add(s)
 }
 
-// prune removes the points that do not go on, and what contained nothing else. What came empty stays
-// empty.
+// prune removes the points that do not go on, and the metrics, scopes and resources that contained only such points. Empty ones
+// that came in the batch stay.
 func (w *walker) prune(md pmetric.Metrics) {
 	next := 0
 	md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool {
@@ -176,7 +176,7 @@ func prunePoints[P datapoint, S datapoints[P]](s S, gone []bool) (empty bool) {
 	return s.Len() == 0
 }
 
-// points decides on each point that is no stranger. Nothing is allocated where none is.
+// points decides on each point that is not a stranger. It allocates nothing if no point is a stranger.
 func points[P datapoint, S datapoints[P]](w *walker, s S, c *codec[P]) {
 	for i := range s.Len() {
 		p := s.At(i)

@@ -14,8 +14,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
-// whatIf is what an offender would need without each of its labels, the smallest number first. A label without which
-// less than a tenth of them goes is left out: the estimates are not more exact.
+// whatIf returns the number of series that an offender would have without each of its labels, the smallest number first. It
+// omits labels that would remove less than a tenth of the series, because the estimates are not exact enough.
 func (p *limiter) whatIf(o *offenders.Offender) (all []gatewaystate.WhatIf) {
 	for i := range o.Labels {
 		l := &o.Labels[i]
@@ -30,8 +30,8 @@ func (p *limiter) whatIf(o *offenders.Offender) (all []gatewaystate.WhatIf) {
 	return all
 }
 
-// remedy is the configuration that removes a label from a metric, or "" where a name was cut or does not pass the
-// validation of the configuration. Names come from senders, so they are quoted twice: as an expression and in YAML.
+// remedy returns the configuration that removes a label from a metric. It returns "" if a name was cut or fails the validation
+// of the configuration. Names come from senders, so they are quoted twice: as an expression and in YAML.
 func remedy(metric, label string) string {
 	if offenders.IsClipped(metric) || offenders.IsClipped(label) {
 		return ""
@@ -52,7 +52,8 @@ func remedy(metric, label string) string {
 		"]}\n        drop: [" + quoted(drop) + "]\n"
 }
 
-// expression matches a name alone. Characters that a person cannot see, or that turn the direction of writing, are escaped.
+// expression returns an expression that matches only the given name. It escapes invisible characters and those that change the
+// direction of writing.
 func expression(name string) string {
 	var b strings.Builder
 	for _, r := range regexp.QuoteMeta(name) {
@@ -65,7 +66,7 @@ func expression(name string) string {
 	return b.String()
 }
 
-// quoted is a text in JSON's quotes, which YAML reads. The Collector would replace what a single $ begins.
+// quoted returns a text in JSON quotes, which YAML also reads. It doubles each $, because the Collector expands a single one.
 func quoted(text string) string {
 	b, err := json.Marshal(text)
 	if err != nil { // a string is always a JSON value

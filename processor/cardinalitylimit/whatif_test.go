@@ -33,7 +33,8 @@ func (h hostWithPage) GetExtensions() map[component.ID]component.Component {
 	return map[component.ID]component.Component{component.MustNewID("gatewaypage"): h.page}
 }
 
-// With a page each offender says what it would need without a label, within a tenth of the truth, and how to remove it.
+// With a page each offender has the number of series that it would need without a label, within a tenth of the truth, and the
+// remedy.
 func TestWhatIfOnThePage(t *testing.T) {
 	clock := newClock()
 	shown := page{Sources: gatewaystate.NewSources(clock.now)}
@@ -57,7 +58,7 @@ func TestWhatIfOnThePage(t *testing.T) {
 	require.True(t, best.Partial)
 	require.Len(t, offenders[0].WhatIf, 1, "without route nothing changes")
 
-	// The remedy brings it about.
+	// The remedy has this effect.
 	fixed := newRig(t, func(c *Config) { require.NoError(t, remedied(t, best.Remedy).Unmarshal(c)) })
 	b := newBatch("orders")
 	points := b.sum("order.errors", delta, true)
@@ -65,14 +66,14 @@ func TestWhatIfOnThePage(t *testing.T) {
 		put(points, 1, clock.now(), clock.now(), "route", fmt.Sprint(i%40), "error", fmt.Sprint("no stock for ", i))
 	}
 	fixed.send(b.md)
-	fixed.sink.take()
+	fixed.sink.drain()
 	require.Len(t, fixed.flushed(), 40)
 
 	require.NoError(t, r.stop())
 	require.Empty(t, shown.Snapshot().States)
 }
 
-// remedied is the configuration of the processor that a remedy contains.
+// remedied returns the configuration of the processor that a remedy contains.
 func remedied(t *testing.T, remedy string) *confmap.Conf {
 	require.NotRegexp(t, `(^|[^$])(\$\$)*\$([^$]|$)`, remedy, "the Collector would replace it")
 	retrieved, err := confmap.NewRetrievedFromYAML([]byte(strings.ReplaceAll(remedy, "$$", "$")))
@@ -84,7 +85,7 @@ func remedied(t *testing.T, remedy string) *confmap.Conf {
 	return conf
 }
 
-// Names of senders cannot break out of a remedy.
+// A name of a sender cannot end the quoting of a remedy.
 func TestRemedyOfHostileNames(t *testing.T) {
 	for _, name := range []string{"a.b", `a"]}`, "a\n- b", "it's", "\x00\u202e", "resource.x: [y", "${env:HOME}", "$$"} {
 		cfg := config(nil)

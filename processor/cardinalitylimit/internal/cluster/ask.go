@@ -7,43 +7,43 @@ import (
 	"time"
 )
 
-// batch is the scratch of one Ask.
-type batch struct {
-	index  map[keyID]int
-	groups []group
+// askScratch is the memory of one Ask. It is reused.
+type askScratch struct {
+	index  map[keyID]int // index in groups
+	groups []keyWants
 	calls  []call
-	places [][2]int // of each call: its group, and the first of the group's open wants that it asks about
-	asked  int
+	places [][2]int // by call: index of its group, and index in the group's open of the first want of the call
+	asked  int      // wants in the calls
 }
 
-// group is the wants of one key.
-type group struct {
+// keyWants are the wants of one key.
+type keyWants struct {
 	key   *key
-	wants []int // indexes
-	open  []int // of wants, for the store to decide
+	wants []int // indexes of wants
+	open  []int // indexes of the wants that the store decides on
 }
 
-// meet notes what the wants say of their key.
-func (g *group) meet(wants []Want, now time.Time) {
+// noteTerms copies the numbers of the limit from the wants to their key.
+func (g *keyWants) noteTerms(wants []Want, now time.Time) {
 	g.key.mu.Lock()
 	defer g.key.mu.Unlock()
 	first := &wants[g.wants[0]]
 	g.key.used, g.key.terms = now, terms{first.Max, first.Contested}
 }
 
-// Ask answers the wants, as far as possible from what this gateway knows, and otherwise in one exchange with the store
-// (two where it is time to look at a full key again). It waits no longer than the time limit. Of several wants for one
-// place each is asked: callers name a place once.
+// Ask sets the answers of the wants. It uses this gateway's copies of the keys if they suffice, and otherwise one exchange
+// with the store. It needs a second exchange when it fetches the members of a full key. It waits no longer than
+// Options.Timeout. Wants must contain each place only once.
 func (m *Gateway) Ask(wants []Want) {
-	b, ok := m.scratch.Get().(*batch)
+	b, ok := m.scratch.Get().(*askScratch)
 	if !ok {
-		b = &batch{index: make(map[keyID]int)}
+		b = &askScratch{index: make(map[keyID]int)}
 	}
 	defer m.release(b)
 	b.group(m, wants)
 	now := m.options.Now()
 	for i := range b.groups {
-		b.groups[i].meet(wants, now)
+		b.groups[i].noteTerms(wants, now)
 	}
 	joined := m.State() == Joined
 	ctx, cancel := context.WithTimeout(m.ctx, m.options.Timeout)
@@ -52,7 +52,7 @@ func (m *Gateway) Ask(wants []Want) {
 		m.fetch(ctx, b, now)
 	}
 	for i := range b.groups {
-		m.answerHere(b, &b.groups[i], wants, now, joined)
+		m.answerLocally(b, &b.groups[i], wants, now, joined)
 	}
 	if b.asked > 0 {
 		m.askStore(ctx, b, wants)
@@ -62,7 +62,7 @@ func (m *Gateway) Ask(wants []Want) {
 	}
 }
 
-func (m *Gateway) release(b *batch) {
+func (m *Gateway) release(b *askScratch) {
 	clear(b.index)
 	for i := range b.groups {
 		g := &b.groups[i]
@@ -73,8 +73,8 @@ func (m *Gateway) release(b *batch) {
 	m.scratch.Put(b)
 }
 
-// group sorts the wants by key. Without room for what is known of a key its strangers are refused.
-func (b *batch) group(m *Gateway, wants []Want) {
+// group groups the wants by key. If the budget has no memory for a key, its strangers are refused.
+func (b *askScratch) group(m *Gateway, wants []Want) {
 	for i := range wants {
 		w := &wants[i]
 		id := keyID{w.Limit, w.Key}
@@ -94,8 +94,8 @@ func (b *batch) group(m *Gateway, wants []Want) {
 	}
 }
 
-// fetch looks at the full keys whose turn it is.
-func (m *Gateway) fetch(ctx context.Context, b *batch, now time.Time) {
+// fetch reads the members of the contested keys whose copies are older than Options.Refresh.
+func (m *Gateway) fetch(ctx context.Context, b *askScratch, now time.Time) {
 	for i := range b.groups {
 		g := &b.groups[i]
 		k := g.key
@@ -115,9 +115,9 @@ func (m *Gateway) fetch(ctx context.Context, b *batch, now time.Time) {
 		c.key.mu.Lock()
 		c.key.fetching = false
 		if c.err == nil {
-			c.key.learn(&c.reply, now, m.options.Length)
+			c.key.update(&c.reply, now, m.options.Length)
 			if len(c.reply.all) > 0 || c.reply.members == 0 {
-				m.keep(c.key, c.key.merged(c.reply.all, now), now)
+				m.storeFetched(c.key, c.key.merged(c.reply.all, now), now)
 			}
 			if c.key.recover {
 				m.enqueue(c.key)
@@ -129,8 +129,8 @@ func (m *Gateway) fetch(ctx context.Context, b *batch, now time.Time) {
 	b.calls = b.calls[:0]
 }
 
-// answerHere answers the wants of one key that need no exchange, and lists the others in g.open.
-func (m *Gateway) answerHere(b *batch, g *group, wants []Want, now time.Time, joined bool) {
+// answerLocally answers the wants of one key that need no exchange, and adds the others to g.open.
+func (m *Gateway) answerLocally(b *askScratch, g *keyWants, wants []Want, now time.Time, joined bool) {
 	k := g.key
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -147,7 +147,7 @@ func (m *Gateway) answerHere(b *batch, g *group, wants []Want, now time.Time, jo
 			m.push(k, &k.promote, w.Series)
 		case fresh && k.members >= w.Max:
 			w.Answer = Refused
-		case b.asked == perBatch || contested && !m.bucket.spend(now, decisionsPerSecond/gateways):
+		case b.asked == perBatch || contested && !m.bucket.allow(now, decisionsPerSecond/gateways):
 			w.Answer = Refused
 			m.counts.unasked.Add(1)
 		default:
@@ -157,8 +157,8 @@ func (m *Gateway) answerHere(b *batch, g *group, wants []Want, now time.Time, jo
 	}
 }
 
-// askStore has the store decide on what is open.
-func (m *Gateway) askStore(ctx context.Context, b *batch, wants []Want) {
+// askStore asks the store about the open wants.
+func (m *Gateway) askStore(ctx context.Context, b *askScratch, wants []Want) {
 	for at := range b.groups {
 		g := &b.groups[at]
 		for first := 0; first < len(g.open); first += perCall {
@@ -189,7 +189,7 @@ func (m *Gateway) askStore(ctx context.Context, b *batch, wants []Want) {
 	}
 }
 
-// apply carries out the reply to a call about some wants.
+// apply sets the answers of some wants from the reply to their call, and updates the key.
 func (m *Gateway) apply(c *call, part []int, wants []Want, now time.Time) {
 	k := c.key
 	k.mu.Lock()
@@ -202,7 +202,7 @@ func (m *Gateway) apply(c *call, part []int, wants []Want, now time.Time) {
 		}
 		return
 	}
-	k.learn(&c.reply, now, m.options.Length)
+	k.update(&c.reply, now, m.options.Length)
 	for at, i := range part {
 		w := &wants[i]
 		switch c.reply.codes[at] {
@@ -212,7 +212,7 @@ func (m *Gateway) apply(c *call, part []int, wants []Want, now time.Time) {
 			w.Answer = Admitted
 		default:
 			w.Answer = Refused
-			if now.Before(k.healed) && k.has(w.Series) { // the store has lost it
+			if now.Before(k.healed) && k.has(w.Series) { // the store has lost this member
 				w.Answer = Member
 				m.push(k, &k.promote, w.Series)
 			}
@@ -226,14 +226,14 @@ func (m *Gateway) apply(c *call, part []int, wants []Want, now time.Time) {
 	}
 }
 
-// exchange makes calls in one pipeline, while a batch waits, and returns them with their replies. A new connection may
-// need longer than a batch may wait: then the calls go on without it.
+// exchange makes calls in one pipeline and returns them with their replies. It waits until ctx ends. A new connection may last
+// longer than that. Then the calls go on in their goroutine, and exchange returns copies without replies.
 func (m *Gateway) exchange(ctx context.Context, calls []call) []call {
 	begin := m.options.Now()
 	done := make(chan error, 1)
 	c := m.common()
 	m.exchanging.Go(func() { done <- m.store.run(ctx, c, calls) })
-	answered := calls // until the goroutine is done, calls belongs to it
+	answered := calls // the goroutine owns calls until it sends to done
 	var err error
 	select {
 	case err = <-done:
@@ -248,7 +248,7 @@ func (m *Gateway) exchange(ctx context.Context, calls []call) []call {
 	return answered
 }
 
-// unanswered returns copies of calls that somebody else is still writing the replies of.
+// unanswered returns copies of calls whose replies another goroutine is still writing.
 func unanswered(calls []call, err error) []call {
 	copies := make([]call, len(calls))
 	for i := range calls {
@@ -269,7 +269,7 @@ func (m *Gateway) noteCalls(calls []call) {
 	}
 }
 
-// Finish gives back the places that were given and not used.
+// Finish returns the places that were given and that the caller does not use.
 func (m *Gateway) Finish(wants []Want) {
 	for i := range wants {
 		w := &wants[i]
@@ -281,18 +281,18 @@ func (m *Gateway) Finish(wants []Want) {
 			continue
 		}
 		k.mu.Lock()
-		taken, alone := k.alone[w.Series]
+		entered, alone := k.alone[w.Series]
 		switch {
 		case w.Answer == Admitted:
 			m.push(k, &k.giveBack, w.Series)
 		case alone && w.Entered:
 			k.alone[w.Series] = true
-		case alone && !taken:
+		case alone && !entered:
 			delete(k.alone, w.Series)
 		}
 		k.mu.Unlock()
 	}
 }
 
-// text is a series as the store keeps it: a signed number, since sets of numbers are small.
+// text returns a series as the store keeps it: as a signed number, because sets of numbers need less memory there.
 func text(series uint64) string { return strconv.FormatInt(int64(series), 10) } //nolint:gosec // bits

@@ -13,7 +13,7 @@ import (
 func TestTheStoreAway(t *testing.T) {
 	s := newStand(t)
 	a, b := s.join("a", func(o *Options) { o.Timeout = 50 * time.Millisecond }), s.join("b", func(o *Options) { o.Timeout = 50 * time.Millisecond })
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	a.ask(series(0, 4)...)
 	b.ask(series(0, 4)...)
 	s.Kill()
@@ -22,8 +22,8 @@ func TestTheStoreAway(t *testing.T) {
 	assert.Equal(t, 3, got[Alone], "half of the six places that are free")
 	assert.Equal(t, 17, got[Refused])
 	for range maxMisses {
-		b.beat(time.Now())
-		a.beat(time.Now())
+		b.heartbeat(time.Now())
+		a.heartbeat(time.Now())
 	}
 	require.Equal(t, Degraded, a.State())
 	begin := time.Now()
@@ -36,13 +36,13 @@ func TestTheStoreAway(t *testing.T) {
 func TestLocalAdmissionsAreOfferedOnReturn(t *testing.T) {
 	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", nil)
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	a.ask(series(0, 4)...)
 	b.ask(series(0, 4)...)
 	a.breaker.state.Store(int32(Degraded)) // the store is away for a only
 	require.Equal(t, 3, count(a.ask(series(20, 40)...))[Alone])
 	require.Equal(t, 5, count(b.ask(series(60, 65)...))[Admitted])
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	require.Equal(t, Joined, a.State())
 	a.visit(time.Now())
 	a.flush(t.Context())
@@ -63,7 +63,7 @@ func TestAGatewayThatStartsAlone(t *testing.T) {
 	s.Restart()
 	s.client = s.Client()
 	s.add(0)
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	require.Equal(t, Joined, a.State())
 	a.visit(time.Now())
 	a.flush(t.Context())
@@ -87,9 +87,9 @@ func TestTheStoreForgets(t *testing.T) {
 			b.ask(series(0, 8)...)
 			a.ask(series(0, 8)...)
 			forget(s, a)
-			for range 2 { // the connection may be gone
-				a.beat(time.Now())
-				b.beat(time.Now())
+			for range 2 { // the connection may be closed
+				a.heartbeat(time.Now())
+				b.heartbeat(time.Now())
 			}
 			require.Equal(t, Joined, a.State())
 			a.flush(t.Context())
@@ -108,7 +108,7 @@ func TestTheStoreForgets(t *testing.T) {
 	}
 }
 
-// rollBack leaves what a replica has that missed the last writes.
+// rollBack leaves the state of a replica that missed the last writes.
 func (s *stand) rollBack(m *member) {
 	k := m.key(keyID{0, 7})
 	header := strings.Fields(s.Do(s.client, "GET", k.base+"h"))

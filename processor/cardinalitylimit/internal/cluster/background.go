@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Renew notes that a series with a place is seen for the first time in a generation, to be promoted in the store. It
-// reports false without room to remember that: then the series must be renewed again.
+// Renew adds a member that is seen for the first time in a generation to the promotions for the store. It returns false if
+// too many series wait. Then the caller must renew the series again.
 func (m *Gateway) Renew(p Place, places int) bool {
 	k := m.key(keyID{p.Limit, p.Key})
 	if k == nil {
@@ -16,12 +16,12 @@ func (m *Gateway) Renew(p Place, places int) bool {
 	defer k.mu.Unlock()
 	k.used, k.max = m.options.Now(), places
 	if _, alone := k.alone[p.Series]; alone {
-		return true // the store decides when it is back
+		return true // the store decides on it when it answers again
 	}
 	return m.push(k, &k.promote, p.Series) || m.State() != Joined
 }
 
-// Lost reports whether the store has refused a series that has a place here.
+// Lost reports whether the store has refused a series that entered here without the store.
 func (m *Gateway) Lost(p Place) bool {
 	m.mu.RLock()
 	k := m.keys[keyID{p.Limit, p.Key}]
@@ -35,7 +35,8 @@ func (m *Gateway) Lost(p Place) bool {
 	return lost
 }
 
-// push adds a series to a list for the background, and reports whether there was room. The key's lock is held.
+// push adds a series to a list for the background. It returns false if too many series wait. The caller holds the lock of the
+// key.
 func (m *Gateway) push(k *key, list *[]uint64, series uint64) bool {
 	if m.waiting.Add(1) > maxWaiting {
 		m.waiting.Add(-1)
@@ -46,7 +47,7 @@ func (m *Gateway) push(k *key, list *[]uint64, series uint64) bool {
 	return true
 }
 
-// enqueue has the background visit the key. The key's lock is held.
+// enqueue adds the key to the queue of the background. The caller holds the lock of the key.
 func (m *Gateway) enqueue(k *key) {
 	if k.queued {
 		return
@@ -57,48 +58,48 @@ func (m *Gateway) enqueue(k *key) {
 	m.queueMu.Unlock()
 }
 
-// perExchange calls go into one pipeline of the background: batches wait behind it.
+// perExchange is the number of calls in one pipeline of the background. It is small, because batches wait behind it.
 const perExchange = 4
 
-// errand is a call of the background with what it is about.
-type errand struct {
+// pendingItems are series of one key that wait for a call of the background.
+type pendingItems struct {
 	op     operation
 	series []uint64
 }
 
-// flush tells the store what has been waiting for it. After a failure the rest waits for the next turn.
+// flush sends the waiting items of all keys in the queue. After a failure the remaining items wait for the next turn.
 func (m *Gateway) flush(ctx context.Context) {
 	m.queueMu.Lock()
 	queue := m.queue
 	m.queue = nil
 	m.queueMu.Unlock()
 	var calls []call
-	var errands []errand
+	var pending []pendingItems
 	failures := 0
 	send := func() bool {
-		ok := m.send(ctx, calls, errands)
+		ok := m.send(ctx, calls, pending)
 		if !ok {
 			failures++
 		}
-		calls, errands = calls[:0], errands[:0]
+		calls, pending = calls[:0], pending[:0]
 		return ok
 	}
 	for at, k := range queue {
-		for _, e := range m.errandsOf(k) {
+		for _, e := range m.pendingOf(k) {
 			for len(e.series) > 0 {
 				n := min(perCall, len(e.series))
 				c := call{op: e.op, key: k, items: make([]string, n)}
 				for i, s := range e.series[:n] {
 					c.items[i] = text(s)
 				}
-				calls, errands = append(calls, c), append(errands, errand{e.op, e.series[:n]})
+				calls, pending = append(calls, c), append(pending, pendingItems{e.op, e.series[:n]})
 				if e.series = e.series[n:]; len(calls) == perExchange && !send() {
-					m.putBack(k, errand{e.op, e.series})
+					m.putBack(k, pendingItems{e.op, e.series})
 					e.series = nil
 				}
 			}
 		}
-		if m.State() != Joined || failures >= maxMisses { // of several nodes one may hang
+		if m.State() != Joined || failures >= maxMisses { // one of several nodes may not answer
 			m.queueMu.Lock()
 			m.queue = append(m.queue, queue[at+1:]...)
 			m.queueMu.Unlock()
@@ -110,8 +111,8 @@ func (m *Gateway) flush(ctx context.Context) {
 	}
 }
 
-// errandsOf empties the lists of a key.
-func (m *Gateway) errandsOf(k *key) []errand {
+// pendingOf returns the waiting items of a key and empties its lists.
+func (m *Gateway) pendingOf(k *key) []pendingItems {
 	var recovered []uint64
 	k.mu.Lock()
 	recovering := k.recover
@@ -122,7 +123,7 @@ func (m *Gateway) errandsOf(k *key) []errand {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.queued = false
-	promote := errand{opPromote, k.promote}
+	promote := pendingItems{opPromote, k.promote}
 	m.waiting.Add(-int64(len(k.promote) + len(k.giveBack)))
 	for _, s := range recovered {
 		_, alone := k.alone[s]
@@ -133,19 +134,19 @@ func (m *Gateway) errandsOf(k *key) []errand {
 	if recovering {
 		k.recover = false
 	}
-	offer := errand{op: opOffer}
-	for s, taken := range k.alone {
-		if taken {
+	offer := pendingItems{op: opOffer}
+	for s, entered := range k.alone {
+		if entered {
 			offer.series = append(offer.series, s)
 		}
 	}
-	back := errand{opReturn, k.giveBack}
+	back := pendingItems{opReturn, k.giveBack}
 	k.promote, k.giveBack = nil, nil
-	return []errand{back, promote, offer}
+	return []pendingItems{back, promote, offer}
 }
 
-// putBack returns what did not reach the store. What entered alone is offered again anyway.
-func (m *Gateway) putBack(k *key, e errand) {
+// putBack adds items that did not reach the store to the lists of their key. An item of opOffer is still in key.alone.
+func (m *Gateway) putBack(k *key, e pendingItems) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch e.op {
@@ -160,8 +161,8 @@ func (m *Gateway) putBack(k *key, e errand) {
 	}
 }
 
-// send makes calls in one pipeline and carries out the replies. It reports whether the store answered.
-func (m *Gateway) send(ctx context.Context, calls []call, errands []errand) bool {
+// send makes calls in one pipeline and applies the replies. It reports whether the store answered.
+func (m *Gateway) send(ctx context.Context, calls []call, pending []pendingItems) bool {
 	for i := range calls {
 		k := calls[i].key
 		k.mu.Lock()
@@ -178,20 +179,20 @@ func (m *Gateway) send(ctx context.Context, calls []call, errands []errand) bool
 	for i := range calls {
 		switch c := &calls[i]; {
 		case c.err == nil:
-			m.conclude(c, &errands[i], now)
+			m.applyPending(c, &pending[i], now)
 		case !isOfKey(c.err):
-			m.putBack(c.key, errands[i])
+			m.putBack(c.key, pending[i])
 		}
 	}
 	return !failed
 }
 
-// conclude carries out the reply to a call of the background.
-func (m *Gateway) conclude(c *call, e *errand, now time.Time) {
+// applyPending updates a key from the reply to a call of the background.
+func (m *Gateway) applyPending(c *call, e *pendingItems, now time.Time) {
 	k := c.key
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.learn(&c.reply, now, m.options.Length)
+	k.update(&c.reply, now, m.options.Length)
 	for i, s := range e.series {
 		switch c.reply.codes[i] {
 		case 'm', 'a':
@@ -211,13 +212,13 @@ func (m *Gateway) conclude(c *call, e *errand, now time.Time) {
 	}
 }
 
-// leave sends the store what is left, withdraws the announcement and closes the connections.
+// leave sends the waiting items, withdraws the announcement and closes the connections.
 func (m *Gateway) leave() {
 	if m.State() == Joined {
 		ctx, cancel := context.WithTimeout(m.ctx, hangTimeout)
 		m.flush(ctx)
 		if m.State() == Joined {
-			_, _ = m.store.beat(ctx, m.options.Prefix, m.options.Name, m.options.Configuration, lives*m.options.Refresh, true)
+			_, _ = m.store.announceGateway(ctx, m.options.Prefix, m.options.Name, m.options.Configuration, lives*m.options.Refresh, true)
 		}
 		cancel()
 	}

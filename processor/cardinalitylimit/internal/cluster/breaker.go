@@ -10,16 +10,16 @@ import (
 	"go.uber.org/zap"
 )
 
-// maxMisses in a row open the breaker: from then on nobody waits for the store.
+// maxMisses is the number of failures in a row that opens the breaker. While it is open, no batch waits for the store.
 const maxMisses = 3
 
-// breaker decides whether batches ask the store.
+// breaker decides whether batches ask the store. It is closed in the state Joined and open otherwise.
 type breaker struct {
 	state  atomic.Int32 // State
-	misses atomic.Int32 // in a row
+	misses atomic.Int32 // failures in a row
 
 	mu     sync.Mutex // guards changes of the state, and joined
-	joined bool       // has been, since the start
+	joined bool       // the state has been Joined since the start
 }
 
 // note counts the result of an exchange and reports whether it failed.
@@ -32,8 +32,8 @@ func (b *breaker) note(m *Gateway, err error) (failed bool) {
 	return true
 }
 
-// noteExchange counts the result of calls about keys and reports whether one failed. Where the keys are spread over
-// several nodes, a failure says nothing of the others: then heartbeats alone open the breaker.
+// noteExchange counts the result of calls about keys and reports whether one failed. If the keys are on several nodes, the
+// failure of one node does not mean that the others fail. Then only heartbeats open the breaker.
 func (m *Gateway) noteExchange(err error) (failed bool) {
 	if err != nil && m.store.spread.Load() {
 		m.counts.failures[reasonOf(err)].Add(1)
@@ -45,7 +45,7 @@ func (m *Gateway) noteExchange(err error) (failed bool) {
 // failed counts a failure of the store.
 func (m *Gateway) failed(err error) {
 	if errors.Is(err, context.Canceled) && m.ctx.Err() != nil {
-		return // we are leaving
+		return // this gateway shuts down
 	}
 	reason := reasonOf(err)
 	m.counts.failures[reason].Add(1)
@@ -60,25 +60,25 @@ func (m *Gateway) failed(err error) {
 		state = Degraded
 	}
 	b.state.Store(int32(state))
-	if complaint := reason.String(); was != state || m.complaint != complaint {
-		m.complaint = complaint
-		m.options.Log.Warn("The store of places does not answer: who has a place keeps it, new series get a share of what is free",
+	if text := reason.String(); was != state || m.loggedReason != text {
+		m.loggedReason = text
+		m.options.Log.Warn("The store of places does not answer: series keep their places, new ones get a share of the free places",
 			zap.Stringer("state", state), zap.Stringer("reason", reason), zap.Error(err))
 	}
 }
 
-// close lets batches ask the store again.
+// close closes the breaker, so that batches ask the store again.
 func (b *breaker) close(m *Gateway) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if m.State() == Joined {
 		return
 	}
-	b.joined, m.complaint = true, ""
+	b.joined, m.loggedReason = true, ""
 	b.misses.Store(0)
 	b.state.Store(int32(Joined))
 	m.options.Log.Info("The store of places answers: the limits count for all gateways together",
-		zap.Stringer("state", Joined), zap.Int64("gateways", m.crowd.Load()))
+		zap.Stringer("state", Joined), zap.Int64("gateways", m.gatewayCount.Load()))
 }
 
 // Reason is why an exchange with the store failed.
@@ -88,10 +88,10 @@ type Reason int
 const (
 	ReasonTimeout    Reason = iota // it did not answer in time
 	ReasonConnection               // it cannot be reached
-	ReasonRefused                  // it answered with an error: a password, memory, a replica that cannot be written
-	ReasonProtocol                 // it answered something else than the script
-	ReasonKey                      // another type is stored under a key's name
-	Reasons
+	ReasonRefused                  // it answered with an error, such as a wrong password, no memory, or a read-only replica
+	ReasonProtocol                 // its answer has not the form of the script's replies
+	ReasonKey                      // it contains another type under the name of a key
+	Reasons                        // number of reasons
 )
 
 var reasonNames = [Reasons]string{"timeout", "connection", "refused", "protocol", "key"}

@@ -24,7 +24,7 @@ const (
 	begin = 1_700_000_000_000 / 1_800_000 * 1_800_000
 )
 
-// stand is a store whose clock the test moves.
+// stand is a test stand: a store whose clock the test moves.
 type stand struct {
 	*storetest.Server
 	t      *testing.T
@@ -45,7 +45,7 @@ func (s *stand) add(d time.Duration) {
 	s.Do(s.client, "MSET", "now:s", strconv.FormatInt(s.millis/1000, 10), "now:us", strconv.FormatInt(s.millis%1000*1000, 10))
 }
 
-// tracked are the members of a gateway, as its trackers would know them.
+// tracked contains the members of a gateway, as its trackers would.
 type tracked struct {
 	mu     sync.Mutex
 	series map[uint64]bool
@@ -88,17 +88,17 @@ func (s *stand) join(name string, edit func(*Options)) *member {
 	m.source = &m.tracked
 	m.store.places = newScript(strings.Replace(placesScript, "redis.call('TIME')", "redis.call('MGET', 'now:s', 'now:us')", 1))
 	s.t.Cleanup(func() { m.cancel(); m.store.close(); m.exchanging.Wait() })
-	m.beat(time.Now())
+	m.heartbeat(time.Now())
 	return m
 }
 
-// ask asks for places of one key and lets in who may.
+// ask asks for places of one key and enters the series that get one.
 func (m *member) ask(series ...uint64) (answers []Answer) { return m.askWith(1, series...) }
 
 func (m *member) askWith(stamp uint32, series ...uint64) (answers []Answer) {
 	wants := make([]Want, len(series))
 	for i, s := range series {
-		wants[i] = Want{Place: Place{0, 7, s}, Max: m.max, Held: len(m.series), Contested: m.contested, Stamp: stamp}
+		wants[i] = Want{Place: Place{0, 7, s}, Max: m.max, Used: len(m.series), Contested: m.contested, Stamp: stamp}
 	}
 	m.Ask(wants)
 	for i := range wants {
@@ -112,7 +112,7 @@ func (m *member) askWith(stamp uint32, series ...uint64) (answers []Answer) {
 	return answers
 }
 
-// renewAll is what trackers do when a generation begins: all series report.
+// renewAll renews all series, as trackers do when all series report in a new generation.
 func (m *member) renewAll() (lost int) {
 	for s := range m.series {
 		if m.Lost(Place{0, 7, s}) {
@@ -155,7 +155,7 @@ func TestAskAdmitsUpToTheLimitOverAllGateways(t *testing.T) {
 	assert.Equal(t, 10, a.look())
 }
 
-// Who learns that a key is full decides by itself, and lets in who came by another gateway.
+// A gateway that knows that a key is full decides by itself. It admits members that entered at another gateway.
 func TestFullKeysNeedNoExchange(t *testing.T) {
 	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", nil)
@@ -183,7 +183,7 @@ func TestPlacesLastTheRememberedGenerations(t *testing.T) {
 	assert.Equal(t, "0", s.Do(s.client, "EXISTS", b.key(keyID{0, 7}).names(3)[1+int(begin/1_800_000)%3]), "a forgotten set is deleted")
 }
 
-// Two gateways promote each member once, in whatever order, and the number of members stays.
+// Two gateways promote each member once, in any order. The number of members does not change.
 func TestPromotionsOfSeveralGatewaysCountOnce(t *testing.T) {
 	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", nil)
@@ -217,7 +217,7 @@ func TestStalePointsGetNoPlace(t *testing.T) {
 	assert.Equal(t, 1, a.look())
 }
 
-// A stranger of a contested key must have been active in an earlier slot, at whatever gateway.
+// A stranger of a contested key must have been active in an earlier slot, at any gateway.
 func TestSightingsOfAllGatewaysCount(t *testing.T) {
 	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", nil)
@@ -233,7 +233,7 @@ func TestSightingsOfAllGatewaysCount(t *testing.T) {
 	assert.Equal(t, "1", s.Do(s.client, "HLEN", a.key(keyID{0, 7}).base+map[bool]string{true: "a", false: "b"}[s.millis/300_000%2 == 0]))
 }
 
-// What sightings cost is bounded: one-off series cannot fill the store.
+// The memory for sightings is bounded. Series that occur once cannot fill the store.
 func TestSightingsAreBounded(t *testing.T) {
 	s := newStand(t)
 	a := s.join("a", nil)
@@ -254,12 +254,13 @@ func TestSightingsAreBounded(t *testing.T) {
 	assert.InDelta(t, 1024, notes+more, 300, "of 30,000 strangers")
 }
 
-// The limits of a roll-out differ: each caller's decides, and places are withdrawn when all agree.
+// During a roll-out the gateways have different limits. Each call uses the limit of its caller. Places are withdrawn only when
+// all gateways have the same configuration.
 func TestLimitsThatDiffer(t *testing.T) {
 	s := newStand(t)
 	a, b := s.join("a", nil), s.join("b", func(o *Options) { o.Configuration = "two" })
 	b.max, b.contested = 6, 6
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	a.ask(series(0, 10)...)
 	assert.Equal(t, [Alone + 1]int{Member: 10, Refused: 1}, count(b.ask(series(0, 11)...)))
 	for range 3 {
@@ -268,9 +269,9 @@ func TestLimitsThatDiffer(t *testing.T) {
 	}
 	a.options.Configuration, a.max, a.contested = "two", 6, 6
 	s.Do(s.client, "DEL", "test:{gateways}:c") // the old announcement expires
-	a.beat(time.Now())
-	b.beat(time.Now())
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
+	b.heartbeat(time.Now())
+	a.heartbeat(time.Now())
 	lost := 0
 	for range 3 {
 		s.add(length)

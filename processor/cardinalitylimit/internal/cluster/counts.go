@@ -6,35 +6,35 @@ import (
 	"time"
 )
 
-// counts of a member since its start.
+// counts are the counts of a gateway since its start, see Stats.
 type counts struct {
 	answers   [Alone + 1]atomic.Int64
-	unasked   atomic.Int64 // strangers that were refused without asking, to spare the store
+	unasked   atomic.Int64
 	exchanges atomic.Int64
-	waited    atomic.Int64 // ns that batches waited
+	waited    atomic.Int64 // ns
 	failures  [Reasons]atomic.Int64
-	lost      atomic.Int64 // places that the store refused later
-	losses    atomic.Int64 // times that the store was found to have lost writes
+	lost      atomic.Int64
+	losses    atomic.Int64
 }
 
-// Stats are the counts of a member and what it knows of the cluster.
+// Stats are the counts and the state of a gateway.
 type Stats struct {
 	State     State
-	Gateways  int
-	Answers   [Alone + 1]int64 // by Answer
-	Unasked   int64
-	Exchanges int64
-	Waited    time.Duration
-	Failures  [Reasons]int64
-	Lost      int64
-	Losses    int64
+	Gateways  int              // announced gateways
+	Answers   [Alone + 1]int64 // strangers, by Answer
+	Unasked   int64            // strangers that were refused without asking the store, to limit its load
+	Exchanges int64            // pipelines sent to the store
+	Waited    time.Duration    // time that batches waited for the store
+	Failures  [Reasons]int64   // failed exchanges, by Reason
+	Lost      int64            // series that entered without the store and that it refused later
+	Losses    int64            // times that the store had lost writes
 }
 
-// Stats returns the state of the member.
+// Stats returns the counts and the state.
 func (m *Gateway) Stats() Stats {
 	c := &m.counts
 	s := Stats{
-		State: m.State(), Gateways: int(m.crowd.Load()), Unasked: c.unasked.Load(), Exchanges: c.exchanges.Load(),
+		State: m.State(), Gateways: int(m.gatewayCount.Load()), Unasked: c.unasked.Load(), Exchanges: c.exchanges.Load(),
 		Waited: time.Duration(c.waited.Load()), Lost: c.lost.Load(), Losses: c.losses.Load(),
 	}
 	for i := range c.answers {
@@ -46,7 +46,8 @@ func (m *Gateway) Stats() Stats {
 	return s
 }
 
-// Series are the places in use in all gateways, by limit, of the keys that this gateway has met within a generation.
+// Series returns the used places of all gateways together, by limit, for the keys that this gateway has used within the last
+// generation.
 func (m *Gateway) Series() []int64 {
 	series := make([]int64, len(m.options.Limits))
 	m.mu.RLock()
@@ -59,15 +60,16 @@ func (m *Gateway) Series() []int64 {
 	return series
 }
 
-// bucket contains permissions to ask. Some are added every second.
+// bucket is a token bucket. A token permits one question to the store about a stranger.
 type bucket struct {
 	mu   sync.Mutex
-	left float64
+	left float64 // tokens
 	at   time.Time
 }
 
-// spend uses one permission and reports whether there was one.
-func (b *bucket) spend(now time.Time, perSecond int) bool {
+// allow removes one token and reports whether one was left. PerSecond is the rate at which tokens are added, and their
+// maximum number.
+func (b *bucket) allow(now time.Time, perSecond int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.at.IsZero() {

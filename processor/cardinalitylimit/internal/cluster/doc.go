@@ -1,10 +1,10 @@
-// Package cluster decides together with other gateways who may have a place under a limit. The places are kept in a
-// Valkey or Redis, the store.
+// Package cluster lets several gateways share the places of a limit. The places are kept in a Valkey or Redis, called the
+// store.
 //
-// A gateway asks the store about strangers only: series that it does not know. Points, totals and folding stay in the
-// gateway, so the store can fail without a point being lost or counted wrongly.
+// A gateway asks the store only about strangers, which are series that it does not know. Points, totals and folding stay in
+// the gateway. So a failure of the store neither loses a point nor counts one wrongly.
 //
-//	Ask -----> what this gateway knows of the key -----> places.lua in the store
+//	Ask -----> this gateway's copy of the key ----------> places.lua in the store
 //	Renew ---> queue ---> (every second) --------------> places.lua
 //	           heartbeat (every refresh) --------------> announce.lua
 //

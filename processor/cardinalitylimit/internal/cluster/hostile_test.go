@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/valkey-io/valkey-go.(*clusterClient)._refresh.func2"))
 }
 
-// impostor is a server that answers each command with what answer returns; nil: never.
+// impostor is a server that answers each command with the result of the function answer, or never if that is nil.
 type impostor struct {
 	net.Listener
 	wg sync.WaitGroup
@@ -94,7 +94,7 @@ func readCommand(r *bufio.Reader) (string, error) {
 	return name, nil
 }
 
-// polite answers what a client says first, as a server without extras does.
+// polite answers the first commands of a client, as a server without extensions does.
 func polite(command string) []byte {
 	switch command {
 	case "HELLO":
@@ -114,7 +114,7 @@ func (i *impostor) options() Options {
 	}
 }
 
-// A store that answers anything else than the scripts: strangers get their share, and nothing breaks.
+// If the store's answers have another form than the scripts' replies, strangers get their share of the places.
 func TestStoresThatAnswerGarbage(t *testing.T) {
 	for name, garbage := range map[string]string{
 		"a number": ":1\r\n", "a text": "+OK\r\n", "null": "$-1\r\n", "an empty array": "*0\r\n", "a null array": "*-1\r\n",
@@ -167,7 +167,7 @@ func TestStoresThatAnswerGarbage(t *testing.T) {
 	}
 }
 
-// A store that accepts connections and never answers: a batch waits for the time limit, three times, and then not at all.
+// If a store accepts connections and never answers, three batches wait for the timeout. The next ones do not wait.
 func TestAStoreThatHangs(t *testing.T) {
 	for name, answer := range map[string]func(string) []byte{
 		"from the start": func(string) []byte { return nil },
@@ -211,7 +211,7 @@ func TestAStoreThatHangs(t *testing.T) {
 	}
 }
 
-// The shutdown ends soon after its context, whatever the store does.
+// The shutdown ends soon after its context, even if the store does not answer.
 func TestCloseWhileTheStoreHangs(t *testing.T) {
 	i := startImpostor(t, func(command string) []byte {
 		if strings.HasPrefix(command, "EVAL") {
@@ -234,7 +234,7 @@ func TestCloseWhileTheStoreHangs(t *testing.T) {
 	<-m.done
 }
 
-// Neither the log nor an error contains the password or the secret, whatever goes wrong.
+// Neither the log nor an error contains the password or the secret, for any failure.
 func TestSecretsStaySecret(t *testing.T) {
 	const secret = "correct horse battery staple"
 	s := newStand(t)
@@ -263,7 +263,8 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 }
 
-// A store at its limit of memory: what it has stays, strangers get a share, and when there is room again all is as before.
+// If the store reaches its memory limit, its members stay and strangers get a share. When it has memory again, it decides as
+// before.
 func TestAStoreThatIsFull(t *testing.T) {
 	s := newStand(t)
 	a := s.join("a", func(o *Options) { o.MinGateways = 2 })
@@ -271,11 +272,11 @@ func TestAStoreThatIsFull(t *testing.T) {
 	s.Do(s.client, "CONFIG", "SET", "maxmemory", "1")
 	assert.Equal(t, [Alone + 1]int{Alone: 3, Refused: 3, Member: 0}, count(a.ask(series(10, 16)...)), "half of the six places")
 	for range maxMisses {
-		a.beat(time.Now())
+		a.heartbeat(time.Now())
 	}
 	require.Equal(t, Degraded, a.State())
 	s.Do(s.client, "CONFIG", "SET", "maxmemory", "0")
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
 	require.Equal(t, Joined, a.State())
 	a.visit(time.Now())
 	a.flush(t.Context())
@@ -289,12 +290,12 @@ func TestEvictionIsSaid(t *testing.T) {
 	require.Zero(t, logs.Len())
 	s.Do(s.client, "CONFIG", "SET", "maxmemory", "1000000000")
 	s.Do(s.client, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-	a.beat(time.Now())
-	a.beat(time.Now())
+	a.heartbeat(time.Now())
+	a.heartbeat(time.Now())
 	require.Equal(t, 1, logs.FilterField(zap.String("policy", "allkeys-lru")).Len(), "once")
 }
 
-// Keys are bounded by the budget: without room a stranger is refused, and who has a place keeps it.
+// The budget bounds the number of keys. Without memory a stranger is refused, and a member keeps its place.
 func TestKeysAreBounded(t *testing.T) {
 	s := newStand(t)
 	a := s.join("a", func(o *Options) { o.Budget = budget.New(1 << 20) })
@@ -321,7 +322,7 @@ func TestKeysAreBounded(t *testing.T) {
 	assert.True(t, a.Renew(Place{0, 1, 8}, 10))
 }
 
-// Several gateways at once with a store that comes and goes: the race detector's test.
+// Several gateways work at once while the store stops and starts again. The test is for the race detector.
 func TestSoakManyGoroutines(t *testing.T) {
 	s := newStand(t)
 	var all []*member

@@ -12,40 +12,39 @@ type keyID struct {
 	key   uint64
 }
 
-// key is what this gateway knows of a key's places in the store.
+// key is this gateway's copy of the state of a key in the store.
 type key struct {
 	keyID
-	base string // begins the names in the store, hash tag included
+	base string // beginning of the names in the store, including the hash tag
 
 	mu   sync.Mutex // guards everything below
-	used time.Time
+	used time.Time  // last use by a batch
 	terms
-	// known is the state that the last reply was about, at the time of answered.
-	known    version
-	answered time.Time // zero: never
-	members  int
-	// fetched are the members, sorted, as they were at fetchedAt.
+	known    version   // of the state in the last reply
+	answered time.Time // time of the last reply; zero before the first
+	members  int       // number of members in the last reply
+	// fetched contains the members at the time fetchedAt, sorted.
 	fetched   []uint64
 	fetchedAt time.Time
 	fetching  bool
-	avoid     time.Time // until then the store is not asked: it has just failed
-	// alone are the series that entered while the store was away, and that it has not decided on yet. False: no point
-	// has used the place yet.
+	avoid     time.Time // the store is not asked before this time, because a call has just failed
+	// alone contains the series that entered without the store and that the store has not decided on yet. The value is false
+	// until a point has used the place.
 	alone map[uint64]bool
-	// lost are the series that the store refused later, with the time of the refusal.
+	// lost contains the series that entered without the store and that the store refused later, with the time of the refusal.
 	lost map[uint64]time.Time
 
-	// Items for the background. queued: the key is in the queue.
+	// The background sends promote and giveBack to the store.
 	promote, giveBack []uint64
-	recover           bool      // promote all members that this gateway has
-	healed            time.Time // until then the store may not know all members yet: it has lost writes
-	queued            bool
+	recover           bool      // the background promotes all members that this gateway has
+	healed            time.Time // the store may lack members before this time, because it has lost writes
+	queued            bool      // the key is in Gateway.queue
 }
 
-// keyBytes is what a key costs beside its lists: struct, names, and its share of the map.
+// keyBytes is the size of a key without its lists: struct, names, and its share of the map.
 const keyBytes = 512
 
-// names are the key's names in the store: the header, the ring, two hashes of sightings.
+// names returns the names of the key in the store: the header, the ring of generations, and two hashes of sightings.
 func (k *key) names(ring int) []string {
 	names := make([]string, 0, ring+3)
 	names = append(names, k.base+"h")
@@ -55,20 +54,20 @@ func (k *key) names(ring int) []string {
 	return append(names, k.base+"a", k.base+"b")
 }
 
-// has reports whether a series was a member when the members were fetched last. The lock is held.
+// has reports whether a series was a member at the time fetchedAt. The caller holds the lock.
 func (k *key) has(series uint64) bool {
 	_, ok := slices.BinarySearch(k.fetched, series)
 	return ok
 }
 
-// allowed is the number of strangers that may enter here while the store is away: an equal share of the places that
-// were free. The lock is held.
+// allowed returns the number of strangers that may enter at this gateway while the store does not answer: an equal share of
+// the places that were free. The caller holds the lock.
 func (k *key) allowed(w *Want, gateways int) int {
-	taken := max(k.members, w.Held-len(k.alone))
-	return max(w.Max-taken, 0) / gateways
+	used := max(k.members, w.Used-len(k.alone))
+	return max(w.Max-used, 0) / gateways
 }
 
-// enterAlone decides on a stranger without the store. The lock is held.
+// enterAlone decides on a stranger without the store. The caller holds the lock.
 func (k *key) enterAlone(w *Want, gateways int) Answer {
 	switch _, alone := k.alone[w.Series]; {
 	case k.has(w.Series):
@@ -85,10 +84,10 @@ func (k *key) enterAlone(w *Want, gateways int) Answer {
 	return Alone
 }
 
-// learn takes over what a reply says of the key. The lock is held.
-func (k *key) learn(r *reply, now time.Time, length time.Duration) {
+// update copies the state of the key from a reply. The caller holds the lock.
+func (k *key) update(r *reply, now time.Time, length time.Duration) {
 	if r.version.incarnation < k.known.incarnation || r.version.incarnation == k.known.incarnation && r.version.number < k.known.number {
-		return // overtaken by a later one
+		return // a later reply was faster
 	}
 	k.known, k.members, k.answered = r.version, r.members, now
 	if r.lost {
@@ -96,12 +95,12 @@ func (k *key) learn(r *reply, now time.Time, length time.Duration) {
 	}
 }
 
-// startHealing has the store learn again what it has lost. The lock is held.
+// startHealing makes the background promote all members again after the store has lost writes. The caller holds the lock.
 func (k *key) startHealing(now time.Time, length time.Duration) {
 	k.recover, k.healed = true, now.Add(length)
 }
 
-// merged returns the members that were fetched, with those that the store may have lost. The lock is held.
+// merged returns the fetched members, together with the known ones that the store may have lost. The caller holds the lock.
 func (k *key) merged(fetched []uint64, now time.Time) []uint64 {
 	slices.Sort(fetched)
 	if !now.Before(k.healed) || len(k.fetched) == 0 {
@@ -112,12 +111,12 @@ func (k *key) merged(fetched []uint64, now time.Time) []uint64 {
 	return slices.Clip(slices.Compact(all))
 }
 
-// isContested reports whether so many places are in use that strangers cannot simply have one. The lock is held.
+// isContested reports whether the key has so many members that a stranger may be refused. The caller holds the lock.
 func (k *key) isContested() bool {
 	return !k.answered.IsZero() && k.members >= min(k.max, k.contested)
 }
 
-// idle reports whether nothing would be missed without the key. The lock is held.
+// idle reports whether the key can be deleted without loss. The caller holds the lock.
 func (k *key) idle(now time.Time, after time.Duration) bool {
 	return now.Sub(k.used) > after && len(k.alone)+len(k.lost)+len(k.promote)+len(k.giveBack) == 0 && !k.fetching
 }

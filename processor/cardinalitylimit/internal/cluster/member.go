@@ -18,35 +18,34 @@ import (
 // Options of a gateway.
 type Options struct {
 	Store  StoreOptions
-	Prefix string // begins all names in the store
-	Name   string // name of this gateway, unlike all others
-	// Configuration differs where gateways would decide differently.
+	Prefix string // beginning of all names in the store
+	Name   string // unique name of this gateway
+	// Configuration is a text that differs between gateways that would decide differently.
 	Configuration string
-	// Limits are the names of the limits with what must be equal for places to keep their meaning.
-	Limits      []Limit
-	Length      time.Duration // of a generation, whole milliseconds
-	Generations int           // remembered
-	Timeout     time.Duration // that a batch waits for the store
-	Refresh     time.Duration // between two looks at a full key, and between two heartbeats
-	MinGateways int           // replaces the number of announced ones if that is smaller
-	Budget      *budget.Budget
-	Log         *zap.Logger
-	Now         func() time.Time
+	Limits        []Limit
+	Length        time.Duration // of a generation, in whole milliseconds
+	Generations   int           // number of remembered generations
+	Timeout       time.Duration // for which a batch waits for the store
+	Refresh       time.Duration // between two fetches of the members of a full key, and between two heartbeats
+	MinGateways   int           // replaces the number of announced gateways if that is smaller
+	Budget        *budget.Budget
+	Log           *zap.Logger
+	Now           func() time.Time
 }
 
-// Limit is what the store has to know of a limit.
+// Limit identifies a limit in the store. Gateways share the places of limits with equal names and identities.
 type Limit struct {
 	Name     string
 	Identity uint64
 }
 
-// Source names the series that have a place here.
+// Source lists the members at this gateway.
 type Source interface {
-	// Members returns those of a key, or none where they cannot be named.
+	// Members returns the series of a key that have a place. It returns none if they cannot be listed.
 	Members(limit int, key uint64) []uint64
 }
 
-// Gateway is this gateway's part in the cluster. Safe for concurrent use.
+// Gateway is this gateway's part of the cluster. It is safe for concurrent use.
 type Gateway struct {
 	options Options
 	store   *store
@@ -58,66 +57,69 @@ type Gateway struct {
 
 	queueMu sync.Mutex
 	queue   []*key
-	waiting atomic.Int64 // series in the lists of all keys
+	waiting atomic.Int64 // series in the lists promote and giveBack of all keys
 
-	breaker breaker
-	bucket  bucket
-	shift   atomic.Int64 // ns that the store's clock is ahead of ours
-	crowd   atomic.Int64 // announced gateways
-	agreed  atomic.Bool  // all have our configuration
-	counts  counts
-	scratch sync.Pool
-	// exchanging are exchanges with the store that a batch has begun.
+	breaker      breaker
+	bucket       bucket
+	shift        atomic.Int64 // ns that the store's clock is ahead of ours
+	gatewayCount atomic.Int64 // announced gateways
+	agreed       atomic.Bool  // all have our configuration
+	counts       counts
+	scratch      sync.Pool
+	// exchanging counts the exchanges with the store that batches have begun.
 	exchanging sync.WaitGroup
 
 	cancel context.CancelFunc
 	ctx    context.Context
 	stop   chan struct{}
 	done   chan struct{}
-	// started: there is a goroutine.
+	// started is true after Start, which starts the goroutine of the background.
 	started bool
 
-	// Of the background.
-	announced time.Time // last
-	refreshed time.Time // when keys were visited last
-	jumps     int       // of the store's clock, in a row
-	policy    string    // of eviction, that was logged last
-	complaint string    // why the store is away, that was logged last
+	// Only the background uses the fields below.
+	announced    time.Time // last heartbeat
+	refreshed    time.Time // last visit of all keys
+	jumps        int       // heartbeats in a row at which the store's clock had jumped
+	policy       string    // last logged eviction policy
+	loggedReason string    // last logged reason of a failure
 }
 
 const (
-	// perCall items go into one run of the script, perBatch strangers of one batch to the store.
-	perCall  = 500
+	// perCall is the maximum number of items of one run of the script.
+	perCall = 500
+	// perBatch is the maximum number of strangers of one batch that the store is asked about.
 	perBatch = 5000
-	// maxFetched members of a full key are fetched, so that this gateway can decide on strangers by itself.
+	// maxFetched is the maximum number of members of a full key that are fetched. With them this gateway decides on strangers
+	// by itself.
 	maxFetched = 10_000
-	// decisionsPerSecond of all gateways together about strangers of contested keys that are too large to fetch.
+	// decisionsPerSecond bounds the questions of all gateways together about strangers of contested keys without fetched
+	// members.
 	decisionsPerSecond = 200_000
-	// maxWaiting series wait for the background, 8 bytes each.
+	// maxWaiting is the maximum number of series that wait for the background, 8 bytes each.
 	maxWaiting = 1 << 18
-	// interval is how often the background works.
+	// interval is the time between two turns of the background.
 	interval = time.Second
 	// lives is how many refreshes an announcement is valid.
 	lives = 3
 )
 
-// New returns a gateway that is alone until Start.
+// New returns a gateway in the state Solo.
 func New(o Options) *Gateway {
 	m := &Gateway{
 		options: o, store: newStore(o.Store), begun: o.Now(), keys: make(map[keyID]*key),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
-	m.crowd.Store(1)
+	m.gatewayCount.Store(1)
 	m.breaker.state.Store(int32(Solo))
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.store.dial = m.ctx
 	return m
 }
 
-// Join looks for the store, as long as a connection attempt lasts. It may fail: the background goes on looking.
-func (m *Gateway) Join() { m.beat(m.options.Now()) }
+// Join makes one attempt to connect to the store. If it fails, the background makes further attempts.
+func (m *Gateway) Join() { m.heartbeat(m.options.Now()) }
 
-// Start begins the work in the background. From then on source is asked.
+// Start starts the background. Source must be usable from now on.
 func (m *Gateway) Start(source Source) {
 	if m == nil {
 		return
@@ -126,8 +128,8 @@ func (m *Gateway) Start(source Source) {
 	go m.run()
 }
 
-// Close tells the store what it does not know yet, and leaves. It lasts no longer than the store's time limits, and ends
-// soon after ctx. To be called once; nil has nothing to close.
+// Close sends the waiting items to the store, withdraws the announcement and closes the connections. It lasts no longer than
+// the timeouts of the store and ends soon after ctx. It must be called once. A nil Gateway has nothing to close.
 func (m *Gateway) Close(ctx context.Context) error {
 	if m == nil {
 		return nil
@@ -147,7 +149,7 @@ func (m *Gateway) Close(ctx context.Context) error {
 	case <-m.done:
 		return nil
 	case <-time.After(2 * hangTimeout):
-		return errors.New("the store of places hangs: left without telling it")
+		return errors.New("the store of places does not answer: closed without withdrawing the announcement")
 	}
 }
 
@@ -172,7 +174,7 @@ func (m *Gateway) run() {
 func (m *Gateway) tick() {
 	now := m.options.Now()
 	if m.State() != Joined || now.Sub(m.announced) >= m.options.Refresh {
-		m.beat(now)
+		m.heartbeat(now)
 	}
 	if now.Sub(m.refreshed) >= m.options.Refresh {
 		m.refreshed = now
@@ -183,8 +185,8 @@ func (m *Gateway) tick() {
 	}
 }
 
-// beat announces this gateway and learns of the others. It decides whether the store is there.
-func (m *Gateway) beat(now time.Time) {
+// heartbeat announces this gateway and reads the number of the others. It decides whether the state is Joined.
+func (m *Gateway) heartbeat(now time.Time) {
 	if err := m.store.connect(); err != nil {
 		m.failed(err)
 		return
@@ -193,31 +195,31 @@ func (m *Gateway) beat(now time.Time) {
 	defer cancel()
 	life := lives * m.options.Refresh
 	before := m.elapsed()
-	a, err := m.store.beat(ctx, m.options.Prefix, m.options.Name, m.options.Configuration, life, false)
+	a, err := m.store.announceGateway(ctx, m.options.Prefix, m.options.Name, m.options.Configuration, life, false)
 	after := m.elapsed()
 	if m.breaker.note(m, err) {
 		return
 	}
 	lost := !a.known && !m.announced.IsZero() && now.Sub(m.announced) < life
 	m.announced = now
-	m.crowd.Store(int64(max(a.gateways, 1)))
+	m.gatewayCount.Store(int64(max(a.gateways, 1)))
 	m.agreed.Store(a.configurations == 1)
-	// Our generations begin a little later than the store's: what is promoted then is promoted into the new one.
+	// Our generations begin a little later than those of the store, so a promotion goes into the store's new generation.
 	m.adjust(time.Duration(a.now.UnixNano()-after-(after-before)) - margin)
 	m.breaker.close(m)
 	m.checkPolicy(ctx)
 	if lost {
 		m.counts.losses.Add(1)
-		m.options.Log.Warn("The store of places has lost what it had: the gateways tell it again")
+		m.options.Log.Warn("The store of places has lost what it had: the gateways send their places again")
 		m.recoverAll()
 	}
 }
 
-// margin covers what clocks drift apart between two heartbeats.
+// margin covers the drift of the clocks between two heartbeats.
 const margin = 25 * time.Millisecond
 
-// adjust follows the store's clock. After a jump of more than a generation all would lose their places: it must last for
-// some heartbeats.
+// adjust sets the shift to the store's clock. With a jump of more than a generation all series would lose their places, so
+// adjust follows a jump only if it lasts for several heartbeats.
 func (m *Gateway) adjust(shift time.Duration) {
 	jumps := (shift-m.Shift()).Abs() > m.options.Length && m.State() != Solo
 	if jumps {
@@ -231,14 +233,14 @@ func (m *Gateway) adjust(shift time.Duration) {
 	m.shift.Store(int64(shift))
 }
 
-// elapsed is our time, by the monotonic clock, in ns since the epoch.
+// elapsed is the time of this gateway in ns since the epoch. It advances by the monotonic clock.
 func (m *Gateway) elapsed() int64 {
 	return m.begun.UnixNano() + int64(m.options.Now().Sub(m.begun))
 }
 
 // checkPolicy warns of a store that may evict places.
 func (m *Gateway) checkPolicy(ctx context.Context) {
-	policy, err := m.store.evicts(ctx)
+	policy, err := m.store.evictionPolicy(ctx)
 	if err != nil || policy == m.policy { // INFO may be forbidden
 		return
 	}
@@ -248,7 +250,7 @@ func (m *Gateway) checkPolicy(ctx context.Context) {
 	}
 }
 
-// visit forgets keys that are idle and has the rest offered again.
+// visit deletes idle keys and old parts of the others. It queues the keys with series that entered without the store.
 func (m *Gateway) visit(now time.Time) {
 	remembered := m.options.Length * time.Duration(m.options.Generations)
 	m.mu.Lock()
@@ -261,13 +263,13 @@ func (m *Gateway) visit(now time.Time) {
 			}
 		}
 		if len(k.fetched) > 0 && now.Sub(k.fetchedAt) > max(remembered, lives*m.options.Refresh) {
-			m.keep(k, nil, time.Time{})
+			m.storeFetched(k, nil, time.Time{})
 		}
 		if len(k.alone) > 0 {
 			m.enqueue(k)
 		}
 		if k.idle(now, m.options.Length) && !k.queued {
-			m.keep(k, nil, time.Time{})
+			m.storeFetched(k, nil, time.Time{})
 			m.options.Budget.Release(keyBytes)
 			delete(m.keys, id)
 		}
@@ -275,8 +277,8 @@ func (m *Gateway) visit(now time.Time) {
 	}
 }
 
-// keep remembers the fetched members, unless the budget has no room. The key's lock is held.
-func (m *Gateway) keep(k *key, members []uint64, at time.Time) {
+// storeFetched stores the fetched members, unless the budget has no memory. The caller holds the lock of the key.
+func (m *Gateway) storeFetched(k *key, members []uint64, at time.Time) {
 	const bytes = 8
 	m.options.Budget.Release(bytes * cap(k.fetched))
 	k.fetched, k.fetchedAt = nil, time.Time{}
@@ -285,7 +287,7 @@ func (m *Gateway) keep(k *key, members []uint64, at time.Time) {
 	}
 }
 
-// recoverAll has all members that this gateway knows told to the store.
+// recoverAll makes the background promote all members that this gateway knows.
 func (m *Gateway) recoverAll() {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -297,7 +299,7 @@ func (m *Gateway) recoverAll() {
 	}
 }
 
-// key returns what is known of a key, or nil without room for it.
+// key returns a key and adds it if necessary. It returns nil if the budget has no memory for it.
 func (m *Gateway) key(id keyID) *key {
 	m.mu.RLock()
 	k := m.keys[id]
@@ -319,7 +321,7 @@ func (m *Gateway) key(id keyID) *key {
 	return k
 }
 
-// readable makes a name one that contains no hash tag.
+// readable replaces the characters of a name that could form a hash tag.
 func readable(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.' {
@@ -336,13 +338,13 @@ func mixed(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// gateways is the number of gateways that share what is free while the store is away.
-func (m *Gateway) gateways() int { return max(int(m.crowd.Load()), m.options.MinGateways) }
+// gateways is the number of gateways that share the free places while the store does not answer.
+func (m *Gateway) gateways() int { return max(int(m.gatewayCount.Load()), m.options.MinGateways) }
 
-// Shift is how far the store's clock is ahead of ours.
+// Shift is the time of the store's clock minus that of ours.
 func (m *Gateway) Shift() time.Duration { return time.Duration(m.shift.Load()) }
 
-// State says how far this gateway is part of the cluster.
+// State returns the relation to the store.
 func (m *Gateway) State() State { return State(m.breaker.state.Load()) }
 
 func (m *Gateway) common() common {

@@ -12,7 +12,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/storetest"
 )
 
-// A store of three nodes: keys are spread over them, and each key's names are on one.
+// A store may have three nodes. The keys are distributed over them, and all names of a key are on one node.
 func TestClusterMode(t *testing.T) {
 	nodes := storetest.StartCluster(t, 3)
 	s := &stand{Server: nodes[0], t: t}
@@ -52,7 +52,7 @@ func TestClusterMode(t *testing.T) {
 	for _, n := range nodes {
 		assert.NotEmpty(t, n.Keys(n.Client(), "test:*"), "each node has some")
 	}
-	// A node goes: what it has is decided alone, the rest is not.
+	// A node stops. This gateway decides alone on the keys of that node only.
 	nodes[2].Kill()
 	wants := []Want{}
 	for key := range uint64(3 * keys) {
@@ -70,7 +70,7 @@ func TestClusterMode(t *testing.T) {
 	assert.Positive(t, n[Alone])
 }
 
-// The endpoints may be names, and one that is not there does not matter if another is.
+// The endpoints may be host names. One that cannot be reached does not matter if another can.
 func TestSomeEndpointsOfAClusterAreAway(t *testing.T) {
 	nodes := storetest.StartCluster(t, 3)
 	s := &stand{Server: nodes[0], t: t}

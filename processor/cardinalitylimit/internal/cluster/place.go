@@ -1,49 +1,50 @@
 package cluster
 
-// Place is what a series, or the value of a label, has under a limit.
+// Place identifies the place of a series, or of the value of a label, under a limit.
 type Place struct {
 	Limit  int    // index of the limit
-	Key    uint64 // of the limit
-	Series uint64 // as a tracker keeps it
+	Key    uint64 // identity of the limit's key
+	Series uint64 // identity of the series, as tracker.Strip returns it
 }
 
 // Want is a stranger that wants a place.
 type Want struct {
 	Place
 	Max       int    // places of the key
-	Held      int    // series of the key that have a place here
-	Contested int    // members from which a stranger must have been active before; Max or more: none
+	Used      int    // members of the key at this gateway
+	Contested int    // members of the key from which on a stranger must have been active before; Max or more: never
 	Stamp     uint32 // of the stream's value and start, see limit.Cursor.Stamp
-	Peek      bool   // only whether it has a place: a stale point gets none
+	Peek      bool   // only ask whether the series has a place, because a stale point gets none
 
-	Answer  Answer
-	Entered bool // set by the caller before Finish: the series has entered
+	Answer  Answer // set by Ask
+	Entered bool   // set by the caller before Finish: the series uses its place
 }
 
-// Answer is what becomes of a stranger.
+// Answer is the decision on a stranger.
 type Answer uint8
 
 // Answers.
 const (
+	// Refused means that the series gets no place.
 	Refused Answer = iota
-	// Member: the series has a place already.
+	// Member means that the series had a place before.
 	Member
-	// Admitted: it has one now.
+	// Admitted means that the series has just got a place.
 	Admitted
-	// Alone: the store does not answer, and this gateway may let the series in by itself.
+	// Alone means that the store does not answer and that this gateway admits the series.
 	Alone
 )
 
-// State says how far this gateway is part of the cluster.
+// State is the relation of this gateway to the store.
 type State int32
 
 // States.
 const (
-	// Joined: the store answers.
+	// Joined means that the store answers.
 	Joined State = iota
-	// Degraded: the store has answered before and does not now.
+	// Degraded means that the store does not answer now but has answered since the start.
 	Degraded
-	// Solo: the store has not answered since the start.
+	// Solo means that the store has not answered since the start.
 	Solo
 )
 

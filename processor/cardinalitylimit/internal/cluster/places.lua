@@ -1,7 +1,7 @@
--- The only writer of a key's places. All of KEYS are in one hash slot.
+-- This script is the only writer of a key's places. All of KEYS are in one hash slot.
 --
 -- KEYS: header, the sets of the ring (one more than the remembered generations), two hashes of sightings.
--- ARGV: 1 operation, 2 length of a generation in ms, 3 remembered generations, 4 limit, 5 members from which a stranger
+-- ARGV: 1 operation, 2 length of a generation in ms, 3 remembered generations, 4 limit, 5 members from which on a stranger
 --       must have been active before, 6 whether all gateways have one configuration, 7 and 8 incarnation and version of
 --       the key that the caller knows (0: none), 9 generations that strangers wait after a loss, 10... items.
 -- Reply: codes (one character for each item), members, time in ms, incarnation, version, whether writes were lost,
@@ -33,7 +33,7 @@ generation = math.max(generation, header[2]) -- a store that takes over may have
 local function slot(g) return g % ring + 1 end
 local function set(g) return KEYS[1 + slot(g)] end
 
-if header[2] < generation then -- forget who was not seen in the remembered generations
+if header[2] < generation then -- remove the members that no remembered generation has seen
   local kept = {}
   for g = generation - keep + 1, header[2] do kept[slot(g)] = true end
   for i = 1, ring do
@@ -45,8 +45,8 @@ if header[2] < generation then -- forget who was not seen in the remembered gene
   header[2], changed = generation, true
 end
 
--- What the header counts and what is there differ where sets were evicted. Another incarnation, or an earlier version,
--- than a caller knows is what a failover or a flush leaves.
+-- If a set was evicted, its size differs from the size in the header. After a failover or a flush, the incarnation differs
+-- from the one that a caller knows, or the version is earlier.
 local members, lost = 0, false
 for i = 1, ring do
   local n = redis.call('SCARD', KEYS[1 + i])
@@ -55,7 +55,7 @@ for i = 1, ring do
   members = members + n
 end
 if lost or known == header[3] and seen > header[4] then
-  lost, header[3] = true, now -- so that the other gateways learn of it
+  lost, header[3] = true, now -- the other gateways see from the new incarnation that writes were lost
 elseif known > 0 and known < header[3] and math.floor(header[3] / length) + keep > generation then
   lost = true
 end
@@ -149,13 +149,13 @@ for i = 1, #items do
     end
   elseif found[i] then
     code = promote(i)
-  elseif op == 'promote' then -- has a place that was lost here
+  elseif op == 'promote' then -- the item has a place at its gateway that the store has lost
     if members < 2 * max then
       admit(i)
       code = 'm'
     end
   elseif stamps[i] == '0' and op == 'ask' then
-    code = 'r' -- a stale point takes no place
+    code = 'r' -- a stale point gets no place
   elseif generation < header[5] then
     code = 'w'
   elseif members < max then

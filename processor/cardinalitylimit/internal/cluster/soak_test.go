@@ -16,7 +16,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
-// load is what the store says of itself.
+// load contains the store's own figures.
 func (s *stand) load() (cpu time.Duration, bytes, calls int64) {
 	number := func(section, name string) float64 {
 		for line := range strings.Lines(s.Do(s.client, "INFO", section)) {
@@ -33,9 +33,9 @@ func (s *stand) load() (cpu time.Duration, bytes, calls int64) {
 	return cpu, int64(number("memory", "used_memory_dataset")), int64(number("stats", "total_commands_processed"))
 }
 
-// TestSoakManyGateways: gateways as goroutines with one store, each series at three of them. It prints what the store has
-// to do and to remember: at the start, when a generation begins, and when a key explodes. SOAK=1: 1,000 gateways with
-// 1,000,000 series.
+// TestSoakManyGateways runs gateways as goroutines with one store. Each series is at three gateways. The test prints the load
+// and the memory of the store at the start, when a generation begins, and when a key explodes. With SOAK=1 there are 1,000
+// gateways with 1,000,000 series.
 func TestSoakManyGateways(t *testing.T) {
 	gateways, total, keys := 100, 20_000, 20
 	if os.Getenv("SOAK") != "" {

@@ -23,11 +23,11 @@ var placesScript string
 //go:embed announce.lua
 var announceScript string
 
-// StoreOptions say how to reach the store.
+// StoreOptions are the address and the credentials of the store.
 type StoreOptions struct {
-	// Endpoints are one server, or some of the nodes of a cluster.
+	// Endpoints contains one server, or some nodes of a cluster.
 	Endpoints []string
-	// MasterName makes Endpoints those of sentinels.
+	// MasterName is the name of the server at the sentinels. If it is not empty, Endpoints contains sentinels.
 	MasterName         string
 	Username, Password string
 	Database           int
@@ -40,15 +40,15 @@ type store struct {
 	options  StoreOptions
 	places   script
 	announce script
-	dial     context.Context               // ends attempts to connect
+	dial     context.Context               // its end ends connection attempts
 	client   atomic.Pointer[valkey.Client] // nil before the first connection
-	spread   atomic.Bool                   // over several nodes
+	spread   atomic.Bool                   // the keys are on several nodes
 }
 
 type script struct{ text, name string }
 
 func newScript(text string) script {
-	sum := sha1.Sum([]byte(text)) //nolint:gosec // as the store names it
+	sum := sha1.Sum([]byte(text)) //nolint:gosec // the store names scripts by it
 	return script{text, hex.EncodeToString(sum[:])}
 }
 
@@ -56,18 +56,19 @@ func newStore(o StoreOptions) *store {
 	return &store{options: o, places: newScript(placesScript), announce: newScript(announceScript)}
 }
 
-// errNotConnected means that no connection was made yet.
+// errNotConnected means that no connection has been made yet.
 var errNotConnected = errors.New("not connected")
 
 const (
-	// dialTimeout bounds a connection attempt, and hangTimeout an exchange on it: what the background waits for.
+	// dialTimeout bounds a connection attempt of the background.
 	dialTimeout = time.Second
+	// hangTimeout bounds an exchange of the background.
 	hangTimeout = time.Second
-	// bufferBytes of a connection, each way.
+	// bufferBytes is the size of each of the two buffers of a connection.
 	bufferBytes = 64 << 10
 )
 
-// connect makes the client, unless there is one. One caller at a time.
+// connect makes the client, unless one exists. It must have one caller at a time.
 func (s *store) connect() error {
 	if s.client.Load() != nil {
 		return nil
@@ -77,9 +78,9 @@ func (s *store) connect() error {
 		InitAddress: o.Endpoints, Username: o.Username, Password: o.Password, SelectDB: o.Database,
 		TLSConfig: o.TLS, ClientName: o.ClientName, DisableCache: true,
 		Sentinel: valkey.SentinelOption{MasterSet: o.MasterName, TLSConfig: o.TLS},
-		Dialer:   net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: hangTimeout, DialCtxFn: s.open,
+		Dialer:   net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: hangTimeout, DialCtxFn: s.dialConn,
 		ReadBufferEachConn: bufferBytes, WriteBufferEachConn: bufferBytes,
-		// One connection: a thousand gateways are a thousand clients.
+		// A gateway has one connection, so that the store has a thousand clients with a thousand gateways.
 		PipelineMultiplex: -1, BlockingPoolSize: 1, DisableRetry: true,
 	})
 	if err != nil {
@@ -90,15 +91,15 @@ func (s *store) connect() error {
 	return nil
 }
 
-// open makes a connection.
-func (s *store) open(_ context.Context, address string, d *net.Dialer, config *tls.Config) (net.Conn, error) {
+// dialConn makes a connection.
+func (s *store) dialConn(_ context.Context, address string, d *net.Dialer, config *tls.Config) (net.Conn, error) {
 	if config != nil {
 		return (&tls.Dialer{NetDialer: d, Config: config}).DialContext(s.dial, "tcp", address)
 	}
 	return d.DialContext(s.dial, "tcp", address)
 }
 
-// close ends the connections. Calls that are under way fail.
+// close closes the connections. Calls in progress fail.
 func (s *store) close() {
 	if c := s.client.Swap(nil); c != nil {
 		(*c).Close()
@@ -127,34 +128,35 @@ const (
 	opFetch   operation = "fetch"
 )
 
-// terms are what a call says of its limit.
+// terms are the numbers of a limit that a call passes to the script: places of the key, and members from which a stranger
+// must have been active before.
 type terms struct {
 	max, contested int
 }
 
-// version is how new a key's state in the store is. The zero value knows nothing.
+// version orders the states of a key in the store. The zero value is older than every state.
 type version struct{ incarnation, number int64 }
 
 // reply is the answer to a call.
 type reply struct {
-	codes   string
-	members int
+	codes   string // one character per item
+	members int    // number of members of the key
 	now     time.Time
 	version version
-	lost    bool
+	lost    bool     // the store has lost writes
 	all     []uint64 // members, if they were fetched
 }
 
-// common is what all calls of a gateway have in common.
+// common contains the arguments that all calls of a gateway share.
 type common struct {
 	lengthMillis int64 // of a generation
-	generations  int
-	waits        int // generations that strangers wait after a loss
-	agreed       bool
+	generations  int   // remembered
+	waits        int   // number of generations that strangers wait after the store lost writes
+	agreed       bool  // all gateways have the same configuration
 }
 
-// run makes the calls in one pipeline and fills in their replies and errors. It returns the first error that is about
-// the store as a whole.
+// run makes the calls in one pipeline and sets their replies and errors. It returns the first error that is not about a
+// single key.
 func (s *store) run(ctx context.Context, c common, calls []call) error {
 	client := s.client.Load()
 	if client == nil {
@@ -175,7 +177,7 @@ func (s *store) run(ctx context.Context, c common, calls []call) error {
 		}
 		calls[i].reply, calls[i].err = decode(&calls[i], r)
 	}
-	if len(again) > 0 { // a restart or a failover has forgotten the script
+	if len(again) > 0 { // after a restart or a failover the store does not know the script
 		commands = commands[:0]
 		for _, i := range again {
 			commands = append(commands, s.command(*client, &c, &calls[i], true))
@@ -193,7 +195,7 @@ func (s *store) run(ctx context.Context, c common, calls []call) error {
 	return nil
 }
 
-// isOfKey reports whether an error is about one key only: another type is stored under one of its names.
+// isOfKey reports whether an error is about a single key: the store contains another type under one of the key's names.
 func isOfKey(err error) bool {
 	e, ok := valkey.IsValkeyErr(err)
 	return ok && strings.Contains(e.Error(), "WRONGTYPE")
@@ -216,7 +218,7 @@ func (s *store) command(client valkey.Client, c *common, call *call, whole bool)
 	return client.B().Evalsha().Sha1(s.places.name).Numkeys(int64(len(names))).Key(names...).Arg(args...).Build()
 }
 
-// errProtocol means that the store answers something else than the script.
+// errProtocol means that an answer has not the form of the script's replies.
 var errProtocol = errors.New("unexpected answer")
 
 func decode(c *call, r valkey.ValkeyResult) (out reply, err error) {
@@ -272,11 +274,11 @@ func (c *call) count() int {
 type announcement struct {
 	gateways, configurations int
 	now                      time.Time
-	known                    bool // this gateway was announced before
+	known                    bool // the store knew this gateway before
 }
 
-// beat announces a gateway, or withdraws its announcement.
-func (s *store) beat(ctx context.Context, prefix, gateway, configuration string, life time.Duration, leaves bool) (a announcement, err error) {
+// announceGateway announces a gateway for the duration life, or withdraws its announcement if it leaves.
+func (s *store) announceGateway(ctx context.Context, prefix, gateway, configuration string, life time.Duration, leaves bool) (a announcement, err error) {
 	client := s.client.Load()
 	if client == nil {
 		return a, errNotConnected
@@ -303,8 +305,8 @@ func (s *store) beat(ctx context.Context, prefix, gateway, configuration string,
 	return announcement{int(n[0]), int(n[1]), time.UnixMilli(n[2]), n[3] != 0}, nil
 }
 
-// evicts returns the policy of a server that may evict keys, or "".
-func (s *store) evicts(ctx context.Context) (policy string, err error) {
+// evictionPolicy returns the policy of a server that may evict keys, or "".
+func (s *store) evictionPolicy(ctx context.Context) (policy string, err error) {
 	client := s.client.Load()
 	if client == nil {
 		return "", errNotConnected

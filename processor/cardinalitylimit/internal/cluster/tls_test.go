@@ -19,7 +19,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/storetest"
 )
 
-// certificate writes one for the loopback interface, and returns its files with who trusts it.
+// certificate writes a certificate for the loopback interface. It returns its files and the pool that trusts it.
 func certificate(t *testing.T) (cert, key string, roots *x509.CertPool) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func certificate(t *testing.T) (cert, key string, roots *x509.CertPool) {
 	return cert, key, roots
 }
 
-// A store with TLS, a user with a password, and a database other than the first.
+// The store may need TLS and a user with a password, and may use a database other than the first.
 func TestTLSWithAUser(t *testing.T) {
 	cert, key, roots := certificate(t)
 	address := storetest.FreeAddress(t)
@@ -51,7 +51,7 @@ func TestTLSWithAUser(t *testing.T) {
 	s := &stand{Server: storetest.Start(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key,
 		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no"), t: t, millis: begin}
 	s.client = s.Client()
-	// The rights that a gateway needs, and no more.
+	// The user has exactly the rights that a gateway needs.
 	s.Do(s.client, "ACL", "SETUSER", "gateway", "on", ">pw", "~test:*", "+@connection", "+@scripting", "+@read", "+@write", "+info", "+cluster|slots", "+cluster|shards", "+time")
 	join := func(edit func(*StoreOptions)) *Gateway {
 		o := s.options("a")

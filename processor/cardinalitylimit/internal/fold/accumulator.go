@@ -2,37 +2,37 @@ package fold
 
 import "sync"
 
-// accumulator is one outgoing series. Series, method and origin do not change once it is
-// in its table; the rest is guarded by mu.
+// accumulator is the state of one outgoing series. The fields series, method and origin do not change after it was added to its
+// table. mu guards the other fields.
 type accumulator struct {
 	id     uint64
 	series Series
 	method method
-	origin int64 // the start of a cumulative series
+	origin int64 // start of a cumulative series, ns since the epoch
 
 	mu    sync.Mutex
 	bytes int // reserved
-	room  int // of them, for one value
-	// value is nil where nothing has come since the flush, for methods that start
-	// afresh with each, and always for sumLive.
-	value measure
-	lent  bool // a flush or a cut reads the value: it is written no more but replaced
-	// unsent: something has come since the last outgoing point, which is to leave even
-	// if no stream contributes any more.
+	room  int // part of bytes that is for one value
+	// value is nil before the first point, or before the first point since the flush for methods that start afresh with each
+	// flush. It is always nil for sumLive.
+	value  measure
+	shared bool // a flush or a cut reads the value: it is not written any more but replaced by a copy
+	// unsent is true if a point came since the last outgoing point. Then the series leaves even if no stream contributes any
+	// more.
 	unsent    bool
 	exemplars reservoir // since the flush
 	// earliest start and newest time folded since the flush, ns since the epoch.
 	earliest, newest int64
 	// emitted is the time of the last outgoing point, 0 before the first.
 	emitted int64
-	seen    int64 // our clock at the last point
-	refs    int   // streams that point here
-	live    int   // of them, those that contribute now
+	seen    int64 // time of the last point by our clock
+	refs    int   // streams that belong to the accumulator
+	live    int   // streams that contribute now
 	pins    int   // staged points
 }
 
-// repeats tells whether each flush says again all that the ones before said, from
-// the state of the contributing streams.
+// repeats reports whether each flush sends the total of all flushes before, computed from the state of the contributing
+// streams.
 func (a *accumulator) repeats() bool { return a.method == addGrowth || a.method == sumLive }
 
 func (a *accumulator) pin() {
@@ -41,7 +41,7 @@ func (a *accumulator) pin() {
 	a.pins++
 }
 
-// unpin lets go of the accumulator, to which something came at our time now.
+// unpin ends a pin. Now is our time if a point was folded, otherwise 0.
 func (a *accumulator) unpin(now int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -69,33 +69,32 @@ func (a *accumulator) observe(p *Point, n *Stats) {
 	a.span(p.Start, p.Time)
 }
 
-// merge adds v to the value, or makes it the value. The lock is held.
+// merge adds v to the value, or makes a copy of v the value. The caller holds the lock.
 func (a *accumulator) merge(v measure, n *Stats) {
 	switch {
 	case a.value == nil:
 		a.value = v.clone()
 		return
-	case a.lent:
-		a.value, a.lent = a.value.clone(), false
+	case a.shared:
+		a.value, a.shared = a.value.clone(), false
 	}
 	a.value.add(v, n)
 }
 
-// grow adds what a stream has grown by. The lock is held.
+// grow adds the growth of a stream. The caller holds the lock.
 func (a *accumulator) grow(d measure, n *Stats) {
 	a.unsent = true
 	a.merge(d, n)
 }
 
-// baseline gives an accumulator without a value the layout of v and nothing else:
-// the series begins at zero. The lock is held.
+// baseline gives an accumulator without a value the layout of v, with zero counts. The caller holds the lock.
 func (a *accumulator) baseline(v measure) {
 	if a.value == nil {
 		a.value, _ = v.since(v)
 	}
 }
 
-// span widens the interval folded since the flush. The lock is held.
+// span widens the interval folded since the flush. The caller holds the lock.
 func (a *accumulator) span(start, time int64) {
 	if start == 0 || start > time { // unknown
 		start = time
@@ -107,7 +106,7 @@ func (a *accumulator) span(start, time int64) {
 	a.earliest, a.newest = min(a.earliest, start), max(a.newest, time)
 }
 
-// replace holds one of the values of a gauge since the flush. The lock is held.
+// replace keeps one of the values of a gauge since the flush, as the method selects. The caller holds the lock.
 func (a *accumulator) replace(v measure, time int64) {
 	switch {
 	case a.value == nil,
@@ -119,9 +118,9 @@ func (a *accumulator) replace(v measure, time int64) {
 	a.span(time, time)
 }
 
-// interval is that of the next outgoing point at our time now. Those of a series
-// touch: the start is the time before. A clock ahead of ours does not take the
-// series along. The lock is held.
+// interval returns the interval of the next outgoing point. Now is our time. The intervals of a series touch: each starts at
+// the time of the point before. A time later than now, from a sender whose clock is ahead, is replaced by now. The caller holds
+// the lock.
 func (a *accumulator) interval(now int64) (start, time int64) {
 	switch a.method {
 	case addDelta:

@@ -1,74 +1,73 @@
 package fold
 
-// Admitted is what downstream shall see of a cumulative point that passes.
+// Admitted is the form in which a passing cumulative point is sent.
 type Admitted struct {
 	Value Value // unchanged if Same
 	Start int64
-	Same  bool // pass the point as it came
-	Drop  bool // its growth is folded, or has been already
+	Same  bool // send the unchanged point
+	Drop  bool // send nothing, because the growth of the point is folded now or was folded before
 }
 
 var same = Admitted{Same: true}
 
-// Admit takes the point of a stream that was folded and has a place now: what it grew
-// to while folded stays with the overflow series, and it goes on from there, starting
-// at its last folded time. The stream's state changes with the commit of the batch.
-// Where cuts are stored the stream is folded until one says that it has a place.
+// Admit decides how the point of a stream that was folded and has a place now is sent. The growth until its last folded time
+// stays in the overflow series. The stream continues with its growth from then on and starts at that time. Its state changes
+// with the commit of the batch. If cuts are stored, the stream stays folded until a stored cut contains that it has a place.
 func (b *Batch) Admit(p Point) Admitted {
 	s := b.stateOf(p.Stream)
 	if s == nil {
 		return same
 	}
-	if s.to.method != addGrowth { // no longer part of the live sum
+	if s.to.method != addGrowth { // the stream no longer counts in the sum of live streams
 		s.admitted = true
 		b.admit(p.Stream, s)
 		return same
 	}
-	place := s.find(&p)
-	if p.Time <= s.heard(place) {
-		return b.again(s, place, &p)
+	place := s.findOrigin(&p)
+	if p.Time <= s.lastTime(place) {
+		return b.repeated(s, place, &p)
 	}
 	if !s.admitted {
 		if !b.table.mayPass(s) {
 			return b.foldOnce(p)
 		}
-		s.passFromHere()
+		s.beginPassing()
 	}
 	last := s.time
-	if !s.turnTo(place, &p) { // more writers than it can distinguish: they pass unchanged
+	if !s.switchTo(place, &p) { // more writers than a stream distinguishes: their points pass unchanged
 		return same
 	}
 	switch place {
 	case laterOrigin:
 		s.offset, s.floor = nil, last
-	case earlierOrigin: // a writer that was never folded
+	case earlierOrigin: // a writer whose points were never folded
 		s.offset, s.floor = nil, 0
 	default:
-		b.goOn(s, &p)
+		b.rebase(s, &p)
 	}
 	s.start, s.time, s.seen, s.last = p.Start, p.Time, b.table.opts.Now().UnixNano(), p.Value.measure
 	b.admit(p.Stream, s)
 	return s.rebase(p.Start, p.Value)
 }
 
-// goOn begins anew where p does not go on from the last point of its origin.
-func (b *Batch) goOn(s *stream, p *Point) {
-	switch _, is := s.growth(p); {
-	case is == reset:
+// rebase resets the offset if p does not continue from the last point of its origin.
+func (b *Batch) rebase(s *stream, p *Point) {
+	switch _, rel := s.growth(p); {
+	case rel == reset:
 		s.offset, s.floor = nil, s.time
-	case is == unknown && s.offset != nil: // with what it grows by from here on
+	case rel == unknown && s.offset != nil: // the growth from here on is sent
 		s.offset, s.floor = p.Value.measure, s.time
 		b.stats[StatUnbaselined]++
 	}
 }
 
-// mayPass tells whether it is stored that the folded stream has a place, if anything is.
+// mayPass reports whether the folded stream may pass. If cuts are stored, a stored cut must contain that the stream has a
+// place.
 func (t *Table) mayPass(s *stream) bool {
-	return !t.opts.Durable || s.promised != 0 && s.promised <= t.stored.Load()
+	return !t.opts.Durable || s.passAfterCut != 0 && s.passAfterCut <= t.stored.Load()
 }
 
-// foldOnce folds a point that has a place where its stream is folded, and asks for that
-// to be stored.
+// foldOnce folds a point of a stream that has a place but may not pass yet. The next cut contains that the stream has a place.
 func (b *Batch) foldOnce(p Point) Admitted {
 	in := b.table.shard(p.Stream)
 	in.mu.Lock()
@@ -84,8 +83,8 @@ func (b *Batch) foldOnce(p Point) Admitted {
 	return Admitted{Drop: true}
 }
 
-// Unreadable tells whether a point that passes shall be dropped since its value cannot
-// be read, which the problem counts: downstream has a part of its stream only.
+// Unreadable decides on a passing point whose value cannot be read. It returns true if the point must be dropped, because a
+// part of its stream was folded. Then it counts the problem.
 func (b *Batch) Unreadable(id uint64, problem Stats) (drop bool) {
 	s := b.stateOf(id)
 	if s == nil || s.to.method != addGrowth {
@@ -95,8 +94,8 @@ func (b *Batch) Unreadable(id uint64, problem Stats) (drop bool) {
 	return true
 }
 
-// stateOf is a stream's state after the points of the batch until now, or nil where
-// it has none. The batch alone sees it.
+// stateOf returns the state of a stream after the points of the batch until now, or nil if it has none. Only this batch sees
+// the state.
 func (b *Batch) stateOf(id uint64) *stream {
 	if s := b.admitted[id]; s != nil {
 		return s
@@ -119,10 +118,10 @@ func (b *Batch) admit(id uint64, s *stream) {
 	b.admitted[id] = s
 }
 
-// again answers for a point that is not newer than the last: of the time before
-// the stream was admitted, or sent twice.
-func (b *Batch) again(s *stream, place int, p *Point) Admitted {
-	o := s.own()
+// repeated decides on a point that is not newer than the last one. Its time is before the stream got a place, or it was sent
+// twice.
+func (b *Batch) repeated(s *stream, place int, p *Point) Admitted {
+	o := s.currentOrigin()
 	if place >= 0 {
 		o = s.others[place]
 	}
@@ -136,28 +135,28 @@ func (b *Batch) again(s *stream, place int, p *Point) Admitted {
 }
 
 func (s *stream) rebase(start int64, v Value) Admitted {
-	o := s.own()
+	o := s.currentOrigin()
 	return o.rebase(start, v)
 }
 
-// rebase is what downstream shall see of a value.
+// rebase returns the form in which a value of the origin is sent.
 func (o *origin) rebase(start int64, v Value) Admitted {
 	a := Admitted{Value: v, Start: max(start, o.floor)}
 	if o.offset == nil {
 		return a
 	}
-	d, is := v.since(o.offset)
-	if is == reset { // restated since
-		d, is = v.restated(o.offset)
+	d, rel := v.since(o.offset)
+	if rel == reset { // the value was restated since then
+		d, rel = v.restated(o.offset)
 	}
-	if is != grown {
+	if rel != grown {
 		return Admitted{Drop: true}
 	}
 	a.Value = Value{d}
 	return a
 }
 
-// commitAdmitted makes the states of the batch those of the table.
+// commitAdmitted copies the states of the batch to the table.
 func (t *Table) commitAdmitted(states map[uint64]*stream, n *Stats) {
 	for id, to := range states {
 		in := t.shard(id)
@@ -169,7 +168,7 @@ func (t *Table) commitAdmitted(states map[uint64]*stream, n *Stats) {
 	}
 }
 
-// admitted makes the state of s that of to. The shard's lock is held.
+// admitted sets the state of s to that of to. The caller holds the lock of the shard.
 func (t *Table) admitted(in *shard, id uint64, s, to *stream, n *Stats) {
 	s.pause()
 	s.ended, s.admitted = to.ended, true
@@ -178,7 +177,7 @@ func (t *Table) admitted(in *shard, id uint64, s, to *stream, n *Stats) {
 		return
 	}
 	s.start, s.time, s.seen, s.last = to.start, to.time, to.seen, to.last
-	s.offset, s.floor, s.uncertain, s.promised = to.offset, to.floor, false, 0
+	s.offset, s.floor, s.uncertain, s.passAfterCut = to.offset, to.floor, false, 0
 	s.others = to.others
 	t.charge(in, id, s, n)
 }

@@ -15,17 +15,17 @@ type Point struct {
 	Start  int64  // ns since the epoch, 0 unknown
 	Time   int64  // ns since the epoch
 	Writer uint64 // identity of resource, scope and metric; 0 unknown
-	// Horizon, in ns since the epoch: series that left as themselves until then are no
-	// longer known. LostPlace: the stream left as itself before.
+	// Horizon is the time, in ns since the epoch, until which unknown series may have left as themselves. LostPlace is true if
+	// the stream left as itself before.
 	Horizon   int64
 	LostPlace bool
-	Stale     bool // NoRecordedValue: the stream ends; no value
-	Gauge     bool // folded as GaugeAs or, without it, as Options.Gauge says
+	Stale     bool // NoRecordedValue: the stream ends, and the point has no value
+	Gauge     bool // the point is a gauge, which is folded as GaugeAs or, if that is zero, as Options.Gauge
 	GaugeAs   Gauge
-	// Baseline: if this is the first point of its stream, its value is not counted.
+	// Baseline is true if the value is not counted when this is the first point of its stream.
 	Baseline bool
 	Value    Value
-	// Both or none; only read before Add or Admit returns.
+	// Both are set or none. They are only read before Add or Admit returns.
 	Attributes pcommon.Map
 	Exemplars  pmetric.ExemplarSlice
 }
@@ -34,7 +34,7 @@ type Point struct {
 // before is unknown. https://opentelemetry.io/docs/specs/otel/metrics/data-model/#cumulative-streams-handling-unknown-start-time
 func (p *Point) restates() bool { return p.Start == p.Time }
 
-// exemplars is the number of them.
+// exemplars returns the number of exemplars.
 func (p *Point) exemplars() int64 {
 	if p.Exemplars == (pmetric.ExemplarSlice{}) {
 		return 0
@@ -42,10 +42,10 @@ func (p *Point) exemplars() int64 {
 	return int64(p.Exemplars.Len())
 }
 
-// Value is what a Read function made of a point.
+// Value is the value of a point, made by a Read function.
 type Value struct{ measure }
 
-// Batch stages the points of one incoming batch. Not safe for concurrent use.
+// Batch stages the points of one incoming batch. It is not safe for concurrent use.
 type Batch struct {
 	table    *Table
 	staged   []staged
@@ -61,7 +61,7 @@ type staged struct {
 	Point
 	to        *accumulator
 	exemplars []exemplar
-	promised  bool    // see stream.promised
+	hasPlace  bool    // see stream.passAfterCut
 	grown     float64 // size of what the stream has grown by, 0: not known
 }
 
@@ -70,11 +70,10 @@ func (t *Table) Batch() *Batch {
 	return &Batch{table: t, sightings: make([]sighting, 0, usualSightings)}
 }
 
-// usualSightings is how many metrics a batch has, mostly.
+// usualSightings is the usual number of metrics per batch.
 const usualSightings = 16
 
-// Add stages p. Describe is called, under no lock, for the first point of an
-// outgoing series.
+// Add stages p. Describe is called for the first point of an outgoing series, while no lock is held.
 func (b *Batch) Add(p Point, describe func() Series) {
 	if b.TryAdd(p, describe) {
 		return
@@ -85,14 +84,14 @@ func (b *Batch) Add(p Point, describe func() Series) {
 	b.stats[StatExemplars] += p.exemplars()
 }
 
-// TryAdd is Add, but reports false and counts nothing if the outgoing series is a new one without room.
+// TryAdd is Add. If a new outgoing series finds no memory, it returns false and counts nothing.
 func (b *Batch) TryAdd(p Point, describe func() Series) bool {
 	if p.Gauge && cmp.Or(p.GaugeAs, b.table.opts.Gauge) == GaugeDrop {
 		b.stats[StatGauges]++
 		b.stats[StatExemplars] += p.exemplars()
 		return true
 	}
-	if p.Stale && !b.table.Knows(p.Stream) { // there is nothing to end
+	if p.Stale && !b.table.Knows(p.Stream) { // no stream to end
 		b.stats[StatStale]++
 		return true
 	}
@@ -103,19 +102,19 @@ func (b *Batch) TryAdd(p Point, describe func() Series) bool {
 	return to != nil
 }
 
-// stage takes a point for to, which is pinned.
-func (b *Batch) stage(p Point, to *accumulator, promised bool) {
-	s := staged{Point: p, to: to, promised: promised}
+// stage stages a point for to, which is pinned.
+func (b *Batch) stage(p Point, to *accumulator, hasPlace bool) {
+	s := staged{Point: p, to: to, hasPlace: hasPlace}
 	if p.exemplars() > 0 {
 		var dropped int64
 		s.exemplars, dropped = readExemplars(p.Exemplars, p.Attributes, to.series.Attributes)
 		b.stats[StatExemplars] += dropped
 	}
-	s.Attributes, s.Exemplars = pcommon.Map{}, pmetric.ExemplarSlice{} // of the incoming batch
+	s.Attributes, s.Exemplars = pcommon.Map{}, pmetric.ExemplarSlice{} // they belong to the incoming batch
 	b.staged = append(b.staged, s)
 }
 
-// Drop counts what cannot be folded.
+// Drop counts points that cannot be folded.
 func (b *Batch) Drop(n Stats) { b.stats.Add(n) }
 
 // Commit folds what is staged.
@@ -141,8 +140,8 @@ func (b *Batch) Commit() {
 	b.reset()
 }
 
-// fold folds the points of one writer: first those of streams that are known, whose
-// growth tells how large the first value of a new stream can be; then the others.
+// fold folds the points of one writer. It first folds the points of known streams, because their growth shows how large the
+// first value of a new stream can be.
 func (b *Batch) fold(points []staged, now int64) {
 	t, id := b.table, points[0].Writer
 	e := noEvidence(t.writers.serial(id))
@@ -176,9 +175,9 @@ func (b *Batch) reset() {
 	b.current, b.sightings = sighting{}, b.sightings[:0]
 }
 
-// See counts a point of a writer, folded or not. Points of one writer come together.
+// See counts a point of a writer, whether or not it is folded. The points of one writer must come together.
 func (b *Batch) See(writer uint64, at int64) {
-	if s := &b.current; s.writer == writer && s.newest == at { // as most points have the time of the one before
+	if s := &b.current; s.writer == writer && s.newest == at { // most points have the time of the one before
 		s.points++
 		return
 	}
@@ -201,7 +200,7 @@ func (b *Batch) seen() {
 	b.current = sighting{}
 }
 
-// Discard forgets what is staged: the batch will come again.
+// Discard removes the staged points, because the batch will come again.
 func (b *Batch) Discard() {
 	for i := range b.staged {
 		b.staged[i].to.unpin(0)
@@ -211,10 +210,10 @@ func (b *Batch) Discard() {
 
 // apply folds one point.
 func (t *Table) apply(p *staged, now int64, e *evidence, n *Stats) {
-	folded, told := true, int64(0)
+	folded, heardUntil := true, int64(0)
 	switch {
 	case p.to.repeats():
-		folded, told = t.applyCumulative(p, now, e, n)
+		folded, heardUntil = t.applyCumulative(p, now, e, n)
 	case p.Stale:
 		n[StatStale]++
 		return
@@ -225,7 +224,7 @@ func (t *Table) apply(p *staged, now int64, e *evidence, n *Stats) {
 	switch {
 	case len(p.exemplars) == 0:
 	case folded:
-		t.keep(p.to, p.exemplars, told, n)
+		t.keep(p.to, p.exemplars, heardUntil, n)
 	default:
 		n[StatExemplars] += int64(len(p.exemplars))
 	}

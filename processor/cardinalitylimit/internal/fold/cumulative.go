@@ -1,8 +1,8 @@
 package fold
 
-// applyCumulative folds a point of a stream that has a state, and tells whether it did
-// and until when the stream has been heard before.
-func (t *Table) applyCumulative(p *staged, now int64, e *evidence, n *Stats) (folded bool, told int64) {
+// applyCumulative folds a point of a stream with state. It reports whether it folded the point, and the time of the point
+// before in the same stream.
+func (t *Table) applyCumulative(p *staged, now int64, e *evidence, n *Stats) (folded bool, heardUntil int64) {
 	a := p.to
 	in := t.shard(p.Stream)
 	in.mu.Lock()
@@ -21,44 +21,44 @@ func (t *Table) applyCumulative(p *staged, now int64, e *evidence, n *Stats) (fo
 	}
 	place := ownOrigin
 	if a.method == addGrowth {
-		place = s.find(&p.Point)
+		place = s.findOrigin(&p.Point)
 	}
-	if p.Time <= s.heard(place) {
+	if p.Time <= s.lastTime(place) {
 		n[StatOutOfOrder]++
 		return false, 0
 	}
-	if s.to != a || !s.contributes() { // another limit folds it now, or one does again
+	if s.to != a || !s.contributes() { // another limit folds the stream now, or a limit folds it again
 		s.leave()
 		s.join(a)
 	}
-	told = s.time
+	heardUntil = s.time
 	if a.method == addGrowth {
-		if !s.turnTo(place, &p.Point) { // more writers than it can distinguish
+		if !s.switchTo(place, &p.Point) { // more writers than a stream distinguishes
 			n[StatUnbaselined]++
 			return false, 0
 		}
-		if told = s.time; place == earlierOrigin {
-			told = 0
+		if heardUntil = s.time; place == earlierOrigin {
+			heardUntil = 0
 			a.begin(&p.Point, !p.Baseline && !s.uncertain && t.isNew(&p.Point, e), n)
 		} else {
 			p.grown = a.advance(&p.Point, s, n)
 		}
 	}
-	s.met(p, e)
+	s.noteCollection(p, e)
 	s.uncertain = false
 	switch {
-	case !p.promised:
-		s.promised = 0
-	case s.promised == 0:
-		s.promised = asked
+	case !p.hasPlace:
+		s.passAfterCut = 0
+	case s.passAfterCut == 0:
+		s.passAfterCut = nextCut
 	}
 	n[StatFolded]++
 	s.start, s.time, s.seen, s.last = p.Start, p.Time, now, p.Value.measure
 	t.charge(in, p.Stream, s, n)
-	return true, told
+	return true, heardUntil
 }
 
-// first folds the first point of a stream. The shard's lock is held.
+// first folds the first point of a stream. The caller holds the lock of the shard.
 func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, e *evidence, n *Stats) (folded bool) {
 	bytes := stateBytes(p.Value)
 	if !t.reserve(bytes) {
@@ -81,8 +81,8 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, e *evidenc
 	return true
 }
 
-// isNew reports whether no part of a stream's first value has been counted or has left
-// before: by the stream's start, or because its writer would have shown it earlier.
+// isNew reports whether the first value of a stream is growth, because no part of it was counted or sent before. The start of
+// the stream decides, or the evidence of its writer.
 func (t *Table) isNew(p *Point, e *evidence) bool {
 	unknown := max(t.unknown.Load(), p.Horizon)
 	switch {
@@ -95,8 +95,7 @@ func (t *Table) isNew(p *Point, e *evidence) bool {
 	}
 }
 
-// begin adds the first value of a stream: in full if the stream is new, otherwise as
-// the value to count from.
+// begin adds the first value of a stream. If the stream is new it adds the whole value. Otherwise the value is a baseline.
 func (a *accumulator) begin(p *Point, isNew bool, n *Stats) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -108,7 +107,7 @@ func (a *accumulator) begin(p *Point, isNew bool, n *Stats) {
 	a.baseline(p.Value.measure)
 }
 
-// advance adds what the stream has grown by since its last point and returns its size.
+// advance adds the growth of the stream since its last point and returns its size.
 func (a *accumulator) advance(p *Point, s *stream, n *Stats) (size float64) {
 	d, rel := s.growth(p)
 	if rel == reset {
@@ -125,9 +124,8 @@ func (a *accumulator) advance(p *Point, s *stream, n *Stats) (size float64) {
 	return d.size()
 }
 
-// growth returns what the stream has grown by at p. A changed start or a lower value is
-// a reset, so its whole value is new. A point that restates its stream goes on from
-// the last one, or says nothing about the growth if it is lower.
+// growth returns the growth of the stream at p. A changed start or a lower value is a reset, so the whole value is growth. A
+// point that restates its stream continues from the last point. If it is lower, the growth is unknown.
 func (s *stream) growth(p *Point) (d measure, rel relation) {
 	switch {
 	case p.restates():

@@ -5,31 +5,31 @@ import (
 	"slices"
 )
 
-// Cut is the state of a table as it is between two points: what a stream has brought
-// is both in its last value and in its accumulator, or in neither. Restored in
-// another process, the next point of each stream brings what it grew by since.
+// Cut is the state of a table between two points. A point of a stream is contained both in the stream's last value and in its
+// accumulator, or in neither. After the cut is restored in another process, the next point of each stream adds the growth since
+// the cut.
 //
-// Batches wait with their commit while a cut is made: 22 to 31 ms for 100,000 streams, 40 to 46 ms (once 83 ms) if 50,000 of
-// them are outgoing series, on two cores under a load of 8 (go test -bench Pause). The other way, a cut that goes through
-// the shards while points come, needs two values for each accumulator that has streams on both sides of it.
+// A cut blocks the commits of batches: 22 to 31 ms for 100,000 streams, 40 to 46 ms (once 83 ms) if 50,000 of them are outgoing
+// series, on two cores under a load of 8 (go test -bench Pause). A cut that visited the shards one by one while points come
+// would need two values for each accumulator with streams in visited and in other shards.
 type Cut struct {
 	number          uint64
-	at              int64 // our time
+	at              int64 // time of the cut by our clock
 	origin, unknown int64
 	forgotten       forgottenImage
 	writers         []frozenWriter
 	accumulators    []frozen
 	streams         []frozenStream
-	refused         []taken // to be offered again
+	refused         []outgoing // values of parcels that are offered again
 }
 
 // frozen is an accumulator at the cut. Its value is not written any more.
 type frozen struct {
 	*accumulator
-	held             measure
+	cutValue         measure
 	earliest, newest int64
 	emitted, seen    int64
-	unsent           bool // with what leaves now
+	unsent           bool // accumulator.unsent before the flush
 }
 
 type frozenStream struct {
@@ -37,14 +37,13 @@ type frozenStream struct {
 	stream
 }
 
-// Cut returns the state as it is now.
+// Cut returns the present state.
 func (t *Table) Cut() *Cut {
 	c, _ := t.capture(true, false)
 	return c
 }
 
-// capture walks all that the table contains: streams, then accumulators. It returns a
-// copy of it, what is to leave now, or both.
+// capture visits all streams, then all accumulators. It returns a copy of them, the parcels to be sent now, or both.
 func (t *Table) capture(keep, flush bool) (*Cut, []*Parcel) {
 	c := &Cut{at: t.opts.Now().UnixNano()}
 	if flush {
@@ -68,7 +67,7 @@ func (t *Table) capture(keep, flush bool) (*Cut, []*Parcel) {
 	return c, slices.Collect(maps.Values(leaving))
 }
 
-// freeze copies the table into c if it has a number, and adds to leaving what is to leave now.
+// freeze copies the table into c if c has a number. It adds the values to be sent now to leaving.
 func (t *Table) freeze(c *Cut, flush bool, leaving parcels) {
 	keep := c.number != 0
 	sums := t.captureStreams(c)
@@ -88,12 +87,12 @@ func (t *Table) freeze(c *Cut, flush bool, leaving parcels) {
 		}
 	}
 	for _, p := range t.refused {
-		c.refused = append(c.refused, p.taken...)
+		c.refused = append(c.refused, p.values...)
 	}
 }
 
-// captureStreams copies the streams into c, if there is a cut, and adds up the last
-// values of those that live for each accumulator that wants their sum.
+// captureStreams copies the streams into c if c has a number. It returns the sum of the last values of the live streams for
+// each accumulator of a live sum.
 func (t *Table) captureStreams(c *Cut) map[*accumulator]measure {
 	sums := make(map[*accumulator]measure)
 	var n Stats
@@ -102,8 +101,8 @@ func (t *Table) captureStreams(c *Cut) map[*accumulator]measure {
 		in.mu.Lock()
 		for id, s := range in.streams {
 			if c.number != 0 {
-				if s.promised == asked {
-					s.promised = c.number
+				if s.passAfterCut == nextCut {
+					s.passAfterCut = c.number
 				}
 				c.streams = append(c.streams, frozenStream{id, *s})
 			}
@@ -122,17 +121,17 @@ func (t *Table) captureStreams(c *Cut) map[*accumulator]measure {
 	return sums
 }
 
-// capture copies one accumulator after it has given what it has to say.
-func (a *accumulator) capture(now int64, sum measure, flush bool) (k taken, due bool, f frozen) {
+// capture removes the outgoing value of an accumulator and then copies the accumulator.
+func (a *accumulator) capture(now int64, sum measure, flush bool) (k outgoing, due bool, f frozen) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	value := sum
 	if a.method == addGrowth {
-		value, a.lent = a.value, a.value != nil
+		value, a.shared = a.value, a.value != nil
 	}
 	unsent := a.unsent
 	if flush {
-		k, due = a.take(now, value)
+		k, due = a.nextOutgoing(now, value)
 	}
 	f = frozen{
 		accumulator: a, earliest: a.earliest, newest: a.newest,
@@ -140,9 +139,9 @@ func (a *accumulator) capture(now int64, sum measure, flush bool) (k taken, due 
 	}
 	switch {
 	case a.method == addGrowth:
-		f.held = value
+		f.cutValue = value
 	case !a.repeats():
-		f.held, a.lent = a.value, a.value != nil
+		f.cutValue, a.shared = a.value, a.value != nil
 	}
 	return k, due, f
 }

@@ -32,9 +32,8 @@ func stored(t testing.TB, c *Cut) *Cut {
 	return got
 }
 
-// Cuts are taken while many goroutines fold streams of all shards into series that
-// all share. In each of them every series is the sum of its streams' last values,
-// and so is what a flush with a cut sends.
+// Many goroutines fold streams of all shards into shared series while cuts are made. In each cut every series is the sum of its
+// streams' last values. So is the output of a flush with a cut.
 func TestCutIsConsistent(t *testing.T) {
 	const goroutines, rounds, streams, targets = 8, 150, 40, 3
 	table, _ := newTable(100_000)
@@ -69,8 +68,8 @@ func TestCutIsConsistent(t *testing.T) {
 		c, parcels := table.FlushCut()
 		sent := map[uint64]int64{}
 		for _, p := range parcels {
-			for i := range p.taken {
-				sent[p.taken[i].from.id] = total(p.taken[i].value)
+			for i := range p.values {
+				sent[p.values[i].from.id] = total(p.values[i].value)
 			}
 		}
 		if cuts%2 == 1 {
@@ -83,22 +82,21 @@ func TestCutIsConsistent(t *testing.T) {
 		}
 		for i := range got.accumulators {
 			a := &got.accumulators[i]
-			if a.held == nil {
+			if a.cutValue == nil {
 				require.Zero(t, sums[a.id])
 				continue
 			}
-			require.Equal(t, sums[a.id], total(a.held))
-			require.GreaterOrEqual(t, total(a.held), highest[a.id])
-			highest[a.id] = total(a.held)
+			require.Equal(t, sums[a.id], total(a.cutValue))
+			require.GreaterOrEqual(t, total(a.cutValue), highest[a.id])
+			highest[a.id] = total(a.cutValue)
 			if v, ok := sent[a.id]; ok {
-				require.Equal(t, total(a.held), v)
+				require.Equal(t, total(a.cutValue), v)
 			}
 		}
 	}
 }
 
-// What a table says after it was stored and read is what it would have said, for
-// every kind of value.
+// A table that was stored and read sends the same as the original, for every kind of value.
 func TestRestoredTableGoesOn(t *testing.T) {
 	now := begun
 	fill := func() *Table {
@@ -165,7 +163,7 @@ func TestRestoredTableGoesOn(t *testing.T) {
 	require.Zero(t, c.TakeStats()[StatUnbaselined])
 }
 
-// What there is no room for after a restart is a baseline when it comes again.
+// If a stream finds no memory after a restart, its next value is a baseline.
 func TestRestoreIntoLess(t *testing.T) {
 	table, _ := newTable(1000)
 	send := func(table *Table, at int64) {
@@ -183,7 +181,7 @@ func TestRestoreIntoLess(t *testing.T) {
 	require.Equal(t, 11, less.Tracked())
 	less.opts.MaxStreams = 1000
 	send(less, 12)
-	k := less.Flush()[0].taken[0]
+	k := less.Flush()[0].values[0]
 	require.EqualValues(t, 200+10*2, total(k.value))
 	n := less.TakeStats()
 	require.EqualValues(t, 10, n[StatUnbaselined])
@@ -193,8 +191,7 @@ func TestRestoreIntoLess(t *testing.T) {
 	require.EqualValues(t, less.forgotten.bytes(), budget.Used())
 }
 
-// However a section is damaged, reading it is an error or gives a cut that a table
-// can work with.
+// A damaged section is an error when it is read, or gives a cut that a table can use.
 func FuzzDecodeCut(f *testing.F) {
 	table, _ := newTable(100)
 	b := table.Batch()
@@ -220,7 +217,7 @@ func FuzzDecodeCut(f *testing.F) {
 	})
 }
 
-// BenchmarkPause is how long commits wait for a cut of 100,000 streams and series together.
+// BenchmarkPause measures how long commits wait for a cut of 100,000 streams and series together.
 func BenchmarkPause(b *testing.B) {
 	for _, series := range []uint64{1, 1000, 50_000} {
 		b.Run(fmt.Sprint(series, " series"), func(b *testing.B) {

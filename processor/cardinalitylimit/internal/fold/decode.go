@@ -36,9 +36,9 @@ func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 		s.start, s.time, s.seen, s.floor = r.time(), r.time(), r.time(), r.time()
 		s.ended, s.admitted, s.uncertain = d.Bool(), d.Bool(), d.Bool()
 		if d.Bool() {
-			s.promised = restoredCut
+			s.passAfterCut = restoredCut
 		}
-		s.writer, s.serial, s.streak = d.Fixed(), r.uint32(), uint8(min(d.Uint(), settledAfter))
+		s.writer, s.serial, s.streak = d.Fixed(), r.uint32(), uint8(min(d.Uint(), steadyAfter))
 		s.interval = d.Int()
 		s.last, s.offset = r.measure(s.to), r.measure(s.to)
 		s.others = r.origins(s.to)
@@ -50,8 +50,8 @@ func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 		}
 		c.streams = append(c.streams, s)
 	}
-	for range d.Len(minTaken) {
-		k := taken{from: r.owner(c)}
+	for range d.Len(minOutgoing) {
+		k := outgoing{from: r.owner(c)}
 		if d.Err() != nil {
 			return nil, d.Err()
 		}
@@ -64,12 +64,12 @@ func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 	return c, d.Done()
 }
 
-// The least that an element takes, which bounds what is allocated for a count.
+// The minimum sizes of encoded elements bound the number of elements that are allocated.
 const (
 	minFrozen       = 34
 	minFrozenStream = 31
 	minFrozenWriter = 17
-	minTaken        = 4
+	minOutgoing     = 4
 )
 
 // restoredCut is the number of the cut that a table begins with.
@@ -78,7 +78,7 @@ const restoredCut = 1
 type cutReader struct {
 	*snapshot.Decoder
 	at     int64
-	bounds []float64 // of the histogram before; shared, since bounds are never written
+	bounds []float64 // bounds of the histogram before; they are shared, because bounds are never written
 }
 
 func (r *cutReader) writer() frozenWriter {
@@ -114,7 +114,7 @@ func (r *cutReader) uint32() uint32 {
 	return uint32(v)
 }
 
-// owner reads which accumulator something belongs to, or returns nil.
+// owner reads the accumulator that an element belongs to, or returns nil.
 func (r *cutReader) owner(c *Cut) *accumulator {
 	at := r.Uint()
 	if at >= uint64(len(c.accumulators)) {
@@ -148,11 +148,11 @@ func (r *cutReader) accumulator() frozen {
 	if text := r.Text(); r.Err() == nil && !a.series.unmarshal(text) {
 		r.Fail()
 	}
-	f.held = r.measure(a)
+	f.cutValue = r.measure(a)
 	return f
 }
 
-// unmarshal reads what marshal wrote and reports whether it was that.
+// unmarshal reads the output of marshal. It returns false if the text is not such an output.
 func (s *Series) unmarshal(text string) bool {
 	md, err := (&pmetric.ProtoUnmarshaler{}).UnmarshalMetrics([]byte(text))
 	if err != nil || md.ResourceMetrics().Len() != 1 || md.DataPointCount() != 1 {
@@ -185,7 +185,7 @@ func (s *Series) unmarshal(text string) bool {
 	return true
 }
 
-// measure reads a measure of the kind that belongs to a.
+// measure reads a measure of the kind that a has.
 func (r *cutReader) measure(a *accumulator) measure {
 	kind := r.Uint()
 	var fits bool

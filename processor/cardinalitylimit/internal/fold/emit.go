@@ -54,15 +54,15 @@ func (b *builder) metric(s *Series) pmetric.Metric {
 	return m
 }
 
-// point is what the datapoints of all types have in common.
+// point contains the common methods of all types of datapoints.
 type point interface {
 	Attributes() pcommon.Map
 	SetStartTimestamp(pcommon.Timestamp)
 	SetTimestamp(pcommon.Timestamp)
 }
 
-// add appends the outgoing point of k. The value is only read: it may be lent.
-func (b *builder) add(k *taken) {
+// add appends the outgoing point of k. It only reads the value, because a cut may read the value, too.
+func (b *builder) add(k *outgoing) {
 	a := k.from
 	m := b.metric(&a.series)
 	v := Value{k.value}
@@ -82,7 +82,7 @@ func (b *builder) add(k *taken) {
 		dp := m.Histogram().DataPoints().AppendEmpty()
 		WriteHistogram(v, dp)
 		k.exemplars.appendTo(dp.Exemplars())
-		if a.method == addGrowth { // of parts of their streams' lives only
+		if a.method == addGrowth { // the growth covers only a part of each stream's life
 			dp.RemoveMin()
 			dp.RemoveMax()
 		}

@@ -9,11 +9,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
-// Streams is the number of streams in the cut.
-func (c *Cut) Streams() int { return len(c.streams) }
-
-// Encode writes the cut. Times are written as differences to that of the cut, which
-// takes half the bytes.
+// Encode writes the cut. It writes times as differences to the time of the cut, which need half the bytes.
 func (c *Cut) Encode(e *snapshot.Encoder) {
 	w := &cutWriter{Encoder: e, at: c.at}
 	e.Int(c.at)
@@ -44,7 +40,7 @@ func (c *Cut) Encode(e *snapshot.Encoder) {
 		e.Bool(s.ended)
 		e.Bool(s.admitted)
 		e.Bool(s.uncertain)
-		e.Bool(s.promised != 0)
+		e.Bool(s.passAfterCut != 0)
 		e.Fixed(s.writer)
 		e.Uint(uint64(s.serial))
 		e.Uint(uint64(s.streak))
@@ -65,7 +61,7 @@ func (c *Cut) Encode(e *snapshot.Encoder) {
 type cutWriter struct {
 	*snapshot.Encoder
 	at     int64
-	bounds []float64 // of the histogram before: neighbours tend to have the same
+	bounds []float64 // bounds of the histogram before; neighbours usually have the same
 }
 
 func (w *cutWriter) times(times ...int64) {
@@ -109,10 +105,10 @@ func (w *cutWriter) accumulator(a *frozen) {
 		}
 	}
 	w.Text(a.series.marshal())
-	w.measure(a.held)
+	w.measure(a.cutValue)
 }
 
-// marshal describes the series as OTLP: one metric whose point has no value.
+// marshal encodes the series as OTLP: one metric with a point without a value.
 func (s *Series) marshal() string {
 	b := newBuilder()
 	m := b.metric(s)
@@ -130,12 +126,12 @@ func (s *Series) marshal() string {
 	}
 	text, err := (&pmetric.ProtoMarshaler{}).MarshalMetrics(b.md)
 	if err != nil {
-		return "" // does not happen: it came as OTLP; the reader refuses it
+		return "" // does not happen, because the series came as OTLP; the reader refuses ""
 	}
 	return string(text)
 }
 
-// Kinds of measures as they are stored.
+// The kinds of measures in the encoding are these constants.
 const (
 	noMeasure = iota
 	intMeasure

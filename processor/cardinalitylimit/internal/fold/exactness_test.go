@@ -19,12 +19,12 @@ func add(table *Table, target, stream uint64, typ pmetric.MetricType, start, at 
 	b.Commit()
 }
 
-// What one series has counted and the table has forgotten is a baseline for another.
+// A value that one series has counted, and the table has forgotten, is a baseline for another series.
 func TestForgottenByOneIsABaselineForAll(t *testing.T) {
 	now := begun
 	table, _ := newTable(100)
 	table.opts.Now = func() time.Time { return time.Unix(0, now) }
-	add(table, 2, 9<<58, pmetric.MetricTypeSum, begun+1, begun+2, &number{i: 1}) // lives on
+	add(table, 2, 9<<58, pmetric.MetricTypeSum, begun+1, begun+2, &number{i: 1}) // continues
 	add(table, 1, 1<<58, pmetric.MetricTypeSum, begun+5, begun+6, &number{i: 1000})
 	table.Flush()
 	now += int64(2 * time.Hour)
@@ -36,14 +36,13 @@ func TestForgottenByOneIsABaselineForAll(t *testing.T) {
 	for _, table := range []*Table{table, again} {
 		add(table, 2, 1<<58, pmetric.MetricTypeSum, begun+5, now, &number{i: 1001})
 		add(table, 2, 1<<58, pmetric.MetricTypeSum, begun+5, now+1, &number{i: 1004})
-		k := table.Flush()[0].taken
+		k := table.Flush()[0].values
 		require.Len(t, k, 1)
 		require.EqualValues(t, 2+3, total(k[0].value))
 	}
 }
 
-// Counts past 64 bits are left out and counted, so that the buckets of what leaves add
-// up to its count.
+// Counts past 64 bits are left out and counted, so that the buckets of an outgoing point add up to its count.
 func TestCountsPast64Bits(t *testing.T) {
 	const half = math.MaxUint64/2 + 1
 	h := func(n uint64) measure { return explicit([]float64{1}, n, 0) }
@@ -52,12 +51,12 @@ func TestCountsPast64Bits(t *testing.T) {
 		m.Record(2, n)
 		return m
 	}
-	for name, of := range map[string]func(uint64) measure{"explicit": h, "exponential": e} {
+	for name, measureOf := range map[string]func(uint64) measure{"explicit": h, "exponential": e} {
 		t.Run(name, func(t *testing.T) {
 			var n Stats
-			m := of(half)
-			m.add(of(half), &n)
-			m.add(of(5), &n)
+			m := measureOf(half)
+			m.add(measureOf(half), &n)
+			m.add(measureOf(5), &n)
 			require.EqualValues(t, 1, n[StatSaturated])
 			switch m := m.(type) {
 			case *histogram:
@@ -77,8 +76,8 @@ func TestCountsPast64Bits(t *testing.T) {
 	require.Equal(t, Stats{StatMalformed: 1}, n, "no count is the sum of these")
 }
 
-// An admitted stream whose bounds change, or whose value cannot be read, never says
-// again what it has said.
+// A stream that passes after it was folded may change its bounds, or have an unreadable value. It never repeats what it has
+// sent.
 func TestAdmittedStreamThatCannotBeCompared(t *testing.T) {
 	table, _ := newTable(100)
 	add(table, 1, 7, pmetric.MetricTypeHistogram, begun+1, begun+10, explicit([]float64{1}, 5, 5))
@@ -102,7 +101,7 @@ func TestAdmittedStreamThatCannotBeCompared(t *testing.T) {
 	require.Zero(t, n[StatUnbaselined])
 }
 
-// The end of a series that is not folded makes none.
+// A stale point of a series that is not folded makes no series.
 func TestStalePointsMakeNoSeries(t *testing.T) {
 	table, _ := newTable(100)
 	b := table.Batch()

@@ -10,28 +10,26 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/floats"
 )
 
-// What leaves with one outgoing point at most. The specification has 20 for the
-// exponential histogram and a bucket's one for the explicit one, whose series here has
-// as many buckets as senders choose.
+// The constants bound the exemplars of one outgoing point. The specification has 20 for the exponential histogram, and one per
+// bucket for the explicit histogram. Here an explicit histogram may have as many buckets as its senders choose.
 // https://opentelemetry.io/docs/specs/otel/metrics/sdk/#exemplar-defaults
 const (
 	maxExemplars = 20
-	// Of the attributes that go with an exemplar: all are chosen by senders.
+	// maxFiltered and maxFilteredBytes bound the attributes of an exemplar. Senders choose all of them.
 	maxFiltered      = 32
 	maxFilteredBytes = 2 << 10
-	// exemplarBytes is what an exemplar takes beside its attributes.
+	// exemplarBytes is the size of an exemplar without its attributes.
 	exemplarBytes = 256
 )
 
-// exemplar is one that has been copied, and is not written any more.
+// exemplar is a copy of an exemplar. It is not written any more.
 type exemplar struct {
 	pmetric.Exemplar
 	bytes int
 }
 
-// readExemplars copies the newest of s, with the attributes of their point that the
-// outgoing series does not have.
-func readExemplars(s pmetric.ExemplarSlice, of, series pcommon.Map) (read []exemplar, dropped int64) {
+// readExemplars copies the newest exemplars of s, with those attributes of their point that the outgoing series lacks.
+func readExemplars(s pmetric.ExemplarSlice, point, series pcommon.Map) (read []exemplar, dropped int64) {
 	for i := s.Len() - 1; i >= 0; i-- {
 		from := s.At(i)
 		if len(read) == maxExemplars || from.ValueType() == pmetric.ExemplarValueTypeDouble && !floats.IsFinite(from.DoubleValue()) {
@@ -48,7 +46,7 @@ func readExemplars(s pmetric.ExemplarSlice, of, series pcommon.Map) (read []exem
 			e.SetDoubleValue(from.DoubleValue())
 		}
 		left := filter(e.FilteredAttributes(), from.FilteredAttributes(), pcommon.NewMap(), maxFilteredBytes)
-		filter(e.FilteredAttributes(), of, series, left)
+		filter(e.FilteredAttributes(), point, series, left)
 		e.bytes = exemplarBytes + mapBytes(e.FilteredAttributes())
 		read = append(read, e)
 	}
@@ -56,8 +54,7 @@ func readExemplars(s pmetric.ExemplarSlice, of, series pcommon.Map) (read []exem
 	return read, dropped
 }
 
-// filter copies what to does not have nor the series, and what there is room for, and
-// returns the room that is left.
+// filter copies the attributes that neither to nor the series has, as far as room bytes allow. It returns the remaining room.
 func filter(to, from, series pcommon.Map, room int) (left int) {
 	for k, v := range from.All() {
 		bytes := len(k) + valueBytes(v) - attributeBytes
@@ -67,7 +64,7 @@ func filter(to, from, series pcommon.Map, room int) (left int) {
 		if _, known := series.Get(k); known {
 			continue
 		}
-		if _, known := to.Get(k); known { // what the observation says comes first
+		if _, known := to.Get(k); known { // the exemplar's own attribute has precedence
 			continue
 		}
 		v.CopyTo(to.PutEmpty(k))
@@ -76,29 +73,28 @@ func filter(to, from, series pcommon.Map, room int) (left int) {
 	return room
 }
 
-// reservoir is the exemplars since the flush: of a histogram with bounds the last of
-// each bucket, neighbours together where there are more than maxExemplars, otherwise
-// a sample in which each has the same chance.
-// https://opentelemetry.io/docs/specs/otel/metrics/sdk/#alignedhistogrambucketexemplarreservoir
+// reservoir contains the exemplars since the flush. A histogram with bounds has the last exemplar of each bucket; if it has
+// more than maxExemplars buckets, neighbouring buckets share one. Otherwise it is a sample in which each exemplar has the same
+// chance. https://opentelemetry.io/docs/specs/otel/metrics/sdk/#alignedhistogrambucketexemplarreservoir
 // https://opentelemetry.io/docs/specs/otel/metrics/sdk/#simplefixedsizeexemplarreservoir
 type reservoir struct {
 	kept    []placed
 	offered uint64
 }
 
-// placed is an exemplar with its bucket, -1 without.
+// placed is an exemplar with its bucket, or -1 without a bucket.
 type placed struct {
 	exemplar
 	bucket int
 }
 
-// offer puts e in, and returns the exemplar that has to go, if any: e or another.
+// offer adds e. It returns the exemplar that is dropped instead, if any. That may be e.
 func (r *reservoir) offer(e placed, random func(n uint64) uint64) (out exemplar, dropped bool) {
 	r.offered++
 	at := len(r.kept)
 	switch {
 	case e.bucket >= 0:
-		at = r.of(e.bucket)
+		at = r.indexOf(e.bucket)
 	case at == maxExemplars:
 		at = int(min(random(r.offered), maxExemplars))
 		if at == maxExemplars {
@@ -113,8 +109,8 @@ func (r *reservoir) offer(e placed, random func(n uint64) uint64) (out exemplar,
 	return out, true
 }
 
-// of returns the position of a bucket's exemplar, len(kept) where there is none.
-func (r *reservoir) of(bucket int) int {
+// indexOf returns the index of a bucket's exemplar, or len(kept).
+func (r *reservoir) indexOf(bucket int) int {
 	for i := range r.kept {
 		if r.kept[i].bucket == bucket {
 			return i
@@ -123,7 +119,7 @@ func (r *reservoir) of(bucket int) int {
 	return len(r.kept)
 }
 
-// bytes is what is reserved for the exemplars.
+// bytes is the reserved memory of the exemplars.
 func (r *reservoir) bytes() (n int) {
 	for i := range r.kept {
 		n += r.kept[i].bytes
@@ -131,11 +127,12 @@ func (r *reservoir) bytes() (n int) {
 	return n
 }
 
-// restore puts back those of a flush that was refused: what came since goes first.
+// restore adds the exemplars of a refused flush again. Exemplars that came since the flush have precedence. It returns the
+// dropped ones.
 func (r *reservoir) restore(before reservoir) (out []exemplar) {
 	r.offered += before.offered
 	for _, e := range before.kept {
-		if len(r.kept) == maxExemplars || e.bucket >= 0 && r.of(e.bucket) < len(r.kept) {
+		if len(r.kept) == maxExemplars || e.bucket >= 0 && r.indexOf(e.bucket) < len(r.kept) {
 			out = append(out, e.exemplar)
 			continue
 		}
@@ -144,8 +141,7 @@ func (r *reservoir) restore(before reservoir) (out []exemplar) {
 	return out
 }
 
-// appendTo copies the exemplars to an outgoing point, by time: there are backends that
-// take them in no other order.
+// appendTo copies the exemplars to an outgoing point in the order of their times, because some backends accept no other order.
 func (r *reservoir) appendTo(to pmetric.ExemplarSlice) {
 	sort.SliceStable(r.kept, func(i, j int) bool { return r.kept[i].Timestamp() < r.kept[j].Timestamp() })
 	for _, e := range r.kept {
@@ -153,13 +149,13 @@ func (r *reservoir) appendTo(to pmetric.ExemplarSlice) {
 	}
 }
 
-// keep offers the exemplars of a point that has been folded into a. Those until the
-// time told have come with the point before. What there is no room for is dropped.
-func (t *Table) keep(a *accumulator, from []exemplar, told int64, n *Stats) {
+// keep offers the exemplars of a folded point to a. Exemplars until the time heardUntil came with the point before. Exemplars
+// without memory are dropped.
+func (t *Table) keep(a *accumulator, from []exemplar, heardUntil int64, n *Stats) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, e := range from {
-		if at := int64(e.Timestamp()); at != 0 && at <= told {
+		if at := int64(e.Timestamp()); at != 0 && at <= heardUntil {
 			continue
 		}
 		if !t.opts.Budget.Reserve(e.bytes) {
@@ -174,8 +170,8 @@ func (t *Table) keep(a *accumulator, from []exemplar, told int64, n *Stats) {
 	}
 }
 
-// bucket is the one of an exemplar in an explicit histogram with bounds, otherwise
-// -1. Where there are more than maxExemplars neighbours are one. The lock is held.
+// bucket returns the bucket of an exemplar in an explicit histogram with bounds, otherwise -1. If there are more than
+// maxExemplars buckets, neighbouring buckets have one number. The caller holds the lock.
 func (a *accumulator) bucket(e exemplar) int {
 	h, ok := a.value.(*histogram)
 	if !ok || len(h.bounds) == 0 {
@@ -189,24 +185,24 @@ func (a *accumulator) bucket(e exemplar) int {
 	return bucket * min(len(h.counts), maxExemplars) / len(h.counts)
 }
 
-// forsake drops exemplars.
-func (t *Table) forsake(r *reservoir, n *Stats) {
+// dropExemplars drops and counts the exemplars of a reservoir.
+func (t *Table) dropExemplars(r *reservoir, n *Stats) {
 	t.opts.Budget.Release(r.bytes())
 	n[StatExemplars] += int64(len(r.kept))
 	*r = reservoir{}
 }
 
-// DropExemplars drops those that have not left, which are in no cut.
+// DropExemplars drops all exemplars that have not been sent. A cut does not contain exemplars.
 func (t *Table) DropExemplars() {
 	var n Stats
 	for _, a := range t.all() {
 		a.mu.Lock()
-		t.forsake(&a.exemplars, &n)
+		t.dropExemplars(&a.exemplars, &n)
 		a.mu.Unlock()
 	}
 	for _, p := range t.refused {
-		for i := range p.taken {
-			t.forsake(&p.taken[i].exemplars, &n)
+		for i := range p.values {
+			t.dropExemplars(&p.values[i].exemplars, &n)
 		}
 	}
 	t.stats.add(n)

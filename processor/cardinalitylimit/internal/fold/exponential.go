@@ -18,7 +18,7 @@ var _ measure = (*exponential)(nil)
 
 func (m *exponential) add(d measure, n *Stats) {
 	o := d.(*exponential)
-	if m.Count+o.Count < m.Count { // left out, as from explicit ones
+	if m.Count+o.Count < m.Count { // left out, as in explicit histograms
 		n[StatSaturated]++
 		return
 	}
@@ -28,8 +28,8 @@ func (m *exponential) add(d measure, n *Stats) {
 	m.hasSum, m.hasMin, m.hasMax = m.hasSum && o.hasSum, m.hasMin && o.hasMin, m.hasMax && o.hasMax
 }
 
-// since brings both to one scale and one zero threshold first: a stream may lower
-// the one and widen the other as it grows.
+// since first brings both histograms to one scale and one zero threshold, because a growing stream may lower its scale and
+// widen its threshold.
 func (m *exponential) since(prev measure) (measure, relation) {
 	p := prev.(*exponential)
 	if m.Count < p.Count || expo.Restarted(p.Histogram, m.Histogram) {
@@ -38,7 +38,7 @@ func (m *exponential) since(prev measure) (measure, relation) {
 	d := m.clone().(*exponential)
 	before := p.clone().(*exponential)
 	before.Merge(frame(d.Histogram))
-	d.Merge(frame(before.Histogram)) // widening may have gone up to a bucket's bound
+	d.Merge(frame(before.Histogram)) // the threshold may have been widened to the bound of a bucket
 	if d.Scale != before.Scale {
 		before.Merge(frame(d.Histogram))
 	}
@@ -51,7 +51,7 @@ func (m *exponential) since(prev measure) (measure, relation) {
 	return d, grown
 }
 
-// restated compares the buckets of both at a scale that has room for them together.
+// restated compares the buckets of both histograms at a scale at which they fit together.
 func (m *exponential) restated(prev measure) (measure, relation) {
 	p := prev.(*exponential)
 	if m.Count < p.Count || m.hasSum && p.hasSum && m.Sum < p.Sum {
@@ -76,7 +76,7 @@ func (m *exponential) restated(prev measure) (measure, relation) {
 	return d, grown
 }
 
-// setGrowth makes all of m but the buckets what now has more than before.
+// setGrowth sets all of m except the buckets to the difference between now and before.
 func (m *exponential) setGrowth(now, before *exponential) {
 	m.Count = now.Count - before.Count
 	m.Sum = floats.Clamp(now.Sum - before.Sum)
@@ -92,15 +92,14 @@ func countAt(b *expo.Buckets, index int64) uint64 {
 	return 0
 }
 
-// frame is an empty histogram that imposes its scale and zero threshold on what it
-// is merged into.
+// frame returns an empty histogram. Merging it into a histogram applies its scale and zero threshold.
 func frame(h *expo.Histogram) *expo.Histogram {
 	return &expo.Histogram{
 		Scale: h.Scale, ZeroThreshold: h.ZeroThreshold, Min: math.Inf(1), Max: math.Inf(-1),
 	}
 }
 
-// subtract takes b from a, or reports false where a bucket of a is lower.
+// subtract subtracts b from a. It returns false if a bucket of a is lower than that of b.
 func subtract(a, b *expo.Buckets) bool {
 	for i, n := range b.Counts {
 		if n == 0 {
@@ -126,8 +125,8 @@ func (m *exponential) clone() measure {
 
 func (m *exponential) size() float64 { return float64(m.Count) }
 
-// bytes is what it can grow to: maxBuckets words for each sign.
+// bytes is the maximum size: maxBuckets words per sign.
 func (m *exponential) bytes() int { return 224 + 2*8*maxBuckets }
 
-// maxBuckets a sign is what SDKs keep at most by default.
+// maxBuckets is the maximum number of buckets per sign, the default of SDKs.
 const maxBuckets = expo.DefaultMaxSize

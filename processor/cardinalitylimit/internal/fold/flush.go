@@ -8,48 +8,47 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// Parcel is what leaves under one client metadata.
+// Parcel contains the outgoing points of one client metadata.
 type Parcel struct {
 	Metadata map[string][]string
 	Metrics  pmetric.Metrics // downstream may change it
-	taken    []taken
+	values   []outgoing
 }
 
-// taken is a value that has left its accumulator for a parcel. It is not written any
-// more.
-type taken struct {
+// outgoing is a value that has left its accumulator for a parcel. It is not written any more.
+type outgoing struct {
 	from        *accumulator
 	value       measure
 	start, time int64 // of the outgoing point
-	unsent      bool  // as it was before
+	unsent      bool  // accumulator.unsent before the flush
 	exemplars   reservoir
 }
 
 // Points is the number of outgoing points.
-func (p *Parcel) Points() int { return len(p.taken) }
+func (p *Parcel) Points() int { return len(p.values) }
 
 // build makes the outgoing points.
 func (p *Parcel) build() {
 	b := newBuilder()
-	for i := range p.taken {
-		b.add(&p.taken[i])
+	for i := range p.values {
+		b.add(&p.values[i])
 	}
 	p.Metrics = b.md
 }
 
-// Outcome of sending a parcel.
+// Outcome is the result of sending a parcel.
 type Outcome uint8
 
 // Outcomes.
 const (
 	Delivered Outcome = iota
-	Refused           // for now: goes out with the next flush
-	Lost              // for good; cumulative series go out with the next flush all the same
-	Abandoned         // for good, and there is no next flush
+	Refused           // refused for now; sent again with the next flush
+	Lost              // refused permanently; the next flush repeats only cumulative series
+	Abandoned         // refused, and there is no next flush
 )
 
-// Again returns what downstream has refused for now, to be offered once more,
-// unchanged. Each parcel must be settled before the next flush.
+// Again returns the parcels that downstream has refused for now. They are offered again unchanged. Finish must be called for
+// each parcel before the next flush.
 func (t *Table) Again() []*Parcel {
 	parcels := make([]*Parcel, 0, len(t.refused))
 	for _, p := range t.refused {
@@ -59,92 +58,87 @@ func (t *Table) Again() []*Parcel {
 	return parcels
 }
 
-// AgainCut is Again with a cut that no longer has the parcels: once it is stored, none
-// of them can be sent twice.
+// AgainCut is Again with a cut that lacks the parcels. When the cut is stored, no parcel can be sent twice.
 func (t *Table) AgainCut() (*Cut, []*Parcel) {
 	c := t.Cut()
 	c.refused = nil
 	return c, t.Again()
 }
 
-// Flush takes what is to leave now. Each parcel must be settled before the next
-// flush. While a parcel of the same metadata is refused, deltas and gauges stay: they
-// leave after it.
+// Flush returns the parcels to be sent now. Finish must be called for each parcel before the next flush. If a refused parcel of
+// the same metadata waits, deltas and gauges stay in their accumulators until the parcel has been sent.
 func (t *Table) Flush() []*Parcel {
 	_, parcels := t.capture(false, true)
 	return parcels
 }
 
-// FlushCut is Flush with a cut that has what the parcels say and no longer has what
-// they take along: once it is stored, no total that leaves can be higher than one
-// that a restart begins with.
+// FlushCut is Flush with a cut of the state after the flush. When the cut is stored, no total is sent that is higher than the
+// one with which a restart would begin.
 func (t *Table) FlushCut() (*Cut, []*Parcel) { return t.capture(true, true) }
 
-// parcels sorts what leaves by its client metadata.
+// parcels contains the parcels by client metadata.
 type parcels map[string]*Parcel
 
-func (all parcels) add(k *taken) {
+func (all parcels) add(k *outgoing) {
 	id := metadataID(k.from.series.Metadata)
 	p := all[id]
 	if p == nil {
 		p = &Parcel{Metadata: k.from.series.Metadata}
 		all[id] = p
 	}
-	p.taken = append(p.taken, *k)
+	p.values = append(p.values, *k)
 }
 
-// waits reports whether what a sends once has to wait for a parcel that has been
-// refused.
+// waits reports whether the deltas or gauges of a must wait for a refused parcel of the same metadata.
 func (t *Table) waits(a *accumulator) bool {
 	return len(t.refused) > 0 && !a.repeats() && t.refused[metadataID(a.series.Metadata)] != nil
 }
 
-// take takes what the accumulator has to say, if anything: what is new or, if
-// cumulative, what it said before while a stream lives. Value is that of an
-// accumulator that repeats. The lock is held.
-func (a *accumulator) take(now int64, value measure) (k taken, due bool) {
+// nextOutgoing returns the next outgoing value of the accumulator, if it is due: a new value or, for a cumulative series, its
+// total while a stream lives. Value is the total of an accumulator that repeats. The caller holds the lock.
+func (a *accumulator) nextOutgoing(now int64, value measure) (k outgoing, due bool) {
 	if !a.repeats() {
 		value = a.value
 	}
 	if value == nil || a.repeats() && a.live == 0 && !a.unsent {
-		return taken{}, false
+		return outgoing{}, false
 	}
-	k = taken{from: a, value: value, unsent: a.unsent, exemplars: a.exemplars}
+	k = outgoing{from: a, value: value, unsent: a.unsent, exemplars: a.exemplars}
 	k.start, k.time = a.interval(now)
 	a.emitted = k.time
-	a.unsent = value != a.value && a.method == addGrowth // what a cut leaves behind
+	a.unsent = value != a.value && a.method == addGrowth // growth since the cut remains
 	a.exemplars = reservoir{}
 	if !a.repeats() {
-		a.value, a.lent, a.earliest, a.newest = nil, false, 0, 0
+		a.value, a.shared, a.earliest, a.newest = nil, false, 0, 0
 	}
 	return k, true
 }
 
-// Settle ends the offer of a parcel and returns how many points are lost. What was
-// refused for now is offered again, unchanged, except for what the next flush repeats.
-func (t *Table) Settle(p *Parcel, o Outcome) (lost int) {
+// Finish ends the offer of a parcel and returns the number of lost points. Values refused for now are offered again unchanged,
+// except those of series that the next flush repeats.
+func (t *Table) Finish(p *Parcel, o Outcome) (lost int) {
 	var n Stats
 	t.unrefuse(p)
 	kept := &Parcel{Metadata: p.Metadata}
-	for i := range p.taken {
-		k := &p.taken[i]
+	for i := range p.values {
+		k := &p.values[i]
 		switch {
 		case o == Delivered:
 			t.opts.Budget.Release(k.exemplars.bytes())
 			continue
 		case o == Abandoned:
-			t.forsake(&k.exemplars, &n)
-			if k.unsent || !k.from.repeats() { // otherwise it says again what downstream has
+			t.dropExemplars(&k.exemplars, &n)
+			if k.unsent || !k.from.repeats() { // otherwise downstream has this total already
 				lost++
 			}
 		case k.from.repeats():
 			k.from.repeat(k)
 			t.putBack(k, o, &n)
 		case o == Lost:
-			t.forsake(&k.exemplars, &n)
+			t.dropExemplars(&k.exemplars, &n)
 			lost++
 		default:
-			kept.taken = append(kept.taken, *k)
+			kept.values = append(kept.values, *k)
 		}
 	}
 	t.keepRefused(kept)
@@ -153,41 +147,41 @@ func (t *Table) Settle(p *Parcel, o Outcome) (lost int) {
 	return lost
 }
 
-// keepRefused makes p the parcel of its metadata that is to be offered again.
+// keepRefused makes p the refused parcel of its metadata, which the next flush offers again.
 func (t *Table) keepRefused(p *Parcel) {
-	if len(p.taken) == 0 {
+	if len(p.values) == 0 {
 		return
 	}
-	for i := range p.taken {
-		p.taken[i].from.pin()
+	for i := range p.values {
+		p.values[i].from.pin()
 	}
 	t.refused[metadataID(p.Metadata)] = p
 }
 
-// unrefuse forgets that p has been refused, if it has.
+// unrefuse removes p from the refused parcels.
 func (t *Table) unrefuse(p *Parcel) {
 	id := metadataID(p.Metadata)
 	if t.refused[id] != p {
 		return
 	}
 	delete(t.refused, id)
-	for i := range p.taken {
-		p.taken[i].from.unpin(0)
+	for i := range p.values {
+		p.values[i].from.unpin(0)
 	}
 }
 
-// repeat makes sure that the next flush sends what downstream has not taken.
-func (a *accumulator) repeat(k *taken) {
+// repeat makes the next flush send the value that downstream has not accepted.
+func (a *accumulator) repeat(k *outgoing) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.unsent = a.unsent || k.unsent
 }
 
-// putBack gives the accumulator the exemplars of a flush that was refused for now; one
-// that is refused for good may be so because of them.
-func (t *Table) putBack(k *taken, o Outcome, n *Stats) {
+// putBack returns the exemplars of a flush that was refused for now to their accumulator. It drops those of a flush that was
+// refused permanently, because they may be the reason.
+func (t *Table) putBack(k *outgoing, o Outcome, n *Stats) {
 	if o == Lost {
-		t.forsake(&k.exemplars, n)
+		t.dropExemplars(&k.exemplars, n)
 		return
 	}
 	a := k.from
@@ -199,8 +193,7 @@ func (t *Table) putBack(k *taken, o Outcome, n *Stats) {
 	}
 }
 
-// metadataID is equal for equal metadata. Values may hold any byte but are
-// separated by their lengths' place: zero bytes do not occur in headers.
+// metadataID returns equal texts for equal metadata. It separates values with zero bytes, which do not occur in headers.
 func metadataID(md map[string][]string) string {
 	if len(md) == 0 {
 		return ""

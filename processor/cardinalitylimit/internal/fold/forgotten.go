@@ -5,22 +5,22 @@ import (
 	"sync"
 )
 
-// forgotten remembers the identities of streams that are no longer tracked: what they
-// had grown to has been counted. It is two Bloom filters. When the current one is full
-// it becomes the older one, and what that remembered is lost. Safe for concurrent use.
+// forgotten remembers the identities of streams that are not tracked any more. Their values have been counted. It consists of
+// two Bloom filters. A full current filter becomes the older one, and the content of the older one is lost. It is safe for
+// concurrent use.
 type forgotten struct {
 	mu     sync.Mutex
-	words  [2][]uint64 // the current filter and the older one; nil: empty
+	words  [2][]uint64 // current filter, older filter; nil: empty
 	added  int         // to the current filter
-	newest [2]int64    // our time of the last addition to each
+	newest [2]int64    // time of the last addition to each, by our clock
 	size   int         // words of a filter
 	budget Budget
 }
 
 const (
-	// forgottenBits a stream and forgottenHashes give 0.05 % of strangers.
+	// forgottenBits per stream and forgottenHashes give 0.05 % false positives.
 	forgottenBits   = 16
-	maxForgotten    = 1 << 20 // streams, in each filter
+	maxForgotten    = 1 << 20 // maximum number of streams per filter
 	forgottenHashes = 8
 )
 
@@ -28,15 +28,15 @@ func newForgotten(streams int, budget Budget) *forgotten {
 	return &forgotten{size: max(min(streams, maxForgotten)*forgottenBits/64, 64), budget: budget}
 }
 
-// bytes is what is reserved.
+// bytes is the reserved memory.
 func (f *forgotten) bytes() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return 8 * (len(f.words[0]) + len(f.words[1]))
 }
 
-// add remembers id. It returns the time until which what has been forgotten is no
-// longer known, or 0.
+// add adds id. It returns a time if older identities were lost: those forgotten until then are not known any more. Otherwise it
+// returns 0.
 func (f *forgotten) add(id uint64, now int64) (lost int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -73,8 +73,7 @@ func (f *forgotten) has(id uint64) bool {
 	return false
 }
 
-// walk calls visit with the bits of id until it returns false, and reports whether it
-// never did.
+// walk calls visit with the bits of id until visit returns false. It reports whether visit never did.
 func (f *forgotten) walk(id uint64, visit func(word, bit uint64) bool) bool {
 	at, step := id, id*0x9e3779b97f4a7c15|1
 	for range forgottenHashes {
@@ -98,15 +97,15 @@ func (f *forgotten) image() forgottenImage {
 	return m
 }
 
-// forgottenImage is what is stored of forgotten.
+// forgottenImage is a copy of forgotten for a cut.
 type forgottenImage struct {
 	words  [2][]uint64
 	newest [2]int64
 	added  int
 }
 
-// restore adds an image. It returns the time until which what has been forgotten is
-// not known: filters of another size cannot be read.
+// restore adds an image. It returns a time if it could not read a filter, which may have another size: identities forgotten
+// until then are not known.
 func (f *forgotten) restore(m *forgottenImage) (lost int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

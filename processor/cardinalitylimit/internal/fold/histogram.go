@@ -8,13 +8,12 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 )
 
-// histogram is an explicit histogram, or a summary: count and sum without bounds.
-// counts has one more element than bounds; bucket i counts (bounds[i-1],
-// bounds[i]]: upper-inclusive.
+// histogram is an explicit histogram, or a summary with count and sum and without bounds. counts has one more element than
+// bounds. Bucket i counts the interval (bounds[i-1], bounds[i]], which includes its upper bound.
 type histogram struct {
 	count    uint64
 	sum      float64
-	min, max float64 // +Inf, -Inf where some part did not tell
+	min, max float64 // +Inf and -Inf if a part lacked it
 	hasSum   bool
 	hasMin   bool
 	hasMax   bool
@@ -26,7 +25,7 @@ var _ measure = (*histogram)(nil)
 
 func (m *histogram) add(d measure, n *Stats) {
 	o := d.(*histogram)
-	if m.count+o.count < m.count { // left out: buckets that do not add up to the count are no histogram
+	if m.count+o.count < m.count { // left out, because buckets that do not add up to the count are no histogram
 		n[StatSaturated]++
 		return
 	}
@@ -52,9 +51,8 @@ func (m *histogram) add(d measure, n *Stats) {
 	}
 }
 
-// addUnplaced adds the buckets of o where one of both has none. What is not in buckets is
-// counted as above the last bound, so that it takes no part in buckets that are known, and
-// none of these ever decreases. Count and sum are added already.
+// addUnplaced adds the buckets of o if one of both histograms has no bounds. Its observations are counted above the last bound.
+// So they do not change the other buckets, and no bucket ever decreases. Count and sum have been added before.
 func (m *histogram) addUnplaced(o *histogram) {
 	last := len(m.counts) - 1
 	if len(o.bounds) == 0 {
@@ -66,8 +64,8 @@ func (m *histogram) addUnplaced(o *histogram) {
 	m.counts[len(m.counts)-1] += unplaced
 }
 
-// since compares values with other bounds at the bounds that both have: the sender has
-// changed its layout and goes on counting.
+// since compares values with other bounds at the bounds that both have, because the sender has changed its layout and continues
+// to count.
 func (m *histogram) since(prev measure) (measure, relation) {
 	p := prev.(*histogram)
 	if !slices.Equal(m.bounds, p.bounds) {
@@ -100,7 +98,7 @@ func (m *histogram) restated(prev measure) (measure, relation) {
 	return d, grown
 }
 
-// difference returns all of the growth since p but the bucket counts.
+// difference returns the growth since p without the bucket counts.
 func (m *histogram) difference(p *histogram, bounds []float64) *histogram {
 	return &histogram{
 		count: m.count - p.count, sum: floats.Clamp(m.sum - p.sum), hasSum: m.hasSum && p.hasSum,
@@ -109,7 +107,7 @@ func (m *histogram) difference(p *histogram, bounds []float64) *histogram {
 	}
 }
 
-// at returns the counts between bounds that the histogram has too.
+// at returns the counts between bounds. The histogram has all of these bounds.
 func (m *histogram) at(bounds []float64) []uint64 {
 	counts := make([]uint64, len(bounds)+1)
 	to := 0

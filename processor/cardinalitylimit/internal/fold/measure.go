@@ -1,38 +1,36 @@
 package fold
 
-// measure is the value of a point, of one of three kinds: number, histogram,
-// exponential. The arguments of its methods are of the same kind.
+// measure is the value of a point. It has three kinds: number, histogram and exponential. Both measures of a method are of the
+// same kind.
 type measure interface {
-	// add folds d into the measure, which shares no memory with d afterwards.
+	// add adds d. Afterwards the measure shares no memory with d.
 	add(d measure, n *Stats)
 	// since returns the difference to an earlier value of the same stream.
 	since(prev measure) (measure, relation)
-	// restated returns the difference to an earlier value where the sender may have
-	// sorted what it had counted into other buckets meanwhile. A lower sum is a reset.
+	// restated returns the difference to an earlier value if the sender may have moved its observations to other buckets
+	// meanwhile. A lower sum is a reset.
 	restated(prev measure) (measure, relation)
 	clone() measure
-	// size is what is compared between streams: the value of a sum, the count of a
-	// histogram.
+	// size is the number by which streams are compared: the value of a sum, or the count of a histogram.
 	size() float64
-	// bytes is what the measure holds, for the budget.
+	// bytes is the memory of the measure, for the budget.
 	bytes() int
 }
 
-// relation is how a cumulative value stands to the one before.
+// relation is the relation of a cumulative value to the one before.
 type relation uint8
 
 const (
-	grown   relation = iota // no part is lower
-	reset                   // some part is lower: the stream began anew
-	unknown                 // the growth is not known: the value is one to count from
+	grown   relation = iota // no part of the value is lower
+	reset                   // a part of the value is lower, so the stream began anew
+	unknown                 // the growth is not known, so the value is a baseline
 )
 
-// envelope turns two lists of bucket counts into the growth from one to the other,
-// which adds up to total: observations that moved to another bucket do not count
-// again. The running growth, from the lowest bucket on, is kept from falling.
+// envelope computes the growth per bucket from two lists of bucket counts. The growth adds up to total: an observation that
+// moved to another bucket does not count again. The running sum of the growth, from the lowest bucket on, never decreases.
 type envelope struct {
 	total       uint64
-	now, before uint64 // counts up to the bucket at hand
+	now, before uint64 // counts up to the current bucket
 	grown       uint64
 }
 

@@ -53,8 +53,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// Sums past the range of their type stay at its end and are counted: no NaN and no
-// infinity leaves.
+// Sums past the range of their type stay at its end and are counted. No NaN and no infinity leaves.
 func TestFoldingStaysFinite(t *testing.T) {
 	const most = math.MaxFloat64
 	withSum := map[string]func(float64) measure{
@@ -75,22 +74,22 @@ func TestFoldingStaysFinite(t *testing.T) {
 		}
 		return m.(*exponential).Sum
 	}
-	for name, of := range withSum {
+	for name, measureOf := range withSum {
 		t.Run(name, func(t *testing.T) {
 			var n Stats
-			m := of(most)
-			m.add(of(most), &n)
-			m.add(of(most), &n)
+			m := measureOf(most)
+			m.add(measureOf(most), &n)
+			m.add(measureOf(most), &n)
 			require.InDelta(t, most, sum(m), 0)
 			require.EqualValues(t, 2, n[StatSaturated])
-			m.add(of(-most), &n)
+			m.add(measureOf(-most), &n)
 			require.Zero(t, sum(m))
-			m.add(of(-most), &n)
-			m.add(of(-most), &n)
+			m.add(measureOf(-most), &n)
+			m.add(measureOf(-most), &n)
 			require.InDelta(t, -most, sum(m), 0)
 			require.EqualValues(t, 3, n[StatSaturated])
 
-			d, rel := of(most).since(of(-most))
+			d, rel := measureOf(most).since(measureOf(-most))
 			require.Equal(t, grown, rel)
 			require.InDelta(t, most, sum(d), 0)
 		})
@@ -159,8 +158,8 @@ func TestHistogramSince(t *testing.T) {
 	require.Equal(t, reset, rel)
 }
 
-// Values with other bounds are compared at the bounds that both have. Count and sum
-// advance in any case, and buckets add up to the count.
+// Values with other bounds are compared at the bounds that both have. Count and sum always advance, and the buckets add up to
+// the count.
 func TestHistogramSinceOtherBounds(t *testing.T) {
 	for name, tt := range map[string]struct {
 		now, before *histogram
@@ -184,8 +183,8 @@ func TestHistogramSinceOtherBounds(t *testing.T) {
 	}
 }
 
-// A restated value is the one before, some observations in other buckets, and growth:
-// what has grown is the growth, in all.
+// A restated value is the value before, with some observations in other buckets, plus growth. The computed growth is the true
+// growth in total.
 func TestRestatedAddsUp(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 2))
 	for range 2000 {
@@ -208,7 +207,7 @@ func TestRestatedAddsUp(t *testing.T) {
 	}
 }
 
-// A layout that no stream goes on to begins anew, although no bucket is lower.
+// If no stream continues with its layout, the value begins anew, although no bucket is lower.
 func TestExponentialLayoutThatBeginsAnew(t *testing.T) {
 	at := func(scale int32, threshold float64) *exponential {
 		h := expo.New(maxBuckets)
@@ -224,7 +223,7 @@ func TestExponentialLayoutThatBeginsAnew(t *testing.T) {
 	}
 }
 
-// Differences over falling scales and widening zero thresholds add up to the whole.
+// Differences over falling scales and widening zero thresholds add up to the whole value.
 func TestExponentialDifferencesAddUp(t *testing.T) {
 	for seed := range uint64(50) {
 		rng := rand.New(rand.NewPCG(seed, 9))
@@ -304,7 +303,7 @@ func TestMalformedIsRefused(t *testing.T) {
 	require.Zero(t, n)
 }
 
-// Quantiles of a whole are not those of a part of it.
+// The quantiles of a whole summary are not those of a part of it.
 func TestSummaryKeepsOnlyItsOwnQuantiles(t *testing.T) {
 	for name, c := range map[string]struct {
 		offset, quantiles int
@@ -327,7 +326,7 @@ func TestSummaryKeepsOnlyItsOwnQuantiles(t *testing.T) {
 	}
 }
 
-// A sum that is not finite is left out; counts and buckets stay.
+// A sum that is not finite is left out. Counts and buckets stay.
 func TestNaNSumIsLeftOut(t *testing.T) {
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		p := pmetric.NewHistogramDataPoint()
@@ -335,7 +334,7 @@ func TestNaNSumIsLeftOut(t *testing.T) {
 		p.SetSum(bad)
 		p.SetMin(bad)
 		p.SetMax(7)
-		p.ExplicitBounds().FromRaw([]float64{1, math.Inf(1)}) // a last bound of +Inf is none
+		p.ExplicitBounds().FromRaw([]float64{1, math.Inf(1)}) // a last bound of +Inf is ignored
 		p.BucketCounts().FromRaw([]uint64{1, 2, 0})
 		v, n := ReadHistogram(p)
 		require.Zero(t, n)
@@ -359,8 +358,8 @@ func TestNaNSumIsLeftOut(t *testing.T) {
 	}
 }
 
-// Histograms without buckets, whether they come first or later, leave the others their
-// buckets; buckets add up to the count and none decreases.
+// Histograms without buckets, first or later, do not change the buckets of the others. The buckets add up to the count, and
+// none decreases.
 func TestHistogramsWithoutBuckets(t *testing.T) {
 	var n Stats
 	first := explicit(nil, 5)

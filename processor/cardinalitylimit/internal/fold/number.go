@@ -6,7 +6,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/floats"
 )
 
-// number is an integer until a double joins it.
+// number is an integer until a double is added.
 type number struct {
 	double bool
 	i      int64
@@ -55,7 +55,7 @@ func (m *number) since(prev measure) (measure, relation) {
 		return &number{double: true, f: floats.Clamp(m.float() - p.float())}, grown
 	}
 	d := m.i - p.i
-	if d < 0 { // from far below zero to far above
+	if d < 0 { // the difference between a large negative and a large positive value overflows
 		d = math.MaxInt64
 	}
 	return &number{i: d}, grown
@@ -72,8 +72,8 @@ func (m *number) size() float64 { return m.float() }
 
 func (m *number) bytes() int { return 24 }
 
-// plus adds finite numbers. The sum stays finite, which is counted where it takes
-// something: an infinity would spoil every total downstream, and for good.
+// plus adds finite numbers. The sum stays finite, because an infinity would spoil every later total downstream. A sum that is
+// changed for this is counted.
 func plus(a, b float64, n *Stats) float64 {
 	sum := a + b
 	if math.IsInf(sum, 0) {

@@ -6,35 +6,35 @@ import (
 	"time"
 )
 
-// origin is what is known of one start of a stream. Replicas without an instance ID share an identity, and each has a
-// start of its own.
+// origin is the state of one start of a stream. Replicas without an instance ID share an identity, and each has a start of its
+// own.
 type origin struct {
-	start, time int64 // of its last point
+	start, time int64 // of the last point
 	last        measure
-	uncertain   bool // what it grew by since its last point may have left
-	// offset and floor are as in stream.
+	uncertain   bool // the growth since the last point may have been sent
+	// offset and floor are those of stream.
 	offset measure
 	floor  int64
 }
 
 const (
-	// maxOthers is how many starts of a stream are known beside that of the last point.
+	// maxOthers is the maximum number of remembered starts of a stream, in addition to that of the last point.
 	maxOthers = 3
-	// jitter is how far two starts of one process can be apart: some SDKs compute the boot time anew for each export.
+	// jitter is the maximum difference between two starts of one process. Some SDKs compute the boot time anew for each export.
 	jitter = 5 * time.Second
 	// originBytes is the size of an origin without its last value.
 	originBytes = 96
 )
 
-// Places of an origin, where it is not an index of stream.others.
+// The place of an origin is its index in stream.others or one of these constants.
 const (
-	ownOrigin     = -1 - iota // that of the last point
-	laterOrigin               // unknown, begun no sooner than the last points of all others: a restart
-	earlierOrigin             // unknown, begun before that
+	ownOrigin     = -1 - iota // the origin of the last point
+	laterOrigin               // a new origin that began no sooner than the last points of all others: a restart
+	earlierOrigin             // a new origin that began before that
 )
 
-// find returns the place of the origin that p belongs to.
-func (s *stream) find(p *Point) int {
+// findOrigin returns the place of the origin that p belongs to.
+func (s *stream) findOrigin(p *Point) int {
 	if p.Start == s.start || p.restates() {
 		return ownOrigin
 	}
@@ -59,7 +59,7 @@ func (s *stream) find(p *Point) int {
 	return earlierOrigin
 }
 
-// isJitter reports whether p goes on from an origin whose start it nearly has.
+// isJitter reports whether p continues from an origin with nearly the same start.
 func isJitter(p *Point, start, at int64, last measure) bool {
 	if start == 0 || p.Start == 0 || p.Time <= at || max(start-p.Start, p.Start-start) > int64(jitter) {
 		return false
@@ -68,8 +68,8 @@ func isJitter(p *Point, start, at int64, last measure) bool {
 	return relation != reset
 }
 
-// heard returns the time of the last point of an origin.
-func (s *stream) heard(place int) int64 {
+// lastTime returns the time of the last point of an origin.
+func (s *stream) lastTime(place int) int64 {
 	switch {
 	case place >= 0:
 		return s.others[place].time
@@ -80,9 +80,9 @@ func (s *stream) heard(place int) int64 {
 	}
 }
 
-// turnTo makes an origin the stream's own, from which p goes on. It reports false where a new one has no room. The list
-// of the others may be in a cut, so it is replaced.
-func (s *stream) turnTo(place int, p *Point) bool {
+// switchTo makes an origin the stream's own, so that p continues from it. It returns false if a new origin has no room. A cut
+// may share the list of others, so switchTo replaces it.
+func (s *stream) switchTo(place int, p *Point) bool {
 	switch {
 	case place == ownOrigin:
 		if !p.restates() {
@@ -92,7 +92,7 @@ func (s *stream) turnTo(place int, p *Point) bool {
 	case place >= 0:
 		others := slices.Clone(s.others)
 		o := others[place]
-		others[place] = s.own()
+		others[place] = s.currentOrigin()
 		s.others = others
 		s.start, s.time, s.last, s.uncertain = p.Start, o.time, o.last, o.uncertain
 		s.offset, s.floor = o.offset, o.floor
@@ -106,23 +106,23 @@ func (s *stream) turnTo(place int, p *Point) bool {
 				oldest = i
 			}
 		}
-		if place == earlierOrigin && kept[oldest].time >= p.Start { // all of them may go on
+		if place == earlierOrigin && kept[oldest].time >= p.Start { // all of them may continue
 			return false
 		}
 		kept = slices.Delete(kept, oldest, oldest+1)
 	}
-	s.others = append(kept, s.own())
+	s.others = append(kept, s.currentOrigin())
 	return true
 }
 
-// own is the origin of the stream's last point.
-func (s *stream) own() origin {
+// currentOrigin returns the origin of the stream's last point.
+func (s *stream) currentOrigin() origin {
 	return origin{s.start, s.time, s.last, s.uncertain, s.offset, s.floor}
 }
 
-// passFromHere lets the stream pass with what each of its origins grows by from its last point on. Each has a start of
-// its own afterwards too: its last folded time, and no two the same.
-func (s *stream) passFromHere() {
+// beginPassing lets the stream pass with the growth of each of its origins since its last point. Each origin gets a start of
+// its own, its last folded time. No two of them are equal.
+func (s *stream) beginPassing() {
 	s.ended, s.admitted, s.offset, s.floor = false, true, s.last, s.time
 	s.others = slices.Clone(s.others)
 	floors := []int64{s.floor}
@@ -135,8 +135,8 @@ func (s *stream) passFromHere() {
 	}
 }
 
-// doubt makes the next points of the other origins baselines.
-func (s *stream) doubt() {
+// markOthersUncertain makes the next points of the other origins baselines.
+func (s *stream) markOthersUncertain() {
 	s.others = slices.Clone(s.others)
 	for i := range s.others {
 		s.others[i].uncertain = true
@@ -155,7 +155,7 @@ func (s *stream) size() int {
 	return n
 }
 
-// begins reports whether p is the first of its stream, or of an earlier start of it.
+// begins reports whether p is the first point of its stream, or of an earlier start of it.
 func (t *Table) begins(p *Point) bool {
 	in := t.shard(p.Stream)
 	if in.known.Load() == 0 {
@@ -164,5 +164,5 @@ func (t *Table) begins(p *Point) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	s := in.streams[p.Stream]
-	return s == nil || s.to.method == addGrowth && s.find(p) == earlierOrigin
+	return s == nil || s.to.method == addGrowth && s.findOrigin(p) == earlierOrigin
 }

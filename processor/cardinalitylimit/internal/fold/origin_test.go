@@ -14,7 +14,7 @@ type replica struct {
 	start, value int64
 }
 
-// foldOne folds a point of stream 1 and returns what is counted of it.
+// foldOne folds a point of stream 1 and returns the counted growth.
 func foldOne(table *Table, start, at, value int64) Stats {
 	b := table.Batch()
 	b.Add(Point{Target: 1, Stream: 1, Writer: 7, Start: start, Time: at, Value: Value{&number{i: value}}}, func() Series {
@@ -33,7 +33,7 @@ func restarted(t *testing.T, table *Table) *Table {
 	return again
 }
 
-// Up to four writers of one identity, in any order and with restarts, give the sum of what they grew by.
+// Up to four writers of one identity, in any order and with restarts, add up to their growth.
 func TestReplicasOfOneIdentity(t *testing.T) {
 	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 1))
@@ -64,7 +64,7 @@ func TestReplicasOfOneIdentity(t *testing.T) {
 	}
 }
 
-// Two writers that report the same times, as scraped replicas do, count what both grew by: 9,000, not 94,500.
+// Two writers that report the same times, as scraped replicas do, add up to their growth: 9,000, not 94,500.
 func TestTwoReplicasCountOnce(t *testing.T) {
 	table, _ := newTable(100)
 	for i := int64(1); i <= 45; i++ {
@@ -75,7 +75,7 @@ func TestTwoReplicasCountOnce(t *testing.T) {
 	require.EqualValues(t, 9000, sumOf(table))
 }
 
-// A fifth writer counts nothing while four go on, and never too much.
+// A fifth writer counts nothing while four continue, and never too much.
 func TestAFifthReplica(t *testing.T) {
 	table, _ := newTable(100)
 	lost := int64(0)
@@ -89,7 +89,7 @@ func TestAFifthReplica(t *testing.T) {
 	require.EqualValues(t, 20, lost)
 }
 
-// A start that moves by less than five seconds is one stream; one whose value fell is another.
+// A start that moves by less than five seconds is one stream. If its value fell, it is another one.
 func TestJitteringStarts(t *testing.T) {
 	table, _ := newTable(100)
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -102,7 +102,7 @@ func TestJitteringStarts(t *testing.T) {
 	require.EqualValues(t, 1007, sumOf(table), "a first value")
 }
 
-// passing lets a point of stream 1 pass and returns what downstream sees of it.
+// passing lets a point of stream 1 pass and returns the form in which it is sent.
 func passing(table *Table, start, at, value int64) (seen Admitted, shown int64) {
 	b := table.Batch()
 	seen = b.Admit(Point{Stream: 1, Start: start, Time: at, Value: Value{&number{i: value}}})
@@ -114,8 +114,8 @@ func passing(table *Table, start, at, value int64) (seen Admitted, shown int64) 
 	return seen, shown
 }
 
-// Replicas that pass after they were folded leave as what each grows by from there on, each under one start of its own. So
-// the overflow series and what passes add up, whatever the order, restarts of the gateway included.
+// Replicas that pass after they were folded leave with the growth of each since then, each under one start of its own. So the
+// overflow series and the passing points add up, in any order and with restarts of the gateway.
 func TestReplicasThatPassAddUp(t *testing.T) {
 	for seed := range uint64(100) {
 		rng := rand.New(rand.NewPCG(seed, 2))
@@ -127,7 +127,7 @@ func TestReplicasThatPassAddUp(t *testing.T) {
 		}
 		grow := func() *replica {
 			r := &replicas[rng.IntN(len(replicas))]
-			at += int64(rng.IntN(2)) * int64(time.Second) // the points of two replicas may have one time
+			at += int64(rng.IntN(2)) * int64(time.Second) // the points of two replicas may have the same time
 			at += int64(time.Millisecond)
 			grown := rng.Int64N(100)
 			r.value += grown
@@ -176,7 +176,7 @@ func TestReplicaThatRestartsWhilePassing(t *testing.T) {
 	require.Equal(t, at+20, seen.Start)
 	_, shown = passing(table, b, at+40, 55)
 	require.EqualValues(t, 5, shown)
-	// Folded again, each goes on from its last point.
+	// When they are folded again, each continues from its last point.
 	before := sumOf(table)
 	foldOne(table, b, at+50, 60)
 	foldOne(table, at+20, at+51, 9)

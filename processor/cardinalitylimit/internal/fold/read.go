@@ -10,9 +10,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 )
 
-// ReadNumber copies the value of p, without exemplars. The Stats are zero, or count what
-// is wrong with a value that cannot be folded; so it is with the other Read functions.
-// What a valid histogram is, package histpoint says.
+// ReadNumber copies the value of p without exemplars. If the value cannot be folded, the Stats count the problem. Otherwise
+// they are zero. The other Read functions do the same. Package histpoint defines valid histograms.
 func ReadNumber(p pmetric.NumberDataPoint) (Value, Stats) {
 	if p.ValueType() == pmetric.NumberDataPointValueTypeInt {
 		return Value{&number{i: p.IntValue()}}, Stats{}
@@ -37,7 +36,7 @@ func ReadHistogram(p pmetric.HistogramDataPoint) (Value, Stats) {
 	}}, Stats{}
 }
 
-// ReadExponential copies the value of p, at most maxBuckets for each sign.
+// ReadExponential copies the value of p with at most maxBuckets per sign.
 func ReadExponential(p pmetric.ExponentialHistogramDataPoint) (Value, Stats) {
 	t := finiteTotals(histpoint.TotalsOf(p))
 	var from expo.Histogram
@@ -51,7 +50,7 @@ func ReadExponential(p pmetric.ExponentialHistogramDataPoint) (Value, Stats) {
 	return Value{m}, Stats{}
 }
 
-// ReadSummary copies count and sum of p; quantiles cannot be added.
+// ReadSummary copies count and sum of p. Quantiles cannot be added.
 func ReadSummary(p pmetric.SummaryDataPoint) (Value, Stats) {
 	if !floats.IsFinite(p.Sum()) {
 		return Value{}, Stats{StatNonFinite: 1}
@@ -62,8 +61,7 @@ func ReadSummary(p pmetric.SummaryDataPoint) (Value, Stats) {
 	}}, Stats{}
 }
 
-// finiteTotals leaves out what is not finite: one observation that is NaN spoils the sum,
-// and not the counts.
+// finiteTotals leaves out totals that are not finite. An observation that is NaN spoils the sum and not the counts.
 func finiteTotals(t histpoint.Totals) histpoint.Totals {
 	if !floats.IsFinite(t.Sum) {
 		t.Sum, t.HasSum = 0, false
@@ -86,7 +84,7 @@ func WriteNumber(v Value, p pmetric.NumberDataPoint) {
 	}
 }
 
-// WriteHistogram sets the value of p, minimum and maximum where all parts had one.
+// WriteHistogram sets the value of p. It sets minimum and maximum only if all parts had one.
 func WriteHistogram(v Value, p pmetric.HistogramDataPoint) {
 	h := v.measure.(*histogram)
 	histpoint.StoreExplicit(p, &histpoint.Explicit{Bounds: h.bounds, Counts: h.counts, Count: h.count})
@@ -104,8 +102,7 @@ func WriteExponential(v Value, p pmetric.ExponentialHistogramDataPoint) {
 	})
 }
 
-// WriteSummary sets count and sum of p. It takes the quantiles away unless they are
-// those of the value, which is what p has already.
+// WriteSummary sets count and sum of p. It removes the quantiles unless p already has the same count and sum.
 func WriteSummary(v Value, p pmetric.SummaryDataPoint) {
 	h := v.measure.(*histogram)
 	if h.count != p.Count() || h.sum != p.Sum() {

@@ -8,12 +8,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// A point whose start is its time: as a first value it is one to count from; in a
-// stream that goes on its growth counts; if it fell, it is one to count from again.
+// The start of a point may be its time. As a first value it is a baseline. In a known stream its growth counts. If it fell, it
+// is a baseline again.
 func TestStartIsTime(t *testing.T) {
 	type value struct {
 		start, at, value int64
-		sum              int64 // of the series after it
+		sum              int64 // of the series afterwards
 	}
 	for name, values := range map[string][]value{
 		"first":   {{10, 10, 1_000_000, 0}, {10, 20, 1_000_010, 10}},
@@ -26,14 +26,14 @@ func TestStartIsTime(t *testing.T) {
 			table, _ := newTable(100)
 			for _, v := range values {
 				add(table, 1, 7, pmetric.MetricTypeSum, begun+v.start, begun+v.at, &number{i: v.value})
-				require.Equal(t, v.sum, total(table.Flush()[0].taken[0].value), "at %d", v.at)
+				require.Equal(t, v.sum, total(table.Flush()[0].values[0].value), "at %d", v.at)
 			}
 		})
 	}
 }
 
-// Random streams of points with a start of their own, with the start before and with
-// their time as start, against a model that knows what each says.
+// Random streams have points with a start of their own, with the start before and with their time as start. A model computes
+// their growth.
 func TestStartIsTimeAgreesWithModel(t *testing.T) {
 	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 6))
@@ -67,6 +67,6 @@ func TestStartIsTimeAgreesWithModel(t *testing.T) {
 			*s = stream{start, value, true}
 			add(table, 1, uint64(i)<<58, pmetric.MetricTypeSum, start, at, &number{i: value})
 		}
-		require.Equal(t, want, total(table.Flush()[0].taken[0].value), "seed %d", seed)
+		require.Equal(t, want, total(table.Flush()[0].values[0].value), "seed %d", seed)
 	}
 }

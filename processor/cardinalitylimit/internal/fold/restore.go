@@ -2,14 +2,12 @@ package fold
 
 import "go.opentelemetry.io/collector/pdata/pmetric"
 
-// Restore makes the state of a cut that of the table, before the table is used.
-// What there is no room for is forgotten as it is when it has been silent. Killed
-// says that points have come after the cut: what a stream that had a place has grown
-// by since then has left.
+// Restore sets the state of an unused table to that of a cut. State without memory is forgotten, as that of a silent stream is.
+// Killed means that points may have come after the cut. Then the growth of a stream with a place since the cut has been sent.
 func (t *Table) Restore(c *Cut, killed bool) {
 	t.origin = c.origin
 	t.unknown.Store(max(c.unknown, t.forgotten.restore(&c.forgotten)))
-	if !killed { // otherwise writers have shown streams that we do not know
+	if !killed { // otherwise writers may have had streams that we do not know
 		t.restoreWriters(c.writers)
 	}
 	t.cuts = c.number
@@ -17,10 +15,10 @@ func (t *Table) Restore(c *Cut, killed bool) {
 	for i := range c.accumulators {
 		f := &c.accumulators[i]
 		a := f.accumulator
-		a.value, a.earliest, a.newest = f.held, f.earliest, f.newest
+		a.value, a.earliest, a.newest = f.cutValue, f.earliest, f.newest
 		a.emitted, a.seen, a.unsent = f.emitted, f.seen, f.unsent
 		if !t.install(a) {
-			a.refs = -1 // its streams go too
+			a.refs = -1 // its streams are forgotten, too
 			t.origin = max(t.origin, a.emitted)
 		}
 	}
@@ -37,9 +35,9 @@ func (t *Table) Restore(c *Cut, killed bool) {
 			t.stats.add(Stats{StatRefusedStreams: 1})
 			continue
 		}
-		s.uncertain = s.uncertain || killed && (s.admitted || s.promised != 0)
+		s.uncertain = s.uncertain || killed && (s.admitted || s.passAfterCut != 0)
 		if s.uncertain {
-			s.doubt()
+			s.markOthersUncertain()
 		}
 		in := t.shard(c.streams[i].id)
 		in.streams[c.streams[i].id] = &s
@@ -51,8 +49,7 @@ func (t *Table) Restore(c *Cut, killed bool) {
 	}
 }
 
-// install adds an accumulator if gauges are still folded as they were and there
-// is room.
+// install adds an accumulator. It returns false if gauges are folded in another way now, or without memory.
 func (t *Table) install(a *accumulator) bool {
 	gone := a.series.Type == pmetric.MetricTypeGauge && t.opts.Gauge == GaugeDrop
 	if gone || a.method != a.series.method(t.opts.Gauge) || t.accumulators[a.id] != nil {
@@ -71,9 +68,8 @@ func (t *Table) install(a *accumulator) bool {
 	return true
 }
 
-// restoreRefused adds what is to be offered again. What belongs to a series that
-// found no room is lost.
-func (t *Table) restoreRefused(refused []taken) {
+// restoreRefused adds the refused parcels. Values of a series that found no memory are lost.
+func (t *Table) restoreRefused(refused []outgoing) {
 	var n Stats
 	all := parcels{}
 	for i := range refused {

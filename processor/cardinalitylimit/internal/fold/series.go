@@ -5,10 +5,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// Series describes an outgoing series. All of it is owned by the accumulator.
+// Series describes an outgoing series. The accumulator owns all of it.
 type Series struct {
-	// Group is equal for series with equal Resource, Scope and Metadata, Metric for
-	// those with an equal metric: they leave in one batch and in one metric.
+	// Group is equal for series with equal Resource, Scope and Metadata. Metric is equal for series with an equal metric.
+	// Series with equal groups and metrics leave in one metric.
 	Group, Metric uint64
 	// Metadata is the client metadata under which the series leaves.
 	Metadata map[string][]string
@@ -21,13 +21,13 @@ type Series struct {
 	Type                    pmetric.MetricType
 	Temporality             pmetric.AggregationTemporality
 	Monotonic               bool
-	Gauge                   Gauge // how gauges are folded; the zero value: as Options say
+	Gauge                   Gauge // folding of gauges; the zero value means Options.Gauge
 }
 
-// Gauge is how gauges are folded.
+// Gauge is the folding of gauges.
 type Gauge uint8
 
-// The choices of reaggregate.gauge.
+// The constants are the values of reaggregate::gauge.
 const (
 	GaugeDrop Gauge = iota
 	GaugeLast
@@ -36,22 +36,22 @@ const (
 	GaugeSum
 )
 
-// FirstValue is what makes a cumulative stream a new one.
+// FirstValue is the rule by which a cumulative stream is new.
 type FirstValue uint8
 
-// The choices of reaggregate.first_value.
+// The constants are the values of reaggregate::first_value.
 const (
-	FirstEvidence FirstValue = iota // its start, or the collections of its writer
-	FirstStart                      // its start
+	FirstEvidence FirstValue = iota // by its start or the collections of its writer
+	FirstStart                      // by its start
 )
 
-// method is how points enter an accumulator.
+// method is the way in which points are added to an accumulator.
 type method uint8
 
 const (
-	addDelta    method = iota // deltas add until the flush
-	addGrowth                 // differences against each stream's last value, for ever
-	sumLive                   // last values of the live streams
+	addDelta    method = iota // deltas are added until the flush
+	addGrowth                 // the growth of each stream is added, and never reset
+	sumLive                   // the sum of the last values of the live streams
 	replaceLast               // the newest value since the flush
 	replaceMin                // the lowest value since the flush
 	replaceMax                // the highest value since the flush
@@ -67,7 +67,7 @@ func (s *Series) method(g Gauge) method {
 			return replaceMax
 		case GaugeSum:
 			return sumLive
-		default: // GaugeDrop does not come this far
+		default: // a gauge to be dropped has no accumulator
 			return replaceLast
 		}
 	case pmetric.MetricTypeSummary:

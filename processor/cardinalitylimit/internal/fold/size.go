@@ -3,19 +3,18 @@ package fold
 import "go.opentelemetry.io/collector/pdata/pcommon"
 
 const (
-	// seriesBytes is what an accumulator takes beside its value and its texts: 445 B
-	// measured, its share of the index included.
+	// seriesBytes is the size of an accumulator without its value and its texts: 445 B measured, including its share of the
+	// index.
 	seriesBytes = 640
-	// attributeBytes is what an attribute takes beside its texts: 32 B in a slice
-	// that is up to twice as long as what it holds, 16 B for the value, and 16 B by
-	// which the allocator rounds up.
+	// attributeBytes is the size of an attribute without its texts: 32 B in a slice with up to twice the necessary capacity, 16
+	// B for the value, and 16 B for the rounding of the allocator.
 	attributeBytes = 96
-	// metadataBytes is what a map of a few texts takes.
+	// metadataBytes is the size of a map of a few texts.
 	metadataBytes = 400
 )
 
-// bytes is what an accumulator of the series takes beside its value. Senders choose
-// how long the texts are and how many attributes there are.
+// bytes is the size of an accumulator of the series without its value. Senders choose the length of the texts and the number of
+// attributes.
 func (s *Series) bytes() int {
 	n := seriesBytes + len(s.Name) + len(s.Description) + len(s.Unit)
 	n += len(s.Scope.Name()) + len(s.Scope.Version())

@@ -20,7 +20,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// What is reserved covers what series take, whatever their senders put into them.
+// The reserved memory covers the real size of series with any content.
 func TestReservedIsWhatSeriesTake(t *testing.T) {
 	for name, describe := range map[string]func(s *Series, text func() string){
 		"bare": func(*Series, func() string) {},
@@ -70,10 +70,10 @@ func TestReservedIsWhatSeriesTake(t *testing.T) {
 				require.NotNil(t, a)
 				a.unpin(0)
 			}
-			taken := heap() - before
-			t.Logf("%d B a series taken, %d B reserved", taken/n, budget.Used()/n)
-			require.LessOrEqual(t, taken, budget.Used())
-			require.Less(t, budget.Used(), 3*taken, "and is no wild guess")
+			used := heap() - before
+			t.Logf("%d B a series used, %d B reserved", used/n, budget.Used()/n)
+			require.LessOrEqual(t, used, budget.Used())
+			require.Less(t, budget.Used(), 3*used, "and is no wild guess")
 
 			table.opts.Idle = 0
 			table.Sweep()
@@ -83,7 +83,7 @@ func TestReservedIsWhatSeriesTake(t *testing.T) {
 	}
 }
 
-// A series that does not fit leaves nothing behind.
+// A series that does not fit leaves no state.
 func TestSeriesBeyondTheMemoryLimit(t *testing.T) {
 	table, _ := newTable(10)
 	budget := budget.New(2_000)

@@ -2,30 +2,29 @@ package fold
 
 import "sync"
 
-// Stat is one thing that folding did or could not do exactly. It counts points, where nothing else
-// is said.
+// Stat is an event of folding. It counts points, unless its comment names another unit.
 type Stat uint8
 
 // Stats.
 const (
-	StatFolded      Stat = iota // entered an accumulator
-	StatUnbaselined             // first values that served as the baseline only
-	StatOutOfOrder              // dropped: not newer than the last of their stream
-	StatRefused                 // dropped: no room for the state of their stream
+	StatFolded      Stat = iota // folded
+	StatUnbaselined             // first values that were only a baseline
+	StatOutOfOrder              // dropped: not newer than the last point of the stream
+	StatRefused                 // dropped: no memory for the state of the stream
 	StatNonFinite               // dropped: NaN or infinite
-	StatMalformed               // dropped: buckets and bounds that do not fit together
+	StatMalformed               // dropped: inconsistent buckets and bounds
 	StatGauges                  // dropped: gauges are not folded
 	StatStale                   // consumed: the end of a folded stream
-	StatUndelivered             // outgoing points that downstream refused for good
-	StatSaturated               // additions that held a sum at the largest value of its type, or exceeded a count
-	StatRebucketed              // histograms brought to other bounds
+	StatUndelivered             // outgoing points that downstream refused permanently
+	StatSaturated               // additions that left a sum at the largest value of its type, or that were left out because a count would overflow
+	StatRebucketed              // histograms changed to other bounds
 
-	StatRefusedStreams // streams or accumulators there was no room for
-	StatExemplars      // dropped: more than an outgoing point may have, or of points that are dropped
+	StatRefusedStreams // streams or accumulators without memory
+	StatExemplars      // exemplars dropped: over the number per outgoing point, or of dropped points
 	StatCount
 )
 
-// Stats counts each Stat.
+// Stats is the count of each Stat.
 type Stats [StatCount]int64
 
 // Add adds o to n.
@@ -35,8 +34,7 @@ func (n *Stats) Add(o Stats) {
 	}
 }
 
-// sharedStats gathers the counts of all batches and flushes, each adding its own
-// once.
+// sharedStats adds up the counts of all batches and flushes. Each adds its counts once.
 type sharedStats struct {
 	mu sync.Mutex
 	n  Stats
@@ -48,7 +46,7 @@ func (s *sharedStats) add(n Stats) {
 	s.n.Add(n)
 }
 
-func (s *sharedStats) take() Stats {
+func (s *sharedStats) drain() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.n

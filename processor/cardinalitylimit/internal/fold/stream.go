@@ -6,72 +6,68 @@ import (
 	"sync/atomic"
 )
 
-// stream is the state of a contributor of a cumulative accumulator. Guarded by the
-// lock of its shard; its measures are never written again.
+// stream is the state of a contributor of a cumulative accumulator. The lock of its shard guards it. Its measures are never
+// written again.
 type stream struct {
 	to          *accumulator
-	start, time int64 // of its last point, and of the last one of its own origin
-	seen        int64 // our clock at its last point
+	start, time int64 // start of the last point; time of the last point of that start
+	seen        int64 // time of the last point by our clock
 	last        measure
-	ended       bool // by a stale point
-	// After the stream was admitted again: downstream sees what came since.
+	ended       bool // a stale point ended the stream
+	// admitted: the stream has got a place after it was folded. Downstream sees its growth since then.
 	admitted bool
-	offset   measure // nil: nothing to take off
-	floor    int64   // its earliest start from then on
-	// uncertain: it was admitted when its state was stored, and the process was killed
-	// after that. What it grew by meanwhile has left.
+	offset   measure // value at the last folded point, which is subtracted; nil: nothing is subtracted
+	floor    int64   // earliest start of a passing point
+	// uncertain: the stream had a place when its state was stored, and the process was killed afterwards. Its growth meanwhile
+	// may have been sent.
 	uncertain bool
-	// promised: it has a place and is folded until a cut that says so is stored: one
-	// that passes and is found folded after a kill would count twice. The number of
-	// that cut, asked before there is one, 0 where it has no place.
-	promised uint64
-	bytes    int
-	others   []origin // of other starts; never written again
+	// passAfterCut is the number of the cut after which this stream may pass, because it has a place. Until that cut is stored
+	// the stream stays folded. Otherwise a kill would restore it as folded and count it twice. It is nextCut before that cut is
+	// made, and 0 if the stream has no place.
+	passAfterCut uint64
+	bytes        int
+	others       []origin // state of the other starts; never written again
 
 	writer   uint64
-	serial   uint32 // of the writer's collection that it came in last
-	streak   uint8  // collections that it came in one after the other, up to settledAfter
-	interval int64  // between its last points, ns
+	serial   uint32 // number of the writer's last collection with this stream
+	streak   uint8  // number of successive collections with this stream, up to steadyAfter
+	interval int64  // between the last two points, ns
 }
 
-// met notes that the stream came in a collection of its writer. The time is that of the
-// point before.
-func (s *stream) met(p *staged, e *evidence) {
+// noteCollection notes that the stream came in a collection of its writer. s.time is still that of the point before.
+func (s *stream) noteCollection(p *staged, e *evidence) {
 	s.interval = p.Time - s.time
 	switch e.serial - s.serial {
 	case 0:
 	case 1:
-		s.streak = min(s.streak+1, settledAfter)
+		s.streak = min(s.streak+1, steadyAfter)
 	default:
 		s.streak = 1
 	}
 	s.writer, s.serial = p.Writer, e.serial
 }
 
-// settledAfter is how many collections in a row a stream has to come in for its absence
-// from later ones to mean something.
-const settledAfter = 3
+// steadyAfter is the number of successive collections after which the absence of a stream shows that it has ended.
+const steadyAfter = 3
 
-// asked is the number of a cut to come.
-const asked = math.MaxUint64
+// nextCut stands for the number of the next cut.
+const nextCut = math.MaxUint64
 
 func (s *stream) contributes() bool { return !s.ended && !s.admitted }
 
-// streamBytes is what a stream takes beside its measures, its share of the map
-// included.
+// streamBytes is the size of a stream without its measures, including its share of the map.
 const streamBytes = 256
 
-// stateBytes is what a stream's state takes: its last value and, once admitted, the
-// offset.
+// stateBytes is the size of a stream's state: its last value and the offset that it has after it was admitted.
 func stateBytes(v Value) int { return streamBytes + 2*v.bytes() }
 
-// shard holds the streams whose identities begin alike: goroutines meet only where
-// their streams do.
+// shard contains the streams whose identities begin with the same bits. Goroutines wait for each other only if their streams
+// are in one shard.
 type shard struct {
 	mu      sync.Mutex
 	streams map[uint64]*stream
-	// known is len(streams), to be read without the lock: every cumulative point
-	// that passes asks, and most gateways fold few streams or none.
+	// known is len(streams), readable without the lock. Every passing cumulative point reads it, and most gateways fold few
+	// streams or none.
 	known atomic.Int64
 }
 
@@ -82,9 +78,8 @@ const (
 
 func (t *Table) shard(id uint64) *shard { return &t.shards[id>>(64-shardBits)] }
 
-// Knows tells whether stream id has a state: that of any other has never been
-// folded, and [Batch.Admit] has nothing to say about it. A point that another batch
-// folds at this moment does not count, as it would not by another order of arrival.
+// Knows reports whether stream id has a state. A stream without one was never folded, so [Batch.Admit] is not needed for it. A
+// point that another batch folds at the same time does not count, as if it had come later.
 func (t *Table) Knows(id uint64) bool {
 	in := t.shard(id)
 	if in.known.Load() == 0 {
@@ -107,8 +102,8 @@ func (t *Table) each(f func(in *shard, id uint64, s *stream)) {
 	}
 }
 
-// charge reserves for a stream whose values have become larger, or forgets it. The
-// shard's lock is held.
+// charge reserves memory for a stream whose values have become larger. Without memory it forgets the stream. The caller holds
+// the lock of the shard.
 func (t *Table) charge(in *shard, id uint64, s *stream, n *Stats) {
 	more := s.size() - s.bytes
 	if more <= 0 {
@@ -122,8 +117,7 @@ func (t *Table) charge(in *shard, id uint64, s *stream, n *Stats) {
 	s.bytes += more
 }
 
-// forget removes a stream. What it had grown to has been counted: should it come
-// back, that is its baseline. The shard's lock is held.
+// forget removes a stream. Its value has been counted, so its next value is a baseline. The caller holds the lock of the shard.
 func (t *Table) forget(in *shard, id uint64, s *stream) {
 	if s.to.method == addGrowth {
 		t.remember(id)
@@ -134,19 +128,19 @@ func (t *Table) forget(in *shard, id uint64, s *stream) {
 	t.release(s.bytes)
 }
 
-// join makes the stream, which belongs nowhere, a contributor of a.
+// join makes the stream, which belongs to no accumulator, a contributor of a.
 func (s *stream) join(a *accumulator) {
 	s.to, s.ended, s.admitted, s.offset = a, false, false, nil
 	a.count(1, 1)
 }
 
-// leave takes the stream from the accumulator that it belongs to.
+// leave removes the stream from its accumulator.
 func (s *stream) leave() {
 	s.pause()
 	s.to.count(-1, 0)
 }
 
-// pause ends the stream's contribution if it makes one; the caller says why.
+// pause ends the stream's contribution, if there is one. The caller then sets the reason.
 func (s *stream) pause() {
 	if s.contributes() {
 		s.to.count(0, -1)

@@ -2,7 +2,7 @@ package fold
 
 import "time"
 
-// Sweep forgets what has been silent for the idle time.
+// Sweep forgets the streams, writers and series that have been silent for Options.Idle.
 func (t *Table) Sweep() {
 	before := t.opts.Now().Add(-t.opts.Idle).UnixNano()
 	t.each(func(in *shard, id uint64, s *stream) {
@@ -16,8 +16,8 @@ func (t *Table) Sweep() {
 	}
 }
 
-// endAbsent ends the streams of live sums that have been away for too long: their last
-// values are no longer part of the sum. They stay known, with their interval.
+// endAbsent ends streams of live sums that have been absent for too long. Their last values are no longer part of the sum.
+// Their state and interval stay known.
 func (t *Table) endAbsent(now int64) {
 	t.each(func(_ *shard, _ uint64, s *stream) {
 		if s.to.method == sumLive && s.contributes() && s.hasEnded(t.writers.serial(s.writer), now, t.opts.IdleTimeout) {
@@ -27,25 +27,24 @@ func (t *Table) endAbsent(now int64) {
 	})
 }
 
-// hasEnded reports whether the stream has been away for too long. Serial is that of its
-// writer's current collection, which may be incomplete.
+// hasEnded reports whether the stream has been absent for too long. Serial is the number of its writer's current collection,
+// which may be incomplete.
 func (s *stream) hasEnded(serial uint32, now int64, timeout time.Duration) bool {
-	if s.streak == settledAfter && serial >= s.serial+absentFrom+1 {
+	if s.streak == steadyAfter && serial >= s.serial+absentFrom+1 {
 		return true
 	}
 	return now-s.seen > max(int64(timeout), intervalsToEnd*s.interval)
 }
 
 const (
-	// absentFrom is how many whole collections without it end a stream that came in each
-	// of settledAfter before.
+	// absentFrom is the number of whole collections without a steady stream that end it. A stream is steady after it came in
+	// steadyAfter successive collections.
 	absentFrom = 2
-	// intervalsToEnd is how many of its own intervals any other stream may be silent.
+	// intervalsToEnd is the number of its own intervals after which any other silent stream ends.
 	intervalsToEnd = 3
 )
 
-// idle returns the accumulators that may go: it looks while batches go on, and
-// remove looks again.
+// idle returns the accumulators that may be removed. Batches may change them meanwhile, so remove checks again.
 func (t *Table) idle(before int64) map[uint64]struct{} {
 	idle := make(map[uint64]struct{})
 	t.mu.RLock()
@@ -58,8 +57,7 @@ func (t *Table) idle(before int64) map[uint64]struct{} {
 	return idle
 }
 
-// remove removes an accumulator if it is idle. A series of this name to come must
-// begin after it.
+// remove removes an accumulator if it is idle. A later series with the same identity must begin after it.
 func (t *Table) remove(id uint64, before int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,14 +66,14 @@ func (t *Table) remove(id uint64, before int64) {
 		t.origin = max(t.origin, emitted)
 		delete(t.accumulators, id)
 		var n Stats
-		t.forsake(&a.exemplars, &n) // of a sum of live streams: none lives
+		t.dropExemplars(&a.exemplars, &n) // those of a sum of live streams without a live stream
 		t.stats.add(n)
 		t.release(a.bytes)
 	}
 }
 
-// idle returns how far the accumulator came and whether nothing is left to flush, nothing has come since before, and
-// nobody holds on to the accumulator.
+// idle returns the time of the last outgoing point, and whether the accumulator can be removed: it has nothing to flush, got no
+// point since before, and no stream or batch uses it.
 func (a *accumulator) idle(before int64) (emitted int64, idle bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Budget bounds memory; budget.Budget is one.
+// Budget bounds memory, as budget.Budget does.
 type Budget interface {
 	Reserve(bytes int) bool
 	Release(bytes int)
@@ -15,57 +15,54 @@ type Budget interface {
 
 // Options of a Table.
 type Options struct {
-	MaxStreams int // accumulators and tracked streams together
+	MaxStreams int // maximum number of accumulators and tracked streams together
 	Gauge      Gauge
-	Idle       time.Duration // after which a silent stream or series is forgotten
-	// IdleTimeout is after how long a silent stream is no longer part of a sum of live
-	// streams, unless its own interval is longer.
+	Idle       time.Duration // time after which a silent stream or series is forgotten
+	// IdleTimeout is the time after which a silent stream no longer counts in a sum of live streams, unless its own interval is
+	// longer.
 	IdleTimeout time.Duration
-	// FirstValue says what makes a stream a new one, whose first value counts.
+	// FirstValue is the rule by which a stream is new, so that its first value counts.
 	FirstValue FirstValue
 	Budget     Budget
 	Now        func() time.Time
-	// Random returns a number in [0, n), for the exemplars that are kept. Safe for
-	// concurrent use.
+	// Random returns a number in [0, n). It selects exemplars. It must be safe for concurrent use.
 	Random func(n uint64) uint64
-	// Durable: cuts are stored, see Stored.
+	// Durable is true if cuts are stored, see Stored.
 	Durable bool
 }
 
-// Table is the accumulators and the state of their streams. Safe for concurrent
-// use, except Flush, Again, Cut, Settle, Sweep and Restore, which have one caller.
+// Table contains the accumulators and the state of their streams. It is safe for concurrent use, except Flush, Again, Cut,
+// Finish, Sweep and Restore, which must have one caller.
 //
-// An accumulator has a lock of its own, which is the innermost: it may be taken
-// while mu or the lock of a shard is held, and those two are never held together.
-// Series are described and pdata is built while none is.
+// An accumulator has a lock of its own, which is the innermost: a goroutine with mu or the lock of a shard may lock it. No
+// goroutine locks mu and a shard at the same time. Series are described and pdata is built without any lock.
 type Table struct {
 	opts Options
 
 	mu           sync.RWMutex
 	accumulators map[uint64]*accumulator
-	origin       int64 // of accumulators to come
+	origin       int64 // start of new accumulators, ns since the epoch
 
-	// unknown is the time until which streams may have been counted without our knowing
-	// them now: before our start, or forgotten and no longer remembered.
+	// unknown is the time until which unknown streams may have been counted: before our start, or forgotten and no longer
+	// remembered.
 	unknown   atomic.Int64
 	forgotten *forgotten
 	writers   writers
 	known     atomic.Int64 // writers
 
-	// commits is locked for reading while a batch is committed, and for writing while a cut is made. It is the outermost
-	// lock.
+	// commits is locked for reading while a batch is committed, and for writing while a cut is made. It is the outermost lock.
 	commits sync.RWMutex
 	shards  [shardCount]shard
-	cuts    uint64        // of the caller of Flush
-	stored  atomic.Uint64 // the last cut of which Stored knows
-	tracked atomic.Int64  // accumulators and streams
+	cuts    uint64        // number of cuts; used by the caller of Flush
+	stored  atomic.Uint64 // number of the last cut passed to Stored
+	tracked atomic.Int64  // number of accumulators and streams
 	stats   sharedStats
-	// refused are the parcels that are offered again, by their metadata: what cannot be
-	// repeated of a flush that was refused for now. Of the caller of Flush.
+	// refused contains the refused parcels by their metadata. They are offered again, because their values cannot be repeated.
+	// Only the caller of Flush uses it.
 	refused map[string]*Parcel
 }
 
-// NewTable returns an empty table. Cumulative series start now.
+// NewTable returns an empty table. Its cumulative series start now.
 func NewTable(o Options) *Table {
 	t := &Table{
 		opts:         o,
@@ -81,8 +78,8 @@ func NewTable(o Options) *Table {
 	return t
 }
 
-// open returns the accumulator id, making it if it is missing, or nil if
-// the table has no room. It is pinned: a sweep leaves it alone until it is unpinned.
+// open returns the accumulator id and adds it if it is missing. It returns nil if the table has no memory. The accumulator is
+// pinned, so that a sweep keeps it until it is unpinned.
 func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 	a := t.find(id)
 	if a != nil {
@@ -106,8 +103,8 @@ func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 	return a
 }
 
-// widen reserves for a value with more buckets than the accumulator has had. It returns
-// the accumulator. Without room it unpins it and returns nil.
+// widen reserves memory for a value with more buckets than the accumulator has had, and returns the accumulator. Without memory
+// it unpins the accumulator and returns nil.
 func (t *Table) widen(a *accumulator, v Value) *accumulator {
 	if v.measure == nil {
 		return a
@@ -141,8 +138,8 @@ func (t *Table) find(id uint64) *accumulator {
 	return a
 }
 
-// accumulator returns a new one, or nil without room. The series is
-// described only if room is left, and its texts are charged when they are known.
+// accumulator returns a new accumulator, or nil without memory. It describes the series only if memory is left, and reserves
+// for its texts afterwards.
 func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
 	bytes := seriesBytes
 	if v.measure != nil {
@@ -156,9 +153,8 @@ func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
 	return t.chargeRest(a, bytes-seriesBytes)
 }
 
-// chargeRest reserves for what senders chose the size of and, where a value may wait
-// for downstream while the next one grows, for a second value of so many bytes. If there
-// is no room it gives all back and returns nil.
+// chargeRest reserves memory for the texts of a series. If a value may wait for downstream while the next one grows, it also
+// reserves for a second value of the given size. Without memory it releases everything and returns nil.
 func (t *Table) chargeRest(a *accumulator, value int) *accumulator {
 	more := a.series.bytes() - seriesBytes
 	if !a.repeats() {
@@ -172,7 +168,7 @@ func (t *Table) chargeRest(a *accumulator, value int) *accumulator {
 	return a
 }
 
-// reserve makes room for one more accumulator or stream.
+// reserve reserves memory for one more accumulator or stream.
 func (t *Table) reserve(bytes int) bool {
 	if t.tracked.Add(1) > int64(t.opts.MaxStreams) || !t.opts.Budget.Reserve(bytes) {
 		t.tracked.Add(-1)
@@ -181,18 +177,17 @@ func (t *Table) reserve(bytes int) bool {
 	return true
 }
 
-// release takes back what was reserved for one accumulator or stream.
+// release releases the memory of one accumulator or stream.
 func (t *Table) release(bytes int) {
 	t.opts.Budget.Release(bytes)
 	t.tracked.Add(-1)
 }
 
-// remember notes that the stream id is not tracked, or no longer: its next value is one
-// to count from.
+// remember notes that the stream id is not tracked any more. Its next value is a baseline.
 func (t *Table) remember(id uint64) { t.Forget(t.forgotten.add(id, t.opts.Now().UnixNano())) }
 
-// Forget says that streams may have been counted, or have left as themselves, until the
-// time at, in ns since the epoch, without our knowing which.
+// Forget notes that unknown streams may have been counted, or have left as themselves, until the time at, in ns since the
+// epoch.
 func (t *Table) Forget(at int64) {
 	for {
 		last := t.unknown.Load()
@@ -202,7 +197,7 @@ func (t *Table) Forget(at int64) {
 	}
 }
 
-// Stored says that c has been stored, or cannot be.
+// Stored notes that c has been stored, or cannot be stored.
 func (t *Table) Stored(c *Cut) { t.stored.Store(c.number) }
 
 // all returns the accumulators.
@@ -219,5 +214,5 @@ func (t *Table) all() []*accumulator {
 // Tracked is the number of accumulators and streams.
 func (t *Table) Tracked() int { return int(t.tracked.Load()) }
 
-// TakeStats returns what has been counted since the last call.
-func (t *Table) TakeStats() Stats { return t.stats.take() }
+// TakeStats returns the counts since the last call.
+func (t *Table) TakeStats() Stats { return t.stats.drain() }

@@ -31,8 +31,7 @@ func series(id uint64, typ pmetric.MetricType, temporality pmetric.AggregationTe
 	}
 }
 
-// While one batch describes a series, which copies what a sender chose the size of,
-// others fold, pass and flush.
+// While one batch describes a series, which copies attributes of any size, other batches fold, pass and flush.
 func TestDescribingHoldsNobodyUp(t *testing.T) {
 	table, _ := newTable(100)
 	describing, described := make(chan struct{}), make(chan struct{})
@@ -47,7 +46,7 @@ func TestDescribingHoldsNobodyUp(t *testing.T) {
 		b.Commit()
 	})
 	<-describing
-	for _, target := range []uint64{1, 2} { // the same series too: the slow one finds it made
+	for _, target := range []uint64{1, 2} { // the same series, too: the slow batch finds it made
 		b := table.Batch()
 		b.Add(Point{Target: target, Stream: target << 60, Start: begun + 1, Time: begun + 2, Value: Value{&number{i: 10}}}, func() Series {
 			return series(target, pmetric.MetricTypeSum, pmetric.AggregationTemporalityCumulative, true)
@@ -79,8 +78,8 @@ func metrics(parcels []*Parcel) (out []pmetric.Metric) {
 	return out
 }
 
-// Many goroutines fold streams of their own into series that all share, while one
-// flushes and sweeps: nothing is lost, nothing counts twice, no series decreases.
+// Many goroutines fold streams of their own into shared series, while one flushes and sweeps. Nothing is lost, nothing counts
+// twice, and no series decreases.
 func TestManyGoroutinesFoldExactly(t *testing.T) {
 	const goroutines, rounds, streams, targets = 8, 150, 20, 3
 	table, budget := newTable(goroutines*streams*4 + targets*4)
@@ -111,7 +110,7 @@ func TestManyGoroutinesFoldExactly(t *testing.T) {
 						id = kind<<8 | target
 						key = (kind*goroutines*streams + g*streams + stream + 1) * 0x9e3779b97f4a7c15
 						if last[key] == round+1 {
-							continue // one point a batch
+							continue // one point per batch
 						}
 					}
 					by := int64(rng.IntN(10))
@@ -142,8 +141,8 @@ func TestManyGoroutinesFoldExactly(t *testing.T) {
 	got, highest := map[uint64]int64{}, map[uint64]int64{}
 	collect := func() {
 		for _, p := range table.Flush() {
-			for i := range p.taken {
-				k := &p.taken[i]
+			for i := range p.values {
+				k := &p.values[i]
 				id, v := k.from.series.Metric, total(k.value)
 				switch k.from.method {
 				case addDelta:
@@ -155,7 +154,7 @@ func TestManyGoroutinesFoldExactly(t *testing.T) {
 					got[id] = v
 				}
 			}
-			table.Settle(p, Delivered)
+			table.Finish(p, Delivered)
 		}
 		table.Sweep()
 	}

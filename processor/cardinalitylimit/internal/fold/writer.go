@@ -7,32 +7,31 @@ import (
 	"time"
 )
 
-// writer is the source of a metric's streams: a resource, a scope and a metric, whatever
-// their start. It exports collections: the points whose times are less than a second
-// apart. A stream that a writer shows for the first time in its third collection is new,
-// as an older stream would have been in the ones before.
+// writer is the source of a metric's streams: a resource, a scope and a metric. It exports collections, which are the points
+// whose times are less than a second apart. A stream whose first point comes in the writer's third collection or later is new,
+// because an older stream would have come in the collections before.
 type writer struct {
-	before, last     int64  // newest time of the collection before and of the current one, ns since the epoch
-	begun, seen      uint32 // our time of the first sighting and of the last, seconds since the epoch, rounded up
+	before, last     int64  // newest time of the previous and of the current collection, ns since the epoch
+	begun, seen      uint32 // time of the first and of the last sighting by our clock, seconds since the epoch, rounded up
 	serial           uint32 // number of the current collection, from 1
-	points, previous uint32 // of the current collection and of the one before
-	// reference is the least lower quartile of the increases and first values of one
-	// batch, over the collections from the second on; 0: none yet.
+	points, previous uint32 // number of points of the current and of the previous collection
+	// reference is a lower quartile of the increases and first values of one batch: the least one since the second collection.
+	// 0: none yet.
 	reference float32
-	barred    uint8 // collections to come in which a first value proves nothing
+	barred    uint8 // number of coming collections in which a first value is no evidence
 }
 
 const (
-	// collectionWidth separates the collections of a writer.
+	// collectionWidth is the minimum time between the points of two collections of a writer.
 	collectionWidth = int64(time.Second)
-	// provenFrom is the collection from which on a stream that is new to us is new.
+	// provenFrom is the number of the collection from which on an unknown stream is new.
 	provenFrom = 3
-	// barredFor is how many collections prove nothing after one that had fewer points
-	// than the one before: streams of it may be shown later.
+	// barredFor is the number of collections without evidence after a collection that had fewer points than the one before.
+	// Streams that were missing in it may come later.
 	barredFor = 10
-	// plausible is how many times the reference a first value may be.
+	// plausible is the maximum first value, as a multiple of the reference.
 	plausible = 30
-	// writerBytes is what a writer uses in its map, key included.
+	// writerBytes is the size of a writer in its map, including the key.
 	writerBytes = 64
 )
 
@@ -43,7 +42,7 @@ type sighting struct {
 	points uint32
 }
 
-// add counts a point of time at, or reports that it belongs to another collection.
+// add counts a point of time at. It returns false if the point belongs to another collection.
 func (s *sighting) add(at int64) bool {
 	if d := at - s.newest; d >= collectionWidth || d <= -collectionWidth {
 		return false
@@ -53,7 +52,7 @@ func (s *sighting) add(at int64) bool {
 	return true
 }
 
-// see adds a sighting. One of an older collection says nothing.
+// see adds a sighting. A sighting of an older collection changes nothing.
 func (w *writer) see(s *sighting, now uint32) {
 	w.seen = now
 	switch d := s.newest - w.last; {
@@ -75,7 +74,7 @@ func (w *writer) see(s *sighting, now uint32) {
 	}
 }
 
-// learn lowers the reference to the lower quartile of sizes, which it sorts.
+// learn lowers the reference to the lower quartile of sizes. It sorts sizes.
 func (w *writer) learn(sizes []float64) {
 	if len(sizes) == 0 || w.serial < provenFrom-1 {
 		return
@@ -86,12 +85,12 @@ func (w *writer) learn(sizes []float64) {
 	}
 }
 
-// evidence is what a writer says about the first values of its streams.
+// evidence is the evidence of a writer about the first values of its streams.
 type evidence struct {
-	before int64   // a stream that started later is new
-	begun  int64   // our time of the first collection
-	most   float64 // a first value up to this is new; 0: none is
-	serial uint32  // of the current collection
+	before int64   // a stream that started later than this is new
+	begun  int64   // time of the first collection by our clock
+	most   float64 // a first value up to this is new; 0: no first value is
+	serial uint32  // number of the current collection
 }
 
 func noEvidence(serial uint32) evidence { return evidence{before: math.MaxInt64, serial: serial} }
@@ -99,7 +98,7 @@ func noEvidence(serial uint32) evidence { return evidence{before: math.MaxInt64,
 func (w *writer) evidence() evidence {
 	e := noEvidence(w.serial)
 	e.begun = int64(w.begun) * int64(time.Second)
-	if w.serial < provenFrom { // the collections before may have been late ones
+	if w.serial < provenFrom { // the collections before may have been incomplete
 		return e
 	}
 	e.before = w.before
@@ -109,7 +108,7 @@ func (w *writer) evidence() evidence {
 	return e
 }
 
-// writers is the writers of a table. Safe for concurrent use.
+// writers contains the writers of a table. It is safe for concurrent use.
 type writers struct {
 	shards [shardCount]writerShard
 }
@@ -121,7 +120,7 @@ type writerShard struct {
 
 func (all *writers) shard(id uint64) *writerShard { return &all.shards[id>>(64-shardBits)] }
 
-// see adds the sightings of a batch. A writer for which there is no room stays unknown.
+// see adds the sightings of a batch. A writer without memory stays unknown.
 func (t *Table) see(sightings []sighting, now int64) {
 	for i := range sightings {
 		s := &sightings[i]
@@ -142,8 +141,7 @@ func (t *Table) see(sightings []sighting, now int64) {
 	}
 }
 
-// learn tells the writer what its streams have grown by in one batch and returns its
-// evidence.
+// learn lowers the reference of a writer by the growth of its streams in one batch. It returns the writer's evidence.
 func (t *Table) learn(id uint64, sizes []float64) evidence {
 	in := t.writers.shard(id)
 	in.mu.Lock()

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A first value counts from the third collection on, up to 30 times the reference, and
-// not within ten collections after one that was smaller than the one before.
+// A first value counts from the third collection on, up to 30 times the reference. It does not count within ten collections
+// after one that was smaller than the one before.
 func TestEvidence(t *testing.T) {
 	require.LessOrEqual(t, int(unsafe.Sizeof(writer{})+unsafe.Sizeof(uint64(0))), writerBytes)
 	var w writer
@@ -31,14 +31,14 @@ func TestEvidence(t *testing.T) {
 		require.Zero(t, collect(19))
 	}
 	require.InDelta(t, 30*5, collect(19), 0)
-	// Parts of one collection, and one that is late.
+	// The sightings are parts of one collection, and one of an older collection.
 	w.see(&sighting{newest: at + collectionWidth/2, points: 5}, 1)
 	require.EqualValues(t, 24, w.points)
 	w.see(&sighting{newest: at - 10*collectionWidth, points: 5}, 1)
 	require.EqualValues(t, 24, w.points)
 }
 
-// The filters have no false negatives, and tell until when they have lost what they had.
+// The filters have no false negatives. They return the time until which they have lost identities.
 func TestForgotten(t *testing.T) {
 	_, budget := newTable(1)
 	f := newForgotten(1000, budget)
@@ -72,7 +72,7 @@ func TestForgotten(t *testing.T) {
 	require.EqualValues(t, 3000, other.restore(&image), "of another size")
 }
 
-// Writers are stored, but say nothing after a kill.
+// Writers are stored. They are no evidence after a kill.
 func TestWritersAreStored(t *testing.T) {
 	table, _ := newTable(100)
 	b := table.Batch()
@@ -92,7 +92,7 @@ func TestWritersAreStored(t *testing.T) {
 	}
 }
 
-// A point of a hundred for each of a thousand writers, commits included.
+// The benchmark measures See for a hundred points of each of a thousand writers, including commits.
 func BenchmarkSee(b *testing.B) {
 	table, _ := newTable(10_000)
 	batch := table.Batch()

@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// load is what one goroutine sends: batches of 1,000 points with five attributes.
+// load is the work of one goroutine: batches of 1,000 points with five attributes.
 type load struct {
 	metrics []pmetric.Metric
 	points  [][]pcommon.Map
@@ -53,8 +53,8 @@ func (l *load) send(s *Set, r pcommon.Resource, sc pcommon.InstrumentationScope)
 	}
 }
 
-// Goroutines that share one key (the worst case for locks), and that have many keys.
-// A sample is a batch of 1,000 points.
+// The benchmark has goroutines that share one key, which is the worst case for locks, and goroutines with many keys. A sample
+// is a batch of 1,000 points.
 func BenchmarkDecide(b *testing.B) {
 	for _, keys := range []int{1, 100} {
 		for _, places := range []int{100_000, 10} {

@@ -6,7 +6,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// checkLabels asks for a place for each label's value and removes the labels that have none, if that is the action.
+// checkLabels asks for a place for the value of each label. If the action is strip, it removes the labels whose values have no
+// place.
 func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, d *Decision) {
 	v := valueCheck{limit: i, l: l, attrs: attrs, stale: stale, key: c.key(i, l)}
 	if !l.onlyResource {
@@ -25,7 +26,7 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, d *
 		}
 	}
 	if v.over {
-		c.object(i, l, v.unknown, d)
+		c.noteOver(i, l, v.unknown, d)
 	}
 }
 
@@ -41,16 +42,16 @@ type valueCheck struct {
 	attrs   pcommon.Map
 	stale   bool
 	key     uint64
-	locked  bool // the shard of the key
-	shared  bool // that of the keys beyond max_keys is locked
+	locked  bool // the shard of the key is locked
+	shared  bool // the shard of the keys beyond max_keys is locked
 	over    bool
 	unknown bool
 }
 
-// checkValue asks for a place for the value of a label. It reports false if the series is a stranger and only known ones
-// are decided on.
+// checkValue asks for a place for the value of a label. It returns false if the series is a stranger and only known series are
+// decided on.
 func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
-	i, l, key, g := v.limit, v.l, v.key, &c.groups[v.limit]
+	i, l, key, g := v.limit, v.l, v.key, &c.states[v.limit]
 	id := c.set.hash.Combine(key, p.label)
 	if c.knows(l, g.label(at), id, p.value, d) {
 		return true
@@ -61,7 +62,7 @@ func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
 		c.held = append(c.held, &s.mu)
 		v.locked = true
 	}
-	a := asking{pair: at, entry: s.keys[id], fp: p.value, id: id, series: p.value}
+	a := question{pair: at, entry: s.keys[id], fp: p.value, id: id, series: p.value}
 	if a.entry == nil {
 		a.entry = l.trackers.add(s, id, c.epoch, func() *description {
 			k := *c.describe(i, l, key, v.attrs)
@@ -69,7 +70,7 @@ func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
 			return &k
 		})
 	} else if a.entry.restored {
-		a.entry.settle(c.describe(i, l, key, v.attrs))
+		a.entry.applyDescription(c.describe(i, l, key, v.attrs))
 	}
 	if a.entry != nil {
 		*g.label(at) = recent{id, a.entry}
@@ -96,12 +97,12 @@ func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
 	d.LostPlace = d.LostPlace || !l.DryRun && a.entry.HadPlace(a.fp)
 	c.offend(i, at, id, a.entry, p.value, v.stale)
 	if l.Action == Strip && !l.DryRun {
-		c.take(at, p)
+		c.removeLabel(at, p)
 	}
 	return true
 }
 
-// pairAt is the label that has number at: the attributes of the point come first, then those of the resource.
+// pairAt returns the label with number at. The attributes of the point come first, then those of the resource.
 func (c *Cursor) pairAt(at int) *pair {
 	if at < len(c.pairs) {
 		return &c.pairs[at]
@@ -109,8 +110,8 @@ func (c *Cursor) pairAt(at int) *pair {
 	return &c.resourcePairs[at-len(c.pairs)].pair
 }
 
-// take removes a label from the identity, which becomes a marked one.
-func (c *Cursor) take(at int, p *pair) {
+// removeLabel removes a label from the identity and marks the identity.
+func (c *Cursor) removeLabel(at int, p *pair) {
 	p.taken = true
 	if at < len(c.pairs) {
 		c.attributes -= p.pair
@@ -122,7 +123,7 @@ func (c *Cursor) take(at int, p *pair) {
 	}
 	c.marked = true
 	c.attributes += c.set.mark
-	for at := range c.pairs { // the mark replaces what the sender has under its name
+	for at := range c.pairs { // the mark replaces another value of the attribute
 		if p := &c.pairs[at]; p.label == c.set.markLabel && !p.taken {
 			p.taken = true
 			c.attributes -= p.pair
@@ -130,11 +131,11 @@ func (c *Cursor) take(at int, p *pair) {
 	}
 }
 
-// checkSeries asks for a place for what is left of the identity.
+// checkSeries asks for a place for the remaining identity.
 func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *Decision) {
 	key := c.key(i, l)
 	fp := c.fingerprint(l)
-	if c.knows(l, &c.groups[i].last, key, fp, d) {
+	if c.knows(l, &c.states[i].last, key, fp, d) {
 		return
 	}
 	e, shared := c.entry(i, l, key, attrs)
@@ -142,7 +143,7 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *
 		fp = c.set.hash.Combine(key, fp)
 		c.Counts.Shared++
 	}
-	v := c.verdict(i, asking{pair: -1, entry: e, fp: fp, id: key, series: fp, shared: shared}, stale)
+	v := c.verdict(i, question{pair: -1, entry: e, fp: fp, id: key, series: fp, shared: shared}, stale)
 	if c.stranger {
 		return
 	}
@@ -152,29 +153,29 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *
 	if !passes(v, stale) {
 		d.LostPlace = d.LostPlace || !l.DryRun && e.HadPlace(fp)
 		c.offend(i, -1, key, e, fp, stale)
-		c.object(i, l, v == tracker.Room, d)
+		c.noteOver(i, l, v == tracker.Room, d)
 	}
 }
 
-// asking is a question to the tracker of a key.
-type asking struct {
-	pair   int // of a label limit, otherwise -1
+// question is a question to the tracker of a key.
+type question struct {
+	pair   int // number of the label for a limit on values, otherwise -1
 	entry  *entry
 	fp     uint64
-	id     uint64 // of the key, or of the label under it
-	series uint64 // under that
-	shared bool   // entry is the one of the keys beyond max_keys
+	id     uint64 // identity of the key, or of the label under the key
+	series uint64 // identity of the series under id
+	shared bool   // entry is the tracker of the keys beyond max_keys
 }
 
-// verdict asks the tracker of a key, and others who have a say. It reports in c.stranger that the point has to wait. The
+// verdict asks the tracker of a key, and then the cluster or the doorkeeper. It sets c.stranger if the point has to wait. The
 // caller holds the lock of the key.
-func (c *Cursor) verdict(i int, a asking, stale bool) tracker.Verdict {
+func (c *Cursor) verdict(i int, a question, stale bool) tracker.Verdict {
 	l := c.set.limits[i]
 	if l.cluster && !a.shared {
 		return c.share(i, a, stale)
 	}
 	v := c.check(a.pair, a.entry, a.fp)
-	if c.knownOnly && !v.Holds() {
+	if c.knownOnly && !v.IsMember() {
 		c.stranger = true
 		return v
 	}
@@ -184,7 +185,7 @@ func (c *Cursor) verdict(i int, a asking, stale bool) tracker.Verdict {
 	return c.contest(l, a.entry, c.set.hash.Combine(a.id, a.series), v, stale)
 }
 
-// fingerprint is the series of the point at hand as limit l counts it.
+// fingerprint returns the identity of the series as limit l counts it.
 func (c *Cursor) fingerprint(l *limit) uint64 {
 	if l.rule != nil {
 		return c.Stream()
@@ -196,15 +197,15 @@ func (c *Cursor) fingerprint(l *limit) uint64 {
 	return c.set.hash.Point(container, c.attributes)
 }
 
-// contest asks the doorkeeper about a stranger whose key has few places left, or none. It returns Full
-// for one that may not have a place. The caller holds the lock of the key. The verdict is the last one.
+// contest asks the doorkeeper about a stranger if the key is contested. It returns Full if the stranger may not have a place.
+// The verdict must be the last one. The caller holds the lock of the key.
 func (c *Cursor) contest(l *limit, e *entry, series uint64, v tracker.Verdict, stale bool) tracker.Verdict {
-	if l.contest == 0 || stale || v.Holds() {
+	if l.contest == 0 || stale || v.IsMember() {
 		return v
 	}
 	taken := e.Size() + e.promised
 	if v == tracker.Room {
-		taken-- // its own
+		taken-- // its own place
 	}
 	if float64(taken) < l.contest*float64(e.Limit()) {
 		return v
@@ -218,16 +219,14 @@ func (c *Cursor) contest(l *limit, e *entry, series uint64, v tracker.Verdict, s
 	return tracker.Full
 }
 
-// stampOf is the stamp of the stream at hand.
+// stampOf returns the stamp of the stream at hand, combined with its identity.
 func (c *Cursor) stampOf(series uint64) uint64 {
 	return c.set.hash.Combine(series, c.set.hash.Combine(c.Stream(), c.stamp))
 }
 
-// knows tells whether the tracker met last is that of id, and fp has been seen in
-// this generation. Most points are such ones: they have their place under this limit,
-// there is nothing to commit, and they take no lock, so that goroutines with one key
-// do not wait for each other. A place that is known stays for a generation at least:
-// what the other limits decide meanwhile finds it as if all had been asked at once.
+// knows reports whether r is the tracker of id and fp was seen in this generation. Most points are such ones. They have a place
+// under this limit, need no commit and no lock. So goroutines with one key do not wait for each other. A known place stays for
+// at least one generation. So the decision is as if all limits had been asked at the same time.
 func (c *Cursor) knows(l *limit, r *recent, id, fp uint64, d *Decision) bool {
 	e := r.entry
 	if e == nil || r.id != id || !e.Known(fp, c.epoch) {
@@ -239,9 +238,9 @@ func (c *Cursor) knows(l *limit, r *recent, id, fp uint64, d *Decision) bool {
 	return true
 }
 
-// entry finds or opens the tracker of a key and holds its lock.
+// entry finds or adds the tracker of a key, and locks its shard.
 func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry, shared bool) {
-	g := &c.groups[i]
+	g := &c.states[i]
 	s := l.trackers.shard(key)
 	s.mu.Lock()
 	if g.last.entry != nil && g.last.id == key && !g.last.entry.dead {
@@ -252,7 +251,7 @@ func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry
 	if e == nil {
 		e = l.trackers.add(s, key, c.epoch, func() *description { return c.describe(i, l, key, attrs) })
 	} else if e.restored {
-		e.settle(c.describe(i, l, key, attrs))
+		e.applyDescription(c.describe(i, l, key, attrs))
 	}
 	if e != nil {
 		g.last = recent{key, e}
@@ -266,8 +265,8 @@ func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry
 	return s.keys[sharedKey], true
 }
 
-// check asks one tracker. Labels of a point may share a tracker: the places that
-// earlier ones are about to take count as taken.
+// check asks one tracker. Labels of a point may share a tracker. The places that earlier labels of the point will get count as
+// used.
 func (c *Cursor) check(pair int, e *entry, fp uint64) tracker.Verdict {
 	e.advance(c.epoch, c.now)
 	v := e.Check(fp)
@@ -278,10 +277,10 @@ func (c *Cursor) check(pair int, e *entry, fp uint64) tracker.Verdict {
 			e.promised++
 		}
 	}
-	c.verdicts = append(c.verdicts, verdict{pair: pair, entry: e, fp: fp, verdict: v, place: -1})
+	c.verdicts = append(c.verdicts, pendingVerdict{pair: pair, entry: e, fp: fp, verdict: v, place: -1})
 	return v
 }
 
 func passes(v tracker.Verdict, stale bool) bool {
-	return v.Passes() && !stale || v.Holds()
+	return v.Passes() && !stale || v.IsMember()
 }

@@ -16,13 +16,11 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// Goroutines share every key of three limits while time passes under them. Incumbents
-// report in each batch, strangers once. No incumbent is ever refused, and the places
-// that they leave go to strangers one for one: those admitted in a generation keep
-// them for two.
+// Goroutines share every key of three limits while time passes. Incumbents report in each batch, strangers once. No incumbent
+// is ever refused. The other places go to strangers, one for each: those admitted in a generation keep them for two.
 func TestManyGoroutinesAreExactThroughRotations(t *testing.T) {
 	const (
-		goroutines, generations, batches = 8, 12, 40 // batches a generation
+		goroutines, generations, batches = 8, 12, 40 // batches per generation
 		incumbents, limit                = 50, 80
 	)
 	for name, exactUpTo := range map[string]int{"exact": 1000, "bloom": 10} {
@@ -35,7 +33,7 @@ func TestManyGoroutinesAreExactThroughRotations(t *testing.T) {
 			}, Options{
 				Window: 2 * time.Hour, MaxKeys: 1000, Seed: 1,
 				Now: func() time.Time { return time.Unix(1<<30/3600*3600, 0).Add(time.Duration(clock.Load()) * time.Hour) },
-				Tracker: tracker.Config{
+				Tracker: tracker.Options{
 					ExactUpTo: exactUpTo, FalsePositiveRate: 1e-9, Generations: 2, Budget: budget.New(1 << 26),
 				},
 			})
@@ -93,8 +91,8 @@ func TestManyGoroutinesAreExactThroughRotations(t *testing.T) {
 	}
 }
 
-// Keys come, grow, turn to Bloom filters, are stored, are left and freed while other goroutines still remember them. No
-// key ever passes more than it has places, and when all are gone all that was reserved has been given back.
+// Keys are added, grow, change to Bloom filters, are stored and freed while other goroutines still remember them. No key ever
+// passes more series than it has places. When all keys are freed, all reserved memory is released.
 func TestManyGoroutinesOverKeysThatDie(t *testing.T) {
 	const goroutines, steps, keys, limit = 8, 300, 40, 30
 	for name, exactUpTo := range map[string]int{"exact": 1000, "bloom": 10, "only bloom": 0} {
@@ -108,7 +106,7 @@ func TestManyGoroutinesOverKeysThatDie(t *testing.T) {
 			}, Options{
 				Window: time.Hour, MaxKeys: 1 << 20, Seed: 1,
 				Now: func() time.Time { return time.Unix(1<<30, 0).Add(time.Duration(clock.Load()) * 20 * time.Minute) },
-				Tracker: tracker.Config{
+				Tracker: tracker.Options{
 					ExactUpTo: exactUpTo, FalsePositiveRate: 1e-9, Generations: 3, Budget: budget,
 				},
 			})
@@ -130,9 +128,9 @@ func TestManyGoroutinesOverKeysThatDie(t *testing.T) {
 						}
 						c := s.Begin(headers{})
 						for range 200 {
-							// The keys that are in use wander.
+							// The used keys change over time.
 							metric := fmt.Sprint("m", (int(n)/20+rng.IntN(3))%keys)
-							offer(c, sample{metric: metric, attributes: map[string]string{
+							offer(c, testPoint{metric: metric, attributes: map[string]string{
 								"a": fmt.Sprint(rng.IntN(20)), "b": fmt.Sprint(rng.IntN(100)),
 							}})
 						}

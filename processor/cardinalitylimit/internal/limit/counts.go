@@ -1,11 +1,11 @@
 package limit
 
-// Counts tallies decisions. Every point counts once among the enforced limits, and
-// once more for each dry-run limit that objects.
+// Counts counts decisions. Every point counts once among the enforced limits, and once more for each dry-run limit that it
+// exceeds.
 type Counts struct {
-	enforced [][actions]int64 // 0: no limit; 1+i: limit i
+	enforced [][actions]int64 // index 0: no limit; index 1+i: limit i
 	observed [][actions]int64
-	// Shared counts checks that met the tracker of the keys beyond max_keys.
+	// Shared counts the checks of the tracker of the keys beyond max_keys.
 	Shared int64
 }
 
@@ -23,8 +23,8 @@ func (n *Counts) reset() {
 	n.Shared = 0
 }
 
-// Each calls yield with what is not zero; limit is -1 where none objected, and
-// dryRun tells a dry-run limit's observation.
+// Each calls yield for each count that is not zero. Limit is -1 for points that exceed no limit. DryRun is true for the counts
+// of a dry-run limit.
 func (n *Counts) Each(yield func(limit int, a Action, dryRun bool, points int64)) {
 	for i := range n.enforced {
 		for a, points := range n.enforced[i] {

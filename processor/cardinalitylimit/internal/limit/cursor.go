@@ -11,72 +11,72 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// Cursor walks one batch: Resource, Scope and Metric as they come, Decide for each
-// point. It carries what the points of a group share, so that a point pays for its
-// own attributes only. Not safe for concurrent use; take one a batch.
+// Cursor decides on the points of one batch. The caller calls Resource, Scope and Metric as they come, and Decide for each
+// point. The cursor keeps the hashes that the points of a metric share, so that the cost of a point is that of its own
+// attributes. It is not safe for concurrent use. Each batch needs a cursor of its own.
 type Cursor struct {
-	// Counts tallies the points since Begin.
+	// Counts counts the points since Begin.
 	Counts Counts
 
 	set        *Set
 	now, epoch int64
 
 	metadata Metadata
-	slot     int64 // of our clock, see doorkeeper
-	// allMetadata hashes the client's metadata that is part of any key.
+	slot     int64 // slot of our clock, see doorkeeper
+	// allMetadata is the hash of the client's metadata that is part of any key.
 	allMetadata uint64
 	surroundings
 	saved     []surroundings // by Save
-	savedKeys []groupKeys    // as many for each of saved as there are limits
+	savedKeys []groupKeys    // for each element of saved, one per limit
 
-	groups []group // one a limit
+	states []limitState // one per limit
 
-	// Of the point at hand.
-	attributes   uint64 // sum of the pairs, labels taken away left out
+	// The fields below are about the point at hand.
+	attributes   uint64 // sum of the pairs without removed labels
 	original     uint64 // sum of all pairs
 	pairs        []pair
-	verdicts     []verdict
+	verdicts     []pendingVerdict
 	held         []*sync.Mutex
 	offences     []offence
 	marked, only bool
 	stamp        uint64 // see Stamp
 	knownOnly    bool   // see DecideKnown
-	stranger     bool   // a limit does not know the series, and knownOnly
+	stranger     bool   // a limit does not know the series, and knownOnly is set
 	sharing
-	asked int // limits that were asked about the point
+	asked int // number of limits that were asked about the point
 
-	// Of the resource and the scope at hand; valid if resourceRead. See readResource.
+	// The fields below are about the resource and the scope at hand. They are valid if resourceRead is true. See readResource.
 	resourceRead           bool
-	resourceTaken          bool // the point at hand loses an attribute of its resource
+	resourceTaken          bool // an attribute of the resource was removed for the point at hand
 	resourcePairs          []resourcePair
 	resourceSum, scopeName uint64
 }
 
-// group is the state of a limit for the points at hand.
-type group struct {
+// limitState is the state of a limit for the points at hand.
+type limitState struct {
 	groupKeys
-	foldMetadata uint64   // the part of fold that comes from the client's metadata
-	last         recent   // neighbours tend to have one key
-	labels       []recent // and the same labels; by position
+	foldMetadata uint64   // the part of fold from the client's metadata
+	last         recent   // neighbours often have the same key
+	labels       []recent // neighbours often have the same labels; by position
 	described    description
 }
 
-// description is what the overrides and a person make of a key.
+// description is the number of places, the override and the text of a key.
 type description struct {
 	key      uint64
-	places   int // 0: none was made yet
+	places   int // 0: not computed yet
 	override int // index of the override that applies, or noOverride
 	text     string
 }
 
-// recent is an entry met before.
+// recent is the entry of the last point.
 type recent struct {
 	id    uint64
 	entry *entry // nil: none
 }
 
-// label is the entry met last of the label at a position.
-func (g *group) label(at int) *recent {
+// label returns the entry of the last label at a position.
+func (g *limitState) label(at int) *recent {
 	for len(g.labels) <= at {
 		g.labels = append(g.labels, recent{})
 	}
@@ -113,28 +113,27 @@ func (p *pair) set(h *streamid.Hasher, key string, v pcommon.Value) {
 	p.taken, p.isMark = false, false
 }
 
-// verdict is what a tracker said to the point, to be committed once all have
-// spoken.
-type verdict struct {
-	pair    int // of a label limit, otherwise -1
+// pendingVerdict is the verdict of a tracker on the point. It is committed after all limits have decided.
+type pendingVerdict struct {
+	pair    int // number of the label for a limit on values, otherwise -1
 	entry   *entry
 	fp      uint64
 	verdict tracker.Verdict
-	place   int // index in Cursor.places of a place that counts for all gateways, -1 for others
+	place   int // index in Cursor.places for a place that is shared with other gateways, otherwise -1
 }
 
-// Begin takes a cursor for a batch; End gives it back.
+// Begin returns a cursor for a batch. End must be called afterwards.
 func (s *Set) Begin(md Metadata) *Cursor {
 	c, ok := s.cursors.Get().(*Cursor)
 	if !ok {
-		c = &Cursor{set: s, groups: make([]group, len(s.limits))}
+		c = &Cursor{set: s, states: make([]limitState, len(s.limits))}
 		c.Counts.init(len(s.limits))
 	}
 	c.now, c.epoch, c.slot = s.tick()
 	c.metadata, c.allMetadata, c.remains.rule = md, 0, -1
 	s.wanted.meet(md)
 	for i, l := range s.limits {
-		g := &c.groups[i]
+		g := &c.states[i]
 		g.key[fromMetadata] = c.down(l, fromMetadata, l.seed, pcommon.Map{})
 		g.foldMetadata = c.foldHash(l, fromMetadata, 0)
 		c.allMetadata = s.hash.Combine(c.allMetadata, g.foldMetadata)
@@ -142,28 +141,29 @@ func (s *Set) Begin(md Metadata) *Cursor {
 	return c
 }
 
-// End gives the cursor back. What was read from it is no longer valid.
+// End returns the cursor to the pool. The caller must not use it or its results afterwards.
 func (c *Cursor) End() {
 	c.Counts.reset()
 	c.metadata = nil
 	c.endSharing()
 	c.surroundings = surroundings{}
 	c.forgetSaved()
-	clear(c.pairs[:cap(c.pairs)]) // they hold strings of the batch
+	clear(c.pairs[:cap(c.pairs)]) // they refer to strings of the batch
 	clear(c.verdicts[:cap(c.verdicts)])
 	clear(c.resourcePairs[:cap(c.resourcePairs)])
 	c.resourceRead = false
-	for i := range c.groups {
-		c.groups[i].last, c.groups[i].described = recent{}, description{}
-		c.groups[i].watched = offenders.Pair{}
-		clear(c.groups[i].labels)
+	for i := range c.states {
+		c.states[i].last, c.states[i].described = recent{}, description{}
+		c.states[i].watched = offenders.Pair{}
+		clear(c.states[i].labels)
 	}
 	if cap(c.pairs) <= maxPooled {
 		c.set.cursors.Put(c)
 	}
 }
 
-// maxPooled is how many attributes of a point a cursor that is kept has room for. All else in it is in proportion.
+// maxPooled is the maximum number of attributes per point for which a pooled cursor has memory. Its other memory is
+// proportional.
 const maxPooled = 1024
 
 // Resource moves to a resource.
@@ -172,7 +172,7 @@ func (c *Cursor) Resource(r pcommon.Resource) {
 	c.resourceRead = false
 	c.resourceID, c.remains = c.set.hash.Resource(r), remains{rule: -1}
 	for i, l := range c.set.limits {
-		g := &c.groups[i]
+		g := &c.states[i]
 		g.key[fromResource] = c.down(l, fromResource, g.key[fromMetadata], r.Attributes())
 		g.fold = c.foldHash(l, fromResource, g.foldMetadata)
 	}
@@ -184,7 +184,7 @@ func (c *Cursor) Scope(s pcommon.InstrumentationScope) {
 	c.resourceRead = false
 	c.scopeID = c.set.hash.Scope(c.resourceID, s)
 	for i, l := range c.set.limits {
-		g := &c.groups[i]
+		g := &c.states[i]
 		g.key[fromScope] = c.down(l, fromScope, g.key[fromResource], pcommon.Map{})
 	}
 }
@@ -197,14 +197,14 @@ func (c *Cursor) Metric(m pmetric.Metric) {
 	c.streamID = c.set.hash.Combine(c.scopeID, c.metricHash)
 	c.applyRule()
 	for i, l := range c.set.limits {
-		g := &c.groups[i]
+		g := &c.states[i]
 		g.skip = l.rule != nil && i != c.remains.rule || !l.selects.matches(c)
 		g.key[fromMetric] = c.down(l, fromMetric, g.key[fromScope], pcommon.Map{})
 	}
 	c.watch()
 }
 
-// down hashes the parts that a level adds to a key.
+// down adds the parts of a level to the hash of a key.
 func (c *Cursor) down(l *limit, level source, key uint64, attrs pcommon.Map) uint64 {
 	h := &c.set.hash
 	for _, p := range l.perLevel[level] {
@@ -213,7 +213,7 @@ func (c *Cursor) down(l *limit, level source, key uint64, attrs pcommon.Map) uin
 			for _, v := range c.header(p.name) {
 				key = h.Combine(key, h.String(v))
 			}
-			key = h.Combine(key, 0) // one value "a","b" differs from two keys
+			key = h.Combine(key, 0) // so that one header with two values differs from two headers
 		case fromScope:
 			key = h.Combine(key, h.String(c.scope.Name()))
 		case fromMetric:
@@ -229,7 +229,7 @@ func (c *Cursor) down(l *limit, level source, key uint64, attrs pcommon.Map) uin
 	return key
 }
 
-// header is the client's metadata of a name; an empty value is none.
+// header returns the client's metadata of a name. An empty value counts as none.
 func (c *Cursor) header(name string) []string {
 	values := c.metadata.Get(name)
 	if len(values) == 1 && values[0] == "" {
@@ -238,8 +238,8 @@ func (c *Cursor) header(name string) []string {
 	return values
 }
 
-// foldHash hashes the parts of an overflow series' resource and metadata, names
-// included: two limits whose overflow series look alike have one between them.
+// foldHash hashes the names and values of the parts that an overflow series has, for its resource and metadata. Two limits with
+// equal overflow series share them.
 func (c *Cursor) foldHash(l *limit, level source, fold uint64) uint64 {
 	h := &c.set.hash
 	for _, p := range l.fold {

@@ -9,46 +9,40 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// Mark is the attribute, with the value true, of a series that others were folded
-// into. https://opentelemetry.io/docs/specs/otel/metrics/sdk/#overflow-attribute
+// Mark is the attribute, with the value true, of a series that others were folded into.
+// https://opentelemetry.io/docs/specs/otel/metrics/sdk/#overflow-attribute
 const Mark = "otel.metric.overflow"
 
 func markValue() pcommon.Value { return pcommon.NewValueBool(true) }
 
-// Decision is what becomes of a point.
+// Decision is the decision on a point.
 type Decision struct {
 	Action Action
-	// Limit decided: the first with the strongest action, or -1.
+	// Limit is the first limit with the strongest action, or -1.
 	Limit int
-	// LostPlace: the series had a place and lost it. It may have left as itself.
+	// LostPlace is true if the series had a place and lost it. Then it may have left as itself.
 	LostPlace bool
-	// Horizon, in ns since the epoch: series that lost their place until then are no longer
-	// known.
+	// Horizon is the time, in ns since the epoch, until which lost places were forgotten.
 	Horizon int64
-	// Rule is the index of the limit of the rule for labels that folds the point where no limit does, -1 for none.
+	// Rule is the index of the rule for labels that folds the point if no limit does, or -1.
 	Rule int
-	// Baseline: what the point's stream had grown to before is in no series.
+	// Baseline is true if the first value of the point's stream is not counted in any series.
 	Baseline bool
-	// Stream is the identity of the point's series as it came in.
+	// Stream is the identity of the point's unchanged series.
 	Stream uint64
-	// Target is the identity of the series that the point is folded into: one for each
-	// label set that remains after Strip, one for each metric and resource of the key
-	// under Overflow. It is 0 where the point is not folded.
+	// Target is the identity of the series that the point is folded into, or 0. For Strip there is one per remaining label set,
+	// for Overflow one per metric and resource of the key.
 	Target uint64
-	// Group is equal for targets with equal metadata, resource and scope, Metric for
-	// those with an equal metric.
+	// Group is equal for targets with equal metadata, resource and scope. Metric is equal for those with an equal metric.
 	Group, Metric uint64
 }
 
-// Decide decides on a point and gives it the places that it needs. A stale point passes
-// if its series has a place and never gets one.
+// Decide decides on a point and gives its series places. A stale point passes if its series has a place, and never gets one.
 //
-// The limits are asked in order until one folds the point into an overflow series or
-// drops it. Later limits are not asked about such a point. The overflow series gets
-// one place under each of them, if there is room, and leaves in any case.
+// The limits decide in their order until one folds the point into an overflow series or drops it. Later limits do not decide on
+// such a point. The overflow series gets one place under each of them, if one is free, and leaves in any case.
 //
-// The locks of the keys concerned, one for each limit and always in the order of the
-// limits, are held from the first check to the last commit.
+// The keys of the limits are locked from the first check to the last commit, one per limit and in the order of the limits.
 func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Decision {
 	c.knownOnly = false
 	d, _ := c.decide(attrs, stale)
@@ -62,15 +56,15 @@ func (c *Cursor) DecideKnown(attrs pcommon.Map, stale bool) (d Decision, known b
 	return c.decide(attrs, stale)
 }
 
-// Stamp says of the points that follow what tells an active stream from one that is repeated: a hash of
-// its value and start.
+// Stamp sets the stamp of the next points: a hash of value and start, which differs between an active stream and a repeated
+// one.
 func (c *Cursor) Stamp(stamp uint64) { c.stamp = stamp }
 
-// Series is the identity of the metric and the attributes of the point that was decided on last,
-// whatever its resource: pods share a place under most limits.
+// Series returns the identity of the metric and the attributes of the last point, without its resource, because most limits
+// count a series once for all pods.
 func (c *Cursor) Series() uint64 { return c.set.hash.Point(c.metricHash, c.original) }
 
-// Stream is the identity of the stream of the point that was decided on last.
+// Stream returns the identity of the stream of the last point.
 func (c *Cursor) Stream() uint64 { return c.set.hash.Point(c.ownStreamID, c.original) }
 
 func (c *Cursor) decide(attrs pcommon.Map, stale bool) (d Decision, known bool) {
@@ -88,7 +82,7 @@ func (c *Cursor) decide(attrs pcommon.Map, stale bool) (d Decision, known bool) 
 	return d, true
 }
 
-// count counts a decision as what it comes to.
+// count counts a decision.
 func (c *Cursor) count(d *Decision) {
 	if d.Rule >= 0 && c.isGauge() && c.set.limits[d.Rule].rule.dropsGauges {
 		c.Counts.add(d.Rule, Drop)
@@ -97,7 +91,7 @@ func (c *Cursor) count(d *Decision) {
 	c.Counts.add(d.Limit, c.outcome(d.Action))
 }
 
-// outcome is what an action comes to: a gauge that is not folded is dropped.
+// outcome returns the counted action. A gauge that is not folded counts as dropped.
 func (c *Cursor) outcome(a Action) Action {
 	if (a == Strip || a == Overflow) && c.set.options.DropsGauges && c.isGauge() {
 		return Drop
@@ -111,14 +105,14 @@ func (c *Cursor) isGauge() bool { return c.metric.Type() == pmetric.MetricTypeGa
 func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 	limits := c.set.limits
 	switch {
-	case c.only && c.set.overflows >= 0: // what upstream has folded joins our series
+	case c.only && c.set.overflows >= 0: // folded points of another gateway join our overflow series
 		d.Action, d.Limit = Overflow, c.set.overflows
 	case c.marked && c.set.strips >= 0:
 		d.Action, d.Limit = Strip, c.set.strips
 	}
 	for i := 0; i < len(limits) && d.Action < Overflow && !c.stranger; i++ {
 		c.asked = i + 1
-		if c.groups[i].skip {
+		if c.states[i].skip {
 			continue
 		}
 		if limits[i].labels() {
@@ -132,16 +126,16 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 		return
 	}
 	if d.Action >= Overflow {
-		c.release() // what is folded or dropped takes no place
+		c.release() // a folded or dropped point gets no place
 	}
 	if d.Action == Overflow {
-		c.seat(d)
+		c.giveOverflowPlace(d)
 	}
 	if !stale {
 		c.commit()
 	}
 	c.release()
-	c.report(attrs, stale)
+	c.reportOffences(attrs, stale)
 }
 
 // read hashes the attributes of a point.
@@ -172,7 +166,7 @@ func (c *Cursor) read(attrs pcommon.Map) {
 	}
 }
 
-// dropLabels removes what the rule of the metric drops.
+// dropLabels removes the labels that the rule of the metric drops.
 func (c *Cursor) dropLabels() {
 	rule := c.remains.rule + 1
 	for i := range c.pairs {
@@ -187,12 +181,13 @@ func (c *Cursor) dropLabels() {
 	}
 }
 
-// object records that a limit has no place for the point.
-func (c *Cursor) object(i int, l *limit, unknown bool, d *Decision) {
+// noteOver notes that a limit has no place for the point. Unknown means that a stale point's series has no place, although one is
+// free.
+func (c *Cursor) noteOver(i int, l *limit, unknown bool, d *Decision) {
 	action := l.Action
-	if unknown { // a stale point of a series that never had a place, or has lost it
+	if unknown { // a stale point of a series without a place
 		if l.Action == Tag {
-			return // has passed all the same
+			return // the points before have passed, too
 		}
 		action = Drop
 	}
@@ -207,21 +202,20 @@ func (c *Cursor) object(i int, l *limit, unknown bool, d *Decision) {
 	}
 }
 
-// seat gives the series that the point is folded into a place under each later limit
-// that has room. As a series of its own it has no attributes but the mark.
-func (c *Cursor) seat(d *Decision) {
+// giveOverflowPlace gives the overflow series a place under each later limit with a free one. Its only attribute is the mark.
+func (c *Cursor) giveOverflowPlace(d *Decision) {
 	for i := d.Limit + 1; i < len(c.set.limits); i++ {
 		l := c.set.limits[i]
-		if l.labels() || c.groups[i].skip {
+		if l.labels() || c.states[i].skip {
 			continue
 		}
-		g := &c.groups[i]
+		g := &c.states[i]
 		key, container := g.key[fromMetric], uint64(0)
 		for range l.perLevel[fromAttribute] {
 			key = c.set.hash.Combine(key, c.set.empty)
 		}
 		if l.Streams {
-			container = c.set.hash.Combine(c.groups[d.Limit].fold, c.metricHash)
+			container = c.set.hash.Combine(c.states[d.Limit].fold, c.metricHash)
 			if c.set.limits[d.Limit].rule != nil {
 				container = c.streamID
 			}
@@ -241,7 +235,7 @@ func (c *Cursor) seat(d *Decision) {
 
 var noAttributes = pcommon.NewMap()
 
-// commit takes the places that the point needs.
+// commit gives the point's series its places.
 func (c *Cursor) commit() {
 	for i := range c.verdicts {
 		v := &c.verdicts[i]
@@ -267,9 +261,9 @@ func (c *Cursor) release() {
 	c.held, c.verdicts = c.held[:0], c.verdicts[:0]
 }
 
-// key is the hash of the whole key. A label that was removed is a missing part.
+// key returns the hash of the whole key. A removed label counts as a missing part.
 func (c *Cursor) key(i int, l *limit) uint64 {
-	key := c.groups[i].key[fromMetric]
+	key := c.states[i].key[fromMetric]
 	for _, p := range l.perLevel[fromAttribute] {
 		value := c.set.empty
 		for at := range c.pairs {

@@ -28,7 +28,7 @@ func TestActiveMeansSeenBeforeWithAnotherValue(t *testing.T) {
 	assert.False(t, look(2, 12, 9), "another series")
 }
 
-// A sighting is remembered through one turn of the filters, and not through two.
+// A sighting is remembered through one exchange of the filters, and not through two.
 func TestSightingsAreForgotten(t *testing.T) {
 	for later, want := range map[int64]bool{1: true, filterSlots: true, 2*filterSlots - 1: true} {
 		d, n := newDoor(), &sighted{}
@@ -42,7 +42,7 @@ func TestSightingsAreForgotten(t *testing.T) {
 	assert.False(t, d.active(n, sighting{1, 2, 2*filterSlots + 1}))
 }
 
-// One key writes an eighth of a filter at most, and what it samples goes on to meet.
+// One key writes at most an eighth of a filter. Its sampled sightings are found later.
 func TestOneKeyCannotFillTheFilter(t *testing.T) {
 	d, flood, other := newDoor(), &sighted{}, &sighted{}
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -68,7 +68,7 @@ func TestOneKeyCannotFillTheFilter(t *testing.T) {
 	assert.Greater(t, seen, 990)
 }
 
-// Eight keys that flood make the filters turn; false positives stay rare.
+// If eight keys write as much as they may, the filters are exchanged. False positives stay rare.
 func TestFullFiltersTurn(t *testing.T) {
 	d := newDoor()
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -90,8 +90,8 @@ func TestWithoutRoomForFiltersEverybodyIsActive(t *testing.T) {
 	assert.Zero(t, d.budget.Used())
 }
 
-// From contested_at on a place goes to who was active before, to the last place; the order of limits,
-// dry runs and actions do not matter to that.
+// From contested_at on only active strangers get places, until the last one. This does not depend on the order of limits, on
+// dry runs and on actions.
 func TestContestedPlaces(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	for _, action := range []Action{Drop, Overflow, Tag} {
@@ -117,7 +117,7 @@ func TestContestedPlaces(t *testing.T) {
 	}
 }
 
-// A label's value is active if a stream that has it is.
+// A value of a label is active if a stream with it is active.
 func TestContestedValues(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxValues: 2, Action: Strip})

@@ -24,9 +24,9 @@ func one(s *Set, resource string, attrs pcommon.Map) Action {
 	return c.Decide(attrs, false).Action
 }
 
-// A point of very many labels, all of them new, costs in proportion to their number: beyond max_keys where they share
-// a tracker, below it where each has one, with overrides by a label, and under a key with a long text. Ten times as many
-// labels would take a hundred times as long if one of these were quadratic. A machine may be busy: one of two must hold.
+// The cost of a point with very many new labels is proportional to their number: beyond max_keys, where they share a tracker,
+// below it, where each has one, with overrides by a label, and under a key with a long text. If one of these were quadratic,
+// ten times as many labels would need a hundred times the time. The machine may be busy, so one of two conditions suffices.
 func TestManyLabelsCostTheirNumber(t *testing.T) {
 	const labels = 200_000
 	few, many := manyLabels(t, labels/10), manyLabels(t, labels)
@@ -61,8 +61,8 @@ func manyLabels(t *testing.T, n int) pcommon.Map {
 	return attrs
 }
 
-// A stripped series never equals one that passed, nor another stripped one, whatever a sender makes of the mark: with
-// another value it is taken away, as the mark takes its place; alone it is a stripped series already.
+// A stripped series never equals one that passed, nor another stripped one, for any mark of a sender. A mark with another value
+// is replaced. A series whose only attribute is the mark is a stripped series.
 func TestMarkOfSenders(t *testing.T) {
 	s := newSet(t, Spec{Name: "label", Key: parts(t, "metric.name"), MaxValues: 1, Action: Strip})
 	target := func(edit func(pcommon.Map)) (Action, uint64) {
@@ -96,8 +96,8 @@ func TestMarkOfSenders(t *testing.T) {
 	}
 }
 
-// What another gateway has folded joins our overflow series, also if its mark came through Prometheus, which has texts
-// only.
+// The folded series of another gateway joins our overflow series, even if its mark came through Prometheus, which has only
+// texts.
 func TestMarkOfAnotherGateway(t *testing.T) {
 	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Overflow})
 	decide := func(edit func(pcommon.Map)) Decision {
@@ -117,7 +117,8 @@ func TestMarkOfAnotherGateway(t *testing.T) {
 	require.Equal(t, Pass, decide(func(m pcommon.Map) { m.PutStr(Mark, "yes") }).Action, "somebody's own label")
 }
 
-// A limit that tags lets everything through, stale points of series without a place too: what they end has passed.
+// A limit that tags lets every point pass, including stale points of series without a place, because the series has passed
+// before.
 func TestTagNeverDrops(t *testing.T) {
 	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Tag})
 	stale := func(id string) Decision {
@@ -136,7 +137,7 @@ func TestTagNeverDrops(t *testing.T) {
 	require.Equal(t, Tag, stale("2").Action)
 }
 
-// A header that is empty is one that is missing.
+// An empty header counts as missing.
 func TestEmptyHeaderIsMissing(t *testing.T) {
 	s := newSet(t, Spec{Name: "l", Key: parts(t, "metadata.m"), MaxSeries: 1, Action: Drop})
 	require.Equal(t, Pass, decide(s, headers{}, "", "", "", "id", "1").Action)
@@ -145,7 +146,7 @@ func TestEmptyHeaderIsMissing(t *testing.T) {
 	require.Equal(t, Pass, decide(s, headers{"m": {"", ""}}, "", "", "", "id", "2").Action)
 }
 
-// What one point of very many labels takes is not kept for the batches to come, which would clear it each time.
+// The memory of a point with very many labels is not kept for later batches, which would have to clear it.
 func TestLargeCursorsAreNotKept(t *testing.T) {
 	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxValues: 10, Action: Drop})
 	one(s, "r", manyLabels(t, 10*maxPooled))
@@ -153,5 +154,5 @@ func TestLargeCursorsAreNotKept(t *testing.T) {
 	defer c.End()
 	require.LessOrEqual(t, cap(c.pairs), maxPooled)
 	require.LessOrEqual(t, cap(c.verdicts), maxPooled)
-	require.LessOrEqual(t, cap(c.groups[0].labels), maxPooled)
+	require.LessOrEqual(t, cap(c.states[0].labels), maxPooled)
 }

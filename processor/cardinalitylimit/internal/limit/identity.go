@@ -8,7 +8,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
-// identify sets what the decision says about the identities of the point at hand.
+// identify sets the identities in the decision on the point at hand.
 func (c *Cursor) identify(d *Decision) {
 	h := &c.set.hash
 	d.Stream = c.Stream()
@@ -18,19 +18,18 @@ func (c *Cursor) identify(d *Decision) {
 	}
 	switch d.Rule = -1; d.Action {
 	case Strip:
-		g := &c.groups[d.Limit]
+		g := &c.states[d.Limit]
 		stream, scope := c.left()
 		d.Target = h.Point(h.Combine(g.foldMetadata, stream), c.attributes)
 		d.Group, d.Metric = h.Combine(g.foldMetadata, scope), c.metricHash
 	case Overflow:
-		g := &c.groups[d.Limit]
+		g := &c.states[d.Limit]
 		d.Target = h.Combine(g.fold, c.metricHash)
 		d.Group, d.Metric = g.fold, c.metricHash
 	}
 }
 
-// Writer is the identity of the metric at hand where it comes from: resource, scope and
-// metric. It is 0 where no limit sees the metric.
+// Writer returns the identity of the metric at hand with its resource and scope. It returns 0 if the metric is exempt.
 func (c *Cursor) Writer() uint64 {
 	if c.exempt {
 		return 0
@@ -38,14 +37,14 @@ func (c *Cursor) Writer() uint64 {
 	return c.streamID
 }
 
-// Now is our time at the beginning of the batch, in ns since the epoch.
+// Now returns our time at the beginning of the batch, in ns since the epoch.
 func (c *Cursor) Now() int64 { return c.now }
 
-// Taken tells whether attribute i of the point at hand has been taken away.
-func (c *Cursor) Taken(i int) bool { return c.pairs[i].taken }
+// IsRemoved reports whether attribute i of the point at hand has been removed.
+func (c *Cursor) IsRemoved(i int) bool { return c.pairs[i].taken }
 
-// TargetResource writes the resource attributes that an overflow series of a limit
-// inherits: the resource parts of its key, as far as the resource has them.
+// TargetResource writes the resource attributes of an overflow series of a limit: the resource parts of its key that the
+// resource has.
 func (c *Cursor) TargetResource(limit int, dest pcommon.Map) {
 	for _, p := range c.set.limits[limit].fold {
 		if p.source != fromResource {
@@ -57,8 +56,7 @@ func (c *Cursor) TargetResource(limit int, dest pcommon.Map) {
 	}
 }
 
-// TargetMetadata is the client metadata that is part of a limit's key: what is
-// folded under it leaves under it. Nil where the key has none.
+// TargetMetadata returns the client metadata in a limit's key, or nil. The folded series leave with it.
 func (c *Cursor) TargetMetadata(limit int) map[string][]string {
 	var md map[string][]string
 	for _, p := range c.set.limits[limit].fold {
@@ -75,7 +73,7 @@ func (c *Cursor) TargetMetadata(limit int) map[string][]string {
 	return md
 }
 
-// AllMetadata is TargetMetadata of all limits together.
+// AllMetadata returns TargetMetadata of all limits together.
 func (c *Cursor) AllMetadata() map[string][]string {
 	var all map[string][]string
 	for i := range c.set.limits {
@@ -89,15 +87,15 @@ func (c *Cursor) AllMetadata() map[string][]string {
 	return all
 }
 
-// value returns how to read a part of the key of the point at hand.
+// value returns a function that reads a part of the key of the point at hand.
 func (c *Cursor) value(attrs pcommon.Map) func(Part) string {
 	return func(p Part) string { return c.text(p, attrs) }
 }
 
-// describe says how many places key has, which is that of the point at hand under limit i, and what a person calls it.
-// Both depend on the key alone: a point of many labels asks once.
+// describe returns the number of places, the override and the text of key, which is the key of the point at hand under limit i.
+// They depend only on the key, so they are computed once for a point of many labels.
 func (c *Cursor) describe(i int, l *limit, key uint64, attrs pcommon.Map) *description {
-	d := &c.groups[i].described
+	d := &c.states[i].described
 	if d.places == 0 || d.key != key {
 		places, override := l.places(c.value(attrs))
 		*d = description{key, places, override, c.keyText(l, attrs, sources)}
@@ -105,8 +103,8 @@ func (c *Cursor) describe(i int, l *limit, key uint64, attrs pcommon.Map) *descr
 	return d
 }
 
-// keyText describes the key of the current point for a person. It leaves out empty parts and those of one source, and
-// clips each value, as senders choose how long they are.
+// keyText returns a text of the key at hand. It omits empty parts and those of one source. It clips each value, because senders
+// choose the length.
 func (c *Cursor) keyText(l *limit, attrs pcommon.Map, without source) string {
 	var b strings.Builder
 	for _, p := range l.Key {

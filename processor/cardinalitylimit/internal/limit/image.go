@@ -8,19 +8,18 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// ErrChanged means that the places stored are those of another limit of that name.
+// ErrChanged means that the stored places belong to another limit of that name.
 var ErrChanged = errors.New("key, count or window of the limit have changed")
 
-// identity is what must be equal for places to keep their meaning. The maximum, the
-// action and all else may change.
+// identity returns a text of everything that must be equal for places to keep their meaning. Maximum, action and the other
+// fields may change.
 func (s *Spec) identity(o *Options) string {
 	return fmt.Sprintf("%q %q values=%t streams=%t window=%s/%d",
 		s.Name, s.Key, s.MaxValues > 0, s.Streams, o.Window, o.Tracker.Generations)
 }
 
-// Encode writes the places of limit i. Each key's lock is held while its tracker is
-// copied, and no lock while it is written. Those that come and go meanwhile may be
-// in or not.
+// Encode writes the places of limit i. It locks each key while it copies its tracker, and writes without a lock. A key that is
+// added or removed meanwhile may be missing.
 func (s *Set) Encode(i int, e *snapshot.Encoder) {
 	l := s.limits[i]
 	e.Text(l.identity(&s.options))
@@ -30,8 +29,7 @@ func (s *Set) Encode(i int, e *snapshot.Encoder) {
 	l.trackers.shared.encode(e)
 }
 
-// Decode restores the places of limit i, before it is used. Where it returns an
-// error the limit is empty.
+// Decode restores the places of limit i. The limit must not be in use. If Decode returns an error, the limit is empty.
 func (s *Set) Decode(i int, d *snapshot.Decoder) error {
 	l := s.limits[i]
 	if d.Text() != l.identity(&s.options) {
@@ -53,8 +51,7 @@ func (s *Set) Decode(i int, d *snapshot.Decoder) error {
 	return nil
 }
 
-// Forget says that series of limit i may have held a place until the time at, in ns
-// since the epoch, without it being known.
+// Forget notes that unknown series of limit i may have had a place until the time at, in ns since the epoch.
 func (s *Set) Forget(i int, at int64) {
 	t := &s.limits[i].trackers
 	for i := range t.shards {
@@ -72,15 +69,15 @@ func (s *shard) forget(at int64) {
 	}
 }
 
-// settle gives a restored entry the number of places that is configured now.
-func (e *entry) settle(d *description) {
+// applyDescription gives a restored entry the configured number of places.
+func (e *entry) applyDescription(d *description) {
 	e.restored, e.override = false, d.override
 	if d.places != e.Limit() {
 		e.SetLimit(d.places)
 	}
 }
 
-// encode writes the entries one by one: how many there will be is not known before.
+// encode writes the entries one by one, because their number is not known before.
 func (s *shard) encode(e *snapshot.Encoder) {
 	type named struct {
 		id uint64
@@ -113,14 +110,14 @@ func (s *shard) encode(e *snapshot.Encoder) {
 	e.Bool(false)
 }
 
-// decode restores the entries of a shard. The places of a key that there is no room
-// for are forgotten. Labels are in the shard of their key, which is not stored.
+// decode restores the entries of a shard. If the budget has no memory for a key, its places are forgotten. The entry of a label
+// is in the shard of its key, whose identity is not stored.
 func (l *limit) decode(s *shard, d *snapshot.Decoder, now, epoch int64) {
 	t := &l.trackers
 	s.forgot = max(s.forgot, d.Int())
 	for d.Bool() {
 		id, forgot, text := d.Fixed(), d.Int(), d.Text()
-		tr := tracker.Decode(d, epoch, t.config)
+		tr := tracker.Decode(d, epoch, t.options)
 		known := s.keys[id]
 		if shared := s == &t.shared; shared != (known != nil) || !shared && !l.labels() && t.shard(id) != s {
 			d.Fail()
@@ -136,11 +133,11 @@ func (l *limit) decode(s *shard, d *snapshot.Decoder, now, epoch int64) {
 			if known != nil {
 				known.forgot.Store(now)
 			}
-		case known != nil: // the shared one is always there
+		case known != nil: // the shared tracker always exists
 			known.Free()
 			known.Tracker = tr
 			known.forgot.Store(forgot)
-			known.settle(&description{places: l.max, override: noOverride})
+			known.applyDescription(&description{places: l.max, override: noOverride})
 		case t.reserve():
 			e := &entry{Tracker: tr, text: text, override: noOverride, restored: true}
 			e.forgot.Store(forgot)
@@ -152,9 +149,9 @@ func (l *limit) decode(s *shard, d *snapshot.Decoder, now, epoch int64) {
 	}
 }
 
-// reserve makes room for one more key.
+// reserve reserves the memory of one more key.
 func (t *table) reserve() bool {
-	if t.keys.Add(1) <= t.maxKeys && t.config.Budget.Reserve(keyBytes) {
+	if t.keys.Add(1) <= t.maxKeys && t.options.Budget.Reserve(keyBytes) {
 		return true
 	}
 	t.keys.Add(-1)
@@ -167,14 +164,14 @@ func (t *table) clear(places int) {
 		s := &t.shards[i]
 		for id, e := range s.keys {
 			e.Free()
-			t.config.Budget.Release(keyBytes)
+			t.options.Budget.Release(keyBytes)
 			t.keys.Add(-1)
 			delete(s.keys, id)
 		}
 		s.forgot = 0
 	}
 	e := t.shared.keys[sharedKey]
-	if tr, ok := tracker.New(places, 0, t.config); ok {
+	if tr, ok := tracker.New(places, 0, t.options); ok {
 		e.Free()
 		e.Tracker = tr
 		e.forgot.Store(0)

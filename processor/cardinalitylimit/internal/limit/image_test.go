@@ -37,7 +37,7 @@ func restore(t *testing.T, from *snapshot.Store, into *Set) {
 	}
 }
 
-// Limits of both kinds decide after a restart as they would have without it.
+// After a restart, limits of both kinds decide as without it.
 func TestPlacesAreRestored(t *testing.T) {
 	specs := []Spec{
 		{Name: "label", Key: parts(t, "metric.name"), MaxValues: 5, Action: Drop},
@@ -61,7 +61,7 @@ func TestPlacesAreRestored(t *testing.T) {
 	}
 }
 
-// Where there is no room for the places of the keys that share a tracker, they are known to be forgotten.
+// If there is no memory for the places of the keys that share a tracker, these places are known to be forgotten.
 func TestSharedPlacesWithoutRoom(t *testing.T) {
 	spec := Spec{Name: "series", Key: parts(t, "metric.name"), MaxSeries: 900, Action: Drop}
 	s := newSet(t, spec)

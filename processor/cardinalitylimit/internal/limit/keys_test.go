@@ -12,12 +12,12 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// What is reserved for many small keys is what the heap holds of them.
+// The reserved memory of many small keys is their size on the heap.
 func TestReservedIsWhatKeysTake(t *testing.T) {
 	const keys = 50_000
 	heap := func() int64 {
 		runtime.GC()
-		runtime.GC() // what pools held on to the first time
+		runtime.GC() // frees the content of pools
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return int64(m.HeapAlloc)
@@ -25,12 +25,12 @@ func TestReservedIsWhatKeysTake(t *testing.T) {
 	budget, before := budget.New(1<<30), heap()
 	s, err := NewSet([]Spec{{Name: "l", Key: parts(t, "resource.r", "metric.name"), MaxSeries: 5, Action: Drop}}, Options{
 		Window: time.Hour, MaxKeys: 2 * keys, Now: time.Now,
-		Tracker: tracker.Config{ExactUpTo: 10, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget},
+		Tracker: tracker.Options{ExactUpTo: 10, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget},
 	})
 	require.NoError(t, err)
 	c := s.Begin(headers{})
 	for i := range keys {
-		offer(c, sample{resource: fmt.Sprint("service", i), metric: "requests"})
+		offer(c, testPoint{resource: fmt.Sprint("service", i), metric: "requests"})
 	}
 	c.End()
 	held := heap() - before

@@ -7,8 +7,8 @@ import (
 
 // Match selects metrics. Without conditions it selects all.
 type Match struct {
-	Metrics Names           // match metric.name; empty matches all
-	Equals  map[Part]string // parts outside of points, and the values that they must have
+	Metrics Names           // expressions for metric.name; empty: all
+	Equals  map[Part]string // parts outside of points, with the required values
 }
 
 // matcher is a compiled Match.
@@ -34,16 +34,14 @@ func (m *matcher) matches(c *Cursor) bool {
 	return true
 }
 
-// nameCache remembers which names match: the expressions cost far more than a lookup. Safe for
-// concurrent use.
+// nameCache remembers which names match, because an expression costs far more than a lookup. It is safe for concurrent use.
 type nameCache struct {
 	patterns Names
 	mu       *sync.RWMutex
 	known    map[string]bool
 }
 
-// maxKnownNames and maxKnownLength bound the memory that names from outside can use; further and longer
-// names are matched each time.
+// maxKnownNames and maxKnownLength bound the memory for names of senders. Further and longer names are matched each time.
 const (
 	maxKnownNames  = 10_000
 	maxKnownLength = 256

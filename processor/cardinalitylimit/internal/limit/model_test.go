@@ -18,14 +18,14 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// sample is a point as the model sees it.
-type sample struct {
-	tenant, resource, scope, metric string // tenant is of the whole batch
+// testPoint is a point for the model.
+type testPoint struct {
+	tenant, resource, scope, metric string // tenant is common to the whole batch
 	attributes                      map[string]string
 	mark, stale                     bool
 }
 
-func (s *sample) part(p string, taken map[string]bool) string {
+func (s *testPoint) part(p string, taken map[string]bool) string {
 	switch p {
 	case "metadata.m":
 		return s.tenant
@@ -42,10 +42,9 @@ func (s *sample) part(p string, taken map[string]bool) string {
 	return ""
 }
 
-// model keeps everything as text and decides by the words of the design: one place
-// after the other, nothing clever.
+// model stores everything as text and decides by the words of the documentation, one place after the other.
 type model struct {
-	specs       []Spec // as the set orders them
+	specs       []Spec // in the order of the set
 	generations int64
 	exempt      *regexp.Regexp
 	places      []map[string]*places // by limit and key
@@ -53,16 +52,16 @@ type model struct {
 
 type places struct {
 	max  int
-	seen map[string]int64 // generation that saw a member last
+	seen map[string]int64 // last generation that saw a member
 }
 
 type want struct {
 	p      *places
 	member string
-	label  string // of a label limit
+	label  string // for a limit on values
 }
 
-func (m *model) decide(s sample, epoch int64) (action Action, limit int, observed map[int]Action) {
+func (m *model) decide(s testPoint, epoch int64) (action Action, limit int, observed map[int]Action) {
 	limit, observed = -1, map[int]Action{}
 	if m.exempt.MatchString(s.metric) {
 		return Pass, limit, observed
@@ -71,7 +70,7 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 		return slices.IndexFunc(m.specs, func(l Spec) bool { return l.Action == a && !l.DryRun })
 	}
 	if i := enforced(Overflow); s.mark && len(s.attributes) == 0 && i >= 0 {
-		m.seat(i, &s, epoch)
+		m.giveOverflowPlace(i, &s, epoch)
 		return Overflow, i, observed
 	}
 	if i := enforced(Strip); s.mark && i >= 0 {
@@ -139,11 +138,11 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 			action, limit = a, i
 		}
 		if action >= Overflow {
-			break // later limits are not asked
+			break // later limits do not decide
 		}
 	}
 	if action == Overflow {
-		m.seat(limit, &s, epoch)
+		m.giveOverflowPlace(limit, &s, epoch)
 	}
 	if action <= Strip && !s.stale {
 		for _, w := range wants {
@@ -155,9 +154,9 @@ func (m *model) decide(s sample, epoch int64) (action Action, limit int, observe
 	return action, limit, observed
 }
 
-// seat gives the overflow series of limit i, which has no attributes but the mark, its
-// one place under each later limit on series that has room.
-func (m *model) seat(i int, s *sample, epoch int64) {
+// giveOverflowPlace gives the overflow series of limit i, whose only attribute is the mark, its one place under each later limit on series
+// with a free one.
+func (m *model) giveOverflowPlace(i int, s *testPoint, epoch int64) {
 	series := *s
 	series.attributes = map[string]string{}
 	for at := i + 1; at < len(m.specs); at++ {
@@ -170,7 +169,7 @@ func (m *model) seat(i int, s *sample, epoch int64) {
 			key = append(key, series.part(p.String(), nil))
 		}
 		member := fmt.Sprint(true)
-		if l.Streams { // whatever else the series has of the key of the limit that folds
+		if l.Streams { // the other identity of the series, from the key of the limit that folds
 			member += "overflow"
 			for _, p := range m.specs[i].Key {
 				if p.source == fromMetadata || p.source == fromResource {
@@ -191,9 +190,8 @@ func (m *model) seat(i int, s *sample, epoch int64) {
 	}
 }
 
-// tracker is that of a key, which has the places of the first override that matches
-// the point that opened it.
-func (m *model) tracker(i int, key string, s *sample, taken map[string]bool) *places {
+// tracker returns the places of a key. Their number is that of the first override that matches the first point of the key.
+func (m *model) tracker(i int, key string, s *testPoint, taken map[string]bool) *places {
 	p := m.places[i][key]
 	if p == nil {
 		l := m.specs[i]
@@ -213,7 +211,7 @@ func (m *model) tracker(i int, key string, s *sample, taken map[string]bool) *pl
 	return p
 }
 
-// sweep forgets the keys that are empty.
+// sweep removes the empty keys.
 func (m *model) sweep(epoch int64) {
 	for _, keys := range m.places {
 		maps.DeleteFunc(keys, func(_ string, p *places) bool {
@@ -249,9 +247,9 @@ func randomSpecs(t *testing.T, rng *rand.Rand) (specs []Spec) {
 	return specs
 }
 
-func randomSample(rng *rand.Rand) sample {
+func randomSample(rng *rand.Rand) testPoint {
 	few := func() string { return fmt.Sprint(rng.IntN(2)) }
-	s := sample{
+	s := testPoint{
 		resource: few(), scope: few(), metric: fmt.Sprint("m", rng.IntN(4)),
 		attributes: map[string]string{}, mark: rng.IntN(20) == 0, stale: rng.IntN(20) == 0,
 	}
@@ -266,7 +264,7 @@ func randomSample(rng *rand.Rand) sample {
 	return s
 }
 
-func offer(c *Cursor, s sample) Decision {
+func offer(c *Cursor, s testPoint) Decision {
 	r, sc, m, a := pcommon.NewResource(), pcommon.NewInstrumentationScope(), pmetric.NewMetric(), pcommon.NewMap()
 	r.Attributes().PutStr("r", s.resource)
 	sc.SetName(s.scope)
@@ -283,9 +281,8 @@ func offer(c *Cursor, s sample) Decision {
 	return c.Decide(a, s.stale)
 }
 
-// Every decision is the one that an exact reference takes: several limits of both
-// kinds, overrides, dry runs, all actions, marked and stale points, generations and
-// jumps of time.
+// Every decision is that of an exact reference, with several limits of both kinds, overrides, dry runs, all actions, marked and
+// stale points, generations and jumps of time.
 func TestDecisionsAgreeWithModel(t *testing.T) {
 	const streams, points = 250, 1_000
 	decided := map[Action]int{}
@@ -297,7 +294,7 @@ func TestDecisionsAgreeWithModel(t *testing.T) {
 		s, err := NewSet(specs, Options{
 			Exempt: Names{regexp.MustCompile("^(?:m3)$")}, Window: time.Hour, MaxKeys: 100_000, Seed: seed,
 			Now: func() time.Time { return now },
-			Tracker: tracker.Config{
+			Tracker: tracker.Options{
 				ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: generations, Budget: budget.New(1 << 30),
 			},
 		})
@@ -307,7 +304,7 @@ func TestDecisionsAgreeWithModel(t *testing.T) {
 			m.specs = append(m.specs, s.limits[i].Spec)
 			m.places = append(m.places, map[string]*places{})
 		}
-		var last sample
+		var last testPoint
 		for at := 0; at < points; {
 			if rng.IntN(20) == 0 {
 				now = now.Add(time.Duration(rng.Int64N(int64(time.Hour) / 2)))
@@ -320,7 +317,7 @@ func TestDecisionsAgreeWithModel(t *testing.T) {
 			c := s.Begin(headers{"m": {tenant}})
 			for range 1 + rng.IntN(10) {
 				p := randomSample(rng)
-				if p.tenant = tenant; rng.IntN(2) == 0 { // neighbours often have one key
+				if p.tenant = tenant; rng.IntN(2) == 0 { // neighbours often have the same key
 					p.resource, p.scope, p.metric = last.resource, last.scope, last.metric
 				}
 				last = p

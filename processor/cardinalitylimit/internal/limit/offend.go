@@ -6,17 +6,17 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
-// offence is that a series, or a label's value, found no place. The board learns of it when no lock is held.
+// offence is a series, or the value of a label, that found no place. The board learns of it after all locks are released.
 type offence struct {
-	pair int // of a label limit, otherwise -1
+	pair int // number of the label for a limit on values, otherwise -1
 	offenders.Offence
 }
 
-// offend notes that limit i has no place for fp under key, which is that of a label where it counts values. The locks of
-// the keys are held. A stale point wants no place.
+// offend notes that limit i has no place for fp under key. For a limit on values, key is that of the label. The caller holds
+// the locks of the keys. A stale point wants no place.
 //
-// Offenders are metrics by their name: it is an instrument that somebody has to change. Keys that contain several
-// metrics are offenders too.
+// The offenders are metrics, because a person has to change an instrument. Keys that contain several metrics are offenders,
+// too.
 func (c *Cursor) offend(i, pair int, key uint64, e *entry, fp uint64, stale bool) {
 	if stale || c.set.options.Board == nil {
 		return
@@ -24,11 +24,11 @@ func (c *Cursor) offend(i, pair int, key uint64, e *entry, fp uint64, stale bool
 	h := &c.set.hash
 	c.offences = append(c.offences, offence{pair, offenders.Offence{
 		Limit: i, Key: c.set.limits[i].keyOf(key), Offender: h.Combine(key, c.name()), Series: h.Combine(key, fp),
-		Held: e.Size(), Max: e.Limit(),
+		Used: e.Size(), Max: e.Limit(),
 	}})
 }
 
-// keyOf is the identity of a key that is an offender by itself: 0 where it contains the metric.
+// keyOf returns the identity of a key as an offender, or 0 if the key contains the metric.
 func (l *limit) keyOf(key uint64) uint64 {
 	if len(l.perLevel[fromMetric]) > 0 {
 		return 0
@@ -36,7 +36,7 @@ func (l *limit) keyOf(key uint64) uint64 {
 	return key
 }
 
-// name is the hash of the metric's name.
+// name returns the hash of the metric's name.
 func (c *Cursor) name() uint64 {
 	if c.nameHash == 0 {
 		c.nameHash = c.set.hash.String(c.metric.Name())
@@ -44,9 +44,9 @@ func (c *Cursor) name() uint64 {
 	return c.nameHash
 }
 
-// report tells the board of the point's offences, and of the labels of each series that wants a place under an
-// offender; where values of a label are counted, of that label.
-func (c *Cursor) report(attrs pcommon.Map, stale bool) {
+// reportOffences passes the offences of the point to the board. It also adds the labels of the point's series to the profiles of its
+// offenders. For a limit on values it adds only the label of the offence.
+func (c *Cursor) reportOffences(attrs pcommon.Map, stale bool) {
 	for i := range c.offences {
 		o := &c.offences[i]
 		watched := c.set.options.Board.Note(o.Offence, func() offenders.Subject {
@@ -63,7 +63,7 @@ func (c *Cursor) report(attrs pcommon.Map, stale bool) {
 			}
 			continue
 		}
-		if g := &c.groups[o.Limit]; !g.watchPoint && watched != g.watched {
+		if g := &c.states[o.Limit]; !g.watchPoint && watched != g.watched {
 			g.watched, c.watching = watched, true
 		}
 	}
@@ -72,13 +72,13 @@ func (c *Cursor) report(attrs pcommon.Map, stale bool) {
 	}
 }
 
-func tell(profile *offenders.Profile, v *offenders.Value, from pcommon.Map) {
+func addValue(profile *offenders.Profile, v *offenders.Value, from pcommon.Map) {
 	if profile != nil && profile.Add(v) {
 		profile.Example(v, valueText(from, v.Name))
 	}
 }
 
-// valueAt is the text of the label that has number at, see pairAt.
+// valueAt returns the value of the label with number at, see pairAt.
 func (c *Cursor) valueAt(at int, attrs pcommon.Map) string {
 	if at < len(c.pairs) {
 		return valueText(attrs, c.pairs[at].key)

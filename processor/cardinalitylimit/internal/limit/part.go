@@ -7,8 +7,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// source is where a part of a key comes from, the outermost first: the hash of
-// a key is computed down to the level that changes.
+// source is the origin of a part of a key, the outermost first. The hash of a key is computed again from the level that
+// changes.
 type source uint8
 
 const (
@@ -20,8 +20,7 @@ const (
 	sources
 )
 
-// Part is one part of a key. A part that a point does not have counts as the empty
-// string.
+// Part is one part of a key. A part that a point lacks counts as the empty string.
 type Part struct {
 	source source
 	name   string
@@ -66,12 +65,12 @@ func (p Part) String() string {
 	}
 }
 
-// Metadata is the client's metadata of a batch; client.Metadata is one.
+// Metadata is the client's metadata of a batch, as client.Metadata.
 type Metadata interface {
 	Get(name string) []string
 }
 
-// text is the value of a part for a person, and for an override to compare with.
+// text returns the value of a part as a text, for a person and for the comparison with an override.
 func (c *Cursor) text(p Part, attrs pcommon.Map) string {
 	switch p.source {
 	case fromMetadata:
@@ -85,7 +84,7 @@ func (c *Cursor) text(p Part, attrs pcommon.Map) string {
 	default:
 		for at := range c.pairs {
 			if c.pairs[at].key == p.name && c.pairs[at].taken {
-				return "" // as in the key's hash
+				return "" // a removed label is missing in the key's hash, too
 			}
 		}
 		return valueText(attrs, p.name)

@@ -7,23 +7,23 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// Rule removes labels from metrics. All points of a matched metric are folded into the series that are
-// left, with the label or without, so that no two writers share a series. The first match applies.
+// Rule removes labels from metrics. All points of a matched metric are folded into the remaining series, with or without the
+// label, so that no two writers share a series. The first matching rule applies.
 type Rule struct {
 	Match
-	// Labels are the names of attributes of points, ResourceLabels of resources.
+	// Labels selects attributes of points, ResourceLabels attributes of resources.
 	Labels, ResourceLabels Selection
-	DropsGauges            bool // rather than fold them
-	MaxStreams             int  // that are folded under their own labels; others go to an overflow series
+	DropsGauges            bool // gauges are dropped and not folded
+	MaxStreams             int  // incoming streams that are folded under their own labels; others go to an overflow series
 }
 
-// Selection is what a rule keeps or drops. The zero value keeps all.
+// Selection selects the names that a rule keeps or drops. The zero value keeps all.
 type Selection struct {
 	Names Names
-	Keep  bool // Names are kept and others dropped
+	Keep  bool // Names are kept and others dropped; otherwise Names are dropped
 }
 
-// rule is a compiled Rule. It belongs to a limit that counts the streams.
+// rule is a compiled Rule. It belongs to a limit that counts its streams.
 type rule struct {
 	match            matcher
 	labels, resource selector
@@ -40,14 +40,14 @@ type selector struct {
 
 func (s *selector) drops(name string) bool { return len(s.patterns) > 0 && s.has(name) != s.keep }
 
-// RuleName is the name of rule i among the limits.
-func RuleName(i int) string { return fmt.Sprintf("%s%d", RulePrefix, i) }
+// ruleName returns the name of rule i as a limit.
+func ruleName(i int) string { return fmt.Sprintf("%s%d", RulePrefix, i) }
 
-// RulePrefix begins the names of rules.
+// RulePrefix is the beginning of the names of rules.
 const RulePrefix = "labels::"
 
 func (r *Rule) spec(i int) Spec {
-	return Spec{Name: RuleName(i), Streams: true, MaxSeries: r.MaxStreams, Action: Overflow, rule: &rule{
+	return Spec{Name: ruleName(i), Streams: true, MaxSeries: r.MaxStreams, Action: Overflow, rule: &rule{
 		match:       r.compile(),
 		labels:      r.Labels.compile(),
 		resource:    r.ResourceLabels.compile(),
@@ -55,20 +55,20 @@ func (r *Rule) spec(i int) Spec {
 	}}
 }
 
-// remains is what a rule leaves of a resource.
+// remains is the resource that a rule leaves.
 type remains struct {
-	rule     int    // index of the limit of the rule, -1: none
-	resource uint64 // identity of the resource that is left
+	rule     int    // index of the rule's limit; -1: no rule
+	resource uint64 // identity of the remaining resource
 	fewer    bool   // an attribute was dropped
 }
 
-// keepsResource reports whether an attribute of the resource stays. Where one goes, several instances
-// become one, which cannot be called by the name of one of them.
+// keepsResource reports whether an attribute of the resource stays. If one is removed, several instances become one. Then
+// service.instance.id is removed, too, because it names only one of them.
 func (c *Cursor) keepsResource(name string) bool {
 	return !c.set.limits[c.remains.rule].rule.resource.drops(name) && (!c.remains.fewer || name != instanceID)
 }
 
-// applyRule finds the rule of the metric at hand, and sets what is left of what contains the metric.
+// applyRule finds the rule of the metric at hand, and sets the remaining identities of its resource and scope.
 func (c *Cursor) applyRule() {
 	found := -1
 	for i := 0; i < len(c.set.rules) && !c.exempt; i++ {
@@ -107,8 +107,8 @@ func (c *Cursor) leaveResource() {
 	c.remains.resource = c.set.hash.Combine(c.set.hash.String(instanceID), sum)
 }
 
-// left returns the identities of the metric and of the scope at hand with what is left of the resource: after a rule, and
-// without the attributes that a limit on values has removed from the point.
+// left returns the identities of the metric and of the scope at hand with the remaining resource: after a rule, and without the
+// attributes that a limit on values has removed from the point.
 func (c *Cursor) left() (stream, scope uint64) {
 	if !c.resourceTaken {
 		return c.streamID, c.leftScopeID
@@ -124,13 +124,13 @@ func (c *Cursor) left() (stream, scope uint64) {
 	return h.Combine(scope, c.metricHash), scope
 }
 
-// leaves reports whether attribute at of the resource stays where another one goes.
+// leaves reports whether attribute at of the resource stays if another one is removed.
 func (c *Cursor) leaves(name string, at int) bool {
 	return name != instanceID && (c.remains.rule < 0 || c.keepsResource(name)) && (!c.resourceTaken || !c.resourcePairs[at].taken)
 }
 
-// LeftResource writes the resource that is left of the point at hand: after a rule, and without the attributes that a limit
-// on values has removed. Instance is the name of the writer of what several instances became.
+// LeftResource writes the remaining resource of the point at hand: after a rule, and without the attributes that a limit on
+// values has removed. Instance is the value of service.instance.id if several instances became one.
 func (c *Cursor) LeftResource(dest pcommon.Map, instance string) {
 	if !c.remains.fewer && !c.resourceTaken {
 		c.resource.Attributes().CopyTo(dest)
@@ -153,14 +153,14 @@ func (c *Cursor) Drops(name string) bool {
 	return c.remains.rule >= 0 && name != Mark && c.set.limits[c.remains.rule].rule.labels.drops(name)
 }
 
-// Spill makes the decision on the point at hand, which a rule folds, one for the rule's overflow series: there is
-// no room for another one.
+// Spill changes the decision on the point at hand, which a rule folds. The point goes to the rule's overflow series, because
+// there is no memory for another series.
 func (c *Cursor) Spill(d *Decision) {
 	d.Action, d.Limit = Overflow, d.Rule
 	c.identify(d)
 }
 
-// mergeIDs sets the identities of the series that a rule folds the point at hand into.
+// mergeIDs sets the identities of the series into which a rule folds the point at hand.
 func (c *Cursor) mergeIDs(d *Decision) {
 	h := &c.set.hash
 	attributes := c.attributes

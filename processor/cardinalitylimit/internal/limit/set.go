@@ -11,32 +11,30 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/streamid"
 )
 
-// Set is the limits of one processor. Safe for concurrent use; decisions are exact
-// for any number of goroutines.
+// Set contains the limits of one processor. It is safe for concurrent use. Decisions are exact for any number of goroutines.
 type Set struct {
-	limits    []*limit // rules first, then limits on values, each group in the order of the configuration
+	limits    []*limit // rules first, then limits on values, then limits on series, each in the order of the configuration
 	options   Options
 	hash      streamid.Hasher
-	mark      uint64 // the pair otel.metric.overflow=true
-	markText  uint64 // the same with a text as its value, as it comes from Prometheus
-	markLabel uint64 // otel.metric.overflow alone
-	empty     uint64 // a missing part of a key: the empty string
-	// metricLabel is the hash of metric.name as a label of what a key has too many of.
+	mark      uint64 // hash of the pair otel.metric.overflow=true
+	markText  uint64 // the same with the text "true", as Prometheus sends it
+	markLabel uint64 // hash of the name otel.metric.overflow
+	empty     uint64 // hash of the empty string, for a missing part of a key
+	// metricLabel is the hash of metric.name as a label of an offending key.
 	metricLabel uint64
-	overflows   int // first enforced overflow limit, -1 without
-	strips      int // first enforced strip limit, -1 without
+	overflows   int // index of the first enforced limit with the action overflow, or -1
+	strips      int // index of the first enforced limit with the action strip, or -1
 
 	begun     time.Time
 	epoch     atomic.Int64
 	rotations atomic.Int64
-	rules     []int // indexes of the limits of rules, which come first
+	rules     []int // indexes of the rules' limits, which come first
 	exempt    nameCache
 	wanted    wantedMetadata
 	cursors   sync.Pool
 }
 
-// NewSet compiles the limits. It fails only where the memory limit cannot hold one
-// tracker a limit.
+// NewSet compiles the limits. It fails only if the memory limit is too small for one tracker per limit.
 func NewSet(specs []Spec, o Options) (*Set, error) {
 	s := &Set{options: o, hash: streamid.New(o.Seed), overflows: -1, strips: -1}
 	s.mark, s.markLabel = s.hash.Pair(Mark, markValue()), s.hash.String(Mark)
@@ -87,15 +85,14 @@ func labelsFirst(s Spec) int {
 	return 1
 }
 
-// epochAt is the generation a time in ns belongs to.
+// epochAt returns the generation of a time in ns.
 func (s *Set) epochAt(now int64) int64 {
 	return now / int64(s.options.Generation())
 }
 
-// tick reads the clock and returns it in ns with the generation. Generations go by
-// the time that has passed since the start, whatever is done to the wall clock, and so do
-// the slots of doorkeepers. Of two readers of the clock the later one does not bring an old
-// generation back.
+// tick reads the clock. It returns the time in ns, the generation, and the slot of doorkeepers. Generations and slots follow
+// the time that has passed since the start, not the wall clock. If two goroutines read the clock at the same time, the
+// generation never goes back.
 func (s *Set) tick() (now, epoch, slot int64) {
 	t := s.options.Now()
 	passed := s.begun.UnixNano() + int64(t.Sub(s.begun)) + s.clusterShift()
@@ -112,7 +109,7 @@ func (s *Set) tick() (now, epoch, slot int64) {
 	}
 }
 
-// Sweep frees the keys that are empty and returns the usage of each limit.
+// Sweep frees empty keys and returns the usage of each limit.
 func (s *Set) Sweep() []Usage {
 	now, epoch, _ := s.tick()
 	usage := make([]Usage, len(s.limits))
@@ -122,13 +119,13 @@ func (s *Set) Sweep() []Usage {
 	return usage
 }
 
-// Rotations counts the generations that began since the start.
+// Rotations is the number of generations that have begun since the start.
 func (s *Set) Rotations() int64 { return s.rotations.Load() }
 
 // Len is the number of limits.
 func (s *Set) Len() int { return len(s.limits) }
 
-// Name is the name of limit i, or "none" for -1: no limit.
+// Name returns the name of limit i, or "none" for -1.
 func (s *Set) Name(i int) string {
 	if i < 0 {
 		return NoLimit
@@ -136,20 +133,20 @@ func (s *Set) Name(i int) string {
 	return s.limits[i].Name
 }
 
-// Action is what limit i does with what it has no place for, and whether it only observes.
+// Action returns the action of limit i and whether the limit is a dry run.
 func (s *Set) Action(i int) (a Action, dryRun bool) {
 	return s.limits[i].Action, s.limits[i].DryRun
 }
 
-// CountsValues tells whether limit i counts the values of labels rather than series.
+// CountsValues reports whether limit i counts the values of labels instead of series.
 func (s *Set) CountsValues(i int) bool { return s.limits[i].labels() }
 
-// HasKeysOfMetrics reports whether some limit has keys that contain several metrics.
+// HasKeysOfMetrics reports whether a limit has keys that contain several metrics.
 func HasKeysOfMetrics(specs []Spec, rules []Rule) bool {
 	return len(rules) > 0 || slices.ContainsFunc(specs, func(s Spec) bool {
 		return !slices.Contains(s.Key, Part{source: fromMetric})
 	})
 }
 
-// NoLimit stands for the limit of a point that none objects to.
+// NoLimit is the name for points that exceed no limit.
 const NoLimit = "none"

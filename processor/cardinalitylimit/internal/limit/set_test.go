@@ -33,7 +33,7 @@ func parts(t testing.TB, names ...string) (out []Part) {
 func newSet(t testing.TB, specs ...Spec) *Set {
 	s, err := NewSet(specs, Options{
 		Window: time.Hour, MaxKeys: 1000, Seed: 1, Now: func() time.Time { return time.Unix(1e9, 0) },
-		Tracker: tracker.Config{ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget.New(1 << 26)},
+		Tracker: tracker.Options{ExactUpTo: 1000, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget.New(1 << 26)},
 	})
 	require.NoError(t, err)
 	return s
@@ -70,7 +70,7 @@ func decideStamped(s *Set, id string, stamp uint64) Decision {
 	return c.Decide(a, false)
 }
 
-// A limit of one: each key has its own place, whichever part tells keys apart.
+// With a limit of one, each key has its own place, for each part of a key.
 func TestEveryPartSeparatesKeys(t *testing.T) {
 	point := func(s *Set, part, value string, id int) Decision {
 		v := map[string]string{"metadata.m": "x", "resource.r": "x", "scope.name": "x", "metric.name": "x", "attribute.a": "x"}
@@ -102,7 +102,7 @@ func TestStrongestActionWins(t *testing.T) {
 			sp := Spec{Name: fmt.Sprint("l", i), Key: parts(t, "metric.name"), MaxSeries: 10, Action: actions[rng.IntN(3)]}
 			if full {
 				sp.MaxSeries = 1
-				if sp.Action > strongest && strongest < Overflow { // what one folds is not asked of the next
+				if sp.Action > strongest && strongest < Overflow { // later limits do not decide on a folded point
 					strongest, limit = sp.Action, i
 				}
 			}
@@ -116,8 +116,8 @@ func TestStrongestActionWins(t *testing.T) {
 	}
 }
 
-// What an earlier limit folds is not asked of a later one: its overflow series gets
-// one place there, and leaves without one, too.
+// A later limit does not decide on a point that an earlier one folds. The overflow series gets one place there, and leaves
+// without one, too.
 func TestOverflowSeriesTakesOnePlace(t *testing.T) {
 	for second, places := range map[int]int64{10: 10, 11: 11, 15: 11} {
 		s := newSet(t,
@@ -135,7 +135,7 @@ func TestOverflowSeriesTakesOnePlace(t *testing.T) {
 	}
 }
 
-// A limit that comes before another is asked about all points.
+// A limit decides on all points that no earlier limit folds or drops.
 func TestDropBeforeOverflow(t *testing.T) {
 	s := newSet(t,
 		Spec{Name: "service", Key: parts(t, "resource.r"), Streams: true, MaxSeries: 15, Action: Drop},
@@ -150,7 +150,7 @@ func TestDropBeforeOverflow(t *testing.T) {
 	require.Equal(t, map[Action]int{Pass: 15, Drop: 205}, actions)
 }
 
-// A stripped point meets the series limits as what is left of it.
+// The limits on series decide on the remaining labels of a stripped point.
 func TestIdentityAfterStrip(t *testing.T) {
 	s := newSet(t,
 		Spec{Name: "series", Key: parts(t, "metric.name"), MaxSeries: 4, Action: Drop},
@@ -160,7 +160,7 @@ func TestIdentityAfterStrip(t *testing.T) {
 	for i := range 100 {
 		actions[decide(s, nil, "", "", "m", "error", fmt.Sprint(i), "success", fmt.Sprint(i%2 == 0)).Action]++
 	}
-	// Two as they are, and the two stripped sets of success=true and false.
+	// Two pass unchanged, and the two stripped sets are those of success=true and false.
 	require.Equal(t, map[Action]int{Pass: 2, Strip: 98}, actions)
 	u := s.Sweep()
 	require.Equal(t, "label", u[0].Limit)
@@ -177,7 +177,7 @@ func TestLabelsOfOnePointCannotExceedTheSharedTracker(t *testing.T) {
 
 func TestNoMemoryForATracker(t *testing.T) {
 	_, err := NewSet([]Spec{{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop}}, Options{
-		Window: time.Hour, Now: time.Now, Tracker: tracker.Config{Generations: 2, Budget: budget.New(10)},
+		Window: time.Hour, Now: time.Now, Tracker: tracker.Options{Generations: 2, Budget: budget.New(10)},
 	})
 	require.ErrorIs(t, err, ErrNoMemory)
 }
@@ -197,7 +197,7 @@ func TestExemptionsAreBounded(t *testing.T) {
 	require.False(t, e.has("upper"))
 }
 
-// What a cursor remembers of the points before is what it would compute afresh.
+// The hashes that a cursor remembers of earlier points are those that it would compute.
 func TestIdentityDoesNotDependOnThePointBefore(t *testing.T) {
 	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1 << 20, Action: Drop})
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -225,7 +225,7 @@ func TestIdentityDoesNotDependOnThePointBefore(t *testing.T) {
 	}
 }
 
-// A wall clock that is set, forward or back, neither begins generations nor holds them up.
+// Setting the wall clock forward or back neither begins generations nor delays them.
 func TestGenerationsGoByTimePassed(t *testing.T) {
 	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop})
 	now := time.Now()
@@ -240,14 +240,14 @@ func TestGenerationsGoByTimePassed(t *testing.T) {
 	require.Equal(t, Pass, decide(s, nil, "", "", "m", "id", "2").Action, "the first has lost it")
 }
 
-// setWall moves the wall clock of a time that has a monotonic one too, which goes on. Nothing else makes such a time: its
+// setWall changes the wall clock of a time with a monotonic clock, which does not change. No function makes such a time: its
 // first word is a flag, 33 bits of seconds and 30 bits of nanoseconds.
 func setWall(t time.Time, by time.Duration) time.Time {
 	*(*uint64)(unsafe.Pointer(&t)) += uint64(by/time.Second) << 30
 	return t
 }
 
-// DecideKnown decides on what all limits know, and changes nothing for others.
+// DecideKnown decides on points that all limits know, and changes nothing for others.
 func TestDecideKnown(t *testing.T) {
 	s := newSet(t,
 		Spec{Name: "label", Key: parts(t, "metric.name"), MaxValues: 2, Action: Strip},
@@ -291,7 +291,7 @@ func TestDecideKnown(t *testing.T) {
 	require.Equal(t, Drop, d.Action)
 }
 
-// Return brings a cursor back to a metric, its key and what an overflow series inherits.
+// Return moves a cursor back to a metric, with its key and the parts that an overflow series has.
 func TestSaveAndReturn(t *testing.T) {
 	s := newSet(t, Spec{Name: "l", Key: parts(t, "resource.r", "scope.name", "metric.name"), MaxSeries: 1, Action: Overflow})
 	c := s.Begin(headers{})

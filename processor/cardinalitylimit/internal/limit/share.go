@@ -10,31 +10,31 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// Cluster shares the places of the limits among gateways. A series that is known here never gets to it.
+// Cluster shares the places of the limits with other gateways. It is asked only about series that are unknown here.
 type Cluster interface {
-	// Ask answers which strangers may have a place. Finish follows, with which of them entered.
+	// Ask decides which strangers may have a place. Finish reports which of them entered.
 	Ask(wants []cluster.Want)
 	Finish(wants []cluster.Want)
-	// Renew is called for a series with a place when it is seen for the first time in a generation. Lost reports
-	// whether it has lost its place meanwhile.
+	// Renew is called for a member that is seen for the first time in a generation. Lost reports whether it has lost its place
+	// meanwhile.
 	Renew(p cluster.Place, places int) (noted bool)
 	Lost(p cluster.Place) bool
-	// Shift is how far the clock that generations go by is ahead of ours.
+	// Shift is the time of the clock that generations follow minus that of ours.
 	Shift() time.Duration
 }
 
 var _ Cluster = (*cluster.Gateway)(nil)
 
-// sharing is what a cursor knows of places that count for all gateways.
+// sharing is the state of a cursor for places that are shared with other gateways.
 type sharing struct {
 	collecting bool // see Want
 	wants      []cluster.Want
-	answered   int                   // of wants
-	index      map[cluster.Place]int // in wants
-	places     []cluster.Place       // of the point at hand
+	answered   int                   // number of answered wants
+	index      map[cluster.Place]int // index in wants
+	places     []cluster.Place       // places of the point at hand
 }
 
-// Generation is how long a generation of the window lasts: in a cluster whole milliseconds, as the store counts them.
+// Generation returns the length of a generation of the window. In a cluster it is in whole milliseconds, as in the store.
 func (o *Options) Generation() time.Duration {
 	length := max(o.Window/time.Duration(o.Tracker.Generations), 1)
 	if o.Cluster != nil {
@@ -51,8 +51,8 @@ func (s *Set) clusterShift() int64 {
 	return int64(s.options.Cluster.Shift())
 }
 
-// Identities returns, for each limit in the order of a Set, its name with what must be equal for its places to mean the
-// same in another gateway.
+// Identities returns the name of each limit, in the order of a Set, and a text of everything that must be equal for two
+// gateways to share its places.
 func Identities(specs []Spec, o *Options) (names, identities []string) {
 	for _, l := range arrange(specs, o.Rules) {
 		names, identities = append(names, l.Name), append(identities, l.identity(o))
@@ -60,7 +60,7 @@ func Identities(specs []Spec, o *Options) (names, identities []string) {
 	return names, identities
 }
 
-// Members returns the series that have a place under a key, or nil where they cannot be named.
+// Members returns the members of a key, or nil if they cannot be listed.
 func (s *Set) Members(i int, key uint64) []uint64 {
 	t := &s.limits[i].trackers
 	if members, ok := t.shard(key).members(key); ok || !s.limits[i].labels() {
@@ -84,8 +84,8 @@ func (s *shard) members(key uint64) ([]uint64, bool) {
 	return e.Members(), true
 }
 
-// Want notes which place the point at hand needs next that only the cluster can give, and reports whether there is one.
-// It changes nothing else. Ask answers what was noted; then Want is called again, and Decide when nothing is wanted.
+// Want notes the next place of the point at hand that only the cluster can give, and reports whether there is one. It changes
+// nothing else. The caller then calls Ask and Want again. When Want returns false, the caller calls Decide.
 func (c *Cursor) Want(attrs pcommon.Map, stale bool) bool {
 	if c.exempt {
 		return false
@@ -99,7 +99,7 @@ func (c *Cursor) Want(attrs pcommon.Map, stale bool) bool {
 	return c.stranger
 }
 
-// Ask answers what Want has noted since the last call, and reports whether there was anything.
+// Ask asks the cluster about the places noted by Want since the last call. It returns false if there are none.
 func (c *Cursor) Ask() bool {
 	open := c.wants[c.answered:]
 	if len(open) == 0 {
@@ -110,10 +110,10 @@ func (c *Cursor) Ask() bool {
 	return true
 }
 
-// Shares reports whether places count for several gateways.
+// Shares reports whether places are shared with other gateways.
 func (c *Cursor) Shares() bool { return c.set.options.Cluster != nil }
 
-// endSharing gives back the places that were not used.
+// endSharing returns the unused places.
 func (c *Cursor) endSharing() {
 	if len(c.wants) == 0 {
 		return
@@ -126,15 +126,15 @@ func (c *Cursor) endSharing() {
 	}
 }
 
-// share is verdict for a place that counts for all gateways: who has one here keeps it, others need the cluster's answer.
-func (c *Cursor) share(i int, a asking, stale bool) tracker.Verdict {
+// share is verdict for a shared place. A series with a place here keeps it. Other series need the cluster's answer.
+func (c *Cursor) share(i int, a question, stale bool) tracker.Verdict {
 	if len(c.verdicts) == 0 {
 		c.places = c.places[:0]
 	}
 	a.entry.advance(c.epoch, c.now)
 	v := a.entry.CheckGranted(a.fp)
 	place := cluster.Place{Limit: i, Key: a.id, Series: tracker.Strip(a.fp)}
-	if !v.Holds() || v == tracker.Renew && c.set.options.Cluster.Lost(place) {
+	if !v.IsMember() || v == tracker.Renew && c.set.options.Cluster.Lost(place) {
 		if c.knownOnly {
 			c.stranger = true
 			return v
@@ -142,12 +142,13 @@ func (c *Cursor) share(i int, a asking, stale bool) tracker.Verdict {
 		v = c.answer(place, a, v, stale)
 	}
 	c.places = append(c.places, place)
-	c.verdicts = append(c.verdicts, verdict{pair: a.pair, entry: a.entry, fp: a.fp, verdict: v, place: len(c.places) - 1})
+	c.verdicts = append(c.verdicts, pendingVerdict{pair: a.pair, entry: a.entry, fp: a.fp, verdict: v, place: len(c.places) - 1})
 	return v
 }
 
-// answer is the verdict on a stranger by the cluster's answer. Without one the point waits for it, or has no place.
-func (c *Cursor) answer(p cluster.Place, a asking, v tracker.Verdict, stale bool) tracker.Verdict {
+// answer returns the verdict on a stranger from the cluster's answer. Without an answer the point waits for it, or has no
+// place.
+func (c *Cursor) answer(p cluster.Place, a question, v tracker.Verdict, stale bool) tracker.Verdict {
 	at, asked := c.index[p]
 	switch {
 	case asked && at < c.answered:
@@ -178,14 +179,14 @@ func (c *Cursor) answer(p cluster.Place, a asking, v tracker.Verdict, stale bool
 	}
 	stamp := c.stampOf(c.set.hash.Combine(a.id, a.series))
 	c.wants = append(c.wants, cluster.Want{
-		Place: p, Max: a.entry.Limit(), Held: a.entry.Size(), Contested: contested,
+		Place: p, Max: a.entry.Limit(), Used: a.entry.Size(), Contested: contested,
 		Stamp: uint32(stamp ^ stamp>>32), Peek: stale, //nolint:gosec // bits
 	})
 	return v
 }
 
-// usePlace reports to the cluster that a place is used or renewed, and returns whether the tracker may know.
-func (c *Cursor) usePlace(v *verdict) bool {
+// usePlace reports to the cluster that a place is used or renewed. It returns false if the tracker must not be updated yet.
+func (c *Cursor) usePlace(v *pendingVerdict) bool {
 	p := c.places[v.place]
 	if at, asked := c.index[p]; asked && at < c.answered {
 		c.wants[at].Entered = true

@@ -11,55 +11,54 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// Spec is a limit as configured.
+// Spec is a configured limit.
 type Spec struct {
 	Name      string
 	Key       []Part
-	Streams   bool      // count full identities rather than attribute sets
+	Streams   bool      // count streams instead of attribute sets
 	MaxSeries int       // places of a key; exactly one of MaxSeries and MaxValues is positive
 	MaxValues int       // places of each label of a key
-	Values    Selection // labels of points whose values are counted; the zero value: all
-	// ResourceValues are the attributes of resources whose values are counted. With them and no names in Values, the labels
-	// of points are not.
+	Values    Selection // labels of points whose values are counted; the zero value selects all
+	// ResourceValues are the attributes of resources whose values are counted. If it is set and Values has no names, the labels
+	// of points are not counted.
 	ResourceValues Names
-	WarnAt         float64 // share of the places from which a key counts as near its limit; 0 never
+	WarnAt         float64 // share of used places from which on a key counts as near its limit; 0: never
 	Action         Action
-	DryRun         bool // observes only
+	DryRun         bool // the limit only counts
 	Overrides      []Override
-	Match          Match // what the limit applies to
+	Match          Match // the metrics that the limit applies to
 
-	rule *rule // whose streams the limit counts; nil: none
+	rule *rule // rule whose streams the limit counts; nil: none
 }
 
-// Override gives the keys that match it another maximum. The first match holds.
+// Override gives the matching keys another maximum. The first match applies.
 type Override struct {
-	Metrics Names           // match metric.name; empty matches all
-	Equals  map[Part]string // parts of the key and the values they must have
+	Metrics Names           // expressions for metric.name; empty: all
+	Equals  map[Part]string // parts of the key, with the required values
 	Max     int
 }
 
-// Names are expressions that must match the whole of a name.
+// Names are expressions that must match a whole name.
 type Names []*regexp.Regexp
 
-// has tells whether one of them matches.
+// has reports whether one of the expressions matches.
 func (n Names) has(name string) bool {
 	return slices.ContainsFunc(n, func(r *regexp.Regexp) bool { return r.MatchString(name) })
 }
 
-// Options are what all limits share.
+// Options are common to all limits.
 type Options struct {
-	Exempt  Names // metrics that no limit and no rule sees
+	Exempt  Names // metrics that are exempt from limits and rules
 	Rules   []Rule
 	Window  time.Duration // of all remembered generations together
-	Tracker tracker.Config
-	MaxKeys int // trackers of a limit; keys beyond share one
-	// ContestedAt is the share of a key's places from which on a stranger must have been active
-	// before. 0: there is no such share.
+	Tracker tracker.Options
+	MaxKeys int // maximum number of keys per limit with a tracker of their own
+	// ContestedAt is the share of used places of a key from which on a stranger must have been active before. 0: never.
 	ContestedAt float64
-	// DropsGauges: gauges are not folded, so that one over a limit is dropped.
+	// DropsGauges is true if gauges are not folded. Then a gauge over a limit is dropped.
 	DropsGauges bool
 	Seed        uint64
-	Board       *offenders.Board // told what finds no place; nil: nobody is
+	Board       *offenders.Board // learns of series without a place; may be nil
 	Now         func() time.Time
 	Cluster     Cluster // shares places with other gateways; nil: this gateway is alone
 }
@@ -68,23 +67,23 @@ type Options struct {
 type limit struct {
 	Spec
 	perLevel [sources][]Part
-	fold     []Part // parts that an overflow series carries: metadata and resource
+	fold     []Part // parts of the key that an overflow series has: metadata and resource
 	max      int
 	seed     uint64
 	trackers table
 	selects  matcher
 	values   selector
-	// resourceValues and onlyResource are Spec.ResourceValues.
+	// resourceValues is Spec.ResourceValues. onlyResource: the labels of points are not counted.
 	resourceValues nameCache
 	onlyResource   bool
 	contest        float64 // Options.ContestedAt
 	door           doorkeeper
-	cluster        bool // its places count for all gateways
+	cluster        bool // its places are shared with other gateways
 }
 
 func compile(s Spec, o *Options, hash func(string) uint64) (*limit, error) {
 	l := &limit{Spec: s, max: max(s.MaxSeries, s.MaxValues), seed: hash(s.Name), contest: o.ContestedAt, selects: s.Match.compile(), values: s.Values.compile()}
-	if o.ContestedAt == 1 || s.rule != nil { // a full key has no last places
+	if o.ContestedAt == 1 || s.rule != nil { // without contested places
 		l.contest = 0
 	}
 	l.resourceValues = newNameCache(s.ResourceValues)
@@ -93,7 +92,7 @@ func compile(s Spec, o *Options, hash func(string) uint64) (*limit, error) {
 	l.cluster = o.Cluster != nil && s.rule == nil
 	for _, p := range s.Key {
 		l.perLevel[p.source] = append(l.perLevel[p.source], p)
-		// The overflow series has an instance of its own.
+		// The overflow series has an instance ID of its own.
 		if p.source == fromMetadata || p.source == fromResource && p.name != instanceID {
 			l.fold = append(l.fold, p)
 		}
@@ -107,13 +106,13 @@ func compile(s Spec, o *Options, hash func(string) uint64) (*limit, error) {
 
 const instanceID = "service.instance.id"
 
-// labels tells whether the limit counts the values of labels.
+// labels reports whether the limit counts the values of labels.
 func (l *limit) labels() bool { return l.MaxValues > 0 }
 
-// noOverride is the index of none.
+// noOverride is the index for keys without an override.
 const noOverride = -1
 
-// places is the maximum of a new key, with the override that it comes from.
+// places returns the maximum of a new key and the index of its override.
 func (l *limit) places(value func(Part) string) (places, override int) {
 	for i := range l.Overrides {
 		if o := &l.Overrides[i]; o.matches(value) {

@@ -12,21 +12,21 @@ import (
 // ErrNoMemory means that the memory limit has no room for a limit's first tracker.
 var ErrNoMemory = errors.New("memory_limit_mib leaves no room for a tracker")
 
-// table holds the trackers of a limit by key. Shards exist to keep goroutines with
-// different keys apart; one key is always under one lock.
+// table contains the trackers of a limit by key. Goroutines with keys in different shards do not wait for each other. One key
+// is always under one lock.
 type table struct {
 	shards  [shardCount]shard
 	shared  shard // one tracker for the keys beyond max_keys
 	keys    atomic.Int64
 	maxKeys int64
-	config  *tracker.Config
+	options *tracker.Options
 }
 
 const (
 	shardBits  = 6
 	shardCount = 1 << shardBits
-	// keyBytes is what a key costs beside its tracker's store: entry and tracker
-	// with their share of the map, text of the key.
+	// keyBytes is the size of a key without its tracker's store: entry and tracker with their share of the map, and the text of
+	// the key.
 	keyBytes = 320
 	// sharedKey is the identity of the one tracker of table.shared.
 	sharedKey = 0
@@ -35,30 +35,30 @@ const (
 type shard struct {
 	mu   sync.Mutex
 	keys map[uint64]*entry
-	// forgot is the latest forgot of the keys removed.
+	// forgot is the latest forgot of the removed keys.
 	forgot int64
 }
 
 // entry is the tracker of one key, or of one label of a key.
 type entry struct {
 	*tracker.Tracker
-	text string // the key for a person
-	// override is the index of the override that applies, -1 without one.
+	text string // text of the key for a person
+	// override is the index of the override that applies, or noOverride.
 	override int
-	// forgot is when who had lost their place was forgotten last, in ns since the epoch; 0
-	// never.
-	// Written under the lock.
+	// forgot is the last time at which lost places were forgotten, in ns since the epoch, or 0. It is written under the lock of
+	// the shard.
 	forgot atomic.Int64
-	// restored: the number of places is the one that was stored. The next point of the key brings the configured one.
+	// restored is true if the number of places is the stored one. The next point of the key sets the configured one.
 	restored bool
-	dead     bool // removed from the table; for cursors that remember it
-	// promised are the places that the point at hand has been told of and not yet taken. 0 while nobody holds the lock.
+	dead     bool // removed from the table; a cursor may still remember it
+	// promised is the number of places that the point at hand will get and has not got yet. It is 0 while the shard is not
+	// locked.
 	promised int
 	sighted  sighted
 }
 
 func (t *table) init(places int, o *Options) bool {
-	t.config, t.maxKeys = &o.Tracker, int64(o.MaxKeys)
+	t.options, t.maxKeys = &o.Tracker, int64(o.MaxKeys)
 	for i := range t.shards {
 		t.shards[i].keys = make(map[uint64]*entry)
 	}
@@ -73,21 +73,21 @@ func (t *table) init(places int, o *Options) bool {
 
 func (t *table) shard(key uint64) *shard { return &t.shards[key>>(64-shardBits)] }
 
-// open returns a new entry, or nil where the budget has no room.
+// open returns a new entry, or nil if the budget has no memory.
 func (t *table) open(places int, epoch int64) *entry {
-	if !t.config.Budget.Reserve(keyBytes) {
+	if !t.options.Budget.Reserve(keyBytes) {
 		return nil
 	}
-	tr, ok := tracker.New(places, epoch, t.config)
+	tr, ok := tracker.New(places, epoch, t.options)
 	if !ok {
-		t.config.Budget.Release(keyBytes)
+		t.options.Budget.Release(keyBytes)
 		return nil
 	}
 	return &entry{Tracker: tr, override: noOverride}
 }
 
-// add gives id a tracker in s, or nil where there are max_keys already or no memory. Describe is called where there is
-// room. The shard's lock is held.
+// add gives id a tracker in s. It returns nil if there are max_keys already or no memory. Describe is called only if there are
+// fewer keys. The caller holds the lock of the shard.
 func (t *table) add(s *shard, id uint64, epoch int64, describe func() *description) *entry {
 	if t.keys.Add(1) > t.maxKeys {
 		t.keys.Add(-1)
@@ -105,7 +105,7 @@ func (t *table) add(s *shard, id uint64, epoch int64, describe func() *descripti
 	return e
 }
 
-// advance brings the entry to generation epoch. The shard's lock is held.
+// advance brings the entry to generation epoch. The caller holds the lock of the shard.
 func (e *entry) advance(epoch, now int64) {
 	if e.Advance(epoch) > 0 {
 		e.forgot.Store(now)

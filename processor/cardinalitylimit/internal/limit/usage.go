@@ -10,23 +10,23 @@ import (
 type Usage struct {
 	Limit  string
 	Max    int   // places of a key without override
-	Series int64 // used places, over all keys
+	Series int64 // used places of all keys
 	Keys   int64
-	Near   int64 // keys with at least warn_at of their places in use
-	// Fullest are the keys with the largest shares of used places, the fullest first, at most fullestKeys.
+	Near   int64 // keys that use at least warn_at of their places
+	// Fullest contains the keys with the largest shares of used places, the fullest first, at most fullestKeys.
 	Fullest []KeyUsage
-	// Overrides is by override, in the order of the configuration.
+	// Overrides contains the usage by override, in the order of the configuration.
 	Overrides []OverrideUsage
 }
 
 // KeyUsage is the state of one key.
 type KeyUsage struct {
-	Key    string // for a person
+	Key    string // text for a person
 	Series int
 	Max    int
 }
 
-// Share is how much of the places of the key is used.
+// Share is the share of used places.
 func (k *KeyUsage) Share() float64 { return float64(k.Series) / float64(k.Max) }
 
 // OverrideUsage is the state of the keys that an override applies to.
@@ -34,8 +34,8 @@ type OverrideUsage struct {
 	Name    string // its index
 	Max     int    // places of each key
 	Keys    int64
-	Series  int64 // used places, over its keys
-	Fullest int   // used places in the key with the most
+	Series  int64 // used places of its keys
+	Fullest int   // used places of the key with the most
 }
 
 // fullestKeys bounds Usage.Fullest.
@@ -49,7 +49,7 @@ func (l *limit) newUsage() Usage {
 	return u
 }
 
-// add counts the key of e.
+// add adds the key of e.
 func (u *Usage) add(e *entry, warnAt float64) {
 	k := KeyUsage{e.text, e.Size(), e.Limit()}
 	u.Series += int64(k.Series)
@@ -74,13 +74,12 @@ func (u *Usage) add(e *entry, warnAt float64) {
 	u.Fullest = slices.Insert(u.Fullest[:min(len(u.Fullest), fullestKeys-1)], at, k)
 }
 
-// fuller orders keys by their share, then by what they are called.
+// fuller reports whether a comes before b: by their shares, then by their texts.
 func fuller(a, b *KeyUsage) bool {
 	return cmp.Or(cmp.Compare(b.Share(), a.Share()), cmp.Compare(a.Key, b.Key)) < 0
 }
 
-// sweep brings every entry to generation epoch, removes the empty ones and adds up the rest. It locks one shard at a
-// time.
+// sweep brings every entry to generation epoch, removes the empty ones and adds up the others. It locks one shard at a time.
 func (l *limit) sweep(epoch, now int64) Usage {
 	u := l.newUsage()
 	t := &l.trackers
@@ -92,7 +91,7 @@ func (l *limit) sweep(epoch, now int64) Usage {
 			if e.Size() == 0 && !e.Remembers() && !shared {
 				e.dead = true
 				e.Free()
-				t.config.Budget.Release(keyBytes)
+				t.options.Budget.Release(keyBytes)
 				t.keys.Add(-1)
 				delete(s.keys, id)
 				s.forgot = max(s.forgot, e.forgot.Load())

@@ -5,15 +5,15 @@ import (
 	"sync/atomic"
 )
 
-// wantedMetadata is the client's metadata that limits ask for, with whether a request ever had it.
+// wantedMetadata contains the names of the client's metadata that limits need, and whether a request has had each.
 type wantedMetadata struct {
 	names []string
 	seen  []atomic.Bool
-	met   atomic.Bool  // a request
-	left  atomic.Int32 // names that are not seen
+	met   atomic.Bool  // a request has come
+	left  atomic.Int32 // names that no request has had yet
 }
 
-// want adds the metadata that a limit's key and match ask for.
+// want adds the metadata in a limit's key and match.
 func (h *wantedMetadata) want(l *limit) {
 	add := func(p Part) {
 		if p.source == fromMetadata && !slices.Contains(h.names, p.name) {
@@ -30,7 +30,7 @@ func (h *wantedMetadata) want(l *limit) {
 	h.left.Store(int32(len(h.names))) //nolint:gosec // as many as a configuration names
 }
 
-// meet notes what a request has.
+// meet notes the metadata of a request.
 func (h *wantedMetadata) meet(md Metadata) {
 	if h.left.Load() == 0 {
 		return
@@ -43,8 +43,8 @@ func (h *wantedMetadata) meet(md Metadata) {
 	}
 }
 
-// MissingMetadata returns the names of client metadata that a limit asks for and no request has had. It returns none
-// before the first request.
+// MissingMetadata returns the names of client metadata that a limit needs and no request has had. It returns none before the
+// first request.
 func (s *Set) MissingMetadata() []string {
 	h := &s.wanted
 	if h.left.Load() == 0 || !h.met.Load() {

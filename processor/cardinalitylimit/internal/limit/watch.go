@@ -9,13 +9,13 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
-// watch finds the profiles of offenders that the metric at hand belongs to.
+// watch finds the profiles of the offenders that the metric at hand belongs to.
 func (c *Cursor) watch() {
 	c.watching = false
 	board := c.set.options.Board
 	watches := board != nil && board.Watches()
 	for i, l := range c.set.limits {
-		g := &c.groups[i]
+		g := &c.states[i]
 		g.watched, g.watchPoint = offenders.Pair{}, false
 		if !watches || g.skip || l.labels() {
 			continue
@@ -31,10 +31,10 @@ func (c *Cursor) watch() {
 	}
 }
 
-// describeSeries tells the profiles of offenders about the labels of the series at hand, whether it has a place or not.
+// describeSeries adds the labels of the series at hand to the profiles of its offenders, whether or not the series has a place.
 func (c *Cursor) describeSeries(attrs pcommon.Map) {
 	for i, l := range c.set.limits[:c.asked] {
-		g := &c.groups[i]
+		g := &c.states[i]
 		if g.skip || l.labels() {
 			continue
 		}
@@ -44,22 +44,22 @@ func (c *Cursor) describeSeries(attrs pcommon.Map) {
 			watched = c.set.options.Board.Find(l.keyOf(key), c.set.hash.Combine(key, c.name()))
 		}
 		if watched.Metric != nil {
-			c.tellLabels(watched.Metric, l, attrs)
+			c.addLabels(watched.Metric, l, attrs)
 		}
 		if watched.Key != nil {
 			if l.Streams {
-				tell(watched.Key, &offenders.Value{Label: c.set.metricLabel, Hash: c.name(), Name: metricName}, noAttributes)
+				addValue(watched.Key, &offenders.Value{Label: c.set.metricLabel, Hash: c.name(), Name: metricName}, noAttributes)
 			}
-			c.tellLabels(watched.Key, l, attrs)
+			c.addLabels(watched.Key, l, attrs)
 		}
 	}
 }
 
 const metricName = "metric.name"
 
-// tellLabels tells a profile about the labels of the series at hand: those of the point and, where the limit counts streams,
-// those of the resource that are not part of the key.
-func (c *Cursor) tellLabels(profile *offenders.Profile, l *limit, attrs pcommon.Map) {
+// addLabels adds the labels of the series at hand to a profile: those of the point and, if the limit counts streams, those of
+// the resource that are not part of the key.
+func (c *Cursor) addLabels(profile *offenders.Profile, l *limit, attrs pcommon.Map) {
 	w := whatIf{asked: profile.WhatIf(), hash: &c.set.hash, attributes: c.attributes}
 	if l.Streams {
 		c.readResource()
@@ -72,7 +72,7 @@ func (c *Cursor) tellLabels(profile *offenders.Profile, l *limit, attrs pcommon.
 			continue
 		}
 		v := offenders.Value{At: at, Label: p.label, Hash: p.value, Name: p.key, Without: w.without(0, p.pair)}
-		tell(profile, &v, attrs)
+		addValue(profile, &v, attrs)
 		if v.At >= 0 {
 			has |= 1 << v.At
 		}
@@ -97,13 +97,13 @@ func (c *Cursor) tellLabels(profile *offenders.Profile, l *limit, attrs pcommon.
 	}
 }
 
-// resourcePair is an attribute of the resource at hand, as a label of a stream. Its key has resource. before the name.
+// resourcePair is an attribute of the resource at hand as a label of a stream. Its key is the name with the prefix "resource.".
 type resourcePair struct {
 	pair
 	name string
 }
 
-// readResource hashes the attributes of the resource at hand, once, and the name of the scope.
+// readResource hashes the attributes of the resource at hand and the name of the scope, once.
 func (c *Cursor) readResource() {
 	if c.resourceRead {
 		return
@@ -122,16 +122,16 @@ func (c *Cursor) readResource() {
 
 const resourcePrefix = "resource."
 
-// whatIf makes the identities that a series would have without one of its labels.
+// whatIf computes the identities that a series would have without one of its labels.
 type whatIf struct {
 	asked bool
 	hash  *streamid.Hasher
-	// resource and attributes are sums of pairs; inner is the identity of what is between them.
+	// resource and attributes are sums of pairs. inner is the identity of the metric and the scope's name.
 	resource, inner, attributes uint64
 }
 
-// without returns the identity without a pair of the resource, or one of the attributes, given as what it adds to its sum.
-// It returns 0 if nobody asks.
+// without returns the identity of the series without a pair of the resource, or without one of the attributes. Each is given as
+// its summand. It returns 0 if the profile has no subscriber.
 func (w *whatIf) without(resource, attributes uint64) uint64 {
 	if !w.asked {
 		return 0

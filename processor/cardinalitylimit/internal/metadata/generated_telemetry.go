@@ -564,49 +564,49 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitClusterFailures, err = builder.meter.Int64ObservableCounter(
 		"otelcol_processor_cardinalitylimit_cluster_failures",
-		metric.WithDescription("Exchanges with the store that failed, and keys under which it has something else, by reason. [Alpha]"),
+		metric.WithDescription("Failed exchanges with the store, and keys under which the store contains another type, by reason. [Alpha]"),
 		metric.WithUnit("{exchange}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitClusterGateways, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_cluster_gateways",
-		metric.WithDescription("Gateways that announce themselves in the store, this one included. [Alpha]"),
+		metric.WithDescription("Gateways that announce themselves in the store, including this one. [Alpha]"),
 		metric.WithUnit("{gateway}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitClusterLosses, err = builder.meter.Int64ObservableCounter(
 		"otelcol_processor_cardinalitylimit_cluster_losses",
-		metric.WithDescription("Times that the store was found to have lost writes, by a restart, a failover or an eviction. [Alpha]"),
+		metric.WithDescription("Times that the store had lost writes, by a restart, a failover or an eviction. [Alpha]"),
 		metric.WithUnit("{loss}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitClusterLostPlaces, err = builder.meter.Int64ObservableCounter(
 		"otelcol_processor_cardinalitylimit_cluster_lost_places",
-		metric.WithDescription("Series that this gateway let in while the store was away and that found no place when it was back, or whose limit was lowered. [Alpha]"),
+		metric.WithDescription("Series that this gateway admitted while the store did not answer, and that the store refused later. Series whose limit was lowered also count. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitClusterNewSeries, err = builder.meter.Int64ObservableCounter(
 		"otelcol_processor_cardinalitylimit_cluster_new_series",
-		metric.WithDescription("Times that a series that is new here wanted a place, by the answer. [Alpha]"),
+		metric.WithDescription("Times that a series that is new to this gateway wanted a place, by the decision. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitClusterSeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_cluster_series",
-		metric.WithDescription("Series (for max_values, label values) that have a place in all gateways together, over the keys that this gateway has met within a generation. [Alpha]"),
+		metric.WithDescription("Series (for max_values, label values) that have a place in all gateways together, over the keys that this gateway has used within a generation. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitClusterState, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_cluster_state",
-		metric.WithDescription("0: the store answers. 1: it has answered, and does not. 2: it has not answered since the start. [Alpha]"),
+		metric.WithDescription("0: the store answers. 1: it has answered since the start and does not answer now. 2: it has not answered since the start. [Alpha]"),
 		metric.WithUnit("{state}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitClusterUnasked, err = builder.meter.Int64ObservableCounter(
 		"otelcol_processor_cardinalitylimit_cluster_unasked",
-		metric.WithDescription("New series that were refused without asking, to spare the store. [Alpha]"),
+		metric.WithDescription("New series that were refused without asking the store, to limit its load. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
@@ -618,7 +618,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitDroppedExemplars, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_dropped_exemplars",
-		metric.WithDescription("Exemplars of folded points that were more than an outgoing point may have, or whose point was dropped. [Alpha]"),
+		metric.WithDescription("Exemplars of folded points that exceeded the number per outgoing point, or whose point was dropped. [Alpha]"),
 		metric.WithUnit("{exemplar}"),
 	)
 	errs = errors.Join(errs, err)
@@ -630,7 +630,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitEmittedPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_emitted_points",
-		metric.WithDescription("Points of outgoing series that downstream has taken. [Alpha]"),
+		metric.WithDescription("Points of outgoing series that downstream has accepted. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)
@@ -648,13 +648,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitKeyMaxSeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_key_max_series",
-		metric.WithDescription("Places of a key that key_series is about. [Alpha]"),
+		metric.WithDescription("Places of the keys that key_series shows. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitKeySeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_key_series",
-		metric.WithDescription("Series (for max_values, label values) with a place, of the keys of the limit with the largest shares of their places in use. [Alpha]"),
+		metric.WithDescription("Series (for max_values, label values) with a place, of the keys of the limit that use the largest shares of their places. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
@@ -666,25 +666,25 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitKeysNearLimit, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_keys_near_limit",
-		metric.WithDescription("Keys with at least warn_at of their places in use. [Alpha]"),
+		metric.WithDescription("Keys that use at least warn_at of their places. [Alpha]"),
 		metric.WithUnit("{key}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitMaxSeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_max_series",
-		metric.WithDescription("Places of one key of the limit, overrides aside. [Alpha]"),
+		metric.WithDescription("Places of one key of the limit without an override. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitMemoryRefusals, err = builder.meter.Int64ObservableCounter(
 		"otelcol_processor_cardinalitylimit_memory_refusals",
-		metric.WithDescription("Times that something could not grow because of tracker.memory_limit_mib. [Alpha]"),
+		metric.WithDescription("Reservations of memory that tracker.memory_limit_mib refused. [Alpha]"),
 		metric.WithUnit("{refusal}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitOffenderKeySeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_offender_key_series",
-		metric.WithDescription("Estimated series (for max_values, label values) that a key with several metrics wants places for, those that it has included. [Alpha]"),
+		metric.WithDescription("Estimated places that a key of several metrics wants for its series (for max_values, label values), including its used places. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
@@ -696,13 +696,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitOffenderSeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_offender_series",
-		metric.WithDescription("Estimated series (for max_values, label values) that an offender wants places for, those that its key has included. [Alpha]"),
+		metric.WithDescription("Estimated places that an offender wants for its series (for max_values, label values), including the used places of its key. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitOverrideFullestKeySeries, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_override_fullest_key_series",
-		metric.WithDescription("Series (for max_values, label values) with a place in the key with the most of them, of the keys that the override applies to. [Alpha]"),
+		metric.WithDescription("Series (for max_values, label values) with a place in the fullest key that the override applies to. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
@@ -726,25 +726,25 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitOversized, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_oversized",
-		metric.WithDescription("What senders made larger than attribute_limits allow, by kind. [Alpha]"),
+		metric.WithDescription("Exceeded bounds of attribute_limits, by kind. [Alpha]"),
 		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_points",
-		metric.WithDescription("Incoming points by what became of them. Each counts once; a dry-run limit that objects counts it once more. [Alpha]"),
+		metric.WithDescription("Incoming points by action. Each point counts once. It counts once more for each dry-run limit that it exceeds. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitRebucketedPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_rebucketed_points",
-		metric.WithDescription("Histograms brought to the bounds of the series they were folded into. [Alpha]"),
+		metric.WithDescription("Histograms that were changed to the bounds of the series that they were folded into. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitRefusedStreams, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_refused_streams",
-		metric.WithDescription("Points whose stream or outgoing series found no room for its re-aggregation state. [Alpha]"),
+		metric.WithDescription("Points whose stream or outgoing series found no memory for its re-aggregation state. [Alpha]"),
 		metric.WithUnit("{stream}"),
 	)
 	errs = errors.Join(errs, err)
@@ -762,7 +762,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitSaturatedPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_saturated_points",
-		metric.WithDescription("Additions that held a sum at the largest value of its type, or were left out since they exceeded a count of 64 bits. [Alpha]"),
+		metric.WithDescription("Additions that left a sum at the largest value of its type, or that were left out because a count would exceed 64 bits. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)
@@ -780,13 +780,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitSnapshotAge, err = builder.meter.Float64ObservableGauge(
 		"otelcol_processor_cardinalitylimit_snapshot_age",
-		metric.WithDescription("Time since places and re-aggregation state were stored last, or since the start. [Alpha]"),
+		metric.WithDescription("Time since places and re-aggregation state were last stored, or since the start. [Alpha]"),
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitSnapshotFailures, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_snapshot_failures",
-		metric.WithDescription("Writes to the storage that failed. [Alpha]"),
+		metric.WithDescription("Failed writes to the storage. [Alpha]"),
 		metric.WithUnit("{write}"),
 	)
 	errs = errors.Join(errs, err)
@@ -804,7 +804,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorCardinalitylimitUnbaselinedPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_unbaselined_points",
-		metric.WithDescription("First values of cumulative streams that served as the baseline only, since part of them may have been counted before. [Alpha]"),
+		metric.WithDescription("First values of cumulative streams that were only a baseline, because part of them may have been counted before. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)

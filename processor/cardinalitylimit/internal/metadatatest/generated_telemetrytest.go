@@ -40,7 +40,7 @@ func AssertEqualProcessorCardinalitylimitClusterExchanges(t *testing.T, tt *comp
 func AssertEqualProcessorCardinalitylimitClusterFailures(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_cluster_failures",
-		Description: "Exchanges with the store that failed, and keys under which it has something else, by reason. [Alpha]",
+		Description: "Failed exchanges with the store, and keys under which the store contains another type, by reason. [Alpha]",
 		Unit:        "{exchange}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -56,7 +56,7 @@ func AssertEqualProcessorCardinalitylimitClusterFailures(t *testing.T, tt *compo
 func AssertEqualProcessorCardinalitylimitClusterGateways(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_cluster_gateways",
-		Description: "Gateways that announce themselves in the store, this one included. [Alpha]",
+		Description: "Gateways that announce themselves in the store, including this one. [Alpha]",
 		Unit:        "{gateway}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -70,7 +70,7 @@ func AssertEqualProcessorCardinalitylimitClusterGateways(t *testing.T, tt *compo
 func AssertEqualProcessorCardinalitylimitClusterLosses(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_cluster_losses",
-		Description: "Times that the store was found to have lost writes, by a restart, a failover or an eviction. [Alpha]",
+		Description: "Times that the store had lost writes, by a restart, a failover or an eviction. [Alpha]",
 		Unit:        "{loss}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -86,7 +86,7 @@ func AssertEqualProcessorCardinalitylimitClusterLosses(t *testing.T, tt *compone
 func AssertEqualProcessorCardinalitylimitClusterLostPlaces(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_cluster_lost_places",
-		Description: "Series that this gateway let in while the store was away and that found no place when it was back, or whose limit was lowered. [Alpha]",
+		Description: "Series that this gateway admitted while the store did not answer, and that the store refused later. Series whose limit was lowered also count. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -102,7 +102,7 @@ func AssertEqualProcessorCardinalitylimitClusterLostPlaces(t *testing.T, tt *com
 func AssertEqualProcessorCardinalitylimitClusterNewSeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_cluster_new_series",
-		Description: "Times that a series that is new here wanted a place, by the answer. [Alpha]",
+		Description: "Times that a series that is new to this gateway wanted a place, by the decision. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -118,7 +118,7 @@ func AssertEqualProcessorCardinalitylimitClusterNewSeries(t *testing.T, tt *comp
 func AssertEqualProcessorCardinalitylimitClusterSeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_cluster_series",
-		Description: "Series (for max_values, label values) that have a place in all gateways together, over the keys that this gateway has met within a generation. [Alpha]",
+		Description: "Series (for max_values, label values) that have a place in all gateways together, over the keys that this gateway has used within a generation. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -132,7 +132,7 @@ func AssertEqualProcessorCardinalitylimitClusterSeries(t *testing.T, tt *compone
 func AssertEqualProcessorCardinalitylimitClusterState(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_cluster_state",
-		Description: "0: the store answers. 1: it has answered, and does not. 2: it has not answered since the start. [Alpha]",
+		Description: "0: the store answers. 1: it has answered since the start and does not answer now. 2: it has not answered since the start. [Alpha]",
 		Unit:        "{state}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -146,7 +146,7 @@ func AssertEqualProcessorCardinalitylimitClusterState(t *testing.T, tt *componen
 func AssertEqualProcessorCardinalitylimitClusterUnasked(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_cluster_unasked",
-		Description: "New series that were refused without asking, to spare the store. [Alpha]",
+		Description: "New series that were refused without asking the store, to limit its load. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -178,7 +178,7 @@ func AssertEqualProcessorCardinalitylimitClusterWait(t *testing.T, tt *component
 func AssertEqualProcessorCardinalitylimitDroppedExemplars(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_dropped_exemplars",
-		Description: "Exemplars of folded points that were more than an outgoing point may have, or whose point was dropped. [Alpha]",
+		Description: "Exemplars of folded points that exceeded the number per outgoing point, or whose point was dropped. [Alpha]",
 		Unit:        "{exemplar}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -210,7 +210,7 @@ func AssertEqualProcessorCardinalitylimitDroppedPoints(t *testing.T, tt *compone
 func AssertEqualProcessorCardinalitylimitEmittedPoints(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_emitted_points",
-		Description: "Points of outgoing series that downstream has taken. [Alpha]",
+		Description: "Points of outgoing series that downstream has accepted. [Alpha]",
 		Unit:        "{datapoint}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -258,7 +258,7 @@ func AssertEqualProcessorCardinalitylimitFoldedPoints(t *testing.T, tt *componen
 func AssertEqualProcessorCardinalitylimitKeyMaxSeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_key_max_series",
-		Description: "Places of a key that key_series is about. [Alpha]",
+		Description: "Places of the keys that key_series shows. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -272,7 +272,7 @@ func AssertEqualProcessorCardinalitylimitKeyMaxSeries(t *testing.T, tt *componen
 func AssertEqualProcessorCardinalitylimitKeySeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_key_series",
-		Description: "Series (for max_values, label values) with a place, of the keys of the limit with the largest shares of their places in use. [Alpha]",
+		Description: "Series (for max_values, label values) with a place, of the keys of the limit that use the largest shares of their places. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -300,7 +300,7 @@ func AssertEqualProcessorCardinalitylimitKeys(t *testing.T, tt *componenttest.Te
 func AssertEqualProcessorCardinalitylimitKeysNearLimit(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_keys_near_limit",
-		Description: "Keys with at least warn_at of their places in use. [Alpha]",
+		Description: "Keys that use at least warn_at of their places. [Alpha]",
 		Unit:        "{key}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -314,7 +314,7 @@ func AssertEqualProcessorCardinalitylimitKeysNearLimit(t *testing.T, tt *compone
 func AssertEqualProcessorCardinalitylimitMaxSeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_max_series",
-		Description: "Places of one key of the limit, overrides aside. [Alpha]",
+		Description: "Places of one key of the limit without an override. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -328,7 +328,7 @@ func AssertEqualProcessorCardinalitylimitMaxSeries(t *testing.T, tt *componentte
 func AssertEqualProcessorCardinalitylimitMemoryRefusals(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_memory_refusals",
-		Description: "Times that something could not grow because of tracker.memory_limit_mib. [Alpha]",
+		Description: "Reservations of memory that tracker.memory_limit_mib refused. [Alpha]",
 		Unit:        "{refusal}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -344,7 +344,7 @@ func AssertEqualProcessorCardinalitylimitMemoryRefusals(t *testing.T, tt *compon
 func AssertEqualProcessorCardinalitylimitOffenderKeySeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_offender_key_series",
-		Description: "Estimated series (for max_values, label values) that a key with several metrics wants places for, those that it has included. [Alpha]",
+		Description: "Estimated places that a key of several metrics wants for its series (for max_values, label values), including its used places. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -372,7 +372,7 @@ func AssertEqualProcessorCardinalitylimitOffenderLabelValues(t *testing.T, tt *c
 func AssertEqualProcessorCardinalitylimitOffenderSeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_offender_series",
-		Description: "Estimated series (for max_values, label values) that an offender wants places for, those that its key has included. [Alpha]",
+		Description: "Estimated places that an offender wants for its series (for max_values, label values), including the used places of its key. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -386,7 +386,7 @@ func AssertEqualProcessorCardinalitylimitOffenderSeries(t *testing.T, tt *compon
 func AssertEqualProcessorCardinalitylimitOverrideFullestKeySeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_override_fullest_key_series",
-		Description: "Series (for max_values, label values) with a place in the key with the most of them, of the keys that the override applies to. [Alpha]",
+		Description: "Series (for max_values, label values) with a place in the fullest key that the override applies to. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -442,7 +442,7 @@ func AssertEqualProcessorCardinalitylimitOverrideSeries(t *testing.T, tt *compon
 func AssertEqualProcessorCardinalitylimitOversized(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_oversized",
-		Description: "What senders made larger than attribute_limits allow, by kind. [Alpha]",
+		Description: "Exceeded bounds of attribute_limits, by kind. [Alpha]",
 		Unit:        "{item}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -458,7 +458,7 @@ func AssertEqualProcessorCardinalitylimitOversized(t *testing.T, tt *componentte
 func AssertEqualProcessorCardinalitylimitPoints(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_points",
-		Description: "Incoming points by what became of them. Each counts once; a dry-run limit that objects counts it once more. [Alpha]",
+		Description: "Incoming points by action. Each point counts once. It counts once more for each dry-run limit that it exceeds. [Alpha]",
 		Unit:        "{datapoint}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -474,7 +474,7 @@ func AssertEqualProcessorCardinalitylimitPoints(t *testing.T, tt *componenttest.
 func AssertEqualProcessorCardinalitylimitRebucketedPoints(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_rebucketed_points",
-		Description: "Histograms brought to the bounds of the series they were folded into. [Alpha]",
+		Description: "Histograms that were changed to the bounds of the series that they were folded into. [Alpha]",
 		Unit:        "{datapoint}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -490,7 +490,7 @@ func AssertEqualProcessorCardinalitylimitRebucketedPoints(t *testing.T, tt *comp
 func AssertEqualProcessorCardinalitylimitRefusedStreams(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_refused_streams",
-		Description: "Points whose stream or outgoing series found no room for its re-aggregation state. [Alpha]",
+		Description: "Points whose stream or outgoing series found no memory for its re-aggregation state. [Alpha]",
 		Unit:        "{stream}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -536,7 +536,7 @@ func AssertEqualProcessorCardinalitylimitRotations(t *testing.T, tt *componentte
 func AssertEqualProcessorCardinalitylimitSaturatedPoints(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_saturated_points",
-		Description: "Additions that held a sum at the largest value of its type, or were left out since they exceeded a count of 64 bits. [Alpha]",
+		Description: "Additions that left a sum at the largest value of its type, or that were left out because a count would exceed 64 bits. [Alpha]",
 		Unit:        "{datapoint}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -582,7 +582,7 @@ func AssertEqualProcessorCardinalitylimitSharedKeyChecks(t *testing.T, tt *compo
 func AssertEqualProcessorCardinalitylimitSnapshotAge(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_snapshot_age",
-		Description: "Time since places and re-aggregation state were stored last, or since the start. [Alpha]",
+		Description: "Time since places and re-aggregation state were last stored, or since the start. [Alpha]",
 		Unit:        "s",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
@@ -596,7 +596,7 @@ func AssertEqualProcessorCardinalitylimitSnapshotAge(t *testing.T, tt *component
 func AssertEqualProcessorCardinalitylimitSnapshotFailures(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_snapshot_failures",
-		Description: "Writes to the storage that failed. [Alpha]",
+		Description: "Failed writes to the storage. [Alpha]",
 		Unit:        "{write}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -640,7 +640,7 @@ func AssertEqualProcessorCardinalitylimitTrackerBytes(t *testing.T, tt *componen
 func AssertEqualProcessorCardinalitylimitUnbaselinedPoints(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_cardinalitylimit_unbaselined_points",
-		Description: "First values of cumulative streams that served as the baseline only, since part of them may have been counted before. [Alpha]",
+		Description: "First values of cumulative streams that were only a baseline, because part of them may have been counted before. [Alpha]",
 		Unit:        "{datapoint}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

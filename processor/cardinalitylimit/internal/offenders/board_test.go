@@ -11,13 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// room is a Budget of so many bytes.
-type room struct {
+// fixedBudget is a Budget of a number of bytes.
+type fixedBudget struct {
 	mu   sync.Mutex
 	left int
 }
 
-func (r *room) Reserve(n int) bool {
+func (r *fixedBudget) Reserve(n int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if n > r.left {
@@ -27,7 +27,7 @@ func (r *room) Reserve(n int) bool {
 	return true
 }
 
-func (r *room) Release(n int) {
+func (r *fixedBudget) Release(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.left += n
@@ -35,13 +35,13 @@ func (r *room) Release(n int) {
 
 var begin = time.Unix(1_700_000_000, 0)
 
-func newBoard(t testing.TB, count int, budget *room) *Board {
+func newBoard(t testing.TB, count int, budget *fixedBudget) *Board {
 	b, ok := New(begin, Options{Limits: 2, Count: count, Window: time.Hour, Examples: true, Budget: budget})
 	require.True(t, ok)
 	return b
 }
 
-// crowd offends with n distinct series whose label "id" has as many values and "route" has 7.
+// crowd is an offender with n distinct series. Their label "id" has n values and "route" has 7.
 type crowd struct {
 	name string
 	id   uint64
@@ -51,14 +51,14 @@ type crowd struct {
 func (c crowd) offend(b *Board, rng *rand.Rand) {
 	for range c.n {
 		series := rng.Uint64()
-		p := b.Note(Offence{Limit: 1, Offender: c.id, Series: series, Held: 500, Max: 500}, func() Subject {
+		p := b.Note(Offence{Limit: 1, Offender: c.id, Series: series, Used: 500, Max: 500}, func() Subject {
 			return Subject{Metric: c.name, Key: "resource.service.name=orders"}
 		})
 		c.describe(p.Metric, series)
 	}
 }
 
-// describe tells a profile about the labels of a series.
+// describe adds the labels of a series to a profile.
 func (c crowd) describe(p *Profile, series uint64) {
 	if p == nil {
 		return
@@ -82,7 +82,7 @@ func mixed(x uint64) uint64 {
 }
 
 func TestOffenderAndItsLabel(t *testing.T) {
-	budget := &room{left: 1 << 20}
+	budget := &fixedBudget{left: 1 << 20}
 	b := newBoard(t, 3, budget)
 	crowd{"requests", 1, 47_000}.offend(b, rand.New(rand.NewPCG(1, 1)))
 	r := b.Measure(begin)
@@ -101,15 +101,15 @@ func TestOffenderAndItsLabel(t *testing.T) {
 	require.EqualValues(t, 7, o.Labels[1].Values)
 }
 
-// Neither thousands of small offenders that came first nor one that repeats itself hide the large ones.
+// The large offenders are found although thousands of small ones came first and another one repeats few series often.
 func TestTheLargestAreFound(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
-	b := newBoard(t, 3, &room{left: 1 << 20})
+	b := newBoard(t, 3, &fixedBudget{left: 1 << 20})
 	for round := range 3 {
 		for id := range uint64(5000) {
 			crowd{"small", 100 + id, 2}.offend(b, rng)
 		}
-		loud := rand.New(rand.NewPCG(9, 9)) // the same ten series, over and over
+		loud := rand.New(rand.NewPCG(9, 9)) // ten series, again and again
 		for range 20_000 {
 			b.Note(Offence{Limit: 1, Offender: 7, Series: (loud.Uint64()%10 + 1) * 0x9e3779b97f4a7c15}, func() Subject { return Subject{Metric: "loud"} })
 		}
@@ -123,14 +123,14 @@ func TestTheLargestAreFound(t *testing.T) {
 	for i, o := range r.Top {
 		require.Equal(t, fmt.Sprint("large", i), o.Metric)
 	}
-	// They came to their profiles after the first round at the latest.
+	// They got their profiles after the first round at the latest.
 	require.Greater(t, r.Top[0].Refused, int64(2*9000*9/10))
 	require.InEpsilon(t, 3*(5000*2+19_000)+10, r.Refused[1], 0.07)
 }
 
-// What is not seen any more is forgotten after half a window to a full one, and its memory given back.
+// An offender that ended is forgotten after half a window to a full one, and its memory is released.
 func TestQuietOffendersAreForgotten(t *testing.T) {
-	budget := &room{left: 1 << 20}
+	budget := &fixedBudget{left: 1 << 20}
 	b := newBoard(t, 3, budget)
 	idle := budget.left
 	crowd{"requests", 1, 1000}.offend(b, rand.New(rand.NewPCG(1, 1)))
@@ -147,18 +147,18 @@ func TestQuietOffendersAreForgotten(t *testing.T) {
 
 	crowd{"requests", 1, 1000}.offend(b, rand.New(rand.NewPCG(1, 1)))
 	require.Len(t, b.Measure(begin.Add(time.Hour)).Top, 1)
-	// A long pause: when it came is not known, so it is named once more.
+	// After a long pause it is not known when in the pause the offences came, so the offender is named once more.
 	require.Len(t, b.Measure(begin.Add(1000*time.Hour)).Top, 1)
 	require.Empty(t, b.Measure(begin.Add(1000*time.Hour)).Top)
 }
 
-// Memory is bounded by the number of profiles and labels, and by the budget; all that is reserved is given back.
+// Memory is bounded by the number of profiles and labels, and by the budget. All reserved memory is released.
 func TestMemoryIsBounded(t *testing.T) {
-	fixed := 2*spanBytes(limitPrecision) + 2*rankingBytes
-	most := fixed + 2*spares*5*(profileBytes+spanBytes(seriesPrecision)+
-		maxLabels*labelBytes+maxVarying*(spanBytes(labelPrecision)+spanBytes(whatIfPrecision)))
+	fixed := 2*windowBytes(limitPrecision) + 2*rankingBytes
+	most := fixed + 2*profilesPerNamed*5*(profileBytes+windowBytes(seriesPrecision)+
+		maxLabels*labelBytes+maxVarying*(windowBytes(labelPrecision)+windowBytes(whatIfPrecision)))
 	for _, size := range []int{500_000, 1 << 30} {
-		budget := &room{left: size}
+		budget := &fixedBudget{left: size}
 		b, ok := New(begin, Options{Limits: 2, Count: 5, Keys: true, Window: time.Hour, Examples: true, Budget: budget})
 		require.True(t, ok)
 		end := b.Subscribe()
@@ -187,13 +187,13 @@ func TestMemoryIsBounded(t *testing.T) {
 		require.Equal(t, size-fixed, budget.left)
 		end()
 	}
-	_, ok := New(begin, Options{Limits: 1, Window: time.Hour, Budget: &room{left: 1000}})
+	_, ok := New(begin, Options{Limits: 1, Window: time.Hour, Budget: &fixedBudget{left: 1000}})
 	require.False(t, ok)
 }
 
-// Batches go on while it is measured, turned and freed.
+// Goroutines note offences while Measure rotates half windows and frees profiles.
 func TestManyGoroutines(t *testing.T) {
-	budget := &room{left: 1 << 20}
+	budget := &fixedBudget{left: 1 << 20}
 	b := newBoard(t, 2, budget)
 	before := budget.left
 	var wg sync.WaitGroup
@@ -214,9 +214,9 @@ func TestManyGoroutines(t *testing.T) {
 	require.Equal(t, before, budget.left)
 }
 
-// A known offender's series costs no allocation, new ones included.
+// A series of an offender with a profile costs no allocation, even if the series is new.
 func TestAllocsNote(t *testing.T) {
-	b := newBoard(t, 3, &room{left: 1 << 20})
+	b := newBoard(t, 3, &fixedBudget{left: 1 << 20})
 	rng := rand.New(rand.NewPCG(1, 1))
 	c := crowd{"requests", 1, 100_000}
 	c.offend(b, rng)
@@ -228,14 +228,14 @@ func TestAllocsNote(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		s := series[i%1024]
 		i++
-		p := b.Note(Offence{Limit: 1, Offender: 1, Series: s, Held: 500, Max: 500}, func() Subject { return Subject{} })
+		p := b.Note(Offence{Limit: 1, Offender: 1, Series: s, Used: 500, Max: 500}, func() Subject { return Subject{} })
 		p.Metric.Add(&Value{At: 0, Label: 0, Hash: s, Name: "route"})
 		p.Metric.Add(&Value{At: 1, Label: 1, Hash: s, Name: "id"})
 	}))
 }
 
 func BenchmarkNote(bench *testing.B) {
-	b := newBoard(bench, 10, &room{left: 1 << 20})
+	b := newBoard(bench, 10, &fixedBudget{left: 1 << 20})
 	rng := rand.New(rand.NewPCG(1, 1))
 	crowd{"requests", 1, 100_000}.offend(b, rng)
 	series := make([]uint64, 1<<16)
@@ -246,7 +246,7 @@ func BenchmarkNote(bench *testing.B) {
 	bench.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
 			s := series[i&(1<<16-1)]
-			p := b.Note(Offence{Limit: 1, Offender: 1, Series: s, Held: 500, Max: 500}, func() Subject { return Subject{} })
+			p := b.Note(Offence{Limit: 1, Offender: 1, Series: s, Used: 500, Max: 500}, func() Subject { return Subject{} })
 			for at := range 5 {
 				p.Metric.Add(&Value{At: at, Label: uint64(at), Hash: s >> at, Name: "label"})
 			}
@@ -254,11 +254,11 @@ func BenchmarkNote(bench *testing.B) {
 	})
 }
 
-// Where it is measured less often than the window is long, each report is of what came since the one before: nothing is
-// forgotten unseen.
+// If the interval of Measure is longer than the window, each report contains everything since the report before. No offence
+// is forgotten before it was reported.
 func TestWindowShorterThanTheInterval(t *testing.T) {
 	for _, window := range []time.Duration{time.Second, 14 * time.Second, 16 * time.Second, 29 * time.Second} {
-		budget := &room{left: 1 << 20}
+		budget := &fixedBudget{left: 1 << 20}
 		b, ok := New(begin, Options{Limits: 2, Count: 3, Window: window, Budget: budget})
 		require.True(t, ok)
 		idle := budget.left

@@ -10,28 +10,29 @@ import (
 )
 
 const (
-	// spares is how many times more profiles there are than a report names.
-	spares = 2
-	// noticed is how many series in a sample give an offender a profile at once, if one with fewer has to go: 1.6 % of
-	// all that found no place.
-	noticed = 16
-	// rankingBytes is what a ranking without profiles uses.
+	// profilesPerNamed is the number of profiles for each offender that a report may name.
+	profilesPerNamed = 2
+	// urgentSeries is the number of series in a sample with which an offender gets a profile at once, instead of an offender
+	// with fewer: 1.6 % of all series without a place.
+	urgentSeries = 16
+	// rankingBytes is the size of a ranking without profiles.
 	rankingBytes = 2 * sampleBytes
 )
 
-// ranking is the offenders of one kind. Safe for concurrent use, except invite, report and rotate, which are the
-// caller of Measure's.
+// ranking contains the offenders of one kind, either metrics or keys. It is safe for concurrent use, except chooseProfiles,
+// largest and rotate, which only Measure calls.
 type ranking struct {
 	board    *Board
-	count    int // that a report names
+	count    int // maximum number of offenders in a report
 	examples bool
 	budget   Budget
-	samples  [2]*sample // by turn
+	samples  [2]*sample // by Board.turn
 
-	// profiles by offender; nil under an offender that gets one at its next offence. Copied to be changed.
+	// profiles contains the profiles by offender. A nil profile means that the offender was chosen and gets its profile with
+	// its next offence. The map never changes: a change stores a changed copy.
 	profiles atomic.Pointer[map[uint64]*Profile]
 	mu       sync.Mutex // serialises changes of profiles
-	now      time.Time  // of the last invite; guarded by mu
+	now      time.Time  // of the last chooseProfiles; guarded by mu
 }
 
 func newRanking(b *Board, o *Options) *ranking {
@@ -43,21 +44,21 @@ func newRanking(b *Board, o *Options) *ranking {
 	return r
 }
 
-// note counts an offence of an offender and returns its profile, or nil.
+// note counts an offence and returns the profile of the offender, or nil.
 func (r *ranking) note(o *Offence, offender uint64, subject func() Subject) *Profile {
 	inSample := r.samples[r.board.turn.Load()].add(o.Series, offender)
 	profiles := *r.profiles.Load()
-	p, invited := profiles[offender]
+	p, chosen := profiles[offender]
 	if p == nil {
-		if !invited && len(profiles) >= spares*r.count && inSample < noticed {
+		if !chosen && len(profiles) >= profilesPerNamed*r.count && inSample < urgentSeries {
 			return nil
 		}
-		if p = r.open(o, offender, subject); p == nil {
+		if p = r.addProfile(o, offender, subject); p == nil {
 			return nil
 		}
 	}
-	if held := int64(o.Held); p.held.Load() != held {
-		p.held.Store(held)
+	if used := int64(o.Used); p.used.Load() != used {
+		p.used.Store(used)
 	}
 	if most := int64(o.Max); p.max.Load() != most {
 		p.max.Store(most)
@@ -66,32 +67,33 @@ func (r *ranking) note(o *Offence, offender uint64, subject func() Subject) *Pro
 	return p
 }
 
-// open gives an offender a profile, if there is room or another one has far fewer series.
-func (r *ranking) open(o *Offence, offender uint64, subject func() Subject) *Profile {
+// addProfile gives an offender a profile. If there are enough profiles, it replaces the smallest offender, or returns nil if
+// the smallest has urgentSeries in a sample.
+func (r *ranking) addProfile(o *Offence, offender uint64, subject func() Subject) *Profile {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	profiles := *r.profiles.Load()
-	p, invited := profiles[offender]
+	p, chosen := profiles[offender]
 	if p != nil {
 		return p
 	}
 	profiles = maps.Clone(profiles)
-	if !invited && len(profiles) >= spares*r.count {
-		least, ok := r.least(profiles)
+	if !chosen && len(profiles) >= profilesPerNamed*r.count {
+		smallest, ok := r.smallest(profiles)
 		if !ok {
 			return nil
 		}
-		if gone := profiles[least]; gone != nil {
-			gone.free()
+		if replaced := profiles[smallest]; replaced != nil {
+			replaced.free()
 		}
-		delete(profiles, least)
+		delete(profiles, smallest)
 	}
-	bytes := profileBytes + spanBytes(seriesPrecision)
+	bytes := profileBytes + windowBytes(seriesPrecision)
 	if r.budget.Reserve(bytes) {
 		s := subject()
 		p = &Profile{
 			ranking: r, limit: o.Limit, key: o.Key, subject: Subject{Metric: Clip(s.Metric), Key: Clip(s.Key)},
-			series: newSpan(seriesPrecision, &r.board.turn), bytes: bytes, since: r.now,
+			series: newWindowSketch(seriesPrecision, &r.board.turn), bytes: bytes, since: r.now,
 		}
 		if r == r.board.keys {
 			p.subject.Metric = ""
@@ -103,9 +105,9 @@ func (r *ranking) open(o *Offence, offender uint64, subject func() Subject) *Pro
 	return p
 }
 
-// least returns who has the fewest series in the samples, if they are fewer than noticed.
-func (r *ranking) least(profiles map[uint64]*Profile) (offender uint64, ok bool) {
-	fewest := noticed
+// smallest returns the offender with the fewest series in a sample. It returns false if even that one has urgentSeries.
+func (r *ranking) smallest(profiles map[uint64]*Profile) (offender uint64, ok bool) {
+	fewest := urgentSeries
 	for id := range profiles {
 		n := 0
 		for _, s := range r.samples {
@@ -118,21 +120,22 @@ func (r *ranking) least(profiles map[uint64]*Profile) (offender uint64, ok bool)
 	return offender, ok
 }
 
-// invite keeps the profiles of offenders with the most series in the samples and makes room for such offenders
-// without a profile. It frees what has been quiet for a window.
-func (r *ranking) invite(now time.Time) {
-	shares := make(map[uint64]float64)
+// chooseProfiles chooses the offenders with the most series by the samples. It keeps their profiles, frees all others, and
+// marks chosen offenders without a profile. An offender without series for a window is not in the samples, so it loses its
+// profile.
+func (r *ranking) chooseProfiles(now time.Time) {
+	totals := make(map[uint64]float64)
 	for _, s := range r.samples {
-		s.shares(shares)
+		s.addEstimates(totals)
 	}
-	ranked := slices.SortedFunc(maps.Keys(shares), func(x, y uint64) int {
-		return cmp.Or(cmp.Compare(shares[y], shares[x]), cmp.Compare(x, y))
+	ranked := slices.SortedFunc(maps.Keys(totals), func(x, y uint64) int {
+		return cmp.Or(cmp.Compare(totals[y], totals[x]), cmp.Compare(x, y))
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.now = now
 	chosen := make(map[uint64]*Profile)
-	for _, id := range ranked[:min(len(ranked), spares*r.count)] {
+	for _, id := range ranked[:min(len(ranked), profilesPerNamed*r.count)] {
 		chosen[id] = nil
 	}
 	for id, p := range *r.profiles.Load() {
@@ -146,9 +149,9 @@ func (r *ranking) invite(now time.Time) {
 	r.profiles.Store(&chosen)
 }
 
-// report returns the offenders with the most series that are accepted, at most count.
-func (r *ranking) report(now time.Time, accept func(id uint64, o *Offender) bool) (top []Offender) {
-	whatIf := r.board.asked.Load() > 0
+// largest returns the offenders with the most series among those that accept allows, at most count.
+func (r *ranking) largest(now time.Time, accept func(id uint64, o *Offender) bool) (top []Offender) {
+	whatIf := r.board.subscribers.Load() > 0
 	for id, p := range *r.profiles.Load() {
 		if p == nil {
 			continue
@@ -167,11 +170,11 @@ func (r *ranking) report(now time.Time, accept func(id uint64, o *Offender) bool
 	return top[:min(len(top), r.count)]
 }
 
-// rotate begins a half window, whose sample is that of the turn next.
+// rotate begins the half window with index next.
 func (r *ranking) rotate(next uint32) {
 	for _, p := range *r.profiles.Load() {
 		if p != nil {
-			p.forget()
+			p.clearNext()
 		}
 	}
 	r.samples[next].reset()

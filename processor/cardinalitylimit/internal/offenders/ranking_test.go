@@ -10,21 +10,21 @@ import (
 )
 
 func newBoardOfKeys(t testing.TB, count int) *Board {
-	b, ok := New(begin, Options{Limits: 1, Count: count, Keys: true, Window: time.Hour, Budget: &room{left: 1 << 24}})
+	b, ok := New(begin, Options{Limits: 1, Count: count, Keys: true, Window: time.Hour, Budget: &fixedBudget{left: 1 << 24}})
 	require.True(t, ok)
 	return b
 }
 
-// flood offends under one key with n metrics of one series each.
+// flood notes offences under one key by n metrics with one series each.
 func flood(b *Board, key uint64, n int, rng *rand.Rand) {
 	for i := range n {
-		b.Note(Offence{Key: key, Offender: rng.Uint64(), Series: rng.Uint64(), Held: 500, Max: 500}, func() Subject {
+		b.Note(Offence{Key: key, Offender: rng.Uint64(), Series: rng.Uint64(), Used: 500, Max: 500}, func() Subject {
 			return Subject{Metric: fmt.Sprint("name", i), Key: "resource.service.name=orders"}
 		})
 	}
 }
 
-// A flood of names does not hide a metric that explodes later, and none of the names is blamed.
+// A flood of metric names does not hide a metric that explodes later, and no name of the flood is reported.
 func TestLaterExploderAfterAFloodOfNames(t *testing.T) {
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 1))
@@ -37,7 +37,7 @@ func TestLaterExploderAfterAFloodOfNames(t *testing.T) {
 		require.InEpsilon(t, 20_500, r.Keys[0].Wanted(), 0.1)
 		flood(b, 7, 1000, rng)
 		for range 10_000 {
-			b.Note(Offence{Key: 7, Offender: 42, Series: rng.Uint64(), Held: 500, Max: 500}, func() Subject {
+			b.Note(Offence{Key: 7, Offender: 42, Series: rng.Uint64(), Used: 500, Max: 500}, func() Subject {
 				return Subject{Metric: "requests", Key: "resource.service.name=orders"}
 			})
 		}
@@ -49,7 +49,7 @@ func TestLaterExploderAfterAFloodOfNames(t *testing.T) {
 	}
 }
 
-// The largest keys are named beside thousands of small ones.
+// The largest keys are named although there are thousands of small ones.
 func TestLargestKeys(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	b := newBoardOfKeys(t, 3)
@@ -66,18 +66,18 @@ func TestLargestKeys(t *testing.T) {
 	}
 }
 
-// A profile gives its place to who has noticed series in the sample, and its memory comes back.
+// An offender with urgentSeries in the sample replaces a smaller one, whose memory is released.
 func TestProfileGivesWay(t *testing.T) {
-	budget := &room{left: 1 << 20}
+	budget := &fixedBudget{left: 1 << 20}
 	b, ok := New(begin, Options{Limits: 1, Count: 1, Window: time.Hour, Budget: budget})
 	require.True(t, ok)
 	idle := budget.left
 	rng := rand.New(rand.NewPCG(1, 1))
-	for id := range uint64(spares) {
+	for id := range uint64(profilesPerNamed) {
 		crowd{"small", id + 1, 2}.offendTo(b, rng)
 	}
 	full := budget.left
-	for range noticed - 1 {
+	for range urgentSeries - 1 {
 		require.Nil(t, crowd{"large", 99, 1}.offendTo(b, rng))
 	}
 	require.NotNil(t, crowd{"large", 99, 1}.offendTo(b, rng))
@@ -87,7 +87,7 @@ func TestProfileGivesWay(t *testing.T) {
 	require.Equal(t, idle, budget.left)
 }
 
-// offendTo offends n times and returns the last profile.
+// offendTo notes n offences and returns the last profile.
 func (c crowd) offendTo(b *Board, rng *rand.Rand) (p *Profile) {
 	for range c.n {
 		p = b.Note(Offence{Offender: c.id, Series: rng.Uint64()}, func() Subject { return Subject{Metric: c.name} }).Metric

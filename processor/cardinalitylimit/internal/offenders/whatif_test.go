@@ -28,11 +28,12 @@ func (e errorsOf) worst() (most float64) {
 	return most
 }
 
-// explosion is series of two labels: one with many values, one with few; half of the series lack the first.
+// explosion is a set of series with two labels, one with many values and one with few. Each value of the second label also
+// has a series that lacks the first.
 type explosion struct{ many, few int }
 
-// tell tells a profile about all series. It returns the true number that are left without each label.
-func (x explosion) tell(p *Profile, seed uint64) (withoutMany, withoutFew int) {
+// addTo adds all series to a profile. It returns the true number of series that are left without each label.
+func (x explosion) addTo(p *Profile, seed uint64) (withoutMany, withoutFew int) {
 	series := func(many, few int) uint64 { return mixed(mixed(seed^uint64(many)<<32) ^ uint64(few)) } //nolint:gosec // bits
 	leftMany, leftFew := make(map[uint64]bool), make(map[uint64]bool)
 	for few := range x.few {
@@ -64,11 +65,11 @@ func TestWhatIf(t *testing.T) {
 	for _, x := range []explosion{{many: 1000, few: 5}, {many: 1000, few: 40}, {many: 10_000, few: 5}, {many: 300, few: 300}} {
 		var many, few errorsOf
 		for seed := range seeds {
-			b := newBoard(t, 3, &room{left: 1 << 20})
+			b := newBoard(t, 3, &fixedBudget{left: 1 << 20})
 			end := b.Subscribe()
 			rng := rand.New(rand.NewPCG(seed, 1))
 			p := crowd{"requests", 1, 1}.offendTo(b, rng)
-			withoutMany, withoutFew := x.tell(p, mixed(rng.Uint64()))
+			withoutMany, withoutFew := x.addTo(p, mixed(rng.Uint64()))
 			without := make(map[string]float64)
 			for _, l := range b.Measure(begin).Top[0].Labels {
 				without[l.Name] = float64(l.Without)
@@ -86,9 +87,9 @@ func TestWhatIf(t *testing.T) {
 	}
 }
 
-// The sketches exist while somebody asks.
+// The sketches exist while there is a subscriber.
 func TestWhatIfOnlyWhileAsked(t *testing.T) {
-	budget := &room{left: 1 << 20}
+	budget := &fixedBudget{left: 1 << 20}
 	b, ok := New(begin, Options{Limits: 1, Count: 3, Window: time.Hour, Budget: budget})
 	require.True(t, ok)
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -100,7 +101,7 @@ func TestWhatIfOnlyWhileAsked(t *testing.T) {
 	first, second := b.Subscribe(), b.Subscribe()
 	require.True(t, p.WhatIf())
 	p.Add(&Value{Label: 1, Hash: rng.Uint64(), Name: "id", Without: rng.Uint64()})
-	require.Equal(t, before-spanBytes(whatIfPrecision), budget.left)
+	require.Equal(t, before-windowBytes(whatIfPrecision), budget.left)
 	require.EqualValues(t, 1, b.Measure(begin).Top[0].Labels[0].Without)
 	first()
 	first()
@@ -119,7 +120,7 @@ func BenchmarkWhatIf(bench *testing.B) {
 			name = "with what-if"
 		}
 		bench.Run(name, func(bench *testing.B) {
-			b := newBoard(bench, 10, &room{left: 1 << 20})
+			b := newBoard(bench, 10, &fixedBudget{left: 1 << 20})
 			if asked {
 				defer b.Subscribe()()
 			}

@@ -7,23 +7,22 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// Cutter applies the limits to one batch. Not safe for concurrent use. Nothing is allocated for what
-// is within the limits.
+// Cutter applies the limits to one batch. It is not safe for concurrent use. It allocates nothing for data within the limits.
 type Cutter struct {
 	Limits Limits
-	// Copy leaves the batch as it is: what is over a bound is cut in a copy. For a dry run.
+	// Copy leaves the batch unchanged and cuts values in a copy. A dry run needs it.
 	Copy bool
-	// Counts tallies what was over a bound.
+	// Counts counts the exceeded bounds.
 	Counts Counts
-	// Example is the first of them.
+	// Example is the first exceeded bound.
 	Example Example
 }
 
-// Example says for a person what was over a bound.
+// Example describes an exceeded bound for a person.
 type Example struct {
 	Kind Kind
-	// Name of the attribute, or of the field of the metric or scope. A sender may have chosen it,
-	// at any length.
+	// Name is the name of the attribute, or of the field of the metric or scope. A sender may have chosen it, so its length is
+	// not bounded.
 	Name string
 }
 
@@ -34,8 +33,8 @@ func (c *Cutter) count(k Kind, name string) {
 	c.Counts[k]++
 }
 
-// ResourceMetrics bounds the texts of a resource and returns the resource to go by, which is a
-// copy where the batch is to stay as it is.
+// ResourceMetrics bounds the texts of a resource and returns the bounded resource. That is a copy if c.Copy is set and a bound
+// is exceeded.
 func (c *Cutter) ResourceMetrics(rm pmetric.ResourceMetrics) pcommon.Resource {
 	c.text(rm.SchemaUrl(), c.Limits.MaxValueBytes, Value, "schema_url", rm.SetSchemaUrl)
 	r := rm.Resource()
@@ -48,7 +47,7 @@ func (c *Cutter) ResourceMetrics(rm pmetric.ResourceMetrics) pcommon.Resource {
 	return bounded
 }
 
-// ScopeMetrics is what ResourceMetrics is, for a scope.
+// ScopeMetrics is ResourceMetrics for a scope.
 func (c *Cutter) ScopeMetrics(sm pmetric.ScopeMetrics) pcommon.InstrumentationScope {
 	c.text(sm.SchemaUrl(), c.Limits.MaxValueBytes, Value, "schema_url", sm.SetSchemaUrl)
 	s := sm.Scope()
@@ -65,24 +64,23 @@ func (c *Cutter) ScopeMetrics(sm pmetric.ScopeMetrics) pcommon.InstrumentationSc
 	return bounded
 }
 
-// Metric bounds the texts of a metric that has so many points. It reports false if the name is too long:
-// then no point of the metric may leave.
+// Metric bounds the texts of a metric with a number of points. It returns false if the name is too long. Then all points of
+// the metric are refused.
 func (c *Cutter) Metric(m pmetric.Metric, points int) (ok bool) {
 	if points > 0 && len(m.Name()) > orNone(c.Limits.MaxNameBytes) {
 		c.count(PointName, m.Name())
 		c.Counts[PointName] += int64(points) - 1
 		return false
 	}
-	c.text(m.Name(), c.Limits.MaxNameBytes, Name, "metric.name", m.SetName) // of a metric without points
+	c.text(m.Name(), c.Limits.MaxNameBytes, Name, "metric.name", m.SetName) // too long only if the metric has no points
 	c.text(m.Unit(), c.Limits.MaxNameBytes, Name, "unit", m.SetUnit)
 	c.text(m.Description(), c.Limits.MaxValueBytes, Value, "description", m.SetDescription)
 	c.attributes(m.Metadata())
 	return true
 }
 
-// Point bounds the values of a point's attributes and returns the attributes to go by. It reports
-// false for a point that may not leave: to cut its names, or their number, would make it another
-// series.
+// Point bounds the values of a point's attributes and returns the bounded attributes. It returns false if the point is
+// refused, because an attribute name is too long or there are too many attributes. Cutting them would make another series.
 func (c *Cutter) Point(m pcommon.Map) (attributes pcommon.Map, ok bool) {
 	if m.Len() > orNone(c.Limits.MaxCount) {
 		c.count(PointAttributes, "")
@@ -102,7 +100,7 @@ func (c *Cutter) Point(m pcommon.Map) (attributes pcommon.Map, ok bool) {
 	return m, true
 }
 
-// Again is Point for a point that was bounded before: nothing is counted. Only a copy is made again.
+// Again is Point for a point that was bounded before. It counts nothing. It makes the copy again if c.Copy is set.
 func (c *Cutter) Again(m pcommon.Map) (attributes pcommon.Map, ok bool) {
 	counts, example := c.Counts, c.Example
 	attributes, ok = c.Point(m)
@@ -126,7 +124,7 @@ func (c *Cutter) Exemplars(s pmetric.ExemplarSlice) {
 	}
 }
 
-// text cuts a text that is not an attribute's, unless the batch is to stay as it is.
+// text cuts a text of a field, unless c.Copy is set.
 func (c *Cutter) text(s string, limit int, k Kind, field string, set func(string)) {
 	if len(s) <= orNone(limit) {
 		return
@@ -137,8 +135,8 @@ func (c *Cutter) text(s string, limit int, k Kind, field string, set func(string
 	}
 }
 
-// attributes bounds a map of attributes: those in excess go, the last ones by name first. It returns
-// the map to go by, and whether that is m.
+// attributes bounds a map of attributes. If there are too many, it removes the last ones by name. It returns the bounded map
+// and whether that is m.
 func (c *Cutter) attributes(m pcommon.Map) (bounded pcommon.Map, same bool) {
 	over, names := c.exceeds(m)
 	switch {
@@ -159,7 +157,7 @@ func (c *Cutter) attributes(m pcommon.Map) (bounded pcommon.Map, same bool) {
 	return m, true
 }
 
-// exceeds reports whether anything of m is over a bound, and whether that is a name or the number of them.
+// exceeds reports whether anything in m is over a bound, and whether a name or the number of attributes is.
 func (c *Cutter) exceeds(m pcommon.Map) (over, names bool) {
 	if m.Len() > orNone(c.Limits.MaxCount) {
 		return true, true
@@ -173,8 +171,8 @@ func (c *Cutter) exceeds(m pcommon.Map) (over, names bool) {
 	return over, false
 }
 
-// rebuild makes a map of what is within the bounds. The values are moved, or copied where the batch
-// is to stay as it is. It goes by maps of Go's, as pcommon.Map looks through all of its names for each.
+// rebuild makes a map of the attributes within the bounds. It moves the values, or copies them if c.Copy is set. It uses Go
+// maps, because pcommon.Map compares all its names for each lookup.
 func (c *Cutter) rebuild(m pcommon.Map) pcommon.Map {
 	values := make(map[string]pcommon.Value, min(m.Len(), orNone(c.Limits.MaxCount)))
 	empty := make(map[string]any, len(values))
@@ -211,8 +209,8 @@ func (c *Cutter) rebuild(m pcommon.Map) pcommon.Map {
 	return bounded
 }
 
-// lastName returns the last of the names that fit by their order, and how many attributes of that
-// name fit: a malformed map may have several.
+// lastName returns the last name, in sorted order, that is within MaxCount, and how many attributes of that name are. A
+// malformed map may have several attributes with one name.
 func (c *Cutter) lastName(m pcommon.Map) (last string, spare int) {
 	names := make([]string, 0, m.Len())
 	for name := range m.All() {
@@ -227,7 +225,7 @@ func (c *Cutter) lastName(m pcommon.Map) (last string, spare int) {
 	return last, spare
 }
 
-// value returns the text that a value is replaced by, and which bound it exceeds; Kinds for none.
+// value returns the text that replaces a value and the bound that the value exceeds, or Kinds.
 func (c *Cutter) value(v pcommon.Value) (text string, k Kind) {
 	if k = c.Limits.exceededBy(v); k == Kinds {
 		return "", k

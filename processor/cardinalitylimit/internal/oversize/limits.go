@@ -2,19 +2,19 @@ package oversize
 
 import "math"
 
-// Limits are the bounds. 0 turns one off.
+// Limits are the bounds. 0 turns a bound off.
 type Limits struct {
-	MaxCount      int // attributes of a resource, scope, point or exemplar
-	MaxNameBytes  int // names of attributes and metrics, units, scope names and versions
-	MaxValueBytes int // attribute values, descriptions, schema URLs
-	MaxDepth      int // lists and maps within each other
-	MaxBuckets    int // buckets of a histogram, quantiles of a summary
+	MaxCount      int // number of attributes of a resource, scope, point or exemplar
+	MaxNameBytes  int // length of attribute names, metric names, units, scope names and versions
+	MaxValueBytes int // length of attribute values, descriptions and schema URLs
+	MaxDepth      int // number of nested lists and maps in a value
+	MaxBuckets    int // number of buckets of a histogram, or of quantiles of a summary
 }
 
-// SuffixBytes is the length of what a cut text ends in; a bound on texts must be longer.
+// SuffixBytes is the length of the end of a cut text: ~ and the hash. A bound on texts must be greater.
 const SuffixBytes = 12
 
-// orNone is a bound as a number to compare with: one that is off is never exceeded.
+// orNone returns the bound, or the greatest integer if the bound is off.
 func orNone(limit int) int {
 	if limit == 0 {
 		return math.MaxInt
@@ -22,7 +22,7 @@ func orNone(limit int) int {
 	return limit
 }
 
-// Kind says which bound was exceeded, and what came of it.
+// Kind is a bound that was exceeded, with the consequence.
 type Kind uint8
 
 // Kinds.
@@ -34,7 +34,7 @@ const (
 	PointName                   // a point was refused for the length of a name
 	PointAttributes             // a point was refused for the number of its attributes
 	PointBuckets                // a point was refused for the number of its buckets
-	Kinds
+	Kinds                       // number of kinds; as a Kind it means that no bound was exceeded
 )
 
 var kindNames = [Kinds]string{
@@ -43,7 +43,7 @@ var kindNames = [Kinds]string{
 
 func (k Kind) String() string { return kindNames[k] }
 
-// Counts is how often each bound was exceeded.
+// Counts is the number of times that each bound was exceeded.
 type Counts [Kinds]int64
 
 // Refused is the number of points that were refused.

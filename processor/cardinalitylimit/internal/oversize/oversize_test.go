@@ -120,8 +120,8 @@ func TestValuesWithinTheirBound(t *testing.T) {
 	}
 }
 
-// Values that differ anywhere are cut to texts that differ; equal ones, in another order of their
-// names too, to the same.
+// Different values are cut to different texts. Equal values are cut to the same text, even if their names are in another
+// order.
 func TestDistinctValuesStayDistinct(t *testing.T) {
 	long := strings.Repeat("x", 100)
 	pair := func(first, second string) func(pcommon.Value) {
@@ -158,7 +158,7 @@ func TestDistinctValuesStayDistinct(t *testing.T) {
 	assert.Equal(t, one.Str(), other.Str())
 }
 
-// A text is what it was in the release before, and in the gateway beside.
+// A value is cut to the same text in every release and in every gateway.
 func TestCutTextsAreTheSameEverywhere(t *testing.T) {
 	v, _ := cut(t, limits, text(strings.Repeat("x", 100)))
 	assert.Equal(t, strings.Repeat("x", 52)+"~WWhOvvcrJ_Y", v.Str())
@@ -231,7 +231,7 @@ func TestNamesAreCut(t *testing.T) {
 	}
 }
 
-// A request of the largest size that receivers take is bounded in no more than its share of time.
+// The time for a request of the largest size that receivers accept is proportional to its size.
 func TestManyLongNames(t *testing.T) {
 	raw := make(map[string]any)
 	for i := range 100_000 {

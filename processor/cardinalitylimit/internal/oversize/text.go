@@ -11,8 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// cutText returns the beginning of s and a hash of the whole, at most limit bytes of valid UTF-8
-// together.
+// cutText returns the beginning of s, ~ and a hash of the whole value. The result is valid UTF-8 of at most limit bytes.
 func cutText(s string, limit int, hash uint64) string {
 	var sum [8]byte
 	binary.BigEndian.PutUint64(sum[:], hash)
@@ -20,18 +19,17 @@ func cutText(s string, limit int, hash uint64) string {
 	return strings.ToValidUTF8(s[:keep], "") + "~" + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// maxShownDepth bounds the recursion that shows a nested value where its depth is not bounded.
+// maxShownDepth bounds the recursion over a nested value if MaxDepth does not.
 const maxShownDepth = 64
 
-// cut returns what a value over a bound is replaced by: the beginning of its text and a hash of the
-// whole. Bytes are shown in base64, a list or map about as JSON would be, a map in the order of its
-// names.
+// cut returns the text that replaces a value over a bound: the beginning of its text and a hash of the whole value. The text
+// of bytes is base64. The text of a list or map is similar to JSON, with the names of a map in order.
 func (l *Limits) cut(v pcommon.Value) string {
 	limit := orNone(l.MaxValueBytes)
 	if v.Type() == pcommon.ValueTypeStr {
 		return cutText(v.Str(), limit, hasher.Value(v))
 	}
-	t := shown{limit: limit, depth: maxShownDepth}
+	t := shownText{limit: limit, depth: maxShownDepth}
 	if l.MaxDepth > 0 {
 		t.depth = min(l.MaxDepth, maxShownDepth)
 	}
@@ -40,18 +38,18 @@ func (l *Limits) cut(v pcommon.Value) string {
 	} else {
 		t.value(v, 1)
 	}
-	return cutText(string(t.text), limit, whole(v))
+	return cutText(string(t.text), limit, wholeHash(v))
 }
 
-// shown is the beginning of a text for a nested value. It ends soon after limit bytes.
-type shown struct {
+// shownText is the beginning of the text of a nested value. It ends soon after limit bytes.
+type shownText struct {
 	text         []byte
 	limit, depth int
 }
 
-func (t *shown) room() int { return max(t.limit-len(t.text), 0) }
+func (t *shownText) room() int { return max(t.limit-len(t.text), 0) }
 
-func (t *shown) value(v pcommon.Value, depth int) {
+func (t *shownText) value(v pcommon.Value, depth int) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		t.quoted(v.Str())
@@ -74,12 +72,12 @@ func (t *shown) value(v pcommon.Value, depth int) {
 	}
 }
 
-func (t *shown) quoted(s string) {
+func (t *shownText) quoted(s string) {
 	t.text = strconv.AppendQuote(t.text, s[:min(len(s), t.room())])
 }
 
-// bytes takes what has room only: all of them would have to be copied.
-func (t *shown) bytes(b pcommon.ByteSlice) {
+// bytes reads only as many bytes as the text has room for.
+func (t *shownText) bytes(b pcommon.ByteSlice) {
 	raw := make([]byte, min(b.Len(), t.room()))
 	for i := range raw {
 		raw[i] = b.At(i)
@@ -87,14 +85,14 @@ func (t *shown) bytes(b pcommon.ByteSlice) {
 	t.text = base64.StdEncoding.AppendEncode(t.text, raw)
 }
 
-func (t *shown) slice(s pcommon.Slice, depth int) {
+func (t *shownText) slice(s pcommon.Slice, depth int) {
 	t.text = append(t.text, '[')
 	for i, item := range s.All() {
 		if t.room() == 0 {
 			return
 		}
 		if depth >= t.depth && nested(item) {
-			continue // the hash has it
+			continue // only the hash includes it
 		}
 		if i > 0 {
 			t.text = append(t.text, ',')
@@ -104,18 +102,18 @@ func (t *shown) slice(s pcommon.Slice, depth int) {
 	t.text = append(t.text, ']')
 }
 
-func (t *shown) object(m pcommon.Map, depth int) {
-	type entry struct {
+func (t *shownText) object(m pcommon.Map, depth int) {
+	type member struct {
 		name  string
 		value pcommon.Value
 	}
-	entries := make([]entry, 0, m.Len())
+	members := make([]member, 0, m.Len())
 	for name, v := range m.All() {
-		entries = append(entries, entry{name, v})
+		members = append(members, member{name, v})
 	}
-	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
+	slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(a.name, b.name) })
 	t.text = append(t.text, '{')
-	for i, e := range entries {
+	for i, e := range members {
 		if t.room() == 0 {
 			return
 		}

@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	// numberBytes is what a number counts within a list or map, and itemBytes what each item and each
-	// list or map adds: its text is about as long.
+	// numberBytes is the length that a number in a list or map counts, about that of its text.
 	numberBytes = 8
-	itemBytes   = 2
+	// itemBytes is the length that each item, and each list or map itself, counts in addition.
+	itemBytes = 2
 )
 
-// exceededBy returns which bound a value exceeds, Kinds for none. A list or map is as long as the
-// texts in it, and a little for each item.
+// exceededBy returns the bound that a value exceeds, or Kinds. The length of a list or map is that of the texts in it, plus
+// itemBytes per item.
 func (l *Limits) exceededBy(v pcommon.Value) Kind {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
@@ -35,11 +35,11 @@ func (l *Limits) exceededBy(v pcommon.Value) Kind {
 	return Kinds
 }
 
-// measure walks a nested value until a bound is exceeded. The recursion is bounded by both: each
-// level takes room as well.
+// measure walks a nested value until a bound is exceeded. Each of the bounds ends the recursion, because each level also
+// uses bytes.
 type measure struct {
-	room  int // bytes that are left
-	depth int
+	room  int // bytes left
+	depth int // maximum
 }
 
 func (m *measure) visit(v pcommon.Value, depth int) Kind {
@@ -79,25 +79,25 @@ func (m *measure) visit(v pcommon.Value, depth int) Kind {
 	return Kinds
 }
 
-// hasher of what is cut. Its seed is the same everywhere, so that every gateway and every start makes
-// the same series of a value.
+// hasher hashes the cut values. Its seed is a constant, so that every gateway makes the same series of a value, also after a
+// restart.
 var hasher = streamid.New(0x6f76657273697a65)
 
-// Tags separate lists from maps, and from what they hold.
+// Tags distinguish the hashes of lists, maps and their items.
 const (
 	tagSlice = 0xa54ff53a5f1d36f1
 	tagMap   = 0x510e527fade682d1
 )
 
-// whole hashes a value of any depth: the sum over all that it holds of the hash of where that stands
-// and what it is. The order of a map does not matter.
-func whole(v pcommon.Value) uint64 {
+// wholeHash returns the hash of a value of any depth. It is the sum of the hashes of all nested values, each combined with
+// its path. So the order of a map does not matter.
+func wholeHash(v pcommon.Value) uint64 {
 	type place struct {
 		value pcommon.Value
 		path  uint64
 	}
 	var sum uint64
-	left := []place{{v, hasher.String("")}}
+	left := []place{{v, hasher.String("")}} // lists and maps to visit
 	visit := func(v pcommon.Value, path uint64) {
 		switch v.Type() {
 		case pcommon.ValueTypeSlice, pcommon.ValueTypeMap:

@@ -1,5 +1,5 @@
-// Package rank orders the strangers of a batch, the points of series that have no place yet: the
-// heaviest series first, so that places go to what names most of the traffic.
+// Package rank orders the strangers of a batch, which are the points of series that have no place yet. The heaviest series
+// come first, so the places go to the series with most of the traffic.
 package rank
 
 import (
@@ -9,30 +9,31 @@ import (
 
 // Stranger is a point that waits for a decision.
 type Stranger struct {
-	Series uint64 // as the limits count it
+	Series uint64 // identity of the series, as the limits count it
 	Weight float64
 	Time   int64 // ns since the epoch
-	Metric int32 // of the batch, by the order in which metrics with strangers were met
-	Point  int32 // of the metric
+	Metric int32 // number of the metric among those of the batch that have strangers
+	Point  int32 // index in the metric
 }
 
-// MaxStrangers bounds the memory of a queue: 40 bytes each, 2.5 MiB. Strangers beyond it come first.
-const MaxStrangers = 1 << 16
+// maxStrangers bounds the memory of a queue: 40 bytes each, 2.5 MiB. The caller decides on further strangers at once, before
+// those in the queue.
+const maxStrangers = 1 << 16
 
 // Queue contains the strangers of one batch. Not safe for concurrent use.
 type Queue struct{ waiting []Stranger }
 
-// Add puts a stranger off, or reports false if the queue is full.
+// Add adds a stranger to the queue. It returns false if the queue is full.
 func (q *Queue) Add(s Stranger) bool {
-	if len(q.waiting) == MaxStrangers {
+	if len(q.waiting) == maxStrangers {
 		return false
 	}
 	q.waiting = append(q.waiting, s)
 	return true
 }
 
-// Ordered returns the strangers: series by the sum of their points' weights, equal sums by identity,
-// the points of a series by time. Valid until the next Reset.
+// Ordered returns the strangers in their order: series by the sum of the weights of their points, equal sums by identity, and
+// the points of a series by time. The result is valid until the next Reset.
 func (q *Queue) Ordered() []Stranger {
 	bySeries := func(a, b Stranger) int {
 		return cmp.Or(cmp.Compare(a.Series, b.Series), cmp.Compare(a.Time, b.Time))

@@ -11,7 +11,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
-// The order is that of the sums, then the identities, then the times, however the points come.
+// The points come in any order. They are ordered by the sums of their series, then by identity, then by time.
 func TestOrdered(t *testing.T) {
 	want := []Stranger{
 		{Series: 7, Weight: 5, Time: 1, Point: 0},
@@ -38,7 +38,7 @@ func TestOrdered(t *testing.T) {
 
 func TestQueueIsBounded(t *testing.T) {
 	var q Queue
-	for range MaxStrangers {
+	for range maxStrangers {
 		require.True(t, q.Add(Stranger{}))
 	}
 	assert.False(t, q.Add(Stranger{}))

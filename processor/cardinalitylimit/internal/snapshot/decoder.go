@@ -6,26 +6,25 @@ import (
 	"math"
 )
 
-// ErrCorrupt means that what is stored is not what was written.
+// ErrCorrupt means that the stored bytes are not those that were written.
 var ErrCorrupt = errors.New("snapshot is corrupt or truncated")
 
-// Decoder reads what an [Encoder] appended. From the first error on all that it
-// reads is zero; Err tells.
+// Decoder reads the values that an [Encoder] appended. After an error all its values are zero, and Err returns the error.
 type Decoder struct {
 	buf []byte
 	err error
 }
 
-// NewDecoder returns a Decoder of a whole section.
+// NewDecoder returns a Decoder for a whole section.
 func NewDecoder(section []byte) *Decoder { return &Decoder{buf: section} }
 
-// Err is ErrCorrupt where something could not be read.
+// Err returns ErrCorrupt if a value could not be read.
 func (d *Decoder) Err() error { return d.err }
 
-// Fail makes the Decoder report ErrCorrupt: a value makes no sense.
+// Fail makes the Decoder report ErrCorrupt. A caller uses it for a value that makes no sense.
 func (d *Decoder) Fail() { d.err, d.buf = ErrCorrupt, nil }
 
-// Done reports ErrCorrupt unless everything has been read.
+// Done returns ErrCorrupt unless all bytes of the section have been read without an error.
 func (d *Decoder) Done() error {
 	if len(d.buf) > 0 {
 		d.Fail()
@@ -33,7 +32,7 @@ func (d *Decoder) Done() error {
 	return d.err
 }
 
-// Uint reads what Encoder.Uint appended.
+// Uint reads a value of Encoder.Uint.
 func (d *Decoder) Uint() uint64 {
 	v, n := binary.Uvarint(d.buf)
 	if n <= 0 {
@@ -44,7 +43,7 @@ func (d *Decoder) Uint() uint64 {
 	return v
 }
 
-// Int reads what Encoder.Int appended.
+// Int reads a value of Encoder.Int.
 func (d *Decoder) Int() int64 {
 	v, n := binary.Varint(d.buf)
 	if n <= 0 {
@@ -55,21 +54,21 @@ func (d *Decoder) Int() int64 {
 	return v
 }
 
-// Fixed reads what Encoder.Fixed appended.
+// Fixed reads a value of Encoder.Fixed.
 func (d *Decoder) Fixed() uint64 {
-	b := d.take(8)
+	b := d.next(8)
 	if b == nil {
 		return 0
 	}
 	return binary.LittleEndian.Uint64(b)
 }
 
-// Float reads what Encoder.Float appended.
+// Float reads a value of Encoder.Float.
 func (d *Decoder) Float() float64 { return math.Float64frombits(d.Fixed()) }
 
-// Bool reads what Encoder.Bool appended.
+// Bool reads a value of Encoder.Bool.
 func (d *Decoder) Bool() bool {
-	b := d.take(1)
+	b := d.next(1)
 	if b == nil {
 		return false
 	}
@@ -79,11 +78,11 @@ func (d *Decoder) Bool() bool {
 	return b[0] == 1
 }
 
-// Text reads what Encoder.Text appended, into memory of its own.
-func (d *Decoder) Text() string { return string(d.take(d.Len(1))) }
+// Text reads a value of Encoder.Text and copies it.
+func (d *Decoder) Text() string { return string(d.next(d.Len(1))) }
 
-// Len reads a count of things of at least size bytes each. It is never more than
-// what is left can hold, so that it may be allocated for.
+// Len reads the number of items that follow, each of at least size bytes. The result never exceeds what fits into the
+// remaining bytes, so the caller may allocate that many items.
 func (d *Decoder) Len(size int) int {
 	n := d.Uint()
 	if n > uint64(len(d.buf)/size) {
@@ -93,7 +92,7 @@ func (d *Decoder) Len(size int) int {
 	return int(n)
 }
 
-// Words reads what Encoder.Words appended.
+// Words reads a value of Encoder.Words.
 func (d *Decoder) Words() []uint64 {
 	words := make([]uint64, d.Len(8))
 	for i := range words {
@@ -102,8 +101,8 @@ func (d *Decoder) Words() []uint64 {
 	return words
 }
 
-// take returns the next n bytes, or nil where there are fewer.
-func (d *Decoder) take(n int) []byte {
+// next returns the next n bytes, or nil if fewer remain.
+func (d *Decoder) next(n int) []byte {
 	if n > len(d.buf) {
 		d.Fail()
 		return nil

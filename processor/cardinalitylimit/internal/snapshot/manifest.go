@@ -7,15 +7,15 @@ import (
 	"maps"
 )
 
-// ErrVersion means that another version of the format was written.
+// ErrVersion means that the store contains another version of the format.
 var ErrVersion = errors.New("snapshot has another version")
 
-// version of the format, of the manifest and of all sections.
+// version is that of the format, both of the manifest and of all sections.
 const version = 5
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// manifest says where the sections are.
+// manifest names the slot in use of each section.
 //
 //	+---------+---------+--------------------------+
 //	| version |  CRC-32C of the rest  |    rest    |
@@ -23,21 +23,22 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 //	 4 bytes    4 bytes
 type manifest struct {
 	seed     uint64
-	clean    bool
+	clean    bool // the process ended with this state
 	sections map[string]section
 }
 
-// section is one part of the state as it is stored.
+// section is the place of a section in the store.
 type section struct {
 	slot   int    // in use
-	chunks [2]int // of both slots: what is there to be overwritten or deleted
-	crc    uint32 // of the slot in use, all chunks together
+	chunks [2]int // stored chunks by slot; those of the slot not in use are to be overwritten or deleted
+	crc    uint32 // of all chunks of the slot in use together
 }
 
 func (m *manifest) equal(o *manifest) bool {
 	return m.seed == o.seed && m.clean == o.clean && maps.Equal(m.sections, o.sections)
 }
 
+// headBytes is the size of version and CRC.
 const headBytes = 8
 
 func (m *manifest) encode() []byte {

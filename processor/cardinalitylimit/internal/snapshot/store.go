@@ -8,27 +8,26 @@ import (
 	"maps"
 )
 
-// ErrMissing means that nothing is stored, as at the first start.
+// ErrMissing means that the store contains no snapshot, as at the first start.
 var ErrMissing = errors.New("no snapshot")
 
-// Storage is a key-value store; the client of a storage extension is one. Get
-// returns nil for a key that is not there.
+// Storage is a key-value store, such as the client of a storage extension. Get returns nil for a missing key.
 type Storage interface {
 	Get(ctx context.Context, key string) ([]byte, error)
 	Set(ctx context.Context, key string, value []byte) error
 	Delete(ctx context.Context, key string) error
 }
 
-// Store reads and writes the sections of one processor. Not safe for concurrent use.
+// Store reads and writes the sections of one processor. It is not safe for concurrent use.
 type Store struct {
 	storage  Storage
 	manifest manifest
-	// Where setting a manifest failed it may be there all the same: which of the two
-	// holds must be known before the slot that it names is written.
-	tried *manifest
+	// uncertain is a manifest that the storage failed to set. The storage may contain it nevertheless, so the next Write
+	// reads the manifest before it overwrites a slot that uncertain may name. It is nil if the last Set succeeded.
+	uncertain *manifest
 }
 
-// Section is a part of the state and how to write it.
+// Section is a part of the state, with the function that writes it.
 type Section struct {
 	Name   string
 	Encode func(e *Encoder)
@@ -36,8 +35,8 @@ type Section struct {
 
 const manifestKey = "manifest"
 
-// Open reads what is stored. Where that fails the error says why, and the Store is
-// empty, with the seed given, and can be written.
+// Open reads the manifest. If that fails, the error names the reason, and the returned Store is empty, has the given seed
+// and can be written.
 func Open(ctx context.Context, storage Storage, seed uint64) (*Store, error) {
 	s := &Store{storage: storage, manifest: manifest{seed: seed, sections: make(map[string]section)}}
 	b, err := storage.Get(ctx, manifestKey)
@@ -55,22 +54,21 @@ func Open(ctx context.Context, storage Storage, seed uint64) (*Store, error) {
 	return s, nil
 }
 
-// Seed is the one that was stored, or the one given.
+// Seed returns the stored seed, or the one given to Open if none was stored.
 func (s *Store) Seed() uint64 { return s.manifest.seed }
 
-// Restart empties the store and gives it another seed. Where it fails some of what was stored may stay behind, and is not
-// read.
+// Restart empties the store and gives it another seed. If it returns an error, chunks may remain in the storage, but no
+// Read returns them.
 func (s *Store) Restart(ctx context.Context, seed uint64) error {
-	err := s.Keep(ctx, func(string) bool { return false })
+	err := s.DeleteExcept(ctx, func(string) bool { return false })
 	s.manifest = manifest{seed: seed, sections: make(map[string]section)}
 	return err
 }
 
-// Clean tells whether what is stored was written by a process that wrote nothing
-// after it and ended.
+// Clean reports whether the last Write of the stored state was clean: the process wrote it when it ended.
 func (s *Store) Clean() bool { return s.manifest.clean }
 
-// Read returns a section that is stored.
+// Read returns a stored section.
 func (s *Store) Read(ctx context.Context, name string) (*Decoder, error) {
 	at, ok := s.manifest.sections[name]
 	if !ok {
@@ -93,12 +91,11 @@ func (s *Store) Read(ctx context.Context, name string) (*Decoder, error) {
 	return NewDecoder(all), nil
 }
 
-// Write stores sections, all of them or, where it returns an error, none; those not
-// given stay as they are. A storage that fails to answer may have stored them all the
-// same. Clean says that the process ends with this state. The context is passed on to
-// the storage.
+// Write stores all given sections, or none of them if it returns an error. The other sections remain unchanged. A storage
+// that does not answer may have stored all of them nevertheless. Clean means that the process ends with this state. Ctx is
+// passed on to the storage.
 func (s *Store) Write(ctx context.Context, clean bool, sections ...Section) error {
-	if err := s.settle(ctx); err != nil {
+	if err := s.resolve(ctx); err != nil {
 		return err
 	}
 	next := manifest{seed: s.manifest.seed, clean: clean, sections: maps.Clone(s.manifest.sections)}
@@ -107,58 +104,58 @@ func (s *Store) Write(ctx context.Context, clean bool, sections ...Section) erro
 		at.slot = 1 - at.slot
 		before := at.chunks[at.slot]
 		var err error
-		at.chunks[at.slot], at.crc, err = s.fill(ctx, from, at.slot)
-		if err == nil { // the slot is not in use: what it had more of can go before the manifest
+		at.chunks[at.slot], at.crc, err = s.fillSlot(ctx, from, at.slot)
+		if err == nil { // the slot is not in use, so its superfluous chunks are deleted before the manifest is set
 			err = s.delete(ctx, from.Name, at.slot, at.chunks[at.slot], before)
 		}
 		if err != nil {
-			s.occupied(from.Name, at.slot, max(before, at.chunks[at.slot]))
+			s.noteChunks(from.Name, at.slot, max(before, at.chunks[at.slot]))
 			return fmt.Errorf("section %s: %w", from.Name, err)
 		}
 		next.sections[from.Name] = at
 	}
 	if err := s.storage.Set(ctx, manifestKey, next.encode()); err != nil {
-		s.tried = &next
+		s.uncertain = &next
 		return err
 	}
 	s.manifest = next
 	return nil
 }
 
-// settle finds out which manifest holds after one has failed.
-func (s *Store) settle(ctx context.Context) error {
-	if s.tried == nil {
+// resolve reads which manifest the storage contains after it failed to set one.
+func (s *Store) resolve(ctx context.Context) error {
+	if s.uncertain == nil {
 		return nil
 	}
 	b, err := s.storage.Get(ctx, manifestKey)
 	if err != nil {
 		return err
 	}
-	if m, err := decodeManifest(b); err == nil && m.equal(s.tried) {
-		s.manifest = *s.tried
+	if m, err := decodeManifest(b); err == nil && m.equal(s.uncertain) {
+		s.manifest = *s.uncertain
 	} else {
-		for name, at := range s.tried.sections {
-			s.occupied(name, at.slot, at.chunks[at.slot])
+		for name, at := range s.uncertain.sections {
+			s.noteChunks(name, at.slot, at.chunks[at.slot])
 		}
 	}
-	s.tried = nil
+	s.uncertain = nil
 	return nil
 }
 
-// occupied remembers that a slot that is not in use has chunks to be deleted.
-func (s *Store) occupied(name string, slot, chunks int) {
+// noteChunks remembers that a slot that is not in use has chunks to be deleted.
+func (s *Store) noteChunks(name string, slot, chunks int) {
 	if at, known := s.manifest.sections[name]; known {
 		at.chunks[slot] = max(at.chunks[slot], chunks)
 		s.manifest.sections[name] = at
 	}
 }
 
-// fill writes the chunks of a section.
-func (s *Store) fill(ctx context.Context, from Section, slot int) (chunks int, crc uint32, err error) {
+// fillSlot writes the chunks of a section.
+func (s *Store) fillSlot(ctx context.Context, from Section, slot int) (chunks int, crc uint32, err error) {
 	e := &Encoder{write: func(chunk []byte) error {
 		crc = crc32.Update(crc, castagnoli, chunk)
 		chunks++
-		// Some stores keep the slice.
+		// Some storages keep the slice.
 		return s.storage.Set(ctx, key(from.Name, slot, chunks-1), append([]byte(nil), chunk...))
 	}}
 	from.Encode(e)
@@ -166,9 +163,8 @@ func (s *Store) fill(ctx context.Context, from Section, slot int) (chunks int, c
 	return chunks, crc, err
 }
 
-// Keep removes the sections that keep does not want. It takes effect with the next
-// Write.
-func (s *Store) Keep(ctx context.Context, keep func(name string) bool) error {
+// DeleteExcept deletes the sections for which keep returns false. The manifest names them until the next Write.
+func (s *Store) DeleteExcept(ctx context.Context, keep func(name string) bool) error {
 	for name, at := range s.manifest.sections {
 		if keep(name) {
 			continue

@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// memory is a store that fails after some writes.
+// memory is a storage that fails after a number of writes.
 type memory struct {
 	values  map[string][]byte
-	left    int // writes until it fails; negative never
+	left    int // writes until it fails; negative: it never fails
 	largest int
 }
 
@@ -49,12 +49,12 @@ func other(n uint64) Section {
 	return Section{Name: "other", Encode: func(e *Encoder) { e.Uint(n) }}
 }
 
-// However many writes reach the store before the process ends, what is read is all
-// of the state of before or all of that of after.
+// The process may end after any number of writes. A reader then gets either the whole state of before or the whole new
+// state.
 func TestWriteIsAtomic(t *testing.T) {
 	ctx := context.Background()
 	long := func(b byte, n int) string { return string(bytes.Repeat([]byte{b}, n)) }
-	for _, sizes := range [][3]int{{10, 20, 30}, {3 * ChunkBytes, 10, ChunkBytes - 1}, {10, 3 * ChunkBytes, 5 * ChunkBytes}} {
+	for _, sizes := range [][3]int{{10, 20, 30}, {3 * chunkBytes, 10, chunkBytes - 1}, {10, 3 * chunkBytes, 5 * chunkBytes}} {
 		for left := range 20 {
 			m := &memory{values: map[string][]byte{}, left: -1}
 			s, err := Open(ctx, m, 7)
@@ -82,22 +82,22 @@ func TestWriteIsAtomic(t *testing.T) {
 				require.Equal(t, long('c', sizes[2]), got)
 				require.True(t, s.Clean())
 			}
-			require.LessOrEqual(t, m.largest, ChunkBytes)
+			require.LessOrEqual(t, m.largest, chunkBytes)
 		}
 	}
 }
 
-// What is no longer needed goes: the store holds two of the largest at most.
+// Chunks that are no longer needed are deleted. The storage contains at most two copies of the largest section.
 func TestChunksAreDeleted(t *testing.T) {
 	ctx := context.Background()
 	m := &memory{values: map[string][]byte{}, left: -1}
 	s, err := Open(ctx, m, 7)
 	require.ErrorIs(t, err, ErrMissing)
 	for _, n := range []int{9, 9, 2, 1, 1} {
-		require.NoError(t, s.Write(ctx, false, text(string(make([]byte, n*ChunkBytes-100)))))
+		require.NoError(t, s.Write(ctx, false, text(string(make([]byte, n*chunkBytes-100)))))
 	}
 	require.Len(t, m.values, 3, "two slots of a chunk and the manifest")
-	require.NoError(t, s.Keep(ctx, func(string) bool { return false }))
+	require.NoError(t, s.DeleteExcept(ctx, func(string) bool { return false }))
 	require.NoError(t, s.Write(ctx, false))
 	require.Len(t, m.values, 1)
 }
@@ -142,7 +142,7 @@ func TestDecoderReadsWhatWasWritten(t *testing.T) {
 	}
 }
 
-// No manifest, whatever it holds, makes the reader fail otherwise than by an error.
+// A reader of arbitrary bytes as a manifest returns an error or a manifest that it can write again.
 func FuzzManifest(f *testing.F) {
 	m := manifest{seed: 7, clean: true, sections: map[string]section{"text": {slot: 1, chunks: [2]int{1, 2}, crc: 5}}}
 	f.Add(m.encode())
@@ -156,10 +156,10 @@ func FuzzManifest(f *testing.F) {
 	})
 }
 
-// unsure stores what it says it has not.
+// unsure is a storage that returns an error for manifests that it has stored.
 type unsure struct {
 	*memory
-	manifests, deletes int // that fail
+	manifests, deletes int // number of such manifests, and of failing deletes
 }
 
 func (u *unsure) Set(ctx context.Context, key string, value []byte) error {
@@ -179,8 +179,8 @@ func (u *unsure) Delete(ctx context.Context, key string) error {
 	return u.memory.Delete(ctx, key)
 }
 
-// After a manifest that is there although setting it failed, no write touches what it
-// names, wherever that write ends.
+// The storage contains a manifest although setting it returned an error. No later write changes the slots that this manifest
+// names, even if the write fails halfway.
 func TestManifestThatMayBeThere(t *testing.T) {
 	ctx := context.Background()
 	for left := range 6 {
@@ -205,15 +205,14 @@ func TestManifestThatMayBeThere(t *testing.T) {
 	}
 }
 
-// What could not be deleted is a failed write, of which nothing holds, and is deleted
-// with the next.
+// If a chunk cannot be deleted, the write fails and changes nothing that a reader sees. The next write deletes the chunk.
 func TestDeletesThatFail(t *testing.T) {
 	ctx := context.Background()
 	u := &unsure{memory: &memory{values: map[string][]byte{}, left: -1}}
 	s, err := Open(ctx, u, 7)
 	require.ErrorIs(t, err, ErrMissing)
 	for _, n := range []int{3, 3} {
-		require.NoError(t, s.Write(ctx, false, text(string(make([]byte, n*ChunkBytes-100)))))
+		require.NoError(t, s.Write(ctx, false, text(string(make([]byte, n*chunkBytes-100)))))
 	}
 	u.deletes = 1
 	require.ErrorIs(t, s.Write(ctx, false, text("short")), errFull)
@@ -221,7 +220,7 @@ func TestDeletesThatFail(t *testing.T) {
 	require.NoError(t, err)
 	d, err := again.Read(ctx, "text")
 	require.NoError(t, err)
-	require.Len(t, d.Text(), 3*ChunkBytes-100)
+	require.Len(t, d.Text(), 3*chunkBytes-100)
 	for range 2 {
 		require.NoError(t, s.Write(ctx, false, text("short")))
 	}

@@ -12,12 +12,12 @@ import (
 	"github.com/bits-and-blooms/bloom/v3"
 )
 
-// decider holds the places of one key for any number of goroutines.
+// decider gives the places of one key to the series of any number of goroutines.
 type decider interface {
 	decide(fp uint64) bool
 }
 
-// ours is a tracker as the limits use it.
+// ours is a tracker behind a lock, as package limit uses it.
 type ours struct {
 	*Tracker
 	mu sync.Mutex
@@ -32,7 +32,7 @@ func (o *ours) decide(fp uint64) bool {
 	return offer(o.Tracker, fp)
 }
 
-// locked is a tracker that never looks without the lock.
+// locked is a tracker whose Known is never called without the lock.
 type locked ours
 
 func (o *locked) decide(fp uint64) bool {
@@ -41,7 +41,7 @@ func (o *locked) decide(fp uint64) bool {
 	return offer(o.Tracker, fp)
 }
 
-// filters are two generations of bloom/v3 as it comes, with its own hashing.
+// filters are two generations of unchanged bloom/v3 filters with their own hashing.
 type filters struct {
 	mu                sync.Mutex
 	current, previous *bloom.BloomFilter
@@ -64,7 +64,7 @@ func (f *filters) decide(fp uint64) bool {
 	return current || previous
 }
 
-// table is the map of the language under a lock, of one generation.
+// table is a map under a lock, with one generation.
 type table struct {
 	mu    sync.Mutex
 	keys  map[uint64]struct{}
@@ -84,7 +84,7 @@ func (m *table) decide(fp uint64) bool {
 	return true
 }
 
-// syncMap is sync.Map, of one generation.
+// syncMap is sync.Map, with one generation.
 type syncMap struct {
 	keys  sync.Map
 	size  atomic.Int64
@@ -109,7 +109,7 @@ type nothing struct{}
 //go:noinline
 func (nothing) decide(fp uint64) bool { return fp != 0 }
 
-// kinds are what is compared, with room for n series.
+// kinds are the compared implementations, each with a limit of n series.
 var kinds = []struct {
 	name string
 	make func(n int) decider
@@ -134,7 +134,7 @@ func newOurs(limit, exactUpTo int) *ours {
 	return &ours{Tracker: t}
 }
 
-// hashes are n fingerprints in no order.
+// hashes returns n random fingerprints.
 func hashes(n int, seed uint64) []uint64 {
 	h, rng := make([]uint64, n), rand.New(rand.NewPCG(seed, 1))
 	for i := range h {
@@ -143,13 +143,13 @@ func hashes(n int, seed uint64) []uint64 {
 	return h
 }
 
-// A decision with the hash given, for one key of n series that hold a place:
+// The benchmark measures a decision without the hashing, for one key of n members:
 //
-//	hit   one of them, seen in this generation
-//	over  a stranger, and there is no place
-//	miss  a stranger who takes a place; from none to n, growth included
+//	hit   a member, seen in this generation
+//	over  a stranger, and no place is free
+//	miss  a stranger that gets a place; from no member to n, including the growth of the table
 //
-// The fingerprints are read from memory in sequence. Goroutines share the key.
+// The fingerprints are read from memory in sequence. All goroutines share the key.
 func BenchmarkDecision(b *testing.B) {
 	for _, n := range []int{1_000, 1_000_000, 10_000_000} {
 		for _, k := range kinds {
@@ -179,7 +179,7 @@ func BenchmarkDecision(b *testing.B) {
 	}
 }
 
-// How many of ten million strangers get in, beside the limit: -benchtime 1x.
+// The benchmark reports how many of ten million strangers get a place, compared with the limit. Run it with -benchtime 1x.
 func BenchmarkAdmitted(b *testing.B) {
 	const offered = 10_000_000
 	for _, limit := range []int{2_000, 1_000_000} {
@@ -255,8 +255,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// How long a key of 1M series is held up by a rotation, where all of them stay and
-// where all of them go.
+// The benchmark measures how long a rotation blocks a key of 1M series, if all of them stay and if all of them lose their
+// places.
 func BenchmarkRotation(b *testing.B) {
 	const series = 1_000_000
 	for name, exactUpTo := range map[string]int{"exact": series, "bloom": 0} {

@@ -8,35 +8,33 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
-// blooms is a set of fingerprints in one Bloom filter a generation, the newest
-// first. It has no false negatives; a stranger is taken for a member with at most
-// the configured rate over all generations together, and then enters without
-// being counted.
+// blooms is a set of fingerprints with one Bloom filter per generation. It has no false negatives. False positives are
+// strangers that look like members. They occur with at most the configured rate over all generations together. Such a
+// stranger passes and is not counted as a member.
 type blooms struct {
-	generations []generation
-	keep        int     // generations that are remembered, the current one included
-	capacity    int     // members that a filter to come is for, unless there are more
-	rate        float64 // false positives of all generations together
-	short       bool    // the current filter is smaller than it should be: the budget had no room
+	generations []generation // the newest first
+	keep        int          // remembered generations, including the current one
+	capacity    int          // members for which the next filter is sized, unless there are more
+	rate        float64      // false positives of all generations together
+	undersized  bool         // the current filter is smaller than it should be, because the budget had no memory
 	budget      *budget.Budget
 }
 
-// generation counts the members it saw first hand, and how many of them a newer
-// generation has seen since. Two filters are of one age where the first turned out
-// to be too small: the limit was raised.
+// generation is the filter of a generation. A generation has a second filter after SetLimit raised the limit beyond the size
+// of its first one.
 type generation struct {
 	filter
-	age      int // 0 is the current one
-	members  int
-	promoted int
+	age      int // 0: the current generation
+	members  int // added to this filter
+	promoted int // members that a newer generation has seen since
 }
 
-func (g *generation) only() int { return max(g.members-g.promoted, 0) }
+// unpromoted is the number of members that no newer generation has seen.
+func (g *generation) unpromoted() int { return max(g.members-g.promoted, 0) }
 
 var _ store = (*blooms)(nil)
 
-// newBlooms sizes each generation for capacity members and an equal share of the
-// false-positive rate.
+// newBlooms sizes the filter of each generation for capacity members and an equal share of the false-positive rate.
 func newBlooms(capacity, generations int, rate float64, memory *budget.Budget) (*blooms, bool) {
 	m, k := parameters(capacity, generations, rate)
 	if !memory.Reserve(filterBytes(m) * generations) {
@@ -49,8 +47,9 @@ func newBlooms(capacity, generations int, rate float64, memory *budget.Budget) (
 	return b, true
 }
 
-// minBits of a filter: with fewer, two walks that begin and step alike, of which there are bits^2, are a greater danger
-// than the bits that others have set.
+// minBits is the minimum size of a filter. Two fingerprints with the same first bit and the same step share all their bits.
+// There are only bits^2 such combinations. In a smaller filter they would cause more false positives than the bits that
+// other members have set.
 const minBits = 4096
 
 func parameters(capacity, generations int, rate float64) (m, k uint) {
@@ -58,21 +57,21 @@ func parameters(capacity, generations int, rate float64) (m, k uint) {
 	return max(m, minBits), max(k, 1)
 }
 
-// parameters of a filter to come. Where the limit has been lowered there may be more
-// members than places, and they stay: a filter too small for them is full of ones, and
-// takes everybody for a member.
+// parameters returns the size and the number of hashes of the next filter. After the limit was lowered there may be more
+// members than places, and they stay. In a filter that is too small for them nearly all bits would be set, so that every
+// stranger would look like a member.
 func (b *blooms) parameters() (m, k uint) {
 	return parameters(max(b.capacity, b.size()), b.keep, b.rate)
 }
 
-// resize sizes the filters to come for another capacity. Where the current one is
-// smaller, a second one takes the members from here on.
+// resize changes the capacity of the next filters. If the current filter is too small for it, resize adds a second filter,
+// to which new members are added.
 func (b *blooms) resize(capacity int) {
 	b.capacity = capacity
 	m, k := b.parameters()
-	b.short = m > b.generations[0].Cap()
-	if b.short && b.budget.Reserve(filterBytes(m)) {
-		b.short = false
+	b.undersized = m > b.generations[0].Cap()
+	if b.undersized && b.budget.Reserve(filterBytes(m)) {
+		b.undersized = false
 		b.generations = slices.Insert(b.generations, 0, generation{filter: newFilter(m, k)})
 	}
 }
@@ -83,7 +82,7 @@ func (b *blooms) view() view {
 }
 
 func (b *blooms) lookup(fp uint64) state {
-	fp = strip(fp) // all that is left of members that came from fingerprints
+	fp = strip(fp) // members that were fingerprints before have only these bits
 	for i := range b.generations {
 		switch g := &b.generations[i]; {
 		case !g.has(fp):
@@ -96,11 +95,10 @@ func (b *blooms) lookup(fp uint64) state {
 	return absent
 }
 
-func (b *blooms) add(fp uint64, known bool) {
+func (b *blooms) add(fp uint64, member bool) {
 	fp = strip(fp)
-	if known {
-		// The newest generation that knows fp counts the promotion: those before it
-		// already have.
+	if member {
+		// The newest older generation with fp counts the promotion. The generations before it counted theirs earlier.
 		for i := 1; i < len(b.generations); i++ {
 			if g := &b.generations[i]; g.age > 0 && g.has(fp) {
 				g.promoted++
@@ -117,11 +115,12 @@ func (b *blooms) addTo(i int, fp uint64) {
 	g.members++
 }
 
-// room is always there, as the filters have their final size, but in one that is
-// short: until half of its bits are set, which is what a filter is made for.
-func (b *blooms) room() (fits, moved bool) {
+// makeRoom reports whether the current filter accepts one more member. A filter has its final size from the start, so it
+// always accepts one, unless it is undersized. An undersized filter accepts members until half of its bits are set, which
+// is the load that a filter is sized for.
+func (b *blooms) makeRoom() (fits, moved bool) {
 	f := &b.generations[0].filter
-	return !b.short || uint(f.ones)*2 < f.Cap(), false
+	return !b.undersized || uint(f.ones)*2 < f.Cap(), false
 }
 
 func (b *blooms) rotate() (lost lostSet) {
@@ -129,19 +128,19 @@ func (b *blooms) rotate() (lost lostSet) {
 		if g.age+1 < b.keep {
 			return false
 		}
-		lost.members += g.only()
+		lost.members += g.unpromoted()
 		lost.filters = append(lost.filters, g.filter)
 		return true
 	})
 	for i := range b.generations {
 		b.generations[i].age++
 	}
-	b.generations = slices.Insert(b.generations, 0, generation{filter: b.renew(lost.filters)})
+	b.generations = slices.Insert(b.generations, 0, generation{filter: b.nextFilter(lost.filters)})
 	return lost
 }
 
-// fresh counts the current generation in all its filters.
-func (b *blooms) fresh() (n int) {
+// currentSize adds up all filters of the current generation.
+func (b *blooms) currentSize() (n int) {
 	for i := range b.generations {
 		if b.generations[i].age == 0 {
 			n += b.generations[i].members
@@ -150,23 +149,23 @@ func (b *blooms) fresh() (n int) {
 	return n
 }
 
-// renew returns an empty filter of the size that is wanted, or of that of the first
-// of those that are free where the budget has no room for it. Those are given up and
-// not used again: a view may still be reading them.
-func (b *blooms) renew(free []filter) filter {
+// nextFilter returns an empty filter and releases the memory of the expired ones. If the budget has no memory for the size
+// that the members need, the filter has the size of the first expired one. The expired filters are not reused, because a
+// reader of a view may still read them.
+func (b *blooms) nextFilter(expired []filter) filter {
 	freed := 0
-	for i := range free {
-		freed += filterBytes(free[i].Cap())
+	for i := range expired {
+		freed += filterBytes(expired[i].Cap())
 	}
 	m, k := b.parameters()
 	grow := filterBytes(m) - freed
-	b.short = false
+	b.undersized = false
 	if grow > 0 && b.budget.Reserve(grow) {
 		return newFilter(m, k)
 	}
 	if grow > 0 {
-		b.short = true
-		m, k = free[0].Cap(), free[0].K()
+		b.undersized = true
+		m, k = expired[0].Cap(), expired[0].K()
 		grow = filterBytes(m) - freed
 	}
 	b.budget.Release(-grow)
@@ -176,7 +175,7 @@ func (b *blooms) renew(free []filter) filter {
 func (b *blooms) size() int {
 	n := 0
 	for i := range b.generations {
-		n += b.generations[i].only()
+		n += b.generations[i].unpromoted()
 	}
 	return n
 }

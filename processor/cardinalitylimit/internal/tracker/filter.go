@@ -7,16 +7,14 @@ import (
 	"github.com/bits-and-blooms/bloom/v3"
 )
 
-// filter is a Bloom filter of the library's, addressed by us: the fingerprint is a
-// hash already, and readers without a lock need the words to be atomic.
+// filter is the library's Bloom filter with locations of our own. The fingerprint is already a hash, and readers without a
+// lock need atomic words.
 //
-// A location in 64 bits becomes a bit of the filter by a multiplication, the high
-// half of location times size (Lemire: Fast Random Integer Generation in an
-// Interval). A division costs several times that, and at the defaults there is one
-// for each of 15 hashes.
+// A location is a 64-bit number. Its bit is the high half of location times size (Lemire: Fast Random Integer Generation in
+// an Interval). A division would cost several times as much, and at the defaults each lookup needs 15 locations.
 type filter struct {
 	*bloom.BloomFilter
-	ones int // bits that are set
+	ones int // number of set bits
 }
 
 const wordBits = 64
@@ -25,9 +23,9 @@ func newFilter(m, k uint) filter { return filter{BloomFilter: bloom.New(m, k)} }
 
 func filterBytes(m uint) int { return int((m+wordBits-1)/wordBits) * wordBytes }
 
-// walk gives the first location of a fingerprint and the step to the next: double
-// hashing (Kirsch, Mitzenmacher: Less Hashing, Same Performance).
-func walk(fp uint64) (at, step uint64) {
+// firstLocation returns the first location of a fingerprint and the step to each further one. This is double hashing
+// (Kirsch, Mitzenmacher: Less Hashing, Same Performance).
+func firstLocation(fp uint64) (at, step uint64) {
 	step = fp*0x9e3779b97f4a7c15>>32 | 1
 	return fp, step<<32 | step
 }
@@ -37,10 +35,10 @@ func (f *filter) bit(location uint64) uint64 {
 	return i
 }
 
-// has tells whether all bits of fp are set. The lock is held.
+// has reports whether all bits of fp are set. The caller holds the lock.
 func (f *filter) has(fp uint64) bool {
 	words := f.BitSet().Words()
-	at, step := walk(fp)
+	at, step := firstLocation(fp)
 	for range f.K() {
 		i := f.bit(at)
 		if words[i/wordBits]>>(i%wordBits)&1 == 0 {
@@ -51,10 +49,10 @@ func (f *filter) has(fp uint64) bool {
 	return true
 }
 
-// add sets the bits of fp. The lock is held; readers of a view are not kept out.
+// add sets the bits of fp. The caller holds the lock. Readers of a view read the words at the same time.
 func (f *filter) add(fp uint64) {
 	words := f.BitSet().Words()
-	at, step := walk(fp)
+	at, step := firstLocation(fp)
 	for range f.K() {
 		i := f.bit(at)
 		w, one := &words[i/wordBits], uint64(1)<<(i%wordBits)

@@ -9,15 +9,15 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
-// A filter of few bits has few ways to walk through them: two fingerprints that begin and step alike are taken for each
-// other, whatever the number of hashes. The configured rate holds for small keys too.
+// In a small filter, two fingerprints may have the same first bit and the same step. Then they share all bits, whatever the
+// number of hashes. The configured rate is true for small keys, too.
 func TestFalsePositiveRateOfSmallFilters(t *testing.T) {
 	const rate, strangers = 1e-4, 200_000
 	for _, capacity := range []int{1, 2, 5, 10, 50, 100, 500, 2_000} {
 		rng := rand.New(rand.NewPCG(1, uint64(capacity)))
 		b, ok := newBlooms(capacity, 2, rate, budget.New(1<<30))
 		require.True(t, ok)
-		taken, trials := 0, 0
+		positives, trials := 0, 0
 		for range 5 {
 			b.generations[0] = generation{filter: newFilter(b.parameters())}
 			for range capacity {
@@ -26,11 +26,11 @@ func TestFalsePositiveRateOfSmallFilters(t *testing.T) {
 			for range strangers {
 				trials++
 				if b.lookup(rng.Uint64()) != absent {
-					taken++
+					positives++
 				}
 			}
 		}
-		got := float64(taken) / float64(trials)
+		got := float64(positives) / float64(trials)
 		t.Logf("%d places: %.1e", capacity, got)
 		require.LessOrEqual(t, got, rate, "%d places", capacity)
 	}

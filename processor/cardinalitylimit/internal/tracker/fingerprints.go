@@ -7,28 +7,27 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
-// fingerprints is a set of 64-bit fingerprints, each with the generation that saw
-// it last: open addressing with linear probing over one array of words.
+// fingerprints is a hash table of 64-bit fingerprints, each with the generation that saw it last. It uses open addressing
+// with linear probing over one array of words.
 //
 //	63                                3 2      0
 //	+----------------------------------+--------+
 //	|          fingerprint             |  tag   |   0 = free
 //	+----------------------------------+--------+
 //
-// The generation takes the low three bits, so that both generations of an
-// incumbent cost one word, promotion is a store, and a lookup is one probe. What
-// is left, 61 bits, confuses two of n members with a chance of n^2/2^62 (1M:
-// 2e-7).
+// The tag of the generation is in the low three bits. So a member of several generations costs one word, a promotion is one
+// store, and a lookup is one probe. The other 61 bits are equal for two of n members with a probability of n^2/2^62 (1M
+// members: 2e-7).
 //
-// Slots that a view may be reading are written atomically.
+// A slot that a view may read is written atomically.
 type fingerprints struct {
-	slots   []uint64
-	shift   uint // 64 - log2(len(slots)): the home slot is the high bits
-	live    int
-	current int    // members seen in the current generation
-	tag     uint64 // of the current generation
-	keep    uint64 // generations that are remembered, the current one included
-	budget  *budget.Budget
+	slots          []uint64
+	shift          uint // 64 - log2(len(slots)); a fingerprint shifted right by it is its home slot
+	members        int
+	currentMembers int    // seen in the current generation
+	tag            uint64 // of the current generation
+	keep           uint64 // remembered generations, including the current one
+	budget         *budget.Budget
 }
 
 const (
@@ -52,7 +51,7 @@ func newFingerprints(generations int, memory *budget.Budget) (*fingerprints, boo
 	}, true
 }
 
-// strip clears the tag and keeps clear of the free word.
+// strip clears the bits of the tag. It never returns 0, which marks a free slot.
 func strip(fp uint64) uint64 {
 	if fp &^= tagMask; fp == 0 {
 		return 1 << tagBits
@@ -60,7 +59,7 @@ func strip(fp uint64) uint64 {
 	return fp
 }
 
-// find returns the slot that holds fp, or the free one where it would go.
+// find returns the slot of fp, or the free slot into which fp would be written. Fp is stripped.
 func (f *fingerprints) find(fp uint64) uint64 {
 	mask := uint64(len(f.slots) - 1)
 	i := fp >> f.shift
@@ -88,20 +87,20 @@ func (f *fingerprints) add(fp uint64, _ bool) {
 	i := f.find(fp)
 	switch {
 	case f.slots[i] == 0:
-		f.live++
-		f.current++
+		f.members++
+		f.currentMembers++
 	case f.slots[i]&tagMask != f.tag:
-		f.current++
+		f.currentMembers++
 	}
-	f.put(i, fp|f.tag)
+	f.writeSlot(i, fp|f.tag)
 }
 
-func (f *fingerprints) put(i, slot uint64) { atomic.StoreUint64(&f.slots[i], slot) }
+func (f *fingerprints) writeSlot(i, slot uint64) { atomic.StoreUint64(&f.slots[i], slot) }
 
-// room keeps the load at three quarters at most: a miss then probes 8.5 slots on
-// average, a hit 2.5.
-func (f *fingerprints) room() (fits, moved bool) {
-	if (f.live+1)*4 <= len(f.slots)*3 {
+// makeRoom doubles the table if one more member would make the load exceed three quarters. At that load a miss probes 8.5
+// slots on average, and a hit 2.5.
+func (f *fingerprints) makeRoom() (fits, moved bool) {
+	if (f.members+1)*4 <= len(f.slots)*3 {
 		return true, false
 	}
 	bits := 64 - f.shift + 1
@@ -113,7 +112,7 @@ func (f *fingerprints) room() (fits, moved bool) {
 	return true, true
 }
 
-// slotBits is the size of a table with room for one more than so many members.
+// slotBits returns the binary logarithm of the number of slots for one more member than given.
 func slotBits(members int) uint {
 	bits := uint(minSlotBits)
 	for (members+1)*4 > 3<<bits {
@@ -122,9 +121,9 @@ func slotBits(members int) uint {
 	return bits
 }
 
-// shrink gives back what an explosion took, but for twice the room that is needed.
+// shrink makes a table that grew in an explosion smaller. It leaves twice the number of slots that the members need.
 func (f *fingerprints) shrink() {
-	if bits := slotBits(f.live) + 1; bits < 64-f.shift {
+	if bits := slotBits(f.members) + 1; bits < 64-f.shift {
 		f.budget.Release(wordBytes * (len(f.slots) - 1<<bits))
 		f.resize(bits)
 	}
@@ -140,15 +139,14 @@ func (f *fingerprints) resize(bits uint) {
 	}
 }
 
-// rotate begins a generation and forgets the members that none of the remembered
-// ones has seen. Cost: one pass over the slots.
+// rotate begins a generation and removes the members that no remembered generation has seen. It costs one pass over the
+// slots.
 func (f *fingerprints) rotate() (lost lostSet) {
-	f.tag, f.current = (f.tag+1)&tagMask, 0
-	if f.live == 0 {
+	f.tag, f.currentMembers = (f.tag+1)&tagMask, 0
+	if f.members == 0 {
 		return lost
 	}
-	// From behind a free slot on, removal shifts members only into slots that are
-	// still to be visited.
+	// The pass begins behind a free slot. Then remove moves members only into slots that the pass has not visited yet.
 	mask := uint64(len(f.slots) - 1)
 	start := uint64(0)
 	for f.slots[start] != 0 {
@@ -163,17 +161,18 @@ func (f *fingerprints) rotate() (lost lostSet) {
 	}
 	lost.members = len(lost.fingerprints)
 	slices.Sort(lost.fingerprints)
-	f.live -= lost.members
+	f.members -= lost.members
 	f.shrink()
 	return lost
 }
 
+// expired reports whether no remembered generation has seen the member in slot.
 func (f *fingerprints) expired(slot uint64) bool {
 	return (f.tag-slot)&tagMask >= f.keep
 }
 
-// remove frees slot i and closes the gap: every later member of the run whose home
-// is not behind the gap moves up.
+// remove frees slot i and closes the gap. Each later member of the run moves into the gap, unless its home slot is behind
+// the gap.
 func (f *fingerprints) remove(i uint64) {
 	mask := uint64(len(f.slots) - 1)
 	for j := i; ; {
@@ -183,16 +182,16 @@ func (f *fingerprints) remove(i uint64) {
 		}
 		home := f.slots[j] >> f.shift
 		if (j-home)&mask >= (j-i)&mask {
-			f.put(i, f.slots[j])
+			f.writeSlot(i, f.slots[j])
 			i = j
 		}
 	}
-	f.put(i, 0)
+	f.writeSlot(i, 0)
 }
 
-func (f *fingerprints) size() int { return f.live }
+func (f *fingerprints) size() int { return f.members }
 
-func (f *fingerprints) fresh() int { return f.current }
+func (f *fingerprints) currentSize() int { return f.currentMembers }
 
 func (f *fingerprints) free() { f.budget.Release(wordBytes * len(f.slots)) }
 

@@ -8,20 +8,20 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
-// Image is a copy of a tracker. To take it costs a copy of the memory of its
-// members; to write it takes longer and needs no lock.
+// Image is a copy of a tracker. Making it costs a copy of the memory of the members. Writing it lasts longer and needs no
+// lock.
 type Image struct {
 	limit int
 	epoch int64
 	exact bool
 	write func(e *snapshot.Encoder)
-	lost  lost
+	lost  lostMembers
 }
 
-// Image returns a copy of t.
+// Image returns a copy of t. The caller holds the lock.
 func (t *Tracker) Image() Image {
 	_, exact := t.store.(*fingerprints)
-	return Image{limit: t.limit, epoch: t.epoch, exact: exact, write: t.store.image(), lost: lost{sets: slices.Clone(t.lost.sets)}}
+	return Image{limit: t.limit, epoch: t.epoch, exact: exact, write: t.store.image(), lost: lostMembers{sets: slices.Clone(t.lost.sets)}}
 }
 
 // Encode writes the image.
@@ -33,34 +33,34 @@ func (m Image) Encode(e *snapshot.Encoder) {
 	m.write(e)
 }
 
-// Decode reads a tracker. Its generation is the one it had, or now where that is
-// earlier: the clock that it was written by may have been ahead. It returns nil
-// where the budget has no room; the section is read on in any case.
-func Decode(d *snapshot.Decoder, now int64, cfg *Config) *Tracker {
-	t := &Tracker{limit: int(min(d.Uint(), maxLimit)), epoch: min(d.Int(), now), cfg: cfg}
+// Decode reads a tracker. Now is the current generation. The tracker continues in its own generation, or in now if that is
+// earlier, because the clock of the writer may have been ahead. Decode returns nil if the budget has no memory. In that case,
+// too, it reads the whole tracker.
+func Decode(d *snapshot.Decoder, now int64, options *Options) *Tracker {
+	t := &Tracker{limit: int(min(d.Uint(), maxLimit)), epoch: min(d.Int(), now), options: options}
 	exact := d.Bool()
-	t.lost, t.owed = decodeLost(d, cfg)
+	t.lost, t.unreported = decodeLost(d, options)
 	if exact {
-		f := decodeFingerprints(d, cfg)
+		f := decodeFingerprints(d, options)
 		if f == nil {
 			t.lost.free()
 			return nil
 		}
 		t.store = f
 	} else {
-		b := decodeBlooms(d, t.limit, cfg)
+		b := decodeBlooms(d, t.limit, options)
 		if b == nil {
 			t.lost.free()
 			return nil
 		}
 		t.store = b
 	}
-	t.lowered = t.store.size() > t.limit+t.limit/64 // more than filters are wrong by
+	t.lowered = t.store.size() > t.limit+t.limit/64 // more than the error of the filters
 	t.publish()
 	return t
 }
 
-// maxLimit keeps a limit within an int.
+// maxLimit bounds a decoded limit, so that it fits into an int.
 const maxLimit = 1 << 31
 
 func (f *fingerprints) image() func(e *snapshot.Encoder) {
@@ -72,19 +72,19 @@ func (f *fingerprints) image() func(e *snapshot.Encoder) {
 	}
 }
 
-func decodeFingerprints(d *snapshot.Decoder, cfg *Config) *fingerprints {
+func decodeFingerprints(d *snapshot.Decoder, options *Options) *fingerprints {
 	tag, members := d.Uint(), d.Words()
 	if tag > tagMask {
 		d.Fail()
 		return nil
 	}
 	bits := slotBits(len(members))
-	if !cfg.Budget.Reserve(wordBytes << bits) {
+	if !options.Budget.Reserve(wordBytes << bits) {
 		return nil
 	}
 	f := &fingerprints{
 		slots: make([]uint64, 1<<bits), shift: 64 - bits, tag: tag,
-		keep: uint64(cfg.Generations), budget: cfg.Budget,
+		keep: uint64(options.Generations), budget: options.Budget,
 	}
 	for _, slot := range members {
 		i := f.find(slot &^ tagMask)
@@ -94,9 +94,9 @@ func decodeFingerprints(d *snapshot.Decoder, cfg *Config) *fingerprints {
 			return nil
 		}
 		f.slots[i] = slot
-		f.live++
+		f.members++
 		if slot&tagMask == tag {
-			f.current++
+			f.currentMembers++
 		}
 	}
 	return f
@@ -134,11 +134,11 @@ func decodeFilter(d *snapshot.Decoder) (f filter, ok bool) {
 	return filter{BloomFilter: bloom.FromWithM(words, uint(m), uint(k))}, true
 }
 
-// maxHashes is far beyond what any rate asks for.
+// maxHashes is far above the number that any configurable rate needs.
 const maxHashes = 64
 
-func decodeBlooms(d *snapshot.Decoder, limit int, cfg *Config) *blooms {
-	b := &blooms{keep: cfg.Generations, capacity: limit, rate: cfg.FalsePositiveRate, budget: cfg.Budget}
+func decodeBlooms(d *snapshot.Decoder, limit int, options *Options) *blooms {
+	b := &blooms{keep: options.Generations, capacity: limit, rate: options.FalsePositiveRate, budget: options.Budget}
 	last := 0
 	for range d.Len(6) {
 		g := generation{age: int(d.Uint()), members: int(d.Uint()), promoted: int(d.Uint())}
@@ -155,7 +155,7 @@ func decodeBlooms(d *snapshot.Decoder, limit int, cfg *Config) *blooms {
 		g.filter = f
 		b.generations = append(b.generations, g)
 	}
-	if len(b.generations) == 0 || last != cfg.Generations-1 {
+	if len(b.generations) == 0 || last != options.Generations-1 {
 		d.Fail()
 		return nil
 	}

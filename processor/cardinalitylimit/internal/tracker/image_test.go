@@ -11,7 +11,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
-// bytesOf writes an image of a tracker and returns what a reader of it gets.
+// bytesOf writes an image of a tracker and returns a reader of it.
 func bytesOf(t testing.TB, tr *Tracker) *snapshot.Decoder { return stored(t, tr.Image()) }
 
 func stored(t testing.TB, image Image) *snapshot.Decoder {
@@ -30,8 +30,7 @@ func (m memory) Get(_ context.Context, key string) ([]byte, error) { return m[ke
 func (m memory) Set(_ context.Context, key string, v []byte) error { m[key] = v; return nil }
 func (m memory) Delete(_ context.Context, key string) error        { delete(m, key); return nil }
 
-// A tracker that was stored and read decides as the one that was not, in every
-// generation.
+// A tracker that was stored and read makes the same decisions as the original, in every generation.
 func TestRestoredDecidesAlike(t *testing.T) {
 	for _, exactUpTo := range []int{1 << 20, 50} {
 		for seed := range uint64(20) {
@@ -63,8 +62,8 @@ func TestRestoredDecidesAlike(t *testing.T) {
 	}
 }
 
-// With a raised limit the incumbents of Bloom filters keep their places, and
-// strangers enter at the false-positive rate of the new size.
+// After the limit was raised, the incumbents in Bloom filters keep their places, and strangers enter at the false-positive
+// rate of the new size.
 func TestRaisedLimitKeepsIncumbents(t *testing.T) {
 	for _, exactUpTo := range []int{1 << 20, 100} {
 		t.Run(fmt.Sprint("exact_up_to=", exactUpTo), func(t *testing.T) {
@@ -126,7 +125,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// How long a key of 1M series is held up by a snapshot.
+// The benchmark measures how long a snapshot blocks a key of 1M series.
 func BenchmarkImage(b *testing.B) {
 	const series = 1_000_000
 	for name, exactUpTo := range map[string]int{"exact": series, "bloom": 1000} {

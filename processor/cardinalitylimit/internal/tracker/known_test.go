@@ -9,9 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Readers without a lock, while the table grows, turns to Bloom filters, is read from
-// and forgets: they are never told of one who has not been let in, and who is known
-// passes a check.
+// Readers call Known without a lock while the tracker grows, changes to Bloom filters, is copied and rotates. Known is never
+// true for a series that was not admitted. A series for which it is true passes a check.
 func TestKnownWhileOthersChange(t *testing.T) {
 	for name, exactUpTo := range map[string]int{"exact": 1 << 20, "bloom": 0, "both": 500} {
 		t.Run(name, func(t *testing.T) {

@@ -7,10 +7,10 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
-// lostSet is who lost their place at one rotation: fingerprints, sorted, or filters.
+// lostSet is the set of members that lost their place at one rotation, as fingerprints or as filters.
 type lostSet struct {
-	members      int
-	fingerprints []uint64
+	members      int      // number of members
+	fingerprints []uint64 // sorted
 	filters      []filter
 }
 
@@ -34,17 +34,17 @@ func (s *lostSet) has(fp uint64) bool {
 	return false
 }
 
-// lost remembers who lost their place, for as many generations as a place lasts: what
-// they report then has left as theirs before. The newest set is the first.
-type lost struct {
-	sets   []lostSet
-	keep   int
+// lostMembers remembers the members that lost their place, for as many generations as a place lasts. Earlier values of such a
+// series left the processor as its own, so they must not be counted again.
+type lostMembers struct {
+	sets   []lostSet // the newest first
+	keep   int       // maximum number of sets
 	budget *budget.Budget
 }
 
-// push remembers a set and returns how many are forgotten instead: the oldest, or the
-// new ones where the budget has no room.
-func (l *lost) push(s lostSet) (forgotten int) {
+// push adds a set and returns the number of members that are forgotten instead: those of the oldest set, and those of the
+// new one if the budget has no memory for it.
+func (l *lostMembers) push(s lostSet) (forgotten int) {
 	if len(l.sets) == l.keep {
 		oldest := &l.sets[l.keep-1]
 		forgotten = oldest.members
@@ -62,31 +62,31 @@ func (l *lost) push(s lostSet) (forgotten int) {
 	return forgotten
 }
 
-// HadPlace is LostPlace for one that has just been refused: a place that is not renewed counts as lost.
+// HadPlace is LostPlace for a series that was refused in this generation. A place of an older generation counts as lost,
+// because the series could not renew it.
 func (t *Tracker) HadPlace(fp uint64) bool {
 	return t.store.lookup(strip(fp)) == older || t.LostPlace(fp)
 }
 
-// LostPlace reports whether fp had a place and lost it within the generations that are
-// remembered.
+// LostPlace reports whether fp had a place and lost it within as many generations as a tracker remembers.
 func (t *Tracker) LostPlace(fp uint64) bool {
 	fp = strip(fp)
 	return slices.ContainsFunc(t.lost.sets, func(s lostSet) bool { return s.members > 0 && s.has(fp) })
 }
 
-// Remembers reports whether anybody lost their place within these generations.
+// Remembers reports whether LostPlace is true for any series.
 func (t *Tracker) Remembers() bool {
 	return slices.ContainsFunc(t.lost.sets, func(s lostSet) bool { return s.members > 0 })
 }
 
-func (l *lost) free() {
+func (l *lostMembers) free() {
 	for i := range l.sets {
 		l.budget.Release(l.sets[i].bytes())
 	}
 	l.sets = nil
 }
 
-func (l *lost) encode(e *snapshot.Encoder) {
+func (l *lostMembers) encode(e *snapshot.Encoder) {
 	e.Uint(uint64(len(l.sets)))
 	for i := range l.sets {
 		s := &l.sets[i]
@@ -99,9 +99,9 @@ func (l *lost) encode(e *snapshot.Encoder) {
 	}
 }
 
-// decodeLost reads what encode wrote. It returns how many there is no room to remember.
-func decodeLost(d *snapshot.Decoder, cfg *Config) (l lost, forgotten int) {
-	l = lost{keep: cfg.Generations, budget: cfg.Budget}
+// decodeLost reads the output of encode. Forgotten is the number of members for which the budget has no memory.
+func decodeLost(d *snapshot.Decoder, options *Options) (l lostMembers, forgotten int) {
+	l = lostMembers{keep: options.Generations, budget: options.Budget}
 	for range d.Len(3) {
 		s := lostSet{members: int(min(d.Uint(), maxLimit)), fingerprints: d.Words()}
 		for range d.Len(3) {

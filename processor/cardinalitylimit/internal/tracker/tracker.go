@@ -1,18 +1,17 @@
 // Package tracker remembers which series have a place under a limit.
 //
-// Time is cut into generations. A series seen in the current generation or one of
-// the remembered ones before it keeps its place, and a sighting promotes it into
-// the current one; a stranger enters only while fewer than limit series have a
-// place. A rotation forgets who has not been seen for all remembered generations,
-// so there is no moment at which everybody races for the places again.
+// Time is divided into generations. A member is a series that was seen in the current generation or in one of the
+// remembered generations before it. A member keeps its place, and a sighting promotes it into the current generation. A
+// stranger, which is a series without a place, enters only while there are fewer members than the limit. A rotation begins
+// a generation and removes the members that no remembered generation has seen. So there is no moment at which all series
+// compete for the places again.
 //
 //	generation  |    3    |    4    |    5    |
 //	seen        |  a b    |  b      |         |
-//	in place    |  a b    |  a b    |  b      |
+//	members     |  a b    |  a b    |  b      |
 //
-// Members are exact fingerprints up to a configured number, and Bloom filters
-// above it: a Bloom filter alone lets in a share of what is offered, which for a
-// small limit is many times the limit.
+// A tracker stores up to a configured number of members as exact fingerprints, and more members in Bloom filters. A Bloom
+// filter alone admits a fixed share of all strangers. For a small limit that share can be many times the limit.
 package tracker
 
 import (
@@ -22,108 +21,115 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
-// Config is what the trackers of a limit have in common.
-type Config struct {
-	ExactUpTo         int     // members kept as fingerprints; above, Bloom filters
+// Options are common to all trackers of a limit.
+type Options struct {
+	ExactUpTo         int     // members stored as fingerprints; with more members a tracker uses Bloom filters
 	FalsePositiveRate float64 // of all generations of a Bloom tracker together
-	Generations       int     // remembered, the current one included; 2 to MaxGenerations
+	Generations       int     // remembered, including the current one; 2 to MaxGenerations
 	Budget            *budget.Budget
 }
 
-// MaxGenerations is what the fingerprints' generation tag can tell apart, less
-// one: during a rotation one more than the remembered ones exists.
+// MaxGenerations is the number of generations that the tag of a fingerprint distinguishes, minus one. During a rotation there
+// is one more generation than the remembered ones.
 const MaxGenerations = tagMask
 
-// Verdict is the answer to a check.
+// Verdict is the result of a check.
 type Verdict uint8
 
 // Verdicts.
 const (
-	Full  Verdict = iota // a stranger, and there is no place
-	Room                 // a stranger who may enter
-	Renew                // has a place, not yet seen in this generation
-	Known                // has a place, seen in this generation: nothing to commit
+	Full  Verdict = iota // a stranger, and no place is free
+	Room                 // a stranger that may enter
+	Renew                // a member, not yet seen in this generation
+	Known                // a member, seen in this generation: Commit has nothing to do
 )
 
-// Passes reports whether the series has or may have a place.
+// Passes reports whether the series has a place or may get one.
 func (v Verdict) Passes() bool { return v != Full }
 
-// Holds reports whether the series already has a place.
-func (v Verdict) Holds() bool { return v >= Renew }
+// IsMember reports whether the series is a member.
+func (v Verdict) IsMember() bool { return v >= Renew }
 
+// state is when a fingerprint was last seen.
 type state uint8
 
 const (
-	absent state = iota
-	older
-	current
+	absent  state = iota // in no remembered generation
+	older                // in a remembered generation before the current one
+	current              // in the current generation
 )
 
-// store is a set of fingerprints with generations. Budget for its size is its
-// own concern.
+// store is a set of fingerprints with generations. It reserves its memory from the budget.
 type store interface {
 	lookup(fp uint64) state
-	add(fp uint64, known bool) // promotes fp, or enters it
-	room() (fits, moved bool)  // makes sure that one more fits; moved: it takes another view
-	rotate() lostSet           // begins a generation; returns who lost their place
-	fresh() int                // members seen in the current generation
-	size() int                 // members over all generations, each once
-	view() view                // but for the epoch
-	free()                     // gives the memory back to the budget
+	// add promotes a member to the current generation, or enters a stranger.
+	add(fp uint64, member bool)
+	// makeRoom reports whether one more member fits, and grows the store if necessary. Moved: the store has another view now.
+	makeRoom() (fits, moved bool)
+	// rotate begins a generation and returns the members that lost their place.
+	rotate() lostSet
+	// currentSize is the number of members seen in the current generation.
+	currentSize() int
+	// size is the number of members of all generations. Each member counts once.
+	size() int
+	// view returns a view without its epoch.
+	view() view
+	// free returns the memory to the budget.
+	free()
+	// image copies the store and returns a function that writes the copy.
 	image() func(e *snapshot.Encoder)
 }
 
-// Tracker is the series of one key. Not safe for concurrent use, but for Known: the
-// caller's lock spans Check and Commit, which makes a limit exact for any number of
-// goroutines.
+// Tracker remembers the members of one key. Known is safe for concurrent use with all other methods. All other methods need
+// the caller's lock. The caller keeps the lock from Check to Commit, so a limit is exact for any number of goroutines.
 type Tracker struct {
-	seen  atomic.Pointer[view]
-	limit int
-	epoch int64
+	seen  atomic.Pointer[view] // view of the store, for Known
+	limit int                  // number of places
+	epoch int64                // number of the current generation
 	store store
-	lost  lost
-	owed  int // forgotten of lost, and not yet told
-	// lowered: more members have a place than the limit has.
+	lost  lostMembers
+	// unreported is the number of lost members that were forgotten and that Advance has not returned yet.
+	unreported int
+	// lowered: SetLimit has set the limit below the number of members.
 	lowered bool
-	cfg     *Config
+	options *Options
 }
 
-// New returns an empty tracker in generation epoch, or false where the budget has
-// nothing left.
-func New(limit int, epoch int64, cfg *Config) (*Tracker, bool) {
-	f, ok := newFingerprints(cfg.Generations, cfg.Budget)
+// New returns an empty tracker in generation epoch. It returns false if the budget has no memory left.
+func New(limit int, epoch int64, options *Options) (*Tracker, bool) {
+	f, ok := newFingerprints(options.Generations, options.Budget)
 	if !ok {
 		return nil, false
 	}
-	t := &Tracker{limit: limit, epoch: epoch, store: f, cfg: cfg, lost: lost{keep: cfg.Generations, budget: cfg.Budget}}
+	t := &Tracker{limit: limit, epoch: epoch, store: f, options: options, lost: lostMembers{keep: options.Generations, budget: options.Budget}}
 	t.publish()
 	return t, true
 }
 
-// publish lets Known see the store as it is now.
+// publish makes the present state of the store visible to Known.
 func (t *Tracker) publish() {
 	v := t.store.view()
 	v.epoch = t.epoch
 	t.seen.Store(&v)
 }
 
-// Known reports whether fp has a place and has been seen in generation epoch, or a
-// later one where the tracker is there already. Then there is nothing to commit, and
-// fp keeps its place for a generation at least, whatever others do: the answer needs
-// no lock. False says nothing; Check tells. Safe for concurrent use with everything.
+// Known reports whether fp is a member that was seen in generation epoch, or in the tracker's generation if that is later.
+// For such a member Commit has nothing to do, and it keeps its place for at least one generation. So the caller needs no
+// lock. If Known returns false, fp may be a member nevertheless, and the caller uses Check. Known is safe for concurrent use
+// with all other methods.
 func (t *Tracker) Known(fp uint64, epoch int64) bool {
 	v := t.seen.Load()
 	return v.epoch >= epoch && v.knows(fp)
 }
 
-// Check tells what would become of fp. It changes no membership.
+// Check returns the verdict on fp. It changes no membership.
 func (t *Tracker) Check(fp uint64) Verdict {
 	switch t.store.lookup(fp) {
 	case current:
 		return Known
 	case older:
-		// Where the limit has been lowered, who reports first in a generation stays.
-		if t.lowered && t.store.fresh() >= t.limit {
+		// After the limit was lowered, the first members to report in a generation stay.
+		if t.lowered && t.store.currentSize() >= t.limit {
 			return Full
 		}
 		return Renew
@@ -132,13 +138,13 @@ func (t *Tracker) Check(fp uint64) Verdict {
 		return Full
 	}
 	t.outgrow()
-	if !t.room() {
+	if !t.makeRoom() {
 		return Full
 	}
 	return Room
 }
 
-// CheckGranted is Check for a place that others decide on, whatever the limit. A stranger may enter if memory is left.
+// CheckGranted is Check without the limit, for a place on which the cluster decides. A stranger may enter if memory is left.
 func (t *Tracker) CheckGranted(fp uint64) Verdict {
 	switch t.store.lookup(fp) {
 	case current:
@@ -147,19 +153,20 @@ func (t *Tracker) CheckGranted(fp uint64) Verdict {
 		return Renew
 	}
 	t.outgrow()
-	if !t.room() {
+	if !t.makeRoom() {
 		return Full
 	}
 	return Room
 }
 
-// Members returns who has a place, or nil where they cannot be named: in Bloom filters.
+// Members returns the fingerprints of all members, as Strip returns them. It returns nil if the members are in Bloom
+// filters, which cannot list them.
 func (t *Tracker) Members() []uint64 {
 	f, exact := t.store.(*fingerprints)
 	if !exact {
 		return nil
 	}
-	members := make([]uint64, 0, f.live)
+	members := make([]uint64, 0, f.members)
 	for _, slot := range f.slots {
 		if slot != 0 {
 			members = append(members, slot&^tagMask)
@@ -168,41 +175,40 @@ func (t *Tracker) Members() []uint64 {
 	return members
 }
 
-// Strip returns what of a fingerprint tells its series from others: a tracker keeps no more.
+// Strip returns the bits of a fingerprint that a tracker stores. The other bits are zero.
 func Strip(fp uint64) uint64 { return strip(fp) }
 
-func (t *Tracker) room() bool {
-	fits, moved := t.store.room()
+func (t *Tracker) makeRoom() bool {
+	fits, moved := t.store.makeRoom()
 	if moved {
 		t.publish()
 	}
 	return fits
 }
 
-// Commit enters or promotes fp after a check that passed. Several strangers may
-// have been checked before the first is committed: the room is made sure of again. So
-// may one fp have been, whose label a point names twice: it counts once.
+// Commit enters or promotes fp after Check returned v. Several strangers may be checked before the first commit, so Commit
+// makes room again. A point may have two attributes with the same name, so one fp may be committed twice. It counts once.
 func (t *Tracker) Commit(fp uint64, v Verdict) {
 	if v != Renew && v != Room || t.store.lookup(fp) == current {
 		return
 	}
-	if v == Renew || t.room() {
+	if v == Renew || t.makeRoom() {
 		t.store.add(fp, v == Renew)
 	}
 }
 
-// outgrow turns fingerprints into Bloom filters when they have become too many.
-// Where the budget has no room for the filters the fingerprints stay.
+// outgrow replaces fingerprints by Bloom filters if there are ExactUpTo members. If the budget has no memory for the filters,
+// the fingerprints stay.
 func (t *Tracker) outgrow() {
 	f, exact := t.store.(*fingerprints)
-	if !exact || f.live < t.cfg.ExactUpTo {
+	if !exact || f.members < t.options.ExactUpTo {
 		return
 	}
-	b, ok := newBlooms(t.limit, t.cfg.Generations, t.cfg.FalsePositiveRate, t.cfg.Budget)
+	b, ok := newBlooms(t.limit, t.options.Generations, t.options.FalsePositiveRate, t.options.Budget)
 	if !ok {
 		return
 	}
-	for age := t.cfg.Generations - 1; age >= 0; age-- { // in the order that they were seen
+	for age := t.options.Generations - 1; age >= 0; age-- { // the oldest generation first
 		for _, slot := range f.slots {
 			if slot != 0 && f.age(slot) == age {
 				b.addTo(age, slot&^tagMask)
@@ -214,15 +220,15 @@ func (t *Tracker) outgrow() {
 	t.publish()
 }
 
-// Advance rotates up to generation epoch and returns how many lost their place so long
-// ago that they are no longer remembered, see LostPlace.
+// Advance rotates up to generation epoch. It returns how many members had lost their place and are no longer remembered by
+// LostPlace since the last call.
 func (t *Tracker) Advance(epoch int64) (forgotten int) {
-	forgotten, t.owed = t.owed, 0
+	forgotten, t.unreported = t.unreported, 0
 	if epoch <= t.epoch {
 		return forgotten
 	}
-	// Rotations without members change nothing but who is remembered.
-	for range min(epoch-t.epoch, 2*int64(t.cfg.Generations)) {
+	// After Generations rotations no member is left, and after as many more no lost member. Further rotations change nothing.
+	for range min(epoch-t.epoch, 2*int64(t.options.Generations)) {
 		forgotten += t.lost.push(t.store.rotate())
 	}
 	t.lowered = t.lowered && t.store.size() > t.limit
@@ -231,14 +237,14 @@ func (t *Tracker) Advance(epoch int64) (forgotten int) {
 	return forgotten
 }
 
-// Size is the number of series that have a place.
+// Size is the number of members.
 func (t *Tracker) Size() int { return t.store.size() }
 
 // Limit is the number of places.
 func (t *Tracker) Limit() int { return t.limit }
 
-// SetLimit changes the number of places. If it falls below the number of members, no member loses
-// its place before the next generation.
+// SetLimit changes the number of places. If the limit falls below the number of members, no member loses its place before
+// the next generation.
 func (t *Tracker) SetLimit(limit int) {
 	t.limit = limit
 	t.lowered = t.store.size() > limit
@@ -248,7 +254,7 @@ func (t *Tracker) SetLimit(limit int) {
 	}
 }
 
-// Free gives the memory back to the budget; the tracker must not be used again.
+// Free returns the memory to the budget. The tracker must not be used afterwards.
 func (t *Tracker) Free() {
 	t.store.free()
 	t.lost.free()

@@ -12,11 +12,11 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
-func config(exactUpTo int) *Config {
-	return &Config{ExactUpTo: exactUpTo, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget.New(1 << 30)}
+func config(exactUpTo int) *Options {
+	return &Options{ExactUpTo: exactUpTo, FalsePositiveRate: 1e-4, Generations: 2, Budget: budget.New(1 << 30)}
 }
 
-func open(t testing.TB, limit int, cfg *Config) *Tracker {
+func open(t testing.TB, limit int, cfg *Options) *Tracker {
 	tr, ok := New(limit, 0, cfg)
 	require.True(t, ok)
 	return tr
@@ -28,17 +28,17 @@ func offer(t *Tracker, fp uint64) bool {
 	return v.Passes()
 }
 
-// Ten million are offered. Exact fingerprints let in the limit, not one more. Bloom
-// filters let in strangers at the false-positive rate too, which is 1e-4 of those over
-// the limit: at a limit of a million and nine as many strangers, 900 series or 0.09 %.
+// Ten million series are offered. Exact fingerprints admit exactly the limit. Bloom filters also admit strangers at the
+// false-positive rate, which is 1e-4 of the series over the limit: at a limit of a million and with nine million strangers,
+// 900 series or 0.09 %.
 func TestAdmittedOfTenMillion(t *testing.T) {
 	const offered = 10_000_000
 	for _, c := range []struct {
 		limit, exactUpTo int
-		most             float64 // times the limit
+		most             float64 // maximum number of admitted series, as a multiple of the limit
 	}{
 		{2_000, 65_536, 1},
-		{1_000_000, 65_536, 1.005}, // the default: turns to filters on the way
+		{1_000_000, 65_536, 1.005}, // the default; the tracker changes to filters on the way
 	} {
 		t.Run(fmt.Sprintf("limit=%d/exact_up_to=%d", c.limit, c.exactUpTo), func(t *testing.T) {
 			tr := open(t, c.limit, config(c.exactUpTo))
@@ -59,8 +59,8 @@ func TestAdmittedOfTenMillion(t *testing.T) {
 	}
 }
 
-// A million incumbents that keep reporting through five windows, while strangers storm
-// before they do: none is ever refused.
+// A million incumbents report through five windows. In each generation a storm of strangers comes before them. No incumbent
+// is ever refused.
 func TestSoakMillionIncumbents(t *testing.T) {
 	const generations = 2
 	limit, windows := 70_000, 5
@@ -87,7 +87,7 @@ func TestSoakMillionIncumbents(t *testing.T) {
 						t.Fatalf("incumbent %d was refused in generation %d", fp, epoch)
 					}
 				}
-				// A new one who is taken for a member takes no place.
+				// A stranger that looks like a member is not counted as one.
 				require.InDelta(t, limit, tr.Size(), 1e-3*float64(limit))
 			}
 			t.Logf("%d of %d strangers passed", passed, stranger-1<<40)
@@ -106,7 +106,7 @@ func TestIncumbentKeepsItsPlaceAcrossRotations(t *testing.T) {
 			stranger := uint64(1 << 40)
 			for epoch := range int64(20) {
 				tr.Advance(epoch)
-				// Strangers storm first, then the incumbents report.
+				// The strangers come first, then the incumbents.
 				for range 2 * limit {
 					stranger++
 					offer(tr, spread(stranger))
@@ -135,7 +135,7 @@ func TestPlacesOfTheSilentAreFreed(t *testing.T) {
 		require.Zero(t, tr.Advance(2))
 		require.Equal(t, 40, tr.Size())
 		for fp := range uint64(100) {
-			require.Equal(t, fp >= 40, tr.LostPlace(spread(fp)) && !tr.Check(spread(fp)).Holds())
+			require.Equal(t, fp >= 40, tr.LostPlace(spread(fp)) && !tr.Check(spread(fp)).IsMember())
 		}
 		for fp := range uint64(60) {
 			require.True(t, offer(tr, spread(2000+fp)))
@@ -144,8 +144,8 @@ func TestPlacesOfTheSilentAreFreed(t *testing.T) {
 	}
 }
 
-// A reference model keeps everything; the tracker agrees at every step, for any
-// number of generations, jumps of time included.
+// The tracker agrees at every step with a model that stores everything, for any number of generations and with jumps of
+// time.
 func TestAgreesWithModel(t *testing.T) {
 	for seed := range uint64(30) {
 		rng := rand.New(rand.NewPCG(seed, 7))
@@ -173,7 +173,7 @@ func TestAgreesWithModel(t *testing.T) {
 						forgotten++
 					}
 				}
-				require.GreaterOrEqual(t, tr.Advance(epoch), forgotten) // one may be lost twice
+				require.GreaterOrEqual(t, tr.Advance(epoch), forgotten) // a series may lose its place twice
 			}
 			fp := spread(uint64(rng.IntN(400)))
 			_, known := seen[fp]
@@ -231,8 +231,7 @@ func TestBudgetHoldsAndIsGivenBack(t *testing.T) {
 	}
 }
 
-// Live series over two generations: what is reserved, and the heap by the runtime's
-// account.
+// The reserved memory of series over two generations agrees with the heap as the runtime measures it.
 func TestSoakMemory(t *testing.T) {
 	cases := []struct {
 		series, exactUpTo int
@@ -255,7 +254,7 @@ func TestSoakMemory(t *testing.T) {
 				offer(tr, spread(fp))
 			}
 			tr.Advance(1)
-			for fp := range uint64(c.series / 10) { // seen again: neither form takes more for it
+			for fp := range uint64(c.series / 10) { // seen again: this needs no more memory in either form
 				offer(tr, spread(fp))
 			}
 			held := heap() - before
@@ -284,15 +283,15 @@ func TestAllocsDecision(t *testing.T) {
 	}
 }
 
-// spread makes a fingerprint of a small number, as the identity hash would.
+// spread turns a small number into a fingerprint with random bits, as the identity hash does.
 func spread(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
 
-// A lowered limit lets its members be until the next generation, in which those that
-// report first stay: of them as many as there are places, and nobody else.
+// After the limit was lowered, all members stay until the next generation. Then the first members to report stay, as many as
+// there are places, and no other series.
 func TestLoweredLimit(t *testing.T) {
 	const members, limit = 50_000, 100
 	for _, exactUpTo := range []int{65_536, 1_000} {
@@ -327,7 +326,7 @@ func TestLoweredLimit(t *testing.T) {
 	}
 }
 
-// A point may name a label twice: who has been let in is not counted again.
+// A point may have a label twice. A series that is committed again is not counted again.
 func TestCommittedTwice(t *testing.T) {
 	for name, exactUpTo := range map[string]int{"exact": 1 << 20, "bloom": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -344,8 +343,8 @@ func TestCommittedTwice(t *testing.T) {
 	}
 }
 
-// Where the budget has no room for the filters of a raised limit, those there are take what they were made for, and no
-// more: full ones would let everybody in.
+// The budget has no memory for the filters of a raised limit. The present filters accept as many members as they were sized
+// for and no more, because a full filter would admit every stranger.
 func TestRaisedLimitWithoutRoom(t *testing.T) {
 	const members, limit = 10_000, 1_000_000
 	cfg := config(0)
@@ -370,8 +369,8 @@ func TestRaisedLimitWithoutRoom(t *testing.T) {
 	}
 }
 
-// What an explosion took is given back when those it brought are forgotten, though others of the key live on, and though
-// the budget is full.
+// An explosion enlarges a table. When its series have lost their places, the tracker releases the memory, even if other
+// series of the key stay and even if the budget is full.
 func TestTableShrinks(t *testing.T) {
 	cfg := config(1 << 20)
 	tr := open(t, 1<<20, cfg)

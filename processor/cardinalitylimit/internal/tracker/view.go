@@ -5,25 +5,23 @@ import (
 	"sync/atomic"
 )
 
-// view is as much of a store as a sighting needs: who has been seen in the current
-// generation. It is never changed; the words that it shares with its store are, by
-// the holder of the lock and atomically. A rotation or a table of another size is
-// another view.
+// view is the part of a store that Known reads: the members seen in the current generation. A view itself never changes.
+// It shares its words with the store, which changes them atomically and under the caller's lock. A rotation and a table of
+// another size make a new view.
 //
-// Whoever still reads an old one is told what held when they loaded it: a word is
-// never one that was not a member's, and a member that is being moved is not found,
-// which is answered under the lock.
+// A reader with an old view sees a consistent past state, because every word is or was that of a member. A reader may miss
+// a member while the store moves it. Then Known returns false, and the caller decides under the lock.
 type view struct {
 	epoch int64
-	words []uint64 // slots of fingerprints, or bits of the current filter
+	words []uint64 // slots of fingerprints, or words of the current Bloom filter
 
-	shift  uint   // of fingerprints: the home slot is the high bits
-	tag    uint64 // of the current generation
-	hashes uint64 // of a filter; 0: fingerprints
-	bits   uint64
+	shift  uint   // of fingerprints: the high bits of a fingerprint, shifted right by shift, are its home slot
+	tag    uint64 // of fingerprints: the tag of the current generation
+	hashes uint64 // of a filter: number of hashes; 0 means fingerprints
+	bits   uint64 // of a filter: its size
 }
 
-// knows tells whether fp was seen in the generation of the view.
+// knows reports whether fp was seen in the generation of the view.
 func (v *view) knows(fp uint64) bool {
 	fp = strip(fp)
 	if v.hashes > 0 {
@@ -41,7 +39,7 @@ func (v *view) knows(fp uint64) bool {
 }
 
 func (v *view) hasBits(fp uint64) bool {
-	at, step := walk(fp)
+	at, step := firstLocation(fp)
 	words := v.words
 	for range v.hashes {
 		i, _ := bits.Mul64(at, v.bits)

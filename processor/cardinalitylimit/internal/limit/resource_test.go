@@ -1,0 +1,86 @@
+package limit
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+// pod moves a cursor to a resource, and to a metric of it.
+func pod(c *Cursor, name, metric string) {
+	r, m := pcommon.NewResource(), pmetric.NewMetric()
+	r.Attributes().PutStr("service", "s")
+	r.Attributes().PutStr("pod", name)
+	m.SetName(metric)
+	c.Resource(r)
+	c.Scope(pcommon.NewInstrumentationScope())
+	c.Metric(m)
+}
+
+// otherMetric moves a cursor to another metric of its resource.
+func otherMetric(c *Cursor, name string) {
+	m := pmetric.NewMetric()
+	m.SetName(name)
+	c.Metric(m)
+}
+
+func remainingResource(c *Cursor) map[string]any {
+	to := pcommon.NewMap()
+	c.LeftResource(to, "gateway")
+	return to.AsRaw()
+}
+
+// podValues limits the pods of a metric to one.
+func podValues(t *testing.T) Spec {
+	return Spec{
+		Name: "pods", Key: parts(t, "metric.name"), MaxValues: 1, Action: Strip,
+		ResourceValues: Names{regexp.MustCompile("^(?:pod)$")},
+	}
+}
+
+// The removal of a resource's attribute from one point does not affect the next point of the resource.
+func TestResourceAfterAStrippedPoint(t *testing.T) {
+	s := newSet(t, podValues(t))
+	c := s.Begin(headers{})
+	defer c.End()
+	attrs := pcommon.NewMap()
+	pod(c, "1", "m")
+	require.Equal(t, Pass, c.Decide(attrs, false).Action)
+	pod(c, "2", "m")
+	require.Equal(t, Strip, c.Decide(attrs, false).Action)
+	require.Equal(t, map[string]any{"service": "s", "service.instance.id": "gateway"}, remainingResource(c))
+	otherMetric(c, "n")
+	require.Equal(t, Pass, c.Decide(attrs, false).Action)
+	require.Equal(t, map[string]any{"service": "s", "pod": "2"}, remainingResource(c))
+	require.EqualValues(t, 2, s.Sweep()[0].Series, "one place under each metric")
+	pod(c, "1", "m")
+	require.Equal(t, Pass, c.Decide(attrs, false).Action)
+	require.Equal(t, map[string]any{"service": "s", "pod": "1"}, remainingResource(c))
+}
+
+// A limit on values does not count an attribute of the resource that a rule has removed before.
+func TestRemovedResourceAttributesDoNotCount(t *testing.T) {
+	o := newSet(t).options
+	o.Rules = []Rule{{
+		Match:          Match{Metrics: Names{regexp.MustCompile("^(?:m)$")}},
+		ResourceLabels: Selection{Names: Names{regexp.MustCompile("^(?:pod)$")}},
+		MaxStreams:     100,
+	}}
+	s, err := NewSet([]Spec{podValues(t)}, o)
+	require.NoError(t, err)
+	c := s.Begin(headers{})
+	defer c.End()
+	for _, name := range []string{"1", "2", "3"} {
+		pod(c, name, "m")
+		require.Equal(t, Pass, c.Decide(pcommon.NewMap(), false).Action)
+		require.Equal(t, map[string]any{"service": "s", "service.instance.id": "gateway"}, remainingResource(c))
+	}
+	require.Zero(t, s.Sweep()[1].Series)
+	pod(c, "1", "other")
+	require.Equal(t, Pass, c.Decide(pcommon.NewMap(), false).Action)
+	pod(c, "2", "other")
+	require.Equal(t, Strip, c.Decide(pcommon.NewMap(), false).Action)
+}
