@@ -22,13 +22,24 @@ const (
 	instanceAttribute = "service.instance.id"
 )
 
-// bounded reports whether p is within attribute_limits.
+// read moves the cursor to a point with these attributes, cut to attribute_limits. It returns false for a refused point. Most
+// points are within the limits and need only one look at their attributes.
+func (w *walker) read(attributes pcommon.Map) (ok bool) {
+	w.attributes = attributes
+	if w.cursor.Read(attributes, &w.compiled.pointBounds) {
+		return true
+	}
+	if w.attributes, ok = w.bounds.Point(attributes); ok {
+		w.cursor.ReadAgain(w.attributes)
+	}
+	return ok
+}
+
+// bounded reads p and reports whether it is within attribute_limits.
 func bounded[P datapoint](w *walker, p P, c *codec[P]) bool {
-	attributes, ok := w.bounds.Point(p.Attributes())
-	if !ok || !w.bounds.Buckets(c.buckets(p)) {
+	if !w.read(p.Attributes()) || !w.bounds.Buckets(c.buckets(p)) {
 		return false
 	}
-	w.attributes = attributes
 	w.bounds.Exemplars(c.exemplars(p))
 	return true
 }
@@ -40,8 +51,8 @@ func known[P datapoint](w *walker, p P, c *codec[P], at int) (stays bool) {
 	if w.at.writer != 0 && !stale {
 		w.batch.See(w.at.writer, w.timeOf(p.Timestamp()))
 	}
-	d, ok := w.cursor.DecideKnown(w.attributes, stale)
-	if ok {
+	var d limit.Decision
+	if w.cursor.DecideKnown(&d, w.attributes, stale) {
 		return carryOut(w, p, c, &d, stale)
 	}
 	s := rank.Stranger{

@@ -43,6 +43,7 @@ type compiled struct {
 	// labelGauges is the folding of gauges, by rule.
 	labelGauges []fold.Gauge
 	bounds      oversize.Limits
+	pointBounds oversize.Bounds // of the same limits
 	exempt      limit.Names
 	gauge       fold.Gauge
 	first       fold.FirstValue
@@ -80,6 +81,7 @@ func (c *Config) compile() (compiled, error) {
 		enforce: c.Mode == modeEnforce,
 	}
 	out.bounds = c.AttributeLimits.compile(e.At("attribute_limits"))
+	out.pointBounds = out.bounds.Bounds()
 	check.Share(&e, "admission::contested_at", c.Admission.ContestedAt)
 	out.contestedAt = c.Admission.ContestedAt
 	if c.Cluster != nil {

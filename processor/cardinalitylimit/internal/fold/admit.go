@@ -79,7 +79,8 @@ func (b *Batch) foldOnce(p Point) Admitted {
 	to := s.to
 	to.pin()
 	in.mu.Unlock()
-	b.stage(p, to, true)
+	st := b.stage(&p, to)
+	st.pins, st.hasPlace = true, true
 	return Admitted{Drop: true}
 }
 

@@ -51,12 +51,13 @@ type Table struct {
 	known     atomic.Int64 // writers
 
 	// commits is locked for reading while a batch is committed, and for writing while a cut is made. It is the outermost lock.
-	commits sync.RWMutex
-	shards  [shardCount]shard
-	cuts    uint64        // number of cuts; used by the caller of Flush
-	stored  atomic.Uint64 // number of the last cut passed to Stored
-	tracked atomic.Int64  // number of accumulators and streams
-	stats   sharedStats
+	commits  sync.RWMutex
+	shards   [shardCount]shard
+	cuts     uint64        // number of cuts; used by the caller of Flush
+	stored   atomic.Uint64 // number of the last cut passed to Stored
+	tracked  atomic.Int64  // number of accumulators and streams
+	stats    sharedStats
+	stagings sync.Pool // of *staging
 	// refused contains the refused parcels by their metadata. They are offered again, because their values cannot be repeated.
 	// Only the caller of Flush uses it.
 	refused map[string]*Parcel
@@ -72,6 +73,7 @@ func NewTable(o Options) *Table {
 		forgotten:    newForgotten(o.MaxStreams, o.Budget),
 	}
 	t.unknown.Store(t.origin - 1)
+	t.stagings.New = func() any { return new(staging) }
 	for i := range t.shards {
 		t.shards[i].streams = make(map[uint64]*stream)
 	}
@@ -106,12 +108,9 @@ func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 // widen reserves memory for a value with more buckets than the accumulator has had, and returns the accumulator. Without memory
 // it unpins the accumulator and returns nil.
 func (t *Table) widen(a *accumulator, v Value) *accumulator {
-	if v.measure == nil {
-		return a
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	more := v.bytes() - a.room
+	more := v.room() - a.room
 	if more <= 0 {
 		return a
 	}
@@ -141,10 +140,7 @@ func (t *Table) find(id uint64) *accumulator {
 // accumulator returns a new accumulator, or nil without memory. It describes the series only if memory is left, and reserves
 // for its texts afterwards.
 func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
-	bytes := seriesBytes
-	if v.measure != nil {
-		bytes += v.bytes()
-	}
+	bytes := seriesBytes + v.room()
 	if !t.reserve(bytes) {
 		return nil
 	}

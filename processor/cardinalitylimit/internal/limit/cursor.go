@@ -6,7 +6,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/otelcol-custom/otelcol-custom/internal/streamid"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
@@ -40,6 +39,7 @@ type Cursor struct {
 	offences     []offence
 	marked, only bool
 	stamp        uint64 // see Stamp
+	stale        bool   // the point has no recorded value
 	knownOnly    bool   // see DecideKnown
 	stranger     bool   // a limit does not know the series, and knownOnly is set
 	sharing
@@ -47,7 +47,7 @@ type Cursor struct {
 
 	// The fields below are about the resource and the scope at hand. They are valid if resourceRead is true. See readResource.
 	resourceRead           bool
-	resourceTaken          bool // an attribute of the resource was removed for the point at hand
+	resourceReduced        bool // an attribute of the resource was removed for the point at hand
 	resourcePairs          []resourcePair
 	resourceSum, scopeName uint64
 }
@@ -85,32 +85,32 @@ func (g *limitState) label(at int) *recent {
 
 // pair is an attribute of the point at hand.
 type pair struct {
-	key           string
-	text          string // the value, if isText
-	label         uint64 // hash of the key, 0 before the first
-	value         uint64 // hash of the value
-	pair          uint64
-	isText        bool
-	taken, isMark bool
-	dropped       bool // by the rule of that number
-	rule          int  // index and one; 0: nobody asked
+	key     string
+	text    string // the value, if isText
+	label   uint64 // hash of the key, 0 before the first
+	value   uint64 // hash of the value
+	pair    uint64 // hash of both
+	isText  bool
+	isMark  bool // the pair is the mark
+	removed bool // from the identity of the point
+	dropped bool // the rule with that index drops the label
+	rule    int  // index of the rule plus one; 0: not computed yet
 }
 
-// set makes p an attribute. What p was for the point before it does not hash again:
-// neighbours tend to have the same labels, and many of the same values, and to
-// compare costs a third.
-func (p *pair) set(h *streamid.Hasher, key string, v pcommon.Value) {
+// set sets p to an attribute that differs from the one of the point before.
+func (s *Set) set(p *pair, key string, v pcommon.Value) {
+	h := &s.hash
 	if p.label == 0 || p.key != key {
 		p.key, p.label, p.rule = key, h.String(key), 0
 	}
-	switch isText := v.Type() == pcommon.ValueTypeStr; {
-	case !isText:
-		p.text, p.isText, p.value = "", false, h.Value(v)
-	case !p.isText || p.text != v.Str():
-		p.text, p.isText, p.value = v.Str(), true, h.Value(v)
+	p.text, p.isText, p.value = "", v.Type() == pcommon.ValueTypeStr, h.Value(v)
+	if p.isText {
+		p.text = v.Str()
 	}
 	p.pair = h.PairOf(p.label, p.value)
-	p.taken, p.isMark = false, false
+	if p.isMark = p.pair == s.mark || p.pair == s.markText; p.isMark {
+		p.pair = s.mark
+	}
 }
 
 // pendingVerdict is the verdict of a tracker on the point. It is committed after all limits have decided.

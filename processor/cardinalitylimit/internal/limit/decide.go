@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
@@ -45,15 +46,17 @@ type Decision struct {
 // The keys of the limits are locked from the first check to the last commit, one per limit and in the order of the limits.
 func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Decision {
 	c.knownOnly = false
-	d, _ := c.decide(attrs, stale)
+	c.ReadAgain(attrs)
+	var d Decision
+	c.decide(&d, attrs, stale)
 	return d
 }
 
-// DecideKnown is Decide for a point whose series every limit knows that is asked. Otherwise it changes
-// nothing and reports false. A stale point is always decided on.
-func (c *Cursor) DecideKnown(attrs pcommon.Map, stale bool) (d Decision, known bool) {
+// DecideKnown is Decide for the last read point, if every limit that decides knows its series. Then it sets d. Otherwise it
+// changes nothing else and returns false. It always decides on a stale point.
+func (c *Cursor) DecideKnown(d *Decision, attrs pcommon.Map, stale bool) (known bool) {
 	c.knownOnly = !stale || c.set.options.Cluster != nil
-	return c.decide(attrs, stale)
+	return c.decide(d, attrs, stale)
 }
 
 // Stamp sets the stamp of the next points: a hash of value and start, which differs between an active stream and a repeated
@@ -67,19 +70,19 @@ func (c *Cursor) Series() uint64 { return c.set.hash.Point(c.metricHash, c.origi
 // Stream returns the identity of the stream of the last point.
 func (c *Cursor) Stream() uint64 { return c.set.hash.Point(c.ownStreamID, c.original) }
 
-func (c *Cursor) decide(attrs pcommon.Map, stale bool) (d Decision, known bool) {
-	c.read(attrs)
-	d = Decision{Limit: -1, Rule: -1}
+func (c *Cursor) decide(d *Decision, attrs pcommon.Map, stale bool) (known bool) {
+	*d = Decision{Limit: -1, Rule: -1}
+	c.stale = stale
 	if !c.exempt {
 		shared := c.Counts.Shared
-		if c.ask(attrs, stale, &d); c.stranger {
+		if c.ask(attrs, d); c.stranger {
 			c.Counts.Shared = shared
-			return d, false
+			return false
 		}
 	}
-	c.identify(&d)
-	c.count(&d)
-	return d, true
+	c.identify(d)
+	c.count(d)
+	return true
 }
 
 // count counts a decision.
@@ -102,7 +105,7 @@ func (c *Cursor) outcome(a Action) Action {
 func (c *Cursor) isGauge() bool { return c.metric.Type() == pmetric.MetricTypeGauge }
 
 // ask decides on a point that is not exempt.
-func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
+func (c *Cursor) ask(attrs pcommon.Map, d *Decision) {
 	limits := c.set.limits
 	switch {
 	case c.only && c.set.overflows >= 0: // folded points of another gateway join our overflow series
@@ -116,13 +119,16 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 			continue
 		}
 		if limits[i].labels() {
-			c.checkLabels(i, limits[i], attrs, stale, d)
+			c.checkLabels(i, limits[i], attrs, d)
 		} else {
-			c.checkSeries(i, limits[i], attrs, stale, d)
+			c.checkSeries(i, limits[i], attrs, d)
 		}
 	}
 	if c.stranger || c.collecting {
 		c.release()
+		return
+	}
+	if len(c.held) == 0 && d.Action < Overflow && !c.watching { // every limit knows the series
 		return
 	}
 	if d.Action >= Overflow {
@@ -131,39 +137,60 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 	if d.Action == Overflow {
 		c.giveOverflowPlace(d)
 	}
-	if !stale {
+	if !c.stale {
 		c.commit()
 	}
 	c.release()
-	c.reportOffences(attrs, stale)
+	c.reportOffences(attrs)
 }
 
-// read hashes the attributes of a point.
-func (c *Cursor) read(attrs pcommon.Map) {
-	c.pairs, c.verdicts, c.offences = c.pairs[:0], c.verdicts[:0], c.offences[:0]
+// Read moves to a point with these attributes. It hashes only the attributes that differ from those of the point before.
+// Neighbours often have the same labels and many of the same values, and a comparison costs a third of a hash. It returns false
+// if the attributes exceed a bound. Then no decision may follow before the next Read.
+func (c *Cursor) Read(attrs pcommon.Map, b *oversize.Bounds) (within bool) {
+	n := attrs.Len()
+	if n > b.Attributes {
+		return false
+	}
+	c.verdicts, c.offences = c.verdicts[:0], c.offences[:0]
 	c.marked, c.only, c.stranger, c.asked = false, false, false, 0
-	if c.resourceTaken {
-		c.resourceTaken = false
+	if c.resourceReduced {
+		c.resourceReduced = false
 		for at := range c.resourcePairs {
-			c.resourcePairs[at].taken = false
+			c.resourcePairs[at].removed = false
 		}
 	}
+	c.pairs = slices.Grow(c.pairs[:0], n)[:n] // they still contain the attributes of an earlier point
 	var sum uint64
+	at := 0
 	for k, v := range attrs.All() {
-		n := len(c.pairs)
-		c.pairs = slices.Grow(c.pairs, 1)[:n+1] // what it was for a point before it still is
-		p := &c.pairs[n]
-		p.set(&c.set.hash, k, v)
-		if p.pair == c.set.mark || p.pair == c.set.markText {
-			c.marked, p.isMark, p.pair = true, true, c.set.mark
+		p, text := &c.pairs[at], ""
+		isText := v.Type() == pcommon.ValueTypeStr
+		if isText {
+			text = v.Str()
 		}
+		if len(k) > b.NameBytes || len(text) > b.TextBytes || !isText && !b.Allow(v) {
+			return false
+		}
+		if p.removed = false; !isText || !p.isText || p.text != text || p.key != k {
+			c.set.set(p, k, v)
+		}
+		c.marked = c.marked || p.isMark
 		sum += p.pair
+		at++
 	}
-	c.only = c.marked && len(c.pairs) == 1
+	c.only = c.marked && n == 1
 	c.original, c.attributes = sum, sum
 	if c.remains.rule >= 0 {
 		c.dropLabels()
 	}
+	return true
+}
+
+// ReadAgain is Read for a point whose attributes are within their bounds.
+func (c *Cursor) ReadAgain(attrs pcommon.Map) {
+	unbounded := (&oversize.Limits{}).Bounds()
+	c.Read(attrs, &unbounded)
 }
 
 // dropLabels removes the labels that the rule of the metric drops.
@@ -175,7 +202,7 @@ func (c *Cursor) dropLabels() {
 			p.rule, p.dropped = rule, c.Drops(p.key)
 		}
 		if p.dropped {
-			p.taken = true
+			p.removed = true
 			c.attributes -= p.pair
 		}
 	}
@@ -239,7 +266,7 @@ var noAttributes = pcommon.NewMap()
 func (c *Cursor) commit() {
 	for i := range c.verdicts {
 		v := &c.verdicts[i]
-		if v.pair >= 0 && c.pairAt(v.pair).taken {
+		if v.pair >= 0 && c.pairAt(v.pair).removed {
 			continue
 		}
 		if v.place >= 0 && !c.usePlace(v) {
@@ -267,7 +294,7 @@ func (c *Cursor) key(i int, l *limit) uint64 {
 	for _, p := range l.perLevel[fromAttribute] {
 		value := c.set.empty
 		for at := range c.pairs {
-			if c.pairs[at].key == p.name && !c.pairs[at].taken {
+			if c.pairs[at].key == p.name && !c.pairs[at].removed {
 				value = c.pairs[at].value
 				break
 			}

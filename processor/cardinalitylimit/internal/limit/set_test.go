@@ -219,7 +219,7 @@ func TestIdentityDoesNotDependOnThePointBefore(t *testing.T) {
 				v.SetStr(texts[rng.IntN(len(texts))])
 			}
 		}
-		c.read(attrs)
+		c.ReadAgain(attrs)
 		require.Equal(t, s.hash.Attributes(attrs), c.attributes)
 		require.Len(t, c.pairs, attrs.Len())
 	}
@@ -262,7 +262,10 @@ func TestDecideKnown(t *testing.T) {
 	offer := func(id string, stale bool) (Decision, bool) {
 		a := pcommon.NewMap()
 		a.PutStr("id", id)
-		return c.DecideKnown(a, stale)
+		c.ReadAgain(a)
+		var d Decision
+		known := c.DecideKnown(&d, a, stale)
+		return d, known
 	}
 	counted := func() (n int64) {
 		c.Counts.Each(func(_ int, _ Action, _ bool, points int64) { n += points })

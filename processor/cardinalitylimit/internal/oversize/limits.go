@@ -1,6 +1,10 @@
 package oversize
 
-import "math"
+import (
+	"math"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
 
 // Limits are the bounds. 0 turns a bound off.
 type Limits struct {
@@ -20,6 +24,34 @@ func orNone(limit int) int {
 		return math.MaxInt
 	}
 	return limit
+}
+
+// Bounds decide with one look at each attribute whether a point is within the limits. A point over a bound may nevertheless be
+// within the limits.
+type Bounds struct {
+	Attributes int // number of attributes
+	NameBytes  int
+	TextBytes  int // length of a text value
+	nested     bool
+}
+
+// Bounds returns the bounds of the limits.
+func (l *Limits) Bounds() Bounds {
+	return Bounds{
+		Attributes: orNone(l.MaxCount), NameBytes: orNone(l.MaxNameBytes), TextBytes: orNone(l.MaxValueBytes),
+		nested: l.MaxValueBytes == 0 && l.MaxDepth == 0,
+	}
+}
+
+// Allow reports whether a value that is not a text is within the bounds. It returns false for bytes, lists and maps if they
+// need a closer look.
+func (b *Bounds) Allow(v pcommon.Value) bool {
+	switch v.Type() {
+	case pcommon.ValueTypeBytes, pcommon.ValueTypeMap, pcommon.ValueTypeSlice:
+		return b.nested
+	default:
+		return true
+	}
 }
 
 // Kind is a bound that was exceeded, with the consequence.

@@ -35,10 +35,7 @@ func (q *Queue) Add(s Stranger) bool {
 // Ordered returns the strangers in their order: series by the sum of the weights of their points, equal sums by identity, and
 // the points of a series by time. The result is valid until the next Reset.
 func (q *Queue) Ordered() []Stranger {
-	bySeries := func(a, b Stranger) int {
-		return cmp.Or(cmp.Compare(a.Series, b.Series), cmp.Compare(a.Time, b.Time))
-	}
-	slices.SortStableFunc(q.waiting, bySeries)
+	slices.SortFunc(q.waiting, bySeries)
 	for i := 0; i < len(q.waiting); {
 		end, sum := i, 0.0
 		for ; end < len(q.waiting) && q.waiting[end].Series == q.waiting[i].Series; end++ {
@@ -48,10 +45,24 @@ func (q *Queue) Ordered() []Stranger {
 			q.waiting[i].Weight = sum
 		}
 	}
-	slices.SortStableFunc(q.waiting, func(a, b Stranger) int {
-		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Series, b.Series))
-	})
+	slices.SortFunc(q.waiting, byWeight)
 	return q.waiting
+}
+
+// bySeries orders by identity, the points of a series by time, and points of one time as they came.
+func bySeries(a, b Stranger) int {
+	if a.Series != b.Series {
+		return cmp.Compare(a.Series, b.Series)
+	}
+	return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Point, b.Point))
+}
+
+// byWeight orders the heaviest first, and equal weights by series.
+func byWeight(a, b Stranger) int {
+	if a.Weight != b.Weight {
+		return cmp.Compare(b.Weight, a.Weight)
+	}
+	return bySeries(a, b)
 }
 
 // Reset empties the queue and keeps its memory.
