@@ -127,6 +127,6 @@ func (p page) read(ctx context.Context) (string, error) {
 	case http.StatusUnauthorized:
 		return "", errors.New("the page needs another token: set GATEWAYPAGE_TOKEN")
 	default:
-		return "", fmt.Errorf("%s answered %s", p.url, response.Status)
+		return "", fmt.Errorf("%s answered %s", request.URL.Redacted(), response.Status)
 	}
 }

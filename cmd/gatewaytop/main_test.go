@@ -54,6 +54,7 @@ func TestFailuresAreSaid(t *testing.T) {
 	}{
 		{[]string{"-once", "-url", g.URL}, "wrong", exitFailed, "set GATEWAYPAGE_TOKEN"},
 		{[]string{"-once", "-url", g.URL + "/else"}, "right", exitFailed, "404"},
+		{[]string{"-once", "-url", strings.Replace(g.URL, "://", "://u:hush@", 1) + "/else"}, "right", exitFailed, "404"},
 		{[]string{"-once", "-url", closed.URL}, "right", exitFailed, "connection refused"},
 		{[]string{"-once", "-url", "localhost:8890"}, "", exitUsage, "usage"},
 		{[]string{"-twice"}, "", exitUsage, "usage"},
@@ -64,6 +65,7 @@ func TestFailuresAreSaid(t *testing.T) {
 		require.Equal(t, c.code, run(t.Context(), c.args, token(c.token), &out, &errs), c.args)
 		require.Contains(t, errs.String(), c.text)
 		require.NotContains(t, errs.String(), "Bearer")
+		require.NotContains(t, errs.String(), "hush")
 		require.Empty(t, out.String())
 	}
 }

@@ -31,12 +31,12 @@ func (a *answer) encoded() []byte {
 		r := *a.report
 		for {
 			a.json = mustJSON(&r)
-			if len(a.json) <= maxReply || len(r.Offenders) == 0 {
+			if len(a.json) <= maxReply || len(r.Offenders)+len(r.Keys) == 0 {
 				break
 			}
-			keep := len(r.Offenders) / 2
-			r.LeftOff += len(r.Offenders) - keep
-			r.Offenders = r.Offenders[:keep]
+			r.LeftOff += len(r.Offenders) + len(r.Keys)
+			r.Offenders, r.Keys = r.Offenders[:len(r.Offenders)/2], r.Keys[:len(r.Keys)/2]
+			r.LeftOff -= len(r.Offenders) + len(r.Keys)
 		}
 		if len(a.json) > maxReply { // a configuration with thousands of limits
 			r.Components, r.Lines = []gatewaystate.State{}, []report.Line{}
@@ -55,13 +55,18 @@ func mustJSON(v any) []byte {
 	return content
 }
 
+// cut ends a text that has no room for the rest.
+const cut = "\n[the rest has no room here]\n"
+
 // plain returns the report as text of at most maxReply bytes.
 func (a *answer) plain() []byte {
 	a.write.Do(func() {
 		var b bytes.Buffer
 		_ = a.report.Text(&b) // a Buffer does not fail
 		a.text = b.Bytes()
-		a.text = bytes.ToValidUTF8(a.text[:min(len(a.text), maxReply)], nil)
+		if len(a.text) > maxReply {
+			a.text = append(bytes.ToValidUTF8(a.text[:maxReply-len(cut)], nil), cut...)
+		}
 	})
 	return a.text
 }

@@ -102,6 +102,11 @@ func (c *Config) checkServer(e *check.Errors) {
 			Path: "auth", Must: "set for an address that others reach", Got: c.NetAddr.Endpoint, Cause: errCause,
 		})
 	}
+	// 0 would wait forever for a slow client.
+	check.Positive(e, "read_timeout", c.ReadTimeout)
+	check.Positive(e, "read_header_timeout", c.ReadHeaderTimeout)
+	check.Positive(e, "write_timeout", c.WriteTimeout)
+	check.Positive(e, "idle_timeout", c.IdleTimeout)
 	e.That(!c.CORS.HasValue(), "cors", "absent: no other site may read the page", "a value")
 	if c.Auth.HasValue() {
 		e.That(len(c.Auth.Get().RequestParameters) == 0, "auth::request_params", "absent: a token in a URL is logged and kept in histories",

@@ -62,6 +62,10 @@ func TestBadConfigurationsAreRefused(t *testing.T) {
 		"peers: ['javascript:alert(1)']":                    "peers::0: must be an http or https URL without credentials",
 		"probes: {endpoint: nowhere}":                       "probes::endpoint: must be host:port",
 		"probes: {endpoint: 'localhost:8890'}":              "probes::endpoint: must be another address than endpoint",
+		"read_timeout: 0s":                                  "read_timeout: must be positive",
+		"read_header_timeout: -1s":                          "read_header_timeout: must be positive",
+		"write_timeout: 0s":                                 "write_timeout: must be positive",
+		"idle_timeout: 0s":                                  "idle_timeout: must be positive",
 		"cors: {allowed_origins: ['*']}":                    "cors: must be absent",
 		"auth: {authenticator: a, request_params: [token]}": "auth::request_params: must be absent",
 	} {

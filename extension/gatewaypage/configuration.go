@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 
 	"github.com/otelcol-custom/otelcol-custom/extension/gatewaypage/internal/report"
+	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
 )
 
 // configuration is what the bundle says of the service's, without secrets.
@@ -63,18 +64,14 @@ func pipelines(conf *confmap.Conf) report.Pipelines {
 	return found
 }
 
-const masked = "[masked]"
-
 var (
 	// secretKey matches names of keys whose values are secrets.
-	secretKey = regexp.MustCompile(`(?i)token|password|passwd|secret|credential|authorization|cookie|signature|encryption|headers|` +
-		`(api|access|private|account|shared)[-_.]?key|^key$|^key_?pem$|^pem$|user(name)?$`)
+	secretKey = regexp.MustCompile(`(?i)token|password|passwd|passphrase|pwd|secret|credential|authorization|cookie|signature|encryption|headers|` +
+		`(api|access|private|account|shared)[-_.]?key|^key$|^key_?pem$|^pem$|user(name)?$|(^|_)auth$|^dsn$|data_?source|connection_?string`)
+	// assigned matches a secret in a text, such as token=... and Bearer ...
+	assigned = regexp.MustCompile(`(?i)((?:token|password|passwd|passphrase|pwd|secret|api[-_]?key|access[-_]?key|signature)["']?\s*[:=]\s*["']?|\b(?:bearer|basic)\s+)[^\s"',;&]+`)
 	// reference matches what names a secret without having it: ${env:NAME} without a default.
 	reference = regexp.MustCompile(`^\$\{(env:)?[A-Za-z_][A-Za-z0-9_]*\}$`)
-	// userinfo matches the credentials of a URL.
-	userinfo = regexp.MustCompile(`(://)[^/@\s]+@`)
-	// query matches the query of a URL, which may have a token.
-	query = regexp.MustCompile(`(://[^\s?]*\?)[^\s]+`)
 )
 
 // plainNested are keys of a wrapped exporter whose values are shown: nobody but that exporter knows which of the others
@@ -103,7 +100,9 @@ func maskMap(conf map[string]any, secret bool) map[string]any {
 	for key, value := range conf {
 		_, list := value.([]any)
 		names := list && key == "key" // a limit's key is a list of names of attributes
-		out[key] = maskValue(value, secret || secretKey.MatchString(key) && !names)
+		_, group := value.(map[string]any)
+		group = group && strings.HasSuffix(key, "auth") // auth: {authenticator: ...}
+		out[key] = maskValue(value, secret || secretKey.MatchString(key) && !names && !group)
 	}
 	return out
 }
@@ -120,13 +119,13 @@ func maskValue(value any, secret bool) any {
 		return out
 	case string:
 		if secret && v != "" && !reference.MatchString(v) {
-			return masked
+			return gatewaystate.Masked
 		}
-		return query.ReplaceAllString(userinfo.ReplaceAllString(v, "${1}"+masked+"@"), "${1}"+masked)
+		return assigned.ReplaceAllString(gatewaystate.MaskURLs(v), "${1}"+gatewaystate.Masked)
 	default:
 		if secret && v != nil {
 			if _, harmless := v.(bool); !harmless {
-				return masked
+				return gatewaystate.Masked
 			}
 		}
 		return v
@@ -151,7 +150,7 @@ func maskNested(value any, key string) any {
 	case bool:
 		return v
 	}
-	return masked
+	return gatewaystate.Masked
 }
 
 // bundle is everything for a ticket.

@@ -29,7 +29,15 @@ exporters:
   otlp_http: {endpoint: "https://user:hush-4@backend:4318/v1?token=hush-5", headers: {Authorization: "Basic hush-6", X-Org: hush-7}}
   otlp_http/list: {headers: [{name: X, value: hush-8}], tls: {key_pem: hush-9, insecure: false}}
   prometheusremotewrite: {endpoint: "http://hush-10@[::1]:9090/api", auth: {authenticator: basic}}
-  kafka: {brokers: ["kafka://u:hush-11@k:9092"], auth: {sasl: {username: hush-12, password: hush-13}}}
+  kafka: {brokers: ["kafka://u:hush-11@k:9092"], auth: {sasl: {username: hush-12, password: hush-13}, tls: {tpm: {owner_auth: hush-21, auth: hush-22}}}}
+  sql: {datasource: "host=db password=hush-23", query: "select 1; -- pwd = 'hush-24'"}
+  otlp/env:
+    endpoint: "${env:BACKEND:-https://u:hush-25/@hush-26@backend:4317/?hush-27}"
+    tokens: [[hush-28, [hush-29]], {deep: {deeper: [hush-30, 4711002]}}]
+    password: "${env:P}hush-31"
+    passphrase: "${file:/run/hush-32}"
+    note: ["Authorization: Bearer hush-33", "url?token=hush-34&x=y", "{\"api_key\": \"hush-35\"}", {secrets: {a: hush-36}}]
+    token: "$${env:X} hush-37"
   fallbacklog:
     encryption: {key: hush-14}
     log: {directory: /var/lib/otelcol, max_disk_mib: 10}
@@ -62,7 +70,7 @@ func TestTheBundleHasNoSecrets(t *testing.T) {
 	require.Equal(t, http.StatusOK, r.status)
 	require.Contains(t, r.header.Get("Content-Disposition"), "gateway.json")
 	require.NotContains(t, r.body, "hush")
-	require.NotContains(t, r.body, "4711001")
+	require.NotContains(t, r.body, "471100")
 	var b struct {
 		State         report.Report
 		History       map[string]any
@@ -82,6 +90,7 @@ func TestTheBundleHasNoSecrets(t *testing.T) {
 	require.Contains(t, r.body, `"max_keys":7`)
 	require.Contains(t, r.body, `"key":["resource.service.name","metric.name"]`)
 	require.Contains(t, r.body, "/var/lib/otelcol")
+	require.Contains(t, r.body, `"authenticator":"basic"`)
 }
 
 func TestPipelinesAreReadFromTheConfiguration(t *testing.T) {

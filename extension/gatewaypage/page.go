@@ -30,7 +30,6 @@ type page struct {
 
 	cfg      *Config
 	set      extension.Settings
-	now      func() time.Time
 	observer *report.Observer
 	reader   *selfmetrics.Reader // nil: the gateway's own metrics are not read
 	config   configuration
@@ -39,6 +38,7 @@ type page struct {
 	ready  atomic.Bool            // all pipelines have started and none is being stopped
 
 	url     string
+	probes  string // their address, empty without
 	servers []*http.Server
 	stop    context.CancelFunc // nil before the start
 	running sync.WaitGroup
@@ -51,7 +51,14 @@ var (
 	_ extensioncapabilities.Dependent             = (*page)(nil)
 )
 
-func newPage(set extension.Settings, cfg *Config, now func() time.Time, processStart time.Time) (*page, error) {
+// origin is when a page begins.
+type origin struct {
+	now          func() time.Time
+	processStart time.Time
+	reloaded     bool // the process had another configuration before
+}
+
+func newPage(set extension.Settings, cfg *Config, from origin) (*page, error) {
 	name := cfg.Instance
 	if name == "" {
 		var err error
@@ -60,14 +67,14 @@ func newPage(set extension.Settings, cfg *Config, now func() time.Time, processS
 		}
 	}
 	p := &page{
-		Sources: gatewaystate.NewSources(now), cfg: cfg, set: set, now: now,
+		Sources: gatewaystate.NewSources(from.now), cfg: cfg, set: set,
 		observer: report.New(report.Options{
-			Name: name, Version: set.BuildInfo.Version, ProcessStart: processStart, Peers: cfg.Peers,
-			Examples: report.Examples(cfg.Examples), CostPer1000: cfg.CostPer1000Series, SelfMetrics: cfg.SelfMetrics != "", Now: now,
+			Name: name, Version: set.BuildInfo.Version, ProcessStart: from.processStart, Reloaded: from.reloaded, Peers: cfg.Peers,
+			Examples: report.Examples(cfg.Examples), CostPer1000: cfg.CostPer1000Series, SelfMetrics: cfg.SelfMetrics != "", Now: from.now,
 		}),
 	}
 	if cfg.SelfMetrics != "" {
-		p.reader = &selfmetrics.Reader{Client: &http.Client{Transport: &http.Transport{MaxIdleConns: 1}}, URL: cfg.SelfMetrics}
+		p.reader = selfmetrics.NewReader(cfg.SelfMetrics)
 	}
 	return p, nil
 }
@@ -83,6 +90,9 @@ func (p *page) Dependencies() []component.ID {
 	return []component.ID{p.cfg.Auth.Get().Config.AuthenticatorID}
 }
 
+// maxHeaderBytes bounds what a request may begin with. Go's default of 1 MiB for each connection would be 64 MiB.
+const maxHeaderBytes = 16 << 10
+
 // Start listens, and begins to read the components once per second.
 func (p *page) Start(ctx context.Context, host component.Host) error {
 	handler, err := p.handler(ctx, host)
@@ -96,6 +106,7 @@ func (p *page) Start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return err
 	}
+	server.MaxHeaderBytes = maxHeaderBytes
 	listener, err := config.ToListener(ctx)
 	if err != nil {
 		return fmt.Errorf("endpoint: %w", err)
@@ -108,7 +119,8 @@ func (p *page) Start(ctx context.Context, host component.Host) error {
 		if err != nil {
 			return errors.Join(fmt.Errorf("probes::endpoint: %w", err), listener.Close())
 		}
-		listeners = append(listeners, netutil.LimitListener(probes, p.cfg.MaxConnections))
+		p.probes = probes.Addr().String()
+		listeners = append(listeners, netutil.LimitListener(probes, maxProbes))
 		p.servers = append(p.servers, p.probeServer())
 	}
 	var reading context.Context
@@ -204,7 +216,7 @@ func (p *page) Shutdown(ctx context.Context) error {
 	}
 	p.running.Wait()
 	if p.reader != nil {
-		p.reader.Client.CloseIdleConnections()
+		p.reader.Close()
 	}
 	return errors.Join(errs...)
 }

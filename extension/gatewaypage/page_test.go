@@ -1,7 +1,6 @@
 package gatewaypage
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -29,7 +29,7 @@ import (
 
 func newTestPage(t *testing.T, cfg *Config) *page {
 	t.Helper()
-	p, err := newPage(extensiontest.NewNopSettings(metadata.Type), cfg, time.Now, time.Now())
+	p, err := newPage(extensiontest.NewNopSettings(metadata.Type), cfg, origin{now: time.Now, processStart: time.Now()})
 	require.NoError(t, err)
 	return p
 }
@@ -131,80 +131,6 @@ func TestThePageWhileNothingIsConfigured(t *testing.T) {
 	require.True(t, json.Valid([]byte(history.body)))
 }
 
-func TestEveryAnswerForbidsWhatThePageDoesNotDo(t *testing.T) {
-	p := started(t, localConfig(), componenttest.NewNopHost())
-	for _, path := range []string{"/", "/page.js", "/page.css", "/uplot/uplot.js", "/icon.svg", "/api/v1/state", "/api/v1/none", "/none", "/static/", "/../page.go"} {
-		r := ask(t, p.url+path)
-		for name, value := range headers {
-			require.Equal(t, value, r.header.Get(name), "%s of %s", name, path)
-		}
-		require.Empty(t, r.header.Get("Access-Control-Allow-Origin"))
-	}
-	require.Equal(t, http.StatusNotFound, ask(t, p.url+"/uplot/").status)
-	require.Equal(t, http.StatusNotFound, ask(t, p.url+"/api/v2/state").status)
-	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions, "BREW"} {
-		r := ask(t, p.url+"/api/v1/state", func(r *http.Request) { r.Method = method })
-		require.Equal(t, http.StatusMethodNotAllowed, r.status)
-		require.Equal(t, "GET, HEAD", r.header.Get("Allow"))
-	}
-}
-
-// A site whose name was made to lead here gets nothing: DNS rebinding.
-func TestForeignHostsAreRefused(t *testing.T) {
-	cfg := localConfig()
-	cfg.AllowedHosts = []string{"gateway.example.org", "[fd00::1]"}
-	p := started(t, cfg, componenttest.NewNopHost())
-	for name, want := range map[string]int{
-		"localhost": 200, "localhost:1234": 200, "LocalHost:80": 200, "127.0.0.1:8890": 200, "[::1]:8890": 200, "[::1]": 200,
-		"gateway.example.org": 200, "gateway.example.org:8890": 200, "[fd00::1]:80": 200,
-		"evil.example.org": 421, "evil.example.org:8890": 421, "localhost.evil.example.org": 421, "gateway.example.org.evil.com": 421,
-		"127.0.0.1.evil.example.org:8890": 421, "10.0.0.1:8890": 421, "127.0.0.2:8890": 421, "0.0.0.0:8890": 421, "[::]:8890": 421, "localhost:80:90": 421,
-	} {
-		for _, path := range []string{"/", "/api/v1/state", "/page.js"} {
-			require.Equal(t, want, ask(t, p.url+path, withHost(name)).status, "%s of %s", path, name)
-		}
-	}
-	// HTTP/1.0 without a Host header
-	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
-	require.NoError(t, err)
-	defer conn.Close()
-	_, err = io.WriteString(conn, "GET /api/v1/state HTTP/1.0\r\n\r\n")
-	require.NoError(t, err)
-	line, err := bufio.NewReader(conn).ReadString('\n')
-	require.NoError(t, err)
-	require.Contains(t, line, "421")
-}
-
-func TestOnlyTheAPINeedsAToken(t *testing.T) {
-	cfg, err := configOf(t, "{endpoint: 'localhost:0', auth: {authenticator: door}}")
-	require.NoError(t, err)
-	p := started(t, cfg, hostOf(map[component.ID]component.Component{component.MustNewID("door"): doorkeeper{token: "right"}}))
-	require.Equal(t, http.StatusOK, ask(t, p.url+"/").status)
-	require.Equal(t, http.StatusOK, ask(t, p.url+"/page.js").status)
-	for _, path := range []string{"/api/v1/state", "/api/v1/history", "/api/v1/text", "/api/v1/bundle", "/api/", "/api/v1/none", "/api/v1/state?token=right"} {
-		for _, change := range []func(*http.Request){
-			func(*http.Request) {}, withToken("wrong"), withToken(""), withToken("righ"), withToken("right "), withToken(strings.Repeat("x", 10_000)),
-			func(r *http.Request) { r.Header.Set("Authorization", "Basic cmlnaHQ6") },
-		} {
-			r := ask(t, p.url+path, change)
-			if r.status == http.StatusOK { // a blank behind a value is not part of it
-				require.Equal(t, "Bearer right ", func() string {
-					q := httptest.NewRequest("GET", "/", nil)
-					change(q)
-					return q.Header.Get("Authorization")
-				}())
-				continue
-			}
-			require.Contains(t, []int{http.StatusUnauthorized, http.StatusNotFound}, r.status)
-			require.NotContains(t, r.body, "secret reason")
-			require.NotContains(t, r.body, "verdict")
-		}
-	}
-	require.Equal(t, http.StatusOK, ask(t, p.url+"/api/v1/state", withToken("right")).status)
-	require.Equal(t, http.StatusNotFound, ask(t, p.url+"/api/v1/none", withToken("right")).status)
-	require.Equal(t, http.StatusUnauthorized, ask(t, p.url+"/x/..//api/v1/state").status) // the client follows the redirect
-}
-
 func TestAnAuthenticatorThatDoesNotExistIsRefused(t *testing.T) {
 	cfg, err := configOf(t, "{endpoint: 'localhost:0', auth: {authenticator: nobody}}")
 	require.NoError(t, err)
@@ -247,18 +173,14 @@ func (f *fallback) set(l gatewaystate.Log) {
 }
 
 func TestProbesAreReadyWhileDataIsSafe(t *testing.T) {
-	listener, err := net.Listen("tcp", "localhost:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
-	cfg, err := configOf(t, "{endpoint: 'localhost:0', auth: {authenticator: door}, probes: {endpoint: '"+address+"'}}")
+	cfg, err := configOf(t, "{endpoint: 'localhost:0', auth: {authenticator: door}, probes: {endpoint: 'localhost:0'}}")
 	require.NoError(t, err)
 	p := newTestPage(t, cfg)
 	source := &fallback{log: gatewaystate.Log{Breaker: "closed"}}
 	p.Register(source)
 	require.NoError(t, p.Start(t.Context(), hostOf(map[component.ID]component.Component{component.MustNewID("door"): doorkeeper{token: "right"}})))
 	defer func() { require.NoError(t, p.Shutdown(context.Background())) }()
-	probe := func(path string) int { return ask(t, "http://"+address+path, withHost("10.1.2.3:13134")).status }
+	probe := func(path string) int { return ask(t, "http://"+p.probes+path, withHost("10.1.2.3:13134")).status }
 
 	require.Equal(t, http.StatusOK, probe("/livez"))
 	require.Equal(t, http.StatusServiceUnavailable, probe("/readyz"))
@@ -273,7 +195,7 @@ func TestProbesAreReadyWhileDataIsSafe(t *testing.T) {
 	source.set(gatewaystate.Log{Breaker: "open", Since: &since, Exporter: "otlp_grpc", Refuses: "the log is full"})
 	require.Eventually(t, func() bool { return probe("/readyz") == http.StatusServiceUnavailable }, 10*time.Second, 10*time.Millisecond)
 	require.Equal(t, http.StatusOK, probe("/livez"))
-	require.NotContains(t, ask(t, "http://"+address+"/readyz").body, "log is full") // for those who have the token
+	require.NotContains(t, ask(t, "http://"+p.probes+"/readyz").body, "log is full") // for those who have the token
 	source.set(gatewaystate.Log{Breaker: "closed"})
 	require.Eventually(t, func() bool { return probe("/readyz") == http.StatusOK }, 10*time.Second, 10*time.Millisecond)
 	require.NoError(t, p.NotReady())
@@ -284,7 +206,7 @@ func TestTheLogNamesThePageOnce(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	set := extensiontest.NewNopSettings(metadata.Type)
 	set.Logger = zap.New(core)
-	p, err := newPage(set, localConfig(), time.Now, time.Now())
+	p, err := newPage(set, localConfig(), origin{now: time.Now, processStart: time.Now()})
 	require.NoError(t, err)
 	require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
 	require.Empty(t, logs.All())
@@ -295,54 +217,6 @@ func TestTheLogNamesThePageOnce(t *testing.T) {
 	require.NoError(t, p.Shutdown(t.Context()))
 	require.NoError(t, p.Shutdown(t.Context()))
 	require.Len(t, logs.All(), 1)
-}
-
-// A viewer that asks and does not read delays neither the others nor the shutdown.
-func TestAViewerThatDoesNotReadDelaysNothing(t *testing.T) {
-	p := newTestPage(t, localConfig())
-	require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
-	for range 10 {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
-		require.NoError(t, err)
-		defer conn.Close()
-		for range 100 { // pipelined, until buffers are full
-			_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-			if _, err := io.WriteString(conn, "GET /uplot/uplot.js HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
-				break
-			}
-		}
-	}
-	require.Equal(t, report.LevelOK, stateOf(t, p).Verdict.Level)
-	begun := time.Now()
-	require.NoError(t, p.Shutdown(t.Context()))
-	require.Less(t, time.Since(begun), shutdownGrace+5*time.Second)
-}
-
-func TestConnectionsAreBounded(t *testing.T) {
-	cfg := localConfig()
-	cfg.MaxConnections = 2
-	p := started(t, cfg, componenttest.NewNopHost())
-	address := strings.TrimPrefix(p.url, "http://")
-	var open []net.Conn
-	for range 3 {
-		conn, err := net.Dial("tcp", address)
-		require.NoError(t, err)
-		defer conn.Close()
-		_, err = io.WriteString(conn, "GET /api/v1/state HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		require.NoError(t, err)
-		open = append(open, conn)
-	}
-	for _, conn := range open[:2] {
-		_, err := bufio.NewReader(conn).ReadString('\n')
-		require.NoError(t, err)
-	}
-	require.NoError(t, open[2].SetReadDeadline(time.Now().Add(200*time.Millisecond)))
-	_, err := open[2].Read(make([]byte, 1))
-	require.Error(t, err) // it waits for its turn
-	require.NoError(t, open[0].Close())
-	require.NoError(t, open[2].SetReadDeadline(time.Now().Add(10*time.Second)))
-	_, err = open[2].Read(make([]byte, 1))
-	require.NoError(t, err)
 }
 
 func TestSelfMetricsThatCannotBeReadAreSaid(t *testing.T) {
@@ -404,4 +278,20 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(content, &history))
 	require.Equal(t, gatewaystate.MaxSeries, len(history.Series)+history.LeftOff)
+}
+
+// A page that begins again in one process follows a reload, however young the process is.
+func TestAPageThatBeginsAgainWasReloaded(t *testing.T) {
+	set := extensiontest.NewNopSettings(metadata.Type)
+	set.ID = component.MustNewIDWithName("gatewaypage", "twice")
+	var last extension.Extension
+	for range 2 {
+		var err error
+		last, err = NewFactory().Create(t.Context(), set, localConfig()) // a reload makes the factories anew
+		require.NoError(t, err)
+	}
+	p := last.(*page)
+	require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
+	defer func() { require.NoError(t, p.Shutdown(context.Background())) }()
+	require.True(t, stateOf(t, p).Instance.Reloaded)
 }

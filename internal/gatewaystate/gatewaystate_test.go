@@ -139,6 +139,20 @@ func TestTextsAreClipped(t *testing.T) {
 	require.Equal(t, "a", Clip("a\xff"))
 }
 
+func TestCredentialsOfURLsAreMasked(t *testing.T) {
+	for text, masked := range map[string]string{
+		"":                                  "",
+		"a@b ? c":                           "a@b ? c",
+		"http://a/b?":                       "http://a/b?",
+		"https://u:p@h":                     "https://[masked]@h",
+		"https://u:p/?#[@p@h:1/x?token=y&z": "https://[masked]@h:1/x?[masked]",
+		`Post "https://h/v1?api_key=x": dial tcp 10.0.0.1:443: connect: connection refused`: `Post "https://h/v1?[masked]": dial tcp 10.0.0.1:443: connect: connection refused`,
+		"a://u@h, b://v:w@i and c://j": "a://[masked]@h, b://[masked]@i and c://j",
+	} {
+		require.Equal(t, masked, MaskURLs(text))
+	}
+}
+
 func TestMaskShowsNoValue(t *testing.T) {
 	for value, masked := range map[string]string{
 		"":                                     "text ",

@@ -12,6 +12,9 @@ type Limiter struct {
 	Limits     []Limit       `json:"limits"`
 	// Offenders are the metrics with the most series without a place, the largest first.
 	Offenders []Offender `json:"offenders"`
+	// Keys are the keys of several metrics that together want more places than they have, the largest first. Their Metric
+	// is empty.
+	Keys []Offender `json:"offending_keys"`
 	// Points are incoming points by what became of them.
 	Points LimiterPoints `json:"points"`
 	// Dropped are points that folding lost, by reason.
@@ -55,13 +58,13 @@ type Limit struct {
 	Refused int64 `json:"refused"`
 }
 
-// Offender is a metric that wants more places than its key has.
+// Offender is a metric, or a key of several metrics, that wants more places than the key has.
 type Offender struct {
 	Limit  string `json:"limit"`
 	Action string `json:"action"`
 	DryRun bool   `json:"dry_run"`
 	Metric string `json:"metric"`
-	Key    string `json:"key"` // the limit's key with its values, the metric aside
+	Key    string `json:"key"` // the limit's key with its values, the metric aside; empty where all data is one key
 	Counts string `json:"counts"`
 	// Wanted is the number of places that it would need, Admitted those in use under its key, Max those that exist.
 	Wanted   int64 `json:"wanted"`

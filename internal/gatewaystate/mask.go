@@ -15,6 +15,24 @@ var (
 	numberText = regexp.MustCompile(`^[-+]?[0-9]+([.,][0-9]+)*([eE][-+]?[0-9]+)?$`)
 )
 
+var (
+	// userinfo matches the credentials of a URL, up to the last @: a password may have signs that belong escaped.
+	userinfo = regexp.MustCompile(`(://)\S*@`)
+	// query matches the query of a URL, which may have a token.
+	query = regexp.MustCompile(`(://[^\s?"]*\?)[^\s"]+`)
+)
+
+// Masked stands for a secret.
+const Masked = "[masked]"
+
+// MaskURLs returns a text with the credentials and queries of its URLs masked.
+func MaskURLs(s string) string {
+	if !strings.Contains(s, "://") {
+		return s
+	}
+	return query.ReplaceAllString(userinfo.ReplaceAllString(s, "${1}"+Masked+"@"), "${1}"+Masked)
+}
+
 // Mask returns what a value looks like without what it says: its class, and its shape, in which letters are a or A and
 // digits 0.
 func Mask(value string) string {

@@ -20,11 +20,12 @@ import (
 type Server struct {
 	Addr string
 
-	t    testing.TB
-	dir  string
-	args []string
-	cmd  *exec.Cmd
-	done chan error
+	t      testing.TB
+	dir    string
+	config string // a file, empty without
+	args   []string
+	cmd    *exec.Cmd
+	done   chan error
 }
 
 // Start starts a server with more arguments than where it listens.
@@ -55,10 +56,14 @@ func FreeAddress(t testing.TB) string {
 // launch reports whether the server answers.
 func (s *Server) launch() bool {
 	_, port, _ := net.SplitHostPort(s.Addr)
-	args := append([]string{
+	var args []string
+	if s.config != "" {
+		args = append(args, s.config)
+	}
+	args = append(args,
 		"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", s.dir, "--logfile", filepath.Join(s.dir, "log"),
-		"--daemonize", "no",
-	}, s.args...)
+		"--daemonize", "no")
+	args = append(args, s.args...)
 	s.cmd = exec.Command("redis-server", args...) //nolint:gosec // of the test
 	if s.cmd.Start() != nil {
 		return false

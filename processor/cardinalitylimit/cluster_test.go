@@ -259,6 +259,8 @@ func TestClusterConfig(t *testing.T) {
 		"database":     {func(c *ClusterConfig) { c.Redis.Database = -1 }, "cluster::redis::database: must be from 0 to 1048576 (got -1)"},
 		"username":     {func(c *ClusterConfig) { c.Redis.Password = "" }, `cluster::redis::password: must be set where username is (got "")`},
 		"prefix":       {func(c *ClusterConfig) { c.Prefix = "{x}" }, `cluster::prefix: must be 1 to 64 letters, digits and _.:/- (got "{x}")`},
+		"spaces":       {func(c *ClusterConfig) { c.Prefix = "a b" }, `cluster::prefix: must be 1 to 64 letters, digits and _.:/- (got "a b")`},
+		"no prefix":    {func(c *ClusterConfig) { c.Prefix = "" }, `cluster::prefix: must be 1 to 64 letters, digits and _.:/- (got "")`},
 		"timeout":      {func(c *ClusterConfig) { c.Timeout = 0 }, "cluster::timeout: must be from 1ms to 10s (got 0s)"},
 		"refresh":      {func(c *ClusterConfig) { c.Refresh = time.Millisecond }, "cluster::refresh: must be at least 100ms (got 1ms)"},
 		"min_gateways": {func(c *ClusterConfig) { c.MinGateways = 0 }, "cluster::min_gateways: must be from 1 to 100000 (got 0)"},

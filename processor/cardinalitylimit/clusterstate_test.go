@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/config/configopaque"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/storetest"
 )
@@ -60,6 +61,30 @@ func TestClusterWithStorage(t *testing.T) {
 	require.EqualValues(t, 2, r.counter("empty_starts", "reason", "changed"))
 	require.Len(t, r.passedOf(20, 35), 10)
 	require.NoError(t, r.stop())
+}
+
+// Gateways with another secret have places of their own, under names of their own: neither disturbs the other.
+func TestGatewaysWithAnotherSecret(t *testing.T) {
+	f := newFleet(t, 2, 0, func(i int, c *Config) {
+		c.Cluster.Secret = configopaque.String(fmt.Sprint("secret ", i))
+		c.Limits = []LimitConfig{limitOf(10, "overflow", "metric.name")}
+	})
+	require.Len(t, f.rigs[0].passedOf(0, 15), 10)
+	require.Len(t, f.rigs[1].passedOf(20, 35), 10)
+	require.Len(t, f.store.Keys(f.store.Client(), "*:h"), 2, "a header for each")
+}
+
+// Gateways that share an instance ID, as copies of one host do, are still two.
+func TestGatewaysOfOneName(t *testing.T) {
+	f := newFleet(t, 2, 0, func(_ int, c *Config) {
+		c.InstanceID = "one and \x00 the same"
+		c.Limits = []LimitConfig{limitOf(10, "overflow", "metric.name")}
+	})
+	for _, r := range f.rigs {
+		require.Eventually(t, func() bool { return r.counter("cluster_gateways") == 2 }, 20*time.Second, 20*time.Millisecond)
+	}
+	passed := len(f.rigs[0].passedOf(0, 8)) + len(f.rigs[1].passedOf(20, 35))
+	require.Equal(t, 10, passed)
 }
 
 // A dry run makes the same decisions as enforcement.

@@ -56,6 +56,9 @@ func (p *limiter) GatewayState() gatewaystate.State {
 		for i := range m.over.Top {
 			l.Offenders = append(l.Offenders, p.offenderState(&m.over.Top[i]))
 		}
+		for i := range m.over.Keys {
+			l.Keys = append(l.Keys, p.offenderState(&m.over.Keys[i]))
+		}
 	}
 	return gatewaystate.State{Component: p.name, Limiter: l}
 }

@@ -264,7 +264,14 @@ func TestKeysAreNamed(t *testing.T) {
 	require.Len(t, named, 1)
 	require.Regexp(t, `^Metric requests \(resource.service.name=orders\): about \d+ series wanted, limit 500, label id has about (9|10)\d+ values$`, named[0].Message)
 	require.Len(t, keys(), 1, "once per window")
-	require.InEpsilon(t, 30_000, r.counter("offender_key_series", "limit", "l", "key", "resource.service.name=orders"), 0.1)
+	wanted := r.counter("offender_key_series", "limit", "l", "key", "resource.service.name=orders")
+	require.InEpsilon(t, 30_000, wanted, 0.1)
+	shown := r.GatewayState().Limiter.Keys
+	require.Len(t, shown, 1)
+	require.Equal(t, "resource.service.name=orders", shown[0].Key)
+	require.Empty(t, shown[0].Metric)
+	require.Equal(t, wanted, shown[0].Wanted)
+	require.EqualValues(t, 500, shown[0].Admitted)
 }
 
 // One key for everything, and a rule for labels, are named by their limit.

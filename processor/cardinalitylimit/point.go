@@ -22,8 +22,8 @@ const (
 	instanceAttribute = "service.instance.id"
 )
 
-// read moves the cursor to a point with these attributes, cut to attribute_limits. It reports false for a point that may
-// not leave. Most points are within the limits, and one look at their attributes is enough.
+// read moves the cursor to a point with these attributes, cut to attribute_limits. It returns false for a refused point. Most
+// points are within the limits and need only one look at their attributes.
 func (w *walker) read(attributes pcommon.Map) (ok bool) {
 	w.attributes = attributes
 	if w.cursor.Read(attributes, &w.compiled.pointBounds) {

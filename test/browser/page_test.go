@@ -2,11 +2,13 @@ package browser
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -237,13 +239,16 @@ func TestADeadGatewayIsStale(t *testing.T) {
 	b.waitFor("#verdict-word", "Nothing lost")
 	eventually(t, "the banner goes and history begins anew", func() bool { return b.text("#stale") == "" && b.text("#history-begins") != begun })
 	// A reload of the configuration is no restart of the process.
-	time.Sleep(11 * time.Second) // what is younger counts as started
 	require.NoError(t, g.cmd.Process.Signal(syscall.SIGHUP))
 	b.waitFor("#history-begins", "when the configuration was loaded")
 	b.waitFor("#changes", "the configuration was loaded")
+	eventually(t, "the gateway is ready again", func() bool { return status(g.probes+"/readyz") == http.StatusOK })
 	g.send(t, "orders:1|c")
 	b.waitFor("#udp", "Datagrams\n1") // the components have registered again
 }
+
+// answers counts what the page has got of the state. It shows an answer before it asks for the next one.
+const answers = `performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/api/v1/state')).length`
 
 // Everything can be reached by keyboard, in the order of the page, and the focus survives the next second.
 func TestTheKeyboard(t *testing.T) {
@@ -259,7 +264,8 @@ func TestTheKeyboard(t *testing.T) {
 	require.True(t, value[bool](b, "document.activeElement.matches(':focus-visible')"))
 	b.run(chromedp.KeyEvent(kb.Enter))
 	require.True(t, value[bool](b, "document.getElementById('ledger-more').open"))
-	time.Sleep(2500 * time.Millisecond)
+	seen := value[int](b, answers)
+	eventually(t, "the page has followed some more answers", func() bool { return value[int](b, answers) > seen+2 })
 	require.Equal(t, "Ledger by component", value[string](b, "document.activeElement.textContent"))
 }
 
@@ -336,32 +342,38 @@ func TestFiftyViewers(t *testing.T) {
 	g := newGateway(t).start(t)
 	before := g.own(t, "otelcol_process_cpu_seconds_total")
 	begun := time.Now()
-	stop := make(chan struct{})
 	client := http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 50}} // as browsers keep their connections
-	for range 50 {
-		go func() {
-			tick := time.NewTicker(time.Second)
-			defer tick.Stop()
-			for n := 0; ; n++ {
-				for _, path := range []string{"/api/v1/state", "/api/v1/history"} {
-					if path == "/api/v1/state" || n%5 == 0 {
-						if response, err := client.Get(g.page + path); err == nil { //nolint:noctx // ends with the gateway
-							_, _ = io.Copy(io.Discard, response.Body)
-							_ = response.Body.Close()
-						}
-					}
-				}
-				select {
-				case <-stop:
-					return
-				case <-tick.C:
-				}
-			}
-		}()
+	defer client.CloseIdleConnections()
+	ask := func(path string) error {
+		response, err := client.Get(g.page + path) //nolint:noctx // ends with the gateway
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		_, err = io.Copy(io.Discard, response.Body)
+		return err
 	}
-	time.Sleep(10 * time.Second)
-	close(stop)
-	client.CloseIdleConnections()
+	var viewers sync.WaitGroup
+	failed := make(chan error, 50)
+	for range 50 {
+		viewers.Go(func() {
+			tick := time.NewTicker(time.Second) // as the page asks
+			defer tick.Stop()
+			for n := range 5 {
+				err := ask("/api/v1/state")
+				if n == 0 { // each fifth time
+					err = errors.Join(err, ask("/api/v1/history"))
+				}
+				if err != nil {
+					failed <- err
+					return
+				}
+				<-tick.C
+			}
+		})
+	}
+	viewers.Wait()
+	require.Empty(t, failed)
 	used := g.own(t, "otelcol_process_cpu_seconds_total") - before
 	t.Logf("50 viewers: %.2f %% of a core, the idle gateway included", 100*used/time.Since(begun).Seconds())
 	require.Equal(t, "ok", g.state(t).Verdict.Level)

@@ -29,6 +29,7 @@ type clusterRun struct {
 	backend *recorder
 	address string // of the backend
 	random  *rand.Rand
+	overlay []string // configuration of all gateways
 
 	members []*clusterMember
 	sent    map[string]int64 // acknowledged points, by metric
@@ -43,10 +44,10 @@ type clusterMember struct {
 
 const clusterLimit = 500
 
-func newClusterRun(t *testing.T, n int) *clusterRun {
+func newClusterRun(t *testing.T, n int, overlay ...string) *clusterRun {
 	r := &clusterRun{
 		t: t, whole: t, store: storetest.Start(t), address: freeAddresses(t, 1)[0],
-		random: rand.New(rand.NewPCG(11, 5)), sent: make(map[string]int64),
+		random: rand.New(rand.NewPCG(11, 5)), sent: make(map[string]int64), overlay: overlay,
 	}
 	r.backend = startRecorder(t, r.address)
 	for i := range n {
@@ -60,7 +61,7 @@ func newClusterRun(t *testing.T, n int) *clusterRun {
 
 // add starts one more gateway.
 func (r *clusterRun) add(name string, limit int) {
-	g := newGateway(r.whole, "gateway.yaml", fmt.Sprintf(`
+	overlays := append([]string{fmt.Sprintf(`
 extensions:
   file_storage: {directory: %q, create_directory: true}
 processors:
@@ -77,7 +78,8 @@ processors:
       refresh: 500ms
 service:
   extensions: [health_check, pprof, zpages, file_storage]
-`, r.whole.TempDir(), name, limit, r.store.Addr))
+`, r.whole.TempDir(), name, limit, r.store.Addr)}, r.overlay...)
+	g := newGateway(r.whole, "gateway.yaml", overlays...)
 	g.env["OTLP_ENDPOINT"] = r.address
 	g.start()
 	m := &clusterMember{gateway: g}

@@ -82,7 +82,7 @@ func (c *changes) offends(at time.Time, id string, window time.Duration, o *gate
 	if o.DryRun {
 		verb = "would be over limit"
 	}
-	c.add(at, "metric %s %s %s", clean(o.Metric), verb, o.Limit)
+	c.add(at, "%s %s %s", subject(clean(o.Metric), clean(o.Key)), verb, o.Limit)
 	return at
 }
 

@@ -69,7 +69,7 @@ func cleanOffender(o gatewaystate.Offender, e Examples) gatewaystate.Offender {
 func cleanState(s gatewaystate.State) gatewaystate.State {
 	if s.Limiter != nil {
 		l := *s.Limiter
-		l.Offenders = nil
+		l.Offenders, l.Keys = nil, nil
 		l.Limits = slices.Clone(l.Limits)
 		for i := range l.Limits {
 			l.Limits[i].Fullest = clean(l.Limits[i].Fullest)
@@ -78,7 +78,7 @@ func cleanState(s gatewaystate.State) gatewaystate.State {
 	}
 	if s.Log != nil {
 		l := *s.Log
-		l.LastError, l.Refuses = clean(l.LastError), clean(l.Refuses)
+		l.LastError, l.Refuses = clean(gatewaystate.MaskURLs(l.LastError)), clean(l.Refuses)
 		s.Log = &l
 	}
 	return s

@@ -27,9 +27,9 @@ func (r *Report) textClusters(b *strings.Builder) {
 			continue
 		}
 		c := l.Cluster
-		rows = append(rows, fmt.Sprintf("%s: %s, %s gateways; of series new here %s admitted, %s known to others, %s refused, %s admitted while alone; %s lost their place; %s failed exchanges",
+		rows = append(rows, fmt.Sprintf("%s: %s, %s gateways; of series new here %s admitted, %s known to others, %s refused, %s admitted while alone; %s lost their place; %s failed exchanges; the store lost writes %s times",
 			r.Components[i].Component, c.State, number(int64(c.Gateways)), number(c.Admitted), number(c.Members),
-			number(c.Refused), number(c.Alone), number(c.LostPlaces), number(c.Failures)))
+			number(c.Refused), number(c.Alone), number(c.LostPlaces), number(c.Failures), number(c.Losses)))
 		for k := range c.Limits {
 			rows = append(rows, fmt.Sprintf("limit %s: %s places in use in all gateways, %s in this one", c.Limits[k].Name,
 				number(c.Limits[k].Series), number(placesHere(l, c.Limits[k].Name))))

@@ -14,7 +14,7 @@ func TestSharedLimits(t *testing.T) {
 	shared := func(state string) gatewaystate.State {
 		s := limiterState()
 		s.Limiter.Cluster = &gatewaystate.Cluster{
-			State: state, Gateways: 3, Admitted: 400, Members: 90, Refused: 50, Alone: 7, LostPlaces: 2, Failures: 1,
+			State: state, Gateways: 3, Admitted: 400, Members: 90, Refused: 50, Alone: 7, LostPlaces: 2, Failures: 1, Losses: 4,
 			Limits: []gatewaystate.ClusterLimit{{Name: "metric", Series: 1500}, {Name: "gone", Series: 1}},
 		}
 		return s
@@ -27,7 +27,7 @@ func TestSharedLimits(t *testing.T) {
 	require.NoError(t, r.Text(&text))
 	require.Contains(t, text.String(), `
 Shared limits
-  cardinalitylimit: joined, 3 gateways; of series new here 400 admitted, 90 known to others, 50 refused, 7 admitted while alone; 2 lost their place; 1 failed exchanges
+  cardinalitylimit: joined, 3 gateways; of series new here 400 admitted, 90 known to others, 50 refused, 7 admitted while alone; 2 lost their place; 1 failed exchanges; the store lost writes 4 times
   limit metric: 1,500 places in use in all gateways, 540 in this one
   limit gone: 1 places in use in all gateways, 0 in this one
 `)

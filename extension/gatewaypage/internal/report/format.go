@@ -63,6 +63,18 @@ func rate(perSecond float64) string {
 	return number(int64(perSecond)) + "/s"
 }
 
+// subject says what is over a limit: the metric, or the key with all its metrics.
+func subject(metric, key string) string {
+	switch {
+	case metric != "":
+		return "metric " + metric
+	case key != "":
+		return "key " + key
+	default:
+		return "the total of all metrics"
+	}
+}
+
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

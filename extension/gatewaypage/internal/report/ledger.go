@@ -27,7 +27,7 @@ func (r *Reading) log(id string) *gatewaystate.Log {
 type ledger struct{ lines []Line }
 
 func (l *ledger) add(signal, component, what string, kind Kind, unit string, items int64) {
-	l.lines = append(l.lines, Line{Signal: signal, Component: component, What: what, Kind: kind, Unit: unit, Items: items})
+	l.lines = append(l.lines, Line{Signal: signal, Component: clean(component), What: what, Kind: kind, Unit: unit, Items: items})
 }
 
 // newLedger reads the components and the gateway's own metrics.

@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Name, Version string
 	ProcessStart  time.Time
+	Reloaded      bool // the process had another configuration before
 	Peers         []string
 	Examples      Examples
 	CostPer1000   float64 // of series; 0: not shown
@@ -44,7 +45,7 @@ func New(o Options) *Observer {
 		options: o, begin: now, history: gatewaystate.NewHistory(now), changes: newChanges(),
 		counter: counter{baselines: map[[2]string]int64{}},
 	}
-	if v.reloaded() {
+	if o.Reloaded {
 		v.changes.add(now, "the configuration was loaded, version %s; the process runs since %s",
 			o.Version, o.ProcessStart.UTC().Format("2006-01-02 15:04:05 UTC"))
 	} else {
@@ -52,11 +53,6 @@ func New(o Options) *Observer {
 	}
 	return v
 }
-
-// startTime is how long a process may need until it has read its configuration.
-const startTime = 10 * time.Second
-
-func (v *Observer) reloaded() bool { return v.begin.Sub(v.options.ProcessStart) > startTime }
 
 // History is the last hour.
 func (v *Observer) History() *gatewaystate.History { return v.history }
@@ -75,10 +71,10 @@ func (v *Observer) Observe(r *Reading) *Report {
 	v.counter.pipelines = v.pipelines
 	v.mu.Unlock()
 	rep := &Report{
-		APIVersion: APIVersion, At: at, Lines: newLedger(r), Components: []gatewaystate.State{}, Offenders: []Offender{},
+		APIVersion: APIVersion, At: at, Lines: newLedger(r), Components: []gatewaystate.State{}, Offenders: []Offender{}, Keys: []Offender{},
 		Instance: Instance{
 			Name: v.options.Name, Version: v.options.Version, Started: v.options.ProcessStart, HistoryBegins: v.begin,
-			Reloaded: v.reloaded(), Peers: v.options.Peers,
+			Reloaded: v.options.Reloaded, Peers: v.options.Peers,
 		},
 	}
 	if rss, ok := r.Metrics.Sum("otelcol_process_memory_rss_bytes", "", ""); ok {
@@ -104,7 +100,7 @@ func errText(err error) string {
 	if err == nil {
 		return ""
 	}
-	return gatewaystate.Clip(err.Error())
+	return gatewaystate.Clip(gatewaystate.MaskURLs(err.Error()))
 }
 
 // note appends the reading to the window.
@@ -189,13 +185,21 @@ func (v *Observer) components(r *Reading, rep *Report) {
 		if s.Limiter.Cluster != nil {
 			v.changes.cluster(rep.At, s.Component, s.Limiter.Cluster.State)
 		}
-		for k := range s.Limiter.Offenders {
-			o := &s.Limiter.Offenders[k]
-			since := v.changes.offends(rep.At, s.Component, s.Limiter.Window, o)
-			rep.Offenders = append(rep.Offenders, Offender{s.Component, since, cleanOffender(*o, v.options.Examples)})
-		}
+		rep.Offenders = v.offenders(rep.Offenders, rep.At, s, s.Limiter.Offenders)
+		rep.Keys = v.offenders(rep.Keys, rep.At, s, s.Limiter.Keys)
 	}
-	slices.SortStableFunc(rep.Offenders, func(a, b Offender) int { return cmp.Compare(b.Wanted, a.Wanted) })
+	for _, all := range [][]Offender{rep.Offenders, rep.Keys} {
+		slices.SortStableFunc(all, func(a, b Offender) int { return cmp.Compare(b.Wanted, a.Wanted) })
+	}
+}
+
+// offenders appends those of one limiter.
+func (v *Observer) offenders(all []Offender, at time.Time, s *gatewaystate.State, more []gatewaystate.Offender) []Offender {
+	for k := range more {
+		since := v.changes.offends(at, s.Component, s.Limiter.Window, &more[k])
+		all = append(all, Offender{s.Component, since, cleanOffender(more[k], v.options.Examples)})
+	}
+	return all
 }
 
 func soonest(a, b *float64) *float64 {
@@ -275,8 +279,8 @@ func (v *Observer) refusing(r *Reading) string {
 	}
 	for signal := range units {
 		for _, id := range r.Metrics.Values(memoryRefused(signal), "processor") {
-			if n, _ := v.window.growth(key{signal, id, units[signal] + " refused for lack of memory"}, readyAfter); n > 0 {
-				return id + " refuses data for lack of memory"
+			if n, _ := v.window.growth(key{signal, clean(id), units[signal] + " refused for lack of memory"}, readyAfter); n > 0 {
+				return clean(id) + " refuses data for lack of memory"
 			}
 		}
 	}
@@ -296,13 +300,6 @@ func (v *Observer) remember(rep *Report) {
 		}
 	}
 	add("metrics over a limit", "metrics", float64(len(rep.Offenders)))
-	for i := range rep.Components {
-		if c := &rep.Components[i]; c.Limiter != nil {
-			for k := range c.Limiter.Limits {
-				add("places in use under limits", c.Limiter.Limits[k].Name, float64(c.Limiter.Limits[k].Series))
-			}
-		}
-	}
 	for i := range rep.Lines {
 		if l := &rep.Lines[i]; l.Unit == "datagrams" && (l.Kind == In || l.Kind == Lost) {
 			add("datagrams per second", l.What, l.PerSecond)
@@ -310,6 +307,13 @@ func (v *Observer) remember(rep *Report) {
 	}
 	if rep.Instance.MemoryBytes > 0 {
 		add("memory of the gateway, bytes", "resident", float64(rep.Instance.MemoryBytes))
+	}
+	for i := range rep.Components { // the last: there may be more limits than the history has room for
+		if c := &rep.Components[i]; c.Limiter != nil {
+			for k := range c.Limiter.Limits {
+				add("places in use under limits", c.Limiter.Limits[k].Name, float64(c.Limiter.Limits[k].Series))
+			}
+		}
 	}
 }
 

@@ -30,9 +30,11 @@ type Report struct {
 	Saved   Saved    `json:"saved"`
 	Changes []Change `json:"changes"` // the newest first
 	// Offenders are those of all limiters, the largest first.
-	Offenders  []Offender           `json:"offenders"`
+	Offenders []Offender `json:"offenders"`
+	// Keys are the keys of several metrics that are over a limit, the largest first. Their metric is empty.
+	Keys       []Offender           `json:"offending_keys"`
 	Components []gatewaystate.State `json:"components"` // without offenders
-	// LeftOff counts offenders that had no room in this answer.
+	// LeftOff counts offenders and keys that had no room in this answer.
 	LeftOff int `json:"left_off"`
 }
 
@@ -50,7 +52,7 @@ type Instance struct {
 	Started time.Time `json:"started"` // of the process
 	// HistoryBegins is when this page began: a reload begins history anew.
 	HistoryBegins time.Time `json:"history_begins"`
-	Reloaded      bool      `json:"reloaded"` // the process is older than the history
+	Reloaded      bool      `json:"reloaded"` // the process had another configuration before
 	MemoryBytes   int64     `json:"memory_bytes"`
 	Peers         []string  `json:"peers"`
 }

@@ -56,238 +56,6 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func TestVerdict(t *testing.T) {
-	delivered := gatewaystate.LogItems{Received: 10, DeliveredDirect: 10}
-	dry := exploded
-	dry.DryRun = true
-	since := begin
-	open := func(l *gatewaystate.Log) { l.Breaker, l.Since = "open", &since }
-	for name, c := range map[string]struct {
-		states []gatewaystate.State
-		then   []gatewaystate.State // ten seconds later
-		level  Level
-		losing bool
-		ready  bool
-		text   string
-	}{
-		"nothing": {
-			states: nil, level: LevelOK, ready: true, text: "No component publishes its state.",
-		},
-		"well": {
-			states: []gatewaystate.State{logState(delivered, 0)}, level: LevelOK, ready: true, text: "Nothing lost.",
-		},
-		"outage": {
-			states: []gatewaystate.State{logState(gatewaystate.LogItems{Received: 20, DeliveredDirect: 10, Logged: 10}, 4096, open, func(l *gatewaystate.Log) { l.SecondsToFull = ptr(21_000.0) })},
-			level:  LevelBusy, ready: true,
-			text: "Backend of fallbacklog down for 10 s, 4.0 KiB wait in the log; nothing lost; log full in 5 h.",
-		},
-		"draining": {
-			states: []gatewaystate.State{logState(delivered, 4096, func(l *gatewaystate.Log) { l.Since, l.SecondsToDrained = &since, ptr(90.0) })},
-			level:  LevelBusy, ready: true,
-			text: "Backend of fallbacklog is back, 4.0 KiB wait in the log; nothing lost; log drained in 90 s.",
-		},
-		"a log without an exporter": {
-			states: []gatewaystate.State{logState(gatewaystate.LogItems{Received: 1, Logged: 1}, 100, open, func(l *gatewaystate.Log) { l.Exporter = "" })},
-			level:  LevelOK, ready: true, text: "Nothing lost.",
-		},
-		"refused": {
-			states: []gatewaystate.State{logState(delivered, 0, open, func(l *gatewaystate.Log) { l.Refuses = "the log is full" })},
-			level:  LevelBad, ready: false,
-			text: "Fallbacklog refuses new data: the log is full; backend of fallbacklog down for 10 s; nothing lost.",
-		},
-		"losing": {
-			states: []gatewaystate.State{logState(delivered, 0)},
-			then:   []gatewaystate.State{logState(gatewaystate.LogItems{Received: 1030, DeliveredDirect: 10, Dropped: 1020}, 0)},
-			level:  LevelBad, losing: true, ready: true,
-			text: "Data is being lost: 1,020 points dropped: the log was full, or the backend rejected them of fallbacklog in the last minute.",
-		},
-		"lost before the page began": {
-			states: []gatewaystate.State{logState(gatewaystate.LogItems{Received: 15, DeliveredDirect: 10, Expired: 5}, 0)},
-			level:  LevelBusy, ready: true, text: "Nothing lost in the last minute; earlier: 5 points expired in the log of fallbacklog.",
-		},
-		"returned": {
-			states: []gatewaystate.State{logState(delivered, 0)},
-			then:   []gatewaystate.State{logState(gatewaystate.LogItems{Received: 13, DeliveredDirect: 10, Rejected: 3}, 0)},
-			level:  LevelBusy, ready: false, text: "Nothing lost; 3 points returned to the sender of fallbacklog in the last minute.",
-		},
-		"limited": {
-			states: []gatewaystate.State{limiterState(exploded)}, level: LevelBusy, ready: true, text: "Nothing lost; 1 metric limited since 02:51 UTC.",
-		},
-		"dry run": {
-			states: []gatewaystate.State{limiterState(dry)}, level: LevelBusy, ready: true, text: "Nothing lost; 1 metric over a limit that only observes.",
-		},
-		"kernel drops": {
-			states: []gatewaystate.State{{Component: "metricsudp", UDP: &gatewaystate.UDP{}}},
-			then:   []gatewaystate.State{{Component: "metricsudp", UDP: &gatewaystate.UDP{KernelDrops: 7}}},
-			level:  LevelBad, losing: true, ready: true, text: "Data is being lost: 7 datagrams dropped by the kernel of metricsudp in the last minute.",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.observer.SetPipelines(Pipelines{}) // the residual has tests of its own
-			w.observe(c.states...)
-			then := c.then
-			if then == nil {
-				then = c.states
-			}
-			w.now = begin.Add(10 * time.Second)
-			v := w.observe(then...).Verdict
-			require.Equal(t, c.text, v.Text)
-			require.Equal(t, c.level, v.Level)
-			require.Equal(t, c.losing, v.LosingNow)
-			require.Equal(t, c.ready, v.Ready)
-			require.Empty(t, v.Unknown)
-		})
-	}
-}
-
-func TestALossIsOverAfterAMinute(t *testing.T) {
-	w := newWorld(t)
-	w.observe(logState(gatewaystate.LogItems{}, 0))
-	lost := logState(gatewaystate.LogItems{Received: 5, Dropped: 5}, 0)
-	v := w.observe(lost).Verdict
-	require.True(t, v.LosingNow)
-	require.Equal(t, begin.Add(time.Second), *v.Since)
-	r := w.observeFor(62*time.Second, lost)
-	require.False(t, r.Verdict.LosingNow)
-	require.Equal(t, LevelBusy, r.Verdict.Level)
-	require.Equal(t, "nothing lost for a minute", r.Changes[0].Text)
-	require.Equal(t, "data is being lost", r.Changes[1].Text)
-}
-
-func TestWhatIsNotKnownIsSaid(t *testing.T) {
-	w := newWorld(t, func(o *Options) { o.SelfMetrics = false })
-	w.reading.Metrics = nil
-	r := w.observe(logState(gatewaystate.LogItems{Received: 1, DeliveredDirect: 1}, 0))
-	require.Contains(t, r.Verdict.Unknown[0], "self_metrics is not set")
-	require.Nil(t, r.Residual)
-	require.Nil(t, r.Routes[0].In)
-	require.EqualValues(t, 1, r.Routes[0].Sent.Items) // what the components publish is known
-
-	w = newWorld(t)
-	w.reading.Metrics, w.reading.MetricsErr = nil, errors.New("connection refused\x1b[2J")
-	r = w.observe()
-	require.Contains(t, r.Verdict.Unknown[0], "self_metrics cannot be read")
-	require.Equal(t, "self_metrics cannot be read: connection refused\uFFFD[2J", r.Changes[0].Text)
-}
-
-func TestResidual(t *testing.T) {
-	w := newWorld(t)
-	limiter := limiterState()
-	limiter.Limiter.Points = gatewaystate.LimiterPoints{Passed: 700, Overflowed: 200, Emitted: 10}
-	set := func(accepted float64) {
-		w.accepted("metricsudp", accepted-100)
-		w.accepted("otlp", 100)
-		w.processed("bucketing", accepted, accepted)
-		w.processed("cardinalitylimit", accepted, accepted-200)
-	}
-	set(900)
-	items := gatewaystate.LogItems{Received: 710, DeliveredDirect: 600, DeliveredReplayed: 100, DeadLettered: 4, Dropped: 6}
-	r := w.observeFor(20*time.Second, limiter, logState(items, 0))
-	route := r.Routes[0]
-	require.Equal(t, "metrics", route.Signal)
-	require.EqualValues(t, 900, route.In.Items)
-	require.EqualValues(t, 190, route.Removed.Items)
-	require.EqualValues(t, 700, route.Sent.Items)
-	require.EqualValues(t, 0, *route.Residual)
-	require.EqualValues(t, 0, *r.Residual)
-
-	// What is in flight for a moment is no residual.
-	set(950)
-	require.EqualValues(t, 0, *w.observe(limiter, logState(items, 0)).Residual)
-	// What does not arrive is.
-	r = w.observeFor(20*time.Second, limiter, logState(items, 0))
-	require.EqualValues(t, 50, *r.Residual)
-	require.Contains(t, r.Verdict.Text, "50 items that nothing accounts for")
-
-	// Points that the log has and that were delivered nowhere are one when the log is empty.
-	set(900)
-	items.DeliveredReplayed = 70
-	r = w.observeFor(20*time.Second, limiter, logState(items, 1000))
-	require.EqualValues(t, 30, r.Routes[0].Waiting.Items)
-	require.EqualValues(t, 0, *r.Residual)
-	r = w.observeFor(20*time.Second, limiter, logState(items, 0))
-	require.EqualValues(t, 0, r.Routes[0].Waiting.Items)
-	require.EqualValues(t, 30, *r.Residual)
-}
-
-// The log of an earlier run has items that were not counted: the residual is known when it has been empty.
-func TestResidualAfterAnEarlierRun(t *testing.T) {
-	w := newWorld(t)
-	w.observer.SetPipelines(Pipelines{All: []Pipeline{{Signal: "metrics", Receivers: []string{"otlp"}, Exporters: []string{"fallbacklog"}}}})
-	found := func(items gatewaystate.LogItems, unread int64) gatewaystate.State {
-		return logState(items, unread, func(l *gatewaystate.Log) { l.Signals[0].FoundBytes = 5000 })
-	}
-	w.accepted("otlp", 100)
-	r := w.observe(found(gatewaystate.LogItems{Received: 100, DeliveredDirect: 60, DeliveredReplayed: 300}, 3000))
-	require.Nil(t, r.Routes[0].Residual)
-	require.Contains(t, r.Routes[0].Unknown, "earlier run")
-	r = w.observeFor(20*time.Second, found(gatewaystate.LogItems{Received: 100, DeliveredDirect: 60, DeliveredReplayed: 540}, 0))
-	require.EqualValues(t, 0, *r.Routes[0].Residual)
-	w.accepted("otlp", 110)
-	r = w.observeFor(20*time.Second, found(gatewaystate.LogItems{Received: 110, DeliveredDirect: 67, DeliveredReplayed: 540}, 0))
-	require.EqualValues(t, 3, *r.Routes[0].Residual)
-}
-
-func TestResidualsThatCannotBeKnown(t *testing.T) {
-	log := logState(gatewaystate.LogItems{Received: 10, DeliveredDirect: 10}, 0)
-	for want, p := range map[string]Pipelines{
-		"begins at connector span_metrics": {
-			All:        []Pipeline{{Signal: "metrics", Receivers: []string{"span_metrics"}, Exporters: []string{"fallbacklog"}}},
-			Connectors: map[string]bool{"span_metrics": true},
-		},
-		"begins at connector count/all": {
-			All: []Pipeline{
-				{Signal: "metrics", Receivers: []string{"forward"}, Exporters: []string{"fallbacklog"}},
-				{Signal: "metrics", Receivers: []string{"otlp", "count/all"}, Exporters: []string{"forward"}},
-			},
-			Connectors: map[string]bool{"forward": true, "count/all": true},
-		},
-		"processor filter is in several pipelines": {All: []Pipeline{
-			{Signal: "metrics", Receivers: []string{"otlp"}, Processors: []string{"filter"}, Exporters: []string{"fallbacklog"}},
-			{Signal: "metrics", Receivers: []string{"metricsudp"}, Processors: []string{"filter"}, Exporters: []string{"nop"}},
-		}},
-		"processor interval does not count": {All: []Pipeline{
-			{Signal: "metrics", Receivers: []string{"otlp"}, Processors: []string{"interval"}, Exporters: []string{"fallbacklog"}},
-		}},
-		"processor interval/page does not count": {
-			All: []Pipeline{
-				{Signal: "metrics", Receivers: []string{"forward"}, Processors: []string{"interval/page"}, Exporters: []string{"fallbacklog"}},
-				{Signal: "metrics", Receivers: []string{"otlp"}, Exporters: []string{"forward"}},
-			},
-			Connectors: map[string]bool{"forward": true},
-		},
-		"processor delta_to_cumulative/a is not the only one": {All: []Pipeline{
-			{Signal: "metrics", Receivers: []string{"otlp"}, Processors: []string{"delta_to_cumulative/a"}, Exporters: []string{"fallbacklog"}},
-			{Signal: "metrics", Receivers: []string{"otlp"}, Processors: []string{"deltatocumulative/b"}, Exporters: []string{"nop"}},
-		}},
-		"exporter nop does not count": {All: []Pipeline{{Signal: "metrics", Receivers: []string{"otlp"}, Exporters: []string{"nop"}}}},
-	} {
-		w := newWorld(t)
-		w.observer.SetPipelines(p)
-		w.accepted("otlp", 10)
-		r := w.observe(log)
-		require.Nil(t, r.Routes[0].Residual)
-		require.Contains(t, r.Routes[0].Unknown, want)
-		require.Contains(t, strings.Join(r.Verdict.Unknown, "\n"), want)
-	}
-}
-
-func TestReadiness(t *testing.T) {
-	w := newWorld(t)
-	require.True(t, w.observe().Verdict.Ready)
-	refused := func(n float64) {
-		w.count("otelcol_processor_memory_limiter_refused_metric_points", "processor", "memory_limiter", "", n)
-	}
-	refused(5)
-	v := w.observe().Verdict
-	require.False(t, v.Ready)
-	require.Equal(t, "memory_limiter refuses data for lack of memory", v.Why)
-	require.True(t, w.observeFor(7*time.Second).Verdict.Ready)
-	refused(6)
-	require.False(t, w.observe().Verdict.Ready)
-}
-
 func TestChanges(t *testing.T) {
 	w := newWorld(t)
 	w.observe(logState(gatewaystate.LogItems{}, 0))
@@ -308,7 +76,7 @@ func TestChanges(t *testing.T) {
 	}, texts)
 
 	// A page that begins long after its process was reloaded.
-	w = newWorld(t, func(o *Options) { o.ProcessStart = begin.Add(-time.Hour) })
+	w = newWorld(t, func(o *Options) { o.ProcessStart, o.Reloaded = begin.Add(-time.Hour), true })
 	r = w.observe()
 	require.True(t, r.Instance.Reloaded)
 	require.Contains(t, r.Changes[0].Text, "the configuration was loaded")
@@ -409,4 +177,61 @@ func BenchmarkObserve(b *testing.B) {
 	for b.Loop() {
 		w.observe(states...)
 	}
+}
+
+// A key of several metrics is named with its total, in the sentence, in the text and in the JSON.
+func TestOffendingKeys(t *testing.T) {
+	key := exploded
+	key.Limit, key.Metric, key.Key, key.Labels, key.WhatIf = "tenant", "", "metadata.x-tenant=\u202Eacme", []gatewaystate.Label{{Name: "metric.name", Values: 300}}, nil
+	all := key
+	all.Limit, all.Key, all.Wanted, all.DryRun = "total", "", 50_000, true
+	s := limiterState(exploded)
+	s.Limiter.Keys = []gatewaystate.Offender{key, all}
+	w := newWorld(t)
+	w.observer.SetPipelines(Pipelines{})
+	r := w.observe(s)
+	require.Len(t, r.Offenders, 1)
+	require.Len(t, r.Keys, 2)
+	require.Equal(t, "total", r.Keys[0].Limit, "the largest first")
+	require.Equal(t, "metadata.x-tenant=\uFFFDacme", r.Keys[1].Key)
+	require.Nil(t, r.Components[0].Limiter.Keys)
+	require.Equal(t, "Nothing lost; 1 metric and 1 key limited since 02:51 UTC; 1 key over a limit that only observes.", r.Verdict.Text)
+	var text bytes.Buffer
+	require.NoError(t, r.Text(&text))
+	require.Contains(t, text.String(), `
+  key metadata.x-tenant=`+"\uFFFD"+`acme
+    48,211 series wanted, 500 admitted, limit tenant allows 500; overflow since 02:51:00 UTC
+    label metric.name: 300 values
+`)
+	require.Contains(t, text.String(), "\n  the total of all metrics\n    50,000 series wanted, 500 admitted, limit total allows 500; overflow, dry run, since 02:51:00 UTC\n")
+	require.Contains(t, text.String(), "the total of all metrics would be over limit total")
+	require.Contains(t, text.String(), "key metadata.x-tenant=\uFFFDacme is over limit tenant")
+	state, err := json.Marshal(r)
+	require.NoError(t, err)
+	require.Contains(t, string(state), `"offending_keys":[{"component":"cardinalitylimit"`)
+}
+
+// What the gateway's own endpoint and the downstream say of themselves is text like that of senders, and has no secrets.
+func TestHostileTexts(t *testing.T) {
+	w := newWorld(t)
+	w.count("otelcol_receiver_accepted_metric_points", "receiver", "otlp\x1b[2J\n", "", 5)
+	w.count("otelcol_processor_memory_limiter_refused_metric_points", "processor", "evil\x07", "", 5)
+	w.observe()
+	w.count("otelcol_processor_memory_limiter_refused_metric_points", "processor", "evil\x07", "", 9)
+	w.count("otelcol_exporter_sent_metric_points", "exporter", "\u202Eotlp", "", 6)
+	w.reading.MetricsErr = errors.New(`Get "http://localhost/m?token=hush": EOF`)
+	r := w.observe(logState(gatewaystate.LogItems{}, 0, func(l *gatewaystate.Log) {
+		l.Breaker, l.Since, l.LastError = "open", ptr(begin), "Post \"https://u:hush@h/v1?key=hush\": \x1b]0;evil\x07"
+	}))
+	var text bytes.Buffer
+	require.NoError(t, r.Text(&text))
+	state, err := json.Marshal(r)
+	require.NoError(t, err)
+	for _, all := range []string{text.String(), string(state)} {
+		require.NotContains(t, all, "hush")
+		for _, r := range all {
+			require.True(t, r == '\n' || r >= ' ' && r != 0x7f && r != 0x202e, "%q", r)
+		}
+	}
+	require.Equal(t, "evil\uFFFD refuses data for lack of memory", r.Verdict.Why)
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -143,14 +144,23 @@ func (r *Report) textLimits(b *strings.Builder) {
 }
 
 func (r *Report) textOffenders(b *strings.Builder) {
-	if len(r.Offenders) == 0 {
+	if len(r.Offenders)+len(r.Keys) == 0 {
 		return
 	}
 	b.WriteString("\nOver a limit\n")
-	for i := range r.Offenders {
-		o := &r.Offenders[i]
-		fmt.Fprintf(b, "  %s  %s\n    %s wanted, %s admitted, limit %s allows %s; %s since %s\n", o.Metric, o.Key,
-			number(o.Wanted), number(o.Admitted), o.Limit, number(o.Max), o.Action, o.Since.UTC().Format("15:04:05 UTC"))
+	all := slices.Concat(r.Keys, r.Offenders)
+	for i := range all {
+		o := &all[i]
+		name := subject(o.Metric, o.Key)
+		if o.Metric != "" {
+			name = o.Metric + "  " + o.Key
+		}
+		action := o.Action
+		if o.DryRun {
+			action += ", dry run,"
+		}
+		fmt.Fprintf(b, "  %s\n    %s %s wanted, %s admitted, limit %s allows %s; %s since %s\n", name,
+			number(o.Wanted), o.Counts, number(o.Admitted), o.Limit, number(o.Max), action, o.Since.UTC().Format("15:04:05 UTC"))
 		for k := range o.Labels {
 			l := &o.Labels[k]
 			fmt.Fprintf(b, "    label %s: %s values", l.Name, number(l.Values))

@@ -117,27 +117,54 @@ func (j *judge) refusals() {
 	}
 }
 
-// limits says how many metrics are limited, and since when.
+// limits says how many metrics and keys are limited, and since when.
 func (j *judge) limits() {
-	enforced, dry := map[string]bool{}, map[string]bool{}
+	enforced, dry := newOffending(), newOffending()
 	var since time.Time
-	for i := range j.report.Offenders {
-		o := &j.report.Offenders[i]
-		if o.DryRun || o.Action == "tag" {
-			dry[o.Metric] = true
-			continue
+	for _, all := range [][]Offender{j.report.Offenders, j.report.Keys} {
+		for i := range all {
+			o := &all[i]
+			if o.DryRun || o.Action == "tag" {
+				dry.add(o)
+				continue
+			}
+			enforced.add(o)
+			if since.IsZero() || o.Since.Before(since) {
+				since = o.Since
+			}
 		}
-		enforced[o.Metric] = true
-		if since.IsZero() || o.Since.Before(since) {
-			since = o.Since
-		}
 	}
-	if n := len(enforced); n > 0 {
-		j.part(LevelBusy, since, "%s limited since %s", plural(n, "metric"), since.UTC().Format("15:04 UTC"))
+	if text := enforced.text(); text != "" {
+		j.part(LevelBusy, since, "%s limited since %s", text, since.UTC().Format("15:04 UTC"))
 	}
-	if n := len(dry); n > 0 {
-		j.part(LevelBusy, time.Time{}, "%s over a limit that only observes", plural(n, "metric"))
+	if text := dry.text(); text != "" {
+		j.part(LevelBusy, time.Time{}, "%s over a limit that only observes", text)
 	}
+}
+
+// offending are distinct metrics and keys.
+type offending struct{ metrics, keys map[string]bool }
+
+func newOffending() offending { return offending{map[string]bool{}, map[string]bool{}} }
+
+func (n offending) add(o *Offender) {
+	if o.Metric != "" {
+		n.metrics[o.Metric] = true
+	} else {
+		n.keys[o.Limit+" "+o.Key] = true
+	}
+}
+
+// text counts them for a person, empty without any.
+func (n offending) text() string {
+	var counts []string
+	if m := len(n.metrics); m > 0 {
+		counts = append(counts, plural(m, "metric"))
+	}
+	if k := len(n.keys); k > 0 {
+		counts = append(counts, plural(k, "key"))
+	}
+	return strings.Join(counts, " and ")
 }
 
 // finish writes the sentence.

@@ -5,8 +5,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 
@@ -15,8 +17,12 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// maxBytes bounds what is read. A gateway with 10,000 of its own series has about 2 MB.
-const maxBytes = 8 << 20
+const (
+	// maxBytes bounds an answer. A gateway with 10,000 of its own series has about 2 MB.
+	maxBytes = 8 << 20
+	// maxKept bounds the lines of the families that are read, about 3,000.
+	maxKept = 1 << 20
+)
 
 // Families that are read begin with one of these; all others are skipped before they are parsed.
 var wanted = [][]byte{
@@ -29,9 +35,24 @@ var wanted = [][]byte{
 
 // Reader reads one endpoint. Not safe for concurrent use.
 type Reader struct {
-	Client *http.Client
-	URL    string
+	client *http.Client
+	url    string
 }
+
+// NewReader returns a reader of a URL. It follows no redirect and uses no proxy: the gateway asks itself.
+func NewReader(url string) *Reader {
+	return &Reader{
+		client: &http.Client{
+			// The answer comes from this machine, so compressing it would only cost memory.
+			Transport:     &http.Transport{MaxIdleConns: 1, DisableCompression: true},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		url: url,
+	}
+}
+
+// Close closes idle connections.
+func (r *Reader) Close() { r.client.CloseIdleConnections() }
 
 // Sample is one series.
 type Sample struct {
@@ -44,13 +65,13 @@ type Metrics map[string][]Sample
 
 // Read returns the metrics that the gateway page needs.
 func (r *Reader) Read(ctx context.Context) (Metrics, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
 	// OpenMetrics has other names of counters.
 	req.Header.Set("Accept", string(expfmt.NewFormat(expfmt.TypeTextPlain)))
-	resp, err := r.Client.Do(req)
+	resp, err := r.client.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +79,15 @@ func (r *Reader) Read(ctx context.Context) (Metrics, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answered %s", req.URL.Redacted(), resp.Status)
 	}
-	return parse(io.LimitReader(resp.Body, maxBytes))
+	limited := &io.LimitedReader{R: resp.Body, N: maxBytes + 1}
+	metrics, err := parse(limited)
+	if limited.N == 0 {
+		return nil, fmt.Errorf("%w than %d bytes", errTooMuch, maxBytes) // the last number may be cut
+	}
+	return metrics, err
 }
+
+var errTooMuch = errors.New("the answer has more")
 
 // parse reads the text format of Prometheus.
 func parse(text io.Reader) (Metrics, error) {
@@ -76,7 +104,9 @@ func parse(text io.Reader) (Metrics, error) {
 	for name, family := range families {
 		name = strings.TrimSuffix(name, "_total")
 		for _, m := range family.GetMetric() {
-			metrics[name] = append(metrics[name], Sample{labels(m), value(m)})
+			if v := value(m); math.Abs(v) < 1<<62 { // not NaN, and nothing that does not fit a count
+				metrics[name] = append(metrics[name], Sample{labels(m), v})
+			}
 		}
 	}
 	return metrics, nil
@@ -96,6 +126,9 @@ func onlyWanted(text io.Reader) (io.Reader, error) {
 				kept.WriteByte('\n')
 				break
 			}
+		}
+		if kept.Len() > maxKept {
+			return nil, fmt.Errorf("%w than %d bytes of series that the page reads", errTooMuch, maxKept)
 		}
 	}
 	return &kept, lines.Err()

@@ -1,10 +1,12 @@
 package selfmetrics
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -32,7 +34,8 @@ func TestReadsOnlyWhatThePageNeeds(t *testing.T) {
 		_, _ = w.Write([]byte(own))
 	}))
 	defer server.Close()
-	reader := Reader{server.Client(), server.URL}
+	reader := NewReader(server.URL)
+	defer reader.Close()
 	m, err := reader.Read(t.Context())
 	require.NoError(t, err)
 	require.Contains(t, <-accepts, "text/plain")
@@ -63,14 +66,59 @@ func TestWhatIsNoMetricsPageIsAnError(t *testing.T) {
 		_, err := parse(strings.NewReader(answer))
 		require.Error(t, err)
 	}
-	m, err := parse(strings.NewReader("<html>"))
+	m, err := parse(strings.NewReader("otelcol_exporter_sent_spans NaN\notelcol_exporter_sent_logs 1e300\notelcol_receiver_accepted_spans -Inf\n"))
+	require.NoError(t, err)
+	require.Empty(t, m)
+	m, err = parse(strings.NewReader("<html>"))
 	require.NoError(t, err)
 	require.Empty(t, m)
 
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
-	reader := Reader{server.Client(), strings.Replace(server.URL, "://", "://user:pass@", 1)}
+	reader := NewReader(strings.Replace(server.URL, "://", "://user:pass@", 1))
+	defer reader.Close()
 	_, err = reader.Read(t.Context())
 	require.ErrorContains(t, err, "404")
 	require.NotContains(t, err.Error(), "pass@")
+}
+
+// An endpoint that is not the gateway's: too large, endless, compressed, elsewhere or silent. Nothing of it is read in part.
+func TestHostileEndpoints(t *testing.T) {
+	const line = "otelcol_receiver_accepted_spans{receiver=\"a\"} 123456\n"
+	many := func(line string, bytes int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			block := []byte(strings.Repeat(line, 1000))
+			for written := 0; written < bytes; written += len(block) {
+				if _, err := w.Write(block); err != nil {
+					return
+				}
+			}
+		}
+	}
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
+	defer elsewhere.Close()
+	for want, answer := range map[string]http.HandlerFunc{
+		"more than 8388608 bytes": many("other 1\n", 9<<20),
+		"more than 1048576 bytes": many(line, 2<<20),
+		"302":                     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
+		"deadline": func(w http.ResponseWriter, r *http.Request) {
+			_, _ = w.Write([]byte(line))
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done() // the reader gives up
+		},
+	} {
+		server := httptest.NewServer(answer)
+		reader := NewReader(server.URL)
+		limit := 10 * time.Second
+		if want == "deadline" {
+			limit = 50 * time.Millisecond
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		m, err := reader.Read(ctx)
+		cancel()
+		require.ErrorContains(t, err, want)
+		require.Empty(t, m)
+		reader.Close()
+		server.Close()
+	}
 }

@@ -143,3 +143,41 @@ func TestHostileStore(t *testing.T) {
 		require.Equal(t, Joined, a.State(), header)
 	}
 }
+
+// A clock of the store that jumps by more than a generation is followed after some heartbeats: a server that is wrong for a
+// moment removes nobody. Small differences are followed at once.
+func TestTheClockOfTheStoreJumps(t *testing.T) {
+	s := newStand(t)
+	a := s.join("a", nil)
+	before := a.Shift()
+	for _, jump := range []time.Duration{2 * length, -1000 * time.Hour} {
+		for range lives - 1 {
+			a.adjust(before + jump)
+			require.Equal(t, before, a.Shift())
+		}
+		a.adjust(before + time.Minute) // it was a moment
+		before += time.Minute
+		require.Equal(t, before, a.Shift())
+		for range lives {
+			a.adjust(before + jump)
+		}
+		before += jump
+		require.Equal(t, before, a.Shift())
+	}
+}
+
+// After a failover the clock may be an earlier one. Nobody loses a place, and generations go on when its clock is there.
+func TestTheClockOfTheStoreGoesBack(t *testing.T) {
+	s := newStand(t)
+	a := s.join("a", nil)
+	s.add(5 * length)
+	a.ask(series(0, 10)...)
+	s.add(-2 * length)
+	require.Zero(t, a.renewAll())
+	require.Equal(t, [Alone + 1]int{Refused: 3}, count(a.ask(series(50, 53)...)))
+	for range 4 {
+		s.add(length)
+		require.Zero(t, a.renewAll())
+	}
+	require.Equal(t, 10, a.look())
+}

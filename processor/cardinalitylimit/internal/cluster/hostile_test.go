@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,19 +30,27 @@ import (
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/valkey-io/valkey-go.(*call).DelayDo.func1"),
-		goleak.IgnoreAnyFunction("github.com/valkey-io/valkey-go.(*clusterClient)._refresh.func2"))
+		goleak.IgnoreAnyFunction("github.com/valkey-io/valkey-go.(*clusterClient)._refresh.func2"),
+		goleak.IgnoreAnyFunction("github.com/valkey-io/valkey-go.(*clusterClient).redirectOrNew.func1"))
 }
 
 // impostor is a server that answers each command with the result of the function answer, or never if that is nil.
 type impostor struct {
 	net.Listener
-	wg sync.WaitGroup
+	wg    sync.WaitGroup
+	conns atomic.Int64 // accepted
 }
 
 func startImpostor(t *testing.T, answer func(command string) []byte) *impostor {
+	return startImpostorAt(t, func(string) func(string) []byte { return answer })
+}
+
+// startImpostorAt is startImpostor with answers that depend on the address.
+func startImpostorAt(t *testing.T, answers func(address string) func(command string) []byte) *impostor {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	i := &impostor{Listener: l}
+	answer := answers(l.Addr().String())
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(func() { cancel(); _ = l.Close(); i.wg.Wait() })
 	i.wg.Go(func() {
@@ -49,6 +59,7 @@ func startImpostor(t *testing.T, answer func(command string) []byte) *impostor {
 			if err != nil {
 				return
 			}
+			i.conns.Add(1)
 			context.AfterFunc(ctx, func() { _ = conn.Close() })
 			i.wg.Go(func() { i.serve(conn, answer) })
 		}
@@ -64,13 +75,25 @@ func (i *impostor) serve(conn net.Conn, answer func(string) []byte) {
 		if err != nil {
 			return
 		}
-		if out := answer(command); out != nil {
-			if _, err := conn.Write(out); err != nil {
+		out, slowly := bytes.CutPrefix(answer(command), []byte(drips))
+		for ; slowly && len(out) > 1; out = out[1:] {
+			if _, err := conn.Write(out[:1]); err != nil {
 				return
 			}
+			time.Sleep(20 * time.Millisecond) // it is slow
+		}
+		out, hangsUp := bytes.CutSuffix(out, []byte(hangUp))
+		if _, err := conn.Write(out); err != nil || hangsUp {
+			return
 		}
 	}
 }
+
+// hangUp ends an answer after which an impostor closes the connection.
+const hangUp = "(and closes)"
+
+// drips begins an answer that an impostor sends byte by byte.
+const drips = "(slowly)"
 
 // readCommand reads an array of bulk strings and returns the first of them.
 func readCommand(r *bufio.Reader) (string, error) {
@@ -106,6 +129,18 @@ func polite(command string) []byte {
 	}
 }
 
+// asNode answers as the only node of a cluster does.
+func asNode(address string) func(command string) []byte {
+	host, port, _ := net.SplitHostPort(address)
+	slots := fmt.Sprintf("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$%d\r\n%s\r\n:%s\r\n", len(host), host, port)
+	return func(command string) []byte {
+		if command == "CLUSTER" {
+			return []byte(slots)
+		}
+		return polite(command)
+	}
+}
+
 func (i *impostor) options() Options {
 	return Options{
 		Store: StoreOptions{Endpoints: []string{i.Addr().String()}}, Prefix: "test", Name: "a", Configuration: "one",
@@ -116,6 +151,14 @@ func (i *impostor) options() Options {
 
 // If the store's answers have another form than the scripts' replies, strangers get their share of the places.
 func TestStoresThatAnswerGarbage(t *testing.T) {
+	for name, polite := range map[string]func(address string) func(string) []byte{
+		"server": func(string) func(string) []byte { return polite }, "node": asNode,
+	} {
+		t.Run(name, func(t *testing.T) { testGarbage(t, polite) })
+	}
+}
+
+func testGarbage(t *testing.T, polite func(address string) func(string) []byte) {
 	for name, garbage := range map[string]string{
 		"a number": ":1\r\n", "a text": "+OK\r\n", "null": "$-1\r\n", "an empty array": "*0\r\n", "a null array": "*-1\r\n",
 		"an error": "-ERR no\r\n", "out of memory": "-OOM command not allowed when used memory > 'maxmemory'.\r\n",
@@ -128,21 +171,34 @@ func TestStoresThatAnswerGarbage(t *testing.T) {
 		"negative":         "*7\r\n$10\r\naaaaaaaaaa\r\n:-5\r\n:-1\r\n:-1\r\n:-1\r\n:0\r\n*0\r\n",
 		"large":            "*7\r\n$10\r\naaaaaaaaaa\r\n:9223372036854775807\r\n:9223372036854775807\r\n:9223372036854775807\r\n:1\r\n:1\r\n*1\r\n$1\r\nx\r\n",
 		"not the protocol": "HTTP/1.1 400 Bad Request\r\n\r\n", "binary": "\x00\xff\x00\xff",
+		"no password": "-NOAUTH Authentication required.\r\n", "no right": "-NOPERM no permissions\r\n",
+		"busy": "-BUSY Redis is busy running a script\r\n", "no primary": "-MASTERDOWN Link with MASTER is down\r\n",
+		"no replicas": "-NOREPLICAS Not enough good replicas to write.\r\n", "try again": "-TRYAGAIN Multiple keys request\r\n",
+		"ask": "-ASK 1 127.0.0.1:1\r\n", "moved nowhere": "-MOVED\r\n", "ask nobody": "-ASK 1\r\n", "moved to no address": "-MOVED 1 x\r\n",
+		"a text of negative length": "$-7\r\n", "an array of negative length": "*-7\r\n", "a map of negative length": "%-1\r\n",
+		"a text without end": "$9223372036854775807\r\n", "an array without end": "*9223372036854775807\r\n", "a large array": "*100000000\r\n",
+		"a large map": "%100000000\r\n", "a length that is none": "$x\r\n", "no carriage return": ":15\n", "nested without end": strings.Repeat("*1\r\n", 10_000),
+		"a line without end": "+" + strings.Repeat("x", 9<<20), "a push": ">2\r\n+message\r\n+x\r\n", "an attribute": "|1\r\n+a\r\n+b\r\n:1\r\n",
+		"twice": "+OK\r\n+OK\r\n", "twice later": ":1\r\n:1\r\n:1\r\n:1\r\n", "a banner": "220 mail ESMTP\r\n",
+		"half, then nothing": "*7\r\n$10\r\naaaaa", "half, then closed": "*7\r\n$10\r\naaaaa" + hangUp, "closed": hangUp, "closed after an answer": "+OK\r\n" + hangUp,
 	} {
 		t.Run(name, func(t *testing.T) {
 			beat := "*4\r\n:1\r\n:1\r\n:1700000000000\r\n:1\r\n"
 			var mu sync.Mutex
 			evals := 0
-			i := startImpostor(t, func(command string) []byte {
-				if !strings.HasPrefix(command, "EVAL") {
-					return polite(command)
+			i := startImpostorAt(t, func(address string) func(string) []byte {
+				polite := polite(address)
+				return func(command string) []byte {
+					if !strings.HasPrefix(command, "EVAL") {
+						return polite(command)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					if evals++; evals == 1 {
+						return []byte(beat) // the first heartbeat is fine
+					}
+					return []byte(garbage)
 				}
-				mu.Lock()
-				defer mu.Unlock()
-				if evals++; evals == 1 {
-					return []byte(beat) // the first heartbeat is fine
-				}
-				return []byte(garbage)
 			})
 			m := &member{Gateway: New(i.options()), max: 10, contested: 10, t: t}
 			m.series = make(map[uint64]bool)
@@ -381,4 +437,52 @@ func TestSoakManyGoroutines(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Nodes that send a question around in a circle cost a few connections, not as many as fit into the time limit.
+func TestACircleOfRedirections(t *testing.T) {
+	i := startImpostorAt(t, func(address string) func(string) []byte {
+		node := asNode(address)
+		return func(command string) []byte {
+			if strings.HasPrefix(command, "EVAL") {
+				return []byte("-MOVED 1 " + address + "\r\n")
+			}
+			return node(command)
+		}
+	})
+	o := i.options()
+	o.Timeout = 10 * time.Second
+	m := New(o)
+	m.Join()
+	assert.Equal(t, Solo, m.State())
+	require.NoError(t, m.Close(t.Context()))
+	assert.LessOrEqual(t, i.conns.Load(), int64(4*(maxRedirections+1)))
+}
+
+// An answer that comes byte by byte is one that is late: the batch does not wait for its end.
+func TestAStoreThatDrips(t *testing.T) {
+	const beat = "*4\r\n:1\r\n:1\r\n:1700000000000\r\n:1\r\n"
+	evals := make(chan struct{}, 1)
+	i := startImpostor(t, func(command string) []byte {
+		if !strings.HasPrefix(command, "EVAL") {
+			return polite(command)
+		}
+		select {
+		case evals <- struct{}{}:
+			return []byte(beat)
+		default:
+			return []byte(drips + "*7\r\n$1\r\na\r\n:1\r\n:1\r\n:1\r\n:1\r\n:0\r\n*0\r\n")
+		}
+	})
+	m := &member{Gateway: New(i.options()), max: 10, contested: 10, t: t}
+	m.series = make(map[uint64]bool)
+	m.Join()
+	require.Equal(t, Joined, m.State())
+	for n := range uint64(maxMisses) {
+		wants := []Want{{Place: Place{0, n, 8}, Max: 10, Contested: 10, Stamp: 1}}
+		m.Ask(wants)
+		require.Equal(t, Alone, wants[0].Answer, "the answer to this one is not there yet")
+	}
+	require.Equal(t, Degraded, m.State())
+	require.NoError(t, m.Close(t.Context()))
 }

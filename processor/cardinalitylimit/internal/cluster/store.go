@@ -64,6 +64,8 @@ const (
 	dialTimeout = time.Second
 	// hangTimeout bounds an exchange of the background.
 	hangTimeout = time.Second
+	// maxRedirections bounds how often the nodes of a cluster send one question on.
+	maxRedirections = 3
 	// bufferBytes is the size of each of the two buffers of a connection.
 	bufferBytes = 64 << 10
 )
@@ -82,6 +84,8 @@ func (s *store) connect() error {
 		ReadBufferEachConn: bufferBytes, WriteBufferEachConn: bufferBytes,
 		// A gateway has one connection, so that the store has a thousand clients with a thousand gateways.
 		PipelineMultiplex: -1, BlockingPoolSize: 1, DisableRetry: true,
+		// Without a bound, nodes that send each other's questions around keep the client busy until the time limit.
+		ClusterOption: valkey.ClusterOption{MaxMovedRedirections: maxRedirections},
 	})
 	if err != nil {
 		return err
@@ -93,10 +97,17 @@ func (s *store) connect() error {
 
 // dialConn makes a connection.
 func (s *store) dialConn(_ context.Context, address string, d *net.Dialer, config *tls.Config) (net.Conn, error) {
+	var conn net.Conn
+	var err error
 	if config != nil {
-		return (&tls.Dialer{NetDialer: d, Config: config}).DialContext(s.dial, "tcp", address)
+		conn, err = (&tls.Dialer{NetDialer: d, Config: config}).DialContext(s.dial, "tcp", address)
+	} else {
+		conn, err = d.DialContext(s.dial, "tcp", address)
 	}
-	return d.DialContext(s.dial, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &guarded{Conn: conn, counts: s.options.MasterName == ""}, nil
 }
 
 // close closes the connections. Calls in progress fail.

@@ -66,7 +66,7 @@ func (a *accumulator) observe(p *Point, n *Stats) {
 		return
 	}
 	a.merge(p.Value.measure, n)
-	a.span(p.Start, p.Time)
+	a.widenInterval(p.Start, p.Time)
 }
 
 // merge adds v to the value, or makes a copy of v the value. The caller holds the lock.
@@ -94,8 +94,8 @@ func (a *accumulator) baseline(v measure) {
 	}
 }
 
-// span widens the interval folded since the flush. The caller holds the lock.
-func (a *accumulator) span(start, time int64) {
+// widenInterval widens the interval folded since the flush. The caller holds the lock.
+func (a *accumulator) widenInterval(start, time int64) {
 	if start == 0 || start > time { // unknown
 		start = time
 	}
@@ -115,7 +115,7 @@ func (a *accumulator) replace(v measure, time int64) {
 		a.method == replaceMax && a.value.(*number).less(v.(*number)):
 		a.value = v.clone()
 	}
-	a.span(time, time)
+	a.widenInterval(time, time)
 }
 
 // interval returns the interval of the next outgoing point. Now is our time. The intervals of a series touch: each starts at

@@ -72,14 +72,14 @@ type openSeries struct {
 	room   int          // bytes that it has for a value, at least
 }
 
-// staging is the memory in which a batch stages points: 200 KB for 1,000 of them. Batches pass it on.
+// staging is the memory for the staged points of a batch: 200 KB for 1,000 points. It is pooled.
 type staging struct {
 	staged []staged
-	sizes  []float64 // of what the streams of a writer have grown by
-	firsts []*staged // points of a writer that begin their stream
+	sizes  []float64 // growth of the streams of a writer
+	firsts []*staged // first points of streams of a writer
 }
 
-// maxPooled is how many points a staging that is passed on has room for.
+// maxPooled is the maximum number of points for which a pooled staging has memory.
 const maxPooled = 8192
 
 type staged struct {
@@ -88,7 +88,7 @@ type staged struct {
 	exemplars []exemplar
 	pins      bool    // the point has pinned its accumulator
 	hasPlace  bool    // see stream.passAfterCut
-	grown     float64 // size of what the stream has grown by, 0: not known
+	grown     float64 // size of the growth of the stream; 0: not known
 }
 
 // Batch returns an empty batch.
@@ -223,14 +223,14 @@ func (b *Batch) unpin(now int64) {
 
 func (b *Batch) reset() {
 	if b.staging != nil {
-		b.table.passOn(b.staging)
+		b.table.recycle(b.staging)
 	}
 	b.staging, b.recent, b.admitted, b.stats = nil, openSeries{}, nil, Stats{}
 	b.current, b.sightings = sighting{}, b.sightings[:0]
 }
 
-// passOn keeps a staging for the next batch, without what is staged in it.
-func (t *Table) passOn(s *staging) {
+// recycle returns a staging to the pool, without its points.
+func (t *Table) recycle(s *staging) {
 	if cap(s.staged) > maxPooled {
 		return
 	}

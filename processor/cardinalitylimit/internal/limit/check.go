@@ -8,11 +8,11 @@ import (
 
 // checkLabels asks for a place for the value of each label. If the action is strip, it removes the labels whose values have no
 // place.
-func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, d *Decision) {
-	v := valueCheck{limit: i, l: l, attrs: attrs, stale: stale, key: c.key(i, l)}
+func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, d *Decision) {
+	v := valueCheck{limit: i, l: l, attrs: attrs, key: c.key(i, l)}
 	if !l.onlyResource {
 		for at := range c.pairs {
-			if p := &c.pairs[at]; !p.isMark && !p.taken && !l.values.drops(p.key) && !c.checkValue(&v, at, p, d) {
+			if p := &c.pairs[at]; !p.isMark && !p.removed && !l.values.drops(p.key) && !c.checkValue(&v, at, p, d) {
 				return
 			}
 		}
@@ -32,7 +32,7 @@ func (c *Cursor) checkLabels(i int, l *limit, attrs pcommon.Map, stale bool, d *
 
 // counts reports whether a limit counts the values of an attribute of the resource at hand.
 func (c *Cursor) counts(l *limit, p *resourcePair) bool {
-	return !p.taken && l.resourceValues.has(p.name) && (!c.HasRule() || c.keepsResource(p.name))
+	return !p.removed && l.resourceValues.has(p.name) && (!c.HasRule() || c.keepsResource(p.name))
 }
 
 // valueCheck is the state of checkLabels.
@@ -40,7 +40,6 @@ type valueCheck struct {
 	limit   int
 	l       *limit
 	attrs   pcommon.Map
-	stale   bool
 	key     uint64
 	locked  bool // the shard of the key is locked
 	shared  bool // the shard of the keys beyond max_keys is locked
@@ -83,19 +82,19 @@ func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
 		a.entry, a.fp, a.shared = l.trackers.shared.keys[sharedKey], c.set.hash.Combine(id, p.value), true
 		c.Counts.Shared++
 	}
-	verdict := c.verdict(i, a, v.stale)
+	verdict := c.verdict(i, a)
 	if c.stranger {
 		return false
 	}
 	if !l.DryRun {
 		d.Horizon = max(d.Horizon, a.entry.forgot.Load())
 	}
-	if passes(verdict, v.stale) {
+	if c.passes(verdict) {
 		return true
 	}
 	v.over, v.unknown = true, v.unknown || verdict == tracker.Room
 	d.LostPlace = d.LostPlace || !l.DryRun && a.entry.HadPlace(a.fp)
-	c.offend(i, at, id, a.entry, p.value, v.stale)
+	c.offend(i, at, id, a.entry, p.value)
 	if l.Action == Strip && !l.DryRun {
 		c.removeLabel(at, p)
 	}
@@ -112,11 +111,11 @@ func (c *Cursor) pairAt(at int) *pair {
 
 // removeLabel removes a label from the identity and marks the identity.
 func (c *Cursor) removeLabel(at int, p *pair) {
-	p.taken = true
+	p.removed = true
 	if at < len(c.pairs) {
 		c.attributes -= p.pair
 	} else {
-		c.resourceTaken = true
+		c.resourceReduced = true
 	}
 	if c.marked {
 		return
@@ -124,15 +123,15 @@ func (c *Cursor) removeLabel(at int, p *pair) {
 	c.marked = true
 	c.attributes += c.set.mark
 	for at := range c.pairs { // the mark replaces another value of the attribute
-		if p := &c.pairs[at]; p.label == c.set.markLabel && !p.taken {
-			p.taken = true
+		if p := &c.pairs[at]; p.label == c.set.markLabel && !p.removed {
+			p.removed = true
 			c.attributes -= p.pair
 		}
 	}
 }
 
 // checkSeries asks for a place for the remaining identity.
-func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *Decision) {
+func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, d *Decision) {
 	key := c.key(i, l)
 	fp := c.fingerprint(l)
 	if c.knows(l, &c.states[i].last, key, fp, d) {
@@ -143,16 +142,16 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, stale bool, d *
 		fp = c.set.hash.Combine(key, fp)
 		c.Counts.Shared++
 	}
-	v := c.verdict(i, question{pair: -1, entry: e, fp: fp, id: key, series: fp, shared: shared}, stale)
+	v := c.verdict(i, question{pair: -1, entry: e, fp: fp, id: key, series: fp, shared: shared})
 	if c.stranger {
 		return
 	}
 	if !l.DryRun && l.rule == nil {
 		d.Horizon = max(d.Horizon, e.forgot.Load())
 	}
-	if !passes(v, stale) {
+	if !c.passes(v) {
 		d.LostPlace = d.LostPlace || !l.DryRun && e.HadPlace(fp)
-		c.offend(i, -1, key, e, fp, stale)
+		c.offend(i, -1, key, e, fp)
 		c.noteOver(i, l, v == tracker.Room, d)
 	}
 }
@@ -169,10 +168,10 @@ type question struct {
 
 // verdict asks the tracker of a key, and then the cluster or the doorkeeper. It sets c.stranger if the point has to wait. The
 // caller holds the lock of the key.
-func (c *Cursor) verdict(i int, a question, stale bool) tracker.Verdict {
+func (c *Cursor) verdict(i int, a question) tracker.Verdict {
 	l := c.set.limits[i]
 	if l.cluster && !a.shared {
-		return c.share(i, a, stale)
+		return c.share(i, a)
 	}
 	v := c.check(a.pair, a.entry, a.fp)
 	if c.knownOnly && !v.IsMember() {
@@ -182,7 +181,7 @@ func (c *Cursor) verdict(i int, a question, stale bool) tracker.Verdict {
 	if c.collecting {
 		return v
 	}
-	return c.contest(l, a.entry, c.set.hash.Combine(a.id, a.series), v, stale)
+	return c.contest(l, a.entry, c.set.hash.Combine(a.id, a.series), v)
 }
 
 // fingerprint returns the identity of the series as limit l counts it.
@@ -199,15 +198,15 @@ func (c *Cursor) fingerprint(l *limit) uint64 {
 
 // contest asks the doorkeeper about a stranger if the key is contested. It returns Full if the stranger may not have a place.
 // The verdict must be the last one. The caller holds the lock of the key.
-func (c *Cursor) contest(l *limit, e *entry, series uint64, v tracker.Verdict, stale bool) tracker.Verdict {
-	if l.contest == 0 || stale || v.IsMember() {
+func (c *Cursor) contest(l *limit, e *entry, series uint64, v tracker.Verdict) tracker.Verdict {
+	if l.contest == 0 || c.stale || v.IsMember() {
 		return v
 	}
-	taken := e.Size() + e.promised
+	used := e.Size() + e.promised
 	if v == tracker.Room {
-		taken-- // its own place
+		used-- // its own place
 	}
-	if float64(taken) < l.contest*float64(e.Limit()) {
+	if float64(used) < l.contest*float64(e.Limit()) {
 		return v
 	}
 	active := l.door.active(&e.sighted, sighting{series, c.stampOf(series), c.slot})
@@ -281,6 +280,7 @@ func (c *Cursor) check(pair int, e *entry, fp uint64) tracker.Verdict {
 	return v
 }
 
-func passes(v tracker.Verdict, stale bool) bool {
-	return v.Passes() && !stale || v.IsMember()
+// passes reports whether a verdict lets the point pass.
+func (c *Cursor) passes(v tracker.Verdict) bool {
+	return v.Passes() && !c.stale || v.IsMember()
 }

@@ -39,6 +39,7 @@ type Cursor struct {
 	offences     []offence
 	marked, only bool
 	stamp        uint64 // see Stamp
+	stale        bool   // the point has no recorded value
 	knownOnly    bool   // see DecideKnown
 	stranger     bool   // a limit does not know the series, and knownOnly is set
 	sharing
@@ -46,7 +47,7 @@ type Cursor struct {
 
 	// The fields below are about the resource and the scope at hand. They are valid if resourceRead is true. See readResource.
 	resourceRead           bool
-	resourceTaken          bool // an attribute of the resource was removed for the point at hand
+	resourceReduced        bool // an attribute of the resource was removed for the point at hand
 	resourcePairs          []resourcePair
 	resourceSum, scopeName uint64
 }
@@ -90,13 +91,13 @@ type pair struct {
 	value   uint64 // hash of the value
 	pair    uint64 // hash of both
 	isText  bool
-	isMark  bool // the pair is Mark, true
-	taken   bool
-	dropped bool // by the rule of that number
-	rule    int  // index and one; 0: nobody asked
+	isMark  bool // the pair is the mark
+	removed bool // from the identity of the point
+	dropped bool // the rule with that index drops the label
+	rule    int  // index of the rule plus one; 0: not computed yet
 }
 
-// set makes p an attribute that differs from the one before in its place.
+// set sets p to an attribute that differs from the one of the point before.
 func (s *Set) set(p *pair, key string, v pcommon.Value) {
 	h := &s.hash
 	if p.label == 0 || p.key != key {

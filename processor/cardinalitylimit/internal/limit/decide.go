@@ -52,8 +52,8 @@ func (c *Cursor) Decide(attrs pcommon.Map, stale bool) Decision {
 	return d
 }
 
-// DecideKnown is Decide for the point that was read last, if every limit that is asked knows its series: it sets d.
-// Otherwise it changes nothing else and reports false. A stale point is always decided on.
+// DecideKnown is Decide for the last read point, if every limit that decides knows its series. Then it sets d. Otherwise it
+// changes nothing else and returns false. It always decides on a stale point.
 func (c *Cursor) DecideKnown(d *Decision, attrs pcommon.Map, stale bool) (known bool) {
 	c.knownOnly = !stale || c.set.options.Cluster != nil
 	return c.decide(d, attrs, stale)
@@ -72,9 +72,10 @@ func (c *Cursor) Stream() uint64 { return c.set.hash.Point(c.ownStreamID, c.orig
 
 func (c *Cursor) decide(d *Decision, attrs pcommon.Map, stale bool) (known bool) {
 	*d = Decision{Limit: -1, Rule: -1}
+	c.stale = stale
 	if !c.exempt {
 		shared := c.Counts.Shared
-		if c.ask(attrs, stale, d); c.stranger {
+		if c.ask(attrs, d); c.stranger {
 			c.Counts.Shared = shared
 			return false
 		}
@@ -104,7 +105,7 @@ func (c *Cursor) outcome(a Action) Action {
 func (c *Cursor) isGauge() bool { return c.metric.Type() == pmetric.MetricTypeGauge }
 
 // ask decides on a point that is not exempt.
-func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
+func (c *Cursor) ask(attrs pcommon.Map, d *Decision) {
 	limits := c.set.limits
 	switch {
 	case c.only && c.set.overflows >= 0: // folded points of another gateway join our overflow series
@@ -118,9 +119,9 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 			continue
 		}
 		if limits[i].labels() {
-			c.checkLabels(i, limits[i], attrs, stale, d)
+			c.checkLabels(i, limits[i], attrs, d)
 		} else {
-			c.checkSeries(i, limits[i], attrs, stale, d)
+			c.checkSeries(i, limits[i], attrs, d)
 		}
 	}
 	if c.stranger || c.collecting {
@@ -136,16 +137,16 @@ func (c *Cursor) ask(attrs pcommon.Map, stale bool, d *Decision) {
 	if d.Action == Overflow {
 		c.giveOverflowPlace(d)
 	}
-	if !stale {
+	if !c.stale {
 		c.commit()
 	}
 	c.release()
-	c.reportOffences(attrs, stale)
+	c.reportOffences(attrs)
 }
 
-// Read moves to a point with these attributes. It hashes only what differs from the point before: neighbours tend to have
-// the same labels and many of the same values, and a comparison costs a third of a hash. It reports false where they are over a bound: then no decision may follow
-// before the next Read.
+// Read moves to a point with these attributes. It hashes only the attributes that differ from those of the point before.
+// Neighbours often have the same labels and many of the same values, and a comparison costs a third of a hash. It returns false
+// if the attributes exceed a bound. Then no decision may follow before the next Read.
 func (c *Cursor) Read(attrs pcommon.Map, b *oversize.Bounds) (within bool) {
 	n := attrs.Len()
 	if n > b.Attributes {
@@ -153,13 +154,13 @@ func (c *Cursor) Read(attrs pcommon.Map, b *oversize.Bounds) (within bool) {
 	}
 	c.verdicts, c.offences = c.verdicts[:0], c.offences[:0]
 	c.marked, c.only, c.stranger, c.asked = false, false, false, 0
-	if c.resourceTaken {
-		c.resourceTaken = false
+	if c.resourceReduced {
+		c.resourceReduced = false
 		for at := range c.resourcePairs {
-			c.resourcePairs[at].taken = false
+			c.resourcePairs[at].removed = false
 		}
 	}
-	c.pairs = slices.Grow(c.pairs[:0], n)[:n] // they are still what they were for a point before
+	c.pairs = slices.Grow(c.pairs[:0], n)[:n] // they still contain the attributes of an earlier point
 	var sum uint64
 	at := 0
 	for k, v := range attrs.All() {
@@ -171,7 +172,7 @@ func (c *Cursor) Read(attrs pcommon.Map, b *oversize.Bounds) (within bool) {
 		if len(k) > b.NameBytes || len(text) > b.TextBytes || !isText && !b.Allow(v) {
 			return false
 		}
-		if p.taken = false; !isText || !p.isText || p.text != text || p.key != k {
+		if p.removed = false; !isText || !p.isText || p.text != text || p.key != k {
 			c.set.set(p, k, v)
 		}
 		c.marked = c.marked || p.isMark
@@ -186,7 +187,7 @@ func (c *Cursor) Read(attrs pcommon.Map, b *oversize.Bounds) (within bool) {
 	return true
 }
 
-// ReadAgain is Read for a point that was cut to its bounds.
+// ReadAgain is Read for a point whose attributes are within their bounds.
 func (c *Cursor) ReadAgain(attrs pcommon.Map) {
 	unbounded := (&oversize.Limits{}).Bounds()
 	c.Read(attrs, &unbounded)
@@ -201,7 +202,7 @@ func (c *Cursor) dropLabels() {
 			p.rule, p.dropped = rule, c.Drops(p.key)
 		}
 		if p.dropped {
-			p.taken = true
+			p.removed = true
 			c.attributes -= p.pair
 		}
 	}
@@ -265,7 +266,7 @@ var noAttributes = pcommon.NewMap()
 func (c *Cursor) commit() {
 	for i := range c.verdicts {
 		v := &c.verdicts[i]
-		if v.pair >= 0 && c.pairAt(v.pair).taken {
+		if v.pair >= 0 && c.pairAt(v.pair).removed {
 			continue
 		}
 		if v.place >= 0 && !c.usePlace(v) {
@@ -293,7 +294,7 @@ func (c *Cursor) key(i int, l *limit) uint64 {
 	for _, p := range l.perLevel[fromAttribute] {
 		value := c.set.empty
 		for at := range c.pairs {
-			if c.pairs[at].key == p.name && !c.pairs[at].taken {
+			if c.pairs[at].key == p.name && !c.pairs[at].removed {
 				value = c.pairs[at].value
 				break
 			}

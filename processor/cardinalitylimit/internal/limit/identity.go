@@ -41,7 +41,7 @@ func (c *Cursor) Writer() uint64 {
 func (c *Cursor) Now() int64 { return c.now }
 
 // IsRemoved reports whether attribute i of the point at hand has been removed.
-func (c *Cursor) IsRemoved(i int) bool { return c.pairs[i].taken }
+func (c *Cursor) IsRemoved(i int) bool { return c.pairs[i].removed }
 
 // TargetResource writes the resource attributes of an overflow series of a limit: the resource parts of its key that the
 // resource has.

@@ -17,8 +17,8 @@ type offence struct {
 //
 // The offenders are metrics, because a person has to change an instrument. Keys that contain several metrics are offenders,
 // too.
-func (c *Cursor) offend(i, pair int, key uint64, e *entry, fp uint64, stale bool) {
-	if stale || c.set.options.Board == nil {
+func (c *Cursor) offend(i, pair int, key uint64, e *entry, fp uint64) {
+	if c.stale || c.set.options.Board == nil {
 		return
 	}
 	h := &c.set.hash
@@ -46,7 +46,7 @@ func (c *Cursor) name() uint64 {
 
 // reportOffences passes the offences of the point to the board. It also adds the labels of the point's series to the profiles of its
 // offenders. For a limit on values it adds only the label of the offence.
-func (c *Cursor) reportOffences(attrs pcommon.Map, stale bool) {
+func (c *Cursor) reportOffences(attrs pcommon.Map) {
 	for i := range c.offences {
 		o := &c.offences[i]
 		watched := c.set.options.Board.Note(o.Offence, func() offenders.Subject {
@@ -67,7 +67,7 @@ func (c *Cursor) reportOffences(attrs pcommon.Map, stale bool) {
 			g.watched, c.watching = watched, true
 		}
 	}
-	if c.watching && !stale {
+	if c.watching && !c.stale {
 		c.describeSeries(attrs)
 	}
 }

@@ -83,7 +83,7 @@ func (c *Cursor) text(p Part, attrs pcommon.Map) string {
 		return c.metric.Name()
 	default:
 		for at := range c.pairs {
-			if c.pairs[at].key == p.name && c.pairs[at].taken {
+			if c.pairs[at].key == p.name && c.pairs[at].removed {
 				return "" // a removed label is missing in the key's hash, too
 			}
 		}

@@ -110,7 +110,7 @@ func (c *Cursor) leaveResource() {
 // left returns the identities of the metric and of the scope at hand with the remaining resource: after a rule, and without the
 // attributes that a limit on values has removed from the point.
 func (c *Cursor) left() (stream, scope uint64) {
-	if !c.resourceTaken {
+	if !c.resourceReduced {
 		return c.streamID, c.leftScopeID
 	}
 	h := &c.set.hash
@@ -126,13 +126,13 @@ func (c *Cursor) left() (stream, scope uint64) {
 
 // leaves reports whether attribute at of the resource stays if another one is removed.
 func (c *Cursor) leaves(name string, at int) bool {
-	return name != instanceID && (c.remains.rule < 0 || c.keepsResource(name)) && (!c.resourceTaken || !c.resourcePairs[at].taken)
+	return name != instanceID && (c.remains.rule < 0 || c.keepsResource(name)) && (!c.resourceReduced || !c.resourcePairs[at].removed)
 }
 
 // LeftResource writes the remaining resource of the point at hand: after a rule, and without the attributes that a limit on
 // values has removed. Instance is the value of service.instance.id if several instances became one.
 func (c *Cursor) LeftResource(dest pcommon.Map, instance string) {
-	if !c.remains.fewer && !c.resourceTaken {
+	if !c.remains.fewer && !c.resourceReduced {
 		c.resource.Attributes().CopyTo(dest)
 		return
 	}

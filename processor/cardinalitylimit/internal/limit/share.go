@@ -90,10 +90,10 @@ func (c *Cursor) Want(attrs pcommon.Map, stale bool) bool {
 	if c.exempt {
 		return false
 	}
-	c.collecting, c.knownOnly = true, false
+	c.collecting, c.knownOnly, c.stale = true, false, stale
 	shared := c.Counts.Shared
 	c.ReadAgain(attrs)
-	c.ask(attrs, stale, &Decision{Limit: -1, Rule: -1})
+	c.ask(attrs, &Decision{Limit: -1, Rule: -1})
 	c.Counts.Shared = shared
 	c.collecting = false
 	return c.stranger
@@ -127,7 +127,7 @@ func (c *Cursor) endSharing() {
 }
 
 // share is verdict for a shared place. A series with a place here keeps it. Other series need the cluster's answer.
-func (c *Cursor) share(i int, a question, stale bool) tracker.Verdict {
+func (c *Cursor) share(i int, a question) tracker.Verdict {
 	if len(c.verdicts) == 0 {
 		c.places = c.places[:0]
 	}
@@ -139,7 +139,7 @@ func (c *Cursor) share(i int, a question, stale bool) tracker.Verdict {
 			c.stranger = true
 			return v
 		}
-		v = c.answer(place, a, v, stale)
+		v = c.answer(place, a, v)
 	}
 	c.places = append(c.places, place)
 	c.verdicts = append(c.verdicts, pendingVerdict{pair: a.pair, entry: a.entry, fp: a.fp, verdict: v, place: len(c.places) - 1})
@@ -148,14 +148,14 @@ func (c *Cursor) share(i int, a question, stale bool) tracker.Verdict {
 
 // answer returns the verdict on a stranger from the cluster's answer. Without an answer the point waits for it, or has no
 // place.
-func (c *Cursor) answer(p cluster.Place, a question, v tracker.Verdict, stale bool) tracker.Verdict {
+func (c *Cursor) answer(p cluster.Place, a question, v tracker.Verdict) tracker.Verdict {
 	at, asked := c.index[p]
 	switch {
 	case asked && at < c.answered:
 		switch w := &c.wants[at]; {
 		case w.Answer == cluster.Refused:
 			return tracker.Full
-		case stale:
+		case c.stale:
 			return tracker.Known
 		default:
 			return v
@@ -165,7 +165,7 @@ func (c *Cursor) answer(p cluster.Place, a question, v tracker.Verdict, stale bo
 	}
 	c.stranger = true
 	if asked {
-		c.wants[at].Peek = c.wants[at].Peek && stale
+		c.wants[at].Peek = c.wants[at].Peek && c.stale
 		return v
 	}
 	l := c.set.limits[p.Limit]
@@ -180,7 +180,7 @@ func (c *Cursor) answer(p cluster.Place, a question, v tracker.Verdict, stale bo
 	stamp := c.stampOf(c.set.hash.Combine(a.id, a.series))
 	c.wants = append(c.wants, cluster.Want{
 		Place: p, Max: a.entry.Limit(), Used: a.entry.Size(), Contested: contested,
-		Stamp: uint32(stamp ^ stamp>>32), Peek: stale, //nolint:gosec // bits
+		Stamp: uint32(stamp ^ stamp>>32), Peek: c.stale, //nolint:gosec // bits
 	})
 	return v
 }

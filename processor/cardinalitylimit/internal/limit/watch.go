@@ -68,7 +68,7 @@ func (c *Cursor) addLabels(profile *offenders.Profile, l *limit, attrs pcommon.M
 	has := uint32(0)
 	for at := range c.pairs {
 		p := &c.pairs[at]
-		if p.isMark || p.taken {
+		if p.isMark || p.removed {
 			continue
 		}
 		v := offenders.Value{At: at, Label: p.label, Hash: p.value, Name: p.key, Without: w.without(0, p.pair)}
@@ -80,7 +80,7 @@ func (c *Cursor) addLabels(profile *offenders.Profile, l *limit, attrs pcommon.M
 	if l.Streams {
 		for at := range c.resourcePairs {
 			p := &c.resourcePairs[at]
-			if p.taken || slices.Contains(l.perLevel[fromResource], Part{fromResource, p.name}) {
+			if p.removed || slices.Contains(l.perLevel[fromResource], Part{fromResource, p.name}) {
 				continue
 			}
 			v := offenders.Value{At: len(c.pairs) + at, Label: p.label, Hash: p.value, Name: p.key, Without: w.without(p.pair.pair, 0)}

@@ -26,12 +26,12 @@ func orNone(limit int) int {
 	return limit
 }
 
-// Bounds tell by one look at each attribute of a point that the point is within the limits. A point that is not within the
-// bounds may still be within the limits.
+// Bounds decide with one look at each attribute whether a point is within the limits. A point over a bound may nevertheless be
+// within the limits.
 type Bounds struct {
-	Attributes int // number of them
+	Attributes int // number of attributes
 	NameBytes  int
-	TextBytes  int // of a value
+	TextBytes  int // length of a text value
 	nested     bool
 }
 
@@ -43,7 +43,8 @@ func (l *Limits) Bounds() Bounds {
 	}
 }
 
-// Allow reports whether a value that is not a text is within the bounds. Bytes, lists and maps need a longer look.
+// Allow reports whether a value that is not a text is within the bounds. It returns false for bytes, lists and maps if they
+// need a closer look.
 func (b *Bounds) Allow(v pcommon.Value) bool {
 	switch v.Type() {
 	case pcommon.ValueTypeBytes, pcommon.ValueTypeMap, pcommon.ValueTypeSlice:

@@ -22,7 +22,8 @@ function list(parent, items, keyOf, make) {
   const known = parent.children_;
   const seen = new Set();
   items.forEach((item, i) => {
-    const key = keyOf(item, i);
+    let key = keyOf(item, i);
+    while (seen.has(key)) key += ' again'; // names are cut, so two of them may be the same
     seen.add(key);
     if (!known.has(key)) known.set(key, make(item));
     const child = known.get(key);
@@ -144,7 +145,7 @@ function showInstance(state) {
     const a = element('a');
     a.href = peer;
     a.rel = 'noreferrer';
-    a.textContent = new URL(peer).host;
+    a.textContent = URL.canParse(peer) ? new URL(peer).host : peer;
     return {element: a, update() {}};
   });
 }
@@ -246,8 +247,8 @@ function offenderCard() {
   return {
     element: element('li', '', h, element('div', 'quiet', key), sentence, element('div', 'track', fill), labels, box, paste),
     update(o) {
-      write(metric, o.metric);
-      write(key, [o.key, o.component].filter(Boolean).join(' · '));
+      write(metric, o.metric || 'All metrics' + (o.key ? ' of ' + o.key : ''));
+      write(key, [o.metric && o.key, o.component].filter(Boolean).join(' · '));
       write(badge, o.dry_run ? 'dry run: ' + o.action : o.action);
       if (!badge.parentNode) h.append(' ', badge);
       write(sentence, 'About ' + count(o.wanted) + ' ' + o.counts + ' wanted; limit ' + o.limit + ' has ' + count(o.max) +
@@ -265,8 +266,10 @@ function offenderCard() {
 }
 
 function showOffenders(state) {
-  at('offenders-none').hidden = state.offenders.length > 0;
-  list(at('offenders'), state.offenders, (o) => JSON.stringify([o.component, o.limit, o.metric, o.key]), offenderCard);
+  at('offenders-none').hidden = state.offenders.length + state.offending_keys.length > 0;
+  const name = (o) => JSON.stringify([o.component, o.limit, o.metric, o.key]);
+  list(at('keys'), state.offending_keys, name, offenderCard);
+  list(at('offenders'), state.offenders, name, offenderCard);
   at('offenders-more').hidden = state.left_off === 0;
   write(at('offenders-more'), 'and ' + count(state.left_off) + ' more that have no room here');
 }
@@ -340,7 +343,7 @@ function clusterFacts() {
   const f = facts();
   f.update = ({component, limiter: {cluster: c, limits}}) => f.set(component + ': ' + c.state, [
     ['Gateways', count(c.gateways)],
-    ...c.limits.map((l) => ['Limit ' + l.name + ', all gateways', count(l.series) + ' places; ' +
+    ...(c.limits ?? []).map((l) => ['Limit ' + l.name + ', all gateways', count(l.series) + ' places; ' +
       count((limits ?? []).find((own) => own.name === l.name)?.series ?? 0) + ' in this gateway']),
     ['New here, admitted', count(c.admitted)],
     ['New here, known to others', count(c.members)],
@@ -348,6 +351,7 @@ function clusterFacts() {
     ['Admitted while alone', count(c.alone), c.alone > 0],
     ['Lost their place', count(c.lost_places), c.lost_places > 0],
     ['Failed exchanges', count(c.failures), c.failures > 0],
+    ['Store lost writes', plural(c.losses, 'time'), c.losses > 0],
   ], c.state === 'joined' ? '' : 'The store of places does not answer. Known series pass; new ones get a share of the free places.');
   return f;
 }
