@@ -60,7 +60,7 @@ func writeList(out io.Writer, all []logtool.Summary, segments bool, now time.Tim
 			}
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d:%d\t%s\n", s.Component, name, len(s.Segments),
-			size(s.Bytes), size(s.UnreadBytes), records, items, oldest, newest, s.Cursor.Segment, s.Cursor.Offset, size(s.QuarantinedB))
+			size(s.Bytes), size(s.UnreadBytes), records, items, oldest, newest, s.Cursor.Segment, s.Cursor.Offset, size(s.QuarantinedBytes))
 		for _, name := range s.Compressed {
 			fmt.Fprintf(w, "\t  %s: compressed by an earlier version; decompress it with `unzstd --rm`\n", name)
 		}

@@ -105,7 +105,7 @@ func (t *tool) logs(s *selection, which func(logtool.Log) bool) ([]logtool.Log, 
 		return s.component != "" && l.Component != s.component || s.signal != "" && l.Signal != s.signal || !which(l)
 	})
 	if len(logs) == 0 {
-		return nil, fmt.Errorf("%s: %w that matches the flags", dir, logtool.ErrNothing)
+		return nil, fmt.Errorf("%s: %w that matches the flags", dir, logtool.ErrNoLog)
 	}
 	key, err := s.key()
 	if err != nil || key == "" {

@@ -103,7 +103,7 @@ flags.`,
 
 // moveOrDelete requeues or discards records. If a gateway runs on the directory, it asks the gateway to do so.
 func (t *tool) moveOrDelete(ctx context.Context, command string,
-	do func(context.Context, []logtool.Log, logtool.Filter, logtool.Progress) ([]logtool.Sifted, error), did string,
+	do func(context.Context, []logtool.Log, logtool.Filter, logtool.Progress) ([]logtool.DeadLetterResult, error), did string,
 ) error {
 	s := t.selection()
 	f := t.filter()
@@ -125,7 +125,7 @@ func (t *tool) moveOrDelete(ctx context.Context, command string,
 	if errors.Is(err, logtool.ErrInUse) {
 		asking, stop := context.WithTimeout(ctx, *wait)
 		defer stop()
-		var more []logtool.Sifted
+		var more []logtool.DeadLetterResult
 		more, err = logtool.Ask(asking, logs[len(all)-1:], command, *f)
 		all = append(all[:len(all)-1], more...)
 	}

@@ -19,12 +19,12 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/metadata"
 )
 
-// answersID is the name under which a wrapped exporter finds answers among its host's extensions.
+// answersID is the ID under which a wrapped exporter finds answers among its host's extensions.
 var answersID = component.MustNewIDWithName(metadata.Type.String(), "answers")
 
-// answers is a client middleware that hears what the wrapped exporter's downstream answers, see package answer. It is in
-// no configuration: it is put into the wrapped exporter's at Start, before the user's own middlewares, so that it hears
-// what the exporter does.
+// answers is a client middleware that notes the answers of the wrapped exporter's downstream, see package answer. It is in no
+// configuration. Start adds it to the wrapped exporter's configuration before the user's middlewares, so that it sees the
+// answers that the exporter sees.
 type answers struct {
 	component.StartFunc
 	component.ShutdownFunc
@@ -36,20 +36,20 @@ var (
 	_ extensionmiddleware.GRPCClient = answers{}
 )
 
-// GetHTTPRoundTripper listens on an HTTP client.
+// GetHTTPRoundTripper notes the answers of an HTTP client.
 func (a answers) GetHTTPRoundTripper(context.Context) (extensionmiddleware.WrapHTTPRoundTripperFunc, error) {
 	return func(_ context.Context, next http.RoundTripper) (http.RoundTripper, error) {
 		return answer.RoundTripper{Next: next, Now: a.now}, nil
 	}, nil
 }
 
-// GetGRPCClientOptions listens on a gRPC connection.
+// GetGRPCClientOptions notes the answers on a gRPC connection.
 func (answers) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error) {
 	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(answer.Intercept)}, nil
 }
 
-// among returns the extensions with this one.
-func (a answers) among(extensions map[component.ID]component.Component) map[component.ID]component.Component {
+// addTo returns the extensions and this one.
+func (a answers) addTo(extensions map[component.ID]component.Component) map[component.ID]component.Component {
 	all := maps.Clone(extensions)
 	if all == nil {
 		all = map[component.ID]component.Component{}
@@ -58,9 +58,9 @@ func (a answers) among(extensions map[component.ID]component.Component) map[comp
 	return all
 }
 
-// listen puts answers before the middlewares of every client that a configuration has, at any depth, and reports whether
-// there is one.
-func listen(cfg component.Config) (heard bool) {
+// addAnswers puts answers before the middlewares of every client in a configuration, at any depth. It reports whether there is
+// a client.
+func addAnswers(cfg component.Config) (answersNoted bool) {
 	own := []configmiddleware.Config{{ID: answersID}}
 	var visit func(v reflect.Value)
 	visit = func(v reflect.Value) {
@@ -72,10 +72,10 @@ func listen(cfg component.Config) (heard bool) {
 		}
 		switch client := v.Addr().Interface().(type) {
 		case *confighttp.ClientConfig:
-			client.Middlewares, heard = slices.Concat(own, client.Middlewares), true
+			client.Middlewares, answersNoted = slices.Concat(own, client.Middlewares), true
 			return
 		case *configgrpc.ClientConfig:
-			client.Middlewares, heard = slices.Concat(own, client.Middlewares), true
+			client.Middlewares, answersNoted = slices.Concat(own, client.Middlewares), true
 			return
 		}
 		for i := range v.NumField() {
@@ -85,5 +85,5 @@ func listen(cfg component.Config) (heard bool) {
 		}
 	}
 	visit(reflect.ValueOf(cfg))
-	return heard
+	return answersNoted
 }

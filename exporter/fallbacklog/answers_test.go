@@ -34,7 +34,7 @@ import (
 
 var update = flag.Bool("update", false, "write what the exporter makes of each answer to testdata/answers.txt")
 
-// answering is a downstream, OTLP over gRPC and anything over HTTP, whose every answer a test decides.
+// answering is a downstream with OTLP over gRPC and any protocol over HTTP. A test decides every answer.
 type answering struct {
 	mu    sync.Mutex
 	calls int
@@ -82,7 +82,7 @@ func (a *answering) Export(ctx context.Context, _ pmetricotlp.ExportRequest) (pm
 	return answer(ctx)
 }
 
-// set decides the answers from now on and forgets the calls.
+// set sets the next answers and forgets the calls.
 func (a *answering) set(web http.HandlerFunc, rpc func(context.Context) (pmetricotlp.ExportResponse, error)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -103,7 +103,7 @@ func (a *answering) exporters() map[string]map[string]any {
 	}
 }
 
-// startMetrics starts a component for metrics alone, around an exporter.
+// startMetrics starts a component with only the metrics signal around an exporter.
 func startMetrics(t *testing.T, nested string, conf map[string]any, settings ...map[string]any) *gateway {
 	t.Helper()
 	dir := t.TempDir()
@@ -126,30 +126,30 @@ func startMetrics(t *testing.T, nested string, conf map[string]any, settings ...
 	return g
 }
 
-// outcome says what has become of one batch.
+// outcome describes the outcome of one batch.
 func (g *gateway) outcome() string {
-	var is []string
+	var outcomes []string
 	for _, reason := range []string{"max_attempts", "budget", "systemic", "opaque_permanent", "breaker_open", "canceled", "too_large"} {
 		if g.sum("logged_items", "reason="+reason) > 0 {
-			is = append(is, "logged: "+reason)
+			outcomes = append(outcomes, "logged: "+reason)
 		}
 	}
 	if g.sum("delivered_items") > 0 {
-		is = append(is, "delivered")
+		outcomes = append(outcomes, "delivered")
 	}
 	if g.sum("rejected_items") > 0 {
-		is = append(is, "rejected")
+		outcomes = append(outcomes, "rejected")
 	}
 	if g.sum("dead_letter_items") > 0 {
 		_, lines := onDisk(g.t, g.dir, "metrics", true)
 		_, code, _ := strings.Cut(string(lines[0]), `"code":"`)
 		code, _, _ = strings.Cut(code, `"`)
-		is = append(is, "dead letter: "+code)
+		outcomes = append(outcomes, "dead letter: "+code)
 	}
 	if g.sum("breaker_state") == 2 {
-		is = append(is, "parked")
+		outcomes = append(outcomes, "parked")
 	}
-	return strings.Join(is, ", ")
+	return strings.Join(outcomes, ", ")
 }
 
 func (g *gateway) errorClass() string {
@@ -164,9 +164,9 @@ func (g *gateway) errorClass() string {
 	return "-"
 }
 
-// What becomes of one batch, for each answer that each of the exporters can get: through the component, the exporter
-// and the network. An hour, asked for in RetryInfo or Retry-After, is more than the budget: where it is heard there is
-// one attempt and the reason is the budget.
+// Each answer that an exporter can get has one outcome for a batch. The test goes through the component, the exporter and the
+// network. The answers ask for an hour in RetryInfo or Retry-After, which is longer than the budget: an exporter whose answers
+// are noted makes one attempt, and the reason is the budget.
 func TestEveryAnswer(t *testing.T) {
 	a := newAnswering(t)
 	type answer struct {
@@ -182,7 +182,7 @@ func TestEveryAnswer(t *testing.T) {
 		}
 	}
 	hang := func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // or the server would not see the client go
+		_, _ = io.Copy(io.Discard, r.Body) // otherwise the server would not notice that the client disconnects
 		<-r.Context().Done()
 	}
 	var web, rpc []answer
@@ -248,7 +248,7 @@ func TestEveryAnswer(t *testing.T) {
 	assert.Equal(t, string(want), table.String())
 }
 
-// Partial success is a success: what it rejects is counted and never sent again, from the pipeline and from the log.
+// Partial success is a success. The rejected items are counted and never sent again, from the pipeline and from the log.
 func TestPartialSuccess(t *testing.T) {
 	answer := func(rejected int64) pmetricotlp.ExportResponse {
 		r := pmetricotlp.NewExportResponse()
@@ -257,18 +257,18 @@ func TestPartialSuccess(t *testing.T) {
 		return r
 	}
 	for name, tc := range map[string]struct {
-		nested  string
-		conf    map[string]any
-		says    int64
-		dropped int
+		nested   string
+		conf     map[string]any
+		rejected int64
+		dropped  int
 	}{
-		"gRPC":             {nested: "otlp_grpc", says: 2, dropped: 2},
-		"HTTP":             {nested: "otlp_http", says: 2, dropped: 2},
-		"HTTP with JSON":   {nested: "otlp_http", conf: map[string]any{"encoding": "json"}, says: 2, dropped: 2},
-		"a warning":        {nested: "otlp_grpc", says: 0, dropped: 0},
-		"more than sent":   {nested: "otlp_http", says: 1 << 62, dropped: 5},
-		"less than naught": {nested: "otlp_grpc", says: -3, dropped: 0},
-		"load balancing":   {nested: "load_balancing", says: 2, dropped: 2},
+		"gRPC":             {nested: "otlp_grpc", rejected: 2, dropped: 2},
+		"HTTP":             {nested: "otlp_http", rejected: 2, dropped: 2},
+		"HTTP with JSON":   {nested: "otlp_http", conf: map[string]any{"encoding": "json"}, rejected: 2, dropped: 2},
+		"a warning":        {nested: "otlp_grpc", rejected: 0, dropped: 0},
+		"more than sent":   {nested: "otlp_http", rejected: 1 << 62, dropped: 5},
+		"less than naught": {nested: "otlp_grpc", rejected: -3, dropped: 0},
+		"load balancing":   {nested: "load_balancing", rejected: 2, dropped: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAnswering(t)
@@ -280,16 +280,16 @@ func TestPartialSuccess(t *testing.T) {
 			}
 			partly := func() {
 				a.set(func(w http.ResponseWriter, _ *http.Request) {
-					body, err := answer(tc.says).MarshalProto()
+					body, err := answer(tc.rejected).MarshalProto()
 					kind := "application/x-protobuf"
 					if tc.conf["encoding"] == "json" {
-						body, err = answer(tc.says).MarshalJSON()
+						body, err = answer(tc.rejected).MarshalJSON()
 						kind = "application/json"
 					}
 					assert.NoError(t, err)
 					w.Header().Set("Content-Type", kind)
 					_, _ = w.Write(body)
-				}, func(context.Context) (pmetricotlp.ExportResponse, error) { return answer(tc.says), nil })
+				}, func(context.Context) (pmetricotlp.ExportResponse, error) { return answer(tc.rejected), nil })
 			}
 			conf := a.exporters()[tc.nested]
 			if tc.nested == "load_balancing" {
@@ -322,7 +322,7 @@ func TestPartialSuccess(t *testing.T) {
 	}
 }
 
-// prometheus_remote_write returns nil when its context ends before it has sent anything. Nobody has that data then.
+// prometheus_remote_write returns nil if its context ends before it has sent anything. No server has the data then.
 func TestNilOfACanceledAttemptIsNotBelieved(t *testing.T) {
 	a := newAnswering(t)
 	a.set(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) }, nil)
@@ -339,7 +339,7 @@ func TestNilOfACanceledAttemptIsNotBelieved(t *testing.T) {
 	assert.EqualValues(t, batches, g.sum("logged_items", "reason=canceled"))
 }
 
-// A batch of which prometheus_remote_write can translate nothing is not delivered, whatever it returns.
+// A batch that prometheus_remote_write cannot translate at all is not delivered, whatever the exporter returns.
 func TestBatchThatIsNotSentGoesToTheDeadLetter(t *testing.T) {
 	a := newAnswering(t)
 	g := startMetrics(t, "prometheus_remote_write", a.exporters()["prometheus_remote_write"])
@@ -355,7 +355,7 @@ func TestBatchThatIsNotSentGoesToTheDeadLetter(t *testing.T) {
 	assert.EqualValues(t, 1, g.sum("dead_letter_items"))
 }
 
-// listening is a user's own middleware.
+// listening is a middleware of a user.
 type listening struct {
 	answers
 	mu   sync.Mutex
@@ -369,7 +369,7 @@ func (l *listening) GetHTTPRoundTripper(ctx context.Context) (func(context.Conte
 	return l.answers.GetHTTPRoundTripper(ctx)
 }
 
-// The user's own middlewares stay, and ours is in no configuration that is shown.
+// The user's own middlewares stay, and the answers middleware is in no configuration that is shown.
 func TestMiddlewaresOfTheUserStay(t *testing.T) {
 	withFactories(t)
 	own := &listening{answers: answers{now: time.Now}}
@@ -378,7 +378,7 @@ func TestMiddlewaresOfTheUserStay(t *testing.T) {
 	factory := nestedFactory(newTestHost(), component.MustNewType("otlp_http"))
 	cfg, err := spec.Config(factory, time.Second)
 	require.NoError(t, err)
-	require.True(t, listen(cfg))
+	require.True(t, addAnswers(cfg))
 	host := nestedHost{extensionHost{component.MustNewID("mine"): own}, answers{now: time.Now}}
 	e, err := factory.CreateMetrics(context.Background(), exporterSettings(t, factory), cfg)
 	require.NoError(t, err)

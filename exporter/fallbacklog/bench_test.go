@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// nullFactory makes an exporter, on exporterhelper as they all are, that takes everything.
+// nullFactory creates an exporter on exporterhelper, like other exporters, that accepts everything.
 func nullFactory() exporter.Factory {
 	t := component.MustNewType("null")
 	return exporter.NewFactory(t, func() component.Config { return &struct{}{} },
@@ -37,8 +37,8 @@ func wrapped(t testing.TB, settings map[string]any) exporter.Metrics {
 	return metricsExporterFor(t, newTestHost(nullFactory()), NewFactory(), loadConfig(t, testSettings(t.TempDir()), settings))
 }
 
-// The healthy path beside the bare exporter: against an exporter that costs nothing, which shows what wrapping costs,
-// and against otlp_grpc with a server in this process, which shows what it amounts to.
+// The benchmark compares the healthy path with the wrapped exporter alone: an exporter that costs nothing shows the cost of
+// wrapping, and otlp_grpc with a server in this process shows its share.
 func BenchmarkHealthy(b *testing.B) {
 	md := makeMetrics("m", 1000)
 	run := func(b *testing.B, e exporter.Metrics) {
@@ -71,7 +71,7 @@ func BenchmarkHealthy(b *testing.B) {
 	})
 }
 
-// What a batch costs that goes to the log: encoding, checksum, group commit.
+// The benchmark measures a batch that goes to the log: encoding, checksum and group commit.
 func BenchmarkLogOnly(b *testing.B) {
 	for _, fsync := range []string{"batch", "none"} {
 		b.Run(fsync, func(b *testing.B) {
@@ -94,7 +94,7 @@ func BenchmarkLogOnly(b *testing.B) {
 	}
 }
 
-// Reading the log, decoding it and handing it to an exporter that takes everything.
+// The benchmark measures a replay: reading the log, decoding it, and an exporter that accepts everything.
 func BenchmarkColdDrain(b *testing.B) {
 	for _, order := range []Order{OrderOldestFirst, OrderStrict} {
 		b.Run(string(order), func(b *testing.B) { coldDrain(b, order) })
@@ -130,7 +130,8 @@ func coldDrain(b *testing.B, order Order) {
 	b.ReportMetric(float64(b.N*batches*1000)/b.Elapsed().Seconds(), "items/s")
 }
 
-// allocsOfWrapping is what wrapping may cost a healthy batch, whatever its size. In strict order a batch waits its turn.
+// allocsOfWrapping is the number of allocations that wrapping may cost a healthy batch of any size. In strict order a batch
+// also waits for its turn.
 var allocsOfWrapping = map[Order]float64{OrderOldestFirst: 14, OrderStrict: 21}
 
 func TestAllocsHealthy(t *testing.T) {

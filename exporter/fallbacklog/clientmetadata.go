@@ -8,19 +8,19 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 )
 
-// maxMetadataKeys is far above what routes by tenant need.
+// maxMetadataKeys is far above the number of keys that route data by tenant.
 const maxMetadataKeys = 32
 
-// credentials are the parts of names that carry credentials. A log is read by more people than a request, and later.
+// credentials are parts of names that carry credentials. More people read a log than a request, and for a longer time.
 var credentials = []string{
 	"auth", "cookie", "credential", "password", "passwd", "secret", "session", "signature", "token",
 	"apikey", "accesskey", "privatekey",
 }
 
-// credential reports whether a key's name says that its value is one; `api-key`, `api_key` and `ApiKey` are the same.
+// credential reports whether a key's name looks like that of a credential. `api-key`, `api_key` and `ApiKey` are the same.
 func credential(key string) bool {
 	name := strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(key))
-	if strings.HasPrefix(name, ":") { // of HTTP/2: `:authority` is a host
+	if strings.HasPrefix(name, ":") { // pseudo-headers of HTTP/2: `:authority` is a host
 		return false
 	}
 	for _, part := range credentials {
@@ -39,13 +39,13 @@ func validateMetadataKeys(e *check.Errors, keys []string) {
 		name := strings.ToLower(key)
 		e.That(key != "", field, "set", key)
 		e.That(!seen[name], field, "different from the others, upper and lower case being the same", key)
-		e.That(!credential(key), field, "a key whose name is not that of a credential: it would be written to disk", key)
+		e.That(!credential(key), field, "a key without a credential's name, since its value is written to disk", key)
 		seen[name] = true
 	}
 }
 
-// pick returns the values of those keys that the client has sent, by lower-case key; nil for none.
-func pick(from client.Metadata, keys []string) map[string][]string {
+// selectMetadata returns the client's values of the keys, by lower-case key, or nil if there are none.
+func selectMetadata(from client.Metadata, keys []string) map[string][]string {
 	var kept map[string][]string
 	for _, key := range keys {
 		values := from.Get(key)

@@ -17,8 +17,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
-// The keys that are named come back at replay, as the client sent them; no others are on disk. An OTLP reader reads the
-// line all the same, also where a key has the name of the trailer.
+// The metadata of the configured keys is restored at replay as the client sent it. Other metadata is not on disk. An OTLP
+// reader still reads the line, even if a key has the name of the trailer.
 func TestMetadataIsKeptAndRestored(t *testing.T) {
 	var mu sync.Mutex
 	away := true
@@ -41,7 +41,7 @@ func TestMetadataIsKeptAndRestored(t *testing.T) {
 
 	_, lines := onDisk(t, l.core.cfg.Log.Directory, "logs", false)
 	require.Len(t, lines, 2)
-	m, err := record.Parse(lines[0])
+	m, err := record.Reader{}.Parse(lines[0])
 	require.NoError(t, err)
 	want := map[string][]string{"x-scope-orgid": {"a", "b"}, "fallbacklog": {`"fallbacklog":{`}}
 	assert.Equal(t, want, m.Metadata)
@@ -57,7 +57,7 @@ func TestMetadataIsKeptAndRestored(t *testing.T) {
 	require.Len(t, got, 2)
 	for _, info := range got {
 		if info.Metadata.Get("X-Scope-OrgID") == nil {
-			continue // the one without
+			continue // the line without metadata
 		}
 		for key, values := range want {
 			assert.Equal(t, values, info.Metadata.Get(key))

@@ -20,7 +20,7 @@ func withKey(key string) map[string]any {
 	return map[string]any{"encryption": map[string]any{"key": key}}
 }
 
-// matching returns the files below a directory of the test whose name ends so.
+// matching returns the files below a directory of the test whose name ends with a suffix.
 func matching(t testing.TB, dir, suffix string) (names []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
@@ -32,8 +32,8 @@ func matching(t testing.TB, dir, suffix string) (names []string) {
 	return names
 }
 
-// Every format is written in one directory, over restarts, in an outage: lines and frames, compressed and not, encrypted
-// and not. All of it is delivered, once.
+// Over several restarts in an outage every format is written to one directory: lines and frames, with and without compression
+// and encryption. Everything is delivered once.
 func TestFormatsMixed(t *testing.T) {
 	b := newBackend(t)
 	dir := t.TempDir()
@@ -74,8 +74,8 @@ func TestCompressionNeedsFrames(t *testing.T) {
 	require.NoError(t, validate(logSettings(map[string]any{"format": "otlp_proto", "compression": "zstd"})))
 }
 
-// A version before compressed sealed segments of lines. The start refuses to pass over their records and names the
-// command that decompresses them; afterwards the cursor of that version still fits. Those of a dead letter are named only.
+// An earlier version compressed sealed segments of lines. The start refuses to skip their records and names the command that
+// decompresses them; afterwards the cursor of that version still fits. For those of a dead letter there is only a warning.
 func TestSegmentsThatAnEarlierVersionCompressed(t *testing.T) {
 	b := newBackend(t)
 	dir := t.TempDir()

@@ -12,19 +12,20 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 )
 
-// Config of the exporter.
+// Config is the configuration of the exporter.
 type Config struct {
-	// Exporter is the wrapped exporter. Absent: everything goes to the log and stays there.
+	// Exporter is the wrapped exporter. If it is absent everything goes to the log and stays there.
 	Exporter ExporterConfig `mapstructure:"exporter"`
 	// Timeout bounds one attempt. It overrides the wrapped exporter's own.
 	Timeout time.Duration `mapstructure:"timeout"`
-	// Budget is the longest that a caller waits before its data goes to the log.
+	// Budget bounds the time of a caller until its data goes to the log.
 	Budget  time.Duration `mapstructure:"budget"`
 	Retry   RetryConfig   `mapstructure:"retry_on_failure"`
 	Breaker BreakerConfig `mapstructure:"circuit_breaker"`
-	// Queue is exporterhelper's, before all of this; off by default, since it acknowledges what is not durable.
+	// Queue is exporterhelper's queue in front of the exporter. It is off by default, because it acknowledges data that is not
+	// durable.
 	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
-	// MetadataKeys name the client metadata that is kept with a record and restored when it is replayed.
+	// MetadataKeys are the names of the client metadata that is stored with a record and restored when it is replayed.
 	MetadataKeys []string         `mapstructure:"metadata_keys"`
 	Log          LogConfig        `mapstructure:"log"`
 	Replay       ReplayConfig     `mapstructure:"replay"`
@@ -32,7 +33,8 @@ type Config struct {
 	Encryption   EncryptionConfig `mapstructure:"encryption"`
 }
 
-// RetryConfig spaces the attempts for one batch: InitialInterval, then Multiplier times longer each, MaxInterval at most.
+// RetryConfig configures the attempts for one batch. The first pause is InitialInterval. Each further pause is Multiplier times
+// longer, up to MaxInterval.
 type RetryConfig struct {
 	MaxAttempts     int           `mapstructure:"max_attempts"`
 	InitialInterval time.Duration `mapstructure:"initial_interval"`
@@ -40,7 +42,7 @@ type RetryConfig struct {
 	MaxInterval     time.Duration `mapstructure:"max_interval"`
 }
 
-// BreakerConfig is explained in internal/breaker.
+// BreakerConfig configures the breaker, see internal/breaker.
 type BreakerConfig struct {
 	FailureThreshold int           `mapstructure:"failure_threshold"`
 	SuccessThreshold int           `mapstructure:"success_threshold"`
@@ -48,18 +50,18 @@ type BreakerConfig struct {
 	MaxOpenInterval  time.Duration `mapstructure:"max_open_interval"`
 }
 
-// LogConfig says where the log is, how large it may become, and when it is durable.
+// LogConfig configures the place, the size and the durability of the log.
 type LogConfig struct {
-	// Directory holds one directory per component, and in it one per signal.
+	// Directory contains one directory per component, which contains one directory per signal.
 	Directory         string        `mapstructure:"directory"`
 	CreateDirectory   bool          `mapstructure:"create_directory"`
 	Format            Format        `mapstructure:"format"`
 	Compression       Compression   `mapstructure:"compression"`
 	MaxSegmentSizeMiB int64         `mapstructure:"max_segment_size_mib"`
 	MaxSegmentAge     time.Duration `mapstructure:"max_segment_age"`
-	// MaxAge is how long a record is worth delivering; 0 is for ever.
+	// MaxAge is the age at which a record is deleted instead of delivered. 0: never.
 	MaxAge time.Duration `mapstructure:"max_age"`
-	// MaxDiskMiB is shared by the signals.
+	// MaxDiskMiB bounds the logs of all signals together.
 	MaxDiskMiB     int64         `mapstructure:"max_disk_mib"`
 	MinFreeDiskMiB int64         `mapstructure:"min_free_disk_mib"`
 	OnFull         OnFull        `mapstructure:"on_full"`
@@ -67,16 +69,16 @@ type LogConfig struct {
 	FsyncInterval  time.Duration `mapstructure:"fsync_interval"`
 }
 
-// Format is how the log's records are written. Both are read.
+// Format is the format of new records. Both formats are read.
 type Format string
 
 // The formats.
 const (
-	FormatJSON  Format = "otlp_json"  // a line each
-	FormatProto Format = "otlp_proto" // a frame each
+	FormatJSON  Format = "otlp_json"  // one line per record
+	FormatProto Format = "otlp_proto" // one frame per record
 )
 
-// Compression of each frame's request. Both are read.
+// Compression is the compression of the request in each new frame. Both kinds are read.
 type Compression string
 
 // The compressions.
@@ -85,38 +87,39 @@ const (
 	CompressionZstd Compression = "zstd"
 )
 
-// OnFull is what happens to data that the log has no room for.
+// OnFull is the policy for data that the log has no room for.
 type OnFull string
 
 // The policies.
 const (
 	OnFullReject     OnFull = "reject"      // a retryable error to the caller
-	OnFullDropOldest OnFull = "drop_oldest" // the oldest segment goes, counted
-	OnFullDropNewest OnFull = "drop_newest" // the new data goes, counted
+	OnFullDropOldest OnFull = "drop_oldest" // the oldest segment is deleted and counted
+	OnFullDropNewest OnFull = "drop_newest" // the new data is dropped and counted
 )
 
-// Fsync is when the log is durable.
+// Fsync defines when the log is durable.
 type Fsync string
 
 // The modes.
 const (
-	FsyncBatch    Fsync = "batch"    // before the caller is answered
+	FsyncBatch    Fsync = "batch"    // before the caller gets its answer
 	FsyncInterval Fsync = "interval" // within FsyncInterval
-	FsyncNone     Fsync = "none"     // when the kernel sees fit
+	FsyncNone     Fsync = "none"     // when the kernel writes it
 )
 
-// ReplayConfig says how the log drains.
+// ReplayConfig configures how the log drains.
 type ReplayConfig struct {
 	Enabled bool  `mapstructure:"enabled"`
 	Order   Order `mapstructure:"order"`
-	// Concurrency is how many of a signal's requests may be under way.
+	// Concurrency is the number of requests of a signal that may be in flight.
 	Concurrency int `mapstructure:"concurrency"`
-	// CoalesceMiB is up to which size records of the same metadata become one request; 0: each is its own.
+	// CoalesceMiB is the size up to which records with the same metadata are joined to one request. 0: each record is one
+	// request.
 	CoalesceMiB int `mapstructure:"coalesce_mib"`
-	// MaxRequestsPerSecond and MaxMiBPerSecond bound each signal's replay; 0 leaves it to the downstream's answers.
+	// MaxRequestsPerSecond and MaxMiBPerSecond bound each signal's replay. 0: only the downstream's answers bound it.
 	MaxRequestsPerSecond float64 `mapstructure:"max_requests_per_second"`
 	MaxMiBPerSecond      float64 `mapstructure:"max_mib_per_second"`
-	// MaxItemAge is how old a record may be when its turn comes; 0 is any age.
+	// MaxItemAge is the largest age of a record when it is its turn. 0: no limit.
 	MaxItemAge time.Duration `mapstructure:"max_item_age"`
 }
 
@@ -128,10 +131,10 @@ const (
 	OrderAuto        Order = "auto"         // strict for metrics, unless a queue has several consumers; else oldest_first
 	OrderOldestFirst Order = "oldest_first" // beside live data
 	OrderNewestFirst Order = "newest_first" // by segment, beside live data
-	OrderStrict      Order = "strict"       // and live data waits behind the log
+	OrderStrict      Order = "strict"       // live data waits behind the log
 )
 
-// DeadLetterConfig keeps what the downstream refuses for good.
+// DeadLetterConfig configures the log of the data that the downstream refuses for good.
 type DeadLetterConfig struct {
 	Enabled    bool  `mapstructure:"enabled"`
 	MaxDiskMiB int64 `mapstructure:"max_disk_mib"`
@@ -170,13 +173,13 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// ExporterConfig is the wrapped exporter: one type over its settings.
+// ExporterConfig is the wrapped exporter: its type over its settings.
 type ExporterConfig struct {
 	spec *nestedSpec
 }
 
-// Unmarshal takes the wrapped exporter's settings out as they are, so that they meet their own type and no other. Of
-// its own it refuses numbers that decoding would change.
+// Unmarshal removes the wrapped exporter's settings from conf, so that only their own type decodes them. It refuses numbers of
+// this exporter's own settings that decoding would change.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if conf.IsSet("exporter") {
 		sub, err := conf.Sub("exporter")
@@ -202,8 +205,8 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	return conf.Unmarshal(c)
 }
 
-// strict reports whether a signal is replayed in strict order. Stateful processors and most backends of metrics refuse what
-// is older than what they have.
+// strict reports whether a signal is replayed in strict order. Stateful processors and most metric backends refuse points that
+// are older than points they already have.
 func (c *Config) strict(signal string) bool {
 	if !c.Replay.Enabled {
 		return false
@@ -214,7 +217,7 @@ func (c *Config) strict(signal string) bool {
 	return c.Replay.Order == OrderStrict
 }
 
-// orderOf is the order of a signal that is not replayed newest first.
+// orderOf returns the order of a signal that is not replayed newest first.
 func (c *Config) orderOf(signal string) Order {
 	if c.strict(signal) {
 		return OrderStrict
@@ -222,7 +225,7 @@ func (c *Config) orderOf(signal string) Order {
 	return OrderOldestFirst
 }
 
-// Marshal never shows a secret of the wrapped exporter.
+// Marshal hides the secrets of the wrapped exporter.
 func (c ExporterConfig) Marshal(conf *confmap.Conf) error {
 	if c.spec == nil {
 		return nil

@@ -171,8 +171,8 @@ func TestUnmarshalRefuses(t *testing.T) {
 	}
 }
 
-// print-config marshals the configuration: with the factories known it shows everything but secrets, without them
-// nothing of the nested exporter.
+// print-config marshals the configuration. With the factories registered it shows everything except secrets. Without them it
+// shows nothing of the nested exporter.
 func TestMarshalNeverShowsSecrets(t *testing.T) {
 	cfg := loadTestdata(t, "fallbacklog/all")
 	show := func() string {
@@ -217,13 +217,13 @@ func TestStartRefusesAReadOnlyDirectory(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o500))
 	if os.Geteuid() == 0 {
-		dir = "/sys" // where not even root makes directories
+		dir = "/sys" // even root cannot create directories there
 	}
 	_, err := tryGateway(t, newTestHost(), loadConfig(t, testSettings(dir)))
 	require.ErrorIs(t, err, os.ErrPermission)
 }
 
-// Metrics are replayed in strict order, unless a queue has several consumers or the configuration says otherwise.
+// Metrics are replayed in strict order, unless a queue has several consumers or the configuration sets another order.
 func TestDefaultOrder(t *testing.T) {
 	order := func(o string) map[string]any { return map[string]any{"replay": map[string]any{"order": o}} }
 	queue := func(consumers int) map[string]any {

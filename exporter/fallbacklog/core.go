@@ -24,62 +24,62 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 )
 
-// core is what the signals of one component share: the directory and its lock, the disk budgets, the breaker, the
+// core is the state that the signals of one component share: the directory and its lock, the disk budgets, the breaker and the
 // component's status.
 type core struct {
-	cfg     *Config
-	id      component.ID
-	root    string        // <directory>/<component id>
-	codec   record.Codec  // of what is written
-	reader  record.Reader // of what is there
-	fs      segment.FS
-	now     func() time.Time
-	logger  *zap.Logger // at most one line a minute for each message
-	states  *zap.Logger // every change of state, and what is said at a bounded rate anyway
-	breaker *breaker.Breaker
-	group   *delivery.Group
-	outlook *outlook
-	outage  outage
-	tel     *coreTelemetry
-	users   int // guarded by the registry
+	cfg      *Config
+	id       component.ID
+	root     string        // <directory>/<component id>
+	codec    record.Codec  // of new records
+	reader   record.Reader // of records with any codec
+	fs       segment.FS
+	now      func() time.Time
+	logger   *zap.Logger // at most one line per minute for each message
+	states   *zap.Logger // changes of state, and lines with a bounded rate of their own
+	breaker  *breaker.Breaker
+	group    *delivery.Group
+	forecast *forecast
+	outage   outage
+	tel      *coreTelemetry
+	users    int // guarded by the registry
 
 	published published
 
-	opening  sync.Once
-	openErr  error
-	owner    *owner
-	tended   chan struct{} // closed when tend has ended
-	attended chan struct{} // closed when attend has ended
-	// stopAttending ends attend.
-	stopAttending context.CancelFunc
-	closing       chan struct{} // closed by close
-	logBudget     *segment.Budget
-	deadSpace     *segment.Budget
-	orphans       *orphans
-	attendant     *attendant
+	opening    sync.Once
+	openErr    error
+	owner      *owner
+	maintained chan struct{} // closed when maintain has ended
+	served     chan struct{} // closed when serveRequests has ended
+	// stopServing ends serveRequests.
+	stopServing      context.CancelFunc
+	closing          chan struct{} // closed by close
+	logBudget        *segment.Budget
+	deadLetterBudget *segment.Budget
+	orphans          *orphans
+	deadLetterServer *deadLetterServer
 
-	mu    sync.Mutex
-	hosts map[any]component.Host // of the started instances
-	left  time.Duration          // of shutdown.Exporter, for the instances that are not shut down
-	until time.Time              // the deadline of the Shutdown under way; zero: there is none
+	mu               sync.Mutex
+	hosts            map[any]component.Host // of the started instances
+	shutdownLeft     time.Duration          // of shutdown.Exporter, for the instances that are not shut down yet
+	shutdownDeadline time.Time              // deadline of the Shutdown that runs; zero: none runs
 }
 
 func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 	c := &core{
 		cfg: cfg,
 		id:  set.ID,
-		// A component's name may hold a slash; escaped, no two of them meet.
-		root:   filepath.Join(cfg.Log.Directory, url.PathEscape(set.ID.String())),
-		fs:     segment.OS{},
-		now:    time.Now,
-		hosts:  map[any]component.Host{},
-		left:   shutdown.Exporter,
-		tended: make(chan struct{}), attended: make(chan struct{}), closing: make(chan struct{}),
+		// A component's name may contain a slash. Escaping keeps the directories of different names apart.
+		root:         filepath.Join(cfg.Log.Directory, url.PathEscape(set.ID.String())),
+		fs:           segment.OS{},
+		now:          time.Now,
+		hosts:        map[any]component.Host{},
+		shutdownLeft: shutdown.Exporter,
+		maintained:   make(chan struct{}), served: make(chan struct{}), closing: make(chan struct{}),
 		states: set.Logger.WithOptions(zap.WrapCore(withoutSignal)),
 	}
 	c.logger = sampled.Logger(c.states)
 	c.published.begun = c.now()
-	c.breaker = breaker.New(breaker.Settings{
+	c.breaker = breaker.New(breaker.Options{
 		FailureThreshold: cfg.Breaker.FailureThreshold,
 		SuccessThreshold: cfg.Breaker.SuccessThreshold,
 		OpenInterval:     cfg.Breaker.OpenInterval,
@@ -89,7 +89,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 			c.tel.transition(from, to)
 			c.published.turnedAt.Store(c.now().UnixNano())
 			if to == breaker.Closed {
-				c.outlook.turn()
+				c.forecast.breakerClosed()
 			}
 		},
 	})
@@ -98,16 +98,16 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		return nil, err
 	}
 	c.logBudget = c.budget(cfg.Log.MaxDiskMiB * mib)
-	c.deadSpace = c.budget(cfg.DeadLetter.MaxDiskMiB * mib)
+	c.deadLetterBudget = c.budget(cfg.DeadLetter.MaxDiskMiB * mib)
 	c.group = c.newGroup()
-	c.attendant = &attendant{core: c, lanes: map[string]*lane{}}
+	c.deadLetterServer = &deadLetterServer{core: c, lanes: map[string]*lane{}}
 	c.orphans = &orphans{core: c, started: map[string]bool{}}
-	c.outlook = newOutlook(cfg.Log.MaxDiskMiB * mib)
+	c.forecast = newForecast(cfg.Log.MaxDiskMiB * mib)
 	c.tel, err = newCoreTelemetry(c, set)
 	return c, err
 }
 
-// open takes the directory, once for all instances.
+// open locks the directory, once for all instances.
 func (c *core) open() error {
 	c.opening.Do(func() {
 		if err := c.openDirectory(); err != nil {
@@ -117,8 +117,8 @@ func (c *core) open() error {
 	return c.openErr
 }
 
-// directoryError is an error of log::directory. One that is about permissions says who the user is and how to give the
-// directory to that user: the volumes of containers often belong to root.
+// directoryError wraps an error of log::directory. An error about permissions names the user and how to give the directory to
+// that user, because the volumes of containers often belong to root.
 func directoryError(err error) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("log::directory: %w", err)
@@ -129,27 +129,27 @@ func directoryError(err error) error {
 
 func (c *core) openDirectory() error {
 	err := c.makeDir(c.root)
-	readOnly := errors.Is(err, syscall.EROFS) // the component starts, reads what is there, and waits for the disk
+	readOnly := errors.Is(err, syscall.EROFS) // the component starts, replays the log, and waits until the disk is writable
 	if err != nil && !readOnly {
 		return err
 	}
 	if err := c.checkDirectories(); err != nil {
 		return err
 	}
-	owner, err := own(c.fs, filepath.Join(c.root, "lock"), readOnly)
+	owner, err := lockDirectory(c.fs, filepath.Join(c.root, "lock"), readOnly)
 	if err != nil {
 		return err
 	}
 	c.owner = owner
 	c.checkVolume()
-	go c.tend()
+	go c.maintain()
 	ctx, stop := context.WithCancel(context.Background())
-	c.stopAttending = stop
-	go c.attend(ctx)
+	c.stopServing = stop
+	go c.serveRequests(ctx)
 	return nil
 }
 
-// checkDirectories refuses directories that are symbolic links, and warns of directories that everybody may write to.
+// checkDirectories refuses directories that are symbolic links, and warns about directories that every user may write to.
 func (c *core) checkDirectories() error {
 	for _, dir := range []string{c.cfg.Log.Directory, c.root} {
 		fi, err := c.fs.Lstat(dir)
@@ -160,33 +160,33 @@ func (c *core) checkDirectories() error {
 		case fi.Mode()&fs.ModeSymlink != 0:
 			return fmt.Errorf("%w (got %s)", segment.ErrLink, dir)
 		case fi.Mode().Perm()&worldWritable != 0:
-			c.logger.Warn("the log's directory is writable for everybody: who may write there may change, add or delete what is sent",
+			c.logger.Warn("the log's directory is writable for everybody: any user may change, add or delete the data that is sent",
 				zap.String("directory", dir), zap.Stringer("mode", fi.Mode()))
 		}
 	}
 	return nil
 }
 
-// worldWritable is the permission of others to write.
+// worldWritable is the permission of other users to write.
 const worldWritable fs.FileMode = 0o002
 
-// checkVolume warns where the logs and dead letters of this process may use more of a file system than it has.
+// checkVolume warns if the logs and dead letters of this process may use more space than their file system has.
 func (c *core) checkVolume() {
 	on, err := c.fs.Volume(c.root)
 	if err != nil || on == (segment.Volume{}) {
-		return // nothing is known of it
+		return // nothing is known about the file system
 	}
 	bytes := c.cfg.Log.MaxDiskMiB * mib
 	if c.cfg.DeadLetter.Enabled {
 		bytes += c.cfg.DeadLetter.MaxDiskMiB * mib
 	}
-	if sum := promised.add(c, on, bytes); sum > on.Bytes {
-		c.logger.Warn("the file system has less than the logs and dead letters on it may use: it is full before max_disk_mib is reached",
+	if sum := volumeUses.add(c, on, bytes); sum > on.Bytes {
+		c.logger.Warn("the file system has less than the logs and dead letters on it may use: it will be full before max_disk_mib is reached",
 			zap.String("directory", c.root), zap.Int64("bytes", on.Bytes), zap.Int64("max_disk_bytes", sum))
 	}
 }
 
-// budget of n bytes.
+// budget returns a budget of n bytes.
 func (c *core) budget(n int64) *segment.Budget {
 	return &segment.Budget{
 		Max: n, MinFree: c.cfg.Log.MinFreeDiskMiB * mib,
@@ -194,7 +194,7 @@ func (c *core) budget(n int64) *segment.Budget {
 	}
 }
 
-// makeDir makes a directory in log::directory, and that too where it may.
+// makeDir creates a directory in log::directory, and log::directory itself unless create_directory is false.
 func (c *core) makeDir(dir string) error {
 	if !c.cfg.Log.CreateDirectory {
 		if _, err := c.fs.ReadDir(c.cfg.Log.Directory); errors.Is(err, fs.ErrNotExist) {
@@ -213,41 +213,41 @@ func (c *core) close() error {
 		return nil
 	}
 	close(c.closing)
-	promised.remove(c)
-	lookers.leave(c.cfg.Log.Directory, c)
-	<-c.tended
-	c.stopAttending()
-	<-c.attended
+	volumeUses.remove(c)
+	orphanSearchers.leave(c.cfg.Log.Directory, c)
+	<-c.maintained
+	c.stopServing()
+	<-c.served
 	return c.owner.close()
 }
 
-// shutdownTime limits ctx to what is left for the component's instances, which the Collector shuts down one after the
-// other, and returns how to stop its clock.
+// shutdownTime limits ctx to the shutdown time that is left, and returns a function that stops its clock. The Collector shuts
+// the component's instances down one after the other.
 func (c *core) shutdownTime(ctx context.Context) (context.Context, func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	begun := c.now()
-	ctx, cancel := context.WithTimeout(ctx, c.left)
-	c.until = begun.Add(c.left)
+	ctx, cancel := context.WithTimeout(ctx, c.shutdownLeft)
+	c.shutdownDeadline = begun.Add(c.shutdownLeft)
 	return ctx, func() {
 		cancel()
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.left = max(0, c.left-c.now().Sub(begun))
-		c.until = time.Time{}
+		c.shutdownLeft = max(0, c.shutdownLeft-c.now().Sub(begun))
+		c.shutdownDeadline = time.Time{}
 	}
 }
 
-// minPatience is for how long a log waits for the disk when no time is left for the shutdown.
-const minPatience = 100 * time.Millisecond
+// minWait is how long a log waits for the disk if no time is left for the shutdown.
+const minWait = 100 * time.Millisecond
 
-// patience is for how long a log waits for the disk: the budget of a batch, in a shutdown a quarter of what is left of it,
-// as several logs are closed one after the other.
-func (c *core) patience() time.Duration {
+// maxWait returns how long a log waits for the disk: the budget of a batch. During a shutdown it is at most a quarter of the
+// time left, because several logs are closed one after the other.
+func (c *core) maxWait() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.until.IsZero() {
+	if c.shutdownDeadline.IsZero() {
 		return c.cfg.Budget
 	}
-	return min(c.cfg.Budget, max(minPatience, c.until.Sub(c.now())/4))
+	return min(c.cfg.Budget, max(minWait, c.shutdownDeadline.Sub(c.now())/4))
 }

@@ -6,18 +6,18 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// between counts items and reports for each whether it lies outside of [from, to).
-type between struct{ next, from, to int }
+// itemRange counts items and reports for each whether it is outside [from, to).
+type itemRange struct{ next, from, to int }
 
-func (b *between) outside() bool {
+func (b *itemRange) outside() bool {
 	n := b.next
 	b.next++
 	return n < b.from || n >= b.to
 }
 
-// cutTraces removes all spans but those from one to before another, and what is empty then.
+// cutTraces removes all spans outside [from, to), and containers that are empty then.
 func cutTraces(td ptrace.Traces, from, to int) {
-	b := &between{from: from, to: to}
+	b := &itemRange{from: from, to: to}
 	td.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool {
 		rs.ScopeSpans().RemoveIf(func(ss ptrace.ScopeSpans) bool {
 			ss.Spans().RemoveIf(func(ptrace.Span) bool { return b.outside() })
@@ -29,7 +29,7 @@ func cutTraces(td ptrace.Traces, from, to int) {
 
 // cutLogs is cutTraces for log records.
 func cutLogs(ld plog.Logs, from, to int) {
-	b := &between{from: from, to: to}
+	b := &itemRange{from: from, to: to}
 	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
 			sl.LogRecords().RemoveIf(func(plog.LogRecord) bool { return b.outside() })
@@ -41,7 +41,7 @@ func cutLogs(ld plog.Logs, from, to int) {
 
 // cutMetrics is cutTraces for data points.
 func cutMetrics(md pmetric.Metrics, from, to int) {
-	b := &between{from: from, to: to}
+	b := &itemRange{from: from, to: to}
 	md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool {
 		rm.ScopeMetrics().RemoveIf(func(sm pmetric.ScopeMetrics) bool {
 			sm.Metrics().RemoveIf(func(m pmetric.Metric) bool { return cutMetric(m, b) == 0 })
@@ -51,8 +51,8 @@ func cutMetrics(md pmetric.Metrics, from, to int) {
 	})
 }
 
-// cutMetric returns the number of points that are left.
-func cutMetric(m pmetric.Metric, b *between) int {
+// cutMetric returns the number of points that remain.
+func cutMetric(m pmetric.Metric, b *itemRange) int {
 	number := func(points pmetric.NumberDataPointSlice) int {
 		points.RemoveIf(func(pmetric.NumberDataPoint) bool { return b.outside() })
 		return points.Len()

@@ -17,19 +17,19 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
 )
 
-// deadLetterDir is the directory of a signal's dead letter in the signal's.
+// deadLetterDir is the name of the dead letter's directory in the signal's directory.
 const deadLetterDir = "dead-letter"
 
-// errNoDeadLetter says that a request cannot be done here.
+// errNoDeadLetter means that the gateway cannot serve a request.
 var errNoDeadLetter = errors.New("no pipeline of this gateway has a dead letter for the signal")
 
-// reasonRequeued is why a record of the dead letter is in the log again.
+// reasonRequeued is the reason of a record that was moved from the dead letter to the log.
 const reasonRequeued = "requeued"
 
-// droppedDead is why items of the dead letter were dropped.
+// droppedDead is the reason of items that a full dead letter dropped.
 const droppedDead = "dead_letter_full"
 
-// rotatingDeadLetter is a dead letter that gives up its oldest segment for a record that it has no room for.
+// rotatingDeadLetter is a dead letter that drops its oldest segments to make room.
 type rotatingDeadLetter struct {
 	*segment.Log
 	reader  record.Reader
@@ -39,9 +39,9 @@ type rotatingDeadLetter struct {
 	room *segment.Room
 }
 
-var _ delivery.Log = (*rotatingDeadLetter)(nil)
+var _ delivery.RecordWriter = (*rotatingDeadLetter)(nil)
 
-// AppendBefore is segment.Log's, and drops segments for as long as that makes room.
+// AppendBefore is segment.Log.AppendBefore. It drops the oldest segments while that makes room.
 func (d *rotatingDeadLetter) AppendBefore(rec []byte, limit time.Time) error {
 	tryAppend := func() error { return d.Log.AppendBefore(rec, limit) }
 	if err := tryAppend(); !errors.Is(err, segment.ErrFull) {
@@ -61,31 +61,31 @@ func (d *rotatingDeadLetter) AppendBefore(rec []byte, limit time.Time) error {
 	})
 }
 
-// attendant does to dead letters what the command asks for in a file, as nobody else may write beside a gateway. It
-// reads them; nothing else in the gateway does.
-type attendant struct {
+// deadLetterServer serves the requests of the command about dead letters, since no other process may write beside a gateway.
+// Nothing else in the gateway reads the dead letters.
+type deadLetterServer struct {
 	core *core
 
 	mu    sync.Mutex
 	lanes map[string]*lane // by signal
 }
 
-func (a *attendant) attach(signal string, l *lane) {
+func (a *deadLetterServer) attach(signal string, l *lane) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.lanes[signal] = l
 }
 
-// tellBurials logs what went to dead letters since the last line, where it is time.
-func (a *attendant) tellBurials() {
+// logDeadLettered logs the records that went to dead letters since the last line, if a line is due.
+func (a *deadLetterServer) logDeadLettered() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, l := range a.lanes {
-		l.tel.tellBurials(l.tel.burials.due(a.core.now()))
+		l.tel.logDeadLettered(l.tel.deadLetterLines.due(a.core.now()))
 	}
 }
 
-func (a *attendant) detach(l *lane) {
+func (a *deadLetterServer) detach(l *lane) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for signal, other := range a.lanes {
@@ -95,22 +95,22 @@ func (a *attendant) detach(l *lane) {
 	}
 }
 
-// serve deals with the request that waits, if there is one, until ctx ends.
-func (a *attendant) serve(ctx context.Context) {
+// serve serves the waiting request, if there is one, until ctx ends.
+func (a *deadLetterServer) serve(ctx context.Context) {
 	c := a.core
 	r, ok, err := logtool.Pending(c.fs, c.root)
 	if !ok && err == nil {
 		return
 	}
-	answer := logtool.Answer{ID: r.ID}
+	answer := logtool.Response{ID: r.ID}
 	if err == nil {
-		answer.Done, err = a.sift(ctx, r)
+		answer.Done, err = a.apply(ctx, r)
 	}
 	if err != nil {
 		answer.Error = err.Error()
 	}
 	if ctx.Err() != nil {
-		return // the next start deals with the rest of it
+		return // the next start finishes the request
 	}
 	c.logger.Info("a request about the dead letter is done", zap.String("command", r.Command), zap.Any("done", answer.Done), zap.Error(err))
 	if err := logtool.Reply(c.fs, c.root, answer); err != nil {
@@ -119,7 +119,7 @@ func (a *attendant) serve(ctx context.Context) {
 	}
 }
 
-func (a *attendant) sift(ctx context.Context, r logtool.Request) (all []logtool.Sifted, err error) {
+func (a *deadLetterServer) apply(ctx context.Context, r logtool.Request) (all []logtool.DeadLetterResult, err error) {
 	c := a.core
 	if err := c.owner.err(); err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (a *attendant) sift(ctx context.Context, r logtool.Request) (all []logtool.
 		if l == nil || l.dead == nil {
 			return all, fmt.Errorf("%w: %s", errNoDeadLetter, signal)
 		}
-		done, err := r.Sift(ctx, signal, c.reader, c.codec, l.dead, l.log, func(m record.Meta, size int) {
+		done, err := r.Apply(ctx, signal, c.reader, c.codec, l.dead, l.log, func(m record.Meta, size int) {
 			l.tel.Logged(reasonRequeued, m.Items, size)
 		})
 		all = append(all, done)

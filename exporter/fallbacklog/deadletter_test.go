@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// With drop_oldest a full dead letter gives its oldest records up, counted, and accepts new ones; with reject it does not.
+// With drop_oldest a full dead letter drops and counts its oldest records, and accepts new ones. With reject it does not.
 func TestFullDeadLetter(t *testing.T) {
 	for _, policy := range []string{"reject", "drop_oldest"} {
 		t.Run(policy, func(t *testing.T) {

@@ -26,8 +26,8 @@ var (
 	well = componentstatus.StatusOK
 )
 
-// A log that fails under way is in the component's status, with the reason, until it takes data again: as soon as it
-// does, or, where nothing is to be logged any more, as soon as the disk would let it.
+// A log that fails is in the component's status with the reason until it accepts data again. The status recovers with the next
+// append, or when the disk works again if nothing is to be logged.
 func TestFailingLogIsInTheStatus(t *testing.T) {
 	for _, tc := range []struct {
 		op    string
@@ -70,7 +70,7 @@ func TestFailingLogIsInTheStatus(t *testing.T) {
 	}
 }
 
-// A directory that is gone and may not be made again is in the status until it is there.
+// A directory that was deleted and must not be created again is in the status until it exists.
 func TestTakenDirectoryIsInTheStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "log")
@@ -92,8 +92,8 @@ func TestTakenDirectoryIsInTheStatus(t *testing.T) {
 	})
 }
 
-// A full log is in the status and in log_degraded until there is room for what it has refused. A record that would never
-// fit says nothing of others.
+// A full log is in the status and in log_degraded until it has room for the record that it has refused. A record that could
+// never fit does not count.
 func TestFullLogIsInTheStatus(t *testing.T) {
 	host := newTestHost()
 	g := startGateway(t, host, loadConfig(t, testSettings(t.TempDir()), map[string]any{
@@ -114,12 +114,12 @@ func TestFullLogIsInTheStatus(t *testing.T) {
 
 	core := g.logs.(logsExporter).core
 	used := core.logBudget.Used()
-	core.logBudget.Release(used) // as if the log had drained
+	core.logBudget.Release(used) // simulates that the log has drained
 	eventually(t, func() bool { return g.sum("log_degraded") == 0 && host.last().Status() == well }, "there is room")
 	core.logBudget.Add(used)
 }
 
-// A dead letter that takes nothing is in the status: what belongs into it goes back to the caller.
+// A dead letter that accepts no data is in the status. Batches for it go back to the caller.
 func TestFullDeadLetterIsInTheStatus(t *testing.T) {
 	host := newTestHost()
 	s := &scripted{answer: func(context.Context, plog.Logs) error { return status.Error(codes.InvalidArgument, "") }}

@@ -23,7 +23,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// startLogging is startLogsOn with what is logged.
+// startLogging is startLogsOn with the log lines.
 func startLogging(t *testing.T, cfg *Config, change func(*core)) (exporter.Logs, *observer.ObservedLogs) {
 	t.Helper()
 	f := NewFactory()
@@ -37,7 +37,7 @@ func startLogging(t *testing.T, cfg *Config, change func(*core)) (exporter.Logs,
 	return e, lines
 }
 
-// readOnlyFS is a disk that can be read only, for a while.
+// readOnlyFS is a disk that is read-only until a test changes that.
 type readOnlyFS struct {
 	segment.OS
 	on atomic.Bool
@@ -74,8 +74,7 @@ func (f *readOnlyFS) Lock(name string) (segment.Lock, error) {
 	return f.OS.Lock(name)
 }
 
-// A component on a disk that is read-only at start starts degraded, replays what is there, and logs again once the disk
-// accepts data.
+// A component on a disk that is read-only at start is degraded and replays the log. When the disk is writable it logs again.
 func TestReadOnlyDiskAtStart(t *testing.T) {
 	for name, there := range map[string]bool{"with a log": true, "without a directory": false} {
 		t.Run(name, func(t *testing.T) {
@@ -133,16 +132,16 @@ func (smallFS) Volume(string) (segment.Volume, error) {
 	return segment.Volume{ID: 1 << 63, Bytes: 1 << 20}, nil
 }
 
-// A start says what is wrong with where the log is.
+// A start warns about problems of the log's directory.
 func TestWarningsAboutTheDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	require.NoError(t, os.Chmod(dir, 0o777)) //nolint:gosec // that is what the warning is about
 	e, lines := startLogging(t, loadConfig(t, testSettings(dir)), func(c *core) { c.fs = smallFS{} })
 	assert.Equal(t, 1, lines.FilterMessageSnippet("writable for everybody").Len())
-	said := lines.FilterMessageSnippet("less than the logs and dead letters on it may use").All()
-	require.Len(t, said, 1)
-	assert.EqualValues(t, 1<<20, said[0].ContextMap()["bytes"])
+	warnings := lines.FilterMessageSnippet("less than the logs and dead letters on it may use").All()
+	require.Len(t, warnings, 1)
+	assert.EqualValues(t, 1<<20, warnings[0].ContextMap()["bytes"])
 	require.NoError(t, e.Shutdown(t.Context()))
 
 	require.NoError(t, os.Chmod(dir, 0o700)) //nolint:gosec // a directory
@@ -151,7 +150,7 @@ func TestWarningsAboutTheDirectory(t *testing.T) {
 	require.NoError(t, e.Shutdown(t.Context()))
 }
 
-// frozenFS is a disk whose writes hang from when it is frozen.
+// frozenFS is a disk whose writes hang while it is frozen.
 type frozenFS struct {
 	segment.OS
 	frozen atomic.Bool
@@ -195,8 +194,8 @@ func (f *frozenFile) WriteAt(p []byte, off int64) (int, error) {
 	return f.File.WriteAt(p, off)
 }
 
-// On a disk that hangs a caller gets a retryable error within the budget, log_degraded is 1 after 1 s, and Shutdown
-// comes back in its time.
+// If the disk hangs a caller gets a retryable error within the budget, log_degraded is 1 after 1 s, and Shutdown returns in
+// time.
 func TestDiskThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &frozenFS{thaw: make(chan struct{})}
@@ -221,19 +220,19 @@ func TestDiskThatHangs(t *testing.T) {
 		began = time.Now()
 		require.ErrorIs(t, e.Shutdown(t.Context()), segment.ErrStalled)
 		assert.LessOrEqual(t, time.Since(began), 8*time.Second)
-		close(disk.thaw) // or the kernel keeps the process
+		close(disk.thaw) // the kernel would otherwise keep the process
 		synctest.Wait()
 	})
 }
 
-// A caller's own deadline counts where it is earlier than the budget.
+// A caller's own deadline counts if it is earlier than the budget.
 func TestDiskThatHangsAndADeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &frozenFS{thaw: make(chan struct{})}
 		e := startLogs(t, loadConfig(t, testSettings(t.TempDir()), map[string]any{"budget": "30s"}), func(c *core) { c.fs = disk })
 		disk.frozen.Store(true)
 		began := time.Now()
-		for range 2 { // the first one's write hangs, the second one waits for it
+		for range 2 { // the first one's write hangs; the second one waits for it
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			require.ErrorIs(t, e.ConsumeLogs(ctx, makeLogs("frozen", 1)), segment.ErrStalled)
 			cancel()
@@ -247,14 +246,14 @@ func TestDiskThatHangsAndADeadline(t *testing.T) {
 	})
 }
 
-// With drop_oldest a disk that hangs while room is made keeps neither a caller nor Shutdown.
+// With drop_oldest, a disk that hangs while room is made delays neither a caller nor Shutdown too long.
 func TestDiskThatHangsInADrop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &frozenFS{thaw: make(chan struct{})}
 		e := startLogs(t, loadConfig(t, testSettings(t.TempDir()), map[string]any{"budget": "3s"},
 			logSettings(map[string]any{"max_disk_mib": 1, "on_full": "drop_oldest"})), func(c *core) { c.fs = disk })
 		large := strings.Repeat("x", 300_000)
-		for range 5 { // the fifth at the cost of a segment
+		for range 5 { // the fifth makes room by dropping a segment
 			require.NoError(t, e.ConsumeLogs(t.Context(), makeLogs(large, 1)))
 		}
 		disk.frozen.Store(true)
@@ -277,7 +276,7 @@ func TestDiskThatHangsInADrop(t *testing.T) {
 	})
 }
 
-// What no component sends is named, with its size and the command that sends it, and is a gauge.
+// Data that no component sends is logged with its size and the command that sends it, and is in a gauge.
 func TestOrphans(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -291,11 +290,11 @@ func TestOrphans(t *testing.T) {
 		e, lines := startLogging(t, cfg, func(*core) {})
 		time.Sleep(orphansAfter + time.Second)
 		synctest.Wait()
-		said := lines.FilterMessageSnippet("no component sends").All()
-		require.Len(t, said, 2)
+		warnings := lines.FilterMessageSnippet("no component sends").All()
+		require.Len(t, warnings, 2)
 		var sum int64
 		for k, command := range []string{"-component fallbacklog -signal traces " + dir, "-component fallbacklog/old -signal logs " + dir} {
-			fields := said[k].ContextMap()
+			fields := warnings[k].ContextMap()
 			assert.Contains(t, fields["command"], command)
 			sum += fields["bytes"].(int64)
 		}

@@ -12,15 +12,15 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 )
 
-// EncryptionConfig encrypts what is written.
+// EncryptionConfig configures the encryption of new records.
 type EncryptionConfig struct {
-	// Key of AES-256-GCM: 32 bytes in base64 or hex. Absent: nothing is encrypted.
+	// Key is the key of AES-256-GCM: 32 bytes in base64 or hex. If it is absent nothing is encrypted.
 	Key configopaque.String `mapstructure:"key"`
 }
 
 const keyField = "encryption::key"
 
-// key is nil where there is none.
+// key returns nil if no key is configured.
 func (c *EncryptionConfig) key() (*record.Key, error) {
 	if c.Key == "" {
 		return nil, nil //nolint:nilnil // no key is no mistake
@@ -28,8 +28,8 @@ func (c *EncryptionConfig) key() (*record.Key, error) {
 	return record.NewKey(string(c.Key))
 }
 
-// refuseEmptyKey refuses a key that is there and empty: an environment variable that is not set would turn encryption off
-// unseen.
+// refuseEmptyKey refuses a key that is set but empty: an environment variable that is missing would turn encryption off without
+// notice.
 func refuseEmptyKey(e *check.Errors, conf *confmap.Conf) {
 	if !conf.IsSet(keyField) {
 		return
@@ -49,7 +49,7 @@ func (c *Config) validateEncryption(e *check.Errors) {
 		"otlp_proto with "+keyField+", since encrypted lines could be read by nobody", string(c.Log.Format))
 }
 
-// formats returns how records are written, and how all are read.
+// formats returns the codec of new records and the reader of all records.
 func (c *Config) formats() (record.Codec, record.Reader, error) {
 	key, err := c.Encryption.key()
 	if err != nil {
@@ -62,15 +62,16 @@ func (c *Config) formats() (record.Codec, record.Reader, error) {
 	return codec, record.Reader{Key: key}, nil
 }
 
-// errOtherKey says that what is in the log could not be sent.
-var errOtherKey = errors.New("must be the key of the records that the log holds")
+// errOtherKey means that the records of the log could not be sent.
+var errOtherKey = errors.New("must be the key of the records in the log")
 
-// checkKey looks at the oldest and the newest segment that replay would read: what it could not read is said at start.
+// checkKey checks the key with the first unread record of the oldest and of the newest segment, so that a wrong key is reported
+// at start.
 func checkKey(l *segment.Log, reader record.Reader, dir string) error {
 	return l.Peek(func(rec []byte) error {
 		if _, err := reader.Parse(rec); errors.Is(err, record.ErrKey) {
 			return fmt.Errorf("%s: %w (got another for %s: %w)", keyField, errOtherKey, dir, err)
 		}
-		return nil // damage is for the reader
+		return nil // the reader reports damage
 	})
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// keyA and keyB are keys of tests, in the two forms.
+// keyA and keyB are test keys in the two forms.
 var (
 	keyA = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0xa5}, 32))
 	keyB = hex.EncodeToString(bytes.Repeat([]byte{0xb6}, 32))
@@ -69,8 +69,8 @@ func TestMarshalHidesTheKey(t *testing.T) {
 	assert.Contains(t, shown, "[REDACTED]")
 }
 
-// With a key nothing that was sent is in clear anywhere in the directory: in the log, the dead letter, the copies of
-// damage, compressed or not. Without one it is, so that this test can fail.
+// With a key nothing that was sent is unencrypted anywhere in the directory: log, dead letter and copies of damage, compressed
+// or not. Without a key it is, which proves that the test can fail.
 func TestEncryptedDirectoryTellsNothing(t *testing.T) {
 	const known = "a-known-attribute-value"
 	for name, c := range map[string]struct {
@@ -99,7 +99,7 @@ func TestEncryptedDirectoryTellsNothing(t *testing.T) {
 				require.NoError(t, g.logs.ConsumeLogs(ctx, in()))
 			}
 			g.stop()
-			// The last bytes of a record are damaged, and what damage is read is copied.
+			// The test damages the last bytes of a record, so that reading copies them to the quarantine.
 			at := filepath.Join(dir, "fallbacklog", "logs")
 			for _, name := range matching(t, at, ".otlp") {
 				if filepath.Dir(name) == at {
@@ -154,7 +154,7 @@ func TestStartNeedsTheKeyOfTheLog(t *testing.T) {
 		g, err = start(other)
 		require.ErrorIs(t, err, errOtherKey)
 		require.ErrorIs(t, err, record.ErrKey)
-		require.ErrorContains(t, err, "encryption::key: must be the key of the records that the log holds")
+		require.ErrorContains(t, err, "encryption::key: must be the key of the records in the log")
 		require.ErrorContains(t, err, filepath.Join(dir, "fallbacklog"))
 		assert.NotContains(t, err.Error(), keyA)
 		assert.NotContains(t, err.Error(), keyB)
@@ -166,8 +166,8 @@ func TestStartNeedsTheKeyOfTheLog(t *testing.T) {
 	eventually(t, func() bool { return len(b.names()) == 9 }, "everything arrives with its key")
 }
 
-// A record of another key in the middle of the log, which the start does not see, is kept and said; what is behind it goes
-// out, and so does live data, also after the breaker was open. A start with its key delivers it.
+// A record of another key in the middle of the log, which the start does not check, is kept and reported. The records behind it
+// and live data are delivered, even after the breaker was open. A start with the record's key delivers it.
 func TestRecordOfAnotherKeyIsKept(t *testing.T) {
 	for _, order := range []string{"oldest_first", "newest_first", "strict"} {
 		t.Run(order, func(t *testing.T) {
@@ -222,7 +222,7 @@ func TestRecordOfAnotherKeyIsKept(t *testing.T) {
 	}
 }
 
-// A breaker that waits for a probe while the log has nothing but records of another key lets live data probe.
+// While a half-open breaker needs a probe and the log contains only records of another key, live data probes.
 func TestLiveDataProbesBesideRecordsOfAnotherKey(t *testing.T) {
 	b := newBackend(t)
 	dir := t.TempDir()
@@ -236,7 +236,7 @@ func TestLiveDataProbesBesideRecordsOfAnotherKey(t *testing.T) {
 	require.NoError(t, err)
 	locked, err := codec.Append(nil, nil, record.Meta{Signal: "logs"})
 	require.NoError(t, err)
-	require.NoError(t, l.Append(append(append(plain, locked...), plain...))) // the start sees the first one
+	require.NoError(t, l.Append(append(append(plain, locked...), plain...))) // the start checks the first record
 	require.NoError(t, l.Close())
 	cfg := loadConfig(t, testSettings(dir), grpcTo(b), encrypted(keyB, map[string]any{}), map[string]any{
 		"log": map[string]any{"max_disk_mib": 1}, "dead_letter": map[string]any{"enabled": true},
@@ -245,8 +245,8 @@ func TestLiveDataProbesBesideRecordsOfAnotherKey(t *testing.T) {
 	eventually(t, func() bool { return g.sum("errors", "error_type=key") == 1 }, "")
 	c := g.logs.(logsExporter).core
 	eventually(t, func() bool { return g.logs.(logsExporter).lane.log.Stats().Unread == int64(len(locked)) }, "the others are done")
-	// Three failures open the breaker; with the log as full as it may be nothing of them is logged, so that replay has no
-	// record to probe with.
+	// Three failures open the breaker. The log is full, so none of these batches is logged and replay has no record to probe
+	// with.
 	c.logBudget.Add(1 << 30)
 	b.refuse(codes.Unavailable)
 	for range 3 {
@@ -257,8 +257,8 @@ func TestLiveDataProbesBesideRecordsOfAnotherKey(t *testing.T) {
 	c.logBudget.Release(1 << 30)
 }
 
-// A record that somebody has changed, and its checksums with it, goes to the dead letter as it is, without its items, which
-// nobody knows; the others arrive.
+// A record that was changed together with its checksums goes unchanged to the dead letter. The number of its items is unknown,
+// so it counts with none. The other records arrive.
 func TestForgedRecordGoesToTheDeadLetter(t *testing.T) {
 	b := newBackend(t)
 	dir := t.TempDir()

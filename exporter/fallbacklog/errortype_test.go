@@ -19,7 +19,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 )
 
-// Each kind of error has its type as an attribute of the metric and in the line that says what became of the data.
+// Each kind of error has its type as an attribute of the metric and in the log line about the data.
 func TestErrorsCarryTheirType(t *testing.T) {
 	for want, err := range map[string]error{
 		"network":       status.Error(codes.Unavailable, ""),
@@ -57,20 +57,20 @@ func TestErrorsCarryTheirType(t *testing.T) {
 				types = append(types, v.AsString())
 			}
 			assert.Equal(t, []string{want}, types)
-			var said []any
+			var classes []any
 			for _, line := range lines.All() {
 				if v, ok := line.ContextMap()[errorType]; ok {
-					said = append(said, v)
+					classes = append(classes, v)
 				}
 			}
-			assert.Equal(t, []any{want}, said)
+			assert.Equal(t, []any{want}, classes)
 			require.NoError(t, e.Shutdown(context.Background()))
 			require.NoError(t, tel.Shutdown(context.Background()))
 		})
 	}
 }
 
-// partly is a batch of which the downstream takes one item of two.
+// partly is a batch with two items. The downstream accepts one of them.
 type partly struct{ delivery.Batch }
 
 func (partly) Items() int                        { return 2 }

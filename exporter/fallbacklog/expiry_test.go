@@ -27,10 +27,10 @@ func throttled(t testing.TB, wait time.Duration) error {
 	return st.Err()
 }
 
-// A record expires at its age, whatever replay waits for: an open breaker, or a downstream that has asked for time.
+// A record expires at its age, whatever replay waits for: an open breaker, or a time that the downstream has asked for.
 func TestExpiryInAnOutage(t *testing.T) {
 	for name, answer := range map[string]error{
-		"open breaker": status.Error(codes.Unauthenticated, ""), // opens it for max_open_interval
+		"open breaker": status.Error(codes.Unauthenticated, ""), // this answer opens it for max_open_interval
 		"retry info":   throttled(t, 100*time.Hour),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestExpiryInAnOutage(t *testing.T) {
 					"circuit_breaker": map[string]any{"failure_threshold": 100, "open_interval": "10h", "max_open_interval": "10h"},
 					"log":             map[string]any{"max_age": "1h"},
 				})
-				for i := range 12 { // more than the window holds
+				for i := range 12 { // more than the window contains
 					require.NoError(t, consumeLog(context.Background(), l, s, fmt.Sprint(i)))
 					time.Sleep(time.Minute)
 				}
@@ -59,7 +59,7 @@ func TestExpiryInAnOutage(t *testing.T) {
 	}
 }
 
-// A downstream that asks for more than max_open_interval is asked again after it.
+// A downstream that asks for more than max_open_interval gets the next request after max_open_interval.
 func TestRetryInfoIsCapped(t *testing.T) {
 	for name, asks := range map[string]error{
 		"RetryInfo": throttled(t, 1000*time.Hour),
@@ -74,7 +74,7 @@ func TestRetryInfoIsCapped(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var calls atomic.Int64
 				s := &scripted{answer: func(context.Context, plog.Logs) error {
-					if calls.Add(1) <= 2 { // live, then the first replay, which waits for what live data was told
+					if calls.Add(1) <= 2 { // the live attempt, and the first replay, which also waits as long as live data was asked to
 						return asks
 					}
 					return nil
@@ -98,7 +98,7 @@ func TestRetryInfoIsCapped(t *testing.T) {
 	}
 }
 
-// A caller with time enough waits for as long as the downstream asks, up to the cap.
+// A caller with enough time waits as long as the downstream asks, up to the limit.
 func TestLiveDataWaitsForTheDownstream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64

@@ -24,9 +24,9 @@ type instance[T any] struct {
 	set    exporter.Settings
 	core   *core
 	lane   *lane   // nil until Start
-	sink   sink[T] // its Component is nil without a wrapped exporter
+	sink   sink[T] // its Component is nil if no exporter is wrapped
 	once   sync.Once
-	leave  func() error // gives the core up; the last one to do so closes it
+	leave  func() error // releases the core; the last instance closes it
 }
 
 type (
@@ -55,10 +55,10 @@ func newInstance[T any](cores *registry, set exporter.Settings, cfg *Config, s s
 	return &instance[T]{signal: s, set: set, core: c, leave: leave}, nil
 }
 
-// Capabilities: the data may be needed after an attempt, so nothing here changes it.
+// Capabilities returns that the exporter does not change data: a batch may be needed after an attempt.
 func (i *instance[T]) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
-// Start opens the log, then the wrapped exporter, then begins to replay.
+// Start opens the log, starts the wrapped exporter and begins to replay.
 func (i *instance[T]) Start(ctx context.Context, host component.Host) error {
 	if err := i.core.open(); err != nil {
 		return err
@@ -80,8 +80,8 @@ func (i *instance[T]) Start(ctx context.Context, host component.Host) error {
 	return nil
 }
 
-// Shutdown sends what is in flight to the log and deletes nothing. It is safe when Start failed or never ran. The
-// instances of a component share shutdown.Exporter, whatever the wrapped exporter does.
+// Shutdown sends the batches in flight to the log and deletes nothing. It is safe if Start failed or never ran. The instances
+// of a component share the time shutdown.Exporter, whatever the wrapped exporter does.
 func (i *instance[T]) Shutdown(ctx context.Context) error {
 	var err error
 	i.once.Do(func() {
@@ -109,11 +109,11 @@ func (i *instance[T]) consume(ctx context.Context, data T) error {
 	return i.lane.consume(ctx, r)
 }
 
-// decode is the inverse of request.Payload, for records of the same metadata.
+// decode is the inverse of request.Payload, for records with the same metadata.
 func (i *instance[T]) decode(lines [][]byte) (delivery.Batch, error) {
 	r := request[T]{instance: i}
 	for n, line := range lines {
-		codec := i.core.reader.Of(line)
+		codec := i.core.reader.CodecOf(line)
 		meta, payload, err := codec.Split(line)
 		if err != nil {
 			return nil, err

@@ -9,8 +9,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/metadata"
 )
 
-// NewFactory returns the exporter's factory. The instances that the Collector makes of one configured component, one
-// for each signal, share what NewFactory keeps for it.
+// NewFactory returns the exporter's factory. The Collector creates one instance per signal of a configured component. The
+// instances share a core, which NewFactory keeps.
 func NewFactory() exporter.Factory {
 	cores := newRegistry()
 	return exporter.NewFactory(

@@ -31,7 +31,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// badFS fails one operation for as long as a test says.
+// badFS fails one operation until a test changes that.
 type badFS struct {
 	segment.OS
 	mu    sync.Mutex
@@ -87,7 +87,7 @@ func (f *badFile) Sync() error {
 	return f.File.Sync()
 }
 
-// startLogs starts a component for logs alone whose core a test has changed.
+// startLogs starts a component with only the logs signal. A test can change its core before.
 func startLogs(t *testing.T, cfg *Config, change func(*core)) exporter.Logs {
 	t.Helper()
 	return startLogsOn(t, newTestHost(), cfg, change)
@@ -103,8 +103,8 @@ func startLogsOn(t *testing.T, host *testHost, cfg *Config, change func(*core)) 
 	return e
 }
 
-// A disk that fails in the middle of an outage hands the data back, to be retried; what was acknowledged before and
-// after is delivered.
+// If the disk fails during an outage the caller gets a retryable error. Data that was acknowledged before and after is
+// delivered.
 func TestDiskThatFailsUnderWay(t *testing.T) {
 	for _, tc := range []struct {
 		op    string
@@ -154,8 +154,8 @@ func TestDiskThatFailsUnderWay(t *testing.T) {
 	}
 }
 
-// A clock that jumps between runs neither loses what is in the log nor keeps it for ever: records of the future are
-// delivered, records of the past expire, and are counted.
+// If the clock jumps between two runs no record is lost and none is kept for ever: records with future times are delivered, and
+// records that are too old expire and are counted.
 func TestClockJumps(t *testing.T) {
 	for name, tc := range map[string]struct {
 		ahead   time.Duration // of the clock while the records are written
@@ -192,7 +192,7 @@ func TestClockJumps(t *testing.T) {
 	}
 }
 
-// A second process gets a clear error while the first one lives, however it ends.
+// A second process gets a clear error while the first one runs, however the first one ends.
 func TestSecondProcessIsKeptOut(t *testing.T) {
 	b := newBackend(t)
 	b.refuse(codes.Unavailable)
@@ -214,8 +214,8 @@ func TestSecondProcessIsKeptOut(t *testing.T) {
 	startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b)))
 }
 
-// moody is an OTLP downstream that takes, rejects in part, refuses, throttles, fails, resets and hangs, in an order that
-// a seed decides.
+// moody is an OTLP downstream that accepts, rejects in part, refuses, throttles, fails, resets and hangs, in a random order
+// from a seed.
 type moody struct {
 	mu   sync.Mutex
 	rnd  *rand.Rand
@@ -276,8 +276,8 @@ func (m *moody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Whatever a flapping downstream answers, nothing that was acknowledged is missing in the end, what it refuses is in the
-// dead letter, what it rejects in part is counted, and the ledger balances.
+// After any answers of a flapping downstream no acknowledged item is missing, refused items are in the dead letter, items
+// rejected by partial success are counted, and the ledger balances.
 func TestFlappingDownstream(t *testing.T) {
 	m := &moody{rnd: rand.New(rand.NewPCG(7, 11)), took: map[string]int{}}
 	web := httptest.NewServer(m)
@@ -294,7 +294,7 @@ func TestFlappingDownstream(t *testing.T) {
 		wg.Go(func() {
 			for i := range batches {
 				name := fmt.Sprintf("good/%d/%d", w, i)
-				if i == 7 { // four in all: five in a row would be nobody's fault
+				if i == 7 { // four in all: a fifth consecutive refusal would make the signal wait
 					name = fmt.Sprintf("bad/%d/%d", w, i)
 				}
 				assert.NoError(t, g.logs.ConsumeLogs(context.Background(), makeLogs(name, items)))
@@ -314,21 +314,21 @@ func TestFlappingDownstream(t *testing.T) {
 	}
 	l := g.balance()
 	_, lines := onDisk(t, dir, "logs", true)
-	buried := map[string]bool{}
+	deadLettered := map[string]bool{}
 	for _, line := range lines {
 		ld, err := logs.json.unmarshal(line)
 		require.NoError(t, err)
 		for _, name := range logNames(ld) {
-			buried[name] = true
+			deadLettered[name] = true
 		}
 	}
 	for w := range 4 {
 		for i := range batches {
 			for j := range items {
 				if name := fmt.Sprintf("good/%d/%d/%d", w, i, j); i != 7 {
-					assert.True(t, m.took[name] > 0 || buried[name], name) // buried: failed three times while others passed
+					assert.True(t, m.took[name] > 0 || deadLettered[name], name) // deadLettered: failed three times while others passed
 				} else {
-					assert.True(t, buried[fmt.Sprintf("bad/%d/%d/%d", w, i, j)])
+					assert.True(t, deadLettered[fmt.Sprintf("bad/%d/%d/%d", w, i, j)])
 				}
 			}
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
-// service makes a resource as an instrumented service in Kubernetes has it.
+// service returns a resource like that of an instrumented service in Kubernetes.
 func service(r *rand.Rand, res pcommon.Resource) {
 	res.Attributes().PutStr("service.name", fmt.Sprint("checkout-", r.IntN(5)))
 	res.Attributes().PutStr("service.instance.id", fmt.Sprintf("%016x", r.Uint64()))
@@ -92,7 +92,7 @@ func benchSpans(r *rand.Rand) ptrace.Traces {
 	return td
 }
 
-// A frame of 1,000 items is made of a request in protobuf, and read: what Append and Split cost.
+// The benchmark measures Append and Split of a frame with 1,000 items.
 func BenchmarkFrames(b *testing.B) {
 	key, err := record.NewKey(keyA)
 	require.NoError(b, err)

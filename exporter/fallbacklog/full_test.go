@@ -15,7 +15,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// What can never fit costs nothing that is there already, and its caller gets it back.
+// A record that can never fit does not drop other records. Its caller gets an error.
 func TestRecordThatNeverFitsDropsNothing(t *testing.T) {
 	dir := t.TempDir()
 	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), map[string]any{
@@ -33,7 +33,7 @@ func TestRecordThatNeverFitsDropsNothing(t *testing.T) {
 	assert.EqualValues(t, 1, g.sum("rejected_items"))
 }
 
-// freeFS has as much free as a test says.
+// freeFS is a file system whose free space a test sets.
 type freeFS struct {
 	segment.OS
 	free atomic.Int64
@@ -41,8 +41,8 @@ type freeFS struct {
 
 func (f *freeFS) Free(string) (int64, error) { return f.free.Load(), nil }
 
-// With less free than must stay free the component starts, says what is wrong, hands back what it would have to log,
-// and is well again as soon as there is room.
+// With less free space than min_free_disk_mib the component starts, reports the problem and refuses data that it would have to
+// log. It recovers as soon as there is room.
 func TestStartWithoutRoom(t *testing.T) {
 	f := NewFactory()
 	cfg := loadConfig(t, testSettings(t.TempDir()), map[string]any{"log": map[string]any{"min_free_disk_mib": 1024}})

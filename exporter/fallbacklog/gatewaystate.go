@@ -11,30 +11,30 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
 )
 
-// itemTally has the counts of a signal's metrics, for the gateway page.
+// itemTally contains the counts of a signal's items, for the gateway page.
 type itemTally struct {
-	received, direct, replayed, logged, buried, dropped, rejected, expired, late atomic.Int64
+	received, direct, replayed, logged, deadLettered, dropped, rejected, expired, late atomic.Int64
 }
 
 func (t *itemTally) items() gatewaystate.LogItems {
 	return gatewaystate.LogItems{
 		Received: t.received.Load(), DeliveredDirect: t.direct.Load(), DeliveredReplayed: t.replayed.Load(),
-		Logged: t.logged.Load(), DeadLettered: t.buried.Load(), Dropped: t.dropped.Load(), Rejected: t.rejected.Load(),
+		Logged: t.logged.Load(), DeadLettered: t.deadLettered.Load(), Dropped: t.dropped.Load(), Rejected: t.rejected.Load(),
 		Expired: t.expired.Load(), Late: t.late.Load(),
 	}
 }
 
-// published is what a component shows on the gateway page, once for all its signals. It is safe for concurrent use.
+// published is the state that a component shows on the gateway page, once for all its signals. It is safe for concurrent use.
 type published struct {
-	turnedAt atomic.Int64 // when the breaker changed, ns; 0: not since the start
+	turnedAt atomic.Int64 // when the breaker changed, in Unix nanoseconds; 0: not since the start
 	begun    time.Time
 
 	mu       sync.Mutex
 	lanes    map[string]*lane // by signal
-	withdraw func()           // nil unless a signal is started
+	withdraw func()           // nil before the first signal has started and after withdraw
 }
 
-// publish adds a signal, and the component with its first.
+// publish adds a signal to the page. The first signal also adds the component.
 func (c *core) publish(pages gatewaystate.Registries, signal string, l *lane) {
 	p := &c.published
 	p.mu.Lock()
@@ -48,7 +48,7 @@ func (c *core) publish(pages gatewaystate.Registries, signal string, l *lane) {
 	}
 }
 
-// withdraw removes the component from the page. Its counts after the first signal's shutdown are shown nowhere.
+// withdraw removes the component from the page. Counts after the first signal's shutdown are not shown.
 func (c *core) withdraw() {
 	p := &c.published
 	p.mu.Lock()
@@ -79,10 +79,10 @@ func (c *core) GatewayState() gatewaystate.State {
 			l.LastError = gatewaystate.Clip(err.Error())
 		}
 	}
-	if s, ok := c.outlook.full(); ok {
+	if s, ok := c.forecast.full(); ok {
 		l.SecondsToFull = &s
 	}
-	if s, ok := c.outlook.drained(); ok {
+	if s, ok := c.forecast.drained(); ok {
 		l.SecondsToDrained = &s
 	}
 	for signal, lane := range c.signals() {
@@ -95,10 +95,10 @@ func (c *core) GatewayState() gatewaystate.State {
 	return gatewaystate.State{Component: c.id.String(), Log: l}
 }
 
-// leastRoom is the room below which a log counts as full: a usual batch does not fit, though a small one may.
+// leastRoom is the room below which a log counts as full. A smaller batch may still fit.
 const leastRoom = 64 << 10
 
-// refusal is why a batch that goes to the log now would be refused, empty if it would not.
+// refusal returns why a batch that goes to the log now would be refused, or an empty text if it would not.
 func (c *core) refusal(l *gatewaystate.Log) string {
 	for i := range l.Signals {
 		if why := l.Signals[i].Degraded; why != "" {

@@ -6,13 +6,13 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 )
 
-// newGroup translates the configuration for the delivery, and what the delivery has to say for the Collector.
+// newGroup returns the group of a component: it translates the configuration and connects the callbacks.
 func (c *core) newGroup() *delivery.Group {
 	cfg := c.cfg
 	policies := map[OnFull]delivery.OnFull{
 		OnFullReject: delivery.Reject, OnFullDropOldest: delivery.DropOldest, OnFullDropNewest: delivery.DropNewest,
 	}
-	return delivery.NewGroup(delivery.Settings{
+	return delivery.NewGroup(delivery.GroupOptions{
 		Exports: cfg.Exporter.spec != nil, Timeout: cfg.Timeout, Budget: cfg.Budget,
 		MaxAttempts: cfg.Retry.MaxAttempts, InitialInterval: cfg.Retry.InitialInterval,
 		Multiplier: cfg.Retry.Multiplier, MaxInterval: cfg.Retry.MaxInterval,

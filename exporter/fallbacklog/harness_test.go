@@ -38,11 +38,11 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
-// backend is an OTLP server, gRPC and HTTP, that answers as told and keeps the names of the items it took.
+// backend is an OTLP server over gRPC and HTTP. A test decides its answers. It keeps the names of the accepted items.
 type backend struct {
-	answer func(name string) error // for each item, nil: take it; guarded by mu
-	hang   chan struct{}           // not nil: answer only when closed; guarded by mu
-	lost   error                   // what senders get for a request that was accepted; guarded by mu
+	answer func(name string) error // for each item; nil: accept it; guarded by mu
+	hang   chan struct{}           // if not nil, answers wait until it is closed; guarded by mu
+	lost   error                   // error that senders get for accepted requests; guarded by mu
 	mu     sync.Mutex
 	took   map[string]int
 	calls  int
@@ -86,7 +86,7 @@ func (b *backend) refuse(c codes.Code) {
 	b.set(func(string) error { return status.Error(c, "told to") })
 }
 
-// loseAnswers makes senders believe that accepted requests have failed, as if the answers came too late.
+// loseAnswers makes senders get an error for accepted requests, as if the answers came too late.
 func (b *backend) loseAnswers(lost error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -108,7 +108,7 @@ func (b *backend) release() {
 	}
 }
 
-func (b *backend) take(ctx context.Context, names []string) error {
+func (b *backend) receive(ctx context.Context, names []string) error {
 	b.mu.Lock()
 	hang := b.hang
 	b.calls++
@@ -165,18 +165,18 @@ type (
 )
 
 func (s *traceServer) Export(ctx context.Context, r ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
-	return ptraceotlp.NewExportResponse(), s.b.take(ctx, traceNames(r.Traces()))
+	return ptraceotlp.NewExportResponse(), s.b.receive(ctx, traceNames(r.Traces()))
 }
 
 func (s *metricServer) Export(ctx context.Context, r pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
-	return pmetricotlp.NewExportResponse(), s.b.take(ctx, metricNames(r.Metrics()))
+	return pmetricotlp.NewExportResponse(), s.b.receive(ctx, metricNames(r.Metrics()))
 }
 
 func (s *logServer) Export(ctx context.Context, r plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
-	return plogotlp.NewExportResponse(), s.b.take(ctx, logNames(r.Logs()))
+	return plogotlp.NewExportResponse(), s.b.receive(ctx, logNames(r.Logs()))
 }
 
-// ServeHTTP is OTLP over HTTP.
+// ServeHTTP serves OTLP over HTTP.
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -198,7 +198,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		names = logNames(req.Logs())
 	}
 	if err == nil {
-		err = b.take(r.Context(), names)
+		err = b.receive(r.Context(), names)
 	}
 	if err != nil {
 		code, ok := map[codes.Code]int{
@@ -273,7 +273,7 @@ func makeLogs(name string, n int) plog.Logs {
 	return ld
 }
 
-// testHost is a Collector's host as far as the exporter asks.
+// testHost is the part of a Collector's host that the exporter uses.
 type testHost struct {
 	factories map[component.Type]exporter.Factory
 	mu        sync.Mutex
@@ -318,7 +318,7 @@ func (h *testHost) last() *componentstatus.Event {
 	return h.events[len(h.events)-1]
 }
 
-// gateway is one component with an instance for each signal, as the Collector makes them.
+// gateway is one component with an instance per signal, as the Collector creates them.
 type gateway struct {
 	t       testing.TB
 	dir     string
@@ -330,7 +330,7 @@ type gateway struct {
 	stopped bool
 }
 
-// settings for tests: short waits, and no claim on the machine's free disk.
+// testSettings are settings with short waits and without min_free_disk_mib.
 func testSettings(dir string) map[string]any {
 	return map[string]any{
 		"timeout":          "2s",
@@ -369,7 +369,7 @@ func startGateway(t testing.TB, host *testHost, cfg *Config, logger ...*zap.Logg
 	return g
 }
 
-// tryGateway starts a component. It logs nowhere unless there is a logger.
+// tryGateway starts a component. It logs only if it gets a logger.
 func tryGateway(t testing.TB, host *testHost, cfg *Config, logger ...*zap.Logger) (*gateway, error) {
 	t.Helper()
 	require.NoError(t, confmap.Validate(cfg))
@@ -439,7 +439,7 @@ func (g *gateway) sum(name string, attrs ...string) int64 {
 	return total
 }
 
-// onDisk counts the items of every whole record in the signal's log (or, with dead, its dead letter).
+// onDisk counts the items of every whole record in the signal's log, or with dead in its dead letter.
 func onDisk(t testing.TB, dir, signal string, dead bool) (items int, lines [][]byte) {
 	t.Helper()
 	where := filepath.Join(dir, "fallbacklog", signal)
@@ -452,7 +452,7 @@ func onDisk(t testing.TB, dir, signal string, dead bool) (items int, lines [][]b
 		data, err := os.ReadFile(name)
 		require.NoError(t, err)
 		for _, line := range strings.Split(strings.TrimSuffix(string(data), "\n"), "\n") {
-			m, err := record.Parse([]byte(line))
+			m, err := record.Reader{}.Parse([]byte(line))
 			require.NoError(t, err)
 			items += m.Items
 			lines = append(lines, []byte(line))

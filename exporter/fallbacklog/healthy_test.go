@@ -17,7 +17,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// countingFS counts what is asked of the file system.
+// countingFS counts the calls of the file system.
 type countingFS struct {
 	segment.OS
 	mu    sync.Mutex
@@ -30,7 +30,7 @@ func (f *countingFS) count(call string) {
 	f.calls[call]++
 }
 
-// since returns the calls after the last one, by name.
+// since returns the calls since its previous call, by name.
 func (f *countingFS) since() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -113,14 +113,14 @@ func (f countingFile) Stat() (fs.FileInfo, error) {
 	return f.File.Stat()
 }
 
-// A downstream that takes the data costs no disk: nothing is opened, read, written or synced, for a batch or in an hour.
-// Once a second it is looked whether the files are there still.
+// While the downstream accepts the data nothing is opened, read, written or synced, neither for a batch nor in an hour. Once
+// per second stat calls check that the files still exist.
 func TestHealthyPathTouchesNoDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		disk := &countingFS{calls: map[string]int{}}
 		f := NewFactory()
-		// The defaults, with a share of the disk to be left free.
+		// The settings are the defaults, including min_free_disk_mib.
 		cfg := loadConfig(t, map[string]any{
 			"exporter": map[string]any{"null": nil}, "log": map[string]any{"directory": dir, "min_free_disk_mib": 1},
 		})
@@ -131,7 +131,7 @@ func TestHealthyPathTouchesNoDisk(t *testing.T) {
 		t.Cleanup(func() { require.NoError(t, e.Shutdown(context.Background())) })
 		synctest.Wait()
 		require.Positive(t, disk.since()["write"], "the cursor's file is made at Start, and counted")
-		time.Sleep(orphansAfter + time.Millisecond) // one look for orphans
+		time.Sleep(orphansAfter + time.Millisecond) // the only search for orphans
 		synctest.Wait()
 		disk.since()
 		before := filesOf(t, dir)
@@ -148,13 +148,14 @@ func TestHealthyPathTouchesNoDisk(t *testing.T) {
 		looks := calls["stat"]
 		delete(calls, "stat")
 		assert.Empty(t, calls, "in an hour")
-		// Of the cursors of log and dead letter the name and the open file, and the names of the lock and of a request.
+		// For the cursors of log and dead letter the name and the open file are checked; for the lock and the request only the
+		// name.
 		assert.LessOrEqual(t, looks, 6*seconds)
 		assert.Equal(t, before, filesOf(t, dir))
 	})
 }
 
-// filesOf gives the size and the time of the last change of everything in a directory.
+// filesOf returns the size and the modification time of everything in a directory.
 func filesOf(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}

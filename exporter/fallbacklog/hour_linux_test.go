@@ -28,13 +28,13 @@ import (
 )
 
 const (
-	hourSenders = 10   // each sends a batch a second
-	hourPoints  = 1000 // a batch
+	hourSenders = 10   // each sends one batch per second
+	hourPoints  = 1000 // per batch
 )
 
-// TestSoakOutageHour: a downstream is away for an hour while 10,000 points arrive a second, comes back, and takes the
-// backlog in half an hour beside them. Time is virtual: what waits costs none. The disk and its fsync are real. The ledger
-// is exact, and the telemetry foretells what comes. The short form has 36 seconds of outage.
+// A downstream is away for an hour while 10,000 points arrive per second. Then it comes back and accepts the backlog in half an
+// hour, together with live data. Time is virtual, so waiting costs none. The disk and its fsync are real. The ledger is exact,
+// and the telemetry predicts the end. The short form has an outage of 36 seconds.
 func TestSoakOutageHour(t *testing.T) {
 	outage := 36 * time.Second
 	if os.Getenv("SOAK") != "" {
@@ -48,14 +48,14 @@ func TestSoakOutageHour(t *testing.T) {
 }
 
 func outageHour(t *testing.T, format Format, outage time.Duration) {
-	// More than the minute from which seconds_to_drained is taken.
+	// This is more than the minute that seconds_to_drained is computed from.
 	drain := max(outage/2, 150*time.Second)
 	h := startHour(t, format, outage.Seconds()*hourSenders*hourPoints/drain.Seconds())
 	used, began := resources(t), time.Now()
 	h.run(outage, func() bool { return time.Since(began) < outage })
 	logging := resources(t).since(used)
 
-	// What somebody sees who looks at the end of the outage.
+	// These are the values at the end of the outage.
 	points, disk, segments := h.sent, float64(h.sum("bytes_on_disk")), h.sum("segments")
 	assert.EqualValues(t, 2, h.sum("breaker_state"))
 	assert.Equal(t, points, h.sum("logged_items"))
@@ -63,7 +63,7 @@ func outageHour(t *testing.T, format Format, outage time.Duration) {
 	assert.InDelta(t, outage.Seconds(), age, 2)
 	full, _ := h.seconds("seconds_to_full")
 	assert.InEpsilon(t, (float64(h.sum("capacity_bytes"))-disk)/(disk/outage.Seconds()), full, 0.05)
-	// A segment is full, or 5 minutes old: whichever comes first.
+	// A segment ends when it is full or 5 minutes old, whichever is first.
 	cut := min(5*time.Minute, time.Duration(64*mib/(disk/outage.Seconds())*float64(time.Second)))
 	assert.InDelta(t, outage/cut, segments, float64(1+segments/50))
 
@@ -85,7 +85,7 @@ func outageHour(t *testing.T, format Format, outage time.Duration) {
 	assert.InEpsilon(t, time.Since(middle).Seconds(), foretold, 0.1)
 	assert.InEpsilon(t, time.Since(soon).Seconds(), first, 0.25, "40 seconds after the breaker has closed")
 
-	h.second() // a second later all is as before
+	h.second() // one second later nothing has changed
 	assert.Zero(t, h.sum("bytes_on_disk"))
 	assert.Zero(t, h.sum("breaker_state"))
 	replayed := h.sum("delivered_items", "path=replayed")
@@ -107,25 +107,25 @@ func outageHour(t *testing.T, format Format, outage time.Duration) {
 		noticed.Round(time.Second), took.Round(time.Second))
 }
 
-// hour is the component before a downstream, and the senders before it.
+// hour is the component with its downstream and its senders.
 type hour struct {
 	*gateway
 	log     *segment.Log
 	cfg     *Config
 	sink    *farEnd
-	batches []pmetric.Metrics // a sender's each
+	batches []pmetric.Metrics // one per sender
 	sent    int64             // points
 	next    int64             // number of the next batch
 }
 
-// startHour starts it with a downstream that is away, and afterwards takes so many points a second in the requests of
-// replay.
+// startHour starts it with a downstream that is away. Later the downstream accepts perSecond points per second in replayed
+// requests.
 func startHour(t *testing.T, format Format, speed float64) *hour {
 	h := &hour{gateway: &gateway{t: t, tel: componenttest.NewTelemetry()}}
 	h.cfg = loadConfig(t, map[string]any{
 		"exporter": map[string]any{"far": nil},
-		"timeout":  "30s",                                   // a request of replay takes its time
-		"replay":   map[string]any{"order": "oldest_first"}, // live data passes the log: see seconds_to_drained
+		"timeout":  "30s",                                   // a replayed request needs several seconds
+		"replay":   map[string]any{"order": "oldest_first"}, // live data passes the log, which seconds_to_drained assumes
 		"log": map[string]any{
 			"directory": t.TempDir(), "format": string(format), "min_free_disk_mib": 0, "max_disk_mib": 20480,
 		},
@@ -149,7 +149,7 @@ func startHour(t *testing.T, format Format, speed float64) *hour {
 	return h
 }
 
-// run sends for as long as go on says, and no longer than twice the time it should take.
+// run sends while goOn returns true, at most twice the expected time.
 func (h *hour) run(should time.Duration, goOn func() bool) {
 	h.t.Helper()
 	for began := time.Now(); goOn(); h.second() {
@@ -157,7 +157,7 @@ func (h *hour) run(should time.Duration, goOn func() bool) {
 	}
 }
 
-// second sends each sender's batch of a second.
+// second sends one batch of each sender, for one second.
 func (h *hour) second() {
 	until := time.Now().Add(time.Second)
 	var wg sync.WaitGroup
@@ -176,7 +176,7 @@ func (h *hour) second() {
 
 const batchNumber = "batch"
 
-// hourBatch is a batch as a fleet of services reports it: cumulative counters with four attributes.
+// hourBatch is a batch like that of a fleet of services: cumulative counters with four attributes.
 func hourBatch() pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
@@ -199,7 +199,7 @@ func hourBatch() pmetric.Metrics {
 	return md
 }
 
-// stamp gives a batch its number, and its points the time and a value.
+// stamp sets the number of a batch, and the time and the value of its points.
 func stamp(md pmetric.Metrics, number int64) {
 	now := pcommon.NewTimestampFromTime(time.Now())
 	rm := md.ResourceMetrics().At(0)
@@ -213,23 +213,23 @@ func stamp(md pmetric.Metrics, number int64) {
 	}
 }
 
-// farEnd is a downstream on exporterhelper that is away, or takes its time.
+// farEnd is a downstream on exporterhelper that is away or slow.
 type farEnd struct {
 	away atomic.Bool
-	each time.Duration // for a point
+	each time.Duration // per point
 
-	mu    sync.Mutex
-	taken map[int64]int // points by batch
+	mu       sync.Mutex
+	accepted map[int64]int // points by batch
 }
 
 func (s *farEnd) factory() exporter.Factory {
 	return exporter.NewFactory(component.MustNewType("far"), func() component.Config { return &struct{}{} },
 		exporter.WithMetrics(func(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
-			return exporterhelper.NewMetrics(ctx, set, cfg, s.take, exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}))
+			return exporterhelper.NewMetrics(ctx, set, cfg, s.receive, exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}))
 		}, component.StabilityLevelStable))
 }
 
-func (s *farEnd) take(ctx context.Context, md pmetric.Metrics) error {
+func (s *farEnd) receive(ctx context.Context, md pmetric.Metrics) error {
 	if s.away.Load() {
 		return status.Error(codes.Unavailable, "away")
 	}
@@ -240,37 +240,38 @@ func (s *farEnd) take(ctx context.Context, md pmetric.Metrics) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.taken == nil {
-		s.taken = map[int64]int{}
+	if s.accepted == nil {
+		s.accepted = map[int64]int{}
 	}
 	for _, rm := range md.ResourceMetrics().All() {
 		number, _ := rm.Resource().Attributes().Get(batchNumber)
 		for _, m := range rm.ScopeMetrics().At(0).Metrics().All() {
-			s.taken[number.Int()] += m.Sum().DataPoints().Len()
+			s.accepted[number.Int()] += m.Sum().DataPoints().Len()
 		}
 	}
 	return nil
 }
 
-// check: every batch has arrived once, with all its points.
+// check verifies that every batch has arrived once, with all its points.
 func (s *farEnd) check(t *testing.T, sent int64) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	assert.Len(t, s.taken, int(sent/hourPoints))
-	for number, points := range s.taken {
+	assert.Len(t, s.accepted, int(sent/hourPoints))
+	for number, points := range s.accepted {
 		require.Equal(t, hourPoints, points, "points of batch %d", number)
 	}
 }
 
-// used is what this process has had of the machine, in real time.
+// used contains the resources that this process has used, in real time.
 type used struct {
 	elapsed float64 // s
 	cpu     float64 // s
-	peak    int64   // bytes of RSS since resources was called before
+	peak    int64   // bytes of RSS since the previous call of resources
 }
 
-// resources reads it, and lets the peak begin anew. In a bubble of synctest the package time has another clock.
+// resources returns the resources used so far and resets the peak. It does not use package time, whose clock is virtual in a
+// synctest bubble.
 func resources(t testing.TB) used {
 	t.Helper()
 	var now syscall.Timeval

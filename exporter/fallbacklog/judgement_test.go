@@ -21,7 +21,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
-// streak permanent errors in a row, without a success, are not the batches' fault.
+// streak is the number of consecutive permanent errors, without a success, that mean that the downstream is at fault.
 const streak = 5
 
 func (g *gateway) sendLog(name string) error {
@@ -54,7 +54,7 @@ func TestPermanentErrorGoesToTheDeadLetter(t *testing.T) {
 			assert.EqualValues(t, 1, g.sum("dead_letter_items", "reason=permanent"))
 			items, lines := onDisk(t, dir, "logs", true)
 			require.Equal(t, 1, items)
-			m, err := record.Parse(lines[0])
+			m, err := record.Reader{}.Parse(lines[0])
 			require.NoError(t, err)
 			assert.Equal(t, "permanent", m.Reason)
 			assert.Equal(t, tc.code, m.Code)
@@ -75,7 +75,7 @@ func TestPermanentErrorWithoutADeadLetterGoesBack(t *testing.T) {
 	assert.EqualValues(t, 1, g.sum("rejected_items"))
 }
 
-// A record that is refused in replay goes to the dead letter; the ones around it arrive.
+// A record that is refused in replay goes to the dead letter. The records around it arrive.
 func TestPermanentErrorInReplay(t *testing.T) {
 	b := newBackend(t)
 	b.refuse(codes.Unavailable)
@@ -92,7 +92,7 @@ func TestPermanentErrorInReplay(t *testing.T) {
 	assert.Equal(t, 1, items)
 }
 
-// UNAUTHENTICATED would refuse everything: nothing is written off, the log is kept and tried slowly.
+// UNAUTHENTICATED would refuse all data: nothing goes to the dead letter, and the log is kept and tried slowly.
 func TestSystemicErrorParksTheLog(t *testing.T) {
 	for name, to := range map[string]func(*backend) map[string]any{"otlp_grpc": grpcTo, "otlp_http": httpTo} {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestSystemicErrorParksTheLog(t *testing.T) {
 	}
 }
 
-// Five different batches refused in a row without a success are not the batches' fault.
+// Five different batches that are refused consecutively without a success mean that the downstream is at fault.
 func TestFivePermanentErrorsInARowAreSystemic(t *testing.T) {
 	b := newBackend(t)
 	b.refuse(codes.InvalidArgument)
@@ -124,7 +124,7 @@ func TestFivePermanentErrorsInARowAreSystemic(t *testing.T) {
 	eventually(t, func() bool { return len(b.names()) == 10-(streak-1) }, "the others arrive")
 }
 
-// A record that the downstream cannot take, but says so by retryable errors, neither blocks the others nor keeps the
+// A record that the downstream cannot accept, but answers with retryable errors, neither blocks the others nor keeps the
 // breaker open.
 func TestPoisonRecordIsQuarantined(t *testing.T) {
 	b := newBackend(t)
@@ -138,12 +138,12 @@ func TestPoisonRecordIsQuarantined(t *testing.T) {
 	b.set(refuseOnly("bad", codes.Unavailable))
 	live := 0
 	eventually(t, func() bool {
-		live++ // the others may all have passed in one request
+		live++ // all others may have passed in one request
 		require.NoError(t, g.sendLog(fmt.Sprint("live", live)))
 		return len(b.names()) == 20+live && g.sum("dead_letter_items") == 1 && g.sum("breaker_state") == 0
 	}, "")
 	_, lines := onDisk(t, dir, "logs", true)
-	m, err := record.Parse(lines[0])
+	m, err := record.Reader{}.Parse(lines[0])
 	require.NoError(t, err)
 	assert.Equal(t, "poison", m.Reason)
 }
@@ -204,8 +204,8 @@ func consumeLog(ctx context.Context, l *lane, s *scripted, name string) error {
 	return i.consume(ctx, makeLogs(name, 1))
 }
 
-// prometheus_remote_write says one permanent error without a code for everything, an outage included: nothing is
-// written off for it.
+// prometheus_remote_write returns one permanent error without a code for everything, including an outage. Nothing goes to the
+// dead letter for it.
 func TestOpaquePermanentErrorsKeepTheData(t *testing.T) {
 	var mu sync.Mutex
 	down := true
@@ -247,12 +247,12 @@ func TestMutatingExporterGetsACopy(t *testing.T) {
 	e, ok, err := l.log.Next()
 	require.NoError(t, err)
 	require.True(t, ok)
-	m, err := record.Parse(e.Record)
+	m, err := record.Reader{}.Parse(e.Record)
 	require.NoError(t, err)
 	assert.Equal(t, 1, m.Items)
 }
 
-// The caller's deadline, less the reserve, is the budget: the data is in the log while the caller still listens.
+// The caller's deadline less the reserve is the budget: the data is in the log before the caller's deadline.
 func TestHangingDownstreamKeepsTheCallersDeadline(t *testing.T) {
 	s := &scripted{answer: func(ctx context.Context, _ plog.Logs) error {
 		<-ctx.Done()

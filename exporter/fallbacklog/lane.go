@@ -24,12 +24,12 @@ type lane struct {
 	core *core
 	tel  *laneTelemetry
 	log  *segment.Log
-	dead *segment.Log // nil when disabled
+	dead *segment.Log // nil if dead_letter::enabled is false
 
-	foundBytes int64 // unread at the start
+	foundBytes int64 // unread bytes at the start
 }
 
-// newLane opens the signal's logs and begins to replay.
+// newLane opens the signal's logs and starts to replay.
 func newLane(c *core, set exporter.Settings, signal string, decode delivery.Decode) (*lane, error) {
 	tel, err := newLaneTelemetry(c, set, signal)
 	if err != nil {
@@ -45,17 +45,17 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 		return nil, errors.Join(err, l.log.Close())
 	}
 	l.foundBytes = l.log.Stats().Unread
-	opt := delivery.Options{
-		Signal: signal, Codec: c.codec, Reader: c.reader, Decode: decode, Observer: tel, Log: l.log,
+	opt := delivery.LaneOptions{
+		Signal: signal, Codec: c.codec, Reader: c.reader, Decode: decode, Observer: delivery.Observer{SentItems: tel, StoredItems: tel, Attempts: tel, Messages: tel}, Log: delivery.NewLog(l.log),
 		Strict: c.cfg.strict(signal),
 	}
 	if c.cfg.Replay.Enabled && c.cfg.Replay.Order == OrderAuto && c.cfg.Exporter.spec != nil {
 		set.Logger.Info("replay::order is auto", zap.String("order", string(c.cfg.orderOf(signal))))
 	}
 	if c.cfg.DeadLetter.Enabled {
-		dead := l.options(filepath.Join(dir, deadLetterDir), c.deadSpace)
+		dead := l.options(filepath.Join(dir, deadLetterDir), c.deadLetterBudget)
 		dead.OnCompressed = func(found *segment.CompressedError) {
-			tel.logger.Warn("the dead letter has segments that an earlier version compressed: `fallbacklog` does not see them until they are decompressed", zap.Error(found))
+			tel.logger.Warn("the dead letter has segments that an earlier version compressed: decompress them so that `fallbacklog` can read them", zap.Error(found))
 		}
 		if l.dead, err = segment.Open(dead); err != nil {
 			return nil, errors.Join(fmt.Errorf("dead_letter: %w", err), l.log.Close())
@@ -68,7 +68,7 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 		}
 	}
 	l.Lane = c.group.NewLane(opt)
-	c.attendant.attach(signal, l)
+	c.deadLetterServer.attach(signal, l)
 	if err := tel.observe(l); err != nil {
 		ctx, done := c.shutdownTime(context.Background())
 		defer done()
@@ -86,7 +86,7 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 		Dir: dir, Kind: kind(l.core.codec), Also: []segment.Kind{kind(record.Lines{}), kind(record.Frames{})}, Budget: budget, FS: l.core.fs, Now: l.core.now,
 		MaxSegmentBytes: min(cfg.MaxSegmentSizeMiB*mib, budget.Max), MaxSegmentAge: cfg.MaxSegmentAge,
 		Sync: modes[cfg.Fsync], SyncInterval: cfg.FsyncInterval,
-		Patience:    l.core.patience,
+		MaxWait:     l.core.maxWait,
 		NewestFirst: l.core.cfg.Replay.Order == OrderNewestFirst,
 		MakeDir: func() error {
 			if err := l.core.makeDir(dir); err != nil {
@@ -94,28 +94,28 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 			}
 			return l.core.owner.check()
 		},
-		Owned:    l.core.owner.err,
-		OnSync:   l.tel.synced,
-		OnDamage: l.tel.damaged,
+		CheckOwner: l.core.owner.err,
+		OnSync:     l.tel.synced,
+		OnDamage:   l.tel.damaged,
 		OnDone: func(segments int, bytes int64) {
-			l.tel.logger.Warn("segments that the cursor calls dealt with are deleted: a crash has left them, or somebody has put them there",
+			l.tel.logger.Warn("segments that the cursor calls dealt with are deleted: a crash has left them, or somebody has copied them there",
 				zap.String("directory", dir), zap.Int("segments", segments), zap.Int64("bytes", bytes))
 		},
 		OnError: func(err error) {
 			l.tel.Failed(failure.Log)
-			l.tel.Error(failure.Log, "the local log is in trouble", err)
+			l.tel.Error(failure.Log, "the local log has failed in the background", err)
 		},
 	}
 }
 
-// stalled reports whether the disk keeps a write of one of the logs.
+// stalled reports whether a write to one of the logs has waited for the disk for more than a second.
 func (l *lane) stalled() bool { return l.log.Stalled() || l.dead != nil && l.dead.Stalled() }
 
 func kind(c record.Codec) segment.Kind {
 	return segment.Kind{Extension: c.Extension(), Format: c}
 }
 
-// consume marks what no retry would change, for the pipeline.
+// consume delivers a batch. It marks an error as permanent if no retry would help.
 func (l *lane) consume(ctx context.Context, b delivery.Batch) error {
 	err := l.Consume(ctx, b)
 	if errors.Is(err, delivery.ErrEncode) {
@@ -125,7 +125,7 @@ func (l *lane) consume(ctx context.Context, b delivery.Batch) error {
 }
 
 func (l *lane) shutdown(ctx context.Context) error {
-	l.core.attendant.detach(l)
+	l.core.deadLetterServer.detach(l)
 	err := l.Shutdown(ctx)
 	l.tel.shutdown()
 	return err

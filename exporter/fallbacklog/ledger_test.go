@@ -18,7 +18,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// balance checks the ledger of a stopped gateway against its telemetry, taken just before, and the disk.
+// balance checks the ledger of a stopped gateway against its telemetry, read just before, and the disk.
 type balance struct{ received, delivered, logged, dead, dropped, rejected, expired int64 }
 
 func (g *gateway) balance() balance {
@@ -29,9 +29,8 @@ func (g *gateway) balance() balance {
 	}
 }
 
-// Everything that can happen happens, from many goroutines, with a small log; then the sums must agree with each
-// other and with what is on disk. What the backend has taken says nothing about the sums: where its answer is lost, the
-// item is delivered again.
+// All outcomes occur, from many goroutines, with a small log. Then the sums must agree with each other and with the disk. The
+// backend's count is no part of the ledger: if its answer is lost the item is delivered again.
 func TestLedger(t *testing.T) {
 	for _, onFull := range []OnFull{OnFullReject, OnFullDropOldest, OnFullDropNewest} {
 		t.Run(string(onFull), func(t *testing.T) {
@@ -105,7 +104,7 @@ func TestLedger(t *testing.T) {
 					errs++
 				}
 			}
-			// Stopping adds what was dropped on its way; the reader outlives the component.
+			// Stopping adds the items that were dropped last; the metric reader outlives the component.
 			for _, c := range []interface{ Shutdown(context.Context) error }{g.traces, g.metrics, g.logs} {
 				require.NoError(t, c.Shutdown(context.Background()))
 			}
@@ -145,7 +144,7 @@ func TestLedger(t *testing.T) {
 	}
 }
 
-// unread names the items that a stopped gateway's log of logs still has to deliver.
+// unread returns the names of the items that a stopped gateway's log still has to deliver.
 func unread(t testing.TB, dir string) (names []string) {
 	t.Helper()
 	l, err := segment.Open(segment.Options{
@@ -166,7 +165,7 @@ func unread(t testing.TB, dir string) (names []string) {
 	}
 }
 
-// Logged data that nobody wants any more is let go, counted, also while nothing is replayed.
+// Logged data that is too old is deleted and counted, even while nothing is replayed.
 func TestExpiry(t *testing.T) {
 	for _, replay := range []bool{true, false} {
 		t.Run(fmt.Sprintf("replay=%v", replay), func(t *testing.T) {

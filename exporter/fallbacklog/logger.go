@@ -2,10 +2,10 @@ package fallbacklog
 
 import "go.uber.org/zap/zapcore"
 
-// signalKey is the attribute with which the Collector marks an instance's lines.
+// signalKey is the attribute that the Collector adds to an instance's log lines.
 const signalKey = "otelcol.signal"
 
-// withoutSignal is for lines about the whole component: the first instance's signal is not theirs.
+// withoutSignal removes signalKey from lines about the whole component, because they would show the first instance's signal.
 func withoutSignal(c zapcore.Core) zapcore.Core {
 	if injected, ok := c.(interface {
 		DropInjectedAttributes(attributes ...string) zapcore.Core

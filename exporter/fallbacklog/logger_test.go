@@ -14,7 +14,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 )
 
-// injectingCore adds the signal to each line as the Collector's core does.
+// injectingCore adds the signal to each line, like the Collector's core.
 type injectingCore struct {
 	zapcore.Core
 	plain zapcore.Core
@@ -27,7 +27,7 @@ func (c injectingCore) DropInjectedAttributes(dropped ...string) zapcore.Core {
 	return c
 }
 
-// A line about one signal carries that signal, and a line about the component none.
+// A line about one signal contains that signal. A line about the component contains none.
 func TestLinesCarryTheirSignal(t *testing.T) {
 	plain, lines := observer.New(zap.InfoLevel)
 	logger := func(signal string) *zap.Logger {

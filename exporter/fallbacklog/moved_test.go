@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// halfDrained leaves a log of ten records of which the downstream has taken the first five.
+// halfDrained leaves a log of ten records. The downstream has accepted the first five.
 func halfDrained(t *testing.T, b *backend, dir string) {
 	t.Helper()
 	b.refuse(codes.Unavailable)
@@ -42,7 +42,7 @@ func segmentsOf(t *testing.T, dir string) []string {
 	return names
 }
 
-// The directory of a component, moved with its cursor, is the log that it was.
+// The directory of a component can be moved together with its cursor.
 func TestLogMovesWithItsCursor(t *testing.T) {
 	b := newBackend(t)
 	from := t.TempDir()
@@ -54,8 +54,8 @@ func TestLogMovesWithItsCursor(t *testing.T) {
 	}
 }
 
-// Segments alone go into a drained log whose cursor has been removed. Below a cursor they count as dealt with, and go; a
-// line says so.
+// Segments can be copied into a drained log after its cursor has been removed. Below a cursor they count as dealt with and are
+// deleted, and a line says so.
 func TestSegmentsMoveIntoADrainedLog(t *testing.T) {
 	for name, removed := range map[string]bool{"with its cursor": false, "without a cursor": true} {
 		t.Run(name, func(t *testing.T) {
@@ -83,10 +83,10 @@ func TestSegmentsMoveIntoADrainedLog(t *testing.T) {
 			}
 			core, lines := observer.New(zap.WarnLevel)
 			g = startGateway(t, newTestHost(), loadConfig(t, settings...), zap.New(core))
-			said := lines.FilterMessageSnippet("dealt with").All()
+			warnings := lines.FilterMessageSnippet("dealt with").All()
 			if !removed {
-				require.Len(t, said, 1)
-				fields := said[0].ContextMap()
+				require.Len(t, warnings, 1)
+				fields := warnings[0].ContextMap()
 				assert.Equal(t, filepath.Join(to, "fallbacklog", "logs"), fields["directory"])
 				assert.EqualValues(t, 1, fields["segments"])
 				assert.EqualValues(t, bytes, fields["bytes"])
@@ -94,7 +94,7 @@ func TestSegmentsMoveIntoADrainedLog(t *testing.T) {
 				assert.Len(t, b.names(), 6)
 				return
 			}
-			assert.Empty(t, said)
+			assert.Empty(t, warnings)
 			eventually(t, func() bool { return g.sum("segments") == 0 }, "it is drained")
 			assert.Len(t, b.names(), 11)
 		})

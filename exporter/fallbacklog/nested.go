@@ -13,17 +13,17 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 )
 
-// nestedSpec is a nested exporter as configured: one key, its type and optional name, over its settings. The settings stay
-// a confmap.Conf: a plain map would turn `0123` from the environment into a number.
+// nestedSpec is the configuration of a nested exporter: its type and optional name, and its settings. The settings stay a
+// confmap.Conf, because a plain map would turn `0123` from the environment into a number.
 type nestedSpec struct {
 	ID   component.ID
 	conf *confmap.Conf
 }
 
-// errNestedCount says that there is not exactly one exporter.
+// errNestedCount means that the section does not have exactly one exporter.
 var errNestedCount = errors.New("must name exactly one exporter")
 
-// parseNested reads the map `type[/name]: settings`.
+// parseNested parses the map `type[/name]: settings`.
 func parseNested(conf *confmap.Conf) (nestedSpec, error) {
 	keys := slices.Sorted(maps.Keys(conf.ToStringMap()))
 	if len(keys) != 1 {
@@ -40,17 +40,17 @@ func parseNested(conf *confmap.Conf) (nestedSpec, error) {
 	return s, nil
 }
 
-// owned are the settings whose work the wrapping exporter does itself. Each has an `enabled` member.
-// A queue or a write-ahead log in between would acknowledge data that nobody has; retries in between would spend the
-// caller's budget unseen.
-var owned = []string{"sending_queue", "retry_on_failure", "remote_write_queue", "wal"}
+// disabledSections are the sections whose work the wrapping exporter does itself. Each has a member `enabled`. A queue or a
+// write-ahead log of the nested exporter would acknowledge data that is not durable. Its retries would use up the caller's
+// budget.
+var disabledSections = []string{"sending_queue", "retry_on_failure", "remote_write_queue", "wal"}
 
-// timeouts are where exporters have the limit of an attempt. prometheus_remote_write has it in `http`, too, and takes a
-// section that is there for the user's, so only what the user has is touched.
+// timeouts are the places of the timeout of an attempt. prometheus_remote_write also has one in `http`, but treats a section
+// that exists as the user's own, so only sections that the user has set are changed.
 var timeouts = [][]string{{"timeout"}, {"http", "timeout"}, {"protocol", "otlp", "timeout"}}
 
-// Config builds the nested exporter's configuration from its factory's default: the settings applied, everything in
-// owned turned off wherever the default has it, one attempt limited to timeout, and the result validated.
+// Config builds the nested exporter's configuration: the factory's default with the settings applied, disabledSections turned
+// off, and one attempt limited to timeout. It validates the result.
 func (s nestedSpec) Config(factory exporter.Factory, timeout time.Duration) (component.Config, error) {
 	cfg := factory.CreateDefaultConfig()
 	defaults := confmap.New()
@@ -62,7 +62,7 @@ func (s nestedSpec) Config(factory exporter.Factory, timeout time.Duration) (com
 		return nil, fmt.Errorf("%s: %w", s.ID, err)
 	}
 	force := map[string]any{}
-	for _, path := range ownedPaths(defaults.ToStringMap(), nil) {
+	for _, path := range disabledPaths(defaults.ToStringMap(), nil) {
 		key := strings.Join(path, confmap.KeyDelimiter)
 		if asksFor(conf, key) {
 			return nil, fmt.Errorf("%s::%s: must be absent or disabled: queueing and retrying are done here", s.ID, key)
@@ -87,29 +87,28 @@ func (s nestedSpec) Config(factory exporter.Factory, timeout time.Duration) (com
 	return cfg, nil
 }
 
-// ownedPaths returns where a configuration has owned settings, at any depth.
-func ownedPaths(m map[string]any, prefix []string) [][]string {
+// disabledPaths returns the paths of disabledSections in a configuration, at any depth.
+func disabledPaths(m map[string]any, prefix []string) [][]string {
 	var paths [][]string
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		path := append(slices.Clone(prefix), key)
-		if slices.Contains(owned, key) {
+		if slices.Contains(disabledSections, key) {
 			paths = append(paths, path)
 		} else if sub, ok := m[key].(map[string]any); ok {
-			paths = append(paths, ownedPaths(sub, path)...)
+			paths = append(paths, disabledPaths(sub, path)...)
 		}
 	}
 	return paths
 }
 
-// asksFor reports whether the settings turn an owned section on: by `enabled`, or by setting anything else in it
-// without turning it off.
+// asksFor reports whether the settings turn a section on: by `enabled`, or by any other member without `enabled`.
 func asksFor(conf *confmap.Conf, key string) bool {
 	section, ok := conf.Get(key).(map[string]any)
 	if !ok {
 		return false
 	}
-	enabled, said := section["enabled"]
-	if said {
+	enabled, isSet := section["enabled"]
+	if isSet {
 		return enabled != false
 	}
 	return len(section) > 0
@@ -127,8 +126,7 @@ func setPath(m map[string]any, path []string, value any) {
 	m[path[len(path)-1]] = value
 }
 
-// Redacted is the settings as print-config may show them. Without a factory nobody knows which of them are secret,
-// so none is shown.
+// Redacted returns the settings for print-config. Without a factory it is unknown which settings are secret, so all are hidden.
 func (s nestedSpec) Redacted(factory exporter.Factory) map[string]any {
 	const hidden = "[REDACTED]"
 	if factory == nil {
@@ -143,15 +141,15 @@ func (s nestedSpec) Redacted(factory exporter.Factory) map[string]any {
 	return map[string]any{s.ID.String(): shown.ToStringMap()}
 }
 
-// synchronous are the exporters whose nil means that the downstream, not a buffer of theirs, has the data. debug has no
-// downstream but the console. Not here: prometheus keeps the data in memory until it is scraped, file in a buffer and in
-// the page cache.
+// synchronous are the exporters that return nil only if the downstream, and not a buffer of theirs, has the data. debug has no
+// downstream except the console. prometheus is missing because it keeps the data in memory until it is scraped, and file
+// because it uses a buffer and the page cache.
 var synchronous = []string{"otlp_grpc", "otlp_http", "prometheus_remote_write", "load_balancing", "kafka", "debug"}
 
 // Synchronous reports whether the exporter is known to return only after the downstream has answered.
 func (s nestedSpec) Synchronous(factory exporter.Factory) bool {
 	if fmt.Sprint(s.conf.Get("producer::required_acks")) == "0" {
-		return false // a kafka that no broker answers
+		return false // no broker acknowledges the data
 	}
-	return slices.Contains(synchronous, factory.Type().String()) // the type has other names, too
+	return slices.Contains(synchronous, factory.Type().String()) // the type also has aliases
 }

@@ -33,7 +33,7 @@ func parseSpec(t *testing.T, m map[string]any) nestedSpec {
 	return s
 }
 
-// Whatever the exporter, its queues and retries are off and its timeout is ours.
+// For every exporter, queues and retries are turned off and the timeout is the wrapping exporter's.
 func TestConfigTakesOverQueuesAndRetries(t *testing.T) {
 	s := parseSpec(t, map[string]any{"otlp_grpc": map[string]any{"endpoint": "x:1", "timeout": "1s"}})
 	cfg, err := s.Config(otlpexporter.NewFactory(), 7*time.Second)
@@ -102,8 +102,8 @@ func TestConfigRefusesToQueue(t *testing.T) {
 	}
 }
 
-// Of the distribution's exporters these acknowledge what the downstream has, the others what is in a buffer of theirs:
-// they are started with a warning. A kafka that waits for no broker is one of those.
+// These exporters of the distribution acknowledge data that the downstream has. The others acknowledge data in a buffer and
+// start with a warning. A kafka exporter that waits for no broker is one of the others.
 func TestWarnsOfExportersThatAcknowledgeFromMemory(t *testing.T) {
 	for _, tc := range []struct {
 		factory exporter.Factory
@@ -145,11 +145,11 @@ func TestWarnsOfExportersThatAcknowledgeFromMemory(t *testing.T) {
 	}
 }
 
-// Every client of an exporter that has one is listened to; a server is not.
+// Package answer notes the answers of every client of an exporter, but not of a server.
 func TestListen(t *testing.T) {
 	for _, tc := range []struct {
-		factory exporter.Factory
-		heard   bool
+		factory      exporter.Factory
+		answersNoted bool
 	}{
 		{otlpexporter.NewFactory(), true},
 		{otlphttpexporter.NewFactory(), true},
@@ -160,7 +160,7 @@ func TestListen(t *testing.T) {
 		{fileexporter.NewFactory(), false},
 		{debugexporter.NewFactory(), false},
 	} {
-		assert.Equal(t, tc.heard, listen(tc.factory.CreateDefaultConfig()), tc.factory.Type().String())
+		assert.Equal(t, tc.answersNoted, addAnswers(tc.factory.CreateDefaultConfig()), tc.factory.Type().String())
 	}
 }
 
@@ -190,7 +190,7 @@ func TestHostForwards(t *testing.T) {
 	assert.Nil(t, plain.GetFactory(component.KindExporter, component.MustNewType("otlp_grpc")))
 }
 
-// exporterhelper's error for every failed batch is silenced, the exporter's own lines are not.
+// exporterhelper's error line for every failed batch is suppressed. The exporter's own lines are not.
 func TestSettingsSilenceTheHelper(t *testing.T) {
 	core, seen := observer.New(zap.InfoLevel)
 	set := exportertest.NewNopSettings(component.MustNewType("fallbacklog"))

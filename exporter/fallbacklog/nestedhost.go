@@ -13,12 +13,12 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/sampled"
 )
 
-// factorySource is what the Collector's host offers beyond component.Host (service's hostcapabilities).
+// factorySource is a method of the Collector's host beyond component.Host (service's hostcapabilities).
 type factorySource interface {
 	GetFactory(kind component.Kind, componentType component.Type) component.Factory
 }
 
-// nestedFactory finds an exporter factory among those of the running Collector; nil when there is none.
+// nestedFactory returns an exporter factory of the running Collector, or nil.
 func nestedFactory(host component.Host, t component.Type) exporter.Factory {
 	src, ok := host.(factorySource)
 	if !ok {
@@ -28,7 +28,7 @@ func nestedFactory(host component.Host, t component.Type) exporter.Factory {
 	return f
 }
 
-// nestedHost is what a nested exporter sees: the Collector's own host, with everything that it may be asked for.
+// nestedHost is the host of a nested exporter: the Collector's host with the answers middleware.
 type nestedHost struct {
 	component.Host
 	answers answers
@@ -47,17 +47,17 @@ func (h nestedHost) GetFactory(kind component.Kind, t component.Type) component.
 	return nil
 }
 
-// GetExtensions returns the Collector's, and the one that listens.
+// GetExtensions returns the Collector's extensions and the answers middleware.
 func (h nestedHost) GetExtensions() map[component.ID]component.Component {
-	return h.answers.among(h.Host.GetExtensions())
+	return h.answers.addTo(h.Host.GetExtensions())
 }
 
-// Report forwards the nested exporter's status as the wrapping one's.
+// Report reports the nested exporter's status as the wrapping exporter's.
 func (h nestedHost) Report(e *componentstatus.Event) { componentstatus.ReportStatus(h.Host, e) }
 
-// nestedSettings are the nested exporter's: its own type, no metrics of its own (every attempt is counted here; a retried
-// batch would count as lost there), at most one line a minute for each message, and none of exporterhelper's for every
-// batch that it believes lost.
+// nestedSettings returns the nested exporter's settings. The ID has its own type. It has no metrics, because each attempt is
+// counted here and a retried batch would count as lost there. Its logger writes at most one line per minute for each message,
+// and none of exporterhelper's lines about lost batches.
 func nestedSettings(set exporter.Settings, spec nestedSpec) exporter.Settings {
 	set.ID = component.NewIDWithName(spec.ID.Type(), set.ID.String())
 	set.MeterProvider = noop.NewMeterProvider()
@@ -66,10 +66,10 @@ func nestedSettings(set exporter.Settings, spec nestedSpec) exporter.Settings {
 	return set
 }
 
-// helperPackage logs every failed batch as rejected and dropped. Here it is neither.
+// helperPackage logs every failed batch as rejected and dropped, which is wrong here.
 const helperPackage = "go.opentelemetry.io/collector/exporter/exporterhelper"
 
-// quiet passes on what the exporter itself logs.
+// quiet is a Core without the lines of helperPackage.
 type quiet struct{ zapcore.Core }
 
 func (q quiet) With(fields []zapcore.Field) zapcore.Core { return quiet{q.Core.With(fields)} }
@@ -81,7 +81,7 @@ func (q quiet) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Checked
 	return ce
 }
 
-// Write knows the caller, which Check does not.
+// Write filters the lines, since Check does not know the caller.
 func (q quiet) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	if strings.HasPrefix(e.Caller.Function, helperPackage) {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// The newest segment goes first, whole; in it the oldest record does.
+// The newest segment is sent first and completely, in it the oldest record first.
 func TestNewestFirstReplay(t *testing.T) {
 	b := newBackend(t)
 	b.refuse(codes.Unavailable)
@@ -43,7 +43,7 @@ func TestNewestFirstReplay(t *testing.T) {
 	eventually(t, func() bool { return g.sum("segments") == 0 }, "it is drained")
 	require.Len(t, took, n)
 	place := func(k int) int { return slices.Index(took, fmt.Sprintf("%d/0", k)) }
-	for k := range n - 20 { // a segment holds about ten
+	for k := range n - 20 { // a segment contains about ten records
 		assert.Less(t, place(k+20), place(k), "%v", took)
 	}
 }

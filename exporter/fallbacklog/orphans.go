@@ -16,29 +16,29 @@ import (
 )
 
 const (
-	// orphansAfter is when all components of the process have started and locked their directories.
+	// orphansAfter is the time after the start of a component when all components of the process have locked their directories.
 	orphansAfter = 10 * time.Second
-	// orphansEvery is how often a component looks again for as long as there are some.
+	// orphansEvery is the interval of further searches while orphans exist.
 	orphansEvery = 10 * time.Minute
 )
 
-// signalNames are the directories that a component's directory has.
+// signalNames are the names of the directories in a component's directory.
 var signalNames = []string{"logs", "metrics", "traces"}
 
-// kinds are all kinds of segments, whichever is written.
+// kinds are all kinds of segments, whichever kind is written.
 var kinds = []segment.Kind{kind(record.Lines{}), kind(record.Frames{})}
 
-// orphans finds data that no component sends: that of signals whose pipeline is gone, and of components that are gone or
-// have another name now.
+// orphans finds data that no component sends: data of signals without a pipeline, and of components that were removed or
+// renamed.
 type orphans struct {
 	core  *core
-	bytes atomic.Int64 // found by the last look
+	bytes atomic.Int64 // found by the last search
 
 	mu      sync.Mutex
 	started map[string]bool // signals of the component
 }
 
-// claim notes that a signal is sent.
+// claim records that a pipeline sends a signal.
 func (o *orphans) claim(signal string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -51,27 +51,27 @@ func (o *orphans) claimed(signal string) bool {
 	return o.started[signal]
 }
 
-// look adds up and names what is unread. The first component of a log::directory also looks at its other directories.
-func (o *orphans) look() {
+// search logs and adds up the unread data. The first component of a log::directory also searches the other directories in it.
+func (o *orphans) search() {
 	c := o.core
 	var sum int64
 	for _, signal := range signalNames {
 		if !o.claimed(signal) {
-			sum += o.name(c.root, signal)
+			sum += o.report(c.root, signal)
 		}
 	}
-	if lookers.first(c.cfg.Log.Directory, c) {
+	if orphanSearchers.first(c.cfg.Log.Directory, c) {
 		sum += o.others()
 	}
 	o.bytes.Store(sum)
 }
 
-// others looks at the directories of components that do not run.
+// others searches the directories of components that do not run.
 func (o *orphans) others() (sum int64) {
 	c := o.core
 	entries, err := c.fs.ReadDir(c.cfg.Log.Directory)
 	if err != nil {
-		return 0 // the logs say what is wrong with it
+		return 0 // the logs report the error
 	}
 	for _, e := range entries {
 		root := filepath.Join(c.cfg.Log.Directory, e.Name())
@@ -79,13 +79,13 @@ func (o *orphans) others() (sum int64) {
 			continue
 		}
 		for _, signal := range signalNames {
-			sum += o.name(root, signal)
+			sum += o.report(root, signal)
 		}
 	}
 	return sum
 }
 
-// locked reports whether somebody has a component's directory.
+// locked reports whether a process has locked a component's directory.
 func (o *orphans) locked(root string) bool {
 	lock := filepath.Join(root, "lock")
 	if _, err := o.core.fs.Stat(lock); errors.Is(err, fs.ErrNotExist) {
@@ -98,8 +98,8 @@ func (o *orphans) locked(root string) bool {
 	return held.Close() != nil
 }
 
-// name returns the unread bytes of a signal in a component's directory, and says what to do about them.
-func (o *orphans) name(root, signal string) int64 {
+// report returns the unread bytes of a signal in a component's directory, and logs how to send them.
+func (o *orphans) report(root, signal string) int64 {
 	dir := filepath.Join(root, signal)
 	log, dead := o.unread(dir), o.unread(filepath.Join(dir, deadLetterDir))
 	if log+dead == 0 {
@@ -109,17 +109,17 @@ func (o *orphans) name(root, signal string) int64 {
 	if err != nil {
 		id = filepath.Base(root)
 	}
-	o.core.states.Warn( // there are few, and they are looked for rarely
-		"no component sends what is in this directory: configure one again that has its name and signal, or send it by the command",
+	o.core.states.Warn( // not sampled: orphans are few and searches are rare
+		"no component sends what is in this directory: configure one with its name and signal, or send the data with the command",
 		zap.String("directory", dir), zap.Int64("bytes", log), zap.Int64("dead_letter_bytes", dead),
 		zap.String("command", "fallbacklog replay -endpoint grpc://host:port -component "+id+" -signal "+signal+" "+o.core.cfg.Log.Directory))
 	return log + dead
 }
 
 func (o *orphans) unread(dir string) (sum int64) {
-	v, err := segment.Look(o.core.fs, dir, kinds...)
+	v, err := segment.ReadView(o.core.fs, dir, kinds...)
 	if err != nil {
-		return 0 // there is none
+		return 0 // no such directory
 	}
 	for _, s := range v.Segments {
 		sum += s.Unread
@@ -127,16 +127,16 @@ func (o *orphans) unread(dir string) (sum int64) {
 	return sum
 }
 
-// firsts elects one component for each directory. Safe for concurrent use.
-type firsts struct {
+// firstComponents chooses one component per directory. It is safe for concurrent use.
+type firstComponents struct {
 	mu          sync.Mutex
 	byDirectory map[string]*core
 }
 
-var lookers = &firsts{byDirectory: map[string]*core{}}
+var orphanSearchers = &firstComponents{byDirectory: map[string]*core{}}
 
-// first reports whether a component is the one for a directory: the first that asked and is not gone.
-func (f *firsts) first(dir string, c *core) bool {
+// first reports whether a component is the chosen one of a directory: the first one that asked and still runs.
+func (f *firstComponents) first(dir string, c *core) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.byDirectory[dir] == nil {
@@ -145,7 +145,7 @@ func (f *firsts) first(dir string, c *core) bool {
 	return f.byDirectory[dir] == c
 }
 
-func (f *firsts) leave(dir string, c *core) {
+func (f *firstComponents) leave(dir string, c *core) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.byDirectory[dir] == c {

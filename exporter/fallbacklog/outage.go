@@ -9,15 +9,15 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 )
 
-// outageEvery is how often a line tells that an outage lasts.
+// outageEvery is the interval of the log lines during an outage.
 const outageEvery = time.Minute
 
-// outage is the time in which data goes to the log, or is still in it. Safe for concurrent use.
+// outage is the time in which data goes to the log or is still in it. It is safe for concurrent use.
 type outage struct {
 	mu        sync.Mutex
 	since     time.Time // zero: there is none
-	last      time.Time // line
-	delivered uint64    // requests, up to the last line
+	last      time.Time // time of the last line
+	delivered uint64    // requests delivered up to the last line
 }
 
 func (o *outage) begin(now time.Time, delivered uint64) {
@@ -39,8 +39,8 @@ func (o *outage) begun() (since time.Time, ok bool) {
 	return o.since, !o.since.IsZero()
 }
 
-// due reports whether it is time for a line, how old the outage is, and how many requests were delivered since the last
-// line. delivered is their number since the start.
+// due reports whether it is time for a line, and returns the age of the outage and the number of requests delivered since the
+// last line. delivered is their number since the start.
 func (o *outage) due(now time.Time, delivered uint64) (age time.Duration, lately uint64, due bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -52,8 +52,8 @@ func (o *outage) due(now time.Time, delivered uint64) (age time.Duration, lately
 	return now.Sub(o.since), lately, true
 }
 
-// tellOutage logs one line a minute while an outage lasts.
-func (c *core) tellOutage(backlog int64) {
+// logOutage logs one line per minute during an outage.
+func (c *core) logOutage(backlog int64) {
 	age, delivered, due := c.outage.due(c.now(), c.group.Delivered())
 	if !due {
 		return
@@ -72,7 +72,7 @@ func (c *core) tellOutage(backlog int64) {
 	case delivered == 0:
 		c.states.Warn("the local log is not drained, and nothing went out since the last line", c.untilFull(fields)...)
 	default:
-		if s, ok := c.outlook.drained(); ok {
+		if s, ok := c.forecast.drained(); ok {
 			fields = append(fields, zap.Float64("seconds_to_drained", s))
 		}
 		c.states.Info("the downstream is back, and the local log is not drained yet", fields...)
@@ -81,7 +81,7 @@ func (c *core) tellOutage(backlog int64) {
 
 // untilFull adds the time until the log is full, if it grows.
 func (c *core) untilFull(fields []zap.Field) []zap.Field {
-	if s, ok := c.outlook.full(); ok {
+	if s, ok := c.forecast.full(); ok {
 		fields = append(fields, zap.Float64("seconds_to_full", s))
 	}
 	return fields

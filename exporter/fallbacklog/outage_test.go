@@ -22,7 +22,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// send hands one batch of n items for each signal to the gateway and requires that all are acknowledged.
+// send sends one batch of n items per signal to the gateway and requires that all are acknowledged.
 func (g *gateway) send(name string, n int) {
 	g.t.Helper()
 	ctx := context.Background()
@@ -31,7 +31,7 @@ func (g *gateway) send(name string, n int) {
 	require.NoError(g.t, g.logs.ConsumeLogs(ctx, makeLogs("l/"+name, n)))
 }
 
-// The whole story, for each transport: healthy, refused, hanging, back.
+// The test covers a healthy, refusing, hanging and recovered downstream for each transport.
 func TestOutageDeliversEverything(t *testing.T) {
 	for name, to := range map[string]func(*backend) map[string]any{"otlp_grpc": grpcTo, "otlp_http": httpTo} {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestRestartReplaysTheBacklog(t *testing.T) {
 	}
 }
 
-// The format is changed between runs, twice: what the others wrote is delivered with the rest, once.
+// The format changes between runs, twice. The records of all formats are delivered once.
 func TestFormatMayChange(t *testing.T) {
 	b := newBackend(t)
 	dir := t.TempDir()
@@ -145,7 +145,7 @@ func TestFormatMayChange(t *testing.T) {
 	}
 }
 
-// The directory as it is in the middle of an outage, without any goodbye, is what a crash leaves.
+// A copy of the directory in the middle of an outage, without a shutdown, is what a crash leaves.
 func TestCrashKeepsWhatWasAcknowledged(t *testing.T) {
 	b := newBackend(t)
 	b.refuse(codes.Unavailable)
@@ -181,7 +181,7 @@ func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 			break
 		}
 	}
-	for lines.Scan() { // what it managed to say before it died
+	for lines.Scan() { // the lines it wrote before it was killed
 		if name, ok := strings.CutPrefix(lines.Text(), "acked "); ok {
 			acked[name] = true
 		}

@@ -13,37 +13,38 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// errUsurped says that somebody else has the directory now.
-var errUsurped = fmt.Errorf("its lock was deleted, and there is another one now: stop one of the two, %w", segment.ErrLocked)
+// errOtherOwner means that another process has locked the directory.
+var errOtherOwner = fmt.Errorf("its lock was deleted, and there is another one now: stop one of the two, %w", segment.ErrLocked)
 
-// errNoLock says that there is no lock yet, since the disk is read-only.
+// errNoLock means that the directory has no lock yet, because the disk is read-only.
 var errNoLock = fmt.Errorf("the directory cannot be locked: %w", syscall.EROFS)
 
-// owner holds the lock of a component's directory. A lock is a file's, and a file can be deleted: then it is made and
-// locked again, unless somebody else has made one. Safe for concurrent use.
+// owner owns the lock of a component's directory. The lock is on a file. If that file is deleted owner creates and locks it
+// again, unless another process has done so. It is safe for concurrent use.
 type owner struct {
 	fs   segment.FS
 	name string // of the lock file
 
 	mu   sync.Mutex
-	held segment.Lock // nil: there is none yet
-	// denied is why the directory may not be used; nil: it may.
+	lock segment.Lock // nil: there is none yet
+	// denied is why the directory must not be used; nil: it may be used.
 	denied atomic.Pointer[error]
 }
 
-// Somebody who looks for orphans has the lock for a moment: it is asked for again.
+// A search for orphans locks a directory for a moment, so the lock is tried several times.
 const (
 	lockAttempts = 3
 	lockPause    = 20 * time.Millisecond
 )
 
-// own locks the directory. On a read-only disk without a lock file the first check after the disk has healed takes it.
-func own(fsys segment.FS, name string, readOnly bool) (*owner, error) {
+// lockDirectory locks the directory. On a read-only disk without a lock file the first check after the disk has become writable
+// locks it.
+func lockDirectory(fsys segment.FS, name string, readOnly bool) (*owner, error) {
 	o := &owner{fs: fsys, name: name}
-	held, err := fsys.Lock(name)
+	lock, err := fsys.Lock(name)
 	for n := 0; errors.Is(err, segment.ErrLocked) && n < lockAttempts; n++ {
 		time.Sleep(lockPause)
-		held, err = fsys.Lock(name)
+		lock, err = fsys.Lock(name)
 	}
 	if readOnly && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EROFS)) {
 		o.denied.Store(&errNoLock)
@@ -52,34 +53,34 @@ func own(fsys segment.FS, name string, readOnly bool) (*owner, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.held = held
+	o.lock = lock
 	return o, nil
 }
 
-// check makes sure that the directory, which is there, is ours.
+// check verifies that this process still owns the directory, which must exist.
 func (o *owner) check() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	err := o.look()
+	err := o.checkLocked()
 	switch {
 	case errors.Is(err, segment.ErrLocked):
-		o.denied.Store(&errUsurped)
-	case o.held != nil:
+		o.denied.Store(&errOtherOwner)
+	case o.lock != nil:
 		o.denied.Store(nil)
 	}
 	return err
 }
 
-// look is check for a caller that holds mu.
-func (o *owner) look() error {
-	if o.held == nil {
-		held, err := o.fs.Lock(o.name)
+// checkLocked is check for a caller that has locked mu.
+func (o *owner) checkLocked() error {
+	if o.lock == nil {
+		lock, err := o.fs.Lock(o.name)
 		if err == nil {
-			o.held = held
+			o.lock = lock
 		}
 		return err
 	}
-	have, err := o.held.Stat()
+	have, err := o.lock.Stat()
 	if err != nil {
 		return err
 	}
@@ -88,20 +89,20 @@ func (o *owner) look() error {
 	case err == nil && os.SameFile(have, there):
 		return nil
 	case err == nil:
-		return errUsurped
+		return errOtherOwner
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	held, err := o.fs.Lock(o.name)
+	lock, err := o.fs.Lock(o.name)
 	if err != nil {
 		return err
 	}
-	old := o.held
-	o.held = held
+	old := o.lock
+	o.lock = lock
 	return old.Close()
 }
 
-// err is nil while the directory is ours, as far as the last check knows.
+// err returns why the directory must not be used, or nil, according to the last check.
 func (o *owner) err() error {
 	if denied := o.denied.Load(); denied != nil {
 		return *denied
@@ -112,8 +113,8 @@ func (o *owner) err() error {
 func (o *owner) close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.held == nil {
+	if o.lock == nil {
 		return nil
 	}
-	return o.held.Close()
+	return o.lock.Close()
 }

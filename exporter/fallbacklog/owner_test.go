@@ -15,7 +15,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// A lock that is deleted, alone or with the directory, is taken again: a second process is kept out as before.
+// A lock file that is deleted, alone or with the directory, is created and locked again: a second process still cannot start.
 func TestDeletedLockIsTakenAgain(t *testing.T) {
 	for _, what := range []string{"", "fallbacklog", "fallbacklog/lock"} {
 		t.Run("deleted "+what, func(t *testing.T) {
@@ -36,8 +36,8 @@ func TestDeletedLockIsTakenAgain(t *testing.T) {
 	}
 }
 
-// Who loses its directory to a second process says so, hands its data back, and leaves that one's alone, until the
-// directory is nobody's.
+// A process whose directory a second process has locked reports it, refuses data, and does not change the directory, until no
+// process owns it.
 func TestDirectoryTakenByASecondProcess(t *testing.T) {
 	for _, what := range []string{"", "fallbacklog/lock"} {
 		t.Run("deleted "+what, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestDirectoryTakenByASecondProcess(t *testing.T) {
 				require.NoError(t, os.RemoveAll(filepath.Join(dir, what)))
 				second := startLogsOn(t, newTestHost(), loadConfig(t, testSettings(dir)), func(*core) {})
 				require.NoError(t, second.ConsumeLogs(context.Background(), makeLogs("second", 1)))
-				if what != "" { // what is still where it was is found to be another's by the clock
+				if what != "" { // if the path still exists, the timer finds that another process owns it
 					time.Sleep(2 * time.Second)
 					synctest.Wait()
 				}
@@ -59,7 +59,7 @@ func TestDirectoryTakenByASecondProcess(t *testing.T) {
 					synctest.Wait()
 				}
 				lane := first.(logsExporter).lane
-				require.ErrorIs(t, lane.options("", lane.core.logBudget).Owned(), segment.ErrLocked, "nor is a segment compressed")
+				require.ErrorIs(t, lane.options("", lane.core.logBudget).CheckOwner(), segment.ErrLocked, "nor is a segment compressed")
 				assert.Equal(t, []componentstatus.Status{sick}, host.seen()[:1])
 				require.ErrorIs(t, host.last().Err(), segment.ErrLocked)
 				require.NoError(t, second.ConsumeLogs(context.Background(), makeLogs("second", 1)))

@@ -15,9 +15,9 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// BenchmarkHealthyPairs sends batches of 1000 points over gRPC, through otlp_grpc alone and through otlp_grpc in
-// fallbacklog. Rounds of 300 batches alternate; more-% is the median over the pairs of what wrapping adds to the CPU time
-// of the process. The server is in it, and does as little as it can: it does not decode.
+// BenchmarkHealthyPairs sends batches of 1000 points over gRPC, through otlp_grpc alone and through otlp_grpc in fallbacklog.
+// Rounds of 300 batches alternate. more-% is the median over the pairs of the CPU time that wrapping adds to the process. The
+// server is in the process and does as little as possible: it does not decode.
 func BenchmarkHealthyPairs(b *testing.B) {
 	const batches = 300
 	md := hourBatch()
@@ -35,7 +35,7 @@ func BenchmarkHealthyPairs(b *testing.B) {
 		}}}),
 	}
 	round := func(e exporter.Metrics) float64 {
-		runtime.GC() // each begins with the same heap
+		runtime.GC() // each round begins with the same heap
 		before := resources(b)
 		for range batches {
 			require.NoError(b, e.ConsumeMetrics(context.Background(), md))
@@ -51,9 +51,9 @@ func BenchmarkHealthyPairs(b *testing.B) {
 		}
 		bare, wrapping, more = append(bare, us[0]), append(wrapping, us[1]), append(more, 100*(us[1]/us[0]-1))
 	}
-	median := func(of []float64) float64 {
-		slices.Sort(of)
-		return of[len(of)/2]
+	median := func(values []float64) float64 {
+		slices.Sort(values)
+		return values[len(values)/2]
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(median(bare), "bare-us/batch")
@@ -61,7 +61,7 @@ func BenchmarkHealthyPairs(b *testing.B) {
 	b.ReportMetric(median(more), "more-%")
 }
 
-// startDeaf starts a gRPC server that takes whatever comes.
+// startDeaf starts a gRPC server that accepts everything.
 func startDeaf(t testing.TB) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -84,7 +84,7 @@ func startDeaf(t testing.TB) (address string) {
 	return listener.Addr().String()
 }
 
-// deafCodec passes over what it gets, and says nothing: an empty answer takes everything.
+// deafCodec ignores requests and returns empty answers, which accept everything.
 type deafCodec struct{}
 
 func (deafCodec) Name() string                         { return "proto" }

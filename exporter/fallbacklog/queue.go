@@ -18,8 +18,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 )
 
-// Instances behind exporterhelper's queue. What is queued is acknowledged before it is durable, so there is none unless
-// it is asked for, and then nothing of exporterhelper's is in a batch's way.
+// These are instances behind exporterhelper's queue. The queue acknowledges batches before they are durable, so it exists only
+// if it is configured. Otherwise batches do not pass through exporterhelper.
 type (
 	queuedTraces struct {
 		exporter.Traces
@@ -54,14 +54,14 @@ func queueLogs(ctx context.Context, i *instance[plog.Logs]) (exporter.Logs, erro
 	return queuedLogs{e, i.stopQueue(e)}, err
 }
 
-// queueSettings are the exporter's, except for the counters that it has itself.
+// queueSettings returns the exporter's settings without the counters that the exporter has itself.
 func (i *instance[T]) queueSettings() exporter.Settings {
 	set := i.set
 	set.MeterProvider = queueMeters{set.MeterProvider}
 	return set
 }
 
-// queueOptions: the time of an attempt and its repetition are ours.
+// queueOptions configure the queue without a timeout and without retries, which the exporter does itself.
 func (i *instance[T]) queueOptions() []exporterhelper.Option {
 	return []exporterhelper.Option{
 		exporterhelper.WithQueue(i.core.cfg.Queue), exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}),
@@ -69,9 +69,9 @@ func (i *instance[T]) queueOptions() []exporterhelper.Option {
 	}
 }
 
-// stopQueue returns the Shutdown of an instance behind a queue, which helper shuts down before the instance: what is
-// queued is attempted as at any Shutdown, and goes to the log. Half of the time is the queue's. A wrapped exporter that
-// ignores its context does not give it back, and then what is queued is lost, as by a crash.
+// stopQueue returns the Shutdown of an instance behind a queue. helper drains the queue before it shuts the instance down:
+// queued batches go to the log, as in any Shutdown. The queue has half of the time. If the wrapped exporter ignores its context
+// the queue cannot be drained, and its content is lost, as in a crash.
 func (i *instance[T]) stopQueue(helper component.Component) component.ShutdownFunc {
 	return func(ctx context.Context) error {
 		if i.lane != nil {
@@ -79,7 +79,7 @@ func (i *instance[T]) stopQueue(helper component.Component) component.ShutdownFu
 		}
 		limited, done := i.core.shutdownTime(ctx)
 		deadline, _ := limited.Deadline()
-		patience, cancel := context.WithTimeout(limited, deadline.Sub(i.core.now())/2)
+		maxWait, cancel := context.WithTimeout(limited, deadline.Sub(i.core.now())/2)
 		defer cancel()
 		stopped := make(chan error, 1)
 		go func() { stopped <- helper.Shutdown(ctx) }()
@@ -87,9 +87,9 @@ func (i *instance[T]) stopQueue(helper component.Component) component.ShutdownFu
 		case err := <-stopped:
 			done()
 			return err
-		case <-patience.Done():
+		case <-maxWait.Done():
 			done()
-			return errors.Join(fmt.Errorf("%w: what is in the sending queue is lost", delivery.ErrAbandoned), i.Shutdown(ctx))
+			return errors.Join(fmt.Errorf("%w: the batches in the sending queue are lost", delivery.ErrAbandoned), i.Shutdown(ctx))
 		}
 	}
 }
@@ -100,7 +100,7 @@ func (c *Config) validateQueue(e *check.Errors) {
 	}
 	q := c.Queue.Get()
 	if q.StorageID != nil {
-		e.That(false, "storage", "absent: what has to survive a restart is in the log", q.StorageID)
+		e.That(false, "storage", "absent: the log keeps the data over a restart", q.StorageID)
 	}
 	if c.Replay.Enabled && c.Replay.Order == OrderStrict {
 		e.That(q.NumConsumers == 1, "num_consumers", "1 with replay::order strict: more consumers change the order", q.NumConsumers)

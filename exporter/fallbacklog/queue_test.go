@@ -26,7 +26,7 @@ func queueing(settings map[string]any) map[string]any {
 	return map[string]any{"sending_queue": settings}
 }
 
-// Off unless it is asked for, and `enabled: false` is taken as the contract has it.
+// The queue is off unless it is configured, and the key `enabled: false` is accepted.
 func TestQueueIsOffByDefault(t *testing.T) {
 	for name, tc := range map[string]struct {
 		settings map[string]any
@@ -92,7 +92,7 @@ func startQueued(t *testing.T, dir string, answer func(context.Context, plog.Log
 	return e
 }
 
-// What is queued at Shutdown is delivered, or in the log: also where the downstream hangs, and in the time that there is.
+// Batches that are queued at Shutdown are delivered or in the log within the time for Shutdown, even if the downstream hangs.
 func TestShutdownDrainsTheQueue(t *testing.T) {
 	for name, answer := range map[string]func(context.Context) error{
 		"well": func(context.Context) error { return nil },
@@ -139,7 +139,7 @@ func TestShutdownDrainsTheQueue(t *testing.T) {
 	}
 }
 
-// A wrapped exporter that ignores its context does not hold up Shutdown; what it has is in the log.
+// A wrapped exporter that ignores its context does not delay Shutdown. The batches that it has are in the log.
 func TestShutdownOfADeafExporterBehindAQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -159,7 +159,7 @@ func TestShutdownOfADeafExporterBehindAQueue(t *testing.T) {
 	})
 }
 
-// Shutdown is for an instance that was never started, too.
+// Shutdown of an instance that was never started succeeds.
 func TestShutdownOfAQueueWithoutStart(t *testing.T) {
 	f := NewFactory()
 	e, err := f.CreateTraces(context.Background(), exporterSettings(t, f), loadConfig(t, testSettings(t.TempDir()), queueing(map[string]any{"enabled": true})))

@@ -7,8 +7,8 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 )
 
-// queueMeters is a MeterProvider for exporterhelper's queue, without the counters of what was sent: the exporter counts
-// that itself, and what leaves the queue may have gone to the log.
+// queueMeters is a MeterProvider for exporterhelper's queue. It has no counters of sent items: the exporter counts these
+// itself, and a batch that leaves the queue may have gone to the log.
 type queueMeters struct{ metric.MeterProvider }
 
 // Meter returns the provider's meter without these counters.
@@ -18,7 +18,7 @@ func (p queueMeters) Meter(name string, opts ...metric.MeterOption) metric.Meter
 
 type queueMeter struct{ metric.Meter }
 
-// silenced are the beginnings of the names of the counters that the exporter has, too.
+// silenced are the prefixes of the counters that the exporter has, too.
 var silenced = []string{"otelcol_exporter_sent_", "otelcol_exporter_send_failed_"}
 
 // Int64Counter returns the meter's counter, or one that counts nothing.

@@ -19,9 +19,9 @@ type Factories func() (map[component.Type]exporter.Factory, error)
 
 var registered atomic.Pointer[Factories]
 
-// RegisterFactories lets Config.Validate, which the Collector's `validate` command runs, see into the wrapped
-// exporter, and `print-config` tell its secrets from the rest. The distribution's package main calls it in an init
-// function. Without it mistakes there are found by Start.
+// RegisterFactories lets Config.Validate, which the Collector's `validate` command runs, validate the wrapped exporter's
+// settings, and lets `print-config` hide its secrets. The distribution's package main calls it in an init function. Without it
+// only Start finds mistakes in these settings.
 func RegisterFactories(f Factories) { registered.Store(&f) }
 
 var (
@@ -29,7 +29,7 @@ var (
 	errItself          = errors.New("must be another exporter")
 )
 
-// registeredFactory returns nil without an error when nothing is registered.
+// registeredFactory returns nil without an error if no factories are registered.
 func registeredFactory(t component.Type) (exporter.Factory, error) {
 	source := registered.Load()
 	if source == nil {

@@ -6,8 +6,8 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 )
 
-// registry finds the core of a configured component. The Collector hands the same *Config to each of its instances,
-// so the pointer stands for the component's ID, and two services in one process do not meet.
+// registry contains the cores of the configured components. The Collector passes the same *Config to each instance of a
+// component, so the pointer identifies the component, even if a process has two services.
 type registry struct {
 	mu    sync.Mutex
 	cores map[*Config]*core
@@ -15,7 +15,7 @@ type registry struct {
 
 func newRegistry() *registry { return &registry{cores: map[*Config]*core{}} }
 
-// join returns the component's core and how to leave it again.
+// join returns the component's core and a function that releases it.
 func (r *registry) join(cfg *Config, set exporter.Settings) (*core, func() error, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,12 +12,12 @@ import (
 
 var _ delivery.Batch = request[plog.Logs]{}
 
-// request is a batch of one signal on its way to a sink.
+// request is a batch of one signal, bound to a sink.
 type request[T any] struct {
 	*instance[T]
 	data   T
-	caller client.Metadata     // of live data, where some of it is to be kept
-	kept   map[string][]string // of a record: what was
+	caller client.Metadata     // of live data, if metadata_keys is set
+	kept   map[string][]string // of a record: the stored metadata
 }
 
 func (r request[T]) Items() int { return r.signal.items(r.data) }
@@ -26,29 +26,29 @@ func (r request[T]) Payload() ([]byte, error) {
 	return r.signal.wire(r.core.codec.Encoding()).marshal(r.data)
 }
 
-// Part leaves r without the items that it does not return.
+// Part removes all items outside [from, to) from r.
 func (r request[T]) Part(from, to int) delivery.Batch {
 	r.signal.cut(r.data, from, to)
 	return r
 }
 
-// Metadata of a record is what was kept with it, whatever metadata_keys says by now.
+// Metadata returns the metadata to store. A record keeps the metadata that it has, whatever metadata_keys is now.
 func (r request[T]) Metadata() map[string][]string {
 	if r.kept != nil {
 		return r.kept
 	}
-	return pick(r.caller, r.core.cfg.MetadataKeys)
+	return selectMetadata(r.caller, r.core.cfg.MetadataKeys)
 }
 
-// Send keeps data as it is: it may be needed again.
+// Send makes one attempt. It does not change the data, which may be needed again.
 func (r request[T]) Send(ctx context.Context) (rejected int, err error) {
 	if r.kept != nil {
 		ctx = client.NewContext(ctx, client.Info{Metadata: client.NewMetadata(r.kept)})
 	}
-	if !r.sink.heard {
+	if !r.sink.answersNoted {
 		return 0, r.export(ctx)
 	}
-	ctx, note := answer.With(ctx)
+	ctx, note := answer.WithNote(ctx)
 	return note.Outcome(ctx, r.Items, r.export(ctx))
 }
 

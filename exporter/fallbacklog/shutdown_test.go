@@ -21,8 +21,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 )
 
-// A wrapped exporter that ignores its context, in an attempt or in its own Shutdown, costs no data and no more than the
-// component's share of the time; what it was left with is named.
+// A wrapped exporter that ignores its context, in an attempt or in its own Shutdown, costs no data and at most the component's
+// share of the time. The error counts the batches that it still had.
 func TestShutdownOfADeafExporter(t *testing.T) {
 	for name, tc := range map[string]struct{ attempt, replay, stop bool }{
 		"in attempts":     {attempt: true},
@@ -60,7 +60,7 @@ func TestShutdownOfADeafExporter(t *testing.T) {
 					require.NoError(t, e.ConsumeLogs(context.Background(), makeLogs("r", 1)), "to the log")
 					synctest.Wait()
 					deaf.Store(true)
-					time.Sleep(time.Minute) // the replay probes
+					time.Sleep(time.Minute) // replay probes
 					records++
 				}
 				synctest.Wait()
@@ -80,7 +80,7 @@ func TestShutdownOfADeafExporter(t *testing.T) {
 				assert.LessOrEqual(t, time.Since(begun), shutdown.Exporter)
 				require.ErrorIs(t, err, delivery.ErrAbandoned)
 				if tc.attempt && !tc.replay {
-					require.ErrorContains(t, err, "3 batches of logs (6 items), 3 of which are in the log, and 0 records")
+					require.ErrorContains(t, err, "3 batches of logs (6 items), 3 of them in the log, and 0 records")
 				}
 				lock, err := segment.OS{}.Lock(filepath.Join(dir, component.NewID(f.Type()).String(), "lock"))
 				require.NoError(t, err, "the directory is free again")
@@ -102,7 +102,7 @@ func TestShutdownOfADeafExporter(t *testing.T) {
 	}
 }
 
-// The Collector shuts the signals down one after the other: together they take no more than one exporter may.
+// The Collector shuts the signals down one after the other. Together they need at most the time of one exporter.
 func TestSignalsShareTheShutdownTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, err := newCore(loadConfig(t, testSettings(t.TempDir())), exporterSettings(t, NewFactory()))

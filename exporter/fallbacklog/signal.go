@@ -13,15 +13,15 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
-// signal is what differs between traces, metrics and logs.
+// signal contains the functions that differ between traces, metrics and logs.
 type signal[T any] struct {
 	name   string
 	items  func(T) int
 	json   wire[T]
 	proto  wire[T]
 	clone  func(T) T
-	cut    func(data T, from, to int) // removes all items but those from one to before another
-	move   func(from, to T)           // appends what from has, and leaves it empty
+	cut    func(data T, from, to int) // removes all items outside [from, to)
+	move   func(from, to T)           // appends the items of from and leaves it empty
 	create func(context.Context, exporter.Factory, exporter.Settings, component.Config) (sink[T], error)
 }
 
@@ -43,7 +43,7 @@ type sink[T any] struct {
 	component.Component
 	capabilities consumer.Capabilities
 	consume      func(context.Context, T) error
-	heard        bool // the downstream's answers are, see answers
+	answersNoted bool // package answer notes the downstream's answers, see answers
 }
 
 var traces = signal[ptrace.Traces]{

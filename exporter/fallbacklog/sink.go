@@ -11,7 +11,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 )
 
-// startSink makes and starts the wrapped exporter, where there is one.
+// startSink creates and starts the wrapped exporter, if one is configured.
 func (i *instance[T]) startSink(ctx context.Context, host component.Host) error {
 	spec := i.core.cfg.Exporter.spec
 	if spec == nil {
@@ -25,16 +25,16 @@ func (i *instance[T]) startSink(ctx context.Context, host component.Host) error 
 	if err != nil {
 		return err
 	}
-	heard := listen(cfg)
+	answersNoted := addAnswers(cfg)
 	if !spec.Synchronous(factory) {
-		i.set.Logger.Warn("this exporter is not known to wait for its downstream: what it acknowledges early is out of reach",
+		i.set.Logger.Warn("this exporter is not known to wait for its downstream: data that it acknowledges early cannot be saved",
 			zap.Stringer("nested", spec.ID))
 	}
 	s, err := i.signal.create(ctx, factory, nestedSettings(i.set, *spec), cfg)
 	if err != nil {
 		return err
 	}
-	s.heard = heard
+	s.answersNoted = answersNoted
 	if err := s.Start(ctx, nestedHost{host, answers{now: i.core.now}}); err != nil {
 		return errors.Join(err, s.Shutdown(ctx))
 	}
@@ -42,7 +42,7 @@ func (i *instance[T]) startSink(ctx context.Context, host component.Host) error 
 	return nil
 }
 
-// stopSink waits for the wrapped exporter's Shutdown for as long as ctx lets it.
+// stopSink shuts the wrapped exporter down and waits until ctx ends.
 func (i *instance[T]) stopSink(ctx context.Context) error {
 	if i.sink.Component == nil {
 		return nil

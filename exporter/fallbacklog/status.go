@@ -13,12 +13,12 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 )
 
-// attach makes an instance's host hear of the component's status, until detach, beginning with what is wrong already.
+// attach reports the component's status to an instance's host until detach. It begins with the present troubles.
 func (c *core) attach(instance any, host component.Host) {
 	c.mu.Lock()
 	c.hosts[instance] = host
 	c.mu.Unlock()
-	c.group.Tell(func(why error) {
+	c.group.ReportStatus(func(why error) {
 		if why != nil {
 			componentstatus.ReportStatus(host, event(why))
 		}
@@ -31,7 +31,7 @@ func (c *core) detach(instance any) {
 	delete(c.hosts, instance)
 }
 
-// report tells the hosts what is wrong with the component, or with nil that nothing is.
+// report reports the component's troubles to all hosts, or with nil that there is none.
 func (c *core) report(why error) {
 	c.mu.Lock()
 	hosts := slices.Collect(maps.Values(c.hosts))
@@ -48,7 +48,7 @@ func event(why error) *componentstatus.Event {
 	return componentstatus.NewRecoverableErrorEvent(why)
 }
 
-// degraded notes that data falls back. With room in the log that is no error of the component.
+// degraded logs that data falls back. With room in the log that is no error of the component.
 func (c *core) degraded(cause error) {
 	c.states.Warn("data goes to the local log", errorFields(cause, zap.String("directory", c.root))...)
 	c.outage.begin(c.now(), c.group.Delivered())
@@ -59,7 +59,7 @@ func (c *core) healthy() {
 	c.outage.end()
 }
 
-// troubled logs a change of what is wrong with a signal, and reports the component's status.
+// troubled logs a change of a signal's troubles and reports the component's status.
 func (c *core) troubled(change delivery.Change) {
 	signal, what := zap.String("signal", change.Signal), zap.Stringer("trouble", change.Trouble)
 	switch logs := change.Trouble.OfLogs(); {
@@ -71,15 +71,15 @@ func (c *core) troubled(change delivery.Change) {
 		c.states.Error("the local log is degraded", signal, what,
 			zap.String(errorType, string(failure.Log)), zap.Error(change.Err), zap.String("directory", c.root))
 	default:
-		c.states.Error("a signal waits for somebody", append(errorFields(change.Err), signal, what)...)
+		c.states.Error("a signal waits until an operator acts", append(errorFields(change.Err), signal, what)...)
 	}
-	if change.Turned {
+	if change.HealthChanged {
 		c.report(change.Component)
 	}
 }
 
-// errorFields are the error and its class.
+// errorFields returns the fields of an error and its class.
 func errorFields(err error, more ...zap.Field) []zap.Field {
-	class := failure.Of(err, consumererror.IsPermanent(err)).Class
+	class := failure.Classify(err, consumererror.IsPermanent(err)).Class
 	return append([]zap.Field{zap.String(errorType, string(class)), zap.Error(err)}, more...)
 }

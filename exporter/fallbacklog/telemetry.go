@@ -19,10 +19,10 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/sampled"
 )
 
-// errorType names the class of a failure, in metrics and in lines.
+// errorType is the name of a failure's class, in metrics and log lines.
 const errorType = "error_type"
 
-// coreTelemetry is what a component reports once for all signals.
+// coreTelemetry contains the metrics that a component reports once for all signals.
 type coreTelemetry struct {
 	*metadata.TelemetryBuilder
 	exporter attribute.KeyValue
@@ -49,13 +49,13 @@ func newCoreTelemetry(c *core, set exporter.Settings) (*coreTelemetry, error) {
 			return nil
 		}),
 		tb.RegisterExporterFallbacklogSecondsToFullCallback(func(_ context.Context, o metric.Float64Observer) error {
-			if s, ok := c.outlook.full(); ok {
+			if s, ok := c.forecast.full(); ok {
 				o.Observe(s, attrs)
 			}
 			return nil
 		}),
 		tb.RegisterExporterFallbacklogSecondsToDrainedCallback(func(_ context.Context, o metric.Float64Observer) error {
-			if s, ok := c.outlook.drained(); ok {
+			if s, ok := c.forecast.drained(); ok {
 				o.Observe(s, attrs)
 			}
 			return nil
@@ -70,24 +70,23 @@ func (t *coreTelemetry) transition(from, to breaker.State) {
 
 func (t *coreTelemetry) shutdown() { t.Shutdown() }
 
-var _ delivery.Observer = (*laneTelemetry)(nil)
-
-// laneTelemetry is what each signal reports. What a healthy batch touches has its attributes made beforehand.
+// laneTelemetry contains the metrics and log lines of one signal. The attributes that a healthy batch needs are created
+// beforehand.
 type laneTelemetry struct {
-	core     *core
-	signal   string
-	logger   *zap.Logger // at most one line a minute for each message
-	states   *zap.Logger // what is said at a bounded rate anyway
-	burials  burials
-	tb       *metadata.TelemetryBuilder
-	common   []attribute.KeyValue
-	attrs    metric.MeasurementOption
-	tally    itemTally
-	direct   metric.MeasurementOption
-	replayed metric.MeasurementOption
+	core            *core
+	signal          string
+	logger          *zap.Logger // at most one line per minute for each message
+	states          *zap.Logger // lines with a bounded rate of their own
+	deadLetterLines deadLetterLines
+	tb              *metadata.TelemetryBuilder
+	common          []attribute.KeyValue
+	attrs           metric.MeasurementOption
+	tally           itemTally
+	direct          metric.MeasurementOption
+	replayed        metric.MeasurementOption
 
-	// sent and lost are the counters that every exporter of the Collector has, with the exporter as the only attribute.
-	// What is dead-lettered is in neither.
+	// sent and lost are the counters that every exporter of the Collector has. Their only attribute is the exporter. Items in
+	// the dead letter count in neither.
 	sent     metric.Int64Counter
 	lost     metric.Int64Counter
 	upstream metric.MeasurementOption
@@ -117,7 +116,7 @@ func newLaneTelemetry(c *core, set exporter.Settings, signal string) (*laneTelem
 	return t, nil
 }
 
-// fromZero makes the counters of loss exist.
+// fromZero creates the counters of lost data with the value 0.
 func (t *laneTelemetry) fromZero() {
 	fromzero.Plain(t.sent, t.common[0])
 	fromzero.Plain(t.lost, t.common[0])
@@ -129,7 +128,7 @@ func (t *laneTelemetry) fromZero() {
 	}
 	fromzero.Counter(t.tb.ExporterFallbacklogDroppedItems, "reason", append(fromzero.Strings(delivery.Drops), droppedDead), t.common...)
 	fromzero.Counter(t.tb.ExporterFallbacklogDamage, "kind", fromzero.Strings(segment.DamageKinds), t.common...)
-	fromzero.Counter(t.tb.ExporterFallbacklogDeadLetterItems, "reason", fromzero.Strings(delivery.DeadReasons), t.common...)
+	fromzero.Counter(t.tb.ExporterFallbacklogDeadLetterItems, "reason", fromzero.Strings(delivery.DeadLetterReasons), t.common...)
 }
 
 func (t *laneTelemetry) with(more ...attribute.KeyValue) metric.MeasurementOption {
@@ -174,7 +173,7 @@ func (t *laneTelemetry) observe(l *lane) error {
 }
 
 func (t *laneTelemetry) shutdown() {
-	t.tellBurials(t.burials.rest(t.core.now()))
+	t.logDeadLettered(t.deadLetterLines.remaining(t.core.now()))
 	t.tb.Shutdown()
 }
 
@@ -183,12 +182,17 @@ func (t *laneTelemetry) Received(items int) {
 	t.tb.ExporterFallbacklogReceivedItems.Add(context.Background(), int64(items), t.attrs)
 }
 
-func (t *laneTelemetry) Delivered(replayed bool, items int) {
-	attrs, count := t.direct, &t.tally.direct
-	if replayed {
-		attrs, count = t.replayed, &t.tally.replayed
-	}
-	count.Add(int64(items))
+func (t *laneTelemetry) DeliveredDirect(items int) {
+	t.tally.direct.Add(int64(items))
+	t.delivered(items, t.direct)
+}
+
+func (t *laneTelemetry) DeliveredReplayed(items int) {
+	t.tally.replayed.Add(int64(items))
+	t.delivered(items, t.replayed)
+}
+
+func (t *laneTelemetry) delivered(items int, attrs metric.MeasurementOption) {
 	t.tb.ExporterFallbacklogDeliveredItems.Add(context.Background(), int64(items), attrs)
 	t.sent.Add(context.Background(), int64(items), t.upstream)
 }
@@ -200,10 +204,10 @@ func (t *laneTelemetry) Logged(reason delivery.Reason, items, size int) {
 	t.tb.ExporterFallbacklogLoggedBytes.Add(ctx, int64(size), t.attrs)
 }
 
-func (t *laneTelemetry) Buried(reason delivery.Reason, items int, cause error) {
-	t.tally.buried.Add(int64(items))
+func (t *laneTelemetry) DeadLettered(reason delivery.Reason, items int, cause error) {
+	t.tally.deadLettered.Add(int64(items))
 	t.tb.ExporterFallbacklogDeadLetterItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", string(reason))))
-	t.tellBurials(t.burials.add(t.core.now(), reason, items, cause))
+	t.logDeadLettered(t.deadLetterLines.add(t.core.now(), reason, items, cause))
 }
 
 func (t *laneTelemetry) Dropped(reason delivery.Drop, items int) {
@@ -249,7 +253,7 @@ func (t *laneTelemetry) synced(took time.Duration, err error) {
 	}
 }
 
-// damaged counts and logs what a log has lost, at most once per minute for each kind.
+// damaged counts and logs damage of a log. It logs at most one line per minute for each kind.
 func (t *laneTelemetry) damaged(d segment.Damage) {
 	ctx := context.Background()
 	t.tb.ExporterFallbacklogCorruptBytes.Add(ctx, d.Bytes, t.attrs)
@@ -258,12 +262,12 @@ func (t *laneTelemetry) damaged(d segment.Damage) {
 		zap.String("path", d.Path), zap.Int64("offset", d.Start), zap.Int64("bytes", d.Bytes))
 }
 
-// damageMessages say what happened and what to do.
+// damageMessages describe the damage and what to do.
 var damageMessages = map[segment.DamageKind]string{
 	segment.Corrupt: "the local log has damaged bytes: their records are lost, a copy is in quarantine; check the disk, " +
 		"`fallbacklog verify` lists all damage",
-	segment.Emptied: "a segment of the local log is shorter than it was: its records are lost; check the disk, and who else writes there",
-	segment.Missing: "the segment in which the cursor stands is not there: what was unread of it is lost, unless it is put back " +
+	segment.Emptied: "a segment of the local log is shorter than it was: its records are lost; check the disk, and which other process writes there",
+	segment.Missing: "the segment that the cursor points to is missing: its unread records are lost, unless it is put back " +
 		"before the next start",
 	segment.Taken: "files of the local log were deleted or moved while it was in use: their unread records are lost, unless they " +
 		"are put back before the next start",

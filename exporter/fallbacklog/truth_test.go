@@ -35,7 +35,7 @@ func TestChangesOfStateAreLogged(t *testing.T) {
 	assert.Equal(t, 3, lines.FilterMessage(drained).Len())
 }
 
-// While an outage lasts there is one line a minute. It knows what went out since the line before.
+// During an outage there is one line per minute. It contains the deliveries since the previous line.
 func TestOutageIsToldEveryMinute(t *testing.T) {
 	var o outage
 	begun := time.Unix(1000, 0)
@@ -57,7 +57,7 @@ func TestOutageIsToldEveryMinute(t *testing.T) {
 	assert.False(t, due)
 }
 
-// The line of each minute says what is so: with a closed breaker the downstream may be there and refuse everything.
+// The line of each minute describes the actual state: the breaker may be closed while the downstream refuses everything.
 func TestLineOfTheMinuteIsTrue(t *testing.T) {
 	const (
 		outageLasts = "the outage lasts, and data goes to the local log"
@@ -112,7 +112,7 @@ func TestLineOfTheMinuteIsTrue(t *testing.T) {
 				send("live")
 			}
 			ahead.Add(int64(outageEvery))
-			c.tellOutage(1000) // unless the timer has
+			c.logOutage(1000) // the timer may have logged it already
 			var minuteLines []observer.LoggedEntry
 			eventually(t, func() bool {
 				minuteLines = lines.Filter(func(line observer.LoggedEntry) bool { return line.ContextMap()["age"] != nil }).All()
@@ -145,7 +145,7 @@ func (g *gateway) points(name string) (points []metricdata.DataPoint[int64]) {
 	return points
 }
 
-// Each counter of loss has a point for each value of its label before anything is lost.
+// Each counter of lost data has a point for each value of its label before anything is lost.
 func TestCountersOfLossBeginAtZero(t *testing.T) {
 	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(t.TempDir())))
 	for name, want := range map[string][]string{
@@ -173,8 +173,7 @@ func TestCountersOfLossBeginAtZero(t *testing.T) {
 	}
 }
 
-// The counters that every exporter has are fallbacklog's own: what is delivered and what is lost for good, once, also
-// behind a queue.
+// fallbacklog provides the counters that every exporter has. They count delivered and lost items once, also behind a queue.
 func TestCountersOfEveryExporter(t *testing.T) {
 	for _, queue := range []bool{false, true} {
 		t.Run(fmt.Sprint("queue=", queue), func(t *testing.T) {

@@ -8,26 +8,27 @@ import (
 )
 
 const (
-	// maxMiB keeps sums of two sizes in bytes within an int64.
+	// maxMiB keeps the sum of two sizes in bytes within an int64.
 	maxMiB = math.MaxInt64 / mib / 2
-	// minFsyncInterval is about what a sync of a solid-state disk takes: one more often would be under way all the time.
+	// minFsyncInterval is about the duration of a sync on a solid-state disk: a shorter interval would mean that a sync is
+	// always running.
 	minFsyncInterval = time.Millisecond
-	// minOpenInterval keeps the probes of a downstream that is away from being a load on it and on us.
+	// minOpenInterval bounds the load of the probes on a downstream that is away, and on the gateway.
 	minOpenInterval = 10 * time.Millisecond
-	// maxInterval is for whatever is waited for: a timer that is due in a year is a mistake.
+	// maxInterval bounds all intervals: a timer of more than a year is a mistake.
 	maxInterval = 365 * 24 * time.Hour
-	// maxFsyncInterval is how long the kernel would keep data at most.
+	// maxFsyncInterval is the longest time that the kernel itself keeps data unwritten.
 	maxFsyncInterval = 30 * time.Second
-	// A larger multiplier or rate has no other effect than none.
+	// Larger values have the same effect as no limit.
 	maxMultiplier        = 1000
 	maxRequestsPerSecond = 1e6
 	maxMiBPerSecond      = 1e6
-	// Each request under way holds its records in memory, as lines and decoded: 64 of 64 MiB are 4 GiB of lines.
+	// Each request in flight needs memory for its records, encoded and decoded: 64 requests of 64 MiB are 4 GiB encoded.
 	maxConcurrency = 64
 	maxCoalesceMiB = 64
 )
 
-// Validate reports every mistake at once.
+// Validate returns all mistakes together.
 func (c *Config) Validate() error {
 	var e check.Errors
 	check.Range(&e, "timeout", c.Timeout, time.Millisecond, maxInterval)

@@ -6,17 +6,17 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// volumes adds up what the components of this process may use of each file system: max_disk_mib of their logs and dead
-// letters. Safe for concurrent use.
+// volumes adds up max_disk_mib of the logs and dead letters on each file system, for all components of this process. It is safe
+// for concurrent use.
 type volumes struct {
 	mu   sync.Mutex
 	caps map[uint64]map[*core]int64 // bytes, by volume
 }
 
-// promised is shared by all components of the process.
-var promised = &volumes{caps: map[uint64]map[*core]int64{}}
+// volumeUses is shared by all components of the process.
+var volumeUses = &volumes{caps: map[uint64]map[*core]int64{}}
 
-// add notes what a component may use of a volume, and returns the sum of all.
+// add records the bytes that a component may use on a volume, and returns the sum for the volume.
 func (v *volumes) add(c *core, on segment.Volume, bytes int64) (sum int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -10,21 +10,21 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// Selection says which records Cat writes.
+// Selection chooses the records that Cat writes.
 type Selection struct {
 	Filter
-	All   bool // also those that have been dealt with and are still there
-	Limit int  // at most so many; 0: any number
+	All   bool // also records that are done and still on disk
+	Limit int  // largest number of records; 0: no limit
 }
 
 // errEnough ends a walk.
 var errEnough = errors.New("enough")
 
-// Cat writes records as OTLP JSON, one request a line, log by log, oldest first. It returns the bytes that it passed
-// over because they were no records, or not as they were encrypted. An encrypted record whose key is not there is an error,
+// Cat writes records as OTLP JSON, one request per line, log by log, oldest first. It returns the number of bytes that it
+// skipped because they were no records or were changed after encryption. An encrypted record without its key is an error,
 // ErrKey.
 func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged int64, err error) {
-	views, m, err := looks(logs, nil)
+	views, m, err := recordViews(logs, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -1,7 +1,7 @@
-// Package logtool looks at, checks and empties the directories that the fallbacklog exporter writes. The command
-// cmd/fallbacklog is made of it.
+// Package logtool reads, checks and empties the directories that the fallbacklog exporter writes. It is the library of the
+// command cmd/fallbacklog.
 //
-// What only reads (List, Cat, Verify) works beside a running gateway: it takes no lock, writes
-// nothing, and passes over files that vanish. What writes (Replay, Requeue, Discard) takes the component's lock first and
-// fails with ErrInUse where a gateway has it. What is about dead letters a gateway does itself when it is asked to: see Ask.
+// List, Cat and Verify only read. They work beside a running gateway: they lock and write nothing, and skip files that
+// disappear. Replay, Requeue and Discard write. They lock the component's directory first and fail with ErrInUse if a gateway
+// has locked it. A running gateway serves Requeue and Discard itself when it is asked to, see Ask.
 package logtool

@@ -9,13 +9,13 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
-// Filter chooses records: those that fit every field that is set.
+// Filter chooses the records that match every field that is set.
 type Filter struct {
 	Codes   []string  `json:"codes,omitempty"`   // one of them
 	Reasons []string  `json:"reasons,omitempty"` // one of them
 	Since   time.Time `json:"since,omitzero"`    // written at that time or later
 	Until   time.Time `json:"until,omitzero"`    // written before that time
-	// Contains is a text in the record as Cat writes it, the backend's message included.
+	// Contains is a text in the record as Cat writes it, including the backend's message.
 	Contains string `json:"contains,omitempty"`
 }
 
@@ -24,7 +24,7 @@ func (f Filter) Empty() bool {
 	return len(f.Codes) == 0 && len(f.Reasons) == 0 && f.Since.IsZero() && f.Until.IsZero() && f.Contains == ""
 }
 
-// fits reports whether a record is chosen. The meta is the record's.
+// fits reports whether the filter chooses a record. meta is the record's.
 func (f Filter) fits(l Log, rec []byte, meta record.Meta) (bool, error) {
 	if len(f.Codes) > 0 && !slices.Contains(f.Codes, meta.Code) ||
 		len(f.Reasons) > 0 && !slices.Contains(f.Reasons, meta.Reason) ||
@@ -41,8 +41,8 @@ func (f Filter) fits(l Log, rec []byte, meta record.Meta) (bool, error) {
 	return bytes.Contains(line, []byte(f.Contains)), nil
 }
 
-// chooses is fits for records that may be damaged or encrypted with another key: an empty filter chooses these too, since
-// they are moved unchanged.
+// chooses is fits for records that may be damaged or encrypted with another key. An empty filter also chooses these, since they
+// are moved unchanged.
 func (f Filter) chooses(l Log, rec []byte) (chosen bool, meta record.Meta, err error) {
 	meta, err = l.reader.Parse(rec)
 	switch {

@@ -9,22 +9,22 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// Summary is what List says of a log.
+// Summary describes a log.
 type Summary struct {
 	Log
-	Segments     []SegmentSummary `json:"segments"`
-	Bytes        int64            `json:"bytes"`
-	UnreadBytes  int64            `json:"unread_bytes"`
-	Cursor       segment.Position `json:"cursor"`
-	Quarantined  int              `json:"quarantined_files"`
-	QuarantinedB int64            `json:"quarantined_bytes"`
-	// Compressed are the paths of unread segments that an earlier version compressed, which are not in the figures above.
+	Segments         []SegmentSummary `json:"segments"`
+	Bytes            int64            `json:"bytes"`
+	UnreadBytes      int64            `json:"unread_bytes"`
+	Cursor           segment.Position `json:"cursor"`
+	Quarantined      int              `json:"quarantined_files"`
+	QuarantinedBytes int64            `json:"quarantined_bytes"`
+	// Compressed are the paths of unread segments that an earlier version compressed. The figures above do not include them.
 	Compressed []string `json:"compressed_segments,omitempty"`
 	// Content is nil unless List was asked to read the records.
 	Content *Content `json:"content,omitempty"`
 }
 
-// SegmentSummary is one file.
+// SegmentSummary describes one segment file.
 type SegmentSummary struct {
 	Name   string    `json:"name"`
 	Begun  time.Time `json:"begun"`
@@ -32,23 +32,23 @@ type SegmentSummary struct {
 	Unread int64     `json:"unread_bytes"`
 }
 
-// Content is what the records say that have not been dealt with.
+// Content describes the records that are not done.
 type Content struct {
 	Records int `json:"records"`
 	Items   int `json:"items"` // spans, data points or log records
-	// Oldest and Newest are when the first and last were written; zero where there are none.
+	// Oldest and Newest are the times of writing of the oldest and the newest record; zero if there is none.
 	Oldest       time.Time `json:"oldest,omitzero"`
 	Newest       time.Time `json:"newest,omitzero"`
-	DamagedBytes int64     `json:"damaged_bytes"` // also in what has been dealt with
-	// Locked are those of the records that are encrypted and whose key is not there: nothing else is known of them.
+	DamagedBytes int64     `json:"damaged_bytes"` // including damage among done records
+	// Locked is the number of encrypted records without their key. Nothing else is known about them.
 	Locked int `json:"encrypted_records"`
 
 	reader record.Reader
 }
 
-// List looks at logs. With content it reads every record, else only names and the cursor.
-func List(ctx context.Context, logs []Log, content bool, tell Progress) ([]Summary, error) {
-	views, m, err := lookAtAll(logs, tell)
+// List describes logs. With content it reads every record, otherwise only the names and the cursor.
+func List(ctx context.Context, logs []Log, content bool, progress Progress) ([]Summary, error) {
+	views, m, err := allViews(logs, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +57,8 @@ func List(ctx context.Context, logs []Log, content bool, tell Progress) ([]Summa
 		s := &all[i]
 		s.Log, s.Cursor = logs[i], v.Cursor
 		s.Compressed = v.Compressed
-		s.Quarantined, s.QuarantinedB = v.Quarantined.Files, v.Quarantined.Bytes
-		s.Segments = make([]SegmentSummary, 0, len(v.Segments)) // in JSON a list, also where it is empty
+		s.Quarantined, s.QuarantinedBytes = v.Quarantined.Files, v.Quarantined.Bytes
+		s.Segments = make([]SegmentSummary, 0, len(v.Segments)) // in JSON a list, even if it is empty
 		for _, g := range v.Segments {
 			s.Segments = append(s.Segments, SegmentSummary{Name: g.Name, Begun: g.Begun, Bytes: g.Size, Unread: g.Unread})
 			s.Bytes += g.Size

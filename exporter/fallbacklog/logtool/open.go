@@ -12,57 +12,57 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// ErrInUse says that a gateway, or another run of the tool, has the component's directory.
+// ErrInUse means that a gateway, or another run of the tool, has locked the component's directory.
 var ErrInUse = errors.New("in use")
 
-// segmentBytes is log::max_segment_size_mib's default: the tool does not know the configuration.
+// segmentBytes is the default of log::max_segment_size_mib: the tool does not know the configuration.
 const segmentBytes = 64 << 20
 
 func kind(c record.Codec) segment.Kind {
 	return segment.Kind{Extension: c.Extension(), Format: c}
 }
 
-// kinds of segments that a log may hold, whatever log::format says now.
+// kinds are the kinds of segments in a log, whatever log::format is now.
 var kinds = []segment.Kind{kind(record.Lines{}), kind(record.Frames{})}
 
-// look returns the log as it is now. A log that has vanished is empty.
-func (l Log) look() (segment.View, error) {
-	v, err := segment.Look(segment.OS{}, l.dir, kinds...)
+// view returns a view of the log. A log that has disappeared is empty.
+func (l Log) view() (segment.View, error) {
+	v, err := segment.ReadView(segment.OS{}, l.dir, kinds...)
 	if errors.Is(err, fs.ErrNotExist) {
 		return segment.View{}, nil
 	}
 	return v, err
 }
 
-// lock takes the component's directory.
+// lock locks the component's directory.
 func (l Log) lock() (io.Closer, error) {
 	if err := checkOwner(l.root); err != nil {
 		return nil, err
 	}
 	c, err := segment.OS{}.Lock(filepath.Join(l.root, "lock"))
 	if errors.Is(err, segment.ErrLocked) {
-		return nil, fmt.Errorf("%w: %s: a gateway runs on it, or another run of this command; stop that first", ErrInUse, l.root)
+		return nil, fmt.Errorf("%w: %s: a gateway or another run of this command uses it; stop that first", ErrInUse, l.root)
 	}
 	return c, err
 }
 
-// owned is a log that the tool has open for writing.
-type owned struct {
+// writableLog is a log that the tool has opened for writing.
+type writableLog struct {
 	*segment.Log
 	dir     string
-	codec   record.Codec // of what is written
-	trouble error        // what the log met where no call of ours returns it
-	damaged int64        // bytes that were no record
+	codec   record.Codec // of new records
+	trouble error        // errors that no call returns
+	damaged int64        // bytes that are no record
 }
 
-// open opens the log as its owner. The caller has the lock. There is no limit to its size: what the gateway's own limits
-// say of it is seen at its next start.
-func (l Log) open() (*owned, error) {
-	o := &owned{dir: l.dir, codec: record.Lines{}}
+// open opens the log for writing. The caller has locked it. The size is not limited; the gateway applies its own limits at its
+// next start.
+func (l Log) open() (*writableLog, error) {
+	o := &writableLog{dir: l.dir, codec: record.Lines{}}
 	return o, o.open()
 }
 
-func (o *owned) open() (err error) {
+func (o *writableLog) open() (err error) {
 	o.Log, err = segment.Open(segment.Options{
 		Dir: o.dir, Kind: kind(o.codec), Also: kinds,
 		Budget:          &segment.Budget{Max: math.MaxInt64 / 2},
@@ -73,10 +73,10 @@ func (o *owned) open() (err error) {
 	return err
 }
 
-// append puts a record at the end, as it is. One in another format than the last needs a segment of its own kind, for
-// which the log is opened again: what Next has returned and is not done is returned again.
-func (o *owned) append(data []byte) error {
-	if c := (record.Reader{}).Of(data); c != o.codec {
+// append appends a record unchanged. If its format differs from that of the last record it needs a segment of another kind, so
+// the log is opened again. Next then returns again what it has returned and what is not done.
+func (o *writableLog) append(data []byte) error {
+	if c := (record.Reader{}).CodecOf(data); c != o.codec {
 		if err := o.Close(); err != nil {
 			return err
 		}

@@ -2,5 +2,5 @@
 
 package logtool
 
-// checkOwner has nothing to check where files inherit their access from the directory.
+// checkOwner does nothing on systems where files inherit their access from the directory.
 func checkOwner(string) error { return nil }

@@ -15,8 +15,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// A gateway that runs has its directory locked. The command then leaves a request in it, a file of JSON, which the gateway
-// picks up within a second; its answer is a file too.
+// A running gateway has locked its directory. The command then writes a request as a JSON file, which the gateway reads within
+// a second. The gateway's response is also a file.
 const (
 	requestFile = "request.json"
 	answerFile  = "answer.json"
@@ -28,34 +28,34 @@ const (
 	Discarding = "discard"
 )
 
-// Request asks a gateway to do something to the dead letters of one component.
+// Request asks a gateway to requeue or discard records in the dead letters of one component.
 type Request struct {
-	ID      string   `json:"id"` // of this request: the answer has the same
+	ID      string   `json:"id"` // the response has the same
 	Command string   `json:"command"`
 	Signals []string `json:"signals"`
 	Filter  Filter   `json:"filter"`
 }
 
-// Answer is what a gateway did.
-type Answer struct {
-	ID    string   `json:"id"`
-	Done  []Sifted `json:"done"`
-	Error string   `json:"error,omitempty"`
+// Response is a gateway's response to a request.
+type Response struct {
+	ID    string             `json:"id"`
+	Done  []DeadLetterResult `json:"done"`
+	Error string             `json:"error,omitempty"`
 }
 
 var (
-	// ErrNotPickedUp says that no gateway has answered a request.
+	// ErrNotPickedUp means that no gateway has responded to a request.
 	ErrNotPickedUp = errors.New("the gateway does not pick the request up: it may be of an earlier version, or about to start or to end")
-	// ErrRefused says that a gateway could not do what a request asks for.
+	// ErrRefused means that a gateway could not do all that a request asks for.
 	ErrRefused = errors.New("the gateway could not do all of it")
 )
 
-// pollAnswer is how often the command looks for an answer.
+// pollAnswer is the interval at which the command looks for a response.
 const pollAnswer = 50 * time.Millisecond
 
-// Ask leaves a request in a component's directory and waits for the answer of the gateway that runs there.
-func Ask(ctx context.Context, logs []Log, command string, f Filter) ([]Sifted, error) {
-	var all []Sifted
+// Ask writes a request to the directory of each component and waits for the response of the gateway that runs there.
+func Ask(ctx context.Context, logs []Log, command string, f Filter) ([]DeadLetterResult, error) {
+	var all []DeadLetterResult
 	for len(logs) > 0 {
 		root := logs[0].root
 		r := Request{ID: rand.Text(), Command: command, Filter: f}
@@ -77,7 +77,7 @@ func Ask(ctx context.Context, logs []Log, command string, f Filter) ([]Sifted, e
 	return all, nil
 }
 
-func (r Request) ask(ctx context.Context, root string) (a Answer, err error) {
+func (r Request) ask(ctx context.Context, root string) (a Response, err error) {
 	if err := checkOwner(root); err != nil {
 		return a, err
 	}
@@ -90,7 +90,7 @@ func (r Request) ask(ctx context.Context, root string) (a Answer, err error) {
 	if err := os.WriteFile(temp, text, segment.FileMode); err != nil {
 		return a, err
 	}
-	err = os.Link(temp, path) // whole, and only without another one
+	err = os.Link(temp, path) // atomically, and only if no other request waits
 	err = errors.Join(err, os.Remove(temp))
 	if errors.Is(err, fs.ErrExist) {
 		return a, fmt.Errorf("%w: %s: another request waits", ErrInUse, path)
@@ -112,15 +112,15 @@ func (r Request) ask(ctx context.Context, root string) (a Answer, err error) {
 		case <-tick.C:
 		case <-ctx.Done():
 			if err := os.Remove(path); err == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return Answer{}, ErrNotPickedUp
+				return Response{}, ErrNotPickedUp
 			}
-			return Answer{}, ctx.Err()
+			return Response{}, ctx.Err()
 		}
 	}
 }
 
-// Pending returns the request that waits in a component's directory; ok is false when there is none. It is for the
-// gateway, and costs one look at the disk if there is none.
+// Pending returns the request that waits in a component's directory. ok is false if there is none. The gateway calls it;
+// without a request it costs one stat call.
 func Pending(fsys segment.FS, root string) (r Request, ok bool, err error) {
 	path := filepath.Join(root, requestFile)
 	fi, err := fsys.Lstat(path)
@@ -154,8 +154,8 @@ func Pending(fsys segment.FS, root string) (r Request, ok bool, err error) {
 // maxRequest bounds a request, in bytes.
 const maxRequest = 1 << 20
 
-// Reply writes the gateway's answer, and then removes the request.
-func Reply(fsys segment.FS, root string, a Answer) error {
+// Reply writes the gateway's response and then removes the request.
+func Reply(fsys segment.FS, root string, a Response) error {
 	text, err := json.Marshal(a)
 	if err != nil {
 		return err

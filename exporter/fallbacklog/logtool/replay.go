@@ -13,37 +13,37 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
-// ReplayOptions of a replay.
+// ReplayOptions configure a replay.
 type ReplayOptions struct {
-	// PerSecond bounds the requests; 0 does not.
+	// PerSecond bounds the requests per second; 0: no limit.
 	PerSecond float64
-	// Timeout of an attempt.
+	// Timeout bounds one attempt.
 	Timeout time.Duration
-	// Attempts for one record, the pauses between them from Pause on doubling to 30 s.
+	// Attempts bounds the attempts for one record. The first pause between them is Pause. It doubles up to 30 s.
 	Attempts int
 	Pause    time.Duration
 	Progress Progress
 }
 
-// Replayed is what Replay sent of a log.
+// Replayed is what Replay sent from one log.
 type Replayed struct {
 	Log
 	Records  int   `json:"records"`
 	Items    int   `json:"items"`
-	Rejected int64 `json:"rejected_items"` // by servers that took the rest of a request
-	Damaged  int64 `json:"damaged_bytes"`  // passed over: they were no records, or not as they were encrypted
+	Rejected int64 `json:"rejected_items"` // items that servers rejected in requests that they accepted
+	Damaged  int64 `json:"damaged_bytes"`  // skipped bytes that were no records or were changed after encryption
 	Message  string
-	// Next is the first record that was not sent: where to go on.
+	// Next is the position of the first record that was not sent, where the next replay continues.
 	Next segment.Position `json:"next"`
 }
 
 // maxPause bounds the pause between attempts.
 const maxPause = 30 * time.Second
 
-// Replay sends what logs hold and has not been dealt with, one request after the other, oldest first. It stops at the
-// first record that does not get through; called again it goes on with that one.
+// Replay sends the records of logs that are not done, one request at a time, oldest first. It stops at the first record that
+// the target does not accept. The next call continues with that record.
 func Replay(ctx context.Context, logs []Log, target *Target, opt ReplayOptions) ([]Replayed, error) {
-	views, m, err := looks(logs, opt.Progress)
+	views, m, err := recordViews(logs, opt.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ type replay struct {
 	meter   *meter
 }
 
-// replay replays a log and marks what was taken.
+// replay replays a log and marks the accepted records as done.
 func (r replay) replay(ctx context.Context, l Log, done *Replayed) (err error) {
 	lock, err := l.lock()
 	if err != nil {
@@ -113,7 +113,7 @@ func (r replay) replay(ctx context.Context, l Log, done *Replayed) (err error) {
 	}
 }
 
-// send sends one record, as often as it is allowed to.
+// send sends one record in at most Attempts attempts.
 func (r replay) send(ctx context.Context, line []byte, done *Replayed) error {
 	meta, err := done.reader.Parse(line)
 	if err != nil {
@@ -151,7 +151,7 @@ func (r replay) send(ctx context.Context, line []byte, done *Replayed) error {
 	}
 }
 
-func (r replay) attempt(ctx context.Context, req request) (answer, error) {
+func (r replay) attempt(ctx context.Context, req otlpRequest) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
 	defer cancel()
 	return r.target.send(ctx, req)

@@ -8,25 +8,25 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
-// Requeue moves what a filter chooses of dead letters to the end of their signals' logs, where the next start replays it.
-// A record is durable in the log before it leaves the dead letter: an interruption may leave one in both.
-func Requeue(ctx context.Context, logs []Log, f Filter, tell Progress) ([]Sifted, error) {
-	return siftAll(ctx, logs, f, tell, Log.requeue)
+// Requeue moves the chosen records of dead letters to the end of their signals' logs, which the next start replays. A record is
+// durable in the log before it leaves the dead letter, so an interruption may leave it in both.
+func Requeue(ctx context.Context, logs []Log, f Filter, progress Progress) ([]DeadLetterResult, error) {
+	return applyAll(ctx, logs, f, progress, Log.requeue)
 }
 
-// Discard deletes what a filter chooses of dead letters.
-func Discard(ctx context.Context, logs []Log, f Filter, tell Progress) ([]Sifted, error) {
-	return siftAll(ctx, logs, f, tell, Log.discard)
+// Discard deletes the chosen records of dead letters.
+func Discard(ctx context.Context, logs []Log, f Filter, progress Progress) ([]DeadLetterResult, error) {
+	return applyAll(ctx, logs, f, progress, Log.discard)
 }
 
-func siftAll(ctx context.Context, logs []Log, f Filter, tell Progress,
-	one func(Log, context.Context, Filter, *meter) (Sifted, error),
-) ([]Sifted, error) {
-	_, m, err := looks(logs, tell)
+func applyAll(ctx context.Context, logs []Log, f Filter, progress Progress,
+	one func(Log, context.Context, Filter, *meter) (DeadLetterResult, error),
+) ([]DeadLetterResult, error) {
+	_, m, err := recordViews(logs, progress)
 	if err != nil {
 		return nil, err
 	}
-	var all []Sifted
+	var all []DeadLetterResult
 	for _, l := range logs {
 		if !l.DeadLetter {
 			continue
@@ -40,20 +40,20 @@ func siftAll(ctx context.Context, logs []Log, f Filter, tell Progress,
 	return all, nil
 }
 
-func (l Log) requeue(ctx context.Context, f Filter, m *meter) (done Sifted, err error) {
-	return l.sift(ctx, f, m, func(to *owned) func([]byte, record.Meta) error {
+func (l Log) requeue(ctx context.Context, f Filter, m *meter) (done DeadLetterResult, err error) {
+	return l.apply(ctx, f, m, func(to *writableLog) func([]byte, record.Meta) error {
 		return func(rec []byte, _ record.Meta) error { return errors.Join(to.append(rec), to.trouble) }
 	})
 }
 
-func (l Log) discard(ctx context.Context, f Filter, m *meter) (done Sifted, err error) {
-	return l.sift(ctx, f, m, func(*owned) func([]byte, record.Meta) error {
+func (l Log) discard(ctx context.Context, f Filter, m *meter) (done DeadLetterResult, err error) {
+	return l.apply(ctx, f, m, func(*writableLog) func([]byte, record.Meta) error {
 		return func([]byte, record.Meta) error { return nil }
 	})
 }
 
-// sift opens the dead letter and its signal's log as their owner.
-func (l Log) sift(ctx context.Context, f Filter, m *meter, act func(to *owned) func([]byte, record.Meta) error) (done Sifted, err error) {
+// apply opens the dead letter and its signal's log for writing and lets act act on the chosen records.
+func (l Log) apply(ctx context.Context, f Filter, m *meter, act func(to *writableLog) func([]byte, record.Meta) error) (done DeadLetterResult, err error) {
 	done.Log = l
 	lock, err := l.lock()
 	if err != nil {
@@ -70,20 +70,20 @@ func (l Log) sift(ctx context.Context, f Filter, m *meter, act func(to *owned) f
 		return done, err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	s := sifter{
+	s := selector{
 		log: l, from: from.Log, filter: f, act: act(to), m: m,
 		keep: func(rec []byte) error {
-			if (record.Reader{}).Of(rec).Encoding() != from.codec.Encoding() {
+			if (record.Reader{}).CodecOf(rec).Encoding() != from.codec.Encoding() {
 				return errStays
 			}
 			return from.append(rec)
 		},
 	}
-	done, err = s.sift(ctx)
+	done, err = s.apply(ctx)
 	return done, errors.Join(err, from.trouble)
 }
 
-// signalLog is the log that a dead letter belongs to.
+// signalLog returns the log that a dead letter belongs to.
 func (l Log) signalLog() Log {
 	return Log{Component: l.Component, Signal: l.Signal, root: l.root, dir: filepath.Dir(l.dir)}
 }

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// TargetOptions say where Replay sends to.
+// TargetOptions configure the target of a replay.
 type TargetOptions struct {
 	// Endpoint is grpc://host:port or grpcs://host:port (with TLS), or the base URL of OTLP over HTTP.
 	Endpoint string
@@ -26,22 +26,22 @@ type TargetOptions struct {
 
 // Target is an OTLP server.
 type Target struct {
-	send  func(ctx context.Context, r request) (answer, error)
+	send  func(ctx context.Context, r otlpRequest) (answer, error)
 	close func() error
 }
 
-// answer is what a server said of a request that it took.
+// answer is a server's answer to a request that it accepted.
 type answer struct {
-	rejected int64 // items of it that it did not take
+	rejected int64 // items of the request that it did not accept
 	message  string
 }
 
-// refusal is an error that trying again would not change.
+// refusal is an error that another attempt would not change.
 type refusal struct{ error }
 
 func (r refusal) Unwrap() error { return r.error }
 
-// NewTarget does not connect yet.
+// NewTarget returns a target. It does not connect yet.
 func NewTarget(opt TargetOptions) (*Target, error) {
 	u, err := url.Parse(opt.Endpoint)
 	if err != nil || u.Host == "" {
@@ -55,7 +55,7 @@ func NewTarget(opt TargetOptions) (*Target, error) {
 		}
 		secure.RootCAs = x509.NewCertPool()
 		if !secure.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca: must hold PEM certificates (got %s)", opt.CAFile)
+			return nil, fmt.Errorf("ca: must contain PEM certificates (got %s)", opt.CAFile)
 		}
 	}
 	switch u.Scheme {
@@ -77,7 +77,7 @@ func grpcTarget(address string, c credentials.TransportCredentials, headers map[
 		return nil, err
 	}
 	return &Target{
-		send: func(ctx context.Context, r request) (answer, error) {
+		send: func(ctx context.Context, r otlpRequest) (answer, error) {
 			a, err := r.overGRPC(metadata.NewOutgoingContext(ctx, metadata.New(headers)), conn)
 			return a, judgeGRPC(err)
 		},
@@ -85,10 +85,10 @@ func grpcTarget(address string, c credentials.TransportCredentials, headers map[
 	}, nil
 }
 
-// Close ends its connections.
+// Close closes the connections.
 func (t *Target) Close() error { return t.close() }
 
-// Refused reports whether an error of Replay is the server's word on a record, which sending it again would not change.
+// Refused reports whether an error of Replay is the server's refusal of a record, which another attempt would not change.
 func Refused(err error) bool {
 	var r refusal
 	return errors.As(err, &r)

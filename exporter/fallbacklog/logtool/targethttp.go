@@ -11,7 +11,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 )
 
-// maxAnswer bounds what is read of an HTTP answer.
+// maxAnswer bounds the bytes read of an HTTP answer.
 const maxAnswer = 64 << 10
 
 // httpTarget sends OTLP over HTTP, in protobuf.
@@ -21,7 +21,7 @@ type httpTarget struct {
 	headers map[string]string
 }
 
-func (h httpTarget) send(ctx context.Context, r request) (answer, error) {
+func (h httpTarget) send(ctx context.Context, r otlpRequest) (answer, error) {
 	body, err := r.marshal()
 	if err != nil {
 		return answer{}, refusal{err}
@@ -39,7 +39,7 @@ func (h httpTarget) send(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	defer func() { _ = resp.Body.Close() }() // read already
+	defer func() { _ = resp.Body.Close() }() // the body was read
 	said, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return answer{}, err
@@ -47,16 +47,16 @@ func (h httpTarget) send(ctx context.Context, r request) (answer, error) {
 	switch code := resp.StatusCode; {
 	case code >= 200 && code < 300:
 		return r.answered(said), nil
-	case resp.Header.Get("Retry-After") != "", !failure.OfHTTP(code).Refused():
+	case resp.Header.Get("Retry-After") != "", !failure.KindOfHTTP(code).Refused():
 		return answer{}, fmt.Errorf("%s: %s", where, resp.Status)
 	default:
 		return answer{}, refusal{fmt.Errorf("%s: %s", where, resp.Status)}
 	}
 }
 
-// judgeGRPC marks what sending it again would not change.
+// judgeGRPC marks an error as a refusal if another attempt would not change it.
 func judgeGRPC(err error) error {
-	if err == nil || !failure.Of(err, false).Kind.Refused() {
+	if err == nil || !failure.Classify(err, false).Kind.Refused() {
 		return err
 	}
 	return refusal{err}

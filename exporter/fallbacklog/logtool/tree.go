@@ -13,13 +13,13 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
-// Signals are the names of the directories that a component's directory holds.
+// Signals are the names of the directories in a component's directory.
 var Signals = []string{"logs", "metrics", "traces"}
 
-// ErrNothing says that a directory holds no log.
-var ErrNothing = errors.New("no log there")
+// ErrNoLog means that a directory contains no log.
+var ErrNoLog = errors.New("no log there")
 
-// Log is one log on disk: a signal's, or the dead letter of a signal.
+// Log is one log on disk: a signal's log or its dead letter.
 type Log struct {
 	Component  string `json:"component"` // its id
 	Signal     string `json:"signal"`
@@ -30,8 +30,8 @@ type Log struct {
 	reader record.Reader
 }
 
-// WithKey returns the log with the key of its encrypted records: 32 bytes in base64 or hex, as in encryption::key. Without
-// it their bytes and checksums can be told, and no more.
+// WithKey returns the log with the key of its encrypted records: 32 bytes in base64 or hex, as in encryption::key. Without it
+// only the sizes and checksums of these records are known.
 func (l Log) WithKey(text string) (Log, error) {
 	key, err := record.NewKey(text)
 	if err != nil {
@@ -41,10 +41,10 @@ func (l Log) WithKey(text string) (Log, error) {
 	return l, nil
 }
 
-// ErrKey says that a record is encrypted, with another key than what the log was given.
+// ErrKey means that a record is encrypted with another key than the log's.
 var ErrKey = record.ErrKey
 
-// String names it for people.
+// String returns the name for messages.
 func (l Log) String() string {
 	name := l.Component + " " + l.Signal
 	if l.DeadLetter {
@@ -53,8 +53,8 @@ func (l Log) String() string {
 	return name
 }
 
-// Find returns the logs below a directory, sorted: log::directory, or the directory of one component in it. It returns
-// ErrNothing where there are none.
+// Find returns the logs below a directory, sorted. The directory is log::directory, or the directory of one component in it.
+// Find returns ErrNoLog if there are none.
 func Find(dir string) ([]Log, error) {
 	dir = filepath.Clean(dir)
 	logs, err := component(dir)
@@ -79,13 +79,13 @@ func Find(dir string) ([]Log, error) {
 		logs = append(logs, found...)
 	}
 	if len(logs) == 0 {
-		return nil, fmt.Errorf("%s: %w", dir, ErrNothing)
+		return nil, fmt.Errorf("%s: %w", dir, ErrNoLog)
 	}
 	slices.SortStableFunc(logs, func(a, b Log) int { return cmp.Compare(a.Component, b.Component) })
 	return logs, nil
 }
 
-// component returns the logs of the component whose directory root is; none if it is something else.
+// component returns the logs of the component whose directory is root, or none if it is another directory.
 func component(root string) (logs []Log, err error) {
 	absolute, err := filepath.Abs(root)
 	if err != nil {

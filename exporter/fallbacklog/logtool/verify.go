@@ -8,23 +8,23 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// Check is what Verify found in a log.
+// Check is the result of Verify for one log.
 type Check struct {
 	Log
-	Records int `json:"records"` // whole ones, also those dealt with
-	Items   int `json:"items"`   // but for those in Locked
-	// Locked are those of the records that are encrypted and whose key is not there: only their checksums are checked.
+	Records int `json:"records"` // whole ones, including done ones
+	Items   int `json:"items"`   // without the items of Locked
+	// Locked is the number of encrypted records without their key. Only their checksums were verified.
 	Locked int   `json:"encrypted_records"`
 	Bytes  int64 `json:"bytes"`
-	// Unfinished is the end of the newest segment that is no record yet: one in writing or, where no gateway runs, one
-	// that a crash has torn. Nobody was told that it was taken; the next start cuts it off.
+	// Unfinished is the number of bytes at the end of the newest segment that are no complete record: a record is being written
+	// or, without a running gateway, a crash has torn it. It was never acknowledged. The next start cuts it off.
 	Unfinished int64   `json:"unfinished_bytes"`
 	Damage     []Range `json:"damage"`
-	// Lost are segments that are not what the cursor says of them.
+	// Lost lists contradictions between the segments and the cursor.
 	Lost []segment.Damage `json:"lost,omitempty"`
 }
 
-// Range is bytes of a segment.
+// Range is a range of bytes of a segment.
 type Range struct {
 	Segment string `json:"segment"`
 	Start   int64  `json:"start"`
@@ -32,8 +32,8 @@ type Range struct {
 }
 
 // Verify reads every byte and checks every checksum.
-func Verify(ctx context.Context, logs []Log, tell Progress) ([]Check, error) {
-	views, m, err := looks(logs, tell)
+func Verify(ctx context.Context, logs []Log, progress Progress) ([]Check, error) {
+	views, m, err := recordViews(logs, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (c *Check) note(s segment.Segment, p segment.Piece) error {
 	case errors.Is(err, ErrKey):
 		c.Records++
 		c.Locked++
-	case p.Damaged, errors.Is(err, record.ErrDamaged): // its checksum is right, but it is not as it was encrypted
+	case p.Damaged, errors.Is(err, record.ErrDamaged): // ErrDamaged: the checksum matches, but the record was changed after encryption
 		if n := len(c.Damage); n > 0 && c.Damage[n-1].Segment == s.Name && c.Damage[n-1].End == p.Start {
 			c.Damage[n-1].End = p.End
 		} else {
@@ -76,10 +76,10 @@ func (c *Check) note(s segment.Segment, p segment.Piece) error {
 	return nil
 }
 
-// DamageKind says what happened to a segment.
+// DamageKind is the cause of a damage.
 type DamageKind = segment.DamageKind
 
-// What Check.Lost may say.
+// The kinds of damage in Check.Lost.
 const (
 	Emptied = segment.Emptied
 	Missing = segment.Missing

@@ -8,7 +8,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// walk visits every piece of a view's segments, oldest first. Segments that vanish, as in a replay, are passed over.
+// walk calls visit with every piece of a view's segments, oldest first. It skips segments that disappear, for instance because
+// they were replayed.
 func walk(ctx context.Context, v segment.View, m *meter, visit func(segment.Segment, segment.Piece) error) error {
 	for _, s := range v.Segments {
 		at := int64(0)
@@ -28,10 +29,10 @@ func walk(ctx context.Context, v segment.View, m *meter, visit func(segment.Segm
 	return nil
 }
 
-// looks is lookAtAll for work on the records: it fails where a log has unread segments that an earlier version
-// compressed. In a dead letter these stay where they are.
-func looks(logs []Log, tell Progress) ([]segment.View, *meter, error) {
-	views, m, err := lookAtAll(logs, tell)
+// recordViews is allViews for work on the records: it fails if a log has unread segments that an earlier version compressed. In
+// a dead letter such segments are ignored.
+func recordViews(logs []Log, progress Progress) ([]segment.View, *meter, error) {
+	views, m, err := allViews(logs, progress)
 	for i, v := range views {
 		if len(v.Compressed) > 0 && !logs[i].DeadLetter {
 			return nil, nil, &segment.CompressedError{Files: v.Compressed}
@@ -40,12 +41,12 @@ func looks(logs []Log, tell Progress) ([]segment.View, *meter, error) {
 	return views, m, err
 }
 
-// lookAtAll looks at logs, and returns with them a meter for all they hold.
-func lookAtAll(logs []Log, tell Progress) ([]segment.View, *meter, error) {
-	m := &meter{tell: tell}
+// allViews returns views of logs, and a meter for all their bytes.
+func allViews(logs []Log, progress Progress) ([]segment.View, *meter, error) {
+	m := &meter{progress: progress}
 	views := make([]segment.View, len(logs))
 	for i, l := range logs {
-		v, err := l.look()
+		v, err := l.view()
 		if err != nil {
 			return nil, nil, err
 		}

@@ -54,7 +54,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// transport answers in a test's words.
+// transport is a RoundTripper whose answers a test decides.
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
@@ -76,7 +76,7 @@ func post(t *testing.T, ctx context.Context, header http.Header, answer transpor
 	}
 }
 
-func says(code int, kind string, body []byte) transport {
+func responds(code int, kind string, body []byte) transport {
 	return func(*http.Request) (*http.Response, error) {
 		return &http.Response{
 			StatusCode: code, Header: http.Header{"Content-Type": {kind}}, ContentLength: int64(len(body)),
@@ -100,25 +100,25 @@ func TestOutcome(t *testing.T) {
 		err     error
 		want    error
 	}{
-		{"taken", nil, nil, []transport{says(200, "", nil)}, nil, nil},
-		{"taken after a failure", nil, nil, []transport{silent, says(200, "", nil)}, nil, nil},
-		{"refused", nil, nil, []transport{says(200, "", nil), says(400, "", nil)}, failed, &Error{failed, []Refusal{{HTTP: 400}}}},
-		{"refused by remote write", nil, remoteWrite, []transport{says(500, "", nil)}, failed, &Error{failed, []Refusal{{HTTP: 500, RemoteWrite: true}}}},
-		{"a redirect that was followed", nil, nil, []transport{says(307, "", nil), says(400, "", nil)}, failed, &Error{failed, []Refusal{{HTTP: 400}}}},
-		{"a redirect to nowhere", nil, nil, []transport{says(307, "", nil)}, failed, &Error{failed, []Refusal{{HTTP: 307}}}},
+		{"taken", nil, nil, []transport{responds(200, "", nil)}, nil, nil},
+		{"taken after a failure", nil, nil, []transport{silent, responds(200, "", nil)}, nil, nil},
+		{"refused", nil, nil, []transport{responds(200, "", nil), responds(400, "", nil)}, failed, &Error{failed, []Refusal{{HTTP: 400}}}},
+		{"refused by remote write", nil, remoteWrite, []transport{responds(500, "", nil)}, failed, &Error{failed, []Refusal{{HTTP: 500, RemoteWrite: true}}}},
+		{"a redirect that was followed", nil, nil, []transport{responds(307, "", nil), responds(400, "", nil)}, failed, &Error{failed, []Refusal{{HTTP: 400}}}},
+		{"a redirect to nowhere", nil, nil, []transport{responds(307, "", nil)}, failed, &Error{failed, []Refusal{{HTTP: 307}}}},
 		{"no answer", nil, nil, []transport{silent}, failed, &Error{failed, []Refusal{{Err: away}}}},
-		{"an error after a success", nil, nil, []transport{says(200, "", nil)}, failed, failed},
+		{"an error after a success", nil, nil, []transport{responds(200, "", nil)}, failed, failed},
 		{"an error before any request", nil, nil, nil, failed, failed},
 		{"nothing sent", nil, nil, nil, nil, ErrNothingSent},
 		{"nothing sent in time", ended, nil, nil, nil, context.Canceled},
-		{"taken in the last moment", ended, nil, []transport{says(200, "", nil)}, nil, nil},
-		{"taken in part, by remote write, in the last moment", ended, remoteWrite, []transport{says(200, "", nil)}, nil, context.Canceled},
+		{"taken in the last moment", ended, nil, []transport{responds(200, "", nil)}, nil, nil},
+		{"taken in part, by remote write, in the last moment", ended, remoteWrite, []transport{responds(200, "", nil)}, nil, context.Canceled},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if tc.ctx == nil {
 				tc.ctx = context.Background()
 			}
-			ctx, n := With(tc.ctx)
+			ctx, n := WithNote(tc.ctx)
 			for _, a := range tc.answers {
 				post(t, ctx, tc.header, a)
 			}
@@ -137,7 +137,7 @@ func TestErrorNamesTheAnswers(t *testing.T) {
 	assert.Equal(t, "failed (HTTP status 429, gRPC status Aborted, no answer)", err.Error())
 }
 
-// Whatever stands in the answer of a success, the success stays one and the numbers stay within the batch.
+// Whatever a successful answer contains, it stays a success and the number of rejected items stays within the batch.
 func TestPartialSuccessOfAnything(t *testing.T) {
 	partly := plogotlp.NewExportResponse()
 	partly.PartialSuccess().SetRejectedLogRecords(3)
@@ -162,8 +162,8 @@ func TestPartialSuccessOfAnything(t *testing.T) {
 		{"application/json", []byte(`{"partialSuccess":{"rejectedSpans":"-1"}}`), 0},
 		{"application/json", []byte(strings.Repeat(" ", 2*maxBody) + `{"partialSuccess":{"rejectedSpans":1}}`), 0},
 	} {
-		ctx, n := With(context.Background())
-		post(t, ctx, nil, says(200, tc.kind, tc.body))
+		ctx, n := WithNote(context.Background())
+		post(t, ctx, nil, responds(200, tc.kind, tc.body))
 		rejected, err := n.Outcome(ctx, func() int { return 10 }, nil)
 		require.NoError(t, err)
 		assert.Equal(t, tc.want, rejected, "%s %.60q", tc.kind, tc.body)
@@ -171,15 +171,15 @@ func TestPartialSuccessOfAnything(t *testing.T) {
 }
 
 func TestNothingIsNotedOutsideAnAttempt(t *testing.T) {
-	post(t, context.Background(), nil, says(400, "", nil))
+	post(t, context.Background(), nil, responds(400, "", nil))
 	away := errors.New("away")
 	invoke := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return away }
 	require.ErrorIs(t, Intercept(context.Background(), "", nil, nil, nil, invoke), away)
 }
 
-// A gRPC answer that is no OTLP message is an answer all the same.
+// A gRPC answer that is no OTLP message counts as an answer.
 func TestForeignReply(t *testing.T) {
-	ctx, n := With(context.Background())
+	ctx, n := WithNote(context.Background())
 	invoke := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return nil }
 	require.NoError(t, Intercept(ctx, "", nil, &struct{}{}, nil, invoke))
 	rejected, err := n.Outcome(ctx, one, nil)

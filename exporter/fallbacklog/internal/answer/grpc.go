@@ -14,7 +14,7 @@ var _ grpc.UnaryClientInterceptor = Intercept
 // Intercept notes the outcome of a gRPC call.
 func Intercept(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	err := invoke(ctx, method, req, reply, cc, opts...)
-	n := from(ctx)
+	n := noteFrom(ctx)
 	if n == nil {
 		return err
 	}
@@ -22,8 +22,8 @@ func Intercept(ctx context.Context, method string, req, reply any, cc *grpc.Clie
 		n.refused(Refusal{Err: err})
 		return err
 	}
-	n.took(false)
-	// pdata's messages cannot be named here, but they say how they look on the wire.
+	n.accepted(false)
+	// pdata's messages have no exported type, but they have methods to marshal themselves.
 	m, ok := reply.(interface {
 		SizeProto() int
 		MarshalProto(buf []byte) int

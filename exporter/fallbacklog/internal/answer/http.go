@@ -9,10 +9,10 @@ import (
 // remoteWriteHeader is on every request of Prometheus remote write (specification 1.0 and 2.0, "Protocol").
 const remoteWriteHeader = "X-Prometheus-Remote-Write-Version"
 
-// maxRetryAfter bounds what a header may ask for: no timer is due in more than a year.
+// maxRetryAfter bounds the time that a header may ask for. No timer needs more than a year.
 const maxRetryAfter = 365 * 24 * time.Hour
 
-// RoundTripper notes what Next answers.
+// RoundTripper notes the answers of Next.
 type RoundTripper struct {
 	Next http.RoundTripper
 	Now  func() time.Time
@@ -20,10 +20,10 @@ type RoundTripper struct {
 
 var _ http.RoundTripper = RoundTripper{}
 
-// RoundTrip is Next's.
+// RoundTrip calls Next and notes its answer.
 func (t RoundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.Next.RoundTrip(req)
-	n := from(req.Context())
+	n := noteFrom(req.Context())
 	if n == nil {
 		return resp, err
 	}
@@ -32,9 +32,9 @@ func (t RoundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	case err != nil:
 		n.refused(Refusal{Err: err, RemoteWrite: remoteWrite})
 	case resp.StatusCode/100 == 2:
-		n.took(remoteWrite)
+		n.accepted(remoteWrite)
 		if !remoteWrite {
-			listen(n, resp)
+			notePartialSuccess(n, resp)
 		}
 	default:
 		n.refused(Refusal{HTTP: resp.StatusCode, RetryAfter: retryAfter(resp.Header, t.Now), RemoteWrite: remoteWrite})
@@ -42,8 +42,8 @@ func (t RoundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// retryAfter reads Retry-After: seconds, or a date (RFC 9110, section 10.2.3), which is the downstream's own: compared
-// with its Date, where it has one, it needs no agreement about the time.
+// retryAfter parses Retry-After: seconds, or a date of the downstream's clock (RFC 9110, section 10.2.3). If the answer has a
+// Date, the two are compared, so the clocks need not agree.
 func retryAfter(h http.Header, now func() time.Time) time.Duration {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {

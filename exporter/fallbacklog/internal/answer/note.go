@@ -1,10 +1,10 @@
-// Package answer notes what a downstream answers while an exporter makes an attempt: the HTTP status and Retry-After,
-// the gRPC status, and how much of a batch an OTLP answer of partial success refuses.
+// Package answer records a downstream's answers to one attempt of an exporter: the HTTP status and Retry-After, the gRPC
+// status, and the number of items that an OTLP answer of partial success rejects.
 //
-// Exporters keep some of that to themselves. prometheus_remote_write has one permanent error without a status for 400,
-// 401 and 429 alike; otlp_http tells Retry-After in a type that is not exported; both OTLP exporters log partial success
-// and return nil. So it is heard where it passes: in the HTTP client and on the gRPC connection, and kept in the
-// context of the attempt.
+// Exporters hide some of these. prometheus_remote_write returns one permanent error without a status for 400, 401 and 429.
+// otlp_http returns Retry-After in a type that is not exported. Both OTLP exporters log partial success and return nil. The
+// package therefore reads the answers in the HTTP client and on the gRPC connection, and keeps them in the context of the
+// attempt.
 package answer
 
 import (
@@ -19,14 +19,14 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Refusal is a request of an attempt that the downstream has not taken.
+// Refusal is a request that the downstream did not accept.
 type Refusal struct {
-	// HTTP is the status code; 0 where there was none, and then Err says why: a gRPC status, or no answer at all.
+	// HTTP is the status code. It is 0 if there was none; Err then contains a gRPC status or the transport's error.
 	HTTP int
 	Err  error
-	// RetryAfter is how long the downstream asks to wait in an HTTP header; 0 when it does not say.
+	// RetryAfter is how long the downstream asks to wait in an HTTP header; 0 if it does not say.
 	RetryAfter time.Duration
-	// RemoteWrite: the request was one of Prometheus remote write, whose rules differ from OTLP's.
+	// RemoteWrite is true for a request of Prometheus remote write, whose rules differ from OTLP's.
 	RemoteWrite bool
 }
 
@@ -40,45 +40,45 @@ func (r Refusal) String() string {
 	return "no answer"
 }
 
-// ErrNothingSent says that an exporter had nothing to object to and asked nobody to take the data.
+// ErrNothingSent means that an exporter returned nil without making a request.
 var ErrNothingSent = errors.New("the wrapped exporter made no request of it")
 
-// Error is an exporter's error with what the downstream has answered.
+// Error is an exporter's error with the downstream's answers.
 type Error struct {
 	Err      error
-	Refusals []Refusal // one at least
+	Refusals []Refusal // at least one
 }
 
 func (e *Error) Error() string {
-	told := make([]string, len(e.Refusals))
+	answers := make([]string, len(e.Refusals))
 	for i, r := range e.Refusals {
-		told[i] = r.String()
+		answers[i] = r.String()
 	}
-	return fmt.Sprintf("%v (%s)", e.Err, strings.Join(told, ", "))
+	return fmt.Sprintf("%v (%s)", e.Err, strings.Join(answers, ", "))
 }
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Note keeps the answers of one attempt. An exporter may split a batch into many requests and make them concurrently.
+// Note contains the answers to one attempt. An exporter may split a batch into many concurrent requests.
 type Note struct {
 	mu          sync.Mutex
-	asked       bool
+	requested   bool
 	remoteWrite bool
-	redirect    *Refusal // the last one
+	redirect    *Refusal // last redirect
 	refusals    []Refusal
 	rejected    int64
 }
 
 type noteKey struct{}
 
-// With returns a context for one attempt, and the note of what is answered in it.
-func With(ctx context.Context) (context.Context, *Note) {
+// WithNote returns a context for one attempt, and the note of its answers.
+func WithNote(ctx context.Context) (context.Context, *Note) {
 	n := &Note{}
 	return context.WithValue(ctx, noteKey{}, n), n
 }
 
-// from returns nil outside an attempt.
-func from(ctx context.Context) *Note {
+// noteFrom returns the note of a context, or nil outside an attempt.
+func noteFrom(ctx context.Context) *Note {
 	n, _ := ctx.Value(noteKey{}).(*Note)
 	return n
 }
@@ -86,19 +86,19 @@ func from(ctx context.Context) *Note {
 func (n *Note) refused(r Refusal) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.asked = true
+	n.requested = true
 	n.remoteWrite = n.remoteWrite || r.RemoteWrite
 	if r.HTTP/100 == 3 {
-		n.redirect = &r // mostly followed: what comes after it counts
+		n.redirect = &r // the client usually follows it, and the answer after it counts
 		return
 	}
 	n.refusals = append(n.refusals, r)
 }
 
-func (n *Note) took(remoteWrite bool) {
+func (n *Note) accepted(remoteWrite bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.asked = true
+	n.requested = true
 	n.remoteWrite = n.remoteWrite || remoteWrite
 }
 
@@ -108,11 +108,11 @@ func (n *Note) partial(rejected int64) {
 	n.rejected += min(max(0, rejected), math.MaxInt32) // a downstream may say anything: the sum must not overflow
 }
 
-// Outcome is what the attempt has come to, given what the exporter says of it: how many items the downstream has
-// rejected though it took the batch, or an error, as an *Error where the downstream has said why. ctx is the attempt's.
+// Outcome returns the outcome of an attempt, given the exporter's error: the number of items that the downstream rejected in a
+// batch that it accepted, or an error, which is an *Error if the downstream has answered. ctx is the attempt's.
 //
-// Not every nil is believed. prometheus_remote_write returns nil, too, when its context ends before a request is sent,
-// and when it finds nothing in a batch that it can translate.
+// A nil of the exporter may be wrong. prometheus_remote_write also returns nil if its context ends before a request is sent,
+// and if it cannot translate any part of a batch.
 func (n *Note) Outcome(ctx context.Context, items func() int, err error) (rejected int, _ error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -123,9 +123,9 @@ func (n *Note) Outcome(ctx context.Context, items func() int, err error) (reject
 		return 0, &Error{err, []Refusal{*n.redirect}}
 	case err != nil:
 		return 0, err
-	case ctx.Err() != nil && (n.remoteWrite || !n.asked):
+	case ctx.Err() != nil && (n.remoteWrite || !n.requested):
 		return 0, ctx.Err()
-	case !n.asked && items() > 0:
+	case !n.requested && items() > 0:
 		return 0, ErrNothingSent
 	case n.rejected > 0:
 		return int(min(n.rejected, int64(items()))), nil

@@ -10,11 +10,11 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 )
 
-// maxBody is what is read of an answer: as much as otlp_http reads.
+// maxBody bounds the bytes read of an answer. otlp_http has the same bound.
 const maxBody = 64 << 10
 
-// listen reads along what the exporter reads of an OTLP answer, and notes the partial success in it.
-func listen(n *Note, resp *http.Response) {
+// notePartialSuccess copies the bytes that the exporter reads of an OTLP answer, and notes the partial success in them.
+func notePartialSuccess(n *Note, resp *http.Response) {
 	if resp.ContentLength == 0 {
 		return
 	}
@@ -30,7 +30,7 @@ func listen(n *Note, resp *http.Response) {
 	resp.Body = &body{ReadCloser: resp.Body, note: n, rejected: rejected}
 }
 
-// body is an answer's, until it is closed.
+// body is the body of an answer.
 type body struct {
 	io.ReadCloser
 	note     *Note
@@ -52,8 +52,8 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// rejectedProto is partial_success.rejected_* of an answer, 0 where it has none or cannot be read. The answers of all
-// signals have it in the same place: field 1 of field 1 (opentelemetry-proto, collector/*/v1/*_service.proto).
+// rejectedProto returns partial_success.rejected_* of an answer, or 0 if it is missing or unreadable. All signals have it at
+// the same place: field 1 of field 1 (opentelemetry-proto, collector/*/v1/*_service.proto).
 func rejectedProto(data []byte) int64 {
 	r := plogotlp.NewExportResponse()
 	if r.UnmarshalProto(data) != nil {
@@ -62,7 +62,7 @@ func rejectedProto(data []byte) int64 {
 	return r.PartialSuccess().RejectedLogRecords()
 }
 
-// rejectedJSON is the same for JSON, where the member has a name for each signal. Each reader ignores the others'.
+// rejectedJSON is rejectedProto for JSON, where the member's name depends on the signal. Each reader ignores the other members.
 func rejectedJSON(data []byte) int64 {
 	spans, points, records := ptraceotlp.NewExportResponse(), pmetricotlp.NewExportResponse(), plogotlp.NewExportResponse()
 	if spans.UnmarshalJSON(data) != nil || points.UnmarshalJSON(data) != nil || records.UnmarshalJSON(data) != nil {

@@ -1,8 +1,8 @@
-// Package breaker decides whether a downstream that has been failing is to be tried again.
+// Package breaker decides whether a failing downstream may be tried again.
 //
-// CLOSED lets everything through. After FailureThreshold consecutive failures it is OPEN and lets nothing through for
-// OpenInterval, twice as long after every probe that fails, MaxOpenInterval at most. Then it is HALF_OPEN and lets one
-// probe through at a time; SuccessThreshold consecutive successes close it, one failure opens it again.
+// CLOSED allows all attempts. After FailureThreshold consecutive failures the breaker is OPEN and allows none for OpenInterval.
+// The interval doubles after each failed probe, up to MaxOpenInterval. Then the breaker is HALF_OPEN and allows one probe at a
+// time. SuccessThreshold consecutive successes close it; one failure opens it again.
 package breaker
 
 import (
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// State is the breaker's state. The numbers are what telemetry shows.
+// State is the breaker's state. Telemetry shows the numbers.
 type State int
 
 // The states.
@@ -24,20 +24,20 @@ func (s State) String() string {
 	return [...]string{"closed", "half_open", "open"}[s]
 }
 
-// Settings of a breaker. Every field is required but OnChange.
-type Settings struct {
-	FailureThreshold int           // consecutive failures that open it
-	SuccessThreshold int           // consecutive successful probes that close it
+// Options configure a breaker. Every field except OnChange is required.
+type Options struct {
+	FailureThreshold int           // consecutive failures that open the breaker
+	SuccessThreshold int           // consecutive successful probes that close the breaker
 	OpenInterval     time.Duration // the first wait
 	MaxOpenInterval  time.Duration // the longest wait
 	Now              func() time.Time
-	// OnChange observes changes of state in their order. It is called with the breaker locked and must not call it.
+	// OnChange observes changes of state, in their order. It is called with the breaker locked and must not call it.
 	OnChange func(from, to State)
 }
 
 // Breaker is safe for concurrent use.
 type Breaker struct {
-	set Settings
+	opt Options
 
 	mu        sync.Mutex
 	state     State
@@ -45,18 +45,18 @@ type Breaker struct {
 	successes int           // consecutive, while half open
 	wait      time.Duration // the current open interval
 	until     time.Time     // end of the current open interval
-	probing   bool          // a probe is out
+	probing   bool          // a probe is in flight
 	epoch     uint64        // counts changes of state: outcomes of earlier epochs are stale
 	opened    chan struct{} // closed while the state is not Closed
 }
 
 // New returns a closed breaker.
-func New(set Settings) *Breaker {
-	return &Breaker{set: set, wait: set.OpenInterval, opened: make(chan struct{})}
+func New(opt Options) *Breaker {
+	return &Breaker{opt: opt, wait: opt.OpenInterval, opened: make(chan struct{})}
 }
 
-// Permit is the right to make one attempt, or none where it was not granted. Of one that was, exactly one of the methods
-// that end it must be called, once.
+// Permit is the right to make one attempt, unless it was not granted. Exactly one of the methods that end a granted permit must
+// be called, once.
 type Permit struct {
 	b     *Breaker
 	epoch uint64
@@ -66,10 +66,10 @@ type Permit struct {
 // Granted reports whether the attempt may be made.
 func (p Permit) Granted() bool { return p.b != nil }
 
-// Probe reports whether the attempt decides on the state of a breaker that is not closed.
+// Probe reports whether the attempt decides the state of a breaker that is not closed.
 func (p Permit) Probe() bool { return p.probe }
 
-// Allow asks to make an attempt. While the breaker is not closed only callers with mayProbe get a permit, one at a
+// Allow returns a permit for an attempt. While the breaker is not closed only callers with mayProbe get a permit, one at a
 // time, and only after the open interval.
 func (b *Breaker) Allow(mayProbe bool) Permit {
 	b.mu.Lock()
@@ -81,7 +81,7 @@ func (b *Breaker) Allow(mayProbe bool) Permit {
 		return Permit{}
 	}
 	if b.state == Open {
-		if b.set.Now().Before(b.until) {
+		if b.opt.Now().Before(b.until) {
 			return Permit{}
 		}
 		b.become(HalfOpen)
@@ -91,7 +91,7 @@ func (b *Breaker) Allow(mayProbe bool) Permit {
 	return Permit{b: b, epoch: b.epoch, probe: true}
 }
 
-// Success says that the downstream took the data.
+// Success records that the downstream accepted the data.
 func (p Permit) Success() {
 	p.end(func(b *Breaker) {
 		if b.state == Closed {
@@ -99,34 +99,33 @@ func (p Permit) Success() {
 			return
 		}
 		b.successes++
-		if b.successes >= b.set.SuccessThreshold {
+		if b.successes >= b.opt.SuccessThreshold {
 			b.close()
 		}
 	})
 }
 
-// Failure says that the attempt failed in a way that says something about the downstream.
+// Failure records a failure that says something about the downstream.
 func (p Permit) Failure() {
 	p.end(func(b *Breaker) {
 		if b.state == HalfOpen {
-			b.open(min(2*b.wait, b.set.MaxOpenInterval))
+			b.open(min(2*b.wait, b.opt.MaxOpenInterval))
 			return
 		}
 		b.fail()
 	})
 }
 
-// FailProbe says that the attempt failed in a way that opens the breaker anew where it was a probe, and does not count
-// where it was not.
+// FailProbe records a failure that opens the breaker again if the attempt was a probe. Otherwise it does not count.
 func (p Permit) FailProbe() {
 	p.end(func(b *Breaker) {
 		if b.state == HalfOpen {
-			b.open(min(2*b.wait, b.set.MaxOpenInterval))
+			b.open(min(2*b.wait, b.opt.MaxOpenInterval))
 		}
 	})
 }
 
-// Refused says that the downstream refused the data, so it is there. While closed the failures before count no longer; a
+// Refused records that the downstream refused the data, so it is reachable. A closed breaker forgets the failures before. A
 // probe has shown nothing about other data.
 func (p Permit) Refused() {
 	p.end(func(b *Breaker) {
@@ -136,7 +135,7 @@ func (p Permit) Refused() {
 	})
 }
 
-// Cancel says that the attempt showed nothing about the downstream.
+// Cancel records that the attempt showed nothing about the downstream.
 func (p Permit) Cancel() { p.end(func(*Breaker) {}) }
 
 // end applies an outcome unless the state has changed since the permit was given.
@@ -161,8 +160,8 @@ func (b *Breaker) Count() {
 	}
 }
 
-// Close closes a half-open breaker that has had a success: there is nothing left to probe with. It does nothing in
-// any other state.
+// Close closes a half-open breaker that has had a success, because no data is left to probe with. In any other state it does
+// nothing.
 func (b *Breaker) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -171,24 +170,24 @@ func (b *Breaker) Close() {
 	}
 }
 
-// State returns the current state. OPEN stays OPEN after its interval until somebody asks to probe.
+// State returns the current state. OPEN stays OPEN after its interval until a caller asks to probe.
 func (b *Breaker) State() State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.state
 }
 
-// Wait returns how long a probe has to wait; 0 when it need not, for the interval at least.
+// Wait returns the rest of the open interval, or 0 if a probe need not wait.
 func (b *Breaker) Wait() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.state != Open {
 		return 0
 	}
-	return max(0, b.until.Sub(b.set.Now()))
+	return max(0, b.until.Sub(b.opt.Now()))
 }
 
-// Opened returns a channel that is closed when the breaker leaves CLOSED, or is not CLOSED now.
+// Opened returns a channel that is closed when the breaker leaves CLOSED, or is already closed if the state is not CLOSED.
 func (b *Breaker) Opened() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -198,20 +197,20 @@ func (b *Breaker) Opened() <-chan struct{} {
 // fail counts a failure while closed. The caller holds mu.
 func (b *Breaker) fail() {
 	b.failures++
-	if b.failures >= b.set.FailureThreshold {
-		b.open(b.set.OpenInterval)
+	if b.failures >= b.opt.FailureThreshold {
+		b.open(b.opt.OpenInterval)
 	}
 }
 
 func (b *Breaker) open(wait time.Duration) {
 	b.wait = wait
-	b.until = b.set.Now().Add(wait)
+	b.until = b.opt.Now().Add(wait)
 	b.become(Open)
 }
 
 func (b *Breaker) close() {
 	b.failures = 0
-	b.wait = b.set.OpenInterval
+	b.wait = b.opt.OpenInterval
 	b.become(Closed)
 }
 
@@ -227,7 +226,7 @@ func (b *Breaker) become(s State) {
 		b.opened = make(chan struct{})
 	}
 	b.probing = false
-	if b.set.OnChange != nil && from != s {
-		b.set.OnChange(from, s)
+	if b.opt.OnChange != nil && from != s {
+		b.opt.OnChange(from, s)
 	}
 }

@@ -29,7 +29,7 @@ func (c *clock) add(d time.Duration) {
 
 func newBreaker(changes *[]string) (*Breaker, *clock) {
 	c := &clock{now: time.Unix(1, 0)}
-	return New(Settings{
+	return New(Options{
 		FailureThreshold: 5, SuccessThreshold: 2, OpenInterval: 10 * time.Second, MaxOpenInterval: 60 * time.Second,
 		Now: c.Now,
 		OnChange: func(from, to State) {
@@ -40,8 +40,9 @@ func newBreaker(changes *[]string) (*Breaker, *clock) {
 	}), c
 }
 
-// Steps: f failure, s success, c cancel, p a failed probe, r refusal: each needs a permit that is given; x: no permit is given, even to a
-// prober; l: no permit for live data; digits advance the clock by so many times 5 s; C: Close.
+// The steps are: f failure, s success, c cancel, p a failed probe, r refusal. Each of these needs a permit, which must be
+// granted. x: no permit is granted, even to a prober. l: no permit is granted to live data. Digits advance the clock by so many
+// times 5 s. C: Close.
 func TestTable(t *testing.T) {
 	for _, tc := range []struct {
 		name, steps string

@@ -6,11 +6,11 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 )
 
-// ahead are the requests that strict order decodes while one is out: without them a core would be idle in turn. They are
-// sent only as what comes next by then, so the order is not theirs. It is used by one goroutine.
+// ahead contains the next requests, which strict order decodes while one is in flight so that a second core is not idle. A
+// decoded request is used only if it is the next one by then, so ahead does not affect the order. One goroutine uses it.
 type ahead []*decoding
 
-// decoding is a request that is decoded in a goroutine of its own, which ends when it is.
+// decoding is a request that a goroutine of its own decodes.
 type decoding struct {
 	records []*pending
 	done    chan struct{} // closed when batch and err are final
@@ -27,14 +27,14 @@ func (r *replayer) startDecoding(records []*pending) *decoding {
 	return d
 }
 
-// prepare decodes what comes next if the request that is out passes.
+// prepare decodes the next requests, assuming that the request in flight passes.
 func (r *replayer) prepare() {
-	if !r.window.inOrder || r.group.breaker.State() != breaker.Closed || r.refusals.State() != breaker.Closed {
+	if !r.window.inOrder || r.group.breaker.State() != breaker.Closed || r.refusalBreaker.State() != breaker.Closed {
 		return
 	}
-	now := r.group.set.Now()
+	now := r.group.opt.Now()
 	var next ahead
-	for _, records := range r.window.upcoming(now, r.requestBytes(now), r.group.set.Concurrency) {
+	for _, records := range r.window.upcoming(now, r.requestBytes(now), r.group.opt.Concurrency) {
 		d := r.ahead.find(records)
 		if d == nil {
 			d = r.startDecoding(records)
@@ -44,7 +44,7 @@ func (r *replayer) prepare() {
 	r.ahead = next
 }
 
-// find returns the decoding of these records; nil: there is none.
+// find returns the decoding of these records, or nil.
 func (a ahead) find(records []*pending) *decoding {
 	for _, d := range a {
 		if slices.Equal(d.records, records) {

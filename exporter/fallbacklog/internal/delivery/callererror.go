@@ -7,15 +7,15 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// callerError is the answer to a caller whose batch is neither delivered nor durable. Its text has no file name and no
-// number, so that the errors of one cause form one group for an operator; the log's line has the details. It is
-// retryable whatever the downstream's refusal was.
+// callerError is the answer to a caller whose batch is neither delivered nor durable. Its text contains no file name and no
+// number, so that errors with one cause have the same text; the log line has the details. It is retryable whatever the
+// downstream's refusal was.
 type callerError struct {
 	what string
 	err  error
 }
 
-// kinds are the causes that the text names, the more exact ones first.
+// kinds are the causes that the text names. More specific causes come first.
 var kinds = []error{segment.ErrTooLarge, segment.ErrNoRoom, segment.ErrFull, segment.ErrStalled, segment.ErrBusy, segment.ErrLocked, segment.ErrClosed}
 
 func (e *callerError) Error() string {

@@ -2,32 +2,32 @@ package delivery
 
 import "sync"
 
-// calls are the callers' batches that have not been answered. Safe for concurrent use.
+// calls contains the calls of Consume that have not returned. It is safe for concurrent use.
 type calls struct {
 	mu      sync.Mutex
 	closed  bool
 	open    map[*call]struct{}
-	awaited int           // calls of open that answer in a bounded time
-	idle    chan struct{} // closed when closed and none is awaited
-	free    []*call       // for the next ones: a healthy batch allocates none
+	awaited int           // open calls that return in bounded time
+	idle    chan struct{} // closed when closed is true and awaited is 0
+	free    []*call       // for reuse, so that a healthy batch allocates none
 }
 
-// call is one batch. While the wrapped exporter has it, and does not come back, Shutdown writes it down in the caller's
-// place.
+// call is one call of Consume. If the wrapped exporter has the batch and does not return, Shutdown logs the batch instead of
+// the caller.
 type call struct {
 	batch Batch
 
 	mu       sync.Mutex
 	attempts int
-	sending  bool  // the wrapped exporter has it
-	over     bool  // no further attempt
-	rescued  bool  // settled by Shutdown, with err
-	err      error // what the caller is to be told
+	sending  bool  // the wrapped exporter has the batch
+	over     bool  // no further attempt is allowed
+	rescued  bool  // Shutdown has logged the batch, with err
+	err      error // answer to the caller if rescued
 }
 
 func newCalls() *calls { return &calls{open: map[*call]struct{}{}, idle: make(chan struct{})} }
 
-// enter counts a batch in; nil after close.
+// enter adds a call. It returns nil after close.
 func (cs *calls) enter(b Batch) *call {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -46,31 +46,31 @@ func (cs *calls) enter(b Batch) *call {
 	return c
 }
 
-// exit counts a batch out: its caller is being answered.
+// exit removes a call that is about to return.
 func (cs *calls) exit(c *call) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	delete(cs.open, c)
-	if !cs.closed { // nobody else has it: a rescue comes after close
+	if !cs.closed { // rescue, the only other user, comes after close
 		c.batch = nil
 		cs.free = append(cs.free, c)
 	}
-	if !c.rescued { // written with mu held, see rescue
+	if !c.rescued { // written with cs.mu locked, see rescue
 		cs.awaited--
 	}
-	cs.settle()
+	cs.closeIdle()
 }
 
-// close lets nobody in any more.
+// close makes enter return nil.
 func (cs *calls) close() {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	cs.closed = true
-	cs.settle()
+	cs.closeIdle()
 }
 
-// settle closes idle when it is time. The caller holds mu.
-func (cs *calls) settle() {
+// closeIdle closes idle if closed is true and awaited is 0. The caller holds mu.
+func (cs *calls) closeIdle() {
 	if !cs.closed || cs.awaited > 0 {
 		return
 	}
@@ -81,8 +81,8 @@ func (cs *calls) settle() {
 	}
 }
 
-// rescue ends all attempts: what the wrapped exporter has is settled by store, the rest by its own caller, who is on
-// the way. After close; then idle comes without the wrapped exporter's doing.
+// rescue ends all attempts. It passes each batch that the wrapped exporter has to store; the callers of the other batches are
+// about to return. It must come after close. Afterwards idle is closed even if the wrapped exporter never returns.
 func (cs *calls) rescue(store func(b Batch, attempts int) error) (batches, items int, errs []error) {
 	cs.mu.Lock()
 	open := make([]*call, 0, len(cs.open))
@@ -106,14 +106,14 @@ func (cs *calls) rescue(store func(b Batch, attempts int) error) (batches, items
 		cs.mu.Lock()
 		c.rescued = true
 		cs.awaited--
-		cs.settle()
+		cs.closeIdle()
 		cs.mu.Unlock()
 		c.mu.Unlock()
 	}
 	return batches, items, errs
 }
 
-// begin says that the wrapped exporter gets the batch; false when it must not.
+// begin records that the wrapped exporter gets the batch. It returns false if no further attempt is allowed.
 func (c *call) begin(attempt int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -124,7 +124,8 @@ func (c *call) begin(attempt int) bool {
 	return true
 }
 
-// end says that the wrapped exporter has come back. After a rescue the caller is told err, whatever the attempt brought.
+// end records that the wrapped exporter has returned. After a rescue the caller returns err, whatever the result of the
+// attempt.
 func (c *call) end() (rescued bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

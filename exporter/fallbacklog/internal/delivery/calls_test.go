@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A call that has not reached the wrapped exporter is its own caller's to write down.
+// Rescue does not log a call that has not reached the wrapped exporter: its own caller does.
 func TestRescueTakesOnlyWhatIsOut(t *testing.T) {
 	cs := newCalls()
 	out, in := cs.enter(&testBatch{items: 1}), cs.enter(nil)
@@ -23,7 +23,7 @@ func TestRescueTakesOnlyWhatIsOut(t *testing.T) {
 	assert.False(t, in.begin(1), "no attempt any more")
 	select {
 	case <-cs.idle:
-		t.Fatal("one is on its way")
+		t.Fatal("one call has not returned")
 	default:
 	}
 	cs.exit(in)

@@ -8,116 +8,116 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 )
 
-// answerReserve is kept of the caller's deadline for the append and for the way back.
+// answerReserve is the part of the caller's deadline that is reserved for the append and the answer.
 const answerReserve = 500 * time.Millisecond
 
-// disposition is what becomes of a live batch.
+// disposition is the decision about a batch.
 type disposition struct {
 	action   action
 	reason   Reason
 	attempts int
-	failure  failure.Failure // of the last attempt; zero where there was none
-	cause    error           // of the last attempt; with rescued the answer to the caller
+	failure  failure.Failure // of the last attempt; zero if there was none
+	cause    error           // of the last attempt; with actionRescued the answer to the caller
 }
 
 type action int
 
 const (
-	keep    action = iota // it goes to the log
-	passed                // the downstream has it
-	bury                  // it goes to the dead letter
-	rescued               // Shutdown has written it down in the caller's place
+	actionLog        action = iota // append it to the log
+	actionDelivered                // the downstream has accepted it
+	actionDeadLetter               // append it to the dead letter
+	actionRescued                  // Shutdown has logged it, see calls.rescue
 )
 
-// because is d with the reason why the batch goes to the log.
-func (d disposition) because(r Reason) disposition {
-	d.action, d.reason = keep, r
+// toLog returns d with the action to log the batch and the reason.
+func (d disposition) toLog(r Reason) disposition {
+	d.action, d.reason = actionLog, r
 	return d
 }
 
-// Consume delivers a batch or makes it durable, within the budget. Nil is the promise that one of the two, or an
-// explicit drop policy, has happened.
+// Consume delivers a batch or makes it durable within the budget. A nil error means that the batch was delivered, is durable,
+// or was dropped and counted by an explicit drop policy.
 func (l *Lane) Consume(ctx context.Context, b Batch) error {
 	c := l.calls.enter(b)
 	if c == nil {
 		return ErrShutdown
 	}
 	defer l.calls.exit(c)
-	items := b.Items() // walks the batch: once
+	items := b.Items() // it walks the batch, so it is called once
 	l.opt.Observer.Received(items)
-	start := l.group.set.Now()
-	limit := deadline(ctx, start, l.group.set.Budget)
-	turn, err := l.takeTurn(ctx, limit.Sub(start))
+	start := l.group.opt.Now()
+	limit := deadline(ctx, start, l.group.opt.Budget)
+	turn, err := l.waitForTurn(ctx, limit.Sub(start))
 	if err != nil {
 		return l.giveBack(b, err)
 	}
-	defer turn.done() // the batch is delivered or in the log by then
+	defer turn.done() // by then the batch is delivered or in the log
 	d := l.deliver(turn.ctx, c, b, items, limit)
 	switch d.action {
-	case passed:
+	case actionDelivered:
 		return nil
-	case rescued:
+	case actionRescued:
 		return d.cause
-	case bury, keep:
+	case actionDeadLetter, actionLog:
 	}
 	if turn.appendLimit.IsZero() {
 		turn.appendLimit = l.appendLimit(ctx)
 	}
-	if d.action == bury {
-		return l.bury(b, d, turn.appendLimit)
+	if d.action == actionDeadLetter {
+		return l.moveToDeadLetter(b, d, turn.appendLimit)
 	}
 	return l.store(b, d, turn.appendLimit)
 }
 
-// takeTurn waits for the turn of a live batch, where order matters. The context that it returns has ended where the batch
-// must not be attempted. An error says that those before it wait for the disk for too long.
-func (l *Lane) takeTurn(ctx context.Context, patience time.Duration) (grant, error) {
+// waitForTurn waits for a batch's turn in strict order. If the returned context has ended the batch must not be attempted. An
+// error means that the batches before it have waited for the disk for too long.
+func (l *Lane) waitForTurn(ctx context.Context, maxWait time.Duration) (grant, error) {
 	if l.turn == nil {
 		return grant{ctx: ctx, done: func() {}}, nil
 	}
-	return l.turn.take(ctx, l.cut.Done(), l.deserted, patience, l.appendLimit, l.group.set.Now)
+	return l.turn.wait(ctx, l.attemptsCtx.Done(), l.abandoned, maxWait, l.appendLimit, l.group.opt.Now)
 }
 
-// deliver attempts a live batch within its time and returns what becomes of it.
+// deliver attempts a live batch until limit and returns the decision about it.
 func (l *Lane) deliver(ctx context.Context, c *call, b Batch, items int, limit time.Time) disposition {
 	var d disposition
 	switch {
-	case !l.group.set.Exports:
-		return d.because(ReasonLogOnly)
+	case !l.group.opt.Exports:
+		return d.toLog(ReasonLogOnly)
 	case l.turn != nil && (ctx.Err() != nil || !l.opt.Log.Empty()):
-		return d.because(ReasonBehind)
+		return d.toLog(ReasonBehind)
 	}
-	interval := l.group.set.InitialInterval
+	interval := l.group.opt.InitialInterval
 	counted := false
 	for attempt := 1; ; attempt++ {
-		if l.cut.Err() != nil {
-			return d.because(ReasonShutdown)
+		if l.attemptsCtx.Err() != nil {
+			return d.toLog(ReasonShutdown)
 		}
 		p, reason := l.allow(l.mayProbe())
 		if reason != "" {
-			return d.because(reason)
+			return d.toLog(reason)
 		}
 		if !c.begin(attempt) {
 			p.cancel()
-			return d.because(ReasonShutdown)
+			return d.toLog(ReasonShutdown)
 		}
 		rejected, err := l.attempt(ctx, b, limit)
 		if over, err := c.end(); over {
 			p.cancel()
-			return disposition{action: rescued, cause: err}
+			return disposition{action: actionRescued, cause: err}
 		}
 		if err == nil {
 			p.success()
 			l.recent.add(true)
 			l.succeeded()
-			l.delivered(false, items, rejected)
-			return disposition{action: passed}
+			l.deliveredDirect(items, rejected)
+			return disposition{action: actionDelivered}
 		}
 		f := l.classify(err)
 		d.attempts, d.cause, d.failure = attempt, err, f
-		l.keepWaiting(f)
-		v := l.judge(p, trial{
-			failure: f, brokenOff: ctx.Err() != nil || l.cut.Err() != nil, first: true, counted: counted, divisible: items > 1,
+		l.noteRetryAfter(f)
+		v := l.judge(p, failedAttempt{
+			failure: f, cancelled: ctx.Err() != nil || l.attemptsCtx.Err() != nil, neverRefused: true, counted: counted, divisible: items > 1,
 		})
 		if v != inconclusive {
 			l.recent.add(false)
@@ -125,44 +125,44 @@ func (l *Lane) deliver(ctx context.Context, c *call, b Batch, items int, limit t
 		counted = counted || f.AboutData
 		switch {
 		case v == refused:
-			d.action, d.reason = bury, ReasonRefused
+			d.action, d.reason = actionDeadLetter, ReasonRefused
 			return d
 		case l.stopping():
-			return d.because(ReasonShutdown)
+			return d.toLog(ReasonShutdown)
 		case v == inconclusive:
-			return d.because(ReasonCanceled)
+			return d.toLog(ReasonCanceled)
 		case v == waiting:
-			return d.because(ReasonSystemic)
+			return d.toLog(ReasonSystemic)
 		case v == tooLarge:
-			return d.because(ReasonTooLarge)
+			return d.toLog(ReasonTooLarge)
 		case f.Class == failure.Opaque:
-			return d.because(ReasonOpaque)
-		case attempt == l.group.set.MaxAttempts:
-			return d.because(ReasonAttempts)
+			return d.toLog(ReasonOpaque)
+		case attempt == l.group.opt.MaxAttempts:
+			return d.toLog(ReasonAttempts)
 		}
-		pause := max(interval, min(f.RetryAfter, l.group.set.MaxOpenInterval))
-		if l.group.set.Now().Add(pause).After(limit) {
-			return d.because(ReasonBudget)
+		pause := max(interval, min(f.RetryAfter, l.group.opt.MaxOpenInterval))
+		if l.group.opt.Now().Add(pause).After(limit) {
+			return d.toLog(ReasonBudget)
 		}
 		if reason := l.sleep(ctx, pause); reason != "" {
-			return d.because(reason)
+			return d.toLog(reason)
 		}
-		interval = min(time.Duration(float64(interval)*l.group.set.Multiplier), l.group.set.MaxInterval)
+		interval = min(time.Duration(float64(interval)*l.group.opt.Multiplier), l.group.opt.MaxInterval)
 	}
 }
 
-// classify is what an error means, and keeps it for who asks why data falls back.
+// classify classifies an error and stores it for LastFailure.
 func (l *Lane) classify(err error) failure.Failure {
 	l.group.lastFailure.Store(&err)
-	f := failure.Of(err, l.group.set.Permanent(err))
+	f := failure.Classify(err, l.group.opt.Permanent(err))
 	if f.Kind.Refused() {
 		l.lastRefusal.Store(&err)
 	}
 	return f
 }
 
-// deadline is when a caller must have its answer: budget from now, or earlier where the caller's own deadline says so.
-// A caller with less than twice the reserve gives half of what it has.
+// deadline returns when a caller must have its answer: after budget, or earlier if the caller's own deadline requires it. The
+// deadline less answerReserve counts. If less than twice the reserve is left, half of the time left is reserved.
 func deadline(ctx context.Context, now time.Time, budget time.Duration) time.Time {
 	limit := now.Add(budget)
 	if d, ok := ctx.Deadline(); ok {
@@ -173,35 +173,35 @@ func deadline(ctx context.Context, now time.Time, budget time.Duration) time.Tim
 	return limit
 }
 
-// mayProbe reports whether live data may probe. With a backlog the replay probes, and live data need not risk its caller's
-// time, unless it is live data's turn while the signal waits.
+// mayProbe reports whether live data may probe. If a backlog exists replay probes, so that live data does not spend its
+// caller's time. Live data still probes when it is its turn while the signal waits.
 func (l *Lane) mayProbe() bool {
-	return !l.group.set.Replay || l.stuck.Load() || l.unreadable.Load() || l.opt.Log.Empty() || l.liveTurn()
+	return !l.group.opt.Replay || l.allLocked.Load() || l.unreadable.Load() || l.opt.Log.Empty() || l.liveTurn()
 }
 
-// liveTurn reports whether the signal waits and the next probe is a live batch's. In strict order it never is.
+// liveTurn reports whether the signal waits and the next probe is a live batch. In strict order it is always false.
 func (l *Lane) liveTurn() bool {
-	return l.turn == nil && l.refusals.State() != breaker.Closed && l.probes.Load()%probeTurns == probeLive
+	return l.turn == nil && l.refusalBreaker.State() != breaker.Closed && l.probes.Load()%probeTurns == probeLive
 }
 
-// keepWaiting makes replay, too, wait for as long as the downstream asks live data to.
-func (l *Lane) keepWaiting(f failure.Failure) {
+// noteRetryAfter makes replay wait as long as the downstream asks live data to wait.
+func (l *Lane) noteRetryAfter(f failure.Failure) {
 	if f.RetryAfter > 0 {
-		until := l.group.set.Now().Add(min(f.RetryAfter, l.group.set.MaxOpenInterval))
-		l.held.Store(&until)
+		until := l.group.opt.Now().Add(min(f.RetryAfter, l.group.opt.MaxOpenInterval))
+		l.waitUntil.Store(&until)
 	}
 }
 
-// asked is how long replay has to wait for that.
-func (l *Lane) asked() time.Duration {
-	until := l.held.Load()
+// retryAfterLeft returns the rest of the wait that noteRetryAfter has set.
+func (l *Lane) retryAfterLeft() time.Duration {
+	until := l.waitUntil.Load()
 	if until == nil {
 		return 0
 	}
-	return max(0, until.Sub(l.group.set.Now()))
+	return max(0, until.Sub(l.group.opt.Now()))
 }
 
-// sleep waits for the next attempt, or returns why there will be none.
+// sleep waits until the next attempt. If no attempt must follow it returns the reason.
 func (l *Lane) sleep(ctx context.Context, d time.Duration) (reason Reason) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -210,7 +210,7 @@ func (l *Lane) sleep(ctx context.Context, d time.Duration) (reason Reason) {
 		return ""
 	case <-l.group.breaker.Opened():
 		return ReasonOpen
-	case <-l.refusals.Opened():
+	case <-l.refusalBreaker.Opened():
 		return ReasonSystemic
 	case <-l.closing:
 		return ReasonShutdown
@@ -219,20 +219,30 @@ func (l *Lane) sleep(ctx context.Context, d time.Duration) (reason Reason) {
 	}
 }
 
-// attempt makes one attempt, bounded by the timeout, the limit, and Shutdown.
+// attempt makes one attempt. The timeout, limit and Shutdown bound it.
 func (l *Lane) attempt(ctx context.Context, b Batch, limit time.Time) (rejected int, err error) {
-	start := l.group.set.Now()
-	ctx, done := contextOr(ctx, l.cut, min(l.group.set.Timeout, limit.Sub(start)))
+	start := l.group.opt.Now()
+	ctx, done := contextOr(ctx, l.attemptsCtx, min(l.group.opt.Timeout, limit.Sub(start)))
 	defer done()
 	rejected, err = b.Send(ctx)
-	l.opt.Observer.Exported(l.group.set.Now().Sub(start))
+	l.opt.Observer.Exported(l.group.opt.Now().Sub(start))
 	return rejected, err
 }
 
-// delivered counts a batch that the downstream has, except for what it has rejected: another attempt would get the same answer
-// (OTLP, "Partial Success").
-func (l *Lane) delivered(replayed bool, items, rejected int) {
-	l.opt.Observer.Delivered(replayed, items-rejected)
+// deliveredDirect counts a live batch that the downstream accepted. Rejected items are dropped: another attempt would get the
+// same answer (OTLP, "Partial Success").
+func (l *Lane) deliveredDirect(items, rejected int) {
+	l.opt.Observer.DeliveredDirect(items - rejected)
+	l.countRejected(rejected)
+}
+
+// deliveredReplayed is deliveredDirect for records.
+func (l *Lane) deliveredReplayed(items, rejected int) {
+	l.opt.Observer.DeliveredReplayed(items - rejected)
+	l.countRejected(rejected)
+}
+
+func (l *Lane) countRejected(rejected int) {
 	if rejected > 0 {
 		l.opt.Observer.Dropped(DroppedRejected, rejected)
 		l.opt.Observer.Failed(failure.Partial)
@@ -240,7 +250,7 @@ func (l *Lane) delivered(replayed bool, items, rejected int) {
 	}
 }
 
-// contextOr is ctx, cancelled also when also is.
+// contextOr returns ctx with a timeout, which is also cancelled when also is.
 func contextOr(ctx, also context.Context, timeout time.Duration) (context.Context, func()) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	stop := context.AfterFunc(also, cancel)

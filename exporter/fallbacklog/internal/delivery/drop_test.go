@@ -17,8 +17,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// What a policy gives up is counted when it is given up. At every moment of an outage, and after a stop, the
-// acknowledged items are delivered, in the log, in the dead letter, or counted as dropped.
+// Items that a policy drops are counted when they are dropped. At every moment of an outage, and after a stop, the acknowledged
+// items are delivered, in the log, in the dead letter, or counted as dropped.
 func TestLedgerOfEachPolicyUnderRandomOutages(t *testing.T) {
 	for name, policy := range map[string]OnFull{"reject": Reject, "drop_oldest": DropOldest, "drop_newest": DropNewest} {
 		dropped := 0
@@ -35,7 +35,7 @@ func TestLedgerOfEachPolicyUnderRandomOutages(t *testing.T) {
 	}
 }
 
-// ledgerOf runs one outage after the other and returns the items that were dropped.
+// ledgerOf runs several outages and returns the number of dropped items.
 func ledgerOf(t *testing.T, policy OnFull, seed uint64) (dropped int) {
 	dice := newDice(seed, 11)
 	var (
@@ -75,7 +75,7 @@ func ledgerOf(t *testing.T, policy OnFull, seed uint64) (dropped int) {
 				Budget: &segment.Budget{Max: 1 << 13}, MaxSegmentBytes: 1 << 11, Sync: segment.SyncNone,
 			})
 			require.NoError(t, err)
-			return log
+			return NewLog(log)
 		}, permanentIfRefused, func(set *standSettings) {
 			set.OnFull, set.Concurrency, set.CoalesceBytes = policy, 1+int(seed%3), 1<<12
 			set.Strict = seed%4 == 3
@@ -90,7 +90,7 @@ func ledgerOf(t *testing.T, policy OnFull, seed uint64) (dropped int) {
 		synctest.Wait()
 		mu.Lock()
 		defer mu.Unlock()
-		accounted := 2*len(took) + s.sums.sum(&s.sums.buried, &s.sums.dropped)
+		accounted := 2*len(took) + s.sums.sum(&s.sums.deadLettered, &s.sums.dropped)
 		dead := s.namesIn(t, s.dead)
 		for _, name := range s.logged(t) {
 			if !took[name] && !slices.Contains(dead, name) {
@@ -100,7 +100,7 @@ func ledgerOf(t *testing.T, policy OnFull, seed uint64) (dropped int) {
 		s.window.mu.Lock()
 		defer s.window.mu.Unlock()
 		for _, p := range s.window.records {
-			if p.gone {
+			if p.segmentDropped {
 				accounted += p.items // its segment is dropped while the downstream decides about it
 			}
 		}
@@ -128,7 +128,7 @@ func ledgerOf(t *testing.T, policy OnFull, seed uint64) (dropped int) {
 	s.stop(t)
 	balanced("stopped")
 	dropped = s.sums.sum(&s.sums.dropped)
-	buried := s.sums.sum(&s.sums.buried)
+	deadLettered := s.sums.sum(&s.sums.deadLettered)
 	mu.Lock()
 	mood = 0
 	mu.Unlock()
@@ -136,7 +136,7 @@ func ledgerOf(t *testing.T, policy OnFull, seed uint64) (dropped int) {
 	time.Sleep(24 * time.Hour)
 	synctest.Wait()
 	assert.True(t, s.log.Empty())
-	assert.Equal(t, acknowledged, 2*len(took)+buried+s.sums.sum(&s.sums.buried)+dropped, "a good downstream has the rest")
+	assert.Equal(t, acknowledged, 2*len(took)+deadLettered+s.sums.sum(&s.sums.deadLettered)+dropped, "a good downstream has the rest")
 	s.stop(t)
 	return dropped
 }

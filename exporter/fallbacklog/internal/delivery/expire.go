@@ -2,20 +2,20 @@ package delivery
 
 import "time"
 
-// expire lets the records of the window go that are older than MaxAge, and reports whether there were any.
+// expire deletes the records of the window that are older than MaxAge, and reports whether there were any.
 func (r *replayer) expire() bool {
-	age := r.group.set.MaxAge
-	return age > 0 && r.letGo(r.window.olderThan(r.group.set.Now().Add(-age)))
+	age := r.group.opt.MaxAge
+	return age > 0 && r.deleteExpired(r.window.olderThan(r.group.opt.Now().Add(-age)))
 }
 
-// skipOld lets those of the records go whose turn has come too late for MaxItemAge, and reports whether there were any.
-// The others wait again then.
+// skipOld deletes the records that are older than MaxItemAge, and reports whether there were any. If so, the other records wait
+// again.
 func (r *replayer) skipOld(records []*pending) bool {
-	age := r.group.set.MaxItemAge
+	age := r.group.opt.MaxItemAge
 	if age == 0 {
 		return false
 	}
-	limit := r.group.set.Now().Add(-age)
+	limit := r.group.opt.Now().Add(-age)
 	var old, others []*pending
 	for _, p := range records {
 		if p.written.After(limit) {
@@ -28,10 +28,10 @@ func (r *replayer) skipOld(records []*pending) bool {
 		return false
 	}
 	r.release(others)
-	return r.letGo(old)
+	return r.deleteExpired(old)
 }
 
-func (r *replayer) letGo(old []*pending) bool {
+func (r *replayer) deleteExpired(old []*pending) bool {
 	for _, p := range old {
 		r.opt.Observer.Expired(p.items)
 		r.finish(p)
@@ -39,12 +39,12 @@ func (r *replayer) letGo(old []*pending) bool {
 	return len(old) > 0
 }
 
-// nextExpiry is how long the first record of the window to expire has left.
+// nextExpiry returns the time until the oldest record of the window expires.
 func (r *replayer) nextExpiry() (left time.Duration, ok bool) {
-	age := r.group.set.MaxAge
+	age := r.group.opt.MaxAge
 	if age == 0 {
 		return 0, false
 	}
 	first, ok := r.window.firstWritten()
-	return max(0, first.Add(age).Sub(r.group.set.Now())), ok
+	return max(0, first.Add(age).Sub(r.group.opt.Now())), ok
 }

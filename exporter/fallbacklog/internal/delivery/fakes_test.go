@@ -26,11 +26,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
 	errAway = errors.New("away")
-	// errPartly: the downstream takes the batch but for one of its items.
+	// errPartly means that the downstream accepts the batch except one item.
 	errPartly = errors.New("partly")
 )
 
-// testBatch is a batch whose payload is its name and whose answer a test decides.
+// testBatch is a batch whose payload is its name. The test decides the answer to it.
 type testBatch struct {
 	name   string
 	items  int
@@ -41,12 +41,12 @@ func (b *testBatch) Items() int                    { return b.items }
 func (b *testBatch) Payload() ([]byte, error)      { return fmt.Appendf(nil, `{"name":%q}`, b.name), nil }
 func (b *testBatch) Metadata() map[string][]string { return nil }
 
-// Part is a batch of the same name with fewer items.
+// Part returns a batch of the same name with fewer items.
 func (b *testBatch) Part(from, to int) Batch {
 	return &testBatch{name: fmt.Sprintf("%s[%d:%d]", b.name, from, to), items: to - from, answer: b.answer}
 }
 
-// itemsOf is the number of items of a request of batches of two, or of a part of one.
+// itemsOf returns the number of items of a request of batches of two, or of a part of one.
 func itemsOf(name string) (n int) {
 	for _, batch := range strings.Fields(name) {
 		var from, to int
@@ -69,13 +69,13 @@ func (b *testBatch) Send(ctx context.Context) (int, error) {
 	return 0, err
 }
 
-// ledger is an observer that keeps the sums.
+// ledger is an observer that sums up the items.
 type ledger struct {
 	mu sync.Mutex
 
-	received, direct, replayed, logged, buried, dropped, rejected, expired, late int
+	received, direct, replayed, logged, deadLettered, dropped, rejected, expired, late int
 
-	whyBuried guarded[error]
+	deadLetterCauses guarded[error]
 }
 
 func (o *ledger) add(n *int, items int) {
@@ -84,30 +84,25 @@ func (o *ledger) add(n *int, items int) {
 	*n += items
 }
 
-func (o *ledger) sum(of ...*int) (total int) {
+func (o *ledger) sum(counts ...*int) (total int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, n := range of {
+	for _, n := range counts {
 		total += *n
 	}
 	return total
 }
 
-func (o *ledger) Received(items int) { o.add(&o.received, items) }
-func (o *ledger) Delivered(replayed bool, items int) {
-	if replayed {
-		o.add(&o.replayed, items)
-	} else {
-		o.add(&o.direct, items)
-	}
-}
+func (o *ledger) Received(items int)            { o.add(&o.received, items) }
+func (o *ledger) DeliveredDirect(items int)     { o.add(&o.direct, items) }
+func (o *ledger) DeliveredReplayed(items int)   { o.add(&o.replayed, items) }
 func (o *ledger) Logged(_ Reason, items, _ int) { o.add(&o.logged, items) }
 
-func (o *ledger) Buried(_ Reason, n int, cause error) {
-	o.add(&o.buried, n)
-	o.whyBuried.add(cause)
+func (o *ledger) DeadLettered(_ Reason, n int, cause error) {
+	o.add(&o.deadLettered, n)
+	o.deadLetterCauses.add(cause)
 }
-func (o *ledger) causes() []error                  { return o.whyBuried.all() }
+func (o *ledger) causes() []error                  { return o.deadLetterCauses.all() }
 func (o *ledger) Dropped(_ Drop, items int)        { o.add(&o.dropped, items) }
 func (o *ledger) Late(items int)                   { o.add(&o.late, items) }
 func (o *ledger) Rejected(items int)               { o.add(&o.rejected, items) }
@@ -118,7 +113,7 @@ func (*ledger) Exported(time.Duration)             {}
 func (*ledger) Warn(failure.Class, string, error)  {}
 func (*ledger) Error(failure.Class, string, error) {}
 
-// guarded is a list that is written by the lane and read by the test.
+// guarded is a list that the lane writes and the test reads.
 type guarded[T any] struct {
 	mu   sync.Mutex
 	list []T
@@ -136,15 +131,15 @@ func (g *guarded[T]) all() []T {
 	return slices.Clone(g.list)
 }
 
-// standSettings are those of a stand's group and of its lanes.
+// standSettings configure a stand's group and its lanes.
 type standSettings struct {
-	Settings
+	GroupOptions
 	Strict    bool
-	threshold [2]int // of failures and successes, of the breaker
+	threshold [2]int // failures and successes of the breaker
 	deadMax   int64  // bytes that the dead letter may use
 }
 
-// stand is a lane over a log in a directory of the test, its downstream, and what it says of itself.
+// stand is a lane with a log in a directory of the test, its downstream, and what it reports.
 type stand struct {
 	*Lane
 	sums     *ledger
@@ -153,7 +148,7 @@ type stand struct {
 	dead     string // directory of the dead letter
 	strict   bool
 	deadMax  int64
-	decoded  guarded[int]   // records of each request that was decoded
+	decoded  guarded[int]   // number of records of each decoded request
 	degraded guarded[bool]  // each change
 	troubles guarded[error] // each change of the log's condition
 	answer   func(ctx context.Context, name string) error
@@ -170,7 +165,7 @@ func newStandIn(t *testing.T, dir string, answer func(context.Context, string) e
 	return newGroupStand(t, dir, answer, nil, change...)
 }
 
-// newStandOver is newStand with something between the lane and its log.
+// newStandOver is newStand with a wrapper around the log's roles.
 func newStandOver(t *testing.T, answer func(context.Context, string) error, over func(*segment.Log) Log, change ...func(*standSettings)) *stand {
 	t.Helper()
 	return newGroupStand(t, t.TempDir(), answer, over, change...)
@@ -179,7 +174,7 @@ func newStandOver(t *testing.T, answer func(context.Context, string) error, over
 func newGroupStand(t *testing.T, dir string, answer func(context.Context, string) error, over func(*segment.Log) Log, change ...func(*standSettings)) *stand {
 	t.Helper()
 	s := &stand{sums: &ledger{}, answer: answer, dir: dir}
-	set := standSettings{threshold: [2]int{3, 1}, deadMax: 1 << 20, Settings: Settings{
+	set := standSettings{threshold: [2]int{3, 1}, deadMax: 1 << 20, GroupOptions: GroupOptions{
 		Exports: true, Timeout: time.Second, Budget: 5 * time.Second, MaxAttempts: 2, InitialInterval: 100 * time.Millisecond,
 		Multiplier: 2, MaxInterval: time.Second, Replay: true, Concurrency: 1, MaxOpenInterval: time.Minute,
 		Permanent: func(error) bool { return false },
@@ -192,11 +187,11 @@ func newGroupStand(t *testing.T, dir string, answer func(context.Context, string
 	for _, c := range change {
 		c(&set)
 	}
-	b := breaker.New(breaker.Settings{
+	b := breaker.New(breaker.Options{
 		FailureThreshold: set.threshold[0], SuccessThreshold: set.threshold[1], OpenInterval: 10 * time.Second, MaxOpenInterval: set.MaxOpenInterval, Now: set.Now,
 	})
 	s.strict, s.deadMax = set.Strict, set.deadMax
-	s.open(t, NewGroup(set.Settings, b), over)
+	s.open(t, NewGroup(set.GroupOptions, b), over)
 	return s
 }
 
@@ -219,13 +214,13 @@ func (s *stand) open(t *testing.T, g *Group, over func(*segment.Log) Log) {
 		return l
 	}
 	s.log = logIn(s.dir, 1<<20)
-	var log Log = s.log
+	log := NewLog(s.log)
 	if over != nil {
 		log = over(s.log)
 	}
 	s.dead = t.TempDir()
-	s.Lane = g.NewLane(Options{
-		Signal: "logs", Codec: record.Lines{}, Observer: s.sums, Log: log, DeadLetter: logIn(s.dead, s.deadMax), Decode: s.decode, Strict: s.strict,
+	s.Lane = g.NewLane(LaneOptions{
+		Signal: "logs", Codec: record.Lines{}, Observer: Observer{s.sums, s.sums, s.sums, s.sums}, Log: log, DeadLetter: logIn(s.dead, s.deadMax), Decode: s.decode, Strict: s.strict,
 	})
 }
 
@@ -236,7 +231,7 @@ func (s *stand) decode(lines [][]byte) (Batch, error) {
 	s.decoded.add(len(lines))
 	names, items := make([]string, len(lines)), 0
 	for i, line := range lines {
-		m, err := record.Parse(line)
+		m, err := record.Reader{}.Parse(line)
 		if err != nil {
 			return nil, err
 		}
@@ -248,13 +243,13 @@ func (s *stand) decode(lines [][]byte) (Batch, error) {
 	return &testBatch{name: strings.Join(names, " "), items: items, answer: s.answer}, nil
 }
 
-// logged names what a lane's log has on disk, in its order.
+// logged returns the names of the batches in a lane's log on disk, in their order.
 func (s *stand) logged(t *testing.T) (names []string) {
 	t.Helper()
 	return s.namesIn(t, s.dir)
 }
 
-// namesIn names the records of a log on disk, in their order.
+// namesIn returns the names of the batches in a log on disk, in their order.
 func (s *stand) namesIn(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
@@ -278,7 +273,7 @@ func (s *stand) stop(t *testing.T) {
 	require.NoError(t, s.Shutdown(ctx))
 }
 
-// dice are drawn by tests and by the downstreams they make up, in any goroutine.
+// dice are the random numbers of tests and of their downstreams. They are safe for concurrent use.
 type dice struct {
 	mu  sync.Mutex
 	rnd *rand.Rand
@@ -286,7 +281,7 @@ type dice struct {
 
 func newDice(seed, stream uint64) *dice { return &dice{rnd: rand.New(rand.NewPCG(seed, stream))} }
 
-// below draws from 0 to n-1.
+// below returns a random number from 0 to n-1.
 func (d *dice) below(n int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -13,11 +13,11 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// Settings of a group. Every field is required unless it says otherwise.
-type Settings struct {
-	Exports bool          // there is a downstream; false: everything goes to the log
-	Timeout time.Duration // one attempt
-	Budget  time.Duration // from a caller's data to its answer
+// GroupOptions configure a group. Every field is required unless its comment says otherwise.
+type GroupOptions struct {
+	Exports bool          // false: no exporter is wrapped, everything goes to the log
+	Timeout time.Duration // of one attempt
+	Budget  time.Duration // from Consume to its return
 
 	MaxAttempts     int
 	InitialInterval time.Duration
@@ -25,54 +25,54 @@ type Settings struct {
 	MaxInterval     time.Duration
 
 	Replay               bool
-	Concurrency          int           // requests of each lane's replay under way; a strict lane has one
-	CoalesceBytes        int           // records become one request up to this size; 0: each is its own
-	ReplayPerSecond      float64       // requests of each lane; 0: no limit
-	ReplayBytesPerSecond float64       // of the records of each lane; 0: no limit
-	MaxItemAge           time.Duration // of a record whose turn it is; 0: any
-	MaxOpenInterval      time.Duration // the longest that a downstream may ask replay to wait
-	MaxAge               time.Duration // of a record; 0: any
+	Concurrency          int           // requests in flight per lane; a strict lane has one
+	CoalesceBytes        int           // records are joined to one request up to this size; 0: each record is one request
+	ReplayPerSecond      float64       // requests per lane; 0: no limit
+	ReplayBytesPerSecond float64       // bytes of records per lane; 0: no limit
+	MaxItemAge           time.Duration // of a record when it is its turn; 0: no limit
+	MaxOpenInterval      time.Duration // longest wait that a downstream may ask for
+	MaxAge               time.Duration // of a record; 0: no limit
 
 	OnFull OnFull
 
-	// Permanent says whether the downstream's error is for good by its own word.
+	// Permanent reports whether the exporter marked the error as permanent.
 	Permanent func(error) bool
 	Now       func() time.Time
 
-	// Degraded is called when data begins to go to the log, Healthy when it goes out again and the log is drained; they
-	// alternate. Both are called from any goroutine and must not call the group, except for LastFailure and Delivered.
+	// Degraded is called when data begins to go to the log. Healthy is called when data goes out again and the log is drained.
+	// The calls alternate. Both may come from any goroutine and must not call the group, except LastFailure and Delivered.
 	Degraded func(cause error)
 	Healthy  func()
-	// Troubled is called with each change of what is wrong. It is called from any goroutine and must not call the group.
+	// Troubled is called for each change of a signal's troubles. It may come from any goroutine and must not call the group.
 	Troubled func(Change)
 }
 
-// Change is a change of what is wrong with a signal.
+// Change is a change of a signal's troubles.
 type Change = health.Change
 
-// OnFull is what happens to data that the log has no room for.
+// OnFull is the policy for data that the log has no room for.
 type OnFull int
 
 // The policies.
 const (
 	Reject     OnFull = iota // the caller gets an error
-	DropOldest               // the oldest segment of the group goes, counted
-	DropNewest               // the new data goes, counted
+	DropOldest               // the oldest segment of the group is deleted and counted
+	DropNewest               // the new data is dropped and counted
 )
 
-// Group is what the lanes of one component share. It is safe for concurrent use.
+// Group is the state that the lanes of one component share. It is safe for concurrent use.
 type Group struct {
-	set     Settings
-	breaker Breaker
+	opt     GroupOptions
+	breaker *breaker.Breaker
 
 	health      *health.Health
 	lastFailure atomic.Pointer[error] // of any attempt
-	delivered   atomic.Uint64         // requests
+	delivered   atomic.Uint64         // number of requests
 	// degraded is true from the first logged batch until the log is empty. It changes, and Degraded and Healthy are called,
-	// with status held.
-	degraded atomic.Bool
-	status   sync.Mutex
-	storing  int // batches on their way to a log; guarded by status
+	// with degradedMu locked.
+	degraded   atomic.Bool
+	degradedMu sync.Mutex
+	storing    int // batches that are being logged; guarded by degradedMu
 
 	room *segment.Room // for DropOldest
 
@@ -81,14 +81,14 @@ type Group struct {
 }
 
 // NewGroup returns a group without lanes.
-func NewGroup(set Settings, b Breaker) *Group {
-	return &Group{set: set, breaker: b, health: health.New(set.Troubled), room: segment.NewRoom(), lanes: map[*Lane]struct{}{}}
+func NewGroup(opt GroupOptions, b *breaker.Breaker) *Group {
+	return &Group{opt: opt, breaker: b, health: health.New(opt.Troubled), room: segment.NewRoom(), lanes: map[*Lane]struct{}{}}
 }
 
-// Tell calls to with what is wrong now; nil: nothing. to must not call the group.
-func (g *Group) Tell(to func(error)) { g.health.Tell(to) }
+// ReportStatus calls report with all current troubles, or with nil if there is none. report must not call the group.
+func (g *Group) ReportStatus(report func(error)) { g.health.Report(report) }
 
-// LastFailure is the error of the last attempt that failed; nil: none has.
+// LastFailure returns the error of the last attempt that failed, or nil if none has failed.
 func (g *Group) LastFailure() error {
 	if err := g.lastFailure.Load(); err != nil {
 		return *err
@@ -96,15 +96,15 @@ func (g *Group) LastFailure() error {
 	return nil
 }
 
-// Delivered is the number of requests that the downstream has accepted. It may be called at any time.
+// Delivered returns the number of requests that the downstream has accepted.
 func (g *Group) Delivered() uint64 { return g.delivered.Load() }
 
-// Refused returns the signals that wait because the downstream refuses all of their data, sorted.
+// Refused returns the signals that wait because the downstream refuses all their data, sorted.
 func (g *Group) Refused() (signals []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for l := range g.lanes {
-		if l.refusals.State() != breaker.Closed {
+		if l.refusalBreaker.State() != breaker.Closed {
 			signals = append(signals, l.opt.Signal)
 		}
 	}
@@ -124,9 +124,9 @@ func (g *Group) detach(l *Lane) {
 	delete(g.lanes, l)
 }
 
-// fallsBack notes that a batch is on its way to a log. fellBack follows. The cause of one that was not tried is the last
-// failure, be it the replay's.
-func (g *Group) fallsBack(d disposition) {
+// beginStoring records that a batch is being logged. endStoring follows. If the batch was not tried the cause is the last
+// failure, which may be replay's.
+func (g *Group) beginStoring(d disposition) {
 	cause := d.cause
 	if cause == nil {
 		cause = g.LastFailure()
@@ -134,62 +134,64 @@ func (g *Group) fallsBack(d disposition) {
 	if cause == nil {
 		cause = fmt.Errorf("%w: %s", errNotTried, d.reason)
 	}
-	g.status.Lock()
-	defer g.status.Unlock()
+	g.degradedMu.Lock()
+	defer g.degradedMu.Unlock()
 	g.storing++
 	if !g.degraded.Load() {
 		g.degraded.Store(true)
-		g.set.Degraded(cause)
+		g.opt.Degraded(cause)
 	}
 }
 
-// fellBack notes that a batch is in the log, or is not; it may be out of it again.
-func (g *Group) fellBack(logged bool) {
-	g.status.Lock()
+// endStoring records that the append of a batch has ended. By then replay may already have delivered it.
+func (g *Group) endStoring(logged bool) {
+	g.degradedMu.Lock()
 	g.storing--
-	g.status.Unlock()
+	g.degradedMu.Unlock()
 	if logged {
-		g.maybeHealthy()
+		g.checkHealthy()
 	}
 }
 
-// maybeHealthy notes that data goes out again, once it is well. One atomic load while healthy.
-func (g *Group) maybeHealthy() {
-	if !g.degraded.Load() || !g.well() {
+// checkHealthy ends the degraded state if the group is healthy. While the group is not degraded it costs one atomic load.
+func (g *Group) checkHealthy() {
+	if !g.degraded.Load() || !g.isHealthy() {
 		return
 	}
-	g.status.Lock()
-	defer g.status.Unlock()
-	if g.storing == 0 && g.degraded.Load() && g.well() {
+	g.degradedMu.Lock()
+	defer g.degradedMu.Unlock()
+	if g.storing == 0 && g.degraded.Load() && g.isHealthy() {
 		g.degraded.Store(false)
-		g.set.Healthy()
+		g.opt.Healthy()
 	}
 }
 
-// well reports whether the breakers are closed and the log is drained (with replay off nobody drains it).
-func (g *Group) well() bool {
-	if g.breaker.State() != breaker.Closed || g.set.Replay && !g.empty() {
+// isHealthy reports whether the breakers are closed and the log is drained. With replay off nothing drains the log, so it does
+// not count.
+func (g *Group) isHealthy() bool {
+	if g.breaker.State() != breaker.Closed || g.opt.Replay && !g.empty() {
 		return false
 	}
 	return len(g.Refused()) == 0
 }
 
-// drained is called when a lane has nothing left to replay. A half-open breaker would wait for probes that nobody makes.
+// drained is called when a lane has nothing left to replay. It closes a half-open breaker, which would otherwise wait for
+// probes that nobody makes.
 func (g *Group) drained() {
 	if g.empty() {
 		g.breaker.Close()
-		g.maybeHealthy()
+		g.checkHealthy()
 	}
 }
 
-// Tend lets the logs make up for what the disk has refused them, and returns the sums of their bytes on disk. It is for a
-// timer, and may be called at any time.
-func (g *Group) Tend() (unread, disk int64) {
+// Maintain lets the logs repeat what the disk has refused, and returns the sums of their unread bytes and of their bytes on
+// disk. A timer calls it.
+func (g *Group) Maintain() (unread, disk int64) {
 	g.mu.Lock()
 	lanes := slices.Collect(maps.Keys(g.lanes))
 	g.mu.Unlock()
 	for _, l := range lanes {
-		l.tend()
+		l.maintain()
 		s := l.opt.Log.Stats()
 		unread += s.Unread
 		disk += s.Bytes
@@ -209,7 +211,7 @@ func (g *Group) empty() bool {
 	return true
 }
 
-// dropOldest makes room by dropping the oldest segment of all lanes; false when there is none.
+// dropOldest drops the oldest segment of all lanes. It returns false if no lane has a segment.
 func (g *Group) dropOldest() (bool, error) {
 	var victim *Lane
 	var oldest time.Time

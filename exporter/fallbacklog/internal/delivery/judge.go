@@ -5,65 +5,66 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 )
 
-// verdict is what a failed attempt means for its data.
+// verdict is the meaning of a failed attempt for its data.
 type verdict int
 
 const (
-	again        verdict = iota // another attempt may pass
+	retryable    verdict = iota // another attempt may pass
 	inconclusive                // the caller or Shutdown ended the attempt
-	waiting                     // refused; it waits while others go on
-	refused                     // refused for good, or one of several is
-	tooLarge                    // refused for its size: it can be sent in parts
+	waiting                     // refused; the data waits while others go on
+	refused                     // refused for good, or one of several records is
+	tooLarge                    // refused for its size; it can be sent in parts
 )
 
-// trial is a failed attempt.
-type trial struct {
-	failure   failure.Failure
-	brokenOff bool // the caller or Shutdown ended it
-	company   bool // several records went out together: the failure says nothing about any
-	first     bool // the data has not been refused before
-	counted   bool // the breaker has counted the data already
-	suspect   bool // the data has failed before, and others have passed since
-	divisible bool // it can be sent in parts
+// failedAttempt describes an attempt that failed.
+type failedAttempt struct {
+	failure      failure.Failure
+	cancelled    bool // the caller or Shutdown ended it
+	together     bool // it had several records, so no single record is at fault
+	neverRefused bool // the data has not been refused before
+	counted      bool // the breaker has counted the data already
+	suspect      bool // the data has failed before, and others have passed since
+	divisible    bool // the data can be sent in parts
 }
 
-// weigh returns what a failed attempt means for its data, and counts first refusals for the rule of five.
-func (l *Lane) weigh(t trial) verdict {
+// verdictOn returns the verdict on a failed attempt, and counts first refusals for the rule of five.
+func (l *Lane) verdictOn(t failedAttempt) verdict {
 	f := t.failure
 	l.opt.Observer.Failed(f.Class)
 	switch {
-	case t.brokenOff && f.Code == "" && endsUnderWay(f.Class):
+	case t.cancelled && f.Code == "" && endsUnderWay(f.Class):
 		return inconclusive
 	case !f.Kind.Refused():
-		return again
+		return retryable
 	case f.Class == failure.TooLarge && t.divisible:
 		return tooLarge
-	case t.company:
+	case t.together:
 		return refused
 	}
-	if t.first {
-		l.refusals.Count()
+	if t.neverRefused {
+		l.refusalBreaker.Count()
 	}
-	if f.Kind == failure.BatchKind && l.refusals.State() == breaker.Closed {
+	if f.Kind == failure.BatchKind && l.refusalBreaker.State() == breaker.Closed {
 		return refused
 	}
 	return waiting
 }
 
-// endsUnderWay reports whether an attempt that we ended may fail in this way, without a word of the downstream.
+// endsUnderWay reports whether an attempt that the caller or Shutdown ended may fail with this class although the downstream
+// has not answered.
 func endsUnderWay(c failure.Class) bool {
 	return c == failure.Canceled || c == failure.Timeout || c == failure.Opaque || c == failure.Unknown
 }
 
 // conclude ends the permit of a failed attempt.
-func (p permit) conclude(v verdict, t trial) {
+func (p permit) conclude(v verdict, t failedAttempt) {
 	switch v {
-	case again:
+	case retryable:
 		p.failed(t)
 	case waiting:
 		p.refused()
 	case refused:
-		if t.company {
+		if t.together {
 			p.cancel()
 		} else {
 			p.refused()
@@ -73,8 +74,9 @@ func (p permit) conclude(v verdict, t trial) {
 	}
 }
 
-func (l *Lane) judge(p permit, t trial) verdict {
-	v := l.weigh(t)
+// judge returns the verdict on a failed attempt and ends its permit.
+func (l *Lane) judge(p permit, t failedAttempt) verdict {
+	v := l.verdictOn(t)
 	p.conclude(v, t)
 	return v
 }

@@ -13,30 +13,30 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 )
 
-// What has failed while others passed is no sign of an outage, and what may be about the data is one once in a batch's
-// life: neither opens the breaker.
+// Two failures do not open the breaker: one of data that failed before while others passed, and a second one per batch that may
+// be about the data.
 func TestWhatTheBreakerCounts(t *testing.T) {
 	network := failure.Failure{Class: failure.Network, Kind: failure.RetryableKind}
 	about := failure.Failure{Class: failure.Unknown, Code: "500", Kind: failure.RetryableKind, AboutData: true}
 	for _, tc := range []struct {
-		trial trial
-		want  breaker.State
+		failedAttempt failedAttempt
+		want          breaker.State
 	}{
-		{trial{failure: network}, breaker.Open},
-		{trial{failure: network, suspect: true}, breaker.Closed},
-		{trial{failure: network, counted: true}, breaker.Open},
-		{trial{failure: about}, breaker.Open},
-		{trial{failure: about, counted: true}, breaker.Closed},
-		{trial{failure: about, suspect: true}, breaker.Closed},
-		{trial{failure: failure.Failure{Class: failure.Auth, Kind: failure.SharedKind}, first: true}, breaker.Closed},
+		{failedAttempt{failure: network}, breaker.Open},
+		{failedAttempt{failure: network, suspect: true}, breaker.Closed},
+		{failedAttempt{failure: network, counted: true}, breaker.Open},
+		{failedAttempt{failure: about}, breaker.Open},
+		{failedAttempt{failure: about, counted: true}, breaker.Closed},
+		{failedAttempt{failure: about, suspect: true}, breaker.Closed},
+		{failedAttempt{failure: failure.Failure{Class: failure.Auth, Kind: failure.SharedKind}, neverRefused: true}, breaker.Closed},
 	} {
-		t.Run(fmt.Sprint(tc.trial), func(t *testing.T) {
+		t.Run(fmt.Sprint(tc.failedAttempt), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStand(t, func(context.Context, string) error { return nil })
 				for range 3 {
 					p, reason := s.allow(true)
 					assert.Empty(t, reason)
-					s.judge(p, tc.trial)
+					s.judge(p, tc.failedAttempt)
 				}
 				assert.Equal(t, tc.want, s.group.breaker.State())
 				s.stop(t)
@@ -45,8 +45,8 @@ func TestWhatTheBreakerCounts(t *testing.T) {
 	}
 }
 
-// Five first refusals in a row make the signal wait, whatever kind they are of; a refusal of the same batch again does not
-// count, and a success begins anew.
+// Five consecutive first refusals of any kind make the signal wait. A second refusal of the same batch does not count. A
+// success restarts the count.
 func TestRuleOfFive(t *testing.T) {
 	kinds := []failure.Kind{failure.SharedKind, failure.BatchKind}
 	refuse := func(s *stand, n int, first bool) (last verdict) {
@@ -55,7 +55,7 @@ func TestRuleOfFive(t *testing.T) {
 			assert.Empty(t, reason)
 			err := errors.New("refused")
 			s.lastRefusal.Store(&err)
-			last = s.judge(p, trial{failure: failure.Failure{Kind: kinds[i%2]}, first: first})
+			last = s.judge(p, failedAttempt{failure: failure.Failure{Kind: kinds[i%2]}, neverRefused: first})
 		}
 		return last
 	}
@@ -63,13 +63,13 @@ func TestRuleOfFive(t *testing.T) {
 		s := newStand(t, func(context.Context, string) error { return nil })
 		refuse(s, 4, true)
 		refuse(s, 20, false)
-		assert.Equal(t, breaker.Closed, s.refusals.State())
+		assert.Equal(t, breaker.Closed, s.refusalBreaker.State())
 		p, _ := s.allow(true)
 		p.success()
 		refuse(s, 4, true)
-		assert.Equal(t, breaker.Closed, s.refusals.State())
+		assert.Equal(t, breaker.Closed, s.refusalBreaker.State())
 		assert.Equal(t, waiting, refuse(s, 1, true), "the fifth waits, whatever kind it is of")
-		assert.Equal(t, breaker.Open, s.refusals.State())
+		assert.Equal(t, breaker.Open, s.refusalBreaker.State())
 		_, reason := s.allow(true)
 		assert.Equal(t, ReasonSystemic, reason)
 		s.stop(t)

@@ -14,29 +14,29 @@ import (
 )
 
 var (
-	// ErrShutdown says that a batch came after Shutdown had begun.
+	// ErrShutdown is returned for a batch that came after Shutdown had begun.
 	ErrShutdown = errors.New("the exporter is shut down")
-	// ErrAbandoned says that the downstream's exporter still had something at the end of the time for Shutdown.
+	// ErrAbandoned means that the wrapped exporter had not returned when the time for Shutdown was over.
 	ErrAbandoned = errors.New("the wrapped exporter does not come back")
-	// errNotTried is the cause of what goes to the log untried before anything has failed.
+	// errNotTried is the cause of a batch that is logged without an attempt before anything has failed.
 	errNotTried = errors.New("not tried")
-	// ErrEncode says that a batch cannot be written down: trying again would not help.
+	// ErrEncode means that a batch cannot be encoded as a record. Another attempt would not help.
 	ErrEncode = errors.New("encode for the log")
 )
 
-// Options of a lane. Every field is required but Reader and DeadLetter.
-type Options struct {
+// LaneOptions configure a lane. Every field except Reader and DeadLetter is required.
+type LaneOptions struct {
 	Signal     string       // traces, metrics or logs
-	Codec      record.Codec // of what is written; records of any codec are read
+	Codec      record.Codec // of new records; records of any codec are read
 	Reader     record.Reader
 	Decode     Decode
 	Observer   Observer
 	Log        Log
-	DeadLetter Log  // nil: what is refused for good goes back to the caller
-	Strict     bool // one request at a time, live data behind the log
+	DeadLetter RecordWriter // nil: a batch that is refused for good goes back to the caller
+	Strict     bool         // one request at a time; live data waits behind the log
 }
 
-// The turns of the probes of a signal that waits.
+// The probes of a waiting signal are made by turns with these.
 const (
 	probeAnother = iota
 	probeOldest
@@ -45,71 +45,70 @@ const (
 )
 
 const (
-	// fiveRefusals first refusals in a row are the downstream's fault, see the package comment.
+	// fiveRefusals consecutive first refusals mean that the downstream is at fault, see the package comment.
 	fiveRefusals = 5
-	// refusedWait is how long a signal waits before its first probe, twice as long after each that fails, up to
-	// maxRefusedWait.
+	// refusedWait is the wait of a signal before its first probe. It doubles after each failed probe, up to maxRefusedWait.
 	refusedWait    = time.Second
 	maxRefusedWait = 10 * time.Second
 )
 
-// Lane is one signal's way: attempts, log, dead letter, replay. Consume is safe for concurrent use.
+// Lane delivers one signal: attempts, log, dead letter and replay. Consume is safe for concurrent use.
 type Lane struct {
 	group *Group
-	opt   Options
+	opt   LaneOptions
 
 	calls  *calls
-	turn   *turn  // of live data; nil: none needs one
-	window window // what replay has in memory
+	turn   *turn  // order of live batches; nil unless the order is strict
+	window window // records that replay has in memory
 
-	refusals    *breaker.Breaker          // the rule of five; open while the signal waits
-	lastRefusal atomic.Pointer[error]     // the last error that was a refusal
-	probes      atomic.Uint64             // made while the signal waits
-	recent      recent                    // requests
-	successes   atomic.Uint64             // deliveries
-	held        atomic.Pointer[time.Time] // until when the downstream has asked live data to wait
-	unreadable  atomic.Bool               // the log, when replay last tried
-	stuck       atomic.Bool               // replay has nothing to send: all that the log has is encrypted with another key
-	unlogged    atomic.Int64              // bytes of the last record that the log refused
-	unburied    atomic.Int64              // bytes of the last record that the dead letter refused
+	refusalBreaker      *breaker.Breaker          // rule of five; not closed while the signal waits
+	lastRefusal         atomic.Pointer[error]     // last error that was a refusal
+	probes              atomic.Uint64             // probes made while the signal waits
+	recent              recent                    // outcomes of the last requests
+	successes           atomic.Uint64             // number of deliveries
+	waitUntil           atomic.Pointer[time.Time] // end of the wait that the downstream has asked live data for
+	unreadable          atomic.Bool               // replay's last read of the log failed
+	allLocked           atomic.Bool               // all records left in the log are encrypted with another key
+	refusedByLog        atomic.Int64              // size of the last record that the log refused, in bytes
+	refusedByDeadLetter atomic.Int64              // size of the last record that the dead letter refused, in bytes
 
-	draining sync.Once
-	closing  chan struct{}   // closed when Shutdown begins
-	grace    *time.Timer     // for the attempts in flight then; set by Drain
-	cut      context.Context // cancelled when attempts must end
-	cutNow   context.CancelFunc
-	deserted chan struct{} // closed when nobody must wait for the wrapped exporter any more
-	replayed chan struct{} // closed when replay has ended
-	left     int           // records that the wrapped exporter had then; they are in the log
+	draining         sync.Once
+	closing          chan struct{}   // closed when Shutdown begins
+	graceTimer       *time.Timer     // calls cancelAttempts when the grace of attempts in flight is over; set by Drain
+	attemptsCtx      context.Context // cancelled when all attempts must end
+	cancelAttempts   context.CancelFunc
+	abandoned        chan struct{} // closed when nothing waits for the wrapped exporter any more
+	replayed         chan struct{} // closed when replay has ended
+	abandonedRecords int           // records that the wrapped exporter had when it was abandoned; the log still has them
 }
 
-// NewLane returns a lane of the group that begins to replay its log at once. It owns the logs: Shutdown closes them.
-func (g *Group) NewLane(opt Options) *Lane {
+// NewLane returns a lane of the group and starts to replay its log. The lane owns the logs: Shutdown closes them.
+func (g *Group) NewLane(opt LaneOptions) *Lane {
 	l := &Lane{
 		group: g, opt: opt,
-		calls: newCalls(), closing: make(chan struct{}), deserted: make(chan struct{}), replayed: make(chan struct{}),
+		calls: newCalls(), closing: make(chan struct{}), abandoned: make(chan struct{}), replayed: make(chan struct{}),
 	}
-	l.refusals = breaker.New(breaker.Settings{
+	l.refusalBreaker = breaker.New(breaker.Options{
 		FailureThreshold: fiveRefusals, SuccessThreshold: 1,
-		OpenInterval: min(refusedWait, g.set.MaxOpenInterval), MaxOpenInterval: min(maxRefusedWait, g.set.MaxOpenInterval), Now: g.set.Now,
+		OpenInterval: min(refusedWait, g.opt.MaxOpenInterval), MaxOpenInterval: min(maxRefusedWait, g.opt.MaxOpenInterval), Now: g.opt.Now,
 		OnChange: l.refusalsChanged,
 	})
 	l.window = window{
-		minRecords: max(windowMin, 2*g.set.Concurrency), maxBytes: (g.set.Concurrency + 1) * g.set.CoalesceBytes, inOrder: opt.Strict,
+		minRecords: max(windowMin, 2*g.opt.Concurrency), maxBytes: (g.opt.Concurrency + 1) * g.opt.CoalesceBytes, inOrder: opt.Strict,
 	}
 	if opt.Strict {
-		l.window.maxBytes += g.set.CoalesceBytes // what is decoded ahead has to be read ahead
+		l.window.maxBytes += g.opt.CoalesceBytes // records are read ahead so that they can be decoded ahead
 	}
-	if err := opt.Log.Try(0); err != nil {
+	if err := opt.Log.CheckAppend(0); err != nil {
 		opt.Observer.Warn(failure.Log, "nothing can be logged for now", err)
 		l.trouble(health.Appending, err)
 	}
-	if opt.Strict && g.set.Exports {
+	if opt.Strict && g.opt.Exports {
 		l.turn = newTurn()
 	}
-	l.cut, l.cutNow = context.WithCancel(context.Background())
+	l.attemptsCtx, l.cancelAttempts = context.WithCancel(context.Background())
 	g.attach(l)
-	if g.set.Exports && g.set.Replay || g.set.MaxAge > 0 {
+	if g.opt.Exports && g.opt.Replay || g.opt.MaxAge > 0 {
 		go l.replay()
 	} else {
 		close(l.replayed)
@@ -117,7 +116,7 @@ func (g *Group) NewLane(opt Options) *Lane {
 	return l
 }
 
-// refusalsChanged notes that the signal begins or ends to wait. It is called with the breaker locked.
+// refusalsChanged records that the signal starts or stops waiting. The caller has locked the breaker.
 func (l *Lane) refusalsChanged(from, to breaker.State) {
 	if from == breaker.Closed {
 		l.probes.Store(0)
@@ -127,21 +126,21 @@ func (l *Lane) refusalsChanged(from, to breaker.State) {
 		l.trouble(health.Refused, nil)
 	case breaker.Open:
 		l.trouble(health.Refused, *l.lastRefusal.Load())
-	case breaker.HalfOpen: // it waits still
+	case breaker.HalfOpen: // the signal still waits
 	}
 }
 
-// trouble notes that something is wrong with the signal, or with nil that it is over.
+// trouble records a trouble of the signal. A nil error ends the trouble.
 func (l *Lane) trouble(t health.Trouble, err error) { l.group.health.Set(l.opt.Signal, t, err) }
 
-// LogCondition is why the lane's logs do not do what they are for; nil: they do.
+// LogCondition returns the troubles of the lane's logs, or nil if the logs work.
 func (l *Lane) LogCondition() error { return l.group.health.LogErr(l.opt.Signal) }
 
-// succeeded notes a delivery.
+// succeeded counts a delivery.
 func (l *Lane) succeeded() {
 	l.successes.Add(1)
 	l.group.delivered.Add(1)
-	l.group.maybeHealthy()
+	l.group.checkHealthy()
 }
 
 func (l *Lane) stopping() bool {

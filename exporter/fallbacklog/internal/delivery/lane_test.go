@@ -14,7 +14,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// The way there and back without a Collector: attempts, breaker, log, probe, replay in order.
+// An outage and its end without a Collector: attempts, breaker, log, probe, and replay in order.
 func TestOutageAndReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var away atomic.Bool
@@ -50,7 +50,7 @@ func TestOutageAndReturn(t *testing.T) {
 	})
 }
 
-// An answer tells only what there is to tell: with the breaker open there has been no attempt.
+// The error of a batch that was not attempted names only the log's failure: while the breaker is open no attempt is made.
 func TestRejectionWithoutAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t, func(context.Context, string) error { return errAway }, func(set *standSettings) { set.Replay = false })
@@ -63,7 +63,7 @@ func TestRejectionWithoutAnAttempt(t *testing.T) {
 	})
 }
 
-// The pauses between attempts grow by the multiplier; the last attempt has none behind it.
+// The pauses between attempts grow by the multiplier. No pause follows the last attempt.
 func TestPausesBetweenAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
@@ -79,7 +79,7 @@ func TestPausesBetweenAttempts(t *testing.T) {
 	})
 }
 
-// What the downstream rejects of a batch that it takes is counted once and not sent again, live and from the log.
+// Items that the downstream rejects in an accepted batch are counted once and not sent again, live and from the log.
 func TestPartialSuccessIsDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var away atomic.Bool

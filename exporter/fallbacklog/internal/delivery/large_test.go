@@ -17,7 +17,7 @@ import (
 
 const largeItems = 16
 
-// partOf returns the items of a request of one record of largeItems.
+// partOf returns the range of items in a request of one record with largeItems.
 func partOf(t *testing.T, name string) (from, to int) {
 	t.Helper()
 	if _, part, ok := strings.Cut(name, "["); ok {
@@ -28,7 +28,7 @@ func partOf(t *testing.T, name string) (from, to int) {
 	return 0, largeItems
 }
 
-// largeOutage logs records of largeItems and lets the downstream answer to each part of them.
+// largeOutage logs records of largeItems while the downstream is away. Then answer decides on each part of them.
 func largeOutage(t *testing.T, records int, answer func(from, to int) error) (s *stand, requests *guarded[string]) {
 	t.Helper()
 	requests = &guarded[string]{}
@@ -48,7 +48,7 @@ func largeOutage(t *testing.T, records int, answer func(from, to int) error) (s 
 	return s, requests
 }
 
-// A record that is too large arrives in parts, each item once. What was learned about the size serves the next record.
+// A record that is too large arrives in parts, each item once. The next record uses the size that passed.
 func TestTooLargeGoesInParts(t *testing.T) {
 	for name, refusal := range map[string]error{"413": answeredWith(413), "ResourceExhausted": status.Error(codes.ResourceExhausted, "")} {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +67,7 @@ func TestTooLargeGoesInParts(t *testing.T) {
 				synctest.Wait()
 				assert.True(t, s.log.Empty())
 				assert.Equal(t, 2*largeItems, s.sums.sum(&s.sums.replayed))
-				assert.Zero(t, s.sums.sum(&s.sums.buried))
+				assert.Zero(t, s.sums.sum(&s.sums.deadLettered))
 				assert.Len(t, items, largeItems)
 				for item, times := range items {
 					assert.Equal(t, 2, times, "item %d, of two records", item)
@@ -81,7 +81,7 @@ func TestTooLargeGoesInParts(t *testing.T) {
 	}
 }
 
-// A single item that is too large goes to the dead letter, and no other.
+// Only the single item that is too large goes to the dead letter.
 func TestOneItemIsTooLarge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := largeOutage(t, 1, func(from, to int) error {
@@ -94,7 +94,7 @@ func TestOneItemIsTooLarge(t *testing.T) {
 		synctest.Wait()
 		assert.True(t, s.log.Empty())
 		assert.Equal(t, largeItems-1, s.sums.sum(&s.sums.replayed))
-		assert.Equal(t, 1, s.sums.sum(&s.sums.buried))
+		assert.Equal(t, 1, s.sums.sum(&s.sums.deadLettered))
 		assert.Equal(t, []string{"0[5:6]"}, s.namesIn(t, s.dead))
 		require.Len(t, s.sums.causes(), 1)
 		require.ErrorContains(t, s.sums.causes()[0], "refused", "the answer is kept, though the last part has passed")
@@ -102,7 +102,7 @@ func TestOneItemIsTooLarge(t *testing.T) {
 	})
 }
 
-// Five records without a single accepted item are the downstream's fault: the fifth is not given up.
+// Five records without an accepted item mean that the downstream is at fault: the fifth does not go to the dead letter.
 func TestNothingIsSmallEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var well atomic.Bool
@@ -114,13 +114,13 @@ func TestNothingIsSmallEnough(t *testing.T) {
 		})
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		assert.Equal(t, (fiveRefusals-1)*largeItems, s.sums.sum(&s.sums.buried))
+		assert.Equal(t, (fiveRefusals-1)*largeItems, s.sums.sum(&s.sums.deadLettered))
 		assert.False(t, s.log.Empty())
 		well.Store(true)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		assert.True(t, s.log.Empty())
-		assert.Equal(t, 8*largeItems, s.sums.sum(&s.sums.buried, &s.sums.replayed))
+		assert.Equal(t, 8*largeItems, s.sums.sum(&s.sums.deadLettered, &s.sums.replayed))
 		s.stop(t)
 	})
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// locked is a log that has, before its own records, some of another key, each of which takes a second to read.
+// locked is a log that begins with records of another key. It needs a second to read each of them.
 type locked struct {
 	*segment.Log
 	record []byte
@@ -31,7 +31,7 @@ func (l *locked) Next() (segment.Entry, bool, error) {
 	return segment.Entry{Record: l.record}, true, nil
 }
 
-// Shutdown does not wait until a log of records of another key has been gone through.
+// Shutdown does not wait until replay has read all records of another key.
 func TestShutdownAmongRecordsOfAnotherKey(t *testing.T) {
 	key, err := record.NewKey(hex.EncodeToString(bytes.Repeat([]byte{1}, 32)))
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestShutdownAmongRecordsOfAnotherKey(t *testing.T) {
 		s := newStandOver(t, func(context.Context, string) error { return nil }, func(l *segment.Log) Log {
 			log = &locked{Log: l, record: rec}
 			log.left.Store(1000)
-			return log
+			return Log{l, log, l}
 		})
 		time.Sleep(10 * time.Second)
 		begun := time.Now()

@@ -23,31 +23,31 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// answeredWith is an HTTP status as an exporter returns it.
+// answeredWith is an HTTP status in the error of an exporter.
 func answeredWith(code int) error {
 	return &answer.Error{Err: errors.New("refused"), Refusals: []answer.Refusal{{HTTP: code}}}
 }
 
-// simulation is a gateway whose downstream refuses some batches for ever, and any request at random or in an outage.
+// simulation is a gateway whose downstream refuses some batches for ever, and fails any request at random or in an outage.
 //
-// A draw depends on the seed and on what it is drawn for, and requests take times of their own: hardly two things happen at
-// the same moment. So every run is the same, in whatever order the scheduler runs goroutines.
+// A random number depends on the seed and on the name of the draw, and each request has a duration of its own, so hardly two
+// events have the same time. Every run is therefore the same, in whatever order the scheduler runs goroutines.
 type simulation struct {
 	*stand
 	seed uint64
-	// answer decides on a request, for which percent is drawn, before its batches do; nil lets them.
+	// answer decides on a request before its batches do, given a random percentage. nil lets the batches decide.
 	answer func(percent int) error
 
 	mu       sync.Mutex
 	sent     map[string]time.Time // of each batch
-	arrived  map[string]time.Time // the first time
+	arrived  map[string]time.Time // time of the first arrival
 	attempts map[string]int       // of each request
 }
 
-// seeds is 40 and more for a look at the worst case, which takes some minutes.
+// seeds is the number of seeds. 40 and more show the worst case and need some minutes.
 var seeds = flag.Uint64("seeds", 2, "runs of TestBadBatchesDelayNoOthers for each order and rate")
 
-// badCodes are the answers to bad batches, in turn.
+// badCodes are the statuses of bad batches, one after the other.
 var badCodes = []int{401, 403, 404, 500, 413}
 
 func newSimulation(t *testing.T, seed uint64, strict bool) *simulation {
@@ -63,7 +63,7 @@ func newSimulation(t *testing.T, seed uint64, strict bool) *simulation {
 			Budget: &segment.Budget{Max: 1 << 26}, MaxSegmentBytes: 1 << 20,
 		})
 		require.NoError(t, err)
-		return log
+		return NewLog(log)
 	}, func(set *standSettings) {
 		set.Strict, set.Concurrency, set.CoalesceBytes, set.MaxAttempts = strict, 2, 1<<15, 5
 		set.Timeout, set.MaxInterval, set.threshold = 5*time.Second, 30*time.Second, [2]int{5, 2}
@@ -72,14 +72,14 @@ func newSimulation(t *testing.T, seed uint64, strict bool) *simulation {
 	return m
 }
 
-// below draws from 0 to n-1 for something, the same in every run.
+// below returns a number from 0 to n-1 for a named draw, the same in every run.
 func (m *simulation) below(n int, seeds ...any) int {
 	h := fnv.New64a()
 	fmt.Fprintln(h, seeds...)
 	return rand.New(rand.NewPCG(m.seed, h.Sum64())).IntN(n)
 }
 
-// onePercent chooses one batch of a hundred.
+// onePercent chooses one batch in a hundred.
 func (m *simulation) onePercent(n int) bool { return m.below(100, "batch", n) == 0 }
 
 // attempt counts the attempts of a request.
@@ -123,7 +123,7 @@ func (m *simulation) set(answer func(percent int) error) {
 	m.answer = answer
 }
 
-// run sends batches at a rate. bad reports which are bad.
+// run sends batches at a rate. bad reports which batches are bad.
 func (m *simulation) run(t *testing.T, perSecond int, d time.Duration, bad func(n int) bool) {
 	t.Helper()
 	var callers sync.WaitGroup
@@ -144,7 +144,7 @@ func (m *simulation) run(t *testing.T, perSecond int, d time.Duration, bad func(
 	callers.Wait()
 }
 
-// dead names the batches in the dead letter.
+// deadNames returns the names of the batches in the dead letter.
 func (m *simulation) deadNames(t *testing.T) (names []string) {
 	t.Helper()
 	for _, name := range m.namesIn(t, m.dead) {
@@ -155,9 +155,9 @@ func (m *simulation) deadNames(t *testing.T) (names []string) {
 	return slices.Compact(names)
 }
 
-// One batch of a hundred is refused for ever, each in another way, two neighbours and a run of twenty among them; one
-// request of a hundred fails at random; the downstream is away for a minute. Nothing is lost, the dead letter has the bad
-// batches and no other, and no good one is more than 20 s behind from when the breaker has closed.
+// One batch in a hundred is refused for ever, each with another status; two of them are neighbours and twenty are consecutive.
+// One request in a hundred fails at random. The downstream is away for a minute. Nothing is lost, the dead letter contains
+// exactly the bad batches, and no good batch arrives more than 20 s after the breaker has closed.
 func TestBadBatchesDelayNoOthers(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		for _, perSecond := range []int{2, 20} {
@@ -170,7 +170,7 @@ func TestBadBatchesDelayNoOthers(t *testing.T) {
 	}
 }
 
-// withBadBatches is a gateway of this seed under the conditions of TestBadBatchesDelayNoOthers.
+// withBadBatches returns a gateway under the conditions of TestBadBatchesDelayNoOthers.
 func withBadBatches(t *testing.T, seed uint64, strict bool, perSecond int) {
 	t.Helper()
 	m := newSimulation(t, seed, strict)
@@ -233,8 +233,8 @@ func (m *simulation) check(t *testing.T, closed time.Time) {
 	t.Logf("%d batches, %d dead, %v behind at most, %d late", len(m.sent), len(wantDead), worst, m.sums.sum(&m.sums.late)/2)
 }
 
-// With 30 % of requests failing for five minutes and 1 % bad batches, strict order sends no good batch to the dead letter,
-// and few are late.
+// When 30 % of requests fail for five minutes and 1 % of batches are bad, strict order sends no good batch to the dead letter,
+// and few batches are late.
 func TestStrictUnderRandomFailures(t *testing.T) {
 	for _, perSecond := range []int{2, 20} {
 		t.Run(fmt.Sprint(perSecond, " a second"), func(t *testing.T) {
@@ -251,14 +251,14 @@ func TestStrictUnderRandomFailures(t *testing.T) {
 				m.run(t, 1, 10*time.Minute, func(int) bool { return false })
 				synctest.Wait()
 				m.check(t, time.Now())
-				assert.LessOrEqual(t, m.sums.sum(&m.sums.late), 2*m.sums.sum(&m.sums.buried), "about one for each bad batch: probes fail too")
+				assert.LessOrEqual(t, m.sums.sum(&m.sums.late), 2*m.sums.sum(&m.sums.deadLettered), "about one for each bad batch: probes fail too")
 				m.stop(t)
 			})
 		})
 	}
 }
 
-// A token that rolls over the replicas: half of the requests are refused for a minute. No good batch is given up.
+// When a token rolls over the replicas, half of the requests are refused for a minute. No good batch goes to the dead letter.
 func TestRollingTokenChange(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		for _, code := range []int{401, 403} {

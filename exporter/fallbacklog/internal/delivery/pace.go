@@ -7,23 +7,23 @@ const (
 	firstPause   = 10 * time.Millisecond
 )
 
-// pace says when the next request of replay may go: after each one as long as the configured rates give it, and never
-// before a time that the downstream has asked for. A downstream that throttles halves it: a pause after each answer,
-// twice as long each time, of which every delivery takes a tenth off until it is gone. It is used by one goroutine.
+// pace decides when the next request of replay may go. The configured rates set a pause after each request, and the downstream
+// may ask for a longer one. After a throttled answer there is also a pause after each answer. It doubles with each throttled
+// answer, and each delivery shortens it by a tenth until it is gone. One goroutine uses it.
 type pace struct {
-	requests float64 // a second; 0: any number
-	bytes    float64 // a second; 0: any number
+	requests float64 // per second; 0: no limit
+	bytes    float64 // per second; 0: no limit
 	pause    time.Duration
-	next     time.Time // what the configured rates say
-	until    time.Time // what the downstream says
+	next     time.Time // earliest time that the configured rates allow
+	until    time.Time // earliest time that the downstream allows
 }
 
-// delay is how long the next request has to wait.
+// delay returns how long the next request has to wait.
 func (p *pace) delay(now time.Time) time.Duration {
 	return max(0, p.until.Sub(now), p.next.Sub(now))
 }
 
-// sent takes a request's turn.
+// sent records that a request was sent.
 func (p *pace) sent(now time.Time, bytes int) {
 	var d time.Duration
 	if p.requests > 0 {
@@ -37,17 +37,17 @@ func (p *pace) sent(now time.Time, bytes int) {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// answered begins the pause of a downstream that throttles.
+// answered starts the pause after an answer.
 func (p *pace) answered(now time.Time) { p.block(now.Add(p.pause)) }
 
-// block lets no request pass before a time.
+// block lets no request go before a time.
 func (p *pace) block(until time.Time) {
 	if until.After(p.until) {
 		p.until = until
 	}
 }
 
-// slowed reports whether the downstream has asked for less, and not recovered.
+// slowed reports whether the downstream has throttled and has not recovered.
 func (p *pace) slowed() bool { return p.pause > 0 }
 
 func (p *pace) slower() { p.pause = min(max(2*p.pause, firstPause), slowestPause) }

@@ -8,69 +8,72 @@ import (
 )
 
 const (
-	// poisonFailures is how often a record must fail alone, while others pass, to count as the cause.
+	// poisonFailures is how often a record must fail alone, while others pass, until it counts as the cause.
 	poisonFailures = 3
-	// The retries of a record that was refused as one batch or all. The third refusal is poison, and comes a minute after
-	// the first at least.
+	// A record that was refused as "one batch or all" is retried after refusedRetry. The third refusal makes it poison, but not
+	// before refusedMinute after the first.
 	refusedRetry  = 20 * time.Second
 	refusedMinute = 60 * time.Second
-	// maxRetry bounds the pauses between the attempts of a record that fails while others pass.
+	// maxRetry bounds the pause between the attempts of a record that fails while others pass.
 	maxRetry = 10 * time.Second
 )
 
-// pending is a record that replay has read and not settled. It is decoded only to be sent: in memory it is its line.
+// pending is a record that replay has read and that is not done. In memory it is its encoded form; it is decoded only to be
+// sent.
 type pending struct {
 	entry    segment.Entry
-	number   uint64 // counts the records read
+	number   uint64 // counts the records read, from 1
 	items    int
 	written  time.Time
 	attempts int
 	metadata map[string][]string
 
-	out  bool // the replayer has it: it is sent, judged or written off; guarded by window.mu
-	gone bool // log::on_full has dropped its segment meanwhile; guarded by window.mu
-	// retryAt is before when the record is passed over; zero: its turn is the window's affair. Guarded by window.mu.
+	out            bool // the replayer sends it or decides about it; guarded by window.mu
+	segmentDropped bool // log::on_full has dropped its segment while it was out; guarded by window.mu
+	// retryAt is when a record that failed may be tried again. If it is zero window.choose decides. Guarded by window.mu.
 	retryAt time.Time
 
-	// share is how many records it may go out with, itself included, since they have failed together; 0: any number.
-	share int
-	// seen is the lane's count of deliveries at the last failure; failed is false before the first one.
-	seen   uint64
-	failed bool
-	// failedBefore: a request with the record in it has failed, alone or with others, for whatever reason.
+	// maxTogether is the largest number of records, itself included, of a request with this record, because it failed in a
+	// larger one. 0: no limit.
+	maxTogether int
+	// deliveriesAtFailure is the lane's count of deliveries at the last failure. failed is false before the first failure.
+	deliveriesAtFailure uint64
+	failed              bool
+	// failedBefore is true after any request with this record has failed.
 	failedBefore bool
-	// alone counts failures alone: in strict order all, else those while nine of the last ten other requests passed.
-	alone        int
-	counted      bool // the breaker has counted it
-	refusals     int  // alone
-	firstRefusal time.Time
-	// passedBy counts the later records that were delivered in strict order since this one failed alone.
-	passedBy    int
-	failedAlone bool
-	parts       parts
+	// failuresAlone counts failures of requests with this record only. In strict order all count. Otherwise a failure counts
+	// only while nine of the last ten other requests passed.
+	failuresAlone int
+	counted       bool // the breaker has counted a failure of this record that may be about the data
+	refusals      int  // of requests with this record only
+	firstRefusal  time.Time
+	// laterDelivered counts the later records that were delivered in strict order since this one failed alone.
+	laterDelivered int
+	failedAlone    bool
+	parts          parts
 }
 
-// fail notes a failure together with n records, itself included, while the lane has made so many deliveries. Failures with
-// no delivery between halve a request once, so that an outage does not split requests again and again. In strict order nothing else
-// can be delivered between, so each failure halves the request.
-func (p *pending) fail(n int, successes uint64, inOrder bool) {
+// noteFailure records that this record failed in a request of n records. successes is the lane's count of deliveries. A failure
+// halves maxTogether only if there was a delivery since the last failure, so an outage does not split requests again and again.
+// In strict order no other record can be delivered in between, so each failure halves it.
+func (p *pending) noteFailure(n int, successes uint64, inOrder bool) {
 	fresh := !p.failed || p.suspect(successes)
-	p.failed, p.seen = true, successes
+	p.failed, p.deliveriesAtFailure = true, successes
 	if n > 1 && (fresh || inOrder) {
-		p.share = half(n)
+		p.maxTogether = half(n)
 	}
 }
 
-// refuse notes a refusal alone.
-func (p *pending) refuse(now time.Time) {
+// noteRefusal records a refusal of a request with this record only.
+func (p *pending) noteRefusal(now time.Time) {
 	if p.refusals == 0 {
 		p.firstRefusal = now
 	}
 	p.refusals++
 }
 
-// refusedForGood reports whether a record that was refused as one batch or all counts as the cause. passedSince: others
-// have passed since the refusal before.
+// refusedForGood reports whether a record that was refused as "one batch or all" counts as the cause. passedSince: others have
+// passed since its previous refusal.
 func (p *pending) refusedForGood(now time.Time, passedSince bool) bool {
 	return p.refusals >= poisonFailures && now.Sub(p.firstRefusal) >= refusedMinute && passedSince
 }
@@ -83,15 +86,17 @@ func (p *pending) retryRefused(now time.Time) time.Time {
 	return now.Add(refusedRetry)
 }
 
-// suspect reports whether the record has failed, and others have passed since. Its next failure says nothing about the
-// downstream.
-func (p *pending) suspect(successes uint64) bool { return p.failed && successes > p.seen }
+// suspect reports whether the record has failed and others have passed since. Its next failure is then no sign that the
+// downstream is away.
+func (p *pending) suspect(successes uint64) bool {
+	return p.failed && successes > p.deliveriesAtFailure
+}
 
-// fresh reports whether the record has had no failure of its own.
+// fresh reports whether the record has never failed or been refused.
 func (p *pending) fresh() bool { return !p.failed && p.refusals == 0 }
 
-// half of n records, the larger one.
+// half returns half of n, rounded up.
 func half(n int) int { return (n + 1) / 2 }
 
-// size is what the record counts for: of compressed records what they are before, since they are decoded to be sent.
+// size returns the bytes that the record counts for. A compressed record counts uncompressed, because it is decoded to be sent.
 func (p *pending) size() int { return record.Size(p.entry.Record) }

@@ -4,15 +4,15 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 )
 
-// permit is the right to make one attempt, from the group's breaker and from the lane's rule of five. Exactly one of its
+// permit is the right to make one attempt, from the group's breaker and from the lane's refusalBreaker. Exactly one of its
 // methods must be called, once.
 type permit struct {
 	shared, own breaker.Permit
 }
 
-// allow asks both breakers. Without a permit it returns why the data goes to the log.
+// allow asks both breakers for a permit. Without one it returns the reason to log the data.
 func (l *Lane) allow(mayProbe bool) (p permit, reason Reason) {
-	own := l.refusals.Allow(mayProbe)
+	own := l.refusalBreaker.Allow(mayProbe)
 	if !own.Granted() {
 		return permit{}, ReasonSystemic
 	}
@@ -32,9 +32,10 @@ func (p permit) success() {
 	p.own.Success()
 }
 
-// failed is for an attempt that failed without a refusal. Data that fails while others pass says nothing about the
-// downstream, and an answer that may be about the data counts once for it; as a probe it has failed nevertheless.
-func (p permit) failed(t trial) {
+// failed ends the permit of an attempt that failed without a refusal. The group's breaker does not count data that fails while
+// others pass. It counts answers that may be about the data once per batch. For the lane's refusalBreaker the probe has failed
+// in any case.
+func (p permit) failed(t failedAttempt) {
 	switch {
 	case t.suspect:
 		p.shared.Cancel()
@@ -46,7 +47,7 @@ func (p permit) failed(t trial) {
 	p.own.FailProbe()
 }
 
-// refused is for an attempt that was refused: the downstream is there.
+// refused ends the permit of an attempt that was refused. A refusal shows that the downstream is reachable.
 func (p permit) refused() {
 	p.shared.Refused()
 	p.own.FailProbe()

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// feed sends a good batch a second for a time.
+// feed sends one good batch per second for a time.
 func (s *stand) feed(t *testing.T, d time.Duration) {
 	t.Helper()
 	for i := range int(d.Seconds()) {
@@ -22,7 +22,7 @@ func (s *stand) feed(t *testing.T, d time.Duration) {
 	}
 }
 
-// A record that fails retryably is given up after three failures alone, and only while nine of ten others pass.
+// A record that fails retryably goes to the dead letter after three failures alone, and only while nine of ten others pass.
 func TestRetryablePoisonNeedsOthersToPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		well, others := false, 0
@@ -37,7 +37,7 @@ func TestRetryablePoisonNeedsOthersToPass(t *testing.T) {
 		}, func(set *standSettings) { set.threshold = [2]int{1000, 1} })
 		require.NoError(t, s.Consume(context.Background(), s.batch("bad")))
 		s.feed(t, 5*time.Minute)
-		assert.Zero(t, s.sums.sum(&s.sums.buried), "one of three requests fails")
+		assert.Zero(t, s.sums.sum(&s.sums.deadLettered), "one of three requests fails")
 		well = true
 		s.feed(t, time.Minute)
 		assert.Equal(t, []string{"bad"}, s.namesIn(t, s.dead))
@@ -46,8 +46,8 @@ func TestRetryablePoisonNeedsOthersToPass(t *testing.T) {
 	})
 }
 
-// A record that is refused as one batch or all waits while others pass it, and is given up after the third refusal, a
-// minute after the first.
+// A record that is refused as "one batch or all" waits while others pass it. It goes to the dead letter after the third
+// refusal, a minute after the first.
 func TestRefusedRecordWaitsAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at guarded[time.Duration]
@@ -62,7 +62,7 @@ func TestRefusedRecordWaitsAMinute(t *testing.T) {
 		require.NoError(t, s.Consume(context.Background(), s.batch("bad")))
 		s.feed(t, 59*time.Second)
 		assert.Equal(t, 2*59, s.sums.sum(&s.sums.direct), "others pass")
-		assert.Zero(t, s.sums.sum(&s.sums.buried))
+		assert.Zero(t, s.sums.sum(&s.sums.deadLettered))
 		s.feed(t, 10*time.Second)
 		assert.Equal(t, []string{"bad"}, s.namesIn(t, s.dead))
 		assert.Len(t, at.all(), 3)
@@ -71,7 +71,7 @@ func TestRefusedRecordWaitsAMinute(t *testing.T) {
 	})
 }
 
-// While a signal waits, the replay probes after 1, 2, 4, 8 and then every 10 s.
+// While a signal waits, replay probes after 1, 2, 4, 8 and then every 10 s.
 func TestProbesOfASignalThatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at guarded[time.Duration]
@@ -92,15 +92,15 @@ func TestProbesOfASignalThatWaits(t *testing.T) {
 				waits = append(waits, wait)
 			}
 		}
-		// Live data's turn is left to it for a second.
+		// Replay waits a second for live data when it is live data's turn.
 		assert.Equal(t, []time.Duration{1e9, 2e9, 5e9, 8e9, 10e9, 11e9}, waits[:6])
 		require.Error(t, s.troubles.all()[0], "the signal waits for somebody")
-		assert.Zero(t, s.sums.sum(&s.sums.buried))
+		assert.Zero(t, s.sums.sum(&s.sums.deadLettered))
 		s.stop(t)
 	})
 }
 
-// A record that the dead letter has no room for stays in the log, and others pass it, in strict order too.
+// A record that the dead letter has no room for stays in the log. Others pass it, in strict order too.
 func TestFullDeadLetterIsPassedOver(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		t.Run(fmt.Sprint("strict=", strict), func(t *testing.T) {
@@ -120,8 +120,8 @@ func TestFullDeadLetterIsPassedOver(t *testing.T) {
 				time.Sleep(10 * time.Minute)
 				synctest.Wait()
 				assert.ElementsMatch(t, []string{"a", "b", "c"}, good.all())
-				assert.Less(t, time.Unix(0, last.Load()).Sub(begun), buryAgain, "nothing waits for the dead letter")
-				assert.Zero(t, s.sums.sum(&s.sums.buried, &s.sums.dropped))
+				assert.Less(t, time.Unix(0, last.Load()).Sub(begun), deadLetterRetry, "nothing waits for the dead letter")
+				assert.Zero(t, s.sums.sum(&s.sums.deadLettered, &s.sums.dropped))
 				assert.False(t, s.log.Empty(), "the log keeps what is passed over")
 				assert.Less(t, len(bad.all()), 30, "each is tried once a minute")
 				s.stop(t)

@@ -4,82 +4,102 @@ import (
 	"context"
 	"time"
 
-	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/breaker"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// Sender makes one attempt. It leaves the data as it is, and may be called again. A nil error says that the downstream
-// has the data, all but the items that it has rejected for good in an answer of partial success.
-type Sender interface {
-	Send(context.Context) (rejected int, err error)
-}
-
-// Batch is one request, bound to where it is to go.
+// Batch is one request, bound to the wrapped exporter that sends it.
 type Batch interface {
-	Sender
-	// Items is the number of spans, data points or log records. It may walk the batch.
+	// Send makes one attempt. It does not change the data and may be called again. A nil error means that the downstream has
+	// accepted the batch. rejected is the number of items that it rejected for good in an answer of partial success.
+	Send(context.Context) (rejected int, err error)
+	// Items returns the number of spans, data points or log records. It may walk the batch.
 	Items() int
-	// Payload is the request in the encoding of the lane's codec. It may be called while Send is under way.
+	// Payload returns the request in the encoding of the lane's codec. It may be called while Send runs.
 	Payload() ([]byte, error)
-	// Part is a batch of the items from one to before another, in the order of the payload. It may remove them from this
-	// batch, which is of no more use then.
+	// Part returns a batch of the items [from, to), in the order of the payload. It may remove these items from this batch,
+	// so this batch must not be used afterwards.
 	Part(from, to int) Batch
-	// Metadata is what is to be kept of the client's metadata, by lower-case key; nil where there is nothing.
+	// Metadata returns the client metadata to store with the batch, by lower-case key. It is nil if there is none.
 	Metadata() map[string][]string
 }
 
-// Decode is the inverse of Payload: it makes one batch of verified records of the same metadata, in their order. It
-// keeps none of the lines.
+// Decode is the inverse of Batch.Payload. It returns one batch of several verified records in their order. The records have
+// the same metadata. The batch does not refer to the lines.
 type Decode func(lines [][]byte) (Batch, error)
 
-// Log keeps records. See segment.Log, which is what it is outside tests, for the contract of each method.
-type Log interface {
+// Log is a signal's log by role. All three roles must be the same log. See segment.Log for the contract of each method.
+type Log struct {
+	RecordWriter
+	RecordReader
+	Backlog
+}
+
+// NewLog returns the roles of a log.
+func NewLog(l *segment.Log) Log { return Log{l, l, l} }
+
+// RecordWriter is a log or a dead letter to append to.
+type RecordWriter interface {
 	AppendBefore(record []byte, limit time.Time) error
+	CheckAppend(bytes int64) error
+	Maintain() error
+	Close() error
+}
+
+// RecordReader is a log to replay and to drop from.
+type RecordReader interface {
 	Next() (e segment.Entry, ok bool, err error)
 	Done(e segment.Entry) error
 	DropOldest(visit func(record []byte)) (bool, error)
 	Readable() <-chan struct{}
-	Tend() error
-	Try(bytes int64) error
 	Cursor() segment.Position
+}
+
+// Backlog is the size of a log.
+type Backlog interface {
 	Empty() bool
 	Stats() segment.Stats
-	Close() error
 }
 
-var _ Log = (*segment.Log)(nil)
-
-// Breaker says whether an attempt may be made. See breaker.Breaker.
-type Breaker interface {
-	Allow(mayProbe bool) breaker.Permit
-	Count()
-	Close()
-	State() breaker.State
-	Wait() time.Duration
-	Opened() <-chan struct{}
+// Observer observes a lane by role. The methods may be called concurrently and must not call the lane. The items are a
+// ledger: received = delivered + in the log + in the dead letter + dropped + rejected + expired.
+type Observer struct {
+	SentItems
+	StoredItems
+	Attempts
+	Messages
 }
 
-var _ Breaker = (*breaker.Breaker)(nil)
-
-// Observer is told what happens on a lane, as it happens. Its methods may be called concurrently and must not call the
-// lane. Items are in the ledger: received = delivered + logged now + buried +
-// dropped + rejected + expired.
-type Observer interface {
+// SentItems counts items that callers passed to the lane or that the downstream accepted.
+type SentItems interface {
 	Received(items int)
-	Delivered(replayed bool, items int)
-	Logged(reason Reason, items, size int)
-	// Buried is called for each record that goes to the dead letter. cause is the downstream's last answer.
-	Buried(reason Reason, items int, cause error)
-	Dropped(reason Drop, items int)
-	Rejected(items int)
-	Expired(items int)
-	// Late is called for items that were delivered in strict order after later ones. They are in Delivered, too.
+	DeliveredDirect(items int)
+	DeliveredReplayed(items int)
+	// Late counts items that strict order delivered after later ones. They also count as delivered.
 	Late(items int)
+	// Rejected counts items whose caller got an error.
+	Rejected(items int)
+}
+
+// StoredItems counts items that were written to a log or given up.
+type StoredItems interface {
+	Logged(reason Reason, items, size int)
+	// DeadLettered is called for each record that goes to the dead letter. cause is the downstream's last answer.
+	DeadLettered(reason Reason, items int, cause error)
+	Dropped(reason Drop, items int)
+	Expired(items int)
+}
+
+// Attempts counts attempts and failures.
+type Attempts interface {
+	Exported(took time.Duration)
 	ReplayFailed()
 	Failed(failure.Class)
-	Exported(took time.Duration)
-	// Warn and Error are for people: they may be called for every batch, the observer limits the rate. err may be nil.
+}
+
+// Messages logs for operators. The lane may call it for every batch, so an implementation must limit the rate. err may be
+// nil.
+type Messages interface {
 	Warn(c failure.Class, message string, err error)
 	Error(c failure.Class, message string, err error)
 }

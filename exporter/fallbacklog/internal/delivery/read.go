@@ -8,10 +8,10 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
-// read fills the window. After an error of the disk it lets some time pass, in which what is in the window goes out, and
-// live data probes.
+// read fills the window. After a failed read it waits for troubleWait; meanwhile the records in the window go out, and live
+// data probes.
 func (r *replayer) read() {
-	now := r.group.set.Now()
+	now := r.group.opt.Now()
 	if now.Before(r.readAgain) {
 		return
 	}
@@ -25,7 +25,8 @@ func (r *replayer) read() {
 	r.trouble(health.Reading, err)
 }
 
-// fill reads what the window has room for. What is passed over takes no room in it: there may be a log of that.
+// fill reads records until the window is full. A skipped record needs no room in the window, so fill can go through a whole log
+// of them.
 func (r *replayer) fill() error {
 	for !r.stopping() {
 		if more, err := r.window.fill(r.next); err != nil || !more {
@@ -35,7 +36,7 @@ func (r *replayer) fill() error {
 	return nil
 }
 
-// next reads one record; nil for one that is encrypted with another key.
+// next reads one record. It returns nil for a record that is encrypted with another key.
 func (r *replayer) next() (p *pending, ok bool, err error) {
 	e, ok, err := r.opt.Log.Next()
 	if err != nil || !ok {
@@ -53,10 +54,10 @@ func (r *replayer) next() (p *pending, ok bool, err error) {
 	if err == nil {
 		p.items, p.written, p.attempts, p.metadata = meta.Items, meta.Time, meta.Attempts, meta.Metadata
 		if Reason(meta.Reason) == ReasonSystemic && meta.Attempts > 0 {
-			p.refuse(meta.Time) // when it was live
+			p.noteRefusal(meta.Time) // it was refused when it was live
 		}
 	} else {
-		p.written = r.group.set.Now() // decoding will fail too, and then it is buried
+		p.written = r.group.opt.Now() // decoding will fail too and move it to the dead letter
 	}
 	return p, true, nil
 }

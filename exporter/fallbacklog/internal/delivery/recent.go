@@ -4,10 +4,11 @@ import "sync"
 
 const (
 	recentRequests = 10
-	recentPassed   = 9 // of them, for a failure to be the data's
+	recentPassed   = 9 // needed for a failure to be the data's
 )
 
-// recent is how the last requests went, without the further failures of data that has failed before. Safe for concurrent use.
+// recent contains the outcomes of the last requests, without further failures of data that has failed before. It is safe for
+// concurrent use.
 type recent struct {
 	mu     sync.Mutex
 	passed [recentRequests]bool
@@ -21,11 +22,11 @@ func (r *recent) add(passed bool) {
 	r.next = (r.next + 1) % recentRequests
 }
 
-// well reports whether so many of them passed that a failure is not the downstream's.
-func (r *recent) well() bool { return r.count() >= recentPassed }
+// nearlyAllPassed reports whether so many of them passed that the data is the cause of a failure.
+func (r *recent) nearlyAllPassed() bool { return r.count() >= recentPassed }
 
-// mostly reports whether half of them passed: the downstream is not away.
-func (r *recent) mostly() bool { return r.count() >= recentRequests/2 }
+// halfPassed reports whether half of them passed: the downstream is not away.
+func (r *recent) halfPassed() bool { return r.count() >= recentRequests/2 }
 
 func (r *recent) count() int {
 	r.mu.Lock()

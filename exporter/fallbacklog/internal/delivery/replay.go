@@ -8,90 +8,90 @@ import (
 )
 
 const (
-	// pollProbe is how often replay asks again while another signal's probe is out.
+	// pollProbe is how often replay asks the breaker again while another signal's probe is in flight.
 	pollProbe = 100 * time.Millisecond
-	// liveGrace is how long replay leaves the probe of a signal that waits to live data when it is live data's turn.
+	// liveGrace is how long replay waits for a live batch to make the probe when it is live data's turn.
 	liveGrace = time.Second
-	// troubleWait is the pause after an error of the disk.
+	// troubleWait is the pause after a failed read of the log.
 	troubleWait = 5 * time.Second
-	// buryAgain is how long a record is passed over that the dead letter has not accepted.
-	buryAgain = time.Minute
+	// deadLetterRetry is how long a record waits after the dead letter has refused it.
+	deadLetterRetry = time.Minute
 )
 
-// replayer takes a lane's log to the downstream until Shutdown. One goroutine owns it: it reads, chooses what to send,
-// and judges the answers. Each request is with a goroutine of its own, which ends when the wrapped exporter answers.
+// replayer sends a lane's log to the downstream until Shutdown. One goroutine owns it: it reads, chooses the records to send
+// and decides about the answers. Each request has a goroutine of its own, which ends when the wrapped exporter returns.
 //
-// After a failure the next records are tried, so that a bad one neither blocks the others nor keeps the breaker open. See
-// the package comment for the rules.
+// After a failure the replayer tries the next records, so that one bad record neither blocks the others nor keeps the breaker
+// open. See the package comment for the rules.
 type replayer struct {
 	*Lane
 	pace   pace
 	sizes  sizes
 	escape escape
 	ahead  ahead
-	// decoders are the goroutines that decode. They are started by the owner only.
+	// decoders are the goroutines that decode requests. Only the owner starts them.
 	decoders sync.WaitGroup
-	locked   int         // records passed over, since they are encrypted with another key: the log keeps them
-	out      int         // requests with the wrapped exporter
-	results  chan result // with room for each of them: nobody waits to answer
-	yielded  bool        // live data has had its time to probe
-	waited   bool        // the signal waited for the downstream
-	// readAgain is when to, after an error of the log.
+	locked   int         // records skipped because they are encrypted with another key; the log keeps them
+	out      int         // requests that the wrapped exporter has
+	results  chan result // buffered for all requests, so that none waits to deliver its result
+	yielded  bool        // live data has had liveGrace to make its probe
+	waited   bool        // the signal waited at the last step
+	// readAgain is when to read the log again after a failed read.
 	readAgain time.Time
 }
 
-// consignment is a request of replay: records that go out together, and what lets them.
-type consignment struct {
+// replayRequest is a request of replay: the records that go out together and their permit.
+type replayRequest struct {
 	records []*pending
 	permit  permit
 	probe   bool // the escape sends it under the head's permit
 	decoded *decoding
 }
 
-// items is the number of items of the request, which may be a part of a record.
-func (c consignment) items() (n int) {
+// items returns the number of items of the request, which may be a part of a record.
+func (c replayRequest) items() (n int) {
 	for _, p := range c.records {
 		n += p.nextItems()
 	}
 	return n
 }
 
-// bytes is about the size of the request.
-func (c consignment) bytes() (n int) {
+// bytes returns the approximate size of the request.
+func (c replayRequest) bytes() (n int) {
 	for _, p := range c.records {
 		n += p.nextBytes()
 	}
 	return n
 }
 
-func (c consignment) alone() bool { return len(c.records) == 1 }
+func (c replayRequest) isSingle() bool { return len(c.records) == 1 }
 
-// replay runs until Shutdown. Where there is nothing to replay to, it only deletes records that are too old.
+// replay runs until Shutdown. If nothing is to be sent it only deletes records that are too old.
 func (l *Lane) replay() {
 	defer close(l.replayed)
-	set := l.group.set
+	opt := l.group.opt
 	r := &replayer{
 		Lane:    l,
-		pace:    pace{requests: set.ReplayPerSecond, bytes: set.ReplayBytesPerSecond},
-		results: make(chan result, set.Concurrency),
+		pace:    pace{requests: opt.ReplayPerSecond, bytes: opt.ReplayBytesPerSecond},
+		results: make(chan result, opt.Concurrency),
 	}
 	for !l.stopping() {
 		r.step()
 	}
-	r.leave()
+	r.awaitRequests()
 }
 
-// step does the next thing there is to do, or waits for one.
+// step makes one step: it expires, sends or waits.
 func (r *replayer) step() {
 	r.read()
 	if r.expire() {
 		return
 	}
-	sends := r.group.set.Exports && r.group.set.Replay
+	sends := r.group.opt.Exports && r.group.opt.Replay
 	empty := r.window.empty()
-	r.stuck.Store(r.locked > 0 && empty)
+	r.allLocked.Store(r.locked > 0 && empty)
 	if empty {
-		if d := r.readAgain.Sub(r.group.set.Now()); d > 0 {
+		if d := r.readAgain.Sub(r.group.opt.Now()); d > 0 {
 			r.wait(nil, d)
 			return
 		}
@@ -101,12 +101,12 @@ func (r *replayer) step() {
 		r.wait(r.opt.Log.Readable(), 0)
 		return
 	}
-	if !sends || r.out >= r.limit() || r.out > 0 && r.refusals.State() != breaker.Closed {
+	if !sends || r.out >= r.limit() || r.out > 0 && r.refusalBreaker.State() != breaker.Closed {
 		r.prepare()
 		r.wait(nil, 0)
 		return
 	}
-	if d := max(r.group.breaker.Wait(), r.refusals.Wait(), r.asked(), r.pace.delay(r.group.set.Now())); d > 0 {
+	if d := max(r.group.breaker.Wait(), r.refusalBreaker.Wait(), r.retryAfterLeft(), r.pace.delay(r.group.opt.Now())); d > 0 {
 		r.wait(nil, d)
 		return
 	}
@@ -117,7 +117,7 @@ func (r *replayer) step() {
 	}
 	r.endOfWait()
 	records := r.choose()
-	if len(records) == 0 { // all are out, or wait for their time
+	if len(records) == 0 { // all records are out or have a retry time
 		r.wait(r.opt.Log.Readable(), r.untilRetry())
 		return
 	}
@@ -131,88 +131,88 @@ func (r *replayer) step() {
 		return
 	}
 	r.yielded = false
-	r.send(consignment{records: records, permit: p, decoded: r.ahead.find(records)})
+	r.send(replayRequest{records: records, permit: p, decoded: r.ahead.find(records)})
 }
 
-// endOfWait lets all records be tried again when the signal no longer waits: the refusals may have been the downstream's.
+// endOfWait removes all retry times when the signal stops waiting: the downstream may have been the cause of the refusals.
 func (r *replayer) endOfWait() {
-	waits := r.refusals.State() != breaker.Closed
+	waits := r.refusalBreaker.State() != breaker.Closed
 	if r.waited && !waits {
 		r.window.retryNow()
 	}
 	r.waited = waits
 }
 
-// choose returns the records of the next request, which are out then. A probe is a record alone.
+// choose returns the records of the next request and marks them as out. A probe has one record.
 func (r *replayer) choose() []*pending {
-	now := r.group.set.Now()
+	now := r.group.opt.Now()
 	switch {
 	case r.window.inOrder:
-	case r.refusals.State() != breaker.Closed:
+	case r.refusalBreaker.State() != breaker.Closed:
 		return r.window.probe(r.probes.Load()%probeTurns == probeAnother)
 	}
 	records := r.window.choose(now, r.requestBytes(now))
 	if len(records) == 1 {
-		r.fit(now, records[0])
+		r.limitToSize(now, records[0])
 	}
 	return records
 }
 
-// requestBytes is how large a request of several records may be; 0: each record goes alone.
+// requestBytes returns the largest size of a request of several records. 0: each record goes alone.
 func (r *replayer) requestBytes(now time.Time) int {
-	if r.group.breaker.State() != breaker.Closed || r.refusals.State() != breaker.Closed {
+	if r.group.breaker.State() != breaker.Closed || r.refusalBreaker.State() != breaker.Closed {
 		return 0
 	}
-	bytes := r.group.set.CoalesceBytes
+	bytes := r.group.opt.CoalesceBytes
 	if limit := r.sizes.limit(now); limit > 0 {
 		bytes = min(bytes, limit)
 	}
 	return bytes
 }
 
-// fit makes a record that is known to be too large go in parts.
-func (r *replayer) fit(now time.Time, p *pending) {
+// limitToSize makes a record go in parts if the downstream is known to refuse its size.
+func (r *replayer) limitToSize(now time.Time, p *pending) {
 	limit := r.sizes.limit(now)
-	if limit == 0 || p.parts.chunk > 0 || p.size() < r.sizes.refused || p.items <= 1 {
+	if limit == 0 || p.parts.chunk > 0 || p.size() < r.sizes.smallestRefused || p.items <= 1 {
 		return
 	}
 	p.parts.chunk = max(1, int(int64(p.items)*int64(limit)/int64(p.size())))
 }
 
-// untilRetry is how long the first record to be retried has to wait; 0: none has.
+// untilRetry returns the time until the first record is retried, or 0 if no record has a retry time.
 func (r *replayer) untilRetry() time.Duration {
 	at, ok := r.window.nextRetry()
 	if !ok {
 		return 0
 	}
-	return max(time.Nanosecond, at.Sub(r.group.set.Now()))
+	return max(time.Nanosecond, at.Sub(r.group.opt.Now()))
 }
 
-// limit is how many requests may be out: one for a downstream that has asked for less, or in order.
+// limit returns how many requests may be in flight: one in strict order or after the downstream has throttled.
 func (r *replayer) limit() int {
 	if r.opt.Strict || r.pace.slowed() {
 		return 1
 	}
-	return r.group.set.Concurrency
+	return r.group.opt.Concurrency
 }
 
-// leave waits for the requests that are out, unless Shutdown gives them up: the log has their records still.
-func (r *replayer) leave() {
+// awaitRequests waits for the requests in flight until Shutdown abandons them. The log still has their records.
+func (r *replayer) awaitRequests() {
 	defer r.decoders.Wait()
-	for r.out > 0 && r.left == 0 {
+	for r.out > 0 && r.abandonedRecords == 0 {
 		select {
 		case a := <-r.results:
 			r.answered(a)
-		case <-r.deserted:
+		case <-r.abandoned:
 			out := r.window.allOut()
-			r.left = len(out)
+			r.abandonedRecords = len(out)
 			r.release(out)
 		}
 	}
 }
 
-// wait returns after d, when ready fires, an answer comes, a record expires or is to be retried, or Shutdown begins. d = 0
-// is for as long as it takes.
+// wait returns after d, when ready fires, an answer comes, a record expires or is due for a retry, or Shutdown begins. With d =
+// 0 it has no time limit.
 func (r *replayer) wait(ready <-chan struct{}, d time.Duration) {
 	if left, ok := r.nextExpiry(); ok && (d == 0 || left < d) {
 		d = max(left, time.Nanosecond)

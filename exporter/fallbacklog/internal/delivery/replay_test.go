@@ -26,7 +26,7 @@ func permanentIfRefused(set *standSettings) {
 
 func coalescing(set *standSettings) { set.CoalesceBytes = 1 << 20 }
 
-// outage logs batches while the downstream is away and lets it come back with what then answers.
+// outage logs batches while the downstream is away. Then the downstream is back and answers with then.
 func outage(t *testing.T, names []string, then func(ctx context.Context, name string) error, change ...func(*standSettings)) *stand {
 	t.Helper()
 	var back atomic.Bool
@@ -64,7 +64,7 @@ func TestCoalesce(t *testing.T) {
 		synctest.Wait()
 		names := strings.Fields(strings.Join(took.all(), " "))
 		assert.ElementsMatch(t, numbered(100), names)
-		// The first may have been tried in the outage already; it comes again behind those that have not failed.
+		// The outage's probe may have sent the first record already. It is sent again behind those that have not failed.
 		names = slices.DeleteFunc(names, func(name string) bool { return name == "0" })
 		assert.Equal(t, numbered(100)[1:], names)
 		assert.Less(t, len(took.all()), 10, "requests")
@@ -73,7 +73,7 @@ func TestCoalesce(t *testing.T) {
 	})
 }
 
-// A request is as large as it may be, and no larger.
+// A request is as large as allowed, and no larger.
 func TestCoalesceUpToASize(t *testing.T) {
 	w := window{minRecords: windowMin, maxBytes: 1000}
 	for _, size := range []int{40, 60, 1, 200, 99, 99} {
@@ -83,17 +83,17 @@ func TestCoalesceUpToASize(t *testing.T) {
 	}
 	var sizes []int
 	for len(w.records) > 0 {
-		c := consignment{records: w.choose(time.Time{}, 100)}
+		c := replayRequest{records: w.choose(time.Time{}, 100)}
 		sizes = append(sizes, len(c.records))
 		for _, p := range c.records {
-			w.settle(p)
+			w.removeDone(p)
 		}
 	}
 	assert.Equal(t, []int{2, 1, 1, 1, 1}, sizes)
 	assert.Zero(t, w.bytes)
 }
 
-// Records of different clients are different requests.
+// Records with different metadata are in different requests.
 func TestCoalesceKeepsMetadataApart(t *testing.T) {
 	w := window{minRecords: windowMin, maxBytes: 1000}
 	for _, tenant := range []string{"a", "a", "b", "", "", "a"} {
@@ -105,16 +105,16 @@ func TestCoalesceKeepsMetadataApart(t *testing.T) {
 	}
 	var sizes []int
 	for len(w.records) > 0 {
-		c := consignment{records: w.choose(time.Time{}, 100)}
+		c := replayRequest{records: w.choose(time.Time{}, 100)}
 		sizes = append(sizes, len(c.records))
 		for _, p := range c.records {
-			w.settle(p)
+			w.removeDone(p)
 		}
 	}
 	assert.Equal(t, []int{2, 1, 2, 1}, sizes)
 }
 
-// The one record at fault is found, however it is refused; those that went out with it arrive once.
+// Replay finds the one record at fault, however it is refused. The records that went out with it arrive once.
 func TestCoalescedPoisonIsFound(t *testing.T) {
 	for name, refusal := range map[string]error{"permanent": errRefused, "retryable": errors.New("no")} {
 		for _, at := range []int{0, 13, 39} {
@@ -129,13 +129,13 @@ func TestCoalescedPoisonIsFound(t *testing.T) {
 						took.add(name)
 						return nil
 					}, coalescing, permanentIfRefused, func(set *standSettings) { set.Concurrency = 2 })
-					for i := range 100 { // live data shows that the downstream is well
+					for i := range 100 { // live data shows that the downstream works
 						time.Sleep(time.Minute)
 						require.NoError(t, s.Consume(context.Background(), s.batch(fmt.Sprint("live", i))))
 					}
 					synctest.Wait()
 					assert.True(t, s.log.Empty())
-					assert.Equal(t, 2, s.sums.sum(&s.sums.buried))
+					assert.Equal(t, 2, s.sums.sum(&s.sums.deadLettered))
 					got := map[string]int{}
 					for _, names := range took.all() {
 						for _, name := range strings.Fields(names) {
@@ -156,29 +156,29 @@ func TestCoalescedPoisonIsFound(t *testing.T) {
 	}
 }
 
-// An outage does not take requests apart: one halving, whatever its length.
+// An outage halves a request once, however long it lasts.
 func TestOutageHalvesOnce(t *testing.T) {
 	p := &pending{}
 	for range 100 {
-		p.fail(64, 7, false)
+		p.noteFailure(64, 7, false)
 	}
-	assert.Equal(t, 32, p.share)
-	p.fail(32, 8, false)
-	assert.Equal(t, 16, p.share)
+	assert.Equal(t, 32, p.maxTogether)
+	p.noteFailure(32, 8, false)
+	assert.Equal(t, 16, p.maxTogether)
 }
 
-// What is refused together says nothing of any: five different records alone are needed to call it systemic.
+// A refusal of several records counts for none of them: only five different records refused alone make the signal wait.
 func TestRefusedTogetherIsNobodysRefusal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := outage(t, numbered(40), func(context.Context, string) error { return errRefused }, coalescing, permanentIfRefused)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		assert.Equal(t, 2*(fiveRefusals-1), s.sums.sum(&s.sums.buried), "then the signal waits")
+		assert.Equal(t, 2*(fiveRefusals-1), s.sums.sum(&s.sums.deadLettered), "then the signal waits")
 		s.stop(t)
 	})
 }
 
-// So many requests are under way as may be; a slow one holds no other up, and the log is released when it is done.
+// Replay has as many requests in flight as allowed. A slow one delays no other, and its segment is deleted when it is done.
 func TestConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -238,7 +238,7 @@ func TestThrottledReplayIsOneAtATime(t *testing.T) {
 	})
 }
 
-// A record whose turn comes too late is let go; in the outage it is kept.
+// A record that is too old when it is its turn is deleted. In the outage it is kept.
 func TestMaxItemAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var away atomic.Bool
@@ -267,8 +267,8 @@ func TestMaxItemAge(t *testing.T) {
 	})
 }
 
-// Random outages, hangs, throttling and refusals under load from several callers: afterwards the ledger balances and
-// nothing is missing.
+// After random outages, hangs, throttling and refusals under load from several callers the ledger balances and no batch is
+// missing.
 func TestLedgerUnderRandomOutages(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -340,7 +340,7 @@ func TestLedgerUnderRandomOutages(t *testing.T) {
 				sums := s.sums
 				assert.True(t, s.log.Empty())
 				assert.Equal(t, 2*sent, sums.sum(&sums.received))
-				assert.Equal(t, sums.sum(&sums.received), sums.sum(&sums.direct, &sums.replayed, &sums.buried), "the ledger")
+				assert.Equal(t, sums.sum(&sums.received), sums.sum(&sums.direct, &sums.replayed, &sums.deadLettered), "the ledger")
 				assert.Equal(t, sums.sum(&sums.direct, &sums.replayed), took, "all of it, and nothing twice")
 				s.stop(t)
 			})

@@ -12,36 +12,36 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/health"
 )
 
-// result is what came of a request.
+// result is the outcome of a replayRequest.
 type result struct {
-	consignment
+	replayRequest
 	rejected int   // items that the downstream rejected in a request that it accepted
-	cause    error // nil: the downstream has it
+	cause    error // nil: the downstream has accepted the request
 }
 
-// errUndecodable says that a request could not be made of its records.
+// errUndecodable means that no request could be made of the records.
 var errUndecodable = errors.New("decode a record of the log")
 
-// send hands a request to the wrapped exporter.
-func (r *replayer) send(c consignment) {
+// send passes a request to the wrapped exporter.
+func (r *replayer) send(c replayRequest) {
 	for _, p := range c.records {
 		p.attempts++
 	}
 	r.out++
-	r.pace.sent(r.group.set.Now(), c.bytes())
+	r.pace.sent(r.group.opt.Now(), c.bytes())
 	if c.decoded == nil {
 		c.decoded = r.startDecoding(c.records)
 	}
 	go func() {
-		a := result{consignment: c}
+		a := result{replayRequest: c}
 		<-c.decoded.done
-		a.rejected, a.cause = r.try(c.decoded)
+		a.rejected, a.cause = r.tryRequest(c.decoded)
 		r.results <- a
 	}()
 }
 
-// try makes one attempt for several records as one batch, or for a part of one.
-func (l *Lane) try(d *decoding) (rejected int, err error) {
+// tryRequest makes one attempt for several records as one batch, or for a part of one record.
+func (l *Lane) tryRequest(d *decoding) (rejected int, err error) {
 	if d.err != nil {
 		return 0, fmt.Errorf("%w: %w", errUndecodable, d.err)
 	}
@@ -49,7 +49,7 @@ func (l *Lane) try(d *decoding) (rejected int, err error) {
 	if p := d.records[0]; p.parts.chunk > 0 {
 		b = b.Part(p.next())
 	}
-	return l.attempt(context.Background(), b, l.group.set.Now().Add(l.group.set.Timeout))
+	return l.attempt(context.Background(), b, l.group.opt.Now().Add(l.group.opt.Timeout))
 }
 
 func (l *Lane) decode(records []*pending) (Batch, error) {
@@ -60,7 +60,7 @@ func (l *Lane) decode(records []*pending) (Batch, error) {
 	return l.opt.Decode(lines)
 }
 
-// answered settles what an answer settles, and leaves the rest for later.
+// answered decides about the records of a result.
 func (r *replayer) answered(a result) {
 	r.out--
 	switch {
@@ -74,15 +74,15 @@ func (r *replayer) answered(a result) {
 		if divide(a.records) {
 			r.release(a.records)
 		} else {
-			r.buryLine(a.records[0], a.cause)
+			r.moveLineToDeadLetter(a.records[0], a.cause)
 		}
 	default:
 		r.failed(a)
 	}
-	r.pace.answered(r.group.set.Now())
+	r.pace.answered(r.group.opt.Now())
 }
 
-// passed settles what the downstream accepted.
+// passed counts the records that the downstream accepted and removes them from the log.
 func (r *replayer) passed(a result) {
 	r.pace.faster()
 	r.recent.add(true)
@@ -90,12 +90,12 @@ func (r *replayer) passed(a result) {
 	if r.window.inOrder && !a.probe {
 		r.window.extend(false)
 	}
-	if a.alone() && a.records[0].parts.chunk > 0 {
+	if a.isSingle() && a.records[0].parts.chunk > 0 {
 		r.partPassed(a.records[0], a.rejected)
 	} else {
-		r.delivered(true, a.items(), a.rejected)
+		r.deliveredReplayed(a.items(), a.rejected)
 		for _, p := range a.records {
-			if p.passedBy > 0 { // then it goes alone
+			if p.laterDelivered > 0 { // such a record goes alone
 				r.opt.Observer.Late(p.items - a.rejected)
 			}
 			r.finish(p)
@@ -104,10 +104,10 @@ func (r *replayer) passed(a result) {
 	r.succeeded()
 }
 
-// partPassed notes that the downstream took a part of a record.
+// partPassed records that the downstream accepted a part of a record.
 func (r *replayer) partPassed(p *pending, rejected int) {
 	if !p.parts.doubtful {
-		r.sizes.partTaken(r.group.set.Now(), p.size(), p.nextBytes())
+		r.sizes.partAccepted(r.group.opt.Now(), p.size(), p.nextBytes())
 	}
 	if p.advance(rejected) {
 		r.finishParts(p)
@@ -116,9 +116,9 @@ func (r *replayer) partPassed(p *pending, rejected int) {
 	r.release([]*pending{p})
 }
 
-// noteFailure counts a failed request in recent, once for its records: the halves of a request that failed have the same
-// record at fault.
-func (r *replayer) noteFailure(records []*pending) {
+// countRecent counts a failed request in recent, but only the first failure of its records: the halves of a failed request
+// contain the same record at fault.
+func (r *replayer) countRecent(records []*pending) {
 	first := true
 	for _, p := range records {
 		first = first && !p.failedBefore
@@ -129,31 +129,31 @@ func (r *replayer) noteFailure(records []*pending) {
 	}
 }
 
-// trial describes how a request failed.
-func (r *replayer) trial(a result) trial {
+// failedAttempt describes the failure of a request.
+func (r *replayer) failedAttempt(a result) failedAttempt {
 	f := r.classify(a.cause)
-	t := trial{failure: f, brokenOff: r.cut.Err() != nil, company: !a.alone(), divisible: !a.alone() || a.items() > 1}
+	t := failedAttempt{failure: f, cancelled: r.attemptsCtx.Err() != nil, together: !a.isSingle(), divisible: !a.isSingle() || a.items() > 1}
 	t.counted = true
 	for _, p := range a.records {
 		t.counted = t.counted && p.counted
-		t.suspect = t.suspect || p.passedBy > 0 || p.suspect(r.successes.Load())
-		t.first = a.alone() && p.refusals == 0 && p.passedBy == 0 && p.parts.chunk == 0
+		t.suspect = t.suspect || p.laterDelivered > 0 || p.suspect(r.successes.Load())
+		t.neverRefused = a.isSingle() && p.refusals == 0 && p.laterDelivered == 0 && p.parts.chunk == 0
 	}
 	return t
 }
 
-// failed decides what a failed request means for its records, which wait again or are settled.
+// failed decides about the records of a failed request. They wait again, go to the dead letter or are deleted.
 func (r *replayer) failed(a result) {
-	t := r.trial(a)
-	now := r.group.set.Now()
-	v := r.weigh(t)
+	t := r.failedAttempt(a)
+	now := r.group.opt.Now()
+	v := r.verdictOn(t)
 	if v == inconclusive {
 		a.permit.cancel()
 		r.release(a.records)
 		return
 	}
 	r.opt.Observer.ReplayFailed()
-	r.noteFailure(a.records)
+	r.countRecent(a.records)
 	switch {
 	case v == tooLarge:
 		a.permit.cancel()
@@ -165,7 +165,7 @@ func (r *replayer) failed(a result) {
 		}
 		r.release(a.records)
 		return
-	case v == refused && t.company:
+	case v == refused && t.together:
 		a.permit.cancel()
 		divide(a.records)
 		r.release(a.records)
@@ -178,8 +178,8 @@ func (r *replayer) failed(a result) {
 		r.refusedForGood(a.records[0], t.failure, a.cause)
 		return
 	}
-	// A downstream that asks for more than a probe's longest wait is asked again: it may have been wrong.
-	r.pace.block(now.Add(min(t.failure.RetryAfter, r.group.set.MaxOpenInterval)))
+	// A longer wait than MaxOpenInterval is not granted: the downstream may have asked for it by mistake.
+	r.pace.block(now.Add(min(t.failure.RetryAfter, r.group.opt.MaxOpenInterval)))
 	if t.failure.Kind == failure.ThrottledKind {
 		a.permit.conclude(v, t)
 		r.throttled(a, t.failure)
@@ -188,15 +188,15 @@ func (r *replayer) failed(a result) {
 	passedSince := t.suspect
 	for _, p := range a.records {
 		p.counted = p.counted || t.failure.AboutData
-		p.fail(len(a.records), r.successes.Load(), r.window.inOrder)
+		p.noteFailure(len(a.records), r.successes.Load(), r.window.inOrder)
 	}
-	if v == waiting && t.company {
+	if v == waiting && t.together {
 		divide(a.records)
 	}
 	switch {
-	case t.company:
+	case t.together:
 		a.permit.conclude(v, t)
-		r.window.pass(a.records)
+		r.window.chooseAfter(a.records)
 		r.release(a.records)
 	case r.window.inOrder:
 		r.headFailed(a, t, v)
@@ -206,56 +206,56 @@ func (r *replayer) failed(a result) {
 	}
 }
 
-// throttled leaves records for later. The next attempt is with half of them where their size may be the reason.
+// throttled lets the records of a throttled request wait. If their size may be the reason the next attempt has half of them.
 func (r *replayer) throttled(a result, f failure.Failure) {
 	if f.MaybeSize && !divide(a.records) {
 		a.records[0].halve(true)
 	}
-	r.window.pass(a.records)
+	r.window.chooseAfter(a.records)
 	r.release(a.records)
 	r.pace.slower()
 }
 
-// failedAlone decides about a record that failed alone, where others may pass it.
-func (r *replayer) failedAlone(a result, t trial, v verdict, passedSince bool) {
-	p, now := a.records[0], r.group.set.Now()
-	r.window.pass(a.records)
+// failedAlone decides about a record that failed alone, in an order in which others may pass it.
+func (r *replayer) failedAlone(a result, t failedAttempt, v verdict, passedSince bool) {
+	p, now := a.records[0], r.group.opt.Now()
+	r.window.chooseAfter(a.records)
 	if v == waiting {
-		p.refuse(now)
-		if t.failure.Kind == failure.SharedKind && p.refusedForGood(now, passedSince) && r.refusals.State() == breaker.Closed {
-			r.giveUp(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
+		p.noteRefusal(now)
+		if t.failure.Kind == failure.SharedKind && p.refusedForGood(now, passedSince) && r.refusalBreaker.State() == breaker.Closed {
+			r.moveRecordToDeadLetter(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
 			return
 		}
 		r.releaseUntil(p, p.retryRefused(now))
 		return
 	}
-	if !r.recent.well() { // it may be the downstream: the record keeps its place, and nothing counts against it
+	if !r.recent.nearlyAllPassed() { // the downstream may be the cause: the record keeps its place and the failure does not count
 		r.pace.block(now.Add(r.backoff(1)))
 		r.release(a.records)
 		return
 	}
-	if p.alone++; p.alone >= poisonFailures {
-		r.giveUp(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
+	if p.failuresAlone++; p.failuresAlone >= poisonFailures {
+		r.moveRecordToDeadLetter(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
 		return
 	}
-	r.releaseUntil(p, now.Add(r.backoff(p.alone)))
+	r.releaseUntil(p, now.Add(r.backoff(p.failuresAlone)))
 }
 
-// backoff is the pause after the nth failure of a record alone.
+// backoff returns the pause after the nth failure of a record alone.
 func (r *replayer) backoff(n int) time.Duration {
-	set := r.group.set
-	d := float64(set.InitialInterval) * math.Pow(set.Multiplier, float64(max(0, n-1)))
-	return time.Duration(min(d, float64(min(set.MaxInterval, maxRetry))))
+	opt := r.group.opt
+	d := float64(opt.InitialInterval) * math.Pow(opt.Multiplier, float64(max(0, n-1)))
+	return time.Duration(min(d, float64(min(opt.MaxInterval, maxRetry))))
 }
 
-// refusedForGood moves a record, or what is left of it, to the dead letter.
+// refusedForGood moves a record, or the rest of it, to the dead letter.
 func (r *replayer) refusedForGood(p *pending, f failure.Failure, cause error) {
 	d := disposition{reason: ReasonRefused, failure: f, cause: cause}
 	if p.parts.chunk == 0 {
-		r.giveUp(p, d)
+		r.moveRecordToDeadLetter(p, d)
 		return
 	}
-	// A part may be refused for another reason than its size: find the items at fault as if it were the size.
+	// A part may be refused for another reason than its size. The items at fault are found in the same way.
 	if !p.halve(false) && p.skip(d) {
 		r.finishParts(p)
 		return
@@ -263,30 +263,30 @@ func (r *replayer) refusedForGood(p *pending, f failure.Failure, cause error) {
 	r.release([]*pending{p})
 }
 
-// divide makes records that went out together go in halves, at most; false for one alone.
+// divide makes records that went out together go in halves at most. It returns false for a single record.
 func divide(records []*pending) bool {
 	for _, p := range records {
-		p.share = half(len(records))
+		p.maxTogether = half(len(records))
 	}
 	return len(records) > 1
 }
 
-// giveUp moves a record to the dead letter that will never be delivered, except for the parts that were.
-func (r *replayer) giveUp(p *pending, d disposition) {
+// moveRecordToDeadLetter moves a record that will never be delivered to the dead letter, without the parts that were delivered.
+func (r *replayer) moveRecordToDeadLetter(p *pending, d disposition) {
 	if d.failure.Kind.Refused() && p.refusals == 0 {
-		p.refuse(r.group.set.Now())
+		p.noteRefusal(r.group.opt.Now())
 	}
 	for {
 		if len(p.parts.refused) > 0 {
-			d = p.parts.refused[0].why
+			d = p.parts.refused[0].disposition
 		}
 		b, whole, err := r.undelivered(p)
 		if err == nil && b == nil {
 			break
 		}
 		d.attempts = p.attempts
-		if err != nil || r.opt.DeadLetter == nil || r.appendDead(b, d, r.appendLimit(context.Background())) != nil {
-			r.passOver(p)
+		if err != nil || r.opt.DeadLetter == nil || r.appendToDeadLetter(b, d, r.appendLimit(context.Background())) != nil {
+			r.waitForDeadLetter(p)
 			return
 		}
 		if whole {
@@ -302,13 +302,14 @@ func (r *replayer) giveUp(p *pending, d disposition) {
 	r.finish(p)
 }
 
-// undelivered returns what is left of a record in one piece; nil: nothing.
+// undelivered returns the next piece of a record that was not delivered, or nil if nothing is left. whole is true if no part of
+// the record was delivered.
 func (r *replayer) undelivered(p *pending) (b Batch, whole bool, err error) {
 	from, to := p.parts.from, p.items
 	if len(p.parts.refused) > 0 {
-		from, to = p.parts.refused[0].at, p.parts.refused[0].at+1
+		from, to = p.parts.refused[0].index, p.parts.refused[0].index+1
 	}
-	if whole = p.parts.taken == 0; !whole && from >= to {
+	if whole = p.parts.accepted == 0; !whole && from >= to {
 		return nil, false, nil
 	}
 	if b, err = r.decode([]*pending{p}); err == nil && !whole {
@@ -317,49 +318,51 @@ func (r *replayer) undelivered(p *pending) (b Batch, whole bool, err error) {
 	return b, whole, err
 }
 
-// finishParts settles a record whose last part has been decided. Items that were refused go to the dead letter.
+// finishParts ends a record whose last part has been decided. Items that were refused go to the dead letter.
 func (r *replayer) finishParts(p *pending) {
 	var why disposition
 	if n := len(p.parts.refused); n > 0 {
-		why = p.parts.refused[n-1].why
+		why = p.parts.refused[n-1].disposition
 	}
-	if p.parts.taken == 0 {
-		// Not one item was accepted: that may be the downstream's fault, and counts for the rule of five.
+	if p.parts.accepted == 0 {
+		// No item was accepted. The downstream may be the cause, so it counts for the rule of five.
 		if p.refusals++; p.refusals == 1 {
-			r.refusals.Count()
+			r.refusalBreaker.Count()
 		}
 		p.parts = parts{}
-		if r.refusals.State() != breaker.Closed {
-			r.releaseUntil(p, r.group.set.Now().Add(refusedRetry))
+		if r.refusalBreaker.State() != breaker.Closed {
+			r.releaseUntil(p, r.group.opt.Now().Add(refusedRetry))
 			return
 		}
 	}
-	r.giveUp(p, why)
+	r.moveRecordToDeadLetter(p, why)
 }
 
-// buryLine settles a record that cannot be decoded although its checksum is right: no second reading will do better.
-func (r *replayer) buryLine(p *pending, cause error) {
-	if r.opt.DeadLetter == nil || r.copyToDead(p.entry.Record) != nil {
+// moveLineToDeadLetter moves a record to the dead letter that cannot be decoded although its checksum is right. Reading it
+// again would not help.
+func (r *replayer) moveLineToDeadLetter(p *pending, cause error) {
+	if r.opt.DeadLetter == nil || r.copyToDeadLetter(p.entry.Record) != nil {
 		r.opt.Observer.Failed(failure.DeadLetter)
-		r.passOver(p)
+		r.waitForDeadLetter(p)
 		return
 	}
-	r.opt.Observer.Buried(ReasonUndecodable, p.items, cause)
+	r.opt.Observer.DeadLettered(ReasonUndecodable, p.items, cause)
 	r.finish(p)
 }
 
-// passOver lets a record wait for which the dead letter has no room. The log keeps it, and others pass it, in strict order too.
-func (r *replayer) passOver(p *pending) {
-	r.window.pass([]*pending{p})
-	r.countDropped(r.window.release([]*pending{p}, r.group.set.Now().Add(buryAgain)))
+// waitForDeadLetter lets a record wait that the dead letter has refused. The log keeps it, and others pass it, in strict order
+// too.
+func (r *replayer) waitForDeadLetter(p *pending) {
+	r.window.chooseAfter([]*pending{p})
+	r.countDropped(r.window.release([]*pending{p}, r.group.opt.Now().Add(deadLetterRetry)))
 }
 
-// release lets records wait again. What log::on_full has dropped of them meanwhile has had no outcome: it counts now.
+// release lets records wait again. It counts the records whose segment log::on_full has dropped meanwhile.
 func (r *replayer) release(records []*pending) {
 	r.countDropped(r.window.release(records, time.Time{}))
 }
 
-// releaseUntil lets a record wait, and others pass it, until a time. In strict order none passes it.
+// releaseUntil lets a record wait until a time while others pass it. In strict order no other passes it.
 func (r *replayer) releaseUntil(p *pending, at time.Time) {
 	if r.window.inOrder {
 		at = time.Time{}
@@ -367,12 +370,12 @@ func (r *replayer) releaseUntil(p *pending, at time.Time) {
 	r.countDropped(r.window.release([]*pending{p}, at))
 }
 
-// finish says of a record that it is dealt with: to the log first, so that drop never counts it as given up.
+// finish marks a record as done. It tells the log first, so that drop never counts the record as dropped.
 func (r *replayer) finish(p *pending) {
 	if err := r.opt.Log.Done(p.entry); err != nil {
-		r.trouble(health.Tending, err)
+		r.trouble(health.Shrinking, err)
 		r.opt.Observer.Failed(failure.Log)
 		r.opt.Observer.Error(failure.Log, "the log's cursor cannot be saved: a restart would repeat records", err)
 	}
-	r.window.settle(p)
+	r.window.removeDone(p)
 }

@@ -9,23 +9,23 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// leastWait is how long Shutdown waits for the disk where it has no time left.
+// leastWait is how long Shutdown waits for the disk if no time is left.
 const leastWait = 100 * time.Millisecond
 
 // shutdownGrace is how long attempts in flight may still finish at Shutdown before they are cancelled.
 const shutdownGrace = time.Second
 
-// Shutdown ends the attempts, sends their data to the log, and closes it. Three quarters of the time until ctx's
-// deadline, which it must have, are the wrapped exporter's; the log is closed however it behaves.
+// Shutdown ends the attempts, logs their data and closes the logs. ctx must have a deadline. The wrapped exporter has three
+// quarters of the time until then. The logs are closed whatever the wrapped exporter does.
 func (l *Lane) Shutdown(ctx context.Context) error {
 	l.Drain()
 	l.calls.close()
 	deadline, _ := ctx.Deadline()
-	patience, done := context.WithTimeout(ctx, deadline.Sub(l.group.set.Now())*3/4)
+	maxWait, done := context.WithTimeout(ctx, deadline.Sub(l.group.opt.Now())*3/4)
 	defer done()
-	defer l.grace.Stop()
-	err := errors.Join(await(patience, l.calls.idle), await(patience, l.replayed))
-	l.cutNow()
+	defer l.graceTimer.Stop()
+	err := errors.Join(await(maxWait, l.calls.idle), await(maxWait, l.replayed))
+	l.cancelAttempts()
 	if err != nil {
 		err = l.abandon(ctx)
 	}
@@ -33,12 +33,12 @@ func (l *Lane) Shutdown(ctx context.Context) error {
 	return errors.Join(err, l.closeLogs())
 }
 
-// Drain starts the shutdown. Batches are accepted until Shutdown is called, but go to the log without further attempts.
-// It may be called more than once.
+// Drain starts the shutdown. Batches are still accepted until Shutdown is called, but go to the log without further attempts.
+// Drain may be called more than once.
 func (l *Lane) Drain() {
 	l.draining.Do(func() {
 		close(l.closing)
-		l.grace = time.AfterFunc(shutdownGrace, l.cutNow)
+		l.graceTimer = time.AfterFunc(shutdownGrace, l.cancelAttempts)
 	})
 }
 
@@ -56,27 +56,28 @@ func await(ctx context.Context, done <-chan struct{}) error {
 	}
 }
 
-// abandon writes down what the wrapped exporter has and will not answer for, and says so. Its goroutines cannot be
-// ended; they find the log closed. A record that replay has sent is in the log still.
+// abandon logs the batches that the wrapped exporter has and does not return, and returns an error that counts them. The
+// goroutines of these attempts cannot be ended; when they return they find the log closed. The log still has the records that
+// replay has sent.
 func (l *Lane) abandon(ctx context.Context) error {
-	close(l.deserted)
+	close(l.abandoned)
 	deadline, _ := ctx.Deadline()
-	now := l.group.set.Now()
-	half := now.Add(max(leastWait, deadline.Sub(now)/2)) // the rest is for closing the logs
+	now := l.group.opt.Now()
+	half := now.Add(max(leastWait, deadline.Sub(now)/2)) // the other half is for closing the logs
 	batches, items, errs := l.calls.rescue(func(b Batch, attempts int) error {
 		return l.store(b, disposition{reason: ReasonShutdown, attempts: attempts}, half)
 	})
-	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), half.Sub(l.group.set.Now()))
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), half.Sub(l.group.opt.Now()))
 	defer done()
-	// The others are on their way to the log, unless the disk hangs.
+	// The other batches are being logged, unless the disk hangs.
 	if err := errors.Join(await(ctx, l.calls.idle), await(ctx, l.replayed)); err != nil {
 		return fmt.Errorf("%w, and batches of %s wait for it", segment.ErrStalled, l.opt.Signal)
 	}
-	if batches == 0 && l.left == 0 {
-		return nil // nothing was out, or it came back in the last moment
+	if batches == 0 && l.abandonedRecords == 0 {
+		return nil // no batch was abandoned, or it came back at the last moment
 	}
-	return errors.Join(fmt.Errorf("%w: it was left with %d batches of %s (%d items), %d of which are in the log, and %d records of the log",
-		ErrAbandoned, batches, l.opt.Signal, items, batches-len(errs), l.left), errors.Join(errs...))
+	return errors.Join(fmt.Errorf("%w: it was left with %d batches of %s (%d items), %d of them in the log, and %d records of the log",
+		ErrAbandoned, batches, l.opt.Signal, items, batches-len(errs), l.abandonedRecords), errors.Join(errs...))
 }
 
 func (l *Lane) closeLogs() error {

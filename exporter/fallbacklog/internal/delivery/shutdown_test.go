@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// With no time left, what is not with the wrapped exporter ends in order all the same, without an error.
+// A shutdown without time ends without an error if the wrapped exporter has no batch.
 func TestShutdownWithoutTime(t *testing.T) {
 	for name, answer := range map[string]error{"idle": nil, "waiting for the breaker": errAway} {
 		t.Run(name, func(t *testing.T) {

@@ -16,8 +16,9 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Three signals, each with a mood of its own: takes, is away, hangs, knows nothing of the signal, throttles, refuses some.
-// Whatever came before, when all take again all of it arrives, in bounded time, the breakers close, and the status says so.
+// The downstream behaves differently towards each of three signals: it accepts, is away, hangs, does not know the signal,
+// throttles, or refuses some batches. When it accepts all again everything arrives in bounded time, the breakers close, and the
+// status is OK.
 func TestSignalsUnderRandomOutages(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -80,9 +81,9 @@ func TestSignalsUnderRandomOutages(t *testing.T) {
 				for n, s := range signals {
 					sums := s.sums
 					assert.True(t, s.log.Empty(), "signal %d", n)
-					assert.Equal(t, sums.sum(&sums.received), sums.sum(&sums.direct, &sums.replayed, &sums.buried), "signal %d", n)
+					assert.Equal(t, sums.sum(&sums.received), sums.sum(&sums.direct, &sums.replayed, &sums.deadLettered), "signal %d", n)
 					assert.EqualValues(t, sums.sum(&sums.direct, &sums.replayed), took[n].Load(), "nothing twice")
-					assert.Zero(t, s.refusals.State())
+					assert.Zero(t, s.refusalBreaker.State())
 				}
 				assert.Zero(t, first.group.breaker.State())
 				changes := first.degraded.all()

@@ -13,11 +13,11 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// store appends a batch to the log before a time. What the log has no room for meets log::on_full.
+// store appends a batch to the log before limit. If the log has no room log::on_full decides.
 func (l *Lane) store(b Batch, d disposition, limit time.Time) (err error) {
-	if l.group.set.Exports {
-		l.group.fallsBack(d)
-		defer func() { l.group.fellBack(err == nil) }()
+	if l.group.opt.Exports {
+		l.group.beginStoring(d)
+		defer func() { l.group.endStoring(err == nil) }()
 	}
 	line, err := l.encode(b, record.Meta{Reason: string(d.reason), Attempts: d.attempts})
 	if err != nil {
@@ -25,9 +25,9 @@ func (l *Lane) store(b Batch, d disposition, limit time.Time) (err error) {
 		return err
 	}
 	err = l.opt.Log.AppendBefore(line, limit)
-	if errors.Is(err, segment.ErrFull) && l.group.set.OnFull == DropOldest {
-		// At the cost of the oldest segments, where that can help.
-		err = l.group.room.Append(limit.Sub(l.group.set.Now()),
+	if errors.Is(err, segment.ErrFull) && l.group.opt.OnFull == DropOldest {
+		// The oldest segments make room, if that can help.
+		err = l.group.room.Append(limit.Sub(l.group.opt.Now()),
 			func() error { return l.opt.Log.AppendBefore(line, limit) }, l.group.dropOldest)
 	}
 	l.appended(health.Appending, line, err)
@@ -35,7 +35,7 @@ func (l *Lane) store(b Batch, d disposition, limit time.Time) (err error) {
 	case err == nil:
 		l.opt.Observer.Logged(d.reason, b.Items(), len(line))
 		return nil
-	case errors.Is(err, segment.ErrFull) && l.group.set.OnFull == DropNewest:
+	case errors.Is(err, segment.ErrFull) && l.group.opt.OnFull == DropNewest:
 		l.opt.Observer.Dropped(DroppedFull, b.Items())
 		l.opt.Observer.Warn(failure.Log, "the local log is full: new data is dropped", err)
 		return nil
@@ -43,66 +43,66 @@ func (l *Lane) store(b Batch, d disposition, limit time.Time) (err error) {
 	return l.giveBack(b, err)
 }
 
-// giveBack is the answer to a caller whose batch could not be logged.
+// giveBack returns the answer to a caller whose batch could not be logged.
 func (l *Lane) giveBack(b Batch, err error) error {
 	l.opt.Observer.Failed(failure.Log)
 	l.opt.Observer.Rejected(b.Items())
-	l.opt.Observer.Error(failure.Log, "the local log does not take data: it goes back to the caller", err)
+	l.opt.Observer.Error(failure.Log, "the local log accepts no data: the batch goes back to the caller", err)
 	return &callerError{"neither delivered nor logged", err}
 }
 
-// appendLimit is when an append that begins now must have ended: the budget is its own, and the caller's deadline counts
-// where it is not over. A caller that is not there any more waits for nothing.
+// appendLimit returns when an append that begins now must have ended. An append has a budget of its own. The caller's deadline
+// also limits it, unless that is over: then the caller no longer waits.
 func (l *Lane) appendLimit(ctx context.Context) time.Time {
-	now := l.group.set.Now()
-	limit := now.Add(l.group.set.Budget)
+	now := l.group.opt.Now()
+	limit := now.Add(l.group.opt.Budget)
 	if d, ok := ctx.Deadline(); ok && d.After(now) && d.Before(limit) {
 		return d
 	}
 	return limit
 }
 
-// bury appends a batch that the downstream refuses for good to the dead letter before a time.
-func (l *Lane) bury(b Batch, d disposition, limit time.Time) error {
+// moveToDeadLetter appends a batch that the downstream refused for good to the dead letter before limit.
+func (l *Lane) moveToDeadLetter(b Batch, d disposition, limit time.Time) error {
 	if l.opt.DeadLetter == nil {
 		l.opt.Observer.Rejected(b.Items())
 		return d.cause
 	}
-	if err := l.appendDead(b, d, limit); err != nil {
+	if err := l.appendToDeadLetter(b, d, limit); err != nil {
 		l.opt.Observer.Rejected(b.Items())
-		return &callerError{"refused, and the dead letter does not take it", err}
+		return &callerError{"refused, and the dead letter does not accept it", err}
 	}
 	return nil
 }
 
-func (l *Lane) appendDead(b Batch, d disposition, limit time.Time) error {
+func (l *Lane) appendToDeadLetter(b Batch, d disposition, limit time.Time) error {
 	line, err := l.encode(b, record.Meta{Reason: string(d.reason), Code: code(d.failure), Message: message(d.cause), Attempts: d.attempts})
 	if err != nil {
 		return err
 	}
 	err = l.opt.DeadLetter.AppendBefore(line, limit)
-	l.appended(health.Burying, line, err)
+	l.appended(health.DeadLettering, line, err)
 	if err != nil {
 		l.opt.Observer.Failed(failure.DeadLetter)
-		l.opt.Observer.Error(failure.DeadLetter, "the dead letter does not take data", err)
+		l.opt.Observer.Error(failure.DeadLetter, "the dead letter accepts no data", err)
 		return err
 	}
-	l.opt.Observer.Buried(d.reason, b.Items(), d.cause)
+	l.opt.Observer.DeadLettered(d.reason, b.Items(), d.cause)
 	return nil
 }
 
-// copyToDead appends a record to the dead letter as it is.
-func (l *Lane) copyToDead(line []byte) error {
+// copyToDeadLetter appends a record unchanged to the dead letter.
+func (l *Lane) copyToDeadLetter(line []byte) error {
 	line, err := l.opt.Reader.Copy(l.opt.Codec, line)
 	if err != nil {
 		return err
 	}
 	err = l.opt.DeadLetter.AppendBefore(line, l.appendLimit(context.Background()))
-	l.appended(health.Burying, line, err)
+	l.appended(health.DeadLettering, line, err)
 	return err
 }
 
-// code is what the dead letter and its metric say of a failure.
+// code returns the code that the dead letter and its metric show for a failure.
 func code(f failure.Failure) string {
 	if f.Code != "" {
 		return f.Code
@@ -110,7 +110,7 @@ func code(f failure.Failure) string {
 	return string(f.Class)
 }
 
-// message is what the dead letter keeps of a cause.
+// message returns the text that the dead letter keeps of a cause.
 func message(cause error) string {
 	if cause == nil {
 		return ""
@@ -123,12 +123,12 @@ func (l *Lane) encode(b Batch, m record.Meta) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrEncode, err)
 	}
-	m.Time, m.Signal, m.Items, m.Metadata = l.group.set.Now().UTC(), l.opt.Signal, b.Items(), b.Metadata()
+	m.Time, m.Signal, m.Items, m.Metadata = l.group.opt.Now().UTC(), l.opt.Signal, b.Items(), b.Metadata()
 	return l.opt.Codec.Append(make([]byte, 0, len(payload)+256), payload, m)
 }
 
-// dropOldest drops this lane's oldest segment and counts what was in it. Records that replay is sending count by their
-// outcome instead.
+// dropOldest drops this lane's oldest segment and counts the items in it. Records that replay is sending count by their outcome
+// instead.
 func (l *Lane) dropOldest() (bool, error) {
 	items := 0
 	dropped, inMemory, err := l.window.drop(l.opt.Log, func(line []byte) {
@@ -144,25 +144,25 @@ func (l *Lane) dropOldest() (bool, error) {
 	return dropped, err
 }
 
-// countDropped counts records whose segment was dropped. What the downstream has of them is delivered.
+// countDropped counts records whose segment was dropped. Their delivered parts count as delivered.
 func (l *Lane) countDropped(records []*pending) {
 	for _, p := range records {
 		l.opt.Observer.Dropped(DroppedFull, l.countParts(p))
 	}
 }
 
-// countParts counts the parts of a record that the downstream has as delivered, and returns the number of the other items.
+// countParts counts the delivered parts of a record as delivered, and returns the number of the other items.
 func (l *Lane) countParts(p *pending) (others int) {
-	if p.parts.taken > 0 {
-		l.delivered(true, p.parts.taken, p.parts.rejected)
+	if p.parts.accepted > 0 {
+		l.deliveredReplayed(p.parts.accepted, p.parts.rejected)
 	}
 	if p.parts.late > 0 {
 		l.opt.Observer.Late(p.parts.late)
 	}
-	return p.items - p.parts.taken
+	return p.items - p.parts.accepted
 }
 
-// appended notes how an append has ended. A record that is too large says nothing about others.
+// appended records the outcome of an append. The refusal of a record that is too large says nothing about other records.
 func (l *Lane) appended(t health.Trouble, line []byte, err error) {
 	if errors.Is(err, segment.ErrTooLarge) {
 		return
@@ -173,32 +173,32 @@ func (l *Lane) appended(t health.Trouble, line []byte, err error) {
 	l.trouble(t, err)
 }
 
-// refusedBytes is where the size of a refused record is kept.
+// refusedBytes returns where the size of the last refused record is kept.
 func (l *Lane) refusedBytes(t health.Trouble) *atomic.Int64 {
-	if t == health.Burying {
-		return &l.unburied
+	if t == health.DeadLettering {
+		return &l.refusedByDeadLetter
 	}
-	return &l.unlogged
+	return &l.refusedByLog
 }
 
-// tend is Log.Tend for the lane's logs, and asks those that have refused data whether they still would.
-func (l *Lane) tend() {
-	err := l.opt.Log.Tend()
-	l.askAgain(health.Appending, l.opt.Log)
+// maintain repeats what the disk has refused to the lane's logs, and checks whether logs that have refused data accept it now.
+func (l *Lane) maintain() {
+	err := l.opt.Log.Maintain()
+	l.recheck(health.Appending, l.opt.Log)
 	if l.opt.DeadLetter != nil {
-		err = errors.Join(err, l.opt.DeadLetter.Tend())
-		l.askAgain(health.Burying, l.opt.DeadLetter)
+		err = errors.Join(err, l.opt.DeadLetter.Maintain())
+		l.recheck(health.DeadLettering, l.opt.DeadLetter)
 	}
-	l.trouble(health.Tending, err)
+	l.trouble(health.Shrinking, err)
 	if err != nil {
 		l.opt.Observer.Failed(failure.Log)
-		l.opt.Observer.Error(failure.Log, "the local log cannot make up for an earlier failure of the disk", err)
+		l.opt.Observer.Error(failure.Log, "the local log cannot repeat an operation that the disk has refused", err)
 	}
 }
 
-// askAgain asks a log whether it would accept by now what it has refused.
-func (l *Lane) askAgain(t health.Trouble, log Log) {
-	if l.group.health.Has(l.opt.Signal, t) && log.Try(l.refusedBytes(t).Load()) == nil {
+// recheck ends a trouble if the log would now accept the record that it has refused.
+func (l *Lane) recheck(t health.Trouble, log RecordWriter) {
+	if l.group.health.Has(l.opt.Signal, t) && log.CheckAppend(l.refusedBytes(t).Load()) == nil {
 		l.trouble(t, nil)
 	}
 }

@@ -19,8 +19,8 @@ import (
 
 func strict(set *standSettings) { set.Strict = true }
 
-// With strict order the downstream sees the batches in the order in which they came, however it behaves, as long as it
-// accepts one of five: nothing passes what was there before, from one caller or from several that alternate.
+// In strict order the downstream sees the batches in the order in which they came, from one caller or from several that
+// alternate, if it accepts at least one in five.
 func TestStrictKeepsTheOrder(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -54,15 +54,15 @@ func TestStrictKeepsTheOrder(t *testing.T) {
 				}, strict, func(set *standSettings) { set.Concurrency, set.CoalesceBytes = 4, luck.below(2)*500 })
 				var callers sync.WaitGroup
 				for i := range 60 {
-					patience := time.Duration(100+luck.below(6000)) * time.Millisecond
+					maxWait := time.Duration(100+luck.below(6000)) * time.Millisecond
 					callers.Add(1)
 					go func() {
 						defer callers.Done()
-						ctx, cancel := context.WithTimeout(context.Background(), patience)
+						ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 						defer cancel()
 						assert.NoError(t, s.Consume(ctx, s.batch(fmt.Sprint(i))))
 					}()
-					synctest.Wait() // it has its place
+					synctest.Wait() // the batch is in the queue
 					time.Sleep(time.Duration(luck.below(1500)) * time.Millisecond)
 				}
 				callers.Wait()
@@ -76,7 +76,7 @@ func TestStrictKeepsTheOrder(t *testing.T) {
 	}
 }
 
-// A caller is answered within its budget also where one before it waits for longer.
+// A caller gets its answer within its budget even if a caller before it waits longer.
 func TestStrictKeepsTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t, func(ctx context.Context, _ string) error {
@@ -97,12 +97,12 @@ func TestStrictKeepsTheBudget(t *testing.T) {
 	})
 }
 
-// A caller behind one whose data does not get into the log waits no longer than twice the budget, or until its deadline.
+// A caller behind one whose data cannot be logged waits at most twice the budget, or until its deadline.
 func TestStrictBehindAHangingDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		thaw := make(chan struct{})
 		s := newStandOver(t, func(context.Context, string) error { return errAway }, func(l *segment.Log) Log {
-			return &frozenLog{Log: l, thaw: thaw}
+			return Log{&frozenLog{Log: l, thaw: thaw}, l, l}
 		}, strict, func(set *standSettings) { set.Budget = 3 * time.Second })
 		began := time.Now()
 		var callers sync.WaitGroup
@@ -110,7 +110,7 @@ func TestStrictBehindAHangingDisk(t *testing.T) {
 			callers.Go(func() {
 				assert.ErrorIs(t, s.Consume(context.Background(), s.batch(fmt.Sprint(i))), segment.ErrStalled)
 			})
-			synctest.Wait() // it has its place
+			synctest.Wait() // the batch is in the queue
 		}
 		callers.Wait()
 		assert.LessOrEqual(t, time.Since(began), 2*3*time.Second)
@@ -146,7 +146,7 @@ func (l *frozenLog) AppendBefore(record []byte, limit time.Time) error {
 	}
 }
 
-// A wrapped exporter that ignores its context holds up nobody at Shutdown.
+// A wrapped exporter that ignores its context delays nobody at Shutdown.
 func TestStrictShutdownOfADeafExporter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		let := make(chan struct{})
@@ -175,7 +175,7 @@ func TestStrictShutdownOfADeafExporter(t *testing.T) {
 	})
 }
 
-// A caller that cannot wait any longer does not change places with those behind it: theirs is newer.
+// A caller that cannot wait any longer does not lose its place to newer batches.
 func TestStrictImpatienceKeepsTheOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t, func(ctx context.Context, _ string) error {
@@ -183,14 +183,14 @@ func TestStrictImpatienceKeepsTheOrder(t *testing.T) {
 			return ctx.Err()
 		}, strict, func(set *standSettings) { set.Timeout, set.Budget = time.Hour, time.Hour })
 		var callers sync.WaitGroup
-		for i, patience := range []time.Duration{time.Hour, 20 * time.Second, 40 * time.Second, 10 * time.Second, time.Hour} {
+		for i, maxWait := range []time.Duration{time.Hour, 20 * time.Second, 40 * time.Second, 10 * time.Second, time.Hour} {
 			callers.Go(func() {
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 				defer cancel()
 				assert.NoError(t, s.Consume(ctx, s.batch(fmt.Sprint(i))))
 				assert.NoError(t, ctx.Err())
 			})
-			synctest.Wait() // it has its place
+			synctest.Wait() // the batch is in the queue
 		}
 		callers.Wait()
 		assert.Equal(t, numbered(5), s.logged(t))
@@ -198,7 +198,7 @@ func TestStrictImpatienceKeepsTheOrder(t *testing.T) {
 	})
 }
 
-// A graceful Shutdown writes down those that wait in the order in which they came.
+// A graceful Shutdown logs the waiting batches in the order in which they came.
 func TestStrictShutdownKeepsTheOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t, func(ctx context.Context, _ string) error {
@@ -216,7 +216,7 @@ func TestStrictShutdownKeepsTheOrder(t *testing.T) {
 	})
 }
 
-// While a request is out the next ones are decoded, once each, and they go out in their order.
+// While a request is in flight the next ones are decoded, once each. They are sent in their order.
 func TestStrictDecodesAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var requests guarded[string]
@@ -240,8 +240,8 @@ func TestStrictDecodesAhead(t *testing.T) {
 	})
 }
 
-// A record that the downstream cannot accept, be it by retryable answers, goes to the dead letter when three later ones have
-// passed it. The others arrive in their order.
+// A record that the downstream cannot accept goes to the dead letter when three later records have passed it, even if the
+// answers are retryable. The others arrive in their order.
 func TestStrictPoison(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var took guarded[string]
@@ -263,7 +263,7 @@ func TestStrictPoison(t *testing.T) {
 	})
 }
 
-// Later records that pass in parts show that the head is at fault, as whole ones do.
+// Later records that pass in parts show that the head is at fault, as whole records do.
 func TestStrictPoisonBeforeRecordsInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := outage(t, numbered(10), func(_ context.Context, name string) error {
@@ -278,14 +278,14 @@ func TestStrictPoisonBeforeRecordsInParts(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		assert.NotEmpty(t, s.namesIn(t, s.dead))
-		assert.Equal(t, 2, s.sums.sum(&s.sums.buried))
+		assert.Equal(t, 2, s.sums.sum(&s.sums.deadLettered))
 		assert.Equal(t, 18, s.sums.sum(&s.sums.replayed))
 		assert.True(t, s.log.Empty())
 		s.stop(t)
 	})
 }
 
-// A record that goes in parts is late with those that arrive after a later record.
+// A part of a record is late if it arrives after a later record.
 func TestStrictLateInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failures := 0
@@ -308,7 +308,7 @@ func TestStrictLateInParts(t *testing.T) {
 	})
 }
 
-// A record that fails five times alone and then passes is late by three at most, and counted.
+// A record that fails five times alone and then passes is late by at most three records, and counts as late.
 func TestStrictLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var took guarded[string]

@@ -21,7 +21,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// A component that starts in an outage with a backlog says that data falls back, though nobody but the replay has tried.
+// A component that starts in an outage with a backlog reports that data falls back, although only replay has tried.
 func TestStartInAnOutageIsDegraded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var away atomic.Bool
@@ -49,7 +49,7 @@ func TestStartInAnOutageIsDegraded(t *testing.T) {
 	})
 }
 
-// unreadable is a log that reads nothing for as long as a test says.
+// unreadable is a log whose Next fails while the test wants it.
 type unreadable struct {
 	*segment.Log
 	broken atomic.Bool
@@ -64,7 +64,7 @@ func (u *unreadable) Next() (segment.Entry, bool, error) {
 	return u.Log.Next()
 }
 
-// A log that cannot be read keeps neither what was read before nor live data from a downstream that is back.
+// A log that cannot be read delays neither the records in memory nor live data when the downstream is back.
 func TestUnreadableLogHoldsNothingElseUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var away atomic.Bool
@@ -79,9 +79,9 @@ func TestUnreadableLogHoldsNothingElseUp(t *testing.T) {
 			return nil
 		}, func(l *segment.Log) Log {
 			log = &unreadable{Log: l}
-			return log
+			return Log{l, log, l}
 		})
-		for _, name := range numbered(20) { // more than replay holds
+		for _, name := range numbered(20) { // more than replay keeps in memory
 			require.NoError(t, s.Consume(context.Background(), s.batch(name)))
 		}
 		time.Sleep(11 * time.Second) // a probe
@@ -97,7 +97,7 @@ func TestUnreadableLogHoldsNothingElseUp(t *testing.T) {
 		assert.Equal(t, 2, s.sums.sum(&s.sums.direct))
 
 		away.Store(true)
-		for range 10 { // an outage in which the replay has nothing to probe with
+		for range 10 { // an outage without a record to probe with
 			require.NoError(t, s.Consume(context.Background(), s.batch("x")))
 		}
 		away.Store(false)
@@ -115,7 +115,7 @@ func TestUnreadableLogHoldsNothingElseUp(t *testing.T) {
 	})
 }
 
-// Five refusals in a row park the log; one bad record in each request does not keep it parked.
+// Five consecutive refusals make the signal wait. One bad record in each request does not keep it waiting.
 func TestParkedLogIsTakenApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := func(name string) bool { return strings.HasSuffix(name, "0") }
@@ -129,19 +129,19 @@ func TestParkedLogIsTakenApart(t *testing.T) {
 		}, permanentIfRefused, func(set *standSettings) { set.CoalesceBytes = 3000 })
 		why := errors.New("refused")
 		s.lastRefusal.Store(&why)
-		for range fiveRefusals { // as live data has left it
-			s.refusals.Count()
+		for range fiveRefusals { // as live data does
+			s.refusalBreaker.Count()
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		assert.True(t, s.log.Empty())
 		assert.Equal(t, 2*180, s.sums.sum(&s.sums.replayed))
-		assert.Equal(t, 2*20, s.sums.sum(&s.sums.buried))
+		assert.Equal(t, 2*20, s.sums.sum(&s.sums.deadLettered))
 		s.stop(t)
 	})
 }
 
-// What a downstream asks of live data holds for the same data from the log, too.
+// A wait that the downstream asks live data for also applies to the same data from the log.
 func TestLoggedDataWaitsForTheDownstream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		busy, err := status.New(codes.ResourceExhausted, "").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(30 * time.Second)})
@@ -163,7 +163,7 @@ func TestLoggedDataWaitsForTheDownstream(t *testing.T) {
 	})
 }
 
-// A caller that gives up is no sign of an outage, also where the exporter does not say that this is why it failed.
+// A caller that gives up is no sign of an outage, even if the exporter does not name the cancellation as the cause.
 func TestCanceledCallersWithoutAReasonDoNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t, func(ctx context.Context, _ string) error {
@@ -183,7 +183,7 @@ func TestCanceledCallersWithoutAReasonDoNotCount(t *testing.T) {
 	})
 }
 
-// A signal that the downstream does not know waits by itself: it does not keep the others from it.
+// A signal that the downstream does not know waits alone. The others are delivered.
 func TestSystemicErrorOfOneSignalIsItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var unknown guarded[string]

@@ -9,18 +9,18 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// turn lets one live batch at a time through, in the order in which they came. What is attempted is delivered or in the
-// log before the next one is: so a lane with an empty log has nothing older under way. Safe for concurrent use.
+// turn gives one live batch at a time its turn, in the order of arrival. A batch is delivered or in the log before the next one
+// is attempted, so if the log is empty nothing older is under way. It is safe for concurrent use.
 type turn struct {
 	mu        sync.Mutex
-	queue     []*place           // in the order in which they came; the first one has the turn
-	impatient int                // batches whose time to wait is over
-	cancel    context.CancelFunc // ends the attempts of the batch whose turn it is
+	queue     []*place           // in the order of arrival; the first one has the turn
+	impatient int                // batches that cannot wait any longer
+	cancel    context.CancelFunc // cancels the attempts of the batch that has the turn
 }
 
-// place is a batch's in the queue: one that has to wait for longer keeps it.
+// place is a batch's place in the queue.
 type place struct {
-	first chan struct{} // closed when it has the turn; nil where it had it from the beginning
+	first chan struct{} // closed when the batch has the turn; nil if it had the turn on arrival
 }
 
 func newTurn() *turn { return &turn{cancel: func() {}} }
@@ -28,36 +28,36 @@ func newTurn() *turn { return &turn{cancel: func() {}} }
 // grant is a batch's turn.
 type grant struct {
 	ctx  context.Context // of the attempts
-	done func()          // gives the turn up
-	// appendLimit is when the append must have ended; zero: it is not limited yet.
+	done func()          // ends the turn
+	// appendLimit is when the append must have ended; zero if it has no limit yet.
 	appendLimit time.Time
 }
 
-// take waits for a batch's turn. After patience, when the caller gives up, or when cut is closed, the batches before it are
-// hurried: their attempts are cancelled, so that they go to the log first, and then this one. Its own context is cancelled
-// then.
+// wait waits for a batch's turn. It stops waiting patiently after maxWait, when the caller gives up, or when ended is closed.
+// Then it cancels the attempts of the batches before this one, so that they go to the log, followed by this one. The context of
+// this batch is then cancelled, too.
 //
-// When deserted is closed nobody waits: the wrapped exporter may never come back, and data goes before order. If the
-// batches before it are not logged at appendLimit, which is asked when they are hurried, the batch leaves the queue and the
-// error is segment.ErrStalled. In a shutdown deserted is what bounds the wait.
-func (t *turn) take(ctx context.Context, cut, deserted <-chan struct{}, patience time.Duration, appendLimit func(context.Context) time.Time,
+// When abandoned is closed nobody waits any more, because the wrapped exporter may never return: saving the data is more
+// important than the order. If the batches before this one are not logged by appendLimit, the batch leaves the queue and the
+// error is segment.ErrStalled. In a shutdown only abandoned bounds the wait.
+func (t *turn) wait(ctx context.Context, ended, abandoned <-chan struct{}, maxWait time.Duration, appendLimit func(context.Context) time.Time,
 	now func() time.Time,
 ) (grant, error) {
 	p := t.queueUp()
 	if p.first == nil {
 		return t.begin(ctx, p), nil
 	}
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
 	select {
 	case <-p.first:
 		return t.begin(ctx, p), nil
 	case <-timer.C:
 	case <-ctx.Done():
-	case <-cut:
+	case <-ended:
 	}
 	t.hurry()
-	defer t.calm()
+	defer t.endHurry()
 	limit := appendLimit(ctx)
 	late := time.NewTimer(limit.Sub(now()))
 	defer late.Stop()
@@ -68,9 +68,9 @@ func (t *turn) take(ctx context.Context, cut, deserted <-chan struct{}, patience
 			g := t.begin(ctx, p)
 			g.appendLimit = limit
 			return g, nil
-		case <-cut:
-			cut, expired, limit = nil, nil, time.Time{}
-		case <-deserted:
+		case <-ended:
+			ended, expired, limit = nil, nil, time.Time{}
+		case <-abandoned:
 			t.leave(p)
 			ctx, cancel := context.WithCancel(ctx)
 			cancel()
@@ -93,7 +93,7 @@ func (t *turn) queueUp() *place {
 	return p
 }
 
-// begin is for the batch that has the turn.
+// begin returns the grant of the batch that has the turn.
 func (t *turn) begin(ctx context.Context, p *place) grant {
 	ctx, cancel := context.WithCancel(ctx)
 	t.mu.Lock()
@@ -108,7 +108,7 @@ func (t *turn) begin(ctx context.Context, p *place) grant {
 	}}
 }
 
-// leave gives a place up, and with the first one the turn.
+// leave removes a place from the queue. If it was the first one, the next batch gets the turn.
 func (t *turn) leave(p *place) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -126,7 +126,7 @@ func (t *turn) hurry() {
 	t.cancel()
 }
 
-func (t *turn) calm() {
+func (t *turn) endHurry() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.impatient--

@@ -8,40 +8,43 @@ import (
 )
 
 const (
-	// windowMin is how many records replay keeps, however large: to find the one at fault others are needed.
+	// windowMin is how many records replay keeps in memory whatever their size. To find the record at fault, replay needs
+	// others.
 	windowMin = 8
-	// windowMax bounds them, however small.
+	// windowMax is the most records that replay keeps in memory, whatever their size.
 	windowMax = 4096
-	// asideBytes bounds the records that wait for a retry, beyond windowMin of them, where maxBytes is less.
-	asideBytes = 16 << 20
-	// probeRecords is how many records strict order keeps when it needs probes, up to asideBytes.
+	// maxRetryingBytes bounds the records that wait for a retry if maxBytes is less. It applies beyond windowMin of these
+	// records.
+	maxRetryingBytes = 16 << 20
+	// probeRecords is how many records strict order keeps when it needs probes, up to maxRetryingBytes.
 	probeRecords = 64
 )
 
-// window contains the records that replay has read and not settled, in the order in which they were read. They are settled in
-// any order. The replayer fills and empties it; drop, which log::on_full calls, is safe to call beside it.
+// window contains the records that replay has read and that are not done, in the order of reading. Records become done in any
+// order. Only the replayer adds and removes records; drop, which log::on_full calls, may run concurrently.
 //
-// A record is waiting or out. What happens to a record that is out is its outcome, which counts. A waiting record whose
-// segment is dropped leaves the window and counts as dropped; one that is out then does so when it would wait again.
+// A record is waiting or out. A record is out while the replayer sends it or decides about it: then its outcome counts. When a
+// segment is dropped, its waiting records leave the window and count as dropped. Its records that are out do so only when they
+// would wait again.
 //
-// Records with a time to be retried have a room of their own, so that others pass them.
+// Records with a retry time have room of their own, so that others pass them.
 type window struct {
-	minRecords int  // that it keeps, however large
-	maxBytes   int  // of records, beyond those
-	inOrder    bool // the oldest is always the next
+	minRecords int  // number of records to keep, whatever their size
+	maxBytes   int  // of records beyond minRecords
+	inOrder    bool // strict order: the oldest record is always the next
 
-	mu         sync.Mutex // taken before the log's locks
-	records    []*pending
-	bytes      int    // of all records
-	aside      int    // records with a time to be retried
-	asideBytes int    // of them
-	count      uint64 // records read
-	turn       uint64 // number of the record from which on to choose
-	extended   bool   // it keeps probeRecords
+	mu            sync.Mutex // locked before the log's locks
+	records       []*pending
+	bytes         int    // of all records
+	retrying      int    // number of records with a retry time
+	retryingBytes int    // of the records with a retry time
+	count         uint64 // records read so far
+	chooseFrom    uint64 // number of the first record that choose considers
+	extended      bool   // the window keeps probeRecords
 }
 
-// fill adds what next reads, unless the window is full. next returns nil for a record that is passed over, and ok false
-// when there is none. Until it is in the window a record is unread to drop.
+// fill adds the record that next reads, unless the window is full. next returns nil for a record that is skipped, and ok false
+// if the log has no more. drop treats the record as unread until it is in the window.
 func (w *window) fill(next func() (p *pending, ok bool, err error)) (more bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -55,15 +58,15 @@ func (w *window) fill(next func() (p *pending, ok bool, err error)) (more bool, 
 	return ok, err
 }
 
-// full is for a caller that holds mu.
+// full reports whether the window has no room for another record. The caller holds mu.
 func (w *window) full() bool {
-	n, bytes := len(w.records)-w.aside, w.bytes-w.asideBytes
+	n, bytes := len(w.records)-w.retrying, w.bytes-w.retryingBytes
 	switch {
 	case len(w.records) >= windowMax:
 		return true
-	case w.aside >= windowMin && w.asideBytes >= max(w.maxBytes, asideBytes):
+	case w.retrying >= windowMin && w.retryingBytes >= max(w.maxBytes, maxRetryingBytes):
 		return true
-	case w.extended && n < probeRecords && bytes < asideBytes:
+	case w.extended && n < probeRecords && bytes < maxRetryingBytes:
 		return false
 	}
 	return n >= w.minRecords && bytes >= w.maxBytes
@@ -82,69 +85,69 @@ func (w *window) empty() bool {
 	return len(w.records) == 0
 }
 
-// extend lets the window keep enough records for probes in strict order, or no longer.
+// extend sets whether the window keeps enough records for probes in strict order.
 func (w *window) extend(extended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.extended = extended
 }
 
-// choose returns the records to send next, which are out then: the first waiting one from turn on, or else the oldest
-// waiting one, and those after it that may go with it, up to maxBytes.
+// choose returns the records of the next request and marks them as out. The request begins with the first ready record from
+// chooseFrom on, or else with the oldest ready record. The records after it join the request up to maxBytes.
 func (w *window) choose(now time.Time, maxBytes int) []*pending {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	first := w.readyFrom(w.turn, now)
+	first := w.readyFrom(w.chooseFrom, now)
 	if first < 0 {
-		w.turn = 0
+		w.chooseFrom = 0
 		if first = w.readyFrom(0, now); first < 0 {
 			return nil
 		}
 	}
-	chosen, _ := w.groupFrom(first, now, maxBytes)
+	chosen, _ := w.requestFrom(first, now, maxBytes)
 	for _, p := range chosen {
 		w.markOut(p)
 	}
 	return chosen
 }
 
-// upcoming returns what choose will return next, up to n times, if what is out leaves the window and nothing else changes.
-// What records that are not read yet may still belong to is left out.
-func (w *window) upcoming(now time.Time, maxBytes, n int) (groups [][]*pending) {
+// upcoming returns the next requests that choose will return, at most n, assuming that the records that are out leave the
+// window and that nothing else changes. It omits a request that records not yet read may belong to.
+func (w *window) upcoming(now time.Time, maxBytes, n int) (requests [][]*pending) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for first := w.readyFrom(0, now); first >= 0 && first < len(w.records) && len(groups) < n; {
+	for first := w.readyFrom(0, now); first >= 0 && first < len(w.records) && len(requests) < n; {
 		if p := w.records[first]; p.out || p.retryAt.After(now) {
 			break
 		}
-		group, complete := w.groupFrom(first, now, maxBytes)
+		records, complete := w.requestFrom(first, now, maxBytes)
 		if !complete {
 			break
 		}
-		groups = append(groups, group)
-		first += len(group)
+		requests = append(requests, records)
+		first += len(records)
 	}
-	return groups
+	return requests
 }
 
-// groupFrom returns the records that go out together with the one at an index. complete is false where records that are
-// not read yet may belong to them. The caller holds mu.
-func (w *window) groupFrom(first int, now time.Time, maxBytes int) (group []*pending, complete bool) {
-	group = []*pending{w.records[first]}
-	bytes, share := group[0].size(), shareOf(group[0])
+// requestFrom returns the records that go out together with the one at an index. complete is false if records that are not yet
+// read may belong to the request. The caller holds mu.
+func (w *window) requestFrom(first int, now time.Time, maxBytes int) (records []*pending, complete bool) {
+	records = []*pending{w.records[first]}
+	bytes, maxTogether := records[0].size(), maxTogetherOf(records[0])
 	for _, p := range w.records[first+1:] {
 		bytes += p.size()
-		share = min(share, shareOf(p))
-		if p.out || p.retryAt.After(now) || bytes > maxBytes || len(group) >= share || !sameMetadata(p, group[0]) {
-			return group, true
+		maxTogether = min(maxTogether, maxTogetherOf(p))
+		if p.out || p.retryAt.After(now) || bytes > maxBytes || len(records) >= maxTogether || !sameMetadata(p, records[0]) {
+			return records, true
 		}
-		group = append(group, p)
+		records = append(records, p)
 	}
-	return group, false
+	return records, false
 }
 
-// probe returns one waiting record, which is out then, whatever its time to be retried: the oldest one, or the newest one,
-// preferring one that was not refused.
+// probe returns one waiting record and marks it as out, whatever its retry time: the oldest record, or the newest, preferably
+// one that was not refused.
 func (w *window) probe(newest bool) []*pending {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -163,7 +166,7 @@ func (w *window) probe(newest bool) []*pending {
 	return []*pending{found}
 }
 
-// after returns the first waiting record from a number on, which is out then; nil: there is none.
+// after returns the first waiting record from a number on and marks it as out. It returns nil if there is none.
 func (w *window) after(number uint64) *pending {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -176,27 +179,27 @@ func (w *window) after(number uint64) *pending {
 	return nil
 }
 
-// markOut is for a caller that holds mu.
+// markOut marks a record as out. The caller holds mu.
 func (w *window) markOut(p *pending) {
 	p.out = true
 	w.retry(p, time.Time{})
 }
 
-// retry sets when a record is retried; zero while it is out. The caller holds mu.
+// retry changes a record's retry time; zero removes it. The caller holds mu.
 func (w *window) retry(p *pending, at time.Time) {
 	if p.retryAt.IsZero() != at.IsZero() {
 		if at.IsZero() {
-			w.aside--
-			w.asideBytes -= p.size()
+			w.retrying--
+			w.retryingBytes -= p.size()
 		} else {
-			w.aside++
-			w.asideBytes += p.size()
+			w.retrying++
+			w.retryingBytes += p.size()
 		}
 	}
 	p.retryAt = at
 }
 
-// retryNow ends the time of all records to be retried.
+// retryNow removes the retry times of all records.
 func (w *window) retryNow() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -205,12 +208,13 @@ func (w *window) retryNow() {
 	}
 }
 
-// readyFrom returns the index of the first waiting record from a number on whose time has come, or -1. The caller holds mu.
+// readyFrom returns the index of the first waiting record from a number on whose retry time has come, or -1. The caller holds
+// mu.
 func (w *window) readyFrom(number uint64, now time.Time) int {
 	return slices.IndexFunc(w.records, func(p *pending) bool { return !p.out && p.number >= number && !p.retryAt.After(now) })
 }
 
-// nextRetry returns the earliest time of a waiting record to be retried.
+// nextRetry returns the earliest retry time of a waiting record.
 func (w *window) nextRetry() (at time.Time, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -222,37 +226,38 @@ func (w *window) nextRetry() (at time.Time, ok bool) {
 	return at, ok
 }
 
-func shareOf(p *pending) int {
-	if p.share == 0 {
+func maxTogetherOf(p *pending) int {
+	if p.maxTogether == 0 {
 		return windowMax
 	}
-	return p.share
+	return p.maxTogether
 }
 
 func sameMetadata(a, b *pending) bool { return maps.EqualFunc(a.metadata, b.metadata, slices.Equal) }
 
-// pass gives the turn to the records after these: they have failed, and others show whose fault it is.
-func (w *window) pass(records []*pending) {
+// chooseAfter makes choose begin behind the given records. They have failed, and the records behind them show whether the
+// downstream or the data is at fault. In strict order it does nothing.
+func (w *window) chooseAfter(records []*pending) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.inOrder {
-		w.turn = records[len(records)-1].number + 1
+		w.chooseFrom = records[len(records)-1].number + 1
 	}
 }
 
-// passedBy notes for the records that have failed alone that a later one was delivered.
-func (w *window) passedBy(later *pending) {
+// countDelivered counts a delivered record as a later one for each record that has failed alone before it.
+func (w *window) countDelivered(later *pending) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.records {
 		if p.failedAlone && p.number < later.number {
-			p.passedBy++
-			p.share = 1
+			p.laterDelivered++
+			p.maxTogether = 1
 		}
 	}
 }
 
-// olderThan returns the waiting records that were written at t or before. They are out then.
+// olderThan returns the waiting records that were written at t or before, and marks them as out.
 func (w *window) olderThan(t time.Time) (old []*pending) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -277,15 +282,15 @@ func (w *window) firstWritten() (first time.Time, ok bool) {
 	return first, ok
 }
 
-// settle removes a record that is out, and that the log knows to be dealt with, and gives the first one its turn.
-func (w *window) settle(p *pending) {
+// removeDone removes a record that is out and that the log knows to be done. choose begins with the oldest record again.
+func (w *window) removeDone(p *pending) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.remove(p)
-	w.turn = 0
+	w.chooseFrom = 0
 }
 
-// remove is for a caller that holds mu.
+// remove removes a record. The caller holds mu.
 func (w *window) remove(p *pending) {
 	w.retry(p, time.Time{})
 	i := slices.Index(w.records, p)
@@ -293,14 +298,14 @@ func (w *window) remove(p *pending) {
 	w.bytes -= p.size()
 }
 
-// release lets records that are out wait again, until a time where retryAt is not zero. It returns those whose segment
-// was dropped meanwhile: they are not in the window any more.
+// release lets records that are out wait again, with a retry time unless retryAt is zero. It returns the records whose segment
+// was dropped meanwhile and removes them from the window.
 func (w *window) release(records []*pending, retryAt time.Time) (dropped []*pending) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range records {
 		p.out = false
-		if p.gone {
+		if p.segmentDropped {
 			w.remove(p)
 			dropped = append(dropped, p)
 		} else {
@@ -322,9 +327,9 @@ func (w *window) allOut() (out []*pending) {
 	return out
 }
 
-// drop drops the oldest segment of a log, and with it the waiting records of the window that are in it, which it returns.
-// No record is read meanwhile.
-func (w *window) drop(log Log, visit func(record []byte)) (dropped bool, records []*pending, err error) {
+// drop drops the oldest segment of a log. It removes the waiting records of that segment from the window and returns them. No
+// record is read meanwhile.
+func (w *window) drop(log RecordReader, visit func(record []byte)) (dropped bool, records []*pending, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if dropped, err = log.DropOldest(visit); !dropped {
@@ -333,9 +338,9 @@ func (w *window) drop(log Log, visit func(record []byte)) (dropped bool, records
 	cursor := log.Cursor()
 	for _, p := range slices.Clone(w.records) {
 		switch {
-		case !p.entry.Start.Before(cursor): // its segment is there
+		case !p.entry.Start.Before(cursor): // its segment is still there
 		case p.out:
-			p.gone = true
+			p.segmentDropped = true
 		default:
 			w.remove(p)
 			records = append(records, p)

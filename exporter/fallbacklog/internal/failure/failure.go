@@ -1,9 +1,9 @@
-// Package failure classifies an exporter's error: whether another attempt may succeed, when, and whether the data or the
+// Package failure classifies an exporter's error: whether another attempt may succeed and when, and whether the data or the
 // downstream is at fault. The status codes and their kinds are in kind.go.
 //
-// It looks at types only: what the downstream has answered where that was heard (package answer), consumererror's
-// permanence, the gRPC status, context and network errors. A permanent error that carries none of them is Opaque: nobody
-// can tell a refused batch from a downstream that is away, so another attempt may succeed.
+// It looks only at types: the downstream's answers if package answer has noted them, the permanence of consumererror, gRPC
+// statuses, context errors and network errors. A permanent error without any of these is Opaque: a refused batch and an
+// unreachable downstream look the same, so another attempt may succeed.
 package failure
 
 import (
@@ -20,26 +20,26 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/answer"
 )
 
-// Class names a kind of failure, for telemetry.
+// Class is the class of a failure, for telemetry.
 type Class string
 
 // The classes.
 const (
 	Network       Class = "network"       // no connection, reset, unavailable
 	Timeout       Class = "timeout"       // a deadline passed
-	Throttled     Class = "throttled"     // the downstream asks for less
-	Auth          Class = "auth"          // credentials missing or refused
+	Throttled     Class = "throttled"     // the downstream asks for a lower rate
+	Auth          Class = "auth"          // credentials are missing or refused
 	Config        Class = "config"        // the downstream does not know the service or the path
 	Serialization Class = "serialization" // the data could not be encoded or was not understood
 	Permanent     Class = "permanent"     // refused for any other stated reason
-	Opaque        Class = "opaque"        // permanent, without a reason that a program can read
+	Opaque        Class = "opaque"        // permanent, without a machine-readable reason
 	Canceled      Class = "canceled"      // the caller gave up
-	Unknown       Class = "unknown"       // retryable, without a reason that a program can read
-	TooLarge      Class = "too_large"     // the downstream accepts no request of this size
-	Partial       Class = "partial"       // the downstream took a batch but for some of its items
+	Unknown       Class = "unknown"       // retryable, without a machine-readable reason
+	TooLarge      Class = "too_large"     // the downstream refuses a request of this size
+	Partial       Class = "partial"       // the downstream accepted a batch except some of its items
 )
 
-// The classes of what fails here.
+// The classes of failures of this component.
 const (
 	Log        Class = "log"
 	DeadLetter Class = "dead_letter"
@@ -50,30 +50,30 @@ const (
 // Failure is the meaning of an error.
 type Failure struct {
 	Class Class
-	// Code is the HTTP status code, or the gRPC one by name; empty where there was no answer.
+	// Code is the HTTP status code or the name of the gRPC code. It is empty if there was no answer.
 	Code string
 	Kind Kind
-	// AboutData: the downstream may have failed because of this data, as servers do that answer 500 to what they cannot
-	// process. One batch must not open the breaker with it.
+	// AboutData is true if the data may be the cause, for instance because servers answer 500 to data that they cannot process.
+	// One such batch must not open the breaker.
 	AboutData bool
-	// MaybeSize: the answer is that of a server for a message that is too large, and of one that throttles.
+	// MaybeSize is true for an answer that servers give both when they throttle and when a message is too large.
 	MaybeSize bool
-	// RetryAfter is how long the downstream asks to wait; 0 when it does not say.
+	// RetryAfter is how long the downstream asks to wait; 0 if it does not say.
 	RetryAfter time.Duration
 }
 
-// Of classifies an error that is not nil. permanent is what the exporter says of it (consumererror.IsPermanent).
+// Classify classifies an error that is not nil. permanent is the exporter's own judgement (consumererror.IsPermanent).
 //
-// Where the downstream has refused several requests of one attempt, the mildest answer decides: while a part of the data
-// may get through, the batch is worth another attempt.
-func Of(err error, permanent bool) Failure {
+// If the downstream has refused several requests of one attempt the least severe failure decides: while a part of the data may
+// pass the batch is worth another attempt.
+func Classify(err error, permanent bool) Failure {
 	var answered *answer.Error
 	if !errors.As(err, &answered) {
-		return of(err, permanent)
+		return classify(err, permanent)
 	}
 	var mildest Failure
 	for i, r := range answered.Refusals {
-		f := ofRefusal(r, answered, permanent)
+		f := classifyRefusal(r, answered, permanent)
 		longest := max(f.RetryAfter, mildest.RetryAfter)
 		if i == 0 || f.severity() < mildest.severity() {
 			mildest = f
@@ -83,14 +83,14 @@ func Of(err error, permanent bool) Failure {
 	return mildest
 }
 
-// severity orders failures. Retryable and throttled are as mild as each other.
+// severity orders failures. Retryable and throttled are equally severe.
 func (f Failure) severity() Kind { return max(f.Kind, RetryableKind) }
 
-func ofRefusal(r answer.Refusal, answered *answer.Error, permanent bool) Failure {
+func classifyRefusal(r answer.Refusal, answered *answer.Error, permanent bool) Failure {
 	if r.HTTP == 0 {
-		return ofSilence(r.Err, answered.Err, permanent)
+		return classifyWithoutStatus(r.Err, answered.Err, permanent)
 	}
-	f := Failure{Class: classOfHTTP(r.HTTP), Code: strconv.Itoa(r.HTTP), Kind: OfHTTP(r.HTTP), AboutData: r.HTTP == 500}
+	f := Failure{Class: classOfHTTP(r.HTTP), Code: strconv.Itoa(r.HTTP), Kind: KindOfHTTP(r.HTTP), AboutData: r.HTTP == 500}
 	f.asksFor(r.RetryAfter)
 	return f
 }
@@ -103,20 +103,20 @@ func (f *Failure) asksFor(wait time.Duration) {
 	}
 }
 
-// ofSilence classifies a request without an HTTP status, by the transport's error, or else the exporter's, in which the
-// HTTP client has noted its timeout. Without a gRPC status either there was no answer, and so nothing was refused.
-func ofSilence(transport, exporters error, permanent bool) Failure {
+// classifyWithoutStatus classifies a request without an HTTP status: by the transport's error, or else by the exporter's error,
+// which contains the timeout of an HTTP client. Without a gRPC status either there was no answer, so nothing was refused.
+func classifyWithoutStatus(transport, exporters error, permanent bool) Failure {
 	for _, err := range []error{transport, exporters} {
-		if f := of(err, permanent); f.Code != "" || f.Class != Unknown && f.Class != Opaque {
+		if f := classify(err, permanent); f.Code != "" || f.Class != Unknown && f.Class != Opaque {
 			return f
 		}
 	}
 	return Failure{Class: Network, Kind: RetryableKind}
 }
 
-func of(err error, permanent bool) Failure {
+func classify(err error, permanent bool) Failure {
 	if st, ok := statusOf(err); ok {
-		return ofStatus(st)
+		return classifyStatus(st)
 	}
 	f := Failure{Class: Unknown, Kind: RetryableKind}
 	var netErr net.Error
@@ -128,7 +128,7 @@ func of(err error, permanent bool) Failure {
 	case errors.Is(err, answer.ErrNothingSent):
 		f.Class, f.Kind = Serialization, BatchKind
 	case errors.As(err, &netErr):
-		// The permanence of an exporter that wraps everything is overruled: nothing was refused.
+		// No server has refused the data, even if the exporter marks every error as permanent.
 		f.Class = Network
 		if netErr.Timeout() {
 			f.Class = Timeout
@@ -139,7 +139,8 @@ func of(err error, permanent bool) Failure {
 	return f
 }
 
-// statusOf finds a gRPC status in the chain. OK and what status.FromError makes up for foreign errors do not count.
+// statusOf finds a gRPC status in the chain. OK does not count, nor does the status that status.FromError makes of foreign
+// errors.
 func statusOf(err error) (*status.Status, bool) {
 	var carrier interface{ GRPCStatus() *status.Status }
 	if !errors.As(err, &carrier) {
@@ -152,9 +153,9 @@ func statusOf(err error) (*status.Status, bool) {
 	return st, true
 }
 
-func ofStatus(st *status.Status) Failure {
+func classifyStatus(st *status.Status) Failure {
 	f := Failure{
-		Class: classOfGRPC(st.Code()), Code: st.Code().String(), Kind: OfGRPC(st.Code()),
+		Class: classOfGRPC(st.Code()), Code: st.Code().String(), Kind: KindOfGRPC(st.Code()),
 		AboutData: st.Code() == codes.Unknown || st.Code() == codes.Internal,
 		MaybeSize: st.Code() == codes.ResourceExhausted,
 	}

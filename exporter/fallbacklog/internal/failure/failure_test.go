@@ -79,7 +79,7 @@ func TestOf(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			assert.Equal(t, tc.want, Of(tc.err, consumererror.IsPermanent(tc.err)))
+			assert.Equal(t, tc.want, Classify(tc.err, consumererror.IsPermanent(tc.err)))
 		})
 	}
 }

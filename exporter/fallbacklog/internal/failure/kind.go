@@ -6,16 +6,16 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Kind is what an answer means for the data. A higher kind leaves less hope.
+// Kind is the meaning of an answer for the data. A higher kind is more severe.
 type Kind int
 
 // The kinds of answers. The exporter and the command's replay share them.
 const (
-	// ThrottledKind asks for less. It never counts against a record.
+	// ThrottledKind asks for a lower rate. It never counts against a record.
 	ThrottledKind Kind = iota
 	// RetryableKind may pass at another attempt.
 	RetryableKind
-	// SharedKind refuses this batch, or all of them until somebody changes something: nobody can tell from one answer.
+	// SharedKind refuses this batch, or all batches until somebody changes something. One answer does not show which.
 	SharedKind
 	// BatchKind refuses this batch for good.
 	BatchKind
@@ -28,8 +28,8 @@ func (k Kind) String() string {
 // Refused reports whether the downstream has refused the data, for now or for good.
 func (k Kind) Refused() bool { return k >= SharedKind }
 
-// OfHTTP is the kind of an HTTP status that is not a success and asks for no time to wait.
-func OfHTTP(code int) Kind {
+// KindOfHTTP returns the kind of an HTTP status that is not a success and has no Retry-After.
+func KindOfHTTP(code int) Kind {
 	switch code {
 	case http.StatusTooManyRequests:
 		return ThrottledKind
@@ -41,7 +41,7 @@ func OfHTTP(code int) Kind {
 		return SharedKind
 	}
 	switch code / 100 {
-	case 3: // a redirect that leads nowhere
+	case 3: // a redirect that the client did not follow
 		return SharedKind
 	case 5:
 		return RetryableKind
@@ -49,8 +49,8 @@ func OfHTTP(code int) Kind {
 	return BatchKind
 }
 
-// OfGRPC is the kind of a gRPC status without RetryInfo.
-func OfGRPC(code codes.Code) Kind {
+// KindOfGRPC returns the kind of a gRPC status without RetryInfo.
+func KindOfGRPC(code codes.Code) Kind {
 	switch code {
 	case codes.ResourceExhausted:
 		return ThrottledKind
@@ -79,7 +79,7 @@ func classOfHTTP(code int) Class {
 	case http.StatusRequestEntityTooLarge:
 		return TooLarge
 	}
-	switch OfHTTP(code) {
+	switch KindOfHTTP(code) {
 	case SharedKind:
 		return Config
 	case RetryableKind:

@@ -1,4 +1,4 @@
-// Package health sums up what is wrong with a component, by signal.
+// Package health collects the troubles of a component by signal.
 package health
 
 import (
@@ -9,15 +9,15 @@ import (
 	"sync"
 )
 
-// Trouble is a kind of thing that is wrong with a signal.
+// Trouble is a kind of problem of a signal.
 type Trouble int
 
 // The troubles. Those before Refused are of the logs.
 const (
 	Appending Trouble = iota
-	Burying
+	DeadLettering
 	Reading
-	Tending
+	Shrinking
 	Refused
 	Locked
 	troubles
@@ -41,22 +41,22 @@ type Health struct {
 	signals map[string]*[troubles]error
 }
 
-// Change is what is wrong with a signal, and with the component, after a change.
+// Change is one change of a signal's troubles, and the sum of the component's troubles after it.
 type Change struct {
-	Signal    string
-	Trouble   Trouble
-	Err       error // of the trouble; nil: it is over
-	Component error // of all troubles of all signals; nil: there is none
-	Turned    bool  // the signal had no trouble before, or has none now
+	Signal        string
+	Trouble       Trouble
+	Err           error // of the trouble; nil: it is over
+	Component     error // all troubles of all signals; nil: there is none
+	HealthChanged bool  // the signal had no trouble before, or has none now
 }
 
-// New returns the health of a component that is well. changed is called with each change, in their order. It must not
+// New returns the health of a component without troubles. It calls changed for each change, in their order. changed must not
 // call the Health.
 func New(changed func(Change)) *Health {
 	return &Health{changed: changed, signals: map[string]*[troubles]error{}}
 }
 
-// Set notes a trouble, or with nil that it is over. Where a trouble goes on, the error that it began with is kept.
+// Set records a trouble, or with nil its end. While a trouble lasts its first error is kept.
 func (h *Health) Set(signal string, t Trouble, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -70,7 +70,7 @@ func (h *Health) Set(signal string, t Trouble, err error) {
 	}
 	was := join(s[:]) == nil
 	s[t] = err
-	h.changed(Change{Signal: signal, Trouble: t, Err: err, Component: h.sum(), Turned: was != (join(s[:]) == nil)})
+	h.changed(Change{Signal: signal, Trouble: t, Err: err, Component: h.sum(), HealthChanged: was != (join(s[:]) == nil)})
 }
 
 // Has reports whether a signal has a trouble.
@@ -81,7 +81,7 @@ func (h *Health) Has(signal string, t Trouble) bool {
 	return s != nil && s[t] != nil
 }
 
-// LogErr is why a signal's logs do not do what they are for, nil where they do.
+// LogErr returns the troubles of a signal's logs, or nil if there is none.
 func (h *Health) LogErr(signal string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -92,14 +92,14 @@ func (h *Health) LogErr(signal string) error {
 	return join(s[:Refused])
 }
 
-// Tell calls to with all troubles. to must not call the Health.
-func (h *Health) Tell(to func(error)) {
+// Report calls report with all troubles, or with nil. report must not call the Health.
+func (h *Health) Report(report func(error)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	to(h.sum())
+	report(h.sum())
 }
 
-// sum is for callers that hold mu.
+// sum joins the troubles of all signals. The caller holds mu.
 func (h *Health) sum() error {
 	var errs []error
 	for _, signal := range slices.Sorted(maps.Keys(h.signals)) {

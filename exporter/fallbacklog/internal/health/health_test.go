@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each change is reported once, in order; the component is well when no signal has a trouble.
+// Each change is reported once, in order. The component is healthy if no signal has a trouble.
 func TestHealth(t *testing.T) {
-	var told []string
+	var reported []string
 	h := New(func(c Change) {
 		line := c.Signal + " " + c.Trouble.String() + ": "
 		if c.Err != nil {
@@ -19,7 +19,7 @@ func TestHealth(t *testing.T) {
 		if c.Component == nil {
 			line += "; well"
 		}
-		told = append(told, line)
+		reported = append(reported, line)
 	})
 	h.Set("logs", Appending, nil)
 	h.Set("logs", Appending, errors.New("first"))
@@ -29,7 +29,7 @@ func TestHealth(t *testing.T) {
 	require.NoError(t, h.LogErr("traces"), "its logs are well")
 	require.NoError(t, h.LogErr("metrics"))
 	assert.True(t, h.Has("traces", Refused))
-	h.Tell(func(err error) {
+	h.Report(func(err error) {
 		assert.EqualError(t, err, "logs: the log takes no data: first\ntraces: the downstream refuses the signal: third")
 	})
 	h.Set("logs", Appending, nil)
@@ -39,5 +39,5 @@ func TestHealth(t *testing.T) {
 		"traces the downstream refuses the signal: third",
 		"logs the log takes no data: ",
 		"traces the downstream refuses the signal: ; well",
-	}, told)
+	}, reported)
 }

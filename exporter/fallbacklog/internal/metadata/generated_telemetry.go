@@ -282,43 +282,43 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogCapacityBytes, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_fallbacklog_capacity_bytes",
-		metric.WithDescription("What the logs of all signals may use together. [Alpha]"),
+		metric.WithDescription("Disk space that the logs of all signals may use together. [Alpha]"),
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogCorruptBytes, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_corrupt_bytes",
-		metric.WithDescription("Bytes of the log that were no whole record. [Alpha]"),
+		metric.WithDescription("Bytes of the log that are no whole record. [Alpha]"),
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogDamage, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_damage",
-		metric.WithDescription("Places at which the log or the dead letter was damaged, by what happened. [Alpha]"),
+		metric.WithDescription("Damaged places of the log or the dead letter, by kind. [Alpha]"),
 		metric.WithUnit("{places}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogDeadLetterBytes, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_fallbacklog_dead_letter_bytes",
-		metric.WithDescription("Bytes that wait in the dead letter, also from before the start. [Alpha]"),
+		metric.WithDescription("Bytes that wait in the dead letter, including those of earlier runs. [Alpha]"),
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogDeadLetterItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_dead_letter_items",
-		metric.WithDescription("Items written to the dead letter: refused for good (permanent), failing while others passed (poison), or not to be decoded (undecodable). The records have the code and the message. [Alpha]"),
+		metric.WithDescription("Items written to the dead letter: refused for good (permanent), failing while others passed (poison), or impossible to decode (undecodable). The records have the code and the message. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogDeliveredItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_delivered_items",
-		metric.WithDescription("Items that the downstream took. [Alpha]"),
+		metric.WithDescription("Items that the downstream accepted. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogDroppedItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_dropped_items",
-		metric.WithDescription("Items given up: by log::on_full (full), or rejected by the downstream in an answer that takes the rest (partial_success). [Alpha]"),
+		metric.WithDescription("Items dropped by log::on_full (full) or by a full dead letter (dead_letter_full), or rejected by the downstream in a batch that it accepted (partial_success). [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
@@ -330,13 +330,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogExpiredItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_expired_items",
-		metric.WithDescription("Logged items that became older than max_age. [Alpha]"),
+		metric.WithDescription("Logged items that were deleted because they were too old. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogExportDuration, err = builder.meter.Float64Histogram(
 		"otelcol_exporter_fallbacklog_export_duration",
-		metric.WithDescription("Duration of attempts. [Alpha]"),
+		metric.WithDescription("Durations of attempts. [Alpha]"),
 		metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries([]float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}...),
 	)
@@ -349,20 +349,20 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogFsyncDuration, err = builder.meter.Float64Histogram(
 		"otelcol_exporter_fallbacklog_fsync_duration",
-		metric.WithDescription("Duration of making a group of records durable. [Alpha]"),
+		metric.WithDescription("Duration of an fsync, which makes several records durable. [Alpha]"),
 		metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries([]float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5}...),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogLateItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_late_items",
-		metric.WithDescription("Items that replay::order strict delivered after later ones, three requests late at most. [Alpha]"),
+		metric.WithDescription("Items that replay::order strict delivered after later ones, at most three requests late. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogLogDegraded, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_fallbacklog_log_degraded",
-		metric.WithDescription("Whether the log or the dead letter takes no data, cannot be read, or cannot shrink (1), or all of that works (0). [Alpha]"),
+		metric.WithDescription("1 while the log or the dead letter accepts no data, cannot be read, or cannot shrink; otherwise 0. [Alpha]"),
 		metric.WithUnit("{state}"),
 	)
 	errs = errors.Join(errs, err)
@@ -380,13 +380,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogOldestRecordAge, err = builder.meter.Float64ObservableGauge(
 		"otelcol_exporter_fallbacklog_oldest_record_age",
-		metric.WithDescription("Age of the oldest segment with undelivered records, 0 when there is none. [Alpha]"),
+		metric.WithDescription("Age of the oldest segment with undelivered records, 0 without such a segment. [Alpha]"),
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogOrphanedBytes, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_fallbacklog_orphaned_bytes",
-		metric.WithDescription("Unread bytes below the log's directory that no component sends, as it was renamed, or its pipeline removed. [Alpha]"),
+		metric.WithDescription("Unread bytes below the log's directory that no component sends, because a component was renamed or a pipeline was removed. [Alpha]"),
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
@@ -398,7 +398,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogRejectedItems, err = builder.meter.Int64Counter(
 		"otelcol_exporter_fallbacklog_rejected_items",
-		metric.WithDescription("Items handed back to the caller with an error. [Alpha]"),
+		metric.WithDescription("Items whose caller got an error. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
@@ -410,13 +410,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogSecondsToDrained, err = builder.meter.Float64ObservableGauge(
 		"otelcol_exporter_fallbacklog_seconds_to_drained",
-		metric.WithDescription("Time until the log is drained if it goes on as in the last minute, or since the breaker closed where that is later; absent while it does not shrink, 0 when it is empty. [Alpha]"),
+		metric.WithDescription("Time until the log is drained if it shrinks as in the last minute, or since the breaker closed if that is later. Absent while the log does not shrink, 0 while it is empty. [Alpha]"),
 		metric.WithUnit("{s}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterFallbacklogSecondsToFull, err = builder.meter.Float64ObservableGauge(
 		"otelcol_exporter_fallbacklog_seconds_to_full",
-		metric.WithDescription("Time until the log has no room if it goes on as in the last minute, or since the breaker closed where that is later; absent while it does not grow. [Alpha]"),
+		metric.WithDescription("Time until the log has no room if it grows as in the last minute, or since the breaker closed if that is later. Absent while the log does not grow. [Alpha]"),
 		metric.WithUnit("{s}"),
 	)
 	errs = errors.Join(errs, err)

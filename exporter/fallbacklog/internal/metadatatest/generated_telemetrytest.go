@@ -68,7 +68,7 @@ func AssertEqualExporterFallbacklogBytesOnDisk(t *testing.T, tt *componenttest.T
 func AssertEqualExporterFallbacklogCapacityBytes(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_capacity_bytes",
-		Description: "What the logs of all signals may use together. [Alpha]",
+		Description: "Disk space that the logs of all signals may use together. [Alpha]",
 		Unit:        "By",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -82,7 +82,7 @@ func AssertEqualExporterFallbacklogCapacityBytes(t *testing.T, tt *componenttest
 func AssertEqualExporterFallbacklogCorruptBytes(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_corrupt_bytes",
-		Description: "Bytes of the log that were no whole record. [Alpha]",
+		Description: "Bytes of the log that are no whole record. [Alpha]",
 		Unit:        "By",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -98,7 +98,7 @@ func AssertEqualExporterFallbacklogCorruptBytes(t *testing.T, tt *componenttest.
 func AssertEqualExporterFallbacklogDamage(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_damage",
-		Description: "Places at which the log or the dead letter was damaged, by what happened. [Alpha]",
+		Description: "Damaged places of the log or the dead letter, by kind. [Alpha]",
 		Unit:        "{places}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -114,7 +114,7 @@ func AssertEqualExporterFallbacklogDamage(t *testing.T, tt *componenttest.Teleme
 func AssertEqualExporterFallbacklogDeadLetterBytes(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_dead_letter_bytes",
-		Description: "Bytes that wait in the dead letter, also from before the start. [Alpha]",
+		Description: "Bytes that wait in the dead letter, including those of earlier runs. [Alpha]",
 		Unit:        "By",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -128,7 +128,7 @@ func AssertEqualExporterFallbacklogDeadLetterBytes(t *testing.T, tt *componentte
 func AssertEqualExporterFallbacklogDeadLetterItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_dead_letter_items",
-		Description: "Items written to the dead letter: refused for good (permanent), failing while others passed (poison), or not to be decoded (undecodable). The records have the code and the message. [Alpha]",
+		Description: "Items written to the dead letter: refused for good (permanent), failing while others passed (poison), or impossible to decode (undecodable). The records have the code and the message. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -144,7 +144,7 @@ func AssertEqualExporterFallbacklogDeadLetterItems(t *testing.T, tt *componentte
 func AssertEqualExporterFallbacklogDeliveredItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_delivered_items",
-		Description: "Items that the downstream took. [Alpha]",
+		Description: "Items that the downstream accepted. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -160,7 +160,7 @@ func AssertEqualExporterFallbacklogDeliveredItems(t *testing.T, tt *componenttes
 func AssertEqualExporterFallbacklogDroppedItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_dropped_items",
-		Description: "Items given up: by log::on_full (full), or rejected by the downstream in an answer that takes the rest (partial_success). [Alpha]",
+		Description: "Items dropped by log::on_full (full) or by a full dead letter (dead_letter_full), or rejected by the downstream in a batch that it accepted (partial_success). [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -192,7 +192,7 @@ func AssertEqualExporterFallbacklogErrors(t *testing.T, tt *componenttest.Teleme
 func AssertEqualExporterFallbacklogExpiredItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_expired_items",
-		Description: "Logged items that became older than max_age. [Alpha]",
+		Description: "Logged items that were deleted because they were too old. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -208,7 +208,7 @@ func AssertEqualExporterFallbacklogExpiredItems(t *testing.T, tt *componenttest.
 func AssertEqualExporterFallbacklogExportDuration(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.HistogramDataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_export_duration",
-		Description: "Duration of attempts. [Alpha]",
+		Description: "Durations of attempts. [Alpha]",
 		Unit:        "s",
 		Data: metricdata.Histogram[float64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -237,7 +237,7 @@ func AssertEqualExporterFallbacklogExportLatency(t *testing.T, tt *componenttest
 func AssertEqualExporterFallbacklogFsyncDuration(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.HistogramDataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_fsync_duration",
-		Description: "Duration of making a group of records durable. [Alpha]",
+		Description: "Duration of an fsync, which makes several records durable. [Alpha]",
 		Unit:        "s",
 		Data: metricdata.Histogram[float64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -252,7 +252,7 @@ func AssertEqualExporterFallbacklogFsyncDuration(t *testing.T, tt *componenttest
 func AssertEqualExporterFallbacklogLateItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_late_items",
-		Description: "Items that replay::order strict delivered after later ones, three requests late at most. [Alpha]",
+		Description: "Items that replay::order strict delivered after later ones, at most three requests late. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -268,7 +268,7 @@ func AssertEqualExporterFallbacklogLateItems(t *testing.T, tt *componenttest.Tel
 func AssertEqualExporterFallbacklogLogDegraded(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_log_degraded",
-		Description: "Whether the log or the dead letter takes no data, cannot be read, or cannot shrink (1), or all of that works (0). [Alpha]",
+		Description: "1 while the log or the dead letter accepts no data, cannot be read, or cannot shrink; otherwise 0. [Alpha]",
 		Unit:        "{state}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -314,7 +314,7 @@ func AssertEqualExporterFallbacklogLoggedItems(t *testing.T, tt *componenttest.T
 func AssertEqualExporterFallbacklogOldestRecordAge(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_oldest_record_age",
-		Description: "Age of the oldest segment with undelivered records, 0 when there is none. [Alpha]",
+		Description: "Age of the oldest segment with undelivered records, 0 without such a segment. [Alpha]",
 		Unit:        "s",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
@@ -328,7 +328,7 @@ func AssertEqualExporterFallbacklogOldestRecordAge(t *testing.T, tt *componentte
 func AssertEqualExporterFallbacklogOrphanedBytes(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_orphaned_bytes",
-		Description: "Unread bytes below the log's directory that no component sends, as it was renamed, or its pipeline removed. [Alpha]",
+		Description: "Unread bytes below the log's directory that no component sends, because a component was renamed or a pipeline was removed. [Alpha]",
 		Unit:        "By",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -358,7 +358,7 @@ func AssertEqualExporterFallbacklogReceivedItems(t *testing.T, tt *componenttest
 func AssertEqualExporterFallbacklogRejectedItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_rejected_items",
-		Description: "Items handed back to the caller with an error. [Alpha]",
+		Description: "Items whose caller got an error. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -390,7 +390,7 @@ func AssertEqualExporterFallbacklogReplayFailures(t *testing.T, tt *componenttes
 func AssertEqualExporterFallbacklogSecondsToDrained(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_seconds_to_drained",
-		Description: "Time until the log is drained if it goes on as in the last minute, or since the breaker closed where that is later; absent while it does not shrink, 0 when it is empty. [Alpha]",
+		Description: "Time until the log is drained if it shrinks as in the last minute, or since the breaker closed if that is later. Absent while the log does not shrink, 0 while it is empty. [Alpha]",
 		Unit:        "{s}",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
@@ -404,7 +404,7 @@ func AssertEqualExporterFallbacklogSecondsToDrained(t *testing.T, tt *componentt
 func AssertEqualExporterFallbacklogSecondsToFull(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_fallbacklog_seconds_to_full",
-		Description: "Time until the log has no room if it goes on as in the last minute, or since the breaker closed where that is later; absent while it does not grow. [Alpha]",
+		Description: "Time until the log has no room if it grows as in the last minute, or since the breaker closed if that is later. Absent while the log does not grow. [Alpha]",
 		Unit:        "{s}",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,

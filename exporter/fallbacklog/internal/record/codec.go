@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// Encoding is how a payload, an OTLP request, is encoded.
+// Encoding is the encoding of a payload, which is an OTLP request.
 type Encoding int
 
 // The encodings of OTLP.
@@ -15,18 +15,17 @@ const (
 	Proto
 )
 
-// Codec writes records and finds them again: Lines or Frames. Implementations keep no state.
+// Codec writes records and finds them again. Lines and Frames implement it. Implementations keep no state.
 type Codec interface {
-	// Extension of the files that hold such records, with the dot.
+	// Extension returns the extension of files with such records, with the dot.
 	Extension() string
-	// Encoding of the payloads that Append takes.
+	// Encoding returns the encoding of the payloads that Append accepts.
 	Encoding() Encoding
-	// Append appends the record for payload to dst, with all that separates it from the next one.
+	// Append appends the record for payload to dst, including its terminator.
 	Append(dst, payload []byte, m Meta) ([]byte, error)
 	// Next finds the first record of data. See segment.Format.
 	Next(data []byte, final bool) (record []byte, n int)
-	// Split verifies a record as Next returns it and returns what it says of itself, and its payload, which may be a part
-	// of it.
+	// Split verifies a record that Next has returned, and returns its Meta and its payload, which may be a part of it.
 	Split(record []byte) (m Meta, payload []byte, err error)
 }
 
@@ -37,11 +36,11 @@ var (
 
 // Reader reads records of every codec, as Next returns them.
 type Reader struct {
-	Key *Key // of those that are encrypted; nil: none can be read
+	Key *Key // decrypts records; nil: encrypted records cannot be read
 }
 
-// Of returns the codec of a record: their first bytes differ.
-func (r Reader) Of(record []byte) Codec {
+// CodecOf returns the codec of a record. The first byte identifies it.
+func (r Reader) CodecOf(record []byte) Codec {
 	if isFrame(record) {
 		return Frames{Key: r.Key}
 	}
@@ -50,7 +49,7 @@ func (r Reader) Of(record []byte) Codec {
 
 func isFrame(record []byte) bool { return bytes.HasPrefix(record, []byte(magic)) }
 
-// Parse verifies a record and returns what it says of itself.
+// Parse verifies a record and returns its Meta.
 func (r Reader) Parse(record []byte) (Meta, error) {
 	if isFrame(record) {
 		return Frames{Key: r.Key}.parse(record)
@@ -59,10 +58,7 @@ func (r Reader) Parse(record []byte) (Meta, error) {
 	return m, err
 }
 
-// Parse is a Reader's without a key.
-func Parse(record []byte) (Meta, error) { return Reader{}.Parse(record) }
-
-// Size of a record before it was compressed: what its payload takes when it is sent.
+// Size returns the size of a record before compression: the memory that its payload needs when it is sent.
 func Size(record []byte) int {
 	if h, state := readHead(record); state == whole {
 		return len(record) - h.payload + h.plain
@@ -70,18 +66,18 @@ func Size(record []byte) int {
 	return len(record)
 }
 
-// Copy returns the bytes that put a record into a segment of c. The payload of the other codec stays as it is; where c
-// cannot hold it, it is base64 in the member "undecoded". So it is for records that cannot be decoded. What is not
-// encrypted is where c encrypts; what is stays as it is, and needs no key where c is Frames.
+// Copy returns the bytes that put a record into a segment of c. It is for records that cannot be decoded. A payload of the
+// other encoding is copied unchanged to Frames, and as base64 in the member "undecoded" to Lines. If c encrypts, an unencrypted
+// record is encrypted. An encrypted record is copied unchanged to Frames, which needs no key.
 func (r Reader) Copy(c Codec, record []byte) ([]byte, error) {
 	lines, toLines := !isFrame(record), c.Encoding() == JSON
 	switch {
 	case lines && toLines:
 		return append(bytes.Clone(record), '\n'), nil
-	case !lines && !toLines && (c.(Frames).Key == nil || isEncrypted(record)): // the one of this encoding
+	case !lines && !toLines && (c.(Frames).Key == nil || isEncrypted(record)): // Frames is the only codec with this encoding
 		return record, nil
 	}
-	m, payload, err := r.Of(record).Split(record)
+	m, payload, err := r.CodecOf(record).Split(record)
 	if err != nil {
 		return nil, err
 	}

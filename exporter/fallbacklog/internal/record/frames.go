@@ -9,29 +9,29 @@ import (
 	"slices"
 )
 
-// Frames is the codec of OTLP protobuf in frames: a header, see head, what the record says of itself as JSON, see Meta,
-// and the request. What is neither compressed nor encrypted has a header of version 1.
+// Frames is the codec of OTLP protobuf. A frame is a header (see head), the Meta as JSON, and the request. A frame that is
+// neither compressed nor encrypted has a header of version 1.
 type Frames struct {
-	// Zstd compresses the payloads that get smaller by it.
+	// Zstd compresses payloads, unless that makes them larger.
 	Zstd bool
-	// Key encrypts meta and payload together, and reads what it has encrypted; nil: nothing is.
+	// Key encrypts meta and payload together, and decrypts them. nil: frames are written unencrypted.
 	Key *Key
 }
 
 const (
-	// maxMeta and maxPayload bound what a reader takes into memory for one record. No receiver of the distribution
-	// takes a request of that size.
+	// maxMeta and maxPayload bound the memory that a reader needs for one record. No receiver of the distribution accepts a
+	// request of that size.
 	maxMeta    = 16 << 20
 	maxPayload = 1 << 30
 )
 
-// ErrTooLarge says that a payload, or the metadata kept with it, is larger than a frame may be.
+// ErrTooLarge means that a payload or its metadata exceeds the limits of a frame.
 var ErrTooLarge = errors.New("larger than a frame of the log may be")
 
-// Extension is our own.
+// Extension returns ".otlp", which no other format uses.
 func (Frames) Extension() string { return ".otlp" }
 
-// Encoding is protobuf.
+// Encoding returns Proto.
 func (Frames) Encoding() Encoding { return Proto }
 
 // Append appends the frame for payload to dst.
@@ -69,9 +69,8 @@ func (f Frames) Append(dst, payload []byte, m Meta) ([]byte, error) {
 	return dst, nil
 }
 
-// Next returns the first record of data. Where the header is whole its lengths are trusted, so that nothing inside a
-// payload, which senders write, is taken for a record; where it is not, the next whole header is looked for. No key is
-// needed.
+// Next returns the first record of data. If the header is whole its lengths are trusted, so bytes inside a payload, which
+// senders choose, are never parsed as a record. Otherwise Next looks for the next whole header. It needs no key.
 func (Frames) Next(data []byte, final bool) (record []byte, n int) {
 	h, state := readHead(data)
 	switch {
@@ -85,14 +84,14 @@ func (Frames) Next(data []byte, final bool) (record []byte, n int) {
 		}
 		return nil, n
 	case state == short:
-		return nil, 0 // when final it is torn
+		return nil, 0 // if final is true the frame is torn
 	case !final && len(data) < minHead:
 		return nil, 0
 	}
 	return nil, nextFrame(data, final)
 }
 
-// nextFrame returns how much of data is certain not to be the beginning of a frame, at least one byte.
+// nextFrame returns how many bytes of data, at least one, are certainly not the beginning of a frame.
 func nextFrame(data []byte, final bool) int {
 	for from := 1; ; from++ {
 		i := bytes.Index(data[from:], []byte(magic))
@@ -107,11 +106,11 @@ func nextFrame(data []byte, final bool) int {
 	if final {
 		return len(data)
 	}
-	return max(1, len(data)-len(magic)+1) // a part of a magic may be the beginning of one
+	return max(1, len(data)-len(magic)+1) // the last bytes may be the beginning of a magic
 }
 
-// Split verifies a frame and returns its meta and its payload. It fails with ErrKey where it is encrypted with another
-// key, and with ErrDamaged where it is not as it was written.
+// Split verifies a frame and returns its Meta and its payload. It fails with ErrKey if the frame is encrypted with another key,
+// and with ErrDamaged if it was changed.
 func (f Frames) Split(frame []byte) (Meta, []byte, error) {
 	m, payload, h, err := f.open(frame)
 	if err != nil || h.flags&zstdPayload == 0 {
@@ -121,13 +120,13 @@ func (f Frames) Split(frame []byte) (Meta, []byte, error) {
 	return m, payload, err
 }
 
-// parse is Split without the work that the payload would be.
+// parse is Split without the decompression of the payload.
 func (f Frames) parse(frame []byte) (Meta, error) {
 	m, _, _, err := f.open(frame)
 	return m, err
 }
 
-// open verifies and decrypts a frame. The payload is as it was written, compressed maybe.
+// open verifies and decrypts a frame. The payload may still be compressed.
 func (f Frames) open(frame []byte) (Meta, []byte, head, error) {
 	h, state := readHead(frame)
 	if state != whole || len(frame) != h.frame() || !h.fits(frame) {

@@ -33,12 +33,12 @@ func TestFrameKeepsThePayload(t *testing.T) {
 		f = f[len("before"):]
 		rec, n := Frames{}.Next(append(bytes.Clone(f), "after"...), false)
 		require.Equal(t, len(f), n)
-		require.Equal(t, Codec(Frames{}), Reader{}.Of(rec))
+		require.Equal(t, Codec(Frames{}), Reader{}.CodecOf(rec))
 		m, got, err := Frames{}.Split(rec)
 		require.NoError(t, err)
 		assert.Equal(t, meta, m)
 		assert.True(t, bytes.Equal(payload, got))
-		m, err = Parse(rec)
+		m, err = Reader{}.Parse(rec)
 		require.NoError(t, err)
 		assert.Equal(t, meta, m)
 	}
@@ -74,8 +74,8 @@ func readFrames(t testing.TB, data []byte, chunk int) (records []string, damaged
 	return records, damaged
 }
 
-// Each byte of the middle one of three frames is changed: that frame is lost, its neighbours are not, and nothing
-// changes silently. It is the same in whatever pieces the file is read.
+// Each byte of the middle frame of three is changed. Only that frame is lost, and no change goes unnoticed. The size of the
+// chunks in which the file is read does not matter.
 func TestFlippedByteLosesItsFrame(t *testing.T) {
 	a, b, c := aFrame(t, "a"), aFrame(t, "b"), aFrame(t, "c")
 	whole := bytes.Join([][]byte{a, b, c}, nil)
@@ -106,7 +106,7 @@ func TestTornFrameAtEveryByte(t *testing.T) {
 	}
 }
 
-// Garbage before, between and after frames is passed over.
+// Garbage before, between and after frames is skipped.
 func TestFramesAmongGarbage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 300 {
@@ -127,7 +127,7 @@ func TestFramesAmongGarbage(t *testing.T) {
 	}
 }
 
-// What senders write into a payload is never taken for a record, also where the payload is damaged.
+// Bytes inside a payload, which senders choose, are never parsed as a record, even if the payload is damaged.
 func TestFrameInAPayloadIsNoRecord(t *testing.T) {
 	inner := aFrame(t, "inner")
 	outer, err := Frames{}.Append(nil, inner, meta)
@@ -155,7 +155,7 @@ func TestCopy(t *testing.T) {
 		require.NoError(t, err)
 		rec, n := c.to.Next(other, true)
 		require.Equal(t, len(other), n)
-		m, err := Parse(rec)
+		m, err := Reader{}.Parse(rec)
 		require.NoError(t, err)
 		assert.Equal(t, meta, m)
 	}
@@ -183,7 +183,7 @@ func FuzzFrames(f *testing.F) {
 			}
 			_, _, _ = Frames{Key: aKey(t, 1)}.Split(rec)
 		}
-		_, _ = Parse(data)
+		_, _ = Reader{}.Parse(data)
 		_ = Size(data)
 	})
 }

@@ -13,33 +13,33 @@ import (
 //	 5  flags                      1: the payload is compressed (zstd), 2: meta and payload are encrypted; version 1: 0
 //	 6  zero
 //	 8  length of the meta
-//	12  length of the payload as it is written
+//	12  length of the payload as written
 //
-// version 1 goes on with
+// Version 1 continues with
 //
-//	16  CRC32C of what follows the header
+//	16  CRC32C of the bytes after the header
 //	20  CRC32C of the header up to here
 //	24  meta, payload
 //
-// and version 2 with
+// Version 2 continues with
 //
-//	16  length of the payload before it was compressed
-//	20  id of the key, zero without one
-//	28  CRC32C of what follows the header
+//	16  length of the payload before compression
+//	20  id of the key; zero without one
+//	28  CRC32C of the bytes after the header
 //	32  CRC32C of the header up to here
-//	36  meta, payload; encrypted, a nonce of 12 bytes and what AES-256-GCM makes of both, its tag of 16 bytes last.
-//	    Authenticated with it are the bytes of the header up to 28.
+//	36  meta, payload; if encrypted: a nonce of 12 bytes and the AES-256-GCM ciphertext of both, with its tag of 16 bytes
+//	    last. The bytes of the header up to 28 are authenticated, too.
 //
-// The header has a checksum of its own so that a damaged length is not followed. The first byte of the magic is none of
-// a JSON line, and none of a protobuf message's first either. Lengths and checksums are in clear and over what is
-// written, so that a log is recovered, verified and repaired without its key.
+// The header has a checksum of its own, so that a damaged length is not used. The first byte of the magic begins neither a JSON
+// line nor a protobuf message. Lengths and checksums are not encrypted and cover the bytes as written, so a log is recovered,
+// verified and repaired without its key.
 type head struct {
 	version, flags byte
 	meta           int
 	payload        int // as written
-	plain          int // before it was compressed
+	plain          int // before compression
 	key            KeyID
-	sum            uint32 // of what follows the header
+	sum            uint32 // of the bytes after the header
 }
 
 const (
@@ -49,11 +49,11 @@ const (
 	zstdPayload = 1
 	encrypted   = 2
 
-	// authenticated is how much of a header of version 2 is authenticated where it is encrypted.
+	// authenticated is the number of bytes of an encrypted version 2 header that are authenticated.
 	authenticated = 28
 )
 
-// size of the header.
+// size returns the size of the header.
 func (h head) size() int {
 	if h.version == 1 {
 		return minHead
@@ -61,7 +61,7 @@ func (h head) size() int {
 	return 36
 }
 
-// frame is the size of header and body.
+// frame returns the size of header and body.
 func (h head) frame() int {
 	n := h.size() + h.meta + h.payload
 	if h.flags&encrypted != 0 {
@@ -70,7 +70,7 @@ func (h head) frame() int {
 	return n
 }
 
-// put writes all but the checksums.
+// put writes the header without its checksums.
 func (h head) put(b []byte) {
 	clear(b[:h.size()])
 	copy(b, magic)
@@ -90,15 +90,15 @@ func (h head) finish(b []byte, body uint32) {
 	binary.LittleEndian.PutUint32(b[n-4:], crc32.Checksum(b[:n-4], castagnoli))
 }
 
-// fits reports whether the body of a frame has its checksum.
+// fits reports whether the body of a frame matches its checksum.
 func (h head) fits(frame []byte) bool { return crc32.Checksum(frame[h.size():], castagnoli) == h.sum }
 
-// state is what readHead finds.
+// state is the result of readHead.
 type state int
 
 const (
 	none  state = iota // no header
-	short              // maybe the front of one
+	short              // data may be the beginning of a header
 	whole
 )
 

@@ -19,22 +19,22 @@ const (
 )
 
 var (
-	// ErrKeyForm says that a text is no key. It never holds the text.
+	// ErrKeyForm means that a text is no key. It never contains the text.
 	ErrKeyForm = errors.New("must be 32 bytes in base64 or hex")
-	// ErrKey says that a record is whole, and encrypted with another key than the one that there is. See KeyError.
+	// ErrKey means that a record is whole but encrypted with another key. See KeyError.
 	ErrKey = errors.New("encrypted with another key")
 )
 
-// KeyID tells keys apart and tells nothing of them: the front of a hash.
+// KeyID identifies a key without revealing it: it is the beginning of a hash.
 type KeyID [8]byte
 
-// String is hexadecimal.
+// String returns the id in hexadecimal.
 func (k KeyID) String() string { return hex.EncodeToString(k[:]) }
 
-// KeyError is an ErrKey.
+// KeyError is an ErrKey with the ids of the keys.
 type KeyError struct {
 	Need KeyID
-	Have *Key // nil: none
+	Have *Key // nil: there is no key
 }
 
 // Error implements error.
@@ -46,17 +46,17 @@ func (e *KeyError) Error() string {
 	return fmt.Sprintf("the record needs the key with the id %s: %s", e.Need, have)
 }
 
-// Is makes it an ErrKey.
+// Is makes errors.Is match ErrKey.
 func (*KeyError) Is(target error) bool { return target == ErrKey }
 
-// Key encrypts records with AES-256-GCM. Each has a random nonce of 96 bits, so one key is good for 2^32 records (NIST
-// SP 800-38D, section 8.3). Safe for concurrent use.
+// Key encrypts records with AES-256-GCM. Each record has a random nonce of 96 bits, so one key may encrypt 2^32 records (NIST
+// SP 800-38D, section 8.3). It is safe for concurrent use.
 type Key struct {
 	id   KeyID
 	aead cipher.AEAD
 }
 
-// NewKey reads a key: 32 bytes in base64, of the standard or the URL alphabet, padded or not, or 64 hexadecimal digits.
+// NewKey parses a key: 32 bytes in base64, with the standard or the URL alphabet, padded or not, or 64 hexadecimal digits.
 func NewKey(text string) (*Key, error) {
 	text = strings.TrimSpace(text)
 	secret, err := hex.DecodeString(text)
@@ -84,11 +84,8 @@ func NewKey(text string) (*Key, error) {
 	return k, nil
 }
 
-// ID of the key.
-func (k *Key) ID() KeyID { return k.id }
-
-// seal appends a nonce and the encrypted parts to dst, which has room for them. header is authenticated; it may be a
-// part of dst.
+// seal appends a nonce and the encrypted parts to dst, which must have the capacity for them. It authenticates header, which
+// may be a part of dst.
 func (k *Key) seal(dst, header []byte, parts ...[]byte) ([]byte, error) {
 	at := len(dst)
 	dst = dst[:at+nonceSize]
@@ -102,7 +99,7 @@ func (k *Key) seal(dst, header []byte, parts ...[]byte) ([]byte, error) {
 	return k.aead.Seal(dst[:text], nonce, dst[text:], header), nil
 }
 
-// open is the inverse.
+// open is the inverse of seal.
 func (k *Key) open(header, sealed []byte) ([]byte, error) {
 	text, err := k.aead.Open(nil, sealed[:nonceSize], sealed[nonceSize:], header)
 	if err != nil {

@@ -2,17 +2,17 @@ package record
 
 import "bytes"
 
-// Lines is the codec of OTLP JSON lines. The payload of a line is the line.
+// Lines is the codec of OTLP JSON lines. The payload of a line is the whole line.
 type Lines struct{}
 
-// Extension is that of JSON lines.
+// Extension returns ".jsonl".
 func (Lines) Extension() string { return ".jsonl" }
 
-// Encoding is JSON, on one line.
+// Encoding returns JSON: each payload is on one line.
 func (Lines) Encoding() Encoding { return JSON }
 
-// Next returns the first record of data. A line that does not verify may be two records whose newline was damaged, or
-// one that was torn before another began; both are split at the seals and at the beginnings of OTLP requests.
+// Next returns the first record of data. A line that does not verify may be two records whose newline was damaged, or a torn
+// record and the next one. Next splits both at seals and at the beginnings of OTLP requests.
 func (Lines) Next(data []byte, final bool) (record []byte, n int) {
 	end := bytes.IndexByte(data, '\n')
 	used := end + 1
@@ -28,7 +28,7 @@ func (Lines) Next(data []byte, final bool) (record []byte, n int) {
 	}
 	for at := nextSeal(line, 0); at >= 0; at = nextSeal(line, at) {
 		if verify(line[:at]) {
-			// The byte behind a seal is the damaged newline.
+			// The byte after a seal is the damaged newline.
 			return line[:at], min(at+1, used)
 		}
 		if start := beginning(line[:at]); start > 0 {
@@ -36,12 +36,12 @@ func (Lines) Next(data []byte, final bool) (record []byte, n int) {
 		}
 	}
 	if end == len(data) && nextSeal(line, 0) < 0 {
-		return nil, 0 // no newline and no seal: the tail is torn
+		return nil, 0 // without a newline and a seal the tail is torn
 	}
 	return nil, used
 }
 
-// nextSeal returns where the first seal that ends after from ends, or -1.
+// nextSeal returns the end of the first seal that ends after from, or -1.
 func nextSeal(line []byte, from int) int {
 	for {
 		i := bytes.Index(line[from:], []byte(sumName))
@@ -59,10 +59,10 @@ func nextSeal(line []byte, from int) int {
 	}
 }
 
-// beginnings are the ways an OTLP request begins.
+// beginnings are the possible beginnings of an OTLP request.
 var beginnings = [][]byte{[]byte(`{"resourceMetrics":[`), []byte(`{"resourceSpans":[`), []byte(`{"resourceLogs":[`)}
 
-// beginning returns where a verified record that ends with part begins, if that is not at its front, or -1.
+// beginning returns the offset of a verified record that ends with part, if it is greater than 0, or -1.
 func beginning(part []byte) int {
 	for _, b := range beginnings {
 		for from := 1; from < len(part); {

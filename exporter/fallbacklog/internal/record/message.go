@@ -9,14 +9,14 @@ import (
 // maxMessage bounds Meta.Message, in bytes.
 const maxMessage = 256
 
-// Message makes a backend's text fit for Meta.Message: valid UTF-8 of at most 256 bytes in which control characters,
-// which may write to terminals, are replaced.
+// Message returns a backend's text for Meta.Message: valid UTF-8 of at most 256 bytes. It replaces control characters, which
+// could write to a terminal.
 func Message(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
-		return r // utf8.RuneError for what is no UTF-8
+		return r // utf8.RuneError for bytes that are not UTF-8
 	}, text)
 	if len(text) <= maxMessage {
 		return text

@@ -27,7 +27,7 @@ func TestMessage(t *testing.T) {
 	}
 }
 
-// metaBefore is Meta as the version before reads it.
+// metaBefore is Meta in the version before messages.
 type metaBefore struct {
 	Time     time.Time           `json:"time"`
 	Signal   string              `json:"signal"`
@@ -38,12 +38,12 @@ type metaBefore struct {
 	Metadata map[string][]string `json:"metadata,omitempty"`
 }
 
-// The version before reads records that have a message, which it does not know.
+// The version before messages reads records with a message, which it ignores.
 func TestVersionBeforeReadsMessages(t *testing.T) {
 	m := Meta{Time: time.Unix(1, 0).UTC(), Signal: "logs", Reason: "permanent", Code: "400", Message: "no such tenant", Attempts: 1, Items: 2}
 	line, err := Lines{}.Append(nil, []byte(`{"resourceLogs":[]}`), m)
 	require.NoError(t, err)
-	// As it was written when there were messages first.
+	// This is a record of the first version with messages.
 	require.Equal(t, `{"resourceLogs":[],"fallbacklog":{"time":"1970-01-01T00:00:01Z","signal":"logs","reason":"permanent","code":"400",`+
 		`"message":"no such tenant","attempts":1,"items":2,"crc32c":"`+string(line[len(line)-12:len(line)-4])+"\"}}\n", string(line))
 	var before struct {

@@ -9,30 +9,31 @@ import (
 	"time"
 )
 
-// Meta is what a record says of itself.
+// Meta describes a record.
 type Meta struct {
 	Time   time.Time `json:"time"`           // when the record was written
 	Signal string    `json:"signal"`         // traces, metrics or logs
 	Reason string    `json:"reason"`         // why it was not delivered
 	Code   string    `json:"code,omitempty"` // status code of a permanent error
-	// Message is what the backend said of it, as Message makes it.
+	// Message is the backend's text, as the function Message returns it.
 	Message  string `json:"message,omitempty"`
 	Attempts int    `json:"attempts"` // made before it was written
 	Items    int    `json:"items"`    // spans, data points or log records
-	// Metadata is what is kept of the client's, by lower-case key.
+	// Metadata is the client metadata stored with the record, by lower-case key.
 	Metadata map[string][]string `json:"metadata,omitempty"`
 }
 
 var (
-	// ErrPayload says that a payload is not a JSON object on one line.
+	// ErrPayload means that a payload is not a JSON object on one line.
 	ErrPayload = errors.New("payload is not a one-line JSON object")
-	// ErrDamaged says that a record does not fit its checksum, or says nothing of itself that can be read.
+	// ErrDamaged means that a record does not match its checksum, or that its Meta cannot be read.
 	ErrDamaged = errors.New("record is damaged")
 )
 
 const (
 	member = `"fallbacklog":`
-	// opening is where the trailer begins: the name alone may be a key of Meta.Metadata too, over a list.
+	// opening is the beginning of the trailer. The member's name alone may also be a key of Meta.Metadata, whose values are
+	// lists.
 	opening = member + `{`
 	sumName = `"crc32c":"`
 	sumHex  = 8
@@ -43,7 +44,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Append appends the line for payload to dst, newline included.
+// Append appends the line for payload to dst, including the newline.
 func (Lines) Append(dst, payload []byte, m Meta) ([]byte, error) {
 	if len(payload) < 2 || payload[0] != '{' || payload[len(payload)-1] != '}' || bytes.IndexByte(payload, '\n') >= 0 {
 		return dst, ErrPayload
@@ -67,7 +68,8 @@ func (Lines) Append(dst, payload []byte, m Meta) ([]byte, error) {
 	return append(dst, '\n'), nil
 }
 
-// Split verifies a line, given without its newline, and returns its trailer. The line itself is the OTLP request.
+// Split verifies a line without its newline and returns its Meta. The payload is the line itself, since the line is an OTLP
+// request.
 func (Lines) Split(line []byte) (Meta, []byte, error) {
 	if !verify(line) {
 		return Meta{}, nil, ErrDamaged
@@ -83,7 +85,7 @@ func (Lines) Split(line []byte) (Meta, []byte, error) {
 	return m, line, nil
 }
 
-// verify reports whether line ends in the checksum of what stands before it.
+// verify reports whether line ends with the checksum of the bytes before it.
 func verify(line []byte) bool {
 	if len(line) <= sealLen {
 		return false
@@ -93,7 +95,7 @@ func verify(line []byte) bool {
 	return ok && sum == crc32.Checksum(body, castagnoli)
 }
 
-// parseSeal reads the fixed end of a line strictly: lower case digits only, since Append writes no others.
+// parseSeal reads the fixed end of a line. It accepts only lower-case digits, since Append writes no others.
 func parseSeal(seal []byte) (sum uint32, ok bool) {
 	if !bytes.HasPrefix(seal, []byte(sumName)) || !bytes.HasSuffix(seal, []byte(sumEnd)) {
 		return 0, false

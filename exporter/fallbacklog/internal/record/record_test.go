@@ -80,7 +80,7 @@ func TestLineIsOneJSONObject(t *testing.T) {
 		require.NoError(t, json.Unmarshal(l, &got))
 		assert.Equal(t, meta, got.Fallbacklog.Meta)
 		assert.Len(t, got.Fallbacklog.CRC32C, 8)
-		m, err := Parse(bytes.TrimSuffix(l, []byte("\n")))
+		m, err := Reader{}.Parse(bytes.TrimSuffix(l, []byte("\n")))
 		require.NoError(t, err)
 		assert.Equal(t, meta, m)
 	}
@@ -105,7 +105,7 @@ func read(t testing.TB, data []byte) (records []string, damaged int) {
 		if rec == nil {
 			damaged += n
 		} else {
-			_, err := Parse(rec)
+			_, err := Reader{}.Parse(rec)
 			require.NoError(t, err)
 			records = append(records, string(rec))
 		}
@@ -114,8 +114,8 @@ func read(t testing.TB, data []byte) (records []string, damaged int) {
 	return records, damaged
 }
 
-// Every byte of the middle one of three records, its newline included, takes every other of its bits and some whole
-// values: at most that record is lost, nothing changes silently, and its neighbours survive.
+// Every byte of the middle record of three, including its newline, gets each of its bits flipped and some other values. At most
+// that record is lost, no change goes unnoticed, and its neighbours survive.
 func TestFlippedByteLosesAtMostItsRecord(t *testing.T) {
 	a, b, c := line(t, "a"), line(t, "b"), line(t, "c")
 	whole := bytes.Join([][]byte{a, b, c}, nil)

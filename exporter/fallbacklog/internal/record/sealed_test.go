@@ -23,7 +23,7 @@ func aKey(t testing.TB, fill byte) *Key {
 	return k
 }
 
-// frameKinds are all that a frame of version 2 may be.
+// frameKinds are all kinds of frames of version 2.
 func frameKinds(t testing.TB) map[string]Frames {
 	t.Helper()
 	return map[string]Frames{
@@ -54,9 +54,9 @@ func TestNewKey(t *testing.T) {
 	} {
 		k, err := NewKey(text)
 		require.NoError(t, err, text)
-		assert.Equal(t, want.ID(), k.ID())
+		assert.Equal(t, want.id, k.id)
 	}
-	assert.NotEqual(t, want.ID(), aKey(t, 1).ID())
+	assert.NotEqual(t, want.id, aKey(t, 1).id)
 	for _, text := range []string{
 		"", "x", "a secret that is no key!", hex.EncodeToString(secret(1)[:31]), hex.EncodeToString(append(secret(1), 1)),
 		base64.StdEncoding.EncodeToString(secret(1)[:16]), hex.EncodeToString(secret(1))[:63],
@@ -77,7 +77,7 @@ func TestFramesOfVersion2KeepThePayload(t *testing.T) {
 			f = f[len("before"):]
 			rec, n := Frames{}.Next(append(bytes.Clone(f), "after"...), false)
 			require.Equal(t, len(f), n, "without the key")
-			m, got, err := Reader{Key: c.Key}.Of(rec).Split(rec)
+			m, got, err := Reader{Key: c.Key}.CodecOf(rec).Split(rec)
 			require.NoError(t, err, name)
 			assert.Equal(t, meta, m)
 			assert.True(t, bytes.Equal(payload, got))
@@ -99,7 +99,7 @@ func TestFramesOfVersion2KeepThePayload(t *testing.T) {
 	}
 }
 
-// What does not get smaller is written as before, and so is everything where nothing is asked for.
+// A payload that does not get smaller is written as in version 1, and so is every payload without compression and encryption.
 func TestFramesOfVersion1AreWrittenWhereTheyWillDo(t *testing.T) {
 	for _, c := range []Frames{{}, {Zstd: true}} {
 		f, err := c.Append(nil, []byte{1, 2, 3}, meta)
@@ -108,8 +108,8 @@ func TestFramesOfVersion1AreWrittenWhereTheyWillDo(t *testing.T) {
 	}
 }
 
-// Each byte of a frame in the middle is changed, in each of its bits: that frame is lost, its neighbours are not, and
-// nothing changes silently, with and without the key.
+// Each bit of each byte of the middle frame is flipped. Only that frame is lost, and no change goes unnoticed, with and without
+// the key.
 func TestFlippedByteLosesItsFrameOfVersion2(t *testing.T) {
 	for name, kind := range frameKinds(t) {
 		a := aFrame(t, "a")
@@ -132,7 +132,7 @@ func TestFlippedByteLosesItsFrameOfVersion2(t *testing.T) {
 	}
 }
 
-// A change that makes up for the checksums, which are no secret, is found by the authentication.
+// Authentication finds a change even if the checksums, which are not secret, are changed to match.
 func TestForgedFrameIsDamaged(t *testing.T) {
 	c := Frames{Zstd: true, Key: aKey(t, 1)}
 	frame, err := c.Append(nil, bigPayload(t), meta)
@@ -146,7 +146,7 @@ func TestForgedFrameIsDamaged(t *testing.T) {
 		forged[at] ^= 1
 		h.finish(forged[:h.size()], crc32.Checksum(forged[h.size():], castagnoli))
 		if fh, _ := readHead(forged); fh.frame() != len(forged) {
-			continue // a length: no whole frame
+			continue // a length: the frame is not whole
 		}
 		_, _, err := c.Split(forged)
 		require.Error(t, err, "byte %d", at)
@@ -174,8 +174,8 @@ func TestAnotherKeyIsToldFromDamage(t *testing.T) {
 		_, err := Reader{Key: k}.Parse(frame)
 		require.ErrorIs(t, err, ErrKey)
 		require.NotErrorIs(t, err, ErrDamaged)
-		require.ErrorContains(t, err, aKey(t, 1).ID().String())
-		_, _, err = Reader{Key: k}.Of(frame).Split(frame)
+		require.ErrorContains(t, err, aKey(t, 1).id.String())
+		_, _, err = Reader{Key: k}.CodecOf(frame).Split(frame)
 		require.ErrorIs(t, err, ErrKey)
 		same, err := Reader{Key: k}.Copy(Frames{Key: k}, frame)
 		require.NoError(t, err)
@@ -186,7 +186,7 @@ func TestAnotherKeyIsToldFromDamage(t *testing.T) {
 	require.ErrorIs(t, err, ErrDamaged)
 }
 
-// Nothing of a record but its lengths can be read without the key, and two of the same are not alike.
+// Without the key only the lengths of a record can be read, and two equal records look different.
 func TestEncryptedFrameTellsNothing(t *testing.T) {
 	c := Frames{Key: aKey(t, 1)}
 	one, err := c.Append(nil, bigPayload(t), meta)
@@ -200,7 +200,7 @@ func TestEncryptedFrameTellsNothing(t *testing.T) {
 	assert.NotEqual(t, one[48:], two[48:])
 }
 
-// What was written before there was a key is encrypted when it is copied.
+// A record that was written without a key is encrypted when it is copied.
 func TestCopyEncrypts(t *testing.T) {
 	c := Frames{Key: aKey(t, 1)}
 	for _, rec := range [][]byte{aFrame(t, "known-name"), bytes.TrimSuffix(line(t, "known-name"), []byte("\n"))} {
@@ -213,7 +213,7 @@ func TestCopyEncrypts(t *testing.T) {
 	}
 }
 
-// A forged frame makes no more than what its header says, and its header may say no more than maxInflated.
+// A forged frame expands to at most the size in its header, which must be at most maxInflated.
 func TestForgedFrameDoesNotExpand(t *testing.T) {
 	payload := make([]byte, 8<<20)
 	frame, err := Frames{Zstd: true}.Append(nil, payload, meta)

@@ -7,12 +7,11 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxInflated bounds what a compressed payload is before: what is larger is written as it is, and a frame that claims
-// more is none. A forged one of a few kilobytes costs a reader no more memory than that.
+// maxInflated bounds the size of a payload before compression. A larger payload is written uncompressed, and a frame that
+// claims a larger one is invalid. A forged frame of a few kilobytes therefore costs a reader at most this much memory.
 const maxInflated = 64 << 20
 
-// encoder and decoder are safe for concurrent use; each call has one of as many states as there are processors. 1 MiB of
-// window is as far back as most requests reach.
+// encoder and decoder are safe for concurrent use. They have one state per processor. A window of 1 MiB covers most requests.
 var (
 	encoder = sync.OnceValue(func() *zstd.Encoder {
 		e, err := zstd.NewWriter(nil, zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
@@ -28,16 +27,16 @@ var (
 		}
 		return d
 	})
-	// scratch holds buffers for compressed payloads, on their way into a frame.
+	// scratch contains buffers for compressed payloads until they are in a frame.
 	scratch = sync.Pool{New: func() any { return new([]byte) }}
 )
 
-// deflate compresses a payload; ok is false where that does not make it smaller. The result belongs to scratch.
+// deflate compresses a payload. ok is false if the result is not smaller. The result belongs to scratch.
 func deflate(payload []byte) (packed []byte, ok bool) {
 	if len(payload) > maxInflated {
 		return nil, false
 	}
-	buf := *scratch.Get().(*[]byte) //nolint:forcetypeassert // it holds nothing else
+	buf := *scratch.Get().(*[]byte) // the pool contains nothing else
 	packed = encoder().EncodeAll(payload, buf[:0])
 	if len(packed) < len(payload) {
 		return packed, true
@@ -46,7 +45,7 @@ func deflate(payload []byte) (packed []byte, ok bool) {
 	return nil, false
 }
 
-// inflate is the inverse, for a payload of n bytes before: never more is made.
+// inflate is the inverse of deflate, for a payload of n bytes. It allocates no more than that.
 func inflate(packed []byte, n int) ([]byte, error) {
 	payload, err := decoder().DecodeAll(packed, make([]byte, 0, n))
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Appends that are durable before they return, from many writers at once.
+// The benchmark measures durable appends of many concurrent writers.
 func BenchmarkAppend(b *testing.B) {
 	for _, c := range []struct{ size, writers int }{{4 << 10, 64}, {64 << 10, 16}} {
 		b.Run(fmt.Sprintf("size=%dKiB/writers=%d", c.size>>10, c.writers), func(b *testing.B) {
@@ -18,7 +18,7 @@ func BenchmarkAppend(b *testing.B) {
 			l := open(b, opt)
 			record := frame(strings.Repeat("x", c.size))
 			b.SetBytes(int64(len(record)))
-			b.SetParallelism(c.writers / 2) // times GOMAXPROCS, 2 where this is measured
+			b.SetParallelism(c.writers / 2) // times GOMAXPROCS, which is 2 on the measured machine
 			b.RunParallel(func(p *testing.PB) {
 				for p.Next() {
 					if err := l.Append(record); err != nil {
@@ -38,7 +38,8 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// What a group of appends pays for looking whether its file is still where it was made, beside its sync.
+// The benchmark measures the check that the active segment's file is still in place, which each commit makes in addition to its
+// sync.
 func BenchmarkInPlace(b *testing.B) {
 	l := open(b, options(b.TempDir()))
 	require.NoError(b, l.Append(frame("x")))
@@ -49,7 +50,7 @@ func BenchmarkInPlace(b *testing.B) {
 	}
 }
 
-// What is read and done of a log with a cold start, without what the downstream costs.
+// The benchmark measures reading a log after a cold start and marking its records as done, without a downstream.
 func BenchmarkDrain(b *testing.B) {
 	const records, size = 1024, 64 << 10
 	record := frame(strings.Repeat("x", size))

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// openedFS notes which segments are opened.
+// openedFS counts which segments are opened.
 type openedFS struct {
 	OS
 	names []string
@@ -24,7 +24,7 @@ func (f *openedFS) OpenFile(name string, flag int, perm fs.FileMode) (File, erro
 	return f.OS.OpenFile(name, flag, perm)
 }
 
-// However much there is, a start looks into the newest segment only.
+// A start reads only the newest segment, however large the log is.
 func TestOpenReadsTheNewestSegmentOnly(t *testing.T) {
 	opt := options(t.TempDir())
 	opt.MaxSegmentBytes = 60
@@ -42,7 +42,8 @@ func TestOpenReadsTheNewestSegmentOnly(t *testing.T) {
 	assert.Equal(t, len(all), l.Stats().Segments)
 }
 
-// What a crash repeats is bounded by the bytes dealt with since the cursor was saved, or by the time.
+// A crash repeats at most the records that became done since the last save of the cursor, which is due after a number of bytes
+// or a time.
 func TestCrashRepeatsABoundedPart(t *testing.T) {
 	now := time.Unix(0, 0)
 	opt := options(t.TempDir())
@@ -69,6 +70,6 @@ func TestCrashRepeatsABoundedPart(t *testing.T) {
 	assert.LessOrEqual(t, worst*size, cursorEveryBytes)
 	assert.Positive(t, worst, "it is not saved for each")
 	now = now.Add(cursorEvery)
-	require.NoError(t, l.Tend())
+	require.NoError(t, l.Maintain())
 	assert.Equal(t, 2, repeated())
 }

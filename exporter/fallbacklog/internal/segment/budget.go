@@ -9,39 +9,39 @@ import (
 )
 
 var (
-	// ErrFull says that a record would not fit: the log's share of the disk is used up, or the disk itself is.
+	// ErrFull means that a record does not fit: the log's share of the disk or the disk itself is used up.
 	ErrFull = errors.New("log is full")
-	// ErrNoRoom is an ErrFull that dropping records would not cure: the record is larger than the log may become, or
-	// others fill the disk.
+	// ErrNoRoom is an ErrFull that dropping records would not cure: the record is larger than the log may become, or others
+	// fill the disk.
 	ErrNoRoom = fmt.Errorf("%w and cannot make room", ErrFull)
-	// ErrTooLarge is an ErrNoRoom of the record alone: others are taken.
+	// ErrTooLarge is an ErrNoRoom of this record alone: smaller records are accepted.
 	ErrTooLarge = fmt.Errorf("%w for so large a record", ErrNoRoom)
 )
 
-// Budget bounds the disk space of the logs that share it. Space is reserved before it is written, so that the sum
-// stays within Max at every moment. Safe for concurrent use.
+// Budget bounds the disk space of the logs that share it. Space is reserved before it is written, so the sum never exceeds Max.
+// It is safe for concurrent use.
 type Budget struct {
-	// Max bounds the bytes in all segments and quarantined copies.
+	// Max bounds the bytes of all segments and quarantined copies.
 	Max int64
-	// MinFree is what must stay free on the file system for everyone else, in bytes.
+	// MinFree is the space that must stay free on the file system, in bytes.
 	MinFree int64
-	// Free measures the file system; nil: only Max counts.
+	// Free returns the free space of the file system, in bytes. nil: only Max counts.
 	Free func() (int64, error)
 
 	mu        sync.Mutex
-	used      int64
-	unwritten int64   // reserved and not yet on the disk: the file system still calls it free
+	used      int64   // bytes
+	unwritten int64   // bytes reserved and not yet written: the file system still counts them as free
 	spares    []spare // oldest first
 }
 
-// spare is something on the disk that is worth less than a record.
+// spare is a file that may be deleted when a record needs its space.
 type spare struct {
 	size   int64
 	remove func() bool
 }
 
-// Reserve takes n bytes, at the cost of spares where it must. It fails with ErrFull or, where nothing that the log could
-// give up would help, ErrNoRoom.
+// Reserve reserves n bytes and deletes spares if it must. It fails with ErrFull, or with ErrNoRoom if dropping records would
+// not help.
 func (b *Budget) Reserve(n int64) error {
 	if n > b.Max {
 		return fmt.Errorf("%w: %d bytes, the log may have %d", ErrTooLarge, n, b.Max)
@@ -49,7 +49,7 @@ func (b *Budget) Reserve(n int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for {
-		err := b.short(n)
+		err := b.shortage(n)
 		switch {
 		case err == nil:
 			b.used += n
@@ -66,16 +66,16 @@ func (b *Budget) Reserve(n int64) error {
 	}
 }
 
-// short says why n more bytes would be too many. The caller holds mu.
-func (b *Budget) short(n int64) error {
-	free, limited, err := b.left()
+// shortage returns why n more bytes would be too many, or nil. The caller holds mu.
+func (b *Budget) shortage(n int64) error {
+	free, limited, err := b.available()
 	if err != nil {
 		return err
 	}
 	if limited && n > free {
 		cause := ErrFull
 		if n > free+b.used {
-			cause = ErrNoRoom // dropping all that the log has would not do
+			cause = ErrNoRoom // dropping the whole log would not make enough room
 		}
 		return fmt.Errorf("%w: %d bytes are free on the file system above min_free_disk_mib", cause, max(0, free))
 	}
@@ -85,14 +85,15 @@ func (b *Budget) short(n int64) error {
 	return nil
 }
 
-// left returns what the file system leaves the log; limited is false when nothing measures it. The caller holds mu.
-func (b *Budget) left() (bytes int64, limited bool, err error) {
+// available returns the space of the file system that the log may still use. limited is false if the space is not measured. The
+// caller holds mu.
+func (b *Budget) available() (bytes int64, limited bool, err error) {
 	if b.Free == nil {
 		return 0, false, nil
 	}
 	free, err := b.Free()
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, false, nil // the directory has been taken away, and is made again by who writes
+		return 0, false, nil // the directory was deleted; the next write creates it again
 	}
 	if err != nil {
 		return 0, false, fmt.Errorf("measure the free disk space: %w", err)
@@ -100,52 +101,52 @@ func (b *Budget) left() (bytes int64, limited bool, err error) {
 	return free - b.MinFree - b.unwritten, true, nil
 }
 
-// Left returns what the file system leaves the log beyond what it has, in bytes, less than nothing where it is short; ok
-// is false when that cannot be measured.
-func (b *Budget) Left() (bytes int64, ok bool) {
+// Available returns the space of the file system that the log may still use, in bytes. It is negative if less than MinFree is
+// free. ok is false if the space cannot be measured.
+func (b *Budget) Available() (bytes int64, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	bytes, limited, err := b.left()
+	bytes, limited, err := b.available()
 	return bytes, limited && err == nil
 }
 
-// Capacity is how large the log may become: Max, or less where the file system has less.
+// Capacity returns how large the log may become: Max, or less if the file system has less room.
 func (b *Budget) Capacity() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if bytes, limited, err := b.left(); limited && err == nil {
+	if bytes, limited, err := b.available(); limited && err == nil {
 		return min(b.Max, b.used+max(0, bytes))
 	}
 	return b.Max
 }
 
-// diskIsShort reports whether the file system, and not Max, is what bounds the log now.
+// diskIsShort reports whether the file system, and not Max, limits the log now.
 func (b *Budget) diskIsShort() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	bytes, limited, err := b.left()
+	bytes, limited, err := b.available()
 	return err == nil && limited && bytes < b.Max-b.used
 }
 
-// Written says that n reserved bytes are on the disk, or that their write has failed.
+// Written records that n reserved bytes have been written, or that their write has failed.
 func (b *Budget) Written(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.unwritten -= n
 }
 
-// Spare says that n bytes, reserved or added before, may go when room is needed, the first spare first. remove reports
-// whether they are gone; it must not call the Budget.
-func (b *Budget) Spare(n int64, remove func() bool) {
+// addSpare adds a file of n reserved bytes that may be deleted when a record needs its space, in the order of the calls. remove
+// deletes the file and reports whether it is gone; it must not call the Budget.
+func (b *Budget) addSpare(n int64, remove func() bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.spares = append(b.spares, spare{n, remove})
 }
 
-// Release gives n reserved bytes back.
+// Release releases n reserved bytes.
 func (b *Budget) Release(n int64) { b.Add(-n) }
 
-// Add accounts for n bytes that are there already, as found at start-up; they may exceed Max.
+// Add adds n bytes that exist already, as found at start-up. The sum may then exceed Max.
 func (b *Budget) Add(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -159,9 +160,9 @@ func (b *Budget) Used() int64 {
 	return b.used
 }
 
-// full marks an error of the file system that more space would cure. How much is missing, and whether others would
-// take what the log gives up, is not known: no record is given up for it.
-func full(err error) error {
+// markNoSpace marks an error that more space on the file system would cure as ErrNoRoom. How much space is missing, and whether
+// others would use the space of dropped records, is not known, so no record is dropped for it.
+func markNoSpace(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, errQuota) {
 		return fmt.Errorf("%w: %w", ErrNoRoom, err)
 	}

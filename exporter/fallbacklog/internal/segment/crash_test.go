@@ -12,12 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// life is a log's from one start to a power loss, and what its users were told.
+// life is the life of a log from a start to a power loss, and the answers that its users got.
 type life struct {
 	fs     *crashFS
 	closed bool            // Close has returned without an error
 	tried  map[string]bool // records that Append was called with
-	kept   []string        // records that Append has taken, in their order
+	kept   []string        // records that Append has accepted, in their order
 	done   map[string]bool // records that Done was called with
 	gone   map[string]bool // records that DropOldest may have dropped
 }
@@ -30,7 +30,7 @@ func live(dir string, seed uint64, mode SyncMode, drops bool, fsys *crashFS) *li
 	opt.FS, opt.Sync, opt.MaxSegmentBytes = fsys, mode, 150
 	opt.NewestFirst = drops && seed%2 == 1
 	now := time.Unix(0, 0)
-	opt.Now = func() time.Time { now = now.Add(70 * time.Millisecond); return now } // the cursor is saved now and then
+	opt.Now = func() time.Time { now = now.Add(70 * time.Millisecond); return now } // so that the cursor is saved sometimes
 	log, err := Open(opt)
 	if err != nil {
 		return l
@@ -50,11 +50,11 @@ func live(dir string, seed uint64, mode SyncMode, drops bool, fsys *crashFS) *li
 		if len(read) > 3 || len(read) > 0 && random.IntN(2) == 0 {
 			k := random.IntN(len(read)) // in any order
 			l.done[string(read[k].Record)] = true
-			_ = log.Done(read[k]) // what a failed save would change is what the test is about
+			_ = log.Done(read[k]) // a failed save is part of the test
 			read = append(read[:k], read[k+1:]...)
 		}
 		if random.IntN(10) == 0 {
-			_ = log.Tend() // as Done
+			_ = log.Maintain() // a failure is part of the test
 		}
 		if drops && n > 20 && random.IntN(12) == 0 {
 			for _, e := range read {
@@ -62,18 +62,18 @@ func live(dir string, seed uint64, mode SyncMode, drops bool, fsys *crashFS) *li
 					l.gone[string(e.Record)] = true
 				}
 			}
-			_, _ = log.DropOldest(func(r []byte) { l.gone[string(r)] = true }) // as Done
+			_, _ = log.DropOldest(func(r []byte) { l.gone[string(r)] = true }) // a failure is part of the test
 		}
 	}
 	l.closed = log.Close() == nil
 	return l
 }
 
-// wrong says what a log that is opened after the power loss breaks of its promise; it is empty when all is well.
+// wrong returns the broken promises of a log that is opened after the power loss. It is empty if there are none.
 func (l *life) wrong(t *testing.T, dir string, mode SyncMode) (found []string) {
 	t.Helper()
 	opt := options(filepath.Join(dir, "log"))
-	opt.FS, opt.Sync, opt.MaxSegmentBytes = &faultyFS{}, mode, 150 // without real syncs: the power fails once
+	opt.FS, opt.Sync, opt.MaxSegmentBytes = &faultyFS{}, mode, 150 // without real syncs: the power fails only once
 	log, err := Open(opt)
 	require.NoError(t, err, "recovery works")
 	const after = "after the power loss"
@@ -82,7 +82,7 @@ func (l *life) wrong(t *testing.T, dir string, mode SyncMode) (found []string) {
 	at := map[string]int{}
 	for _, r := range drain(t, log, true) {
 		if r == "" {
-			continue // the header of a frame with zeros behind it, which the format of the tests takes for an empty record
+			continue // the header of a frame followed by zeros, which the test's format parses as an empty record
 		}
 		at[r] = len(read)
 		read = append(read, r)
@@ -114,15 +114,15 @@ func (l *life) wrong(t *testing.T, dir string, mode SyncMode) (found []string) {
 	return found
 }
 
-// lose lives and loses power in every operation in turn, with a few different remains of each, and returns what was
-// wrong and how many operations and remains there were.
+// lose runs a life for every operation in which the power fails, with a few different remains of each. It returns the broken
+// promises and the numbers of operations and remains.
 func lose(t *testing.T, seed uint64, mode SyncMode, drops bool, remains, step int, prepare func(*crashFS)) (found []string, ops, losses int) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 2))
 	base := t.TempDir()
 	for crashAt := 1; ; crashAt += step {
 		root := filepath.Join(base, fmt.Sprint("live", crashAt))
-		require.NoError(t, os.Mkdir(root, DirMode))
+		require.NoError(t, os.Mkdir(root, dirMode))
 		fsys := newCrashFS(root)
 		fsys.crashAt = crashAt
 		prepare(fsys)
@@ -137,15 +137,15 @@ func lose(t *testing.T, seed uint64, mode SyncMode, drops bool, remains, step in
 			require.NoError(t, os.RemoveAll(left))
 		}
 		require.NoError(t, os.RemoveAll(root))
-		if !fsys.down() { // the power failed after its end
+		if !fsys.down() { // the life ended before the power failed
 			return found, fsys.ops, losses
 		}
 	}
 }
 
-// The power fails in every operation of a log's life, and of what was not synced any part may stay: with fsync batch no
-// acknowledged record is lost, nothing is out of order, the cursor is not ahead of what has been done, and after a clean
-// end nothing is repeated. In the other modes the log recovers and makes nothing up.
+// The power fails in every operation of a log's life, and any part of the data that was not synced may remain. With fsync batch
+// no acknowledged record is lost, the order is kept, the cursor is not ahead of the done records, and after a clean end nothing
+// is repeated. In the other modes the log recovers and invents nothing.
 func TestPowerLossAnywhere(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -162,7 +162,7 @@ func TestPowerLossAnywhere(t *testing.T) {
 	}
 }
 
-// A file system that does not do what it is told is found out, so the test above can fail.
+// The test finds a file system that ignores syncs, so the test above can fail.
 func TestPowerLossNeedsEverySync(t *testing.T) {
 	for name, prepare := range map[string]func(*crashFS){
 		"no file is synced":      func(f *crashFS) { f.skipSync = true },

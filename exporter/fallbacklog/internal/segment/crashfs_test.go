@@ -13,27 +13,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// crashFS is the operating system's file system, with a book about what a power loss would leave of it: of a file what
-// was there at its last Sync, of a directory the names at its last SyncDir. Of everything since then a power loss may
-// keep any part: see leave. For one goroutine, so that operations have numbers.
+// crashFS is the operating system's file system, with a record of what a power loss would leave of it: a file's content at its
+// last Sync, and a directory's names at its last SyncDir. A power loss may keep any part of the later changes, see leave. One
+// goroutine uses it, so that operations have numbers.
 type crashFS struct {
 	OS
-	crashAt int // the operation that the power fails in, from 1; 0: none
+	crashAt int // number of the operation in which the power fails, from 1; 0: none
 	ops     int
 
-	// What the file system is told and does not do: the test of the test.
+	// These operations are ignored, to test the test.
 	skipSync, skipSyncDir bool
 
-	nodes map[string]*node // by path, as a process sees them
+	nodes map[string]*node // by path, in their current state
 }
 
 // node is a file or a directory.
 type node struct {
 	dir     bool
-	durable []byte           // a file's
-	names   map[string]*node // a directory's, durable
-	pending []func(*node)    // what has been done since; each applies itself, some of them in part
-	random  *rand.Rand       // while a power loss is made up
+	durable []byte           // content of a file
+	names   map[string]*node // names in a directory, durable
+	pending []func(*node)    // changes since the last sync; each applies itself, some only in part
+	random  *rand.Rand       // only while a power loss is simulated
 }
 
 var errPower = errors.New("the power has failed")
@@ -44,7 +44,7 @@ func newCrashFS(root string) *crashFS {
 
 func (f *crashFS) down() bool { return f.crashAt > 0 && f.ops >= f.crashAt }
 
-// operation counts one, and fails from crashAt on.
+// operation counts an operation and fails from crashAt on.
 func (f *crashFS) operation() error {
 	if f.down() {
 		return errPower
@@ -56,7 +56,7 @@ func (f *crashFS) operation() error {
 	return nil
 }
 
-// name notes a new name in its directory, or with a nil node a removed one.
+// name records a new name in its directory, or with a nil node a removed name.
 func (f *crashFS) name(path string, n *node) {
 	base := filepath.Base(path)
 	parent := f.nodes[filepath.Dir(path)]
@@ -128,13 +128,13 @@ func (f *crashFS) SyncDir(name string) error {
 		return err
 	}
 	if !f.skipSyncDir {
-		f.nodes[name].settle()
+		f.nodes[name].syncPending()
 	}
 	return nil
 }
 
-// settle makes what is pending durable.
-func (n *node) settle() {
+// syncPending makes the pending changes durable.
+func (n *node) syncPending() {
 	for _, apply := range n.pending {
 		apply(n)
 	}
@@ -147,7 +147,7 @@ type crashFile struct {
 	node *node
 }
 
-// write notes a write: of one that was not synced a power loss keeps a front part, maybe nothing and maybe all.
+// write records a write. A power loss keeps a front part of a write that was not synced, which may be nothing or all of it.
 func (f *crashFile) write(p []byte, off int64) {
 	data := append([]byte(nil), p...)
 	f.node.pending = append(f.node.pending, func(n *node) {
@@ -161,7 +161,7 @@ func (f *crashFile) write(p []byte, off int64) {
 			}
 		}
 		if missing := int(off) + keep - len(n.durable); missing > 0 {
-			n.durable = append(n.durable, make([]byte, missing)...) // zeros where an earlier write is lost
+			n.durable = append(n.durable, make([]byte, missing)...) // zeros in place of a lost earlier write
 		}
 		copy(n.durable[off:], data[:keep])
 	})
@@ -208,18 +208,18 @@ func (f *crashFile) Truncate(size int64) error {
 	return f.File.Truncate(size)
 }
 
-// Sync that the power fails in leaves what no Sync would.
+// Sync leaves the same as no Sync if the power fails in it.
 func (f *crashFile) Sync() error {
 	if err := f.fs.operation(); err != nil {
 		return err
 	}
 	if !f.fs.skipSync {
-		f.node.settle()
+		f.node.syncPending()
 	}
 	return nil
 }
 
-// leave writes what a power loss now would leave of the directory root to the directory to.
+// leave writes to the directory to what a power loss now would leave of the directory root.
 func (f *crashFS) leave(t *testing.T, root, to string, random *rand.Rand) {
 	t.Helper()
 	leaveNode(t, f.nodes[root], to, random)
@@ -236,7 +236,7 @@ func leaveNode(t *testing.T, n *node, to string, random *rand.Rand) {
 		require.NoError(t, os.WriteFile(to, left.durable, FileMode))
 		return
 	}
-	require.NoError(t, os.MkdirAll(to, DirMode))
+	require.NoError(t, os.MkdirAll(to, dirMode))
 	for _, name := range slices.Sorted(maps.Keys(left.names)) {
 		leaveNode(t, left.names[name], filepath.Join(to, name), random)
 	}

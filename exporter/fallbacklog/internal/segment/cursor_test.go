@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// loadFrom reads a cursor file of the given content.
+// loadFrom reads a cursor file with a content.
 func loadFrom(t testing.TB, dir string, content []byte) (cursor, bool) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, cursorName), content, FileMode))
@@ -23,8 +23,8 @@ func loadFrom(t testing.TB, dir string, content []byte) (cursor, bool) {
 
 func at(segment uint64, offset int64) cursor { return cursor{Position: Position{segment, offset}} }
 
-// A crash leaves any part of a save on disk, or garbage in its slot: the cursor is the old one or the new one. It is
-// never older, although both are only some bytes apart, and never anything else.
+// A crash leaves any part of a save on disk, or garbage in its slot. The cursor is the old one or the new one, never an older
+// or another one, although the slots differ in only a few bytes.
 func TestCrashInASaveLeavesACursor(t *testing.T) {
 	dir := t.TempDir()
 	c, p, damaged, err := openCursor(in(&faultyFS{}, dir))
@@ -48,7 +48,7 @@ func TestCrashInASaveLeavesACursor(t *testing.T) {
 		}
 		begin := first / slotSize * slotSize
 		other := t.TempDir()
-		for cut := range 129 { // the line is shorter; behind it are blanks
+		for cut := range 129 { // the line is shorter and followed by blanks
 			torn := bytes.Clone(before)
 			copy(torn[begin:begin+cut], after[begin:begin+cut])
 			got, damaged := loadFrom(t, other, torn)
@@ -69,7 +69,7 @@ func TestCrashInASaveLeavesACursor(t *testing.T) {
 	require.NoError(t, c.close())
 }
 
-// A save that fails, however often, never costs the last one that succeeded.
+// A save that fails, however often, does not destroy the last successful one.
 func TestFailedSavesKeepTheLastCursor(t *testing.T) {
 	for _, op := range []string{"writeat", "sync"} {
 		dir := t.TempDir()

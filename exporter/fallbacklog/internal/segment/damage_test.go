@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A segment that was emptied or cut behind the cursor's back, and one that is missing in which the cursor stands, are said
-// at start, and by a view. Gaps in the numbers are normal.
+// A start and a view report a segment that was emptied or cut while no process used the log, and a missing segment that the
+// cursor points to. Gaps in the numbers are normal.
 func TestSegmentsThatAreNotWhatTheCursorSays(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(t *testing.T, names []string)
@@ -32,7 +32,7 @@ func TestSegmentsThatAreNotWhatTheCursorSays(t *testing.T) {
 			require.NoError(t, l.Close())
 			c.spoil(t, files(t, opt.Dir))
 
-			v, err := Look(OS{}, opt.Dir, testKind)
+			v, err := ReadView(OS{}, opt.Dir, testKind)
 			require.NoError(t, err)
 			var seen, reported []DamageKind
 			for _, d := range v.Damage {

@@ -16,15 +16,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// faultyFS is the operating system's with an operation that fails: the one that fail says so of.
+// faultyFS is the operating system's file system with operations that fail if fail returns an error.
 type faultyFS struct {
 	OS
 	mu     sync.Mutex
 	fail   func(op, name string) error // nil: nothing fails
 	onSync func() error
 	syncs  int
-	ops    []string // each with the base name of what it is about
-	full   bool     // no free block: whatever exists can be overwritten and removed, nothing grows
+	ops    []string // each with the base name of its file
+	full   bool     // no free block: existing files can be overwritten and removed, nothing grows
 }
 
 func (f *faultyFS) setFull(full bool) {
@@ -33,7 +33,7 @@ func (f *faultyFS) setFull(full bool) {
 	f.full = full
 }
 
-// grows fails when the disk is full.
+// grows fails if the disk is full.
 func (f *faultyFS) grows() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -94,7 +94,7 @@ type faultyFile struct {
 	name string
 }
 
-// Write that fails still writes half, as a full disk does.
+// Write writes half of the data before it fails, like a full disk.
 func (f *faultyFile) Write(p []byte) (int, error) {
 	if err := f.fs.check("write", f.name); err != nil {
 		n, _ := f.File.Write(p[:len(p)/2])
@@ -106,7 +106,7 @@ func (f *faultyFile) Write(p []byte) (int, error) {
 	return f.File.Write(p)
 }
 
-// WriteAt that fails still writes half.
+// WriteAt writes half of the data before it fails.
 func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
 	if err := f.fs.check("writeat", f.name); err != nil {
 		n, _ := f.File.WriteAt(p[:len(p)/2], off)
@@ -127,7 +127,7 @@ func (f *faultyFile) Sync() error {
 			return err
 		}
 	}
-	return f.fs.check("sync", f.name) // no test here loses power: the real sync would only cost time
+	return f.fs.check("sync", f.name) // no test here loses power, so a real sync would only cost time
 }
 
 func (f *faultyFile) Truncate(size int64) error {
@@ -144,8 +144,8 @@ func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
 	return f.File.ReadAt(p, off)
 }
 
-// Whatever operation fails, once, in whatever place of a run of appends and reads: the log does not panic, what was
-// acknowledged is read, in order, in this process or the next, and an ENOSPC is an ErrFull.
+// Any operation fails once, at any place of a run of appends and reads. The log does not panic, acknowledged records are read
+// in order, in this process or the next, and ENOSPC is an ErrFull.
 func TestOneFaultAnywhere(t *testing.T) {
 	for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
 		for _, op := range []string{"open", "write", "sync", "syncdir", "truncate", "writeat", "remove", "read"} {
@@ -172,7 +172,7 @@ func runWithFault(t *testing.T, cause error, op string, at int) (fired bool) {
 		fsys.mu.Lock()
 		defer fsys.mu.Unlock()
 		if op == "truncate" && o == "write" && !fired && at == 0 {
-			return cause // the write fails, and so does cutting it back
+			return cause // the write fails, and so does cutBack
 		}
 		if o != op && (op != "truncate" || o != "write") || fired {
 			return nil
@@ -193,7 +193,7 @@ func runWithFault(t *testing.T, cause error, op string, at int) (fired bool) {
 				return
 			}
 			read[string(e.Record)] = true
-			_ = l.Done(e) // the fault may be here; the next one repairs it
+			_ = l.Done(e) // the fault may hit this call; the next one repairs it
 		}
 	}
 	for i := range 12 {
@@ -208,7 +208,7 @@ func runWithFault(t *testing.T, cause error, op string, at int) (fired bool) {
 			readSome(3)
 		}
 	}
-	_ = l.Close() // the fault may be here too
+	_ = l.Close() // the fault may hit this call, too
 	require.GreaterOrEqual(t, len(acked), 11, where)
 
 	opt.FS, opt.Budget = &faultyFS{}, &Budget{Max: 1 << 30}
@@ -227,8 +227,8 @@ func runWithFault(t *testing.T, cause error, op string, at int) (fired bool) {
 	return fired
 }
 
-// After a failed sync the kernel may report success for pages that it has dropped: the old file takes nothing more,
-// and the record goes to a new one.
+// After a failed sync the kernel may report success for pages that it has dropped. The old file accepts nothing more, and the
+// record goes to a new one.
 func TestFailedSyncIsNotTrusted(t *testing.T) {
 	opt := options(t.TempDir())
 	fsys := &faultyFS{}
@@ -271,7 +271,7 @@ func TestSyncThatKeepsFailingRefuses(t *testing.T) {
 	assert.Zero(t, opt.Budget.Used())
 }
 
-// A write that fails is cut back, so that the file stays readable as it is.
+// A failed write is cut back, so that the file stays readable.
 func TestFailedWriteIsCutBack(t *testing.T) {
 	opt := options(t.TempDir())
 	fsys := &faultyFS{}
@@ -315,7 +315,7 @@ func TestIntervalSyncFailureWritesAgain(t *testing.T) {
 	assert.Equal(t, []string{"one", "two", "one", "two"}, drain(t, l, true), "twice rather than not at all")
 }
 
-// A segment is deleted only when the durable cursor has passed it.
+// A segment is deleted only when the durable cursor covers it.
 func TestCursorIsDurableBeforeASegmentGoes(t *testing.T) {
 	opt := options(t.TempDir())
 	opt.MaxSegmentBytes = 60
@@ -354,8 +354,8 @@ func lastOthers(ops []string, op string, n int) (last []string) {
 	return last
 }
 
-// What is acknowledged survives a power loss under its name: the file is synced, and before it every directory that was
-// made on the way to it.
+// Acknowledged records survive a power loss under their name: the file is synced, and before it every directory that was
+// created for it.
 func TestNamesAreDurableBeforeTheFirstAppendReturns(t *testing.T) {
 	base := t.TempDir()
 	opt := options(filepath.Join(base, "a", "b"))
@@ -376,7 +376,7 @@ func TestNamesAreDurableBeforeTheFirstAppendReturns(t *testing.T) {
 	}
 	require.NoError(t, l.Close())
 
-	// A crash may have come between the making of a directory and its sync.
+	// A crash may have come between the creation of a directory and its sync.
 	fsys.ops = nil
 	opt.Budget = &Budget{Max: 1 << 30}
 	open(t, opt)
@@ -401,8 +401,8 @@ func TestMakeDir(t *testing.T) {
 	require.Error(t, MakeDir(OS{}, ""))
 }
 
-// A disk that stays without a free block takes no record, but the log on it shrinks: what is there is read, released
-// and deleted, and dropped where that is asked for, across a restart.
+// A disk without a free block accepts no record, but the log on it shrinks, also after a restart: its records are read, done,
+// deleted, and dropped on request.
 func TestDiskStaysFull(t *testing.T) {
 	opt := options(t.TempDir())
 	opt.MaxSegmentBytes = 60
@@ -444,7 +444,7 @@ func TestDiskStaysFull(t *testing.T) {
 	assert.Equal(t, []string{"again"}, drain(t, l, true))
 }
 
-// A cursor that could not be saved, or a file that could not be removed, is made up for without another record.
+// Maintain saves a cursor that could not be saved and removes a file that could not be removed, without another record.
 func TestTendMakesUpForFailures(t *testing.T) {
 	for _, op := range []string{"writeat", "sync", "remove"} {
 		opt := options(t.TempDir())
@@ -465,7 +465,7 @@ func TestTendMakesUpForFailures(t *testing.T) {
 				require.ErrorIs(t, err, syscall.EPERM)
 			}
 		}
-		tended := l.Tend()
+		tended := l.Maintain()
 		if op == "remove" {
 			require.NoError(t, tended)
 			assert.Positive(t, reported)
@@ -474,18 +474,18 @@ func TestTendMakesUpForFailures(t *testing.T) {
 		}
 		assert.Len(t, files(t, opt.Dir), before)
 		fsys.fail = nil
-		require.NoError(t, l.Tend())
+		require.NoError(t, l.Maintain())
 		assert.Empty(t, files(t, opt.Dir), op)
 		assert.Zero(t, opt.Budget.Used())
 		fsys.ops = nil
-		require.NoError(t, l.Tend())
+		require.NoError(t, l.Maintain())
 		assert.Empty(t, fsys.ops, "nothing to make up for")
 		require.NoError(t, l.Close())
-		require.NoError(t, l.Tend())
+		require.NoError(t, l.Maintain())
 	}
 }
 
-// What DropOldest could not make durable has not been dropped.
+// A drop that could not be made durable has not happened.
 func TestDropOldestWithoutACursorDropsNothing(t *testing.T) {
 	opt := options(t.TempDir())
 	opt.MaxSegmentBytes = 60
@@ -501,7 +501,7 @@ func TestDropOldestWithoutACursorDropsNothing(t *testing.T) {
 	assert.Equal(t, numbered(9), drain(t, l, true))
 }
 
-// A file that cannot be removed costs its room but brings nothing back, and asking again drops nothing twice.
+// A file that cannot be removed keeps its room, but its records are not returned again, and a second drop counts nothing twice.
 func TestDropOldestWhoseFileStays(t *testing.T) {
 	opt := options(t.TempDir())
 	opt.MaxSegmentBytes = 60

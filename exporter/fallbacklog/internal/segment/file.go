@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"cmp"
 	"io/fs"
 	"os"
 	"slices"
@@ -14,28 +13,29 @@ type file struct {
 	dir *dir
 
 	mu sync.Mutex
-	// size is what readers may see: whole records, and with SyncBatch durable ones. The file on disk is longer after a
-	// failed write that could not be cut back.
+	// size is the number of bytes that readers may see: whole records, and with SyncBatch durable ones. The file on disk is
+	// longer after a failed write that could not be cut back.
 	size int64
-	// disk is what the budget counts for the file: its length at Open, or what has been reserved since.
+	// disk is the number of bytes that the budget counts for the file: its length at Open, or the sum reserved since.
 	disk int64
-	// read is where the reader goes on.
+	// read is the offset at which the reader continues.
 	read int64
-	// done is what has been dealt with.
-	done spans
-	// sealed: the file does not grow any more.
+	// done contains the bytes of the records that are done.
+	done byteRanges
+	// sealed is true when the file does not grow any more.
 	sealed bool
-	// forgotten: the durable cursor covers all of the file, so that it may be deleted.
-	forgotten bool
-	// withheld: the reader gets nothing more of the file, since it is being dropped, is gone, or the log is closed.
+	// deletable is true when the durable cursor covers the whole file.
+	deletable bool
+	// withheld is true when the reader gets nothing more of the file: the file is being dropped, is deleted, or the log is
+	// closed.
 	withheld bool
-	// removing: somebody is deleting the file.
+	// removing is true while a goroutine deletes the file.
 	removing bool
-	// handle is the reader's; nil while it reads elsewhere.
+	// handle is the reader's open file; nil while the reader reads another segment.
 	handle File
 }
 
-// unread returns what is left to read; ok is false when there is nothing.
+// unread returns the bytes left to read. ok is false if there are none.
 func (f *file) unread() (from, to int64, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -43,8 +43,8 @@ func (f *file) unread() (from, to int64, ok bool) {
 	return f.read, f.size, f.read < f.size && !f.withheld
 }
 
-// pass notes that the reader has gone over everything before end. It returns false when the file has been withheld in
-// the meantime: what the reader found is not the reader's.
+// pass records that the reader has read everything before end. It returns false if the file has been withheld meanwhile: the
+// reader must not return what it has read.
 func (f *file) pass(end int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -62,7 +62,7 @@ func (f *file) rewind() {
 	f.read = 0
 }
 
-// withhold keeps the file from the reader from now on, and returns what is unread.
+// withhold makes the reader skip the file from now on, and returns the unread bytes.
 func (f *file) withhold() (from, to int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -83,7 +83,7 @@ func (f *file) isWithheld() bool {
 	return f.withheld
 }
 
-// ReadAt reads for the reader, with a file that stays open until release.
+// ReadAt reads for the reader. It keeps the file open until release.
 func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	h, err := f.reading()
 	if err != nil {
@@ -106,33 +106,34 @@ func (f *file) reading() (File, error) {
 	return h, err
 }
 
-// release closes what ReadAt has opened. A deleted file uses space until it is closed.
+// release closes the file that ReadAt has opened. A deleted file uses disk space until it is closed.
 func (f *file) release() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.handle != nil {
-		_ = f.handle.Close() // opened for reading: nothing can be lost
+		_ = f.handle.Close() // opened for reading, so nothing can be lost
 		f.handle = nil
 	}
 }
 
-// grow makes n more bytes visible, all but those at refused, which count from where they begin.
-func (f *file) grow(n int64, refused spans) {
+// grow makes n more bytes visible. givenUp contains the records whose callers got an error, relative to the first new byte;
+// they are marked as done.
+func (f *file) grow(n int64, givenUp byteRanges) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, s := range refused {
+	for _, s := range givenUp {
 		f.done = f.done.add(f.size+s.from, f.size+s.to)
 	}
 	f.size += n
 	f.disk += n
 }
 
-// seal ends the growth, and reports whether the file is allDone by that.
+// seal seals the file and reports whether all its records are done.
 func (f *file) seal() (allDone bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sealed = true
-	return f.settledLocked()
+	return f.allDoneLocked()
 }
 
 func (f *file) isSealed() bool {
@@ -141,62 +142,62 @@ func (f *file) isSealed() bool {
 	return f.sealed
 }
 
-// markDone marks the bytes [from, to) as dealt with, and reports whether the file is allDone.
+// markDone marks the bytes [from, to) as done, and reports whether the file is sealed and all done.
 func (f *file) markDone(from, to int64) (allDone bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.done = f.done.add(from, min(to, f.size))
-	return f.sealed && f.settledLocked()
+	return f.sealed && f.allDoneLocked()
 }
 
-// settled reports whether all that readers may see has been dealt with.
-func (f *file) settled() bool {
+// isAllDone reports whether all records that readers may see are done.
+func (f *file) isAllDone() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.settledLocked()
+	return f.allDoneLocked()
 }
 
-func (f *file) settledLocked() bool { return f.done.past(0) >= f.size }
+func (f *file) allDoneLocked() bool { return f.done.past(0) >= f.size }
 
-// progress returns a copy of what is done, and whether nothing of the file will be needed again.
-func (f *file) progress() (done spans, allDone bool) {
+// progress returns a copy of the done ranges, and whether the file is sealed and all done.
+func (f *file) progress() (done byteRanges, allDone bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.done), f.sealed && f.settledLocked()
+	return slices.Clone(f.done), f.sealed && f.allDoneLocked()
 }
 
-// isDone reports whether the byte at an offset has been dealt with.
+// isDone reports whether the byte at an offset is done.
 func (f *file) isDone(at int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.done.past(at) > at
 }
 
-// usage returns the bytes that readers may see, those of them that are not done, and those that the budget counts.
+// usage returns the bytes that readers may see, how many of them are not done, and the bytes that the budget counts.
 func (f *file) usage() (size, undone, disk int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.size, f.size - f.done.length(), f.disk
 }
 
-// setForgotten notes whether the durable cursor covers all of the file.
-func (f *file) setForgotten(forgotten bool) {
+// setDeletable sets whether the durable cursor covers the whole file.
+func (f *file) setDeletable(deletable bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.forgotten = forgotten
+	f.deletable = deletable
 }
 
-func (f *file) isForgotten() bool {
+func (f *file) isDeletable() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.forgotten
+	return f.deletable
 }
 
-// remove deletes the file if the durable cursor covers it, and closes it first, so that its space is free at once.
-// It returns false when the file stays, or when another goroutine deletes it. durable also makes the removal durable.
+// remove deletes the file if the durable cursor covers it. It closes the file first, so that its space is free at once. It
+// returns false if the file stays or if another goroutine deletes it. durable also makes the removal durable.
 func (f *file) remove(durable bool) (bool, error) {
 	f.mu.Lock()
-	mine := f.forgotten && !f.removing
+	mine := f.deletable && !f.removing
 	f.removing = f.removing || mine
 	f.withheld = f.withheld || mine
 	f.mu.Unlock()
@@ -217,7 +218,7 @@ func (f *file) remove(durable bool) (bool, error) {
 	return true, nil
 }
 
-// cutTail removes an unfinished record from the end of the file: it was never acknowledged. It is for Open.
+// cutTail cuts an unfinished record from the end of the file: it was never acknowledged. Open calls it.
 func (f *file) cutTail() error {
 	h, err := f.dir.fs.OpenFile(f.dir.join(f.String()), os.O_RDWR, 0)
 	readOnly := isReadOnly(err)
@@ -227,7 +228,7 @@ func (f *file) cutTail() error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = h.Close() }() // nothing written is left to lose
+	defer func() { _ = h.Close() }() // all writes are synced
 	s := scanner{format: f.kind.Format, from: h}
 	for {
 		found, err := s.next(f.size)
@@ -247,44 +248,7 @@ func (f *file) cutTail() error {
 			}
 			f.disk = found.start
 			return h.Sync()
-		case aRecord, damage: // damage is the reader's to set aside
+		case wholeRecord, damage: // the reader copies damage to the quarantine
 		}
 	}
-}
-
-// span is the bytes [from, to) of a segment.
-type span struct{ from, to int64 }
-
-// spans is a set of bytes: its elements are in order, not empty, and do not touch.
-type spans []span
-
-// add puts [from, to) into the set.
-func (s spans) add(from, to int64) spans {
-	if from >= to {
-		return s
-	}
-	first, _ := slices.BinarySearchFunc(s, from, func(e span, at int64) int { return cmp.Compare(e.to, at) })
-	last := first
-	for ; last < len(s) && s[last].from <= to; last++ {
-		from, to = min(from, s[last].from), max(to, s[last].to)
-	}
-	return slices.Replace(s, first, last, span{from, to})
-}
-
-// past returns the first byte from at on that is not in the set.
-func (s spans) past(at int64) int64 {
-	for _, e := range s {
-		if e.from <= at && at < e.to {
-			return e.to
-		}
-	}
-	return at
-}
-
-// length is the number of bytes in the set.
-func (s spans) length() (n int64) {
-	for _, e := range s {
-		n += e.to - e.from
-	}
-	return n
 }

@@ -5,7 +5,8 @@ import (
 	"io/fs"
 )
 
-// FS is the part of a file system that the log stands on. Tests put one under it that fails on demand.
+// FS is the part of a file system that the log uses. It has one method per system call, since tests replace it to make each
+// call fail.
 type FS interface {
 	// OpenFile is os.OpenFile.
 	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
@@ -23,21 +24,21 @@ type FS interface {
 	Free(dir string) (int64, error)
 	// Volume describes the file system of a directory.
 	Volume(dir string) (Volume, error)
-	// Lock takes an exclusive lock on a file, created where missing, and fails at once with ErrLocked when another
-	// holder, in this process or another, has it. Closing releases it; so does the end of the process.
+	// Lock creates a file if it is missing and locks it exclusively. If the file is locked already, in this process or another,
+	// it fails at once with ErrLocked. Closing the Lock or the end of the process unlocks the file.
 	Lock(name string) (Lock, error)
 }
 
-// Volume is a file system. The zero value says that nothing is known.
+// Volume is a file system. The zero value means that nothing is known about it.
 type Volume struct {
-	ID    uint64 // tells it from the others of this machine
-	Bytes int64  // that it has for unprivileged writers, used or not
+	ID    uint64 // distinguishes it from the other file systems of this machine
+	Bytes int64  // capacity for unprivileged writers, used or not
 }
 
-// Lock is a lock that is held, until it is closed.
+// Lock is a locked file.
 type Lock interface {
 	io.Closer
-	// Stat says which file it is: somebody may put another one in its place.
+	// Stat returns the identity of the file, since another file may have replaced it.
 	Stat() (fs.FileInfo, error)
 }
 
@@ -57,5 +58,5 @@ type File interface {
 // Permissions of everything that the log creates: telemetry is as sensitive as what it describes.
 const (
 	FileMode fs.FileMode = 0o600
-	DirMode  fs.FileMode = 0o700
+	dirMode  fs.FileMode = 0o700
 )

@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hangingFS is a disk whose writes hang from hang to thaw, as after fsfreeze.
+// hangingFS is a disk whose writes hang between hang and thaw, as after fsfreeze.
 type hangingFS struct {
 	faultyFS
-	reached chan struct{} // gets something for each write that hangs
+	reached chan struct{} // gets an element for each write that hangs
 	thawed  chan struct{}
 	once    sync.Once
 }
@@ -40,15 +40,15 @@ func (f *hangingFS) hang() {
 
 func (f *hangingFS) thaw() { f.once.Do(func() { close(f.thawed) }) }
 
-const patience = 30 * time.Millisecond
+const maxWait = 30 * time.Millisecond
 
-// A caller waits for a disk that hangs no longer than Patience. A record that the caller was refused is not in the log: one that
-// waits is withdrawn, and one that is being written is not read when the write ends after all.
+// A caller waits for a disk that hangs no longer than MaxWait. Its record is then not in the log: a queued record is withdrawn,
+// and a record that is being written is not read when the write ends.
 func TestHangingDiskKeepsNoCaller(t *testing.T) {
 	opt := options(t.TempDir())
 	fsys := hanging(t)
 	var now atomic.Int64
-	opt.FS, opt.Patience = fsys, func() time.Duration { return patience }
+	opt.FS, opt.MaxWait = fsys, func() time.Duration { return maxWait }
 	opt.Now = func() time.Time { return time.Unix(0, now.Load()) }
 	l := open(t, opt)
 	appendAll(t, l, "before")
@@ -66,10 +66,10 @@ func TestHangingDiskKeepsNoCaller(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, ok, "what is there can be read")
 	require.ErrorIs(t, l.Done(e), ErrStalled, "and its cursor not be saved")
-	require.ErrorIs(t, l.Tend(), ErrStalled)
-	require.ErrorIs(t, l.Try(1), ErrStalled)
+	require.ErrorIs(t, l.Maintain(), ErrStalled)
+	require.ErrorIs(t, l.CheckAppend(1), ErrStalled)
 
-	opt.Patience = nil
+	opt.MaxWait = nil
 	fsys.thaw()
 	require.Eventually(t, func() bool { return l.Append(frame("after")) == nil }, time.Minute, time.Millisecond)
 	assert.False(t, l.Stalled())
@@ -78,13 +78,13 @@ func TestHangingDiskKeepsNoCaller(t *testing.T) {
 	for _, r := range rest {
 		assert.Equal(t, "after", r)
 	}
-	require.Eventually(t, func() bool { return l.Tend() == nil }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return l.Maintain() == nil }, time.Minute, time.Millisecond)
 	require.NoError(t, l.Close())
 	opt.Budget = &Budget{Max: 1 << 30}
 	assert.NotContains(t, drain(t, open(t, opt), true), "in the write that hangs", "nor after a clean end")
 }
 
-// A caller with a limit waits no longer than that, however long Patience is; its record is settled in the same ways.
+// A caller with a limit waits no longer than that, however long MaxWait is. Its record has the same outcomes.
 func TestAppendBeforeALimit(t *testing.T) {
 	opt := options(t.TempDir())
 	fsys := hanging(t)
@@ -94,17 +94,17 @@ func TestAppendBeforeALimit(t *testing.T) {
 	require.ErrorIs(t, l.AppendBefore(frame("too late"), time.Now()), ErrStalled)
 	fsys.hang()
 	first := make(chan error)
-	go func() { first <- l.AppendBefore(frame("in the write that hangs"), time.Now().Add(patience)) }()
+	go func() { first <- l.AppendBefore(frame("in the write that hangs"), time.Now().Add(maxWait)) }()
 	<-fsys.reached
-	require.ErrorIs(t, l.AppendBefore(frame("behind it"), time.Now().Add(patience)), ErrStalled)
+	require.ErrorIs(t, l.AppendBefore(frame("behind it"), time.Now().Add(maxWait)), ErrStalled)
 	require.ErrorIs(t, <-first, ErrStalled)
 	fsys.thaw()
 	require.NoError(t, l.AppendBefore(frame("after"), time.Now().Add(time.Minute)))
 	assert.Equal(t, []string{"before", "after"}, drain(t, l, false))
 }
 
-// A caller for whom room has to be made waits no longer than it may where the disk hangs in that. What waits behind it
-// does not either, and the drop ends when the disk lets it.
+// A caller that needs room waits no longer than allowed if the disk hangs while room is made. Neither does a caller behind it.
+// The drop ends when the disk answers.
 func TestRoomOnAHangingDisk(t *testing.T) {
 	opt := options(t.TempDir())
 	opt.MaxSegmentBytes = 60
@@ -116,23 +116,23 @@ func TestRoomOnAHangingDisk(t *testing.T) {
 	for l.Append(record) == nil {
 	}
 	room := NewRoom()
-	tryAppend := func() error { return l.AppendBefore(record, time.Now().Add(patience)) }
+	tryAppend := func() error { return l.AppendBefore(record, time.Now().Add(maxWait)) }
 	drop := func() (bool, error) { return l.DropOldest(func([]byte) {}) }
 	require.NoError(t, room.Append(time.Minute, tryAppend, drop))
 	for l.Append(record) == nil {
 	}
 	fsys.hang()
-	require.ErrorIs(t, room.Append(patience, tryAppend, drop), ErrStalled)
-	require.ErrorIs(t, room.Append(patience, tryAppend, drop), ErrStalled)
+	require.ErrorIs(t, room.Append(maxWait, tryAppend, drop), ErrStalled)
+	require.ErrorIs(t, room.Append(maxWait, tryAppend, drop), ErrStalled)
 	fsys.thaw()
 	require.NoError(t, room.Append(time.Minute, func() error { return l.Append(record) }, drop))
 }
 
-// What waits for the disk is bounded.
+// The bytes that wait for the disk are bounded.
 func TestWaitingAppendsAreBounded(t *testing.T) {
 	opt := options(t.TempDir())
 	fsys := hanging(t)
-	opt.FS, opt.Patience = fsys, func() time.Duration { return 5 * time.Second }
+	opt.FS, opt.MaxWait = fsys, func() time.Duration { return 5 * time.Second }
 	l := open(t, opt)
 	fsys.hang()
 	record := make([]byte, maxWaiting/2)
@@ -153,11 +153,11 @@ func TestWaitingAppendsAreBounded(t *testing.T) {
 	assert.Zero(t, l.writer.bytes)
 }
 
-// Close of a log whose disk hangs comes back.
+// Close returns if the disk hangs.
 func TestCloseOnAHangingDisk(t *testing.T) {
 	opt := options(t.TempDir())
 	fsys := hanging(t)
-	opt.FS, opt.Patience = fsys, func() time.Duration { return patience }
+	opt.FS, opt.MaxWait = fsys, func() time.Duration { return maxWait }
 	l, err := Open(opt)
 	require.NoError(t, err)
 	appendAll(t, l, "a")
@@ -167,10 +167,10 @@ func TestCloseOnAHangingDisk(t *testing.T) {
 	require.ErrorIs(t, l.Append(frame("c")), ErrClosed)
 	fsys.thaw()
 	<-l.writer.ended
-	<-l.keeper.ended
+	<-l.maintainer.ended
 }
 
-// The file of a segment that is drained or dropped is closed, so that its space is free at once.
+// The file of a drained or dropped segment is closed, so that its space is free at once.
 func TestDeletedSegmentsAreClosed(t *testing.T) {
 	opt := options(t.TempDir())
 	opt.MaxSegmentBytes = 60
@@ -192,7 +192,7 @@ func TestDeletedSegmentsAreClosed(t *testing.T) {
 	assert.EqualValues(t, 1, files.n.Load())
 }
 
-// openFilesFS counts the files that are open.
+// openFilesFS counts the open files.
 type openFilesFS struct {
 	faultyFS
 	n atomic.Int64
@@ -217,8 +217,8 @@ func (f *countedFile) Close() error {
 	return f.File.Close()
 }
 
-// On a disk that is full without min_free_disk_mib the capacity is what the disk has, and drop_oldest goes by it; where a
-// dropped segment frees nothing, as others use it, no more is dropped.
+// If others fill the disk the capacity is what the disk has, and drop_oldest applies to it. If a dropped segment frees nothing,
+// because others use its space, no further segment is dropped.
 func TestCapacityIsWhatTheDiskHas(t *testing.T) {
 	opt := options(t.TempDir())
 	opt.MaxSegmentBytes = 60

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// list is the segments of a log. It is safe for concurrent use: mu guards everything below it.
+// list contains the segments of a log. It is safe for concurrent use: mu guards everything below it.
 type list struct {
 	mu sync.Mutex
-	// files are the segments, oldest first. The slice is replaced, never changed, so that a copy of it is a snapshot.
+	// files contains the segments, oldest first. The slice is replaced, never changed, so a copy of it is a snapshot.
 	files []*file
 	// next is the number of the next segment, from 1.
 	next uint64
@@ -29,7 +29,7 @@ func (l *list) snapshot() (files []*file, next uint64) {
 	return l.files, l.next
 }
 
-// numbered returns the segment of a number; nil: there is none.
+// numbered returns the segment with a number, or nil.
 func (l *list) numbered(number uint64) *file {
 	files := l.all()
 	k, ok := slices.BinarySearchFunc(files, number, func(f *file, n uint64) int { return cmp.Compare(f.number, n) })
@@ -39,7 +39,7 @@ func (l *list) numbered(number uint64) *file {
 	return files[k]
 }
 
-// number returns the number of the next segment, which is another one from then on.
+// number returns the number of the next segment and increments it.
 func (l *list) number() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -47,15 +47,15 @@ func (l *list) number() uint64 {
 	return l.next - 1
 }
 
-// add puts a new segment at the end.
+// add appends a new segment.
 func (l *list) add(f *file) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.files = append(slices.Clip(l.files), f)
 }
 
-// forget removes a segment. It returns false when it has been removed before.
-func (l *list) forget(f *file) bool {
+// remove removes a segment. It returns false if it was removed before.
+func (l *list) remove(f *file) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	had := len(l.files)
@@ -63,15 +63,15 @@ func (l *list) forget(f *file) bool {
 	return len(l.files) < had
 }
 
-// empty reports whether everything in the segments has been dealt with.
+// empty reports whether all records are done.
 func (l *list) empty() bool {
-	return !slices.ContainsFunc(l.all(), func(f *file) bool { return !f.settled() })
+	return !slices.ContainsFunc(l.all(), func(f *file) bool { return !f.isAllDone() })
 }
 
-// drained reports whether there are segments, and everything in them has been dealt with.
+// drained reports whether the list has segments and all their records are done.
 func (l *list) drained() bool { return len(l.all()) > 0 && l.empty() }
 
-// cursor returns the position before which everything has been dealt with.
+// cursor returns the position before which all records are done.
 func (l *list) cursor() Position {
 	files, next := l.snapshot()
 	for _, f := range files {
@@ -82,13 +82,13 @@ func (l *list) cursor() Position {
 	return Position{next, 0}
 }
 
-// Stats is a snapshot for telemetry.
+// Stats is the size of a log, for telemetry.
 type Stats struct {
 	Segments int
 	Bytes    int64     // on disk
-	Unread   int64     // not dealt with
-	Oldest   time.Time // when the oldest segment with unread records was begun; zero when there is none
-	Begun    time.Time // when the oldest segment was begun; zero when there is none
+	Unread   int64     // not done
+	Oldest   time.Time // when the oldest segment with unread records was begun; zero if there is none
+	Begun    time.Time // when the oldest segment was begun; zero if there is none
 }
 
 func (l *list) stats() Stats {

@@ -11,35 +11,35 @@ import (
 // ErrClosed is returned by every call after Close.
 var ErrClosed = errors.New("log is closed")
 
-// Log is a durable log of records. Append, DropOldest, Tend, Try, Stats, Cursor and Empty are safe for concurrent use;
-// Peek, Next, Rewind and Done belong to one reader.
+// Log is a durable log of records. Append, DropOldest, Maintain, CheckAppend, Stats, Cursor and Empty are safe for concurrent
+// use. Peek, Next, Rewind and Done must have one caller at a time.
 type Log struct {
-	opt      Options
-	dir      *dir
-	writer   *writer
-	keeper   *keeper
-	reader   *reader
-	cursor   *cursorFile
-	segments *list
-	shrinker *shrinker
-	readable chan struct{} // capacity 1: something became readable
+	opt        Options
+	dir        *dir
+	writer     *writer
+	maintainer *maintainer
+	reader     *reader
+	cursor     *cursorFile
+	segments   *list
+	shrinker   *shrinker
+	readable   chan struct{} // capacity 1: there may be something to read
 
 	closed atomic.Bool
 }
 
 // Entry is a record read from the log.
 type Entry struct {
-	Record     []byte // the caller's
+	Record     []byte // owned by the caller
 	Start, End Position
 }
 
-// Open reads the directory, creating it where needed, and leaves the log ready at its cursor. Its cost is one
-// directory listing and one pass over the newest segment, whose torn tail is cut; nothing else is read. On a read-only
-// disk it opens what is there, so that it can be read; appends and saves fail until the disk is writable.
+// Open opens the log in a directory and creates the directory if it is missing. Reading continues at the cursor. Open costs one
+// directory listing and one pass over the newest segment, whose torn tail it cuts. On a read-only disk it opens the existing
+// log for reading; appends and saves fail until the disk is writable.
 func Open(opt Options) (*Log, error) {
 	opt = opt.withDefaults()
-	d := &dir{fs: opt.FS, path: opt.Dir, ensure: opt.MakeDir, own: opt.Owned}
-	if err := d.ensure(); err != nil && !isReadOnly(err) {
+	d := &dir{fs: opt.FS, path: opt.Dir, makeDir: opt.MakeDir, checkOwner: opt.CheckOwner}
+	if err := d.makeDir(); err != nil && !isReadOnly(err) {
 		return nil, err
 	}
 	if err := errors.Join(d.refuseLink(""), d.refuseLink(cursorName)); err != nil {
@@ -53,13 +53,13 @@ func Open(opt Options) (*Log, error) {
 		return nil, fmt.Errorf("recover %s: %w", opt.Dir, err)
 	}
 	l.writer = newWriter(opt, d, (*writersLog)(l))
-	l.keeper = newKeeper(opt)
+	l.maintainer = newMaintainer(opt)
 	go l.writer.run()
-	go l.keeper.run()
+	go l.maintainer.run()
 	return l, nil
 }
 
-// recover makes the log of what is in the directory.
+// recover builds the log from the files in the directory.
 func (l *Log) recover() (err error) {
 	r := recovery{opt: &l.opt, dir: l.dir}
 	if l.segments, l.cursor, err = r.run(); err != nil {
@@ -73,30 +73,31 @@ func (l *Log) recover() (err error) {
 	if err := l.reader.quarantine.recover(); err != nil {
 		return err
 	}
-	l.opt.report(l.shrinker.removeForgotten())
+	l.opt.report(l.shrinker.removeDeletable())
 	if len(l.segments.all()) > 0 {
 		l.signal()
 	}
 	return nil
 }
 
-// Append writes a record, terminator included, and returns when it is as durable as Options.Sync says. On an error
+// Append writes a record, including its terminator, and returns when it is as durable as Options.Sync requires. After an error
 // the record is not in the log.
 func (l *Log) Append(record []byte) error { return l.AppendBefore(record, time.Time{}) }
 
-// AppendBefore is Append, and fails with ErrStalled at limit at the latest, unless that is zero. A record that the disk has
-// not begun to write by then is withdrawn; one that is being written is not read when the write ends after all.
+// AppendBefore is Append with a limit: unless limit is zero it fails with ErrStalled at limit at the latest. A record that the
+// disk has not begun to write by then is withdrawn. A record that is being written is marked as done when the write ends, so it
+// is never read.
 func (l *Log) AppendBefore(record []byte, limit time.Time) error {
-	if err := l.dir.own(); err != nil {
+	if err := l.dir.checkOwner(); err != nil {
 		return err
 	}
 	return l.writer.append(record, limit)
 }
 
-// Try reports whether a record of so many bytes could be appended now, as far as that can be known without one: whether
-// the budget has room, and whether the disk accepts and syncs a new file. It is for a log that has refused something.
-func (l *Log) Try(bytes int64) error {
-	if err := l.dir.own(); err != nil {
+// CheckAppend returns nil if a record of so many bytes could probably be appended now: the budget has room, and the disk
+// accepts and syncs a new file. It is for a log that has refused a record.
+func (l *Log) CheckAppend(bytes int64) error {
+	if err := l.dir.checkOwner(); err != nil {
 		return err
 	}
 	if err := l.opt.Budget.Reserve(bytes); err != nil {
@@ -104,10 +105,10 @@ func (l *Log) Try(bytes int64) error {
 	}
 	l.opt.Budget.Written(bytes)
 	l.opt.Budget.Release(bytes)
-	return l.keeper.call(l.dir.try)
+	return l.maintainer.call(l.dir.checkWritable)
 }
 
-// Readable signals after records were appended. It may signal when there is nothing left to read.
+// Readable signals after records were appended. It may also signal when nothing is left to read.
 func (l *Log) Readable() <-chan struct{} { return l.readable }
 
 func (l *Log) signal() {
@@ -117,9 +118,9 @@ func (l *Log) signal() {
 	}
 }
 
-// Peek hands to visit the first unread record of the oldest segment that has one, and of the newest, until visit fails, and
-// returns its error. It passes over what cannot be read now: Next may be able to read it later. The cost does not depend
-// on the log's size. It is for the time before the first Next.
+// Peek calls visit with the first unread record of the oldest and of the newest segment that has one. It returns the first
+// error of visit. It skips what cannot be read now, since Next may be able to read it later. The cost does not depend on the
+// log's size. Peek must come before the first Next.
 func (l *Log) Peek(visit func(record []byte) error) error {
 	var ends []*file
 	for _, f := range l.segments.all() {
@@ -135,15 +136,15 @@ func (l *Log) Peek(visit func(record []byte) error) error {
 	return nil
 }
 
-// Next returns a record not yet returned; ok is false when there is none now. Damage on the way is copied to the
-// directory `quarantine`, counted, and passed over.
+// Next returns a record that it has not returned yet. ok is false if there is none now. Damage is copied to the directory
+// `quarantine`, counted and skipped.
 //
-// Oldest first, records come in the order in which they were written. Newest first is by segment: the newest is sealed
-// when its turn comes and read to its end, in the order of writing, before the next one is chosen. So what is newer than
-// the last segment chosen waits for that segment's rest, at most Options.MaxSegmentBytes, and only one segment is read
-// in part at any time: what the cursor has to hold does not grow with the log. Reading backwards would need an index.
+// Oldest first, records come in the order of writing. Newest first applies to segments: the newest segment is sealed and read
+// to its end, in the order of writing, before the next one is chosen. Records that are newer than the chosen segment therefore
+// wait for its rest, at most Options.MaxSegmentBytes. Only one segment is read in part at any time, so the cursor does not grow
+// with the log. Reading backwards would need an index.
 func (l *Log) Next() (e Entry, ok bool, err error) {
-	if err := l.dir.own(); err != nil {
+	if err := l.dir.checkOwner(); err != nil {
 		return Entry{}, false, err
 	}
 	e, ok, err = l.readNext()
@@ -174,13 +175,13 @@ func (l *Log) readNext() (Entry, bool, error) {
 			if err := l.seal(f); err != nil {
 				return Entry{}, false, err
 			}
-			continue // somebody may have begun a newer one
+			continue // a newer segment may have begun
 		}
 		met, err := l.reader.next(f)
 		switch {
 		case err != nil:
 			return Entry{}, false, err
-		case met.kind == aRecord:
+		case met.kind == wholeRecord:
 			return clone(f, met), true, nil
 		case met.kind != atEnd:
 			_, allDone := f.progress()
@@ -190,7 +191,7 @@ func (l *Log) readNext() (Entry, bool, error) {
 	return Entry{}, false, nil
 }
 
-// seal ends the growth of a segment.
+// seal makes the writer seal a segment if it is the active one.
 func (l *Log) seal(f *file) error {
 	return l.writer.call(func() error {
 		l.writer.sealIf(f)
@@ -198,10 +199,10 @@ func (l *Log) seal(f *file) error {
 	})
 }
 
-// Done says that a record has been dealt with and need not be kept. Records may be done in any order. One that is gone
-// already, as after DropOldest, changes nothing.
+// Done marks a record as done: the log need not keep it. Records may become done in any order. A record that no longer exists,
+// for instance after DropOldest, is ignored.
 func (l *Log) Done(e Entry) error {
-	if err := l.dir.own(); err != nil {
+	if err := l.dir.checkOwner(); err != nil {
 		return err
 	}
 	if f := l.segments.numbered(e.Start.Segment); f != nil {
@@ -211,15 +212,14 @@ func (l *Log) Done(e Entry) error {
 	return l.shrink(false)
 }
 
-// Tend makes up for what has failed before: it makes a directory again that was deleted or moved, saves a cursor that is
-// not saved, and deletes the segments that are dealt with. It is for a timer; with nothing to make up for it costs one
-// look at the disk. After Close it does nothing.
-func (l *Log) Tend() error {
-	if err := l.dir.own(); err != nil {
+// Maintain repeats what has failed before: it creates a deleted or moved directory again, saves an unsaved cursor, and deletes
+// segments that are done. A timer calls it. If nothing has failed it costs one stat call. After Close it does nothing.
+func (l *Log) Maintain() error {
+	if err := l.dir.checkOwner(); err != nil {
 		return err
 	}
-	err := l.keeper.call(l.cursor.inPlace)
-	if errors.Is(err, errTaken) {
+	err := l.maintainer.call(l.cursor.inPlace)
+	if errors.Is(err, errMoved) {
 		err = l.writer.call(l.restore)
 	}
 	if err == nil {
@@ -231,10 +231,10 @@ func (l *Log) Tend() error {
 	return err
 }
 
-// shrink saves the cursor when it is due, or now, and deletes the segments that are dealt with.
+// shrink saves the cursor if it is due, or at once if now is true, and deletes the segments that are done.
 func (l *Log) shrink(now bool) error {
 	if l.segments.drained() {
-		// Everything has been dealt with: the last segment ends, so that it can go too.
+		// All records are done: the last segment is sealed so that it can be deleted, too.
 		err := l.writer.call(func() error {
 			if l.segments.drained() { // nothing was appended in the meantime
 				l.writer.seal()
@@ -249,15 +249,15 @@ func (l *Log) shrink(now bool) error {
 	if !now && !l.shrinker.due() {
 		return nil
 	}
-	return l.keeper.call(l.shrinker.shrink)
+	return l.maintainer.call(l.shrinker.shrink)
 }
 
-// DropOldest deletes the oldest segment to make room and hands each of its records that Next has not returned to
-// visit. Records that Next has returned stay the reader's. It returns true when the records are gone for good, and false
-// when there are none to drop or when they are still there, whatever visit has seen. An error beside true says that this
-// has made no room: the file stays, or others used what it left on a disk that is short.
+// DropOldest deletes the oldest segment to make room, and calls visit with each of its records that Next has not returned. The
+// reader still owns the records that Next has returned. dropped is true if the records are gone for good. It is false if no
+// segment exists or if the records are still there, even if visit has seen them. An error together with true means that no room
+// was made: the file could not be deleted, or others used its space on a disk that is short.
 func (l *Log) DropOldest(visit func(record []byte)) (dropped bool, err error) {
-	if err := l.dir.own(); err != nil {
+	if err := l.dir.checkOwner(); err != nil {
 		return false, err
 	}
 	err = l.writer.callToEnd(func() (err error) {
@@ -277,56 +277,56 @@ func (l *Log) dropOldest(visit func(record []byte)) (bool, error) {
 		return false, nil
 	}
 	f := files[0]
-	before, limited := l.opt.Budget.Left()
+	before, limited := l.opt.Budget.Available()
 	l.writer.sealIf(f)
 	from, to := f.withhold()
 	err := walk(f, from, to, func(met found) error {
 		switch {
-		case met.kind != aRecord:
+		case met.kind != wholeRecord:
 			l.opt.damaged(corrupt(f, met))
-		case !f.isDone(met.start): // in an earlier run
+		case !f.isDone(met.start): // not done in an earlier run
 			visit(met.data)
 		}
 		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) {
-		// Somebody has deleted or moved it: there is room, and nothing that could be dropped. The active segment is sealed.
+		// The file was deleted or moved: its space is free, and no record is left to drop. The active segment is sealed.
 		return true, l.restore()
 	}
 	if err != nil {
 		f.readmit()
 		return false, err
 	}
-	dropped, err := l.shrinker.giveUp(f)
-	if after, _ := l.opt.Budget.Left(); dropped && err == nil && limited && after <= before && l.opt.Budget.diskIsShort() {
+	dropped, err := l.shrinker.drop(f)
+	if after, _ := l.opt.Budget.Available(); dropped && err == nil && limited && after <= before && l.opt.Budget.diskIsShort() {
 		err = fmt.Errorf("%w: dropping a segment has freed nothing on the file system", ErrNoRoom)
 	}
 	return dropped, err
 }
 
-// restore makes the directory and the cursor again if somebody has deleted or moved them, and gives up the segments that
-// went with them: their unread bytes count as damage. It runs in the writer's goroutine.
+// restore creates the directory and the cursor again if they were deleted or moved, and gives up the segments that were deleted
+// or moved with them. Their unread bytes count as damage. It runs in the writer's goroutine.
 func (l *Log) restore() error {
-	if err := l.dir.ensure(); err != nil {
-		return fmt.Errorf("make the directory again: %w", full(err))
+	if err := l.dir.makeDir(); err != nil {
+		return fmt.Errorf("make the directory again: %w", markNoSpace(err))
 	}
 	made, err := l.cursor.restore()
 	if err != nil {
 		return err
 	}
-	if made { // what is on disk says nothing about this run
+	if made { // the new cursor file contains nothing about this run
 		for _, f := range l.segments.all() {
-			f.setForgotten(false)
+			f.setDeletable(false)
 		}
 		l.shrinker.progressed(0, true)
 	}
-	l.writer.giveUpTaken()
-	l.forgetTaken()
+	l.writer.retireIfMoved()
+	l.giveUpMoved()
 	return nil
 }
 
-// forgetTaken gives up the segments whose files are not there.
-func (l *Log) forgetTaken() {
+// giveUpMoved removes the segments whose files no longer exist.
+func (l *Log) giveUpMoved() {
 	taken, lost := 0, int64(0)
 	for _, f := range l.segments.all() {
 		if l.dir.has(f.String()) {
@@ -334,29 +334,29 @@ func (l *Log) forgetTaken() {
 		}
 		from, to := f.withhold()
 		f.release()
-		l.shrinker.forget(f)
+		l.shrinker.unlist(f)
 		taken, lost = taken+1, lost+to-from
 	}
 	if taken == 0 {
 		return
 	}
-	l.opt.report(fmt.Errorf("%w: %d segments with %d unread bytes", errTaken, taken, lost))
+	l.opt.report(fmt.Errorf("%w: %d segments with %d unread bytes", errMoved, taken, lost))
 	if lost > 0 {
 		l.opt.damaged(Damage{Kind: Taken, Path: l.dir.path, Bytes: lost})
 	}
 }
 
-// Stats costs O(segments).
+// Stats returns the size of the log. It costs O(segments).
 func (l *Log) Stats() Stats { return l.segments.stats() }
 
-// Cursor returns the position before which everything has been dealt with.
+// Cursor returns the position before which all records are done.
 func (l *Log) Cursor() Position { return l.segments.cursor() }
 
-// Empty reports whether everything appended has been dealt with.
+// Empty reports whether all records are done.
 func (l *Log) Empty() bool { return l.segments.empty() }
 
-// Close waits for writers, saves the cursor and closes the files. Nothing unread is deleted. Where the disk hangs it fails
-// with ErrStalled, and what hangs ends when the disk lets it.
+// Close waits for writers, saves the cursor and closes the files. It deletes no unread record. If the disk hangs Close fails
+// with ErrStalled, and the pending work ends when the disk answers.
 func (l *Log) Close() error {
 	if l.closed.Swap(true) {
 		return nil
@@ -367,13 +367,13 @@ func (l *Log) Close() error {
 		f.release()
 	}
 	if err == nil {
-		err = l.keeper.call(l.shrinker.shrink)
+		err = l.maintainer.call(l.shrinker.shrink)
 	}
 	if !errors.Is(err, ErrStalled) {
-		err = errors.Join(err, l.keeper.call(l.cursor.close))
+		err = errors.Join(err, l.maintainer.call(l.cursor.close))
 	}
-	return errors.Join(err, l.keeper.close())
+	return errors.Join(err, l.maintainer.close())
 }
 
-// Stalled reports whether the disk has kept a write for longer than a second.
-func (l *Log) Stalled() bool { return l.writer.stalled() || l.keeper.stalled() }
+// Stalled reports whether a write has been waiting for the disk for more than a second.
+func (l *Log) Stalled() bool { return l.writer.stalled() || l.maintainer.stalled() }

@@ -80,7 +80,7 @@ func appendAll(t testing.TB, l *Log, records ...string) {
 	}
 }
 
-// drain reads everything there is; with release it also releases it.
+// drain reads all records. With release it also marks them as done.
 func drain(t testing.TB, l *Log, release bool) (records []string) {
 	t.Helper()
 	for {
@@ -103,7 +103,7 @@ func files(t testing.TB, dir string) []string {
 	return names
 }
 
-// long are records of 110 bytes or so.
+// long returns records of about 110 bytes.
 func long(n int) (records []string) {
 	for i := range n {
 		records = append(records, fmt.Sprintf("record %03d %s", i, strings.Repeat("text ", 20)))
@@ -111,7 +111,7 @@ func long(n int) (records []string) {
 	return records
 }
 
-// smallSegments are options for segments of six records of long.
+// smallSegments returns options for segments of six long records.
 func smallSegments(dir string) Options {
 	opt := options(dir)
 	opt.MaxSegmentBytes = int64(6 * len(frame(long(1)[0])))
@@ -194,7 +194,7 @@ func TestBadCursorRepeatsAndLosesNothing(t *testing.T) {
 	}
 }
 
-// The last record is cut at every byte: what was whole stays, and the tail is gone from the file.
+// The last record is cut at every byte. The whole records stay, and the tail is cut from the file.
 func TestTornTailIsCut(t *testing.T) {
 	whole := append(frame("one"), frame("two")...)
 	for cut := len(frame("one")); cut < len(whole); cut++ {
@@ -213,7 +213,7 @@ func TestTornTailIsCut(t *testing.T) {
 	}
 }
 
-// Every byte of the record in the middle is flipped: its neighbours are read, it is set aside and counted.
+// Every byte of the middle record is flipped. Its neighbours are read. The damaged record is copied and counted.
 func TestDamageInTheMiddleIsQuarantined(t *testing.T) {
 	whole := bytes.Join([][]byte{frame("one"), frame("two"), frame("three")}, nil)
 	for at := len(frame("one")); at < len(frame("one"))+len(frame("two")); at++ {
@@ -273,7 +273,7 @@ func TestConcurrentAppendsShareSyncs(t *testing.T) {
 	}
 	wg.Add(1)
 	go appendOne(0)
-	<-blocked // the first sync is under way: whoever comes now must wait for the second
+	<-blocked // the first sync is running: a caller that comes now must wait for the second
 	for i := 1; i < 64; i++ {
 		wg.Add(1)
 		go appendOne(i)
@@ -285,7 +285,7 @@ func TestConcurrentAppendsShareSyncs(t *testing.T) {
 		if n == 63 {
 			break
 		}
-		time.Sleep(time.Millisecond) // the only sign of 63 goroutines waiting is the list itself
+		time.Sleep(time.Millisecond) // only the queue shows that 63 goroutines wait
 	}
 	close(release)
 	wg.Wait()
@@ -322,7 +322,7 @@ func TestBudgetBoundsTheDisk(t *testing.T) {
 	assert.Equal(t, 100/len(frame("0123456789")), stored)
 	assert.LessOrEqual(t, l.Stats().Bytes, int64(100))
 
-	// Dropping the oldest segment makes room, and names what it dropped but not what has been read.
+	// Dropping the oldest segment makes room. It visits the dropped records, without those that have been read.
 	e, ok, err := l.Next()
 	require.NoError(t, err)
 	require.True(t, ok)
@@ -337,7 +337,7 @@ func TestBudgetBoundsTheDisk(t *testing.T) {
 	assert.Zero(t, opt.Budget.Used())
 }
 
-// What must stay free may cost records only where all of them together would be enough.
+// Records are dropped for min_free_disk_mib only if dropping all of them would be enough.
 func TestMinFree(t *testing.T) {
 	free := int64(1000)
 	b := &Budget{Max: 1 << 20, MinFree: 900, Free: func() (int64, error) { return free, nil }}
@@ -414,7 +414,7 @@ func TestIntervalSync(t *testing.T) {
 	assert.Equal(t, []string{"a"}, drain(t, l, true))
 }
 
-// A segment that an operator moved in is read in its place; other files are left alone.
+// A segment that an operator copied into the directory is read in its place. Other files are left alone.
 func TestForeignFilesAreLeftAlone(t *testing.T) {
 	opt := options(t.TempDir())
 	for _, name := range []string{"x.seg", "notes.txt", "00000000000000000001-20260101T000000.000Z.tmp"} {

@@ -9,25 +9,25 @@ import (
 
 const (
 	timeLayout = "20060102T150405.000Z"
-	// compressedSuffix ends the names of segments that an earlier version compressed. Nothing here reads them.
+	// compressedSuffix ends the names of segments that an earlier version compressed. This version does not read them.
 	compressedSuffix = ".zst"
 )
 
-// name identifies a segment. Its file is `<20 digits>-<UTC time><extension>`: sorting file names sorts segments.
+// name identifies a segment. Its file is `<20 digits>-<UTC time><extension>`, so sorting file names sorts segments.
 type name struct {
 	number  uint64
-	created time.Time // of the first record
+	created time.Time // when its first record was appended
 	kind    Kind
 }
 
 func (n name) String() string { return n.stem() + n.kind.Extension }
 
-// stem is the file name without its extension.
+// stem returns the file name without its extension.
 func (n name) stem() string {
 	return fmt.Sprintf("%020d-%s", n.number, n.created.UTC().Format(timeLayout))
 }
 
-// parseName returns the segment of a file name; ok is false for files that are no segments of these kinds.
+// parseName parses a file name. ok is false for files that are not segments of these kinds.
 func parseName(text string, kinds ...Kind) (n name, ok bool) {
 	for _, k := range kinds {
 		if stem, found := strings.CutSuffix(text, k.Extension); found {

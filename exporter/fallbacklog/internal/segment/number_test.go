@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Somebody deletes the segments and leaves the cursor: what it says of them is not said of those that come.
+// If the segments are deleted and the cursor is left, the cursor does not apply to the segments that follow.
 func TestSegmentsDeletedBesideTheirCursor(t *testing.T) {
 	for name, newestFirst := range map[string]bool{"position": false, "ranges": true} {
 		t.Run(name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// SyncMode says when an append is durable.
+// SyncMode defines when an append is durable.
 type SyncMode int
 
 const (
@@ -17,11 +17,11 @@ const (
 	SyncBatch SyncMode = iota
 	// SyncInterval makes it durable within Options.SyncInterval: a power loss loses at most that much.
 	SyncInterval
-	// SyncNone leaves it to the kernel: a crash of the process loses nothing, a power loss up to half a minute.
+	// SyncNone leaves durability to the kernel: a crash of the process loses nothing, a power loss up to half a minute.
 	SyncNone
 )
 
-// Format says where a record ends and whether it is whole. Implementations keep no state.
+// Format finds the end of a record and verifies it. Implementations keep no state.
 type Format interface {
 	// Next looks at the front of data, which begins where a record should.
 	//
@@ -33,66 +33,67 @@ type Format interface {
 	Next(data []byte, final bool) (record []byte, n int)
 }
 
-// Kind is a kind of segment: a file's extension, with the dot, says what format its records have.
+// Kind is a kind of segment. The file's extension, with its dot, identifies the format of its records.
 type Kind struct {
 	Extension string
 	Format    Format
 }
 
-// Damage is something that the log has lost.
+// Damage is a loss of bytes or files of the log.
 type Damage struct {
 	Kind  DamageKind `json:"kind"`
 	Path  string     `json:"path"` // of the segment, or of the directory if files are gone
 	Start int64      `json:"start"`
-	Bytes int64      `json:"bytes"` // that were lost, from Start on; 0: it is not known how many
+	Bytes int64      `json:"bytes"` // bytes lost from Start on; 0 if the number is not known
 }
 
-// DamageKind says what happened.
+// DamageKind is the cause of a damage.
 type DamageKind string
 
 // The kinds of damage.
 const (
 	Corrupt DamageKind = "corrupt" // bytes that are no record
-	Emptied DamageKind = "emptied" // a segment without a byte, or with fewer than the cursor has passed
-	Missing DamageKind = "missing" // the segment in which the cursor stands is not there
-	Taken   DamageKind = "taken"   // files have been deleted or moved while the log was in use
+	Emptied DamageKind = "emptied" // a segment is empty, or shorter than the cursor's position in it
+	Missing DamageKind = "missing" // the segment that the cursor points to does not exist
+	Taken   DamageKind = "taken"   // files were deleted or moved while the log was in use
 )
 
 // DamageKinds are all of them.
 var DamageKinds = []DamageKind{Corrupt, Emptied, Missing, Taken}
 
-// Options of a log. Dir, Kind and Budget are required.
+// Options configure a log. Dir, Kind and Budget are required.
 type Options struct {
 	Dir    string
-	Kind          // of the segments that are written
-	Also   []Kind // other kinds that may be there and are read
+	Kind          // of new segments
+	Also   []Kind // other kinds of segments to read
 	Budget *Budget
 	FS     FS               // default OS{}
 	Now    func() time.Time // default time.Now
 
-	// NewestFirst makes Next return what was appended last first. See Next.
+	// NewestFirst makes Next return the newest segments first. See Next.
 	NewestFirst bool
 
-	// Patience is for how long a call waits for the disk before it fails with ErrStalled; default: without end. It
-	// is asked once by each call.
-	Patience func() time.Duration
+	// MaxWait returns how long a call waits for the disk before it fails with ErrStalled. Each call asks once. Default: no
+	// limit.
+	MaxWait func() time.Duration
 
-	MaxSegmentBytes int64         // a segment is sealed before it would exceed this; one larger record has its own
-	MaxSegmentAge   time.Duration // a segment is sealed by the first append after this age; 0: never
+	MaxSegmentBytes int64         // a segment is sealed before it would exceed this; a larger record gets a segment of its own
+	MaxSegmentAge   time.Duration // the first append after this age seals a segment; 0: never
 	Sync            SyncMode
 	SyncInterval    time.Duration
 
-	// MakeDir makes Dir when it is opened, and again when it has been deleted under way; default MakeDir.
+	// MakeDir creates Dir when the log is opened, and again if Dir was deleted meanwhile. Default: the function MakeDir.
 	MakeDir func() error
-	// Owned is asked once by each operation: nil while Dir is nobody else's; default: it always is.
-	Owned func() error
+	// CheckOwner returns nil if no other process owns Dir. Each operation calls it once. Default: always nil.
+	CheckOwner func() error
 
-	// Observers; each may be nil. They must not call the log.
+	// The observers below may be nil. They must not call the log.
 	OnSync   func(took time.Duration, err error)
 	OnDamage func(Damage)
-	OnDone   func(segments int, bytes int64) // what Open finds and deletes, since the cursor says that it was dealt with
+	OnDone   func(segments int, bytes int64) // segments that Open deletes because the cursor says that they are done
 	OnError  func(err error)                 // errors that no caller sees: cursor, removal, quarantine
-	// OnCompressed lets Open succeed beside unread segments that an earlier version compressed, and names them.
+	// OnCompressed gets the names of unread segments that an earlier version compressed. If it is nil these segments make Open
+	// fail.
 	OnCompressed func(*CompressedError)
 }
 
@@ -103,11 +104,11 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Owned == nil {
-		o.Owned = func() error { return nil }
+	if o.CheckOwner == nil {
+		o.CheckOwner = func() error { return nil }
 	}
-	if o.Patience == nil {
-		o.Patience = func() time.Duration { return math.MaxInt64 }
+	if o.MaxWait == nil {
+		o.MaxWait = func() time.Duration { return math.MaxInt64 }
 	}
 	if o.MakeDir == nil {
 		o.MakeDir = func() error { return MakeDir(o.FS, o.Dir) }
@@ -115,7 +116,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// kinds are those of the segments that are read.
+// kinds returns all kinds of segments to read.
 func (o *Options) kinds() []Kind { return append([]Kind{o.Kind}, o.Also...) }
 
 func (o *Options) damaged(d Damage) {
@@ -130,10 +131,10 @@ func (o *Options) report(err error) {
 	}
 }
 
-// ErrCompressed says that a log has unread segments that an earlier version compressed.
+// ErrCompressed means that a log has unread segments that an earlier version compressed.
 var ErrCompressed = errors.New("unread segments are compressed, which this version does not read")
 
-// CompressedError is an ErrCompressed with what to do.
+// CompressedError is an ErrCompressed with the names of the files and the command to decompress them.
 type CompressedError struct{ Files []string }
 
 // Unwrap returns ErrCompressed.

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Records are done in any order, over restarts and crashes, oldest or newest first: each is returned once, none is lost,
-// and none that was done a second before a crash comes again.
+// Records become done in any order, over restarts and crashes, oldest or newest first. Each record is returned once, none is
+// lost, and none that was done a second before a crash is returned again.
 func TestDoneInAnyOrder(t *testing.T) {
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 1))
@@ -110,7 +110,7 @@ func TestNewestFirst(t *testing.T) {
 	assert.Empty(t, files(t, opt.Dir))
 }
 
-// A segment that goes before older ones is named by the cursor until its removal is durable.
+// A segment that is deleted before older ones is named by the cursor until its removal is durable.
 func TestSegmentThatGoesBeforeOlderOnes(t *testing.T) {
 	opt := options(t.TempDir())
 	opt.MaxSegmentBytes = 36
@@ -135,7 +135,7 @@ func TestSegmentThatGoesBeforeOlderOnes(t *testing.T) {
 	assert.Contains(t, string(c), `"done":[[2,0,34]]`)
 }
 
-// The cursor of a version before there were ranges is read.
+// The cursor of a version without ranges is read.
 func TestCursorWithoutRanges(t *testing.T) {
 	line := `{"sequence":7,"segment":3,"offset":40,"crc32c":"` + slot{Sequence: 7, Position: Position{3, 40}}.checksum() + `"}`
 	require.Contains(t, line, `"crc32c":"2d83a1cf"`, "as it was written then")
@@ -144,11 +144,11 @@ func TestCursorWithoutRanges(t *testing.T) {
 	assert.Equal(t, at(3, 40), c)
 }
 
-// Of more ranges than a slot has room for the longest are kept.
+// If a slot has no room for all ranges the longest are kept.
 func TestCursorOfManyRanges(t *testing.T) {
 	c := at(1, 0)
 	for n := range int64(1000) {
-		c.Done = append(c.Done, doneRange{2, span{n * 1e9, n*1e9 + 1 + n}})
+		c.Done = append(c.Done, doneRange{2, byteRange{n * 1e9, n*1e9 + 1 + n}})
 	}
 	store, _, _, err := openCursor(&dir{fs: OS{}, path: t.TempDir()})
 	require.NoError(t, err)
@@ -167,7 +167,7 @@ func TestCursorOfManyRanges(t *testing.T) {
 func TestSpans(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
-		var s spans
+		var s byteRanges
 		var bytes [64]bool
 		for range 12 {
 			from := rng.Int64N(64)

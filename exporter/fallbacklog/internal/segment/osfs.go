@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// ErrLocked says that another process, or another component of this one, uses the directory.
+// ErrLocked means that another process, or another component of this one, uses the directory.
 var ErrLocked = errors.New("the directory is in use by another process or component")
 
 // OS is the operating system's file system.
@@ -17,10 +17,10 @@ var _ FS = OS{}
 
 type osFile struct{ *os.File }
 
-// Sync leaves out the metadata that reading back does not need (fdatasync) where the system can.
+// Sync skips the metadata that reading does not need (fdatasync) if the system supports that.
 func (f osFile) Sync() error { return datasync(f.File) }
 
-// OpenFile is os.OpenFile with a Sync that leaves out metadata.
+// OpenFile is os.OpenFile with a Sync that skips metadata.
 func (OS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	f, err := os.OpenFile(name, flag, perm)
 	if err != nil {
@@ -47,13 +47,13 @@ func (OS) Lstat(name string) (fs.FileInfo, error) { return os.Lstat(name) }
 // SyncDir syncs a directory.
 func (OS) SyncDir(name string) error { return syncDir(name) }
 
-// Free asks statfs for what is available to an unprivileged writer.
+// Free asks statfs for the space that is available to an unprivileged writer.
 func (OS) Free(dir string) (int64, error) { return free(dir) }
 
 // Volume asks statfs and stat.
 func (OS) Volume(dir string) (Volume, error) { return volume(dir) }
 
-// Lock takes an advisory lock on the open file. On a file system that is read-only the file has to be there.
+// Lock sets an advisory lock on the open file. On a read-only file system the file must exist.
 func (OS) Lock(name string) (Lock, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, FileMode)
 	if isReadOnly(err) {

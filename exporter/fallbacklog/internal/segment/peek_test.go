@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Peek sees the first record that is not dealt with, and the newest segment's; a segment that the disk cannot read is
-// passed over.
+// Peek returns the first unread record and the first one of the newest segment. It skips a segment that the disk cannot read.
 func TestPeek(t *testing.T) {
 	opt := smallSegments(t.TempDir())
 	fsys := &faultyFS{}

@@ -17,7 +17,7 @@ func quarantined(t testing.TB, dir string) []string {
 	return names
 }
 
-// damagedLog has one record, one that is damaged, and another: one and three can be read.
+// damagedLog creates a log with three records and damages the middle one.
 func damagedLog(t testing.TB, opt Options) {
 	t.Helper()
 	damaged := frame("two")
@@ -27,7 +27,7 @@ func damagedLog(t testing.TB, opt Options) {
 	require.NoError(t, os.WriteFile(name, data, FileMode))
 }
 
-// A copy of damage counts against the budget for as long as it is there, also after a restart.
+// A copy of damage counts against the budget while it exists, also after a restart.
 func TestQuarantineCountsAfterARestart(t *testing.T) {
 	opt := options(t.TempDir())
 	damagedLog(t, opt)
@@ -46,7 +46,7 @@ func TestQuarantineCountsAfterARestart(t *testing.T) {
 	assert.EqualValues(t, len(frame("two")), opt.Budget.Used(), "one copy, counted once")
 }
 
-// Where records need the room, the copies go first, and before any record.
+// If records need the room the copies are deleted before any record.
 func TestQuarantineGoesFirst(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		opt := options(t.TempDir())
@@ -74,7 +74,7 @@ func TestQuarantineGoesFirst(t *testing.T) {
 func TestSpareThatCannotBeRemovedStaysCounted(t *testing.T) {
 	b := &Budget{Max: 10}
 	b.Add(10)
-	b.Spare(4, func() bool { return false })
+	b.addSpare(4, func() bool { return false })
 	require.ErrorIs(t, b.Reserve(1), ErrFull)
 	assert.EqualValues(t, 10, b.Used())
 }

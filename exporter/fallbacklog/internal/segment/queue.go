@@ -12,57 +12,57 @@ import (
 )
 
 var (
-	// ErrStalled says that the disk has not answered in time. A record that was refused so is not in the log, unless the
-	// process crashes before the write ends.
+	// ErrStalled means that the disk has not answered in time. The record is not in the log, unless the process crashes before
+	// its write ends.
 	ErrStalled = errors.New("the disk does not answer")
-	// ErrBusy says that too much waits for the disk.
+	// ErrBusy means that too many bytes wait for the disk.
 	ErrBusy = errors.New("too much waits for the disk")
 )
 
 const (
-	// stalledAfter is for how long a write may be out before the log counts as stalled.
+	// stalledAfter is how long a write may last before the log counts as stalled.
 	stalledAfter = time.Second
 	// maxWaiting bounds the bytes of the records that wait for the disk.
 	maxWaiting = 64 << 20
 )
 
-// queue hands tasks to one goroutine, in their order. A disk that hangs keeps that goroutine and not the callers, who wait
-// no longer than patience allows. It is safe for concurrent use: mu guards everything below it, and the state of tasks.
+// queue hands tasks to one goroutine, in their order. If the disk hangs it blocks that goroutine and not the callers, who wait
+// no longer than maxWait allows. It is safe for concurrent use: mu guards everything below it, and the state of the tasks.
 type queue struct {
-	patience func() time.Duration
-	now      func() time.Time
-	wake     chan struct{} // capacity 1: there may be tasks
-	began    atomic.Int64  // when the goroutine began what it does, in Unix nanoseconds; 0: nothing
+	maxWait func() time.Duration
+	now     func() time.Time
+	wake    chan struct{} // capacity 1: there may be tasks
+	began   atomic.Int64  // when the goroutine began its current work, in Unix nanoseconds; 0: it is idle
 
 	mu     sync.Mutex
 	tasks  []*task
-	bytes  int64 // of the records handed over and not finished
+	bytes  int64 // of the records that are queued or being written
 	closed bool
 }
 
-// task is one caller's record, or work, on its way through the goroutine.
+// task is one caller's record, or other work, for the goroutine.
 type task struct {
 	record []byte
 	work   func() error // nil for a record
-	// limit is until when the caller waits, beside patience; zero: only patience counts.
+	// limit is when the caller stops waiting, in addition to maxWait; zero: only maxWait counts.
 	limit time.Time
-	// mustEnd: once work has begun its caller waits for its end, however long.
+	// mustEnd makes the caller wait for the end of work that has begun, however long it lasts.
 	mustEnd bool
 	done    chan struct{} // closed when err is final
 	err     error
 
-	taken   bool // the goroutine has it
-	decided bool // its outcome is known
-	refused bool // its caller got an error
+	started bool // the goroutine has dequeued it
+	decided bool // its outcome is fixed
+	givenUp bool // its caller got an error
 }
 
 func newQueue(opt Options) *queue {
-	return &queue{patience: opt.Patience, now: opt.Now, wake: make(chan struct{}, 1)}
+	return &queue{maxWait: opt.MaxWait, now: opt.Now, wake: make(chan struct{}, 1)}
 }
 
-// do returns the outcome of a task, ErrStalled when there is none in time, or ErrBusy.
+// do adds a task and returns its outcome. It returns ErrStalled if there is none in time, or ErrBusy.
 func (q *queue) do(t *task) error {
-	within := q.patience()
+	within := q.maxWait()
 	if !t.limit.IsZero() {
 		within = min(within, t.limit.Sub(q.now()))
 	}
@@ -77,7 +77,7 @@ func (q *queue) do(t *task) error {
 	case q.wake <- struct{}{}:
 	default:
 	}
-	if wait.For(t.done, within) || !q.refuse(t) {
+	if wait.For(t.done, within) || !q.giveUp(t) {
 		<-t.done
 		return t.err
 	}
@@ -99,23 +99,23 @@ func (q *queue) add(t *task) error {
 	return nil
 }
 
-// refuse gives a task up whose caller has waited long enough; it returns false when the outcome is about to be known. A
-// task that waits is withdrawn.
-func (q *queue) refuse(t *task) bool {
+// giveUp gives up a task whose caller has waited long enough. It withdraws a task that is still queued. It returns false if the
+// outcome is about to be known.
+func (q *queue) giveUp(t *task) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
-	case t.decided, t.taken && t.mustEnd:
+	case t.decided, t.started && t.mustEnd:
 		return false
-	case !t.taken:
+	case !t.started:
 		q.tasks = slices.DeleteFunc(q.tasks, func(o *task) bool { return o == t })
 		q.bytes -= int64(len(t.record))
 	}
-	t.refused = true
+	t.givenUp = true
 	return true
 }
 
-// first returns the task that comes next, nil when there is none. It may be withdrawn before dequeue.
+// first returns the next task, or nil. The caller of the task may withdraw it before dequeue.
 func (q *queue) first() *task {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -125,7 +125,7 @@ func (q *queue) first() *task {
 	return q.tasks[0]
 }
 
-// dequeue removes a task that first has returned from the queue; it returns false when that has been withdrawn.
+// dequeue removes a task that first has returned. It returns false if the task was withdrawn.
 func (q *queue) dequeue(t *task) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -134,28 +134,28 @@ func (q *queue) dequeue(t *task) bool {
 	}
 	q.tasks[0] = nil
 	q.tasks = q.tasks[1:]
-	t.taken = true
+	t.started = true
 	return true
 }
 
-// decide fixes the outcome of records that have been written one behind the other, and returns the bytes
-// of the records whose callers got an error.
-func (q *queue) decide(written []*task) (refused spans) {
+// decide fixes the outcome of records that have been written one after the other, and returns the bytes of the records whose
+// callers got an error.
+func (q *queue) decide(written []*task) (givenUp byteRanges) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	at := int64(0)
 	for _, t := range written {
 		end := at + int64(len(t.record))
 		t.decided = true
-		if t.refused {
-			refused = refused.add(at, end)
+		if t.givenUp {
+			givenUp = givenUp.add(at, end)
 		}
 		at = end
 	}
-	return refused
+	return givenUp
 }
 
-// finish tells a task's outcome to its caller.
+// finish returns a task's outcome to its caller.
 func (q *queue) finish(t *task, err error) {
 	q.mu.Lock()
 	t.decided = true
@@ -165,11 +165,11 @@ func (q *queue) finish(t *task, err error) {
 	close(t.done)
 }
 
-// begin and end frame what the goroutine does for the disk.
+// begin and end enclose the goroutine's work for the disk.
 func (q *queue) begin() { q.began.Store(q.now().UnixNano()) }
 func (q *queue) end()   { q.began.Store(0) }
 
-// stalled reports whether the goroutine has been at one thing for longer than stalledAfter.
+// stalled reports whether the goroutine's current work has lasted longer than stalledAfter.
 func (q *queue) stalled() bool {
 	began := q.began.Load()
 	return began != 0 && q.now().Sub(time.Unix(0, began)) > stalledAfter

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// onDisk is what the files of a log take that the budget accounts for: all but the cursor.
+// onDisk returns the bytes of a log's files that count against the budget: all except the cursor.
 func onDisk(t testing.TB, dir string) (n int64) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(_ string, e os.DirEntry, err error) error {
@@ -27,8 +27,9 @@ func onDisk(t testing.TB, dir string) (n int64) {
 	return n
 }
 
-// Anything that may happen to a log happens in any order, in lives of either order of reading, while the disk fails now and then. Every record that was taken is dealt with or dropped, once where each life
-// ended cleanly, and the budget is what is on the disk whenever that works.
+// All events of a log happen in random order, in several runs with either order of reading, while disk operations fail
+// sometimes. Every accepted record is done or dropped, exactly once if each run ended cleanly. When the disk works the budget
+// matches the bytes on disk.
 func TestRandomLives(t *testing.T) {
 	for seed := range uint64(40) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -37,7 +38,7 @@ func TestRandomLives(t *testing.T) {
 				acked: map[string]bool{}, dealt: map[string]int{},
 			}
 			r.fs.fail = func(op, _ string) error {
-				// What a failed cut leaves behind is not accounted for: see cutBack.
+				// The bytes that a failed cutBack leaves are not counted, see cutBack.
 				if r.oneIn > 0 && op != "truncate" && r.random.IntN(r.oneIn) == 0 {
 					return syscall.EIO
 				}
@@ -52,7 +53,7 @@ func TestRandomLives(t *testing.T) {
 			r.Log = open(t, opt)
 			left := drain(t, r.Log, true)
 			for _, s := range left {
-				r.settle(t, s)
+				r.markDealt(t, s)
 			}
 			assert.Zero(t, opt.Budget.Used())
 			assert.Zero(t, onDisk(t, opt.Dir))
@@ -63,13 +64,13 @@ func TestRandomLives(t *testing.T) {
 	}
 }
 
-// randomLog is a log and what has happened to its records.
+// randomLog is a log and the history of its records.
 type randomLog struct {
 	*Log
 	random *rand.Rand
 	fs     *faultyFS
-	oneIn  int  // of so many operations of the disk one fails; 0: none
-	clean  bool // no life before this one has ended with an error
+	oneIn  int  // one in so many disk operations fails; 0: none
+	clean  bool // no earlier run has ended with an error
 
 	tried int
 	acked map[string]bool
@@ -77,7 +78,7 @@ type randomLog struct {
 	read  []Entry
 }
 
-// live runs the log from an Open to a Close.
+// live runs the log from Open to Close.
 func (r *randomLog) live(t *testing.T, opt Options) {
 	t.Helper()
 	opt.Budget = &Budget{Max: 12 * opt.MaxSegmentBytes}
@@ -121,19 +122,19 @@ func (r *randomLog) step(t *testing.T) {
 			k := r.random.IntN(len(r.read))
 			e := r.read[k]
 			r.read = append(r.read[:k], r.read[k+1:]...)
-			r.settle(t, string(e.Record))
-			_ = r.Done(e) // the next one makes up for it, or the life does not end cleanly
+			r.markDealt(t, string(e.Record))
+			_ = r.Done(e) // the next call repeats it, or the run does not end cleanly
 		}
 	case 9:
 		if r.random.IntN(6) == 0 {
 			r.drop(t)
 		}
 	case 10:
-		_ = r.Tend() // as Done
+		_ = r.Maintain() // a failure is part of the test
 	}
 }
 
-// drop drops the oldest segment. What has been read of it is gone, too.
+// drop drops the oldest segment. Its records that were read are no longer in the log either.
 func (r *randomLog) drop(t *testing.T) {
 	t.Helper()
 	if len(r.segments.all()) == 0 {
@@ -155,11 +156,11 @@ func (r *randomLog) drop(t *testing.T) {
 	}
 	r.read = kept
 	for _, s := range dropped {
-		r.settle(t, s)
+		r.markDealt(t, s)
 	}
 }
 
-func (r *randomLog) settle(t *testing.T, s string) {
+func (r *randomLog) markDealt(t *testing.T, s string) {
 	t.Helper()
 	r.dealt[s]++
 	if r.clean {
@@ -167,10 +168,10 @@ func (r *randomLog) settle(t *testing.T, s string) {
 	}
 }
 
-// exact compares the budget with the disk, which works.
+// exact compares the budget with the disk, which must work.
 func (r *randomLog) exact(t *testing.T) {
 	t.Helper()
-	require.NoError(t, r.Tend())
+	require.NoError(t, r.Maintain())
 	used, there := r.opt.Budget.Used(), onDisk(t, r.opt.Dir)
 	require.Equal(t, there, used)
 	require.Equal(t, r.Stats().Bytes, used)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readOnlyFS is a disk that can be read only, for a while.
+// readOnlyFS is a disk that is read-only until a test changes that.
 type readOnlyFS struct {
 	OS
 	on atomic.Bool
@@ -49,7 +49,7 @@ func (f *readOnlyFS) Remove(name string) error {
 	return f.OS.Remove(name)
 }
 
-// A log on a disk that is read-only at start is read; it accepts records, and its cursor is saved, once the disk is writable.
+// A log on a disk that is read-only at start is read. It accepts records, and saves its cursor, when the disk is writable.
 func TestReadOnlyDiskAtStart(t *testing.T) {
 	for _, there := range []bool{true, false} {
 		opt := options(filepath.Join(t.TempDir(), "log"))
@@ -71,7 +71,7 @@ func TestReadOnlyDiskAtStart(t *testing.T) {
 		fsys.on.Store(true)
 		l := open(t, opt)
 		require.ErrorIs(t, l.Append(frame("three")), syscall.EROFS)
-		require.ErrorIs(t, l.Try(1), syscall.EROFS)
+		require.ErrorIs(t, l.CheckAppend(1), syscall.EROFS)
 		var got []string
 		for range want {
 			e, ok, err := l.Next()
@@ -82,11 +82,11 @@ func TestReadOnlyDiskAtStart(t *testing.T) {
 		}
 		assert.Equal(t, want, got)
 		if there {
-			require.ErrorIs(t, l.Tend(), syscall.EROFS)
+			require.ErrorIs(t, l.Maintain(), syscall.EROFS)
 		}
 
 		fsys.on.Store(false)
-		require.NoError(t, l.Tend())
+		require.NoError(t, l.Maintain())
 		assert.Empty(t, files(t, opt.Dir), "what was dealt with goes")
 		appendAll(t, l, "four")
 		require.NoError(t, l.Close())
@@ -95,10 +95,10 @@ func TestReadOnlyDiskAtStart(t *testing.T) {
 	}
 }
 
-// A user that may set a symbolic link chooses what the log overwrites.
+// Symbolic links are refused, because a user who may create one chooses the file that the log overwrites.
 func TestSymbolicLinksAreRefused(t *testing.T) {
 	base := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(base, "elsewhere"), DirMode))
+	require.NoError(t, os.Mkdir(filepath.Join(base, "elsewhere"), dirMode))
 	require.NoError(t, os.Symlink("elsewhere", filepath.Join(base, "log")))
 	_, err := Open(options(filepath.Join(base, "log")))
 	require.ErrorIs(t, err, ErrLink)

@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// recovery finds out what a directory contains when its log is opened. One goroutine uses it, and nothing else the log.
+// recovery finds what a directory contains when its log is opened. One goroutine uses it, and nothing else uses the log
+// meanwhile.
 type recovery struct {
 	opt *Options
 	dir *dir
@@ -17,7 +18,7 @@ type recovery struct {
 	saved      cursor
 }
 
-// run finds the segments and the cursor. The cursor file is open, unless it is nil.
+// run finds the segments and the cursor. Even if it fails, the caller must close c unless it is nil.
 func (r *recovery) run() (segments *list, c *cursorFile, err error) {
 	if err := r.find(); err != nil {
 		return nil, nil, err
@@ -40,7 +41,7 @@ func (r *recovery) run() (segments *list, c *cursorFile, err error) {
 			return nil, c, err
 		}
 	}
-	for _, d := range saved.contradicted(r.dir, r.files) {
+	for _, d := range saved.contradictions(r.dir, r.files) {
 		r.opt.damaged(d)
 	}
 	r.markDone()
@@ -50,7 +51,7 @@ func (r *recovery) run() (segments *list, c *cursorFile, err error) {
 // find lists the segments.
 func (r *recovery) find() error {
 	entries, err := r.dir.list()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // it could not be made on a read-only disk
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a read-only disk did not let MakeDir create it
 		return err
 	}
 	for _, e := range entries {
@@ -74,8 +75,7 @@ func (r *recovery) find() error {
 	return nil
 }
 
-// refuse fails where segments that an earlier version compressed are not done, unless somebody else says so: their
-// records would be passed over.
+// refuse fails if unread segments are compressed and OnCompressed is nil: their records would be skipped.
 func (r *recovery) refuse() error {
 	var unread []string
 	for _, n := range r.compressed {
@@ -93,14 +93,14 @@ func (r *recovery) refuse() error {
 	return &CompressedError{Files: unread}
 }
 
-// markDone marks in the segments what the cursor calls dealt with, and counts their space.
+// markDone marks in the segments the ranges that the cursor says are done, and adds the segments to the budget.
 func (r *recovery) markDone() {
 	done, bytes := 0, int64(0)
 	for _, f := range r.files {
 		f.done = r.saved.done(f.number, f.size)
-		f.forgotten = f.settledLocked()
+		f.deletable = f.allDoneLocked()
 		r.opt.Budget.Add(f.disk)
-		if f.forgotten && f.size > 0 {
+		if f.deletable && f.size > 0 {
 			done, bytes = done+1, bytes+f.disk
 		}
 	}

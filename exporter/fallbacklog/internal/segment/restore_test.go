@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Somebody deletes or moves the directory: the bytes that went with it are counted, and what is acknowledged from then
-// on is where the next process finds it.
+// The directory is deleted or moved. The bytes that went with it are counted, and the next process finds every record that is
+// acknowledged afterwards.
 func TestDirectoryTakenAwayUnderWay(t *testing.T) {
-	for name, take := range map[string]func(dir string) error{
+	for name, remove := range map[string]func(dir string) error{
 		"deleted": os.RemoveAll,
 		"moved":   func(dir string) error { return os.Rename(dir, dir+".old") },
 		"emptied": func(dir string) error {
@@ -26,7 +26,7 @@ func TestDirectoryTakenAwayUnderWay(t *testing.T) {
 	} {
 		for after, then := range map[string]func(t *testing.T, l *Log){
 			"append": func(*testing.T, *Log) {},
-			"tend":   func(t *testing.T, l *Log) { require.NoError(t, l.Tend()) },
+			"tend":   func(t *testing.T, l *Log) { require.NoError(t, l.Maintain()) },
 			"next":   func(t *testing.T, l *Log) { assert.Empty(t, drain(t, l, false)) },
 			"drop oldest": func(t *testing.T, l *Log) {
 				made, err := l.DropOldest(func([]byte) { t.Error("there was nothing to drop") })
@@ -42,12 +42,12 @@ func TestDirectoryTakenAwayUnderWay(t *testing.T) {
 				l := open(t, opt)
 				appendAll(t, l, numbered(5)...)
 				used := opt.Budget.Used()
-				require.NoError(t, take(opt.Dir))
+				require.NoError(t, remove(opt.Dir))
 				then(t, l)
 				appendAll(t, l, "new", "newer")
 				assert.Equal(t, used, lost)
 				assert.EqualValues(t, len(frame("new"))+len(frame("newer")), opt.Budget.Used())
-				require.NoError(t, l.Tend())
+				require.NoError(t, l.Maintain())
 
 				crashed := t.TempDir()
 				require.NoError(t, os.CopyFS(crashed, os.DirFS(opt.Dir)))
@@ -65,7 +65,7 @@ func TestDirectoryTakenAwayUnderWay(t *testing.T) {
 	}
 }
 
-// Where the directory may not be made again nothing is acknowledged, until somebody puts it there.
+// If the directory must not be created again, no record is acknowledged until somebody creates it.
 func TestDirectoryThatMayNotBeMadeAgain(t *testing.T) {
 	opt := options(filepath.Join(t.TempDir(), "a"))
 	may := true
@@ -81,7 +81,7 @@ func TestDirectoryThatMayNotBeMadeAgain(t *testing.T) {
 	require.NoError(t, os.RemoveAll(opt.Dir))
 	may = false
 	require.ErrorIs(t, l.Append(frame("two")), errMayNot)
-	require.ErrorIs(t, l.Tend(), errMayNot)
+	require.ErrorIs(t, l.Maintain(), errMayNot)
 	may = true
 	appendAll(t, l, "three")
 	assert.Equal(t, []string{"three"}, drain(t, l, true))

@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// Room makes room in logs that share a budget, by dropping segments one at a time: what one caller frees may do for the
-// next. A disk that hangs in a drop keeps no caller beyond its time; the drop goes on until the disk lets it end. Safe for
-// concurrent use.
+// Room makes room in logs that share a budget, by dropping one segment at a time: the room that one caller makes may be enough
+// for the next one. A disk that hangs in a drop blocks no caller beyond its time; the drop ends when the disk answers. It is
+// safe for concurrent use.
 type Room struct {
-	dropping chan struct{} // capacity 1: has an element while a segment is dropped
+	dropping chan struct{} // capacity 1: contains an element while a segment is being dropped
 }
 
 // NewRoom returns a Room.
 func NewRoom() *Room { return &Room{dropping: make(chan struct{}, 1)} }
 
-// dropResult is what came of a drop.
+// dropResult is the outcome of a drop.
 type dropResult struct {
 	dropped bool
 	err     error
 }
 
-// Append calls tryAppend, which must not take longer than within, and drop for as long as tryAppend fails for want of room
-// and drop makes some. It fails with ErrStalled when there is none in time.
+// Append calls tryAppend, which must not last longer than within. While tryAppend fails because the log is full, Append calls
+// drop and tries again. It gives up when drop makes no room, and fails with ErrStalled after within.
 func (r *Room) Append(within time.Duration, tryAppend func() error, drop func() (bool, error)) error {
 	late := time.NewTimer(within)
 	defer late.Stop()

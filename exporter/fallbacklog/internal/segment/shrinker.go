@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// The cursor is saved at the latest after this much progress, which bounds what a crash repeats.
+// The cursor is saved at the latest after this much progress. This bounds what a crash repeats.
 const (
 	cursorEvery      = time.Second
 	cursorEveryBytes = 8 << 20
 )
 
-// shrinker saves what has been dealt with and deletes the segments that need not be kept, in this order: a segment goes
-// only when the durable cursor covers it. It is safe for concurrent use: mu guards everything below it.
+// shrinker saves the cursor and then deletes segments, in this order: a segment is deleted only when the durable cursor covers
+// it. It is safe for concurrent use: mu guards everything below it.
 type shrinker struct {
 	list   *list
 	cursor *cursorFile
@@ -22,19 +22,19 @@ type shrinker struct {
 	report func(error)
 
 	mu sync.Mutex
-	// unsaved is what the cursor on disk does not say yet.
+	// unsaved is the progress since the last save of the cursor.
 	unsaved progress
 	savedAt time.Time
 }
 
-// progress is what has happened since a save of the cursor.
+// progress is what has changed since a save of the cursor.
 type progress struct {
-	dirty     bool  // something has been dealt with
-	bytes     int64 // so many bytes by Done
-	canDelete bool  // a segment has become allDone
+	dirty     bool  // records have become done
+	bytes     int64 // of the records marked by Done
+	canDelete bool  // at least one sealed segment is all done
 }
 
-// progressed notes that something has been dealt with.
+// progressed records that records have become done.
 func (s *shrinker) progressed(bytes int64, allDone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,7 +43,7 @@ func (s *shrinker) progressed(bytes int64, allDone bool) {
 	s.unsaved.canDelete = s.unsaved.canDelete || allDone
 }
 
-// due reports whether there has been enough progress, or time, for a save.
+// due reports whether the progress or the time since the last save requires a save.
 func (s *shrinker) due() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,18 +56,18 @@ func (s *shrinker) isDirty() bool {
 	return s.unsaved.dirty
 }
 
-// shrink saves the cursor if it has to, and then deletes segments.
+// shrink saves the cursor if it has changed, and then deletes segments.
 func (s *shrinker) shrink() error {
 	if s.isDirty() {
 		if err := s.save(nil); err != nil {
 			return err
 		}
 	}
-	s.report(s.removeForgotten())
+	s.report(s.removeDeletable())
 	return nil
 }
 
-// save makes the cursor durable, as if also all of gone, which may be nil, had been dealt with.
+// save makes the cursor durable. It treats all records of gone as done; gone may be nil.
 func (s *shrinker) save(gone *file) error {
 	var included progress
 	var allDone []*file
@@ -80,7 +80,7 @@ func (s *shrinker) save(gone *file) error {
 		return err
 	}
 	for _, f := range allDone {
-		f.setForgotten(true)
+		f.setDeletable(true)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,11 +88,11 @@ func (s *shrinker) save(gone *file) error {
 	return nil
 }
 
-// snapshot returns the cursor as it should be on disk, the segments that it covers as a whole, and the progress that it
-// includes, which counts as saved from now on.
+// snapshot returns the cursor to save, the segments that it covers completely, and the progress that it includes. That progress
+// counts as saved from now on.
 func (s *shrinker) snapshot(gone *file) (c cursor, allDone []*file, included progress) {
 	s.mu.Lock()
-	included, s.unsaved = s.unsaved, progress{} // first: what is done meanwhile is saved next time
+	included, s.unsaved = s.unsaved, progress{} // before reading the files, so that later progress is saved next time
 	s.mu.Unlock()
 	files, next := s.list.snapshot()
 	c.Position = Position{next, 0}
@@ -104,7 +104,7 @@ func (s *shrinker) snapshot(gone *file) (c cursor, allDone []*file, included pro
 		}
 		if f == gone {
 			size, _, _ := f.usage()
-			done = spans{{0, size}}
+			done = byteRanges{{0, size}}
 		}
 		if first {
 			if all || f == gone {
@@ -123,13 +123,13 @@ func (s *shrinker) snapshot(gone *file) (c cursor, allDone []*file, included pro
 	return c, allDone, included
 }
 
-// removeForgotten deletes the segments that the durable cursor does not need, oldest first, and stops at the first that
-// cannot be deleted.
-func (s *shrinker) removeForgotten() error {
+// removeDeletable deletes the segments that the durable cursor covers, oldest first. It stops at the first that cannot be
+// deleted.
+func (s *shrinker) removeDeletable() error {
 	older := false // an older segment stays
 	for _, f := range s.list.all() {
-		// A segment that is removed before an older one must be durably gone before the cursor stops naming it, which the
-		// next save does.
+		// If an older segment stays, the removal must be durable before the next save, after which the cursor no longer names
+		// the removed segment.
 		removed, err := f.remove(older)
 		if err != nil {
 			return fmt.Errorf("delete a segment: %w", err)
@@ -138,31 +138,31 @@ func (s *shrinker) removeForgotten() error {
 			older = true
 			continue
 		}
-		s.forget(f)
+		s.unlist(f)
 	}
 	return nil
 }
 
-// forget removes a segment from the list whose file is gone, and gives its space back.
-func (s *shrinker) forget(f *file) {
-	if s.list.forget(f) {
+// unlist removes a segment from the list whose file no longer exists, and releases its space.
+func (s *shrinker) unlist(f *file) {
+	if s.list.remove(f) {
 		_, _, disk := f.usage()
 		s.budget.Release(disk)
 	}
 }
 
-// giveUp moves the cursor behind the oldest segment and deletes it. Nothing has changed where the cursor cannot be
-// saved: a restart would bring back what counts as gone in memory.
-func (s *shrinker) giveUp(f *file) (dropped bool, err error) {
+// drop moves the cursor behind the oldest segment and deletes the segment. If the cursor cannot be saved nothing changes:
+// otherwise a restart would bring back records that count as dropped.
+func (s *shrinker) drop(f *file) (dropped bool, err error) {
 	_, allDone := f.progress()
-	if !f.isForgotten() {
+	if !f.isDeletable() {
 		if err := s.save(f); err != nil {
 			f.readmit()
 			return false, err
 		}
 	}
 	size, _, _ := f.usage()
-	f.markDone(0, size) // as the cursor says already
-	err = s.removeForgotten()
+	f.markDone(0, size) // the saved cursor says the same
+	err = s.removeDeletable()
 	return !allDone || err == nil, err
 }

@@ -15,8 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever may be called concurrently is, on a log that is full all the time; also while its directory is taken away again and again. Every record that was taken is read or dropped, once, but for what
-// went with the directory, and the budget is what is on the disk in the end.
+// All methods that may be called concurrently are called on a log that is always full, also while its directory is deleted
+// repeatedly. Every accepted record is read or dropped once, except those that went with the directory. At the end the budget
+// matches the bytes on disk.
 func TestEverythingAtOnce(t *testing.T) {
 	for _, c := range []struct {
 		newest, taken bool
@@ -35,26 +36,26 @@ func TestEverythingAtOnce(t *testing.T) {
 			var end atomic.Bool
 			others.Go(func() { s.readAll(t, &end) })
 			for _, f := range []func(){
-				func() { _ = s.Tend() }, // fails where the directory goes
+				func() { _ = s.Maintain() }, // fails while the directory is missing
 				func() { s.Stats(); s.Cursor(); s.Empty() },
 				func() { look(opt.Dir) },
 				func() {
 					if c.taken {
-						_ = os.RemoveAll(opt.Dir) // in part, where something is made meanwhile
+						_ = os.RemoveAll(opt.Dir) // removes only a part if files are created meanwhile
 					}
 				},
 			} {
 				others.Go(func() {
 					for !end.Load() {
 						f()
-						time.Sleep(time.Millisecond) // leaves time to the others
+						time.Sleep(time.Millisecond) // lets the other goroutines run
 					}
 				})
 			}
 			writers.Wait()
 			end.Store(true)
 			others.Wait()
-			require.NoError(t, s.Tend())
+			require.NoError(t, s.Maintain())
 			if !c.taken {
 				for r := range s.acked {
 					require.Equal(t, 1, s.seen[r], r)
@@ -67,10 +68,10 @@ func TestEverythingAtOnce(t *testing.T) {
 	}
 }
 
-// stress is a log and what has come of its records.
+// stress is a log and the history of its records.
 type stress struct {
 	*Log
-	taken bool // its directory is, now and then
+	taken bool // its directory is deleted sometimes
 
 	mu    sync.Mutex
 	seen  map[string]int
@@ -83,7 +84,7 @@ func (s *stress) note(record []byte) {
 	s.seen[string(record[:8])]++
 }
 
-// write appends records, and drops the oldest ones where there is no room.
+// write appends records, and drops the oldest ones if there is no room.
 func (s *stress) write(t *testing.T, writer int) {
 	for k := range 400 {
 		name := fmt.Sprintf("%d %06d", writer, k)
@@ -106,7 +107,7 @@ func (s *stress) write(t *testing.T, writer int) {
 	}
 }
 
-// readAll reads until there is nothing more to come, and is done with records in another order.
+// readAll reads until no more records come, and marks them as done in another order.
 func (s *stress) readAll(t *testing.T, end *atomic.Bool) {
 	var held []Entry
 	done := func(keep int) {
@@ -138,13 +139,13 @@ func (s *stress) readAll(t *testing.T, end *atomic.Bool) {
 	}
 }
 
-// look walks a log that others change.
+// look walks a log that changes meanwhile.
 func look(dir string) {
-	v, err := Look(OS{}, dir, testKind)
+	v, err := ReadView(OS{}, dir, testKind)
 	if err != nil {
-		return // it is gone
+		return // the directory was deleted
 	}
 	for _, s := range v.Segments {
-		_ = v.Walk(s, func(Piece) error { return nil }) // as above
+		_ = v.Walk(s, func(Piece) error { return nil }) // the segment may have been deleted
 	}
 }

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// View is a log as somebody sees it who does not own it. Nothing is locked or written, and the owner may be at work:
-// a view holds how things were, and a segment may be gone by the time it is walked.
+// View is a snapshot of a log that another process may own. It locks and writes nothing. The owner may go on meanwhile, so a
+// segment of the view may no longer exist when it is walked.
 type View struct {
 	Segments []Segment // oldest first
-	Cursor   Position  // before it, everything has been dealt with
+	Cursor   Position  // before it all records are done
 	// Compressed are the paths of unread segments that an earlier version compressed. They cannot be walked.
 	Compressed []string
-	// Damage is where the segments are not what the cursor says of them. What is in them is for Walk to say.
+	// Damage lists contradictions between the segments and the cursor. Walk finds damage inside segments.
 	Damage []Damage
-	// Quarantined is what the directory of damaged bytes holds.
+	// Quarantined is the number and size of the copies of damaged bytes.
 	Quarantined struct {
 		Files int
 		Bytes int64
@@ -35,40 +35,41 @@ type Segment struct {
 	Number uint64
 	Begun  time.Time
 	Size   int64
-	Unread int64 // bytes not dealt with
-	Last   bool  // the newest: its end may be in writing
+	Unread int64 // bytes that are not done
+	Last   bool  // it is the newest: its end may be being written
 
 	name name
-	done spans
+	done byteRanges
 }
 
-// Piece is what a walk meets: a record, or bytes that are none.
+// Piece is a record or damaged bytes, found by a walk.
 type Piece struct {
-	Data       []byte // valid until the next one
+	Data       []byte // valid until the next piece
 	Start, End int64
-	Done       bool // it has been dealt with
-	Damaged    bool // no record
-	Unfinished bool // no record yet: the end of the newest segment
+	Done       bool // the record is done
+	Damaged    bool // the bytes are no record
+	Unfinished bool // the end of the newest segment, which is no complete record yet
 }
 
-// Look reads the directory's names and the cursor. Where the two do not fit it looks again: the owner may have moved on.
-func Look(fsys FS, path string, kinds ...Kind) (v View, err error) {
+// ReadView reads the names in the directory and the cursor. If they contradict each other it reads again, because the owner may
+// have changed them in between.
+func ReadView(fsys FS, path string, kinds ...Kind) (v View, err error) {
 	for range maxListings {
-		if v, err = lookOnce(fsys, path, kinds...); err != nil || len(v.Damage) == 0 {
+		if v, err = readViewOnce(fsys, path, kinds...); err != nil || len(v.Damage) == 0 {
 			break
 		}
 	}
 	return v, err
 }
 
-func lookOnce(fsys FS, path string, kinds ...Kind) (View, error) {
+func readViewOnce(fsys FS, path string, kinds ...Kind) (View, error) {
 	v := View{dir: &dir{fs: fsys, path: path}}
 	entries, err := listAll(v.dir)
 	if err != nil {
 		return View{}, err
 	}
-	// The cursor comes after the names: of a segment that was dealt with in between nothing is shown as unread.
-	c, err := peekCursor(v.dir)
+	// The cursor is read after the names, so no segment that became done in between is shown as unread.
+	c, err := readCursor(v.dir)
 	if err != nil {
 		return View{}, err
 	}
@@ -102,15 +103,15 @@ func lookOnce(fsys FS, path string, kinds ...Kind) (View, error) {
 		v.Segments[k].Last = k == len(v.Segments)-1
 		files = append(files, &file{name: v.Segments[k].name, size: v.Segments[k].Size})
 	}
-	v.Damage = c.contradicted(v.dir, files)
-	return v, v.lookAtQuarantine()
+	v.Damage = c.contradictions(v.dir, files)
+	return v, v.readQuarantine()
 }
 
-// maxListings bounds how often listAll reads: of a log that begins segments faster than that the newest may be missed.
+// maxListings bounds how often listAll reads. If the log creates segments faster than that the newest may be missing.
 const maxListings = 10
 
-// listAll reads a directory until it finds nothing new: a name that takes the place of another one in the middle of a
-// reading may be missed, as may be the one that goes. Whatever was there before the last reading is in one of them.
+// listAll reads a directory until it finds no new name. One reading may miss a name that replaces another one, and also the
+// replaced name. Every name that existed before the last reading is in at least one of the readings.
 func listAll(d *dir) ([]fs.DirEntry, error) {
 	var all []fs.DirEntry
 	seen := map[string]bool{}
@@ -130,13 +131,13 @@ func listAll(d *dir) ([]fs.DirEntry, error) {
 	return all, nil
 }
 
-func (v *View) lookAtQuarantine() error {
+func (v *View) readQuarantine() error {
 	entries, err := v.dir.fs.ReadDir(filepath.Join(v.dir.path, quarantineDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	for _, e := range entries {
-		if fi, err := e.Info(); err == nil { // else it has just gone
+		if fi, err := e.Info(); err == nil { // otherwise it was just deleted
 			v.Quarantined.Files++
 			v.Quarantined.Bytes += fi.Size()
 		}
@@ -144,8 +145,8 @@ func (v *View) lookAtQuarantine() error {
 	return err
 }
 
-// Walk hands what is in a segment to visit, in order, up to the length that the view has seen. It returns
-// fs.ErrNotExist for a segment that has gone, and the first error of visit.
+// Walk calls visit with the pieces of a segment, in order, up to the length in the view. It returns fs.ErrNotExist if the
+// segment no longer exists, and the first error of visit.
 func (v View) Walk(s Segment, visit func(Piece) error) error {
 	err := walk(&file{name: s.name, dir: v.dir}, 0, s.Size, func(met found) error {
 		return visit(Piece{
@@ -156,7 +157,7 @@ func (v View) Walk(s Segment, visit func(Piece) error) error {
 		})
 	})
 	if errors.Is(err, io.ErrUnexpectedEOF) && s.Last {
-		return nil // the owner has cut a failed write back
+		return nil // the owner has cut back a failed write
 	}
 	return err
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A view beside an owner that appends, reads and deletes sees whole records in their order, and no damage.
+// A view of a log whose owner appends, reads and deletes shows whole records in their order, and no damage.
 func TestViewBesideItsOwner(t *testing.T) {
 	dir := t.TempDir()
 	l, err := Open(Options{Dir: dir, Kind: testKind, Budget: &Budget{Max: 1 << 30}, MaxSegmentBytes: 4 << 10, Sync: SyncNone})
@@ -42,7 +42,7 @@ func TestViewBesideItsOwner(t *testing.T) {
 			more = false
 		default:
 		}
-		v, err := Look(OS{}, dir, testKind)
+		v, err := ReadView(OS{}, dir, testKind)
 		require.NoError(t, err)
 		last := ""
 		for _, s := range v.Segments {
@@ -87,7 +87,7 @@ func TestViewKnowsWhatIsDone(t *testing.T) {
 
 	before, err := os.ReadFile(dir + "/" + cursorName)
 	require.NoError(t, err)
-	v, err := Look(OS{}, dir, testKind)
+	v, err := ReadView(OS{}, dir, testKind)
 	require.NoError(t, err)
 	require.Len(t, v.Segments, 1)
 	assert.Equal(t, Position{1, frameHeader + 1}, v.Cursor)

@@ -9,75 +9,77 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
-// maxGroup bounds the bytes written and synced at once, and with it how long one slow group keeps the next waiting.
-const maxGroup = 8 << 20
+// maxCommitBytes bounds the bytes of one write and sync, and so the time that the next commit waits.
+const maxCommitBytes = 8 << 20
 
 // errSync marks a failed sync, after which the active segment is sealed.
 var errSync = errors.New("sync failed")
 
-// home is what the writer needs of the log. All methods are called from the writer's goroutine.
-type home interface {
+// logForWriter is the part of the log that the writer uses. The writer's goroutine calls all methods.
+type logForWriter interface {
 	// number returns the number of the next segment.
 	number() uint64
-	// add puts a new segment at the end of the list.
+	// add appends a new segment to the list.
 	add(f *file)
-	// sealed notes that a segment does not grow any more. keep is false for an empty one: it is removed.
+	// sealed records that a segment does not grow any more. If keep is false the segment is empty and is deleted.
 	sealed(f *file, allDone, keep bool)
-	// restore makes again what was deleted or moved from the directory.
+	// restore creates what was deleted or moved from the directory again.
 	restore() error
-	// appended notes that there is something to read.
+	// appended signals that there is something to read.
 	appended()
 }
 
-// writer appends records to the active segment. Callers hand their records to its goroutine, which writes and syncs for
-// all that wait at the time (group commit): n callers share one sync. call runs other work there, so that nothing is
-// being written meanwhile.
+// writer appends records to the active segment. Callers hand their records to its goroutine, which writes and syncs the records
+// of all waiting callers at once (group commit): n callers share one sync. call runs other work in the goroutine, so that
+// nothing is written meanwhile.
 type writer struct {
 	*queue
 	opt   Options
 	dir   *dir
-	home  home
+	log   logForWriter
 	stop  chan struct{}
 	ended chan struct{} // closed when the goroutine has ended
 
-	// What follows belongs to the goroutine.
+	// Only the goroutine uses the fields below.
 
-	active   *active // nil: the next append begins a segment
-	unsynced []byte  // SyncInterval: what the active segment got since its last sync
-	group    []byte  // the bytes of the group being written
+	active      *active // nil: the next append begins a segment
+	unsynced    []byte  // with SyncInterval: the bytes of the active segment since its last sync
+	commitBytes []byte  // buffer of the records that are written together
 }
 
 // active is the segment that grows.
 type active struct {
 	File
 	file  *file
-	found fs.FileInfo // identifies the file
-	size  int64       // of the file, as far as the file is known to be whole
+	found fs.FileInfo // identity of the file
+	size  int64       // length up to which the file is known to be whole
 }
 
-func newWriter(opt Options, d *dir, h home) *writer {
+func newWriter(opt Options, d *dir, h logForWriter) *writer {
 	return &writer{
-		queue: newQueue(opt), opt: opt, dir: d, home: h, stop: make(chan struct{}), ended: make(chan struct{}),
+		queue: newQueue(opt), opt: opt, dir: d, log: h, stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
-// append writes a record and returns when it is as durable as Options.Sync says. Safe for concurrent use.
+// append writes a record and returns when it is as durable as Options.Sync requires. It is safe for concurrent use.
 func (w *writer) append(record []byte, limit time.Time) error {
 	return w.do(&task{record: record, limit: limit})
 }
 
-// call runs work between two groups and returns its error. Safe for concurrent use, but not for the goroutine itself.
+// call runs work between two commits and returns its error. It is safe for concurrent use, but must not be called from the
+// goroutine itself.
 func (w *writer) call(work func() error) error { return w.do(&task{work: work}) }
 
-// callToEnd is call for work whose outcome the caller has to know, even if it is slow once it has begun.
+// callToEnd is call for work whose outcome the caller must know: once the work has begun the caller waits for its end, however
+// long.
 func (w *writer) callToEnd(work func() error) error { return w.do(&task{work: work, mustEnd: true}) }
 
-// close refuses further tasks, does what waits, and seals the active segment. It returns ErrStalled where that takes too
-// long; the goroutine then ends when the disk lets it.
+// close refuses further tasks, finishes the queued ones and seals the active segment. It returns ErrStalled if that takes too
+// long; the goroutine then ends when the disk answers.
 func (w *writer) close() error {
 	w.queue.close()
 	close(w.stop)
-	if !wait.For(w.ended, w.patience()) {
+	if !wait.For(w.ended, w.maxWait()) {
 		return ErrStalled
 	}
 	return nil
@@ -108,7 +110,7 @@ func (w *writer) run() {
 	}
 }
 
-// doQueued does everything that waits.
+// doQueued does all queued tasks.
 func (w *writer) doQueued() {
 	for t := w.first(); t != nil; t = w.first() {
 		w.begin()
@@ -122,17 +124,17 @@ func (w *writer) doQueued() {
 	}
 }
 
-// commit writes and syncs the records at the front of the queue, as many as fit one segment and maxGroup.
+// commit writes and syncs the records at the front of the queue, as many as fit in one segment and in maxCommitBytes.
 func (w *writer) commit() {
-	w.group = w.group[:0]
-	var group []*task
+	w.commitBytes = w.commitBytes[:0]
+	var tasks []*task
 	room := w.opt.MaxSegmentBytes
 	if w.active != nil {
 		room -= w.active.size
 	}
 	for t := w.first(); t != nil && t.work == nil; t = w.first() {
-		n := len(w.group) + len(t.record)
-		if len(group) > 0 && (n > maxGroup || int64(n) > room) {
+		n := len(w.commitBytes) + len(t.record)
+		if len(tasks) > 0 && (n > maxCommitBytes || int64(n) > room) {
 			break
 		}
 		if !w.dequeue(t) {
@@ -142,48 +144,49 @@ func (w *writer) commit() {
 			w.finish(t, err)
 			continue
 		}
-		if len(group) == 0 && int64(n) > room {
+		if len(tasks) == 0 && int64(n) > room {
 			room = w.opt.MaxSegmentBytes // write will begin a new segment
 		}
-		group = append(group, t)
-		w.group = append(w.group, t.record...)
+		tasks = append(tasks, t)
+		w.commitBytes = append(w.commitBytes, t.record...)
 	}
-	if len(group) == 0 {
+	if len(tasks) == 0 {
 		return
 	}
-	err := w.write(w.group, group)
-	w.opt.Budget.Written(int64(len(w.group)))
+	err := w.write(w.commitBytes, tasks)
+	w.opt.Budget.Written(int64(len(w.commitBytes)))
 	if err != nil {
-		w.opt.Budget.Release(int64(len(w.group)))
+		w.opt.Budget.Release(int64(len(w.commitBytes)))
 	}
-	for _, t := range group {
+	for _, t := range tasks {
 		w.finish(t, err)
 	}
-	if cap(w.group) > 2*maxGroup {
-		w.group = nil // one huge record must not stay in memory for ever
+	if cap(w.commitBytes) > 2*maxCommitBytes {
+		w.commitBytes = nil // release the memory of one huge record
 	}
 }
 
-// write puts data, which are the records of group, at the end of the log, durably with SyncBatch. The space is reserved.
-func (w *writer) write(data []byte, group []*task) error {
+// write appends data, the records of tasks, to the log. With SyncBatch it makes them durable. The caller has reserved the
+// space.
+func (w *writer) write(data []byte, tasks []*task) error {
 	if a := w.active; a != nil && (a.size+int64(len(data)) > w.opt.MaxSegmentBytes ||
 		w.opt.MaxSegmentAge > 0 && w.opt.Now().Sub(a.file.created) >= w.opt.MaxSegmentAge) {
 		w.seal()
 	}
-	err := w.tryWrite(data, group)
-	if len(w.unsynced) >= maxGroup {
+	err := w.tryWrite(data, tasks)
+	if len(w.unsynced) >= maxCommitBytes {
 		w.flush()
 	}
 	switch {
-	case errors.Is(err, errTaken):
-		if rerr := w.home.restore(); rerr != nil {
+	case errors.Is(err, errMoved):
+		if rerr := w.log.restore(); rerr != nil {
 			return errors.Join(err, rerr)
 		}
-		return w.tryWrite(data, group)
+		return w.tryWrite(data, tasks)
 	case errors.Is(err, errSync):
-		// After a failed sync nothing that the file got since the last good one can be trusted, whatever a second sync
-		// would say. The file has been sealed; what memory still has goes into a new one, once.
-		if again := w.tryWrite(data, group); again != nil {
+		// After a failed sync the bytes since the last good sync cannot be trusted, whatever a second sync reports. The file
+		// has been sealed. The records that are still in memory go to a new segment, once.
+		if again := w.tryWrite(data, tasks); again != nil {
 			return errors.Join(err, again)
 		}
 		return nil
@@ -192,24 +195,24 @@ func (w *writer) write(data []byte, group []*task) error {
 }
 
 // tryWrite appends data to the active segment, or to a new one.
-func (w *writer) tryWrite(data []byte, group []*task) error {
+func (w *writer) tryWrite(data []byte, tasks []*task) error {
 	if w.active == nil {
 		if err := w.beginSegment(); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%w: %w", errTaken, err)
+			return fmt.Errorf("%w: %w", errMoved, err)
 		} else if err != nil {
-			return fmt.Errorf("begin a segment: %w", full(err))
+			return fmt.Errorf("begin a segment: %w", markNoSpace(err))
 		}
 	}
 	a := w.active
 	if _, err := a.Write(data); err != nil {
 		w.cutBack()
-		return fmt.Errorf("append: %w", full(err))
+		return fmt.Errorf("append: %w", markNoSpace(err))
 	}
 	if w.opt.Sync == SyncBatch {
 		if err := w.sync(a); err != nil {
 			w.cutBack()
 			w.retire()
-			return fmt.Errorf("%w: %w", errSync, full(err))
+			return fmt.Errorf("%w: %w", errSync, markNoSpace(err))
 		}
 	}
 	if err := w.dir.checkPlace(a.file.String(), a.found); err != nil {
@@ -220,25 +223,25 @@ func (w *writer) tryWrite(data []byte, group []*task) error {
 		w.unsynced = append(w.unsynced, data...)
 	}
 	a.size += int64(len(data))
-	a.file.grow(int64(len(data)), w.decide(group))
-	w.home.appended()
+	a.file.grow(int64(len(data)), w.decide(tasks))
+	w.log.appended()
 	return nil
 }
 
-// beginSegment makes the next segment and its name durable.
+// beginSegment creates the next segment and makes its name durable.
 func (w *writer) beginSegment() error {
-	f := &file{name: name{number: w.home.number(), created: w.opt.Now(), kind: w.opt.Kind}, dir: w.dir}
+	f := &file{name: name{number: w.log.number(), created: w.opt.Now(), kind: w.opt.Kind}, dir: w.dir}
 	handle, found, err := w.dir.create(f.String())
 	if err != nil {
 		return err
 	}
-	w.home.add(f)
+	w.log.add(f)
 	w.active = &active{File: handle, file: f, found: found}
 	return nil
 }
 
-// cutBack removes what a failed write left behind. Where that fails too, the segment is sealed: readers never see the
-// surplus, and after a restart it is a torn tail, or whole records that arrive twice.
+// cutBack removes the bytes of a failed write. If that fails, too, it seals the segment: readers never see the surplus. After a
+// restart the surplus is a torn tail, or whole records that are delivered twice.
 func (w *writer) cutBack() {
 	if err := w.active.Truncate(w.active.size); err != nil {
 		w.opt.report(fmt.Errorf("cut back a failed write: %w", err))
@@ -246,7 +249,7 @@ func (w *writer) cutBack() {
 	}
 }
 
-// seal syncs and ends the active segment, if there is one.
+// seal syncs and seals the active segment, if there is one.
 func (w *writer) seal() {
 	w.flush()
 	w.retire()
@@ -259,14 +262,14 @@ func (w *writer) sealIf(f *file) {
 	}
 }
 
-// giveUpTaken ends the active segment if somebody has deleted or moved its file.
-func (w *writer) giveUpTaken() {
-	if a := w.active; a != nil && errors.Is(w.dir.checkPlace(a.file.String(), a.found), errTaken) {
+// retireIfMoved ends the active segment if its file was deleted or moved.
+func (w *writer) retireIfMoved() {
+	if a := w.active; a != nil && errors.Is(w.dir.checkPlace(a.file.String(), a.found), errMoved) {
 		w.retire()
 	}
 }
 
-// retire closes the active segment's file, if there is one: it does not grow any more.
+// retire closes the active segment's file, if there is one. The segment does not grow any more.
 func (w *writer) retire() {
 	a := w.active
 	if a == nil {
@@ -274,7 +277,7 @@ func (w *writer) retire() {
 	}
 	w.active, w.unsynced = nil, nil
 	w.opt.report(a.Close())
-	w.home.sealed(a.file, a.file.seal(), a.size > 0)
+	w.log.sealed(a.file, a.file.seal(), a.size > 0)
 }
 
 func (w *writer) sync(f File) error {
@@ -286,8 +289,7 @@ func (w *writer) sync(f File) error {
 	return err
 }
 
-// flush syncs the active segment with SyncInterval. Where that fails, what it got since the last sync is written to a new
-// segment, once.
+// flush syncs the active segment with SyncInterval. If the sync fails, the bytes since the last sync go to a new segment, once.
 func (w *writer) flush() {
 	if w.active == nil || len(w.unsynced) == 0 {
 		return
@@ -296,13 +298,13 @@ func (w *writer) flush() {
 	w.unsynced = nil
 	err := w.sync(w.active)
 	if err == nil {
-		if cap(data) <= 2*maxGroup {
+		if cap(data) <= 2*maxCommitBytes {
 			w.unsynced = data[:0]
 		}
 		return
 	}
 	w.opt.report(fmt.Errorf("%w, writing the last %d bytes again: %w", errSync, len(data), err))
-	w.retire() // nothing is cut back: readers may have seen it
+	w.retire() // no cutBack: readers may have seen the bytes
 	if err := w.opt.Budget.Reserve(int64(len(data))); err != nil {
 		w.opt.report(err)
 		return

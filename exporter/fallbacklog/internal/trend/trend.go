@@ -1,12 +1,12 @@
-// Package trend says how fast a level rises or falls, and when it will be somewhere.
+// Package trend measures how fast a level rises or falls.
 package trend
 
 import "time"
 
-// Trend keeps the level at regular moments over a window. It is not safe for concurrent use.
+// Trend keeps the levels of a window, sampled at regular intervals. It is not safe for concurrent use.
 type Trend struct {
 	samples []sample // a ring
-	next    int      // where the next one goes; the oldest one when the ring is full
+	next    int      // index of the next sample; of the oldest one if the ring is full
 	full    bool
 }
 
@@ -15,10 +15,10 @@ type sample struct {
 	level float64
 }
 
-// New returns a trend over the last so many samples, two or more.
+// New returns a trend over the last samples, two or more.
 func New(samples int) *Trend { return &Trend{samples: make([]sample, samples)} }
 
-// Add notes the level. A clock that was set back begins the window anew.
+// Add adds a sample. If the clock was set back the window begins again.
 func (t *Trend) Add(at time.Time, level float64) {
 	if last, ok := t.newest(); ok && !at.After(last.at) {
 		t.next, t.full = 0, false
@@ -28,15 +28,15 @@ func (t *Trend) Add(at time.Time, level float64) {
 	t.full = t.full || t.next == 0
 }
 
-// Begin begins the window anew with the newest sample: what was before is no sign of what comes.
-func (t *Trend) Begin() {
+// Restart begins the window again with the newest sample: the earlier samples do not predict the next ones.
+func (t *Trend) Restart() {
 	if last, ok := t.newest(); ok {
 		t.samples[0], t.next, t.full = last, 1, false
 	}
 }
 
-// Slope is by how much the level has risen a second, from the oldest to the newest sample of the window; negative where
-// it has fallen, and 0 as long as there is one sample only.
+// Slope returns the change of the level per second, from the oldest to the newest sample of the window. It is negative if the
+// level has fallen, and 0 with fewer than two samples.
 func (t *Trend) Slope() float64 {
 	newest, ok := t.newest()
 	if !ok {
@@ -53,7 +53,7 @@ func (t *Trend) Slope() float64 {
 	return (newest.level - oldest.level) / elapsed
 }
 
-// Level is the newest level, 0 when there is none.
+// Level returns the newest level, or 0 if there is none.
 func (t *Trend) Level() float64 {
 	s, _ := t.newest()
 	return s.level

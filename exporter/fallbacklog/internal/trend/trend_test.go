@@ -29,10 +29,10 @@ func TestSlope(t *testing.T) {
 	assert.InDelta(t, 40, tr.Level(), 0)
 }
 
-// What was before the window began says nothing; the level stays.
+// Samples before the window have no effect. The level stays.
 func TestBegin(t *testing.T) {
 	tr := New(4)
-	tr.Begin()
+	tr.Restart()
 	assert.Zero(t, tr.Level())
 	at := time.Unix(0, 0)
 	for i, level := range []float64{10, 20, 30, 40, 50, 45, 40, 35, 30, 25} {
@@ -40,7 +40,7 @@ func TestBegin(t *testing.T) {
 		tr.Add(at, level)
 		if level == 50 {
 			assert.InDelta(t, 10, tr.Slope(), 1e-9)
-			tr.Begin()
+			tr.Restart()
 			assert.Zero(t, tr.Slope())
 			assert.InDelta(t, 50, tr.Level(), 0)
 		}
@@ -50,7 +50,7 @@ func TestBegin(t *testing.T) {
 	}
 }
 
-// A clock that jumps gives no slope of its own.
+// A clock that jumps does not change the slope.
 func TestClockJumps(t *testing.T) {
 	at := time.Unix(1000, 0)
 	tr := New(4)

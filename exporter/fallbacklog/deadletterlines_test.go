@@ -16,13 +16,13 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 )
 
-// A run of dead letters has one line a minute, and each record is in one line. The first one after a quiet minute has its
-// line at once.
-func TestBurialsAreToldTogether(t *testing.T) {
-	var b burials
+// Each record that goes to the dead letter is in exactly one line. There is at most one line per minute. The first record after
+// a quiet minute is logged at once.
+func TestDeadLetterLinesAreJoined(t *testing.T) {
+	var b deadLetterLines
 	now := time.Unix(1000, 0)
-	var lines []burialLine
-	keep := func(line burialLine, due bool) {
+	var lines []deadLetterLine
+	keep := func(line deadLetterLine, due bool) {
 		if due {
 			lines = append(lines, line)
 		}
@@ -31,15 +31,15 @@ func TestBurialsAreToldTogether(t *testing.T) {
 	require.Empty(t, lines, "there is nothing to say")
 	cause := errors.New("refused")
 	keep(b.add(now, delivery.ReasonRefused, 5, cause))
-	require.Equal(t, []burialLine{{records: 1, items: 5, reason: delivery.ReasonRefused, cause: cause}}, lines, "at once")
+	require.Equal(t, []deadLetterLine{{records: 1, items: 5, reason: delivery.ReasonRefused, cause: cause}}, lines, "at once")
 	for range 179 {
 		now = now.Add(time.Second)
 		keep(b.due(now))
 		keep(b.add(now, delivery.ReasonPoison, 2, cause))
 	}
 	require.Len(t, lines, 3)
-	assert.Equal(t, burialLine{59, 118, delivery.ReasonPoison, cause}, lines[1])
-	assert.Equal(t, burialLine{60, 120, delivery.ReasonPoison, cause}, lines[2])
+	assert.Equal(t, deadLetterLine{59, 118, delivery.ReasonPoison, cause}, lines[1])
+	assert.Equal(t, deadLetterLine{60, 120, delivery.ReasonPoison, cause}, lines[2])
 	now = now.Add(time.Second)
 	keep(b.due(now))
 	require.Len(t, lines, 4, "without a further record")
@@ -51,21 +51,21 @@ func TestBurialsAreToldTogether(t *testing.T) {
 	require.Len(t, lines, 5, "at once again")
 	keep(b.add(now, delivery.ReasonRefused, 3, cause))
 	require.Len(t, lines, 5)
-	keep(b.rest(now))
+	keep(b.remaining(now))
 	require.Len(t, lines, 6, "the rest, when the component stops")
 	assert.Equal(t, 3, lines[5].items)
-	keep(b.rest(now))
+	keep(b.remaining(now))
 	assert.Len(t, lines, 6)
 }
 
-// The line says how many, where they are, what the downstream answered, and the command that shows them; what a run has
-// beyond the first is said at the latest when the component stops.
+// The line contains the numbers of records and items, the directory, the downstream's answer, and the command that shows the
+// records. Records without a line are logged when the component stops.
 func TestDeadLetterLine(t *testing.T) {
 	b := newBackend(t)
 	b.refuse(codes.InvalidArgument)
 	core, lines := observer.New(zap.InfoLevel)
 	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(t.TempDir()), grpcTo(b)), zap.New(core))
-	for i := range 4 { // a fifth refusal in a row would be the downstream's fault
+	for i := range 4 { // a fifth consecutive refusal would make the signal wait
 		require.NoError(t, g.logs.ConsumeLogs(t.Context(), makeLogs(fmt.Sprint(i), 3)))
 	}
 	seen := func() []observer.LoggedEntry { return lines.FilterMessage("records went to the dead letter").All() }

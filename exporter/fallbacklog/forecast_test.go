@@ -13,7 +13,7 @@ import (
 )
 
 func TestOutlook(t *testing.T) {
-	o := newOutlook(1000)
+	o := newForecast(1000)
 	now := time.Unix(0, 0)
 	tick := func(unread int64) {
 		now = now.Add(time.Second)
@@ -53,9 +53,9 @@ func TestOutlook(t *testing.T) {
 	assert.Zero(t, drained)
 }
 
-// A disk that others fill, or that is smaller than max_disk_mib, is full before the logs have grown to their bound.
+// A disk that others fill, or that is smaller than max_disk_mib, is full before the logs have reached max_disk_mib.
 func TestOutlookOfAShortDisk(t *testing.T) {
-	o := newOutlook(1 << 30)
+	o := newForecast(1 << 30)
 	now := time.Unix(0, 0)
 	for i := range int64(31) {
 		now = now.Add(time.Second)
@@ -67,7 +67,7 @@ func TestOutlookOfAShortDisk(t *testing.T) {
 	assert.InDelta(t, (1000-20*30)/20, full, 1e-9)
 }
 
-// seconds reads a gauge of floating point; ok is false while it has no point.
+// seconds returns a floating-point gauge. ok is false while it has no point.
 func (g *gateway) seconds(name string) (v float64, ok bool) {
 	m, err := g.tel.GetMetric("otelcol_exporter_fallbacklog_" + name)
 	if err != nil {
@@ -80,7 +80,7 @@ func (g *gateway) seconds(name string) (v float64, ok bool) {
 	return points[0].Value, true
 }
 
-// In an outage there is a time until the log is full; afterwards there is none, and nothing left to drain.
+// In an outage seconds_to_full has a value. Afterwards it is absent and seconds_to_drained is 0.
 func TestSecondsToFullAndDrained(t *testing.T) {
 	b := newBackend(t)
 	b.refuse(codes.Unavailable)

@@ -26,7 +26,8 @@ func (f *stuckFS) Remove(name string) error {
 	return f.OS.Remove(name)
 }
 
-// What the disk refused while the log drained is done when the disk lets it, without another outage or another batch.
+// Operations that the disk refused while the log drained are repeated until they succeed, without another outage or another
+// batch.
 func TestDrainedLogGoesWhenTheDiskLetsIt(t *testing.T) {
 	b := newBackend(t)
 	b.refuse(codes.Unavailable)

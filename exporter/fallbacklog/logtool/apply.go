@@ -8,37 +8,37 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 )
 
-// Sifted is what Requeue or Discard did to a dead letter.
-type Sifted struct {
+// DeadLetterResult is what Requeue or Discard did to a dead letter.
+type DeadLetterResult struct {
 	Log
 	Records int `json:"records"`
-	Items   int `json:"items"`             // except for those in Locked
-	Locked  int `json:"encrypted_records"` // of them, without their key: they are moved unchanged
-	Kept    int `json:"kept_records"`      // that the filter did not choose
+	Items   int `json:"items"`             // without the items of Locked
+	Locked  int `json:"encrypted_records"` // number of Records without their key; they are moved unchanged
+	Kept    int `json:"kept_records"`      // records that the filter did not choose
 }
 
-// maxRanges is how many ranges of done records a cursor is trusted with: it has room for about 150.
+// maxRanges is the number of done ranges that the tool leaves in a cursor, which has room for about 150.
 const maxRanges = 100
 
-// errStays says that a record cannot be written again in the format of the log.
+// errStays means that a record cannot be written again in the format of the log.
 var errStays = errors.New("the record stays where it is")
 
-// sifter goes through a dead letter and acts on the records that a filter chooses.
-type sifter struct {
+// selector acts on the chosen records of a dead letter.
+type selector struct {
 	log    Log
 	from   *segment.Log
 	filter Filter
-	// act deals with a chosen record, durably.
+	// act acts durably on a chosen record.
 	act func(rec []byte, meta record.Meta) error
 	// keep appends a record to the dead letter again.
 	keep func(rec []byte) error
 	m    *meter
 }
 
-// sift acts on what is in the dead letter now. Where the chosen records are too scattered for the cursor, the others are
-// written again behind them, so that whole segments go; if there is no room for that they stay where they are. An
-// interruption repeats records, and loses none.
-func (s sifter) sift(ctx context.Context) (done Sifted, err error) {
+// apply acts on the records that are in the dead letter now. If the chosen records are too scattered for the cursor, the others
+// are written again behind them, so that whole segments can be deleted. Without room for that the others stay in their place.
+// An interruption repeats records but loses none.
+func (s selector) apply(ctx context.Context) (done DeadLetterResult, err error) {
 	done.Log = s.log
 	defer s.from.Rewind()
 	end, ranges, err := s.measure(ctx)
@@ -61,7 +61,7 @@ func (s sifter) sift(ctx context.Context) (done Sifted, err error) {
 			if chosen {
 				done.Locked++
 			}
-		case errors.Is(err, record.ErrDamaged): // not as it was encrypted: it is moved unchanged, and stops no other
+		case errors.Is(err, record.ErrDamaged): // it was changed after encryption: it is moved unchanged and delays no other
 		case err != nil:
 			return done, err
 		}
@@ -93,9 +93,9 @@ func (s sifter) sift(ctx context.Context) (done Sifted, err error) {
 	}
 }
 
-// measure returns where the dead letter ends now, and how many ranges of done records the cursor would have to keep at
-// most when all that is chosen is done: those before a record that is kept, and one at the end of each segment.
-func (s sifter) measure(ctx context.Context) (end segment.Position, ranges int, err error) {
+// measure returns the present end of the dead letter, and an upper bound of the done ranges in the cursor after all chosen
+// records are done: one before each record that is kept, and one at the end of each segment.
+func (s selector) measure(ctx context.Context) (end segment.Position, ranges int, err error) {
 	var kept segment.Position // the end of the last record that is kept
 	for {
 		if err := ctx.Err(); err != nil {
@@ -124,11 +124,11 @@ func (s sifter) measure(ctx context.Context) (end segment.Position, ranges int, 
 	}
 }
 
-// Sift is for the gateway: it moves what a request chooses of a dead letter to the signal's log, or discards it. Both are
-// the component's own; nobody else reads the dead letter meanwhile. requeued is called for each record that is moved.
-func (r Request) Sift(ctx context.Context, signal string, reader record.Reader, codec record.Codec, dead, log *segment.Log,
+// Apply moves the chosen records of a dead letter to the signal's log, or deletes them. The gateway calls it with its own logs,
+// and nothing else may read the dead letter meanwhile. requeued is called for each record that is moved.
+func (r Request) Apply(ctx context.Context, signal string, reader record.Reader, codec record.Codec, dead, log *segment.Log,
 	requeued func(meta record.Meta, size int),
-) (Sifted, error) {
+) (DeadLetterResult, error) {
 	appendTo := func(to *segment.Log, rec []byte) (int, error) {
 		whole, err := Log{Signal: signal, reader: reader}.transcode(codec, rec)
 		if err != nil {
@@ -136,7 +136,7 @@ func (r Request) Sift(ctx context.Context, signal string, reader record.Reader, 
 		}
 		return len(whole), to.Append(whole)
 	}
-	s := sifter{
+	s := selector{
 		log: Log{Signal: signal, DeadLetter: true, reader: reader}, from: dead, filter: r.Filter, m: &meter{},
 		act: func(rec []byte, meta record.Meta) error {
 			if r.Command == Discarding {
@@ -153,5 +153,5 @@ func (r Request) Sift(ctx context.Context, signal string, reader record.Reader, 
 			return err
 		},
 	}
-	return s.sift(ctx)
+	return s.apply(ctx)
 }

@@ -12,22 +12,22 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 )
 
-// request is one OTLP export request, of any signal.
-type request struct {
+// otlpRequest is one OTLP export request of any signal.
+type otlpRequest struct {
 	path     string // over HTTP
 	marshal  func() ([]byte, error)
 	json     func() ([]byte, error)
-	answered func(body []byte) answer // reads an HTTP answer; what is none says nothing
+	answered func(body []byte) answer // parses an HTTP answer; an invalid one is an empty answer
 	overGRPC func(context.Context, *grpc.ClientConn) (answer, error)
 }
 
-// decode reads the request in a record of either format.
+// decode decodes the request in a record of either format.
 func decode(into interface {
 	UnmarshalJSON(data []byte) error
 	UnmarshalProto(data []byte) error
 }, reader record.Reader, rec []byte,
 ) error {
-	codec := reader.Of(rec)
+	codec := reader.CodecOf(rec)
 	_, payload, err := codec.Split(rec)
 	if err != nil {
 		return err
@@ -38,9 +38,9 @@ func decode(into interface {
 	return into.UnmarshalJSON(payload)
 }
 
-// asLine returns a record as a line, whatever its format.
+// asLine returns a record of either format as a line.
 func (l Log) asLine(rec []byte, meta record.Meta) ([]byte, error) {
-	if l.reader.Of(rec).Encoding() == record.JSON {
+	if l.reader.CodecOf(rec).Encoding() == record.JSON {
 		return l.reader.Copy(record.Lines{}, rec)
 	}
 	r, err := l.newRequest(rec)
@@ -54,10 +54,10 @@ func (l Log) asLine(rec []byte, meta record.Meta) ([]byte, error) {
 	return record.Lines{}.Append(nil, payload, meta)
 }
 
-// transcode returns the bytes that put a record into a segment of a codec. It fails with errStays where the record is of
-// another encoding and cannot be decoded.
+// transcode returns the bytes that put a record into a segment of a codec. It fails with errStays if the record has another
+// encoding and cannot be decoded.
 func (l Log) transcode(to record.Codec, rec []byte) ([]byte, error) {
-	if l.reader.Of(rec).Encoding() == to.Encoding() {
+	if l.reader.CodecOf(rec).Encoding() == to.Encoding() {
 		return l.reader.Copy(to, rec)
 	}
 	meta, err := l.reader.Parse(rec)
@@ -80,11 +80,11 @@ func (l Log) transcode(to record.Codec, rec []byte) ([]byte, error) {
 }
 
 // newRequest decodes a record.
-func (l Log) newRequest(rec []byte) (request, error) {
+func (l Log) newRequest(rec []byte) (otlpRequest, error) {
 	switch l.Signal {
 	case "traces":
 		r := ptraceotlp.NewExportRequest()
-		return request{
+		return otlpRequest{
 			path: "v1/traces", marshal: r.MarshalProto, json: r.MarshalJSON,
 			answered: func(body []byte) answer {
 				resp := ptraceotlp.NewExportResponse()
@@ -100,7 +100,7 @@ func (l Log) newRequest(rec []byte) (request, error) {
 		}, decode(r, l.reader, rec)
 	case "metrics":
 		r := pmetricotlp.NewExportRequest()
-		return request{
+		return otlpRequest{
 			path: "v1/metrics", marshal: r.MarshalProto, json: r.MarshalJSON,
 			answered: func(body []byte) answer {
 				resp := pmetricotlp.NewExportResponse()
@@ -116,7 +116,7 @@ func (l Log) newRequest(rec []byte) (request, error) {
 		}, decode(r, l.reader, rec)
 	case "logs":
 		r := plogotlp.NewExportRequest()
-		return request{
+		return otlpRequest{
 			path: "v1/logs", marshal: r.MarshalProto, json: r.MarshalJSON,
 			answered: func(body []byte) answer {
 				resp := plogotlp.NewExportResponse()
@@ -131,7 +131,7 @@ func (l Log) newRequest(rec []byte) (request, error) {
 			},
 		}, decode(r, l.reader, rec)
 	}
-	return request{}, fmt.Errorf("signal: must be traces, metrics or logs (got %q)", l.Signal)
+	return otlpRequest{}, fmt.Errorf("signal: must be traces, metrics or logs (got %q)", l.Signal)
 }
 
 func answerOf(err error, rejected func() int64, message func() string) answer {

@@ -3,7 +3,7 @@ package segment
 // writersLog is the log as the writer sees it.
 type writersLog Log
 
-var _ home = (*writersLog)(nil)
+var _ logForWriter = (*writersLog)(nil)
 
 func (w *writersLog) log() *Log { return (*Log)(w) }
 
@@ -13,7 +13,7 @@ func (w *writersLog) add(f *file) { w.segments.add(f) }
 
 func (w *writersLog) sealed(f *file, allDone, keep bool) {
 	if !keep {
-		w.shrinker.forget(f)
+		w.shrinker.unlist(f)
 		w.opt.report(w.dir.remove(f.String()))
 		return
 	}
