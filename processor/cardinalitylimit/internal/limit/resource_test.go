@@ -29,7 +29,7 @@ func otherMetric(c *Cursor, name string) {
 
 func remainingResource(c *Cursor) map[string]any {
 	to := pcommon.NewMap()
-	c.LeftResource(to, "gateway")
+	c.RemainingResource(to, "gateway")
 	return to.AsRaw()
 }
 
