@@ -84,3 +84,38 @@ func TestRemovedResourceAttributesDoNotCount(t *testing.T) {
 	pod(c, "2", "other")
 	require.Equal(t, Strip, c.Decide(pcommon.NewMap(), false).Action)
 }
+
+// The overflow series of a key does not depend on the order of the key's parts. It has the resource parts of the key, except
+// service.instance.id.
+func TestOverflowSeriesOfAKey(t *testing.T) {
+	var targets []Decision
+	for _, key := range [][]string{
+		{"resource.service", "resource.pod", "metric.name", "resource.service.instance.id"},
+		{"resource.service.instance.id", "metric.name", "resource.pod", "resource.service"},
+	} {
+		s := newSet(t, Spec{Name: "l", Key: parts(t, key...), MaxSeries: 1, Action: Overflow})
+		c := s.Begin(headers{})
+		for i, want := range []Action{Pass, Overflow} {
+			r, m, attrs := pcommon.NewResource(), pmetric.NewMetric(), pcommon.NewMap()
+			r.Attributes().PutStr("service", "s")
+			r.Attributes().PutStr("pod", "p")
+			r.Attributes().PutStr(instanceID, "i")
+			m.SetName("m")
+			attrs.PutInt("id", int64(i))
+			c.Resource(r)
+			c.Scope(pcommon.NewInstrumentationScope())
+			c.Metric(m)
+			d := c.Decide(attrs, false)
+			require.Equal(t, want, d.Action)
+			if want == Overflow {
+				targets = append(targets, d)
+				to := pcommon.NewMap()
+				c.TargetResource(0, to)
+				require.Equal(t, map[string]any{"service": "s", "pod": "p"}, to.AsRaw())
+			}
+		}
+		c.End()
+	}
+	require.NotZero(t, targets[0].Target)
+	require.Equal(t, targets[0], targets[1])
+}

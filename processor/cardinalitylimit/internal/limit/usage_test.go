@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
 // The usage of an override has the used places of its fullest key, in any order of the keys.
@@ -77,7 +79,9 @@ func TestKeyThatRemembersLostPlaces(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop})
 	s.options.Now = func() time.Time { return now }
-	require.Equal(t, Pass, decide(s, nil, "", "", "m", "id", "1").Action)
+	first := decide(s, nil, "", "", "m", "id", "1")
+	require.Equal(t, Pass, first.Action)
+	require.Zero(t, first.Horizon, "no place was lost")
 	now = now.Add(time.Hour)
 	require.EqualValues(t, 1, s.Sweep()[0].Keys)
 	require.Equal(t, Pass, decide(s, nil, "", "", "m", "id", "2").Action)
@@ -103,4 +107,31 @@ func TestCursorWithARemovedKey(t *testing.T) {
 	u := s.Sweep()[0]
 	require.EqualValues(t, 1, u.Keys)
 	require.EqualValues(t, 1, u.Series)
+}
+
+// The first max_keys keys have trackers of their own. Further keys share one.
+func TestKeysBeyondTheMaximum(t *testing.T) {
+	o := newSet(t).options
+	o.MaxKeys = 2
+	s, err := NewSet([]Spec{{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop}}, o)
+	require.NoError(t, err)
+	for i, want := range []Action{Pass, Pass, Pass, Drop, Drop} {
+		require.Equal(t, want, decide(s, nil, "", "", fmt.Sprint("m", i), "id", "1").Action, i)
+	}
+	require.EqualValues(t, 2, s.Sweep()[0].Keys)
+}
+
+// A key whose tracker finds no memory reserves nothing and shares a tracker.
+func TestKeyWithoutMemory(t *testing.T) {
+	o := newSet(t).options
+	o.Tracker.Budget = budget.New(1 << 20)
+	s, err := NewSet([]Spec{{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop}}, o)
+	require.NoError(t, err)
+	used := o.Tracker.Budget.Used()
+	require.True(t, o.Tracker.Budget.Reserve(1<<20-int(used)-keyBytes))
+	for i, want := range []Action{Pass, Drop} {
+		require.Equal(t, want, decide(s, nil, "", "", fmt.Sprint("m", i), "id", "1").Action, i)
+	}
+	require.Equal(t, int64(1<<20-keyBytes), o.Tracker.Budget.Used())
+	require.Zero(t, s.Sweep()[0].Keys)
 }
