@@ -37,7 +37,7 @@ func TestFullestKeyOfAnOverride(t *testing.T) {
 
 // A key without used places is not among the fullest keys. The tracker of the keys beyond max_keys is such a key.
 func TestEmptyKeysAreNotAmongTheFullest(t *testing.T) {
-	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 10, Action: Drop})
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "resource.missing", "metric.name"), MaxSeries: 10, Action: Drop})
 	require.Empty(t, s.Sweep()[0].Fullest)
 	decide(s, nil, "", "", "m", "id", "1")
 	require.Equal(t, []KeyUsage{{Key: "metric.name=m", Series: 1, Max: 10}}, s.Sweep()[0].Fullest)
