@@ -273,13 +273,24 @@ func (h *hostile) scrape(t *testing.T) {
 	time.Sleep(pollEvery) // a scraper's pace; nothing waits for it
 }
 
-// startSink starts an OTLP backend over HTTP that accepts everything and forgets it.
+// startSink starts an OTLP backend, over gRPC and HTTP, that accepts everything and forgets it.
 func startSink(t *testing.T, address string) {
 	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
-	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { //nolint:gosec // its only client is the gateway
-		_, _ = io.Copy(io.Discard, r.Body) // a gateway that gives up is no concern of the sink
-	})}
+	server := &http.Server{ //nolint:gosec // its only client is the gateway
+		Protocols: new(http.Protocols),
+		Handler: http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // a gateway that gives up is no concern of the sink
+			const gRPC = "application/grpc"
+			if strings.HasPrefix(r.Header.Get("Content-Type"), gRPC) {
+				answer.Header().Set("Content-Type", gRPC)
+				answer.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
+				_, _ = answer.Write(make([]byte, 5)) // an empty message: not compressed, 0 bytes
+			}
+		}),
+	}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	t.Cleanup(func() { _ = server.Close() })
 }
