@@ -103,10 +103,8 @@ func TestCursorWithARemovedKey(t *testing.T) {
 	now = now.Add(3 * time.Hour)
 	require.Zero(t, s.Sweep()[0].Keys)
 	require.Equal(t, Pass, offer(c, testPoint{metric: "m", attributes: map[string]string{"id": "2"}}).Action)
+	require.EqualValues(t, 1, s.limits[0].trackers.keys.Load(), "the key is in the table again")
 	c.End()
-	u := s.Sweep()[0]
-	require.EqualValues(t, 1, u.Keys)
-	require.EqualValues(t, 1, u.Series)
 }
 
 // The first max_keys keys have trackers of their own. Further keys share one.
