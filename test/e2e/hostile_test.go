@@ -29,15 +29,15 @@ import (
 )
 
 const (
-	// slowestAnswer bounds the time that a gateway needs for one request, whatever is in it.
+	// slowestAnswer bounds the time of a gateway's answer to any request.
 	slowestAnswer = 2 * time.Second
 	// hostileRSS bounds a gateway's resident memory under the requests of hostilePoints.
 	hostileRSS = 300 << 20
 )
 
-// TestSoakHistograms: no histogram that OTLP can express ends a shipped gateway, or occupies it. Requests
-// of random histograms, most of them exponential, valid and not, come over HTTP and gRPC at the same
-// time while the page is scraped: each is answered in time, and memory stays bounded.
+// TestSoakHistograms: no histogram that OTLP can express ends a shipped gateway, or occupies it for long. Requests of random
+// histograms, most of them exponential, valid and invalid, come over HTTP and gRPC while the page is scraped. Each request is
+// answered in time, and memory stays bounded.
 func TestSoakHistograms(t *testing.T) {
 	gateways := map[string]func(*testing.T) *gateway{"second gateway of the README": newSecondGateway}
 	files, err := filepath.Glob(config("*.yaml"))
@@ -69,7 +69,7 @@ func TestSoakHistograms(t *testing.T) {
 	}
 }
 
-// elsewhere says why the test above leaves a shipped configuration out; TestBucketingComesFirst covers it.
+// elsewhere has the reason for which the test above leaves out a shipped configuration. TestBucketingComesFirst covers these.
 var elsewhere = map[string]string{
 	"kafka.yaml":            "needs a broker",
 	"mtls.yaml":             "asks for a client certificate",
@@ -81,8 +81,8 @@ var elsewhere = map[string]string{
 // pages are the gateways with a Prometheus page.
 var pages = []string{"quickstart.yaml", "development.yaml", "second gateway of the README"}
 
-// TestBucketingComesFirst: in every shipped configuration invalid and extreme histograms meet bucketing before anything that
-// aggregates, and where deltas are aggregated every exponential histogram has become an explicit one.
+// TestBucketingComesFirst: in every shipped configuration, invalid and extreme histograms reach bucketing before any component
+// that aggregates. Components that aggregate deltas receive only explicit histograms.
 func TestBucketingComesFirst(t *testing.T) {
 	files, err := filepath.Glob(config("*.yaml"))
 	require.NoError(t, err)
@@ -118,7 +118,7 @@ func TestBucketingComesFirst(t *testing.T) {
 	}
 }
 
-// newSecondGateway is the one that docs/quickstart.md starts beside the quickstart.
+// newSecondGateway returns the gateway that docs/quickstart.md starts beside the quickstart.
 func newSecondGateway(t *testing.T) *gateway {
 	page, err := os.ReadFile("../../docs/quickstart.md")
 	require.NoError(t, err)
@@ -144,7 +144,7 @@ func (h *hostile) run(t *testing.T) {
 	defer conn.Close()
 	client := pmetricotlp.NewGRPCClient(conn)
 
-	// What has ended gateways: two points of one stream that differ in what an aggregation must bring together.
+	// Pairs of points that have crashed gateways: two points of one stream whose differences an aggregation must reconcile.
 	first := newHostilePoints(1)
 	for _, pair := range hostilePairs {
 		h.send(t, "HTTP", first.request(pair...), h.overHTTP)
@@ -174,7 +174,7 @@ func (h *hostile) run(t *testing.T) {
 	require.False(t, t.Failed())
 }
 
-// send sends one request, which must be answered in time: refused, at most.
+// send sends one request. The gateway must answer in time, if only with a refusal.
 func (h *hostile) send(t *testing.T, protocol string, md pmetric.Metrics, send func(pmetricotlp.ExportRequest) (bool, error)) {
 	began := h.now()
 	refused, err := send(pmetricotlp.NewExportRequestFromMetrics(md))
@@ -194,14 +194,13 @@ func (h *hostile) send(t *testing.T, protocol string, md pmetric.Metrics, send f
 	}
 }
 
-// effort is a wait for an answer, and the CPU time of the gateway meanwhile.
+// effort is the time of one wait for an answer, and the gateway's CPU time meanwhile.
 type effort struct{ wall, cpu time.Duration }
 
-// tooLong reports whether a gateway that had a CPU did not answer in time. On a machine that others keep busy it may not
-// have had one.
+// tooLong reports whether the gateway answered late although it had CPU time. On a busy machine it may not have had any.
 func (e effort) tooLong() bool { return e.wall >= slowestAnswer && e.cpu >= slowestAnswer*3/4 }
 
-// moment is when the gateway had used some CPU time.
+// moment is a time and the CPU time that the gateway had used by then.
 type moment struct {
 	at  time.Time
 	cpu time.Duration
@@ -254,7 +253,7 @@ func (h *hostile) overGRPC(client pmetricotlp.GRPCClient, r pmetricotlp.ExportRe
 	}
 }
 
-// scrape reads the page, which must be answered in time too.
+// scrape reads the page. The gateway must answer that in time too.
 func (h *hostile) scrape(t *testing.T) {
 	began := h.now()
 	response, err := hostileClient.Get("http://" + h.g.page + "/metrics")
@@ -310,7 +309,7 @@ func exponentialOf(scale, offset int32, threshold float64, counts ...uint64) hos
 	}
 }
 
-// miscounted is a point whose count is not that of its buckets.
+// miscounted returns a point whose count differs from the sum of its buckets.
 func miscounted(p hostilePoint) hostilePoint {
 	return func(dp pmetric.ExponentialHistogramDataPoint) {
 		p(dp)
@@ -318,7 +317,7 @@ func miscounted(p hostilePoint) hostilePoint {
 	}
 }
 
-// markerOf is a point without recorded value that still has buckets.
+// markerOf returns a point without a recorded value that nevertheless has buckets.
 func markerOf(p hostilePoint) hostilePoint {
 	return func(dp pmetric.ExponentialHistogramDataPoint) {
 		p(dp)
@@ -326,7 +325,7 @@ func markerOf(p hostilePoint) hostilePoint {
 	}
 }
 
-// hostilePairs are points of one stream each.
+// hostilePairs are pairs of points, each of one stream.
 var hostilePairs = [][]hostilePoint{
 	{miscounted(exponentialOf(-1, 0, 0, 1)), miscounted(exponentialOf(-1, 0, 1, 1))},
 	{exponentialOf(-1, 0, 0, 1), exponentialOf(-1, 0, 1, 1)},
@@ -339,7 +338,7 @@ var hostilePairs = [][]hostilePoint{
 	{exponentialOf(20, -1<<30, 0, 1), exponentialOf(20, 1<<30-1, 0, 1)}, // still those of floats
 }
 
-// hostilePoints makes requests of a few streams, whose points follow each other in time.
+// hostilePoints makes requests of a few streams, whose points are in the order of time.
 type hostilePoints struct {
 	rng  *rand.Rand
 	time pcommon.Timestamp
@@ -349,7 +348,7 @@ func newHostilePoints(seed uint64) *hostilePoints {
 	return &hostilePoints{rng: rand.New(rand.NewPCG(seed, 11)), time: pcommon.NewTimestampFromTime(time.Now())}
 }
 
-// request has the points in one metric, beside an explicit one.
+// request returns a request with the points in one metric, and an explicit histogram.
 func (h *hostilePoints) request(points ...hostilePoint) pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
@@ -379,7 +378,7 @@ func (h *hostilePoints) request(points ...hostilePoint) pmetric.Metrics {
 
 func oneOf[T any](rng *rand.Rand, choices ...T) T { return choices[rng.IntN(len(choices))] }
 
-// random is a few points of a few streams, now and then many.
+// random returns a few points of a few streams, sometimes many.
 func (h *hostilePoints) random() []hostilePoint {
 	points := make([]hostilePoint, 1+h.rng.IntN(20))
 	if h.rng.IntN(100) == 0 {
@@ -427,7 +426,7 @@ func (h *hostilePoints) exponential(p pmetric.ExponentialHistogramDataPoint) {
 	}
 }
 
-// many is a number of buckets, now and then nearly as many as a request can have.
+// many returns a number of buckets, sometimes nearly as many as fit into a request.
 func (h *hostilePoints) many() int {
 	if h.rng.IntN(500) == 0 {
 		return 1_000_000
@@ -454,7 +453,7 @@ func (h *hostilePoints) explicit(p pmetric.HistogramDataPoint) {
 	p.SetSum(float64(p.Count()))
 }
 
-// TestHostilePoints: what random points are like, so that the test above does not pass by sending nothing.
+// TestHostilePoints checks the variety of the random points, so that the test above cannot pass with harmless points.
 func TestHostilePoints(t *testing.T) {
 	h, points, text := newHostilePoints(3), 0, strings.Builder{}
 	for range 200 {
