@@ -32,7 +32,7 @@ func TestAFailoverBySentinels(t *testing.T) {
 	for _, m := range []*member{a, b} {
 		require.Eventually(t, func() bool {
 			now := time.Now()
-			m.beat(now)
+			m.heartbeat(now)
 			return m.announced.Equal(now) // it has been answered
 		}, time.Minute, 50*time.Millisecond, "the sentinel names the replica")
 		require.Equal(t, Joined, m.State())
