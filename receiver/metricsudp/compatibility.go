@@ -16,8 +16,8 @@ const (
 
 var _ confmap.Unmarshaler = (*Config)(nil)
 
-// Unmarshal reads compatibility first, as it says which defaults the other keys are
-// laid over. It refuses numbers that decoding would change.
+// Unmarshal reads compatibility first, because it determines the defaults of the other keys. It refuses numbers that decoding
+// would change.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	var e check.Errors
 	check.Whole(&e, conf.ToStringMap(), c)
@@ -27,7 +27,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	statsd := conf.Get("compatibility") == compatibilityStatsd
 	if statsd {
 		c.setStatsdDefaults()
-		conf.Delete("dialer") // of outgoing connections, of which neither receiver makes any
+		conf.Delete("dialer") // configures outgoing connections; neither receiver opens any
 	}
 	if err := conf.Unmarshal(c); err != nil {
 		return err
@@ -41,11 +41,10 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	return nil
 }
 
-// setStatsdDefaults replaces the defaults that contrib's statsd receiver has
-// otherwise; README.md lists them.
+// setStatsdDefaults sets the defaults of contrib's statsd receiver. docs/metricsudp/switching.md lists them.
 func (c *Config) setStatsdDefaults() {
 	c.AggregationInterval = time.Minute
-	c.AlignInterval = false // it counts intervals from its start
+	c.AlignInterval = false // contrib's intervals begin at its start
 	c.IsMonotonicCounter = false
 	c.EnableSimpleTags = false
 	c.Gauges.Signed = signedInterval
@@ -54,11 +53,10 @@ func (c *Config) setStatsdDefaults() {
 		{StatsdType: statsdHistogram, ObserverType: observerGauge},
 		{StatsdType: statsdDistribution, ObserverType: observerGauge},
 	}
-	c.BufferSize = 100_000 // each value is a point by itself; it has no bound there
+	c.BufferSize = 100_000 // each value is a point of its own; contrib does not bound them
 }
 
-// setStatsdMeaning gives keys that are set to nothing, or have no effect, what they
-// mean to contrib's statsd receiver.
+// setStatsdMeaning gives keys that are empty, or have no effect, the meaning that they have in contrib's statsd receiver.
 func (c *Config) setStatsdMeaning() {
 	if c.Endpoint == "" {
 		c.Endpoint = defaultEndpoint
@@ -71,8 +69,9 @@ func (c *Config) setStatsdMeaning() {
 	}
 }
 
-// timerUnit is the unit of timers' metrics. The statsd receiver sets none, and with one the Prometheus exporter's names
-// would change; there is no such configuration with seconds.
+// timerUnit returns the unit of timers' metrics. Contrib's statsd receiver sets none. With a unit the names in the Prometheus
+// exporter would change, so compatibility with it leaves out the unit of milliseconds. Contrib cannot convert timers to seconds,
+// so seconds always have their unit.
 func (c *Config) timerUnit() string {
 	if c.Compatibility == compatibilityStatsd && c.TimerUnit == timerMilliseconds {
 		return ""

@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 )
 
-// decode reads keys as the Collector does: laid over the default configuration.
+// decode reads keys over the default configuration, like the Collector.
 func decode(t *testing.T, keys map[string]any) (*Config, error) {
 	t.Helper()
 	cfg := createDefaultConfig().(*Config)
@@ -38,7 +38,7 @@ func TestStatsdDefaults(t *testing.T) {
 	require.NoError(t, got.Validate())
 }
 
-// What is set holds over the defaults of either compatibility.
+// Keys that are set have precedence over the defaults of either compatibility.
 func TestSetKeysHoldOverStatsdDefaults(t *testing.T) {
 	keys := map[string]any{
 		"aggregation_interval": "1s", "align_interval": true, "is_monotonic_counter": true, "enable_simple_tags": true,
@@ -53,8 +53,8 @@ func TestSetKeysHoldOverStatsdDefaults(t *testing.T) {
 	assert.Equal(t, none, statsd)
 }
 
-// Keys that are set to nothing, and those without effect, are taken as the statsd
-// receiver takes them, and by no other compatibility.
+// With compatibility statsd, keys that are empty or have no effect are accepted, as in contrib's statsd receiver. Without it they
+// are not.
 func TestEmptyKeysOfStatsd(t *testing.T) {
 	for _, keys := range []map[string]any{
 		{"endpoint": ""},
@@ -77,7 +77,7 @@ func TestEmptyKeysOfStatsd(t *testing.T) {
 	}
 }
 
-// An interval may be set without series_expiry, which is then long enough.
+// If only the interval is set, series_expiry is long enough by default.
 func TestExpiryFollowsTheInterval(t *testing.T) {
 	for interval, want := range map[string]time.Duration{
 		"1s": 5 * time.Minute, "150s": 5 * time.Minute, "151s": 302 * time.Second, "24h": 48 * time.Hour,
@@ -97,7 +97,7 @@ func TestExpiryFollowsTheInterval(t *testing.T) {
 	require.ErrorContains(t, cfg.Validate(), "aggregation_interval: must be from 1ms to 24h0m0s")
 }
 
-// Decoding alone would cut or wrap each of these.
+// Decoding without the check would truncate or wrap each of these numbers.
 func TestNumbersMustBeWhole(t *testing.T) {
 	for _, path := range []string{
 		"readers", "read_batch_size", "max_datagram_size", "socket_buffer_size", "buffer_size", "aggregation_interval",

@@ -18,7 +18,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-// Config of the receiver. README.md describes the keys.
+// Config is the configuration of the receiver. README.md describes the keys.
 type Config struct {
 	Endpoint              string          `mapstructure:"endpoint"`
 	Transport             string          `mapstructure:"transport"`
@@ -59,23 +59,23 @@ type Config struct {
 	TLS configoptional.Optional[configtls.ServerConfig] `mapstructure:"tls"`
 }
 
-// CountersConfig is how counters are read.
+// CountersConfig configures counters.
 type CountersConfig struct {
 	NonMonotonic []string `mapstructure:"non_monotonic"`
 }
 
-// GaugesConfig is how gauges are read and emitted.
+// GaugesConfig configures gauges.
 type GaugesConfig struct {
 	Resend bool   `mapstructure:"resend"`
 	Signed string `mapstructure:"signed"`
 }
 
-// SetsConfig is how sets are counted.
+// SetsConfig configures sets.
 type SetsConfig struct {
 	ExactLimit int `mapstructure:"exact_limit"`
 }
 
-// LimitsConfig bounds what senders can make the receiver hold.
+// LimitsConfig bounds the memory that senders can make the receiver use.
 type LimitsConfig struct {
 	MaxSeries      int     `mapstructure:"max_series"`
 	MemoryLimitMiB int     `mapstructure:"memory_limit_mib"`
@@ -113,27 +113,27 @@ const (
 )
 
 const (
-	maxDatagram    = 65527 // 65,535 less the UDP header, over IPv6
+	maxDatagram    = 65527 // bytes: 65,535 minus the UDP header, over IPv6
 	maxBatch       = 1024  // UIO_MAXIOV, which bounds recvmmsg
-	defaultReaders = 4     // more did not pay off for the socket's cost
-	minExpiry      = 2     // intervals; see series.Options.ExpirySwaps
+	defaultReaders = 4     // upper bound of the default; more readers gained less than their sockets cost
+	minExpiry      = 2     // intervals; see series.Settings.ExpirySwaps
 
 	minInterval = time.Millisecond
 	maxInterval = 24 * time.Hour
 	maxExpiry   = 30 * maxInterval
 
-	maxSocketBuffer  = math.MaxInt32 / 2 // the kernel doubles it in an int
+	maxSocketBuffer  = math.MaxInt32 / 2 // bytes; the kernel doubles it in a 32-bit int
 	maxPayloadBytes  = 256 << 20         // read buffers of all readers
-	maxSocketBuffers = 4 << 30           // of the kernel's memory, all readers
+	maxSocketBuffers = 4 << 30           // receive buffers of all readers, in the kernel
 
 	maxTimedPoints = 1_000_000  // about 100 MB
-	maxSeries      = 10_000_000 // 7.5 GB of counters, if memory_limit_mib allows
+	maxSeries      = 10_000_000 // 7.5 GB of counters, if memory_limit_mib allows it
 	maxAliases     = 2 * maxSeries
 	maxMemoryMiB   = 1 << 20
-	maxExactLimit  = 1 << 20 // 16 MiB a set
+	maxExactLimit  = 1 << 20 // members; 16 MiB per set
 
-	// minRate bounds what one value counts for: a histogram counts in 64 bits, and
-	// 1e10 values of this rate fit.
+	// minRate bounds the number of times that one value counts. A histogram has 64-bit counts, into which 1e10 values of this
+	// rate fit.
 	minRate = 1e-9
 )
 
@@ -215,8 +215,7 @@ func (c *LimitsConfig) check(e *check.Errors) {
 	check.Range(e, "min_sample_rate", c.MinSampleRate, minRate, 1)
 }
 
-// checkTimes multiplies only what is in range: twice a longer interval would not
-// fit an int64.
+// checkTimes checks the products only if their factors are in range, because other products may not fit into an int64.
 func (c *Config) checkTimes(e *check.Errors) {
 	check.Range(e, "aggregation_interval", c.AggregationInterval, minInterval, maxInterval)
 	check.Range(e, "series_expiry", c.SeriesExpiry, minExpiry*minInterval, maxExpiry)
@@ -228,10 +227,10 @@ func (c *Config) checkTimes(e *check.Errors) {
 		fmt.Sprintf("at least %d times aggregation_interval, %s", minExpiry, least), c.SeriesExpiry)
 }
 
-// checkBuffers bounds what all readers allocate at start. Each factor has its own
-// bound; the products of those fit an int64.
+// checkBuffers bounds the memory that all readers allocate at start. Factors within their bounds have products that fit into an
+// int64.
 func (c *Config) checkBuffers(e *check.Errors) {
-	if c.isStream() { // a connection has its own; see checkStream
+	if c.isStream() { // connections have buffers instead; see checkStream
 		return
 	}
 	readers := int64(c.readers())
@@ -246,7 +245,7 @@ func (c *Config) checkBuffers(e *check.Errors) {
 		product{readers, int64(c.SocketBufferSize)})
 }
 
-// product is shown by its factors.
+// product is printed as its factors.
 type product []int64
 
 func (p product) String() string {
@@ -257,7 +256,7 @@ func (p product) String() string {
 	return strings.Join(factors, " x ")
 }
 
-// readers is how many there are: one for each CPU, up to what pays off, unless set.
+// readers returns the number of readers. Unless configured, it is one per CPU, up to defaultReaders.
 func (c *Config) readers() int {
 	if c.Readers > 0 {
 		return c.Readers

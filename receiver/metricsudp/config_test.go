@@ -174,7 +174,7 @@ func TestBuffersAreBoundedTogether(t *testing.T) {
 	}
 }
 
-// A table rotates twice within series_expiry: whatever is accepted leaves it an interval for each.
+// A table rotates twice within series_expiry, so every accepted configuration has an interval for each rotation.
 func TestEveryAcceptedExpiryIsTwoIntervals(t *testing.T) {
 	durations := []time.Duration{
 		math.MinInt64, -1, 0, 1, time.Millisecond, 2 * time.Millisecond, time.Hour, maxInterval, 2 * maxInterval, maxExpiry,
@@ -187,7 +187,7 @@ func TestEveryAcceptedExpiryIsTwoIntervals(t *testing.T) {
 			cfg.AggregationInterval, cfg.SeriesExpiry = interval, expiry
 			if cfg.Validate() == nil {
 				accepted++
-				o, err := cfg.seriesOptions()
+				o, err := cfg.seriesSettings()
 				require.NoError(t, err)
 				assert.GreaterOrEqual(t, o.ExpirySwaps, uint64(minExpiry), "%s %s", interval, expiry)
 			}

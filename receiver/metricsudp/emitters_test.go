@@ -26,8 +26,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-// emitter sends the same interval twice. Real clients are used where they are Go modules; of others the lines that
-// they write are sent.
+// emitter sends the same interval twice. It uses real clients that are Go modules. For other clients it sends the lines that they
+// write.
 type emitter struct {
 	name string
 	env  map[string]string
@@ -175,7 +175,7 @@ func (e *emitter) run(t *testing.T, to route) (known bool) {
 		}
 		require.NoError(t, conf.Merge(confmap.NewFromStringMap(keys)))
 		require.NoError(t, conf.Unmarshal(c))
-		// However many flushes there are until all is read, no series expires.
+		// No series expires, even if many flushes take place until all lines are read.
 		c.AggregationInterval, c.SeriesExpiry = minInterval, maxExpiry
 		if c.isUnix() {
 			if !socket.HasUnix {
@@ -257,7 +257,7 @@ func (to *route) dial(t *testing.T) net.Conn {
 	return c
 }
 
-// describePoints writes the points of all batches, ordered by name and then by time.
+// describePoints returns the points of all batches as text, ordered by name and then by time.
 func describePoints(batches []pmetric.Metrics) (all []string) {
 	byName := map[string][]string{}
 	for _, md := range batches {
@@ -281,7 +281,7 @@ func describePoints(batches []pmetric.Metrics) (all []string) {
 	return all
 }
 
-// describePoint writes the only point of a metric.
+// describePoint returns the only point of a metric as text.
 func describePoint(m pmetric.Metric) string {
 	switch m.Type() {
 	case pmetric.MetricTypeSum:

@@ -17,7 +17,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 )
 
-// events are the part of the receiver that a logs pipeline needs.
+// events is the part of the receiver that serves a logs pipeline.
 type events struct {
 	queue  *event.Queue
 	sender *event.Sender
@@ -42,7 +42,7 @@ func (r *udpReceiver) newEvents(resource pcommon.Resource, origin series.OriginM
 	})}
 }
 
-// add is nil without a logs pipeline: events are only counted then.
+// add returns the function that adds an event to the queue. It returns nil without a logs pipeline: then events are only counted.
 func (e *events) add() func(line.Kind, []byte, netip.Addr) {
 	if e == nil {
 		return nil
@@ -54,18 +54,18 @@ func (e *events) start(report *reporter) {
 	if e == nil {
 		return
 	}
-	report.takeDroppedEvents = e.queue.TakeDropped
-	go e.sender.Run() // until wait
+	report.resetDroppedEvents = e.queue.ResetDropped
+	go e.sender.Run() // wait waits for its end
 }
 
-// close says that no reader adds an event any more.
+// close ends the sender after the last event. No reader may add an event after it.
 func (e *events) close() {
 	if e != nil {
 		e.sender.Close()
 	}
 }
 
-// wait returns when the pipeline has accepted what is in the queue, or ctx is done.
+// wait returns when the pipeline has accepted all events in the queue, or ctx is done.
 func (e *events) wait(ctx context.Context) error {
 	if e == nil {
 		return nil
@@ -80,10 +80,10 @@ type logsConsumer struct {
 	report *reporter
 }
 
-// offer counts a batch as refused once, however often it is offered again, and as accepted when
-// the pipeline accepts it.
+// offer offers a batch to the pipeline. It counts a batch as refused only at its first attempt, and as accepted when the pipeline
+// accepts it.
 func (c *logsConsumer) offer(ctx context.Context, logs plog.Logs, attempt int) error {
-	records := logs.LogRecordCount() // before the consumer owns it
+	records := logs.LogRecordCount() // must be counted before the consumer owns the batch
 	ctx = c.obs.StartLogsOp(ctx)
 	err := c.next.ConsumeLogs(ctx, logs)
 	if err != nil {

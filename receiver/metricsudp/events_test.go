@@ -24,7 +24,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-// both is a receiver with a pipeline for each signal; either may be nil.
+// both is a receiver with pipelines of both signals. Either pipeline may be nil.
 type both struct {
 	metrics   receiver.Metrics
 	logs      receiver.Logs
@@ -103,7 +103,7 @@ func TestMetricsAndEvents(t *testing.T) {
 	assert.Zero(t, sumOf(countedIn(t, b.telemetry, "dropped_events", "")))
 }
 
-// Without a pipeline of its own a signal is counted.
+// Lines of a signal without a pipeline are only counted.
 func TestOneSignalAlone(t *testing.T) {
 	logs := new(consumertest.LogsSink)
 	b := startBoth(t, nil, logs, nil)
@@ -120,7 +120,7 @@ func TestOneSignalAlone(t *testing.T) {
 	assert.Equal(t, map[string]int64{"counter": 1, "service_check": 1}, countedIn(t, b.telemetry, "lines", "type"))
 }
 
-// The configuration makes the instance: another one is another socket.
+// Each configuration has its own instance and its own socket.
 func TestInstances(t *testing.T) {
 	factory := NewFactory()
 	one, other := factory.CreateDefaultConfig(), factory.CreateDefaultConfig()
@@ -156,7 +156,7 @@ func TestSecondInstanceOnAPort(t *testing.T) {
 	require.NoError(t, logs.Shutdown(context.Background()))
 }
 
-// A logs pipeline that stalls delays no metric: its queue is full, and what comes then is counted.
+// A logs pipeline that stalls does not delay metrics. When its queue is full, further events are counted as dropped.
 func TestStalledLogsNeverStallMetrics(t *testing.T) {
 	release, offered := make(chan struct{}), make(chan struct{}, 100)
 	stalled, err := consumer.NewLogs(func(context.Context, plog.Logs) error {
@@ -191,7 +191,7 @@ func TestStalledLogsNeverStallMetrics(t *testing.T) {
 	assert.Equal(t, int64(6), b.standard(t, "accepted_log_records"))
 }
 
-// Both pipelines have the same time.
+// Both pipelines are shut down at the same time.
 func TestShutdownOfBothStaysWithinItsBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		forever := make(chan struct{})

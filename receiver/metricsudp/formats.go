@@ -7,10 +7,10 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// tagFieldFormat is the value of tag_formats for tags in a field of their own, as DogStatsD's.
+// tagFieldFormat is the value of tag_formats for DogStatsD's tag field.
 const tagFieldFormat = "dogstatsd"
 
-// tagFormats are the values of tag_formats, by format. That of line.Plain is the tag field.
+// tagFormats are the values of tag_formats, by format. The value of line.Plain is that of the tag field.
 var tagFormats = func() (names [line.Formats]string) {
 	names[line.Plain] = tagFieldFormat
 	for f := line.Plain + 1; f < line.Formats; f++ {
@@ -27,7 +27,7 @@ func (c *Config) checkTagFormats(e *check.Errors) {
 	}
 }
 
-// nameFormats are the formats whose tags stand in names.
+// nameFormats returns the configured formats of tags in names.
 func (c *Config) nameFormats() (set line.FormatSet) {
 	for f := line.Plain + 1; f < line.Formats; f++ {
 		if slices.Contains(c.TagFormats, tagFormats[f]) {

@@ -32,7 +32,7 @@ func TestFormatsFromDatagramToPoint(t *testing.T) {
 	assert.Empty(t, r.counted(t, "names_with_tags", "format"))
 }
 
-// By default a name with tags is a name, but not an unseen one.
+// By default tags in a name are part of the name, and the receiver counts and logs such names.
 func TestNamesWithTags(t *testing.T) {
 	r := start(t, consumertest.NewNop(), nil)
 	r.send(t, "a,host=1:1|c\na,host=2:1|c\na,host=1:1|c\nb;k=v:1|g\nc:1|c|#k:v=w")
@@ -62,7 +62,7 @@ func TestTagFormatsReplaceTheDefault(t *testing.T) {
 		require.NoError(t, confmap.NewFromStringMap(map[string]any{"tag_formats": formats}).Unmarshal(cfg))
 		require.NoError(t, cfg.Validate())
 		assert.Len(t, cfg.TagFormats, len(formats))
-		options, err := cfg.seriesOptions()
+		options, err := cfg.seriesSettings()
 		require.NoError(t, err)
 		assert.Equal(t, len(formats) != 2, options.Limits.NoTagField)
 	}

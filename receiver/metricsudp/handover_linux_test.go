@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// BenchmarkHandover sends from one socket, which one reader serves, faster than it can: with two readers the other
-// helps. The sender has its share of the processors.
+// BenchmarkHandover sends from one socket, whose datagrams reach one reader, faster than that reader can process them. With two
+// readers the other one helps. The sender uses the same processors.
 func BenchmarkHandover(b *testing.B) {
 	for _, bench := range []struct {
 		name        string

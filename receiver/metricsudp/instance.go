@@ -8,14 +8,14 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 )
 
-// instances are the receivers that exist. The Collector creates a component once for each signal,
-// every time with the same configuration: all of one configuration are one instance.
+// instances are the existing receivers. The Collector creates a component once per signal, each time with the same configuration.
+// All components of one configuration share one instance.
 type instances struct {
 	mu       sync.Mutex
 	byConfig map[*Config]*instance
 }
 
-// connected returns the instance of a configuration after connect has given it a pipeline.
+// connected returns the instance of a configuration. connect adds a pipeline to it.
 func (all *instances) connected(set receiver.Settings, cfg *Config, connect func(*udpReceiver)) (*instance, error) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -25,7 +25,7 @@ func (all *instances) connected(set receiver.Settings, cfg *Config, connect func
 		if err != nil {
 			return nil, err
 		}
-		one = &instance{udpReceiver: r, forget: func() { all.remove(cfg) }}
+		one = &instance{udpReceiver: r, onShutdown: func() { all.remove(cfg) }}
 		all.byConfig[cfg] = one
 	}
 	connect(one.udpReceiver)
@@ -38,10 +38,10 @@ func (all *instances) remove(cfg *Config) {
 	delete(all.byConfig, cfg)
 }
 
-// instance is a receiver with one life, however many signals share it.
+// instance is a receiver that several signals may share. It is started once and shut down once.
 type instance struct {
 	*udpReceiver
-	forget func()
+	onShutdown func() // removes the instance from instances
 
 	starting, stopping sync.Once
 	startErr           error
@@ -52,7 +52,7 @@ var (
 	_ receiver.Logs    = (*instance)(nil)
 )
 
-// Start starts the receiver for the first signal; for the others it returns the same error.
+// Start starts the receiver for the first signal. For the other signals it returns the same error.
 func (i *instance) Start(ctx context.Context, host component.Host) error {
 	i.starting.Do(func() { i.startErr = i.udpReceiver.Start(ctx, host) })
 	return i.startErr
@@ -62,7 +62,7 @@ func (i *instance) Start(ctx context.Context, host component.Host) error {
 func (i *instance) Shutdown(ctx context.Context) (err error) {
 	i.stopping.Do(func() {
 		err = i.udpReceiver.Shutdown(ctx)
-		i.forget()
+		i.onShutdown()
 	})
 	return err
 }

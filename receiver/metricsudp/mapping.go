@@ -10,8 +10,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 )
 
-// MappingConfig says what becomes of a type of values. The schema is that of
-// contrib's statsd receiver.
+// MappingConfig configures the aggregation of a type of lines. The schema is that of contrib's statsd receiver.
 type MappingConfig struct {
 	StatsdType   string          `mapstructure:"statsd_type"`
 	ObserverType string          `mapstructure:"observer_type"`
@@ -19,21 +18,20 @@ type MappingConfig struct {
 	Summary      SummaryConfig   `mapstructure:"summary"`
 }
 
-// HistogramConfig are the buckets of a histogram: exponential ones, but explicit ones
-// for metrics whose name matches.
+// HistogramConfig configures the buckets of a histogram. They are explicit for metrics whose name matches, and exponential for
+// all other metrics.
 type HistogramConfig struct {
 	MaxSize         int                     `mapstructure:"max_size"`
 	ExplicitBuckets []ExplicitBucketsConfig `mapstructure:"explicit_buckets"`
 }
 
-// ExplicitBucketsConfig are the upper bounds of the buckets of metrics in whose name
-// the pattern occurs.
+// ExplicitBucketsConfig has the upper bounds of the buckets for metrics whose name contains a match of the pattern.
 type ExplicitBucketsConfig struct {
 	MatcherPattern string    `mapstructure:"matcher_pattern"`
 	Buckets        []float64 `mapstructure:"buckets"`
 }
 
-// SummaryConfig are the quantiles of a summary, in percent.
+// SummaryConfig has the quantiles of a summary, in percent.
 type SummaryConfig struct {
 	Percentiles []float64 `mapstructure:"percentiles"`
 }
@@ -41,7 +39,7 @@ type SummaryConfig struct {
 // The values of statsd_type and observer_type.
 const (
 	statsdTiming       = "timing"
-	statsdTimer        = "timer" // the same
+	statsdTimer        = "timer" // another name of timing
 	statsdHistogram    = "histogram"
 	statsdDistribution = "distribution"
 
@@ -59,10 +57,10 @@ var aggregations = map[string]series.Aggregation{
 }
 
 const (
-	minBuckets = 2     // for each sign: one on each side of 1
-	maxBuckets = 16384 // 128 KiB for each sign, a series and reader
+	minBuckets = 2     // per sign: one on each side of 1
+	maxBuckets = 16384 // 128 KiB per sign, series and reader
 
-	maxPercentiles = 100 // each is a part of every point
+	maxPercentiles = 100 // every point contains all percentiles
 )
 
 // defaultPercentiles are those of contrib's statsd receiver.
@@ -75,7 +73,7 @@ func (c *Config) checkMapping(e *check.Errors) {
 		item := e.At(check.Item("timer_histogram_mapping", i))
 		m.check(item)
 		kind := statsdKinds[m.StatsdType]
-		// Of two entries one would not hold, and a user would not see which.
+		// One of two entries would have no effect, and a user would not see which one.
 		item.That(kind == line.Invalid || before[kind] == "", "statsd_type", "a type that no other entry maps", m.StatsdType)
 		before[kind] = m.StatsdType
 	}
@@ -100,7 +98,7 @@ func (c *SummaryConfig) check(e *check.Errors) {
 	for i, p := range c.Percentiles {
 		field := check.Item("percentiles", i)
 		check.Range(e, field, p, 0, 100)
-		// A summary point with one quantile twice has two values for one series downstream.
+		// A summary point that contains one quantile twice has two values for one series in the backend.
 		e.That(!slices.Contains(c.Percentiles[:i], p), field, "given once", p)
 	}
 }
@@ -118,7 +116,7 @@ func (c *HistogramConfig) check(e *check.Errors) {
 	}
 }
 
-// observers of the types. One that is not mapped is an exponential histogram.
+// observers returns the observers by kind. A kind without a mapping is an exponential histogram.
 func (c *Config) observers() (to [line.Kinds]series.Observer, err error) {
 	for i := range c.TimerHistogramMapping {
 		m := &c.TimerHistogramMapping[i]

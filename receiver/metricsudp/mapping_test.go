@@ -69,7 +69,7 @@ func TestMappingIsChecked(t *testing.T) {
 	}
 }
 
-// What is not mapped, and what a mapping leaves open, is the default.
+// Types without a mapping, and keys that a mapping leaves out, have the defaults.
 func TestObservers(t *testing.T) {
 	o, err := createDefaultConfig().(*Config).observers()
 	require.NoError(t, err)
@@ -93,11 +93,11 @@ func TestObservers(t *testing.T) {
 	assert.Equal(t, []float64{0, 10, 50, 90, 95, 100}, o[line.Distribution].Percentiles)
 
 	cfg.TimerHistogramMapping[0].Histogram.ExplicitBuckets = []ExplicitBucketsConfig{{"(", nil}}
-	_, err = cfg.seriesOptions()
+	_, err = cfg.seriesSettings()
 	require.ErrorContains(t, err, "matcher_pattern")
 }
 
-// From the configuration to the points, by the datagrams that reach a socket.
+// The whole path: a configuration, datagrams to a socket, and the points.
 func TestMappedTypesFromDatagramToPoint(t *testing.T) {
 	sink := new(consumertest.MetricsSink)
 	r := start(t, sink, func(c *Config) {

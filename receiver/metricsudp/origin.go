@@ -10,24 +10,24 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 )
 
-// The values of origin. Where it is not set, other keys say what it is.
+// The values of origin.
 const (
 	originNone      = "none"
 	originIP        = "ip"
 	originContainer = "container"
 )
 
-// origin is what keeps series apart: what the key says, or else the statsd receiver's
-// keys, or else the default.
+// origin returns the property of senders by which series are separated. The key origin determines it. Without that key the keys of
+// the statsd receiver do, and without them the default.
 func (c *Config) origin() series.OriginMode {
-	_, says := c.originKey()
+	_, origin := c.originKey()
 	switch {
 	case c.Origin != "":
-		says = c.Origin
-	case says == "" && c.Compatibility == compatibilityStatsd:
-		says = originIP // with the port, there
+		origin = c.Origin
+	case origin == "" && c.Compatibility == compatibilityStatsd:
+		origin = originIP // contrib's receiver separates by address and port
 	}
-	switch says {
+	switch origin {
 	case originIP:
 		return series.OriginIP
 	case originContainer:
@@ -36,9 +36,9 @@ func (c *Config) origin() series.OriginMode {
 	return series.OriginNone
 }
 
-// originKey is the key of the statsd receiver that says what the origin is: of both,
-// the one that has precedence there.
-func (c *Config) originKey() (key, says string) {
+// originKey returns the key of contrib's statsd receiver that is set, and the origin that it stands for. If both keys are set,
+// ignore_host has precedence, as in that receiver.
+func (c *Config) originKey() (key, origin string) {
 	switch {
 	case c.IgnoreHost:
 		return "ignore_host", originNone
@@ -53,13 +53,12 @@ func (c *Config) checkOrigin(e *check.Errors) {
 		return
 	}
 	check.OneOf(e, "origin", c.Origin, originNone, originIP, originContainer)
-	if key, says := c.originKey(); key != "" {
-		e.That(c.Origin == says, "origin", says+" or left out, as "+key+" is true", c.Origin)
+	if key, origin := c.originKey(); key != "" {
+		e.That(c.Origin == origin, "origin", origin+" or left out, as "+key+" is true", c.Origin)
 	}
 }
 
-// clientContext tells the pipeline which client a batch is from, as a receiver does
-// that hands on each request by itself.
+// clientContext adds the sender's address to the context, as receivers that pass on single requests do.
 func clientContext(ctx context.Context, from *series.Origin) context.Context {
 	if !from.Addr.IsValid() {
 		return ctx

@@ -48,7 +48,7 @@ func TestOrigin(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, cfg.Validate(), "%v", tt.keys)
 		assert.Equal(t, tt.want, cfg.origin(), "%v", tt.keys)
-		options, err := cfg.seriesOptions()
+		options, err := cfg.seriesSettings()
 		require.NoError(t, err)
 		assert.Equal(t, tt.want, options.Origin)
 		assert.Equal(t, tt.want == series.OriginIP, cfg.socketSettings().NeedsSources, "%v", tt.keys)
@@ -73,7 +73,7 @@ func TestOriginsThatDisagree(t *testing.T) {
 	}
 }
 
-// clients is a consumer that keeps what the context of each batch says.
+// clients is a consumer that keeps the client address in the context of each batch.
 type clients struct {
 	consumertest.MetricsSink
 	addrs []net.Addr
@@ -117,7 +117,7 @@ func TestClientOfEachBatch(t *testing.T) {
 	}
 }
 
-// Without it, and for containers, a batch is no client's.
+// Without the origin ip, also with the origin container, the context of a batch has no client address.
 func TestBatchesWithoutClient(t *testing.T) {
 	for _, origin := range []string{"", originContainer} {
 		next := new(clients)
@@ -134,8 +134,8 @@ func TestBatchesWithoutClient(t *testing.T) {
 // datadogContainer is the container of every datadog-go client here: the first client of a process decides.
 const datadogContainer = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-// What datadog-go adds by itself where it finds out where it runs: to what it
-// aggregates the container alone, to the rest external data, too.
+// The fields that datadog-go adds if it detects its container: the container to metrics that it aggregates, and also external data
+// to all others.
 func TestDatadogOrigins(t *testing.T) {
 	t.Setenv("DD_EXTERNAL_ENV", "it-false,cn-web,pu-75a2b6d5-3949-4afb-ad0d-92ff0674e759")
 	sink := new(consumertest.MetricsSink)

@@ -35,7 +35,7 @@ func TestReadmeConfigurations(t *testing.T) {
 	}
 }
 
-// The README stays short: what is longer has a page of its own.
+// The README stays short. Longer descriptions have pages of their own.
 func TestReadmeIsShort(t *testing.T) {
 	assert.LessOrEqual(t, strings.Count(readme(t), "\n"), 150)
 }
@@ -43,11 +43,11 @@ func TestReadmeIsShort(t *testing.T) {
 // The README's table has a row for every key.
 func TestReadmeHasEveryKey(t *testing.T) {
 	text := readme(t)
-	var walk func(path string, of reflect.Type)
-	walk = func(path string, of reflect.Type) {
-		for _, field := range reflect.VisibleFields(of) {
+	var walk func(path string, config reflect.Type)
+	walk = func(path string, config reflect.Type) {
+		for _, field := range reflect.VisibleFields(config) {
 			key := path + field.Tag.Get("mapstructure")
-			if field.Type.Kind() == reflect.Struct && field.Type.PkgPath() == of.PkgPath() {
+			if field.Type.Kind() == reflect.Struct && field.Type.PkgPath() == config.PkgPath() {
 				walk(key+"::", field.Type)
 				continue
 			}

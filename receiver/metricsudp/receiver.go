@@ -37,15 +37,15 @@ type udpReceiver struct {
 	report *reporter
 	clock  flush.Clock
 
-	resolve socket.Resolver // nil: the system's
-	allowed []netip.Prefix  // sources; empty: all
-	in      *inlet          // nil unless started
+	resolve socket.Resolver // nil: the system's resolver
+	allowed []netip.Prefix  // ranges of allowed sources; empty: all sources
+	input   *input          // nil unless started
 	flusher *flush.Flusher
 	events  *events // nil without a logs pipeline
 	running sync.WaitGroup
 
-	endpoints []string // the addresses of in
-	withdraw  func()   // from the gateway page
+	endpoints  []string // the addresses of input
+	unregister func()   // removes the receiver from the gateway page
 }
 
 var _ receiver.Metrics = (*udpReceiver)(nil)
@@ -67,51 +67,51 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics) (*ud
 	}, nil
 }
 
-// Start binds the sockets and starts a reader for each, a flusher and a sender.
+// Start binds the sockets and starts one reader per socket, a flusher and a sender.
 func (r *udpReceiver) Start(ctx context.Context, host component.Host) error {
 	builder, err := r.builder()
 	if err != nil {
 		return err
 	}
-	options, err := r.cfg.seriesOptions()
+	settings, err := r.cfg.seriesSettings()
 	if err != nil {
 		return err
 	}
 	if r.allowed, err = r.cfg.allowed(); err != nil {
 		return err
 	}
-	if r.in, err = r.openInlet(ctx); err != nil {
+	if r.input, err = r.openInput(ctx); err != nil {
 		return err
 	}
-	if skipped := r.in.skipped; len(skipped) > 0 {
+	if skipped := r.input.skipped; len(skipped) > 0 {
 		r.set.Logger.Info("Not listening on addresses of endpoint that this host does not have", zap.Strings("addresses", skipped))
 	}
-	r.events = r.newEvents(builder.Resource, options.Origin)
-	options.Events = r.events.add()
-	options.Tables = len(r.in.conns)
-	registry := series.NewRegistry(options)
+	r.events = r.newEvents(builder.Resource, settings.Origin)
+	settings.Events = r.events.add()
+	settings.Tables = len(r.input.conns)
+	registry := series.NewRegistry(settings)
 	started := time.Now()
 	received := func() int64 { return int64(time.Since(started)) }
-	sources := make([]flush.Source, 0, len(r.in.conns))
-	readers := make([]*reader.Reader, 0, len(r.in.conns))
-	for _, conn := range r.in.conns {
+	sources := make([]flush.Source, 0, len(r.input.conns))
+	readers := make([]*reader.Reader, 0, len(r.input.conns))
+	for _, conn := range r.input.conns {
 		rd := reader.New(reader.Settings{
 			Conn: conn, Table: series.NewTable(registry), Allowed: r.allowed,
-			Now:    received,
-			Report: r.report.socketError,
-			Batch:  r.in.batch, Rest: r.in.rest,
+			Now:           received,
+			OnError:       r.report.socketError,
+			ReadBatchSize: r.input.readBatchSize, Rest: r.input.rest,
 		})
 		sources = append(sources, rd)
 		readers = append(readers, rd)
 	}
-	reader.Share(readers)
+	reader.ConnectReaders(readers)
 	for _, rd := range readers {
 		r.running.Go(rd.Run)
 	}
 	r.flusher = flush.New(flush.Settings{
 		Registry: registry, Sources: sources, Builder: builder, Clock: r.clock, Received: received,
-		Report: r.report.flush,
-		Ended:  r.ended,
+		OnReport:       r.report.flush,
+		OnSourcesEnded: r.closeInput,
 		Sender: flush.NewSender(flush.SenderSettings{
 			Consume:   r.consume,
 			Retryable: func(err error) bool { return !consumererror.IsPermanent(err) },
@@ -121,30 +121,30 @@ func (r *udpReceiver) Start(ctx context.Context, host component.Host) error {
 	})
 	r.events.start(r.report)
 	r.running.Go(r.flusher.Run)
-	r.endpoints = r.in.addresses
-	r.withdraw = gatewaystate.Find(host.GetExtensions()).Register(r)
+	r.endpoints = r.input.addresses
+	r.unregister = gatewaystate.Find(host.GetExtensions()).Register(r)
 	r.set.Logger.Info("Receiving metrics",
-		zap.Strings("endpoints", r.in.addresses), zap.Int("readers", len(r.in.conns)))
+		zap.Strings("endpoints", r.input.addresses), zap.Int("readers", len(r.input.conns)))
 	return nil
 }
 
-// ended closes the endpoint, so that senders are told from then on that nobody listens.
-func (r *udpReceiver) ended() error {
+// closeInput closes the endpoint. From then on the kernel answers senders that the port or the socket is closed.
+func (r *udpReceiver) closeInput() error {
 	r.events.close()
-	return r.in.close()
+	return r.input.close()
 }
 
-// shutdownGrace is how long the pipeline has to take the open interval: the
-// stage's budget less the time that a hanging consumer is given to notice.
+// shutdownGrace is the time that the pipeline has to accept the last interval: the time of this stage of the shutdown, minus the
+// time that a hanging consumer has to return.
 const shutdownGrace = shutdown.Receiver - flush.AbandonAfter
 
-// Shutdown reads what the sockets hold, hands on the open interval and the events, and waits for
-// all goroutines. It may be called without Start, and again.
+// Shutdown reads the datagrams that are in the sockets, hands on the last interval and the events, and waits for all goroutines.
+// It may be called without Start, and several times.
 func (r *udpReceiver) Shutdown(ctx context.Context) error {
-	if r.in == nil {
+	if r.input == nil {
 		return nil
 	}
-	r.withdraw()
+	r.unregister()
 	ctx, cancel := context.WithTimeout(ctx, shutdownGrace)
 	defer cancel()
 	var sending sync.WaitGroup
@@ -154,18 +154,18 @@ func (r *udpReceiver) Shutdown(ctx context.Context) error {
 	sending.Wait()
 	err = errors.Join(err, logsErr)
 	r.running.Wait()
-	r.in = nil
+	r.input = nil
 	r.report.shutdown()
 	return err
 }
 
-// consume counts a batch as refused once, however often it is offered again, and
-// as accepted when it is taken.
+// consume offers a batch to the pipeline. It counts a batch as refused only at its first attempt, and as accepted when the pipeline
+// accepts it.
 func (r *udpReceiver) consume(ctx context.Context, b flush.Batch, attempt int) error {
 	if r.next == nil {
 		return nil
 	}
-	points := b.Metrics.DataPointCount() // before the consumer owns it
+	points := b.Metrics.DataPointCount() // must be counted before the consumer owns the batch
 	ctx = r.obs.StartMetricsOp(clientContext(ctx, b.Origin))
 	err := r.next.ConsumeMetrics(ctx, b.Metrics)
 	if err != nil {
@@ -178,9 +178,9 @@ func (r *udpReceiver) consume(ctx context.Context, b flush.Batch, attempt int) e
 	return err
 }
 
-func (r *udpReceiver) addr() net.Addr { return r.in.addr }
+func (r *udpReceiver) addr() net.Addr { return r.input.addr }
 
-// builder holds what is the same for every batch.
+// builder returns a builder with the properties that all batches share.
 func (r *udpReceiver) builder() (*flush.Builder, error) {
 	resource := pcommon.NewResource()
 	if err := resource.Attributes().FromRaw(r.cfg.ResourceAttributes); err != nil {
@@ -188,7 +188,7 @@ func (r *udpReceiver) builder() (*flush.Builder, error) {
 	}
 	cumulative := r.cfg.Temporality == temporalityCumulative
 	if _, set := resource.Attributes().Get(instanceIDKey); cumulative && !set {
-		// Cumulative series of two receivers must not be taken for one.
+		// Cumulative series of two receivers must not have the same identity.
 		if host, err := os.Hostname(); err == nil {
 			resource.Attributes().PutStr(instanceIDKey, host)
 		}

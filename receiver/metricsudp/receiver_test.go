@@ -32,7 +32,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-// manualClock flushes when the test says so.
+// manualClock ends an interval when the test calls tick.
 type manualClock struct {
 	start time.Time
 	ticks chan time.Time
@@ -53,8 +53,8 @@ func (c *manualClock) Next(stopped <-chan struct{}) (time.Time, bool) {
 	}
 }
 
-// tick flushes at a number of seconds after the start. It returns when the flusher
-// has taken the tick; the tick after it when that flush is over.
+// tick ends an interval at a number of seconds after the start. It returns when the flusher has received the tick. The next tick
+// returns after that flush has ended.
 func (c *manualClock) tick(seconds int) { c.ticks <- c.start.Add(time.Duration(seconds) * time.Second) }
 
 // running is a receiver on a loopback port with a client.
@@ -161,8 +161,7 @@ func TestAllTypesFromDatagramToPoint(t *testing.T) {
 	assert.InDelta(t, 1, p.Max(), 0)
 }
 
-// counted returns the receiver's counter, by the value of an attribute ("" where
-// it has none).
+// counted returns the receiver's counter by the value of an attribute, which is "" without the attribute.
 func (r *running) counted(t testing.TB, name, by string) map[string]int64 {
 	t.Helper()
 	return countedIn(t, r.telemetry, name, by)
@@ -200,8 +199,8 @@ func sumOf(counts map[string]int64) (total int64) {
 	return total
 }
 
-// The sum of what a counter emits is the sum of what was sent, whatever the number
-// of readers and wherever the flushes fall, the last one at shutdown.
+// The emitted sum of a counter is the sent sum, for any number of readers and any times of flushes. The last flush is that of the
+// shutdown.
 func TestCountersAreConserved(t *testing.T) {
 	for _, readers := range []int{1, 2, 4} {
 		t.Run(fmt.Sprint(readers), func(t *testing.T) {
@@ -284,8 +283,7 @@ func TestEveryLineIsAccountedFor(t *testing.T) {
 	assert.Equal(t, int64(1), sumOf(r.counted(t, "truncated_datagrams", "")))
 }
 
-// What the kernel dropped is counted: none is lost unseen. The consumer is stalled
-// meanwhile, which does not matter to the readers.
+// All datagrams are received or counted as dropped by the kernel. The consumer stalls meanwhile, which does not delay the readers.
 func TestSentIsReceivedPlusDropped(t *testing.T) {
 	if socket.MaxSockets == 1 {
 		t.Skip("the kernel's drops are unknown on this system")
@@ -309,7 +307,7 @@ func TestSentIsReceivedPlusDropped(t *testing.T) {
 	assert.Equal(t, map[string]int64{"counter": received}, r.counted(t, "lines", "type"))
 }
 
-// Senders to localhost reach whichever of its addresses their resolver prefers.
+// Senders to localhost may use any of its addresses, depending on their resolver.
 func TestEndpointNameWithOtherHostsAddresses(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.Endpoint, cfg.Readers = "metrics.test:0", 1
@@ -326,7 +324,7 @@ func TestEndpointNameWithOtherHostsAddresses(t *testing.T) {
 		}, nil
 	}
 	require.NoError(t, r.Start(context.Background(), componenttest.NewNopHost()))
-	for _, conn := range r.in.conns {
+	for _, conn := range r.input.conns {
 		_, err := dial(t, conn.(*socket.Conn).LocalAddr()).Write([]byte("hits:1|c"))
 		require.NoError(t, err)
 	}
@@ -381,7 +379,7 @@ func TestRefusedPointsAreCounted(t *testing.T) {
 	}
 }
 
-// The time is the bubble's: it passes as soon as all wait for it.
+// The clock is that of the synctest bubble: it advances when all goroutines wait.
 func TestShutdownStaysWithinItsBudget(t *testing.T) {
 	for name, hang := range map[string]func(ctx context.Context, forever <-chan struct{}) error{
 		"refusing":            func(context.Context, <-chan struct{}) error { return errors.New("busy") },
@@ -406,8 +404,8 @@ func TestShutdownStaysWithinItsBudget(t *testing.T) {
 	}
 }
 
-// What a socket took while the pipeline has its time would be lost, and the sender would
-// not be told.
+// If the socket stayed open while the pipeline accepts the last interval, its datagrams would be lost without an error at the
+// sender.
 func TestShutdownClosesTheSocketsBeforeThePipelineIsDone(t *testing.T) {
 	offered, release := make(chan struct{}), make(chan struct{})
 	next, err := consumer.NewMetrics(func(context.Context, pmetric.Metrics) error {

@@ -15,19 +15,19 @@ import (
 func (c *Config) socketSettings() socket.Settings {
 	return socket.Settings{
 		Network: c.Transport, Address: c.endpoint(), Permissions: fs.FileMode(c.permissions()), Count: c.readers(),
-		BufferBytes: c.SocketBufferSize, MaxDatagram: c.MaxDatagramSize, Batch: c.ReadBatchSize,
+		BufferBytes: c.SocketBufferSize, MaxDatagramBytes: c.MaxDatagramSize, ReadBatchSize: c.ReadBatchSize,
 		NeedsSources: len(c.AllowedCIDRs) > 0 || c.origin() == series.OriginIP,
 	}
 }
 
-func (c *Config) seriesOptions() (series.Options, error) {
+func (c *Config) seriesSettings() (series.Settings, error) {
 	observers, err := c.observers()
 	if err != nil {
-		return series.Options{}, err
+		return series.Settings{}, err
 	}
 	var e check.Errors
 	nonMonotonic := check.Regexps(e.At("counters"), "non_monotonic", c.Counters.NonMonotonic)
-	return series.Options{
+	return series.Settings{
 		Limits: line.Limits{
 			NameBytes: c.Limits.MaxNameBytes, TagBytes: series.MaxFieldBytes, MinRate: c.Limits.MinSampleRate,
 			NameFormats: c.nameFormats(), NoTagField: !slices.Contains(c.TagFormats, tagFieldFormat),
@@ -48,7 +48,7 @@ func (c *Config) seriesOptions() (series.Options, error) {
 		Cleaning:     nameCleanings[c.NameCleaning],
 		SignedGauges: signedGauges[c.Gauges.Signed],
 		Observers:    observers,
-		// A point with a time of its own has no place in a cumulative sum.
+		// A cumulative sum cannot include a point with a time of its own.
 		TimedCounters: c.Timestamps == timestampsPassthrough && c.Temporality == temporalityDelta,
 		TimedGauges:   c.Timestamps == timestampsPassthrough,
 		TimedPoints:   c.BufferSize,
@@ -64,7 +64,7 @@ var nameCleanings = map[string]series.NameCleaning{
 	cleaningNone: series.CleanNothing, cleaningEtsy: series.CleanEtsy, cleaningPrometheus: series.CleanPrometheus,
 }
 
-// random seeds a source for each reader.
+// random returns a function that creates a random source with a random seed. It returns nil unless counters are rounded by chance.
 func (c *Config) random() func() rand.Source {
 	if c.CounterType != counterStochasticInt {
 		return nil
@@ -73,16 +73,16 @@ func (c *Config) random() func() rand.Source {
 }
 
 const (
-	// minRest is the shortest sleep that the runtime's poller does not round up, maxRest what the default
-	// receive buffer has room for: 8 MiB are six times restBuffer.
+	// minRest is the shortest sleep that the runtime's poller does not round up.
 	minRest = time.Millisecond
+	// maxRest is the rest for which the default receive buffer has room: its 8 MiB are six times restBuffer.
 	maxRest = 6 * time.Millisecond
-	// restBuffer is what a rest of minRest needs: the kernel's limit is twice that, so it holds what comes in
-	// meanwhile at a million packed datagrams a second, each charged with 2,304 bytes.
+	// restBuffer is the receive buffer, in bytes, that a rest of minRest needs. The kernel's limit is twice that. It has room
+	// for a million packed datagrams per second, each charged with 2,304 bytes.
 	restBuffer = 5 << 18
 )
 
-// rest is how long a reader lets datagrams gather.
+// rest returns the time for which a reader lets datagrams gather.
 func rest(bufferBytes int) time.Duration {
 	return min(time.Duration(bufferBytes/restBuffer)*minRest, maxRest)
 }

@@ -22,7 +22,7 @@ const (
 	defaultIdleTimeout    = 10 * time.Minute
 )
 
-// checkStream checks the keys of streams, which have no effect on datagrams.
+// checkStream checks the keys that only stream transports have.
 func (c *Config) checkStream(e *check.Errors) {
 	e.That(!c.TLS.HasValue() || c.isTCP(), "tls", "left out unless transport is tcp, tcp4 or tcp6", "set")
 	if !c.isStream() {
@@ -46,7 +46,7 @@ func (c *Config) checkStream(e *check.Errors) {
 		product{connections, int64(c.MaxDatagramSize)})
 }
 
-// framing is what the Datadog clients send where it is not set: lengths over Unix sockets.
+// framing returns the framing. Unless configured, it is the framing of the Datadog clients: lengths over Unix sockets.
 func (c *Config) framing() stream.Framing {
 	if c.Framing == framingLength || c.Framing == "" && c.Transport == transportUnix {
 		return stream.Length
@@ -68,7 +68,7 @@ func (c *Config) idleTimeout() time.Duration {
 	return *c.IdleTimeout
 }
 
-// tlsConfig is nil without TLS.
+// tlsConfig returns nil without TLS.
 func (c *Config) tlsConfig(ctx context.Context) (*tls.Config, error) {
 	if !c.TLS.HasValue() {
 		return nil, nil
@@ -77,8 +77,8 @@ func (c *Config) tlsConfig(ctx context.Context) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
-	// Clients of StatsD never read. One that closes while it has not read a ticket resets the connection, and the
-	// lines that the server has not read yet are lost.
+	// StatsD clients never read. If a client closes the connection without reading a session ticket, its system resets the
+	// connection, and lines that the server has not read yet are lost.
 	cfg.SessionTicketsDisabled = true
 	return cfg, nil
 }

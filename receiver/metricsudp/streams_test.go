@@ -44,7 +44,7 @@ func socketDir(t *testing.T) string {
 	return dir
 }
 
-// totals sums the counters of all batches up, by name.
+// totals returns the sums of the counters of all batches, by name.
 func totals(sink *consumertest.MetricsSink) map[string]int64 {
 	got := map[string]int64{}
 	for _, md := range sink.AllMetrics() {
@@ -59,7 +59,7 @@ func totals(sink *consumertest.MetricsSink) map[string]int64 {
 	return got
 }
 
-// Every line that a client has written before the shutdown counts, whatever the number of readers.
+// Every line that a client has written before the shutdown counts, for any number of readers.
 func TestStreamsAreConserved(t *testing.T) {
 	for _, transport := range []string{transportTCP, transportUnix} {
 		for _, readers := range []int{1, 2, 4} {
@@ -217,8 +217,8 @@ func TestTLS(t *testing.T) {
 	assert.Equal(t, map[string]int64{"closed": 1, "tls_handshake": 1, "shutdown": 1}, r.counted(t, "ended_connections", "reason"))
 }
 
-// The server sends nothing after the handshake but the alert that ends the session. Clients of StatsD never read: the
-// kernel of one that closes with unread bytes resets the connection, and its lines are lost.
+// After the handshake the server sends only the alert that ends the session. StatsD clients never read. If a client closes with
+// unread bytes, its kernel resets the connection, and its lines are lost.
 func TestTLSClientsNeedNotRead(t *testing.T) {
 	certFile, keyFile, roots := certificate(t)
 	sink := new(consumertest.MetricsSink)
@@ -274,7 +274,7 @@ func TestTLSFilesAreRead(t *testing.T) {
 	require.NoError(t, r.Shutdown(context.Background()))
 }
 
-// A connection that finds no place waits, and is counted and logged.
+// A connection beyond max_connections waits, and is counted and logged.
 func TestConnectionsThatWait(t *testing.T) {
 	sink := new(consumertest.MetricsSink)
 	r := startStream(t, sink, map[string]any{"transport": "tcp", "max_connections": 1})

@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 )
 
-// The keys for what senders mean otherwise, from the datagram to the point.
+// The keys for senders with another meaning of names, signs and units, from the datagram to the point.
 func TestDialectKeysFromDatagramToPoint(t *testing.T) {
 	sink := new(consumertest.MetricsSink)
 	r := start(t, sink, func(c *Config) {

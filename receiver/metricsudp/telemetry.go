@@ -21,8 +21,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/stream"
 )
 
-// reporter turns what the readers counted into telemetry, once a flush, and logs
-// a bounded number of lines.
+// reporter records the readers' counts as telemetry once per flush, and logs at most one line of a kind per minute.
 type reporter struct {
 	telemetry *metadata.TelemetryBuilder
 	logger    *zap.Logger
@@ -34,14 +33,14 @@ type reporter struct {
 	now       func() time.Time
 	published publishedTotals
 
-	openConnections   func() int    // nil: there are no connections
-	takeDroppedEvents func() uint64 // nil: there is no logs pipeline
+	openConnections    func() int    // nil without a stream transport
+	resetDroppedEvents func() uint64 // nil without a logs pipeline
 
 	mu     sync.Mutex
 	logged map[string]time.Time // last time of each message
 }
 
-// logEvery is the least time between two log lines of a kind.
+// logEvery is the minimum time between two log lines of a kind.
 const logEvery = time.Minute
 
 func newReporter(set receiver.Settings) (*reporter, error) {
@@ -103,8 +102,8 @@ func (r *reporter) flush(f *flush.Report) {
 	if f.BufferBytes > 0 {
 		t.ReceiverMetricsudpReceiveBufferBytes.Record(ctx, int64(f.BufferBytes), r.receiver)
 	}
-	if r.takeDroppedEvents != nil {
-		t.ReceiverMetricsudpDroppedEvents.Add(ctx, int64(r.takeDroppedEvents()), r.receiver)
+	if r.resetDroppedEvents != nil {
+		t.ReceiverMetricsudpDroppedEvents.Add(ctx, int64(r.resetDroppedEvents()), r.receiver)
 	}
 	if r.openConnections != nil {
 		t.ReceiverMetricsudpConnections.Record(ctx, int64(r.openConnections()), r.receiver)
@@ -116,7 +115,7 @@ func (r *reporter) flush(f *flush.Report) {
 	}
 	for _, n := range f.Suspects {
 		if r.due("names with " + n.Format.String() + " tags") {
-			r.logger.Warn("Names seem to hold tags: add their format to tag_formats",
+			r.logger.Warn("Names seem to contain tags: add their format to tag_formats",
 				zap.Stringer("format", n.Format), zap.String("example", n.Name))
 		}
 	}
@@ -125,7 +124,7 @@ func (r *reporter) flush(f *flush.Report) {
 	}
 }
 
-// refusal describes a refused line. Where a key accepts such lines, it is named.
+// refusal returns the log fields of a rejected line. If a configuration key would accept such lines, a field names that key.
 func refusal(e flush.Example) []zap.Field {
 	fields := []zap.Field{zap.Stringer("reason", e.Reason), zap.String("example", e.Text)}
 	if e.Reason == line.NegativeCounter {
@@ -154,7 +153,7 @@ func (r *reporter) connectionEnded(end stream.End, peer net.Addr, err error) {
 func (r *reporter) connectionWaited(maxConnections int) {
 	r.telemetry.ReceiverMetricsudpConnectionWaits.Add(context.Background(), 1, r.receiver)
 	if r.due("connection waits") {
-		r.logger.Warn("As many connections as max_connections are open: others wait until one ends",
+		r.logger.Warn("Connections wait until another one ends, because max_connections are open",
 			zap.Int("max_connections", maxConnections))
 	}
 }
@@ -166,9 +165,9 @@ func (r *reporter) refused(items string, n int, err error) {
 	}
 }
 
-// effectiveBuffer returns the smallest receive buffer of the sockets, 0 where
-// unknown, and warns if it is less than was asked for.
-func (r *reporter) effectiveBuffer(conns []*socket.Conn, asked int) int {
+// effectiveBuffer returns the size of the smallest receive buffer of the sockets, or 0 if it is unknown. It logs a warning if the
+// size is smaller than requested.
+func (r *reporter) effectiveBuffer(conns []*socket.Conn, requested int) int {
 	smallest := math.MaxInt
 	for _, conn := range conns {
 		stats, err := conn.Stats()
@@ -177,9 +176,9 @@ func (r *reporter) effectiveBuffer(conns []*socket.Conn, asked int) int {
 		}
 		smallest = min(smallest, stats.BufferBytes)
 	}
-	if smallest > 0 && smallest < asked {
+	if smallest > 0 && smallest < requested {
 		r.logger.Warn("The receive buffer is smaller than socket_buffer_size: raise net.core.rmem_max, or grant CAP_NET_ADMIN",
-			zap.Int("asked_bytes", asked), zap.Int("effective_bytes", smallest))
+			zap.Int("asked_bytes", requested), zap.Int("effective_bytes", smallest))
 	}
 	return smallest
 }

@@ -25,13 +25,13 @@ const (
 
 const (
 	defaultEndpoint = "localhost:8125"
-	// The next two are those of contrib's statsd receiver.
+	// The next two defaults are those of contrib's statsd receiver.
 	defaultSocket      = "/var/run/statsd-receiver.sock"
-	defaultPermissions = 0o622 // all may send
+	defaultPermissions = 0o622 // every user may send
 	maxPermissions     = 0o777
 )
 
-// endpoint is where to listen. The default is an address, which no Unix socket has.
+// endpoint returns the address or path to listen on. The default endpoint is an address, so a Unix socket has another default.
 func (c *Config) endpoint() string {
 	if c.isUnix() && c.Endpoint == defaultEndpoint {
 		return defaultSocket
@@ -39,7 +39,7 @@ func (c *Config) endpoint() string {
 	return c.Endpoint
 }
 
-// permissions are as they were set: a mode has 32 bits, and would wrap.
+// permissions returns the configured file mode as an int. Validate must see every value, and an fs.FileMode of 32 bits would wrap.
 func (c *Config) permissions() int {
 	if c.SocketPermissions == nil {
 		return defaultPermissions
@@ -56,7 +56,7 @@ func (c *Config) isTCP() bool { return strings.HasPrefix(c.Transport, transportT
 // isStream reports whether senders have connections.
 func (c *Config) isStream() bool { return c.isTCP() || c.Transport == transportUnix }
 
-// checkTransport checks transport and the keys that go with one of them.
+// checkTransport checks transport and the keys that only some transports have.
 func (c *Config) checkTransport(e *check.Errors) {
 	ip := []string{transportUDP, transportUDP4, transportUDP6, transportTCP, transportTCP4, transportTCP6}
 	if !socket.HasUnix && c.isUnix() {
@@ -98,12 +98,12 @@ func (c *Config) checkUnix(e *check.Errors) {
 	e.That(mode >= 0 && mode <= maxPermissions, "socket_permissions", "an octal file mode from 0 to 0777", octal(mode))
 }
 
-// octal is shown as chmod takes it.
+// octal is printed in the notation of chmod.
 type octal int
 
 func (m octal) String() string { return fmt.Sprintf("%#o", int(m)) }
 
-// allowed are the ranges of sources, empty for all.
+// allowed returns the ranges of allowed sources. It is empty if all sources are allowed.
 func (c *Config) allowed() ([]netip.Prefix, error) {
 	ranges := make([]netip.Prefix, 0, len(c.AllowedCIDRs))
 	for _, cidr := range c.AllowedCIDRs {
@@ -116,8 +116,8 @@ func (c *Config) allowed() ([]netip.Prefix, error) {
 	return ranges, nil
 }
 
-// parseCIDR returns a range of IPv4-mapped addresses as one of IPv4: sources are
-// never mapped. One that is wider than all of them has no such range.
+// parseCIDR converts a range of IPv4-mapped addresses to a range of IPv4, because sources are never IPv4-mapped. A wider range
+// around the IPv4-mapped addresses is an error.
 func parseCIDR(cidr string) (netip.Prefix, error) {
 	const mapped = 96 // bits before the IPv4 address
 	r, err := netip.ParsePrefix(cidr)

@@ -85,7 +85,7 @@ func TestSocketDefaults(t *testing.T) {
 	assert.Equal(t, fs.FileMode(0o600), s.Permissions)
 }
 
-// A source is never an IPv4-mapped address, so a range of those would allow none.
+// A source is never an IPv4-mapped address, so an unconverted range of such addresses would allow no source.
 func TestMappedRangeAllowsIPv4(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.AllowedCIDRs = []string{"::ffff:10.0.0.0/104"}

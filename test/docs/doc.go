@@ -1,3 +1,3 @@
 // Package docs contains tests of the repository's pages: they may name only tests and paths that exist, and link only to
-// files that exist.
+// files and headings that exist.
 package docs

@@ -21,8 +21,8 @@ var (
 	defined = regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz)[A-Z][A-Za-z0-9_]*)\(`)
 	// located is a folder or file of the repository in code font.
 	located = regexp.MustCompile("`((?:bench|cmd|configs|deploy|docs|exporter|internal|processor|receiver|test)/[A-Za-z0-9_./-]+)`")
-	// link is a link to a file of the repository.
-	link = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+	// link is a link to a file of the repository, with an optional anchor, or to an anchor of the same page.
+	link = regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)\s]*))?\)`)
 	// row is a row of docs/requirements.md.
 	row = regexp.MustCompile(`(?m)^\| R(\d+) \|(.*)$`)
 )
@@ -69,16 +69,28 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 	assert.Greater(t, mentioned, 50)
 }
 
+// Every link leads to a file, and its anchor to a heading of that page.
 func TestLinksLeadToFiles(t *testing.T) {
-	links := 0
-	walk(t, ".md", func(path, content string) {
+	pages := map[string]string{} // by path
+	walk(t, ".md", func(path, content string) { pages[path] = content })
+	links, anchored := 0, 0
+	for path, content := range pages {
 		for _, m := range link.FindAllStringSubmatch(content, -1) {
+			target, section := path, m[2]
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(path), m[1])
+			}
 			links++
-			_, err := os.Stat(filepath.Join(filepath.Dir(path), m[1]))
+			_, err := os.Stat(target)
 			assert.NoError(t, err, "%s links to %s", path, m[1])
+			if section != "" {
+				anchored++
+				assert.True(t, anchors(pages[target])[section], "%s links to %s, which has no heading for #%s", path, target, section)
+			}
 		}
-	})
+	}
 	assert.Greater(t, links, 5)
+	assert.Greater(t, anchored, 20)
 }
 
 func TestPagesNamePathsThatExist(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEncryptedLog: in an outage nothing of the items can be read from the disk, nor the key from print-config; a start
-// without the key, or with another, says so and loses nothing.
+// TestEncryptedLog: in an outage, nobody can read the items from the disk, or the key from print-config. A start without the
+// key, or with another key, reports that and loses nothing.
 func TestEncryptedLog(t *testing.T) {
 	const encrypted = `
 exporters:
@@ -55,7 +55,7 @@ exporters:
 	keyless.env["FALLBACKLOG_DIRECTORY"] = g.log
 	assert.Contains(t, keyless.fails(t), "encryption::key")
 
-	// The command: lists without the key, shows with it.
+	// The command lists without the key, and shows with it.
 	command := filepath.Join(filepath.Dir(binary), "fallbacklog")
 	listed, err := exec.Command(command, "ls", g.log).CombinedOutput()
 	require.NoError(t, err, "%s", listed)
@@ -78,14 +78,14 @@ func newKey() string {
 	return base64.StdEncoding.EncodeToString(key)
 }
 
-// segmentsOf gives the segments of all signals that match.
+// segmentsOf returns the segments of all signals that match.
 func segmentsOf(t *testing.T, log, pattern string) []string {
 	paths, err := filepath.Glob(filepath.Join(log, "*", "*", pattern))
 	require.NoError(t, err)
 	return paths
 }
 
-// filesWith gives the files below a directory that hold a text.
+// filesWith returns the files below a directory that contain a text.
 func filesWith(t *testing.T, directory, text string) (found []string) {
 	read := 0
 	require.NoError(t, filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {

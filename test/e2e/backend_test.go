@@ -19,9 +19,9 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// backend is an OTLP server, over gRPC and HTTP on one port, that remembers the id of every item it accepted: the data point's,
-// log record's and span's attribute "id", and by metric name the sum over its delta points: of
-// counters the values, of exponential histograms the sums.
+// backend is an OTLP server, over gRPC and HTTP on one port. It remembers the attribute "id" of every data point, log record
+// and span that it accepted. It also has a sum per metric name over delta points: the values of counters, and the sums of
+// exponential histograms.
 type backend struct {
 	pmetricotlp.UnimplementedGRPCServer
 
@@ -38,7 +38,7 @@ type backend struct {
 	stop func()
 }
 
-// startBackend listens on the address. It can be stopped and started again with what it remembers.
+// startBackend listens on the address. The backend can be stopped and started again, and keeps its memory.
 func startBackend(t *testing.T, address string) *backend {
 	b := &backend{ids: map[string]int{}, sums: map[string]float64{}, seen: newSeen()}
 	b.start(t, address)
@@ -78,21 +78,21 @@ func (b *backend) start(t *testing.T, address string) {
 	t.Cleanup(b.stop)
 }
 
-// setHang makes requests wait until their caller gives up, or lets them through again.
+// setHang makes requests wait until their caller gives up, or ends that.
 func (b *backend) setHang(hang bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.hang = hang
 }
 
-// setDeny makes requests fail with UNAVAILABLE, or lets them through again.
+// setDeny makes requests fail with UNAVAILABLE, or ends that.
 func (b *backend) setDeny(deny bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.deny = deny
 }
 
-// repeats counts the arrivals beyond each id's first.
+// repeats returns the number of arrivals beyond the first one of each id.
 func (b *backend) repeats() (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -102,7 +102,7 @@ func (b *backend) repeats() (n int) {
 	return n
 }
 
-// admit blocks in a hang until the caller gives up.
+// admit waits in a hang until the caller gives up.
 func (b *backend) admit(ctx context.Context) error {
 	b.mu.Lock()
 	hang, deny := b.hang, b.deny
@@ -129,7 +129,7 @@ func (b *backend) note(attributes pcommon.Map) {
 	}
 }
 
-// has reports whether every id arrived at least once, and one that did not.
+// has reports whether every id arrived at least once. Otherwise it returns one that did not.
 func (b *backend) has(ids []string) (bool, string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -141,7 +141,7 @@ func (b *backend) has(ids []string) (bool, string) {
 	return true, ""
 }
 
-// distinct is the number of ids that arrived.
+// distinct returns the number of ids that arrived.
 func (b *backend) distinct() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -166,7 +166,7 @@ func (b *backend) refusals() int {
 	return b.no
 }
 
-// Export takes metrics.
+// Export accepts metrics.
 func (b *backend) Export(ctx context.Context, request pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
 	if err := b.admit(ctx); err != nil {
 		return pmetricotlp.NewExportResponse(), err

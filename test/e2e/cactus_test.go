@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sendCactus uses go-statsd-client as it comes: a line a datagram.
+// sendCactus uses go-statsd-client with its defaults: one line per datagram.
 func sendCactus(t *testing.T, prefix, address string) ledger {
 	c, err := statsd.NewClientWithConfig(&statsd.ClientConfig{Address: address, Prefix: prefix})
 	require.NoError(t, err)
@@ -53,7 +53,7 @@ func callCactus(t *testing.T, c statsd.Statter, prefix string, rounds int) ledge
 	calls := ledger{}
 	sub := c.NewSubStatter("sub")
 	deep := sub.NewSubStatter("deep")
-	// Every fourth call, and not by chance: what was sent is known here, too.
+	// Every fourth call is sampled, without chance, so the test knows what was sent.
 	asked := 0
 	deep.SetSamplerFunc(func(float32) bool { asked++; return asked%4 == 0 })
 	extended, ok := c.(statsd.ExtendedStatSender)
@@ -67,9 +67,9 @@ func callCactus(t *testing.T, c statsd.Statter, prefix string, rounds int) ledge
 		// The order of tags does not matter.
 		require.NoError(t, sub.Inc("orders", n, 1, both[i%2], both[(i+1)%2]))
 		calls.add("c", seriesKey(prefix+".sub.orders", "z:last", "shop:"+shop[1]), 1, float64(n))
-		// A monotonic counter takes no decrement.
+		// A monotonic counter accepts no decrement.
 		require.NoError(t, c.Dec("orders", 1, 1, shop))
-		// Sampled by chance: what was sent, the wire tells.
+		// Sampled by chance: only the wire shows what was sent.
 		require.NoError(t, c.Inc("sampled", 2, 0.5))
 		require.NoError(t, sub.Timing("sampled.time", n, 0.25, shop))
 		require.NoError(t, deep.Inc("quarter", 1, 0.25))
@@ -88,7 +88,7 @@ func callCactus(t *testing.T, c statsd.Statter, prefix string, rounds int) ledge
 		calls.addMember(seriesKey(prefix+".members"), fmt.Sprintf("m%d", i%30))
 		require.NoError(t, sub.SetInt("ids", int64(i%20), 1, shop))
 		calls.addMember(seriesKey(prefix+".sub.ids", "shop:"+shop[1]), fmt.Sprint(i%20))
-		// A DogStatsD type that the client has no call for, and a tag that is not UTF-8.
+		// A DogStatsD type for which the client has no call, and a tag that is not UTF-8.
 		require.NoError(t, c.Raw("raw", "1:2:3.5|d", 1, statsd.Tag{"k", "a\xffb"}))
 		calls.add("d", seriesKey(prefix+".raw", "k:a\uFFFDb"), 1, 1, 2, 3.5)
 	}

@@ -55,7 +55,7 @@ func (a *authority) write(name, kind string, der []byte) string {
 	return path
 }
 
-// issue makes a certificate for 127.0.0.1 and localhost, good for servers and clients.
+// issue makes a certificate for 127.0.0.1 and localhost, valid for servers and clients.
 func (a *authority) issue(name string) (certFile, keyFile string) {
 	key := a.newKey()
 	template := &x509.Certificate{
@@ -85,12 +85,12 @@ func (a *authority) load(certFile, keyFile string) tls.Certificate {
 	return pair
 }
 
-// serverTLS demands a client's certificate of the authority if mutual.
+// serverTLS requires a client certificate of the authority if mutual is true.
 func (a *authority) serverTLS(mutual tls.ClientAuthType) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{a.load(a.issue("backend"))}, ClientCAs: a.pool(), ClientAuth: mutual, MinVersion: tls.VersionTLS12}
 }
 
-// withCertificates gives the gateway the files that mtls.yaml names, with one token.
+// withCertificates writes the files that mtls.yaml names, with one token, for the gateway.
 func (g *gateway) withCertificates(a *authority) (token string) {
 	const secret = "swordfish"
 	tokens := filepath.Join(a.dir, "tokens")

@@ -13,16 +13,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// memoryGroup is a control group that bounds the memory of the processes in it, of either version.
+// memoryGroup is a control group, of version 1 or 2, that bounds the memory of its processes.
 type memoryGroup struct {
 	t    *testing.T
 	path string
-	// The file of the limit, and the one with the peak.
+	// The file of the limit, and the file of the peak.
 	limit, peak string
 }
 
-// newMemoryGroup makes a group. Without root or without a memory controller the test is skipped, by name; REQUIRE_CGROUP
-// makes that a failure, as in CI.
+// newMemoryGroup creates a group. Without root or without a memory controller it skips the test with the reason. With
+// REQUIRE_CGROUP, as in CI, it fails the test instead.
 func newMemoryGroup(t *testing.T, limitBytes int64) *memoryGroup {
 	t.Helper()
 	missing := func(why string) {
@@ -50,11 +50,11 @@ func newMemoryGroup(t *testing.T, limitBytes int64) *memoryGroup {
 	return g
 }
 
-// cgroupRoot is where the control groups of the system are mounted.
+// cgroupRoot is the folder in which the system mounts its control groups.
 const cgroupRoot = "/sys/fs/cgroup"
 
-// chooseVersion returns the folder for the group, and sets the names of its files. The memory controller is of version 2
-// where the unified hierarchy has it: at the root, or below it in a hybrid system. Otherwise it is of version 1.
+// chooseVersion returns the folder for the group and sets the names of its files. The memory controller has version 2 if the
+// unified hierarchy has it, at the root or, in a hybrid system, below it. Otherwise it has version 1.
 func (g *memoryGroup) chooseVersion(root string) (parent string, err error) {
 	for _, parent := range []string{root, filepath.Join(root, "unified")} {
 		controllers, err := os.ReadFile(filepath.Join(parent, "cgroup.controllers"))
@@ -62,7 +62,7 @@ func (g *memoryGroup) chooseVersion(root string) (parent string, err error) {
 			continue
 		}
 		g.limit, g.peak = "memory.max", "memory.peak"
-		// Children have the controller only if the parent delegates it, which fails where processes are in the parent.
+		// Children have the controller only if the parent delegates it. That fails if the parent contains processes.
 		return parent, os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte("+memory"), 0)
 	}
 	parent = filepath.Join(root, "memory")
@@ -71,7 +71,7 @@ func (g *memoryGroup) chooseVersion(root string) (parent string, err error) {
 	return parent, err
 }
 
-// peakBytes is the most memory that the group has used, page cache included.
+// peakBytes returns the greatest memory that the group has used, including page cache.
 func (g *memoryGroup) peakBytes() int64 {
 	g.t.Helper()
 	content, err := os.ReadFile(filepath.Join(g.path, g.peak))
@@ -81,7 +81,7 @@ func (g *memoryGroup) peakBytes() int64 {
 	return n
 }
 
-// kills is how often the kernel has killed a process of the group for memory.
+// kills returns how often the kernel has killed a process of the group because of its memory.
 func (g *memoryGroup) kills() int {
 	g.t.Helper()
 	for _, file := range []string{"memory.events", "memory.oom_control"} {
@@ -100,7 +100,7 @@ func (g *memoryGroup) kills() int {
 	return 0
 }
 
-// The group is of the version that has the memory controller, and its files are read in the form of each version.
+// The group has the version of the memory controller, and its files are read in the form of that version.
 func TestVersionsOfControlGroups(t *testing.T) {
 	type files map[string]string
 	for name, tt := range map[string]struct {

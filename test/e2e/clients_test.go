@@ -9,15 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// timedBefore is the Unix second before which a client's own timestamps lie: 2020.
+// timedBefore is a Unix second (in 2020). Timestamps that a client sets itself are before it.
 const timedBefore = 1_577_836_800
 
-// client is a public StatsD or DogStatsD client at work.
+// client is a public StatsD or DogStatsD client that sends.
 type client struct {
 	name string // what the names of its metrics begin with
-	// send makes the client's calls and closes it. It returns the ledger of those calls that the client does not sample.
+	// send makes the client's calls and closes the client. It returns the ledger of the calls that the client does not sample.
 	send func(t *testing.T, prefix, address string) ledger
-	// check sees to it that the wire carried what the client is here for.
+	// check asserts that the wire carried the features for which the client is in the test.
 	check func(t *testing.T, w *wire)
 }
 
@@ -30,8 +30,8 @@ var clients = []client{
 	{"hotshots_buffered", sendHotShotsBuffered, checkHotShotsBuffered},
 }
 
-// TestClients: what public clients call is on the wire, and what is on the wire is at the backend,
-// series by series, over several intervals. Every datagram and every line is accounted for.
+// TestClients: the calls of public clients are on the wire, and the wire is at the backend, series by series, over several
+// intervals. Every datagram and every line is accounted for.
 func TestClients(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml", `
 receivers: {metricsudp: {aggregation_interval: 250ms, temporality: delta}}
@@ -39,7 +39,7 @@ receivers: {metricsudp: {aggregation_interval: 250ms, temporality: delta}}
 	g.start()
 	b := startBackend(t, g.backend)
 
-	// Twice, so that each series has several intervals, idle ones between them.
+	// Twice, so that each series has several intervals, with idle ones between them.
 	sent, total := ledger{}, newWire()
 	for round := range 2 {
 		for _, c := range clients {
@@ -72,8 +72,8 @@ receivers: {metricsudp: {aggregation_interval: 250ms, temporality: delta}}
 		len(clients), total.datagrams, total.bytes, len(sent), total.lines, total.rejected, total.fields)
 }
 
-// TestClientsAtShutdown: the open interval reaches the backend when the gateway ends, with all that
-// the clients sent before. Members of sets are counted exactly, as they came in one interval.
+// TestClientsAtShutdown: when the gateway ends, the open interval reaches the backend, with everything that the clients sent
+// before. Members of sets are counted exactly, because they came in one interval.
 func TestClientsAtShutdown(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml", `
 receivers: {metricsudp: {aggregation_interval: 24h, align_interval: false, temporality: delta}}
@@ -95,7 +95,7 @@ service: {pipelines: {metrics: {exporters: [otlp_grpc]}, metrics/page: {receiver
 	})
 }
 
-// run lets a client send to the gateway and returns what it put on the wire, which its calls must equal.
+// run lets a client send to the gateway and returns what the client put on the wire, which must equal its calls.
 func (c client) run(t *testing.T, prefix, gateway string) (w *wire) {
 	ok := t.Run(c.name, func(t *testing.T) { // of its own, for its environment
 		r := startRelay(t, gateway)
@@ -109,7 +109,7 @@ func (c client) run(t *testing.T, prefix, gateway string) (w *wire) {
 	return w
 }
 
-// eventuallySaw waits until the backend has every series of the ledger as the ledger has it.
+// eventuallySaw waits until the backend has every series of the ledger with the same content.
 func (b *backend) eventuallySaw(t *testing.T, what string, l ledger, exactSets bool) {
 	t.Helper()
 	var missing []string
@@ -124,7 +124,7 @@ func (b *backend) eventuallySaw(t *testing.T, what string, l ledger, exactSets b
 	})
 }
 
-// merge adds what was sent later.
+// merge adds a later ledger.
 func (l ledger) merge(later ledger) {
 	for key, s := range later {
 		to := l.stream(s.kind, key)

@@ -20,8 +20,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/storetest"
 )
 
-// clusterRun is some gateways with one store of places and one backend, behind a balancer that chooses a gateway for
-// each request.
+// clusterRun has several gateways with one store of places and one backend, behind a balancer that chooses a gateway for each
+// request.
 type clusterRun struct {
 	t       *testing.T // of the step
 	whole   *testing.T
@@ -87,7 +87,7 @@ service:
 	r.members = append(r.members, m)
 }
 
-// dial connects a client; a gateway that was killed needs another one.
+// dial connects a client. A gateway that was killed needs another client.
 func (m *clusterMember) dial() {
 	conn, err := grpc.NewClient(m.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(m.t, err)
@@ -155,7 +155,7 @@ func (r *clusterRun) send(to *clusterMember, metric string, series []int) {
 	r.sent[metric] += int64(len(series))
 }
 
-// account is what the backend has of a metric.
+// account is the content of the backend for one metric.
 type account struct {
 	sum      int64
 	passed   map[string]int64 // by series
@@ -189,7 +189,7 @@ func (r *clusterRun) account(metric string) account {
 	return a
 }
 
-// settled waits until all that was sent has arrived, and returns the account.
+// settled waits until everything that was sent has arrived, and returns the account.
 func (r *clusterRun) settled(metric string) (a account) {
 	r.t.Helper()
 	eventually(r.t, "all of "+metric+" has arrived", func() bool {
@@ -200,7 +200,7 @@ func (r *clusterRun) settled(metric string) (a account) {
 	return a
 }
 
-// keepsIncumbents has the first clusterLimit series of a metric report, and wants each of them to pass every time.
+// keepsIncumbents reports the first clusterLimit series of a metric, and requires that each of them passes every time.
 func (r *clusterRun) keepsIncumbents(metric string, rounds int) {
 	r.t.Helper()
 	before := r.settled(metric)
@@ -227,9 +227,9 @@ func (r *clusterRun) keepsIncumbents(metric string, rounds int) {
 	assert.Len(r.t, after.passed, len(before.passed))
 }
 
-// TestCluster: one limit for three gateways behind a balancer that chooses one for each request, with everything that can
-// happen to the store and to the gateways. Every point arrives once, in its series or in an overflow series, and who has a
-// place keeps it.
+// TestCluster: one limit for three gateways behind a balancer that chooses a gateway for each request, with every failure of
+// the store and of the gateways. Every point arrives once, in its series or in an overflow series, and a series with a place
+// keeps it.
 func TestCluster(t *testing.T) {
 	r := newClusterRun(t, 3)
 	const many = 1500

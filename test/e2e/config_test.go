@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestConfigs: every shipped configuration validates and runs as it is, addresses apart.
+// TestConfigs: every shipped configuration validates and runs unchanged, except for its addresses.
 func TestConfigs(t *testing.T) {
 	files, err := filepath.Glob(config("*.yaml"))
 	require.NoError(t, err)
@@ -32,8 +32,8 @@ func TestConfigs(t *testing.T) {
 	}
 }
 
-// TestRefusedConfigurations: a mistake is refused with its field and the reason, by validate where
-// the file alone shows it, else at start.
+// TestRefusedConfigurations: a mistake is refused with its field and the reason, by validate if the file alone shows it,
+// otherwise at start.
 func TestRefusedConfigurations(t *testing.T) {
 	for name, c := range map[string]struct {
 		overlay string
@@ -101,8 +101,8 @@ func TestRefusedConfigurations(t *testing.T) {
 	})
 }
 
-// TestBufferSizeFromTheEnvironment: the variable reaches the receiver in every shipped configuration that has one: it
-// refuses what the size cannot be.
+// TestBufferSizeFromTheEnvironment: the variable reaches the receiver in every shipped configuration that has a receiver. The
+// receiver refuses an impossible size.
 func TestBufferSizeFromTheEnvironment(t *testing.T) {
 	files, err := filepath.Glob(config("*.yaml"))
 	require.NoError(t, err)
@@ -128,7 +128,7 @@ func TestBufferSizeFromTheEnvironment(t *testing.T) {
 	}
 }
 
-// TestPrintConfigHidesSecrets: print-config does not show what the nested exporter keeps secret.
+// TestPrintConfigHidesSecrets: print-config does not show the secrets of the nested exporter.
 func TestPrintConfigHidesSecrets(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml", `exporters: {fallbacklog: {exporter: {otlp_http: {headers: {authorization: Bearer swordfish}}}}}`)
 	cmd := g.command("print-config")
@@ -138,8 +138,8 @@ func TestPrintConfigHidesSecrets(t *testing.T) {
 	assert.NotContains(t, string(output), "swordfish")
 }
 
-// TestUserAttributesAreRemoved: what identifies a person reaches neither the page nor the local log
-// of the development configuration; the rest of its item does.
+// TestUserAttributesAreRemoved: with the development configuration, attributes that identify a person reach neither the page
+// nor the local log. The other parts of their items do.
 func TestUserAttributesAreRemoved(t *testing.T) {
 	g := newGateway(t, "development.yaml")
 	g.start()
@@ -178,8 +178,8 @@ func TestUserAttributesAreRemoved(t *testing.T) {
 	g.stop()
 }
 
-// TestReadmeConfigurations: the configuration that the README of a component shows is valid, in
-// pipelines of its own or, where it has none, in the smallest one.
+// TestReadmeConfigurations: every configuration in the README of a component is valid, in its own pipelines or, without
+// pipelines, in the smallest ones.
 func TestReadmeConfigurations(t *testing.T) {
 	var readmes []string
 	for _, kind := range []string{"receiver", "processor", "exporter"} {
@@ -198,7 +198,7 @@ func TestReadmeConfigurations(t *testing.T) {
 	}
 }
 
-// TestGuideConfigurations: the configurations in the guides are valid as well.
+// TestGuideConfigurations: the configurations in the guides are valid too.
 func TestGuideConfigurations(t *testing.T) {
 	for _, guide := range []string{"limit-cardinality.md", "migration.md", "operate-the-local-log.md", "shape-histograms.md"} {
 		t.Run(guide, func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestGuideConfigurations(t *testing.T) {
 	}
 }
 
-// yamlBlocks are the code blocks of a page, without the indentation of the list that they are in.
+// yamlBlocks returns the code blocks of a page, without the indentation of the list around them.
 func yamlBlocks(t *testing.T, page string) []string {
 	t.Helper()
 	content, err := os.ReadFile(page)
@@ -222,7 +222,7 @@ func yamlBlocks(t *testing.T, page string) []string {
 	return out
 }
 
-// ours are the components that pages show without pipelines, with the place in one.
+// ours are the components that pages show without pipelines, each with its place in a pipeline.
 var ours = map[string]string{
 	"receivers::metricsudp": "receivers", "processors::cardinalitylimit": "processors", "processors::bucketing": "processors", "exporters::fallbacklog": "exporters",
 }
@@ -238,7 +238,8 @@ func showsComponent(t *testing.T, block string) bool {
 	return false
 }
 
-// validateShown validates a configuration; one without pipelines is put into the smallest that has its component.
+// validateShown validates a configuration. It adds the smallest pipelines for the component to a configuration without
+// pipelines.
 func validateShown(t *testing.T, block string) {
 	t.Helper()
 	dir := t.TempDir()

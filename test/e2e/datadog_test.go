@@ -10,11 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sendDatadog uses datadog-go as it comes: counters, gauges and sets aggregated in the client,
-// origin detection, 1,432-byte payloads.
+// sendDatadog uses datadog-go with its defaults: counters, gauges and sets aggregated in the client, origin detection, payloads
+// of 1,432 bytes.
 func sendDatadog(t *testing.T, prefix, address string) ledger {
-	// What an admission webhook tells a pod of itself. With it, and the container's id where there is one,
-	// every line carries its origin.
+	// An admission webhook sets these variables in a pod. With them, and with the container's id if the client finds one, every
+	// line carries its origin.
 	t.Setenv("DD_EXTERNAL_ENV", "it-false,cn-shop,pu-01234567-89ab-cdef-0123-456789abcdef")
 	c, err := statsd.New(address)
 	require.NoError(t, err)
@@ -34,8 +34,7 @@ func checkDatadog(t *testing.T, w *wire) {
 	assert.Equal(t, 2, w.lines["service_check"])
 }
 
-// sendDatadogExtended also packs the values of distributions into lines, names a cardinality, and adds
-// a namespace and tags of its own.
+// sendDatadogExtended also packs the values of distributions into lines, sets a cardinality, and adds a namespace and tags.
 func sendDatadogExtended(t *testing.T, prefix, address string) ledger {
 	c, err := statsd.New(address, statsd.WithExtendedClientSideAggregation(), statsd.WithNamespace(prefix),
 		statsd.WithTags([]string{"region:north", "canary"}),
@@ -54,7 +53,7 @@ func checkDatadogExtended(t *testing.T, w *wire) {
 	assert.Less(t, w.lines["distribution"], 1000, "distributions are aggregated in the client")
 }
 
-// callDatadog makes the same calls of either client. key is what becomes of a name and tags.
+// callDatadog makes the same calls with either client. key returns the series of a name and tags.
 func callDatadog(t *testing.T, c *statsd.Client, prefix string, key func(name string, tags ...string) string) ledger {
 	calls := ledger{}
 	for i := range 4000 {
@@ -74,7 +73,7 @@ func callDatadog(t *testing.T, c *statsd.Client, prefix string, key func(name st
 		calls.add("h", key("size"), 1, -v)
 		require.NoError(t, c.Distribution(prefix+"spread", v, []string{"a:b"}, 1))
 		calls.add("d", key("spread", "a:b"), 1, v)
-		// Sampled in the client: what it has sent, the wire tells.
+		// Sampled in the client: only the wire shows what was sent.
 		require.NoError(t, c.Distribution(prefix+"sampled", v, nil, 0.25))
 		require.NoError(t, c.Gauge(prefix+"queue", v, nil, 1))
 		calls.add("g", key("queue"), 1, v)

@@ -35,7 +35,7 @@ func TestDemo(t *testing.T) {
 		require.NoError(t, err)
 		return n
 	}
-	// The last of the 500 places are for series that go on, and an error's text comes once.
+	// The last of the 500 places are for series that continue, and the text of an error comes only once.
 	held := number(`order\.errors: (\d+) series`)
 	assert.GreaterOrEqual(t, held, 401.0)
 	assert.LessOrEqual(t, held, 501.0)

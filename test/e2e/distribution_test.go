@@ -19,8 +19,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/doctor"
 )
 
-// maxBinaryBytes bounds the binary, so that a dependency that adds a cloud's client is noticed. 10.6 MB of it are the store
-// client of the shared limits: the linker keeps every exported method of its command builders, because other components
+// maxBinaryBytes bounds the binary, so that the test shows a dependency that adds the client of a cloud. 10.6 MB of it are the
+// store client of the shared limits: the linker keeps every exported method of its command builders, because other components
 // look up methods by name.
 const maxBinaryBytes = 125_000_000
 
@@ -59,7 +59,7 @@ func TestBuildTags(t *testing.T) {
 	assert.Equal(t, "true", settings["-trimpath"])
 }
 
-// TestTimeZones: OTTL's Time knows time zones where no file system has them.
+// TestTimeZones: OTTL's Time knows time zones on a system without time zone files.
 func TestTimeZones(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("chroot needs root")
@@ -81,7 +81,7 @@ service: {pipelines: {logs: {receivers: [otlp], processors: [transform], exporte
 	require.NoError(t, err, "%s", output)
 }
 
-// componentKinds are the keys of the command `components`.
+// componentKinds are the keys in the output of the command `components`.
 var componentKinds = []string{"receivers", "processors", "exporters", "connectors", "extensions"}
 
 // builtComponents returns the types of the binary's components by kind.
@@ -100,7 +100,7 @@ func builtComponents(t *testing.T) map[string][]string {
 	return built
 }
 
-// The doctor's list of components is that of the binary.
+// The doctor's list of components equals that of the binary.
 func TestDoctorKnowsTheComponents(t *testing.T) {
 	built := builtComponents(t)
 	for _, kind := range componentKinds {
@@ -126,8 +126,8 @@ func TestComponentsOfThePage(t *testing.T) {
 	}
 }
 
-// TestOwnBuild: the builder configuration of docs/own-build.md, outside the tree, makes a Collector that has one of the
-// components beside stock ones, and the configuration of the page runs in it.
+// TestOwnBuild: the builder configuration of docs/own-build.md, outside the tree, builds a Collector with one of the components
+// beside stock ones, and the configuration of the page runs in it.
 func TestOwnBuild(t *testing.T) {
 	page, err := os.ReadFile("../../docs/own-build.md")
 	require.NoError(t, err)
@@ -168,7 +168,7 @@ service: {telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {
 		points[i] = fmt.Sprintf(`{"asInt":"1","timeUnixNano":"1000000000","attributes":[{"key":"n","value":{"intValue":"%d"}}]}`, i)
 	}
 	postOTLP(t, g, `{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"x","gauge":{"dataPoints":[`+strings.Join(points, ",")+`]}}]}]}]}`)
-	// 8 of the 10 places are free at first; the last fifth is for series that were active before.
+	// 8 of the 10 places are free at first. The last fifth is for series that were active before.
 	assert.InDelta(t, 7, g.own("otelcol_processor_cardinalitylimit_points_total", "action", "drop"), 0)
 	g.stop()
 }

@@ -1,5 +1,5 @@
-// Package e2e holds tests of the built binary as a process: real clients in front of it, a real
-// Prometheus and OTLP servers behind it, and the signals an operating system sends.
+// Package e2e contains tests of the built binary as a process. Real clients send to it, a real Prometheus and OTLP servers receive
+// from it, and the tests send it the signals of an operating system.
 //
-// The binary is the file that OTELCOL_CUSTOM names; without it, the tests build one.
+// The environment variable OTELCOL_CUSTOM names the binary. Without it the tests build one.
 package e2e

@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// web is a backend's face over HTTP: OTLP in protobuf, and Prometheus's remote write.
+// web lets a backend answer over HTTP: OTLP in protobuf, and Prometheus remote write.
 type web struct {
 	t *testing.T
 	b *backend
@@ -26,7 +26,7 @@ type web struct {
 
 var errMalformed = status.Error(codes.InvalidArgument, "malformed")
 
-// startWeb lets a backend answer over HTTP, too.
+// startWeb starts the HTTP server of a backend.
 func startWeb(t *testing.T, b *backend, address string) {
 	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func (w web) ServeHTTP(answer http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // the gateway has given up
 	}
-	switch err := w.take(r, body); status.Code(err) {
+	switch err := w.accept(r, body); status.Code(err) {
 	case codes.OK:
 		answer.WriteHeader(http.StatusOK)
 	case codes.Unavailable:
@@ -59,7 +59,7 @@ func (w web) ServeHTTP(answer http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// read gives a request's body as it was before otlp_http packed it.
+// read returns a request's body, decompressed.
 func read(r *http.Request) ([]byte, error) {
 	if r.Header.Get("Content-Encoding") != "gzip" {
 		return io.ReadAll(r.Body)
@@ -71,7 +71,7 @@ func read(r *http.Request) ([]byte, error) {
 	return io.ReadAll(unpacked)
 }
 
-func (w web) take(r *http.Request, body []byte) error {
+func (w web) accept(r *http.Request, body []byte) error {
 	switch r.URL.Path {
 	case "/v1/metrics":
 		request := pmetricotlp.NewExportRequest()
@@ -109,7 +109,7 @@ func (w web) take(r *http.Request, body []byte) error {
 	return nil
 }
 
-// writtenIDs are the labels "id" of the series of a remote write.
+// writtenIDs returns the labels "id" of the series in a remote write request.
 func writtenIDs(t *testing.T, body []byte) (ids []string) {
 	raw, err := compression.Decode(compression.Snappy, body, nil)
 	if !assert.NoError(t, err) {

@@ -11,8 +11,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/load"
 )
 
-// TestFigures prints what a person asks first: how large, how fast up, how much memory, what a
-// line costs. Only the losses are asserted; times belong to the machine.
+// TestFigures prints the size of the binary, the time to start, the memory and the cost of a line. It asserts only that nothing
+// is lost, because times depend on the machine.
 func TestFigures(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml")
 	startBackend(t, g.backend)

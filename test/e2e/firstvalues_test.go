@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// sdkApp is an application with the OpenTelemetry SDK: cumulative counters, one for each user, and their ledger.
+// sdkApp is an application with the OpenTelemetry SDK. It has cumulative counters, one per user, and their ledger.
 type sdkApp struct {
 	t        *testing.T
 	provider *sdkmetric.MeterProvider
@@ -46,17 +46,17 @@ func (a *sdkApp) add(user string, n int64) {
 	a.values[user] += n
 }
 
-// grow adds to every counter that there is.
+// grow adds to every existing counter.
 func (a *sdkApp) grow(by int64) {
 	for user := range a.values {
 		a.add(user, by)
 	}
 }
 
-// between is the time from one export to the next: the points of two exports must be more than a second apart.
+// between is the time between two exports, because their points must be more than a second apart.
 const between = 1100 * time.Millisecond
 
-// export sends all counters. A gateway that has just started may not be reached by the first attempt.
+// export sends all counters. The first attempt may fail, because the gateway may have just started.
 func (a *sdkApp) export() {
 	a.t.Helper()
 	<-time.After(time.Until(a.exported.Add(between))) // the export interval
@@ -64,7 +64,7 @@ func (a *sdkApp) export() {
 	a.exported = time.Now()
 }
 
-// run exports: in each of the rounds all counters grow and two users are new; their counters begin with start.
+// run exports in several rounds. In each round all counters grow and two users are new, whose counters begin with start.
 func (a *sdkApp) run(rounds int, prefix string, start int64) {
 	for round := range rounds {
 		a.grow(10)
@@ -75,7 +75,7 @@ func (a *sdkApp) run(rounds int, prefix string, start int64) {
 	}
 }
 
-// onPage returns what the page has of each user, and the sum of the overflow series.
+// onPage returns the values of each user on the page, and the sum of the overflow series.
 func onPage(t *testing.T, g *gateway) (users map[string]int64, overflow int64) {
 	users = make(map[string]int64)
 	for _, s := range scrape(t, g.page, "requests_total") {
@@ -88,7 +88,7 @@ func onPage(t *testing.T, g *gateway) (users map[string]int64, overflow int64) {
 	return users, overflow
 }
 
-// folded sums the values of users that have no series of their own.
+// folded returns the sum of the users that have no series of their own.
 func folded(values map[string]int64, named map[string]int64) (sum int64) {
 	for user, v := range values {
 		if _, ok := named[user]; !ok {
@@ -100,7 +100,7 @@ func folded(values map[string]int64, named map[string]int64) (sum int64) {
 
 const oldUsers = 40
 
-// startOld runs an application that is older than its gateway: each of its counters has a lifetime value.
+// startOld runs an application that is older than its gateway, so each of its counters has a lifetime value.
 func startOld(t *testing.T, g *gateway, lifetime int64) *sdkApp {
 	a := startSDK(t, g.grpc)
 	for i := range oldUsers {
@@ -131,7 +131,7 @@ service:
 	return g
 }
 
-// awaitOverflow waits until the overflow series have a sum. It fails at once where they have more.
+// awaitOverflow waits until the overflow series have a sum. It fails at once if they have more.
 func awaitOverflow(t *testing.T, g *gateway, what string, want func(named map[string]int64) int64) {
 	t.Helper()
 	eventually(t, what, func() bool {
@@ -142,8 +142,8 @@ func awaitOverflow(t *testing.T, g *gateway, what string, want func(named map[st
 	})
 }
 
-// An SDK that is older than the gateway: the growth of old streams counts from their first export on, and a new stream
-// counts from zero, whether the streams have large lifetime values or small ones.
+// An SDK that is older than the gateway: the growth of old streams counts from their first export on, and a new stream counts
+// from zero, for large and for small lifetime values.
 func TestFirstValuesOfAnOlderSDK(t *testing.T) {
 	t.Parallel()
 	for _, lifetime := range []int64{100_000, 50} {
@@ -166,7 +166,7 @@ func TestFirstValuesOfAnOlderSDK(t *testing.T) {
 	}
 }
 
-// An SDK that restarts begins all its streams anew: all of it counts.
+// An SDK that restarts begins all its streams again: their whole values count.
 func TestFirstValuesOfARestartedSDK(t *testing.T) {
 	t.Parallel()
 	g := newLimitedGateway(t, false)
@@ -195,7 +195,7 @@ func TestFirstValuesOfARestartedSDK(t *testing.T) {
 	awaitOverflow(t, g, "both processes", func(named map[string]int64) int64 { return total(named, first, second) })
 }
 
-// A gateway that restarts with a storage loses nothing of what the SDK goes on to count.
+// A gateway that restarts with a storage loses nothing that the SDK counts.
 func TestFirstValuesAfterARestartWithStorage(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []string{"SIGTERM", "SIGKILL"} {
@@ -220,7 +220,8 @@ func TestFirstValuesAfterARestartWithStorage(t *testing.T) {
 			a.exported = time.Now()
 			g.start()
 			a.run(6, "after-", 50)
-			// After a kill -9 the first value of a stream that began before it is a baseline; these have the start of the SDK.
+			// After a kill -9, the first value of a stream that began before the kill is a baseline. These streams have the
+			// start of the SDK.
 			if signal == "SIGTERM" {
 				awaitOverflow(t, g, "after the restart", all)
 				return
@@ -240,7 +241,8 @@ func TestFirstValuesAfterARestartWithStorage(t *testing.T) {
 	}
 }
 
-// A gateway that restarts without a storage starts from baselines of the old streams, and counts new ones from the third export on.
+// A gateway that restarts without a storage uses the first values of old streams as baselines, and counts new streams from the
+// third export on.
 func TestFirstValuesAfterARestartWithoutStorage(t *testing.T) {
 	t.Parallel()
 	g := newLimitedGateway(t, false)

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/net/ipv4"
 )
 
-// flooder sends noise from several sockets, so that every reader gets some, and keeps the ledger of it.
+// flooder sends noise from several sockets, so that every reader receives some, and keeps a ledger of it.
 type flooder struct {
 	t       *testing.T
 	address string
@@ -21,7 +21,8 @@ type flooder struct {
 	datagrams, lines, bytes int
 }
 
-// flooderSockets are so many that each of a few readers has some, whatever the kernel's hash.
+// flooderSockets is the number of sockets. With so many, each of a few readers receives from some of them, for any hash of the
+// kernel.
 const flooderSockets = 16
 
 func newFlooder(t *testing.T, address string) *flooder {
@@ -47,14 +48,14 @@ func (f *flooder) renew(i int) {
 	f.sockets[i] = conn.(*net.UDPConn)
 }
 
-// sendFor sends until the time is over, as fast as the kernel takes it.
+// sendFor sends for a time, as fast as the kernel accepts datagrams.
 func (f *flooder) sendFor(n noise, d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		f.send(n, 64)
 	}
 }
 
-// sendPaced sends a number of datagrams with room to breathe: about 16 MB/s at most.
+// sendPaced sends a number of datagrams slowly enough for the receiver: at most about 16 MB/s.
 func (f *flooder) sendPaced(n noise, datagrams int) {
 	tick := time.NewTicker(4 * time.Millisecond)
 	defer tick.Stop()

@@ -19,15 +19,15 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/load"
 )
 
-// smallContainer is the memory of a container in which the shipped configurations must survive every flood, with the
-// values of docs/memory.md.
+// smallContainer is the memory of a container in which the shipped configurations must survive every flood, with the values of
+// docs/memory.md.
 const smallContainer = 512 << 20
 
 var smallContainerEnv = map[string]string{
 	"GOMEMLIMIT": "410MiB", "MEMORY_LIMIT_MIB": "320", "MEMORY_SPIKE_MIB": "80", "TOTAL_MAX_SERIES": "50000",
 }
 
-// TestFloodsInASmallContainer: floods of metric names, labels and services, with scrapes of the full page beside them, are
+// TestFloodsInASmallContainer: floods of metric names, labels and services, with scrapes of the full page at the same time, are
 // refused or folded. The kernel kills nothing, and afterwards the gateway accepts data as before.
 func TestFloodsInASmallContainer(t *testing.T) {
 	for name, flood := range map[string]func(t *testing.T, g *gateway){
@@ -74,7 +74,7 @@ func sumOf(t *testing.T, g *gateway, name string) (sum float64) {
 	return sum
 }
 
-// scrapeUntil reads the page again and again and returns the size of the largest.
+// scrapeUntil reads the page repeatedly and returns the size of the largest page.
 func scrapeUntil(ctx context.Context, page string) (largest int64) {
 	client := &http.Client{Timeout: patience}
 	for ctx.Err() == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// formerIDs are the items in the logs of testdata/former.tar.gz, each in every component's log.
+// formerIDs are the items in the logs of testdata/former.tar.gz. The log of every component contains all of them.
 func formerIDs() (ids []string) {
 	for i := 1; i <= 3; i++ {
 		ids = append(ids, fmt.Sprintf("former-log-%d", i), fmt.Sprintf("former-span-%d", i), fmt.Sprintf("former-point-%d", i))
@@ -18,8 +18,8 @@ func formerIDs() (ids []string) {
 	return append(ids, "former-log-4")
 }
 
-// TestFormerLogs: what a build of 28 November 2026, the one before 0.1.0, left in its logs is delivered, in every format.
-// Its snapshot of cardinalitylimit is restored, or discarded with one line.
+// TestFormerLogs: the logs of a build of 28 November 2026, the one before 0.1.0, are delivered, in every format. Its snapshot
+// of cardinalitylimit is restored, or discarded with one line.
 func TestFormerLogs(t *testing.T) {
 	for name, keys := range map[string]string{
 		"json":      ``,

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestPageMovesWhileTheLogIsFull: a log without room refuses every batch, with nobody at the other end. The page beside it
-// shows each new total nevertheless.
+// TestPageMovesWhileTheLogIsFull: without a backend, a full log refuses every batch. The Prometheus page beside it still shows
+// each new total.
 func TestPageMovesWhileTheLogIsFull(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml", `
 receivers: {metricsudp: {aggregation_interval: 250ms}}

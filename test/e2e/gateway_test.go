@@ -23,13 +23,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Asynchronous edges (processes, sockets) get this long; a healthy run needs a fraction of it.
+// Asynchronous edges (processes, sockets) have this time; a healthy run needs a fraction of it.
 const patience = 60 * time.Second
 
-// pollEvery is the period at which asynchronous edges are looked at.
+// pollEvery is the period of checks at asynchronous edges.
 const pollEvery = 50 * time.Millisecond
 
-// buildTags are those of builder-config.yaml, for a binary that the tests build themselves.
+// buildTags are the build tags of builder-config.yaml, for a binary that the tests build.
 const buildTags = "grpcnotrace,remove_all_sd,enable_kubernetes_sd"
 
 var binary string
@@ -62,7 +62,7 @@ func run(m *testing.M) int {
 // config names a file of the repository's configs folder.
 func config(name string) string { return filepath.Join("..", "..", "configs", name) }
 
-// gateway is one configuration with addresses of its own; it can be started more than once.
+// gateway is one configuration with its own addresses. It can be started more than once.
 type gateway struct {
 	t       *testing.T
 	binary  string
@@ -79,8 +79,8 @@ type gateway struct {
 	readyAfter time.Duration
 }
 
-// newGateway prepares the configuration file with free addresses on loopback. Overlays are YAML
-// texts merged over it in order, as further --config arguments.
+// newGateway prepares the configuration file with free addresses on loopback. Overlays are YAML texts, which are merged over it
+// in order, as further --config arguments.
 func newGateway(t *testing.T, file string, overlays ...string) *gateway {
 	tcp := freeAddresses(t, 10)
 	g := &gateway{
@@ -121,7 +121,7 @@ func newGateway(t *testing.T, file string, overlays ...string) *gateway {
 	return g
 }
 
-// command is the binary with the gateway's environment.
+// command returns the command of the binary, with the gateway's environment.
 func (g *gateway) command(args ...string) *exec.Cmd {
 	for _, c := range g.configs {
 		args = append(args, "--config", c)
@@ -134,19 +134,20 @@ func (g *gateway) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// start runs the gateway until its health check answers. The test's end kills what still runs.
+// start starts the gateway and waits until its health check answers. At the end of the test a process that still runs is
+// killed.
 func (g *gateway) start() {
 	g.t.Helper()
 	g.awaitReady(g.launch())
 }
 
-// launch begins to run the gateway.
+// launch starts the gateway's process.
 func (g *gateway) launch() (began time.Time) {
 	g.t.Helper()
 	g.output = &syncBuffer{}
 	g.cmd = g.command()
-	// With SIGINT ignored from the start, the kernel shows when the Collector begins to take signals:
-	// it does so after it is ready, and SIGTERM in between would just end it.
+	// SIGINT is ignored from the start, so the kernel shows when the Collector begins to handle signals. It does so after it is
+	// ready. A SIGTERM before that would end the process without a shutdown.
 	script := `trap "" INT; exec "$0" "$@"`
 	if g.group != nil {
 		script = "echo $$ > " + filepath.Join(g.group.path, "cgroup.procs") + "; " + script
@@ -198,7 +199,7 @@ func (g *gateway) awaitReady(began time.Time) {
 	g.t.Fatal("the gateway did not get ready")
 }
 
-// status is a number of the process's status file: proc(5).
+// status returns a number of the process's status file: proc(5).
 func (g *gateway) status(field string, base int) uint64 {
 	g.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.cmd.Process.Pid))
@@ -210,10 +211,10 @@ func (g *gateway) status(field string, base int) uint64 {
 	return value
 }
 
-// peakRSS is the most resident memory that the process has had, in bytes.
+// peakRSS returns the greatest resident memory that the process has had, in bytes.
 func (g *gateway) peakRSS() int64 { return int64(g.status("VmHWM", 10)) << 10 }
 
-// takesSignals reports whether the process has a handler for SIGINT: SigCgt has one bit a signal.
+// takesSignals reports whether the process has a handler for SIGINT: SigCgt has one bit per signal.
 func (g *gateway) takesSignals() bool {
 	g.t.Helper()
 	caught := g.status("SigCgt", 16)
@@ -265,8 +266,8 @@ func families(t *testing.T, address string) map[string]*dto.MetricFamily {
 	return found
 }
 
-// scrape reads one metric family of a Prometheus page: counters, gauges and untyped values as they
-// are, of histograms the count. It returns nil where the page does not have it.
+// scrape reads one metric family of a Prometheus page: the values of counters, gauges and untyped metrics, and the counts of
+// histograms. It returns nil if the page does not have the family.
 func scrape(t *testing.T, address, name string) []series {
 	t.Helper()
 	family := families(t, address)[name]
@@ -294,7 +295,7 @@ func scrape(t *testing.T, address, name string) []series {
 	return out
 }
 
-// documented are the gateway's own metrics that the components' generated pages name.
+// documented are the gateway's own metrics on the components' generated pages.
 var documented = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{}
 	pages, err := filepath.Glob("../../*/*/documentation.md")
@@ -315,9 +316,8 @@ var documented = sync.OnceValue(func() map[string]bool {
 	return names
 })
 
-// own sums one of the gateway's own metrics over the series that carry the labels, given as
-// name, value pairs. A counter that has counted nothing may not be on the page yet; a name that no
-// component has fails the test.
+// own returns the sum of one of the gateway's own metrics over the series with the labels, given as pairs of name and value.
+// The page may not have a counter yet that has counted nothing. A name that no component has fails the test.
 func (g *gateway) own(name string, labels ...string) float64 {
 	g.t.Helper()
 	if strings.HasPrefix(name, "otelcol_") {
@@ -336,8 +336,8 @@ func (g *gateway) own(name string, labels ...string) float64 {
 	return sum
 }
 
-// eventually waits for a condition at an asynchronous edge, in the test's own goroutine, so that the
-// condition may require.
+// eventually waits for a condition at an asynchronous edge. It runs in the goroutine of the test, so the condition may use
+// require.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	tick := time.NewTicker(pollEvery)
@@ -347,21 +347,21 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// usage is what the kernel accounts to a process.
+// usage is the CPU time and memory that the kernel has counted for a process.
 type usage struct {
 	cpu time.Duration // user and system
 	rss int64         // bytes
 }
 
-// userHertz is the unit of times in proc(5), fixed in the kernel's interface on every platform that Go supports.
+// userHertz is the unit of times in proc(5). It is fixed in the kernel's interface on every platform that Go supports.
 const userHertz = 100
 
 func (g *gateway) usage() usage {
 	g.t.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.cmd.Process.Pid))
 	require.NoError(g.t, err)
-	// proc(5): utime and stime are fields 14 and 15, rss is 24, counted from the pid; the command
-	// name in parentheses may hold spaces.
+	// proc(5): utime and stime are fields 14 and 15, rss is 24, counted from the pid. The command name in parentheses may
+	// contain spaces.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	number := func(field int) int64 {
 		n, err := strconv.ParseInt(fields[field-3], 10, 64)
@@ -397,7 +397,7 @@ func (s *syncBuffer) tail(n int) string {
 	return text[max(0, len(text)-n):]
 }
 
-// withTimeout is a context for one call that must not hang the test.
+// withTimeout returns a context for one call that must not hang the test.
 func withTimeout(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)

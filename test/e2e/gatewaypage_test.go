@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestGatewayPage: quickstart and development have the page, and name it once. The page knows the residual of every route,
-// also behind the fork.
+// TestGatewayPage: quickstart and development have the page, and log its address once. The page knows the residual of every
+// route, also after the fork.
 func TestGatewayPage(t *testing.T) {
 	for _, file := range []string{"quickstart.yaml", "development.yaml"} {
 		t.Run(file, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestGatewayPage(t *testing.T) {
 	}
 }
 
-// TestGatewayPageEqualsMetrics: what the components publish to the page equals their metrics.
+// TestGatewayPageEqualsMetrics: the values that the components publish to the page equal their metrics.
 func TestGatewayPageEqualsMetrics(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml", `
 receivers: {metricsudp: {temporality: delta, aggregation_interval: 1s}}

@@ -29,15 +29,15 @@ import (
 )
 
 const (
-	// slowestAnswer bounds the time that a gateway needs for one request, whatever is in it.
+	// slowestAnswer bounds the time of a gateway's answer to any request.
 	slowestAnswer = 2 * time.Second
 	// hostileRSS bounds a gateway's resident memory under the requests of hostilePoints.
 	hostileRSS = 300 << 20
 )
 
-// TestSoakHistograms: no histogram that OTLP can express ends a shipped gateway, or occupies it. Requests
-// of random histograms, most of them exponential, valid and not, come over HTTP and gRPC at the same
-// time while the page is scraped: each is answered in time, and memory stays bounded.
+// TestSoakHistograms: no histogram that OTLP can express ends a shipped gateway, or occupies it for long. Requests of random
+// histograms, most of them exponential, valid and invalid, come over HTTP and gRPC while the page is scraped. Each request is
+// answered in time, and memory stays bounded.
 func TestSoakHistograms(t *testing.T) {
 	gateways := map[string]func(*testing.T) *gateway{"second gateway of the README": newSecondGateway}
 	files, err := filepath.Glob(config("*.yaml"))
@@ -69,7 +69,7 @@ func TestSoakHistograms(t *testing.T) {
 	}
 }
 
-// elsewhere says why the test above leaves a shipped configuration out; TestBucketingComesFirst covers it.
+// elsewhere has the reason for which the test above leaves out a shipped configuration. TestBucketingComesFirst covers these.
 var elsewhere = map[string]string{
 	"kafka.yaml":            "needs a broker",
 	"mtls.yaml":             "asks for a client certificate",
@@ -81,8 +81,8 @@ var elsewhere = map[string]string{
 // pages are the gateways with a Prometheus page.
 var pages = []string{"quickstart.yaml", "development.yaml", "second gateway of the README"}
 
-// TestBucketingComesFirst: in every shipped configuration invalid and extreme histograms meet bucketing before anything that
-// aggregates, and where deltas are aggregated every exponential histogram has become an explicit one.
+// TestBucketingComesFirst: in every shipped configuration, invalid and extreme histograms reach bucketing before any component
+// that aggregates. Components that aggregate deltas receive only explicit histograms.
 func TestBucketingComesFirst(t *testing.T) {
 	files, err := filepath.Glob(config("*.yaml"))
 	require.NoError(t, err)
@@ -118,7 +118,7 @@ func TestBucketingComesFirst(t *testing.T) {
 	}
 }
 
-// newSecondGateway is the one that docs/quickstart.md starts beside the quickstart.
+// newSecondGateway returns the gateway that docs/quickstart.md starts beside the quickstart.
 func newSecondGateway(t *testing.T) *gateway {
 	page, err := os.ReadFile("../../docs/quickstart.md")
 	require.NoError(t, err)
@@ -144,7 +144,7 @@ func (h *hostile) run(t *testing.T) {
 	defer conn.Close()
 	client := pmetricotlp.NewGRPCClient(conn)
 
-	// What has ended gateways: two points of one stream that differ in what an aggregation must bring together.
+	// Pairs of points that have crashed gateways: two points of one stream whose differences an aggregation must reconcile.
 	first := newHostilePoints(1)
 	for _, pair := range hostilePairs {
 		h.send(t, "HTTP", first.request(pair...), h.overHTTP)
@@ -174,7 +174,7 @@ func (h *hostile) run(t *testing.T) {
 	require.False(t, t.Failed())
 }
 
-// send sends one request, which must be answered in time: refused, at most.
+// send sends one request. The gateway must answer in time, if only with a refusal.
 func (h *hostile) send(t *testing.T, protocol string, md pmetric.Metrics, send func(pmetricotlp.ExportRequest) (bool, error)) {
 	began := h.now()
 	refused, err := send(pmetricotlp.NewExportRequestFromMetrics(md))
@@ -194,14 +194,13 @@ func (h *hostile) send(t *testing.T, protocol string, md pmetric.Metrics, send f
 	}
 }
 
-// effort is a wait for an answer, and the CPU time of the gateway meanwhile.
+// effort is the time of one wait for an answer, and the gateway's CPU time meanwhile.
 type effort struct{ wall, cpu time.Duration }
 
-// tooLong reports whether a gateway that had a CPU did not answer in time. On a machine that others keep busy it may not
-// have had one.
+// tooLong reports whether the gateway answered late although it had CPU time. On a busy machine it may not have had any.
 func (e effort) tooLong() bool { return e.wall >= slowestAnswer && e.cpu >= slowestAnswer*3/4 }
 
-// moment is when the gateway had used some CPU time.
+// moment is a time and the CPU time that the gateway had used by then.
 type moment struct {
 	at  time.Time
 	cpu time.Duration
@@ -254,7 +253,7 @@ func (h *hostile) overGRPC(client pmetricotlp.GRPCClient, r pmetricotlp.ExportRe
 	}
 }
 
-// scrape reads the page, which must be answered in time too.
+// scrape reads the page. The gateway must answer that in time too.
 func (h *hostile) scrape(t *testing.T) {
 	began := h.now()
 	response, err := hostileClient.Get("http://" + h.g.page + "/metrics")
@@ -273,13 +272,24 @@ func (h *hostile) scrape(t *testing.T) {
 	time.Sleep(pollEvery) // a scraper's pace; nothing waits for it
 }
 
-// startSink starts an OTLP backend over HTTP that accepts everything and forgets it.
+// startSink starts an OTLP backend, over gRPC and HTTP, that accepts everything and forgets it.
 func startSink(t *testing.T, address string) {
 	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
-	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { //nolint:gosec // its only client is the gateway
-		_, _ = io.Copy(io.Discard, r.Body) // a gateway that gives up is no concern of the sink
-	})}
+	server := &http.Server{ //nolint:gosec // its only client is the gateway
+		Protocols: new(http.Protocols),
+		Handler: http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // a gateway that gives up is no concern of the sink
+			const gRPC = "application/grpc"
+			if strings.HasPrefix(r.Header.Get("Content-Type"), gRPC) {
+				answer.Header().Set("Content-Type", gRPC)
+				answer.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
+				_, _ = answer.Write(make([]byte, 5)) // an empty message: not compressed, 0 bytes
+			}
+		}),
+	}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	t.Cleanup(func() { _ = server.Close() })
 }
@@ -299,7 +309,7 @@ func exponentialOf(scale, offset int32, threshold float64, counts ...uint64) hos
 	}
 }
 
-// miscounted is a point whose count is not that of its buckets.
+// miscounted returns a point whose count differs from the sum of its buckets.
 func miscounted(p hostilePoint) hostilePoint {
 	return func(dp pmetric.ExponentialHistogramDataPoint) {
 		p(dp)
@@ -307,7 +317,7 @@ func miscounted(p hostilePoint) hostilePoint {
 	}
 }
 
-// markerOf is a point without recorded value that still has buckets.
+// markerOf returns a point without a recorded value that nevertheless has buckets.
 func markerOf(p hostilePoint) hostilePoint {
 	return func(dp pmetric.ExponentialHistogramDataPoint) {
 		p(dp)
@@ -315,7 +325,7 @@ func markerOf(p hostilePoint) hostilePoint {
 	}
 }
 
-// hostilePairs are points of one stream each.
+// hostilePairs are pairs of points, each of one stream.
 var hostilePairs = [][]hostilePoint{
 	{miscounted(exponentialOf(-1, 0, 0, 1)), miscounted(exponentialOf(-1, 0, 1, 1))},
 	{exponentialOf(-1, 0, 0, 1), exponentialOf(-1, 0, 1, 1)},
@@ -328,7 +338,7 @@ var hostilePairs = [][]hostilePoint{
 	{exponentialOf(20, -1<<30, 0, 1), exponentialOf(20, 1<<30-1, 0, 1)}, // still those of floats
 }
 
-// hostilePoints makes requests of a few streams, whose points follow each other in time.
+// hostilePoints makes requests of a few streams, whose points are in the order of time.
 type hostilePoints struct {
 	rng  *rand.Rand
 	time pcommon.Timestamp
@@ -338,7 +348,7 @@ func newHostilePoints(seed uint64) *hostilePoints {
 	return &hostilePoints{rng: rand.New(rand.NewPCG(seed, 11)), time: pcommon.NewTimestampFromTime(time.Now())}
 }
 
-// request has the points in one metric, beside an explicit one.
+// request returns a request with the points in one metric, and an explicit histogram.
 func (h *hostilePoints) request(points ...hostilePoint) pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
@@ -368,7 +378,7 @@ func (h *hostilePoints) request(points ...hostilePoint) pmetric.Metrics {
 
 func oneOf[T any](rng *rand.Rand, choices ...T) T { return choices[rng.IntN(len(choices))] }
 
-// random is a few points of a few streams, now and then many.
+// random returns a few points of a few streams, sometimes many.
 func (h *hostilePoints) random() []hostilePoint {
 	points := make([]hostilePoint, 1+h.rng.IntN(20))
 	if h.rng.IntN(100) == 0 {
@@ -416,7 +426,7 @@ func (h *hostilePoints) exponential(p pmetric.ExponentialHistogramDataPoint) {
 	}
 }
 
-// many is a number of buckets, now and then nearly as many as a request can have.
+// many returns a number of buckets, sometimes nearly as many as fit into a request.
 func (h *hostilePoints) many() int {
 	if h.rng.IntN(500) == 0 {
 		return 1_000_000
@@ -443,7 +453,7 @@ func (h *hostilePoints) explicit(p pmetric.HistogramDataPoint) {
 	p.SetSum(float64(p.Count()))
 }
 
-// TestHostilePoints: what random points are like, so that the test above does not pass by sending nothing.
+// TestHostilePoints checks the variety of the random points, so that the test above cannot pass with harmless points.
 func TestHostilePoints(t *testing.T) {
 	h, points, text := newHostilePoints(3), 0, strings.Builder{}
 	for range 200 {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sendHotShots uses hot-shots as it comes: a line a datagram.
+// sendHotShots uses hot-shots with its defaults: one line per datagram.
 func sendHotShots(t *testing.T, prefix, address string) ledger {
 	return runHotShots(t, prefix, address, "single")
 }

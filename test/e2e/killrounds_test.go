@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// restless makes every state of an outage pass within a round.
+// restless makes every state of an outage occur within a round.
 const restless = `
 exporters:
   fallbacklog:
@@ -25,17 +25,17 @@ exporters:
       max_segment_size_mib: 1
 `
 
-// forms are how the log is written; each start takes the next, and reads what all others have left.
+// forms are the ways to write the log. Each start uses the next one, and reads the data of all former starts.
 var forms = [][2]string{{"otlp_json", "none"}, {"otlp_proto", "none"}, {"otlp_proto", "zstd"}}
 
-// killRoundsEach is after how many rounds the backend is well until everything acknowledged has arrived.
+// killRoundsEach is the number of rounds after which the backend stays healthy until everything acknowledged has arrived.
 const killRoundsEach = 10
 
-// TestKillRounds: kill -9 at random moments under load, also while it starts, and a backend that comes and goes. Every
-// acknowledged item arrives, and a crash leaves no damage behind.
+// TestKillRounds: kill -9 at random moments under load, also during the start, with a backend that changes its state. Every
+// acknowledged item arrives, and a crash leaves no damage.
 func TestKillRounds(t *testing.T) { killRounds(t, killRoundsEach) }
 
-// TestSoakKillRounds is its long form.
+// TestSoakKillRounds is the long form of TestKillRounds.
 func TestSoakKillRounds(t *testing.T) {
 	if os.Getenv("SOAK") == "" {
 		t.Skip("TestKillRounds is the short form")
@@ -65,7 +65,7 @@ func killRounds(t *testing.T, rounds int) {
 			s := newSender(t, g.grpc)
 			s.next = next
 			wait := s.sendUntilRefused(t)
-			// Not before there is something to lose.
+			// Only after the gateway has data to lose.
 			eventually(t, "something is acknowledged", func() bool { return len(s.acknowledged()) > 0 })
 			<-time.After(time.Duration(random.IntN(800)) * time.Millisecond)
 			g.kill()
@@ -96,13 +96,13 @@ func killRounds(t *testing.T, rounds int) {
 	}
 }
 
-// flapping is a backend that is up, answers UNAVAILABLE, hangs, or is not there, each for a moment.
+// flapping is a backend that is up, answers UNAVAILABLE, hangs, or is not there, each for a short time.
 type flapping struct {
 	t       *testing.T
 	address string
 	b       *backend
 
-	mu      sync.Mutex // held while the state changes, or rests
+	mu      sync.Mutex // locked while the state changes, and by rest
 	random  *rand.Rand
 	gone    bool
 	changes int
@@ -132,7 +132,7 @@ func startFlapping(t *testing.T, address string) *flapping {
 	return f
 }
 
-// change takes the backend to a state; 0 is up. The caller holds mu.
+// change puts the backend into a state; 0 is up. The caller must have locked mu.
 func (f *flapping) change(state int) {
 	f.changes++
 	f.b.setDeny(state == 1)

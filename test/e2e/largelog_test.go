@@ -33,17 +33,17 @@ const (
 
 	largeSegment = 64 * mib // log::max_segment_size_mib's default
 
-	// largeLive is what draining holds at once, whatever the backlog, with concurrency 2 and coalesce_mib 1: the window of
-	// (concurrency + 1) * coalesce_mib, the reader's buffer of 1 MiB, and for each of 2 requests its records (1 MiB), decoded
-	// (1 MiB of protobuf becomes about 6, as a heap profile says) and encoded again (1 MiB).
+	// largeLive is the memory that draining needs, for any size of the log, with concurrency 2 and coalesce_mib 1: the window
+	// of (concurrency + 1) * coalesce_mib, the reader's buffer of 1 MiB, and for each of 2 requests its records (1 MiB),
+	// decoded (1 MiB of protobuf becomes about 6, according to a heap profile) and encoded again (1 MiB).
 	largeLive = (3 + 1 + 2*(1+6+1)) * mib
-	// largeNoise: the garbage collector lets the heap grow to twice of it, and gives back what it has freed when it sees
-	// fit. Where in that a process is at its peak is chance.
+	// largeNoise: the garbage collector lets the heap grow to twice its live size, and returns freed memory at times of its own
+	// choice. The peak of a process depends on these times.
 	largeNoise = 2 * largeLive
 )
 
-// TestSoakLargeLog: a gateway starts on a log of 1 GiB, and drains it. The start reads one segment and not the log; the
-// most memory that it takes is that of an eighth of the backlog; every batch arrives once. The short form has 128 MiB.
+// TestSoakLargeLog: a gateway starts with a log of 1 GiB, and drains it. The start reads one segment instead of the whole log.
+// The peak memory is that of a backlog of an eighth of the size. Every batch arrives once. The short form has 128 MiB.
 func TestSoakLargeLog(t *testing.T) {
 	large := int64(128 * mib)
 	if os.Getenv("SOAK") != "" {
@@ -52,11 +52,12 @@ func TestSoakLargeLog(t *testing.T) {
 	for _, format := range []string{"otlp_json", "otlp_proto"} {
 		t.Run(format, func(t *testing.T) {
 			empty := drain(t, format, 0)
-			// The newest segment is half full: that is what a start reads.
+			// The newest segment is half full. The start reads it.
 			small := drain(t, format, large/8+largeSegment/2)
 			whole := drain(t, format, large+largeSegment/2)
 			assert.GreaterOrEqual(t, whole.segments, int(large/largeSegment))
-			// Beyond an empty log's: the newest segment, and what replay holds before anything goes out.
+			// In addition to the memory with an empty log: the newest segment, and the memory of replay before the first
+			// request.
 			assert.Less(t, whole.read-empty.read, whole.newest+largeLive)
 			assert.Less(t, whole.peakRSS-small.peakRSS, int64(largeNoise))
 			t.Logf("%s, an empty log: ready in %v, RSS %d MiB", format, empty.ready.Round(time.Millisecond), empty.rss/mib)
@@ -69,7 +70,7 @@ func TestSoakLargeLog(t *testing.T) {
 	}
 }
 
-// drained is what a gateway made of a log.
+// drained has the measurements of a gateway that drained a log.
 type drained struct {
 	bytes, newest int64 // of the log, and of its newest segment
 	segments      int
@@ -114,7 +115,7 @@ service:
 	return d
 }
 
-// reads is how many bytes the process has read, from wherever.
+// reads returns the number of bytes that the process has read from any file or socket.
 func (g *gateway) reads() int64 {
 	g.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", g.cmd.Process.Pid))
@@ -134,8 +135,8 @@ const (
 	largeMark = "number-of-the-batch-"
 )
 
-// fillLog has the exporter write a log, as in an outage, until it holds so many bytes, and returns the number of batches.
-// It does not sync: what is measured comes after.
+// fillLog lets the exporter write a log, as in an outage, until it contains so many bytes, and returns the number of batches.
+// It does not sync, because the measurement comes later.
 func fillLog(t *testing.T, directory, format string, size int64) (batches int) {
 	t.Helper()
 	f := fallbacklog.NewFactory()
@@ -152,7 +153,7 @@ func fillLog(t *testing.T, directory, format string, size int64) (batches int) {
 	if size == 0 {
 		return 0
 	}
-	// The first batch tells how large they are; all are of a size.
+	// The first batch shows the size. All batches have the same size.
 	require.NoError(t, e.ConsumeMetrics(t.Context(), largeBatch(0)))
 	files, err := filepath.Glob(filepath.Join(directory, "*", "metrics", "0*"))
 	require.NoError(t, err)
@@ -201,24 +202,24 @@ func largeBatch(number int) pmetric.Metrics {
 	return md
 }
 
-// marked is an OTLP backend that looks for marks and decodes nothing, so that it is not what the drain waits for.
+// marked is an OTLP backend that searches for marks without decoding, so that the drain does not wait for it.
 type marked struct {
 	mu          sync.Mutex
 	first, last time.Time      // of the requests
-	taken       map[string]int // batches, by number
+	accepted    map[string]int // batches, by number
 }
 
 func startMarked(t *testing.T, address string) *marked {
 	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
-	b := &marked{taken: map[string]int{}}
-	server := grpc.NewServer(grpc.ForceServerCodecV2(asItIs{}), grpc.MaxRecvMsgSize(64*mib), grpc.UnknownServiceHandler(b.take))
+	b := &marked{accepted: map[string]int{}}
+	server := grpc.NewServer(grpc.ForceServerCodecV2(rawCodec{}), grpc.MaxRecvMsgSize(64*mib), grpc.UnknownServiceHandler(b.serve))
 	go func() { _ = server.Serve(listener) }() // ends with Stop
 	t.Cleanup(server.Stop)
 	return b
 }
 
-func (b *marked) take(_ any, stream grpc.ServerStream) error {
+func (b *marked) serve(_ any, stream grpc.ServerStream) error {
 	var request []byte
 	if err := stream.RecvMsg(&request); err != nil {
 		return err
@@ -233,35 +234,35 @@ func (b *marked) take(_ any, stream grpc.ServerStream) error {
 		if !found {
 			break
 		}
-		b.taken[string(after[:6])]++
+		b.accepted[string(after[:6])]++
 		request = after
 	}
 	b.mu.Unlock()
-	return stream.SendMsg(&[]byte{}) // an empty answer, which takes everything
+	return stream.SendMsg(&[]byte{}) // an empty answer accepts everything
 }
 
-// check: each batch has arrived, once. It returns how long that took.
+// check asserts that each batch has arrived once. It returns the time between the first and the last request.
 func (b *marked) check(t *testing.T, batches int) time.Duration {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	require.Len(t, b.taken, batches)
-	for number, times := range b.taken {
+	require.Len(t, b.accepted, batches)
+	for number, times := range b.accepted {
 		require.Equal(t, 1, times, "arrivals of batch %s", number)
 	}
 	return b.last.Sub(b.first)
 }
 
-// asItIs is a codec of gRPC that neither encodes nor decodes.
-type asItIs struct{}
+// rawCodec is a codec of gRPC that neither encodes nor decodes.
+type rawCodec struct{}
 
-func (asItIs) Name() string { return "proto" }
+func (rawCodec) Name() string { return "proto" }
 
-func (asItIs) Marshal(v any) (mem.BufferSlice, error) {
+func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.SliceBuffer(*v.(*[]byte))}, nil
 }
 
-func (asItIs) Unmarshal(data mem.BufferSlice, v any) error {
+func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	*v.(*[]byte) = data.Materialize()
 	return nil
 }

@@ -8,12 +8,11 @@ import (
 	"strings"
 )
 
-// ledger is what metrics went past a place, by series: the name and, sorted, the tags. Each is kept
-// by code of its own: a client's calls, the wire, the OTLP backend. All values the tests send are
-// multiples of 1/4, so that sums are exact in any order.
+// ledger contains the metrics that passed one place, by series: the name and the sorted tags. Each place has its own code: a
+// client's calls, the wire, the OTLP backend. All values in the tests are multiples of 1/4, so sums are exact in any order.
 type ledger map[string]*stream
 
-// stream is what one series has. Which of the fields count follows from its kind.
+// stream is the content of one series. Its kind determines which fields count.
 type stream struct {
 	kind   string  // "c", "g", "s", or "h" for every kind of distribution
 	count  float64 // distributions: values, each weighted by 1/rate
@@ -45,7 +44,7 @@ func (l ledger) stream(kind, key string) *stream {
 	return s
 }
 
-// add notes values under their StatsD type.
+// add adds values under their StatsD type.
 func (l ledger) add(kind, key string, rate float64, values ...float64) {
 	switch kind {
 	case "ms", "d":
@@ -75,8 +74,8 @@ func (l ledger) addTimed(kind, key string, seconds int64, value float64) {
 	})
 }
 
-// text is a stream in comparable form. A set whose members came in several intervals has no number
-// that is comparable: exactSets says that there was one interval.
+// text returns a stream in a form that can be compared. If the members of a set came in several intervals, their number cannot
+// be compared. exactSets is true if there was one interval.
 func (s *stream) text(exactSets bool) string {
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	var b strings.Builder
@@ -99,19 +98,19 @@ func (s *stream) text(exactSets bool) string {
 	return b.String()
 }
 
-// differences are the series of the ledger that other does not have, or has with another content.
+// differences returns the series of the ledger that the other ledger lacks, or has with another content.
 func (l ledger) differences(other ledger, exactSets bool) (found []string) {
 	for key, s := range l {
-		is := "absent"
+		got := "absent"
 		if o := other[key]; o != nil {
-			as := *o
+			compared := *o
 			if s.kind == "s" {
-				as.kind = "s" // a gauge, at the backend
+				compared.kind = "s" // the backend has a gauge
 			}
-			is = as.text(exactSets)
+			got = compared.text(exactSets)
 		}
-		if want := s.text(exactSets); is != want {
-			found = append(found, fmt.Sprintf("%s: want %s, is %s", key, want, is))
+		if want := s.text(exactSets); got != want {
+			found = append(found, fmt.Sprintf("%s: want %s, is %s", key, want, got))
 		}
 	}
 	slices.Sort(found)

@@ -18,14 +18,14 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/load"
 )
 
-// loaded is the durable gateway with StatsD beside OTLP.
+// loaded is the durable gateway, with StatsD in addition to OTLP.
 const loaded = `
 receivers:
   metricsudp: {endpoint: "${env:METRICSUDP_ENDPOINT}", temporality: delta, aggregation_interval: 1s, socket_buffer_size: 8388608}
 service: {pipelines: {metrics: {receivers: [otlp, metricsudp]}}}
 `
 
-// bare is the same without the processors and the exporter of this distribution.
+// bare is the same configuration without the processors and the exporter of this distribution.
 const bare = `
 processors: {bucketing: {}, cardinalitylimit: {}}
 exporters:
@@ -33,13 +33,13 @@ exporters:
 service: {pipelines: {metrics: {receivers: [otlp], processors: [memory_limiter], exporters: [otlp_grpc]}}}
 `
 
-// isLong reports whether the load is the full one, which needs the machine for itself: make load.
+// isLong reports whether the load is the full one, which needs the whole machine: make load.
 func isLong() bool { return os.Getenv("LOAD") != "" }
 
-// maxOthers is the share of the cores that other processes may use during a load whose targets are asserted.
+// maxOthers is the share of the cores that other processes may use if the targets are asserted.
 const maxOthers = 0.05
 
-// busyTime is the CPU time that all processes have used: proc(5), the first line of /proc/stat without idle and iowait.
+// busyTime returns the CPU time that all processes have used: proc(5), the first line of /proc/stat without idle and iowait.
 func busyTime(t *testing.T) (busy time.Duration) {
 	t.Helper()
 	content, err := os.ReadFile("/proc/stat")
@@ -57,7 +57,7 @@ func busyTime(t *testing.T) (busy time.Duration) {
 	return busy
 }
 
-// ownTime is the CPU time that this process has used.
+// ownTime returns the CPU time of this process.
 func ownTime(t *testing.T) time.Duration {
 	t.Helper()
 	var u syscall.Rusage
@@ -65,7 +65,7 @@ func ownTime(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// figures are what a load measured.
+// figures are the measurements of a load.
 type figures struct {
 	grpc, http load.OTLPLedger
 	udp        load.Ledger
@@ -90,7 +90,7 @@ func (f figures) String() string {
 		f.rate(), f.udp.LinesPerSecond, f.grpc.P95, f.http.P95, 100*f.errorRatio(), 100*f.cpu, f.peakRSS>>20, 100*f.others)
 }
 
-// drive sends OTLP at the rate of requests, two thirds over gRPC and the rest over HTTP, and lines, at once.
+// drive sends OTLP and lines at the same time. Two thirds of the OTLP requests go over gRPC, the others over HTTP.
 func (g *gateway) drive(t *testing.T, requests, lines float64, duration time.Duration) (f figures) {
 	t.Helper()
 	before, began, machine, self := g.usage(), time.Now(), busyTime(t), ownTime(t)
@@ -129,8 +129,8 @@ func (g *gateway) drive(t *testing.T, requests, lines float64, duration time.Dur
 	return f
 }
 
-// TestLoad: OTLP over gRPC and HTTP and lines over UDP at once. The backend has exactly what was acknowledged and what
-// was sent. With LOAD set, the load is that of R11, and its five targets are asserted.
+// TestLoad: OTLP over gRPC and HTTP, and lines over UDP, at the same time. The backend has exactly what was acknowledged and
+// what was sent. With LOAD set, the load is that of R11, and its five targets are asserted.
 func TestLoad(t *testing.T) {
 	requests, lines, duration := 300.0, 2_000.0, 2*time.Second
 	if isLong() {
@@ -178,8 +178,8 @@ func TestLoadOfLines(t *testing.T) {
 	g.stop()
 }
 
-// TestLoadBesideTheBarePipeline: as fast as the machine goes, with the three components and without, in turn. The median
-// with them is at least 0.95 of the one without.
+// TestLoadBesideTheBarePipeline: as fast as the machine allows, with the three components and without, in turn. The median rate
+// with them is at least 0.95 of the rate without.
 func TestLoadBesideTheBarePipeline(t *testing.T) {
 	if !isLong() {
 		t.Skip("make load")
@@ -203,8 +203,8 @@ func TestLoadBesideTheBarePipeline(t *testing.T) {
 	assert.GreaterOrEqual(t, with/without, 0.95)
 }
 
-// TestLoadOfComponents: at 10,000 lines per second the components of this distribution use less than 1 % of one core by a
-// profile of the gateway.
+// TestLoadOfComponents: at 10,000 lines per second the components of this distribution use less than 1 % of one core, according
+// to a profile of the gateway.
 func TestLoadOfComponents(t *testing.T) {
 	if !isLong() {
 		t.Skip("make load")

@@ -11,9 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSentIsReceivedPlusDroppedInTheGateway: with receive buffers far too small, each datagram is
-// either received or counted as dropped by the kernel, whatever the number of readers. The page has
-// what was received.
+// TestSentIsReceivedPlusDroppedInTheGateway: with receive buffers that are far too small, each datagram is either received or
+// counted as dropped by the kernel, for any number of readers. The page has what was received.
 func TestSentIsReceivedPlusDroppedInTheGateway(t *testing.T) {
 	for _, readers := range []int{1, 2, 4} {
 		t.Run(fmt.Sprintf("%d readers", readers), func(t *testing.T) {
@@ -48,10 +47,10 @@ receivers: {metricsudp: {aggregation_interval: 100ms, readers: %d, socket_buffer
 				})
 				return drops
 			}
-			// At full speed; what is dropped depends on the machine.
+			// At full speed. The number of drops depends on the machine.
 			burst(6400)
 			moving := accounted()
-			// To a gateway that stands still, so that all but what the buffers hold is dropped.
+			// To a suspended gateway: the kernel drops everything beyond the receive buffers.
 			require.NoError(t, g.cmd.Process.Signal(syscall.SIGSTOP))
 			burst(6400)
 			require.NoError(t, g.cmd.Process.Signal(syscall.SIGCONT))

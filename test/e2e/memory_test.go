@@ -9,8 +9,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/load"
 )
 
-// TestMemoryOfManySeries: 100,000 series, half of them timers and half counters, at the receiver's
-// default limits, all with values in every interval.
+// TestMemoryOfManySeries: 100,000 series, half of them timers and half counters, with the receiver's default limits. All have
+// values in every interval.
 func TestMemoryOfManySeries(t *testing.T) {
 	const (
 		series = 100_000

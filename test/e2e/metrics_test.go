@@ -19,8 +19,8 @@ import (
 // latencyBounds are the upper bounds of the preset latency_ms as Prometheus shows them.
 var latencyBounds = []string{"0", "10", "50", "100", "500", "+Inf"}
 
-// TestMetrics: datadog-go over UDP and the OpenTelemetry SDK over OTLP, with a label that explodes,
-// into a real Prometheus that scrapes the page and takes remote write. Totals equal what was sent.
+// TestMetrics: datadog-go over UDP and the OpenTelemetry SDK over OTLP send a label that explodes, to a real Prometheus that
+// scrapes the page and accepts remote write. The totals equal what was sent.
 func TestMetrics(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml")
 	p := startPrometheus(t, g.page)
@@ -49,7 +49,7 @@ service:
 		errors  = 1_000 // distinct error texts a pod
 	)
 
-	// A host with datadog-go as it comes: client-side aggregation, origin detection.
+	// A host with datadog-go and its defaults: client-side aggregation, origin detection.
 	dogstatsd, err := statsd.New(g.udp)
 	require.NoError(t, err)
 	for i := range orders {
@@ -77,7 +77,7 @@ service:
 		require.NoError(t, err)
 		processTime, err := meter.Float64Histogram("order.process_time", metric.WithUnit("ms"))
 		require.NoError(t, err)
-		// Twice, with an export in between: cumulative streams that overflow must count once.
+		// Twice, with an export in between: cumulative streams in the overflow series must count once.
 		for range 2 {
 			for i := range errors {
 				failed.Add(t.Context(), 1, metric.WithAttributes(
@@ -95,26 +95,27 @@ service:
 		ordersSent += float64(1 + i%3)
 	}
 	ctx := withTimeout(t)
-	// The page, scraped, and remote write hold the same; path tells the two apart.
+	// The scraped page and remote write contain the same; path distinguishes them.
 	for _, path := range []string{`path=""`, `path="remote_write"`} {
-		is := func(expression string, want float64) {
+		expect := func(expression string, want float64) {
 			t.Helper()
 			eventually(t, fmt.Sprintf("%s is %v", expression, want), func() bool { return p.value(ctx, expression) == want })
 		}
-		is(`sum(shop_orders_total{`+path+`})`, ordersSent)
-		is(`count(shop_orders_total{`+path+`})`, 8)
-		is(`sum(shop_queue{`+path+`})`, 17)
-		is(`sum(checkout_time_milliseconds_count{`+path+`})`, timings)
-		// At most 500 attribute sets and the overflow series. The last 100 places are for series that go on, which depends
-		// on when the pods export.
-		is(`(count(order_errors_total{`+path+`}) >= bool 401) * (count(order_errors_total{`+path+`}) <= bool 501)`, 1)
-		is(`count(order_errors_total{otel_metric_overflow="true",`+path+`})`, 1)
-		is(`sum(order_errors_total{`+path+`})`, 2*pods*errors)
-		// What has no place is counted there; a series that is given its place later has left its first errors there.
+		expect(`sum(shop_orders_total{`+path+`})`, ordersSent)
+		expect(`count(shop_orders_total{`+path+`})`, 8)
+		expect(`sum(shop_queue{`+path+`})`, 17)
+		expect(`sum(checkout_time_milliseconds_count{`+path+`})`, timings)
+		// At most 500 attribute sets and the overflow series. The last 100 places are for series that continue. Which series
+		// these are depends on the times of the exports.
+		expect(`(count(order_errors_total{`+path+`}) >= bool 401) * (count(order_errors_total{`+path+`}) <= bool 501)`, 1)
+		expect(`count(order_errors_total{otel_metric_overflow="true",`+path+`})`, 1)
+		expect(`sum(order_errors_total{`+path+`})`, 2*pods*errors)
+		// The overflow series counts the errors without a place. A series that gets its place later has left its first errors
+		// there.
 		overflow := p.value(ctx, `sum(order_errors_total{otel_metric_overflow="true",`+path+`})`)
 		assert.GreaterOrEqual(t, overflow, float64(2*(pods*errors-500)), path)
 		assert.LessOrEqual(t, overflow, float64(2*(pods*errors-400)), path)
-		is(`sum(order_process_time_count{`+path+`})`, 2*pods*errors)
+		expect(`sum(order_process_time_count{`+path+`})`, 2*pods*errors)
 		for _, name := range []string{"order_process_time_bucket", "checkout_time_milliseconds_bucket"} {
 			bounds := map[string]bool{}
 			for _, s := range p.query(ctx, name+`{`+path+`}`) {
@@ -126,7 +127,7 @@ service:
 			}
 		}
 	}
-	// The SDK's default bounds hold 0, 10, 50, 100 and 500, so these counts are exact.
+	// The SDK's default bounds include 0, 10, 50, 100 and 500, so these counts are exact.
 	assert.InDelta(t, float64(2*pods*(errors/700*11+11)), p.value(ctx, `sum(order_process_time_bucket{le="10",path=""})`), 0)
 
 	assert.Zero(t, g.own("otelcol_receiver_metricsudp_kernel_drops_total"))
@@ -145,7 +146,7 @@ func TestQuickstart(t *testing.T) {
 		page := scrape(t, g.page, "x_total")
 		return len(page) == 1 && page[0].value == 1
 	})
-	// Bad lines are counted by reason and do not take their neighbours down.
+	// Bad lines are counted by reason and do not affect other lines of their datagram.
 	g.sendDatagram(t, "y:1|c\nno colon\nz:nan|g\ny:1|c|@0\ny:2|c\n\x00\xff")
 	eventually(t, "y is on the page", func() bool {
 		page := scrape(t, g.page, "y_total")
@@ -158,8 +159,8 @@ func TestQuickstart(t *testing.T) {
 	g.stop()
 }
 
-// TestMalformedOTLP: requests that do not decode are refused and counted by their status; a
-// histogram whose counts do not add up is dropped and counted. The gateway goes on.
+// TestMalformedOTLP: requests that do not decode are refused and counted by their status. A histogram whose counts do not add
+// up is dropped and counted. The gateway continues.
 func TestMalformedOTLP(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml")
 	g.start()

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestCleanedNamesInPrometheus: with name_cleaning, names and tag keys that Prometheus writes alike are one series on the
-// page and over remote write. Reserved labels are renamed on both.
+// TestCleanedNamesInPrometheus: with name_cleaning, names and tag keys that Prometheus writes in the same way are one series on
+// the page and over remote write. Reserved labels are renamed on both.
 func TestCleanedNamesInPrometheus(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml")
 	p := startPrometheus(t, g.page)

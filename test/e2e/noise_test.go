@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// noise is a kind of datagram that nobody should send, or nobody in such numbers.
+// noise is a kind of datagram that no client should send, or not in such numbers.
 type noise struct {
 	name string
 	// next appends a datagram of at most maxNoise bytes to b, which is empty.
@@ -20,7 +20,7 @@ const maxNoise = 65507
 // packed is the usual length of a datagram.
 const packed = 1432
 
-// noises are deterministic: what they send follows from the generator.
+// noises are deterministic: the generator determines their datagrams.
 var noises = []noise{
 	{"random tags", repeat(packed, func(r *rand.Rand, b []byte) []byte {
 		b = fmt.Appendf(b, "noise.tags.%d:1|c|#", r.IntN(4))
@@ -55,10 +55,10 @@ var noises = []noise{
 	})},
 }
 
-// mixed is all of them.
+// mixed sends all kinds of noise.
 var mixed = noise{"mixed", func(r *rand.Rand, b []byte) []byte { return noises[r.IntN(len(noises))].next(r, b) }}
 
-// malformed are lines for each reason to refuse one that a sender can give by default.
+// malformed are lines for each reason for which the receiver refuses lines of a sender by default.
 var malformed = []string{
 	":1|c", strings.Repeat("n", 513) + ":1|c", "noise", "noise:|c", "noise:one|g", "noise:nan|g", "noise:-inf|d", "noise:0x1p4|c",
 	"noise:1e300|c", "noise:1", "noise:1|", "noise:1|x", "noise:1|c|@0", "noise:1|c|@2", "noise:1|c|@nan", "noise:1|c|@1e-300",
@@ -66,12 +66,12 @@ var malformed = []string{
 	"noise:1|c|#" + strings.Repeat("k", 8193), "noise:-1|c", "_e{9,9}:a|b", "_e{-1,1}:a|b", "_sc|door|7", "noise:1:x:3|d", "\x00\xff\xfe", "|||",
 }
 
-// usual is a line as it should be.
+// usual is a valid line.
 func usual(r *rand.Rand, b []byte) []byte {
 	return fmt.Appendf(b, "noise.usual:%d|%s|#shop:s%d,zone:z", r.IntN(100), pick(r, "c", "g", "ms"), r.IntN(100))
 }
 
-// large makes datagrams as long as they can be, of many lines, of one or of none.
+// large makes datagrams of the greatest length, of many lines, one line or none.
 func large(r *rand.Rand, b []byte) []byte {
 	switch r.IntN(5) {
 	case 0:
@@ -102,7 +102,7 @@ func binaryNoise(r *rand.Rand, b []byte) []byte {
 	return b
 }
 
-// repeat fills a datagram of at most size bytes with lines; a longer line stands alone.
+// repeat fills a datagram of at most size bytes with lines. A longer line is sent alone.
 func repeat(size int, line func(r *rand.Rand, b []byte) []byte) func(*rand.Rand, []byte) []byte {
 	return func(r *rand.Rand, b []byte) []byte {
 		for {
@@ -120,9 +120,9 @@ func repeat(size int, line func(r *rand.Rand, b []byte) []byte) func(*rand.Rand,
 	}
 }
 
-func pick(r *rand.Rand, of ...string) string { return of[r.IntN(len(of))] }
+func pick(r *rand.Rand, texts ...string) string { return texts[r.IntN(len(texts))] }
 
-// countLines is how many lines a datagram has that the receiver must account for: all but empty ones.
+// countLines returns the number of lines of a datagram that the receiver must account for: all except empty ones.
 func countLines(b []byte) (n int) {
 	for line := range bytes.SplitSeq(b, []byte{'\n'}) {
 		if len(bytes.TrimSuffix(line, []byte{'\r'})) > 0 {

@@ -20,11 +20,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answers is a backend over HTTP whose next answers a test chooses.
+// answers is a backend over HTTP. A test chooses its next answers.
 type answers struct {
 	status atomic.Int64
 	pause  atomic.Int64 // time.Duration before each answer
-	// How many of the next requests are answered 400; the others get the status.
+	// The number of next requests that are answered 400; the others get the status.
 	refuse atomic.Int64
 }
 
@@ -41,8 +41,8 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(int(a.status.Load()))
 }
 
-// observed is a gateway to which everything happens that the alerts are about, another that gives data up, and a Prometheus
-// that scrapes both and evaluates the shipped rules.
+// observed has a gateway with which every event of the alerts happens, another one that gives up data, and a Prometheus that
+// scrapes both and evaluates the shipped rules.
 type observed struct {
 	t       *testing.T
 	gateway *gateway
@@ -113,20 +113,20 @@ scrape_configs:
 	return o
 }
 
-// awaitAlert waits until an alert is pending or fires. Most have a time to wait in "for" that no test could.
+// awaitAlert waits until an alert is pending or fires. The times in "for" of most alerts are too long for a test.
 func (o *observed) awaitAlert(name string) {
 	o.t.Helper()
 	eventually(o.t, name, func() bool { return len(o.query(withTimeout(o.t), fmt.Sprintf("ALERTS{alertname=%q}", name))) > 0 })
 }
 
-// TestObserved: every alert sees its event in a real Prometheus that scrapes real gateways, and every panel of the dashboards
-// has data. promtool tests the rest of the rules: for how long, and when not.
+// TestObserved: every alert detects its event in a real Prometheus that scrapes real gateways, and every panel of the
+// dashboards has data. promtool tests the other properties of the rules: the times, and when they must not fire.
 func TestObserved(t *testing.T) {
 	o := newObserved(t)
 	o.gateway.start()
 	o.loser.start()
 
-	// The first exports are slow: the mean that the alert looks at is theirs.
+	// The first exports are slow, so the mean in the alert is theirs.
 	o.backend.pause.Store(int64(1500 * time.Millisecond))
 	for range 2 {
 		require.Equal(t, http.StatusOK, o.gateway.post(t, "/v1/logs", logsOf(1)))
@@ -160,13 +160,13 @@ func TestObserved(t *testing.T) {
 	o.checkAlerts()
 }
 
-// scraped waits until Prometheus has what an expression asks for.
+// scraped waits until Prometheus has a result for an expression.
 func (o *observed) scraped(expression string) {
 	o.t.Helper()
 	eventually(o.t, expression, func() bool { return len(o.query(withTimeout(o.t), expression)) > 0 })
 }
 
-// load sends every signal over every listener, more series than the limits allow, and requests that are wrong.
+// load sends every signal over every listener, more series than the limits allow, and invalid requests.
 func (o *observed) load() {
 	t, g := o.t, o.gateway
 	g.drive(t, 200, 2000, 3*time.Second)
@@ -212,7 +212,7 @@ func (o *observed) outage() {
 	eventually(o.t, "the log is drained", func() bool { return o.gateway.own("otelcol_exporter_fallbacklog_bytes_on_disk") == 0 })
 }
 
-// loss makes the other gateway, which has no backend, drop what is old, find damage, and delete what expired.
+// loss makes the other gateway, which has no backend, drop old data, find damage, and delete expired data.
 func (o *observed) loss() {
 	t, g := o.t, o.loser
 	for i := 0; g.own("otelcol_exporter_fallbacklog_dropped_items_total") == 0; i++ {
@@ -235,7 +235,7 @@ func (o *observed) loss() {
 	o.awaitAlert("FallbacklogDataExpired")
 }
 
-// gaugesOf is an OTLP request of n points of one metric with different names of a host.
+// gaugesOf returns an OTLP request of n points of one metric with different host names.
 func gaugesOf(n int) string {
 	points := make([]string, n)
 	for i := range points {
@@ -244,7 +244,7 @@ func gaugesOf(n int) string {
 	return `{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"load","gauge":{"dataPoints":[` + strings.Join(points, ",") + `]}}]}]}]}`
 }
 
-// unprovoked are metrics that no event of TestObserved makes; a test of the component that provokes each stands beside it.
+// unprovoked are metrics that no event of TestObserved changes. Each has the name of a component's test that changes it.
 var unprovoked = map[string]string{
 	"otelcol_processor_bucketing_violations_total":               "processor/bucketing/internal/convert/TestStatefulStreams",
 	"otelcol_processor_cardinalitylimit_snapshot_failures_total": "processor/cardinalitylimit/TestStorageFailsAtRunTime",
@@ -254,7 +254,7 @@ var unprovoked = map[string]string{
 
 var metricName = regexp.MustCompile(`\b(?:otelcol_[a-z0-9_:]+|(?:http|rpc)_server_[a-z_]+|up|target_info)\b`)
 
-// checkNames: every metric of an expression was scraped or recorded.
+// checkNames asserts that every metric of an expression was scraped or recorded.
 func (o *observed) checkNames(where, expression string, scraped map[string]bool) {
 	for _, name := range metricName.FindAllString(expression, -1) {
 		if unprovoked[name] == "" {
@@ -271,7 +271,7 @@ func (o *observed) scrapedNames(ctx context.Context) map[string]bool {
 	return names
 }
 
-// checkPanels evaluates every query of every dashboard as Grafana would.
+// checkPanels evaluates every query of every dashboard like Grafana.
 func (o *observed) checkPanels() {
 	ctx := withTimeout(o.t)
 	names := o.scrapedNames(ctx)
@@ -302,7 +302,7 @@ func (o *observed) checkPanels() {
 	assert.Greater(o.t, queries, 80)
 }
 
-// unseen are alerts that no event here raises; promtool sees them fire.
+// unseen are alerts that no event of this test raises. promtool tests that they fire.
 var unseen = map[string]string{
 	"FallbacklogSignalWaits": "records must wait for 15 minutes",
 	"GatewayDataFailed":      "needs a component that refuses data for good; fallbacklog writes such data to the dead letter",
@@ -312,7 +312,7 @@ var unseen = map[string]string{
 	"CardinalityClusterLosses": "needs a store of places: see TestCluster",
 }
 
-// checkAlerts: every alert was pending or fired, and asks for metrics that exist.
+// checkAlerts asserts that every alert was pending or fired, and uses metrics that exist.
 func (o *observed) checkAlerts() {
 	ctx := withTimeout(o.t)
 	names, seen := o.scrapedNames(ctx), map[string]bool{}

@@ -48,8 +48,8 @@ func startWebBackend(t *testing.T, address string) *backend {
 	return b
 }
 
-// TestOutage: the backend is away, comes up refusing, hangs, recovers. Every acknowledged item arrives; in between it is
-// on disk as OTLP JSON, and the breaker goes to open and back to closed.
+// TestOutage: the backend is down, then up but refusing, then hanging, then healthy. Every acknowledged item arrives. In
+// between it is on disk as OTLP JSON, and the breaker opens and closes again.
 func TestOutage(t *testing.T) {
 	for name, w := range map[string]wrapped{
 		"otlp_grpc": {`{otlp_grpc: {endpoint: %s, tls: {insecure: true}}}`, false, startBackend},
@@ -89,19 +89,19 @@ service:
 	s := newSender(t, g.grpc)
 	s.metricsOnly = w.metricsOnly
 
-	// Nobody listens.
+	// The backend is not listening.
 	s.sendAll(t, 150)
 	eventually(t, "the breaker opens", func() bool { return g.own(breakerState) == breakerOpen })
 	assert.ElementsMatch(t, s.acknowledged(), loggedIDs(t, g.log), "what was acknowledged is in the log, once")
 
-	// Somebody listens and has no time.
+	// The backend listens and answers UNAVAILABLE.
 	b := w.start(t, g.backend)
 	b.setDeny(true)
 	eventually(t, "a probe reaches the backend", func() bool { return b.refusals() > 0 })
 	s.sendAll(t, 30)
 	assert.ElementsMatch(t, s.acknowledged(), loggedIDs(t, g.log), "nothing is given up")
 
-	// Somebody listens and does not answer.
+	// The backend listens and does not answer.
 	b.setHang(true)
 	b.setDeny(false)
 	s.sendAll(t, 60)
@@ -109,13 +109,13 @@ service:
 	s.sendAll(t, 30)
 	assert.NotEqual(t, float64(breakerClosed), g.own(breakerState), "a backend that hangs is not well")
 
-	// It answers.
+	// The backend accepts.
 	b.setHang(false)
 	eventually(t, "every acknowledged item arrives", func() bool { all, _ := b.has(s.acknowledged()); return all })
 	eventually(t, "the breaker closes", func() bool { return g.own(breakerState) == breakerClosed })
 	eventually(t, "the log is drained", func() bool { return len(loggedIDs(t, g.log)) == 0 })
 
-	// And data goes straight through again.
+	// New data is sent directly again.
 	replayed := g.own("otelcol_exporter_fallbacklog_delivered_items_total", "path", "replayed")
 	direct := g.own("otelcol_exporter_fallbacklog_delivered_items_total", "path", "direct")
 	s.sendAll(t, 30)
@@ -131,8 +131,8 @@ service:
 	t.Logf("%d items acknowledged over an outage, %d delivered directly, %d replayed", len(s.acknowledged()), int(direct)+30, int(replayed))
 }
 
-// TestTerminate: SIGTERM in the middle of the traffic. What was accepted over OTLP is delivered or
-// in the log; what was sent over UDP is delivered although its interval was still open.
+// TestTerminate: SIGTERM during the traffic. Data accepted over OTLP is delivered or in the log. Data sent over UDP is
+// delivered, although its interval was still open.
 func TestTerminate(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml", impatient, `
 receivers:
@@ -158,7 +158,7 @@ service:
 	eventually(t, "traffic", func() bool { return len(s.acknowledged()) > 2000 })
 	g.stop()
 	wait()
-	// The log may hold what was in flight; the next start delivers it.
+	// The log may contain data that was being sent. The next start delivers it.
 	g.start()
 	eventually(t, "every acknowledged item arrives", func() bool { all, _ := b.has(s.acknowledged()); return all })
 	for _, metric := range []string{"load.counter", "load.timer"} {
@@ -169,7 +169,7 @@ service:
 	t.Logf("%d lines over UDP (%.0f lines/s) and %d items over OTLP, none lost by SIGTERM", ledger.Lines, ledger.LinesPerSecond, len(s.acknowledged()))
 }
 
-// TestKill: kill -9 in the middle of an outage. What was acknowledged arrives after the restart.
+// TestKill: kill -9 during an outage. Acknowledged data arrives after the restart.
 func TestKill(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml", impatient)
 	g.start()
@@ -200,8 +200,8 @@ func TestTakenDirectory(t *testing.T) {
 	g.stop()
 }
 
-// loggedIDs reads the ids of all items that wait in the log, with OTLP's own JSON decoders. A
-// record that one of them cannot read fails the test.
+// loggedIDs reads the ids of all items in the log with OTLP's own JSON decoders. A record that a decoder cannot read fails the
+// test.
 func loggedIDs(t *testing.T, directory string) []string {
 	t.Helper()
 	var ids []string
@@ -223,7 +223,7 @@ func loggedIDs(t *testing.T, directory string) []string {
 	return ids
 }
 
-// pendingIDs reads the complete lines of one segment. The last one may still be in writing.
+// pendingIDs reads the complete lines of one segment. The last line may not be written completely yet.
 func pendingIDs(t *testing.T, path string, read func([]byte) []string) []string {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -292,7 +292,7 @@ func spanIDs(line []byte) (ids []string) {
 	return ids
 }
 
-// fails runs the gateway, which must refuse to start, and gives what it said.
+// fails runs the gateway, which must refuse to start, and returns its output.
 func (g *gateway) fails(t *testing.T) string {
 	t.Helper()
 	cmd := g.command()

@@ -14,8 +14,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/load"
 )
 
-// TestFlood: a sender that makes up a metric name for every line takes neither the memory nor the
-// places of the others. OTLP goes on, and so does a counter that was there before.
+// TestFlood: a sender that invents a metric name for every line neither exhausts the memory nor gets the places of others. OTLP
+// continues, and so does a counter that existed before.
 func TestFlood(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml", `
 receivers: {metricsudp: {aggregation_interval: 1s}}
@@ -67,7 +67,7 @@ exporters: {fallbacklog: {log: {max_segment_size_mib: 1, max_disk_mib: 1, on_ful
 	eventually(t, "the log is full", func() bool { return post("/v1/logs", fill) == http.StatusServiceUnavailable })
 
 	now := time.Now().UnixNano()
-	// Together larger than what is left, and each within attribute_limits.
+	// Together larger than the free space, but each within attribute_limits.
 	filler := make([]string, 50)
 	for i := range filler {
 		filler[i] = fmt.Sprintf(`{"key":"filler.%d","value":{"stringValue":"%s"}}`, i, strings.Repeat("y", 3<<10))

@@ -20,7 +20,7 @@ import (
 // reservedLabels are the labels that Prometheus sets itself.
 var reservedLabels = []string{"le", "quantile", "instance", "job", "__name__"}
 
-// TestPage: metrics whose labels Prometheus reserves, and one name of several types, are all on the page of every
+// TestPage: metrics with labels that Prometheus reserves, and one name of several types, are all on the page of every
 // configuration that has one. A real Prometheus stores them, and the gateway logs nothing about them.
 func TestPage(t *testing.T) {
 	for _, file := range []string{"quickstart.yaml", "development.yaml"} {
@@ -128,8 +128,8 @@ func body(t *testing.T, response *http.Response) string {
 	return string(content)
 }
 
-// TestPageOfWideHistograms: histograms of as many buckets as attribute_limits accept, in as many series as the limits
-// accept, leave the page answered and the gateway's memory bounded. The page has a line per bucket.
+// TestPageOfWideHistograms: with histograms of as many buckets as attribute_limits allow, in as many series as the limits
+// allow, the page is still answered and the gateway's memory stays bounded. The page has one line per bucket.
 func TestPageOfWideHistograms(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml")
 	startSink(t, g.backend)

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ports hands out port numbers for servers that listen later. They are below the system's range for outgoing connections,
-// so that no connection uses one before its server listens. No number comes twice in a run of the tests.
+// ports returns port numbers for servers that listen later. They are below the system's range for outgoing connections, so that
+// no connection uses one before its server listens. Each number is used once per run of the tests.
 var ports = struct {
 	sync.Mutex
 	next int
@@ -19,7 +19,7 @@ var ports = struct {
 
 const firstPort, lastPort = 10_000, 32_000
 
-// freePort returns a port that listen succeeds with. It must close what it opened.
+// freePort returns a port for which listen succeeds. listen must close what it opens.
 func freePort(t *testing.T, listen func(address string) error) string {
 	t.Helper()
 	ports.Lock()
@@ -38,7 +38,7 @@ func freePort(t *testing.T, listen func(address string) error) string {
 	return ""
 }
 
-// freeAddresses returns TCP addresses on loopback that nobody uses now, no two of them the same.
+// freeAddresses returns different TCP addresses on loopback that no process uses now.
 func freeAddresses(t *testing.T, n int) []string {
 	addresses := make([]string, n)
 	for i := range addresses {
@@ -53,7 +53,7 @@ func freeAddresses(t *testing.T, n int) []string {
 	return addresses
 }
 
-// freeUDPAddress is freeAddresses for one UDP address.
+// freeUDPAddress returns one free UDP address.
 func freeUDPAddress(t *testing.T) string {
 	return freePort(t, func(address string) error {
 		conn, err := net.ListenPacket("udp", address)

@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// logsOf is an OTLP request of n log records.
+// logsOf returns an OTLP request of n log records.
 func logsOf(n int) string {
 	return `{"resourceLogs":[{"scopeLogs":[{"logRecords":[` + strings.TrimSuffix(strings.Repeat(`{"body":{"stringValue":"x"}},`, n), ",") + `]}]}]}`
 }
@@ -31,8 +31,8 @@ func (g *gateway) post(t *testing.T, path, content string) int {
 	return response.StatusCode
 }
 
-// TestProduction: a backend with TLS and an API key gets everything, in batches of 512 items, and a metric has at most
-// 1,000 series. The gateway logs JSON.
+// TestProduction: a backend with TLS and an API key gets all data, in batches of 512 items, and a metric has at most 1,000
+// series. The gateway logs JSON.
 func TestProduction(t *testing.T) {
 	a := newAuthority(t)
 	g := newGateway(t, "production.yaml", `receivers: {metricsudp: {aggregation_interval: 1s}}`)
@@ -55,7 +55,7 @@ func TestProduction(t *testing.T) {
 		points[i] = fmt.Sprintf(`{"asInt":"1","timeUnixNano":"1000000000","attributes":[{"key":"n","value":{"intValue":"%d"}}]}`, i)
 	}
 	postOTLP(t, g, `{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"wide","gauge":{"dataPoints":[`+strings.Join(points, ",")+`]}}]}]}]}`)
-	// The last fifth of the places is for series that go on.
+	// The last fifth of the places is for series that continue.
 	assert.GreaterOrEqual(t, r.points()["wide"], 800)
 	assert.LessOrEqual(t, r.points()["wide"], 1000)
 	assert.InDelta(t, 1200-r.points()["wide"], g.own("otelcol_processor_cardinalitylimit_points_total", "action", "drop"), 0)
@@ -70,8 +70,8 @@ func TestProduction(t *testing.T) {
 	g.stop()
 }
 
-// TestExplodingLabelsAreRemoved: the shipped gateways remove labels with a value for every user from HTTP metrics, and the
-// sum stays. Other metrics keep theirs.
+// TestExplodingLabelsAreRemoved: the shipped gateways remove labels with a value per user from HTTP metrics, and the sum stays
+// the same. Other metrics keep these labels.
 func TestExplodingLabelsAreRemoved(t *testing.T) {
 	for _, file := range []string{"production.yaml", "gateway.yaml"} {
 		t.Run(file, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestProductionOverHTTP(t *testing.T) {
 	g.stop()
 }
 
-// TestProductionDefaults: every value that the environment can set has the documented default, and a wrong one is refused.
+// TestProductionDefaults: every value that the environment can set has its documented default, and an invalid one is refused.
 func TestProductionDefaults(t *testing.T) {
 	g := newGateway(t, "production.yaml")
 	cmd := g.command("print-config")

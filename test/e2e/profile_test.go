@@ -16,7 +16,7 @@ import (
 
 const ownModule = "github.com/otelcol-custom/otelcol-custom/"
 
-// cpuShare is what a CPU profile says of the components of this distribution, as shares of one core.
+// cpuShare has the CPU time of each component of this distribution in a profile, as a share of one core.
 type cpuShare struct {
 	components float64
 	byPackage  map[string]float64 // by folder of the component
@@ -42,8 +42,8 @@ func (g *gateway) profile(t *testing.T, d time.Duration) cpuShare {
 	return shareOf(p, d)
 }
 
-// shareOf attributes each sample to the innermost component on its stack: what a component calls, the runtime included,
-// is its own, except for another component.
+// shareOf attributes each sample to the innermost component on its stack. The functions that a component calls count for it,
+// including the runtime, except for those of another component.
 func shareOf(p *profile.Profile, d time.Duration) cpuShare {
 	out := cpuShare{byPackage: map[string]float64{}}
 	for _, sample := range p.Sample {
@@ -60,7 +60,7 @@ func shareOf(p *profile.Profile, d time.Duration) cpuShare {
 	return out
 }
 
-// innermostComponent is the function of a receiver, processor or exporter that is nearest to the leaf.
+// innermostComponent returns the function of a receiver, processor or exporter that is nearest to the leaf.
 func innermostComponent(s *profile.Sample) string {
 	for _, location := range s.Location { // the leaf is first
 		for _, line := range location.Line {
@@ -78,7 +78,7 @@ func innermostComponent(s *profile.Sample) string {
 	return ""
 }
 
-// A sample counts for the component nearest to its leaf, with the libraries and the runtime above it.
+// A sample counts for the component nearest to its leaf, including the libraries and the runtime that it calls.
 func TestProfileAttribution(t *testing.T) {
 	stack := func(names ...string) *profile.Sample {
 		s := &profile.Sample{Value: []int64{1, int64(10 * time.Millisecond)}}

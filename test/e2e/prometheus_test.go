@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// prometheus is a server of Debian's package that scrapes the gateway's page and takes remote write.
+// prometheus is a server from Debian's package that scrapes the gateway's page and accepts remote write.
 type prometheus struct {
 	t       *testing.T
 	address string
@@ -48,8 +48,8 @@ func startPrometheusWith(t *testing.T, configuration string, flags ...string) *p
 	)...))
 }
 
-// startVictoriaMetrics starts a server of Debian's package that takes remote write and answers as
-// Prometheus does.
+// startVictoriaMetrics starts a server from Debian's package that accepts remote write and has the same query API as
+// Prometheus.
 func startVictoriaMetrics(t *testing.T) *prometheus {
 	path, err := exec.LookPath("victoria-metrics")
 	require.NoError(t, err, "VictoriaMetrics is needed: run 'make deps'")
@@ -90,7 +90,7 @@ type sample struct {
 	value  float64
 }
 
-// point is one sample of a series: Prometheus's milliseconds, and a value.
+// point is one sample of a series: the time in milliseconds, and the value.
 type point struct {
 	ms    int64
 	value float64
@@ -112,7 +112,7 @@ func (p *prometheus) query(ctx context.Context, expression string) []sample {
 	return out
 }
 
-// matrix evaluates a range vector now: of a selector with a range the samples as they are stored.
+// matrix evaluates a range vector now. For a selector with a range it returns the stored samples.
 func (p *prometheus) matrix(ctx context.Context, expression string) []samples {
 	p.t.Helper()
 	return p.matrixOf(p.ask(ctx, "query", url.Values{"query": {expression}}))
@@ -126,7 +126,7 @@ func (p *prometheus) steps(ctx context.Context, expression string, from, to time
 	}))
 }
 
-// result is one element of an answer: a vector's has a value, a matrix's has values.
+// result is one element of an answer: an element of a vector has a value, an element of a matrix has values.
 type result struct {
 	Metric map[string]string
 	Value  [2]any
@@ -174,7 +174,7 @@ func (p *prometheus) point(v [2]any) point {
 	return point{int64(math.Round(seconds * 1000)), value}
 }
 
-// value is the single result of an expression; an empty vector is 0.
+// value returns the single result of an expression. An empty vector is 0.
 func (p *prometheus) value(ctx context.Context, expression string) float64 {
 	p.t.Helper()
 	result := p.query(ctx, expression)

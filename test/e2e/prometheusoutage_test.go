@@ -21,10 +21,10 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// TestPrometheusOutage: a Prometheus without an out-of-order window takes remote write through fallbacklog, in the order
-// that is its default. It ends twice under load, once by SIGTERM and once by SIGKILL, and comes back on its own data; in
-// between the gateway ends too, each time. When the log is drained Prometheus has refused nothing, and of every series has
-// every sample that was acknowledged, with its time and value.
+// TestPrometheusOutage: a Prometheus without an out-of-order window accepts remote write through fallbacklog in its default
+// order. It ends twice under load, once by SIGTERM and once by SIGKILL, and restarts with its own data. Each time the gateway
+// ends too. After the log is drained, Prometheus has refused nothing, and has every acknowledged sample of every series, with
+// its time and value.
 func TestPrometheusOutage(t *testing.T) {
 	p := newRestartable(t)
 	g := newGateway(t, "quickstart.yaml", fmt.Sprintf(`
@@ -106,7 +106,7 @@ service:
 	t.Logf("%d samples acknowledged over two outages: Prometheus has them all and has refused none; it has %d of those whose answer was lost", samples, maybe)
 }
 
-// assertNothingLost: of the ledger there is only what is delivered or logged.
+// assertNothingLost asserts that everything in the ledger is delivered or logged.
 func assertNothingLost(t *testing.T, g *gateway) {
 	t.Helper()
 	for _, name := range []string{"dropped", "dead_letter", "rejected", "expired"} {
@@ -143,7 +143,7 @@ func (p *restartable) start() {
 	startServer(p.t, p.address, "/-/ready", p.cmd)
 }
 
-// end returns when it is gone.
+// end waits until the process is gone.
 func (p *restartable) end(signal syscall.Signal) {
 	p.t.Helper()
 	require.NoError(p.t, p.cmd.Process.Signal(signal))
@@ -153,7 +153,7 @@ func (p *restartable) end(signal syscall.Signal) {
 	}
 }
 
-// refusedNothing asks Prometheus's own counters, since its last start.
+// refusedNothing reads Prometheus's own counters since its last start.
 func (p *restartable) refusedNothing() {
 	p.t.Helper()
 	for _, counter := range []string{
@@ -177,7 +177,7 @@ func (p *restartable) refusedNothing() {
 	assert.Positive(p.t, took)
 }
 
-// raw gives the stored samples of the last hour, by series.
+// raw returns the stored samples of the last hour, by series.
 func (p *restartable) raw(ctx context.Context, selector string) map[string][]point {
 	p.t.Helper()
 	series := map[string][]point{}
@@ -191,7 +191,7 @@ func (p *restartable) raw(ctx context.Context, selector string) map[string][]poi
 
 func sampledSeries(name, user, le string) string { return name + "{" + user + "," + le + "}" }
 
-// instance is an application that reports cumulative counters and histograms, one after the other, and the ledger of it.
+// instance is an application that reports cumulative counters and histograms, one report after the other, with their ledger.
 type instance struct {
 	t      *testing.T
 	name   string
@@ -229,7 +229,7 @@ func (i *instance) acknowledged() int {
 	return i.acked
 }
 
-// run reports until done, whether or not the gateway is there.
+// run reports until done, even while the gateway is down.
 func (i *instance) run(done <-chan struct{}) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -269,7 +269,7 @@ func (i *instance) report() {
 	}
 }
 
-// metrics are one report: what Prometheus makes of it is noted by series.
+// metrics returns one report, and notes the samples that Prometheus makes of it, by series.
 func (i *instance) metrics(ms, value int64, reported map[string]float64) pmetric.Metrics {
 	var (
 		md    = pmetric.NewMetrics()
@@ -320,8 +320,9 @@ func (i *instance) metrics(ms, value int64, reported map[string]float64) pmetric
 	return md
 }
 
-// compare holds what Prometheus has of the instance against the ledger: all that was acknowledged, nothing that was not
-// sent, each with its value. It returns the number of acknowledged samples, and of the others that arrived.
+// compare compares the samples that Prometheus has of the instance with the ledger: all acknowledged ones and no sample that
+// was not sent, each with its value. It returns the number of acknowledged samples, and the number of other samples that
+// arrived.
 func (i *instance) compare(t *testing.T, p *restartable) (acknowledged, others int) {
 	t.Helper()
 	stored := p.raw(withTimeout(t), fmt.Sprintf(`{__name__=~"orders|took_.*",instance=%q}`, i.name))

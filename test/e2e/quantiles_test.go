@@ -19,8 +19,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
-// grid gives the bucket bounds of a layout around a value: the greatest at or below it, and the
-// least at or above it.
+// grid returns the bucket bounds of a layout around a value: the greatest at or below it, and the least at or above it.
 type grid struct{ below, above func(v float64) float64 }
 
 func explicitGrid(bounds ...float64) grid {
@@ -57,19 +56,17 @@ func exponentialGrid(scale int32) grid {
 	}
 }
 
-// enclosing is where the true quantile lies if the layouts are all that is known: PromQL's estimate is
-// in the bucket of the target that holds the rank, the cumulative count at the bounds of that
-// bucket is wrong by no more than the source buckets that they cut, and the true quantile is between
-// the outer bounds of those.
+// enclosing is the range in which the true quantile lies, derived from the layouts only. PromQL's estimate is in the target's
+// bucket that contains the rank. The cumulative count at the bounds of that bucket is wrong by no more than the source buckets
+// that the bounds cut. So the true quantile lies between the outer bounds of these source buckets.
 func enclosing(source, target grid, estimate float64) (low, high float64) {
-	// An estimate at a bound, but for the last bit of the interpolation, may be of either side.
+	// Because of rounding in the interpolation, an estimate at a bound may lie on either side of it.
 	const tolerance = 1e-9
 	return source.below(target.below(estimate * (1 - tolerance))), source.above(target.above(estimate * (1 + tolerance)))
 }
 
-// TestQuantiles: the histograms of the OpenTelemetry SDK, with its default bounds and exponential,
-// go to a real Prometheus as they come and rebucketed. histogram_quantile errs by what the layouts
-// give away, and by no more.
+// TestQuantiles: histograms of the OpenTelemetry SDK, with its default bounds and exponential, go to a real Prometheus
+// unchanged and rebucketed. The error of histogram_quantile is at most the loss of precision of the layouts.
 func TestQuantiles(t *testing.T) {
 	const observations = 20_000
 	const targetScale = 2
@@ -129,7 +126,7 @@ processors:
 			h.Record(t.Context(), samples[i])
 		}
 		if i == observations/10 {
-			// With state, the scale of the first point is not that of the last.
+			// With state, the scale of the first point differs from that of the last.
 			require.NoError(t, provider.ForceFlush(withTimeout(t)))
 		}
 	}
@@ -177,7 +174,7 @@ processors:
 	g.stop()
 }
 
-// scaleOf is the scale at which the SDK has an exponential histogram now.
+// scaleOf returns the present scale of an exponential histogram of the SDK.
 func scaleOf(t *testing.T, reader *sdkmetric.ManualReader, name string) int32 {
 	t.Helper()
 	var rm metricdata.ResourceMetrics

@@ -17,8 +17,8 @@ import (
 // imageUser is the user of the image.
 const imageUser = 10001
 
-// inContainer runs the command that follows it on a read-only root, with /proc and the one writable directory, as the
-// image's user. $1 is the root.
+// inContainer runs a command on a read-only root, with /proc and one writable directory, as the image's user. $1 is the root,
+// and the command comes after it.
 const inContainer = `set -e
 mount --bind "$1" "$1"
 mount -t proc proc "$1/proc"
@@ -27,8 +27,7 @@ mount -o remount,bind,ro "$1"
 root=$1; shift
 exec chroot --userspec=10001:10001 "$root" "$@"`
 
-// TestUnprivilegedWithAReadOnlyRoot: the gateway runs as the image's user, on a root that it cannot write to, and its log
-// is its own.
+// TestUnprivilegedWithAReadOnlyRoot: the gateway runs as the image's user, on a root that it cannot write to, and owns its log.
 func TestUnprivilegedWithAReadOnlyRoot(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root for a mount namespace")

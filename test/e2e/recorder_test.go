@@ -76,14 +76,14 @@ func (r *traceRecorder) Export(ctx context.Context, request ptraceotlp.ExportReq
 	return ptraceotlp.NewExportResponse(), nil
 }
 
-// header is the last request's header.
+// header returns the last request's header.
 func (r *recorder) header(name string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.headers.Get(name))
 }
 
-// logBatches are the numbers of records of the requests.
+// logBatches returns the numbers of records of the requests.
 func (r *recorder) logBatches() (sizes []int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,7 +93,7 @@ func (r *recorder) logBatches() (sizes []int) {
 	return sizes
 }
 
-// points are the numbers of points by metric name.
+// points returns the numbers of points by metric name.
 func (r *recorder) points() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,7 +110,7 @@ func (r *recorder) points() map[string]int {
 	return out
 }
 
-// counterSums are the sums over all points of integer counters, by metric name.
+// counterSums returns the sums over all points of integer counters, by metric name.
 func (r *recorder) counterSums() map[string]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -132,7 +132,7 @@ func (r *recorder) counterSums() map[string]int64 {
 	return out
 }
 
-// eventNames are those of all log records.
+// eventNames returns the event names of all log records.
 func (r *recorder) eventNames() (names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -148,7 +148,7 @@ func (r *recorder) eventNames() (names []string) {
 	return names
 }
 
-// spans are the names of all spans.
+// spans returns the names of all spans.
 func (r *recorder) spans() (names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -164,7 +164,7 @@ func (r *recorder) spans() (names []string) {
 	return names
 }
 
-// asJSON is everything that arrived, as OTLP JSON.
+// asJSON returns everything that arrived, as OTLP JSON.
 func (r *recorder) asJSON(t *testing.T) string {
 	t.Helper()
 	r.mu.Lock()

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// relay stands between a client and the gateway and hears what the client puts on the wire: what it
-// has sampled, aggregated and packed is known from here and not from its source.
+// relay forwards datagrams from a client to the gateway and records them. So the test knows what the client has sampled,
+// aggregated and packed, without its source.
 type relay struct {
 	address string
 	in      *net.UDPConn
@@ -20,8 +20,7 @@ type relay struct {
 	done chan struct{}
 }
 
-// relayReadBuffer holds what a client sends while the relay waits for a CPU, as far as the
-// kernel grants it.
+// relayReadBuffer is the receive buffer that the relay asks for. It keeps datagrams while the relay waits for a CPU.
 const relayReadBuffer = 4 << 20
 
 func startRelay(t *testing.T, gateway string) *relay {
@@ -64,8 +63,8 @@ func (r *relay) run(t *testing.T) {
 // lastWord ends a relay. No client sends it.
 const lastWord = "relay: the end"
 
-// finish returns what the client, which is done, has put on the wire: loopback delivers in order, so
-// what comes after the client's last datagram ends the relay.
+// finish returns what the client has put on the wire. The client must be done. Loopback delivers in order, so a last datagram
+// after the client's ends the relay.
 func (r *relay) finish(t *testing.T) *wire {
 	t.Helper()
 	conn, err := net.Dial("udp", r.address)

@@ -41,7 +41,7 @@ func startPacedSender(t *testing.T, address, line string) *pacedSender {
 			case <-tick.C:
 			}
 			now := time.Now()
-			// A refusal is that of the datagram before, and this one is not sent.
+			// A refusal belongs to the datagram before, and this datagram is not sent.
 			if _, err := conn.Write([]byte(line)); err != nil {
 				s.refusals = append(s.refusals, now)
 			} else {
@@ -57,7 +57,7 @@ func (s *pacedSender) finish() {
 	<-s.stopped
 }
 
-// between is the number of datagrams sent in a time.
+// between returns the number of datagrams sent in a time range.
 func (s *pacedSender) between(from, to time.Time) (n int) {
 	for _, at := range s.attempts {
 		if !at.Before(from) && !at.After(to) {
@@ -67,10 +67,10 @@ func (s *pacedSender) between(from, to time.Time) (n int) {
 	return n
 }
 
-// started is how often the gateway has become ready.
+// started returns how often the gateway has become ready.
 func (g *gateway) started() int { return strings.Count(g.output.String(), "Everything is ready") }
 
-// TestReload: SIGHUP loads the changed file. While the UDP port is closed a sender is refused; that lasts for less than
+// TestReload: SIGHUP loads the changed file. While the UDP port is closed, senders get errors. That lasts less than
 // maxReloadGap, and every line sent before and after it arrives.
 func TestReload(t *testing.T) {
 	const maxReloadGap = 5 * time.Second // 31 to 45 ms on an idle machine
@@ -104,7 +104,8 @@ func TestReload(t *testing.T) {
 	assert.LessOrEqual(t, lost, float64(sender.between(signalled, last)), "only what was sent while the port was closed")
 }
 
-// TestReloadInAnOutage: a backend that hangs makes the gap longer, by what the shutdown waits for it, and bounded as well.
+// TestReloadInAnOutage: a backend that hangs makes the gap longer, by the time that the shutdown waits for it. The gap is
+// bounded too.
 func TestReloadInAnOutage(t *testing.T) {
 	const maxReloadGap = 30 * time.Second
 	g := newGateway(t, "quickstart.yaml", fmt.Sprintf(reloadable, "200ms"))
@@ -122,7 +123,8 @@ func TestReloadInAnOutage(t *testing.T) {
 	assert.Less(t, gap, maxReloadGap)
 }
 
-// TestReloadOfABrokenFile: a broken file ends the process, with its data delivered. validate finds the fault before.
+// TestReloadOfABrokenFile: a broken file ends the process after its data is delivered. validate finds the fault before the
+// reload.
 func TestReloadOfABrokenFile(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml", fmt.Sprintf(reloadable, "24h"))
 	b := startBackend(t, g.backend)

@@ -25,8 +25,8 @@ import (
 // maxRequest is the largest OTLP request that the shipped configurations accept, in bytes.
 const maxRequest = 4 << 20
 
-// TestRequestSizesAreConfigured: every OTLP receiver in configs/ bounds its requests and what its decoders allocate, so a
-// new configuration cannot forget it.
+// TestRequestSizesAreConfigured: every OTLP receiver in configs/ bounds its requests and the allocations of its decoders, so a
+// new configuration cannot omit that.
 func TestRequestSizesAreConfigured(t *testing.T) {
 	files, err := filepath.Glob(config("*.yaml"))
 	require.NoError(t, err)
@@ -109,8 +109,8 @@ func TestRequestSizes(t *testing.T) {
 	g.stop()
 }
 
-// TestZstdWindows: a request in zstd names a window of 512 MiB that its decoder would allocate. HTTP accepts no zstd, and
-// gRPC no window over 8 MiB, so the gateway's memory stays as it was, and gRPC in zstd as the Collector sends it passes.
+// TestZstdWindows: a request in zstd declares a window of 512 MiB, which its decoder would allocate. HTTP accepts no zstd, and
+// gRPC no window over 8 MiB, so the gateway's memory does not grow. gRPC in zstd from the Collector passes.
 func TestZstdWindows(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml")
 	startBackend(t, g.backend)

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// app is an application with cumulative counters, one for each user, and their ledger.
+// app is an application with cumulative counters, one per user, and their ledger.
 type app struct {
 	name   string
 	client pmetricotlp.GRPCClient
@@ -28,7 +28,7 @@ type app struct {
 	history []reported
 }
 
-// reported is the value of each counter from a moment on.
+// reported is the value of each counter from a time on.
 type reported struct {
 	at    time.Time
 	value int64
@@ -43,7 +43,7 @@ func newApp(t *testing.T, name, address string, users int) *app {
 
 func (a *app) total() float64 { return float64(a.value) * float64(a.users) }
 
-// valueAt is the value of each counter at the end of one of Prometheus's milliseconds.
+// valueAt returns the value of each counter at the end of one of Prometheus's milliseconds.
 func (a *app) valueAt(ms int64) (value int64) {
 	for _, r := range a.history {
 		if r.at.UnixMilli() <= ms {
@@ -53,7 +53,7 @@ func (a *app) valueAt(ms int64) (value int64) {
 	return value
 }
 
-// report raises every counter and sends them; the gateway may be down.
+// report raises every counter and sends them. The gateway may be down.
 func (a *app) report(t *testing.T, by int64) error {
 	a.value += by
 	a.history = append(a.history, reported{time.Now(), a.value})
@@ -76,10 +76,10 @@ func (a *app) report(t *testing.T, by int64) error {
 	return err
 }
 
-// TestRestart: two gateways with a storage write into one Prometheus and one VictoriaMetrics. One of
-// them ends by SIGTERM and by kill -9 while its application goes on. The sum over series and overflow
-// is the ledger, no series is reset, no overflow series ever has less than before or more than its
-// application has counted by then, and at every second of it the rate is one that the ledger can have.
+// TestRestart: two gateways with a storage write into one Prometheus and one VictoriaMetrics. One gateway ends by SIGTERM and
+// by kill -9 while its application continues. The sum over series and overflow equals the ledger, and no series is reset. No
+// overflow series ever decreases, or has more than its application has counted by then. At every second the rate is possible
+// according to the ledger.
 func TestRestart(t *testing.T) {
 	const (
 		users  = 6
@@ -148,7 +148,7 @@ service:
 		end()
 		require.Error(t, apps[0].report(t, 1), "nobody is there")
 		restarted.start()
-		// The series goes on by itself, before its streams have reported.
+		// The series continues by itself, before its streams have reported.
 		require.NoError(t, apps[1].report(t, 1))
 		eventually(t, "the restarted gateway flushes", func() bool {
 			return restarted.own("otelcol_processor_cardinalitylimit_emitted_points_total") > 1
@@ -168,11 +168,11 @@ service:
 		assert.Zero(t, b.value(ctx, "sum(resets("+all+"[1h]))"), name)
 		assert.InDelta(t, growth, b.value(ctx, "sum(max_over_time("+all+"[1h]) - min_over_time("+all+"[1h]))"), 0, name)
 		assertOverflowIsTheLedger(t, name, b.matrix(ctx, overflow+"[1h]"), apps, users-places)
-		// A window with two samples is what Prometheus extends most, by 1.1 times their distance at either end.
-		// VictoriaMetrics extends nothing, but its rate is that of two samples a few milliseconds apart, too.
+		// Prometheus extends a window with two samples most, by 1.1 times their distance at either end. VictoriaMetrics does
+		// not extend it, but its rate may also be that of two samples a few milliseconds apart.
 		for _, rise := range []string{"increase(%s[10s])", "10 * rate(%s[10s])"} {
-			for _, of := range []string{all, overflow} {
-				expression := "sum(" + fmt.Sprintf(rise, of) + ")"
+			for _, selector := range []string{all, overflow} {
+				expression := "sum(" + fmt.Sprintf(rise, selector) + ")"
 				steps := b.steps(ctx, expression, began, time.Now())
 				require.Len(t, steps, 1, "%s: %s", name, expression)
 				most := 0.0
@@ -196,7 +196,7 @@ service:
 		assert.Greater(t, rate, growth/2, name)
 		assert.Less(t, rate, growth*2, name)
 	}
-	// So it is for the page of the restarted gateway, scraped.
+	// The scraped page of the restarted gateway has the same sums.
 	assert.Zero(t, backends["Prometheus"].value(ctx, `sum(resets(requests_total{path=""}[1h]))`))
 	for _, g := range gateways {
 		g.stop()
@@ -204,9 +204,9 @@ service:
 	t.Logf("ledger %v, of which %v after the first report; one gateway ended by SIGTERM and by SIGKILL", ledger(), growth)
 }
 
-// assertOverflowIsTheLedger holds the stored samples of the overflow series, one of each gateway, against what the
-// application behind that gateway has counted in its folded streams: a sample is never less than the one before, never
-// more than was counted at its time, and the last is all of it.
+// assertOverflowIsTheLedger compares the stored samples of the overflow series, one per gateway, with the count of the
+// gateway's application in its folded streams. A sample is never less than the one before, and never more than the count at its
+// time. The last sample is the whole count.
 func assertOverflowIsTheLedger(t *testing.T, backend string, stored []samples, apps []*app, folded int64) {
 	t.Helper()
 	seen := map[string]bool{}

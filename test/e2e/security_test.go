@@ -19,8 +19,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// TestMutualTLS: a client with a certificate of the authority and the token is accepted, over both protocols; any other
-// is refused, and so is a backend or a gateway whose certificate is of another authority.
+// TestMutualTLS: a client with a certificate of the authority and the token is accepted, over both protocols. Any other client
+// is refused, and so is a backend or a gateway with a certificate of another authority.
 func TestMutualTLS(t *testing.T) {
 	a, stranger := newAuthority(t), newAuthority(t)
 	g := newGateway(t, "mtls.yaml", impatient)
@@ -82,7 +82,7 @@ func TestMutualTLS(t *testing.T) {
 	assert.NotContains(t, g.output.String(), token)
 	g.stop()
 
-	// A backend that shows a certificate of another authority gets nothing: the data waits in the log.
+	// A backend with a certificate of another authority gets no data. The data waits in the log.
 	deceived := newGateway(t, "mtls.yaml", impatient)
 	token = deceived.withCertificates(a)
 	impostor := startRecorder(t, deceived.backend, grpc.Creds(credentials.NewTLS(stranger.serverTLS(tls.NoClientCert))))
@@ -94,7 +94,7 @@ func TestMutualTLS(t *testing.T) {
 	deceived.stop()
 }
 
-// TestLocalLogIsPrivate: the log of the durable configurations is readable by its owner alone.
+// TestLocalLogIsPrivate: only its owner can read the log of the durable configurations.
 func TestLocalLogIsPrivate(t *testing.T) {
 	g := newGateway(t, "gateway.yaml", `exporters: {fallbacklog: {timeout: 200ms, budget: 200ms}}`)
 	g.start()
@@ -116,7 +116,7 @@ func TestLocalLogIsPrivate(t *testing.T) {
 	g.stop()
 }
 
-// pii is an item whose every place has personal data; %s is replaced by the text.
+// pii is an item with personal data in every place; the text replaces %s.
 const (
 	piiAttributes = `"attributes":[{"key":"user.email","value":{"stringValue":"swordfish"}},{"key":"shop","value":{"stringValue":"s1"}},
 		{"key":"deep","value":{"kvlistValue":{"values":[{"key":"user","value":{"kvlistValue":{"values":[{"key":"id","value":{"stringValue":"swordfish"}}]}}},
@@ -137,8 +137,8 @@ var piiRequests = map[string]string{
 		piiSpan + `},` + piiSpan + `,"events":[{"name":"click",` + piiAttributes + `}]}]}]}]}`,
 }
 
-// TestPersonalData: user.* reaches neither the backend nor the local log of pii.yaml, wherever it stands: attributes of
-// every kind, maps and lists in them, bodies and exemplars. Everything else arrives.
+// TestPersonalData: user.* reaches neither the backend nor the local log of pii.yaml, from any place: attributes of every kind,
+// maps and lists in them, bodies and exemplars. Everything else arrives.
 func TestPersonalData(t *testing.T) {
 	g := newGateway(t, "pii.yaml", impatient, `receivers: {metricsudp: {aggregation_interval: 1s}}`)
 	g.start()

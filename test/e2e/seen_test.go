@@ -8,11 +8,11 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// seen is the backend's ledger: what the metrics that it took add up to, deltas only.
+// seen is the backend's ledger: the sums of the metrics that it accepted, deltas only.
 type seen struct {
 	ledger ledger
 	ends   map[string]pcommon.Timestamp // where the last delta of a series ended
-	// What breaks a promise: deltas of a series that do not touch, text that is not UTF-8.
+	// Violations of a guarantee: deltas of a series with a gap or an overlap, and text that is not UTF-8.
 	broken []string
 }
 
@@ -53,7 +53,7 @@ func (s *seen) noteNumber(kind, name string, p pmetric.NumberDataPoint) {
 		v = float64(p.IntValue())
 	}
 	key := s.key(name, p.Attributes())
-	// A time of the client's own is whole seconds, and as the tests choose it long ago.
+	// A time set by the client is in whole seconds, and in these tests long ago.
 	if at := p.Timestamp().AsTime(); p.StartTimestamp() == 0 && at.Nanosecond() == 0 && at.Unix() < timedBefore {
 		s.ledger.addTimed(kind, key, at.Unix(), v)
 		return
@@ -72,7 +72,7 @@ func (s *seen) noteDistribution(name string, attributes pcommon.Map, start, end 
 	total.sum += sum
 }
 
-// touch checks that a delta begins where the one before ended.
+// touch checks that a delta begins at the end of the delta before.
 func (s *seen) touch(key string, start, end pcommon.Timestamp) {
 	if last, known := s.ends[key]; (known && start != last) || start >= end {
 		s.broken = append(s.broken, fmt.Sprintf("%s: from %d to %d after one that ends %d", key, start, end, last))
@@ -92,7 +92,7 @@ func (s *seen) key(name string, attributes pcommon.Map) string {
 	return key
 }
 
-// look gives what was seen to the function.
+// look calls the function with the ledger.
 func (b *backend) look(see func(*seen)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -20,8 +20,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// sender sends one item a request, of each signal in turn, and remembers the ids that the gateway
-// acknowledged. It is safe for concurrent use.
+// sender sends one item per request, of each signal in turn, and remembers the ids that the gateway acknowledged. It is safe
+// for concurrent use.
 type sender struct {
 	metrics pmetricotlp.GRPCClient
 	logs    plogotlp.GRPCClient
@@ -45,7 +45,7 @@ func newSender(t *testing.T, address string) *sender {
 	}
 }
 
-// send sends the next item and notes its id where the gateway acknowledges it.
+// send sends the next item and notes its id if the gateway acknowledges it.
 func (s *sender) send(ctx context.Context) error {
 	s.mu.Lock()
 	n := s.next
@@ -77,7 +77,7 @@ func (s *sender) send(ctx context.Context) error {
 		id = fmt.Sprintf("point-%d", n)
 		data := pmetric.NewMetrics()
 		metric := data.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
-		// A metric for each: the cardinality limit is another test's matter.
+		// One metric per item, because another test covers the cardinality limit.
 		metric.SetName(fmt.Sprintf("sender.gauge.%d", n))
 		point := metric.SetEmptyGauge().DataPoints().AppendEmpty()
 		point.SetIntValue(int64(n))
@@ -94,7 +94,7 @@ func (s *sender) send(ctx context.Context) error {
 	return nil
 }
 
-// sendAll sends n items over a few goroutines; each of them must be acknowledged.
+// sendAll sends n items in several goroutines. Each must be acknowledged.
 func (s *sender) sendAll(t *testing.T, n int) {
 	t.Helper()
 	const workers = 8
@@ -111,8 +111,8 @@ func (s *sender) sendAll(t *testing.T, n int) {
 	require.False(t, t.Failed(), "a sender was refused")
 }
 
-// sendUntilRefused sends from a few goroutines until each has met an error, as it does when the
-// gateway goes away. The returned function waits for that.
+// sendUntilRefused sends in several goroutines until each gets an error, because the gateway ends. The returned function waits
+// for that.
 func (s *sender) sendUntilRefused(t *testing.T) (wait func()) {
 	ctx := withTimeout(t)
 	var wg sync.WaitGroup

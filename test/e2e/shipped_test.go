@@ -23,7 +23,7 @@ const deltaOfOne = `{"resourceMetrics":[{"resource":{"attributes":[{"key":"servi
 	"scopeMetrics":[{"metrics":[{"name":"paid","sum":{"aggregationTemporality":1,"isMonotonic":true,
 	"dataPoints":[{"asInt":"1","startTimeUnixNano":"1000000000","timeUnixNano":"2000000000"}]}}]}]}]}`
 
-// logged is the content of the local log's segments of a signal.
+// logged returns the content of the local log's segments of a signal.
 func (g *gateway) logged(t *testing.T, signal string) string {
 	t.Helper()
 	segments, err := filepath.Glob(filepath.Join(g.log, "*", signal, "*.jsonl"))
@@ -37,8 +37,8 @@ func (g *gateway) logged(t *testing.T, signal string) string {
 	return all.String()
 }
 
-// TestEdge: without a backend everything goes to the local log, in less memory than the other configurations need, and
-// out when a backend appears.
+// TestEdge: without a backend all data goes to the local log, in less memory than the other configurations need. When a backend
+// appears, the log is drained.
 func TestEdge(t *testing.T) {
 	g := newGateway(t, "edge.yaml", impatient)
 	g.env["AGGREGATION_INTERVAL"] = "1s"
@@ -55,7 +55,7 @@ func TestEdge(t *testing.T) {
 	g.stop()
 }
 
-// TestDurableGateway: what gateway.yaml acknowledged over an outage and kill -9 arrives.
+// TestDurableGateway: data that gateway.yaml acknowledged arrives after an outage and kill -9.
 func TestDurableGateway(t *testing.T) {
 	g := newGateway(t, "gateway.yaml", `
 exporters:
@@ -77,7 +77,7 @@ exporters:
 	g.stop()
 }
 
-// TestPersistentQueue: what the stock queue acknowledged while the backend was away arrives after kill -9.
+// TestPersistentQueue: data that the stock queue acknowledged while the backend was down arrives after kill -9.
 func TestPersistentQueue(t *testing.T) {
 	g := newGateway(t, "persistent-queue.yaml")
 	g.start()
@@ -90,7 +90,8 @@ func TestPersistentQueue(t *testing.T) {
 	g.stop()
 }
 
-// TestTraces: errors and slow traces are kept, of the others the share; span metrics count all spans, under the limit.
+// TestTraces: errors and slow traces are kept, and the configured share of the other traces. Span metrics count all spans,
+// within the limit.
 func TestTraces(t *testing.T) {
 	g := newGateway(t, "traces.yaml")
 	g.env["TAIL_SAMPLING_WAIT"], g.env["TAIL_SAMPLING_PERCENT"], g.env["SPAN_METRICS_INTERVAL"] = "1s", "0", "1s"
@@ -123,7 +124,7 @@ func TestTraces(t *testing.T) {
 	g.stop()
 }
 
-// TestKafka: each signal reaches its topic; each as one OTLP request.
+// TestKafka: each signal reaches its topic, as one OTLP request.
 func TestKafka(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "otlp_metrics", "otlp_spans", "otlp_logs"))
 	require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// soakFor is how long a test named TestSoak... runs: the long time where SOAK is set, as `make soak` does.
+// soakFor returns the duration of a test named TestSoak...: the long one if SOAK is set, as by `make soak`.
 func soakFor(short, long time.Duration) time.Duration {
 	if os.Getenv("SOAK") != "" {
 		return long
@@ -21,16 +21,16 @@ func soakFor(short, long time.Duration) time.Duration {
 	return short
 }
 
-// TestSoakNoise: every kind of noise in turn and all of them mixed, at full speed, beside a client that
-// behaves. Every datagram is accounted for, and every line where the kernel drops none. Memory and the
-// log stay bounded, and the client that behaves is served.
+// TestSoakNoise: every kind of noise in turn and all of them mixed, at full speed, beside a client that behaves. Every datagram
+// is accounted for, and also every line if the kernel drops none. Memory and the log stay bounded, and the client that behaves
+// is served.
 func TestSoakNoise(t *testing.T) {
 	const (
-		// The memory_limiter of quickstart.yaml has 400 MiB of heap as its limit, and looks once a second.
+		// The memory_limiter of quickstart.yaml has a limit of 400 MiB of heap, and checks it once per second.
 		maxRSS = 768 << 20
-		// The receiver logs one example a minute of each of its 17 reasons to refuse a line.
+		// The receiver logs one example per minute for each of its 17 reasons to refuse a line.
 		reasons = 17
-		// It may have other things to say, each at most once in the test.
+		// It may log other messages, each at most once in the test.
 		otherLines = 5
 	)
 	g := newGateway(t, "quickstart.yaml", `
@@ -51,7 +51,7 @@ receivers: {metricsudp: {aggregation_interval: 500ms}}
 		return drops
 	}
 
-	// With room to breathe nothing is dropped, so that every line can be accounted for.
+	// At a slow rate nothing is dropped, so every line can be accounted for.
 	good.pause(true)
 	for _, n := range noises {
 		f.sendPaced(n, 200)
@@ -71,7 +71,7 @@ receivers: {metricsudp: {aggregation_interval: 500ms}}
 	}
 	good.pause(false)
 
-	// At full speed: half of the time one after another, half of it mixed.
+	// At full speed: for half of the time one kind after another, for the other half mixed.
 	total := soakFor(3*time.Second, time.Minute)
 	for _, n := range noises {
 		datagrams, lines := f.datagrams, f.lines
@@ -106,20 +106,20 @@ receivers: {metricsudp: {aggregation_interval: 500ms}}
 		f.datagrams, f.lines, f.bytes>>20, drops, peak>>20, logged, strings.Count(output, "\n"), int(received)+50, good.sent.Load())
 }
 
-// count is one of the receiver's own counters.
+// count returns one of the receiver's own counters.
 func (g *gateway) count(name string, labels ...string) float64 {
 	g.t.Helper()
 	return g.own("otelcol_receiver_metricsudp_"+name+"_total", labels...)
 }
 
-// wellBehaved is a client that counts to one 500 times a second.
+// wellBehaved is a client that increments a counter 500 times per second.
 type wellBehaved struct {
 	t    *testing.T
 	g    *gateway
 	conn net.Conn
 	sent atomic.Int64
 
-	mu     sync.Mutex // held while it sends
+	mu     sync.Mutex // locked while it sends
 	paused bool
 }
 
@@ -173,7 +173,7 @@ func (c *wellBehaved) send(n int) {
 	}
 }
 
-// received is its total on the Prometheus page.
+// received returns the client's total on the Prometheus page.
 func (c *wellBehaved) received() (total float64) {
 	c.t.Helper()
 	for _, s := range scrape(c.t, c.g.page, wellBehavedName+"_total") {

@@ -18,7 +18,7 @@ var (
 	pageName  = regexp.MustCompile(`otelcol_[a-z0-9_]+`)
 )
 
-// eventPrefix begins the metrics of a store that several gateways share.
+// eventPrefix is the prefix of the metrics of a store that several gateways share.
 const eventPrefix = "otelcol_processor_cardinalitylimit_cluster_"
 
 // eventNames are listed on the page and appear only after an event that this test does not cause.
@@ -47,8 +47,8 @@ var eventNames = []string{
 	"otelcol_receiver_metricsudp_ended_connections_total",
 }
 
-// TestMetricsPageAgainstAScrape: docs/metrics-and-alerts.md lists every own metric of a loaded gateway under the name that
-// is scraped, and what it lists is scraped or waits for one of the events above.
+// TestMetricsPageAgainstAScrape: docs/metrics-and-alerts.md lists every own metric of a loaded gateway under its scraped name.
+// Every metric on the page was scraped, or appears after one of the events above.
 func TestMetricsPageAgainstAScrape(t *testing.T) {
 	content, err := os.ReadFile("../../docs/metrics-and-alerts.md")
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// transport is a way for lines into the gateway.
+// transport is a way to send lines to the gateway.
 type transport struct {
 	name      string
 	settings  string // of the receiver, in YAML
@@ -26,7 +26,7 @@ type transport struct {
 	datadog   string // address for datadog-go, where it knows the transport
 }
 
-// transports are all that the receiver has, with addresses of their own.
+// transports are all transports of the receiver, with their own addresses.
 func transports(t *testing.T, a *authority) []transport {
 	dir, err := os.MkdirTemp("", "udp") //nolint:usetesting // t.TempDir is too long for a socket
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func transports(t *testing.T, a *authority) []transport {
 	}
 }
 
-// send writes a payload of lines as the transport wants it.
+// send writes a payload of lines in the form of the transport.
 func (tr *transport) send(t *testing.T, c net.Conn, payload string) {
 	t.Helper()
 	if tr.framed {
@@ -67,8 +67,8 @@ func (tr *transport) send(t *testing.T, c net.Conn, payload string) {
 	require.NoError(t, err)
 }
 
-// TestTransports: one gateway with a receiver for each transport accounts for every line of many short and long
-// connections, and for events and service checks, and reads what is sent before its shutdown.
+// TestTransports: one gateway with a receiver per transport accounts for every line of many short and long connections, and for
+// events and service checks. It reads everything that was sent before its shutdown.
 func TestTransports(t *testing.T) {
 	all := transports(t, newAuthority(t))
 	var receivers, names []string
@@ -143,8 +143,7 @@ service:
 	assert.Len(t, r.eventNames(), 2*len(all))
 }
 
-// TestDatadogOverEachTransport: the events, service checks and metrics of datadog-go arrive over each transport that
-// it has.
+// TestDatadogOverEachTransport: the events, service checks and metrics of datadog-go arrive over each of its transports.
 func TestDatadogOverEachTransport(t *testing.T) {
 	for _, tr := range transports(t, newAuthority(t)) {
 		if tr.datadog == "" {
@@ -189,8 +188,8 @@ service:
 	}
 }
 
-// TestStalledLogsLeaveMetrics: while the logs pipeline hangs, metrics go on; events beyond buffer_size are dropped and
-// counted, and the others arrive when the pipeline goes on.
+// TestStalledLogsLeaveMetrics: while the logs pipeline hangs, metrics continue. Events beyond buffer_size are dropped and
+// counted, and the others arrive when the pipeline continues.
 func TestStalledLogsLeaveMetrics(t *testing.T) {
 	const room, events = 50, 400
 	slow := freeAddresses(t, 1)[0]

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSendersOverUDPCanBeRestricted: lines from a source outside allowed_cidrs are counted and change nothing, an endpoint
-// on loopback is at no other address of the host, and a Unix socket with socket_permissions is for its owner alone.
+// TestSendersOverUDPCanBeRestricted: lines from a source outside allowed_cidrs are counted and have no effect. An endpoint on
+// loopback is not reachable at other addresses of the host. Only the owner can use a Unix socket with socket_permissions.
 func TestSendersOverUDPCanBeRestricted(t *testing.T) {
 	dir, err := os.MkdirTemp("", "udp") //nolint:usetesting // t.TempDir is too long for a socket, and closed to others
 	require.NoError(t, err)
@@ -75,7 +75,7 @@ service: {pipelines: {metrics: {receivers: [metricsudp, metricsudp/strangers, me
 	g.stop()
 }
 
-// asNobody runs a command as a user who owns nothing.
+// asNobody runs a command as a user without files.
 func asNobody(name string, arguments ...string) *exec.Cmd {
 	const nobody = 65534
 	cmd := exec.Command(name, arguments...)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// wire is a plain reader of datagrams, written from the protocol's pages and without the receiver's
-// code. It knows what the tests' clients send and counts the rest as malformed.
+// wire is a simple parser of datagrams, written from the protocol's pages without the receiver's code. It knows what the tests'
+// clients send and counts everything else as malformed.
 type wire struct {
 	ledger    ledger
 	datagrams int

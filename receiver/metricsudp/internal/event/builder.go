@@ -8,15 +8,15 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 )
 
-// Builder makes the log records: a resource for each host and origin, each of one scope.
+// Builder makes log records. A batch has one resource per host and origin, and each resource has one scope.
 type Builder struct {
-	Resource     pcommon.Resource // copied into each; an origin's attributes and the host replace its own
+	Resource     pcommon.Resource // copied into each resource; an origin's attributes and the host replace its own
 	ScopeName    string
 	ScopeVersion string
 	Origin       series.OriginMode
 }
 
-// The names of the events, and attributes that no semantic convention names.
+// The names of the events, and of attributes that no semantic convention defines.
 const (
 	eventName = "dogstatsd.event"
 	checkName = "dogstatsd.service_check"
@@ -26,38 +26,38 @@ const (
 	eventAlertType      = "dogstatsd.event.alert_type"
 	eventAggregationKey = "dogstatsd.event.aggregation_key"
 	eventSourceType     = "dogstatsd.event.source_type"
-	checkOf             = "dogstatsd.service_check.name"
+	checkNameKey        = "dogstatsd.service_check.name"
 	checkStatus         = "dogstatsd.service_check.status"
 )
 
-// hostName is an attribute of resources.
+// hostName is a resource attribute.
 //
 // https://opentelemetry.io/docs/specs/semconv/resource/host/
 const hostName = "host.name"
 
-// resources are the records of a batch by what tells their resources apart.
+// resources maps each host and origin of a batch to the records of their resource.
 type resources map[string]plog.LogRecordSlice
 
-// build returns the records of the lines in their order, by resource.
+// build returns the records of the lines. The records of a resource are in the order of their lines.
 func (b *Builder) build(lines []Line) plog.Logs {
 	logs := plog.NewLogs()
-	known := resources{}
+	all := resources{}
 	for i := range lines {
 		r := parse(&lines[i])
 		origin := b.Origin.Attributes(lines[i].Source, &r.origin)
-		to := known.records(b, logs, origin, r.host)
+		to := all.records(b, logs, origin, r.host)
 		b.fill(to.AppendEmpty(), &lines[i], &r)
 	}
 	return logs
 }
 
-// records returns the records of a host and an origin, whose resource is made once.
-func (k resources) records(b *Builder, logs plog.Logs, origin []series.Tag, host string) plog.LogRecordSlice {
+// records returns the records of a host and an origin. The first call for them adds their resource.
+func (all resources) records(b *Builder, logs plog.Logs, origin []series.Tag, host string) plog.LogRecordSlice {
 	key := host
 	for _, attribute := range origin {
 		key += "\n" + attribute.Key + "\n" + attribute.Value
 	}
-	if records, ok := k[key]; ok {
+	if records, ok := all[key]; ok {
 		return records
 	}
 	resource := logs.ResourceLogs().AppendEmpty()
@@ -71,8 +71,8 @@ func (k resources) records(b *Builder, logs plog.Logs, origin []series.Tag, host
 	scope := resource.ScopeLogs().AppendEmpty()
 	scope.Scope().SetName(b.ScopeName)
 	scope.Scope().SetVersion(b.ScopeVersion)
-	k[key] = scope.LogRecords()
-	return k[key]
+	all[key] = scope.LogRecords()
+	return all[key]
 }
 
 func (b *Builder) fill(to plog.LogRecord, l *Line, r *record) {
@@ -93,7 +93,7 @@ func (b *Builder) fill(to plog.LogRecord, l *Line, r *record) {
 		to.SetEventName(checkName)
 		to.SetSeverityNumber(status.severity)
 		to.SetSeverityText(status.name)
-		attributes.PutStr(checkOf, r.title)
+		attributes.PutStr(checkNameKey, r.title)
 		attributes.PutStr(checkStatus, status.name)
 		return
 	}
@@ -124,7 +124,7 @@ var statuses = [...]struct {
 	{"unknown", plog.SeverityNumberUnspecified},
 }
 
-// severityOf an event. Successes, and alert types that the protocol does not have, are informative.
+// severityOf returns the severity of an event. Success and alert types that the protocol does not define are informational.
 func severityOf(alertType string) plog.SeverityNumber {
 	switch alertType {
 	case "error":

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var received = time.Unix(1_700_000_000, 5)
 
-// lineOf parses a text as a reader does.
+// lineOf parses a text like a reader.
 func lineOf(t testing.TB, text string) Line {
 	t.Helper()
 	var l line.Line
@@ -73,15 +73,15 @@ func TestRecords(t *testing.T) {
 			`_sc|Redis connection|2|#env:dev|m:Redis connection timed out after 10s`, checkName,
 			plog.SeverityNumberError, "critical", "Redis connection timed out after 10s", received, "",
 			map[string]any{
-				checkOf: "Redis connection", checkStatus: "critical", "env": "dev",
+				checkNameKey: "Redis connection", checkStatus: "critical", "env": "dev",
 			},
 		},
 		{
 			`_sc|a|0|d:1656581400|h:db|m:x m\:y\nz|c:ci-1`, checkName, plog.SeverityNumberInfo, "ok", "x m:y\nz", time.Unix(1656581400, 0), "db",
-			map[string]any{checkOf: "a", checkStatus: "ok"},
+			map[string]any{checkNameKey: "a", checkStatus: "ok"},
 		},
-		{"_sc|a|1", checkName, plog.SeverityNumberWarn, "warning", "", received, "", map[string]any{checkOf: "a", checkStatus: "warning"}},
-		{"_sc|a|3", checkName, plog.SeverityNumberUnspecified, "unknown", "", received, "", map[string]any{checkOf: "a", checkStatus: "unknown"}},
+		{"_sc|a|1", checkName, plog.SeverityNumberWarn, "warning", "", received, "", map[string]any{checkNameKey: "a", checkStatus: "warning"}},
+		{"_sc|a|3", checkName, plog.SeverityNumberUnspecified, "unknown", "", received, "", map[string]any{checkNameKey: "a", checkStatus: "unknown"}},
 		{
 			"_e{2,2}:\xff\xfe|\xff\xfe|#\xff:\xfe", eventName, plog.SeverityNumberInfo, "info", "\uFFFD", received, "", map[string]any{
 				eventTitle: "\uFFFD", eventPriority: "normal", eventAlertType: "info", "\uFFFD": "\uFFFD",
@@ -146,8 +146,8 @@ func TestQueueIsBounded(t *testing.T) {
 		q.Add(line.Event, []byte("_e{1,1}:a|b"), netip.Addr{})
 	}
 	assert.Equal(t, 3, q.Len())
-	assert.Equal(t, uint64(2), q.TakeDropped())
-	assert.Zero(t, q.TakeDropped())
+	assert.Equal(t, uint64(2), q.ResetDropped())
+	assert.Zero(t, q.ResetDropped())
 	assert.Len(t, q.remove(2), 2)
 	assert.Len(t, q.remove(2), 1)
 	assert.Empty(t, q.remove(2))
@@ -171,7 +171,7 @@ func TestQueueKeepsACopy(t *testing.T) {
 	assert.Equal(t, "_sc|a|0", string(q.remove(1)[0].Text))
 }
 
-// consumer is a pipeline whose answers are given.
+// consumer is a pipeline with given answers.
 type consumer struct {
 	mu       sync.Mutex
 	offered  int
@@ -192,7 +192,7 @@ func (c *consumer) consume(_ context.Context, logs plog.Logs, _ int) error {
 	}
 	for _, r := range logs.ResourceLogs().All() {
 		for _, record := range r.ScopeLogs().At(0).LogRecords().All() {
-			name, _ := record.Attributes().Get(checkOf)
+			name, _ := record.Attributes().Get(checkNameKey)
 			c.accepted = append(c.accepted, name.Str())
 		}
 	}
@@ -214,7 +214,7 @@ func add(q *Queue, names string) {
 	}
 }
 
-// A batch that is refused is offered again, one that is refused for good is not, and Close sends the rest.
+// A refused batch is offered again, unless it is refused for good. Close sends the rest.
 func TestSenderRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &consumer{answers: []error{errors.New("busy"), errors.New("busy"), nil, errPermanent}}
@@ -235,7 +235,7 @@ func TestSenderRetries(t *testing.T) {
 	})
 }
 
-// The time for the pipeline ends, whatever it does; what is left is an error.
+// Wait ends after its time even if the pipeline does not return, and its error has the number of the remaining records.
 func TestSenderGivesUp(t *testing.T) {
 	for name, hang := range map[string]func(ctx context.Context, forever <-chan struct{}) error{
 		"refusing":            func(context.Context, <-chan struct{}) error { return errors.New("busy") },

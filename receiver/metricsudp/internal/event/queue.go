@@ -8,27 +8,27 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// Line is an event or a service check that was received and is not sent yet.
+// Line is an event or a service check that waits to be sent.
 type Line struct {
 	Kind     line.Kind
 	Text     []byte // the whole line, which line.Parse has accepted
 	Received time.Time
-	Source   netip.Addr // zero where it is unknown
+	Source   netip.Addr // zero if unknown
 }
 
 // Queue keeps lines for the Sender. Any goroutine may call its methods; none of them waits.
 type Queue struct {
 	maxLines int
 	now      func() time.Time
-	filled   chan struct{} // has a token after an Add
+	filled   chan struct{} // has an element after an Add
 
 	mu      sync.Mutex // guards everything declared below
 	lines   []Line
-	bytes   int // of the lines' texts
-	dropped uint64
+	bytes   int    // length of the lines' texts
+	dropped uint64 // lines since the last ResetDropped
 }
 
-// maxQueueBytes bounds the texts that wait: an event may have up to 64 KiB.
+// maxQueueBytes bounds the texts in the queue, because one event may have up to 64 KiB.
 const maxQueueBytes = 32 << 20
 
 // NewQueue returns a queue of up to maxLines lines.
@@ -56,30 +56,30 @@ func (q *Queue) add(kind line.Kind, text []byte, from netip.Addr) {
 	q.bytes += len(text)
 }
 
-// remove returns up to most lines, which leave the queue.
-func (q *Queue) remove(most int) []Line {
+// remove removes up to maxLines lines and returns them.
+func (q *Queue) remove(maxLines int) []Line {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := min(most, len(q.lines))
-	taken := append([]Line(nil), q.lines[:n]...)
-	for i := range taken {
-		q.bytes -= len(taken[i].Text)
+	n := min(maxLines, len(q.lines))
+	removed := append([]Line(nil), q.lines[:n]...)
+	for i := range removed {
+		q.bytes -= len(removed[i].Text)
 	}
 	kept := copy(q.lines, q.lines[n:])
 	clear(q.lines[kept:])
 	q.lines = q.lines[:kept]
-	return taken
+	return removed
 }
 
-// Len is the number of lines that wait.
+// Len returns the number of lines in the queue.
 func (q *Queue) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.lines)
 }
 
-// TakeDropped returns how many lines found no room since the last call.
-func (q *Queue) TakeDropped() uint64 {
+// ResetDropped returns the number of lines that were dropped since the last call.
+func (q *Queue) ResetDropped() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := q.dropped

@@ -12,24 +12,24 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 )
 
-// record is what an event or a service check says. Its texts are valid UTF-8.
+// record is a parsed event or service check. Its texts are valid UTF-8.
 type record struct {
-	title string // of an event, or the name of a service check
-	text  string // of an event, or the message of a service check
+	title string // title of an event, or name of a service check
+	text  string // text of an event, or message of a service check
 
-	status         byte // of a service check: 0 to 3
+	status         byte // status of a service check, 0 to 3
 	priority       string
 	alertType      string
 	aggregationKey string
 	sourceType     string
 	host           string
-	time           time.Time // zero where the sender says nothing
+	time           time.Time // zero without the field d
 
-	tags   []series.Tag // by key, each key once
+	tags   []series.Tag // sorted by key, each key once
 	origin series.OriginFields
 }
 
-// parse reads a line that line.Parse has accepted.
+// parse parses a line that line.Parse has accepted.
 func parse(l *Line) record {
 	if l.Kind == line.ServiceCheck {
 		return parseCheck(l.Text)
@@ -37,7 +37,7 @@ func parse(l *Line) record {
 	return parseEvent(l.Text)
 }
 
-// parseEvent reads _e{title length,text length}:title|text|field|field.
+// parseEvent parses _e{title length,text length}:title|text|field|field.
 func parseEvent(b []byte) record {
 	lengths, content, _ := bytes.Cut(b[len("_e{"):], []byte("}:"))
 	titleLength, textLength, _ := bytes.Cut(lengths, []byte{','})
@@ -51,7 +51,7 @@ func parseEvent(b []byte) record {
 	return r
 }
 
-// parseCheck reads _sc|name|status|field|field.
+// parseCheck parses _sc|name|status|field|field.
 func parseCheck(b []byte) record {
 	name, rest, _ := bytes.Cut(b[len("_sc|"):], []byte{'|'})
 	r := record{title: valid(name), status: rest[0] - '0'}
@@ -59,8 +59,8 @@ func parseCheck(b []byte) record {
 	return r
 }
 
-// fields reads the fields, which stand in any order. Of two of a kind the last one counts, and
-// unknown ones are skipped.
+// fields reads the fields, which may have any order. If a kind of field occurs twice, the last one counts. Unknown fields are
+// skipped.
 func (r *record) fields(b []byte) {
 	for field := range bytes.SplitSeq(b, []byte{'|'}) {
 		if tags, ok := bytes.CutPrefix(field, []byte{'#'}); ok {
@@ -94,7 +94,7 @@ func (r *record) fields(b []byte) {
 	}
 }
 
-// maxSeconds is the last second whose nanoseconds fit an int64.
+// maxSeconds is the last second whose nanoseconds fit into an int64.
 const maxSeconds = math.MaxInt64 / int64(time.Second)
 
 func (r *record) setTime(b []byte) {
@@ -103,8 +103,8 @@ func (r *record) setTime(b []byte) {
 	}
 }
 
-// setTags applies the rules of metrics: of tags with the same key the greatest value counts, and
-// tags about the origin are no attributes.
+// setTags applies the same rules as for metrics. If several tags have the same key, the greatest value counts. Tags that describe
+// the origin do not become attributes.
 func (r *record) setTags(b []byte) {
 	r.tags, r.origin.Entity = r.tags[:0], nil
 	for len(b) > 0 {
@@ -112,7 +112,7 @@ func (r *record) setTags(b []byte) {
 		tag, b = line.Plain.CutTag(b)
 		key, value := line.Plain.CutValue(tag)
 		key = bytes.TrimLeft(key, "#")
-		if len(key) == 0 || r.origin.TakeTag(key, value) {
+		if len(key) == 0 || r.origin.KeepTag(key, value) {
 			continue
 		}
 		r.tags = append(r.tags, series.Tag{Key: valid(key), Value: valid(value)})
@@ -126,7 +126,7 @@ func (r *record) setTags(b []byte) {
 	r.tags = slices.CompactFunc(r.tags, func(a, b series.Tag) bool { return a.Key == b.Key })
 }
 
-// unescape restores the newlines that senders write as a backslash and an n.
+// unescape restores newlines, which senders write as a backslash and an n.
 func unescape(b []byte) string { return strings.ReplaceAll(valid(b), `\n`, "\n") }
 
 func valid(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }

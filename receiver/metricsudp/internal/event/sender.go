@@ -16,25 +16,25 @@ import (
 type Settings struct {
 	Queue   *Queue
 	Builder *Builder
-	// Consume is offered a batch; attempt is 1 the first time.
+	// Consume offers a batch to the consumer. attempt is 1 the first time.
 	Consume func(ctx context.Context, logs plog.Logs, attempt int) error
 	// Retryable reports whether the same batch may be accepted later.
 	Retryable func(error) bool
-	// Mutates says that the consumer may change a batch even when it refuses it.
+	// Mutates is true if the consumer may change a batch, even one that it refuses.
 	Mutates bool
-	// AbandonAfter is how long a consumer has to notice that its context ended.
+	// AbandonAfter is the time that a consumer has to return after its context has ended.
 	AbandonAfter time.Duration
 }
 
-// Sender offers what is in the queue, one batch at a time. A batch that was refused with a
-// retryable error is offered again, with growing pauses, while the queue fills up behind it.
+// Sender offers the lines of the queue to the consumer, one batch at a time. A batch that is refused with a retryable error is
+// offered again, with growing pauses. Meanwhile the queue fills up.
 type Sender struct {
 	Settings
-	ctx     context.Context // of the consumer
-	cancel  context.CancelFunc
-	closing chan struct{}
-	done    chan struct{}
-	held    atomic.Int64 // records of the batch that is being offered
+	ctx           context.Context // for the consumer
+	cancel        context.CancelFunc
+	closing       chan struct{}
+	done          chan struct{}
+	unsentRecords atomic.Int64 // records of the batch that is being offered
 }
 
 const (
@@ -43,14 +43,14 @@ const (
 	maxPause   = 5 * time.Second
 )
 
-// NewSender returns a sender for which Run is to be called once.
+// NewSender returns a sender. Run must be called once.
 func NewSender(s Settings) *Sender {
 	sender := &Sender{Settings: s, closing: make(chan struct{}), done: make(chan struct{})}
 	sender.ctx, sender.cancel = context.WithCancel(context.Background())
 	return sender
 }
 
-// Run sends until Close, and what is in the queue then.
+// Run sends until Close, and then the rest of the queue.
 func (s *Sender) Run() {
 	defer close(s.done)
 	for {
@@ -70,10 +70,11 @@ func (s *Sender) Run() {
 	}
 }
 
-// deliver reports false when the shutdown's time was over.
+// deliver offers the lines until the consumer accepts them or refuses them for good. It reports false if the time of the
+// shutdown is over.
 func (s *Sender) deliver(lines []Line) bool {
 	logs := s.Builder.build(lines)
-	s.held.Store(int64(len(lines)))
+	s.unsentRecords.Store(int64(len(lines)))
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
 		offered := logs
@@ -83,7 +84,7 @@ func (s *Sender) deliver(lines []Line) bool {
 		}
 		err := s.Consume(s.ctx, offered, attempt)
 		if err == nil || !s.Retryable(err) && s.ctx.Err() == nil {
-			s.held.Store(0)
+			s.unsentRecords.Store(0)
 			return true
 		}
 		if wait.For(s.ctx.Done(), pause) {
@@ -93,14 +94,14 @@ func (s *Sender) deliver(lines []Line) bool {
 	}
 }
 
-// ErrNotHandedOn is returned by Wait where the consumer did not accept the last records in time.
+// ErrNotHandedOn is the error of Wait if the consumer did not accept the last records in time.
 var ErrNotHandedOn = errors.New("log records were not handed on before the end of shutdown")
 
-// Close says that no line is added to the queue any more: Run ends after the last one.
+// Close ends Run after the last line of the queue. No line may be added after it.
 func (s *Sender) Close() { close(s.closing) }
 
-// Wait returns after Close when the consumer has accepted all, or when ctx is done. A consumer that
-// goes on after its context ended is left behind.
+// Wait must be called after Close. It returns when the consumer has accepted all records, or when ctx is done. It does not wait
+// for a consumer that continues for longer than AbandonAfter after its context has ended.
 func (s *Sender) Wait(ctx context.Context) error {
 	select {
 	case <-s.done:
@@ -109,7 +110,7 @@ func (s *Sender) Wait(ctx context.Context) error {
 		wait.For(s.done, s.AbandonAfter)
 	}
 	s.cancel()
-	if lost := s.held.Load() + int64(s.Queue.Len()); lost > 0 {
+	if lost := s.unsentRecords.Load() + int64(s.Queue.Len()); lost > 0 {
 		return fmt.Errorf("%w: %d", ErrNotHandedOn, lost)
 	}
 	return nil

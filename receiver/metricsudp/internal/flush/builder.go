@@ -10,8 +10,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 )
 
-// Builder makes the batches of one flush: one for each origin, each of one resource
-// and one scope with a metric for each name and kind.
+// Builder makes the batches of one flush. Each batch has one resource, for one origin, and one scope with a metric per name and
+// kind.
 type Builder struct {
 	Resource     pcommon.Resource // copied into each batch; an origin's attributes replace its own
 	ScopeName    string
@@ -21,42 +21,42 @@ type Builder struct {
 	ResendGauges bool // repeat a gauge without new values
 	TimerUnit    string
 
-	open origins
-	now  time.Time
+	open openBatches
+	now  time.Time // end of the points' interval
 }
 
-// Repeats reports whether a series has a point in a flush without new values.
-func (b *Builder) Repeats(s *series.Series) bool { return emitters[s.Metric.Aggregation].repeats(b) }
+// repeats reports whether a series has a point in a flush without new values.
+func (b *Builder) repeats(s *series.Series) bool { return emitters[s.Metric.Aggregation].repeats(b) }
 
-// Restates reports whether the next point of a series says again what this one says.
-func (b *Builder) Restates(s *series.Series) bool {
-	return b.Cumulative && !emitters[s.Metric.Aggregation].ofInterval
+// restates reports whether the next point of a series includes or replaces this one. With cumulative temporality this is true for
+// all series except sets and summaries.
+func (b *Builder) restates(s *series.Series) bool {
+	return b.Cumulative && !emitters[s.Metric.Aggregation].perInterval
 }
 
-// begin starts batches of points that end now.
-func (b *Builder) begin(now time.Time) { b.now, b.open = now, origins{} }
+// begin starts the batches of a flush. now is the end of their points' interval.
+func (b *Builder) begin(now time.Time) { b.now, b.open = now, openBatches{} }
 
-// end returns the batches, none of them empty.
+// end returns the batches. None of them is empty.
 func (b *Builder) end() []offer {
 	offers := b.open.offers()
-	b.open = origins{}
+	b.open = openBatches{}
 	return offers
 }
 
-// Add adds the point of a series. Points of delta counters and distributions, and of
-// summaries, begin where the one before ended, and begin the series' next interval.
-func (b *Builder) Add(s *series.Series) {
-	restated := b.Restates(s)
+// add adds the point of a series. Points of delta counters, delta distributions and summaries start at the end of the point
+// before, and add starts the next interval of their series.
+func (b *Builder) add(s *series.Series) {
+	restated := b.restates(s)
 	attributes(emitters[s.Metric.Aggregation].point(b, b.metric(s, restated), s), s)
 	if !restated {
 		s.Clear()
-		s.Last = b.now
+		s.Start = b.now
 	}
 }
 
-// AddTimed adds a point, of a sum or a gauge, that stands apart from its series: it
-// has a time of its own and no start.
-func (b *Builder) AddTimed(t *series.TimedPoint) {
+// addTimed adds a point with a time of its own, to a sum or a gauge. The point has no start time.
+func (b *Builder) addTimed(t *series.TimedPoint) {
 	m := b.metric(t.Series, false)
 	var p pmetric.NumberDataPoint
 	if t.Series.Metric.Aggregation == series.Sum {

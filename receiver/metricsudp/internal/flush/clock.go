@@ -2,18 +2,17 @@ package flush
 
 import "time"
 
-// IntervalClock flushes once an interval, on its multiples (of the zero time, in
-// UTC) or from its first call on. Its times have no reading of the monotonic clock, by
-// which one could not tell that the wall clock was set back.
+// IntervalClock ends an interval once per Interval. Its times have no reading of the monotonic clock, because with one the flusher
+// could not detect that the wall clock was set back.
 type IntervalClock struct {
 	Interval time.Duration
-	Align    bool
+	Align    bool // end intervals at multiples of Interval since the zero time, in UTC
 }
 
-// Now is the wall clock.
+// Now returns the time of the wall clock.
 func (IntervalClock) Now() time.Time { return time.Now().Round(0) }
 
-// Next waits for the end of the present interval.
+// Next waits for the end of the present interval and returns it.
 func (c IntervalClock) Next(stopped <-chan struct{}) (time.Time, bool) {
 	wait := c.Interval
 	if c.Align {

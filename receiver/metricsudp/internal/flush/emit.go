@@ -12,14 +12,14 @@ import (
 
 // emitter makes the points of an aggregation.
 type emitter struct {
-	// data makes the empty data of a metric.
+	// data sets the type of an empty metric.
 	data func(b *Builder, m pmetric.Metric, metric *series.Metric)
-	// point adds the point of a series and returns its attributes.
+	// point adds the point of a series and returns the point's attributes.
 	point func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map
-	// repeats tells whether a series without new values has a point all the same.
+	// repeats reports whether a series has a point in an interval without new values.
 	repeats func(b *Builder) bool
-	// ofInterval says that a value is of one interval, whatever the temporality.
-	ofInterval bool
+	// perInterval is true if a point has the values of one interval, even with cumulative temporality.
+	perInterval bool
 }
 
 var emitters = [series.Aggregations]emitter{
@@ -31,7 +31,7 @@ var emitters = [series.Aggregations]emitter{
 		},
 		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
 			p := m.Sum().DataPoints().AppendEmpty()
-			p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Last))
+			p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Start))
 			p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
 			whole, real := s.Value().(*series.SumValue).Sum()
 			b.setSum(p, whole, real)
@@ -57,8 +57,8 @@ var emitters = [series.Aggregations]emitter{
 			p.SetIntValue(s.Value().(*series.UniqueValue).Members())
 			return p.Attributes()
 		},
-		repeats:    func(*Builder) bool { return false },
-		ofInterval: true,
+		repeats:     func(*Builder) bool { return false },
+		perInterval: true,
 	},
 	series.Distribution: {
 		data: func(b *Builder, m pmetric.Metric, _ *series.Metric) {
@@ -66,7 +66,7 @@ var emitters = [series.Aggregations]emitter{
 		},
 		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
 			p := m.ExponentialHistogram().DataPoints().AppendEmpty()
-			p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Last))
+			p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Start))
 			p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
 			if h := s.Value().(*series.DistributionValue).Histogram(); h != nil {
 				distribution(p, h)
@@ -81,7 +81,7 @@ var emitters = [series.Aggregations]emitter{
 		},
 		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
 			p := m.Histogram().DataPoints().AppendEmpty()
-			p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Last))
+			p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Start))
 			p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
 			if h := s.Value().(*series.ExplicitValue).Histogram(); h != nil {
 				explicit(p, h)
@@ -94,15 +94,15 @@ var emitters = [series.Aggregations]emitter{
 		data: func(_ *Builder, m pmetric.Metric, _ *series.Metric) { m.SetEmptySummary() },
 		point: func(b *Builder, m pmetric.Metric, s *series.Series) pcommon.Map {
 			p := m.Summary().DataPoints().AppendEmpty()
-			p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Last))
+			p.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Start))
 			p.SetTimestamp(pcommon.NewTimestampFromTime(b.now))
 			summary(p, s.Value().(*series.SummaryValue))
 			return p.Attributes()
 		},
-		repeats:    func(*Builder) bool { return false },
-		ofInterval: true,
+		repeats:     func(*Builder) bool { return false },
+		perInterval: true,
 	},
-	// All points are timed ones: a series never has one of its own.
+	// point is nil, because all values of Each are timed points, which addTimed adds.
 	series.Each: {data: emptyGauge, repeats: func(*Builder) bool { return false }},
 }
 
@@ -126,7 +126,7 @@ func (b *Builder) setSum(p pmetric.NumberDataPoint, whole int64, real float64) {
 func distribution(p pmetric.ExponentialHistogramDataPoint, h *expo.Histogram) {
 	histpoint.StoreExponential(p, h)
 	if h.Count > 0 {
-		p.SetSum(floats.Clamp(h.Sum)) // values up to 1e290 could in theory add up to an infinity
+		p.SetSum(floats.Clamp(h.Sum)) // values up to 1e290 could in theory add up to infinity
 		p.SetMin(h.Min)
 		p.SetMax(h.Max)
 	}

@@ -1,15 +1,13 @@
-// Package flush takes the readers' epochs once an interval, merges them and hands
-// them on.
+// Package flush retires the readers' epochs once per interval, merges them into the series and hands their points to the
+// consumer.
 //
-// A [Flusher] swaps and merges in its own goroutine and a [Sender] calls the
-// consumer in another, so neither a slow nor a failing consumer keeps the readers'
-// epochs from being swapped.
+// A [Flusher] swaps and merges in one goroutine, and a [Sender] calls the consumer in another one. So the epochs are swapped in
+// time even if the consumer is slow or fails.
 //
-// A delta interval that is refused is offered again unchanged. What comes meanwhile
-// gathers in the series, as one interval behind it: a series has at most two values,
-// however long the consumer refuses. Cumulative points and gauges that are refused
-// are replaced by those of the next flush. Sets, summaries and points with a time of
-// their own are of an interval in either temporality.
+// A refused batch of delta points is offered again unchanged. Values that come meanwhile gather in their series and form one
+// interval after it. So a series has at most two intervals, however long the consumer refuses. Refused cumulative points and
+// gauges are replaced by the points of the next flush. Sets, summaries and points with a time of their own belong to one
+// interval, with either temporality.
 package flush
 
 import (
@@ -22,7 +20,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-// Source is a reader as the flusher sees it.
+// Source is a reader.
 type Source interface {
 	Swap()
 	Stop()
@@ -30,11 +28,11 @@ type Source interface {
 	Stats() (socket.Stats, error)
 }
 
-// Clock tells when to flush.
+// Clock determines the times of the flushes.
 type Clock interface {
-	// Now is the time of the final flush, and of the start.
+	// Now returns the present time, at the start and at the final flush.
 	Now() time.Time
-	// Next waits for the end of an interval and returns it; false when stopped.
+	// Next waits for the end of an interval and returns it. It returns false after stopped is closed.
 	Next(stopped <-chan struct{}) (time.Time, bool)
 }
 
@@ -45,38 +43,38 @@ type Settings struct {
 	Builder  *Builder
 	Sender   *Sender
 	Clock    Clock
-	// Received is the readers' clock, in nanoseconds: what they stamp is turned into
-	// time by what both clocks say at the flush.
+	// Received returns the time of the readers' clock, in nanoseconds. At a flush, the difference between it and Clock.Now
+	// converts the readers' times of receipt into wall-clock times.
 	Received func() int64
-	Report   func(*Report) // called once a flush
-	// Ended is called once, when all sources have ended: nothing is read any more.
-	Ended func() error
+	// OnReport is called once per flush.
+	OnReport func(*Report)
+	// OnSourcesEnded is called once, after all sources have ended. No line is read after that.
+	OnSourcesEnded func() error
 }
 
-// Flusher owns the state of the series. Its methods but Shutdown are for Run's
-// goroutine.
+// Flusher owns the state of the series. Only Run's goroutine may call its methods, except Shutdown.
 type Flusher struct {
 	Settings
-	last    time.Time // end of the interval before
-	epochs  []*series.Epoch
-	touched []*series.Series // that lines in these epochs named
-	pending []*series.Series // with values not handed on
-	offered []*series.Series // with a restated point that was handed on and may be refused
-	live    []*series.Series // all, where points are repeated
-	timed   []series.TimedPoint
-	drops   []uint32 // of each socket, as last seen
+	lastEnd  time.Time // end of the last interval
+	epochs   []*series.Epoch
+	touched  []*series.Series // series that lines in these epochs named
+	pending  []*series.Series // series with values that were not handed on
+	offered  []*series.Series // series with a restated point that was handed on and may be refused
+	repeated []*series.Series // series without new values whose point is repeated
+	timed    []series.TimedPoint
+	drops    []uint32 // last value of each socket's drop counter
 
 	stopped chan struct{}
-	ctx     context.Context // of Shutdown; set before stopped is closed
+	ctx     context.Context // from Shutdown; set before stopped is closed
 	done    chan struct{}
 	err     error // of the final flush; set before done is closed
 }
 
-// New returns a flusher for which Run is to be called once.
+// New returns a flusher. Run must be called once.
 func New(s Settings) *Flusher {
 	return &Flusher{
 		Settings: s,
-		last:     s.Clock.Now(),
+		lastEnd:  s.Clock.Now(),
 		drops:    make([]uint32, len(s.Sources)),
 		stopped:  make(chan struct{}),
 		done:     make(chan struct{}),
@@ -116,8 +114,8 @@ func (f *Flusher) tick(ticks chan<- time.Time, flushed <-chan struct{}) {
 	}
 }
 
-// Shutdown ends the readers and hands on everything they received. It is called
-// once, and returns when the consumer has taken it or ctx is done.
+// Shutdown ends the readers and hands on all points. It returns when the consumer has accepted them or ctx is done. It must be
+// called once.
 func (f *Flusher) Shutdown(ctx context.Context) error {
 	f.ctx = ctx
 	close(f.stopped)
@@ -125,8 +123,7 @@ func (f *Flusher) Shutdown(ctx context.Context) error {
 	return f.err
 }
 
-// ErrNotHandedOn is returned by Shutdown where the consumer did not take the last
-// points in time.
+// ErrNotHandedOn is the error of Shutdown if the consumer did not accept the last points in time.
 var ErrNotHandedOn = errors.New("points were not handed on before the end of shutdown")
 
 func (f *Flusher) flush(now time.Time) {
@@ -147,10 +144,10 @@ func (f *Flusher) flush(now time.Time) {
 		f.handOn(left, len(left) == 0)
 	}
 	report.Duration = time.Since(started)
-	f.Report(report)
+	f.OnReport(report)
 }
 
-// restate replaces what the consumer refused while the last flush could not recall it.
+// restate replaces offers that the consumer refused. The last flush could not recall them, because the consumer was running.
 func (f *Flusher) restate() {
 	left, ok := f.Sender.TryReserve()
 	switch {
@@ -168,54 +165,54 @@ func (f *Flusher) final() error {
 	started := time.Now()
 	now := f.Clock.Now()
 	report := f.retire(Source.Stop)
-	err := f.Ended() // before what takes time
+	err := f.OnSourcesEnded() // first, because the merge and the consumer need time
 	f.collect(now, report)
 	report.Series = f.Registry.Len()
 	report.Duration = time.Since(started)
-	f.Report(report)
-	held := 0
+	f.OnReport(report)
+	lost := 0
 	if left, ok := f.Sender.Reserve(f.ctx); ok {
 		left = f.replace(left)
 		f.sweep()
 		f.handOn(left, true)
 	} else {
-		held = len(f.pending) + len(f.timed)
+		lost = len(f.pending) + len(f.timed)
 	}
-	if held += f.Sender.Close(f.ctx); held > 0 {
-		err = errors.Join(fmt.Errorf("%w: %d", ErrNotHandedOn, held), err)
+	if lost += f.Sender.Close(f.ctx); lost > 0 {
+		err = errors.Join(fmt.Errorf("%w: %d", ErrNotHandedOn, lost), err)
 	}
 	return err
 }
 
-// retire takes the readers' epochs.
-func (f *Flusher) retire(ask func(Source)) *Report {
+// retire retires the epochs of all readers. request is Source.Swap or Source.Stop.
+func (f *Flusher) retire(request func(Source)) *Report {
 	f.Registry.Advance()
-	// All are asked before the first is waited for, so that the epochs end together.
+	// All readers get the request before the first answer is awaited, so that their epochs end at the same time.
 	for _, s := range f.Sources {
-		ask(s)
+		request(s)
 	}
 	f.epochs = f.epochs[:0]
 	for _, s := range f.Sources {
 		f.epochs = append(f.epochs, <-s.Retired())
 	}
-	return f.report() // before the merge, which empties the epochs
+	return f.newReport() // before the merge, which empties the epochs
 }
 
 // collect merges the epochs into the series.
 func (f *Flusher) collect(now time.Time, report *Report) {
-	from := f.last
+	from := f.lastEnd
 	if !now.After(from) { // the wall clock was set back
 		now = from.Add(1)
 	}
-	f.last = now
+	f.lastEnd = now
 	report.Stats.DroppedPoints += f.keepTimed()
 	f.merge(from)
 }
 
-// keepTimed adds the epochs' points with a time of their own to those that wait, and
-// returns how many found no room: they cannot coalesce.
+// keepTimed adds the epochs' timed points to those that wait. It returns the number of points without room. Unlike values of a
+// series, timed points cannot be merged.
 func (f *Flusher) keepTimed() (dropped uint64) {
-	room := f.Registry.Options().TimedPoints
+	room := f.Registry.Settings().TimedPoints
 	clock := f.Clock.Now().UnixNano() - f.Received()
 	for _, e := range f.epochs {
 		for i := range e.Timed {
@@ -230,7 +227,7 @@ func (f *Flusher) keepTimed() (dropped uint64) {
 	return dropped
 }
 
-// merge brings the epochs to their series and gives them back to the readers.
+// merge merges the epochs into their series and returns the epochs to the readers.
 func (f *Flusher) merge(from time.Time) {
 	touched := func(s *series.Series, values bool) {
 		f.touched = append(f.touched, s)
@@ -238,8 +235,8 @@ func (f *Flusher) merge(from time.Time) {
 			return
 		}
 		s.Pending = true
-		if s.Last.IsZero() {
-			s.Last = from
+		if s.Start.IsZero() {
+			s.Start = from
 		}
 		f.pending = append(f.pending, s)
 	}
@@ -247,18 +244,19 @@ func (f *Flusher) merge(from time.Time) {
 		e.Merge(touched)
 	}
 	for _, s := range f.pending {
-		s.Settle()
+		s.FinishMerge()
 	}
 }
 
-// replace makes pending again what was refused in batches that are restated, and returns the other offers unchanged.
-func (f *Flusher) replace(left []offer) (frozen []offer) {
+// replace makes the series of refused restated batches pending again. It returns the other offers, which must be offered again
+// unchanged.
+func (f *Flusher) replace(left []offer) (unchanged []offer) {
 	refused := map[*series.Origin]bool{}
 	for _, o := range left {
 		if o.Restated {
 			refused[o.Origin] = true
 		} else {
-			frozen = append(frozen, o)
+			unchanged = append(unchanged, o)
 		}
 	}
 	for _, s := range f.offered {
@@ -270,34 +268,34 @@ func (f *Flusher) replace(left []offer) (frozen []offer) {
 	}
 	clear(f.offered)
 	f.offered = f.offered[:0]
-	return frozen
+	return unchanged
 }
 
-// sweep removes expired series and lists those whose points are repeated.
+// sweep removes expired series and lists the series whose points are repeated.
 func (f *Flusher) sweep() {
-	clear(f.live)
-	f.live = f.live[:0]
+	clear(f.repeated)
+	f.repeated = f.repeated[:0]
 	f.Registry.Sweep(f.touched, func(s *series.Series) {
-		if !s.Pending && !s.Last.IsZero() && f.Builder.Repeats(s) {
-			f.live = append(f.live, s)
+		if !s.Pending && !s.Start.IsZero() && f.Builder.repeats(s) {
+			f.repeated = append(f.repeated, s)
 		}
 	})
 	clear(f.touched)
 	f.touched = f.touched[:0]
 }
 
-// handOn gives the sender, which has been reserved, the offers that are left and behind them all that waits, points
-// of intervals only if intervals is true. Without it they gather behind those that are left.
+// handOn sends the offers that are left, and after them batches of the pending series. The sender must be reserved. If intervals
+// is false, points that belong to an interval are not sent: their values continue to gather after the offers that are left.
 func (f *Flusher) handOn(left []offer, intervals bool) {
-	f.Builder.begin(f.last)
+	f.Builder.begin(f.lastEnd)
 	waiting := f.pending[:0]
 	for _, s := range f.pending {
-		restates := f.Builder.Restates(s)
+		restates := f.Builder.restates(s)
 		if !restates && !intervals {
 			waiting = append(waiting, s)
 			continue
 		}
-		f.Builder.Add(s)
+		f.Builder.add(s)
 		s.Pending = false
 		if restates {
 			s.Offered = true
@@ -306,12 +304,12 @@ func (f *Flusher) handOn(left []offer, intervals bool) {
 	}
 	clear(f.pending[len(waiting):])
 	f.pending = waiting
-	for _, s := range f.live {
-		f.Builder.Add(s)
+	for _, s := range f.repeated {
+		f.Builder.add(s)
 	}
 	if intervals {
 		for i := range f.timed {
-			f.Builder.AddTimed(&f.timed[i])
+			f.Builder.addTimed(&f.timed[i])
 		}
 		clear(f.timed)
 		f.timed = f.timed[:0]

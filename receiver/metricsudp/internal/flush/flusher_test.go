@@ -57,13 +57,13 @@ type rig struct {
 	mu      sync.Mutex
 	taken   []pmetric.Metrics
 	offered int
-	consume func(context.Context, pmetric.Metrics) error // nil takes all
+	consume func(context.Context, pmetric.Metrics) error // nil accepts all
 }
 
 var epochStart = time.Unix(1_700_000_000, 0)
 
-func newRig(t *testing.T, change func(*series.Options, *Builder, *SenderSettings)) *rig {
-	o := series.Options{
+func newRig(t *testing.T, change func(*series.Settings, *Builder, *SenderSettings)) *rig {
+	o := series.Settings{
 		Limits:   line.Limits{NameBytes: 512, TagBytes: series.MaxFieldBytes, MinRate: 1e-6},
 		MaxBytes: 1 << 30, MaxSeries: 1000, MaxAliases: 2000, MaxTags: 64, Tables: 2,
 		Monotonic: true, IntCounters: true, SetLimit: 1024, ExpirySwaps: 10,
@@ -83,9 +83,9 @@ func newRig(t *testing.T, change func(*series.Options, *Builder, *SenderSettings
 	}
 	r.Flusher = New(Settings{
 		Registry: registry, Sources: sources, Builder: b, Clock: r.clock, Sender: NewSender(sender),
-		Received: func() int64 { return receivedAtFlush },
-		Report:   func(report *Report) { r.reports = append(r.reports, report) },
-		Ended:    func() error { return nil },
+		Received:       func() int64 { return receivedAtFlush },
+		OnReport:       func(report *Report) { r.reports = append(r.reports, report) },
+		OnSourcesEnded: func() error { return nil },
 	})
 	return r
 }
@@ -119,8 +119,7 @@ func (r *rig) send(table int, lines string) {
 	r.sources[table].Datagram([]byte(lines), false, 1, netip.Addr{})
 }
 
-// receivedAtFlush is what the readers' clock, at 1 when lines are received, says at
-// every flush.
+// receivedAtFlush is the time of the readers' clock at every flush. Lines are received at 1.
 const receivedAtFlush = 1 + 2_000_000
 
 // flushAt flushes at seconds after the start and does not wait for the consumer.
@@ -138,7 +137,7 @@ func (r *rig) stop(ctx context.Context, seconds int) error {
 	return r.Shutdown(ctx)
 }
 
-// sums returns all points of a counter, in the order they were taken.
+// sums returns all points of a counter, in the order in which the consumer accepted them.
 func (r *rig) sums(name string) (points []pmetric.NumberDataPoint) {
 	r.each(name, func(m pmetric.Metric) {
 		for i := range m.Sum().DataPoints().Len() {
@@ -174,7 +173,7 @@ func TestDeltaPointsTouch(t *testing.T) {
 	r := newRig(t, nil)
 	want := int64(0)
 	for i := 1; i <= 40; i++ {
-		if i%3 == 0 || i%7 < 2 { // with idle intervals, shorter than the expiry
+		if i%3 == 0 || i%7 < 2 { // some idle intervals, shorter than the expiry
 			r.send(i%2, "a:2|c\nd:5|d")
 			want += 2
 		}
@@ -218,8 +217,7 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
-// While the consumer holds one batch, flushes go on: readers are swapped, and what
-// they received coalesces into the batch after it.
+// While the consumer processes one batch, flushes continue: readers are swapped, and their values are merged into the next batch.
 func TestStalledConsumerCoalesces(t *testing.T) {
 	r := newRig(t, nil)
 	stalled, release := make(chan struct{}), make(chan struct{})
@@ -233,7 +231,7 @@ func TestStalledConsumerCoalesces(t *testing.T) {
 	<-stalled
 	for i := 2; i <= 6; i++ {
 		r.send(i%2, fmt.Sprintf("a:1|c\ng:%d|g\nd:1|d\nu:x%d|s", i, i))
-		r.flushAt(5 * i) // returns although the consumer does not
+		r.flushAt(5 * i) // returns before the consumer does
 	}
 	r.answer(nil)
 	close(release)
@@ -256,12 +254,12 @@ func TestStalledConsumerCoalesces(t *testing.T) {
 	assert.Equal(t, []int64{1, 5}, members)
 }
 
-// A refused batch is offered again until it is taken, unchanged even where the
-// consumer changed what it was offered.
+// A refused batch is offered again until it is accepted. It is unchanged even if the consumer has changed the batch that it was
+// offered.
 func TestRetryableErrorLosesNothing(t *testing.T) {
 	for _, mutates := range []bool{false, true} {
 		t.Run(fmt.Sprint("mutates=", mutates), func(t *testing.T) {
-			r := newRig(t, func(_ *series.Options, _ *Builder, s *SenderSettings) { s.Mutates = mutates })
+			r := newRig(t, func(_ *series.Settings, _ *Builder, s *SenderSettings) { s.Mutates = mutates })
 			refusals := 3
 			r.answer(func(_ context.Context, md pmetric.Metrics) error {
 				if refusals == 0 {
@@ -328,7 +326,7 @@ func TestShutdownOfAnIdleFlusher(t *testing.T) {
 }
 
 func TestCumulativeStartsStayAndTotalsGrow(t *testing.T) {
-	r := newRig(t, func(o *series.Options, b *Builder, _ *SenderSettings) {
+	r := newRig(t, func(o *series.Settings, b *Builder, _ *SenderSettings) {
 		b.Cumulative, o.TimedCounters, o.ExpirySwaps = true, false, 4
 	})
 	r.send(0, "early:1|c\nd:1|d")
@@ -367,7 +365,7 @@ func TestCumulativeStartsStayAndTotalsGrow(t *testing.T) {
 }
 
 func TestCumulativeSeriesExpireAndStartAnew(t *testing.T) {
-	r := newRig(t, func(o *series.Options, b *Builder, _ *SenderSettings) { b.Cumulative, o.ExpirySwaps = true, 2 })
+	r := newRig(t, func(o *series.Settings, b *Builder, _ *SenderSettings) { b.Cumulative, o.ExpirySwaps = true, 2 })
 	r.send(0, "a:5|c")
 	for i := 1; i <= 4; i++ {
 		r.flushAt(5 * i)
@@ -384,7 +382,7 @@ func TestCumulativeSeriesExpireAndStartAnew(t *testing.T) {
 
 func TestGaugesResend(t *testing.T) {
 	for _, resend := range []bool{false, true} {
-		r := newRig(t, func(_ *series.Options, b *Builder, _ *SenderSettings) { b.ResendGauges = resend })
+		r := newRig(t, func(_ *series.Settings, b *Builder, _ *SenderSettings) { b.ResendGauges = resend })
 		r.send(0, "g:4|g")
 		for i := 1; i <= 3; i++ {
 			r.flushAt(5 * i)
@@ -404,7 +402,7 @@ func TestGaugesResend(t *testing.T) {
 	}
 }
 
-// Timestamped points cannot coalesce: the buffer bounds those that wait.
+// Timestamped points cannot be merged, so the buffer bounds the points that wait.
 func TestTimestampedPoints(t *testing.T) {
 	r := newRig(t, nil)
 	stalled, release := make(chan struct{}), make(chan struct{})
@@ -439,19 +437,18 @@ func TestTimestampedPoints(t *testing.T) {
 	assert.Equal(t, uint64(3), dropped, "of 6 while stalled, 3 have room")
 }
 
-// mapped maps timers to summaries, histograms to points and distributions to
-// explicit buckets.
-func mapped(o *series.Options) {
+// mapped maps timers to summaries, histograms to one point per value, and distributions to explicit buckets.
+func mapped(o *series.Settings) {
 	o.Observers[line.Timer] = series.Observer{Aggregation: series.Summary, Percentiles: []float64{0, 50, 100}}
 	o.Observers[line.Histogram] = series.Observer{Aggregation: series.Each}
 	o.Observers[line.Distribution] = series.Observer{Explicit: []series.ExplicitBuckets{{Name: regexp.MustCompile("d"), Bounds: []float64{1, 2}}}}
 }
 
-// Explicit histograms add up in cumulative output and are repeated there; summaries
-// are of the interval in either, and their intervals touch.
+// With cumulative temporality explicit histograms are sums since the start and are repeated. Summaries belong to one interval with
+// either temporality, and their intervals have no gaps.
 func TestMappedPoints(t *testing.T) {
 	for _, cumulative := range []bool{false, true} {
-		r := newRig(t, func(o *series.Options, b *Builder, _ *SenderSettings) {
+		r := newRig(t, func(o *series.Settings, b *Builder, _ *SenderSettings) {
 			mapped(o)
 			b.Cumulative = cumulative
 		})
@@ -511,9 +508,9 @@ func TestMappedPoints(t *testing.T) {
 	}
 }
 
-// Summaries coalesce behind a stalled consumer: their quantiles are of all values.
+// While the consumer stalls, the intervals of a summary are merged. Its quantiles are those of all values.
 func TestSummariesCoalesce(t *testing.T) {
-	r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderSettings) { mapped(o) })
+	r := newRig(t, func(o *series.Settings, _ *Builder, _ *SenderSettings) { mapped(o) })
 	stalled, release := make(chan struct{}), make(chan struct{})
 	r.answer(func(context.Context, pmetric.Metrics) error {
 		stalled <- struct{}{}
@@ -546,9 +543,9 @@ func TestSummariesCoalesce(t *testing.T) {
 	assert.Equal(t, 2, points)
 }
 
-// A point has the time of receipt, by what both clocks say at the flush.
+// A point has the time of receipt, converted with the difference of both clocks at the flush.
 func TestPointsHaveTheTimeOfReceipt(t *testing.T) {
-	r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderSettings) { mapped(o) })
+	r := newRig(t, func(o *series.Settings, _ *Builder, _ *SenderSettings) { mapped(o) })
 	r.send(0, "h:3|h|@0.1|#k:v")
 	r.send(1, "h:4:5|h\na:1|c|T1600000000") // 4 points for a buffer of 3
 	r.clock.now = epochStart.Add(5 * time.Second)
@@ -569,7 +566,7 @@ func TestPointsHaveTheTimeOfReceipt(t *testing.T) {
 }
 
 func TestBatchHasOneResourceAndOneScope(t *testing.T) {
-	r := newRig(t, func(_ *series.Options, b *Builder, _ *SenderSettings) {
+	r := newRig(t, func(_ *series.Settings, b *Builder, _ *SenderSettings) {
 		b.Resource.Attributes().PutStr("service.name", "x")
 	})
 	r.send(0, "a:1|c|#x:1\na:1|c|#x:2\na:1|g\nt:1|ms\nh:1|h")
@@ -622,8 +619,7 @@ func TestIntervalClock(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// However long the interval, a consumer that recovers is asked again soon, and
-// within the time that a shutdown has.
+// A consumer that recovers is offered the batch again soon, even with a long interval, and within the time of a shutdown.
 func TestPausesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var attempts []time.Time

@@ -6,27 +6,29 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 )
 
-// Batch is what one origin has in a flush, and one call of the consumer.
+// Batch has the points of one origin in a flush. The consumer is called once per batch.
 type Batch struct {
 	Origin  *series.Origin
 	Metrics pmetric.Metrics
-	// Restated says that the next flush states these series anew: their points are cumulative, or the present value
-	// of a gauge. A refused batch of them is replaced by the next. One of points that are of an interval is not.
+	// Restated is true if the points of the next flush include or replace these points, see [Builder.restates]. If such a batch
+	// is refused, the next flush replaces it. A refused batch of other points is offered again unchanged.
 	Restated bool
 }
 
-// batchKey tells the batches of a flush apart.
+// batchKey identifies a batch of a flush.
 type batchKey struct {
 	origin   *series.Origin
 	restated bool
 }
 
-// origins are the batches that a [Builder] fills.
-type origins struct {
+// openBatches are the batches that a [Builder] fills.
+type openBatches struct {
 	byKey   map[batchKey]*openBatch
-	ordered []*openBatch // as they began
-	last    *openBatch   // that the last point was added to, mostly the next one's too
+	ordered []*openBatch // in the order of their first points
+	last    *openBatch   // the batch of the last point, and in most cases also of the next point
 }
+
+// openBatch is a batch with the metrics that it contains so far.
 
 type openBatch struct {
 	Batch
@@ -35,7 +37,7 @@ type openBatch struct {
 	metrics map[*series.Metric]pmetric.Metric
 }
 
-func (o *origins) batch(b *Builder, key batchKey) *openBatch {
+func (o *openBatches) batch(b *Builder, key batchKey) *openBatch {
 	if o.last != nil && o.last.key == key {
 		return o.last
 	}
@@ -50,7 +52,7 @@ func (o *origins) batch(b *Builder, key batchKey) *openBatch {
 	return o.last
 }
 
-func (o *origins) offers() []offer {
+func (o *openBatches) offers() []offer {
 	offers := make([]offer, len(o.ordered))
 	for i, open := range o.ordered {
 		offers[i] = newOffer(open.Batch)

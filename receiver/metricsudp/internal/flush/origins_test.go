@@ -24,18 +24,18 @@ func (r *rig) sendFrom(table int, from netip.Addr, lines string) {
 	r.sources[table].Datagram([]byte(lines), false, 1, from)
 }
 
-// text is sorted, as maps are.
-func text(of pcommon.Map) string {
+// text returns the attributes in a fixed order.
+func text(attributes pcommon.Map) string {
 	var all []string
-	for key, value := range of.AsRaw() {
+	for key, value := range attributes.AsRaw() {
 		all = append(all, fmt.Sprintf("%s=%v", key, value))
 	}
 	slices.Sort(all)
 	return strings.Join(all, ",")
 }
 
-// sumsByOrigin adds the points of counters up, by resource, name and attributes, and
-// makes sure that each batch has one resource and one scope.
+// sumsByOrigin adds up the points of counters by resource, name and attributes. It checks that each batch has one resource and one
+// scope.
 func (r *rig) sumsByOrigin() map[string]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,10 +54,10 @@ func (r *rig) sumsByOrigin() map[string]int64 {
 	return sums
 }
 
-// Random lines of random origins, by 1, 2 and 4 readers, flushed at random into a
-// consumer that refuses at random: what comes out is what a map of all lines says.
+// Random lines of random origins go through 1, 2 and 4 readers, with random flushes, to a consumer that refuses at random. The
+// accepted sums are those of a map of all lines.
 func TestOriginsAreConserved(t *testing.T) {
-	containers := map[string]string{ // the field and the resource that it means
+	containers := map[string]string{ // the field and its resource
 		"":                            "",
 		"|c:ci-1":                     "container.id=1",
 		"|c:in-1":                     "dogstatsd.cgroup.inode=1",
@@ -85,7 +85,7 @@ func TestOriginsAreConserved(t *testing.T) {
 			t.Run(fmt.Sprint(mode, "/", readers), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					rng := rand.New(rand.NewPCG(uint64(mode), uint64(readers)))
-					r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderSettings) {
+					r := newRig(t, func(o *series.Settings, _ *Builder, _ *SenderSettings) {
 						o.Origin, o.Tables, o.ExpirySwaps, o.MaxAliases, o.TimedPoints = mode, readers, 4, 40, 1000
 						o.SimpleTags = true
 					})
@@ -135,7 +135,7 @@ func TestOriginsAreConserved(t *testing.T) {
 
 // Of one flush, only the batches that were refused are offered again.
 func TestRefusedOriginsAreOfferedAgain(t *testing.T) {
-	r := newRig(t, func(o *series.Options, b *Builder, _ *SenderSettings) {
+	r := newRig(t, func(o *series.Settings, b *Builder, _ *SenderSettings) {
 		o.Origin = series.OriginContainer
 		b.Resource.Attributes().PutStr("service.name", "x")
 		b.Resource.Attributes().PutStr("container.id", "static")
@@ -164,7 +164,7 @@ func TestRefusedOriginsAreOfferedAgain(t *testing.T) {
 	assert.Equal(t, int64(3), r.sumsByOrigin()["container.id=slow,service.name=x|a|"])
 }
 
-// A shutdown that gives up tells how many points of all origins were not taken.
+// A shutdown that gives up returns how many points of all origins were not accepted.
 func TestShutdownCountsEveryOrigin(t *testing.T) {
 	for name, tt := range map[string]struct {
 		refuse func(context.Context) error
@@ -174,7 +174,7 @@ func TestShutdownCountsEveryOrigin(t *testing.T) {
 		"hanging":  {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, ": 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderSettings) { o.Origin = series.OriginContainer })
+			r := newRig(t, func(o *series.Settings, _ *Builder, _ *SenderSettings) { o.Origin = series.OriginContainer })
 			r.answer(func(ctx context.Context, md pmetric.Metrics) error {
 				if _, ok := md.ResourceMetrics().At(0).Resource().Attributes().Get("container.id"); ok {
 					return tt.refuse(ctx)
@@ -192,11 +192,11 @@ func TestShutdownCountsEveryOrigin(t *testing.T) {
 	}
 }
 
-// A consumer that is left behind is offered no more of the flush.
+// A consumer for which Close no longer waits is offered no further batch of the flush.
 func TestAbandonedConsumerIsOfferedNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release, offered := make(chan struct{}), 0
-		r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderSettings) { o.Origin = series.OriginContainer })
+		r := newRig(t, func(o *series.Settings, _ *Builder, _ *SenderSettings) { o.Origin = series.OriginContainer })
 		r.answer(func(context.Context, pmetric.Metrics) error {
 			offered++
 			<-release
@@ -214,9 +214,9 @@ func TestAbandonedConsumerIsOfferedNoMore(t *testing.T) {
 	})
 }
 
-// What comes in while the consumer holds a flush coalesces, for each origin.
+// Values that come while the consumer processes a flush are merged, for each origin.
 func TestStalledConsumerCoalescesByOrigin(t *testing.T) {
-	r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderSettings) { o.Origin = series.OriginContainer })
+	r := newRig(t, func(o *series.Settings, _ *Builder, _ *SenderSettings) { o.Origin = series.OriginContainer })
 	stalled, release := make(chan struct{}), make(chan struct{})
 	r.answer(func(context.Context, pmetric.Metrics) error {
 		stalled <- struct{}{}
@@ -242,7 +242,7 @@ func TestStalledConsumerCoalescesByOrigin(t *testing.T) {
 
 // Cumulative points have a start and a total of their own for each origin.
 func TestCumulativeByOrigin(t *testing.T) {
-	r := newRig(t, func(o *series.Options, b *Builder, _ *SenderSettings) {
+	r := newRig(t, func(o *series.Settings, b *Builder, _ *SenderSettings) {
 		b.Cumulative, o.TimedCounters, o.Origin = true, false, series.OriginIP
 	})
 	one, two := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")

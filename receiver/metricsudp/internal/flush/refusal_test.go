@@ -68,7 +68,7 @@ func (m *moody) accepted() (batches []pmetric.Metrics) {
 	return batches
 }
 
-// moodyRun flushes 60 times while the consumer's mood changes. It returns what was sent.
+// moodyRun flushes 60 times while the consumer's mood changes. It returns the sums that were sent.
 func moodyRun(seed uint64, r *rig, m *moody, each func(sent map[string]int64)) (sent map[string]int64) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	sent = map[string]int64{}
@@ -99,7 +99,7 @@ func moodyRun(seed uint64, r *rig, m *moody, each func(sent map[string]int64)) (
 }
 
 func newMoodyRig(t *testing.T, m *moody, cumulative bool) *rig {
-	return newRig(t, func(o *series.Options, b *Builder, s *SenderSettings) {
+	return newRig(t, func(o *series.Settings, b *Builder, s *SenderSettings) {
 		b.Cumulative = cumulative
 		o.TimedPoints, o.ExpirySwaps = 1000, 1000
 		s.Consume, s.MaxPause = m.consume, time.Second
@@ -129,8 +129,8 @@ func metricsOf(batches []pmetric.Metrics, name string) (found []pmetric.Metric) 
 	return found
 }
 
-// A refused delta interval is offered again unchanged until it is accepted. What comes meanwhile is one interval
-// behind it, so that nothing is lost, nothing counts twice and the intervals touch.
+// A refused delta interval is offered again unchanged until it is accepted. Values that come meanwhile form one interval after it.
+// So no value is lost, none counts twice, and the intervals have no gaps.
 func TestRefusedDeltaIntervals(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestRefusedDeltaIntervals(t *testing.T) {
 	}
 }
 
-// checkIntervals counts what is of an interval in either temporality.
+// checkIntervals counts the points that belong to one interval with either temporality.
 func checkIntervals(t *testing.T, accepted []pmetric.Metrics, got map[string]int64) {
 	t.Helper()
 	for _, u := range metricsOf(accepted, "u") {
@@ -192,7 +192,7 @@ func TestRefusedCumulativePointsAreReplaced(t *testing.T) {
 			sent := moodyRun(seed, r, m, func(sent map[string]int64) {
 				offered := map[string]int64{}
 				for _, o := range m.offered()[before:] {
-					if o.batch.Restated { // the last is of this flush
+					if o.batch.Restated { // the last offer belongs to this flush
 						sumPoints([]pmetric.Metrics{o.batch.Metrics}, func(key string, p pmetric.NumberDataPoint) {
 							offered[key] = p.IntValue()
 						})
@@ -239,7 +239,7 @@ func TestRefusedPointsOutliveTheirSeries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &moody{}
 		m.refuse(true)
-		r := newRig(t, func(o *series.Options, b *Builder, s *SenderSettings) {
+		r := newRig(t, func(o *series.Settings, b *Builder, s *SenderSettings) {
 			b.Cumulative, o.ExpirySwaps = true, 2
 			s.Consume, s.MaxPause = m.consume, time.Second
 		})
@@ -259,11 +259,11 @@ func TestRefusedPointsOutliveTheirSeries(t *testing.T) {
 	})
 }
 
-// A consumer that takes longer than an interval to refuse gets the newest totals as well.
+// A consumer that needs longer than an interval to refuse also gets the newest totals.
 func TestSlowRefusalsAreReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var offered []int64
-		r := newRig(t, func(_ *series.Options, b *Builder, s *SenderSettings) {
+		r := newRig(t, func(_ *series.Settings, b *Builder, s *SenderSettings) {
 			b.Cumulative = true
 			s.MaxPause = time.Second
 			s.Consume = func(_ context.Context, batch Batch, _ int) error {
@@ -282,7 +282,7 @@ func TestSlowRefusalsAreReplaced(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, r.stop(ctx, 21), ErrNotHandedOn)
-		time.Sleep(5 * time.Second) // the call that was left behind
+		time.Sleep(5 * time.Second) // the call that Close did not wait for
 		synctest.Wait()
 		require.Greater(t, len(offered), 5)
 		for i := range len(offered) - 1 {
@@ -309,7 +309,7 @@ func (c feedingClock) Next(stopped <-chan struct{}) (time.Time, bool) {
 func TestRefusalsInStepWithTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var offered []int64
-		r := newRig(t, func(_ *series.Options, b *Builder, s *SenderSettings) {
+		r := newRig(t, func(_ *series.Settings, b *Builder, s *SenderSettings) {
 			b.Cumulative = true
 			s.MaxPause = 10 * time.Second
 			s.Consume = func(_ context.Context, batch Batch, _ int) error {
@@ -326,14 +326,14 @@ func TestRefusalsInStepWithTheClock(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, r.Shutdown(ctx), ErrNotHandedOn)
-		time.Sleep(10 * time.Second) // the call that was left behind
+		time.Sleep(10 * time.Second) // the call that Close did not wait for
 		synctest.Wait()
 		require.Greater(t, len(offered), 5)
 		assert.Greater(t, offered[len(offered)-1], int64(10), "offered %v", offered)
 	})
 }
 
-// A shutdown offers the refused interval and the one behind it, in this order, and counts both if they are refused.
+// A shutdown offers the refused interval and then the one after it, and counts both if they are refused.
 func TestShutdownOffersBothIntervals(t *testing.T) {
 	for _, refuses := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -7,36 +7,36 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/series"
 )
 
-// Report is what one flush found.
+// Report has the counts of one flush.
 type Report struct {
-	Stats       series.Stats // of all readers, since the last report
-	Series      int
-	Aliases     int
-	Duration    time.Duration // of swap, merge and hand-on, without the consumer's time
-	KernelDrops uint64        // since the last report
-	BufferBytes int           // of the smallest receive buffer; 0 where unknown
-	Examples    []Example     // one for each reason that occurred
-	Suspects    []Suspect     // one for each format that occurred
-	Errors      []error       // of asking the sockets
-	Readers     []uint64      // datagrams of each reader since the last report
+	Stats       series.Stats  // sums of all readers since the last report
+	Series      int           // number of series
+	Aliases     int           // number of aliases of all readers
+	Duration    time.Duration // time to swap, merge and build the batches, without the consumer's time
+	KernelDrops uint64        // datagrams since the last report
+	BufferBytes int           // size of the smallest receive buffer; 0 if unknown
+	Examples    []Example     // one per reason that occurred
+	Suspects    []Suspect     // one per format that occurred
+	Errors      []error       // errors of reading the sockets' statistics
+	Readers     []uint64      // datagrams by reader since the last report
 }
 
-// Example is the beginning of a refused line.
+// Example is the beginning of a rejected line.
 type Example struct {
 	Reason line.Reason
 	Text   string
 }
 
-// Suspect is the beginning of a name that seems to hold tags of a format that is off.
+// Suspect is the beginning of a name that seems to contain tags of a format that is switched off.
 type Suspect struct {
 	Format line.Format
 	Name   string
 }
 
-func (f *Flusher) report() *Report {
+func (f *Flusher) newReport() *Report {
 	r := &Report{}
 	for _, e := range f.epochs {
-		add(&r.Stats, &e.Stats)
+		addStats(&r.Stats, &e.Stats)
 		r.Readers = append(r.Readers, e.Stats.Datagrams)
 		r.Aliases += e.Aliases
 	}
@@ -65,13 +65,13 @@ func (f *Flusher) report() *Report {
 		if r.BufferBytes == 0 || stats.BufferBytes < r.BufferBytes {
 			r.BufferBytes = stats.BufferBytes
 		}
-		r.KernelDrops += uint64(stats.Drops - f.drops[i]) // modulo 2^32, as the kernel counts
+		r.KernelDrops += uint64(stats.Drops - f.drops[i]) // modulo 2^32, like the kernel's counter
 		f.drops[i] = stats.Drops
 	}
 	return r
 }
 
-func add(sum, s *series.Stats) {
+func addStats(sum, s *series.Stats) {
 	sum.Datagrams += s.Datagrams
 	sum.Bytes += s.Bytes
 	sum.Denied += s.Denied

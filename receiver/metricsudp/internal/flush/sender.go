@@ -11,42 +11,42 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
-// Sender calls the consumer with batches, one at a time. A batch that is refused with a retryable error is offered
-// again unchanged, with growing pauses, until it is accepted or the flusher takes it back ([Sender.Recall]).
+// Sender calls the consumer with batches, one at a time. If a batch is refused with a retryable error, the sender offers it again
+// unchanged, with growing pauses, until the consumer accepts it or the flusher recalls it ([Sender.Recall]).
 //
-// The flusher reserves the sender before it builds batches, so that it never builds them in vain. What it collects
-// meanwhile waits in the series.
+// The flusher reserves the sender before it builds batches. So it builds no batch that the sender cannot accept. Until then the
+// values remain in the series.
 type Sender struct {
-	settings SenderSettings
-	idle     chan []offer // has an element while the sender waits for work: what the flusher recalled
-	work     chan []offer
-	ctx      context.Context
-	cancel   context.CancelFunc
-	done     chan struct{}
-	wake     chan struct{} // ends a pause
-	returned chan struct{} // has an element after a recall during a round
-	held     atomic.Int64  // points of the offers that the sender has
-	leave    atomic.Bool   // Close has given up
+	settings     SenderSettings
+	idle         chan []offer // has an element while the sender waits for work: the recalled offers
+	work         chan []offer
+	ctx          context.Context
+	cancel       context.CancelFunc
+	done         chan struct{}
+	wake         chan struct{} // ends a pause
+	returned     chan struct{} // has an element after a recall during a round
+	unsentPoints atomic.Int64  // number of points in the sender's offers
+	abandoned    atomic.Bool   // Close has stopped waiting for the consumer
 
-	mu       sync.Mutex // guards the two below
-	offering bool       // a round is under way: the consumer may be called
+	mu       sync.Mutex // guards everything declared below
+	offering bool       // a round is in progress, so the consumer may be running
 	recalled bool       // the flusher wants the offers back after this round
 }
 
 // SenderSettings configure a Sender.
 type SenderSettings struct {
-	// Consume is offered a batch; attempt is 1 the first time.
+	// Consume offers a batch to the consumer. attempt is 1 the first time.
 	Consume func(ctx context.Context, batch Batch, attempt int) error
 	// Retryable reports whether the same batch may be accepted later.
 	Retryable func(error) bool
-	// Mutates says that the consumer may change a batch even when it refuses it.
+	// Mutates is true if the consumer may change a batch, even one that it refuses.
 	Mutates bool
-	// MaxPause bounds the pauses between attempts, which are never above 5 s: a shutdown that falls into a pause has
-	// time for an attempt after it.
+	// MaxPause bounds the pauses between attempts. Pauses are never longer than 5 s, so that a shutdown during a pause has
+	// time for one more attempt.
 	MaxPause time.Duration
 }
 
-// firstPause is the pause after the first refusal; each later one is twice as long.
+// firstPause is the pause after the first refusal. Each later pause is twice as long as the one before.
 const firstPause = 100 * time.Millisecond
 
 const longestPause = 5 * time.Second
@@ -68,7 +68,7 @@ func NewSender(s SenderSettings) *Sender {
 	return sender
 }
 
-// offer is a batch that was not accepted yet.
+// offer is a batch that the consumer has not accepted yet.
 type offer struct {
 	Batch
 	points   int64
@@ -79,48 +79,49 @@ func newOffer(b Batch) offer {
 	return offer{Batch: b, points: int64(b.Metrics.DataPointCount())} // counted before the consumer owns it
 }
 
-// TryReserve reports whether the sender waits for work; Send must follow then. It returns the offers that an earlier
-// Recall asked for.
+// TryReserve reserves the sender if it waits for work. If it reports true, Send must follow. It returns the offers that an
+// earlier Recall asked for.
 func (s *Sender) TryReserve() (left []offer, ok bool) {
 	select {
 	case left = <-s.idle:
-		return s.takeBack(left), true
+		return s.uncount(left), true
 	default:
 		return nil, false
 	}
 }
 
-// Recall reserves a sender that pauses after a refusal and returns what was refused; Send must follow. While the
-// consumer is being called it reports false. Returned then says when TryReserve can return what this call refuses.
+// Recall reserves a sender that pauses after a refusal and returns the refused offers. If it reports true, Send must follow. It
+// reports false while the consumer is running. In that case Returned has an element when TryReserve can return the offers.
 func (s *Sender) Recall() (left []offer, ok bool) {
 	if s.recall() {
 		return nil, false
 	}
-	return s.takeBack(<-s.idle), true
+	return s.uncount(<-s.idle), true
 }
 
-// Returned has an element when a sender that was recalled during a call of the consumer has come to wait.
+// Returned has an element after a sender that was recalled during a call of the consumer has finished that call.
 func (s *Sender) Returned() <-chan struct{} { return s.returned }
 
-// Reserve recalls what is refused and waits for it until ctx is done.
+// Reserve recalls the refused offers and waits for them until ctx is done.
 func (s *Sender) Reserve(ctx context.Context) (left []offer, ok bool) {
 	s.recall()
 	select {
 	case left = <-s.idle:
-		return s.takeBack(left), true
+		return s.uncount(left), true
 	case <-ctx.Done():
 		return s.TryReserve()
 	}
 }
 
-func (s *Sender) takeBack(left []offer) []offer {
+// uncount subtracts recalled offers from unsentPoints.
+func (s *Sender) uncount(left []offer) []offer {
 	for i := range left {
-		s.held.Add(-left[i].points)
+		s.unsentPoints.Add(-left[i].points)
 	}
 	return left
 }
 
-// recall asks for the offers and reports whether a round is under way.
+// recall asks for the offers and reports whether a round is in progress.
 func (s *Sender) recall() (offering bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,16 +133,16 @@ func (s *Sender) recall() (offering bool) {
 	return s.offering
 }
 
-// Send hands offers over and returns at once. The sender keeps their order.
+// Send passes offers to the sender and returns at once. The sender keeps their order.
 func (s *Sender) Send(offers []offer) {
 	for i := range offers {
-		s.held.Add(offers[i].points)
+		s.unsentPoints.Add(offers[i].points)
 	}
-	s.forgetRecall()
+	s.resetRecall()
 	s.work <- offers
 }
 
-func (s *Sender) forgetRecall() {
+func (s *Sender) resetRecall() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.recalled = false
@@ -153,23 +154,24 @@ func (s *Sender) forgetRecall() {
 	}
 }
 
-// Close waits until every offer is accepted or ctx is done, and returns how many points were not accepted. A consumer
-// that goes on after its context ended is left behind, and may still accept the batch that it holds.
+// Close waits until every offer is accepted or ctx is done, and returns the number of points that were not accepted. It does not
+// wait for a consumer that continues for longer than AbandonAfter after its context has ended. Such a consumer may still accept
+// its batch later.
 func (s *Sender) Close(ctx context.Context) (lost int) {
 	close(s.work)
 	select {
 	case <-s.done:
-		return int(s.held.Load())
+		return int(s.unsentPoints.Load())
 	case <-ctx.Done():
 	}
 	s.cancel()
 	if !wait.For(s.done, AbandonAfter) {
-		s.leave.Store(true)
+		s.abandoned.Store(true)
 	}
-	return int(s.held.Load())
+	return int(s.unsentPoints.Load())
 }
 
-// AbandonAfter is how long a consumer has to notice that its context ended.
+// AbandonAfter is the time that a consumer has to return after its context has ended.
 const AbandonAfter = 100 * time.Millisecond
 
 func (s *Sender) run() {
@@ -190,9 +192,9 @@ func (s *Sender) run() {
 
 func (s *Sender) firstPause() time.Duration { return min(firstPause, s.settings.MaxPause) }
 
-// deliver offers the batches in rounds, each round those that are left, so that a refused one does not hold up
-// another. It returns what is left when it is recalled, and after the round in which the context ended. The pause goes
-// on growing over recalls, until a round leaves nothing.
+// deliver offers the batches in rounds. Each round offers all batches that are left, so a refused batch does not block others. It
+// returns the batches that are left when they are recalled, or after the round in which the context ended. The pause continues
+// to grow after a recall, until all batches of a round are accepted.
 func (s *Sender) deliver(left []offer, pause *time.Duration) []offer {
 	for s.beginRound() {
 		left = s.round(left)
@@ -209,7 +211,7 @@ func (s *Sender) deliver(left []offer, pause *time.Duration) []offer {
 	return left
 }
 
-// beginRound reports false where the offers are recalled.
+// beginRound reports false if the offers are recalled.
 func (s *Sender) beginRound() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,13 +225,13 @@ func (s *Sender) endRound() {
 	s.offering = false
 }
 
-// round offers each batch once and returns those that are left, in their order.
+// round offers each batch once and returns the batches that are left, in their order.
 func (s *Sender) round(offers []offer) []offer {
 	n := 0
 	for _, o := range offers {
 		o.attempts++
-		if !s.leave.Load() && s.isDone(&o) {
-			s.held.Add(-o.points)
+		if !s.abandoned.Load() && s.consume(&o) {
+			s.unsentPoints.Add(-o.points)
 			continue
 		}
 		offers[n] = o
@@ -239,9 +241,9 @@ func (s *Sender) round(offers []offer) []offer {
 	return offers[:n]
 }
 
-// isDone offers a batch and reports whether it was accepted, or refused for good, which the consumer's side has
-// counted.
-func (s *Sender) isDone(o *offer) bool {
+// consume offers a batch and reports whether it is done: the consumer has accepted it, or has refused it for good and counted
+// that.
+func (s *Sender) consume(o *offer) (done bool) {
 	b := o.Batch
 	if s.settings.Mutates {
 		offered := pmetric.NewMetrics()
@@ -252,7 +254,7 @@ func (s *Sender) isDone(o *offer) bool {
 	return err == nil || (!s.settings.Retryable(err) && s.ctx.Err() == nil)
 }
 
-// wait reports whether the context still runs. A recall ends the pause early.
+// wait waits for the pause, which a recall ends early. It reports false if the context has ended.
 func (s *Sender) wait(pause time.Duration) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

@@ -7,9 +7,8 @@ var (
 	serviceCheckPrefix = []byte("_sc|")
 )
 
-// annotation recognises events, _e{title length,text length}:title|text, and
-// service checks, _sc|name|status. Other lines that start with an underscore are
-// metrics.
+// annotation checks events, _e{title length,text length}:title|text, and service checks, _sc|name|status. For any other line,
+// which is a metric, ok is false.
 func annotation(b []byte) (kind Kind, reason Reason, ok bool) {
 	switch {
 	case bytes.HasPrefix(b, eventPrefix):
@@ -20,7 +19,7 @@ func annotation(b []byte) (kind Kind, reason Reason, ok bool) {
 	return Invalid, OK, false
 }
 
-// event checks that title and text have the lengths stated.
+// event checks that title and text have the stated lengths.
 func event(b []byte) Reason {
 	brace := bytes.IndexByte(b, '}')
 	comma := bytes.IndexByte(b, ',')
@@ -43,7 +42,7 @@ func event(b []byte) Reason {
 	return OK
 }
 
-// serviceCheck checks that there is a name and a status of 0 to 3.
+// serviceCheck checks that the line has a name and a status from 0 to 3.
 func serviceCheck(b []byte) Reason {
 	name, rest, ok := bytes.Cut(b, []byte{'|'})
 	if !ok || len(name) == 0 || len(rest) == 0 || rest[0]-'0' > 3 || (len(rest) > 1 && rest[1] != '|') {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// examples reads testdata/examples.txt: what becomes of a line, and the line.
+// examples reads testdata/examples.txt, which has a result and a line per example.
 func examples(t testing.TB) (outcomes, lines []string) {
 	content, err := os.ReadFile("testdata/examples.txt")
 	require.NoError(t, err)

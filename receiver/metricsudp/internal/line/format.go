@@ -2,11 +2,11 @@ package line
 
 import "bytes"
 
-// Format is how a name holds tags. Its names are the values of the key tag_formats
-// and of the telemetry attribute "format".
+// Format is the way in which a name contains tags. Its names are values of the key tag_formats and of the telemetry attribute
+// "format".
 type Format uint8
 
-// The formats. A plain name holds no tags.
+// The formats. A plain name contains no tags.
 const (
 	Plain    Format = iota
 	Influx          // name,key=value,key=value
@@ -14,7 +14,7 @@ const (
 	SignalFx        // name[key=value,key=value]rest of the name
 	Graphite        // name;key=value;key=value
 	Lyft            // name.__key=value.__key=value
-	Formats         // their number
+	Formats         // number of formats
 )
 
 var formatNames = [Formats]string{
@@ -37,7 +37,7 @@ func (s *FormatSet) Add(f Format) { *s |= 1 << f }
 // Has reports whether the set has a format.
 func (s FormatSet) Has(f Format) bool { return s>>f&1 != 0 }
 
-// delimiters are the bytes that may end a plain name, by format.
+// delimiters maps each byte that may end a plain name to its format.
 var delimiters = [256]Format{',': Influx, '#': Librato, '[': SignalFx, ';': Graphite, '.': Lyft}
 
 // lyftDelimiter begins each tag of a Lyft name.
@@ -45,12 +45,12 @@ var delimiters = [256]Format{',': Influx, '#': Librato, '[': SignalFx, ';': Grap
 // https://github.com/lyft/gostats, internal/tags
 var lyftDelimiter = []byte(".__")
 
-// nameEnd returns the format of the tags in the line's name, where they begin, and the colon
-// that ends the name with its tags.
+// nameEnd returns the format of the tags in the line's name, the index at which they begin, and the index of the colon that ends
+// the name with its tags.
 //
-// The first delimiter of a format in the set ends the plain name. Tags of Influx, Librato and
-// Graphite may hold colons, so their name ends at the last colon before the type. Brackets of
-// SignalFx may hold colons, the rest of the name may not. Lyft's client replaces colons.
+// The first delimiter of a format in the set ends the plain name. Tags of Influx, Librato and Graphite may contain colons, so
+// their name ends at the last colon before the type. The brackets of SignalFx may contain colons, the rest of the name may not.
+// Lyft's client replaces colons.
 func (s FormatSet) nameEnd(b []byte) (format Format, tags, colon int, reason Reason) {
 	for i, c := range b {
 		if c == ':' {
@@ -89,8 +89,8 @@ func (s FormatSet) nameEnd(b []byte) (format Format, tags, colon int, reason Rea
 	return format, tags, colon, OK
 }
 
-// isLyftTag reports whether b begins with a delimiter, a key and an equals sign. Names such as
-// module.__init__.calls hold no tag.
+// isLyftTag reports whether b begins with a delimiter, a key and an equals sign. A name such as module.__init__.calls contains no
+// tag.
 func isLyftTag(b []byte) bool {
 	rest, ok := bytes.CutPrefix(b, lyftDelimiter)
 	if !ok {
@@ -107,8 +107,8 @@ func isLyftTag(b []byte) bool {
 	return false
 }
 
-// NameParts returns the plain name before the tags, the tags, and the plain name after them,
-// which only SignalFx has.
+// NameParts returns the plain name before the tags, the tags, and the plain name after them. Only SignalFx has a name after the
+// tags.
 func (l *Line) NameParts() (before, tags, after []byte) {
 	before, tags = l.Name[:l.nameTags], l.Name[l.nameTags:]
 	switch l.Format {
@@ -123,8 +123,7 @@ func (l *Line) NameParts() (before, tags, after []byte) {
 	return before, tags[1:], nil
 }
 
-// CutTag cuts the first tag, without what separates it from the next, off tags.
-// [Plain] stands for the tag field.
+// CutTag splits tags into the first tag and the rest, without the separator between them. [Plain] is the format of the tag field.
 func (f Format) CutTag(tags []byte) (tag, rest []byte) {
 	switch f {
 	case Lyft:
@@ -137,7 +136,7 @@ func (f Format) CutTag(tags []byte) (tag, rest []byte) {
 	return tag, rest
 }
 
-// CutValue cuts a tag into key and value, which may be empty.
+// CutValue splits a tag into key and value. Both may be empty.
 func (f Format) CutValue(tag []byte) (key, value []byte) {
 	assign := byte('=')
 	if f == Plain {
@@ -147,8 +146,8 @@ func (f Format) CutValue(tag []byte) (key, value []byte) {
 	return key, value
 }
 
-// Suspect returns the format whose tags a plain name seems to hold: the first delimiter that a
-// key and an equals sign follow. It returns Plain where there is none.
+// Suspect returns the format whose tags a plain name seems to contain: that of the first delimiter before a key and an equals
+// sign. Without such a delimiter it returns Plain.
 func Suspect(name []byte) Format {
 	for i, c := range name {
 		switch f := delimiters[c]; f {

@@ -25,7 +25,7 @@ func formatLimits(s FormatSet) *Limits {
 	return &limits
 }
 
-// describe writes the plain name, the tags and the values of a line.
+// describe returns the plain name, the tags and the values of a line as text.
 func describe(l *Line) string {
 	before, tags, after := l.NameParts()
 	out := string(before) + string(after)
@@ -59,10 +59,10 @@ func TestNameFormats(t *testing.T) {
 		{formatSet(Graphite), "users;host=a;dc=b:1|c", "users host=a dc=b 1"},
 		{formatSet(Lyft), "users.count.__host=a.__dc=b.c:1|c", "users.count host=a dc=b.c 1"},
 
-		// The tag field needs no format, and names without tags are what they are.
+		// The tag field needs no format, and names without tags are unchanged.
 		{allFormats, "users.count:1:2|c|#host:a,dc:b=c", "users.count host=a dc=b=c 1 2"},
 		{allFormats, "users.count:1|c", "users.count 1"},
-		// Delimiters of another format are bytes of names and values.
+		// Delimiters of other formats are ordinary bytes of names and values.
 		{formatSet(Influx), "a;b,k=x;y[z]#w.__q=r:1|c", "a;b k=x;y[z]#w.__q=r 1"},
 		{formatSet(Graphite), "a,b=c;k=x,y:1|c", "a,b=c k=x,y 1"},
 		{0, "a,k=v:1|c", "a,k=v 1"},
@@ -115,7 +115,7 @@ func TestNameFormatsRefused(t *testing.T) {
 	}
 }
 
-// A line whose name holds tags is followed by one without.
+// A line without tags in its name comes after a line with such tags.
 func TestFormatIsOfOneLine(t *testing.T) {
 	var l Line
 	require.Equal(t, OK, Parse([]byte("a,k=v:1|c"), &l, formatLimits(allFormats)))
@@ -176,8 +176,8 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// fuzzFormats checks that no bytes panic with a set of formats, that the parts of a name are
-// those of the line, and that a line without tags in its name is what it is with all formats off.
+// fuzzFormats checks that no bytes panic with a set of formats, that the parts of a name are parts of the line, and that a line
+// without tags in its name has the same result with all formats off.
 func fuzzFormats(f *testing.F, on FormatSet) {
 	for _, s := range []string{
 		"users,host=a,dc=b:1|c", "users#host=a:1:2|ms", "users[host=a]x:1|c", "users;host=::1:1|c", "users.__host=a.__b=c:1|c",

@@ -1,9 +1,9 @@
 package line
 
-// Kind is what a line holds.
+// Kind is the kind of a line: a type of metric, an event or a service check.
 type Kind uint8
 
-// The kinds of lines. Metrics come first, so that they can index a table.
+// The kinds of lines.
 const (
 	Invalid Kind = iota
 	Counter
@@ -14,7 +14,7 @@ const (
 	Set
 	Event
 	ServiceCheck
-	Kinds // their number
+	Kinds // number of kinds
 )
 
 var kindNames = [Kinds]string{
@@ -29,7 +29,7 @@ func (k Kind) String() string {
 	return kindNames[Invalid]
 }
 
-// kindOf returns Invalid for what is no type of metric. Blanks around a type do not count.
+// kindOf returns the kind of a metric's type, or Invalid for any other text. It ignores blanks around the type.
 func kindOf(b []byte) Kind {
 	switch len(b) {
 	case 1:

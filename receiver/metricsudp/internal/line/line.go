@@ -1,16 +1,14 @@
-// Package line is the grammar of StatsD and DogStatsD lines.
+// Package line parses StatsD and DogStatsD lines.
 //
-// [Parse] splits one line into slices of the input and numbers. It does not
-// allocate in steady state, never panics, and its work is linear in the length of
-// the line: a sample rate is a divisor, not a repetition.
+// [Parse] splits one line into slices of the input and numbers. It does not allocate in steady state and never panics. Its time
+// is linear in the length of the line, because a sample rate is a divisor, not a number of repetitions.
 //
 //	name:value[:value...]|type[|@rate][|#tag,tag...][|T<unix>][|c:<container>][|e:<external>][|card:<cardinality>]
 //
-// Blanks around a value or the type are skipped; those around the name are left to
-// the caller. The fields after the type stand in any order; the last of two of a kind
-// counts. Empty fields are skipped, and so are those of an unknown kind unless
-// [Limits] refuses them. A second value with a type refuses the line. A name may hold
-// tags in the place of the field #, see [Format].
+// Blanks around a value or the type are skipped. The caller removes those around the name. The fields after the type may have any
+// order. If a kind of field occurs twice, the last one counts. Empty fields are skipped, and so are fields of an unknown kind
+// unless [Limits] refuses them. A line with a second type is refused. A name may contain tags instead of the field #, see
+// [Format].
 //
 // https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (protocol v1.0 to v1.6)
 package line
@@ -23,35 +21,35 @@ import (
 // Line is one parsed line. Its slices point into the input.
 type Line struct {
 	Kind      Kind
-	Name      []byte  // with the tags that it holds in its format
+	Name      []byte  // with the tags that it contains in its format
 	Format    Format  // of the tags in Name
-	Values    []Value // reused from line to line; empty for sets, events and checks
-	Member    []byte  // a set's value, which may hold colons
+	Values    []Value // reused from line to line; empty for sets, events and service checks
+	Member    []byte  // value of a set, which may contain colons
 	Rate      float64 // 0 < Rate <= 1
-	Tags      []byte  // what follows '#', unparsed
-	Container []byte  // c:
-	External  []byte  // e:
-	Card      []byte  // card:
-	Timestamp int64   // T, in seconds of the Unix epoch; 0 where absent
+	Tags      []byte  // unparsed text after '#'
+	Container []byte  // field c:
+	External  []byte  // field e:
+	Card      []byte  // field card:
+	Timestamp int64   // field T, in seconds since the Unix epoch; 0 without the field
 
-	// Origin is what the line's series are kept apart by, besides name, kind and tags.
-	// Parse leaves it to the caller.
+	// Origin identifies the sender, by which series are separated in addition to name, kind and tags. Parse leaves it
+	// unchanged; the caller sets it.
 	Origin []byte
 
-	nameTags int // where the tags in Name begin, unless Format is Plain
+	nameTags int // index at which the tags in Name begin, unless Format is Plain
 }
 
-// Limits bounds what a line may be.
+// Limits bounds the lines that Parse accepts.
 type Limits struct {
 	NameBytes int     // longest metric name
 	TagBytes  int     // longest tag field
 	MinRate   float64 // smallest sample rate
 
-	// NameFormats are the formats of tags in names. Lines are of any of them, or have a tag field.
+	// NameFormats are the accepted formats of tags in names. Each line has one of them, or a tag field.
 	NameFormats FormatSet
-	NoTagField  bool // the field # is of an unknown kind
+	NoTagField  bool // treat the field # as one of an unknown kind
 
-	RefuseUnknown bool // refuse lines with a field of an unknown kind, or skip the field
+	RefuseUnknown bool // refuse lines with a field of an unknown kind; otherwise skip the field
 }
 
 // Parse fills l from one line without its line ending.
@@ -90,7 +88,7 @@ func Parse(b []byte, l *Line, limits *Limits) Reason {
 	}
 	values, rest := rest[:bar], rest[bar+1:]
 
-	// The type is one or two letters, so a scan by hand is the shortest.
+	// The type has one or two letters, so a loop is faster than bytes.IndexByte.
 	end := 0
 	for end < len(rest) && rest[end] != '|' {
 		end++
@@ -111,7 +109,7 @@ func Parse(b []byte, l *Line, limits *Limits) Reason {
 	return l.values(values)
 }
 
-// checkName checks a name that holds tags.
+// checkName checks a name that contains tags.
 func (l *Line) checkName(limits *Limits) Reason {
 	before, tags, after := l.NameParts()
 	switch n := len(before) + len(after); {
@@ -125,7 +123,7 @@ func (l *Line) checkName(limits *Limits) Reason {
 	return OK
 }
 
-// fields reads what follows the type.
+// fields reads the fields after the type.
 func (l *Line) fields(rest []byte, limits *Limits) Reason {
 	for more := true; more; {
 		field := rest
@@ -181,9 +179,9 @@ func (l *Line) fields(rest []byte, limits *Limits) Reason {
 	return OK
 }
 
-// isValueOrType recognises what is left of a line that gives each of its values a type, such as a:1|c|:2|c. The values
-// before it alone would be a wrong sum. Such a field is a type, or a colon with values behind it: any number among what
-// further colons separate, and any member of a set.
+// isValueOrType reports whether a field is a second type or a second list of values, as in a:1|c|:2|c, which gives each value a
+// type. To accept only the first values would make the sum wrong. A second list begins with a colon. It counts as one if any
+// element between its colons is a number, or any text for a set.
 func (l *Line) isValueOrType(field []byte) bool {
 	field = TrimBlanks(field)
 	values, ok := bytes.CutPrefix(field, colonPrefix)
@@ -202,7 +200,7 @@ func (l *Line) isValueOrType(field []byte) bool {
 
 var colonPrefix = []byte{':'}
 
-// origin reads the fields that say where a line comes from.
+// origin reads a field that identifies the line's sender.
 func (l *Line) origin(field []byte) (known bool) {
 	if after, ok := bytes.CutPrefix(field, containerPrefix); ok {
 		l.Container = after
@@ -225,11 +223,10 @@ var (
 	externalPrefix    = []byte("e:")
 )
 
-// maxTimestamp is the last second whose nanoseconds fit an int64 (the year 2262).
+// maxTimestamp is the last second whose nanoseconds fit into an int64 (in the year 2262).
 const maxTimestamp = math.MaxInt64 / 1_000_000_000
 
-// values reads the value or, packed, the values of a line: all are valid or the
-// line is refused.
+// values reads the values of a line, which may have several. If one is invalid, the line is refused.
 func (l *Line) values(b []byte) Reason {
 	l.Values, l.Member = l.Values[:0], nil
 	if l.Kind == Set {
@@ -263,6 +260,6 @@ func (l *Line) values(b []byte) Reason {
 	return OK
 }
 
-// MaxMagnitude bounds a value divided by its sample rate, so that 10^18 of them
-// still have a finite float64 sum (largest: 1.8e308).
+// MaxMagnitude bounds a value divided by its sample rate, so that the sum of 10^18 such values is still a finite float64 (the
+// largest is 1.8e308).
 const MaxMagnitude = 1e290

@@ -231,7 +231,7 @@ func TestAllocsParse(t *testing.T) {
 	}
 }
 
-// FuzzParse checks that no bytes panic, and what an accepted line promises.
+// FuzzParse checks that no bytes panic, and the invariants of accepted lines.
 func FuzzParse(f *testing.F) {
 	_, lines := examples(f)
 	for _, s := range append(lines,
@@ -265,7 +265,7 @@ func FuzzParse(f *testing.F) {
 		default:
 			t.Fatalf("accepted kind %v", l.Kind)
 		}
-		// A bar in a name is left to the caller.
+		// Parse does not check for a bar in a name; the caller does.
 		if value := valueInFields(b[len(l.Name):], l.Kind); value != nil {
 			t.Fatalf("accepted without the value %q", value)
 		}
@@ -280,7 +280,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// valueInFields returns a value that stands behind the type and a colon, or nil.
+// valueInFields returns a value after the type and a colon, or nil.
 func valueInFields(b []byte, kind Kind) []byte {
 	suffix := map[Kind]string{Counter: "|c", Gauge: "|g", Timer: "|ms", Histogram: "|h", Distribution: "|d", Set: "|s"}[kind]
 	for _, field := range bytes.Split(b, []byte{'|'})[2:] {

@@ -9,16 +9,16 @@ import (
 // Value is one number of a line.
 type Value struct {
 	Float  float64
-	Int    int64 // the same number exactly, where Whole
-	Whole  bool  // written without point and exponent, within an int64
-	Signed bool  // written with a sign: a gauge's change
+	Int    int64 // the same number exactly, if Whole
+	Whole  bool  // written without point and exponent, and within an int64
+	Signed bool  // written with a sign, as a gauge's change
 }
 
-// fastDigits is how many decimal digits always fit an int64.
+// fastDigits is the number of decimal digits that always fit into an int64.
 const fastDigits = 18
 
-// number reads [+-]digits[.digits][e[+-]digits], with blanks around it. Unlike strconv
-// it accepts no NaN, infinity, hexadecimal or underscore.
+// number parses [+-]digits[.digits][e[+-]digits], with blanks around it. Unlike strconv it accepts neither NaN nor infinity,
+// and neither hexadecimal digits nor underscores.
 func number(b []byte) (v Value, ok bool) {
 	if len(b) == 0 {
 		return v, false
@@ -31,7 +31,7 @@ func number(b []byte) (v Value, ok bool) {
 		return slowNumber(b, v)
 	}
 	var mantissa int64
-	fraction := -1 // digits after the point; -1: no point yet
+	fraction := -1 // number of digits after the point; -1: no point yet
 	for _, c := range digits {
 		switch {
 		case c-'0' <= 9:
@@ -72,8 +72,7 @@ var powersOfTen = [fastDigits + 1]float64{
 	1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
 }
 
-// slowNumber leaves the rounding to strconv once the characters are known to be
-// those of a decimal number.
+// slowNumber checks that all characters are those of a decimal number and leaves the rounding to strconv.
 func slowNumber(b []byte, v Value) (Value, bool) {
 	if trimmed := TrimBlanks(b); len(trimmed) < len(b) {
 		return number(trimmed)
@@ -87,17 +86,17 @@ func slowNumber(b []byte, v Value) (Value, bool) {
 		v.Int, v.Whole, v.Float = i, true, float64(i)
 		return v, true
 	}
-	s := unsafe.String(unsafe.SliceData(b), len(b)) // not kept by strconv, whose errors hold a copy
+	s := unsafe.String(unsafe.SliceData(b), len(b)) // safe: strconv keeps no reference to s, and its errors contain a copy
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
 		return v, false
 	}
-	v.Float = f + 0 // -0, as of -0e0 or -1e-400, is 0
+	v.Float = f + 0 // turns -0, such as -0e0 or -1e-400, into 0
 	return v, true
 }
 
-// integer reads an integer of up to 19 digits, which an uint64 always holds.
-// Unlike strconv.ParseInt it does not allocate where the text is something else.
+// integer parses an integer of up to 19 digits, which always fits into a uint64. Unlike strconv.ParseInt it does not allocate if
+// the text is not an integer.
 func integer(b []byte) (int64, bool) {
 	digits, negative := b, false
 	if b[0] == '-' || b[0] == '+' {

@@ -1,11 +1,10 @@
 package line
 
-// Reason tells why a line was refused. It is the value of the telemetry attribute
-// "reason", so the names are a contract.
+// Reason is the reason for which a line was refused. It is the value of the telemetry attribute "reason", so its names must not
+// change.
 type Reason uint8
 
-// The reasons. Those after BadAnnotation are found behind the grammar, by the
-// tables that resolve the tags and by the sockets.
+// The reasons. Parse returns those up to BadTag. The tables return the reasons from BadTag on when they resolve a line.
 const (
 	OK Reason = iota
 	NoName
@@ -26,7 +25,7 @@ const (
 	TooManyTags
 	NegativeCounter
 	Truncated
-	Reasons // their number
+	Reasons // number of reasons
 )
 
 var reasonNames = [Reasons]string{

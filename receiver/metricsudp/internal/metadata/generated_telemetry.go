@@ -79,7 +79,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.ReceiverMetricsudpAliases, err = builder.meter.Int64Gauge(
 		"otelcol_receiver_metricsudp_aliases",
-		metric.WithDescription("Spellings of series that all readers together know. [Alpha]"),
+		metric.WithDescription("Number of spellings of series that all readers together know. [Alpha]"),
 		metric.WithUnit("{alias}"),
 	)
 	errs = errors.Join(errs, err)
@@ -103,13 +103,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpConnectionWaits, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_connection_waits",
-		metric.WithDescription("Connections that waited to be read because max_connections were open, of a stream transport. [Alpha]"),
+		metric.WithDescription("Connections of a stream transport that waited because max_connections were open. [Alpha]"),
 		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpConnections, err = builder.meter.Int64Gauge(
 		"otelcol_receiver_metricsudp_connections",
-		metric.WithDescription("Connections that are open and read, of a stream transport. [Alpha]"),
+		metric.WithDescription("Connections of a stream transport that are open and read. [Alpha]"),
 		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)
@@ -139,32 +139,32 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpEndedConnections, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_ended_connections",
-		metric.WithDescription("Connections that ended or were refused, of a stream transport. [Alpha]"),
+		metric.WithDescription("Connections of a stream transport that ended or were refused. [Alpha]"),
 		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpFlushDuration, err = builder.meter.Float64Histogram(
 		"otelcol_receiver_metricsudp_flush_duration",
-		metric.WithDescription("Time to swap and merge the readers' epochs and to build the batch, without the consumer's time. [Alpha]"),
+		metric.WithDescription("Time to swap and merge the readers' epochs and to build the batches, without the consumer's time. [Alpha]"),
 		metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries([]float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1}...),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpKernelDrops, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_kernel_drops",
-		metric.WithDescription("Datagrams the kernel dropped because a socket's receive buffer was full. Linux only. [Alpha]"),
+		metric.WithDescription("Datagrams that the kernel dropped because a socket's receive buffer was full. Linux only. [Alpha]"),
 		metric.WithUnit("{datagram}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpLines, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_lines",
-		metric.WithDescription("Lines accepted, by kind. Events and service checks become log records, in a logs pipeline. [Alpha]"),
+		metric.WithDescription("Accepted lines, by kind. Events and service checks become log records in a logs pipeline. [Alpha]"),
 		metric.WithUnit("{line}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpNamesWithTags, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_names_with_tags",
-		metric.WithDescription("New series whose name seems to hold tags of a format that tag_formats leaves out. [Alpha]"),
+		metric.WithDescription("New series whose name seems to contain tags of a format that tag_formats leaves out. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
@@ -182,13 +182,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpRejectedLines, err = builder.meter.Int64Counter(
 		"otelcol_receiver_metricsudp_rejected_lines",
-		metric.WithDescription("Lines refused, by reason. [Alpha]"),
+		metric.WithDescription("Rejected lines, by reason. [Alpha]"),
 		metric.WithUnit("{line}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverMetricsudpSeries, err = builder.meter.Int64Gauge(
 		"otelcol_receiver_metricsudp_series",
-		metric.WithDescription("Series held, overflow series included. [Alpha]"),
+		metric.WithDescription("Number of series, including overflow series. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)

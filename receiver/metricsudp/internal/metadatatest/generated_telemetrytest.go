@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) receiver.Settings {
 func AssertEqualReceiverMetricsudpAliases(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_metricsudp_aliases",
-		Description: "Spellings of series that all readers together know. [Alpha]",
+		Description: "Number of spellings of series that all readers together know. [Alpha]",
 		Unit:        "{alias}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -86,7 +86,7 @@ func AssertEqualReceiverMetricsudpCleanedLines(t *testing.T, tt *componenttest.T
 func AssertEqualReceiverMetricsudpConnectionWaits(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_metricsudp_connection_waits",
-		Description: "Connections that waited to be read because max_connections were open, of a stream transport. [Alpha]",
+		Description: "Connections of a stream transport that waited because max_connections were open. [Alpha]",
 		Unit:        "{connection}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -102,7 +102,7 @@ func AssertEqualReceiverMetricsudpConnectionWaits(t *testing.T, tt *componenttes
 func AssertEqualReceiverMetricsudpConnections(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_metricsudp_connections",
-		Description: "Connections that are open and read, of a stream transport. [Alpha]",
+		Description: "Connections of a stream transport that are open and read. [Alpha]",
 		Unit:        "{connection}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -180,7 +180,7 @@ func AssertEqualReceiverMetricsudpDuplicateTags(t *testing.T, tt *componenttest.
 func AssertEqualReceiverMetricsudpEndedConnections(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_metricsudp_ended_connections",
-		Description: "Connections that ended or were refused, of a stream transport. [Alpha]",
+		Description: "Connections of a stream transport that ended or were refused. [Alpha]",
 		Unit:        "{connection}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -196,7 +196,7 @@ func AssertEqualReceiverMetricsudpEndedConnections(t *testing.T, tt *componentte
 func AssertEqualReceiverMetricsudpFlushDuration(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.HistogramDataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_metricsudp_flush_duration",
-		Description: "Time to swap and merge the readers' epochs and to build the batch, without the consumer's time. [Alpha]",
+		Description: "Time to swap and merge the readers' epochs and to build the batches, without the consumer's time. [Alpha]",
 		Unit:        "s",
 		Data: metricdata.Histogram[float64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -211,7 +211,7 @@ func AssertEqualReceiverMetricsudpFlushDuration(t *testing.T, tt *componenttest.
 func AssertEqualReceiverMetricsudpKernelDrops(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_metricsudp_kernel_drops",
-		Description: "Datagrams the kernel dropped because a socket's receive buffer was full. Linux only. [Alpha]",
+		Description: "Datagrams that the kernel dropped because a socket's receive buffer was full. Linux only. [Alpha]",
 		Unit:        "{datagram}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -227,7 +227,7 @@ func AssertEqualReceiverMetricsudpKernelDrops(t *testing.T, tt *componenttest.Te
 func AssertEqualReceiverMetricsudpLines(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_metricsudp_lines",
-		Description: "Lines accepted, by kind. Events and service checks become log records, in a logs pipeline. [Alpha]",
+		Description: "Accepted lines, by kind. Events and service checks become log records in a logs pipeline. [Alpha]",
 		Unit:        "{line}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -243,7 +243,7 @@ func AssertEqualReceiverMetricsudpLines(t *testing.T, tt *componenttest.Telemetr
 func AssertEqualReceiverMetricsudpNamesWithTags(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_metricsudp_names_with_tags",
-		Description: "New series whose name seems to hold tags of a format that tag_formats leaves out. [Alpha]",
+		Description: "New series whose name seems to contain tags of a format that tag_formats leaves out. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -289,7 +289,7 @@ func AssertEqualReceiverMetricsudpReceiveBufferBytes(t *testing.T, tt *component
 func AssertEqualReceiverMetricsudpRejectedLines(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_metricsudp_rejected_lines",
-		Description: "Lines refused, by reason. [Alpha]",
+		Description: "Rejected lines, by reason. [Alpha]",
 		Unit:        "{line}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -305,7 +305,7 @@ func AssertEqualReceiverMetricsudpRejectedLines(t *testing.T, tt *componenttest.
 func AssertEqualReceiverMetricsudpSeries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_metricsudp_series",
-		Description: "Series held, overflow series included. [Alpha]",
+		Description: "Number of series, including overflow series. [Alpha]",
 		Unit:        "{series}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,

@@ -14,7 +14,7 @@ import (
 
 var quantiles = []float64{0, 0.001, 0.1, 0.25, 0.5, 0.9, 0.95, 0.999, 1}
 
-// expanded repeats each value by its weight: the definition, word for word.
+// expanded repeats each value by its weight, as in the definition.
 func expanded(samples Samples) (values []float64) {
 	for _, s := range samples {
 		for range int(s.Weight) {
@@ -49,8 +49,7 @@ func TestQuantilesOfSamples(t *testing.T) {
 	}
 }
 
-// Percentages have no float64: of 1,000 values the 99.9 % quantile is the 999th, as
-// 99.9 of 100 times 1,000 is 999, and not the next.
+// Most percentages have no exact float64. The 99.9 % quantile of 1,000 values must be the 999th, not the next one.
 func TestQuantilesOfPercentages(t *testing.T) {
 	samples := make(Samples, 1024)
 	for i := range samples {
@@ -68,11 +67,10 @@ func TestQuantilesOfPercentages(t *testing.T) {
 	h := expo.New(2)
 	h.Record(1, 999)
 	h.Record(1024, 1)
-	assert.Less(t, Of(h, 99.9/100), 2.0)
+	assert.Less(t, FromHistogram(h, 99.9/100), 2.0)
 }
 
-// Sums of weights that have no float64 are rounded: the last value is the last all
-// the same.
+// Sums of weights without an exact float64 are rounded. The quantile for 1 is the last value nevertheless.
 func TestQuantileOfFractionalWeights(t *testing.T) {
 	samples := Samples{}
 	for i := range 1000 {
@@ -102,7 +100,7 @@ func TestQuantilesOfHistogram(t *testing.T) {
 		width := math.Exp2(math.Exp2(-float64(h.Scale+1))) - 1
 		for _, q := range quantiles {
 			want := oracle(values, q)
-			require.InDelta(t, want, Of(h, q), math.Abs(want)*width*(1+1e-9), "%v at scale %d", q, h.Scale)
+			require.InDelta(t, want, FromHistogram(h, q), math.Abs(want)*width*(1+1e-9), "%v at scale %d", q, h.Scale)
 		}
 	}
 }
@@ -113,7 +111,7 @@ func TestQuantilesOfExtremes(t *testing.T) {
 		h.Record(v, 1)
 	}
 	for _, q := range quantiles {
-		got := Of(h, q)
+		got := FromHistogram(h, q)
 		assert.True(t, got >= h.Min && got <= h.Max, "%v: %v", q, got)
 	}
 }

@@ -15,16 +15,14 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-// BenchmarkPause measures the longest time between two reads around a flush: from
-// the read before a Swap to the tenth after it, as what a rotation of the aliases
-// leaves to do comes with the lines that follow. One operation is one interval: one
-// line for each of 100,000 counters, 20 a datagram and one datagram a read, and a
-// Swap, whose epoch is merged meanwhile. "plain-us" is the longest of as many gaps
-// away from any Swap: what the machine alone does.
+// BenchmarkPause measures the longest time between two reads around a flush, from the read before a Swap to the tenth one after it:
+// a rotation leaves work for the lines that come next. One operation is one interval, with one line for each of 100,000 counters,
+// 20 per datagram, one datagram per read, and a Swap, whose epoch is merged meanwhile. "plain-us" is the longest of the same number
+// of gaps without a Swap, which shows the noise of the machine.
 func BenchmarkPause(b *testing.B) {
 	for _, bench := range []struct {
 		name   string
-		expiry uint64 // intervals; the aliases rotate in half of them
+		expiry uint64 // in intervals; the aliases rotate twice in this time
 	}{{"rotation=never", 1 << 40}, {"rotation=always", 2}} {
 		b.Run(bench.name, func(b *testing.B) { benchmarkPause(b, bench.expiry) })
 	}
@@ -40,12 +38,12 @@ func benchmarkPause(b *testing.B, expiry uint64) {
 	for some := range slices.Chunk(lines, packed) {
 		conn.datagrams = append(conn.datagrams, socket.Datagram{Payload: []byte(strings.Join(some, "\n"))})
 	}
-	registry := series.NewRegistry(series.Options{
+	registry := series.NewRegistry(series.Settings{
 		Limits:   line.Limits{NameBytes: 512, TagBytes: 512, MinRate: 1e-6},
 		MaxBytes: 1 << 30, MaxSeries: all, MaxAliases: 2 * all, MaxTags: 10, Tables: 1, ExpirySwaps: expiry, IntCounters: true,
 	})
 	r := New(Settings{
-		Conn: conn, Table: series.NewTable(registry), Report: func(err error) { b.Error(err) },
+		Conn: conn, Table: series.NewTable(registry), OnError: func(err error) { b.Error(err) },
 		Now: func() int64 { return 0 },
 	})
 	conn.swap = r.Swap
@@ -71,19 +69,19 @@ func benchmarkPause(b *testing.B, expiry uint64) {
 	report("plain-us", conn.plain[len(conn.plain)-1])
 }
 
-// gapConn always has a datagram, and asks for a Swap after each round of all.
+// gapConn always has a datagram. It requests a Swap after each round of all datagrams.
 type gapConn struct {
 	scriptedConn
 	datagrams []socket.Datagram
 	swap      func()
 	swapped   chan struct{}
-	intervals int // to go
+	intervals int // remaining intervals
 	all       int
 	around    int
 
 	at      int // of datagrams
 	last    time.Time
-	longest time.Duration // gap since the last sample was taken
+	longest time.Duration // longest gap since the last measurement
 	gaps    []time.Duration
 	plain   []time.Duration
 }

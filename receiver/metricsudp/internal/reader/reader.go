@@ -12,7 +12,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-// Conn is what a reader needs of a socket; see [socket.Conn].
+// Conn is a socket, or a feed of stream connections; see [socket.Conn].
 type Conn interface {
 	Read() ([]socket.Datagram, error)
 	Poll() ([]socket.Datagram, error)
@@ -25,66 +25,64 @@ type Conn interface {
 type Settings struct {
 	Conn    Conn
 	Table   *series.Table
-	Allowed []netip.Prefix // sources; empty: all
-	// Now is the time of receipt in nanoseconds of a clock that all readers share.
-	// It is read once a batch.
+	Allowed []netip.Prefix // ranges of allowed sources; empty: all sources
+	// Now returns the time of receipt, in nanoseconds of a clock that all readers share. It is called once per Read.
 	Now func() int64
-	// Report is told of errors of the socket, which do not end the reader.
-	Report func(error)
+	// OnError is called with errors of the socket. The reader continues after them.
+	OnError func(error)
 
-	// Batch is the most datagrams that the Conn reads at once. After fewer the reader
-	// rests, so that others gather: a system call and a wake-up for each datagram cost
-	// several times what its lines cost. Rest must be short against the time in which
-	// the receive buffer fills; 0 is none.
-	Batch int
-	Rest  time.Duration
+	// ReadBatchSize is the maximum number of datagrams that the Conn reads at once. After a Read of fewer datagrams the reader
+	// sleeps for Rest, so that more of them gather. One system call and one wake-up per datagram cost several times what the
+	// datagram's lines cost. Rest must be short compared with the time in which the receive buffer fills. With a Rest of 0 the
+	// reader does not sleep.
+	ReadBatchSize int
+	Rest          time.Duration
 }
 
-// Reader owns its socket's buffers and its table while Run is running.
+// Reader moves datagrams from its Conn to its Table. While Run is running it owns the Conn's buffers and the Table.
 type Reader struct {
 	Settings
-	request atomic.Uint32
-	kick    chan struct{} // wakes a reader that pauses after an error
-	retired chan *series.Epoch
-	share   *share // nil: there is no other reader
+	request  atomic.Uint32
+	endPause chan struct{} // wakes a reader that pauses after an error
+	retired  chan *series.Epoch
+	exchange *exchange // nil if there is no other reader
 }
 
-// What a reader is asked to do at the next boundary between two batches.
+// The requests to a reader. It answers them between two Reads.
 const (
-	none uint32 = iota
-	swap
-	stop
+	noRequest uint32 = iota
+	swapRequest
+	stopRequest
 )
 
-// errorPause is how long a reader rests after an error of its socket.
+// errorPause is the pause of a reader after an error of its socket.
 const errorPause = 100 * time.Millisecond
 
-// New returns a reader for which Run is to be called once.
+// New returns a reader. Run must be called once.
 func New(s Settings) *Reader {
-	return &Reader{Settings: s, kick: make(chan struct{}, 1), retired: make(chan *series.Epoch, 1)}
+	return &Reader{Settings: s, endPause: make(chan struct{}, 1), retired: make(chan *series.Epoch, 1)}
 }
 
-// Swap asks for the present epoch; Retired delivers it.
-func (r *Reader) Swap() { r.ask(swap) }
+// Swap asks the reader to retire the present epoch, which Retired then delivers.
+func (r *Reader) Swap() { r.send(swapRequest) }
 
-// Stop asks to read what the socket holds, to deliver the last epoch and to end.
-func (r *Reader) Stop() { r.ask(stop) }
+// Stop asks the reader to read the datagrams in the socket, to retire the last epoch and to end.
+func (r *Reader) Stop() { r.send(stopRequest) }
 
-// Retired delivers one epoch for each Swap and Stop. It must be merged before the
-// next is asked for.
+// Retired delivers one epoch for each Swap and Stop. The epoch must be merged before the next Swap or Stop.
 func (r *Reader) Retired() <-chan *series.Epoch { return r.retired }
 
-// Stats of the socket.
+// Stats returns the statistics of the socket.
 func (r *Reader) Stats() (socket.Stats, error) { return r.Conn.Stats() }
 
-func (r *Reader) ask(what uint32) {
-	// The request first: a reader that the Wake ends a wait of finds it.
-	r.request.Store(what)
+func (r *Reader) send(request uint32) {
+	// The request is stored before the Wake, so that a reader whose wait the Wake ends finds it.
+	r.request.Store(request)
 	if err := r.Conn.Wake(); err != nil {
-		r.Report(err)
+		r.OnError(err)
 	}
 	select {
-	case r.kick <- struct{}{}:
+	case r.endPause <- struct{}{}:
 	default:
 	}
 }
@@ -94,22 +92,22 @@ func (r *Reader) Run() {
 	for {
 		datagrams, err := r.read()
 		if err != nil && !errors.Is(err, socket.ErrWoken) {
-			r.Report(err)
+			r.OnError(err)
 			r.pause()
 		}
-		if r.share != nil {
+		if r.exchange != nil {
 			r.distribute(datagrams)
 		} else {
 			r.receive(datagrams, r.Now())
 		}
-		if n := len(datagrams); n > 0 && n < r.Batch && r.Rest > 0 {
+		if n := len(datagrams); n > 0 && n < r.ReadBatchSize && r.Rest > 0 {
 			time.Sleep(r.Rest)
 		}
 		switch r.request.Load() {
-		case swap:
-			r.request.Store(none)
+		case swapRequest:
+			r.request.Store(noRequest)
 			r.retired <- r.Table.Swap()
-		case stop:
+		case stopRequest:
 			r.drain()
 			r.retired <- r.Table.Swap()
 			return
@@ -128,7 +126,7 @@ func (r *Reader) receive(datagrams []socket.Datagram, now int64) {
 	}
 }
 
-// Allows reports whether a source is in one of the ranges. No range stands for all sources.
+// Allows reports whether a source is in one of the ranges. Without ranges it allows all sources.
 func Allows(ranges []netip.Prefix, source netip.Addr) bool {
 	if len(ranges) == 0 {
 		return true
@@ -141,9 +139,8 @@ func Allows(ranges []netip.Prefix, source netip.Addr) bool {
 	return false
 }
 
-// drain reads what the socket held when it began. A sender that does not stop
-// could keep it going for ever, so it ends after as much as the receive buffer can
-// hold.
+// drain reads the datagrams that are in the socket when it begins. A sender that does not stop could extend it for ever, so
+// drain ends after as many bytes as the receive buffer has room for.
 func (r *Reader) drain() {
 	budget, failures := drainBytes, 0
 	if stats, err := r.Conn.Stats(); err == nil && stats.BufferBytes > 0 {
@@ -152,33 +149,33 @@ func (r *Reader) drain() {
 	for budget > 0 {
 		datagrams, err := r.Conn.Poll()
 		if errors.Is(err, socket.ErrWoken) {
-			continue // the Wake of this very Stop
+			continue // Stop itself has sent this Wake
 		}
 		if err != nil {
-			r.Report(err)
+			r.OnError(err)
 			if failures++; failures == drainFailures {
 				return
 			}
-			continue // an error that was pending came before what the socket holds
+			continue // the socket reports a pending error before its datagrams
 		}
 		if len(datagrams) == 0 {
 			return
 		}
 		r.receive(datagrams, r.Now())
 		for i := range datagrams {
-			budget -= max(len(datagrams[i].Payload), leastCharge)
+			budget -= max(len(datagrams[i].Payload), minCharge)
 		}
 	}
 }
 
 const (
-	// drainBytes is assumed where the buffer's size is unknown.
+	// drainBytes is the assumed size of a receive buffer whose size is unknown.
 	drainBytes = 64 << 20
-	// leastCharge is less than what the shortest datagram takes of a receive buffer:
-	// Linux charges its bookkeeping too, about 500 bytes on 64-bit systems.
-	leastCharge = 256
-	// drainFailures is how many errors end a drain.
+	// minCharge is a lower bound of the bytes that one datagram needs in a receive buffer. Linux also charges its bookkeeping,
+	// about 500 bytes on 64-bit systems.
+	minCharge = 256
+	// drainFailures is the number of errors that end a drain.
 	drainFailures = 3
 )
 
-func (r *Reader) pause() { wait.For(r.kick, errorPause) }
+func (r *Reader) pause() { wait.For(r.endPause, errorPause) }

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// scriptedConn returns what the test puts in, one result a call.
+// scriptedConn returns the results that the test puts in, one per call.
 type scriptedConn struct {
 	results chan result
 	wake    chan struct{}
@@ -86,13 +86,13 @@ type rig struct {
 
 func newRig(allowed ...string) *rig {
 	r := &rig{conn: newScriptedConn(), reported: make(chan error, 100)}
-	registry := series.NewRegistry(series.Options{
+	registry := series.NewRegistry(series.Settings{
 		Limits:   line.Limits{NameBytes: 512, TagBytes: 512, MinRate: 1e-6},
 		MaxBytes: 1 << 20, MaxSeries: 10, MaxAliases: 10, MaxTags: 10, Tables: 1, ExpirySwaps: 10, IntCounters: true,
 	})
 	s := Settings{
 		Conn: r.conn, Table: series.NewTable(registry),
-		Now: func() int64 { return 1 }, Report: func(err error) { r.reported <- err },
+		Now: func() int64 { return 1 }, OnError: func(err error) { r.reported <- err },
 	}
 	for _, a := range allowed {
 		s.Allowed = append(s.Allowed, netip.MustParsePrefix(a))
@@ -112,7 +112,7 @@ func (r *rig) stop() series.Stats {
 func TestEveryDatagramIsInOneEpoch(t *testing.T) {
 	r := newRig()
 	var lines, received uint64
-	take := func(e *series.Epoch) {
+	collect := func(e *series.Epoch) {
 		lines += e.Stats.Lines[line.Counter]
 		received += e.Stats.Datagrams
 		e.Merge(func(*series.Series, bool) {})
@@ -120,7 +120,7 @@ func TestEveryDatagramIsInOneEpoch(t *testing.T) {
 	for range 50 {
 		r.conn.results <- datagrams("a:1|c\na:1|c", "a:1|c")
 		r.Swap()
-		take(<-r.Retired())
+		collect(<-r.Retired())
 	}
 	stats := r.stop()
 	assert.Equal(t, uint64(150), lines+stats.Lines[line.Counter])
@@ -137,15 +137,15 @@ func TestStopReadsWhatTheSocketHolds(t *testing.T) {
 	assert.Equal(t, uint64(5), r.stop().Datagrams)
 }
 
-var drainOptions = series.Options{
+var drainSettings = series.Settings{
 	MaxBytes: 1 << 20, MaxSeries: 1, MaxAliases: 2, Tables: 1, ExpirySwaps: 2, Limits: line.Limits{NameBytes: 9}, MaxTags: 1,
 }
 
-// A sender that never stops does not keep a shutdown going: the drain ends after
-// what the receive buffer can hold: here five, which take more of it than their bytes.
+// A sender that never stops does not extend a shutdown. The drain ends after as many datagrams as the receive buffer has room for:
+// five in this test, because each needs more of the buffer than its bytes.
 func TestDrainIsBounded(t *testing.T) {
-	r := &Reader{Settings: Settings{Conn: &endlessConn{}, Report: func(error) {}, Now: func() int64 { return 0 }}}
-	r.Table = series.NewTable(series.NewRegistry(drainOptions))
+	r := &Reader{Settings: Settings{Conn: &endlessConn{}, OnError: func(error) {}, Now: func() int64 { return 0 }}}
+	r.Table = series.NewTable(series.NewRegistry(drainSettings))
 	r.drain()
 	assert.Equal(t, uint64(5), r.Table.Swap().Stats.Datagrams)
 }
@@ -155,17 +155,17 @@ type endlessConn struct{ scriptedConn }
 func (c *endlessConn) Poll() ([]socket.Datagram, error) { return datagrams("a:1|c").datagrams, nil }
 
 func (c *endlessConn) Stats() (socket.Stats, error) {
-	return socket.Stats{BufferBytes: 5 * leastCharge / 2}, nil
+	return socket.Stats{BufferBytes: 5 * minCharge / 2}, nil
 }
 
-// An error that was pending leaves what the socket holds where it is.
+// A pending error does not remove the datagrams from the socket.
 func TestDrainGoesOnAfterAnError(t *testing.T) {
 	failure := errors.New("no route to host")
 	var reported []error
 	conn := newScriptedConn()
 	r := &Reader{Settings: Settings{
-		Conn: conn, Report: func(err error) { reported = append(reported, err) }, Now: func() int64 { return 0 },
-		Table: series.NewTable(series.NewRegistry(drainOptions)),
+		Conn: conn, OnError: func(err error) { reported = append(reported, err) }, Now: func() int64 { return 0 },
+		Table: series.NewTable(series.NewRegistry(drainSettings)),
 	}}
 	conn.results <- result{err: failure}
 	conn.results <- datagrams("a:1|c")
@@ -176,7 +176,7 @@ func TestDrainGoesOnAfterAnError(t *testing.T) {
 
 func TestDrainGivesUpOnASocketThatFails(t *testing.T) {
 	failures := 0
-	r := &Reader{Settings: Settings{Conn: &failingConn{}, Report: func(error) { failures++ }}}
+	r := &Reader{Settings: Settings{Conn: &failingConn{}, OnError: func(error) { failures++ }}}
 	r.drain()
 	assert.Equal(t, drainFailures, failures)
 }

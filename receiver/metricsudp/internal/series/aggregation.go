@@ -1,53 +1,68 @@
 package series
 
-import "github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+import (
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
+)
 
-// Aggregation is what becomes of a metric's values. It is decided once, when the
-// metric is registered.
+// Aggregation is the way in which a metric's values become points. It is chosen once, when the metric is registered.
 type Aggregation uint8
 
 // The aggregations.
 const (
-	Distribution Aggregation = iota // of values, each 1/rate times, in exponential buckets
-	Explicit                        // the same between bounds that are given
-	Summary                         // quantiles of values, each 1/rate times
-	Each                            // every value by itself
-	Sum                             // of value/rate
-	Last                            // written, with changes on top
-	Unique                          // members
+	Distribution Aggregation = iota // counts each value 1/rate times, in exponential buckets
+	Explicit                        // counts each value 1/rate times, in buckets with configured bounds
+	Summary                         // quantiles of the values, each with the weight 1/rate
+	Each                            // one point per value
+	Sum                             // sum of value/rate
+	Last                            // last absolute value plus the changes after it
+	Unique                          // number of distinct members
 	Aggregations                    // their number
 )
 
-// share is what one reader adds to one series, with a half for each epoch. Of two
-// halves one is the reader's, the other the flusher's.
-type share interface {
-	// add adds the values of a line that was received at a time. Where memory is
-	// refused it adds none and reports false, unless it must take it.
-	add(half int, l *line.Line, at int64, t *Table, must bool) bool
+// accumulator collects the values that one reader receives for one series. It has two halves, one per epoch. The reader owns
+// the half of the epoch in use, the flusher the half of the retired epoch.
+type accumulator interface {
+	// add adds the values of a line that was received at the given time. If the budget refuses memory, add adds no value
+	// and reports false. With forced it always adds them, even beyond the budget.
+	add(half int, l *line.Line, at int64, t *Table, forced bool) bool
 }
 
-// value is what a series has: the shares of all readers come together in it. It
-// belongs to the flusher.
+// value is the merged value of a series. The accumulators of all readers are merged into it. It belongs to the flusher.
 type value interface {
-	// merge adds a half and empties it. It reports whether there was anything.
-	merge(from share, half int) bool
-	// settle brings what was merged to a value.
-	settle()
+	// merge adds one half of an accumulator and empties that half. It reports whether the half had a value.
+	merge(from accumulator, half int) bool
+	// finishMerge computes the value after the accumulators of all readers are merged.
+	finishMerge()
 	// clear starts a new delta interval.
 	clear()
 }
 
-// aggregator is an aggregation with its configuration. It creates the readers'
-// locals and the values of its metrics' series, and owns the pools that those take
-// from.
+// aggregator is an aggregation with its configuration. It creates the readers' shares and the values of its metrics' series,
+// and owns their pools.
 type aggregator interface {
 	aggregation() Aggregation
-	// local creates the share of the reader whose table has that index. A local and
-	// its share are one piece of memory: a line of a series that was not seen for a
-	// while waits for it once.
-	local(table int) *local
-	localBytes() int
+	// newShare creates a share for the reader whose table has that index. The share and its accumulator are one piece of
+	// memory, so a line of a series that is not in the processor's cache waits for memory once.
+	newShare(table int) *share
+	// shareSize is the size of a share with its accumulator, in bytes.
+	shareSize() int
 	value() value
-	// trim lets go of what nobody needed of late.
+	// trim releases pooled memory that was not needed since the last trim.
 	trim()
+}
+
+// account pays for memory from the budget.
+type account struct {
+	budget *budget.Budget
+	forced bool // pay even if that exceeds the budget
+}
+
+// pay reports whether the bytes were charged.
+func (a account) pay(bytes int) bool {
+	if a.forced {
+		a.budget.Force(bytes)
+		return true
+	}
+	return a.budget.Reserve(bytes)
 }

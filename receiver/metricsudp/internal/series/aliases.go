@@ -7,49 +7,49 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// aliases maps the bytes of lines to shares: an open-addressed hash table whose
-// keys lie in chunks, so that a new alias costs no allocation of its own.
+// aliases maps the bytes of lines to shares. It is an open-addressed hash table. Its keys are stored in chunks, so a new alias
+// needs no allocation of its own.
 type aliases struct {
 	budget  *budget.Budget
-	bytes   int     // taken from the budget
-	entries []alias // a power of two of them
+	bytes   int     // charged to the budget
+	entries []alias // length is a power of two
 	chunks  [][]byte
-	n       int // live ones: those that moved to the younger generation are not counted
-	cost    int // of the live ones; see cost
+	n       int // live aliases, without those that moved to the younger generation
+	cost    int // sum of the live aliases' costs; see cost
 }
 
-// aliasBytes is what one alias may take. A longer one counts as several, so that a
-// limit on aliases is a limit on their bytes.
+// aliasBytes is the length up to which an alias costs 1. A longer alias costs more, so a limit on aliases is also a limit on
+// their bytes.
 const aliasBytes = 256
 
 func cost(l *line.Line) int { return 1 + (len(l.Name)+len(l.Tags)+len(l.Origin))/aliasBytes }
 
-// alias is 24 bytes. It matches when the bytes do, not only the hash.
+// alias has 24 bytes. It matches a line only if the bytes are equal, not only the hash.
 type alias struct {
 	hash  uint64
-	local *local // nil: empty
-	key   uint32 // chunk<<16 | position
-	name  uint16 // length
-	tags  uint16 // length
+	share *share // nil in an empty entry
+	key   uint32 // chunk<<16 | position in the chunk
+	name  uint16 // length of the name
+	tags  uint16 // length of the tags
 }
 
 const (
 	minEntries  = 256
 	aliasStruct = 24
 	chunkBytes  = 1 << 16
-	maxChunks   = 1 << 16 // 4 GiB: alias.key has 16 bits for each half
-	keyHeader   = 4       // kind, spelling in two bytes, length of the origin
+	maxChunks   = 1 << 16 // 4 GiB: alias.key has 16 bits for the chunk and 16 for the position
+	keyHeader   = 4       // one byte of kind, two of spelling, one of the origin's length
 )
 
-// find returns the share, nil where the line is unknown, and its spelling.
-func (a *aliases) find(hash uint64, l *line.Line) (*local, spelling) {
+// find returns the share and the spelling of a line. The share is nil if the line is unknown.
+func (a *aliases) find(hash uint64, l *line.Line) (*share, spelling) {
 	if a.n == 0 {
 		return nil, 0
 	}
 	mask := uint64(len(a.entries) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
 		e := &a.entries[i]
-		if e.local == nil {
+		if e.share == nil {
 			return nil, 0
 		}
 		if e.hash != hash || int(e.name) != len(l.Name) || int(e.tags) != len(l.Tags) {
@@ -63,12 +63,12 @@ func (a *aliases) find(hash uint64, l *line.Line) (*local, spelling) {
 		origin := tags + len(l.Tags)
 		if string(key[keyHeader:tags]) == string(l.Name) && string(key[tags:origin]) == string(l.Tags) &&
 			(len(l.Origin) == 0 || string(key[origin:origin+len(l.Origin)]) == string(l.Origin)) {
-			return e.local, spelling(binary.LittleEndian.Uint16(key[1:]))
+			return e.share, spelling(binary.LittleEndian.Uint16(key[1:]))
 		}
 	}
 }
 
-// reserve makes room for a line, or reports that there is none.
+// reserve makes room for a line. It reports false if the budget refuses the memory.
 func (a *aliases) reserve(l *line.Line) bool {
 	need, old := 0, 0
 	size, chunk := a.entriesFor(), a.chunkFor(l)
@@ -99,7 +99,7 @@ func (a *aliases) entriesFor() int {
 	return len(a.entries)
 }
 
-// chunkFor is the size of the chunk that the line needs, 0 where it fits the last.
+// chunkFor returns the size of the new chunk that the line needs, or 0 if it fits into the last chunk.
 func (a *aliases) chunkFor(l *line.Line) int {
 	last := len(a.chunks) - 1
 	need := keyHeader + len(l.Name) + len(l.Tags) + len(l.Origin)
@@ -112,18 +112,17 @@ func (a *aliases) chunkFor(l *line.Line) int {
 	return chunkBytes
 }
 
-// add inserts a line that is not there and for which there is room.
-func (a *aliases) add(hash uint64, l *line.Line, spelled spelling, to *local) {
+// add inserts a line that the table does not contain. reserve must have made room for it.
+func (a *aliases) add(hash uint64, l *line.Line, spelled spelling, to *share) {
 	a.place(alias{
-		hash: hash, local: to, key: a.store(l, spelled),
+		hash: hash, share: to, key: a.store(l, spelled),
 		name: uint16(len(l.Name)), tags: uint16(len(l.Tags)),
 	})
 	a.n++
 	a.cost += cost(l)
 }
 
-// moved takes a line that went to the younger generation off the count. Its bytes
-// stay until the rotation.
+// moved subtracts a line that moved to the younger generation from the counts. Its bytes remain charged until the rotation.
 func (a *aliases) moved(l *line.Line) {
 	a.n--
 	a.cost -= cost(l)
@@ -132,13 +131,13 @@ func (a *aliases) moved(l *line.Line) {
 func (a *aliases) place(e alias) {
 	mask := uint64(len(a.entries) - 1)
 	i := e.hash & mask
-	for a.entries[i].local != nil {
+	for a.entries[i].share != nil {
 		i = (i + 1) & mask
 	}
 	a.entries[i] = e
 }
 
-// store copies the key to the last chunk.
+// store copies the key to the last chunk and returns its place.
 func (a *aliases) store(l *line.Line, spelled spelling) uint32 {
 	last := len(a.chunks) - 1
 	at := uint32(last)<<16 | uint32(len(a.chunks[last]))
@@ -152,13 +151,13 @@ func (a *aliases) resize(size int) {
 	old := a.entries
 	a.entries = make([]alias, size)
 	for _, e := range old {
-		if e.local != nil {
+		if e.share != nil {
 			a.place(e)
 		}
 	}
 }
 
-// sizeFor is how many entries have room for n aliases.
+// sizeFor returns the number of entries for n aliases.
 func sizeFor(n int) int {
 	size := minEntries
 	for 4*n >= 3*size {
@@ -167,9 +166,9 @@ func sizeFor(n int) int {
 	return size
 }
 
-// successor returns an empty table with room for as many, or the smallest where
-// memory is refused: it may grow later. Spare entries, which are paid for, are used
-// if they fit, and given back if not.
+// successor returns an empty table with room for the same number of aliases. If the budget refuses the memory, it returns a
+// table of the smallest size, which may grow later. The spare entries are already charged: successor uses them if they are
+// enough, and releases them otherwise.
 func (a *aliases) successor(spare []alias) aliases {
 	size := sizeFor(a.n)
 	if len(spare) >= size {
@@ -183,7 +182,7 @@ func (a *aliases) successor(spare []alias) aliases {
 	return aliases{budget: a.budget, bytes: size * aliasStruct, entries: make([]alias, size)}
 }
 
-// drop empties the table and gives its memory back.
+// drop empties the table and releases its memory.
 func (a *aliases) drop() {
 	a.budget.Release(a.bytes)
 	*a = aliases{budget: a.budget}

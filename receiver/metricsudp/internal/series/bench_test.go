@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// packed returns datagrams of up to 1,432 bytes that hold a line of each of n
-// series, and the number of lines.
+// packed returns datagrams of up to 1,432 bytes with one line for each of n series, and the number of lines.
 func packed(n, tags int, value, kind string) (datagrams [][]byte, lines int) {
 	var b []byte
 	for i := range n {
@@ -32,8 +31,7 @@ func packed(n, tags int, value, kind string) (datagrams [][]byte, lines int) {
 	return append(datagrams, b), lines
 }
 
-// BenchmarkIngest parses and aggregates: 1,000 series in packed datagrams. One
-// operation is one line.
+// BenchmarkIngest parses and aggregates lines of 1,000 series in packed datagrams. One operation is one line.
 func BenchmarkIngest(b *testing.B) {
 	for _, bench := range []struct {
 		name        string
@@ -50,7 +48,7 @@ func BenchmarkIngest(b *testing.B) {
 		{"s", "user42", "s", 4},
 	} {
 		b.Run(fmt.Sprintf("%s/tags=%d", bench.name, bench.tags), func(b *testing.B) {
-			g := newGroup(testOptions())
+			g := newGroup(testSettings())
 			datagrams, lines := packed(1000, bench.tags, bench.value, bench.kind)
 			ingest := func() {
 				for _, d := range datagrams {
@@ -67,11 +65,11 @@ func BenchmarkIngest(b *testing.B) {
 	}
 }
 
-// BenchmarkOneBusyReader is one of four readers with all the series.
+// BenchmarkOneBusyReader measures a table, one of four, that receives the lines of all series.
 func BenchmarkOneBusyReader(b *testing.B) {
 	for _, n := range []int{20_000, 60_000, 100_000} {
 		b.Run(fmt.Sprint("series=", n), func(b *testing.B) {
-			o := testOptions()
+			o := testSettings()
 			o.MaxSeries, o.MaxAliases, o.Tables = 100_000, 200_000, 4
 			g := newGroup(o)
 			datagrams, lines := packed(n, 4, "1", "c")
@@ -89,8 +87,8 @@ func BenchmarkOneBusyReader(b *testing.B) {
 	}
 }
 
-// BenchmarkRandomOrder has the lines of many series come in random order, so that no line finds what it
-// needs in a cache: one of four readers, with timers too, of one value a line.
+// BenchmarkRandomOrder sends the lines of many series in random order, so that no lookup finds its memory in a cache. The table is
+// one of four. The lines have one value each, and some are timers.
 func BenchmarkRandomOrder(b *testing.B) {
 	for _, bench := range []struct {
 		kind   string
@@ -99,7 +97,7 @@ func BenchmarkRandomOrder(b *testing.B) {
 		{"c", 1_000}, {"c", 100_000}, {"ms", 100_000},
 	} {
 		b.Run(fmt.Sprintf("%s/series=%d", bench.kind, bench.series), func(b *testing.B) {
-			o := testOptions()
+			o := testSettings()
 			o.MaxSeries, o.MaxAliases, o.Tables = 100_000, 200_000, 4
 			g := newGroup(o)
 			datagrams, lines := shuffled(bench.series, bench.kind)
@@ -134,9 +132,9 @@ func shuffled(n int, kind string) (datagrams [][]byte, lines int) {
 	return datagrams, n
 }
 
-// BenchmarkMiss is a line never seen before, past the limits: a flood of tags.
+// BenchmarkMiss measures new lines beyond the limits, as in a flood of tags.
 func BenchmarkMiss(b *testing.B) {
-	g := newGroup(testOptions())
+	g := newGroup(testSettings())
 	for i := range b.N {
 		g.tables[0].Datagram(fmt.Appendf(nil, "m:1|c|#a:%d,b:2,c:3", i), false, 1, netip.Addr{})
 	}

@@ -6,11 +6,11 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// NameCleaning says how names are rewritten, so that they are the names that another system makes of them. Names that
-// become equal are one metric.
+// NameCleaning is the way in which names are rewritten to the names that another system would give them. Names that become
+// equal are one metric.
 type NameCleaning uint8
 
-// The rules.
+// The ways to rewrite names.
 const (
 	CleanNothing    NameCleaning = iota
 	CleanEtsy                    // names only: blanks to _, / to -, other characters than A-Z a-z 0-9 _ - . removed
@@ -58,8 +58,8 @@ func appendPrometheusName(to, name []byte) []byte {
 	return append(to[:start], cleaned...)
 }
 
-// appendKey appends a tag key. Remote write puts key before a _ at the beginning, which the Prometheus page keeps, and
-// both put key_ before a digit: the cleaned key is one that both leave unchanged.
+// appendKey appends a cleaned tag key that remote write and the Prometheus page both leave unchanged. Of a key that begins with
+// _, remote write makes one that begins with key_, and the page keeps it. Both put key_ before a digit.
 func (c NameCleaning) appendKey(to, key []byte) []byte {
 	if c != CleanPrometheus {
 		return append(to, key...)

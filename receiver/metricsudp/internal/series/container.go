@@ -2,15 +2,13 @@ package series
 
 import "bytes"
 
-// appendContainer adds the attributes that the fields c: and e: name, as joinContainer
-// joined them:
+// appendContainer appends the attributes in the fields c: and e:, which joinContainer has joined:
 //
 //	c:ci-<container ID> or c:in-<inode of its cgroup> or, from older clients, c:cid-<container ID> or c:<container ID>
 //	e:it-<init container>,cn-<container name>,pu-<pod UID>
 //
-// Parts of other kinds are skipped, and so are those whose value is none; of two of a
-// kind the last holds. A pod that a tag names replaces that of e:. There may be
-// nothing left to add.
+// Parts of other kinds and parts with invalid values are skipped. If a kind occurs twice, the last part counts. A pod UID
+// from a tag replaces the one in e:. If no part remains, key is returned unchanged.
 //
 // https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (protocol v1.2, v1.4, v1.5)
 func appendContainer(key, fields, pod []byte) []byte {
@@ -52,7 +50,7 @@ func appendContainer(key, fields, pod []byte) []byte {
 	return key
 }
 
-// cutPrefix splits the three letters off that say what a part is.
+// cutPrefix splits off the three bytes that name the kind of a part.
 func cutPrefix(part []byte) (prefix string, rest []byte) {
 	if len(part) < 3 {
 		return "", part
@@ -60,8 +58,7 @@ func cutPrefix(part []byte) (prefix string, rest []byte) {
 	return string(part[:3]), part[3:]
 }
 
-// keepText takes what is printable ASCII without spaces; no runtime's IDs and no
-// Kubernetes name are anything else.
+// keepText sets *to to b if b is printable ASCII without spaces, as all container IDs and Kubernetes names are.
 func keepText(to *[]byte, b []byte) {
 	for _, c := range b {
 		if c <= ' ' || c > '~' {
@@ -73,7 +70,7 @@ func keepText(to *[]byte, b []byte) {
 	}
 }
 
-// isNumber tells an inode: the digits of an uint64.
+// isNumber reports whether b looks like an inode: 1 to 20 digits, as many as a uint64 has.
 func isNumber(b []byte) bool {
 	for _, c := range b {
 		if c-'0' > 9 {
@@ -83,9 +80,8 @@ func isNumber(b []byte) bool {
 	return 0 < len(b) && len(b) <= 20
 }
 
-// leastID is the length of the shortest container ID that stands without a prefix,
-// Docker's short form. Older clients write 64 hexadecimal digits, on ECS 32 and a
-// number, on Garden a UUID.
+// leastID is the length of the shortest container ID without a prefix, Docker's short form. Older clients write 64
+// hexadecimal digits, on ECS 32 digits and a number, on Garden a UUID.
 const leastID = 12
 
 func isContainerID(b []byte) bool {

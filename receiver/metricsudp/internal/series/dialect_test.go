@@ -10,7 +10,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// What +1 and -1 do to a gauge, over several intervals and readers.
+// The effect of +1 and -1 on a gauge, over several intervals and readers.
 func TestSignedGauges(t *testing.T) {
 	intervals := [][]string{
 		{"t:-5|g"}, {"t:-5|g"}, {"t:10|g", "t:-3|g", "t:+1|g"}, {"t:+2|g"}, {}, {"t:-1|g"},
@@ -23,7 +23,7 @@ func TestSignedGauges(t *testing.T) {
 		{SignedIsIntervalChange, []float64{-5, -5, 8, 2, 2, -1}},
 		{SignedIsAbsolute, []float64{-5, -5, 1, 2, 2, -1}},
 	} {
-		o := testOptions()
+		o := testSettings()
 		o.SignedGauges = tt.signed
 		g := newGroup(o)
 		var s *Series
@@ -37,25 +37,25 @@ func TestSignedGauges(t *testing.T) {
 	}
 }
 
-// Settling twice, as a pending series is, changes nothing.
+// A second call of FinishMerge, as for a pending series, changes nothing.
 func TestSignedGaugesSettleOnce(t *testing.T) {
 	for _, signed := range []SignedGauges{SignedIsChange, SignedIsIntervalChange, SignedIsAbsolute} {
-		o := testOptions()
+		o := testSettings()
 		o.SignedGauges = signed
 		g := newGroup(o)
 		g.add(0, 0, "t:-5|g")
 		s := must(t, g.flush(), "t|gauge")
-		s.Settle()
+		s.FinishMerge()
 		assert.InDelta(t, -5, s.value.(*LastValue).Gauge, 0)
 	}
 }
 
 // Names that match accept negative increments, and are sums that are not monotonic.
 func TestNonMonotonicNames(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.NonMonotonic = []*regexp.Regexp{regexp.MustCompile(`^(?:sessions\..*)$`), regexp.MustCompile(`^(?:queue)$`)}
 	g := newGroup(o)
-	for range 2 { // as a miss and as a hit
+	for range 2 { // the second time the lines are known
 		g.add(0, 0, "sessions.open:+3|c", "sessions.open:-1|c", "queue:-2|c|@0.5", "hits:1|c", "hits:-1|c", "hits:5:-1|c", "queues:-1|c")
 	}
 	found := g.flush()
@@ -69,22 +69,22 @@ func TestNonMonotonicNames(t *testing.T) {
 	assert.Equal(t, 3, g.Len(), "a refused line makes no series")
 }
 
-// The counter that further names share has increments of either sign.
+// The overflow counter that further names share accepts increments of either sign.
 func TestOverflowOfNonMonotonicNames(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.MaxSeries = 1
 	o.NonMonotonic = []*regexp.Regexp{regexp.MustCompile(`^(?:down)$`)}
 	assert.False(t, o.isMonotonic([]byte(OverflowKey)))
 	g := newGroup(o)
 	g.add(0, 0, "up:1|c", "down:-1|c")
 	assert.Equal(t, int64(-1), whole(must(t, g.flush(), "down|counter|overflow")))
-	assert.True(t, (&Options{Monotonic: true}).isMonotonic([]byte(OverflowKey)))
+	assert.True(t, (&Settings{Monotonic: true}).isMonotonic([]byte(OverflowKey)))
 }
 
-// Only the type ms is divided, whatever its values become.
+// Only the type ms is divided, for any aggregation.
 func TestTimerSeconds(t *testing.T) {
 	for _, aggregation := range []Aggregation{Distribution, Summary, Each} {
-		o := testOptions()
+		o := testSettings()
 		o.TimerSeconds = true
 		o.Observers[line.Timer] = Observer{Aggregation: aggregation, Percentiles: []float64{100}}
 		g := newGroup(o)
@@ -143,11 +143,11 @@ func TestCleanedKeys(t *testing.T) {
 
 // Names and keys that become equal are one series, each line is counted, and a line without a name after cleaning is refused.
 func TestCleaningMergesSeries(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.Cleaning = CleanPrometheus
 	o.NonMonotonic = []*regexp.Regexp{regexp.MustCompile("^a_b$")}
 	g := newGroup(o)
-	for range 2 { // as a miss and as a hit
+	for range 2 { // the second time the lines are known
 		g.add(0, 0, "a.b:1|c|#k.x:1,k_x:2", "a_b:-5|c|#k_x:2", "a/b:1|c|#k-x:2", "...:1|c", "clean:1|c|#k:v.w")
 	}
 	stats := g.tables[0].active.Stats
@@ -165,9 +165,9 @@ func TestCleaningMergesSeries(t *testing.T) {
 	assert.Equal(t, int64(2), whole(must(t, g.flush(), "page_views|counter|k.x=1")))
 }
 
-// Blanks around name, value and type are no part of them, and those within a name are.
+// Blanks around name, value and type are removed. Blanks within a name remain.
 func TestBlanks(t *testing.T) {
-	g := newGroup(testOptions())
+	g := newGroup(testSettings())
 	for range 2 {
 		g.add(0, 0, "  a b\t: 1 |c", "a b:1 : 2| c |#k:v", "a b:1|c\v", "   :1|c", "u: x |s", "u:x|s")
 	}
@@ -180,7 +180,7 @@ func TestBlanks(t *testing.T) {
 
 // Some PHP clients write a # before each tag.
 func TestTagsWithHash(t *testing.T) {
-	g := newGroup(testOptions())
+	g := newGroup(testSettings())
 	g.add(0, 0, "a:1|c|##x:1,#y:2", "a:1|c|#x:1,y:2", "a:1|c|##", "a:1|c|##,#", "a:1|c|##:v")
 	found := g.flush()
 	assert.Equal(t, int64(2), whole(must(t, found, "a|counter|x=1|y=2")))
@@ -188,14 +188,14 @@ func TestTagsWithHash(t *testing.T) {
 	assert.Equal(t, uint64(1), g.stats.Rejected[line.BadTag], "a key is left out")
 }
 
-// The tags that Datadog clients add about their pod are no attributes: or each restart would add series.
+// The tags with which Datadog clients describe their pod do not become attributes. Otherwise each restart would add series.
 func TestOriginTags(t *testing.T) {
 	lines := []string{
 		"a:1|c|#x:1,dd.internal.entity_id:pod-1", "a:1|c|#dd.internal.entity_id:pod-2,x:1,dd.internal.card:low", "a:1|c|#x:1",
 		"a:1|c|#x:1,dd.internal.entity_id:none|c:ci-0123456789ab", "a:1|c|#x:1,dd.internal.entity_id", "a:1|c|#x:1,dd.internal.other:y",
 		"a:1|c|#x:1,dd.internal.entity_id:pod-1|e:it-false,cn-web,pu-pod-9",
 	}
-	g := newGroup(testOptions())
+	g := newGroup(testSettings())
 	g.add(0, 0, lines...)
 	found := g.flush()
 	assert.Len(t, found, 2)
@@ -203,8 +203,8 @@ func TestOriginTags(t *testing.T) {
 	must(t, found, "a|counter|dd.internal.other=y|x=1")
 	assert.Zero(t, g.stats.DuplicateTags)
 
-	g = newGroup(originOptions())
-	for range 2 { // as a miss and as a hit
+	g = newGroup(originSettings())
+	for range 2 { // the second time the lines are known
 		g.add(0, 0, lines...)
 	}
 	found = g.flush()
@@ -215,9 +215,9 @@ func TestOriginTags(t *testing.T) {
 	assert.Equal(t, int64(6), whole(must(t, found, "a|counter|x=1")))
 }
 
-// A pod's name that no runtime makes is no origin, and no attribute either.
+// A pod UID with characters that no runtime uses becomes neither an origin nor an attribute.
 func TestOriginTagsThatAreNone(t *testing.T) {
-	g := newGroup(originOptions())
+	g := newGroup(originSettings())
 	long := make([]byte, maxOriginField+1)
 	for i := range long {
 		long[i] = 'x'

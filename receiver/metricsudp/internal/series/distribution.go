@@ -14,7 +14,7 @@ func newDistributions(tables int, b *budget.Budget, size int) *tallies[*histogra
 		func(v tallyValue[*histogram]) value { return &DistributionValue{v} })
 }
 
-// Histogram returns what was observed so far: nil for nothing. It is valid until the next merge, clear or
+// Histogram returns the histogram of the merged values, or nil if there are none. It is valid until the next merge, clear or
 // Histogram of any series.
 func (v *DistributionValue) Histogram() *expo.Histogram {
 	h := v.buckets()
@@ -24,16 +24,16 @@ func (v *DistributionValue) Histogram() *expo.Histogram {
 	return &h.Histogram
 }
 
-// histogram is charged with all the buckets it can have, for the signs it has:
-// buckets are full after a few different values.
+// histogram is charged to the budget with its maximum number of buckets for each sign that it uses, because a few different
+// values already fill the buckets.
 type histogram struct {
 	expo.Histogram
-	negative bool // charged for both signs
+	negative bool // the buckets of negative values are charged
 }
 
 const (
-	histogramBytes = 160 // the struct
-	bucketBytes    = 8   // of uint64
+	histogramBytes = 160 // size of the struct
+	bucketBytes    = 8   // size of a uint64
 )
 
 func newHistogram(size int) *histogram { return &histogram{Histogram: *expo.New(size)} }
@@ -47,9 +47,9 @@ func (h *histogram) size() int {
 	return histogramBytes + h.signBytes()
 }
 
-// admit charges for negative values, of which the first takes buckets of its own.
-func (h *histogram) admit(negative bool, b *budget.Budget, must bool) bool {
-	return h.negative || !negative || h.widen(b, must)
+// admit charges the buckets of negative values before the first negative value.
+func (h *histogram) admit(negative bool, payer account) bool {
+	return h.negative || !negative || h.widen(payer)
 }
 
 func anyNegative(values []line.Value) bool {
@@ -61,11 +61,9 @@ func anyNegative(values []line.Value) bool {
 	return false
 }
 
-// widen charges for negative values.
-func (h *histogram) widen(b *budget.Budget, must bool) bool {
-	if must {
-		b.Force(h.signBytes())
-	} else if !b.Reserve(h.signBytes()) {
+// widen charges the buckets of negative values.
+func (h *histogram) widen(payer account) bool {
+	if !payer.pay(h.signBytes()) {
 		return false
 	}
 	h.negative = true
@@ -74,7 +72,7 @@ func (h *histogram) widen(b *budget.Budget, must bool) bool {
 
 func (h *histogram) absorb(o *histogram, b *budget.Budget) {
 	if o.negative && !h.negative {
-		h.widen(b, true)
+		h.widen(account{b, true})
 	}
 	h.Merge(&o.Histogram)
 }

@@ -1,28 +1,24 @@
-// Package series turns lines into series and their values.
+// Package series maps lines to series and aggregates their values.
 //
-// Each reader has a [Table]: it maps the raw bytes of a line's name, kind, tags
-// and origin to a share of a [Series] without parsing them again, and adds the line's
-// values to that share. For lines it knows a Table allocates nothing, and takes no lock but
-// a pool's, once for many histograms or sets.
-// Only a line seen for the first time goes through the [Registry] that all tables
-// have in common, under its mutex.
+// Each reader has a [Table]. It maps the raw bytes of a line's name, kind, tags and origin to the reader's share of a [Series]
+// without parsing them again, and adds the line's values to that share. For a line that it knows, a Table allocates nothing. It
+// locks no mutex except that of a pool, once for several histograms or sets. A line that comes for the first time goes through
+// the [Registry] of all tables, under the registry's mutex.
 //
-// Where series are kept apart by where they come from, each has an [Origin], which
-// lives as long as the last of its series.
+// If series are separated by their senders, each series has an [Origin], which lives as long as the last of its series.
 //
-// What becomes of a metric's values is its [Aggregation], decided when the metric is
-// registered: by its kind, and for timers, histograms and distributions by the
-// [Observer] of that kind and by the metric's name. It chooses the kind of share that
-// readers add to and the kind of value that the flusher merges shares into.
-// Histograms, samples and sets of members come from pools, one for each
-// configuration, and go back when they are empty. All of it is charged to one budget;
-// what is refused goes to the overflow series of the metric. Values that become
-// points by themselves are in no share but in the epoch, like those with a timestamp,
-// and there is a limit to their number.
+// The [Aggregation] of a metric determines how its values become points. It is chosen when the metric is registered, by its
+// kind. For timers, histograms and distributions the [Observer] of the kind and the metric's name choose it. The aggregation
+// determines the type of accumulator to which readers add, and the type of value into which the flusher merges. Histograms,
+// samples and members of sets come from pools, one per configuration, and return there when they are empty. All memory is
+// charged to one budget. If the budget refuses memory, values go to the overflow series of the metric. Values that become
+// points of their own, such as those with a timestamp, are kept in the epoch instead of a share. Their number is limited.
 //
-// A share has two halves, one an epoch. [Table.Swap], called by the reader between
-// two batches, retires the epoch in use; from then until the next Swap the retired
-// one belongs to whoever received it, the flusher, which merges the shares of all
-// readers into the Series ([Epoch.Merge]). The state of a Series that is not its
-// identity belongs to the flusher alone.
+// A share has two halves, one per epoch. [Table.Swap] retires the epoch in use; the reader calls it between two batches of
+// datagrams. The retired epoch belongs to the flusher until the next Swap. The flusher merges the shares of all readers into
+// the Series ([Epoch.Merge]). All state of a Series except its identity belongs to the flusher alone.
+//
+// The package is larger than 2,000 lines because its types share unexported state on the hot path: a table writes directly
+// into the accumulators of six aggregations, and their memory, the aliases and the pools are charged to one budget. Packages
+// per aggregation would need exported setters for each of them.
 package series

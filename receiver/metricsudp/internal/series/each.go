@@ -2,38 +2,37 @@ package series
 
 import "github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 
-// eaches is the aggregator of metrics of which every value is a point by itself: a
-// TimedPoint that has the time of receipt. Their series have no state but that they
-// are in use.
+// eaches is the aggregator of metrics whose values each become a point: a TimedPoint with the time of receipt. A series of
+// such a metric has no values. It only records that lines name it.
 type eaches struct{}
 
 func (eaches) aggregation() Aggregation { return Each }
 
-func (eaches) local(int) *local {
+func (eaches) newShare(int) *share {
 	var x struct {
-		local
-		eachShare
+		share
+		eachAccumulator
 	}
-	x.eachShare = eachShare{&x.local}
-	x.share = &x.eachShare
-	return &x.local
+	x.eachAccumulator = eachAccumulator{&x.share}
+	x.accumulator = &x.eachAccumulator
+	return &x.share
 }
 
-func (eaches) localBytes() int { return 48 }
+func (eaches) shareSize() int { return 48 }
 
 func (eaches) value() value { return eachValue{} }
 
 func (eaches) trim() {}
 
-type eachShare struct{ of *local }
+type eachAccumulator struct{ owner *share }
 
-func (s *eachShare) add(_ int, l *line.Line, at int64, t *Table, _ bool) bool {
-	t.addReceived(s.of.series, l, at)
+func (s *eachAccumulator) add(_ int, l *line.Line, at int64, t *Table, _ bool) bool {
+	t.addReceived(s.owner.series, l, at)
 	return true
 }
 
 type eachValue struct{}
 
-func (eachValue) merge(share, int) bool { return false }
-func (eachValue) settle()               {}
-func (eachValue) clear()                {}
+func (eachValue) merge(accumulator, int) bool { return false }
+func (eachValue) finishMerge()                {}
+func (eachValue) clear()                      {}

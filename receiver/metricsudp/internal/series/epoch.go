@@ -6,35 +6,35 @@ import "github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/li
 type Stats struct {
 	Datagrams     uint64
 	Bytes         uint64
-	Denied        uint64 // datagrams, not among Datagrams
-	Truncated     uint64 // datagrams
+	Denied        uint64 // denied datagrams; Datagrams does not include them
+	Truncated     uint64 // truncated datagrams
 	Lines         [line.Kinds]uint64
-	Rejected      [line.Reasons]uint64
-	Overflowed    uint64 // values that went to an overflow series
-	DuplicateTags uint64 // dropped because another tag of the line had the same key
-	CleanedLines  uint64 // whose name or tag keys were cleaned
-	DroppedPoints uint64 // of those with a time of their own, beyond the buffer
+	Rejected      [line.Reasons]uint64 // rejected lines
+	Overflowed    uint64               // values that went to an overflow series
+	DuplicateTags uint64               // tags dropped because another tag of the line had the same key
+	CleanedLines  uint64               // lines whose name or tag keys were cleaned
+	DroppedPoints uint64               // timed points for which the epoch or the buffer had no room
 
-	// NamesWithTags counts new series whose name seems to hold tags, by the format, which is off.
+	// NamesWithTags counts new series whose name seems to contain tags of a format that is switched off, by format.
 	NamesWithTags [line.Formats]uint64
 }
 
 // Epoch is what one reader received between two swaps.
 type Epoch struct {
 	Stats   Stats
-	Aliases int // of the table, both generations
+	Aliases int // of the table, in both generations
 	Timed   []TimedPoint
 
-	half     int
-	touched  []*local
-	examples [line.Reasons]example
-	suspects [line.Formats]example // names that seem to hold tags
+	half     int                   // index of the epoch's half in every accumulator
+	touched  []*share              // shares that the epoch's lines named
+	examples [line.Reasons]example // rejected lines
+	suspects [line.Formats]example // names that seem to contain tags
 
-	ordered int     // entries of aliases that Merge is to make, which are paid for
-	spare   []alias // made
+	ordered int     // number of alias entries that Merge has to allocate; they are already charged
+	spare   []alias // the entries that Merge allocated
 }
 
-// example is the beginning of the first text of a kind.
+// example keeps the beginning of the first text that it is set to.
 type example struct {
 	text [exampleBytes]byte
 	n    uint8
@@ -55,8 +55,7 @@ func (e *Epoch) reject(reason line.Reason, b []byte) {
 	e.examples[reason].set(b)
 }
 
-// suspectName counts the plain name of a new series if it seems to hold tags of a format that
-// is off.
+// suspectName counts the plain name of a new series if it seems to contain tags of a format that is not on.
 func (e *Epoch) suspectName(name []byte, on line.FormatSet) {
 	if f := line.Suspect(name); f != line.Plain && !on.Has(f) {
 		e.Stats.NamesWithTags[f]++
@@ -64,9 +63,9 @@ func (e *Epoch) suspectName(name []byte, on line.FormatSet) {
 	}
 }
 
-// touch puts a share on the epoch's list: by each line, even one of which nothing
-// remains. A series that lines name must not expire, as their aliases do not.
-func (e *Epoch) touch(to *local, how use) {
+// touch adds a share to the epoch's list. Every line touches its share, even if its values are dropped or become timed points:
+// a series that lines name must not expire, because its aliases do not expire either.
+func (e *Epoch) touch(to *share, how use) {
 	if to.used[e.half] >= how {
 		return
 	}
@@ -76,27 +75,24 @@ func (e *Epoch) touch(to *local, how use) {
 	to.used[e.half] = how
 }
 
-// Example is a refused line of the epoch, shortened; empty where none was refused
-// for that reason.
+// Example returns the beginning of a rejected line of the epoch. It is empty if no line was rejected for that reason.
 func (e *Epoch) Example(reason line.Reason) []byte {
 	return e.examples[reason].get()
 }
 
-// Suspect returns a name of the epoch that seems to hold tags of a format, shortened; empty where
-// there was none.
+// Suspect returns the beginning of a name of the epoch that seems to contain tags of a format. It is empty if no name does.
 func (e *Epoch) Suspect(f line.Format) []byte { return e.suspects[f].get() }
 
-// Merge adds the epoch's shares to their series, calls touched for each of them
-// (for a series possibly more than once) and empties the epoch for its reader. A
-// series without values is one whose values are points by themselves, or went to the
-// overflow series for want of memory: it is in use all the same.
+// Merge merges the epoch's shares into their series and empties the epoch for its reader. It calls touched for each share, so
+// possibly several times for a series. The argument values is false if the values became timed points, or went to the overflow
+// series because the budget refused memory. The series is in use nevertheless.
 func (e *Epoch) Merge(touched func(s *Series, values bool)) {
 	for _, to := range e.touched {
-		values := to.used[e.half] == written && to.series.value.merge(to.share, e.half)
+		values := to.used[e.half] == written && to.series.value.merge(to.accumulator, e.half)
 		to.used[e.half] = unused
 		touched(to.series, values)
 	}
-	clear(e.touched) // do not keep dropped shares alive
+	clear(e.touched) // so that the list keeps no removed share in memory
 	e.touched = e.touched[:0]
 	clear(e.Timed)
 	e.Timed = e.Timed[:0]
@@ -112,7 +108,7 @@ func (e *Epoch) Merge(touched func(s *Series, values bool)) {
 	}
 }
 
-func (e *Epoch) takeSpare() []alias {
+func (e *Epoch) removeSpare() []alias {
 	spare := e.spare
 	e.spare = nil
 	return spare

@@ -1,19 +1,19 @@
 package series
 
-// Advance begins a new epoch, before the tables are asked to swap.
+// Advance begins a new epoch. The flusher calls it before it asks the readers to swap.
 func (r *Registry) Advance() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.swap++
 }
 
-// sweepStep is how many series are visited under one hold of the mutex: about
-// 10 us in which a reader with a new line may have to wait.
+// sweepStep is the number of series that a sweep visits before it unlocks the mutex. A reader with a new line may wait that
+// long, about 10 us.
 const sweepStep = 1024
 
-// Sweep calls each, which must be quick, for every series and drops those that no line
-// named for ExpirySwaps epochs. The flusher calls it when all tables have swapped and
-// their epochs are merged; touched are the series on the epochs' lists.
+// Sweep removes the series that no line named for ExpirySwaps epochs and calls each for every other series. The function each
+// must be quick. The flusher calls Sweep after all tables have swapped and their epochs are merged. touched are the series of
+// the shares on the epochs' lists.
 func (r *Registry) Sweep(touched []*Series, each func(*Series)) {
 	for from := 0; from < len(touched); from += sweepStep {
 		r.touch(touched[from:min(from+sweepStep, len(touched))])
@@ -31,14 +31,14 @@ func (r *Registry) touch(touched []*Series) {
 	}
 }
 
-// sweepFrom visits one step. Pending and Offered belong to the flusher, which is the caller.
+// sweepFrom visits up to sweepStep series. It may read Pending and Offered, because the flusher calls it.
 func (r *Registry) sweepFrom(from int, each func(*Series)) (next int, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	end := min(from+sweepStep, len(r.all))
 	for i := from; i < end; {
 		s := r.all[i]
-		if !s.Pending && !s.Offered && r.swap-s.lastUsed >= r.options.ExpirySwaps {
+		if !s.Pending && !s.Offered && r.swap-s.lastUsed >= r.settings.ExpirySwaps {
 			r.drop(i)
 			end = min(end, len(r.all))
 			continue
@@ -49,7 +49,7 @@ func (r *Registry) sweepFrom(from int, each func(*Series)) (next int, more bool)
 	return end, end < len(r.all)
 }
 
-// drop removes a series; the last takes its place.
+// drop removes the series at an index. The last series moves to that index.
 func (r *Registry) drop(i int) {
 	s := r.all[i]
 	last := len(r.all) - 1
@@ -60,15 +60,15 @@ func (r *Registry) drop(i int) {
 		m.overflow = nil
 	} else {
 		delete(r.series, seriesID{s.Origin, s.key})
-		r.leave(s.Origin)
+		r.releaseOrigin(s.Origin)
 		r.budget.Release(r.seriesBytes(s.key, m.Name))
-		for _, to := range s.locals { // no reader has it any more
+		for _, to := range s.shares { // no reader uses them any more
 			if to != nil {
 				r.budget.Release(shareBytes(m.aggregator))
 			}
 		}
 	}
-	s.value.clear() // what a cumulative series holds is another's now
+	s.value.clear() // returns the memory of a cumulative series to its pool
 	if m.series--; m.series == 0 {
 		delete(r.metrics, metricID{m.Name, m.Kind})
 	}

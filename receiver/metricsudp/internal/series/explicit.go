@@ -8,7 +8,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
-// ExplicitValue is a timer, histogram or distribution between given bounds.
+// ExplicitValue is a timer, histogram or distribution in buckets with configured bounds.
 type ExplicitValue struct{ tallyValue[*ExplicitHistogram] }
 
 func newExplicits(tables int, b *budget.Budget, bounds []float64) *tallies[*ExplicitHistogram] {
@@ -16,15 +16,14 @@ func newExplicits(tables int, b *budget.Budget, bounds []float64) *tallies[*Expl
 		func(v tallyValue[*ExplicitHistogram]) value { return &ExplicitValue{v} })
 }
 
-// Histogram returns what was observed so far: nil for nothing. It is valid until the next merge, clear or
+// Histogram returns the histogram of the merged values, or nil if there are none. It is valid until the next merge, clear or
 // Histogram of any series.
 func (v *ExplicitValue) Histogram() *ExplicitHistogram { return v.buckets() }
 
-// ExplicitHistogram counts values between bounds. Counts saturate at the largest
-// uint64.
+// ExplicitHistogram counts values between bounds. Counts saturate at the largest uint64.
 type ExplicitHistogram struct {
-	Bounds        []float64 // increasing; of all histograms of the configuration
-	Counts        []uint64  // Counts[i] is of (Bounds[i-1], Bounds[i]]: upper-inclusive
+	Bounds        []float64 // increasing; all histograms of the configuration share them
+	Counts        []uint64  // Counts[i] counts values in (Bounds[i-1], Bounds[i]]: upper-inclusive
 	Count         uint64
 	Sum, Min, Max float64
 }
@@ -43,15 +42,15 @@ func (h *ExplicitHistogram) Record(v float64, n uint64) {
 	h.Count = expo.AddSat(h.Count, n)
 	h.Sum += v * float64(n)
 	h.Min, h.Max = min(h.Min, v), max(h.Max, v)
-	at, _ := slices.BinarySearch(h.Bounds, v) // the first bound that is not below v
+	at, _ := slices.BinarySearch(h.Bounds, v) // index of the first bound that is not below v
 	h.Counts[at] = expo.AddSat(h.Counts[at], n)
 }
 
-const explicitBytes = 96 // the struct
+const explicitBytes = 96 // size of the struct
 
 func (h *ExplicitHistogram) size() int { return explicitBytes + bucketBytes*len(h.Counts) }
 
-func (h *ExplicitHistogram) admit(bool, *budget.Budget, bool) bool { return true }
+func (h *ExplicitHistogram) admit(bool, account) bool { return true }
 
 func (h *ExplicitHistogram) absorb(o *ExplicitHistogram, _ *budget.Budget) {
 	h.Count = expo.AddSat(h.Count, o.Count)

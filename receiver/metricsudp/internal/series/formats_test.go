@@ -10,19 +10,19 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-func formatOptions(formats ...line.Format) Options {
-	o := testOptions()
+func formatSettings(formats ...line.Format) Settings {
+	o := testSettings()
 	for _, f := range formats {
 		o.Limits.NameFormats.Add(f)
 	}
 	return o
 }
 
-func allFormats() Options {
-	return formatOptions(line.Influx, line.Librato, line.SignalFx, line.Graphite, line.Lyft)
+func allFormats() Settings {
+	return formatSettings(line.Influx, line.Librato, line.SignalFx, line.Graphite, line.Lyft)
 }
 
-// One series has a spelling in each format.
+// One series can be written in each format.
 func TestFormatsAreOneSeries(t *testing.T) {
 	g := newGroup(allFormats())
 	for range 2 { // the second time they are known
@@ -63,9 +63,9 @@ func TestTagsInNamesAreChecked(t *testing.T) {
 	assert.EqualValues(t, 1, g.stats.Rejected[line.MixedTags])
 }
 
-// Each new series whose name seems to hold tags is counted once, whichever table it comes to.
+// Each new series whose name seems to contain tags is counted once, even if several tables receive it.
 func TestNamesWithTagsAreCounted(t *testing.T) {
-	o := formatOptions(line.Graphite)
+	o := formatSettings(line.Graphite)
 	o.Tables = 2
 	g := newGroup(o)
 	for range 3 {

@@ -10,8 +10,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-func testOptions() Options {
-	return Options{
+func testSettings() Settings {
+	return Settings{
 		Limits:   line.Limits{NameBytes: 512, TagBytes: MaxFieldBytes, MinRate: 1e-6},
 		MaxBytes: 1 << 30, MaxSeries: 1000, MaxAliases: 2000, MaxTags: 64, Tables: 1,
 		SimpleTags: true, Monotonic: true, IntCounters: true, SetLimit: 1024, ExpirySwaps: 10,
@@ -19,20 +19,20 @@ func testOptions() Options {
 	}
 }
 
-func originOptions() Options {
-	o := testOptions()
+func originSettings() Settings {
+	o := testSettings()
 	o.Origin = OriginContainer
 	return o
 }
 
-// group is a registry with its tables and a flusher that does nothing but merge.
+// group is a registry with its tables. Its flush only merges.
 type group struct {
 	*Registry
 	tables []*Table
 	stats  Stats
 }
 
-func newGroup(o Options) *group {
+func newGroup(o Settings) *group {
 	g := &group{Registry: NewRegistry(o)}
 	for range o.Tables {
 		g.tables = append(g.tables, NewTable(g.Registry))
@@ -48,7 +48,7 @@ func (g *group) addFrom(table int, at int64, from netip.Addr, lines ...string) {
 	g.tables[table].Datagram([]byte(strings.Join(lines, "\n")), false, at, from)
 }
 
-// flush swaps all tables and returns the series with values, settled, by identity.
+// flush swaps all tables, merges their epochs and returns the series that lines named, by identity.
 func (g *group) flush() map[string]*Series {
 	g.Advance()
 	touched := map[*Series]bool{}
@@ -71,7 +71,7 @@ func (g *group) flush() map[string]*Series {
 	}
 	found := map[string]*Series{}
 	for s := range touched {
-		s.Settle()
+		s.FinishMerge()
 		found[identity(s)] = s
 	}
 	g.Sweep(slices.Collect(maps.Keys(touched)), func(*Series) {})
@@ -79,7 +79,7 @@ func (g *group) flush() map[string]*Series {
 	return found
 }
 
-// known is how many aliases all tables have.
+// known returns the number of aliases of all tables.
 func (g *group) known() (n int) {
 	for _, t := range g.tables {
 		n += t.young.n + t.old.n
@@ -107,8 +107,8 @@ func whole(s *Series) int64 {
 	return n
 }
 
-func totalOf[V int | uint64](of []V) (total V) {
-	for _, n := range of {
+func totalOf[V int | uint64](values []V) (total V) {
+	for _, n := range values {
 		total += n
 	}
 	return total

@@ -11,16 +11,16 @@ type lasts struct{ signed SignedGauges }
 
 func (lasts) aggregation() Aggregation { return Last }
 
-func (lasts) local(int) *local {
+func (lasts) newShare(int) *share {
 	var x struct {
-		local
-		lastShare
+		share
+		lastAccumulator
 	}
-	x.share = &x.lastShare
-	return &x.local
+	x.accumulator = &x.lastAccumulator
+	return &x.share
 }
 
-func (lasts) localBytes() int { return 112 }
+func (lasts) shareSize() int { return 112 }
 
 func (a lasts) value() value {
 	return &LastValue{intervalsBeginAtZero: a.signed == SignedIsIntervalChange}
@@ -28,15 +28,15 @@ func (a lasts) value() value {
 
 func (lasts) trim() {}
 
-type lastShare [2]last
+type lastAccumulator [2]last
 
-var _ share = (*lastShare)(nil)
+var _ accumulator = (*lastAccumulator)(nil)
 
-func (s *lastShare) add(half int, l *line.Line, at int64, t *Table, _ bool) bool {
+func (s *lastAccumulator) add(half int, l *line.Line, at int64, t *Table, _ bool) bool {
 	to := &s[half]
 	for i := range l.Values {
 		v := &l.Values[i]
-		to.write(v.Float, v.Signed && t.options.SignedGauges != SignedIsAbsolute, at)
+		to.write(v.Float, v.Signed && t.settings.SignedGauges != SignedIsAbsolute, at)
 	}
 	return true
 }
@@ -44,22 +44,23 @@ func (s *lastShare) add(half int, l *line.Line, at int64, t *Table, _ bool) bool
 // LastValue is a gauge.
 type LastValue struct {
 	Gauge  float64 // the present value
-	merged last    // what came since the last settle
+	merged last    // values since the last finishMerge
 
 	intervalsBeginAtZero bool
 }
 
 var _ value = (*LastValue)(nil)
 
-func (v *LastValue) merge(from share, half int) bool {
-	s := &from.(*lastShare)[half]
+func (v *LastValue) merge(from accumulator, half int) bool {
+	s := &from.(*lastAccumulator)[half]
 	v.merged.merge(s)
 	*s = last{}
 	return true
 }
 
-// settle leaves the value alone where nothing came: a pending series is settled at each flush.
-func (v *LastValue) settle() {
+// finishMerge leaves the value unchanged if no line came since the last call. It is called at each flush while the series is
+// pending.
+func (v *LastValue) finishMerge() {
 	switch {
 	case v.merged == last{}:
 		return
@@ -71,17 +72,17 @@ func (v *LastValue) settle() {
 	v.merged = last{}
 }
 
-// clear keeps the value: it outlives the interval.
+// clear keeps the value, because a gauge keeps its value beyond the interval.
 func (v *LastValue) clear() {}
 
-// last is the last absolute value, if any, and the sum of the changes since.
-// Times are of receipt, in nanoseconds of any common clock.
+// last is the last absolute value, if any, and the sum of the changes after it. Times are times of receipt, in nanoseconds of a
+// clock that all readers share.
 type last struct {
 	absolute   float64
-	relative   float64
-	absoluteAt int64
-	relativeAt int64 // of the last change
-	set        bool  // there is an absolute value
+	relative   float64 // sum of the changes
+	absoluteAt int64   // time of the absolute value
+	relativeAt int64   // time of the last change
+	set        bool    // whether an absolute value came
 }
 
 func (g *last) write(v float64, change bool, at int64) {
@@ -93,10 +94,9 @@ func (g *last) write(v float64, change bool, at int64) {
 	*g = last{absolute: v, absoluteAt: at, relativeAt: at, set: true}
 }
 
-// merge lets the later absolute value win. Changes that another reader received
-// after it are added; those before it were overwritten by it. As a share keeps the
-// sum of its changes and the time of the last, changes of one reader around an
-// absolute value of another count as after it.
+// merge keeps the later absolute value. It adds changes that another reader received after that value, and drops changes from
+// before it, because the value has overwritten them. An accumulator keeps only the sum of its changes and the time of the last
+// one. So if one reader received changes before and after an absolute value of another reader, all of them count as after it.
 func (g *last) merge(o *last) {
 	later, earlier := o, g
 	if g.set && (!o.set || g.absoluteAt > o.absoluteAt) {
@@ -110,11 +110,11 @@ func (g *last) merge(o *last) {
 	*g = merged
 }
 
-// apply returns the gauge's value after the share; before is 0 for an unknown one.
+// apply returns the gauge's new value. before is its value until now, 0 if it had none.
 func (g *last) apply(before float64) float64 {
 	if g.set {
 		before = g.absolute
 	}
-	// Changes of up to 1e290 each could in theory add up to an infinity.
+	// The sum is clamped: changes of up to 1e290 each could in theory add up to infinity.
 	return math.Max(-math.MaxFloat64, math.Min(math.MaxFloat64, before+g.relative))
 }

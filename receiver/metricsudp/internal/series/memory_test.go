@@ -22,9 +22,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// What a series takes when every reader sees it in every epoch, at the end of an
-// epoch: key and aliases of about 70 bytes included. Timers have 20 values over
-// three decades, which is a histogram of full size.
+// The memory of a series at the end of an epoch, if every reader receives it in every epoch. It includes the key and aliases of
+// about 70 bytes. Timers have 20 values over three decades, which fill a histogram.
 func TestAllocsBytesPerSeries(t *testing.T) {
 	if raceDetector {
 		t.Skip("in the run without the race detector")
@@ -44,7 +43,7 @@ func TestAllocsBytesPerSeries(t *testing.T) {
 		{"ms", strings.Join(values, ":"), 1, 2300},
 		{"ms", strings.Join(values, ":"), 4, 7500},
 	} {
-		o := testOptions()
+		o := testSettings()
 		o.MaxSeries, o.MaxAliases, o.Tables = n, 100*n, tt.readers
 		before := heap()
 		g := newGroup(o)
@@ -69,43 +68,42 @@ func TestAllocsBytesPerSeries(t *testing.T) {
 	}
 }
 
-// A flood of random tags, tag orders, names and kinds, all readers and both epochs
-// together: what the heap holds stays under the limit, what does not fit goes to
-// the overflow series, and the totals are right.
+// A flood of random tags, tag orders, names and kinds through all readers and both epochs: the heap stays below the limit, values
+// without room go to the overflow series, and the totals are right.
 func TestAllocsStayUnderTheMemoryLimit(t *testing.T) {
 	if raceDetector {
 		t.Skip("in the run without the race detector")
 	}
 	const (
 		limit = 16 << 20
-		// Overflow series are not charged for: 20 metrics of each kind here.
+		// Overflow series are not charged: 20 metrics of each kind.
 		constant = 4 << 20
-		// Counted when values are merged, not when they come.
+		// These values are counted when they are merged, not when they come.
 		slack = 1 << 20
 	)
 	for _, run := range []struct {
-		options Options
-		kinds   []string
+		settings Settings
+		kinds    []string
 	}{
-		{testOptions(), []string{"c"}},
-		{testOptions(), []string{"g", "c"}},
-		{testOptions(), []string{"d"}},
-		{testOptions(), []string{"s", "c"}},
-		{testOptions(), []string{"c", "g", "ms", "d", "s"}},
-		{originOptions(), []string{"c", "d"}},
-		{mappedOptions(), []string{"ms"}},
-		{mappedOptions(), []string{"c", "ms", "d"}},
+		{testSettings(), []string{"c"}},
+		{testSettings(), []string{"g", "c"}},
+		{testSettings(), []string{"d"}},
+		{testSettings(), []string{"s", "c"}},
+		{testSettings(), []string{"c", "g", "ms", "d", "s"}},
+		{originSettings(), []string{"c", "d"}},
+		{mappedSettings(), []string{"ms"}},
+		{mappedSettings(), []string{"c", "ms", "d"}},
 	} {
 		kinds := run.kinds
-		t.Run(fmt.Sprintf("%s of %v, origin %d", strings.Join(kinds, ","), run.options.Observers[line.Timer].Aggregation, run.options.Origin), func(t *testing.T) {
-			o := run.options
+		t.Run(fmt.Sprintf("%s of %v, origin %d", strings.Join(kinds, ","), run.settings.Observers[line.Timer].Aggregation, run.settings.Origin), func(t *testing.T) {
+			o := run.settings
 			origins := o.Origin != OriginNone
 			o.MaxBytes, o.MaxSeries, o.MaxAliases, o.Tables = limit, 1<<30, 1<<30, 4
 			before := heap()
 			g := newGroup(o)
 			rng := rand.New(rand.NewPCG(1, 2))
 			var sent, got [line.Kinds]uint64
-			take := func() {
+			collect := func() {
 				for _, s := range g.flush() {
 					switch v := s.value.(type) {
 					case *SumValue:
@@ -142,10 +140,10 @@ func TestAllocsStayUnderTheMemoryLimit(t *testing.T) {
 				g.add(rng.IntN(4), 0, l)
 				if i%50_000 == 49_000 {
 					peak = max(peak, heap()-before)
-					take()
+					collect()
 				}
 			}
-			take()
+			collect()
 			t.Logf("peak %.1f MiB, %d series, %d values to overflow", float64(peak)/(1<<20), g.Len(), g.stats.Overflowed)
 			assert.LessOrEqual(t, peak, int64(limit+constant))
 			assert.LessOrEqual(t, g.budget.Used(), int64(limit+slack))
@@ -156,13 +154,13 @@ func TestAllocsStayUnderTheMemoryLimit(t *testing.T) {
 	}
 }
 
-// A series that is gone takes its key with it, however long its metric lives on.
+// An expired series releases its key, even while its metric has other series.
 func TestAllocsKeysAreFreed(t *testing.T) {
 	if raceDetector {
 		t.Skip("in the run without the race detector")
 	}
 	const names, limit = 8000, 16 << 20 // a limit for all of the short keys, and a fifth of the long ones
-	o := testOptions()
+	o := testSettings()
 	o.MaxBytes, o.MaxSeries, o.MaxAliases, o.ExpirySwaps = limit, 1<<30, 1<<30, 2
 	long := strings.Repeat("x", 8000)
 	before := heap()
@@ -183,18 +181,18 @@ func TestAllocsKeysAreFreed(t *testing.T) {
 	runtime.KeepAlive(g)
 }
 
-// The same for summaries with so many values that they are counted in sketches, with
-// explicit buckets, and with points: nothing is lost, and all of it comes back.
+// The same with explicit buckets, with one point per value, and with summaries of so many values that sketches count them: nothing
+// is lost, and all memory is released.
 func TestMappedMemory(t *testing.T) {
 	for _, limit := range []int64{0, 200_000, 2 << 20, 1 << 30} {
-		o := mappedOptions()
+		o := mappedSettings()
 		o.MaxBytes, o.Tables, o.ExpirySwaps, o.TimedPoints = limit, 2, 4, 1<<20
 		g := newGroup(o)
 		rng := rand.New(rand.NewPCG(4, uint64(limit)))
 		var sent, got [line.Kinds]uint64
 		for range 3 {
 			for range 20_000 {
-				id := int(math.Exp(rng.Float64() * 5)) // few of them with most of the values
+				id := int(math.Exp(rng.Float64() * 5)) // a few series have most of the values
 				g.add(rng.IntN(2), 0, fmt.Sprintf("t:1:-2|ms|#id:%d", id), fmt.Sprintf("d:1|d|#id:%d", id), fmt.Sprintf("h:1|h|#id:%d", id))
 			}
 			sent[line.Timer] += 40_000
@@ -222,15 +220,15 @@ func TestMappedMemory(t *testing.T) {
 		}
 		require.Zero(t, g.Len())
 		tables := int64(4 * minEntries * aliasStruct)
-		caches := int64(2 * (poolBatch*(blockBytes+explicitBytes+8*5) + 4*(histogramBytes+2*sketchBuckets*bucketBytes)))
+		caches := int64(2 * (maxMoveItems*(blockBytes+explicitBytes+8*5) + 4*(histogramBytes+2*sketchBuckets*bucketBytes)))
 		assert.LessOrEqual(t, g.budget.Used(), tables+caches)
 		assert.GreaterOrEqual(t, g.budget.Used(), int64(0))
 	}
 }
 
-// Without memory everything goes to the overflow series, and none of it is lost.
+// Without memory all values go to the overflow series, and none is lost.
 func TestWithoutMemoryTotalsAreRight(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.MaxBytes, o.Tables = 0, 2
 	g := newGroup(o)
 	for range 3 {
@@ -249,7 +247,7 @@ func TestWithoutMemoryTotalsAreRight(t *testing.T) {
 	assert.Equal(t, uint64(3*(100+200+100)), g.stats.Overflowed)
 }
 
-// forget empties a pool, whose budget keeps the charge.
+// forget empties a pool. Its items remain charged to the budget.
 func forget[T sized](p *pool[T]) {
 	for i := range p.caches {
 		p.caches[i].free = nil
@@ -257,10 +255,10 @@ func forget[T sized](p *pool[T]) {
 	p.free, p.low = nil, 0
 }
 
-// A series whose values do not fit any more is in use all the same: it does not
-// expire under its aliases, and has its values again when there is room.
+// A series whose values have no room remains in use: it does not expire before its aliases, and gets its values again when there
+// is room.
 func TestSeriesOutlivesRefusals(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.ExpirySwaps = 4
 	g := newGroup(o)
 	g.add(0, 0, "d:1|d")
@@ -268,9 +266,9 @@ func TestSeriesOutlivesRefusals(t *testing.T) {
 	d.Clear()
 	filled := 0
 	for range 10 {
-		// Others take what is left, and there is no histogram in reserve.
+		// Other series use the rest of the budget, and the pools have no free histogram.
 		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).pool)
-		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).few)
+		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).small)
 		left := max(int(o.MaxBytes-g.budget.Used()), 0) + 1<<20 // more than a rotation frees
 		g.budget.Force(left)
 		filled += left
@@ -283,22 +281,22 @@ func TestSeriesOutlivesRefusals(t *testing.T) {
 	assert.InDelta(t, 3, d.value.(*DistributionValue).Histogram().Sum, 0)
 }
 
-// A histogram or set that was refused its first value makes no point.
+// A histogram or set whose first value was refused has no point.
 func TestRefusedFirstValueIsNoPoint(t *testing.T) {
-	many := "d" + strings.Repeat(":-1", fewValues+1) + "|d"
-	for in, left := range map[string]int{many: histogramBytes + MaxBuckets*bucketBytes, "d:-1|d": fewBytes - 1, "u:x|s": membersBytes} {
-		g := newGroup(testOptions())
+	many := "d" + strings.Repeat(":-1", smallTallyValues+1) + "|d"
+	for in, left := range map[string]int{many: histogramBytes + MaxBuckets*bucketBytes, "d:-1|d": smallTallyBytes - 1, "u:x|s": membersBytes} {
+		g := newGroup(testSettings())
 		g.add(0, 0, in)
 		for _, s := range g.flush() {
 			s.Clear()
 		}
 		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).pool)
-		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).few)
+		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).small)
 		forget(g.aggregators.kinds[line.Set].(*uniques).pool)
-		g.budget.Force(int(g.options.MaxBytes-g.budget.Used()) - left)
+		g.budget.Force(int(g.settings.MaxBytes-g.budget.Used()) - left)
 		g.add(0, 0, in)
 		g.Advance()
-		var points []bool // overflow ones or not
+		var points []bool // one per point: whether it is that of an overflow series
 		g.tables[0].Swap().Merge(func(s *Series, values bool) {
 			if values {
 				points = append(points, s.Overflow)
@@ -308,9 +306,9 @@ func TestRefusedFirstValueIsNoPoint(t *testing.T) {
 	}
 }
 
-// All that was taken from the budget comes back when the series are gone.
+// The budget is empty again after all series have expired.
 func TestMemoryComesBack(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.Tables, o.ExpirySwaps, o.SetLimit = 2, 4, 10
 	g := newGroup(o)
 	empty := g.budget.Used()
@@ -329,11 +327,11 @@ func TestMemoryComesBack(t *testing.T) {
 		}
 		require.Zero(t, g.Len())
 		tables := int64(4 * minEntries * aliasStruct)
-		caches := int64(2 * poolBatch * (histogramBytes + 2*MaxBuckets*bucketBytes + membersBytes + 8*minSetSlots + 4096))
+		caches := int64(2 * maxMoveItems * (histogramBytes + 2*MaxBuckets*bucketBytes + membersBytes + 8*minSetSlots + 4096))
 		assert.LessOrEqual(t, g.budget.Used(), tables+caches)
 		assert.GreaterOrEqual(t, g.budget.Used(), int64(0))
 	}
 }
 
-// minSetSlots is more than a counter of 10 members has.
+// minSetSlots is an upper bound of the slots of a counter with 10 members.
 const minSetSlots = 64

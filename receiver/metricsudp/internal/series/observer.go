@@ -7,26 +7,26 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// Observer says what becomes of timers, histograms or distributions. The zero value
-// is an exponential histogram of MaxBuckets.
+// Observer configures the aggregation of timers, histograms or distributions. The zero value is an exponential histogram of
+// MaxBuckets.
 type Observer struct {
 	Aggregation Aggregation       // Distribution, Summary or Each
-	MaxSize     int               // of a Distribution: buckets for each sign; 0 is MaxBuckets
-	Explicit    []ExplicitBuckets // of a Distribution: for metrics whose name matches; the first match holds
-	Percentiles []float64         // of a Summary, 0 to 100
+	MaxSize     int               // buckets per sign of a Distribution; 0 means MaxBuckets
+	Explicit    []ExplicitBuckets // of a Distribution; the first entry that matches the metric's name applies
+	Percentiles []float64         // of a Summary, from 0 to 100
 }
 
-// ExplicitBuckets are the bounds of the metrics whose name matches.
+// ExplicitBuckets are bucket bounds for metrics whose name matches.
 type ExplicitBuckets struct {
 	Name   *regexp.Regexp
 	Bounds []float64 // increasing
 }
 
-// aggregators of a registry: one for each configuration.
+// aggregators are the aggregators of a registry: one per configuration.
 type aggregators struct {
-	kinds [line.Kinds]aggregator
-	named [line.Kinds][]named // before those of kinds
-	all   []aggregator
+	kinds [line.Kinds]aggregator // by kind of line, for names without a match in named
+	named [line.Kinds][]named
+	all   []aggregator // that have pools to trim
 }
 
 type named struct {
@@ -34,7 +34,7 @@ type named struct {
 	aggregator
 }
 
-func newAggregators(o *Options, b *budget.Budget) *aggregators {
+func newAggregators(o *Settings, b *budget.Budget) *aggregators {
 	a := &aggregators{}
 	a.kinds[line.Counter] = sums{}
 	a.kinds[line.Gauge] = lasts{o.SignedGauges}
@@ -69,7 +69,7 @@ func (a *aggregators) add(one aggregator) aggregator {
 	return one
 }
 
-func (a *aggregators) of(id metricID) aggregator {
+func (a *aggregators) forMetric(id metricID) aggregator {
 	for i := range a.named[id.kind] {
 		if n := &a.named[id.kind][i]; n.name.MatchString(id.name) {
 			return n.aggregator

@@ -15,10 +15,10 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// mappedOptions map every type to something else: timers to summaries, histograms to
-// points, distributions to explicit buckets but for those of another name.
-func mappedOptions() Options {
-	o := testOptions()
+// mappedSettings map timers to summaries, histograms to one point per value, and distributions with certain names to explicit
+// buckets.
+func mappedSettings() Settings {
+	o := testSettings()
 	o.Observers[line.Timer] = Observer{Aggregation: Summary, Percentiles: []float64{0, 50, 99, 100}}
 	o.Observers[line.Histogram] = Observer{Aggregation: Each}
 	o.Observers[line.Distribution] = Observer{MaxSize: 40, Explicit: []ExplicitBuckets{
@@ -38,10 +38,10 @@ func quantilesOf(s *Series) (count uint64, sum float64, values []float64) {
 	return count, sum, values
 }
 
-// The aggregation is chosen by type and name. A pattern may match anywhere in the
-// name, the first that matches holds, and no other type has it.
+// The type and the name determine the aggregation. A pattern may match anywhere in the name, the first one that matches applies,
+// and it has no effect on other types.
 func TestObserverOfAMetric(t *testing.T) {
-	g := newGroup(mappedOptions())
+	g := newGroup(mappedSettings())
 	g.add(0, 0, "a.d.b:1|d", "a.wide:1|d", "wide:1|d", "other:1|d", "d:1|ms", "wide:1|h", "d:1|c")
 	found := g.flush()
 	bounds := func(id string) []float64 { return must(t, found, id).value.(*ExplicitValue).Histogram().Bounds }
@@ -54,9 +54,9 @@ func TestObserverOfAMetric(t *testing.T) {
 	assert.Equal(t, Sum, must(t, found, "d|counter").Metric.Aggregation)
 }
 
-// Every type has the size that it is given, and those without one have the default.
+// Every type has its configured size, or the default size.
 func TestMaxSizeOfEachType(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.Tables = 2
 	o.Observers[line.Timer].MaxSize = 20
 	o.Observers[line.Histogram].MaxSize = 320
@@ -76,18 +76,18 @@ func TestMaxSizeOfEachType(t *testing.T) {
 	}
 }
 
-// Bucket by bucket what a count by hand finds, across readers and flushes.
+// Every bucket has the count of a simple loop over the values, across readers and flushes.
 func TestExplicitCountsAreExact(t *testing.T) {
 	for _, tables := range []int{1, 2, 4} {
 		rng := rand.New(rand.NewPCG(1, uint64(tables)))
-		o := mappedOptions()
+		o := mappedSettings()
 		o.Tables = tables
 		g := newGroup(o)
 		bounds := []float64{-1, 0, 10, 100.5}
 		want, got := make([]uint64, 5), make([]uint64, 5)
 		var wantSum, gotSum float64
 		low, high := math.Inf(1), math.Inf(-1)
-		take := func() {
+		collect := func() {
 			for _, s := range g.flush() {
 				h := s.value.(*ExplicitValue).Histogram()
 				for i, n := range h.Counts {
@@ -110,10 +110,10 @@ func TestExplicitCountsAreExact(t *testing.T) {
 			want[at] += uint64(1 / rate)
 			wantSum += v / rate
 			if rng.IntN(500) == 0 {
-				take()
+				collect()
 			}
 		}
-		take()
+		collect()
 		assert.Equal(t, want, got, "%d tables", tables)
 		assert.InDelta(t, wantSum, gotSum, 0, "multiples of 1/8")
 		assert.InDelta(t, -20, low, 0)
@@ -121,14 +121,14 @@ func TestExplicitCountsAreExact(t *testing.T) {
 	}
 }
 
-// Up to MaxSamples quantiles are those of the values, whichever reader had which; one
-// more and they are those of a sketch, the same for any number of readers.
+// Up to MaxSamples the quantiles are exact, for any distribution of values over readers. With one more value they are those of a
+// sketch, which is the same for any number of readers.
 func TestSummaryAcrossTables(t *testing.T) {
 	for _, n := range []int{1, 31, 32, 500, MaxSamples, MaxSamples + 1, 3 * MaxSamples} {
 		var first []float64
 		for _, tables := range []int{1, 2, 4} {
 			rng := rand.New(rand.NewPCG(3, uint64(n)))
-			o := mappedOptions()
+			o := mappedSettings()
 			o.Tables = tables
 			g := newGroup(o)
 			values, sum := make([]float64, 0, n), 0.0
@@ -166,18 +166,18 @@ func TestSummaryAcrossTables(t *testing.T) {
 	}
 }
 
-// A sampled value counts 1/rate times in quantiles and count, and what is beyond a
-// whole number counts later, as samples and in a sketch.
+// A sampled value counts 1/rate times in quantiles and count. The fraction counts in a later interval. This applies to samples and
+// to a sketch.
 func TestSummaryWeights(t *testing.T) {
-	g := newGroup(mappedOptions())
+	g := newGroup(mappedSettings())
 	g.add(0, 0, "t:1:2|ms", "t:3|ms|@0.1", "t:-4|ms|@0.5")
 	count, sum, values := quantilesOf(must(t, g.flush(), "t|timer"))
 	assert.Equal(t, uint64(14), count)
 	assert.InDelta(t, 1+2+30-8, sum, 1e-12)
 	assert.Equal(t, []float64{-4, 3, 3, 3}, values)
 
-	for _, each := range []int{1, 3000} { // values an interval
-		o := mappedOptions()
+	for _, each := range []int{1, 3000} { // values per interval
+		o := mappedSettings()
 		o.Tables = 2
 		g := newGroup(o)
 		var total uint64
@@ -195,9 +195,9 @@ func TestSummaryWeights(t *testing.T) {
 	}
 }
 
-// Past MaxSamples at once, in one line.
+// One line exceeds MaxSamples.
 func TestSummaryOfALongLine(t *testing.T) {
-	g := newGroup(mappedOptions())
+	g := newGroup(mappedSettings())
 	g.add(0, 0, "t:"+strings.Repeat("-1:7:", 1000)+"|ms")
 	count, sum, values := quantilesOf(must(t, g.flush(), "t|timer"))
 	assert.Equal(t, uint64(2000), count)
@@ -207,10 +207,10 @@ func TestSummaryOfALongLine(t *testing.T) {
 	assert.InDelta(t, 7, values[3], 0)
 }
 
-// Each value is a point with its time of receipt, its rate without effect, and the
-// buffer bounds them together with those that have timestamps.
+// Each value becomes a point with its time of receipt, and its rate has no effect. The buffer bounds these points together with
+// those that have timestamps.
 func TestEachValueIsAPoint(t *testing.T) {
-	o := mappedOptions()
+	o := mappedSettings()
 	o.TimedPoints = 4
 	g := newGroup(o)
 	g.add(0, 70, "h:1:2|h|@0.1|#k:v", "a:1|c|T1700000000")
@@ -232,9 +232,9 @@ func TestEachValueIsAPoint(t *testing.T) {
 	assert.Equal(t, uint64(2), g.stats.Lines[line.Histogram])
 }
 
-// A series of points is in use although it has no value, and expires like others.
+// A series whose values each become a point has no value of its own. It is in use nevertheless, and expires like others.
 func TestSeriesOfPointsExpires(t *testing.T) {
-	o := mappedOptions()
+	o := mappedSettings()
 	o.ExpirySwaps = 2
 	g := newGroup(o)
 	for range 5 {
@@ -247,10 +247,9 @@ func TestSeriesOfPointsExpires(t *testing.T) {
 	assert.Zero(t, g.Len())
 }
 
-// value/rate is the expectation of what is counted, and each sample is one of the
-// two whole numbers around it.
+// value/rate is the expected count, and each count is one of the two whole numbers around it.
 func TestStochasticCounters(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.Tables, o.Monotonic = 2, false
 	seed := uint64(0)
 	o.Random = func() rand.Source { seed++; return rand.NewPCG(7, seed) }
@@ -276,7 +275,7 @@ func TestStochasticCounters(t *testing.T) {
 				require.True(t, float64(got) == math.Floor(x) || float64(got) == math.Ceil(x) || x > 1<<53, "%s: %d", in, got)
 				sum += float64(got) - x
 			}
-			// The deviation of a sample is at most 0.5: five of the sum's are 2.5 sqrt(n).
+			// One count has a standard deviation of at most 0.5, so five standard deviations of the sum are 2.5 sqrt(n).
 			assert.InDelta(t, 0, sum, 2.5*math.Sqrt(n), in)
 		}
 	}

@@ -7,17 +7,17 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// OriginMode is what keeps series apart besides name, kind and tags.
+// OriginMode is the property of senders by which series are separated, in addition to name, kind and tags.
 type OriginMode uint8
 
 // The modes.
 const (
 	OriginNone      OriginMode = iota
 	OriginIP                   // the sender's address, never its port
-	OriginContainer            // the container that a line names in the fields c: and e:
+	OriginContainer            // the container in the fields c: and e: of the line
 )
 
-// Attributes of origins. All but the inode's are of the semantic conventions.
+// Attributes of origins. All except the inode's are names of the semantic conventions.
 //
 // https://opentelemetry.io/docs/specs/semconv/registry/attributes/
 const (
@@ -25,19 +25,19 @@ const (
 	containerID   = "container.id"
 	containerName = "k8s.container.name"
 	podUID        = "k8s.pod.uid"
-	cgroupInode   = "dogstatsd.cgroup.inode" // no convention names it
+	cgroupInode   = "dogstatsd.cgroup.inode" // no convention has a name for it
 )
 
-// Origin is where series come from: the resource of their points. Overflow series
-// and those of lines that tell no origin have one in common, without attributes.
+// Origin identifies the sender of series. Its attributes become resource attributes of their points. Overflow series and series
+// of lines without an origin share one Origin, which has no attributes.
 type Origin struct {
-	Addr netip.Addr // of OriginIP; never IPv4-mapped, without a zone
+	Addr netip.Addr // the sender's address with OriginIP; never IPv4-mapped, without a zone
 
-	key    string // of each attribute key, keyEnd, value and tagEnd
-	series int    // that refer to it; Registry.mu
+	key    string // for each attribute its key, keyEnd, its value and tagEnd
+	series int    // number of series with this origin; Registry.mu guards it
 }
 
-// Attributes calls yield for each.
+// Attributes calls yield for each attribute.
 func (o *Origin) Attributes(yield func(Tag) bool) { eachTag(o.key, yield) }
 
 func newOrigin(key string) *Origin {
@@ -50,13 +50,11 @@ func newOrigin(key string) *Origin {
 	return o
 }
 
-// originBytes is what an origin takes: the struct, its place in the map at the least
-// load, and its key.
+// originBytes is the memory of an origin: the struct, its entry in the map at the map's least load, and its key.
 func originBytes(key int) int { return 48 + 2*(16+8) + key }
 
-// maxOriginField is the longest c: or e: field that tells an origin, in bytes. A
-// container ID has 64; external data with the longest names of Kubernetes has 115.
-// Both with what separates them have a length that fits an alias' byte.
+// maxOriginField is the longest field c: or e: that is used as an origin, in bytes. A container ID has 64 bytes; external data
+// with the longest names of Kubernetes has 115. The length of both fields with the separator fits into one byte of an alias.
 const maxOriginField = 127
 
 // setAddress makes the sender of a datagram the origin of its lines.
@@ -68,22 +66,21 @@ func (t *Table) setAddress(from netip.Addr) {
 	case from.Is6():
 		a := from.As16()
 		t.address = append(t.address[:0], a[:]...)
-	default: // a socket without addresses
+	default: // the socket's senders have no addresses
 		t.address = nil
 	}
 }
 
-// setContainer makes what a line tells of its container its origin. It is not parsed
-// here: aliases remember the bytes.
-func (p *pending) setContainer() {
+// setContainer sets the line's origin to its fields c: and e:. It does not parse them, because aliases contain their bytes.
+func (p *pendingLine) setContainer() {
 	l := &p.line
 	if l.Origin = joinContainer(p.origin[:0], l.Container, l.External); l.Origin != nil {
 		p.origin = l.Origin
 	}
 }
 
-// joinContainer appends both fields with a bar between them to a buffer. It returns nil where both are empty or
-// too long.
+// joinContainer appends both fields with a bar between them to a buffer. It leaves out a field that is too long, and returns nil
+// if nothing remains.
 func joinContainer(to, local, external []byte) []byte {
 	if len(local) > maxOriginField {
 		local = nil
@@ -97,8 +94,8 @@ func joinContainer(to, local, external []byte) []byte {
 	return append(append(append(to, local...), '|'), external...)
 }
 
-// Tags that Datadog clients add, and the Agent removes, where they know their pod by its UID. The second one asks the
-// Agent for tags, like the field card:, and has no effect.
+// Datadog clients add these tags if they know the UID of their pod. The Agent removes them. The second tag asks the Agent for
+// tags, like the field card:, and has no effect here.
 const (
 	internalPrefix   = "dd.internal."
 	internalEntity   = internalPrefix + "entity_id"
@@ -106,7 +103,7 @@ const (
 	entityWithoutPod = "none" // the client wants no origin
 )
 
-// isOriginTag reports whether a tag is about the line's origin and keeps the pod that it names.
+// isOriginTag reports whether a tag describes the line's origin. If the tag contains a pod UID, isOriginTag sets *pod to it.
 func isOriginTag(pod *[]byte, key, value []byte) bool {
 	if !bytes.HasPrefix(key, []byte(internalPrefix)) {
 		return false
@@ -123,10 +120,10 @@ func isOriginTag(pod *[]byte, key, value []byte) bool {
 	return false
 }
 
-// canonicalOrigin writes the identity of the line's origin: its attributes.
+// canonicalOrigin returns the identity of the line's origin: its attributes.
 func (t *Table) canonicalOrigin(l *line.Line) []byte {
 	t.originKey = t.originKey[:0]
-	switch t.options.Origin {
+	switch t.settings.Origin {
 	case OriginNone:
 		return nil
 	case OriginIP:
@@ -144,25 +141,26 @@ func (t *Table) canonicalOrigin(l *line.Line) []byte {
 	return t.originKey
 }
 
-// leave forgets an origin with its last series, but not the one of all others.
-func (r *Registry) leave(o *Origin) {
+// releaseOrigin subtracts one series from an origin and removes the origin with its last series. The origin without attributes
+// is never removed.
+func (r *Registry) releaseOrigin(o *Origin) {
 	if o.series--; o.series == 0 && o.key != "" {
 		delete(r.origins, o.key)
 		r.budget.Release(originBytes(len(o.key)))
 	}
 }
 
-// OriginFields are what a line that belongs to no series says of its origin.
+// OriginFields are the parts of an event or a service check that describe its origin.
 type OriginFields struct {
-	Container []byte // c:
-	External  []byte // e:
-	Entity    []byte // of a tag
+	Container []byte // the field c:
+	External  []byte // the field e:
+	Entity    []byte // the pod UID in a tag
 }
 
-// TakeTag reports whether a tag is about the origin and keeps the pod that it names.
-func (o *OriginFields) TakeTag(key, value []byte) bool { return isOriginTag(&o.Entity, key, value) }
+// KeepTag reports whether a tag describes the origin. It keeps the tag's pod UID in Entity.
+func (o *OriginFields) KeepTag(key, value []byte) bool { return isOriginTag(&o.Entity, key, value) }
 
-// Attributes returns the attributes of the origin of a line that belongs to no series.
+// Attributes returns the attributes of the origin of an event or a service check.
 func (m OriginMode) Attributes(from netip.Addr, o *OriginFields) (all []Tag) {
 	switch m {
 	case OriginIP:

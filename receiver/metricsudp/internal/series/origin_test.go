@@ -14,8 +14,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-func originGroup(mode OriginMode, change func(*Options)) *group {
-	o := testOptions()
+func originGroup(mode OriginMode, change func(*Settings)) *group {
+	o := testSettings()
 	o.Origin = mode
 	if change != nil {
 		change(&o)
@@ -29,8 +29,8 @@ var (
 )
 
 func TestOriginsOfAddresses(t *testing.T) {
-	g := originGroup(OriginIP, func(o *Options) { o.Tables = 2 })
-	for range 2 { // as a miss and as a hit
+	g := originGroup(OriginIP, func(o *Settings) { o.Tables = 2 })
+	for range 2 { // the second time the lines are known
 		g.addFrom(0, 0, berlin, "a:1|c|#x:1", "a:2|c")
 		g.addFrom(1, 0, netip.MustParseAddr("::ffff:192.0.2.1"), "a:10|c|#x:1")
 		g.addFrom(0, 0, lisbon, "a:5|c|#x:1|c:ci-1")
@@ -93,7 +93,7 @@ func TestOriginsOfContainers(t *testing.T) {
 		"|c:ci-a|e:" + strings.Repeat("x", 9000):         "container.id=a",
 	} {
 		g := originGroup(OriginContainer, nil)
-		for range 2 { // as a miss and as a hit
+		for range 2 { // the second time the lines are known
 			g.addFrom(0, 0, berlin, "a:1|c|#x:1"+fields)
 		}
 		id := "a|counter|x=1"
@@ -108,8 +108,7 @@ func TestOriginsOfContainers(t *testing.T) {
 	}
 }
 
-// Bytes that mean one thing in the tags and another in the origin, or at the border
-// of c: and e:, do not meet.
+// Lines with equal bytes differ if the bytes are divided differently between tags and origin, or between c: and e:.
 func TestOriginsAreToldApart(t *testing.T) {
 	g := originGroup(OriginContainer, nil)
 	for range 2 {
@@ -131,9 +130,9 @@ func TestNoOrigin(t *testing.T) {
 	assert.Equal(t, int64(3), whole(must(t, g.flush(), "a|counter")))
 }
 
-// What is past the limit is one series of the metric, whatever the origin.
+// Beyond the limit, a metric has one overflow series for all origins.
 func TestOverflowOfOrigins(t *testing.T) {
-	g := originGroup(OriginContainer, func(o *Options) { o.MaxSeries, o.Tables, o.MaxAliases = 10, 2, 50 })
+	g := originGroup(OriginContainer, func(o *Settings) { o.MaxSeries, o.Tables, o.MaxAliases = 10, 2, 50 })
 	for i := range 1000 {
 		g.add(i%2, 0, fmt.Sprintf("a:1|c|c:ci-%d", i), fmt.Sprintf("b:1:2|d|c:ci-%d", i))
 	}
@@ -156,9 +155,9 @@ func TestOverflowOfOrigins(t *testing.T) {
 	must(t, found, "b|distribution|overflow")
 }
 
-// An origin lives as long as the last of its series, and is charged for as long.
+// An origin exists, and is charged, as long as the last of its series.
 func TestOriginsExpire(t *testing.T) {
-	g := originGroup(OriginIP, func(o *Options) { o.ExpirySwaps, o.Tables = 2, 2 })
+	g := originGroup(OriginIP, func(o *Settings) { o.ExpirySwaps, o.Tables = 2, 2 })
 	idle := g.budget.Used()
 	address := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}) }
 	for i := range 300 {
@@ -187,9 +186,9 @@ func TestOriginsExpire(t *testing.T) {
 	must(t, g.flush(), "b|counter|from client.address=10.0.0.7")
 }
 
-// Origins are charged to the budget: without memory there is none, and totals are right.
+// Origins are charged to the budget. Without memory no origin is created, and the totals are right.
 func TestOriginsWithoutMemory(t *testing.T) {
-	g := originGroup(OriginContainer, func(o *Options) { o.MaxBytes, o.MaxSeries = 200_000, 1<<30 })
+	g := originGroup(OriginContainer, func(o *Settings) { o.MaxBytes, o.MaxSeries = 200_000, 1<<30 })
 	const n = 5000
 	for i := range n {
 		g.add(0, 0, fmt.Sprintf("a:1|c|c:ci-%0100d", i))

@@ -6,38 +6,36 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
-// pool keeps what was emptied for whoever needs one next, reader or flusher, so
-// that a series holds a histogram only while it has values. All that is in a pool is
-// of one configuration. Safe for concurrent use; a reader moves a batch at once, so
-// that the mutex costs little.
+// pool keeps empty items, such as histograms, for reuse. So a series needs the memory of a histogram only while it has values.
+// Readers and the flusher use the same pool. All items of a pool have the same configuration. A pool is safe for concurrent
+// use. A reader moves several items at once to its cache, so that the mutex costs little.
 type pool[T sized] struct {
-	budget *budget.Budget
-	create func() T
-	batch  int        // how many a reader moves at once
-	caches []cache[T] // of the readers, by the index of their table
+	budget    *budget.Budget
+	create    func() T
+	moveItems int        // items that a reader moves at once
+	caches    []cache[T] // of the readers, by the index of their table
 
-	mu   sync.Mutex
+	mu   sync.Mutex // guards everything declared below
 	free []T
-	low  int // the fewest that were free since the last trim
+	low  int // least number of free items since the last trim
 }
 
-// sized is what a pool holds.
+// sized is an item of a pool.
 type sized interface {
 	comparable
-	size() int // bytes
+	size() int // in bytes
 	reset()
 }
 
-// A reader moves as many at once as poolBatch and poolBatchBytes allow. The other readers
-// cannot use them.
+// maxMoveItems and maxMoveBytes bound the items that a reader moves at once. Other readers cannot use these items.
 const (
-	poolBatch      = 32
-	poolBatchBytes = 64 << 10
+	maxMoveItems = 32
+	maxMoveBytes = 64 << 10
 )
 
 func newPool[T sized](b *budget.Budget, tables int, create func() T) *pool[T] {
 	p := &pool[T]{budget: b, create: create, caches: make([]cache[T], tables)}
-	p.batch = min(max(poolBatchBytes/create().size(), 1), poolBatch)
+	p.moveItems = min(max(maxMoveBytes/create().size(), 1), maxMoveItems)
 	for i := range p.caches {
 		p.caches[i].pool = p
 	}
@@ -48,12 +46,11 @@ func newPool[T sized](b *budget.Budget, tables int, create func() T) *pool[T] {
 type cache[T sized] struct {
 	pool *pool[T]
 	free []T
-	_    [96]byte // readers do not write to each other's cache lines
+	_    [96]byte // padding: readers must not write to each other's cache lines
 }
 
-// take returns an empty one, or the zero T where the budget has no room for another;
-// must takes it from beyond the budget then.
-func (c *cache[T]) take(must bool) T {
+// get returns an empty item. It is the zero T if no item is free and the account does not pay for a new one.
+func (c *cache[T]) get(payer account) T {
 	if len(c.free) == 0 {
 		c.free = c.pool.moveTo(c.free)
 	}
@@ -62,34 +59,32 @@ func (c *cache[T]) take(must bool) T {
 		c.free = c.free[:last]
 		return x
 	}
-	return c.pool.another(must)
+	return c.pool.newItem(payer)
 }
 
-// put takes one back for the same reader.
+// put returns an item to the cache of the same reader.
 func (c *cache[T]) put(x T) {
 	x.reset()
 	c.free = append(c.free, x)
 }
 
-// another creates one.
-func (p *pool[T]) another(must bool) T {
+// newItem creates an item, or returns the zero T if the account does not pay for it.
+func (p *pool[T]) newItem(payer account) T {
 	x := p.create()
-	if must {
-		p.budget.Force(x.size())
-	} else if !p.budget.Reserve(x.size()) {
+	if !payer.pay(x.size()) {
 		var none T
 		return none
 	}
 	return x
 }
 
-// force returns an empty one, for the flusher.
-func (p *pool[T]) force() T {
+// get returns an empty item to the flusher, beyond the budget if necessary.
+func (p *pool[T]) get() T {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	last := len(p.free) - 1
 	if last < 0 {
-		return p.another(true)
+		return p.newItem(account{p.budget, true})
 	}
 	x := p.free[last]
 	clear(p.free[last:])
@@ -98,10 +93,11 @@ func (p *pool[T]) force() T {
 	return x
 }
 
+// moveTo moves free items to the list of a cache.
 func (p *pool[T]) moveTo(free []T) []T {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	keep := max(len(p.free)-p.batch, 0)
+	keep := max(len(p.free)-p.moveItems, 0)
 	free = append(free, p.free[keep:]...)
 	clear(p.free[keep:])
 	p.free = p.free[:keep]
@@ -109,7 +105,7 @@ func (p *pool[T]) moveTo(free []T) []T {
 	return free
 }
 
-// put takes one back for all.
+// put returns an item to the pool.
 func (p *pool[T]) put(x T) {
 	x.reset()
 	p.mu.Lock()
@@ -117,7 +113,7 @@ func (p *pool[T]) put(x T) {
 	p.free = append(p.free, x)
 }
 
-// trim drops half of those that nobody needed since the last trim.
+// trim releases half of the items that stayed free since the last trim.
 func (p *pool[T]) trim() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -2,5 +2,5 @@
 
 package series
 
-// raceDetector makes measuring the heap slow, and what it measures another thing.
+// raceDetector is true with the race detector, which makes measurements of the heap slow and wrong.
 const raceDetector = true

@@ -10,24 +10,24 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// Registry holds the series that all tables share. Tables call it on a miss only.
+// Registry contains the series of all tables. A table calls it only for lines that the table does not know.
 type Registry struct {
-	options *Options
-	// seed is drawn by the process: a sender cannot construct lines that collide.
+	settings *Settings
+	// seed is random per process, so that a sender cannot construct lines whose hashes collide.
 	seed maphash.Seed
 
-	mu      sync.Mutex
-	series  map[seriesID]*Series // overflow series not included
+	mu      sync.Mutex           // guards the fields down to swap
+	series  map[seriesID]*Series // without overflow series
 	origins map[string]*Origin   // by their key
 	metrics map[metricID]*Metric
-	all     []*Series // overflow series included
-	swap    uint64    // present epoch
+	all     []*Series // with overflow series
+	swap    uint64    // number of the present epoch
 
 	budget      *budget.Budget
 	aggregators *aggregators
 
-	tables  atomic.Int64 // created so far
-	aliases atomic.Int64 // of all tables, by cost
+	tables  atomic.Int64 // number of tables created
+	aliases atomic.Int64 // cost of the aliases of all tables
 }
 
 type seriesID struct {
@@ -40,20 +40,20 @@ type metricID struct {
 	kind line.Kind
 }
 
-// OverflowKey is the attribute of the series that stands for those past the limit.
+// OverflowKey is the attribute of an overflow series, which collects the values of series beyond the limit.
 //
 // https://opentelemetry.io/docs/specs/otel/metrics/sdk/#overflow-attribute
 const OverflowKey = "otel.metric.overflow"
 
-// maxOverflowMetrics bounds the overflow series of their own; further names share
-// one called OverflowKey, by kind, or a flood of names would have no bound.
+// maxOverflowMetrics bounds the number of metrics with an overflow series of their own. All further names of a kind share one
+// overflow series with the name OverflowKey. Without it a flood of names would create series without bound.
 const maxOverflowMetrics = 1000
 
 // NewRegistry returns an empty registry.
-func NewRegistry(o Options) *Registry {
+func NewRegistry(o Settings) *Registry {
 	b := budget.New(o.MaxBytes)
 	return &Registry{
-		options:     &o,
+		settings:    &o,
 		seed:        maphash.MakeSeed(),
 		series:      map[seriesID]*Series{},
 		origins:     map[string]*Origin{"": {}},
@@ -63,28 +63,27 @@ func NewRegistry(o Options) *Registry {
 	}
 }
 
-// Trim lets go of what the last epochs did not need. The flusher calls it when all
-// epochs are merged.
+// Trim releases pooled memory that the last epochs did not need. The flusher calls it after all epochs are merged.
 func (r *Registry) Trim() { r.aggregators.trim() }
 
-// Options of the registry and its tables.
-func (r *Registry) Options() *Options { return r.options }
+// Settings returns the settings of the registry and its tables.
+func (r *Registry) Settings() *Settings { return r.settings }
 
 func (r *Registry) hash(l *line.Line) uint64 {
 	h := maphash.Bytes(r.seed, l.Name) + uint64(l.Kind)
 	if len(l.Tags) > 0 {
-		// An odd factor keeps all bits of the first hash and tells name from tags.
+		// An odd factor keeps all bits of the name's hash, and makes the result depend on which text is the name.
 		h = h*0x9E3779B97F4A7C15 ^ maphash.Bytes(r.seed, l.Tags)
 	}
 	if len(l.Origin) > 0 {
-		// Another one tells origin from tags.
+		// Another factor distinguishes the origin from the tags.
 		h = h*0xBF58476D1CE4E5B9 ^ maphash.Bytes(r.seed, l.Origin)
 	}
 	return h
 }
 
-// resolve returns the series of an identity, or the overflow series of its metric, and
-// reports whether it created the series.
+// resolve returns the series of an identity, or the overflow series of its metric if there is no room. It reports whether it
+// created the series.
 func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int, origin []byte) (s *Series, created bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -104,27 +103,26 @@ func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int, origin []byt
 	return s, created
 }
 
-// seriesBytes is what a series takes with the metric that it may be the first of, and
-// its name, but without the readers' shares, histograms and members.
+// seriesBytes is the memory of a series and of its metric and name, since it may be the metric's first series. The readers'
+// shares, histograms and members are not included.
 func (r *Registry) seriesBytes(key, name string) int {
 	const (
-		structs = 144 + 64 + 64        // Series, value and Metric
-		entries = 2 * (24 + 8 + 8 + 8) // of the maps and lists, at their least load
+		structs = 144 + 64 + 64        // sizes of Series, value and Metric
+		entries = 2 * (24 + 8 + 8 + 8) // entries of the maps and lists, at their least load
 	)
-	return structs + entries + len(key) + len(name) + 8*r.options.Tables
+	return structs + entries + len(key) + len(name) + 8*r.settings.Tables
 }
 
-// shareBytes is what one reader's share takes, with its places in both epochs' lists.
-func shareBytes(a aggregator) int { return 2*16 + a.localBytes() }
+// shareBytes is the memory of one reader's share, with its entries in both epochs' lists.
+func shareBytes(a aggregator) int { return 2*16 + a.shareSize() }
 
-// register adds a series, and its origin where from is nil, or returns nil where
-// there is no room.
+// register adds a series, and its origin if from is nil. It returns nil if there is no room.
 func (r *Registry) register(id metricID, key string, from *Origin, origin []byte) *Series {
 	need := r.seriesBytes(key, id.name)
 	if from == nil {
 		need += originBytes(len(origin))
 	}
-	if len(r.series) >= r.options.MaxSeries || !r.budget.Reserve(need) {
+	if len(r.series) >= r.settings.MaxSeries || !r.budget.Reserve(need) {
 		return nil
 	}
 	if from == nil {
@@ -139,7 +137,7 @@ func (r *Registry) register(id metricID, key string, from *Origin, origin []byte
 }
 
 func (r *Registry) newSeries(m *Metric, from *Origin) *Series {
-	s := &Series{Metric: m, Origin: from, locals: make([]*local, r.options.Tables), value: m.aggregator.value()}
+	s := &Series{Metric: m, Origin: from, shares: make([]*share, r.settings.Tables), value: m.aggregator.value()}
 	m.series++
 	r.all = append(r.all, s)
 	return s
@@ -148,16 +146,16 @@ func (r *Registry) newSeries(m *Metric, from *Origin) *Series {
 func (r *Registry) metric(id metricID) *Metric {
 	m := r.metrics[id]
 	if m == nil {
-		id.name = strings.Clone(id.name) // or the metric would keep the key of its first series
-		a := r.aggregators.of(id)
+		id.name = strings.Clone(id.name) // otherwise the metric would keep the key of its first series in memory
+		a := r.aggregators.forMetric(id)
 		m = &Metric{Name: id.name, Kind: id.kind, Aggregation: a.aggregation(), aggregator: a}
-		m.Monotonic = id.kind == line.Counter && r.options.isMonotonic([]byte(id.name))
+		m.Monotonic = id.kind == line.Counter && r.settings.isMonotonic([]byte(id.name))
 		r.metrics[id] = m
 	}
 	return m
 }
 
-// overflowOf returns the overflow series for values of s that memory was refused.
+// overflowOf returns the overflow series for values of s for which the budget refused memory.
 func (r *Registry) overflowOf(s *Series) *Series {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -182,19 +180,19 @@ func (r *Registry) overflow(id metricID) *Series {
 	return m.overflow
 }
 
-// takeAliases reports whether there is room for n more. One client socket reaches
-// one reader, so the limit is not divided among the tables: the busy one needs it.
-func (r *Registry) takeAliases(n int) bool {
-	if r.aliases.Add(int64(n)) > int64(r.options.MaxAliases) {
+// reserveAliases reserves a cost of n. It reports false if the limit is reached. The limit is not divided among the tables: one
+// client socket reaches one reader, so one busy table may need all of it.
+func (r *Registry) reserveAliases(n int) bool {
+	if r.aliases.Add(int64(n)) > int64(r.settings.MaxAliases) {
 		r.aliases.Add(-int64(n))
 		return false
 	}
 	return true
 }
 
-func (r *Registry) returnAliases(n int) { r.aliases.Add(-int64(n)) }
+func (r *Registry) releaseAliases(n int) { r.aliases.Add(-int64(n)) }
 
-// Len is the number of series, overflow series included.
+// Len returns the number of series, including overflow series.
 func (r *Registry) Len() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -9,15 +9,15 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// A Swap that rotates uses what the Merge before it made: the reader, which reads
-// nothing meanwhile, has nothing to allocate or to clear.
+// A Swap that rotates uses the entries that the Merge before it has allocated. The reader reads nothing during a Swap, so it must
+// not allocate or clear entries.
 func TestAllocsSwap(t *testing.T) {
 	if raceDetector {
 		t.Skip("in the run without the race detector")
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector allocates as well
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the garbage collector also allocates
 	for _, expiry := range []uint64{2, 4, 6} {
-		o := testOptions()
+		o := testSettings()
 		o.ExpirySwaps = expiry
 		g := newGroup(o)
 		table := g.tables[0]
@@ -43,13 +43,13 @@ func mallocs() uint64 {
 	return m.Mallocs
 }
 
-// What was made for the rotation is charged, and given back where it does not fit.
+// The entries for a rotation are charged. If they are too few, they are released.
 func TestOrderedEntriesAreCharged(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.ExpirySwaps, o.MaxAliases = 2, 100_000
 	g := newGroup(o)
 	table := g.tables[0]
-	for _, n := range []int{1, 10, 1000, 1000, 1, 1, 1} { // grows past what was ordered, and shrinks
+	for _, n := range []int{1, 10, 1000, 1000, 1, 1, 1} { // grows beyond the ordered entries, and shrinks
 		for i := range n {
 			g.add(0, 1, fmt.Sprintf("a:1|c|#x:%d", i))
 		}

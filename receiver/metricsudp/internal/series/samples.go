@@ -1,33 +1,31 @@
 package series
 
 import (
-	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/quantile"
 )
 
 const (
-	// MaxSamples of a series and an interval are kept as they are, all readers
-	// together.
+	// MaxSamples is the number of values per series and interval that are kept unchanged, of all readers together.
 	MaxSamples = 1024
-	// sketchBuckets for each sign count them past that, in the same memory. A bucket
-	// is narrower than 0.55 % while the greatest value is up to 2^15 times the least:
-	// scale 7 takes 128 of them for a factor of 2, that is 1,921.
+	// sketchBuckets is the number of buckets per sign that count the values beyond MaxSamples, in the same memory. A bucket
+	// is narrower than 0.55 % while the greatest value is at most 2^15 times the least: at scale 7 a factor of 2 needs 128
+	// buckets, so 2^15 needs 1,921.
 	sketchBuckets = 2048
 )
 
-// samples are the values of a series and an interval: as they are, with their
-// weights, or past MaxSamples counted in a sketch. The zero value is empty.
+// samples are the values of a series in an interval. Up to MaxSamples they are kept unchanged in blocks, with their weights.
+// With more values all of them are counted in a sketch. The zero value is empty.
 type samples struct {
-	blocks *block // the one being filled first
-	n      int    // in the blocks
-	sketch *histogram
-	carry  // of the weights in the sketch
+	blocks *block     // list, the block that is being filled first
+	n      int        // samples in the blocks
+	sketch *histogram // nil up to MaxSamples
+	carry             // fraction of the weights in the sketch
 }
 
 func (s *samples) empty() bool { return s.n == 0 && (s.sketch == nil || s.sketch.empty()) }
 
-// block is a part of a series' samples.
+// block is a part of the samples of a series.
 type block struct {
 	next    *block
 	n       int
@@ -36,7 +34,7 @@ type block struct {
 
 const (
 	blockBytes   = 512
-	blockSamples = (blockBytes - 16) / 16 // a block is a pointer, a count and pairs of float64
+	blockSamples = (blockBytes - 16) / 16 // a block has a pointer, a count and pairs of float64
 )
 
 func (b *block) size() int { return blockBytes }
@@ -54,15 +52,15 @@ func (s *samples) each(yield func(quantile.Sample) bool) {
 	}
 }
 
-// keep adds values as they are: all, or none where memory is refused.
-func (s *samples) keep(values []line.Value, weight float64, from *cache[*block], must bool) bool {
+// keep adds values unchanged. It adds none and reports false if the account does not pay for their blocks.
+func (s *samples) keep(values []line.Value, weight float64, from *cache[*block], payer account) bool {
 	need := len(values)
 	if s.blocks != nil {
 		need -= blockSamples - s.blocks.n
 	}
 	var fresh *block
 	for ; need > 0; need -= blockSamples {
-		b := from.take(must)
+		b := from.get(payer)
 		if b == nil {
 			putBlocks(from.pool, fresh)
 			return false
@@ -83,11 +81,11 @@ func (s *samples) keep(values []line.Value, weight float64, from *cache[*block],
 	return true
 }
 
-// condense counts what is in the blocks in a sketch, from then on that of s, and
-// gives the blocks back. It reports false where memory is refused.
-func (s *samples) condense(sketch *histogram, blocks *pool[*block], b *budget.Budget, must bool) bool {
+// condense makes sketch the sketch of s, counts the samples of the blocks in it and returns the blocks to their pool. It reports
+// false if the account does not pay for negative values.
+func (s *samples) condense(sketch *histogram, blocks *pool[*block], payer account) bool {
 	for sample := range s.each {
-		if sample.Value < 0 && !sketch.negative && !sketch.widen(b, must) {
+		if sample.Value < 0 && !sketch.negative && !sketch.widen(payer) {
 			return false
 		}
 	}
@@ -117,7 +115,7 @@ func putBlocks(to *pool[*block], blocks *block) {
 	}
 }
 
-// append takes the blocks of o.
+// append moves the blocks of o to s.
 func (s *samples) append(o *samples) {
 	s.n += o.n
 	end := &o.blocks

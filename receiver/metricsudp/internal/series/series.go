@@ -7,16 +7,16 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// Metric is what the series of one name and kind share.
+// Metric has the properties that all series of one name and kind share.
 type Metric struct {
 	Name        string
 	Kind        line.Kind
 	Aggregation Aggregation
-	Monotonic   bool // of a counter: it refuses negative values
+	Monotonic   bool // whether it is a counter that rejects negative increments
 
 	aggregator aggregator
-	series     int     // that refer to it; Registry.mu
-	overflow   *Series // or nil; Registry.mu
+	series     int     // number of series of the metric; Registry.mu guards it
+	overflow   *Series // may be nil; Registry.mu guards it
 }
 
 // Tag is an attribute of a series.
@@ -24,43 +24,42 @@ type Tag struct{ Key, Value string }
 
 // Series is one metric with one set of tags and one origin.
 type Series struct {
-	lastUsed uint64 // swap of the last line; Registry.mu
+	lastUsed uint64 // swap of the last line; Registry.mu guards it
 
-	// locals are the readers' shares. Each belongs to the reader of that index, who
-	// alone reads and writes it: a reader has one share of a series however many
-	// permutations of its tags there are.
-	locals []*local
+	// shares has the readers' shares by the index of their table. Only that reader reads and writes its element. A reader has
+	// one share of a series, even if lines write its tags in several orders.
+	shares []*share
 
-	// State of the flusher.
+	// The flusher owns the next four fields.
 	value   value
-	Last    time.Time // end of the last point emitted (delta), or start (cumulative)
+	Start   time.Time // start of the next point; zero before the first value. With delta it is the end of the last point.
 	Pending bool      // has values that were not emitted
-	Offered bool      // its last point was emitted, but may be refused and emitted anew
+	Offered bool      // its last point was emitted; if the consumer refuses it, it is emitted again
 
-	// Identity, never changed. It begins with a bool, as the state ends with one:
-	// the other way round is 16 bytes a series.
-	Overflow bool // stands for all series of the metric past the limit
+	// The remaining fields are the identity, which never changes. Overflow stands first, next to the bools of the flusher: any
+	// other order makes a series 16 bytes larger.
+	Overflow bool // collects the values of the metric's series beyond the limit
 	Metric   *Metric
 	Origin   *Origin
 	key      string
-	tags     string // the part of key behind the name
+	tags     string // the part of key after the name
 }
 
-// local is one reader's share of a series.
-type local struct {
-	series   *Series
-	share    share
-	used     [2]use // of each half, in its epoch
-	overflow bool   // of the series
+// share is one reader's part of a series.
+type share struct {
+	series      *Series
+	accumulator accumulator
+	used        [2]use // by half, in the epoch of that half
+	overflow    bool   // whether series is an overflow series
 }
 
-// use is what an epoch has of a share's half. From seen on the share is in its list.
+// use is the extent to which an epoch uses a half of a share. A share with seen or written is in the epoch's list.
 type use uint8
 
 const (
 	unused  use = iota
-	seen        // in a line whose values are points by themselves, or found no room
-	written     // there are values
+	seen        // a line named the share, but its values became timed points or found no room
+	written     // the half has values
 )
 
 // Tags calls yield for each tag, in the order of their keys.
@@ -79,15 +78,14 @@ func eachTag(tags string, yield func(Tag) bool) {
 	}
 }
 
-// TagCount is how many tags there are.
+// TagCount returns the number of tags.
 func (s *Series) TagCount() int { return strings.Count(s.tags, string(tagEnd)) }
 
-// Settle brings the merged shares of all readers to a value. What Value returns
-// expects it to have been called.
-func (s *Series) Settle() { s.value.settle() }
+// FinishMerge computes the value after the shares of all readers are merged. It must be called before Value.
+func (s *Series) FinishMerge() { s.value.finishMerge() }
 
-// Value is a *[SumValue], *[LastValue], *[UniqueValue], *[DistributionValue],
-// *[ExplicitValue] or *[SummaryValue], by the metric's aggregation.
+// Value returns a *[SumValue], *[LastValue], *[UniqueValue], *[DistributionValue], *[ExplicitValue] or *[SummaryValue],
+// depending on the metric's aggregation.
 func (s *Series) Value() any { return s.value }
 
 // Clear starts a new delta interval.

@@ -12,29 +12,29 @@ type sums struct{}
 
 func (sums) aggregation() Aggregation { return Sum }
 
-func (sums) local(int) *local {
+func (sums) newShare(int) *share {
 	var x struct {
-		local
-		sumShare
+		share
+		sumAccumulator
 	}
-	x.share = &x.sumShare
-	return &x.local
+	x.accumulator = &x.sumAccumulator
+	return &x.share
 }
 
-func (sums) localBytes() int { return 80 }
+func (sums) shareSize() int { return 80 }
 
 func (sums) value() value { return new(SumValue) }
 
 func (sums) trim() {}
 
-type sumShare [2]sum
+type sumAccumulator [2]sum
 
-var _ share = (*sumShare)(nil)
+var _ accumulator = (*sumAccumulator)(nil)
 
-func (s *sumShare) add(half int, l *line.Line, _ int64, t *Table, _ bool) bool {
+func (s *sumAccumulator) add(half int, l *line.Line, _ int64, t *Table, _ bool) bool {
 	to := &s[half]
 	for i := range l.Values {
-		if t.options.IntCounters {
+		if t.settings.IntCounters {
 			to.addInt(&l.Values[i], l.Rate, t.random)
 		} else {
 			to.real += l.Values[i].Float / l.Rate
@@ -48,12 +48,12 @@ type SumValue struct{ sum }
 
 var _ value = (*SumValue)(nil)
 
-// Sum returns the sum so far: whole is meaningful for int counters, real for float
-// ones.
+// Sum returns the sum of the interval, or with cumulative since the start. whole is the sum of an int counter, real of a float
+// counter.
 func (v *SumValue) Sum() (whole int64, real float64) { return v.whole, v.real }
 
-func (v *SumValue) merge(from share, half int) bool {
-	s := &from.(*sumShare)[half]
+func (v *SumValue) merge(from accumulator, half int) bool {
+	s := &from.(*sumAccumulator)[half]
 	v.addWhole(s.whole)
 	v.fraction += s.fraction
 	v.real += s.real
@@ -61,17 +61,19 @@ func (v *SumValue) merge(from share, half int) bool {
 	return true
 }
 
-// clear keeps the fraction that an int counter carries.
+func (v *SumValue) finishMerge() { v.carryWhole() }
+
+// clear keeps the fraction that an int counter carries over.
 func (v *SumValue) clear() { v.whole, v.real = 0, 0 }
 
-// sum is of either whole numbers and a fraction, or reals.
+// sum is a sum of value/rate. Int counters use whole and fraction, float counters use real.
 type sum struct {
 	whole    int64
-	fraction float64 // of int counters; in [0, 1) but between merge and settle
+	fraction float64 // in [0, 1), except between merge and finishMerge
 	real     float64
 }
 
-// addWhole stops at the ends of int64.
+// addWhole saturates at the bounds of int64.
 func (s *sum) addWhole(n int64) {
 	sum := s.whole + n
 	if (sum > s.whole) == (n > 0) {
@@ -83,8 +85,7 @@ func (s *sum) addWhole(n int64) {
 	}
 }
 
-// addInt counts v/rate. The caller has made sure that it fits an int64. The fraction
-// is carried over or, given a source of random numbers, rounded by chance.
+// addInt adds v/rate, which must fit into an int64. The fraction is carried over, or rounded by chance if random is not nil.
 func (s *sum) addInt(v *line.Value, rate float64, random *rand.Rand) {
 	if rate == 1 && v.Whole {
 		s.addWhole(v.Int)
@@ -99,21 +100,21 @@ func (s *sum) addInt(v *line.Value, rate float64, random *rand.Rand) {
 	s.fraction += x - floor
 	s.addWhole(int64(floor))
 	if s.fraction >= 1 {
-		s.settle()
+		s.carryWhole()
 	}
 }
 
-// roundByChance rounds up with the probability of the fraction, so that x is the
-// expectation of the result.
+// roundByChance rounds x up with a probability equal to its fraction, so that the expected result is x.
 func roundByChance(x float64, random *rand.Rand) int64 {
 	floor := math.Floor(x)
 	if random.Float64() < x-floor {
-		floor++ // x has a fraction: it is below 2^53
+		floor++ // exact, because x has a fraction and is therefore below 2^53
 	}
 	return int64(floor)
 }
 
-func (s *sum) settle() {
+// carryWhole moves the whole part of the fraction to whole.
+func (s *sum) carryWhole() {
 	floor := math.Floor(s.fraction)
 	s.fraction -= floor
 	s.addWhole(int64(floor))

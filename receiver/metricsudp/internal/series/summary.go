@@ -11,7 +11,7 @@ type summaries struct {
 	percentiles []float64
 	blocks      *pool[*block]
 	sketches    *pool[*histogram]
-	sorted      quantile.Samples // of the series being emitted; the flusher's
+	sorted      quantile.Samples // samples of the series that the flusher emits; only the flusher uses them
 }
 
 func newSummaries(tables int, b *budget.Budget, percentiles []float64) *summaries {
@@ -25,17 +25,17 @@ func newSummaries(tables int, b *budget.Budget, percentiles []float64) *summarie
 
 func (a *summaries) aggregation() Aggregation { return Summary }
 
-func (a *summaries) local(table int) *local {
+func (a *summaries) newShare(table int) *share {
 	var x struct {
-		local
-		summaryShare
+		share
+		summaryAccumulator
 	}
 	x.blocks, x.sketches = &a.blocks.caches[table], &a.sketches.caches[table]
-	x.share = &x.summaryShare
-	return &x.local
+	x.accumulator = &x.summaryAccumulator
+	return &x.share
 }
 
-func (a *summaries) localBytes() int { return 128 }
+func (a *summaries) shareSize() int { return 128 }
 
 func (a *summaries) value() value { return &SummaryValue{aggregator: a} }
 
@@ -44,30 +44,30 @@ func (a *summaries) trim() {
 	a.sketches.trim()
 }
 
-type summaryShare struct {
+type summaryAccumulator struct {
 	blocks   *cache[*block]
 	sketches *cache[*histogram]
 	halves   [2]samples
 }
 
-var _ share = (*summaryShare)(nil)
+var _ accumulator = (*summaryAccumulator)(nil)
 
-func (s *summaryShare) add(half int, l *line.Line, _ int64, t *Table, must bool) bool {
-	to, b := &s.halves[half], t.registry.budget
+func (s *summaryAccumulator) add(half int, l *line.Line, _ int64, t *Table, forced bool) bool {
+	to, payer := &s.halves[half], account{t.registry.budget, forced}
 	if to.sketch == nil {
 		if to.n+len(l.Values) <= MaxSamples {
-			return to.keep(l.Values, 1/l.Rate, s.blocks, must)
+			return to.keep(l.Values, 1/l.Rate, s.blocks, payer)
 		}
-		sketch := s.sketches.take(must)
+		sketch := s.sketches.get(payer)
 		if sketch == nil {
 			return false
 		}
-		if !to.condense(sketch, s.blocks.pool, b, must) {
+		if !to.condense(sketch, s.blocks.pool, payer) {
 			s.sketches.pool.put(sketch)
 			return false
 		}
 	}
-	if !to.sketch.admit(anyNegative(l.Values), b, must) {
+	if !to.sketch.admit(anyNegative(l.Values), payer) {
 		return false
 	}
 	for i := range l.Values {
@@ -76,7 +76,7 @@ func (s *summaryShare) add(half int, l *line.Line, _ int64, t *Table, must bool)
 	return true
 }
 
-// SummaryValue is a timer, histogram or distribution of which quantiles are wanted.
+// SummaryValue is a timer, histogram or distribution with configured quantiles.
 type SummaryValue struct {
 	aggregator *summaries
 	samples
@@ -84,13 +84,13 @@ type SummaryValue struct {
 
 var _ value = (*SummaryValue)(nil)
 
-// merge is exact while there are at most MaxSamples, and past that the same sketch
-// whichever reader had which values.
-func (v *SummaryValue) merge(from share, half int) bool {
-	s := &from.(*summaryShare).halves[half]
+// merge keeps up to MaxSamples unchanged. With more it counts all in a sketch. The sketch does not depend on which reader
+// received which values.
+func (v *SummaryValue) merge(from accumulator, half int) bool {
+	s := &from.(*summaryAccumulator).halves[half]
 	a := v.aggregator
-	v.take(&s.carry)
-	if s.empty() { // or refused its first value
+	v.addCarry(&s.carry)
+	if s.empty() { // also if the budget refused the first value
 		s.putBlocks(a.blocks)
 		v.putSketch(s)
 		return false
@@ -104,10 +104,10 @@ func (v *SummaryValue) merge(from share, half int) bool {
 		sketch, s.sketch = s.sketch, nil
 	}
 	if sketch == nil {
-		sketch = a.sketches.force()
+		sketch = a.sketches.get()
 	}
 	v.append(s)
-	v.condense(sketch, a.blocks, a.sketches.budget, true)
+	v.condense(sketch, a.blocks, account{a.sketches.budget, true})
 	if s.sketch != nil {
 		v.sketch.absorb(s.sketch, a.sketches.budget)
 		v.putSketch(s)
@@ -115,28 +115,27 @@ func (v *SummaryValue) merge(from share, half int) bool {
 	return true
 }
 
-func (v *SummaryValue) putSketch(of *samples) {
-	if of.sketch != nil {
-		v.aggregator.sketches.put(of.sketch)
-		of.sketch = nil
+func (v *SummaryValue) putSketch(from *samples) {
+	if from.sketch != nil {
+		v.aggregator.sketches.put(from.sketch)
+		from.sketch = nil
 	}
 }
 
-func (v *SummaryValue) settle() {
+func (v *SummaryValue) finishMerge() {
 	if v.sketch != nil {
-		v.sketch.Record(v.value, v.carry.settle())
+		v.sketch.Record(v.value, v.carry.removeWhole())
 	}
 }
 
-// clear keeps the fraction of the count that is carried to the next interval.
+// clear keeps the fraction of the count that is carried over to the next interval.
 func (v *SummaryValue) clear() {
 	v.putBlocks(v.aggregator.blocks)
 	v.putSketch(&v.samples)
 }
 
-// Totals ends the interval: it returns the values' count and sum, and Quantiles are
-// those of these values until another summary's Totals are asked for. What the
-// weights' sum has beyond a whole number counts in the next interval.
+// Totals ends the interval and returns the count and the sum of its values. It also prepares Quantiles, whose results are valid
+// until Totals of another summary is called. The fraction of the weights' sum is carried over to the next interval.
 func (v *SummaryValue) Totals() (count uint64, sum float64) {
 	if v.sketch != nil {
 		return v.sketch.Count, v.sketch.Sum
@@ -168,7 +167,7 @@ func (v *SummaryValue) Quantiles(yield func(q, value float64) bool) {
 
 func (v *SummaryValue) at(q float64) float64 {
 	if v.sketch != nil {
-		return quantile.Of(&v.sketch.Histogram, q)
+		return quantile.FromHistogram(&v.sketch.Histogram, q)
 	}
 	return v.aggregator.sorted.At(q)
 }

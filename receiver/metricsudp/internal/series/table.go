@@ -9,66 +9,63 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// Table is one reader's. Its methods are for that reader only; what Swap returns
-// is for the flusher.
+// Table maps the lines of one reader to series and adds their values. Only that reader may call its methods. The epoch that Swap
+// returns is for the flusher.
 //
-// Aliases live in two generations: a hit in the older one moves to the younger,
-// and a rotation drops the older. So what was not seen for two rotations is gone,
-// without a scan. All tables together never know more than MaxAliases; a line past
-// that is resolved each time it comes.
+// Aliases are kept in two generations. A lookup that finds an alias in the older generation moves it to the younger one, and a
+// rotation drops the older generation. So an alias that was not used for two rotations is dropped, without a scan. All tables
+// together know at most MaxAliases. A line beyond that limit is resolved each time it comes.
 type Table struct {
 	registry *Registry
-	options  *Options
+	settings *Settings
 
-	id         int // index of its shares in Series.locals
+	id         int // index of its shares in Series.shares
 	young, old aliases
-	refused    int // cost of aliases refused since the last rotation
-	patience   int // refusals after which the table rotates
+	refused    int // cost of the aliases refused since the last rotation
+	patience   int // cost of refused aliases after which the table rotates
 	swaps      uint64
 
-	random *rand.Rand // or nil; see Options.Random
+	random *rand.Rand // may be nil; see Settings.Random
 
 	epochs [2]Epoch
 	active *Epoch
 
-	batch   [batchLines]pending
-	batched int          // lines in batch
-	values  []line.Value // of the lines in batch
+	pending [maxPending]pendingLine
+	parsed  int          // number of lines in pending
+	values  []line.Value // of the lines in pending
 
-	tags []rawTag
-	name []byte // as sent, without its tags
-	key  []byte
-	keys []byte // of tags, as they were cleaned
+	// The next five fields are buffers for a line that is resolved.
+	tags   []rawTag
+	name   []byte // as sent, without its tags
+	key    []byte // identity of the line's series
+	keys   []byte // cleaned tag keys
+	entity []byte // pod UID in a tag
 
-	entity []byte // the pod that a tag of the line names
-
-	from      netip.Addr // of the datagram
-	address   []byte     // from as the origin of lines; nil where it is unknown
+	from      netip.Addr // source of the datagram
+	address   []byte     // bytes of from, the origin of its lines; nil if unknown
 	originKey []byte     // identity of the line's origin
 }
 
-// NewTable returns the table of one reader, of which there are Options.Tables.
+// NewTable returns the table of one reader. It must be called Settings.Tables times.
 func NewTable(r *Registry) *Table {
 	t := &Table{
-		registry: r, options: r.options,
+		registry: r, settings: r.settings,
 		id:       int(r.tables.Add(1)) - 1,
-		patience: max(r.options.MaxAliases/r.options.Tables/2, 1),
+		patience: max(r.settings.MaxAliases/r.settings.Tables/2, 1),
 	}
 	t.young.budget, t.old.budget = r.budget, r.budget
-	if r.options.Random != nil {
-		t.random = rand.New(r.options.Random())
+	if r.settings.Random != nil {
+		t.random = rand.New(r.settings.Random())
 	}
 	t.epochs[1].half = 1
 	t.active = &t.epochs[0]
 	return t
 }
 
-// Datagram counts the lines of a datagram that was received at a time in
-// nanoseconds of a clock common to all tables. The rest of a truncated datagram's
-// last line is unknown, so that line is refused. The sender's address matters to
-// OriginIP and to events only.
+// Datagram counts the lines of a datagram. The time of receipt, at, is in nanoseconds of a clock that all tables share. The rest
+// of a truncated datagram's last line is unknown, so that line is rejected. Only OriginIP and events need the sender's address.
 func (t *Table) Datagram(b []byte, truncated bool, at int64, from netip.Addr) {
-	if t.options.Origin == OriginIP {
+	if t.settings.Origin == OriginIP {
 		t.setAddress(from)
 	}
 	t.from = from
@@ -103,13 +100,13 @@ func (t *Table) Datagram(b []byte, truncated bool, at int64, from netip.Addr) {
 // Denied counts a datagram from a source that is not allowed.
 func (t *Table) Denied() { t.active.Stats.Denied++ }
 
-// parse adds a line to the batch, unless it is refused or belongs to no series. It reports whether
-// the batch is full.
+// parse adds a line to the pending lines, unless it is rejected or belongs to no series. It reports whether the pending lines
+// are full.
 func (t *Table) parse(b []byte) (full bool) {
-	p, e := &t.batch[t.batched], t.active
+	p, e := &t.pending[t.parsed], t.active
 	l := &p.line
 	l.Values = t.values[len(t.values):]
-	if reason := line.Parse(b, l, &t.options.Limits); reason != line.OK {
+	if reason := line.Parse(b, l, &t.settings.Limits); reason != line.OK {
 		e.reject(reason, b)
 		return false
 	}
@@ -117,8 +114,8 @@ func (t *Table) parse(b []byte) (full bool) {
 	switch l.Kind {
 	case line.Event, line.ServiceCheck:
 		e.Stats.Lines[l.Kind]++
-		if t.options.Events != nil {
-			t.options.Events(l.Kind, b, t.from)
+		if t.settings.Events != nil {
+			t.settings.Events(l.Kind, b, t.from)
 		}
 		return false
 	case line.Counter:
@@ -128,11 +125,11 @@ func (t *Table) parse(b []byte) (full bool) {
 			return false
 		}
 	case line.Timer:
-		if t.options.TimerSeconds {
+		if t.settings.TimerSeconds {
 			toSeconds(l)
 		}
 	}
-	switch t.options.Origin {
+	switch t.settings.Origin {
 	case OriginIP:
 		l.Origin = t.address
 	case OriginContainer:
@@ -140,31 +137,31 @@ func (t *Table) parse(b []byte) (full bool) {
 	}
 	t.keepValues(l)
 	p.text, p.hash = b, t.registry.hash(l)
-	t.batched++
-	return t.batched == len(t.batch)
+	t.parsed++
+	return t.parsed == len(t.pending)
 }
 
-// keepValues leaves the line's values in the buffer of the batch's values.
+// keepValues keeps the line's values in the buffer of the pending lines' values.
 func (t *Table) keepValues(l *line.Line) {
 	if n := len(t.values) + len(l.Values); n <= cap(t.values) {
 		t.values = t.values[:n]
 		return
 	}
-	t.values = make([]line.Value, 0, 2*(cap(t.values)+len(l.Values))) // those of earlier lines stay where they are
+	t.values = make([]line.Value, 0, 2*(cap(t.values)+len(l.Values))) // values of earlier lines remain in the former buffer
 }
 
-// aggregate counts the lines of the batch in their order.
+// aggregate counts the pending lines in their order.
 func (t *Table) aggregate(at int64) {
-	batch := t.batch[:t.batched]
-	t.young.warm(batch)
-	for i := range batch {
-		t.add(&batch[i], at)
+	lines := t.pending[:t.parsed]
+	t.young.warm(lines)
+	for i := range lines {
+		t.add(&lines[i], at)
 	}
-	t.batched, t.values = 0, t.values[:0]
+	t.parsed, t.values = 0, t.values[:0]
 }
 
-// add counts one line: as accepted under its kind, or as rejected under a reason.
-func (t *Table) add(p *pending, at int64) {
+// add counts one line, either as accepted by kind or as rejected by reason.
+func (t *Table) add(p *pendingLine, at int64) {
 	l, e := &p.line, t.active
 	to, spelled := t.young.find(p.hash, l)
 	if to == nil {
@@ -184,7 +181,7 @@ func (t *Table) add(p *pending, at int64) {
 	if to.overflow {
 		e.Stats.Overflowed += uint64(max(len(l.Values), 1))
 	}
-	if l.Timestamp != 0 && (l.Kind == line.Counter && t.options.TimedCounters || l.Kind == line.Gauge && t.options.TimedGauges) {
+	if l.Timestamp != 0 && (l.Kind == line.Counter && t.settings.TimedCounters || l.Kind == line.Gauge && t.settings.TimedGauges) {
 		e.touch(to, seen)
 		t.addTimed(to.series, l)
 		return
@@ -192,28 +189,27 @@ func (t *Table) add(p *pending, at int64) {
 	t.write(to, l, at)
 }
 
-// checkCounter makes sure that every value of the line can be added. It reports whether the line needs a counter that
-// is not monotonic.
+// checkCounter checks that every value of the line can be added. It reports whether a value is negative, which only a counter
+// that is not monotonic accepts.
 func (t *Table) checkCounter(l *line.Line) (negative bool, reason line.Reason) {
 	for i := range l.Values {
 		v := &l.Values[i]
-		if t.options.Monotonic && v.Float < 0 {
-			if len(t.options.NonMonotonic) == 0 {
+		if t.settings.Monotonic && v.Float < 0 {
+			if len(t.settings.NonMonotonic) == 0 {
 				return true, line.NegativeCounter
 			}
 			negative = true
 		}
-		// What is not a whole number as it stands is divided as a float64; the
-		// largest of those below 2^63 fits an int64.
+		// Any other value is divided by the rate as a float64. The largest float64 below 2^63 fits into an int64.
 		exact := v.Whole && l.Rate == 1
-		if t.options.IntCounters && !exact && math.Abs(v.Float)/l.Rate >= 1<<63 {
+		if t.settings.IntCounters && !exact && math.Abs(v.Float)/l.Rate >= 1<<63 {
 			return false, line.OutOfRange
 		}
 	}
 	return negative, line.OK
 }
 
-// toSeconds divides a timer's values, which are in milliseconds.
+// toSeconds converts a timer's values from milliseconds to seconds.
 func toSeconds(l *line.Line) {
 	for i := range l.Values {
 		v := &l.Values[i]
@@ -222,29 +218,29 @@ func toSeconds(l *line.Line) {
 }
 
 // write adds the line's values to the epoch in use.
-func (t *Table) write(to *local, l *line.Line, at int64) {
+func (t *Table) write(to *share, l *line.Line, at int64) {
 	e := t.active
 	e.touch(to, written)
-	if to.share.add(e.half, l, at, t, to.overflow) {
+	if to.accumulator.add(e.half, l, at, t, to.overflow) {
 		return
 	}
 	e.Stats.Overflowed += uint64(max(len(l.Values), 1))
-	to = t.localOf(t.registry.overflowOf(to.series))
+	to = t.shareOf(t.registry.overflowOf(to.series))
 	e.touch(to, written)
-	to.share.add(e.half, l, at, t, true)
+	to.accumulator.add(e.half, l, at, t, true)
 }
 
-// localOf returns the reader's only share of a series, or of its metric's overflow
-// series where memory is refused.
-func (t *Table) localOf(s *Series) *local {
-	if to := s.locals[t.id]; to != nil {
+// shareOf returns the reader's share of a series. If the budget refuses memory for a new share, it returns the share of the
+// metric's overflow series.
+func (t *Table) shareOf(s *Series) *share {
+	if to := s.shares[t.id]; to != nil {
 		return to
 	}
 	if !s.Overflow && !t.registry.budget.Reserve(shareBytes(s.Metric.aggregator)) {
-		return t.localOf(t.registry.overflowOf(s))
+		return t.shareOf(t.registry.overflowOf(s))
 	}
-	to := s.Metric.aggregator.local(t.id)
+	to := s.Metric.aggregator.newShare(t.id)
 	to.series, to.overflow = s, s.Overflow
-	s.locals[t.id] = to
+	s.shares[t.id] = to
 	return to
 }

@@ -18,7 +18,7 @@ import (
 )
 
 func TestTagOrderDoesNotMatter(t *testing.T) {
-	g := newGroup(testOptions())
+	g := newGroup(testSettings())
 	g.add(0, 0, "a:1|c|#x:1,y:2,z", "a:1|c|#z,y:2,x:1", "a:1|c|#z:,x:1,,y:2", "a:1|c|@1|#y:2,z,x:1")
 	found := g.flush()
 	assert.Equal(t, int64(4), whole(must(t, found, "a|counter|x=1|y=2|z=")))
@@ -26,8 +26,8 @@ func TestTagOrderDoesNotMatter(t *testing.T) {
 }
 
 func TestOfDuplicateTagsTheGreatestValueHolds(t *testing.T) {
-	g := newGroup(testOptions())
-	for range 2 { // as a miss and as a hit
+	g := newGroup(testSettings())
+	for range 2 { // the second time the lines are known
 		g.add(0, 0, "a:1|c|#k:1,k:2,k:2", "a:1|c|#k:2,k:1", "a:1|c|#k:2")
 	}
 	found := g.flush()
@@ -37,10 +37,10 @@ func TestOfDuplicateTagsTheGreatestValueHolds(t *testing.T) {
 }
 
 func TestManyDuplicateTagsAreCounted(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.MaxTags = MaxFieldBytes
 	g := newGroup(o)
-	for range 2 { // as a miss and as a hit
+	for range 2 { // the second time the lines are known
 		g.add(0, 0, "a:1|c|#"+strings.Repeat("k,", 1000))
 	}
 	must(t, g.flush(), "a|counter|k=")
@@ -48,7 +48,7 @@ func TestManyDuplicateTagsAreCounted(t *testing.T) {
 }
 
 func TestInvalidUTF8IsReplaced(t *testing.T) {
-	g := newGroup(testOptions())
+	g := newGroup(testSettings())
 	g.add(0, 0, "n\xff:1|c|#k\xfe:v\x80\xc3", "ok:1|c")
 	for _, s := range g.flush() {
 		assert.True(t, utf8.ValidString(s.Metric.Name))
@@ -61,13 +61,13 @@ func TestInvalidUTF8IsReplaced(t *testing.T) {
 }
 
 func TestNamesAndTagsAreToldApart(t *testing.T) {
-	g := newGroup(testOptions())
+	g := newGroup(testSettings())
 	g.add(0, 0, "ab:1|c|#c", "a:1|c|#bc", "abc:1|c", "abc:1|g", "abc:1|c|#", "abc:1|ms", "abc:1|h", "abc:1|d")
 	assert.Len(t, g.flush(), 7) // "abc:1|c" and "abc:1|c|#" are the same
 }
 
 func TestRefusals(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.MaxTags = 2
 	g := newGroup(o)
 	g.add(0, 0,
@@ -87,7 +87,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestTruncatedDatagramKeepsItsWholeLines(t *testing.T) {
-	g := newGroup(testOptions())
+	g := newGroup(testSettings())
 	g.tables[0].Datagram([]byte("a:1|c\na:2|c\na:3"), true, 0, netip.Addr{})
 	e := g.tables[0].active
 	assert.Equal(t, uint64(1), e.Stats.Truncated)
@@ -96,15 +96,15 @@ func TestTruncatedDatagramKeepsItsWholeLines(t *testing.T) {
 	assert.Equal(t, int64(3), whole(must(t, g.flush(), "a|counter")))
 }
 
-// What a counter emits is the sum of value/rate, up to the fraction it carries.
+// A counter emits the sum of value/rate, minus the fraction that it carries over.
 func TestCounterConservation(t *testing.T) {
 	for _, tables := range []int{1, 2, 4} {
 		rng := rand.New(rand.NewPCG(1, uint64(tables)))
-		o := testOptions()
+		o := testSettings()
 		o.Tables, o.Monotonic = tables, false
 		g := newGroup(o)
 		want, got := map[string]float64{}, map[string]float64{}
-		take := func() {
+		collect := func() {
 			for id, s := range g.flush() {
 				got[id] += float64(whole(s))
 				s.Clear()
@@ -116,10 +116,10 @@ func TestCounterConservation(t *testing.T) {
 			g.add(rng.IntN(tables), 0, fmt.Sprintf("%s:%v|c|@%v", name, value, rate))
 			want[name+"|counter"] += value / rate
 			if rng.IntN(1000) == 0 {
-				take()
+				collect()
 			}
 		}
-		take()
+		collect()
 		require.Len(t, got, len(want))
 		for id := range want {
 			assert.InDelta(t, want[id], got[id], 1, "%s with %d tables", id, tables)
@@ -128,7 +128,7 @@ func TestCounterConservation(t *testing.T) {
 }
 
 func TestIntCounterIsExactAndSaturates(t *testing.T) {
-	g := newGroup(testOptions())
+	g := newGroup(testSettings())
 	g.add(0, 0, "big:9007199254740993|c", "top:9223372036854775807|c", "top:9223372036854775807|c")
 	found := g.flush()
 	assert.Equal(t, int64(9007199254740993), whole(must(t, found, "big|counter")))
@@ -136,7 +136,7 @@ func TestIntCounterIsExactAndSaturates(t *testing.T) {
 }
 
 func TestFloatCounter(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.IntCounters = false
 	g := newGroup(o)
 	g.add(0, 0, "a:0.5|c", "a:1|c|@0.3", "a:1e20|c|@0.5")
@@ -144,10 +144,9 @@ func TestFloatCounter(t *testing.T) {
 	assert.InEpsilon(t, 0.5+1/0.3+2e20, real, 1e-15)
 }
 
-// Weighted by 1/rate, the fraction carried: across tables and epochs nothing is
-// rounded away.
+// Values count 1/rate times and carry the fraction over: across tables and epochs no fraction is lost.
 func TestDistributionWeights(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.Tables = 2
 	g := newGroup(o)
 	var count uint64
@@ -165,9 +164,9 @@ func TestDistributionWeights(t *testing.T) {
 	assert.InDelta(t, 1000, float64(count), 1)
 }
 
-// A rate is a weight, not a loop: this line stands for a million values.
+// A rate is a weight, not a number of repetitions: this line counts a million times.
 func TestSmallRateIsOneRecord(t *testing.T) {
-	g := newGroup(testOptions())
+	g := newGroup(testSettings())
 	g.add(0, 0, "d:5|d|@0.000001", "c:5|c|@0.000001", "d:1|d|@1e-300")
 	found := g.flush()
 	assert.Equal(t, uint64(1_000_000), must(t, found, "d|distribution").value.(*DistributionValue).Histogram().Count)
@@ -197,7 +196,7 @@ func TestGaugeLastWriteWinsAcrossTables(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			o := testOptions()
+			o := testSettings()
 			o.Tables = 2
 			g := newGroup(o)
 			for _, w := range tt.writes {
@@ -205,7 +204,7 @@ func TestGaugeLastWriteWinsAcrossTables(t *testing.T) {
 			}
 			s := must(t, g.flush(), "g|gauge")
 			assert.InDelta(t, tt.want, s.value.(*LastValue).Gauge, 0)
-			g.add(1, 10, "g:+1|g") // the value outlives the interval
+			g.add(1, 10, "g:+1|g") // the value remains after the interval
 			g.flush()
 			assert.InDelta(t, tt.want+1, s.value.(*LastValue).Gauge, 0)
 		})
@@ -213,7 +212,7 @@ func TestGaugeLastWriteWinsAcrossTables(t *testing.T) {
 }
 
 func TestSetsMergeAcrossTables(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.Tables = 2
 	g := newGroup(o)
 	for i := range 3000 {
@@ -228,7 +227,7 @@ func TestSetsMergeAcrossTables(t *testing.T) {
 }
 
 func TestOverflowKeepsTotals(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.MaxSeries, o.Tables, o.MaxAliases = 10, 2, 50
 	g := newGroup(o)
 	for i := range 1000 {
@@ -253,7 +252,7 @@ func TestOverflowKeepsTotals(t *testing.T) {
 }
 
 func TestOverflowOfNamesIsBounded(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.MaxSeries = 1
 	g := newGroup(o)
 	const names = maxOverflowMetrics + 501
@@ -267,7 +266,7 @@ func TestOverflowOfNamesIsBounded(t *testing.T) {
 }
 
 func TestIdleSeriesExpireAndMakeRoom(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.MaxSeries, o.ExpirySwaps = 2, 4
 	g := newGroup(o)
 	g.add(0, 0, "old1:1|c", "old2:1|c", "new:1|c")
@@ -287,10 +286,10 @@ func TestIdleSeriesExpireAndMakeRoom(t *testing.T) {
 	must(t, found, "old1|counter")
 }
 
-// An expired series that comes back is one series, whichever tables send it.
+// An expired series that comes back is one series, even if several tables receive it.
 func TestExpiredSeriesComesBackOnce(t *testing.T) {
 	for expiry := uint64(2); expiry < 8; expiry++ {
-		o := testOptions()
+		o := testSettings()
 		o.Tables, o.ExpirySwaps = 2, expiry
 		g := newGroup(o)
 		rng := rand.New(rand.NewPCG(7, expiry))
@@ -321,7 +320,7 @@ func TestExpiredSeriesComesBackOnce(t *testing.T) {
 }
 
 func TestAliasesAreBounded(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.MaxAliases, o.Tables = 100, 2
 	g := newGroup(o)
 	tags := []string{"a:1", "b:2", "c:3", "d:4", "e:5", "f:6"}
@@ -339,9 +338,9 @@ func TestAliasesAreBounded(t *testing.T) {
 	assert.Equal(t, int64(5000), whole(must(t, found, "m|counter|a=1|b=2|c=3|d=4|e=5|f=6")))
 }
 
-// One client socket reaches one reader: it can have the whole limit.
+// One table can use the whole limit, because one client socket reaches one reader.
 func TestOneBusyTableHasAllAliases(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.MaxSeries, o.MaxAliases, o.Tables = 1000, 1000, 4
 	g := newGroup(o)
 	send := func() {
@@ -357,7 +356,7 @@ func TestOneBusyTableHasAllAliases(t *testing.T) {
 		assert.Equal(t, 1000, g.known())
 		assert.Equal(t, 1000, g.tables[2].young.n, "all in use, none resolved again")
 	}
-	// An idle table's aliases are another one's after two rotations.
+	// After two rotations another table can use the limit of an idle one.
 	for range 2 * o.ExpirySwaps {
 		g.add(1, 0, "a:1|c")
 		g.flush()
@@ -365,9 +364,9 @@ func TestOneBusyTableHasAllAliases(t *testing.T) {
 	assert.Equal(t, 1, g.known())
 }
 
-// A flood of unknown lines does not make the table forget what is in use.
+// A flood of unknown lines does not make the table drop aliases that are in use.
 func TestFloodLeavesWhatIsInUse(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.MaxSeries, o.MaxAliases, o.Tables = 10, 400, 2
 	g := newGroup(o)
 	next, resolved := 0, 0
@@ -392,9 +391,9 @@ func TestFloodLeavesWhatIsInUse(t *testing.T) {
 	assert.Equal(t, 5, resolved, "each once")
 }
 
-// A chunk past those that an alias can name would be taken for another.
+// The table refuses a chunk whose index does not fit into an alias, because the alias would name another chunk.
 func TestChunksOfAliasesAreBounded(t *testing.T) {
-	g := newGroup(testOptions())
+	g := newGroup(testSettings())
 	young := &g.tables[0].young
 	young.chunks = make([][]byte, maxChunks)
 	g.add(0, 0, "a:1|c", "a:1|c")
@@ -405,7 +404,7 @@ func TestChunksOfAliasesAreBounded(t *testing.T) {
 
 // A long alias counts as several.
 func TestLongKeysAreBounded(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.MaxAliases = 2000
 	g := newGroup(o)
 	for i := range 5000 {
@@ -418,7 +417,7 @@ func TestLongKeysAreBounded(t *testing.T) {
 }
 
 func TestTimestampsStandApart(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.TimedPoints = 3
 	g := newGroup(o)
 	g.add(0, 0, "a:1:2|c|T1700000000|@0.5", "a:5|c", "g:+7|g|T1700000001", "g:8|g|T1700000002", "d:1|d|T1700000000")
@@ -434,10 +433,10 @@ func TestTimestampsStandApart(t *testing.T) {
 	assert.Equal(t, uint64(1), must(t, found, "d|distribution").value.(*DistributionValue).Histogram().Count)
 }
 
-// A series whose points find no room is in use all the same: it does not expire under
-// its aliases, which another spelling would make a second series of.
+// A series whose points have no room remains in use: it does not expire before its aliases. Otherwise another spelling would
+// create a second series.
 func TestSeriesOutlivesPointsWithoutRoom(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.TimedPoints, o.ExpirySwaps = 1, 4
 	g := newGroup(o)
 	g.add(0, 0, "a:1|c|T1")
@@ -458,44 +457,43 @@ func TestSeriesOutlivesPointsWithoutRoom(t *testing.T) {
 	assert.Equal(t, int64(2), whole(a))
 }
 
-// No allocation for a line of a known series, epoch after epoch: of every type, and
-// of every aggregation that a type can be mapped to.
+// A line of a known series allocates nothing, in any epoch, for every type and every aggregation.
 func TestAllocsPerLine(t *testing.T) {
 	lines := []string{
 		"a:1|c|#x:1,y:2", "a:1|c|@0.3|#x:1,y:2", "a:1.5:2:3|c", "g:1.5|g|#x:1", "g:+1|g", "t:320|ms|#x:1", "h:320|h|@0.3",
 		"d:1:2:3:1e3:-5:0|d|#x", "s:alice|s|#x", "s:alice|s", "_e{1,1}:a|b", "_sc|x|0", "bad", "x:y|c", "a:1|c|#x:1|c:ci-1|e:it-true|card:low",
 	}
 	lines = append(lines, "a:1|c|#x:1|c:in-4026531835|e:it-false,cn-web,pu-75a2b6d5-3949-4afb-ad0d-92ff0674e759")
-	byAddress, byContainer := testOptions(), originOptions()
+	byAddress, byContainer := testSettings(), originSettings()
 	byAddress.Origin = OriginIP
 	sender := netip.MustParseAddr("2001:db8::7")
-	stochastic := testOptions()
+	stochastic := testSettings()
 	stochastic.Random = func() rand.Source { return rand.NewPCG(1, 2) }
-	mapped := mappedOptions()
+	mapped := mappedSettings()
 	mapped.TimedPoints = 1000
 	for _, run := range []struct {
-		options Options
-		lines   []string
+		settings Settings
+		lines    []string
 	}{
-		{testOptions(), lines},
+		{testSettings(), lines},
 		{byAddress, lines},
 		{byContainer, lines},
 		{stochastic, lines[:3]},
 		{mapped, []string{
-			"t:320|ms|#x:1", "t:320|ms|@0.3", "t:1:2:3:4:5:6:-7|ms|@0.5", // within MaxSamples, and past it
-			"h:320|h|#x:1", "h:1:2:3:4:5:6:7|h", // within TimedPoints, and past it
+			"t:320|ms|#x:1", "t:320|ms|@0.3", "t:1:2:3:4:5:6:-7|ms|@0.5", // within MaxSamples, and beyond it
+			"h:320|h|#x:1", "h:1:2:3:4:5:6:7|h", // within TimedPoints, and beyond it
 			"d:320|d|#x:1", "d:1:2:3:1e3:-5:0|d|@0.3", "other:1:2:3:1e3:-5:0|d",
 		}},
 	} {
 		for _, in := range run.lines {
-			g := newGroup(run.options)
+			g := newGroup(run.settings)
 			table, datagram := g.tables[0], []byte(in+"\n"+in)
 			epoch := func() {
 				for range 100 {
 					table.Datagram(datagram, false, 1, sender)
 				}
 				table.Swap().Merge(func(s *Series, _ bool) {
-					s.Settle()
+					s.FinishMerge()
 					if v, ok := s.value.(*SummaryValue); ok {
 						v.Totals()
 						v.Quantiles(func(float64, float64) bool { return true })
@@ -503,10 +501,10 @@ func TestAllocsPerLine(t *testing.T) {
 					s.Clear()
 				})
 			}
-			epoch() // what a series needs is allocated by now,
-			epoch() // in both halves
-			// A rotation every ExpirySwaps/2 epochs allocates; 1,000 lines an epoch would hide it.
-			table.options.ExpirySwaps = 1 << 60
+			epoch() // allocates the memory of the series
+			epoch() // and of the other half
+			// A rotation, every ExpirySwaps/2 epochs, allocates. With 1,000 lines per epoch the mean would not show it.
+			table.settings.ExpirySwaps = 1 << 60
 			assert.Zero(t, testing.AllocsPerRun(20, epoch), in)
 		}
 	}
@@ -524,7 +522,7 @@ func FuzzDatagram(f *testing.F) {
 	}
 	var all []byte
 	for text := range bytes.Lines(examples) {
-		// The first word says what becomes of the line; the file's comments are as good a datagram.
+		// The first word of an example is its result. The file's comments are valid input too.
 		_, in, _ := bytes.Cut(text, []byte{' '})
 		f.Add(bytes.TrimSuffix(in, []byte{'\n'}), false)
 		f.Add(in[:len(in)/2], true)
@@ -533,9 +531,9 @@ func FuzzDatagram(f *testing.F) {
 	f.Add(all, false)
 	f.Add(bytes.ReplaceAll(all, []byte{'\n'}, []byte("\r\n")), true)
 	f.Fuzz(func(t *testing.T, b []byte, truncated bool) {
-		o := testOptions()
+		o := testSettings()
 		if truncated {
-			o = mappedOptions()
+			o = mappedSettings()
 		}
 		o.MaxSeries, o.MaxAliases, o.Origin = 3, 8, OriginContainer
 		g := newGroup(o)
@@ -564,17 +562,16 @@ func FuzzDatagram(f *testing.F) {
 			}
 		}
 		counted := totalOf(g.stats.Lines[:]) + totalOf(g.stats.Rejected[:])
-		// The cut line of a truncated datagram may be a lone carriage return.
+		// The last line of a truncated datagram may be a single carriage return.
 		if counted < lines || (counted > lines && !truncated) {
 			t.Fatalf("%d lines, %d counted", lines, counted)
 		}
 	})
 }
 
-// A line of the older generation that the younger has no memory for stays where it is,
-// however often it comes.
+// An alias of the older generation stays there if the younger one gets no memory, even if its line comes often.
 func TestKnownLinesWithoutMemoryAreCountedOnce(t *testing.T) {
-	o := testOptions()
+	o := testSettings()
 	o.ExpirySwaps = 2 // each swap rotates
 	g := newGroup(o)
 	long := "long:1|c|#" + strings.Repeat("x", 10*aliasBytes)

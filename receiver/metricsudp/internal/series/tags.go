@@ -8,26 +8,24 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// rawTag points into a line, or into a copy where that was not UTF-8.
+// rawTag points into a line, or into a copy if the line was not valid UTF-8.
 type rawTag struct{ key, value []byte }
 
 var replacement = []byte(string(utf8.RuneError))
 
-// canonical writes the identity of a line: kind, name and the tags, valid UTF-8,
-// sorted by key and without duplicates. The separators are bytes that a name, a key or a
-// value cannot contain in any format, so that two different series never have the same
-// identity:
+// canonical writes the identity of a line's series to t.key: kind, name and tags, in valid UTF-8. The tags are sorted by key and
+// have no duplicates. The separators are bytes that a name, a key or a value cannot contain in any format, so two different
+// series never have the same identity:
 //
 //	<kind>name|key\nvalue|key\nvalue|
 //
-// Of tags with the same key the one with the greatest value counts: a rule that
-// does not depend on their order. A tag without a value has the empty value, where
-// Options.SimpleTags accepts it. With Options.MetricType the kind is a tag too, and
-// one that a sender gave its key is left out like a duplicate. Tags that say where
-// the line comes from belong to the origin. Options.Cleaning rewrites name and keys.
+// If several tags have the same key, the one with the greatest value counts, so the result does not depend on their order. A
+// tag without a value has the empty value, if Settings.SimpleTags accepts it. With Settings.MetricType the kind becomes a tag,
+// and a tag with the same key from the sender counts as a duplicate. Tags that describe the origin are left out.
+// Settings.Cleaning rewrites name and keys.
 func (t *Table) canonical(l *line.Line) (nameLen int, found spelling, reason line.Reason) {
 	if bytes.IndexByte(l.Name, '|') >= 0 {
-		return 0, 0, line.NoValue // the colon after it is that of a tag; looked for here, where a line is new
+		return 0, 0, line.NoValue // the colon after the bar belongs to a tag; only new lines need this check
 	}
 	before, tags, after := l.NameParts()
 	if l.Format == line.Plain {
@@ -43,14 +41,14 @@ func (t *Table) canonical(l *line.Line) (nameLen int, found spelling, reason lin
 	if reason != line.OK {
 		return 0, 0, reason
 	}
-	if t.options.MetricType {
+	if t.settings.MetricType {
 		t.tags = append(t.tags, rawTag{[]byte(metricTypeKey), []byte(metricTypes[l.Kind])})
 	}
 	slices.SortFunc(t.tags, func(a, b rawTag) int {
 		if c := bytes.Compare(a.key, b.key); c != 0 {
 			return c
 		}
-		return bytes.Compare(b.value, a.value) // greatest first, the one that stays
+		return bytes.Compare(b.value, a.value) // the greatest value first, because CompactFunc keeps the first
 	})
 	all := len(t.tags)
 	t.tags = slices.CompactFunc(t.tags, func(a, b rawTag) bool { return bytes.Equal(a.key, b.key) })
@@ -65,15 +63,15 @@ func (t *Table) canonical(l *line.Line) (nameLen int, found spelling, reason lin
 // canonicalName begins the identity with the kind and the name, and reports whether the name was cleaned.
 func (t *Table) canonicalName(kind line.Kind) (cleaned bool) {
 	name := valid(t.name)
-	if t.options.Cleaning != CleanEtsy { // which makes a _ of blanks
+	if t.settings.Cleaning != CleanEtsy { // CleanEtsy replaces blanks by _
 		name = line.TrimBlanks(name)
 	}
-	t.key = t.options.Cleaning.appendName(append(t.key[:0], byte(kind)), name)
+	t.key = t.settings.Cleaning.appendName(append(t.key[:0], byte(kind)), name)
 	return !bytes.Equal(t.key[1:], name)
 }
 
-// readTags reads the attributes of a line. It returns how many tags the attribute metric_type replaces, and whether a
-// key was cleaned.
+// readTags reads the tags of a line into t.tags. It returns how many tags the attribute metric_type replaces, and whether a key
+// was cleaned.
 func (t *Table) readTags(format line.Format, tags []byte) (replaced int, cleaned bool, reason line.Reason) {
 	t.tags, t.keys, t.entity = t.tags[:0], t.keys[:0], nil
 	for n := 0; len(tags) > 0; {
@@ -83,24 +81,24 @@ func (t *Table) readTags(format line.Format, tags []byte) (replaced int, cleaned
 		if len(tag) == 0 {
 			continue
 		}
-		if n++; n > t.options.MaxTags {
+		if n++; n > t.settings.MaxTags {
 			return 0, false, line.TooManyTags
 		}
 		key, value := format.CutValue(tag)
-		if len(key) == 0 || len(value) == 0 && !t.options.SimpleTags {
+		if len(key) == 0 || len(value) == 0 && !t.settings.SimpleTags {
 			return 0, false, line.BadTag
 		}
 		if isOriginTag(&t.entity, key, value) {
 			continue
 		}
-		if t.options.MetricType && string(key) == metricTypeKey {
+		if t.settings.MetricType && string(key) == metricTypeKey {
 			replaced++
 			continue
 		}
 		key = valid(key)
-		if t.options.Cleaning == CleanPrometheus {
+		if t.settings.Cleaning == CleanPrometheus {
 			start := len(t.keys)
-			t.keys = t.options.Cleaning.appendKey(t.keys, key)
+			t.keys = t.settings.Cleaning.appendKey(t.keys, key)
 			cleaned = cleaned || !bytes.Equal(t.keys[start:], key)
 			key = t.keys[start:]
 		}
@@ -109,9 +107,9 @@ func (t *Table) readTags(format line.Format, tags []byte) (replaced int, cleaned
 	return replaced, cleaned, line.OK
 }
 
-// spelling is what aliases remember of the way a series is written: how many tags are dropped because another one has
-// their key, and in the highest bit whether the name or a key was cleaned. A line has too few bytes for more
-// duplicates than fit.
+// spelling describes how a line writes its series. The lower bits are the number of tags that are dropped because another tag
+// has the same key. The highest bit is set if the name or a key was cleaned. The number fits, because a line of the greatest
+// length has fewer tags.
 type spelling uint16
 
 const cleanedSpelling spelling = 1 << 15
@@ -132,8 +130,7 @@ func appendTag(to []byte, t rawTag) []byte {
 	return append(append(append(append(to, t.key...), keyEnd), t.value...), tagEnd)
 }
 
-// The separators of identities. No line has a line ending, and a bar ends a name as well as a
-// tag field.
+// The separators of identities. A line contains no line ending, and a bar ends a name and a tag field.
 const (
 	keyEnd = '\n'
 	tagEnd = '|'
@@ -141,7 +138,7 @@ const (
 
 const metricTypeKey = "metric_type"
 
-// metricTypes are contrib's statsd receiver's, which has no sets.
+// metricTypes are the values of the attribute metric_type, as in contrib's statsd receiver, which has no sets.
 var metricTypes = [line.Kinds]string{
 	line.Counter: "counter", line.Gauge: "gauge", line.Timer: "timing", line.Histogram: "histogram",
 	line.Distribution: "distribution", line.Set: "set",

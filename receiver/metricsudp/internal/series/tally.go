@@ -10,11 +10,12 @@ import (
 // tally counts values in buckets. T is the type itself.
 type tally[T any] interface {
 	sized
-	// Record counts n values.
+	// Record counts the value n times.
 	Record(v float64, n uint64)
-	// admit makes room for values, negative ones among them or not, or reports that memory is refused.
-	admit(negative bool, b *budget.Budget, must bool) bool
-	// absorb adds o, which it may not keep.
+	// admit makes room for values. negative says that at least one of them is negative. admit reports false if the account
+	// does not pay for the memory.
+	admit(negative bool, payer account) bool
+	// absorb adds the counts of o. It must not keep a reference to o.
 	absorb(o T, b *budget.Budget)
 }
 
@@ -22,86 +23,86 @@ type tally[T any] interface {
 type tallies[T tally[T]] struct {
 	kind     Aggregation
 	pool     *pool[T]
-	few      *pool[*few] // nil if buckets use little memory
+	small    *pool[*smallTally] // nil if buckets need little memory
 	newValue func(tallyValue[T]) value
 
-	scratch T // the flusher's: buckets of a value that has few
+	scratch T // buckets for a value that has a small tally; only the flusher uses them
 }
 
-// newTallies has a tally begin with few values if its buckets use more memory.
+// newTallies creates an aggregator whose tallies begin small, if buckets need more memory than that.
 func newTallies[T tally[T]](kind Aggregation, tables int, b *budget.Budget, create func() T, newValue func(tallyValue[T]) value) *tallies[T] {
 	a := &tallies[T]{kind: kind, pool: newPool(b, tables, create), newValue: newValue, scratch: create()}
-	if a.scratch.size() > 2*fewBytes {
-		a.few = newPool(b, tables, newFew)
+	if a.scratch.size() > 2*smallTallyBytes {
+		a.small = newPool(b, tables, newSmallTally)
 	}
 	return a
 }
 
 func (a *tallies[T]) aggregation() Aggregation { return a.kind }
 
-func (a *tallies[T]) local(table int) *local {
+func (a *tallies[T]) newShare(table int) *share {
 	var x struct {
-		local
-		tallyShare[T]
+		share
+		tallyAccumulator[T]
 	}
 	x.cache = &a.pool.caches[table]
-	if a.few != nil {
-		x.few = &a.few.caches[table]
+	if a.small != nil {
+		x.small = &a.small.caches[table]
 	}
-	x.share = &x.tallyShare
-	return &x.local
+	x.accumulator = &x.tallyAccumulator
+	return &x.share
 }
 
-func (a *tallies[T]) localBytes() int { return 112 }
+func (a *tallies[T]) shareSize() int { return 112 }
 
 func (a *tallies[T]) value() value { return a.newValue(tallyValue[T]{owner: a}) }
 
 func (a *tallies[T]) trim() {
 	a.pool.trim()
-	if a.few != nil {
-		a.few.trim()
+	if a.small != nil {
+		a.small.trim()
 	}
 }
 
-type tallyShare[T tally[T]] struct {
+type tallyAccumulator[T tally[T]] struct {
 	cache  *cache[T]
-	few    *cache[*few] // nil where tallies begin with buckets
+	small  *cache[*smallTally] // nil if tallies begin with buckets
 	halves [2]struct {
 		counted[T]
 		carry
 	}
 }
 
-// counted is what was counted: few values, buckets or, without values, neither.
+// counted has counted values, either in a small tally or in buckets (tally). Without values it has neither.
 type counted[T tally[T]] struct {
-	few   *few
+	small *smallTally
 	tally T
 }
 
-// record counts n values. There must be room in few, or buckets.
+// record counts the value n times. The small tally must have room for it, or there must be buckets.
 func (c *counted[T]) record(v float64, n uint64) {
-	if c.few != nil {
-		c.few.record(v, n)
+	if c.small != nil {
+		c.small.record(v, n)
 		return
 	}
 	c.tally.Record(v, n)
 }
 
-// replay records the few values in a tally that admits them.
-func replay[T tally[T]](to T, f *few) {
+// replay records the values of f in a tally, which must have admitted them.
+func replay[T tally[T]](to T, f *smallTally) {
 	for i, v := range f.values[:f.n] {
 		to.Record(v, f.counts[i])
 	}
 }
 
-// carry is the fraction of a weight that is left to the next value, in [0, 1) but
-// between merge and settle: a sample rate makes a value count 1/rate times.
+// carry is the fraction of a weight that is carried over to the next value. With a sample rate a value counts 1/rate times, which
+// need not be a whole number.
 type carry struct {
-	fraction float64
-	value    float64 // that the fraction stands for
+	fraction float64 // in [0, 1), except between merge and finishMerge
+	value    float64 // the value to which the fraction belongs
 }
 
-// whole returns how many times a value of a weight counts.
+// whole returns how many times a value with that weight counts, and carries the rest over.
 func (c *carry) whole(v, weight float64) uint64 {
 	weight += c.fraction
 	n := math.Floor(weight)
@@ -109,24 +110,24 @@ func (c *carry) whole(v, weight float64) uint64 {
 	return uint64(n)
 }
 
-// take adds what another carries.
-func (c *carry) take(from *carry) {
+// addCarry adds the fraction of another carry and clears that one.
+func (c *carry) addCarry(from *carry) {
 	if from.fraction > 0 {
 		*c = carry{c.fraction + from.fraction, from.value}
 		*from = carry{}
 	}
 }
 
-// settle returns how many times more the value counts.
-func (c *carry) settle() uint64 {
+// removeWhole removes the whole part of the fraction and returns it: the value counts that many more times.
+func (c *carry) removeWhole() uint64 {
 	n := math.Floor(c.fraction)
 	c.fraction -= n
 	return uint64(n)
 }
 
-func (s *tallyShare[T]) add(half int, l *line.Line, _ int64, t *Table, must bool) bool {
+func (s *tallyAccumulator[T]) add(half int, l *line.Line, _ int64, t *Table, forced bool) bool {
 	to := &s.halves[half]
-	if !s.admit(&to.counted, l.Values, t.registry.budget, must) {
+	if !s.admit(&to.counted, l.Values, account{t.registry.budget, forced}) {
 		return false
 	}
 	if l.Rate == 1 {
@@ -142,53 +143,53 @@ func (s *tallyShare[T]) add(half int, l *line.Line, _ int64, t *Table, must bool
 	return true
 }
 
-// admit makes room for values, or reports that memory is refused. What was counted before stays.
-func (s *tallyShare[T]) admit(to *counted[T], values []line.Value, b *budget.Budget, must bool) bool {
+// admit makes room for values. It reports false if the account does not pay for the memory; the values counted before remain.
+func (s *tallyAccumulator[T]) admit(to *counted[T], values []line.Value, payer account) bool {
 	var none T
 	if to.tally != none {
-		return to.tally.admit(anyNegative(values), b, must)
+		return to.tally.admit(anyNegative(values), payer)
 	}
-	if s.few != nil && to.few == nil && len(values) <= fewValues {
-		to.few = s.few.take(must)
-		return to.few != nil
+	if s.small != nil && to.small == nil && len(values) <= smallTallyValues {
+		to.small = s.small.get(payer)
+		return to.small != nil
 	}
-	if to.few != nil && to.few.hasRoom(len(values)) {
+	if to.small != nil && to.small.hasRoom(len(values)) {
 		return true
 	}
-	with := s.cache.take(must)
-	if with == none {
+	buckets := s.cache.get(payer)
+	if buckets == none {
 		return false
 	}
-	if !with.admit(anyNegative(values) || to.few != nil && to.few.anyNegative(), b, must) {
-		s.cache.put(with)
+	if !buckets.admit(anyNegative(values) || to.small != nil && to.small.anyNegative(), payer) {
+		s.cache.put(buckets)
 		return false
 	}
-	to.tally = with
-	if to.few != nil {
-		replay(with, to.few)
-		s.few.put(to.few)
-		to.few = nil
+	to.tally = buckets
+	if to.small != nil {
+		replay(buckets, to.small)
+		s.small.put(to.small)
+		to.small = nil
 	}
 	return true
 }
 
-// tallyValue is what a series has counted.
+// tallyValue is the merged tally of a series.
 type tallyValue[T tally[T]] struct {
 	owner      *tallies[T]
-	counted[T] // neither after clear
+	counted[T] // empty after clear
 	carry      carry
 }
 
-// merge takes over what the first reader has: most series have one reader.
-func (v *tallyValue[T]) merge(from share, half int) bool {
+// merge moves the first reader's tally instead of copying it, because most series have one reader.
+func (v *tallyValue[T]) merge(from accumulator, half int) bool {
 	var none T
-	s := &from.(*tallyShare[T]).halves[half]
-	v.carry.take(&s.carry)
+	s := &from.(*tallyAccumulator[T]).halves[half]
+	v.carry.addCarry(&s.carry)
 	other := s.counted
 	s.counted = counted[T]{}
 	switch {
-	case other.few != nil:
-		v.mergeFew(other.few)
+	case other.small != nil:
+		v.mergeSmall(other.small)
 	case other.tally != none:
 		v.mergeTally(other.tally)
 	default:
@@ -197,22 +198,25 @@ func (v *tallyValue[T]) merge(from share, half int) bool {
 	return true
 }
 
-func (v *tallyValue[T]) mergeFew(f *few) {
+// forced returns the flusher's account: a merge must not lose values.
+func (v *tallyValue[T]) forced() account { return account{v.owner.pool.budget, true} }
+
+func (v *tallyValue[T]) mergeSmall(f *smallTally) {
 	var none T
-	if v.few == nil && v.tally == none {
-		v.few = f
+	if v.small == nil && v.tally == none {
+		v.small = f
 		return
 	}
-	if v.tally == none && !v.few.hasRoom(f.n) {
+	if v.tally == none && !v.small.hasRoom(f.n) {
 		v.spread()
 	}
 	if v.tally != none {
-		v.tally.admit(f.anyNegative(), v.owner.pool.budget, true)
+		v.tally.admit(f.anyNegative(), v.forced())
 	}
 	for i, x := range f.values[:f.n] {
 		v.recordAny(x, f.counts[i])
 	}
-	v.owner.few.put(f)
+	v.owner.small.put(f)
 }
 
 func (v *tallyValue[T]) mergeTally(t T) {
@@ -223,53 +227,53 @@ func (v *tallyValue[T]) mergeTally(t T) {
 		return
 	}
 	v.tally = t
-	if f := v.few; f != nil {
-		v.few = nil
-		t.admit(f.anyNegative(), v.owner.pool.budget, true)
+	if f := v.small; f != nil {
+		v.small = nil
+		t.admit(f.anyNegative(), v.forced())
 		replay(t, f)
-		v.owner.few.put(f)
+		v.owner.small.put(f)
 	}
 }
 
-// recordAny counts values that few has no room for, too.
+// recordAny counts the value n times. If the small tally has no room for it, recordAny moves all values to buckets.
 func (v *tallyValue[T]) recordAny(x float64, n uint64) {
-	if v.few != nil && v.few.record(x, n) {
+	if v.small != nil && v.small.record(x, n) {
 		return
 	}
 	v.spread()
 	v.tally.Record(x, n)
 }
 
-// spread brings few values to buckets of their own.
+// spread moves the values of the small tally to buckets.
 func (v *tallyValue[T]) spread() {
-	if f := v.few; f != nil {
-		v.mergeTally(v.owner.pool.force())
+	if f := v.small; f != nil {
+		v.mergeTally(v.owner.pool.get())
 	}
 }
 
-// buckets returns what was counted in buckets, which are valid until the next call for any value of
-// the aggregator. It is the zero T if nothing was.
+// buckets returns the counted values in buckets, or the zero T without values. The buckets are valid until the next call for any
+// value of the same aggregator.
 func (v *tallyValue[T]) buckets() T {
-	if v.few == nil {
+	if v.small == nil {
 		return v.tally
 	}
 	v.owner.scratch.reset()
-	replay(v.owner.scratch, v.few)
+	replay(v.owner.scratch, v.small)
 	return v.owner.scratch
 }
 
-func (v *tallyValue[T]) settle() {
+func (v *tallyValue[T]) finishMerge() {
 	var none T
-	if n := v.carry.settle(); n > 0 && (v.few != nil || v.tally != none) {
+	if n := v.carry.removeWhole(); n > 0 && (v.small != nil || v.tally != none) {
 		v.recordAny(v.carry.value, n)
 	}
 }
 
 func (v *tallyValue[T]) clear() {
 	var none T
-	if v.few != nil {
-		v.owner.few.put(v.few)
-		v.few = nil
+	if v.small != nil {
+		v.owner.small.put(v.small)
+		v.small = nil
 	}
 	if v.tally != none {
 		v.owner.pool.put(v.tally)

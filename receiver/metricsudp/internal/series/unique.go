@@ -12,38 +12,39 @@ import (
 // uniques is the aggregator of sets.
 type uniques struct{ pool *pool[*members] }
 
-func newUniques(o *Options, b *budget.Budget) *uniques {
+func newUniques(o *Settings, b *budget.Budget) *uniques {
 	return &uniques{newPool(b, o.Tables, func() *members { return newMembers(o.SetLimit) })}
 }
 
 func (a *uniques) aggregation() Aggregation { return Unique }
 
-func (a *uniques) local(table int) *local {
+func (a *uniques) newShare(table int) *share {
 	var x struct {
-		local
-		uniqueShare
+		share
+		uniqueAccumulator
 	}
 	x.cache = &a.pool.caches[table]
-	x.share = &x.uniqueShare
-	return &x.local
+	x.accumulator = &x.uniqueAccumulator
+	return &x.share
 }
 
-func (a *uniques) localBytes() int { return 64 }
+func (a *uniques) shareSize() int { return 64 }
 
 func (a *uniques) value() value { return &UniqueValue{pool: a.pool} }
 
 func (a *uniques) trim() { a.pool.trim() }
 
-type uniqueShare struct {
+type uniqueAccumulator struct {
 	cache  *cache[*members]
 	halves [2]*members
 }
 
-var _ share = (*uniqueShare)(nil)
+var _ accumulator = (*uniqueAccumulator)(nil)
 
-func (s *uniqueShare) add(half int, l *line.Line, _ int64, t *Table, must bool) bool {
+func (s *uniqueAccumulator) add(half int, l *line.Line, _ int64, t *Table, forced bool) bool {
+	payer := account{t.registry.budget, forced}
 	if s.halves[half] == nil {
-		if s.halves[half] = s.cache.take(must); s.halves[half] == nil {
+		if s.halves[half] = s.cache.get(payer); s.halves[half] == nil {
 			return false
 		}
 	}
@@ -53,14 +54,12 @@ func (s *uniqueShare) add(half int, l *line.Line, _ int64, t *Table, must bool) 
 		m.Add(member)
 		return true
 	}
-	if must {
-		t.registry.budget.Force(growth)
-	} else if !t.registry.budget.Reserve(growth) {
+	if !payer.pay(growth) {
 		return false
 	}
 	before := m.Bytes()
 	m.Add(member)
-	t.registry.budget.Release(growth - (m.Bytes() - before)) // it need not have grown
+	t.registry.budget.Release(growth - (m.Bytes() - before)) // the counter may have grown by less
 	return true
 }
 
@@ -72,7 +71,7 @@ type UniqueValue struct {
 
 var _ value = (*UniqueValue)(nil)
 
-// Members is how many distinct ones there are.
+// Members returns the number of distinct members.
 func (v *UniqueValue) Members() int64 {
 	if v.members == nil {
 		return 0
@@ -80,13 +79,13 @@ func (v *UniqueValue) Members() int64 {
 	return int64(min(v.members.Count(), math.MaxInt64))
 }
 
-// merge takes the first reader's members as they are.
-func (v *UniqueValue) merge(from share, half int) bool {
-	s := &from.(*uniqueShare).halves[half]
+// merge moves the first reader's members instead of copying them.
+func (v *UniqueValue) merge(from accumulator, half int) bool {
+	s := &from.(*uniqueAccumulator).halves[half]
 	switch {
 	case *s == nil:
 		return false
-	case (*s).Count() == 0: // refused its first member
+	case (*s).Count() == 0: // the budget refused memory for the first member
 		v.pool.put(*s)
 		*s = nil
 		return false
@@ -102,7 +101,7 @@ func (v *UniqueValue) merge(from share, half int) bool {
 	return true
 }
 
-func (v *UniqueValue) settle() {}
+func (v *UniqueValue) finishMerge() {}
 
 func (v *UniqueValue) clear() {
 	if v.members != nil {
@@ -111,10 +110,10 @@ func (v *UniqueValue) clear() {
 	}
 }
 
-// members is a counter that a pool can hold.
+// members is a counter that a pool can keep.
 type members struct{ unique.Counter }
 
-const membersBytes = 80 // the struct
+const membersBytes = 80 // size of the struct
 
 func newMembers(limit int) *members { return &members{*unique.New(limit)} }
 

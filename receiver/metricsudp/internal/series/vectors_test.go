@@ -10,14 +10,14 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// vector is a line and what becomes of it.
+// vector is a line with its result.
 type vector struct {
 	line string
 	want string // the series and their values, or the reason for which the line is refused
 }
 
-// vectors are what the tests of other servers teach: lines on which servers differ, or that a parser gets wrong. The
-// cases are theirs, the lines and expectations ours. Where a server reads a line otherwise, the comment says so.
+// vectors are cases from the tests of other servers: lines on which servers differ, or that are easy to parse wrong. The cases are
+// theirs, the lines and expectations are ours. If a server reads a line differently, the comment says how ("there").
 var vectors = map[string][]vector{
 	"statsd_exporter": {
 		{"reqs:100|c|#a:1,#b:2", "reqs{a=1 b=2} 100"}, // a # before each tag
@@ -118,7 +118,7 @@ func TestVectorsOfOtherServers(t *testing.T) {
 	for server, all := range vectors {
 		for _, v := range all {
 			t.Run(server+" "+v.line, func(t *testing.T) {
-				o := testOptions()
+				o := testSettings()
 				o.TimedCounters, o.TimedGauges = false, false
 				g := newGroup(o)
 				g.add(0, 0, v.line)
@@ -142,7 +142,7 @@ func TestVectorsOfOtherServers(t *testing.T) {
 	}
 }
 
-// describe writes a series and its value.
+// describe returns a series and its value as text.
 func describe(s *Series) string {
 	var tags []string
 	for tag := range s.Tags {

@@ -15,11 +15,11 @@ import (
 // Resolver looks a host name up, as [net.Resolver] does. The network is ip, ip4 or ip6.
 type Resolver func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
-// bindTarget is one address to bind: the network is of its family where a name was resolved.
+// bindTarget is one address to bind. If a name was resolved, the network is that of the address family, such as udp4.
 type bindTarget struct{ network, address string }
 
-// bindTargets returns every address that Settings.Address stands for. An IP address, and an empty host, which is
-// the wildcard of both families, stand for themselves.
+// bindTargets returns all addresses of the host name in Settings.Address. An IP address is returned unchanged, and so is an
+// empty host, which is the wildcard of both families.
 func (s *Settings) bindTargets(ctx context.Context) ([]bindTarget, error) {
 	host, port, err := net.SplitHostPort(s.Address)
 	if err != nil {
@@ -57,12 +57,12 @@ func (s *Settings) bindTargets(ctx context.Context) ([]bindTarget, error) {
 	return targets, nil
 }
 
-// portAttempts bounds how many ports are tried until one is free at every address.
+// portAttempts bounds the number of ports that are tried until one is free at every address.
 const portAttempts = 16
 
-// bindAll calls bind for every address of the endpoint. An address that the host does not have, as those of IPv6
-// where it is switched off, is skipped and returned as text with its error. Any other error ends it, and so does an
-// endpoint without any address of this host. Port 0 is the same free port at all addresses.
+// bindAll calls bind for every address of the endpoint. It skips an address that the host does not have, such as one of IPv6 if
+// IPv6 is switched off, and returns it as text with its error. Any other error ends bindAll, and so does an endpoint without any
+// address of this host. For port 0 it uses the same free port at all addresses.
 func bindAll[B io.Closer](
 	ctx context.Context, s *Settings,
 	bind func(ctx context.Context, network, address string) (B, error), local func(B) net.Addr,
@@ -117,7 +117,7 @@ func bindTargetsOnce[B io.Closer](
 	return all, skipped, nil
 }
 
-// cause is the system's part of an error, whose other parts repeat the address.
+// cause returns the system's part of an error. The other parts repeat the address.
 func cause(err error) string {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {

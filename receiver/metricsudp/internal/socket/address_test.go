@@ -14,7 +14,7 @@ import (
 
 const elsewhere = "192.0.2.1" // TEST-NET-1: no host has it
 
-// named settings are of a name that stands for these addresses.
+// named returns settings with a host name that has these addresses.
 func named(addresses ...string) Settings {
 	s := settings()
 	s.Address = "metrics.test:0"
@@ -51,7 +51,7 @@ func needIPv6(t *testing.T) {
 	require.NoError(t, pc.Close())
 }
 
-// What a sender reaches at any address of the name arrives.
+// A datagram to any address of the name arrives.
 func TestEveryAddressOfANameIsBound(t *testing.T) {
 	g := openNamed(t, named("127.0.0.1", "127.0.0.2", "127.0.0.1"))
 	require.Len(t, g.Conns, 2)
@@ -169,7 +169,7 @@ func TestAddressesOfAFamilyShareItsSockets(t *testing.T) {
 			first = append(first, udp)
 		}
 		sockets := 0
-		for i, share := range shares(first, &s) {
+		for i, share := range settingsByAddress(first, &s) {
 			assert.Equal(t, tt.counts[i], share.Count, "%d sockets, %d addresses", tt.count, tt.addresses)
 			assert.Equal(t, tt.buffers[i], share.BufferBytes)
 			sockets += share.Count * share.BufferBytes

@@ -8,14 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The kernel charges a receive buffer with more than the payload: what the README
-// says of it is what this logs with -v. Packed lines take the least of it.
+// The kernel charges more than the payload to a receive buffer. With -v this test logs the figures of docs/metricsudp/tuning.md.
+// Packed lines need the least of the buffer.
 func TestPackedLinesFillTheBufferLast(t *testing.T) {
 	const sent = 20_000
 	held := map[int]int{} // payload bytes in a full buffer, by size of the datagram
 	for _, size := range []int{71, 512, 1432, 8192} {
 		s := settings()
-		s.MaxDatagram, s.BufferBytes = size, 1<<20
+		s.MaxDatagramBytes, s.BufferBytes = size, 1<<20
 		c := open(t, s)[0]
 		client := dial(t, c)
 		payload := strings.Repeat("x", size)

@@ -13,11 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MaxSockets is how many sockets can share a port.
+// MaxSockets is the number of sockets that can share a port.
 const MaxSockets = 64
 
-// message is the kernel's struct mmsghdr. Its size is a multiple of the
-// alignment of Msghdr on every architecture, as the compiler pads it.
+// message is the kernel's struct mmsghdr. The compiler pads it, so its size is a multiple of the alignment of Msghdr on every
+// architecture.
 type message struct {
 	header unix.Msghdr
 	length uint32
@@ -25,42 +25,42 @@ type message struct {
 
 // Conn is one socket of the group with the buffers of its reader.
 //
-// Its system calls do not wait, so they are made without telling the runtime, see [waiter].
+// Its system calls do not wait, so it makes them without notifying the runtime's scheduler. See [waiter].
 type Conn struct {
-	fd    int
-	wait  *waiter
-	local net.Addr
-	queue bool // of the socket has the senders wait, so that there are neither a buffer nor drops
+	fd     int
+	wait   *waiter
+	local  net.Addr
+	queued bool // senders wait when the socket's queue is full, so there is neither a receive buffer nor a drop
 
-	woken  atomic.Bool  // by Wake; set before the nudge
-	closed atomic.Bool  // set before the nudge
-	using  sync.RWMutex // read-locked while fd is in use; Close closes it under the lock
+	woken  atomic.Bool  // set by Wake, before the nudge
+	closed atomic.Bool  // set by Close, before the nudge
+	using  sync.RWMutex // read-locked while fd is in use; Close locks it to close fd
 
 	*Buffers
 }
 
-// Buffers are what one system call fills.
+// Buffers are the memory that one system call fills.
 type Buffers struct {
 	messages  []message
 	vectors   []unix.Iovec
-	sources   []unix.RawSockaddrAny // empty unless asked for
+	sources   []unix.RawSockaddrAny // empty without Settings.NeedsSources
 	payloads  []byte
-	stride    int
+	stride    int // distance between two payloads, in bytes
 	datagrams []Datagram
 }
 
-// cacheLine staggers the buffers: at a stride of a multiple of 4 KiB all would
-// begin in the same set of the level 1 cache.
+// cacheLine is the size of a cache line, in bytes. Five lines of padding stagger the payloads: if the stride were a multiple of
+// 4 KiB, all payloads would begin in the same set of the level 1 cache.
 const cacheLine = 64
 
-// newConn takes the socket over from pc, which is closed unless there is an error.
+// newConn moves the socket of pc to a Conn and closes pc. After an error pc is unchanged.
 func newConn(pc packetConn, s *Settings) (*Conn, error) {
 	raw, err := pc.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	queue := s.Network == Unixgram
-	if !queue {
+	queued := s.Network == Unixgram
+	if !queued {
 		err = setReceiveBuffer(raw, s.BufferBytes)
 	}
 	if err != nil {
@@ -76,25 +76,25 @@ func newConn(pc packetConn, s *Settings) (*Conn, error) {
 		return nil, err
 	}
 	local := pc.LocalAddr()
-	_ = pc.Close() // the socket lives on in fd
-	return &Conn{fd: fd, wait: wait, local: local, queue: queue, Buffers: newBuffers(s)}, nil
+	_ = pc.Close() // fd keeps the socket open
+	return &Conn{fd: fd, wait: wait, local: local, queued: queued, Buffers: newBuffers(s)}, nil
 }
 
 func newBuffers(s *Settings) *Buffers {
-	stride := (s.MaxDatagram+cacheLine-1)/cacheLine*cacheLine + 5*cacheLine
+	stride := (s.MaxDatagramBytes+cacheLine-1)/cacheLine*cacheLine + 5*cacheLine
 	c := &Buffers{
-		messages:  make([]message, s.Batch),
-		vectors:   make([]unix.Iovec, s.Batch),
-		payloads:  make([]byte, s.Batch*stride),
+		messages:  make([]message, s.ReadBatchSize),
+		vectors:   make([]unix.Iovec, s.ReadBatchSize),
+		payloads:  make([]byte, s.ReadBatchSize*stride),
 		stride:    stride,
-		datagrams: make([]Datagram, s.Batch),
+		datagrams: make([]Datagram, s.ReadBatchSize),
 	}
 	if s.NeedsSources {
-		c.sources = make([]unix.RawSockaddrAny, s.Batch)
+		c.sources = make([]unix.RawSockaddrAny, s.ReadBatchSize)
 	}
 	for i := range c.messages {
 		c.vectors[i].Base = &c.payloads[i*stride]
-		c.vectors[i].SetLen(s.MaxDatagram)
+		c.vectors[i].SetLen(s.MaxDatagramBytes)
 		h := &c.messages[i].header
 		h.Iov = &c.vectors[i]
 		h.SetIovlen(1)
@@ -105,15 +105,14 @@ func newBuffers(s *Settings) *Buffers {
 	return c
 }
 
-// Batch is the most datagrams that a Read returns.
-func (c *Conn) Batch() int { return len(c.messages) }
+// ReadBatchSize returns the maximum number of datagrams that a Read returns.
+func (c *Conn) ReadBatchSize() int { return len(c.messages) }
 
-// Read waits for datagrams and returns at least one, or an error: [ErrWoken]
-// after Wake, net.ErrClosed after Close. What it returns is valid until the next
-// call.
+// Read waits for datagrams and returns at least one, or an error: [ErrWoken] after Wake, net.ErrClosed after Close. The datagrams
+// are valid until the next call.
 func (c *Conn) Read() ([]Datagram, error) { return c.read(true) }
 
-// Poll is Read that does not wait: it returns no datagrams where there are none.
+// Poll is Read without waiting: it returns no datagrams if none has come.
 func (c *Conn) Poll() ([]Datagram, error) { return c.read(false) }
 
 func (c *Conn) read(waits bool) ([]Datagram, error) {
@@ -144,9 +143,9 @@ func (c *Conn) read(waits bool) ([]Datagram, error) {
 	}
 }
 
-// recvmmsg does not wait.
+// recvmmsg fills the buffers without waiting.
 func (c *Conn) recvmmsg() (n int, errno syscall.Errno) {
-	if c.sources != nil { // the kernel overwrites the capacity with the length
+	if c.sources != nil { // the last call has overwritten the capacity with the length
 		for i := range c.messages {
 			c.messages[i].header.Namelen = unix.SizeofSockaddrAny
 		}
@@ -156,7 +155,7 @@ func (c *Conn) recvmmsg() (n int, errno syscall.Errno) {
 	return int(got), errno
 }
 
-// received describes the first n buffers only: those behind hold earlier datagrams.
+// received returns the datagrams in the first n buffers. The other buffers contain datagrams of earlier calls.
 func (c *Conn) received(n int) []Datagram {
 	for i := range n {
 		m := &c.messages[i]
@@ -170,8 +169,7 @@ func (c *Conn) received(n int) []Datagram {
 	return c.datagrams[:n]
 }
 
-// Wait returns when there is something to read, or after Wake or Nudge. It may
-// return early.
+// Wait returns when a datagram has come, or after Wake or Nudge. It may also return early.
 func (c *Conn) Wait() error {
 	c.using.RLock()
 	defer c.using.RUnlock()
@@ -184,7 +182,7 @@ func (c *Conn) Wait() error {
 	return c.wait.Wait()
 }
 
-// Nudge ends the present Wait, or the next.
+// Nudge ends the present Wait, or the next one.
 func (c *Conn) Nudge() error {
 	c.using.RLock()
 	defer c.using.RUnlock()
@@ -194,11 +192,11 @@ func (c *Conn) Nudge() error {
 	return c.wait.Nudge()
 }
 
-// Exchange has the next Read use other buffers.
-func (c *Conn) Exchange(b *Buffers) { c.Buffers = b }
+// SetBuffers makes the next Read fill these buffers.
+func (c *Conn) SetBuffers(b *Buffers) { c.Buffers = b }
 
-// Held are the buffers of the last Read.
-func (c *Conn) Held() *Buffers { return c.Buffers }
+// LastBuffers returns the buffers that the last Read has filled.
+func (c *Conn) LastBuffers() *Buffers { return c.Buffers }
 
 // Wake makes the present or the next Read return ErrWoken.
 func (c *Conn) Wake() error {
@@ -211,14 +209,14 @@ func (c *Conn) Wake() error {
 	return c.wait.Nudge()
 }
 
-// Stats asks the kernel.
+// Stats returns the kernel's statistics.
 func (c *Conn) Stats() (Stats, error) {
 	c.using.RLock()
 	defer c.using.RUnlock()
 	if c.closed.Load() {
 		return Stats{}, net.ErrClosed
 	}
-	if c.queue {
+	if c.queued {
 		return Stats{}, nil
 	}
 	var info [unix.SK_MEMINFO_VARS]uint32
@@ -234,7 +232,7 @@ func (c *Conn) Stats() (Stats, error) {
 	}, nil
 }
 
-// LocalAddr is the address bound.
+// LocalAddr returns the bound address.
 func (c *Conn) LocalAddr() net.Addr { return c.local }
 
 // Close ends a Read in progress.
@@ -248,10 +246,10 @@ func (c *Conn) Close() error {
 	return errors.Join(err, c.wait.Close(), unix.Close(c.fd))
 }
 
-// detach returns a descriptor of the socket that the runtime's poller does not know.
+// detach returns a new descriptor of the socket, which the runtime's poller does not know.
 func detach(raw syscall.RawConn) (fd int, err error) {
-	controlErr := raw.Control(func(of uintptr) {
-		fd, err = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0)
+	controlErr := raw.Control(func(original uintptr) {
+		fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0)
 	})
 	return fd, errors.Join(controlErr, os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err))
 }

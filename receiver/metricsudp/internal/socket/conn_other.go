@@ -12,25 +12,25 @@ import (
 	"time"
 )
 
-// MaxSockets is how many sockets can share a port: other systems either do not
-// spread datagrams over them or do so by other rules.
+// MaxSockets is the number of sockets that can share a port. Systems other than Linux do not distribute datagrams over several
+// sockets, or do so by other rules.
 const MaxSockets = 1
 
-// Buffers cannot be exchanged here: there is no second reader.
+// Buffers is empty: with a single reader there is no exchange of buffers.
 type Buffers struct{}
 
 // Conn is one socket with the buffer of its reader.
 type Conn struct {
 	packetConn
 	receive  func([]byte) (int, netip.AddrPort, error)
-	payload  []byte // one byte more than is kept, to notice truncation
+	payload  []byte // one byte longer than MaxDatagramBytes, to detect truncation
 	datagram [1]Datagram
-	sources  bool
-	buffer   int
+	sources  bool // fill Datagram.Source
+	buffer   int  // requested size of the receive buffer, 0 if the system refused it
 }
 
 func newConn(pc packetConn, s *Settings) (*Conn, error) {
-	c := &Conn{packetConn: pc, payload: make([]byte, s.MaxDatagram+1), sources: s.NeedsSources}
+	c := &Conn{packetConn: pc, payload: make([]byte, s.MaxDatagramBytes+1), sources: s.NeedsSources}
 	switch conn := pc.(type) {
 	case *net.UDPConn:
 		c.receive = conn.ReadFromUDPAddrPort
@@ -43,17 +43,17 @@ func newConn(pc packetConn, s *Settings) (*Conn, error) {
 		return nil, fmt.Errorf("not a socket that can be read: %T", pc)
 	}
 	buffered, ok := pc.(interface{ SetReadBuffer(bytes int) error })
-	if ok && s.BufferBytes > 0 && buffered.SetReadBuffer(s.BufferBytes) == nil { // smaller than asked for is no error
+	if ok && s.BufferBytes > 0 && buffered.SetReadBuffer(s.BufferBytes) == nil { // a smaller buffer is not an error
 		c.buffer = s.BufferBytes
 	}
 	return c, nil
 }
 
-// Batch is the most datagrams that a Read returns.
-func (c *Conn) Batch() int { return len(c.datagram) }
+// ReadBatchSize returns the maximum number of datagrams that a Read returns.
+func (c *Conn) ReadBatchSize() int { return len(c.datagram) }
 
-// Read waits for a datagram, or returns an error: [ErrWoken] after Wake,
-// net.ErrClosed after Close. What it returns is valid until the next call.
+// Read waits for a datagram, or returns an error: [ErrWoken] after Wake, net.ErrClosed after Close. The datagrams are valid until
+// the next call.
 func (c *Conn) Read() ([]Datagram, error) {
 	n, source, err := c.receive(c.payload)
 	switch {
@@ -76,10 +76,10 @@ func (c *Conn) Read() ([]Datagram, error) {
 	return c.datagram[:], nil
 }
 
-// pollTime is how long Poll waits, as there is no read without waiting here.
+// pollTime is the time for which Poll waits, because the net package has no read without waiting.
 const pollTime = time.Millisecond
 
-// Poll is Read that returns no datagrams where there are none.
+// Poll is Read without waiting: it returns no datagrams if none has come.
 func (c *Conn) Poll() ([]Datagram, error) {
 	if err := c.SetReadDeadline(time.Now().Add(pollTime)); err != nil {
 		return nil, err
@@ -94,9 +94,9 @@ func (c *Conn) Poll() ([]Datagram, error) {
 // Wake makes the present or the next Read return ErrWoken.
 func (c *Conn) Wake() error { return c.SetReadDeadline(time.Unix(1, 0)) }
 
-// Stats has the buffer size that was accepted; drops are unknown here.
+// Stats returns the requested buffer size. The number of drops is unknown.
 func (c *Conn) Stats() (Stats, error) { return Stats{BufferBytes: c.buffer}, nil }
 
 func setReusePort(_, _ string, _ syscall.RawConn) error { return errors.ErrUnsupported }
 
-func admitOthers(*net.UDPConn) error { return errors.ErrUnsupported }
+func shareBoundPort(*net.UDPConn) error { return errors.ErrUnsupported }

@@ -9,12 +9,12 @@ import (
 
 func isInUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
 
-// isNotOfThisHost recognises an address that no interface has, or whose family is switched off.
+// isNotOfThisHost reports whether the error means that no interface has the address, or that its family is switched off.
 func isNotOfThisHost(err error) bool {
 	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
 }
 
 const hasAbstract = false
 
-// isTooLong is for Windows, which makes an error of a truncated datagram.
+// isTooLong reports false: only Windows returns an error for a truncated datagram.
 func isTooLong(error) bool { return false }

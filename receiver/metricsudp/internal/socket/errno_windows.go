@@ -8,10 +8,10 @@ import (
 
 func isInUse(err error) bool { return errors.Is(err, windows.WSAEADDRINUSE) }
 
-// isNotOfThisHost recognises an address that no interface has, or whose family is switched off.
+// isNotOfThisHost reports whether the error means that no interface has the address, or that its family is switched off.
 func isNotOfThisHost(err error) bool {
 	return errors.Is(err, windows.WSAEADDRNOTAVAIL) || errors.Is(err, windows.WSAEAFNOSUPPORT)
 }
 
-// isTooLong recognises a truncated datagram.
+// isTooLong reports whether the error means that the datagram was truncated.
 func isTooLong(err error) bool { return errors.Is(err, windows.WSAEMSGSIZE) }

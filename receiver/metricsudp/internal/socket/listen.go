@@ -12,11 +12,11 @@ import (
 type Listeners struct {
 	All     []net.Listener
 	Skipped []string // addresses of the endpoint's host name that this host does not have, each with the error
-	file    *file    // of a Unix socket that has one
+	file    *file    // of a Unix socket; nil for an abstract name and for TCP
 }
 
-// Listen listens on every address of the endpoint. Of the settings it uses the network, the address
-// and the permissions.
+// Listen listens on every address of the endpoint. It uses the network, the address, the resolver and the permissions of the
+// settings.
 func Listen(ctx context.Context, s Settings) (*Listeners, error) {
 	if s.Network == Unix {
 		return listenUnix(ctx, &s)
@@ -40,11 +40,11 @@ func listenTCP(ctx context.Context, network, address string) (net.Listener, erro
 	return l, nil
 }
 
-// Addresses are all that are bound.
+// Addresses returns all bound addresses.
 func (l *Listeners) Addresses() []string {
 	all := make([]string, len(l.All))
-	for i, one := range l.All {
-		all[i] = one.Addr().String()
+	for i, listener := range l.All {
+		all[i] = listener.Addr().String()
 	}
 	return all
 }
@@ -52,8 +52,8 @@ func (l *Listeners) Addresses() []string {
 // SetDeadline ends the Accepts in progress, and later ones, at the deadline.
 func (l *Listeners) SetDeadline(deadline time.Time) error {
 	var errs []error
-	for _, one := range l.All {
-		if limited, ok := one.(interface{ SetDeadline(time.Time) error }); ok {
+	for _, listener := range l.All {
+		if limited, ok := listener.(interface{ SetDeadline(time.Time) error }); ok {
 			errs = append(errs, limited.SetDeadline(deadline))
 		}
 	}
@@ -64,10 +64,10 @@ func (l *Listeners) SetDeadline(deadline time.Time) error {
 func (l *Listeners) Close() error {
 	var errs []error
 	if l.file != nil {
-		errs = append(errs, l.file.remove()) // while the socket is open: see there
+		errs = append(errs, l.file.remove()) // before the socket is closed, see remove
 	}
-	for _, one := range l.All {
-		errs = append(errs, one.Close())
+	for _, listener := range l.All {
+		errs = append(errs, listener.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -50,7 +50,7 @@ func TestUnixStreamFiles(t *testing.T) {
 	_, err = Listen(context.Background(), s)
 	require.ErrorAs(t, err, &inUse, "a process listens")
 	datagrams := s
-	datagrams.Network, datagrams.Count, datagrams.Batch, datagrams.MaxDatagram = Unixgram, 1, 1, 100
+	datagrams.Network, datagrams.Count, datagrams.ReadBatchSize, datagrams.MaxDatagramBytes = Unixgram, 1, 1, 100
 	_, err = Open(context.Background(), datagrams)
 	require.ErrorAs(t, err, &inUse, "a process listens for streams")
 	require.NoError(t, l.Close())

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setReceiveBuffer asks past net.core.rmem_max first, which CAP_NET_ADMIN allows,
-// and then within it. A smaller buffer than asked for is no error; Stats tells.
-// The kernel doubles the number for its bookkeeping, so Stats halves it.
+// setReceiveBuffer first asks for a size that may exceed net.core.rmem_max, which needs CAP_NET_ADMIN, and then for one within
+// it. A smaller buffer than requested is not an error; Stats returns the size. The kernel doubles the number for its
+// bookkeeping, so Stats halves it.
 func setReceiveBuffer(raw syscall.RawConn, bytes int) error {
 	if bytes == 0 {
 		return nil
@@ -37,10 +37,9 @@ func setReusePort(_, _ string, raw syscall.RawConn) error {
 	return errors.Join(err, failed)
 }
 
-// admitOthers opens the port of an exclusively bound socket. The kernel compares
-// the option of both sockets when the later one binds, not when the earlier did,
-// and then forms the group; so there is no moment in which the port is free.
-func admitOthers(udp *net.UDPConn) error {
+// shareBoundPort lets other sockets bind the port of a socket that was bound exclusively. The kernel compares the option of both
+// sockets when the later one binds, not when the earlier one did. So the port is never free in between.
+func shareBoundPort(udp *net.UDPConn) error {
 	raw, err := udp.SyscallConn()
 	if err != nil {
 		return err
@@ -53,7 +52,7 @@ func admitOthers(udp *net.UDPConn) error {
 
 func isInUse(err error) bool { return errors.Is(err, unix.EADDRINUSE) }
 
-// isNotOfThisHost recognises an address that no interface has, or whose family is switched off.
+// isNotOfThisHost reports whether the error means that no interface has the address, or that its family is switched off.
 func isNotOfThisHost(err error) bool {
 	return errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EAFNOSUPPORT)
 }

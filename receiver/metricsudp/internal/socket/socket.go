@@ -1,10 +1,7 @@
-// Package socket reads datagrams from sockets that share one UDP port, or from one
-// Unix socket.
+// Package socket reads datagrams from sockets that share one UDP port, or from one Unix socket.
 //
-// [Open] makes a [Group] of sockets, by network; a [Conn] is a descriptor with the
-// buffers of its reader, however the socket came about. A Conn belongs to one
-// reader: [Conn.Read] may run in one goroutine while others call [Conn.Wake],
-// [Conn.Stats] and [Conn.Close].
+// [Open] creates a [Group] of sockets. A [Conn] is one socket with the buffers of its reader, for any network. A Conn belongs to
+// one reader: [Conn.Read] may run in one goroutine while others call [Conn.Wake], [Conn.Stats] and [Conn.Close].
 package socket
 
 import (
@@ -20,35 +17,34 @@ import (
 
 // Settings of a group of sockets.
 type Settings struct {
-	Network      string      // udp or tcp, with 4 or 6 for one family, [Unixgram] or [Unix]
-	Address      string      // host:port, of which port 0 lets the kernel choose; or a path
-	Permissions  fs.FileMode // of the file of a Unix socket
-	Count        int         // sockets of each address family, which share the port; 1 of a Unix socket
-	BufferBytes  int         // receive buffer asked of the kernel for each; Count times that for each family
-	MaxDatagram  int         // bytes kept of a datagram
-	Batch        int         // datagrams to a system call
-	NeedsSources bool        // fill Datagram.Source
-	Resolve      Resolver    // nil: the system's
+	Network          string      // udp or tcp, with 4 or 6 for one family, [Unixgram] or [Unix]
+	Address          string      // host:port, or the path of a Unix socket; the kernel chooses port 0
+	Permissions      fs.FileMode // of the file of a Unix socket
+	Count            int         // number of sockets per address family, which share the port; 1 for a Unix socket
+	BufferBytes      int         // requested receive buffer of each socket; a family has Count times as much
+	MaxDatagramBytes int         // number of bytes that are kept of a datagram
+	ReadBatchSize    int         // maximum number of datagrams per system call
+	NeedsSources     bool        // fill Datagram.Source
+	Resolve          Resolver    // nil: the system's resolver
 }
 
 // Datagram is valid until the next Read on its Conn.
 type Datagram struct {
 	Payload   []byte
-	Source    netip.Addr // where Settings.NeedsSources and over UDP; never an IPv4-mapped IPv6 address
-	Truncated bool       // the rest of it is lost
+	Source    netip.Addr // only over UDP and with Settings.NeedsSources; never an IPv4-mapped IPv6 address
+	Truncated bool       // the datagram was longer than Payload
 }
 
-// Stats is what the kernel knows of a socket.
+// Stats are the kernel's statistics of a socket.
 type Stats struct {
-	Drops       uint32 // datagrams dropped since the socket was opened, modulo 2^32; 0 where unknown
-	BufferBytes int    // effective receive buffer, in the unit of Settings.BufferBytes; 0 where unknown or without one
+	Drops       uint32 // datagrams dropped since the socket was opened, modulo 2^32; 0 if unknown
+	BufferBytes int    // effective receive buffer, in the unit of Settings.BufferBytes; 0 if unknown or without a buffer
 }
 
 // ErrWoken is returned by Read after Wake.
 var ErrWoken = errors.New("woken")
 
-// InUseError says that another process, or another receiver of this one, holds
-// the port or the path.
+// InUseError is the error if another process, or another receiver of this process, uses the port or the path.
 type InUseError struct {
 	Address string
 	Err     error
@@ -60,20 +56,20 @@ func (e *InUseError) Error() string {
 
 func (e *InUseError) Unwrap() error { return e.Err }
 
-// The networks of Unix sockets, where [HasUnix].
+// The networks of Unix sockets, if [HasUnix].
 const (
 	Unixgram = "unixgram" // datagrams
 	Unix     = "unix"     // streams
 )
 
-// MaxPath is how many bytes the path of a Unix socket can have: one more ends it.
+// MaxPath is the maximum length of a Unix socket's path, in bytes, without the zero byte that ends it.
 const MaxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
 
-// Group is the sockets of one receiver.
+// Group has the sockets of one receiver.
 type Group struct {
 	Conns   []*Conn
 	Skipped []string // addresses of the endpoint's host name that this host does not have, each with the error
-	file    *file    // of a Unix socket that has one
+	file    *file    // of a Unix socket; nil for an abstract name and for UDP
 }
 
 // Open binds the sockets.
@@ -84,10 +80,10 @@ func Open(ctx context.Context, s Settings) (*Group, error) {
 	return openUDP(ctx, &s)
 }
 
-// Addr is the first address bound.
+// Addr returns the first bound address.
 func (g *Group) Addr() net.Addr { return g.Conns[0].LocalAddr() }
 
-// Addresses are all that are bound, each once.
+// Addresses returns all bound addresses, each once.
 func (g *Group) Addresses() []string {
 	var all []string
 	for _, c := range g.Conns {
@@ -102,7 +98,7 @@ func (g *Group) Addresses() []string {
 func (g *Group) Close() error {
 	var errs []error
 	if g.file != nil {
-		errs = append(errs, g.file.remove()) // while the socket is open: see there
+		errs = append(errs, g.file.remove()) // before the socket is closed, see remove
 	}
 	for _, c := range g.Conns {
 		errs = append(errs, c.Close())
@@ -110,7 +106,7 @@ func (g *Group) Close() error {
 	return errors.Join(errs...)
 }
 
-// packetConn is how the net package gives a socket.
+// packetConn is a socket of the net package.
 type packetConn interface {
 	net.PacketConn
 	syscall.Conn

@@ -35,7 +35,7 @@ func TestGroupSharesThePort(t *testing.T) {
 	assert.Greater(t, sockets, 1)
 }
 
-// Even a holder that would share the port keeps it.
+// A port is an error even if the socket that uses it would share it.
 func TestSharedPortOfAnotherIsAnError(t *testing.T) {
 	lc := net.ListenConfig{Control: setReusePort}
 	other, err := lc.ListenPacket(context.Background(), "udp", "127.0.0.1:0")
@@ -103,11 +103,11 @@ func descriptors(t *testing.T) int {
 	return len(all)
 }
 
-// Close ends a Read that waits, whatever else is under way, and leaves no descriptor.
+// Close ends a Read that waits, also during other calls, and leaves no descriptor open.
 func TestCloseEndsEverything(t *testing.T) {
 	before := descriptors(t)
 	for range 50 {
-		group, err := Open(t.Context(), Settings{Network: "udp4", Address: "127.0.0.1:0", Count: 2, MaxDatagram: 100, Batch: 4})
+		group, err := Open(t.Context(), Settings{Network: "udp4", Address: "127.0.0.1:0", Count: 2, MaxDatagramBytes: 100, ReadBatchSize: 4})
 		require.NoError(t, err)
 		var running sync.WaitGroup
 		for _, c := range group.Conns {
@@ -136,10 +136,9 @@ func TestCloseEndsEverything(t *testing.T) {
 	assert.LessOrEqual(t, descriptors(t), before+1, "the runtime may have opened its own meanwhile")
 }
 
-// A Wake that a Read has taken leaves at most an early return of the wait behind:
-// what the next Read returns is what came.
+// After a Read has returned ErrWoken, the next Read returns the datagrams that came. At most its wait returns early once.
 func TestWakeIsTakenOnce(t *testing.T) {
-	group, err := Open(t.Context(), Settings{Network: "udp4", Address: "127.0.0.1:0", Count: 1, MaxDatagram: 100, Batch: 4})
+	group, err := Open(t.Context(), Settings{Network: "udp4", Address: "127.0.0.1:0", Count: 1, MaxDatagramBytes: 100, ReadBatchSize: 4})
 	require.NoError(t, err)
 	c := group.Conns[0]
 	defer func() { _ = c.Close() }()
@@ -163,7 +162,7 @@ func TestWakeIsTakenOnce(t *testing.T) {
 	}
 }
 
-// Wherever Open fails for want of descriptors, it gives back those that it got.
+// If Open fails because the process has no more descriptors, it closes those that it has opened.
 func TestFailedOpenLeavesNoDescriptor(t *testing.T) {
 	s := settings()
 	s.Count = 4
@@ -190,8 +189,7 @@ func TestFailedOpenLeavesNoDescriptor(t *testing.T) {
 	assert.Less(t, failed, 16)
 }
 
-// A group on IPv6 shares the port, and one on the unspecified address takes both
-// families.
+// A group on IPv6 shares the port, and one on the unspecified address receives from both families.
 func TestGroupOnIPv6(t *testing.T) {
 	for _, tt := range []struct {
 		network, address string
@@ -225,7 +223,7 @@ func TestGroupOnIPv6(t *testing.T) {
 	}
 }
 
-// An abstract name is no file, and free as soon as its socket is closed.
+// An abstract name has no file, and is free as soon as its socket is closed.
 func TestAbstractSocket(t *testing.T) {
 	name := fmt.Sprintf("@metricsudp-test-%d", os.Getpid())
 	s := settings()

@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func settings() Settings {
-	return Settings{Network: "udp", Address: "127.0.0.1:0", Count: 1, MaxDatagram: 2048, Batch: 16}
+	return Settings{Network: "udp", Address: "127.0.0.1:0", Count: 1, MaxDatagramBytes: 2048, ReadBatchSize: 16}
 }
 
 func open(t *testing.T, s Settings) []*Conn {
@@ -83,8 +83,7 @@ func TestReadWaitsAndReturnsWhatCame(t *testing.T) {
 	assert.False(t, more)
 }
 
-// The buffers behind the count returned hold earlier datagrams, which must not be
-// read a second time.
+// The buffers after the returned count contain earlier datagrams, which must not be returned a second time.
 func TestEarlierDatagramsAreNotReadAgain(t *testing.T) {
 	c := open(t, settings())[0]
 	client := dial(t, c)
@@ -98,22 +97,22 @@ func TestEarlierDatagramsAreNotReadAgain(t *testing.T) {
 	assert.Empty(t, receive(t, c))
 }
 
-// A Read that returns fewer has left nothing behind.
+// After a Read that does not fill its buffers, the socket is empty.
 func TestReadFillsABatch(t *testing.T) {
 	c := open(t, settings())[0]
 	client := dial(t, c)
-	for range c.Batch() + 1 {
+	for range c.ReadBatchSize() + 1 {
 		send(t, client, "a")
 	}
 	datagrams, err := c.Poll()
 	require.NoError(t, err)
-	assert.Len(t, datagrams, c.Batch())
+	assert.Len(t, datagrams, c.ReadBatchSize())
 	assert.Len(t, receive(t, c), 1)
 }
 
 func TestTruncation(t *testing.T) {
 	s := settings()
-	s.MaxDatagram = 10
+	s.MaxDatagramBytes = 10
 	c := open(t, s)[0]
 	client := dial(t, c)
 	for _, tt := range []struct {
@@ -157,7 +156,7 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// Whatever order Wake and Read come in, no wake is lost and reads wait again.
+// No Wake is lost, in any order of Wake and Read, and later Reads wait again.
 func TestWake(t *testing.T) {
 	c := open(t, settings())[0]
 	client := dial(t, c)
@@ -201,7 +200,7 @@ func TestTakenPortIsAnError(t *testing.T) {
 
 func TestListenErrors(t *testing.T) {
 	s := settings()
-	s.Address = "192.0.2.1:0" // TEST-NET-1 is nobody's
+	s.Address = "192.0.2.1:0" // TEST-NET-1: no host has it
 	_, err := Open(context.Background(), s)
 	require.ErrorContains(t, err, "192.0.2.1")
 }

@@ -6,16 +6,16 @@ import (
 	"net"
 )
 
-// openUDP binds every address of the endpoint. The first socket of an address binds exclusively, so that a port that
-// anyone holds is an [InUseError] even if that one would share it. Then the others of the address may join.
+// openUDP binds every address of the endpoint. The first socket of an address binds exclusively. So a port that another socket
+// uses is an [InUseError], even if that socket would share the port. Then the other sockets of the address are bound.
 func openUDP(ctx context.Context, s *Settings) (*Group, error) {
 	first, skipped, err := bindAll(ctx, s, listenAlone, (*net.UDPConn).LocalAddr)
 	if err != nil {
 		return nil, err
 	}
 	g := &Group{Skipped: skipped}
-	for i, share := range shares(first, s) {
-		conns, err := openShared(ctx, first[i], share)
+	for i, settings := range settingsByAddress(first, s) {
+		conns, err := openAddress(ctx, first[i], settings)
 		g.Conns = append(g.Conns, conns...)
 		if err != nil {
 			closeAll(first[i+1:])
@@ -26,36 +26,36 @@ func openUDP(ctx context.Context, s *Settings) (*Group, error) {
 	return g, nil
 }
 
-// shares returns the settings of each address. The addresses of one family divide its sockets and its buffer: each
-// has at least one socket.
-func shares(first []*net.UDPConn, s *Settings) []*Settings {
-	ofFamily := map[bool][]int{} // indexes of the addresses, by whether they are of IPv4
+// settingsByAddress returns the settings of each address. The addresses of one family divide the family's sockets and buffer
+// bytes among them. Each address has at least one socket.
+func settingsByAddress(first []*net.UDPConn, s *Settings) []*Settings {
+	byFamily := map[bool][]int{} // indexes of the addresses; true for IPv4
 	for i, udp := range first {
 		is4 := udp.LocalAddr().(*net.UDPAddr).IP.To4() != nil
-		ofFamily[is4] = append(ofFamily[is4], i)
+		byFamily[is4] = append(byFamily[is4], i)
 	}
 	all := make([]*Settings, len(first))
-	for _, addresses := range ofFamily {
+	for _, addresses := range byFamily {
 		for nth, i := range addresses {
-			share := *s
-			share.Count = s.Count / len(addresses)
+			settings := *s
+			settings.Count = s.Count / len(addresses)
 			if nth < s.Count%len(addresses) {
-				share.Count++
+				settings.Count++
 			}
 			if len(addresses) > s.Count {
-				share.Count = 1
-				share.BufferBytes = s.Count * s.BufferBytes / len(addresses)
+				settings.Count = 1
+				settings.BufferBytes = s.Count * s.BufferBytes / len(addresses)
 			}
-			all[i] = &share
+			all[i] = &settings
 		}
 	}
 	return all
 }
 
-// openShared returns the sockets of one address. It closes first where it fails.
-func openShared(ctx context.Context, first *net.UDPConn, s *Settings) ([]*Conn, error) {
+// openAddress returns the sockets of one address. If it fails it closes first.
+func openAddress(ctx context.Context, first *net.UDPConn, s *Settings) ([]*Conn, error) {
 	if s.Count > 1 {
-		if err := admitOthers(first); err != nil {
+		if err := shareBoundPort(first); err != nil {
 			_ = first.Close()
 			return nil, err
 		}
@@ -72,23 +72,24 @@ func openShared(ctx context.Context, first *net.UDPConn, s *Settings) ([]*Conn, 
 		if conns = append(conns, c); len(conns) == s.Count {
 			return conns, nil
 		}
-		if next, err = listen(ctx, s.Network, conns[0].LocalAddr().String(), true); err != nil {
+		if next, err = listenShared(ctx, s.Network, conns[0].LocalAddr().String()); err != nil {
 			closeAll(conns)
 			return nil, err
 		}
 	}
 }
 
+// listenAlone binds a socket exclusively.
 func listenAlone(ctx context.Context, network, address string) (*net.UDPConn, error) {
-	return listen(ctx, network, address, false)
+	return listen(ctx, &net.ListenConfig{}, network, address)
 }
 
-// listen binds one socket, to share the port with those already bound or not.
-func listen(ctx context.Context, network, address string, share bool) (*net.UDPConn, error) {
-	var lc net.ListenConfig
-	if share {
-		lc.Control = setReusePort
-	}
+// listenShared binds a socket to a port that it shares with sockets bound before.
+func listenShared(ctx context.Context, network, address string) (*net.UDPConn, error) {
+	return listen(ctx, &net.ListenConfig{Control: setReusePort}, network, address)
+}
+
+func listen(ctx context.Context, lc *net.ListenConfig, network, address string) (*net.UDPConn, error) {
 	pc, err := lc.ListenPacket(ctx, network, address)
 	if err != nil {
 		if isInUse(err) {

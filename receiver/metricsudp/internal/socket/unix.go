@@ -44,16 +44,16 @@ func listenUnix(ctx context.Context, s *Settings) (*Listeners, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.(*net.UnixListener).SetUnlinkOnClose(false) // the file may be another's by then
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // by then another process may have replaced the file
 	return &Listeners{All: []net.Listener{l}, file: f}, nil
 }
 
-// bindUnix binds in the place of a socket that a process left behind. The file is nil for an
-// abstract name.
+// bindUnix binds a Unix socket. It replaces the file of a socket that a dead process left behind. The returned file is nil for
+// an abstract name.
 func bindUnix[B io.Closer](ctx context.Context, s *Settings, bind func(*net.ListenConfig) (B, error)) (b B, f *file, err error) {
 	var none B
 	if len(s.Address) > MaxPath {
-		return none, nil, fmt.Errorf("%s has %d bytes: the path of a socket can have %d", s.Address, len(s.Address), MaxPath)
+		return none, nil, fmt.Errorf("%s has %d bytes: the path of a socket can have at most %d", s.Address, len(s.Address), MaxPath)
 	}
 	var lc net.ListenConfig
 	b, err = bind(&lc)
@@ -88,17 +88,16 @@ func bindError(path string, err error) error {
 	return fmt.Errorf("listen on %s: %w", path, err)
 }
 
-// isAbstract tells of a name that is no file's: on Linux only.
+// isAbstract reports whether the name is abstract, that is without a file. Only Linux has such names.
 //
 // https://man7.org/linux/man-pages/man7/unix.7.html, "Address format"
 func isAbstract(path string) bool { return hasAbstract && strings.HasPrefix(path, "@") }
 
-// removeStale removes the file of a socket that no process has open. The kernel
-// refuses a connection to one, and to no other.
+// removeStale removes the file of a socket that no process has open. The kernel refuses connections to such a socket only.
 func removeStale(ctx context.Context, network, path string) error {
 	found, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // meanwhile
+		return nil // removed meanwhile
 	}
 	if err != nil {
 		return err
@@ -112,13 +111,13 @@ func removeStale(ctx context.Context, network, path string) error {
 	case err == nil:
 		_ = peer.Close()
 		return &InUseError{Address: path, Err: syscall.EADDRINUSE}
-	case errors.Is(err, syscall.EPROTOTYPE), errors.Is(err, syscall.EPERM): // of the other kind, or connected to another
+	case errors.Is(err, syscall.EPROTOTYPE), errors.Is(err, syscall.EPERM): // a socket of the other kind, or one connected to another peer
 		return &InUseError{Address: path, Err: err}
 	case !errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("cannot find out whether a process listens on %s: %w", path, err)
 	}
-	// Another that starts at this time may have put its own in the place, perhaps
-	// even with the inode of the stale one.
+	// A process that starts at the same time may have replaced the file with its own, perhaps even with the inode of the
+	// stale one.
 	now, err := os.Lstat(path)
 	if err == nil && os.SameFile(now, found) && now.ModTime().Equal(found.ModTime()) {
 		return os.Remove(path)
@@ -126,7 +125,7 @@ func removeStale(ctx context.Context, network, path string) error {
 	return nil
 }
 
-// file is that of a bound socket.
+// file is the file of a bound socket.
 type file struct {
 	path string
 	info fs.FileInfo
@@ -140,8 +139,8 @@ func newFile(path string, permissions fs.FileMode) (*file, error) {
 	return &file{path, info}, err
 }
 
-// remove removes the file unless it is gone, or another's. While the socket is
-// open its inode is not given to another file.
+// remove removes the file, unless it is gone or another process has replaced it. It must be called before the socket is closed,
+// because the inode cannot be reused until then.
 func (f *file) remove() error {
 	now, err := os.Lstat(f.path)
 	gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)

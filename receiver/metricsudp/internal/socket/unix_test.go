@@ -42,7 +42,7 @@ func dialUnix(t *testing.T, path string) net.Conn {
 func TestUnixSocket(t *testing.T) {
 	path := socketPath(t)
 	s := unixSettings(path)
-	s.MaxDatagram, s.NeedsSources = 5, true
+	s.MaxDatagramBytes, s.NeedsSources = 5, true
 	group, err := Open(context.Background(), s)
 	require.NoError(t, err)
 	c := group.Conns[0]
@@ -71,7 +71,7 @@ func TestUnixSocket(t *testing.T) {
 	assert.NoFileExists(t, path)
 }
 
-// Senders wait for room: what they sent is received, however late.
+// Senders wait for room, so all their datagrams are received, even late.
 func TestUnixSendersWait(t *testing.T) {
 	path := socketPath(t)
 	c := open(t, unixSettings(path))[0]
@@ -147,7 +147,7 @@ func TestOnlySocketsAreReplaced(t *testing.T) {
 	}
 }
 
-// A file that has replaced ours meanwhile is not ours to remove.
+// A file that has replaced the socket's file meanwhile is not removed.
 func TestAnothersUnixSocketIsLeft(t *testing.T) {
 	path := socketPath(t)
 	group, err := Open(context.Background(), unixSettings(path))
@@ -161,7 +161,7 @@ func TestAnothersUnixSocketIsLeft(t *testing.T) {
 	require.NoError(t, other.Close(), "the file is gone already")
 }
 
-// Whatever became of the directory, a file that is gone need not be removed.
+// A file that no longer exists, for any reason, is not an error.
 func TestUnixSocketWithoutItsDirectory(t *testing.T) {
 	for name, replace := range map[string]func(dir string) error{
 		"gone":   func(string) error { return nil },

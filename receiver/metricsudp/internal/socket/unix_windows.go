@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// HasUnix reports whether this system has Unix sockets of datagrams and of streams: it has none of datagrams.
+// HasUnix reports whether this system has Unix sockets of datagrams and of streams. Windows has none of datagrams.
 const HasUnix = false
 
 func openUnix(context.Context, *Settings) (*Group, error) { return nil, errors.ErrUnsupported }

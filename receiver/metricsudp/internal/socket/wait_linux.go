@@ -12,24 +12,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// waiter waits for one socket, or for Nudge.
+// waiter waits until one socket is readable, or for Nudge.
 //
-// The socket and an eventfd are in an epoll instance of the waiter, and the runtime's poller waits for that
-// instance. So a goroutine that waits occupies no thread, and the runtime's monitor thread sleeps: it wakes up for each
-// blocking system call, and polls every 20 us from then on. The socket is armed for one event at a time, by Wait: while
-// nobody waits, a datagram wakes no thread.
+// The waiter's epoll instance contains the socket and an eventfd, and the runtime's poller waits for that instance. So a waiting
+// goroutine needs no thread. The runtime's monitor thread can sleep too; a blocking system call would wake it, and from then on
+// it would poll every 20 us. Wait arms the socket for one event, so a datagram wakes no thread while no goroutine waits.
 //
-// One goroutine may call Wait at a time, any may call Nudge. Neither may overlap Close.
+// One goroutine at a time may call Wait. Any goroutine may call Nudge. Neither may overlap Close.
 type waiter struct {
 	socket int
-	nudged int // an eventfd
+	nudged int // an eventfd; readable after Nudge
 	epoll  int
 
 	file   *os.File // owns epoll
 	raw    syscall.RawConn
 	events [2]unix.EpollEvent
-	err    error              // of the last check
-	check  func(uintptr) bool // w.isReady, kept because each conversion allocates
+	err    error              // of the last call of check
+	check  func(uintptr) bool // w.isReady, kept here because each conversion allocates
 }
 
 func newWaiter(socket int) (*waiter, error) {
@@ -48,14 +47,14 @@ func (w *waiter) open() (err error) {
 	if w.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	// The socket is armed for nothing until Wait.
+	// Until Wait the socket is armed for no event.
 	if err = w.add(w.socket, unix.EPOLLONESHOT); err == nil {
 		err = w.add(w.nudged, unix.EPOLLIN)
 	}
 	if err != nil {
 		return os.NewSyscallError("epoll_ctl", err)
 	}
-	if err = unix.SetNonblock(w.epoll, true); err != nil { // os gives such files to the poller
+	if err = unix.SetNonblock(w.epoll, true); err != nil { // os adds only nonblocking files to the poller
 		return os.NewSyscallError("fcntl O_NONBLOCK", err)
 	}
 	w.file = os.NewFile(uintptr(w.epoll), "epoll")
@@ -82,7 +81,7 @@ func (w *waiter) Wait() error {
 	return errors.Join(w.raw.Read(w.check), w.err)
 }
 
-// isReady reads the events of the instance. Without any, the poller waits for the next.
+// isReady reads the events of the epoll instance. It reports false without events; the poller then waits for the next one.
 func (w *waiter) isReady(uintptr) bool {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(w.epoll), uintptr(unsafe.Pointer(&w.events[0])),
 		uintptr(len(w.events)), 0, 0, 0)
@@ -105,18 +104,18 @@ func (w *waiter) isReady(uintptr) bool {
 	return n > 0
 }
 
-// Nudge ends the present Wait, or the next.
+// Nudge ends the present Wait, or the next one.
 func (w *waiter) Nudge() error {
 	var one [8]byte
 	binary.NativeEndian.PutUint64(one[:], 1)
 	_, err := unix.Write(w.nudged, one[:])
-	if err != nil && !errors.Is(err, unix.EAGAIN) { // EAGAIN: it is set
+	if err != nil && !errors.Is(err, unix.EAGAIN) { // EAGAIN: the eventfd is readable already
 		return os.NewSyscallError("write eventfd", err)
 	}
 	return nil
 }
 
-// Close closes what the waiter has opened. The socket stays open.
+// Close closes the descriptors that the waiter has opened. The socket stays open.
 func (w *waiter) Close() error {
 	var errs []error
 	switch {

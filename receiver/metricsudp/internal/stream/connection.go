@@ -11,21 +11,21 @@ import (
 	"time"
 )
 
-// connection is one peer. Its goroutine owns the buffer, except while the feed has it.
+// connection is the connection of one peer. Its goroutine owns the buffer, except while the feed uses it.
 type connection struct {
 	*buffer
 	server *Server
 	feed   *Feed
-	conn   net.Conn      // without TLS
+	conn   net.Conn      // the connection without TLS
 	stream net.Conn      // conn, or the TLS session on it
 	source netip.Addr    // never IPv4-mapped; zero for Unix sockets
-	done   chan struct{} // from the feed: the buffer may be filled again
+	done   chan struct{} // the feed sends an element when the buffer may be filled again
 }
 
-// handshakeTimeout bounds how long a peer that begins no TLS session keeps a connection.
+// handshakeTimeout bounds the time of a TLS handshake.
 const handshakeTimeout = 10 * time.Second
 
-// serve reads until the connection ends and returns why it did.
+// serve reads until the connection ends and returns the reason.
 func (c *connection) serve() (End, error) {
 	if c.server.TLS != nil {
 		switch err := c.handshake(); {
@@ -76,27 +76,26 @@ func (c *connection) deliver() bool {
 	for i := range c.datagrams {
 		c.datagrams[i].Source = c.source
 	}
-	return c.feed.hand(c)
+	return c.feed.handOver(c)
 }
 
-// extendDeadline gives the peer the time for another line. In a shutdown that is as long as bytes
-// come without a pause.
+// extendDeadline sets the deadline of the next Read to the idle timeout, and during a drain to the end of the next pause.
 func (c *connection) extendDeadline() {
 	if c.server.IdleTimeout > 0 && !c.server.draining.Load() {
 		_ = c.conn.SetReadDeadline(time.Now().Add(c.server.IdleTimeout))
 	}
-	// The shutdown may have begun since, with a deadline that the one above has replaced.
+	// If a drain has begun meanwhile, the deadline above has replaced the drain's deadline.
 	if c.server.draining.Load() {
 		c.beginDrain()
 	}
 }
 
-// beginDrain ends the present Read, and any later one, unless bytes come at once.
+// beginDrain ends the present Read after drainPause, unless bytes come.
 func (c *connection) beginDrain() {
 	_ = c.conn.SetReadDeadline(c.server.drainDeadline(time.Now()))
 }
 
-// endOf says why a Read failed. An error is returned where it says more.
+// endOf returns the reason for which a Read failed. It returns the error too if the error has details that the reason lacks.
 func (c *connection) endOf(err error) (End, error) {
 	switch {
 	case errors.Is(err, io.EOF):

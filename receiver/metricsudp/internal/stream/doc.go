@@ -1,8 +1,7 @@
 // Package stream receives lines over connections: TCP, with TLS or without, and Unix sockets.
 //
-// A [Server] accepts connections and reads each in a goroutine of its own, up to whole lines or
-// frames. A connection belongs to one [Feed], the Conn of one reader, and hands it what it has
-// read: it reads on when the reader is done with the bytes. So a connection has one buffer, the
-// order of its lines is kept, and the connections of a feed take turns: one that sends more, or
-// nothing, delays no other.
+// A [Server] accepts connections and reads each in a goroutine of its own, until it has whole lines or frames. A connection
+// belongs to one [Feed], which is the Conn of one reader. The connection hands the feed the bytes that it has read, and reads on
+// when the reader is done with them. So each connection needs one buffer and keeps the order of its lines. The connections of a
+// feed take turns: a connection that sends more than others, or nothing, does not delay them.
 package stream

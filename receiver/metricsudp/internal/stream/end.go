@@ -1,18 +1,18 @@
 package stream
 
-// End is why a connection ended. Its names are the values of the telemetry attribute "reason".
+// End is the reason for which a connection ended. Its names are values of the telemetry attribute "reason".
 type End uint8
 
-// The ends of connections.
+// The reasons.
 const (
-	EndClosed        End = iota // by the peer, after whole lines
-	EndIdle                     // no whole line or frame within the idle timeout
-	EndFailed                   // by an error, such as a reset
-	EndOverlongFrame            // a frame is longer than allowed
-	EndHandshake                // no TLS session came about
-	EndDenied                   // refused: the source is not allowed
-	EndShutdown                 // by the receiver's shutdown
-	Ends                        // their number
+	EndClosed        End = iota // the peer closed the connection
+	EndIdle                     // no whole line or frame came within the idle timeout
+	EndFailed                   // an error, such as a reset
+	EndOverlongFrame            // a frame was longer than allowed
+	EndHandshake                // the TLS handshake failed
+	EndDenied                   // the source is not allowed
+	EndShutdown                 // the receiver was shut down
+	Ends                        // number of reasons
 )
 
 var endNames = [Ends]string{
@@ -27,5 +27,5 @@ func (e End) String() string {
 	return "unknown"
 }
 
-// IsFault reports whether the end is worth a log line.
+// IsFault reports whether the end is an error, which is logged.
 func (e End) IsFault() bool { return e != EndClosed && e != EndIdle && e != EndShutdown }

@@ -8,28 +8,29 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-// Feed is the Conn of one reader: the connections that hand it their bytes. Read and Poll are
-// for that reader, the other methods for any goroutine.
+// Feed is the Conn of one reader. Connections hand over their datagrams to it. Only the reader may call Read and Poll; any
+// goroutine may call the other methods.
 type Feed struct {
 	server *Server
-	ready  chan *connection // with datagrams; a connection is in it once at most
+	ready  chan *connection // connections with datagrams, each at most once
 	woken  chan struct{}
 
-	closed    chan struct{} // by Close
+	closed    chan struct{} // closed by Close
 	closeOnce sync.Once
 
-	held      []*connection // whose buffers the last Read returned
-	heldBytes int
-	datagrams []socket.Datagram
+	reading      []*connection // connections whose buffers the last Read returned
+	readingBytes int           // bytes that the last Read returned
+	datagrams    []socket.Datagram
 }
 
 const (
-	// feedBatch is the number of datagrams at which a Read turns to no further connection.
+	// feedBatch is the number of datagrams after which a Read adds those of no further connection.
 	feedBatch = 256
-	// busyBytes in one Read show that the connections send at least as fast as the reader reads.
+	// busyBytes is the number of bytes in one Read from which on the feed is busy: the connections send at least as fast as
+	// the reader reads.
 	busyBytes = 16 << 10
-	// rest is how long a feed that is not busy lets bytes gather: to wake up for each line that a
-	// client writes costs several times what the line costs.
+	// rest is the time for which a feed that is not busy lets bytes gather. To wake up for each line that a client writes costs
+	// several times what the line costs.
 	rest = time.Millisecond
 )
 
@@ -39,10 +40,10 @@ func newFeed(s *Server) *Feed {
 	}
 }
 
-// Read waits for datagrams and returns at least one, or an error: [socket.ErrWoken] after Wake,
-// net.ErrClosed after Close. What it returns is valid until the next call.
+// Read waits for datagrams and returns at least one, or an error: [socket.ErrWoken] after Wake, net.ErrClosed after Close. The
+// datagrams are valid until the next call.
 func (f *Feed) Read() ([]socket.Datagram, error) {
-	if 0 < f.heldBytes && f.heldBytes < busyBytes {
+	if 0 < f.readingBytes && f.readingBytes < busyBytes {
 		time.Sleep(rest)
 	}
 	f.release()
@@ -63,8 +64,8 @@ func (f *Feed) Read() ([]socket.Datagram, error) {
 	}
 }
 
-// Poll ends the connections, reads their last bytes and returns no datagrams after the last.
-// It is for the end of the reader.
+// Poll begins a drain, which ends the connections, and returns their last datagrams. After the last one it returns no datagrams.
+// The reader calls it when it ends.
 func (f *Feed) Poll() ([]socket.Datagram, error) {
 	f.release()
 	drained := f.server.drain()
@@ -83,13 +84,13 @@ func (f *Feed) Poll() ([]socket.Datagram, error) {
 	}
 }
 
-// collect takes over the datagrams of a connection and of others that are ready.
+// collect returns the datagrams of a connection and of other connections that are ready.
 func (f *Feed) collect(c *connection) []socket.Datagram {
 	f.datagrams = f.datagrams[:0]
 	for {
-		f.held = append(f.held, c)
+		f.reading = append(f.reading, c)
 		for i := range c.datagrams {
-			f.heldBytes += len(c.datagrams[i].Payload)
+			f.readingBytes += len(c.datagrams[i].Payload)
 		}
 		f.datagrams = append(f.datagrams, c.datagrams...)
 		if len(f.datagrams) >= feedBatch {
@@ -103,18 +104,18 @@ func (f *Feed) collect(c *connection) []socket.Datagram {
 	}
 }
 
-// release lets the connections read on.
+// release lets the connections of the last Read continue to read.
 func (f *Feed) release() {
-	for _, c := range f.held {
+	for _, c := range f.reading {
 		c.done <- struct{}{}
 	}
-	clear(f.held)
-	f.held, f.heldBytes = f.held[:0], 0
+	clear(f.reading)
+	f.reading, f.readingBytes = f.reading[:0], 0
 }
 
-// hand gives the connection's datagrams to the reader and returns when the reader is done with
-// them. It reports false when the feed has ended before.
-func (f *Feed) hand(c *connection) bool {
+// handOver passes the connection's datagrams to the reader and returns when the reader is done with them. It reports false if the
+// feed is closed before.
+func (f *Feed) handOver(c *connection) bool {
 	select {
 	case f.ready <- c:
 	case <-f.closed:
@@ -128,9 +129,6 @@ func (f *Feed) hand(c *connection) bool {
 	}
 }
 
-// Batch is 0: the feed itself rests.
-func (f *Feed) Batch() int { return 0 }
-
 // Wake makes the present or the next Read return [socket.ErrWoken].
 func (f *Feed) Wake() error {
 	select {
@@ -140,7 +138,7 @@ func (f *Feed) Wake() error {
 	return nil
 }
 
-// Stats are empty: a stream waits for its reader, so that the kernel drops nothing.
+// Stats returns no statistics: the sender of a stream waits for the reader, so the kernel drops nothing.
 func (f *Feed) Stats() (socket.Stats, error) { return socket.Stats{}, nil }
 
 // Close ends a Read in progress.

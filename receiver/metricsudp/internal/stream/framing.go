@@ -7,63 +7,62 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-// Framing is what separates the parts of a stream.
+// Framing is the way in which a stream is divided into lines or frames.
 type Framing uint8
 
 // The framings.
 const (
-	Newline Framing = iota // a newline ends a line
-	Length                 // a frame of lines follows its length, 32 bits in little-endian order
+	Newline Framing = iota // a newline ends each line
+	Length                 // each frame of lines comes after its length, 32 bits in little-endian order
 )
 
-// lengthBytes is the size of a frame's length.
+// lengthBytes is the size of a frame's length, in bytes.
 const lengthBytes = 4
 
-// buffer has what a connection has read and not handed on yet.
+// buffer contains the bytes that a connection has read and not handed over yet.
 type buffer struct {
 	framing  Framing
-	maxBytes int // of a line or a frame
+	maxBytes int // maximum length of a line or a frame
 	data     []byte
-	size     int  // bytes of data that are filled
-	begin    int  // of the part that is not whole yet
-	skipping bool // the rest of an overlong line
+	size     int  // number of filled bytes in data
+	begin    int  // index of the first line or frame that is not complete
+	skipping bool // skip the rest of an overlong line
 
-	datagrams []socket.Datagram // whole lines or frames in data
+	datagrams []socket.Datagram // complete lines or frames in data
 }
 
 const firstBufferBytes = 4096
 
 func newBuffer(f Framing, maxBytes int) *buffer {
 	b := &buffer{framing: f, maxBytes: maxBytes}
-	b.data = make([]byte, min(firstBufferBytes, b.mostBytes()))
+	b.data = make([]byte, min(firstBufferBytes, b.maxBufferBytes()))
 	return b
 }
 
-// mostBytes is how far the buffer grows: a line with its newline, or a frame with its length.
-func (b *buffer) mostBytes() int {
+// maxBufferBytes returns the size up to which the buffer grows: a line with its newline, or a frame with its length.
+func (b *buffer) maxBufferBytes() int {
 	if b.framing == Length {
 		return lengthBytes + b.maxBytes
 	}
 	return b.maxBytes + 1
 }
 
-// room returns the part of the buffer that is free, which is never empty. It drops the
-// datagrams, moves what is not whole to the front, and grows the buffer when it is full.
+// room returns the free part of the buffer, which is never empty. It drops the datagrams, moves the incomplete rest to the
+// front, and grows the buffer if it is full.
 func (b *buffer) room() []byte {
 	full := b.size == len(b.data)
 	b.datagrams = b.datagrams[:0]
 	b.size = copy(b.data, b.data[b.begin:b.size])
 	b.begin = 0
-	if full && len(b.data) < b.mostBytes() {
-		grown := make([]byte, min(2*len(b.data), b.mostBytes()))
+	if full && len(b.data) < b.maxBufferBytes() {
+		grown := make([]byte, min(2*len(b.data), b.maxBufferBytes()))
 		copy(grown, b.data[:b.size])
 		b.data = grown
 	}
 	return b.data[b.size:]
 }
 
-// split finds the datagrams among n more bytes. It reports false for a frame that is longer
-// than allowed.
+// split finds the datagrams after n more bytes were read. It reports false if a frame is longer than allowed.
 func (b *buffer) split(n int) bool {
 	b.size += n
 	if b.framing == Length {
@@ -73,7 +72,7 @@ func (b *buffer) split(n int) bool {
 	return true
 }
 
-// splitFrames makes each whole frame a datagram.
+// splitFrames makes a datagram of each complete frame.
 func (b *buffer) splitFrames() bool {
 	for b.size-b.begin >= lengthBytes {
 		length := binary.LittleEndian.Uint32(b.data[b.begin:])
@@ -92,8 +91,8 @@ func (b *buffer) splitFrames() bool {
 	return true
 }
 
-// splitLines makes the whole lines one datagram. Their ends may lie in the newest n bytes.
-// The beginning of an overlong line is a truncated datagram; its rest is skipped.
+// splitLines makes one datagram of all complete lines. Only the newest n bytes can contain their last newline. The beginning of an
+// overlong line becomes a truncated datagram, and its rest is skipped.
 func (b *buffer) splitLines(n int) {
 	if b.skipping {
 		end := bytes.IndexByte(b.data[b.begin:b.size], '\n')
@@ -116,8 +115,8 @@ func (b *buffer) splitLines(n int) {
 	}
 }
 
-// finish makes what is left at the end of the stream a datagram. A stream that its sender closed
-// ends with a whole line; a frame that is not whole, and any other end, cuts the last line.
+// finish makes a datagram of the rest at the end of the stream. If the sender closed the stream, the rest is a complete line. An
+// incomplete frame, or any other end of the stream, truncates the last line.
 func (b *buffer) finish(closed bool) {
 	if b.framing == Length {
 		b.begin = min(b.begin+lengthBytes, b.size)

@@ -98,8 +98,7 @@ func TestBuffersGrow(t *testing.T) {
 	assert.Len(t, b.data, 65528)
 }
 
-// FuzzStream checks that the pieces in which a stream arrives change nothing, and that no byte of
-// a line is lost.
+// FuzzStream checks that the result does not depend on the pieces in which a stream arrives, and that no byte of a line is lost.
 func FuzzStream(f *testing.F) {
 	f.Add([]byte("a:1|c\nb:2|c\n"), uint8(3), uint8(20), false)
 	f.Add([]byte(frame("a:1|c\n")+frame("b")), uint8(5), uint8(20), true)

@@ -16,21 +16,21 @@ import (
 
 // Settings of a server.
 type Settings struct {
-	Listeners      *socket.Listeners // which the server closes
+	Listeners      *socket.Listeners // the server closes them
 	Framing        Framing
-	MaxBytes       int           // of a line or a frame
-	MaxConnections int           // that are read at once; others wait until one ends
-	IdleTimeout    time.Duration // within which a whole line or frame must come; 0: none
-	TLS            *tls.Config   // nil: without
-	Feeds          int
-	Allows         func(netip.Addr) bool // nil: all sources
-	// Ended is called for each connection that ended or was refused, from its goroutine. The error
-	// may be nil. Ended must be quick.
-	Ended func(end End, source net.Addr, err error)
-	// Waited is called for each connection that finds MaxConnections open, when it begins to wait.
-	Waited func()
-	// Failed is called with errors of the listeners, which go on.
-	Failed func(error)
+	MaxBytes       int                   // maximum length of a line or a frame
+	MaxConnections int                   // that are read at once; others wait until one ends
+	IdleTimeout    time.Duration         // maximum time until the next complete line or frame; 0: unlimited
+	TLS            *tls.Config           // nil: no TLS
+	Feeds          int                   // number of feeds
+	Allows         func(netip.Addr) bool // nil: all sources are allowed
+	// OnEnd is called for each connection that ended or was refused, from its goroutine. The error may be nil. OnEnd must be
+	// quick.
+	OnEnd func(end End, source net.Addr, err error)
+	// OnWait is called for each connection that has to wait because MaxConnections are open, when it begins to wait.
+	OnWait func()
+	// OnError is called with errors of the listeners. They continue to accept connections.
+	OnError func(error)
 }
 
 // Server accepts connections until Close, or until a feed polls.
@@ -40,16 +40,16 @@ type Server struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 
-	draining  atomic.Bool // set after drainEnd
+	draining  atomic.Bool // whether the drain has begun; drainEnd is set before it
 	drainOnce sync.Once
 	drainEnd  time.Time
 	drained   chan struct{} // closed when all connections have ended, or at drainEnd
 
 	places chan struct{} // has an element for each connection that is read
 
-	running   sync.WaitGroup // all other goroutines than those below
-	accepting sync.WaitGroup // those of listeners
-	serving   sync.WaitGroup // those of connections
+	running   sync.WaitGroup // all goroutines except those of listeners and connections
+	accepting sync.WaitGroup // goroutines of listeners
+	serving   sync.WaitGroup // goroutines of connections
 
 	mu     sync.Mutex // guards everything declared below
 	open   map[*connection]struct{}
@@ -58,16 +58,15 @@ type Server struct {
 }
 
 const (
-	// drainPause without bytes shows that a connection has none left: what the kernel has received
-	// is read at once.
+	// drainPause is the pause after which a connection has no bytes left. The bytes in the kernel are read without a pause.
 	drainPause = 20 * time.Millisecond
-	// drainTime bounds the drain of a peer that never pauses.
+	// drainTime bounds the drain if a peer never pauses.
 	drainTime = 250 * time.Millisecond
-	// acceptPause follows an error of a listener, such as too many open files.
+	// acceptPause is the pause after an error of a listener, such as too many open files.
 	acceptPause = 100 * time.Millisecond
 )
 
-// Serve begins to accept connections.
+// Serve starts a server, which accepts connections at once.
 func Serve(s Settings) *Server {
 	server := &Server{
 		Settings: s, open: map[*connection]struct{}{}, drained: make(chan struct{}), places: make(chan struct{}, s.MaxConnections),
@@ -82,17 +81,17 @@ func Serve(s Settings) *Server {
 	return server
 }
 
-// Feeds are the Conns of the readers.
+// Feeds returns the Conns of the readers.
 func (s *Server) Feeds() []*Feed { return s.feeds }
 
-// Open is the number of connections that are open.
+// Open returns the number of open connections.
 func (s *Server) Open() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.open)
 }
 
-// accept serves the connections of a listener. In a drain it ends when the kernel has no more of them.
+// accept serves the connections of a listener. In a drain it ends when the kernel has no more connections.
 func (s *Server) accept(l net.Listener) {
 	for {
 		conn, err := l.Accept()
@@ -105,7 +104,7 @@ func (s *Server) accept(l net.Listener) {
 		case s.draining.Load(), errors.Is(err, net.ErrClosed):
 			return
 		default:
-			s.Failed(err)
+			s.OnError(err)
 			wait.For(s.ctx.Done(), acceptPause)
 		}
 	}
@@ -116,23 +115,23 @@ func (s *Server) admit(conn net.Conn) {
 	c := &connection{server: s, conn: conn, stream: conn, source: addressOf(conn), done: make(chan struct{}, 1)}
 	refused, ok := EndDenied, s.Allows == nil || s.Allows(c.source)
 	if ok {
-		refused, ok = EndShutdown, s.takePlace() && s.serve(c)
+		refused, ok = EndShutdown, s.waitForPlace() && s.serve(c)
 	}
 	if !ok {
 		_ = conn.Close()
-		s.Ended(refused, conn.RemoteAddr(), nil)
+		s.OnEnd(refused, conn.RemoteAddr(), nil)
 	}
 }
 
-// takePlace waits until fewer than MaxConnections are open. Meanwhile the kernel keeps the
-// connections behind this one, with what their peers send. It reports false at the end of a drain.
-func (s *Server) takePlace() bool {
+// waitForPlace waits until fewer than MaxConnections are open. Meanwhile the kernel keeps the connections after this one, with
+// the bytes that their peers send. It reports false at the end of a drain.
+func (s *Server) waitForPlace() bool {
 	select {
 	case s.places <- struct{}{}:
 		return true
 	default:
 	}
-	s.Waited()
+	s.OnWait()
 	select {
 	case s.places <- struct{}{}:
 		return true
@@ -141,7 +140,7 @@ func (s *Server) takePlace() bool {
 	}
 }
 
-// serve reads the connection, which has a place, in a goroutine of its own. It reports false after Close.
+// serve reads a connection in a goroutine of its own. waitForPlace must have returned true. After Close serve reports false.
 func (s *Server) serve(c *connection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,7 +155,7 @@ func (s *Server) serve(c *connection) bool {
 		end, err := c.serve()
 		_ = c.stream.Close() // tells the peer that a TLS session ends, and closes conn
 		s.remove(c)
-		s.Ended(end, c.conn.RemoteAddr(), err)
+		s.OnEnd(end, c.conn.RemoteAddr(), err)
 	})
 	return true
 }
@@ -176,8 +175,8 @@ func addressOf(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// drain has the listeners and the connections end when the kernel has no more for them. The channel
-// that it returns is closed when all have ended, or have had their time.
+// drain ends the listeners when the kernel has no more connections, and the connections when the kernel has no more bytes. The
+// returned channel is closed when all have ended, or after drainTime.
 func (s *Server) drain() <-chan struct{} {
 	s.drainOnce.Do(func() {
 		s.drainEnd = time.Now().Add(drainTime)
@@ -191,7 +190,7 @@ func (s *Server) drain() <-chan struct{} {
 				defer close(ended)
 				s.accepting.Wait()
 				if err := s.Listeners.Close(); err != nil {
-					s.Failed(err)
+					s.OnError(err)
 				}
 				s.serving.Wait()
 			})
@@ -201,7 +200,7 @@ func (s *Server) drain() <-chan struct{} {
 	return s.drained
 }
 
-// drainDeadline is when a Read or an Accept that begins now ends, unless bytes or a connection come.
+// drainDeadline returns the time at which a Read or an Accept that begins now ends without bytes or a connection.
 func (s *Server) drainDeadline(now time.Time) time.Time {
 	if deadline := now.Add(drainPause); deadline.Before(s.drainEnd) {
 		return deadline
@@ -211,7 +210,7 @@ func (s *Server) drainDeadline(now time.Time) time.Time {
 
 func (s *Server) limitAccepts() {
 	if err := s.Listeners.SetDeadline(s.drainDeadline(time.Now())); err != nil {
-		s.Failed(err)
+		s.OnError(err)
 	}
 }
 

@@ -30,7 +30,7 @@ type testServer struct {
 	waited  chan struct{}
 
 	mu    sync.Mutex
-	lines []string // with <cut> where the last one is truncated
+	lines []string // with <cut> if the last one is truncated
 	seen  *sync.Cond
 }
 
@@ -42,9 +42,9 @@ func serve(t *testing.T, change func(*Settings)) *testServer {
 	ts.seen = sync.NewCond(&ts.mu)
 	s := Settings{
 		Listeners: listeners, MaxBytes: 1000, MaxConnections: 10, Feeds: 2,
-		Ended:  func(end End, _ net.Addr, _ error) { ts.ends <- end },
-		Waited: func() { ts.waited <- struct{}{} },
-		Failed: func(err error) { t.Error(err) },
+		OnEnd:   func(end End, _ net.Addr, _ error) { ts.ends <- end },
+		OnWait:  func() { ts.waited <- struct{}{} },
+		OnError: func(err error) { t.Error(err) },
 	}
 	if change != nil {
 		change(&s)
@@ -66,7 +66,7 @@ func (ts *testServer) read(f *Feed) {
 		datagrams, err := read()
 		switch {
 		case errors.Is(err, socket.ErrWoken):
-			read = f.Poll // as a reader that is to stop
+			read = f.Poll // like a reader that stops
 			continue
 		case err != nil || len(datagrams) == 0:
 			return
@@ -100,7 +100,7 @@ func (ts *testServer) wait(n int) []string {
 	return ts.lines
 }
 
-// stop has the feeds drain.
+// stop drains the feeds.
 func (ts *testServer) stop() {
 	for _, f := range ts.Feeds() {
 		_ = f.Wake()
@@ -168,7 +168,7 @@ func TestManyConnectionsAreConserved(t *testing.T) {
 	}
 }
 
-// What the peers have written before the shutdown is read; a line that is not whole is cut.
+// All bytes that the peers have written before the shutdown are read. An incomplete line is truncated.
 func TestDrainReadsWhatConnectionsHold(t *testing.T) {
 	ts := serve(t, func(s *Settings) { s.IdleTimeout = time.Hour })
 	const connections = 5
@@ -177,7 +177,7 @@ func TestDrainReadsWhatConnectionsHold(t *testing.T) {
 		clients[i] = ts.dial(t)
 		write(t, clients[i], "a:1|c\n")
 	}
-	ts.wait(connections) // so that all are accepted: a kernel's queue ends with its listener
+	ts.wait(connections) // so that all are accepted: connections in the kernel's queue end with the listener
 	for _, c := range clients {
 		write(t, c, "b:1|c\nb:2|c\nb:3|")
 	}
@@ -211,7 +211,7 @@ func TestDrainOfAPeerThatNeverPausesEnds(t *testing.T) {
 	sending.Wait()
 }
 
-// Peers that are slow, silent or send without end delay nobody else.
+// Peers that are slow, silent or send without end do not delay other peers.
 func TestSlowPeersDelayNobody(t *testing.T) {
 	ts := serve(t, func(s *Settings) { s.Feeds = 1 })
 	write(t, ts.dial(t), "half a li")                     // never ends
@@ -357,7 +357,7 @@ func TestOverlongFrameEndsItsConnection(t *testing.T) {
 	assert.Equal(t, []string{"a:1|c", "b:1|c", "d:1|c"}, ts.wait(3))
 }
 
-// A peer that begins no TLS session is no reason to wait for the others.
+// A peer that begins no TLS session does not delay other peers.
 func TestHandshakeThatFails(t *testing.T) {
 	ts := serve(t, func(s *Settings) { s.TLS = &tls.Config{MinVersion: tls.VersionTLS13} })
 	c := ts.dial(t)
@@ -386,11 +386,11 @@ func TestAllocsFeed(t *testing.T) {
 		n := copy(c.room(), text)
 		c.split(n)
 		f.ready <- c
-		f.heldBytes = 0
+		f.readingBytes = 0
 		if datagrams, err := f.Read(); err != nil || len(datagrams) != 1 {
 			t.Fatal(datagrams, err)
 		}
-		f.heldBytes = 0 // no rest
+		f.readingBytes = 0 // no rest
 		f.release()
 		<-c.done
 	}

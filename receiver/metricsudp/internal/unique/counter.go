@@ -1,8 +1,7 @@
-// Package unique counts distinct members of a set from their 64-bit hashes:
-// exactly up to a limit, past it as a HyperLogLog of fixed size.
+// Package unique counts distinct members of a set from their 64-bit hashes. Up to a limit the count is exact, beyond it the
+// estimate of a HyperLogLog of fixed size.
 //
-// "Exactly" is up to a collision of hashes: among 1,024 members its probability is
-// 1024^2 / 2^65 = 3e-14.
+// An exact count is wrong only if two hashes collide. For 1,024 members the probability is 1024^2 / 2^65 = 3e-14.
 package unique
 
 import (
@@ -11,20 +10,20 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/hll"
 )
 
-// precision of the sketch: 4 KiB, a standard error of 1.6 %.
+// precision is that of the sketch. It needs 4 KiB and has a standard error of 1.6 %.
 const precision = 12
 
 // Counter counts distinct hashes. It is not safe for concurrent use.
 type Counter struct {
 	limit  int
-	slots  []uint64    // open addressing, a power of two of them; 0 is empty
-	n      int         // occupied slots
-	zero   bool        // hash 0 was added
-	sketch *hll.Sketch // allocated once needed
-	dense  bool        // the sketch holds the members, slots is empty
+	slots  []uint64    // open-addressed hash table, length is a power of two; 0 marks an empty slot
+	n      int         // number of occupied slots
+	zero   bool        // whether hash 0 was added
+	sketch *hll.Sketch // nil until the members exceed the limit
+	dense  bool        // whether the sketch contains the members; slots is empty then
 }
 
-// minSlots keeps a small set within two cache lines.
+// minSlots is the initial number of slots, which fill two cache lines.
 const minSlots = 16
 
 // New returns a counter that is exact up to limit members.
@@ -46,7 +45,7 @@ func (c *Counter) Add(hash uint64) {
 	}
 }
 
-// Merge adds the members of o, which is not changed.
+// Merge adds the members of o. It does not change o.
 func (c *Counter) Merge(o *Counter) {
 	if o.dense {
 		c.densify()
@@ -63,8 +62,7 @@ func (c *Counter) Merge(o *Counter) {
 	}
 }
 
-// Count is the number of members: exact, or an estimate with the error of
-// the sketch.
+// Count returns the number of members. Beyond the limit it is an estimate with the error of the sketch.
 func (c *Counter) Count() uint64 {
 	if c.dense {
 		return uint64(math.Round(hll.Estimate(c.sketch)))
@@ -72,7 +70,7 @@ func (c *Counter) Count() uint64 {
 	return uint64(c.members())
 }
 
-// Bytes is the memory of the members, kept by Reset.
+// Bytes returns the memory of the members, in bytes. Reset keeps this memory.
 func (c *Counter) Bytes() int {
 	bytes := 8 * cap(c.slots)
 	if c.sketch != nil {
@@ -81,7 +79,7 @@ func (c *Counter) Bytes() int {
 	return bytes
 }
 
-// Growth is the most bytes by which the next Add grows the counter.
+// Growth returns the greatest number of bytes by which the next Add may grow the counter.
 func (c *Counter) Growth() int {
 	if c.dense {
 		return 0
@@ -113,7 +111,7 @@ func (c *Counter) members() int {
 	return c.n
 }
 
-// insert reports whether hash was not there.
+// insert adds a hash, which must not be 0. It reports whether the hash is new.
 func (c *Counter) insert(hash uint64) bool {
 	if 4*c.n >= 3*len(c.slots) {
 		c.grow()

@@ -22,7 +22,7 @@ func TestExactUpToTheLimit(t *testing.T) {
 	assert.Equal(t, uint64(1), c.Count())
 }
 
-// The standard error is 1.6 %; with the seed fixed, five of them hold at every size.
+// The standard error is 1.6 %. With the fixed seed the error is below five standard errors at every size.
 func TestEstimateWithinItsError(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, n := range []int{1025, 5000, 10_000, 20_000, 100_000, 1_000_000} {

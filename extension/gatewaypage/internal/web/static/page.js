@@ -313,7 +313,7 @@ function logFacts() {
     ['Breaker', l.breaker.replace('_', ' ') + ' since ' + clock(l.breaker_since)],
     ['Waiting', bytes(sum(l, 'unread_bytes'))],
     ['Oldest record', lasting(Math.max(0, ...l.signals.map((s) => s.oldest_seconds)))],
-    ['Room', bytes(l.used_bytes) + ' of ' + bytes(l.capacity_bytes)],
+    ['Used', bytes(l.used_bytes) + ' of ' + bytes(l.capacity_bytes)],
     ['When full', {reject: 'refuses new data', drop_oldest: 'drops the oldest', drop_newest: 'drops the newest'}[l.on_full] ?? l.on_full],
     ['Full in', lasting(l.seconds_to_full)],
     ['Drained in', l.seconds_to_drained === 0 ? 'empty' : lasting(l.seconds_to_drained)],
@@ -434,7 +434,7 @@ function strip(group) {
     const axis = () => ({stroke: ink('--quiet'), grid: {stroke: ink('--line'), width: 1}, ticks: {show: false}, font: '12px system-ui, "DejaVu Sans", sans-serif'});
     chart = new uPlot({
       width, height: 120, legend: {show: false}, cursor: {show: false}, padding: [8, 30, 0, 0], plugins: [marks],
-      scales: {x: {time: true}, y: {range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1]}},
+      scales: {x: {time: true, range: (_, min, max) => [min, Math.max(max, min + 20)]}, y: {range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1]}},
       axes: [{...axis(), size: 26, space: 70, values: (_, ticks) => ticks.map((s) => new Date(s * 1000).toLocaleTimeString('en-GB', g.span > 300 ? {hour: '2-digit', minute: '2-digit'} : {}))},
         {...axis(), size: 64, space: 36, ...(isBytes ? {incrs: binary} : {}), values: (_, ticks) => ticks.map((v) => compact(v, isBytes))}],
       series: [{}, ...g.series.map((s, i) => ({label: s.line, stroke: ink(`--c${i % 6 + 1}`), width: 2, dash: dashes[i % 6], points: {show: g.times.length < 3}}))],

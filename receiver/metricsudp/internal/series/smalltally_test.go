@@ -14,12 +14,12 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
 )
 
-// However many values come, in however many tables and intervals: the histogram is that of all values.
+// The histogram counts all values, for any number of values, tables and intervals.
 func TestFewAndManyValuesAreOneHistogram(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, tables := range []int{1, 2, 4} {
 		for round := range 60 {
-			o := testOptions()
+			o := testSettings()
 			o.Tables = tables
 			g := newGroup(o)
 			want := expo.New(MaxBuckets)
@@ -27,7 +27,7 @@ func TestFewAndManyValuesAreOneHistogram(t *testing.T) {
 				want.Record(v, n)
 			}
 			var d *Series
-			for range 1 + random.IntN(4) { // intervals that coalesce
+			for range 1 + random.IntN(4) { // intervals that are merged
 				for range random.IntN(8) {
 					values := make([]string, 1+random.IntN(1+round))
 					for i := range values {
@@ -64,10 +64,10 @@ func TestFewAndManyValuesAreOneHistogram(t *testing.T) {
 	}
 }
 
-// 100,000 timers whose few values are far apart fit the default memory limit, in delta and cumulative output.
+// 100,000 timers with a few distant values each fit into the default memory limit, with delta and cumulative temporality.
 func TestManyWideTimersFit(t *testing.T) {
 	for _, cumulative := range []bool{false, true} {
-		o := testOptions()
+		o := testSettings()
 		o.MaxBytes, o.MaxSeries, o.MaxAliases, o.Tables = 256<<20, 100_000, 200_000, 4
 		g := newGroup(o)
 		for range 2 {
@@ -86,8 +86,8 @@ func TestManyWideTimersFit(t *testing.T) {
 }
 
 func TestAllocsOfFewAndManyValues(t *testing.T) {
-	for _, values := range []int{1, fewValues, fewValues + 1, 100} {
-		g := newGroup(testOptions())
+	for _, values := range []int{1, smallTallyValues, smallTallyValues + 1, 100} {
+		g := newGroup(testSettings())
 		lines := make([]byte, 0, 4096)
 		for i := range values {
 			lines = fmt.Appendf(lines, "d:%d|d\n", i*i)
@@ -95,7 +95,7 @@ func TestAllocsOfFewAndManyValues(t *testing.T) {
 		interval := func() {
 			g.tables[0].Datagram(lines, false, 1, netip.Addr{})
 			g.Advance()
-			g.tables[0].Swap().Merge(func(s *Series, _ bool) { s.Settle(); s.Clear() })
+			g.tables[0].Swap().Merge(func(s *Series, _ bool) { s.FinishMerge(); s.Clear() })
 		}
 		for range 4 {
 			interval()

@@ -12,20 +12,20 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/stream"
 )
 
-// inlet is where lines come in: a Conn for each reader.
-type inlet struct {
-	conns []reader.Conn
-	batch int           // the most datagrams that a Conn reads at once, or 0
-	rest  time.Duration // of a reader after fewer
-	close func() error
+// input has the sockets or the stream server of the endpoint: one Conn per reader.
+type input struct {
+	conns         []reader.Conn
+	readBatchSize int           // maximum number of datagrams per Read; 0 for streams
+	rest          time.Duration // rest of a reader after a Read of fewer datagrams
+	close         func() error
 
-	addr      net.Addr // the first that is bound
-	addresses []string // all
+	addr      net.Addr // first bound address
+	addresses []string // all bound addresses
 	skipped   []string // see socket.Listeners
 }
 
-// openInlet binds the endpoint.
-func (r *udpReceiver) openInlet(ctx context.Context) (in *inlet, err error) {
+// openInput binds the endpoint.
+func (r *udpReceiver) openInput(ctx context.Context) (in *input, err error) {
 	if r.cfg.isStream() {
 		in, err = r.openStream(ctx)
 	} else {
@@ -37,21 +37,21 @@ func (r *udpReceiver) openInlet(ctx context.Context) (in *inlet, err error) {
 	return in, nil
 }
 
-func (r *udpReceiver) openSockets(ctx context.Context) (*inlet, error) {
+func (r *udpReceiver) openSockets(ctx context.Context) (*input, error) {
 	group, err := socket.Open(ctx, r.socketSettings())
 	if err != nil {
 		return nil, err
 	}
-	in := &inlet{close: group.Close, addr: group.Addr(), addresses: group.Addresses(), skipped: group.Skipped}
+	in := &input{close: group.Close, addr: group.Addr(), addresses: group.Addresses(), skipped: group.Skipped}
 	for _, conn := range group.Conns {
 		in.conns = append(in.conns, conn)
 	}
-	in.batch = group.Conns[0].Batch()
+	in.readBatchSize = group.Conns[0].ReadBatchSize()
 	in.rest = rest(r.report.effectiveBuffer(group.Conns, r.cfg.SocketBufferSize))
 	return in, nil
 }
 
-func (r *udpReceiver) openStream(ctx context.Context) (*inlet, error) {
+func (r *udpReceiver) openStream(ctx context.Context) (*input, error) {
 	secure, err := r.cfg.tlsConfig(ctx)
 	if err != nil {
 		return nil, err
@@ -60,16 +60,16 @@ func (r *udpReceiver) openStream(ctx context.Context) (*inlet, error) {
 	if err != nil {
 		return nil, err
 	}
-	places := r.cfg.maxConnections()
+	maxConnections := r.cfg.maxConnections()
 	server := stream.Serve(stream.Settings{
 		Listeners: listeners, Feeds: r.cfg.readers(),
 		Framing: r.cfg.framing(), MaxBytes: r.cfg.MaxDatagramSize,
-		MaxConnections: places, IdleTimeout: r.cfg.idleTimeout(), TLS: secure,
+		MaxConnections: maxConnections, IdleTimeout: r.cfg.idleTimeout(), TLS: secure,
 		Allows: func(source netip.Addr) bool { return reader.Allows(r.allowed, source) },
-		Ended:  r.report.connectionEnded, Waited: func() { r.report.connectionWaited(places) }, Failed: r.report.socketError,
+		OnEnd:  r.report.connectionEnded, OnWait: func() { r.report.connectionWaited(maxConnections) }, OnError: r.report.socketError,
 	})
 	r.report.openConnections = server.Open
-	in := &inlet{close: server.Close, addr: listeners.All[0].Addr(), addresses: listeners.Addresses(), skipped: listeners.Skipped}
+	in := &input{close: server.Close, addr: listeners.All[0].Addr(), addresses: listeners.Addresses(), skipped: listeners.Skipped}
 	for _, feed := range server.Feeds() {
 		in.conns = append(in.conns, feed)
 	}

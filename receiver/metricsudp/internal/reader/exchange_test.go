@@ -16,27 +16,27 @@ import (
 
 const (
 	testBatch = 4
-	// testLines of 6 bytes make three datagrams worth handing over.
-	testLines = leastBytes/(testBatch-1)/6 + 1
+	// testLines is the number of lines of 6 bytes per datagram with which three datagrams are handed over.
+	testLines = minHandOverBytes/(testBatch-1)/6 + 1
 )
 
-// fullConn fills its present buffers, as a socket does, from a number of batches.
-// What is overwritten while another reader reads it is a data race.
+// fullConn fills its present buffers like a socket, for a number of batches. If it overwrites a buffer that another reader reads,
+// the race detector reports it.
 type fullConn struct {
 	name    string
-	batches int // still to come
+	batches int // remaining batches
 	sent    int // batches
 	gauges  bool
 
 	buffers *socket.Buffers
 	memory  *sync.Map // of all conns, by buffers: [][]byte
 
-	waiting chan struct{} // takes one whenever a Wait begins; nil: nobody looks
+	waiting chan struct{} // receives an element when a Wait begins; nil if no test reads it
 	nudged  chan struct{}
 	woken   chan struct{}
 }
 
-var _ Sharer = (*fullConn)(nil)
+var _ ExchangeConn = (*fullConn)(nil)
 
 func newFullConn(name string, memory *sync.Map) *fullConn {
 	c := &fullConn{
@@ -47,7 +47,7 @@ func newFullConn(name string, memory *sync.Map) *fullConn {
 	return c
 }
 
-// socketBuffers tells apart what might have no size.
+// socketBuffers makes addresses of buffers differ. On some systems Buffers has no size.
 type socketBuffers struct {
 	socket.Buffers
 	_ byte
@@ -112,12 +112,12 @@ func set(signal chan struct{}) error {
 
 func (c *fullConn) Wake() error                  { return set(c.woken) }
 func (c *fullConn) Nudge() error                 { return set(c.nudged) }
-func (c *fullConn) Held() *socket.Buffers        { return c.buffers }
-func (c *fullConn) Exchange(b *socket.Buffers)   { c.buffers = b }
+func (c *fullConn) LastBuffers() *socket.Buffers { return c.buffers }
+func (c *fullConn) SetBuffers(b *socket.Buffers) { c.buffers = b }
 func (c *fullConn) Stats() (socket.Stats, error) { return socket.Stats{BufferBytes: 1 << 40}, nil }
 func (c *fullConn) Close() error                 { return nil }
 
-// team is readers that share, and what a flusher finds.
+// team has connected readers, and the results of their epochs.
 type team struct {
 	readers []*Reader
 	conns   []*fullConn
@@ -129,7 +129,7 @@ type team struct {
 func newTeam(t *testing.T, n int) *team {
 	t.Helper()
 	team := &team{stats: make([]series.Stats, n), gauges: map[string]float64{}}
-	registry := series.NewRegistry(series.Options{
+	registry := series.NewRegistry(series.Settings{
 		Limits:   line.Limits{NameBytes: 512, TagBytes: 512, MinRate: 1e-6},
 		MaxBytes: 1 << 20, MaxSeries: 100, MaxAliases: 400, MaxTags: 10, Tables: n, ExpirySwaps: 1000, IntCounters: true,
 	})
@@ -139,18 +139,18 @@ func newTeam(t *testing.T, n int) *team {
 		team.conns = append(team.conns, conn)
 		var at int64
 		team.readers = append(team.readers, New(Settings{
-			Conn: conn, Table: series.NewTable(registry), Batch: testBatch,
-			Now: func() int64 { at++; return at }, Report: func(err error) { t.Error(err) },
+			Conn: conn, Table: series.NewTable(registry), ReadBatchSize: testBatch,
+			Now: func() int64 { at++; return at }, OnError: func(err error) { t.Error(err) },
 		}))
 	}
-	Share(team.readers)
+	ConnectReaders(team.readers)
 	return team
 }
 
-// flush asks all and merges what they retire.
-func (m *team) flush(ask func(*Reader)) {
+// flush sends a request to all readers and merges the epochs that they retire.
+func (m *team) flush(request func(*Reader)) {
 	for _, r := range m.readers {
-		ask(r)
+		request(r)
 	}
 	for i, r := range m.readers {
 		e := <-r.Retired()
@@ -158,7 +158,7 @@ func (m *team) flush(ask func(*Reader)) {
 		m.stats[i].Lines[line.Counter] += e.Stats.Lines[line.Counter]
 		m.stats[i].Lines[line.Gauge] += e.Stats.Lines[line.Gauge]
 		e.Merge(func(s *series.Series, _ bool) {
-			s.Settle()
+			s.FinishMerge()
 			if v, ok := s.Value().(*series.LastValue); ok {
 				m.gauges[s.Metric.Name] = v.Gauge
 			}
@@ -180,7 +180,7 @@ func (m *team) startSecond() {
 	<-m.conns[1].waiting
 }
 
-// stop drains what Waits announce from now on.
+// stop ends the team. It reads and drops the elements that further Waits send.
 func (m *team) stop() {
 	for _, c := range m.conns {
 		if c.waiting != nil {
@@ -201,7 +201,7 @@ func (c *fullConn) drainWaiting() {
 	}
 }
 
-// batch has the reader, which must not run, read and distribute one batch.
+// batch reads and distributes one batch with a reader that is not running.
 func (m *team) batch(t *testing.T, i int) {
 	t.Helper()
 	m.conns[i].batches++
@@ -213,27 +213,27 @@ func (m *team) batch(t *testing.T, i int) {
 func TestHotReaderHandsOver(t *testing.T) {
 	m := newTeam(t, 2)
 	m.startSecond()
-	mine, theirs := m.conns[0].Held(), m.readers[1].share.batch.buffers
-	for range hotBatches {
+	mine, theirs := m.conns[0].LastBuffers(), m.readers[1].exchange.batch.buffers
+	for range hotReads {
 		m.batch(t, 0)
 	}
-	assert.Same(t, mine, m.conns[0].Held(), "it does the first itself")
+	assert.Same(t, mine, m.conns[0].LastBuffers(), "it does the first itself")
 	m.batch(t, 0)
-	assert.Same(t, theirs, m.conns[0].Held(), "it has the buffers of the other now")
+	assert.Same(t, theirs, m.conns[0].LastBuffers(), "it has the buffers of the other now")
 	<-m.conns[1].waiting // again: the batch was received
 	m.batch(t, 0)
-	assert.Same(t, mine, m.conns[0].Held(), "and its own again")
+	assert.Same(t, mine, m.conns[0].LastBuffers(), "and its own again")
 	m.running.Go(m.readers[0].Run)
 	m.stop()
-	assert.Equal(t, uint64(hotBatches*testBatch), m.stats[0].Datagrams)
+	assert.Equal(t, uint64(hotReads*testBatch), m.stats[0].Datagrams)
 	assert.Equal(t, uint64(2*testBatch), m.stats[1].Datagrams)
 }
 
-// A short batch ends the heat: the work is done where it came.
+// After a batch that is not full a reader is not hot any more, and processes its batches itself.
 func TestShortBatchStays(t *testing.T) {
 	m := newTeam(t, 2)
 	m.startSecond()
-	for range hotBatches {
+	for range hotReads {
 		m.batch(t, 0)
 	}
 	m.readers[0].distribute(datagrams("a:1|c").datagrams)
@@ -241,31 +241,31 @@ func TestShortBatchStays(t *testing.T) {
 	m.running.Go(m.readers[0].Run)
 	m.stop()
 	assert.Zero(t, m.stats[1].Datagrams)
-	assert.Equal(t, uint64((hotBatches+1)*testBatch+1), m.stats[0].Datagrams)
+	assert.Equal(t, uint64((hotReads+1)*testBatch+1), m.stats[0].Datagrams)
 }
 
-// Batches that take less work than waking another does stay.
+// Batches that cost less than waking another reader are not handed over.
 func TestSmallBatchesStay(t *testing.T) {
 	m := newTeam(t, 2)
 	m.startSecond()
-	for range 2 * hotBatches {
+	for range 2 * hotReads {
 		m.readers[0].distribute(datagrams("a:1|c", "a:1|c", "a:1|c", "a:1|c").datagrams)
 	}
 	m.running.Go(m.readers[0].Run)
 	m.stop()
 	assert.Zero(t, m.stats[1].Datagrams)
-	assert.Equal(t, uint64(2*hotBatches*testBatch), m.stats[0].Datagrams)
+	assert.Equal(t, uint64(2*hotReads*testBatch), m.stats[0].Datagrams)
 }
 
-// A reader that is busy, whether it is hot or has a batch of another, is left alone.
+// A busy reader gets no batch, whether it is hot or has a batch of another reader.
 func TestBusyReadersAreLeftAlone(t *testing.T) {
 	m := newTeam(t, 3)
-	for range 2 * hotBatches {
+	for range 2 * hotReads {
 		m.batch(t, 0)
 		m.batch(t, 1)
 	}
-	// The third has been handed a batch that it did not take yet.
-	third := m.readers[2].share
+	// The third reader has been handed a batch that it did not receive yet.
+	third := m.readers[2].exchange
 	handed := &third.batch.asFull
 	third.slot.Store(handed)
 	m.batch(t, 0)
@@ -275,8 +275,8 @@ func TestBusyReadersAreLeftAlone(t *testing.T) {
 		m.running.Go(r.Run)
 	}
 	m.stop()
-	assert.Equal(t, uint64((2*hotBatches+1)*testBatch), m.stats[0].Datagrams)
-	assert.Equal(t, uint64(2*hotBatches*testBatch), m.stats[1].Datagrams)
+	assert.Equal(t, uint64((2*hotReads+1)*testBatch), m.stats[0].Datagrams)
+	assert.Equal(t, uint64(2*hotReads*testBatch), m.stats[1].Datagrams)
 	assert.Zero(t, m.stats[2].Datagrams)
 }
 
@@ -285,7 +285,7 @@ func TestGaugesStay(t *testing.T) {
 	m := newTeam(t, 2)
 	m.conns[0].gauges = true
 	m.startSecond()
-	for range hotBatches + 1 {
+	for range hotReads + 1 {
 		m.batch(t, 0)
 	}
 	<-m.conns[1].waiting
@@ -293,15 +293,14 @@ func TestGaugesStay(t *testing.T) {
 	m.stop()
 	assert.Equal(t, uint64(testBatch-1), m.stats[1].Datagrams, "all of a batch but the one with the gauges")
 	assert.Zero(t, m.stats[1].Lines[line.Gauge])
-	assert.InDelta(t, 10*(hotBatches+1)+1, m.gauges["g0"], 0)
+	assert.InDelta(t, 10*(hotReads+1)+1, m.gauges["g0"], 0)
 }
 
-// Whatever is handed to whom, and whenever the readers are asked for their epochs
-// or to stop: each datagram is counted once, and gauges are in order.
+// Each datagram is counted once and gauges are in order, for any exchange of batches and any time of a Swap or Stop.
 func TestHandoverConserves(t *testing.T) {
 	for _, readers := range []int{1, 2, 4} {
 		t.Run(fmt.Sprint(readers), func(t *testing.T) {
-			const batches = 3 * hotBatches
+			const batches = 3 * hotReads
 			for hot := 1; hot <= readers; hot++ {
 				m := newTeam(t, readers)
 				for i := range hot {
