@@ -35,7 +35,7 @@ func TestFailingLogIsInTheStatus(t *testing.T) {
 	}{
 		{"write", syscall.ENOSPC}, {"write", syscall.EIO}, {"sync", syscall.EIO}, {"create", syscall.EROFS}, {"create", syscall.EMFILE},
 	} {
-		for _, again := range []string{"append", "tend"} {
+		for _, again := range []string{"append", "maintain"} {
 			t.Run(fmt.Sprint(tc.op, " ", tc.cause, " ", again), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					disk := &badFS{}
@@ -58,7 +58,7 @@ func TestFailingLogIsInTheStatus(t *testing.T) {
 					if again == "append" {
 						require.NoError(t, send())
 					}
-					if again == "tend" || tc.op == "sync" { // the cursor could not be saved either
+					if again == "maintain" || tc.op == "sync" { // the cursor could not be saved either
 						time.Sleep(2 * time.Second)
 						synctest.Wait()
 					}

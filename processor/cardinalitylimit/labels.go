@@ -83,7 +83,7 @@ func compileLabels(e *check.Errors, field string, labels []string) (ofPoints, of
 // merged describes the series into which a rule folds the point at hand.
 func (w *walker) merged(s *fold.Series, attrs pcommon.Map, d *limit.Decision) {
 	s.Metadata = cloneMetadata(w.cursor.AllMetadata())
-	w.cursor.LeftResource(s.Resource.Attributes(), w.instance+"/"+w.name)
+	w.cursor.RemainingResource(s.Resource.Attributes(), w.instance+"/"+w.name)
 	w.at.scope.CopyTo(s.Scope)
 	s.Gauge = w.compiled.labelGauges[d.Rule]
 	if d.Action == limit.Overflow {

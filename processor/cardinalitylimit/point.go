@@ -233,7 +233,7 @@ func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
 	// The values of the key are cloned, because they share memory with their whole batch.
 	s.Metadata = cloneMetadata(s.Metadata)
 	if d.Action == limit.Strip {
-		w.cursor.LeftResource(s.Resource.Attributes(), w.instance+"/"+w.name)
+		w.cursor.RemainingResource(s.Resource.Attributes(), w.instance+"/"+w.name)
 		w.at.scope.CopyTo(s.Scope)
 		w.copyKept(attrs, s.Attributes)
 	} else {

@@ -59,7 +59,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestAlertsLeadSomewhere: an alert has a severity, a runbook that names it in its title, and a dashboard that exists.
+// TestAlertsLeadSomewhere: an alert has a severity, a runbook of the repository that names it in its title, and a dashboard that exists.
 func TestAlertsLeadSomewhere(t *testing.T) {
 	files, err := filepath.Glob(fromRoot("deploy", "alerts", "*.yaml"))
 	require.NoError(t, err)
@@ -71,7 +71,7 @@ func TestAlertsLeadSomewhere(t *testing.T) {
 			}
 			assert.Contains(t, []string{"warning", "critical"}, r.Labels["severity"], r.Alert)
 			assert.NotEmpty(t, r.Annotations["summary"], r.Alert)
-			_, page, found := strings.Cut(r.Annotations["runbook_url"], "/docs/runbooks/")
+			page, found := strings.CutPrefix(r.Annotations["runbook_url"], "docs/runbooks/")
 			if assert.True(t, found, r.Alert) && assert.FileExists(t, fromRoot("docs", "runbooks", page)) {
 				assert.True(t, strings.HasPrefix(read(t, fromRoot("docs", "runbooks", page)), "# "+r.Alert+"\n"), page)
 			}

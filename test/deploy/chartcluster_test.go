@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	core "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 )
 
 // TestRenderedPageWantsTheToken: the opened page answers under the names that the values allow, and its API to those who
@@ -84,6 +86,47 @@ func TestClusterConfiguration(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, text, want, values)
 	}
+}
+
+// TestClusterTrustsTheSecret: with TLS to the store the configuration is valid, and its ca_file is the key of the Secret that
+// the pod mounts there.
+func TestClusterTrustsTheSecret(t *testing.T) {
+	all := render(t, `cluster: {enabled: true, existingSecret: places, endpoints: ["valkey:6379"], tls: {enabled: true, caSecret: {name: valkey, key: ca.pem}}}`)
+	const workload, configMap = "StatefulSet/shop-otelcol-custom", "ConfigMap/shop-otelcol-custom-gateway"
+	output, err := place(t, all, workload, configMap).command(t, "validate").CombinedOutput()
+	require.NoError(t, err, "%s", output)
+
+	var overlay struct {
+		Processors struct {
+			CardinalityLimit struct {
+				Cluster struct {
+					Redis struct {
+						TLS struct {
+							CAFile string `json:"ca_file"`
+						} `json:"tls"`
+					} `json:"redis"`
+				} `json:"cluster"`
+			} `json:"cardinalitylimit"`
+		} `json:"processors"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(get[core.ConfigMap](t, all, configMap).Data["kubernetes.yaml"]), &overlay))
+	file := overlay.Processors.CardinalityLimit.Cluster.Redis.TLS.CAFile
+	assert.Equal(t, "ca.pem", filepath.Base(file))
+	spec := pods(all)[workload].Spec
+	volume := ""
+	for _, mount := range spec.Containers[0].VolumeMounts {
+		if mount.MountPath == filepath.Dir(file) {
+			assert.True(t, mount.ReadOnly)
+			volume = mount.Name
+		}
+	}
+	secret := ""
+	for _, v := range spec.Volumes {
+		if v.Name == volume && v.Secret != nil {
+			secret = v.Secret.SecretName
+		}
+	}
+	assert.Equal(t, "valkey", secret)
 }
 
 // store runs redis-server with a password on a free port until the test ends.

@@ -213,6 +213,13 @@ func TestRenderedGatewayRuns(t *testing.T) {
 	require.True(t, c.logged(t, "swordfish"))
 	_, page := fetch("http://" + net.JoinHostPort(c.env["TELEMETRY_HOST"], c.env["TELEMETRY_PORT"]) + "/metrics")
 	assert.Regexp(t, `target_info\{.*k8s_namespace_name="the-pod_namespace".*k8s_node_name="the-node_name".*k8s_pod_name="the-pod_name"`, page)
+	assertNames(t, page)
+	stop()
+}
+
+// assertNames: the metrics of dashboards and alerts that a page has, are on it under exactly their names.
+func assertNames(t *testing.T, page string) {
+	t.Helper()
 	missing := 0
 	for _, name := range queriedNames(t) {
 		// What has not happened to this gateway is not on its page; the rest must be under exactly this name.
@@ -224,7 +231,6 @@ func TestRenderedGatewayRuns(t *testing.T) {
 		}
 	}
 	assert.Less(t, missing, 45)
-	stop()
 }
 
 // queriedNames are the gateway's metrics that dashboards and alerts ask for.

@@ -344,7 +344,25 @@ func TestChartRules(t *testing.T) {
 		}
 	}
 	assert.Equal(t, want, got)
+	assert.Equal(t, "docs/runbooks/GatewayDown.md", runbook(t, rules, "GatewayDown"))
+	based := render(t, merged(t, everything, `prometheusRule: {runbookBaseUrl: "https://git.example.com/gateway/blob/main/"}`))
+	assert.Equal(t, "https://git.example.com/gateway/blob/main/docs/runbooks/GatewayDown.md",
+		runbook(t, get[monitoring.PrometheusRule](t, based, "PrometheusRule/shop-otelcol-custom"), "GatewayDown"))
 	dashboards := get[core.ConfigMap](t, all, "ConfigMap/shop-otelcol-custom-dashboards")
 	assert.JSONEq(t, read(t, fromRoot("deploy", "grafana", "gateway.json")), dashboards.Data["otelcol-custom-gateway.json"])
 	assert.Len(t, dashboards.Data, 3)
+}
+
+// runbook is the runbook's address of an alert, which must be there.
+func runbook(t *testing.T, rules *monitoring.PrometheusRule, alert string) string {
+	t.Helper()
+	for _, group := range rules.Spec.Groups {
+		for _, r := range group.Rules {
+			if r.Alert == alert {
+				return r.Annotations["runbook_url"]
+			}
+		}
+	}
+	require.Fail(t, "no such alert", alert)
+	return ""
 }

@@ -157,7 +157,8 @@ func TestValuesChangeTheirObjects(t *testing.T) {
 		"gatewayPage.enabled": false, "gatewayPage.existingSecret": "other", "gatewayPage.allowedHosts": []any{"other"},
 		"serviceMonitor.enabled": false, "serviceMonitor.interval": "1m", "serviceMonitor.labels": map[string]any{"release": "p"},
 		"prometheusRule.enabled": false, "prometheusRule.labels": map[string]any{"release": "p"}, "dashboards.enabled": false,
-		"dashboards.labels": map[string]any{"a": "b"}, "imagePullSecrets": []any{}, "backend.apiKeySecret.name": "", "backend.caSecret.key": "x.pem",
+		"prometheusRule.runbookBaseUrl": "https://git.example.com/gateway",
+		"dashboards.labels":             map[string]any{"a": "b"}, "imagePullSecrets": []any{}, "backend.apiKeySecret.name": "", "backend.caSecret.key": "x.pem",
 	} {
 		after, err := manifest(merged(t, smallest, merged(t, everything, at(t, strings.Split(path, "."), value))))
 		if assert.NoError(t, err, path) {

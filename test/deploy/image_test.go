@@ -147,7 +147,7 @@ func TestImage(t *testing.T) {
 	c.env["GATEWAYPAGE_ENDPOINT"] = freeAddress(t)
 	command := append(config.Entrypoint, config.Cmd...)
 
-	c.ready = "http://" + c.env["HEALTH_CHECK_ENDPOINT"] + "/"
+	c.ready = "http://" + c.env["PROBES_ENDPOINT"] + "/readyz"
 
 	logs := filepath.Join(t.TempDir(), "volume")
 	require.NoError(t, os.Mkdir(logs, 0o755)) //nolint:gosec // as a runtime makes it, for root
@@ -162,9 +162,12 @@ func TestImage(t *testing.T) {
 	cmd = isolated(t, root, logs, c.env, command...)
 	c.runAs(t, cmd, func() {
 		require.Equal(t, http.StatusOK, c.postOneLog(t))
-		probe, err := isolated(t, root, logs, nil, "/healthprobe", c.ready).CombinedOutput()
-		require.NoError(t, err, "%s", probe)
-		probe, err = isolated(t, root, logs, nil, "/healthprobe", "http://"+freeAddress(t)+"/").CombinedOutput()
+		// The last is what HEALTHCHECK asks: it must answer with every configuration of the image, and not all have the probes.
+		for _, url := range []string{c.ready, "http://" + c.env["PROBES_ENDPOINT"] + "/livez", "http://" + c.env["HEALTH_CHECK_ENDPOINT"] + "/"} {
+			probe, err := isolated(t, root, logs, nil, "/healthprobe", url).CombinedOutput()
+			require.NoError(t, err, "%s", probe)
+		}
+		probe, err := isolated(t, root, logs, nil, "/healthprobe", "http://"+freeAddress(t)+"/").CombinedOutput()
 		require.Error(t, err, "%s", probe)
 	})
 	entries, err := os.ReadDir(logs)

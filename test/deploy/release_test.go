@@ -33,6 +33,39 @@ func release(t *testing.T, tag string) (dist, output string, err error) {
 	return filepath.Join(tree, "dist"), string(printed), err
 }
 
+// TestVulncheck: a database that is not reachable is said to be skipped. A reachable one is asked about the packages of the
+// build, and a finding fails the target.
+func TestVulncheck(t *testing.T) {
+	check := func(db string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), "make", "-s", "vulncheck")
+		cmd.Dir = fromRoot()
+		cmd.Env = append(os.Environ(), "GOVULNDB=file://"+db)
+		output, err := cmd.CombinedOutput()
+		return string(output), err
+	}
+	db := t.TempDir()
+	output, err := check(db)
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "govulncheck: skipped, file://"+db+" is not reachable")
+
+	require.NoError(t, os.MkdirAll(filepath.Join(db, "index"), 0o700))
+	require.NoError(t, os.MkdirAll(filepath.Join(db, "ID"), 0o700))
+	for file, content := range map[string]string{
+		"index/db.json":      `{"modified": "2026-01-01T00:00:00Z"}`,
+		"index/modules.json": `[{"path": "go.opentelemetry.io/collector/service", "vulns": [{"id": "GO-0000-0001", "modified": "2026-01-01T00:00:00Z"}]}]`,
+		"index/vulns.json":   `[{"id": "GO-0000-0001", "modified": "2026-01-01T00:00:00Z"}]`,
+		"ID/GO-0000-0001.json": `{"schema_version": "1.3.1", "id": "GO-0000-0001", "modified": "2026-01-01T00:00:00Z", "published": "2026-01-01T00:00:00Z",
+			"summary": "made for this test", "affected": [{"package": {"name": "go.opentelemetry.io/collector/service", "ecosystem": "Go"},
+			"ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}]}],
+			"ecosystem_specific": {"imports": [{"path": "go.opentelemetry.io/collector/service"}]}}]}`,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(db, filepath.FromSlash(file)), []byte(content), 0o600))
+	}
+	output, err = check(db)
+	require.Error(t, err, output)
+	assert.Contains(t, output, "GO-0000-0001")
+}
+
 // TestRelease: a tag that is not the version is refused. Two releases of one commit in different folders have the same bytes,
 // and their checksums agree. The SBOM names the Collector's modules and Go.
 func TestRelease(t *testing.T) {
@@ -43,6 +76,7 @@ func TestRelease(t *testing.T) {
 	first, output, err := release(t, "v0.1.0")
 	require.NoError(t, err, "%s", output)
 	assert.Contains(t, output, "They are not signed")
+	assert.Regexp(t, `govulncheck: skipped|No vulnerabilities found`, output)
 	second, output, err := release(t, "v0.1.0")
 	require.NoError(t, err, "%s", output)
 	sums := read(t, filepath.Join(first, "SHA256SUMS"))

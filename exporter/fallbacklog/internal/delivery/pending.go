@@ -11,9 +11,9 @@ const (
 	// poisonFailures is how often a record must fail alone, while others pass, until it counts as the cause.
 	poisonFailures = 3
 	// A record that was refused as "one batch or all" is retried after refusedRetry. The third refusal makes it poison, but not
-	// before refusedMinute after the first.
-	refusedRetry  = 20 * time.Second
-	refusedMinute = 60 * time.Second
+	// before refusedPoisonAfter after the first.
+	refusedRetry       = 20 * time.Second
+	refusedPoisonAfter = 60 * time.Second
 	// maxRetry bounds the pause between the attempts of a record that fails while others pass.
 	maxRetry = 10 * time.Second
 )
@@ -75,12 +75,12 @@ func (p *pending) noteRefusal(now time.Time) {
 // refusedForGood reports whether a record that was refused as "one batch or all" counts as the cause. passedSince: others have
 // passed since its previous refusal.
 func (p *pending) refusedForGood(now time.Time, passedSince bool) bool {
-	return p.refusals >= poisonFailures && now.Sub(p.firstRefusal) >= refusedMinute && passedSince
+	return p.refusals >= poisonFailures && now.Sub(p.firstRefusal) >= refusedPoisonAfter && passedSince
 }
 
 // retryRefused returns when a refused record is tried again.
 func (p *pending) retryRefused(now time.Time) time.Time {
-	if last := p.firstRefusal.Add(refusedMinute); p.refusals >= poisonFailures-1 && now.Before(last) {
+	if last := p.firstRefusal.Add(refusedPoisonAfter); p.refusals >= poisonFailures-1 && now.Before(last) {
 		return last
 	}
 	return now.Add(refusedRetry)

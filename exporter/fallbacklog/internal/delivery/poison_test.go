@@ -66,7 +66,7 @@ func TestRefusedRecordWaitsAMinute(t *testing.T) {
 		s.feed(t, 10*time.Second)
 		assert.Equal(t, []string{"bad"}, s.namesIn(t, s.dead))
 		assert.Len(t, at.all(), 3)
-		assert.GreaterOrEqual(t, at.all()[2], refusedMinute)
+		assert.GreaterOrEqual(t, at.all()[2], refusedPoisonAfter)
 		s.stop(t)
 	})
 }

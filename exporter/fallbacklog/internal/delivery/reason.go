@@ -24,7 +24,7 @@ const (
 	ReasonUndecodable Reason = "undecodable" // the checksum is right, but the record cannot be decoded
 )
 
-// DeadReasons are the reasons why data goes to the dead letter.
+// DeadLetterReasons are the reasons why data goes to the dead letter.
 var DeadLetterReasons = []Reason{ReasonRefused, ReasonPoison, ReasonUndecodable}
 
 // Drop is why data was dropped.

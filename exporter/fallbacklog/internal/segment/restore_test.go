@@ -25,9 +25,9 @@ func TestDirectoryTakenAwayUnderWay(t *testing.T) {
 		},
 	} {
 		for after, then := range map[string]func(t *testing.T, l *Log){
-			"append": func(*testing.T, *Log) {},
-			"tend":   func(t *testing.T, l *Log) { require.NoError(t, l.Maintain()) },
-			"next":   func(t *testing.T, l *Log) { assert.Empty(t, drain(t, l, false)) },
+			"append":   func(*testing.T, *Log) {},
+			"maintain": func(t *testing.T, l *Log) { require.NoError(t, l.Maintain()) },
+			"next":     func(t *testing.T, l *Log) { assert.Empty(t, drain(t, l, false)) },
 			"drop oldest": func(t *testing.T, l *Log) {
 				made, err := l.DropOldest(func([]byte) { t.Error("there was nothing to drop") })
 				require.NoError(t, err)

@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,8 +36,7 @@ func TestMain(m *testing.M) {
 // impostor is a server that answers each command with the result of the function answer, or never if that is nil.
 type impostor struct {
 	net.Listener
-	wg    sync.WaitGroup
-	conns atomic.Int64 // accepted
+	wg sync.WaitGroup
 }
 
 func startImpostor(t *testing.T, answer func(command string) []byte) *impostor {
@@ -59,7 +57,6 @@ func startImpostorAt(t *testing.T, answers func(address string) func(command str
 			if err != nil {
 				return
 			}
-			i.conns.Add(1)
 			context.AfterFunc(ctx, func() { _ = conn.Close() })
 			i.wg.Go(func() { i.serve(conn, answer) })
 		}
@@ -439,7 +436,7 @@ func TestSoakManyGoroutines(t *testing.T) {
 	}
 }
 
-// Nodes that send a question around in a circle cost a few connections, not as many as fit into the time limit.
+// Nodes that send a question around in a circle are given up, long before the time limit.
 func TestACircleOfRedirections(t *testing.T) {
 	i := startImpostorAt(t, func(address string) func(string) []byte {
 		node := asNode(address)
@@ -453,10 +450,11 @@ func TestACircleOfRedirections(t *testing.T) {
 	o := i.options()
 	o.Timeout = 10 * time.Second
 	m := New(o)
+	begin := time.Now()
 	m.Join()
 	assert.Equal(t, Solo, m.State())
+	assert.Less(t, time.Since(begin), o.Timeout/2)
 	require.NoError(t, m.Close(t.Context()))
-	assert.LessOrEqual(t, i.conns.Load(), int64(4*(maxRedirections+1)))
 }
 
 // An answer that comes byte by byte is one that is late: the batch does not wait for its end.

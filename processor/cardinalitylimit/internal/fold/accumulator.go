@@ -10,9 +10,9 @@ type accumulator struct {
 	method method
 	origin int64 // start of a cumulative series, ns since the epoch
 
-	mu    sync.Mutex
-	bytes int // reserved
-	room  int // part of bytes that is for one value
+	mu        sync.Mutex
+	bytes     int // reserved
+	valueRoom int // part of bytes that is for one value
 	// value is nil before the first point, or before the first point since the flush for methods that start afresh with each
 	// flush. It is always nil for sumLive.
 	value  measure

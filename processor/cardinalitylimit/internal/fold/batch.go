@@ -30,8 +30,8 @@ type Point struct {
 	Exemplars  pmetric.ExemplarSlice
 }
 
-// restates reports whether the point's start is its own time, which says that what was
-// before is unknown. https://opentelemetry.io/docs/specs/otel/metrics/data-model/#cumulative-streams-handling-unknown-start-time
+// restates reports whether the point's start is its own time. Such a point means that the value before is unknown.
+// https://opentelemetry.io/docs/specs/otel/metrics/data-model/#cumulative-streams-handling-unknown-start-time
 func (p *Point) restates() bool { return p.Start == p.Time }
 
 // exemplars returns the number of exemplars.
@@ -45,7 +45,7 @@ func (p *Point) exemplars() int64 {
 // Value is the value of a point, made by a Read function.
 type Value struct{ measure }
 
-// room is how many bytes an outgoing series needs for the value; 0 for the value of a stale point.
+// room returns the number of bytes that an outgoing series needs for the value. It is 0 for the value of a stale point.
 func (v Value) room() int {
 	if v.measure == nil {
 		return 0
@@ -65,11 +65,11 @@ type Batch struct {
 	sightings []sighting
 }
 
-// openSeries is the outgoing series of the point that was staged last: neighbours tend to be folded into one.
+// openSeries is the outgoing series of the last staged point. Neighbours are often folded into the same series.
 type openSeries struct {
 	target uint64
 	to     *accumulator // nil: none
-	room   int          // bytes that it has for a value, at least
+	room   int          // minimum number of bytes reserved for a value
 }
 
 // staging is the memory for the staged points of a batch: 200 KB for 1,000 points. It is pooled.
@@ -125,7 +125,7 @@ func (b *Batch) TryAdd(p Point, describe func() Series) bool {
 		b.stage(&p, r.to)
 		return true
 	}
-	to := b.table.open(p.Target, p.Value, describe)
+	to := b.table.findOrAdd(p.Target, p.Value, describe)
 	if to == nil {
 		return false
 	}
@@ -134,7 +134,7 @@ func (b *Batch) TryAdd(p Point, describe func() Series) bool {
 	return true
 }
 
-// stage stages a point for an accumulator that is pinned, by this point or another one of the batch.
+// stage stages a point for an accumulator that this point or another one of the batch has pinned.
 func (b *Batch) stage(p *Point, to *accumulator) *staged {
 	if b.staging == nil {
 		b.staging = b.table.stagings.Get().(*staging)

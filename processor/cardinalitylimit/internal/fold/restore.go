@@ -59,7 +59,7 @@ func (t *Table) install(a *accumulator) bool {
 	if a.value != nil {
 		value = a.value.bytes()
 	}
-	a.bytes, a.room = seriesBytes+value, value
+	a.bytes, a.valueRoom = seriesBytes+value, value
 	if !t.reserve(a.bytes) || t.chargeRest(a, value) == nil {
 		t.stats.add(Stats{StatRefusedStreams: 1})
 		return false

@@ -60,7 +60,7 @@ func TestReservedIsWhatSeriesTake(t *testing.T) {
 			before := heap()
 			texts := 0
 			for id := range uint64(n) {
-				a := table.open(id, Value{}, func() Series {
+				a := table.findOrAdd(id, Value{}, func() Series {
 					s := series(id, pmetric.MetricTypeGauge, pmetric.AggregationTemporalityUnspecified, false)
 					describe(&s, func() string {
 						texts++

@@ -80,12 +80,12 @@ func NewTable(o Options) *Table {
 	return t
 }
 
-// open returns the accumulator id and adds it if it is missing. It returns nil if the table has no memory. The accumulator is
-// pinned, so that a sweep keeps it until it is unpinned.
-func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
-	a := t.find(id)
+// findOrAdd returns the accumulator id and adds it if it is missing. It returns nil if the table has no memory. The accumulator
+// is pinned, so that a sweep keeps it until it is unpinned.
+func (t *Table) findOrAdd(id uint64, v Value, describe func() Series) *accumulator {
+	a := t.findPinned(id)
 	if a != nil {
-		return t.widen(a, v)
+		return t.growRoom(a, v)
 	}
 	fresh := t.accumulator(v, describe)
 	t.mu.Lock()
@@ -105,12 +105,12 @@ func (t *Table) open(id uint64, v Value, describe func() Series) *accumulator {
 	return a
 }
 
-// widen reserves memory for a value with more buckets than the accumulator has had, and returns the accumulator. Without memory
-// it unpins the accumulator and returns nil.
-func (t *Table) widen(a *accumulator, v Value) *accumulator {
+// growRoom reserves memory for a value with more buckets than the accumulator has had, and returns the accumulator. Without
+// memory it unpins the accumulator and returns nil.
+func (t *Table) growRoom(a *accumulator, v Value) *accumulator {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	more := v.room() - a.room
+	more := v.room() - a.valueRoom
 	if more <= 0 {
 		return a
 	}
@@ -122,12 +122,12 @@ func (t *Table) widen(a *accumulator, v Value) *accumulator {
 		a.pins--
 		return nil
 	}
-	a.room, a.bytes = a.room+more, a.bytes+reserve
+	a.valueRoom, a.bytes = a.valueRoom+more, a.bytes+reserve
 	return a
 }
 
-// find returns the accumulator id, pinned, or nil.
-func (t *Table) find(id uint64) *accumulator {
+// findPinned returns the accumulator id, pinned, or nil.
+func (t *Table) findPinned(id uint64) *accumulator {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	a := t.accumulators[id]
@@ -144,7 +144,7 @@ func (t *Table) accumulator(v Value, describe func() Series) *accumulator {
 	if !t.reserve(bytes) {
 		return nil
 	}
-	a := &accumulator{series: describe(), bytes: bytes, room: bytes - seriesBytes}
+	a := &accumulator{series: describe(), bytes: bytes, valueRoom: bytes - seriesBytes}
 	a.method = a.series.method(cmp.Or(a.series.Gauge, t.opts.Gauge))
 	return t.chargeRest(a, bytes-seriesBytes)
 }

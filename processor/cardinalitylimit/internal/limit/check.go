@@ -87,7 +87,7 @@ func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
 		return false
 	}
 	if !l.DryRun {
-		d.Horizon = max(d.Horizon, a.entry.forgot.Load())
+		d.Horizon = max(d.Horizon, a.entry.forgotAt.Load())
 	}
 	if c.passes(verdict) {
 		return true
@@ -147,7 +147,7 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, d *Decision) {
 		return
 	}
 	if !l.DryRun && l.rule == nil {
-		d.Horizon = max(d.Horizon, e.forgot.Load())
+		d.Horizon = max(d.Horizon, e.forgotAt.Load())
 	}
 	if !c.passes(v) {
 		d.LostPlace = d.LostPlace || !l.DryRun && e.HadPlace(fp)
@@ -191,7 +191,7 @@ func (c *Cursor) fingerprint(l *limit) uint64 {
 	}
 	container := uint64(0)
 	if l.Streams {
-		container, _ = c.left()
+		container, _ = c.remainingIDs()
 	}
 	return c.set.hash.Point(container, c.attributes)
 }
@@ -202,7 +202,7 @@ func (c *Cursor) contest(l *limit, e *entry, series uint64, v tracker.Verdict) t
 	if l.contest == 0 || c.stale || v.IsMember() {
 		return v
 	}
-	used := e.Size() + e.promised
+	used := e.Size() + e.reservedPlaces
 	if v == tracker.Room {
 		used-- // its own place
 	}
@@ -213,7 +213,7 @@ func (c *Cursor) contest(l *limit, e *entry, series uint64, v tracker.Verdict) t
 	if active || v == tracker.Full {
 		return v
 	}
-	e.promised--
+	e.reservedPlaces--
 	c.verdicts[len(c.verdicts)-1].verdict = tracker.Full
 	return tracker.Full
 }
@@ -232,7 +232,7 @@ func (c *Cursor) knows(l *limit, r *recent, id, fp uint64, d *Decision) bool {
 		return false
 	}
 	if !l.DryRun && l.rule == nil {
-		d.Horizon = max(d.Horizon, e.forgot.Load())
+		d.Horizon = max(d.Horizon, e.forgotAt.Load())
 	}
 	return true
 }
@@ -270,10 +270,10 @@ func (c *Cursor) check(pair int, e *entry, fp uint64) tracker.Verdict {
 	e.advance(c.epoch, c.now)
 	v := e.Check(fp)
 	if v == tracker.Room {
-		if e.Size()+e.promised >= e.Limit() {
+		if e.Size()+e.reservedPlaces >= e.Limit() {
 			v = tracker.Full
 		} else {
-			e.promised++
+			e.reservedPlaces++
 		}
 	}
 	c.verdicts = append(c.verdicts, pendingVerdict{pair: pair, entry: e, fp: fp, verdict: v, place: -1})

@@ -131,10 +131,10 @@ func (s *Set) Begin(md Metadata) *Cursor {
 	}
 	c.now, c.epoch, c.slot = s.tick()
 	c.metadata, c.allMetadata, c.remains.rule = md, 0, -1
-	s.wanted.meet(md)
+	s.wanted.note(md)
 	for i, l := range s.limits {
 		g := &c.states[i]
-		g.key[fromMetadata] = c.down(l, fromMetadata, l.seed, pcommon.Map{})
+		g.key[fromMetadata] = c.extendKey(l, fromMetadata, l.seed, pcommon.Map{})
 		g.foldMetadata = c.foldHash(l, fromMetadata, 0)
 		c.allMetadata = s.hash.Combine(c.allMetadata, g.foldMetadata)
 	}
@@ -173,7 +173,7 @@ func (c *Cursor) Resource(r pcommon.Resource) {
 	c.resourceID, c.remains = c.set.hash.Resource(r), remains{rule: -1}
 	for i, l := range c.set.limits {
 		g := &c.states[i]
-		g.key[fromResource] = c.down(l, fromResource, g.key[fromMetadata], r.Attributes())
+		g.key[fromResource] = c.extendKey(l, fromResource, g.key[fromMetadata], r.Attributes())
 		g.fold = c.foldHash(l, fromResource, g.foldMetadata)
 	}
 }
@@ -185,7 +185,7 @@ func (c *Cursor) Scope(s pcommon.InstrumentationScope) {
 	c.scopeID = c.set.hash.Scope(c.resourceID, s)
 	for i, l := range c.set.limits {
 		g := &c.states[i]
-		g.key[fromScope] = c.down(l, fromScope, g.key[fromResource], pcommon.Map{})
+		g.key[fromScope] = c.extendKey(l, fromScope, g.key[fromResource], pcommon.Map{})
 	}
 }
 
@@ -199,13 +199,13 @@ func (c *Cursor) Metric(m pmetric.Metric) {
 	for i, l := range c.set.limits {
 		g := &c.states[i]
 		g.skip = l.rule != nil && i != c.remains.rule || !l.selects.matches(c)
-		g.key[fromMetric] = c.down(l, fromMetric, g.key[fromScope], pcommon.Map{})
+		g.key[fromMetric] = c.extendKey(l, fromMetric, g.key[fromScope], pcommon.Map{})
 	}
 	c.watch()
 }
 
-// down adds the parts of a level to the hash of a key.
-func (c *Cursor) down(l *limit, level source, key uint64, attrs pcommon.Map) uint64 {
+// extendKey adds the parts of a level to the hash of a key.
+func (c *Cursor) extendKey(l *limit, level source, key uint64, attrs pcommon.Map) uint64 {
 	h := &c.set.hash
 	for _, p := range l.perLevel[level] {
 		switch level {

@@ -208,8 +208,8 @@ func (c *Cursor) dropLabels() {
 	}
 }
 
-// noteOver notes that a limit has no place for the point. Unknown means that a stale point's series has no place, although one is
-// free.
+// noteOver notes that a limit has no place for the point. Unknown means that a stale point's series has no place, although one
+// is free.
 func (c *Cursor) noteOver(i int, l *limit, unknown bool, d *Decision) {
 	action := l.Action
 	if unknown { // a stale point of a series without a place
@@ -279,7 +279,7 @@ func (c *Cursor) commit() {
 func (c *Cursor) release() {
 	for i := range c.verdicts {
 		if v := &c.verdicts[i]; v.verdict == tracker.Room {
-			v.entry.promised = 0
+			v.entry.reservedPlaces = 0
 		}
 	}
 	for i := len(c.held) - 1; i >= 0; i-- {

@@ -131,3 +131,17 @@ func TestContestedValues(t *testing.T) {
 	require.Equal(t, Pass, decideStamped(s, "b", 2).Action)
 	require.Equal(t, Pass, decideStamped(s, "b", 2).Action)
 }
+
+// A share of 1 turns the doorkeeper off. Then it needs no memory.
+func TestDoorkeeperThatIsOff(t *testing.T) {
+	for share, off := range map[float64]bool{1: true, 0.9: false} {
+		o := newSet(t).options
+		o.ContestedAt = share
+		s, err := NewSet([]Spec{{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop}}, o)
+		require.NoError(t, err)
+		require.Equal(t, Pass, decideStamped(s, "1", 1).Action)
+		used := o.Tracker.Budget.Used()
+		require.Equal(t, Drop, decideStamped(s, "2", 1).Action)
+		require.Equal(t, off, o.Tracker.Budget.Used() == used)
+	}
+}

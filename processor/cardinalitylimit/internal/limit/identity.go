@@ -19,7 +19,7 @@ func (c *Cursor) identify(d *Decision) {
 	switch d.Rule = -1; d.Action {
 	case Strip:
 		g := &c.states[d.Limit]
-		stream, scope := c.left()
+		stream, scope := c.remainingIDs()
 		d.Target = h.Point(h.Combine(g.foldMetadata, stream), c.attributes)
 		d.Group, d.Metric = h.Combine(g.foldMetadata, scope), c.metricHash
 	case Overflow:

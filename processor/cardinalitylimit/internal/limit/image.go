@@ -63,9 +63,9 @@ func (s *Set) Forget(i int, at int64) {
 func (s *shard) forget(at int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forgot = max(s.forgot, at)
+	s.forgotAt = max(s.forgotAt, at)
 	for _, e := range s.keys {
-		e.forgot.Store(max(e.forgot.Load(), at))
+		e.forgotAt.Store(max(e.forgotAt.Load(), at))
 	}
 }
 
@@ -84,7 +84,7 @@ func (s *shard) encode(e *snapshot.Encoder) {
 		*entry
 	}
 	s.mu.Lock()
-	forgot, entries := s.forgot, make([]named, 0, len(s.keys))
+	forgot, entries := s.forgotAt, make([]named, 0, len(s.keys))
 	for id, e := range s.keys {
 		entries = append(entries, named{id, e})
 	}
@@ -92,7 +92,7 @@ func (s *shard) encode(e *snapshot.Encoder) {
 	e.Int(forgot)
 	for _, n := range entries {
 		s.mu.Lock()
-		dead, forgot, text := n.dead, n.forgot.Load(), n.text
+		dead, forgot, text := n.dead, n.forgotAt.Load(), n.text
 		var image tracker.Image
 		if !dead {
 			image = n.Image()
@@ -114,7 +114,7 @@ func (s *shard) encode(e *snapshot.Encoder) {
 // is in the shard of its key, whose identity is not stored.
 func (l *limit) decode(s *shard, d *snapshot.Decoder, now, epoch int64) {
 	t := &l.trackers
-	s.forgot = max(s.forgot, d.Int())
+	s.forgotAt = max(s.forgotAt, d.Int())
 	for d.Bool() {
 		id, forgot, text := d.Fixed(), d.Int(), d.Text()
 		tr := tracker.Decode(d, epoch, t.options)
@@ -129,22 +129,22 @@ func (l *limit) decode(s *shard, d *snapshot.Decoder, now, epoch int64) {
 			}
 			return
 		case tr == nil:
-			s.forgot = now
+			s.forgotAt = now
 			if known != nil {
-				known.forgot.Store(now)
+				known.forgotAt.Store(now)
 			}
 		case known != nil: // the shared tracker always exists
 			known.Free()
 			known.Tracker = tr
-			known.forgot.Store(forgot)
+			known.forgotAt.Store(forgot)
 			known.applyDescription(&description{places: l.max, override: noOverride})
 		case t.reserve():
 			e := &entry{Tracker: tr, text: text, override: noOverride, restored: true}
-			e.forgot.Store(forgot)
+			e.forgotAt.Store(forgot)
 			s.keys[id] = e
 		default:
 			tr.Free()
-			s.forgot = now
+			s.forgotAt = now
 		}
 	}
 }
@@ -168,12 +168,12 @@ func (t *table) clear(places int) {
 			t.keys.Add(-1)
 			delete(s.keys, id)
 		}
-		s.forgot = 0
+		s.forgotAt = 0
 	}
 	e := t.shared.keys[sharedKey]
 	if tr, ok := tracker.New(places, 0, t.options); ok {
 		e.Free()
 		e.Tracker = tr
-		e.forgot.Store(0)
+		e.forgotAt.Store(0)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -76,4 +77,59 @@ func TestSharedPlacesWithoutRoom(t *testing.T) {
 	require.NoError(t, err)
 	restore(t, store(t, s), small)
 	require.Equal(t, o.Now().UnixNano(), decide(small, nil, "", "", "m", "id", "0").Horizon)
+}
+
+// A restored key belongs to its override when its next point comes.
+func TestOverrideOfARestoredKey(t *testing.T) {
+	spec := Spec{
+		Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop,
+		Overrides: []Override{{Equals: map[Part]string{{source: fromMetric}: "m"}, Max: 7}},
+	}
+	s, restored := newSet(t, spec), newSet(t, spec)
+	require.Equal(t, Pass, decide(s, nil, "", "", "m", "id", "1").Action)
+	restore(t, store(t, s), restored)
+	require.Equal(t, Pass, decide(restored, nil, "", "", "m", "id", "2").Action)
+	require.Equal(t, []OverrideUsage{{Name: "0", Max: 7, Keys: 1, Series: 2, Fullest: 2}}, restored.Sweep()[0].Overrides)
+}
+
+// If max_keys is lowered, the places of the keys beyond it are known to be forgotten.
+func TestRestoredKeysBeyondTheMaximum(t *testing.T) {
+	const keys, maxKeys = 10, 4
+	spec := Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop}
+	s := newSet(t, spec)
+	for key := range keys {
+		decide(s, nil, "", "", fmt.Sprint("m", key), "id", "1")
+	}
+	o := s.options
+	o.MaxKeys = maxKeys
+	restored, err := NewSet([]Spec{spec}, o)
+	require.NoError(t, err)
+	used := o.Tracker.Budget.Used()
+	restore(t, store(t, s), restored)
+	require.EqualValues(t, maxKeys, restored.Sweep()[0].Keys)
+	require.Less(t, o.Tracker.Budget.Used()-used, int64(maxKeys*(keyBytes+64)+1))
+	restored.limits[0].trackers.maxKeys = keys
+	forgotten := 0
+	for key := range keys {
+		if decide(restored, nil, "", "", fmt.Sprint("m", key), "id", "1").Horizon == o.Now().UnixNano() {
+			forgotten++
+		}
+	}
+	require.GreaterOrEqual(t, forgotten, keys-maxKeys, "keys in the shard of a forgotten one count as forgotten, too")
+}
+
+// The time until which the shared tracker has forgotten places is restored.
+func TestForgottenPlacesOfTheSharedTracker(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	spec := Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 10, Action: Drop}
+	sets := []*Set{newSet(t, spec), newSet(t, spec)}
+	for _, s := range sets {
+		s.options.Now = func() time.Time { return now }
+		s.limits[0].trackers.maxKeys = 0
+	}
+	decide(sets[0], nil, "", "", "m", "id", "1")
+	now = now.Add(3 * time.Hour)
+	sets[0].Sweep()
+	restore(t, store(t, sets[0]), sets[1])
+	require.Equal(t, now.UnixNano(), decide(sets[1], nil, "", "", "m", "id", "2").Horizon)
 }

@@ -154,8 +154,8 @@ func (m *model) decide(s testPoint, epoch int64) (action Action, limit int, obse
 	return action, limit, observed
 }
 
-// giveOverflowPlace gives the overflow series of limit i, whose only attribute is the mark, its one place under each later limit on series
-// with a free one.
+// giveOverflowPlace gives the overflow series of limit i, whose only attribute is the mark, its one place under each later
+// limit on series with a free one.
 func (m *model) giveOverflowPlace(i int, s *testPoint, epoch int64) {
 	series := *s
 	series.attributes = map[string]string{}

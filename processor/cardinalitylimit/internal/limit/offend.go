@@ -23,13 +23,13 @@ func (c *Cursor) offend(i, pair int, key uint64, e *entry, fp uint64) {
 	}
 	h := &c.set.hash
 	c.offences = append(c.offences, offence{pair, offenders.Offence{
-		Limit: i, Key: c.set.limits[i].keyOf(key), Offender: h.Combine(key, c.name()), Series: h.Combine(key, fp),
+		Limit: i, Key: c.set.limits[i].offenderKey(key), Offender: h.Combine(key, c.name()), Series: h.Combine(key, fp),
 		Used: e.Size(), Max: e.Limit(),
 	}})
 }
 
-// keyOf returns the identity of a key as an offender, or 0 if the key contains the metric.
-func (l *limit) keyOf(key uint64) uint64 {
+// offenderKey returns the identity of a key as an offender, or 0 if the key contains the metric.
+func (l *limit) offenderKey(key uint64) uint64 {
 	if len(l.perLevel[fromMetric]) > 0 {
 		return 0
 	}
@@ -44,8 +44,8 @@ func (c *Cursor) name() uint64 {
 	return c.nameHash
 }
 
-// reportOffences passes the offences of the point to the board. It also adds the labels of the point's series to the profiles of its
-// offenders. For a limit on values it adds only the label of the offence.
+// reportOffences passes the offences of the point to the board. It also adds the labels of the point's series to the profiles
+// of its offenders. For a limit on values it adds only the label of the offence.
 func (c *Cursor) reportOffences(attrs pcommon.Map) {
 	for i := range c.offences {
 		o := &c.offences[i]

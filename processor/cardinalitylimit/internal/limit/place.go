@@ -19,8 +19,8 @@ type surroundings struct {
 	metricHash, streamID uint64 // of the metric alone; of the metric with resource and scope
 	nameHash             uint64 // of the metric's name; 0: not computed yet
 	remains              remains
-	// ownStreamID and scopeID are those of the unchanged metric. streamID and leftScopeID are those after a rule.
-	ownStreamID, leftScopeID uint64
+	// ownStreamID and scopeID are those of the unchanged metric. streamID and remainingScopeID are those after a rule.
+	ownStreamID, remainingScopeID uint64
 }
 
 // groupKeys are the hashes of a limit for a metric.

@@ -59,13 +59,13 @@ func (r *Rule) spec(i int) Spec {
 type remains struct {
 	rule     int    // index of the rule's limit; -1: no rule
 	resource uint64 // identity of the remaining resource
-	fewer    bool   // an attribute was dropped
+	reduced  bool   // an attribute was dropped
 }
 
 // keepsResource reports whether an attribute of the resource stays. If one is removed, several instances become one. Then
 // service.instance.id is removed, too, because it names only one of them.
 func (c *Cursor) keepsResource(name string) bool {
-	return !c.set.limits[c.remains.rule].rule.resource.drops(name) && (!c.remains.fewer || name != instanceID)
+	return !c.set.limits[c.remains.rule].rule.resource.drops(name) && (!c.remains.reduced || name != instanceID)
 }
 
 // applyRule finds the rule of the metric at hand, and sets the remaining identities of its resource and scope.
@@ -77,25 +77,25 @@ func (c *Cursor) applyRule() {
 			break
 		}
 	}
-	c.ownStreamID, c.leftScopeID = c.streamID, c.scopeID
+	c.ownStreamID, c.remainingScopeID = c.streamID, c.scopeID
 	if found != c.remains.rule {
 		c.remains = remains{rule: found}
 		if found >= 0 {
-			c.leaveResource()
+			c.reduceResource()
 		}
 	}
-	if c.remains.fewer {
-		c.leftScopeID = c.set.hash.Scope(c.remains.resource, c.scope)
-		c.streamID = c.set.hash.Combine(c.leftScopeID, c.metricHash)
+	if c.remains.reduced {
+		c.remainingScopeID = c.set.hash.Scope(c.remains.resource, c.scope)
+		c.streamID = c.set.hash.Combine(c.remainingScopeID, c.metricHash)
 	}
 }
 
-func (c *Cursor) leaveResource() {
+func (c *Cursor) reduceResource() {
 	drops := &c.set.limits[c.remains.rule].rule.resource
 	for name := range c.resource.Attributes().All() {
-		c.remains.fewer = c.remains.fewer || drops.drops(name)
+		c.remains.reduced = c.remains.reduced || drops.drops(name)
 	}
-	if !c.remains.fewer {
+	if !c.remains.reduced {
 		return
 	}
 	sum := c.set.hash.String(RulePrefix)
@@ -107,16 +107,16 @@ func (c *Cursor) leaveResource() {
 	c.remains.resource = c.set.hash.Combine(c.set.hash.String(instanceID), sum)
 }
 
-// left returns the identities of the metric and of the scope at hand with the remaining resource: after a rule, and without the
-// attributes that a limit on values has removed from the point.
-func (c *Cursor) left() (stream, scope uint64) {
+// remainingIDs returns the identities of the metric and of the scope at hand with the remaining resource: after a rule, and
+// without the attributes that a limit on values has removed from the point.
+func (c *Cursor) remainingIDs() (stream, scope uint64) {
 	if !c.resourceReduced {
-		return c.streamID, c.leftScopeID
+		return c.streamID, c.remainingScopeID
 	}
 	h := &c.set.hash
 	sum := h.String(RulePrefix)
 	for at := range c.resourcePairs {
-		if p := &c.resourcePairs[at]; c.leaves(p.name, at) {
+		if p := &c.resourcePairs[at]; c.attributeStays(p.name, at) {
 			sum += h.PairOf(h.String(p.name), p.value)
 		}
 	}
@@ -124,21 +124,21 @@ func (c *Cursor) left() (stream, scope uint64) {
 	return h.Combine(scope, c.metricHash), scope
 }
 
-// leaves reports whether attribute at of the resource stays if another one is removed.
-func (c *Cursor) leaves(name string, at int) bool {
+// attributeStays reports whether attribute at of the resource stays if another one is removed.
+func (c *Cursor) attributeStays(name string, at int) bool {
 	return name != instanceID && (c.remains.rule < 0 || c.keepsResource(name)) && (!c.resourceReduced || !c.resourcePairs[at].removed)
 }
 
-// LeftResource writes the remaining resource of the point at hand: after a rule, and without the attributes that a limit on
-// values has removed. Instance is the value of service.instance.id if several instances became one.
-func (c *Cursor) LeftResource(dest pcommon.Map, instance string) {
-	if !c.remains.fewer && !c.resourceReduced {
+// RemainingResource writes the remaining resource of the point at hand: after a rule, and without the attributes that a limit
+// on values has removed. Instance is the value of service.instance.id if several instances became one.
+func (c *Cursor) RemainingResource(dest pcommon.Map, instance string) {
+	if !c.remains.reduced && !c.resourceReduced {
 		c.resource.Attributes().CopyTo(dest)
 		return
 	}
 	at := -1
 	for name, v := range c.resource.Attributes().All() {
-		if at++; c.leaves(name, at) {
+		if at++; c.attributeStays(name, at) {
 			v.CopyTo(dest.PutEmpty(name))
 		}
 	}
@@ -171,5 +171,5 @@ func (c *Cursor) mergeIDs(d *Decision) {
 		attributes += h.Combine(math.MaxUint64, c.set.limits[d.Limit].seed)
 	}
 	d.Target = h.Point(h.Combine(c.allMetadata, c.streamID), attributes)
-	d.Group, d.Metric = h.Combine(c.allMetadata, c.leftScopeID), c.metricHash
+	d.Group, d.Metric = h.Combine(c.allMetadata, c.remainingScopeID), c.metricHash
 }

@@ -238,6 +238,10 @@ func TestGenerationsGoByTimePassed(t *testing.T) {
 	require.Equal(t, Drop, decide(s, nil, "", "", "m", "id", "2").Action, "the first has its place yet")
 	now = setWall(now, -72*time.Hour).Add(2 * time.Hour)
 	require.Equal(t, Pass, decide(s, nil, "", "", "m", "id", "2").Action, "the first has lost it")
+	rotations := s.Rotations()
+	require.EqualValues(t, 1, rotations)
+	decide(s, nil, "", "", "m", "id", "2")
+	require.Equal(t, rotations, s.Rotations())
 }
 
 // setWall changes the wall clock of a time with a monotonic clock, which does not change. No function makes such a time: its

@@ -35,8 +35,8 @@ const (
 type shard struct {
 	mu   sync.Mutex
 	keys map[uint64]*entry
-	// forgot is the latest forgot of the removed keys.
-	forgot int64
+	// forgotAt is the latest forgotAt of the removed keys.
+	forgotAt int64
 }
 
 // entry is the tracker of one key, or of one label of a key.
@@ -45,16 +45,16 @@ type entry struct {
 	text string // text of the key for a person
 	// override is the index of the override that applies, or noOverride.
 	override int
-	// forgot is the last time at which lost places were forgotten, in ns since the epoch, or 0. It is written under the lock of
-	// the shard.
-	forgot atomic.Int64
+	// forgotAt is the last time at which lost places were forgotten, in ns since the epoch, or 0. It is written under the lock
+	// of the shard.
+	forgotAt atomic.Int64
 	// restored is true if the number of places is the stored one. The next point of the key sets the configured one.
 	restored bool
 	dead     bool // removed from the table; a cursor may still remember it
-	// promised is the number of places that the point at hand will get and has not got yet. It is 0 while the shard is not
-	// locked.
-	promised int
-	sighted  sighted
+	// reservedPlaces is the number of places that the point at hand will get and has not got yet. It is 0 while the shard is
+	// not locked.
+	reservedPlaces int
+	sighted        sighted
 }
 
 func (t *table) init(places int, o *Options) bool {
@@ -62,7 +62,7 @@ func (t *table) init(places int, o *Options) bool {
 	for i := range t.shards {
 		t.shards[i].keys = make(map[uint64]*entry)
 	}
-	e := t.open(places, 0)
+	e := t.newEntry(places, 0)
 	if e == nil {
 		return false
 	}
@@ -73,8 +73,8 @@ func (t *table) init(places int, o *Options) bool {
 
 func (t *table) shard(key uint64) *shard { return &t.shards[key>>(64-shardBits)] }
 
-// open returns a new entry, or nil if the budget has no memory.
-func (t *table) open(places int, epoch int64) *entry {
+// newEntry returns a new entry, or nil if the budget has no memory.
+func (t *table) newEntry(places int, epoch int64) *entry {
 	if !t.options.Budget.Reserve(keyBytes) {
 		return nil
 	}
@@ -94,13 +94,13 @@ func (t *table) add(s *shard, id uint64, epoch int64, describe func() *descripti
 		return nil
 	}
 	d := describe()
-	e := t.open(d.places, epoch)
+	e := t.newEntry(d.places, epoch)
 	if e == nil {
 		t.keys.Add(-1)
 		return nil
 	}
 	e.text, e.override = offenders.Clip(d.text), d.override
-	e.forgot.Store(s.forgot)
+	e.forgotAt.Store(s.forgotAt)
 	s.keys[id] = e
 	return e
 }
@@ -108,6 +108,6 @@ func (t *table) add(s *shard, id uint64, epoch int64, describe func() *descripti
 // advance brings the entry to generation epoch. The caller holds the lock of the shard.
 func (e *entry) advance(epoch, now int64) {
 	if e.Advance(epoch) > 0 {
-		e.forgot.Store(now)
+		e.forgotAt.Store(now)
 	}
 }

@@ -94,7 +94,7 @@ func (l *limit) sweep(epoch, now int64) Usage {
 				t.options.Budget.Release(keyBytes)
 				t.keys.Add(-1)
 				delete(s.keys, id)
-				s.forgot = max(s.forgot, e.forgot.Load())
+				s.forgotAt = max(s.forgotAt, e.forgotAt.Load())
 				continue
 			}
 			u.add(e, l.WarnAt)

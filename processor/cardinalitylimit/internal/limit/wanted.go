@@ -7,10 +7,10 @@ import (
 
 // wantedMetadata contains the names of the client's metadata that limits need, and whether a request has had each.
 type wantedMetadata struct {
-	names []string
-	seen  []atomic.Bool
-	met   atomic.Bool  // a request has come
-	left  atomic.Int32 // names that no request has had yet
+	names     []string
+	seen      []atomic.Bool
+	requested atomic.Bool  // a request has come
+	left      atomic.Int32 // names that no request has had yet
 }
 
 // want adds the metadata in a limit's key and match.
@@ -30,12 +30,12 @@ func (h *wantedMetadata) want(l *limit) {
 	h.left.Store(int32(len(h.names))) //nolint:gosec // as many as a configuration names
 }
 
-// meet notes the metadata of a request.
-func (h *wantedMetadata) meet(md Metadata) {
+// note notes the metadata of a request.
+func (h *wantedMetadata) note(md Metadata) {
 	if h.left.Load() == 0 {
 		return
 	}
-	h.met.Store(true)
+	h.requested.Store(true)
 	for i, name := range h.names {
 		if len(md.Get(name)) > 0 && !h.seen[i].Swap(true) {
 			h.left.Add(-1)
@@ -47,7 +47,7 @@ func (h *wantedMetadata) meet(md Metadata) {
 // first request.
 func (s *Set) MissingMetadata() []string {
 	h := &s.wanted
-	if h.left.Load() == 0 || !h.met.Load() {
+	if h.left.Load() == 0 || !h.requested.Load() {
 		return nil
 	}
 	var missing []string

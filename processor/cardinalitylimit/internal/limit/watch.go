@@ -25,7 +25,7 @@ func (c *Cursor) watch() {
 			continue
 		}
 		key := g.key[fromMetric]
-		if g.watched = board.Find(l.keyOf(key), c.set.hash.Combine(key, c.name())); g.watched != (offenders.Pair{}) {
+		if g.watched = board.Find(l.offenderKey(key), c.set.hash.Combine(key, c.name())); g.watched != (offenders.Pair{}) {
 			c.watching = true
 		}
 	}
@@ -41,7 +41,7 @@ func (c *Cursor) describeSeries(attrs pcommon.Map) {
 		watched := g.watched
 		if g.watchPoint {
 			key := c.key(i, l)
-			watched = c.set.options.Board.Find(l.keyOf(key), c.set.hash.Combine(key, c.name()))
+			watched = c.set.options.Board.Find(l.offenderKey(key), c.set.hash.Combine(key, c.name()))
 		}
 		if watched.Metric != nil {
 			c.addLabels(watched.Metric, l, attrs)
