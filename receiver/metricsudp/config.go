@@ -116,7 +116,7 @@ const (
 	maxDatagram    = 65527 // bytes: 65,535 minus the UDP header, over IPv6
 	maxBatch       = 1024  // UIO_MAXIOV, which bounds recvmmsg
 	defaultReaders = 4     // upper bound of the default; more readers gained less than their sockets cost
-	minExpiry      = 2     // intervals; see series.Settings.ExpirySwaps
+	minExpiry      = 2     // intervals; see series.Options.ExpirySwaps
 
 	minInterval = time.Millisecond
 	maxInterval = 24 * time.Hour

@@ -187,7 +187,7 @@ func TestEveryAcceptedExpiryIsTwoIntervals(t *testing.T) {
 			cfg.AggregationInterval, cfg.SeriesExpiry = interval, expiry
 			if cfg.Validate() == nil {
 				accepted++
-				o, err := cfg.seriesSettings()
+				o, err := cfg.seriesOptions()
 				require.NoError(t, err)
 				assert.GreaterOrEqual(t, o.ExpirySwaps, uint64(minExpiry), "%s %s", interval, expiry)
 			}

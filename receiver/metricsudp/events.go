@@ -30,7 +30,7 @@ func (r *udpReceiver) newEvents(resource pcommon.Resource, origin series.OriginM
 	}
 	queue := event.NewQueue(r.cfg.BufferSize)
 	consume := logsConsumer{r.nextLogs, r.obs, r.report}
-	return &events{queue: queue, sender: event.NewSender(event.Settings{
+	return &events{queue: queue, sender: event.NewSender(event.Options{
 		Queue: queue,
 		Builder: &event.Builder{
 			Resource: resource, ScopeName: metadata.ScopeName, ScopeVersion: r.set.BuildInfo.Version, Origin: origin,

@@ -62,7 +62,7 @@ func TestTagFormatsReplaceTheDefault(t *testing.T) {
 		require.NoError(t, confmap.NewFromStringMap(map[string]any{"tag_formats": formats}).Unmarshal(cfg))
 		require.NoError(t, cfg.Validate())
 		assert.Len(t, cfg.TagFormats, len(formats))
-		options, err := cfg.seriesSettings()
+		options, err := cfg.seriesOptions()
 		require.NoError(t, err)
 		assert.Equal(t, len(formats) != 2, options.Limits.NoTagField)
 	}

@@ -38,7 +38,7 @@ func (r *udpReceiver) openInput(ctx context.Context) (in *input, err error) {
 }
 
 func (r *udpReceiver) openSockets(ctx context.Context) (*input, error) {
-	group, err := socket.Open(ctx, r.socketSettings())
+	group, err := socket.Open(ctx, r.socketOptions())
 	if err != nil {
 		return nil, err
 	}
@@ -56,12 +56,12 @@ func (r *udpReceiver) openStream(ctx context.Context) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
-	listeners, err := socket.Listen(ctx, r.socketSettings())
+	listeners, err := socket.Listen(ctx, r.socketOptions())
 	if err != nil {
 		return nil, err
 	}
 	maxConnections := r.cfg.maxConnections()
-	server := stream.Serve(stream.Settings{
+	server := stream.Serve(stream.Options{
 		Listeners: listeners, Feeds: r.cfg.readers(),
 		Framing: r.cfg.framing(), MaxBytes: r.cfg.MaxDatagramSize,
 		MaxConnections: maxConnections, IdleTimeout: r.cfg.idleTimeout(), TLS: secure,
@@ -76,8 +76,8 @@ func (r *udpReceiver) openStream(ctx context.Context) (*input, error) {
 	return in, nil
 }
 
-func (r *udpReceiver) socketSettings() socket.Settings {
-	s := r.cfg.socketSettings()
+func (r *udpReceiver) socketOptions() socket.Options {
+	s := r.cfg.socketOptions()
 	s.Resolve = r.resolve
 	return s
 }

@@ -93,7 +93,7 @@ func TestObservers(t *testing.T) {
 	assert.Equal(t, []float64{0, 10, 50, 90, 95, 100}, o[line.Distribution].Percentiles)
 
 	cfg.TimerHistogramMapping[0].Histogram.ExplicitBuckets = []ExplicitBucketsConfig{{"(", nil}}
-	_, err = cfg.seriesSettings()
+	_, err = cfg.seriesOptions()
 	require.ErrorContains(t, err, "matcher_pattern")
 }
 

@@ -48,10 +48,10 @@ func TestOrigin(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, cfg.Validate(), "%v", tt.keys)
 		assert.Equal(t, tt.want, cfg.origin(), "%v", tt.keys)
-		options, err := cfg.seriesSettings()
+		options, err := cfg.seriesOptions()
 		require.NoError(t, err)
 		assert.Equal(t, tt.want, options.Origin)
-		assert.Equal(t, tt.want == series.OriginIP, cfg.socketSettings().NeedsSources, "%v", tt.keys)
+		assert.Equal(t, tt.want == series.OriginIP, cfg.socketOptions().NeedsSources, "%v", tt.keys)
 	}
 }
 

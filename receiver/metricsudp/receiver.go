@@ -73,7 +73,7 @@ func (r *udpReceiver) Start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return err
 	}
-	settings, err := r.cfg.seriesSettings()
+	options, err := r.cfg.seriesOptions()
 	if err != nil {
 		return err
 	}
@@ -86,16 +86,16 @@ func (r *udpReceiver) Start(ctx context.Context, host component.Host) error {
 	if skipped := r.input.skipped; len(skipped) > 0 {
 		r.set.Logger.Info("Not listening on addresses of endpoint that this host does not have", zap.Strings("addresses", skipped))
 	}
-	r.events = r.newEvents(builder.Resource, settings.Origin)
-	settings.Events = r.events.add()
-	settings.Tables = len(r.input.conns)
-	registry := series.NewRegistry(settings)
+	r.events = r.newEvents(builder.Resource, options.Origin)
+	options.Events = r.events.add()
+	options.Tables = len(r.input.conns)
+	registry := series.NewRegistry(options)
 	started := time.Now()
 	received := func() int64 { return int64(time.Since(started)) }
 	sources := make([]flush.Source, 0, len(r.input.conns))
 	readers := make([]*reader.Reader, 0, len(r.input.conns))
 	for _, conn := range r.input.conns {
-		rd := reader.New(reader.Settings{
+		rd := reader.New(reader.Options{
 			Conn: conn, Table: series.NewTable(registry), Allowed: r.allowed,
 			Now:           received,
 			OnError:       r.report.socketError,
@@ -108,11 +108,11 @@ func (r *udpReceiver) Start(ctx context.Context, host component.Host) error {
 	for _, rd := range readers {
 		r.running.Go(rd.Run)
 	}
-	r.flusher = flush.New(flush.Settings{
+	r.flusher = flush.New(flush.Options{
 		Registry: registry, Sources: sources, Builder: builder, Clock: r.clock, Received: received,
 		OnReport:       r.report.flush,
 		OnSourcesEnded: r.closeInput,
-		Sender: flush.NewSender(flush.SenderSettings{
+		Sender: flush.NewSender(flush.SenderOptions{
 			Consume:   r.consume,
 			Retryable: func(err error) bool { return !consumererror.IsPermanent(err) },
 			Mutates:   r.next != nil && r.next.Capabilities().MutatesData,

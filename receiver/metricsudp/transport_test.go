@@ -74,13 +74,13 @@ func TestTransportKeys(t *testing.T) {
 func TestSocketDefaults(t *testing.T) {
 	cfg, err := decode(t, map[string]any{"transport": "unixgram"})
 	require.NoError(t, err)
-	s := cfg.socketSettings()
+	s := cfg.socketOptions()
 	assert.Equal(t, "/var/run/statsd-receiver.sock", s.Address)
 	assert.Equal(t, fs.FileMode(0o622), s.Permissions)
 	assert.Equal(t, 1, s.Count)
 	cfg, err = decode(t, map[string]any{"transport": "unixgram", "endpoint": "/run/x.sock", "socket_permissions": 0o600})
 	require.NoError(t, err)
-	s = cfg.socketSettings()
+	s = cfg.socketOptions()
 	assert.Equal(t, "/run/x.sock", s.Address)
 	assert.Equal(t, fs.FileMode(0o600), s.Permissions)
 }

@@ -202,7 +202,7 @@ func (c *consumer) consume(_ context.Context, logs plog.Logs, _ int) error {
 var errPermanent = errors.New("permanent")
 
 func newTestSender(q *Queue, consume func(context.Context, plog.Logs, int) error) *Sender {
-	return NewSender(Settings{
+	return NewSender(Options{
 		Queue: q, Builder: testBuilder(series.OriginNone), Consume: consume,
 		Retryable: func(err error) bool { return !errors.Is(err, errPermanent) }, Mutates: true, AbandonAfter: 100 * time.Millisecond,
 	})

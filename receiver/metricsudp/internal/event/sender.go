@@ -12,8 +12,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
 
-// Settings of a sender.
-type Settings struct {
+// Options of a sender.
+type Options struct {
 	Queue   *Queue
 	Builder *Builder
 	// Consume offers a batch to the consumer. attempt is 1 the first time.
@@ -29,7 +29,7 @@ type Settings struct {
 // Sender offers the lines of the queue to the consumer, one batch at a time. A batch that is refused with a retryable error is
 // offered again, with growing pauses. Meanwhile the queue fills up.
 type Sender struct {
-	Settings
+	Options
 	ctx           context.Context // for the consumer
 	cancel        context.CancelFunc
 	closing       chan struct{}
@@ -44,8 +44,8 @@ const (
 )
 
 // NewSender returns a sender. Run must be called once.
-func NewSender(s Settings) *Sender {
-	sender := &Sender{Settings: s, closing: make(chan struct{}), done: make(chan struct{})}
+func NewSender(s Options) *Sender {
+	sender := &Sender{Options: s, closing: make(chan struct{}), done: make(chan struct{})}
 	sender.ctx, sender.cancel = context.WithCancel(context.Background())
 	return sender
 }

@@ -36,8 +36,8 @@ type Clock interface {
 	Next(stopped <-chan struct{}) (time.Time, bool)
 }
 
-// Settings of a flusher.
-type Settings struct {
+// Options of a flusher.
+type Options struct {
 	Registry *series.Registry
 	Sources  []Source
 	Builder  *Builder
@@ -54,7 +54,7 @@ type Settings struct {
 
 // Flusher owns the state of the series. Only Run's goroutine may call its methods, except Shutdown.
 type Flusher struct {
-	Settings
+	Options
 	lastEnd  time.Time // end of the last interval
 	epochs   []*series.Epoch
 	touched  []*series.Series // series that lines in these epochs named
@@ -71,13 +71,13 @@ type Flusher struct {
 }
 
 // New returns a flusher. Run must be called once.
-func New(s Settings) *Flusher {
+func New(s Options) *Flusher {
 	return &Flusher{
-		Settings: s,
-		lastEnd:  s.Clock.Now(),
-		drops:    make([]uint32, len(s.Sources)),
-		stopped:  make(chan struct{}),
-		done:     make(chan struct{}),
+		Options: s,
+		lastEnd: s.Clock.Now(),
+		drops:   make([]uint32, len(s.Sources)),
+		stopped: make(chan struct{}),
+		done:    make(chan struct{}),
 	}
 }
 
@@ -212,7 +212,7 @@ func (f *Flusher) collect(now time.Time, report *Report) {
 // keepTimed adds the epochs' timed points to those that wait. It returns the number of points without room. Unlike values of a
 // series, timed points cannot be merged.
 func (f *Flusher) keepTimed() (dropped uint64) {
-	room := f.Registry.Settings().TimedPoints
+	room := f.Registry.Options().TimedPoints
 	clock := f.Clock.Now().UnixNano() - f.Received()
 	for _, e := range f.epochs {
 		for i := range e.Timed {

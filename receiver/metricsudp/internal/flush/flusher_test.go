@@ -62,8 +62,8 @@ type rig struct {
 
 var epochStart = time.Unix(1_700_000_000, 0)
 
-func newRig(t *testing.T, change func(*series.Settings, *Builder, *SenderSettings)) *rig {
-	o := series.Settings{
+func newRig(t *testing.T, change func(*series.Options, *Builder, *SenderOptions)) *rig {
+	o := series.Options{
 		Limits:   line.Limits{NameBytes: 512, TagBytes: series.MaxFieldBytes, MinRate: 1e-6},
 		MaxBytes: 1 << 30, MaxSeries: 1000, MaxAliases: 2000, MaxTags: 64, Tables: 2,
 		Monotonic: true, IntCounters: true, SetLimit: 1024, ExpirySwaps: 10,
@@ -71,7 +71,7 @@ func newRig(t *testing.T, change func(*series.Settings, *Builder, *SenderSetting
 	}
 	b := &Builder{Resource: pcommon.NewResource(), ScopeName: "scope", IntCounters: true, TimerUnit: "ms"}
 	r := &rig{t: t, clock: &stoppedClock{now: epochStart}}
-	sender := SenderSettings{Consume: r.offer, Retryable: func(err error) bool { return errors.Is(err, errRetryable) }, MaxPause: time.Millisecond}
+	sender := SenderOptions{Consume: r.offer, Retryable: func(err error) bool { return errors.Is(err, errRetryable) }, MaxPause: time.Millisecond}
 	if change != nil {
 		change(&o, b, &sender)
 	}
@@ -81,7 +81,7 @@ func newRig(t *testing.T, change func(*series.Settings, *Builder, *SenderSetting
 		s := &tableSource{Table: series.NewTable(registry), retired: make(chan *series.Epoch, 1)}
 		r.sources, sources = append(r.sources, s), append(sources, s)
 	}
-	r.Flusher = New(Settings{
+	r.Flusher = New(Options{
 		Registry: registry, Sources: sources, Builder: b, Clock: r.clock, Sender: NewSender(sender),
 		Received:       func() int64 { return receivedAtFlush },
 		OnReport:       func(report *Report) { r.reports = append(r.reports, report) },
@@ -259,7 +259,7 @@ func TestStalledConsumerCoalesces(t *testing.T) {
 func TestRetryableErrorLosesNothing(t *testing.T) {
 	for _, mutates := range []bool{false, true} {
 		t.Run(fmt.Sprint("mutates=", mutates), func(t *testing.T) {
-			r := newRig(t, func(_ *series.Settings, _ *Builder, s *SenderSettings) { s.Mutates = mutates })
+			r := newRig(t, func(_ *series.Options, _ *Builder, s *SenderOptions) { s.Mutates = mutates })
 			refusals := 3
 			r.answer(func(_ context.Context, md pmetric.Metrics) error {
 				if refusals == 0 {
@@ -326,7 +326,7 @@ func TestShutdownOfAnIdleFlusher(t *testing.T) {
 }
 
 func TestCumulativeStartsStayAndTotalsGrow(t *testing.T) {
-	r := newRig(t, func(o *series.Settings, b *Builder, _ *SenderSettings) {
+	r := newRig(t, func(o *series.Options, b *Builder, _ *SenderOptions) {
 		b.Cumulative, o.TimedCounters, o.ExpirySwaps = true, false, 4
 	})
 	r.send(0, "early:1|c\nd:1|d")
@@ -365,7 +365,7 @@ func TestCumulativeStartsStayAndTotalsGrow(t *testing.T) {
 }
 
 func TestCumulativeSeriesExpireAndStartAnew(t *testing.T) {
-	r := newRig(t, func(o *series.Settings, b *Builder, _ *SenderSettings) { b.Cumulative, o.ExpirySwaps = true, 2 })
+	r := newRig(t, func(o *series.Options, b *Builder, _ *SenderOptions) { b.Cumulative, o.ExpirySwaps = true, 2 })
 	r.send(0, "a:5|c")
 	for i := 1; i <= 4; i++ {
 		r.flushAt(5 * i)
@@ -382,7 +382,7 @@ func TestCumulativeSeriesExpireAndStartAnew(t *testing.T) {
 
 func TestGaugesResend(t *testing.T) {
 	for _, resend := range []bool{false, true} {
-		r := newRig(t, func(_ *series.Settings, b *Builder, _ *SenderSettings) { b.ResendGauges = resend })
+		r := newRig(t, func(_ *series.Options, b *Builder, _ *SenderOptions) { b.ResendGauges = resend })
 		r.send(0, "g:4|g")
 		for i := 1; i <= 3; i++ {
 			r.flushAt(5 * i)
@@ -438,7 +438,7 @@ func TestTimestampedPoints(t *testing.T) {
 }
 
 // mapped maps timers to summaries, histograms to one point per value, and distributions to explicit buckets.
-func mapped(o *series.Settings) {
+func mapped(o *series.Options) {
 	o.Observers[line.Timer] = series.Observer{Aggregation: series.Summary, Percentiles: []float64{0, 50, 100}}
 	o.Observers[line.Histogram] = series.Observer{Aggregation: series.Each}
 	o.Observers[line.Distribution] = series.Observer{Explicit: []series.ExplicitBuckets{{Name: regexp.MustCompile("d"), Bounds: []float64{1, 2}}}}
@@ -448,7 +448,7 @@ func mapped(o *series.Settings) {
 // either temporality, and their intervals have no gaps.
 func TestMappedPoints(t *testing.T) {
 	for _, cumulative := range []bool{false, true} {
-		r := newRig(t, func(o *series.Settings, b *Builder, _ *SenderSettings) {
+		r := newRig(t, func(o *series.Options, b *Builder, _ *SenderOptions) {
 			mapped(o)
 			b.Cumulative = cumulative
 		})
@@ -510,7 +510,7 @@ func TestMappedPoints(t *testing.T) {
 
 // While the consumer stalls, the intervals of a summary are merged. Its quantiles are those of all values.
 func TestSummariesCoalesce(t *testing.T) {
-	r := newRig(t, func(o *series.Settings, _ *Builder, _ *SenderSettings) { mapped(o) })
+	r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderOptions) { mapped(o) })
 	stalled, release := make(chan struct{}), make(chan struct{})
 	r.answer(func(context.Context, pmetric.Metrics) error {
 		stalled <- struct{}{}
@@ -545,7 +545,7 @@ func TestSummariesCoalesce(t *testing.T) {
 
 // A point has the time of receipt, converted with the difference of both clocks at the flush.
 func TestPointsHaveTheTimeOfReceipt(t *testing.T) {
-	r := newRig(t, func(o *series.Settings, _ *Builder, _ *SenderSettings) { mapped(o) })
+	r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderOptions) { mapped(o) })
 	r.send(0, "h:3|h|@0.1|#k:v")
 	r.send(1, "h:4:5|h\na:1|c|T1600000000") // 4 points for a buffer of 3
 	r.clock.now = epochStart.Add(5 * time.Second)
@@ -566,7 +566,7 @@ func TestPointsHaveTheTimeOfReceipt(t *testing.T) {
 }
 
 func TestBatchHasOneResourceAndOneScope(t *testing.T) {
-	r := newRig(t, func(_ *series.Settings, b *Builder, _ *SenderSettings) {
+	r := newRig(t, func(_ *series.Options, b *Builder, _ *SenderOptions) {
 		b.Resource.Attributes().PutStr("service.name", "x")
 	})
 	r.send(0, "a:1|c|#x:1\na:1|c|#x:2\na:1|g\nt:1|ms\nh:1|h")
@@ -623,7 +623,7 @@ func TestIntervalClock(t *testing.T) {
 func TestPausesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var attempts []time.Time
-		s := NewSender(SenderSettings{
+		s := NewSender(SenderOptions{
 			Consume: func(context.Context, Batch, int) error {
 				attempts = append(attempts, time.Now())
 				return errRetryable

@@ -85,7 +85,7 @@ func TestOriginsAreConserved(t *testing.T) {
 			t.Run(fmt.Sprint(mode, "/", readers), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					rng := rand.New(rand.NewPCG(uint64(mode), uint64(readers)))
-					r := newRig(t, func(o *series.Settings, _ *Builder, _ *SenderSettings) {
+					r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderOptions) {
 						o.Origin, o.Tables, o.ExpirySwaps, o.MaxAliases, o.TimedPoints = mode, readers, 4, 40, 1000
 						o.SimpleTags = true
 					})
@@ -135,7 +135,7 @@ func TestOriginsAreConserved(t *testing.T) {
 
 // Of one flush, only the batches that were refused are offered again.
 func TestRefusedOriginsAreOfferedAgain(t *testing.T) {
-	r := newRig(t, func(o *series.Settings, b *Builder, _ *SenderSettings) {
+	r := newRig(t, func(o *series.Options, b *Builder, _ *SenderOptions) {
 		o.Origin = series.OriginContainer
 		b.Resource.Attributes().PutStr("service.name", "x")
 		b.Resource.Attributes().PutStr("container.id", "static")
@@ -174,7 +174,7 @@ func TestShutdownCountsEveryOrigin(t *testing.T) {
 		"hanging":  {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, ": 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, func(o *series.Settings, _ *Builder, _ *SenderSettings) { o.Origin = series.OriginContainer })
+			r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderOptions) { o.Origin = series.OriginContainer })
 			r.answer(func(ctx context.Context, md pmetric.Metrics) error {
 				if _, ok := md.ResourceMetrics().At(0).Resource().Attributes().Get("container.id"); ok {
 					return tt.refuse(ctx)
@@ -196,7 +196,7 @@ func TestShutdownCountsEveryOrigin(t *testing.T) {
 func TestAbandonedConsumerIsOfferedNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release, offered := make(chan struct{}), 0
-		r := newRig(t, func(o *series.Settings, _ *Builder, _ *SenderSettings) { o.Origin = series.OriginContainer })
+		r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderOptions) { o.Origin = series.OriginContainer })
 		r.answer(func(context.Context, pmetric.Metrics) error {
 			offered++
 			<-release
@@ -216,7 +216,7 @@ func TestAbandonedConsumerIsOfferedNoMore(t *testing.T) {
 
 // Values that come while the consumer processes a flush are merged, for each origin.
 func TestStalledConsumerCoalescesByOrigin(t *testing.T) {
-	r := newRig(t, func(o *series.Settings, _ *Builder, _ *SenderSettings) { o.Origin = series.OriginContainer })
+	r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderOptions) { o.Origin = series.OriginContainer })
 	stalled, release := make(chan struct{}), make(chan struct{})
 	r.answer(func(context.Context, pmetric.Metrics) error {
 		stalled <- struct{}{}
@@ -242,7 +242,7 @@ func TestStalledConsumerCoalescesByOrigin(t *testing.T) {
 
 // Cumulative points have a start and a total of their own for each origin.
 func TestCumulativeByOrigin(t *testing.T) {
-	r := newRig(t, func(o *series.Settings, b *Builder, _ *SenderSettings) {
+	r := newRig(t, func(o *series.Options, b *Builder, _ *SenderOptions) {
 		b.Cumulative, o.TimedCounters, o.Origin = true, false, series.OriginIP
 	})
 	one, two := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")

@@ -99,7 +99,7 @@ func moodyRun(seed uint64, r *rig, m *moody, each func(sent map[string]int64)) (
 }
 
 func newMoodyRig(t *testing.T, m *moody, cumulative bool) *rig {
-	return newRig(t, func(o *series.Settings, b *Builder, s *SenderSettings) {
+	return newRig(t, func(o *series.Options, b *Builder, s *SenderOptions) {
 		b.Cumulative = cumulative
 		o.TimedPoints, o.ExpirySwaps = 1000, 1000
 		s.Consume, s.MaxPause = m.consume, time.Second
@@ -239,7 +239,7 @@ func TestRefusedPointsOutliveTheirSeries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &moody{}
 		m.refuse(true)
-		r := newRig(t, func(o *series.Settings, b *Builder, s *SenderSettings) {
+		r := newRig(t, func(o *series.Options, b *Builder, s *SenderOptions) {
 			b.Cumulative, o.ExpirySwaps = true, 2
 			s.Consume, s.MaxPause = m.consume, time.Second
 		})
@@ -263,7 +263,7 @@ func TestRefusedPointsOutliveTheirSeries(t *testing.T) {
 func TestSlowRefusalsAreReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var offered []int64
-		r := newRig(t, func(_ *series.Settings, b *Builder, s *SenderSettings) {
+		r := newRig(t, func(_ *series.Options, b *Builder, s *SenderOptions) {
 			b.Cumulative = true
 			s.MaxPause = time.Second
 			s.Consume = func(_ context.Context, batch Batch, _ int) error {
@@ -309,7 +309,7 @@ func (c feedingClock) Next(stopped <-chan struct{}) (time.Time, bool) {
 func TestRefusalsInStepWithTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var offered []int64
-		r := newRig(t, func(_ *series.Settings, b *Builder, s *SenderSettings) {
+		r := newRig(t, func(_ *series.Options, b *Builder, s *SenderOptions) {
 			b.Cumulative = true
 			s.MaxPause = 10 * time.Second
 			s.Consume = func(_ context.Context, batch Batch, _ int) error {

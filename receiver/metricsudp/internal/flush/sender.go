@@ -17,7 +17,7 @@ import (
 // The flusher reserves the sender before it builds batches. So it builds no batch that the sender cannot accept. Until then the
 // values remain in the series.
 type Sender struct {
-	settings     SenderSettings
+	options      SenderOptions
 	idle         chan []offer // has an element while the sender waits for work: the recalled offers
 	work         chan []offer
 	ctx          context.Context
@@ -33,8 +33,8 @@ type Sender struct {
 	recalled bool       // the flusher wants the offers back after this round
 }
 
-// SenderSettings configure a Sender.
-type SenderSettings struct {
+// SenderOptions configure a Sender.
+type SenderOptions struct {
 	// Consume offers a batch to the consumer. attempt is 1 the first time.
 	Consume func(ctx context.Context, batch Batch, attempt int) error
 	// Retryable reports whether the same batch may be accepted later.
@@ -52,14 +52,14 @@ const firstPause = 100 * time.Millisecond
 const longestPause = 5 * time.Second
 
 // NewSender starts the sender's goroutine, which Close ends.
-func NewSender(s SenderSettings) *Sender {
+func NewSender(s SenderOptions) *Sender {
 	s.MaxPause = min(s.MaxPause, longestPause)
 	ctx, cancel := context.WithCancel(context.Background())
 	sender := &Sender{
-		settings: s,
-		idle:     make(chan []offer, 1),
-		work:     make(chan []offer, 1),
-		ctx:      ctx, cancel: cancel,
+		options: s,
+		idle:    make(chan []offer, 1),
+		work:    make(chan []offer, 1),
+		ctx:     ctx, cancel: cancel,
 		done: make(chan struct{}),
 		wake: make(chan struct{}, 1), returned: make(chan struct{}, 1),
 	}
@@ -190,7 +190,7 @@ func (s *Sender) run() {
 	}
 }
 
-func (s *Sender) firstPause() time.Duration { return min(firstPause, s.settings.MaxPause) }
+func (s *Sender) firstPause() time.Duration { return min(firstPause, s.options.MaxPause) }
 
 // deliver offers the batches in rounds. Each round offers all batches that are left, so a refused batch does not block others. It
 // returns the batches that are left when they are recalled, or after the round in which the context ended. The pause continues
@@ -206,7 +206,7 @@ func (s *Sender) deliver(left []offer, pause *time.Duration) []offer {
 		if !s.wait(*pause) {
 			return left
 		}
-		*pause = min(2*(*pause), s.settings.MaxPause)
+		*pause = min(2*(*pause), s.options.MaxPause)
 	}
 	return left
 }
@@ -245,13 +245,13 @@ func (s *Sender) round(offers []offer) []offer {
 // that.
 func (s *Sender) consume(o *offer) (done bool) {
 	b := o.Batch
-	if s.settings.Mutates {
+	if s.options.Mutates {
 		offered := pmetric.NewMetrics()
 		b.Metrics.CopyTo(offered)
 		b.Metrics = offered
 	}
-	err := s.settings.Consume(s.ctx, b, o.attempts)
-	return err == nil || (!s.settings.Retryable(err) && s.ctx.Err() == nil)
+	err := s.options.Consume(s.ctx, b, o.attempts)
+	return err == nil || (!s.options.Retryable(err) && s.ctx.Err() == nil)
 }
 
 // wait waits for the pause, which a recall ends early. It reports false if the context has ended.

@@ -1,6 +1,6 @@
 // Package line parses StatsD and DogStatsD lines.
 //
-// [Parse] splits one line into slices of the input and numbers. It does not allocate in steady state and never panics. Its time
+// [Parse] splits one line into slices of the input and numbers. It does not allocate in steady state, and never panics on a line that is not empty. Its time
 // is linear in the length of the line, because a sample rate is a divisor, not a number of repetitions.
 //
 //	name:value[:value...]|type[|@rate][|#tag,tag...][|T<unix>][|c:<container>][|e:<external>][|card:<cardinality>]
@@ -52,7 +52,7 @@ type Limits struct {
 	RefuseUnknown bool // refuse lines with a field of an unknown kind; otherwise skip the field
 }
 
-// Parse fills l from one line without its line ending.
+// Parse fills l from one line without its line ending. The line must not be empty.
 func Parse(b []byte, l *Line, limits *Limits) Reason {
 	if b[0] == '_' {
 		if kind, reason, ok := annotation(b); ok {

@@ -129,7 +129,7 @@ type team struct {
 func newTeam(t *testing.T, n int) *team {
 	t.Helper()
 	team := &team{stats: make([]series.Stats, n), gauges: map[string]float64{}}
-	registry := series.NewRegistry(series.Settings{
+	registry := series.NewRegistry(series.Options{
 		Limits:   line.Limits{NameBytes: 512, TagBytes: 512, MinRate: 1e-6},
 		MaxBytes: 1 << 20, MaxSeries: 100, MaxAliases: 400, MaxTags: 10, Tables: n, ExpirySwaps: 1000, IntCounters: true,
 	})
@@ -138,7 +138,7 @@ func newTeam(t *testing.T, n int) *team {
 		conn := newFullConn(fmt.Sprintf("g%d", i), memory)
 		team.conns = append(team.conns, conn)
 		var at int64
-		team.readers = append(team.readers, New(Settings{
+		team.readers = append(team.readers, New(Options{
 			Conn: conn, Table: series.NewTable(registry), ReadBatchSize: testBatch,
 			Now: func() int64 { at++; return at }, OnError: func(err error) { t.Error(err) },
 		}))

@@ -38,11 +38,11 @@ func benchmarkPause(b *testing.B, expiry uint64) {
 	for some := range slices.Chunk(lines, packed) {
 		conn.datagrams = append(conn.datagrams, socket.Datagram{Payload: []byte(strings.Join(some, "\n"))})
 	}
-	registry := series.NewRegistry(series.Settings{
+	registry := series.NewRegistry(series.Options{
 		Limits:   line.Limits{NameBytes: 512, TagBytes: 512, MinRate: 1e-6},
 		MaxBytes: 1 << 30, MaxSeries: all, MaxAliases: 2 * all, MaxTags: 10, Tables: 1, ExpirySwaps: expiry, IntCounters: true,
 	})
-	r := New(Settings{
+	r := New(Options{
 		Conn: conn, Table: series.NewTable(registry), OnError: func(err error) { b.Error(err) },
 		Now: func() int64 { return 0 },
 	})

@@ -21,8 +21,8 @@ type Conn interface {
 	Close() error
 }
 
-// Settings of a reader.
-type Settings struct {
+// Options of a reader.
+type Options struct {
 	Conn    Conn
 	Table   *series.Table
 	Allowed []netip.Prefix // ranges of allowed sources; empty: all sources
@@ -41,7 +41,7 @@ type Settings struct {
 
 // Reader moves datagrams from its Conn to its Table. While Run is running it owns the Conn's buffers and the Table.
 type Reader struct {
-	Settings
+	Options
 	request  atomic.Uint32
 	endPause chan struct{} // wakes a reader that pauses after an error
 	retired  chan *series.Epoch
@@ -59,8 +59,8 @@ const (
 const errorPause = 100 * time.Millisecond
 
 // New returns a reader. Run must be called once.
-func New(s Settings) *Reader {
-	return &Reader{Settings: s, endPause: make(chan struct{}, 1), retired: make(chan *series.Epoch, 1)}
+func New(s Options) *Reader {
+	return &Reader{Options: s, endPause: make(chan struct{}, 1), retired: make(chan *series.Epoch, 1)}
 }
 
 // Swap asks the reader to retire the present epoch, which Retired then delivers.

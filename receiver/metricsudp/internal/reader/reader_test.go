@@ -86,11 +86,11 @@ type rig struct {
 
 func newRig(allowed ...string) *rig {
 	r := &rig{conn: newScriptedConn(), reported: make(chan error, 100)}
-	registry := series.NewRegistry(series.Settings{
+	registry := series.NewRegistry(series.Options{
 		Limits:   line.Limits{NameBytes: 512, TagBytes: 512, MinRate: 1e-6},
 		MaxBytes: 1 << 20, MaxSeries: 10, MaxAliases: 10, MaxTags: 10, Tables: 1, ExpirySwaps: 10, IntCounters: true,
 	})
-	s := Settings{
+	s := Options{
 		Conn: r.conn, Table: series.NewTable(registry),
 		Now: func() int64 { return 1 }, OnError: func(err error) { r.reported <- err },
 	}
@@ -137,15 +137,15 @@ func TestStopReadsWhatTheSocketHolds(t *testing.T) {
 	assert.Equal(t, uint64(5), r.stop().Datagrams)
 }
 
-var drainSettings = series.Settings{
+var drainOptions = series.Options{
 	MaxBytes: 1 << 20, MaxSeries: 1, MaxAliases: 2, Tables: 1, ExpirySwaps: 2, Limits: line.Limits{NameBytes: 9}, MaxTags: 1,
 }
 
 // A sender that never stops does not extend a shutdown. The drain ends after as many datagrams as the receive buffer has room for:
 // five in this test, because each needs more of the buffer than its bytes.
 func TestDrainIsBounded(t *testing.T) {
-	r := &Reader{Settings: Settings{Conn: &endlessConn{}, OnError: func(error) {}, Now: func() int64 { return 0 }}}
-	r.Table = series.NewTable(series.NewRegistry(drainSettings))
+	r := &Reader{Options: Options{Conn: &endlessConn{}, OnError: func(error) {}, Now: func() int64 { return 0 }}}
+	r.Table = series.NewTable(series.NewRegistry(drainOptions))
 	r.drain()
 	assert.Equal(t, uint64(5), r.Table.Swap().Stats.Datagrams)
 }
@@ -163,9 +163,9 @@ func TestDrainGoesOnAfterAnError(t *testing.T) {
 	failure := errors.New("no route to host")
 	var reported []error
 	conn := newScriptedConn()
-	r := &Reader{Settings: Settings{
+	r := &Reader{Options: Options{
 		Conn: conn, OnError: func(err error) { reported = append(reported, err) }, Now: func() int64 { return 0 },
-		Table: series.NewTable(series.NewRegistry(drainSettings)),
+		Table: series.NewTable(series.NewRegistry(drainOptions)),
 	}}
 	conn.results <- result{err: failure}
 	conn.results <- datagrams("a:1|c")
@@ -176,7 +176,7 @@ func TestDrainGoesOnAfterAnError(t *testing.T) {
 
 func TestDrainGivesUpOnASocketThatFails(t *testing.T) {
 	failures := 0
-	r := &Reader{Settings: Settings{Conn: &failingConn{}, OnError: func(error) { failures++ }}}
+	r := &Reader{Options: Options{Conn: &failingConn{}, OnError: func(error) { failures++ }}}
 	r.drain()
 	assert.Equal(t, drainFailures, failures)
 }

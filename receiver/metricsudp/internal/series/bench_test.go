@@ -48,7 +48,7 @@ func BenchmarkIngest(b *testing.B) {
 		{"s", "user42", "s", 4},
 	} {
 		b.Run(fmt.Sprintf("%s/tags=%d", bench.name, bench.tags), func(b *testing.B) {
-			g := newGroup(testSettings())
+			g := newGroup(testOptions())
 			datagrams, lines := packed(1000, bench.tags, bench.value, bench.kind)
 			ingest := func() {
 				for _, d := range datagrams {
@@ -69,7 +69,7 @@ func BenchmarkIngest(b *testing.B) {
 func BenchmarkOneBusyReader(b *testing.B) {
 	for _, n := range []int{20_000, 60_000, 100_000} {
 		b.Run(fmt.Sprint("series=", n), func(b *testing.B) {
-			o := testSettings()
+			o := testOptions()
 			o.MaxSeries, o.MaxAliases, o.Tables = 100_000, 200_000, 4
 			g := newGroup(o)
 			datagrams, lines := packed(n, 4, "1", "c")
@@ -97,7 +97,7 @@ func BenchmarkRandomOrder(b *testing.B) {
 		{"c", 1_000}, {"c", 100_000}, {"ms", 100_000},
 	} {
 		b.Run(fmt.Sprintf("%s/series=%d", bench.kind, bench.series), func(b *testing.B) {
-			o := testSettings()
+			o := testOptions()
 			o.MaxSeries, o.MaxAliases, o.Tables = 100_000, 200_000, 4
 			g := newGroup(o)
 			datagrams, lines := shuffled(bench.series, bench.kind)
@@ -134,7 +134,7 @@ func shuffled(n int, kind string) (datagrams [][]byte, lines int) {
 
 // BenchmarkMiss measures new lines beyond the limits, as in a flood of tags.
 func BenchmarkMiss(b *testing.B) {
-	g := newGroup(testSettings())
+	g := newGroup(testOptions())
 	for i := range b.N {
 		g.tables[0].Datagram(fmt.Appendf(nil, "m:1|c|#a:%d,b:2,c:3", i), false, 1, netip.Addr{})
 	}

@@ -23,7 +23,7 @@ func TestSignedGauges(t *testing.T) {
 		{SignedIsIntervalChange, []float64{-5, -5, 8, 2, 2, -1}},
 		{SignedIsAbsolute, []float64{-5, -5, 1, 2, 2, -1}},
 	} {
-		o := testSettings()
+		o := testOptions()
 		o.SignedGauges = tt.signed
 		g := newGroup(o)
 		var s *Series
@@ -40,7 +40,7 @@ func TestSignedGauges(t *testing.T) {
 // A second call of FinishMerge, as for a pending series, changes nothing.
 func TestSignedGaugesSettleOnce(t *testing.T) {
 	for _, signed := range []SignedGauges{SignedIsChange, SignedIsIntervalChange, SignedIsAbsolute} {
-		o := testSettings()
+		o := testOptions()
 		o.SignedGauges = signed
 		g := newGroup(o)
 		g.add(0, 0, "t:-5|g")
@@ -52,7 +52,7 @@ func TestSignedGaugesSettleOnce(t *testing.T) {
 
 // Names that match accept negative increments, and are sums that are not monotonic.
 func TestNonMonotonicNames(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.NonMonotonic = []*regexp.Regexp{regexp.MustCompile(`^(?:sessions\..*)$`), regexp.MustCompile(`^(?:queue)$`)}
 	g := newGroup(o)
 	for range 2 { // the second time the lines are known
@@ -71,20 +71,20 @@ func TestNonMonotonicNames(t *testing.T) {
 
 // The overflow counter that further names share accepts increments of either sign.
 func TestOverflowOfNonMonotonicNames(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.MaxSeries = 1
 	o.NonMonotonic = []*regexp.Regexp{regexp.MustCompile(`^(?:down)$`)}
 	assert.False(t, o.isMonotonic([]byte(OverflowKey)))
 	g := newGroup(o)
 	g.add(0, 0, "up:1|c", "down:-1|c")
 	assert.Equal(t, int64(-1), whole(must(t, g.flush(), "down|counter|overflow")))
-	assert.True(t, (&Settings{Monotonic: true}).isMonotonic([]byte(OverflowKey)))
+	assert.True(t, (&Options{Monotonic: true}).isMonotonic([]byte(OverflowKey)))
 }
 
 // Only the type ms is divided, for any aggregation.
 func TestTimerSeconds(t *testing.T) {
 	for _, aggregation := range []Aggregation{Distribution, Summary, Each} {
-		o := testSettings()
+		o := testOptions()
 		o.TimerSeconds = true
 		o.Observers[line.Timer] = Observer{Aggregation: aggregation, Percentiles: []float64{100}}
 		g := newGroup(o)
@@ -143,7 +143,7 @@ func TestCleanedKeys(t *testing.T) {
 
 // Names and keys that become equal are one series, each line is counted, and a line without a name after cleaning is refused.
 func TestCleaningMergesSeries(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.Cleaning = CleanPrometheus
 	o.NonMonotonic = []*regexp.Regexp{regexp.MustCompile("^a_b$")}
 	g := newGroup(o)
@@ -167,7 +167,7 @@ func TestCleaningMergesSeries(t *testing.T) {
 
 // Blanks around name, value and type are removed. Blanks within a name remain.
 func TestBlanks(t *testing.T) {
-	g := newGroup(testSettings())
+	g := newGroup(testOptions())
 	for range 2 {
 		g.add(0, 0, "  a b\t: 1 |c", "a b:1 : 2| c |#k:v", "a b:1|c\v", "   :1|c", "u: x |s", "u:x|s")
 	}
@@ -180,7 +180,7 @@ func TestBlanks(t *testing.T) {
 
 // Some PHP clients write a # before each tag.
 func TestTagsWithHash(t *testing.T) {
-	g := newGroup(testSettings())
+	g := newGroup(testOptions())
 	g.add(0, 0, "a:1|c|##x:1,#y:2", "a:1|c|#x:1,y:2", "a:1|c|##", "a:1|c|##,#", "a:1|c|##:v")
 	found := g.flush()
 	assert.Equal(t, int64(2), whole(must(t, found, "a|counter|x=1|y=2")))
@@ -195,7 +195,7 @@ func TestOriginTags(t *testing.T) {
 		"a:1|c|#x:1,dd.internal.entity_id:none|c:ci-0123456789ab", "a:1|c|#x:1,dd.internal.entity_id", "a:1|c|#x:1,dd.internal.other:y",
 		"a:1|c|#x:1,dd.internal.entity_id:pod-1|e:it-false,cn-web,pu-pod-9",
 	}
-	g := newGroup(testSettings())
+	g := newGroup(testOptions())
 	g.add(0, 0, lines...)
 	found := g.flush()
 	assert.Len(t, found, 2)
@@ -203,7 +203,7 @@ func TestOriginTags(t *testing.T) {
 	must(t, found, "a|counter|dd.internal.other=y|x=1")
 	assert.Zero(t, g.stats.DuplicateTags)
 
-	g = newGroup(originSettings())
+	g = newGroup(originOptions())
 	for range 2 { // the second time the lines are known
 		g.add(0, 0, lines...)
 	}
@@ -217,7 +217,7 @@ func TestOriginTags(t *testing.T) {
 
 // A pod UID with characters that no runtime uses becomes neither an origin nor an attribute.
 func TestOriginTagsThatAreNone(t *testing.T) {
-	g := newGroup(originSettings())
+	g := newGroup(originOptions())
 	long := make([]byte, maxOriginField+1)
 	for i := range long {
 		long[i] = 'x'

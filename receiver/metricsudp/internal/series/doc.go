@@ -2,8 +2,9 @@
 //
 // Each reader has a [Table]. It maps the raw bytes of a line's name, kind, tags and origin to the reader's share of a [Series]
 // without parsing them again, and adds the line's values to that share. For a line that it knows, a Table allocates nothing. It
-// locks no mutex except that of a pool, once for several histograms or sets. A line that comes for the first time goes through
-// the [Registry] of all tables, under the registry's mutex.
+// locks no mutex except that of a pool, once for several histograms or sets. An alias is one spelling of a series: the bytes of name, kind,
+// tags and origin. A line without a known alias, or of an overflow series, goes through the [Registry] of all tables, under the
+// registry's mutex.
 //
 // If series are separated by their senders, each series has an [Origin], which lives as long as the last of its series.
 //

@@ -38,7 +38,7 @@ func (r *Registry) sweepFrom(from int, each func(*Series)) (next int, more bool)
 	end := min(from+sweepStep, len(r.all))
 	for i := from; i < end; {
 		s := r.all[i]
-		if !s.Pending && !s.Offered && r.swap-s.lastUsed >= r.settings.ExpirySwaps {
+		if !s.Pending && !s.Offered && r.swap-s.lastUsed >= r.options.ExpirySwaps {
 			r.drop(i)
 			end = min(end, len(r.all))
 			continue

@@ -10,16 +10,16 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-func formatSettings(formats ...line.Format) Settings {
-	o := testSettings()
+func formatOptions(formats ...line.Format) Options {
+	o := testOptions()
 	for _, f := range formats {
 		o.Limits.NameFormats.Add(f)
 	}
 	return o
 }
 
-func allFormats() Settings {
-	return formatSettings(line.Influx, line.Librato, line.SignalFx, line.Graphite, line.Lyft)
+func allFormats() Options {
+	return formatOptions(line.Influx, line.Librato, line.SignalFx, line.Graphite, line.Lyft)
 }
 
 // One series can be written in each format.
@@ -65,7 +65,7 @@ func TestTagsInNamesAreChecked(t *testing.T) {
 
 // Each new series whose name seems to contain tags is counted once, even if several tables receive it.
 func TestNamesWithTagsAreCounted(t *testing.T) {
-	o := formatSettings(line.Graphite)
+	o := formatOptions(line.Graphite)
 	o.Tables = 2
 	g := newGroup(o)
 	for range 3 {

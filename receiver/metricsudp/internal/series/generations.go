@@ -12,13 +12,13 @@ func (t *Table) resolve(hash uint64, l *line.Line, negative bool) (*share, spell
 		if reason != line.OK {
 			return nil, 0, reason
 		}
-		if negative && t.settings.isMonotonic(t.key[1:1+nameLen]) {
+		if negative && t.options.isMonotonic(t.key[1:1+nameLen]) {
 			return nil, 0, line.NegativeCounter
 		}
 		spelled = found
 		s, created := t.registry.resolve(l.Kind, t.key, nameLen, t.canonicalOrigin(l))
 		if created {
-			t.active.suspectName(t.name, t.settings.Limits.NameFormats)
+			t.active.suspectName(t.name, t.options.Limits.NameFormats)
 		}
 		to = t.shareOf(s)
 	}
@@ -34,9 +34,9 @@ func (t *Table) resolve(hash uint64, l *line.Line, negative bool) (*share, spell
 	return to, spelled, line.OK
 }
 
-// admit makes room for an alias. It reports false if the limit or the budget refuses it. After t.patience refusals the table
-// drops its old generation to make room. It waits that long so that a flood of new lines does not drop aliases that are in
-// use.
+// admit makes room for an alias. It reports false if the limit or the budget refuses it. When the refused aliases have
+// cost t.patience since the last rotation, the table drops its old generation to make room. It waits that long so that a short
+// flood of new lines does not drop aliases that are in use.
 func (t *Table) admit(l *line.Line) bool {
 	if t.reserveAlias(l) {
 		return true
@@ -75,7 +75,7 @@ func (t *Table) Swap() *Epoch {
 	t.active = &t.epochs[1-retired.half]
 	t.swaps++
 	// Two rotations take place before an idle series expires, so no alias outlives its series.
-	rotation := t.settings.ExpirySwaps / 2
+	rotation := t.options.ExpirySwaps / 2
 	if t.swaps%rotation == 0 {
 		t.rotate()
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-func testSettings() Settings {
-	return Settings{
+func testOptions() Options {
+	return Options{
 		Limits:   line.Limits{NameBytes: 512, TagBytes: MaxFieldBytes, MinRate: 1e-6},
 		MaxBytes: 1 << 30, MaxSeries: 1000, MaxAliases: 2000, MaxTags: 64, Tables: 1,
 		SimpleTags: true, Monotonic: true, IntCounters: true, SetLimit: 1024, ExpirySwaps: 10,
@@ -19,8 +19,8 @@ func testSettings() Settings {
 	}
 }
 
-func originSettings() Settings {
-	o := testSettings()
+func originOptions() Options {
+	o := testOptions()
 	o.Origin = OriginContainer
 	return o
 }
@@ -32,7 +32,7 @@ type group struct {
 	stats  Stats
 }
 
-func newGroup(o Settings) *group {
+func newGroup(o Options) *group {
 	g := &group{Registry: NewRegistry(o)}
 	for range o.Tables {
 		g.tables = append(g.tables, NewTable(g.Registry))

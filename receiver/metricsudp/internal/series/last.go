@@ -36,7 +36,7 @@ func (s *lastAccumulator) add(half int, l *line.Line, at int64, t *Table, _ bool
 	to := &s[half]
 	for i := range l.Values {
 		v := &l.Values[i]
-		to.write(v.Float, v.Signed && t.settings.SignedGauges != SignedIsAbsolute, at)
+		to.write(v.Float, v.Signed && t.options.SignedGauges != SignedIsAbsolute, at)
 	}
 	return true
 }

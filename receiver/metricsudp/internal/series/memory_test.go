@@ -43,7 +43,7 @@ func TestAllocsBytesPerSeries(t *testing.T) {
 		{"ms", strings.Join(values, ":"), 1, 2300},
 		{"ms", strings.Join(values, ":"), 4, 7500},
 	} {
-		o := testSettings()
+		o := testOptions()
 		o.MaxSeries, o.MaxAliases, o.Tables = n, 100*n, tt.readers
 		before := heap()
 		g := newGroup(o)
@@ -82,21 +82,21 @@ func TestAllocsStayUnderTheMemoryLimit(t *testing.T) {
 		slack = 1 << 20
 	)
 	for _, run := range []struct {
-		settings Settings
-		kinds    []string
+		options Options
+		kinds   []string
 	}{
-		{testSettings(), []string{"c"}},
-		{testSettings(), []string{"g", "c"}},
-		{testSettings(), []string{"d"}},
-		{testSettings(), []string{"s", "c"}},
-		{testSettings(), []string{"c", "g", "ms", "d", "s"}},
-		{originSettings(), []string{"c", "d"}},
-		{mappedSettings(), []string{"ms"}},
-		{mappedSettings(), []string{"c", "ms", "d"}},
+		{testOptions(), []string{"c"}},
+		{testOptions(), []string{"g", "c"}},
+		{testOptions(), []string{"d"}},
+		{testOptions(), []string{"s", "c"}},
+		{testOptions(), []string{"c", "g", "ms", "d", "s"}},
+		{originOptions(), []string{"c", "d"}},
+		{mappedOptions(), []string{"ms"}},
+		{mappedOptions(), []string{"c", "ms", "d"}},
 	} {
 		kinds := run.kinds
-		t.Run(fmt.Sprintf("%s of %v, origin %d", strings.Join(kinds, ","), run.settings.Observers[line.Timer].Aggregation, run.settings.Origin), func(t *testing.T) {
-			o := run.settings
+		t.Run(fmt.Sprintf("%s of %v, origin %d", strings.Join(kinds, ","), run.options.Observers[line.Timer].Aggregation, run.options.Origin), func(t *testing.T) {
+			o := run.options
 			origins := o.Origin != OriginNone
 			o.MaxBytes, o.MaxSeries, o.MaxAliases, o.Tables = limit, 1<<30, 1<<30, 4
 			before := heap()
@@ -160,7 +160,7 @@ func TestAllocsKeysAreFreed(t *testing.T) {
 		t.Skip("in the run without the race detector")
 	}
 	const names, limit = 8000, 16 << 20 // a limit for all of the short keys, and a fifth of the long ones
-	o := testSettings()
+	o := testOptions()
 	o.MaxBytes, o.MaxSeries, o.MaxAliases, o.ExpirySwaps = limit, 1<<30, 1<<30, 2
 	long := strings.Repeat("x", 8000)
 	before := heap()
@@ -185,7 +185,7 @@ func TestAllocsKeysAreFreed(t *testing.T) {
 // is lost, and all memory is released.
 func TestMappedMemory(t *testing.T) {
 	for _, limit := range []int64{0, 200_000, 2 << 20, 1 << 30} {
-		o := mappedSettings()
+		o := mappedOptions()
 		o.MaxBytes, o.Tables, o.ExpirySwaps, o.TimedPoints = limit, 2, 4, 1<<20
 		g := newGroup(o)
 		rng := rand.New(rand.NewPCG(4, uint64(limit)))
@@ -228,7 +228,7 @@ func TestMappedMemory(t *testing.T) {
 
 // Without memory all values go to the overflow series, and none is lost.
 func TestWithoutMemoryTotalsAreRight(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.MaxBytes, o.Tables = 0, 2
 	g := newGroup(o)
 	for range 3 {
@@ -258,7 +258,7 @@ func forget[T sized](p *pool[T]) {
 // A series whose values have no room remains in use: it does not expire before its aliases, and gets its values again when there
 // is room.
 func TestSeriesOutlivesRefusals(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.ExpirySwaps = 4
 	g := newGroup(o)
 	g.add(0, 0, "d:1|d")
@@ -285,7 +285,7 @@ func TestSeriesOutlivesRefusals(t *testing.T) {
 func TestRefusedFirstValueIsNoPoint(t *testing.T) {
 	many := "d" + strings.Repeat(":-1", smallTallyValues+1) + "|d"
 	for in, left := range map[string]int{many: histogramBytes + MaxBuckets*bucketBytes, "d:-1|d": smallTallyBytes - 1, "u:x|s": membersBytes} {
-		g := newGroup(testSettings())
+		g := newGroup(testOptions())
 		g.add(0, 0, in)
 		for _, s := range g.flush() {
 			s.Clear()
@@ -293,7 +293,7 @@ func TestRefusedFirstValueIsNoPoint(t *testing.T) {
 		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).pool)
 		forget(g.aggregators.kinds[line.Distribution].(*tallies[*histogram]).small)
 		forget(g.aggregators.kinds[line.Set].(*uniques).pool)
-		g.budget.Force(int(g.settings.MaxBytes-g.budget.Used()) - left)
+		g.budget.Force(int(g.options.MaxBytes-g.budget.Used()) - left)
 		g.add(0, 0, in)
 		g.Advance()
 		var points []bool // one per point: whether it is that of an overflow series
@@ -308,7 +308,7 @@ func TestRefusedFirstValueIsNoPoint(t *testing.T) {
 
 // The budget is empty again after all series have expired.
 func TestMemoryComesBack(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.Tables, o.ExpirySwaps, o.SetLimit = 2, 4, 10
 	g := newGroup(o)
 	empty := g.budget.Used()

@@ -34,7 +34,7 @@ type named struct {
 	aggregator
 }
 
-func newAggregators(o *Settings, b *budget.Budget) *aggregators {
+func newAggregators(o *Options, b *budget.Budget) *aggregators {
 	a := &aggregators{}
 	a.kinds[line.Counter] = sums{}
 	a.kinds[line.Gauge] = lasts{o.SignedGauges}

@@ -15,10 +15,10 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// mappedSettings map timers to summaries, histograms to one point per value, and distributions with certain names to explicit
+// mappedOptions map timers to summaries, histograms to one point per value, and distributions with certain names to explicit
 // buckets.
-func mappedSettings() Settings {
-	o := testSettings()
+func mappedOptions() Options {
+	o := testOptions()
 	o.Observers[line.Timer] = Observer{Aggregation: Summary, Percentiles: []float64{0, 50, 99, 100}}
 	o.Observers[line.Histogram] = Observer{Aggregation: Each}
 	o.Observers[line.Distribution] = Observer{MaxSize: 40, Explicit: []ExplicitBuckets{
@@ -41,7 +41,7 @@ func quantilesOf(s *Series) (count uint64, sum float64, values []float64) {
 // The type and the name determine the aggregation. A pattern may match anywhere in the name, the first one that matches applies,
 // and it has no effect on other types.
 func TestObserverOfAMetric(t *testing.T) {
-	g := newGroup(mappedSettings())
+	g := newGroup(mappedOptions())
 	g.add(0, 0, "a.d.b:1|d", "a.wide:1|d", "wide:1|d", "other:1|d", "d:1|ms", "wide:1|h", "d:1|c")
 	found := g.flush()
 	bounds := func(id string) []float64 { return must(t, found, id).value.(*ExplicitValue).Histogram().Bounds }
@@ -56,7 +56,7 @@ func TestObserverOfAMetric(t *testing.T) {
 
 // Every type has its configured size, or the default size.
 func TestMaxSizeOfEachType(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.Tables = 2
 	o.Observers[line.Timer].MaxSize = 20
 	o.Observers[line.Histogram].MaxSize = 320
@@ -80,7 +80,7 @@ func TestMaxSizeOfEachType(t *testing.T) {
 func TestExplicitCountsAreExact(t *testing.T) {
 	for _, tables := range []int{1, 2, 4} {
 		rng := rand.New(rand.NewPCG(1, uint64(tables)))
-		o := mappedSettings()
+		o := mappedOptions()
 		o.Tables = tables
 		g := newGroup(o)
 		bounds := []float64{-1, 0, 10, 100.5}
@@ -128,7 +128,7 @@ func TestSummaryAcrossTables(t *testing.T) {
 		var first []float64
 		for _, tables := range []int{1, 2, 4} {
 			rng := rand.New(rand.NewPCG(3, uint64(n)))
-			o := mappedSettings()
+			o := mappedOptions()
 			o.Tables = tables
 			g := newGroup(o)
 			values, sum := make([]float64, 0, n), 0.0
@@ -169,7 +169,7 @@ func TestSummaryAcrossTables(t *testing.T) {
 // A sampled value counts 1/rate times in quantiles and count. The fraction counts in a later interval. This applies to samples and
 // to a sketch.
 func TestSummaryWeights(t *testing.T) {
-	g := newGroup(mappedSettings())
+	g := newGroup(mappedOptions())
 	g.add(0, 0, "t:1:2|ms", "t:3|ms|@0.1", "t:-4|ms|@0.5")
 	count, sum, values := quantilesOf(must(t, g.flush(), "t|timer"))
 	assert.Equal(t, uint64(14), count)
@@ -177,7 +177,7 @@ func TestSummaryWeights(t *testing.T) {
 	assert.Equal(t, []float64{-4, 3, 3, 3}, values)
 
 	for _, each := range []int{1, 3000} { // values per interval
-		o := mappedSettings()
+		o := mappedOptions()
 		o.Tables = 2
 		g := newGroup(o)
 		var total uint64
@@ -197,7 +197,7 @@ func TestSummaryWeights(t *testing.T) {
 
 // One line exceeds MaxSamples.
 func TestSummaryOfALongLine(t *testing.T) {
-	g := newGroup(mappedSettings())
+	g := newGroup(mappedOptions())
 	g.add(0, 0, "t:"+strings.Repeat("-1:7:", 1000)+"|ms")
 	count, sum, values := quantilesOf(must(t, g.flush(), "t|timer"))
 	assert.Equal(t, uint64(2000), count)
@@ -210,7 +210,7 @@ func TestSummaryOfALongLine(t *testing.T) {
 // Each value becomes a point with its time of receipt, and its rate has no effect. The buffer bounds these points together with
 // those that have timestamps.
 func TestEachValueIsAPoint(t *testing.T) {
-	o := mappedSettings()
+	o := mappedOptions()
 	o.TimedPoints = 4
 	g := newGroup(o)
 	g.add(0, 70, "h:1:2|h|@0.1|#k:v", "a:1|c|T1700000000")
@@ -234,7 +234,7 @@ func TestEachValueIsAPoint(t *testing.T) {
 
 // A series whose values each become a point has no value of its own. It is in use nevertheless, and expires like others.
 func TestSeriesOfPointsExpires(t *testing.T) {
-	o := mappedSettings()
+	o := mappedOptions()
 	o.ExpirySwaps = 2
 	g := newGroup(o)
 	for range 5 {
@@ -249,7 +249,7 @@ func TestSeriesOfPointsExpires(t *testing.T) {
 
 // value/rate is the expected count, and each count is one of the two whole numbers around it.
 func TestStochasticCounters(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.Tables, o.Monotonic = 2, false
 	seed := uint64(0)
 	o.Random = func() rand.Source { seed++; return rand.NewPCG(7, seed) }

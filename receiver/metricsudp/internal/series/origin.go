@@ -123,7 +123,7 @@ func isOriginTag(pod *[]byte, key, value []byte) bool {
 // canonicalOrigin returns the identity of the line's origin: its attributes.
 func (t *Table) canonicalOrigin(l *line.Line) []byte {
 	t.originKey = t.originKey[:0]
-	switch t.settings.Origin {
+	switch t.options.Origin {
 	case OriginNone:
 		return nil
 	case OriginIP:

@@ -14,8 +14,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-func originGroup(mode OriginMode, change func(*Settings)) *group {
-	o := testSettings()
+func originGroup(mode OriginMode, change func(*Options)) *group {
+	o := testOptions()
 	o.Origin = mode
 	if change != nil {
 		change(&o)
@@ -29,7 +29,7 @@ var (
 )
 
 func TestOriginsOfAddresses(t *testing.T) {
-	g := originGroup(OriginIP, func(o *Settings) { o.Tables = 2 })
+	g := originGroup(OriginIP, func(o *Options) { o.Tables = 2 })
 	for range 2 { // the second time the lines are known
 		g.addFrom(0, 0, berlin, "a:1|c|#x:1", "a:2|c")
 		g.addFrom(1, 0, netip.MustParseAddr("::ffff:192.0.2.1"), "a:10|c|#x:1")
@@ -132,7 +132,7 @@ func TestNoOrigin(t *testing.T) {
 
 // Beyond the limit, a metric has one overflow series for all origins.
 func TestOverflowOfOrigins(t *testing.T) {
-	g := originGroup(OriginContainer, func(o *Settings) { o.MaxSeries, o.Tables, o.MaxAliases = 10, 2, 50 })
+	g := originGroup(OriginContainer, func(o *Options) { o.MaxSeries, o.Tables, o.MaxAliases = 10, 2, 50 })
 	for i := range 1000 {
 		g.add(i%2, 0, fmt.Sprintf("a:1|c|c:ci-%d", i), fmt.Sprintf("b:1:2|d|c:ci-%d", i))
 	}
@@ -157,7 +157,7 @@ func TestOverflowOfOrigins(t *testing.T) {
 
 // An origin exists, and is charged, as long as the last of its series.
 func TestOriginsExpire(t *testing.T) {
-	g := originGroup(OriginIP, func(o *Settings) { o.ExpirySwaps, o.Tables = 2, 2 })
+	g := originGroup(OriginIP, func(o *Options) { o.ExpirySwaps, o.Tables = 2, 2 })
 	idle := g.budget.Used()
 	address := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}) }
 	for i := range 300 {
@@ -188,7 +188,7 @@ func TestOriginsExpire(t *testing.T) {
 
 // Origins are charged to the budget. Without memory no origin is created, and the totals are right.
 func TestOriginsWithoutMemory(t *testing.T) {
-	g := originGroup(OriginContainer, func(o *Settings) { o.MaxBytes, o.MaxSeries = 200_000, 1<<30 })
+	g := originGroup(OriginContainer, func(o *Options) { o.MaxBytes, o.MaxSeries = 200_000, 1<<30 })
 	const n = 5000
 	for i := range n {
 		g.add(0, 0, fmt.Sprintf("a:1|c|c:ci-%0100d", i))

@@ -12,7 +12,7 @@ import (
 
 // Registry contains the series of all tables. A table calls it only for lines that the table does not know.
 type Registry struct {
-	settings *Settings
+	options *Options
 	// seed is random per process, so that a sender cannot construct lines whose hashes collide.
 	seed maphash.Seed
 
@@ -50,10 +50,10 @@ const OverflowKey = "otel.metric.overflow"
 const maxOverflowMetrics = 1000
 
 // NewRegistry returns an empty registry.
-func NewRegistry(o Settings) *Registry {
+func NewRegistry(o Options) *Registry {
 	b := budget.New(o.MaxBytes)
 	return &Registry{
-		settings:    &o,
+		options:     &o,
 		seed:        maphash.MakeSeed(),
 		series:      map[seriesID]*Series{},
 		origins:     map[string]*Origin{"": {}},
@@ -66,8 +66,8 @@ func NewRegistry(o Settings) *Registry {
 // Trim releases pooled memory that the last epochs did not need. The flusher calls it after all epochs are merged.
 func (r *Registry) Trim() { r.aggregators.trim() }
 
-// Settings returns the settings of the registry and its tables.
-func (r *Registry) Settings() *Settings { return r.settings }
+// Options returns the settings of the registry and its tables.
+func (r *Registry) Options() *Options { return r.options }
 
 func (r *Registry) hash(l *line.Line) uint64 {
 	h := maphash.Bytes(r.seed, l.Name) + uint64(l.Kind)
@@ -110,7 +110,7 @@ func (r *Registry) seriesBytes(key, name string) int {
 		structs = 144 + 64 + 64        // sizes of Series, value and Metric
 		entries = 2 * (24 + 8 + 8 + 8) // entries of the maps and lists, at their least load
 	)
-	return structs + entries + len(key) + len(name) + 8*r.settings.Tables
+	return structs + entries + len(key) + len(name) + 8*r.options.Tables
 }
 
 // shareBytes is the memory of one reader's share, with its entries in both epochs' lists.
@@ -122,7 +122,7 @@ func (r *Registry) register(id metricID, key string, from *Origin, origin []byte
 	if from == nil {
 		need += originBytes(len(origin))
 	}
-	if len(r.series) >= r.settings.MaxSeries || !r.budget.Reserve(need) {
+	if len(r.series) >= r.options.MaxSeries || !r.budget.Reserve(need) {
 		return nil
 	}
 	if from == nil {
@@ -137,7 +137,7 @@ func (r *Registry) register(id metricID, key string, from *Origin, origin []byte
 }
 
 func (r *Registry) newSeries(m *Metric, from *Origin) *Series {
-	s := &Series{Metric: m, Origin: from, shares: make([]*share, r.settings.Tables), value: m.aggregator.value()}
+	s := &Series{Metric: m, Origin: from, shares: make([]*share, r.options.Tables), value: m.aggregator.value()}
 	m.series++
 	r.all = append(r.all, s)
 	return s
@@ -149,7 +149,7 @@ func (r *Registry) metric(id metricID) *Metric {
 		id.name = strings.Clone(id.name) // otherwise the metric would keep the key of its first series in memory
 		a := r.aggregators.forMetric(id)
 		m = &Metric{Name: id.name, Kind: id.kind, Aggregation: a.aggregation(), aggregator: a}
-		m.Monotonic = id.kind == line.Counter && r.settings.isMonotonic([]byte(id.name))
+		m.Monotonic = id.kind == line.Counter && r.options.isMonotonic([]byte(id.name))
 		r.metrics[id] = m
 	}
 	return m
@@ -183,7 +183,7 @@ func (r *Registry) overflow(id metricID) *Series {
 // reserveAliases reserves a cost of n. It reports false if the limit is reached. The limit is not divided among the tables: one
 // client socket reaches one reader, so one busy table may need all of it.
 func (r *Registry) reserveAliases(n int) bool {
-	if r.aliases.Add(int64(n)) > int64(r.settings.MaxAliases) {
+	if r.aliases.Add(int64(n)) > int64(r.options.MaxAliases) {
 		r.aliases.Add(-int64(n))
 		return false
 	}

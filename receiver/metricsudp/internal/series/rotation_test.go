@@ -17,7 +17,7 @@ func TestAllocsSwap(t *testing.T) {
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the garbage collector also allocates
 	for _, expiry := range []uint64{2, 4, 6} {
-		o := testSettings()
+		o := testOptions()
 		o.ExpirySwaps = expiry
 		g := newGroup(o)
 		table := g.tables[0]
@@ -45,7 +45,7 @@ func mallocs() uint64 {
 
 // The entries for a rotation are charged. If they are too few, they are released.
 func TestOrderedEntriesAreCharged(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.ExpirySwaps, o.MaxAliases = 2, 100_000
 	g := newGroup(o)
 	table := g.tables[0]

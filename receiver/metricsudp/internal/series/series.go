@@ -53,13 +53,13 @@ type share struct {
 	overflow    bool   // whether series is an overflow series
 }
 
-// use is the extent to which an epoch uses a half of a share. A share with seen or written is in the epoch's list.
+// use says how lines of an epoch have used a half of a share. A used share is in the epoch's list.
 type use uint8
 
 const (
 	unused  use = iota
-	seen        // a line named the share, but its values became timed points or found no room
-	written     // the half has values
+	seen        // only lines with a timestamp, whose values are in Epoch.Timed
+	written     // a line was given to the accumulator, which may have kept nothing
 )
 
 // Tags calls yield for each tag, in the order of their keys.

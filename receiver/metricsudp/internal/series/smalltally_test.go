@@ -19,7 +19,7 @@ func TestFewAndManyValuesAreOneHistogram(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, tables := range []int{1, 2, 4} {
 		for round := range 60 {
-			o := testSettings()
+			o := testOptions()
 			o.Tables = tables
 			g := newGroup(o)
 			want := expo.New(MaxBuckets)
@@ -67,7 +67,7 @@ func TestFewAndManyValuesAreOneHistogram(t *testing.T) {
 // 100,000 timers with a few distant values each fit into the default memory limit, with delta and cumulative temporality.
 func TestManyWideTimersFit(t *testing.T) {
 	for _, cumulative := range []bool{false, true} {
-		o := testSettings()
+		o := testOptions()
 		o.MaxBytes, o.MaxSeries, o.MaxAliases, o.Tables = 256<<20, 100_000, 200_000, 4
 		g := newGroup(o)
 		for range 2 {
@@ -87,7 +87,7 @@ func TestManyWideTimersFit(t *testing.T) {
 
 func TestAllocsOfFewAndManyValues(t *testing.T) {
 	for _, values := range []int{1, smallTallyValues, smallTallyValues + 1, 100} {
-		g := newGroup(testSettings())
+		g := newGroup(testOptions())
 		lines := make([]byte, 0, 4096)
 		for i := range values {
 			lines = fmt.Appendf(lines, "d:%d|d\n", i*i)

@@ -34,7 +34,7 @@ var _ accumulator = (*sumAccumulator)(nil)
 func (s *sumAccumulator) add(half int, l *line.Line, _ int64, t *Table, _ bool) bool {
 	to := &s[half]
 	for i := range l.Values {
-		if t.settings.IntCounters {
+		if t.options.IntCounters {
 			to.addInt(&l.Values[i], l.Rate, t.random)
 		} else {
 			to.real += l.Values[i].Float / l.Rate

@@ -14,7 +14,7 @@ import (
 // A line of a known spelling whose series has values in the interval locks no mutex: it is counted while the test holds all locks.
 func TestKnownLinesTakeNoLock(t *testing.T) {
 	const lines = "a:1|c|#x:1\na:1|c|@0.3|#x:1\ng:+1|g\nt:320|ms\nh:-5|h\nd:1:2|d|#x\ns:alice|s\nbad\na:1|x\n_sc|x|0"
-	g := newGroup(testSettings())
+	g := newGroup(testOptions())
 	g.add(0, 0, lines)
 	func() {
 		for _, lock := range []interface {
@@ -37,7 +37,7 @@ func TestKnownLinesTakeNoLock(t *testing.T) {
 func BenchmarkSwap(b *testing.B) {
 	for _, series := range []int{1000, 10_000, 100_000} {
 		b.Run(fmt.Sprintf("series=%d", series), func(b *testing.B) {
-			o := testSettings()
+			o := testOptions()
 			o.MaxSeries, o.MaxAliases, o.ExpirySwaps = series, 2*series, 60 // 5m of 5s
 			g := newGroup(o)
 			datagrams, _ := packed(series, 4, "1", "c")

@@ -17,7 +17,7 @@ import (
 // together know at most MaxAliases. A line beyond that limit is resolved each time it comes.
 type Table struct {
 	registry *Registry
-	settings *Settings
+	options  *Options
 
 	id         int // index of its shares in Series.shares
 	young, old aliases
@@ -25,7 +25,7 @@ type Table struct {
 	patience   int // cost of refused aliases after which the table rotates
 	swaps      uint64
 
-	random *rand.Rand // may be nil; see Settings.Random
+	random *rand.Rand // may be nil; see Options.Random
 
 	epochs [2]Epoch
 	active *Epoch
@@ -46,16 +46,16 @@ type Table struct {
 	originKey []byte     // identity of the line's origin
 }
 
-// NewTable returns the table of one reader. It must be called Settings.Tables times.
+// NewTable returns the table of one reader. It must be called Options.Tables times.
 func NewTable(r *Registry) *Table {
 	t := &Table{
-		registry: r, settings: r.settings,
+		registry: r, options: r.options,
 		id:       int(r.tables.Add(1)) - 1,
-		patience: max(r.settings.MaxAliases/r.settings.Tables/2, 1),
+		patience: max(r.options.MaxAliases/r.options.Tables/2, 1),
 	}
 	t.young.budget, t.old.budget = r.budget, r.budget
-	if r.settings.Random != nil {
-		t.random = rand.New(r.settings.Random())
+	if r.options.Random != nil {
+		t.random = rand.New(r.options.Random())
 	}
 	t.epochs[1].half = 1
 	t.active = &t.epochs[0]
@@ -65,7 +65,7 @@ func NewTable(r *Registry) *Table {
 // Datagram counts the lines of a datagram. The time of receipt, at, is in nanoseconds of a clock that all tables share. The rest
 // of a truncated datagram's last line is unknown, so that line is rejected. Only OriginIP and events need the sender's address.
 func (t *Table) Datagram(b []byte, truncated bool, at int64, from netip.Addr) {
-	if t.settings.Origin == OriginIP {
+	if t.options.Origin == OriginIP {
 		t.setAddress(from)
 	}
 	t.from = from
@@ -106,7 +106,7 @@ func (t *Table) parse(b []byte) (full bool) {
 	p, e := &t.pending[t.parsed], t.active
 	l := &p.line
 	l.Values = t.values[len(t.values):]
-	if reason := line.Parse(b, l, &t.settings.Limits); reason != line.OK {
+	if reason := line.Parse(b, l, &t.options.Limits); reason != line.OK {
 		e.reject(reason, b)
 		return false
 	}
@@ -114,8 +114,8 @@ func (t *Table) parse(b []byte) (full bool) {
 	switch l.Kind {
 	case line.Event, line.ServiceCheck:
 		e.Stats.Lines[l.Kind]++
-		if t.settings.Events != nil {
-			t.settings.Events(l.Kind, b, t.from)
+		if t.options.Events != nil {
+			t.options.Events(l.Kind, b, t.from)
 		}
 		return false
 	case line.Counter:
@@ -125,11 +125,11 @@ func (t *Table) parse(b []byte) (full bool) {
 			return false
 		}
 	case line.Timer:
-		if t.settings.TimerSeconds {
+		if t.options.TimerSeconds {
 			toSeconds(l)
 		}
 	}
-	switch t.settings.Origin {
+	switch t.options.Origin {
 	case OriginIP:
 		l.Origin = t.address
 	case OriginContainer:
@@ -181,7 +181,7 @@ func (t *Table) add(p *pendingLine, at int64) {
 	if to.overflow {
 		e.Stats.Overflowed += uint64(max(len(l.Values), 1))
 	}
-	if l.Timestamp != 0 && (l.Kind == line.Counter && t.settings.TimedCounters || l.Kind == line.Gauge && t.settings.TimedGauges) {
+	if l.Timestamp != 0 && (l.Kind == line.Counter && t.options.TimedCounters || l.Kind == line.Gauge && t.options.TimedGauges) {
 		e.touch(to, seen)
 		t.addTimed(to.series, l)
 		return
@@ -194,15 +194,15 @@ func (t *Table) add(p *pendingLine, at int64) {
 func (t *Table) checkCounter(l *line.Line) (negative bool, reason line.Reason) {
 	for i := range l.Values {
 		v := &l.Values[i]
-		if t.settings.Monotonic && v.Float < 0 {
-			if len(t.settings.NonMonotonic) == 0 {
+		if t.options.Monotonic && v.Float < 0 {
+			if len(t.options.NonMonotonic) == 0 {
 				return true, line.NegativeCounter
 			}
 			negative = true
 		}
 		// Any other value is divided by the rate as a float64. The largest float64 below 2^63 fits into an int64.
 		exact := v.Whole && l.Rate == 1
-		if t.settings.IntCounters && !exact && math.Abs(v.Float)/l.Rate >= 1<<63 {
+		if t.options.IntCounters && !exact && math.Abs(v.Float)/l.Rate >= 1<<63 {
 			return false, line.OutOfRange
 		}
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 func TestTagOrderDoesNotMatter(t *testing.T) {
-	g := newGroup(testSettings())
+	g := newGroup(testOptions())
 	g.add(0, 0, "a:1|c|#x:1,y:2,z", "a:1|c|#z,y:2,x:1", "a:1|c|#z:,x:1,,y:2", "a:1|c|@1|#y:2,z,x:1")
 	found := g.flush()
 	assert.Equal(t, int64(4), whole(must(t, found, "a|counter|x=1|y=2|z=")))
@@ -26,7 +26,7 @@ func TestTagOrderDoesNotMatter(t *testing.T) {
 }
 
 func TestOfDuplicateTagsTheGreatestValueHolds(t *testing.T) {
-	g := newGroup(testSettings())
+	g := newGroup(testOptions())
 	for range 2 { // the second time the lines are known
 		g.add(0, 0, "a:1|c|#k:1,k:2,k:2", "a:1|c|#k:2,k:1", "a:1|c|#k:2")
 	}
@@ -37,7 +37,7 @@ func TestOfDuplicateTagsTheGreatestValueHolds(t *testing.T) {
 }
 
 func TestManyDuplicateTagsAreCounted(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.MaxTags = MaxFieldBytes
 	g := newGroup(o)
 	for range 2 { // the second time the lines are known
@@ -48,7 +48,7 @@ func TestManyDuplicateTagsAreCounted(t *testing.T) {
 }
 
 func TestInvalidUTF8IsReplaced(t *testing.T) {
-	g := newGroup(testSettings())
+	g := newGroup(testOptions())
 	g.add(0, 0, "n\xff:1|c|#k\xfe:v\x80\xc3", "ok:1|c")
 	for _, s := range g.flush() {
 		assert.True(t, utf8.ValidString(s.Metric.Name))
@@ -61,13 +61,13 @@ func TestInvalidUTF8IsReplaced(t *testing.T) {
 }
 
 func TestNamesAndTagsAreToldApart(t *testing.T) {
-	g := newGroup(testSettings())
+	g := newGroup(testOptions())
 	g.add(0, 0, "ab:1|c|#c", "a:1|c|#bc", "abc:1|c", "abc:1|g", "abc:1|c|#", "abc:1|ms", "abc:1|h", "abc:1|d")
 	assert.Len(t, g.flush(), 7) // "abc:1|c" and "abc:1|c|#" are the same
 }
 
 func TestRefusals(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.MaxTags = 2
 	g := newGroup(o)
 	g.add(0, 0,
@@ -87,7 +87,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestTruncatedDatagramKeepsItsWholeLines(t *testing.T) {
-	g := newGroup(testSettings())
+	g := newGroup(testOptions())
 	g.tables[0].Datagram([]byte("a:1|c\na:2|c\na:3"), true, 0, netip.Addr{})
 	e := g.tables[0].active
 	assert.Equal(t, uint64(1), e.Stats.Truncated)
@@ -100,7 +100,7 @@ func TestTruncatedDatagramKeepsItsWholeLines(t *testing.T) {
 func TestCounterConservation(t *testing.T) {
 	for _, tables := range []int{1, 2, 4} {
 		rng := rand.New(rand.NewPCG(1, uint64(tables)))
-		o := testSettings()
+		o := testOptions()
 		o.Tables, o.Monotonic = tables, false
 		g := newGroup(o)
 		want, got := map[string]float64{}, map[string]float64{}
@@ -128,7 +128,7 @@ func TestCounterConservation(t *testing.T) {
 }
 
 func TestIntCounterIsExactAndSaturates(t *testing.T) {
-	g := newGroup(testSettings())
+	g := newGroup(testOptions())
 	g.add(0, 0, "big:9007199254740993|c", "top:9223372036854775807|c", "top:9223372036854775807|c")
 	found := g.flush()
 	assert.Equal(t, int64(9007199254740993), whole(must(t, found, "big|counter")))
@@ -136,7 +136,7 @@ func TestIntCounterIsExactAndSaturates(t *testing.T) {
 }
 
 func TestFloatCounter(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.IntCounters = false
 	g := newGroup(o)
 	g.add(0, 0, "a:0.5|c", "a:1|c|@0.3", "a:1e20|c|@0.5")
@@ -146,7 +146,7 @@ func TestFloatCounter(t *testing.T) {
 
 // Values count 1/rate times and carry the fraction over: across tables and epochs no fraction is lost.
 func TestDistributionWeights(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.Tables = 2
 	g := newGroup(o)
 	var count uint64
@@ -166,7 +166,7 @@ func TestDistributionWeights(t *testing.T) {
 
 // A rate is a weight, not a number of repetitions: this line counts a million times.
 func TestSmallRateIsOneRecord(t *testing.T) {
-	g := newGroup(testSettings())
+	g := newGroup(testOptions())
 	g.add(0, 0, "d:5|d|@0.000001", "c:5|c|@0.000001", "d:1|d|@1e-300")
 	found := g.flush()
 	assert.Equal(t, uint64(1_000_000), must(t, found, "d|distribution").value.(*DistributionValue).Histogram().Count)
@@ -196,7 +196,7 @@ func TestGaugeLastWriteWinsAcrossTables(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			o := testSettings()
+			o := testOptions()
 			o.Tables = 2
 			g := newGroup(o)
 			for _, w := range tt.writes {
@@ -212,7 +212,7 @@ func TestGaugeLastWriteWinsAcrossTables(t *testing.T) {
 }
 
 func TestSetsMergeAcrossTables(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.Tables = 2
 	g := newGroup(o)
 	for i := range 3000 {
@@ -227,7 +227,7 @@ func TestSetsMergeAcrossTables(t *testing.T) {
 }
 
 func TestOverflowKeepsTotals(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.MaxSeries, o.Tables, o.MaxAliases = 10, 2, 50
 	g := newGroup(o)
 	for i := range 1000 {
@@ -252,7 +252,7 @@ func TestOverflowKeepsTotals(t *testing.T) {
 }
 
 func TestOverflowOfNamesIsBounded(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.MaxSeries = 1
 	g := newGroup(o)
 	const names = maxOverflowMetrics + 501
@@ -266,7 +266,7 @@ func TestOverflowOfNamesIsBounded(t *testing.T) {
 }
 
 func TestIdleSeriesExpireAndMakeRoom(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.MaxSeries, o.ExpirySwaps = 2, 4
 	g := newGroup(o)
 	g.add(0, 0, "old1:1|c", "old2:1|c", "new:1|c")
@@ -289,7 +289,7 @@ func TestIdleSeriesExpireAndMakeRoom(t *testing.T) {
 // An expired series that comes back is one series, even if several tables receive it.
 func TestExpiredSeriesComesBackOnce(t *testing.T) {
 	for expiry := uint64(2); expiry < 8; expiry++ {
-		o := testSettings()
+		o := testOptions()
 		o.Tables, o.ExpirySwaps = 2, expiry
 		g := newGroup(o)
 		rng := rand.New(rand.NewPCG(7, expiry))
@@ -320,7 +320,7 @@ func TestExpiredSeriesComesBackOnce(t *testing.T) {
 }
 
 func TestAliasesAreBounded(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.MaxAliases, o.Tables = 100, 2
 	g := newGroup(o)
 	tags := []string{"a:1", "b:2", "c:3", "d:4", "e:5", "f:6"}
@@ -340,7 +340,7 @@ func TestAliasesAreBounded(t *testing.T) {
 
 // One table can use the whole limit, because one client socket reaches one reader.
 func TestOneBusyTableHasAllAliases(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.MaxSeries, o.MaxAliases, o.Tables = 1000, 1000, 4
 	g := newGroup(o)
 	send := func() {
@@ -366,7 +366,7 @@ func TestOneBusyTableHasAllAliases(t *testing.T) {
 
 // A flood of unknown lines does not make the table drop aliases that are in use.
 func TestFloodLeavesWhatIsInUse(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.MaxSeries, o.MaxAliases, o.Tables = 10, 400, 2
 	g := newGroup(o)
 	next, resolved := 0, 0
@@ -393,7 +393,7 @@ func TestFloodLeavesWhatIsInUse(t *testing.T) {
 
 // The table refuses a chunk whose index does not fit into an alias, because the alias would name another chunk.
 func TestChunksOfAliasesAreBounded(t *testing.T) {
-	g := newGroup(testSettings())
+	g := newGroup(testOptions())
 	young := &g.tables[0].young
 	young.chunks = make([][]byte, maxChunks)
 	g.add(0, 0, "a:1|c", "a:1|c")
@@ -404,7 +404,7 @@ func TestChunksOfAliasesAreBounded(t *testing.T) {
 
 // A long alias counts as several.
 func TestLongKeysAreBounded(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.MaxAliases = 2000
 	g := newGroup(o)
 	for i := range 5000 {
@@ -417,7 +417,7 @@ func TestLongKeysAreBounded(t *testing.T) {
 }
 
 func TestTimestampsStandApart(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.TimedPoints = 3
 	g := newGroup(o)
 	g.add(0, 0, "a:1:2|c|T1700000000|@0.5", "a:5|c", "g:+7|g|T1700000001", "g:8|g|T1700000002", "d:1|d|T1700000000")
@@ -436,7 +436,7 @@ func TestTimestampsStandApart(t *testing.T) {
 // A series whose points have no room remains in use: it does not expire before its aliases. Otherwise another spelling would
 // create a second series.
 func TestSeriesOutlivesPointsWithoutRoom(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.TimedPoints, o.ExpirySwaps = 1, 4
 	g := newGroup(o)
 	g.add(0, 0, "a:1|c|T1")
@@ -464,18 +464,18 @@ func TestAllocsPerLine(t *testing.T) {
 		"d:1:2:3:1e3:-5:0|d|#x", "s:alice|s|#x", "s:alice|s", "_e{1,1}:a|b", "_sc|x|0", "bad", "x:y|c", "a:1|c|#x:1|c:ci-1|e:it-true|card:low",
 	}
 	lines = append(lines, "a:1|c|#x:1|c:in-4026531835|e:it-false,cn-web,pu-75a2b6d5-3949-4afb-ad0d-92ff0674e759")
-	byAddress, byContainer := testSettings(), originSettings()
+	byAddress, byContainer := testOptions(), originOptions()
 	byAddress.Origin = OriginIP
 	sender := netip.MustParseAddr("2001:db8::7")
-	stochastic := testSettings()
+	stochastic := testOptions()
 	stochastic.Random = func() rand.Source { return rand.NewPCG(1, 2) }
-	mapped := mappedSettings()
+	mapped := mappedOptions()
 	mapped.TimedPoints = 1000
 	for _, run := range []struct {
-		settings Settings
-		lines    []string
+		options Options
+		lines   []string
 	}{
-		{testSettings(), lines},
+		{testOptions(), lines},
 		{byAddress, lines},
 		{byContainer, lines},
 		{stochastic, lines[:3]},
@@ -486,7 +486,7 @@ func TestAllocsPerLine(t *testing.T) {
 		}},
 	} {
 		for _, in := range run.lines {
-			g := newGroup(run.settings)
+			g := newGroup(run.options)
 			table, datagram := g.tables[0], []byte(in+"\n"+in)
 			epoch := func() {
 				for range 100 {
@@ -504,7 +504,7 @@ func TestAllocsPerLine(t *testing.T) {
 			epoch() // allocates the memory of the series
 			epoch() // and of the other half
 			// A rotation, every ExpirySwaps/2 epochs, allocates. With 1,000 lines per epoch the mean would not show it.
-			table.settings.ExpirySwaps = 1 << 60
+			table.options.ExpirySwaps = 1 << 60
 			assert.Zero(t, testing.AllocsPerRun(20, epoch), in)
 		}
 	}
@@ -531,9 +531,9 @@ func FuzzDatagram(f *testing.F) {
 	f.Add(all, false)
 	f.Add(bytes.ReplaceAll(all, []byte{'\n'}, []byte("\r\n")), true)
 	f.Fuzz(func(t *testing.T, b []byte, truncated bool) {
-		o := testSettings()
+		o := testOptions()
 		if truncated {
-			o = mappedSettings()
+			o = mappedOptions()
 		}
 		o.MaxSeries, o.MaxAliases, o.Origin = 3, 8, OriginContainer
 		g := newGroup(o)
@@ -571,7 +571,7 @@ func FuzzDatagram(f *testing.F) {
 
 // An alias of the older generation stays there if the younger one gets no memory, even if its line comes often.
 func TestKnownLinesWithoutMemoryAreCountedOnce(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.ExpirySwaps = 2 // each swap rotates
 	g := newGroup(o)
 	long := "long:1|c|#" + strings.Repeat("x", 10*aliasBytes)

@@ -20,9 +20,9 @@ var replacement = []byte(string(utf8.RuneError))
 //	<kind>name|key\nvalue|key\nvalue|
 //
 // If several tags have the same key, the one with the greatest value counts, so the result does not depend on their order. A
-// tag without a value has the empty value, if Settings.SimpleTags accepts it. With Settings.MetricType the kind becomes a tag,
+// tag without a value has the empty value, if Options.SimpleTags accepts it. With Options.MetricType the kind becomes a tag,
 // and a tag with the same key from the sender counts as a duplicate. Tags that describe the origin are left out.
-// Settings.Cleaning rewrites name and keys.
+// Options.Cleaning rewrites name and keys.
 func (t *Table) canonical(l *line.Line) (nameLen int, found spelling, reason line.Reason) {
 	if bytes.IndexByte(l.Name, '|') >= 0 {
 		return 0, 0, line.NoValue // the colon after the bar belongs to a tag; only new lines need this check
@@ -41,7 +41,7 @@ func (t *Table) canonical(l *line.Line) (nameLen int, found spelling, reason lin
 	if reason != line.OK {
 		return 0, 0, reason
 	}
-	if t.settings.MetricType {
+	if t.options.MetricType {
 		t.tags = append(t.tags, rawTag{[]byte(metricTypeKey), []byte(metricTypes[l.Kind])})
 	}
 	slices.SortFunc(t.tags, func(a, b rawTag) int {
@@ -63,10 +63,10 @@ func (t *Table) canonical(l *line.Line) (nameLen int, found spelling, reason lin
 // canonicalName begins the identity with the kind and the name, and reports whether the name was cleaned.
 func (t *Table) canonicalName(kind line.Kind) (cleaned bool) {
 	name := valid(t.name)
-	if t.settings.Cleaning != CleanEtsy { // CleanEtsy replaces blanks by _
+	if t.options.Cleaning != CleanEtsy { // CleanEtsy replaces blanks by _
 		name = line.TrimBlanks(name)
 	}
-	t.key = t.settings.Cleaning.appendName(append(t.key[:0], byte(kind)), name)
+	t.key = t.options.Cleaning.appendName(append(t.key[:0], byte(kind)), name)
 	return !bytes.Equal(t.key[1:], name)
 }
 
@@ -81,24 +81,24 @@ func (t *Table) readTags(format line.Format, tags []byte) (replaced int, cleaned
 		if len(tag) == 0 {
 			continue
 		}
-		if n++; n > t.settings.MaxTags {
+		if n++; n > t.options.MaxTags {
 			return 0, false, line.TooManyTags
 		}
 		key, value := format.CutValue(tag)
-		if len(key) == 0 || len(value) == 0 && !t.settings.SimpleTags {
+		if len(key) == 0 || len(value) == 0 && !t.options.SimpleTags {
 			return 0, false, line.BadTag
 		}
 		if isOriginTag(&t.entity, key, value) {
 			continue
 		}
-		if t.settings.MetricType && string(key) == metricTypeKey {
+		if t.options.MetricType && string(key) == metricTypeKey {
 			replaced++
 			continue
 		}
 		key = valid(key)
-		if t.settings.Cleaning == CleanPrometheus {
+		if t.options.Cleaning == CleanPrometheus {
 			start := len(t.keys)
-			t.keys = t.settings.Cleaning.appendKey(t.keys, key)
+			t.keys = t.options.Cleaning.appendKey(t.keys, key)
 			cleaned = cleaned || !bytes.Equal(t.keys[start:], key)
 			key = t.keys[start:]
 		}

@@ -10,7 +10,7 @@ import (
 
 // The kind becomes the attribute metric_type, even if the sender has a tag of that name.
 func TestMetricType(t *testing.T) {
-	o := testSettings()
+	o := testOptions()
 	o.MetricType, o.MaxTags = true, 2
 	g := newGroup(o)
 	g.add(0, 0,
@@ -30,7 +30,7 @@ func TestMetricType(t *testing.T) {
 
 func TestSimpleTags(t *testing.T) {
 	for _, simple := range []bool{true, false} {
-		o := testSettings()
+		o := testOptions()
 		o.SimpleTags = simple
 		g := newGroup(o)
 		g.add(0, 0, "a:1|c|#x", "a:1|c|#x:", "a:1|c|#y:1,,", "a:1|c|#y:1,x")

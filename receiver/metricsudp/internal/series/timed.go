@@ -24,7 +24,7 @@ func (t *Table) addTimed(s *Series, l *line.Line) {
 		p := TimedPoint{Series: s, Time: l.Timestamp * 1e9, Whole: v.Int, Real: v.Float}
 		if l.Kind == line.Counter && (l.Rate != 1 || !v.Whole) {
 			p.Real = v.Float / l.Rate
-			if t.settings.IntCounters {
+			if t.options.IntCounters {
 				p.Whole = t.round(p.Real)
 			}
 		}
@@ -50,7 +50,7 @@ func (t *Table) addReceived(s *Series, l *line.Line, at int64) {
 // roomFor returns how many of the line's values fit into the epoch. It counts the others as dropped.
 func (t *Table) roomFor(l *line.Line) int {
 	e, n := t.active, len(l.Values)
-	room := min(n, max(t.settings.TimedPoints-len(e.Timed), 0))
+	room := min(n, max(t.options.TimedPoints-len(e.Timed), 0))
 	e.Stats.DroppedPoints += uint64(n - room)
 	return room
 }

@@ -12,7 +12,7 @@ import (
 // uniques is the aggregator of sets.
 type uniques struct{ pool *pool[*members] }
 
-func newUniques(o *Settings, b *budget.Budget) *uniques {
+func newUniques(o *Options, b *budget.Budget) *uniques {
 	return &uniques{newPool(b, o.Tables, func() *members { return newMembers(o.SetLimit) })}
 }
 

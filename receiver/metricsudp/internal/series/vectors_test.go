@@ -118,7 +118,7 @@ func TestVectorsOfOtherServers(t *testing.T) {
 	for server, all := range vectors {
 		for _, v := range all {
 			t.Run(server+" "+v.line, func(t *testing.T) {
-				o := testSettings()
+				o := testOptions()
 				o.TimedCounters, o.TimedGauges = false, false
 				g := newGroup(o)
 				g.add(0, 0, v.line)

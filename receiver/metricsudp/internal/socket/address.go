@@ -18,9 +18,9 @@ type Resolver func(ctx context.Context, network, host string) ([]netip.Addr, err
 // bindTarget is one address to bind. If a name was resolved, the network is that of the address family, such as udp4.
 type bindTarget struct{ network, address string }
 
-// bindTargets returns all addresses of the host name in Settings.Address. An IP address is returned unchanged, and so is an
+// bindTargets returns all addresses of the host name in Options.Address. An IP address is returned unchanged, and so is an
 // empty host, which is the wildcard of both families.
-func (s *Settings) bindTargets(ctx context.Context) ([]bindTarget, error) {
+func (s *Options) bindTargets(ctx context.Context) ([]bindTarget, error) {
 	host, port, err := net.SplitHostPort(s.Address)
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ const portAttempts = 16
 // IPv6 is switched off, and returns it as text with its error. Any other error ends bindAll, and so does an endpoint without any
 // address of this host. For port 0 it uses the same free port at all addresses.
 func bindAll[B io.Closer](
-	ctx context.Context, s *Settings,
+	ctx context.Context, s *Options,
 	bind func(ctx context.Context, network, address string) (B, error), local func(B) net.Addr,
 ) (all []B, skipped []string, err error) {
 	targets, err := s.bindTargets(ctx)
@@ -83,7 +83,7 @@ func bindAll[B io.Closer](
 }
 
 // anyPort reports whether the kernel chooses the port.
-func (s *Settings) anyPort() bool {
+func (s *Options) anyPort() bool {
 	_, port, err := net.SplitHostPort(s.Address)
 	n, notNumber := strconv.Atoi(port)
 	return err == nil && notNumber == nil && n == 0

@@ -15,8 +15,8 @@ import (
 const elsewhere = "192.0.2.1" // TEST-NET-1: no host has it
 
 // named returns settings with a host name that has these addresses.
-func named(addresses ...string) Settings {
-	s := settings()
+func named(addresses ...string) Options {
+	s := options()
 	s.Address = "metrics.test:0"
 	s.Resolve = func(_ context.Context, network, host string) ([]netip.Addr, error) {
 		if host != "metrics.test" {
@@ -34,7 +34,7 @@ func named(addresses ...string) Settings {
 	return s
 }
 
-func openNamed(t *testing.T, s Settings) *Group {
+func openNamed(t *testing.T, s Options) *Group {
 	t.Helper()
 	g, err := Open(context.Background(), s)
 	require.NoError(t, err)
@@ -116,7 +116,7 @@ func TestNameWithoutAddressOfThisHost(t *testing.T) {
 
 // One address that another process has bound is an error, whatever the others are, and leaves nothing bound.
 func TestOneAddressInUseIsAnError(t *testing.T) {
-	s := settings()
+	s := options()
 	s.Address = "127.0.0.2:0"
 	other := open(t, s)[0]
 	s = named("127.0.0.1", "127.0.0.2")
@@ -127,7 +127,7 @@ func TestOneAddressInUseIsAnError(t *testing.T) {
 	var inUse *InUseError
 	require.ErrorAs(t, err, &inUse)
 	assert.Equal(t, other.LocalAddr().String(), inUse.Address)
-	s = settings()
+	s = options()
 	s.Address = "127.0.0.1:" + used
 	open(t, s)
 }
@@ -161,7 +161,7 @@ func TestAddressesOfAFamilyShareItsSockets(t *testing.T) {
 		{4, 3, []int{2, 1, 1}, []int{90, 90, 90}},
 		{2, 3, []int{1, 1, 1}, []int{60, 60, 60}},
 	} {
-		s := Settings{Count: tt.count, BufferBytes: 90}
+		s := Options{Count: tt.count, BufferBytes: 90}
 		var first []*net.UDPConn
 		for range tt.addresses {
 			udp, err := listenAlone(context.Background(), "udp4", "127.0.0.1:0")
@@ -169,7 +169,7 @@ func TestAddressesOfAFamilyShareItsSockets(t *testing.T) {
 			first = append(first, udp)
 		}
 		sockets := 0
-		for i, share := range settingsByAddress(first, &s) {
+		for i, share := range optionsByAddress(first, &s) {
 			assert.Equal(t, tt.counts[i], share.Count, "%d sockets, %d addresses", tt.count, tt.addresses)
 			assert.Equal(t, tt.buffers[i], share.BufferBytes)
 			sockets += share.Count * share.BufferBytes

@@ -14,7 +14,7 @@ func TestPackedLinesFillTheBufferLast(t *testing.T) {
 	const sent = 20_000
 	held := map[int]int{} // payload bytes in a full buffer, by size of the datagram
 	for _, size := range []int{71, 512, 1432, 8192} {
-		s := settings()
+		s := options()
 		s.MaxDatagramBytes, s.BufferBytes = size, 1<<20
 		c := open(t, s)[0]
 		client := dial(t, c)

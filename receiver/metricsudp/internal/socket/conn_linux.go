@@ -43,7 +43,7 @@ type Conn struct {
 type Buffers struct {
 	messages  []message
 	vectors   []unix.Iovec
-	sources   []unix.RawSockaddrAny // empty without Settings.NeedsSources
+	sources   []unix.RawSockaddrAny // empty without Options.NeedsSources
 	payloads  []byte
 	stride    int // distance between two payloads, in bytes
 	datagrams []Datagram
@@ -54,7 +54,7 @@ type Buffers struct {
 const cacheLine = 64
 
 // newConn moves the socket of pc to a Conn and closes pc. After an error pc is unchanged.
-func newConn(pc packetConn, s *Settings) (*Conn, error) {
+func newConn(pc packetConn, s *Options) (*Conn, error) {
 	raw, err := pc.SyscallConn()
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func newConn(pc packetConn, s *Settings) (*Conn, error) {
 	return &Conn{fd: fd, wait: wait, local: local, queued: queued, Buffers: newBuffers(s)}, nil
 }
 
-func newBuffers(s *Settings) *Buffers {
+func newBuffers(s *Options) *Buffers {
 	stride := (s.MaxDatagramBytes+cacheLine-1)/cacheLine*cacheLine + 5*cacheLine
 	c := &Buffers{
 		messages:  make([]message, s.ReadBatchSize),

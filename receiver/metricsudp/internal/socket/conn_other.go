@@ -29,7 +29,7 @@ type Conn struct {
 	buffer   int  // requested size of the receive buffer, 0 if the system refused it
 }
 
-func newConn(pc packetConn, s *Settings) (*Conn, error) {
+func newConn(pc packetConn, s *Options) (*Conn, error) {
 	c := &Conn{packetConn: pc, payload: make([]byte, s.MaxDatagramBytes+1), sources: s.NeedsSources}
 	switch conn := pc.(type) {
 	case *net.UDPConn:

@@ -16,8 +16,8 @@ type Listeners struct {
 }
 
 // Listen listens on every address of the endpoint. It uses the network, the address, the resolver and the permissions of the
-// settings.
-func Listen(ctx context.Context, s Settings) (*Listeners, error) {
+// options.
+func Listen(ctx context.Context, s Options) (*Listeners, error) {
 	if s.Network == Unix {
 		return listenUnix(ctx, &s)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 func TestListenOnEveryAddress(t *testing.T) {
-	s := Settings{Network: "tcp", Address: "name:0", Resolve: func(context.Context, string, string) ([]netip.Addr, error) {
+	s := Options{Network: "tcp", Address: "name:0", Resolve: func(context.Context, string, string) ([]netip.Addr, error) {
 		return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("192.0.2.1")}, nil
 	}}
 	l, err := Listen(context.Background(), s)
@@ -40,7 +40,7 @@ func TestUnixStreamFiles(t *testing.T) {
 	dir, err := os.MkdirTemp("", "udp") //nolint:usetesting // t.TempDir is too long for a socket
 	require.NoError(t, err)
 	defer func() { _ = os.RemoveAll(dir) }()
-	s := Settings{Network: Unix, Address: filepath.Join(dir, "s"), Permissions: 0o600}
+	s := Options{Network: Unix, Address: filepath.Join(dir, "s"), Permissions: 0o600}
 	l, err := Listen(context.Background(), s)
 	require.NoError(t, err)
 	info, err := os.Stat(s.Address)

@@ -15,8 +15,8 @@ import (
 	"syscall"
 )
 
-// Settings of a group of sockets.
-type Settings struct {
+// Options of a group of sockets.
+type Options struct {
 	Network          string      // udp or tcp, with 4 or 6 for one family, [Unixgram] or [Unix]
 	Address          string      // host:port, or the path of a Unix socket; the kernel chooses port 0
 	Permissions      fs.FileMode // of the file of a Unix socket
@@ -31,14 +31,14 @@ type Settings struct {
 // Datagram is valid until the next Read on its Conn.
 type Datagram struct {
 	Payload   []byte
-	Source    netip.Addr // only over UDP and with Settings.NeedsSources; never an IPv4-mapped IPv6 address
+	Source    netip.Addr // only over UDP and with Options.NeedsSources; never an IPv4-mapped IPv6 address
 	Truncated bool       // the datagram was longer than Payload
 }
 
 // Stats are the kernel's statistics of a socket.
 type Stats struct {
 	Drops       uint32 // datagrams dropped since the socket was opened, modulo 2^32; 0 if unknown
-	BufferBytes int    // effective receive buffer, in the unit of Settings.BufferBytes; 0 if unknown or without a buffer
+	BufferBytes int    // effective receive buffer, in the unit of Options.BufferBytes; 0 if unknown or without a buffer
 }
 
 // ErrWoken is returned by Read after Wake.
@@ -73,7 +73,7 @@ type Group struct {
 }
 
 // Open binds the sockets.
-func Open(ctx context.Context, s Settings) (*Group, error) {
+func Open(ctx context.Context, s Options) (*Group, error) {
 	if s.Network == Unixgram {
 		return openUnix(ctx, &s)
 	}

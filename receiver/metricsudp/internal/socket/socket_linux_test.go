@@ -15,7 +15,7 @@ import (
 )
 
 func TestGroupSharesThePort(t *testing.T) {
-	s := settings()
+	s := options()
 	s.Count, s.BufferBytes = 4, 1<<20
 	conns := open(t, s)
 	const clients = 64
@@ -42,7 +42,7 @@ func TestSharedPortOfAnotherIsAnError(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = other.Close() }()
 	for _, count := range []int{1, 4} {
-		s := settings()
+		s := options()
 		s.Address, s.Count = other.LocalAddr().String(), count
 		_, err = Open(context.Background(), s)
 		var inUse *InUseError
@@ -51,7 +51,7 @@ func TestSharedPortOfAnotherIsAnError(t *testing.T) {
 }
 
 func TestSecondGroupIsAnError(t *testing.T) {
-	s := settings()
+	s := options()
 	s.Count = 4
 	s.Address = open(t, s)[0].LocalAddr().String()
 	_, err := Open(context.Background(), s)
@@ -60,7 +60,7 @@ func TestSecondGroupIsAnError(t *testing.T) {
 }
 
 func TestSentIsReceivedPlusKernelDrops(t *testing.T) {
-	s := settings()
+	s := options()
 	s.BufferBytes = 4096
 	c := open(t, s)[0]
 	client := dial(t, c)
@@ -77,7 +77,7 @@ func TestSentIsReceivedPlusKernelDrops(t *testing.T) {
 }
 
 func TestEffectiveBufferIsReported(t *testing.T) {
-	s := settings()
+	s := options()
 	s.BufferBytes = 64 << 10
 	stats, err := open(t, s)[0].Stats()
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestEffectiveBufferIsReported(t *testing.T) {
 }
 
 func TestAllocsRead(t *testing.T) {
-	s := settings()
+	s := options()
 	s.NeedsSources = true
 	c := open(t, s)[0]
 	client := dial(t, c)
@@ -107,7 +107,7 @@ func descriptors(t *testing.T) int {
 func TestCloseEndsEverything(t *testing.T) {
 	before := descriptors(t)
 	for range 50 {
-		group, err := Open(t.Context(), Settings{Network: "udp4", Address: "127.0.0.1:0", Count: 2, MaxDatagramBytes: 100, ReadBatchSize: 4})
+		group, err := Open(t.Context(), Options{Network: "udp4", Address: "127.0.0.1:0", Count: 2, MaxDatagramBytes: 100, ReadBatchSize: 4})
 		require.NoError(t, err)
 		var running sync.WaitGroup
 		for _, c := range group.Conns {
@@ -138,7 +138,7 @@ func TestCloseEndsEverything(t *testing.T) {
 
 // After a Read has returned ErrWoken, the next Read returns the datagrams that came. At most its wait returns early once.
 func TestWakeIsTakenOnce(t *testing.T) {
-	group, err := Open(t.Context(), Settings{Network: "udp4", Address: "127.0.0.1:0", Count: 1, MaxDatagramBytes: 100, ReadBatchSize: 4})
+	group, err := Open(t.Context(), Options{Network: "udp4", Address: "127.0.0.1:0", Count: 1, MaxDatagramBytes: 100, ReadBatchSize: 4})
 	require.NoError(t, err)
 	c := group.Conns[0]
 	defer func() { _ = c.Close() }()
@@ -164,7 +164,7 @@ func TestWakeIsTakenOnce(t *testing.T) {
 
 // If Open fails because the process has no more descriptors, it closes those that it has opened.
 func TestFailedOpenLeavesNoDescriptor(t *testing.T) {
-	s := settings()
+	s := options()
 	s.Count = 4
 	var usual unix.Rlimit
 	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &usual))
@@ -195,7 +195,7 @@ func TestGroupOnIPv6(t *testing.T) {
 		network, address string
 		hosts            []string
 	}{{"udp6", "[::1]:0", []string{"::1"}}, {"udp", "[::]:0", []string{"::1", "127.0.0.1"}}} {
-		s := settings()
+		s := options()
 		s.Network, s.Address, s.Count = tt.network, tt.address, 4
 		group, err := Open(context.Background(), s)
 		if err != nil {
@@ -226,7 +226,7 @@ func TestGroupOnIPv6(t *testing.T) {
 // An abstract name has no file, and is free as soon as its socket is closed.
 func TestAbstractSocket(t *testing.T) {
 	name := fmt.Sprintf("@metricsudp-test-%d", os.Getpid())
-	s := settings()
+	s := options()
 	s.Network, s.Address = Unixgram, name
 	for range 2 {
 		group, err := Open(context.Background(), s)

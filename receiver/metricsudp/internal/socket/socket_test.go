@@ -15,11 +15,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func settings() Settings {
-	return Settings{Network: "udp", Address: "127.0.0.1:0", Count: 1, MaxDatagramBytes: 2048, ReadBatchSize: 16}
+func options() Options {
+	return Options{Network: "udp", Address: "127.0.0.1:0", Count: 1, MaxDatagramBytes: 2048, ReadBatchSize: 16}
 }
 
-func open(t *testing.T, s Settings) []*Conn {
+func open(t *testing.T, s Options) []*Conn {
 	t.Helper()
 	group, err := Open(context.Background(), s)
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func receive(t *testing.T, c *Conn) (payloads []string) {
 }
 
 func TestReadWaitsAndReturnsWhatCame(t *testing.T) {
-	c := open(t, settings())[0]
+	c := open(t, options())[0]
 	client := dial(t, c)
 	got := make(chan string)
 	go func() {
@@ -85,7 +85,7 @@ func TestReadWaitsAndReturnsWhatCame(t *testing.T) {
 
 // The buffers after the returned count contain earlier datagrams, which must not be returned a second time.
 func TestEarlierDatagramsAreNotReadAgain(t *testing.T) {
-	c := open(t, settings())[0]
+	c := open(t, options())[0]
 	client := dial(t, c)
 	for i := range 10 {
 		send(t, client, fmt.Sprint("first ", i, strings.Repeat("x", 100)))
@@ -99,7 +99,7 @@ func TestEarlierDatagramsAreNotReadAgain(t *testing.T) {
 
 // After a Read that does not fill its buffers, the socket is empty.
 func TestReadFillsABatch(t *testing.T) {
-	c := open(t, settings())[0]
+	c := open(t, options())[0]
 	client := dial(t, c)
 	for range c.ReadBatchSize() + 1 {
 		send(t, client, "a")
@@ -111,7 +111,7 @@ func TestReadFillsABatch(t *testing.T) {
 }
 
 func TestTruncation(t *testing.T) {
-	s := settings()
+	s := options()
 	s.MaxDatagramBytes = 10
 	c := open(t, s)[0]
 	client := dial(t, c)
@@ -133,7 +133,7 @@ func TestSources(t *testing.T) {
 		{"udp4", "127.0.0.1:0", "127.0.0.1"}, {"udp", ":0", "127.0.0.1"}, {"udp6", "[::1]:0", "::1"},
 	} {
 		t.Run(network.network+network.address, func(t *testing.T) {
-			s := settings()
+			s := options()
 			s.Network, s.Address, s.NeedsSources = network.network, network.address, true
 			group, err := Open(context.Background(), s)
 			if err != nil && network.network == "udp6" {
@@ -158,7 +158,7 @@ func TestSources(t *testing.T) {
 
 // No Wake is lost, in any order of Wake and Read, and later Reads wait again.
 func TestWake(t *testing.T) {
-	c := open(t, settings())[0]
+	c := open(t, options())[0]
 	client := dial(t, c)
 	woken, asked := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -188,8 +188,8 @@ func TestWake(t *testing.T) {
 }
 
 func TestTakenPortIsAnError(t *testing.T) {
-	c := open(t, settings())[0]
-	s := settings()
+	c := open(t, options())[0]
+	s := options()
 	s.Address = c.LocalAddr().String()
 	_, err := Open(context.Background(), s)
 	var inUse *InUseError
@@ -199,7 +199,7 @@ func TestTakenPortIsAnError(t *testing.T) {
 }
 
 func TestListenErrors(t *testing.T) {
-	s := settings()
+	s := options()
 	s.Address = "192.0.2.1:0" // TEST-NET-1: no host has it
 	_, err := Open(context.Background(), s)
 	require.ErrorContains(t, err, "192.0.2.1")

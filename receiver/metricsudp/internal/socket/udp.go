@@ -8,14 +8,14 @@ import (
 
 // openUDP binds every address of the endpoint. The first socket of an address binds exclusively. So a port that another socket
 // uses is an [InUseError], even if that socket would share the port. Then the other sockets of the address are bound.
-func openUDP(ctx context.Context, s *Settings) (*Group, error) {
+func openUDP(ctx context.Context, s *Options) (*Group, error) {
 	first, skipped, err := bindAll(ctx, s, listenAlone, (*net.UDPConn).LocalAddr)
 	if err != nil {
 		return nil, err
 	}
 	g := &Group{Skipped: skipped}
-	for i, settings := range settingsByAddress(first, s) {
-		conns, err := openAddress(ctx, first[i], settings)
+	for i, options := range optionsByAddress(first, s) {
+		conns, err := openAddress(ctx, first[i], options)
 		g.Conns = append(g.Conns, conns...)
 		if err != nil {
 			closeAll(first[i+1:])
@@ -26,34 +26,34 @@ func openUDP(ctx context.Context, s *Settings) (*Group, error) {
 	return g, nil
 }
 
-// settingsByAddress returns the settings of each address. The addresses of one family divide the family's sockets and buffer
+// optionsByAddress returns the settings of each address. The addresses of one family divide the family's sockets and buffer
 // bytes among them. Each address has at least one socket.
-func settingsByAddress(first []*net.UDPConn, s *Settings) []*Settings {
+func optionsByAddress(first []*net.UDPConn, s *Options) []*Options {
 	byFamily := map[bool][]int{} // indexes of the addresses; true for IPv4
 	for i, udp := range first {
 		is4 := udp.LocalAddr().(*net.UDPAddr).IP.To4() != nil
 		byFamily[is4] = append(byFamily[is4], i)
 	}
-	all := make([]*Settings, len(first))
+	all := make([]*Options, len(first))
 	for _, addresses := range byFamily {
 		for nth, i := range addresses {
-			settings := *s
-			settings.Count = s.Count / len(addresses)
+			options := *s
+			options.Count = s.Count / len(addresses)
 			if nth < s.Count%len(addresses) {
-				settings.Count++
+				options.Count++
 			}
 			if len(addresses) > s.Count {
-				settings.Count = 1
-				settings.BufferBytes = s.Count * s.BufferBytes / len(addresses)
+				options.Count = 1
+				options.BufferBytes = s.Count * s.BufferBytes / len(addresses)
 			}
-			all[i] = &settings
+			all[i] = &options
 		}
 	}
 	return all
 }
 
 // openAddress returns the sockets of one address. If it fails it closes first.
-func openAddress(ctx context.Context, first *net.UDPConn, s *Settings) ([]*Conn, error) {
+func openAddress(ctx context.Context, first *net.UDPConn, s *Options) ([]*Conn, error) {
 	if s.Count > 1 {
 		if err := shareBoundPort(first); err != nil {
 			_ = first.Close()

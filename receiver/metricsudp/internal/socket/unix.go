@@ -19,7 +19,7 @@ import (
 const HasUnix = true
 
 // openUnix binds a Unix socket of datagrams.
-func openUnix(ctx context.Context, s *Settings) (*Group, error) {
+func openUnix(ctx context.Context, s *Options) (*Group, error) {
 	pc, f, err := bindUnix(ctx, s, func(lc *net.ListenConfig) (net.PacketConn, error) {
 		return lc.ListenPacket(ctx, s.Network, s.Address)
 	})
@@ -37,7 +37,7 @@ func openUnix(ctx context.Context, s *Settings) (*Group, error) {
 }
 
 // listenUnix listens on a Unix socket of streams.
-func listenUnix(ctx context.Context, s *Settings) (*Listeners, error) {
+func listenUnix(ctx context.Context, s *Options) (*Listeners, error) {
 	l, f, err := bindUnix(ctx, s, func(lc *net.ListenConfig) (net.Listener, error) {
 		return lc.Listen(ctx, s.Network, s.Address)
 	})
@@ -50,7 +50,7 @@ func listenUnix(ctx context.Context, s *Settings) (*Listeners, error) {
 
 // bindUnix binds a Unix socket. It replaces the file of a socket that a dead process left behind. The returned file is nil for
 // an abstract name.
-func bindUnix[B io.Closer](ctx context.Context, s *Settings, bind func(*net.ListenConfig) (B, error)) (b B, f *file, err error) {
+func bindUnix[B io.Closer](ctx context.Context, s *Options, bind func(*net.ListenConfig) (B, error)) (b B, f *file, err error) {
 	var none B
 	if len(s.Address) > MaxPath {
 		return none, nil, fmt.Errorf("%s has %d bytes: the path of a socket can have at most %d", s.Address, len(s.Address), MaxPath)

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func unixSettings(path string) Settings {
-	s := settings()
+func unixOptions(path string) Options {
+	s := options()
 	s.Network, s.Address, s.Permissions = Unixgram, path, 0o622
 	return s
 }
@@ -41,7 +41,7 @@ func dialUnix(t *testing.T, path string) net.Conn {
 
 func TestUnixSocket(t *testing.T) {
 	path := socketPath(t)
-	s := unixSettings(path)
+	s := unixOptions(path)
 	s.MaxDatagramBytes, s.NeedsSources = 5, true
 	group, err := Open(context.Background(), s)
 	require.NoError(t, err)
@@ -74,7 +74,7 @@ func TestUnixSocket(t *testing.T) {
 // Senders wait for room, so all their datagrams are received, even late.
 func TestUnixSendersWait(t *testing.T) {
 	path := socketPath(t)
-	c := open(t, unixSettings(path))[0]
+	c := open(t, unixOptions(path))[0]
 	client := dialUnix(t, path)
 	const sent = 5000 // more than fit into any queue
 	var sending sync.WaitGroup
@@ -96,8 +96,8 @@ func TestUnixSendersWait(t *testing.T) {
 
 func TestLivingUnixSocketIsAnError(t *testing.T) {
 	path := socketPath(t)
-	c := open(t, unixSettings(path))[0]
-	_, err := Open(context.Background(), unixSettings(path))
+	c := open(t, unixOptions(path))[0]
+	_, err := Open(context.Background(), unixOptions(path))
 	var inUse *InUseError
 	require.ErrorAs(t, err, &inUse)
 	require.ErrorContains(t, err, path+" is already in use")
@@ -110,7 +110,7 @@ func TestLivingStreamSocketIsAnError(t *testing.T) {
 	stream, err := net.Listen("unix", path)
 	require.NoError(t, err)
 	defer func() { _ = stream.Close() }()
-	_, err = Open(context.Background(), unixSettings(path))
+	_, err = Open(context.Background(), unixOptions(path))
 	var inUse *InUseError
 	require.ErrorAs(t, err, &inUse)
 }
@@ -122,7 +122,7 @@ func TestStaleUnixSocketIsReplaced(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, pc.Close())
 	require.FileExists(t, path)
-	c := open(t, unixSettings(path))[0]
+	c := open(t, unixOptions(path))[0]
 	send(t, dialUnix(t, path), "x")
 	assert.Equal(t, []string{"x"}, receive(t, c))
 }
@@ -138,7 +138,7 @@ func TestOnlySocketsAreReplaced(t *testing.T) {
 			require.NoError(t, make(path))
 			before, err := os.Lstat(path)
 			require.NoError(t, err)
-			_, err = Open(context.Background(), unixSettings(path))
+			_, err = Open(context.Background(), unixOptions(path))
 			require.ErrorContains(t, err, path+" is a file, and not a socket")
 			after, err := os.Lstat(path)
 			require.NoError(t, err)
@@ -150,10 +150,10 @@ func TestOnlySocketsAreReplaced(t *testing.T) {
 // A file that has replaced the socket's file meanwhile is not removed.
 func TestAnothersUnixSocketIsLeft(t *testing.T) {
 	path := socketPath(t)
-	group, err := Open(context.Background(), unixSettings(path))
+	group, err := Open(context.Background(), unixOptions(path))
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(path))
-	other, err := Open(context.Background(), unixSettings(path))
+	other, err := Open(context.Background(), unixOptions(path))
 	require.NoError(t, err)
 	require.NoError(t, group.Close())
 	require.FileExists(t, path)
@@ -169,7 +169,7 @@ func TestUnixSocketWithoutItsDirectory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := socketPath(t)
-			group, err := Open(context.Background(), unixSettings(path))
+			group, err := Open(context.Background(), unixOptions(path))
 			require.NoError(t, err)
 			dir := filepath.Dir(path)
 			require.NoError(t, os.RemoveAll(dir))
@@ -181,15 +181,15 @@ func TestUnixSocketWithoutItsDirectory(t *testing.T) {
 
 func TestUnixSocketErrors(t *testing.T) {
 	dir := filepath.Dir(socketPath(t))
-	_, err := Open(context.Background(), unixSettings(filepath.Join(dir, "missing", "s")))
+	_, err := Open(context.Background(), unixOptions(filepath.Join(dir, "missing", "s")))
 	require.ErrorContains(t, err, "there is no directory "+filepath.Join(dir, "missing"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 
 	room := strings.Repeat("x", MaxPath-len(dir)-1)
 	longest := filepath.Join(dir, room)
-	group, err := Open(context.Background(), unixSettings(longest))
+	group, err := Open(context.Background(), unixOptions(longest))
 	require.NoError(t, err)
 	require.NoError(t, group.Close())
-	_, err = Open(context.Background(), unixSettings(longest+"x"))
+	_, err = Open(context.Background(), unixOptions(longest+"x"))
 	require.ErrorContains(t, err, "the path of a socket can have")
 }

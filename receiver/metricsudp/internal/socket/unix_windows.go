@@ -8,9 +8,9 @@ import (
 // HasUnix reports whether this system has Unix sockets of datagrams and of streams. Windows has none of datagrams.
 const HasUnix = false
 
-func openUnix(context.Context, *Settings) (*Group, error) { return nil, errors.ErrUnsupported }
+func openUnix(context.Context, *Options) (*Group, error) { return nil, errors.ErrUnsupported }
 
-func listenUnix(context.Context, *Settings) (*Listeners, error) { return nil, errors.ErrUnsupported }
+func listenUnix(context.Context, *Options) (*Listeners, error) { return nil, errors.ErrUnsupported }
 
 type file struct{}
 

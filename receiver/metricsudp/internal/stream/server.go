@@ -14,8 +14,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-// Settings of a server.
-type Settings struct {
+// Options of a server.
+type Options struct {
 	Listeners      *socket.Listeners // the server closes them
 	Framing        Framing
 	MaxBytes       int                   // maximum length of a line or a frame
@@ -35,7 +35,7 @@ type Settings struct {
 
 // Server accepts connections until Close, or until a feed polls.
 type Server struct {
-	Settings
+	Options
 	feeds  []*Feed
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -67,9 +67,9 @@ const (
 )
 
 // Serve starts a server, which accepts connections at once.
-func Serve(s Settings) *Server {
+func Serve(s Options) *Server {
 	server := &Server{
-		Settings: s, open: map[*connection]struct{}{}, drained: make(chan struct{}), places: make(chan struct{}, s.MaxConnections),
+		Options: s, open: map[*connection]struct{}{}, drained: make(chan struct{}), places: make(chan struct{}, s.MaxConnections),
 	}
 	server.ctx, server.cancel = context.WithCancel(context.Background())
 	for range s.Feeds {

@@ -34,13 +34,13 @@ type testServer struct {
 	seen  *sync.Cond
 }
 
-func serve(t *testing.T, change func(*Settings)) *testServer {
+func serve(t *testing.T, change func(*Options)) *testServer {
 	t.Helper()
-	listeners, err := socket.Listen(t.Context(), socket.Settings{Network: "tcp", Address: "127.0.0.1:0"})
+	listeners, err := socket.Listen(t.Context(), socket.Options{Network: "tcp", Address: "127.0.0.1:0"})
 	require.NoError(t, err)
 	ts := &testServer{ends: make(chan End, 10000), waited: make(chan struct{}, 10000)}
 	ts.seen = sync.NewCond(&ts.mu)
-	s := Settings{
+	s := Options{
 		Listeners: listeners, MaxBytes: 1000, MaxConnections: 10, Feeds: 2,
 		OnEnd:   func(end End, _ net.Addr, _ error) { ts.ends <- end },
 		OnWait:  func() { ts.waited <- struct{}{} },
@@ -142,7 +142,7 @@ func TestLinesOfAConnection(t *testing.T) {
 
 func TestManyConnectionsAreConserved(t *testing.T) {
 	for _, feeds := range []int{1, 2, 4} {
-		ts := serve(t, func(s *Settings) { s.Feeds = feeds })
+		ts := serve(t, func(s *Options) { s.Feeds = feeds })
 		const connections, each = 8, 2000
 		var sending sync.WaitGroup
 		for i := range connections {
@@ -170,7 +170,7 @@ func TestManyConnectionsAreConserved(t *testing.T) {
 
 // All bytes that the peers have written before the shutdown are read. An incomplete line is truncated.
 func TestDrainReadsWhatConnectionsHold(t *testing.T) {
-	ts := serve(t, func(s *Settings) { s.IdleTimeout = time.Hour })
+	ts := serve(t, func(s *Options) { s.IdleTimeout = time.Hour })
 	const connections = 5
 	clients := make([]net.Conn, connections)
 	for i := range clients {
@@ -213,7 +213,7 @@ func TestDrainOfAPeerThatNeverPausesEnds(t *testing.T) {
 
 // Peers that are slow, silent or send without end do not delay other peers.
 func TestSlowPeersDelayNobody(t *testing.T) {
-	ts := serve(t, func(s *Settings) { s.Feeds = 1 })
+	ts := serve(t, func(s *Options) { s.Feeds = 1 })
 	write(t, ts.dial(t), "half a li")                     // never ends
 	ts.dial(t)                                            // never begins
 	write(t, ts.dial(t), strings.Repeat("endless", 1000)) // no newline
@@ -243,7 +243,7 @@ func TestSlowPeersDelayNobody(t *testing.T) {
 
 // A connection beyond the bound waits, unread, until another ends. Its peer may be gone by then.
 func TestConnectionsAreBounded(t *testing.T) {
-	ts := serve(t, func(s *Settings) { s.MaxConnections = 2 })
+	ts := serve(t, func(s *Options) { s.MaxConnections = 2 })
 	first := ts.dial(t)
 	write(t, first, "a:1|c\n")
 	write(t, ts.dial(t), "b:1|c\n")
@@ -265,7 +265,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 
 // Clients that open a connection for each line, faster than connections end, lose none.
 func TestShortConnectionsAreConserved(t *testing.T) {
-	ts := serve(t, func(s *Settings) { s.MaxConnections = 3 })
+	ts := serve(t, func(s *Options) { s.MaxConnections = 3 })
 	const clients, each = 8, 300
 	var sending sync.WaitGroup
 	for range clients {
@@ -295,7 +295,7 @@ func TestShortConnectionsAreConserved(t *testing.T) {
 
 // A connection that the kernel has accepted before the shutdown is read, with a place or without.
 func TestDrainReadsConnectionsThatWait(t *testing.T) {
-	ts := serve(t, func(s *Settings) { s.MaxConnections = 1 })
+	ts := serve(t, func(s *Options) { s.MaxConnections = 1 })
 	first := ts.dial(t)
 	write(t, first, "a:1|c\n")
 	ts.wait(1)
@@ -313,7 +313,7 @@ func TestDrainReadsConnectionsThatWait(t *testing.T) {
 
 // A connection that waits does not delay a shutdown whose readers are gone.
 func TestCloseEndsConnectionsThatWait(t *testing.T) {
-	ts := serve(t, func(s *Settings) { s.MaxConnections = 1 })
+	ts := serve(t, func(s *Options) { s.MaxConnections = 1 })
 	write(t, ts.dial(t), "a:1|c\n")
 	ts.wait(1)
 	ts.dial(t)
@@ -325,7 +325,7 @@ func TestCloseEndsConnectionsThatWait(t *testing.T) {
 
 func TestDeniedConnections(t *testing.T) {
 	allowed := netip.MustParsePrefix("192.0.2.0/24")
-	ts := serve(t, func(s *Settings) { s.Allows = allowed.Contains })
+	ts := serve(t, func(s *Options) { s.Allows = allowed.Contains })
 	ended(t, ts.dial(t))
 	assert.Equal(t, EndDenied, <-ts.ends)
 	assert.Zero(t, ts.Open())
@@ -333,7 +333,7 @@ func TestDeniedConnections(t *testing.T) {
 
 // Bytes are not enough to keep a connection: it needs whole lines.
 func TestIdleConnectionsEnd(t *testing.T) {
-	ts := serve(t, func(s *Settings) { s.IdleTimeout = 50 * time.Millisecond })
+	ts := serve(t, func(s *Options) { s.IdleTimeout = 50 * time.Millisecond })
 	ended(t, ts.dial(t))
 	assert.Equal(t, EndIdle, <-ts.ends)
 	slow := ts.dial(t)
@@ -345,7 +345,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 }
 
 func TestOverlongFrameEndsItsConnection(t *testing.T) {
-	ts := serve(t, func(s *Settings) { s.Framing = Length })
+	ts := serve(t, func(s *Options) { s.Framing = Length })
 	other := ts.dial(t)
 	write(t, other, frame("a:1|c"))
 	ts.wait(1)
@@ -359,7 +359,7 @@ func TestOverlongFrameEndsItsConnection(t *testing.T) {
 
 // A peer that begins no TLS session does not delay other peers.
 func TestHandshakeThatFails(t *testing.T) {
-	ts := serve(t, func(s *Settings) { s.TLS = &tls.Config{MinVersion: tls.VersionTLS13} })
+	ts := serve(t, func(s *Options) { s.TLS = &tls.Config{MinVersion: tls.VersionTLS13} })
 	c := ts.dial(t)
 	write(t, c, "a:1|c\n")
 	ended(t, c)
@@ -378,7 +378,7 @@ func TestNamesOfEnds(t *testing.T) {
 }
 
 func TestAllocsFeed(t *testing.T) {
-	ts := serve(t, func(s *Settings) { s.Feeds = 0 })
+	ts := serve(t, func(s *Options) { s.Feeds = 0 })
 	f := newFeed(ts.Server)
 	c := &connection{server: ts.Server, feed: f, buffer: newBuffer(Newline, 1000), done: make(chan struct{}, 1)}
 	text := []byte("a:1|c\nb:2|c\n")

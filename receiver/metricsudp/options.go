@@ -12,22 +12,22 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-func (c *Config) socketSettings() socket.Settings {
-	return socket.Settings{
+func (c *Config) socketOptions() socket.Options {
+	return socket.Options{
 		Network: c.Transport, Address: c.endpoint(), Permissions: fs.FileMode(c.permissions()), Count: c.readers(),
 		BufferBytes: c.SocketBufferSize, MaxDatagramBytes: c.MaxDatagramSize, ReadBatchSize: c.ReadBatchSize,
 		NeedsSources: len(c.AllowedCIDRs) > 0 || c.origin() == series.OriginIP,
 	}
 }
 
-func (c *Config) seriesSettings() (series.Settings, error) {
+func (c *Config) seriesOptions() (series.Options, error) {
 	observers, err := c.observers()
 	if err != nil {
-		return series.Settings{}, err
+		return series.Options{}, err
 	}
 	var e check.Errors
 	nonMonotonic := check.Regexps(e.At("counters"), "non_monotonic", c.Counters.NonMonotonic)
-	return series.Settings{
+	return series.Options{
 		Limits: line.Limits{
 			NameBytes: c.Limits.MaxNameBytes, TagBytes: series.MaxFieldBytes, MinRate: c.Limits.MinSampleRate,
 			NameFormats: c.nameFormats(), NoTagField: !slices.Contains(c.TagFormats, tagFieldFormat),

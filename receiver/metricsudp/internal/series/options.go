@@ -8,8 +8,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// Settings apply to all tables of a receiver.
-type Settings struct {
+// Options apply to all tables of a receiver.
+type Options struct {
 	Limits     line.Limits
 	MaxSeries  int // of all tables together
 	MaxAliases int // of all tables together
@@ -57,7 +57,7 @@ type Settings struct {
 
 // isMonotonic reports whether a counter rejects negative increments. The overflow counter of many names accepts them if any
 // name may be negative.
-func (o *Settings) isMonotonic(name []byte) bool {
+func (o *Options) isMonotonic(name []byte) bool {
 	if !o.Monotonic || len(o.NonMonotonic) > 0 && string(name) == OverflowKey {
 		return false
 	}
