@@ -11,6 +11,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/failure"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/health"
 )
 
 // attach reports the component's status to an instance's host until detach. It begins with the present troubles.
@@ -66,12 +67,14 @@ func (c *core) troubled(change delivery.Change) {
 	case change.Err == nil && logs:
 		c.states.Info("the local log works again", signal, what)
 	case change.Err == nil:
-		c.states.Info("the downstream accepts the signal again, or its records have their key", signal, what)
+		c.states.Info("the downstream accepts the signal again", signal, what)
 	case logs:
 		c.states.Error("the local log is degraded", signal, what,
 			zap.String(errorType, string(failure.Log)), zap.Error(change.Err), zap.String("directory", c.root))
+	case change.Trouble == health.Locked:
+		c.states.Error("records of the log need another key: they wait for a start with it", append(errorFields(change.Err), signal, what)...)
 	default:
-		c.states.Error("a signal waits until an operator acts", append(errorFields(change.Err), signal, what)...)
+		c.states.Error("the downstream refuses a signal: it waits and probes", append(errorFields(change.Err), signal, what)...)
 	}
 	if change.HealthChanged {
 		c.report(change.Component)
