@@ -226,7 +226,7 @@ packages: ## deb and rpm of the binaries in BIN, into DIST
 vulncheck: ## known vulnerabilities of the modules in the build, where the database of govulncheck is reachable
 	@db=$${GOVULNDB:-https://vuln.go.dev}; \
 	if curl -fsS --max-time 20 -o /dev/null "$$db/index/db.json" 2>/dev/null; then \
-	  $(RELEASE) govulncheck -db "$$db" -tags=grpcnotrace,remove_all_sd,enable_kubernetes_sd -scan=package ./cmd/...; \
+	  $(RELEASE) govulncheck -db "$$db" -scan=package ./cmd/...; \
 	else echo "govulncheck: skipped, $$db is not reachable"; fi
 
 .PHONY: release
