@@ -88,6 +88,9 @@ func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
 	}
 	if !l.DryRun {
 		d.Horizon = max(d.Horizon, a.entry.forgotAt.Load())
+		if a.shared { // the key may have had a tracker of its own before
+			d.Horizon = max(d.Horizon, s.forgotAt)
+		}
 	}
 	if c.passes(verdict) {
 		return true
@@ -137,7 +140,7 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, d *Decision) {
 	if c.knows(l, &c.states[i].last, key, fp, d) {
 		return
 	}
-	e, shared := c.entry(i, l, key, attrs)
+	e, removed, shared := c.entry(i, l, key, attrs)
 	if shared {
 		fp = c.set.hash.Combine(key, fp)
 		c.Counts.Shared++
@@ -147,7 +150,7 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, d *Decision) {
 		return
 	}
 	if !l.DryRun && l.rule == nil {
-		d.Horizon = max(d.Horizon, e.forgotAt.Load())
+		d.Horizon = max(d.Horizon, e.forgotAt.Load(), removed)
 	}
 	if !c.passes(v) {
 		d.LostPlace = d.LostPlace || !l.DryRun && e.HadPlace(fp)
@@ -237,14 +240,15 @@ func (c *Cursor) knows(l *limit, r *recent, id, fp uint64, d *Decision) bool {
 	return true
 }
 
-// entry finds or adds the tracker of a key, and locks its shard.
-func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry, shared bool) {
+// entry finds or adds the tracker of a key, and locks its shard. A key that shares a tracker may have had one of its own before:
+// removed is the time until which places of such keys were forgotten, in ns since the epoch.
+func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry, removed int64, shared bool) {
 	g := &c.states[i]
 	s := l.trackers.shard(key)
 	s.mu.Lock()
 	if g.last.entry != nil && g.last.id == key && !g.last.entry.dead {
 		c.held = append(c.held, &s.mu)
-		return g.last.entry, false
+		return g.last.entry, 0, false
 	}
 	e = s.keys[key]
 	if e == nil {
@@ -255,13 +259,14 @@ func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry
 	if e != nil {
 		g.last = recent{key, e}
 		c.held = append(c.held, &s.mu)
-		return e, false
+		return e, 0, false
 	}
+	removed = s.forgotAt
 	s.mu.Unlock()
 	s = &l.trackers.shared
 	s.mu.Lock()
 	c.held = append(c.held, &s.mu)
-	return s.keys[sharedKey], true
+	return s.keys[sharedKey], removed, true
 }
 
 // check asks one tracker. Labels of a point may share a tracker. The places that earlier labels of the point will get count as

@@ -251,7 +251,7 @@ func (c *Cursor) giveOverflowPlace(d *Decision) {
 		if c.knows(l, &g.last, key, fp, d) {
 			continue
 		}
-		e, shared := c.entry(i, l, key, noAttributes)
+		e, _, shared := c.entry(i, l, key, noAttributes)
 		if shared {
 			fp = c.set.hash.Combine(key, fp)
 			c.Counts.Shared++

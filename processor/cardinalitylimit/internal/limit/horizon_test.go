@@ -68,3 +68,40 @@ func TestLimitThatCannotBeRestored(t *testing.T) {
 	require.Zero(t, u.Series)
 	require.Zero(t, decide(restored, nil, "", "", "m", "id", "1").Horizon)
 }
+
+// A lower max_keys after a restart forgets the places of keys. Their series share a tracker now, but they had a place before.
+func TestFewerKeysAfterRestart(t *testing.T) {
+	for name, spec := range map[string]Spec{
+		"series": {Name: "l", Key: parts(t, "metric.name"), MaxSeries: 2, Action: Overflow},
+		"values": {Name: "l", Key: parts(t, "metric.name"), MaxValues: 2, Action: Strip},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := time.Unix(1e9, 0)
+			o := newSet(t, spec).options
+			o.Now = func() time.Time { return now }
+			metrics := []string{"a", "b", "c", "d"}
+			before, err := NewSet([]Spec{spec}, o)
+			require.NoError(t, err)
+			for _, metric := range metrics {
+				require.Zero(t, decide(before, nil, "", "", metric, "id", "1").Horizon)
+			}
+			file, err := snapshot.Open(t.Context(), memory{}, 1)
+			require.ErrorIs(t, err, snapshot.ErrMissing)
+			require.NoError(t, file.Write(t.Context(), true, snapshot.Section{Name: "l", Encode: func(e *snapshot.Encoder) { before.Encode(0, e) }}))
+			d, err := file.Read(t.Context(), "l")
+			require.NoError(t, err)
+
+			o.MaxKeys, now = 1, now.Add(time.Second)
+			after, err := NewSet([]Spec{spec}, o)
+			require.NoError(t, err)
+			require.NoError(t, after.Decode(0, d))
+			forgotten := 0
+			for _, metric := range metrics {
+				if decide(after, nil, "", "", metric, "id", "1").Horizon == now.UnixNano() {
+					forgotten++
+				}
+			}
+			require.Equal(t, len(metrics)-1, forgotten)
+		})
+	}
+}
