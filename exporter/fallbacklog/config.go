@@ -18,7 +18,7 @@ type Config struct {
 	Exporter ExporterConfig `mapstructure:"exporter"`
 	// Timeout bounds one attempt. It overrides the wrapped exporter's own.
 	Timeout time.Duration `mapstructure:"timeout"`
-	// Budget bounds the time of a caller until its data goes to the log.
+	// Budget bounds the attempts for a live batch, and then again its append to the log.
 	Budget  time.Duration `mapstructure:"budget"`
 	Retry   RetryConfig   `mapstructure:"retry_on_failure"`
 	Breaker BreakerConfig `mapstructure:"circuit_breaker"`

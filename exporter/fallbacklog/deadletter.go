@@ -23,7 +23,7 @@ const deadLetterDir = "dead-letter"
 // errNoDeadLetter means that the gateway cannot serve a request.
 var errNoDeadLetter = errors.New("no pipeline of this gateway has a dead letter for the signal")
 
-// reasonRequeued is the reason of a record that was moved from the dead letter to the log.
+// reasonRequeued is the reason in logged_items for records that moved from the dead letter. The record keeps its own.
 const reasonRequeued = "requeued"
 
 // droppedDead is the reason of items that a full dead letter dropped.

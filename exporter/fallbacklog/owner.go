@@ -14,7 +14,7 @@ import (
 )
 
 // errOtherOwner means that another process has locked the directory.
-var errOtherOwner = fmt.Errorf("its lock was deleted, and there is another one now: stop one of the two, %w", segment.ErrLocked)
+var errOtherOwner = fmt.Errorf("another process has locked the directory after its lock file was deleted: stop one of the two, %w", segment.ErrLocked)
 
 // errNoLock means that the directory has no lock yet, because the disk is read-only.
 var errNoLock = fmt.Errorf("the directory cannot be locked: %w", syscall.EROFS)

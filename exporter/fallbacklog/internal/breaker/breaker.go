@@ -47,7 +47,7 @@ type Breaker struct {
 	until     time.Time     // end of the current open interval
 	probing   bool          // a probe is in flight
 	epoch     uint64        // counts changes of state: outcomes of earlier epochs are stale
-	opened    chan struct{} // closed while the state is not Closed
+	opened    chan struct{} // closed when the breaker leaves Closed, made anew when it returns
 }
 
 // New returns a closed breaker.

@@ -81,8 +81,8 @@ func (cs *calls) closeIdle() {
 	}
 }
 
-// rescue ends all attempts. It passes each batch that the wrapped exporter has to store; the callers of the other batches are
-// about to return. It must come after close. Afterwards idle is closed even if the wrapped exporter never returns.
+// rescue ends all attempts. It calls store with each batch that is still in the wrapped exporter. The callers of the other
+// batches are about to return. It must come after close. Afterwards idle is closed even if the wrapped exporter never returns.
 func (cs *calls) rescue(store func(b Batch, attempts int) error) (batches, items int, errs []error) {
 	cs.mu.Lock()
 	open := make([]*call, 0, len(cs.open))

@@ -35,7 +35,7 @@ func (d disposition) toLog(r Reason) disposition {
 	return d
 }
 
-// Consume delivers a batch or makes it durable within the budget. A nil error means that the batch was delivered, is durable,
+// Consume delivers a batch or makes it durable. It returns after twice the budget at the latest. A nil error means that the batch was delivered, is durable,
 // or was dropped and counted by an explicit drop policy.
 func (l *Lane) Consume(ctx context.Context, b Batch) error {
 	c := l.calls.enter(b)

@@ -10,16 +10,16 @@
 //
 // Package failure sorts answers into four kinds. The rules below are the same for live batches and for records.
 //
-// Throttled and retryable answers: the batch is tried again, first within the caller's budget, then from the log. Retryable
-// answers open the group's breaker. An answer that may be about the data (500, UNKNOWN, INTERNAL) counts once per batch.
+// Throttled and retryable answers: the batch is tried again, first within the caller's budget, then from the log. Both kinds
+// count for the group's breaker; a throttled answer never counts against a record. An answer that may be about the data (500, UNKNOWN, INTERNAL) counts once per batch.
 //
 // "One batch or all" and "one batch" are refusals. A batch that is refused as "one batch or all" goes to the log and waits
 // there while others pass it. A batch that is refused as "one batch" goes to the dead letter at once.
 //
 // Rule of five: five consecutive batches that are each refused for the first time, without a success between them, mean that
 // the downstream is at fault (Lane.refusalBreaker). The signal then waits. It probes after 1, 2, 4, 8 and then every 10 s, by
-// turns with the newest record in memory, the oldest record and a live batch. Nothing goes to the dead letter while the signal
-// waits.
+// turns with the newest record in memory, the oldest record and a live batch. In strict order it probes with the oldest record,
+// then by the escape. Nothing goes to the dead letter while the signal waits.
 //
 // # Poison
 //

@@ -17,7 +17,7 @@ import (
 type GroupOptions struct {
 	Exports bool          // false: no exporter is wrapped, everything goes to the log
 	Timeout time.Duration // of one attempt
-	Budget  time.Duration // from Consume to its return
+	Budget  time.Duration // for all attempts of a live batch, and again for its append
 
 	MaxAttempts     int
 	InitialInterval time.Duration

@@ -28,7 +28,7 @@ type Batch interface {
 // the same metadata. The batch does not refer to the lines.
 type Decode func(lines [][]byte) (Batch, error)
 
-// Log is a signal's log by role. All three roles must be the same log. See segment.Log for the contract of each method.
+// Log is one segment.Log, split into the three interfaces that this package uses. See segment.Log for the contract of each method.
 type Log struct {
 	RecordWriter
 	RecordReader

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ErrClosed is returned by every call after Close.
+// ErrClosed is returned by appends after Close. Next, Maintain and DropOldest then do nothing.
 var ErrClosed = errors.New("log is closed")
 
 // Log is a durable log of records. Append, DropOldest, Maintain, CheckAppend, Stats, Cursor and Empty are safe for concurrent
