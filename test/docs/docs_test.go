@@ -82,7 +82,7 @@ func TestLinksLeadToFiles(t *testing.T) {
 			}
 			links++
 			_, err := os.Stat(target)
-			assert.NoError(t, err, "%s links to %s", path, m[1])
+			require.NoError(t, err, "%s links to %s", path, m[1])
 			if section != "" {
 				anchored++
 				assert.True(t, anchors(pages[target])[section], "%s links to %s, which has no heading for #%s", path, target, section)

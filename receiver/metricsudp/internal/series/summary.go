@@ -124,7 +124,7 @@ func (v *SummaryValue) putSketch(from *samples) {
 
 func (v *SummaryValue) finishMerge() {
 	if v.sketch != nil {
-		v.sketch.Record(v.value, v.carry.removeWhole())
+		v.sketch.Record(v.value, v.removeWhole())
 	}
 }
 
