@@ -117,10 +117,6 @@ lint: ## formatting, language, go.mod, go vet on three platforms, golangci-lint
 	cd bench && go tool -modfile=../internal/tools/go.mod golangci-lint run --allow-serial-runners ./...
 	cd test/browser && go tool -modfile=../../internal/tools/go.mod golangci-lint run --allow-serial-runners ./...
 
-.PHONY: language
-language: ## lower the exceptions of the language check to what the tree needs; fails where a word has become more frequent
-	go test -count=1 -run '^TestTree$$' ./test/language/ -lower
-
 .PHONY: generate
 generate: ## write cmd/otelcol-custom (ocb), every generated_*.go (mdatagen) and the list of metrics in docs/
 	go generate ./receiver/... ./processor/... ./exporter/... ./extension/...

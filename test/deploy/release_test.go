@@ -29,6 +29,7 @@ func release(t *testing.T, tag string) (dist, output string, err error) {
 			cmd.Env = append(cmd.Env, setting)
 		}
 	}
+	cmd.Env = append(cmd.Env, "GOVULNDB=file://"+t.TempDir()) // findings depend on the day: TestVulncheck has its own database
 	printed, err = cmd.CombinedOutput()
 	return filepath.Join(tree, "dist"), string(printed), err
 }
@@ -76,7 +77,7 @@ func TestRelease(t *testing.T) {
 	first, output, err := release(t, "v0.1.0")
 	require.NoError(t, err, "%s", output)
 	assert.Contains(t, output, "They are not signed")
-	assert.Regexp(t, `govulncheck: skipped|No vulnerabilities found`, output)
+	assert.Contains(t, output, "govulncheck: skipped")
 	second, output, err := release(t, "v0.1.0")
 	require.NoError(t, err, "%s", output)
 	sums := read(t, filepath.Join(first, "SHA256SUMS"))

@@ -4,7 +4,7 @@ import "regexp"
 
 // Word is an expression to avoid.
 type Word struct {
-	// Name identifies the word in exceptions.txt.
+	// Name identifies the word in a finding.
 	Name string
 	// Better completes the sentence "instead of X, write ...".
 	Better string

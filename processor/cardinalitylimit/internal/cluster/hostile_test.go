@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -385,6 +386,7 @@ func TestSoakManyGoroutines(t *testing.T) {
 		all = append(all, m)
 	}
 	var wg sync.WaitGroup
+	var batches atomic.Int64
 	stop := make(chan struct{})
 	for _, m := range all {
 		for g := range 3 {
@@ -410,16 +412,21 @@ func TestSoakManyGoroutines(t *testing.T) {
 						}
 					}
 					m.Finish(wants)
+					batches.Add(1)
 				}
 			})
 		}
 	}
+	someBatches := func() {
+		until := batches.Load() + 50
+		require.Eventually(t, func() bool { return batches.Load() >= until }, time.Minute, time.Millisecond)
+	}
 	for range 3 {
-		time.Sleep(100 * time.Millisecond) // for the load, not for a state
+		someBatches()
 		s.Stop()
-		time.Sleep(50 * time.Millisecond)
+		someBatches()
 		s.Continue()
-		time.Sleep(100 * time.Millisecond)
+		someBatches()
 		s.Do(s.client, "FLUSHALL")
 		s.add(0)
 		s.add(length)

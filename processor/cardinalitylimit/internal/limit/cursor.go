@@ -97,8 +97,8 @@ type pair struct {
 	rule    int  // index of the rule plus one; 0: not computed yet
 }
 
-// set sets p to an attribute that differs from the one of the point before.
-func (s *Set) set(p *pair, key string, v pcommon.Value) {
+// hashPair sets p to an attribute that differs from the one of the point before.
+func (s *Set) hashPair(p *pair, key string, v pcommon.Value) {
 	h := &s.hash
 	if p.label == 0 || p.key != key {
 		p.key, p.label, p.rule = key, h.String(key), 0

@@ -173,7 +173,7 @@ func (c *Cursor) Read(attrs pcommon.Map, b *oversize.Bounds) (within bool) {
 			return false
 		}
 		if p.removed = false; !isText || !p.isText || p.text != text || p.key != k {
-			c.set.set(p, k, v)
+			c.set.hashPair(p, k, v)
 		}
 		c.marked = c.marked || p.isMark
 		sum += p.pair
