@@ -103,6 +103,25 @@ func TestAppendBeforeALimit(t *testing.T) {
 	assert.Equal(t, []string{"before", "after"}, drain(t, l, false))
 }
 
+// A record whose caller gave up is not in the log after a clean end, even if nothing else was done since.
+func TestGivenUpRecordIsDoneAfterARestart(t *testing.T) {
+	opt := options(t.TempDir())
+	fsys := hanging(t)
+	opt.FS = fsys
+	l := open(t, opt)
+	appendAll(t, l, "before")
+	fsys.hang()
+	first := make(chan error)
+	go func() { first <- l.AppendBefore(frame("in the write that hangs"), time.Now().Add(maxWait)) }()
+	<-fsys.reached
+	require.ErrorIs(t, <-first, ErrStalled)
+	fsys.thaw()
+	require.NoError(t, l.Append(frame("after")))
+	require.NoError(t, l.Close())
+	opt.Budget = &Budget{Max: 1 << 30}
+	assert.Equal(t, []string{"before", "after"}, drain(t, open(t, opt), true))
+}
+
 // A caller that needs room waits no longer than allowed if the disk hangs while room is made. Neither does a caller behind it.
 // The drop ends when the disk answers.
 func TestRoomOnAHangingDisk(t *testing.T) {

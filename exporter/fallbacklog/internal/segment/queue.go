@@ -13,7 +13,7 @@ import (
 
 var (
 	// ErrStalled means that the disk has not answered in time. The record is not in the log, unless the process crashes before
-	// its write ends.
+	// its write ends and the cursor is saved.
 	ErrStalled = errors.New("the disk does not answer")
 	// ErrBusy means that too many bytes wait for the disk.
 	ErrBusy = errors.New("too much waits for the disk")

@@ -25,8 +25,8 @@ type logForWriter interface {
 	sealed(f *file, allDone, keep bool)
 	// restore creates what was deleted or moved from the directory again.
 	restore() error
-	// appended signals that there is something to read.
-	appended()
+	// appended signals that there is something to read. someDone says that records among it are done, since their callers gave up.
+	appended(someDone bool)
 }
 
 // writer appends records to the active segment. Callers hand their records to its goroutine, which writes and syncs the records
@@ -223,8 +223,9 @@ func (w *writer) tryWrite(data []byte, tasks []*task) error {
 		w.unsynced = append(w.unsynced, data...)
 	}
 	a.size += int64(len(data))
-	a.file.grow(int64(len(data)), w.decide(tasks))
-	w.log.appended()
+	givenUp := w.decide(tasks)
+	a.file.grow(int64(len(data)), givenUp)
+	w.log.appended(len(givenUp) > 0)
 	return nil
 }
 

@@ -24,4 +24,9 @@ func (w *writersLog) sealed(f *file, allDone, keep bool) {
 
 func (w *writersLog) restore() error { return w.log().restore() }
 
-func (w *writersLog) appended() { w.log().signal() }
+func (w *writersLog) appended(someDone bool) {
+	if someDone {
+		w.shrinker.progressed(0, false)
+	}
+	w.log().signal()
+}
