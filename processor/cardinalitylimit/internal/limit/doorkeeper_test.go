@@ -14,7 +14,7 @@ import (
 func newDoor() *doorkeeper { return &doorkeeper{budget: budget.New(4 << 20)} }
 
 func TestActiveMeansSeenBeforeWithAnotherValue(t *testing.T) {
-	d, n := newDoor(), &sighted{}
+	d, n := newDoor(), &quota{}
 	look := func(series, stamp uint64, slot int64) bool {
 		return d.active(n, sighting{series, stamp, slot})
 	}
@@ -31,11 +31,11 @@ func TestActiveMeansSeenBeforeWithAnotherValue(t *testing.T) {
 // A sighting is remembered through one exchange of the filters, and not through two.
 func TestSightingsAreForgotten(t *testing.T) {
 	for later, want := range map[int64]bool{1: true, filterSlots: true, 2*filterSlots - 1: true} {
-		d, n := newDoor(), &sighted{}
+		d, n := newDoor(), &quota{}
 		d.active(n, sighting{1, 1, 0})
 		assert.Equal(t, want, d.active(n, sighting{1, 2, later}), later)
 	}
-	d, n := newDoor(), &sighted{}
+	d, n := newDoor(), &quota{}
 	d.active(n, sighting{1, 1, 0})
 	d.active(n, sighting{2, 1, filterSlots})
 	d.active(n, sighting{2, 2, 2 * filterSlots})
@@ -44,7 +44,7 @@ func TestSightingsAreForgotten(t *testing.T) {
 
 // One key writes at most an eighth of a filter. Its sampled sightings are found later.
 func TestOneKeyCannotFillTheFilter(t *testing.T) {
-	d, flood, other := newDoor(), &sighted{}, &sighted{}
+	d, flood, other := newDoor(), &quota{}, &quota{}
 	rng := rand.New(rand.NewPCG(1, 1))
 	active := 0
 	for range 1_000_000 {
@@ -72,7 +72,7 @@ func TestOneKeyCannotFillTheFilter(t *testing.T) {
 func TestFullFiltersTurn(t *testing.T) {
 	d := newDoor()
 	rng := rand.New(rand.NewPCG(1, 1))
-	keys := make([]sighted, 20)
+	keys := make([]quota, 20)
 	active := 0
 	const looks = 2_000_000
 	for range looks {
@@ -86,7 +86,7 @@ func TestFullFiltersTurn(t *testing.T) {
 
 func TestWithoutRoomForFiltersEverybodyIsActive(t *testing.T) {
 	d := &doorkeeper{budget: budget.New(1 << 20)}
-	assert.True(t, d.active(&sighted{}, sighting{1, 1, 0}))
+	assert.True(t, d.active(&quota{}, sighting{1, 1, 0}))
 	assert.Zero(t, d.budget.Used())
 }
 
@@ -97,7 +97,7 @@ func TestContestedPlaces(t *testing.T) {
 	for _, action := range []Action{Drop, Overflow, Tag} {
 		s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 10, Action: action})
 		s.options.Now = func() time.Time { return now }
-		s.limits[0].contest = 0.8
+		s.limits[0].contestedAt = 0.8
 		passes := func(id string, stamp uint64) bool { return decideStamped(s, id, stamp).Action == Pass }
 		for _, id := range []string{"1", "2", "3", "4", "5", "6", "7", "8"} {
 			require.True(t, passes(id, 1), id)
@@ -122,7 +122,7 @@ func TestContestedValues(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxValues: 2, Action: Strip})
 	s.options.Now = func() time.Time { return now }
-	s.limits[0].contest = 0.5
+	s.limits[0].contestedAt = 0.5
 	require.Equal(t, Pass, decideStamped(s, "a", 1).Action)
 	require.Equal(t, Strip, decideStamped(s, "b", 1).Action)
 	now = now.Add(slotLength)

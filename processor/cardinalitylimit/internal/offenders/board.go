@@ -90,7 +90,7 @@ func (b *Board) Note(o Offence, subject func() Subject) Pair {
 type Pair struct{ Metric, Key *Profile }
 
 // Watches reports whether any profile exists.
-func (b *Board) Watches() bool {
+func (b *Board) HasProfiles() bool {
 	return len(*b.metrics.profiles.Load()) > 0 || b.keys != nil && len(*b.keys.profiles.Load()) > 0
 }
 

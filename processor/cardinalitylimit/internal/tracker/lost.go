@@ -65,12 +65,12 @@ func (l *lostMembers) push(s lostSet) (forgotten int) {
 // HadPlace is LostPlace for a series that was refused in this generation. A place of an older generation counts as lost,
 // because the series could not renew it.
 func (t *Tracker) HadPlace(fp uint64) bool {
-	return t.store.lookup(strip(fp)) == older || t.LostPlace(fp)
+	return t.store.lookup(StoredBits(fp)) == older || t.LostPlace(fp)
 }
 
 // LostPlace reports whether fp had a place and lost it within as many generations as a tracker remembers.
 func (t *Tracker) LostPlace(fp uint64) bool {
-	fp = strip(fp)
+	fp = StoredBits(fp)
 	return slices.ContainsFunc(t.lost.sets, func(s lostSet) bool { return s.members > 0 && s.has(fp) })
 }
 
