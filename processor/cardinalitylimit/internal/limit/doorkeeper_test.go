@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
@@ -144,4 +146,53 @@ func TestDoorkeeperThatIsOff(t *testing.T) {
 		require.Equal(t, Drop, decideStamped(s, "2", 1).Action)
 		require.Equal(t, off, o.Tracker.Budget.Used() == used)
 	}
+}
+
+// A key has a new quota when the filters are exchanged. After half of its quota every second stranger is sampled, after three
+// quarters every fourth.
+func TestQuota(t *testing.T) {
+	d, q := newDoor(), &quota{}
+	d.active(q, sighting{1, 1, 0})
+	require.Equal(t, 3, q.written)
+	q.written = maxWrittenByKey
+	d.active(q, sighting{2, 1, 1})
+	require.Equal(t, maxWrittenByKey, q.written)
+	d.active(q, sighting{3, 1, filterSlots})
+	require.Equal(t, 3, q.written)
+
+	for written, want := range map[int]int{
+		0: 1000, maxWrittenByKey/2 - 1: 1000, maxWrittenByKey / 2: 500, maxWrittenByKey*3/4 - 1: 500, maxWrittenByKey * 3 / 4: 250,
+		maxWrittenByKey: 0,
+	} {
+		sampled := 0
+		for i := range uint64(1000) {
+			if (&quota{written: written}).samples(mixed(i)) {
+				sampled++
+			}
+		}
+		require.InDelta(t, want, sampled, 60, written)
+	}
+}
+
+// A stale point wants no place. So it is not compared with earlier sightings, and its stranger is not folded.
+func TestDoorkeeperAndStalePoints(t *testing.T) {
+	s := newSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 2, Action: Overflow})
+	s.limits[0].contestedAt = 0.5
+	require.Equal(t, Pass, decideStamped(s, "1", 1).Action)
+	used := s.options.Tracker.Budget.Used()
+	require.Equal(t, Drop, decideStale(s, "2").Action)
+	require.Equal(t, used, s.options.Tracker.Budget.Used(), "no filters")
+}
+
+// decideStale offers a stale point of decideStamped's metric.
+func decideStale(s *Set, id string) Decision {
+	c := s.Begin(headers{})
+	defer c.End()
+	m, a := pmetric.NewMetric(), pcommon.NewMap()
+	m.SetName("m")
+	a.PutStr("id", id)
+	c.Resource(pcommon.NewResource())
+	c.Scope(pcommon.NewInstrumentationScope())
+	c.Metric(m)
+	return c.Decide(a, true)
 }

@@ -54,10 +54,9 @@ func (s *Set) Decode(i int, d *snapshot.Decoder) error {
 // NoteUnknownUntil notes that unknown series of limit i may have had a place until the time at, in ns since the epoch.
 func (s *Set) NoteUnknownUntil(i int, at int64) {
 	t := &s.limits[i].trackers
-	for i := range t.shards {
+	for i := range t.shards { // a key that shares a tracker has the horizon of its own shard
 		t.shards[i].noteUnknownUntil(at)
 	}
-	t.shared.noteUnknownUntil(at)
 }
 
 func (s *shard) noteUnknownUntil(at int64) {
