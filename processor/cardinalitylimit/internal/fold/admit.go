@@ -91,7 +91,7 @@ func (b *Batch) Unreadable(id uint64, problem Stats) (drop bool) {
 	if s == nil || s.to.method != addGrowth {
 		return false
 	}
-	b.stats.Add(problem)
+	b.stats.add(problem)
 	return true
 }
 

@@ -153,7 +153,7 @@ func (b *Batch) stage(p *Point, to *accumulator) *staged {
 }
 
 // Drop counts points that cannot be folded.
-func (b *Batch) Drop(n Stats) { b.stats.Add(n) }
+func (b *Batch) Drop(n Stats) { b.stats.add(n) }
 
 // Commit folds what is staged.
 func (b *Batch) Commit() {

@@ -221,7 +221,7 @@ func (t *Tracker) outgrow() {
 }
 
 // Advance rotates up to a generation. It returns how many members had lost their place and are no longer remembered by
-// LostPlace since the last call.
+// lostPlace since the last call.
 func (t *Tracker) Advance(generation int64) (forgotten int) {
 	forgotten, t.unreported = t.unreported, 0
 	if generation <= t.generation {

@@ -135,7 +135,7 @@ func TestPlacesOfTheSilentAreFreed(t *testing.T) {
 		require.Zero(t, tr.Advance(2))
 		require.Equal(t, 40, tr.Size())
 		for fp := range uint64(100) {
-			require.Equal(t, fp >= 40, tr.LostPlace(spread(fp)) && !tr.Check(spread(fp)).IsMember())
+			require.Equal(t, fp >= 40, tr.lostPlace(spread(fp)) && !tr.Check(spread(fp)).IsMember())
 		}
 		for fp := range uint64(60) {
 			require.True(t, offer(tr, spread(2000+fp)))
@@ -178,7 +178,7 @@ func TestAgreesWithModel(t *testing.T) {
 			fp := spread(uint64(rng.IntN(400)))
 			_, known := seen[fp]
 			_, held := lost[fp]
-			require.Equal(t, held, tr.LostPlace(fp))
+			require.Equal(t, held, tr.lostPlace(fp))
 			want := known || len(seen) < limit
 			require.Equal(t, want, offer(tr, fp))
 			if want {
