@@ -134,9 +134,9 @@ func (l Log) newRequest(rec []byte) (otlpRequest, error) {
 	return otlpRequest{}, fmt.Errorf("signal: must be traces, metrics or logs (got %q)", l.Signal)
 }
 
-func answerOf(err error, rejected func() int64, message func() string) answer {
+func answerOf(err error, refusedItems func() int64, message func() string) answer {
 	if err != nil {
 		return answer{}
 	}
-	return answer{rejected(), message()}
+	return answer{refusedItems(), message()}
 }

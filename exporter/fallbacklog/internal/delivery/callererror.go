@@ -16,7 +16,7 @@ type callerError struct {
 }
 
 // kinds are the causes that the text names. More specific causes come first.
-var kinds = []error{segment.ErrTooLarge, segment.ErrNoRoom, segment.ErrFull, segment.ErrStalled, segment.ErrBusy, segment.ErrLocked, segment.ErrClosed}
+var kinds = []error{segment.ErrTooLarge, segment.ErrNoRoom, segment.ErrFull, segment.ErrStalled, segment.ErrBusy, segment.ErrInUse, segment.ErrClosed}
 
 func (e *callerError) Error() string {
 	for _, kind := range kinds {

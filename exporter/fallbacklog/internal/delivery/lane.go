@@ -68,13 +68,13 @@ type Lane struct {
 	successes           atomic.Uint64             // number of deliveries
 	waitUntil           atomic.Pointer[time.Time] // end of the wait that the downstream has asked live data for
 	unreadable          atomic.Bool               // replay's last read of the log failed
-	allLocked           atomic.Bool               // all records left in the log are encrypted with another key
+	onlyOtherKey        atomic.Bool               // all records left in the log are encrypted with another key
 	refusedByLog        atomic.Int64              // size of the last record that the log refused, in bytes
 	refusedByDeadLetter atomic.Int64              // size of the last record that the dead letter refused, in bytes
 
-	draining         sync.Once
+	shutdownBegun    sync.Once
 	closing          chan struct{}   // closed when Shutdown begins
-	graceTimer       *time.Timer     // calls cancelAttempts when the grace of attempts in flight is over; set by Drain
+	graceTimer       *time.Timer     // calls cancelAttempts when the grace of attempts in flight is over; set by BeginShutdown
 	attemptsCtx      context.Context // cancelled when all attempts must end
 	cancelAttempts   context.CancelFunc
 	abandoned        chan struct{} // closed when nothing waits for the wrapped exporter any more
@@ -140,7 +140,7 @@ func (l *Lane) LogCondition() error { return l.group.health.LogErr(l.opt.Signal)
 func (l *Lane) succeeded() {
 	l.successes.Add(1)
 	l.group.delivered.Add(1)
-	l.group.checkHealthy()
+	l.group.checkOutageEnd()
 }
 
 func (l *Lane) stopping() bool {

@@ -12,12 +12,12 @@ import (
 // data probes.
 func (r *replayer) read() {
 	now := r.group.opt.Now()
-	if now.Before(r.readAgain) {
+	if now.Before(r.readAgainAt) {
 		return
 	}
 	err := r.fill()
 	if err != nil {
-		r.readAgain = now.Add(troubleWait)
+		r.readAgainAt = now.Add(troubleWait)
 		r.opt.Observer.Failed(failure.Log)
 		r.opt.Observer.Error(failure.Log, "the local log cannot be read", err)
 	}
@@ -45,8 +45,8 @@ func (r *replayer) next() (p *pending, ok bool, err error) {
 	p = &pending{entry: e}
 	meta, err := r.opt.Reader.Parse(e.Record)
 	if errors.Is(err, record.ErrKey) {
-		r.locked++
-		r.trouble(health.Locked, err)
+		r.otherKey++
+		r.trouble(health.OtherKey, err)
 		r.opt.Observer.Failed(failure.Key)
 		r.opt.Observer.Error(failure.Key, "a record of the log waits for a start with its key", err)
 		return nil, true, nil

@@ -40,8 +40,8 @@ type escape struct {
 func (r *replayer) headFailed(a result, t failedAttempt, v verdict) {
 	p, now := a.records[0], r.group.opt.Now()
 	p.failuresAlone++
-	p.failedAlone = true
-	if v == waiting {
+	p.countsLater = true
+	if v == refusedForNow {
 		p.noteRefusal(now)
 	}
 	if p.laterDelivered >= escapePasses {
@@ -113,7 +113,7 @@ func (r *replayer) probeAnswered(a result) {
 		return
 	}
 	if errors.Is(a.cause, errUndecodable) {
-		r.moveLineToDeadLetter(p, a.cause)
+		r.moveUndecodableToDeadLetter(p, a.cause)
 		r.probeNext(0)
 		return
 	}
@@ -123,24 +123,24 @@ func (r *replayer) probeAnswered(a result) {
 	switch {
 	case v == inconclusive, t.failure.Kind == failure.ThrottledKind, t.failure.Code == "":
 		// The answer is not about the record, so probes behind it would show nothing either.
-		p.failedAlone = p.failedAlone || v == retryable && t.failure.Kind != failure.ThrottledKind
+		p.countsLater = p.countsLater || v == retryable && t.failure.Kind != failure.ThrottledKind
 		r.release(a.records)
 		r.endEscape()
 		return
-	case v == refused:
-		r.refusedForGood(p, t.failure, a.cause)
+	case v == refusedForGood:
+		r.moveRefusedToDeadLetter(p, t.failure, a.cause)
 	case v == tooLarge:
-		p.failedAlone = true
+		p.countsLater = true
 		r.sizes.aloneTooLarge()
 		p.halve(false)
 		r.release(a.records)
 	default:
-		p.failedAlone = true
-		if v == waiting {
+		p.countsLater = true
+		if v == refusedForNow {
 			p.noteRefusal(r.group.opt.Now())
 		}
-		if t.failure.AboutData && !p.counted {
-			p.counted = true
+		if t.failure.AboutData && !p.countedByBreaker {
+			p.countedByBreaker = true
 			r.group.breaker.Count()
 		}
 		p.noteFailure(1, r.successes.Load(), true)

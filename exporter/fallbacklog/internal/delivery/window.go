@@ -155,7 +155,7 @@ func (w *window) probe(newest bool) []*pending {
 	for _, p := range w.records {
 		switch {
 		case p.out:
-		case found == nil, newest && (p.fresh() || !found.fresh()):
+		case found == nil, newest && (p.neverFailed() || !found.neverFailed()):
 			found = p
 		}
 	}
@@ -250,7 +250,7 @@ func (w *window) countDelivered(later *pending) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.records {
-		if p.failedAlone && p.number < later.number {
+		if p.countsLater && p.number < later.number {
 			p.laterDelivered++
 			p.maxTogether = 1
 		}
