@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,29 +47,14 @@ type answering struct {
 func newAnswering(t *testing.T) *answering {
 	t.Helper()
 	a := &answering{}
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	srv := grpc.NewServer()
-	pmetricotlp.RegisterGRPCServer(srv, a)
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = srv.Serve(lis)
-	}()
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.mu.Lock()
-		a.calls++
-		answer := a.http
-		a.mu.Unlock()
-		answer(w, r)
-	}))
-	a.url, a.addr = web.URL, lis.Addr().String()
-	t.Cleanup(func() {
-		srv.Stop()
-		<-served
-		web.CloseClientConnections()
-		web.Close()
-	})
+	a.addr, a.url = serve(t, func(srv *grpc.Server) { pmetricotlp.RegisterGRPCServer(srv, a) },
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			a.mu.Lock()
+			a.calls++
+			answer := a.http
+			a.mu.Unlock()
+			answer(w, r)
+		}))
 	return a
 }
 

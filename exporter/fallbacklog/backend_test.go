@@ -30,29 +30,37 @@ type backend struct {
 	grpcAddr, httpURL string
 }
 
-func newBackend(t testing.TB) *backend {
+// serve runs a gRPC server with the services that register adds, and an HTTP server, until the test ends.
+func serve(t testing.TB, register func(*grpc.Server), web http.Handler) (grpcAddr, httpURL string) {
 	t.Helper()
-	b := &backend{took: map[string]int{}}
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	srv := grpc.NewServer()
-	ptraceotlp.RegisterGRPCServer(srv, &traceServer{b: b})
-	pmetricotlp.RegisterGRPCServer(srv, &metricServer{b: b})
-	plogotlp.RegisterGRPCServer(srv, &logServer{b: b})
+	register(srv)
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
 		_ = srv.Serve(lis)
 	}()
-	web := httptest.NewServer(b)
-	b.grpcAddr, b.httpURL = lis.Addr().String(), web.URL
+	server := httptest.NewServer(web)
 	t.Cleanup(func() {
-		b.release()
 		srv.Stop()
 		<-served
-		web.CloseClientConnections()
-		web.Close()
+		server.CloseClientConnections()
+		server.Close()
 	})
+	return lis.Addr().String(), server.URL
+}
+
+func newBackend(t testing.TB) *backend {
+	t.Helper()
+	b := &backend{took: map[string]int{}}
+	b.grpcAddr, b.httpURL = serve(t, func(srv *grpc.Server) {
+		ptraceotlp.RegisterGRPCServer(srv, &traceServer{b: b})
+		pmetricotlp.RegisterGRPCServer(srv, &metricServer{b: b})
+		plogotlp.RegisterGRPCServer(srv, &logServer{b: b})
+	}, b)
+	t.Cleanup(b.release) // before the servers stop
 	return b
 }
 

@@ -101,7 +101,7 @@ func (g *Group) NewLane(opt LaneOptions) *Lane {
 	}
 	if err := opt.Log.CheckAppend(0); err != nil {
 		opt.Observer.Warn(failure.Log, "nothing can be logged for now", err)
-		l.trouble(health.Appending, err)
+		l.setTrouble(health.Appending, err)
 	}
 	if opt.Strict && g.opt.Exports {
 		l.turn = newTurn()
@@ -123,15 +123,15 @@ func (l *Lane) refusalsChanged(from, to breaker.State) {
 	}
 	switch to {
 	case breaker.Closed:
-		l.trouble(health.Refused, nil)
+		l.setTrouble(health.Refused, nil)
 	case breaker.Open:
-		l.trouble(health.Refused, *l.lastRefusal.Load())
+		l.setTrouble(health.Refused, *l.lastRefusal.Load())
 	case breaker.HalfOpen: // the signal still waits
 	}
 }
 
-// trouble records a trouble of the signal. A nil error ends the trouble.
-func (l *Lane) trouble(t health.Trouble, err error) { l.group.health.Set(l.opt.Signal, t, err) }
+// setTrouble records a trouble of the signal. A nil error ends the trouble.
+func (l *Lane) setTrouble(t health.Trouble, err error) { l.group.health.Set(l.opt.Signal, t, err) }
 
 // LogCondition returns the troubles of the lane's logs, or nil if the logs work.
 func (l *Lane) LogCondition() error { return l.group.health.LogErr(l.opt.Signal) }

@@ -22,7 +22,7 @@ func (r *replayer) read() {
 		r.opt.Observer.Error(failure.Log, "the local log cannot be read", err)
 	}
 	r.unreadable.Store(err != nil)
-	r.trouble(health.Reading, err)
+	r.setTrouble(health.Reading, err)
 }
 
 // fill reads records until the window is full. A skipped record needs no room in the window, so fill can go through a whole log
@@ -46,7 +46,7 @@ func (r *replayer) next() (p *pending, ok bool, err error) {
 	meta, err := r.opt.Reader.Parse(e.Record)
 	if errors.Is(err, record.ErrKey) {
 		r.otherKey++
-		r.trouble(health.OtherKey, err)
+		r.setTrouble(health.OtherKey, err)
 		r.opt.Observer.Failed(failure.Key)
 		r.opt.Observer.Error(failure.Key, "a record of the log waits for a start with its key", err)
 		return nil, true, nil

@@ -101,7 +101,7 @@ func (r *replayer) step() {
 		r.wait(r.opt.Log.Readable(), 0)
 		return
 	}
-	if !sends || r.inFlight >= r.limit() || r.inFlight > 0 && r.refusalBreaker.State() != breaker.Closed {
+	if !sends || r.inFlight >= r.maxInFlight() || r.inFlight > 0 && r.refusalBreaker.State() != breaker.Closed {
 		r.prepare()
 		r.wait(nil, 0)
 		return
@@ -126,7 +126,7 @@ func (r *replayer) step() {
 	}
 	p, reason := r.allow(true)
 	if reason != "" {
-		r.release(records)
+		r.putBack(records)
 		r.wait(nil, pollProbe)
 		return
 	}
@@ -138,7 +138,7 @@ func (r *replayer) step() {
 func (r *replayer) endOfWait() {
 	waits := r.refusalBreaker.State() != breaker.Closed
 	if r.signalWaited && !waits {
-		r.window.retryNow()
+		r.window.clearRetryTimes()
 	}
 	r.signalWaited = waits
 }
@@ -188,8 +188,8 @@ func (r *replayer) untilRetry() time.Duration {
 	return max(time.Nanosecond, at.Sub(r.group.opt.Now()))
 }
 
-// limit returns how many requests may be in flight: one in strict order or after the downstream has throttled.
-func (r *replayer) limit() int {
+// maxInFlight returns how many requests may be in flight: one in strict order or after the downstream has throttled.
+func (r *replayer) maxInFlight() int {
 	if r.opt.Strict || r.pace.slowed() {
 		return 1
 	}
@@ -206,7 +206,7 @@ func (r *replayer) awaitRequests() {
 		case <-r.abandoned:
 			out := r.window.allOut()
 			r.abandonedRecords = len(out)
-			r.release(out)
+			r.putBack(out)
 		}
 	}
 }

@@ -72,7 +72,7 @@ func (r *replayer) answered(a result) {
 	case errors.Is(a.cause, errUndecodable):
 		a.permit.cancel()
 		if divide(a.records) {
-			r.release(a.records)
+			r.putBack(a.records)
 		} else {
 			r.moveUndecodableToDeadLetter(a.records[0], a.cause)
 		}
@@ -113,7 +113,7 @@ func (r *replayer) partPassed(p *pending, refusedItems int) {
 		r.finishParts(p)
 		return
 	}
-	r.release([]*pending{p})
+	r.putBack([]*pending{p})
 }
 
 // countRecent counts a failed request in recent, but only the first failure of its records: the halves of a failed request
@@ -149,7 +149,7 @@ func (r *replayer) failed(a result) {
 	v := r.verdictOn(t)
 	if v == inconclusive {
 		a.permit.cancel()
-		r.release(a.records)
+		r.putBack(a.records)
 		return
 	}
 	r.opt.Observer.ReplayFailed()
@@ -163,12 +163,12 @@ func (r *replayer) failed(a result) {
 			r.sizes.aloneTooLarge()
 			a.records[0].halve(false)
 		}
-		r.release(a.records)
+		r.putBack(a.records)
 		return
 	case v == refusedForGood && t.together:
 		a.permit.cancel()
 		divide(a.records)
-		r.release(a.records)
+		r.putBack(a.records)
 		return
 	case v == refusedForGood:
 		if t.failure.Class == failure.TooLarge {
@@ -197,7 +197,7 @@ func (r *replayer) failed(a result) {
 	case t.together:
 		a.permit.conclude(v, t)
 		r.window.chooseAfter(a.records)
-		r.release(a.records)
+		r.putBack(a.records)
 	case r.window.inOrder:
 		r.headFailed(a, t, v)
 	default:
@@ -212,7 +212,7 @@ func (r *replayer) throttled(a result, f failure.Failure) {
 		a.records[0].halve(true)
 	}
 	r.window.chooseAfter(a.records)
-	r.release(a.records)
+	r.putBack(a.records)
 	r.pace.slower()
 }
 
@@ -226,19 +226,19 @@ func (r *replayer) failedAlone(a result, t failedAttempt, v verdict, passedSince
 			r.moveRecordToDeadLetter(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
 			return
 		}
-		r.releaseUntil(p, p.retryRefused(now))
+		r.putBackUntil(p, p.retryRefused(now))
 		return
 	}
 	if !r.recent.nearlyAllPassed() { // the downstream may be the cause: the record keeps its place and the failure does not count
 		r.pace.block(now.Add(r.backoff(1)))
-		r.release(a.records)
+		r.putBack(a.records)
 		return
 	}
 	if p.failuresAlone++; p.failuresAlone >= poisonFailures {
 		r.moveRecordToDeadLetter(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
 		return
 	}
-	r.releaseUntil(p, now.Add(r.backoff(p.failuresAlone)))
+	r.putBackUntil(p, now.Add(r.backoff(p.failuresAlone)))
 }
 
 // backoff returns the pause after the nth failure of a record alone.
@@ -260,7 +260,7 @@ func (r *replayer) moveRefusedToDeadLetter(p *pending, f failure.Failure, cause 
 		r.finishParts(p)
 		return
 	}
-	r.release([]*pending{p})
+	r.putBack([]*pending{p})
 }
 
 // divide makes records that went out together go in halves at most. It returns false for a single record.
@@ -331,7 +331,7 @@ func (r *replayer) finishParts(p *pending) {
 		}
 		p.parts = parts{}
 		if r.refusalBreaker.State() != breaker.Closed {
-			r.releaseUntil(p, r.group.opt.Now().Add(refusedRetry))
+			r.putBackUntil(p, r.group.opt.Now().Add(refusedRetry))
 			return
 		}
 	}
@@ -354,26 +354,26 @@ func (r *replayer) moveUndecodableToDeadLetter(p *pending, cause error) {
 // too.
 func (r *replayer) waitForDeadLetter(p *pending) {
 	r.window.chooseAfter([]*pending{p})
-	r.countDropped(r.window.release([]*pending{p}, r.group.opt.Now().Add(deadLetterRetry)))
+	r.countDropped(r.window.putBack([]*pending{p}, r.group.opt.Now().Add(deadLetterRetry)))
 }
 
-// release lets records wait again. It counts the records whose segment log::on_full has dropped meanwhile.
-func (r *replayer) release(records []*pending) {
-	r.countDropped(r.window.release(records, time.Time{}))
+// putBack lets records wait again. It counts the records whose segment log::on_full has dropped meanwhile.
+func (r *replayer) putBack(records []*pending) {
+	r.countDropped(r.window.putBack(records, time.Time{}))
 }
 
-// releaseUntil lets a record wait until a time while others pass it. In strict order no other passes it.
-func (r *replayer) releaseUntil(p *pending, at time.Time) {
+// putBackUntil lets a record wait until a time while others pass it. In strict order no other passes it.
+func (r *replayer) putBackUntil(p *pending, at time.Time) {
 	if r.window.inOrder {
 		at = time.Time{}
 	}
-	r.countDropped(r.window.release([]*pending{p}, at))
+	r.countDropped(r.window.putBack([]*pending{p}, at))
 }
 
 // finish marks a record as done. It tells the log first, so that drop never counts the record as dropped.
 func (r *replayer) finish(p *pending) {
 	if err := r.opt.Log.Done(p.entry); err != nil {
-		r.trouble(health.Shrinking, err)
+		r.setTrouble(health.Shrinking, err)
 		r.opt.Observer.Failed(failure.Log)
 		r.opt.Observer.Error(failure.Log, "the log's cursor cannot be saved: a restart would repeat records", err)
 	}

@@ -170,7 +170,7 @@ func (l *Lane) appended(t health.Trouble, rec []byte, err error) {
 	if err != nil {
 		l.refusedBytes(t).Store(int64(len(rec)))
 	}
-	l.trouble(t, err)
+	l.setTrouble(t, err)
 }
 
 // refusedBytes returns where the size of the last refused record is kept.
@@ -189,7 +189,7 @@ func (l *Lane) maintain() {
 		err = errors.Join(err, l.opt.DeadLetter.Maintain())
 		l.recheck(health.DeadLettering, l.opt.DeadLetter)
 	}
-	l.trouble(health.Shrinking, err)
+	l.setTrouble(health.Shrinking, err)
 	if err != nil {
 		l.opt.Observer.Failed(failure.Log)
 		l.opt.Observer.Error(failure.Log, "the local log cannot repeat an operation that the disk has refused", err)
@@ -199,6 +199,6 @@ func (l *Lane) maintain() {
 // recheck ends a trouble if the log would now accept the record that it has refused.
 func (l *Lane) recheck(t health.Trouble, log RecordWriter) {
 	if l.group.health.Has(l.opt.Signal, t) && log.CheckAppend(l.refusedBytes(t).Load()) == nil {
-		l.trouble(t, nil)
+		l.setTrouble(t, nil)
 	}
 }

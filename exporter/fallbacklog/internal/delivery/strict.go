@@ -52,10 +52,10 @@ func (r *replayer) headFailed(a result, t failedAttempt, v verdict) {
 			return
 		}
 		a.permit.conclude(v, t) // others have shown that the downstream accepts data, so there is no pause
-		r.release(a.records)
+		r.putBack(a.records)
 		return
 	}
-	r.release(a.records)
+	r.putBack(a.records)
 	if p.failuresAlone < escapeFailures && r.refusalBreaker.State() == breaker.Closed {
 		a.permit.conclude(v, t)
 		if !r.recent.halfPassed() { // the downstream may be the cause
@@ -80,7 +80,7 @@ func (r *replayer) probeNext(first uint64) {
 	}
 	if probe == nil || e.tried == escapeProbes || r.stopping() {
 		if probe != nil {
-			r.release([]*pending{probe})
+			r.putBack([]*pending{probe})
 		}
 		r.endEscape()
 		return
@@ -124,7 +124,7 @@ func (r *replayer) probeAnswered(a result) {
 	case v == inconclusive, t.failure.Kind == failure.ThrottledKind, t.failure.Code == "":
 		// The answer is not about the record, so probes behind it would show nothing either.
 		p.countsLater = p.countsLater || v == retryable && t.failure.Kind != failure.ThrottledKind
-		r.release(a.records)
+		r.putBack(a.records)
 		r.endEscape()
 		return
 	case v == refusedForGood:
@@ -133,7 +133,7 @@ func (r *replayer) probeAnswered(a result) {
 		p.countsLater = true
 		r.sizes.aloneTooLarge()
 		p.halve(false)
-		r.release(a.records)
+		r.putBack(a.records)
 	default:
 		p.countsLater = true
 		if v == refusedForNow {
@@ -144,7 +144,7 @@ func (r *replayer) probeAnswered(a result) {
 			r.group.breaker.Count()
 		}
 		p.noteFailure(1, r.successes.Load(), true)
-		r.release(a.records)
+		r.putBack(a.records)
 	}
 	r.probeNext(0)
 }

@@ -35,8 +35,8 @@ type file struct {
 	handle File
 }
 
-// unread returns the bytes left to read. ok is false if there are none.
-func (f *file) unread() (from, to int64, ok bool) {
+// toRead returns the bytes left to read. ok is false if there are none.
+func (f *file) toRead() (from, to int64, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.read = f.done.firstOutside(f.read)
@@ -83,7 +83,7 @@ func (f *file) isWithheld() bool {
 	return f.withheld
 }
 
-// ReadAt reads for the reader. It keeps the file open until release.
+// ReadAt reads for the reader. It keeps the file open until closeHandle.
 func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	h, err := f.reading()
 	if err != nil {
@@ -106,8 +106,8 @@ func (f *file) reading() (File, error) {
 	return h, err
 }
 
-// release closes the file that ReadAt has opened. A deleted file uses disk space until it is closed.
-func (f *file) release() {
+// closeHandle closes the file that ReadAt has opened. A deleted file uses disk space until it is closed.
+func (f *file) closeHandle() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.handle != nil {
@@ -204,7 +204,7 @@ func (f *file) remove(durable bool) (bool, error) {
 	if !mine {
 		return false, nil
 	}
-	f.release()
+	f.closeHandle()
 	err := f.dir.remove(f.String())
 	if err == nil && durable {
 		err = f.dir.sync()

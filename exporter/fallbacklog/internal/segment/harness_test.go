@@ -75,8 +75,8 @@ func appendAll(t testing.TB, l *Log, records ...string) {
 	}
 }
 
-// drain reads all records. With release it also marks them as done.
-func drain(t testing.TB, l *Log, release bool) (records []string) {
+// drain reads all records. With markDone it also marks them as done.
+func drain(t testing.TB, l *Log, markDone bool) (records []string) {
 	t.Helper()
 	for {
 		e, ok, err := l.Next()
@@ -85,7 +85,7 @@ func drain(t testing.TB, l *Log, release bool) (records []string) {
 			return records
 		}
 		records = append(records, string(e.Record))
-		if release {
+		if markDone {
 			require.NoError(t, l.Done(e))
 		}
 	}

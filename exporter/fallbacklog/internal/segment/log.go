@@ -124,7 +124,7 @@ func (l *Log) signal() {
 func (l *Log) Peek(visit func(record []byte) error) error {
 	var ends []*file
 	for _, f := range l.segments.all() {
-		if _, _, ok := f.unread(); ok {
+		if _, _, ok := f.toRead(); ok {
 			ends = append(ends[:min(len(ends), 1)], f)
 		}
 	}
@@ -333,7 +333,7 @@ func (l *Log) giveUpMoved() {
 			continue
 		}
 		from, to := f.withhold()
-		f.release()
+		f.closeHandle()
 		l.shrinker.unlist(f)
 		moved, lost = moved+1, lost+to-from
 	}
@@ -364,7 +364,7 @@ func (l *Log) Close() error {
 	err := l.writer.close()
 	for _, f := range l.segments.all() {
 		f.withhold()
-		f.release()
+		f.closeHandle()
 	}
 	if err == nil {
 		err = l.maintainer.call(l.shrinker.shrink)

@@ -19,7 +19,7 @@ type reader struct {
 // or newest with unread bytes.
 func (r *reader) choose(files []*file) *file {
 	if r.file != nil {
-		if _, _, ok := r.file.unread(); ok {
+		if _, _, ok := r.file.toRead(); ok {
 			return r.file
 		}
 		r.leave()
@@ -28,7 +28,7 @@ func (r *reader) choose(files []*file) *file {
 		if r.newestFirst {
 			k = len(files) - 1 - k
 		}
-		if _, _, ok := files[k].unread(); ok {
+		if _, _, ok := files[k].toRead(); ok {
 			return files[k]
 		}
 	}
@@ -38,7 +38,7 @@ func (r *reader) choose(files []*file) *file {
 // next returns the next record of a segment, or damage, or atEnd if nothing is left to read. Damage has been copied to the
 // quarantine and marked as done. The data is valid until the next call.
 func (r *reader) next(f *file) (piece, error) {
-	from, to, ok := f.unread()
+	from, to, ok := f.toRead()
 	if !ok {
 		return piece{kind: atEnd}, nil
 	}
@@ -69,7 +69,7 @@ func (r *reader) next(f *file) (piece, error) {
 // leave closes the segment that is being read.
 func (r *reader) leave() {
 	if r.file != nil {
-		r.file.release()
+		r.file.closeHandle()
 	}
 	r.file, r.scan = nil, scanner{}
 }

@@ -96,7 +96,7 @@ const peekBytes = 4 * scanChunk
 
 // peek calls visit with the first unread record of a segment and returns its error. It skips what cannot be read.
 func peek(f *file, visit func([]byte) error) error {
-	from, to, ok := f.unread()
+	from, to, ok := f.toRead()
 	if !ok {
 		return nil
 	}
