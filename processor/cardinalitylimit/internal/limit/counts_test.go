@@ -140,9 +140,9 @@ func boardSet(t *testing.T, spec Spec) (*Set, *offenders.Board, time.Time) {
 	return s, board, now
 }
 
-// Two metrics of one scope are two offenders.
+// Two metrics of one scope and one key are two offenders.
 func TestMetricsOfABatchAreToldApart(t *testing.T) {
-	s, board, now := boardSet(t, Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop})
+	s, board, now := boardSet(t, Spec{Name: "l", Key: []Part{}, MaxSeries: 1, Action: Drop})
 	c := s.Begin(headers{})
 	defer c.End()
 	c.Resource(pcommon.NewResource())
@@ -153,7 +153,7 @@ func TestMetricsOfABatchAreToldApart(t *testing.T) {
 		c.Metric(m)
 		for _, id := range []string{"1", "2"} {
 			attrs := pcommon.NewMap()
-			attrs.PutStr("id", id)
+			attrs.PutStr("id", metric+id)
 			c.Decide(attrs, false)
 		}
 	}
