@@ -45,8 +45,8 @@ type wrapped struct {
 // between it is on disk as OTLP JSON, and the breaker opens and closes again.
 func TestOutage(t *testing.T) {
 	for name, w := range map[string]wrapped{
-		"otlp_grpc": {`{otlp_grpc: {endpoint: %s, tls: {insecure: true}}}`, false},
-		"otlp_http": {`{otlp_http: {endpoint: "http://%s"}}`, false},
+		"otlp_grpc":               {`{otlp_grpc: {endpoint: %s, tls: {insecure: true}}}`, false},
+		"otlp_http":               {`{otlp_http: {endpoint: "http://%s"}}`, false},
 		"prometheus_remote_write": {`{prometheus_remote_write: {endpoint: "http://%s/api/v1/write"}}`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
