@@ -47,9 +47,23 @@ type aggregator interface {
 	newShare(table int) *share
 	// shareSize is the size of a share with its accumulator, in bytes.
 	shareSize() int
-	value() value
+	// newSeries creates a series with its value only. The two are one piece of memory, for the same reason.
+	newSeries() *Series
 	// trim releases pooled memory that was not needed since the last trim.
 	trim()
+}
+
+// withValue returns a series whose value is v, in one piece of memory.
+func withValue[V any, P interface {
+	*V
+	value
+}](v V) *Series {
+	x := &struct {
+		Series
+		own V
+	}{own: v}
+	x.value = P(&x.own)
+	return &x.Series
 }
 
 // account pays for memory from the budget.

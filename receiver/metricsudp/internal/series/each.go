@@ -20,7 +20,7 @@ func (eaches) newShare(int) *share {
 
 func (eaches) shareSize() int { return 48 }
 
-func (eaches) value() value { return eachValue{} }
+func (eaches) newSeries() *Series { return &Series{value: eachValue{}} }
 
 func (eaches) trim() {}
 

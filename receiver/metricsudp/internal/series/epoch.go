@@ -87,7 +87,10 @@ func (e *Epoch) Suspect(f line.Format) []byte { return e.suspects[f].get() }
 // possibly several times for a series. The argument values is false if the values became timed points, or went to the overflow
 // series because the budget refused memory. The series is in use nevertheless.
 func (e *Epoch) Merge(touched func(s *Series, values bool)) {
-	for _, to := range e.touched {
+	for i, to := range e.touched {
+		if i%maxPending == 0 {
+			warmShares(e.touched[i:min(i+maxPending, len(e.touched))])
+		}
 		values := to.used[e.half] == written && to.series.value.merge(to.accumulator, e.half)
 		to.used[e.half] = unused
 		touched(to.series, values)

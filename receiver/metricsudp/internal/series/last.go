@@ -22,8 +22,8 @@ func (lasts) newShare(int) *share {
 
 func (lasts) shareSize() int { return 112 }
 
-func (a lasts) value() value {
-	return &LastValue{intervalsBeginAtZero: a.signed == SignedIsIntervalChange}
+func (a lasts) newSeries() *Series {
+	return withValue(LastValue{intervalsBeginAtZero: a.signed == SignedIsIntervalChange})
 }
 
 func (lasts) trim() {}

@@ -107,7 +107,7 @@ func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int, origin []byt
 // shares, histograms and members are not included.
 func (r *Registry) seriesBytes(key, name string) int {
 	const (
-		structs = 144 + 64 + 64        // sizes of Series, value and Metric
+		structs = 192 + 64             // sizes of a Series with the largest value, and of Metric
 		entries = 2 * (24 + 8 + 8 + 8) // entries of the maps and lists, at their least load
 	)
 	return structs + entries + len(key) + len(name) + 8*r.options.Tables
@@ -137,7 +137,8 @@ func (r *Registry) register(id metricID, key string, from *Origin, origin []byte
 }
 
 func (r *Registry) newSeries(m *Metric, from *Origin) *Series {
-	s := &Series{Metric: m, Origin: from, shares: make([]*share, r.options.Tables), value: m.aggregator.value()}
+	s := m.aggregator.newSeries()
+	s.Metric, s.Origin, s.shares = m, from, make([]*share, r.options.Tables)
 	m.series++
 	r.all = append(r.all, s)
 	return s

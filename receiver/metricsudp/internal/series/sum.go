@@ -23,7 +23,7 @@ func (sums) newShare(int) *share {
 
 func (sums) shareSize() int { return 80 }
 
-func (sums) value() value { return new(SumValue) }
+func (sums) newSeries() *Series { return withValue(SumValue{}) }
 
 func (sums) trim() {}
 

@@ -37,7 +37,7 @@ func (a *summaries) newShare(table int) *share {
 
 func (a *summaries) shareSize() int { return 128 }
 
-func (a *summaries) value() value { return &SummaryValue{aggregator: a} }
+func (a *summaries) newSeries() *Series { return withValue(SummaryValue{aggregator: a}) }
 
 func (a *summaries) trim() {
 	a.blocks.trim()

@@ -24,14 +24,14 @@ type tallies[T tally[T]] struct {
 	kind     Aggregation
 	pool     *pool[T]
 	small    *pool[*smallTally] // nil if buckets need little memory
-	newValue func(tallyValue[T]) value
+	series   func(tallyValue[T]) *Series // creates a series with that value
 
 	scratch T // buckets for a value that has a small tally; only the flusher uses them
 }
 
 // newTallies creates an aggregator whose tallies begin small, if buckets need more memory than that.
-func newTallies[T tally[T]](kind Aggregation, tables int, b *budget.Budget, create func() T, newValue func(tallyValue[T]) value) *tallies[T] {
-	a := &tallies[T]{kind: kind, pool: newPool(b, tables, create), newValue: newValue, scratch: create()}
+func newTallies[T tally[T]](kind Aggregation, tables int, b *budget.Budget, create func() T, series func(tallyValue[T]) *Series) *tallies[T] {
+	a := &tallies[T]{kind: kind, pool: newPool(b, tables, create), series: series, scratch: create()}
 	if a.scratch.size() > 2*smallTallyBytes {
 		a.small = newPool(b, tables, newSmallTally)
 	}
@@ -55,7 +55,7 @@ func (a *tallies[T]) newShare(table int) *share {
 
 func (a *tallies[T]) shareSize() int { return 112 }
 
-func (a *tallies[T]) value() value { return a.newValue(tallyValue[T]{owner: a}) }
+func (a *tallies[T]) newSeries() *Series { return a.series(tallyValue[T]{owner: a}) }
 
 func (a *tallies[T]) trim() {
 	a.pool.trim()

@@ -30,7 +30,7 @@ func (a *uniques) newShare(table int) *share {
 
 func (a *uniques) shareSize() int { return 64 }
 
-func (a *uniques) value() value { return &UniqueValue{pool: a.pool} }
+func (a *uniques) newSeries() *Series { return withValue(UniqueValue{pool: a.pool}) }
 
 func (a *uniques) trim() { a.pool.trim() }
 
