@@ -20,13 +20,13 @@ const maxPending = 16
 // a lookup does not wait for memory.
 const warmFrom = 4096
 
-// warmShares reads the memory that the merge of shares needs: the shares, then their series. See warm.
-func warmShares(shares []*share) (sum byte) {
+// warmParts reads the memory that the merge of parts needs: the parts, then their series. See warm.
+func warmParts(parts []*part) (sum byte) {
 	var all [maxPending]*Series
-	for i, to := range shares {
+	for i, to := range parts {
 		all[i] = to.series
 	}
-	for _, s := range all[:len(shares)] {
+	for _, s := range all[:len(parts)] {
 		if s.Pending {
 			sum++
 		}
@@ -50,7 +50,7 @@ func Warm(all []*Series) (sum byte) {
 // WarmSeries is the number of series whose memory is read at once.
 const WarmSeries = maxPending
 
-// warm reads the memory that the lookups of the lines need. It reads in two steps: the entries, then the keys and shares that
+// warm reads the memory that the lookups of the lines need. It reads in two steps: the entries, then the keys and parts that
 // they point to. The reads of one step overlap. The result depends on all reads, so that the compiler keeps them.
 func (a *aliases) warm(lines []pendingLine) (sum byte) {
 	if a.n < warmFrom {
@@ -62,8 +62,8 @@ func (a *aliases) warm(lines []pendingLine) (sum byte) {
 		entries[i] = a.entries[lines[i].hash&mask]
 	}
 	for i := range lines {
-		if e := &entries[i]; e.share != nil {
-			sum += a.chunks[e.key>>16][e.key&(chunkBytes-1)] + byte(e.share.used[0])
+		if e := &entries[i]; e.part != nil {
+			sum += a.chunks[e.key>>16][e.key&(chunkBytes-1)] + byte(e.part.used[0])
 		}
 	}
 	return sum

@@ -21,10 +21,10 @@ type tally[T any] interface {
 
 // tallies is the aggregator of one configuration of buckets.
 type tallies[T tally[T]] struct {
-	kind     Aggregation
-	pool     *pool[T]
-	small    *pool[*smallTally] // nil if buckets need little memory
-	series   func(tallyValue[T]) *Series // creates a series with that value
+	kind   Aggregation
+	pool   *pool[T]
+	small  *pool[*smallTally]          // nil if buckets need little memory
+	series func(tallyValue[T]) *Series // creates a series with that value
 
 	scratch T // buckets for a value that has a small tally; only the flusher uses them
 }
@@ -40,9 +40,9 @@ func newTallies[T tally[T]](kind Aggregation, tables int, b *budget.Budget, crea
 
 func (a *tallies[T]) aggregation() Aggregation { return a.kind }
 
-func (a *tallies[T]) newShare(table int) *share {
+func (a *tallies[T]) newPart(table int) *part {
 	var x struct {
-		share
+		part
 		tallyAccumulator[T]
 	}
 	x.cache = &a.pool.caches[table]
@@ -50,10 +50,10 @@ func (a *tallies[T]) newShare(table int) *share {
 		x.small = &a.small.caches[table]
 	}
 	x.accumulator = &x.tallyAccumulator
-	return &x.share
+	return &x.part
 }
 
-func (a *tallies[T]) shareSize() int { return 112 }
+func (a *tallies[T]) partSize() int { return 112 }
 
 func (a *tallies[T]) newSeries() *Series { return a.series(tallyValue[T]{owner: a}) }
 
@@ -118,7 +118,7 @@ func (c *carry) addCarry(from *carry) {
 	}
 }
 
-// removeWhole removes the whole part of the fraction and returns it: the value counts that many more times.
+// removeWhole removes what is whole in the fraction and returns it: the value counts that many more times.
 func (c *carry) removeWhole() uint64 {
 	n := math.Floor(c.fraction)
 	c.fraction -= n
