@@ -88,8 +88,8 @@ func (e *Epoch) Suspect(f line.Format) []byte { return e.suspects[f].get() }
 // series because the budget refused memory. The series is in use nevertheless.
 func (e *Epoch) Merge(touched func(s *Series, values bool)) {
 	for i, to := range e.touched {
-		if i%maxPending == 0 {
-			warmParts(e.touched[i:min(i+maxPending, len(e.touched))])
+		if i%WarmSeries == 0 {
+			warmParts(e.touched[i:min(i+WarmSeries, len(e.touched))])
 		}
 		values := to.used[e.half] == written && to.series.value.merge(to.accumulator, e.half)
 		to.used[e.half] = unused

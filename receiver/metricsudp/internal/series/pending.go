@@ -20,36 +20,6 @@ const maxPending = 16
 // a lookup does not wait for memory.
 const warmFrom = 4096
 
-// warmParts reads the memory that the merge of parts needs: the parts, then their series. See warm.
-func warmParts(parts []*part) (sum byte) {
-	var all [maxPending]*Series
-	for i, to := range parts {
-		all[i] = to.series
-	}
-	for _, s := range all[:len(parts)] {
-		if s.Pending {
-			sum++
-		}
-	}
-	return sum
-}
-
-// Warm reads the memory that the points of up to WarmSeries series need. See warm.
-func Warm(all []*Series) (sum byte) {
-	for _, s := range all {
-		if s.tags != "" {
-			sum += s.tags[0]
-		}
-		if s.Pending {
-			sum++
-		}
-	}
-	return sum
-}
-
-// WarmSeries is the number of series whose memory is read at once.
-const WarmSeries = maxPending
-
 // warm reads the memory that the lookups of the lines need. It reads in two steps: the entries, then the keys and parts that
 // they point to. The reads of one step overlap. The result depends on all reads, so that the compiler keeps them.
 func (a *aliases) warm(lines []pendingLine) (sum byte) {
