@@ -87,7 +87,7 @@ type gateway struct {
 	metrics exporter.Metrics
 }
 
-// sinkFactory makes a nested exporter that calls answer for a batch of logs and accepts all other data.
+// sinkFactory makes a wrapped exporter that calls answer for a batch of logs and accepts all other data.
 func sinkFactory(answer func(plog.Logs) error) exporter.Factory {
 	return exporter.NewFactory(component.MustNewType("sink"), func() component.Config { return &struct{}{} },
 		exporter.WithLogs(func(context.Context, exporter.Settings, component.Config) (exporter.Logs, error) {
@@ -117,7 +117,7 @@ type host struct {
 
 func (h host) GetFactory(component.Kind, component.Type) component.Factory { return h.sink }
 
-// startGateway runs the component on dir until stop. If answer is nil, it has no nested exporter and only writes the log.
+// startGateway runs the component on dir until stop. If answer is nil, it has no wrapped exporter and only writes the log.
 func startGateway(t *testing.T, dir string, answer func(plog.Logs) error) *gateway {
 	t.Helper()
 	return startWithFormat(t, dir, "otlp_json", answer)

@@ -1,7 +1,6 @@
 package fallbacklog
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -197,19 +195,16 @@ func TestSecondProcessIsKeptOut(t *testing.T) {
 	b := newBackend(t)
 	b.refuse(codes.Unavailable)
 	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperProcess$")
-	cmd.Env = append(os.Environ(), "FALLBACKLOG_HELPER="+dir, "FALLBACKLOG_ENDPOINT="+b.grpcAddr)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	lines := bufio.NewScanner(out)
+	cmd, lines := startHelperProcess(t, dir, b)
 	for lines.Scan() && !strings.HasPrefix(lines.Text(), "acked ") {
 		continue
 	}
-	_, err = tryGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b)))
-	require.ErrorIs(t, err, segment.ErrLocked)
+	_, err := tryGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b)))
+	require.ErrorIs(t, err, segment.ErrInUse)
 	require.NoError(t, cmd.Process.Kill())
-	_, _ = io.Copy(io.Discard, out)
+	for lines.Scan() { // Wait must come after the last line
+		continue
+	}
 	require.Error(t, cmd.Wait())
 	startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b)))
 }

@@ -12,12 +12,12 @@ import (
 
 var _ delivery.Batch = request[plog.Logs]{}
 
-// request is a batch of one signal, bound to a sink.
+// request is a batch of one signal, bound to the wrapped exporter.
 type request[T any] struct {
 	*instance[T]
-	data   T
-	caller client.Metadata     // of live data, if metadata_keys is set
-	kept   map[string][]string // of a record: the stored metadata
+	data           T
+	callerMetadata client.Metadata     // of live data, if metadata_keys is set
+	storedMetadata map[string][]string // of a record
 }
 
 func (r request[T]) Items() int { return r.signal.items(r.data) }
@@ -34,18 +34,18 @@ func (r request[T]) Part(from, to int) delivery.Batch {
 
 // Metadata returns the metadata to store. A record keeps the metadata that it has, whatever metadata_keys is now.
 func (r request[T]) Metadata() map[string][]string {
-	if r.kept != nil {
-		return r.kept
+	if r.storedMetadata != nil {
+		return r.storedMetadata
 	}
-	return selectMetadata(r.caller, r.core.cfg.MetadataKeys)
+	return selectMetadata(r.callerMetadata, r.core.cfg.MetadataKeys)
 }
 
 // Send makes one attempt. It does not change the data, which may be needed again.
-func (r request[T]) Send(ctx context.Context) (rejected int, err error) {
-	if r.kept != nil {
-		ctx = client.NewContext(ctx, client.Info{Metadata: client.NewMetadata(r.kept)})
+func (r request[T]) Send(ctx context.Context) (refusedItems int, err error) {
+	if r.storedMetadata != nil {
+		ctx = client.NewContext(ctx, client.Info{Metadata: client.NewMetadata(r.storedMetadata)})
 	}
-	if !r.sink.answersNoted {
+	if !r.wrapped.answersNoted {
 		return 0, r.export(ctx)
 	}
 	ctx, note := answer.WithNote(ctx)
@@ -53,8 +53,8 @@ func (r request[T]) Send(ctx context.Context) (rejected int, err error) {
 }
 
 func (r request[T]) export(ctx context.Context) error {
-	if r.sink.capabilities.MutatesData {
-		return r.sink.consume(ctx, r.signal.clone(r.data))
+	if r.wrapped.capabilities.MutatesData {
+		return r.wrapped.consume(ctx, r.signal.clone(r.data))
 	}
-	return r.sink.consume(ctx, r.data)
+	return r.wrapped.consume(ctx, r.data)
 }
