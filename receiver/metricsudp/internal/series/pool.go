@@ -42,7 +42,7 @@ func newPool[T sized](b *budget.Budget, tables int, create func() T) *pool[T] {
 	return p
 }
 
-// cache is what one reader has taken from a pool.
+// cache has the items that one reader has moved from a pool.
 type cache[T sized] struct {
 	pool *pool[T]
 	free []T
