@@ -106,7 +106,7 @@ func (c *collected) complete(sent load.Ledger) bool {
 func (c *collected) lost(sent load.Ledger) (float64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return share(samples(sent), c.got), nil
+	return lostShare(samples(sent), c.got), nil
 }
 
 func (c *collected) stop() error { return c.receiver.Shutdown(context.Background()) }

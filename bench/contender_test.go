@@ -151,8 +151,8 @@ func samples(sent load.Ledger) (n float64) {
 	return n
 }
 
-// share returns the share of sent that is not in the output.
-func share(sent, out float64) float64 {
+// lostShare returns the share of sent that is not in the output.
+func lostShare(sent, out float64) float64 {
 	if sent == 0 {
 		return 0
 	}

@@ -144,7 +144,7 @@ func (x *exported) lost(sent load.Ledger) (float64, error) {
 			out += m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
 		}
 	}
-	return max(share(float64(sent.Lines), handled), share(samples(sent), out)), nil
+	return max(lostShare(float64(sent.Lines), handled), lostShare(samples(sent), out)), nil
 }
 
 func (x *exported) stop() error { return x.conn.Close() }

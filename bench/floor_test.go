@@ -40,7 +40,7 @@ func (f *floor) run() {
 func (f *floor) complete(sent load.Ledger) bool { return f.read.Load() >= sent.Datagrams }
 
 func (f *floor) lost(sent load.Ledger) (float64, error) {
-	return share(float64(sent.Datagrams), float64(f.read.Load())), nil
+	return lostShare(float64(sent.Datagrams), float64(f.read.Load())), nil
 }
 
 func (f *floor) stop() error { return f.conn.Close() }

@@ -52,8 +52,8 @@ func writeList(out io.Writer, all []logtool.Summary, segments bool, now time.Tim
 		if c := s.Content; c != nil {
 			records, items = fmt.Sprint(c.Records), fmt.Sprint(c.Items)
 			oldest, newest = age(c.Oldest, now), age(c.Newest, now)
-			if c.Locked > 0 {
-				records += fmt.Sprintf(" (%d encrypted)", c.Locked)
+			if c.WithoutKey > 0 {
+				records += fmt.Sprintf(" (%d encrypted)", c.WithoutKey)
 			}
 			if c.DamagedBytes > 0 {
 				records += fmt.Sprintf(" (%s damaged)", size(c.DamagedBytes))
@@ -149,8 +149,8 @@ newest segment is not damage: the gateway is writing it, or a crash interrupted 
 func writeChecks(out io.Writer, all []logtool.Check) {
 	for _, c := range all {
 		fmt.Fprintf(out, "%s: %d records, %d items, %s", c.Log, c.Records, c.Items, size(c.Bytes))
-		if c.Locked > 0 {
-			fmt.Fprintf(out, ", %d records are encrypted with a key that was not given: only their checksums were verified", c.Locked)
+		if c.WithoutKey > 0 {
+			fmt.Fprintf(out, ", %d records are encrypted with a key that was not given: only their checksums were verified", c.WithoutKey)
 		}
 		if c.Unfinished > 0 {
 			fmt.Fprintf(out, ", %d bytes at the end are unfinished", c.Unfinished)

@@ -61,8 +61,8 @@ The metadata of metadata_keys is not sent. Use -header for the headers that the 
 		var damaged error
 		for _, r := range all {
 			fmt.Fprintf(t.stdout, "%s: %d records, %d items sent", r.Log, r.Records, r.Items)
-			if r.Rejected > 0 {
-				fmt.Fprintf(t.stdout, ", %d of them rejected (%s)", r.Rejected, r.Message)
+			if r.RefusedItems > 0 {
+				fmt.Fprintf(t.stdout, ", %d of them rejected (%s)", r.RefusedItems, r.Message)
 			}
 			if r.Damaged > 0 {
 				fmt.Fprintf(t.stdout, ", %s of damage skipped", size(r.Damaged))
@@ -134,8 +134,8 @@ func (t *tool) moveOrDelete(ctx context.Context, command string,
 		if r.Kept > 0 {
 			fmt.Fprintf(t.stdout, ", %d records kept", r.Kept)
 		}
-		if r.Locked > 0 {
-			fmt.Fprintf(t.stdout, "; %d records are encrypted, so their items are unknown without the key", r.Locked)
+		if r.WithoutKey > 0 {
+			fmt.Fprintf(t.stdout, "; %d records are encrypted, so their items are unknown without the key", r.WithoutKey)
 		}
 		fmt.Fprintln(t.stdout)
 	}

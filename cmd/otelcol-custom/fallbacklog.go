@@ -8,7 +8,7 @@ import (
 )
 
 // init passes the exporters of this binary to the fallbacklog exporter, so that `validate` also finds errors in the
-// configuration of a nested exporter. Without it they would be found at start only.
+// configuration of a wrapped exporter. Without it they would be found at start only.
 func init() {
 	fallbacklog.RegisterFactories(func() (map[component.Type]exporter.Factory, error) {
 		all, err := components()

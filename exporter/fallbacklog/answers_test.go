@@ -57,14 +57,8 @@ func newAnswering(t *testing.T) *answering {
 		defer close(served)
 		_ = srv.Serve(lis)
 	}()
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.mu.Lock()
-		a.calls++
-		answer := a.http
-		a.mu.Unlock()
-		answer(w, r)
-	}))
-	a.url, a.addr = web.URL, lis.Addr().String()
+	web := httptest.NewServer(a)
+	a.addr, a.url = lis.Addr().String(), web.URL
 	t.Cleanup(func() {
 		srv.Stop()
 		<-served
@@ -72,6 +66,14 @@ func newAnswering(t *testing.T) *answering {
 		web.Close()
 	})
 	return a
+}
+
+func (a *answering) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	a.calls++
+	answer := a.http
+	a.mu.Unlock()
+	answer(w, r)
 }
 
 func (a *answering) Export(ctx context.Context, _ pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
@@ -104,11 +106,11 @@ func (a *answering) exporters() map[string]map[string]any {
 }
 
 // startMetrics starts a component with only the metrics signal around an exporter.
-func startMetrics(t *testing.T, nested string, conf map[string]any, settings ...map[string]any) *gateway {
+func startMetrics(t *testing.T, wrapped string, conf map[string]any, settings ...map[string]any) *gateway {
 	t.Helper()
 	dir := t.TempDir()
 	cfg := loadConfig(t, append([]map[string]any{
-		testSettings(dir), {"exporter": map[string]any{nested: conf}, "log": map[string]any{"fsync": "none"}},
+		testSettings(dir), {"exporter": map[string]any{wrapped: conf}, "log": map[string]any{"fsync": "none"}},
 	}, settings...)...)
 	g := &gateway{t: t, dir: dir, tel: componenttest.NewTelemetry()}
 	f := NewFactory()
@@ -220,9 +222,9 @@ func TestEveryAnswer(t *testing.T) {
 	var table strings.Builder
 	row := func(cells ...any) { fmt.Fprintf(&table, "%-24s %-34v %8v  %-14s %s\n", cells...) }
 	row("exporter", "answer", "attempts", "error type", "outcome")
-	for _, nested := range []string{"otlp_grpc", "otlp_http", "prometheus_remote_write"} {
+	for _, wrapped := range []string{"otlp_grpc", "otlp_http", "prometheus_remote_write"} {
 		answers := web
-		if nested == "otlp_grpc" {
+		if wrapped == "otlp_grpc" {
 			answers = rpc
 		}
 		for _, an := range answers {
@@ -234,9 +236,9 @@ func TestEveryAnswer(t *testing.T) {
 			if an.name == "hangs" {
 				settings["timeout"] = "50ms"
 			}
-			g := startMetrics(t, nested, a.exporters()[nested], settings)
+			g := startMetrics(t, wrapped, a.exporters()[wrapped], settings)
 			require.NoError(t, g.metrics.ConsumeMetrics(context.Background(), makeMetrics("m", 1)), an.name)
-			row(nested, an.name, a.asked(), g.errorClass(), g.outcome())
+			row(wrapped, an.name, a.asked(), g.errorClass(), g.outcome())
 		}
 	}
 	golden := filepath.Join("testdata", "answers.txt")
@@ -257,18 +259,18 @@ func TestPartialSuccess(t *testing.T) {
 		return r
 	}
 	for name, tc := range map[string]struct {
-		nested   string
+		wrapped  string
 		conf     map[string]any
 		rejected int64
 		dropped  int
 	}{
-		"gRPC":             {nested: "otlp_grpc", rejected: 2, dropped: 2},
-		"HTTP":             {nested: "otlp_http", rejected: 2, dropped: 2},
-		"HTTP with JSON":   {nested: "otlp_http", conf: map[string]any{"encoding": "json"}, rejected: 2, dropped: 2},
-		"a warning":        {nested: "otlp_grpc", rejected: 0, dropped: 0},
-		"more than sent":   {nested: "otlp_http", rejected: 1 << 62, dropped: 5},
-		"less than naught": {nested: "otlp_grpc", rejected: -3, dropped: 0},
-		"load balancing":   {nested: "load_balancing", rejected: 2, dropped: 2},
+		"gRPC":             {wrapped: "otlp_grpc", rejected: 2, dropped: 2},
+		"HTTP":             {wrapped: "otlp_http", rejected: 2, dropped: 2},
+		"HTTP with JSON":   {wrapped: "otlp_http", conf: map[string]any{"encoding": "json"}, rejected: 2, dropped: 2},
+		"a warning":        {wrapped: "otlp_grpc", rejected: 0, dropped: 0},
+		"more than sent":   {wrapped: "otlp_http", rejected: 1 << 62, dropped: 5},
+		"less than naught": {wrapped: "otlp_grpc", rejected: -3, dropped: 0},
+		"load balancing":   {wrapped: "load_balancing", rejected: 2, dropped: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAnswering(t)
@@ -291,8 +293,8 @@ func TestPartialSuccess(t *testing.T) {
 					_, _ = w.Write(body)
 				}, func(context.Context) (pmetricotlp.ExportResponse, error) { return answer(tc.rejected), nil })
 			}
-			conf := a.exporters()[tc.nested]
-			if tc.nested == "load_balancing" {
+			conf := a.exporters()[tc.wrapped]
+			if tc.wrapped == "load_balancing" {
 				conf = map[string]any{
 					"protocol":    map[string]any{"otlp": map[string]any{"tls": map[string]any{"insecure": true}}},
 					"routing_key": "resource",
@@ -302,7 +304,7 @@ func TestPartialSuccess(t *testing.T) {
 			for k, v := range tc.conf {
 				conf[k] = v
 			}
-			g := startMetrics(t, tc.nested, conf)
+			g := startMetrics(t, tc.wrapped, conf)
 			partly()
 			require.NoError(t, g.metrics.ConsumeMetrics(context.Background(), makeMetrics("direct", 5)))
 			assert.Equal(t, 1, a.asked())
@@ -375,11 +377,11 @@ func TestMiddlewaresOfTheUserStay(t *testing.T) {
 	own := &listening{answers: answers{now: time.Now}}
 	conf := map[string]any{"endpoint": "http://x:1", "middlewares": []any{map[string]any{"id": "mine"}}}
 	spec := parseSpec(t, map[string]any{"otlp_http": conf})
-	factory := nestedFactory(newTestHost(), component.MustNewType("otlp_http"))
+	factory := wrappedFactory(newTestHost(), component.MustNewType("otlp_http"))
 	cfg, err := spec.Config(factory, time.Second)
 	require.NoError(t, err)
 	require.True(t, addAnswers(cfg))
-	host := nestedHost{extensionHost{component.MustNewID("mine"): own}, answers{now: time.Now}}
+	host := wrappedHost{extensionHost{component.MustNewID("mine"): own}, answers{now: time.Now}}
 	e, err := factory.CreateMetrics(context.Background(), exporterSettings(t, factory), cfg)
 	require.NoError(t, err)
 	require.NoError(t, e.Start(context.Background(), host))

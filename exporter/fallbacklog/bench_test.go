@@ -32,7 +32,7 @@ func metricsExporterFor(t testing.TB, host component.Host, f exporter.Factory, c
 	return e
 }
 
-func wrapped(t testing.TB, settings map[string]any) exporter.Metrics {
+func newWrapping(t testing.TB, settings map[string]any) exporter.Metrics {
 	t.Helper()
 	return metricsExporterFor(t, newTestHost(nullFactory()), NewFactory(), loadConfig(t, testSettings(t.TempDir()), settings))
 }
@@ -54,7 +54,7 @@ func BenchmarkHealthy(b *testing.B) {
 		run(b, metricsExporterFor(b, newTestHost(), f, f.CreateDefaultConfig()))
 	})
 	b.Run("null/wrapped", func(b *testing.B) {
-		run(b, wrapped(b, map[string]any{"exporter": map[string]any{"null": nil}}))
+		run(b, newWrapping(b, map[string]any{"exporter": map[string]any{"null": nil}}))
 	})
 	b.Run("otlp_grpc/bare", func(b *testing.B) {
 		server := newBackend(b)
@@ -67,7 +67,7 @@ func BenchmarkHealthy(b *testing.B) {
 		run(b, metricsExporterFor(b, newTestHost(), f, cfg))
 	})
 	b.Run("otlp_grpc/wrapped", func(b *testing.B) {
-		run(b, wrapped(b, grpcTo(newBackend(b))))
+		run(b, newWrapping(b, grpcTo(newBackend(b))))
 	})
 }
 
@@ -78,7 +78,7 @@ func BenchmarkLogOnly(b *testing.B) {
 			md := makeMetrics("m", 1000)
 			payload, err := metrics.json.marshal(md)
 			require.NoError(b, err)
-			e := wrapped(b, map[string]any{"log": map[string]any{
+			e := newWrapping(b, map[string]any{"log": map[string]any{
 				"fsync": fsync, "max_disk_mib": 4096, "max_segment_size_mib": 64, "on_full": "drop_oldest",
 			}})
 			b.SetBytes(int64(len(payload)))
@@ -149,7 +149,7 @@ func TestAllocsHealthy(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	for order, most := range allocsOfWrapping {
-		got := measure(wrapped(t, map[string]any{
+		got := measure(newWrapping(t, map[string]any{
 			"exporter": map[string]any{"null": nil}, "replay": map[string]any{"order": string(order)},
 		}))
 		if got-bare > most {

@@ -175,7 +175,7 @@ func createDefaultConfig() component.Config {
 
 // ExporterConfig is the wrapped exporter: its type over its settings.
 type ExporterConfig struct {
-	spec *nestedSpec
+	spec *wrappedSpec
 }
 
 // Unmarshal removes the wrapped exporter's settings from conf, so that only their own type decodes them. It refuses numbers of
@@ -186,7 +186,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 		if err != nil {
 			return fmt.Errorf("exporter: %w", err)
 		}
-		spec, err := parseNested(sub)
+		spec, err := parseWrapped(sub)
 		if err != nil {
 			return fmt.Errorf("exporter: %w", err)
 		}

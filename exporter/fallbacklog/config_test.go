@@ -80,7 +80,7 @@ func TestLoadConfig(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	withFactories(t)
-	nestedIn := func(settings map[string]any) map[string]any {
+	wrappedIn := func(settings map[string]any) map[string]any {
 		return map[string]any{"exporter": map[string]any{"otlp_grpc": settings}}
 	}
 	in := func(section, key string, value any) map[string]any {
@@ -134,16 +134,16 @@ func TestValidate(t *testing.T) {
 		{in("retry_on_failure", "initial_interval", "1ns"), "retry_on_failure::initial_interval: must be from 1ms to 8760h0m0s (got 1ns)"},
 		{in("exporter", "nosuch", nil), "exporter: must be an exporter that is compiled in: otlp_grpc, otlp_http (got nosuch)"},
 		{in("exporter", "fallbacklog", nil), "exporter: must be another exporter (got fallbacklog)"},
-		{nestedIn(map[string]any{"endpoint": "x:1", "endpont": "y"}), "endpont"},
-		{nestedIn(map[string]any{}), `requires a non-empty "endpoint"`},
-		{nestedIn(map[string]any{"endpoint": "x:1", "sending_queue": map[string]any{"enabled": true}}), "otlp_grpc::sending_queue: must be absent or disabled"},
-		{nestedIn(map[string]any{"endpoint": "x:1", "retry_on_failure": map[string]any{"max_interval": "1s"}}), "otlp_grpc::retry_on_failure: must be absent or disabled"},
+		{wrappedIn(map[string]any{"endpoint": "x:1", "endpont": "y"}), "endpont"},
+		{wrappedIn(map[string]any{}), `requires a non-empty "endpoint"`},
+		{wrappedIn(map[string]any{"endpoint": "x:1", "sending_queue": map[string]any{"enabled": true}}), "otlp_grpc::sending_queue: must be absent or disabled"},
+		{wrappedIn(map[string]any{"endpoint": "x:1", "retry_on_failure": map[string]any{"max_interval": "1s"}}), "otlp_grpc::retry_on_failure: must be absent or disabled"},
 	} {
 		t.Run(tc.want, func(t *testing.T) {
 			require.ErrorContains(t, confmap.Validate(loadConfig(t, tc.settings)), tc.want)
 		})
 	}
-	require.NoError(t, confmap.Validate(loadConfig(t, nestedIn(map[string]any{"endpoint": "x:1", "sending_queue": map[string]any{"enabled": false}}))))
+	require.NoError(t, confmap.Validate(loadConfig(t, wrappedIn(map[string]any{"endpoint": "x:1", "sending_queue": map[string]any{"enabled": false}}))))
 }
 
 func TestUnmarshalRefuses(t *testing.T) {
@@ -172,7 +172,7 @@ func TestUnmarshalRefuses(t *testing.T) {
 }
 
 // print-config marshals the configuration. With the factories registered it shows everything except secrets. Without them it
-// shows nothing of the nested exporter.
+// shows nothing of the wrapped exporter.
 func TestMarshalNeverShowsSecrets(t *testing.T) {
 	cfg := loadTestdata(t, "fallbacklog/all")
 	show := func() string {

@@ -24,24 +24,31 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 )
 
+// fileSystem is the file system of the logs and of the component's directory.
+type fileSystem interface {
+	segment.FS
+	segment.Volumes
+	segment.Locker
+}
+
 // core is the state that the signals of one component share: the directory and its lock, the disk budgets, the breaker and the
 // component's status.
 type core struct {
-	cfg      *Config
-	id       component.ID
-	root     string        // <directory>/<component id>
-	codec    record.Codec  // of new records
-	reader   record.Reader // of records with any codec
-	fs       segment.FS
-	now      func() time.Time
-	logger   *zap.Logger // at most one line per minute for each message
-	states   *zap.Logger // changes of state, and lines with a bounded rate of their own
-	breaker  *breaker.Breaker
-	group    *delivery.Group
-	forecast *forecast
-	outage   outage
-	tel      *coreTelemetry
-	users    int // guarded by the registry
+	cfg       *Config
+	id        component.ID
+	root      string        // <directory>/<component id>
+	codec     record.Codec  // of new records
+	reader    record.Reader // of records with any codec
+	fs        fileSystem
+	now       func() time.Time
+	logger    *zap.Logger // at most one line per minute for each message
+	unsampled *zap.Logger // for changes of state, and for lines with a bounded rate of their own
+	breaker   *breaker.Breaker
+	group     *delivery.Group
+	forecast  *forecast
+	outage    outage
+	tel       *coreTelemetry
+	users     int // guarded by the registry
 
 	published published
 
@@ -75,9 +82,9 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		hosts:        map[any]component.Host{},
 		shutdownLeft: shutdown.Exporter,
 		maintained:   make(chan struct{}), served: make(chan struct{}), closing: make(chan struct{}),
-		states: set.Logger.WithOptions(zap.WrapCore(withoutSignal)),
+		unsampled: set.Logger.WithOptions(zap.WrapCore(withoutSignal)),
 	}
-	c.logger = sampled.Logger(c.states)
+	c.logger = sampled.Logger(c.unsampled)
 	c.published.begun = c.now()
 	c.breaker = breaker.New(breaker.Options{
 		FailureThreshold: cfg.Breaker.FailureThreshold,
@@ -88,7 +95,7 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		OnChange: func(from, to breaker.State) {
 			c.tel.transition(from, to)
 			if from == breaker.Closed || to == breaker.Closed { // a probe in between changes nothing for viewers
-				c.published.turnedAt.Store(c.now().UnixNano())
+				c.published.breakerChangedAt.Store(c.now().UnixNano())
 			}
 			if to == breaker.Closed {
 				c.forecast.breakerClosed()

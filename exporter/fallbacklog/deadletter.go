@@ -26,8 +26,8 @@ var errNoDeadLetter = errors.New("no pipeline of this gateway has a dead letter 
 // reasonRequeued is the reason in logged_items for records that moved from the dead letter. The record keeps its own.
 const reasonRequeued = "requeued"
 
-// droppedDead is the reason of items that a full dead letter dropped.
-const droppedDead = "dead_letter_full"
+// droppedByDeadLetter is the reason of items that a full dead letter dropped.
+const droppedByDeadLetter = "dead_letter_full"
 
 // rotatingDeadLetter is a dead letter that drops its oldest segments to make room.
 type rotatingDeadLetter struct {
@@ -35,8 +35,8 @@ type rotatingDeadLetter struct {
 	reader  record.Reader
 	dropped func(items int)
 
-	now  func() time.Time
-	room *segment.Room
+	now     func() time.Time
+	dropper *segment.Dropper
 }
 
 var _ delivery.RecordWriter = (*rotatingDeadLetter)(nil)
@@ -47,7 +47,7 @@ func (d *rotatingDeadLetter) AppendBefore(rec []byte, limit time.Time) error {
 	if err := tryAppend(); !errors.Is(err, segment.ErrFull) {
 		return err
 	}
-	return d.room.Append(limit.Sub(d.now()), tryAppend, func() (bool, error) {
+	return d.dropper.Append(limit.Sub(d.now()), tryAppend, func() (bool, error) {
 		items := 0
 		made, err := d.DropOldest(func(r []byte) {
 			if m, err := d.reader.Parse(r); err == nil {
@@ -70,41 +70,41 @@ type deadLetterServer struct {
 	lanes map[string]*lane // by signal
 }
 
-func (a *deadLetterServer) attach(signal string, l *lane) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.lanes[signal] = l
+func (s *deadLetterServer) attach(signal string, l *lane) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lanes[signal] = l
 }
 
 // logDeadLettered logs the records that went to dead letters since the last line, if a line is due.
-func (a *deadLetterServer) logDeadLettered() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, l := range a.lanes {
-		l.tel.logDeadLettered(l.tel.deadLetterLines.due(a.core.now()))
+func (s *deadLetterServer) logDeadLettered() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.lanes {
+		l.tel.logDeadLettered(l.tel.deadLetterLines.due(s.core.now()))
 	}
 }
 
-func (a *deadLetterServer) detach(l *lane) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for signal, other := range a.lanes {
+func (s *deadLetterServer) detach(l *lane) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for signal, other := range s.lanes {
 		if other == l {
-			delete(a.lanes, signal)
+			delete(s.lanes, signal)
 		}
 	}
 }
 
 // serve serves the waiting request, if there is one, until ctx ends.
-func (a *deadLetterServer) serve(ctx context.Context) {
-	c := a.core
+func (s *deadLetterServer) serve(ctx context.Context) {
+	c := s.core
 	r, ok, err := logtool.Pending(c.fs, c.root)
 	if !ok && err == nil {
 		return
 	}
 	answer := logtool.Response{ID: r.ID}
 	if err == nil {
-		answer.Done, err = a.apply(ctx, r)
+		answer.Done, err = s.apply(ctx, r)
 	}
 	if err != nil {
 		answer.Error = err.Error()
@@ -119,26 +119,26 @@ func (a *deadLetterServer) serve(ctx context.Context) {
 	}
 }
 
-func (a *deadLetterServer) apply(ctx context.Context, r logtool.Request) (all []logtool.DeadLetterResult, err error) {
-	c := a.core
+func (s *deadLetterServer) apply(ctx context.Context, r logtool.Request) (all []logtool.DeadLetterResult, err error) {
+	c := s.core
 	if err := c.owner.err(); err != nil {
 		return nil, err
 	}
-	a.mu.Lock()
-	lanes := make(map[string]*lane, len(a.lanes))
-	for signal, l := range a.lanes {
+	s.mu.Lock()
+	lanes := make(map[string]*lane, len(s.lanes))
+	for signal, l := range s.lanes {
 		lanes[signal] = l
 	}
-	a.mu.Unlock()
-	for _, signal := range signalNames {
+	s.mu.Unlock()
+	for _, signal := range logtool.Signals {
 		if !slices.Contains(r.Signals, signal) {
 			continue
 		}
 		l := lanes[signal]
-		if l == nil || l.dead == nil {
+		if l == nil || l.deadLetter == nil {
 			return all, fmt.Errorf("%w: %s", errNoDeadLetter, signal)
 		}
-		done, err := r.Apply(ctx, signal, c.reader, c.codec, l.dead, l.log, func(m record.Meta, size int) {
+		done, err := r.Apply(ctx, signal, c.reader, c.codec, l.deadLetter, l.log, func(m record.Meta, size int) {
 			l.tel.Logged(reasonRequeued, m.Items, size)
 		})
 		all = append(all, done)

@@ -29,42 +29,42 @@ type deadLetterLine struct {
 }
 
 // add adds a record and returns the line that is due.
-func (b *deadLetterLines) add(now time.Time, reason delivery.Reason, items int, cause error) (line deadLetterLine, due bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.line.records++
-	b.line.items += items
-	b.line.reason, b.line.cause = reason, cause
-	return b.dueLocked(now)
+func (l *deadLetterLines) add(now time.Time, reason delivery.Reason, items int, cause error) (line deadLetterLine, due bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.line.records++
+	l.line.items += items
+	l.line.reason, l.line.cause = reason, cause
+	return l.dueLocked(now)
 }
 
 // due returns the line that is due.
-func (b *deadLetterLines) due(now time.Time) (line deadLetterLine, due bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.dueLocked(now)
+func (l *deadLetterLines) due(now time.Time) (line deadLetterLine, due bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dueLocked(now)
 }
 
-func (b *deadLetterLines) dueLocked(now time.Time) (line deadLetterLine, due bool) {
-	if b.line.records == 0 || !b.lastLine.IsZero() && now.Sub(b.lastLine) < deadLetterLineEvery {
+func (l *deadLetterLines) dueLocked(now time.Time) (line deadLetterLine, due bool) {
+	if l.line.records == 0 || !l.lastLine.IsZero() && now.Sub(l.lastLine) < deadLetterLineEvery {
 		return deadLetterLine{}, false
 	}
-	return b.resetLocked(now), true
+	return l.resetLocked(now), true
 }
 
 // remaining returns the records that are not logged yet.
-func (b *deadLetterLines) remaining(now time.Time) (line deadLetterLine, any bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.line.records == 0 {
+func (l *deadLetterLines) remaining(now time.Time) (line deadLetterLine, any bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.line.records == 0 {
 		return deadLetterLine{}, false
 	}
-	return b.resetLocked(now), true
+	return l.resetLocked(now), true
 }
 
-func (b *deadLetterLines) resetLocked(now time.Time) deadLetterLine {
-	line := b.line
-	b.line, b.lastLine = deadLetterLine{}, now
+func (l *deadLetterLines) resetLocked(now time.Time) deadLetterLine {
+	line := l.line
+	l.line, l.lastLine = deadLetterLine{}, now
 	return line
 }
 
@@ -74,7 +74,7 @@ func (t *laneTelemetry) logDeadLettered(line deadLetterLine, due bool) {
 		return
 	}
 	c := t.core
-	t.states.Warn("records went to the dead letter", errorFields(line.cause,
+	t.unsampled.Warn("records went to the dead letter", errorFields(line.cause,
 		zap.Int("records", line.records), zap.Int("items", line.items), zap.String("reason", string(line.reason)),
 		zap.String("directory", filepath.Join(c.root, t.signal, deadLetterDir)),
 		zap.String("command", "fallbacklog cat -dead-letter -component "+c.id.String()+" -signal "+t.signal+" "+c.cfg.Log.Directory))...)

@@ -71,7 +71,7 @@ func TestMarshalHidesTheKey(t *testing.T) {
 
 // With a key nothing that was sent is unencrypted anywhere in the directory: log, dead letter and copies of damage, compressed
 // or not. Without a key it is, which proves that the test can fail.
-func TestEncryptedDirectoryTellsNothing(t *testing.T) {
+func TestEncryptedDirectoryShowsNothing(t *testing.T) {
 	const known = "a-known-attribute-value"
 	for name, c := range map[string]struct {
 		settings map[string]any

@@ -20,13 +20,13 @@ import (
 
 // instance is the exporter of one signal.
 type instance[T any] struct {
-	signal signal[T]
-	set    exporter.Settings
-	core   *core
-	lane   *lane   // nil until Start
-	sink   sink[T] // its Component is nil if no exporter is wrapped
-	once   sync.Once
-	leave  func() error // releases the core; the last instance closes it
+	signal  signal[T]
+	set     exporter.Settings
+	core    *core
+	lane    *lane      // nil until Start
+	wrapped wrapped[T] // its Component is nil if no exporter is wrapped
+	once    sync.Once
+	leave   func() error // releases the core; the last instance closes it
 }
 
 type (
@@ -63,14 +63,14 @@ func (i *instance[T]) Start(ctx context.Context, host component.Host) error {
 	if err := i.core.open(); err != nil {
 		return err
 	}
-	if err := i.startSink(ctx, host); err != nil {
+	if err := i.startWrapped(ctx, host); err != nil {
 		return fmt.Errorf("exporter: %w", err)
 	}
 	i.core.attach(i, host)
 	l, err := newLane(i.core, i.set, i.signal.name, i.decode)
 	if err != nil {
 		i.core.detach(i)
-		return errors.Join(err, i.stopSink(ctx))
+		return errors.Join(err, i.stopWrapped(ctx))
 	}
 	i.lane = l
 	i.core.publish(gatewaystate.Find(host.GetExtensions()), i.signal.name, l)
@@ -91,7 +91,7 @@ func (i *instance[T]) Shutdown(ctx context.Context) error {
 			i.core.withdraw()
 			err = i.lane.shutdown(ctx)
 			i.core.detach(i)
-			err = errors.Join(err, i.stopSink(ctx))
+			err = errors.Join(err, i.stopWrapped(ctx))
 		}
 		err = errors.Join(err, i.leave())
 	})
@@ -102,19 +102,19 @@ func (i *instance[T]) consume(ctx context.Context, data T) error {
 	if i.lane == nil {
 		return errNotStarted
 	}
-	r := request[T]{instance: i, data: data}
+	b := batch[T]{instance: i, data: data}
 	if len(i.core.cfg.MetadataKeys) > 0 {
-		r.caller = client.FromContext(ctx).Metadata
+		b.callerMetadata = client.FromContext(ctx).Metadata
 	}
-	return i.lane.consume(ctx, r)
+	return i.lane.consume(ctx, b)
 }
 
-// decode is the inverse of request.Payload, for records with the same metadata.
-func (i *instance[T]) decode(lines [][]byte) (delivery.Batch, error) {
-	r := request[T]{instance: i}
-	for n, line := range lines {
-		codec := i.core.reader.CodecOf(line)
-		meta, payload, err := codec.Split(line)
+// decode is the inverse of batch.Payload, for records with the same metadata.
+func (i *instance[T]) decode(records [][]byte) (delivery.Batch, error) {
+	b := batch[T]{instance: i}
+	for n, rec := range records {
+		codec := i.core.reader.CodecOf(rec)
+		meta, payload, err := codec.Split(rec)
 		if err != nil {
 			return nil, err
 		}
@@ -123,10 +123,10 @@ func (i *instance[T]) decode(lines [][]byte) (delivery.Batch, error) {
 			return nil, err
 		}
 		if n > 0 {
-			i.signal.move(data, r.data)
+			i.signal.move(data, b.data)
 			continue
 		}
-		r.data, r.kept = data, meta.Metadata
+		b.data, b.storedMetadata = data, meta.Metadata
 	}
-	return r, nil
+	return b, nil
 }

@@ -1,7 +1,6 @@
 package fallbacklog
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +27,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
 // badFS fails one operation until a test changes that.
@@ -197,19 +196,16 @@ func TestSecondProcessIsKeptOut(t *testing.T) {
 	b := newBackend(t)
 	b.refuse(codes.Unavailable)
 	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperProcess$")
-	cmd.Env = append(os.Environ(), "FALLBACKLOG_HELPER="+dir, "FALLBACKLOG_ENDPOINT="+b.grpcAddr)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	lines := bufio.NewScanner(out)
+	cmd, lines := startHelperProcess(t, dir, b)
 	for lines.Scan() && !strings.HasPrefix(lines.Text(), "acked ") {
 		continue
 	}
-	_, err = tryGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b)))
-	require.ErrorIs(t, err, segment.ErrLocked)
+	_, err := tryGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b)))
+	require.ErrorIs(t, err, segment.ErrInUse)
 	require.NoError(t, cmd.Process.Kill())
-	_, _ = io.Copy(io.Discard, out)
+	for lines.Scan() { // Wait must come after the last line
+		continue
+	}
 	require.Error(t, cmd.Wait())
 	startGateway(t, newTestHost(), loadConfig(t, testSettings(dir), grpcTo(b)))
 }
@@ -234,7 +230,7 @@ func (m *moody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	names := logNames(req.Logs())
+	names := otlptest.LogBodies(req.Logs())
 	m.mu.Lock()
 	mood := m.rnd.IntN(8)
 	if m.calm {
@@ -318,7 +314,7 @@ func TestFlappingDownstream(t *testing.T) {
 	for _, line := range lines {
 		ld, err := logs.json.unmarshal(line)
 		require.NoError(t, err)
-		for _, name := range logNames(ld) {
+		for _, name := range otlptest.LogBodies(ld) {
 			deadLettered[name] = true
 		}
 	}

@@ -26,51 +26,51 @@ func newForecast(maxBytes int64) *forecast {
 }
 
 // note adds the sums of all signals. It must be called at regular intervals.
-func (o *forecast) note(now time.Time, unread, disk int64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.unread.Add(now, float64(unread))
-	if o.disk = disk; disk == 0 {
-		o.free = trend.New(forecastSamples) // the free space in an earlier outage predicts nothing
+func (f *forecast) note(now time.Time, unread, disk int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unread.Add(now, float64(unread))
+	if f.disk = disk; disk == 0 {
+		f.free = trend.New(forecastSamples) // the free space in an earlier outage predicts nothing
 	}
 }
 
 // noteFree adds the space that the file system leaves the logs, after note.
-func (o *forecast) noteFree(now time.Time, free int64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.free.Add(now, float64(max(0, free)))
+func (f *forecast) noteFree(now time.Time, free int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.free.Add(now, float64(max(0, free)))
 }
 
 // breakerClosed restarts the trends: the log that grew will shrink. It is called with the breaker locked.
-func (o *forecast) breakerClosed() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.unread.Restart()
-	o.free.Restart()
+func (f *forecast) breakerClosed() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unread.Restart()
+	f.free.Restart()
 }
 
 // full returns the seconds until the log has no room: until the logs have reached max_disk_mib, or until the file system is
 // full, whichever is sooner. Others may also fill the file system. ok is false while the logs do not grow.
-func (o *forecast) full() (seconds float64, ok bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	slope := o.unread.Slope()
+func (f *forecast) full() (seconds float64, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	slope := f.unread.Slope()
 	if slope <= 0 {
 		return 0, false
 	}
-	seconds = max(0, float64(o.maxBytes-o.disk)) / slope
-	if fall := -o.free.Slope(); fall > 0 {
-		seconds = min(seconds, o.free.Level()/fall)
+	seconds = max(0, float64(f.maxBytes-f.disk)) / slope
+	if fall := -f.free.Slope(); fall > 0 {
+		seconds = min(seconds, f.free.Level()/fall)
 	}
 	return seconds, true
 }
 
 // drained returns the seconds until the log is drained, 0 if it is. ok is false while the log does not shrink.
-func (o *forecast) drained() (seconds float64, ok bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	level, slope := o.unread.Level(), o.unread.Slope()
+func (f *forecast) drained() (seconds float64, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	level, slope := f.unread.Level(), f.unread.Slope()
 	if level == 0 {
 		return 0, true
 	}

@@ -12,57 +12,57 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-func TestOutlook(t *testing.T) {
-	o := newForecast(1000)
+func TestForecast(t *testing.T) {
+	f := newForecast(1000)
 	now := time.Unix(0, 0)
 	tick := func(unread int64) {
 		now = now.Add(time.Second)
-		o.note(now, unread, unread+100)
+		f.note(now, unread, unread+100)
 	}
-	drained, ok := o.drained()
+	drained, ok := f.drained()
 	assert.True(t, ok)
 	assert.Zero(t, drained)
-	_, ok = o.full()
+	_, ok = f.full()
 	assert.False(t, ok, "nothing grows")
 	for i := range int64(31) {
 		tick(10 * i)
 	}
-	full, ok := o.full()
+	full, ok := f.full()
 	assert.True(t, ok)
 	assert.InDelta(t, (1000-100-300)/10, full, 1e-9)
-	_, ok = o.drained()
+	_, ok = f.drained()
 	assert.False(t, ok, "it grows")
 	for range 200 {
 		tick(400)
 	}
-	_, ok = o.full()
+	_, ok = f.full()
 	assert.False(t, ok, "it stays as it is")
-	_, ok = o.drained()
+	_, ok = f.drained()
 	assert.False(t, ok)
 	for i := range int64(61) {
 		tick(400 - 5*i)
 	}
-	drained, ok = o.drained()
+	drained, ok = f.drained()
 	assert.True(t, ok)
 	assert.InDelta(t, 100/5, drained, 1e-9)
 	for range 3 {
 		tick(0)
 	}
-	drained, ok = o.drained()
+	drained, ok = f.drained()
 	assert.True(t, ok)
 	assert.Zero(t, drained)
 }
 
 // A disk that others fill, or that is smaller than max_disk_mib, is full before the logs have reached max_disk_mib.
-func TestOutlookOfAShortDisk(t *testing.T) {
-	o := newForecast(1 << 30)
+func TestForecastOnAShortDisk(t *testing.T) {
+	f := newForecast(1 << 30)
 	now := time.Unix(0, 0)
 	for i := range int64(31) {
 		now = now.Add(time.Second)
-		o.note(now, 10*i, 10*i)
-		o.noteFree(now, 1000-20*i)
+		f.note(now, 10*i, 10*i)
+		f.noteFree(now, 1000-20*i)
 	}
-	full, ok := o.full()
+	full, ok := f.full()
 	assert.True(t, ok)
 	assert.InDelta(t, (1000-20*30)/20, full, 1e-9)
 }

@@ -26,8 +26,8 @@ func (t *itemTally) items() gatewaystate.LogItems {
 
 // published is the state that a component shows on the gateway page, once for all its signals. It is safe for concurrent use.
 type published struct {
-	turnedAt atomic.Int64 // when the breaker opened or closed, in Unix nanoseconds; 0: not since the start
-	begun    time.Time
+	breakerChangedAt atomic.Int64 // when the breaker opened or closed, in Unix nanoseconds; 0: not since the start
+	begun            time.Time
 
 	mu       sync.Mutex
 	lanes    map[string]*lane // by signal
@@ -70,7 +70,7 @@ func (c *core) GatewayState() gatewaystate.State {
 	if spec := c.cfg.Exporter.spec; spec != nil {
 		l.Exporter = spec.ID.String()
 	}
-	if at := c.published.turnedAt.Load(); at != 0 {
+	if at := c.published.breakerChangedAt.Load(); at != 0 {
 		l.BreakerSince = time.Unix(0, at)
 	}
 	if since, lasts := c.outage.begun(); lasts {
@@ -129,8 +129,8 @@ func (l *lane) state(signal string) gatewaystate.LogSignal {
 	if !stats.Oldest.IsZero() {
 		s.OldestSeconds = max(0, l.core.now().Sub(stats.Oldest).Seconds())
 	}
-	if l.dead != nil {
-		s.DeadLetterBytes = l.dead.Stats().Unread
+	if l.deadLetter != nil {
+		s.DeadLetterBytes = l.deadLetter.Stats().Unread
 	}
 	if err := l.LogCondition(); err != nil {
 		s.Degraded = gatewaystate.Clip(err.Error())

@@ -21,9 +21,9 @@ func (c *core) newGroup() *delivery.Group {
 		ReplayPerSecond: cfg.Replay.MaxRequestsPerSecond, ReplayBytesPerSecond: cfg.Replay.MaxMiBPerSecond * mib,
 		MaxItemAge:      cfg.Replay.MaxItemAge,
 		MaxOpenInterval: cfg.Breaker.MaxOpenInterval, MaxAge: cfg.Log.MaxAge,
-		OnFull:    policies[cfg.Log.OnFull],
-		Permanent: consumererror.IsPermanent,
-		Now:       c.now,
-		Degraded:  c.degraded, Healthy: c.healthy, Troubled: c.troubled,
+		OnFull:      policies[cfg.Log.OnFull],
+		Permanent:   consumererror.IsPermanent,
+		Now:         c.now,
+		OutageBegan: c.outageBegan, OutageEnded: c.outageEnded, Troubled: c.troubled,
 	}, c.breaker)
 }

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
 // streak is the number of consecutive permanent errors, without a success, that mean that the downstream is at fault.
@@ -93,7 +94,7 @@ func TestPermanentErrorInReplay(t *testing.T) {
 }
 
 // UNAUTHENTICATED would refuse all data: nothing goes to the dead letter, and the log is kept and tried slowly.
-func TestSystemicErrorParksTheLog(t *testing.T) {
+func TestSystemicErrorKeepsTheLog(t *testing.T) {
 	for name, to := range map[string]func(*backend) map[string]any{"otlp_grpc": grpcTo, "otlp_http": httpTo} {
 		t.Run(name, func(t *testing.T) {
 			b := newBackend(t)
@@ -126,7 +127,7 @@ func TestFivePermanentErrorsInARowAreSystemic(t *testing.T) {
 
 // A record that the downstream cannot accept, but answers with retryable errors, neither blocks the others nor keeps the
 // breaker open.
-func TestPoisonRecordIsQuarantined(t *testing.T) {
+func TestPoisonRecordGoesToTheDeadLetter(t *testing.T) {
 	b := newBackend(t)
 	b.refuse(codes.Unavailable)
 	dir := t.TempDir()
@@ -200,7 +201,7 @@ func startScripted(t *testing.T, s *scripted, settings ...map[string]any) *lane 
 
 // consumeLog goes through the exporter's own path.
 func consumeLog(ctx context.Context, l *lane, s *scripted, name string) error {
-	i := &instance[plog.Logs]{signal: logs, core: l.core, lane: l, sink: sink[plog.Logs]{Component: s, capabilities: s.Capabilities(), consume: s.ConsumeLogs}}
+	i := &instance[plog.Logs]{signal: logs, core: l.core, lane: l, wrapped: wrapped[plog.Logs]{Component: s, capabilities: s.Capabilities(), consume: s.ConsumeLogs}}
 	return i.consume(ctx, makeLogs(name, 1))
 }
 
@@ -216,7 +217,7 @@ func TestOpaquePermanentErrorsKeepTheData(t *testing.T) {
 		if down {
 			return consumererror.NewPermanent(errors.New("remote write returned HTTP status 503"))
 		}
-		for _, name := range logNames(ld) {
+		for _, name := range otlptest.LogBodies(ld) {
 			got[name]++
 		}
 		return nil
@@ -225,7 +226,7 @@ func TestOpaquePermanentErrorsKeepTheData(t *testing.T) {
 	for i := range 10 {
 		require.NoError(t, consumeLog(context.Background(), l, s, fmt.Sprint(i)))
 	}
-	assert.True(t, l.dead.Empty())
+	assert.True(t, l.deadLetter.Empty())
 	mu.Lock()
 	down = false
 	mu.Unlock()
@@ -234,7 +235,7 @@ func TestOpaquePermanentErrorsKeepTheData(t *testing.T) {
 		defer mu.Unlock()
 		return len(got) == 10
 	}, "everything arrives")
-	assert.True(t, l.dead.Empty())
+	assert.True(t, l.deadLetter.Empty())
 }
 
 func TestMutatingExporterGetsACopy(t *testing.T) {

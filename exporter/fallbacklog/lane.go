@@ -21,10 +21,10 @@ var errNotStarted = errors.New("the exporter is not started")
 // lane is one signal's delivery with its logs and its telemetry.
 type lane struct {
 	*delivery.Lane
-	core *core
-	tel  *laneTelemetry
-	log  *segment.Log
-	dead *segment.Log // nil if dead_letter::enabled is false
+	core       *core
+	tel        *laneTelemetry
+	log        *segment.Log
+	deadLetter *segment.Log // nil if dead_letter::enabled is false
 
 	foundBytes int64 // unread bytes at the start
 }
@@ -57,13 +57,13 @@ func newLane(c *core, set exporter.Settings, signal string, decode delivery.Deco
 		dead.OnCompressed = func(found *segment.CompressedError) {
 			tel.logger.Warn("the dead letter has segments that an earlier version compressed: decompress them so that `fallbacklog` can read them", zap.Error(found))
 		}
-		if l.dead, err = segment.Open(dead); err != nil {
+		if l.deadLetter, err = segment.Open(dead); err != nil {
 			return nil, errors.Join(fmt.Errorf("dead_letter: %w", err), l.log.Close())
 		}
-		opt.DeadLetter = l.dead
+		opt.DeadLetter = l.deadLetter
 		if c.cfg.DeadLetter.OnFull == OnFullDropOldest {
 			opt.DeadLetter = &rotatingDeadLetter{
-				Log: l.dead, reader: c.reader, dropped: func(items int) { tel.Dropped(droppedDead, items) }, now: c.now, room: segment.NewRoom(),
+				Log: l.deadLetter, reader: c.reader, dropped: func(items int) { tel.Dropped(droppedByDeadLetter, items) }, now: c.now, dropper: segment.NewDropper(),
 			}
 		}
 	}
@@ -109,7 +109,9 @@ func (l *lane) options(dir string, budget *segment.Budget) segment.Options {
 }
 
 // stalled reports whether a write to one of the logs has waited for the disk for more than a second.
-func (l *lane) stalled() bool { return l.log.Stalled() || l.dead != nil && l.dead.Stalled() }
+func (l *lane) stalled() bool {
+	return l.log.Stalled() || l.deadLetter != nil && l.deadLetter.Stalled()
+}
 
 func kind(c record.Codec) segment.Kind {
 	return segment.Kind{Extension: c.Extension(), Format: c}

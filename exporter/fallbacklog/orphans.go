@@ -13,6 +13,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
 )
 
 const (
@@ -21,9 +22,6 @@ const (
 	// orphansEvery is the interval of further searches while orphans exist.
 	orphansEvery = 10 * time.Minute
 )
-
-// signalNames are the names of the directories in a component's directory.
-var signalNames = []string{"logs", "metrics", "traces"}
 
 // kinds are all kinds of segments, whichever kind is written.
 var kinds = []segment.Kind{kind(record.Lines{}), kind(record.Frames{})}
@@ -55,7 +53,7 @@ func (o *orphans) claimed(signal string) bool {
 func (o *orphans) search() {
 	c := o.core
 	var sum int64
-	for _, signal := range signalNames {
+	for _, signal := range logtool.Signals {
 		if !o.claimed(signal) {
 			sum += o.report(c.root, signal)
 		}
@@ -78,7 +76,7 @@ func (o *orphans) others() (sum int64) {
 		if !e.IsDir() || root == c.root || o.locked(root) {
 			continue
 		}
-		for _, signal := range signalNames {
+		for _, signal := range logtool.Signals {
 			sum += o.report(root, signal)
 		}
 	}
@@ -109,7 +107,7 @@ func (o *orphans) report(root, signal string) int64 {
 	if err != nil {
 		id = filepath.Base(root)
 	}
-	o.core.states.Warn( // not sampled: orphans are few and searches are rare
+	o.core.unsampled.Warn( // not sampled: orphans are few and searches are rare
 		"no component sends what is in this directory: configure one with its name and signal, or send the data with the command",
 		zap.String("directory", dir), zap.Int64("bytes", log), zap.Int64("dead_letter_bytes", dead),
 		zap.String("command", "fallbacklog replay -endpoint grpc://host:port -component "+id+" -signal "+signal+" "+o.core.cfg.Log.Directory))

@@ -41,15 +41,15 @@ func (o *outage) begun() (since time.Time, ok bool) {
 
 // due reports whether it is time for a line, and returns the age of the outage and the number of requests delivered since the
 // last line. delivered is their number since the start.
-func (o *outage) due(now time.Time, delivered uint64) (age time.Duration, lately uint64, due bool) {
+func (o *outage) due(now time.Time, delivered uint64) (age time.Duration, newlyDelivered uint64, due bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.since.IsZero() || now.Sub(o.last) < outageEvery {
 		return 0, 0, false
 	}
-	lately = delivered - o.delivered
+	newlyDelivered = delivered - o.delivered
 	o.last, o.delivered = now, delivered
-	return now.Sub(o.since), lately, true
+	return now.Sub(o.since), newlyDelivered, true
 }
 
 // logOutage logs one line per minute during an outage.
@@ -62,20 +62,20 @@ func (c *core) logOutage(backlog int64) {
 	if err := c.group.LastFailure(); err != nil {
 		fields = append(fields, errorFields(err)...)
 	}
-	refused := c.group.Refused()
+	refused := c.group.RefusedSignals()
 	switch {
 	case c.breaker.State() != breaker.Closed:
-		c.states.Warn("the outage lasts, and data goes to the local log", c.untilFull(fields)...)
+		c.unsampled.Warn("the outage lasts, and data goes to the local log", c.untilFull(fields)...)
 	case len(refused) > 0:
-		c.states.Warn("the downstream refuses signals, and their data goes to the local log",
+		c.unsampled.Warn("the downstream refuses signals, and their data goes to the local log",
 			c.untilFull(append(fields, zap.Strings("signals", refused)))...)
 	case delivered == 0:
-		c.states.Warn("the local log is not drained, and nothing went out since the last line", c.untilFull(fields)...)
+		c.unsampled.Warn("the local log is not drained, and nothing went out since the last line", c.untilFull(fields)...)
 	default:
 		if s, ok := c.forecast.drained(); ok {
 			fields = append(fields, zap.Float64("seconds_to_drained", s))
 		}
-		c.states.Info("the downstream is back, and the local log is not drained yet", fields...)
+		c.unsampled.Info("the downstream is back, and the local log is not drained yet", fields...)
 	}
 }
 

@@ -165,13 +165,8 @@ func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 	b := newBackend(t)
 	b.refuse(codes.Unavailable)
 	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperProcess$")
-	cmd.Env = append(os.Environ(), "FALLBACKLOG_HELPER="+dir, "FALLBACKLOG_ENDPOINT="+b.grpcAddr)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
+	cmd, lines := startHelperProcess(t, dir, b)
 	acked := map[string]bool{}
-	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if name, ok := strings.CutPrefix(lines.Text(), "acked "); ok {
 			acked[name] = true
@@ -202,7 +197,18 @@ func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 	}, "everything acknowledged arrives")
 }
 
-// TestHelperProcess is the process that TestKilledProcessKeepsWhatItAcknowledged kills.
+// startHelperProcess starts TestHelperProcess on a directory in another process, and returns it and the lines that it writes.
+func startHelperProcess(t *testing.T, dir string, b *backend) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperProcess$")
+	cmd.Env = append(os.Environ(), "FALLBACKLOG_HELPER="+dir, "FALLBACKLOG_ENDPOINT="+b.grpcAddr)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	return cmd, bufio.NewScanner(out)
+}
+
+// TestHelperProcess is the process that other tests kill. It appends until then.
 func TestHelperProcess(t *testing.T) {
 	dir := os.Getenv("FALLBACKLOG_HELPER")
 	if dir == "" {
@@ -227,7 +233,7 @@ func TestDirectoryHasOneOwner(t *testing.T) {
 	dir := t.TempDir()
 	first := startGateway(t, newTestHost(), loadConfig(t, testSettings(dir)))
 	_, err := tryGateway(t, newTestHost(), loadConfig(t, testSettings(dir)))
-	require.ErrorIs(t, err, segment.ErrLocked)
+	require.ErrorIs(t, err, segment.ErrInUse)
 	require.ErrorContains(t, err, "log::directory")
 	first.stop()
 	startGateway(t, newTestHost(), loadConfig(t, testSettings(dir)))

@@ -14,15 +14,21 @@ import (
 )
 
 // errOtherOwner means that another process has locked the directory.
-var errOtherOwner = fmt.Errorf("another process has locked the directory after its lock file was deleted: stop one of the two, %w", segment.ErrLocked)
+var errOtherOwner = fmt.Errorf("another process has locked the directory after its lock file was deleted: stop one of the two, %w", segment.ErrInUse)
 
 // errNoLock means that the directory has no lock yet, because the disk is read-only.
 var errNoLock = fmt.Errorf("the directory cannot be locked: %w", syscall.EROFS)
 
+// lockFileSystem is the file system of the lock file.
+type lockFileSystem interface {
+	segment.Locker
+	Stat(name string) (fs.FileInfo, error)
+}
+
 // owner owns the lock of a component's directory. The lock is on a file. If that file is deleted owner creates and locks it
 // again, unless another process has done so. It is safe for concurrent use.
 type owner struct {
-	fs   segment.FS
+	fs   lockFileSystem
 	name string // of the lock file
 
 	mu   sync.Mutex
@@ -39,10 +45,10 @@ const (
 
 // lockDirectory locks the directory. On a read-only disk without a lock file the first check after the disk has become writable
 // locks it.
-func lockDirectory(fsys segment.FS, name string, readOnly bool) (*owner, error) {
+func lockDirectory(fsys lockFileSystem, name string, readOnly bool) (*owner, error) {
 	o := &owner{fs: fsys, name: name}
 	lock, err := fsys.Lock(name)
-	for n := 0; errors.Is(err, segment.ErrLocked) && n < lockAttempts; n++ {
+	for n := 0; errors.Is(err, segment.ErrInUse) && n < lockAttempts; n++ {
 		time.Sleep(lockPause)
 		lock, err = fsys.Lock(name)
 	}
@@ -63,7 +69,7 @@ func (o *owner) check() error {
 	defer o.mu.Unlock()
 	err := o.checkLocked()
 	switch {
-	case errors.Is(err, segment.ErrLocked):
+	case errors.Is(err, segment.ErrInUse):
 		o.denied.Store(&errOtherOwner)
 	case o.lock != nil:
 		o.denied.Store(nil)
@@ -80,13 +86,13 @@ func (o *owner) checkLocked() error {
 		}
 		return err
 	}
-	have, err := o.lock.Stat()
+	want, err := o.lock.Stat()
 	if err != nil {
 		return err
 	}
-	there, err := o.fs.Stat(o.name)
+	actual, err := o.fs.Stat(o.name)
 	switch {
-	case err == nil && os.SameFile(have, there):
+	case err == nil && os.SameFile(want, actual):
 		return nil
 	case err == nil:
 		return errOtherOwner

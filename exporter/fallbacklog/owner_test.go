@@ -27,7 +27,7 @@ func TestDeletedLockIsTakenAgain(t *testing.T) {
 				time.Sleep(2 * time.Second)
 				synctest.Wait()
 				_, err := tryGateway(t, newTestHost(), loadConfig(t, testSettings(dir)))
-				require.ErrorIs(t, err, segment.ErrLocked)
+				require.ErrorIs(t, err, segment.ErrInUse)
 				require.NoError(t, e.ConsumeLogs(context.Background(), makeLogs("after", 1)))
 				require.NoError(t, e.Shutdown(context.Background()))
 				require.NoError(t, startLogsOn(t, newTestHost(), loadConfig(t, testSettings(dir)), func(*core) {}).Shutdown(context.Background()))
@@ -54,17 +54,17 @@ func TestDirectoryTakenByASecondProcess(t *testing.T) {
 					synctest.Wait()
 				}
 				for range 3 {
-					require.ErrorIs(t, first.ConsumeLogs(context.Background(), makeLogs("refused", 1)), segment.ErrLocked)
+					require.ErrorIs(t, first.ConsumeLogs(context.Background(), makeLogs("refused", 1)), segment.ErrInUse)
 					time.Sleep(5 * time.Second)
 					synctest.Wait()
 				}
 				lane := first.(logsExporter).lane
-				require.ErrorIs(t, lane.options("", lane.core.logBudget).CheckOwner(), segment.ErrLocked, "nor is a segment compressed")
+				require.ErrorIs(t, lane.options("", lane.core.logBudget).CheckOwner(), segment.ErrInUse, "nor is a segment compressed")
 				assert.Equal(t, []componentstatus.Status{sick}, host.seen()[:1])
-				require.ErrorIs(t, host.last().Err(), segment.ErrLocked)
+				require.ErrorIs(t, host.last().Err(), segment.ErrInUse)
 				require.NoError(t, second.ConsumeLogs(context.Background(), makeLogs("second", 1)))
 				require.NoError(t, second.Shutdown(context.Background()))
-				require.ErrorIs(t, first.ConsumeLogs(context.Background(), makeLogs("refused", 1)), segment.ErrLocked, "it is for a start to read what is there")
+				require.ErrorIs(t, first.ConsumeLogs(context.Background(), makeLogs("refused", 1)), segment.ErrInUse, "it is for a start to read what is there")
 				left := unread(t, dir)
 				assert.Equal(t, []string{"second/0", "second/0"}, left[len(left)-2:])
 

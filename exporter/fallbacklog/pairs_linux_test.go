@@ -30,7 +30,7 @@ func BenchmarkHealthyPairs(b *testing.B) {
 	}).Unmarshal(&cfg))
 	ways := []exporter.Metrics{
 		metricsExporterFor(b, newTestHost(), f, cfg),
-		wrapped(b, map[string]any{"exporter": map[string]any{"otlp_grpc": map[string]any{
+		newWrapping(b, map[string]any{"exporter": map[string]any{"otlp_grpc": map[string]any{
 			"endpoint": address, "tls": map[string]any{"insecure": true},
 		}}}),
 	}

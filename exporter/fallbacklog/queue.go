@@ -75,7 +75,7 @@ func (i *instance[T]) queueOptions() []exporterhelper.Option {
 func (i *instance[T]) stopQueue(helper component.Component) component.ShutdownFunc {
 	return func(ctx context.Context) error {
 		if i.lane != nil {
-			i.lane.Drain()
+			i.lane.BeginShutdown()
 		}
 		limited, done := i.core.shutdownTime(ctx)
 		deadline, _ := limited.Deadline()

@@ -22,7 +22,7 @@ type signal[T any] struct {
 	clone  func(T) T
 	cut    func(data T, from, to int) // removes all items outside [from, to)
 	move   func(from, to T)           // appends the items of from and leaves it empty
-	create func(context.Context, exporter.Factory, exporter.Settings, component.Config) (sink[T], error)
+	create func(context.Context, exporter.Factory, exporter.Settings, component.Config) (wrapped[T], error)
 }
 
 // wire is an encoding of OTLP requests.
@@ -38,8 +38,8 @@ func (s signal[T]) wire(e record.Encoding) wire[T] {
 	return s.json
 }
 
-// sink is a wrapped exporter of one signal.
-type sink[T any] struct {
+// wrapped is a wrapped exporter of one signal.
+type wrapped[T any] struct {
 	component.Component
 	capabilities consumer.Capabilities
 	consume      func(context.Context, T) error
@@ -58,12 +58,12 @@ var traces = signal[ptrace.Traces]{
 	},
 	cut:  cutTraces,
 	move: func(from, to ptrace.Traces) { from.ResourceSpans().MoveAndAppendTo(to.ResourceSpans()) },
-	create: func(ctx context.Context, f exporter.Factory, set exporter.Settings, cfg component.Config) (sink[ptrace.Traces], error) {
+	create: func(ctx context.Context, f exporter.Factory, set exporter.Settings, cfg component.Config) (wrapped[ptrace.Traces], error) {
 		e, err := f.CreateTraces(ctx, set, cfg)
 		if err != nil {
-			return sink[ptrace.Traces]{}, err
+			return wrapped[ptrace.Traces]{}, err
 		}
-		return sink[ptrace.Traces]{Component: e, capabilities: e.Capabilities(), consume: e.ConsumeTraces}, nil
+		return wrapped[ptrace.Traces]{Component: e, capabilities: e.Capabilities(), consume: e.ConsumeTraces}, nil
 	},
 }
 
@@ -79,12 +79,12 @@ var metrics = signal[pmetric.Metrics]{
 	},
 	cut:  cutMetrics,
 	move: func(from, to pmetric.Metrics) { from.ResourceMetrics().MoveAndAppendTo(to.ResourceMetrics()) },
-	create: func(ctx context.Context, f exporter.Factory, set exporter.Settings, cfg component.Config) (sink[pmetric.Metrics], error) {
+	create: func(ctx context.Context, f exporter.Factory, set exporter.Settings, cfg component.Config) (wrapped[pmetric.Metrics], error) {
 		e, err := f.CreateMetrics(ctx, set, cfg)
 		if err != nil {
-			return sink[pmetric.Metrics]{}, err
+			return wrapped[pmetric.Metrics]{}, err
 		}
-		return sink[pmetric.Metrics]{Component: e, capabilities: e.Capabilities(), consume: e.ConsumeMetrics}, nil
+		return wrapped[pmetric.Metrics]{Component: e, capabilities: e.Capabilities(), consume: e.ConsumeMetrics}, nil
 	},
 }
 
@@ -100,11 +100,11 @@ var logs = signal[plog.Logs]{
 	},
 	cut:  cutLogs,
 	move: func(from, to plog.Logs) { from.ResourceLogs().MoveAndAppendTo(to.ResourceLogs()) },
-	create: func(ctx context.Context, f exporter.Factory, set exporter.Settings, cfg component.Config) (sink[plog.Logs], error) {
+	create: func(ctx context.Context, f exporter.Factory, set exporter.Settings, cfg component.Config) (wrapped[plog.Logs], error) {
 		e, err := f.CreateLogs(ctx, set, cfg)
 		if err != nil {
-			return sink[plog.Logs]{}, err
+			return wrapped[plog.Logs]{}, err
 		}
-		return sink[plog.Logs]{Component: e, capabilities: e.Capabilities(), consume: e.ConsumeLogs}, nil
+		return wrapped[plog.Logs]{Component: e, capabilities: e.Capabilities(), consume: e.ConsumeLogs}, nil
 	},
 }

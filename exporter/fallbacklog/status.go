@@ -49,14 +49,14 @@ func event(why error) *componentstatus.Event {
 	return componentstatus.NewRecoverableErrorEvent(why)
 }
 
-// degraded logs that data falls back. With room in the log that is no error of the component.
-func (c *core) degraded(cause error) {
-	c.states.Warn("data goes to the local log", errorFields(cause, zap.String("directory", c.root))...)
+// outageBegan logs that data goes to the log. With room in the log that is no error of the component.
+func (c *core) outageBegan(cause error) {
+	c.unsampled.Warn("data goes to the local log", errorFields(cause, zap.String("directory", c.root))...)
 	c.outage.begin(c.now(), c.group.Delivered())
 }
 
-func (c *core) healthy() {
-	c.states.Info("data goes out again and the local log is drained")
+func (c *core) outageEnded() {
+	c.unsampled.Info("data goes out again and the local log is drained")
 	c.outage.end()
 }
 
@@ -65,16 +65,16 @@ func (c *core) troubled(change delivery.Change) {
 	signal, what := zap.String("signal", change.Signal), zap.Stringer("trouble", change.Trouble)
 	switch logs := change.Trouble.OfLogs(); {
 	case change.Err == nil && logs:
-		c.states.Info("the local log works again", signal, what)
+		c.unsampled.Info("the local log works again", signal, what)
 	case change.Err == nil:
-		c.states.Info("the downstream accepts the signal again", signal, what)
+		c.unsampled.Info("the downstream accepts the signal again", signal, what)
 	case logs:
-		c.states.Error("the local log is degraded", signal, what,
+		c.unsampled.Error("the local log is degraded", signal, what,
 			zap.String(errorType, string(failure.Log)), zap.Error(change.Err), zap.String("directory", c.root))
-	case change.Trouble == health.Locked:
-		c.states.Error("records of the log need another key: they wait for a start with it", append(errorFields(change.Err), signal, what)...)
+	case change.Trouble == health.OtherKey:
+		c.unsampled.Error("records of the log need another key: they wait for a start with it", append(errorFields(change.Err), signal, what)...)
 	default:
-		c.states.Error("the downstream refuses a signal: it waits and probes", append(errorFields(change.Err), signal, what)...)
+		c.unsampled.Error("the downstream refuses a signal: it waits and probes", append(errorFields(change.Err), signal, what)...)
 	}
 	if change.HealthChanged {
 		c.report(change.Component)

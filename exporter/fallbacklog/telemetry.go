@@ -76,7 +76,7 @@ type laneTelemetry struct {
 	core            *core
 	signal          string
 	logger          *zap.Logger // at most one line per minute for each message
-	states          *zap.Logger // lines with a bounded rate of their own
+	unsampled       *zap.Logger // for lines with a bounded rate of their own
 	deadLetterLines deadLetterLines
 	tb              *metadata.TelemetryBuilder
 	common          []attribute.KeyValue
@@ -87,9 +87,9 @@ type laneTelemetry struct {
 
 	// sent and lost are the counters that every exporter of the Collector has. Their only attribute is the exporter. Items in
 	// the dead letter count in neither.
-	sent     metric.Int64Counter
-	lost     metric.Int64Counter
-	upstream metric.MeasurementOption
+	sent         metric.Int64Counter
+	lost         metric.Int64Counter
+	exporterOnly metric.MeasurementOption
 }
 
 func newLaneTelemetry(c *core, set exporter.Settings, signal string) (*laneTelemetry, error) {
@@ -97,10 +97,10 @@ func newLaneTelemetry(c *core, set exporter.Settings, signal string) (*laneTelem
 	if err != nil {
 		return nil, err
 	}
-	t := &laneTelemetry{core: c, signal: signal, logger: sampled.Logger(set.Logger), states: set.Logger, tb: tb, common: []attribute.KeyValue{
+	t := &laneTelemetry{core: c, signal: signal, logger: sampled.Logger(set.Logger), unsampled: set.Logger, tb: tb, common: []attribute.KeyValue{
 		attribute.String("exporter", set.ID.String()), attribute.String("signal", signal),
 	}}
-	t.upstream = metric.WithAttributeSet(attribute.NewSet(t.common[0]))
+	t.exporterOnly = metric.WithAttributeSet(attribute.NewSet(t.common[0]))
 	switch signal {
 	case traces.name:
 		t.sent, t.lost = tb.ExporterSentSpans, tb.ExporterSendFailedSpans
@@ -126,7 +126,7 @@ func (t *laneTelemetry) fromZero() {
 	} {
 		fromzero.Plain(c, t.common...)
 	}
-	fromzero.Counter(t.tb.ExporterFallbacklogDroppedItems, "reason", append(fromzero.Strings(delivery.Drops), droppedDead), t.common...)
+	fromzero.Counter(t.tb.ExporterFallbacklogDroppedItems, "reason", append(fromzero.Strings(delivery.Drops), droppedByDeadLetter), t.common...)
 	fromzero.Counter(t.tb.ExporterFallbacklogDamage, "kind", fromzero.Strings(segment.DamageKinds), t.common...)
 	fromzero.Counter(t.tb.ExporterFallbacklogDeadLetterItems, "reason", fromzero.Strings(delivery.DeadLetterReasons), t.common...)
 }
@@ -156,8 +156,8 @@ func (t *laneTelemetry) observe(l *lane) error {
 			return nil
 		}),
 		t.tb.RegisterExporterFallbacklogDeadLetterBytesCallback(func(_ context.Context, o metric.Int64Observer) error {
-			if l.dead != nil {
-				o.Observe(l.dead.Stats().Unread, t.attrs)
+			if l.deadLetter != nil {
+				o.Observe(l.deadLetter.Stats().Unread, t.attrs)
 			}
 			return nil
 		}),
@@ -194,7 +194,7 @@ func (t *laneTelemetry) DeliveredReplayed(items int) {
 
 func (t *laneTelemetry) delivered(items int, attrs metric.MeasurementOption) {
 	t.tb.ExporterFallbacklogDeliveredItems.Add(context.Background(), int64(items), attrs)
-	t.sent.Add(context.Background(), int64(items), t.upstream)
+	t.sent.Add(context.Background(), int64(items), t.exporterOnly)
 }
 
 func (t *laneTelemetry) Logged(reason delivery.Reason, items, size int) {
@@ -213,7 +213,7 @@ func (t *laneTelemetry) DeadLettered(reason delivery.Reason, items int, cause er
 func (t *laneTelemetry) Dropped(reason delivery.Drop, items int) {
 	t.tally.dropped.Add(int64(items))
 	t.tb.ExporterFallbacklogDroppedItems.Add(context.Background(), int64(items), t.with(attribute.String("reason", string(reason))))
-	t.lost.Add(context.Background(), int64(items), t.upstream)
+	t.lost.Add(context.Background(), int64(items), t.exporterOnly)
 }
 
 func (t *laneTelemetry) Rejected(items int) {
@@ -224,7 +224,7 @@ func (t *laneTelemetry) Rejected(items int) {
 func (t *laneTelemetry) Expired(items int) {
 	t.tally.expired.Add(int64(items))
 	t.tb.ExporterFallbacklogExpiredItems.Add(context.Background(), int64(items), t.attrs)
-	t.lost.Add(context.Background(), int64(items), t.upstream)
+	t.lost.Add(context.Background(), int64(items), t.exporterOnly)
 }
 
 func (t *laneTelemetry) Late(items int) {

@@ -36,7 +36,7 @@ func TestChangesOfStateAreLogged(t *testing.T) {
 }
 
 // During an outage there is one line per minute. It contains the deliveries since the previous line.
-func TestOutageIsToldEveryMinute(t *testing.T) {
+func TestOutageIsLoggedEveryMinute(t *testing.T) {
 	var o outage
 	begun := time.Unix(1000, 0)
 	_, _, due := o.due(begun, 5)
@@ -95,7 +95,7 @@ func TestLineOfTheMinuteIsTrue(t *testing.T) {
 			var ahead atomic.Int64
 			e := startLogs(t, loadConfig(t, settings...), func(started *core) {
 				c = started
-				c.states = zap.New(seen)
+				c.unsampled = zap.New(seen)
 				c.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 			})
 			t.Cleanup(func() { assert.NoError(t, e.Shutdown(context.Background())) })
@@ -104,7 +104,7 @@ func TestLineOfTheMinuteIsTrue(t *testing.T) {
 				send(fmt.Sprint(i))
 			}
 			if tc.want == refused {
-				eventually(t, func() bool { return len(c.group.Refused()) > 0 }, "the signal waits")
+				eventually(t, func() bool { return len(c.group.RefusedSignals()) > 0 }, "the signal waits")
 			}
 			if tc.recovers {
 				eventually(t, func() bool { return refusals.Load() == 3 }, "two live attempts, and the one of replay")

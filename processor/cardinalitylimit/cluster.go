@@ -122,7 +122,7 @@ func (p *limiter) joinCluster(ctx context.Context, memory *budget.Budget, o *lim
 		Store: store, Prefix: c.Prefix, Limits: limits,
 		Name:          fmt.Sprintf("%s/%s/%08x", p.instance, p.name, p.factory.random(1<<32)), // hosts may share a name
 		Configuration: fmt.Sprintf("%016x", hash.String(p.cfg.maxima())),
-		Length:        o.Generation(), Generations: o.Tracker.Generations,
+		Length:        o.GenerationLength(), Generations: o.Tracker.Generations,
 		Timeout: c.Timeout, Refresh: c.Refresh, MinGateways: c.MinGateways,
 		Budget: memory, Log: p.settings.Logger, Now: p.factory.now,
 	})

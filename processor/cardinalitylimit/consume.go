@@ -37,7 +37,7 @@ func (p *limiter) process(ctx context.Context, md pmetric.Metrics) (pmetric.Metr
 	w := p.newWalker(c, b)
 	defer w.end()
 	w.walk(md)
-	p.oversized(ctx, &w.bounds)
+	p.oversized(ctx, &w.cutter)
 	p.telemetry.decided(ctx, &c.Counts)
 	if md.ResourceMetrics().Len() == 0 {
 		return md, processorhelper.ErrSkipProcessingData

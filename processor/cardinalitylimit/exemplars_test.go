@@ -1,10 +1,13 @@
 package cardinalitylimit
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -179,4 +182,132 @@ func (x *exemplars) check(seed uint64, dropped int64, killed bool) (folded, left
 		require.GreaterOrEqualf(x.t, dropped, gone, "seed %d", seed)
 	}
 	return int64(len(came)), int64(len(x.left))
+}
+
+// Exemplars of folded points leave with their series, with the labels that it lacks. Each leaves once, and at most 20 per
+// point. Exemplars of passing points are unchanged.
+func TestExemplarsSurvive(t *testing.T) {
+	const folded = 30
+	r := newRig(t, oneSeries)
+	start := r.clock.now()
+	step := func(round int) pmetric.Metrics {
+		b := newBatch("orders")
+		for _, temporality := range []pmetric.AggregationTemporality{delta, cumulative} {
+			sums := b.sum(fmt.Sprint("requests", temporality), temporality, true)
+			h, e := b.sm.Metrics().AppendEmpty(), b.sm.Metrics().AppendEmpty()
+			h.SetName(fmt.Sprint("latency", temporality))
+			h.SetEmptyHistogram().SetAggregationTemporality(temporality)
+			e.SetName(fmt.Sprint("size", temporality))
+			e.SetEmptyExponentialHistogram().SetAggregationTemporality(temporality)
+			for id := range 1 + folded {
+				fill := func(s pmetric.ExemplarSlice) {
+					x := s.AppendEmpty()
+					x.SetDoubleValue(float64(id%3) + 0.5)
+					x.SetTraceID([16]byte{byte(round), byte(id)})
+					x.SetTimestamp(pcommon.NewTimestampFromTime(r.clock.now()))
+					x.FilteredAttributes().PutStr("user", "u")
+				}
+				fill(put(sums, int64(round), start, r.clock.now(), "id", fmt.Sprint(id)).Exemplars())
+				q := h.Histogram().DataPoints().AppendEmpty()
+				label(q, start, r.clock.now(), []string{"id", fmt.Sprint(id)})
+				q.SetCount(uint64(round))
+				q.ExplicitBounds().FromRaw([]float64{1, 2})
+				q.BucketCounts().FromRaw([]uint64{uint64(round), 0, 0})
+				fill(q.Exemplars())
+				z := e.ExponentialHistogram().DataPoints().AppendEmpty()
+				label(z, start, r.clock.now(), []string{"id", fmt.Sprint(id)})
+				z.SetCount(uint64(round))
+				z.SetZeroCount(uint64(round))
+				fill(z.Exemplars())
+			}
+		}
+		return b.md
+	}
+	seen := func() map[string][]pmetric.Exemplar {
+		out := map[string][]pmetric.Exemplar{}
+		for _, md := range r.sink.drain() {
+			for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+				var s pmetric.ExemplarSlice
+				switch m.Type() {
+				case pmetric.MetricTypeSum:
+					s = m.Sum().DataPoints().At(0).Exemplars()
+				case pmetric.MetricTypeHistogram:
+					s = m.Histogram().DataPoints().At(0).Exemplars()
+				default:
+					s = m.ExponentialHistogram().DataPoints().At(0).Exemplars()
+				}
+				out[m.Name()] = []pmetric.Exemplar{}
+				for _, e := range s.All() {
+					out[m.Name()] = append(out[m.Name()], e)
+				}
+			}
+		}
+		return out
+	}
+	for round := 1; round <= 3; round++ {
+		r.clock.add(time.Second)
+		r.send(step(round))
+		for name, passed := range seen() {
+			require.Len(t, passed, 1, name)
+			require.Equal(t, map[string]any{"user": "u"}, passed[0].FilteredAttributes().AsRaw())
+		}
+		if round == 2 { // the points of the refused flush are not lost
+			r.sink.refuse(errors.New("busy"))
+			require.NoError(t, r.flush(context.Background(), false))
+			r.sink.refuse(nil)
+		}
+		require.NoError(t, r.flush(context.Background(), false))
+		got := seen()
+		require.Len(t, got, 6)
+		for name, kept := range got {
+			want := 20
+			if strings.HasPrefix(name, "latency") {
+				want = 3 // one per bucket
+			}
+			require.Len(t, kept, want, name)
+			for _, e := range kept {
+				trace := e.TraceID()
+				require.EqualValues(t, round, trace[0], "those of before have left")
+				require.Equal(t, map[string]any{"user": "u", "id": fmt.Sprint(trace[1])}, e.FilteredAttributes().AsRaw())
+			}
+		}
+		require.NoError(t, r.flush(context.Background(), false))
+		for name, again := range seen() {
+			require.Empty(t, again, name)
+		}
+		require.EqualValues(t, round*2*(10+10+27), r.counter("dropped_exemplars"))
+	}
+}
+
+// The exemplars of senders are bounded, and their memory is released.
+func TestExemplarsAreBounded(t *testing.T) {
+	r := newRig(t, oneSeries)
+	used := r.counter("tracker_bytes")
+	b := newBatch("orders")
+	points := b.sum("requests", delta, true)
+	for id := range 2 {
+		p := put(points, int64(2-id), r.clock.now(), r.clock.now(), "id", fmt.Sprint(id), "long", strings.Repeat("x", 5_000))
+		for n := range 1_000 {
+			e := p.Exemplars().AppendEmpty()
+			e.SetIntValue(1)
+			for i := range []int{5, 100}[n%2] { // there is memory for short exemplars only
+				e.FilteredAttributes().PutStr(fmt.Sprint("label", i), strings.Repeat("y", 20))
+			}
+		}
+	}
+	r.send(b.md)
+	r.sink.drain()
+	require.EqualValues(t, 1_000-20, r.counter("dropped_exemplars"))
+	held := r.counter("tracker_bytes")
+	require.Greater(t, held, used+20*256)
+	require.Less(t, held, used+200_000)
+	require.NoError(t, r.flush(context.Background(), false))
+	out := r.sink.drain()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0)
+	require.Equal(t, 20, out.Exemplars().Len())
+	for _, e := range out.Exemplars().All() {
+		require.LessOrEqual(t, e.FilteredAttributes().Len(), 32)
+		_, long := e.FilteredAttributes().Get("long")
+		require.False(t, long)
+	}
+	require.Less(t, r.counter("tracker_bytes"), held-20*256)
 }

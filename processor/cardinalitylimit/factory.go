@@ -15,7 +15,7 @@ import (
 
 // NewFactory returns the factory of the processor.
 func NewFactory() processor.Factory {
-	f := &factory{writers: newWriters(), now: time.Now, random: rand.Uint64N}
+	f := &factory{processorNames: newProcessorNames(), now: time.Now, random: rand.Uint64N}
 	return processor.NewFactory(
 		metadata.Type,
 		createDefaultConfig,
@@ -24,9 +24,9 @@ func NewFactory() processor.Factory {
 }
 
 type factory struct {
-	writers *writers
-	now     func() time.Time
-	random  func(n uint64) uint64 // in [0, n); safe for concurrent use
+	processorNames *processorNames
+	now            func() time.Time
+	random         func(n uint64) uint64 // in [0, n); safe for concurrent use
 }
 
 func (f *factory) createMetrics(

@@ -15,8 +15,8 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-
 	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
 )
@@ -45,7 +45,7 @@ func (c *clock) add(d time.Duration) {
 func factoryAt(clock *clock) *factory {
 	rng := rand.New(rand.NewPCG(1, 3))
 	var mu sync.Mutex
-	return &factory{writers: newWriters(), now: clock.now, random: func(n uint64) uint64 {
+	return &factory{processorNames: newProcessorNames(), now: clock.now, random: func(n uint64) uint64 {
 		mu.Lock()
 		defer mu.Unlock()
 		return rng.Uint64N(n)
@@ -272,4 +272,28 @@ func settingsOf(tel *componenttest.Telemetry, name string) processor.Settings {
 	s := metadatatest.NewSettings(tel)
 	s.ID = component.NewIDWithName(s.ID.Type(), name)
 	return s
+}
+
+var overflowOnly = map[string]any{"otel.metric.overflow": true}
+
+func sumWhere(data metricdata.Aggregation, labels []string) (sum int64) {
+	add := func(points []metricdata.DataPoint[int64]) {
+		for _, p := range points {
+			match := true
+			for i := 0; i < len(labels); i += 2 {
+				v, ok := p.Attributes.Value(attributeKey(labels[i]))
+				match = match && ok && v.AsString() == labels[i+1]
+			}
+			if match {
+				sum += p.Value
+			}
+		}
+	}
+	switch d := data.(type) {
+	case metricdata.Sum[int64]:
+		add(d.DataPoints)
+	case metricdata.Gauge[int64]:
+		add(d.DataPoints)
+	}
+	return sum
 }

@@ -89,7 +89,7 @@ func (k *keeper) restore(ctx context.Context, set *limit.Set, table *fold.Table,
 		k.logger.Warn("Nothing restored from the storage: all of the state starts empty",
 			zap.String("reason", reasonOf(k.openErr)), zap.Error(k.openErr))
 	}
-	wanted := map[string]bool{stateSection: true, rulesSection: true}
+	expected := map[string]bool{stateSection: true, rulesSection: true}
 	restored := k.read(ctx, stateSection, func(d *snapshot.Decoder) error {
 		c, err := fold.DecodeCut(d)
 		if err == nil {
@@ -99,18 +99,18 @@ func (k *keeper) restore(ctx context.Context, set *limit.Set, table *fold.Table,
 	})
 	for i := range set.Len() {
 		name := placesOf(set.Name(i))
-		wanted[name] = true
+		expected[name] = true
 		if ok := k.read(ctx, name, func(d *snapshot.Decoder) error { return set.Decode(i, d) }); restored && (killed || !ok) {
-			set.Forget(i, now) // series that had places unknown to us have left as themselves
+			set.NoteUnknownUntil(i, now) // series that had places unknown to us have left as themselves
 		}
 	}
 	changed := restored && !k.contains(ctx, rulesSection, rules)
 	if changed {
-		table.Forget(now) // series without a place may have left as themselves under the old rules
+		table.NoteUnknownUntil(now) // series without a place may have left as themselves under the old rules
 	}
 	k.logger.Info("State read from the storage", zap.Bool("reaggregation", restored), zap.Bool("rules_changed", changed),
 		zap.Int("streams", table.Tracked()), zap.Bool("killed", killed && k.openErr == nil))
-	if err := k.store.DeleteExcept(ctx, func(name string) bool { return wanted[name] }); err != nil {
+	if err := k.store.DeleteExcept(ctx, func(name string) bool { return expected[name] }); err != nil {
 		k.noteFailure(ctx, err)
 	}
 	k.write(ctx, false, snapshot.Section{Name: rulesSection, Encode: func(e *snapshot.Encoder) { e.Text(rules) }})

@@ -80,11 +80,11 @@ func compileLabels(e *check.Errors, field string, labels []string) (ofPoints, of
 	return ofPoints, ofResources
 }
 
-// merged describes the series into which a rule folds the point at hand.
-func (w *walker) merged(s *fold.Series, attrs pcommon.Map, d *limit.Decision) {
+// describeMerged describes the series into which a rule folds the point at hand.
+func (w *walker) describeMerged(s *fold.Series, attrs pcommon.Map, d *limit.Decision) {
 	s.Metadata = cloneMetadata(w.cursor.AllMetadata())
 	w.cursor.RemainingResource(s.Resource.Attributes(), w.instance+"/"+w.name)
-	w.at.scope.CopyTo(s.Scope)
+	w.pos.scope.CopyTo(s.Scope)
 	s.Gauge = w.compiled.labelGauges[d.Rule]
 	if d.Action == limit.Overflow {
 		s.Attributes.PutBool(limit.Mark, true)

@@ -42,19 +42,19 @@ type limiter struct {
 	table *fold.Table
 	// foretold is the table that a dry run folds into, so that it counts as enforcement would. Nothing of it is sent or stored.
 	// It is nil if limits are enforced.
-	foretold  *fold.Table
-	gateway   *cluster.Gateway // nil without a cluster
-	telemetry *telemetry
-	board     *offenders.Board
-	keeper    *keeper // nil without a storage
-	flusher   *flusher
-	stopped   bool
-	cut       oversizeLog
-	walkers   sync.Pool
-	totals    *rank.Totals
-	pages     gatewaystate.Registries
-	withdraw  func() // ends the registration at the pages
-	endWhatIf func() // ends the subscription of what-if counts; nil without pages
+	foretold    *fold.Table
+	gateway     *cluster.Gateway // nil without a cluster
+	telemetry   *telemetry
+	board       *offenders.Board
+	keeper      *keeper // nil without a storage
+	flusher     *flusher
+	stopped     bool
+	oversizeLog oversizeLog
+	walkers     sync.Pool
+	totals      *rank.Totals
+	pages       gatewaystate.Registries
+	unregister  func() // ends the registration at the pages
+	endWhatIf   func() // ends the subscription of what-if counts; nil without pages
 
 	// Only the flusher's goroutine uses the fields below.
 	nearLoggedAt    map[string]time.Time // last log record about keys near their limit, by limit
@@ -80,9 +80,9 @@ func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *f
 	if p.compiled, err = cfg.compile(); err != nil {
 		return nil, err
 	}
-	p.name = f.writers.acquire(set.ID)
+	p.name = f.processorNames.acquire(set.ID)
 	if cfg.Storage != nil && p.name != set.ID.String() {
-		f.writers.release(p.name)
+		f.processorNames.release(p.name)
 		return nil, fmt.Errorf("storage: %s is in several pipelines, and which is which is not known after a restart: "+
 			"give each a processor of its own, such as %s/%s", set.ID, set.ID.Type(), "second")
 	}
@@ -116,7 +116,7 @@ func (p *limiter) start(ctx context.Context, host component.Host) error {
 		p.flusher.save = p.save
 	}
 	p.flusher.start(p.cfg.Reaggregate.FlushInterval, p.cfg.SnapshotInterval)
-	p.withdraw = p.pages.Register(p)
+	p.unregister = p.pages.Register(p)
 	if len(p.pages) > 0 {
 		p.endWhatIf = p.board.Subscribe()
 	}
@@ -158,7 +158,7 @@ func (p *limiter) makeState(ctx context.Context) error {
 	folding := fold.Options{
 		MaxStreams: p.cfg.Reaggregate.MaxTrackedStreams, Gauge: p.compiled.gauge,
 		Idle: p.cfg.Window.Duration, Budget: memory, Now: p.factory.now,
-		FirstValue: p.compiled.first, IdleTimeout: p.cfg.Reaggregate.IdleTimeout,
+		FirstValue: p.compiled.firstValue, IdleTimeout: p.cfg.Reaggregate.IdleTimeout,
 		Random: p.factory.random, Durable: p.keeper != nil,
 	}
 	table := fold.NewTable(folding)
@@ -210,8 +210,8 @@ func (p *limiter) shutdown(ctx context.Context) (err error) {
 		return nil
 	}
 	p.stopped = true
-	if p.withdraw != nil {
-		p.withdraw()
+	if p.unregister != nil {
+		p.unregister()
 	}
 	if p.endWhatIf != nil {
 		p.endWhatIf()
@@ -223,7 +223,7 @@ func (p *limiter) shutdown(ctx context.Context) (err error) {
 		p.telemetry.shutdown()
 	}
 	err = errors.Join(err, p.gateway.Close(ctx))
-	p.factory.writers.release(p.name)
+	p.factory.processorNames.release(p.name)
 	if errors.Is(err, errAbandoned) {
 		return err // the storage may be in use
 	}

@@ -9,9 +9,10 @@ import (
 
 // metricType contains the functions for the metrics of a type.
 type metricType struct {
-	decide   func(*walker, pmetric.Metric)
-	stranger func(w *walker, m pmetric.Metric, point int) (stays bool)
-	prune    func(m pmetric.Metric, gone []bool) (empty bool)
+	decidePoints   func(*walker, pmetric.Metric)
+	decideStranger func(w *walker, m pmetric.Metric, point int) (stays bool)
+	wantsPlace     func(w *walker, m pmetric.Metric, point int) bool
+	prune          func(m pmetric.Metric, removed []bool) (empty bool)
 	// temporality is nil for types without one: gauges, and summaries, which are cumulative.
 	temporality func(pmetric.Metric) pmetric.AggregationTemporality
 }
@@ -46,10 +47,11 @@ func newMetricType[P datapoint, S datapoints[P]](
 	pointsOf func(pmetric.Metric) S, c *codec[P], temporality func(pmetric.Metric) pmetric.AggregationTemporality,
 ) metricType {
 	return metricType{
-		decide:      func(w *walker, m pmetric.Metric) { points(w, pointsOf(m), c) },
-		stranger:    func(w *walker, m pmetric.Metric, i int) bool { return point(w, pointsOf(m).At(i), c) },
-		prune:       func(m pmetric.Metric, gone []bool) bool { return prunePoints(pointsOf(m), gone) },
-		temporality: temporality,
+		decidePoints:   func(w *walker, m pmetric.Metric) { decidePoints(w, pointsOf(m), c) },
+		decideStranger: func(w *walker, m pmetric.Metric, i int) bool { return decideStranger(w, pointsOf(m).At(i), c) },
+		wantsPlace:     func(w *walker, m pmetric.Metric, i int) bool { return wantsPlace(w, pointsOf(m).At(i), c) },
+		prune:          func(m pmetric.Metric, removed []bool) bool { return prunePoints(pointsOf(m), removed) },
+		temporality:    temporality,
 	}
 }
 

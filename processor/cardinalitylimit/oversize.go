@@ -46,7 +46,7 @@ func (p *limiter) oversized(ctx context.Context, c *oversize.Cutter) {
 			p.telemetry.builder.ProcessorCardinalitylimitOversized.Add(ctx, n, p.telemetry.oversized[k])
 		}
 	}
-	if counts, due := p.cut.due(p.factory.now(), &c.Counts); due {
+	if counts, due := p.oversizeLog.due(p.factory.now(), &c.Counts); due {
 		fields := []zap.Field{
 			zap.Stringer("example_kind", c.Example.Kind), zap.String("example_name", offenders.Clip(c.Example.Name)),
 		}

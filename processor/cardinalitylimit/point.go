@@ -22,34 +22,34 @@ const (
 	instanceAttribute = "service.instance.id"
 )
 
-// read moves the cursor to a point with these attributes, cut to attribute_limits. It returns false for a refused point. Most
+// readAttributes moves the cursor to a point with these attributes, cut to attribute_limits. It returns false for a refused point. Most
 // points are within the limits and need only one look at their attributes.
-func (w *walker) read(attributes pcommon.Map) (ok bool) {
+func (w *walker) readAttributes(attributes pcommon.Map) (ok bool) {
 	w.attributes = attributes
 	if w.cursor.Read(attributes, &w.compiled.pointBounds) {
 		return true
 	}
-	if w.attributes, ok = w.bounds.Point(attributes); ok {
+	if w.attributes, ok = w.cutter.Point(attributes); ok {
 		w.cursor.ReadAgain(w.attributes)
 	}
 	return ok
 }
 
-// bounded reads p and reports whether it is within attribute_limits.
-func bounded[P datapoint](w *walker, p P, c *codec[P]) bool {
-	if !w.read(p.Attributes()) || !w.bounds.Buckets(c.buckets(p)) {
+// readPoint reads p and reports whether it is within attribute_limits.
+func readPoint[P datapoint](w *walker, p P, c *codec[P]) bool {
+	if !w.readAttributes(p.Attributes()) || !w.cutter.Buckets(c.buckets(p)) {
 		return false
 	}
-	w.bounds.Exemplars(c.exemplars(p))
+	w.cutter.Exemplars(c.exemplars(p))
 	return true
 }
 
-// known decides on p, unless it is a stranger that has to wait. It returns false if the point does not stay in its batch. A
+// decideOrWait decides on p, unless it is a stranger that has to wait. It returns false if the point does not stay in its batch. A
 // stranger stays until it is decided on.
-func known[P datapoint](w *walker, p P, c *codec[P], at int) (stays bool) {
+func decideOrWait[P datapoint](w *walker, p P, c *codec[P], at int) (stays bool) {
 	stale := p.Flags().NoRecordedValue()
-	if w.at.writer != 0 && !stale {
-		w.batch.See(w.at.writer, w.timeOf(p.Timestamp()))
+	if w.pos.writer != 0 && !stale {
+		w.batch.NotePoint(w.pos.writer, w.timeOf(p.Timestamp()))
 	}
 	var d limit.Decision
 	if w.cursor.DecideKnown(&d, w.attributes, stale) {
@@ -58,33 +58,33 @@ func known[P datapoint](w *walker, p P, c *codec[P], at int) (stays bool) {
 	s := rank.Stranger{
 		Series: w.cursor.Series(), Weight: weightOf(w, p, c), Time: w.timeOf(p.Timestamp()), Point: int32(at), //nolint:gosec // at most as many as a request has bytes
 	}
-	if w.putOff(s) {
+	if w.addStranger(s) {
 		return true
 	}
-	return point(w, p, c)
+	return decideStranger(w, p, c)
 }
 
 // weightOf returns the summand of p in the weight of its series. For monotonic sums, histograms and summaries it is the growth,
 // or the value if the growth is not known. For others it is 1.
 func weightOf[P datapoint](w *walker, p P, c *codec[P]) float64 {
-	if t := w.at.metric.Type(); t == pmetric.MetricTypeGauge || t == pmetric.MetricTypeSum && !isMonotonicSum(w.at.metric) {
+	if t := w.pos.metric.Type(); t == pmetric.MetricTypeGauge || t == pmetric.MetricTypeSum && !isMonotonicSum(w.pos.metric) {
 		return 1
 	}
 	weight := rank.Finite(c.weight(p))
-	if w.at.stateful {
+	if w.pos.stateful {
 		weight = w.totals.Growth(w.cursor.Stream(), weight)
 	}
 	return weight
 }
 
-// point decides on a stranger and reports whether it stays in its batch.
-func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
+// decideStranger decides on p, which is a stranger, and reports whether it stays in its batch.
+func decideStranger[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
 	attributes := p.Attributes()
-	if w.bounds.Copy { // the copy with the cut values does not exist any more
-		attributes, _ = w.bounds.Again(attributes)
+	if w.cutter.Copy { // the copy with the cut values does not exist any more
+		attributes, _ = w.cutter.Again(attributes)
 	}
 	w.attributes = attributes
-	w.cursor.Stamp(stampOf(w, p, c))
+	w.cursor.SetStamp(stampOf(w, p, c))
 	d := w.cursor.Decide(attributes, p.Flags().NoRecordedValue())
 	return carryOut(w, p, c, &d, p.Flags().NoRecordedValue())
 }
@@ -93,7 +93,7 @@ func point[P datapoint](w *walker, p P, c *codec[P]) (stays bool) {
 // from value and start, or from value and time for deltas, where each point is an event of its own.
 func stampOf[P datapoint](w *walker, p P, c *codec[P]) uint64 {
 	value, since := math.Float64bits(c.weight(p)), p.StartTimestamp()
-	if isDelta(w.at.metric) {
+	if isDelta(w.pos.metric) {
 		since = p.Timestamp()
 	}
 	return value ^ bits.RotateLeft64(uint64(since)*0x9e3779b97f4a7c15, 32)
@@ -113,7 +113,7 @@ func carryOut[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale
 	}
 	switch d.Action {
 	case limit.Pass, limit.Tag:
-		if w.at.stateful && !stale && !admit(w, p, c, d.Stream) {
+		if w.pos.stateful && !stale && !admit(w, p, c, d.Stream) {
 			return false
 		}
 		if d.Action == limit.Tag {
@@ -133,7 +133,7 @@ func foretell[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale
 	switch {
 	case d.Rule >= 0, d.Action == limit.Strip, d.Action == limit.Overflow:
 		foldPoint(w, p, c, d, stale)
-	case d.Action != limit.Drop && w.at.stateful && !stale && w.foretold.Knows(d.Stream):
+	case d.Action != limit.Drop && w.pos.stateful && !stale && w.foretold.Knows(d.Stream):
 		if v, problem := c.read(p); problem == (fold.Stats{}) {
 			w.batch.Admit(w.pointOf(d.Stream, p.StartTimestamp(), p.Timestamp(), v))
 		} else {
@@ -172,9 +172,9 @@ func admit[P datapoint](w *walker, p P, c *codec[P], id uint64) (stays bool) {
 
 func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale bool) {
 	fp := fold.Point{
-		Target: d.Target, Stream: d.Stream, Writer: w.at.writer,
+		Target: d.Target, Stream: d.Stream, Writer: w.pos.writer,
 		Start: int64(p.StartTimestamp()), Time: w.timeOf(p.Timestamp()),
-		Horizon: d.Horizon, LostPlace: d.LostPlace, Stale: stale, Gauge: w.at.metric.Type() == pmetric.MetricTypeGauge,
+		Horizon: d.Horizon, LostPlace: d.LostPlace, Stale: stale, Gauge: w.pos.metric.Type() == pmetric.MetricTypeGauge,
 	}
 	if d.Rule >= 0 {
 		if fp.GaugeAs = w.compiled.labelGauges[d.Rule]; fp.Gauge && fp.GaugeAs == fold.GaugeDrop {
@@ -203,7 +203,7 @@ func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stal
 		if w.batch.TryAdd(fp, describe) {
 			return
 		}
-		w.cursor.Spill(d)
+		w.cursor.FoldIntoOverflow(d)
 		fp.Target, fp.Baseline = d.Target, d.Baseline
 	}
 	w.batch.Add(fp, describe)
@@ -219,7 +219,7 @@ func (w *walker) timeOf(t pcommon.Timestamp) int64 {
 
 // series describes the series into which the point at hand is folded.
 func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
-	m := w.at.metric
+	m := w.pos.metric
 	s := fold.Series{
 		Group: d.Group, Metric: d.Metric, Metadata: w.metadataOf(d),
 		Resource: pcommon.NewResource(), Scope: pcommon.NewInstrumentationScope(), Attributes: pcommon.NewMap(),
@@ -227,14 +227,14 @@ func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
 		Temporality: temporalityOf(m), Monotonic: isMonotonicSum(m),
 	}
 	if d.Rule >= 0 {
-		w.merged(&s, attrs, d)
+		w.describeMerged(&s, attrs, d)
 		return s
 	}
 	// The values of the key are cloned, because they share memory with their whole batch.
 	s.Metadata = cloneMetadata(s.Metadata)
 	if d.Action == limit.Strip {
 		w.cursor.RemainingResource(s.Resource.Attributes(), w.instance+"/"+w.name)
-		w.at.scope.CopyTo(s.Scope)
+		w.pos.scope.CopyTo(s.Scope)
 		w.copyKept(attrs, s.Attributes)
 	} else {
 		w.cursor.TargetResource(d.Limit, s.Resource.Attributes())
@@ -248,7 +248,7 @@ func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {
 // metadataOf returns the client metadata under which the series of a limit leaves.
 func (w *walker) metadataOf(d *limit.Decision) map[string][]string {
 	if d.Rule >= 0 {
-		return nil // see merged
+		return nil // see describeMerged
 	}
 	return w.cursor.TargetMetadata(d.Limit)
 }

@@ -232,3 +232,23 @@ func TestRefusedUntilTheEnd(t *testing.T) {
 		})
 	}
 }
+
+// If downstream refuses a batch, the sender sends it again. Its folded points must not count twice.
+func TestRefusedBatchIsFoldedOnce(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+	make := func() pmetric.Metrics {
+		b := newBatch("orders")
+		points := b.sum("requests", delta, true)
+		put(points, 10, r.clock.now(), r.clock.now(), "id", "incumbent")
+		put(points, 3, r.clock.now(), r.clock.now(), "id", "x")
+		return b.md
+	}
+	r.sink.refuse(errors.New("busy"))
+	for range 3 {
+		require.Error(t, r.ConsumeMetrics(context.Background(), make()))
+	}
+	r.sink.refuse(nil)
+	r.send(make())
+	r.sink.drain()
+	require.EqualValues(t, 3, r.flushed()[0].value)
+}

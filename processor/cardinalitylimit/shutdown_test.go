@@ -154,3 +154,24 @@ func TestShutdownIsBounded(t *testing.T) {
 		})
 	}
 }
+
+func TestShutdownFlushes(t *testing.T) {
+	clock, out, tel := newClock(), &sink{}, componenttest.NewTelemetry()
+	f := factoryAt(clock)
+	cfg := config(func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
+	p, err := f.createMetrics(context.Background(), metadatatest.NewSettings(tel), cfg, out)
+	require.NoError(t, err)
+	require.NoError(t, p.Start(context.Background(), componenttest.NewNopHost()))
+	b := newBatch("orders")
+	points := b.sum("requests", delta, true)
+	put(points, 10, clock.now(), clock.now(), "id", "a")
+	put(points, 3, clock.now(), clock.now(), "id", "b")
+	require.NoError(t, p.ConsumeMetrics(context.Background(), b.md))
+	out.drain()
+	require.NoError(t, p.Shutdown(context.Background()))
+	got := observe(out.drain()...)
+	require.Len(t, got, 1)
+	require.EqualValues(t, 3, got[0].value)
+	require.NoError(t, p.Shutdown(context.Background()), "a second time")
+	require.NoError(t, tel.Shutdown(context.Background()))
+}

@@ -46,7 +46,7 @@ type compiled struct {
 	pointBounds oversize.Bounds // of the same limits
 	exempt      limit.Names
 	gauge       fold.Gauge
-	first       fold.FirstValue
+	firstValue  fold.FirstValue
 	enforce     bool
 	// contestedAt is limit.Options.ContestedAt.
 	contestedAt float64
@@ -75,10 +75,10 @@ func (c *Config) compile() (compiled, error) {
 	check.OneOf(&e, "reaggregate::first_value", c.Reaggregate.FirstValue, "evidence", "start")
 	check.AtLeast(&e, "reaggregate::idle_timeout", c.Reaggregate.IdleTimeout, minIdleTimeout)
 	out := compiled{
-		exempt:  check.Regexps(&e, "exempt::metrics", c.Exempt.Metrics),
-		gauge:   gauges[c.Reaggregate.Gauge],
-		first:   firstValues[c.Reaggregate.FirstValue],
-		enforce: c.Mode == modeEnforce,
+		exempt:     check.Regexps(&e, "exempt::metrics", c.Exempt.Metrics),
+		gauge:      gauges[c.Reaggregate.Gauge],
+		firstValue: firstValues[c.Reaggregate.FirstValue],
+		enforce:    c.Mode == modeEnforce,
 	}
 	out.bounds = c.AttributeLimits.compile(e.At("attribute_limits"))
 	out.pointBounds = out.bounds.Bounds()

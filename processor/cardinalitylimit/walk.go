@@ -13,37 +13,37 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/rank"
 )
 
-// walker decides on and folds the points of one batch, in place. It first decides on the points of series that every limit
-// knows, then on strangers, the heaviest series first.
+// walker decides on the points of one batch, folds points, and removes those that do not stay. It first decides on the points
+// of series that every limit knows, then on strangers, the heaviest series first.
 type walker struct {
 	*limiter
 	cursor *limit.Cursor
 	batch  *fold.Batch
-	// bounds applies attribute_limits before any other step reads the data.
-	bounds oversize.Cutter
+	// cutter applies attribute_limits before any other step reads the data.
+	cutter oversize.Cutter
 
 	attributes pcommon.Map // of the point at hand
-	at         surroundings
-	// met contains the metrics that have strangers. The strangers in waiting refer to it by index.
-	met     []surroundings
-	waiting rank.Queue
-	// gone is true for each point of the batch that is removed, in the order of the walk.
-	gone    []bool
-	removed int
-	// asking contains the strangers that need another answer of the cluster.
-	asking []rank.Stranger
+	pos        position
+	strangers  rank.Queue
+	// metricsOfStrangers contains the metrics that have strangers. Stranger.Metric is an index of it.
+	metricsOfStrangers []position
+	// removed is true for each point of the batch that is removed, in the order of the walk.
+	removed      []bool
+	removedCount int
+	// unanswered contains the strangers that need another answer of the cluster.
+	unanswered []rank.Stranger
 }
 
-// surroundings are a metric with its resource and scope.
-type surroundings struct {
+// position is a metric with its resource and scope.
+type position struct {
 	resource pcommon.Resource
 	scope    pcommon.InstrumentationScope
 	metric   pmetric.Metric
 	// stateful is true if a passing point may belong to a stream that was folded before.
-	stateful bool
-	writer   uint64 // identity of the metric's writer, if its streams are cumulative; otherwise 0
-	first    int    // index of the metric's first point in gone
-	saved    int    // number of the saved position of the cursor; valid in walker.met
+	stateful   bool
+	writer     uint64 // identity of the metric's writer, if its streams are cumulative; otherwise 0
+	firstPoint int    // index of the metric's first point in walker.removed
+	cursorPos  int    // number of the saved position of the cursor; valid in walker.metricsOfStrangers
 }
 
 func (p *limiter) newWalker(c *limit.Cursor, b *fold.Batch) *walker {
@@ -52,69 +52,69 @@ func (p *limiter) newWalker(c *limit.Cursor, b *fold.Batch) *walker {
 		w = &walker{limiter: p}
 	}
 	w.cursor, w.batch = c, b
-	w.bounds = oversize.Cutter{Limits: p.compiled.bounds, Copy: p.foretold != nil}
+	w.cutter = oversize.Cutter{Limits: p.compiled.bounds, Copy: p.foretold != nil}
 	return w
 }
 
 // end returns the walker to the pool, without references to the batch.
 func (w *walker) end() {
-	w.cursor, w.batch, w.bounds, w.at = nil, nil, oversize.Cutter{}, surroundings{}
+	w.cursor, w.batch, w.cutter, w.pos = nil, nil, oversize.Cutter{}, position{}
 	w.attributes = pcommon.Map{}
-	clear(w.met)
-	w.met, w.gone, w.removed = w.met[:0], w.gone[:0], 0
-	w.waiting.Reset()
-	w.asking = w.asking[:0]
+	clear(w.metricsOfStrangers)
+	w.metricsOfStrangers, w.removed, w.removedCount = w.metricsOfStrangers[:0], w.removed[:0], 0
+	w.strangers.Reset()
+	w.unanswered = w.unanswered[:0]
 	w.walkers.Put(w)
 }
 
 func (w *walker) walk(md pmetric.Metrics) {
 	for _, rm := range md.ResourceMetrics().All() {
-		w.at.resource = w.bounds.ResourceMetrics(rm)
-		w.cursor.Resource(w.at.resource)
+		w.pos.resource = w.cutter.ResourceMetrics(rm)
+		w.cursor.Resource(w.pos.resource)
 		for _, sm := range rm.ScopeMetrics().All() {
-			w.at.scope = w.bounds.ScopeMetrics(sm)
-			w.cursor.Scope(w.at.scope)
+			w.pos.scope = w.cutter.ScopeMetrics(sm)
+			w.cursor.Scope(w.pos.scope)
 			for _, m := range sm.Metrics().All() {
-				w.decide(m)
+				w.decideMetric(m)
 			}
 		}
 	}
-	strangers := w.waiting.Ordered()
-	if w.cursor.Shares() {
+	strangers := w.strangers.Ordered()
+	if w.cursor.InCluster() {
 		w.askCluster(strangers)
 	}
 	for _, s := range strangers {
-		w.at = w.met[s.Metric]
-		w.cursor.Return(w.at.saved)
-		if !stranger(w, int(s.Point)) {
-			w.remove(w.at.first + int(s.Point))
+		w.pos = w.metricsOfStrangers[s.Metric]
+		w.cursor.Return(w.pos.cursorPos)
+		if !typeOf(w.pos.metric).decideStranger(w, w.pos.metric, int(s.Point)) {
+			w.remove(w.pos.firstPoint + int(s.Point))
 		}
 	}
-	if w.removed > 0 {
+	if w.removedCount > 0 {
 		w.prune(md)
 	}
 }
 
-// decide decides on the points of a metric that are not strangers.
-func (w *walker) decide(m pmetric.Metric) {
+// decideMetric decides on the points of a metric that are not strangers.
+func (w *walker) decideMetric(m pmetric.Metric) {
 	n := pointcount.InMetric(m)
-	w.at.metric, w.at.first, w.at.saved = m, len(w.gone), -1
-	w.gone = append(w.gone, make([]bool, n)...)
-	if !w.bounds.Metric(m, n) {
+	w.pos.metric, w.pos.firstPoint, w.pos.cursorPos = m, len(w.removed), -1
+	w.removed = append(w.removed, make([]bool, n)...)
+	if !w.cutter.Metric(m, n) {
 		for i := range n {
-			if !w.bounds.Copy {
-				w.remove(w.at.first + i)
+			if !w.cutter.Copy {
+				w.remove(w.pos.firstPoint + i)
 			}
 		}
 		return
 	}
 	w.cursor.Metric(m)
-	w.at.stateful, w.at.writer = w.isStateful(m), 0
-	if w.at.stateful {
-		w.at.writer = w.cursor.Writer()
+	w.pos.stateful, w.pos.writer = w.isStateful(m), 0
+	if w.pos.stateful {
+		w.pos.writer = w.cursor.Writer()
 	}
-	if k := typeOf(m); k.decide != nil {
-		k.decide(w, m)
+	if k := typeOf(m); k.decidePoints != nil {
+		k.decidePoints(w, m)
 	}
 }
 
@@ -130,22 +130,19 @@ func (w *walker) isStateful(m pmetric.Metric) bool {
 	}
 }
 
-// stranger decides on a stranger of the metric at hand and reports whether it stays in the batch.
-func stranger(w *walker, i int) (stays bool) { return typeOf(w.at.metric).stranger(w, w.at.metric, i) }
-
 func (w *walker) remove(point int) {
-	w.gone[point] = true
-	w.removed++
+	w.removed[point] = true
+	w.removedCount++
 }
 
-// putOff adds a point to the strangers. It returns false if there are too many.
-func (w *walker) putOff(s rank.Stranger) bool {
-	if w.at.saved < 0 {
-		w.at.saved = w.cursor.Save()
-		w.met = append(w.met, w.at)
+// addStranger adds a point to the strangers. It returns false if there are too many.
+func (w *walker) addStranger(s rank.Stranger) bool {
+	if w.pos.cursorPos < 0 {
+		w.pos.cursorPos = w.cursor.Save()
+		w.metricsOfStrangers = append(w.metricsOfStrangers, w.pos)
 	}
-	s.Metric = int32(len(w.met) - 1) //nolint:gosec // at most one per stranger
-	return w.waiting.Add(s)
+	s.Metric = int32(len(w.metricsOfStrangers) - 1) //nolint:gosec // at most one per stranger
+	return w.strangers.Add(s)
 }
 
 // prune removes the points that do not go on, and the metrics, scopes and resources that contained only such points. Empty ones
@@ -157,9 +154,9 @@ func (w *walker) prune(md pmetric.Metrics) {
 		rm.ScopeMetrics().RemoveIf(func(sm pmetric.ScopeMetrics) bool {
 			had := sm.Metrics().Len()
 			sm.Metrics().RemoveIf(func(m pmetric.Metric) bool {
-				gone := w.gone[next : next+pointcount.InMetric(m)]
-				next += len(gone)
-				return slices.Contains(gone, true) && typeOf(m).prune(m, gone)
+				removed := w.removed[next : next+pointcount.InMetric(m)]
+				next += len(removed)
+				return slices.Contains(removed, true) && typeOf(m).prune(m, removed)
 			})
 			return had > 0 && sm.Metrics().Len() == 0
 		})
@@ -167,27 +164,27 @@ func (w *walker) prune(md pmetric.Metrics) {
 	})
 }
 
-func prunePoints[P datapoint, S datapoints[P]](s S, gone []bool) (empty bool) {
+func prunePoints[P datapoint, S datapoints[P]](s S, removed []bool) (empty bool) {
 	i := -1
 	s.RemoveIf(func(P) bool {
 		i++
-		return gone[i]
+		return removed[i]
 	})
 	return s.Len() == 0
 }
 
-// points decides on each point that is not a stranger. It allocates nothing if no point is a stranger.
-func points[P datapoint, S datapoints[P]](w *walker, s S, c *codec[P]) {
+// decidePoints decides on each point of a metric that is not a stranger. It allocates nothing if no point is a stranger.
+func decidePoints[P datapoint, S datapoints[P]](w *walker, s S, c *codec[P]) {
 	for i := range s.Len() {
 		p := s.At(i)
-		if !bounded(w, p, c) {
-			if !w.bounds.Copy {
-				w.remove(w.at.first + i)
+		if !readPoint(w, p, c) {
+			if !w.cutter.Copy {
+				w.remove(w.pos.firstPoint + i)
 			}
 			continue
 		}
-		if stays := known(w, p, c, i); !stays {
-			w.remove(w.at.first + i)
+		if stays := decideOrWait(w, p, c, i); !stays {
+			w.remove(w.pos.firstPoint + i)
 		}
 	}
 }

@@ -56,11 +56,11 @@ func TestRefusedConfigurations(t *testing.T) {
 			`processors: {bucketing: {rules: [{target: {explicit: {bounds: [10, 5]}}}]}}`,
 			[]string{"bucketing", "bounds", "must be", "5"},
 		},
-		"typo in the nested exporter": {
+		"typo in the wrapped exporter": {
 			`exporters: {fallbacklog: {exporter: {otlp_http: {endpiont: "localhost:1"}}}}`,
 			[]string{"fallbacklog", "otlp_http", "endpiont"},
 		},
-		"unknown nested exporter": {
+		"unknown wrapped exporter": {
 			`exporters: {fallbacklog/pigeon: {exporter: {carrier_pigeon: {}}}}`,
 			[]string{"fallbacklog/pigeon", "exporter", "must be", "carrier_pigeon"},
 		},
@@ -129,7 +129,7 @@ func TestBufferSizeFromTheEnvironment(t *testing.T) {
 	}
 }
 
-// TestPrintConfigHidesSecrets: print-config does not show the secrets of the nested exporter.
+// TestPrintConfigHidesSecrets: print-config does not show the secrets of the wrapped exporter.
 func TestPrintConfigHidesSecrets(t *testing.T) {
 	g := newGateway(t, "quickstart.yaml", `exporters: {fallbacklog: {exporter: {otlp_http: {headers: {authorization: Bearer swordfish}}}}}`)
 	cmd := g.command("print-config")

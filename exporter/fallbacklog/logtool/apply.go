@@ -11,10 +11,10 @@ import (
 // DeadLetterResult is what Requeue or Discard did to a dead letter.
 type DeadLetterResult struct {
 	Log
-	Records int `json:"records"`
-	Items   int `json:"items"`             // without the items of Locked
-	Locked  int `json:"encrypted_records"` // number of Records without their key; they are moved unchanged
-	Kept    int `json:"kept_records"`      // records that the filter did not choose
+	Records    int `json:"records"`
+	Items      int `json:"items"`             // without the items of WithoutKey
+	WithoutKey int `json:"encrypted_records"` // number of Records whose key was not given; they are moved unchanged
+	Kept       int `json:"kept_records"`      // records that the filter did not choose
 }
 
 // maxRanges is the number of done ranges that the tool leaves in a cursor, which has room for about 150.
@@ -57,9 +57,9 @@ func (s selector) apply(ctx context.Context) (done DeadLetterResult, err error) 
 		}
 		chosen, meta, err := s.filter.chooses(s.log, e.Record)
 		switch {
-		case errors.Is(err, ErrKey):
+		case errors.Is(err, record.ErrKey):
 			if chosen {
-				done.Locked++
+				done.WithoutKey++
 			}
 		case errors.Is(err, record.ErrDamaged): // it was changed after encryption: it is moved unchanged and delays no other
 		case err != nil:
@@ -111,7 +111,7 @@ func (s selector) measure(ctx context.Context) (end segment.Position, ranges int
 		}
 		end = e.End
 		chosen, _, err := s.filter.chooses(s.log, e.Record)
-		if err != nil && !errors.Is(err, ErrKey) && !errors.Is(err, record.ErrDamaged) {
+		if err != nil && !errors.Is(err, record.ErrKey) && !errors.Is(err, record.ErrDamaged) {
 			return end, 0, err
 		}
 		if chosen {

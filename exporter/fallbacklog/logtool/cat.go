@@ -22,7 +22,7 @@ var errEnough = errors.New("enough")
 
 // Cat writes records as OTLP JSON, one request per line, log by log, oldest first. It returns the number of bytes that it
 // skipped because they were no records or were changed after encryption. An encrypted record without its key is an error,
-// ErrKey.
+// record.ErrKey.
 func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged int64, err error) {
 	views, m, err := recordViews(logs, nil)
 	if err != nil {
@@ -46,7 +46,7 @@ func Cat(ctx context.Context, logs []Log, sel Selection, out io.Writer) (damaged
 		if err != nil {
 			return err
 		}
-		if fits, err := sel.fits(l, p.Data, meta); err != nil || !fits {
+		if fits, err := sel.matches(l, p.Data, meta); err != nil || !fits {
 			return err
 		}
 		line, err := l.asLine(p.Data, meta)

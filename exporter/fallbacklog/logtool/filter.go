@@ -24,8 +24,8 @@ func (f Filter) Empty() bool {
 	return len(f.Codes) == 0 && len(f.Reasons) == 0 && f.Since.IsZero() && f.Until.IsZero() && f.Contains == ""
 }
 
-// fits reports whether the filter chooses a record. meta is the record's.
-func (f Filter) fits(l Log, rec []byte, meta record.Meta) (bool, error) {
+// matches reports whether the filter chooses a record. meta is the record's.
+func (f Filter) matches(l Log, rec []byte, meta record.Meta) (bool, error) {
 	if len(f.Codes) > 0 && !slices.Contains(f.Codes, meta.Code) ||
 		len(f.Reasons) > 0 && !slices.Contains(f.Reasons, meta.Reason) ||
 		meta.Time.Before(f.Since) || !f.Until.IsZero() && !meta.Time.Before(f.Until) {
@@ -41,16 +41,16 @@ func (f Filter) fits(l Log, rec []byte, meta record.Meta) (bool, error) {
 	return bytes.Contains(line, []byte(f.Contains)), nil
 }
 
-// chooses is fits for records that may be damaged or encrypted with another key. An empty filter also chooses these, since they
-// are moved unchanged.
+// chooses is matches for records that may be damaged or encrypted with another key. An empty filter also chooses these, since
+// they are moved unchanged.
 func (f Filter) chooses(l Log, rec []byte) (chosen bool, meta record.Meta, err error) {
 	meta, err = l.reader.Parse(rec)
 	switch {
-	case errors.Is(err, ErrKey), errors.Is(err, record.ErrDamaged):
+	case errors.Is(err, record.ErrKey), errors.Is(err, record.ErrDamaged):
 		return f.Empty(), meta, err
 	case err != nil:
 		return false, meta, err
 	}
-	chosen, err = f.fits(l, rec, meta)
+	chosen, err = f.matches(l, rec, meta)
 	return chosen, meta, err
 }

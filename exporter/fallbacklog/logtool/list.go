@@ -40,8 +40,8 @@ type Content struct {
 	Oldest       time.Time `json:"oldest,omitzero"`
 	Newest       time.Time `json:"newest,omitzero"`
 	DamagedBytes int64     `json:"damaged_bytes"` // including damage among done records
-	// Locked is the number of encrypted records without their key. Nothing else is known about them.
-	Locked int `json:"encrypted_records"`
+	// WithoutKey is the number of encrypted records whose key was not given. Nothing else is known about them.
+	WithoutKey int `json:"encrypted_records"`
 
 	reader record.Reader
 }
@@ -83,9 +83,9 @@ func (c *Content) note(_ segment.Segment, p segment.Piece) error {
 		return nil
 	}
 	meta, err := c.reader.Parse(p.Data)
-	if errors.Is(err, ErrKey) {
+	if errors.Is(err, record.ErrKey) {
 		c.Records++
-		c.Locked++
+		c.WithoutKey++
 		return nil
 	}
 	if errors.Is(err, record.ErrDamaged) {

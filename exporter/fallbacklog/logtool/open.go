@@ -40,7 +40,7 @@ func (l Log) lock() (io.Closer, error) {
 		return nil, err
 	}
 	c, err := segment.OS{}.Lock(filepath.Join(l.root, "lock"))
-	if errors.Is(err, segment.ErrLocked) {
+	if errors.Is(err, segment.ErrInUse) {
 		return nil, fmt.Errorf("%w: %s: a gateway or another run of this command uses it; stop that first", ErrInUse, l.root)
 	}
 	return c, err
@@ -49,10 +49,10 @@ func (l Log) lock() (io.Closer, error) {
 // writableLog is a log that the tool has opened for writing.
 type writableLog struct {
 	*segment.Log
-	dir     string
-	codec   record.Codec // of new records
-	trouble error        // errors that no call returns
-	damaged int64        // bytes that are no record
+	dir        string
+	codec      record.Codec // of new records
+	unreported error        // errors that no call returns
+	damaged    int64        // bytes that are no record
 }
 
 // open opens the log for writing. The caller has locked it. The size is not limited; the gateway applies its own limits at its
@@ -68,7 +68,7 @@ func (o *writableLog) open() (err error) {
 		Budget:          &segment.Budget{Max: math.MaxInt64 / 2},
 		MaxSegmentBytes: segmentBytes, Sync: segment.SyncBatch,
 		OnDamage: func(d segment.Damage) { o.damaged += d.Bytes },
-		OnError:  func(err error) { o.trouble = errors.Join(o.trouble, err) },
+		OnError:  func(err error) { o.unreported = errors.Join(o.unreported, err) },
 	})
 	return err
 }

@@ -14,11 +14,11 @@ import (
 
 // otlpRequest is one OTLP export request of any signal.
 type otlpRequest struct {
-	path     string // over HTTP
-	marshal  func() ([]byte, error)
-	json     func() ([]byte, error)
-	answered func(body []byte) answer // parses an HTTP answer; an invalid one is an empty answer
-	overGRPC func(context.Context, *grpc.ClientConn) (answer, error)
+	path        string // over HTTP
+	marshal     func() ([]byte, error)
+	json        func() ([]byte, error)
+	parseAnswer func(body []byte) answer // parses an HTTP answer; an invalid one is an empty answer
+	overGRPC    func(context.Context, *grpc.ClientConn) (answer, error)
 }
 
 // decode decodes the request in a record of either format.
@@ -86,7 +86,7 @@ func (l Log) newRequest(rec []byte) (otlpRequest, error) {
 		r := ptraceotlp.NewExportRequest()
 		return otlpRequest{
 			path: "v1/traces", marshal: r.MarshalProto, json: r.MarshalJSON,
-			answered: func(body []byte) answer {
+			parseAnswer: func(body []byte) answer {
 				resp := ptraceotlp.NewExportResponse()
 				return answerOf(resp.UnmarshalProto(body), resp.PartialSuccess().RejectedSpans, resp.PartialSuccess().ErrorMessage)
 			},
@@ -102,7 +102,7 @@ func (l Log) newRequest(rec []byte) (otlpRequest, error) {
 		r := pmetricotlp.NewExportRequest()
 		return otlpRequest{
 			path: "v1/metrics", marshal: r.MarshalProto, json: r.MarshalJSON,
-			answered: func(body []byte) answer {
+			parseAnswer: func(body []byte) answer {
 				resp := pmetricotlp.NewExportResponse()
 				return answerOf(resp.UnmarshalProto(body), resp.PartialSuccess().RejectedDataPoints, resp.PartialSuccess().ErrorMessage)
 			},
@@ -118,7 +118,7 @@ func (l Log) newRequest(rec []byte) (otlpRequest, error) {
 		r := plogotlp.NewExportRequest()
 		return otlpRequest{
 			path: "v1/logs", marshal: r.MarshalProto, json: r.MarshalJSON,
-			answered: func(body []byte) answer {
+			parseAnswer: func(body []byte) answer {
 				resp := plogotlp.NewExportResponse()
 				return answerOf(resp.UnmarshalProto(body), resp.PartialSuccess().RejectedLogRecords, resp.PartialSuccess().ErrorMessage)
 			},
@@ -134,9 +134,9 @@ func (l Log) newRequest(rec []byte) (otlpRequest, error) {
 	return otlpRequest{}, fmt.Errorf("signal: must be traces, metrics or logs (got %q)", l.Signal)
 }
 
-func answerOf(err error, rejected func() int64, message func() string) answer {
+func answerOf(err error, refusedItems func() int64, message func() string) answer {
 	if err != nil {
 		return answer{}
 	}
-	return answer{rejected(), message()}
+	return answer{refusedItems(), message()}
 }

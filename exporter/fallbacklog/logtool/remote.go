@@ -46,8 +46,8 @@ type Response struct {
 var (
 	// ErrNotPickedUp means that no gateway has responded to a request.
 	ErrNotPickedUp = errors.New("the gateway does not pick the request up: it may be of an earlier version, or about to start or to end")
-	// ErrRefused means that a gateway could not do all that a request asks for.
-	ErrRefused = errors.New("the gateway could not do all of it")
+	// errRefused means that a gateway could not do all that a request asks for.
+	errRefused = errors.New("the gateway could not do all of it")
 )
 
 // pollAnswer is the interval at which the command looks for a response.
@@ -104,7 +104,7 @@ func (r Request) ask(ctx context.Context, root string) (a Response, err error) {
 		answer := filepath.Join(root, answerFile)
 		if text, err := os.ReadFile(answer); err == nil && json.Unmarshal(text, &a) == nil && a.ID == r.ID {
 			if a.Error != "" {
-				err = fmt.Errorf("%w: %s", ErrRefused, a.Error)
+				err = fmt.Errorf("%w: %s", errRefused, a.Error)
 			}
 			return a, errors.Join(err, os.Remove(answer))
 		}
@@ -121,7 +121,7 @@ func (r Request) ask(ctx context.Context, root string) (a Response, err error) {
 
 // Pending returns the request that waits in a component's directory. ok is false if there is none. The gateway calls it;
 // without a request it costs one stat call.
-func Pending(fsys segment.FS, root string) (r Request, ok bool, err error) {
+func Pending(fsys segment.Files, root string) (r Request, ok bool, err error) {
 	path := filepath.Join(root, requestFile)
 	fi, err := fsys.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -155,7 +155,7 @@ func Pending(fsys segment.FS, root string) (r Request, ok bool, err error) {
 const maxRequest = 1 << 20
 
 // Reply writes the gateway's response and then removes the request.
-func Reply(fsys segment.FS, root string, a Response) error {
+func Reply(fsys segment.Files, root string, a Response) error {
 	text, err := json.Marshal(a)
 	if err != nil {
 		return err

@@ -28,11 +28,11 @@ type ReplayOptions struct {
 // Replayed is what Replay sent from one log.
 type Replayed struct {
 	Log
-	Records  int   `json:"records"`
-	Items    int   `json:"items"`
-	Rejected int64 `json:"rejected_items"` // items that servers rejected in requests that they accepted
-	Damaged  int64 `json:"damaged_bytes"`  // skipped bytes that were no records or were changed after encryption
-	Message  string
+	Records      int   `json:"records"`
+	Items        int   `json:"items"`
+	RefusedItems int64 `json:"rejected_items"` // items that servers refused in requests that they accepted
+	Damaged      int64 `json:"damaged_bytes"`  // skipped bytes that were no records or were changed after encryption
+	Message      string
 	// Next is the position of the first record that was not sent, where the next replay continues.
 	Next segment.Position `json:"next"`
 }
@@ -93,7 +93,7 @@ func (r replay) replay(ctx context.Context, l Log, done *Replayed) (err error) {
 	}()
 	for {
 		e, ok, err := o.Next()
-		if err = errors.Join(err, o.trouble); err != nil || !ok {
+		if err = errors.Join(err, o.unreported); err != nil || !ok {
 			return err
 		}
 		done.Next = e.Start
@@ -132,8 +132,8 @@ func (r replay) send(ctx context.Context, line []byte, done *Replayed) error {
 		if err == nil {
 			done.Records++
 			done.Items += meta.Items
-			if a.rejected > 0 {
-				done.Rejected += a.rejected
+			if a.refusedItems > 0 {
+				done.RefusedItems += a.refusedItems
 				done.Message = a.message
 			}
 			return nil
@@ -141,7 +141,7 @@ func (r replay) send(ctx context.Context, line []byte, done *Replayed) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if Refused(err) || attempt >= r.opt.Attempts {
+		if refused(err) || attempt >= r.opt.Attempts {
 			return fmt.Errorf("after %d attempts: %w", attempt, err)
 		}
 		if wait.For(ctx.Done(), pause) {

@@ -42,7 +42,7 @@ func applyAll(ctx context.Context, logs []Log, f Filter, progress Progress,
 
 func (l Log) requeue(ctx context.Context, f Filter, m *meter) (done DeadLetterResult, err error) {
 	return l.apply(ctx, f, m, func(to *writableLog) func([]byte, record.Meta) error {
-		return func(rec []byte, _ record.Meta) error { return errors.Join(to.append(rec), to.trouble) }
+		return func(rec []byte, _ record.Meta) error { return errors.Join(to.append(rec), to.unreported) }
 	})
 }
 
@@ -80,7 +80,7 @@ func (l Log) apply(ctx context.Context, f Filter, m *meter, act func(to *writabl
 		},
 	}
 	done, err = s.apply(ctx)
-	return done, errors.Join(err, from.trouble)
+	return done, errors.Join(err, from.unreported)
 }
 
 // signalLog returns the log that a dead letter belongs to.

@@ -32,8 +32,8 @@ type Target struct {
 
 // answer is a server's answer to a request that it accepted.
 type answer struct {
-	rejected int64 // items of the request that it did not accept
-	message  string
+	refusedItems int64 // items of the request that it refused
+	message      string
 }
 
 // refusal is an error that another attempt would not change.
@@ -88,8 +88,8 @@ func grpcTarget(address string, c credentials.TransportCredentials, headers map[
 // Close closes the connections.
 func (t *Target) Close() error { return t.close() }
 
-// Refused reports whether an error of Replay is the server's refusal of a record, which another attempt would not change.
-func Refused(err error) bool {
+// refused reports whether an error is a refusal.
+func refused(err error) bool {
 	var r refusal
 	return errors.As(err, &r)
 }

@@ -40,13 +40,13 @@ func (h httpTarget) send(ctx context.Context, r otlpRequest) (answer, error) {
 		return answer{}, err
 	}
 	defer func() { _ = resp.Body.Close() }() // the body was read
-	said, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return answer{}, err
 	}
 	switch code := resp.StatusCode; {
 	case code >= 200 && code < 300:
-		return r.answered(said), nil
+		return r.parseAnswer(text), nil
 	case resp.Header.Get("Retry-After") != "", !failure.KindOfHTTP(code).Refused():
 		return answer{}, fmt.Errorf("%s: %s", where, resp.Status)
 	default:

@@ -41,9 +41,6 @@ func (l Log) WithKey(text string) (Log, error) {
 	return l, nil
 }
 
-// ErrKey means that a record is encrypted with another key than the log's.
-var ErrKey = record.ErrKey
-
 // String returns the name for messages.
 func (l Log) String() string {
 	name := l.Component + " " + l.Signal

@@ -12,10 +12,10 @@ import (
 type Check struct {
 	Log
 	Records int `json:"records"` // whole ones, including done ones
-	Items   int `json:"items"`   // without the items of Locked
-	// Locked is the number of encrypted records without their key. Only their checksums were verified.
-	Locked int   `json:"encrypted_records"`
-	Bytes  int64 `json:"bytes"`
+	Items   int `json:"items"`   // without the items of WithoutKey
+	// WithoutKey is the number of encrypted records whose key was not given. Only their checksums were verified.
+	WithoutKey int   `json:"encrypted_records"`
+	Bytes      int64 `json:"bytes"`
 	// Unfinished is the number of bytes at the end of the newest segment that are no complete record: a record is being written
 	// or, without a running gateway, a crash has torn it. It was never acknowledged. The next start cuts it off.
 	Unfinished int64   `json:"unfinished_bytes"`
@@ -57,9 +57,9 @@ func (c *Check) note(s segment.Segment, p segment.Piece) error {
 	switch {
 	case p.Unfinished:
 		c.Unfinished += p.End - p.Start
-	case errors.Is(err, ErrKey):
+	case errors.Is(err, record.ErrKey):
 		c.Records++
-		c.Locked++
+		c.WithoutKey++
 	case p.Damaged, errors.Is(err, record.ErrDamaged): // ErrDamaged: the checksum matches, but the record was changed after encryption
 		if n := len(c.Damage); n > 0 && c.Damage[n-1].Segment == s.Name && c.Damage[n-1].End == p.Start {
 			c.Damage[n-1].End = p.End

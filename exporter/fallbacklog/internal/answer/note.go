@@ -61,12 +61,12 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Note contains the answers to one attempt. An exporter may split a batch into many concurrent requests.
 type Note struct {
-	mu          sync.Mutex
-	requested   bool
-	remoteWrite bool
-	redirect    *Refusal // last redirect
-	refusals    []Refusal
-	rejected    int64
+	mu           sync.Mutex
+	requested    bool
+	remoteWrite  bool
+	redirect     *Refusal // last redirect
+	refusals     []Refusal
+	refusedItems int64 // OTLP calls them rejected
 }
 
 type noteKey struct{}
@@ -102,18 +102,18 @@ func (n *Note) accepted(remoteWrite bool) {
 	n.remoteWrite = n.remoteWrite || remoteWrite
 }
 
-func (n *Note) partial(rejected int64) {
+func (n *Note) partial(refusedItems int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.rejected += min(max(0, rejected), math.MaxInt32) // a downstream may say anything: the sum must not overflow
+	n.refusedItems += min(max(0, refusedItems), math.MaxInt32) // a downstream may say anything: the sum must not overflow
 }
 
-// Outcome returns the outcome of an attempt, given the exporter's error: the number of items that the downstream rejected in a
+// Outcome returns the outcome of an attempt, given the exporter's error: the number of items that the downstream refused in a
 // batch that it accepted, or an error, which is an *Error if the downstream has answered. ctx is the attempt's.
 //
 // A nil of the exporter may be wrong. prometheus_remote_write also returns nil if its context ends before a request is sent,
 // and if it cannot translate any part of a batch.
-func (n *Note) Outcome(ctx context.Context, items func() int, err error) (rejected int, _ error) {
+func (n *Note) Outcome(ctx context.Context, items func() int, err error) (refusedItems int, _ error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
@@ -127,8 +127,8 @@ func (n *Note) Outcome(ctx context.Context, items func() int, err error) (reject
 		return 0, ctx.Err()
 	case !n.requested && items() > 0:
 		return 0, ErrNothingSent
-	case n.rejected > 0:
-		return int(min(n.rejected, int64(items()))), nil
+	case n.refusedItems > 0:
+		return int(min(n.refusedItems, int64(items()))), nil
 	}
 	return 0, nil
 }

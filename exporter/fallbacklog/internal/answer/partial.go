@@ -18,24 +18,24 @@ func notePartialSuccess(n *Note, resp *http.Response) {
 	if resp.ContentLength == 0 {
 		return
 	}
-	var rejected func([]byte) int64
+	var refusedItems func([]byte) int64
 	switch kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind {
 	case "application/x-protobuf":
-		rejected = rejectedProto
+		refusedItems = rejectedProto
 	case "application/json":
-		rejected = rejectedJSON
+		refusedItems = rejectedJSON
 	default:
 		return
 	}
-	resp.Body = &body{ReadCloser: resp.Body, note: n, rejected: rejected}
+	resp.Body = &body{ReadCloser: resp.Body, note: n, refusedItems: refusedItems}
 }
 
 // body is the body of an answer.
 type body struct {
 	io.ReadCloser
-	note     *Note
-	rejected func([]byte) int64
-	read     []byte
+	note         *Note
+	refusedItems func([]byte) int64
+	read         []byte
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -46,7 +46,7 @@ func (b *body) Read(p []byte) (int, error) {
 
 func (b *body) Close() error {
 	if len(b.read) > 0 {
-		b.note.partial(b.rejected(b.read))
+		b.note.partial(b.refusedItems(b.read))
 		b.read = nil
 	}
 	return b.ReadCloser.Close()

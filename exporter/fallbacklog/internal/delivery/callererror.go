@@ -15,13 +15,13 @@ type callerError struct {
 	err  error
 }
 
-// kinds are the causes that the text names. More specific causes come first.
-var kinds = []error{segment.ErrTooLarge, segment.ErrNoRoom, segment.ErrFull, segment.ErrStalled, segment.ErrBusy, segment.ErrLocked, segment.ErrClosed}
+// namedCauses are the causes that the text names. More specific causes come first.
+var namedCauses = []error{segment.ErrTooLarge, segment.ErrNoRoom, segment.ErrFull, segment.ErrStalled, segment.ErrBusy, segment.ErrInUse, segment.ErrClosed}
 
 func (e *callerError) Error() string {
-	for _, kind := range kinds {
-		if errors.Is(e.err, kind) {
-			return e.what + ": " + kind.Error()
+	for _, cause := range namedCauses {
+		if errors.Is(e.err, cause) {
+			return e.what + ": " + cause.Error()
 		}
 	}
 	var errno syscall.Errno

@@ -21,8 +21,8 @@ type call struct {
 	attempts int
 	sending  bool  // the wrapped exporter has the batch
 	over     bool  // no further attempt is allowed
-	rescued  bool  // Shutdown has logged the batch, with err
-	err      error // answer to the caller if rescued
+	logged   bool  // Shutdown has logged the batch, or failed to with err
+	err      error // answer to the caller if logged
 }
 
 func newCalls() *calls { return &calls{open: map[*call]struct{}{}, idle: make(chan struct{})} }
@@ -51,11 +51,11 @@ func (cs *calls) exit(c *call) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	delete(cs.open, c)
-	if !cs.closed { // rescue, the only other user, comes after close
+	if !cs.closed { // logUnreturned, the only other user, comes after close
 		c.batch = nil
 		cs.free = append(cs.free, c)
 	}
-	if !c.rescued { // written with cs.mu locked, see rescue
+	if !c.logged { // written with cs.mu locked, see logUnreturned
 		cs.awaited--
 	}
 	cs.closeIdle()
@@ -81,9 +81,9 @@ func (cs *calls) closeIdle() {
 	}
 }
 
-// rescue ends all attempts. It calls store with each batch that is still in the wrapped exporter. The callers of the other
+// logUnreturned ends all attempts. It calls store with each batch that is still in the wrapped exporter. The callers of the other
 // batches are about to return. It must come after close. Afterwards idle is closed even if the wrapped exporter never returns.
-func (cs *calls) rescue(store func(b Batch, attempts int) error) (batches, items int, errs []error) {
+func (cs *calls) logUnreturned(store func(b Batch, attempts int) error) (batches, items int, errs []error) {
 	cs.mu.Lock()
 	open := make([]*call, 0, len(cs.open))
 	for c := range cs.open {
@@ -104,7 +104,7 @@ func (cs *calls) rescue(store func(b Batch, attempts int) error) (batches, items
 			errs = append(errs, c.err)
 		}
 		cs.mu.Lock()
-		c.rescued = true
+		c.logged = true
 		cs.awaited--
 		cs.closeIdle()
 		cs.mu.Unlock()
@@ -124,11 +124,11 @@ func (c *call) begin(attempt int) bool {
 	return true
 }
 
-// end records that the wrapped exporter has returned. After a rescue the caller returns err, whatever the result of the
-// attempt.
-func (c *call) end() (rescued bool, err error) {
+// end records that the wrapped exporter has returned. If Shutdown has logged the batch the caller returns err, whatever the
+// result of the attempt.
+func (c *call) end() (logged bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sending = false
-	return c.rescued, c.err
+	return c.logged, c.err
 }

@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Rescue does not log a call that has not reached the wrapped exporter: its own caller does.
-func TestRescueTakesOnlyWhatIsOut(t *testing.T) {
+// Shutdown does not log a call that has not reached the wrapped exporter: its own caller does.
+func TestShutdownLogsOnlyWhatTheExporterHas(t *testing.T) {
 	cs := newCalls()
 	out, in := cs.enter(&testBatch{items: 1}), cs.enter(nil)
 	require.True(t, out.begin(3))
 	cs.close()
 	assert.Nil(t, cs.enter(nil))
-	batches, items, errs := cs.rescue(func(_ Batch, attempts int) error {
+	batches, items, errs := cs.logUnreturned(func(_ Batch, attempts int) error {
 		assert.Equal(t, 3, attempts)
 		return nil
 	})
@@ -28,8 +28,8 @@ func TestRescueTakesOnlyWhatIsOut(t *testing.T) {
 	}
 	cs.exit(in)
 	<-cs.idle
-	rescued, err := out.end()
+	logged, err := out.end()
 	require.NoError(t, err)
-	assert.True(t, rescued)
+	assert.True(t, logged)
 	cs.exit(out)
 }

@@ -17,16 +17,16 @@ type disposition struct {
 	reason   Reason
 	attempts int
 	failure  failure.Failure // of the last attempt; zero if there was none
-	cause    error           // of the last attempt; with actionRescued the answer to the caller
+	cause    error           // of the last attempt; with actionLoggedByShutdown the answer to the caller
 }
 
 type action int
 
 const (
-	actionLog        action = iota // append it to the log
-	actionDelivered                // the downstream has accepted it
-	actionDeadLetter               // append it to the dead letter
-	actionRescued                  // Shutdown has logged it, see calls.rescue
+	actionLog              action = iota // append it to the log
+	actionDelivered                      // the downstream has accepted it
+	actionDeadLetter                     // append it to the dead letter
+	actionLoggedByShutdown               // Shutdown has logged it, see calls.logUnreturned
 )
 
 // toLog returns d with the action to log the batch and the reason.
@@ -35,8 +35,8 @@ func (d disposition) toLog(r Reason) disposition {
 	return d
 }
 
-// Consume delivers a batch or makes it durable. It returns after twice the budget at the latest. A nil error means that the batch was delivered, is durable,
-// or was dropped and counted by an explicit drop policy.
+// Consume delivers a batch or makes it durable. It returns after twice the budget at the latest. A nil error means that the batch
+// was delivered, is durable, or was dropped and counted by an explicit drop policy.
 func (l *Lane) Consume(ctx context.Context, b Batch) error {
 	c := l.calls.enter(b)
 	if c == nil {
@@ -56,7 +56,7 @@ func (l *Lane) Consume(ctx context.Context, b Batch) error {
 	switch d.action {
 	case actionDelivered:
 		return nil
-	case actionRescued:
+	case actionLoggedByShutdown:
 		return d.cause
 	case actionDeadLetter, actionLog:
 	}
@@ -101,37 +101,37 @@ func (l *Lane) deliver(ctx context.Context, c *call, b Batch, items int, limit t
 			p.cancel()
 			return d.toLog(ReasonShutdown)
 		}
-		rejected, err := l.attempt(ctx, b, limit)
-		if over, err := c.end(); over {
+		refusedItems, err := l.attempt(ctx, b, limit)
+		if logged, err := c.end(); logged {
 			p.cancel()
-			return disposition{action: actionRescued, cause: err}
+			return disposition{action: actionLoggedByShutdown, cause: err}
 		}
 		if err == nil {
 			p.success()
 			l.recent.add(true)
 			l.succeeded()
-			l.deliveredDirect(items, rejected)
+			l.deliveredDirect(items, refusedItems)
 			return disposition{action: actionDelivered}
 		}
 		f := l.classify(err)
 		d.attempts, d.cause, d.failure = attempt, err, f
 		l.noteRetryAfter(f)
 		v := l.judge(p, failedAttempt{
-			failure: f, cancelled: ctx.Err() != nil || l.attemptsCtx.Err() != nil, neverRefused: true, counted: counted, divisible: items > 1,
+			failure: f, cancelled: ctx.Err() != nil || l.attemptsCtx.Err() != nil, neverRefused: true, countedByBreaker: counted, divisible: items > 1,
 		})
 		if v != inconclusive {
 			l.recent.add(false)
 		}
 		counted = counted || f.AboutData
 		switch {
-		case v == refused:
+		case v == refusedForGood:
 			d.action, d.reason = actionDeadLetter, ReasonRefused
 			return d
 		case l.stopping():
 			return d.toLog(ReasonShutdown)
 		case v == inconclusive:
 			return d.toLog(ReasonCanceled)
-		case v == waiting:
+		case v == refusedForNow:
 			return d.toLog(ReasonSystemic)
 		case v == tooLarge:
 			return d.toLog(ReasonTooLarge)
@@ -176,7 +176,7 @@ func deadline(ctx context.Context, now time.Time, budget time.Duration) time.Tim
 // mayProbe reports whether live data may probe. If a backlog exists replay probes, so that live data does not spend its
 // caller's time. Live data still probes when it is its turn while the signal waits.
 func (l *Lane) mayProbe() bool {
-	return !l.group.opt.Replay || l.allLocked.Load() || l.unreadable.Load() || l.opt.Log.Empty() || l.liveTurn()
+	return !l.group.opt.Replay || l.onlyOtherKey.Load() || l.unreadable.Load() || l.opt.Log.Empty() || l.liveTurn()
 }
 
 // liveTurn reports whether the signal waits and the next probe is a live batch. In strict order it is always false.
@@ -220,31 +220,31 @@ func (l *Lane) sleep(ctx context.Context, d time.Duration) (reason Reason) {
 }
 
 // attempt makes one attempt. The timeout, limit and Shutdown bound it.
-func (l *Lane) attempt(ctx context.Context, b Batch, limit time.Time) (rejected int, err error) {
+func (l *Lane) attempt(ctx context.Context, b Batch, limit time.Time) (refusedItems int, err error) {
 	start := l.group.opt.Now()
 	ctx, done := contextOr(ctx, l.attemptsCtx, min(l.group.opt.Timeout, limit.Sub(start)))
 	defer done()
-	rejected, err = b.Send(ctx)
+	refusedItems, err = b.Send(ctx)
 	l.opt.Observer.Exported(l.group.opt.Now().Sub(start))
-	return rejected, err
+	return refusedItems, err
 }
 
-// deliveredDirect counts a live batch that the downstream accepted. Rejected items are dropped: another attempt would get the
-// same answer (OTLP, "Partial Success").
-func (l *Lane) deliveredDirect(items, rejected int) {
-	l.opt.Observer.DeliveredDirect(items - rejected)
-	l.countRejected(rejected)
+// deliveredDirect counts a live batch that the downstream accepted. Items that it refused in an answer of partial success are
+// dropped: another attempt would get the same answer (OTLP, "Partial Success").
+func (l *Lane) deliveredDirect(items, refusedItems int) {
+	l.opt.Observer.DeliveredDirect(items - refusedItems)
+	l.countRefusedItems(refusedItems)
 }
 
 // deliveredReplayed is deliveredDirect for records.
-func (l *Lane) deliveredReplayed(items, rejected int) {
-	l.opt.Observer.DeliveredReplayed(items - rejected)
-	l.countRejected(rejected)
+func (l *Lane) deliveredReplayed(items, refusedItems int) {
+	l.opt.Observer.DeliveredReplayed(items - refusedItems)
+	l.countRefusedItems(refusedItems)
 }
 
-func (l *Lane) countRejected(rejected int) {
-	if rejected > 0 {
-		l.opt.Observer.Dropped(DroppedRejected, rejected)
+func (l *Lane) countRefusedItems(refusedItems int) {
+	if refusedItems > 0 {
+		l.opt.Observer.Dropped(DroppedPartial, refusedItems)
 		l.opt.Observer.Failed(failure.Partial)
 		l.opt.Observer.Warn(failure.Partial, "the downstream rejected some items of a batch and accepted the others", nil)
 	}

@@ -11,7 +11,8 @@
 // Package failure sorts answers into four kinds. The rules below are the same for live batches and for records.
 //
 // Throttled and retryable answers: the batch is tried again, first within the caller's budget, then from the log. Both kinds
-// count for the group's breaker; a throttled answer never counts against a record. An answer that may be about the data (500, UNKNOWN, INTERNAL) counts once per batch.
+// count for the group's breaker; a throttled answer never counts against a record. An answer that may be about the data (500,
+// UNKNOWN, INTERNAL) counts once per batch.
 //
 // "One batch or all" and "one batch" are refusals. A batch that is refused as "one batch or all" goes to the log and waits
 // there while others pass it. A batch that is refused as "one batch" goes to the dead letter at once.

@@ -27,7 +27,7 @@ func (r *replayer) skipOld(records []*pending) bool {
 	if len(old) == 0 {
 		return false
 	}
-	r.release(others)
+	r.putBack(others)
 	return r.deleteExpired(old)
 }
 

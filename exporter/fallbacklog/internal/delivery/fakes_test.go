@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,6 +68,26 @@ func (b *testBatch) Send(ctx context.Context) (int, error) {
 		return 1, nil
 	}
 	return 0, err
+}
+
+// downstream is a downstream that a test turns off and on. It keeps the names of the requests that it accepts.
+type downstream struct {
+	away     atomic.Bool
+	accepted guarded[string]
+}
+
+func newDownstreamAway() *downstream {
+	d := &downstream{}
+	d.away.Store(true)
+	return d
+}
+
+func (d *downstream) answer(_ context.Context, name string) error {
+	if d.away.Load() {
+		return errAway
+	}
+	d.accepted.add(name)
+	return nil
 }
 
 // ledger is an observer that sums up the items.
@@ -149,7 +170,7 @@ type stand struct {
 	strict   bool
 	deadMax  int64
 	decoded  guarded[int]   // number of records of each decoded request
-	degraded guarded[bool]  // each change
+	outages  guarded[bool]  // each change: true for a begin, false for an end
 	troubles guarded[error] // each change of the log's condition
 	answer   func(ctx context.Context, name string) error
 }
@@ -177,10 +198,10 @@ func newGroupStand(t *testing.T, dir string, answer func(context.Context, string
 	set := standSettings{threshold: [2]int{3, 1}, deadMax: 1 << 20, GroupOptions: GroupOptions{
 		Exports: true, Timeout: time.Second, Budget: 5 * time.Second, MaxAttempts: 2, InitialInterval: 100 * time.Millisecond,
 		Multiplier: 2, MaxInterval: time.Second, Replay: true, Concurrency: 1, MaxOpenInterval: time.Minute,
-		Permanent: func(error) bool { return false },
-		Now:       time.Now,
-		Degraded:  func(error) { s.degraded.add(true) },
-		Healthy:   func() { s.degraded.add(false) },
+		Permanent:   func(error) bool { return false },
+		Now:         time.Now,
+		OutageBegan: func(error) { s.outages.add(true) },
+		OutageEnded: func() { s.outages.add(false) },
 
 		Troubled: func(c Change) { s.troubles.add(c.Err) },
 	}}

@@ -39,10 +39,11 @@ type GroupOptions struct {
 	Permanent func(error) bool
 	Now       func() time.Time
 
-	// Degraded is called when data begins to go to the log. Healthy is called when data goes out again and the log is drained.
-	// The calls alternate. Both may come from any goroutine and must not call the group, except LastFailure and Delivered.
-	Degraded func(cause error)
-	Healthy  func()
+	// OutageBegan is called when data begins to go to the log. OutageEnded is called when data goes out again and the log is
+	// drained. The calls alternate. Both may come from any goroutine and must not call the group, except LastFailure and
+	// Delivered.
+	OutageBegan func(cause error)
+	OutageEnded func()
 	// Troubled is called for each change of a signal's troubles. It may come from any goroutine and must not call the group.
 	Troubled func(Change)
 }
@@ -68,13 +69,13 @@ type Group struct {
 	health      *health.Health
 	lastFailure atomic.Pointer[error] // of any attempt
 	delivered   atomic.Uint64         // number of requests
-	// degraded is true from the first logged batch until the log is empty. It changes, and Degraded and Healthy are called,
-	// with degradedMu locked.
-	degraded   atomic.Bool
-	degradedMu sync.Mutex
-	storing    int // batches that are being logged; guarded by degradedMu
+	// outage is true from the first logged batch until the log is empty. It changes, and OutageBegan and OutageEnded are called,
+	// with outageMu locked.
+	outage   atomic.Bool
+	outageMu sync.Mutex
+	logging  int // batches that are being logged; guarded by outageMu
 
-	room *segment.Room // for DropOldest
+	dropper *segment.Dropper // for log::on_full drop_oldest
 
 	mu    sync.Mutex
 	lanes map[*Lane]struct{} // started and not shut down
@@ -82,7 +83,7 @@ type Group struct {
 
 // NewGroup returns a group without lanes.
 func NewGroup(opt GroupOptions, b *breaker.Breaker) *Group {
-	return &Group{opt: opt, breaker: b, health: health.New(opt.Troubled), room: segment.NewRoom(), lanes: map[*Lane]struct{}{}}
+	return &Group{opt: opt, breaker: b, health: health.New(opt.Troubled), dropper: segment.NewDropper(), lanes: map[*Lane]struct{}{}}
 }
 
 // ReportStatus calls report with all current troubles, or with nil if there is none. report must not call the group.
@@ -99,8 +100,8 @@ func (g *Group) LastFailure() error {
 // Delivered returns the number of requests that the downstream has accepted.
 func (g *Group) Delivered() uint64 { return g.delivered.Load() }
 
-// Refused returns the signals that wait because the downstream refuses all their data, sorted.
-func (g *Group) Refused() (signals []string) {
+// RefusedSignals returns the signals that wait because the downstream refuses all their data, sorted.
+func (g *Group) RefusedSignals() (signals []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for l := range g.lanes {
@@ -124,9 +125,9 @@ func (g *Group) detach(l *Lane) {
 	delete(g.lanes, l)
 }
 
-// beginStoring records that a batch is being logged. endStoring follows. If the batch was not tried the cause is the last
+// beginLogging records that a batch is being logged. endLogging follows. If the batch was not tried the cause is the last
 // failure, which may be replay's.
-func (g *Group) beginStoring(d disposition) {
+func (g *Group) beginLogging(d disposition) {
 	cause := d.cause
 	if cause == nil {
 		cause = g.LastFailure()
@@ -134,53 +135,53 @@ func (g *Group) beginStoring(d disposition) {
 	if cause == nil {
 		cause = fmt.Errorf("%w: %s", errNotTried, d.reason)
 	}
-	g.degradedMu.Lock()
-	defer g.degradedMu.Unlock()
-	g.storing++
-	if !g.degraded.Load() {
-		g.degraded.Store(true)
-		g.opt.Degraded(cause)
+	g.outageMu.Lock()
+	defer g.outageMu.Unlock()
+	g.logging++
+	if !g.outage.Load() {
+		g.outage.Store(true)
+		g.opt.OutageBegan(cause)
 	}
 }
 
-// endStoring records that the append of a batch has ended. By then replay may already have delivered it.
-func (g *Group) endStoring(logged bool) {
-	g.degradedMu.Lock()
-	g.storing--
-	g.degradedMu.Unlock()
+// endLogging records that the append of a batch has ended. By then replay may already have delivered it.
+func (g *Group) endLogging(logged bool) {
+	g.outageMu.Lock()
+	g.logging--
+	g.outageMu.Unlock()
 	if logged {
-		g.checkHealthy()
+		g.checkOutageEnd()
 	}
 }
 
-// checkHealthy ends the degraded state if the group is healthy. While the group is not degraded it costs one atomic load.
-func (g *Group) checkHealthy() {
-	if !g.degraded.Load() || !g.isHealthy() {
+// checkOutageEnd ends the outage if it is over. Without an outage it costs one atomic load.
+func (g *Group) checkOutageEnd() {
+	if !g.outage.Load() || !g.outageIsOver() {
 		return
 	}
-	g.degradedMu.Lock()
-	defer g.degradedMu.Unlock()
-	if g.storing == 0 && g.degraded.Load() && g.isHealthy() {
-		g.degraded.Store(false)
-		g.opt.Healthy()
+	g.outageMu.Lock()
+	defer g.outageMu.Unlock()
+	if g.logging == 0 && g.outage.Load() && g.outageIsOver() {
+		g.outage.Store(false)
+		g.opt.OutageEnded()
 	}
 }
 
-// isHealthy reports whether the breakers are closed and the log is drained. With replay off nothing drains the log, so it does
+// outageIsOver reports whether the breakers are closed and the log is drained. With replay off nothing drains the log, so it does
 // not count.
-func (g *Group) isHealthy() bool {
+func (g *Group) outageIsOver() bool {
 	if g.breaker.State() != breaker.Closed || g.opt.Replay && !g.empty() {
 		return false
 	}
-	return len(g.Refused()) == 0
+	return len(g.RefusedSignals()) == 0
 }
 
-// drained is called when a lane has nothing left to replay. It closes a half-open breaker, which would otherwise wait for
+// laneDrained is called when a lane has nothing left to replay. It closes a half-open breaker, which would otherwise wait for
 // probes that nobody makes.
-func (g *Group) drained() {
+func (g *Group) laneDrained() {
 	if g.empty() {
 		g.breaker.Close()
-		g.checkHealthy()
+		g.checkOutageEnd()
 	}
 }
 

@@ -9,22 +9,22 @@ import (
 type verdict int
 
 const (
-	retryable    verdict = iota // another attempt may pass
-	inconclusive                // the caller or Shutdown ended the attempt
-	waiting                     // refused; the data waits while others go on
-	refused                     // refused for good, or one of several records is
-	tooLarge                    // refused for its size; it can be sent in parts
+	retryable      verdict = iota // another attempt may pass
+	inconclusive                  // the caller or Shutdown ended the attempt
+	refusedForNow                 // refused; the data waits while others go on
+	refusedForGood                // refused for good, or one of several records is
+	tooLarge                      // refused for its size; it can be sent in parts
 )
 
 // failedAttempt describes an attempt that failed.
 type failedAttempt struct {
-	failure      failure.Failure
-	cancelled    bool // the caller or Shutdown ended it
-	together     bool // it had several records, so no single record is at fault
-	neverRefused bool // the data has not been refused before
-	counted      bool // the breaker has counted the data already
-	suspect      bool // the data has failed before, and others have passed since
-	divisible    bool // the data can be sent in parts
+	failure          failure.Failure
+	cancelled        bool // the caller or Shutdown ended it
+	together         bool // it had several records, so no single record is at fault
+	neverRefused     bool // the data has not been refused before
+	countedByBreaker bool // the breaker has counted the data already
+	suspect          bool // the data has failed before, and others have passed since
+	divisible        bool // the data can be sent in parts
 }
 
 // verdictOn returns the verdict on a failed attempt, and counts first refusals for the rule of five.
@@ -39,15 +39,15 @@ func (l *Lane) verdictOn(t failedAttempt) verdict {
 	case f.Class == failure.TooLarge && t.divisible:
 		return tooLarge
 	case t.together:
-		return refused
+		return refusedForGood
 	}
 	if t.neverRefused {
 		l.refusalBreaker.Count()
 	}
 	if f.Kind == failure.BatchKind && l.refusalBreaker.State() == breaker.Closed {
-		return refused
+		return refusedForGood
 	}
-	return waiting
+	return refusedForNow
 }
 
 // endsUnderWay reports whether an attempt that the caller or Shutdown ended may fail with this class although the downstream
@@ -61,9 +61,9 @@ func (p permit) conclude(v verdict, t failedAttempt) {
 	switch v {
 	case retryable:
 		p.failed(t)
-	case waiting:
+	case refusedForNow:
 		p.refused()
-	case refused:
+	case refusedForGood:
 		if t.together {
 			p.cancel()
 		} else {

@@ -24,9 +24,9 @@ func TestWhatTheBreakerCounts(t *testing.T) {
 	}{
 		{failedAttempt{failure: network}, breaker.Open},
 		{failedAttempt{failure: network, suspect: true}, breaker.Closed},
-		{failedAttempt{failure: network, counted: true}, breaker.Open},
+		{failedAttempt{failure: network, countedByBreaker: true}, breaker.Open},
 		{failedAttempt{failure: about}, breaker.Open},
-		{failedAttempt{failure: about, counted: true}, breaker.Closed},
+		{failedAttempt{failure: about, countedByBreaker: true}, breaker.Closed},
 		{failedAttempt{failure: about, suspect: true}, breaker.Closed},
 		{failedAttempt{failure: failure.Failure{Class: failure.Auth, Kind: failure.SharedKind}, neverRefused: true}, breaker.Closed},
 	} {
@@ -68,7 +68,7 @@ func TestRuleOfFive(t *testing.T) {
 		p.success()
 		refuse(s, 4, true)
 		assert.Equal(t, breaker.Closed, s.refusalBreaker.State())
-		assert.Equal(t, waiting, refuse(s, 1, true), "the fifth waits, whatever kind it is of")
+		assert.Equal(t, refusedForNow, refuse(s, 1, true), "the fifth waits, whatever kind it is of")
 		assert.Equal(t, breaker.Open, s.refusalBreaker.State())
 		_, reason := s.allow(true)
 		assert.Equal(t, ReasonSystemic, reason)

@@ -68,13 +68,13 @@ type Lane struct {
 	successes           atomic.Uint64             // number of deliveries
 	waitUntil           atomic.Pointer[time.Time] // end of the wait that the downstream has asked live data for
 	unreadable          atomic.Bool               // replay's last read of the log failed
-	allLocked           atomic.Bool               // all records left in the log are encrypted with another key
+	onlyOtherKey        atomic.Bool               // all records left in the log are encrypted with another key
 	refusedByLog        atomic.Int64              // size of the last record that the log refused, in bytes
 	refusedByDeadLetter atomic.Int64              // size of the last record that the dead letter refused, in bytes
 
-	draining         sync.Once
+	shutdownBegun    sync.Once
 	closing          chan struct{}   // closed when Shutdown begins
-	graceTimer       *time.Timer     // calls cancelAttempts when the grace of attempts in flight is over; set by Drain
+	graceTimer       *time.Timer     // calls cancelAttempts when the grace of attempts in flight is over; set by BeginShutdown
 	attemptsCtx      context.Context // cancelled when all attempts must end
 	cancelAttempts   context.CancelFunc
 	abandoned        chan struct{} // closed when nothing waits for the wrapped exporter any more
@@ -101,7 +101,7 @@ func (g *Group) NewLane(opt LaneOptions) *Lane {
 	}
 	if err := opt.Log.CheckAppend(0); err != nil {
 		opt.Observer.Warn(failure.Log, "nothing can be logged for now", err)
-		l.trouble(health.Appending, err)
+		l.setTrouble(health.Appending, err)
 	}
 	if opt.Strict && g.opt.Exports {
 		l.turn = newTurn()
@@ -123,15 +123,15 @@ func (l *Lane) refusalsChanged(from, to breaker.State) {
 	}
 	switch to {
 	case breaker.Closed:
-		l.trouble(health.Refused, nil)
+		l.setTrouble(health.Refused, nil)
 	case breaker.Open:
-		l.trouble(health.Refused, *l.lastRefusal.Load())
+		l.setTrouble(health.Refused, *l.lastRefusal.Load())
 	case breaker.HalfOpen: // the signal still waits
 	}
 }
 
-// trouble records a trouble of the signal. A nil error ends the trouble.
-func (l *Lane) trouble(t health.Trouble, err error) { l.group.health.Set(l.opt.Signal, t, err) }
+// setTrouble records a trouble of the signal. A nil error ends the trouble.
+func (l *Lane) setTrouble(t health.Trouble, err error) { l.group.health.Set(l.opt.Signal, t, err) }
 
 // LogCondition returns the troubles of the lane's logs, or nil if the logs work.
 func (l *Lane) LogCondition() error { return l.group.health.LogErr(l.opt.Signal) }
@@ -140,7 +140,7 @@ func (l *Lane) LogCondition() error { return l.group.health.LogErr(l.opt.Signal)
 func (l *Lane) succeeded() {
 	l.successes.Add(1)
 	l.group.delivered.Add(1)
-	l.group.checkHealthy()
+	l.group.checkOutageEnd()
 }
 
 func (l *Lane) stopping() bool {

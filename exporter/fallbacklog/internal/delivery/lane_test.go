@@ -17,31 +17,23 @@ import (
 // An outage and its end without a Collector: attempts, breaker, log, probe, and replay in order.
 func TestOutageAndReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var away atomic.Bool
-		var took guarded[string]
-		away.Store(true)
-		s := newStand(t, func(_ context.Context, name string) error {
-			if away.Load() {
-				return errAway
-			}
-			took.add(name)
-			return nil
-		})
+		d := newDownstreamAway()
+		s := newStand(t, d.answer)
 		for i := range 5 {
 			require.NoError(t, s.Consume(context.Background(), s.batch(fmt.Sprint(i))))
 		}
 		synctest.Wait()
-		assert.Equal(t, []bool{true}, s.degraded.all())
+		assert.Equal(t, []bool{true}, s.outages.all())
 		assert.Equal(t, 10, s.sums.sum(&s.sums.logged))
-		assert.Empty(t, took.all())
+		assert.Empty(t, d.accepted.all())
 
-		away.Store(false)
+		d.away.Store(false)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		assert.ElementsMatch(t, []string{"0", "1", "2", "3", "4"}, took.all())
+		assert.ElementsMatch(t, []string{"0", "1", "2", "3", "4"}, d.accepted.all())
 		assert.Equal(t, 10, s.sums.sum(&s.sums.replayed))
 		assert.True(t, s.log.Empty())
-		assert.Equal(t, []bool{true, false}, s.degraded.all())
+		assert.Equal(t, []bool{true, false}, s.outages.all())
 		require.NoError(t, s.Consume(context.Background(), s.batch("live")))
 		assert.Equal(t, 2, s.sums.sum(&s.sums.direct))
 		assert.Equal(t, s.sums.sum(&s.sums.received), s.sums.sum(&s.sums.direct, &s.sums.replayed))

@@ -3,17 +3,17 @@ package delivery
 // parts is the progress of a record that is sent in parts because it is too large. It is only in memory: a crash repeats the
 // record.
 type parts struct {
-	from     int // index of the next item
-	chunk    int // items in the next part; 0: the whole record
-	accepted int // items that the downstream accepted, including rejected ones
-	rejected int // items of accepted that an answer of partial success rejected
-	late     int // items that strict order delivered after a later record
-	refused  []refusedItem
-	doubtful bool // the last refusal may have had another reason than the size
+	from         int // index of the next item
+	chunk        int // items in the next part; 0: the whole record
+	accepted     int // items that the downstream accepted, including refusedItems
+	refusedItems int // items of accepted that the downstream refused in an answer of partial success
+	late         int // items that strict order delivered after a later record
+	deadItems    []deadItem
+	doubtful     bool // the last refusal may have had another reason than the size
 }
 
-// refusedItem is an item that was refused alone.
-type refusedItem struct {
+// deadItem is an item that was refused alone. It goes to the dead letter when the last part is decided.
+type deadItem struct {
 	index       int
 	disposition disposition
 }
@@ -50,15 +50,15 @@ func (p *pending) halve(doubtful bool) bool {
 	return true
 }
 
-// advance records that the next part was accepted, with some rejected items. If the size may not have been the reason of the
+// advance records that the next part was accepted, except for refusedItems. If the size may not have been the reason of the
 // last refusal the next part is twice as large. done is true after the last part.
-func (p *pending) advance(rejected int) (done bool) {
+func (p *pending) advance(refusedItems int) (done bool) {
 	n := p.nextItems()
 	p.parts.from += n
 	p.parts.accepted += n
-	p.parts.rejected += rejected
+	p.parts.refusedItems += refusedItems
 	if p.laterDelivered > 0 {
-		p.parts.late += n - rejected
+		p.parts.late += n - refusedItems
 	}
 	if p.parts.doubtful {
 		p.parts.chunk *= 2
@@ -68,7 +68,7 @@ func (p *pending) advance(rejected int) (done bool) {
 
 // skip records that the next item was refused alone. done is true if it was the last one.
 func (p *pending) skip(why disposition) (done bool) {
-	p.parts.refused = append(p.parts.refused, refusedItem{p.parts.from, why})
+	p.parts.deadItems = append(p.parts.deadItems, deadItem{p.parts.from, why})
 	p.parts.from++
 	return p.parts.from >= p.items
 }

@@ -36,20 +36,22 @@ type pending struct {
 	// maxTogether is the largest number of records, itself included, of a request with this record, because it failed in a
 	// larger one. 0: no limit.
 	maxTogether int
-	// deliveriesAtFailure is the lane's count of deliveries at the last failure. failed is false before the first failure.
+	// deliveriesAtFailure is the lane's count of deliveries at the last failure that noteFailure has recorded. failureNoted is
+	// false before the first one.
 	deliveriesAtFailure uint64
-	failed              bool
-	// failedBefore is true after any request with this record has failed.
-	failedBefore bool
+	failureNoted        bool
+	// countedInRecent is true when recent has counted a failed request with this record.
+	countedInRecent bool
 	// failuresAlone counts failures of requests with this record only. In strict order all count. Otherwise a failure counts
 	// only while nine of the last ten other requests passed.
-	failuresAlone int
-	counted       bool // the breaker has counted a failure of this record that may be about the data
-	refusals      int  // of requests with this record only
-	firstRefusal  time.Time
-	// laterDelivered counts the later records that were delivered in strict order since this one failed alone.
+	failuresAlone    int
+	countedByBreaker bool // the breaker has counted a failure of this record that may be about the data
+	refusals         int  // of requests with this record only
+	firstRefusal     time.Time
+	// laterDelivered counts the later records that were delivered in strict order since this one failed alone. countsLater is
+	// true from that failure on.
 	laterDelivered int
-	failedAlone    bool
+	countsLater    bool
 	parts          parts
 }
 
@@ -57,9 +59,9 @@ type pending struct {
 // halves maxTogether only if there was a delivery since the last failure, so an outage does not split requests again and again.
 // In strict order no other record can be delivered in between, so each failure halves it.
 func (p *pending) noteFailure(n int, successes uint64, inOrder bool) {
-	fresh := !p.failed || p.suspect(successes)
-	p.failed, p.deliveriesAtFailure = true, successes
-	if n > 1 && (fresh || inOrder) {
+	changed := !p.failureNoted || p.suspect(successes) // a first failure, or others have passed since the last one
+	p.failureNoted, p.deliveriesAtFailure = true, successes
+	if n > 1 && (changed || inOrder) {
 		p.maxTogether = half(n)
 	}
 }
@@ -72,9 +74,9 @@ func (p *pending) noteRefusal(now time.Time) {
 	p.refusals++
 }
 
-// refusedForGood reports whether a record that was refused as "one batch or all" counts as the cause. passedSince: others have
+// isPoison reports whether a record that was refused as "one batch or all" counts as the cause. passedSince: others have
 // passed since its previous refusal.
-func (p *pending) refusedForGood(now time.Time, passedSince bool) bool {
+func (p *pending) isPoison(now time.Time, passedSince bool) bool {
 	return p.refusals >= poisonFailures && now.Sub(p.firstRefusal) >= refusedPoisonAfter && passedSince
 }
 
@@ -89,11 +91,11 @@ func (p *pending) retryRefused(now time.Time) time.Time {
 // suspect reports whether the record has failed and others have passed since. Its next failure is then no sign that the
 // downstream is away.
 func (p *pending) suspect(successes uint64) bool {
-	return p.failed && successes > p.deliveriesAtFailure
+	return p.failureNoted && successes > p.deliveriesAtFailure
 }
 
-// fresh reports whether the record has never failed or been refused.
-func (p *pending) fresh() bool { return !p.failed && p.refusals == 0 }
+// neverFailed reports whether the record has never failed or been refused.
+func (p *pending) neverFailed() bool { return !p.failureNoted && p.refusals == 0 }
 
 // half returns half of n, rounded up.
 func half(n int) int { return (n + 1) / 2 }

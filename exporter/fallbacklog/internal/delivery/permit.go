@@ -39,7 +39,7 @@ func (p permit) failed(t failedAttempt) {
 	switch {
 	case t.suspect:
 		p.shared.Cancel()
-	case t.failure.AboutData && t.counted:
+	case t.failure.AboutData && t.countedByBreaker:
 		p.shared.FailProbe()
 	default:
 		p.shared.Failure()

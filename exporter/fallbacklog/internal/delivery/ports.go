@@ -11,8 +11,8 @@ import (
 // Batch is one request, bound to the wrapped exporter that sends it.
 type Batch interface {
 	// Send makes one attempt. It does not change the data and may be called again. A nil error means that the downstream has
-	// accepted the batch. rejected is the number of items that it rejected for good in an answer of partial success.
-	Send(context.Context) (rejected int, err error)
+	// accepted the batch. refusedItems is the number of items that it refused for good in an answer of partial success.
+	Send(context.Context) (refusedItems int, err error)
 	// Items returns the number of spans, data points or log records. It may walk the batch.
 	Items() int
 	// Payload returns the request in the encoding of the lane's codec. It may be called while Send runs.
@@ -25,10 +25,12 @@ type Batch interface {
 }
 
 // Decode is the inverse of Batch.Payload. It returns one batch of several verified records in their order. The records have
-// the same metadata. The batch does not refer to the lines.
-type Decode func(lines [][]byte) (Batch, error)
+// the same metadata. The batch does not refer to the bytes of
+// the records.
+type Decode func(records [][]byte) (Batch, error)
 
-// Log is one segment.Log, split into the three interfaces that this package uses. See segment.Log for the contract of each method.
+// Log is one segment.Log, split into the three interfaces that this package uses. See segment.Log for the contract of each
+// method.
 type Log struct {
 	RecordWriter
 	RecordReader

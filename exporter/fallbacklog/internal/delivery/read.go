@@ -12,17 +12,17 @@ import (
 // data probes.
 func (r *replayer) read() {
 	now := r.group.opt.Now()
-	if now.Before(r.readAgain) {
+	if now.Before(r.readAgainAt) {
 		return
 	}
 	err := r.fill()
 	if err != nil {
-		r.readAgain = now.Add(troubleWait)
+		r.readAgainAt = now.Add(troubleWait)
 		r.opt.Observer.Failed(failure.Log)
 		r.opt.Observer.Error(failure.Log, "the local log cannot be read", err)
 	}
 	r.unreadable.Store(err != nil)
-	r.trouble(health.Reading, err)
+	r.setTrouble(health.Reading, err)
 }
 
 // fill reads records until the window is full. A skipped record needs no room in the window, so fill can go through a whole log
@@ -45,8 +45,8 @@ func (r *replayer) next() (p *pending, ok bool, err error) {
 	p = &pending{entry: e}
 	meta, err := r.opt.Reader.Parse(e.Record)
 	if errors.Is(err, record.ErrKey) {
-		r.locked++
-		r.trouble(health.Locked, err)
+		r.otherKey++
+		r.setTrouble(health.OtherKey, err)
 		r.opt.Observer.Failed(failure.Key)
 		r.opt.Observer.Error(failure.Key, "a record of the log waits for a start with its key", err)
 		return nil, true, nil

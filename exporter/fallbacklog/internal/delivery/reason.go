@@ -32,9 +32,9 @@ type Drop string
 
 // Reasons why data was dropped.
 const (
-	DroppedFull     Drop = "full"            // log::on_full dropped it
-	DroppedRejected Drop = "partial_success" // the downstream rejected it in an answer of partial success
+	DroppedFull    Drop = "full"            // log::on_full dropped it
+	DroppedPartial Drop = "partial_success" // the downstream refused it in an answer of partial success
 )
 
 // Drops are the reasons why data is dropped.
-var Drops = []Drop{DroppedFull, DroppedRejected}
+var Drops = []Drop{DroppedFull, DroppedPartial}

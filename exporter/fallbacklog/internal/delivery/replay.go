@@ -30,14 +30,14 @@ type replayer struct {
 	escape escape
 	ahead  ahead
 	// decoders are the goroutines that decode requests. Only the owner starts them.
-	decoders sync.WaitGroup
-	locked   int         // records skipped because they are encrypted with another key; the log keeps them
-	out      int         // requests that the wrapped exporter has
-	results  chan result // buffered for all requests, so that none waits to deliver its result
-	yielded  bool        // live data has had liveGrace to make its probe
-	waited   bool        // the signal waited at the last step
-	// readAgain is when to read the log again after a failed read.
-	readAgain time.Time
+	decoders      sync.WaitGroup
+	otherKey      int         // records skipped because they are encrypted with another key; the log keeps them
+	inFlight      int         // requests that the wrapped exporter has
+	results       chan result // buffered for all requests, so that none waits to deliver its result
+	liveGraceOver bool        // live data has had liveGrace to make its probe
+	signalWaited  bool        // the signal waited at the last step
+	// readAgainAt is when to read the log again after a failed read.
+	readAgainAt time.Time
 }
 
 // replayRequest is a request of replay: the records that go out together and their permit.
@@ -89,19 +89,19 @@ func (r *replayer) step() {
 	}
 	sends := r.group.opt.Exports && r.group.opt.Replay
 	empty := r.window.empty()
-	r.allLocked.Store(r.locked > 0 && empty)
+	r.onlyOtherKey.Store(r.otherKey > 0 && empty)
 	if empty {
-		if d := r.readAgain.Sub(r.group.opt.Now()); d > 0 {
+		if d := r.readAgainAt.Sub(r.group.opt.Now()); d > 0 {
 			r.wait(nil, d)
 			return
 		}
 		if sends {
-			r.group.drained()
+			r.group.laneDrained()
 		}
 		r.wait(r.opt.Log.Readable(), 0)
 		return
 	}
-	if !sends || r.out >= r.limit() || r.out > 0 && r.refusalBreaker.State() != breaker.Closed {
+	if !sends || r.inFlight >= r.maxInFlight() || r.inFlight > 0 && r.refusalBreaker.State() != breaker.Closed {
 		r.prepare()
 		r.wait(nil, 0)
 		return
@@ -110,8 +110,8 @@ func (r *replayer) step() {
 		r.wait(nil, d)
 		return
 	}
-	if r.liveTurn() && !r.yielded {
-		r.yielded = true
+	if r.liveTurn() && !r.liveGraceOver {
+		r.liveGraceOver = true
 		r.wait(nil, liveGrace)
 		return
 	}
@@ -126,21 +126,21 @@ func (r *replayer) step() {
 	}
 	p, reason := r.allow(true)
 	if reason != "" {
-		r.release(records)
+		r.putBack(records)
 		r.wait(nil, pollProbe)
 		return
 	}
-	r.yielded = false
+	r.liveGraceOver = false
 	r.send(replayRequest{records: records, permit: p, decoded: r.ahead.find(records)})
 }
 
 // endOfWait removes all retry times when the signal stops waiting: the downstream may have been the cause of the refusals.
 func (r *replayer) endOfWait() {
 	waits := r.refusalBreaker.State() != breaker.Closed
-	if r.waited && !waits {
-		r.window.retryNow()
+	if r.signalWaited && !waits {
+		r.window.clearRetryTimes()
 	}
-	r.waited = waits
+	r.signalWaited = waits
 }
 
 // choose returns the records of the next request and marks them as out. A probe has one record.
@@ -188,8 +188,8 @@ func (r *replayer) untilRetry() time.Duration {
 	return max(time.Nanosecond, at.Sub(r.group.opt.Now()))
 }
 
-// limit returns how many requests may be in flight: one in strict order or after the downstream has throttled.
-func (r *replayer) limit() int {
+// maxInFlight returns how many requests may be in flight: one in strict order or after the downstream has throttled.
+func (r *replayer) maxInFlight() int {
 	if r.opt.Strict || r.pace.slowed() {
 		return 1
 	}
@@ -199,14 +199,14 @@ func (r *replayer) limit() int {
 // awaitRequests waits for the requests in flight until Shutdown abandons them. The log still has their records.
 func (r *replayer) awaitRequests() {
 	defer r.decoders.Wait()
-	for r.out > 0 && r.abandonedRecords == 0 {
+	for r.inFlight > 0 && r.abandonedRecords == 0 {
 		select {
 		case a := <-r.results:
 			r.answered(a)
 		case <-r.abandoned:
 			out := r.window.allOut()
 			r.abandonedRecords = len(out)
-			r.release(out)
+			r.putBack(out)
 		}
 	}
 }

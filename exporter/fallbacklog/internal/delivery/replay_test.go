@@ -241,26 +241,18 @@ func TestThrottledReplayIsOneAtATime(t *testing.T) {
 // A record that is too old when it is its turn is deleted. In the outage it is kept.
 func TestMaxItemAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var away atomic.Bool
-		var took guarded[string]
-		away.Store(true)
-		s := newStand(t, func(_ context.Context, name string) error {
-			if away.Load() {
-				return errAway
-			}
-			took.add(name)
-			return nil
-		}, func(set *standSettings) { set.MaxItemAge, set.MaxOpenInterval = time.Hour, 10*time.Second })
+		d := newDownstreamAway()
+		s := newStand(t, d.answer, func(set *standSettings) { set.MaxItemAge, set.MaxOpenInterval = time.Hour, 10*time.Second })
 		require.NoError(t, s.Consume(context.Background(), s.batch("old")))
 		time.Sleep(59 * time.Minute)
 		require.NoError(t, s.Consume(context.Background(), s.batch("new")))
 		synctest.Wait()
 		assert.Zero(t, s.sums.sum(&s.sums.expired))
 		time.Sleep(2 * time.Minute)
-		away.Store(false)
+		d.away.Store(false)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		assert.Equal(t, []string{"new"}, took.all())
+		assert.Equal(t, []string{"new"}, d.accepted.all())
 		assert.Equal(t, 2, s.sums.sum(&s.sums.expired))
 		assert.True(t, s.log.Empty())
 		s.stop(t)

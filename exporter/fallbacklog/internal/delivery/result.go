@@ -15,8 +15,8 @@ import (
 // result is the outcome of a replayRequest.
 type result struct {
 	replayRequest
-	rejected int   // items that the downstream rejected in a request that it accepted
-	cause    error // nil: the downstream has accepted the request
+	refusedItems int   // items that the downstream refused in a request that it accepted
+	cause        error // nil: the downstream has accepted the request
 }
 
 // errUndecodable means that no request could be made of the records.
@@ -27,7 +27,7 @@ func (r *replayer) send(c replayRequest) {
 	for _, p := range c.records {
 		p.attempts++
 	}
-	r.out++
+	r.inFlight++
 	r.pace.sent(r.group.opt.Now(), c.bytes())
 	if c.decoded == nil {
 		c.decoded = r.startDecoding(c.records)
@@ -35,13 +35,13 @@ func (r *replayer) send(c replayRequest) {
 	go func() {
 		a := result{replayRequest: c}
 		<-c.decoded.done
-		a.rejected, a.cause = r.tryRequest(c.decoded)
+		a.refusedItems, a.cause = r.tryRequest(c.decoded)
 		r.results <- a
 	}()
 }
 
 // tryRequest makes one attempt for several records as one batch, or for a part of one record.
-func (l *Lane) tryRequest(d *decoding) (rejected int, err error) {
+func (l *Lane) tryRequest(d *decoding) (refusedItems int, err error) {
 	if d.err != nil {
 		return 0, fmt.Errorf("%w: %w", errUndecodable, d.err)
 	}
@@ -53,16 +53,16 @@ func (l *Lane) tryRequest(d *decoding) (rejected int, err error) {
 }
 
 func (l *Lane) decode(records []*pending) (Batch, error) {
-	lines := make([][]byte, len(records))
+	encoded := make([][]byte, len(records))
 	for i, p := range records {
-		lines[i] = p.entry.Record
+		encoded[i] = p.entry.Record
 	}
-	return l.opt.Decode(lines)
+	return l.opt.Decode(encoded)
 }
 
 // answered decides about the records of a result.
 func (r *replayer) answered(a result) {
-	r.out--
+	r.inFlight--
 	switch {
 	case a.probe:
 		r.probeAnswered(a)
@@ -72,9 +72,9 @@ func (r *replayer) answered(a result) {
 	case errors.Is(a.cause, errUndecodable):
 		a.permit.cancel()
 		if divide(a.records) {
-			r.release(a.records)
+			r.putBack(a.records)
 		} else {
-			r.moveLineToDeadLetter(a.records[0], a.cause)
+			r.moveUndecodableToDeadLetter(a.records[0], a.cause)
 		}
 	default:
 		r.failed(a)
@@ -91,12 +91,12 @@ func (r *replayer) passed(a result) {
 		r.window.extend(false)
 	}
 	if a.isSingle() && a.records[0].parts.chunk > 0 {
-		r.partPassed(a.records[0], a.rejected)
+		r.partPassed(a.records[0], a.refusedItems)
 	} else {
-		r.deliveredReplayed(a.items(), a.rejected)
+		r.deliveredReplayed(a.items(), a.refusedItems)
 		for _, p := range a.records {
 			if p.laterDelivered > 0 { // such a record goes alone
-				r.opt.Observer.Late(p.items - a.rejected)
+				r.opt.Observer.Late(p.items - a.refusedItems)
 			}
 			r.finish(p)
 		}
@@ -105,15 +105,15 @@ func (r *replayer) passed(a result) {
 }
 
 // partPassed records that the downstream accepted a part of a record.
-func (r *replayer) partPassed(p *pending, rejected int) {
+func (r *replayer) partPassed(p *pending, refusedItems int) {
 	if !p.parts.doubtful {
 		r.sizes.partAccepted(r.group.opt.Now(), p.size(), p.nextBytes())
 	}
-	if p.advance(rejected) {
+	if p.advance(refusedItems) {
 		r.finishParts(p)
 		return
 	}
-	r.release([]*pending{p})
+	r.putBack([]*pending{p})
 }
 
 // countRecent counts a failed request in recent, but only the first failure of its records: the halves of a failed request
@@ -121,8 +121,8 @@ func (r *replayer) partPassed(p *pending, rejected int) {
 func (r *replayer) countRecent(records []*pending) {
 	first := true
 	for _, p := range records {
-		first = first && !p.failedBefore
-		p.failedBefore = true
+		first = first && !p.countedInRecent
+		p.countedInRecent = true
 	}
 	if first {
 		r.recent.add(false)
@@ -133,9 +133,9 @@ func (r *replayer) countRecent(records []*pending) {
 func (r *replayer) failedAttempt(a result) failedAttempt {
 	f := r.classify(a.cause)
 	t := failedAttempt{failure: f, cancelled: r.attemptsCtx.Err() != nil, together: !a.isSingle(), divisible: !a.isSingle() || a.items() > 1}
-	t.counted = true
+	t.countedByBreaker = true
 	for _, p := range a.records {
-		t.counted = t.counted && p.counted
+		t.countedByBreaker = t.countedByBreaker && p.countedByBreaker
 		t.suspect = t.suspect || p.laterDelivered > 0 || p.suspect(r.successes.Load())
 		t.neverRefused = a.isSingle() && p.refusals == 0 && p.laterDelivered == 0 && p.parts.chunk == 0
 	}
@@ -149,7 +149,7 @@ func (r *replayer) failed(a result) {
 	v := r.verdictOn(t)
 	if v == inconclusive {
 		a.permit.cancel()
-		r.release(a.records)
+		r.putBack(a.records)
 		return
 	}
 	r.opt.Observer.ReplayFailed()
@@ -163,19 +163,19 @@ func (r *replayer) failed(a result) {
 			r.sizes.aloneTooLarge()
 			a.records[0].halve(false)
 		}
-		r.release(a.records)
+		r.putBack(a.records)
 		return
-	case v == refused && t.together:
+	case v == refusedForGood && t.together:
 		a.permit.cancel()
 		divide(a.records)
-		r.release(a.records)
+		r.putBack(a.records)
 		return
-	case v == refused:
+	case v == refusedForGood:
 		if t.failure.Class == failure.TooLarge {
 			r.sizes.aloneTooLarge()
 		}
 		a.permit.conclude(v, t)
-		r.refusedForGood(a.records[0], t.failure, a.cause)
+		r.moveRefusedToDeadLetter(a.records[0], t.failure, a.cause)
 		return
 	}
 	// A longer wait than MaxOpenInterval is not granted: the downstream may have asked for it by mistake.
@@ -187,17 +187,17 @@ func (r *replayer) failed(a result) {
 	}
 	passedSince := t.suspect
 	for _, p := range a.records {
-		p.counted = p.counted || t.failure.AboutData
+		p.countedByBreaker = p.countedByBreaker || t.failure.AboutData
 		p.noteFailure(len(a.records), r.successes.Load(), r.window.inOrder)
 	}
-	if v == waiting && t.together {
+	if v == refusedForNow && t.together {
 		divide(a.records)
 	}
 	switch {
 	case t.together:
 		a.permit.conclude(v, t)
 		r.window.chooseAfter(a.records)
-		r.release(a.records)
+		r.putBack(a.records)
 	case r.window.inOrder:
 		r.headFailed(a, t, v)
 	default:
@@ -212,7 +212,7 @@ func (r *replayer) throttled(a result, f failure.Failure) {
 		a.records[0].halve(true)
 	}
 	r.window.chooseAfter(a.records)
-	r.release(a.records)
+	r.putBack(a.records)
 	r.pace.slower()
 }
 
@@ -220,25 +220,25 @@ func (r *replayer) throttled(a result, f failure.Failure) {
 func (r *replayer) failedAlone(a result, t failedAttempt, v verdict, passedSince bool) {
 	p, now := a.records[0], r.group.opt.Now()
 	r.window.chooseAfter(a.records)
-	if v == waiting {
+	if v == refusedForNow {
 		p.noteRefusal(now)
-		if t.failure.Kind == failure.SharedKind && p.refusedForGood(now, passedSince) && r.refusalBreaker.State() == breaker.Closed {
+		if t.failure.Kind == failure.SharedKind && p.isPoison(now, passedSince) && r.refusalBreaker.State() == breaker.Closed {
 			r.moveRecordToDeadLetter(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
 			return
 		}
-		r.releaseUntil(p, p.retryRefused(now))
+		r.putBackUntil(p, p.retryRefused(now))
 		return
 	}
 	if !r.recent.nearlyAllPassed() { // the downstream may be the cause: the record keeps its place and the failure does not count
 		r.pace.block(now.Add(r.backoff(1)))
-		r.release(a.records)
+		r.putBack(a.records)
 		return
 	}
 	if p.failuresAlone++; p.failuresAlone >= poisonFailures {
 		r.moveRecordToDeadLetter(p, disposition{reason: ReasonPoison, failure: t.failure, cause: a.cause})
 		return
 	}
-	r.releaseUntil(p, now.Add(r.backoff(p.failuresAlone)))
+	r.putBackUntil(p, now.Add(r.backoff(p.failuresAlone)))
 }
 
 // backoff returns the pause after the nth failure of a record alone.
@@ -248,8 +248,8 @@ func (r *replayer) backoff(n int) time.Duration {
 	return time.Duration(min(d, float64(min(opt.MaxInterval, maxRetry))))
 }
 
-// refusedForGood moves a record, or the rest of it, to the dead letter.
-func (r *replayer) refusedForGood(p *pending, f failure.Failure, cause error) {
+// moveRefusedToDeadLetter moves a record that was refused for good, or the rest of it, to the dead letter.
+func (r *replayer) moveRefusedToDeadLetter(p *pending, f failure.Failure, cause error) {
 	d := disposition{reason: ReasonRefused, failure: f, cause: cause}
 	if p.parts.chunk == 0 {
 		r.moveRecordToDeadLetter(p, d)
@@ -260,7 +260,7 @@ func (r *replayer) refusedForGood(p *pending, f failure.Failure, cause error) {
 		r.finishParts(p)
 		return
 	}
-	r.release([]*pending{p})
+	r.putBack([]*pending{p})
 }
 
 // divide makes records that went out together go in halves at most. It returns false for a single record.
@@ -277,8 +277,8 @@ func (r *replayer) moveRecordToDeadLetter(p *pending, d disposition) {
 		p.noteRefusal(r.group.opt.Now())
 	}
 	for {
-		if len(p.parts.refused) > 0 {
-			d = p.parts.refused[0].disposition
+		if len(p.parts.deadItems) > 0 {
+			d = p.parts.deadItems[0].disposition
 		}
 		b, whole, err := r.undelivered(p)
 		if err == nil && b == nil {
@@ -292,8 +292,8 @@ func (r *replayer) moveRecordToDeadLetter(p *pending, d disposition) {
 		if whole {
 			break
 		}
-		if len(p.parts.refused) > 0 {
-			p.parts.refused = p.parts.refused[1:]
+		if len(p.parts.deadItems) > 0 {
+			p.parts.deadItems = p.parts.deadItems[1:]
 		} else {
 			p.parts.from = p.items
 		}
@@ -306,8 +306,8 @@ func (r *replayer) moveRecordToDeadLetter(p *pending, d disposition) {
 // the record was delivered.
 func (r *replayer) undelivered(p *pending) (b Batch, whole bool, err error) {
 	from, to := p.parts.from, p.items
-	if len(p.parts.refused) > 0 {
-		from, to = p.parts.refused[0].index, p.parts.refused[0].index+1
+	if len(p.parts.deadItems) > 0 {
+		from, to = p.parts.deadItems[0].index, p.parts.deadItems[0].index+1
 	}
 	if whole = p.parts.accepted == 0; !whole && from >= to {
 		return nil, false, nil
@@ -321,8 +321,8 @@ func (r *replayer) undelivered(p *pending) (b Batch, whole bool, err error) {
 // finishParts ends a record whose last part has been decided. Items that were refused go to the dead letter.
 func (r *replayer) finishParts(p *pending) {
 	var why disposition
-	if n := len(p.parts.refused); n > 0 {
-		why = p.parts.refused[n-1].disposition
+	if n := len(p.parts.deadItems); n > 0 {
+		why = p.parts.deadItems[n-1].disposition
 	}
 	if p.parts.accepted == 0 {
 		// No item was accepted. The downstream may be the cause, so it counts for the rule of five.
@@ -331,16 +331,16 @@ func (r *replayer) finishParts(p *pending) {
 		}
 		p.parts = parts{}
 		if r.refusalBreaker.State() != breaker.Closed {
-			r.releaseUntil(p, r.group.opt.Now().Add(refusedRetry))
+			r.putBackUntil(p, r.group.opt.Now().Add(refusedRetry))
 			return
 		}
 	}
 	r.moveRecordToDeadLetter(p, why)
 }
 
-// moveLineToDeadLetter moves a record to the dead letter that cannot be decoded although its checksum is right. Reading it
-// again would not help.
-func (r *replayer) moveLineToDeadLetter(p *pending, cause error) {
+// moveUndecodableToDeadLetter moves a record to the dead letter that cannot be decoded although its checksum is right. Another
+// read would not help.
+func (r *replayer) moveUndecodableToDeadLetter(p *pending, cause error) {
 	if r.opt.DeadLetter == nil || r.copyToDeadLetter(p.entry.Record) != nil {
 		r.opt.Observer.Failed(failure.DeadLetter)
 		r.waitForDeadLetter(p)
@@ -354,26 +354,26 @@ func (r *replayer) moveLineToDeadLetter(p *pending, cause error) {
 // too.
 func (r *replayer) waitForDeadLetter(p *pending) {
 	r.window.chooseAfter([]*pending{p})
-	r.countDropped(r.window.release([]*pending{p}, r.group.opt.Now().Add(deadLetterRetry)))
+	r.countDropped(r.window.putBack([]*pending{p}, r.group.opt.Now().Add(deadLetterRetry)))
 }
 
-// release lets records wait again. It counts the records whose segment log::on_full has dropped meanwhile.
-func (r *replayer) release(records []*pending) {
-	r.countDropped(r.window.release(records, time.Time{}))
+// putBack lets records wait again. It counts the records whose segment log::on_full has dropped meanwhile.
+func (r *replayer) putBack(records []*pending) {
+	r.countDropped(r.window.putBack(records, time.Time{}))
 }
 
-// releaseUntil lets a record wait until a time while others pass it. In strict order no other passes it.
-func (r *replayer) releaseUntil(p *pending, at time.Time) {
+// putBackUntil lets a record wait until a time while others pass it. In strict order no other passes it.
+func (r *replayer) putBackUntil(p *pending, at time.Time) {
 	if r.window.inOrder {
 		at = time.Time{}
 	}
-	r.countDropped(r.window.release([]*pending{p}, at))
+	r.countDropped(r.window.putBack([]*pending{p}, at))
 }
 
 // finish marks a record as done. It tells the log first, so that drop never counts the record as dropped.
 func (r *replayer) finish(p *pending) {
 	if err := r.opt.Log.Done(p.entry); err != nil {
-		r.trouble(health.Shrinking, err)
+		r.setTrouble(health.Shrinking, err)
 		r.opt.Observer.Failed(failure.Log)
 		r.opt.Observer.Error(failure.Log, "the log's cursor cannot be saved: a restart would repeat records", err)
 	}

@@ -18,7 +18,7 @@ const shutdownGrace = time.Second
 // Shutdown ends the attempts, logs their data and closes the logs. ctx must have a deadline. The wrapped exporter has three
 // quarters of the time until then. The logs are closed whatever the wrapped exporter does.
 func (l *Lane) Shutdown(ctx context.Context) error {
-	l.Drain()
+	l.BeginShutdown()
 	l.calls.close()
 	deadline, _ := ctx.Deadline()
 	maxWait, done := context.WithTimeout(ctx, deadline.Sub(l.group.opt.Now())*3/4)
@@ -33,10 +33,10 @@ func (l *Lane) Shutdown(ctx context.Context) error {
 	return errors.Join(err, l.closeLogs())
 }
 
-// Drain starts the shutdown. Batches are still accepted until Shutdown is called, but go to the log without further attempts.
-// Drain may be called more than once.
-func (l *Lane) Drain() {
-	l.draining.Do(func() {
+// BeginShutdown starts the shutdown. Batches are still accepted until Shutdown is called, but go to the log without further
+// attempts. BeginShutdown may be called more than once.
+func (l *Lane) BeginShutdown() {
+	l.shutdownBegun.Do(func() {
 		close(l.closing)
 		l.graceTimer = time.AfterFunc(shutdownGrace, l.cancelAttempts)
 	})
@@ -64,7 +64,7 @@ func (l *Lane) abandon(ctx context.Context) error {
 	deadline, _ := ctx.Deadline()
 	now := l.group.opt.Now()
 	half := now.Add(max(leastWait, deadline.Sub(now)/2)) // the other half is for closing the logs
-	batches, items, errs := l.calls.rescue(func(b Batch, attempts int) error {
+	batches, items, errs := l.calls.logUnreturned(func(b Batch, attempts int) error {
 		return l.store(b, disposition{reason: ReasonShutdown, attempts: attempts}, half)
 	})
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), half.Sub(l.group.opt.Now()))

@@ -86,9 +86,9 @@ func TestSignalsUnderRandomOutages(t *testing.T) {
 					assert.Zero(t, s.refusalBreaker.State())
 				}
 				assert.Zero(t, first.group.breaker.State())
-				changes := first.degraded.all()
-				for i, degraded := range changes {
-					assert.Equal(t, i%2 == 0, degraded, "they alternate")
+				changes := first.outages.all()
+				for i, begins := range changes {
+					assert.Equal(t, i%2 == 0, begins, "they alternate")
 				}
 				assert.Zero(t, len(changes)%2, "it is well in the end")
 				for _, s := range signals {

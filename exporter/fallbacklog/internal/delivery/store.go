@@ -16,24 +16,24 @@ import (
 // store appends a batch to the log before limit. If the log has no room log::on_full decides.
 func (l *Lane) store(b Batch, d disposition, limit time.Time) (err error) {
 	if l.group.opt.Exports {
-		l.group.beginStoring(d)
-		defer func() { l.group.endStoring(err == nil) }()
+		l.group.beginLogging(d)
+		defer func() { l.group.endLogging(err == nil) }()
 	}
-	line, err := l.encode(b, record.Meta{Reason: string(d.reason), Attempts: d.attempts})
+	rec, err := l.encode(b, record.Meta{Reason: string(d.reason), Attempts: d.attempts})
 	if err != nil {
 		l.opt.Observer.Rejected(b.Items())
 		return err
 	}
-	err = l.opt.Log.AppendBefore(line, limit)
+	err = l.opt.Log.AppendBefore(rec, limit)
 	if errors.Is(err, segment.ErrFull) && l.group.opt.OnFull == DropOldest {
 		// The oldest segments make room, if that can help.
-		err = l.group.room.Append(limit.Sub(l.group.opt.Now()),
-			func() error { return l.opt.Log.AppendBefore(line, limit) }, l.group.dropOldest)
+		err = l.group.dropper.Append(limit.Sub(l.group.opt.Now()),
+			func() error { return l.opt.Log.AppendBefore(rec, limit) }, l.group.dropOldest)
 	}
-	l.appended(health.Appending, line, err)
+	l.appended(health.Appending, rec, err)
 	switch {
 	case err == nil:
-		l.opt.Observer.Logged(d.reason, b.Items(), len(line))
+		l.opt.Observer.Logged(d.reason, b.Items(), len(rec))
 		return nil
 	case errors.Is(err, segment.ErrFull) && l.group.opt.OnFull == DropNewest:
 		l.opt.Observer.Dropped(DroppedFull, b.Items())
@@ -76,12 +76,12 @@ func (l *Lane) moveToDeadLetter(b Batch, d disposition, limit time.Time) error {
 }
 
 func (l *Lane) appendToDeadLetter(b Batch, d disposition, limit time.Time) error {
-	line, err := l.encode(b, record.Meta{Reason: string(d.reason), Code: code(d.failure), Message: message(d.cause), Attempts: d.attempts})
+	rec, err := l.encode(b, record.Meta{Reason: string(d.reason), Code: code(d.failure), Message: message(d.cause), Attempts: d.attempts})
 	if err != nil {
 		return err
 	}
-	err = l.opt.DeadLetter.AppendBefore(line, limit)
-	l.appended(health.DeadLettering, line, err)
+	err = l.opt.DeadLetter.AppendBefore(rec, limit)
+	l.appended(health.DeadLettering, rec, err)
 	if err != nil {
 		l.opt.Observer.Failed(failure.DeadLetter)
 		l.opt.Observer.Error(failure.DeadLetter, "the dead letter accepts no data", err)
@@ -92,13 +92,13 @@ func (l *Lane) appendToDeadLetter(b Batch, d disposition, limit time.Time) error
 }
 
 // copyToDeadLetter appends a record unchanged to the dead letter.
-func (l *Lane) copyToDeadLetter(line []byte) error {
-	line, err := l.opt.Reader.Copy(l.opt.Codec, line)
+func (l *Lane) copyToDeadLetter(rec []byte) error {
+	rec, err := l.opt.Reader.Copy(l.opt.Codec, rec)
 	if err != nil {
 		return err
 	}
-	err = l.opt.DeadLetter.AppendBefore(line, l.appendLimit(context.Background()))
-	l.appended(health.DeadLettering, line, err)
+	err = l.opt.DeadLetter.AppendBefore(rec, l.appendLimit(context.Background()))
+	l.appended(health.DeadLettering, rec, err)
 	return err
 }
 
@@ -131,8 +131,8 @@ func (l *Lane) encode(b Batch, m record.Meta) ([]byte, error) {
 // instead.
 func (l *Lane) dropOldest() (bool, error) {
 	items := 0
-	dropped, inMemory, err := l.window.drop(l.opt.Log, func(line []byte) {
-		if m, err := l.opt.Reader.Parse(line); err == nil {
+	dropped, inMemory, err := l.window.drop(l.opt.Log, func(rec []byte) {
+		if m, err := l.opt.Reader.Parse(rec); err == nil {
 			items += m.Items
 		}
 	})
@@ -154,7 +154,7 @@ func (l *Lane) countDropped(records []*pending) {
 // countParts counts the delivered parts of a record as delivered, and returns the number of the other items.
 func (l *Lane) countParts(p *pending) (others int) {
 	if p.parts.accepted > 0 {
-		l.deliveredReplayed(p.parts.accepted, p.parts.rejected)
+		l.deliveredReplayed(p.parts.accepted, p.parts.refusedItems)
 	}
 	if p.parts.late > 0 {
 		l.opt.Observer.Late(p.parts.late)
@@ -163,14 +163,14 @@ func (l *Lane) countParts(p *pending) (others int) {
 }
 
 // appended records the outcome of an append. The refusal of a record that is too large says nothing about other records.
-func (l *Lane) appended(t health.Trouble, line []byte, err error) {
+func (l *Lane) appended(t health.Trouble, rec []byte, err error) {
 	if errors.Is(err, segment.ErrTooLarge) {
 		return
 	}
 	if err != nil {
-		l.refusedBytes(t).Store(int64(len(line)))
+		l.refusedBytes(t).Store(int64(len(rec)))
 	}
-	l.trouble(t, err)
+	l.setTrouble(t, err)
 }
 
 // refusedBytes returns where the size of the last refused record is kept.
@@ -189,7 +189,7 @@ func (l *Lane) maintain() {
 		err = errors.Join(err, l.opt.DeadLetter.Maintain())
 		l.recheck(health.DeadLettering, l.opt.DeadLetter)
 	}
-	l.trouble(health.Shrinking, err)
+	l.setTrouble(health.Shrinking, err)
 	if err != nil {
 		l.opt.Observer.Failed(failure.Log)
 		l.opt.Observer.Error(failure.Log, "the local log cannot repeat an operation that the disk has refused", err)
@@ -199,6 +199,6 @@ func (l *Lane) maintain() {
 // recheck ends a trouble if the log would now accept the record that it has refused.
 func (l *Lane) recheck(t health.Trouble, log RecordWriter) {
 	if l.group.health.Has(l.opt.Signal, t) && log.CheckAppend(l.refusedBytes(t).Load()) == nil {
-		l.trouble(t, nil)
+		l.setTrouble(t, nil)
 	}
 }

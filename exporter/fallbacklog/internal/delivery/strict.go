@@ -40,8 +40,8 @@ type escape struct {
 func (r *replayer) headFailed(a result, t failedAttempt, v verdict) {
 	p, now := a.records[0], r.group.opt.Now()
 	p.failuresAlone++
-	p.failedAlone = true
-	if v == waiting {
+	p.countsLater = true
+	if v == refusedForNow {
 		p.noteRefusal(now)
 	}
 	if p.laterDelivered >= escapePasses {
@@ -52,10 +52,10 @@ func (r *replayer) headFailed(a result, t failedAttempt, v verdict) {
 			return
 		}
 		a.permit.conclude(v, t) // others have shown that the downstream accepts data, so there is no pause
-		r.release(a.records)
+		r.putBack(a.records)
 		return
 	}
-	r.release(a.records)
+	r.putBack(a.records)
 	if p.failuresAlone < escapeFailures && r.refusalBreaker.State() == breaker.Closed {
 		a.permit.conclude(v, t)
 		if !r.recent.halfPassed() { // the downstream may be the cause
@@ -80,7 +80,7 @@ func (r *replayer) probeNext(first uint64) {
 	}
 	if probe == nil || e.tried == escapeProbes || r.stopping() {
 		if probe != nil {
-			r.release([]*pending{probe})
+			r.putBack([]*pending{probe})
 		}
 		r.endEscape()
 		return
@@ -113,7 +113,7 @@ func (r *replayer) probeAnswered(a result) {
 		return
 	}
 	if errors.Is(a.cause, errUndecodable) {
-		r.moveLineToDeadLetter(p, a.cause)
+		r.moveUndecodableToDeadLetter(p, a.cause)
 		r.probeNext(0)
 		return
 	}
@@ -123,28 +123,28 @@ func (r *replayer) probeAnswered(a result) {
 	switch {
 	case v == inconclusive, t.failure.Kind == failure.ThrottledKind, t.failure.Code == "":
 		// The answer is not about the record, so probes behind it would show nothing either.
-		p.failedAlone = p.failedAlone || v == retryable && t.failure.Kind != failure.ThrottledKind
-		r.release(a.records)
+		p.countsLater = p.countsLater || v == retryable && t.failure.Kind != failure.ThrottledKind
+		r.putBack(a.records)
 		r.endEscape()
 		return
-	case v == refused:
-		r.refusedForGood(p, t.failure, a.cause)
+	case v == refusedForGood:
+		r.moveRefusedToDeadLetter(p, t.failure, a.cause)
 	case v == tooLarge:
-		p.failedAlone = true
+		p.countsLater = true
 		r.sizes.aloneTooLarge()
 		p.halve(false)
-		r.release(a.records)
+		r.putBack(a.records)
 	default:
-		p.failedAlone = true
-		if v == waiting {
+		p.countsLater = true
+		if v == refusedForNow {
 			p.noteRefusal(r.group.opt.Now())
 		}
-		if t.failure.AboutData && !p.counted {
-			p.counted = true
+		if t.failure.AboutData && !p.countedByBreaker {
+			p.countedByBreaker = true
 			r.group.breaker.Count()
 		}
 		p.noteFailure(1, r.successes.Load(), true)
-		r.release(a.records)
+		r.putBack(a.records)
 	}
 	r.probeNext(0)
 }

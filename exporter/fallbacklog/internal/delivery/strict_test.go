@@ -176,7 +176,7 @@ func TestStrictShutdownOfADeafExporter(t *testing.T) {
 }
 
 // A caller that cannot wait any longer does not lose its place to newer batches.
-func TestStrictImpatienceKeepsTheOrder(t *testing.T) {
+func TestStrictUrgentBatchKeepsTheOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t, func(ctx context.Context, _ string) error {
 			<-ctx.Done()

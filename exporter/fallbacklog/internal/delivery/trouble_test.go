@@ -22,29 +22,22 @@ import (
 )
 
 // A component that starts in an outage with a backlog reports that data falls back, although only replay has tried.
-func TestStartInAnOutageIsDegraded(t *testing.T) {
+func TestStartInAnOutageIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var away atomic.Bool
-		away.Store(true)
-		answer := func(context.Context, string) error {
-			if away.Load() {
-				return errAway
-			}
-			return nil
-		}
-		first := newStand(t, answer)
+		d := newDownstreamAway()
+		first := newStand(t, d.answer)
 		require.NoError(t, first.Consume(context.Background(), first.batch("backlog")))
 		first.stop(t)
 
-		s := newStandIn(t, first.dir, answer)
+		s := newStandIn(t, first.dir, d.answer)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		require.NoError(t, s.Consume(context.Background(), s.batch("live")))
-		assert.Equal(t, []bool{true}, s.degraded.all())
-		away.Store(false)
+		assert.Equal(t, []bool{true}, s.outages.all())
+		d.away.Store(false)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		assert.Equal(t, []bool{true, false}, s.degraded.all())
+		assert.Equal(t, []bool{true, false}, s.outages.all())
 		s.stop(t)
 	})
 }
@@ -65,19 +58,11 @@ func (u *unreadable) Next() (segment.Entry, bool, error) {
 }
 
 // A log that cannot be read delays neither the records in memory nor live data when the downstream is back.
-func TestUnreadableLogHoldsNothingElseUp(t *testing.T) {
+func TestUnreadableLogDelaysNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var away atomic.Bool
-		var took guarded[string]
-		away.Store(true)
+		d := newDownstreamAway()
 		var log *unreadable
-		s := newStandOver(t, func(_ context.Context, name string) error {
-			if away.Load() {
-				return errAway
-			}
-			took.add(name)
-			return nil
-		}, func(l *segment.Log) Log {
+		s := newStandOver(t, d.answer, func(l *segment.Log) Log {
 			log = &unreadable{Log: l}
 			return Log{l, log, l}
 		})
@@ -87,20 +72,20 @@ func TestUnreadableLogHoldsNothingElseUp(t *testing.T) {
 		time.Sleep(11 * time.Second) // a probe
 		synctest.Wait()
 		log.broken.Store(true)
-		away.Store(false)
+		d.away.Store(false)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		assert.ElementsMatch(t, numbered(windowMin), took.all(), "what is in memory")
+		assert.ElementsMatch(t, numbered(windowMin), d.accepted.all(), "what is in memory")
 		require.Len(t, s.troubles.all(), 1)
 		require.ErrorIs(t, s.troubles.all()[0], errUnreadable)
 		require.NoError(t, s.Consume(context.Background(), s.batch("live")))
 		assert.Equal(t, 2, s.sums.sum(&s.sums.direct))
 
-		away.Store(true)
+		d.away.Store(true)
 		for range 10 { // an outage without a record to probe with
 			require.NoError(t, s.Consume(context.Background(), s.batch("x")))
 		}
-		away.Store(false)
+		d.away.Store(false)
 		time.Sleep(time.Hour)
 		require.NoError(t, s.Consume(context.Background(), s.batch("live")))
 		assert.Equal(t, 4, s.sums.sum(&s.sums.direct))
@@ -116,7 +101,7 @@ func TestUnreadableLogHoldsNothingElseUp(t *testing.T) {
 }
 
 // Five consecutive refusals make the signal wait. One bad record in each request does not keep it waiting.
-func TestParkedLogIsTakenApart(t *testing.T) {
+func TestBadRecordsOfAWaitingSignalAreFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := func(name string) bool { return strings.HasSuffix(name, "0") }
 		s := outage(t, numbered(200), func(_ context.Context, name string) error {

@@ -12,10 +12,10 @@ import (
 // turn gives one live batch at a time its turn, in the order of arrival. A batch is delivered or in the log before the next one
 // is attempted, so if the log is empty nothing older is under way. It is safe for concurrent use.
 type turn struct {
-	mu        sync.Mutex
-	queue     []*place           // in the order of arrival; the first one has the turn
-	impatient int                // batches that cannot wait any longer
-	cancel    context.CancelFunc // cancels the attempts of the batch that has the turn
+	mu     sync.Mutex
+	queue  []*place           // in the order of arrival; the first one has the turn
+	urgent int                // batches that cannot wait any longer
+	cancel context.CancelFunc // cancels the attempts of the batch that has the turn
 }
 
 // place is a batch's place in the queue.
@@ -33,8 +33,8 @@ type grant struct {
 	appendLimit time.Time
 }
 
-// wait waits for a batch's turn. It stops waiting patiently after maxWait, when the caller gives up, or when ended is closed.
-// Then it cancels the attempts of the batches before this one, so that they go to the log, followed by this one. The context of
+// wait waits for a batch's turn. The batch becomes urgent after maxWait, when the caller gives up, or when ended is closed.
+// Then wait cancels the attempts of the batches before this one, so that they go to the log, followed by this one. The context of
 // this batch is then cancelled, too.
 //
 // When abandoned is closed nobody waits any more, because the wrapped exporter may never return: saving the data is more
@@ -56,8 +56,8 @@ func (t *turn) wait(ctx context.Context, ended, abandoned <-chan struct{}, maxWa
 	case <-ctx.Done():
 	case <-ended:
 	}
-	t.hurry()
-	defer t.endHurry()
+	t.beginUrgent()
+	defer t.endUrgent()
 	limit := appendLimit(ctx)
 	late := time.NewTimer(limit.Sub(now()))
 	defer late.Stop()
@@ -99,7 +99,7 @@ func (t *turn) begin(ctx context.Context, p *place) grant {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.cancel = cancel
-	if t.impatient > 0 {
+	if t.urgent > 0 {
 		cancel()
 	}
 	return grant{ctx: ctx, done: func() {
@@ -119,15 +119,16 @@ func (t *turn) leave(p *place) {
 	}
 }
 
-func (t *turn) hurry() {
+// beginUrgent cancels the attempts of the batch that has the turn, and of all that get it before endUrgent.
+func (t *turn) beginUrgent() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.impatient++
+	t.urgent++
 	t.cancel()
 }
 
-func (t *turn) endHurry() {
+func (t *turn) endUrgent() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.impatient--
+	t.urgent--
 }

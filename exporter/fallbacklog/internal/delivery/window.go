@@ -155,7 +155,7 @@ func (w *window) probe(newest bool) []*pending {
 	for _, p := range w.records {
 		switch {
 		case p.out:
-		case found == nil, newest && (p.fresh() || !found.fresh()):
+		case found == nil, newest && (p.neverFailed() || !found.neverFailed()):
 			found = p
 		}
 	}
@@ -182,11 +182,11 @@ func (w *window) after(number uint64) *pending {
 // markOut marks a record as out. The caller holds mu.
 func (w *window) markOut(p *pending) {
 	p.out = true
-	w.retry(p, time.Time{})
+	w.setRetryAt(p, time.Time{})
 }
 
-// retry changes a record's retry time; zero removes it. The caller holds mu.
-func (w *window) retry(p *pending, at time.Time) {
+// setRetryAt changes a record's retry time; zero removes it. The caller holds mu.
+func (w *window) setRetryAt(p *pending, at time.Time) {
 	if p.retryAt.IsZero() != at.IsZero() {
 		if at.IsZero() {
 			w.retrying--
@@ -199,12 +199,12 @@ func (w *window) retry(p *pending, at time.Time) {
 	p.retryAt = at
 }
 
-// retryNow removes the retry times of all records.
-func (w *window) retryNow() {
+// clearRetryTimes removes the retry times of all records.
+func (w *window) clearRetryTimes() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.records {
-		w.retry(p, time.Time{})
+		w.setRetryAt(p, time.Time{})
 	}
 }
 
@@ -250,7 +250,7 @@ func (w *window) countDelivered(later *pending) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.records {
-		if p.failedAlone && p.number < later.number {
+		if p.countsLater && p.number < later.number {
 			p.laterDelivered++
 			p.maxTogether = 1
 		}
@@ -292,15 +292,15 @@ func (w *window) removeDone(p *pending) {
 
 // remove removes a record. The caller holds mu.
 func (w *window) remove(p *pending) {
-	w.retry(p, time.Time{})
+	w.setRetryAt(p, time.Time{})
 	i := slices.Index(w.records, p)
 	w.records = slices.Delete(w.records, i, i+1)
 	w.bytes -= p.size()
 }
 
-// release lets records that are out wait again, with a retry time unless retryAt is zero. It returns the records whose segment
+// putBack lets records that are out wait again, with a retry time unless retryAt is zero. It returns the records whose segment
 // was dropped meanwhile and removes them from the window.
-func (w *window) release(records []*pending, retryAt time.Time) (dropped []*pending) {
+func (w *window) putBack(records []*pending, retryAt time.Time) (dropped []*pending) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range records {
@@ -309,7 +309,7 @@ func (w *window) release(records []*pending, retryAt time.Time) (dropped []*pend
 			w.remove(p)
 			dropped = append(dropped, p)
 		} else {
-			w.retry(p, retryAt)
+			w.setRetryAt(p, retryAt)
 		}
 	}
 	return dropped

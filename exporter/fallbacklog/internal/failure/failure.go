@@ -155,7 +155,7 @@ func statusOf(err error) (*status.Status, bool) {
 
 func classifyStatus(st *status.Status) Failure {
 	f := Failure{
-		Class: classOfGRPC(st.Code()), Code: st.Code().String(), Kind: KindOfGRPC(st.Code()),
+		Class: classOfGRPC(st.Code()), Code: st.Code().String(), Kind: kindOfGRPC(st.Code()),
 		AboutData: st.Code() == codes.Unknown || st.Code() == codes.Internal,
 		MaybeSize: st.Code() == codes.ResourceExhausted,
 	}

@@ -25,7 +25,7 @@ import (
 
 func refusedBy(err error, r ...answer.Refusal) error { return &answer.Error{Err: err, Refusals: r} }
 
-func TestOf(t *testing.T) {
+func TestClassify(t *testing.T) {
 	opaque := consumererror.NewPermanent(errors.New("refused"))
 	throttled, err := status.New(codes.ResourceExhausted, "").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(3 * time.Second)})
 	require.NoError(t, err)

@@ -49,8 +49,8 @@ func KindOfHTTP(code int) Kind {
 	return BatchKind
 }
 
-// KindOfGRPC returns the kind of a gRPC status without RetryInfo.
-func KindOfGRPC(code codes.Code) Kind {
+// kindOfGRPC returns the kind of a gRPC status without RetryInfo.
+func kindOfGRPC(code codes.Code) Kind {
 	switch code {
 	case codes.ResourceExhausted:
 		return ThrottledKind

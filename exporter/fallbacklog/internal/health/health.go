@@ -19,7 +19,7 @@ const (
 	Reading
 	Shrinking
 	Refused
-	Locked
+	OtherKey
 	troubles
 )
 

@@ -60,8 +60,8 @@ func (r Reader) Parse(record []byte) (Meta, error) {
 
 // Size returns the size of a record before compression: the memory that its payload needs when it is sent.
 func Size(record []byte) int {
-	if h, state := readHead(record); state == whole {
-		return len(record) - h.payload + h.plain
+	if h, state := readHeader(record); state == whole {
+		return len(record) - h.payload + h.uncompressed
 	}
 	return len(record)
 }
@@ -88,6 +88,6 @@ func (r Reader) Copy(c Codec, record []byte) ([]byte, error) {
 }
 
 func isEncrypted(record []byte) bool {
-	h, state := readHead(record)
+	h, state := readHeader(record)
 	return state == whole && h.flags&encrypted != 0
 }

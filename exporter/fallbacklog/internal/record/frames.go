@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// Frames is the codec of OTLP protobuf. A frame is a header (see head), the Meta as JSON, and the request. A frame that is
+// Frames is the codec of OTLP protobuf. A frame is a header (see header), the Meta as JSON, and the request. A frame that is
 // neither compressed nor encrypted has a header of version 1.
 type Frames struct {
 	// Zstd compresses payloads, unless that makes them larger.
@@ -43,12 +43,12 @@ func (f Frames) Append(dst, payload []byte, m Meta) ([]byte, error) {
 	if len(meta) > maxMeta || len(payload) > maxPayload {
 		return dst, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(meta)+len(payload))
 	}
-	h := head{version: 1, meta: len(meta), payload: len(payload), plain: len(payload)}
+	h := header{version: 1, meta: len(meta), payload: len(payload), uncompressed: len(payload)}
 	if f.Zstd {
-		if packed, ok := deflate(payload); ok {
-			defer scratch.Put(&packed)
-			h.version, h.flags, h.payload = 2, zstdPayload, len(packed)
-			payload = packed
+		if compressed, ok := compress(payload); ok {
+			defer scratch.Put(&compressed)
+			h.version, h.flags, h.payload = 2, zstdPayload, len(compressed)
+			payload = compressed
 		}
 	}
 	if f.Key != nil {
@@ -58,34 +58,34 @@ func (f Frames) Append(dst, payload []byte, m Meta) ([]byte, error) {
 	dst = slices.Grow(dst, h.frame())[:body]
 	h.put(dst[start:])
 	if f.Key != nil {
-		dst, err = f.Key.seal(dst, dst[start:start+authenticated], meta, payload)
+		dst, err = f.Key.encrypt(dst, dst[start:start+authenticated], meta, payload)
 		if err != nil {
 			return dst[:start], err
 		}
 	} else {
 		dst = append(append(dst, meta...), payload...)
 	}
-	h.finish(dst[start:body], crc32.Checksum(dst[body:], castagnoli))
+	h.putSums(dst[start:body], crc32.Checksum(dst[body:], castagnoli))
 	return dst, nil
 }
 
 // Next returns the first record of data. If the header is whole its lengths are trusted, so bytes inside a payload, which
 // senders choose, are never parsed as a record. Otherwise Next looks for the next whole header. It needs no key.
 func (Frames) Next(data []byte, final bool) (record []byte, n int) {
-	h, state := readHead(data)
+	h, state := readHeader(data)
 	switch {
 	case state == whole:
 		n = h.frame()
 		switch {
 		case len(data) < n:
 			return nil, 0
-		case h.fits(data[:n]):
+		case h.matchesSum(data[:n]):
 			return data[:n], n
 		}
 		return nil, n
 	case state == short:
 		return nil, 0 // if final is true the frame is torn
-	case !final && len(data) < minHead:
+	case !final && len(data) < minHeader:
 		return nil, 0
 	}
 	return nil, nextFrame(data, final)
@@ -99,7 +99,7 @@ func nextFrame(data []byte, final bool) int {
 			break
 		}
 		from += i
-		if _, state := readHead(data[from:]); state != none {
+		if _, state := readHeader(data[from:]); state != none {
 			return from
 		}
 	}
@@ -112,33 +112,33 @@ func nextFrame(data []byte, final bool) int {
 // Split verifies a frame and returns its Meta and its payload. It fails with ErrKey if the frame is encrypted with another key,
 // and with ErrDamaged if it was changed.
 func (f Frames) Split(frame []byte) (Meta, []byte, error) {
-	m, payload, h, err := f.open(frame)
+	m, payload, h, err := f.decode(frame)
 	if err != nil || h.flags&zstdPayload == 0 {
 		return m, payload, err
 	}
-	payload, err = inflate(payload, h.plain)
+	payload, err = decompress(payload, h.uncompressed)
 	return m, payload, err
 }
 
 // parse is Split without the decompression of the payload.
 func (f Frames) parse(frame []byte) (Meta, error) {
-	m, _, _, err := f.open(frame)
+	m, _, _, err := f.decode(frame)
 	return m, err
 }
 
-// open verifies and decrypts a frame. The payload may still be compressed.
-func (f Frames) open(frame []byte) (Meta, []byte, head, error) {
-	h, state := readHead(frame)
-	if state != whole || len(frame) != h.frame() || !h.fits(frame) {
+// decode verifies and decrypts a frame. The payload may still be compressed.
+func (f Frames) decode(frame []byte) (Meta, []byte, header, error) {
+	h, state := readHeader(frame)
+	if state != whole || len(frame) != h.frame() || !h.matchesSum(frame) {
 		return Meta{}, nil, h, ErrDamaged
 	}
 	body := frame[h.size():]
 	if h.flags&encrypted != 0 {
 		if f.Key == nil || f.Key.id != h.key {
-			return Meta{}, nil, h, &KeyError{Need: h.key, Have: f.Key}
+			return Meta{}, nil, h, &keyError{Need: h.key, Have: f.Key}
 		}
 		var err error
-		if body, err = f.Key.open(frame[:authenticated], body); err != nil {
+		if body, err = f.Key.decrypt(frame[:authenticated], body); err != nil {
 			return Meta{}, nil, h, err
 		}
 	}

@@ -178,7 +178,7 @@ func FuzzFrames(f *testing.F) {
 			t.Fatalf("n = %d, record = %d of %d bytes", n, len(rec), len(data))
 		}
 		if rec != nil {
-			if h, state := readHead(rec); state != whole || !h.fits(rec) {
+			if h, state := readHeader(rec); state != whole || !h.matchesSum(rec) {
 				t.Fatal("unverified record")
 			}
 			_, _, _ = Frames{Key: aKey(t, 1)}.Split(rec)

@@ -19,26 +19,26 @@ const (
 )
 
 var (
-	// ErrKeyForm means that a text is no key. It never contains the text.
-	ErrKeyForm = errors.New("must be 32 bytes in base64 or hex")
-	// ErrKey means that a record is whole but encrypted with another key. See KeyError.
+	// errKeyForm means that a text is no key. It never contains the text.
+	errKeyForm = errors.New("must be 32 bytes in base64 or hex")
+	// ErrKey means that a record is whole but encrypted with another key. See keyError.
 	ErrKey = errors.New("encrypted with another key")
 )
 
-// KeyID identifies a key without revealing it: it is the beginning of a hash.
-type KeyID [8]byte
+// keyID identifies a key without revealing it: it is the beginning of a hash.
+type keyID [8]byte
 
 // String returns the id in hexadecimal.
-func (k KeyID) String() string { return hex.EncodeToString(k[:]) }
+func (k keyID) String() string { return hex.EncodeToString(k[:]) }
 
-// KeyError is an ErrKey with the ids of the keys.
-type KeyError struct {
-	Need KeyID
+// keyError is an ErrKey with the ids of the keys.
+type keyError struct {
+	Need keyID
 	Have *Key // nil: there is no key
 }
 
 // Error implements error.
-func (e *KeyError) Error() string {
+func (e *keyError) Error() string {
 	have := "there is none"
 	if e.Have != nil {
 		have = "the key there is has the id " + e.Have.id.String()
@@ -47,12 +47,12 @@ func (e *KeyError) Error() string {
 }
 
 // Is makes errors.Is match ErrKey.
-func (*KeyError) Is(target error) bool { return target == ErrKey }
+func (*keyError) Is(target error) bool { return target == ErrKey }
 
 // Key encrypts records with AES-256-GCM. Each record has a random nonce of 96 bits, so one key may encrypt 2^32 records (NIST
 // SP 800-38D, section 8.3). It is safe for concurrent use.
 type Key struct {
-	id   KeyID
+	id   keyID
 	aead cipher.AEAD
 }
 
@@ -66,9 +66,9 @@ func NewKey(text string) (*Key, error) {
 	}
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%w (got a text of %d characters that is neither)", ErrKeyForm, len(text))
+		return nil, fmt.Errorf("%w (got a text of %d characters that is neither)", errKeyForm, len(text))
 	case len(secret) != keySize:
-		return nil, fmt.Errorf("%w (got %d bytes)", ErrKeyForm, len(secret))
+		return nil, fmt.Errorf("%w (got %d bytes)", errKeyForm, len(secret))
 	}
 	block, err := aes.NewCipher(secret)
 	if err != nil {
@@ -84,9 +84,9 @@ func NewKey(text string) (*Key, error) {
 	return k, nil
 }
 
-// seal appends a nonce and the encrypted parts to dst, which must have the capacity for them. It authenticates header, which
+// encrypt appends a nonce and the encrypted parts to dst, which must have the capacity for them. It authenticates header, which
 // may be a part of dst.
-func (k *Key) seal(dst, header []byte, parts ...[]byte) ([]byte, error) {
+func (k *Key) encrypt(dst, header []byte, parts ...[]byte) ([]byte, error) {
 	at := len(dst)
 	dst = dst[:at+nonceSize]
 	if _, err := rand.Read(dst[at:]); err != nil {
@@ -99,9 +99,9 @@ func (k *Key) seal(dst, header []byte, parts ...[]byte) ([]byte, error) {
 	return k.aead.Seal(dst[:text], nonce, dst[text:], header), nil
 }
 
-// open is the inverse of seal.
-func (k *Key) open(header, sealed []byte) ([]byte, error) {
-	text, err := k.aead.Open(nil, sealed[:nonceSize], sealed[nonceSize:], header)
+// decrypt is the inverse of encrypt.
+func (k *Key) decrypt(header, ciphertext []byte) ([]byte, error) {
+	text, err := k.aead.Open(nil, ciphertext[:nonceSize], ciphertext[nonceSize:], header)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}

@@ -12,7 +12,7 @@ func (Lines) Extension() string { return ".jsonl" }
 func (Lines) Encoding() Encoding { return JSON }
 
 // Next returns the first record of data. A line that does not verify may be two records whose newline was damaged, or a torn
-// record and the next one. Next splits both at seals and at the beginnings of OTLP requests.
+// record and the next one. Next splits both at checksums and at the beginnings of OTLP requests.
 func (Lines) Next(data []byte, final bool) (record []byte, n int) {
 	end := bytes.IndexByte(data, '\n')
 	used := end + 1
@@ -26,33 +26,33 @@ func (Lines) Next(data []byte, final bool) (record []byte, n int) {
 	if verify(line) {
 		return line, used
 	}
-	for at := nextSeal(line, 0); at >= 0; at = nextSeal(line, at) {
+	for at := nextSum(line, 0); at >= 0; at = nextSum(line, at) {
 		if verify(line[:at]) {
-			// The byte after a seal is the damaged newline.
+			// The byte after a checksum is the damaged newline.
 			return line[:at], min(at+1, used)
 		}
 		if start := beginning(line[:at]); start > 0 {
 			return nil, start
 		}
 	}
-	if end == len(data) && nextSeal(line, 0) < 0 {
-		return nil, 0 // without a newline and a seal the tail is torn
+	if end == len(data) && nextSum(line, 0) < 0 {
+		return nil, 0 // without a newline and a checksum the tail is torn
 	}
 	return nil, used
 }
 
-// nextSeal returns the end of the first seal that ends after from, or -1.
-func nextSeal(line []byte, from int) int {
+// nextSum returns the end of the first checksum that ends after from, or -1.
+func nextSum(line []byte, from int) int {
 	for {
 		i := bytes.Index(line[from:], []byte(sumName))
 		if i < 0 {
 			return -1
 		}
-		end := from + i + sealLen
+		end := from + i + sumLen
 		if end > len(line) {
 			return -1
 		}
-		if _, ok := parseSeal(line[end-sealLen : end]); ok {
+		if _, ok := parseSum(line[end-sumLen : end]); ok {
 			return end
 		}
 		from += i + len(sumName)

@@ -24,22 +24,22 @@ type Meta struct {
 }
 
 var (
-	// ErrPayload means that a payload is not a JSON object on one line.
-	ErrPayload = errors.New("payload is not a one-line JSON object")
+	// errPayload means that a payload is not a JSON object on one line.
+	errPayload = errors.New("payload is not a one-line JSON object")
 	// ErrDamaged means that a record does not match its checksum, or that its Meta cannot be read.
 	ErrDamaged = errors.New("record is damaged")
 )
 
 const (
 	member = `"fallbacklog":`
-	// opening is the beginning of the trailer. The member's name alone may also be a key of Meta.Metadata, whose values are
+	// trailerBegin is the beginning of the trailer. The member's name alone may also be a key of Meta.Metadata, whose values are
 	// lists.
-	opening = member + `{`
-	sumName = `"crc32c":"`
-	sumHex  = 8
-	sumEnd  = `"}}`
-	// sealLen is the length of the fixed end of a line, the checksum included.
-	sealLen = len(sumName) + sumHex + len(sumEnd)
+	trailerBegin = member + `{`
+	sumName      = `"crc32c":"`
+	sumHex       = 8
+	sumEnd       = `"}}`
+	// sumLen is the length of the end of a line: the checksum with its name and the closing characters.
+	sumLen = len(sumName) + sumHex + len(sumEnd)
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -47,7 +47,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Append appends the line for payload to dst, including the newline.
 func (Lines) Append(dst, payload []byte, m Meta) ([]byte, error) {
 	if len(payload) < 2 || payload[0] != '{' || payload[len(payload)-1] != '}' || bytes.IndexByte(payload, '\n') >= 0 {
-		return dst, ErrPayload
+		return dst, errPayload
 	}
 	trailer, err := json.Marshal(m)
 	if err != nil {
@@ -74,7 +74,7 @@ func (Lines) Split(line []byte) (Meta, []byte, error) {
 	if !verify(line) {
 		return Meta{}, nil, ErrDamaged
 	}
-	at := bytes.LastIndex(line, []byte(opening))
+	at := bytes.LastIndex(line, []byte(trailerBegin))
 	if at < 0 {
 		return Meta{}, nil, ErrDamaged
 	}
@@ -87,20 +87,20 @@ func (Lines) Split(line []byte) (Meta, []byte, error) {
 
 // verify reports whether line ends with the checksum of the bytes before it.
 func verify(line []byte) bool {
-	if len(line) <= sealLen {
+	if len(line) <= sumLen {
 		return false
 	}
-	body, seal := line[:len(line)-sealLen], line[len(line)-sealLen:]
-	sum, ok := parseSeal(seal)
+	body := line[:len(line)-sumLen]
+	sum, ok := parseSum(line[len(line)-sumLen:])
 	return ok && sum == crc32.Checksum(body, castagnoli)
 }
 
-// parseSeal reads the fixed end of a line. It accepts only lower-case digits, since Append writes no others.
-func parseSeal(seal []byte) (sum uint32, ok bool) {
-	if !bytes.HasPrefix(seal, []byte(sumName)) || !bytes.HasSuffix(seal, []byte(sumEnd)) {
+// parseSum reads the checksum at the end of a line. It accepts only lower-case digits, since Append writes no others.
+func parseSum(text []byte) (sum uint32, ok bool) {
+	if !bytes.HasPrefix(text, []byte(sumName)) || !bytes.HasSuffix(text, []byte(sumEnd)) {
 		return 0, false
 	}
-	for _, c := range seal[len(sumName) : len(sumName)+sumHex] {
+	for _, c := range text[len(sumName) : len(sumName)+sumHex] {
 		switch {
 		case '0' <= c && c <= '9':
 			sum = sum<<4 | uint32(c-'0')

@@ -89,7 +89,7 @@ func TestLineIsOneJSONObject(t *testing.T) {
 func TestAppendRefuses(t *testing.T) {
 	for _, payload := range []string{"", "{", "[]", "{\n}", `"x"`} {
 		_, err := Lines{}.Append(nil, []byte(payload), meta)
-		require.ErrorIs(t, err, ErrPayload, payload)
+		require.ErrorIs(t, err, errPayload, payload)
 	}
 }
 

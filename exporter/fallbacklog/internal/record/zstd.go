@@ -7,9 +7,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxInflated bounds the size of a payload before compression. A larger payload is written uncompressed, and a frame that
+// maxUncompressed bounds the size of a payload before compression. A larger payload is written uncompressed, and a frame that
 // claims a larger one is invalid. A forged frame of a few kilobytes therefore costs a reader at most this much memory.
-const maxInflated = 64 << 20
+const maxUncompressed = 64 << 20
 
 // encoder and decoder are safe for concurrent use. They have one state per processor. A window of 1 MiB covers most requests.
 var (
@@ -21,7 +21,7 @@ var (
 		return e
 	})
 	decoder = sync.OnceValue(func() *zstd.Decoder {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxInflated), zstd.WithDecodeAllCapLimit(true))
+		d, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxUncompressed), zstd.WithDecodeAllCapLimit(true))
 		if err != nil {
 			panic(err) // the options are constants
 		}
@@ -31,23 +31,23 @@ var (
 	scratch = sync.Pool{New: func() any { return new([]byte) }}
 )
 
-// deflate compresses a payload. ok is false if the result is not smaller. The result belongs to scratch.
-func deflate(payload []byte) (packed []byte, ok bool) {
-	if len(payload) > maxInflated {
+// compress compresses a payload. ok is false if the result is not smaller. The result belongs to scratch.
+func compress(payload []byte) (compressed []byte, ok bool) {
+	if len(payload) > maxUncompressed {
 		return nil, false
 	}
 	buf := *scratch.Get().(*[]byte) // the pool contains nothing else
-	packed = encoder().EncodeAll(payload, buf[:0])
-	if len(packed) < len(payload) {
-		return packed, true
+	compressed = encoder().EncodeAll(payload, buf[:0])
+	if len(compressed) < len(payload) {
+		return compressed, true
 	}
-	scratch.Put(&packed)
+	scratch.Put(&compressed)
 	return nil, false
 }
 
-// inflate is the inverse of deflate, for a payload of n bytes. It allocates no more than that.
-func inflate(packed []byte, n int) ([]byte, error) {
-	payload, err := decoder().DecodeAll(packed, make([]byte, 0, n))
+// decompress is the inverse of compress, for a payload of n bytes. It allocates no more than that.
+func decompress(compressed []byte, n int) ([]byte, error) {
+	payload, err := decoder().DecodeAll(compressed, make([]byte, 0, n))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}

@@ -44,7 +44,7 @@ func BenchmarkInPlace(b *testing.B) {
 	l := open(b, options(b.TempDir()))
 	require.NoError(b, l.Append(frame("x")))
 	for b.Loop() {
-		if err := l.dir.checkPlace(l.writer.active.file.String(), l.writer.active.found); err != nil {
+		if err := l.dir.checkPlace(l.writer.active.file.String(), l.writer.active.identity); err != nil {
 			b.Fatal(err)
 		}
 	}

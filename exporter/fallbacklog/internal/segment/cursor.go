@@ -77,15 +77,15 @@ func (c cursor) done(segment uint64, size int64) (done byteRanges) {
 // not the newest, a segment that ends before the cursor's position, or no segment at that position. Segments before the cursor
 // may be missing, and numbers may have gaps.
 func (c cursor) contradictions(d *dir, files []*file) (all []Damage) {
-	there := c.Offset == 0
+	exists := c.Offset == 0
 	for k, f := range files {
-		there = there || f.number == c.Segment
+		exists = exists || f.number == c.Segment
 		short := f.number == c.Segment && f.size < c.Offset
 		if short || f.size == 0 && f.number >= c.Segment && k < len(files)-1 {
 			all = append(all, Damage{Kind: Emptied, Path: d.join(f.String())})
 		}
 	}
-	if !there {
+	if !exists {
 		all = append(all, Damage{Kind: Missing, Path: d.join(fmt.Sprintf("%020d-*", c.Segment))})
 	}
 	return all

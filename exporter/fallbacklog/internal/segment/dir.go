@@ -29,19 +29,19 @@ func (d *dir) join(name string) string { return filepath.Join(d.path, name) }
 func (d *dir) list() ([]fs.DirEntry, error) { return d.fs.ReadDir(d.path) }
 
 // create creates a file, makes its name durable, and returns it with its identity. The file must not exist.
-func (d *dir) create(name string) (f File, found fs.FileInfo, err error) {
+func (d *dir) create(name string) (f File, identity fs.FileInfo, err error) {
 	f, err = d.fs.OpenFile(d.join(name), os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, FileMode)
 	if err != nil {
 		return nil, nil, err
 	}
 	err = d.sync()
 	if err == nil {
-		found, err = f.Stat()
+		identity, err = f.Stat()
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, f.Close(), d.fs.Remove(d.join(name)))
 	}
-	return f, found, nil
+	return f, identity, nil
 }
 
 // open opens a file for reading.
@@ -64,17 +64,17 @@ func (d *dir) has(name string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// checkPlace returns nil if the file with this name is the one that have describes, and errMoved if it is another file or
+// checkPlace returns nil if the file with this name is the one that want describes, and errMoved if it is another file or
 // missing.
-func (d *dir) checkPlace(name string, have fs.FileInfo) error {
-	there, err := d.fs.Stat(d.join(name))
+func (d *dir) checkPlace(name string, want fs.FileInfo) error {
+	actual, err := d.fs.Stat(d.join(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", errMoved, err)
 	}
 	if err != nil {
 		return err
 	}
-	if !os.SameFile(have, there) {
+	if !os.SameFile(want, actual) {
 		return fmt.Errorf("%w: %s is another file", errMoved, d.join(name))
 	}
 	return nil
@@ -119,7 +119,7 @@ func isReadOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
 // MakeDir creates a directory and its missing parents, durably: without a sync of its parent a power loss could remove the
 // directory's name and the synced files in it. It also syncs the parent of an existing directory, because a crash may have come
 // before that sync.
-func MakeDir(fsys FS, path string) error {
+func MakeDir(fsys Directories, path string) error {
 	parent := filepath.Dir(path)
 	err := fsys.Mkdir(path, dirMode)
 	if errors.Is(err, fs.ErrNotExist) && parent != path {

@@ -30,7 +30,7 @@
 //	dir.go         dir: the directory
 //	name.go        name: a segment's file name
 //	budget.go      Budget: the space that logs share
-//	room.go        Room: makes room in logs that share a budget
+//	dropper.go     Dropper: drops segments to make room in logs that share a budget
 //	view.go        View: a log read without owning it
 //	fs.go, osfs*   FS: the file system, and the operating system's
 //

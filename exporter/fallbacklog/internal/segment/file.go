@@ -35,17 +35,17 @@ type file struct {
 	handle File
 }
 
-// unread returns the bytes left to read. ok is false if there are none.
-func (f *file) unread() (from, to int64, ok bool) {
+// toRead returns the bytes left to read. ok is false if there are none.
+func (f *file) toRead() (from, to int64, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.read = f.done.past(f.read)
+	f.read = f.done.firstOutside(f.read)
 	return f.read, f.size, f.read < f.size && !f.withheld
 }
 
-// pass records that the reader has read everything before end. It returns false if the file has been withheld meanwhile: the
+// setRead records that the reader has read everything before end. It returns false if the file has been withheld meanwhile: the
 // reader must not return what it has read.
-func (f *file) pass(end int64) bool {
+func (f *file) setRead(end int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.withheld {
@@ -67,7 +67,7 @@ func (f *file) withhold() (from, to int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.withheld = true
-	return f.done.past(f.read), f.size
+	return f.done.firstOutside(f.read), f.size
 }
 
 // readmit undoes withhold.
@@ -83,7 +83,7 @@ func (f *file) isWithheld() bool {
 	return f.withheld
 }
 
-// ReadAt reads for the reader. It keeps the file open until release.
+// ReadAt reads for the reader. It keeps the file open until closeHandle.
 func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	h, err := f.reading()
 	if err != nil {
@@ -106,8 +106,8 @@ func (f *file) reading() (File, error) {
 	return h, err
 }
 
-// release closes the file that ReadAt has opened. A deleted file uses disk space until it is closed.
-func (f *file) release() {
+// closeHandle closes the file that ReadAt has opened. A deleted file uses disk space until it is closed.
+func (f *file) closeHandle() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.handle != nil {
@@ -157,7 +157,7 @@ func (f *file) isAllDone() bool {
 	return f.allDoneLocked()
 }
 
-func (f *file) allDoneLocked() bool { return f.done.past(0) >= f.size }
+func (f *file) allDoneLocked() bool { return f.done.firstOutside(0) >= f.size }
 
 // progress returns a copy of the done ranges, and whether the file is sealed and all done.
 func (f *file) progress() (done byteRanges, allDone bool) {
@@ -170,7 +170,7 @@ func (f *file) progress() (done byteRanges, allDone bool) {
 func (f *file) isDone(at int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.done.past(at) > at
+	return f.done.firstOutside(at) > at
 }
 
 // usage returns the bytes that readers may see, how many of them are not done, and the bytes that the budget counts.
@@ -204,7 +204,7 @@ func (f *file) remove(durable bool) (bool, error) {
 	if !mine {
 		return false, nil
 	}
-	f.release()
+	f.closeHandle()
 	err := f.dir.remove(f.String())
 	if err == nil && durable {
 		err = f.dir.sync()
@@ -231,22 +231,22 @@ func (f *file) cutTail() error {
 	defer func() { _ = h.Close() }() // all writes are synced
 	s := scanner{format: f.kind.Format, from: h}
 	for {
-		found, err := s.next(f.size)
+		p, err := s.next(f.size)
 		if err != nil {
 			return err
 		}
-		switch found.kind {
+		switch p.kind {
 		case atEnd:
 			return nil
 		case torn:
-			f.size = found.start
+			f.size = p.start
 			if readOnly {
 				return nil
 			}
-			if err := h.Truncate(found.start); err != nil {
+			if err := h.Truncate(p.start); err != nil {
 				return err
 			}
-			f.disk = found.start
+			f.disk = p.start
 			return h.Sync()
 		case wholeRecord, damage: // the reader copies damage to the quarantine
 		}

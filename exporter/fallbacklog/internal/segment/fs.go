@@ -5,27 +5,45 @@ import (
 	"io/fs"
 )
 
-// FS is the part of a file system that the log uses. It has one method per system call, since tests replace it to make each
-// call fail.
+// FS is the part of a file system that a log uses. Its interfaces have one method per system call, since tests replace it to make
+// each call fail.
 type FS interface {
+	Files
+	Directories
+}
+
+// Files are the calls for one file.
+type Files interface {
 	// OpenFile is os.OpenFile.
 	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
-	// Mkdir is os.Mkdir.
-	Mkdir(name string, perm fs.FileMode) error
-	ReadDir(name string) ([]fs.DirEntry, error)
 	Remove(name string) error
 	// Stat is os.Stat.
 	Stat(name string) (fs.FileInfo, error)
 	// Lstat is os.Lstat.
 	Lstat(name string) (fs.FileInfo, error)
+}
+
+// Directories are the calls for a directory.
+type Directories interface {
+	// Mkdir is os.Mkdir.
+	Mkdir(name string, perm fs.FileMode) error
+	ReadDir(name string) ([]fs.DirEntry, error)
 	// SyncDir makes creations and removals in a directory durable.
 	SyncDir(name string) error
+}
+
+// Volumes are the calls about the file system of a directory.
+type Volumes interface {
 	// Free returns the bytes that an unprivileged writer may still use on the directory's file system.
 	Free(dir string) (int64, error)
 	// Volume describes the file system of a directory.
 	Volume(dir string) (Volume, error)
+}
+
+// Locker locks files.
+type Locker interface {
 	// Lock creates a file if it is missing and locks it exclusively. If the file is locked already, in this process or another,
-	// it fails at once with ErrLocked. Closing the Lock or the end of the process unlocks the file.
+	// it fails at once with ErrInUse. Closing the Lock or the end of the process unlocks the file.
 	Lock(name string) (Lock, error)
 }
 
@@ -42,7 +60,8 @@ type Lock interface {
 	Stat() (fs.FileInfo, error)
 }
 
-// File is an open file of FS.
+// File is an open file of FS. It has more than five methods, because the cursor file needs nearly all of them, and a test's File
+// stands for every file of a log.
 type File interface {
 	io.Writer
 	io.ReaderAt

@@ -124,7 +124,7 @@ func TestGivenUpRecordIsDoneAfterARestart(t *testing.T) {
 
 // A caller that needs room waits no longer than allowed if the disk hangs while room is made. Neither does a caller behind it.
 // The drop ends when the disk answers.
-func TestRoomOnAHangingDisk(t *testing.T) {
+func TestDropperOnAHangingDisk(t *testing.T) {
 	opt := options(t.TempDir())
 	opt.MaxSegmentBytes = 60
 	opt.Budget = &Budget{Max: 200}
@@ -134,17 +134,17 @@ func TestRoomOnAHangingDisk(t *testing.T) {
 	record := frame("0123456789")
 	for l.Append(record) == nil {
 	}
-	room := NewRoom()
+	dropper := NewDropper()
 	tryAppend := func() error { return l.AppendBefore(record, time.Now().Add(maxWait)) }
 	drop := func() (bool, error) { return l.DropOldest(func([]byte) {}) }
-	require.NoError(t, room.Append(time.Minute, tryAppend, drop))
+	require.NoError(t, dropper.Append(time.Minute, tryAppend, drop))
 	for l.Append(record) == nil {
 	}
 	fsys.hang()
-	require.ErrorIs(t, room.Append(maxWait, tryAppend, drop), ErrStalled)
-	require.ErrorIs(t, room.Append(maxWait, tryAppend, drop), ErrStalled)
+	require.ErrorIs(t, dropper.Append(maxWait, tryAppend, drop), ErrStalled)
+	require.ErrorIs(t, dropper.Append(maxWait, tryAppend, drop), ErrStalled)
 	fsys.thaw()
-	require.NoError(t, room.Append(time.Minute, func() error { return l.Append(record) }, drop))
+	require.NoError(t, dropper.Append(time.Minute, func() error { return l.Append(record) }, drop))
 }
 
 // The bytes that wait for the disk are bounded.

@@ -76,7 +76,7 @@ func (l *list) cursor() Position {
 	files, next := l.snapshot()
 	for _, f := range files {
 		if done, allDone := f.progress(); !allDone {
-			return Position{f.number, done.past(0)}
+			return Position{f.number, done.firstOutside(0)}
 		}
 	}
 	return Position{next, 0}

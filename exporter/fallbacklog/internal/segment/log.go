@@ -124,7 +124,7 @@ func (l *Log) signal() {
 func (l *Log) Peek(visit func(record []byte) error) error {
 	var ends []*file
 	for _, f := range l.segments.all() {
-		if _, _, ok := f.unread(); ok {
+		if _, _, ok := f.toRead(); ok {
 			ends = append(ends[:min(len(ends), 1)], f)
 		}
 	}
@@ -177,13 +177,13 @@ func (l *Log) readNext() (Entry, bool, error) {
 			}
 			continue // a newer segment may have begun
 		}
-		met, err := l.reader.next(f)
+		p, err := l.reader.next(f)
 		switch {
 		case err != nil:
 			return Entry{}, false, err
-		case met.kind == wholeRecord:
-			return clone(f, met), true, nil
-		case met.kind != atEnd:
+		case p.kind == wholeRecord:
+			return clone(f, p), true, nil
+		case p.kind != atEnd:
 			_, allDone := f.progress()
 			l.shrinker.progressed(0, allDone)
 		}
@@ -280,12 +280,12 @@ func (l *Log) dropOldest(visit func(record []byte)) (bool, error) {
 	before, limited := l.opt.Budget.Available()
 	l.writer.sealIf(f)
 	from, to := f.withhold()
-	err := walk(f, from, to, func(met found) error {
+	err := walk(f, from, to, func(p piece) error {
 		switch {
-		case met.kind != wholeRecord:
-			l.opt.damaged(corrupt(f, met))
-		case !f.isDone(met.start): // not done in an earlier run
-			visit(met.data)
+		case p.kind != wholeRecord:
+			l.opt.damaged(corrupt(f, p))
+		case !f.isDone(p.start): // not done in an earlier run
+			visit(p.data)
 		}
 		return nil
 	})
@@ -320,27 +320,27 @@ func (l *Log) restore() error {
 		}
 		l.shrinker.progressed(0, true)
 	}
-	l.writer.retireIfMoved()
+	l.writer.sealIfMoved()
 	l.giveUpMoved()
 	return nil
 }
 
 // giveUpMoved removes the segments whose files no longer exist.
 func (l *Log) giveUpMoved() {
-	taken, lost := 0, int64(0)
+	moved, lost := 0, int64(0)
 	for _, f := range l.segments.all() {
 		if l.dir.has(f.String()) {
 			continue
 		}
 		from, to := f.withhold()
-		f.release()
+		f.closeHandle()
 		l.shrinker.unlist(f)
-		taken, lost = taken+1, lost+to-from
+		moved, lost = moved+1, lost+to-from
 	}
-	if taken == 0 {
+	if moved == 0 {
 		return
 	}
-	l.opt.report(fmt.Errorf("%w: %d segments with %d unread bytes", errMoved, taken, lost))
+	l.opt.report(fmt.Errorf("%w: %d segments with %d unread bytes", errMoved, moved, lost))
 	if lost > 0 {
 		l.opt.damaged(Damage{Kind: Taken, Path: l.dir.path, Bytes: lost})
 	}
@@ -364,7 +364,7 @@ func (l *Log) Close() error {
 	err := l.writer.close()
 	for _, f := range l.segments.all() {
 		f.withhold()
-		f.release()
+		f.closeHandle()
 	}
 	if err == nil {
 		err = l.maintainer.call(l.shrinker.shrink)

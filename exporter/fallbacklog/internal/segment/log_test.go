@@ -2,12 +2,9 @@ package segment
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -15,115 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// frames is a format for tests: a marker, a length, a checksum, the bytes.
-type frames struct{}
-
-const frameHeader = 9
-
-func frame(s string) []byte {
-	b := []byte{'#'}
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(s)))
-	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum([]byte(s), castagnoli))
-	return append(b, s...)
-}
-
-func (frames) Next(data []byte, final bool) ([]byte, int) {
-	incomplete := len(data) < frameHeader
-	if data[0] == '#' && !incomplete {
-		n := int(binary.LittleEndian.Uint32(data[1:]))
-		incomplete = len(data)-frameHeader < n
-		if !incomplete {
-			body := data[frameHeader : frameHeader+n]
-			if crc32.Checksum(body, castagnoli) == binary.LittleEndian.Uint32(data[5:]) {
-				return body, frameHeader + n
-			}
-		}
-	}
-	if incomplete && !final {
-		return nil, 0
-	}
-	if i := bytes.IndexByte(data[1:], '#'); i >= 0 {
-		return nil, 1 + i
-	}
-	if incomplete {
-		return nil, 0
-	}
-	return nil, len(data)
-}
-
-var testKind = Kind{Extension: ".seg", Format: frames{}}
-
-func options(dir string) Options {
-	return Options{
-		Dir: dir, Kind: testKind, Budget: &Budget{Max: 1 << 30},
-		MaxSegmentBytes: 1 << 20, Sync: SyncBatch,
-	}
-}
-
-func open(t testing.TB, opt Options) *Log {
-	t.Helper()
-	l, err := Open(opt)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, l.Close()) })
-	return l
-}
-
-func appendAll(t testing.TB, l *Log, records ...string) {
-	t.Helper()
-	for _, r := range records {
-		require.NoError(t, l.Append(frame(r)))
-	}
-}
-
-// drain reads all records. With release it also marks them as done.
-func drain(t testing.TB, l *Log, release bool) (records []string) {
-	t.Helper()
-	for {
-		e, ok, err := l.Next()
-		require.NoError(t, err)
-		if !ok {
-			return records
-		}
-		records = append(records, string(e.Record))
-		if release {
-			require.NoError(t, l.Done(e))
-		}
-	}
-}
-
-func files(t testing.TB, dir string) []string {
-	t.Helper()
-	names, err := filepath.Glob(filepath.Join(dir, "*.seg"))
-	require.NoError(t, err)
-	return names
-}
-
-// long returns records of about 110 bytes.
-func long(n int) (records []string) {
-	for i := range n {
-		records = append(records, fmt.Sprintf("record %03d %s", i, strings.Repeat("text ", 20)))
-	}
-	return records
-}
-
-// smallSegments returns options for segments of six long records.
-func smallSegments(dir string) Options {
-	opt := options(dir)
-	opt.MaxSegmentBytes = int64(6 * len(frame(long(1)[0])))
-	return opt
-}
-
-func numbered(n int) (records []string) {
-	for i := range n {
-		records = append(records, fmt.Sprintf("record %d", i))
-	}
-	return records
-}
 
 func TestOldestFirstAcrossSegmentsAndRestarts(t *testing.T) {
 	opt := options(t.TempDir())
@@ -298,84 +187,11 @@ func TestLockKeepsASecondHolderOut(t *testing.T) {
 	held, err := OS{}.Lock(name)
 	require.NoError(t, err)
 	_, err = OS{}.Lock(name)
-	require.ErrorIs(t, err, ErrLocked)
+	require.ErrorIs(t, err, ErrInUse)
 	require.NoError(t, held.Close())
 	again, err := OS{}.Lock(name)
 	require.NoError(t, err)
 	require.NoError(t, again.Close())
-}
-
-func TestBudgetBoundsTheDisk(t *testing.T) {
-	opt := options(t.TempDir())
-	opt.Budget = &Budget{Max: 100}
-	opt.MaxSegmentBytes = 50
-	l := open(t, opt)
-	stored := 0
-	for range 50 {
-		err := l.Append(frame("0123456789"))
-		if err != nil {
-			require.ErrorIs(t, err, ErrFull)
-			break
-		}
-		stored++
-	}
-	assert.Equal(t, 100/len(frame("0123456789")), stored)
-	assert.LessOrEqual(t, l.Stats().Bytes, int64(100))
-
-	// Dropping the oldest segment makes room. It visits the dropped records, without those that have been read.
-	e, ok, err := l.Next()
-	require.NoError(t, err)
-	require.True(t, ok)
-	var dropped int
-	made, err := l.DropOldest(func([]byte) { dropped++ })
-	require.NoError(t, err)
-	require.True(t, made)
-	assert.Equal(t, 1, dropped, "the segment had two records, one is the reader's")
-	require.NoError(t, l.Done(e), "a release of what is gone changes nothing")
-	require.NoError(t, l.Append(frame("0123456789")))
-	assert.Len(t, drain(t, l, true), stored-2+1)
-	assert.Zero(t, opt.Budget.Used())
-}
-
-// Records are dropped for min_free_disk_mib only if dropping all of them would be enough.
-func TestMinFree(t *testing.T) {
-	free := int64(1000)
-	b := &Budget{Max: 1 << 20, MinFree: 900, Free: func() (int64, error) { return free, nil }}
-	require.NoError(t, b.Reserve(100))
-	require.ErrorIs(t, b.Reserve(1), ErrFull, "what is not written yet takes room")
-	b.Written(100)
-	free = 900
-	err := b.Reserve(100)
-	require.ErrorIs(t, err, ErrFull)
-	require.NotErrorIs(t, err, ErrNoRoom, "the 100 bytes in the log would do")
-	require.ErrorIs(t, b.Reserve(101), ErrNoRoom)
-	assert.EqualValues(t, 100, b.Used())
-}
-
-func TestRecordLargerThanTheLogHasNoRoom(t *testing.T) {
-	b := &Budget{Max: 100}
-	require.NoError(t, b.Reserve(100))
-	err := b.Reserve(100)
-	require.ErrorIs(t, err, ErrFull)
-	require.NotErrorIs(t, err, ErrNoRoom)
-	err = b.Reserve(101)
-	require.ErrorIs(t, err, ErrNoRoom)
-	require.ErrorIs(t, err, ErrFull)
-}
-
-func TestDropOldestTakesTheActiveSegment(t *testing.T) {
-	l := open(t, options(t.TempDir()))
-	appendAll(t, l, "a", "b")
-	var got []string
-	made, err := l.DropOldest(func(r []byte) { got = append(got, string(r)) })
-	require.NoError(t, err)
-	require.True(t, made)
-	assert.Equal(t, []string{"a", "b"}, got)
-	made, err = l.DropOldest(func([]byte) {})
-	require.NoError(t, err)
-	assert.False(t, made)
-	appendAll(t, l, "c")
-	assert.Equal(t, []string{"c"}, drain(t, l, true))
 }
 
 func TestAgeSealsASegment(t *testing.T) {

@@ -15,38 +15,38 @@ func newMaintainer(opt Options) *maintainer {
 }
 
 // call runs work and returns its error. It is safe for concurrent use, but must not be called from the goroutine itself.
-func (k *maintainer) call(work func() error) error { return k.do(&task{work: work}) }
+func (m *maintainer) call(work func() error) error { return m.do(&task{work: work}) }
 
 // run is the goroutine, until close.
-func (k *maintainer) run() {
-	defer close(k.ended)
+func (m *maintainer) run() {
+	defer close(m.ended)
 	for {
 		select {
-		case <-k.wake:
-			k.doQueued()
-		case <-k.stop:
-			k.doQueued()
+		case <-m.wake:
+			m.doQueued()
+		case <-m.stop:
+			m.doQueued()
 			return
 		}
 	}
 }
 
-func (k *maintainer) doQueued() {
-	for t := k.first(); t != nil; t = k.first() {
-		if k.dequeue(t) {
-			k.begin()
+func (m *maintainer) doQueued() {
+	for t := m.first(); t != nil; t = m.first() {
+		if m.dequeue(t) {
+			m.begin()
 			err := t.work()
-			k.end()
-			k.finish(t, err)
+			m.end()
+			m.finish(t, err)
 		}
 	}
 }
 
 // close finishes the queued tasks and ends the goroutine. It returns ErrStalled if that takes too long.
-func (k *maintainer) close() error {
-	k.queue.close()
-	close(k.stop)
-	if !wait.For(k.ended, k.maxWait()) {
+func (m *maintainer) close() error {
+	m.queue.close()
+	close(m.stop)
+	if !wait.For(m.ended, m.maxWait()) {
 		return ErrStalled
 	}
 	return nil

@@ -112,11 +112,9 @@ func TestNewestFirst(t *testing.T) {
 
 // A segment that is deleted before older ones is named by the cursor until its removal is durable.
 func TestSegmentThatGoesBeforeOlderOnes(t *testing.T) {
-	opt := options(t.TempDir())
+	opt, fsys := faultyOptions(t)
 	opt.MaxSegmentBytes = 36
 	opt.NewestFirst = true
-	fsys := &faultyFS{}
-	opt.FS = fsys
 	l := open(t, opt)
 	appendAll(t, l, "record a", "record b", "record c", "record d")
 	for range 2 {
@@ -164,7 +162,7 @@ func TestCursorOfManyRanges(t *testing.T) {
 	}
 }
 
-func TestSpans(t *testing.T) {
+func TestByteRanges(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		var s byteRanges
@@ -182,7 +180,7 @@ func TestSpans(t *testing.T) {
 			if in {
 				n++
 			}
-			require.Equal(t, in, s.past(int64(at)) > int64(at))
+			require.Equal(t, in, s.firstOutside(int64(at)) > int64(at))
 		}
 		require.Equal(t, n, s.length())
 		for k := 1; k < len(s); k++ {

@@ -7,13 +7,17 @@ import (
 	"os"
 )
 
-// ErrLocked means that another process, or another component of this one, uses the directory.
-var ErrLocked = errors.New("the directory is in use by another process or component")
+// ErrInUse means that another process, or another component of this one, has locked the directory.
+var ErrInUse = errors.New("the directory is in use by another process or component")
 
 // OS is the operating system's file system.
 type OS struct{}
 
-var _ FS = OS{}
+var (
+	_ FS      = OS{}
+	_ Volumes = OS{}
+	_ Locker  = OS{}
+)
 
 type osFile struct{ *os.File }
 
@@ -65,7 +69,7 @@ func (OS) Lock(name string) (Lock, error) {
 	if err := lock(f); err != nil {
 		_ = f.Close()
 		if errors.Is(err, errWouldBlock) {
-			return nil, fmt.Errorf("%s: %w", name, ErrLocked)
+			return nil, fmt.Errorf("%s: %w", name, ErrInUse)
 		}
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}

@@ -22,15 +22,15 @@ type quarantine struct {
 func (q *quarantine) path(name string) string { return filepath.Join(q.dir.join(quarantineDir), name) }
 
 // keep copies damaged bytes if the budget has room.
-func (q *quarantine) keep(f *file, met found) {
-	size := int64(len(met.data))
+func (q *quarantine) keep(f *file, p piece) {
+	size := int64(len(p.data))
 	if q.budget.Reserve(size) != nil {
 		return
 	}
-	path := q.path(fmt.Sprintf("%s.%020d", f.stem(), met.start))
+	path := q.path(fmt.Sprintf("%s.%020d", f.stem(), p.start))
 	err := MakeDir(q.dir.fs, q.dir.join(quarantineDir))
 	if err == nil {
-		err = q.write(path, met.data)
+		err = q.write(path, p.data)
 	}
 	q.budget.Written(size)
 	if err == nil {

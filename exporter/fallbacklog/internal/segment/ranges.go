@@ -24,8 +24,8 @@ func (s byteRanges) add(from, to int64) byteRanges {
 	return slices.Replace(s, first, last, byteRange{from, to})
 }
 
-// past returns the first byte from at on that is not in the set.
-func (s byteRanges) past(at int64) int64 {
+// firstOutside returns the first byte from at on that is not in the set.
+func (s byteRanges) firstOutside(at int64) int64 {
 	for _, e := range s {
 		if e.from <= at && at < e.to {
 			return e.to

@@ -19,7 +19,7 @@ type reader struct {
 // or newest with unread bytes.
 func (r *reader) choose(files []*file) *file {
 	if r.file != nil {
-		if _, _, ok := r.file.unread(); ok {
+		if _, _, ok := r.file.toRead(); ok {
 			return r.file
 		}
 		r.leave()
@@ -28,7 +28,7 @@ func (r *reader) choose(files []*file) *file {
 		if r.newestFirst {
 			k = len(files) - 1 - k
 		}
-		if _, _, ok := files[k].unread(); ok {
+		if _, _, ok := files[k].toRead(); ok {
 			return files[k]
 		}
 	}
@@ -37,50 +37,50 @@ func (r *reader) choose(files []*file) *file {
 
 // next returns the next record of a segment, or damage, or atEnd if nothing is left to read. Damage has been copied to the
 // quarantine and marked as done. The data is valid until the next call.
-func (r *reader) next(f *file) (found, error) {
-	from, to, ok := f.unread()
+func (r *reader) next(f *file) (piece, error) {
+	from, to, ok := f.toRead()
 	if !ok {
-		return found{kind: atEnd}, nil
+		return piece{kind: atEnd}, nil
 	}
 	if r.file != f || r.scan.off != from {
 		r.leave()
 		r.file, r.scan = f, scanner{format: f.kind.Format, from: f, off: from}
 	}
-	met, err := r.scan.next(to)
+	p, err := r.scan.next(to)
 	if err != nil {
 		r.leave()
 		if f.isWithheld() { // withhold has closed the file
-			return found{kind: atEnd}, nil
+			return piece{kind: atEnd}, nil
 		}
-		return found{}, fmt.Errorf("read %s: %w", f, err)
+		return piece{}, fmt.Errorf("read %s: %w", f, err)
 	}
-	if !f.pass(met.end) {
+	if !f.setRead(p.end) {
 		r.leave()
-		return found{kind: atEnd}, nil
+		return piece{kind: atEnd}, nil
 	}
-	if met.kind == damage || met.kind == torn {
-		f.markDone(met.start, met.end)
-		r.damaged(corrupt(f, met))
-		r.quarantine.keep(f, met)
+	if p.kind == damage || p.kind == torn {
+		f.markDone(p.start, p.end)
+		r.damaged(corrupt(f, p))
+		r.quarantine.keep(f, p)
 	}
-	return met, nil
+	return p, nil
 }
 
 // leave closes the segment that is being read.
 func (r *reader) leave() {
 	if r.file != nil {
-		r.file.release()
+		r.file.closeHandle()
 	}
 	r.file, r.scan = nil, scanner{}
 }
 
-func corrupt(f *file, met found) Damage {
-	return Damage{Kind: Corrupt, Path: f.dir.join(f.String()), Start: met.start, Bytes: met.end - met.start}
+func corrupt(f *file, p piece) Damage {
+	return Damage{Kind: Corrupt, Path: f.dir.join(f.String()), Start: p.start, Bytes: p.end - p.start}
 }
 
 // clone returns a record as an Entry of its own.
-func clone(f *file, met found) Entry {
+func clone(f *file, p piece) Entry {
 	return Entry{
-		Record: bytes.Clone(met.data), Start: Position{f.number, met.start}, End: Position{f.number, met.end},
+		Record: bytes.Clone(p.data), Start: Position{f.number, p.start}, End: Position{f.number, p.end},
 	}
 }

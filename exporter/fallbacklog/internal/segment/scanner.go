@@ -18,56 +18,56 @@ type scanner struct {
 	store  []byte // backs buf
 }
 
-// found is a piece of the segment at [start, end).
-type found struct {
-	kind       foundKind
+// piece is a part of the segment, at [start, end).
+type piece struct {
+	kind       pieceKind
 	data       []byte // the record or the damaged bytes; valid until the next call
 	start, end int64
 }
 
-type foundKind int
+type pieceKind int
 
 const (
-	atEnd       foundKind = iota // nothing left below the limit
+	atEnd       pieceKind = iota // nothing left below the limit
 	wholeRecord                  // a whole record
 	damage                       // bytes that are no record
 	torn                         // an unfinished record up to the limit
 )
 
 // next returns the next piece below limit, the number of bytes that may be read.
-func (s *scanner) next(limit int64) (found, error) {
+func (s *scanner) next(limit int64) (piece, error) {
 	for {
 		if s.off >= limit {
-			return found{kind: atEnd, start: s.off, end: s.off}, nil
+			return piece{kind: atEnd, start: s.off, end: s.off}, nil
 		}
 		if len(s.buf) > 0 {
-			if f, ok := s.parse(s.off+int64(len(s.buf)) >= limit); ok {
-				return f, nil
+			if p, ok := s.parse(s.off+int64(len(s.buf)) >= limit); ok {
+				return p, nil
 			}
 		}
 		if err := s.fill(limit); err != nil {
-			return found{}, err
+			return piece{}, err
 		}
 	}
 }
 
 // parse returns the next piece in buf. ok is false if more bytes are needed. final means that no more bytes follow.
-func (s *scanner) parse(final bool) (f found, ok bool) {
+func (s *scanner) parse(final bool) (p piece, ok bool) {
 	record, n := s.format.Next(s.buf, final)
-	f = found{kind: damage, data: s.buf[:n], start: s.off}
+	p = piece{kind: damage, data: s.buf[:n], start: s.off}
 	switch {
 	case n == 0 && !final:
-		return found{}, false
+		return piece{}, false
 	case n == 0:
 		n = len(s.buf)
-		f.kind, f.data = torn, s.buf
+		p.kind, p.data = torn, s.buf
 	case record != nil:
-		f.kind, f.data = wholeRecord, record
+		p.kind, p.data = wholeRecord, record
 	}
 	s.buf = s.buf[n:]
 	s.off += int64(n)
-	f.end = s.off
-	return f, true
+	p.end = s.off
+	return p, true
 }
 
 // fill appends the next chunk to buf.
@@ -96,7 +96,7 @@ const peekBytes = 4 * scanChunk
 
 // peek calls visit with the first unread record of a segment and returns its error. It skips what cannot be read.
 func peek(f *file, visit func([]byte) error) error {
-	from, to, ok := f.unread()
+	from, to, ok := f.toRead()
 	if !ok {
 		return nil
 	}
@@ -107,18 +107,18 @@ func peek(f *file, visit func([]byte) error) error {
 	defer func() { _ = h.Close() }() // opened for reading
 	s := scanner{format: f.kind.Format, from: h, off: from}
 	for s.off < from+peekBytes {
-		switch met, err := s.next(to); {
-		case err != nil, met.kind == atEnd:
+		switch p, err := s.next(to); {
+		case err != nil, p.kind == atEnd:
 			return nil
-		case met.kind == wholeRecord:
-			return visit(met.data)
+		case p.kind == wholeRecord:
+			return visit(p.data)
 		}
 	}
 	return nil
 }
 
 // walk calls visit with the pieces of a segment's bytes [from, to) until visit fails.
-func walk(f *file, from, to int64, visit func(found) error) error {
+func walk(f *file, from, to int64, visit func(piece) error) error {
 	if from >= to {
 		return nil
 	}
@@ -129,14 +129,14 @@ func walk(f *file, from, to int64, visit func(found) error) error {
 	defer func() { _ = h.Close() }() // opened for reading
 	s := scanner{format: f.kind.Format, from: h, off: from}
 	for {
-		met, err := s.next(to)
+		p, err := s.next(to)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", f, err)
 		}
-		if met.kind == atEnd {
+		if p.kind == atEnd {
 			return nil
 		}
-		if err := visit(met); err != nil {
+		if err := visit(p); err != nil {
 			return err
 		}
 	}

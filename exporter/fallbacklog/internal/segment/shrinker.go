@@ -67,12 +67,12 @@ func (s *shrinker) shrink() error {
 	return nil
 }
 
-// save makes the cursor durable. It treats all records of gone as done; gone may be nil.
-func (s *shrinker) save(gone *file) error {
+// save makes the cursor durable. It treats all records of dropped as done; dropped may be nil.
+func (s *shrinker) save(dropped *file) error {
 	var included progress
 	var allDone []*file
 	err := s.cursor.save(func() (c cursor) {
-		c, allDone, included = s.snapshot(gone)
+		c, allDone, included = s.snapshot(dropped)
 		return c
 	})
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *shrinker) save(gone *file) error {
 
 // snapshot returns the cursor to save, the segments that it covers completely, and the progress that it includes. That progress
 // counts as saved from now on.
-func (s *shrinker) snapshot(gone *file) (c cursor, allDone []*file, included progress) {
+func (s *shrinker) snapshot(dropped *file) (c cursor, allDone []*file, included progress) {
 	s.mu.Lock()
 	included, s.unsaved = s.unsaved, progress{} // before reading the files, so that later progress is saved next time
 	s.mu.Unlock()
@@ -99,19 +99,19 @@ func (s *shrinker) snapshot(gone *file) (c cursor, allDone []*file, included pro
 	first := true
 	for _, f := range files {
 		done, all := f.progress()
-		if all || f == gone {
+		if all || f == dropped {
 			allDone = append(allDone, f)
 		}
-		if f == gone {
+		if f == dropped {
 			size, _, _ := f.usage()
 			done = byteRanges{{0, size}}
 		}
 		if first {
-			if all || f == gone {
+			if all || f == dropped {
 				continue
 			}
 			first = false
-			c.Position = Position{f.number, done.past(0)}
+			c.Position = Position{f.number, done.firstOutside(0)}
 			if len(done) > 0 && done[0].from == 0 {
 				done = done[1:]
 			}

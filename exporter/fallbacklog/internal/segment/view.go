@@ -148,12 +148,12 @@ func (v *View) readQuarantine() error {
 // Walk calls visit with the pieces of a segment, in order, up to the length in the view. It returns fs.ErrNotExist if the
 // segment no longer exists, and the first error of visit.
 func (v View) Walk(s Segment, visit func(Piece) error) error {
-	err := walk(&file{name: s.name, dir: v.dir}, 0, s.Size, func(met found) error {
+	err := walk(&file{name: s.name, dir: v.dir}, 0, s.Size, func(p piece) error {
 		return visit(Piece{
-			Data: met.data, Start: met.start, End: met.end,
-			Done:       s.done.past(met.start) > met.start,
-			Damaged:    met.kind == damage || met.kind == torn && !s.Last,
-			Unfinished: met.kind == torn && s.Last,
+			Data: p.data, Start: p.start, End: p.end,
+			Done:       s.done.firstOutside(p.start) > p.start,
+			Damaged:    p.kind == damage || p.kind == torn && !s.Last,
+			Unfinished: p.kind == torn && s.Last,
 		})
 	})
 	if errors.Is(err, io.ErrUnexpectedEOF) && s.Last {

@@ -25,7 +25,8 @@ type logForWriter interface {
 	sealed(f *file, allDone, keep bool)
 	// restore creates what was deleted or moved from the directory again.
 	restore() error
-	// appended signals that there is something to read. someDone says that records among it are done, since their callers gave up.
+	// appended signals that there is something to read. someDone says that records among it are done, since their callers gave
+	// up.
 	appended(someDone bool)
 }
 
@@ -50,9 +51,9 @@ type writer struct {
 // active is the segment that grows.
 type active struct {
 	File
-	file  *file
-	found fs.FileInfo // identity of the file
-	size  int64       // length up to which the file is known to be whole
+	file     *file
+	identity fs.FileInfo // of the file
+	size     int64       // length up to which the file is known to be whole
 }
 
 func newWriter(opt Options, d *dir, h logForWriter) *writer {
@@ -211,11 +212,11 @@ func (w *writer) tryWrite(data []byte, tasks []*task) error {
 	if w.opt.Sync == SyncBatch {
 		if err := w.sync(a); err != nil {
 			w.cutBack()
-			w.retire()
+			w.sealUnsynced()
 			return fmt.Errorf("%w: %w", errSync, markNoSpace(err))
 		}
 	}
-	if err := w.dir.checkPlace(a.file.String(), a.found); err != nil {
+	if err := w.dir.checkPlace(a.file.String(), a.identity); err != nil {
 		w.cutBack()
 		return fmt.Errorf("append: %w", err)
 	}
@@ -232,12 +233,12 @@ func (w *writer) tryWrite(data []byte, tasks []*task) error {
 // beginSegment creates the next segment and makes its name durable.
 func (w *writer) beginSegment() error {
 	f := &file{name: name{number: w.log.number(), created: w.opt.Now(), kind: w.opt.Kind}, dir: w.dir}
-	handle, found, err := w.dir.create(f.String())
+	handle, identity, err := w.dir.create(f.String())
 	if err != nil {
 		return err
 	}
 	w.log.add(f)
-	w.active = &active{File: handle, file: f, found: found}
+	w.active = &active{File: handle, file: f, identity: identity}
 	return nil
 }
 
@@ -253,7 +254,7 @@ func (w *writer) cutBack() {
 // seal syncs and seals the active segment, if there is one.
 func (w *writer) seal() {
 	w.flush()
-	w.retire()
+	w.sealUnsynced()
 }
 
 // sealIf seals the active segment if it is f.
@@ -263,15 +264,15 @@ func (w *writer) sealIf(f *file) {
 	}
 }
 
-// retireIfMoved ends the active segment if its file was deleted or moved.
-func (w *writer) retireIfMoved() {
-	if a := w.active; a != nil && errors.Is(w.dir.checkPlace(a.file.String(), a.found), errMoved) {
-		w.retire()
+// sealIfMoved seals the active segment if its file was deleted or moved.
+func (w *writer) sealIfMoved() {
+	if a := w.active; a != nil && errors.Is(w.dir.checkPlace(a.file.String(), a.identity), errMoved) {
+		w.sealUnsynced()
 	}
 }
 
-// retire closes the active segment's file, if there is one. The segment does not grow any more.
-func (w *writer) retire() {
+// sealUnsynced seals the active segment, if there is one, without a sync.
+func (w *writer) sealUnsynced() {
 	a := w.active
 	if a == nil {
 		return
@@ -305,7 +306,7 @@ func (w *writer) flush() {
 		return
 	}
 	w.opt.report(fmt.Errorf("%w, writing the last %d bytes again: %w", errSync, len(data), err))
-	w.retire() // no cutBack: readers may have seen the bytes
+	w.sealUnsynced() // no cutBack: readers may have seen the bytes
 	if err := w.opt.Budget.Reserve(int64(len(data))); err != nil {
 		w.opt.report(err)
 		return

@@ -30,7 +30,7 @@ func TestSlope(t *testing.T) {
 }
 
 // Samples before the window have no effect. The level stays.
-func TestBegin(t *testing.T) {
+func TestRestart(t *testing.T) {
 	tr := New(4)
 	tr.Restart()
 	assert.Zero(t, tr.Level())

@@ -12,7 +12,7 @@ type askScratch struct {
 	index  map[keyID]int // index in groups
 	groups []keyWants
 	calls  []call
-	places [][2]int // by call: index of its group, and index in the group's open of the first want of the call
+	parts  [][2]int // by call: index of its group, and index in the group's open of the first want of the call
 	asked  int      // wants in the calls
 }
 
@@ -69,7 +69,7 @@ func (m *Gateway) release(b *askScratch) {
 		g.key, g.wants, g.open = nil, g.wants[:0], g.open[:0]
 	}
 	clear(b.calls)
-	b.groups, b.calls, b.places, b.asked = b.groups[:0], b.calls[:0], b.places[:0], 0
+	b.groups, b.calls, b.parts, b.asked = b.groups[:0], b.calls[:0], b.parts[:0], 0
 	m.scratch.Put(b)
 }
 
@@ -177,14 +177,14 @@ func (m *Gateway) askStore(ctx context.Context, b *askScratch, wants []Want) {
 			known := g.key.known
 			g.key.mu.Unlock()
 			b.calls = append(b.calls, call{op: opAsk, key: g.key, terms: terms{w.Max, w.Contested}, known: known, items: items})
-			b.places = append(b.places, [2]int{at, first})
+			b.parts = append(b.parts, [2]int{at, first})
 		}
 	}
 	b.calls = m.exchange(ctx, b.calls)
 	now := m.options.Now()
 	for i := range b.calls {
 		c := &b.calls[i]
-		g, first := &b.groups[b.places[i][0]], b.places[i][1]
+		g, first := &b.groups[b.parts[i][0]], b.parts[i][1]
 		m.apply(c, g.open[first:min(first+perCall, len(g.open))], wants, now)
 	}
 }
@@ -212,7 +212,7 @@ func (m *Gateway) apply(c *call, part []int, wants []Want, now time.Time) {
 			w.Answer = Admitted
 		default:
 			w.Answer = Refused
-			if now.Before(k.healed) && k.has(w.Series) { // the store has lost this member
+			if now.Before(k.incompleteUntil) && k.has(w.Series) { // the store has lost this member
 				w.Answer = Member
 				m.push(k, &k.promote, w.Series)
 			}

@@ -151,14 +151,14 @@ func TestTheClockOfTheStoreJumps(t *testing.T) {
 	a := s.join("a", nil)
 	before := a.Shift()
 	for _, jump := range []time.Duration{2 * length, -1000 * time.Hour} {
-		for range lives - 1 {
+		for range validRefreshes - 1 {
 			a.adjust(before + jump)
 			require.Equal(t, before, a.Shift())
 		}
 		a.adjust(before + time.Minute) // it was a moment
 		before += time.Minute
 		require.Equal(t, before, a.Shift())
-		for range lives {
+		for range validRefreshes {
 			a.adjust(before + jump)
 		}
 		before += jump

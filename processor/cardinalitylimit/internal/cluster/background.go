@@ -218,7 +218,7 @@ func (m *Gateway) leave() {
 		ctx, cancel := context.WithTimeout(m.ctx, hangTimeout)
 		m.flush(ctx)
 		if m.State() == Joined {
-			_, _ = m.store.announceGateway(ctx, m.options.Prefix, m.options.Name, m.options.Configuration, lives*m.options.Refresh, true)
+			_, _ = m.store.announceGateway(ctx, m.options.Prefix, m.options.Name, m.options.Configuration, validRefreshes*m.options.Refresh, true)
 		}
 		cancel()
 	}

@@ -35,7 +35,7 @@ func (b *breaker) note(m *Gateway, err error) (failed bool) {
 // noteExchange counts the result of calls about keys and reports whether one failed. If the keys are on several nodes, the
 // failure of one node does not mean that the others fail. Then only heartbeats open the breaker.
 func (m *Gateway) noteExchange(err error) (failed bool) {
-	if err != nil && m.store.spread.Load() {
+	if err != nil && m.store.severalNodes.Load() {
 		m.counts.failures[reasonOf(err)].Add(1)
 		return true
 	}

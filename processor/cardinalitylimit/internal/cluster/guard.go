@@ -100,13 +100,13 @@ func (f *frames) scan(p []byte, begin func() error) error {
 // header checks a whole line.
 func (f *frames) header() error {
 	kind, rest := f.line[0], bytes.TrimSuffix(f.line[1:], []byte("\r\n"))
-	cut := len(f.line) == maxHeaderBytes // it may be longer
-	ok := cut || len(rest)+len("?\r\n") == len(f.line)
+	truncated := len(f.line) == maxHeaderBytes // the line may be longer
+	ok := truncated || len(rest)+len("?\r\n") == len(f.line)
 	switch kind {
 	case '+', '(', ',', ':':
 		f.finish()
 	case '-':
-		ok = ok && !isAimless(rest)
+		ok = ok && !lacksAddress(rest)
 		f.finish()
 	case '_':
 		ok = ok && len(rest) == 0
@@ -116,7 +116,7 @@ func (f *frames) header() error {
 		f.finish()
 	default:
 		n, err := strconv.Atoi(string(rest))
-		ok = ok && !cut && err == nil && n >= -1 && n <= maxMessageBytes && f.sized(kind, n)
+		ok = ok && !truncated && err == nil && n >= -1 && n <= maxMessageBytes && f.sized(kind, n)
 	}
 	if !ok {
 		return fmt.Errorf("%w: %q", errProtocol, f.line[:min(len(f.line), 40)])
@@ -124,8 +124,8 @@ func (f *frames) header() error {
 	return nil
 }
 
-// isAimless reports whether an error sends the client elsewhere without saying where.
-func isAimless(text []byte) bool {
+// lacksAddress reports whether an error sends the client to another server without its address.
+func lacksAddress(text []byte) bool {
 	return (bytes.HasPrefix(text, []byte("MOVED")) || bytes.HasPrefix(text, []byte("ASK"))) && bytes.Count(text, []byte(" ")) < 2
 }
 

@@ -37,7 +37,7 @@ type key struct {
 	// The background sends promote and giveBack to the store.
 	promote, giveBack []uint64
 	recover           bool      // the background promotes all members that this gateway has
-	healed            time.Time // the store may lack members before this time, because it has lost writes
+	incompleteUntil   time.Time // the store may lack members before this time, because it has lost writes
 	queued            bool      // the key is in Gateway.queue
 }
 
@@ -91,19 +91,19 @@ func (k *key) update(r *reply, now time.Time, length time.Duration) {
 	}
 	k.known, k.members, k.answered = r.version, r.members, now
 	if r.lost {
-		k.startHealing(now, length)
+		k.startRecovery(now, length)
 	}
 }
 
-// startHealing makes the background promote all members again after the store has lost writes. The caller holds the lock.
-func (k *key) startHealing(now time.Time, length time.Duration) {
-	k.recover, k.healed = true, now.Add(length)
+// startRecovery makes the background promote all members again after the store has lost writes. The caller holds the lock.
+func (k *key) startRecovery(now time.Time, length time.Duration) {
+	k.recover, k.incompleteUntil = true, now.Add(length)
 }
 
 // merged returns the fetched members, together with the known ones that the store may have lost. The caller holds the lock.
 func (k *key) merged(fetched []uint64, now time.Time) []uint64 {
 	slices.Sort(fetched)
-	if !now.Before(k.healed) || len(k.fetched) == 0 {
+	if !now.Before(k.incompleteUntil) || len(k.fetched) == 0 {
 		return fetched
 	}
 	all := append(fetched, k.fetched...) //nolint:gocritic // fetched is ours

@@ -4,7 +4,7 @@ package cluster
 type Place struct {
 	Limit  int    // index of the limit
 	Key    uint64 // identity of the limit's key
-	Series uint64 // identity of the series, as tracker.Strip returns it
+	Series uint64 // identity of the series, as tracker.StoredBits returns it
 }
 
 // Want is a stranger that wants a place.
@@ -13,7 +13,7 @@ type Want struct {
 	Max       int    // places of the key
 	Used      int    // members of the key at this gateway
 	Contested int    // members of the key from which on a stranger must have been active before; Max or more: never
-	Stamp     uint32 // of the stream's value and start, see limit.Cursor.Stamp
+	Stamp     uint32 // of the stream's value and start, see limit.Cursor.SetStamp
 	Peek      bool   // only ask whether the series has a place, because a stale point gets none
 
 	Answer  Answer // set by Ask

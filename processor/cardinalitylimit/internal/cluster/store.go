@@ -37,12 +37,12 @@ type StoreOptions struct {
 
 // store runs the scripts. Safe for concurrent use.
 type store struct {
-	options  StoreOptions
-	places   script
-	announce script
-	dial     context.Context               // its end ends connection attempts
-	client   atomic.Pointer[valkey.Client] // nil before the first connection
-	spread   atomic.Bool                   // the keys are on several nodes
+	options      StoreOptions
+	places       script
+	announce     script
+	dial         context.Context               // its end ends connection attempts
+	client       atomic.Pointer[valkey.Client] // nil before the first connection
+	severalNodes atomic.Bool                   // the keys are on several nodes
 }
 
 type script struct{ text, name string }
@@ -91,7 +91,7 @@ func (s *store) connect() error {
 		return err
 	}
 	s.client.Store(&client)
-	s.spread.Store(client.Mode() == valkey.ClientModeCluster)
+	s.severalNodes.Store(client.Mode() == valkey.ClientModeCluster)
 	return nil
 }
 

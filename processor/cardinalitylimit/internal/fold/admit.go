@@ -23,9 +23,9 @@ func (b *Batch) Admit(p Point) Admitted {
 		b.admit(p.Stream, s)
 		return same
 	}
-	place := s.findOrigin(&p)
-	if p.Time <= s.lastTime(place) {
-		return b.repeated(s, place, &p)
+	index := s.findOrigin(&p)
+	if p.Time <= s.lastTime(index) {
+		return b.repeated(s, index, &p)
 	}
 	if !s.admitted {
 		if !b.table.mayPass(s) {
@@ -34,10 +34,10 @@ func (b *Batch) Admit(p Point) Admitted {
 		s.beginPassing()
 	}
 	last := s.time
-	if !s.switchTo(place, &p) { // more writers than a stream distinguishes: their points pass unchanged
+	if !s.switchTo(index, &p) { // more writers than a stream distinguishes: their points pass unchanged
 		return same
 	}
-	switch place {
+	switch index {
 	case laterOrigin:
 		s.offset, s.floor = nil, last
 	case earlierOrigin: // a writer whose points were never folded
@@ -91,7 +91,7 @@ func (b *Batch) Unreadable(id uint64, problem Stats) (drop bool) {
 	if s == nil || s.to.method != addGrowth {
 		return false
 	}
-	b.stats.Add(problem)
+	b.stats.add(problem)
 	return true
 }
 
@@ -121,10 +121,10 @@ func (b *Batch) admit(id uint64, s *stream) {
 
 // repeated decides on a point that is not newer than the last one. Its time is before the stream got a place, or it was sent
 // twice.
-func (b *Batch) repeated(s *stream, place int, p *Point) Admitted {
+func (b *Batch) repeated(s *stream, index int, p *Point) Admitted {
 	o := s.currentOrigin()
-	if place >= 0 {
-		o = s.others[place]
+	if index >= 0 {
+		o = s.others[index]
 	}
 	if s.admitted && p.Start == o.start && p.Time > o.floor {
 		if a := o.rebase(p.Start, p.Value); !a.Drop {

@@ -57,16 +57,16 @@ func (v Value) room() int {
 type Batch struct {
 	table    *Table
 	*staging // nil before the first staged point
-	recent   openSeries
+	last     lastSeries
 	admitted map[uint64]*stream // states after the batch
 	stats    Stats
 
-	current   sighting // of the points at hand
-	sightings []sighting
+	part  collectionPart // of the points at hand
+	parts []collectionPart
 }
 
-// openSeries is the outgoing series of the last staged point. Neighbours are often folded into the same series.
-type openSeries struct {
+// lastSeries is the outgoing series of the last staged point. Neighbours are often folded into the same series.
+type lastSeries struct {
 	target uint64
 	to     *accumulator // nil: none
 	room   int          // minimum number of bytes reserved for a value
@@ -93,18 +93,18 @@ type staged struct {
 
 // Batch returns an empty batch.
 func (t *Table) Batch() *Batch {
-	return &Batch{table: t, sightings: make([]sighting, 0, usualSightings)}
+	return &Batch{table: t, parts: make([]collectionPart, 0, usualParts)}
 }
 
 // usualSightings is the usual number of metrics per batch.
-const usualSightings = 16
+const usualParts = 16
 
 // Add stages p. Describe is called for the first point of an outgoing series, while no lock is held.
 func (b *Batch) Add(p Point, describe func() Series) {
 	if b.TryAdd(p, describe) {
 		return
 	}
-	b.table.remember(p.Stream)
+	b.table.rememberForgotten(p.Stream)
 	b.stats[StatRefused]++
 	b.stats[StatRefusedStreams]++
 	b.stats[StatExemplars] += p.exemplars()
@@ -121,7 +121,7 @@ func (b *Batch) TryAdd(p Point, describe func() Series) bool {
 		b.stats[StatStale]++
 		return true
 	}
-	if r := &b.recent; r.to != nil && r.target == p.Target && p.Value.room() <= r.room {
+	if r := &b.last; r.to != nil && r.target == p.Target && p.Value.room() <= r.room {
 		b.stage(&p, r.to)
 		return true
 	}
@@ -130,7 +130,7 @@ func (b *Batch) TryAdd(p Point, describe func() Series) bool {
 		return false
 	}
 	b.stage(&p, to).pins = true
-	b.recent = openSeries{p.Target, to, p.Value.room()}
+	b.last = lastSeries{p.Target, to, p.Value.room()}
 	return true
 }
 
@@ -153,7 +153,7 @@ func (b *Batch) stage(p *Point, to *accumulator) *staged {
 }
 
 // Drop counts points that cannot be folded.
-func (b *Batch) Drop(n Stats) { b.stats.Add(n) }
+func (b *Batch) Drop(n Stats) { b.stats.add(n) }
 
 // Commit folds what is staged.
 func (b *Batch) Commit() {
@@ -161,8 +161,8 @@ func (b *Batch) Commit() {
 	t.commits.RLock()
 	defer t.commits.RUnlock()
 	now := t.opts.Now().UnixNano()
-	b.seen()
-	t.see(b.sightings, now)
+	b.endPart()
+	t.noteParts(b.parts, now)
 	t.commitAdmitted(b.admitted, &b.stats)
 	b.foldStaged(now)
 	t.stats.add(b.stats)
@@ -225,8 +225,8 @@ func (b *Batch) reset() {
 	if b.staging != nil {
 		b.table.recycle(b.staging)
 	}
-	b.staging, b.recent, b.admitted, b.stats = nil, openSeries{}, nil, Stats{}
-	b.current, b.sightings = sighting{}, b.sightings[:0]
+	b.staging, b.last, b.admitted, b.stats = nil, lastSeries{}, nil, Stats{}
+	b.part, b.parts = collectionPart{}, b.parts[:0]
 }
 
 // recycle returns a staging to the pool, without its points.
@@ -240,29 +240,29 @@ func (t *Table) recycle(s *staging) {
 	t.stagings.Put(s)
 }
 
-// See counts a point of a writer, whether or not it is folded. The points of one writer must come together.
-func (b *Batch) See(writer uint64, at int64) {
-	if s := &b.current; s.writer == writer && s.newest == at { // most points have the time of the one before
+// NotePoint counts a point of a writer, whether or not it is folded. The points of one writer must come together.
+func (b *Batch) NotePoint(writer uint64, at int64) {
+	if s := &b.part; s.writer == writer && s.newest == at { // most points have the time of the one before
 		s.points++
 		return
 	}
-	b.see(writer, at)
+	b.notePoint(writer, at)
 }
 
-func (b *Batch) see(writer uint64, at int64) {
-	if b.current.writer == writer && b.current.add(at) {
+func (b *Batch) notePoint(writer uint64, at int64) {
+	if b.part.writer == writer && b.part.add(at) {
 		return
 	}
-	b.seen()
-	b.current = sighting{writer: writer, newest: at, points: 1}
+	b.endPart()
+	b.part = collectionPart{writer: writer, newest: at, points: 1}
 }
 
-// seen ends the current sighting.
-func (b *Batch) seen() {
-	if b.current.points > 0 {
-		b.sightings = append(b.sightings, b.current)
+// endPart ends the current part.
+func (b *Batch) endPart() {
+	if b.part.points > 0 {
+		b.parts = append(b.parts, b.part)
 	}
-	b.current = sighting{}
+	b.part = collectionPart{}
 }
 
 // Discard removes the staged points, because the batch will come again.
@@ -289,7 +289,7 @@ func (t *Table) apply(p *staged, now int64, e *evidence, n *Stats) {
 	switch {
 	case len(p.exemplars) == 0:
 	case folded:
-		t.keep(p.to, p.exemplars, heardUntil, n)
+		t.offerExemplars(p.to, p.exemplars, heardUntil, n)
 	default:
 		n[StatExemplars] += int64(len(p.exemplars))
 	}

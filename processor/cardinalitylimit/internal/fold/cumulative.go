@@ -19,11 +19,11 @@ func (t *Table) applyCumulative(p *staged, now int64, e *evidence, n *Stats) (fo
 	case s == nil:
 		return t.first(in, &p.Point, a, now, e, n), 0
 	}
-	place := ownOrigin
+	index := ownOrigin
 	if a.method == addGrowth {
-		place = s.findOrigin(&p.Point)
+		index = s.findOrigin(&p.Point)
 	}
-	if p.Time <= s.lastTime(place) {
+	if p.Time <= s.lastTime(index) {
 		n[StatOutOfOrder]++
 		return false, 0
 	}
@@ -33,11 +33,11 @@ func (t *Table) applyCumulative(p *staged, now int64, e *evidence, n *Stats) (fo
 	}
 	heardUntil = s.time
 	if a.method == addGrowth {
-		if !s.switchTo(place, &p.Point) { // more writers than a stream distinguishes
+		if !s.switchTo(index, &p.Point) { // more writers than a stream distinguishes
 			n[StatUnbaselined]++
 			return false, 0
 		}
-		if heardUntil = s.time; place == earlierOrigin {
+		if heardUntil = s.time; index == earlierOrigin {
 			heardUntil = 0
 			a.begin(&p.Point, !p.Baseline && !s.uncertain && t.isNew(&p.Point, e), n)
 		} else {
@@ -62,7 +62,7 @@ func (t *Table) applyCumulative(p *staged, now int64, e *evidence, n *Stats) (fo
 func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, e *evidence, n *Stats) (folded bool) {
 	bytes := stateBytes(p.Value)
 	if !t.reserve(bytes) {
-		t.remember(p.Stream)
+		t.rememberForgotten(p.Stream)
 		n[StatRefused]++
 		n[StatRefusedStreams]++
 		return false
@@ -73,7 +73,7 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, e *evidenc
 	}
 	s.join(a)
 	in.streams[p.Stream] = s
-	in.known.Add(1)
+	in.count.Add(1)
 	n[StatFolded]++
 	if a.method == addGrowth {
 		a.begin(p, !p.Baseline && t.isNew(p, e), n)
@@ -84,7 +84,7 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, e *evidenc
 // isNew reports whether the first value of a stream is growth, because no part of it was counted or sent before. The start of
 // the stream decides, or the evidence of its writer.
 func (t *Table) isNew(p *Point, e *evidence) bool {
-	unknown := max(t.unknown.Load(), p.Horizon)
+	unknown := max(t.unknownUntil.Load(), p.Horizon)
 	switch {
 	case p.restates() || p.LostPlace || t.forgotten.has(p.Stream):
 		return false

@@ -13,14 +13,14 @@ import (
 // series, on two cores under a load of 8 (go test -bench Pause). A cut that visited the shards one by one while points come
 // would need two values for each accumulator with streams in visited and in other shards.
 type Cut struct {
-	number          uint64
-	at              int64 // time of the cut by our clock
-	origin, unknown int64
-	forgotten       forgottenImage
-	writers         []frozenWriter
-	accumulators    []frozen
-	streams         []frozenStream
-	refused         []outgoing // values of parcels that are offered again
+	number               uint64
+	at                   int64 // time of the cut by our clock
+	origin, unknownUntil int64
+	forgotten            forgottenImage
+	writers              []frozenWriter
+	accumulators         []frozen
+	streams              []frozenStream
+	refused              []outgoing // values of parcels that are offered again
 }
 
 // frozen is an accumulator at the cut. Its value is not written any more.
@@ -75,7 +75,7 @@ func (t *Table) freeze(c *Cut, flush bool, leaving parcels) {
 	c.origin = t.origin
 	t.mu.RUnlock()
 	if keep {
-		c.unknown, c.forgotten, c.writers = t.unknown.Load(), t.forgotten.image(), t.captureWriters()
+		c.unknownUntil, c.forgotten, c.writers = t.unknownUntil.Load(), t.forgotten.image(), t.captureWriters()
 	}
 	for _, a := range t.all() {
 		k, due, f := a.capture(c.at, sums[a], flush && !t.waits(a))

@@ -12,8 +12,8 @@ import (
 
 // DecodeCut reads a cut.
 func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
-	r := &cutReader{Decoder: d}
-	c := &Cut{number: restoredCut, at: d.Int(), origin: d.Int(), unknown: d.Int()}
+	r := &cutDecoder{Decoder: d}
+	c := &Cut{number: restoredCut, at: d.Int(), origin: d.Int(), unknownUntil: d.Int()}
 	r.at = c.at
 	for i := range c.forgotten.words {
 		c.forgotten.words[i], c.forgotten.newest[i] = d.Words(), d.Int()
@@ -75,20 +75,20 @@ const (
 // restoredCut is the number of the cut that a table begins with.
 const restoredCut = 1
 
-type cutReader struct {
+type cutDecoder struct {
 	*snapshot.Decoder
 	at     int64
 	bounds []float64 // bounds of the histogram before; they are shared, because bounds are never written
 }
 
-func (r *cutReader) writer() frozenWriter {
+func (r *cutDecoder) writer() frozenWriter {
 	return frozenWriter{id: r.Fixed(), writer: writer{
 		before: r.time(), last: r.time(), begun: r.uint32(), seen: r.uint32(), serial: r.uint32(), points: r.uint32(), previous: r.uint32(),
 		reference: math.Float32frombits(r.uint32()), barred: uint8(min(r.Uint(), barredFor)),
 	}}
 }
 
-func (r *cutReader) origins(to *accumulator) []origin {
+func (r *cutDecoder) origins(to *accumulator) []origin {
 	n := r.Uint()
 	if n > maxOthers {
 		r.Fail()
@@ -106,7 +106,7 @@ func (r *cutReader) origins(to *accumulator) []origin {
 	return others
 }
 
-func (r *cutReader) uint32() uint32 {
+func (r *cutDecoder) uint32() uint32 {
 	v := r.Uint()
 	if v > math.MaxUint32 {
 		r.Fail()
@@ -115,7 +115,7 @@ func (r *cutReader) uint32() uint32 {
 }
 
 // owner reads the accumulator that an element belongs to, or returns nil.
-func (r *cutReader) owner(c *Cut) *accumulator {
+func (r *cutDecoder) owner(c *Cut) *accumulator {
 	at := r.Uint()
 	if at >= uint64(len(c.accumulators)) {
 		r.Fail()
@@ -124,9 +124,9 @@ func (r *cutReader) owner(c *Cut) *accumulator {
 	return c.accumulators[at].accumulator
 }
 
-func (r *cutReader) time() int64 { return r.Int() + r.at }
+func (r *cutDecoder) time() int64 { return r.Int() + r.at }
 
-func (r *cutReader) accumulator() frozen {
+func (r *cutDecoder) accumulator() frozen {
 	a := &accumulator{id: r.Fixed()}
 	a.series.Group, a.series.Metric = r.Fixed(), r.Fixed()
 	a.method = method(r.Uint())
@@ -186,7 +186,7 @@ func (s *Series) unmarshal(text string) bool {
 }
 
 // measure reads a measure of the kind that a has.
-func (r *cutReader) measure(a *accumulator) measure {
+func (r *cutDecoder) measure(a *accumulator) measure {
 	kind := r.Uint()
 	var fits bool
 	switch a.series.Type {
@@ -216,7 +216,7 @@ func (r *cutReader) measure(a *accumulator) measure {
 	}
 }
 
-func (r *cutReader) finite() float64 {
+func (r *cutDecoder) finite() float64 {
 	f := r.Float()
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		r.Fail()
@@ -224,7 +224,7 @@ func (r *cutReader) finite() float64 {
 	return f
 }
 
-func (r *cutReader) histogram() *histogram {
+func (r *cutDecoder) histogram() *histogram {
 	h := &histogram{count: r.Uint(), min: math.Inf(1), max: math.Inf(-1)}
 	r.extremes(&h.sum, &h.min, &h.max, &h.hasSum, &h.hasMin, &h.hasMax)
 	if !r.Bool() {
@@ -242,7 +242,7 @@ func (r *cutReader) histogram() *histogram {
 	return h
 }
 
-func (r *cutReader) exponential() *exponential {
+func (r *cutDecoder) exponential() *exponential {
 	h := &exponential{Histogram: expo.New(maxBuckets)}
 	h.Count = r.Uint()
 	h.Min, h.Max = math.Inf(1), math.Inf(-1)
@@ -254,7 +254,7 @@ func (r *cutReader) exponential() *exponential {
 	return h
 }
 
-func (r *cutReader) buckets() expo.Buckets {
+func (r *cutDecoder) buckets() expo.Buckets {
 	b := expo.Buckets{Offset: int32(r.bounded(math.MinInt32, math.MaxInt32))}
 	n := r.Len(1)
 	if n > maxBuckets {
@@ -268,7 +268,7 @@ func (r *cutReader) buckets() expo.Buckets {
 	return b
 }
 
-func (r *cutReader) bounded(low, high int64) int64 {
+func (r *cutDecoder) bounded(low, high int64) int64 {
 	v := r.Int()
 	if v < low || v > high {
 		r.Fail()
@@ -277,7 +277,7 @@ func (r *cutReader) bounded(low, high int64) int64 {
 	return v
 }
 
-func (r *cutReader) extremes(sum, low, high *float64, hasSum, hasMin, hasMax *bool) {
+func (r *cutDecoder) extremes(sum, low, high *float64, hasSum, hasMin, hasMax *bool) {
 	*hasSum, *hasMin, *hasMax = r.Bool(), r.Bool(), r.Bool()
 	*sum = r.finite()
 	if r.Bool() {

@@ -11,10 +11,10 @@ import (
 
 // Encode writes the cut. It writes times as differences to the time of the cut, which need half the bytes.
 func (c *Cut) Encode(e *snapshot.Encoder) {
-	w := &cutWriter{Encoder: e, at: c.at}
+	w := &cutEncoder{Encoder: e, at: c.at}
 	e.Int(c.at)
 	e.Int(c.origin)
-	e.Int(c.unknown)
+	e.Int(c.unknownUntil)
 	for i, words := range c.forgotten.words {
 		e.Words(words)
 		e.Int(c.forgotten.newest[i])
@@ -25,17 +25,17 @@ func (c *Cut) Encode(e *snapshot.Encoder) {
 		w.writer(&c.writers[i])
 	}
 	e.Uint(uint64(len(c.accumulators)))
-	places := make(map[*accumulator]uint64, len(c.accumulators))
+	indexes := make(map[*accumulator]uint64, len(c.accumulators))
 	for i := range c.accumulators {
 		a := &c.accumulators[i]
-		places[a.accumulator] = uint64(i)
+		indexes[a.accumulator] = uint64(i)
 		w.accumulator(a)
 	}
 	e.Uint(uint64(len(c.streams)))
 	for i := range c.streams {
 		s := &c.streams[i]
 		e.Fixed(s.id)
-		e.Uint(places[s.to])
+		e.Uint(indexes[s.to])
 		w.times(s.start, s.time, s.seen, s.floor)
 		e.Bool(s.ended)
 		e.Bool(s.admitted)
@@ -52,25 +52,25 @@ func (c *Cut) Encode(e *snapshot.Encoder) {
 	e.Uint(uint64(len(c.refused)))
 	for i := range c.refused {
 		k := &c.refused[i]
-		e.Uint(places[k.from])
+		e.Uint(indexes[k.from])
 		w.times(k.start, k.time)
 		w.measure(k.value)
 	}
 }
 
-type cutWriter struct {
+type cutEncoder struct {
 	*snapshot.Encoder
 	at     int64
 	bounds []float64 // bounds of the histogram before; neighbours usually have the same
 }
 
-func (w *cutWriter) times(times ...int64) {
+func (w *cutEncoder) times(times ...int64) {
 	for _, t := range times {
 		w.Int(t - w.at)
 	}
 }
 
-func (w *cutWriter) origins(others []origin) {
+func (w *cutEncoder) origins(others []origin) {
 	w.Uint(uint64(len(others)))
 	for i := range others {
 		o := &others[i]
@@ -81,7 +81,7 @@ func (w *cutWriter) origins(others []origin) {
 	}
 }
 
-func (w *cutWriter) writer(f *frozenWriter) {
+func (w *cutEncoder) writer(f *frozenWriter) {
 	w.Fixed(f.id)
 	w.times(f.before, f.last)
 	for _, n := range []uint32{f.begun, f.seen, f.serial, f.points, f.previous, math.Float32bits(f.reference), uint32(f.barred)} {
@@ -89,7 +89,7 @@ func (w *cutWriter) writer(f *frozenWriter) {
 	}
 }
 
-func (w *cutWriter) accumulator(a *frozen) {
+func (w *cutEncoder) accumulator(a *frozen) {
 	w.Fixed(a.id)
 	w.Fixed(a.series.Group)
 	w.Fixed(a.series.Metric)
@@ -140,7 +140,7 @@ const (
 	exponentialMeasure
 )
 
-func (w *cutWriter) measure(m measure) {
+func (w *cutEncoder) measure(m measure) {
 	switch m := m.(type) {
 	case *number:
 		if m.double {
@@ -180,7 +180,7 @@ func (w *cutWriter) measure(m measure) {
 	}
 }
 
-func (w *cutWriter) extremes(sum, low, high float64, hasSum, hasMin, hasMax bool) {
+func (w *cutEncoder) extremes(sum, low, high float64, hasSum, hasMin, hasMax bool) {
 	w.Bool(hasSum)
 	w.Bool(hasMin)
 	w.Bool(hasMax)
@@ -193,7 +193,7 @@ func (w *cutWriter) extremes(sum, low, high float64, hasSum, hasMin, hasMax bool
 	}
 }
 
-func (w *cutWriter) buckets(offset int32, counts []uint64) {
+func (w *cutEncoder) buckets(offset int32, counts []uint64) {
 	w.Int(int64(offset))
 	w.Uint(uint64(len(counts)))
 	for _, n := range counts {

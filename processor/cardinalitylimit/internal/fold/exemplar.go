@@ -78,18 +78,18 @@ func filter(to, from, series pcommon.Map, room int) (left int) {
 // chance. https://opentelemetry.io/docs/specs/otel/metrics/sdk/#alignedhistogrambucketexemplarreservoir
 // https://opentelemetry.io/docs/specs/otel/metrics/sdk/#simplefixedsizeexemplarreservoir
 type reservoir struct {
-	kept    []placed
+	kept    []inBucket
 	offered uint64
 }
 
-// placed is an exemplar with its bucket, or -1 without a bucket.
-type placed struct {
+// inBucket is an exemplar with its bucket, or -1 without a bucket.
+type inBucket struct {
 	exemplar
 	bucket int
 }
 
 // offer adds e. It returns the exemplar that is dropped instead, if any. That may be e.
-func (r *reservoir) offer(e placed, random func(n uint64) uint64) (out exemplar, dropped bool) {
+func (r *reservoir) offer(e inBucket, random func(n uint64) uint64) (out exemplar, dropped bool) {
 	r.offered++
 	at := len(r.kept)
 	switch {
@@ -149,9 +149,9 @@ func (r *reservoir) appendTo(to pmetric.ExemplarSlice) {
 	}
 }
 
-// keep offers the exemplars of a folded point to a. Exemplars until the time heardUntil came with the point before. Exemplars
+// offerExemplars offers the exemplars of a folded point to a. Exemplars until the time heardUntil came with the point before. Exemplars
 // without memory are dropped.
-func (t *Table) keep(a *accumulator, from []exemplar, heardUntil int64, n *Stats) {
+func (t *Table) offerExemplars(a *accumulator, from []exemplar, heardUntil int64, n *Stats) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, e := range from {
@@ -163,7 +163,7 @@ func (t *Table) keep(a *accumulator, from []exemplar, heardUntil int64, n *Stats
 			continue
 		}
 		a.unsent = true
-		if out, dropped := a.exemplars.offer(placed{e, a.bucket(e)}, t.opts.Random); dropped {
+		if out, dropped := a.exemplars.offer(inBucket{e, a.bucket(e)}, t.opts.Random); dropped {
 			t.opts.Budget.Release(out.bytes)
 			n[StatExemplars]++
 		}

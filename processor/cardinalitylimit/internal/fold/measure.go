@@ -1,7 +1,8 @@
 package fold
 
 // measure is the value of a point. It has three kinds: number, histogram and exponential. Both measures of a method are of the
-// same kind.
+// same kind. It has six methods, because the same value is added in an accumulator, compared in a stream and charged to the
+// budget. An interface for each of these users would need a conversion wherever a value moves from one to the other.
 type measure interface {
 	// add adds d. Afterwards the measure shares no memory with d.
 	add(d measure, n *Stats)

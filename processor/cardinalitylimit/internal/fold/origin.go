@@ -26,14 +26,14 @@ const (
 	originBytes = 96
 )
 
-// The place of an origin is its index in stream.others or one of these constants.
+// The index of an origin is that in stream.others or one of these constants.
 const (
 	ownOrigin     = -1 - iota // the origin of the last point
 	laterOrigin               // a new origin that began no sooner than the last points of all others: a restart
 	earlierOrigin             // a new origin that began before that
 )
 
-// findOrigin returns the place of the origin that p belongs to.
+// findOrigin returns the index of the origin that p belongs to.
 func (s *stream) findOrigin(p *Point) int {
 	if p.Start == s.start || p.restates() {
 		return ownOrigin
@@ -69,11 +69,11 @@ func isJitter(p *Point, start, at int64, last measure) bool {
 }
 
 // lastTime returns the time of the last point of an origin.
-func (s *stream) lastTime(place int) int64 {
+func (s *stream) lastTime(index int) int64 {
 	switch {
-	case place >= 0:
-		return s.others[place].time
-	case place == ownOrigin:
+	case index >= 0:
+		return s.others[index].time
+	case index == ownOrigin:
 		return s.time
 	default:
 		return math.MinInt64
@@ -82,17 +82,17 @@ func (s *stream) lastTime(place int) int64 {
 
 // switchTo makes an origin the stream's own, so that p continues from it. It returns false if a new origin has no room. A cut
 // may share the list of others, so switchTo replaces it.
-func (s *stream) switchTo(place int, p *Point) bool {
+func (s *stream) switchTo(index int, p *Point) bool {
 	switch {
-	case place == ownOrigin:
+	case index == ownOrigin:
 		if !p.restates() {
 			s.start = p.Start
 		}
 		return true
-	case place >= 0:
+	case index >= 0:
 		others := slices.Clone(s.others)
-		o := others[place]
-		others[place] = s.currentOrigin()
+		o := others[index]
+		others[index] = s.currentOrigin()
 		s.others = others
 		s.start, s.time, s.last, s.uncertain = p.Start, o.time, o.last, o.uncertain
 		s.offset, s.floor = o.offset, o.floor
@@ -106,7 +106,7 @@ func (s *stream) switchTo(place int, p *Point) bool {
 				oldest = i
 			}
 		}
-		if place == earlierOrigin && kept[oldest].time >= p.Start { // all of them may continue
+		if index == earlierOrigin && kept[oldest].time >= p.Start { // all of them may continue
 			return false
 		}
 		kept = slices.Delete(kept, oldest, oldest+1)
@@ -158,7 +158,7 @@ func (s *stream) size() int {
 // begins reports whether p is the first point of its stream, or of an earlier start of it.
 func (t *Table) begins(p *Point) bool {
 	in := t.shard(p.Stream)
-	if in.known.Load() == 0 {
+	if in.count.Load() == 0 {
 		return true
 	}
 	in.mu.Lock()

@@ -6,7 +6,7 @@ import "go.opentelemetry.io/collector/pdata/pmetric"
 // Killed means that points may have come after the cut. Then the growth of a stream with a place since the cut has been sent.
 func (t *Table) Restore(c *Cut, killed bool) {
 	t.origin = c.origin
-	t.unknown.Store(max(c.unknown, t.forgotten.restore(&c.forgotten)))
+	t.unknownUntil.Store(max(c.unknownUntil, t.forgotten.restore(&c.forgotten)))
 	if !killed { // otherwise writers may have had streams that we do not know
 		t.restoreWriters(c.writers)
 	}
@@ -26,12 +26,12 @@ func (t *Table) Restore(c *Cut, killed bool) {
 	for i := range c.streams {
 		s := c.streams[i].stream
 		if s.to.refs < 0 {
-			t.remember(c.streams[i].id)
+			t.rememberForgotten(c.streams[i].id)
 			continue
 		}
 		s.bytes = s.size()
 		if !t.reserve(s.bytes) {
-			t.remember(c.streams[i].id)
+			t.rememberForgotten(c.streams[i].id)
 			t.stats.add(Stats{StatRefusedStreams: 1})
 			continue
 		}
@@ -41,7 +41,7 @@ func (t *Table) Restore(c *Cut, killed bool) {
 		}
 		in := t.shard(c.streams[i].id)
 		in.streams[c.streams[i].id] = &s
-		in.known.Add(1)
+		in.count.Add(1)
 		s.to.count(1, 0)
 		if s.contributes() {
 			s.to.count(0, 1)

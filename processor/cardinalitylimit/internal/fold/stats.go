@@ -27,8 +27,8 @@ const (
 // Stats is the count of each Stat.
 type Stats [StatCount]int64
 
-// Add adds o to n.
-func (n *Stats) Add(o Stats) {
+// add adds o to n.
+func (n *Stats) add(o Stats) {
 	for i, more := range o {
 		n[i] += more
 	}
@@ -43,7 +43,7 @@ type sharedStats struct {
 func (s *sharedStats) add(n Stats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.n.Add(n)
+	s.n.add(n)
 }
 
 func (s *sharedStats) drain() Stats {

@@ -66,9 +66,9 @@ func stateBytes(v Value) int { return streamBytes + 2*v.bytes() }
 type shard struct {
 	mu      sync.Mutex
 	streams map[uint64]*stream
-	// known is len(streams), readable without the lock. Every passing cumulative point reads it, and most gateways fold few
+	// count is len(streams), readable without the lock. Every passing cumulative point reads it, and most gateways fold few
 	// streams or none.
-	known atomic.Int64
+	count atomic.Int64
 }
 
 const (
@@ -82,7 +82,7 @@ func (t *Table) shard(id uint64) *shard { return &t.shards[id>>(64-shardBits)] }
 // point that another batch folds at the same time does not count, as if it had come later.
 func (t *Table) Knows(id uint64) bool {
 	in := t.shard(id)
-	if in.known.Load() == 0 {
+	if in.count.Load() == 0 {
 		return false
 	}
 	in.mu.Lock()
@@ -120,11 +120,11 @@ func (t *Table) charge(in *shard, id uint64, s *stream, n *Stats) {
 // forget removes a stream. Its value has been counted, so its next value is a baseline. The caller holds the lock of the shard.
 func (t *Table) forget(in *shard, id uint64, s *stream) {
 	if s.to.method == addGrowth {
-		t.remember(id)
+		t.rememberForgotten(id)
 	}
 	s.leave()
 	delete(in.streams, id)
-	in.known.Add(-1)
+	in.count.Add(-1)
 	t.release(s.bytes)
 }
 

@@ -43,12 +43,12 @@ type Table struct {
 	accumulators map[uint64]*accumulator
 	origin       int64 // start of new accumulators, ns since the epoch
 
-	// unknown is the time until which unknown streams may have been counted: before our start, or forgotten and no longer
+	// unknownUntil is the time until which unknown streams may have been counted: before our start, or forgotten and no longer
 	// remembered.
-	unknown   atomic.Int64
-	forgotten *forgotten
-	writers   writers
-	known     atomic.Int64 // writers
+	unknownUntil atomic.Int64
+	forgotten    *forgotten
+	writers      writers
+	writerCount  atomic.Int64 // writers
 
 	// commits is locked for reading while a batch is committed, and for writing while a cut is made. It is the outermost lock.
 	commits  sync.RWMutex
@@ -72,7 +72,7 @@ func NewTable(o Options) *Table {
 		refused:      make(map[string]*Parcel),
 		forgotten:    newForgotten(o.MaxStreams, o.Budget),
 	}
-	t.unknown.Store(t.origin - 1)
+	t.unknownUntil.Store(t.origin - 1)
 	t.stagings.New = func() any { return new(staging) }
 	for i := range t.shards {
 		t.shards[i].streams = make(map[uint64]*stream)
@@ -179,15 +179,17 @@ func (t *Table) release(bytes int) {
 	t.tracked.Add(-1)
 }
 
-// remember notes that the stream id is not tracked any more. Its next value is a baseline.
-func (t *Table) remember(id uint64) { t.Forget(t.forgotten.add(id, t.opts.Now().UnixNano())) }
+// rememberForgotten notes that the stream id is not tracked any more. Its next value is a baseline.
+func (t *Table) rememberForgotten(id uint64) {
+	t.NoteUnknownUntil(t.forgotten.add(id, t.opts.Now().UnixNano()))
+}
 
-// Forget notes that unknown streams may have been counted, or have left as themselves, until the time at, in ns since the
+// NoteUnknownUntil notes that unknown streams may have been counted, or have left as themselves, until the time at, in ns since the
 // epoch.
-func (t *Table) Forget(at int64) {
+func (t *Table) NoteUnknownUntil(at int64) {
 	for {
-		last := t.unknown.Load()
-		if at <= last || t.unknown.CompareAndSwap(last, at) {
+		last := t.unknownUntil.Load()
+		if at <= last || t.unknownUntil.CompareAndSwap(last, at) {
 			return
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // because an older stream would have come in the collections before.
 type writer struct {
 	before, last     int64  // newest time of the previous and of the current collection, ns since the epoch
-	begun, seen      uint32 // time of the first and of the last sighting by our clock, seconds since the epoch, rounded up
+	begun, seen      uint32 // time of the first and of the last point by our clock, seconds since the epoch, rounded up
 	serial           uint32 // number of the current collection, from 1
 	points, previous uint32 // number of points of the current and of the previous collection
 	// reference is a lower quartile of the increases and first values of one batch: the least one since the second collection.
@@ -35,15 +35,15 @@ const (
 	writerBytes = 64
 )
 
-// sighting is the part of a collection that came in one batch.
-type sighting struct {
+// collectionPart is the part of a collection that came in one batch.
+type collectionPart struct {
 	writer uint64
 	newest int64
 	points uint32
 }
 
 // add counts a point of time at. It returns false if the point belongs to another collection.
-func (s *sighting) add(at int64) bool {
+func (s *collectionPart) add(at int64) bool {
 	if d := at - s.newest; d >= collectionWidth || d <= -collectionWidth {
 		return false
 	}
@@ -52,8 +52,8 @@ func (s *sighting) add(at int64) bool {
 	return true
 }
 
-// see adds a sighting. A sighting of an older collection changes nothing.
-func (w *writer) see(s *sighting, now uint32) {
+// addPart adds a part of a collection. A part of an older collection changes nothing.
+func (w *writer) addPart(s *collectionPart, now uint32) {
 	w.seen = now
 	switch d := s.newest - w.last; {
 	case w.serial == 0:
@@ -120,22 +120,22 @@ type writerShard struct {
 
 func (all *writers) shard(id uint64) *writerShard { return &all.shards[id>>(64-shardBits)] }
 
-// see adds the sightings of a batch. A writer without memory stays unknown.
-func (t *Table) see(sightings []sighting, now int64) {
-	for i := range sightings {
-		s := &sightings[i]
+// noteParts adds the parts of collections that came in a batch. A writer without memory stays unknown.
+func (t *Table) noteParts(parts []collectionPart, now int64) {
+	for i := range parts {
+		s := &parts[i]
 		in := t.writers.shard(s.writer)
 		in.mu.Lock()
 		w, known := in.writers[s.writer]
-		if !known && (t.known.Add(1) > int64(t.opts.MaxStreams) || !t.opts.Budget.Reserve(writerBytes)) {
-			t.known.Add(-1)
+		if !known && (t.writerCount.Add(1) > int64(t.opts.MaxStreams) || !t.opts.Budget.Reserve(writerBytes)) {
+			t.writerCount.Add(-1)
 			in.mu.Unlock()
 			continue
 		}
 		if in.writers == nil {
 			in.writers = make(map[uint64]writer)
 		}
-		w.see(s, uint32(now/int64(time.Second)+1))
+		w.addPart(s, uint32(now/int64(time.Second)+1))
 		in.writers[s.writer] = w
 		in.mu.Unlock()
 	}
@@ -171,7 +171,7 @@ func (t *Table) sweepWriters(before int64) {
 		for id, w := range in.writers {
 			if int64(w.seen)*int64(time.Second) < before {
 				delete(in.writers, id)
-				t.known.Add(-1)
+				t.writerCount.Add(-1)
 				t.opts.Budget.Release(writerBytes)
 			}
 		}
@@ -199,10 +199,10 @@ func (t *Table) captureWriters() (all []frozenWriter) {
 
 func (t *Table) restoreWriters(all []frozenWriter) {
 	for _, w := range all {
-		if t.known.Load() >= int64(t.opts.MaxStreams) || !t.opts.Budget.Reserve(writerBytes) {
+		if t.writerCount.Load() >= int64(t.opts.MaxStreams) || !t.opts.Budget.Reserve(writerBytes) {
 			return
 		}
-		t.known.Add(1)
+		t.writerCount.Add(1)
 		in := t.writers.shard(w.id)
 		if in.writers == nil {
 			in.writers = make(map[uint64]writer)

@@ -17,7 +17,7 @@ func TestEvidence(t *testing.T) {
 	at := begun
 	collect := func(points uint32, sizes ...float64) float64 {
 		at += 10 * collectionWidth
-		w.see(&sighting{newest: at, points: points}, 1)
+		w.addPart(&collectionPart{newest: at, points: points}, 1)
 		w.learn(sizes)
 		return w.evidence().most
 	}
@@ -31,10 +31,10 @@ func TestEvidence(t *testing.T) {
 		require.Zero(t, collect(19))
 	}
 	require.InDelta(t, 30*5, collect(19), 0)
-	// The sightings are parts of one collection, and one of an older collection.
-	w.see(&sighting{newest: at + collectionWidth/2, points: 5}, 1)
+	// The parts are those of one collection, and one of an older collection.
+	w.addPart(&collectionPart{newest: at + collectionWidth/2, points: 5}, 1)
 	require.EqualValues(t, 24, w.points)
-	w.see(&sighting{newest: at - 10*collectionWidth, points: 5}, 1)
+	w.addPart(&collectionPart{newest: at - 10*collectionWidth, points: 5}, 1)
 	require.EqualValues(t, 24, w.points)
 }
 
@@ -77,8 +77,8 @@ func TestWritersAreStored(t *testing.T) {
 	table, _ := newTable(100)
 	b := table.Batch()
 	for i := range int64(3) {
-		b.See(7, begun+i*collectionWidth)
-		b.See(9<<58, begun+i*collectionWidth)
+		b.NotePoint(7, begun+i*collectionWidth)
+		b.NotePoint(9<<58, begun+i*collectionWidth)
 	}
 	b.Commit()
 	for killed, serial := range map[bool]uint32{false: 3, true: 0} {
@@ -101,7 +101,7 @@ func BenchmarkSee(b *testing.B) {
 		for w := range uint64(1000) {
 			id := w * 0x9e3779b97f4a7c15
 			for range 100 {
-				batch.See(id, begun)
+				batch.NotePoint(id, begun)
 			}
 			i += 100
 		}

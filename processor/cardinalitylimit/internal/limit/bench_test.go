@@ -64,9 +64,9 @@ func BenchmarkDecide(b *testing.B) {
 					s := newSet(b, Spec{Name: "metric", Key: parts(b, "metric.name"), MaxSeries: places, Action: Drop})
 					var loads []*load
 					r, sc := pcommon.NewResource(), pcommon.NewInstrumentationScope()
-					for g := range goroutines {
-						loads = append(loads, newLoad(g, keys))
-						loads[g].send(s, r, sc)
+					for st := range goroutines {
+						loads = append(loads, newLoad(st, keys))
+						loads[st].send(s, r, sc)
 					}
 					times := make([][]time.Duration, goroutines)
 					var left atomic.Int64
@@ -74,12 +74,12 @@ func BenchmarkDecide(b *testing.B) {
 					b.ReportAllocs()
 					b.ResetTimer()
 					var wg sync.WaitGroup
-					for g := range goroutines {
+					for st := range goroutines {
 						wg.Go(func() {
 							for left.Add(-1) >= 0 {
 								begin := time.Now()
-								loads[g].send(s, r, sc)
-								times[g] = append(times[g], time.Since(begin))
+								loads[st].send(s, r, sc)
+								times[st] = append(times[st], time.Since(begin))
 							}
 						})
 					}

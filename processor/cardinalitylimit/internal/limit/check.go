@@ -50,9 +50,9 @@ type valueCheck struct {
 // checkValue asks for a place for the value of a label. It returns false if the series is a stranger and only known series are
 // decided on.
 func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
-	i, l, key, g := v.limit, v.l, v.key, &c.states[v.limit]
+	i, l, key, st := v.limit, v.l, v.key, &c.states[v.limit]
 	id := c.set.hash.Combine(key, p.label)
-	if c.knows(l, g.label(at), id, p.value, d) {
+	if c.knows(l, st.label(at), id, p.value, d) {
 		return true
 	}
 	s := l.trackers.shard(key)
@@ -63,7 +63,7 @@ func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
 	}
 	a := question{pair: at, entry: s.keys[id], fp: p.value, id: id, series: p.value}
 	if a.entry == nil {
-		a.entry = l.trackers.add(s, id, c.epoch, func() *description {
+		a.entry = l.trackers.add(s, id, c.generation, func() *description {
 			k := *c.describe(i, l, key, v.attrs)
 			k.text += " label=" + p.key
 			return &k
@@ -72,7 +72,7 @@ func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
 		a.entry.applyDescription(c.describe(i, l, key, v.attrs))
 	}
 	if a.entry != nil {
-		*g.label(at) = recent{id, a.entry}
+		*st.label(at) = recent{id, a.entry}
 	} else {
 		if !v.shared {
 			l.trackers.shared.mu.Lock()
@@ -174,7 +174,7 @@ type question struct {
 func (c *Cursor) verdict(i int, a question) tracker.Verdict {
 	l := c.set.limits[i]
 	if l.cluster && !a.shared {
-		return c.share(i, a)
+		return c.clusterVerdict(i, a)
 	}
 	v := c.check(a.pair, a.entry, a.fp)
 	if c.knownOnly && !v.IsMember() {
@@ -184,7 +184,7 @@ func (c *Cursor) verdict(i int, a question) tracker.Verdict {
 	if c.collecting {
 		return v
 	}
-	return c.contest(l, a.entry, c.set.hash.Combine(a.id, a.series), v)
+	return c.askDoorkeeper(l, a.entry, c.set.hash.Combine(a.id, a.series), v)
 }
 
 // fingerprint returns the identity of the series as limit l counts it.
@@ -199,20 +199,20 @@ func (c *Cursor) fingerprint(l *limit) uint64 {
 	return c.set.hash.Point(container, c.attributes)
 }
 
-// contest asks the doorkeeper about a stranger if the key is contested. It returns Full if the stranger may not have a place.
+// askDoorkeeper asks the doorkeeper about a stranger if the key is contested. It returns Full if the stranger may not have a place.
 // The verdict must be the last one. The caller holds the lock of the key.
-func (c *Cursor) contest(l *limit, e *entry, series uint64, v tracker.Verdict) tracker.Verdict {
-	if l.contest == 0 || c.stale || v.IsMember() {
+func (c *Cursor) askDoorkeeper(l *limit, e *entry, series uint64, v tracker.Verdict) tracker.Verdict {
+	if l.contestedAt == 0 || c.stale || v.IsMember() {
 		return v
 	}
 	used := e.Size() + e.reservedPlaces
 	if v == tracker.Room {
 		used-- // its own place
 	}
-	if float64(used) < l.contest*float64(e.Limit()) {
+	if float64(used) < l.contestedAt*float64(e.Limit()) {
 		return v
 	}
-	active := l.door.active(&e.sighted, sighting{series, c.stampOf(series), c.slot})
+	active := l.doorkeeper.active(&e.quota, sighting{series, c.stampOf(series), c.slot})
 	if active || v == tracker.Full {
 		return v
 	}
@@ -231,7 +231,7 @@ func (c *Cursor) stampOf(series uint64) uint64 {
 // at least one generation. So the decision is as if all limits had been asked at the same time.
 func (c *Cursor) knows(l *limit, r *recent, id, fp uint64, d *Decision) bool {
 	e := r.entry
-	if e == nil || r.id != id || !e.Known(fp, c.epoch) {
+	if e == nil || r.id != id || !e.Known(fp, c.generation) {
 		return false
 	}
 	if !l.DryRun && l.rule == nil {
@@ -243,21 +243,21 @@ func (c *Cursor) knows(l *limit, r *recent, id, fp uint64, d *Decision) bool {
 // entry finds or adds the tracker of a key, and locks its shard. A key that shares a tracker may have had one of its own before:
 // removed is the time until which places of such keys were forgotten, in ns since the epoch.
 func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry, removed int64, shared bool) {
-	g := &c.states[i]
+	st := &c.states[i]
 	s := l.trackers.shard(key)
 	s.mu.Lock()
-	if g.last.entry != nil && g.last.id == key && !g.last.entry.dead {
+	if st.last.entry != nil && st.last.id == key && !st.last.entry.dead {
 		c.held = append(c.held, &s.mu)
-		return g.last.entry, 0, false
+		return st.last.entry, 0, false
 	}
 	e = s.keys[key]
 	if e == nil {
-		e = l.trackers.add(s, key, c.epoch, func() *description { return c.describe(i, l, key, attrs) })
+		e = l.trackers.add(s, key, c.generation, func() *description { return c.describe(i, l, key, attrs) })
 	} else if e.restored {
 		e.applyDescription(c.describe(i, l, key, attrs))
 	}
 	if e != nil {
-		g.last = recent{key, e}
+		st.last = recent{key, e}
 		c.held = append(c.held, &s.mu)
 		return e, 0, false
 	}
@@ -272,7 +272,7 @@ func (c *Cursor) entry(i int, l *limit, key uint64, attrs pcommon.Map) (e *entry
 // check asks one tracker. Labels of a point may share a tracker. The places that earlier labels of the point will get count as
 // used.
 func (c *Cursor) check(pair int, e *entry, fp uint64) tracker.Verdict {
-	e.advance(c.epoch, c.now)
+	e.advance(c.generation, c.now)
 	v := e.Check(fp)
 	if v == tracker.Room {
 		if e.Size()+e.reservedPlaces >= e.Limit() {

@@ -113,9 +113,9 @@ func TestManyGoroutinesOverKeysThatDie(t *testing.T) {
 			require.NoError(t, err)
 			idle := budget.Used()
 			var wg sync.WaitGroup
-			for g := range goroutines {
+			for st := range goroutines {
 				wg.Go(func() {
-					rng := rand.New(rand.NewPCG(uint64(g), 12))
+					rng := rand.New(rand.NewPCG(uint64(st), 12))
 					for n := begun.Add(1); n <= steps; n = begun.Add(1) {
 						if n%10 == 0 {
 							clock.Add(1)

@@ -17,33 +17,33 @@ type Cursor struct {
 	// Counts counts the points since Begin.
 	Counts Counts
 
-	set        *Set
-	now, epoch int64
+	set             *Set
+	now, generation int64
 
 	metadata Metadata
 	slot     int64 // slot of our clock, see doorkeeper
 	// allMetadata is the hash of the client's metadata that is part of any key.
 	allMetadata uint64
-	surroundings
-	saved     []surroundings // by Save
-	savedKeys []groupKeys    // for each element of saved, one per limit
+	position
+	savedPositions []position    // by Save
+	savedStates    []metricState // for each element of saved, one per limit
 
 	states []limitState // one per limit
 
 	// The fields below are about the point at hand.
-	attributes   uint64 // sum of the pairs without removed labels
-	original     uint64 // sum of all pairs
-	pairs        []pair
-	verdicts     []pendingVerdict
-	held         []*sync.Mutex
-	offences     []offence
-	marked, only bool
-	stamp        uint64 // see Stamp
-	stale        bool   // the point has no recorded value
-	knownOnly    bool   // see DecideKnown
-	stranger     bool   // a limit does not know the series, and knownOnly is set
-	sharing
-	asked int // number of limits that were asked about the point
+	attributes       uint64 // sum of the pairs without removed labels
+	original         uint64 // sum of all pairs
+	pairs            []pair
+	verdicts         []pendingVerdict
+	held             []*sync.Mutex
+	offences         []offence
+	marked, onlyMark bool
+	stamp            uint64 // see SetStamp
+	stale            bool   // the point has no recorded value
+	knownOnly        bool   // see DecideKnown
+	stranger         bool   // a limit does not know the series, and knownOnly is set
+	clusterWants
+	checkedLimits int // number of limits that have checked the point
 
 	// The fields below are about the resource and the scope at hand. They are valid if resourceRead is true. See readResource.
 	resourceRead           bool
@@ -54,11 +54,11 @@ type Cursor struct {
 
 // limitState is the state of a limit for the points at hand.
 type limitState struct {
-	groupKeys
-	foldMetadata uint64   // the part of fold from the client's metadata
-	last         recent   // neighbours often have the same key
-	labels       []recent // neighbours often have the same labels; by position
-	described    description
+	metricState
+	overflowMetadata uint64   // the part of overflow from the client's metadata
+	last             recent   // neighbours often have the same key
+	labels           []recent // neighbours often have the same labels; by position
+	described        description
 }
 
 // description is the number of places, the override and the text of a key.
@@ -76,11 +76,11 @@ type recent struct {
 }
 
 // label returns the entry of the last label at a position.
-func (g *limitState) label(at int) *recent {
-	for len(g.labels) <= at {
-		g.labels = append(g.labels, recent{})
+func (st *limitState) label(at int) *recent {
+	for len(st.labels) <= at {
+		st.labels = append(st.labels, recent{})
 	}
-	return &g.labels[at]
+	return &st.labels[at]
 }
 
 // pair is an attribute of the point at hand.
@@ -129,14 +129,14 @@ func (s *Set) Begin(md Metadata) *Cursor {
 		c = &Cursor{set: s, states: make([]limitState, len(s.limits))}
 		c.Counts.init(len(s.limits))
 	}
-	c.now, c.epoch, c.slot = s.tick()
-	c.metadata, c.allMetadata, c.remains.rule = md, 0, -1
-	s.wanted.note(md)
+	c.now, c.generation, c.slot = s.tick()
+	c.metadata, c.allMetadata, c.remaining.rule = md, 0, -1
+	s.neededMetadata.note(md)
 	for i, l := range s.limits {
-		g := &c.states[i]
-		g.key[fromMetadata] = c.extendKey(l, fromMetadata, l.seed, pcommon.Map{})
-		g.foldMetadata = c.foldHash(l, fromMetadata, 0)
-		c.allMetadata = s.hash.Combine(c.allMetadata, g.foldMetadata)
+		st := &c.states[i]
+		st.key[fromMetadata] = c.extendKey(l, fromMetadata, l.seed, pcommon.Map{})
+		st.overflowMetadata = c.overflowHash(l, fromMetadata, 0)
+		c.allMetadata = s.hash.Combine(c.allMetadata, st.overflowMetadata)
 	}
 	return c
 }
@@ -145,8 +145,8 @@ func (s *Set) Begin(md Metadata) *Cursor {
 func (c *Cursor) End() {
 	c.Counts.reset()
 	c.metadata = nil
-	c.endSharing()
-	c.surroundings = surroundings{}
+	c.finishCluster()
+	c.position = position{}
 	c.forgetSaved()
 	clear(c.pairs[:cap(c.pairs)]) // they refer to strings of the batch
 	clear(c.verdicts[:cap(c.verdicts)])
@@ -154,7 +154,7 @@ func (c *Cursor) End() {
 	c.resourceRead = false
 	for i := range c.states {
 		c.states[i].last, c.states[i].described = recent{}, description{}
-		c.states[i].watched = offenders.Pair{}
+		c.states[i].profiles = offenders.Pair{}
 		clear(c.states[i].labels)
 	}
 	if cap(c.pairs) <= maxPooled {
@@ -170,11 +170,11 @@ const maxPooled = 1024
 func (c *Cursor) Resource(r pcommon.Resource) {
 	c.resource = r
 	c.resourceRead = false
-	c.resourceID, c.remains = c.set.hash.Resource(r), remains{rule: -1}
+	c.resourceID, c.remaining = c.set.hash.Resource(r), remainingResource{rule: -1}
 	for i, l := range c.set.limits {
-		g := &c.states[i]
-		g.key[fromResource] = c.extendKey(l, fromResource, g.key[fromMetadata], r.Attributes())
-		g.fold = c.foldHash(l, fromResource, g.foldMetadata)
+		st := &c.states[i]
+		st.key[fromResource] = c.extendKey(l, fromResource, st.key[fromMetadata], r.Attributes())
+		st.overflow = c.overflowHash(l, fromResource, st.overflowMetadata)
 	}
 }
 
@@ -184,8 +184,8 @@ func (c *Cursor) Scope(s pcommon.InstrumentationScope) {
 	c.resourceRead = false
 	c.scopeID = c.set.hash.Scope(c.resourceID, s)
 	for i, l := range c.set.limits {
-		g := &c.states[i]
-		g.key[fromScope] = c.extendKey(l, fromScope, g.key[fromResource], pcommon.Map{})
+		st := &c.states[i]
+		st.key[fromScope] = c.extendKey(l, fromScope, st.key[fromResource], pcommon.Map{})
 	}
 }
 
@@ -197,11 +197,11 @@ func (c *Cursor) Metric(m pmetric.Metric) {
 	c.streamID = c.set.hash.Combine(c.scopeID, c.metricHash)
 	c.applyRule()
 	for i, l := range c.set.limits {
-		g := &c.states[i]
-		g.skip = l.rule != nil && i != c.remains.rule || !l.selects.matches(c)
-		g.key[fromMetric] = c.extendKey(l, fromMetric, g.key[fromScope], pcommon.Map{})
+		st := &c.states[i]
+		st.skip = l.rule != nil && i != c.remaining.rule || !l.selects.matches(c)
+		st.key[fromMetric] = c.extendKey(l, fromMetric, st.key[fromScope], pcommon.Map{})
 	}
-	c.watch()
+	c.findProfiles()
 }
 
 // extendKey adds the parts of a level to the hash of a key.
@@ -238,24 +238,24 @@ func (c *Cursor) header(name string) []string {
 	return values
 }
 
-// foldHash hashes the names and values of the parts that an overflow series has, for its resource and metadata. Two limits with
+// overflowHash hashes the names and values of the parts that an overflow series has, for its resource and metadata. Two limits with
 // equal overflow series share them.
-func (c *Cursor) foldHash(l *limit, level source, fold uint64) uint64 {
+func (c *Cursor) overflowHash(l *limit, level source, hash uint64) uint64 {
 	h := &c.set.hash
-	for _, p := range l.fold {
+	for _, p := range l.overflowParts {
 		if p.source != level {
 			continue
 		}
-		fold = h.Combine(fold, h.String(p.name))
+		hash = h.Combine(hash, h.String(p.name))
 		if level == fromMetadata {
 			for _, v := range c.header(p.name) {
-				fold = h.Combine(fold, h.String(v))
+				hash = h.Combine(hash, h.String(v))
 			}
 			continue
 		}
 		if v, ok := c.resource.Attributes().Get(p.name); ok {
-			fold = h.Combine(fold, h.Value(v))
+			hash = h.Combine(hash, h.Value(v))
 		}
 	}
-	return fold
+	return hash
 }

@@ -59,9 +59,9 @@ func (c *Cursor) DecideKnown(d *Decision, attrs pcommon.Map, stale bool) (known 
 	return c.decide(d, attrs, stale)
 }
 
-// Stamp sets the stamp of the next points: a hash of value and start, which differs between an active stream and a repeated
+// SetStamp sets the stamp of the next points: a hash of value and start, which differs between an active stream and a repeated
 // one.
-func (c *Cursor) Stamp(stamp uint64) { c.stamp = stamp }
+func (c *Cursor) SetStamp(stamp uint64) { c.stamp = stamp }
 
 // Series returns the identity of the metric and the attributes of the last point, without its resource, because most limits
 // count a series once for all pods.
@@ -75,7 +75,7 @@ func (c *Cursor) decide(d *Decision, attrs pcommon.Map, stale bool) (known bool)
 	c.stale = stale
 	if !c.exempt {
 		shared := c.Counts.Shared
-		if c.ask(attrs, d); c.stranger {
+		if c.decideByLimits(attrs, d); c.stranger {
 			c.Counts.Shared = shared
 			return false
 		}
@@ -104,17 +104,17 @@ func (c *Cursor) outcome(a Action) Action {
 
 func (c *Cursor) isGauge() bool { return c.metric.Type() == pmetric.MetricTypeGauge }
 
-// ask decides on a point that is not exempt.
-func (c *Cursor) ask(attrs pcommon.Map, d *Decision) {
+// decideByLimits decides on a point that is not exempt.
+func (c *Cursor) decideByLimits(attrs pcommon.Map, d *Decision) {
 	limits := c.set.limits
 	switch {
-	case c.only && c.set.overflows >= 0: // folded points of another gateway join our overflow series
+	case c.onlyMark && c.set.overflows >= 0: // folded points of another gateway join our overflow series
 		d.Action, d.Limit = Overflow, c.set.overflows
 	case c.marked && c.set.strips >= 0:
 		d.Action, d.Limit = Strip, c.set.strips
 	}
 	for i := 0; i < len(limits) && d.Action < Overflow && !c.stranger; i++ {
-		c.asked = i + 1
+		c.checkedLimits = i + 1
 		if c.states[i].skip {
 			continue
 		}
@@ -128,7 +128,7 @@ func (c *Cursor) ask(attrs pcommon.Map, d *Decision) {
 		c.release()
 		return
 	}
-	if len(c.held) == 0 && d.Action < Overflow && !c.watching { // every limit knows the series
+	if len(c.held) == 0 && d.Action < Overflow && !c.profiled { // every limit knows the series
 		return
 	}
 	if d.Action >= Overflow {
@@ -153,7 +153,7 @@ func (c *Cursor) Read(attrs pcommon.Map, b *oversize.Bounds) (within bool) {
 		return false
 	}
 	c.verdicts, c.offences = c.verdicts[:0], c.offences[:0]
-	c.marked, c.only, c.stranger, c.asked = false, false, false, 0
+	c.marked, c.onlyMark, c.stranger, c.checkedLimits = false, false, false, 0
 	if c.resourceReduced {
 		c.resourceReduced = false
 		for at := range c.resourcePairs {
@@ -179,9 +179,9 @@ func (c *Cursor) Read(attrs pcommon.Map, b *oversize.Bounds) (within bool) {
 		sum += p.pair
 		at++
 	}
-	c.only = c.marked && n == 1
+	c.onlyMark = c.marked && n == 1
 	c.original, c.attributes = sum, sum
-	if c.remains.rule >= 0 {
+	if c.remaining.rule >= 0 {
 		c.dropLabels()
 	}
 	return true
@@ -195,7 +195,7 @@ func (c *Cursor) ReadAgain(attrs pcommon.Map) {
 
 // dropLabels removes the labels that the rule of the metric drops.
 func (c *Cursor) dropLabels() {
-	rule := c.remains.rule + 1
+	rule := c.remaining.rule + 1
 	for i := range c.pairs {
 		p := &c.pairs[i]
 		if p.rule != rule {
@@ -236,19 +236,19 @@ func (c *Cursor) giveOverflowPlace(d *Decision) {
 		if l.labels() || c.states[i].skip {
 			continue
 		}
-		g := &c.states[i]
-		key, container := g.key[fromMetric], uint64(0)
+		st := &c.states[i]
+		key, container := st.key[fromMetric], uint64(0)
 		for range l.perLevel[fromAttribute] {
 			key = c.set.hash.Combine(key, c.set.empty)
 		}
 		if l.Streams {
-			container = c.set.hash.Combine(c.states[d.Limit].fold, c.metricHash)
+			container = c.set.hash.Combine(c.states[d.Limit].overflow, c.metricHash)
 			if c.set.limits[d.Limit].rule != nil {
 				container = c.streamID
 			}
 		}
 		fp := c.set.hash.Point(container, c.set.mark)
-		if c.knows(l, &g.last, key, fp, d) {
+		if c.knows(l, &st.last, key, fp, d) {
 			continue
 		}
 		e, _, shared := c.entry(i, l, key, noAttributes)

@@ -45,8 +45,8 @@ const (
 	tagStamp = 0x3c6ef372fe94f82b
 )
 
-// sighted is the state of a doorkeeper for one key.
-type sighted struct {
+// quota is a key's share of the entries of a filter.
+type quota struct {
 	turn    int64 // value of doorkeeper.turn to which written belongs
 	written int
 }
@@ -59,8 +59,8 @@ type sighting struct {
 }
 
 // active reports whether the stranger was active in an earlier slot, and writes the sighting. Without memory for the filters
-// every stranger counts as active. The caller holds the lock of the key that n belongs to.
-func (d *doorkeeper) active(n *sighted, s sighting) bool {
+// every stranger counts as active. The caller holds the lock of the key that q belongs to.
+func (d *doorkeeper) active(q *quota, s sighting) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.prepare(s.slot) {
@@ -69,24 +69,24 @@ func (d *doorkeeper) active(n *sighted, s sighting) bool {
 	seen := mixed(s.series)
 	now, same := mixed(s.series^mixed(uint64(s.slot)^tagSlot)), mixed(s.series^mixed(s.stamp^tagStamp)) //nolint:gosec // bits
 	active := d.has(seen) && !d.has(now) && !d.has(same)
-	if n.turn != d.turn {
-		*n = sighted{turn: d.turn}
+	if q.turn != d.turn {
+		*q = quota{turn: d.turn}
 	}
-	if n.samples(seen) {
+	if q.samples(seen) {
 		before := d.written
 		d.write(seen)
 		d.write(now)
 		d.write(same)
-		n.written += d.written - before
+		q.written += d.written - before
 	}
 	return active
 }
 
 // samples reports whether the sighting of a stranger of the key is written. The more entries the key has written, the fewer
 // strangers are sampled: after half of its share every second one, after three quarters every fourth, and so on.
-func (n *sighted) samples(hash uint64) bool {
+func (q *quota) samples(hash uint64) bool {
 	level := 0
-	left := maxWrittenByKey - n.written
+	left := maxWrittenByKey - q.written
 	for left > 0 && left <= maxWrittenByKey>>(level+1) {
 		level++
 	}

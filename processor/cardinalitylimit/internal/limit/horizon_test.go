@@ -1,12 +1,16 @@
 package limit
 
 import (
+	"fmt"
 	"regexp"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
@@ -103,5 +107,75 @@ func TestFewerKeysAfterRestart(t *testing.T) {
 			}
 			require.Equal(t, len(metrics)-1, forgotten)
 		})
+	}
+}
+
+// Series unknown to a limit may have left as themselves until its horizon. A dry run has none. This is so for new and for known
+// series, and after a restart.
+func TestHorizon(t *testing.T) {
+	const at = 77
+	for name, spec := range map[string]Spec{
+		"series": {Name: "l", Key: parts(t, "metric.name"), MaxSeries: 2, Action: Overflow},
+		"values": {Name: "l", Key: parts(t, "metric.name"), MaxValues: 2, Action: Strip},
+	} {
+		for _, dryRun := range []bool{false, true} {
+			spec.DryRun = dryRun
+			want := int64(at)
+			if dryRun {
+				want = 0
+			}
+			s, restored := newSet(t, spec), newSet(t, spec)
+			require.Zero(t, decide(s, nil, "", "", "m", "id", "1").Horizon, name)
+			s.NoteUnknownUntil(0, at)
+			c, attrs, metric := s.Begin(headers{}), pcommon.NewMap(), pmetric.NewMetric()
+			attrs.PutStr("id", "1")
+			metric.SetName("m")
+			c.Resource(pcommon.NewResource())
+			c.Scope(pcommon.NewInstrumentationScope())
+			c.Metric(metric)
+			for range 2 { // the second time no lock is needed
+				require.Equal(t, want, c.Decide(attrs, false).Horizon, "%s: a known series", name)
+			}
+			c.End()
+			require.Equal(t, want, decide(s, nil, "", "", "m", "id", "2").Horizon, "%s: a new series", name)
+			require.Equal(t, want, decide(s, nil, "", "", "n", "id", "1").Horizon, "%s: a new key", name)
+			s.limits[0].trackers.maxKeys = 0
+			require.Equal(t, want, decide(s, nil, "", "", "o", "id", "1").Horizon, "%s: a key that shares a tracker", name)
+			restore(t, store(t, s), restored)
+			require.Equal(t, want, decide(restored, nil, "", "", "m", "id", "2").Horizon, "%s: a restored key", name)
+		}
+	}
+}
+
+// If there is no memory for the places of a key after a restart, they are known to be forgotten.
+func TestPlacesWithoutRoom(t *testing.T) {
+	spec := Spec{Name: "series", Key: parts(t, "metric.name"), MaxSeries: 900, Action: Drop}
+	s := newSet(t, spec)
+	for i := range 900 {
+		decide(s, nil, "", "", "m", "id", fmt.Sprint(i))
+	}
+	o := s.options
+	o.Tracker.Budget = budget.New(1024)
+	small, err := NewSet([]Spec{spec}, o)
+	require.NoError(t, err)
+	restore(t, store(t, s), small)
+	require.Equal(t, o.Now().UnixNano(), decide(small, nil, "", "", "m", "id", "0").Horizon)
+}
+
+// An entry in the shard of another key would never be found. So such a snapshot is corrupt.
+func TestEntryInTheWrongShard(t *testing.T) {
+	spec := Spec{Name: "l", Key: parts(t, "metric.name"), MaxSeries: 2, Action: Drop}
+	for shard, want := range map[uint64]error{0: nil, 1: snapshot.ErrCorrupt} {
+		s := newSet(t, spec)
+		from, err := snapshot.Open(t.Context(), memory{}, 1)
+		require.ErrorIs(t, err, snapshot.ErrMissing)
+		require.NoError(t, from.Write(t.Context(), true, snapshot.Section{Name: "l", Encode: func(e *snapshot.Encoder) {
+			l := s.limits[0]
+			l.trackers.shards[0].keys[shard<<(64-shardBits)] = l.trackers.newEntry(2, 0)
+			s.Encode(0, e)
+		}}))
+		d, err := from.Read(t.Context(), "l")
+		require.NoError(t, err)
+		require.ErrorIs(t, newSet(t, spec).Decode(0, d), want)
 	}
 }

@@ -12,20 +12,20 @@ import (
 func (c *Cursor) identify(d *Decision) {
 	h := &c.set.hash
 	d.Stream = c.Stream()
-	if d.Rule = c.remains.rule; d.Rule >= 0 && (d.Action <= Tag || d.Limit == d.Rule) {
+	if d.Rule = c.remaining.rule; d.Rule >= 0 && (d.Action <= Tag || d.Limit == d.Rule) {
 		c.mergeIDs(d)
 		return
 	}
 	switch d.Rule = -1; d.Action {
 	case Strip:
-		g := &c.states[d.Limit]
+		st := &c.states[d.Limit]
 		stream, scope := c.remainingIDs()
-		d.Target = h.Point(h.Combine(g.foldMetadata, stream), c.attributes)
-		d.Group, d.Metric = h.Combine(g.foldMetadata, scope), c.metricHash
+		d.Target = h.Point(h.Combine(st.overflowMetadata, stream), c.attributes)
+		d.Group, d.Metric = h.Combine(st.overflowMetadata, scope), c.metricHash
 	case Overflow:
-		g := &c.states[d.Limit]
-		d.Target = h.Combine(g.fold, c.metricHash)
-		d.Group, d.Metric = g.fold, c.metricHash
+		st := &c.states[d.Limit]
+		d.Target = h.Combine(st.overflow, c.metricHash)
+		d.Group, d.Metric = st.overflow, c.metricHash
 	}
 }
 
@@ -46,7 +46,7 @@ func (c *Cursor) IsRemoved(i int) bool { return c.pairs[i].removed }
 // TargetResource writes the resource attributes of an overflow series of a limit: the resource parts of its key that the
 // resource has.
 func (c *Cursor) TargetResource(limit int, dest pcommon.Map) {
-	for _, p := range c.set.limits[limit].fold {
+	for _, p := range c.set.limits[limit].overflowParts {
 		if p.source != fromResource {
 			continue
 		}
@@ -59,7 +59,7 @@ func (c *Cursor) TargetResource(limit int, dest pcommon.Map) {
 // TargetMetadata returns the client metadata in a limit's key, or nil. The folded series leave with it.
 func (c *Cursor) TargetMetadata(limit int) map[string][]string {
 	var md map[string][]string
-	for _, p := range c.set.limits[limit].fold {
+	for _, p := range c.set.limits[limit].overflowParts {
 		if p.source != fromMetadata {
 			continue
 		}

@@ -41,9 +41,9 @@ func (s *Set) Decode(i int, d *snapshot.Decoder) error {
 	now := s.options.Now().UnixNano()
 	t := &l.trackers
 	for at := range t.shards {
-		l.decode(&t.shards[at], d, now, s.epoch.Load())
+		l.decode(&t.shards[at], d, now, s.generation.Load())
 	}
-	l.decode(&t.shared, d, now, s.epoch.Load())
+	l.decode(&t.shared, d, now, s.generation.Load())
 	if err := d.Done(); err != nil {
 		t.clear(l.max)
 		return err
@@ -51,16 +51,15 @@ func (s *Set) Decode(i int, d *snapshot.Decoder) error {
 	return nil
 }
 
-// Forget notes that unknown series of limit i may have had a place until the time at, in ns since the epoch.
-func (s *Set) Forget(i int, at int64) {
+// NoteUnknownUntil notes that unknown series of limit i may have had a place until the time at, in ns since the epoch.
+func (s *Set) NoteUnknownUntil(i int, at int64) {
 	t := &s.limits[i].trackers
-	for i := range t.shards {
-		t.shards[i].forget(at)
+	for i := range t.shards { // a key that shares a tracker has the horizon of its own shard
+		t.shards[i].noteUnknownUntil(at)
 	}
-	t.shared.forget(at)
 }
 
-func (s *shard) forget(at int64) {
+func (s *shard) noteUnknownUntil(at int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forgotAt = max(s.forgotAt, at)
@@ -112,12 +111,12 @@ func (s *shard) encode(e *snapshot.Encoder) {
 
 // decode restores the entries of a shard. If the budget has no memory for a key, its places are forgotten. The entry of a label
 // is in the shard of its key, whose identity is not stored.
-func (l *limit) decode(s *shard, d *snapshot.Decoder, now, epoch int64) {
+func (l *limit) decode(s *shard, d *snapshot.Decoder, now, generation int64) {
 	t := &l.trackers
 	s.forgotAt = max(s.forgotAt, d.Int())
 	for d.Bool() {
 		id, forgot, text := d.Fixed(), d.Int(), d.Text()
-		tr := tracker.Decode(d, epoch, t.options)
+		tr := tracker.Decode(d, generation, t.options)
 		known := s.keys[id]
 		if shared := s == &t.shared; shared != (known != nil) || !shared && !l.labels() && t.shard(id) != s {
 			d.Fail()

@@ -61,7 +61,7 @@ type want struct {
 	label  string // for a limit on values
 }
 
-func (m *model) decide(s testPoint, epoch int64) (action Action, limit int, observed map[int]Action) {
+func (m *model) decide(s testPoint, generation int64) (action Action, limit int, observed map[int]Action) {
 	limit, observed = -1, map[int]Action{}
 	if m.exempt.MatchString(s.metric) {
 		return Pass, limit, observed
@@ -70,7 +70,7 @@ func (m *model) decide(s testPoint, epoch int64) (action Action, limit int, obse
 		return slices.IndexFunc(m.specs, func(l Spec) bool { return l.Action == a && !l.DryRun })
 	}
 	if i := enforced(Overflow); s.mark && len(s.attributes) == 0 && i >= 0 {
-		m.giveOverflowPlace(i, &s, epoch)
+		m.giveOverflowPlace(i, &s, generation)
 		return Overflow, i, observed
 	}
 	if i := enforced(Strip); s.mark && i >= 0 {
@@ -91,7 +91,7 @@ func (m *model) decide(s testPoint, epoch int64) (action Action, limit int, obse
 		ask := func(key, member, label string) {
 			p := m.tracker(i, key, &s, taken)
 			for member, at := range p.seen {
-				if epoch-at >= m.generations {
+				if generation-at >= m.generations {
 					delete(p.seen, member)
 				}
 			}
@@ -142,12 +142,12 @@ func (m *model) decide(s testPoint, epoch int64) (action Action, limit int, obse
 		}
 	}
 	if action == Overflow {
-		m.giveOverflowPlace(limit, &s, epoch)
+		m.giveOverflowPlace(limit, &s, generation)
 	}
 	if action <= Strip && !s.stale {
 		for _, w := range wants {
 			if !taken[w.label] {
-				w.p.seen[w.member] = epoch
+				w.p.seen[w.member] = generation
 			}
 		}
 	}
@@ -156,7 +156,7 @@ func (m *model) decide(s testPoint, epoch int64) (action Action, limit int, obse
 
 // giveOverflowPlace gives the overflow series of limit i, whose only attribute is the mark, its one place under each later
 // limit on series with a free one.
-func (m *model) giveOverflowPlace(i int, s *testPoint, epoch int64) {
+func (m *model) giveOverflowPlace(i int, s *testPoint, generation int64) {
 	series := *s
 	series.attributes = map[string]string{}
 	for at := i + 1; at < len(m.specs); at++ {
@@ -180,12 +180,12 @@ func (m *model) giveOverflowPlace(i int, s *testPoint, epoch int64) {
 		}
 		p := m.tracker(at, fmt.Sprintf("%q", key), &series, nil)
 		for member, seen := range p.seen {
-			if epoch-seen >= m.generations {
+			if generation-seen >= m.generations {
 				delete(p.seen, member)
 			}
 		}
 		if _, holds := p.seen[member]; !s.stale && (holds || len(p.seen) < p.max) {
-			p.seen[member] = epoch
+			p.seen[member] = generation
 		}
 	}
 }
@@ -212,10 +212,10 @@ func (m *model) tracker(i int, key string, s *testPoint, taken map[string]bool) 
 }
 
 // sweep removes the empty keys.
-func (m *model) sweep(epoch int64) {
+func (m *model) sweep(generation int64) {
 	for _, keys := range m.places {
 		maps.DeleteFunc(keys, func(_ string, p *places) bool {
-			return !slices.ContainsFunc(slices.Collect(maps.Values(p.seen)), func(at int64) bool { return epoch-at < m.generations })
+			return !slices.ContainsFunc(slices.Collect(maps.Values(p.seen)), func(at int64) bool { return generation-at < m.generations })
 		})
 	}
 }
@@ -311,7 +311,7 @@ func TestDecisionsAgreeWithModel(t *testing.T) {
 			}
 			if rng.IntN(20) == 0 {
 				s.Sweep()
-				m.sweep(s.epochAt(now.UnixNano()))
+				m.sweep(s.generationAt(now.UnixNano()))
 			}
 			tenant := fmt.Sprint(rng.IntN(2))
 			c := s.Begin(headers{"m": {tenant}})
@@ -322,7 +322,7 @@ func TestDecisionsAgreeWithModel(t *testing.T) {
 				}
 				last = p
 				before := slices.Clone(c.Counts.observed)
-				action, limit, observed := m.decide(p, s.epochAt(now.UnixNano()))
+				action, limit, observed := m.decide(p, s.generationAt(now.UnixNano()))
 				got := offer(c, p)
 				require.Equalf(t, [2]any{action, limit}, [2]any{got.Action, got.Limit}, "stream %d, point %d: %+v", seed, at, p)
 				for i, a := range observed {

@@ -49,25 +49,25 @@ func (c *Cursor) name() uint64 {
 func (c *Cursor) reportOffences(attrs pcommon.Map) {
 	for i := range c.offences {
 		o := &c.offences[i]
-		watched := c.set.options.Board.Note(o.Offence, func() offenders.Subject {
+		profiles := c.set.options.Board.Note(o.Offence, func() offenders.Subject {
 			return offenders.Subject{
 				Metric: c.metric.Name(), Key: c.keyText(c.set.limits[o.Limit], attrs, fromMetric),
 			}
 		})
 		if o.pair >= 0 {
 			p := c.pairAt(o.pair)
-			for _, profile := range [...]*offenders.Profile{watched.Metric, watched.Key} {
+			for _, profile := range [...]*offenders.Profile{profiles.Metric, profiles.Key} {
 				if v := (offenders.Value{Label: p.label, Hash: p.value, Name: p.key}); profile != nil && profile.Add(&v) {
 					profile.Example(&v, c.valueAt(o.pair, attrs))
 				}
 			}
 			continue
 		}
-		if g := &c.states[o.Limit]; !g.watchPoint && watched != g.watched {
-			g.watched, c.watching = watched, true
+		if st := &c.states[o.Limit]; !st.profilesByPoint && profiles != st.profiles {
+			st.profiles, c.profiled = profiles, true
 		}
 	}
-	if c.watching && !c.stale {
+	if c.profiled && !c.stale {
 		c.describeSeries(attrs)
 	}
 }

@@ -27,7 +27,7 @@ func otherMetric(c *Cursor, name string) {
 	c.Metric(m)
 }
 
-func remainingResource(c *Cursor) map[string]any {
+func remainingResourceOf(c *Cursor) map[string]any {
 	to := pcommon.NewMap()
 	c.RemainingResource(to, "gateway")
 	return to.AsRaw()
@@ -51,14 +51,14 @@ func TestResourceAfterAStrippedPoint(t *testing.T) {
 	require.Equal(t, Pass, c.Decide(attrs, false).Action)
 	pod(c, "2", "m")
 	require.Equal(t, Strip, c.Decide(attrs, false).Action)
-	require.Equal(t, map[string]any{"service": "s", "service.instance.id": "gateway"}, remainingResource(c))
+	require.Equal(t, map[string]any{"service": "s", "service.instance.id": "gateway"}, remainingResourceOf(c))
 	otherMetric(c, "n")
 	require.Equal(t, Pass, c.Decide(attrs, false).Action)
-	require.Equal(t, map[string]any{"service": "s", "pod": "2"}, remainingResource(c))
+	require.Equal(t, map[string]any{"service": "s", "pod": "2"}, remainingResourceOf(c))
 	require.EqualValues(t, 2, s.Sweep()[0].Series, "one place under each metric")
 	pod(c, "1", "m")
 	require.Equal(t, Pass, c.Decide(attrs, false).Action)
-	require.Equal(t, map[string]any{"service": "s", "pod": "1"}, remainingResource(c))
+	require.Equal(t, map[string]any{"service": "s", "pod": "1"}, remainingResourceOf(c))
 }
 
 // A limit on values does not count an attribute of the resource that a rule has removed before.
@@ -76,7 +76,7 @@ func TestRemovedResourceAttributesDoNotCount(t *testing.T) {
 	for _, name := range []string{"1", "2", "3"} {
 		pod(c, name, "m")
 		require.Equal(t, Pass, c.Decide(pcommon.NewMap(), false).Action)
-		require.Equal(t, map[string]any{"service": "s", "service.instance.id": "gateway"}, remainingResource(c))
+		require.Equal(t, map[string]any{"service": "s", "service.instance.id": "gateway"}, remainingResourceOf(c))
 	}
 	require.Zero(t, s.Sweep()[1].Series)
 	pod(c, "1", "other")

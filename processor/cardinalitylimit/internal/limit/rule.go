@@ -55,8 +55,8 @@ func (r *Rule) spec(i int) Spec {
 	}}
 }
 
-// remains is the resource that a rule leaves.
-type remains struct {
+// remainingResource is the resource that a rule leaves.
+type remainingResource struct {
 	rule     int    // index of the rule's limit; -1: no rule
 	resource uint64 // identity of the remaining resource
 	reduced  bool   // an attribute was dropped
@@ -65,7 +65,7 @@ type remains struct {
 // keepsResource reports whether an attribute of the resource stays. If one is removed, several instances become one. Then
 // service.instance.id is removed, too, because it names only one of them.
 func (c *Cursor) keepsResource(name string) bool {
-	return !c.set.limits[c.remains.rule].rule.resource.drops(name) && (!c.remains.reduced || name != instanceID)
+	return !c.set.limits[c.remaining.rule].rule.resource.drops(name) && (!c.remaining.reduced || name != instanceID)
 }
 
 // applyRule finds the rule of the metric at hand, and sets the remaining identities of its resource and scope.
@@ -78,24 +78,24 @@ func (c *Cursor) applyRule() {
 		}
 	}
 	c.ownStreamID, c.remainingScopeID = c.streamID, c.scopeID
-	if found != c.remains.rule {
-		c.remains = remains{rule: found}
+	if found != c.remaining.rule {
+		c.remaining = remainingResource{rule: found}
 		if found >= 0 {
 			c.reduceResource()
 		}
 	}
-	if c.remains.reduced {
-		c.remainingScopeID = c.set.hash.Scope(c.remains.resource, c.scope)
+	if c.remaining.reduced {
+		c.remainingScopeID = c.set.hash.Scope(c.remaining.resource, c.scope)
 		c.streamID = c.set.hash.Combine(c.remainingScopeID, c.metricHash)
 	}
 }
 
 func (c *Cursor) reduceResource() {
-	drops := &c.set.limits[c.remains.rule].rule.resource
+	drops := &c.set.limits[c.remaining.rule].rule.resource
 	for name := range c.resource.Attributes().All() {
-		c.remains.reduced = c.remains.reduced || drops.drops(name)
+		c.remaining.reduced = c.remaining.reduced || drops.drops(name)
 	}
-	if !c.remains.reduced {
+	if !c.remaining.reduced {
 		return
 	}
 	sum := c.set.hash.String(RulePrefix)
@@ -104,7 +104,7 @@ func (c *Cursor) reduceResource() {
 			sum += c.set.hash.Pair(name, v)
 		}
 	}
-	c.remains.resource = c.set.hash.Combine(c.set.hash.String(instanceID), sum)
+	c.remaining.resource = c.set.hash.Combine(c.set.hash.String(instanceID), sum)
 }
 
 // remainingIDs returns the identities of the metric and of the scope at hand with the remaining resource: after a rule, and
@@ -126,13 +126,13 @@ func (c *Cursor) remainingIDs() (stream, scope uint64) {
 
 // attributeStays reports whether attribute at of the resource stays if another one is removed.
 func (c *Cursor) attributeStays(name string, at int) bool {
-	return name != instanceID && (c.remains.rule < 0 || c.keepsResource(name)) && (!c.resourceReduced || !c.resourcePairs[at].removed)
+	return name != instanceID && (c.remaining.rule < 0 || c.keepsResource(name)) && (!c.resourceReduced || !c.resourcePairs[at].removed)
 }
 
 // RemainingResource writes the remaining resource of the point at hand: after a rule, and without the attributes that a limit
 // on values has removed. Instance is the value of service.instance.id if several instances became one.
 func (c *Cursor) RemainingResource(dest pcommon.Map, instance string) {
-	if !c.remains.reduced && !c.resourceReduced {
+	if !c.remaining.reduced && !c.resourceReduced {
 		c.resource.Attributes().CopyTo(dest)
 		return
 	}
@@ -146,16 +146,16 @@ func (c *Cursor) RemainingResource(dest pcommon.Map, instance string) {
 }
 
 // HasRule reports whether a rule applies to the metric at hand.
-func (c *Cursor) HasRule() bool { return c.remains.rule >= 0 }
+func (c *Cursor) HasRule() bool { return c.remaining.rule >= 0 }
 
 // Drops reports whether the rule of the metric at hand drops an attribute of its points.
 func (c *Cursor) Drops(name string) bool {
-	return c.remains.rule >= 0 && name != Mark && c.set.limits[c.remains.rule].rule.labels.drops(name)
+	return c.remaining.rule >= 0 && name != Mark && c.set.limits[c.remaining.rule].rule.labels.drops(name)
 }
 
-// Spill changes the decision on the point at hand, which a rule folds. The point goes to the rule's overflow series, because
+// FoldIntoOverflow changes the decision on the point at hand, which a rule folds. The point goes to the rule's overflow series, because
 // there is no memory for another series.
-func (c *Cursor) Spill(d *Decision) {
+func (c *Cursor) FoldIntoOverflow(d *Decision) {
 	d.Action, d.Limit = Overflow, d.Rule
 	c.identify(d)
 }

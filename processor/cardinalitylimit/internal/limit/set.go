@@ -25,13 +25,13 @@ type Set struct {
 	overflows   int // index of the first enforced limit with the action overflow, or -1
 	strips      int // index of the first enforced limit with the action strip, or -1
 
-	begun     time.Time
-	epoch     atomic.Int64
-	rotations atomic.Int64
-	rules     []int // indexes of the rules' limits, which come first
-	exempt    nameCache
-	wanted    wantedMetadata
-	cursors   sync.Pool
+	begun          time.Time
+	generation     atomic.Int64
+	rotations      atomic.Int64
+	rules          []int // indexes of the rules' limits, which come first
+	exempt         nameCache
+	neededMetadata neededMetadata
+	cursors        sync.Pool
 }
 
 // NewSet compiles the limits. It fails only if the memory limit is too small for one tracker per limit.
@@ -52,7 +52,7 @@ func NewSet(specs []Spec, o Options) (*Set, error) {
 			return nil, err
 		}
 		s.limits = append(s.limits, l)
-		s.wanted.want(l)
+		s.neededMetadata.need(l)
 		if l.DryRun || l.rule != nil {
 			continue
 		}
@@ -64,7 +64,7 @@ func NewSet(specs []Spec, o Options) (*Set, error) {
 		}
 	}
 	s.begun = s.options.Now()
-	s.epoch.Store(s.epochAt(s.begun.UnixNano() + s.clusterShift()))
+	s.generation.Store(s.generationAt(s.begun.UnixNano() + s.clusterShift()))
 	return s, nil
 }
 
@@ -85,36 +85,36 @@ func labelsFirst(s Spec) int {
 	return 1
 }
 
-// epochAt returns the generation of a time in ns.
-func (s *Set) epochAt(now int64) int64 {
-	return now / int64(s.options.Generation())
+// generationAt returns the generation of a time in ns.
+func (s *Set) generationAt(now int64) int64 {
+	return now / int64(s.options.GenerationLength())
 }
 
 // tick reads the clock. It returns the time in ns, the generation, and the slot of doorkeepers. Generations and slots follow
 // the time that has passed since the start, not the wall clock. If two goroutines read the clock at the same time, the
 // generation never goes back.
-func (s *Set) tick() (now, epoch, slot int64) {
+func (s *Set) tick() (now, generation, slot int64) {
 	t := s.options.Now()
 	passed := s.begun.UnixNano() + int64(t.Sub(s.begun)) + s.clusterShift()
-	now, epoch, slot = t.UnixNano(), s.epochAt(passed), passed/int64(slotLength)
+	now, generation, slot = t.UnixNano(), s.generationAt(passed), passed/int64(slotLength)
 	for {
-		last := s.epoch.Load()
-		if epoch <= last {
+		last := s.generation.Load()
+		if generation <= last {
 			return now, last, slot
 		}
-		if s.epoch.CompareAndSwap(last, epoch) {
+		if s.generation.CompareAndSwap(last, generation) {
 			s.rotations.Add(1)
-			return now, epoch, slot
+			return now, generation, slot
 		}
 	}
 }
 
 // Sweep frees empty keys and returns the usage of each limit.
 func (s *Set) Sweep() []Usage {
-	now, epoch, _ := s.tick()
+	now, generation, _ := s.tick()
 	usage := make([]Usage, len(s.limits))
 	for i, l := range s.limits {
-		usage[i] = l.sweep(epoch, now)
+		usage[i] = l.sweep(generation, now)
 	}
 	return usage
 }

@@ -66,7 +66,7 @@ func decideStamped(s *Set, id string, stamp uint64) Decision {
 	c.Resource(pcommon.NewResource())
 	c.Scope(pcommon.NewInstrumentationScope())
 	c.Metric(m)
-	c.Stamp(stamp)
+	c.SetStamp(stamp)
 	return c.Decide(a, false)
 }
 

@@ -66,38 +66,38 @@ type Options struct {
 // limit is a compiled Spec.
 type limit struct {
 	Spec
-	perLevel [sources][]Part
-	fold     []Part // parts of the key that an overflow series has: metadata and resource
-	max      int
-	seed     uint64
-	trackers table
-	selects  matcher
-	values   selector
+	perLevel      [sources][]Part
+	overflowParts []Part // parts of the key that an overflow series has: metadata and resource
+	max           int
+	seed          uint64
+	trackers      table
+	selects       matcher
+	values        selector
 	// resourceValues is Spec.ResourceValues. onlyResource: the labels of points are not counted.
 	resourceValues nameCache
 	onlyResource   bool
-	contest        float64 // Options.ContestedAt
-	door           doorkeeper
+	contestedAt    float64 // Options.ContestedAt
+	doorkeeper     doorkeeper
 	cluster        bool // its places are shared with other gateways
 }
 
 func compile(s Spec, o *Options, hash func(string) uint64) (*limit, error) {
-	l := &limit{Spec: s, max: max(s.MaxSeries, s.MaxValues), seed: hash(s.Name), contest: o.ContestedAt, selects: s.Match.compile(), values: s.Values.compile()}
+	l := &limit{Spec: s, max: max(s.MaxSeries, s.MaxValues), seed: hash(s.Name), contestedAt: o.ContestedAt, selects: s.Match.compile(), values: s.Values.compile()}
 	if o.ContestedAt == 1 || s.rule != nil { // without contested places
-		l.contest = 0
+		l.contestedAt = 0
 	}
 	l.resourceValues = newNameCache(s.ResourceValues)
 	l.onlyResource = len(s.ResourceValues) > 0 && len(s.Values.Names) == 0
-	l.door.budget = o.Tracker.Budget
+	l.doorkeeper.budget = o.Tracker.Budget
 	l.cluster = o.Cluster != nil && s.rule == nil
 	for _, p := range s.Key {
 		l.perLevel[p.source] = append(l.perLevel[p.source], p)
 		// The overflow series has an instance ID of its own.
 		if p.source == fromMetadata || p.source == fromResource && p.name != instanceID {
-			l.fold = append(l.fold, p)
+			l.overflowParts = append(l.overflowParts, p)
 		}
 	}
-	slices.SortFunc(l.fold, func(a, b Part) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(l.overflowParts, func(a, b Part) int { return strings.Compare(a.String(), b.String()) })
 	if !l.trackers.init(l.max, o) {
 		return nil, fmt.Errorf("limit %s: %w", s.Name, ErrNoMemory)
 	}

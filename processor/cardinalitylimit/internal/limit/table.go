@@ -54,7 +54,7 @@ type entry struct {
 	// reservedPlaces is the number of places that the point at hand will get and has not got yet. It is 0 while the shard is
 	// not locked.
 	reservedPlaces int
-	sighted        sighted
+	quota          quota
 }
 
 func (t *table) init(places int, o *Options) bool {
@@ -74,11 +74,11 @@ func (t *table) init(places int, o *Options) bool {
 func (t *table) shard(key uint64) *shard { return &t.shards[key>>(64-shardBits)] }
 
 // newEntry returns a new entry, or nil if the budget has no memory.
-func (t *table) newEntry(places int, epoch int64) *entry {
+func (t *table) newEntry(places int, generation int64) *entry {
 	if !t.options.Budget.Reserve(keyBytes) {
 		return nil
 	}
-	tr, ok := tracker.New(places, epoch, t.options)
+	tr, ok := tracker.New(places, generation, t.options)
 	if !ok {
 		t.options.Budget.Release(keyBytes)
 		return nil
@@ -88,13 +88,13 @@ func (t *table) newEntry(places int, epoch int64) *entry {
 
 // add gives id a tracker in s. It returns nil if there are max_keys already or no memory. Describe is called only if there are
 // fewer keys. The caller holds the lock of the shard.
-func (t *table) add(s *shard, id uint64, epoch int64, describe func() *description) *entry {
+func (t *table) add(s *shard, id uint64, generation int64, describe func() *description) *entry {
 	if t.keys.Add(1) > t.maxKeys {
 		t.keys.Add(-1)
 		return nil
 	}
 	d := describe()
-	e := t.newEntry(d.places, epoch)
+	e := t.newEntry(d.places, generation)
 	if e == nil {
 		t.keys.Add(-1)
 		return nil
@@ -105,9 +105,9 @@ func (t *table) add(s *shard, id uint64, epoch int64, describe func() *descripti
 	return e
 }
 
-// advance brings the entry to generation epoch. The caller holds the lock of the shard.
-func (e *entry) advance(epoch, now int64) {
-	if e.Advance(epoch) > 0 {
+// advance brings the entry to a generation. The caller holds the lock of the shard.
+func (e *entry) advance(generation, now int64) {
+	if e.Advance(generation) > 0 {
 		e.forgotAt.Store(now)
 	}
 }

@@ -79,15 +79,15 @@ func fuller(a, b *KeyUsage) bool {
 	return cmp.Or(cmp.Compare(b.Share(), a.Share()), cmp.Compare(a.Key, b.Key)) < 0
 }
 
-// sweep brings every entry to generation epoch, removes the empty ones and adds up the others. It locks one shard at a time.
-func (l *limit) sweep(epoch, now int64) Usage {
+// sweep brings every entry to a generation, removes the empty ones and adds up the others. It locks one shard at a time.
+func (l *limit) sweep(generation, now int64) Usage {
 	u := l.newUsage()
 	t := &l.trackers
 	visit := func(s *shard, shared bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for id, e := range s.keys {
-			e.advance(epoch, now)
+			e.advance(generation, now)
 			if e.Size() == 0 && !e.Remembers() && !shared {
 				e.dead = true
 				e.Free()

@@ -89,8 +89,8 @@ func (b *Board) Note(o Offence, subject func() Subject) Pair {
 // Pair is the profile of a metric and the profile of its key. Each may be nil.
 type Pair struct{ Metric, Key *Profile }
 
-// Watches reports whether any profile exists.
-func (b *Board) Watches() bool {
+// HasProfiles reports whether any profile exists.
+func (b *Board) HasProfiles() bool {
 	return len(*b.metrics.profiles.Load()) > 0 || b.keys != nil && len(*b.keys.profiles.Load()) > 0
 }
 

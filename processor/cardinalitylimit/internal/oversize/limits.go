@@ -77,6 +77,3 @@ func (k Kind) String() string { return kindNames[k] }
 
 // Counts is the number of times that each bound was exceeded.
 type Counts [Kinds]int64
-
-// Refused is the number of points that were refused.
-func (c *Counts) Refused() int64 { return c[PointName] + c[PointAttributes] + c[PointBuckets] }

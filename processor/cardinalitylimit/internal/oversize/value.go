@@ -29,20 +29,20 @@ func (l *Limits) exceededBy(v pcommon.Value) Kind {
 		if l.MaxValueBytes == 0 && l.MaxDepth == 0 {
 			return Kinds
 		}
-		m := measure{room: orNone(l.MaxValueBytes), depth: orNone(l.MaxDepth)}
+		m := nestedCheck{room: orNone(l.MaxValueBytes), depth: orNone(l.MaxDepth)}
 		return m.visit(v, 1)
 	}
 	return Kinds
 }
 
-// measure walks a nested value until a bound is exceeded. Each of the bounds ends the recursion, because each level also
+// nestedCheck walks a nested value until a bound is exceeded. Each of the bounds ends the recursion, because each level also
 // uses bytes.
-type measure struct {
+type nestedCheck struct {
 	room  int // bytes left
 	depth int // maximum
 }
 
-func (m *measure) visit(v pcommon.Value, depth int) Kind {
+func (m *nestedCheck) visit(v pcommon.Value, depth int) Kind {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		m.room -= len(v.Str())
@@ -92,16 +92,16 @@ const (
 // wholeHash returns the hash of a value of any depth. It is the sum of the hashes of all nested values, each combined with
 // its path. So the order of a map does not matter.
 func wholeHash(v pcommon.Value) uint64 {
-	type place struct {
+	type node struct {
 		value pcommon.Value
 		path  uint64
 	}
 	var sum uint64
-	left := []place{{v, hasher.String("")}} // lists and maps to visit
+	left := []node{{v, hasher.String("")}} // lists and maps to visit
 	visit := func(v pcommon.Value, path uint64) {
 		switch v.Type() {
 		case pcommon.ValueTypeSlice, pcommon.ValueTypeMap:
-			left = append(left, place{v, path})
+			left = append(left, node{v, path})
 		default:
 			sum += hasher.Combine(path, hasher.Value(v))
 		}

@@ -264,7 +264,7 @@ func BenchmarkRotation(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/forgotten=%t", name, forgotten), func(b *testing.B) {
 				members := hashes(series, 1)
 				tr := open(b, series, config(exactUpTo))
-				epoch := int64(0)
+				generation := int64(0)
 				report := func() {
 					for _, fp := range members {
 						offer(tr, fp)
@@ -275,14 +275,14 @@ func BenchmarkRotation(b *testing.B) {
 				for range b.N {
 					b.StopTimer()
 					if forgotten {
-						epoch++
-						tr.Advance(epoch)
+						generation++
+						tr.Advance(generation)
 					} else {
 						report()
 					}
 					b.StartTimer()
-					epoch++
-					tr.Advance(epoch)
+					generation++
+					tr.Advance(generation)
 					b.StopTimer()
 					report()
 					b.StartTimer()

@@ -12,17 +12,17 @@ import (
 // strangers that look like members. They occur with at most the configured rate over all generations together. Such a
 // stranger passes and is not counted as a member.
 type blooms struct {
-	generations []generation // the newest first
-	keep        int          // remembered generations, including the current one
-	capacity    int          // members for which the next filter is sized, unless there are more
-	rate        float64      // false positives of all generations together
-	undersized  bool         // the current filter is smaller than it should be, because the budget had no memory
-	budget      *budget.Budget
+	filters    []generationFilter // the newest first
+	keep       int                // remembered generations, including the current one
+	capacity   int                // members for which the next filter is sized, unless there are more
+	rate       float64            // false positives of all generations together
+	undersized bool               // the current filter is smaller than it should be, because the budget had no memory
+	budget     *budget.Budget
 }
 
-// generation is the filter of a generation. A generation has a second filter after SetLimit raised the limit beyond the size
+// generationFilter is a filter of a generation. A generation has a second filter after SetLimit raised the limit beyond the size
 // of its first one.
-type generation struct {
+type generationFilter struct {
 	filter
 	age      int // 0: the current generation
 	members  int // added to this filter
@@ -30,7 +30,7 @@ type generation struct {
 }
 
 // unpromoted is the number of members that no newer generation has seen.
-func (g *generation) unpromoted() int { return max(g.members-g.promoted, 0) }
+func (g *generationFilter) unpromoted() int { return max(g.members-g.promoted, 0) }
 
 var _ store = (*blooms)(nil)
 
@@ -42,7 +42,7 @@ func newBlooms(capacity, generations int, rate float64, memory *budget.Budget) (
 	}
 	b := &blooms{keep: generations, capacity: capacity, rate: rate, budget: memory}
 	for age := range generations {
-		b.generations = append(b.generations, generation{filter: newFilter(m, k), age: age})
+		b.filters = append(b.filters, generationFilter{filter: newFilter(m, k), age: age})
 	}
 	return b, true
 }
@@ -69,22 +69,22 @@ func (b *blooms) parameters() (m, k uint) {
 func (b *blooms) resize(capacity int) {
 	b.capacity = capacity
 	m, k := b.parameters()
-	b.undersized = m > b.generations[0].Cap()
+	b.undersized = m > b.filters[0].Cap()
 	if b.undersized && b.budget.Reserve(filterBytes(m)) {
 		b.undersized = false
-		b.generations = slices.Insert(b.generations, 0, generation{filter: newFilter(m, k)})
+		b.filters = slices.Insert(b.filters, 0, generationFilter{filter: newFilter(m, k)})
 	}
 }
 
 func (b *blooms) view() view {
-	f := &b.generations[0].filter
+	f := &b.filters[0].filter
 	return view{words: f.BitSet().Words(), hashes: uint64(f.K()), bits: uint64(f.Cap())}
 }
 
 func (b *blooms) lookup(fp uint64) state {
-	fp = strip(fp) // members that were fingerprints before have only these bits
-	for i := range b.generations {
-		switch g := &b.generations[i]; {
+	fp = StoredBits(fp) // members that were fingerprints before have only these bits
+	for i := range b.filters {
+		switch g := &b.filters[i]; {
 		case !g.has(fp):
 		case g.age == 0:
 			return current
@@ -96,11 +96,11 @@ func (b *blooms) lookup(fp uint64) state {
 }
 
 func (b *blooms) add(fp uint64, member bool) {
-	fp = strip(fp)
+	fp = StoredBits(fp)
 	if member {
 		// The newest older generation with fp counts the promotion. The generations before it counted theirs earlier.
-		for i := 1; i < len(b.generations); i++ {
-			if g := &b.generations[i]; g.age > 0 && g.has(fp) {
+		for i := 1; i < len(b.filters); i++ {
+			if g := &b.filters[i]; g.age > 0 && g.has(fp) {
 				g.promoted++
 				break
 			}
@@ -110,7 +110,7 @@ func (b *blooms) add(fp uint64, member bool) {
 }
 
 func (b *blooms) addTo(i int, fp uint64) {
-	g := &b.generations[i]
+	g := &b.filters[i]
 	g.add(fp)
 	g.members++
 }
@@ -119,12 +119,12 @@ func (b *blooms) addTo(i int, fp uint64) {
 // always accepts one, unless it is undersized. An undersized filter accepts members until half of its bits are set, which
 // is the load that a filter is sized for.
 func (b *blooms) makeRoom() (fits, moved bool) {
-	f := &b.generations[0].filter
+	f := &b.filters[0].filter
 	return !b.undersized || uint(f.ones)*2 < f.Cap(), false
 }
 
 func (b *blooms) rotate() (lost lostSet) {
-	b.generations = slices.DeleteFunc(b.generations, func(g generation) bool {
+	b.filters = slices.DeleteFunc(b.filters, func(g generationFilter) bool {
 		if g.age+1 < b.keep {
 			return false
 		}
@@ -132,18 +132,18 @@ func (b *blooms) rotate() (lost lostSet) {
 		lost.filters = append(lost.filters, g.filter)
 		return true
 	})
-	for i := range b.generations {
-		b.generations[i].age++
+	for i := range b.filters {
+		b.filters[i].age++
 	}
-	b.generations = slices.Insert(b.generations, 0, generation{filter: b.nextFilter(lost.filters)})
+	b.filters = slices.Insert(b.filters, 0, generationFilter{filter: b.nextFilter(lost.filters)})
 	return lost
 }
 
 // currentSize adds up all filters of the current generation.
 func (b *blooms) currentSize() (n int) {
-	for i := range b.generations {
-		if b.generations[i].age == 0 {
-			n += b.generations[i].members
+	for i := range b.filters {
+		if b.filters[i].age == 0 {
+			n += b.filters[i].members
 		}
 	}
 	return n
@@ -174,16 +174,16 @@ func (b *blooms) nextFilter(expired []filter) filter {
 
 func (b *blooms) size() int {
 	n := 0
-	for i := range b.generations {
-		n += b.generations[i].unpromoted()
+	for i := range b.filters {
+		n += b.filters[i].unpromoted()
 	}
 	return n
 }
 
 // bytes is the size of all filters.
 func (b *blooms) bytes() (n int) {
-	for i := range b.generations {
-		n += filterBytes(b.generations[i].Cap())
+	for i := range b.filters {
+		n += filterBytes(b.filters[i].Cap())
 	}
 	return n
 }

@@ -19,7 +19,7 @@ func TestFalsePositiveRateOfSmallFilters(t *testing.T) {
 		require.True(t, ok)
 		positives, trials := 0, 0
 		for range 5 {
-			b.generations[0] = generation{filter: newFilter(b.parameters())}
+			b.filters[0] = generationFilter{filter: newFilter(b.parameters())}
 			for range capacity {
 				b.add(rng.Uint64(), false)
 			}

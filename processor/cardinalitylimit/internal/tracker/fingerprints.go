@@ -51,15 +51,16 @@ func newFingerprints(generations int, memory *budget.Budget) (*fingerprints, boo
 	}, true
 }
 
-// strip clears the bits of the tag. It never returns 0, which marks a free slot.
-func strip(fp uint64) uint64 {
+// StoredBits returns the bits of a fingerprint that a tracker stores. The bits of the tag are zero. It never returns 0, which
+// marks a free slot.
+func StoredBits(fp uint64) uint64 {
 	if fp &^= tagMask; fp == 0 {
 		return 1 << tagBits
 	}
 	return fp
 }
 
-// find returns the slot of fp, or the free slot into which fp would be written. Fp is stripped.
+// find returns the slot of fp, or the free slot into which fp would be written. Fp is a result of StoredBits.
 func (f *fingerprints) find(fp uint64) uint64 {
 	mask := uint64(len(f.slots) - 1)
 	i := fp >> f.shift
@@ -70,7 +71,7 @@ func (f *fingerprints) find(fp uint64) uint64 {
 }
 
 func (f *fingerprints) lookup(fp uint64) state {
-	switch slot := f.slots[f.find(strip(fp))]; {
+	switch slot := f.slots[f.find(StoredBits(fp))]; {
 	case slot == 0:
 		return absent
 	case slot&tagMask == f.tag:
@@ -83,7 +84,7 @@ func (f *fingerprints) lookup(fp uint64) state {
 func (f *fingerprints) view() view { return view{words: f.slots, shift: f.shift, tag: f.tag} }
 
 func (f *fingerprints) add(fp uint64, _ bool) {
-	fp = strip(fp)
+	fp = StoredBits(fp)
 	i := f.find(fp)
 	switch {
 	case f.slots[i] == 0:

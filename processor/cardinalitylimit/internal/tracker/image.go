@@ -11,23 +11,29 @@ import (
 // Image is a copy of a tracker. Making it costs a copy of the memory of the members. Writing it lasts longer and needs no
 // lock.
 type Image struct {
-	limit int
-	epoch int64
-	exact bool
-	write func(e *snapshot.Encoder)
-	lost  lostMembers
+	limit      int
+	generation int64
+	exact      bool
+	write      func(e *snapshot.Encoder)
+	lost       lostMembers
 }
 
 // Image returns a copy of t. The caller holds the lock.
 func (t *Tracker) Image() Image {
-	_, exact := t.store.(*fingerprints)
-	return Image{limit: t.limit, epoch: t.epoch, exact: exact, write: t.store.image(), lost: lostMembers{sets: slices.Clone(t.lost.sets)}}
+	m := Image{limit: t.limit, generation: t.generation, lost: lostMembers{sets: slices.Clone(t.lost.sets)}}
+	switch s := t.store.(type) {
+	case *fingerprints:
+		m.exact, m.write = true, s.image()
+	case *blooms:
+		m.write = s.image()
+	}
+	return m
 }
 
 // Encode writes the image.
 func (m Image) Encode(e *snapshot.Encoder) {
 	e.Uint(uint64(m.limit))
-	e.Int(m.epoch)
+	e.Int(m.generation)
 	e.Bool(m.exact)
 	m.lost.encode(e)
 	m.write(e)
@@ -37,7 +43,7 @@ func (m Image) Encode(e *snapshot.Encoder) {
 // earlier, because the clock of the writer may have been ahead. Decode returns nil if the budget has no memory. In that case,
 // too, it reads the whole tracker.
 func Decode(d *snapshot.Decoder, now int64, options *Options) *Tracker {
-	t := &Tracker{limit: int(min(d.Uint(), maxLimit)), epoch: min(d.Int(), now), options: options}
+	t := &Tracker{limit: int(min(d.Uint(), maxLimit)), generation: min(d.Int(), now), options: options}
 	exact := d.Bool()
 	t.lost, t.unreported = decodeLost(d, options)
 	if exact {
@@ -63,6 +69,7 @@ func Decode(d *snapshot.Decoder, now int64, options *Options) *Tracker {
 // maxLimit bounds a decoded limit, so that it fits into an int.
 const maxLimit = 1 << 31
 
+// image copies the store and returns a function that writes the copy.
 func (f *fingerprints) image() func(e *snapshot.Encoder) {
 	tag, slots := f.tag, slices.Clone(f.slots)
 	return func(e *snapshot.Encoder) {
@@ -102,10 +109,11 @@ func decodeFingerprints(d *snapshot.Decoder, options *Options) *fingerprints {
 	return f
 }
 
+// image copies the store and returns a function that writes the copy.
 func (b *blooms) image() func(e *snapshot.Encoder) {
-	copies := slices.Clone(b.generations)
+	copies := slices.Clone(b.filters)
 	for i := range copies {
-		copies[i].BloomFilter = b.generations[i].Copy()
+		copies[i].BloomFilter = b.filters[i].Copy()
 	}
 	return func(e *snapshot.Encoder) {
 		e.Uint(uint64(len(copies)))
@@ -141,26 +149,26 @@ func decodeBlooms(d *snapshot.Decoder, limit int, options *Options) *blooms {
 	b := &blooms{keep: options.Generations, capacity: limit, rate: options.FalsePositiveRate, budget: options.Budget}
 	last := 0
 	for range d.Len(6) {
-		g := generation{age: int(d.Uint()), members: int(d.Uint()), promoted: int(d.Uint())}
+		g := generationFilter{age: int(d.Uint()), members: int(d.Uint()), promoted: int(d.Uint())}
 		f, ok := decodeFilter(d)
-		first := len(b.generations) == 0
+		first := len(b.filters) == 0
 		if first && g.age != 0 || !first && g.age-last != 0 && g.age-last != 1 || g.members < 0 || g.promoted < 0 || !ok {
 			d.Fail()
 		}
 		last = g.age
 		if d.Err() != nil {
-			b.generations = nil
+			b.filters = nil
 			break
 		}
 		g.filter = f
-		b.generations = append(b.generations, g)
+		b.filters = append(b.filters, g)
 	}
-	if len(b.generations) == 0 || last != options.Generations-1 {
+	if len(b.filters) == 0 || last != options.Generations-1 {
 		d.Fail()
 		return nil
 	}
-	for i := range b.generations {
-		b.generations[i].ones = int(b.generations[i].BitSet().Count())
+	for i := range b.filters {
+		b.filters[i].ones = int(b.filters[i].BitSet().Count())
 	}
 	if !b.budget.Reserve(b.bytes()) {
 		return nil

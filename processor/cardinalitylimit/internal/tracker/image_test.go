@@ -38,16 +38,16 @@ func TestRestoredDecidesAlike(t *testing.T) {
 			cfg.Generations = 2 + int(seed%6)
 			rng := rand.New(rand.NewPCG(seed, 1))
 			a := open(t, 200, cfg)
-			for epoch := range int64(30) {
-				a.Advance(epoch)
+			for generation := range int64(30) {
+				a.Advance(generation)
 				for range 100 {
 					offer(a, spread(rng.Uint64N(400)))
 				}
-				if epoch%3 != 0 {
+				if generation%3 != 0 {
 					continue
 				}
 				used := cfg.Budget.Used()
-				b := Decode(bytesOf(t, a), epoch, cfg)
+				b := Decode(bytesOf(t, a), generation, cfg)
 				require.NotNil(t, b)
 				require.Equal(t, a.Size(), b.Size())
 				for range 2000 {
@@ -75,15 +75,15 @@ func TestRaisedLimitKeepsIncumbents(t *testing.T) {
 			require.False(t, offer(tr, spread(5000)))
 			tr = Decode(bytesOf(t, tr), 0, cfg)
 			tr.SetLimit(20_000)
-			for epoch := range int64(5) {
-				tr.Advance(epoch)
+			for generation := range int64(5) {
+				tr.Advance(generation)
 				for fp := range uint64(20_000) {
 					require.True(t, offer(tr, spread(fp)))
 				}
 				require.InDelta(t, 20_000, tr.Size(), 20)
 				entered := 0
 				for fp := range uint64(100_000) {
-					if offer(tr, spread(1<<40+fp+uint64(epoch)<<30)) {
+					if offer(tr, spread(1<<40+fp+uint64(generation)<<30)) {
 						entered++
 					}
 				}

@@ -18,7 +18,7 @@ func TestKnownWhileOthersChange(t *testing.T) {
 			cfg := config(exactUpTo)
 			cfg.FalsePositiveRate = 1e-9
 			tr := open(t, limit, cfg)
-			var epoch atomic.Int64
+			var generation atomic.Int64
 			var done atomic.Bool
 			var wg sync.WaitGroup
 			known := make([]int, readers)
@@ -27,7 +27,7 @@ func TestKnownWhileOthersChange(t *testing.T) {
 					rng := rand.New(rand.NewPCG(uint64(r), 3))
 					for !done.Load() {
 						fp := rng.Uint64N(2 * limit)
-						if tr.Known(spread(fp), epoch.Load()) {
+						if tr.Known(spread(fp), generation.Load()) {
 							known[r]++
 							if fp >= limit {
 								t.Errorf("%d was never let in", fp)
@@ -41,17 +41,17 @@ func TestKnownWhileOthersChange(t *testing.T) {
 			for i := range steps {
 				switch {
 				case i%(steps/20) == 0:
-					tr.Advance(epoch.Add(1))
+					tr.Advance(generation.Add(1))
 				case i%(steps/10) == steps/15:
 					tr.Image()
 				}
 				fp := spread(rng.Uint64N(limit))
-				if rng.IntN(2) == 0 && tr.Known(fp, epoch.Load()) {
+				if rng.IntN(2) == 0 && tr.Known(fp, generation.Load()) {
 					require.Equal(t, Known, tr.Check(fp))
 				}
 				require.True(t, offer(tr, fp))
-				require.True(t, tr.Known(fp, epoch.Load()))
-				require.False(t, tr.Known(fp, epoch.Load()+1))
+				require.True(t, tr.Known(fp, generation.Load()))
+				require.False(t, tr.Known(fp, generation.Load()+1))
 			}
 			done.Store(true)
 			wg.Wait()

@@ -62,19 +62,19 @@ func (l *lostMembers) push(s lostSet) (forgotten int) {
 	return forgotten
 }
 
-// HadPlace is LostPlace for a series that was refused in this generation. A place of an older generation counts as lost,
+// HadPlace is lostPlace for a series that was refused in this generation. A place of an older generation counts as lost,
 // because the series could not renew it.
 func (t *Tracker) HadPlace(fp uint64) bool {
-	return t.store.lookup(strip(fp)) == older || t.LostPlace(fp)
+	return t.store.lookup(StoredBits(fp)) == older || t.lostPlace(fp)
 }
 
-// LostPlace reports whether fp had a place and lost it within as many generations as a tracker remembers.
-func (t *Tracker) LostPlace(fp uint64) bool {
-	fp = strip(fp)
+// lostPlace reports whether fp had a place and lost it within as many generations as a tracker remembers.
+func (t *Tracker) lostPlace(fp uint64) bool {
+	fp = StoredBits(fp)
 	return slices.ContainsFunc(t.lost.sets, func(s lostSet) bool { return s.members > 0 && s.has(fp) })
 }
 
-// Remembers reports whether LostPlace is true for any series.
+// Remembers reports whether lostPlace is true for any series.
 func (t *Tracker) Remembers() bool {
 	return slices.ContainsFunc(t.lost.sets, func(s lostSet) bool { return s.members > 0 })
 }

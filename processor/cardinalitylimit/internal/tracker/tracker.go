@@ -18,7 +18,6 @@ import (
 	"sync/atomic"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
-	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
 )
 
 // Options are common to all trackers of a limit.
@@ -59,35 +58,39 @@ const (
 	current              // in the current generation
 )
 
-// store is a set of fingerprints with generations. It reserves its memory from the budget.
-type store interface {
+// members are the methods of a store that a decision uses.
+type members interface {
 	lookup(fp uint64) state
 	// add promotes a member to the current generation, or enters a stranger.
 	add(fp uint64, member bool)
 	// makeRoom reports whether one more member fits, and grows the store if necessary. Moved: the store has another view now.
 	makeRoom() (fits, moved bool)
-	// rotate begins a generation and returns the members that lost their place.
-	rotate() lostSet
 	// currentSize is the number of members seen in the current generation.
 	currentSize() int
 	// size is the number of members of all generations. Each member counts once.
 	size() int
-	// view returns a view without its epoch.
+}
+
+// store is a set of fingerprints with generations. It reserves its memory from the budget. A decision uses
+// only the methods of members.
+type store interface {
+	members
+	// rotate begins a generation and returns the members that lost their place.
+	rotate() lostSet
+	// view returns a view without its generation.
 	view() view
 	// free returns the memory to the budget.
 	free()
-	// image copies the store and returns a function that writes the copy.
-	image() func(e *snapshot.Encoder)
 }
 
 // Tracker remembers the members of one key. Known is safe for concurrent use with all other methods. All other methods need
 // the caller's lock. The caller keeps the lock from Check to Commit, so a limit is exact for any number of goroutines.
 type Tracker struct {
-	seen  atomic.Pointer[view] // view of the store, for Known
-	limit int                  // number of places
-	epoch int64                // number of the current generation
-	store store
-	lost  lostMembers
+	seen       atomic.Pointer[view] // view of the store, for Known
+	limit      int                  // number of places
+	generation int64                // number of the current generation
+	store      store
+	lost       lostMembers
 	// unreported is the number of lost members that were forgotten and that Advance has not returned yet.
 	unreported int
 	// lowered: SetLimit has set the limit below the number of members.
@@ -95,13 +98,13 @@ type Tracker struct {
 	options *Options
 }
 
-// New returns an empty tracker in generation epoch. It returns false if the budget has no memory left.
-func New(limit int, epoch int64, options *Options) (*Tracker, bool) {
+// New returns an empty tracker in a generation. It returns false if the budget has no memory left.
+func New(limit int, generation int64, options *Options) (*Tracker, bool) {
 	f, ok := newFingerprints(options.Generations, options.Budget)
 	if !ok {
 		return nil, false
 	}
-	t := &Tracker{limit: limit, epoch: epoch, store: f, options: options, lost: lostMembers{keep: options.Generations, budget: options.Budget}}
+	t := &Tracker{limit: limit, generation: generation, store: f, options: options, lost: lostMembers{keep: options.Generations, budget: options.Budget}}
 	t.publish()
 	return t, true
 }
@@ -109,17 +112,17 @@ func New(limit int, epoch int64, options *Options) (*Tracker, bool) {
 // publish makes the present state of the store visible to Known.
 func (t *Tracker) publish() {
 	v := t.store.view()
-	v.epoch = t.epoch
+	v.generation = t.generation
 	t.seen.Store(&v)
 }
 
-// Known reports whether fp is a member that was seen in generation epoch, or in the tracker's generation if that is later.
+// Known reports whether fp is a member that was seen in the given generation, or in the tracker's generation if that is later.
 // For such a member Commit has nothing to do, and it keeps its place for at least one generation. So the caller needs no
 // lock. If Known returns false, fp may be a member nevertheless, and the caller uses Check. Known is safe for concurrent use
 // with all other methods.
-func (t *Tracker) Known(fp uint64, epoch int64) bool {
+func (t *Tracker) Known(fp uint64, generation int64) bool {
 	v := t.seen.Load()
-	return v.epoch >= epoch && v.knows(fp)
+	return v.generation >= generation && v.knows(fp)
 }
 
 // Check returns the verdict on fp. It changes no membership.
@@ -159,7 +162,7 @@ func (t *Tracker) CheckGranted(fp uint64) Verdict {
 	return Room
 }
 
-// Members returns the fingerprints of all members, as Strip returns them. It returns nil if the members are in Bloom
+// Members returns the fingerprints of all members, as StoredBits returns them. It returns nil if the members are in Bloom
 // filters, which cannot list them.
 func (t *Tracker) Members() []uint64 {
 	f, exact := t.store.(*fingerprints)
@@ -174,9 +177,6 @@ func (t *Tracker) Members() []uint64 {
 	}
 	return members
 }
-
-// Strip returns the bits of a fingerprint that a tracker stores. The other bits are zero.
-func Strip(fp uint64) uint64 { return strip(fp) }
 
 func (t *Tracker) makeRoom() bool {
 	fits, moved := t.store.makeRoom()
@@ -220,19 +220,19 @@ func (t *Tracker) outgrow() {
 	t.publish()
 }
 
-// Advance rotates up to generation epoch. It returns how many members had lost their place and are no longer remembered by
-// LostPlace since the last call.
-func (t *Tracker) Advance(epoch int64) (forgotten int) {
+// Advance rotates up to a generation. It returns how many members had lost their place and are no longer remembered by
+// lostPlace since the last call.
+func (t *Tracker) Advance(generation int64) (forgotten int) {
 	forgotten, t.unreported = t.unreported, 0
-	if epoch <= t.epoch {
+	if generation <= t.generation {
 		return forgotten
 	}
 	// After Generations rotations no member is left, and after as many more no lost member. Further rotations change nothing.
-	for range min(epoch-t.epoch, 2*int64(t.options.Generations)) {
+	for range min(generation-t.generation, 2*int64(t.options.Generations)) {
 		forgotten += t.lost.push(t.store.rotate())
 	}
 	t.lowered = t.lowered && t.store.size() > t.limit
-	t.epoch = epoch
+	t.generation = generation
 	t.publish()
 	return forgotten
 }

@@ -74,8 +74,8 @@ func TestSoakMillionIncumbents(t *testing.T) {
 				require.True(t, offer(tr, spread(fp)))
 			}
 			stranger, passed := uint64(1<<40), 0
-			for epoch := range int64(windows * generations) {
-				tr.Advance(epoch)
+			for generation := range int64(windows * generations) {
+				tr.Advance(generation)
 				for range limit {
 					stranger++
 					if offer(tr, spread(stranger)) {
@@ -83,8 +83,8 @@ func TestSoakMillionIncumbents(t *testing.T) {
 					}
 				}
 				for fp := range uint64(limit) {
-					if !tr.Known(spread(fp), epoch) && !offer(tr, spread(fp)) {
-						t.Fatalf("incumbent %d was refused in generation %d", fp, epoch)
+					if !tr.Known(spread(fp), generation) && !offer(tr, spread(fp)) {
+						t.Fatalf("incumbent %d was refused in generation %d", fp, generation)
 					}
 				}
 				// A stranger that looks like a member is not counted as one.
@@ -104,15 +104,15 @@ func TestIncumbentKeepsItsPlaceAcrossRotations(t *testing.T) {
 				require.True(t, offer(tr, spread(fp)))
 			}
 			stranger := uint64(1 << 40)
-			for epoch := range int64(20) {
-				tr.Advance(epoch)
+			for generation := range int64(20) {
+				tr.Advance(generation)
 				// The strangers come first, then the incumbents.
 				for range 2 * limit {
 					stranger++
 					offer(tr, spread(stranger))
 				}
 				for fp := range uint64(limit) {
-					require.Truef(t, offer(tr, spread(fp)), "epoch %d", epoch)
+					require.Truef(t, offer(tr, spread(fp)), "generation %d", generation)
 				}
 				require.InDelta(t, limit, tr.Size(), 0.01*limit)
 			}
@@ -135,7 +135,7 @@ func TestPlacesOfTheSilentAreFreed(t *testing.T) {
 		require.Zero(t, tr.Advance(2))
 		require.Equal(t, 40, tr.Size())
 		for fp := range uint64(100) {
-			require.Equal(t, fp >= 40, tr.LostPlace(spread(fp)) && !tr.Check(spread(fp)).IsMember())
+			require.Equal(t, fp >= 40, tr.lostPlace(spread(fp)) && !tr.Check(spread(fp)).IsMember())
 		}
 		for fp := range uint64(60) {
 			require.True(t, offer(tr, spread(2000+fp)))
@@ -156,33 +156,33 @@ func TestAgreesWithModel(t *testing.T) {
 		seen := map[uint64]int64{}
 		lost := map[uint64]int64{} // generation in which a member lost its place last
 		keep := int64(cfg.Generations)
-		epoch := int64(0)
+		generation := int64(0)
 		for range 5_000 {
 			if rng.IntN(100) == 0 {
-				epoch += int64(1 + rng.IntN(2)*rng.IntN(10))
+				generation += int64(1 + rng.IntN(2)*rng.IntN(10))
 				for fp, at := range seen {
-					if epoch-at >= keep {
+					if generation-at >= keep {
 						delete(seen, fp)
 						lost[fp] = at + keep
 					}
 				}
 				forgotten := 0
 				for fp, at := range lost {
-					if epoch-at >= keep {
+					if generation-at >= keep {
 						delete(lost, fp)
 						forgotten++
 					}
 				}
-				require.GreaterOrEqual(t, tr.Advance(epoch), forgotten) // a series may lose its place twice
+				require.GreaterOrEqual(t, tr.Advance(generation), forgotten) // a series may lose its place twice
 			}
 			fp := spread(uint64(rng.IntN(400)))
 			_, known := seen[fp]
 			_, held := lost[fp]
-			require.Equal(t, held, tr.LostPlace(fp))
+			require.Equal(t, held, tr.lostPlace(fp))
 			want := known || len(seen) < limit
 			require.Equal(t, want, offer(tr, fp))
 			if want {
-				seen[fp] = epoch
+				seen[fp] = generation
 			}
 			require.Equal(t, len(seen), tr.Size())
 		}
@@ -304,24 +304,24 @@ func TestLoweredLimit(t *testing.T) {
 			require.True(t, offer(tr, spread(fp)))
 		}
 		rng := rand.New(rand.NewPCG(5, 5))
-		for epoch := int64(1); epoch < 6; epoch++ {
-			tr.Advance(epoch)
+		for generation := int64(1); generation < 6; generation++ {
+			tr.Advance(generation)
 			passed := 0
 			for fp := range uint64(members) {
 				ok := offer(tr, spread(fp))
-				require.True(t, ok || fp >= limit, "epoch %d", epoch)
+				require.True(t, ok || fp >= limit, "generation %d", generation)
 				if ok {
 					passed++
 				}
 			}
-			require.InDelta(t, limit, passed, limit/10, "epoch %d", epoch)
+			require.InDelta(t, limit, passed, limit/10, "generation %d", generation)
 			strangers := 0
 			for range 100_000 {
 				if offer(tr, rng.Uint64()) {
 					strangers++
 				}
 			}
-			require.LessOrEqual(t, strangers, 50, "epoch %d", epoch)
+			require.LessOrEqual(t, strangers, 50, "generation %d", generation)
 		}
 	}
 }
@@ -331,8 +331,8 @@ func TestCommittedTwice(t *testing.T) {
 	for name, exactUpTo := range map[string]int{"exact": 1 << 20, "bloom": 0} {
 		t.Run(name, func(t *testing.T) {
 			tr := open(t, 10, config(exactUpTo))
-			for epoch, want := range []Verdict{Room, Renew, Renew} {
-				tr.Advance(int64(epoch))
+			for generation, want := range []Verdict{Room, Renew, Renew} {
+				tr.Advance(int64(generation))
 				require.Equal(t, want, tr.Check(spread(1)))
 				for range 5 {
 					tr.Commit(spread(1), want)
@@ -354,8 +354,8 @@ func TestRaisedLimitWithoutRoom(t *testing.T) {
 		require.True(t, offer(tr, spread(fp)))
 	}
 	tr.SetLimit(limit)
-	for epoch := range int64(4) {
-		tr.Advance(epoch)
+	for generation := range int64(4) {
+		tr.Advance(generation)
 		for fp := range uint64(members / 2) {
 			require.True(t, offer(tr, spread(fp)))
 		}
@@ -365,7 +365,7 @@ func TestRaisedLimitWithoutRoom(t *testing.T) {
 				entered++
 			}
 		}
-		require.InDelta(t, members/2, entered, members/10, "generation %d", epoch)
+		require.InDelta(t, members/2, entered, members/10, "generation %d", generation)
 	}
 }
 
@@ -380,12 +380,12 @@ func TestTableShrinks(t *testing.T) {
 	}
 	full := 1<<30 - int(cfg.Budget.Used())
 	require.True(t, cfg.Budget.Reserve(full))
-	for epoch := range int64(5) {
-		tr.Advance(epoch)
+	for generation := range int64(5) {
+		tr.Advance(generation)
 		for fp := range uint64(5) {
-			require.Equal(t, epoch > 0, tr.Check(spread(fp)) == Renew)
+			require.Equal(t, generation > 0, tr.Check(spread(fp)) == Renew)
 			require.True(t, offer(tr, spread(fp)))
-			require.True(t, tr.Known(spread(fp), epoch))
+			require.True(t, tr.Known(spread(fp), generation))
 		}
 	}
 	require.Equal(t, 5, tr.Size())

@@ -12,8 +12,8 @@ import (
 // A reader with an old view sees a consistent past state, because every word is or was that of a member. A reader may miss
 // a member while the store moves it. Then Known returns false, and the caller decides under the lock.
 type view struct {
-	epoch int64
-	words []uint64 // slots of fingerprints, or words of the current Bloom filter
+	generation int64
+	words      []uint64 // slots of fingerprints, or words of the current Bloom filter
 
 	shift  uint   // of fingerprints: the high bits of a fingerprint, shifted right by shift, are its home slot
 	tag    uint64 // of fingerprints: the tag of the current generation
@@ -23,7 +23,7 @@ type view struct {
 
 // knows reports whether fp was seen in the generation of the view.
 func (v *view) knows(fp uint64) bool {
-	fp = strip(fp)
+	fp = StoredBits(fp)
 	if v.hashes > 0 {
 		return v.hasBits(fp)
 	}

@@ -289,7 +289,10 @@ func (f *Flusher) sweep() {
 func (f *Flusher) handOn(left []offer, intervals bool) {
 	f.Builder.begin(f.lastEnd)
 	waiting := f.pending[:0]
-	for _, s := range f.pending {
+	for i, s := range f.pending {
+		if i%series.WarmSeries == 0 {
+			series.Warm(f.pending[i:min(i+series.WarmSeries, len(f.pending))])
+		}
 		restates := f.Builder.restates(s)
 		if !restates && !intervals {
 			waiting = append(waiting, s)

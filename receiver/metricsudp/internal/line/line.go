@@ -29,7 +29,6 @@ type Line struct {
 	Tags      []byte  // unparsed text after '#'
 	Container []byte  // field c:
 	External  []byte  // field e:
-	Card      []byte  // field card:
 	Timestamp int64   // field T, in seconds since the Unix epoch; 0 without the field
 
 	// Origin identifies the sender, by which series are separated in addition to name, kind and tags. Parse leaves it
@@ -100,7 +99,7 @@ func Parse(b []byte, l *Line, limits *Limits) Reason {
 		return UnknownType
 	}
 	l.Rate, l.Timestamp = 1, 0
-	l.Tags, l.Container, l.External, l.Card = nil, nil, nil, nil
+	l.Tags, l.Container, l.External = nil, nil, nil
 	if end < len(rest) {
 		if reason := l.fields(rest[end+1:], limits); reason != OK {
 			return reason
@@ -200,7 +199,8 @@ func (l *Line) isValueOrType(field []byte) bool {
 
 var colonPrefix = []byte{':'}
 
-// origin reads a field that identifies the line's sender.
+// origin reads a field that identifies the line's sender. The field card: asks the Agent for tags of the sender, and has no
+// effect here.
 func (l *Line) origin(field []byte) (known bool) {
 	if after, ok := bytes.CutPrefix(field, containerPrefix); ok {
 		l.Container = after
@@ -210,11 +210,7 @@ func (l *Line) origin(field []byte) (known bool) {
 		l.External = after
 		return true
 	}
-	if after, ok := bytes.CutPrefix(field, cardinalityPrefix); ok {
-		l.Card = after
-		return true
-	}
-	return false
+	return bytes.HasPrefix(field, cardinalityPrefix)
 }
 
 var (
@@ -249,7 +245,7 @@ func (l *Line) values(b []byte) Reason {
 		if !ok {
 			return BadValue
 		}
-		if !(math.Abs(v.Float)/l.Rate <= MaxMagnitude) {
+		if !(math.Abs(v.Float)/l.Rate <= maxMagnitude) {
 			return OutOfRange
 		}
 		l.Values = append(l.Values, v)
@@ -260,6 +256,6 @@ func (l *Line) values(b []byte) Reason {
 	return OK
 }
 
-// MaxMagnitude bounds a value divided by its sample rate, so that the sum of 10^18 such values is still a finite float64 (the
+// maxMagnitude bounds a value divided by its sample rate, so that the sum of 10^18 such values is still a finite float64 (the
 // largest is 1.8e308).
-const MaxMagnitude = 1e290
+const maxMagnitude = 1e290

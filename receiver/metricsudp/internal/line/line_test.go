@@ -30,11 +30,11 @@ func TestParse(t *testing.T) {
 		{"a:1|c||", Line{Kind: Counter, Name: []byte("a"), Values: floats(1)}},
 		{"a:1|c|#x:y|@0.1|c:ci-1|e:it-true|card:low|T1656581400", Line{
 			Kind: Counter, Name: []byte("a"), Values: floats(1), Rate: 0.1, Tags: []byte("x:y"),
-			Container: []byte("ci-1"), External: []byte("it-true"), Card: []byte("low"), Timestamp: 1656581400,
+			Container: []byte("ci-1"), External: []byte("it-true"), Timestamp: 1656581400,
 		}},
 		{"a:1|c|T1656581400|card:high|e:x|c:in-2|@0.1|#x:y", Line{
 			Kind: Counter, Name: []byte("a"), Values: floats(1), Rate: 0.1, Tags: []byte("x:y"),
-			Container: []byte("in-2"), External: []byte("x"), Card: []byte("high"), Timestamp: 1656581400,
+			Container: []byte("in-2"), External: []byte("x"), Timestamp: 1656581400,
 		}},
 		{"a:1|c|zz:future|$|#x", Line{Kind: Counter, Name: []byte("a"), Values: floats(1), Tags: []byte("x")}},
 		{"a:1|c|#x|#y", Line{Kind: Counter, Name: []byte("a"), Values: floats(1), Tags: []byte("y")}},
@@ -273,7 +273,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("accepted name %q rate %v", l.Name, l.Rate)
 		}
 		for _, v := range l.Values {
-			if math.IsNaN(v.Float) || math.Abs(v.Float)/l.Rate > MaxMagnitude {
+			if math.IsNaN(v.Float) || math.Abs(v.Float)/l.Rate > maxMagnitude {
 				t.Fatalf("accepted value %v", v.Float)
 			}
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-// ExchangeConn is a socket whose reader can exchange buffers with another reader.
-type ExchangeConn interface {
+// exchangeConn is a socket whose reader can exchange buffers with another reader.
+type exchangeConn interface {
 	// Wait returns when a datagram has come, or after Wake or Nudge.
 	Wait() error
 	Nudge() error
@@ -25,7 +25,7 @@ type ExchangeConn interface {
 // While a reader waits for its socket, its slot contains its empty batch. Otherwise the slot is nil. After a reader has stopped
 // it never waits again, so it gets no more batches.
 type exchange struct {
-	conn      ExchangeConn
+	conn      exchangeConn
 	slot      atomic.Pointer[slotContent]
 	batch     *readBatch // the batch whose buffers the Conn uses
 	peers     []*Reader
@@ -64,7 +64,7 @@ func ConnectReaders(readers []*Reader) {
 		return
 	}
 	for i, r := range readers {
-		conn, ok := r.Conn.(ExchangeConn)
+		conn, ok := r.Conn.(exchangeConn)
 		if !ok {
 			return
 		}

@@ -36,7 +36,7 @@ type fullConn struct {
 	woken   chan struct{}
 }
 
-var _ ExchangeConn = (*fullConn)(nil)
+var _ exchangeConn = (*fullConn)(nil)
 
 func newFullConn(name string, memory *sync.Map) *fullConn {
 	c := &fullConn{

@@ -38,18 +38,32 @@ type value interface {
 	clear()
 }
 
-// aggregator is an aggregation with its configuration. It creates the readers' shares and the values of its metrics' series,
+// aggregator is an aggregation with its configuration. It creates the readers' parts and the values of its metrics' series,
 // and owns their pools.
 type aggregator interface {
 	aggregation() Aggregation
-	// newShare creates a share for the reader whose table has that index. The share and its accumulator are one piece of
+	// newPart creates a part for the reader whose table has that index. The part and its accumulator are one piece of
 	// memory, so a line of a series that is not in the processor's cache waits for memory once.
-	newShare(table int) *share
-	// shareSize is the size of a share with its accumulator, in bytes.
-	shareSize() int
-	value() value
+	newPart(table int) *part
+	// partSize is the size of a part with its accumulator, in bytes.
+	partSize() int
+	// newSeries creates a series with its value only. The two are one piece of memory, for the same reason.
+	newSeries() *Series
 	// trim releases pooled memory that was not needed since the last trim.
 	trim()
+}
+
+// withValue returns a series whose value is v, in one piece of memory.
+func withValue[V any, P interface {
+	*V
+	value
+}](v V) *Series {
+	x := &struct {
+		Series
+		own V
+	}{own: v}
+	x.value = P(&x.own)
+	return &x.Series
 }
 
 // account pays for memory from the budget.

@@ -7,7 +7,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
-// aliases maps the bytes of lines to shares. It is an open-addressed hash table. Its keys are stored in chunks, so a new alias
+// aliases maps the bytes of lines to parts. It is an open-addressed hash table. Its keys are stored in chunks, so a new alias
 // needs no allocation of its own.
 type aliases struct {
 	budget  *budget.Budget
@@ -26,11 +26,11 @@ func cost(l *line.Line) int { return 1 + (len(l.Name)+len(l.Tags)+len(l.Origin))
 
 // alias has 24 bytes. It matches a line only if the bytes are equal, not only the hash.
 type alias struct {
-	hash  uint64
-	share *share // nil in an empty entry
-	key   uint32 // chunk<<16 | position in the chunk
-	name  uint16 // length of the name
-	tags  uint16 // length of the tags
+	hash uint64
+	part *part  // nil in an empty entry
+	key  uint32 // chunk<<16 | position in the chunk
+	name uint16 // length of the name
+	tags uint16 // length of the tags
 }
 
 const (
@@ -41,15 +41,15 @@ const (
 	keyHeader   = 4       // one byte of kind, two of spelling, one of the origin's length
 )
 
-// find returns the share and the spelling of a line. The share is nil if the line is unknown.
-func (a *aliases) find(hash uint64, l *line.Line) (*share, spelling) {
+// find returns the part and the spelling of a line. The part is nil if the line is unknown.
+func (a *aliases) find(hash uint64, l *line.Line) (*part, spelling) {
 	if a.n == 0 {
 		return nil, 0
 	}
 	mask := uint64(len(a.entries) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
 		e := &a.entries[i]
-		if e.share == nil {
+		if e.part == nil {
 			return nil, 0
 		}
 		if e.hash != hash || int(e.name) != len(l.Name) || int(e.tags) != len(l.Tags) {
@@ -63,7 +63,7 @@ func (a *aliases) find(hash uint64, l *line.Line) (*share, spelling) {
 		origin := tags + len(l.Tags)
 		if string(key[keyHeader:tags]) == string(l.Name) && string(key[tags:origin]) == string(l.Tags) &&
 			(len(l.Origin) == 0 || string(key[origin:origin+len(l.Origin)]) == string(l.Origin)) {
-			return e.share, spelling(binary.LittleEndian.Uint16(key[1:]))
+			return e.part, spelling(binary.LittleEndian.Uint16(key[1:]))
 		}
 	}
 }
@@ -113,9 +113,9 @@ func (a *aliases) chunkFor(l *line.Line) int {
 }
 
 // add inserts a line that the table does not contain. reserve must have made room for it.
-func (a *aliases) add(hash uint64, l *line.Line, spelled spelling, to *share) {
+func (a *aliases) add(hash uint64, l *line.Line, spelled spelling, to *part) {
 	a.place(alias{
-		hash: hash, share: to, key: a.store(l, spelled),
+		hash: hash, part: to, key: a.store(l, spelled),
 		name: uint16(len(l.Name)), tags: uint16(len(l.Tags)),
 	})
 	a.n++
@@ -131,7 +131,7 @@ func (a *aliases) moved(l *line.Line) {
 func (a *aliases) place(e alias) {
 	mask := uint64(len(a.entries) - 1)
 	i := e.hash & mask
-	for a.entries[i].share != nil {
+	for a.entries[i].part != nil {
 		i = (i + 1) & mask
 	}
 	a.entries[i] = e
@@ -151,7 +151,7 @@ func (a *aliases) resize(size int) {
 	old := a.entries
 	a.entries = make([]alias, size)
 	for _, e := range old {
-		if e.share != nil {
+		if e.part != nil {
 			a.place(e)
 		}
 	}

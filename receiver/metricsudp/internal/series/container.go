@@ -7,15 +7,15 @@ import "bytes"
 //	c:ci-<container ID> or c:in-<inode of its cgroup> or, from older clients, c:cid-<container ID> or c:<container ID>
 //	e:it-<init container>,cn-<container name>,pu-<pod UID>
 //
-// Parts of other kinds and parts with invalid values are skipped. If a kind occurs twice, the last part counts. A pod UID
-// from a tag replaces the one in e:. If no part remains, key is returned unchanged.
+// Elements of other kinds and elements with invalid values are skipped. If a kind occurs twice, the last element counts. A pod UID
+// from a tag replaces the one in e:. If no element remains, key is returned unchanged.
 //
 // https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (protocol v1.2, v1.4, v1.5)
 func appendContainer(key, fields, pod []byte) []byte {
 	local, external, _ := bytes.Cut(fields, []byte{'|'})
 	var id, inode, name, uid []byte
-	for part := range bytes.SplitSeq(local, []byte{','}) {
-		switch prefix, rest := cutPrefix(part); prefix {
+	for element := range bytes.SplitSeq(local, []byte{','}) {
+		switch prefix, rest := cutPrefix(element); prefix {
 		case "ci-":
 			keepText(&id, rest)
 		case "in-":
@@ -23,14 +23,14 @@ func appendContainer(key, fields, pod []byte) []byte {
 				inode = rest
 			}
 		default:
-			part = bytes.TrimPrefix(part, []byte("cid-"))
-			if isContainerID(part) {
-				id = part
+			element = bytes.TrimPrefix(element, []byte("cid-"))
+			if isContainerID(element) {
+				id = element
 			}
 		}
 	}
-	for part := range bytes.SplitSeq(external, []byte{','}) {
-		switch prefix, rest := cutPrefix(part); prefix {
+	for element := range bytes.SplitSeq(external, []byte{','}) {
+		switch prefix, rest := cutPrefix(element); prefix {
 		case "cn-":
 			keepText(&name, rest)
 		case "pu-":
@@ -50,12 +50,12 @@ func appendContainer(key, fields, pod []byte) []byte {
 	return key
 }
 
-// cutPrefix splits off the three bytes that name the kind of a part.
-func cutPrefix(part []byte) (prefix string, rest []byte) {
-	if len(part) < 3 {
-		return "", part
+// cutPrefix splits off the three bytes that name the kind of an element.
+func cutPrefix(element []byte) (prefix string, rest []byte) {
+	if len(element) < 3 {
+		return "", element
 	}
-	return string(part[:3]), part[3:]
+	return string(element[:3]), element[3:]
 }
 
 // keepText sets *to to b if b is printable ASCII without spaces, as all container IDs and Kubernetes names are.

@@ -11,7 +11,7 @@ type DistributionValue struct{ tallyValue[*histogram] }
 
 func newDistributions(tables int, b *budget.Budget, size int) *tallies[*histogram] {
 	return newTallies(Distribution, tables, b, func() *histogram { return newHistogram(size) },
-		func(v tallyValue[*histogram]) value { return &DistributionValue{v} })
+		func(v tallyValue[*histogram]) *Series { return withValue(DistributionValue{v}) })
 }
 
 // Histogram returns the histogram of the merged values, or nil if there are none. It is valid until the next merge, clear or

@@ -8,23 +8,23 @@ type eaches struct{}
 
 func (eaches) aggregation() Aggregation { return Each }
 
-func (eaches) newShare(int) *share {
+func (eaches) newPart(int) *part {
 	var x struct {
-		share
+		part
 		eachAccumulator
 	}
-	x.eachAccumulator = eachAccumulator{&x.share}
+	x.eachAccumulator = eachAccumulator{&x.part}
 	x.accumulator = &x.eachAccumulator
-	return &x.share
+	return &x.part
 }
 
-func (eaches) shareSize() int { return 48 }
+func (eaches) partSize() int { return 48 }
 
-func (eaches) value() value { return eachValue{} }
+func (eaches) newSeries() *Series { return &Series{value: eachValue{}} }
 
 func (eaches) trim() {}
 
-type eachAccumulator struct{ owner *share }
+type eachAccumulator struct{ owner *part }
 
 func (s *eachAccumulator) add(_ int, l *line.Line, at int64, t *Table, _ bool) bool {
 	t.addReceived(s.owner.series, l, at)

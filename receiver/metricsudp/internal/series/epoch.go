@@ -26,7 +26,7 @@ type Epoch struct {
 	Timed   []TimedPoint
 
 	half     int                   // index of the epoch's half in every accumulator
-	touched  []*share              // shares that the epoch's lines named
+	touched  []*part               // parts that the epoch's lines named
 	examples [line.Reasons]example // rejected lines
 	suspects [line.Formats]example // names that seem to contain tags
 
@@ -63,9 +63,9 @@ func (e *Epoch) suspectName(name []byte, on line.FormatSet) {
 	}
 }
 
-// touch adds a share to the epoch's list. Every line touches its share, even if its values are dropped or become timed points:
+// touch adds a part to the epoch's list. Every line touches its part, even if its values are dropped or become timed points:
 // a series that lines name must not expire, because its aliases do not expire either.
-func (e *Epoch) touch(to *share, how use) {
+func (e *Epoch) touch(to *part, how use) {
 	if to.used[e.half] >= how {
 		return
 	}
@@ -83,16 +83,19 @@ func (e *Epoch) Example(reason line.Reason) []byte {
 // Suspect returns the beginning of a name of the epoch that seems to contain tags of a format. It is empty if no name does.
 func (e *Epoch) Suspect(f line.Format) []byte { return e.suspects[f].get() }
 
-// Merge merges the epoch's shares into their series and empties the epoch for its reader. It calls touched for each share, so
+// Merge merges the epoch's parts into their series and empties the epoch for its reader. It calls touched for each part, so
 // possibly several times for a series. The argument values is false if the values became timed points, or went to the overflow
 // series because the budget refused memory. The series is in use nevertheless.
 func (e *Epoch) Merge(touched func(s *Series, values bool)) {
-	for _, to := range e.touched {
+	for i, to := range e.touched {
+		if i%WarmSeries == 0 {
+			warmParts(e.touched[i:min(i+WarmSeries, len(e.touched))])
+		}
 		values := to.used[e.half] == written && to.series.value.merge(to.accumulator, e.half)
 		to.used[e.half] = unused
 		touched(to.series, values)
 	}
-	clear(e.touched) // so that the list keeps no removed share in memory
+	clear(e.touched) // so that the list keeps no removed part in memory
 	e.touched = e.touched[:0]
 	clear(e.Timed)
 	e.Timed = e.Timed[:0]

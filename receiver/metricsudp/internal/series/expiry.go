@@ -13,7 +13,7 @@ const sweepStep = 1024
 
 // Sweep removes the series that no line named for ExpirySwaps epochs and calls each for every other series. The function each
 // must be quick. The flusher calls Sweep after all tables have swapped and their epochs are merged. touched are the series of
-// the shares on the epochs' lists.
+// the parts on the epochs' lists.
 func (r *Registry) Sweep(touched []*Series, each func(*Series)) {
 	for from := 0; from < len(touched); from += sweepStep {
 		r.touch(touched[from:min(from+sweepStep, len(touched))])
@@ -62,9 +62,9 @@ func (r *Registry) drop(i int) {
 		delete(r.series, seriesID{s.Origin, s.key})
 		r.releaseOrigin(s.Origin)
 		r.budget.Release(r.seriesBytes(s.key, m.Name))
-		for _, to := range s.shares { // no reader uses them any more
+		for _, to := range s.parts { // no reader uses them any more
 			if to != nil {
-				r.budget.Release(shareBytes(m.aggregator))
+				r.budget.Release(partCharge(m.aggregator))
 			}
 		}
 	}

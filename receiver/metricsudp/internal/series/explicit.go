@@ -13,7 +13,7 @@ type ExplicitValue struct{ tallyValue[*ExplicitHistogram] }
 
 func newExplicits(tables int, b *budget.Budget, bounds []float64) *tallies[*ExplicitHistogram] {
 	return newTallies(Explicit, tables, b, func() *ExplicitHistogram { return newExplicit(bounds) },
-		func(v tallyValue[*ExplicitHistogram]) value { return &ExplicitValue{v} })
+		func(v tallyValue[*ExplicitHistogram]) *Series { return withValue(ExplicitValue{v}) })
 }
 
 // Histogram returns the histogram of the merged values, or nil if there are none. It is valid until the next merge, clear or

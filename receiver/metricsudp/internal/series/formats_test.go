@@ -35,7 +35,7 @@ func TestFormatsAreOneSeries(t *testing.T) {
 	assert.Equal(t, [line.Formats]uint64{}, g.stats.NamesWithTags)
 }
 
-// Bytes that separate tags of one format are part of the values of another.
+// Bytes that separate tags of one format belong to the values of another.
 func TestSeparatorsInValues(t *testing.T) {
 	g := newGroup(allFormats())
 	g.add(0, 0, "a;k=x,y:z;w=v:1|c", "a;k=x;y=z:1|c", "a,k=x;y:1|c", "b.__k=x,y:1|c", "a,k:l=x:1|c", "a,k=l:x:1|c")

@@ -2,11 +2,11 @@ package series
 
 import "github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 
-// resolve finds the share of a line that the young generation does not know.
-func (t *Table) resolve(hash uint64, l *line.Line, negative bool) (*share, spelling, line.Reason) {
+// resolve finds the part of a line that the young generation does not know.
+func (t *Table) resolve(hash uint64, l *line.Line, negative bool) (*part, spelling, line.Reason) {
 	to, spelled := t.old.find(hash, l)
 	known := to != nil
-	// A line whose share is that of an overflow series is resolved again, because its own series may have room now.
+	// A line whose part is that of an overflow series is resolved again, because its own series may have room now.
 	if !known || to.overflow {
 		nameLen, found, reason := t.canonical(l)
 		if reason != line.OK {
@@ -20,7 +20,7 @@ func (t *Table) resolve(hash uint64, l *line.Line, negative bool) (*share, spell
 		if created {
 			t.active.suspectName(t.name, t.options.Limits.NameFormats)
 		}
-		to = t.shareOf(s)
+		to = t.partOf(s)
 	}
 	switch {
 	case !known && t.admit(l):
@@ -59,7 +59,7 @@ func (t *Table) reserveAlias(l *line.Line) bool {
 	return true
 }
 
-// rotate drops the aliases of lines that did not come since the last rotation. Their shares are not lost: a share with values in
+// rotate drops the aliases of lines that did not come since the last rotation. Their parts are not lost: a part with values in
 // the present epoch is still in that epoch's list.
 func (t *Table) rotate() {
 	t.registry.releaseAliases(t.old.cost)

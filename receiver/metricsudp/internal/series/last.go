@@ -11,19 +11,19 @@ type lasts struct{ signed SignedGauges }
 
 func (lasts) aggregation() Aggregation { return Last }
 
-func (lasts) newShare(int) *share {
+func (lasts) newPart(int) *part {
 	var x struct {
-		share
+		part
 		lastAccumulator
 	}
 	x.accumulator = &x.lastAccumulator
-	return &x.share
+	return &x.part
 }
 
-func (lasts) shareSize() int { return 112 }
+func (lasts) partSize() int { return 112 }
 
-func (a lasts) value() value {
-	return &LastValue{intervalsBeginAtZero: a.signed == SignedIsIntervalChange}
+func (a lasts) newSeries() *Series {
+	return withValue(LastValue{intervalsBeginAtZero: a.signed == SignedIsIntervalChange})
 }
 
 func (lasts) trim() {}

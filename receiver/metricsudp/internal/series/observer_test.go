@@ -121,10 +121,10 @@ func TestExplicitCountsAreExact(t *testing.T) {
 	}
 }
 
-// Up to MaxSamples the quantiles are exact, for any distribution of values over readers. With one more value they are those of a
+// Up to maxSamples the quantiles are exact, for any distribution of values over readers. With one more value they are those of a
 // sketch, which is the same for any number of readers.
 func TestSummaryAcrossTables(t *testing.T) {
-	for _, n := range []int{1, 31, 32, 500, MaxSamples, MaxSamples + 1, 3 * MaxSamples} {
+	for _, n := range []int{1, 31, 32, 500, maxSamples, maxSamples + 1, 3 * maxSamples} {
 		var first []float64
 		for _, tables := range []int{1, 2, 4} {
 			rng := rand.New(rand.NewPCG(3, uint64(n)))
@@ -149,7 +149,7 @@ func TestSummaryAcrossTables(t *testing.T) {
 			assert.InDelta(t, sum, total, 0)
 			left := s.value.(*SummaryValue)
 			assert.True(t, left.empty() && left.blocks == nil && left.sketch == nil)
-			exact := n <= MaxSamples
+			exact := n <= maxSamples
 			for i, q := range []float64{0, 0.5, 0.99, 1} {
 				want := values[max(int(math.Ceil(q*float64(n))), 1)-1]
 				within := 0.0
@@ -195,7 +195,7 @@ func TestSummaryWeights(t *testing.T) {
 	}
 }
 
-// One line exceeds MaxSamples.
+// One line exceeds maxSamples.
 func TestSummaryOfALongLine(t *testing.T) {
 	g := newGroup(mappedOptions())
 	g.add(0, 0, "t:"+strings.Repeat("-1:7:", 1000)+"|ms")

@@ -150,7 +150,7 @@ func (r *Registry) releaseOrigin(o *Origin) {
 	}
 }
 
-// OriginFields are the parts of an event or a service check that describe its origin.
+// OriginFields are the fields of an event or a service check that describe its origin.
 type OriginFields struct {
 	Container []byte // the field c:
 	External  []byte // the field e:

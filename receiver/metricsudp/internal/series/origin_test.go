@@ -118,7 +118,7 @@ func TestOriginsAreToldApart(t *testing.T) {
 	found := g.flush()
 	assert.Len(t, found, 9)
 	assert.Equal(t, int64(4), whole(must(t, found, "a|counter|from container.id=1")), "without tags")
-	assert.Equal(t, int64(6), whole(must(t, found, "a|counter")), "an unknown part is no origin")
+	assert.Equal(t, int64(6), whole(must(t, found, "a|counter")), "an unknown element is no origin")
 }
 
 // Without an origin the fields have no effect, not even on aliases.

@@ -20,20 +20,25 @@ const maxPending = 16
 // a lookup does not wait for memory.
 const warmFrom = 4096
 
-// warm reads the memory that the lookups of the lines need. It reads in two steps: the entries, then the keys and shares that
-// they point to. The reads of one step overlap. The result depends on all reads, so that the compiler keeps them.
+// warm reads the memory that the lookups of the lines need. It reads in two steps: the entries, then the keys and parts that
+// they point to. The reads of one step overlap. The compiler would drop them if it saw that no caller uses the result.
+//
+//go:noinline
 func (a *aliases) warm(lines []pendingLine) (sum byte) {
 	if a.n < warmFrom {
 		return 0
 	}
-	var entries [maxPending]alias
+	var entries [maxPending]*alias
 	mask := uint64(len(a.entries) - 1)
 	for i := range lines {
-		entries[i] = a.entries[lines[i].hash&mask]
+		e := &a.entries[lines[i].hash&mask]
+		entries[i] = e
+		sum += byte(e.key)
 	}
-	for i := range lines {
-		if e := &entries[i]; e.share != nil {
-			sum += a.chunks[e.key>>16][e.key&(chunkBytes-1)] + byte(e.share.used[0])
+	for _, e := range entries[:len(lines)] {
+		if e.part != nil {
+			key := a.chunks[e.key>>16][e.key&(chunkBytes-1):]
+			sum += key[0] + key[keyHeader+int(e.name)+int(e.tags)-1] + byte(e.part.used[0])
 		}
 	}
 	return sum

@@ -42,7 +42,7 @@ func newPool[T sized](b *budget.Budget, tables int, create func() T) *pool[T] {
 	return p
 }
 
-// cache is one reader's part of a pool.
+// cache has the items that one reader has moved from a pool.
 type cache[T sized] struct {
 	pool *pool[T]
 	free []T

@@ -104,17 +104,17 @@ func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int, origin []byt
 }
 
 // seriesBytes is the memory of a series and of its metric and name, since it may be the metric's first series. The readers'
-// shares, histograms and members are not included.
+// parts, histograms and members are not included.
 func (r *Registry) seriesBytes(key, name string) int {
 	const (
-		structs = 144 + 64 + 64        // sizes of Series, value and Metric
+		structs = 192 + 64             // sizes of a Series with the largest value, and of Metric
 		entries = 2 * (24 + 8 + 8 + 8) // entries of the maps and lists, at their least load
 	)
 	return structs + entries + len(key) + len(name) + 8*r.options.Tables
 }
 
-// shareBytes is the memory of one reader's share, with its entries in both epochs' lists.
-func shareBytes(a aggregator) int { return 2*16 + a.shareSize() }
+// partCharge is the memory of one reader's part, with its entries in both epochs' lists.
+func partCharge(a aggregator) int { return 2*16 + a.partSize() }
 
 // register adds a series, and its origin if from is nil. It returns nil if there is no room.
 func (r *Registry) register(id metricID, key string, from *Origin, origin []byte) *Series {
@@ -137,7 +137,8 @@ func (r *Registry) register(id metricID, key string, from *Origin, origin []byte
 }
 
 func (r *Registry) newSeries(m *Metric, from *Origin) *Series {
-	s := &Series{Metric: m, Origin: from, shares: make([]*share, r.options.Tables), value: m.aggregator.value()}
+	s := m.aggregator.newSeries()
+	s.Metric, s.Origin, s.parts = m, from, make([]*part, r.options.Tables)
 	m.series++
 	r.all = append(r.all, s)
 	return s

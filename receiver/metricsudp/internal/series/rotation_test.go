@@ -58,7 +58,7 @@ func TestOrderedEntriesAreCharged(t *testing.T) {
 		e.Merge(func(*Series, bool) {})
 	}
 	held := table.young.bytes + table.old.bytes + len(table.epochs[1-table.active.half].spare)*aliasStruct
-	series := len(g.all) * (shareBytes(sums{}))
+	series := len(g.all) * (partCharge(sums{}))
 	for _, s := range g.all {
 		series += g.seriesBytes(s.key, s.Metric.Name)
 	}

@@ -6,26 +6,26 @@ import (
 )
 
 const (
-	// MaxSamples is the number of values per series and interval that are kept unchanged, of all readers together.
-	MaxSamples = 1024
-	// sketchBuckets is the number of buckets per sign that count the values beyond MaxSamples, in the same memory. A bucket
+	// maxSamples is the number of values per series and interval that are kept unchanged, of all readers together.
+	maxSamples = 1024
+	// sketchBuckets is the number of buckets per sign that count the values beyond maxSamples, in the same memory. A bucket
 	// is narrower than 0.55 % while the greatest value is at most 2^15 times the least: at scale 7 a factor of 2 needs 128
 	// buckets, so 2^15 needs 1,921.
 	sketchBuckets = 2048
 )
 
-// samples are the values of a series in an interval. Up to MaxSamples they are kept unchanged in blocks, with their weights.
+// samples are the values of a series in an interval. Up to maxSamples they are kept unchanged in blocks, with their weights.
 // With more values all of them are counted in a sketch. The zero value is empty.
 type samples struct {
 	blocks *block     // list, the block that is being filled first
 	n      int        // samples in the blocks
-	sketch *histogram // nil up to MaxSamples
+	sketch *histogram // nil up to maxSamples
 	carry             // fraction of the weights in the sketch
 }
 
 func (s *samples) empty() bool { return s.n == 0 && (s.sketch == nil || s.sketch.empty()) }
 
-// block is a part of the samples of a series.
+// block is up to blockSamples samples of a series.
 type block struct {
 	next    *block
 	n       int

@@ -26,9 +26,9 @@ type Tag struct{ Key, Value string }
 type Series struct {
 	lastUsed uint64 // swap of the last line; Registry.mu guards it
 
-	// shares has the readers' shares by the index of their table. Only that reader reads and writes its element. A reader has
-	// one share of a series, even if lines write its tags in several orders.
-	shares []*share
+	// parts has the readers' parts by the index of their table. Only that reader reads and writes its element. A reader has
+	// one part of a series, even if lines write its tags in several orders.
+	parts []*part
 
 	// The flusher owns the next four fields.
 	value   value
@@ -42,18 +42,18 @@ type Series struct {
 	Metric   *Metric
 	Origin   *Origin
 	key      string
-	tags     string // the part of key after the name
+	tags     string // the tags in key
 }
 
-// share is one reader's part of a series.
-type share struct {
+// part is one reader's part of a series.
+type part struct {
 	series      *Series
 	accumulator accumulator
 	used        [2]use // by half, in the epoch of that half
 	overflow    bool   // whether series is an overflow series
 }
 
-// use says how lines of an epoch have used a half of a share. A used share is in the epoch's list.
+// use says how lines of an epoch have used a half of a part. A used part is in the epoch's list.
 type use uint8
 
 const (
@@ -81,7 +81,7 @@ func eachTag(tags string, yield func(Tag) bool) {
 // TagCount returns the number of tags.
 func (s *Series) TagCount() int { return strings.Count(s.tags, string(tagEnd)) }
 
-// FinishMerge computes the value after the shares of all readers are merged. It must be called before Value.
+// FinishMerge computes the value after the parts of all readers are merged. It must be called before Value.
 func (s *Series) FinishMerge() { s.value.finishMerge() }
 
 // Value returns a *[SumValue], *[LastValue], *[UniqueValue], *[DistributionValue], *[ExplicitValue] or *[SummaryValue],

@@ -12,18 +12,18 @@ type sums struct{}
 
 func (sums) aggregation() Aggregation { return Sum }
 
-func (sums) newShare(int) *share {
+func (sums) newPart(int) *part {
 	var x struct {
-		share
+		part
 		sumAccumulator
 	}
 	x.accumulator = &x.sumAccumulator
-	return &x.share
+	return &x.part
 }
 
-func (sums) shareSize() int { return 80 }
+func (sums) partSize() int { return 80 }
 
-func (sums) value() value { return new(SumValue) }
+func (sums) newSeries() *Series { return withValue(SumValue{}) }
 
 func (sums) trim() {}
 
@@ -113,7 +113,7 @@ func roundByChance(x float64, random *rand.Rand) int64 {
 	return int64(floor)
 }
 
-// carryWhole moves the whole part of the fraction to whole.
+// carryWhole moves what is whole in the fraction to whole.
 func (s *sum) carryWhole() {
 	floor := math.Floor(s.fraction)
 	s.fraction -= floor

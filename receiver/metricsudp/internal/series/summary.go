@@ -19,25 +19,25 @@ func newSummaries(tables int, b *budget.Budget, percentiles []float64) *summarie
 		percentiles: percentiles,
 		blocks:      newPool(b, tables, func() *block { return new(block) }),
 		sketches:    newPool(b, tables, func() *histogram { return newHistogram(sketchBuckets) }),
-		sorted:      make(quantile.Samples, 0, MaxSamples),
+		sorted:      make(quantile.Samples, 0, maxSamples),
 	}
 }
 
 func (a *summaries) aggregation() Aggregation { return Summary }
 
-func (a *summaries) newShare(table int) *share {
+func (a *summaries) newPart(table int) *part {
 	var x struct {
-		share
+		part
 		summaryAccumulator
 	}
 	x.blocks, x.sketches = &a.blocks.caches[table], &a.sketches.caches[table]
 	x.accumulator = &x.summaryAccumulator
-	return &x.share
+	return &x.part
 }
 
-func (a *summaries) shareSize() int { return 128 }
+func (a *summaries) partSize() int { return 128 }
 
-func (a *summaries) value() value { return &SummaryValue{aggregator: a} }
+func (a *summaries) newSeries() *Series { return withValue(SummaryValue{aggregator: a}) }
 
 func (a *summaries) trim() {
 	a.blocks.trim()
@@ -55,7 +55,7 @@ var _ accumulator = (*summaryAccumulator)(nil)
 func (s *summaryAccumulator) add(half int, l *line.Line, _ int64, t *Table, forced bool) bool {
 	to, payer := &s.halves[half], account{t.registry.budget, forced}
 	if to.sketch == nil {
-		if to.n+len(l.Values) <= MaxSamples {
+		if to.n+len(l.Values) <= maxSamples {
 			return to.keep(l.Values, 1/l.Rate, s.blocks, payer)
 		}
 		sketch := s.sketches.get(payer)
@@ -84,7 +84,7 @@ type SummaryValue struct {
 
 var _ value = (*SummaryValue)(nil)
 
-// merge keeps up to MaxSamples unchanged. With more it counts all in a sketch. The sketch does not depend on which reader
+// merge keeps up to maxSamples unchanged. With more it counts all in a sketch. The sketch does not depend on which reader
 // received which values.
 func (v *SummaryValue) merge(from accumulator, half int) bool {
 	s := &from.(*summaryAccumulator).halves[half]
@@ -95,7 +95,7 @@ func (v *SummaryValue) merge(from accumulator, half int) bool {
 		v.putSketch(s)
 		return false
 	}
-	if v.sketch == nil && s.sketch == nil && v.n+s.n <= MaxSamples {
+	if v.sketch == nil && s.sketch == nil && v.n+s.n <= maxSamples {
 		v.append(s)
 		return true
 	}

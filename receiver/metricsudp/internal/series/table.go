@@ -19,7 +19,7 @@ type Table struct {
 	registry *Registry
 	options  *Options
 
-	id         int // index of its shares in Series.shares
+	id         int // index of its parts in Series.parts
 	young, old aliases
 	refused    int // cost of the aliases refused since the last rotation
 	patience   int // cost of refused aliases after which the table rotates
@@ -218,29 +218,29 @@ func toSeconds(l *line.Line) {
 }
 
 // write adds the line's values to the epoch in use.
-func (t *Table) write(to *share, l *line.Line, at int64) {
+func (t *Table) write(to *part, l *line.Line, at int64) {
 	e := t.active
 	e.touch(to, written)
 	if to.accumulator.add(e.half, l, at, t, to.overflow) {
 		return
 	}
 	e.Stats.Overflowed += uint64(max(len(l.Values), 1))
-	to = t.shareOf(t.registry.overflowOf(to.series))
+	to = t.partOf(t.registry.overflowOf(to.series))
 	e.touch(to, written)
 	to.accumulator.add(e.half, l, at, t, true)
 }
 
-// shareOf returns the reader's share of a series. If the budget refuses memory for a new share, it returns the share of the
+// partOf returns the reader's part of a series. If the budget refuses memory for a new part, it returns the part of the
 // metric's overflow series.
-func (t *Table) shareOf(s *Series) *share {
-	if to := s.shares[t.id]; to != nil {
+func (t *Table) partOf(s *Series) *part {
+	if to := s.parts[t.id]; to != nil {
 		return to
 	}
-	if !s.Overflow && !t.registry.budget.Reserve(shareBytes(s.Metric.aggregator)) {
-		return t.shareOf(t.registry.overflowOf(s))
+	if !s.Overflow && !t.registry.budget.Reserve(partCharge(s.Metric.aggregator)) {
+		return t.partOf(t.registry.overflowOf(s))
 	}
-	to := s.Metric.aggregator.newShare(t.id)
+	to := s.Metric.aggregator.newPart(t.id)
 	to.series, to.overflow = s, s.Overflow
-	s.shares[t.id] = to
+	s.parts[t.id] = to
 	return to
 }

@@ -21,17 +21,17 @@ type tally[T any] interface {
 
 // tallies is the aggregator of one configuration of buckets.
 type tallies[T tally[T]] struct {
-	kind     Aggregation
-	pool     *pool[T]
-	small    *pool[*smallTally] // nil if buckets need little memory
-	newValue func(tallyValue[T]) value
+	kind   Aggregation
+	pool   *pool[T]
+	small  *pool[*smallTally]          // nil if buckets need little memory
+	series func(tallyValue[T]) *Series // creates a series with that value
 
 	scratch T // buckets for a value that has a small tally; only the flusher uses them
 }
 
 // newTallies creates an aggregator whose tallies begin small, if buckets need more memory than that.
-func newTallies[T tally[T]](kind Aggregation, tables int, b *budget.Budget, create func() T, newValue func(tallyValue[T]) value) *tallies[T] {
-	a := &tallies[T]{kind: kind, pool: newPool(b, tables, create), newValue: newValue, scratch: create()}
+func newTallies[T tally[T]](kind Aggregation, tables int, b *budget.Budget, create func() T, series func(tallyValue[T]) *Series) *tallies[T] {
+	a := &tallies[T]{kind: kind, pool: newPool(b, tables, create), series: series, scratch: create()}
 	if a.scratch.size() > 2*smallTallyBytes {
 		a.small = newPool(b, tables, newSmallTally)
 	}
@@ -40,9 +40,9 @@ func newTallies[T tally[T]](kind Aggregation, tables int, b *budget.Budget, crea
 
 func (a *tallies[T]) aggregation() Aggregation { return a.kind }
 
-func (a *tallies[T]) newShare(table int) *share {
+func (a *tallies[T]) newPart(table int) *part {
 	var x struct {
-		share
+		part
 		tallyAccumulator[T]
 	}
 	x.cache = &a.pool.caches[table]
@@ -50,12 +50,12 @@ func (a *tallies[T]) newShare(table int) *share {
 		x.small = &a.small.caches[table]
 	}
 	x.accumulator = &x.tallyAccumulator
-	return &x.share
+	return &x.part
 }
 
-func (a *tallies[T]) shareSize() int { return 112 }
+func (a *tallies[T]) partSize() int { return 112 }
 
-func (a *tallies[T]) value() value { return a.newValue(tallyValue[T]{owner: a}) }
+func (a *tallies[T]) newSeries() *Series { return a.series(tallyValue[T]{owner: a}) }
 
 func (a *tallies[T]) trim() {
 	a.pool.trim()
@@ -118,7 +118,7 @@ func (c *carry) addCarry(from *carry) {
 	}
 }
 
-// removeWhole removes the whole part of the fraction and returns it: the value counts that many more times.
+// removeWhole removes what is whole in the fraction and returns it: the value counts that many more times.
 func (c *carry) removeWhole() uint64 {
 	n := math.Floor(c.fraction)
 	c.fraction -= n

@@ -18,19 +18,19 @@ func newUniques(o *Options, b *budget.Budget) *uniques {
 
 func (a *uniques) aggregation() Aggregation { return Unique }
 
-func (a *uniques) newShare(table int) *share {
+func (a *uniques) newPart(table int) *part {
 	var x struct {
-		share
+		part
 		uniqueAccumulator
 	}
 	x.cache = &a.pool.caches[table]
 	x.accumulator = &x.uniqueAccumulator
-	return &x.share
+	return &x.part
 }
 
-func (a *uniques) shareSize() int { return 64 }
+func (a *uniques) partSize() int { return 64 }
 
-func (a *uniques) value() value { return &UniqueValue{pool: a.pool} }
+func (a *uniques) newSeries() *Series { return withValue(UniqueValue{pool: a.pool}) }
 
 func (a *uniques) trim() { a.pool.trim() }
 

@@ -169,10 +169,10 @@ func TestAddressesOfAFamilyShareItsSockets(t *testing.T) {
 			first = append(first, udp)
 		}
 		sockets := 0
-		for i, share := range optionsByAddress(first, &s) {
-			assert.Equal(t, tt.counts[i], share.Count, "%d sockets, %d addresses", tt.count, tt.addresses)
-			assert.Equal(t, tt.buffers[i], share.BufferBytes)
-			sockets += share.Count * share.BufferBytes
+		for i, options := range optionsByAddress(first, &s) {
+			assert.Equal(t, tt.counts[i], options.Count, "%d sockets, %d addresses", tt.count, tt.addresses)
+			assert.Equal(t, tt.buffers[i], options.BufferBytes)
+			sockets += options.Count * options.BufferBytes
 		}
 		assert.LessOrEqual(t, sockets, tt.count*s.BufferBytes)
 		closeAll(first)

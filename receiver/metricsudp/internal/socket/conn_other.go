@@ -99,4 +99,4 @@ func (c *Conn) Stats() (Stats, error) { return Stats{BufferBytes: c.buffer}, nil
 
 func setReusePort(_, _ string, _ syscall.RawConn) error { return errors.ErrUnsupported }
 
-func shareBoundPort(*net.UDPConn) error { return errors.ErrUnsupported }
+func allowJoining(*net.UDPConn) error { return errors.ErrUnsupported }

@@ -37,9 +37,9 @@ func setReusePort(_, _ string, raw syscall.RawConn) error {
 	return errors.Join(err, failed)
 }
 
-// shareBoundPort lets other sockets bind the port of a socket that was bound exclusively. The kernel compares the option of both
+// allowJoining lets other sockets bind the port of a socket that was bound exclusively. The kernel compares the option of both
 // sockets when the later one binds, not when the earlier one did. So the port is never free in between.
-func shareBoundPort(udp *net.UDPConn) error {
+func allowJoining(udp *net.UDPConn) error {
 	raw, err := udp.SyscallConn()
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"slices"
 	"syscall"
+	"time"
 )
 
 // Options of a group of sockets.
@@ -108,6 +109,8 @@ func (g *Group) Close() error {
 
 // packetConn is a socket of the net package.
 type packetConn interface {
-	net.PacketConn
 	syscall.Conn
+	LocalAddr() net.Addr
+	SetReadDeadline(time.Time) error
+	Close() error
 }

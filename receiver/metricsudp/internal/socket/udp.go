@@ -55,7 +55,7 @@ func optionsByAddress(first []*net.UDPConn, s *Options) []*Options {
 // openAddress returns the sockets of one address. If it fails it closes first.
 func openAddress(ctx context.Context, first *net.UDPConn, s *Options) ([]*Conn, error) {
 	if s.Count > 1 {
-		if err := shareBoundPort(first); err != nil {
+		if err := allowJoining(first); err != nil {
 			_ = first.Close()
 			return nil, err
 		}
@@ -72,7 +72,7 @@ func openAddress(ctx context.Context, first *net.UDPConn, s *Options) ([]*Conn, 
 		if conns = append(conns, c); len(conns) == s.Count {
 			return conns, nil
 		}
-		if next, err = listenShared(ctx, s.Network, conns[0].LocalAddr().String()); err != nil {
+		if next, err = listenJoining(ctx, s.Network, conns[0].LocalAddr().String()); err != nil {
 			closeAll(conns)
 			return nil, err
 		}
@@ -84,8 +84,8 @@ func listenAlone(ctx context.Context, network, address string) (*net.UDPConn, er
 	return listen(ctx, &net.ListenConfig{}, network, address)
 }
 
-// listenShared binds a socket to a port that it shares with sockets bound before.
-func listenShared(ctx context.Context, network, address string) (*net.UDPConn, error) {
+// listenJoining binds a socket to a port that it shares with sockets bound before.
+func listenJoining(ctx context.Context, network, address string) (*net.UDPConn, error) {
 	return listen(ctx, &net.ListenConfig{Control: setReusePort}, network, address)
 }
 

@@ -62,7 +62,7 @@ func TestNewKey(t *testing.T) {
 		base64.StdEncoding.EncodeToString(secret(1)[:16]), hex.EncodeToString(secret(1))[:63],
 	} {
 		_, err := NewKey(text)
-		require.ErrorIs(t, err, ErrKeyForm, text)
+		require.ErrorIs(t, err, errKeyForm, text)
 		if text != "" && text != "x" {
 			assert.NotContains(t, err.Error(), text)
 		}
@@ -137,15 +137,15 @@ func TestForgedFrameIsDamaged(t *testing.T) {
 	c := Frames{Zstd: true, Key: aKey(t, 1)}
 	frame, err := c.Append(nil, bigPayload(t), meta)
 	require.NoError(t, err)
-	h, _ := readHead(frame)
+	h, _ := readHeader(frame)
 	for at := range frame {
 		if at >= authenticated && at < h.size() {
 			continue // the checksums
 		}
 		forged := bytes.Clone(frame)
 		forged[at] ^= 1
-		h.finish(forged[:h.size()], crc32.Checksum(forged[h.size():], castagnoli))
-		if fh, _ := readHead(forged); fh.frame() != len(forged) {
+		h.putSums(forged[:h.size()], crc32.Checksum(forged[h.size():], castagnoli))
+		if fh, _ := readHeader(forged); fh.frame() != len(forged) {
 			continue // a length: the frame is not whole
 		}
 		_, _, err := c.Split(forged)
@@ -167,7 +167,7 @@ func TestTornFrameOfVersion2AtEveryByte(t *testing.T) {
 	}
 }
 
-func TestAnotherKeyIsToldFromDamage(t *testing.T) {
+func TestAnotherKeyIsNoDamage(t *testing.T) {
 	frame, err := Frames{Key: aKey(t, 1)}.Append(nil, protoPayload(t, "x"), meta)
 	require.NoError(t, err)
 	for _, k := range []*Key{nil, aKey(t, 2)} {
@@ -187,7 +187,7 @@ func TestAnotherKeyIsToldFromDamage(t *testing.T) {
 }
 
 // Without the key only the lengths of a record can be read, and two equal records look different.
-func TestEncryptedFrameTellsNothing(t *testing.T) {
+func TestEncryptedFrameShowsNothing(t *testing.T) {
 	c := Frames{Key: aKey(t, 1)}
 	one, err := c.Append(nil, bigPayload(t), meta)
 	require.NoError(t, err)
@@ -213,27 +213,27 @@ func TestCopyEncrypts(t *testing.T) {
 	}
 }
 
-// A forged frame expands to at most the size in its header, which must be at most maxInflated.
+// A forged frame expands to at most the size in its header, which must be at most maxUncompressed.
 func TestForgedFrameDoesNotExpand(t *testing.T) {
 	payload := make([]byte, 8<<20)
 	frame, err := Frames{Zstd: true}.Append(nil, payload, meta)
 	require.NoError(t, err)
 	require.Less(t, len(frame), 1<<12)
-	h, _ := readHead(frame)
+	h, _ := readHeader(frame)
 	say := func(n uint32) []byte {
 		forged := bytes.Clone(frame)
 		binary.LittleEndian.PutUint32(forged[16:], n)
-		h.finish(forged[:h.size()], h.sum)
+		h.putSums(forged[:h.size()], h.sum)
 		return forged
 	}
 	for _, n := range []uint32{0, 1, 8<<20 - 1, 8<<20 + 1} {
 		_, _, err = Frames{}.Split(say(n))
 		require.ErrorIs(t, err, ErrDamaged)
 	}
-	rec, n := Frames{}.Next(say(maxInflated+1), true)
+	rec, n := Frames{}.Next(say(maxUncompressed+1), true)
 	assert.Nil(t, rec)
 	assert.Positive(t, n)
-	large, err := Frames{Zstd: true}.Append(nil, make([]byte, maxInflated+1), meta)
+	large, err := Frames{Zstd: true}.Append(nil, make([]byte, maxUncompressed+1), meta)
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, large[4], "as it is: nobody would decompress it")
 }

@@ -25,8 +25,8 @@ type Cluster interface {
 
 var _ Cluster = (*cluster.Gateway)(nil)
 
-// sharing is the state of a cursor for places that are shared with other gateways.
-type sharing struct {
+// clusterWants are the places that the points of a batch want from the cluster.
+type clusterWants struct {
 	collecting bool // see Want
 	wants      []cluster.Want
 	answered   int                   // number of answered wants
@@ -34,8 +34,8 @@ type sharing struct {
 	places     []cluster.Place       // places of the point at hand
 }
 
-// Generation returns the length of a generation of the window. In a cluster it is in whole milliseconds, as in the store.
-func (o *Options) Generation() time.Duration {
+// GenerationLength returns the length of a generation of the window. In a cluster it is in whole milliseconds, as in the store.
+func (o *Options) GenerationLength() time.Duration {
 	length := max(o.Window/time.Duration(o.Tracker.Generations), 1)
 	if o.Cluster != nil {
 		length = length.Truncate(time.Millisecond)
@@ -85,7 +85,7 @@ func (s *shard) members(key uint64) ([]uint64, bool) {
 }
 
 // Want notes the next place of the point at hand that only the cluster can give, and reports whether there is one. It changes
-// nothing else. The caller then calls Ask and Want again. When Want returns false, the caller calls Decide.
+// nothing else. The caller then calls AskCluster and Want again. When Want returns false, the caller calls Decide.
 func (c *Cursor) Want(attrs pcommon.Map, stale bool) bool {
 	if c.exempt {
 		return false
@@ -93,14 +93,14 @@ func (c *Cursor) Want(attrs pcommon.Map, stale bool) bool {
 	c.collecting, c.knownOnly, c.stale = true, false, stale
 	shared := c.Counts.Shared
 	c.ReadAgain(attrs)
-	c.ask(attrs, &Decision{Limit: -1, Rule: -1})
+	c.decideByLimits(attrs, &Decision{Limit: -1, Rule: -1})
 	c.Counts.Shared = shared
 	c.collecting = false
 	return c.stranger
 }
 
-// Ask asks the cluster about the places noted by Want since the last call. It returns false if there are none.
-func (c *Cursor) Ask() bool {
+// AskCluster asks the cluster about the places noted by Want since the last call. It returns false if there are none.
+func (c *Cursor) AskCluster() bool {
 	open := c.wants[c.answered:]
 	if len(open) == 0 {
 		return false
@@ -110,11 +110,11 @@ func (c *Cursor) Ask() bool {
 	return true
 }
 
-// Shares reports whether places are shared with other gateways.
-func (c *Cursor) Shares() bool { return c.set.options.Cluster != nil }
+// InCluster reports whether places are shared with other gateways.
+func (c *Cursor) InCluster() bool { return c.set.options.Cluster != nil }
 
-// endSharing returns the unused places.
-func (c *Cursor) endSharing() {
+// finishCluster returns the unused places.
+func (c *Cursor) finishCluster() {
 	if len(c.wants) == 0 {
 		return
 	}
@@ -126,29 +126,29 @@ func (c *Cursor) endSharing() {
 	}
 }
 
-// share is verdict for a shared place. A series with a place here keeps it. Other series need the cluster's answer.
-func (c *Cursor) share(i int, a question) tracker.Verdict {
+// clusterVerdict is verdict for a place that is shared with other gateways. A series with a place here keeps it. Other series need the cluster's answer.
+func (c *Cursor) clusterVerdict(i int, a question) tracker.Verdict {
 	if len(c.verdicts) == 0 {
 		c.places = c.places[:0]
 	}
-	a.entry.advance(c.epoch, c.now)
+	a.entry.advance(c.generation, c.now)
 	v := a.entry.CheckGranted(a.fp)
-	place := cluster.Place{Limit: i, Key: a.id, Series: tracker.Strip(a.fp)}
+	place := cluster.Place{Limit: i, Key: a.id, Series: tracker.StoredBits(a.fp)}
 	if !v.IsMember() || v == tracker.Renew && c.set.options.Cluster.Lost(place) {
 		if c.knownOnly {
 			c.stranger = true
 			return v
 		}
-		v = c.answer(place, a, v)
+		v = c.answeredVerdict(place, a, v)
 	}
 	c.places = append(c.places, place)
 	c.verdicts = append(c.verdicts, pendingVerdict{pair: a.pair, entry: a.entry, fp: a.fp, verdict: v, place: len(c.places) - 1})
 	return v
 }
 
-// answer returns the verdict on a stranger from the cluster's answer. Without an answer the point waits for it, or has no
+// answeredVerdict returns the verdict on a stranger from the cluster's answer. Without an answer the point waits for it, or has no
 // place.
-func (c *Cursor) answer(p cluster.Place, a question, v tracker.Verdict) tracker.Verdict {
+func (c *Cursor) answeredVerdict(p cluster.Place, a question, v tracker.Verdict) tracker.Verdict {
 	at, asked := c.index[p]
 	switch {
 	case asked && at < c.answered:
@@ -174,8 +174,8 @@ func (c *Cursor) answer(p cluster.Place, a question, v tracker.Verdict) tracker.
 	}
 	c.index[p] = len(c.wants)
 	contested := a.entry.Limit()
-	if l.contest > 0 {
-		contested = int(math.Ceil(l.contest * float64(contested)))
+	if l.contestedAt > 0 {
+		contested = int(math.Ceil(l.contestedAt * float64(contested)))
 	}
 	stamp := c.stampOf(c.set.hash.Combine(a.id, a.series))
 	c.wants = append(c.wants, cluster.Want{

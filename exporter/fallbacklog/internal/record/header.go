@@ -6,7 +6,7 @@ import (
 	"hash/crc32"
 )
 
-// head is the header of a frame. Integers are little-endian:
+// header is the header of a frame. Integers are little-endian:
 //
 //	 0  magic                      f4 46 42 4c
 //	 4  version                    1 or 2
@@ -33,18 +33,18 @@ import (
 // The header has a checksum of its own, so that a damaged length is not used. The first byte of the magic begins neither a JSON
 // line nor a protobuf message. Lengths and checksums are not encrypted and cover the bytes as written, so a log is recovered,
 // verified and repaired without its key.
-type head struct {
+type header struct {
 	version, flags byte
 	meta           int
-	payload        int // as written
-	plain          int // before compression
-	key            KeyID
+	payload        int // size as written
+	uncompressed   int // size of the payload before compression
+	key            keyID
 	sum            uint32 // of the bytes after the header
 }
 
 const (
-	magic   = "\xf4FBL"
-	minHead = 24 // of version 1
+	magic     = "\xf4FBL"
+	minHeader = 24 // of version 1
 
 	zstdPayload = 1
 	encrypted   = 2
@@ -54,15 +54,15 @@ const (
 )
 
 // size returns the size of the header.
-func (h head) size() int {
+func (h header) size() int {
 	if h.version == 1 {
-		return minHead
+		return minHeader
 	}
 	return 36
 }
 
 // frame returns the size of header and body.
-func (h head) frame() int {
+func (h header) frame() int {
 	n := h.size() + h.meta + h.payload
 	if h.flags&encrypted != 0 {
 		n += nonceSize + tagSize
@@ -71,29 +71,31 @@ func (h head) frame() int {
 }
 
 // put writes the header without its checksums.
-func (h head) put(b []byte) {
+func (h header) put(b []byte) {
 	clear(b[:h.size()])
 	copy(b, magic)
 	b[4], b[5] = h.version, h.flags
 	binary.LittleEndian.PutUint32(b[8:], uint32(h.meta))     //nolint:gosec // at most maxMeta
 	binary.LittleEndian.PutUint32(b[12:], uint32(h.payload)) //nolint:gosec // at most maxPayload
 	if h.version > 1 {
-		binary.LittleEndian.PutUint32(b[16:], uint32(h.plain)) //nolint:gosec // at most maxPayload
+		binary.LittleEndian.PutUint32(b[16:], uint32(h.uncompressed)) //nolint:gosec // at most maxPayload
 		copy(b[20:], h.key[:])
 	}
 }
 
-// finish writes the checksums.
-func (h head) finish(b []byte, body uint32) {
+// putSums writes the checksums.
+func (h header) putSums(b []byte, body uint32) {
 	n := h.size()
 	binary.LittleEndian.PutUint32(b[n-8:], body)
 	binary.LittleEndian.PutUint32(b[n-4:], crc32.Checksum(b[:n-4], castagnoli))
 }
 
-// fits reports whether the body of a frame matches its checksum.
-func (h head) fits(frame []byte) bool { return crc32.Checksum(frame[h.size():], castagnoli) == h.sum }
+// matchesSum reports whether the body of a frame matches its checksum.
+func (h header) matchesSum(frame []byte) bool {
+	return crc32.Checksum(frame[h.size():], castagnoli) == h.sum
+}
 
-// state is the result of readHead.
+// state is the result of readHeader.
 type state int
 
 const (
@@ -102,40 +104,40 @@ const (
 	whole
 )
 
-// readHead reads the header at the front of data.
-func readHead(data []byte) (h head, s state) {
+// readHeader reads the header at the front of data.
+func readHeader(data []byte) (h header, s state) {
 	if !bytes.HasPrefix(data, []byte(magic)[:min(len(data), len(magic))]) {
-		return head{}, none
+		return header{}, none
 	}
 	if len(data) <= 4 {
-		return head{}, short
+		return header{}, short
 	}
 	h.version = data[4]
 	if h.version != 1 && h.version != 2 {
-		return head{}, none
+		return header{}, none
 	}
 	n := h.size()
 	if len(data) < n {
-		return head{}, short
+		return header{}, short
 	}
 	if crc32.Checksum(data[:n-4], castagnoli) != binary.LittleEndian.Uint32(data[n-4:]) {
-		return head{}, none
+		return header{}, none
 	}
 	h.flags = data[5]
 	h.meta = int(binary.LittleEndian.Uint32(data[8:]))
 	h.payload = int(binary.LittleEndian.Uint32(data[12:]))
-	h.plain = h.payload
+	h.uncompressed = h.payload
 	h.sum = binary.LittleEndian.Uint32(data[n-8:])
 	if h.version > 1 {
-		h.plain = int(binary.LittleEndian.Uint32(data[16:]))
-		h.key = KeyID(data[20:28])
+		h.uncompressed = int(binary.LittleEndian.Uint32(data[16:]))
+		h.key = keyID(data[20:28])
 	}
 	known := byte(0)
 	if h.version > 1 {
 		known = zstdPayload | encrypted
 	}
-	if h.flags&^known != 0 || h.meta > maxMeta || h.payload > maxPayload || h.flags&zstdPayload != 0 && h.plain > maxInflated {
-		return head{}, none
+	if h.flags&^known != 0 || h.meta > maxMeta || h.payload > maxPayload || h.flags&zstdPayload != 0 && h.uncompressed > maxUncompressed {
+		return header{}, none
 	}
 	return h, whole
 }

@@ -99,8 +99,8 @@ const (
 	maxWaiting = 1 << 18
 	// interval is the time between two turns of the background.
 	interval = time.Second
-	// lives is how many refreshes an announcement is valid.
-	lives = 3
+	// validRefreshes is the number of refreshes for which an announcement is valid.
+	validRefreshes = 3
 )
 
 // New returns a gateway in the state Solo.
@@ -193,7 +193,7 @@ func (m *Gateway) heartbeat(now time.Time) {
 	}
 	ctx, cancel := context.WithTimeout(m.ctx, m.options.Timeout)
 	defer cancel()
-	life := lives * m.options.Refresh
+	life := validRefreshes * m.options.Refresh
 	before := m.elapsed()
 	a, err := m.store.announceGateway(ctx, m.options.Prefix, m.options.Name, m.options.Configuration, life, false)
 	after := m.elapsed()
@@ -225,7 +225,7 @@ func (m *Gateway) adjust(shift time.Duration) {
 	if jumps {
 		m.jumps++
 	}
-	if jumps && m.jumps < lives {
+	if jumps && m.jumps < validRefreshes {
 		m.options.Log.Warn("The clock of the store of places jumps", zap.Duration("ahead_of_ours", shift), zap.Duration("before", m.Shift()))
 		return
 	}
@@ -262,7 +262,7 @@ func (m *Gateway) visit(now time.Time) {
 				delete(k.lost, series)
 			}
 		}
-		if len(k.fetched) > 0 && now.Sub(k.fetchedAt) > max(remembered, lives*m.options.Refresh) {
+		if len(k.fetched) > 0 && now.Sub(k.fetchedAt) > max(remembered, validRefreshes*m.options.Refresh) {
 			m.storeFetched(k, nil, time.Time{})
 		}
 		if len(k.alone) > 0 {
@@ -293,7 +293,7 @@ func (m *Gateway) recoverAll() {
 	defer m.mu.RUnlock()
 	for _, k := range m.keys {
 		k.mu.Lock()
-		k.startHealing(m.options.Now(), m.options.Length)
+		k.startRecovery(m.options.Now(), m.options.Length)
 		m.enqueue(k)
 		k.mu.Unlock()
 	}

@@ -26,14 +26,14 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-func parseSpec(t *testing.T, m map[string]any) nestedSpec {
+func parseSpec(t *testing.T, m map[string]any) wrappedSpec {
 	t.Helper()
-	s, err := parseNested(confmap.NewFromStringMap(m))
+	s, err := parseWrapped(confmap.NewFromStringMap(m))
 	require.NoError(t, err)
 	return s
 }
 
-// For every exporter, queues and retries are turned off and the timeout is the wrapping exporter's.
+// For every exporter, queues and retries are turned off and the timeout is this exporter's.
 func TestConfigTakesOverQueuesAndRetries(t *testing.T) {
 	s := parseSpec(t, map[string]any{"otlp_grpc": map[string]any{"endpoint": "x:1", "timeout": "1s"}})
 	cfg, err := s.Config(otlpexporter.NewFactory(), 7*time.Second)
@@ -128,25 +128,25 @@ func TestWarnsOfExportersThatAcknowledgeFromMemory(t *testing.T) {
 	assert.True(t, parseSpec(t, map[string]any{"prometheusremotewrite": nil}).Synchronous(prometheusremotewriteexporter.NewFactory()),
 		"by the type's other name")
 
-	for nested, warnings := range map[string]int{"scripted": 1, "otlp_http": 0} {
+	for wrapped, warnings := range map[string]int{"scripted": 1, "otlp_http": 0} {
 		core, seen := observer.New(zap.WarnLevel)
 		f := NewFactory()
 		set := exporterSettings(t, f)
 		set.Logger = zap.New(core)
-		cfg := loadConfig(t, testSettings(t.TempDir()), map[string]any{"exporter": map[string]any{nested: nil}})
-		if nested == "otlp_http" {
+		cfg := loadConfig(t, testSettings(t.TempDir()), map[string]any{"exporter": map[string]any{wrapped: nil}})
+		if wrapped == "otlp_http" {
 			cfg = loadConfig(t, testSettings(t.TempDir()), httpTo(&backend{httpURL: "http://x:1"}))
 		}
 		e, err := f.CreateLogs(context.Background(), set, cfg)
 		require.NoError(t, err)
 		require.NoError(t, e.Start(context.Background(), newTestHost((&scripted{}).factory())))
 		require.NoError(t, e.Shutdown(context.Background()))
-		assert.Equal(t, warnings, seen.FilterMessageSnippet("not known to wait").Len(), nested)
+		assert.Equal(t, warnings, seen.FilterMessageSnippet("not known to wait").Len(), wrapped)
 	}
 }
 
 // Package answer notes the answers of every client of an exporter, but not of a server.
-func TestListen(t *testing.T) {
+func TestAnswersAreNotedInEveryClient(t *testing.T) {
 	for _, tc := range []struct {
 		factory      exporter.Factory
 		answersNoted bool
@@ -179,14 +179,14 @@ func (*plainHost) GetFactory(kind component.Kind, t component.Type) component.Fa
 
 func TestHostForwards(t *testing.T) {
 	inner := &plainHost{}
-	h := nestedHost{Host: inner}
-	assert.NotNil(t, nestedFactory(h, component.MustNewType("otlp_grpc")))
-	assert.Nil(t, nestedFactory(h, component.MustNewType("nosuch")))
+	h := wrappedHost{Host: inner}
+	assert.NotNil(t, wrappedFactory(h, component.MustNewType("otlp_grpc")))
+	assert.Nil(t, wrappedFactory(h, component.MustNewType("nosuch")))
 	componentstatus.ReportStatus(h, componentstatus.NewEvent(componentstatus.StatusOK))
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusOK}, inner.reported)
 
-	plain := nestedHost{Host: struct{ component.Host }{}}
-	assert.Nil(t, nestedFactory(plain.Host, component.MustNewType("otlp_grpc")))
+	plain := wrappedHost{Host: struct{ component.Host }{}}
+	assert.Nil(t, wrappedFactory(plain.Host, component.MustNewType("otlp_grpc")))
 	assert.Nil(t, plain.GetFactory(component.KindExporter, component.MustNewType("otlp_grpc")))
 }
 
@@ -195,7 +195,7 @@ func TestSettingsSilenceTheHelper(t *testing.T) {
 	core, seen := observer.New(zap.InfoLevel)
 	set := exportertest.NewNopSettings(component.MustNewType("fallbacklog"))
 	set.Logger = zap.New(core)
-	set = nestedSettings(set, parseSpec(t, map[string]any{"otlp_grpc": nil}))
+	set = wrappedSettings(set, parseSpec(t, map[string]any{"otlp_grpc": nil}))
 	assert.Equal(t, "otlp_grpc", set.ID.Type().String())
 
 	set.ID = component.NewID(component.MustNewType("x"))

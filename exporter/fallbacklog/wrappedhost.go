@@ -18,8 +18,8 @@ type factorySource interface {
 	GetFactory(kind component.Kind, componentType component.Type) component.Factory
 }
 
-// nestedFactory returns an exporter factory of the running Collector, or nil.
-func nestedFactory(host component.Host, t component.Type) exporter.Factory {
+// wrappedFactory returns an exporter factory of the running Collector, or nil.
+func wrappedFactory(host component.Host, t component.Type) exporter.Factory {
 	src, ok := host.(factorySource)
 	if !ok {
 		return nil
@@ -28,19 +28,19 @@ func nestedFactory(host component.Host, t component.Type) exporter.Factory {
 	return f
 }
 
-// nestedHost is the host of a nested exporter: the Collector's host with the answers middleware.
-type nestedHost struct {
+// wrappedHost is the host of the wrapped exporter: the Collector's host with the answers middleware.
+type wrappedHost struct {
 	component.Host
 	answers answers
 }
 
 var (
-	_ factorySource            = nestedHost{}
-	_ componentstatus.Reporter = nestedHost{}
+	_ factorySource            = wrappedHost{}
+	_ componentstatus.Reporter = wrappedHost{}
 )
 
 // GetFactory forwards to the Collector.
-func (h nestedHost) GetFactory(kind component.Kind, t component.Type) component.Factory {
+func (h wrappedHost) GetFactory(kind component.Kind, t component.Type) component.Factory {
 	if src, ok := h.Host.(factorySource); ok {
 		return src.GetFactory(kind, t)
 	}
@@ -48,17 +48,17 @@ func (h nestedHost) GetFactory(kind component.Kind, t component.Type) component.
 }
 
 // GetExtensions returns the Collector's extensions and the answers middleware.
-func (h nestedHost) GetExtensions() map[component.ID]component.Component {
+func (h wrappedHost) GetExtensions() map[component.ID]component.Component {
 	return h.answers.addTo(h.Host.GetExtensions())
 }
 
-// Report reports the nested exporter's status as the wrapping exporter's.
-func (h nestedHost) Report(e *componentstatus.Event) { componentstatus.ReportStatus(h.Host, e) }
+// Report reports the wrapped exporter's status as this exporter's.
+func (h wrappedHost) Report(e *componentstatus.Event) { componentstatus.ReportStatus(h.Host, e) }
 
-// nestedSettings returns the nested exporter's settings. The ID has its own type. It has no metrics, because each attempt is
+// wrappedSettings returns the wrapped exporter's settings. The ID has its own type. It has no metrics, because each attempt is
 // counted here and a retried batch would count as lost there. Its logger writes at most one line per minute for each message,
 // and none of exporterhelper's lines about lost batches.
-func nestedSettings(set exporter.Settings, spec nestedSpec) exporter.Settings {
+func wrappedSettings(set exporter.Settings, spec wrappedSpec) exporter.Settings {
 	set.ID = component.NewIDWithName(spec.ID.Type(), set.ID.String())
 	set.MeterProvider = noop.NewMeterProvider()
 	set.Logger = sampled.Logger(set.Logger).With(zap.Stringer("nested", spec.ID)).

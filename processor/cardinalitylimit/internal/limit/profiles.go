@@ -9,48 +9,48 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
-// watch finds the profiles of the offenders that the metric at hand belongs to.
-func (c *Cursor) watch() {
-	c.watching = false
+// findProfiles finds the profiles of the offenders that the metric at hand belongs to.
+func (c *Cursor) findProfiles() {
+	c.profiled = false
 	board := c.set.options.Board
-	watches := board != nil && board.Watches()
+	exist := board != nil && board.HasProfiles()
 	for i, l := range c.set.limits {
-		g := &c.states[i]
-		g.watched, g.watchPoint = offenders.Pair{}, false
-		if !watches || g.skip || l.labels() {
+		st := &c.states[i]
+		st.profiles, st.profilesByPoint = offenders.Pair{}, false
+		if !exist || st.skip || l.labels() {
 			continue
 		}
 		if len(l.perLevel[fromAttribute]) > 0 {
-			g.watchPoint, c.watching = true, true
+			st.profilesByPoint, c.profiled = true, true
 			continue
 		}
-		key := g.key[fromMetric]
-		if g.watched = board.Find(l.offenderKey(key), c.set.hash.Combine(key, c.name())); g.watched != (offenders.Pair{}) {
-			c.watching = true
+		key := st.key[fromMetric]
+		if st.profiles = board.Find(l.offenderKey(key), c.set.hash.Combine(key, c.name())); st.profiles != (offenders.Pair{}) {
+			c.profiled = true
 		}
 	}
 }
 
 // describeSeries adds the labels of the series at hand to the profiles of its offenders, whether or not the series has a place.
 func (c *Cursor) describeSeries(attrs pcommon.Map) {
-	for i, l := range c.set.limits[:c.asked] {
-		g := &c.states[i]
-		if g.skip || l.labels() {
+	for i, l := range c.set.limits[:c.checkedLimits] {
+		st := &c.states[i]
+		if st.skip || l.labels() {
 			continue
 		}
-		watched := g.watched
-		if g.watchPoint {
+		profiles := st.profiles
+		if st.profilesByPoint {
 			key := c.key(i, l)
-			watched = c.set.options.Board.Find(l.offenderKey(key), c.set.hash.Combine(key, c.name()))
+			profiles = c.set.options.Board.Find(l.offenderKey(key), c.set.hash.Combine(key, c.name()))
 		}
-		if watched.Metric != nil {
-			c.addLabels(watched.Metric, l, attrs)
+		if profiles.Metric != nil {
+			c.addLabels(profiles.Metric, l, attrs)
 		}
-		if watched.Key != nil {
+		if profiles.Key != nil {
 			if l.Streams {
-				addValue(watched.Key, &offenders.Value{Label: c.set.metricLabel, Hash: c.name(), Name: metricName}, noAttributes)
+				addValue(profiles.Key, &offenders.Value{Label: c.set.metricLabel, Hash: c.name(), Name: metricName}, noAttributes)
 			}
-			c.addLabels(watched.Key, l, attrs)
+			c.addLabels(profiles.Key, l, attrs)
 		}
 	}
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
 )
 
-// startSink creates and starts the wrapped exporter, if one is configured.
-func (i *instance[T]) startSink(ctx context.Context, host component.Host) error {
+// startWrapped creates and starts the wrapped exporter, if one is configured.
+func (i *instance[T]) startWrapped(ctx context.Context, host component.Host) error {
 	spec := i.core.cfg.Exporter.spec
 	if spec == nil {
 		return nil
 	}
-	factory := nestedFactory(host, spec.ID.Type())
+	factory := wrappedFactory(host, spec.ID.Type())
 	if factory == nil {
 		return fmt.Errorf("%w (got %s)", errUnknownExporter, spec.ID.Type())
 	}
@@ -30,25 +30,25 @@ func (i *instance[T]) startSink(ctx context.Context, host component.Host) error 
 		i.set.Logger.Warn("this exporter is not known to wait for its downstream: data that it acknowledges early cannot be saved",
 			zap.Stringer("nested", spec.ID))
 	}
-	s, err := i.signal.create(ctx, factory, nestedSettings(i.set, *spec), cfg)
+	s, err := i.signal.create(ctx, factory, wrappedSettings(i.set, *spec), cfg)
 	if err != nil {
 		return err
 	}
 	s.answersNoted = answersNoted
-	if err := s.Start(ctx, nestedHost{host, answers{now: i.core.now}}); err != nil {
+	if err := s.Start(ctx, wrappedHost{host, answers{now: i.core.now}}); err != nil {
 		return errors.Join(err, s.Shutdown(ctx))
 	}
-	i.sink = s
+	i.wrapped = s
 	return nil
 }
 
-// stopSink shuts the wrapped exporter down and waits until ctx ends.
-func (i *instance[T]) stopSink(ctx context.Context) error {
-	if i.sink.Component == nil {
+// stopWrapped shuts the wrapped exporter down and waits until ctx ends.
+func (i *instance[T]) stopWrapped(ctx context.Context) error {
+	if i.wrapped.Component == nil {
 		return nil
 	}
 	stopped := make(chan error, 1)
-	go func() { stopped <- i.sink.Shutdown(ctx) }()
+	go func() { stopped <- i.wrapped.Shutdown(ctx) }()
 	select {
 	case err := <-stopped:
 		return err

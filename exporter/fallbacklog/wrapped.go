@@ -13,35 +13,35 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 )
 
-// nestedSpec is the configuration of a nested exporter: its type and optional name, and its settings. The settings stay a
+// wrappedSpec is the configuration of the wrapped exporter: its type and optional name, and its settings. The settings stay a
 // confmap.Conf, because a plain map would turn `0123` from the environment into a number.
-type nestedSpec struct {
+type wrappedSpec struct {
 	ID   component.ID
 	conf *confmap.Conf
 }
 
-// errNestedCount means that the section does not have exactly one exporter.
-var errNestedCount = errors.New("must name exactly one exporter")
+// errWrappedCount means that the section does not have exactly one exporter.
+var errWrappedCount = errors.New("must name exactly one exporter")
 
-// parseNested parses the map `type[/name]: settings`.
-func parseNested(conf *confmap.Conf) (nestedSpec, error) {
+// parseWrapped parses the map `type[/name]: settings`.
+func parseWrapped(conf *confmap.Conf) (wrappedSpec, error) {
 	keys := slices.Sorted(maps.Keys(conf.ToStringMap()))
 	if len(keys) != 1 {
-		return nestedSpec{}, fmt.Errorf("%w (got %d: %s)", errNestedCount, len(keys), strings.Join(keys, ", "))
+		return wrappedSpec{}, fmt.Errorf("%w (got %d: %s)", errWrappedCount, len(keys), strings.Join(keys, ", "))
 	}
-	var s nestedSpec
+	var s wrappedSpec
 	if err := s.ID.UnmarshalText([]byte(keys[0])); err != nil {
-		return nestedSpec{}, err
+		return wrappedSpec{}, err
 	}
 	var err error
 	if s.conf, err = conf.Sub(keys[0]); err != nil {
-		return nestedSpec{}, fmt.Errorf("%s: %w", keys[0], err)
+		return wrappedSpec{}, fmt.Errorf("%s: %w", keys[0], err)
 	}
 	return s, nil
 }
 
-// disabledSections are the sections whose work the wrapping exporter does itself. Each has a member `enabled`. A queue or a
-// write-ahead log of the nested exporter would acknowledge data that is not durable. Its retries would use up the caller's
+// disabledSections are the sections whose work this exporter does itself. Each has a member `enabled`. A queue or a
+// write-ahead log of the wrapped exporter would acknowledge data that is not durable. Its retries would use up the caller's
 // budget.
 var disabledSections = []string{"sending_queue", "retry_on_failure", "remote_write_queue", "wal"}
 
@@ -49,9 +49,9 @@ var disabledSections = []string{"sending_queue", "retry_on_failure", "remote_wri
 // that exists as the user's own, so only sections that the user has set are changed.
 var timeouts = [][]string{{"timeout"}, {"http", "timeout"}, {"protocol", "otlp", "timeout"}}
 
-// Config builds the nested exporter's configuration: the factory's default with the settings applied, disabledSections turned
+// Config builds the wrapped exporter's configuration: the factory's default with the settings applied, disabledSections turned
 // off, and one attempt limited to timeout. It validates the result.
-func (s nestedSpec) Config(factory exporter.Factory, timeout time.Duration) (component.Config, error) {
+func (s wrappedSpec) Config(factory exporter.Factory, timeout time.Duration) (component.Config, error) {
 	cfg := factory.CreateDefaultConfig()
 	defaults := confmap.New()
 	if err := defaults.Marshal(cfg); err != nil {
@@ -127,7 +127,7 @@ func setPath(m map[string]any, path []string, value any) {
 }
 
 // Redacted returns the settings for print-config. Without a factory it is unknown which settings are secret, so all are hidden.
-func (s nestedSpec) Redacted(factory exporter.Factory) map[string]any {
+func (s wrappedSpec) Redacted(factory exporter.Factory) map[string]any {
 	const hidden = "[REDACTED]"
 	if factory == nil {
 		return map[string]any{s.ID.String(): hidden}
@@ -147,7 +147,7 @@ func (s nestedSpec) Redacted(factory exporter.Factory) map[string]any {
 var synchronous = []string{"otlp_grpc", "otlp_http", "prometheus_remote_write", "load_balancing", "kafka", "debug"}
 
 // Synchronous reports whether the exporter is known to return only after the downstream has answered.
-func (s nestedSpec) Synchronous(factory exporter.Factory) bool {
+func (s wrappedSpec) Synchronous(factory exporter.Factory) bool {
 	if fmt.Sprint(s.conf.Get("producer::required_acks")) == "0" {
 		return false // no broker acknowledges the data
 	}
