@@ -16,6 +16,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
 func TestVersion(t *testing.T) {
@@ -70,7 +72,7 @@ func TestDeadLetterIsChosenFrom(t *testing.T) {
 func TestDeadLetterBesideAGateway(t *testing.T) {
 	dir := refusals(t)
 	var took []string
-	g := startGateway(t, dir, func(ld plog.Logs) error { took = append(took, logNames(ld)...); return nil })
+	g := startGateway(t, dir, func(ld plog.Logs) error { took = append(took, otlptest.LogBodies(ld)...); return nil })
 	assert.Contains(t, done(t, "discard", "-code", "InvalidArgument", dir), "fallbacklog/eu logs dead letter: 2 records, 4 items discarded, 2 records kept")
 	assert.Contains(t, done(t, "requeue", "-contains", "dead-2/", dir), "1 records, 2 items moved to the log, 1 records kept")
 	require.Eventually(t, func() bool { return len(catNames(t, dir)) == 0 }, time.Minute, 10*time.Millisecond, "it is replayed")
@@ -89,7 +91,7 @@ func TestScatteredRecordsStayDiscarded(t *testing.T) {
 	dir := t.TempDir()
 	const records = 600
 	refuseDead := func(ld plog.Logs) error { // others are accepted, as five refusals in a row would count as an outage
-		if strings.HasPrefix(logNames(ld)[0], "dead") {
+		if strings.HasPrefix(otlptest.LogBodies(ld)[0], "dead") {
 			return refuse(ld)
 		}
 		return nil

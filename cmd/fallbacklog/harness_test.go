@@ -4,10 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,15 +21,13 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.uber.org/goleak"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog"
+	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
 // asCommand is the environment variable that makes the test binary run the command.
@@ -209,36 +203,21 @@ func segments(t *testing.T, dir string, log ...string) []string {
 	return files
 }
 
-// server is an OTLP server for gRPC and HTTP that records accepted data in order.
+// server is an OTLP server that records the names of accepted data in order.
 type server struct {
-	plogotlp.UnimplementedGRPCServer
-	grpc, http string
+	grpc, http string // endpoints
 
 	mu       sync.Mutex
 	answer   func(ctx context.Context, name string) error // nil accepts all data
 	accepted []string
-	calls    int
-	header   []string
+	tenants  []string // the header X-Tenant of each request
 }
 
 func newServer(t *testing.T) *server {
 	t.Helper()
 	s := &server{}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	g := grpc.NewServer()
-	plogotlp.RegisterGRPCServer(g, s)
-	pmetricotlp.RegisterGRPCServer(g, &metricServer{s: s})
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = g.Serve(listener) }) // ends with Stop
-	web := httptest.NewServer(s)
-	t.Cleanup(func() {
-		g.Stop()
-		wg.Wait()
-		web.CloseClientConnections()
-		web.Close()
-	})
-	s.grpc, s.http = "grpc://"+listener.Addr().String(), web.URL
+	o := otlptest.Start(t, s.receive, otlptest.Options{})
+	s.grpc, s.http = "grpc://"+o.Addr, o.URL()
 	return s
 }
 
@@ -254,10 +233,11 @@ func (s *server) names() []string {
 	return append([]string(nil), s.accepted...)
 }
 
-func (s *server) receive(ctx context.Context, names ...string) error {
+func (s *server) receive(ctx context.Context, r otlptest.Request) error {
+	names := r.Names()
 	s.mu.Lock()
 	answer := s.answer
-	s.calls++
+	s.tenants = append(s.tenants, r.Header.Get("X-Tenant"))
 	s.mu.Unlock()
 	if answer != nil {
 		if err := answer(ctx, names[0]); err != nil {
@@ -270,72 +250,13 @@ func (s *server) receive(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// Export receives logs over gRPC.
-func (s *server) Export(ctx context.Context, r plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
-	return plogotlp.NewExportResponse(), s.receive(ctx, logNames(r.Logs())...)
-}
-
-type metricServer struct {
-	pmetricotlp.UnimplementedGRPCServer
-	s *server
-}
-
-func (m *metricServer) Export(ctx context.Context, r pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
-	return pmetricotlp.NewExportResponse(), m.s.receive(ctx, metricName(r.Metrics()))
-}
-
-// ServeHTTP receives logs and metrics over HTTP.
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return
-	}
-	s.mu.Lock()
-	s.header = append(s.header, r.Header.Get("X-Tenant"))
-	s.mu.Unlock()
-	switch r.URL.Path {
-	case "/v1/logs":
-		req := plogotlp.NewExportRequest()
-		if err = req.UnmarshalProto(body); err == nil {
-			err = s.receive(r.Context(), logNames(req.Logs())...)
-		}
-	case "/v1/metrics":
-		req := pmetricotlp.NewExportRequest()
-		if err = req.UnmarshalProto(body); err == nil {
-			err = s.receive(r.Context(), metricName(req.Metrics()))
-		}
-	default:
-		w.WriteHeader(http.StatusNotFound)
-	}
-	if status.Code(err) == codes.Unavailable {
-		w.WriteHeader(http.StatusServiceUnavailable)
-	} else if err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-	}
-}
-
-func logNames(ld plog.Logs) (names []string) {
-	for _, rl := range ld.ResourceLogs().All() {
-		for _, sl := range rl.ScopeLogs().All() {
-			for _, r := range sl.LogRecords().All() {
-				names = append(names, r.Body().Str())
-			}
-		}
-	}
-	return names
-}
-
-func metricName(md pmetric.Metrics) string {
-	return md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Name()
-}
-
 // catNames returns the names of the log records that cat prints.
 func catNames(t *testing.T, args ...string) (names []string) {
 	t.Helper()
 	for line := range strings.Lines(done(t, append([]string{"cat", "-signal", "logs"}, args...)...)) {
 		ld, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs([]byte(line))
 		require.NoError(t, err)
-		names = append(names, logNames(ld)...)
+		names = append(names, otlptest.LogBodies(ld)...)
 	}
 	return names
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
 func TestCommandsNeedTheKey(t *testing.T) {
@@ -68,7 +70,7 @@ func TestCommandsNeedTheKey(t *testing.T) {
 	assert.Len(t, s.names(), 2*6)
 
 	var delivered []string
-	g = startWith(t, dir, settings, func(ld plog.Logs) error { delivered = append(delivered, logNames(ld)...); return nil })
+	g = startWith(t, dir, settings, func(ld plog.Logs) error { delivered = append(delivered, otlptest.LogBodies(ld)...); return nil })
 	g.stop()
 	assert.Empty(t, delivered)
 }

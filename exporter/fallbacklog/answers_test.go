@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,15 +48,32 @@ type answering struct {
 func newAnswering(t *testing.T) *answering {
 	t.Helper()
 	a := &answering{}
-	a.addr, a.url = serve(t, func(srv *grpc.Server) { pmetricotlp.RegisterGRPCServer(srv, a) },
-		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a.mu.Lock()
-			a.calls++
-			answer := a.http
-			a.mu.Unlock()
-			answer(w, r)
-		}))
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	srv := grpc.NewServer()
+	pmetricotlp.RegisterGRPCServer(srv, a)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = srv.Serve(lis)
+	}()
+	web := httptest.NewServer(a)
+	a.addr, a.url = lis.Addr().String(), web.URL
+	t.Cleanup(func() {
+		srv.Stop()
+		<-served
+		web.CloseClientConnections()
+		web.Close()
+	})
 	return a
+}
+
+func (a *answering) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	a.calls++
+	answer := a.http
+	a.mu.Unlock()
+	answer(w, r)
 }
 
 func (a *answering) Export(ctx context.Context, _ pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {

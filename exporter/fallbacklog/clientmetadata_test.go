@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
 // The metadata of the configured keys is restored at replay as the client sent it. Other metadata is not on disk. An OTLP
@@ -48,7 +49,7 @@ func TestMetadataIsKeptAndRestored(t *testing.T) {
 	assert.NotContains(t, string(lines[0]), "private")
 	ld, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(lines[0])
 	require.NoError(t, err)
-	assert.Equal(t, []string{"x/0"}, logNames(ld))
+	assert.Equal(t, []string{"x/0"}, otlptest.LogBodies(ld))
 
 	mu.Lock()
 	away = false

@@ -102,19 +102,19 @@ func (i *instance[T]) consume(ctx context.Context, data T) error {
 	if i.lane == nil {
 		return errNotStarted
 	}
-	r := request[T]{instance: i, data: data}
+	b := batch[T]{instance: i, data: data}
 	if len(i.core.cfg.MetadataKeys) > 0 {
-		r.callerMetadata = client.FromContext(ctx).Metadata
+		b.callerMetadata = client.FromContext(ctx).Metadata
 	}
-	return i.lane.consume(ctx, r)
+	return i.lane.consume(ctx, b)
 }
 
-// decode is the inverse of request.Payload, for records with the same metadata.
-func (i *instance[T]) decode(lines [][]byte) (delivery.Batch, error) {
-	r := request[T]{instance: i}
-	for n, line := range lines {
-		codec := i.core.reader.CodecOf(line)
-		meta, payload, err := codec.Split(line)
+// decode is the inverse of batch.Payload, for records with the same metadata.
+func (i *instance[T]) decode(records [][]byte) (delivery.Batch, error) {
+	b := batch[T]{instance: i}
+	for n, rec := range records {
+		codec := i.core.reader.CodecOf(rec)
+		meta, payload, err := codec.Split(rec)
 		if err != nil {
 			return nil, err
 		}
@@ -123,10 +123,10 @@ func (i *instance[T]) decode(lines [][]byte) (delivery.Batch, error) {
 			return nil, err
 		}
 		if n > 0 {
-			i.signal.move(data, r.data)
+			i.signal.move(data, b.data)
 			continue
 		}
-		r.data, r.storedMetadata = data, meta.Metadata
+		b.data, b.storedMetadata = data, meta.Metadata
 	}
-	return r, nil
+	return b, nil
 }

@@ -27,6 +27,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
 // badFS fails one operation until a test changes that.
@@ -229,7 +230,7 @@ func (m *moody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	names := logNames(req.Logs())
+	names := otlptest.LogBodies(req.Logs())
 	m.mu.Lock()
 	mood := m.rnd.IntN(8)
 	if m.calm {
@@ -313,7 +314,7 @@ func TestFlappingDownstream(t *testing.T) {
 	for _, line := range lines {
 		ld, err := logs.json.unmarshal(line)
 		require.NoError(t, err)
-		for _, name := range logNames(ld) {
+		for _, name := range otlptest.LogBodies(ld) {
 			deadLettered[name] = true
 		}
 	}

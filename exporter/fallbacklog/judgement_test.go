@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
 // streak is the number of consecutive permanent errors, without a success, that mean that the downstream is at fault.
@@ -216,7 +217,7 @@ func TestOpaquePermanentErrorsKeepTheData(t *testing.T) {
 		if down {
 			return consumererror.NewPermanent(errors.New("remote write returned HTTP status 503"))
 		}
-		for _, name := range logNames(ld) {
+		for _, name := range otlptest.LogBodies(ld) {
 			got[name]++
 		}
 		return nil

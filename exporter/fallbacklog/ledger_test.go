@@ -16,6 +16,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
+	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
 // balance checks the ledger of a stopped gateway against its telemetry, read just before, and the disk.
@@ -81,7 +82,7 @@ func TestLedger(t *testing.T) {
 						for i := range 15 {
 							ld := makeLogs(fmt.Sprintf("%d/%d/%d", phase, w, i), 1+rnd.IntN(5))
 							ld.ResourceLogs().At(0).Resource().Attributes().PutStr("padding", string(padding))
-							names, err := logNames(ld), g.logs.ConsumeLogs(context.Background(), ld)
+							names, err := otlptest.LogBodies(ld), g.logs.ConsumeLogs(context.Background(), ld)
 							mu.Lock()
 							if err == nil {
 								accepted = append(accepted, names...)
@@ -114,7 +115,7 @@ func TestLedger(t *testing.T) {
 			for _, line := range lines {
 				ld, err := logs.json.unmarshal(line)
 				require.NoError(t, err)
-				for _, name := range logNames(ld) {
+				for _, name := range otlptest.LogBodies(ld) {
 					somewhere[name]++
 				}
 			}
@@ -161,7 +162,7 @@ func unread(t testing.TB, dir string) (names []string) {
 		}
 		ld, err := logs.json.unmarshal(e.Record)
 		require.NoError(t, err)
-		names = append(names, logNames(ld)...)
+		names = append(names, otlptest.LogBodies(ld)...)
 	}
 }
 

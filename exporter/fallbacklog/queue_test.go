@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
+	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
 func queueing(settings map[string]any) map[string]any {
@@ -117,7 +118,7 @@ func TestShutdownDrainsTheQueue(t *testing.T) {
 					if err == nil {
 						mu.Lock()
 						defer mu.Unlock()
-						got[logNames(ld)[0]]++
+						got[otlptest.LogBodies(ld)[0]]++
 					}
 					return err
 				})

@@ -86,22 +86,34 @@ func listen(t *testing.T) *net.UDPConn {
 	return conn
 }
 
+func listenUnix(t *testing.T) *net.UnixConn {
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "s"), Net: "unixgram"})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// The cases use a Unix socket, which loses nothing, except one over UDP that fits in a socket's buffer of 208 KiB.
 func TestLedgerEqualsTheWire(t *testing.T) {
 	for name, change := range map[string]func(*Profile){
 		"all types":        func(p *Profile) { p.Types = []string{"c", "g", "ms", "h", "d", "s"} },
 		"packed values":    func(p *Profile) { p.Values = 5 },
 		"sample rate":      func(p *Profile) { p.SampleRate = 0.25; p.Types = []string{"c", "ms"} },
-		"one line":         func(p *Profile) { p.LinesPerDatagram = 1; p.Rate = 5000; p.Lines = 2000 },
+		"one line":         func(p *Profile) { p.LinesPerDatagram = 1; p.Lines = 2000 },
 		"shuffled":         func(p *Profile) { p.Shuffled = true; p.Types = []string{"c", "g", "s"} },
 		"four connections": func(p *Profile) { p.Connections = 4 },
-		"more than a ring": func(p *Profile) { p.Series = 30; p.Lines = 12_345; p.Rate = 40_000 },
+		"more than a ring": func(p *Profile) { p.Series = 30; p.Lines = 12_345 },
+		"UDP":              func(p *Profile) { p.Network = "udp"; p.Lines = 500 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn := listen(t)
 			p := DefaultProfile()
-			p.Endpoint = conn.LocalAddr().String()
-			p.Duration, p.Lines, p.Rate = 0, 5_000, 20_000 // a rate that a socket buffer of 208 KiB can absorb
+			p.Network, p.Duration, p.Lines, p.Rate = "unixgram", 0, 5_000, 20_000
 			change(&p)
+			var conn net.Conn = listenUnix(t)
+			if p.Network == "udp" {
+				conn = listen(t)
+			}
+			p.Endpoint = conn.LocalAddr().String()
 
 			done := make(chan Ledger, 1)
 			go func() {
@@ -110,7 +122,7 @@ func TestLedgerEqualsTheWire(t *testing.T) {
 				done <- l
 			}()
 			// The reader runs until it has as many datagrams as the ledger.
-			var datagrams []string // they are parsed afterwards, so that the reader keeps up
+			var datagrams []string
 			h := received{metrics: map[string]MetricTotal{}, series: map[string]map[string]bool{}, last: map[string]float64{}, members: map[string]map[string]bool{}}
 			var ledger *Ledger
 			buffer := make([]byte, 65536)
@@ -224,12 +236,9 @@ func TestRunStopsWithItsContext(t *testing.T) {
 // A full Unix socket, which nobody reads, does not keep the sender from ending. Afterwards the socket contains exactly
 // the datagrams of the ledger.
 func TestFullUnixSocketDoesNotBlockTheEnd(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	require.NoError(t, err)
-	defer conn.Close()
+	conn := listenUnix(t)
 	p := DefaultProfile()
-	p.Network, p.Endpoint, p.Rate, p.Duration = "unixgram", path, 0, 50*time.Millisecond
+	p.Network, p.Endpoint, p.Rate, p.Duration = "unixgram", conn.LocalAddr().String(), 0, 50*time.Millisecond
 	ledger, err := Run(t.Context(), p, nil)
 	require.NoError(t, err)
 	assert.Zero(t, ledger.SendErrors)

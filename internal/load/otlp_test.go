@@ -2,8 +2,6 @@ package load_test
 
 import (
 	"context"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,67 +11,32 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/load"
+	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
-// otlpServer accepts every request except each third one, and counts points.
-type otlpServer struct {
-	pmetricotlp.UnimplementedGRPCServer
-	requests, points atomic.Int64
-}
+// thirds accepts every request except each third one, and counts points.
+type thirds struct{ requests, points atomic.Int64 }
 
-func (s *otlpServer) accepts(request pmetricotlp.ExportRequest) bool {
+func (s *thirds) answer(_ context.Context, r otlptest.Request) error {
 	if s.requests.Add(1)%3 == 0 {
-		return false
+		return status.Error(codes.Unavailable, "each third")
 	}
-	s.points.Add(int64(request.Metrics().DataPointCount()))
-	return true
-}
-
-func (s *otlpServer) Export(_ context.Context, request pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
-	if !s.accepts(request) {
-		return pmetricotlp.NewExportResponse(), status.Error(codes.Unavailable, "each third")
-	}
-	return pmetricotlp.NewExportResponse(), nil
-}
-
-func (s *otlpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	content, err := io.ReadAll(r.Body)
-	request := pmetricotlp.NewExportRequest()
-	if err != nil || r.URL.Path != "/v1/metrics" || request.UnmarshalProto(content) != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	if !s.accepts(request) {
-		w.WriteHeader(http.StatusServiceUnavailable)
-	}
+	s.points.Add(int64(r.Metrics.DataPointCount()))
+	return nil
 }
 
 // The ledger agrees with the server's counts, for both protocols.
 func TestOTLPLedgerIsWhatArrived(t *testing.T) {
 	for _, protocol := range []string{load.OTLPOverGRPC, load.OTLPOverHTTP} {
 		t.Run(protocol, func(t *testing.T) {
-			s := &otlpServer{}
+			s := &thirds{}
 			p := load.DefaultOTLPProfile()
 			p.Protocol, p.Connections, p.Workers, p.Rate, p.Duration = protocol, 5, 4, 500, 300*time.Millisecond
-			if protocol == load.OTLPOverGRPC {
-				listener, err := net.Listen("tcp", "127.0.0.1:0")
-				require.NoError(t, err)
-				server := grpc.NewServer()
-				pmetricotlp.RegisterGRPCServer(server, s)
-				go func() { _ = server.Serve(listener) }() // ends with Stop
-				defer server.Stop()
-				p.Endpoint = listener.Addr().String()
-			} else {
-				server := httptest.NewServer(s)
-				defer server.Close()
-				p.Endpoint = strings.TrimPrefix(server.URL, "http://")
-			}
+			p.Endpoint = otlptest.Start(t, s.answer, otlptest.Options{}).Addr
 			l, err := load.RunOTLP(t.Context(), p, nil)
 			require.NoError(t, err)
 			assert.EqualValues(t, 150, l.Requests, "500 per second for 0.3 s")

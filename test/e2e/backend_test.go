@@ -2,29 +2,22 @@ package e2e
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
-	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
-// backend is an OTLP server, over gRPC and HTTP on one port. It remembers the attribute "id" of every data point, log record
+// backend is a server for OTLP and for Prometheus remote write. It remembers the attribute "id" of every data point, log record
 // and span that it accepted. It also has a sum per metric name over delta points: the values of counters, and the sums of
 // exponential histograms.
 type backend struct {
-	pmetricotlp.UnimplementedGRPCServer
-
 	mu   sync.Mutex
 	hang bool
 	deny bool // answer UNAVAILABLE
@@ -46,36 +39,9 @@ func startBackend(t *testing.T, address string) *backend {
 }
 
 func (b *backend) start(t *testing.T, address string) {
-	listener, err := net.Listen("tcp", address)
-	require.NoError(t, err)
-	rpc := grpc.NewServer()
-	pmetricotlp.RegisterGRPCServer(rpc, b)
-	plogotlp.RegisterGRPCServer(rpc, &logBackend{backend: b})
-	ptraceotlp.RegisterGRPCServer(rpc, &traceBackend{backend: b})
-	plain := web{t, b}
-	server := &http.Server{ //nolint:gosec // its only client is the gateway
-		Protocols: new(http.Protocols),
-		Handler: http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
-			if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
-				rpc.ServeHTTP(answer, r)
-				return
-			}
-			plain.ServeHTTP(answer, r)
-		}),
-	}
-	server.Protocols.SetHTTP1(true)
-	server.Protocols.SetUnencryptedHTTP2(true)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(listener) // ends with Close
-	}()
-	b.stop = sync.OnceFunc(func() {
-		_ = server.Close()
-		<-done
-		rpc.Stop()
-	})
-	t.Cleanup(b.stop)
+	b.stop = otlptest.Start(t, b.receive, otlptest.Options{
+		Address: address, Paths: map[string]http.Handler{"POST /api/v1/write": remoteWrite{t, b}},
+	}).Stop
 }
 
 // setHang makes requests wait until their caller gives up, or ends that.
@@ -166,21 +132,34 @@ func (b *backend) refusals() int {
 	return b.no
 }
 
-// Export accepts metrics.
-func (b *backend) Export(ctx context.Context, request pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
+func (b *backend) receive(ctx context.Context, request otlptest.Request) error {
 	if err := b.admit(ctx); err != nil {
-		return pmetricotlp.NewExportResponse(), err
+		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, rm := range request.Metrics().ResourceMetrics().All() {
+	for _, rm := range request.Metrics.ResourceMetrics().All() {
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
 				b.noteMetric(m)
 			}
 		}
 	}
-	return pmetricotlp.NewExportResponse(), nil
+	for _, rl := range request.Logs.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, record := range sl.LogRecords().All() {
+				b.note(record.Attributes())
+			}
+		}
+	}
+	for _, rs := range request.Traces.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				b.note(span.Attributes())
+			}
+		}
+	}
+	return nil
 }
 
 func (b *backend) noteMetric(m pmetric.Metric) {
@@ -208,46 +187,4 @@ func (b *backend) noteMetric(m pmetric.Metric) {
 			}
 		}
 	}
-}
-
-type logBackend struct {
-	plogotlp.UnimplementedGRPCServer
-	*backend
-}
-
-func (b *logBackend) Export(ctx context.Context, request plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
-	if err := b.admit(ctx); err != nil {
-		return plogotlp.NewExportResponse(), err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, rl := range request.Logs().ResourceLogs().All() {
-		for _, sl := range rl.ScopeLogs().All() {
-			for _, record := range sl.LogRecords().All() {
-				b.note(record.Attributes())
-			}
-		}
-	}
-	return plogotlp.NewExportResponse(), nil
-}
-
-type traceBackend struct {
-	ptraceotlp.UnimplementedGRPCServer
-	*backend
-}
-
-func (b *traceBackend) Export(ctx context.Context, request ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
-	if err := b.admit(ctx); err != nil {
-		return ptraceotlp.NewExportResponse(), err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, rs := range request.Traces().ResourceSpans().All() {
-		for _, ss := range rs.ScopeSpans().All() {
-			for _, span := range ss.Spans().All() {
-				b.note(span.Attributes())
-			}
-		}
-	}
-	return ptraceotlp.NewExportResponse(), nil
 }

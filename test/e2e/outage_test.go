@@ -35,28 +35,19 @@ const (
 	breakerOpen   = 2
 )
 
-// wrapped is an exporter that fallbacklog wraps in TestOutage, and a backend for it.
+// wrapped is an exporter that fallbacklog wraps in TestOutage.
 type wrapped struct {
 	exporter    string // its configuration; %s is the backend's address
 	metricsOnly bool
-	start       func(t *testing.T, address string) *backend
-}
-
-func startWebBackend(t *testing.T, address string) *backend {
-	b := startBackend(t, freeAddresses(t, 1)[0])
-	startWeb(t, b, address)
-	return b
 }
 
 // TestOutage: the backend is down, then up but refusing, then hanging, then healthy. Every acknowledged item arrives. In
 // between it is on disk as OTLP JSON, and the breaker opens and closes again.
 func TestOutage(t *testing.T) {
 	for name, w := range map[string]wrapped{
-		"otlp_grpc": {`{otlp_grpc: {endpoint: %s, tls: {insecure: true}}}`, false, startBackend},
-		"otlp_http": {`{otlp_http: {endpoint: "http://%s"}}`, false, startWebBackend},
-		"prometheus_remote_write": {
-			`{prometheus_remote_write: {endpoint: "http://%s/api/v1/write"}}`, true, startWebBackend,
-		},
+		"otlp_grpc":               {`{otlp_grpc: {endpoint: %s, tls: {insecure: true}}}`, false},
+		"otlp_http":               {`{otlp_http: {endpoint: "http://%s"}}`, false},
+		"prometheus_remote_write": {`{prometheus_remote_write: {endpoint: "http://%s/api/v1/write"}}`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // most of it is waiting
@@ -95,7 +86,7 @@ service:
 	assert.ElementsMatch(t, s.acknowledged(), loggedIDs(t, g.log), "what was acknowledged is in the log, once")
 
 	// The backend listens and answers UNAVAILABLE.
-	b := w.start(t, g.backend)
+	b := startBackend(t, g.backend)
 	b.setDeny(true)
 	eventually(t, "a probe reaches the backend", func() bool { return b.refusals() > 0 })
 	s.sendAll(t, 30)

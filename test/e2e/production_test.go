@@ -14,8 +14,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 )
 
 // logsOf returns an OTLP request of n log records.
@@ -36,7 +34,7 @@ func (g *gateway) post(t *testing.T, path, content string) int {
 func TestProduction(t *testing.T) {
 	a := newAuthority(t)
 	g := newGateway(t, "production.yaml", `receivers: {metricsudp: {aggregation_interval: 1s}}`)
-	r := startRecorder(t, g.backend, grpc.Creds(credentials.NewTLS(a.serverTLS(tls.NoClientCert))))
+	r := startRecorder(t, g.backend, a.serverTLS(tls.NoClientCert))
 	g.env["OTLP_ENDPOINT"], g.env["OTLP_CA_FILE"], g.env["OTLP_API_KEY"] = "https://"+g.backend, a.file, "k3y"
 	g.start()
 
@@ -79,7 +77,7 @@ func TestExplodingLabelsAreRemoved(t *testing.T) {
 			var r *recorder
 			if file == "production.yaml" {
 				a := newAuthority(t)
-				r = startRecorder(t, g.backend, grpc.Creds(credentials.NewTLS(a.serverTLS(tls.NoClientCert))))
+				r = startRecorder(t, g.backend, a.serverTLS(tls.NoClientCert))
 				g.env["OTLP_ENDPOINT"], g.env["OTLP_CA_FILE"], g.env["OTLP_API_KEY"] = "https://"+g.backend, a.file, "k3y"
 			} else {
 				r = startRecorder(t, g.backend)

@@ -2,85 +2,62 @@ package e2e
 
 import (
 	"context"
-	"net"
+	"crypto/tls"
+	"net/http"
 	"slices"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
-	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 	"github.com/otelcol-custom/otelcol-custom/internal/pointcount"
 )
 
-// recorder is an OTLP gRPC server that keeps every request, with the headers of the last one.
+// recorder is an OTLP server that keeps every request, with the headers of the last one.
 type recorder struct {
-	pmetricotlp.UnimplementedGRPCServer
-
 	mu      sync.Mutex // guards everything below
 	metrics []pmetric.Metrics
 	logs    []plog.Logs
 	traces  []ptrace.Traces
-	headers metadata.MD
+	headers http.Header
 }
 
-func startRecorder(t *testing.T, address string, options ...grpc.ServerOption) *recorder {
-	listener, err := net.Listen("tcp", address)
-	require.NoError(t, err)
+// startRecorder listens on the address, with TLS only if there is a configuration.
+func startRecorder(t *testing.T, address string, config ...*tls.Config) *recorder {
 	r := &recorder{}
-	server := grpc.NewServer(options...)
-	pmetricotlp.RegisterGRPCServer(server, r)
-	plogotlp.RegisterGRPCServer(server, &logRecorder{recorder: r})
-	ptraceotlp.RegisterGRPCServer(server, &traceRecorder{recorder: r})
-	go func() { _ = server.Serve(listener) }() // ends with Stop
-	t.Cleanup(server.Stop)
+	o := otlptest.Options{Address: address}
+	if len(config) > 0 {
+		o.TLS = config[0]
+	}
+	otlptest.Start(t, r.keep, o)
 	return r
 }
 
-func (r *recorder) Export(ctx context.Context, request pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
-	r.keep(ctx, func() { r.metrics = append(r.metrics, request.Metrics()) })
-	return pmetricotlp.NewExportResponse(), nil
-}
-
-func (r *recorder) keep(ctx context.Context, add func()) {
+func (r *recorder) keep(_ context.Context, request otlptest.Request) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.headers, _ = metadata.FromIncomingContext(ctx)
-	add()
-}
-
-type logRecorder struct {
-	plogotlp.UnimplementedGRPCServer
-	*recorder
-}
-
-func (r *logRecorder) Export(ctx context.Context, request plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
-	r.keep(ctx, func() { r.logs = append(r.logs, request.Logs()) })
-	return plogotlp.NewExportResponse(), nil
-}
-
-type traceRecorder struct {
-	ptraceotlp.UnimplementedGRPCServer
-	*recorder
-}
-
-func (r *traceRecorder) Export(ctx context.Context, request ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
-	r.keep(ctx, func() { r.traces = append(r.traces, request.Traces()) })
-	return ptraceotlp.NewExportResponse(), nil
+	r.headers = request.Header
+	if n := request.Metrics.MetricCount(); n > 0 {
+		r.metrics = append(r.metrics, request.Metrics)
+	}
+	if n := request.Logs.LogRecordCount(); n > 0 {
+		r.logs = append(r.logs, request.Logs)
+	}
+	if n := request.Traces.SpanCount(); n > 0 {
+		r.traces = append(r.traces, request.Traces)
+	}
+	return nil
 }
 
 // header returns the last request's header.
 func (r *recorder) header(name string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.headers.Get(name))
+	return slices.Clone(r.headers.Values(name))
 }
 
 // logBatches returns the numbers of records of the requests.
@@ -153,13 +130,7 @@ func (r *recorder) spans() (names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, td := range r.traces {
-		for _, rs := range td.ResourceSpans().All() {
-			for _, ss := range rs.ScopeSpans().All() {
-				for _, s := range ss.Spans().All() {
-					names = append(names, s.Name())
-				}
-			}
-		}
+		names = append(names, otlptest.SpanNames(td)...)
 	}
 	return names
 }

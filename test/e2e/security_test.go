@@ -25,7 +25,7 @@ func TestMutualTLS(t *testing.T) {
 	a, stranger := newAuthority(t), newAuthority(t)
 	g := newGateway(t, "mtls.yaml", impatient)
 	token := g.withCertificates(a)
-	r := startRecorder(t, g.backend, grpc.Creds(credentials.NewTLS(a.serverTLS(tls.RequireAndVerifyClientCert))))
+	r := startRecorder(t, g.backend, a.serverTLS(tls.RequireAndVerifyClientCert))
 	g.start()
 
 	one := plog.NewLogs()
@@ -85,7 +85,7 @@ func TestMutualTLS(t *testing.T) {
 	// A backend with a certificate of another authority gets no data. The data waits in the log.
 	deceived := newGateway(t, "mtls.yaml", impatient)
 	token = deceived.withCertificates(a)
-	impostor := startRecorder(t, deceived.backend, grpc.Creds(credentials.NewTLS(stranger.serverTLS(tls.NoClientCert))))
+	impostor := startRecorder(t, deceived.backend, stranger.serverTLS(tls.NoClientCert))
 	deceived.start()
 	g = deceived
 	assert.Equal(t, codes.OK, overGRPC(client(a), token))

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/snapshot"
@@ -125,7 +127,16 @@ func TestHorizon(t *testing.T) {
 			s, restored := newSet(t, spec), newSet(t, spec)
 			require.Zero(t, decide(s, nil, "", "", "m", "id", "1").Horizon, name)
 			s.NoteUnknownUntil(0, at)
-			require.Equal(t, want, decide(s, nil, "", "", "m", "id", "1").Horizon, "%s: a known series", name)
+			c, attrs, metric := s.Begin(headers{}), pcommon.NewMap(), pmetric.NewMetric()
+			attrs.PutStr("id", "1")
+			metric.SetName("m")
+			c.Resource(pcommon.NewResource())
+			c.Scope(pcommon.NewInstrumentationScope())
+			c.Metric(metric)
+			for range 2 { // the second time no lock is needed
+				require.Equal(t, want, c.Decide(attrs, false).Horizon, "%s: a known series", name)
+			}
+			c.End()
 			require.Equal(t, want, decide(s, nil, "", "", "m", "id", "2").Horizon, "%s: a new series", name)
 			require.Equal(t, want, decide(s, nil, "", "", "n", "id", "1").Horizon, "%s: a new key", name)
 			s.limits[0].trackers.maxKeys = 0
