@@ -66,7 +66,7 @@ test-browser: has-deps build ## the gateway page in headless Chromium
 	OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go -C test/browser test -timeout 15m -count=1 -v . 2>&1 | { grep -vE '^ *=== ' || true; }
 
 .PHONY: screenshots
-screenshots: has-deps build ## pictures of the gateway page for the docs, about 3 minutes; bin/screenshots has them as PNG, too
+screenshots: has-deps build ## pictures of the gateway page for the docs, about 4 minutes; bin/screenshots has them as PNG, too
 	SCREENSHOTS=$(CURDIR)/bin/screenshots OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go -C test/browser test -timeout 10m -count=1 -v -run '^TestScreenshots' .
 	cp bin/screenshots/*.webp docs/gatewaypage/
 

@@ -94,7 +94,9 @@ func newCore(cfg *Config, set exporter.Settings) (*core, error) {
 		Now:              c.now,
 		OnChange: func(from, to breaker.State) {
 			c.tel.transition(from, to)
-			c.published.breakerChangedAt.Store(c.now().UnixNano())
+			if from == breaker.Closed || to == breaker.Closed { // a probe in between changes nothing for viewers
+				c.published.breakerChangedAt.Store(c.now().UnixNano())
+			}
 			if to == breaker.Closed {
 				c.forecast.breakerClosed()
 			}

@@ -26,7 +26,7 @@ func (t *itemTally) items() gatewaystate.LogItems {
 
 // published is the state that a component shows on the gateway page, once for all its signals. It is safe for concurrent use.
 type published struct {
-	breakerChangedAt atomic.Int64 // when the breaker changed, in Unix nanoseconds; 0: not since the start
+	breakerChangedAt atomic.Int64 // when the breaker opened or closed, in Unix nanoseconds; 0: not since the start
 	begun            time.Time
 
 	mu       sync.Mutex

@@ -1,10 +1,13 @@
 package fallbacklog
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
 )
@@ -47,4 +50,23 @@ func TestRefusal(t *testing.T) {
 		require.Equal(t, full, c.refusal(log(0, "")))
 		require.Equal(t, "the disk does not answer", c.refusal(log(1<<20, "the disk does not answer")), "whatever on_full says")
 	}
+}
+
+// An outage has one beginning: the attempts of a half-open breaker do not change since when the page calls it open.
+func TestAnOutageHasOneBeginning(t *testing.T) {
+	b := newBackend(t)
+	g := startGateway(t, newTestHost(), loadConfig(t, testSettings(t.TempDir()), grpcTo(b)))
+	since := func() time.Time { return g.logs.(logsExporter).core.GatewayState().Log.BreakerSince }
+	started := since()
+	b.refuse(codes.Unavailable)
+	for i := range 5 {
+		g.send(fmt.Sprint(i), 1)
+	}
+	eventually(t, func() bool { return since().After(started) }, "the breaker opens")
+	opened := since()
+	eventually(t, func() bool { return g.sum("breaker_transitions", "to=half_open") > 2 }, "the backend is asked again")
+	require.Equal(t, opened, since())
+	b.set(nil)
+	eventually(t, func() bool { return since().After(opened) }, "the breaker closes")
+	require.Zero(t, g.sum("breaker_state"))
 }

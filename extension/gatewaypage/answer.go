@@ -78,18 +78,22 @@ func (a *answer) drawn() []byte {
 }
 
 func (p *page) state(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(p.answer.Load().encoded())
+	send(w, "application/json", p.answer.Load().encoded())
 }
 
 func (p *page) text(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write(p.answer.Load().plain())
+	send(w, "text/plain; charset=utf-8", p.answer.Load().plain())
 }
 
 func (p *page) history(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(p.answer.Load().drawn())
+	send(w, "application/json", p.answer.Load().drawn())
+}
+
+// send writes an answer in one piece: with its length it needs no chunks.
+func send(w http.ResponseWriter, contentType string, content []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+	_, _ = w.Write(content)
 }
 
 // encodedHistory writes the strips as JSON of at most maxReply bytes. Series that have no room are left off and counted.

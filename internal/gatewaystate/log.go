@@ -6,7 +6,8 @@ import "time"
 type Log struct {
 	// Exporter is the type of the wrapped exporter, empty without one.
 	Exporter string `json:"exporter"`
-	// Breaker is closed, half_open or open, BreakerSince when it became so.
+	// Breaker is closed, half_open or open. BreakerSince is when it was closed last or, if it is not closed, when it left that
+	// state: attempts in between do not change it.
 	Breaker      string    `json:"breaker"`
 	BreakerSince time.Time `json:"breaker_since"`
 	// Since is when data began to go to the log, nil unless it does or is still in it.

@@ -17,9 +17,19 @@ func StartReplica(t testing.TB, primary *Server) *Server {
 	host, port, err := net.SplitHostPort(primary.Addr)
 	require.NoError(t, err)
 	s := Start(t, "--replicaof", host+" "+port, "--repl-diskless-sync-delay", "0")
-	c := primary.Client()
-	require.Eventually(t, func() bool { return s.Do(c, "WAIT", "1", "100") == "1" }, 30*time.Second, 20*time.Millisecond)
+	primary.WaitForReplica()
 	return s
+}
+
+// WaitForReplica waits until a replica has everything that was written to the server. WAIT counts only the writes of its own
+// connection, so one is made.
+func (s *Server) WaitForReplica() {
+	s.t.Helper()
+	c := s.Client()
+	require.Eventually(s.t, func() bool {
+		s.Do(c, "SET", "storetest", "everything before")
+		return s.Do(c, "WAIT", "1", "1000") == "1"
+	}, 30*time.Second, 20*time.Millisecond)
 }
 
 // StartSentinel starts a sentinel that watches a server under a name, decides alone, and knows of one replica.

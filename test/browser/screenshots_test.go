@@ -1,10 +1,13 @@
 package browser
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -26,14 +29,13 @@ func TestScreenshots(t *testing.T) {
 	backend := startBackend(t, g.backend)
 	g.start(t)
 	b := open(t, g.page)
-	b.waitFor("#verdict-parts", "nothing lost")
+	b.waitFor("#verdict-parts", "no data has come in yet")
+	time.Sleep(15 * time.Second) // strips need something to show
 	b.pictures(dir, "idle")
 
 	stop := traffic(t, g)
 	b.waitFor("#offenders", "order.errors")
-	time.Sleep(20 * time.Second) // strips need something to show
-	b.pictures(dir, "exploded")
-
+	time.Sleep(20 * time.Second)
 	backend.signal(syscall.SIGKILL)
 	b.waitFor("#verdict-parts", "down for")
 	time.Sleep(25 * time.Second)
@@ -45,6 +47,47 @@ func TestScreenshots(t *testing.T) {
 	time.Sleep(10 * time.Second)
 	b.pictures(dir, "drained")
 	stop()
+}
+
+// TestScreenshotsOfTheDemo: see TestScreenshots. The pictures are of the demonstration, in which an error's text is a label.
+func TestScreenshotsOfTheDemo(t *testing.T) {
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		t.Skip("SCREENSHOTS names no folder")
+	}
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	b := open(t, startDemo(t))
+	b.waitFor("#offenders", "order.errors")
+	time.Sleep(40 * time.Second)
+	b.pictures(dir, "exploded")
+}
+
+// startDemo runs the demonstration as `make demo` does, and returns the URL of its gateway's page.
+func startDemo(t *testing.T) string {
+	t.Helper()
+	binaries := t.TempDir()
+	require.NoError(t, os.Symlink(binary(t), filepath.Join(binaries, "otelcol-custom")))
+	build := exec.Command("go", "build", "-o", binaries, "./examples/orders", "./examples/orders/demo")
+	build.Dir = root
+	output, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	demo := exec.Command(filepath.Join(binaries, "demo"), "-bin", binaries, "-duration", "5m")
+	demo.Dir, demo.Stderr = root, os.Stderr
+	stdout, err := demo.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, demo.Start())
+	t.Cleanup(func() {
+		_ = demo.Process.Signal(syscall.SIGINT) // it may have ended
+		_ = demo.Wait()                         // its code does not matter
+	})
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		if _, url, found := strings.Cut(lines.Text(), "gateway page: "); found {
+			return url
+		}
+	}
+	require.FailNow(t, "the demonstration names no page")
+	return ""
 }
 
 // pictures writes the whole page at two widths, light and dark, as PNG and as WebP, which is a tenth as large.

@@ -124,6 +124,20 @@ func TestRequirementsHaveEveryRowOnce(t *testing.T) {
 	}
 }
 
+// TestSecondGatewayOfTheQuickstart: docs/quickstart.md starts a second gateway beside the first one. Every listener and directory
+// of the configuration must be another one there.
+func TestSecondGatewayOfTheQuickstart(t *testing.T) {
+	configuration, err := os.ReadFile(filepath.Join(root, "configs", "quickstart.yaml"))
+	require.NoError(t, err)
+	page, err := os.ReadFile(filepath.Join(root, "docs", "quickstart.md"))
+	require.NoError(t, err)
+	variables := regexp.MustCompile(`\$\{env:([A-Z_]+_(?:ENDPOINT|PORT|DIRECTORY)):-`).FindAllStringSubmatch(string(configuration), -1)
+	require.Greater(t, len(variables), 8)
+	for _, m := range variables {
+		assert.Contains(t, string(page), m[1]+"=", "docs/quickstart.md")
+	}
+}
+
 // TestNoMarksOfAMerge: no text of the repository has the marks that git writes where two changes meet.
 func TestNoMarksOfAMerge(t *testing.T) {
 	marks := regexp.MustCompile(`(?m)^(<{7}|>{7}) `)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/http"
@@ -198,15 +199,51 @@ func TestReadmeConfigurations(t *testing.T) {
 	}
 }
 
-// TestGuideConfigurations: the configurations in the guides are valid too.
+// TestGuideConfigurations: the configurations in all other pages are valid too, those of Prometheus included. docs/own-build.md
+// has TestOwnBuild.
 func TestGuideConfigurations(t *testing.T) {
-	for _, guide := range []string{"limit-cardinality.md", "migration.md", "operate-the-local-log.md", "shape-histograms.md"} {
-		t.Run(guide, func(t *testing.T) {
-			for _, block := range yamlBlocks(t, filepath.Join("../../docs", guide)) {
-				validateShown(t, block)
+	pages := []string{"../../extension/gatewaypage/README.md"}
+	for _, pattern := range []string{"*.md", "*/*.md"} {
+		found, err := filepath.Glob("../../docs/" + pattern)
+		require.NoError(t, err)
+		pages = append(pages, found...)
+	}
+	blocks := 0
+	for _, page := range pages {
+		content, err := os.ReadFile(page)
+		require.NoError(t, err)
+		if filepath.Base(page) == "own-build.md" || !bytes.Contains(content, []byte("```yaml\n")) {
+			continue
+		}
+		t.Run(strings.TrimPrefix(page, "../../"), func(t *testing.T) {
+			for _, block := range yamlBlocks(t, page) {
+				blocks++
+				switch conf := parseYAML(t, []byte(block)); {
+				case conf.IsSet("scrape_configs"):
+					checkForPrometheus(t, block)
+				case conf.IsSet("limits"): // an entry alone
+					validateShown(t, "processors:\n  cardinalitylimit:\n"+regexp.MustCompile("(?m)^").ReplaceAllString(block, "    "))
+				default:
+					validateShown(t, block)
+				}
 			}
 		})
 	}
+	assert.Greater(t, blocks, 30)
+}
+
+// checkForPrometheus checks a configuration of Prometheus whose paths begin at the root of the repository, with its rules.
+func checkForPrometheus(t *testing.T, block string) {
+	t.Helper()
+	dir := t.TempDir()
+	deploy, err := filepath.Abs("../../deploy")
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(deploy, filepath.Join(dir, "deploy")))
+	file := filepath.Join(dir, "prometheus.yml")
+	require.NoError(t, os.WriteFile(file, []byte(block), 0o600))
+	output, err := exec.Command("promtool", "check", "config", file).CombinedOutput()
+	require.NoError(t, err, "%s\n%s", block, output)
+	require.Contains(t, string(output), "rules found", "rule_files names files that exist")
 }
 
 // yamlBlocks returns the code blocks of a page, without the indentation of the list around them.
@@ -262,7 +299,7 @@ service: {pipelines: {metrics: {receivers: [%s], processors: [%s], exporters: [%
 		args = append(args, "--config", smallest)
 	}
 	cmd := exec.Command(binary, args...)
-	cmd.Env = append(os.Environ(), "FALLBACKLOG_KEY="+strings.Repeat("0f", 32))
+	cmd.Env = append(os.Environ(), "FALLBACKLOG_KEY="+strings.Repeat("0f", 32), "GATEWAYPAGE_TOKEN=token", "VALKEY_PASSWORD=password", "PLACES_SECRET=secret")
 	output, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s\n%s", block, output)
 }

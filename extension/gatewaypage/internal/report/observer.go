@@ -291,7 +291,7 @@ func (v *Observer) refusing(r *Reading) string {
 // the strip and that of the line in it.
 func (v *Observer) remember(rep *Report) {
 	add := func(strip, line string, value float64) { v.history.Add(rep.At, strip+": "+line, value) }
-	for _, signal := range []string{"metrics", "traces", "logs"} {
+	for _, signal := range signals {
 		v.rememberSignal(rep, signal, func(line string, value float64) { add(units[signal]+" per second", line, value) })
 	}
 	for i := range rep.Components {

@@ -15,6 +15,9 @@ type Pipeline struct {
 // units of the signals.
 var units = map[string]string{"metrics": "points", "traces": "spans", "logs": "records"}
 
+// signals are in the order in which viewers see them.
+var signals = []string{"metrics", "traces", "logs"}
+
 // ownNames are the signals in the names of the Collector's own metrics.
 var ownNames = map[string]string{"metrics": "metric_points", "traces": "spans", "logs": "log_records"}
 
@@ -36,7 +39,7 @@ func (p Pipelines) routes() []*path {
 		}
 	}
 	slices.SortFunc(found, func(a, b *path) int {
-		return cmp.Or(cmp.Compare(a.signal, b.signal), cmp.Compare(a.exporter, b.exporter))
+		return cmp.Or(cmp.Compare(slices.Index(signals, a.signal), slices.Index(signals, b.signal)), cmp.Compare(a.exporter, b.exporter))
 	})
 	return found
 }

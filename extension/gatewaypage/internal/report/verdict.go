@@ -117,6 +117,21 @@ func (j *judge) refusals() {
 	}
 }
 
+// arrivals says that nothing has come in since the start, which a person who has just started a gateway wants to know.
+func (j *judge) arrivals() {
+	idle := func(n Route) bool {
+		return n.In != nil && n.In.Items == 0 && n.Sent.Items == 0 && n.Waiting.Items == 0 && n.Returned.Items == 0 && n.Lost.Items == 0
+	}
+	for i := range j.report.Routes {
+		if !idle(j.report.Routes[i]) {
+			return
+		}
+	}
+	if len(j.report.Routes) > 0 {
+		j.part(LevelOK, time.Time{}, "no data has come in yet")
+	}
+}
+
 // limits says how many metrics and keys are limited, and since when.
 func (j *judge) limits() {
 	enforced, dry := newOffending(), newOffending()
@@ -195,5 +210,6 @@ func judged(r *Report, unknown []string, refusing string, losingSince time.Time)
 	j.times()
 	j.refusals()
 	j.limits()
+	j.arrivals()
 	return j.finish()
 }

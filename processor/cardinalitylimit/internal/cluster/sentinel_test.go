@@ -22,7 +22,7 @@ func TestAFailoverBySentinels(t *testing.T) {
 	a, b := s.join("a", through), s.join("b", through)
 	require.Equal(t, Joined, a.State())
 	require.Equal(t, [Alone + 1]int{Admitted: 10}, count(a.ask(series(0, 10)...)))
-	require.Equal(t, "1", s.Do(s.client, "WAIT", "1", "10000"))
+	s.WaitForReplica()
 	s.Kill()
 	c := sentinel.Client()
 	require.Eventually(t, func() bool {

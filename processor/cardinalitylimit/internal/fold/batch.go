@@ -96,7 +96,7 @@ func (t *Table) Batch() *Batch {
 	return &Batch{table: t, parts: make([]collectionPart, 0, usualParts)}
 }
 
-// usualSightings is the usual number of metrics per batch.
+// usualParts is the usual number of metrics per batch.
 const usualParts = 16
 
 // Add stages p. Describe is called for the first point of an outgoing series, while no lock is held.

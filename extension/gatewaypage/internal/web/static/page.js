@@ -118,7 +118,8 @@ function showVerdict(state) {
     const e = element('li');
     return {element: e, update: (text) => write(e, text)};
   };
-  const parts = v.ready ? v.parts : [...v.parts, 'not ready: ' + v.why];
+  const repeated = (part) => part.toLowerCase() === word.toLowerCase();
+  const parts = [...v.parts.filter((part) => !repeated(part)), ...(v.ready ? [] : ['not ready: ' + v.why])];
   list(at('verdict-parts'), parts, (_, i) => i, line);
   list(at('verdict-unknown'), v.unknown, (_, i) => i, line);
   document.title = sign + ' ' + state.instance.name;
@@ -416,8 +417,9 @@ const marks = {
   },
 };
 
-// binary are steps of an axis of bytes.
+// binary are steps of an axis of bytes, natural those of an axis of things that are counted.
 const binary = Array.from({length: 45}, (_, i) => 2 ** i);
+const natural = Array.from({length: 45}, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
 
 function compact(v, isBytes) {
   if (isBytes) return bytes(v);
@@ -427,7 +429,7 @@ function compact(v, isBytes) {
 function strip(group) {
   const title = element('h3', '', group.name), plot = element('div', 'plot'), legend = element('ul', 'legend');
   const box = element('div', 'strip', title, plot, legend);
-  const isBytes = group.name.includes('bytes');
+  const isBytes = group.name.includes('bytes'), steps = isBytes ? {incrs: binary} : group.name.includes('per second') ? {} : {incrs: natural};
   let chart = null, lines = '', width = 0, dark = null;
   const build = (g) => {
     chart?.destroy();
@@ -436,7 +438,7 @@ function strip(group) {
       width, height: 120, legend: {show: false}, cursor: {show: false}, padding: [8, 30, 0, 0], plugins: [marks],
       scales: {x: {time: true, range: (_, min, max) => [min, Math.max(max, min + 20)]}, y: {range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1]}},
       axes: [{...axis(), size: 26, space: 70, values: (_, ticks) => ticks.map((s) => new Date(s * 1000).toLocaleTimeString('en-GB', g.span > 300 ? {hour: '2-digit', minute: '2-digit'} : {}))},
-        {...axis(), size: 64, space: 36, ...(isBytes ? {incrs: binary} : {}), values: (_, ticks) => ticks.map((v) => compact(v, isBytes))}],
+        {...axis(), size: 64, space: 36, ...steps, values: (_, ticks) => ticks.map((v) => compact(v, isBytes))}],
       series: [{}, ...g.series.map((s, i) => ({label: s.line, stroke: ink(`--c${i % 6 + 1}`), width: 2, dash: dashes[i % 6], points: {show: g.times.length < 3}}))],
     }, [g.times, ...g.series.map((s) => s.values)], plot);
   };
@@ -472,6 +474,7 @@ function showHistory(history) {
     }
     groups.get(name).series.push({line: s.name.slice(cut + 2), values: s.values});
   }
+  for (const g of groups.values()) g.series.sort((a, b) => (b.line === 'in') - (a.line === 'in')); // what came in has the first colour
   // A strip that has been flat at 0 since the beginning says nothing.
   const shown = [...groups.values()].map((g) => ({...g, series: g.series.filter((s) => s.values.some((v) => v))})).filter((g) => g.series.length > 0);
   list(at('strips'), shown, (g) => g.name, strip);
@@ -529,8 +532,12 @@ function show(state) {
   showChanges(state);
 }
 
+// pause is the time until the next question, in ms. A tab that nobody sees asks less often.
+const pause = () => document.hidden ? 10_000 : 1000;
+
 async function tick() {
   clearTimeout(timer);
+  timer = 0; // a question is under way
   try {
     const state = await (await ask('/api/v1/state')).json();
     answered = new Date();
@@ -548,7 +555,9 @@ async function tick() {
     document.body.classList.add('stale');
     write(at('stale'), answered ? 'The gateway has not answered since ' + answered.toLocaleTimeString('en-GB') + '. What follows is of then.' : 'The gateway does not answer: ' + error.message);
   }
-  timer = setTimeout(tick, 1000);
+  timer = setTimeout(tick, pause());
 }
+
+document.addEventListener('visibilitychange', () => { if (!document.hidden && timer) tick(); });
 
 tick();
