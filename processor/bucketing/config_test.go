@@ -3,28 +3,20 @@ package bucketing
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/confmap/confmaptest"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
 )
 
 func load(t *testing.T, id string) *Config {
 	t.Helper()
-	all, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
-	require.NoError(t, err)
-	sub, err := all.Sub(id)
-	require.NoError(t, err)
-	cfg := createDefaultConfig().(*Config)
-	require.NoError(t, sub.Unmarshal(cfg))
-	require.NoError(t, confmap.Validate(cfg))
-	return cfg
+	return harness.LoadConfig(t, id, createDefaultConfig().(*Config))
 }
 
 func TestConfigDefaults(t *testing.T) {
