@@ -110,7 +110,7 @@ func (k *keeper) restore(ctx context.Context, set *limit.Set, table *fold.Table,
 		}
 	}
 	if changed {
-		table.NoteUnknownUntil(now) // series without a place may have left as themselves under the old rules
+		table.NoteChangedRules(now)
 	}
 	k.logger.Info("State read from the storage", zap.Bool("reaggregation", restored), zap.Bool("rules_changed", changed),
 		zap.Int("streams", table.Tracked()), zap.Bool("killed", killed && k.openErr == nil))

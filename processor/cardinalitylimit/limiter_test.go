@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/client"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
@@ -155,5 +156,30 @@ func TestExemptAndOverrides(t *testing.T) {
 		}
 		r.send(b.md)
 		require.Len(t, observe(r.sink.drain()...), want, name)
+	}
+}
+
+// Senders choose times. The interval of an outgoing delta begins before it ends, and ends now at the latest.
+func TestTimesBeyondInt64(t *testing.T) {
+	for _, times := range [][2]uint64{{0, math.MaxUint64}, {math.MaxUint64, 0}, {math.MaxUint64, math.MaxUint64}, {1 << 63, 1<<63 + 1}} {
+		r := newRig(t, func(c *Config) { c.Labels = []LabelsConfig{ruleOf(".*", "id")} })
+		total := int64(0)
+		for range 3 {
+			r.clock.Add(time.Second)
+			b := newBatch("orders")
+			points := b.sum("requests", delta, true)
+			put(points, 5, r.clock.Now().Add(-time.Second), r.clock.Now(), "id", "a")
+			p := put(points, 7, r.clock.Now(), r.clock.Now(), "id", "b")
+			p.SetStartTimestamp(pcommon.Timestamp(times[0]))
+			p.SetTimestamp(pcommon.Timestamp(times[1]))
+			r.send(b.md)
+			for _, o := range r.flushed() {
+				total += o.value
+				require.True(t, o.start.Before(o.time), "%v: from %v to %v", times, o.start, o.time)
+				require.False(t, o.time.After(r.clock.Now()), times)
+				require.Greater(t, o.start.Year(), 2000, times)
+			}
+		}
+		require.EqualValues(t, 36, total)
 	}
 }

@@ -144,7 +144,7 @@ func foretell[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale
 
 // pointOf returns a point for folding without attributes and exemplars.
 func (w *walker) pointOf(stream uint64, start, at pcommon.Timestamp, v fold.Value) fold.Point {
-	return fold.Point{Stream: stream, Start: int64(start), Time: w.timeOf(at), Value: v} //nolint:gosec // ns since the epoch
+	return fold.Point{Stream: stream, Start: nanoseconds(start), Time: w.timeOf(at), Value: v}
 }
 
 // admit decides on a passing point whose stream may have been folded until now. It reports whether the point stays in its
@@ -173,7 +173,7 @@ func admit[P datapoint](w *walker, p P, c *codec[P], id uint64) (stays bool) {
 func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale bool) {
 	fp := fold.Point{
 		Target: d.Target, Stream: d.Stream, Writer: w.pos.writer,
-		Start: int64(p.StartTimestamp()), Time: w.timeOf(p.Timestamp()),
+		Start: nanoseconds(p.StartTimestamp()), Time: w.timeOf(p.Timestamp()),
 		Horizon: d.Horizon, LostPlace: d.LostPlace, Stale: stale, Gauge: w.pos.metric.Type() == pmetric.MetricTypeGauge,
 	}
 	if d.Rule >= 0 {
@@ -214,8 +214,11 @@ func (w *walker) timeOf(t pcommon.Timestamp) int64 {
 	if t == 0 {
 		return w.cursor.Now()
 	}
-	return int64(t)
+	return nanoseconds(t)
 }
+
+// nanoseconds returns a time in ns since the epoch. Times after the year 2262 are beyond int64 and become the last one.
+func nanoseconds(t pcommon.Timestamp) int64 { return int64(min(t, math.MaxInt64)) }
 
 // series describes the series into which the point at hand is folded.
 func (w *walker) series(attrs pcommon.Map, d *limit.Decision) fold.Series {

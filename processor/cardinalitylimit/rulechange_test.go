@@ -135,3 +135,33 @@ func (r *rig) sendGauges(values ...int64) {
 	}
 	r.send(b.md)
 }
+
+// After a restart a new rule folds a stream into a series with the identity that the stream had. The series starts after the points
+// that left before.
+func TestSeriesOfANewRule(t *testing.T) {
+	d := newDisk()
+	r := startRig(t, harness.NewClock(), d, onDisk(nil))
+	start := r.clock.Now()
+	report := func(v int64) []observation {
+		r.clock.Add(time.Second)
+		b := newBatch("orders")
+		points := b.sum("requests", cumulative, true)
+		put(points, v, start, r.clock.Now())
+		put(points, v, start, r.clock.Now(), "id", "a")
+		r.send(b.md)
+		return observe(r.sink.drain()...)
+	}
+	left := report(100)
+	require.Len(t, left, 2)
+	require.NoError(t, r.stop())
+	r.clock.Add(time.Second)
+	r = r.restart(d, func(c *Config) { c.Labels = []LabelsConfig{ruleOf(".*", "id")} })
+	report(110)
+	report(125)
+	got := r.flushed()
+	require.Len(t, got, 1)
+	require.EqualValues(t, 30, got[0].value)
+	require.Equal(t, left[0].resource, got[0].resource)
+	require.True(t, got[0].start.After(left[0].time), "starts at %v, after %v", got[0].start, left[0].time)
+	require.NoError(t, r.stop())
+}

@@ -195,6 +195,15 @@ func (t *Table) NoteUnknownUntil(at int64) {
 	}
 }
 
+// NoteChangedRules notes that streams may have left as themselves under other rules until the time at, in ns since the epoch. New
+// series start then, because one of them may have the identity of such a stream.
+func (t *Table) NoteChangedRules(at int64) {
+	t.NoteUnknownUntil(at)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.origin = max(t.origin, at)
+}
+
 // Stored notes that c has been stored, or cannot be stored.
 func (t *Table) Stored(c *Cut) { t.stored.Store(c.number) }
 
