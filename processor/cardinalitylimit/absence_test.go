@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // live is a processor that folds all streams of a sum of live streams, except the first.
@@ -20,7 +22,7 @@ func (r *rig) export(ids ...string) {
 	b := newBatch("orders")
 	points := b.sum("connections", cumulative, false)
 	for _, id := range append([]string{"incumbent"}, ids...) {
-		put(points, 1, newClock().now(), r.clock.now(), "id", id)
+		put(points, 1, harness.NewClock().Now(), r.clock.Now(), "id", id)
 	}
 	r.send(b.md)
 	r.sink.drain()
@@ -31,7 +33,7 @@ func (r *rig) export(ids ...string) {
 func TestDeadConnectionsLeaveTheSum(t *testing.T) {
 	r := live(t)
 	for round := range 4 * 360 { // four windows, every ten seconds
-		r.clock.add(10 * time.Second)
+		r.clock.Add(10 * time.Second)
 		var ids []string
 		for k := range 10 {
 			ids = append(ids, fmt.Sprint(round/6, k))
@@ -58,7 +60,7 @@ func TestAbsenceOfRareStreams(t *testing.T) {
 	}
 	r.export("once", "rare")
 	for minute := 1; minute <= 60; minute++ {
-		r.clock.add(time.Minute)
+		r.clock.Add(time.Minute)
 		switch {
 		case minute%10 == 0 && minute <= 30:
 			r.export("rare")
@@ -75,7 +77,7 @@ func TestAbsenceOfRareStreams(t *testing.T) {
 		require.Equal(t, want, sum(), "minute %d", minute)
 		r.maintain()
 	}
-	r.clock.add(time.Minute)
+	r.clock.Add(time.Minute)
 	r.export()
 	require.Zero(t, sum())
 }
@@ -84,12 +86,12 @@ func TestAbsenceOfRareStreams(t *testing.T) {
 func TestSilentWriterLeavesTheSum(t *testing.T) {
 	r := live(t)
 	for range 5 {
-		r.clock.add(10 * time.Second)
+		r.clock.Add(10 * time.Second)
 		r.export("a", "b")
 	}
 	require.EqualValues(t, 2, r.flushed()[0].value)
-	r.clock.add(5 * time.Minute)
+	r.clock.Add(5 * time.Minute)
 	require.EqualValues(t, 2, r.flushed()[0].value)
-	r.clock.add(time.Second)
+	r.clock.Add(time.Second)
 	require.Empty(t, r.flushed())
 }

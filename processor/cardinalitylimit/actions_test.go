@@ -16,7 +16,7 @@ func TestGauges(t *testing.T) {
 				c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")}
 				c.Reaggregate.Gauge = gauge
 			})
-			now := r.clock.now()
+			now := r.clock.Now()
 			first := newBatch("orders")
 			put(first.gauge("temperature"), 100, now, now, "id", "incumbent")
 			r.send(first.md)
@@ -38,8 +38,8 @@ func TestGauges(t *testing.T) {
 		r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
 		b := newBatch("orders")
 		points := b.gauge("temperature")
-		put(points, 1, r.clock.now(), r.clock.now(), "id", "a")
-		put(points, 1, r.clock.now(), r.clock.now(), "id", "b")
+		put(points, 1, r.clock.Now(), r.clock.Now(), "id", "a")
+		put(points, 1, r.clock.Now(), r.clock.Now(), "id", "b")
 		r.send(b.md)
 		r.sink.drain()
 		require.Empty(t, r.flushed())
@@ -55,9 +55,9 @@ func TestStripKeepsOtherLabels(t *testing.T) {
 		l.Name, l.Key, l.MaxValues, l.Action = "label", []string{"metric.name"}, 3, "strip"
 		c.Limits = []LimitConfig{l}
 	})
-	start := r.clock.now()
+	start := r.clock.Now()
 	for round := range 2 {
-		r.clock.add(10 * time.Second)
+		r.clock.Add(10 * time.Second)
 		b := newBatch("orders", "pod", "a")
 		points := b.sum("requests", cumulative, true)
 		for i := range 100 {
@@ -65,7 +65,7 @@ func TestStripKeepsOtherLabels(t *testing.T) {
 			if i < 3 {
 				value += 1_000 // the heaviest have places
 			}
-			put(points, value, start, r.clock.now(), "error", fmt.Sprint(i), "success", fmt.Sprint(i%2 == 0))
+			put(points, value, start, r.clock.Now(), "error", fmt.Sprint(i), "success", fmt.Sprint(i%2 == 0))
 		}
 		r.send(b.md)
 	}
@@ -88,8 +88,8 @@ func TestTagMarksAndPasses(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "tag", "metric.name")} })
 	b := newBatch("orders")
 	points := b.sum("requests", delta, true)
-	put(points, 2, r.clock.now(), r.clock.now(), "id", "a")
-	put(points, 1, r.clock.now(), r.clock.now(), "id", "b")
+	put(points, 2, r.clock.Now(), r.clock.Now(), "id", "a")
+	put(points, 1, r.clock.Now(), r.clock.Now(), "id", "b")
 	r.send(b.md)
 	got := observe(r.sink.drain()...)
 	require.Len(t, got, 2)
@@ -101,8 +101,8 @@ func TestIncomingOverflowJoinsOurs(t *testing.T) {
 	r := newRig(t, nil)
 	b := newBatch("orders", "pod", "a")
 	points := b.sum("requests", delta, true)
-	put(points, 5, r.clock.now(), r.clock.now(), "id", "a")
-	put(points, 7, r.clock.now(), r.clock.now()).Attributes().PutBool("otel.metric.overflow", true)
+	put(points, 5, r.clock.Now(), r.clock.Now(), "id", "a")
+	put(points, 7, r.clock.Now(), r.clock.Now()).Attributes().PutBool("otel.metric.overflow", true)
 	r.send(b.md)
 	require.Len(t, observe(r.sink.drain()...), 1)
 	got := r.flushed()
@@ -115,13 +115,13 @@ func TestStaleNeverAdmits(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(2, "overflow", "metric.name")} })
 	stale := func(id string) []observation {
 		b := newBatch("orders")
-		put(b.sum("requests", cumulative, true), 0, r.clock.now(), r.clock.now(), "id", id).
+		put(b.sum("requests", cumulative, true), 0, r.clock.Now(), r.clock.Now(), "id", id).
 			SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
 		r.send(b.md)
 		return observe(r.sink.drain()...)
 	}
 	b := newBatch("orders")
-	put(b.sum("requests", cumulative, true), 1, r.clock.now(), r.clock.now(), "id", "a")
+	put(b.sum("requests", cumulative, true), 1, r.clock.Now(), r.clock.Now(), "id", "a")
 	r.send(b.md)
 	r.sink.drain()
 	require.Len(t, stale("a"), 1)
@@ -133,10 +133,10 @@ func TestNonFiniteIsNeverFolded(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
 	b := newBatch("orders")
 	points := b.sum("requests", delta, true)
-	put(points, 1, r.clock.now(), r.clock.now(), "id", "incumbent")
-	put(points, 1, r.clock.now(), r.clock.now(), "id", "a")
-	put(points, 0, r.clock.now(), r.clock.now(), "id", "b").SetDoubleValue(nan())
-	put(points, 0, r.clock.now(), r.clock.now(), "id", "c").SetDoubleValue(inf())
+	put(points, 1, r.clock.Now(), r.clock.Now(), "id", "incumbent")
+	put(points, 1, r.clock.Now(), r.clock.Now(), "id", "a")
+	put(points, 0, r.clock.Now(), r.clock.Now(), "id", "b").SetDoubleValue(nan())
+	put(points, 0, r.clock.Now(), r.clock.Now(), "id", "c").SetDoubleValue(inf())
 	r.send(b.md)
 	r.sink.drain()
 	require.EqualValues(t, 1, r.flushed()[0].value)

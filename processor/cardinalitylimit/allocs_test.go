@@ -16,7 +16,7 @@ func thousand(r *rig, n int) pmetric.Metrics {
 	for m := range 10 {
 		points := b.sum(fmt.Sprint("requests", m), cumulative, true)
 		for i := range 100 {
-			p := put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+			p := put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
 			for a := range n - 1 {
 				p.Attributes().PutStr(fmt.Sprint("attribute.", a), fmt.Sprint("value-", a))
 			}
@@ -60,7 +60,7 @@ func (r *rig) track(n int) {
 	b := newBatch("orders")
 	points := b.sum("folded", cumulative, true)
 	for i := range 500 + n {
-		put(points, 1, r.clock.now(), r.clock.now(), "pod", fmt.Sprint(i))
+		put(points, 1, r.clock.Now(), r.clock.Now(), "pod", fmt.Sprint(i))
 	}
 	r.send(b.md)
 	require.Greater(r.t, r.table.Tracked(), n)

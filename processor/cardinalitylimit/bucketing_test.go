@@ -41,23 +41,23 @@ func TestBehindBucketing(t *testing.T) {
 				incumbent := &source{kind: k}
 				sources := []*source{incumbent, {kind: k, id: 1}, {kind: k, id: 2}}
 				for _, s := range sources {
-					s.begin(r.clock.now())
+					s.begin(r.clock.Now())
 				}
-				r.clock.add(time.Second)
+				r.clock.Add(time.Second)
 				first := newBatch("orders")
 				incumbent.observe(rng)
-				reading := incumbent.read(r.clock.now())
+				reading := incumbent.read(r.clock.Now())
 				reading.appendTo(first)
 				require.NoError(t, p.ConsumeMetrics(context.Background(), first.md))
 				var grown totals
 				for range 30 {
-					r.clock.add(time.Second)
+					r.clock.Add(time.Second)
 					b := newBatch("orders")
 					for _, s := range sources {
 						if g := s.observe(rng); s != incumbent {
 							grown.plus(g)
 						}
-						reading := s.read(r.clock.now())
+						reading := s.read(r.clock.Now())
 						reading.appendTo(b)
 					}
 					require.NoError(t, p.ConsumeMetrics(context.Background(), b.md))

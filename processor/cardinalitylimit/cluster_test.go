@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/internal/storetest"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/cluster"
 )
@@ -60,7 +61,7 @@ func (f *fleet) gateway(i int, edit func(i int, c *Config)) *rig {
 	})
 	require.NoError(f.t, cfg.Validate())
 	r := &rig{t: f.t, sink: &sink{}, tel: componenttest.NewTelemetry()}
-	factory := factoryAt(newClock())
+	factory := factoryAt(harness.NewClock())
 	wrong := time.Duration(i-1) * f.wrong
 	factory.now = func() time.Time { return time.Now().Add(wrong) }
 	p, err := factory.createMetrics(context.Background(), settingsOf(r.tel, ""), cfg, r.sink)

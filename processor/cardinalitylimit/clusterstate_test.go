@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/config/configopaque"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/internal/storetest"
 )
 
@@ -19,7 +20,7 @@ func (r *rig) passedOf(from, to int) (ids []string) {
 	b := newBatch("orders")
 	points := b.sum("requests", delta, true)
 	for i := from; i < to; i++ {
-		put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+		put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
 	}
 	r.send(b.md)
 	for _, o := range observe(r.sink.drain()...) {
@@ -39,7 +40,7 @@ func TestClusterWithStorage(t *testing.T) {
 			c.Limits = []LimitConfig{limitOf(10, "overflow", "metric.name")}
 		})
 	}
-	r := startRig(t, newClock(), d, edit("one"))
+	r := startRig(t, harness.NewClock(), d, edit("one"))
 	require.EqualValues(t, 2, r.counter("empty_starts", "reason", "missing"), "the first start")
 	require.Len(t, r.passedOf(0, 15), 10)
 	require.NoError(t, r.stop())

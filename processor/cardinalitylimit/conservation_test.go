@@ -82,13 +82,13 @@ func simulate(
 	for _, k := range kinds {
 		for id := range 10 {
 			s := &source{kind: k, id: id}
-			s.begin(r.clock.now().Add(time.Duration(id) * time.Millisecond))
+			s.begin(r.clock.Now().Add(time.Duration(id) * time.Millisecond))
 			sources = append(sources, s)
 		}
 	}
 	var pending []reading
 	for round := range 30 {
-		r.clock.add(time.Second)
+		r.clock.Add(time.Second)
 		for _, s := range sources {
 			quit := round > 15 && s.id < 3 // the first incumbents leave for good
 			skip := rng.IntN(4) == 0 && round > 0 && (round < 19 || round > 23)
@@ -98,7 +98,7 @@ func simulate(
 			if rng.IntN(15) == 0 && s.temporal != delta && s.now[1] > 0 {
 				start := s.start
 				before := s.now
-				s.begin(r.clock.now().Add(-time.Millisecond))
+				s.begin(r.clock.Now().Add(-time.Millisecond))
 				grown := s.observe(rng)
 				if !s.announced && rng.IntN(2) == 0 && s.now[1] < before[1] && s.now[0] < max(before[0], 1) {
 					s.start = start // only the value shows the reset
@@ -107,18 +107,18 @@ func simulate(
 			} else {
 				record(ledger, s.name(), s.observe(rng))
 			}
-			now := s.read(r.clock.now())
+			now := s.read(r.clock.Now())
 			x.give(&now)
 			pending = append(pending, now)
 		}
 		if round == 20 || round == 22 {
-			r.clock.add(30 * time.Minute) // places become free, folded streams are admitted
+			r.clock.Add(30 * time.Minute) // places become free, folded streams are admitted
 		}
 		if twoLimits && round == 10 { // from here on the second limit is full
 			b := newBatch("orders", "pod", "a")
 			filler := b.gauge("filler")
 			for id := range 1000 {
-				put(filler, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id))
+				put(filler, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(id))
 			}
 			r.send(b.md)
 		}
@@ -127,7 +127,7 @@ func simulate(
 			r = lives.next(rng, r, down)
 		}
 	}
-	r.clock.add(time.Second)
+	r.clock.Add(time.Second)
 	require.NoError(r.t, r.flush(context.Background(), false))
 	for _, md := range r.sink.drain() {
 		down(md)

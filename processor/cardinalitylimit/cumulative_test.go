@@ -11,10 +11,10 @@ import (
 
 func TestCumulativeOverflow(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
-	start := r.clock.now()
+	start := r.clock.Now()
 	old := start.Add(-time.Hour)
 	step := func(values map[string][2]int64) (passed []observation, overflow []observation) {
-		r.clock.add(10 * time.Second)
+		r.clock.Add(10 * time.Second)
 		b := newBatch("orders")
 		points := b.sum("requests", cumulative, true)
 		for _, id := range []string{"incumbent", "new", "old"} {
@@ -23,7 +23,7 @@ func TestCumulativeOverflow(t *testing.T) {
 				if v[1] >= 0 {
 					from = start.Add(time.Duration(v[1]) * time.Second)
 				}
-				put(points, v[0], from, r.clock.now(), "id", id)
+				put(points, v[0], from, r.clock.Now(), "id", id)
 			}
 		}
 		r.send(b.md)
@@ -60,7 +60,7 @@ func TestCumulativeOverflow(t *testing.T) {
 
 	// No contributor lives any more. The series ends.
 	for range 7 {
-		r.clock.add(10 * time.Minute)
+		r.clock.Add(10 * time.Minute)
 		step(map[string][2]int64{"incumbent": {7, 0}})
 		r.maintain()
 	}
@@ -71,7 +71,7 @@ func TestCumulativeOverflow(t *testing.T) {
 
 func TestOutOfOrderIsDroppedAndCounted(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
-	start := r.clock.now()
+	start := r.clock.Now()
 	for i, at := range []int{10, 20, 20, 15, 30} {
 		b := newBatch("orders")
 		points := b.sum("requests", cumulative, true)
@@ -80,7 +80,7 @@ func TestOutOfOrderIsDroppedAndCounted(t *testing.T) {
 		r.send(b.md)
 	}
 	r.sink.drain()
-	r.clock.add(time.Minute)
+	r.clock.Add(time.Minute)
 	require.EqualValues(t, 500, r.flushed()[0].value)
 	require.EqualValues(t, 2, r.counter("dropped_points", "reason", "out_of_order"))
 }
@@ -88,33 +88,33 @@ func TestOutOfOrderIsDroppedAndCounted(t *testing.T) {
 // A stream that gets a place after it was folded continues from its last folded value. Its start is its last folded time.
 func TestAdmittedAfterOverflow(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
-	start := r.clock.now()
+	start := r.clock.Now()
 	value := int64(0)
 	report := func(ids ...string) []observation {
 		b := newBatch("orders")
 		points := b.sum("requests", cumulative, true)
 		for _, id := range ids {
 			value += 10
-			put(points, value, start, r.clock.now(), "id", id)
+			put(points, value, start, r.clock.Now(), "id", id)
 		}
 		r.send(b.md)
 		return observe(r.sink.drain()...)
 	}
-	r.clock.add(time.Minute)
+	r.clock.Add(time.Minute)
 	report("a") // 10
 	report("x") // 20
-	r.clock.add(20 * time.Minute)
+	r.clock.Add(20 * time.Minute)
 	report("x") // 30
-	last := r.clock.now()
+	last := r.clock.Now()
 	require.EqualValues(t, 30, r.flushed()[0].value)
-	r.clock.add(50 * time.Minute) // a is forgotten
+	r.clock.Add(50 * time.Minute) // a is forgotten
 	got := report("x")            // 40
 	require.Len(t, got, 1)
 	require.EqualValues(t, 10, got[0].value)
 	require.Equal(t, last.UTC(), got[0].start)
 	require.Equal(t, map[string]any{"id": "x"}, got[0].attributes)
 	require.Empty(t, r.flushed(), "no contributor is left")
-	r.clock.add(time.Minute)
+	r.clock.Add(time.Minute)
 	got = report("x") // 50
 	require.EqualValues(t, 20, got[0].value)
 	require.Equal(t, last.UTC(), got[0].start)
@@ -123,15 +123,15 @@ func TestAdmittedAfterOverflow(t *testing.T) {
 func TestNonMonotonicSumOfLiveStreams(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
 	send := func(values map[string]int64) int64 {
-		r.clock.add(time.Second)
+		r.clock.Add(time.Second)
 		first := newBatch("orders")
-		put(first.sum("in_flight", cumulative, false), 1, r.clock.now(), r.clock.now(), "id", "incumbent")
+		put(first.sum("in_flight", cumulative, false), 1, r.clock.Now(), r.clock.Now(), "id", "incumbent")
 		r.send(first.md)
 		b := newBatch("orders")
 		points := b.sum("in_flight", cumulative, false)
 		for _, id := range []string{"a", "b"} {
 			if v, ok := values[id]; ok {
-				p := put(points, v, r.clock.now(), r.clock.now(), "id", id)
+				p := put(points, v, r.clock.Now(), r.clock.Now(), "id", id)
 				if v < 0 {
 					p.SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
 				}
@@ -149,11 +149,11 @@ func TestNonMonotonicSumOfLiveStreams(t *testing.T) {
 // The growth of a stream before it got a place, or before it ended, leaves even if no stream contributes any more.
 func TestLastGrowthLeaves(t *testing.T) {
 	r := newRig(t, oneSeries)
-	start := r.clock.now()
+	start := r.clock.Now()
 	send := func(id string, value int64, stale bool) {
-		r.clock.add(time.Second)
+		r.clock.Add(time.Second)
 		b := newBatch("orders")
-		p := put(b.sum("requests", cumulative, true), value, start, r.clock.now(), "id", id)
+		p := put(b.sum("requests", cumulative, true), value, start, r.clock.Now(), "id", id)
 		p.SetFlags(p.Flags().WithNoRecordedValue(stale))
 		r.send(b.md)
 		r.sink.drain()
@@ -180,18 +180,18 @@ func TestForgottenSeriesIsABaseline(t *testing.T) {
 	for _, l := range []LimitConfig{limitOf(1, "overflow", "metric.name"), label} {
 		t.Run(l.Action, func(t *testing.T) {
 			r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{l} })
-			r.clock.add(time.Second)
-			start := r.clock.now()
+			r.clock.Add(time.Second)
+			start := r.clock.Now()
 			report := func(id string, value int64) []observation {
-				r.clock.add(time.Second)
+				r.clock.Add(time.Second)
 				b := newBatch("orders")
-				put(b.sum("requests", cumulative, true), value, start, r.clock.now(), "id", id)
+				put(b.sum("requests", cumulative, true), value, start, r.clock.Now(), "id", id)
 				r.send(b.md)
 				return observe(r.sink.drain()...)
 			}
 			require.Len(t, report("a", 1000), 1)
 			for range 4 { // "b" gets the place that "a" lost
-				r.clock.add(20 * time.Minute)
+				r.clock.Add(20 * time.Minute)
 				report("b", 1)
 			}
 			require.Len(t, report("b", 1), 1)

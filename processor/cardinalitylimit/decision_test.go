@@ -68,9 +68,9 @@ func TestDryRunReportsWhatEnforceDecides(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 5))
 		for range 60 {
 			step := time.Duration(rng.IntN(600)) * time.Second
-			enforced.clock.add(step)
-			observed.clock.add(step)
-			md, same, original := randomBatch(rng, enforced.clock.now()), pmetric.NewMetrics(), pmetric.NewMetrics()
+			enforced.clock.Add(step)
+			observed.clock.Add(step)
+			md, same, original := randomBatch(rng, enforced.clock.Now()), pmetric.NewMetrics(), pmetric.NewMetrics()
 			md.CopyTo(same)
 			md.CopyTo(original)
 			enforced.send(md)
@@ -101,7 +101,7 @@ func TestDryRunLimitHasNoInfluence(t *testing.T) {
 		b := newBatch("orders")
 		points := b.sum("requests", delta, true)
 		for i := range 50 {
-			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+			put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
 		}
 		r.send(b.md)
 		return observe(r.sink.drain()...), r
@@ -125,7 +125,7 @@ func TestOnlyWhatPassesAllIsCommitted(t *testing.T) {
 	b := newBatch("orders")
 	points := b.sum("requests", delta, true)
 	for i := range 50 {
-		put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+		put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
 	}
 	r.send(b.md)
 	require.EqualValues(t, 3, r.counter("series", "limit", "a"))
@@ -148,7 +148,7 @@ func TestManyGoroutinesAreExact(t *testing.T) {
 				for m := range 3 {
 					points := b.sum(fmt.Sprint("requests", m), delta, true)
 					for range 30 {
-						put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(rng.IntN(100_000)))
+						put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(rng.IntN(100_000)))
 					}
 				}
 				if err := r.ConsumeMetrics(context.Background(), b.md); err != nil {
@@ -180,17 +180,17 @@ func TestIncumbentsPassThroughRotations(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(50, "drop", "metric.name")} })
 	stranger := 1000
 	for range 40 {
-		r.clock.add(10 * time.Minute)
+		r.clock.Add(10 * time.Minute)
 		b := newBatch("orders")
 		points := b.sum("requests", delta, true)
 		for range 100 {
 			stranger++
 			if stranger > 1100 { // the incumbents were there first
-				put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(stranger))
+				put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(stranger))
 			}
 		}
 		for i := range 50 {
-			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+			put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
 		}
 		r.send(b.md)
 		require.Len(t, observe(r.sink.drain()...), 50)
@@ -204,7 +204,7 @@ func TestSteadyGrowthIsCaught(t *testing.T) {
 	passed := map[string]bool{}
 	for i := range 1_700 { // within one generation of half an hour
 		b := newBatch("orders")
-		put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now(), "user", fmt.Sprint(i))
+		put(b.sum("requests", delta, true), 1, r.clock.Now(), r.clock.Now(), "user", fmt.Sprint(i))
 		r.send(b.md)
 		for _, o := range observe(r.sink.drain()...) {
 			passed[fmt.Sprint(o.attributes)] = true
@@ -212,7 +212,7 @@ func TestSteadyGrowthIsCaught(t *testing.T) {
 		if i == 800 { // 800 s into a generation; this clock begins the next
 			require.Len(t, passed, 100)
 		}
-		r.clock.add(time.Second)
+		r.clock.Add(time.Second)
 	}
 	require.Len(t, passed, 100)
 	require.EqualValues(t, 1_600, r.flushed()[0].value)
@@ -227,7 +227,7 @@ func TestKeysBeyondTheMaximumShareOneTracker(t *testing.T) {
 	for m := range 20 {
 		points := b.sum(fmt.Sprint("metric", m), delta, true)
 		for i := range 20 {
-			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+			put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
 		}
 	}
 	r.send(b.md)
@@ -250,7 +250,7 @@ func TestMemoryLimitHolds(t *testing.T) {
 		for m := range 20 {
 			points := b.sum(fmt.Sprint("metric", m, ".", i), cumulative, true)
 			for k := range 20 {
-				put(points, int64(20-m)*int64(20-k), r.clock.now(), r.clock.now(), "id", fmt.Sprint(k))
+				put(points, int64(20-m)*int64(20-k), r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(k))
 			}
 		}
 		r.send(b.md)
@@ -260,7 +260,7 @@ func TestMemoryLimitHolds(t *testing.T) {
 	require.Positive(t, r.counter("refused_streams"))
 	r.sink.drain()
 	b := newBatch("service0")
-	put(b.sum("metric0.0", cumulative, true), 1, r.clock.now(), r.clock.now(), "id", "0")
+	put(b.sum("metric0.0", cumulative, true), 1, r.clock.Now(), r.clock.Now(), "id", "0")
 	r.send(b.md)
 	require.Len(t, observe(r.sink.drain()...), 1)
 }
@@ -285,7 +285,7 @@ func TestHeapAtTheMemoryLimit(t *testing.T) {
 		for m := range 20 {
 			points := b.sum(fmt.Sprint("metric", m, ".", i), cumulative, true)
 			for k := range 60 {
-				put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(k))
+				put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(k))
 			}
 		}
 		r.send(b.md)

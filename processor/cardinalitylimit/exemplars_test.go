@@ -189,7 +189,7 @@ func (x *exemplars) check(seed uint64, dropped int64, killed bool) (folded, left
 func TestExemplarsSurvive(t *testing.T) {
 	const folded = 30
 	r := newRig(t, oneSeries)
-	start := r.clock.now()
+	start := r.clock.Now()
 	step := func(round int) pmetric.Metrics {
 		b := newBatch("orders")
 		for _, temporality := range []pmetric.AggregationTemporality{delta, cumulative} {
@@ -204,18 +204,18 @@ func TestExemplarsSurvive(t *testing.T) {
 					x := s.AppendEmpty()
 					x.SetDoubleValue(float64(id%3) + 0.5)
 					x.SetTraceID([16]byte{byte(round), byte(id)})
-					x.SetTimestamp(pcommon.NewTimestampFromTime(r.clock.now()))
+					x.SetTimestamp(pcommon.NewTimestampFromTime(r.clock.Now()))
 					x.FilteredAttributes().PutStr("user", "u")
 				}
-				fill(put(sums, int64(round), start, r.clock.now(), "id", fmt.Sprint(id)).Exemplars())
+				fill(put(sums, int64(round), start, r.clock.Now(), "id", fmt.Sprint(id)).Exemplars())
 				q := h.Histogram().DataPoints().AppendEmpty()
-				label(q, start, r.clock.now(), []string{"id", fmt.Sprint(id)})
+				label(q, start, r.clock.Now(), []string{"id", fmt.Sprint(id)})
 				q.SetCount(uint64(round))
 				q.ExplicitBounds().FromRaw([]float64{1, 2})
 				q.BucketCounts().FromRaw([]uint64{uint64(round), 0, 0})
 				fill(q.Exemplars())
 				z := e.ExponentialHistogram().DataPoints().AppendEmpty()
-				label(z, start, r.clock.now(), []string{"id", fmt.Sprint(id)})
+				label(z, start, r.clock.Now(), []string{"id", fmt.Sprint(id)})
 				z.SetCount(uint64(round))
 				z.SetZeroCount(uint64(round))
 				fill(z.Exemplars())
@@ -245,7 +245,7 @@ func TestExemplarsSurvive(t *testing.T) {
 		return out
 	}
 	for round := 1; round <= 3; round++ {
-		r.clock.add(time.Second)
+		r.clock.Add(time.Second)
 		r.send(step(round))
 		for name, passed := range seen() {
 			require.Len(t, passed, 1, name)
@@ -286,7 +286,7 @@ func TestExemplarsAreBounded(t *testing.T) {
 	b := newBatch("orders")
 	points := b.sum("requests", delta, true)
 	for id := range 2 {
-		p := put(points, int64(2-id), r.clock.now(), r.clock.now(), "id", fmt.Sprint(id), "long", strings.Repeat("x", 5_000))
+		p := put(points, int64(2-id), r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(id), "long", strings.Repeat("x", 5_000))
 		for n := range 1_000 {
 			e := p.Exemplars().AppendEmpty()
 			e.SetIntValue(1)

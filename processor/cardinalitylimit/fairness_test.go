@@ -53,11 +53,11 @@ func named(t *testing.T, temporality pmetric.AggregationTemporality, exports, re
 		c.Admission.ContestedAt = contestedAt
 	})
 	tr := newTraffic(20_000)
-	start := r.clock.now()
+	start := r.clock.Now()
 	var all, own int64
 	for range 120 {
-		from := r.clock.now()
-		r.clock.add(time.Minute)
+		from := r.clock.Now()
+		r.clock.Add(time.Minute)
 		for range exports {
 			grown := tr.requests(requests)
 			var ids []int
@@ -72,9 +72,9 @@ func named(t *testing.T, temporality pmetric.AggregationTemporality, exports, re
 				points := b.sum("requests", temporality, true)
 				for _, i := range part {
 					if temporality == cumulative {
-						put(points, tr.totals[i], start, r.clock.now(), "route", fmt.Sprint(i))
+						put(points, tr.totals[i], start, r.clock.Now(), "route", fmt.Sprint(i))
 					} else {
-						put(points, grown[i], from, r.clock.now(), "route", fmt.Sprint(i))
+						put(points, grown[i], from, r.clock.Now(), "route", fmt.Sprint(i))
 					}
 				}
 				r.send(b.md)
@@ -128,13 +128,13 @@ func TestSteadyNewcomersGetPlaces(t *testing.T) {
 				c.Limits = []LimitConfig{limitOf(100, "overflow", "metric.name")}
 				c.Admission.ContestedAt = 0.8
 			})
-			start := r.clock.now()
+			start := r.clock.Now()
 			rng := rand.New(rand.NewPCG(3, 4))
 			waited := make(map[string]int)
 			var ids []string // streams of the explosion, as its SDK keeps them
 			for minute := range 90 {
-				from := r.clock.now()
-				r.clock.add(time.Minute)
+				from := r.clock.Now()
+				r.clock.Add(time.Minute)
 				b := newBatch("orders")
 				points := b.sum("requests", temporality, true)
 				if temporality == delta {
@@ -144,11 +144,11 @@ func TestSteadyNewcomersGetPlaces(t *testing.T) {
 					ids = append(ids, fmt.Sprintf("one-off %d", rng.Uint64()))
 				}
 				for _, id := range ids {
-					put(points, 1, from, r.clock.now(), "route", id)
+					put(points, 1, from, r.clock.Now(), "route", id)
 				}
 				if minute >= 5 {
 					for i := range 10 {
-						put(points, int64(minute), from, r.clock.now(), "route", fmt.Sprint("steady ", i))
+						put(points, int64(minute), from, r.clock.Now(), "route", fmt.Sprint("steady ", i))
 					}
 				}
 				if temporality == cumulative {

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // application started long before the gateways. Its streams have the start of the process and large values, and new ones come
@@ -151,7 +153,7 @@ func TestFirstValues(t *testing.T) {
 			for lifetime, bounds := range map[int64][2]float64{100_000: c.large, 50: c.small} {
 				shares := map[string]float64{}
 				for _, rule := range []string{"start", "evidence"} {
-					clock := newClock()
+					clock := harness.NewClock()
 					var g gateways
 					for range c.gateways {
 						g = append(g, startRig(t, clock, componenttest.NewNopHost(), func(cfg *Config) {
@@ -159,14 +161,14 @@ func TestFirstValues(t *testing.T) {
 							cfg.Reaggregate.FirstValue = rule
 						}))
 					}
-					a := newApplication(rand.New(rand.NewPCG(uint64(lifetime), 13)), clock.now().Add(-24*time.Hour), lifetime, c.unseen)
+					a := newApplication(rand.New(rand.NewPCG(uint64(lifetime), 13)), clock.Now().Add(-24*time.Hour), lifetime, c.unseen)
 					for round := range 60 {
-						clock.add(10 * time.Second)
+						clock.Add(10 * time.Second)
 						streams := a.export()
 						if round < c.gateways {
 							a.grown = 0 // counted from
 						}
-						c.send(a, g, round, streams, clock.now())
+						c.send(a, g, round, streams, clock.Now())
 					}
 					var counted int64
 					for _, r := range g {
@@ -192,21 +194,21 @@ func TestForgottenStreamsAreNoHorizon(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")}
 	})
-	begun := r.clock.now()
+	begun := r.clock.Now()
 	send := func(service string, ids ...string) {
 		b := newBatch(service)
 		points := b.sum("requests", cumulative, true)
 		for _, id := range ids {
-			put(points, 10, begun.Add(time.Second), r.clock.now(), "id", id)
+			put(points, 10, begun.Add(time.Second), r.clock.Now(), "id", id)
 		}
 		r.send(b.md)
 		r.sink.drain()
 	}
-	r.clock.add(2 * time.Second)
+	r.clock.Add(2 * time.Second)
 	send("orders", "incumbent", "dies")
 	require.EqualValues(t, 10, r.flushed()[0].value)
 	for range 4 { // the folded stream is forgotten, and the incumbent keeps its place
-		r.clock.add(29 * time.Minute)
+		r.clock.Add(29 * time.Minute)
 		send("orders", "incumbent")
 		r.flushed()
 		r.maintain()
@@ -222,23 +224,23 @@ func TestStreamsThatLostTheirPlaces(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Limits = []LimitConfig{limitOf(2, "overflow", "metric.name")}
 	})
-	begun := r.clock.now()
+	begun := r.clock.Now()
 	send := func(value int64, ids ...string) pmetric.Metrics {
 		b := newBatch("orders")
 		points := b.sum("requests", cumulative, true)
 		for _, id := range ids {
-			put(points, value, begun.Add(time.Second), r.clock.now(), "id", id)
+			put(points, value, begun.Add(time.Second), r.clock.Now(), "id", id)
 		}
 		return b.md
 	}
-	r.clock.add(2 * time.Second)
+	r.clock.Add(2 * time.Second)
 	r.send(send(100, "a", "b"))
-	r.clock.add(61 * time.Minute)
+	r.clock.Add(61 * time.Minute)
 	r.send(send(5, "c", "d")) // these series have the places now
 	r.send(send(107, "a", "e"))
 	r.sink.drain()
 	require.EqualValues(t, 107, r.flushed()[0].value, "e counts, a is one to count from")
-	r.clock.add(time.Second)
+	r.clock.Add(time.Second)
 	r.send(send(110, "a"))
 	r.sink.drain()
 	require.EqualValues(t, 110, r.flushed()[0].value)

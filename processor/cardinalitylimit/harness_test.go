@@ -18,34 +18,15 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
 )
 
-// clock is a time that tests change.
-type clock struct {
-	mu sync.Mutex
-	t  time.Time
-}
-
-func newClock() *clock { return &clock{t: time.Unix(1_700_000_000, 0)} }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.t
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = c.t.Add(d)
-}
-
 // factoryAt makes processors whose time is that of clock and whose random numbers are fixed.
-func factoryAt(clock *clock) *factory {
+func factoryAt(clock *harness.Clock) *factory {
 	rng := rand.New(rand.NewPCG(1, 3))
 	var mu sync.Mutex
-	return &factory{processorNames: newProcessorNames(), now: clock.now, random: func(n uint64) uint64 {
+	return &factory{processorNames: newProcessorNames(), now: clock.Now, random: func(n uint64) uint64 {
 		mu.Lock()
 		defer mu.Unlock()
 		return rng.Uint64N(n)
@@ -94,7 +75,7 @@ func (s *sink) drain() []pmetric.Metrics {
 type rig struct {
 	*limiter
 	t     testing.TB
-	clock *clock
+	clock *harness.Clock
 	sink  *sink
 	tel   *componenttest.Telemetry
 }
@@ -117,13 +98,13 @@ func limitOf(maxSeries int, action string, key ...string) LimitConfig {
 }
 
 func newRig(t testing.TB, edit func(*Config)) *rig {
-	r := startRig(t, newClock(), componenttest.NewNopHost(), edit)
+	r := startRig(t, harness.NewClock(), componenttest.NewNopHost(), edit)
 	t.Cleanup(func() { require.NoError(t, r.stop()) })
 	return r
 }
 
 // startRig runs a processor whose time is that of clock. The caller must stop it.
-func startRig(t testing.TB, clock *clock, host component.Host, edit func(*Config)) *rig {
+func startRig(t testing.TB, clock *harness.Clock, host component.Host, edit func(*Config)) *rig {
 	cfg := config(edit)
 	require.NoError(t, cfg.Validate())
 	r := &rig{t: t, clock: clock, sink: &sink{}, tel: componenttest.NewTelemetry()}

@@ -38,27 +38,27 @@ func TestLabelRulesConserveTotals(t *testing.T) {
 				down := newReader(t)
 				ledger := map[string]totals{}
 				var sources []*source
-				r.clock.add(time.Second)
+				r.clock.Add(time.Second)
 				for _, k := range kinds {
 					for id := range 6 {
 						s := &source{kind: k, id: id}
-						s.begin(r.clock.now())
+						s.begin(r.clock.Now())
 						sources = append(sources, s)
 					}
 				}
 				for range 30 {
-					r.clock.add(time.Second)
+					r.clock.Add(time.Second)
 					pods := []*batch{newBatch("orders", "k8s.pod", "a"), newBatch("orders", "k8s.pod", "b")}
 					rng.Shuffle(len(sources), func(i, k int) { sources[i], sources[k] = sources[k], sources[i] })
 					for _, s := range sources {
 						if rng.IntN(20) == 0 {
-							s.begin(r.clock.now().Add(-time.Millisecond))
+							s.begin(r.clock.Now().Add(-time.Millisecond))
 						}
 						grown := s.observe(rng)
 						sum := ledger[s.name()]
 						sum.plus(grown)
 						ledger[s.name()] = sum
-						reading := s.read(r.clock.now())
+						reading := s.read(r.clock.Now())
 						reading.appendTo(pods[s.id%2])
 					}
 					for _, b := range pods {
@@ -75,7 +75,7 @@ func TestLabelRulesConserveTotals(t *testing.T) {
 					}
 				}
 				r.sink.refuse(nil)
-				r.clock.add(time.Second)
+				r.clock.Add(time.Second)
 				require.NoError(t, r.flush(context.Background(), false))
 				for _, md := range r.sink.drain() {
 					down.read(md)
@@ -91,15 +91,15 @@ func TestLabelRulesConserveTotals(t *testing.T) {
 // Deleting the label without a rule would leave the value of the last writer: ten of 200.
 func TestRuleAddsWhatADeletionLoses(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Labels = []LabelsConfig{ruleOf(`http\..*`, "user.id")} })
-	r.clock.add(time.Second)
-	start := r.clock.now()
+	r.clock.Add(time.Second)
+	start := r.clock.Now()
 	for range 2 {
-		r.clock.add(time.Minute)
+		r.clock.Add(time.Minute)
 		b := newBatch("orders", "service.instance.id", "pod-1")
 		points, other := b.sum("http.requests", cumulative, true), b.sum("requests", cumulative, true)
 		for i := range 20 {
-			put(points, 10, start, r.clock.now(), "user.id", fmt.Sprint(i), "http.route", "/")
-			put(other, 10, start, r.clock.now(), "user.id", fmt.Sprint(i))
+			put(points, 10, start, r.clock.Now(), "user.id", fmt.Sprint(i), "http.route", "/")
+			put(other, 10, start, r.clock.Now(), "user.id", fmt.Sprint(i))
 		}
 		r.send(b.md)
 		require.Len(t, observe(r.sink.drain()...), 20, "other metrics keep their path")
@@ -115,14 +115,14 @@ func TestRuleAddsWhatADeletionLoses(t *testing.T) {
 // If an attribute of a resource is removed, the remaining series belongs to the gateway.
 func TestRuleDropsResourceAttributes(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Labels = []LabelsConfig{ruleOf(".*", "resource.k8s.pod.uid")} })
-	r.clock.add(time.Second)
-	start := r.clock.now()
-	r.clock.add(time.Minute)
+	r.clock.Add(time.Second)
+	start := r.clock.Now()
+	r.clock.Add(time.Minute)
 	for pod := range 3 {
 		b := newBatch("orders", "service.instance.id", fmt.Sprint(pod), "k8s.pod.uid", fmt.Sprint(pod))
-		put(b.sum("requests", cumulative, true), 10, start, r.clock.now(), "http.route", "/")
-		put(b.sum("in_flight", cumulative, false), 2, start, r.clock.now())
-		put(b.gauge("temperature"), int64(pod), start, r.clock.now().Add(time.Duration(pod)))
+		put(b.sum("requests", cumulative, true), 10, start, r.clock.Now(), "http.route", "/")
+		put(b.sum("in_flight", cumulative, false), 2, start, r.clock.Now())
+		put(b.gauge("temperature"), int64(pod), start, r.clock.Now().Add(time.Duration(pod)))
 		r.send(b.md)
 	}
 	values := map[string]int64{}
@@ -139,13 +139,13 @@ func TestLimitsSeeWhatARuleLeaves(t *testing.T) {
 		c.Labels = []LabelsConfig{ruleOf(".*", "user")}
 		c.Limits = []LimitConfig{limitOf(2, "overflow", "metric.name")}
 	})
-	r.clock.add(time.Second)
-	start := r.clock.now()
-	r.clock.add(time.Minute)
+	r.clock.Add(time.Second)
+	start := r.clock.Now()
+	r.clock.Add(time.Minute)
 	b := newBatch("orders")
 	points := b.sum("requests", cumulative, true)
 	for i := range 30 {
-		put(points, int64(10-i%3), start, r.clock.now(), "user", fmt.Sprint(i), "route", fmt.Sprint(i%3))
+		put(points, int64(10-i%3), start, r.clock.Now(), "user", fmt.Sprint(i), "route", fmt.Sprint(i%3))
 	}
 	r.send(b.md)
 	require.EqualValues(t, 2, r.counter("series", "limit", "l"))
@@ -168,14 +168,14 @@ func TestFullRuleOverflows(t *testing.T) {
 		rule.MaxStreams = 5
 		c.Labels = []LabelsConfig{rule}
 	})
-	r.clock.add(time.Second)
-	start := r.clock.now()
+	r.clock.Add(time.Second)
+	start := r.clock.Now()
 	for round := range int64(2) {
-		r.clock.add(time.Minute)
+		r.clock.Add(time.Minute)
 		b := newBatch("orders")
 		points := b.sum("requests", cumulative, true)
 		for i := range int64(8) {
-			put(points, 100-i+10*round, start, r.clock.now(), "user", fmt.Sprint(i), "route", "/")
+			put(points, 100-i+10*round, start, r.clock.Now(), "user", fmt.Sprint(i), "route", "/")
 		}
 		r.send(b.md)
 	}
@@ -197,7 +197,7 @@ func TestGaugesUnderARule(t *testing.T) {
 		})
 		b := newBatch("orders")
 		points := b.gauge("temperature")
-		now := r.clock.now()
+		now := r.clock.Now()
 		put(points, 2, now, now.Add(1*time.Second), "id", "a")
 		put(points, 9, now, now.Add(2*time.Second), "id", "b")
 		put(points, 3, now, now.Add(3*time.Second), "id", "a")
@@ -213,7 +213,7 @@ func TestGaugesUnderARule(t *testing.T) {
 		c.Labels, c.Reaggregate.Gauge = []LabelsConfig{rule}, "last"
 	})
 	b := newBatch("orders")
-	put(b.gauge("temperature"), 2, r.clock.now(), r.clock.now(), "id", "a")
+	put(b.gauge("temperature"), 2, r.clock.Now(), r.clock.Now(), "id", "a")
 	r.send(b.md)
 	assert.Empty(t, r.flushed())
 	assert.EqualValues(t, 1, r.counter("dropped_points", "reason", "gauge"))
@@ -223,7 +223,7 @@ func TestGaugesUnderARule(t *testing.T) {
 func TestDroppedLabelsLeaveExemplars(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Labels = []LabelsConfig{ruleOf(".*", `user\..*`)} })
 	b := newBatch("orders")
-	p := put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now(), "user.id", "7", "route", "/")
+	p := put(b.sum("requests", delta, true), 1, r.clock.Now(), r.clock.Now(), "user.id", "7", "route", "/")
 	e := p.Exemplars().AppendEmpty()
 	e.FilteredAttributes().PutStr("user.name", "x")
 	e.FilteredAttributes().PutStr("host", "y")
@@ -244,7 +244,7 @@ func TestLabelRulesUnderDryRun(t *testing.T) {
 	b := newBatch("orders")
 	points := b.sum("requests", delta, true)
 	for i := range 10 {
-		put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+		put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
 	}
 	r.send(b.md)
 	assert.Len(t, observe(r.sink.drain()...), 10)
@@ -261,7 +261,7 @@ func TestFirstRuleApplies(t *testing.T) {
 	})
 	for _, service := range []string{"orders", "stock"} {
 		b := newBatch(service)
-		put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now(), "a", "1", "b", "2")
+		put(b.sum("requests", delta, true), 1, r.clock.Now(), r.clock.Now(), "a", "1", "b", "2")
 		r.send(b.md)
 	}
 	got := map[any]map[string]any{}
@@ -278,7 +278,7 @@ func BenchmarkLabelRule(b *testing.B) {
 		b.Run(temporality.String(), func(b *testing.B) {
 			r := newRig(b, func(c *Config) { c.Labels = []LabelsConfig{ruleOf(".*", "id")} })
 			md := thousand(r, 5)
-			at := r.clock.now()
+			at := r.clock.Now()
 			defer debug.SetGCPercent(debug.SetGCPercent(-1))
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {

@@ -14,8 +14,8 @@ import (
 
 func TestDefaultLimitHoldsAndDeltasAdd(t *testing.T) {
 	r := newRig(t, nil)
-	now := r.clock.now()
-	r.clock.add(time.Minute)
+	now := r.clock.Now()
+	r.clock.Add(time.Minute)
 	b := newBatch("orders", "pod", "a")
 	points := b.sum("requests", delta, true)
 	for i := range 700 {
@@ -55,7 +55,7 @@ func TestCountAttributesAndStreams(t *testing.T) {
 			b := newBatch("orders", "pod", fmt.Sprint(pod))
 			points := b.sum("requests", delta, true)
 			for route := range 13 {
-				put(points, 1, r.clock.now(), r.clock.now(), "route", fmt.Sprint(route))
+				put(points, 1, r.clock.Now(), r.clock.Now(), "route", fmt.Sprint(route))
 			}
 			r.send(b.md)
 		}
@@ -67,12 +67,12 @@ func TestCountAttributesAndStreams(t *testing.T) {
 func TestOverflowSeriesStaysFinite(t *testing.T) {
 	for _, temporality := range []pmetric.AggregationTemporality{delta, cumulative} {
 		r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
-		start := r.clock.now()
-		r.clock.add(time.Second)
+		start := r.clock.Now()
+		r.clock.Add(time.Second)
 		b := newBatch("orders")
 		for i := range 4 {
 			points := b.sum("requests", temporality, true)
-			put(points, 0, start, r.clock.now(), "id", fmt.Sprint(i)).SetDoubleValue(math.MaxFloat64)
+			put(points, 0, start, r.clock.Now(), "id", fmt.Sprint(i)).SetDoubleValue(math.MaxFloat64)
 		}
 		r.send(b.md)
 		r.sink.drain()
@@ -89,14 +89,14 @@ func TestDeltaIntervalsTouch(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
 	var got []observation
 	total := int64(0)
-	first := r.clock.now()
+	first := r.clock.Now()
 	for i := range 20 {
-		from := r.clock.now()
-		r.clock.add(10 * time.Second)
+		from := r.clock.Now()
+		r.clock.Add(10 * time.Second)
 		b := newBatch("orders")
 		points := b.sum("requests", delta, true)
-		put(points, 1, from, r.clock.now(), "id", "incumbent")
-		put(points, int64(i), from, r.clock.now().Add(-time.Duration(i%3)*time.Second), "id", fmt.Sprint(i))
+		put(points, 1, from, r.clock.Now(), "id", "incumbent")
+		put(points, int64(i), from, r.clock.Now().Add(-time.Duration(i%3)*time.Second), "id", fmt.Sprint(i))
 		total += int64(i)
 		r.send(b.md)
 		r.sink.drain()
@@ -125,8 +125,8 @@ func TestMetadataGoesAlong(t *testing.T) {
 		})
 		b := newBatch("orders")
 		points := b.sum("requests", delta, true)
-		put(points, 100, r.clock.now(), r.clock.now(), "id", "a")
-		put(points, int64(len(tenant)), r.clock.now(), r.clock.now(), "id", "b")
+		put(points, 100, r.clock.Now(), r.clock.Now(), "id", "a")
+		put(points, int64(len(tenant)), r.clock.Now(), r.clock.Now(), "id", "b")
 		require.NoError(t, r.ConsumeMetrics(ctx, b.md))
 	}
 	r.sink.drain()
@@ -151,7 +151,7 @@ func TestExemptAndOverrides(t *testing.T) {
 		b := newBatch("orders")
 		points := b.sum(name, delta, true)
 		for i := range 10 {
-			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+			put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
 		}
 		r.send(b.md)
 		require.Len(t, observe(r.sink.drain()...), want, name)

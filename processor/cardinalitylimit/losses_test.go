@@ -25,8 +25,8 @@ func TestGaugesOverALimitCountAsDropped(t *testing.T) {
 			b := newBatch("orders")
 			gauges, sums := b.gauge("temperature"), b.sum("requests", delta, true)
 			for id := range 12 {
-				put(gauges, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id))
-				put(sums, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id))
+				put(gauges, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(id))
+				put(sums, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(id))
 			}
 			r.send(b.md)
 			require.EqualValues(t, 7, r.counter("points", "limit", "l", "action", "drop", "mode", mode))
@@ -59,18 +59,18 @@ func encoded(t *testing.T, md pmetric.Metrics) string {
 // A dry run foretells baselines and the other counts of folding, and changes nothing.
 func TestDryRunForetellsWhatFoldingCounts(t *testing.T) {
 	batches := func(r *rig, send func(pmetric.Metrics)) {
-		began := r.clock.now().Add(-time.Hour)
+		began := r.clock.Now().Add(-time.Hour)
 		for range 4 {
 			b := newBatch("orders")
 			sums, gauges := b.sum("requests", cumulative, true), b.gauge("temperature")
 			for id := range 20 {
-				put(sums, 100, began, r.clock.now(), "id", fmt.Sprint(id)).Exemplars().AppendEmpty().FilteredAttributes().PutStr("user", "u")
-				put(gauges, 1, began, r.clock.now(), "id", fmt.Sprint(id))
+				put(sums, 100, began, r.clock.Now(), "id", fmt.Sprint(id)).Exemplars().AppendEmpty().FilteredAttributes().PutStr("user", "u")
+				put(gauges, 1, began, r.clock.Now(), "id", fmt.Sprint(id))
 			}
-			put(sums, 7, began, r.clock.now().Add(-time.Hour), "id", "19") // out of order
-			put(sums, 7, began, r.clock.now(), "id", "nan", "user", "u").SetDoubleValue(math.NaN())
+			put(sums, 7, began, r.clock.Now().Add(-time.Hour), "id", "19") // out of order
+			put(sums, 7, began, r.clock.Now(), "id", "nan", "user", "u").SetDoubleValue(math.NaN())
 			send(b.md)
-			r.clock.add(10 * time.Second)
+			r.clock.Add(10 * time.Second)
 			require.NoError(t, r.flush(context.Background(), false))
 		}
 	}
@@ -104,7 +104,7 @@ func TestGaugesThatARuleDrops(t *testing.T) {
 		c.Labels = []LabelsConfig{{Match: map[string]any{"metrics": []any{"temperature"}}, Drop: []string{"id"}, Gauge: "drop", MaxStreams: 10}}
 	})
 	b := newBatch("orders")
-	put(b.gauge("temperature"), 1, r.clock.now(), r.clock.now(), "id", "a")
+	put(b.gauge("temperature"), 1, r.clock.Now(), r.clock.Now(), "id", "a")
 	r.send(b.md)
 	require.EqualValues(t, 1, r.counter("points", "limit", "labels::0", "action", "drop"))
 	require.EqualValues(t, 1, r.counter("dropped_points", "reason", "gauge"))
@@ -115,11 +115,11 @@ func TestMissingMetadata(t *testing.T) {
 	r, logs := watched(t, func(c *Config) {
 		c.Limits = []LimitConfig{limitOf(5, "overflow", "metadata.x-tenant", "metadata.x-region")}
 	})
-	r.clock.add(time.Hour)
+	r.clock.Add(time.Hour)
 	r.measure()
 	require.Empty(t, logs.TakeAll(), "no request, no warning")
 	b := newBatch("orders")
-	put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now())
+	put(b.sum("requests", delta, true), 1, r.clock.Now(), r.clock.Now())
 	ctx := client.NewContext(context.Background(), client.Info{Metadata: client.NewMetadata(map[string][]string{"X-Region": {"eu"}})})
 	require.NoError(t, r.ConsumeMetrics(ctx, b.md))
 	r.measure()

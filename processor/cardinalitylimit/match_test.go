@@ -21,7 +21,7 @@ func TestLimitsMatch(t *testing.T) {
 		b := newBatch(c.service)
 		points := b.sum(c.metric, delta, true)
 		for i := range 3 {
-			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+			put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
 		}
 		r.send(b.md)
 		assert.Len(t, observe(r.sink.drain()...), c.passed, c)
@@ -43,7 +43,7 @@ func TestLabelsOfALimitOnValues(t *testing.T) {
 		b := newBatch("orders")
 		points := b.sum("requests", delta, true)
 		for i := range 10 {
-			put(points, 1, r.clock.now(), r.clock.now(), "route", fmt.Sprint(i), "error", fmt.Sprint(i%5))
+			put(points, 1, r.clock.Now(), r.clock.Now(), "route", fmt.Sprint(i), "error", fmt.Sprint(i%5))
 		}
 		r.send(b.md)
 		routes := map[any]bool{}
@@ -65,7 +65,7 @@ func TestLimitOnAll(t *testing.T) {
 	})
 	for service := range 50 {
 		b := newBatch(fmt.Sprint(service))
-		put(b.sum(fmt.Sprint("metric", service), delta, true), 1, r.clock.now(), r.clock.now())
+		put(b.sum(fmt.Sprint("metric", service), delta, true), 1, r.clock.Now(), r.clock.Now())
 		r.send(b.md)
 	}
 	assert.Len(t, observe(r.sink.drain()...), 10)

@@ -18,7 +18,7 @@ func (r *rig) explode(n int) {
 	b := newBatch("orders")
 	points := b.sum("requests", delta, true)
 	for i := range n {
-		put(points, 1, r.clock.now(), r.clock.now(), "route", fmt.Sprint(i%7), "error", fmt.Sprintf("no stock for order %d", i))
+		put(points, 1, r.clock.Now(), r.clock.Now(), "route", fmt.Sprint(i%7), "error", fmt.Sprintf("no stock for order %d", i))
 	}
 	r.send(b.md)
 }
@@ -69,15 +69,15 @@ func TestOffendersAreNamed(t *testing.T) {
 		"key", "resource.service.name=orders"))
 
 	// It is not named again in this window, and in the next only if it continues.
-	r.clock.add(59 * time.Minute)
+	r.clock.Add(59 * time.Minute)
 	r.maintain() // the flusher does so at every flush_interval
 	r.explode(3_500)
 	r.maintain()
 	require.Empty(t, offenderRecords(logs))
-	r.clock.add(time.Minute)
+	r.clock.Add(time.Minute)
 	r.maintain()
 	require.Len(t, offenderRecords(logs), 1)
-	r.clock.add(2 * time.Hour)
+	r.clock.Add(2 * time.Hour)
 	r.maintain()
 	require.Empty(t, offenderRecords(logs))
 	require.Zero(t, r.counter("offender_series"))
@@ -115,8 +115,8 @@ func TestOffendersUnderDryRun(t *testing.T) {
 	b := newBatch("orders")
 	up, stale := b.sum("up", delta, true), b.gauge("gone")
 	for i := range 1_000 {
-		put(up, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
-		p := put(stale, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+		put(up, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
+		p := put(stale, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
 		p.SetFlags(p.Flags().WithNoRecordedValue(true))
 	}
 	r.send(b.md)
@@ -153,7 +153,7 @@ func TestOffendersOfOneName(t *testing.T) {
 		points := b.sum("requests", delta, true)
 		b.sm.Metrics().At(unit).SetUnit(fmt.Sprint(unit))
 		for i := range 2_000 {
-			put(points, int64(2_000-i), r.clock.now(), r.clock.now(), "few", fmt.Sprint(i%300), "many", fmt.Sprint(i))
+			put(points, int64(2_000-i), r.clock.Now(), r.clock.Now(), "few", fmt.Sprint(i%300), "many", fmt.Sprint(i))
 		}
 	}
 	r.send(b.md)
@@ -189,7 +189,7 @@ func TestResourceAttributesAreLabels(t *testing.T) {
 			b := newBatch("orders", "service.instance.id", fmt.Sprint("pod-", instance), "telemetry.sdk.language", "go")
 			points := b.sum("requests", delta, true)
 			for route := range 7 {
-				put(points, 1, r.clock.now(), r.clock.now(), "route", fmt.Sprint(route))
+				put(points, 1, r.clock.Now(), r.clock.Now(), "route", fmt.Sprint(route))
 			}
 			b.md.ResourceMetrics().MoveAndAppendTo(md.ResourceMetrics())
 		}
@@ -213,10 +213,10 @@ func TestAllValuesOfALabelCount(t *testing.T) {
 		b := newBatch("orders")
 		points := b.sum("requests", delta, true)
 		for i := range 400 {
-			put(points, 2, r.clock.now(), r.clock.now(), "route", fmt.Sprint(i), "code", "200")
+			put(points, 2, r.clock.Now(), r.clock.Now(), "route", fmt.Sprint(i), "code", "200")
 		}
 		for i := range 100 { // without a place
-			put(points, 1, r.clock.now(), r.clock.now(), "route", fmt.Sprint(i%10), "code", fmt.Sprint(i))
+			put(points, 1, r.clock.Now(), r.clock.Now(), "route", fmt.Sprint(i%10), "code", fmt.Sprint(i))
 		}
 		r.send(b.md)
 	}
@@ -242,11 +242,11 @@ func TestKeysAreNamed(t *testing.T) {
 	offer := func(names, series int) {
 		b := newBatch("orders")
 		for i := range names {
-			put(b.sum(fmt.Sprint("name", i), delta, true), 1, r.clock.now(), r.clock.now())
+			put(b.sum(fmt.Sprint("name", i), delta, true), 1, r.clock.Now(), r.clock.Now())
 		}
 		points := b.sum("requests", delta, true)
 		for i := range series {
-			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+			put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
 		}
 		r.send(b.md)
 		r.maintain()
@@ -301,7 +301,7 @@ func TestUseIsVisible(t *testing.T) {
 	for i, series := range map[string]int{"http.server": 30, "http.client": 5, "rpc": 40, "other": 1} {
 		points := b.sum(i, delta, true)
 		for id := range series {
-			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id))
+			put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(id))
 		}
 	}
 	r.send(b.md)
@@ -325,7 +325,7 @@ func TestFullestKeysAreShown(t *testing.T) {
 	for i := range 50 {
 		points := b.sum(fmt.Sprintf("m%02d", i), delta, true)
 		for id := range 1 + i*7%50 {
-			put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(id))
+			put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(id))
 		}
 	}
 	r.send(b.md)
@@ -344,7 +344,7 @@ func TestEachOffenderIsNamed(t *testing.T) {
 		for m := from; m < to; m++ {
 			points := b.sum(fmt.Sprintf("m%02d", m), delta, true)
 			for i := range 20 {
-				put(points, 1, r.clock.now(), r.clock.now(), "id", fmt.Sprint(i))
+				put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
 			}
 		}
 		r.send(b.md)
@@ -356,7 +356,7 @@ func TestEachOffenderIsNamed(t *testing.T) {
 	require.Len(t, offenderRecords(logs), 1)
 	over(2, 15)
 	require.Len(t, offenderRecords(logs), 8)
-	r.clock.add(time.Minute)
+	r.clock.Add(time.Minute)
 	r.maintain()
 	sums := logs.FilterMessage("More metrics are over their limits than are named").All()
 	require.Len(t, sums, 1)

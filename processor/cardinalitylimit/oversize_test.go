@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // hostile is a batch with one point over each limit, and one point within all of them.
@@ -100,7 +102,7 @@ func TestExemptMetricsAreBounded(t *testing.T) {
 // One log record per minute has the exceeded bounds, with the sums since the last record.
 func TestOversizedIsLoggedByTheMinute(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
-	r := &rig{t: t, clock: newClock(), sink: &sink{}, tel: componenttest.NewTelemetry()}
+	r := &rig{t: t, clock: harness.NewClock(), sink: &sink{}, tel: componenttest.NewTelemetry()}
 	set := settingsOf(r.tel, "")
 	set.Logger = zap.New(core)
 	p, err := factoryAt(r.clock).createMetrics(t.Context(), set, config(nil), r.sink)
@@ -126,13 +128,13 @@ func TestOversizedIsLoggedByTheMinute(t *testing.T) {
 	r.send(hostile())
 	r.send(hostile())
 	assert.Empty(t, records())
-	r.clock.add(time.Minute)
+	r.clock.Add(time.Minute)
 	r.send(hostile())
 	next := records()
 	require.Len(t, next, 1)
 	assert.Equal(t, int64(6), next[0].ContextMap()["value"])
 	r.send(newBatch("orders").md)
-	r.clock.add(time.Hour)
+	r.clock.Add(time.Hour)
 	r.send(newBatch("orders").md)
 	assert.Empty(t, records())
 }

@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // fanOut is downstream with two branches. One accepts everything. The other refuses some parcels at random, and then the whole
@@ -90,7 +92,7 @@ func TestRefusedParcelsAreOfferedUnchanged(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 12))
 		chance := rng.IntN(10)
 		down := newFanOut(t, func() bool { return rng.IntN(10) < chance })
-		d, clock := newDisk(), newClock()
+		d, clock := newDisk(), harness.NewClock()
 		edit := func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metadata.x-tenant", "metric.name")} }
 		if seed%2 == 1 {
 			edit = onDisk(edit)
@@ -98,10 +100,10 @@ func TestRefusedParcelsAreOfferedUnchanged(t *testing.T) {
 		r := startRig(t, clock, d, edit)
 		r.next = down
 		ledger := map[string]int64{}
-		begun, grown := clock.now(), map[string]int64{}
+		begun, grown := clock.Now(), map[string]int64{}
 		round := func() {
-			from := clock.now()
-			clock.add(time.Second)
+			from := clock.Now()
+			clock.Add(time.Second)
 			for _, tenant := range []string{"a", "b"} {
 				ctx := client.NewContext(context.Background(), client.Info{
 					Metadata: client.NewMetadata(map[string][]string{"x-tenant": {tenant}}),
@@ -112,9 +114,9 @@ func TestRefusedParcelsAreOfferedUnchanged(t *testing.T) {
 					if id == "incumbent" {
 						value += 100 // the heaviest series has the place
 					}
-					put(b.sum("delta", delta, true), value, from, clock.now(), "id", id)
+					put(b.sum("delta", delta, true), value, from, clock.Now(), "id", id)
 					grown[tenant+id] += value
-					put(b.sum("cumulative", cumulative, true), grown[tenant+id], begun, clock.now(), "id", id)
+					put(b.sum("cumulative", cumulative, true), grown[tenant+id], begun, clock.Now(), "id", id)
 					if id != "incumbent" {
 						ledger[fmt.Sprint("delta", []string{tenant})] += value
 						ledger[fmt.Sprint("cumulative", []string{tenant})] += value
@@ -134,7 +136,7 @@ func TestRefusedParcelsAreOfferedUnchanged(t *testing.T) {
 				r.next = down
 			}
 		}
-		clock.add(time.Second)
+		clock.Add(time.Second)
 		chance = 0
 		require.NoError(t, r.flush(context.Background(), false))
 		require.Equal(t, ledger, down.first, "seed %d", seed)
@@ -149,12 +151,12 @@ func TestRefusedParcelsAreOfferedUnchanged(t *testing.T) {
 func TestTwoValuesForEachSeries(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
 	send := func(value int64) {
-		from := r.clock.now()
-		r.clock.add(time.Second)
+		from := r.clock.Now()
+		r.clock.Add(time.Second)
 		b := newBatch("orders")
 		points := b.sum("requests", delta, true)
-		put(points, 10, from, r.clock.now(), "id", "incumbent")
-		put(points, value, from, r.clock.now(), "id", "x")
+		put(points, 10, from, r.clock.Now(), "id", "incumbent")
+		put(points, value, from, r.clock.Now(), "id", "x")
 		r.send(b.md)
 		r.sink.drain()
 	}
@@ -163,7 +165,7 @@ func TestTwoValuesForEachSeries(t *testing.T) {
 		require.Empty(t, r.flushed())
 		r.sink.refuse(nil)
 	}
-	first := r.clock.now()
+	first := r.clock.Now()
 	send(3)
 	for range 100 {
 		flushRefused()
@@ -198,13 +200,13 @@ func TestRefusedUntilTheEnd(t *testing.T) {
 				edit = onDisk(oneSeries)
 			}
 			d := newDisk()
-			r := startRig(t, newClock(), d, edit)
+			r := startRig(t, harness.NewClock(), d, edit)
 			send := func(value int64) {
-				r.clock.add(time.Second)
+				r.clock.Add(time.Second)
 				b := newBatch("orders")
 				points := b.sum("requests", delta, true)
-				put(points, 1000, r.clock.now(), r.clock.now(), "id", "incumbent")
-				put(points, value, r.clock.now(), r.clock.now(), "id", "x")
+				put(points, 1000, r.clock.Now(), r.clock.Now(), "id", "incumbent")
+				put(points, value, r.clock.Now(), r.clock.Now(), "id", "x")
 				r.send(b.md)
 				r.sink.drain()
 			}
@@ -239,8 +241,8 @@ func TestRefusedBatchIsFoldedOnce(t *testing.T) {
 	make := func() pmetric.Metrics {
 		b := newBatch("orders")
 		points := b.sum("requests", delta, true)
-		put(points, 10, r.clock.now(), r.clock.now(), "id", "incumbent")
-		put(points, 3, r.clock.now(), r.clock.now(), "id", "x")
+		put(points, 10, r.clock.Now(), r.clock.Now(), "id", "incumbent")
+		put(points, 3, r.clock.Now(), r.clock.Now(), "id", "x")
 		return b.md
 	}
 	r.sink.refuse(errors.New("busy"))

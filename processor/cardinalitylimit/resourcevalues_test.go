@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // valuesOf is a limit on the values of labels.
@@ -18,13 +20,13 @@ func valuesOf(most int, action string, labels ...string) LimitConfig {
 
 // pods is an export of ten pods, each with a cumulative counter of two routes.
 func pods(r *rig, value int64) pmetric.Metrics {
-	start := newClock().now().Add(-time.Minute)
+	start := harness.NewClock().Now().Add(-time.Minute)
 	md := pmetric.NewMetrics()
 	for pod := range 10 {
 		b := newBatch("orders", "k8s.pod.uid", fmt.Sprint("uid-", pod), "service.instance.id", fmt.Sprint("pod-", pod), "region", "eu")
 		points := b.sum("requests", cumulative, true)
 		for route := range 2 {
-			put(points, value, start, r.clock.now(), "route", fmt.Sprint(route))
+			put(points, value, start, r.clock.Now(), "route", fmt.Sprint(route))
 		}
 		b.md.ResourceMetrics().MoveAndAppendTo(md.ResourceMetrics())
 	}
@@ -41,7 +43,7 @@ func TestStripOfAResourceAttribute(t *testing.T) {
 	r.send(pods(r, 0)) // baselines
 	r.sink.drain()
 	for value := int64(1); value <= 3; value++ {
-		r.clock.add(time.Minute)
+		r.clock.Add(time.Minute)
 		r.send(pods(r, value*10))
 	}
 	passed := observe(r.sink.drain()...)

@@ -9,13 +9,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // lives runs one processor after another on one disk.
 type lives struct {
 	disk  *disk
 	edit  func(*Config)
-	clock *clock
+	clock *harness.Clock
 	// kill ends a life; nil means SIGTERM.
 	kill   func(rng *rand.Rand, r *rig)
 	killed bool
@@ -26,7 +28,7 @@ type lives struct {
 }
 
 func (l *lives) begin(t *testing.T, edit func(*Config)) *rig {
-	l.disk, l.clock = newDisk(), newClock()
+	l.disk, l.clock = newDisk(), harness.NewClock()
 	l.edit = func(c *Config) {
 		edit(c)
 		c.Storage = &storageID
@@ -62,7 +64,7 @@ func (l *lives) next(rng *rand.Rand, r *rig, down func(pmetric.Metrics)) *rig {
 	l.unbaselined += r.counterOnly("unbaselined_points")
 	l.dropped += r.counterOnly("dropped_exemplars")
 	require.NoError(r.t, r.tel.Shutdown(context.Background()))
-	l.clock.add(time.Duration(rng.IntN(10)) * time.Second)
+	l.clock.Add(time.Duration(rng.IntN(10)) * time.Second)
 	l.disk.revive()
 	return startRig(r.t, l.clock, l.disk, l.edit)
 }
@@ -186,7 +188,7 @@ func TestChangedLimits(t *testing.T) {
 					}
 				}
 				d := newDisk()
-				r := startRig(t, newClock(), d, onDisk(form(base(nil))))
+				r := startRig(t, harness.NewClock(), d, onDisk(form(base(nil))))
 				r.offer("a", "b", "c")
 				require.Equal(t, []string{"a", "b"}, r.passed())
 				require.NoError(t, r.stop())
@@ -217,11 +219,11 @@ func TestLongPause(t *testing.T) {
 	} {
 		d := newDisk()
 		two := func(c *Config) { c.Limits = []LimitConfig{limitOf(2, "overflow", "metric.name")} }
-		r := startRig(t, newClock(), d, onDisk(two))
+		r := startRig(t, harness.NewClock(), d, onDisk(two))
 		r.offer("a", "b", "c")
 		require.NoError(t, r.stop())
 		r.sink.drain()
-		r.clock.add(pause)
+		r.clock.Add(pause)
 		r = r.restart(d, two)
 		r.offer("x", "y", "a", "b")
 		require.Equal(t, want, r.passed(), pause)
@@ -234,7 +236,7 @@ func (r *rig) offer(ids ...string) {
 	b := newBatch("orders")
 	points := b.sum("requests", delta, true)
 	for i, id := range ids { // the first one is the heaviest
-		put(points, int64(len(ids)-i), r.clock.now().Add(-1), r.clock.now(), "id", id)
+		put(points, int64(len(ids)-i), r.clock.Now().Add(-1), r.clock.Now(), "id", id)
 	}
 	r.send(b.md)
 }
@@ -254,14 +256,14 @@ func (r *rig) passed() (ids []string) {
 func TestGrowthDuringTheDowntime(t *testing.T) {
 	for _, kill := range []bool{false, true} {
 		d := newDisk()
-		r := startRig(t, newClock(), d, onDisk(oneSeries))
-		begun := r.clock.now().Add(1)
+		r := startRig(t, harness.NewClock(), d, onDisk(oneSeries))
+		begun := r.clock.Now().Add(1)
 		report := func(v int64) {
-			r.clock.add(time.Second)
+			r.clock.Add(time.Second)
 			b := newBatch("orders")
 			points := b.sum("requests", cumulative, true)
-			put(points, v, begun, r.clock.now(), "id", "a")
-			put(points, v, begun, r.clock.now(), "id", "b")
+			put(points, v, begun, r.clock.Now(), "id", "a")
+			put(points, v, begun, r.clock.Now(), "id", "b")
 			r.send(b.md)
 			r.sink.drain()
 		}
@@ -275,7 +277,7 @@ func TestGrowthDuringTheDowntime(t *testing.T) {
 			require.NoError(t, r.stop())
 		}
 		r.sink.drain()
-		r.clock.add(time.Minute)
+		r.clock.Add(time.Minute)
 		r = r.restart(d, oneSeries)
 		after := r.flushed()[0] // continues before the stream has reported
 		require.EqualValues(t, 10, after.value)
@@ -299,14 +301,14 @@ func TestChangedRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDisk()
-			r := startRig(t, newClock(), d, onDisk(before))
-			start := r.clock.now().Add(1)
+			r := startRig(t, harness.NewClock(), d, onDisk(before))
+			start := r.clock.Now().Add(1)
 			report := func(v int64) {
-				r.clock.add(time.Second)
+				r.clock.Add(time.Second)
 				b := newBatch("orders")
 				points := b.sum("requests", cumulative, true)
-				put(points, v, start, r.clock.now(), "id", "a")
-				put(points, v, start, r.clock.now(), "id", "b")
+				put(points, v, start, r.clock.Now(), "id", "a")
+				put(points, v, start, r.clock.Now(), "id", "b")
 				r.send(b.md)
 			}
 			report(1000)
@@ -328,12 +330,12 @@ func TestChangedRules(t *testing.T) {
 // A stream was folded, got a place between the last flush and a kill, and has none after the restart. It counts once.
 func TestPlaceBeforeAKill(t *testing.T) {
 	d := newDisk()
-	r := startRig(t, newClock(), d, onDisk(oneSeries))
-	start := r.clock.now()
+	r := startRig(t, harness.NewClock(), d, onDisk(oneSeries))
+	start := r.clock.Now()
 	passed, overflow := int64(0), int64(0)
 	report := func(id string, v int64) {
 		b := newBatch("orders")
-		put(b.sum("requests", cumulative, true), v, start, r.clock.now(), "id", id)
+		put(b.sum("requests", cumulative, true), v, start, r.clock.Now(), "id", id)
 		r.send(b.md)
 		for _, o := range observe(r.sink.drain()...) {
 			if o.attributes["id"] == "x" {
@@ -346,32 +348,32 @@ func TestPlaceBeforeAKill(t *testing.T) {
 			overflow = o.value
 		}
 	}
-	r.clock.add(time.Minute)
+	r.clock.Add(time.Minute)
 	report("a", 1)
 	r.save(context.Background()) // of the places; "a" has the one
 	report("x", 20)
 	flush()
-	r.clock.add(40 * time.Minute)
+	r.clock.Add(40 * time.Minute)
 	report("x", 30)
 	flush()
-	r.clock.add(40 * time.Minute) // "a" is forgotten
+	r.clock.Add(40 * time.Minute) // "a" is forgotten
 	report("x", 40)
 	require.Zero(t, passed, "folded until its place is stored")
 	flush()
 	require.EqualValues(t, 40, overflow)
-	r.clock.add(time.Second)
+	r.clock.Add(time.Second)
 	report("x", 55)
 	require.EqualValues(t, 15, passed)
 	r.kill(d)
 	r.sink.drain()
 	r = r.restart(d, oneSeries)
-	r.clock.add(time.Second)
+	r.clock.Add(time.Second)
 	report("b", 1) // gets the place
-	r.clock.add(time.Second)
+	r.clock.Add(time.Second)
 	report("x", 60)
 	flush()
 	require.EqualValues(t, 40, overflow, "what it grew by may have left")
-	r.clock.add(time.Second)
+	r.clock.Add(time.Second)
 	report("x", 67)
 	flush()
 	require.EqualValues(t, 47, overflow)

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
 )
@@ -68,12 +69,12 @@ func TestShutdownCountsWhatIsRefused(t *testing.T) {
 // A cumulative series that downstream refuses permanently is not lost, because the next flush repeats it.
 func TestRefusedCumulativeSeriesAreRepeated(t *testing.T) {
 	r := newRig(t, oneSeries)
-	start := r.clock.now()
-	r.clock.add(time.Second)
+	start := r.clock.Now()
+	r.clock.Add(time.Second)
 	b := newBatch("orders")
 	points := b.sum("requests", cumulative, true)
-	put(points, 10, start, r.clock.now(), "id", "a")
-	put(points, 7, start, r.clock.now(), "id", "b")
+	put(points, 10, start, r.clock.Now(), "id", "a")
+	put(points, 7, start, r.clock.Now(), "id", "b")
 	r.send(b.md)
 	r.sink.drain()
 	r.sink.refuse(consumererror.NewPermanent(errors.New("bad")))
@@ -156,7 +157,7 @@ func TestShutdownIsBounded(t *testing.T) {
 }
 
 func TestShutdownFlushes(t *testing.T) {
-	clock, out, tel := newClock(), &sink{}, componenttest.NewTelemetry()
+	clock, out, tel := harness.NewClock(), &sink{}, componenttest.NewTelemetry()
 	f := factoryAt(clock)
 	cfg := config(func(c *Config) { c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name")} })
 	p, err := f.createMetrics(context.Background(), metadatatest.NewSettings(tel), cfg, out)
@@ -164,8 +165,8 @@ func TestShutdownFlushes(t *testing.T) {
 	require.NoError(t, p.Start(context.Background(), componenttest.NewNopHost()))
 	b := newBatch("orders")
 	points := b.sum("requests", delta, true)
-	put(points, 10, clock.now(), clock.now(), "id", "a")
-	put(points, 3, clock.now(), clock.now(), "id", "b")
+	put(points, 10, clock.Now(), clock.Now(), "id", "a")
+	put(points, 3, clock.Now(), clock.Now(), "id", "b")
 	require.NoError(t, p.ConsumeMetrics(context.Background(), b.md))
 	out.drain()
 	require.NoError(t, p.Shutdown(context.Background()))

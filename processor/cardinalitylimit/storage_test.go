@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // onDisk is a configuration with the storage.
@@ -43,7 +45,7 @@ func TestStorageMustBeThere(t *testing.T) {
 		component.MustNewID("other"):   "storage: must be a storage extension (got other)",
 	} {
 		r := &rig{t: t, tel: componenttest.NewTelemetry()}
-		f := factoryAt(newClock())
+		f := factoryAt(harness.NewClock())
 		p, err := f.createMetrics(context.Background(), settingsOf(r.tel, ""), config(func(c *Config) { c.Storage = &id }), &sink{})
 		require.NoError(t, err)
 		require.EqualError(t, p.Start(context.Background(), newDisk()), want)
@@ -56,7 +58,7 @@ func TestStorageMustBeThere(t *testing.T) {
 func TestStorageOfOneIDInTwoPipelines(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	defer func() { require.NoError(t, tel.Shutdown(context.Background())) }()
-	f := factoryAt(newClock())
+	f := factoryAt(harness.NewClock())
 	create := func(name string, edit func(*Config)) error {
 		_, err := f.createMetrics(context.Background(), settingsOf(tel, name), config(edit), &sink{})
 		return err
@@ -71,12 +73,12 @@ func TestStorageOfOneIDInTwoPipelines(t *testing.T) {
 // Errors of the storage at run time are counted, and processing goes on.
 func TestStorageFailsAtRunTime(t *testing.T) {
 	d := newDisk()
-	r := startRig(t, newClock(), d, onDisk(oneSeries))
+	r := startRig(t, harness.NewClock(), d, onDisk(oneSeries))
 	require.EqualValues(t, 2, r.counter("empty_starts", "reason", "missing"))
 	d.fail(errDisk)
 	b := newBatch("orders")
 	for _, id := range []string{"a", "b", "c"} {
-		put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now(), "id", id)
+		put(b.sum("requests", delta, true), 1, r.clock.Now(), r.clock.Now(), "id", id)
 	}
 	r.send(b.md)
 	r.sink.drain()
@@ -93,11 +95,11 @@ func TestRefusedAtShutdownIsStored(t *testing.T) {
 	for name, broken := range map[string]bool{"stored": false, "storage broken": true} {
 		t.Run(name, func(t *testing.T) {
 			d := newDisk()
-			r := startRig(t, newClock(), d, onDisk(oneSeries))
+			r := startRig(t, harness.NewClock(), d, onDisk(oneSeries))
 			b := newBatch("orders")
 			points := b.sum("requests", delta, true)
 			for _, id := range []string{"a", "b", "c"} {
-				put(points, 1, r.clock.now(), r.clock.now(), "id", id)
+				put(points, 1, r.clock.Now(), r.clock.Now(), "id", id)
 			}
 			r.send(b.md)
 			r.sink.drain()
@@ -138,7 +140,7 @@ func TestDamagedSnapshots(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDisk()
-			r := startRig(t, newClock(), d, onDisk(oneSeries))
+			r := startRig(t, harness.NewClock(), d, onDisk(oneSeries))
 			r.storm()
 			require.NoError(t, r.flush(context.Background(), false))
 			require.NoError(t, r.stop())
@@ -162,11 +164,11 @@ func flip(b []byte, at int) {
 
 // storm sends three cumulative streams. There is one place.
 func (r *rig) storm() {
-	r.clock.add(1e9)
+	r.clock.Add(1e9)
 	b := newBatch("orders")
 	points := b.sum("requests", cumulative, true)
 	for _, id := range []string{"a", "b", "c"} {
-		put(points, r.clock.now().Unix()-newClock().now().Unix(), newClock().now().Add(1), r.clock.now(), "id", id)
+		put(points, r.clock.Now().Unix()-harness.NewClock().Now().Unix(), harness.NewClock().Now().Add(1), r.clock.Now(), "id", id)
 	}
 	r.send(b.md)
 }
@@ -175,7 +177,7 @@ func (r *rig) storm() {
 // the others are restored.
 func TestEveryByteOfASnapshot(t *testing.T) {
 	d := newDisk()
-	r := startRig(t, newClock(), d, onDisk(oneSeries))
+	r := startRig(t, harness.NewClock(), d, onDisk(oneSeries))
 	r.storm()
 	require.NoError(t, r.flush(context.Background(), false))
 	require.NoError(t, r.stop())
@@ -218,7 +220,7 @@ func TestEveryByteOfASnapshot(t *testing.T) {
 // all of a part or none of it.
 func TestEveryCallFails(t *testing.T) {
 	whole := newDisk()
-	life := func(d *disk, c *clock) (r *rig, last int64) {
+	life := func(d *disk, c *harness.Clock) (r *rig, last int64) {
 		r = startRig(t, c, d, onDisk(oneSeries))
 		for range 3 {
 			r.storm()
@@ -231,7 +233,7 @@ func TestEveryCallFails(t *testing.T) {
 		}
 		return r, last
 	}
-	clock := newClock()
+	clock := harness.NewClock()
 	r, _ := life(whole, clock)
 	require.NoError(t, r.stop())
 	whole.calls = 0
@@ -242,8 +244,8 @@ func TestEveryCallFails(t *testing.T) {
 	for failing := 1; failing <= whole.calls; failing++ {
 		d := newDisk()
 		d.values, d.failing = maps.Clone(values), failing
-		c := newClock()
-		c.add(3e9)
+		c := harness.NewClock()
+		c.Add(3e9)
 		r, last := life(d, c)
 		empty := r.counter("empty_starts")
 		if empty == 0 {
@@ -266,7 +268,7 @@ func TestEveryCallFails(t *testing.T) {
 // While the storage does not answer, points pass and are folded.
 func TestStorageBlocks(t *testing.T) {
 	d := newDisk()
-	r := startRig(t, newClock(), d, onDisk(oneSeries))
+	r := startRig(t, harness.NewClock(), d, onDisk(oneSeries))
 	r.storm()
 	r.sink.drain()
 	release := make(chan struct{})

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
 )
 
@@ -31,13 +32,13 @@ func TestProcessorsAreToldApart(t *testing.T) {
 		b := newBatch("orders")
 		points := b.sum("requests", delta, true)
 		for id := range 10 * (i + 1) {
-			put(points, 1, newClock().now(), newClock().now(), "id", fmt.Sprint(id))
+			put(points, 1, harness.NewClock().Now(), harness.NewClock().Now(), "id", fmt.Sprint(id))
 		}
 		// The batch has a point for each metric that counts points.
 		gauges, folded := b.gauge("temperature"), b.sum("folded", cumulative, true)
 		for id := range 510 {
-			put(gauges, 1, newClock().now(), newClock().now(), "id", fmt.Sprint(id))
-			put(folded, 1, newClock().now(), newClock().now(), "id", fmt.Sprint(id))
+			put(gauges, 1, harness.NewClock().Now(), harness.NewClock().Now(), "id", fmt.Sprint(id))
+			put(folded, 1, harness.NewClock().Now(), harness.NewClock().Now(), "id", fmt.Sprint(id))
 		}
 		require.NoError(t, p.ConsumeMetrics(ctx, b.md))
 		p.(*limiter).measure()
@@ -81,7 +82,7 @@ func labelSets(data metricdata.Aggregation) (sets []attribute.Set) {
 
 // A name is free again after the shutdown of its processor, whether or not it was started.
 func TestNamesAreGivenBack(t *testing.T) {
-	f := factoryAt(newClock())
+	f := factoryAt(harness.NewClock())
 	for range 3 {
 		tel := componenttest.NewTelemetry()
 		p, err := f.createMetrics(context.Background(), metadatatest.NewSettings(tel), config(nil), &sink{})
@@ -99,12 +100,12 @@ func TestCollectionOnlyReads(t *testing.T) {
 	collect := &rig{t: t, tel: r.tel}
 	require.EqualValues(t, 500, collect.counter("max_series", "limit", "metric"))
 	b := newBatch("orders")
-	put(b.sum("requests", delta, true), 1, r.clock.now(), r.clock.now())
+	put(b.sum("requests", delta, true), 1, r.clock.Now(), r.clock.Now())
 	r.send(b.md)
 	require.Zero(t, collect.counter("series", "limit", "metric"))
 	r.maintain()
 	require.EqualValues(t, 1, collect.counter("series", "limit", "metric"))
-	r.clock.add(3 * time.Hour) // it has lost its place
+	r.clock.Add(3 * time.Hour) // it has lost its place
 	require.EqualValues(t, 1, collect.counter("series", "limit", "metric"))
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/internal/check"
 	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // page is a gateway page without a server.
@@ -36,19 +37,19 @@ func (h hostWithPage) GetExtensions() map[component.ID]component.Component {
 // With a page each offender has the number of series that it would need without a label, within a tenth of the truth, and the
 // remedy.
 func TestWhatIfOnThePage(t *testing.T) {
-	clock := newClock()
-	shown := page{Sources: gatewaystate.NewSources(clock.now)}
+	clock := harness.NewClock()
+	shown := page{Sources: gatewaystate.NewSources(clock.Now)}
 	r := startRig(t, clock, hostWithPage{componenttest.NewNopHost(), shown}, nil)
 	for range 2 { // as an SDK repeats its streams
 		b := newBatch("orders")
 		points := b.sum("order.errors", delta, true)
 		for i := range 4000 {
-			put(points, 1, clock.now(), clock.now(), "route", fmt.Sprint(i%40), "error", fmt.Sprint("no stock for ", i))
+			put(points, 1, clock.Now(), clock.Now(), "route", fmt.Sprint(i%40), "error", fmt.Sprint("no stock for ", i))
 		}
 		r.send(b.md)
 	}
 	r.maintain()
-	clock.add(time.Second)
+	clock.Add(time.Second)
 	offenders := shown.Snapshot().States[0].Limiter.Offenders
 	require.Len(t, offenders, 1)
 	best := offenders[0].WhatIf[0]
@@ -63,7 +64,7 @@ func TestWhatIfOnThePage(t *testing.T) {
 	b := newBatch("orders")
 	points := b.sum("order.errors", delta, true)
 	for i := range 4000 {
-		put(points, 1, clock.now(), clock.now(), "route", fmt.Sprint(i%40), "error", fmt.Sprint("no stock for ", i))
+		put(points, 1, clock.Now(), clock.Now(), "route", fmt.Sprint(i%40), "error", fmt.Sprint("no stock for ", i))
 	}
 	fixed.send(b.md)
 	fixed.sink.drain()

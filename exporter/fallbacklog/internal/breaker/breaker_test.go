@@ -8,27 +8,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-func newBreaker(changes *[]string) (*Breaker, *clock) {
-	c := &clock{now: time.Unix(1, 0)}
+func newBreaker(changes *[]string) (*Breaker, *harness.Clock) {
+	c := harness.NewClock()
 	return New(Options{
 		FailureThreshold: 5, SuccessThreshold: 2, OpenInterval: 10 * time.Second, MaxOpenInterval: 60 * time.Second,
 		Now: c.Now,
@@ -83,7 +68,7 @@ func TestTable(t *testing.T) {
 				case s == 'C':
 					b.Close()
 				case '0' <= s && s <= '9':
-					c.add(time.Duration(s-'0') * 5 * time.Second)
+					c.Add(time.Duration(s-'0') * 5 * time.Second)
 				default:
 					p := b.Allow(true)
 					require.NotNil(t, p, at)
@@ -102,7 +87,7 @@ func TestOneProbeAtATime(t *testing.T) {
 		b.Allow(false).Failure()
 	}
 	assert.Equal(t, 10*time.Second, b.Wait())
-	c.add(10 * time.Second)
+	c.Add(10 * time.Second)
 	assert.Zero(t, b.Wait())
 	p := b.Allow(true)
 	require.NotNil(t, p)
@@ -125,7 +110,7 @@ func TestOutcomesOfAnEarlierStateAreStale(t *testing.T) {
 	}
 	late.Success()
 	assert.Equal(t, Open, b.State())
-	c.add(10 * time.Second)
+	c.Add(10 * time.Second)
 	b.Allow(true).Success()
 	lateFailure.Failure()
 	assert.Equal(t, HalfOpen, b.State(), "a failure from before the outage is no verdict on the probe")
@@ -145,7 +130,7 @@ func TestConcurrentUse(t *testing.T) {
 		go func() {
 			defer wg.Done()
 			for i := range 2000 {
-				c.add(time.Second)
+				c.Add(time.Second)
 				if p := b.Allow(g%2 == 0); p.Granted() {
 					switch (i + g) % 4 {
 					case 0:
@@ -165,7 +150,7 @@ func TestConcurrentUse(t *testing.T) {
 		}()
 	}
 	wg.Wait()
-	c.add(time.Minute)
+	c.Add(time.Minute)
 	for b.State() != Closed {
 		p := b.Allow(true)
 		require.NotNil(t, p, "no probe was left behind")
