@@ -80,6 +80,7 @@ func TestConfigUnknownKeys(t *testing.T) {
 		`rules::0::match::names: must be one of metric_names, types, unit and resource.<attribute> (got "names")`:             {"target": explicit, "match": map[string]any{"names": []any{"a"}}},
 		`rules::0::match::resource.: must be one of`:                                                                          {"target": explicit, "match": map[string]any{"resource.": "a"}},
 		`rules::0::match::resource.a::1: must be a regular expression (got "(")`:                                              {"target": explicit, "match": map[string]any{"resource.a": []any{"a", "("}}},
+		`rules::0::match::resource.a: must be at least one regular expression (got 0)`:                                        {"target": explicit, "match": map[string]any{"resource.a": []any{}}},
 		`rules::0::match::resource.a: must be a regular expression or a list of them (got 3)`:                                 {"target": explicit, "match": map[string]any{"resource.a": 3}},
 		`rules::0::match::resource.a\.b: must be a name without a backslash, not a regular expression (got "resource.a\\.b")`: {"target": explicit, "match": map[string]any{`resource.a\.b`: "c"}},
 		`bounds`: {"target": map[string]any{"explicit": map[string]any{"bounds": "many"}}},
