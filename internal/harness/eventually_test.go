@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,25 +8,21 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// failing is a test that may fail. FailNow ends the goroutine, as that of testing.T does.
-type failing struct {
-	testing.TB
-	failed bool
-}
+// failing is a test that may fail. FailNow panics.
+type failing struct{ testing.TB }
 
-func (f *failing) Errorf(string, ...any) { f.failed = true }
-func (*failing) FailNow()                { runtime.Goexit() }
+func (failing) Errorf(string, ...any) {}
+func (failing) FailNow()              { panic("failed") }
 
 func TestEventually(t *testing.T) {
-	for after, fails := range map[int]bool{1: false, 5: false, 100: true} {
+	for after, holds := range map[int]func(assert.TestingT, assert.PanicTestFunc, ...any) bool{
+		1: assert.NotPanics, 5: assert.NotPanics, 100: assert.Panics,
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			f, calls, ended := &failing{TB: t}, 0, make(chan struct{})
-			go func() {
-				defer close(ended)
-				Eventually(f, func() bool { calls++; return calls == after }, time.Second, 100*time.Millisecond)
-			}()
-			<-ended
-			assert.Equal(t, fails, f.failed)
+			calls := 0
+			holds(t, func() {
+				Eventually(failing{t}, func() bool { calls++; return calls == after }, time.Second, 100*time.Millisecond)
+			})
 			assert.Equal(t, min(after, 11), calls, "at once, and after every period")
 		})
 	}
