@@ -13,20 +13,17 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
 	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 func loadTestdata(t *testing.T, id string) *Config {
 	t.Helper()
-	conf, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
-	require.NoError(t, err)
-	sub, err := conf.Sub(id)
-	require.NoError(t, err)
-	return loadConfig(t, sub.ToStringMap())
+	return harness.LoadConfig(t, id, createDefaultConfig().(*Config))
 }
 
 // withFactories registers the factories for one test.

@@ -33,7 +33,7 @@ func TestFullDeadLetter(t *testing.T) {
 				}
 				require.NoError(t, g.logs.ConsumeLogs(t.Context(), makeLogs(fmt.Sprint("taken", k), 1)))
 			}
-			dropped := g.sum("dropped_items", "reason="+droppedByDeadLetter)
+			dropped := g.sum("dropped_items", "reason", droppedByDeadLetter)
 			if policy == "reject" {
 				require.Error(t, failed)
 				assert.Zero(t, dropped)

@@ -109,8 +109,8 @@ func TestFullLogIsInTheStatus(t *testing.T) {
 	}
 	require.ErrorIs(t, err, segment.ErrFull)
 	assert.Equal(t, []componentstatus.Status{sick}, host.seen()[:1])
-	assert.EqualValues(t, 1, g.sum("log_degraded", "signal=logs"))
-	assert.EqualValues(t, 0, g.sum("log_degraded", "signal=traces"))
+	assert.EqualValues(t, 1, g.sum("log_degraded", "signal", "logs"))
+	assert.EqualValues(t, 0, g.sum("log_degraded", "signal", "traces"))
 
 	core := g.logs.(logsExporter).core
 	used := core.logBudget.Used()

@@ -192,7 +192,7 @@ func TestRecordOfAnotherKeyIsKept(t *testing.T) {
 			cfg := loadConfig(t, testSettings(dir), grpcTo(b), settings)
 			g := startGateway(t, newTestHost(), cfg)
 			eventually(t, func() bool { return len(b.names()) == 2 }, "what can be read goes out")
-			eventually(t, func() bool { return g.sum("errors", "error_type=key") == 1 }, "the other one is said, once")
+			eventually(t, func() bool { return g.sum("errors", "error_type", "key") == 1 }, "the other one is said, once")
 			b.refuse(codes.Unavailable)
 			for k := range 5 {
 				require.NoError(t, g.logs.ConsumeLogs(t.Context(), makeLogs(fmt.Sprint("live-", k), 1)))
@@ -242,7 +242,7 @@ func TestLiveDataProbesBesideRecordsOfAnotherKey(t *testing.T) {
 		"log": map[string]any{"max_disk_mib": 1}, "dead_letter": map[string]any{"enabled": true},
 	})
 	g := startGateway(t, newTestHost(), cfg)
-	eventually(t, func() bool { return g.sum("errors", "error_type=key") == 1 }, "")
+	eventually(t, func() bool { return g.sum("errors", "error_type", "key") == 1 }, "")
 	c := g.logs.(logsExporter).core
 	eventually(t, func() bool { return g.logs.(logsExporter).lane.log.Stats().Unread == int64(len(locked)) }, "the others are done")
 	// Three failures open the breaker. The log is full, so none of these batches is logged and replay has no record to probe

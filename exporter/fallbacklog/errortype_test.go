@@ -10,13 +10,13 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/delivery"
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // Each kind of error has its type as an attribute of the metric and in the log line about the data.
@@ -50,9 +50,7 @@ func TestErrorsCarryTheirType(t *testing.T) {
 				require.NoError(t, e.(logsExporter).lane.Consume(context.Background(), partly{}))
 			}
 			var types []string
-			m, merr := tel.GetMetric("otelcol_exporter_fallbacklog_errors")
-			require.NoError(t, merr)
-			for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
+			for _, p := range harness.Points[int64](t, tel.Reader, "otelcol_exporter_fallbacklog_errors") {
 				v, _ := p.Attributes.Value(errorType)
 				types = append(types, v.AsString())
 			}

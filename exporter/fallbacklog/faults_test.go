@@ -299,12 +299,12 @@ func TestFlappingDownstream(t *testing.T) {
 	}
 	wg.Wait()
 	eventually(t, func() bool {
-		return g.sum("dropped_items", "reason=partial_success") > 0 || g.sum("bytes_on_disk") == 0
+		return g.sum("dropped_items", "reason", "partial_success") > 0 || g.sum("bytes_on_disk") == 0
 	}, "")
 	m.mu.Lock()
 	m.calm = true
 	m.mu.Unlock()
-	eventually(t, func() bool { return g.sum("bytes_on_disk", "signal=logs") == 0 }, "the log drains")
+	eventually(t, func() bool { return g.sum("bytes_on_disk", "signal", "logs") == 0 }, "the log drains")
 	for _, c := range []interface{ Shutdown(context.Context) error }{g.traces, g.metrics, g.logs} {
 		require.NoError(t, c.Shutdown(context.Background()))
 	}

@@ -8,8 +8,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"google.golang.org/grpc/codes"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 func TestForecast(t *testing.T) {
@@ -69,15 +70,10 @@ func TestForecastOnAShortDisk(t *testing.T) {
 
 // seconds returns a floating-point gauge. ok is false while it has no point.
 func (g *gateway) seconds(name string) (v float64, ok bool) {
-	m, err := g.tel.GetMetric("otelcol_exporter_fallbacklog_" + name)
-	if err != nil {
-		return 0, false
+	for _, p := range harness.Points[float64](g.t, g.tel.Reader, "otelcol_exporter_fallbacklog_"+name) {
+		return p.Value, true
 	}
-	points := m.Data.(metricdata.Gauge[float64]).DataPoints
-	if len(points) == 0 {
-		return 0, false
-	}
-	return points[0].Value, true
+	return 0, false
 }
 
 // In an outage seconds_to_full has a value. Afterwards it is absent and seconds_to_drained is 0.

@@ -64,7 +64,7 @@ func TestAnOutageHasOneBeginning(t *testing.T) {
 	}
 	eventually(t, func() bool { return since().After(started) }, "the breaker opens")
 	opened := since()
-	eventually(t, func() bool { return g.sum("breaker_transitions", "to=half_open") > 2 }, "the backend is asked again")
+	eventually(t, func() bool { return g.sum("breaker_transitions", "to", "half_open") > 2 }, "the backend is asked again")
 	require.Equal(t, opened, since())
 	b.set(nil)
 	eventually(t, func() bool { return since().After(opened) }, "the breaker closes")

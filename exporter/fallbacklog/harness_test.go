@@ -18,10 +18,10 @@ import (
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
 	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/record"
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // testHost is the part of a Collector's host that the exporter uses.
@@ -160,34 +160,10 @@ func (g *gateway) stop() {
 	require.NoError(g.t, g.tel.Shutdown(context.Background()))
 }
 
-// sum adds the points of a counter or gauge whose attributes include all of attrs ("key=value").
-func (g *gateway) sum(name string, attrs ...string) int64 {
-	m, err := g.tel.GetMetric("otelcol_exporter_fallbacklog_" + name)
-	if err != nil {
-		return 0
-	}
-	var points []metricdata.DataPoint[int64]
-	switch d := m.Data.(type) {
-	case metricdata.Sum[int64]:
-		points = d.DataPoints
-	case metricdata.Gauge[int64]:
-		points = d.DataPoints
-	}
-	var total int64
-	for _, p := range points {
-		matches := true
-		for _, a := range attrs {
-			found := false
-			for _, kv := range p.Attributes.ToSlice() {
-				found = found || string(kv.Key)+"="+kv.Value.String() == a
-			}
-			matches = matches && found
-		}
-		if matches {
-			total += p.Value
-		}
-	}
-	return total
+// sum adds the points of a counter or gauge that have the labels, given as pairs of name and value.
+func (g *gateway) sum(name string, labels ...string) int64 {
+	g.t.Helper()
+	return harness.Sum(g.t, g.tel.Reader, "otelcol_exporter_fallbacklog_"+name, labels...)
 }
 
 // onDisk counts the items of every whole record in the signal's log, or with dead in its dead letter.
@@ -214,7 +190,7 @@ func onDisk(t testing.TB, dir, signal string, dead bool) (items int, lines [][]b
 
 func eventually(t testing.TB, ok func() bool, what string) {
 	t.Helper()
-	require.Eventually(t, ok, 20*time.Second, 5*time.Millisecond, what)
+	harness.Eventually(t, ok, 20*time.Second, 5*time.Millisecond, what)
 }
 
 // copyTree copies a directory as a crash would leave it.

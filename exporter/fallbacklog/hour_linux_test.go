@@ -88,10 +88,10 @@ func outageHour(t *testing.T, format Format, outage time.Duration) {
 	h.second() // one second later nothing has changed
 	assert.Zero(t, h.sum("bytes_on_disk"))
 	assert.Zero(t, h.sum("breaker_state"))
-	replayed := h.sum("delivered_items", "path=replayed")
+	replayed := h.sum("delivered_items", "path", "replayed")
 	assert.Equal(t, h.sum("logged_items"), replayed)
 	assert.Equal(t, h.sent, h.sum("received_items"))
-	assert.Equal(t, h.sent, replayed+h.sum("delivered_items", "path=direct"))
+	assert.Equal(t, h.sent, replayed+h.sum("delivered_items", "path", "direct"))
 	for _, name := range []string{"dropped_items", "rejected_items", "expired_items", "dead_letter_items", "corrupt_bytes"} {
 		assert.Zero(t, h.sum(name), name)
 	}

@@ -52,7 +52,7 @@ func TestPermanentErrorGoesToTheDeadLetter(t *testing.T) {
 			require.NoError(t, g.sendLog("bad"), "it is durable, in the dead letter")
 			require.NoError(t, g.sendLog("good2"))
 			assert.Zero(t, g.sum("breaker_transitions"), "a refused batch is no outage")
-			assert.EqualValues(t, 1, g.sum("dead_letter_items", "reason=permanent"))
+			assert.EqualValues(t, 1, g.sum("dead_letter_items", "reason", "permanent"))
 			items, lines := onDisk(t, dir, "logs", true)
 			require.Equal(t, 1, items)
 			m, err := record.Reader{}.Parse(lines[0])

@@ -71,7 +71,7 @@ func TestLedger(t *testing.T) {
 				if phase%4 != 2 {
 					b.loseAnswers(nil)
 				}
-				before := g.sum("delivered_items", "path=replayed")
+				before := g.sum("delivered_items", "path", "replayed")
 				var wg sync.WaitGroup
 				for w := range 4 {
 					seed := rnd.Uint64()
@@ -96,7 +96,7 @@ func TestLedger(t *testing.T) {
 				}
 				wg.Wait()
 				if phase%4 == 1 {
-					eventually(t, func() bool { return g.sum("delivered_items", "path=replayed") > before }, "some of it is replayed")
+					eventually(t, func() bool { return g.sum("delivered_items", "path", "replayed") > before }, "some of it is replayed")
 				}
 			}
 			b.refuse(codes.Unavailable)

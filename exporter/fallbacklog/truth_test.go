@@ -15,6 +15,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // Three short outages, then a lasting one: each change is logged, and the last line is the state.
@@ -131,18 +133,9 @@ func TestLineOfTheMinuteIsTrue(t *testing.T) {
 	}
 }
 
-// points returns the points of a counter, of every scope that has one of this name.
-func (g *gateway) points(name string) (points []metricdata.DataPoint[int64]) {
-	var all metricdata.ResourceMetrics
-	require.NoError(g.t, g.tel.Reader.Collect(context.Background(), &all))
-	for _, scope := range all.ScopeMetrics {
-		for _, m := range scope.Metrics {
-			if m.Name == name {
-				points = append(points, m.Data.(metricdata.Sum[int64]).DataPoints...)
-			}
-		}
-	}
-	return points
+func (g *gateway) points(name string) []metricdata.DataPoint[int64] {
+	g.t.Helper()
+	return harness.Points[int64](g.t, g.tel.Reader, name)
 }
 
 // Each counter of lost data has a point for each value of its label before anything is lost.

@@ -1,14 +1,14 @@
 package fromzero
 
 import (
-	"context"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
 	sdk "go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 type reason string
@@ -21,11 +21,8 @@ func TestCounter(t *testing.T) {
 	require.NoError(t, err)
 	common := []attribute.KeyValue{attribute.String("signal", "logs")}
 	Counter(c, "reason", Strings([]reason{"full", "expired"}), common...)
-	var got metricdata.ResourceMetrics
-	require.NoError(t, reader.Collect(context.Background(), &got))
-	points := got.ScopeMetrics[0].Metrics[0].Data.(metricdata.Sum[int64]).DataPoints
 	seen := map[string]int64{}
-	for _, p := range points {
+	for _, p := range harness.Points[int64](t, reader, "lost") {
 		value, _ := p.Attributes.Value("reason")
 		signal, _ := p.Attributes.Value("signal")
 		seen[value.AsString()+" "+signal.AsString()] = p.Value

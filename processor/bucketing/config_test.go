@@ -3,28 +3,20 @@ package bucketing
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/confmap/confmaptest"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
 )
 
 func load(t *testing.T, id string) *Config {
 	t.Helper()
-	all, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
-	require.NoError(t, err)
-	sub, err := all.Sub(id)
-	require.NoError(t, err)
-	cfg := createDefaultConfig().(*Config)
-	require.NoError(t, sub.Unmarshal(cfg))
-	require.NoError(t, confmap.Validate(cfg))
-	return cfg
+	return harness.LoadConfig(t, id, createDefaultConfig().(*Config))
 }
 
 func TestConfigDefaults(t *testing.T) {
@@ -88,6 +80,7 @@ func TestConfigUnknownKeys(t *testing.T) {
 		`rules::0::match::names: must be one of metric_names, types, unit and resource.<attribute> (got "names")`:             {"target": explicit, "match": map[string]any{"names": []any{"a"}}},
 		`rules::0::match::resource.: must be one of`:                                                                          {"target": explicit, "match": map[string]any{"resource.": "a"}},
 		`rules::0::match::resource.a::1: must be a regular expression (got "(")`:                                              {"target": explicit, "match": map[string]any{"resource.a": []any{"a", "("}}},
+		`rules::0::match::resource.a: must be at least one regular expression (got 0)`:                                        {"target": explicit, "match": map[string]any{"resource.a": []any{}}},
 		`rules::0::match::resource.a: must be a regular expression or a list of them (got 3)`:                                 {"target": explicit, "match": map[string]any{"resource.a": 3}},
 		`rules::0::match::resource.a\.b: must be a name without a backslash, not a regular expression (got "resource.a\\.b")`: {"target": explicit, "match": map[string]any{`resource.a\.b`: "c"}},
 		`bounds`: {"target": map[string]any{"explicit": map[string]any{"bounds": "many"}}},

@@ -16,9 +16,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor/processortest"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/expo"
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 	"github.com/otelcol-custom/otelcol-custom/internal/rebucket"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
@@ -314,7 +314,7 @@ func pipe(t *testing.T, rule RuleConfig, how fluid, streams, exports int, seed u
 	for _, s := range sources {
 		got.counted += 2 * s.h.Count
 	}
-	got.violations, got.decreased = violations(tel), seen.n
+	got.violations, got.decreased = int(harness.Sum(t, tel.Reader, "otelcol_processor_bucketing_violations")), seen.n
 	return got
 }
 
@@ -331,16 +331,4 @@ func (p *piped) add(md pmetric.Metrics) {
 			}
 		}
 	}
-}
-
-// violations returns the number of violations for all reasons. Without any the metric does not exist.
-func violations(tel *componenttest.Telemetry) (n int) {
-	m, err := tel.GetMetric("otelcol_processor_bucketing_violations")
-	if err != nil {
-		return 0
-	}
-	for _, dp := range m.Data.(metricdata.Sum[int64]).DataPoints {
-		n += int(dp.Value)
-	}
-	return n
 }

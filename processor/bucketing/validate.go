@@ -96,6 +96,7 @@ func (c *MatchConfig) resource(e *check.Errors) map[string][]*regexp.Regexp {
 		case string:
 			expressions = []string{value}
 		case []any:
+			e.That(len(value) > 0, key, "at least one regular expression", len(value))
 			for i, item := range value {
 				text, ok := item.(string)
 				e.That(ok, check.Item(key, i), "a regular expression", item)

@@ -95,3 +95,16 @@ func TestSilentWriterLeavesTheSum(t *testing.T) {
 	r.clock.Add(time.Second)
 	require.Empty(t, r.flushed())
 }
+
+// The streams in a sum of gauges that a rule folds end as those of other sums do.
+func TestDeadGaugesLeaveTheSumOfARule(t *testing.T) {
+	r := newRig(t, gaugeRule("sum"))
+	for range 4 {
+		r.sendGauges(1, 2)
+		require.EqualValues(t, 3, r.flushed()[0].value)
+	}
+	for range 3 {
+		r.sendGauges(1)
+	}
+	require.EqualValues(t, 1, r.flushed()[0].value)
+}

@@ -8,18 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/confmap/confmaptest"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 func load(t *testing.T, id string) *Config {
-	conf, err := confmaptest.LoadConf("testdata/config.yaml")
-	require.NoError(t, err)
-	sub, err := conf.Sub(id)
-	require.NoError(t, err)
-	cfg := createDefaultConfig().(*Config)
-	require.NoError(t, sub.Unmarshal(cfg))
-	require.NoError(t, confmap.Validate(cfg))
-	return cfg
+	t.Helper()
+	return harness.LoadConfig(t, id, createDefaultConfig().(*Config))
 }
 
 func TestEmptyConfigIsTheDefault(t *testing.T) {

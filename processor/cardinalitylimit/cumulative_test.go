@@ -205,3 +205,52 @@ func TestForgottenSeriesIsABaseline(t *testing.T) {
 		})
 	}
 }
+
+// A monotonic sum below zero contradicts itself. Such a whole value is a baseline, so that the overflow series never decreases.
+func TestMonotonicSumsBelowZero(t *testing.T) {
+	r := newRig(t, oneSeries)
+	start := r.clock.Now().Add(1)
+	report := func(id string, v int64) {
+		r.clock.Add(time.Second)
+		b := newBatch("orders")
+		put(b.sum("requests", cumulative, true), v, start, r.clock.Now(), "id", id)
+		r.send(b.md)
+		r.sink.drain()
+	}
+	report("incumbent", 1)
+	for _, next := range []struct{ value, total int64 }{{-3, 0}, {10, 13}, {-5, 13}, {-3, 15}, {7, 25}, {2, 27}} {
+		report("a", next.value)
+		require.Equal(t, next.total, r.flushed()[0].value, "after %d", next.value)
+	}
+	require.EqualValues(t, 2, r.counter("unbaselined_points"))
+}
+
+// A sum without temporality is folded as a cumulative one. So it continues with its growth when it gets a place.
+func TestUnspecifiedTemporality(t *testing.T) {
+	r := newRig(t, oneSeries)
+	start := r.clock.Now().Add(1)
+	var passed, folded int64
+	report := func(id string, v int64) {
+		b := newBatch("orders")
+		put(b.sum("requests", pmetric.AggregationTemporalityUnspecified, true), v, start, r.clock.Now(), "id", id)
+		r.send(b.md)
+		for _, o := range observe(r.sink.drain()...) {
+			if o.attributes["id"] == "a" {
+				passed = o.value
+			}
+		}
+		for _, o := range r.flushed() {
+			folded = o.value
+		}
+	}
+	report("incumbent", 1)
+	for v := int64(10); v <= 40; v += 10 {
+		r.clock.Add(time.Second)
+		if v > 20 {
+			r.clock.Add(40 * time.Minute) // the incumbent loses its place
+		}
+		report("a", v)
+	}
+	require.Positive(t, passed)
+	require.EqualValues(t, 40, passed+folded)
+}

@@ -11,7 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // chain has a limit for every action.
@@ -48,10 +49,8 @@ func randomBatch(rng *rand.Rand, at time.Time) pmetric.Metrics {
 
 // decisions are the points counted, by limit and action.
 func (r *rig) decisions(mode string) map[[2]string]int64 {
-	m, err := r.tel.GetMetric("otelcol_processor_cardinalitylimit_points")
-	require.NoError(r.t, err)
 	out := map[[2]string]int64{}
-	for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
+	for _, p := range harness.Points[int64](r.t, r.tel.Reader, "otelcol_processor_cardinalitylimit_points") {
 		limit, _ := p.Attributes.Value("limit")
 		action, _ := p.Attributes.Value("action")
 		got, _ := p.Attributes.Value("mode")

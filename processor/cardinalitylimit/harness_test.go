@@ -16,7 +16,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
@@ -137,15 +136,11 @@ func (r *rig) flushed() []observation {
 
 // counter returns the value of one of the processor's own metrics for the labels, given as name, value pairs. It returns 0 if
 // the metric does not exist.
-func (r *rig) counter(name string, labels ...string) (sum int64) {
+func (r *rig) counter(name string, labels ...string) int64 {
 	if r.limiter != nil {
 		r.measure()
 	}
-	m, err := r.tel.GetMetric("otelcol_processor_cardinalitylimit_" + name)
-	if err != nil {
-		return 0
-	}
-	return sumWhere(m.Data, labels)
+	return harness.Sum(r.t, r.tel.Reader, "otelcol_processor_cardinalitylimit_"+name, labels...)
 }
 
 // observation is a number point with its metric, scope and resource.
@@ -256,25 +251,3 @@ func settingsOf(tel *componenttest.Telemetry, name string) processor.Settings {
 }
 
 var overflowOnly = map[string]any{"otel.metric.overflow": true}
-
-func sumWhere(data metricdata.Aggregation, labels []string) (sum int64) {
-	add := func(points []metricdata.DataPoint[int64]) {
-		for _, p := range points {
-			match := true
-			for i := 0; i < len(labels); i += 2 {
-				v, ok := p.Attributes.Value(attributeKey(labels[i]))
-				match = match && ok && v.AsString() == labels[i+1]
-			}
-			if match {
-				sum += p.Value
-			}
-		}
-	}
-	switch d := data.(type) {
-	case metricdata.Sum[int64]:
-		add(d.DataPoints)
-	case metricdata.Gauge[int64]:
-		add(d.DataPoints)
-	}
-	return sum
-}

@@ -90,12 +90,17 @@ func (k *keeper) restore(ctx context.Context, set *limit.Set, table *fold.Table,
 			zap.String("reason", reasonOf(k.openErr)), zap.Error(k.openErr))
 	}
 	expected := map[string]bool{stateSection: true, rulesSection: true}
+	changed := false
 	restored := k.read(ctx, stateSection, func(d *snapshot.Decoder) error {
 		c, err := fold.DecodeCut(d)
-		if err == nil {
-			table.Restore(c, killed)
+		if err != nil {
+			return err
 		}
-		return err
+		if changed = !k.contains(ctx, rulesSection, rules); changed {
+			c.ForgetGauges()
+		}
+		table.Restore(c, killed)
+		return nil
 	})
 	for i := range set.Len() {
 		name := placesOf(set.Name(i))
@@ -104,7 +109,6 @@ func (k *keeper) restore(ctx context.Context, set *limit.Set, table *fold.Table,
 			set.NoteUnknownUntil(i, now) // series that had places unknown to us have left as themselves
 		}
 	}
-	changed := restored && !k.contains(ctx, rulesSection, rules)
 	if changed {
 		table.NoteUnknownUntil(now) // series without a place may have left as themselves under the old rules
 	}

@@ -9,8 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/processor"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadatatest"
@@ -52,32 +50,14 @@ func TestProcessorsAreToldApart(t *testing.T) {
 		require.EqualValues(t, 10, r.counter("dropped_points", "reason", "gauge", "processor", name))
 		require.EqualValues(t, 10, r.counter("folded_points", "processor", name))
 	}
-	var got metricdata.ResourceMetrics
-	require.NoError(t, tel.Reader.Collect(ctx, &got))
-	for _, scope := range got.ScopeMetrics {
-		for _, m := range scope.Metrics {
-			for _, set := range labelSets(m.Data) {
-				require.Truef(t, set.HasValue("processor"), "%s has no processor", m.Name)
-			}
+	for _, m := range harness.Metrics(t, tel.Reader) {
+		for _, p := range harness.PointsOf[int64](m) {
+			require.Truef(t, p.Attributes.HasValue("processor"), "%s has no processor", m.Name)
 		}
 	}
 	for _, p := range all {
 		require.NoError(t, p.Shutdown(ctx))
 	}
-}
-
-func labelSets(data metricdata.Aggregation) (sets []attribute.Set) {
-	switch d := data.(type) {
-	case metricdata.Sum[int64]:
-		for _, p := range d.DataPoints {
-			sets = append(sets, p.Attributes)
-		}
-	case metricdata.Gauge[int64]:
-		for _, p := range d.DataPoints {
-			sets = append(sets, p.Attributes)
-		}
-	}
-	return sets
 }
 
 // A name is free again after the shutdown of its processor, whether or not it was started.

@@ -118,15 +118,17 @@ func (w *walker) decideMetric(m pmetric.Metric) {
 	}
 }
 
-// isStateful reports whether folding keeps the last point of each stream of a metric.
+// isStateful reports whether folding keeps the last point of each stream of a metric. An unspecified temporality is treated as
+// cumulative, as folding does.
 func (w *walker) isStateful(m pmetric.Metric) bool {
 	switch k := typeOf(m); {
 	case m.Type() == pmetric.MetricTypeGauge:
-		return w.compiled.gauge == fold.GaugeSum
+		rule := w.cursor.Rule()
+		return w.compiled.gauge == fold.GaugeSum || rule >= 0 && w.compiled.labelGauges[rule] == fold.GaugeSum
 	case k.temporality == nil:
 		return true
 	default:
-		return k.temporality(m) == pmetric.AggregationTemporalityCumulative
+		return k.temporality(m) != pmetric.AggregationTemporalityDelta
 	}
 }
 

@@ -2,7 +2,6 @@ package metricsudp
 
 import (
 	"math"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -10,22 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/confmap/confmaptest"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
-func load(t *testing.T, name string) *Config {
+func load(t *testing.T, id string) *Config {
 	t.Helper()
-	file, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
-	require.NoError(t, err)
-	sub, err := file.Sub(name)
-	require.NoError(t, err)
-	cfg := createDefaultConfig().(*Config)
-	require.NoError(t, sub.Unmarshal(cfg))
-	require.NoError(t, cfg.Validate())
-	return cfg
+	return harness.LoadConfig(t, id, createDefaultConfig().(*Config))
 }
 
 func TestEmptyConfigIsTheDefault(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
@@ -141,8 +141,6 @@ func TestRefusedPointsAreCounted(t *testing.T) {
 	r.send(t, "a:1|c\nb:1|c")
 	require.NoError(t, r.Shutdown(context.Background()))
 	for name, want := range map[string]int64{"accepted": 2, "refused": 2} {
-		m, err := r.telemetry.GetMetric("otelcol_receiver_" + name + "_metric_points")
-		require.NoError(t, err)
-		assert.Equal(t, want, m.Data.(metricdata.Sum[int64]).DataPoints[0].Value, name)
+		assert.Equal(t, want, harness.Value(t, r.telemetry.Reader, "otelcol_receiver_"+name+"_metric_points"), name)
 	}
 }

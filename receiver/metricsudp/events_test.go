@@ -15,8 +15,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/internal/shutdown"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/event"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/flush"
@@ -71,9 +71,7 @@ func (b *both) send(t *testing.T, datagram string) {
 
 func (b *both) standard(t *testing.T, name string) int64 {
 	t.Helper()
-	m, err := b.telemetry.GetMetric("otelcol_receiver_" + name)
-	require.NoError(t, err)
-	return m.Data.(metricdata.Sum[int64]).DataPoints[0].Value
+	return harness.Value(t, b.telemetry.Reader, "otelcol_receiver_"+name)
 }
 
 // One socket serves both signals, and the first Shutdown flushes both.

@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver/receivertest"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -136,9 +135,7 @@ func TestGauges(t *testing.T) {
 	r.clock.tick(1)
 	require.NoError(t, r.Shutdown(context.Background()))
 	for name, want := range map[string]int64{"series": 2, "aliases": 3} {
-		m, err := r.telemetry.GetMetric("otelcol_receiver_metricsudp_" + name)
-		require.NoError(t, err)
-		assert.Equal(t, want, m.Data.(metricdata.Gauge[int64]).DataPoints[0].Value, name)
+		assert.Equal(t, want, r.gauge(t, name), name)
 	}
 	assert.Equal(t, int64(1), sumOf(r.counted(t, "duplicate_tags", "")))
 	_, err := r.telemetry.GetMetric("otelcol_receiver_metricsudp_flush_duration")

@@ -14,8 +14,8 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/metadata"
 )
 
@@ -119,11 +119,7 @@ func (r *running) counted(t testing.TB, name, by string) map[string]int64 {
 func countedIn(t testing.TB, telemetry *componenttest.Telemetry, name, by string) map[string]int64 {
 	t.Helper()
 	counts := map[string]int64{}
-	m, err := telemetry.GetMetric("otelcol_receiver_metricsudp_" + name)
-	if err != nil {
-		return counts // nothing was added
-	}
-	for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
+	for _, p := range harness.Points[int64](t, telemetry.Reader, "otelcol_receiver_metricsudp_"+name) {
 		value, _ := p.Attributes.Value(attribute.Key(by))
 		if p.Value > 0 { // counters of loss begin at zero
 			counts[value.AsString()] += p.Value
@@ -134,9 +130,7 @@ func countedIn(t testing.TB, telemetry *componenttest.Telemetry, name, by string
 
 func (r *running) gauge(t testing.TB, name string) int64 {
 	t.Helper()
-	m, err := r.telemetry.GetMetric("otelcol_receiver_metricsudp_" + name)
-	require.NoError(t, err)
-	return m.Data.(metricdata.Gauge[int64]).DataPoints[0].Value
+	return harness.Value(t, r.telemetry.Reader, "otelcol_receiver_metricsudp_"+name)
 }
 
 func nopSettings() receiver.Settings { return receivertest.NewNopSettings(metadata.Type) }

@@ -2,10 +2,14 @@ package e2e
 
 import (
 	"context"
+	"io"
+	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"google.golang.org/grpc/codes"
@@ -187,4 +191,26 @@ func (b *backend) noteMetric(m pmetric.Metric) {
 			}
 		}
 	}
+}
+
+// startSink starts an OTLP backend, over gRPC and HTTP, that accepts everything and forgets it.
+func startSink(t *testing.T, address string) {
+	listener, err := net.Listen("tcp", address)
+	require.NoError(t, err)
+	server := &http.Server{ //nolint:gosec // its only client is the gateway
+		Protocols: new(http.Protocols),
+		Handler: http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // a gateway that gives up is no concern of the sink
+			const gRPC = "application/grpc"
+			if strings.HasPrefix(r.Header.Get("Content-Type"), gRPC) {
+				answer.Header().Set("Content-Type", gRPC)
+				answer.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
+				_, _ = answer.Write(make([]byte, 5)) // an empty message: not compressed, 0 bytes
+			}
+		}),
+	}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
+	go func() { _ = server.Serve(listener) }() // ends with Close
+	t.Cleanup(func() { _ = server.Close() })
 }

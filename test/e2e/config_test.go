@@ -9,11 +9,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
 )
 
 // TestConfigs: every shipped configuration validates and runs unchanged, except for its addresses.
@@ -302,4 +304,41 @@ service: {pipelines: {metrics: {receivers: [%s], processors: [%s], exporters: [%
 	cmd.Env = append(os.Environ(), "FALLBACKLOG_KEY="+strings.Repeat("0f", 32), "GATEWAYPAGE_TOKEN=token", "VALKEY_PASSWORD=password", "PLACES_SECRET=secret")
 	output, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s\n%s", block, output)
+}
+
+// TestBucketingComesFirst: in every shipped configuration, invalid and extreme histograms reach bucketing before any component
+// that aggregates. Components that aggregate deltas receive only explicit histograms.
+func TestBucketingComesFirst(t *testing.T) {
+	files, err := filepath.Glob(config("*.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		retrieved, err := confmap.NewRetrievedFromYAML(content)
+		require.NoError(t, err)
+		conf, err := retrieved.AsConf()
+		require.NoError(t, err)
+		pipelines, err := conf.Sub("service::pipelines")
+		require.NoError(t, err)
+		aggregates := false
+		for name := range pipelines.ToStringMap() {
+			processors, _ := pipelines.Get(name + "::processors").([]any)
+			receivers, _ := pipelines.Get(name + "::receivers").([]any)
+			first := slices.IndexFunc(processors, func(p any) bool {
+				aggregates = aggregates || p == "delta_to_cumulative"
+				return p == "cardinalitylimit" || p == "delta_to_cumulative"
+			})
+			fork := !slices.ContainsFunc(receivers, func(r any) bool { return !conf.IsSet("connectors::" + r.(string)) })
+			if first < 0 || fork && !slices.Contains(processors, any("cardinalitylimit")) {
+				continue // a fork has what the pipeline before it let through
+			}
+			at := slices.Index(processors, any("bucketing"))
+			assert.True(t, 0 <= at && at < first, "%s: %s: %v", filepath.Base(file), name, processors)
+		}
+		if aggregates {
+			rules, _ := conf.Get("processors::bucketing::rules").([]any)
+			assert.Contains(t, fmt.Sprint(rules), "map[match:map[types:[exponential_histogram]] target:map[explicit:", filepath.Base(file))
+		}
+	}
 }

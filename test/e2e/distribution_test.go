@@ -38,7 +38,7 @@ func TestBuildTags(t *testing.T) {
 	tags, ok := parseYAML(t, content).Get("dist::build_tags").(string)
 	require.True(t, ok)
 	require.NotEmpty(t, tags)
-	assert.Equal(t, buildTags, tags, "gateway_test.go")
+	assert.Equal(t, buildTags, tags, "main_test.go")
 	for _, file := range []string{"Makefile", "Dockerfile"} {
 		content, err := os.ReadFile(filepath.Join("../..", file))
 		require.NoError(t, err)

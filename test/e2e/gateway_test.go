@@ -1,63 +1,17 @@
 package e2e
 
 import (
-	"bytes"
-	"context"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
 )
-
-// Asynchronous edges (processes, sockets) have this time; a healthy run needs a fraction of it.
-const patience = 60 * time.Second
-
-// pollEvery is the period of checks at asynchronous edges.
-const pollEvery = 50 * time.Millisecond
-
-// buildTags are the build tags of builder-config.yaml, for a binary that the tests build.
-const buildTags = "grpcnotrace,remove_all_sd,enable_kubernetes_sd"
-
-var binary string
-
-func TestMain(m *testing.M) {
-	os.Exit(run(m)) //nolint:forbidigo // TestMain is main
-}
-
-func run(m *testing.M) int {
-	binary = os.Getenv("OTELCOL_CUSTOM")
-	if binary == "" {
-		dir, err := os.MkdirTemp("", "otelcol-custom")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		binary = filepath.Join(dir, "otelcol-custom")
-		build := exec.Command("go", "build", "-tags", buildTags, "-trimpath", "-ldflags", "-s -w", "-o", binary, "../../cmd/otelcol-custom")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			fmt.Fprintln(os.Stderr, "build the gateway:", err)
-			return 1
-		}
-	}
-	return m.Run()
-}
 
 // config names a file of the repository's configs folder.
 func config(name string) string { return filepath.Join("..", "..", "configs", name) }
@@ -199,28 +153,6 @@ func (g *gateway) awaitReady(began time.Time) {
 	g.t.Fatal("the gateway did not get ready")
 }
 
-// status returns a number of the process's status file: proc(5).
-func (g *gateway) status(field string, base int) uint64 {
-	g.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.cmd.Process.Pid))
-	require.NoError(g.t, err)
-	_, after, found := strings.Cut(string(status), field+":")
-	require.True(g.t, found, field)
-	value, err := strconv.ParseUint(strings.Fields(after)[0], base, 64)
-	require.NoError(g.t, err)
-	return value
-}
-
-// peakRSS returns the greatest resident memory that the process has had, in bytes.
-func (g *gateway) peakRSS() int64 { return int64(g.status("VmHWM", 10)) << 10 }
-
-// takesSignals reports whether the process has a handler for SIGINT: SigCgt has one bit per signal.
-func (g *gateway) takesSignals() bool {
-	g.t.Helper()
-	caught := g.status("SigCgt", 16)
-	return caught&(1<<(syscall.SIGINT-1)) != 0
-}
-
 // stop sends SIGTERM and waits for a clean exit.
 func (g *gateway) stop() {
 	g.t.Helper()
@@ -243,165 +175,6 @@ func (g *gateway) wait() {
 	case <-time.After(patience):
 		g.t.Fatal("the gateway did not end")
 	}
-}
-
-// series is one sample of a text exposition.
-type series struct {
-	labels map[string]string
-	value  float64
-}
-
-// families reads a Prometheus page.
-func families(t *testing.T, address string) map[string]*dto.MetricFamily {
-	t.Helper()
-	response, err := http.Get("http://" + address + "/metrics")
-	require.NoError(t, err)
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, response.StatusCode, "%s", body)
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	found, err := parser.TextToMetricFamilies(bytes.NewReader(body))
-	require.NoError(t, err)
-	return found
-}
-
-// scrape reads one metric family of a Prometheus page: the values of counters, gauges and untyped metrics, and the counts of
-// histograms. It returns nil if the page does not have the family.
-func scrape(t *testing.T, address, name string) []series {
-	t.Helper()
-	family := families(t, address)[name]
-	if family == nil {
-		return nil
-	}
-	var out []series
-	for _, m := range family.GetMetric() {
-		s := series{labels: map[string]string{}}
-		for _, l := range m.GetLabel() {
-			s.labels[l.GetName()] = l.GetValue()
-		}
-		switch family.GetType() {
-		case dto.MetricType_COUNTER:
-			s.value = m.GetCounter().GetValue()
-		case dto.MetricType_GAUGE:
-			s.value = m.GetGauge().GetValue()
-		case dto.MetricType_HISTOGRAM:
-			s.value = float64(m.GetHistogram().GetSampleCount())
-		default:
-			s.value = m.GetUntyped().GetValue()
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-// documented are the gateway's own metrics on the components' generated pages.
-var documented = sync.OnceValue(func() map[string]bool {
-	names := map[string]bool{}
-	pages, err := filepath.Glob("../../*/*/documentation.md")
-	if err != nil {
-		panic(err) // the pattern is wrong
-	}
-	for _, page := range pages {
-		content, err := os.ReadFile(page)
-		if err != nil {
-			panic(err)
-		}
-		for line := range strings.Lines(string(content)) {
-			if name, ok := strings.CutPrefix(line, "### otelcol_"); ok {
-				names["otelcol_"+strings.TrimSpace(name)] = true
-			}
-		}
-	}
-	return names
-})
-
-// own returns the sum of one of the gateway's own metrics over the series with the labels, given as pairs of name and value.
-// The page may not have a counter yet that has counted nothing. A name that no component has fails the test.
-func (g *gateway) own(name string, labels ...string) float64 {
-	g.t.Helper()
-	if strings.HasPrefix(name, "otelcol_") {
-		require.True(g.t, documented()[strings.TrimSuffix(name, "_total")], "no component documents %s", name)
-	}
-	var sum float64
-	for _, s := range scrape(g.t, g.telemetry, name) {
-		match := true
-		for i := 0; i < len(labels); i += 2 {
-			match = match && s.labels[labels[i]] == labels[i+1]
-		}
-		if match {
-			sum += s.value
-		}
-	}
-	return sum
-}
-
-// eventually waits for a condition at an asynchronous edge. It runs in the goroutine of the test, so the condition may use
-// require.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !condition(); <-tick.C {
-		require.True(t, time.Now().Before(deadline), "not within %v: %s", patience, what)
-	}
-}
-
-// usage is the CPU time and memory that the kernel has counted for a process.
-type usage struct {
-	cpu time.Duration // user and system
-	rss int64         // bytes
-}
-
-// userHertz is the unit of times in proc(5). It is fixed in the kernel's interface on every platform that Go supports.
-const userHertz = 100
-
-func (g *gateway) usage() usage {
-	g.t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.cmd.Process.Pid))
-	require.NoError(g.t, err)
-	// proc(5): utime and stime are fields 14 and 15, rss is 24, counted from the pid. The command name in parentheses may
-	// contain spaces.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	number := func(field int) int64 {
-		n, err := strconv.ParseInt(fields[field-3], 10, 64)
-		require.NoError(g.t, err)
-		return n
-	}
-	return usage{
-		cpu: time.Duration(number(14)+number(15)) * time.Second / userHertz,
-		rss: number(24) * int64(os.Getpagesize()),
-	}
-}
-
-// syncBuffer is a bytes.Buffer that a process may write while the test reads.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
-func (s *syncBuffer) tail(n int) string {
-	text := s.String()
-	return text[max(0, len(text)-n):]
-}
-
-// withTimeout returns a context for one call that must not hang the test.
-func withTimeout(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // withOverlay merges another configuration over the gateway's own.

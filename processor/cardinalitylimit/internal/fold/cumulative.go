@@ -99,12 +99,19 @@ func (t *Table) isNew(p *Point, e *evidence) bool {
 func (a *accumulator) begin(p *Point, isNew bool, n *Stats) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if isNew {
+	if isNew && !isNegative(p.Value.measure) {
 		a.grow(p.Value.measure, n)
 		return
 	}
 	n[StatUnbaselined]++
 	a.baseline(p.Value.measure)
+}
+
+// isNegative reports whether a number is below zero. A monotonic sum counts from zero on, so such a whole value contradicts
+// itself. It is a baseline, because an outgoing sum must not decrease.
+func isNegative(m measure) bool {
+	v, ok := m.(*number)
+	return ok && v.less(&number{})
 }
 
 // advance adds the growth of the stream since its last point and returns its size.
@@ -115,7 +122,7 @@ func (a *accumulator) advance(p *Point, s *stream, n *Stats) (size float64) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if rel == unknown || s.uncertain {
+	if rel == unknown || s.uncertain || isNegative(d) {
 		n[StatUnbaselined]++
 		a.baseline(p.Value.measure)
 		return 0

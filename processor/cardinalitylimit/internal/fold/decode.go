@@ -66,7 +66,7 @@ func DecodeCut(d *snapshot.Decoder) (*Cut, error) {
 
 // The minimum sizes of encoded elements bound the number of elements that are allocated.
 const (
-	minFrozen       = 34
+	minFrozen       = 35
 	minFrozenStream = 31
 	minFrozenWriter = 17
 	minOutgoing     = 4
@@ -130,6 +130,11 @@ func (r *cutDecoder) accumulator() frozen {
 	a := &accumulator{id: r.Fixed()}
 	a.series.Group, a.series.Metric = r.Fixed(), r.Fixed()
 	a.method = method(r.Uint())
+	if gauge := r.Uint(); gauge <= uint64(GaugeSum) {
+		a.series.Gauge = Gauge(gauge)
+	} else {
+		r.Fail()
+	}
 	unsent := r.Bool()
 	a.origin = r.time()
 	f := frozen{

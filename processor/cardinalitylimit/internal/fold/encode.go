@@ -94,6 +94,7 @@ func (w *cutEncoder) accumulator(a *frozen) {
 	w.Fixed(a.series.Group)
 	w.Fixed(a.series.Metric)
 	w.Uint(uint64(a.method))
+	w.Uint(uint64(a.series.Gauge))
 	w.Bool(a.unsent)
 	w.times(a.origin, a.earliest, a.newest, a.emitted, a.seen)
 	w.Uint(uint64(len(a.series.Metadata)))

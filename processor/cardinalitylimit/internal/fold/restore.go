@@ -1,6 +1,10 @@
 package fold
 
-import "go.opentelemetry.io/collector/pdata/pmetric"
+import (
+	"cmp"
+
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
 
 // Restore sets the state of an unused table to that of a cut. State without memory is forgotten, as that of a silent stream is.
 // Killed means that points may have come after the cut. Then the growth of a stream with a place since the cut has been sent.
@@ -17,7 +21,7 @@ func (t *Table) Restore(c *Cut, killed bool) {
 		a := f.accumulator
 		a.value, a.earliest, a.newest = f.cutValue, f.earliest, f.newest
 		a.emitted, a.seen, a.unsent = f.emitted, f.seen, f.unsent
-		if !t.install(a) {
+		if a.refs < 0 || !t.install(a) {
 			a.refs = -1 // its streams are forgotten, too
 			t.origin = max(t.origin, a.emitted)
 		}
@@ -49,10 +53,20 @@ func (t *Table) Restore(c *Cut, killed bool) {
 	}
 }
 
+// ForgetGauges removes the gauges that rules for labels fold, because a changed rule may fold them in another way.
+func (c *Cut) ForgetGauges() {
+	for i := range c.accumulators {
+		if a := &c.accumulators[i]; a.series.Type == pmetric.MetricTypeGauge && a.series.Gauge != GaugeDrop {
+			a.refs = -1
+		}
+	}
+}
+
 // install adds an accumulator. It returns false if gauges are folded in another way now, or without memory.
 func (t *Table) install(a *accumulator) bool {
-	gone := a.series.Type == pmetric.MetricTypeGauge && t.opts.Gauge == GaugeDrop
-	if gone || a.method != a.series.method(t.opts.Gauge) || t.accumulators[a.id] != nil {
+	gauge := cmp.Or(a.series.Gauge, t.opts.Gauge)
+	gone := a.series.Type == pmetric.MetricTypeGauge && gauge == GaugeDrop
+	if gone || a.method != a.series.method(gauge) || t.accumulators[a.id] != nil {
 		return false
 	}
 	value := 0

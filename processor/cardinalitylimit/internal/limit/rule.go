@@ -148,6 +148,9 @@ func (c *Cursor) RemainingResource(dest pcommon.Map, instance string) {
 // HasRule reports whether a rule applies to the metric at hand.
 func (c *Cursor) HasRule() bool { return c.remaining.rule >= 0 }
 
+// Rule returns the index of the rule of the metric at hand, or -1.
+func (c *Cursor) Rule() int { return c.remaining.rule }
+
 // Drops reports whether the rule of the metric at hand drops an attribute of its points.
 func (c *Cursor) Drops(name string) bool {
 	return c.remaining.rule >= 0 && name != Mark && c.set.limits[c.remaining.rule].rule.labels.drops(name)

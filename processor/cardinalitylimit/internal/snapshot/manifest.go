@@ -11,7 +11,7 @@ import (
 var ErrVersion = errors.New("snapshot has another version")
 
 // version is that of the format, both of the manifest and of all sections.
-const version = 5
+const version = 6
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
