@@ -17,6 +17,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
@@ -75,9 +76,9 @@ func TestDeadLetterBesideAGateway(t *testing.T) {
 	g := startGateway(t, dir, func(ld plog.Logs) error { took = append(took, otlptest.LogBodies(ld)...); return nil })
 	assert.Contains(t, done(t, "discard", "-code", "InvalidArgument", dir), "fallbacklog/eu logs dead letter: 2 records, 4 items discarded, 2 records kept")
 	assert.Contains(t, done(t, "requeue", "-contains", "dead-2/", dir), "1 records, 2 items moved to the log, 1 records kept")
-	require.Eventually(t, func() bool { return len(catNames(t, dir)) == 0 }, time.Minute, 10*time.Millisecond, "it is replayed")
+	harness.Eventually(t, func() bool { return len(catNames(t, dir)) == 0 }, time.Minute, 10*time.Millisecond, "it is replayed")
 	assert.Contains(t, done(t, "requeue", dir), "1 records, 2 items moved to the log\n")
-	require.Eventually(t, func() bool { return len(catNames(t, dir)) == 0 }, time.Minute, 10*time.Millisecond)
+	harness.Eventually(t, func() bool { return len(catNames(t, dir)) == 0 }, time.Minute, 10*time.Millisecond)
 	assert.Contains(t, done(t, "requeue", dir), "0 records, 0 items moved to the log")
 	g.stop()
 	assert.Equal(t, []string{"dead-2/0", "dead-2/1", "dead-0/0", "dead-0/1"}, took)

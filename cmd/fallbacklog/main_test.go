@@ -19,6 +19,7 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/logtool"
 
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 	"github.com/otelcol-custom/otelcol-custom/internal/otlptest"
 )
 
@@ -90,7 +91,7 @@ func TestVerifyFindsDamageAndTheGatewayPassesOverIt(t *testing.T) {
 	rest := append(append([]string(nil), fiveLogs[:4]...), fiveLogs[6:]...)
 	var took []string
 	g := startGateway(t, dir, func(ld plog.Logs) error { took = append(took, otlptest.LogBodies(ld)...); return nil })
-	require.Eventually(t, func() bool { return len(catNames(t, dir)) == 0 }, time.Minute, 10*time.Millisecond)
+	harness.Eventually(t, func() bool { return len(catNames(t, dir)) == 0 }, time.Minute, 10*time.Millisecond)
 	g.stop()
 	assert.Equal(t, rest, took, "in their order, without the damaged one")
 	aside, err := filepath.Glob(filepath.Join(dir, "*", "logs", "quarantine", "*"))

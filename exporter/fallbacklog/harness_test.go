@@ -190,7 +190,7 @@ func onDisk(t testing.TB, dir, signal string, dead bool) (items int, lines [][]b
 
 func eventually(t testing.TB, ok func() bool, what string) {
 	t.Helper()
-	require.Eventually(t, ok, 20*time.Second, 5*time.Millisecond, what)
+	harness.Eventually(t, ok, 20*time.Second, 5*time.Millisecond, what)
 }
 
 // copyTree copies a directory as a crash would leave it.

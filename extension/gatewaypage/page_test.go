@@ -25,6 +25,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/extension/gatewaypage/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/extension/gatewaypage/internal/report"
 	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 func newTestPage(t *testing.T, cfg *Config) *page {
@@ -193,11 +194,11 @@ func TestProbesAreReadyWhileDataIsSafe(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(p.answer.Load().report.Verdict.Text, "down") }, 10*time.Second, 10*time.Millisecond)
 	require.Equal(t, http.StatusOK, probe("/readyz"))
 	source.set(gatewaystate.Log{Breaker: "open", Since: &since, Exporter: "otlp_grpc", Refuses: "the log is full"})
-	require.Eventually(t, func() bool { return probe("/readyz") == http.StatusServiceUnavailable }, 10*time.Second, 10*time.Millisecond)
+	harness.Eventually(t, func() bool { return probe("/readyz") == http.StatusServiceUnavailable }, 10*time.Second, 10*time.Millisecond)
 	require.Equal(t, http.StatusOK, probe("/livez"))
 	require.NotContains(t, ask(t, "http://"+p.probes+"/readyz").body, "log is full") // for those who have the token
 	source.set(gatewaystate.Log{Breaker: "closed"})
-	require.Eventually(t, func() bool { return probe("/readyz") == http.StatusOK }, 10*time.Second, 10*time.Millisecond)
+	harness.Eventually(t, func() bool { return probe("/readyz") == http.StatusOK }, 10*time.Second, 10*time.Millisecond)
 	require.NoError(t, p.NotReady())
 	require.Equal(t, http.StatusServiceUnavailable, probe("/readyz"))
 }
@@ -237,12 +238,12 @@ func TestSelfMetricsThatCannotBeReadAreSaid(t *testing.T) {
 	broken.Lock()
 	answer = "otelcol_process_memory_rss_bytes{"
 	broken.Unlock()
-	require.Eventually(t, func() bool { return len(stateOf(t, p).Verdict.Unknown) == 1 }, 10*time.Second, 50*time.Millisecond)
+	harness.Eventually(t, func() bool { return len(stateOf(t, p).Verdict.Unknown) == 1 }, 10*time.Second, 50*time.Millisecond)
 	require.Contains(t, stateOf(t, p).Changes[0].Text, "self_metrics cannot be read")
 	broken.Lock()
 	answer = ""
 	broken.Unlock()
-	require.Eventually(t, func() bool { return len(stateOf(t, p).Verdict.Unknown) == 0 }, 10*time.Second, 50*time.Millisecond)
+	harness.Eventually(t, func() bool { return len(stateOf(t, p).Verdict.Unknown) == 0 }, 10*time.Second, 50*time.Millisecond)
 	require.Contains(t, stateOf(t, p).Changes[0].Text, "can be read again")
 }
 

@@ -1,5 +1,5 @@
-// Package harness has what the tests of several components need: a clock that the test changes, the metrics of a component, and
-// the configurations of testdata/config.yaml.
+// Package harness has what the tests of several components need: a clock that the test changes, the metrics of a component, the
+// configurations of testdata/config.yaml, and the wait for a condition.
 package harness
 
 import (

@@ -1,7 +1,6 @@
 package sampled_test
 
 import (
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,20 +42,5 @@ func TestOneLinePerMinute(t *testing.T) {
 		l.Info("a")
 		assert.Equal(t, 3, logs.Len())
 		assert.Equal(t, zapcore.InfoLevel, l.Level())
-	})
-}
-
-// Messages that all differ are bounded, too, and leave room for others when their minute is over.
-func TestDifferentMessagesAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		core, logs := observer.New(zap.InfoLevel)
-		l := sampled.Logger(zap.New(core))
-		for i := range 5000 {
-			l.Info(fmt.Sprint("item ", i))
-		}
-		assert.Equal(t, 1024, logs.Len())
-		time.Sleep(time.Minute)
-		l.Info("another")
-		assert.Equal(t, 1025, logs.Len())
 	})
 }

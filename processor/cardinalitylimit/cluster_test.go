@@ -227,7 +227,7 @@ func TestClusterGivesPlacesUnderAllLimitsOrNone(t *testing.T) {
 		return s[0] <= 40 && s[2] <= 10
 	}, 10*time.Second, 10*time.Millisecond)
 	c := f.store.Client()
-	require.Eventually(t, func() bool { // unused places are returned
+	harness.Eventually(t, func() bool { // unused places are returned
 		held := int64(0)
 		for _, name := range strings.Fields(strings.Join(f.store.Keys(c, "cardinalitylimit:{metric:*"), " ")) {
 			if n := name[len(name)-1]; n >= '0' && n <= '9' {

@@ -133,7 +133,7 @@ func TestClusterGenerations(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)                                         // the store's clock decides
 	}
 	assert.Zero(t, f.refused)
-	require.Eventually(t, func() bool {
+	harness.Eventually(t, func() bool {
 		f.send(1, delta, upTo(50, 60), func(int) int64 { return 1 })
 		return len(f.passed) == 15
 	}, 20*time.Second, 100*time.Millisecond, "the others' places are free")

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // Asynchronous edges (processes, sockets) have this time; a healthy run needs a fraction of it.
@@ -48,15 +48,10 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// eventually waits for a condition at an asynchronous edge. It runs in the goroutine of the test, so the condition may use
-// require.
+// eventually waits for a condition at an asynchronous edge.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !condition(); <-tick.C {
-		require.True(t, time.Now().Before(deadline), "not within %v: %s", patience, what)
-	}
+	harness.Eventually(t, condition, patience, pollEvery, what)
 }
 
 // withTimeout returns a context for one call that must not hang the test.
