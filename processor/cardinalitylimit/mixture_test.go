@@ -31,7 +31,7 @@ func TestTotalsOfMixedLimits(t *testing.T) {
 				b := newBatch("orders", "pod", fmt.Sprint(pod))
 				for m := range 2 {
 					name := fmt.Sprint("m", m)
-					of := [2]pmetric.NumberDataPointSlice{b.sum(name, delta, true), b.sum(name, cumulative, true)}
+					pointLists := [2]pmetric.NumberDataPointSlice{b.sum(name, delta, true), b.sum(name, cumulative, true)}
 					for id := range 4 {
 						v, stream := int64(rng.IntN(10)), fmt.Sprint(pod, m, id)
 						deltas, values[stream] = deltas+v, values[stream]+v
@@ -39,19 +39,19 @@ func TestTotalsOfMixedLimits(t *testing.T) {
 						if id < 3 {
 							labels = []string{"a", fmt.Sprint(id), "b", "x"}
 						}
-						put(of[0], v, clock.Now().Add(-time.Second), clock.Now(), labels...)
-						put(of[1], values[stream], start, clock.Now(), labels...)
+						put(pointLists[0], v, clock.Now().Add(-time.Second), clock.Now(), labels...)
+						put(pointLists[1], values[stream], start, clock.Now(), labels...)
 					}
 				}
 				r.send(b.md)
 			}
 			require.NoError(t, r.flush(context.Background(), false))
 			r.maintain()
-			down.take(r)
+			down.addUp(r)
 			if rng.IntN(8) == 0 {
 				unbaselined += r.counter("unbaselined_points")
 				require.NoError(t, r.stop())
-				down.take(r)
+				down.addUp(r)
 				if seed%2 == 1 {
 					edit = randomLimits(rng)
 				}
@@ -124,7 +124,7 @@ type sums struct {
 	last   map[string]int64 // of cumulative series, with their starts
 }
 
-func (s *sums) take(r *rig) {
+func (s *sums) addUp(r *rig) {
 	for _, md := range r.sink.drain() {
 		for _, rm := range md.ResourceMetrics().All() {
 			for _, sm := range rm.ScopeMetrics().All() {
