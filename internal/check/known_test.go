@@ -20,15 +20,17 @@ func TestKnown(t *testing.T) {
 		Items []item          `mapstructure:"items"`
 		Open  *open           `mapstructure:"open"`
 		Free  map[string]item `mapstructure:"free"`
+		Own   struct{ a int } `mapstructure:"own"`
 	}
 	var e check.Errors
 	check.Known(&e, map[string]any{
 		"items": []any{map[string]any{"name": "a"}, map[string]any{"nam": "b", "name": 1}, "no map"},
 		"open":  map[string]any{"name": "a", "anything": 1},
 		"free":  map[string]any{"any": map[string]any{"key": 1}},
+		"own":   map[string]any{"any": 1},
 		"other": nil,
 	}, &config{})
-	require.EqualError(t, e.Err(), "other: must be one of free, items, open (got \"other\")\nitems::1::nam: must be one of name (got \"nam\")")
+	require.EqualError(t, e.Err(), "other: must be one of free, items, open, own (got \"other\")\nitems::1::nam: must be one of name (got \"nam\")")
 
 	e = check.Errors{}
 	check.Known(&e, map[string]any{"open": map[string]any{}}, config{})

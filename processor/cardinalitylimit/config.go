@@ -203,11 +203,13 @@ var (
 	_ confmap.Unmarshaler = (*LabelsConfig)(nil)
 )
 
-// Unmarshal decodes the configuration. It refuses numbers that decoding would change.
+// Unmarshal decodes the configuration. It refuses unknown keys, with their paths, and numbers that decoding would change.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	dropNulls(conf)
 	var e check.Errors
-	check.Whole(&e, conf.ToStringMap(), c)
+	raw := conf.ToStringMap()
+	check.Known(&e, raw, c)
+	check.Whole(&e, raw, c)
 	if err := e.Err(); err != nil {
 		return err
 	}

@@ -216,11 +216,14 @@ func TestConfigNumbers(t *testing.T) {
 }
 
 func TestUnknownKeysAreRefused(t *testing.T) {
-	for _, conf := range []map[string]any{
-		{"top_offenders": map[string]any{"counts": 10}},
-		{"limits": []any{map[string]any{"name": "l", "max_serie": 1}}},
-		{"window": map[string]any{"duration": "an hour"}},
+	for text, conf := range map[string]map[string]any{
+		`top_offenders::counts: must be one of count, log_examples (got "counts")`: {"top_offenders": map[string]any{"counts": 10}},
+		`limits::0::max_serie: must be one of`:                                     {"limits": []any{map[string]any{"name": "l", "max_serie": 1}}},
+		`labels::0::matc: must be one of`:                                          {"labels": []any{map[string]any{"matc": map[string]any{}}}},
+		`cluster::redis::urls: must be one of`:                                     {"cluster": map[string]any{"redis": map[string]any{"urls": "a"}}},
+		`insecur`:                                                                  {"cluster": map[string]any{"redis": map[string]any{"tls": map[string]any{"insecur": true}}}},
+		`window`:                                                                   {"window": map[string]any{"duration": "an hour"}},
 	} {
-		require.Error(t, confmap.NewFromStringMap(conf).Unmarshal(createDefaultConfig()), "%v", conf)
+		require.ErrorContains(t, confmap.NewFromStringMap(conf).Unmarshal(createDefaultConfig()), text, "%v", conf)
 	}
 }
