@@ -239,7 +239,13 @@ func (g *gateway) own(t testing.TB, prefix string) (sum float64) {
 	return sum
 }
 
+// eventually checks a condition every 100 ms until it is met, for a minute. The condition runs in the goroutine of the test, so it
+// may use require.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, 60*time.Second, 100*time.Millisecond, what)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); !condition(); <-tick.C {
+		require.True(t, time.Now().Before(deadline), "%s: not within a minute", what)
+	}
 }
