@@ -62,12 +62,7 @@ func TestClockSetBack(t *testing.T) {
 // While the consumer processes one batch, flushes continue: readers are swapped, and their values are merged into the next batch.
 func TestStalledConsumerCoalesces(t *testing.T) {
 	r := newRig(t, nil)
-	stalled, release := make(chan struct{}), make(chan struct{})
-	r.answer(func(context.Context, pmetric.Metrics) error {
-		stalled <- struct{}{}
-		<-release
-		return nil
-	})
+	stalled, release := r.stall()
 	r.send(0, "a:1|c\ng:1|g\nd:1|d\nu:x|s")
 	r.flushAt(5)
 	<-stalled

@@ -217,12 +217,7 @@ func TestAbandonedConsumerIsOfferedNoMore(t *testing.T) {
 // Values that come while the consumer processes a flush are merged, for each origin.
 func TestStalledConsumerCoalescesByOrigin(t *testing.T) {
 	r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderOptions) { o.Origin = series.OriginContainer })
-	stalled, release := make(chan struct{}), make(chan struct{})
-	r.answer(func(context.Context, pmetric.Metrics) error {
-		stalled <- struct{}{}
-		<-release
-		return nil
-	})
+	stalled, release := r.stall()
 	r.send(0, "a:1|c|c:ci-1")
 	r.flushAt(5)
 	<-stalled

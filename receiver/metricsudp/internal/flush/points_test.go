@@ -18,12 +18,7 @@ import (
 // Timestamped points cannot be merged, so the buffer bounds the points that wait.
 func TestTimestampedPoints(t *testing.T) {
 	r := newRig(t, nil)
-	stalled, release := make(chan struct{}), make(chan struct{})
-	r.answer(func(context.Context, pmetric.Metrics) error {
-		stalled <- struct{}{}
-		<-release
-		return nil
-	})
+	stalled, release := r.stall()
 	r.send(0, "a:1|c|T1600000000\na:2|c")
 	r.flushAt(5)
 	<-stalled
@@ -124,12 +119,7 @@ func TestMappedPoints(t *testing.T) {
 // While the consumer stalls, the intervals of a summary are merged. Its quantiles are those of all values.
 func TestSummariesCoalesce(t *testing.T) {
 	r := newRig(t, func(o *series.Options, _ *Builder, _ *SenderOptions) { mapped(o) })
-	stalled, release := make(chan struct{}), make(chan struct{})
-	r.answer(func(context.Context, pmetric.Metrics) error {
-		stalled <- struct{}{}
-		<-release
-		return nil
-	})
+	stalled, release := r.stall()
 	r.send(0, "t:100|ms")
 	r.flushAt(5)
 	<-stalled

@@ -112,6 +112,17 @@ func (r *rig) answer(consume func(context.Context, pmetric.Metrics) error) {
 	r.consume = consume
 }
 
+// stall makes the consumer of each batch send to stalled and wait until release is closed. Then it accepts the batch.
+func (r *rig) stall() (stalled <-chan struct{}, release chan<- struct{}) {
+	begun, end := make(chan struct{}), make(chan struct{})
+	r.answer(func(context.Context, pmetric.Metrics) error {
+		begun <- struct{}{}
+		<-end
+		return nil
+	})
+	return begun, end
+}
+
 func (r *rig) send(table int, lines string) {
 	r.sources[table].Datagram([]byte(lines), false, 1, netip.Addr{})
 }

@@ -10,8 +10,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
 func originGroup(mode OriginMode, change func(*Options)) *group {
@@ -139,15 +137,7 @@ func TestOverflowOfOrigins(t *testing.T) {
 	assert.Len(t, g.origins, 1+5)
 	assert.LessOrEqual(t, g.known(), 50)
 	found := g.flush()
-	var count int64
-	var observed uint64
-	for _, s := range found {
-		if s.Metric.Kind == line.Counter {
-			count += whole(s)
-		} else {
-			observed += s.value.(*DistributionValue).Histogram().Count
-		}
-	}
+	count, observed := totals(found)
 	assert.Equal(t, int64(1000), count)
 	assert.Equal(t, uint64(2000), observed)
 	assert.Len(t, found, 10+2)

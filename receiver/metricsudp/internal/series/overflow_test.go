@@ -9,6 +9,18 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 )
 
+// totals returns the sum of the counters, and the number of values in the distributions.
+func totals(found map[string]*Series) (count int64, observed uint64) {
+	for _, s := range found {
+		if s.Metric.Kind == line.Counter {
+			count += whole(s)
+		} else {
+			observed += s.value.(*DistributionValue).Histogram().Count
+		}
+	}
+	return count, observed
+}
+
 func TestOverflowKeepsTotals(t *testing.T) {
 	o := testOptions()
 	o.MaxSeries, o.Tables, o.MaxAliases = 10, 2, 50
@@ -17,15 +29,7 @@ func TestOverflowKeepsTotals(t *testing.T) {
 		g.add(i%2, 0, fmt.Sprintf("a:1|c|#id:%d", i), fmt.Sprintf("b:1:2|d|#id:%d", i))
 	}
 	found := g.flush()
-	var count int64
-	var observed uint64
-	for _, s := range found {
-		if s.Metric.Kind == line.Counter {
-			count += whole(s)
-		} else {
-			observed += s.value.(*DistributionValue).Histogram().Count
-		}
-	}
+	count, observed := totals(found)
 	assert.Equal(t, int64(1000), count)
 	assert.Equal(t, uint64(2000), observed)
 	assert.Len(t, found, 10+2)
