@@ -140,6 +140,14 @@ func TestTraps(t *testing.T) {
 			`{exporters: {prometheus: {translation_strategy: "", add_metric_suffixes: false}}}`,
 			"exporters::prometheus", "only one of them is stored",
 		},
+		"senders under one label": {
+			`{receivers: {metricsudp: {origin: container}}}`,
+			"exporters::prometheus::resource_to_telemetry_conversion", "metricsudp has a series for each sender",
+		},
+		"senders under one label, by compatibility": {
+			`{receivers: {metricsudp: {compatibility: statsd, transport: tcp}}, exporters: {prometheus: {resource_to_telemetry_conversion: {enabled: false}}}}`,
+			"exporters::prometheus::resource_to_telemetry_conversion", "metricsudp has a series for each sender",
+		},
 		"open OTLP": {
 			`{receivers: {otlp: {protocols: {grpc: {endpoint: "0.0.0.0:4317"}}}}}`,
 			"receivers::otlp::protocols::grpc::endpoint", "0.0.0.0:4317",
@@ -219,7 +227,12 @@ func TestNoTraps(t *testing.T) {
 			traces: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [forward]}, traces/out: {receivers: [forward], exporters: [otlp_grpc]}}}}`,
 		"sampling before the metrics of spans": `{processors: {tail_sampling: {}}, connectors: {span_metrics: {}}, service: {pipelines: {
 			traces: {receivers: [otlp], processors: [memory_limiter, tail_sampling], exporters: [span_metrics]}, metrics/spans: {receivers: [span_metrics], exporters: [fallbacklog]}}}}`,
-		"cumulative again": `{processors: {cumulative_to_delta: {}}, service: {pipelines: {metrics/page: {processors: [cumulative_to_delta, delta_to_cumulative]}}}}`,
+		"senders with a label":              `{receivers: {metricsudp: {origin: ip}}, exporters: {prometheus: {resource_to_telemetry_conversion: {enabled: true}}}}`,
+		"senders without distinction":       `{receivers: {metricsudp: {compatibility: statsd, ignore_host: true}}}`,
+		"senders to a Unix socket":          `{receivers: {metricsudp: {compatibility: statsd, transport: unix, endpoint: /run/x.sock}}}`,
+		"senders as instances":              `{receivers: {metricsudp: {enable_ip_only_aggregation: true}}, processors: {resource: {attributes: [{key: service.instance.id, from_attribute: client.address, action: upsert}]}}, service: {pipelines: {metrics/page: {processors: [resource, delta_to_cumulative]}}}}`,
+		"senders without a Prometheus page": `{receivers: {metricsudp: {origin: ip}}, exporters: {otlp_grpc: {}}, service: {pipelines: {metrics: {exporters: [fallbacklog]}, metrics/page: {receivers: [otlp], processors: [memory_limiter, delta_to_cumulative]}}}}`,
+		"cumulative again":                  `{processors: {cumulative_to_delta: {}}, service: {pipelines: {metrics/page: {processors: [cumulative_to_delta, delta_to_cumulative]}}}}`,
 		"components that are not started": `{
 			receivers: {otlp/open: {protocols: {http: {endpoint: ":4318"}}}, metricsudp/open: {endpoint: ":8125"}},
 			exporters: {prometheus/open: {endpoint: ":8889", translation_strategy: NoTranslation}, fallbacklog/off: {log: {directory: /tmp/x}, sending_queue: {batch: {max_size: 20000}}}},
