@@ -58,7 +58,7 @@ func tail(s string) uint64 {
 	switch n := len(s); {
 	case n >= 4: // two halves, which may overlap
 		return half(s) | half(s[n-4:])<<(8*(n-4)&63)
-	case n > 0: // the first, the middle and the last byte, of which two may be the same
+	case n > 0: // the first, the middle and the last byte; two of them may be the same
 		return uint64(s[0]) | uint64(s[n/2])<<(8*(n/2)&63) | uint64(s[n-1])<<(8*(n-1)&63)
 	default:
 		return 0
