@@ -234,11 +234,9 @@ func (b *Batch) fold(runs []run, now int64) {
 
 // foldKnown folds a point, unless it is the first one of a stream. It notes first points and growth.
 func (b *Batch) foldKnown(p *staged, now int64, e *evidence) {
-	if p.to.method == addGrowth && !p.Stale && b.table.begins(&p.Point) {
+	if !b.table.applyKnown(p, now, e, &b.stats) {
 		p.grown = p.Value.size()
 		b.firsts = append(b.firsts, p)
-	} else {
-		b.table.apply(p, now, e, &b.stats)
 	}
 	if p.grown > 0 {
 		b.sizes = append(b.sizes, p.grown)
@@ -311,7 +309,10 @@ func (t *Table) apply(p *staged, now int64, e *evidence, n *Stats) {
 	folded, heardUntil := true, int64(0)
 	switch {
 	case p.to.repeats():
-		folded, heardUntil = t.applyCumulative(p, now, e, n)
+		in := t.shard(p.Stream)
+		in.mu.Lock()
+		folded, heardUntil = t.applyCumulative(in, in.streams[p.Stream], p, now, e, n)
+		in.mu.Unlock()
 	case p.Stale:
 		n[StatStale]++
 		return
@@ -319,6 +320,30 @@ func (t *Table) apply(p *staged, now int64, e *evidence, n *Stats) {
 		p.to.observe(&p.Point, n)
 		n[StatFolded]++
 	}
+	t.applyExemplars(p, folded, heardUntil, n)
+}
+
+// applyKnown is apply, but it does nothing and returns false for the first point of a stream, or of an earlier start of it.
+func (t *Table) applyKnown(p *staged, now int64, e *evidence, n *Stats) (known bool) {
+	if p.to.method != addGrowth || p.Stale {
+		t.apply(p, now, e, n)
+		return true
+	}
+	in := t.shard(p.Stream)
+	in.mu.Lock()
+	s := in.streams[p.Stream]
+	if s.begins(&p.Point) {
+		in.mu.Unlock()
+		return false
+	}
+	folded, heardUntil := t.applyCumulative(in, s, p, now, e, n)
+	in.mu.Unlock()
+	t.applyExemplars(p, folded, heardUntil, n)
+	return true
+}
+
+// applyExemplars offers the exemplars of a point to its accumulator. It drops them if the point was not folded.
+func (t *Table) applyExemplars(p *staged, folded bool, heardUntil int64, n *Stats) {
 	switch {
 	case len(p.exemplars) == 0:
 	case folded:
