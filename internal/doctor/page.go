@@ -12,7 +12,7 @@ var pages = []string{"prometheus", "prometheus_remote_write"}
 func deltasOnThePage(c *config) []Finding {
 	var out []Finding
 	for _, p := range c.pipelines {
-		if !uses(p.exporters, pages...) {
+		if !slices.ContainsFunc(c.exporters(p.exporters), isPage) {
 			continue
 		}
 		for _, source := range c.deltaSources(p, nil) {
@@ -25,10 +25,20 @@ func deltasOnThePage(c *config) []Finding {
 	return out
 }
 
-// deltaSources returns the receivers and connectors whose deltas leave the pipeline as deltas.
+func isPage(e exporter) bool { return isType(e.id, pages...) }
+
+// deltaSources returns the processors, receivers and connectors whose deltas leave the pipeline as deltas.
 func (c *config) deltaSources(p pipeline, visited []string) []string {
-	if uses(p.processors, "delta_to_cumulative") || slices.Contains(visited, p.id) {
+	if slices.Contains(visited, p.id) {
 		return nil
+	}
+	for _, id := range slices.Backward(p.processors) {
+		switch typeOf(id) {
+		case "delta_to_cumulative":
+			return nil
+		case "cumulative_to_delta":
+			return []string{id}
+		}
 	}
 	var out []string
 	for _, id := range p.receivers {
@@ -44,10 +54,8 @@ func (c *config) deltaSources(p pipeline, visited []string) []string {
 			}
 			continue
 		}
-		for _, before := range c.pipelines {
-			if slices.Contains(before.exporters, id) {
-				out = append(out, c.deltaSources(before, append(visited, p.id))...)
-			}
+		for _, before := range c.before(p, id) {
+			out = append(out, c.deltaSources(before, append(visited, p.id))...)
 		}
 	}
 	slices.Sort(out)
@@ -67,13 +75,16 @@ func (c *config) mayBeDelta(receiver string) bool {
 // collidingNames finds exporters that give metrics of different types the same name.
 func collidingNames(c *config) []Finding {
 	var out []Finding
-	for _, id := range c.ids("exporters", pages...) {
-		s := c.root.sub("exporters").sub(id)
+	for _, e := range c.exporters(c.used("exporters")) {
+		if !isPage(e) {
+			continue
+		}
+		s := e.settings
 		strategy := s.text("translation_strategy", "")
 		without := strings.HasSuffix(strategy, "WithoutSuffixes") || strategy == "NoTranslation" || strategy == "" && s.text("add_metric_suffixes", "true") == "false"
 		if without {
 			out = append(out, Finding{
-				"exporters::" + id, "names have no suffix for type and unit: if a counter, a gauge and a timer have the same name, only one of them is stored",
+				e.where, "names have no suffix for type and unit: if a counter, a gauge and a timer have the same name, only one of them is stored",
 				"set translation_strategy: UnderscoreEscapingWithSuffixes",
 			})
 		}
