@@ -18,7 +18,7 @@ type command struct {
 	name string
 	args []any
 
-	at    *node // asked last
+	at    *node // that was sent the command; nil without a connection
 	reply any
 	err   error
 }
@@ -88,7 +88,10 @@ func (c *conn) send(commands []*command) error {
 			return err
 		}
 	}
-	return c.Flush()
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	return c.guard.Flush()
 }
 
 // cause returns why the connection failed with an error.

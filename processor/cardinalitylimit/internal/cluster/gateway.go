@@ -176,7 +176,7 @@ func (m *Gateway) tick() {
 	if m.State() != Joined || now.Sub(m.announced) >= m.options.Refresh {
 		m.heartbeat(now)
 	} else {
-		_ = m.store.connect(now) // the next heartbeat notices
+		_ = m.store.connect(now) // the nodes may have changed
 	}
 	if now.Sub(m.refreshed) >= m.options.Refresh {
 		m.refreshed = now

@@ -14,8 +14,11 @@ const (
 	maxAnswerBytes = 8 << 20
 	maxElements    = 1 << 17
 	maxDepth       = 8
-	maxLineBytes   = 16 << 10
+	maxLineBytes   = bufferBytes
 )
+
+// bufferBytes is the size of each of the two buffers of a connection.
+const bufferBytes = 32 << 10
 
 // guarded is a connection that checks each answer (RESP, version 2) before redigo reads it. Redigo allocates what a length
 // announces, descends into arrays without a bound, and collects a line of any size.
@@ -23,7 +26,8 @@ type guarded struct {
 	net.Conn
 	raw net.Conn // below TLS
 	in  *bufio.Reader
-	err error // of the last Read or Write
+	out *bufio.Writer
+	err error // of the last Read, Write or Flush
 
 	line     []byte // checked, not yet read
 	text     int    // bytes of a text that follow, its CRLF included
@@ -33,7 +37,7 @@ type guarded struct {
 }
 
 func newGuarded(conn net.Conn) *guarded {
-	g := &guarded{Conn: conn, raw: conn, in: bufio.NewReaderSize(conn, maxLineBytes)}
+	g := &guarded{Conn: conn, raw: conn, in: bufio.NewReaderSize(conn, bufferBytes), out: bufio.NewWriterSize(conn, bufferBytes)}
 	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		g.raw = c.NetConn()
 	}
@@ -43,10 +47,16 @@ func newGuarded(conn net.Conn) *guarded {
 // Close implements net.Conn. It closes the connection below TLS, because TLS waits for up to 5 s to say that it closes.
 func (g *guarded) Close() error { return g.raw.Close() }
 
-// Write implements net.Conn.
+// Write implements net.Conn. The bytes leave with Flush, because the buffer of redigo has only 4 KiB.
 func (g *guarded) Write(p []byte) (n int, err error) {
-	n, g.err = g.Conn.Write(p)
+	n, g.err = g.out.Write(p)
 	return n, g.err
+}
+
+// Flush sends what was written.
+func (g *guarded) Flush() error {
+	g.err = g.out.Flush()
+	return g.err
 }
 
 // Read implements net.Conn. It returns at most one line, or a part of one text.

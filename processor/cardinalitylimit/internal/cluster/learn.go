@@ -9,8 +9,8 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// learn asks the endpoints in turn for the nodes, and in a cluster the known nodes, too. It begins with another one at each
-// attempt, because one that does not answer may use up the time.
+// learn asks the endpoints in turn for the nodes, and in a cluster the known nodes, too. It begins with the one that answered
+// last. If none answers, the next attempt begins with another one, because those that hang use up the time.
 func (s *nodes) learn() (*topology, error) {
 	ctx, cancel := context.WithTimeout(s.life, learnTimeout)
 	defer cancel()
@@ -26,9 +26,11 @@ func (s *nodes) learn() (*topology, error) {
 	var failure error
 	for i := range addresses {
 		one, cancel := context.WithTimeout(ctx, hangTimeout)
-		t, err := ask(one, addresses[(s.attempts+i)%len(addresses)])
+		at := (s.first + i) % len(addresses)
+		t, err := ask(one, addresses[at])
 		cancel()
 		if err == nil {
+			s.first = at
 			return t, nil
 		}
 		if failure == nil {
@@ -38,7 +40,7 @@ func (s *nodes) learn() (*topology, error) {
 			break
 		}
 	}
-	s.attempts++
+	s.first++
 	return nil, failure
 }
 
@@ -50,7 +52,7 @@ func (s *nodes) askServer(ctx context.Context, address string) (*topology, error
 	}
 	c := command{name: "CLUSTER", args: []any{"SLOTS"}}
 	n.exchange(ctx, &c)
-	if len(s.options.Endpoints) == 1 && refusedWith(c.err, "ERR", "NOPERM") {
+	if len(s.options.Endpoints) == 1 && c.at == n && refusedWith(c.err, "ERR", "NOPERM") {
 		return &topology{all: []*node{n}}, nil
 	}
 	ranges, err := redis.Values(c.reply, c.err)

@@ -9,7 +9,8 @@ import (
 
 const (
 	// maxConns is the maximum number of connections to a server. There is more than one only while several batches ask at once.
-	maxConns = 4
+	// With 8, and 64 batches at once, a batch waits for eight round trips.
+	maxConns = 8
 	// idleTimeout is the time after which an unused connection is closed. Heartbeats always use the same one.
 	idleTimeout = 30 * time.Second
 )
@@ -49,11 +50,14 @@ func (n *node) exchange(ctx context.Context, commands ...*command) {
 	if err == nil {
 		c, err = n.conn()
 	}
-	for _, command := range commands {
-		command.at, command.err = n, err
-	}
 	if err != nil {
+		for _, command := range commands {
+			command.at, command.err = nil, err
+		}
 		return
+	}
+	for _, command := range commands {
+		command.at = n
 	}
 	if c.exchange(ctx, commands...) {
 		n.keep(c)

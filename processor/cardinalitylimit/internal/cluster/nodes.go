@@ -36,8 +36,9 @@ type nodes struct {
 	end       context.CancelFunc
 	topology  atomic.Pointer[topology] // nil before the nodes are known
 	stale     atomic.Bool              // the nodes may have changed
-	learnedAt time.Time                // last attempt of the background
-	attempts  int                      // of the background
+	// Only connect uses the two fields below.
+	learnedAt time.Time // last attempt
+	first     int       // address that is asked first
 
 	mu        sync.Mutex // guards byAddress
 	byAddress map[string]*node
@@ -63,8 +64,10 @@ func (t *topology) of(key string) *node {
 var (
 	// errNotConnected means that no connection has been made yet.
 	errNotConnected = errors.New("not connected")
-	errNoNode       = errors.New("no node of the cluster has the slot")
-	errNotPrimary   = errors.New("the server that the sentinel names is not a primary")
+	// errNoNode means that the nodes of a cluster do not have all slots.
+	errNoNode = errors.New("no node of the cluster has the slot")
+	// errNotPrimary means that a sentinel names a server that has become a replica.
+	errNotPrimary = errors.New("the server that the sentinel names is not a primary")
 )
 
 // severalNodes reports whether the keys are on several nodes.
@@ -204,6 +207,8 @@ func (s *nodes) redirect(pipelines map[*node][]*command, commands []*command) {
 		}
 		if once {
 			pipelines[n] = append(pipelines[n], &command{name: "ASKING"})
+		} else {
+			s.stale.Store(true)
 		}
 		pipelines[n] = append(pipelines[n], c)
 	}
