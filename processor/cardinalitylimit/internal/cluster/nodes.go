@@ -31,11 +31,11 @@ const (
 //
 // The background learns them. A batch that finds that they have changed follows a cluster's redirections and sets stale.
 type nodes struct {
-	options   StoreOptions
-	life      context.Context // ends with close
-	end       context.CancelFunc
-	topology  atomic.Pointer[topology] // nil before the nodes are known
-	stale     atomic.Bool              // the nodes may have changed
+	options  StoreOptions
+	life     context.Context // ends with close
+	end      context.CancelFunc
+	topology atomic.Pointer[topology] // nil before the nodes are known
+	stale    atomic.Bool              // the nodes may have changed
 	// Only connect uses the two fields below.
 	learnedAt time.Time // last attempt
 	first     int       // address that is asked first
