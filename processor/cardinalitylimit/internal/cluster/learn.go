@@ -127,14 +127,14 @@ func (s *nodes) askSentinel(ctx context.Context, address string) (*topology, err
 	if err != nil {
 		return nil, err
 	}
-	role := command{name: "ROLE"}
-	n.exchange(ctx, &role)
-	parts, err := redis.Values(role.reply, role.err)
+	asked := command{name: "ROLE"}
+	n.exchange(ctx, &asked)
+	parts, err := redis.Values(asked.reply, asked.err)
 	if err != nil {
 		return nil, err
 	}
-	var is string
-	if _, err := redis.Scan(parts, &is); err != nil || is != "master" {
+	var role string
+	if _, err := redis.Scan(parts, &role); err != nil || role != "master" {
 		return nil, errNotPrimary
 	}
 	return &topology{all: []*node{n}}, nil

@@ -40,7 +40,7 @@ func TestASlotThatMoves(t *testing.T) {
 	require.Equal(t, strconv.Itoa(slot), servers[0].Do(servers[0].Client(), "CLUSTER", "KEYSLOT", key))
 	at := func() (i int) {
 		for i := range servers {
-			if servers[i].Addr == s.topology.Load().of(key).address {
+			if servers[i].Addr == s.topology.Load().owner(key).address {
 				return i
 			}
 		}
@@ -77,7 +77,7 @@ func TestASlotThatMoves(t *testing.T) {
 	servers[to].Kill()
 	other := ""
 	for i := 0; other == ""; i++ {
-		if k := fmt.Sprint("k", i); s.topology.Load().of(k).address != servers[to].Addr {
+		if k := fmt.Sprint("k", i); s.topology.Load().owner(k).address != servers[to].Addr {
 			other = k
 		}
 	}

@@ -50,6 +50,10 @@ func (n *node) exchange(ctx context.Context, commands ...*command) {
 	if err == nil {
 		c, err = n.conn()
 	}
+	if err == nil && ctx.Err() != nil {
+		n.keep(c)
+		err = ctx.Err()
+	}
 	if err != nil {
 		for _, command := range commands {
 			command.at, command.err = nil, err

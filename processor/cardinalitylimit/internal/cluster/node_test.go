@@ -93,6 +93,24 @@ func TestATimeoutClosesTheConnection(t *testing.T) {
 	require.Equal(t, []byte("mine"), answer)
 }
 
+// A connection that takes longer than the exchange is there for the next one.
+func TestASlowConnectionIsKept(t *testing.T) {
+	server := storetest.Start(t)
+	s := connectTo(t, StoreOptions{Endpoints: []string{server.Addr}})
+	ctx, cancel := context.WithCancel(t.Context())
+	n := newNode(server.Addr, func(address string) (*conn, error) {
+		cancel()
+		return s.login(address)
+	})
+	defer n.close()
+	_, err := n.do(ctx, "PING")
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, n.unused())
+	answer, err := n.do(t.Context(), "PING")
+	require.NoError(t, err)
+	require.Equal(t, "PONG", answer)
+}
+
 // Calls of a pipeline that were answered before the connection failed keep their answers.
 func TestAPipelineThatBreaks(t *testing.T) {
 	server := storetest.Start(t)

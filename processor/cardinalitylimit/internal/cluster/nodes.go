@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// dialTimeout bounds how long a new connection takes, until the server has accepted the password.
+	// dialTimeout bounds a connection attempt, which ends when the server has accepted the password.
 	dialTimeout = time.Second
 	// hangTimeout bounds an exchange of the background.
 	hangTimeout = time.Second
@@ -53,8 +53,8 @@ type topology struct {
 // slots contains the node of each slot, or nil.
 type slots [slotCount]*node
 
-// of returns the node of a key. It returns nil if no node has its slot.
-func (t *topology) of(key string) *node {
+// owner returns the node of a key. It returns nil if no node has its slot.
+func (t *topology) owner(key string) *node {
 	if t.slots == nil {
 		return t.all[0]
 	}
@@ -171,10 +171,10 @@ func (s *nodes) do(ctx context.Context, commands ...*command) {
 		switch {
 		case t == nil:
 			c.err = errNotConnected
-		case t.of(c.key) == nil:
+		case t.owner(c.key) == nil:
 			c.err = errNoNode
 		default:
-			pipelines[t.of(c.key)] = append(pipelines[t.of(c.key)], c)
+			pipelines[t.owner(c.key)] = append(pipelines[t.owner(c.key)], c)
 		}
 	}
 	for redirections := 0; len(pipelines) > 0; redirections++ {
