@@ -23,10 +23,16 @@ func volumeOf(directory string) (doctor.Volume, error) {
 		return doctor.Volume{}, err
 	}
 	for {
-		var stat unix.Statfs_t
+		var (
+			stat unix.Statfs_t
+			file unix.Stat_t
+		)
 		err := unix.Statfs(path, &stat)
 		if err == nil {
-			return doctor.Volume{Type: volumeTypes[stat.Type], Bytes: stat.Blocks * uint64(stat.Bsize)}, nil
+			err = unix.Stat(path, &file)
+		}
+		if err == nil {
+			return doctor.Volume{ID: uint64(file.Dev), Type: volumeTypes[stat.Type], Bytes: stat.Blocks * uint64(stat.Bsize)}, nil //nolint:unconvert // 32 bits on some systems
 		}
 		if !errors.Is(err, fs.ErrNotExist) || path == "/" {
 			return doctor.Volume{}, fmt.Errorf("statfs %s: %w", path, err)

@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,12 +75,17 @@ func (s settings) text(key, otherwise string) string {
 	return fmt.Sprint(v)
 }
 
+// number returns a whole number. The Collector also accepts one that is written with a point or an exponent, such as 1e6.
 func (s settings) number(key string, otherwise int64) int64 {
-	n, err := strconv.ParseInt(s.text(key, ""), 10, 64)
-	if err != nil {
+	text := s.text(key, "")
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<63 {
 		return otherwise
 	}
-	return n
+	return int64(f)
 }
 
 func (s settings) isTrue(key string) bool { return s.text(key, "") == "true" }
@@ -95,9 +101,62 @@ func typeOf(id string) string {
 
 func isType(id string, types ...string) bool { return slices.Contains(types, typeOf(id)) }
 
-// ids returns the sorted IDs of the components of a kind, such as "exporters", that have one of the types.
+// used returns the sorted IDs of the configured components of a kind, such as "exporters", that the gateway starts.
+func (c *config) used(kind string) []string {
+	started := c.root.sub("service").list("extensions")
+	for _, p := range c.pipelines {
+		switch kind {
+		case "receivers":
+			started = append(started, p.receivers...)
+		case "processors":
+			started = append(started, p.processors...)
+		case "exporters":
+			started = append(started, p.exporters...)
+		}
+	}
+	return slices.DeleteFunc(c.root.sub(kind).keys(), func(id string) bool { return !slices.Contains(started, id) })
+}
+
+// ids returns the IDs in used of the components that have one of the types.
 func (c *config) ids(kind string, types ...string) []string {
-	return slices.DeleteFunc(c.root.sub(kind).keys(), func(id string) bool { return !isType(id, types...) })
+	return slices.DeleteFunc(c.used(kind), func(id string) bool { return !isType(id, types...) })
+}
+
+// exporter is an exporter of a pipeline, or the one that fallbacklog wraps.
+type exporter struct {
+	id, where string // where is the path of its settings
+	settings  settings
+}
+
+// exporters returns exporters and what they wrap.
+func (c *config) exporters(ids []string) []exporter {
+	var out []exporter
+	for _, id := range ids {
+		e := exporter{id, "exporters::" + id, c.root.sub("exporters").sub(id)}
+		out = append(out, e)
+		if !isType(id, "fallbacklog") {
+			continue
+		}
+		wrapped := e.settings.sub("exporter")
+		for _, inner := range wrapped.keys() {
+			out = append(out, exporter{inner, e.where + "::exporter::" + inner, wrapped.sub(inner)})
+		}
+	}
+	return out
+}
+
+// signal returns the pipeline's kind of data, such as "metrics".
+func (p pipeline) signal() string {
+	signal, _, _ := strings.Cut(p.id, "/")
+	return signal
+}
+
+// before returns the pipelines that pass their data through a connector to the pipeline. A connector from one signal to another
+// makes new data.
+func (c *config) before(p pipeline, connector string) []pipeline {
+	return slices.DeleteFunc(slices.Clone(c.pipelines), func(candidate pipeline) bool {
+		return candidate.signal() != p.signal() || !slices.Contains(candidate.exporters, connector)
+	})
 }
 
 // upstream returns the pipeline and every pipeline whose data reaches it through connectors.
@@ -108,8 +167,8 @@ func (c *config) upstream(p pipeline) []pipeline {
 			if !c.root.sub("connectors").has(receiver) {
 				continue
 			}
-			for _, candidate := range c.pipelines {
-				if !seen[candidate.id] && slices.Contains(candidate.exporters, receiver) {
+			for _, candidate := range c.before(out[i], receiver) {
+				if !seen[candidate.id] {
 					seen[candidate.id] = true
 					out = append(out, candidate)
 				}

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -17,6 +18,7 @@ func From(resolved map[string]any) []Finding {
 		}
 	}
 	all = append(all, renamedKeys(c)...)
+	all = append(all, missingDiscoveries(c)...)
 	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(a.Where, b.Where) })
 	return all
 }
@@ -35,7 +37,12 @@ func translate(kind, id string) []Finding {
 		}
 		return nil
 	}
-	r, ok := replacements[kind][former]
+	for _, known := range components[kind] {
+		if isSameName(known, former) {
+			return []Finding{{where, "the gateway refuses the file: it knows the component as " + known, "rename it, also in service::pipelines"}}
+		}
+	}
+	r, ok := replacementOf(kind, former)
 	if !ok {
 		return []Finding{{where, "the component is not in the distribution", "add it to an own build (docs/own-build.md), or put an agent that has it in front"}}
 	}
@@ -44,6 +51,47 @@ func translate(kind, id string) []Finding {
 		problem += ", and the replacement differs: " + r.differs
 	}
 	return []Finding{{where, problem, r.fix}}
+}
+
+// isSameName reports whether two types differ in underscores only. Contrib adds them, release by release.
+func isSameName(a, b string) bool {
+	return strings.ReplaceAll(a, "_", "") == strings.ReplaceAll(b, "_", "")
+}
+
+func replacementOf(kind, former string) (replacement, bool) {
+	for name, r := range replacements[kind] {
+		if isSameName(name, former) {
+			return r, true
+		}
+	}
+	return replacement{}, false
+}
+
+// discoveries are the ways in which the distribution's prometheus receiver finds targets.
+var discoveries = []string{"static_configs", "file_sd_configs", "http_sd_configs", "kubernetes_sd_configs"}
+
+// missingDiscoveries finds ways to find targets that only the prometheus receiver of contrib has.
+func missingDiscoveries(c *config) []Finding {
+	var out []Finding
+	for _, id := range c.root.sub("receivers").keys() {
+		if !isType(id, "prometheus") {
+			continue
+		}
+		jobs := c.root.sub("receivers").sub(id).sub("config").maps("scrape_configs")
+		for i, job := range jobs {
+			for _, key := range job.keys() {
+				if !strings.HasSuffix(key, "_sd_configs") || slices.Contains(discoveries, key) {
+					continue
+				}
+				out = append(out, Finding{
+					fmt.Sprintf("receivers::%s::config::scrape_configs[%d]::%s", id, i, key),
+					"the distribution discovers targets in Kubernetes, in files and over HTTP only: the gateway refuses the file",
+					"write the targets to a file for file_sd_configs, or use an own build (docs/own-build.md)",
+				})
+			}
+		}
+	}
+	return out
 }
 
 // renamedKeys finds keys that the present Collector refuses or interprets differently.

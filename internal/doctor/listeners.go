@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -9,35 +10,49 @@ import (
 // openListeners finds listeners on all interfaces without authentication.
 func openListeners(c *config) []Finding {
 	var out []Finding
-	report := func(where, endpoint, fix string) {
-		if isEverywhere(endpoint) {
-			out = append(out, Finding{where, "anybody who reaches " + endpoint + " is served: no TLS and no authentication", fix})
+	report := func(where string, server settings, fix string) {
+		endpoint := server.text("endpoint", "")
+		if isEverywhere(endpoint) && len(server.sub("tls")) == 0 && len(server.sub("auth")) == 0 {
+			out = append(out, Finding{where + "::endpoint", "anybody who reaches " + endpoint + " is served: no TLS and no authentication", fix})
 		}
 	}
 	for _, id := range c.ids("receivers", "otlp") {
 		protocols := c.root.sub("receivers").sub(id).sub("protocols")
 		for _, protocol := range protocols.keys() {
-			s := protocols.sub(protocol)
-			if len(s.sub("tls")) == 0 && len(s.sub("auth")) == 0 {
-				report("receivers::"+id+"::protocols::"+protocol+"::endpoint", s.text("endpoint", ""), "set tls and auth (configs/mtls.yaml), or bind one address")
-			}
+			report("receivers::"+id+"::protocols::"+protocol, protocols.sub(protocol), "set tls and auth (configs/mtls.yaml), or bind one address")
 		}
 	}
 	for _, id := range c.ids("receivers", "metricsudp") {
 		s := c.root.sub("receivers").sub(id)
-		if !strings.HasPrefix(s.text("transport", "udp"), "unix") && len(s.list("allowed_cidrs")) == 0 {
-			report("receivers::"+id+"::endpoint", s.text("endpoint", ""), "UDP has no authentication: set allowed_cidrs, bind one address, or use transport: unixgram")
+		transport := s.text("transport", "udp")
+		switch {
+		case strings.HasPrefix(transport, "unix") || restrictsSources(s.list("allowed_cidrs")):
+		case strings.HasPrefix(transport, "tcp"):
+			report("receivers::"+id, s, "set tls or allowed_cidrs, bind one address, or use transport: unix")
+		default:
+			report("receivers::"+id, s, "UDP has no authentication: set allowed_cidrs, bind one address, or use transport: unixgram")
+		}
+	}
+	for _, id := range c.ids("receivers", "prometheus") {
+		if api := c.root.sub("receivers").sub(id).sub("api_server"); api.isTrue("enabled") {
+			report("receivers::"+id+"::api_server::server_config", api.sub("server_config"), "set tls, or bind localhost")
 		}
 	}
 	for _, id := range c.ids("exporters", "prometheus") {
-		if s := c.root.sub("exporters").sub(id); len(s.sub("tls")) == 0 && len(s.sub("auth")) == 0 {
-			report("exporters::"+id+"::endpoint", s.text("endpoint", ""), "set tls, or bind one address")
-		}
+		report("exporters::"+id, c.root.sub("exporters").sub(id), "set tls, or bind one address")
 	}
 	for _, id := range c.ids("extensions", "pprof", "zpages") {
-		report("extensions::"+id+"::endpoint", c.root.sub("extensions").sub(id).text("endpoint", ""), "bind localhost: these pages show the inside of the process")
+		report("extensions::"+id, c.root.sub("extensions").sub(id), "bind localhost: these pages show the inside of the process")
 	}
 	return out
+}
+
+// restrictsSources reports whether ranges exclude any address.
+func restrictsSources(ranges []string) bool {
+	return len(ranges) > 0 && !slices.ContainsFunc(ranges, func(text string) bool {
+		r, err := netip.ParsePrefix(text)
+		return err == nil && (r.Bits() == 0 || r.Addr().Is4In6() && r.Bits() <= 96)
+	})
 }
 
 // compressedRequests finds OTLP listeners over HTTP that accept zstd. A request of 400 bytes can make their decoder
@@ -73,6 +88,6 @@ func isEverywhere(endpoint string) bool {
 	if host == "" {
 		return true
 	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsUnspecified()
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.WithZone("").Unmap().IsUnspecified()
 }

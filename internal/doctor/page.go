@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -12,7 +13,7 @@ var pages = []string{"prometheus", "prometheus_remote_write"}
 func deltasOnThePage(c *config) []Finding {
 	var out []Finding
 	for _, p := range c.pipelines {
-		if !uses(p.exporters, pages...) {
+		if !slices.ContainsFunc(c.exporters(p.exporters), isPage) {
 			continue
 		}
 		for _, source := range c.deltaSources(p, nil) {
@@ -25,10 +26,20 @@ func deltasOnThePage(c *config) []Finding {
 	return out
 }
 
-// deltaSources returns the receivers and connectors whose deltas leave the pipeline as deltas.
+func isPage(e exporter) bool { return isType(e.id, pages...) }
+
+// deltaSources returns the processors, receivers and connectors whose deltas leave the pipeline as deltas.
 func (c *config) deltaSources(p pipeline, visited []string) []string {
-	if uses(p.processors, "delta_to_cumulative") || slices.Contains(visited, p.id) {
+	if slices.Contains(visited, p.id) {
 		return nil
+	}
+	for _, id := range slices.Backward(p.processors) {
+		switch typeOf(id) {
+		case "delta_to_cumulative":
+			return nil
+		case "cumulative_to_delta":
+			return []string{id}
+		}
 	}
 	var out []string
 	for _, id := range p.receivers {
@@ -44,10 +55,8 @@ func (c *config) deltaSources(p pipeline, visited []string) []string {
 			}
 			continue
 		}
-		for _, before := range c.pipelines {
-			if slices.Contains(before.exporters, id) {
-				out = append(out, c.deltaSources(before, append(visited, p.id))...)
-			}
+		for _, before := range c.before(p, id) {
+			out = append(out, c.deltaSources(before, append(visited, p.id))...)
 		}
 	}
 	slices.Sort(out)
@@ -67,16 +76,83 @@ func (c *config) mayBeDelta(receiver string) bool {
 // collidingNames finds exporters that give metrics of different types the same name.
 func collidingNames(c *config) []Finding {
 	var out []Finding
-	for _, id := range c.ids("exporters", pages...) {
-		s := c.root.sub("exporters").sub(id)
+	for _, e := range c.exporters(c.used("exporters")) {
+		if !isPage(e) {
+			continue
+		}
+		s := e.settings
 		strategy := s.text("translation_strategy", "")
 		without := strings.HasSuffix(strategy, "WithoutSuffixes") || strategy == "NoTranslation" || strategy == "" && s.text("add_metric_suffixes", "true") == "false"
 		if without {
 			out = append(out, Finding{
-				"exporters::" + id, "names have no suffix for type and unit: if a counter, a gauge and a timer have the same name, only one of them is stored",
+				e.where, "names have no suffix for type and unit: if a counter, a gauge and a timer have the same name, only one of them is stored",
 				"set translation_strategy: UnderscoreEscapingWithSuffixes",
 			})
 		}
 	}
 	return out
+}
+
+// originAttributes are the resource attributes by which metricsudp separates senders, and those that become the labels job and
+// instance.
+var originAttributes = []string{
+	"client.address", "container.id", "k8s.pod.uid", "k8s.container.name", "dogstatsd.cgroup.inode",
+	"service.instance.id", "service.name", "service.namespace",
+}
+
+// collidingOrigins finds exporters that write the series of several senders under the same labels. A resource or transform
+// processor that names an attribute of the origin may make a label of it.
+func collidingOrigins(c *config) []Finding {
+	var out []Finding
+	reported := map[string]bool{}
+	for _, p := range c.pipelines {
+		receiver, separates := c.separatesSenders(c.upstream(p))
+		if !separates {
+			continue
+		}
+		for _, e := range c.exporters(p.exporters) {
+			where := e.where + "::resource_to_telemetry_conversion"
+			if !isPage(e) || e.settings.sub("resource_to_telemetry_conversion").isTrue("enabled") || reported[where] {
+				continue
+			}
+			reported[where] = true
+			out = append(out, Finding{
+				where, receiver + " has a series for each sender, and the exporter writes no label for the sender: the values of one sender replace those of another",
+				"set {enabled: true, exclude_service_attributes: true}, or origin: none for " + receiver,
+			})
+		}
+	}
+	return out
+}
+
+// separatesSenders returns a metricsudp receiver of the pipelines that has an origin. It reports false if a resource or transform
+// processor of theirs names an attribute of the origin.
+func (c *config) separatesSenders(all []pipeline) (receiver string, separates bool) {
+	for _, p := range all {
+		for _, id := range p.processors {
+			text := fmt.Sprint(c.root.sub("processors")[id])
+			if isType(id, "resource", "transform") && slices.ContainsFunc(originAttributes, func(name string) bool { return strings.Contains(text, name) }) {
+				return "", false
+			}
+		}
+		for _, id := range p.receivers {
+			if isType(id, "metricsudp") && hasOrigin(c.root.sub("receivers").sub(id)) {
+				receiver = id
+			}
+		}
+	}
+	return receiver, receiver != ""
+}
+
+// hasOrigin reports whether a metricsudp receiver separates series by their senders.
+func hasOrigin(s settings) bool {
+	switch {
+	case s.text("origin", "") != "":
+		return s.text("origin", "") != "none"
+	case s.isTrue("ignore_host"):
+		return false
+	case s.isTrue("enable_ip_only_aggregation"):
+		return true
+	}
+	return s.text("compatibility", "") == "statsd" && !strings.HasPrefix(s.text("transport", ""), "unix")
 }

@@ -3,11 +3,10 @@ package doctor
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // buffering are the processors that acknowledge data before they pass it on.
-var buffering = []string{"batch", "tail_sampling", "groupbyattrs", "interval"}
+var buffering = []string{"batch", "tail_sampling", "interval"}
 
 // earlyAcknowledgement finds processors and queues that acknowledge data before fallbacklog has it.
 func earlyAcknowledgement(c *config) []Finding {
@@ -32,8 +31,9 @@ func earlyAcknowledgement(c *config) []Finding {
 		}
 	}
 	for _, id := range c.ids("exporters", "fallbacklog") {
-		queue := c.root.sub("exporters").sub(id).sub("sending_queue")
-		if len(queue) == 0 || queue.text("enabled", "true") == "false" || queue.isTrue("wait_for_result") {
+		s := c.root.sub("exporters").sub(id)
+		queue := s.sub("sending_queue")
+		if !s.has("sending_queue") || queue.text("enabled", "true") == "false" || queue.isTrue("wait_for_result") {
 			continue
 		}
 		out = append(out, Finding{
@@ -88,10 +88,10 @@ func batchSizes(c *config) []Finding {
 		check("processors::"+id, s, "send_batch_size", false)
 		check("processors::"+id, s, "send_batch_max_size", true) // 0 means no limit
 	}
-	for _, id := range c.root.sub("exporters").keys() {
+	for _, id := range c.used("exporters") {
 		queue := c.root.sub("exporters").sub(id).sub("sending_queue")
 		batch := queue.sub("batch")
-		if len(batch) == 0 || batch.text("sizer", queue.text("sizer", "items")) != "items" {
+		if len(batch) == 0 || queue.text("enabled", "true") == "false" || batch.text("sizer", queue.text("sizer", "items")) != "items" {
 			continue
 		}
 		where := "exporters::" + id + "::sending_queue::batch"
@@ -101,22 +101,40 @@ func batchSizes(c *config) []Finding {
 	return out
 }
 
-// unboundLimits finds limits that a sender evades by inventing metric, service or label names. It cannot invent metadata,
-// which the receivers set.
+// unboundLimits finds limits that a sender evades by inventing names of metrics, services or labels, or headers of requests.
 func unboundLimits(c *config) []Finding {
 	var out []Finding
 	for _, id := range c.ids("processors", "cardinalitylimit") {
-		bound := slices.ContainsFunc(c.root.sub("processors").sub(id).maps("limits"), func(limit settings) bool {
-			return limit.has("max_series") && !slices.ContainsFunc(limit.list("key"), func(part string) bool {
-				return !strings.HasPrefix(part, "metadata.")
-			})
-		})
-		if !bound {
+		s := c.root.sub("processors").sub(id)
+		switch {
+		case s.text("mode", "") == "dry_run":
+			out = append(out, Finding{"processors::" + id + "::mode", "a dry run bounds nothing: it only counts", "set mode: enforce when the counts are right (docs/limit-cardinality.md)"})
+		case !slices.ContainsFunc(s.maps("limits"), boundsEverything) && !c.isBoundBeside(id):
 			out = append(out, Finding{
-				"processors::" + id + "::limits", "no limit bounds all series together: every invented metric or service name has a limit of its own",
+				"processors::" + id + "::limits", "no limit bounds all series together: invented names of metrics or services add series without end",
 				"add {name: total, key: [], count: streams, max_series: 100000, action: drop}",
 			})
 		}
 	}
 	return out
+}
+
+// isBoundBeside reports whether another processor bounds all series in every pipeline that has the processor.
+func (c *config) isBoundBeside(id string) bool {
+	bounds := func(other string) bool {
+		s := c.root.sub("processors").sub(other)
+		return isType(other, "cardinalitylimit") && s.text("mode", "") != "dry_run" && slices.ContainsFunc(s.maps("limits"), boundsEverything)
+	}
+	return !slices.ContainsFunc(c.pipelines, func(p pipeline) bool {
+		return slices.Contains(p.processors, id) && !slices.ContainsFunc(c.upstream(p), func(before pipeline) bool {
+			return slices.ContainsFunc(before.processors, bounds)
+		})
+	})
+}
+
+// boundsEverything reports whether a limit bounds the number of all series. One that counts attribute sets does not count the
+// names of metrics.
+func boundsEverything(limit settings) bool {
+	return limit.has("max_series") && len(limit.list("key")) == 0 && len(limit.sub("match")) == 0 &&
+		limit.text("count", "attributes") == "streams" && limit.text("action", "overflow") != "tag" && !limit.isTrue("dry_run")
 }

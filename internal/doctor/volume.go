@@ -9,6 +9,7 @@ import (
 
 // Volume is a file system.
 type Volume struct {
+	ID    uint64 // equal for directories on one volume
 	Type  string // "ext4", "tmpfs", "overlay", ...; empty if unknown
 	Bytes uint64 // size
 }
@@ -17,7 +18,7 @@ type Volume struct {
 type Volumes func(directory string) (Volume, error)
 
 // fallbacklog's defaults, in MiB
-const defaultMaxDiskMiB, defaultMinFreeMiB = 10240, 1024
+const defaultMaxDiskMiB, defaultMinFreeMiB, defaultDeadLetterMiB = 10240, 1024, 1024
 
 // temporaryFolders may be emptied by a restart of the host or by a cleaner.
 var temporaryFolders = []string{"/tmp", "/var/tmp", "/dev/shm", "/run"}
@@ -25,6 +26,7 @@ var temporaryFolders = []string{"/tmp", "/var/tmp", "/dev/shm", "/run"}
 // logDirectories finds logs that do not survive a restart or do not fit their volume.
 func logDirectories(c *config, volumes Volumes) []Finding {
 	var out []Finding
+	needs := map[uint64]*need{}
 	for _, id := range c.ids("exporters", "fallbacklog") {
 		log := c.root.sub("exporters").sub(id).sub("log")
 		directory := log.text("directory", "/var/lib/otelcol/fallbacklog")
@@ -40,16 +42,35 @@ func logDirectories(c *config, volumes Volumes) []Finding {
 		case isTemporary || volume.Type == "tmpfs" || volume.Type == "ramfs":
 			out = append(out, Finding{where, directory + " is temporary: a restart of the host empties it", "choose a directory on a disk"})
 		}
-		need := (log.number("max_disk_mib", defaultMaxDiskMiB) + log.number("min_free_disk_mib", defaultMinFreeMiB)) << 20
-		if volume.Bytes < uint64(max(need, 0)) {
+		all := needs[volume.ID]
+		if all == nil {
+			all = &need{}
+			needs[volume.ID] = all
+		}
+		all.add(log, c.root.sub("exporters").sub(id).sub("dead_letter"))
+		if float64(volume.Bytes>>20) < all.mib() {
 			out = append(out, Finding{
-				where, fmt.Sprintf("the volume has %d MiB, and max_disk_mib and min_free_disk_mib need %d MiB", volume.Bytes>>20, need>>20),
+				where, fmt.Sprintf("the volume has %d MiB, and its logs with their dead letters or min_free_disk_mib need %.0f MiB", volume.Bytes>>20, all.mib()),
 				"lower max_disk_mib, or choose a larger volume",
 			})
 		}
 	}
 	return out
 }
+
+// need is the space that the logs on one volume need. In floating point a wrong number cannot overflow.
+type need struct{ logsMiB, deadLettersMiB, freeMiB float64 }
+
+func (n *need) add(log, deadLetter settings) {
+	n.logsMiB += float64(log.number("max_disk_mib", defaultMaxDiskMiB))
+	if deadLetter.text("enabled", "true") == "true" {
+		n.deadLettersMiB += float64(deadLetter.number("max_disk_mib", defaultDeadLetterMiB))
+	}
+	n.freeMiB = max(n.freeMiB, float64(log.number("min_free_disk_mib", defaultMinFreeMiB)))
+}
+
+// mib counts the greater of the dead letters and the free space, because dead letters are rarely full.
+func (n *need) mib() float64 { return n.logsMiB + max(n.deadLettersMiB, n.freeMiB) }
 
 func isBelow(directory, folder string) bool {
 	clean := filepath.Clean(directory)

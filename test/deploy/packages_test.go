@@ -28,6 +28,12 @@ func makePackage(t *testing.T, packager, version string) string {
 	return found[0]
 }
 
+// packaged are files of both packages: a user of the page, the log and the alerts needs no other download.
+var packaged = []string{
+	"/usr/bin/fallbacklog", "/usr/bin/gatewaytop", "/usr/bin/otelcol-custom-doctor",
+	"/usr/share/doc/otelcol-custom/alerts/cardinality.yaml", "/usr/share/doc/otelcol-custom/runbooks/CardinalityLimitReached.md",
+}
+
 // inRoot runs a command in a root, as root or as the user that userspec names.
 func inRoot(t *testing.T, root, userspec string, command ...string) *exec.Cmd {
 	t.Helper()
@@ -62,6 +68,7 @@ func TestDebianPackage(t *testing.T) {
 		dpkg(t, root, "--install", "/gateway.deb")
 	}
 	install("0.1.0")
+	assert.Subset(t, strings.Fields(dpkg(t, root, "--listfiles", "otelcol-custom")), packaged)
 
 	unit := filepath.Join(root, "usr/lib/systemd/system/otelcol-custom.service")
 	run(t, "systemd-analyze", "verify", "--root="+root, "otelcol-custom.service")
@@ -141,6 +148,8 @@ func TestRPM(t *testing.T) {
 	assert.Equal(t, "/etc/otelcol-custom/config.yaml\n/etc/otelcol-custom/environment\n", run(t, "rpm", "-qpc", file))
 	assert.Contains(t, run(t, "rpm", "-qp", "--scripts", file), "useradd --system")
 	assert.Contains(t, run(t, "rpm", "-qp", "--queryformat", "[%{FILEFLAGS:fflags} %{FILENAMES}\n]", file), "cn /etc/otelcol-custom/config.yaml")
+
+	assert.Subset(t, strings.Fields(run(t, "rpm", "-qpl", file)), packaged)
 
 	root := t.TempDir()
 	run(t, "rpm", "--root", root, "--install", "--nodeps", "--noscripts", file)

@@ -202,8 +202,8 @@ func TestDroppedDeltas(t *testing.T) {
 		found[l.What] = l
 	}
 	require.Len(t, found, 2)
-	require.EqualValues(t, 2, found["deltas dropped: limit"].Items)
-	require.Equal(t, Purpose, found["deltas dropped: limit"].Kind)
-	require.EqualValues(t, 3, found["deltas dropped: delta.ErrOlderStart"].Items)
-	require.Equal(t, Invalid, found["deltas dropped: delta.ErrOlderStart"].Kind)
+	require.EqualValues(t, 2, found["delta points dropped: limit"].Items)
+	require.Equal(t, Purpose, found["delta points dropped: limit"].Kind)
+	require.EqualValues(t, 3, found["delta points dropped: delta.ErrOlderStart"].Items)
+	require.Equal(t, Invalid, found["delta points dropped: delta.ErrOlderStart"].Kind)
 }

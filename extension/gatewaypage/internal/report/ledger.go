@@ -98,7 +98,7 @@ func (l *ledger) deltas(r *Reading) {
 			kind = Purpose
 		}
 		n, _ := r.Metrics.Sum(family, "error", reason)
-		l.add("metrics", "delta_to_cumulative", "deltas dropped: "+clean(reason), kind, "points", int64(n))
+		l.add("metrics", "delta_to_cumulative", "delta points dropped: "+clean(reason), kind, "points", int64(n))
 	}
 }
 

@@ -30,6 +30,15 @@ func (j *judge) part(level Level, since time.Time, format string, args ...any) {
 
 func severity(l Level) int { return slices.Index([]Level{LevelOK, LevelBusy, LevelBad}, l) }
 
+// counted is what became of n items, for a person.
+func (l *Line) counted(n int64) string {
+	what := l.What
+	if n == 1 {
+		what = strings.Replace(what, l.Unit, strings.TrimSuffix(l.Unit, "s"), 1)
+	}
+	return fmt.Sprintf("%s %s (%s)", number(n), what, l.Component)
+}
+
 // losses says what is lost now, and what was.
 func (j *judge) losses(losingSince time.Time) {
 	var now, before []string
@@ -37,13 +46,13 @@ func (j *judge) losses(losingSince time.Time) {
 		switch {
 		case l.Kind != Lost:
 		case l.LastMinute > 0:
-			now = append(now, fmt.Sprintf("%s %s of %s", number(l.LastMinute), l.What, l.Component))
+			now = append(now, l.counted(l.LastMinute))
 		case l.Items > 0:
-			before = append(before, fmt.Sprintf("%s %s of %s", number(l.Items), l.What, l.Component))
+			before = append(before, l.counted(l.Items))
 		}
 	}
 	if n := j.report.Residual; n != nil && *n > 0 {
-		before = append(before, number(*n)+" items that nothing accounts for")
+		before = append(before, plural(*n, "item")+" that nothing accounts for")
 	}
 	switch {
 	case len(now) > 0:
@@ -107,12 +116,10 @@ func unread(l *gatewaystate.Log) (bytes int64) {
 func (j *judge) refusals() {
 	for _, l := range j.report.Lines {
 		switch {
-		case l.Kind == Returned && l.LastMinute > 0:
-			j.part(LevelBusy, time.Time{}, "%s %s of %s in the last minute", number(l.LastMinute), l.What, l.Component)
-		case l.Kind == Invalid && l.LastMinute > 0:
-			j.part(LevelBusy, time.Time{}, "%s %s of %s in the last minute", number(l.LastMinute), l.What, l.Component)
+		case (l.Kind == Returned || l.Kind == Invalid) && l.LastMinute > 0:
+			j.part(LevelBusy, time.Time{}, "%s in the last minute", l.counted(l.LastMinute))
 		case l.Kind == Aside && l.Items > 0:
-			j.part(LevelBusy, time.Time{}, "%s %s of %s", number(l.Items), l.What, l.Component)
+			j.part(LevelBusy, time.Time{}, "%s", l.counted(l.Items))
 		}
 	}
 }
@@ -174,10 +181,10 @@ func (n offending) add(o *Offender) {
 func (n offending) text() string {
 	var counts []string
 	if m := len(n.metrics); m > 0 {
-		counts = append(counts, plural(m, "metric"))
+		counts = append(counts, plural(int64(m), "metric"))
 	}
 	if k := len(n.keys); k > 0 {
-		counts = append(counts, plural(k, "key"))
+		counts = append(counts, plural(int64(k), "key"))
 	}
 	return strings.Join(counts, " and ")
 }

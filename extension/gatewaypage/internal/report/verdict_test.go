@@ -53,16 +53,16 @@ func TestVerdict(t *testing.T) {
 			states: []gatewaystate.State{logState(delivered, 0)},
 			then:   []gatewaystate.State{logState(gatewaystate.LogItems{Received: 1030, DeliveredDirect: 10, Dropped: 1020}, 0)},
 			level:  LevelBad, losing: true, ready: true,
-			text: "Data is being lost: 1,020 points dropped: the log was full, or the backend rejected them of fallbacklog in the last minute.",
+			text: "Data is being lost: 1,020 points dropped: the log was full, or the backend rejected them (fallbacklog) in the last minute.",
 		},
 		"lost before the page began": {
 			states: []gatewaystate.State{logState(gatewaystate.LogItems{Received: 15, DeliveredDirect: 10, Expired: 5}, 0)},
-			level:  LevelBusy, ready: true, text: "Nothing lost in the last minute; earlier: 5 points expired in the log of fallbacklog.",
+			level:  LevelBusy, ready: true, text: "Nothing lost in the last minute; earlier: 5 points expired in the log (fallbacklog).",
 		},
 		"returned": {
 			states: []gatewaystate.State{logState(delivered, 0)},
 			then:   []gatewaystate.State{logState(gatewaystate.LogItems{Received: 13, DeliveredDirect: 10, Rejected: 3}, 0)},
-			level:  LevelBusy, ready: false, text: "Nothing lost; 3 points returned to the sender of fallbacklog in the last minute.",
+			level:  LevelBusy, ready: false, text: "Nothing lost; 3 points returned to the sender (fallbacklog) in the last minute.",
 		},
 		"limited": {
 			states: []gatewaystate.State{limiterState(exploded)}, level: LevelBusy, ready: true, text: "Nothing lost; 1 metric limited since 02:51 UTC.",
@@ -73,7 +73,12 @@ func TestVerdict(t *testing.T) {
 		"kernel drops": {
 			states: []gatewaystate.State{{Component: "metricsudp", UDP: &gatewaystate.UDP{}}},
 			then:   []gatewaystate.State{{Component: "metricsudp", UDP: &gatewaystate.UDP{KernelDrops: 7}}},
-			level:  LevelBad, losing: true, ready: true, text: "Data is being lost: 7 datagrams dropped by the kernel of metricsudp in the last minute.",
+			level:  LevelBad, losing: true, ready: true, text: "Data is being lost: 7 datagrams dropped by the kernel (metricsudp) in the last minute.",
+		},
+		"one line": {
+			states: []gatewaystate.State{{Component: "metricsudp", UDP: &gatewaystate.UDP{}}},
+			then:   []gatewaystate.State{{Component: "metricsudp", UDP: &gatewaystate.UDP{Rejected: []gatewaystate.Count{{Reason: "no_value", Items: 1}}}}},
+			level:  LevelBusy, ready: true, text: "Nothing lost; 1 line that cannot be read (metricsudp) in the last minute.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
