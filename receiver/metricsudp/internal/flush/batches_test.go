@@ -104,7 +104,7 @@ func TestLargeFlushesAreCutIntoBatches(t *testing.T) {
 func TestRefusedBatchesOfLargeFlushes(t *testing.T) {
 	for _, mutates := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			random := rand.New(rand.NewPCG(3, 4))
+			moods, lines := rand.New(rand.NewPCG(3, 4)), rand.New(rand.NewPCG(5, 6)) // of the sender's goroutine and of the test's
 			got, refused := map[string]int64{}, map[string]bool{}
 			r := newLargeRig(t, func(_ *series.Options, _ *Builder, s *SenderOptions) {
 				s.Mutates, s.MaxPause = mutates, time.Second
@@ -112,7 +112,7 @@ func TestRefusedBatchesOfLargeFlushes(t *testing.T) {
 					text := encoded(t, batch.Metrics)
 					assert.Equal(t, attempt > 1, refused[text])
 					delete(refused, text)
-					refuses := random.IntN(2) == 0
+					refuses := moods.IntN(2) == 0
 					for _, m := range batch.Metrics.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
 						for _, p := range m.Sum().DataPoints().All() {
 							key, _ := p.Attributes().Get("k")
@@ -135,7 +135,7 @@ func TestRefusedBatchesOfLargeFlushes(t *testing.T) {
 			sent := map[string]int64{}
 			for second := 1; second <= 8; second++ {
 				for i := range 5000 {
-					if random.IntN(3) > 0 {
+					if lines.IntN(3) > 0 {
 						r.send(i%2, fmt.Sprintf("m%d:%d|c|#k:%d", i%7, second, i))
 						sent[fmt.Sprint(i)] += int64(second)
 					}
