@@ -24,10 +24,7 @@ func (k *key) sip(s string) uint64 {
 		v0 ^= m
 		s = s[8:]
 	}
-	m := uint64(n) << 56 // the length modulo 256, and the remaining bytes of s
-	for i := range len(s) {
-		m |= uint64(s[i]) << (8 * i)
-	}
+	m := uint64(n)<<56 | tail(s) // the length modulo 256, and the remaining bytes of s
 	v3 ^= m
 	v0, v1, v2, v3 = round(v0, v1, v2, v3)
 	v0 ^= m
@@ -54,4 +51,22 @@ func word(s string) uint64 {
 	_ = s[7]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// tail reads fewer than eight bytes without a loop.
+func tail(s string) uint64 {
+	switch n := len(s); {
+	case n >= 4: // two halves, which may overlap
+		return half(s) | half(s[n-4:])<<(8*(n-4)&63)
+	case n > 0: // the first, the middle and the last byte; two of them may be the same
+		return uint64(s[0]) | uint64(s[n/2])<<(8*(n/2)&63) | uint64(s[n-1])<<(8*(n-1)&63)
+	default:
+		return 0
+	}
+}
+
+// half reads four bytes. The compiler turns it into one instruction.
+func half(s string) uint64 {
+	_ = s[3]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
 }

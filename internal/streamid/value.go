@@ -14,10 +14,13 @@ const maxDepth = 32
 // Doubles are hashed by their bits: 0 and -0 differ, and a NaN equals itself.
 func (h *Hasher) Value(v pcommon.Value) uint64 { return h.value(v, 0) }
 
+// Text is [Hasher.Value] for a text.
+func (h *Hasher) Text(s string) uint64 { return h.String(s) ^ tagString }
+
 func (h *Hasher) value(v pcommon.Value, depth int) uint64 {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		return h.String(v.Str()) ^ tagString
+		return h.Text(v.Str())
 	case pcommon.ValueTypeInt:
 		return mix(h.seed ^ tagInt ^ uint64(v.Int()))
 	case pcommon.ValueTypeDouble:

@@ -129,3 +129,10 @@ func (i *impostor) options() Options {
 		Refresh: 100 * time.Millisecond, MinGateways: 2, Budget: budget.New(1 << 20), Log: zap.NewNop(), Now: time.Now,
 	}
 }
+
+func splitAddress(t *testing.T, address string) (host, port string) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	return host, port
+}

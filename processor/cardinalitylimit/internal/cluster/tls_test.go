@@ -52,7 +52,7 @@ func TestTLSWithAUser(t *testing.T) {
 		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no"), t: t, millis: begin}
 	s.client = s.Client()
 	// The user has exactly the rights that a gateway needs.
-	s.Do(s.client, "ACL", "SETUSER", "gateway", "on", ">pw", "~test:*", "+@connection", "+@scripting", "+@read", "+@write", "+info", "+cluster|slots", "+cluster|shards", "+time")
+	s.Do(s.client, "ACL", "SETUSER", "gateway", "on", ">pw", "~test:*", "+@connection", "+@scripting", "+@read", "+@write", "+info", "+cluster|slots", "+time")
 	join := func(edit func(*StoreOptions)) *Gateway {
 		o := s.options("a")
 		o.Store = StoreOptions{

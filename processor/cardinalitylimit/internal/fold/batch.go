@@ -75,8 +75,15 @@ type lastSeries struct {
 // staging is the memory for the staged points of a batch: 200 KB for 1,000 points. It is pooled.
 type staging struct {
 	staged []staged
+	runs   []run     // of the staged points; set by Commit
 	sizes  []float64 // growth of the streams of a writer
 	firsts []*staged // first points of streams of a writer
+}
+
+// run is a run of successive staged points of one writer: those from begin up to end, which is excluded.
+type run struct {
+	writer     uint64
+	begin, end int
 }
 
 // maxPooled is the maximum number of points for which a pooled staging has memory.
@@ -174,10 +181,10 @@ func (b *Batch) foldStaged(now int64) {
 	if b.staging == nil {
 		return
 	}
-	slices.SortStableFunc(b.staged, func(a, c staged) int { return cmp.Compare(a.Writer, c.Writer) })
-	for rest := b.staged; len(rest) > 0; {
+	b.findRuns()
+	for rest := b.runs; len(rest) > 0; {
 		n := 1
-		for n < len(rest) && rest[n].Writer == rest[0].Writer {
+		for n < len(rest) && rest[n].writer == rest[0].writer {
 			n++
 		}
 		b.fold(rest[:n], now)
@@ -186,22 +193,35 @@ func (b *Batch) foldStaged(now int64) {
 	b.unpin(now)
 }
 
+// findRuns finds the runs of the staged points and sorts them by writer, those of one writer in their order. The points
+// themselves are large and stay in place.
+func (b *Batch) findRuns() {
+	b.runs = b.runs[:0]
+	for begin := 0; begin < len(b.staged); {
+		end := begin + 1
+		for end < len(b.staged) && b.staged[end].Writer == b.staged[begin].Writer {
+			end++
+		}
+		b.runs = append(b.runs, run{b.staged[begin].Writer, begin, end})
+		begin = end
+	}
+	slices.SortFunc(b.runs, func(x, y run) int {
+		if x.writer != y.writer {
+			return cmp.Compare(x.writer, y.writer)
+		}
+		return cmp.Compare(x.begin, y.begin)
+	})
+}
+
 // fold folds the points of one writer. It first folds the points of known streams, because their growth shows how large the
 // first value of a new stream can be.
-func (b *Batch) fold(points []staged, now int64) {
-	t, id := b.table, points[0].Writer
+func (b *Batch) fold(runs []run, now int64) {
+	t, id := b.table, runs[0].writer
 	e := noEvidence(t.writers.serial(id))
 	b.sizes, b.firsts = b.sizes[:0], b.firsts[:0]
-	for i := range points {
-		p := &points[i]
-		if p.to.method == addGrowth && !p.Stale && t.begins(&p.Point) {
-			p.grown = p.Value.size()
-			b.firsts = append(b.firsts, p)
-		} else {
-			t.apply(p, now, &e, &b.stats)
-		}
-		if p.grown > 0 {
-			b.sizes = append(b.sizes, p.grown)
+	for _, r := range runs {
+		for i := r.begin; i < r.end; i++ {
+			b.foldKnown(&b.staged[i], now, &e)
 		}
 	}
 	if len(b.sizes) > 0 || len(b.firsts) > 0 {
@@ -209,6 +229,17 @@ func (b *Batch) fold(points []staged, now int64) {
 	}
 	for _, p := range b.firsts {
 		t.apply(p, now, &e, &b.stats)
+	}
+}
+
+// foldKnown folds a point, unless it is the first one of a stream. It notes first points and growth.
+func (b *Batch) foldKnown(p *staged, now int64, e *evidence) {
+	if !b.table.applyKnown(p, now, e, &b.stats) {
+		p.grown = p.Value.size()
+		b.firsts = append(b.firsts, p)
+	}
+	if p.grown > 0 {
+		b.sizes = append(b.sizes, p.grown)
 	}
 }
 
@@ -278,7 +309,10 @@ func (t *Table) apply(p *staged, now int64, e *evidence, n *Stats) {
 	folded, heardUntil := true, int64(0)
 	switch {
 	case p.to.repeats():
-		folded, heardUntil = t.applyCumulative(p, now, e, n)
+		in := t.shard(p.Stream)
+		in.mu.Lock()
+		folded, heardUntil = t.applyCumulative(in, in.streams[p.Stream], p, now, e, n)
+		in.mu.Unlock()
 	case p.Stale:
 		n[StatStale]++
 		return
@@ -286,6 +320,30 @@ func (t *Table) apply(p *staged, now int64, e *evidence, n *Stats) {
 		p.to.observe(&p.Point, n)
 		n[StatFolded]++
 	}
+	t.applyExemplars(p, folded, heardUntil, n)
+}
+
+// applyKnown is apply, but it does nothing and returns false for the first point of a stream, or of an earlier start of it.
+func (t *Table) applyKnown(p *staged, now int64, e *evidence, n *Stats) (known bool) {
+	if p.to.method != addGrowth || p.Stale {
+		t.apply(p, now, e, n)
+		return true
+	}
+	in := t.shard(p.Stream)
+	in.mu.Lock()
+	s := in.streams[p.Stream]
+	if s.begins(&p.Point) {
+		in.mu.Unlock()
+		return false
+	}
+	folded, heardUntil := t.applyCumulative(in, s, p, now, e, n)
+	in.mu.Unlock()
+	t.applyExemplars(p, folded, heardUntil, n)
+	return true
+}
+
+// applyExemplars offers the exemplars of a point to its accumulator. It drops them if the point was not folded.
+func (t *Table) applyExemplars(p *staged, folded bool, heardUntil int64, n *Stats) {
 	switch {
 	case len(p.exemplars) == 0:
 	case folded:

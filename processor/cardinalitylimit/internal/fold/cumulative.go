@@ -1,13 +1,9 @@
 package fold
 
-// applyCumulative folds a point of a stream with state. It reports whether it folded the point, and the time of the point
-// before in the same stream.
-func (t *Table) applyCumulative(p *staged, now int64, e *evidence, n *Stats) (folded bool, heardUntil int64) {
+// applyCumulative folds a point of a stream with state. S is the state, or nil before the first point. It reports whether it
+// folded the point, and the time of the point before in the same stream. The caller holds the lock of the shard.
+func (t *Table) applyCumulative(in *shard, s *stream, p *staged, now int64, e *evidence, n *Stats) (folded bool, heardUntil int64) {
 	a := p.to
-	in := t.shard(p.Stream)
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	s := in.streams[p.Stream]
 	switch {
 	case p.Stale:
 		n[StatStale]++

@@ -155,14 +155,8 @@ func (s *stream) size() int {
 	return n
 }
 
-// begins reports whether p is the first point of its stream, or of an earlier start of it.
-func (t *Table) begins(p *Point) bool {
-	in := t.shard(p.Stream)
-	if in.count.Load() == 0 {
-		return true
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	s := in.streams[p.Stream]
+// begins reports whether p is the first point of the stream, or of an earlier start of it. The stream is nil before its first
+// point.
+func (s *stream) begins(p *Point) bool {
 	return s == nil || s.to.method == addGrowth && s.findOrigin(p) == earlierOrigin
 }

@@ -83,29 +83,30 @@ func (st *limitState) label(at int) *recent {
 	return &st.labels[at]
 }
 
-// pair is an attribute of the point at hand.
+// pair is an attribute of the point at hand. It has the size of a cache line.
 type pair struct {
 	key     string
-	text    string // the value, if isText
+	text    string // the value; empty if it is no text
 	label   uint64 // hash of the key, 0 before the first
 	value   uint64 // hash of the value
 	pair    uint64 // hash of both
-	isText  bool
-	isMark  bool // the pair is the mark
-	removed bool // from the identity of the point
-	dropped bool // the rule with that index drops the label
-	rule    int  // index of the rule plus one; 0: not computed yet
+	isMark  bool   // the pair is the mark
+	removed bool   // from the identity of the point
+	dropped bool   // the rule with that index drops the label
+	rule    int32  // index of the rule plus one; 0: not computed yet
 }
 
-// hashPair sets p to an attribute that differs from the one of the point before.
-func (s *Set) hashPair(p *pair, key string, v pcommon.Value) {
+// hashPair sets p to an attribute that differs from the one of the point before. Text is the value; it is empty if the value is
+// no text.
+func (s *Set) hashPair(p *pair, key, text string, v pcommon.Value) {
 	h := &s.hash
 	if p.label == 0 || p.key != key {
 		p.key, p.label, p.rule = key, h.String(key), 0
 	}
-	p.text, p.isText, p.value = "", v.Type() == pcommon.ValueTypeStr, h.Value(v)
-	if p.isText {
-		p.text = v.Str()
+	if p.text = text; text != "" {
+		p.value = h.Text(text)
+	} else {
+		p.value = h.Value(v)
 	}
 	p.pair = h.PairOf(p.label, p.value)
 	if p.isMark = p.pair == s.mark || p.pair == s.markText; p.isMark {

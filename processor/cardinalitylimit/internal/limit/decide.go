@@ -160,25 +160,23 @@ func (c *Cursor) Read(attrs pcommon.Map, b *oversize.Bounds) (within bool) {
 			c.resourcePairs[at].removed = false
 		}
 	}
-	c.pairs = slices.Grow(c.pairs[:0], n)[:n] // they still contain the attributes of an earlier point
+	pairs := slices.Grow(c.pairs[:0], n)[:n] // they still contain the attributes of an earlier point
+	c.pairs = pairs
 	var sum uint64
-	at := 0
+	at, marked := 0, false
 	for k, v := range attrs.All() {
-		p, text := &c.pairs[at], ""
-		isText := v.Type() == pcommon.ValueTypeStr
-		if isText {
-			text = v.Str()
-		}
-		if len(k) > b.NameBytes || len(text) > b.TextBytes || !isText && !b.Allow(v) {
+		p, text := &pairs[at], v.Str() // empty if the value is no text
+		if len(k) > b.NameBytes || len(text) > b.TextBytes || text == "" && !b.Allow(v) {
 			return false
 		}
-		if p.removed = false; !isText || !p.isText || p.text != text || p.key != k {
-			c.set.hashPair(p, k, v)
+		if p.removed = false; text == "" || p.text != text || p.key != k {
+			c.set.hashPair(p, k, text, v)
 		}
-		c.marked = c.marked || p.isMark
+		marked = marked || p.isMark
 		sum += p.pair
 		at++
 	}
+	c.marked = marked
 	c.onlyMark = c.marked && n == 1
 	c.original, c.attributes = sum, sum
 	if c.remaining.rule >= 0 {
@@ -195,7 +193,7 @@ func (c *Cursor) ReadAgain(attrs pcommon.Map) {
 
 // dropLabels removes the labels that the rule of the metric drops.
 func (c *Cursor) dropLabels() {
-	rule := c.remaining.rule + 1
+	rule := int32(c.remaining.rule + 1) //nolint:gosec // as many as a configuration has
 	for i := range c.pairs {
 		p := &c.pairs[i]
 		if p.rule != rule {
