@@ -42,7 +42,7 @@ var replacements = map[string]map[string]replacement{
 	"receivers": {
 		"statsd": {
 			`use metricsudp with "compatibility: statsd" and the same keys`,
-			"ports of senders never keep series apart; -5|g, sets, events and bad rates are handled as receiver/metricsudp/README.md lists",
+			"ports of senders never keep series apart; sets, events, bad rates and more are handled as docs/metricsudp/switching.md lists",
 		},
 		"carbon":       {"use an otelcol-contrib or Telegraf agent in front that sends OTLP", ""},
 		"influxdb":     {"use an otelcol-contrib or Telegraf agent in front that sends OTLP", ""},

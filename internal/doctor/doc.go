@@ -29,7 +29,7 @@ func Check(resolved map[string]any, volumes Volumes) []Finding {
 	c := newConfig(resolved)
 	var all []Finding
 	for _, rule := range []func(*config) []Finding{
-		earlyAcknowledgement, memoryLimiter, unusedProcessors, batchSizes, deltasOnThePage, collidingNames, openListeners, compressedRequests, unboundLimits,
+		earlyAcknowledgement, memoryLimiter, unusedProcessors, batchSizes, deltasOnThePage, collidingNames, collidingOrigins, openListeners, compressedRequests, unboundLimits,
 	} {
 		all = append(all, rule(c)...)
 	}

@@ -75,6 +75,10 @@ func TestTraps(t *testing.T) {
 			`{processors: {interval: {}}, service: {pipelines: {metrics: {processors: [memory_limiter, interval, cardinalitylimit]}}}}`,
 			"service::pipelines::metrics::processors::interval", "acknowledges",
 		},
+		"grouping before the log": {
+			`{processors: {groupbyattrs: {}}, service: {pipelines: {metrics: {processors: [memory_limiter, groupbyattrs, cardinalitylimit]}}}}`,
+			"service::pipelines::metrics::processors::groupbyattrs", "needs a batch in front",
+		},
 		"queue that does not wait": {
 			`{exporters: {fallbacklog: {sending_queue: {wait_for_result: false}}}}`,
 			"exporters::fallbacklog::sending_queue", "acknowledges",
@@ -140,6 +144,14 @@ func TestTraps(t *testing.T) {
 			`{exporters: {prometheus: {translation_strategy: "", add_metric_suffixes: false}}}`,
 			"exporters::prometheus", "only one of them is stored",
 		},
+		"senders under one label": {
+			`{receivers: {metricsudp: {origin: container}}}`,
+			"exporters::prometheus::resource_to_telemetry_conversion", "metricsudp has a series for each sender",
+		},
+		"senders under one label, by compatibility": {
+			`{receivers: {metricsudp: {compatibility: statsd, transport: tcp}}, exporters: {prometheus: {resource_to_telemetry_conversion: {enabled: false}}}}`,
+			"exporters::prometheus::resource_to_telemetry_conversion", "metricsudp has a series for each sender",
+		},
 		"open OTLP": {
 			`{receivers: {otlp: {protocols: {grpc: {endpoint: "0.0.0.0:4317"}}}}}`,
 			"receivers::otlp::protocols::grpc::endpoint", "0.0.0.0:4317",
@@ -179,13 +191,17 @@ func TestTraps(t *testing.T) {
 		"limit that counts":       {`{processors: {cardinalitylimit: {limits: [{name: total, key: [], count: streams, max_series: 500, dry_run: true}]}}}`, "processors::cardinalitylimit::limits", "invented"},
 		"limits that count":       {`{processors: {cardinalitylimit: {mode: dry_run}}}`, "processors::cardinalitylimit::mode", "bounds nothing"},
 		"limit on some metrics":   {`{processors: {cardinalitylimit: {limits: [{name: total, key: [], count: streams, max_series: 500, match: {metrics: [a]}}]}}}`, "processors::cardinalitylimit::limits", "invented"},
+		"limits in another pipeline": {
+			`{processors: {cardinalitylimit/page: {}}, service: {pipelines: {metrics/page: {receivers: [otlp], processors: [memory_limiter, cardinalitylimit/page, delta_to_cumulative]}}}}`,
+			"processors::cardinalitylimit/page::limits", "invented",
+		},
 		"default limits":          {`{processors: {cardinalitylimit: {limits: []}}}`, "processors::cardinalitylimit::limits", "invented"},
 		"log in /tmp":             {`{exporters: {fallbacklog: {log: {directory: /tmp/x}}}}`, "exporters::fallbacklog::log::directory", "temporary"},
 		"log that is big":         {`{exporters: {fallbacklog: {log: {max_disk_mib: 4096}}}}`, "exporters::fallbacklog::log::directory", "4096 MiB"},
-		"dead letter that is big": {`{exporters: {fallbacklog: {dead_letter: {max_disk_mib: 3000}}}}`, "exporters::fallbacklog::log::directory", "need 5048 MiB"},
-		"log that is far too big": {`{exporters: {fallbacklog: {log: {max_disk_mib: 8796093022208}}}}`, "exporters::fallbacklog::log::directory", "need 8796093024256 MiB"},
+		"dead letter that is big": {`{exporters: {fallbacklog: {dead_letter: {max_disk_mib: 3100}}}}`, "exporters::fallbacklog::log::directory", "need 4124 MiB"},
+		"log that is far too big": {`{exporters: {fallbacklog: {log: {max_disk_mib: 8796093022208}}}}`, "exporters::fallbacklog::log::directory", "need 8796093023232 MiB"},
 		"two logs on a volume": {
-			`{exporters: {fallbacklog/b: {log: {max_disk_mib: 1024}}}, service: {pipelines: {metrics: {exporters: [forward, fallbacklog, fallbacklog/b]}}}}`,
+			`{exporters: {fallbacklog/b: {log: {max_disk_mib: 2048}}}, service: {pipelines: {metrics: {exporters: [forward, fallbacklog, fallbacklog/b]}}}}`,
 			"exporters::fallbacklog/b::log::directory", "need 5120 MiB",
 		},
 	} {
@@ -213,13 +229,20 @@ func TestNoTraps(t *testing.T) {
 		"unlimited batch":        `{processors: {batch: {send_batch_max_size: 0}}, exporters: {otlp_grpc: {}}, service: {pipelines: {traces: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [otlp_grpc]}}}}`,
 		"TCP with TLS":           `{receivers: {metricsudp: {endpoint: "0.0.0.0:8125", transport: tcp, tls: {cert_file: x}}}}`,
 		"API that is off":        `{receivers: {prometheus: {api_server: {server_config: {endpoint: ":9090"}}}}, service: {pipelines: {metrics: {receivers: [otlp, metricsudp, prometheus]}}}}`,
-		"grouping before a log":  `{processors: {groupbyattrs: {}}, service: {pipelines: {metrics: {processors: [memory_limiter, groupbyattrs, cardinalitylimit]}}}}`,
 		"batch in another signal of a connector": `{processors: {batch: {}}, exporters: {otlp_grpc: {}}, service: {pipelines: {
 			metrics/page: {exporters: [fallbacklog]},
 			traces: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [forward]}, traces/out: {receivers: [forward], exporters: [otlp_grpc]}}}}`,
 		"sampling before the metrics of spans": `{processors: {tail_sampling: {}}, connectors: {span_metrics: {}}, service: {pipelines: {
 			traces: {receivers: [otlp], processors: [memory_limiter, tail_sampling], exporters: [span_metrics]}, metrics/spans: {receivers: [span_metrics], exporters: [fallbacklog]}}}}`,
-		"cumulative again": `{processors: {cumulative_to_delta: {}}, service: {pipelines: {metrics/page: {processors: [cumulative_to_delta, delta_to_cumulative]}}}}`,
+		"senders with a label":              `{receivers: {metricsudp: {origin: ip}}, exporters: {prometheus: {resource_to_telemetry_conversion: {enabled: true}}}}`,
+		"senders without distinction":       `{receivers: {metricsudp: {compatibility: statsd, ignore_host: true}}}`,
+		"senders to a Unix socket":          `{receivers: {metricsudp: {compatibility: statsd, transport: unix, endpoint: /run/x.sock}}}`,
+		"senders as instances":              `{receivers: {metricsudp: {enable_ip_only_aggregation: true}}, processors: {resource: {attributes: [{key: service.instance.id, from_attribute: client.address, action: upsert}]}}, service: {pipelines: {metrics/page: {processors: [resource, delta_to_cumulative]}}}}`,
+		"senders without a Prometheus page": `{receivers: {metricsudp: {origin: ip}}, exporters: {otlp_grpc: {}}, service: {pipelines: {metrics: {exporters: [fallbacklog]}, metrics/page: {receivers: [otlp], processors: [memory_limiter, delta_to_cumulative]}}}}`,
+		"two processors with limits":        `{processors: {cardinalitylimit/labels: {limits: [{name: label, key: [metric.name], max_values: 5}]}}, service: {pipelines: {metrics: {processors: [memory_limiter, cardinalitylimit/labels, cardinalitylimit]}}}}`,
+		"limits behind a bound":             `{processors: {cardinalitylimit/page: {}}, service: {pipelines: {metrics/page: {processors: [cardinalitylimit/page, delta_to_cumulative]}}}}`,
+		"batch of a queue that is off":      `{exporters: {fallbacklog: {sending_queue: {enabled: false, batch: {max_size: 20000}}}}}`,
+		"cumulative again":                  `{processors: {cumulative_to_delta: {}}, service: {pipelines: {metrics/page: {processors: [cumulative_to_delta, delta_to_cumulative]}}}}`,
 		"components that are not started": `{
 			receivers: {otlp/open: {protocols: {http: {endpoint: ":4318"}}}, metricsudp/open: {endpoint: ":8125"}},
 			exporters: {prometheus/open: {endpoint: ":8889", translation_strategy: NoTranslation}, fallbacklog/off: {log: {directory: /tmp/x}, sending_queue: {batch: {max_size: 20000}}}},

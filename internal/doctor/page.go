@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -90,4 +91,68 @@ func collidingNames(c *config) []Finding {
 		}
 	}
 	return out
+}
+
+// originAttributes are the resource attributes by which metricsudp separates senders, and those that become the labels job and
+// instance.
+var originAttributes = []string{
+	"client.address", "container.id", "k8s.pod.uid", "k8s.container.name", "dogstatsd.cgroup.inode",
+	"service.instance.id", "service.name", "service.namespace",
+}
+
+// collidingOrigins finds exporters that write the series of several senders under the same labels. A resource or transform
+// processor that names an attribute of the origin may make a label of it.
+func collidingOrigins(c *config) []Finding {
+	var out []Finding
+	reported := map[string]bool{}
+	for _, p := range c.pipelines {
+		receiver, separates := c.separatesSenders(c.upstream(p))
+		if !separates {
+			continue
+		}
+		for _, e := range c.exporters(p.exporters) {
+			where := e.where + "::resource_to_telemetry_conversion"
+			if !isPage(e) || e.settings.sub("resource_to_telemetry_conversion").isTrue("enabled") || reported[where] {
+				continue
+			}
+			reported[where] = true
+			out = append(out, Finding{
+				where, receiver + " has a series for each sender, and the exporter writes no label for the sender: the values of one sender replace those of another",
+				"set {enabled: true, exclude_service_attributes: true}, or origin: none for " + receiver,
+			})
+		}
+	}
+	return out
+}
+
+// separatesSenders returns a metricsudp receiver of the pipelines that has an origin. It reports false if a resource or transform
+// processor of theirs names an attribute of the origin.
+func (c *config) separatesSenders(all []pipeline) (receiver string, separates bool) {
+	for _, p := range all {
+		for _, id := range p.processors {
+			text := fmt.Sprint(c.root.sub("processors")[id])
+			if isType(id, "resource", "transform") && slices.ContainsFunc(originAttributes, func(name string) bool { return strings.Contains(text, name) }) {
+				return "", false
+			}
+		}
+		for _, id := range p.receivers {
+			if isType(id, "metricsudp") && hasOrigin(c.root.sub("receivers").sub(id)) {
+				receiver = id
+			}
+		}
+	}
+	return receiver, receiver != ""
+}
+
+// hasOrigin reports whether a metricsudp receiver separates series by their senders.
+func hasOrigin(s settings) bool {
+	switch {
+	case s.text("origin", "") != "":
+		return s.text("origin", "") != "none"
+	case s.isTrue("ignore_host"):
+		return false
+	case s.isTrue("enable_ip_only_aggregation"):
+		return true
+	}
+	return s.text("compatibility", "") == "statsd" && !strings.HasPrefix(s.text("transport", ""), "unix")
 }

@@ -5,8 +5,11 @@ import (
 	"slices"
 )
 
-// buffering are the processors that acknowledge data before they pass it on.
-var buffering = []string{"batch", "tail_sampling", "interval"}
+// acknowledging are the processors that acknowledge data before they pass it on.
+var acknowledging = []string{"batch", "tail_sampling", "interval"}
+
+// regrouping merges the resources of one request. It needs an acknowledging processor in front to merge those of several.
+const regrouping = "groupbyattrs"
 
 // earlyAcknowledgement finds processors and queues that acknowledge data before fallbacklog has it.
 func earlyAcknowledgement(c *config) []Finding {
@@ -19,14 +22,22 @@ func earlyAcknowledgement(c *config) []Finding {
 		for _, before := range c.upstream(p) {
 			for _, id := range before.processors {
 				where := "service::pipelines::" + before.id + "::processors::" + id
-				if !isType(id, buffering...) || reported[where] {
+				if reported[where] {
 					continue
 				}
 				reported[where] = true
-				out = append(out, Finding{
-					where, typeOf(id) + " acknowledges data before fallbacklog has it: a crash loses it",
-					"remove it, and let fallbacklog's sending_queue with wait_for_result and batch do the batching",
-				})
+				switch {
+				case isType(id, acknowledging...):
+					out = append(out, Finding{
+						where, typeOf(id) + " acknowledges data before fallbacklog has it: a crash loses it",
+						"remove it, and let fallbacklog's sending_queue with wait_for_result and batch do the batching",
+					})
+				case isType(id, regrouping):
+					out = append(out, Finding{
+						where, regrouping + " needs a batch in front, which acknowledges data before fallbacklog has it: a crash loses it",
+						"run it in a gateway behind fallbacklog, or remove it",
+					})
+				}
 			}
 		}
 	}
@@ -91,7 +102,7 @@ func batchSizes(c *config) []Finding {
 	for _, id := range c.used("exporters") {
 		queue := c.root.sub("exporters").sub(id).sub("sending_queue")
 		batch := queue.sub("batch")
-		if len(batch) == 0 || batch.text("sizer", queue.text("sizer", "items")) != "items" {
+		if len(batch) == 0 || queue.text("enabled", "true") == "false" || batch.text("sizer", queue.text("sizer", "items")) != "items" {
 			continue
 		}
 		where := "exporters::" + id + "::sending_queue::batch"
@@ -109,7 +120,7 @@ func unboundLimits(c *config) []Finding {
 		switch {
 		case s.text("mode", "") == "dry_run":
 			out = append(out, Finding{"processors::" + id + "::mode", "a dry run bounds nothing: it only counts", "set mode: enforce when the counts are right (docs/limit-cardinality.md)"})
-		case !slices.ContainsFunc(s.maps("limits"), boundsEverything):
+		case !slices.ContainsFunc(s.maps("limits"), boundsEverything) && !c.isBoundBeside(id):
 			out = append(out, Finding{
 				"processors::" + id + "::limits", "no limit bounds all series together: invented names of metrics or services add series without end",
 				"add {name: total, key: [], count: streams, max_series: 100000, action: drop}",
@@ -117,6 +128,19 @@ func unboundLimits(c *config) []Finding {
 		}
 	}
 	return out
+}
+
+// isBoundBeside reports whether another processor bounds all series in every pipeline that has the processor.
+func (c *config) isBoundBeside(id string) bool {
+	bounds := func(other string) bool {
+		s := c.root.sub("processors").sub(other)
+		return isType(other, "cardinalitylimit") && s.text("mode", "") != "dry_run" && slices.ContainsFunc(s.maps("limits"), boundsEverything)
+	}
+	return !slices.ContainsFunc(c.pipelines, func(p pipeline) bool {
+		return slices.Contains(p.processors, id) && !slices.ContainsFunc(c.upstream(p), func(before pipeline) bool {
+			return slices.ContainsFunc(before.processors, bounds)
+		})
+	})
 }
 
 // boundsEverything reports whether a limit bounds the number of all series. One that counts attribute sets does not count the

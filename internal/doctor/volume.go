@@ -50,7 +50,7 @@ func logDirectories(c *config, volumes Volumes) []Finding {
 		all.add(log, c.root.sub("exporters").sub(id).sub("dead_letter"))
 		if float64(volume.Bytes>>20) < all.mib() {
 			out = append(out, Finding{
-				where, fmt.Sprintf("the volume has %d MiB, and its logs and dead letters with min_free_disk_mib need %.0f MiB", volume.Bytes>>20, all.mib()),
+				where, fmt.Sprintf("the volume has %d MiB, and its logs with their dead letters or min_free_disk_mib need %.0f MiB", volume.Bytes>>20, all.mib()),
 				"lower max_disk_mib, or choose a larger volume",
 			})
 		}
@@ -59,17 +59,18 @@ func logDirectories(c *config, volumes Volumes) []Finding {
 }
 
 // need is the space that the logs on one volume need. In floating point a wrong number cannot overflow.
-type need struct{ logsMiB, freeMiB float64 }
+type need struct{ logsMiB, deadLettersMiB, freeMiB float64 }
 
 func (n *need) add(log, deadLetter settings) {
 	n.logsMiB += float64(log.number("max_disk_mib", defaultMaxDiskMiB))
 	if deadLetter.text("enabled", "true") == "true" {
-		n.logsMiB += float64(deadLetter.number("max_disk_mib", defaultDeadLetterMiB))
+		n.deadLettersMiB += float64(deadLetter.number("max_disk_mib", defaultDeadLetterMiB))
 	}
 	n.freeMiB = max(n.freeMiB, float64(log.number("min_free_disk_mib", defaultMinFreeMiB)))
 }
 
-func (n *need) mib() float64 { return n.logsMiB + n.freeMiB }
+// mib counts the greater of the dead letters and the free space, because dead letters are rarely full.
+func (n *need) mib() float64 { return n.logsMiB + max(n.deadLettersMiB, n.freeMiB) }
 
 func isBelow(directory, folder string) bool {
 	clean := filepath.Clean(directory)

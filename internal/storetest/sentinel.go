@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomodule/redigo/redis"
 	"github.com/stretchr/testify/require"
 )
 
@@ -45,7 +46,7 @@ func StartSentinel(t testing.TB, name string, primary *Server) *Server {
 	require.True(t, s.launch(), "the sentinel does not start")
 	c := s.Client()
 	require.Eventually(t, func() bool {
-		replicas, err := c.Do(t.Context(), c.B().SentinelReplicas().Master(name).Build()).ToArray()
+		replicas, err := redis.Values(do(c, "SENTINEL", "REPLICAS", name))
 		return err == nil && len(replicas) == 1
 	}, 30*time.Second, 20*time.Millisecond)
 	return s

@@ -2,18 +2,17 @@
 package storetest
 
 import (
-	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gomodule/redigo/redis"
 	"github.com/stretchr/testify/require"
-	"github.com/valkey-io/valkey-go"
 )
 
 // Server is a redis-server on a free port of the loopback interface. It ends with the test.
@@ -119,41 +118,46 @@ func (s *Server) Restart() {
 	require.True(s.t, s.launch(), "redis-server does not start again")
 }
 
-// Client returns a client of the server.
-func (s *Server) Client() valkey.Client {
+// Client returns a connection to the server. It has one user at a time, and ends with the server or with the test.
+func (s *Server) Client() redis.Conn {
 	s.t.Helper()
-	c, err := valkey.NewClient(valkey.ClientOption{InitAddress: []string{s.Addr}, DisableCache: true, ForceSingleClient: true})
+	c, err := redis.Dial("tcp", s.Addr)
 	require.NoError(s.t, err)
-	s.t.Cleanup(c.Close)
+	s.t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
 // Do sends a command and returns the answer as a text.
-func (s *Server) Do(c valkey.Client, command ...string) string {
+func (s *Server) Do(c redis.Conn, command ...string) string {
 	s.t.Helper()
-	r := c.Do(context.Background(), c.B().Arbitrary(command...).Build())
-	if n, err := r.AsInt64(); err == nil {
-		return strconv.FormatInt(n, 10)
+	answer, err := do(c, command...)
+	require.NoError(s.t, err, command)
+	switch answer := answer.(type) {
+	case nil:
+		return ""
+	case []byte:
+		return string(answer)
+	default:
+		return fmt.Sprint(answer)
 	}
-	text, err := r.ToString()
-	if err != nil && !valkey.IsValkeyNil(err) {
-		require.NoError(s.t, err, command)
-	}
-	return text
+}
+
+func do(c redis.Conn, command ...string) (any, error) {
+	return c.Do(command[0], redis.Args{}.AddFlat(command[1:])...)
 }
 
 // Keys returns the names that match a pattern.
-func (s *Server) Keys(c valkey.Client, pattern string) []string {
+func (s *Server) Keys(c redis.Conn, pattern string) []string {
 	s.t.Helper()
-	keys, err := c.Do(context.Background(), c.B().Keys().Pattern(pattern).Build()).AsStrSlice()
+	keys, err := redis.Strings(do(c, "KEYS", pattern))
 	require.NoError(s.t, err)
 	return keys
 }
 
 // Size returns the number of members of a set.
-func (s *Server) Size(c valkey.Client, name string) int64 {
+func (s *Server) Size(c redis.Conn, name string) int64 {
 	s.t.Helper()
-	n, err := c.Do(context.Background(), c.B().Scard().Key(name).Build()).AsInt64()
+	n, err := redis.Int64(do(c, "SCARD", name))
 	require.NoError(s.t, err)
 	return n
 }

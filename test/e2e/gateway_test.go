@@ -190,9 +190,13 @@ func (g *gateway) sendDatagram(t *testing.T, payload string) {
 	sendUDP(t, g.udp, payload)
 }
 
-func sendUDP(t *testing.T, address, payload string) {
+func sendUDP(t *testing.T, address, payload string) { sendUDPFrom(t, "", address, payload) }
+
+// sendUDPFrom sends from a local address, or from any if it is empty.
+func sendUDPFrom(t *testing.T, local, address, payload string) {
 	t.Helper()
-	conn, err := net.Dial("udp", address)
+	d := net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(local)}}
+	conn, err := d.DialContext(t.Context(), "udp", address)
 	require.NoError(t, err)
 	defer conn.Close()
 	_, err = conn.Write([]byte(payload))

@@ -178,5 +178,11 @@ func TestStatsdMigration(t *testing.T) {
 	eventually(t, "the timer and the gauge", func() bool {
 		return len(scrape(t, g.page, "latency")) == 1 && len(scrape(t, g.page, "queue")) == 1
 	})
+	g.sendDatagram(t, "jobs:10|c")
+	sendUDPFrom(t, "127.0.0.2", g.udp, "jobs:1|c")
+	eventually(t, "the counters of both senders are on the page", func() bool {
+		page := scrape(t, g.page, "jobs")
+		return len(page) == 2 && page[0].value+page[1].value == 11
+	})
 	g.stop()
 }

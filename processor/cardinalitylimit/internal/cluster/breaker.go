@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/valkey-io/valkey-go"
 	"go.uber.org/zap"
 )
 
@@ -35,7 +34,7 @@ func (b *breaker) note(m *Gateway, err error) (failed bool) {
 // noteExchange counts the result of calls about keys and reports whether one failed. If the keys are on several nodes, the
 // failure of one node does not mean that the others fail. Then only heartbeats open the breaker.
 func (m *Gateway) noteExchange(err error) (failed bool) {
-	if err != nil && m.store.severalNodes.Load() {
+	if err != nil && m.store.severalNodes() {
 		m.counts.failures[reasonOf(err)].Add(1)
 		return true
 	}
@@ -99,14 +98,14 @@ var reasonNames = [Reasons]string{"timeout", "connection", "refused", "protocol"
 func (r Reason) String() string { return reasonNames[r] }
 
 func reasonOf(err error) Reason {
-	switch _, answered := valkey.IsValkeyErr(err); {
+	switch _, refused := refusal(err); {
 	case errors.Is(err, context.DeadlineExceeded):
 		return ReasonTimeout
-	case errors.Is(err, errProtocol) || valkey.IsParseErr(err):
+	case errors.Is(err, errProtocol):
 		return ReasonProtocol
 	case isOfKey(err):
 		return ReasonKey
-	case answered:
+	case refused:
 		return ReasonRefused
 	default:
 		return ReasonConnection

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomodule/redigo/redis"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"github.com/valkey-io/valkey-go"
 	"go.uber.org/zap/zaptest"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
@@ -28,7 +28,7 @@ const (
 type stand struct {
 	*storetest.Server
 	t      *testing.T
-	client valkey.Client
+	client redis.Conn
 	millis int64
 }
 

@@ -106,13 +106,13 @@ const (
 // New returns a gateway in the state Solo.
 func New(o Options) *Gateway {
 	m := &Gateway{
-		options: o, store: newStore(o.Store), begun: o.Now(), keys: make(map[keyID]*key),
+		options: o, begun: o.Now(), keys: make(map[keyID]*key),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	m.gatewayCount.Store(1)
 	m.breaker.state.Store(int32(Solo))
 	m.ctx, m.cancel = context.WithCancel(context.Background())
-	m.store.dial = m.ctx
+	m.store = newStore(m.ctx, o.Store)
 	return m
 }
 
@@ -175,6 +175,8 @@ func (m *Gateway) tick() {
 	now := m.options.Now()
 	if m.State() != Joined || now.Sub(m.announced) >= m.options.Refresh {
 		m.heartbeat(now)
+	} else {
+		_ = m.store.connect(now) // the nodes may have changed
 	}
 	if now.Sub(m.refreshed) >= m.options.Refresh {
 		m.refreshed = now
@@ -187,7 +189,7 @@ func (m *Gateway) tick() {
 
 // heartbeat announces this gateway and reads the number of the others. It decides whether the state is Joined.
 func (m *Gateway) heartbeat(now time.Time) {
-	if err := m.store.connect(); err != nil {
+	if err := m.store.connect(now); err != nil {
 		m.failed(err)
 		return
 	}

@@ -1,170 +1,138 @@
 package cluster
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
-	"sync/atomic"
 )
 
-// guarded is a connection that fails before the client reads an answer that would end the process: the client panics at a
-// length below zero, at a MOVED without an address, and at an answer to no question. Both directions are RESP, versions 2
-// and 3. Read and Write have one caller each, as in the client.
+// The bounds of an answer. The largest answers are maxFetched members, and the slots of a cluster.
+const (
+	maxAnswerBytes = 8 << 20
+	maxElements    = 1 << 17
+	maxDepth       = 8
+	maxLineBytes   = bufferBytes
+)
+
+// bufferBytes is the size of each of the two buffers of a connection.
+const bufferBytes = 32 << 10
+
+// guarded is a connection that checks each answer (RESP, version 2) before redigo reads it. Redigo allocates what a length
+// announces, descends into arrays without a bound, and collects a line of any size.
 type guarded struct {
 	net.Conn
-	// counts: every answer belongs to a question. A sentinel sends messages of its own.
-	counts    bool
-	questions atomic.Int64 // begun by Write, less those answered
-	out, in   frames
-}
+	raw net.Conn // below TLS
+	in  *bufio.Reader
+	out *bufio.Writer
+	err error // of the last Read, Write or Flush
 
-// Read implements net.Conn.
-func (g *guarded) Read(p []byte) (int, error) {
-	n, err := g.Conn.Read(p)
-	bad := g.in.scan(p[:n], func() error {
-		if g.counts && g.questions.Add(-1) < 0 {
-			return fmt.Errorf("%w: nothing was asked", errProtocol)
-		}
-		return nil
-	})
-	if bad != nil {
-		return 0, bad
-	}
-	return n, err
-}
-
-// Write implements net.Conn.
-func (g *guarded) Write(p []byte) (int, error) {
-	if err := g.out.scan(p, func() error { g.questions.Add(1); return nil }); err != nil {
-		return 0, err
-	}
-	return g.Conn.Write(p)
-}
-
-// The bounds of a message. The largest answers are maxFetched members, and the nodes of a cluster.
-const (
-	maxMessageBytes = 8 << 20
-	maxElements     = 1 << 17
-	maxDepth        = 8
-	maxHeaderBytes  = 512 // of a line that is looked at
-)
-
-// frames finds where messages begin, and checks what the client trusts. It works on parts of any size.
-type frames struct {
-	line     []byte // the present line so far, at most maxHeaderBytes of it
-	skip     int    // bytes of a text, its CRLF included
+	line     []byte // checked, not yet read
+	text     int    // bytes of a text that follow, its CRLF included
 	open     []int  // elements that are left, of the outermost array first
-	bytes    int    // of the present message
-	elements int    // of the present message
+	bytes    int    // of the present answer
+	elements int    // of the present answer
 }
 
-// scan reads the next part and calls begin where a message begins.
-func (f *frames) scan(p []byte, begin func() error) error {
-	for len(p) > 0 {
-		if f.skip > 0 {
-			n := min(f.skip, len(p))
-			f.skip, p = f.skip-n, p[n:]
-			if f.skip == 0 {
-				f.finish()
-			}
-			continue
-		}
-		if len(f.line) == 0 && len(f.open) == 0 {
-			f.bytes, f.elements = 0, 0
-			if err := begin(); err != nil {
-				return err
-			}
-		}
-		n := bytes.IndexByte(p, '\n') + 1
-		ended := n > 0
-		if !ended {
-			n = len(p)
-		}
-		f.line = append(f.line, p[:min(n, maxHeaderBytes-len(f.line))]...)
-		f.bytes, p = f.bytes+n, p[n:]
-		if f.bytes > maxMessageBytes {
-			return fmt.Errorf("%w: a line without end", errProtocol)
-		}
-		if !ended {
-			continue
-		}
-		if err := f.header(); err != nil {
-			return err
-		}
-		f.line = f.line[:0]
+func newGuarded(conn net.Conn) *guarded {
+	g := &guarded{Conn: conn, raw: conn, in: bufio.NewReaderSize(conn, bufferBytes), out: bufio.NewWriterSize(conn, bufferBytes)}
+	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		g.raw = c.NetConn()
 	}
-	return nil
+	return g
 }
 
-// header checks a whole line.
-func (f *frames) header() error {
-	kind, rest := f.line[0], bytes.TrimSuffix(f.line[1:], []byte("\r\n"))
-	truncated := len(f.line) == maxHeaderBytes // the line may be longer
-	ok := truncated || len(rest)+len("?\r\n") == len(f.line)
-	switch kind {
-	case '+', '(', ',', ':':
-		f.finish()
-	case '-':
-		ok = ok && !lacksAddress(rest)
-		f.finish()
-	case '_':
-		ok = ok && len(rest) == 0
-		f.finish()
-	case '#':
-		ok = ok && len(rest) == 1
-		f.finish()
-	default:
-		n, err := strconv.Atoi(string(rest))
-		ok = ok && !truncated && err == nil && n >= -1 && n <= maxMessageBytes && f.sized(kind, n)
+// Close implements net.Conn. It closes the connection below TLS, because TLS waits for up to 5 s to say that it closes.
+func (g *guarded) Close() error { return g.raw.Close() }
+
+// Write implements net.Conn. The bytes leave with Flush, because the buffer of redigo has only 4 KiB.
+func (g *guarded) Write(p []byte) (n int, err error) {
+	n, g.err = g.out.Write(p)
+	return n, g.err
+}
+
+// Flush sends what was written.
+func (g *guarded) Flush() error {
+	g.err = g.out.Flush()
+	return g.err
+}
+
+// Read implements net.Conn. It returns at most one line, or a part of one text.
+func (g *guarded) Read(p []byte) (n int, err error) {
+	if len(g.line) == 0 && g.text == 0 {
+		if g.line, g.err = g.next(); g.err != nil {
+			g.line = nil
+			return 0, g.err
+		}
 	}
+	if len(g.line) > 0 {
+		n = copy(p, g.line)
+		g.line = g.line[n:]
+		return n, nil
+	}
+	n, g.err = g.in.Read(p[:min(len(p), g.text)])
+	g.text -= n
+	return n, g.err
+}
+
+// unasked reports whether something follows the last answer.
+func (g *guarded) unasked() bool { return len(g.line) > 0 || g.text > 0 || g.in.Buffered() > 0 }
+
+// next reads the line that begins an element.
+func (g *guarded) next() ([]byte, error) {
+	if len(g.open) == 0 {
+		g.bytes, g.elements = 0, 0
+	}
+	line, err := g.in.ReadSlice('\n')
+	if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+		return nil, err
+	}
+	g.bytes += len(line)
+	if err != nil || !g.begin(line) {
+		return nil, fmt.Errorf("%w: %q", errProtocol, line[:min(len(line), 40)])
+	}
+	return line, nil
+}
+
+// begin begins an element and reports whether it is one.
+func (g *guarded) begin(line []byte) bool {
+	rest, ok := bytes.CutSuffix(line[1:], []byte("\r\n"))
 	if !ok {
-		return fmt.Errorf("%w: %q", errProtocol, f.line[:min(len(f.line), 40)])
-	}
-	return nil
-}
-
-// lacksAddress reports whether an error sends the client to another server without its address.
-func lacksAddress(text []byte) bool {
-	return (bytes.HasPrefix(text, []byte("MOVED")) || bytes.HasPrefix(text, []byte("ASK"))) && bytes.Count(text, []byte(" ")) < 2
-}
-
-// sized begins a text or an array and reports whether it may have the size. -1 is null.
-func (f *frames) sized(kind byte, n int) bool {
-	null := n < 0
-	n = max(n, 0)
-	switch kind {
-	case '$', '=', '!':
-		if f.bytes += n; null {
-			f.finish()
-		} else {
-			f.skip = n + len("\r\n")
-		}
-		return f.bytes <= maxMessageBytes
-	case '*':
-	case '%':
-		n *= 2
-		fallthrough
-	case '~', '>':
-		if null {
-			return false
-		}
-	default:
 		return false
 	}
-	f.elements += n
-	f.open = append(f.open, n+1) // this one ends with the last of them
-	f.finish()
-	return f.elements <= maxElements && len(f.open) <= maxDepth
+	n, err := strconv.Atoi(string(rest))
+	switch line[0] {
+	case '+', '-':
+	case ':':
+		ok = err == nil
+	case '$':
+		ok = err == nil && n >= -1 && n <= maxAnswerBytes
+		if ok && n >= 0 {
+			g.bytes, g.text = g.bytes+n, n+len("\r\n")
+		}
+	case '*':
+		ok = err == nil && n >= -1 && n <= maxElements
+		g.elements += n
+		g.open = append(g.open, max(n, 0)+1) // the array ends with its last element
+	default:
+		ok = false
+	}
+	if ok {
+		ok = g.bytes <= maxAnswerBytes && g.elements <= maxElements && len(g.open) <= maxDepth
+		g.finish()
+	}
+	return ok
 }
 
 // finish ends an element, and the arrays that end with it.
-func (f *frames) finish() {
-	for last := len(f.open) - 1; last >= 0; last-- {
-		f.open[last]--
-		if f.open[last] > 0 {
+func (g *guarded) finish() {
+	for last := len(g.open) - 1; last >= 0; last-- {
+		g.open[last]--
+		if g.open[last] > 0 {
 			return
 		}
-		f.open = f.open[:last]
+		g.open = g.open[:last]
 	}
 }

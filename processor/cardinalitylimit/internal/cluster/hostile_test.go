@@ -21,14 +21,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
-// The client's delayed work for the nodes of a cluster ends by itself: the next look at them after 1 s,
-// the close of connections to nodes that left after 5 s.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		goleak.IgnoreAnyFunction("github.com/valkey-io/valkey-go.(*call).DelayDo.func1"),
-		goleak.IgnoreAnyFunction("github.com/valkey-io/valkey-go.(*clusterClient)._refresh.func2"),
-		goleak.IgnoreAnyFunction("github.com/valkey-io/valkey-go.(*clusterClient).redirectOrNew.func1"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // If the store's answers have another form than the scripts' replies, strangers get their share of the places.
 func TestStoresThatAnswerGarbage(t *testing.T) {

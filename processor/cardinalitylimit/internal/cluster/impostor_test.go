@@ -31,6 +31,10 @@ func startImpostor(t *testing.T, answer func(command string) []byte) *impostor {
 func startImpostorAt(t *testing.T, answers func(address string) func(command string) []byte) *impostor {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	return startImpostorOn(t, l, answers)
+}
+
+func startImpostorOn(t *testing.T, l net.Listener, answers func(address string) func(command string) []byte) *impostor {
 	i := &impostor{Listener: l}
 	answer := answers(l.Addr().String())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -128,4 +132,11 @@ func (i *impostor) options() Options {
 		Limits: []Limit{{"metric", 1}}, Length: length, Generations: 2, Timeout: 50 * time.Millisecond,
 		Refresh: 100 * time.Millisecond, MinGateways: 2, Budget: budget.New(1 << 20), Log: zap.NewNop(), Now: time.Now,
 	}
+}
+
+func splitAddress(t *testing.T, address string) (host, port string) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	return host, port
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomodule/redigo/redis"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -26,7 +27,7 @@ func TestAFailoverBySentinels(t *testing.T) {
 	s.Kill()
 	c := sentinel.Client()
 	require.Eventually(t, func() bool {
-		address, err := c.Do(t.Context(), c.B().SentinelGetMasterAddrByName().Master("places").Build()).AsStrSlice()
+		address, err := redis.Strings(c.Do("SENTINEL", "get-master-addr-by-name", "places"))
 		return err == nil && strings.Join(address, ":") == replica.Addr
 	}, time.Minute, 50*time.Millisecond)
 	for _, m := range []*member{a, b} {

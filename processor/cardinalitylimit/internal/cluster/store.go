@@ -8,13 +8,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/valkey-io/valkey-go"
+	"github.com/gomodule/redigo/redis"
 )
 
 //go:embed places.lua
@@ -37,12 +35,9 @@ type StoreOptions struct {
 
 // store runs the scripts. Safe for concurrent use.
 type store struct {
-	options      StoreOptions
-	places       script
-	announce     script
-	dial         context.Context               // its end ends connection attempts
-	client       atomic.Pointer[valkey.Client] // nil before the first connection
-	severalNodes atomic.Bool                   // the keys are on several nodes
+	nodes
+	places   script
+	announce script
 }
 
 type script struct{ text, name string }
@@ -52,69 +47,38 @@ func newScript(text string) script {
 	return script{text, hex.EncodeToString(sum[:])}
 }
 
-func newStore(o StoreOptions) *store {
-	return &store{options: o, places: newScript(placesScript), announce: newScript(announceScript)}
+// command returns a run of the script. The keys are on one node.
+func (s *script) command(keys []string, args ...string) *command {
+	all := make([]any, 0, 2+len(keys)+len(args))
+	all = append(all, s.name, len(keys))
+	for _, key := range keys {
+		all = append(all, key)
+	}
+	for _, arg := range args {
+		all = append(all, arg)
+	}
+	return &command{key: keys[0], name: "EVALSHA", args: all}
 }
 
-// errNotConnected means that no connection has been made yet.
-var errNotConnected = errors.New("not connected")
-
-const (
-	// dialTimeout bounds a connection attempt of the background.
-	dialTimeout = time.Second
-	// hangTimeout bounds an exchange of the background.
-	hangTimeout = time.Second
-	// maxRedirections bounds how often the nodes of a cluster send one question on.
-	maxRedirections = 3
-	// bufferBytes is the size of each of the two buffers of a connection.
-	bufferBytes = 64 << 10
-)
-
-// connect makes the client, unless one exists. It must have one caller at a time.
-func (s *store) connect() error {
-	if s.client.Load() != nil {
-		return nil
-	}
-	o := &s.options
-	client, err := valkey.NewClient(valkey.ClientOption{
-		InitAddress: o.Endpoints, Username: o.Username, Password: o.Password, SelectDB: o.Database,
-		TLSConfig: o.TLS, ClientName: o.ClientName, DisableCache: true,
-		Sentinel: valkey.SentinelOption{MasterSet: o.MasterName, TLSConfig: o.TLS},
-		Dialer:   net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: hangTimeout, DialCtxFn: s.dialConn,
-		ReadBufferEachConn: bufferBytes, WriteBufferEachConn: bufferBytes,
-		// A gateway has one connection, so that the store has a thousand clients with a thousand gateways.
-		PipelineMultiplex: -1, BlockingPoolSize: 1, DisableRetry: true,
-		// Without a bound, nodes that send each other's questions around keep the client busy until the time limit.
-		ClusterOption: valkey.ClusterOption{MaxMovedRedirections: maxRedirections},
-	})
-	if err != nil {
-		return err
-	}
-	s.client.Store(&client)
-	s.severalNodes.Store(client.Mode() == valkey.ClientModeCluster)
-	return nil
+// newStore returns a store that is not connected. It must be closed. The end of ctx closes its connections, too.
+func newStore(ctx context.Context, o StoreOptions) *store {
+	s := &store{places: newScript(placesScript), announce: newScript(announceScript)}
+	s.options, s.byAddress = o, make(map[string]*node)
+	s.life, s.end = context.WithCancel(ctx)
+	return s
 }
 
-// dialConn makes a connection.
-func (s *store) dialConn(_ context.Context, address string, d *net.Dialer, config *tls.Config) (net.Conn, error) {
-	var conn net.Conn
-	var err error
-	if config != nil {
-		conn, err = (&tls.Dialer{NetDialer: d, Config: config}).DialContext(s.dial, "tcp", address)
-	} else {
-		conn, err = d.DialContext(s.dial, "tcp", address)
+// runScript runs a script by its name. A server that does not know it, after a restart or a failover, gets its text.
+func (s *store) runScript(ctx context.Context, script *script, commands ...*command) {
+	s.do(ctx, commands...)
+	var again []*command
+	for _, c := range commands {
+		if refusedWith(c.err, "NOSCRIPT") {
+			c.name, c.args[0] = "EVAL", script.text
+			again = append(again, c)
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &guarded{Conn: conn, counts: s.options.MasterName == ""}, nil
-}
-
-// close closes the connections. Calls in progress fail.
-func (s *store) close() {
-	if c := s.client.Swap(nil); c != nil {
-		(*c).Close()
-	}
+	s.do(ctx, again...)
 }
 
 // call is one run of places.lua for one key.
@@ -169,34 +133,13 @@ type common struct {
 // run makes the calls in one pipeline and sets their replies and errors. It returns the first error that is not about a
 // single key.
 func (s *store) run(ctx context.Context, c common, calls []call) error {
-	client := s.client.Load()
-	if client == nil {
-		for i := range calls {
-			calls[i].err = errNotConnected
-		}
-		return errNotConnected
-	}
-	commands := make([]valkey.Completed, len(calls))
+	commands := make([]*command, len(calls))
 	for i := range calls {
-		commands[i] = s.command(*client, &c, &calls[i], false)
+		commands[i] = s.places.command(calls[i].key.names(c.generations+1), calls[i].args(&c)...)
 	}
-	var again []int
-	for i, r := range (*client).DoMulti(ctx, commands...) {
-		if e, ok := valkey.IsValkeyErr(r.Error()); ok && e.IsNoScript() {
-			again = append(again, i)
-			continue
-		}
-		calls[i].reply, calls[i].err = decode(&calls[i], r)
-	}
-	if len(again) > 0 { // after a restart or a failover the store does not know the script
-		commands = commands[:0]
-		for _, i := range again {
-			commands = append(commands, s.command(*client, &c, &calls[i], true))
-		}
-		for at, r := range (*client).DoMulti(ctx, commands...) {
-			i := again[at]
-			calls[i].reply, calls[i].err = decode(&calls[i], r)
-		}
+	s.runScript(ctx, &s.places, commands...)
+	for i, command := range commands {
+		calls[i].reply, calls[i].err = decode(&calls[i], command.reply, command.err)
 	}
 	for i := range calls {
 		if err := calls[i].err; err != nil && !isOfKey(err) {
@@ -208,59 +151,54 @@ func (s *store) run(ctx context.Context, c common, calls []call) error {
 
 // isOfKey reports whether an error is about a single key: the store contains another type under one of the key's names.
 func isOfKey(err error) bool {
-	e, ok := valkey.IsValkeyErr(err)
-	return ok && strings.Contains(e.Error(), "WRONGTYPE")
+	text, _ := refusal(err)
+	return strings.Contains(text, "WRONGTYPE")
 }
 
-func (s *store) command(client valkey.Client, c *common, call *call, whole bool) valkey.Completed {
+// args returns the arguments of the script.
+func (c *call) args(common *common) []string {
 	agreed := "0"
-	if c.agreed {
+	if common.agreed {
 		agreed = "1"
 	}
-	args := make([]string, 0, 9+len(call.items))
-	args = append(args, string(call.op), strconv.FormatInt(c.lengthMillis, 10), strconv.Itoa(c.generations),
-		strconv.Itoa(call.terms.max), strconv.Itoa(call.terms.contested), agreed,
-		strconv.FormatInt(call.known.incarnation, 10), strconv.FormatInt(call.known.number, 10), strconv.Itoa(c.waits))
-	args = append(args, call.items...)
-	names := call.key.names(c.generations + 1)
-	if whole {
-		return client.B().Eval().Script(s.places.text).Numkeys(int64(len(names))).Key(names...).Arg(args...).Build()
-	}
-	return client.B().Evalsha().Sha1(s.places.name).Numkeys(int64(len(names))).Key(names...).Arg(args...).Build()
+	args := make([]string, 0, 9+len(c.items))
+	args = append(args, string(c.op), strconv.FormatInt(common.lengthMillis, 10), strconv.Itoa(common.generations),
+		strconv.Itoa(c.terms.max), strconv.Itoa(c.terms.contested), agreed,
+		strconv.FormatInt(c.known.incarnation, 10), strconv.FormatInt(c.known.number, 10), strconv.Itoa(common.waits))
+	return append(args, c.items...)
 }
 
 // errProtocol means that an answer has not the form of the script's replies.
 var errProtocol = errors.New("unexpected answer")
 
-func decode(c *call, r valkey.ValkeyResult) (out reply, err error) {
-	parts, err := r.ToArray()
+func decode(c *call, answer any, failure error) (out reply, err error) {
+	if failure != nil {
+		return out, failure
+	}
+	parts, err := redis.Values(answer, nil)
 	if err != nil {
-		return out, err
+		return out, fmt.Errorf("%w: %w", errProtocol, err)
 	}
 	const fields = 7
 	if len(parts) != fields {
 		return out, fmt.Errorf("%w: %d fields", errProtocol, len(parts))
 	}
-	if out.codes, err = parts[0].ToString(); err != nil {
+	if out.codes, err = redis.String(parts[0], nil); err != nil {
 		return out, fmt.Errorf("%w: %w", errProtocol, err)
 	}
 	var numbers [fields - 2]int64
 	for i := range numbers {
-		if numbers[i], err = parts[1+i].AsInt64(); err != nil {
+		if numbers[i], err = redis.Int64(parts[1+i], nil); err != nil {
 			return out, fmt.Errorf("%w: %w", errProtocol, err)
 		}
 	}
 	out.members, out.now = int(numbers[0]), time.UnixMilli(numbers[1])
 	out.version, out.lost = version{numbers[2], numbers[3]}, numbers[4] != 0
-	all, err := parts[6].AsStrSlice()
+	all, err := redis.Int64s(parts[6], nil)
 	if err != nil {
 		return out, fmt.Errorf("%w: %w", errProtocol, err)
 	}
-	for _, text := range all {
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return out, fmt.Errorf("%w: %w", errProtocol, err)
-		}
+	for _, n := range all {
 		out.all = append(out.all, uint64(n)) //nolint:gosec // bits
 	}
 	if out.members < 0 || len(out.codes) != c.count() {
@@ -290,24 +228,19 @@ type announcement struct {
 
 // announceGateway announces a gateway for the duration life, or withdraws its announcement if it leaves.
 func (s *store) announceGateway(ctx context.Context, prefix, gateway, configuration string, life time.Duration, leaves bool) (a announcement, err error) {
-	client := s.client.Load()
-	if client == nil {
-		return a, errNotConnected
-	}
 	leave := "0"
 	if leaves {
 		leave = "1"
 	}
-	args := []string{gateway, configuration, strconv.FormatInt(life.Milliseconds(), 10), leave}
 	names := []string{prefix + ":{gateways}:g", prefix + ":{gateways}:c"}
-	b := (*client).B()
-	r := (*client).Do(ctx, b.Evalsha().Sha1(s.announce.name).Numkeys(2).Key(names...).Arg(args...).Build())
-	if e, ok := valkey.IsValkeyErr(r.Error()); ok && e.IsNoScript() {
-		r = (*client).Do(ctx, b.Eval().Script(s.announce.text).Numkeys(2).Key(names...).Arg(args...).Build())
+	c := s.announce.command(names, gateway, configuration, strconv.FormatInt(life.Milliseconds(), 10), leave)
+	s.runScript(ctx, &s.announce, c)
+	if c.err != nil {
+		return a, c.err
 	}
-	n, err := r.AsIntSlice()
+	n, err := redis.Int64s(c.reply, nil)
 	if err != nil {
-		return a, err
+		return a, fmt.Errorf("%w: %w", errProtocol, err)
 	}
 	const fields = 4
 	if len(n) != fields {
@@ -318,12 +251,14 @@ func (s *store) announceGateway(ctx context.Context, prefix, gateway, configurat
 
 // evictionPolicy returns the policy of a server that may evict keys, or "".
 func (s *store) evictionPolicy(ctx context.Context) (policy string, err error) {
-	client := s.client.Load()
-	if client == nil {
+	t := s.topology.Load()
+	if t == nil {
 		return "", errNotConnected
 	}
-	for _, node := range (*client).Nodes() {
-		text, err := node.Do(ctx, node.B().Info().Section("memory").Build()).ToString()
+	for _, n := range t.all {
+		c := command{name: "INFO", args: []any{"memory"}}
+		n.exchange(ctx, &c)
+		text, err := redis.String(c.reply, c.err)
 		if err != nil {
 			return "", err
 		}

@@ -57,7 +57,7 @@ func TestRecords(t *testing.T) {
 			},
 		},
 		{
-			`_e{1,6}:t|a\nb|c|d:1656581400|h:web-1|k:key|p:low|s:nagios|t:error|#z:2,a:1,a:3,bare,:x|x:future`, eventName,
+			`_e{1,6}:t|a\nb|c|d:1656581400|h:web-1|k:key|p:low|s:nagios|t:error|#z:2,a:1,a:3,bare,:x|x:future|m:no text`, eventName,
 			plog.SeverityNumberError, "error", "a\nb|c", time.Unix(1656581400, 0), "web-1",
 			map[string]any{
 				eventTitle: "t", eventPriority: "low", eventAlertType: "error", eventAggregationKey: "key", eventSourceType: "nagios",

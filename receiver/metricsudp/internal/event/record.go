@@ -17,7 +17,8 @@ type record struct {
 	title string // title of an event, or name of a service check
 	text  string // text of an event, or message of a service check
 
-	status         byte // status of a service check, 0 to 3
+	message        string // the field m, which an event does not have
+	status         byte   // status of a service check, 0 to 3
 	priority       string
 	alertType      string
 	aggregationKey string
@@ -56,6 +57,7 @@ func parseCheck(b []byte) record {
 	name, rest, _ := bytes.Cut(b[len("_sc|"):], []byte{'|'})
 	r := record{title: valid(name), status: rest[0] - '0'}
 	r.fields(rest[1:])
+	r.text = r.message
 	return r
 }
 
@@ -85,7 +87,7 @@ func (r *record) fields(b []byte) {
 		case "t":
 			r.alertType = valid(value)
 		case "m":
-			r.text = unescape(bytes.ReplaceAll(value, []byte(`m\:`), []byte("m:")))
+			r.message = unescape(bytes.ReplaceAll(value, []byte(`m\:`), []byte("m:")))
 		case "c":
 			r.origin.Container = value
 		case "e":

@@ -26,20 +26,28 @@ func event(b []byte) Reason {
 	if comma < 0 || brace < comma || brace+1 >= len(b) || b[brace+1] != ':' {
 		return BadAnnotation
 	}
-	title, okTitle := number(b[:comma])
-	text, okText := number(b[comma+1 : brace])
-	if !okTitle || !okText || !title.Whole || !text.Whole || title.Signed || text.Signed || title.Int == 0 {
+	title, okTitle := length(b[:comma])
+	text, okText := length(b[comma+1 : brace])
+	if !okTitle || !okText || title == 0 {
 		return BadAnnotation
 	}
 	content := b[brace+2:]
 	size := int64(len(content))
-	if title.Int >= size || text.Int > size-title.Int-1 || content[title.Int] != '|' {
+	if title >= size || text > size-title-1 || content[title] != '|' {
 		return BadAnnotation
 	}
-	if after := content[title.Int+1+text.Int:]; len(after) > 0 && after[0] != '|' {
+	if after := content[title+1+text:]; len(after) > 0 && after[0] != '|' {
 		return BadAnnotation
 	}
 	return OK
+}
+
+// length parses a length, which has digits only.
+func length(b []byte) (n int64, ok bool) {
+	if len(b) == 0 || b[0]-'0' > 9 {
+		return 0, false
+	}
+	return integer(b)
 }
 
 // serviceCheck checks that the line has a name and a status from 0 to 3.

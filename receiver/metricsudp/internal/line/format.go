@@ -127,13 +127,26 @@ func (l *Line) NameParts() (before, tags, after []byte) {
 func (f Format) CutTag(tags []byte) (tag, rest []byte) {
 	switch f {
 	case Lyft:
-		tag, rest, _ = bytes.Cut(tags, lyftDelimiter)
+		return cutLyftTag(tags)
 	case Graphite:
 		tag, rest, _ = bytes.Cut(tags, []byte{';'})
 	default:
 		tag, rest, _ = bytes.Cut(tags, []byte{','})
 	}
 	return tag, rest
+}
+
+// cutLyftTag splits at the first delimiter that begins a tag.
+func cutLyftTag(tags []byte) (tag, rest []byte) {
+	for at := 0; ; at += len(lyftDelimiter) {
+		next := bytes.Index(tags[at:], lyftDelimiter)
+		if next < 0 {
+			return tags, nil
+		}
+		if at += next; isLyftTag(tags[at:]) {
+			return tags[:at], tags[at+len(lyftDelimiter):]
+		}
+	}
 }
 
 // CutValue splits a tag into key and value. Both may be empty.

@@ -89,6 +89,8 @@ func TestNameFormats(t *testing.T) {
 		{formatSet(Lyft), "pkg.__init__.calls:1|c", "pkg.__init__.calls 1"},
 		{formatSet(Lyft), "pkg.__init__.calls.__k=v:1|c", "pkg.__init__.calls k=v 1"},
 		{formatSet(Lyft), "a.__=v:1|c", "a.__=v 1"},
+		{formatSet(Lyft), "a.__k=pkg.__init__.calls.__l=w:1|c", "a k=pkg.__init__.calls l=w 1"},
+		{formatSet(Lyft), "a.__k=v.__=w.__:1|c", "a k=v.__=w.__ 1"},
 	} {
 		t.Run(tt.in, func(t *testing.T) {
 			var l Line

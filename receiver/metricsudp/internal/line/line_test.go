@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -142,12 +143,16 @@ func TestParseRefuses(t *testing.T) {
 		{"a:-Infinity|g", BadValue},
 		{"a:0x1p4|g", BadValue},
 		{"a:1_000|g", BadValue},
-		{"a:1e999|g", BadValue},
 		{"a:.|g", BadValue},
 		{"a:-|g", BadValue},
 		{"a:1e|g", BadValue},
 		{"a:1 1|g", BadValue},
 		{"a:1e300|g", OutOfRange},
+		{"a:1e999|g", OutOfRange},
+		{"a:-1" + strings.Repeat("0", 400) + "|h", OutOfRange},
+		{"a:1|c|:1e999", UnknownType},
+		{"a:1|c|@1e999", BadRate},
+		{"a:1|c|T1e999", BadTimestamp},
 		{"a:1e288|c|@0.001", OutOfRange},
 		{"a:1|c|@0", BadRate},
 		{"a:1|c|@-1", BadRate},
@@ -167,6 +172,10 @@ func TestParseRefuses(t *testing.T) {
 		{"_e{99999999999999999,1}:t|t", BadAnnotation},
 		{"_e{1,9223372036854775807}:t|t", BadAnnotation},
 		{"_e{-1,1}:t|t", BadAnnotation},
+		{"_e{ 1,1}:t|t", BadAnnotation},
+		{"_e{1, 1 }:t|t", BadAnnotation},
+		{"_e{1,+1}:t|t", BadAnnotation},
+		{"_e{1,}:t|t", BadAnnotation},
 		{"_e{", BadAnnotation},
 		{"_e{1,1}:a|bc", BadAnnotation},
 		{"_sc|", BadAnnotation},

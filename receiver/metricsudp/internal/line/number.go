@@ -18,7 +18,7 @@ type Value struct {
 const fastDigits = 18
 
 // number parses [+-]digits[.digits][e[+-]digits], with blanks around it. Unlike strconv it accepts neither NaN nor infinity,
-// and neither hexadecimal digits nor underscores.
+// and neither hexadecimal digits nor underscores. The Float of a number that is too large for a float64 is infinite.
 func number(b []byte) (v Value, ok bool) {
 	if len(b) == 0 {
 		return v, false
@@ -88,7 +88,7 @@ func slowNumber(b []byte, v Value) (Value, bool) {
 	}
 	s := unsafe.String(unsafe.SliceData(b), len(b)) // safe: strconv keeps no reference to s, and its errors contain a copy
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+	if err != nil && !math.IsInf(f, 0) {
 		return v, false
 	}
 	v.Float = f + 0 // turns -0, such as -0e0 or -1e-400, into 0

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"sync/atomic"
 
+	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/socket"
 )
 
@@ -155,15 +156,12 @@ func payloadBytes(datagrams []socket.Datagram) (n int) {
 	return n
 }
 
-// gaugeMark occurs in every line of a gauge.
-var gaugeMark = []byte("|g")
-
 // receiveGauges receives the datagrams that may contain a gauge and returns the others. The gauges of one client socket must stay
 // in order. The order of all other values does not matter.
 func (r *Reader) receiveGauges(datagrams []socket.Datagram, now int64) []socket.Datagram {
 	rest := datagrams[:0]
 	for i := range datagrams {
-		if bytes.Contains(datagrams[i].Payload, gaugeMark) {
+		if mayHaveGauge(datagrams[i].Payload) {
 			r.receive(datagrams[i:i+1], now)
 		} else {
 			rest = append(rest, datagrams[i])
@@ -171,3 +169,22 @@ func (r *Reader) receiveGauges(datagrams []socket.Datagram, now int64) []socket.
 	}
 	return rest
 }
+
+// mayHaveGauge reports whether a bar with a g after it, as in every line of a gauge, is in a payload. Blanks may be between them.
+func mayHaveGauge(payload []byte) bool {
+	for {
+		_, after, found := bytes.Cut(payload, bar)
+		if !found {
+			return false
+		}
+		payload = after
+		for len(after) > 0 && line.IsBlank(after[0]) {
+			after = after[1:]
+		}
+		if len(after) > 0 && after[0] == 'g' {
+			return true
+		}
+	}
+}
+
+var bar = []byte{'|'}

@@ -24,9 +24,9 @@ const (
 // the race detector reports it.
 type fullConn struct {
 	name    string
-	batches int // remaining batches
-	sent    int // batches
-	gauges  bool
+	batches int    // remaining batches
+	sent    int    // batches
+	gauges  string // type of the gauges in the first datagram of each batch; "": no gauges
 
 	buffers *socket.Buffers
 	memory  *sync.Map // of all conns, by buffers: [][]byte
@@ -71,8 +71,8 @@ func (c *fullConn) Poll() ([]socket.Datagram, error) {
 	datagrams := make([]socket.Datagram, testBatch)
 	for i := range payloads {
 		text := strings.Repeat("a:1|c\n", testLines)
-		if c.gauges && i == 0 {
-			text = fmt.Sprintf("%s:%d|g\n%s:+1|g", c.name, 10*c.sent, c.name)
+		if c.gauges != "" && i == 0 {
+			text = fmt.Sprintf("%s:%d|%s\n%s:+1|%s", c.name, 10*c.sent, c.gauges, c.name, c.gauges)
 		}
 		payloads[i] = append(payloads[i][:0], text...)
 		datagrams[i].Payload = payloads[i]
@@ -282,18 +282,22 @@ func TestBusyReadersAreLeftAlone(t *testing.T) {
 
 // Gauges stay with the reader of their client socket, in order.
 func TestGaugesStay(t *testing.T) {
-	m := newTeam(t, 2)
-	m.conns[0].gauges = true
-	m.startSecond()
-	for range hotReads + 1 {
-		m.batch(t, 0)
+	for _, kind := range []string{"g", " g", "\t\v g |@1"} {
+		t.Run(kind, func(t *testing.T) {
+			m := newTeam(t, 2)
+			m.conns[0].gauges = kind
+			m.startSecond()
+			for range hotReads + 1 {
+				m.batch(t, 0)
+			}
+			<-m.conns[1].waiting
+			m.running.Go(m.readers[0].Run)
+			m.stop()
+			assert.Equal(t, uint64(testBatch-1), m.stats[1].Datagrams, "all of a batch but the one with the gauges")
+			assert.Zero(t, m.stats[1].Lines[line.Gauge])
+			assert.InDelta(t, 10*(hotReads+1)+1, m.gauges["g0"], 0)
+		})
 	}
-	<-m.conns[1].waiting
-	m.running.Go(m.readers[0].Run)
-	m.stop()
-	assert.Equal(t, uint64(testBatch-1), m.stats[1].Datagrams, "all of a batch but the one with the gauges")
-	assert.Zero(t, m.stats[1].Lines[line.Gauge])
-	assert.InDelta(t, 10*(hotReads+1)+1, m.gauges["g0"], 0)
 }
 
 // Each datagram is counted once and gauges are in order, for any exchange of batches and any time of a Swap or Stop.
@@ -304,7 +308,7 @@ func TestHandoverConserves(t *testing.T) {
 			for hot := 1; hot <= readers; hot++ {
 				m := newTeam(t, readers)
 				for i := range hot {
-					m.conns[i].batches, m.conns[i].gauges = batches, true
+					m.conns[i].batches, m.conns[i].gauges = batches, "g"
 				}
 				for _, r := range m.readers {
 					m.running.Go(r.Run)

@@ -91,16 +91,16 @@ func (t *Table) readTags(format line.Format, tags []byte) (replaced int, cleaned
 		if isOriginTag(&t.entity, key, value) {
 			continue
 		}
-		if t.options.MetricType && string(key) == metricTypeKey {
-			replaced++
-			continue
-		}
 		key = valid(key)
 		if t.options.Cleaning == CleanPrometheus {
 			start := len(t.keys)
 			t.keys = t.options.Cleaning.appendKey(t.keys, key)
 			cleaned = cleaned || !bytes.Equal(t.keys[start:], key)
 			key = t.keys[start:]
+		}
+		if t.options.MetricType && string(key) == metricTypeKey {
+			replaced++
+			continue
 		}
 		t.tags = append(t.tags, rawTag{key, valid(value)})
 	}

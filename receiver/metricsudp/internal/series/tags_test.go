@@ -28,6 +28,16 @@ func TestMetricType(t *testing.T) {
 	assert.Equal(t, uint64(3), g.stats.DuplicateTags)
 }
 
+// A tag whose cleaned key is metric_type is replaced as well.
+func TestMetricTypeOfACleanedKey(t *testing.T) {
+	o := testOptions()
+	o.MetricType, o.Cleaning = true, CleanPrometheus
+	g := newGroup(o)
+	g.add(0, 0, "a:1|c|#metric.type:zzz", "a:1|c|#metric-type:b,metric_type:y", "a:1|c")
+	assert.Equal(t, int64(3), whole(must(t, g.flush(), "a|counter|metric_type=counter")))
+	assert.Equal(t, uint64(3), g.stats.DuplicateTags)
+}
+
 func TestSimpleTags(t *testing.T) {
 	for _, simple := range []bool{true, false} {
 		o := testOptions()
