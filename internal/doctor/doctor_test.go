@@ -75,6 +75,10 @@ func TestTraps(t *testing.T) {
 			`{processors: {interval: {}}, service: {pipelines: {metrics: {processors: [memory_limiter, interval, cardinalitylimit]}}}}`,
 			"service::pipelines::metrics::processors::interval", "acknowledges",
 		},
+		"grouping before the log": {
+			`{processors: {groupbyattrs: {}}, service: {pipelines: {metrics: {processors: [memory_limiter, groupbyattrs, cardinalitylimit]}}}}`,
+			"service::pipelines::metrics::processors::groupbyattrs", "needs a batch in front",
+		},
 		"queue that does not wait": {
 			`{exporters: {fallbacklog: {sending_queue: {wait_for_result: false}}}}`,
 			"exporters::fallbacklog::sending_queue", "acknowledges",
@@ -225,7 +229,6 @@ func TestNoTraps(t *testing.T) {
 		"unlimited batch":        `{processors: {batch: {send_batch_max_size: 0}}, exporters: {otlp_grpc: {}}, service: {pipelines: {traces: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [otlp_grpc]}}}}`,
 		"TCP with TLS":           `{receivers: {metricsudp: {endpoint: "0.0.0.0:8125", transport: tcp, tls: {cert_file: x}}}}`,
 		"API that is off":        `{receivers: {prometheus: {api_server: {server_config: {endpoint: ":9090"}}}}, service: {pipelines: {metrics: {receivers: [otlp, metricsudp, prometheus]}}}}`,
-		"grouping before a log":  `{processors: {groupbyattrs: {}}, service: {pipelines: {metrics: {processors: [memory_limiter, groupbyattrs, cardinalitylimit]}}}}`,
 		"batch in another signal of a connector": `{processors: {batch: {}}, exporters: {otlp_grpc: {}}, service: {pipelines: {
 			metrics/page: {exporters: [fallbacklog]},
 			traces: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [forward]}, traces/out: {receivers: [forward], exporters: [otlp_grpc]}}}}`,

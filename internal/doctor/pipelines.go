@@ -5,8 +5,11 @@ import (
 	"slices"
 )
 
-// buffering are the processors that acknowledge data before they pass it on.
-var buffering = []string{"batch", "tail_sampling", "interval"}
+// acknowledging are the processors that acknowledge data before they pass it on.
+var acknowledging = []string{"batch", "tail_sampling", "interval"}
+
+// regrouping merges the resources of one request. It needs an acknowledging processor in front to merge those of several.
+const regrouping = "groupbyattrs"
 
 // earlyAcknowledgement finds processors and queues that acknowledge data before fallbacklog has it.
 func earlyAcknowledgement(c *config) []Finding {
@@ -19,14 +22,22 @@ func earlyAcknowledgement(c *config) []Finding {
 		for _, before := range c.upstream(p) {
 			for _, id := range before.processors {
 				where := "service::pipelines::" + before.id + "::processors::" + id
-				if !isType(id, buffering...) || reported[where] {
+				if reported[where] {
 					continue
 				}
 				reported[where] = true
-				out = append(out, Finding{
-					where, typeOf(id) + " acknowledges data before fallbacklog has it: a crash loses it",
-					"remove it, and let fallbacklog's sending_queue with wait_for_result and batch do the batching",
-				})
+				switch {
+				case isType(id, acknowledging...):
+					out = append(out, Finding{
+						where, typeOf(id) + " acknowledges data before fallbacklog has it: a crash loses it",
+						"remove it, and let fallbacklog's sending_queue with wait_for_result and batch do the batching",
+					})
+				case isType(id, regrouping):
+					out = append(out, Finding{
+						where, regrouping + " needs a batch in front, which acknowledges data before fallbacklog has it: a crash loses it",
+						"run it in a gateway behind fallbacklog, or remove it",
+					})
+				}
 			}
 		}
 	}

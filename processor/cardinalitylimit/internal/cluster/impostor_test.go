@@ -31,6 +31,10 @@ func startImpostor(t *testing.T, answer func(command string) []byte) *impostor {
 func startImpostorAt(t *testing.T, answers func(address string) func(command string) []byte) *impostor {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	return startImpostorOn(t, l, answers)
+}
+
+func startImpostorOn(t *testing.T, l net.Listener, answers func(address string) func(command string) []byte) *impostor {
 	i := &impostor{Listener: l}
 	answer := answers(l.Addr().String())
 	ctx, cancel := context.WithCancel(context.Background())

@@ -18,9 +18,12 @@ const (
 // node is a server and the connections to it. Safe for concurrent use.
 type node struct {
 	address string
-	dial    func(address string) (*conn, error)
+	dial    func(ctx context.Context, address string) (*conn, error)
 	now     func() time.Time
-	inUse   chan struct{} // one element for each exchange
+	life    context.Context // ends with close; the end of connection attempts
+	end     context.CancelFunc
+	inUse   chan struct{}  // one element for each connection that is used or made
+	making  sync.WaitGroup // connection attempts
 
 	mu     sync.Mutex // guards everything below
 	idle   []idleConn // the one used last is the last
@@ -32,28 +35,16 @@ type idleConn struct {
 	since time.Time
 }
 
-func newNode(address string, dial func(address string) (*conn, error)) *node {
-	return &node{address: address, dial: dial, now: time.Now, inUse: make(chan struct{}, maxConns)}
+// newNode returns a server without connections. It must be closed. The end of ctx ends its connection attempts, too.
+func newNode(ctx context.Context, address string, dial func(ctx context.Context, address string) (*conn, error)) *node {
+	n := &node{address: address, dial: dial, now: time.Now, inUse: make(chan struct{}, maxConns)}
+	n.life, n.end = context.WithCancel(ctx)
+	return n
 }
 
-// exchange sends commands in one pipeline, and sets their replies and errors. It waits until ctx ends for one of the
-// connections. It may last longer than ctx when it makes a new connection, which later exchanges then find.
+// exchange sends commands in one pipeline, and sets their replies and errors. It returns soon after the end of ctx.
 func (n *node) exchange(ctx context.Context, commands ...*command) {
-	err := ctx.Err()
-	select {
-	case n.inUse <- struct{}{}:
-		defer func() { <-n.inUse }()
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	var c *conn
-	if err == nil {
-		c, err = n.conn()
-	}
-	if err == nil && ctx.Err() != nil {
-		n.keep(c)
-		err = ctx.Err()
-	}
+	c, err := n.acquire(ctx)
 	if err != nil {
 		for _, command := range commands {
 			command.at, command.err = nil, err
@@ -63,40 +54,100 @@ func (n *node) exchange(ctx context.Context, commands ...*command) {
 	for _, command := range commands {
 		command.at = n
 	}
-	if c.exchange(ctx, commands...) {
-		n.keep(c)
-		return
+	usable := c.exchange(ctx, commands...)
+	n.release(c, usable)
+	if !usable {
+		n.closeIdle(0) // a server that restarted has closed them, too
 	}
-	c.close()
-	n.closeIdle(0) // a server that restarted has closed them, too
 }
 
-// conn returns the connection that was used last, or a new one.
-func (n *node) conn() (*conn, error) {
-	n.mu.Lock()
-	last := len(n.idle) - 1
-	if last < 0 {
-		n.mu.Unlock()
-		return n.dial(n.address)
-	}
-	defer n.mu.Unlock()
-	c := n.idle[last].conn
-	n.idle = n.idle[:last]
-	return c, nil
+// attempt is the result of a connection attempt.
+type attempt struct {
+	conn *conn
+	err  error
 }
 
-// keep keeps a connection for the next exchange.
-func (n *node) keep(c *conn) {
+// acquire returns a connection, which the caller releases: the one that was used last, or a new one. It returns soon after the
+// end of ctx.
+func (n *node) acquire(ctx context.Context) (*conn, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	select {
+	case n.inUse <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if c := n.takeIdle(); c != nil {
+		return c, nil
+	}
+	made := make(chan attempt)
+	if !n.start(func() { n.make(ctx, made) }) {
+		<-n.inUse
+		return nil, context.Canceled
+	}
+	select {
+	case a := <-made:
+		if a.err != nil {
+			<-n.inUse
+		}
+		return a.conn, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// release ends the use of a connection. A usable one stays open for the next exchange.
+func (n *node) release(c *conn, usable bool) {
 	n.mu.Lock()
-	closed := n.closed
-	if !closed {
+	keep := usable && !n.closed
+	if keep {
 		n.idle = append(n.idle, idleConn{c, n.now()})
 	}
 	n.mu.Unlock()
-	if closed {
+	if !keep {
 		c.close()
 	}
 	n.closeIdle(idleTimeout)
+	<-n.inUse
+}
+
+// takeIdle returns the connection that was used last, or nil.
+func (n *node) takeIdle() *conn {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	last := len(n.idle) - 1
+	if last < 0 {
+		return nil
+	}
+	c := n.idle[last].conn
+	n.idle = n.idle[:last]
+	return c
+}
+
+// start starts a connection attempt and reports whether the node is still open.
+func (n *node) start(attempt func()) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.closed {
+		n.making.Go(attempt)
+	}
+	return !n.closed
+}
+
+// make makes a connection for the exchange that ctx belongs to. If that has ended meanwhile, a later one finds the connection: it
+// may take longer than an exchange may last.
+func (n *node) make(ctx context.Context, made chan<- attempt) {
+	c, err := n.dial(n.life, n.address)
+	select {
+	case made <- attempt{c, err}:
+	case <-ctx.Done():
+		if err == nil {
+			n.release(c, true)
+		} else {
+			<-n.inUse
+		}
+	}
 }
 
 // closeIdle closes the connections that have been unused for a time.
@@ -113,10 +164,12 @@ func (n *node) closeIdle(unused time.Duration) {
 	})
 }
 
-// close closes the unused connections. The others are closed after their exchanges.
+// close ends the connection attempts and closes the unused connections. The others are closed after their exchanges.
 func (n *node) close() {
 	n.mu.Lock()
 	n.closed = true
 	n.mu.Unlock()
+	n.end()
+	n.making.Wait()
 	n.closeIdle(0)
 }

@@ -93,22 +93,60 @@ func TestATimeoutClosesTheConnection(t *testing.T) {
 	require.Equal(t, []byte("mine"), answer)
 }
 
-// A connection that takes longer than the exchange is there for the next one.
+// A connection that takes longer than the exchange is there for a later one.
 func TestASlowConnectionIsKept(t *testing.T) {
 	server := storetest.Start(t)
 	s := connectTo(t, StoreOptions{Endpoints: []string{server.Addr}})
-	ctx, cancel := context.WithCancel(t.Context())
-	n := newNode(server.Addr, func(address string) (*conn, error) {
-		cancel()
-		return s.login(address)
+	goOn := make(chan struct{})
+	n := newNode(t.Context(), server.Addr, func(ctx context.Context, address string) (*conn, error) {
+		<-goOn
+		return s.login(ctx, address)
 	})
 	defer n.close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
 	_, err := n.do(ctx, "PING")
-	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, 1, n.unused())
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Len(t, n.inUse, 1, "the connection is still being made")
+	close(goOn)
+	require.Eventually(t, func() bool { return n.unused() == 1 && len(n.inUse) == 0 }, 10*time.Second, time.Millisecond)
 	answer, err := n.do(t.Context(), "PING")
 	require.NoError(t, err)
 	require.Equal(t, "PONG", answer)
+}
+
+// An exchange with a server that hangs lasts as long as it may, also when it needs a new connection: the kernel of the server accepts
+// it.
+func TestAServerThatHangs(t *testing.T) {
+	server := storetest.Start(t)
+	s := connectTo(t, StoreOptions{Endpoints: []string{server.Addr}, ClientName: "gateway"})
+	n := s.topology.Load().all[0]
+	server.Stop()
+	for range 2 * maxConns {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+		begin := time.Now()
+		_, err := n.do(ctx, "PING")
+		cancel()
+		require.Less(t, time.Since(begin), dialTimeout/2)
+		require.Equal(t, ReasonTimeout, reasonOf(err))
+	}
+	server.Continue()
+	answer, err := n.do(t.Context(), "PING")
+	require.NoError(t, err)
+	require.Equal(t, "PONG", answer)
+
+	server.Stop()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+	defer cancel()
+	for range 2 {
+		_, err = n.do(ctx, "PING")
+		require.Equal(t, ReasonTimeout, reasonOf(err))
+	}
+	begin := time.Now()
+	s.close()
+	require.Less(t, time.Since(begin), dialTimeout/2, "the end does not wait for the server")
+	require.Empty(t, n.inUse)
+	server.Continue()
 }
 
 // Calls of a pipeline that were answered before the connection failed keep their answers.
@@ -134,11 +172,11 @@ func TestARestartCostsOneExchange(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
-			c, err := n.conn()
+			c, err := n.acquire(t.Context())
 			both.Done()
 			both.Wait()
 			if assert.NoError(t, err) {
-				n.keep(c)
+				n.release(c, true)
 			}
 		})
 	}

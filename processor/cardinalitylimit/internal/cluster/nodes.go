@@ -126,14 +126,14 @@ func (s *nodes) node(address string) (*node, error) {
 	if len(s.byAddress) == maxNodes {
 		return nil, fmt.Errorf("%w: more than %d nodes", errProtocol, maxNodes)
 	}
-	n := newNode(address, s.login)
+	n := newNode(s.life, address, s.login)
 	s.byAddress[address] = n
 	return n, nil
 }
 
 // login makes a connection to a server of the store.
-func (s *nodes) login(address string) (*conn, error) {
-	ctx, cancel := context.WithTimeout(s.life, dialTimeout)
+func (s *nodes) login(ctx context.Context, address string) (*conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	c, err := dial(ctx, s.life, address, s.options.TLS)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"os"
@@ -78,4 +79,31 @@ func TestTLSWithAUser(t *testing.T) {
 	require.Equal(t, Solo, join(func(o *StoreOptions) { o.TLS = &tls.Config{MinVersion: tls.VersionTLS12} }).State(), "nobody vouches for it")
 	require.Equal(t, Solo, join(func(o *StoreOptions) { o.Password = "other" }).State())
 	require.Equal(t, Solo, join(func(o *StoreOptions) { o.TLS = nil }).State())
+}
+
+// Sentinels are asked over TLS if the store uses it, and without the password of the store.
+func TestSentinelsOverTLS(t *testing.T) {
+	cert, key, roots := certificate(t)
+	address := storetest.FreeAddress(t)
+	_, port := splitAddress(t, address)
+	storetest.Start(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert,
+		"--tls-auth-clients", "no", "--requirepass", "secret")
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	require.NoError(t, err)
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var asked []string
+	sentinel := startImpostorOn(t, tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}),
+		func(string) func(string) []byte {
+			return func(command string) []byte {
+				asked = append(asked, command)
+				return fmt.Appendf(nil, "*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n", len(port), port)
+			}
+		})
+	s := connectTo(t, StoreOptions{
+		Endpoints: []string{sentinel.Addr().String()}, MasterName: "places", Password: "secret",
+		TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+	})
+	require.Equal(t, address, s.topology.Load().all[0].address)
+	require.Equal(t, []string{"SENTINEL"}, asked)
 }

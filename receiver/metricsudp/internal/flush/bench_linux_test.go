@@ -17,16 +17,17 @@ import (
 
 // BenchmarkFlush measures a flush: the merge, the sweep and the batch, to a consumer that drops it. Two thirds of the series have
 // values, in random order, as after as many lines as series. One operation is one point. The CPU time includes the garbage
-// collector's during the flushes.
+// collector's during the flushes. The sender of "mutates" can offer each batch again unchanged.
 func BenchmarkFlush(b *testing.B) {
 	for _, kind := range []string{"c", "g", "ms"} {
 		for _, n := range []int{1_000, 100_000} {
-			b.Run(fmt.Sprintf("%s/series=%d", kind, n), func(b *testing.B) { benchmarkFlush(b, kind, n) })
+			b.Run(fmt.Sprintf("%s/series=%d", kind, n), func(b *testing.B) { benchmarkFlush(b, kind, n, false) })
+			b.Run(fmt.Sprintf("%s/series=%d/mutates", kind, n), func(b *testing.B) { benchmarkFlush(b, kind, n, true) })
 		}
 	}
 }
 
-func benchmarkFlush(b *testing.B, kind string, n int) {
+func benchmarkFlush(b *testing.B, kind string, n int, mutates bool) {
 	registry := series.NewRegistry(series.Options{
 		Limits:   line.Limits{NameBytes: 512, TagBytes: series.MaxFieldBytes, MinRate: 1e-6},
 		MaxBytes: 1 << 30, MaxSeries: n, MaxAliases: 2 * n, MaxTags: 64, Tables: 1,
@@ -41,6 +42,7 @@ func benchmarkFlush(b *testing.B, kind string, n int) {
 		Sender: NewSender(SenderOptions{
 			Consume:   func(context.Context, Batch, int) error { return nil },
 			Retryable: func(error) bool { return false },
+			Mutates:   mutates,
 		}),
 		Received:       func() int64 { return receivedAtFlush },
 		OnReport:       func(*Report) { flushed <- struct{}{} },

@@ -11,7 +11,7 @@ import (
 )
 
 // Builder makes the batches of one flush. Each batch has one resource, for one origin, and one scope with a metric per name and
-// kind.
+// kind. A flush with more than batchPoints points of an origin has several batches of it.
 type Builder struct {
 	Resource     pcommon.Resource // copied into each batch; an origin's attributes replace its own
 	ScopeName    string
@@ -34,12 +34,14 @@ func (b *Builder) restates(s *series.Series) bool {
 	return b.Cumulative && !emitters[s.Metric.Aggregation].perInterval
 }
 
-// begin starts the batches of a flush. now is the end of their points' interval.
-func (b *Builder) begin(now time.Time) { b.now, b.open = now, openBatches{} }
+// begin starts the batches of a flush. now is the end of their points' interval. finish is called for each complete batch.
+func (b *Builder) begin(now time.Time, finish func(Batch) offer) {
+	b.now, b.open = now, openBatches{finish: finish}
+}
 
 // end returns the batches. None of them is empty.
 func (b *Builder) end() []offer {
-	offers := b.open.offers()
+	offers := b.open.finished()
 	b.open = openBatches{}
 	return offers
 }
@@ -72,16 +74,25 @@ func (b *Builder) addTimed(t *series.TimedPoint) {
 
 func (b *Builder) metric(s *series.Series, restated bool) pmetric.Metric {
 	batch := b.open.batch(b, batchKey{s.Origin, restated})
-	if m, ok := batch.metrics[s.Metric]; ok {
-		return m
+	if batch.lastOf == s.Metric {
+		return batch.last
 	}
+	m, ok := batch.metrics[s.Metric]
+	if !ok {
+		m = b.newMetric(batch, s.Metric)
+	}
+	batch.lastOf, batch.last = s.Metric, m
+	return m
+}
+
+func (b *Builder) newMetric(batch *openBatch, from *series.Metric) pmetric.Metric {
 	m := batch.scope.Metrics().AppendEmpty()
-	m.SetName(s.Metric.Name)
-	if s.Metric.Kind == line.Timer {
+	m.SetName(from.Name)
+	if from.Kind == line.Timer {
 		m.SetUnit(b.TimerUnit)
 	}
-	emitters[s.Metric.Aggregation].data(b, m, s.Metric)
-	batch.metrics[s.Metric] = m
+	emitters[from.Aggregation].data(b, m, from)
+	batch.metrics[from] = m
 	return m
 }
 

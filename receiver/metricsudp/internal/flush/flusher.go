@@ -64,6 +64,9 @@ type Flusher struct {
 	timed    []series.TimedPoint
 	drops    []uint32 // last value of each socket's drop counter
 
+	seriesGroups groups[*series.Series]
+	timedGroups  groups[series.TimedPoint]
+
 	stopped chan struct{}
 	ctx     context.Context // from Shutdown; set before stopped is closed
 	done    chan struct{}
@@ -76,6 +79,10 @@ func New(s Options) *Flusher {
 		Options: s,
 		lastEnd: s.Clock.Now(),
 		drops:   make([]uint32, len(s.Sources)),
+
+		seriesGroups: groups[*series.Series]{metricOf: metricOfSeries},
+		timedGroups:  groups[series.TimedPoint]{metricOf: metricOfTimed},
+
 		stopped: make(chan struct{}),
 		done:    make(chan struct{}),
 	}
@@ -287,7 +294,8 @@ func (f *Flusher) sweep() {
 // handOn sends the offers that are left, and after them batches of the pending series. The sender must be reserved. If intervals
 // is false, points that belong to an interval are not sent: their values continue to gather after the offers that are left.
 func (f *Flusher) handOn(left []offer, intervals bool) {
-	f.Builder.begin(f.lastEnd)
+	f.Builder.begin(f.lastEnd, f.Sender.newOffer)
+	f.pending = f.seriesGroups.order(f.pending)
 	waiting := f.pending[:0]
 	for i, s := range f.pending {
 		if i%series.WarmSeries == 0 {
@@ -307,10 +315,12 @@ func (f *Flusher) handOn(left []offer, intervals bool) {
 	}
 	clear(f.pending[len(waiting):])
 	f.pending = waiting
+	f.repeated = f.seriesGroups.order(f.repeated)
 	for _, s := range f.repeated {
 		f.Builder.add(s)
 	}
 	if intervals {
+		f.timed = f.timedGroups.order(f.timed)
 		for i := range f.timed {
 			f.Builder.addTimed(&f.timed[i])
 		}

@@ -23,41 +23,56 @@ type batchKey struct {
 
 // openBatches are the batches that a [Builder] fills.
 type openBatches struct {
-	byKey   map[batchKey]*openBatch
-	ordered []*openBatch // in the order of their first points
-	last    *openBatch   // the batch of the last point, and in most cases also of the next point
+	byKey  map[batchKey]*openBatch
+	last   *openBatch // the batch of the last point, and in most cases also of the next point
+	offers []offer    // of all batches, in the order of their first points; complete batches only
+	finish func(Batch) offer
 }
 
 // openBatch is a batch with the metrics that it contains so far.
-
 type openBatch struct {
 	Batch
 	key     batchKey
+	index   int // of its offer
+	points  int
 	scope   pmetric.ScopeMetrics
 	metrics map[*series.Metric]pmetric.Metric
+	last    pmetric.Metric // the metric of the last point
+	lastOf  *series.Metric // whose metric last is
 }
 
+// batchPoints is the largest number of points in a batch. So many points, of about 400 bytes each, are in the processor's cache until
+// the batch is complete.
+const batchPoints = 2000
+
+// batch returns the batch for one more point.
 func (o *openBatches) batch(b *Builder, key batchKey) *openBatch {
-	if o.last != nil && o.last.key == key {
-		return o.last
+	if o.last == nil || o.last.key != key {
+		o.last = o.byKey[key]
 	}
-	if o.last = o.byKey[key]; o.last == nil {
+	if o.last != nil && o.last.points == batchPoints {
+		o.offers[o.last.index] = o.finish(o.last.Batch)
+		o.last = nil
+	}
+	if o.last == nil {
 		if o.byKey == nil {
 			o.byKey = map[batchKey]*openBatch{}
 		}
 		o.last = b.newBatch(key)
+		o.last.index = len(o.offers)
+		o.offers = append(o.offers, offer{})
 		o.byKey[key] = o.last
-		o.ordered = append(o.ordered, o.last)
 	}
+	o.last.points++
 	return o.last
 }
 
-func (o *openBatches) offers() []offer {
-	offers := make([]offer, len(o.ordered))
-	for i, open := range o.ordered {
-		offers[i] = newOffer(open.Batch)
+// finished returns the offers of all batches.
+func (o *openBatches) finished() []offer {
+	for _, open := range o.byKey {
+		o.offers[open.index] = o.finish(open.Batch)
 	}
-	return offers
+	return o.offers
 }
 
 func (b *Builder) newBatch(key batchKey) *openBatch {

@@ -73,6 +73,7 @@ type offer struct {
 	Batch
 	points   int64
 	attempts int
+	encoded  []byte // the batch in OTLP, if the consumer may change Metrics
 }
 
 func newOffer(b Batch) offer {
@@ -244,14 +245,44 @@ func (s *Sender) round(offers []offer) []offer {
 // consume offers a batch and reports whether it is done: the consumer has accepted it, or has refused it for good and counted
 // that.
 func (s *Sender) consume(o *offer) (done bool) {
-	b := o.Batch
+	b, err := o.Batch, error(nil)
 	if s.options.Mutates {
-		offered := pmetric.NewMetrics()
-		b.Metrics.CopyTo(offered)
-		b.Metrics = offered
+		b, err = o.giveAway()
 	}
-	err := s.options.Consume(s.ctx, b, o.attempts)
+	if err == nil {
+		err = s.options.Consume(s.ctx, b, o.attempts)
+	}
 	return err == nil || (!s.options.Retryable(err) && s.ctx.Err() == nil)
+}
+
+// newOffer returns the offer of a batch. If the consumer may change it, newOffer encodes it: while the batch is in the processor's cache,
+// that needs half the time.
+func (s *Sender) newOffer(b Batch) offer {
+	o := newOffer(b)
+	if s.options.Mutates {
+		_ = o.encode() // giveAway tries again
+	}
+	return o
+}
+
+func (o *offer) encode() (err error) {
+	o.encoded, err = (&pmetric.ProtoMarshaler{}).MarshalMetrics(o.Metrics)
+	return err
+}
+
+// giveAway returns the batch for a consumer that may change it. The offer then has it only in OTLP.
+func (o *offer) giveAway() (b Batch, err error) {
+	b, none := o.Batch, pmetric.Metrics{}
+	switch {
+	case b.Metrics == none:
+		b.Metrics, err = (&pmetric.ProtoUnmarshaler{}).UnmarshalMetrics(o.encoded)
+	case o.encoded == nil:
+		err = o.encode()
+	}
+	if err == nil {
+		o.Metrics = none
+	}
+	return b, err
 }
 
 // wait waits for the pause, which a recall ends early. It reports false if the context has ended.

@@ -17,6 +17,8 @@ type Metric struct {
 	aggregator aggregator
 	series     int     // number of series of the metric; Registry.mu guards it
 	overflow   *Series // may be nil; Registry.mu guards it
+
+	Grouped int // 0 except while the flusher orders series by metric
 }
 
 // Tag is an attribute of a series.

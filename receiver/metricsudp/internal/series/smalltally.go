@@ -5,10 +5,17 @@ import "github.com/otelcol-custom/otelcol-custom/internal/expo"
 // smallTally contains the first values of a tally: each different value once, with its count. Most series have so few values in an
 // interval that buckets would need five times the memory.
 type smallTally struct {
-	n      int // different values
-	values [smallTallyValues]float64
-	counts [smallTallyValues]uint64
+	n       int                     // different values
+	entries [smallTallyValues]entry // a value beside its count: mostly only the first cache line is in use
 }
+
+type entry struct {
+	value float64
+	count uint64
+}
+
+// all returns the different values with their counts.
+func (f *smallTally) all() []entry { return f.entries[:f.n] }
 
 const (
 	smallTallyValues = 15  // that fit into smallTallyBytes
@@ -26,16 +33,16 @@ func (f *smallTally) record(v float64, n uint64) bool {
 	if n == 0 {
 		return true
 	}
-	for i, known := range f.values[:f.n] {
-		if known == v {
-			f.counts[i] = expo.AddSat(f.counts[i], n)
+	for i := range f.all() {
+		if e := &f.entries[i]; e.value == v {
+			e.count = expo.AddSat(e.count, n)
 			return true
 		}
 	}
 	if f.n == smallTallyValues {
 		return false
 	}
-	f.values[f.n], f.counts[f.n] = v, n
+	f.entries[f.n] = entry{v, n}
 	f.n++
 	return true
 }
@@ -44,8 +51,8 @@ func (f *smallTally) record(v float64, n uint64) bool {
 func (f *smallTally) hasRoom(values int) bool { return f.n+values <= smallTallyValues }
 
 func (f *smallTally) anyNegative() bool {
-	for _, v := range f.values[:f.n] {
-		if v < 0 {
+	for _, e := range f.all() {
+		if e.value < 0 {
 			return true
 		}
 	}

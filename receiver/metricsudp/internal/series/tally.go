@@ -90,8 +90,8 @@ func (c *counted[T]) record(v float64, n uint64) {
 
 // replay records the values of f in a tally, which must have admitted them.
 func replay[T tally[T]](to T, f *smallTally) {
-	for i, v := range f.values[:f.n] {
-		to.Record(v, f.counts[i])
+	for _, e := range f.all() {
+		to.Record(e.value, e.count)
 	}
 }
 
@@ -213,8 +213,8 @@ func (v *tallyValue[T]) mergeSmall(f *smallTally) {
 	if v.tally != none {
 		v.tally.admit(f.anyNegative(), v.forced())
 	}
-	for i, x := range f.values[:f.n] {
-		v.recordAny(x, f.counts[i])
+	for _, e := range f.all() {
+		v.recordAny(e.value, e.count)
 	}
 	v.owner.small.put(f)
 }
@@ -260,6 +260,14 @@ func (v *tallyValue[T]) buckets() T {
 	v.owner.scratch.reset()
 	replay(v.owner.scratch, v.small)
 	return v.owner.scratch
+}
+
+// warm reads the memory of a small tally.
+func (v *tallyValue[T]) warm() byte {
+	if v.small == nil {
+		return 0
+	}
+	return byte(v.small.n)
 }
 
 func (v *tallyValue[T]) finishMerge() {

@@ -7,7 +7,7 @@ package series
 // WarmSeries is the number of series whose memory is read at once, about as many reads as a core can wait for at the same time.
 const WarmSeries = 16
 
-// Warm reads the memory that the points of up to WarmSeries series need.
+// Warm reads the memory that the points of up to WarmSeries series need: their tags, and the small tallies of distributions.
 //
 //go:noinline
 func Warm(all []*Series) (sum byte) {
@@ -17,6 +17,9 @@ func Warm(all []*Series) (sum byte) {
 		}
 		if n := len(s.tags); n > 0 {
 			sum += s.tags[0] + s.tags[n-1]
+		}
+		if v, ok := s.value.(*DistributionValue); ok {
+			sum += v.warm()
 		}
 	}
 	return sum
