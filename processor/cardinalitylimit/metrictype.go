@@ -85,7 +85,7 @@ type datapoints[P datapoint] interface {
 
 // codec contains the functions that read and write the values of a type of point.
 type codec[P datapoint] struct {
-	read      func(P) (fold.Value, fold.Stats)
+	read      func(P) (fold.Value, fold.Stat)
 	write     func(fold.Value, P)
 	exemplars func(P) pmetric.ExemplarSlice
 	buckets   func(P) int

@@ -134,7 +134,7 @@ func foretell[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale
 	case d.Rule >= 0, d.Action == limit.Strip, d.Action == limit.Overflow:
 		foldPoint(w, p, c, d, stale)
 	case d.Action != limit.Drop && w.pos.stateful && !stale && w.foretold.Knows(d.Stream):
-		if v, problem := c.read(p); problem == (fold.Stats{}) {
+		if v, problem := c.read(p); problem == fold.Readable {
 			w.batch.Admit(w.pointOf(d.Stream, p.StartTimestamp(), p.Timestamp(), v))
 		} else {
 			w.batch.Unreadable(d.Stream, problem)
@@ -154,7 +154,7 @@ func admit[P datapoint](w *walker, p P, c *codec[P], id uint64) (stays bool) {
 		return true // never folded, so the value need not be read
 	}
 	v, problem := c.read(p)
-	if problem != (fold.Stats{}) {
+	if problem != fold.Readable {
 		return !w.batch.Unreadable(id, problem)
 	}
 	fp := w.pointOf(id, p.StartTimestamp(), p.Timestamp(), v)
@@ -191,9 +191,10 @@ func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stal
 				fp.Attributes = w.withoutDropped(fp.Attributes, fp.Exemplars)
 			}
 		}
-		if problem != (fold.Stats{}) {
-			problem[fold.StatExemplars] = int64(c.exemplars(p).Len())
-			w.batch.Drop(problem)
+		if problem != fold.Readable {
+			n := fold.Stats{fold.StatExemplars: int64(c.exemplars(p).Len())}
+			n[problem]++
+			w.batch.Drop(n)
 			return
 		}
 	}

@@ -86,12 +86,12 @@ func (b *Batch) foldOnce(p Point) Admitted {
 
 // Unreadable decides on a passing point whose value cannot be read. It returns true if the point must be dropped, because a
 // part of its stream was folded. Then it counts the problem.
-func (b *Batch) Unreadable(id uint64, problem Stats) (drop bool) {
+func (b *Batch) Unreadable(id uint64, problem Stat) (drop bool) {
 	s := b.stateOf(id)
 	if s == nil || s.to.method != addGrowth {
 		return false
 	}
-	b.stats.add(problem)
+	b.stats[problem]++
 	return true
 }
 

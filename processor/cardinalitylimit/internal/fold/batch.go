@@ -80,10 +80,10 @@ type staging struct {
 	firsts []*staged // first points of streams of a writer
 }
 
-// run is a run of successive staged points of one writer: those from begin up to end, which is excluded.
+// run is a run of successive staged points of one writer.
 type run struct {
-	writer     uint64
-	begin, end int
+	writer uint64
+	begin  int // index of the first point
 }
 
 // maxPooled is the maximum number of points for which a pooled staging has memory.
@@ -197,13 +197,10 @@ func (b *Batch) foldStaged(now int64) {
 // themselves are large and stay in place.
 func (b *Batch) findRuns() {
 	b.runs = b.runs[:0]
-	for begin := 0; begin < len(b.staged); {
-		end := begin + 1
-		for end < len(b.staged) && b.staged[end].Writer == b.staged[begin].Writer {
-			end++
+	for i := range b.staged {
+		if i == 0 || b.staged[i].Writer != b.staged[i-1].Writer {
+			b.runs = append(b.runs, run{b.staged[i].Writer, i})
 		}
-		b.runs = append(b.runs, run{b.staged[begin].Writer, begin, end})
-		begin = end
 	}
 	slices.SortFunc(b.runs, func(x, y run) int {
 		if x.writer != y.writer {
@@ -220,7 +217,7 @@ func (b *Batch) fold(runs []run, now int64) {
 	e := noEvidence(t.writers.serial(id))
 	b.sizes, b.firsts = b.sizes[:0], b.firsts[:0]
 	for _, r := range runs {
-		for i := r.begin; i < r.end; i++ {
+		for i := r.begin; i < len(b.staged) && b.staged[i].Writer == id; i++ {
 			b.foldKnown(&b.staged[i], now, &e)
 		}
 	}

@@ -68,8 +68,7 @@ func (t *Table) first(in *shard, p *Point, a *accumulator, now int64, e *evidenc
 		writer: p.Writer, serial: e.serial, streak: 1,
 	}
 	s.join(a)
-	in.streams[p.Stream] = s
-	in.count.Add(1)
+	in.add(p.Stream, s)
 	n[StatFolded]++
 	if a.method == addGrowth {
 		a.begin(p, !p.Baseline && t.isNew(p, e), n)

@@ -10,55 +10,58 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 )
 
-// ReadNumber copies the value of p without exemplars. If the value cannot be folded, the Stats count the problem. Otherwise
-// they are zero. The other Read functions do the same. Package histpoint defines valid histograms.
-func ReadNumber(p pmetric.NumberDataPoint) (Value, Stats) {
+// Readable is the Stat of a value that can be folded.
+const Readable = StatCount
+
+// ReadNumber copies the value of p without exemplars. If the value cannot be folded, the Stat is the reason. Otherwise it is
+// Readable. The other Read functions do the same. Package histpoint defines valid histograms.
+func ReadNumber(p pmetric.NumberDataPoint) (Value, Stat) {
 	if p.ValueType() == pmetric.NumberDataPointValueTypeInt {
-		return Value{&number{i: p.IntValue()}}, Stats{}
+		return Value{&number{i: p.IntValue()}}, Readable
 	}
 	f := p.DoubleValue()
 	if !floats.IsFinite(f) {
-		return Value{}, Stats{StatNonFinite: 1}
+		return Value{}, StatNonFinite
 	}
-	return Value{&number{double: true, f: f}}, Stats{}
+	return Value{&number{double: true, f: f}}, Readable
 }
 
 // ReadHistogram copies the value of p.
-func ReadHistogram(p pmetric.HistogramDataPoint) (Value, Stats) {
+func ReadHistogram(p pmetric.HistogramDataPoint) (Value, Stat) {
 	t := finiteTotals(histpoint.TotalsOf(p))
 	var e histpoint.Explicit
 	if _, err := histpoint.LoadExplicit(&e, p); err != nil {
-		return Value{}, Stats{StatMalformed: 1}
+		return Value{}, StatMalformed
 	}
 	return Value{&histogram{
 		count: e.Count, sum: t.Sum, min: t.Min, max: t.Max, hasSum: t.HasSum, hasMin: t.HasMin, hasMax: t.HasMax,
 		bounds: e.Bounds, counts: e.Counts,
-	}}, Stats{}
+	}}, Readable
 }
 
 // ReadExponential copies the value of p with at most maxBuckets per sign.
-func ReadExponential(p pmetric.ExponentialHistogramDataPoint) (Value, Stats) {
+func ReadExponential(p pmetric.ExponentialHistogramDataPoint) (Value, Stat) {
 	t := finiteTotals(histpoint.TotalsOf(p))
 	var from expo.Histogram
 	if err := histpoint.LoadExponential(&from, p); err != nil {
-		return Value{}, Stats{StatMalformed: 1}
+		return Value{}, StatMalformed
 	}
 	from.Sum, from.Min, from.Max = t.Sum, t.Min, t.Max
 	m := &exponential{Histogram: expo.New(maxBuckets), hasSum: t.HasSum, hasMin: t.HasMin, hasMax: t.HasMax}
 	m.ZeroThreshold = from.ZeroThreshold
 	m.Merge(&from)
-	return Value{m}, Stats{}
+	return Value{m}, Readable
 }
 
 // ReadSummary copies count and sum of p. Quantiles cannot be added.
-func ReadSummary(p pmetric.SummaryDataPoint) (Value, Stats) {
+func ReadSummary(p pmetric.SummaryDataPoint) (Value, Stat) {
 	if !floats.IsFinite(p.Sum()) {
-		return Value{}, Stats{StatNonFinite: 1}
+		return Value{}, StatNonFinite
 	}
 	return Value{&histogram{
 		count: p.Count(), sum: p.Sum(), hasSum: true,
 		min: math.Inf(1), max: math.Inf(-1), counts: []uint64{p.Count()},
-	}}, Stats{}
+	}}, Readable
 }
 
 // finiteTotals leaves out totals that are not finite. An observation that is NaN spoils the sum and not the counts.

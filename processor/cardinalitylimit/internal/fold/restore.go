@@ -44,8 +44,7 @@ func (t *Table) Restore(c *Cut, killed bool) {
 			s.markOthersUncertain()
 		}
 		in := t.shard(c.streams[i].id)
-		in.streams[c.streams[i].id] = &s
-		in.count.Add(1)
+		in.add(c.streams[i].id, &s)
 		s.to.count(1, 0)
 		if s.contributes() {
 			s.to.count(0, 1)

@@ -192,3 +192,27 @@ func total(m measure) int64 {
 	}
 	return m.(*number).i
 }
+
+// A table knows exactly the streams that have a state, also those that share a counter with forgotten ones.
+func TestKnowsStreams(t *testing.T) {
+	table, _ := newTable(10_000)
+	random, ids := rand.New(rand.NewPCG(2, 2)), make([]uint64, 3_000)
+	b := table.Batch()
+	for i := range ids {
+		ids[i] = random.Uint64()
+		b.Add(Point{Target: 1, Stream: ids[i], Time: begun, Value: Value{&number{i: 1}}}, func() Series {
+			return series(1, pmetric.MetricTypeSum, pmetric.AggregationTemporalityCumulative, true)
+		})
+	}
+	require.False(t, table.Knows(ids[0]))
+	b.Commit()
+	table.each(func(in *shard, id uint64, s *stream) {
+		if id&1 == 0 {
+			table.forget(in, id, s)
+		}
+	})
+	for _, id := range ids {
+		require.Equal(t, id&1 == 1, table.Knows(id))
+		require.False(t, table.Knows(id^1<<30), "the same counter")
+	}
+}

@@ -4,24 +4,55 @@ package rank
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
 // Stranger is a point that waits for a decision.
 type Stranger struct {
-	Series uint64 // identity of the series, as the limits count it
-	Weight float64
-	Time   int64 // ns since the epoch
-	Metric int32 // number of the metric among those of the batch that have strangers
-	Point  int32 // index in the metric
+	Series uint64  // identity of the series, as the limits count it
+	Weight float64 // not negative
+	Time   int64   // ns since the epoch
+	Metric int32   // number of the metric among those of the batch that have strangers
+	Point  int32   // index in the metric
 }
 
-// maxStrangers bounds the memory of a queue: 40 bytes each, 2.5 MiB. The caller decides on further strangers at once, before
+// maxStrangers bounds the memory of a queue: 96 bytes each, 6 MiB. The caller decides on further strangers at once, before
 // those in the queue.
 const maxStrangers = 1 << 16
 
 // Queue contains the strangers of one batch. Not safe for concurrent use.
-type Queue struct{ waiting []Stranger }
+type Queue struct {
+	waiting []Stranger
+	spare   []Stranger // memory for the next order
+	keys    []key
+}
+
+// key is the value by which a stranger is sorted, and its index. It is smaller than a stranger.
+type key struct {
+	value uint64
+	at    int32
+}
+
+func compareKeys(a, b key) int {
+	if a.value != b.value {
+		return cmp.Compare(a.value, b.value)
+	}
+	return cmp.Compare(a.at, b.at)
+}
+
+// sort sorts the strangers by a value. Those of one value stay in their order.
+func (q *Queue) sort(valueOf func(*Stranger) uint64) {
+	q.keys, q.spare = q.keys[:0], q.spare[:0]
+	for i := range q.waiting {
+		q.keys = append(q.keys, key{valueOf(&q.waiting[i]), int32(i)}) //nolint:gosec // at most maxStrangers
+	}
+	slices.SortFunc(q.keys, compareKeys)
+	for _, k := range q.keys {
+		q.spare = append(q.spare, q.waiting[k.at])
+	}
+	q.waiting, q.spare = q.spare, q.waiting
+}
 
 // Add adds a stranger to the queue. It returns false if the queue is full.
 func (q *Queue) Add(s Stranger) bool {
@@ -35,34 +66,28 @@ func (q *Queue) Add(s Stranger) bool {
 // Ordered returns the strangers in their order: series by the sum of the weights of their points, equal sums by identity, and
 // the points of a series by time. The result is valid until the next Reset.
 func (q *Queue) Ordered() []Stranger {
-	slices.SortFunc(q.waiting, bySeries)
+	q.sort(func(s *Stranger) uint64 { return s.Series })
 	for i := 0; i < len(q.waiting); {
-		end, sum := i, 0.0
-		for ; end < len(q.waiting) && q.waiting[end].Series == q.waiting[i].Series; end++ {
-			sum += q.waiting[end].Weight
+		end, sum := i+1, 0.0
+		for end < len(q.waiting) && q.waiting[end].Series == q.waiting[i].Series {
+			end++
+		}
+		series := q.waiting[i:end]
+		slices.SortFunc(series, byTime)
+		for k := range series {
+			sum += series[k].Weight
 		}
 		for ; i < end; i++ {
 			q.waiting[i].Weight = sum
 		}
 	}
-	slices.SortFunc(q.waiting, byWeight)
+	q.sort(func(s *Stranger) uint64 { return ^math.Float64bits(s.Weight) }) // bits order numbers that are not negative
 	return q.waiting
 }
 
-// bySeries orders by identity, the points of a series by time, and points of one time as they came.
-func bySeries(a, b Stranger) int {
-	if a.Series != b.Series {
-		return cmp.Compare(a.Series, b.Series)
-	}
+// byTime orders the points of a series by time, and points of one time as they came.
+func byTime(a, b Stranger) int {
 	return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Point, b.Point))
-}
-
-// byWeight orders the heaviest first, and equal weights by series.
-func byWeight(a, b Stranger) int {
-	if a.Weight != b.Weight {
-		return cmp.Compare(b.Weight, a.Weight)
-	}
-	return bySeries(a, b)
 }
 
 // Reset empties the queue and keeps its memory.

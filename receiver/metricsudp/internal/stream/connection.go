@@ -38,7 +38,15 @@ func (c *connection) serve() (End, error) {
 	c.extendDeadline()
 	for {
 		n, err := c.stream.Read(c.room())
-		if !c.split(n) {
+		whole := c.split(n)
+		for whole && len(c.datagrams) == maxFrames {
+			if !c.deliver() {
+				return EndShutdown, nil
+			}
+			c.extendDeadline()
+			whole = c.next()
+		}
+		if !whole {
 			c.deliver()
 			return EndOverlongFrame, nil
 		}

@@ -33,6 +33,9 @@ type buffer struct {
 
 const firstBufferBytes = 4096
 
+// maxFrames bounds the frames that split finds at once, and so the memory of datagrams: a frame may have a single byte.
+const maxFrames = 256
+
 func newBuffer(f Framing, maxBytes int) *buffer {
 	b := &buffer{framing: f, maxBytes: maxBytes}
 	b.data = make([]byte, min(firstBufferBytes, b.maxBufferBytes()))
@@ -62,7 +65,8 @@ func (b *buffer) room() []byte {
 	return b.data[b.size:]
 }
 
-// split finds the datagrams after n more bytes were read. It reports false if a frame is longer than allowed.
+// split finds the datagrams after n more bytes were read. It reports false if a frame is longer than allowed. If it finds
+// maxFrames, there may be more: next finds them.
 func (b *buffer) split(n int) bool {
 	b.size += n
 	if b.framing == Length {
@@ -72,9 +76,15 @@ func (b *buffer) split(n int) bool {
 	return true
 }
 
-// splitFrames makes a datagram of each complete frame.
+// next drops the datagrams and finds the next ones in the bytes that were read.
+func (b *buffer) next() bool {
+	b.datagrams = b.datagrams[:0]
+	return b.split(0)
+}
+
+// splitFrames makes a datagram of each complete frame, up to maxFrames.
 func (b *buffer) splitFrames() bool {
-	for b.size-b.begin >= lengthBytes {
+	for b.size-b.begin >= lengthBytes && len(b.datagrams) < maxFrames {
 		length := binary.LittleEndian.Uint32(b.data[b.begin:])
 		if uint64(length) > uint64(b.maxBytes) {
 			return false

@@ -24,7 +24,12 @@ func feedBuffer(b *buffer, stream []byte, piece int, closed bool) (out []string,
 	for len(stream) > 0 {
 		n := copy(b.room(), stream[:min(piece, len(stream))])
 		stream = stream[n:]
-		if !b.split(n) {
+		whole = b.split(n)
+		for whole && len(b.datagrams) == maxFrames {
+			collect()
+			whole = b.next()
+		}
+		if !whole {
 			collect()
 			return out, false
 		}
@@ -87,6 +92,16 @@ func TestFramesOfAStream(t *testing.T) {
 			assert.Equal(t, tt.whole, whole)
 		}
 	}
+}
+
+// Frames of a single byte need little more memory than the buffer.
+func TestSmallFramesNeedLittleMemory(t *testing.T) {
+	const most = 65527
+	b := newBuffer(Length, most)
+	got, whole := feedBuffer(b, []byte(strings.Repeat(frame("x"), 30_000)), most, true)
+	assert.True(t, whole)
+	assert.Len(t, got, 30_000)
+	assert.Less(t, cap(b.datagrams), 2*maxFrames)
 }
 
 // A connection that has sent little has a small buffer.
