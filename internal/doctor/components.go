@@ -42,7 +42,7 @@ var replacements = map[string]map[string]replacement{
 	"receivers": {
 		"statsd": {
 			`use metricsudp with "compatibility: statsd" and the same keys`,
-			"ports of senders never keep series apart; sets, events, bad rates and more are handled as docs/metricsudp/switching.md lists",
+			"ports of senders never keep series apart; sets, events, bad rates and more are handled differently (docs/metricsudp/switching.md)",
 		},
 		"carbon":       {"use an otelcol-contrib or Telegraf agent in front that sends OTLP", ""},
 		"influxdb":     {"use an otelcol-contrib or Telegraf agent in front that sends OTLP", ""},

@@ -117,7 +117,7 @@ func (c *config) used(kind string) []string {
 	return slices.DeleteFunc(c.root.sub(kind).keys(), func(id string) bool { return !slices.Contains(started, id) })
 }
 
-// ids returns the IDs in used of the components that have one of the types.
+// ids returns the IDs of used whose component has one of the types.
 func (c *config) ids(kind string, types ...string) []string {
 	return slices.DeleteFunc(c.used(kind), func(id string) bool { return !isType(id, types...) })
 }
@@ -128,7 +128,7 @@ type exporter struct {
 	settings  settings
 }
 
-// exporters returns exporters and what they wrap.
+// exporters returns the exporters with the IDs, each followed by the exporter that it wraps, if any.
 func (c *config) exporters(ids []string) []exporter {
 	var out []exporter
 	for _, id := range ids {

@@ -77,7 +77,7 @@ func TestTraps(t *testing.T) {
 		},
 		"grouping before the log": {
 			`{processors: {groupbyattrs: {}}, service: {pipelines: {metrics: {processors: [memory_limiter, groupbyattrs, cardinalitylimit]}}}}`,
-			"service::pipelines::metrics::processors::groupbyattrs", "needs a batch in front",
+			"service::pipelines::metrics::processors::groupbyattrs", "merges the resources of one request only",
 		},
 		"queue that does not wait": {
 			`{exporters: {fallbacklog: {sending_queue: {wait_for_result: false}}}}`,
@@ -199,10 +199,10 @@ func TestTraps(t *testing.T) {
 		"log in /tmp":             {`{exporters: {fallbacklog: {log: {directory: /tmp/x}}}}`, "exporters::fallbacklog::log::directory", "temporary"},
 		"log that is big":         {`{exporters: {fallbacklog: {log: {max_disk_mib: 4096}}}}`, "exporters::fallbacklog::log::directory", "4096 MiB"},
 		"dead letter that is big": {`{exporters: {fallbacklog: {dead_letter: {max_disk_mib: 3100}}}}`, "exporters::fallbacklog::log::directory", "need 4124 MiB"},
-		"log that is far too big": {`{exporters: {fallbacklog: {log: {max_disk_mib: 8796093022208}}}}`, "exporters::fallbacklog::log::directory", "need 8796093023232 MiB"},
+		"log that is far too big": {`{exporters: {fallbacklog: {log: {max_disk_mib: 8796093022208}}}}`, "exporters::fallbacklog::log::directory", "is 8796093023232 MiB"},
 		"two logs on a volume": {
 			`{exporters: {fallbacklog/b: {log: {max_disk_mib: 2048}}}, service: {pipelines: {metrics: {exporters: [forward, fallbacklog, fallbacklog/b]}}}}`,
-			"exporters::fallbacklog/b::log::directory", "need 5120 MiB",
+			"exporters::fallbacklog/b::log::directory", "is 5120 MiB",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

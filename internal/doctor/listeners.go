@@ -47,7 +47,7 @@ func openListeners(c *config) []Finding {
 	return out
 }
 
-// restrictsSources reports whether ranges exclude any address.
+// restrictsSources reports whether there are ranges and none of them covers all IPv4 or all IPv6 addresses.
 func restrictsSources(ranges []string) bool {
 	return len(ranges) > 0 && !slices.ContainsFunc(ranges, func(text string) bool {
 		r, err := netip.ParsePrefix(text)

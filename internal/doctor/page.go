@@ -118,7 +118,7 @@ func collidingOrigins(c *config) []Finding {
 			reported[where] = true
 			out = append(out, Finding{
 				where, receiver + " has a series for each sender, and the exporter writes no label for the sender: the values of one sender replace those of another",
-				"set {enabled: true, exclude_service_attributes: true}, or origin: none for " + receiver,
+				"set {enabled: true, exclude_service_attributes: true}; for one series of all senders set ignore_host: true in " + receiver + " and remove origin",
 			})
 		}
 	}

@@ -34,7 +34,7 @@ func earlyAcknowledgement(c *config) []Finding {
 					})
 				case isType(id, regrouping):
 					out = append(out, Finding{
-						where, regrouping + " needs a batch in front, which acknowledges data before fallbacklog has it: a crash loses it",
+						where, regrouping + " merges the resources of one request only; behind a batch it merges those of several, but the batch acknowledges data before fallbacklog has it",
 						"run it in a gateway behind fallbacklog, or remove it",
 					})
 				}
@@ -120,7 +120,7 @@ func unboundLimits(c *config) []Finding {
 		switch {
 		case s.text("mode", "") == "dry_run":
 			out = append(out, Finding{"processors::" + id + "::mode", "a dry run bounds nothing: it only counts", "set mode: enforce when the counts are right (docs/limit-cardinality.md)"})
-		case !slices.ContainsFunc(s.maps("limits"), boundsEverything) && !c.isBoundBeside(id):
+		case !slices.ContainsFunc(s.maps("limits"), boundsEverything) && !c.isBoundElsewhere(id):
 			out = append(out, Finding{
 				"processors::" + id + "::limits", "no limit bounds all series together: invented names of metrics or services add series without end",
 				"add {name: total, key: [], count: streams, max_series: 100000, action: drop}",
@@ -130,8 +130,8 @@ func unboundLimits(c *config) []Finding {
 	return out
 }
 
-// isBoundBeside reports whether another processor bounds all series in every pipeline that has the processor.
-func (c *config) isBoundBeside(id string) bool {
+// isBoundElsewhere reports whether every pipeline with the processor has another one that bounds all series, in itself or upstream.
+func (c *config) isBoundElsewhere(id string) bool {
 	bounds := func(other string) bool {
 		s := c.root.sub("processors").sub(other)
 		return isType(other, "cardinalitylimit") && s.text("mode", "") != "dry_run" && slices.ContainsFunc(s.maps("limits"), boundsEverything)

@@ -48,9 +48,9 @@ func logDirectories(c *config, volumes Volumes) []Finding {
 			needs[volume.ID] = all
 		}
 		all.add(log, c.root.sub("exporters").sub(id).sub("dead_letter"))
-		if float64(volume.Bytes>>20) < all.mib() {
+		if float64(volume.Bytes>>20) < all.totalMiB() {
 			out = append(out, Finding{
-				where, fmt.Sprintf("the volume has %d MiB, and its logs with their dead letters or min_free_disk_mib need %.0f MiB", volume.Bytes>>20, all.mib()),
+				where, fmt.Sprintf("the volume has %d MiB; the max_disk_mib of its logs, plus the larger of their dead letters and min_free_disk_mib, is %.0f MiB", volume.Bytes>>20, all.totalMiB()),
 				"lower max_disk_mib, or choose a larger volume",
 			})
 		}
@@ -58,7 +58,7 @@ func logDirectories(c *config, volumes Volumes) []Finding {
 	return out
 }
 
-// need is the space that the logs on one volume need. In floating point a wrong number cannot overflow.
+// need is the space for all logs on one volume. The fields are floats, so that an absurd number cannot overflow.
 type need struct{ logsMiB, deadLettersMiB, freeMiB float64 }
 
 func (n *need) add(log, deadLetter settings) {
@@ -69,8 +69,9 @@ func (n *need) add(log, deadLetter settings) {
 	n.freeMiB = max(n.freeMiB, float64(log.number("min_free_disk_mib", defaultMinFreeMiB)))
 }
 
-// mib counts the greater of the dead letters and the free space, because dead letters are rarely full.
-func (n *need) mib() float64 { return n.logsMiB + max(n.deadLettersMiB, n.freeMiB) }
+// totalMiB returns the space that the logs need. Of dead letters and free space only the larger counts, because dead letters are rarely
+// full.
+func (n *need) totalMiB() float64 { return n.logsMiB + max(n.deadLettersMiB, n.freeMiB) }
 
 func isBelow(directory, folder string) bool {
 	clean := filepath.Clean(directory)

@@ -30,7 +30,8 @@ func (j *judge) part(level Level, since time.Time, format string, args ...any) {
 
 func severity(l Level) int { return slices.Index([]Level{LevelOK, LevelBusy, LevelBad}, l) }
 
-// counted is what became of n items, for a person.
+// counted returns the line as a phrase with n items, such as "3 lines that cannot be read (metricsudp)". If n is 1, the unit is
+// singular.
 func (l *Line) counted(n int64) string {
 	what := l.What
 	if n == 1 {

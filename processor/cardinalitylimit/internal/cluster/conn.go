@@ -18,12 +18,12 @@ type command struct {
 	name string
 	args []any
 
-	at    *node // that was sent the command; nil without a connection
+	at    *node // the node to which the command was sent; nil if no connection could be made
 	reply any
 	err   error
 }
 
-// refusal returns an answer that is an error.
+// refusal returns the text of an error with which the server answered. It returns false for any other error.
 func refusal(err error) (text string, ok bool) {
 	var e redis.Error
 	ok = errors.As(err, &e)
@@ -40,8 +40,8 @@ func refusedWith(err error, words ...string) bool {
 // conn is a connection to a server. It has one user at a time.
 type conn struct {
 	redis.Conn
-	guard  *guarded
-	forget func() bool // the end of the store's life
+	guard        *guarded
+	stopWatching func() bool // stops waiting for the end of the store's life, which closes the connection
 }
 
 // dial makes a connection that lasts no longer than the context life.
@@ -61,7 +61,7 @@ func dial(ctx, life context.Context, address string, config *tls.Config) (*conn,
 }
 
 func (c *conn) close() {
-	c.forget()
+	c.stopWatching()
 	_ = c.Close()
 }
 

@@ -29,11 +29,11 @@ type guarded struct {
 	out *bufio.Writer
 	err error // of the last Read, Write or Flush
 
-	line     []byte // checked, not yet read
-	text     int    // bytes of a text that follow, its CRLF included
-	open     []int  // elements that are left, of the outermost array first
-	bytes    int    // of the present answer
-	elements int    // of the present answer
+	line        []byte // checked, not yet read
+	textBytes   int    // unread bytes of the present text, with its CRLF
+	open        []int  // elements that are missing in each open array, of the outermost first
+	answerBytes int    // bytes of the present answer so far
+	elements    int    // elements of the present answer so far
 }
 
 func newGuarded(conn net.Conn) *guarded {
@@ -44,10 +44,11 @@ func newGuarded(conn net.Conn) *guarded {
 	return g
 }
 
-// Close implements net.Conn. It closes the connection below TLS, because TLS waits for up to 5 s to say that it closes.
+// Close implements net.Conn. It closes the connection below TLS, because closing TLS would wait for up to 5 s to send its
+// last message.
 func (g *guarded) Close() error { return g.raw.Close() }
 
-// Write implements net.Conn. The bytes leave with Flush, because the buffer of redigo has only 4 KiB.
+// Write implements net.Conn. It collects up to bufferBytes, because redigo writes every 4 KiB. Flush sends the rest.
 func (g *guarded) Write(p []byte) (n int, err error) {
 	n, g.err = g.out.Write(p)
 	return n, g.err
@@ -61,7 +62,7 @@ func (g *guarded) Flush() error {
 
 // Read implements net.Conn. It returns at most one line, or a part of one text.
 func (g *guarded) Read(p []byte) (n int, err error) {
-	if len(g.line) == 0 && g.text == 0 {
+	if len(g.line) == 0 && g.textBytes == 0 {
 		if g.line, g.err = g.next(); g.err != nil {
 			g.line = nil
 			return 0, g.err
@@ -72,24 +73,24 @@ func (g *guarded) Read(p []byte) (n int, err error) {
 		g.line = g.line[n:]
 		return n, nil
 	}
-	n, g.err = g.in.Read(p[:min(len(p), g.text)])
-	g.text -= n
+	n, g.err = g.in.Read(p[:min(len(p), g.textBytes)])
+	g.textBytes -= n
 	return n, g.err
 }
 
 // unasked reports whether something follows the last answer.
-func (g *guarded) unasked() bool { return len(g.line) > 0 || g.text > 0 || g.in.Buffered() > 0 }
+func (g *guarded) unasked() bool { return len(g.line) > 0 || g.textBytes > 0 || g.in.Buffered() > 0 }
 
 // next reads the line that begins an element.
 func (g *guarded) next() ([]byte, error) {
 	if len(g.open) == 0 {
-		g.bytes, g.elements = 0, 0
+		g.answerBytes, g.elements = 0, 0
 	}
 	line, err := g.in.ReadSlice('\n')
 	if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 		return nil, err
 	}
-	g.bytes += len(line)
+	g.answerBytes += len(line)
 	if err != nil || !g.begin(line) {
 		return nil, fmt.Errorf("%w: %q", errProtocol, line[:min(len(line), 40)])
 	}
@@ -110,7 +111,7 @@ func (g *guarded) begin(line []byte) bool {
 	case '$':
 		ok = err == nil && n >= -1 && n <= maxAnswerBytes
 		if ok && n >= 0 {
-			g.bytes, g.text = g.bytes+n, n+len("\r\n")
+			g.answerBytes, g.textBytes = g.answerBytes+n, n+len("\r\n")
 		}
 	case '*':
 		ok = err == nil && n >= -1 && n <= maxElements
@@ -120,7 +121,7 @@ func (g *guarded) begin(line []byte) bool {
 		ok = false
 	}
 	if ok {
-		ok = g.bytes <= maxAnswerBytes && g.elements <= maxElements && len(g.open) <= maxDepth
+		ok = g.answerBytes <= maxAnswerBytes && g.elements <= maxElements && len(g.open) <= maxDepth
 		g.finish()
 	}
 	return ok

@@ -85,7 +85,7 @@ func (s *nodes) addRange(t *topology, host string, r any) error {
 		_, err = redis.Scan(primary, &name, &port)
 	}
 	if err == nil && (first < 0 || last >= slotCount) {
-		err = fmt.Errorf("slots %d to %d", first, last)
+		err = fmt.Errorf("slots %d to %d, outside 0 to %d", first, last, slotCount-1)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", errProtocol, err)
@@ -106,8 +106,8 @@ func (s *nodes) addRange(t *topology, host string, r any) error {
 	return nil
 }
 
-// askSentinel asks a sentinel for the address of the server, and the server whether it is a primary: a sentinel may learn
-// late that it is one no more.
+// askSentinel asks a sentinel for the address of the primary, and then the server itself for its role, because the sentinel may
+// not know yet that it has become a replica.
 func (s *nodes) askSentinel(ctx context.Context, address string) (*topology, error) {
 	sentinel, err := dial(ctx, s.life, address, s.options.TLS)
 	if err != nil {

@@ -8,10 +8,11 @@ import (
 )
 
 const (
-	// maxConns is the maximum number of connections to a server. There is more than one only while several batches ask at once.
-	// With 8, and 64 batches at once, a batch waits for eight round trips.
+	// maxConns is the maximum number of connections to a server. Batches that ask at the same time each use one. With 64 such
+	// batches, the last ones wait for eight round trips.
 	maxConns = 8
-	// idleTimeout is the time after which an unused connection is closed. Heartbeats always use the same one.
+	// idleTimeout is the time after which an unused connection is closed, at the end of the next exchange with the server.
+	// Exchanges use the newest idle connection, so that the others can expire.
 	idleTimeout = 30 * time.Second
 )
 
@@ -20,9 +21,9 @@ type node struct {
 	address string
 	dial    func(ctx context.Context, address string) (*conn, error)
 	now     func() time.Time
-	life    context.Context // ends with close; the end of connection attempts
+	life    context.Context // its end ends connection attempts; close ends it
 	end     context.CancelFunc
-	inUse   chan struct{}  // one element for each connection that is used or made
+	inUse   chan struct{}  // one element for each connection that is in use or being made
 	making  sync.WaitGroup // connection attempts
 
 	mu     sync.Mutex // guards everything below
@@ -57,7 +58,7 @@ func (n *node) exchange(ctx context.Context, commands ...*command) {
 	usable := c.exchange(ctx, commands...)
 	n.release(c, usable)
 	if !usable {
-		n.closeIdle(0) // a server that restarted has closed them, too
+		n.closeIdle(0) // the server may have restarted or hang, so they may be broken, too
 	}
 }
 
@@ -82,7 +83,7 @@ func (n *node) acquire(ctx context.Context) (*conn, error) {
 		return c, nil
 	}
 	made := make(chan attempt)
-	if !n.start(func() { n.make(ctx, made) }) {
+	if !n.start(func() { n.connectFor(ctx, made) }) {
 		<-n.inUse
 		return nil, context.Canceled
 	}
@@ -135,9 +136,9 @@ func (n *node) start(attempt func()) bool {
 	return !n.closed
 }
 
-// make makes a connection for the exchange that ctx belongs to. If that has ended meanwhile, a later one finds the connection: it
-// may take longer than an exchange may last.
-func (n *node) make(ctx context.Context, made chan<- attempt) {
+// connectFor makes a connection for the exchange with the context ctx. If the exchange ends first, the connection becomes idle for a
+// later exchange, because connecting may take longer than an exchange may last. connectFor then also frees the element of inUse.
+func (n *node) connectFor(ctx context.Context, made chan<- attempt) {
 	c, err := n.dial(n.life, n.address)
 	select {
 	case made <- attempt{c, err}:

@@ -21,7 +21,7 @@ const (
 	learnTimeout = 3 * time.Second
 	// relearnPause is the minimum time between two attempts to learn the nodes again.
 	relearnPause = time.Second
-	// maxRedirections bounds how often the nodes of a cluster send a command on.
+	// maxRedirections is how many redirections of a command are followed.
 	maxRedirections = 3
 	// maxNodes bounds the number of known servers.
 	maxNodes = 1000
@@ -38,7 +38,7 @@ type nodes struct {
 	stale    atomic.Bool              // the nodes may have changed
 	// Only connect uses the two fields below.
 	learnedAt time.Time // last attempt
-	first     int       // address that is asked first
+	first     int       // index of the address to ask first, modulo their number
 
 	mu        sync.Mutex // guards byAddress
 	byAddress map[string]*node
@@ -62,15 +62,15 @@ func (t *topology) owner(key string) *node {
 }
 
 var (
-	// errNotConnected means that no connection has been made yet.
+	// errNotConnected means that the nodes are not known yet, or that the store is closed.
 	errNotConnected = errors.New("not connected")
-	// errNoNode means that the nodes of a cluster do not have all slots.
+	// errNoNode means that no node of the cluster has the slot of the key, or that the cluster lists no node.
 	errNoNode = errors.New("no node of the cluster has the slot")
 	// errNotPrimary means that a sentinel names a server that has become a replica.
 	errNotPrimary = errors.New("the server that the sentinel names is not a primary")
 )
 
-// severalNodes reports whether the keys are on several nodes.
+// severalNodes reports whether the store is a cluster, whose keys may be on several nodes.
 func (s *nodes) severalNodes() bool {
 	t := s.topology.Load()
 	return t != nil && t.slots != nil
@@ -193,7 +193,7 @@ func (s *nodes) do(ctx context.Context, commands ...*command) {
 	}
 }
 
-// redirect adds the commands that a node has sent on to the pipelines of the nodes that it names.
+// redirect adds each redirected command to the pipeline of the node that the redirection names.
 func (s *nodes) redirect(pipelines map[*node][]*command, commands []*command) {
 	for _, c := range commands {
 		address, once, ok := redirection(c)
@@ -214,7 +214,7 @@ func (s *nodes) redirect(pipelines map[*node][]*command, commands []*command) {
 	}
 }
 
-// redirection returns where a node has sent a command on, and whether for this once.
+// redirection returns the address to which a node redirects a command. once reports that only this command is redirected (ASK).
 func redirection(c *command) (address string, once, ok bool) {
 	text, _ := refusal(c.err)
 	words := strings.Fields(text)

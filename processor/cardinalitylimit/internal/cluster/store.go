@@ -168,7 +168,7 @@ func (c *call) args(common *common) []string {
 	return append(args, c.items...)
 }
 
-// errProtocol means that an answer has not the form of the script's replies.
+// errProtocol means that an answer does not have the form that its command requires, or exceeds a bound.
 var errProtocol = errors.New("unexpected answer")
 
 func decode(c *call, answer any, failure error) (out reply, err error) {

@@ -80,7 +80,7 @@ type staging struct {
 	firsts []*staged // first points of streams of a writer
 }
 
-// run is a run of successive staged points of one writer.
+// run is a sequence of consecutive staged points of one writer.
 type run struct {
 	writer uint64
 	begin  int // index of the first point

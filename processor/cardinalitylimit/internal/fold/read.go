@@ -10,7 +10,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/histpoint"
 )
 
-// Readable is the Stat of a value that can be folded.
+// Readable means that a value can be folded. It is not an index of Stats.
 const Readable = StatCount
 
 // ReadNumber copies the value of p without exemplars. If the value cannot be folded, the Stat is the reason. Otherwise it is

@@ -193,7 +193,7 @@ func (c *Cursor) ReadAgain(attrs pcommon.Map) {
 
 // dropLabels removes the labels that the rule of the metric drops.
 func (c *Cursor) dropLabels() {
-	rule := int32(c.remaining.rule + 1) //nolint:gosec // as many as a configuration has
+	rule := int32(c.remaining.rule + 1) //nolint:gosec // a configuration has few rules
 	for i := range c.pairs {
 		p := &c.pairs[i]
 		if p.rule != rule {

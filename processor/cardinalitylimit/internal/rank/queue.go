@@ -17,7 +17,7 @@ type Stranger struct {
 	Point  int32   // index in the metric
 }
 
-// maxStrangers bounds the memory of a queue: 96 bytes each, 6 MiB. The caller decides on further strangers at once, before
+// maxStrangers bounds the memory of a queue: two Strangers and a key each, 96 bytes, 6 MiB. The caller decides on further strangers at once, before
 // those in the queue.
 const maxStrangers = 1 << 16
 
@@ -63,8 +63,8 @@ func (q *Queue) Add(s Stranger) bool {
 	return true
 }
 
-// Ordered returns the strangers in their order: series by the sum of the weights of their points, equal sums by identity, and
-// the points of a series by time. The result is valid until the next Reset.
+// Ordered returns the strangers by series: the largest sum of the points' weights first, equal sums by identity. The points of a
+// series are ordered by time. The result is valid until the next Reset.
 func (q *Queue) Ordered() []Stranger {
 	q.sort(func(s *Stranger) uint64 { return s.Series })
 	for i := 0; i < len(q.waiting); {
@@ -81,7 +81,7 @@ func (q *Queue) Ordered() []Stranger {
 			q.waiting[i].Weight = sum
 		}
 	}
-	q.sort(func(s *Stranger) uint64 { return ^math.Float64bits(s.Weight) }) // bits order numbers that are not negative
+	q.sort(func(s *Stranger) uint64 { return ^math.Float64bits(s.Weight) }) // the bits of non-negative numbers sort like the numbers; ^ puts the largest first
 	return q.waiting
 }
 

@@ -21,23 +21,23 @@ func (g *groups[T]) order(items []T) []T {
 	}
 	for i := range items {
 		m := g.metricOf(&items[i])
-		if m.Grouped == 0 {
+		if m.GroupPosition == 0 {
 			g.metrics = append(g.metrics, m)
 		}
-		m.Grouped++
+		m.GroupPosition++
 	}
 	end := 0
 	for _, m := range g.metrics {
-		m.Grouped, end = end, end+m.Grouped // the index of its next item
+		m.GroupPosition, end = end, end+m.GroupPosition // the index of its next item
 	}
 	ordered := slices.Grow(g.other[:0], len(items))[:len(items)]
 	for i := range items {
 		m := g.metricOf(&items[i])
-		ordered[m.Grouped] = items[i]
-		m.Grouped++
+		ordered[m.GroupPosition] = items[i]
+		m.GroupPosition++
 	}
 	for _, m := range g.metrics {
-		m.Grouped = 0
+		m.GroupPosition = 0
 	}
 	clear(g.metrics)
 	g.metrics = g.metrics[:0]

@@ -25,7 +25,7 @@ type batchKey struct {
 type openBatches struct {
 	byKey  map[batchKey]*openBatch
 	last   *openBatch // the batch of the last point, and in most cases also of the next point
-	offers []offer    // of all batches, in the order of their first points; complete batches only
+	offers []offer    // one for each batch, in the order of their first points; empty until the batch is complete
 	finish func(Batch) offer
 }
 
@@ -41,8 +41,8 @@ type openBatch struct {
 	lastOf  *series.Metric // whose metric last is
 }
 
-// batchPoints is the largest number of points in a batch. So many points, of about 400 bytes each, are in the processor's cache until
-// the batch is complete.
+// batchPoints is the maximum number of points in a batch. 2,000 points of about 400 bytes stay in the processor's cache until the batch
+// is complete.
 const batchPoints = 2000
 
 // batch returns the batch for one more point.

@@ -170,7 +170,7 @@ func (r *Reader) receiveGauges(datagrams []socket.Datagram, now int64) []socket.
 	return rest
 }
 
-// mayHaveGauge reports whether a bar with a g after it, as in every line of a gauge, is in a payload. Blanks may be between them.
+// mayHaveGauge reports whether a payload contains "|g", with or without blanks before the g. Every line of a gauge does.
 func mayHaveGauge(payload []byte) bool {
 	for {
 		_, after, found := bytes.Cut(payload, bar)

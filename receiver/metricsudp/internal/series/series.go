@@ -18,7 +18,9 @@ type Metric struct {
 	series     int     // number of series of the metric; Registry.mu guards it
 	overflow   *Series // may be nil; Registry.mu guards it
 
-	Grouped int // 0 except while the flusher orders series by metric
+	// GroupPosition is used by the flusher while it orders items by metric: first the number of the metric's items, then the index
+	// of its next item. Otherwise it is 0.
+	GroupPosition int
 }
 
 // Tag is an attribute of a series.
