@@ -198,7 +198,7 @@ func TestTraps(t *testing.T) {
 		"default limits":          {`{processors: {cardinalitylimit: {limits: []}}}`, "processors::cardinalitylimit::limits", "invented"},
 		"log in /tmp":             {`{exporters: {fallbacklog: {log: {directory: /tmp/x}}}}`, "exporters::fallbacklog::log::directory", "temporary"},
 		"log that is big":         {`{exporters: {fallbacklog: {log: {max_disk_mib: 4096}}}}`, "exporters::fallbacklog::log::directory", "4096 MiB"},
-		"dead letter that is big": {`{exporters: {fallbacklog: {dead_letter: {max_disk_mib: 3100}}}}`, "exporters::fallbacklog::log::directory", "need 4124 MiB"},
+		"dead letter that is big": {`{exporters: {fallbacklog: {dead_letter: {max_disk_mib: 3100}}}}`, "exporters::fallbacklog::log::directory", "is 4124 MiB"},
 		"log that is far too big": {`{exporters: {fallbacklog: {log: {max_disk_mib: 8796093022208}}}}`, "exporters::fallbacklog::log::directory", "is 8796093023232 MiB"},
 		"two logs on a volume": {
 			`{exporters: {fallbacklog/b: {log: {max_disk_mib: 2048}}}, service: {pipelines: {metrics: {exporters: [forward, fallbacklog, fallbacklog/b]}}}}`,

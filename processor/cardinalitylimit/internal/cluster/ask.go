@@ -109,7 +109,7 @@ func (m *Gateway) fetch(ctx context.Context, b *askScratch, now time.Time) {
 	if len(b.calls) == 0 {
 		return
 	}
-	b.calls = m.exchange(ctx, b.calls)
+	m.exchange(ctx, b.calls)
 	for i := range b.calls {
 		c := &b.calls[i]
 		c.key.mu.Lock()
@@ -180,7 +180,7 @@ func (m *Gateway) askStore(ctx context.Context, b *askScratch, wants []Want) {
 			b.parts = append(b.parts, [2]int{at, first})
 		}
 	}
-	b.calls = m.exchange(ctx, b.calls)
+	m.exchange(ctx, b.calls)
 	now := m.options.Now()
 	for i := range b.calls {
 		c := &b.calls[i]
@@ -226,36 +226,14 @@ func (m *Gateway) apply(c *call, part []int, wants []Want, now time.Time) {
 	}
 }
 
-// exchange makes calls in one pipeline and returns them with their replies. It waits until ctx ends. A new connection may last
-// longer than that. Then the calls go on in their goroutine, and exchange returns copies without replies.
-func (m *Gateway) exchange(ctx context.Context, calls []call) []call {
+// exchange makes calls in one pipeline and sets their replies. It returns soon after the end of ctx.
+func (m *Gateway) exchange(ctx context.Context, calls []call) {
 	begin := m.options.Now()
-	done := make(chan error, 1)
-	c := m.common()
-	m.exchanging.Go(func() { done <- m.store.run(ctx, c, calls) })
-	answered := calls // the goroutine owns calls until it sends to done
-	var err error
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		err = ctx.Err()
-		answered = unanswered(calls, err)
-	}
+	err := m.store.run(ctx, m.common(), calls)
 	m.counts.exchanges.Add(1)
 	m.counts.waited.Add(int64(m.options.Now().Sub(begin)))
-	m.noteCalls(answered)
+	m.noteCalls(calls)
 	m.noteExchange(err)
-	return answered
-}
-
-// unanswered returns copies of calls whose replies another goroutine is still writing.
-func unanswered(calls []call, err error) []call {
-	copies := make([]call, len(calls))
-	for i := range calls {
-		c := &calls[i]
-		copies[i] = call{op: c.op, key: c.key, err: err}
-	}
-	return copies
 }
 
 func (m *Gateway) noteCalls(calls []call) {

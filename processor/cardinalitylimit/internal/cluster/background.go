@@ -224,5 +224,4 @@ func (m *Gateway) leave() {
 	}
 	m.cancel()
 	m.store.close()
-	m.exchanging.Wait()
 }

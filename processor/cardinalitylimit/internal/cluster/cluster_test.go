@@ -87,7 +87,7 @@ func (s *stand) join(name string, edit func(*Options)) *member {
 	m.series = make(map[uint64]bool)
 	m.source = &m.tracked
 	m.store.places = newScript(strings.Replace(placesScript, "redis.call('TIME')", "redis.call('MGET', 'now:s', 'now:us')", 1))
-	s.t.Cleanup(func() { m.cancel(); m.store.close(); m.exchanging.Wait() })
+	s.t.Cleanup(func() { m.cancel(); m.store.close() })
 	m.heartbeat(time.Now())
 	return m
 }

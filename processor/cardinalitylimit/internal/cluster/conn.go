@@ -17,6 +17,8 @@ type command struct {
 	key  string // decides which node of a cluster is asked
 	name string
 	args []any
+	// script is the text of the script that the command runs by its name. It is empty for other commands.
+	script string
 
 	at    *node // the node to which the command was sent; nil if no connection could be made
 	reply any

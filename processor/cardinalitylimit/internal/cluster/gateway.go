@@ -66,8 +66,6 @@ type Gateway struct {
 	agreed       atomic.Bool  // all have our configuration
 	counts       counts
 	scratch      sync.Pool
-	// exchanging counts the exchanges with the store that batches have begun.
-	exchanging sync.WaitGroup
 
 	cancel context.CancelFunc
 	ctx    context.Context

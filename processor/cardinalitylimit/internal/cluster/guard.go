@@ -115,7 +115,7 @@ func (g *guarded) begin(line []byte) bool {
 		}
 	case '*':
 		ok = err == nil && n >= -1 && n <= maxElements
-		g.elements += n
+		g.elements += max(n, 0)
 		g.open = append(g.open, max(n, 0)+1) // the array ends with its last element
 	default:
 		ok = false

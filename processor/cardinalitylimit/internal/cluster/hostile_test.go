@@ -170,9 +170,18 @@ func TestSecretsStaySecret(t *testing.T) {
 	s := newStand(t)
 	s.Do(s.client, "CONFIG", "SET", "requirepass", "another")
 	for name, set := range map[string]func(*Options){
-		"wrong password":    func(o *Options) { o.Store.Password = secret },
-		"wrong user":        func(o *Options) { o.Store.Username, o.Store.Password = "nobody", secret },
-		"nobody listens":    func(o *Options) { o.Store.Password, o.Store.Endpoints = secret, []string{"127.0.0.1:1"} },
+		"wrong password": func(o *Options) { o.Store.Password = secret },
+		"wrong user":     func(o *Options) { o.Store.Username, o.Store.Password = "nobody", secret },
+		"nobody listens": func(o *Options) { o.Store.Password, o.Store.Endpoints = secret, []string{"127.0.0.1:1"} },
+		"AUTH is unknown": func(o *Options) {
+			i := startImpostor(t, func(command string) []byte {
+				if command == "AUTH" {
+					return []byte("-ERR unknown command 'AUTH', with args beginning with: '" + secret + "'\r\n")
+				}
+				return polite(command)
+			})
+			o.Store.Password, o.Store.Endpoints = secret, []string{i.Addr().String()}
+		},
 		"not a name at all": func(o *Options) { o.Store.Password, o.Store.Endpoints = secret, []string{"host.invalid:1"} },
 	} {
 		t.Run(name, func(t *testing.T) {

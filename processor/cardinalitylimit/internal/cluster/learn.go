@@ -9,8 +9,8 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// learn asks the endpoints in turn for the nodes, and in a cluster the known nodes, too. It begins with the one that answered
-// last. If none answers, the next attempt begins with another one, because those that hang use up the time.
+// learn asks the endpoints in turn for the nodes, and in a cluster the known nodes, too. Each attempt begins with
+// another one: those that hang use up the time, and one that is cut off from its cluster describes former nodes.
 func (s *nodes) learn() (*topology, error) {
 	ctx, cancel := context.WithTimeout(s.life, learnTimeout)
 	defer cancel()
@@ -30,7 +30,7 @@ func (s *nodes) learn() (*topology, error) {
 		t, err := ask(one, addresses[at])
 		cancel()
 		if err == nil {
-			s.first = at
+			s.first = at + 1
 			return t, nil
 		}
 		if failure == nil {
@@ -52,7 +52,7 @@ func (s *nodes) askServer(ctx context.Context, address string) (*topology, error
 	}
 	c := command{name: "CLUSTER", args: []any{"SLOTS"}}
 	n.exchange(ctx, &c)
-	if len(s.options.Endpoints) == 1 && c.at == n && refusedWith(c.err, "ERR", "NOPERM") {
+	if len(s.options.Endpoints) == 1 && address == s.options.Endpoints[0] && c.at == n && refusedWith(c.err, "ERR", "NOPERM") {
 		return &topology{all: []*node{n}}, nil
 	}
 	ranges, err := redis.Values(c.reply, c.err)

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -11,7 +12,7 @@ const (
 	// maxConns is the maximum number of connections to a server. Batches that ask at the same time each use one. With 64 such
 	// batches, the last ones wait for eight round trips.
 	maxConns = 8
-	// idleTimeout is the time after which an unused connection is closed, at the end of the next exchange with the server.
+	// idleTimeout is the time after which an unused connection is closed, when the next exchange with the server begins or ends.
 	// Exchanges use the newest idle connection, so that the others can expire.
 	idleTimeout = 30 * time.Second
 )
@@ -55,11 +56,37 @@ func (n *node) exchange(ctx context.Context, commands ...*command) {
 	for _, command := range commands {
 		command.at = n
 	}
-	usable := c.exchange(ctx, commands...)
+	usable := c.exchange(ctx, commands...) && !slices.ContainsFunc(commands, refusedByReplica)
 	n.release(c, usable)
 	if !usable {
 		n.closeIdle(0) // the server may have restarted or hang, so they may be broken, too
 	}
+}
+
+// run is exchange, and a server that does not know a script, after a restart or a failover, gets its text.
+func (n *node) run(ctx context.Context, commands []*command) {
+	n.exchange(ctx, commands...)
+	var again []*command
+	for i, c := range commands {
+		if c.script == "" || !refusedWith(c.err, "NOSCRIPT") {
+			continue
+		}
+		if i > 0 && commands[i-1].name == asking {
+			again = append(again, commands[i-1])
+		}
+		c.name, c.args[0] = "EVAL", c.script
+		again = append(again, c)
+	}
+	if len(again) > 0 {
+		n.exchange(ctx, again...)
+	}
+}
+
+// refusedByReplica reports whether the server was a replica. Behind the same name another server may be the primary now, to which only
+// a new connection leads.
+func refusedByReplica(c *command) bool {
+	text, _ := refusal(c.err)
+	return strings.Contains(text, "READONLY") // in Redis 6.2 a part of the text
 }
 
 // attempt is the result of a connection attempt.
@@ -79,6 +106,7 @@ func (n *node) acquire(ctx context.Context) (*conn, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	n.closeIdle(idleTimeout)
 	if c := n.takeIdle(); c != nil {
 		return c, nil
 	}

@@ -149,6 +149,43 @@ func TestAServerThatHangs(t *testing.T) {
 	server.Continue()
 }
 
+// After a refusal by a replica the next exchange has a new connection, because another server may have the name now.
+func TestAReplicaIsDialledAgain(t *testing.T) {
+	server := storetest.Start(t)
+	n := connectTo(t, StoreOptions{Endpoints: []string{server.Addr}}).topology.Load().all[0]
+	_, err := n.do(t.Context(), "SET", "a", "b")
+	require.NoError(t, err)
+	require.Equal(t, 1, n.unused())
+	server.Do(server.Client(), "REPLICAOF", "127.0.0.1", "1")
+	_, err = n.do(t.Context(), "SET", "a", "b")
+	require.True(t, refusedWith(err, "READONLY"), err)
+	require.Zero(t, n.unused())
+}
+
+// A connection whose login is redirected, by a node without a name for the other one, is none.
+func TestALoginThatIsRedirected(t *testing.T) {
+	for _, answer := range []string{"-MOVED 1 :7001\r\n", "-ASK 1 :7001\r\n", "+OK\r\n+OK\r\n", "-MOVED 1 127.0.0.1:1\r\n"} {
+		logins := 0
+		i := startImpostorAt(t, func(address string) func(string) []byte {
+			node := asNode(address)
+			return func(command string) []byte {
+				if command == "CLIENT" {
+					if logins++; logins > 1 {
+						return []byte(answer)
+					}
+				}
+				return node(command)
+			}
+		})
+		s := connectTo(t, StoreOptions{Endpoints: []string{i.Addr().String()}, ClientName: "gateway"})
+		s.topology.Load().all[0].closeIdle(0)
+		c := command{key: "k", name: "GET", args: []any{"k"}}
+		s.do(t.Context(), &c)
+		require.Error(t, c.err, answer)
+		require.Nil(t, c.at)
+	}
+}
+
 // Calls of a pipeline that were answered before the connection failed keep their answers.
 func TestAPipelineThatBreaks(t *testing.T) {
 	server := storetest.Start(t)

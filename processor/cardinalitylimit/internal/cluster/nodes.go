@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gomodule/redigo/redis"
 )
 
 const (
@@ -23,6 +26,8 @@ const (
 	relearnPause = time.Second
 	// maxRedirections is how many redirections of a command are followed.
 	maxRedirections = 3
+	// asking precedes a command that another node has redirected for this once.
+	asking = "ASKING"
 	// maxNodes bounds the number of known servers.
 	maxNodes = 1000
 )
@@ -88,8 +93,10 @@ func (s *nodes) connect(now time.Time) error {
 	if err != nil {
 		s.stale.Store(true)
 		if known != nil { // its nodes may still answer
+			s.keepOnly(known.all)
 			return nil
 		}
+		s.keepOnly(nil)
 		return err
 	}
 	s.topology.Store(t)
@@ -152,14 +159,28 @@ func (s *nodes) login(ctx context.Context, address string) (*conn, error) {
 	if n := s.options.Database; n != 0 {
 		first = append(first, &command{name: "SELECT", args: []any{n}})
 	}
-	c.exchange(ctx, first...)
+	usable := c.exchange(ctx, first...)
 	for _, command := range first {
 		if command.err != nil {
 			c.close()
-			return nil, command.err
+			return nil, withoutArguments(command.err)
 		}
 	}
+	if !usable {
+		c.close()
+		return nil, cmp.Or(ctx.Err(), fmt.Errorf("%w: nothing was asked", errProtocol))
+	}
 	return c, nil
+}
+
+// withoutArguments shortens an answer that is an error to its first word. A server that does not know AUTH repeats the password.
+func withoutArguments(err error) error {
+	text, ok := refusal(err)
+	if !ok {
+		return err
+	}
+	word, _, _ := strings.Cut(text, " ")
+	return redis.Error(word)
 }
 
 // do sends each command to the node of its key, and sets its reply and its error. A node gets its commands in one pipeline,
@@ -180,7 +201,7 @@ func (s *nodes) do(ctx context.Context, commands ...*command) {
 	for redirections := 0; len(pipelines) > 0; redirections++ {
 		var wg sync.WaitGroup
 		for n, pipeline := range pipelines {
-			wg.Go(func() { n.exchange(ctx, pipeline...) })
+			wg.Go(func() { n.run(ctx, pipeline) })
 		}
 		wg.Wait()
 		clear(pipelines)
@@ -206,7 +227,7 @@ func (s *nodes) redirect(pipelines map[*node][]*command, commands []*command) {
 			continue
 		}
 		if once {
-			pipelines[n] = append(pipelines[n], &command{name: "ASKING"})
+			pipelines[n] = append(pipelines[n], &command{name: asking})
 		} else {
 			s.stale.Store(true)
 		}
@@ -218,7 +239,7 @@ func (s *nodes) redirect(pipelines map[*node][]*command, commands []*command) {
 func redirection(c *command) (address string, once, ok bool) {
 	text, _ := refusal(c.err)
 	words := strings.Fields(text)
-	if len(words) != 3 || words[0] != "MOVED" && words[0] != "ASK" {
+	if c.at == nil || len(words) != 3 || words[0] != "MOVED" && words[0] != "ASK" {
 		return "", false, false
 	}
 	colon := strings.LastIndexByte(words[2], ':') // of the port; an address of IPv6 has no brackets here
@@ -232,8 +253,8 @@ func redirection(c *command) (address string, once, ok bool) {
 	return net.JoinHostPort(host, words[2][colon+1:]), words[0] == "ASK", true
 }
 
-// suggestsChange reports whether an error suggests that the nodes have changed.
+// suggestsChange reports whether an error suggests that the nodes have changed. Servers refuse commands in many words when they are no
+// primary any more, so every error does that is not about the command itself.
 func suggestsChange(err error) bool {
-	_, answered := refusal(err)
-	return err != nil && !answered || refusedWith(err, "MOVED", "READONLY", "CLUSTERDOWN")
+	return err != nil && !isOfKey(err) && !refusedWith(err, "NOSCRIPT", "ASK", "OOM", "TRYAGAIN")
 }

@@ -57,7 +57,7 @@ func (s *script) command(keys []string, args ...string) *command {
 	for _, arg := range args {
 		all = append(all, arg)
 	}
-	return &command{key: keys[0], name: "EVALSHA", args: all}
+	return &command{key: keys[0], name: "EVALSHA", args: all, script: s.text}
 }
 
 // newStore returns a store that is not connected. It must be closed. The end of ctx closes its connections, too.
@@ -66,19 +66,6 @@ func newStore(ctx context.Context, o StoreOptions) *store {
 	s.options, s.byAddress = o, make(map[string]*node)
 	s.life, s.end = context.WithCancel(ctx)
 	return s
-}
-
-// runScript runs a script by its name. A server that does not know it, after a restart or a failover, gets its text.
-func (s *store) runScript(ctx context.Context, script *script, commands ...*command) {
-	s.do(ctx, commands...)
-	var again []*command
-	for _, c := range commands {
-		if refusedWith(c.err, "NOSCRIPT") {
-			c.name, c.args[0] = "EVAL", script.text
-			again = append(again, c)
-		}
-	}
-	s.do(ctx, again...)
 }
 
 // call is one run of places.lua for one key.
@@ -137,7 +124,7 @@ func (s *store) run(ctx context.Context, c common, calls []call) error {
 	for i := range calls {
 		commands[i] = s.places.command(calls[i].key.names(c.generations+1), calls[i].args(&c)...)
 	}
-	s.runScript(ctx, &s.places, commands...)
+	s.do(ctx, commands...)
 	for i, command := range commands {
 		calls[i].reply, calls[i].err = decode(&calls[i], command.reply, command.err)
 	}
@@ -234,7 +221,7 @@ func (s *store) announceGateway(ctx context.Context, prefix, gateway, configurat
 	}
 	names := []string{prefix + ":{gateways}:g", prefix + ":{gateways}:c"}
 	c := s.announce.command(names, gateway, configuration, strconv.FormatInt(life.Milliseconds(), 10), leave)
-	s.runScript(ctx, &s.announce, c)
+	s.do(ctx, c)
 	if c.err != nil {
 		return a, c.err
 	}

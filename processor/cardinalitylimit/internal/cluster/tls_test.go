@@ -64,7 +64,7 @@ func TestTLSWithAUser(t *testing.T) {
 			edit(&o.Store)
 		}
 		m := New(o)
-		t.Cleanup(func() { m.cancel(); m.store.close(); m.exchanging.Wait() })
+		t.Cleanup(func() { m.cancel(); m.store.close() })
 		m.Join()
 		return m
 	}
