@@ -61,7 +61,7 @@ func TestClusterMode(t *testing.T) {
 	requireAnswersOfTwo(t, members[0], wants)
 }
 
-// A node hangs. The answers of the others are used all the same.
+// If a node hangs, the answers of the others are still used.
 func TestANodeOfAClusterHangs(t *testing.T) {
 	nodes := storetest.StartCluster(t, 3)
 	s := &stand{Server: nodes[0], t: t}
