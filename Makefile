@@ -233,7 +233,7 @@ release: ## archives, packages, SBOM and checksums of a version into DIST; TAG=v
 	rm -rf $(DIST)
 	for platform in $(PLATFORMS); do \
 	  export GOOS=$${platform%/*} GOARCH=$${platform#*/}; name=otelcol-custom_$(VERSION)_$${GOOS}_$$GOARCH; \
-	  go build -ldflags "-s -w" -o $(DIST)/$$name/ ./cmd/otelcol-custom ./cmd/fallbacklog ./cmd/doctor ./cmd/healthprobe; \
+	  go build -ldflags "-s -w" -o $(DIST)/$$name/ ./cmd/otelcol-custom ./cmd/fallbacklog ./cmd/doctor ./cmd/gatewaytop ./cmd/healthprobe; \
 	  cp -r LICENSE README.md UPGRADING.md configs $(DIST)/$$name/; \
 	  tar --sort=name --owner=0 --group=0 --numeric-owner --mode=go-w --mtime=@$$SOURCE_DATE_EPOCH -C $(DIST) -cf - $$name | gzip -n > $(DIST)/$$name.tar.gz; \
 	  if [ $$GOOS = linux ]; then env -u GOOS -u GOARCH $(MAKE) --no-print-directory packages BIN=$(DIST)/$$name GOARCH=$$GOARCH; fi; \

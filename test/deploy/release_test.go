@@ -91,6 +91,7 @@ func TestRelease(t *testing.T) {
 	require.Len(t, archives, 1)
 	run(t, "tar", "-xzf", archives[0], "-C", unpacked, "--strip-components=1")
 	run(t, "cmp", filepath.Join(unpacked, "otelcol-custom"), gateway(t))
+	assert.FileExists(t, filepath.Join(unpacked, "gatewaytop"))
 	assert.Equal(t, "otelcol-custom version 0.1.0\n", run(t, filepath.Join(unpacked, "otelcol-custom"), "--version"))
 
 	var sbom struct {
