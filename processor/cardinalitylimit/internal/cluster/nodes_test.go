@@ -12,20 +12,26 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/storetest"
 )
 
+// joinNodes joins a gateway to a cluster. Its endpoints are two of the nodes.
+func joinNodes(t *testing.T, name string, nodes []*storetest.Server) *Gateway {
+	t.Helper()
+	s := &stand{Server: nodes[0], t: t}
+	o := s.options(name)
+	o.Store.Endpoints = []string{nodes[0].Addr, nodes[1].Addr}
+	m := New(o)
+	m.source = &tracked{}
+	t.Cleanup(func() { m.cancel(); m.store.close() })
+	m.Join()
+	require.Equal(t, Joined, m.State())
+	return m
+}
+
 // A store may have three nodes. The keys are distributed over them, and all names of a key are on one node.
 func TestClusterMode(t *testing.T) {
 	nodes := storetest.StartCluster(t, 3)
-	s := &stand{Server: nodes[0], t: t}
 	var members []*Gateway
 	for i := range 2 {
-		o := s.options(fmt.Sprint("gateway-", i))
-		o.Store.Endpoints = []string{nodes[0].Addr, nodes[1].Addr}
-		m := New(o)
-		m.source = &tracked{}
-		t.Cleanup(func() { m.cancel(); m.store.close() })
-		m.Join()
-		require.Equal(t, Joined, m.State())
-		members = append(members, m)
+		members = append(members, joinNodes(t, fmt.Sprint("gateway-", i), nodes))
 	}
 	const keys, limit = 100, 10
 	granted := 0
@@ -64,14 +70,7 @@ func TestClusterMode(t *testing.T) {
 // If a node hangs, the answers of the others are still used.
 func TestANodeOfAClusterHangs(t *testing.T) {
 	nodes := storetest.StartCluster(t, 3)
-	s := &stand{Server: nodes[0], t: t}
-	o := s.options("a")
-	o.Store.Endpoints = []string{nodes[0].Addr, nodes[1].Addr}
-	m := New(o)
-	m.source = &tracked{}
-	t.Cleanup(func() { m.cancel(); m.store.close() })
-	m.Join()
-	require.Equal(t, Joined, m.State())
+	m := joinNodes(t, "a", nodes)
 	nodes[2].Stop()
 	t.Cleanup(nodes[2].Continue)
 	wants := []Want{}

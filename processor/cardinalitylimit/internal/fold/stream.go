@@ -66,23 +66,20 @@ func stateBytes(v Value) int { return streamBytes + 2*v.bytes() }
 type shard struct {
 	mu      sync.Mutex
 	streams map[uint64]*stream
-	// count is len(streams). counts[i] is the number of streams whose identity modulo len(counts) is i. Both are read without the
-	// lock: every passing cumulative point reads them, and most gateways fold few streams or none.
-	count  atomic.Int64
+	// counts[i] is the number of streams whose identity modulo len(counts) is i. It is read without the lock: every passing
+	// cumulative point reads one of them, and most gateways fold few streams or none.
 	counts [256]atomic.Int32
 }
 
 // add adds a stream. The caller holds the lock.
 func (in *shard) add(id uint64, s *stream) {
 	in.streams[id] = s
-	in.count.Add(1)
 	in.counts[id%uint64(len(in.counts))].Add(1)
 }
 
 // remove removes a stream. The caller holds the lock.
 func (in *shard) remove(id uint64) {
 	delete(in.streams, id)
-	in.count.Add(-1)
 	in.counts[id%uint64(len(in.counts))].Add(-1)
 }
 
@@ -97,7 +94,7 @@ func (t *Table) shard(id uint64) *shard { return &t.shards[id>>(64-shardBits)] }
 // point that another batch folds at the same time does not count, as if it had come later.
 func (t *Table) Knows(id uint64) bool {
 	in := t.shard(id)
-	if in.count.Load() == 0 || in.counts[id%uint64(len(in.counts))].Load() == 0 {
+	if in.counts[id%uint64(len(in.counts))].Load() == 0 {
 		return false
 	}
 	in.mu.Lock()

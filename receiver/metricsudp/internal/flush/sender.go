@@ -76,10 +76,6 @@ type offer struct {
 	encoded  []byte // the batch in OTLP, if the consumer may change Metrics
 }
 
-func newOffer(b Batch) offer {
-	return offer{Batch: b, points: int64(b.Metrics.DataPointCount())} // counted before the consumer owns it
-}
-
 // TryReserve reserves the sender if it waits for work. If it reports true, Send must follow. It returns the offers that an
 // earlier Recall asked for.
 func (s *Sender) TryReserve() (left []offer, ok bool) {
@@ -258,7 +254,7 @@ func (s *Sender) consume(o *offer) (done bool) {
 // newOffer returns the offer of a batch. If the consumer may change it, newOffer encodes it: while the batch is in the processor's cache,
 // that needs half the time.
 func (s *Sender) newOffer(b Batch) offer {
-	o := newOffer(b)
+	o := offer{Batch: b, points: int64(b.Metrics.DataPointCount())} // counted before the consumer owns it
 	if s.options.Mutates {
 		_ = o.encode() // giveAway tries again
 	}

@@ -102,7 +102,7 @@ func TestPausesAreBounded(t *testing.T) {
 		require.True(t, ok)
 		batch := pmetric.NewMetrics()
 		batch.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty()
-		s.Send([]offer{newOffer(Batch{Metrics: batch})})
+		s.Send([]offer{s.newOffer(Batch{Metrics: batch})})
 		time.Sleep(10 * time.Minute)
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
