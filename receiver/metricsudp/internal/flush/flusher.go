@@ -57,7 +57,6 @@ type Flusher struct {
 	Options
 	lastEnd  time.Time // end of the last interval
 	epochs   []*series.Epoch
-	touched  []*series.Series // series that lines in these epochs named
 	pending  []*series.Series // series with values that were not handed on
 	offered  []*series.Series // series with a restated point that was handed on and may be refused
 	repeated []*series.Series // series without new values whose point is repeated
@@ -237,7 +236,6 @@ func (f *Flusher) keepTimed() (dropped uint64) {
 // merge merges the epochs into their series and returns the epochs to the readers.
 func (f *Flusher) merge(from time.Time) {
 	touched := func(s *series.Series, values bool) {
-		f.touched = append(f.touched, s)
 		if s.Pending || !values {
 			return
 		}
@@ -282,13 +280,11 @@ func (f *Flusher) replace(left []offer) (unchanged []offer) {
 func (f *Flusher) sweep() {
 	clear(f.repeated)
 	f.repeated = f.repeated[:0]
-	f.Registry.Sweep(f.touched, func(s *series.Series) {
+	f.Registry.Sweep(func(s *series.Series) {
 		if !s.Pending && !s.Start.IsZero() && f.Builder.repeats(s) {
 			f.repeated = append(f.repeated, s)
 		}
 	})
-	clear(f.touched)
-	f.touched = f.touched[:0]
 }
 
 // handOn sends the offers that are left, and after them batches of the pending series. The sender must be reserved. If intervals

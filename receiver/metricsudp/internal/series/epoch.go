@@ -25,6 +25,7 @@ type Epoch struct {
 	Aliases int // of the table, in both generations
 	Timed   []TimedPoint
 
+	registry *Registry             // of the series
 	half     int                   // index of the epoch's half in every accumulator
 	touched  []*part               // parts that the epoch's lines named
 	examples [line.Reasons]example // rejected lines
@@ -85,7 +86,8 @@ func (e *Epoch) Suspect(f line.Format) []byte { return e.suspects[f].get() }
 
 // Merge merges the epoch's parts into their series and empties the epoch for its reader. It calls touched for each part, so
 // possibly several times for a series. The argument values is false if the values became timed points, or went to the overflow
-// series because the budget refused memory. The series is in use nevertheless.
+// series because the budget refused memory. The series is in use nevertheless. Only the flusher may call Merge, after
+// [Registry.Advance].
 func (e *Epoch) Merge(touched func(s *Series, values bool)) {
 	for i, to := range e.touched {
 		if i%WarmSeries == 0 {
@@ -93,6 +95,7 @@ func (e *Epoch) Merge(touched func(s *Series, values bool)) {
 		}
 		values := to.used[e.half] == written && to.series.value.merge(to.accumulator, e.half)
 		to.used[e.half] = unused
+		to.series.lastUsed.Store(e.registry.swap)
 		touched(to.series, values)
 	}
 	clear(e.touched) // so that the list keeps no removed part in memory

@@ -12,22 +12,10 @@ func (r *Registry) Advance() {
 const sweepStep = 1024
 
 // Sweep removes the series that no line named for ExpirySwaps epochs and calls each for every other series. The function each
-// must be quick. The flusher calls Sweep after all tables have swapped and their epochs are merged. touched are the series of
-// the parts on the epochs' lists.
-func (r *Registry) Sweep(touched []*Series, each func(*Series)) {
-	for from := 0; from < len(touched); from += sweepStep {
-		r.touch(touched[from:min(from+sweepStep, len(touched))])
-	}
+// must be quick. The flusher calls Sweep after all tables have swapped and their epochs are merged.
+func (r *Registry) Sweep(each func(*Series)) {
 	for from, more := 0, true; more; {
 		from, more = r.sweepFrom(from, each)
-	}
-}
-
-func (r *Registry) touch(touched []*Series) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, s := range touched {
-		s.lastUsed = r.swap
 	}
 }
 
@@ -38,7 +26,7 @@ func (r *Registry) sweepFrom(from int, each func(*Series)) (next int, more bool)
 	end := min(from+sweepStep, len(r.all))
 	for i := from; i < end; {
 		s := r.all[i]
-		if !s.Pending && !s.Offered && r.swap-s.lastUsed >= r.options.ExpirySwaps {
+		if !s.Pending && !s.Offered && r.swap-s.lastUsed.Load() >= r.options.ExpirySwaps {
 			r.drop(i)
 			end = min(end, len(r.all))
 			continue

@@ -50,13 +50,11 @@ func TestExpiredSeriesComesBackOnce(t *testing.T) {
 				table.Swap().Merge(func(s *Series, _ bool) { live[s] = true })
 			}
 			require.LessOrEqual(t, len(live), 1, "two series of one identity")
-			var touched []*Series
 			for s := range live {
 				got += whole(s)
 				s.Clear()
-				touched = append(touched, s)
 			}
-			g.Sweep(touched, func(*Series) {})
+			g.Sweep(func(*Series) {})
 		}
 		assert.Equal(t, sent, got)
 	}
@@ -74,12 +72,10 @@ func TestSeriesOutlivesPointsWithoutRoom(t *testing.T) {
 	for range 20 {
 		g.add(0, 0, "first:1|c|T1", "a:1|c|T1")
 		g.Advance()
-		var touched []*Series
-		g.tables[0].Swap().Merge(func(s *Series, values bool) {
+		g.tables[0].Swap().Merge(func(_ *Series, values bool) {
 			assert.False(t, values, "there is no point but the timed one")
-			touched = append(touched, s)
 		})
-		g.Sweep(touched, func(*Series) {})
+		g.Sweep(func(*Series) {})
 	}
 	g.add(0, 0, "a:1|c|#,", "a:1|c")
 	assert.Same(t, a, must(t, g.flush(), "a|counter"))

@@ -74,7 +74,7 @@ func (g *group) flush() map[string]*Series {
 		s.FinishMerge()
 		found[identity(s)] = s
 	}
-	g.Sweep(slices.Collect(maps.Keys(touched)), func(*Series) {})
+	g.Sweep(func(*Series) {})
 	g.Trim()
 	return found
 }

@@ -21,7 +21,7 @@ type Registry struct {
 	origins map[string]*Origin   // by their key
 	metrics map[metricID]*Metric
 	all     []*Series // with overflow series
-	swap    uint64    // number of the present epoch
+	swap    uint64    // number of the present epoch; only the flusher writes it, and reads it without mu
 
 	budget      *budget.Budget
 	aggregators *aggregators
@@ -99,7 +99,7 @@ func (r *Registry) resolve(kind line.Kind, key []byte, nameLen int, origin []byt
 			s = r.overflow(id)
 		}
 	}
-	s.lastUsed = r.swap
+	s.lastUsed.Store(r.swap)
 	return s, created
 }
 
@@ -161,7 +161,7 @@ func (r *Registry) overflowOf(s *Series) *Series {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s = r.overflow(metricID{s.Metric.Name, s.Metric.Kind})
-	s.lastUsed = r.swap
+	s.lastUsed.Store(r.swap)
 	return s
 }
 

@@ -2,6 +2,7 @@ package series
 
 import (
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/otelcol-custom/otelcol-custom/receiver/metricsudp/internal/line"
@@ -28,7 +29,7 @@ type Tag struct{ Key, Value string }
 
 // Series is one metric with one set of tags and one origin.
 type Series struct {
-	lastUsed uint64 // swap of the last line; Registry.mu guards it
+	lastUsed atomic.Uint64 // swap of the last line, or of a merge after it
 
 	// parts has the readers' parts by the index of their table. Only that reader reads and writes its element. A reader has
 	// one part of a series, even if lines write its tags in several orders.
@@ -73,12 +74,12 @@ func (s *Series) Tags(yield func(Tag) bool) {
 
 func eachTag(tags string, yield func(Tag) bool) {
 	for rest := tags; rest != ""; {
-		var tag string
-		tag, rest, _ = strings.Cut(rest, string(tagEnd))
-		key, value, _ := strings.Cut(tag, string(keyEnd))
-		if !yield(Tag{key, value}) {
+		key := strings.IndexByte(rest, keyEnd)
+		end := key + 1 + strings.IndexByte(rest[key+1:], tagEnd)
+		if !yield(Tag{rest[:key], rest[key+1 : end]}) {
 			return
 		}
+		rest = rest[end+1:]
 	}
 }
 

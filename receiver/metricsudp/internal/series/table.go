@@ -57,7 +57,7 @@ func NewTable(r *Registry) *Table {
 	if r.options.Random != nil {
 		t.random = rand.New(r.options.Random())
 	}
-	t.epochs[1].half = 1
+	t.epochs = [2]Epoch{{registry: r, half: 0}, {registry: r, half: 1}}
 	t.active = &t.epochs[0]
 	return t
 }
