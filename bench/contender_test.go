@@ -45,6 +45,8 @@ type job struct {
 	Grace        time.Duration // after the last datagram; later output counts as lost
 	ConsumeDelay time.Duration // duration of every call of the consumer
 	Series       int           // number of series that are sent
+	WarmUp       bool          // send each series once before the measurement
+	Phases       int           // number of ledgers that the process reads; it measures the last phase
 }
 
 // subject is a contender that runs in this process.
@@ -59,13 +61,13 @@ type subject interface {
 
 // outcome has the measurements of a contender's process.
 type outcome struct {
-	CPU     time.Duration // user and system, from the bound socket to the last output
-	Lost    float64       // share of what was sent
+	CPU     time.Duration // user and system, from the begin of the last phase to the last output
+	Lost    float64       // share of what was sent in all phases
 	PeakRSS int           // KiB
 }
 
-// contend is the main function of a contender's process. It writes "ready" to stdout, reads the ledger of what was sent from
-// stdin, and writes its outcome to stdout.
+// contend is the main function of a contender's process. In each phase it writes "ready" to stdout, reads the ledger of what was
+// sent from stdin, and waits for the output. After the last phase it writes its outcome to stdout.
 func contend(text string) error {
 	var j job
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
@@ -99,22 +101,24 @@ func measureSubject(s subject, j job) (outcome, error) {
 			return outcome{}, err
 		}
 	}
-	before, err := usageOfSelf()
-	if err != nil {
-		return outcome{}, err
-	}
-	fmt.Fprintln(os.Stdout, "ready")
-	text, err := bufio.NewReader(os.Stdin).ReadBytes('\n')
-	if err != nil {
-		return outcome{}, err
-	}
-	var sent load.Ledger
-	if err := json.Unmarshal(text, &sent); err != nil {
-		return outcome{}, err
-	}
-	deadline := time.Now().Add(j.Grace)
-	for !s.complete(sent) && time.Now().Before(deadline) {
-		time.Sleep(10 * time.Millisecond)
+	var (
+		sent   load.Ledger
+		before usage
+		input  = bufio.NewReader(os.Stdin)
+	)
+	for range j.Phases {
+		var err error
+		if before, err = usageOfSelf(); err != nil {
+			return outcome{}, err
+		}
+		fmt.Fprintln(os.Stdout, "ready")
+		if err := addLedger(&sent, input); err != nil {
+			return outcome{}, err
+		}
+		deadline := time.Now().Add(j.Grace)
+		for !s.complete(sent) && time.Now().Before(deadline) {
+			time.Sleep(10 * time.Millisecond)
+		}
 	}
 	lost, err := s.lost(sent)
 	if err != nil {
@@ -136,6 +140,26 @@ func measureSubject(s subject, j job) (outcome, error) {
 		Lost:    max(lost, float64(drops)/float64(sent.Datagrams)),
 		PeakRSS: after.peakRSS,
 	}, nil
+}
+
+// addLedger adds the ledger of a phase, a line of input, to what was sent before.
+func addLedger(sent *load.Ledger, input *bufio.Reader) error {
+	text, err := input.ReadBytes('\n')
+	if err != nil {
+		return err
+	}
+	var phase load.Ledger
+	if err := json.Unmarshal(text, &phase); err != nil {
+		return err
+	}
+	sent.Datagrams += phase.Datagrams
+	for name, before := range sent.Metrics {
+		m := phase.Metrics[name]
+		m.Type, m.Sum, m.Count = before.Type, m.Sum+before.Sum, m.Count+before.Count
+		phase.Metrics[name] = m
+	}
+	sent.Metrics = phase.Metrics
+	return nil
 }
 
 // samples returns the number of sent values that the output adds up: the sum of counters and the count of distributions.

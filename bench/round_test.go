@@ -26,16 +26,24 @@ type result struct {
 	offered float64 // lines per second that the sender reached
 }
 
-// round runs a contender and a sender, and passes the sender's ledger to the contender.
+// round runs a contender and a sender, and passes the sender's ledger to the contender. With a warm-up it does so twice: a first
+// sender sends each series once, and only what happens after the output of that is measured.
 func round(tb testing.TB, c contender, profile load.Profile, j job) result {
 	tb.Helper()
 	if profile.Endpoint = filepath.Join(tb.TempDir(), "socket"); profile.Network == "udp" {
 		profile.Endpoint = freeUDPAddress(tb)
 	}
+	phases := []load.Profile{profile}
+	if j.WarmUp {
+		first := profile
+		first.Lines, first.Duration = uint64(first.Series), 0
+		phases = []load.Profile{first, profile}
+	}
 	j.Contender, j.Network, j.Endpoint, j.Series, j.Buffer = c.name, profile.Network, profile.Endpoint, profile.Series, defaultBuffer()
 	if c.large {
 		j.Buffer = largeBuffer()
 	}
+	j.Phases = len(phases)
 
 	receiver := exec.CommandContext(tb.Context(), os.Args[0])
 	receiver.Env = append(os.Environ(), contenderEnv+"="+jsonOf(tb, j))
@@ -50,21 +58,16 @@ func round(tb testing.TB, c contender, profile load.Profile, j job) result {
 		_ = receiver.Wait()
 	}()
 	said := bufio.NewReader(stdout)
-	ready, err := said.ReadString('\n')
-	require.NoError(tb, err, c.name)
-	require.Equal(tb, "ready\n", ready, c.name)
-
-	sender := exec.CommandContext(tb.Context(), os.Args[0])
-	sender.Env = append(os.Environ(), senderEnv+"="+jsonOf(tb, profile), "GOMAXPROCS=1")
-	sender.Stderr = os.Stderr
-	text, err := sender.Output()
-	require.NoError(tb, err)
-	var ledger load.Ledger
-	require.NoError(tb, json.Unmarshal(text, &ledger))
-
-	_, err = stdin.Write(append([]byte(jsonOf(tb, ledger)), '\n'))
-	require.NoError(tb, err)
-	text, err = io.ReadAll(said)
+	var ledger load.Ledger // of the last phase
+	for _, phase := range phases {
+		ready, err := said.ReadString('\n')
+		require.NoError(tb, err, c.name)
+		require.Equal(tb, "ready\n", ready, c.name)
+		ledger = runSender(tb, phase)
+		_, err = stdin.Write(append([]byte(jsonOf(tb, ledger)), '\n'))
+		require.NoError(tb, err)
+	}
+	text, err := io.ReadAll(said)
 	require.NoError(tb, err)
 	var out outcome
 	require.NoError(tb, json.Unmarshal(text, &out), c.name)
@@ -74,6 +77,18 @@ func round(tb testing.TB, c contender, profile load.Profile, j job) result {
 		peakRSS: float64(out.PeakRSS) / 1024,
 		offered: ledger.LinesPerSecond,
 	}
+}
+
+// runSender sends from a process of its own and returns the ledger.
+func runSender(tb testing.TB, profile load.Profile) (ledger load.Ledger) {
+	tb.Helper()
+	sender := exec.CommandContext(tb.Context(), os.Args[0])
+	sender.Env = append(os.Environ(), senderEnv+"="+jsonOf(tb, profile), "GOMAXPROCS=1")
+	sender.Stderr = os.Stderr
+	text, err := sender.Output()
+	require.NoError(tb, err)
+	require.NoError(tb, json.Unmarshal(text, &ledger))
+	return ledger
 }
 
 // alternate runs rounds of every contender in turn. Each time it begins with another contender, so that none of them always
