@@ -36,7 +36,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("metricsload", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprint(stderr, "Sends StatsD and DogStatsD metrics over UDP, or to a Unix socket, and prints a ledger of what it sent as JSON.\n\nUsage: metricsload [flags]\n\n")
+		fmt.Fprint(stderr, "Sends StatsD and DogStatsD metrics over UDP or to a Unix socket, or OTLP metrics, and prints a ledger of what it sent as JSON.\n\nUsage: metricsload [flags]\n\n")
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&p.Network, "network", p.Network, "udp, unixgram, otlp_grpc or otlp_http")
@@ -50,14 +50,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.Float64Var(&p.SampleRate, "sample-rate", p.SampleRate, "sample rate sent with c, ms, h and d, in (0, 1]")
 	flags.IntVar(&p.PayloadBytes, "payload-bytes", p.PayloadBytes, "largest datagram, in bytes")
 	flags.IntVar(&p.LinesPerDatagram, "lines-per-datagram", p.LinesPerDatagram, "lines per datagram; 0: as many as fit")
-	flags.IntVar(&p.Connections, "connections", p.Connections, "sockets, each with its own source port")
-	flags.Float64Var(&p.Rate, "rate", p.Rate, "lines, or OTLP requests, per second over all connections; 0 sends as fast as they are accepted")
+	flags.IntVar(&p.Connections, "connections", p.Connections, "sockets, each with its own source port; OTLP: 200 if not set")
+	flags.Float64Var(&p.Rate, "rate", p.Rate, "lines, or OTLP requests, per second over all connections; OTLP: 12000 if not set; 0 sends as fast as they are accepted")
 	flags.DurationVar(&p.Duration, "duration", p.Duration, "how long to send; 0 sends until -lines are sent")
 	flags.Uint64Var(&p.Lines, "lines", p.Lines, "lines to send; 0 sends until the duration ends")
 	flags.Uint64Var(&p.Seed, "seed", p.Seed, "seed of the random values")
-	points, workers := load.DefaultOTLPProfile().Points, load.DefaultOTLPProfile().Workers
-	flags.IntVar(&points, "points", points, "OTLP: points per request")
-	flags.IntVar(&workers, "workers", workers, "OTLP: maximum number of requests in flight")
+	var points, workers int
+	flags.IntVar(&points, "points", load.DefaultOTLPProfile().Points, "OTLP: points per request")
+	flags.IntVar(&workers, "workers", 0, "OTLP: maximum number of requests in flight, at most one per connection; 0: 32, or one per connection if that is less")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -70,7 +70,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var err error
 	if p.Network == load.OTLPOverGRPC || p.Network == load.OTLPOverHTTP {
 		otlp := otlpProfile(p, flags)
-		otlp.Points, otlp.Workers = points, workers
+		otlp.Points = points
+		if otlp.Workers = min(otlp.Workers, otlp.Connections); workers != 0 {
+			otlp.Workers = workers
+		}
 		ledger, err = load.RunOTLP(ctx, otlp, progress(stderr, "requests"))
 	} else {
 		ledger, err = load.Run(ctx, p, progress(stderr, "lines"))

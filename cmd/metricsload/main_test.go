@@ -36,10 +36,11 @@ func TestRunPrintsTheLedger(t *testing.T) {
 
 func TestRunRefusesBadArguments(t *testing.T) {
 	for want, args := range map[string][]string{
-		"help requested":           {"-h"},
-		"flag provided but not":    {"-speed", "3"},
-		"types: must be of":        {"-types", "c,x"},
-		"arguments: must be flags": {"now"},
+		"help requested":                                 {"-h"},
+		"flag provided but not":                          {"-speed", "3"},
+		"types: must be of":                              {"-types", "c,x"},
+		"arguments: must be flags":                       {"now"},
+		"workers: must be in 1..connections = 2 (got 3)": {"-network", "otlp_grpc", "-connections", "2", "-workers", "3"},
 	} {
 		var stdout, stderr bytes.Buffer
 		err := run(t.Context(), args, &stdout, &stderr)
@@ -64,7 +65,7 @@ func TestRunSendsOTLP(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	require.NoError(t, run(t.Context(), []string{
 		"-network", "otlp_http", "-endpoint", strings.TrimPrefix(server.URL, "http://"),
-		"-rate", "200", "-connections", "2", "-workers", "2", "-points", "3", "-duration", "100ms",
+		"-rate", "200", "-connections", "2", "-points", "3", "-duration", "100ms",
 	}, &stdout, &stderr))
 	var ledger load.OTLPLedger
 	require.NoError(t, json.Unmarshal(stdout.Bytes(), &ledger))

@@ -1,12 +1,9 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"math"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,11 +12,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/encoding"
-	"google.golang.org/grpc/status"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/wait"
 )
@@ -38,7 +30,7 @@ type OTLPProfile struct {
 	Prefix      string        // first part of the metric's name
 	Series      int           // distinct series over all requests
 	Points      int           // per request
-	Workers     int           // maximum number of requests in flight
+	Workers     int           // maximum number of requests in flight, at most one per connection
 	Connections int           // over which the requests are distributed in turn
 	Rate        float64       // requests per second; with 0 each worker sends again when it has its answer
 	Duration    time.Duration // of sending
@@ -66,10 +58,10 @@ func (p OTLPProfile) Validate() error {
 		return fmt.Errorf("points: must be in 1..10000 (got %d)", p.Points)
 	case p.Series < p.Points:
 		return fmt.Errorf("series: must be at least points = %d (got %d)", p.Points, p.Series)
-	case p.Workers < 1 || p.Workers > 4096:
-		return fmt.Errorf("workers: must be in 1..4096 (got %d)", p.Workers)
 	case p.Connections < 1 || p.Connections > 4096:
 		return fmt.Errorf("connections: must be in 1..4096 (got %d)", p.Connections)
+	case p.Workers < 1 || p.Workers > p.Connections:
+		return fmt.Errorf("workers: must be in 1..connections = %d (got %d)", p.Connections, p.Workers)
 	case !(p.Rate >= 0):
 		return fmt.Errorf("rate: must not be negative (got %v)", p.Rate)
 	case p.Duration <= 0:
@@ -112,12 +104,6 @@ const (
 	failed
 )
 
-// transport sends one encoded request over the connection of that index.
-type transport interface {
-	send(ctx context.Context, connection int, request []byte) answer
-	close()
-}
-
 // RunOTLP sends the requests of p until its duration or ctx ends, waits for the outstanding answers, and returns the
 // ledger. Every ten seconds it calls progress, which may be nil, with the number of requests so far.
 func RunOTLP(ctx context.Context, p OTLPProfile, progress func(requests uint64)) (OTLPLedger, error) {
@@ -128,13 +114,10 @@ func RunOTLP(ctx context.Context, p OTLPProfile, progress func(requests uint64))
 	if err != nil {
 		return OTLPLedger{}, err
 	}
-	t, err := p.connect()
-	if err != nil {
-		return OTLPLedger{}, err
+	s := &otlpSender{OTLPProfile: p, requests: requests, idle: make(chan *otlpConnection, p.Connections), start: time.Now()}
+	for range p.Connections {
+		s.idle <- &otlpConnection{endpoint: p.Endpoint, protocol: protocols[p.Protocol]}
 	}
-	defer t.close()
-
-	s := &otlpSender{OTLPProfile: p, transport: t, requests: requests, start: time.Now()}
 	stop := report(progress, s.next.Load)
 	workers := make([]otlpWorker, p.Workers)
 	var wg sync.WaitGroup
@@ -143,6 +126,9 @@ func RunOTLP(ctx context.Context, p OTLPProfile, progress func(requests uint64))
 	}
 	wg.Wait()
 	stop()
+	for range p.Connections {
+		(<-s.idle).close()
+	}
 	return s.ledger(workers), nil
 }
 
@@ -177,20 +163,13 @@ func (p OTLPProfile) encode() ([][]byte, error) {
 
 func (p OTLPProfile) metric() string { return p.Prefix + ".otlp" }
 
-func (p OTLPProfile) connect() (transport, error) {
-	if p.Protocol == OTLPOverHTTP {
-		return newHTTPTransport(p), nil
-	}
-	return newGRPCTransport(p)
-}
-
 // otlpSender is the state that all workers share.
 type otlpSender struct {
 	OTLPProfile
-	transport transport
-	requests  [][]byte
-	start     time.Time
-	next      atomic.Uint64 // index of the next request
+	requests [][]byte
+	idle     chan *otlpConnection // connections without a request, the least recently used first
+	start    time.Time
+	next     atomic.Uint64 // index of the next request
 }
 
 // otlpWorker sends one request at a time.
@@ -212,10 +191,9 @@ func (w *otlpWorker) run(ctx context.Context, s *otlpSender) {
 		if wait.For(ctx.Done(), time.Until(due)) {
 			return
 		}
-		// A request in flight gets its full timeout, also after ctx has ended.
-		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Timeout)
-		a := s.transport.send(call, int(index%uint64(s.Connections)), s.requests[index%uint64(len(s.requests))])
-		cancel()
+		c := <-s.idle
+		a := c.send(s.requests[index%uint64(len(s.requests))], s.Timeout) // in full, also if ctx ends meanwhile
+		s.idle <- c
 		w.answers[a]++
 		if a == acknowledged {
 			w.latencies = append(w.latencies, time.Since(due))
@@ -246,87 +224,4 @@ func (s *otlpSender) ledger(workers []otlpWorker) OTLPLedger {
 		l.P50, l.P95, l.P99, l.Max = at(0.5), at(0.95), at(0.99), at(1)
 	}
 	return l
-}
-
-// grpcTransport sends encoded requests without decoding the answers.
-type grpcTransport struct{ connections []*grpc.ClientConn }
-
-func newGRPCTransport(p OTLPProfile) (*grpcTransport, error) {
-	t := &grpcTransport{}
-	for range p.Connections {
-		c, err := grpc.NewClient(p.Endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})))
-		if err != nil {
-			t.close()
-			return nil, fmt.Errorf("endpoint: must be host:port (got %q): %w", p.Endpoint, err)
-		}
-		t.connections = append(t.connections, c)
-	}
-	return t, nil
-}
-
-func (t *grpcTransport) send(ctx context.Context, connection int, request []byte) answer {
-	var response []byte
-	err := t.connections[connection].Invoke(ctx, "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", request, &response)
-	switch status.Code(err) {
-	case codes.OK:
-		return acknowledged
-	case codes.DeadlineExceeded, codes.Canceled:
-		return failed
-	}
-	return refused
-}
-
-func (t *grpcTransport) close() {
-	for _, c := range t.connections {
-		_ = c.Close() // no request is in flight
-	}
-}
-
-// rawCodec passes encoded messages through.
-type rawCodec struct{}
-
-var _ encoding.Codec = rawCodec{}
-
-func (rawCodec) Marshal(v any) ([]byte, error)      { return v.([]byte), nil }
-func (rawCodec) Unmarshal(data []byte, v any) error { *v.(*[]byte) = data; return nil }
-func (rawCodec) Name() string                       { return "proto" }
-
-// httpTransport has a client for each connection.
-type httpTransport struct {
-	url     string
-	clients []*http.Client
-}
-
-func newHTTPTransport(p OTLPProfile) *httpTransport {
-	t := &httpTransport{url: "http://" + p.Endpoint + "/v1/metrics"}
-	for range p.Connections {
-		t.clients = append(t.clients, &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1, MaxIdleConnsPerHost: 1}})
-	}
-	return t
-}
-
-func (t *httpTransport) send(ctx context.Context, connection int, content []byte) answer {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(content))
-	if err != nil {
-		return failed
-	}
-	request.Header.Set("Content-Type", "application/x-protobuf")
-	response, err := t.clients[connection].Do(request)
-	if err != nil {
-		return failed
-	}
-	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return failed
-	}
-	if response.StatusCode == http.StatusOK {
-		return acknowledged
-	}
-	return refused
-}
-
-func (t *httpTransport) close() {
-	for _, c := range t.clients {
-		c.CloseIdleConnections()
-	}
 }

@@ -101,7 +101,7 @@ func TestOTLPProfileIsValidated(t *testing.T) {
 		`prefix: must be a metric name (got "")`:                    func(p *load.OTLPProfile) { p.Prefix = "" },
 		`points: must be in 1..10000 (got 0)`:                       func(p *load.OTLPProfile) { p.Points = 0 },
 		`series: must be at least points = 10 (got 9)`:              func(p *load.OTLPProfile) { p.Series = 9 },
-		`workers: must be in 1..4096 (got 0)`:                       func(p *load.OTLPProfile) { p.Workers = 0 },
+		`workers: must be in 1..connections = 200 (got 0)`:          func(p *load.OTLPProfile) { p.Workers = 0 },
 		`connections: must be in 1..4096 (got 0)`:                   func(p *load.OTLPProfile) { p.Connections = 0 },
 		`rate: must not be negative (got -1)`:                       func(p *load.OTLPProfile) { p.Rate = -1 },
 		`duration: must be positive (got 0s)`:                       func(p *load.OTLPProfile) { p.Duration = 0 },
