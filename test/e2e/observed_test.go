@@ -169,7 +169,7 @@ func (o *observed) scraped(expression string) {
 // load sends every signal over every listener, more series than the limits allow, and invalid requests.
 func (o *observed) load() {
 	t, g := o.t, o.gateway
-	g.drive(t, 200, 2000, 3*time.Second)
+	g.drive(t, 200, 10, 2000, 3*time.Second)
 	newSender(t, g.grpc).sendAll(t, 600)
 	require.Equal(t, http.StatusBadRequest, g.post(t, "/v1/metrics", "no JSON"))
 	require.Equal(t, http.StatusOK, g.post(t, "/v1/metrics", fmt.Sprintf(`{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"big",
