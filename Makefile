@@ -83,7 +83,7 @@ demo: has-deps build ## two services whose label explodes, with the gateway and 
 	go run ./examples/orders/demo
 
 .PHONY: load
-load: has-deps build ## the load of the requirements at full length: needs the machine for itself, about 5 minutes
+load: has-deps build ## the load of the requirements at full length: needs the machine for itself, up to 8 minutes
 	LOAD=1 OTELCOL_CUSTOM=$(CURDIR)/$(BINARY) go test -timeout 30m -count=1 -v -run '^TestLoad' ./test/e2e/ 2>&1 | grep -vE '^=== '
 
 # `go test` fuzzes one target of one package at a time.

@@ -29,7 +29,7 @@ type Tag struct{ Key, Value string }
 
 // Series is one metric with one set of tags and one origin.
 type Series struct {
-	lastUsed atomic.Uint64 // swap of the last line, or of a merge after it
+	lastUsed atomic.Uint64 // Registry.swap when a line last needed the registry, or when the series was last merged
 
 	// parts has the readers' parts by the index of their table. Only that reader reads and writes its element. A reader has
 	// one part of a series, even if lines write its tags in several orders.
