@@ -45,8 +45,7 @@ type job struct {
 	Grace        time.Duration // after the last datagram; later output counts as lost
 	ConsumeDelay time.Duration // duration of every call of the consumer
 	Series       int           // number of series that are sent
-	WarmUp       bool          // send each series once before the measurement
-	Phases       int           // number of ledgers that the process reads; it measures the last phase
+	WarmUp       bool          // send each series once, in a phase of its own before the one that is measured
 }
 
 // subject is a contender that runs in this process.
@@ -61,7 +60,7 @@ type subject interface {
 
 // outcome has the measurements of a contender's process.
 type outcome struct {
-	CPU     time.Duration // user and system, from the begin of the last phase to the last output
+	CPU     time.Duration // user and system, from the beginning of the last phase to the last output
 	Lost    float64       // share of what was sent in all phases
 	PeakRSS int           // KiB
 }
@@ -106,7 +105,11 @@ func measureSubject(s subject, j job) (outcome, error) {
 		before usage
 		input  = bufio.NewReader(os.Stdin)
 	)
-	for range j.Phases {
+	phases := 1
+	if j.WarmUp {
+		phases = 2
+	}
+	for range phases {
 		var err error
 		if before, err = usageOfSelf(); err != nil {
 			return outcome{}, err
@@ -153,6 +156,7 @@ func addLedger(sent *load.Ledger, input *bufio.Reader) error {
 		return err
 	}
 	sent.Datagrams += phase.Datagrams
+	sent.Lines += phase.Lines
 	for name, before := range sent.Metrics {
 		m := phase.Metrics[name]
 		m.Type, m.Sum, m.Count = before.Type, m.Sum+before.Sum, m.Count+before.Count

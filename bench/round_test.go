@@ -43,7 +43,6 @@ func round(tb testing.TB, c contender, profile load.Profile, j job) result {
 	if c.large {
 		j.Buffer = largeBuffer()
 	}
-	j.Phases = len(phases)
 
 	receiver := exec.CommandContext(tb.Context(), os.Args[0])
 	receiver.Env = append(os.Environ(), contenderEnv+"="+jsonOf(tb, j))

@@ -31,7 +31,7 @@ func main() {
 
 // run sends the load that the arguments describe and writes the ledger to stdout, also after an interrupt.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	p := load.DefaultProfile()
+	p, otlp := load.DefaultProfile(), load.DefaultOTLPProfile()
 	types := strings.Join(p.Types, ",")
 	flags := flag.NewFlagSet("metricsload", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -50,14 +50,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.Float64Var(&p.SampleRate, "sample-rate", p.SampleRate, "sample rate sent with c, ms, h and d, in (0, 1]")
 	flags.IntVar(&p.PayloadBytes, "payload-bytes", p.PayloadBytes, "largest datagram, in bytes")
 	flags.IntVar(&p.LinesPerDatagram, "lines-per-datagram", p.LinesPerDatagram, "lines per datagram; 0: as many as fit")
-	flags.IntVar(&p.Connections, "connections", p.Connections, "sockets, each with its own source port; OTLP: 200 if not set")
-	flags.Float64Var(&p.Rate, "rate", p.Rate, "lines, or OTLP requests, per second over all connections; OTLP: 12000 if not set; 0 sends as fast as they are accepted")
+	flags.IntVar(&p.Connections, "connections", p.Connections, fmt.Sprintf("sockets, each with its own source port; OTLP: %d if not set", otlp.Connections))
+	flags.Float64Var(&p.Rate, "rate", p.Rate, fmt.Sprintf("lines, or OTLP requests, per second over all connections; OTLP: %.0f if not set; 0 sends as fast as they are accepted", otlp.Rate))
 	flags.DurationVar(&p.Duration, "duration", p.Duration, "how long to send; 0 sends until -lines are sent")
 	flags.Uint64Var(&p.Lines, "lines", p.Lines, "lines to send; 0 sends until the duration ends")
 	flags.Uint64Var(&p.Seed, "seed", p.Seed, "seed of the random values")
 	var points, workers int
-	flags.IntVar(&points, "points", load.DefaultOTLPProfile().Points, "OTLP: points per request")
-	flags.IntVar(&workers, "workers", 0, "OTLP: maximum number of requests in flight, at most one per connection; 0: 32, or one per connection if that is less")
+	flags.IntVar(&points, "points", otlp.Points, "OTLP: points per request")
+	flags.IntVar(&workers, "workers", 0, fmt.Sprintf("OTLP: maximum number of requests in flight, at most one per connection; 0: %d, or one per connection if that is less", otlp.Workers))
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var ledger any
 	var err error
 	if p.Network == load.OTLPOverGRPC || p.Network == load.OTLPOverHTTP {
-		otlp := otlpProfile(p, flags)
+		otlp = otlpProfile(p, flags)
 		otlp.Points = points
 		if otlp.Workers = min(otlp.Workers, otlp.Connections); workers != 0 {
 			otlp.Workers = workers

@@ -6,8 +6,8 @@ import (
 )
 
 // otlpConnection is a connection to the server that has one request at a time. The caller's goroutine writes the request and reads the
-// answer. The clients of net/http and gRPC pass both through goroutines of their own, and the switches cost more than the rest of
-// the request: the load would need as much CPU time as the server.
+// answer. With the clients of net/http and gRPC, which pass both through goroutines of their own, a load needed as much CPU time as
+// the gateway.
 type otlpConnection struct {
 	endpoint string // host:port
 	protocol protocol

@@ -82,11 +82,7 @@ func (g *grpcExchange) exchange(request []byte) (a answer, again bool) {
 
 // send sends a request, as far as the server reads it.
 func (g *grpcExchange) send(request []byte) error {
-	if g.stream == 0 {
-		g.stream = 1
-	} else {
-		g.stream += 2
-	}
+	g.stream = (g.stream + 1) | 1 // the next odd number
 	g.ended, g.status, g.streamWindow = false, "", g.initialWindow
 	g.block.Reset()
 	for _, field := range g.headers {
