@@ -37,7 +37,8 @@ type bucketing struct {
 
 // batch is the scratch memory of one call of processMetrics.
 type batch struct {
-	report convert.Report
+	report convert.Report // emptied before the first metric with a rule
+	inUse  bool           // a metric had a rule
 	origin convert.Origin // the current resource and scope
 	rules  []*rule        // the rules that match the current resource
 }
@@ -67,8 +68,7 @@ func newBucketing(set processor.Settings, cfg *Config) (*bucketing, error) {
 func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
 	batch := b.batches.Get().(*batch)
 	defer b.batches.Put(batch)
-	report := &batch.report
-	report.Reset(len(b.rules))
+	batch.inUse = false
 	rms := md.ResourceMetrics()
 	had := rms.Len()
 	rms.RemoveIf(func(rm pmetric.ResourceMetrics) bool {
@@ -81,6 +81,10 @@ func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pme
 		})
 		return had > 0 && sms.Len() == 0
 	})
+	if !batch.inUse { // most batches of sums and gauges
+		return md, nil
+	}
+	report := &batch.report
 	b.telemetry.record(ctx, report)
 	if report.Err != nil && !b.propagate {
 		b.logger.Warn("A histogram point is invalid; dropped_points, repaired_points and passed_points count such points", zap.Error(report.Err))
@@ -107,6 +111,10 @@ func (b *bucketing) convert(metrics pmetric.MetricSlice, batch *batch) (emptied 
 		r := b.firstMatch(batch.rules, m)
 		if r == nil {
 			continue
+		}
+		if !batch.inUse {
+			batch.inUse = true
+			report.Reset(len(b.rules))
 		}
 		failed, had := report.Err != nil, pointcount.InMetric(m)
 		b.converter.Metric(m, metrics, &batch.origin, r, report)

@@ -148,6 +148,38 @@ func BenchmarkProcessor(b *testing.B) {
 	})
 }
 
+// BenchmarkRequest is the cost of a request of few points, all of which pass, under the limits and a label rule as gateway.yaml has
+// them.
+func BenchmarkRequest(b *testing.B) {
+	for _, n := range []int{1, 10} {
+		b.Run(fmt.Sprintf("points=%d", n), func(b *testing.B) {
+			r := newRig(b, func(c *Config) {
+				c.Limits = []LimitConfig{limitOf(500, "overflow", "resource.service.name", "metric.name"), limitOf(20_000, "drop", "resource.service.name"), limitOf(100_000, "drop")}
+				for i, name := range []string{"metric", "service", "total"} {
+					c.Limits[i].Name = name
+				}
+				c.Limits[1].Count, c.Limits[2].Count, c.Limits[2].Key = countStreams, countStreams, []string{}
+				c.Labels = []LabelsConfig{ruleOf(`(http|rpc)\..*`, "user.id")}
+			})
+			in := newBatch("orders")
+			points := in.sum("requests", delta, true)
+			for i := range n {
+				put(points, 1, r.clock.Now(), r.clock.Now(), "id", fmt.Sprint(i))
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				batch := r.table.Batch()
+				if _, err := r.process(context.WithValue(context.Background(), batchKey{}, batch), in.md); err != nil {
+					b.Fatal(err)
+				}
+				batch.Commit()
+				r.telemetry.folded(context.Background())
+				batch.End()
+			}
+		})
+	}
+}
+
 func makeDistinct(md pmetric.Metrics) {
 	for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
 		for i, p := range m.Sum().DataPoints().All() {

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
+	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 )
 
 type batchKey struct{}
@@ -19,6 +20,7 @@ func (p *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error 
 		return errNotStarted
 	}
 	b := p.folding().Batch()
+	defer b.End()
 	err := p.Metrics.ConsumeMetrics(context.WithValue(ctx, batchKey{}, b), md)
 	if err != nil && !consumererror.IsPermanent(err) {
 		b.Discard() // the sender will send the whole batch again
@@ -31,7 +33,11 @@ func (p *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error 
 
 // process implements processorhelper.ProcessMetricsFunc.
 func (p *limiter) process(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
-	c := p.set.Begin(client.FromContext(ctx).Metadata)
+	var clientMetadata limit.Metadata
+	if p.set.NeedsMetadata() {
+		clientMetadata = client.FromContext(ctx).Metadata
+	}
+	c := p.set.Begin(clientMetadata)
 	defer c.End()
 	b, _ := ctx.Value(batchKey{}).(*fold.Batch)
 	w := p.newWalker(c, b)

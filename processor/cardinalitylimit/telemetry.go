@@ -31,6 +31,7 @@ type telemetry struct {
 	stats     [fold.StatCount]labelledCounter
 	oversized [oversize.Kinds]metric.MeasurementOption
 
+	decisions  *limit.Totals // of all batches
 	tally      tally
 	lostGauges atomic.Int64                // dropped points of gauges since the last log record about them
 	measured   atomic.Pointer[measurement] // the last measurement; nil before the first
@@ -57,7 +58,7 @@ func newTelemetry(
 	}
 	t := &telemetry{
 		builder: b, set: limits, table: table, memory: memory, mode: mode,
-		processor: attribute.String("processor", processor),
+		processor: attribute.String("processor", processor), decisions: limits.NewTotals(),
 	}
 	t.labelSets()
 	if err := t.observe(memory); err != nil {
@@ -94,10 +95,7 @@ func (t *telemetry) labelSets() {
 
 // decided counts the decisions of a batch.
 func (t *telemetry) decided(ctx context.Context, n *limit.Counts) {
-	n.Each(func(i int, a limit.Action, dryRun bool, points int64) {
-		t.builder.ProcessorCardinalitylimitPoints.Add(ctx, points, t.points[pointsLabels{i, a, dryRun}])
-		t.tally.decided(a, dryRun, points)
-	})
+	t.decisions.Add(n)
 	if n.Shared > 0 {
 		t.builder.ProcessorCardinalitylimitSharedKeyChecks.Add(ctx, n.Shared, t.common)
 	}

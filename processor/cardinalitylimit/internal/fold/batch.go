@@ -86,7 +86,7 @@ type run struct {
 	begin  int // index of the first point
 }
 
-// maxPooled is the maximum number of points for which a pooled staging has memory.
+// maxPooled is the maximum number of points for which a pooled staging has memory, and of parts for which a pooled batch has.
 const maxPooled = 8192
 
 type staged struct {
@@ -98,13 +98,17 @@ type staged struct {
 	grown     float64 // size of the growth of the stream; 0: not known
 }
 
-// Batch returns an empty batch.
+// Batch returns an empty batch. The caller may give it back with End.
 func (t *Table) Batch() *Batch {
-	return &Batch{table: t, parts: make([]collectionPart, 0, usualParts)}
+	return t.batches.Get().(*Batch)
 }
 
-// usualParts is the usual number of metrics per batch.
-const usualParts = 16
+// End gives a batch back after Commit or Discard. The caller must not use it afterwards.
+func (b *Batch) End() {
+	if cap(b.parts) <= maxPooled {
+		b.table.batches.Put(b)
+	}
+}
 
 // Add stages p. Describe is called for the first point of an outgoing series, while no lock is held.
 func (b *Batch) Add(p Point, describe func() Series) {
@@ -164,16 +168,24 @@ func (b *Batch) Drop(n Stats) { b.stats.add(n) }
 
 // Commit folds what is staged.
 func (b *Batch) Commit() {
+	b.endPart()
+	if b.isEmpty() {
+		return
+	}
 	t := b.table
 	t.commits.RLock()
 	defer t.commits.RUnlock()
 	now := t.opts.Now().UnixNano()
-	b.endPart()
 	t.noteParts(b.parts, now)
 	t.commitAdmitted(b.admitted, &b.stats)
 	b.foldStaged(now)
 	t.stats.add(b.stats)
 	b.reset()
+}
+
+// isEmpty reports whether there is nothing to commit, as in a batch of delta points that all pass.
+func (b *Batch) isEmpty() bool {
+	return b.staging == nil && len(b.parts) == 0 && len(b.admitted) == 0 && b.stats == Stats{}
 }
 
 // foldStaged folds the staged points by writer. Points of one stream stay in their order.

@@ -1,6 +1,9 @@
 package fold
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Stat is an event of folding. It counts points, unless its comment names another unit.
 type Stat uint8
@@ -34,22 +37,31 @@ func (n *Stats) add(o Stats) {
 	}
 }
 
-// sharedStats adds up the counts of all batches and flushes. Each adds its counts once.
+// sharedStats adds up the counts of all batches and flushes. Each adds its counts once. Most have none.
 type sharedStats struct {
-	mu sync.Mutex
-	n  Stats
+	pending atomic.Bool // n is not zero
+	mu      sync.Mutex
+	n       Stats
 }
 
 func (s *sharedStats) add(n Stats) {
+	if n == (Stats{}) {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.n.add(n)
+	s.pending.Store(true)
 }
 
 func (s *sharedStats) drain() Stats {
+	if !s.pending.Load() {
+		return Stats{}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.n
 	s.n = Stats{}
+	s.pending.Store(false)
 	return n
 }

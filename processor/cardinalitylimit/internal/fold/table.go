@@ -58,6 +58,7 @@ type Table struct {
 	tracked  atomic.Int64  // number of accumulators and streams
 	stats    sharedStats
 	stagings sync.Pool // of *staging
+	batches  sync.Pool // of *Batch
 	// refused contains the refused parcels by their metadata. They are offered again, because their values cannot be repeated.
 	// Only the caller of Flush uses it.
 	refused map[string]*Parcel
@@ -74,6 +75,7 @@ func NewTable(o Options) *Table {
 	}
 	t.unknownUntil.Store(t.origin - 1)
 	t.stagings.New = func() any { return new(staging) }
+	t.batches.New = func() any { return &Batch{table: t} }
 	for i := range t.shards {
 		t.shards[i].streams = make(map[uint64]*stream)
 	}

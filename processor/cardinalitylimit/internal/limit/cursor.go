@@ -56,8 +56,8 @@ type Cursor struct {
 type limitState struct {
 	metricState
 	overflowMetadata uint64   // the part of overflow from the client's metadata
-	last             recent   // neighbours often have the same key
-	labels           []recent // neighbours often have the same labels; by position
+	last             recent   // neighbours often have the same key, also of the batch before
+	labels           []recent // neighbours often have the same labels, also of the batch before; by position
 	described        description
 }
 
@@ -123,7 +123,7 @@ type pendingVerdict struct {
 	place   int // index in Cursor.places for a place that is shared with other gateways, otherwise -1
 }
 
-// Begin returns a cursor for a batch. End must be called afterwards.
+// Begin returns a cursor for a batch. End must be called afterwards. Without NeedsMetadata md may be nil.
 func (s *Set) Begin(md Metadata) *Cursor {
 	c, ok := s.cursors.Get().(*Cursor)
 	if !ok {
@@ -153,10 +153,8 @@ func (c *Cursor) End() {
 	clear(c.verdicts[:cap(c.verdicts)])
 	clear(c.resourcePairs[:cap(c.resourcePairs)])
 	c.resourceRead = false
-	for i := range c.states {
-		c.states[i].last, c.states[i].described = recent{}, description{}
-		c.states[i].profiles = offenders.Pair{}
-		clear(c.states[i].labels)
+	for i := range c.states { // the recent entries stay: the next batch often has the same keys
+		c.states[i].described, c.states[i].profiles = description{}, offenders.Pair{}
 	}
 	if cap(c.pairs) <= maxPooled {
 		c.set.cursors.Put(c)

@@ -43,6 +43,9 @@ func (n *neededMetadata) note(md Metadata) {
 	}
 }
 
+// NeedsMetadata reports whether a limit needs the client's metadata.
+func (s *Set) NeedsMetadata() bool { return len(s.neededMetadata.names) > 0 }
+
 // MissingMetadata returns the names of client metadata that a limit needs and no request has had. It returns none before the
 // first request.
 func (s *Set) MissingMetadata() []string {

@@ -3,6 +3,7 @@ package limit
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 	"unsafe"
@@ -242,6 +243,34 @@ func TestGenerationsGoByTimePassed(t *testing.T) {
 	require.EqualValues(t, 1, rotations)
 	decide(s, nil, "", "", "m", "id", "2")
 	require.Equal(t, rotations, s.Rotations())
+}
+
+// A cursor remembers the keys of the batch before. A key that a sweep has removed meanwhile starts anew, with all of its places free.
+func TestNextBatchOfARemovedKey(t *testing.T) {
+	s := newSet(t, Spec{Name: "series", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop},
+		Spec{Name: "values", Key: parts(t, "metric.name"), MaxValues: 1, Action: Tag})
+	now := time.Now()
+	s, err := NewSet([]Spec{s.limits[0].Spec, s.limits[1].Spec}, Options{
+		Window: time.Hour, MaxKeys: 10, Now: func() time.Time { return now }, Tracker: s.options.Tracker,
+	})
+	require.NoError(t, err)
+	c := s.Begin(nil)
+	c.End()
+	decideOn := func(id string) Action { // a pool gives no guarantee, so the test keeps the cursor
+		s.cursors = sync.Pool{New: func() any { return c }}
+		return decide(s, nil, "", "", "m", "id", id).Action
+	}
+	require.Equal(t, Pass, decideOn("1"))
+	require.Equal(t, Pass, decideOn("1"))
+	for s.Sweep()[0].Keys+s.Sweep()[1].Keys > 0 {
+		now = now.Add(time.Hour)
+	}
+	require.Equal(t, Pass, decideOn("2"))
+	require.Equal(t, Drop, decideOn("1"), "2 has the only place")
+	for _, u := range s.Sweep() {
+		require.EqualValues(t, 1, u.Keys)
+		require.EqualValues(t, 1, u.Series)
+	}
 }
 
 // setWall changes the wall clock of a time with a monotonic clock, which does not change. No function makes such a time: its
