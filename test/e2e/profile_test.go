@@ -14,7 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const ownModule = "github.com/otelcol-custom/otelcol-custom/"
+const (
+	ownModule = "github.com/otelcol-custom/otelcol-custom/"
+	// watch is the package through which fallbacklog watches the calls of its exporter's client.
+	watch = ownModule + "exporter/fallbacklog/internal/answer."
+)
 
 // cpuShare has the CPU time of each component of this distribution in a profile, as a share of one core.
 type cpuShare struct {
@@ -62,11 +66,15 @@ func shareOf(p *profile.Profile, d time.Duration) cpuShare {
 
 // innermostComponent returns the function of a receiver, processor or exporter that is nearest to the leaf.
 func innermostComponent(s *profile.Sample) string {
+	var name, callee string
 	for _, location := range s.Location { // the leaf is first
 		for _, line := range location.Line {
-			name := line.Function.Name
+			name, callee = line.Function.Name, name
 			if strings.HasPrefix(name, ownModule+"internal/") {
 				continue // of whichever component calls it
+			}
+			if strings.HasPrefix(name, watch) && (strings.HasPrefix(callee, "google.golang.org/grpc.") || strings.HasPrefix(callee, "net/http.")) {
+				continue // of the exporter in fallbacklog, whose client makes the call
 			}
 			for _, kind := range []string{"/receiver/", "/processor/", "/exporter/"} {
 				if strings.Contains(name, kind) {
@@ -96,9 +104,13 @@ func TestProfileAttribution(t *testing.T) {
 		stack("runtime.mallocgc", "go.opentelemetry.io/collector/pdata/pmetric.NewMetrics", udp),
 		stack(ownModule+"internal/identity.Hash", limit, udp),
 		stack("google.golang.org/grpc.Invoke", stock, ownModule+"exporter/fallbacklog.(*lane).push", limit),
+		stack("google.golang.org/grpc.invoke", watch+"Intercept", stock, ownModule+"exporter/fallbacklog.(*lane).push"),
+		stack("net/http.(*Transport).RoundTrip", watch+"RoundTripper.RoundTrip", stock, ownModule+"exporter/fallbacklog.(*lane).push"),
+		stack("runtime.mallocgc", watch+"Intercept", stock, ownModule+"exporter/fallbacklog.(*lane).push"),
 		stack("runtime.findRunnable", "runtime.mcall"),
 	}}, time.Second)
-	assert.InDelta(t, 0.02, got.components, 1e-9)
+	assert.InDelta(t, 0.03, got.components, 1e-9)
 	assert.InDelta(t, 0.01, got.byPackage["receiver/metricsudp"], 1e-9)
 	assert.InDelta(t, 0.01, got.byPackage["processor/cardinalitylimit"], 1e-9)
+	assert.InDelta(t, 0.01, got.byPackage["exporter/fallbacklog"], 1e-9)
 }
