@@ -148,7 +148,7 @@ func BenchmarkProcessor(b *testing.B) {
 	})
 }
 
-// BenchmarkRequest is the cost of a request of few points, all of which pass, under the limits and a label rule as gateway.yaml has
+// BenchmarkRequest is the cost of a request of few points, which all pass, under the limits and a label rule as gateway.yaml has
 // them.
 func BenchmarkRequest(b *testing.B) {
 	for _, n := range []int{1, 10} {
