@@ -95,6 +95,10 @@ type OTLPLedger struct {
 // maxLateness bounds for how long after the duration late requests are still sent.
 const maxLateness = time.Second
 
+// failurePause is the pause of a worker without a rate after a request without an answer. A server that is not there refuses a
+// connection at once.
+const failurePause = 100 * time.Millisecond
+
 // answer is the result of a request.
 type answer int
 
@@ -197,6 +201,9 @@ func (w *otlpWorker) run(ctx context.Context, s *otlpSender) {
 		w.answers[a]++
 		if a == acknowledged {
 			w.latencies = append(w.latencies, time.Since(due))
+		}
+		if a == failed && s.Rate == 0 {
+			wait.For(ctx.Done(), failurePause)
 		}
 	}
 }

@@ -20,7 +20,6 @@ func (p *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error 
 		return errNotStarted
 	}
 	b := p.folding().Batch()
-	defer b.End()
 	err := p.Metrics.ConsumeMetrics(context.WithValue(ctx, batchKey{}, b), md)
 	if err != nil && !consumererror.IsPermanent(err) {
 		b.Discard() // the sender will send the whole batch again
@@ -28,6 +27,7 @@ func (p *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error 
 		b.Commit()
 		p.telemetry.folded(ctx)
 	}
+	b.End() // not after a panic: net/http goes on, and the batch is neither committed nor discarded
 	return err
 }
 

@@ -246,3 +246,52 @@ func TestStreamsThatLostTheirPlaces(t *testing.T) {
 	require.EqualValues(t, 110, r.flushed()[0].value)
 	require.NoError(t, r.flush(context.Background(), false))
 }
+
+// The first value of a new stream counts, although a limit that only gives the overflow series a place has forgotten other series. Each
+// point comes in a request of its own, or after one of a series that the limit knows.
+func TestFirstValueAndALaterLimit(t *testing.T) {
+	for _, together := range []bool{false, true} {
+		for _, mode := range []string{"start", "evidence"} {
+			t.Run(fmt.Sprintf("%s/together=%t", mode, together), func(t *testing.T) {
+				r := newRig(t, func(c *Config) {
+					c.Limits = []LimitConfig{limitOf(1, "overflow", "metric.name"), limitOf(100_000, "drop")}
+					c.Limits[0].Name, c.Limits[1].Name = "metric", "total"
+					c.Limits[1].Count, c.Limits[1].Key = countStreams, []string{}
+					c.Reaggregate.FirstValue = mode
+					c.Window.Duration = time.Hour
+				})
+				began := r.clock.Now().Add(time.Second) // the sender's process, after ours
+				r.clock.Add(2 * time.Second)
+				send := func(name string, values map[string]int64, ids ...string) {
+					b := newBatch("orders")
+					points := b.sum(name, cumulative, true)
+					for _, id := range ids {
+						put(points, values[id], began, r.clock.Now(), "id", id)
+					}
+					r.send(b.md)
+				}
+				send("m", map[string]int64{"a": 1}, "a")
+				send("forgotten", map[string]int64{"x": 1}, "x")
+				for i := range int64(40) {
+					r.clock.Add(10 * time.Minute)
+					send("m", map[string]int64{"a": i + 2}, "a")
+					send("m", map[string]int64{"folded": i + 1}, "folded")
+					r.measure() // sweeps
+				}
+				r.sink.drain()
+				before := r.flushed()[0].value
+				r.clock.Add(time.Second)
+				values := map[string]int64{"a": 42, "folded": 40, "new": 7}
+				if together {
+					send("m", values, "a", "folded", "new")
+				} else {
+					send("m", values, "folded") // the overflow series has its place in this generation
+					send("m", values, "new")
+				}
+				r.sink.drain()
+				require.EqualValues(t, 7, r.flushed()[0].value-before)
+				require.Zero(t, r.counter("unbaselined_points"))
+			})
+		}
+	}
+}

@@ -11,36 +11,33 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
-// tally contains the counts of the processor's synchronous metrics, for the gateway page.
+// tally contains the counts of the processor's metrics, for the gateway page.
 type tally struct {
+	actions [limit.Drop + 1]atomic.Int64
+	wouldBe atomic.Int64 // points that a dry run would have changed
 	emitted atomic.Int64
 	folded  [fold.StatCount]atomic.Int64
 }
 
-// pointsByAction adds up the decisions of all limits.
-func (t *telemetry) pointsByAction() (n [limit.Drop + 1]int64, wouldBe int64) {
-	t.decisions.Each(func(_ int, a limit.Action, dryRun bool, points int64) {
-		switch {
-		case !dryRun:
-			n[a] += points
-		case a != limit.Pass:
-			wouldBe += points
-		}
-	})
-	return n, wouldBe
+func (t *tally) decided(a limit.Action, dryRun bool, points int64) {
+	switch {
+	case !dryRun:
+		t.actions[a].Add(points)
+	case a != limit.Pass:
+		t.wouldBe.Add(points)
+	}
 }
 
 // GatewayState implements gatewaystate.Source. Limits and offenders are those of the last measurement.
 func (p *limiter) GatewayState() gatewaystate.State {
 	t := p.telemetry
 	n := &t.tally
-	points, wouldBe := t.pointsByAction()
 	l := &gatewaystate.Limiter{
 		DryRun: p.cfg.Mode == modeDryRun, Window: p.cfg.Window.Duration,
 		Points: gatewaystate.LimiterPoints{
-			Passed: points[limit.Pass], Tagged: points[limit.Tag], Stripped: points[limit.Strip],
-			Overflowed: points[limit.Overflow], Dropped: points[limit.Drop],
-			WouldBe: wouldBe, Emitted: n.emitted.Load(),
+			Passed: n.actions[limit.Pass].Load(), Tagged: n.actions[limit.Tag].Load(), Stripped: n.actions[limit.Strip].Load(),
+			Overflowed: n.actions[limit.Overflow].Load(), Dropped: n.actions[limit.Drop].Load(),
+			WouldBe: n.wouldBe.Load(), Emitted: n.emitted.Load(),
 		},
 		MemoryBytes: t.memory.Used(), MemoryLimitBytes: int64(p.cfg.Tracker.MemoryLimitMiB) << 20, Refusals: t.memory.Refused(),
 		Cluster: p.clusterState(),

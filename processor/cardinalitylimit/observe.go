@@ -51,7 +51,6 @@ func (t *telemetry) observe(memory *budget.Budget) error {
 	}
 	b := t.builder
 	return errors.Join(
-		b.RegisterProcessorCardinalitylimitPointsCallback(t.observePoints),
 		b.RegisterProcessorCardinalitylimitSeriesCallback(perLimit(func(u *limit.Usage) int64 { return u.Series })),
 		b.RegisterProcessorCardinalitylimitMaxSeriesCallback(perLimit(func(u *limit.Usage) int64 { return int64(u.Max) })),
 		b.RegisterProcessorCardinalitylimitKeysCallback(perLimit(func(u *limit.Usage) int64 { return u.Keys })),
@@ -71,13 +70,6 @@ func (t *telemetry) observe(memory *budget.Budget) error {
 		b.RegisterProcessorCardinalitylimitMemoryRefusalsCallback(value(memory.Refused)),
 		b.RegisterProcessorCardinalitylimitTrackedStreamsCallback(value(func() int64 { return int64(t.table.Tracked()) })),
 	)
-}
-
-func (t *telemetry) observePoints(_ context.Context, o metric.Int64Observer) error {
-	t.decisions.Each(func(i int, a limit.Action, dryRun bool, points int64) {
-		o.Observe(points, t.points[pointsLabels{i, a, dryRun}])
-	})
-	return nil
 }
 
 // observeKeys observes the fullest keys. Long texts of keys are cut. If several keys have the same text, only the first is

@@ -176,3 +176,41 @@ func TestShutdownFlushes(t *testing.T) {
 	require.NoError(t, p.Shutdown(context.Background()), "a second time")
 	require.NoError(t, tel.Shutdown(context.Background()))
 }
+
+// The counts of the last moments are there when a reader that pushes collects for the last time: after the processors have stopped.
+func TestCountsAfterShutdown(t *testing.T) {
+	p, tel := start(t, &sink{}, config(oneSeries))
+	overLimit(t, p)
+	require.NoError(t, p.Shutdown(context.Background()))
+	for name, want := range map[string]int64{"points": 6, "folded_points": 4} {
+		require.Equal(t, want, harness.Sum(t, tel.Reader, "otelcol_processor_cardinalitylimit_"+name), name)
+	}
+}
+
+// panicking is a consumer that panics while on is set.
+type panicking struct {
+	sink
+	on bool
+}
+
+func (p *panicking) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	if p.on {
+		panic("downstream")
+	}
+	return p.sink.ConsumeMetrics(ctx, md)
+}
+
+// A request whose consumer panics is not folded: its sender, to whom net/http has closed the connection, sends it again.
+func TestPanicDownstreamFoldsNothing(t *testing.T) {
+	next := &panicking{on: true}
+	p, tel := start(t, next, config(oneSeries))
+	require.Panics(t, func() { overLimit(t, p) })
+	next.on = false
+	for range 20 { // batches that fold nothing; the pool drops some with the race detector
+		b := newBatch("other")
+		put(b.sum("x", delta, true), 1, time.Now(), time.Now(), "id", "a")
+		require.NoError(t, p.ConsumeMetrics(context.Background(), b.md))
+	}
+	require.NoError(t, p.Shutdown(context.Background()))
+	require.Zero(t, harness.Sum(t, tel.Reader, "otelcol_processor_cardinalitylimit_folded_points"))
+}

@@ -27,11 +27,10 @@ type telemetry struct {
 	// The label sets are made once.
 	processor attribute.KeyValue
 	common    metric.MeasurementOption
-	points    map[pointsLabels]metric.MeasurementOption
+	points    map[pointsLabels][]metric.AddOption // one each; a call with a single option would allocate a slice
 	stats     [fold.StatCount]labelledCounter
 	oversized [oversize.Kinds]metric.MeasurementOption
 
-	decisions  *limit.Totals // of all batches
 	tally      tally
 	lostGauges atomic.Int64                // dropped points of gauges since the last log record about them
 	measured   atomic.Pointer[measurement] // the last measurement; nil before the first
@@ -58,7 +57,7 @@ func newTelemetry(
 	}
 	t := &telemetry{
 		builder: b, set: limits, table: table, memory: memory, mode: mode,
-		processor: attribute.String("processor", processor), decisions: limits.NewTotals(),
+		processor: attribute.String("processor", processor),
 	}
 	t.labelSets()
 	if err := t.observe(memory); err != nil {
@@ -78,7 +77,7 @@ func (t *telemetry) labelSets() {
 	for k := range oversize.Kinds {
 		t.oversized[k] = set(attribute.String("kind", k.String()), attribute.String("mode", t.mode))
 	}
-	t.points = make(map[pointsLabels]metric.MeasurementOption)
+	t.points = make(map[pointsLabels][]metric.AddOption)
 	for i := -1; i < t.set.Len(); i++ {
 		for a := limit.Pass; a <= limit.Drop; a++ {
 			for _, dryRun := range []bool{false, true} {
@@ -86,8 +85,8 @@ func (t *telemetry) labelSets() {
 				if dryRun {
 					mode = modeDryRun
 				}
-				t.points[pointsLabels{i, a, dryRun}] = set(attribute.String("limit", t.set.Name(i)),
-					attribute.String("action", a.String()), attribute.String("mode", mode))
+				labels := set(attribute.String("limit", t.set.Name(i)), attribute.String("action", a.String()), attribute.String("mode", mode))
+				t.points[pointsLabels{i, a, dryRun}] = []metric.AddOption{labels}
 			}
 		}
 	}
@@ -95,7 +94,10 @@ func (t *telemetry) labelSets() {
 
 // decided counts the decisions of a batch.
 func (t *telemetry) decided(ctx context.Context, n *limit.Counts) {
-	t.decisions.Add(n)
+	n.Each(func(i int, a limit.Action, dryRun bool, points int64) {
+		t.builder.ProcessorCardinalitylimitPoints.Add(ctx, points, t.points[pointsLabels{i, a, dryRun}]...)
+		t.tally.decided(a, dryRun, points)
+	})
 	if n.Shared > 0 {
 		t.builder.ProcessorCardinalitylimitSharedKeyChecks.Add(ctx, n.Shared, t.common)
 	}

@@ -52,7 +52,8 @@ type valueCheck struct {
 func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
 	i, l, key, st := v.limit, v.l, v.key, &c.states[v.limit]
 	id := c.set.hash.Combine(key, p.label)
-	if c.knows(l, st.label(at), id, p.value, d) {
+	if last := st.label(at); c.knows(last, id, p.value) {
+		l.bound(last.entry, d)
 		return true
 	}
 	s := l.trackers.shard(key)
@@ -137,7 +138,8 @@ func (c *Cursor) removeLabel(at int, p *pair) {
 func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, d *Decision) {
 	key := c.key(i, l)
 	fp := c.fingerprint(l)
-	if c.knows(l, &c.states[i].last, key, fp, d) {
+	if last := &c.states[i].last; c.knows(last, key, fp) {
+		l.bound(last.entry, d)
 		return
 	}
 	e, removed, shared := c.entry(i, l, key, attrs)
@@ -229,15 +231,15 @@ func (c *Cursor) stampOf(series uint64) uint64 {
 // knows reports whether r is the tracker of id and fp was seen in this generation. Most points are such ones. They have a place
 // under this limit, need no commit and no lock. So goroutines with one key do not wait for each other. A known place stays for
 // at least one generation. So the decision is as if all limits had been asked at the same time.
-func (c *Cursor) knows(l *limit, r *recent, id, fp uint64, d *Decision) bool {
-	e := r.entry
-	if e == nil || r.id != id || !e.Known(fp, c.generation) {
-		return false
-	}
+func (c *Cursor) knows(r *recent, id, fp uint64) bool {
+	return r.entry != nil && r.id == id && r.entry.Known(fp, c.generation)
+}
+
+// bound raises the horizon of a decision to the time until which places of the key were forgotten.
+func (l *limit) bound(e *entry, d *Decision) {
 	if !l.DryRun && l.rule == nil {
 		d.Horizon = max(d.Horizon, e.forgotAt.Load())
 	}
-	return true
 }
 
 // entry finds or adds the tracker of a key, and locks its shard. A key that shares a tracker may have had one of its own before:

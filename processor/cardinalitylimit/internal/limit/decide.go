@@ -246,7 +246,7 @@ func (c *Cursor) giveOverflowPlace(d *Decision) {
 			}
 		}
 		fp := c.set.hash.Point(container, c.set.mark)
-		if c.knows(l, &st.last, key, fp, d) {
+		if c.knows(&st.last, key, fp) {
 			continue
 		}
 		e, _, shared := c.entry(i, l, key, noAttributes)

@@ -57,7 +57,7 @@ type TelemetryBuilder struct {
 	ProcessorCardinalitylimitOverrideMaxSeries        metric.Int64ObservableGauge
 	ProcessorCardinalitylimitOverrideSeries           metric.Int64ObservableGauge
 	ProcessorCardinalitylimitOversized                metric.Int64Counter
-	ProcessorCardinalitylimitPoints                   metric.Int64ObservableCounter
+	ProcessorCardinalitylimitPoints                   metric.Int64Counter
 	ProcessorCardinalitylimitRebucketedPoints         metric.Int64Counter
 	ProcessorCardinalitylimitRefusedStreams           metric.Int64Counter
 	ProcessorCardinalitylimitRejectedSeriesEstimate   metric.Int64ObservableGauge
@@ -428,21 +428,6 @@ func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitOverrideSeries
 	return nil
 }
 
-// RegisterProcessorCardinalitylimitPointsCallback sets callback for observable ProcessorCardinalitylimitPoints metric.
-func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitPointsCallback(cb metric.Int64Callback) error {
-	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		cb(ctx, &observerInt64{inst: builder.ProcessorCardinalitylimitPoints, obs: o})
-		return nil
-	}, builder.ProcessorCardinalitylimitPoints)
-	if err != nil {
-		return err
-	}
-	builder.mu.Lock()
-	defer builder.mu.Unlock()
-	builder.registrations = append(builder.registrations, reg)
-	return nil
-}
-
 // RegisterProcessorCardinalitylimitRejectedSeriesEstimateCallback sets callback for observable ProcessorCardinalitylimitRejectedSeriesEstimate metric.
 func (builder *TelemetryBuilder) RegisterProcessorCardinalitylimitRejectedSeriesEstimateCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -745,7 +730,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
-	builder.ProcessorCardinalitylimitPoints, err = builder.meter.Int64ObservableCounter(
+	builder.ProcessorCardinalitylimitPoints, err = builder.meter.Int64Counter(
 		"otelcol_processor_cardinalitylimit_points",
 		metric.WithDescription("Incoming points by action. Each point counts once. It counts once more for each dry-run limit that it exceeds. [Alpha]"),
 		metric.WithUnit("{datapoint}"),

@@ -112,10 +112,6 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
-	require.NoError(t, tb.RegisterProcessorCardinalitylimitPointsCallback(func(_ context.Context, observer metric.Int64Observer) error {
-		observer.Observe(1)
-		return nil
-	}))
 	require.NoError(t, tb.RegisterProcessorCardinalitylimitRejectedSeriesEstimateCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -146,6 +142,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorCardinalitylimitEmptyStarts.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitFoldedPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitOversized.Add(context.Background(), 1)
+	tb.ProcessorCardinalitylimitPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitRebucketedPoints.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitRefusedStreams.Add(context.Background(), 1)
 	tb.ProcessorCardinalitylimitSaturatedPoints.Add(context.Background(), 1)

@@ -15,6 +15,7 @@
 package tracker
 
 import (
+	"math"
 	"sync/atomic"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
@@ -254,8 +255,14 @@ func (t *Tracker) SetLimit(limit int) {
 	}
 }
 
-// Free returns the memory to the budget. The tracker must not be used afterwards.
+// Free returns the memory to the budget. Only Known may be called afterwards, and it reports false. Who still holds the tracker holds no
+// store.
 func (t *Tracker) Free() {
 	t.store.free()
 	t.lost.free()
+	t.store = nil
+	t.seen.Store(&freed)
 }
+
+// freed is the view of a tracker without a store.
+var freed = view{generation: math.MinInt64}

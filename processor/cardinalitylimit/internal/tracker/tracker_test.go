@@ -393,4 +393,6 @@ func TestTableShrinks(t *testing.T) {
 	require.LessOrEqual(t, cfg.Budget.Used(), 4*idle)
 	tr.Free()
 	require.Zero(t, cfg.Budget.Used())
+	require.False(t, tr.Known(spread(0), 4), "a cursor may ask a tracker that was freed")
+	require.Nil(t, tr.store, "the budget has its memory already")
 }
