@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
 // nullFactory creates an exporter on exporterhelper, like other exporters, that accepts everything.
@@ -145,7 +147,7 @@ func TestAllocsHealthy(t *testing.T) {
 	}
 	f := nullFactory()
 	bare := measure(metricsExporterFor(t, newTestHost(), f, f.CreateDefaultConfig()))
-	if raceEnabled {
+	if harness.Race {
 		t.Skip("the race detector allocates")
 	}
 	for order, most := range allocsOfWrapping {

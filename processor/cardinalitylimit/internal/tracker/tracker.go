@@ -255,8 +255,8 @@ func (t *Tracker) SetLimit(limit int) {
 	}
 }
 
-// Free returns the memory to the budget. Only Known may be called afterwards, and it reports false. Who still holds the tracker holds no
-// store.
+// Free returns the memory to the budget and drops the store, so a cursor that still refers to the tracker keeps none of it. Only Known
+// may be called afterwards, and it reports false.
 func (t *Tracker) Free() {
 	t.store.free()
 	t.lost.free()

@@ -1,5 +1,0 @@
-//go:build race
-
-package fallbacklog
-
-const raceEnabled = true
