@@ -31,9 +31,12 @@ func TestStreamLimit(t *testing.T) {
 	for n := 1; n <= limit+1; n++ { // none of them ends
 		block.Reset()
 		for _, field := range []hpack.HeaderField{
-			{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: g.grpc},
+			{Name: ":method", Value: "POST"},
+			{Name: ":scheme", Value: "http"},
+			{Name: ":authority", Value: g.grpc},
 			{Name: ":path", Value: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"},
-			{Name: "content-type", Value: "application/grpc"}, {Name: "te", Value: "trailers"},
+			{Name: "content-type", Value: "application/grpc"},
+			{Name: "te", Value: "trailers"},
 		} {
 			require.NoError(t, encoder.WriteField(field))
 		}
