@@ -2,5 +2,5 @@
 
 package harness
 
-// Race reports whether the race detector runs. It allocates, and with it a sync.Pool drops entries.
+// Race is true in a build with the race detector. The detector allocates, and with it a sync.Pool drops entries.
 const Race = true

@@ -95,8 +95,8 @@ type OTLPLedger struct {
 // maxLateness bounds for how long after the duration late requests are still sent.
 const maxLateness = time.Second
 
-// failurePause is the pause of a worker without a rate after a request without an answer. A server that is not there refuses a
-// connection at once.
+// failurePause is the pause after a request without an answer if Rate is 0. A missing server refuses connections at once, so a worker
+// without a pause would need a core.
 const failurePause = 100 * time.Millisecond
 
 // answer is the result of a request.

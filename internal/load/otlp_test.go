@@ -94,14 +94,14 @@ func TestRequestsForWhichTheServerIsTooSlowAreUnsent(t *testing.T) {
 	assert.EqualValues(t, 49, l.Unsent)
 }
 
-// A worker without a rate does not dial a server that is not there again and again.
+// If Rate is 0, a worker pauses after each request without an answer.
 func TestWithoutAServerAWorkerPauses(t *testing.T) {
 	p := load.DefaultOTLPProfile()
 	p.Endpoint, p.Workers, p.Connections, p.Rate, p.Duration = "127.0.0.1:0", 2, 2, 0, 250*time.Millisecond
 	l, err := load.RunOTLP(t.Context(), p, nil)
 	require.NoError(t, err)
 	assert.Equal(t, l.Requests, l.Failed)
-	assert.LessOrEqual(t, l.Requests, uint64(2*3), "each at most at 0, 100 and 200 ms")
+	assert.LessOrEqual(t, l.Requests, uint64(2*3), "each worker dials at 0, 100 and 200 ms at most")
 	assert.Positive(t, l.Requests)
 }
 

@@ -37,10 +37,10 @@ type bucketing struct {
 
 // batch is the scratch memory of one call of processMetrics.
 type batch struct {
-	report convert.Report // emptied before the first metric with a rule
-	inUse  bool           // a metric had a rule
-	origin convert.Origin // the current resource and scope
-	rules  []*rule        // the rules that match the current resource
+	report   convert.Report // valid if reported is true
+	reported bool           // the batch has a histogram or a metric with a rule
+	origin   convert.Origin // the current resource and scope
+	rules    []*rule        // the rules that match the current resource
 }
 
 func newBucketing(set processor.Settings, cfg *Config) (*bucketing, error) {
@@ -68,7 +68,7 @@ func newBucketing(set processor.Settings, cfg *Config) (*bucketing, error) {
 func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
 	batch := b.batches.Get().(*batch)
 	defer b.batches.Put(batch)
-	batch.inUse = false
+	batch.reported = false
 	rms := md.ResourceMetrics()
 	had := rms.Len()
 	rms.RemoveIf(func(rm pmetric.ResourceMetrics) bool {
@@ -81,7 +81,7 @@ func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pme
 		})
 		return had > 0 && sms.Len() == 0
 	})
-	if !batch.inUse { // most batches of sums and gauges
+	if !batch.reported { // nothing to convert or to check
 		return md, nil
 	}
 	report := &batch.report
@@ -112,8 +112,8 @@ func (b *bucketing) convert(metrics pmetric.MetricSlice, batch *batch) (emptied 
 		if r == nil {
 			continue
 		}
-		if !batch.inUse {
-			batch.inUse = true
+		if !batch.reported {
+			batch.reported = true
 			report.Reset(len(b.rules))
 		}
 		failed, had := report.Err != nil, pointcount.InMetric(m)

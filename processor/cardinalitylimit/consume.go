@@ -20,14 +20,12 @@ func (p *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error 
 		return errNotStarted
 	}
 	b := p.folding().Batch()
+	defer b.End() // discards the points of a request that its sender repeats, as after a panic, from which net/http recovers
 	err := p.Metrics.ConsumeMetrics(context.WithValue(ctx, batchKey{}, b), md)
-	if err != nil && !consumererror.IsPermanent(err) {
-		b.Discard() // the sender will send the whole batch again
-	} else {
+	if err == nil || consumererror.IsPermanent(err) {
 		b.Commit()
 		p.telemetry.folded(ctx)
 	}
-	b.End() // not after a panic: net/http goes on, and the batch is neither committed nor discarded
 	return err
 }
 

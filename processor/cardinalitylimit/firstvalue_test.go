@@ -247,9 +247,9 @@ func TestStreamsThatLostTheirPlaces(t *testing.T) {
 	require.NoError(t, r.flush(context.Background(), false))
 }
 
-// The first value of a new stream counts, although a limit that only gives the overflow series a place has forgotten other series. Each
-// point comes in a request of its own, or after one of a series that the limit knows.
-func TestFirstValueAndALaterLimit(t *testing.T) {
+// The first value of a new stream counts, although a limit that only gives the overflow series a place has forgotten other series. If
+// together is set, the new point follows one of a known series in the same request. Otherwise it is alone.
+func TestFirstValueAfterALaterLimitForgot(t *testing.T) {
 	for _, together := range []bool{false, true} {
 		for _, mode := range []string{"start", "evidence"} {
 			t.Run(fmt.Sprintf("%s/together=%t", mode, together), func(t *testing.T) {
@@ -260,7 +260,7 @@ func TestFirstValueAndALaterLimit(t *testing.T) {
 					c.Reaggregate.FirstValue = mode
 					c.Window.Duration = time.Hour
 				})
-				began := r.clock.Now().Add(time.Second) // the sender's process, after ours
+				began := r.clock.Now().Add(time.Second) // the sender started after us
 				r.clock.Add(2 * time.Second)
 				send := func(name string, values map[string]int64, ids ...string) {
 					b := newBatch("orders")

@@ -27,7 +27,7 @@ type telemetry struct {
 	// The label sets are made once.
 	processor attribute.KeyValue
 	common    metric.MeasurementOption
-	points    map[pointsLabels][]metric.AddOption // one each; a call with a single option would allocate a slice
+	points    map[pointsLabels][]metric.AddOption // each has one option; a call with the option itself would allocate the slice
 	stats     [fold.StatCount]labelledCounter
 	oversized [oversize.Kinds]metric.MeasurementOption
 

@@ -21,23 +21,23 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// TestEverySignal: the OpenTelemetry SDK sends metrics with exemplars, a span and a log record of one request during an outage, and
-// metricsudp a line. All of them go through the limits, the buckets and the log. The backend gets names, descriptions, units, attributes
-// and the trace of each.
+// TestEverySignal: during an outage the OpenTelemetry SDK sends metrics with exemplars, a span and a log record of one request, and a
+// StatsD client sends a line. The metrics go through buckets and limits, and all of it through the log. The backend gets the metrics with
+// their descriptions, units and attributes, and exemplars, span and record with the trace of the request.
 func TestEverySignal(t *testing.T) {
 	g := newGateway(t, "gateway.yaml", loaded, impatient, strings.ReplaceAll(impatient, "fallbacklog", "fallbacklog/metrics"))
 	g.start()
-	from := resource.NewSchemaless(attribute.String("service.name", "checkout"))
+	service := resource.NewSchemaless(attribute.String("service.name", "checkout"))
 
-	spans, err := otlptracegrpc.New(t.Context(), otlptracegrpc.WithEndpoint(g.grpc), otlptracegrpc.WithInsecure())
+	spanExporter, err := otlptracegrpc.New(t.Context(), otlptracegrpc.WithEndpoint(g.grpc), otlptracegrpc.WithInsecure())
 	require.NoError(t, err)
-	tracers := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spans), sdktrace.WithResource(from))
-	points, err := otlpmetricgrpc.New(t.Context(), otlpmetricgrpc.WithEndpoint(g.grpc), otlpmetricgrpc.WithInsecure())
+	tracers := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spanExporter), sdktrace.WithResource(service))
+	metricExporter, err := otlpmetricgrpc.New(t.Context(), otlpmetricgrpc.WithEndpoint(g.grpc), otlpmetricgrpc.WithInsecure())
 	require.NoError(t, err)
-	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(points)), sdkmetric.WithResource(from))
-	records, err := otlploggrpc.New(t.Context(), otlploggrpc.WithEndpoint(g.grpc), otlploggrpc.WithInsecure())
+	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metricExporter)), sdkmetric.WithResource(service))
+	logExporter, err := otlploggrpc.New(t.Context(), otlploggrpc.WithEndpoint(g.grpc), otlploggrpc.WithInsecure())
 	require.NoError(t, err)
-	loggers := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(records)), sdklog.WithResource(from))
+	loggers := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(logExporter)), sdklog.WithResource(service))
 
 	meter := meters.Meter("checkout")
 	placed, err := meter.Int64Counter("orders.placed", metric.WithDescription("Orders that were placed."), metric.WithUnit("{order}"))
@@ -63,18 +63,24 @@ func TestEverySignal(t *testing.T) {
 		func() error { return meters.Shutdown(withTimeout(t)) },
 		func() error { return loggers.Shutdown(withTimeout(t)) },
 	} {
-		require.NoError(t, shutdown(), "an outage is nothing that a sender sees")
+		require.NoError(t, shutdown(), "senders see no error during an outage")
+	}
+	const logged = "otelcol_exporter_fallbacklog_logged_items_total"
+	for signal, least := range map[string]float64{"metrics": 4, "traces": 1, "logs": 1} {
+		eventually(t, signal+" are in the log", func() bool { return g.own(logged, "signal", signal) >= least })
 	}
 
 	r := startRecorder(t, g.backend)
 	trace := pcommon.TraceID(span.SpanContext().TraceID())
-	eventually(t, "the span arrives", func() bool { return len(r.spans()) == 1 })
+	eventually(t, "the span arrives", func() bool { return len(r.spans()) > 0 })
 	eventually(t, "four metrics arrive", func() bool { return len(r.byName()) == 4 })
-	eventually(t, "the record arrives", func() bool { return len(r.eventNames()) == 1 })
+	eventually(t, "the record arrives", func() bool { return len(r.eventNames()) > 0 })
 	g.stop()
 
+	r.mu.Lock()
 	assert.Equal(t, trace, r.traces[0].ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).TraceID())
 	assert.Equal(t, trace, r.logs[0].ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).TraceID())
+	r.mu.Unlock()
 	all := r.byName()
 	for name, want := range map[string][2]string{
 		"orders.placed":  {"Orders that were placed.", "{order}"},
@@ -92,7 +98,9 @@ func TestEverySignal(t *testing.T) {
 	gauge := all["orders.waiting"].Gauge().DataPoints().At(0)
 	assert.Equal(t, shop, gauge.Attributes().AsRaw())
 	assert.EqualValues(t, 17, gauge.IntValue())
-	assert.EqualValues(t, 2, all["shop.visits"].Sum().DataPoints().At(0).IntValue())
+	visits := all["shop.visits"].Sum().DataPoints().At(0)
+	assert.Equal(t, "s1", visits.Attributes().AsRaw()["shop"])
+	assert.EqualValues(t, 2, visits.IntValue())
 	histogram := all["checkout.time"].Histogram().DataPoints().At(0)
 	assert.Equal(t, shop, histogram.Attributes().AsRaw())
 	assert.EqualValues(t, 1, histogram.Count())
@@ -105,7 +113,7 @@ func TestEverySignal(t *testing.T) {
 	}
 }
 
-// byName returns one metric of each name.
+// byName returns the metric of each name that arrived last.
 func (r *recorder) byName() map[string]pmetric.Metric {
 	r.mu.Lock()
 	defer r.mu.Unlock()

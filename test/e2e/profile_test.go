@@ -16,8 +16,8 @@ import (
 
 const (
 	ownModule = "github.com/otelcol-custom/otelcol-custom/"
-	// watch is the package through which fallbacklog watches the calls of its exporter's client.
-	watch = ownModule + "exporter/fallbacklog/internal/answer."
+	// watching begins the names of the functions through which fallbacklog watches the calls of its exporter's client.
+	watching = ownModule + "exporter/fallbacklog/internal/answer."
 )
 
 // cpuShare has the CPU time of each component of this distribution in a profile, as a share of one core.
@@ -47,7 +47,7 @@ func (g *gateway) profile(t *testing.T, d time.Duration) cpuShare {
 }
 
 // shareOf attributes each sample to the innermost component on its stack. The functions that a component calls count for it,
-// including the runtime, except for those of another component.
+// including the runtime, except for those of another component. The calls that fallbacklog watches count for the exporter in it.
 func shareOf(p *profile.Profile, d time.Duration) cpuShare {
 	out := cpuShare{byPackage: map[string]float64{}}
 	for _, sample := range p.Sample {
@@ -64,17 +64,18 @@ func shareOf(p *profile.Profile, d time.Duration) cpuShare {
 	return out
 }
 
-// innermostComponent returns the function of a receiver, processor or exporter that is nearest to the leaf.
+// innermostComponent returns the function of a receiver, processor or exporter that is nearest to the leaf and does not only hand on a
+// call.
 func innermostComponent(s *profile.Sample) string {
 	var name, callee string
 	for _, location := range s.Location { // the leaf is first
 		for _, line := range location.Line {
 			name, callee = line.Function.Name, name
 			if strings.HasPrefix(name, ownModule+"internal/") {
-				continue // of whichever component calls it
+				continue // counts for the component that calls it
 			}
-			if strings.HasPrefix(name, watch) && (strings.HasPrefix(callee, "google.golang.org/grpc.") || strings.HasPrefix(callee, "net/http.")) {
-				continue // of the exporter in fallbacklog, whose client makes the call
+			if strings.HasPrefix(name, watching) && (strings.HasPrefix(callee, "google.golang.org/grpc.") || strings.HasPrefix(callee, "net/http.")) {
+				continue // counts for the exporter in fallbacklog, whose client makes the call
 			}
 			for _, kind := range []string{"/receiver/", "/processor/", "/exporter/"} {
 				if strings.Contains(name, kind) {
@@ -104,9 +105,9 @@ func TestProfileAttribution(t *testing.T) {
 		stack("runtime.mallocgc", "go.opentelemetry.io/collector/pdata/pmetric.NewMetrics", udp),
 		stack(ownModule+"internal/identity.Hash", limit, udp),
 		stack("google.golang.org/grpc.Invoke", stock, ownModule+"exporter/fallbacklog.(*lane).push", limit),
-		stack("google.golang.org/grpc.invoke", watch+"Intercept", stock, ownModule+"exporter/fallbacklog.(*lane).push"),
-		stack("net/http.(*Transport).RoundTrip", watch+"RoundTripper.RoundTrip", stock, ownModule+"exporter/fallbacklog.(*lane).push"),
-		stack("runtime.mallocgc", watch+"Intercept", stock, ownModule+"exporter/fallbacklog.(*lane).push"),
+		stack("google.golang.org/grpc.invoke", watching+"Intercept", stock, ownModule+"exporter/fallbacklog.(*lane).push"),
+		stack("net/http.(*Transport).RoundTrip", watching+"RoundTripper.RoundTrip", stock, ownModule+"exporter/fallbacklog.(*lane).push"),
+		stack("runtime.mallocgc", watching+"Intercept", stock, ownModule+"exporter/fallbacklog.(*lane).push"),
 		stack("runtime.findRunnable", "runtime.mcall"),
 	}}, time.Second)
 	assert.InDelta(t, 0.03, got.components, 1e-9)

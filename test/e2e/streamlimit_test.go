@@ -12,7 +12,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// TestStreamLimit: a connection may have 1,000 streams at once. The next one is refused, the others and the connection live on.
+// TestStreamLimit: a connection may have 1,000 streams at once. The next one is refused. The other streams and the
+// connection stay open.
 func TestStreamLimit(t *testing.T) {
 	const limit = 1000 // max_concurrent_streams of gateway.yaml
 	g := newGateway(t, "gateway.yaml")
@@ -51,7 +52,9 @@ func TestStreamLimit(t *testing.T) {
 		switch f := frame.(type) {
 		case *http2.SettingsFrame:
 			if !f.IsAck() {
-				announced, _ = f.Value(http2.SettingMaxConcurrentStreams)
+				if n, found := f.Value(http2.SettingMaxConcurrentStreams); found {
+					announced = n
+				}
 				require.NoError(t, framer.WriteSettingsAck())
 			}
 		case *http2.RSTStreamFrame:

@@ -86,7 +86,7 @@ type run struct {
 	begin  int // index of the first point
 }
 
-// maxPooled is the maximum number of points for which a pooled staging has memory, and of parts for which a pooled batch has.
+// maxPooled is the maximum capacity, in points, of a pooled staging. It is also the maximum capacity, in parts, of a pooled batch.
 const maxPooled = 8192
 
 type staged struct {
@@ -98,13 +98,14 @@ type staged struct {
 	grown     float64 // size of the growth of the stream; 0: not known
 }
 
-// Batch returns an empty batch. The caller may give it back with End.
+// Batch returns an empty batch. End returns it to the table.
 func (t *Table) Batch() *Batch {
 	return t.batches.Get().(*Batch)
 }
 
-// End gives a batch back after Commit or Discard. The caller must not use it afterwards.
+// End discards what is not committed, and returns the batch to the pool of its table. The caller must not use it afterwards.
 func (b *Batch) End() {
+	b.Discard()
 	if cap(b.parts) <= maxPooled {
 		b.table.batches.Put(b)
 	}
@@ -305,7 +306,7 @@ func (b *Batch) endPart() {
 	b.part = collectionPart{}
 }
 
-// Discard removes the staged points, because the batch will come again.
+// Discard removes the staged points.
 func (b *Batch) Discard() {
 	if b.staging != nil {
 		b.unpin(0)

@@ -37,7 +37,7 @@ func (n *Stats) add(o Stats) {
 	}
 }
 
-// sharedStats adds up the counts of all batches and flushes. Each adds its counts once. Most have none.
+// sharedStats adds up the counts of all batches and flushes. Each adds its counts once. Most have no counts and take no lock.
 type sharedStats struct {
 	pending atomic.Bool // n is not zero
 	mu      sync.Mutex

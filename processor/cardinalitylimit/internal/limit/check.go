@@ -53,7 +53,7 @@ func (c *Cursor) checkValue(v *valueCheck, at int, p *pair, d *Decision) bool {
 	i, l, key, st := v.limit, v.l, v.key, &c.states[v.limit]
 	id := c.set.hash.Combine(key, p.label)
 	if last := st.label(at); c.knows(last, id, p.value) {
-		l.bound(last.entry, d)
+		l.raiseHorizon(last.entry, d)
 		return true
 	}
 	s := l.trackers.shard(key)
@@ -139,7 +139,7 @@ func (c *Cursor) checkSeries(i int, l *limit, attrs pcommon.Map, d *Decision) {
 	key := c.key(i, l)
 	fp := c.fingerprint(l)
 	if last := &c.states[i].last; c.knows(last, key, fp) {
-		l.bound(last.entry, d)
+		l.raiseHorizon(last.entry, d)
 		return
 	}
 	e, removed, shared := c.entry(i, l, key, attrs)
@@ -235,8 +235,8 @@ func (c *Cursor) knows(r *recent, id, fp uint64) bool {
 	return r.entry != nil && r.id == id && r.entry.Known(fp, c.generation)
 }
 
-// bound raises the horizon of a decision to the time until which places of the key were forgotten.
-func (l *limit) bound(e *entry, d *Decision) {
+// raiseHorizon sets d.Horizon to at least the time until which places of the key were forgotten.
+func (l *limit) raiseHorizon(e *entry, d *Decision) {
 	if !l.DryRun && l.rule == nil {
 		d.Horizon = max(d.Horizon, e.forgotAt.Load())
 	}

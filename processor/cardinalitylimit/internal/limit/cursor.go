@@ -56,8 +56,8 @@ type Cursor struct {
 type limitState struct {
 	metricState
 	overflowMetadata uint64   // the part of overflow from the client's metadata
-	last             recent   // neighbours often have the same key, also of the batch before
-	labels           []recent // neighbours often have the same labels, also of the batch before; by position
+	last             recent   // tracker of the point before, which may be of the batch before
+	labels           []recent // trackers of its labels, by position
 	described        description
 }
 
@@ -123,7 +123,7 @@ type pendingVerdict struct {
 	place   int // index in Cursor.places for a place that is shared with other gateways, otherwise -1
 }
 
-// Begin returns a cursor for a batch. End must be called afterwards. Without NeedsMetadata md may be nil.
+// Begin returns a cursor for a batch. End must be called afterwards. Md may be nil if NeedsMetadata returns false.
 func (s *Set) Begin(md Metadata) *Cursor {
 	c, ok := s.cursors.Get().(*Cursor)
 	if !ok {

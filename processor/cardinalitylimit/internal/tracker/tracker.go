@@ -255,8 +255,8 @@ func (t *Tracker) SetLimit(limit int) {
 	}
 }
 
-// Free returns the memory to the budget and drops the store, so a cursor that still refers to the tracker keeps none of it. Only Known
-// may be called afterwards, and it reports false.
+// Free returns the memory to the budget. It drops the store, because a cursor may still refer to the tracker. After Free only Known may
+// be called. It returns false.
 func (t *Tracker) Free() {
 	t.store.free()
 	t.lost.free()
