@@ -112,20 +112,3 @@ func TestEverySignal(t *testing.T) {
 		}
 	}
 }
-
-// byName returns the metric of each name that arrived last.
-func (r *recorder) byName() map[string]pmetric.Metric {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := map[string]pmetric.Metric{}
-	for _, md := range r.metrics {
-		for _, rm := range md.ResourceMetrics().All() {
-			for _, sm := range rm.ScopeMetrics().All() {
-				for _, m := range sm.Metrics().All() {
-					out[m.Name()] = m
-				}
-			}
-		}
-	}
-	return out
-}

@@ -70,42 +70,46 @@ func (r *recorder) logBatches() (sizes []int) {
 	return sizes
 }
 
-// points returns the numbers of points by metric name.
-func (r *recorder) points() map[string]int {
+// eachMetric calls yield for every metric, in the order of arrival.
+func (r *recorder) eachMetric(yield func(pmetric.Metric)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := map[string]int{}
 	for _, md := range r.metrics {
 		for _, rm := range md.ResourceMetrics().All() {
 			for _, sm := range rm.ScopeMetrics().All() {
 				for _, m := range sm.Metrics().All() {
-					out[m.Name()] += pointcount.InMetric(m)
+					yield(m)
 				}
 			}
 		}
 	}
+}
+
+// byName returns the metric of each name that arrived last.
+func (r *recorder) byName() map[string]pmetric.Metric {
+	out := map[string]pmetric.Metric{}
+	r.eachMetric(func(m pmetric.Metric) { out[m.Name()] = m })
+	return out
+}
+
+// points returns the numbers of points by metric name.
+func (r *recorder) points() map[string]int {
+	out := map[string]int{}
+	r.eachMetric(func(m pmetric.Metric) { out[m.Name()] += pointcount.InMetric(m) })
 	return out
 }
 
 // counterSums returns the sums over all points of integer counters, by metric name.
 func (r *recorder) counterSums() map[string]int64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	out := map[string]int64{}
-	for _, md := range r.metrics {
-		for _, rm := range md.ResourceMetrics().All() {
-			for _, sm := range rm.ScopeMetrics().All() {
-				for _, m := range sm.Metrics().All() {
-					if m.Type() != pmetric.MetricTypeSum {
-						continue
-					}
-					for _, p := range m.Sum().DataPoints().All() {
-						out[m.Name()] += p.IntValue()
-					}
-				}
-			}
+	r.eachMetric(func(m pmetric.Metric) {
+		if m.Type() != pmetric.MetricTypeSum {
+			return
 		}
-	}
+		for _, p := range m.Sum().DataPoints().All() {
+			out[m.Name()] += p.IntValue()
+		}
+	})
 	return out
 }
 

@@ -105,7 +105,10 @@ func (t *Table) Batch() *Batch {
 
 // End discards what is not committed, and returns the batch to the pool of its table. The caller must not use it afterwards.
 func (b *Batch) End() {
-	b.Discard()
+	if b.staging != nil {
+		b.unpin(0)
+	}
+	b.reset()
 	if cap(b.parts) <= maxPooled {
 		b.table.batches.Put(b)
 	}
@@ -304,14 +307,6 @@ func (b *Batch) endPart() {
 		b.parts = append(b.parts, b.part)
 	}
 	b.part = collectionPart{}
-}
-
-// Discard removes the staged points.
-func (b *Batch) Discard() {
-	if b.staging != nil {
-		b.unpin(0)
-	}
-	b.reset()
 }
 
 // apply folds one point.

@@ -125,11 +125,10 @@ func TestManyGoroutinesFoldExactly(t *testing.T) {
 					b.Add(Point{Target: id, Stream: key, Start: begun + 1, Time: begun + 2 + round, Value: valueOf(kinds[kind].Type, v)},
 						func() Series { return series(id, kinds[kind].Type, kinds[kind].Temporality, kinds[kind].Monotonic) })
 				}
-				if refused {
-					b.Discard()
-				} else {
+				if !refused {
 					b.Commit()
 				}
+				b.End()
 			}
 			mu.Lock()
 			defer mu.Unlock()
