@@ -195,10 +195,16 @@ func (c *Cursor) Metric(m pmetric.Metric) {
 	c.metricHash = c.set.hash.Metric(m)
 	c.streamID = c.set.hash.Combine(c.scopeID, c.metricHash)
 	c.applyRule()
+	c.known = c.set.hash.Combine(c.ownStreamID, uint64(c.generation)) //nolint:gosec // bits
 	for i, l := range c.set.limits {
 		st := &c.states[i]
 		st.skip = l.rule != nil && i != c.remaining.rule || !l.selects.matches(c)
 		st.key[fromMetric] = c.extendKey(l, fromMetric, st.key[fromScope], pcommon.Map{})
+		asked := uint64(0)
+		if !st.skip {
+			asked = st.key[fromMetric]
+		}
+		c.known = c.set.hash.Combine(c.known, asked)
 	}
 	c.findProfiles()
 }

@@ -107,6 +107,14 @@ func (c *Cursor) isGauge() bool { return c.metric.Type() == pmetric.MetricTypeGa
 // decideByLimits decides on a point that is not exempt.
 func (c *Cursor) decideByLimits(attrs pcommon.Map, d *Decision) {
 	limits := c.set.limits
+	// A marked point joins a folded series, a rule folds every point, and a profile describes known series as well.
+	plain := !c.marked && c.remaining.rule < 0 && !c.profiled
+	known := uint64(0)
+	if plain {
+		if known = c.set.hash.Point(c.known, c.original); c.set.known.has(known) {
+			return
+		}
+	}
 	switch {
 	case c.onlyMark && c.set.overflows >= 0: // folded points of another gateway join our overflow series
 		d.Action, d.Limit = Overflow, c.set.overflows
@@ -129,6 +137,9 @@ func (c *Cursor) decideByLimits(attrs pcommon.Map, d *Decision) {
 		return
 	}
 	if len(c.held) == 0 && d.Action < Overflow && !c.profiled { // every limit knows the series
+		if plain {
+			c.set.known.add(known)
+		}
 		return
 	}
 	if d.Action >= Overflow {

@@ -56,6 +56,7 @@ func TestPlacesAreRestored(t *testing.T) {
 		require.EqualValues(t, 50, u.Keys, u.Limit)
 		require.EqualValues(t, 50*5, u.Series, u.Limit)
 	}
+	s.Sweep()
 	require.Equal(t, s.options.Tracker.Budget.Used(), restored.options.Tracker.Budget.Used())
 	for i := 499; i >= 0; i-- {
 		require.Equal(t, i/50 < 5, point(restored, i) == Pass, i)

@@ -31,6 +31,7 @@ type Set struct {
 	rules          []int // indexes of the rules' limits, which come first
 	exempt         nameCache
 	neededMetadata neededMetadata
+	known          knownSeries
 	cursors        sync.Pool
 }
 
@@ -63,6 +64,8 @@ func NewSet(specs []Spec, o Options) (*Set, error) {
 			s.strips = i
 		}
 	}
+	s.known.budget = o.Tracker.Budget
+	s.resizeKnown(nil)
 	s.begun = s.options.Now()
 	s.generation.Store(s.generationAt(s.begun.UnixNano() + s.clusterShift()))
 	return s, nil
@@ -109,14 +112,27 @@ func (s *Set) tick() (now, generation, slot int64) {
 	}
 }
 
-// Sweep frees empty keys and returns the usage of each limit.
+// Sweep frees empty keys and returns the usage of each limit. It must have one caller at a time.
 func (s *Set) Sweep() []Usage {
 	now, generation, _ := s.tick()
 	usage := make([]Usage, len(s.limits))
 	for i, l := range s.limits {
 		usage[i] = l.sweep(generation, now)
 	}
+	s.resizeKnown(usage)
 	return usage
+}
+
+// resizeKnown adapts knownSeries to the number of series. One limit alone is asked as fast as knownSeries.
+func (s *Set) resizeKnown(usage []Usage) {
+	if len(s.limits) < 2 {
+		return
+	}
+	series := int64(0)
+	for i := range usage {
+		series = max(series, usage[i].Series)
+	}
+	s.known.resize(series)
 }
 
 // Rotations is the number of generations that have begun since the start.
