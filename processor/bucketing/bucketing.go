@@ -5,15 +5,17 @@ import (
 	"fmt"
 	"sync"
 
+	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pipeline"
 	"go.opentelemetry.io/collector/processor"
-	"go.opentelemetry.io/collector/processor/processorhelper"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/pointcount"
 	"github.com/otelcol-custom/otelcol-custom/internal/sampled"
+	"github.com/otelcol-custom/otelcol-custom/internal/selfcount"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 )
 
@@ -25,6 +27,9 @@ const planCacheSize = 1024
 // memory from a pool.
 type bucketing struct {
 	id        string // of the component
+	next      consumer.Metrics
+	counters  selfcount.Group
+	items     *selfcount.Items
 	rules     []rule
 	unmatched convert.Rule // for histograms that no rule matches; they keep their layout
 	logger    *zap.Logger  // writes at most one line per message and minute
@@ -35,7 +40,7 @@ type bucketing struct {
 	withdraw  func()    // withdraws the facts from the gateway page; nil before the start
 }
 
-// batch is the scratch memory of one call of processMetrics.
+// batch is the scratch memory of one call of process.
 type batch struct {
 	report   convert.Report // valid if reported is true
 	reported bool           // the batch has a histogram or a metric with a rule
@@ -43,29 +48,53 @@ type batch struct {
 	rules    []*rule        // the rules that match the current resource
 }
 
-func newBucketing(set processor.Settings, cfg *Config) (*bucketing, error) {
+func newBucketing(set processor.Settings, cfg *Config, next consumer.Metrics) (*bucketing, error) {
 	rules, err := compile(cfg)
 	if err != nil {
 		return nil, err
 	}
 	plans := convert.NewPlans(planCacheSize)
-	t, err := newTelemetry(set, rules, plans)
-	if err != nil {
-		return nil, err
-	}
-	return &bucketing{
+	b := &bucketing{
 		id:        set.ID.String(),
+		next:      next,
 		rules:     rules,
 		unmatched: convert.Rule{OnInvalid: onInvalid[cfg.OnInvalid]},
 		logger:    sampled.Logger(set.Logger),
 		converter: convert.New(plans),
-		telemetry: t,
 		propagate: cfg.ErrorMode == "propagate",
 		batches:   sync.Pool{New: func() any { return new(batch) }},
-	}, nil
+	}
+	if b.items, err = selfcount.NewItems(set.MeterProvider, set.ID.String(), pipeline.SignalMetrics.String(), &b.counters); err != nil {
+		return nil, err
+	}
+	if b.telemetry, err = newTelemetry(set, &b.counters, rules, plans); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
-func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
+// Capabilities implements consumer.Metrics.
+func (b *bucketing) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: true}
+}
+
+// ConsumeMetrics implements consumer.Metrics.
+func (b *bucketing) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	began, incoming := b.items.Begin(), md.DataPointCount()
+	emptied, err := b.process(ctx, md)
+	outgoing := 0
+	if err == nil {
+		outgoing = md.DataPointCount()
+	}
+	b.items.End(began, incoming, outgoing)
+	if err != nil || emptied {
+		return err
+	}
+	return b.next.ConsumeMetrics(ctx, md)
+}
+
+// process converts the points of md. It reports whether all were dropped. Its error is permanent: a retry of the batch would fail again.
+func (b *bucketing) process(ctx context.Context, md pmetric.Metrics) (emptied bool, err error) {
 	batch := b.batches.Get().(*batch)
 	defer b.batches.Put(batch)
 	batch.reported = false
@@ -82,22 +111,17 @@ func (b *bucketing) processMetrics(ctx context.Context, md pmetric.Metrics) (pme
 		return had > 0 && sms.Len() == 0
 	})
 	if !batch.reported { // nothing to convert or to check
-		return md, nil
+		return false, nil
 	}
 	report := &batch.report
 	b.telemetry.record(ctx, report)
-	if report.Err != nil && !b.propagate {
+	if report.Err != nil {
+		if b.propagate {
+			return false, consumererror.NewPermanent(report.Err)
+		}
 		b.logger.Warn("A histogram point is invalid; dropped_points, repaired_points and passed_points count such points", zap.Error(report.Err))
 	}
-	switch {
-	case report.Err != nil && b.propagate:
-		// The error is permanent: a retry of the batch would fail again.
-		return md, consumererror.NewPermanent(report.Err)
-	case had > 0 && rms.Len() == 0:
-		return md, processorhelper.ErrSkipProcessingData
-	default:
-		return md, nil
-	}
+	return had > 0 && rms.Len() == 0, nil
 }
 
 // convert converts the metrics that a rule matches and checks the other histograms. It removes the metrics that lost all of
@@ -166,10 +190,11 @@ func (b *bucketing) firstMatch(rules []*rule, m pmetric.Metric) *convert.Rule {
 	}
 }
 
-func (b *bucketing) shutdown(ctx context.Context) error {
+// Shutdown implements component.Component.
+func (b *bucketing) Shutdown(context.Context) error {
 	if b.withdraw != nil {
 		b.withdraw()
 	}
-	b.telemetry.shutdown(ctx)
+	b.telemetry.shutdown()
 	return nil
 }

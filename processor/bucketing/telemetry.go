@@ -2,45 +2,48 @@ package bucketing
 
 import (
 	"context"
+	"errors"
 	"math"
-	"sync/atomic"
 
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/fromzero"
+	"github.com/otelcol-custom/otelcol-custom/internal/selfcount"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/convert"
 	"github.com/otelcol-custom/otelcol-custom/processor/bucketing/internal/metadata"
 )
 
-// telemetry adds reports to the processor's own metrics. A component has an instance in each of its pipelines, so every
-// metric is a sum to which each instance adds its part. The attribute sets are prepared, so that a batch does not allocate
-// for them.
+// telemetry counts for the processor's own metrics and for the gateway page. A component has an instance in each of its pipelines, so
+// every metric is a sum to which each instance adds its part. All labels contain the component's ID.
 type telemetry struct {
-	builder         *metadata.TelemetryBuilder
-	plans           *convert.Plans
-	reportedPlans   atomic.Int64
-	streams         []*convert.Streams // of the rules with state
-	reportedStreams atomic.Int64
+	builder *metadata.TelemetryBuilder
+	group   *selfcount.Group
+	plans   *convert.Plans
+	streams []*convert.Streams // of the rules with state
+	self    metric.MeasurementOption
 
-	// The attribute sets. All of them contain the component's ID.
-	self       metric.MeasurementOption                                     // only the ID
-	points     [][convert.Layouts][convert.Layouts]metric.MeasurementOption // by rule, from, to
-	passed     [convert.Reasons]metric.MeasurementOption
-	violations [convert.Actions][convert.Violations]metric.MeasurementOption
-	tally      tally
+	points     [][convert.Layouts][convert.Layouts]*selfcount.Counter // by rule, from, to
+	passed     [convert.Reasons]*selfcount.Counter
+	violations [convert.Actions][convert.Violations]*selfcount.Counter
+	dropped    *selfcount.Counter
+	repaired   *selfcount.Counter
+	openEnds   *selfcount.Counter
 }
 
-func newTelemetry(set processor.Settings, rules []rule, plans *convert.Plans) (*telemetry, error) {
-	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+func newTelemetry(set processor.Settings, group *selfcount.Group, rules []rule, plans *convert.Plans) (*telemetry, error) {
+	b, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
 	}
 	id := attribute.String("processor", set.ID.String())
+	labels := func(attrs ...attribute.KeyValue) metric.MeasurementOption {
+		return metric.WithAttributeSet(attribute.NewSet(append(attrs, id)...))
+	}
 	t := &telemetry{
-		builder: builder, plans: plans, self: option(id),
-		points: make([][convert.Layouts][convert.Layouts]metric.MeasurementOption, len(rules)),
+		builder: b, group: group, plans: plans, self: labels(),
+		points: make([][convert.Layouts][convert.Layouts]*selfcount.Counter, len(rules)),
 	}
 	for i := range rules {
 		if s := rules[i].conversion.Streams; s != nil {
@@ -50,29 +53,54 @@ func newTelemetry(set processor.Settings, rules []rule, plans *convert.Plans) (*
 	for i := range t.points {
 		for from := range t.points[i] {
 			for to := range t.points[i][from] {
-				t.points[i][from][to] = option(id,
+				t.points[i][from][to] = group.Counter(b.ProcessorBucketingPoints, labels(
 					attribute.Int("rule", i),
 					attribute.String("from", convert.Layout(from).String()),
-					attribute.String("to", convert.Layout(to).String()))
+					attribute.String("to", convert.Layout(to).String())))
 			}
 		}
 	}
 	for reason := range t.passed {
-		t.passed[reason] = option(id, attribute.String("reason", convert.Reason(reason).String()))
+		t.passed[reason] = group.Counter(b.ProcessorBucketingPassedPoints, labels(attribute.String("reason", convert.Reason(reason).String())))
 	}
 	for action := range t.violations {
 		for v := range t.violations[action] {
-			t.violations[action][v] = option(id,
+			t.violations[action][v] = group.Counter(b.ProcessorBucketingViolations, labels(
 				attribute.String("action", convert.Action(action).String()),
-				attribute.String("reason", convert.Violation(v).String()))
+				attribute.String("reason", convert.Violation(v).String())))
 		}
 	}
-	fromzero.Options(builder.ProcessorBucketingDroppedPoints, t.self)
+	t.dropped = group.Counter(b.ProcessorBucketingDroppedPoints, t.self)
+	fromzero.Options(b.ProcessorBucketingDroppedPoints, t.self)
+	t.repaired = group.Counter(b.ProcessorBucketingRepairedPoints, t.self)
+	t.openEnds = group.Counter(b.ProcessorBucketingOpenEndCounts, t.self)
+	if err := t.observe(); err != nil {
+		b.Shutdown()
+		return nil, err
+	}
 	return t, nil
 }
 
-func option(attrs ...attribute.KeyValue) metric.MeasurementOption {
-	return metric.WithAttributeSet(attribute.NewSet(attrs...))
+// observe registers the callbacks of the observable metrics. They also report the counters.
+func (t *telemetry) observe() error {
+	value := func(read func() int64) metric.Int64Callback {
+		return func(_ context.Context, o metric.Int64Observer) error {
+			t.group.Report()
+			o.Observe(read(), t.self)
+			return nil
+		}
+	}
+	return errors.Join(
+		t.builder.RegisterProcessorBucketingPlanCacheSizeCallback(value(func() int64 { return int64(t.plans.Len()) })),
+		t.builder.RegisterProcessorBucketingStreamsCallback(value(t.streamCount)),
+	)
+}
+
+func (t *telemetry) streamCount() (n int64) {
+	for _, s := range t.streams {
+		n += int64(s.Len())
+	}
+	return n
 }
 
 // record adds the report of a batch.
@@ -80,60 +108,28 @@ func (t *telemetry) record(ctx context.Context, r *convert.Report) {
 	for i := range r.Converted {
 		for from := range r.Converted[i] {
 			for to, n := range r.Converted[i][from] {
-				if n > 0 {
-					t.builder.ProcessorBucketingPoints.Add(ctx, n, t.points[i][from][to])
-					t.tally.converted.Add(n)
-				}
+				t.points[i][from][to].Add(n)
 			}
 		}
 	}
 	for reason, n := range r.Passed {
-		if n > 0 {
-			t.builder.ProcessorBucketingPassedPoints.Add(ctx, n, t.passed[reason])
-			t.tally.passed.Add(n)
-		}
+		t.passed[reason].Add(n)
 	}
-	if r.Dropped > 0 {
-		t.builder.ProcessorBucketingDroppedPoints.Add(ctx, r.Dropped, t.self)
-		t.tally.dropped.Add(r.Dropped)
-	}
-	if r.Repaired > 0 {
-		t.builder.ProcessorBucketingRepairedPoints.Add(ctx, r.Repaired, t.self)
-		t.tally.repaired.Add(r.Repaired)
-	}
+	t.dropped.Add(r.Dropped)
+	t.repaired.Add(r.Repaired)
 	for action := range r.Violations {
 		for v, n := range r.Violations[action] {
-			if n > 0 {
-				t.builder.ProcessorBucketingViolations.Add(ctx, n, t.violations[action][v])
-				t.tally.violations.Add(n)
-			}
+			t.violations[action][v].Add(n)
 		}
 	}
-	if r.OpenEnds > 0 {
-		t.builder.ProcessorBucketingOpenEndCounts.Add(ctx, int64(min(r.OpenEnds, math.MaxInt64)), t.self)
-	}
+	t.openEnds.Add(int64(min(r.OpenEnds, math.MaxInt64)))
 	for _, e := range r.RankErrors {
 		t.builder.ProcessorBucketingRankError.Record(ctx, e, t.self)
 	}
-	streams := 0
-	for _, s := range t.streams {
-		streams += s.Len()
-	}
-	t.recordState(ctx, t.plans.Len(), streams)
 }
 
-// recordState adds the changes in the numbers of plans and streams since the last call.
-func (t *telemetry) recordState(ctx context.Context, plans, streams int) {
-	if change := int64(plans) - t.reportedPlans.Swap(int64(plans)); change != 0 {
-		t.builder.ProcessorBucketingPlanCacheSize.Add(ctx, change, t.self)
-	}
-	if change := int64(streams) - t.reportedStreams.Swap(int64(streams)); change != 0 {
-		t.builder.ProcessorBucketingStreams.Add(ctx, change, t.self)
-	}
-}
-
-// shutdown subtracts the plans and streams of this instance.
-func (t *telemetry) shutdown(ctx context.Context) {
-	t.recordState(ctx, 0, 0)
+// shutdown reports for the last time. The metrics do not contain the plans and streams of this instance any more.
+func (t *telemetry) shutdown() {
+	t.group.Report()
 	t.builder.Shutdown()
 }

@@ -8,7 +8,6 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/processor"
-	"go.opentelemetry.io/collector/processor/processorhelper"
 
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadata"
 )
@@ -30,18 +29,9 @@ type factory struct {
 }
 
 func (f *factory) createMetrics(
-	ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics,
+	_ context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics,
 ) (processor.Metrics, error) {
 	p, err := newLimiter(set, cfg.(*Config), next, f)
-	if err != nil {
-		return nil, err
-	}
-	// The helper counts the incoming and outgoing points, as for every processor.
-	p.Metrics, err = processorhelper.NewMetrics(ctx, set, cfg, next, p.process,
-		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
-		processorhelper.WithStart(p.start),
-		processorhelper.WithShutdown(p.shutdown),
-	)
 	if err != nil {
 		return nil, err
 	}

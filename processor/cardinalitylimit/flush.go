@@ -25,7 +25,7 @@ func (p *limiter) flush(ctx context.Context, last bool) error {
 	err := p.send(ctx, false)
 	stored := p.store(ctx, true, p.table.Cut(), p.places()...)
 	p.table.DropExemplars()
-	p.telemetry.folded(context.Background())
+	p.telemetry.countFolded()
 	if stored {
 		return err
 	}
@@ -38,7 +38,7 @@ func (p *limiter) send(ctx context.Context, last bool) error {
 		for _, parcel := range p.foretold.Flush() {
 			p.foretold.Finish(parcel, fold.Delivered)
 		}
-		p.telemetry.folded(ctx)
+		p.telemetry.countFolded()
 		return nil
 	}
 	lost, failure := p.offer(ctx, p.refusedParcels(ctx), last)
@@ -47,7 +47,7 @@ func (p *limiter) send(ctx context.Context, last bool) error {
 	if err != nil {
 		failure = err
 	}
-	p.telemetry.folded(ctx)
+	p.telemetry.countFolded()
 	switch {
 	case failure == nil:
 		return nil
@@ -67,7 +67,7 @@ func (p *limiter) offer(ctx context.Context, parcels []*fold.Parcel, last bool) 
 	for _, parcel := range parcels {
 		err := p.next.ConsumeMetrics(withMetadata(ctx, parcel.Metadata), parcel.Metrics)
 		if err == nil {
-			p.telemetry.emitted(ctx, parcel.Points())
+			p.telemetry.emitted.Add(int64(parcel.Points()))
 		} else {
 			failure = err
 		}
@@ -135,7 +135,7 @@ func (p *limiter) abandon() error {
 			lost += p.table.Finish(parcel, fold.Abandoned)
 		}
 	}
-	p.telemetry.folded(context.Background())
+	p.telemetry.countFolded()
 	return fmt.Errorf("the state was not stored: %d points of folded series are lost", lost)
 }
 

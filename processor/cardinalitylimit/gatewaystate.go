@@ -3,47 +3,40 @@ package cardinalitylimit
 import (
 	"cmp"
 	"slices"
-	"sync/atomic"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
-	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
-// tally contains the counts of the processor's metrics, for the gateway page.
-type tally struct {
-	actions [limit.Drop + 1]atomic.Int64
-	wouldBe atomic.Int64 // points that a dry run would have changed
-	emitted atomic.Int64
-	folded  [fold.StatCount]atomic.Int64
-}
-
-func (t *tally) decided(a limit.Action, dryRun bool, points int64) {
-	switch {
-	case !dryRun:
-		t.actions[a].Add(points)
-	case a != limit.Pass:
-		t.wouldBe.Add(points)
+// points returns the number of points by action, and the number of points that a dry run would have changed.
+func (t *telemetry) points() (n gatewaystate.LimiterPoints) {
+	for i := range t.enforced {
+		byAction := &t.enforced[i]
+		n.Passed += byAction[limit.Pass].Total()
+		n.Tagged += byAction[limit.Tag].Total()
+		n.Stripped += byAction[limit.Strip].Total()
+		n.Overflowed += byAction[limit.Overflow].Total()
+		n.Dropped += byAction[limit.Drop].Total()
+		for a := limit.Pass + 1; a <= limit.Drop; a++ {
+			n.WouldBe += t.dry[i][a].Total()
+		}
 	}
+	n.Emitted = t.emitted.Total()
+	return n
 }
 
 // GatewayState implements gatewaystate.Source. Limits and offenders are those of the last measurement.
 func (p *limiter) GatewayState() gatewaystate.State {
 	t := p.telemetry
-	n := &t.tally
 	l := &gatewaystate.Limiter{
 		DryRun: p.cfg.Mode == modeDryRun, Window: p.cfg.Window.Duration,
-		Points: gatewaystate.LimiterPoints{
-			Passed: n.actions[limit.Pass].Load(), Tagged: n.actions[limit.Tag].Load(), Stripped: n.actions[limit.Strip].Load(),
-			Overflowed: n.actions[limit.Overflow].Load(), Dropped: n.actions[limit.Drop].Load(),
-			WouldBe: n.wouldBe.Load(), Emitted: n.emitted.Load(),
-		},
+		Points:      t.points(),
 		MemoryBytes: t.memory.Used(), MemoryLimitBytes: int64(p.cfg.Tracker.MemoryLimitMiB) << 20, Refusals: t.memory.Refused(),
 		Cluster: p.clusterState(),
 	}
 	for stat, reason := range dropReasons {
-		if items := n.folded[stat].Load(); items > 0 {
+		if items := t.folded[stat].Total(); items > 0 && !l.DryRun {
 			l.Dropped = append(l.Dropped, gatewaystate.Count{Reason: reason, Items: items})
 		}
 	}

@@ -11,10 +11,12 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pipeline"
 	"go.opentelemetry.io/collector/processor"
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
+	"github.com/otelcol-custom/otelcol-custom/internal/selfcount"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/cluster"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
@@ -23,11 +25,8 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/tracker"
 )
 
-// limiter is the processor. Its ConsumeMetrics wraps that of the helper, so that the folded points of a batch are committed
-// only when downstream has accepted the rest of the batch.
+// limiter is the processor.
 type limiter struct {
-	processor.Metrics
-
 	cfg      *Config
 	compiled compiled
 	instance string // Config.InstanceID, or the host name
@@ -36,6 +35,8 @@ type limiter struct {
 	next     consumer.Metrics
 	settings component.TelemetrySettings
 	factory  *factory
+	counters selfcount.Group
+	items    *selfcount.Items
 
 	// The fields below are nil before the start.
 	set   *limit.Set
@@ -80,6 +81,9 @@ func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *f
 	if p.compiled, err = cfg.compile(); err != nil {
 		return nil, err
 	}
+	if p.items, err = selfcount.NewItems(set.MeterProvider, set.ID.String(), pipeline.SignalMetrics.String(), &p.counters); err != nil {
+		return nil, err
+	}
 	p.name = f.processorNames.acquire(set.ID)
 	if cfg.Storage != nil && p.name != set.ID.String() {
 		f.processorNames.release(p.name)
@@ -92,7 +96,8 @@ func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics, f *f
 // errNotStarted means that a batch came before the start.
 var errNotStarted = errors.New("cardinalitylimit has not been started")
 
-func (p *limiter) start(ctx context.Context, host component.Host) error {
+// Start implements component.Component.
+func (p *limiter) Start(ctx context.Context, host component.Host) error {
 	var err error
 	p.pages = gatewaystate.Find(host.GetExtensions())
 	if p.cfg.Storage != nil {
@@ -167,7 +172,7 @@ func (p *limiter) makeState(ctx context.Context) error {
 		folding.Durable = false
 		p.foretold = fold.NewTable(folding)
 	}
-	if p.telemetry, err = newTelemetry(p.settings, set, p.folding(), memory, p.name, p.cfg.Mode); err != nil {
+	if p.telemetry, err = newTelemetry(p.settings, &p.counters, set, p.folding(), memory, p.name, p.cfg.Mode); err != nil {
 		return err
 	}
 	if p.gateway != nil {
@@ -204,8 +209,9 @@ func (p *limiter) seed() uint64 {
 	return p.keeper.store.Seed()
 }
 
-// shutdown flushes for the last time and releases everything. It may be called without start, and more than once.
-func (p *limiter) shutdown(ctx context.Context) (err error) {
+// Shutdown implements component.Component. It flushes for the last time and releases everything. It may be called without Start, and more
+// than once.
+func (p *limiter) Shutdown(ctx context.Context) (err error) {
 	if p.stopped {
 		return nil
 	}

@@ -12,10 +12,12 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/offenders"
 )
 
-// observe registers the callbacks of the observable metrics. They read the last measurement of the limits.
+// observe registers the callbacks of the observable metrics. They read the last measurement of the limits, and those without labels
+// report the counters.
 func (t *telemetry) observe(memory *budget.Budget) error {
 	value := func(read func() int64) metric.Int64Callback {
 		return func(_ context.Context, o metric.Int64Observer) error {
+			t.group.Report()
 			o.Observe(read(), t.common)
 			return nil
 		}

@@ -1,7 +1,6 @@
 package cardinalitylimit
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -37,13 +36,13 @@ func (c *AttributeLimitsConfig) compile(e *check.Errors) oversize.Limits {
 }
 
 // oversized counts and logs the bounds of attribute_limits that a batch exceeded.
-func (p *limiter) oversized(ctx context.Context, c *oversize.Cutter) {
+func (p *limiter) oversized(c *oversize.Cutter) {
 	if c.Counts == (oversize.Counts{}) {
 		return
 	}
 	for k, n := range c.Counts {
 		if n > 0 {
-			p.telemetry.builder.ProcessorCardinalitylimitOversized.Add(ctx, n, p.telemetry.oversized[k])
+			p.telemetry.oversized[k].Add(n)
 		}
 	}
 	if counts, due := p.oversizeLog.due(p.factory.now(), &c.Counts); due {

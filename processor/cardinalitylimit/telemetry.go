@@ -1,7 +1,6 @@
 package cardinalitylimit
 
 import (
-	"context"
 	"sync/atomic"
 
 	"go.opentelemetry.io/collector/component"
@@ -10,45 +9,39 @@ import (
 
 	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/internal/fromzero"
+	"github.com/otelcol-custom/otelcol-custom/internal/selfcount"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/fold"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/limit"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/metadata"
 	"github.com/otelcol-custom/otelcol-custom/processor/cardinalitylimit/internal/oversize"
 )
 
-// telemetry adds the counts of the core to the processor's own metrics, with one call per batch and label set.
+// telemetry counts for the processor's own metrics and for the gateway page.
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
+	group   *selfcount.Group
 	set     *limit.Set
 	table   *fold.Table
 	memory  *budget.Budget
 	mode    string
 
-	// The label sets are made once.
-	processor attribute.KeyValue
-	common    metric.MeasurementOption
-	points    map[pointsLabels][]metric.AddOption // each has one option; a call with the option itself would allocate the slice
-	stats     [fold.StatCount]labelledCounter
-	oversized [oversize.Kinds]metric.MeasurementOption
+	processor     attribute.KeyValue
+	common        metric.MeasurementOption
+	enforced, dry []pointCounters // by limit; index 0: no limit
+	shared        *selfcount.Counter
+	emitted       *selfcount.Counter
+	folded        [fold.StatCount]*selfcount.Counter // nil: no metric
+	oversized     [oversize.Kinds]*selfcount.Counter
 
-	tally      tally
 	lostGauges atomic.Int64                // dropped points of gauges since the last log record about them
 	measured   atomic.Pointer[measurement] // the last measurement; nil before the first
 }
 
-type labelledCounter struct {
-	counter metric.Int64Counter // nil: no metric
-	labels  metric.MeasurementOption
-}
-
-type pointsLabels struct {
-	limit  int
-	action limit.Action
-	dryRun bool
-}
+// pointCounters count the points of a limit by action.
+type pointCounters [limit.Drop + 1]*selfcount.Counter
 
 func newTelemetry(
-	set component.TelemetrySettings, limits *limit.Set, table *fold.Table, memory *budget.Budget,
+	set component.TelemetrySettings, group *selfcount.Group, limits *limit.Set, table *fold.Table, memory *budget.Budget,
 	processor, mode string,
 ) (*telemetry, error) {
 	b, err := metadata.NewTelemetryBuilder(set)
@@ -56,10 +49,10 @@ func newTelemetry(
 		return nil, err
 	}
 	t := &telemetry{
-		builder: b, set: limits, table: table, memory: memory, mode: mode,
+		builder: b, group: group, set: limits, table: table, memory: memory, mode: mode,
 		processor: attribute.String("processor", processor),
 	}
-	t.labelSets()
+	t.makeCounters()
 	if err := t.observe(memory); err != nil {
 		b.Shutdown()
 		return nil, err
@@ -67,45 +60,47 @@ func newTelemetry(
 	return t, nil
 }
 
-// labelSets makes all possible label sets.
-func (t *telemetry) labelSets() {
-	set := func(labels ...attribute.KeyValue) metric.MeasurementOption {
-		return metric.WithAttributeSet(attribute.NewSet(append(labels, t.processor)...))
-	}
-	t.common = set()
-	t.foldCounters()
+// labels returns a label set of this processor.
+func (t *telemetry) labels(labels ...attribute.KeyValue) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(append(labels, t.processor)...))
+}
+
+// makeCounters makes a counter for each possible label set.
+func (t *telemetry) makeCounters() {
+	b, mode := t.builder, attribute.String("mode", t.mode)
+	t.common = t.labels()
+	t.shared = t.group.Counter(b.ProcessorCardinalitylimitSharedKeyChecks, t.common)
+	t.emitted = t.group.Counter(b.ProcessorCardinalitylimitEmittedPoints, t.common)
 	for k := range oversize.Kinds {
-		t.oversized[k] = set(attribute.String("kind", k.String()), attribute.String("mode", t.mode))
+		t.oversized[k] = t.group.Counter(b.ProcessorCardinalitylimitOversized, t.labels(attribute.String("kind", k.String()), mode))
 	}
-	t.points = make(map[pointsLabels][]metric.AddOption)
 	for i := -1; i < t.set.Len(); i++ {
-		for a := limit.Pass; a <= limit.Drop; a++ {
-			for _, dryRun := range []bool{false, true} {
-				mode := t.mode
-				if dryRun {
-					mode = modeDryRun
-				}
-				labels := set(attribute.String("limit", t.set.Name(i)), attribute.String("action", a.String()), attribute.String("mode", mode))
-				t.points[pointsLabels{i, a, dryRun}] = []metric.AddOption{labels}
-			}
-		}
+		t.enforced = append(t.enforced, t.pointCounters(i, t.mode))
+		t.dry = append(t.dry, t.pointCounters(i, modeDryRun))
 	}
+	t.makeFoldCounters()
+}
+
+func (t *telemetry) pointCounters(limitIndex int, mode string) (c pointCounters) {
+	for a := range c {
+		c[a] = t.group.Counter(t.builder.ProcessorCardinalitylimitPoints, t.labels(
+			attribute.String("limit", t.set.Name(limitIndex)), attribute.String("action", limit.Action(a).String()), attribute.String("mode", mode)))
+	}
+	return c
 }
 
 // decided counts the decisions of a batch.
-func (t *telemetry) decided(ctx context.Context, n *limit.Counts) {
+func (t *telemetry) decided(n *limit.Counts) {
 	n.Each(func(i int, a limit.Action, dryRun bool, points int64) {
-		t.builder.ProcessorCardinalitylimitPoints.Add(ctx, points, t.points[pointsLabels{i, a, dryRun}]...)
-		t.tally.decided(a, dryRun, points)
+		if dryRun {
+			t.dry[1+i][a].Add(points)
+		} else {
+			t.enforced[1+i][a].Add(points)
+		}
 	})
 	if n.Shared > 0 {
-		t.builder.ProcessorCardinalitylimitSharedKeyChecks.Add(ctx, n.Shared, t.common)
+		t.shared.Add(n.Shared)
 	}
-}
-
-func (t *telemetry) emitted(ctx context.Context, points int) {
-	t.builder.ProcessorCardinalitylimitEmittedPoints.Add(ctx, int64(points), t.common)
-	t.tally.emitted.Add(int64(points))
 }
 
 // dropReasons are the names of the reasons for which points are lost by folding.
@@ -114,11 +109,10 @@ var dropReasons = map[fold.Stat]string{
 	fold.StatOutOfOrder: "out_of_order", fold.StatRefused: "refused", fold.StatUndelivered: "undelivered",
 }
 
-// foldCounters sets the counters for the counts of folding. StatStale has no counter.
-func (t *telemetry) foldCounters() {
+// makeFoldCounters makes the counters of folding. StatStale has none.
+func (t *telemetry) makeFoldCounters() {
 	b, mode := t.builder, attribute.String("mode", t.mode)
-	labels := metric.WithAttributeSet(attribute.NewSet(mode, t.processor))
-	for stat, counter := range map[fold.Stat]metric.Int64Counter{
+	for stat, m := range map[fold.Stat]metric.Int64Counter{
 		fold.StatFolded:         b.ProcessorCardinalitylimitFoldedPoints,
 		fold.StatUnbaselined:    b.ProcessorCardinalitylimitUnbaselinedPoints,
 		fold.StatRebucketed:     b.ProcessorCardinalitylimitRebucketedPoints,
@@ -126,30 +120,29 @@ func (t *telemetry) foldCounters() {
 		fold.StatRefusedStreams: b.ProcessorCardinalitylimitRefusedStreams,
 		fold.StatExemplars:      b.ProcessorCardinalitylimitDroppedExemplars,
 	} {
-		t.stats[stat] = labelledCounter{counter, labels}
+		t.folded[stat] = t.group.Counter(m, t.labels(mode))
 	}
 	for stat, reason := range dropReasons {
-		labels := attribute.NewSet(attribute.String("reason", reason), mode, t.processor)
-		t.stats[stat] = labelledCounter{b.ProcessorCardinalitylimitDroppedPoints, metric.WithAttributeSet(labels)}
-		fromzero.Options(t.stats[stat].counter, t.stats[stat].labels)
+		labels := t.labels(attribute.String("reason", reason), mode)
+		t.folded[stat] = t.group.Counter(b.ProcessorCardinalitylimitDroppedPoints, labels)
+		fromzero.Options(b.ProcessorCardinalitylimitDroppedPoints, labels)
 	}
 }
 
-// folded adds the counts of folding since the last call.
-func (t *telemetry) folded(ctx context.Context) {
+// countFolded adds the counts of folding since the last call.
+func (t *telemetry) countFolded() {
 	stats := t.table.TakeStats()
-	enforced := t.mode == modeEnforce
-	if n := stats[fold.StatGauges]; n > 0 && enforced {
-		t.lostGauges.Add(n)
+	if t.mode == modeEnforce {
+		t.lostGauges.Add(stats[fold.StatGauges])
 	}
 	for stat, n := range stats {
-		if c := &t.stats[stat]; n > 0 && c.counter != nil {
-			c.counter.Add(ctx, n, c.labels)
-			if enforced {
-				t.tally.folded[stat].Add(n)
-			}
+		if c := t.folded[stat]; n > 0 && c != nil {
+			c.Add(n)
 		}
 	}
 }
 
-func (t *telemetry) shutdown() { t.builder.Shutdown() }
+func (t *telemetry) shutdown() {
+	t.group.Report()
+	t.builder.Shutdown()
+}

@@ -3,10 +3,12 @@
 package metadata
 
 import (
+	"context"
 	"errors"
 	"sync"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/trace"
 
 	"go.opentelemetry.io/collector/component"
@@ -29,11 +31,11 @@ type TelemetryBuilder struct {
 	ProcessorBucketingDroppedPoints  metric.Int64Counter
 	ProcessorBucketingOpenEndCounts  metric.Int64Counter
 	ProcessorBucketingPassedPoints   metric.Int64Counter
-	ProcessorBucketingPlanCacheSize  metric.Int64UpDownCounter
+	ProcessorBucketingPlanCacheSize  metric.Int64ObservableUpDownCounter
 	ProcessorBucketingPoints         metric.Int64Counter
 	ProcessorBucketingRankError      metric.Float64Histogram
 	ProcessorBucketingRepairedPoints metric.Int64Counter
-	ProcessorBucketingStreams        metric.Int64UpDownCounter
+	ProcessorBucketingStreams        metric.Int64ObservableUpDownCounter
 	ProcessorBucketingViolations     metric.Int64Counter
 }
 
@@ -46,6 +48,46 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterProcessorBucketingPlanCacheSizeCallback sets callback for observable ProcessorBucketingPlanCacheSize metric.
+func (builder *TelemetryBuilder) RegisterProcessorBucketingPlanCacheSizeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorBucketingPlanCacheSize, obs: o})
+		return nil
+	}, builder.ProcessorBucketingPlanCacheSize)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorBucketingStreamsCallback sets callback for observable ProcessorBucketingStreams metric.
+func (builder *TelemetryBuilder) RegisterProcessorBucketingStreamsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorBucketingStreams, obs: o})
+		return nil
+	}, builder.ProcessorBucketingStreams)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+type observerInt64 struct {
+	embedded.Int64Observer
+	inst metric.Int64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveInt64(oi.inst, value, opts...)
 }
 
 // Shutdown unregister all registered callbacks for async instruments.
@@ -84,7 +126,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{points}"),
 	)
 	errs = errors.Join(errs, err)
-	builder.ProcessorBucketingPlanCacheSize, err = builder.meter.Int64UpDownCounter(
+	builder.ProcessorBucketingPlanCacheSize, err = builder.meter.Int64ObservableUpDownCounter(
 		"otelcol_processor_bucketing_plan_cache_size",
 		metric.WithDescription("Cached conversion plans. [Alpha]"),
 		metric.WithUnit("{plans}"),
@@ -109,7 +151,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{points}"),
 	)
 	errs = errors.Join(errs, err)
-	builder.ProcessorBucketingStreams, err = builder.meter.Int64UpDownCounter(
+	builder.ProcessorBucketingStreams, err = builder.meter.Int64ObservableUpDownCounter(
 		"otelcol_processor_bucketing_streams",
 		metric.WithDescription("Cumulative streams that rules in stateful mode remember. [Alpha]"),
 		metric.WithUnit("{streams}"),

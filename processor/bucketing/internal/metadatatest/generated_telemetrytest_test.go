@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
@@ -19,14 +20,20 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterProcessorBucketingPlanCacheSizeCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterProcessorBucketingStreamsCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.ProcessorBucketingDroppedPoints.Add(context.Background(), 1)
 	tb.ProcessorBucketingOpenEndCounts.Add(context.Background(), 1)
 	tb.ProcessorBucketingPassedPoints.Add(context.Background(), 1)
-	tb.ProcessorBucketingPlanCacheSize.Add(context.Background(), 1)
 	tb.ProcessorBucketingPoints.Add(context.Background(), 1)
 	tb.ProcessorBucketingRankError.Record(context.Background(), 1)
 	tb.ProcessorBucketingRepairedPoints.Add(context.Background(), 1)
-	tb.ProcessorBucketingStreams.Add(context.Background(), 1)
 	tb.ProcessorBucketingViolations.Add(context.Background(), 1)
 	AssertEqualProcessorBucketingDroppedPoints(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},

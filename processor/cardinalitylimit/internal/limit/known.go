@@ -21,12 +21,12 @@ type knownSet [8]atomic.Uint64
 
 const (
 	knownSetBytes = 64
-	minKnownSets  = 1 << 8 // 16 KiB
+	minKnownSets  = 1 << 8  // 16 KiB
 	maxKnownSets  = 1 << 17 // 8 MiB
 )
 
-// resize makes room for twice as many series. Without memory the sets stay as they are. Other sets than before are empty. Each series
-// enters again with its next point.
+// resize makes room for twice as many series. Without memory nothing changes. New sets are empty. Each series enters again with its next
+// point.
 func (k *knownSeries) resize(series int64) {
 	n := minKnownSets
 	for n < maxKnownSets && int64(n*len(knownSet{})) < 2*series {

@@ -45,14 +45,21 @@ func TestKnownSeriesStay(t *testing.T) {
 	}
 }
 
-// The sets follow the number of series in both directions, but not each small change. Without memory they stay as they are.
+// The sets follow the number of series in both directions, but not each small change. Without memory nothing changes.
 func TestKnownSeriesAreResized(t *testing.T) {
 	k := knownSeries{budget: budget.New(1 << 20)}
 	require.False(t, k.has(1))
 	k.add(1) // no sets yet
 	slots := func() int64 { return k.budget.Used() / 8 }
 	for _, c := range []struct{ series, slots int64 }{
-		{0, 2048}, {1024, 2048}, {1025, 4096}, {600, 4096}, {512, 4096}, {30_000, 65_536}, {9_000, 65_536}, {8_000, 16_384},
+		{0, 2048},
+		{1024, 2048},
+		{1025, 4096},
+		{600, 4096},
+		{512, 4096},
+		{30_000, 65_536},
+		{9_000, 65_536},
+		{8_000, 16_384},
 		{1_000_000, 16_384}, // no memory
 	} {
 		k.resize(c.series)
