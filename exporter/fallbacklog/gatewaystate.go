@@ -11,16 +11,17 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/internal/gatewaystate"
 )
 
-// itemTally contains the counts of a signal's items, for the gateway page.
+// itemTally contains the counts of a signal's items that are rare, for the gateway page.
 type itemTally struct {
-	received, direct, replayed, logged, deadLettered, dropped, rejected, expired, late atomic.Int64
+	logged, deadLettered, dropped, rejected, expired, late atomic.Int64
 }
 
-func (t *itemTally) items() gatewaystate.LogItems {
+func (t *laneTelemetry) items() gatewaystate.LogItems {
+	n := &t.tally
 	return gatewaystate.LogItems{
-		Received: t.received.Load(), DeliveredDirect: t.direct.Load(), DeliveredReplayed: t.replayed.Load(),
-		Logged: t.logged.Load(), DeadLettered: t.deadLettered.Load(), Dropped: t.dropped.Load(), Rejected: t.rejected.Load(),
-		Expired: t.expired.Load(), Late: t.late.Load(),
+		Received: t.received.Total(), DeliveredDirect: t.direct.Total(), DeliveredReplayed: t.replayed.Total(),
+		Logged: n.logged.Load(), DeadLettered: n.deadLettered.Load(), Dropped: n.dropped.Load(), Rejected: n.rejected.Load(),
+		Expired: n.expired.Load(), Late: n.late.Load(),
 	}
 }
 
@@ -124,7 +125,7 @@ func (c *core) signals() map[string]*lane {
 func (l *lane) state(signal string) gatewaystate.LogSignal {
 	stats := l.log.Stats()
 	s := gatewaystate.LogSignal{
-		Signal: signal, Items: l.tel.tally.items(), FoundBytes: l.foundBytes, UnreadBytes: stats.Unread, DiskBytes: stats.Bytes,
+		Signal: signal, Items: l.tel.items(), FoundBytes: l.foundBytes, UnreadBytes: stats.Unread, DiskBytes: stats.Bytes,
 	}
 	if !stats.Oldest.IsZero() {
 		s.OldestSeconds = max(0, l.core.now().Sub(stats.Oldest).Seconds())

@@ -17,6 +17,7 @@ import (
 	"github.com/otelcol-custom/otelcol-custom/exporter/fallbacklog/internal/segment"
 	"github.com/otelcol-custom/otelcol-custom/internal/fromzero"
 	"github.com/otelcol-custom/otelcol-custom/internal/sampled"
+	"github.com/otelcol-custom/otelcol-custom/internal/selfcount"
 )
 
 // errorType is the name of a failure's class, in metrics and log lines.
@@ -82,12 +83,14 @@ type laneTelemetry struct {
 	common          []attribute.KeyValue
 	attrs           metric.MeasurementOption
 	tally           itemTally
-	direct          metric.MeasurementOption
-	replayed        metric.MeasurementOption
+	counters        selfcount.Group
+	received        *selfcount.Counter
+	direct          *selfcount.Counter // delivered
+	replayed        *selfcount.Counter // delivered
 
 	// sent and lost are the counters that every exporter of the Collector has. Their only attribute is the exporter. Items in
 	// the dead letter count in neither.
-	sent         metric.Int64Counter
+	sent         *selfcount.Counter
 	lost         metric.Int64Counter
 	exporterOnly metric.MeasurementOption
 }
@@ -101,24 +104,27 @@ func newLaneTelemetry(c *core, set exporter.Settings, signal string) (*laneTelem
 		attribute.String("exporter", set.ID.String()), attribute.String("signal", signal),
 	}}
 	t.exporterOnly = metric.WithAttributeSet(attribute.NewSet(t.common[0]))
+	var sent metric.Int64Counter
 	switch signal {
 	case traces.name:
-		t.sent, t.lost = tb.ExporterSentSpans, tb.ExporterSendFailedSpans
+		sent, t.lost = tb.ExporterSentSpans, tb.ExporterSendFailedSpans
 	case metrics.name:
-		t.sent, t.lost = tb.ExporterSentMetricPoints, tb.ExporterSendFailedMetricPoints
+		sent, t.lost = tb.ExporterSentMetricPoints, tb.ExporterSendFailedMetricPoints
 	default:
-		t.sent, t.lost = tb.ExporterSentLogRecords, tb.ExporterSendFailedLogRecords
+		sent, t.lost = tb.ExporterSentLogRecords, tb.ExporterSendFailedLogRecords
 	}
-	t.fromZero()
 	t.attrs = t.with()
-	t.direct = t.with(attribute.String("path", "direct"))
-	t.replayed = t.with(attribute.String("path", "replayed"))
+	t.sent = t.counters.Counter(sent, t.exporterOnly)
+	t.received = t.counters.Counter(tb.ExporterFallbacklogReceivedItems, t.attrs)
+	t.direct = t.counters.Counter(tb.ExporterFallbacklogDeliveredItems, t.with(attribute.String("path", "direct")))
+	t.replayed = t.counters.Counter(tb.ExporterFallbacklogDeliveredItems, t.with(attribute.String("path", "replayed")))
+	fromzero.Options(sent, t.exporterOnly)
+	t.fromZero()
 	return t, nil
 }
 
 // fromZero creates the counters of lost data with the value 0.
 func (t *laneTelemetry) fromZero() {
-	fromzero.Plain(t.sent, t.common[0])
 	fromzero.Plain(t.lost, t.common[0])
 	for _, c := range []metric.Int64Counter{
 		t.tb.ExporterFallbacklogRejectedItems, t.tb.ExporterFallbacklogExpiredItems, t.tb.ExporterFallbacklogLateItems,
@@ -135,11 +141,12 @@ func (t *laneTelemetry) with(more ...attribute.KeyValue) metric.MeasurementOptio
 	return metric.WithAttributeSet(attribute.NewSet(append(more, t.common...)...))
 }
 
-// observe registers the gauges of a lane.
+// observe registers the gauges of a lane. Their callbacks also report the counters.
 func (t *laneTelemetry) observe(l *lane) error {
 	log := l.log
 	return errors.Join(
 		t.tb.RegisterExporterFallbacklogLogDegradedCallback(func(_ context.Context, o metric.Int64Observer) error {
+			t.counters.Report()
 			degraded := int64(0)
 			if l.LogCondition() != nil || l.stalled() {
 				degraded = 1
@@ -148,20 +155,24 @@ func (t *laneTelemetry) observe(l *lane) error {
 			return nil
 		}),
 		t.tb.RegisterExporterFallbacklogBytesOnDiskCallback(func(_ context.Context, o metric.Int64Observer) error {
+			t.counters.Report()
 			o.Observe(log.Stats().Bytes, t.attrs)
 			return nil
 		}),
 		t.tb.RegisterExporterFallbacklogSegmentsCallback(func(_ context.Context, o metric.Int64Observer) error {
+			t.counters.Report()
 			o.Observe(int64(log.Stats().Segments), t.attrs)
 			return nil
 		}),
 		t.tb.RegisterExporterFallbacklogDeadLetterBytesCallback(func(_ context.Context, o metric.Int64Observer) error {
+			t.counters.Report()
 			if l.deadLetter != nil {
 				o.Observe(l.deadLetter.Stats().Unread, t.attrs)
 			}
 			return nil
 		}),
 		t.tb.RegisterExporterFallbacklogOldestRecordAgeCallback(func(_ context.Context, o metric.Float64Observer) error {
+			t.counters.Report()
 			age := 0.0
 			if oldest := log.Stats().Oldest; !oldest.IsZero() {
 				age = max(0, t.core.now().Sub(oldest).Seconds())
@@ -174,27 +185,20 @@ func (t *laneTelemetry) observe(l *lane) error {
 
 func (t *laneTelemetry) shutdown() {
 	t.logDeadLettered(t.deadLetterLines.remaining(t.core.now()))
+	t.counters.Report()
 	t.tb.Shutdown()
 }
 
-func (t *laneTelemetry) Received(items int) {
-	t.tally.received.Add(int64(items))
-	t.tb.ExporterFallbacklogReceivedItems.Add(context.Background(), int64(items), t.attrs)
-}
+func (t *laneTelemetry) Received(items int) { t.received.Add(int64(items)) }
 
-func (t *laneTelemetry) DeliveredDirect(items int) {
-	t.tally.direct.Add(int64(items))
-	t.delivered(items, t.direct)
-}
+func (t *laneTelemetry) DeliveredDirect(items int) { t.delivered(items, t.direct) }
 
-func (t *laneTelemetry) DeliveredReplayed(items int) {
-	t.tally.replayed.Add(int64(items))
-	t.delivered(items, t.replayed)
-}
+func (t *laneTelemetry) DeliveredReplayed(items int) { t.delivered(items, t.replayed) }
 
-func (t *laneTelemetry) delivered(items int, attrs metric.MeasurementOption) {
-	t.tb.ExporterFallbacklogDeliveredItems.Add(context.Background(), int64(items), attrs)
-	t.sent.Add(context.Background(), int64(items), t.exporterOnly)
+func (t *laneTelemetry) delivered(items int, c *selfcount.Counter) {
+	c.Add(int64(items))
+	t.sent.Add(int64(items))
+	t.counters.EndBatch()
 }
 
 func (t *laneTelemetry) Logged(reason delivery.Reason, items, size int) {

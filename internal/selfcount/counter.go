@@ -36,6 +36,17 @@ func (c *Counter) Total() int64 { return c.total.Load() }
 type Group struct {
 	mu       sync.Mutex
 	counters []*Counter
+	batches  atomic.Uint64
+}
+
+// reportEvery is the number of batches after which they are reported, in case a view drops all metrics whose callbacks report.
+const reportEvery = 1024
+
+// EndBatch ends a batch.
+func (g *Group) EndBatch() {
+	if g.batches.Add(1)%reportEvery == 0 {
+		g.Report()
+	}
 }
 
 // Counter returns a new counter for a metric with these labels.

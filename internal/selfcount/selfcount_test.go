@@ -2,6 +2,7 @@ package selfcount
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 
@@ -74,7 +75,7 @@ func TestReportInACallback(t *testing.T) {
 	}
 }
 
-// The metrics are those of processorhelper: scope, names, units, descriptions and labels.
+// The metrics are those of processorhelper, except for its duration: scope, names, units, descriptions and labels.
 func TestItemsAreThoseOfTheHelper(t *testing.T) {
 	collect := func(send func(*componenttest.Telemetry)) metricdata.ScopeMetrics {
 		tel := componenttest.NewTelemetry()
@@ -102,21 +103,11 @@ func TestItemsAreThoseOfTheHelper(t *testing.T) {
 		var g Group
 		items, err := NewItems(tel.NewTelemetrySettings().MeterProvider, set.ID.String(), pipeline.SignalMetrics.String(), &g)
 		require.NoError(t, err)
-		items.End(items.Begin(), 1, 0)
+		items.Count(1, 0)
 		g.Report()
 	})
+	want.Metrics = slices.DeleteFunc(want.Metrics, func(m metricdata.Metrics) bool { return m.Name == "otelcol_processor_internal_duration" })
 	metricdatatest.AssertEqual(t, want, got, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreValue(), metricdatatest.IgnoreExemplars())
-}
-
-// Below the level detailed a view drops the duration. Then no clock is read.
-func TestDurationIsDropped(t *testing.T) {
-	drop := sdk.NewView(sdk.Instrument{Name: "otelcol_processor_internal_duration"}, sdk.Stream{Aggregation: sdk.AggregationDrop{}})
-	for timed, views := range map[bool][]sdk.View{true: nil, false: {drop}} {
-		meters := sdk.NewMeterProvider(sdk.WithReader(sdk.NewManualReader()), sdk.WithView(views...))
-		items, err := NewItems(meters, "p", "metrics", new(Group))
-		require.NoError(t, err)
-		assert.Equal(t, timed, !items.Begin().IsZero())
-	}
 }
 
 // Without a callback that reports, the batches themselves report, and count nothing twice.
@@ -130,7 +121,7 @@ func TestItemsReportWithoutCallbacks(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			for range reportEvery {
-				items.End(items.Begin(), 2, 1)
+				items.Count(2, 1)
 			}
 		})
 	}
@@ -144,7 +135,7 @@ func TestAllocsItems(t *testing.T) {
 	defer func() { require.NoError(t, tel.Shutdown(context.Background())) }()
 	items, err := NewItems(tel.NewTelemetrySettings().MeterProvider, "p", "metrics", new(Group))
 	require.NoError(t, err)
-	assert.Zero(t, testing.AllocsPerRun(100, func() { items.End(items.Begin(), 2, 1) }))
+	assert.Zero(t, testing.AllocsPerRun(100, func() { items.Count(2, 1) }))
 }
 
 // BenchmarkItems compares a batch with what processorhelper does for it.
@@ -157,7 +148,7 @@ func BenchmarkItems(b *testing.B) {
 		require.NoError(b, err)
 		b.ReportAllocs()
 		for b.Loop() {
-			items.End(items.Begin(), 2, 1)
+			items.Count(2, 1)
 		}
 	})
 	b.Run("processorhelper", func(b *testing.B) {

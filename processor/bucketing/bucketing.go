@@ -80,13 +80,13 @@ func (b *bucketing) Capabilities() consumer.Capabilities {
 
 // ConsumeMetrics implements consumer.Metrics.
 func (b *bucketing) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
-	began, incoming := b.items.Begin(), md.DataPointCount()
+	incoming := md.DataPointCount()
 	emptied, err := b.process(ctx, md)
 	outgoing := 0
 	if err == nil {
 		outgoing = md.DataPointCount()
 	}
-	b.items.End(began, incoming, outgoing)
+	b.items.Count(incoming, outgoing)
 	if err != nil || emptied {
 		return err
 	}

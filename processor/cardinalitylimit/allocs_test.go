@@ -95,8 +95,7 @@ func thousandHistograms(r *rig, n int) pmetric.Metrics {
 
 // decide does the processor's part of ConsumeMetrics, without the next consumer. All points of the batch must pass.
 func (r *rig) decide(md pmetric.Metrics) {
-	batch := r.table.Batch()
-	r.process(context.Background(), md, batch)
+	batch := r.process(context.Background(), md)
 	batch.Commit()
 	r.telemetry.countFolded()
 	batch.End()
@@ -149,9 +148,9 @@ func BenchmarkProcessor(b *testing.B) {
 			c := pmetric.NewMetrics()
 			md.CopyTo(c)
 			b.StartTimer()
-			batch := r.table.Batch()
-			r.process(context.Background(), c, batch)
+			batch := r.process(context.Background(), c)
 			batch.Commit()
+			batch.End()
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/point")
 	})
@@ -198,9 +197,9 @@ func (r *rig) requireFewAllocs(t *testing.T, md pmetric.Metrics) {
 	t.Helper()
 	walk := func() {
 		c := r.set.Begin(noMetadata{})
-		b := r.table.Batch()
-		w := r.newWalker(c, b)
+		w := r.newWalker(c)
 		w.walk(md)
+		b := w.detach()
 		w.end()
 		c.End()
 		b.Commit()

@@ -297,9 +297,9 @@ func BenchmarkCluster(b *testing.B) {
 				copied := pmetric.NewMetrics()
 				md.CopyTo(copied)
 				b.StartTimer()
-				batch := r.table.Batch()
-				r.process(context.Background(), copied, batch)
+				batch := r.process(context.Background(), copied)
 				batch.Commit()
+				batch.End()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/point")
 		})

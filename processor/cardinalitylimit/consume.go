@@ -23,9 +23,8 @@ func (p *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error 
 	if p.set == nil {
 		return errNotStarted
 	}
-	b := p.folding().Batch()
+	b := p.process(ctx, md)
 	defer b.End() // discards the points of a request that its sender repeats, as after a panic, from which net/http recovers
-	p.process(ctx, md, b)
 	var err error
 	if md.ResourceMetrics().Len() > 0 {
 		err = p.next.ConsumeMetrics(ctx, md)
@@ -37,19 +36,20 @@ func (p *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error 
 	return err
 }
 
-// process decides on the points of md, adds those to be folded to b, and removes those that do not go on.
-func (p *limiter) process(ctx context.Context, md pmetric.Metrics, b *fold.Batch) {
-	began := p.items.Begin()
+// process decides on the points of md and removes those that do not go on. It returns the points to be folded, or nil. The caller must
+// call End.
+func (p *limiter) process(ctx context.Context, md pmetric.Metrics) *fold.Batch {
 	var clientMetadata limit.Metadata
 	if p.set.NeedsMetadata() {
 		clientMetadata = client.FromContext(ctx).Metadata
 	}
 	c := p.set.Begin(clientMetadata)
 	defer c.End()
-	w := p.newWalker(c, b)
+	w := p.newWalker(c)
 	defer w.end()
 	w.walk(md)
 	p.oversized(&w.cutter)
 	p.telemetry.decided(&c.Counts)
-	p.items.End(began, len(w.removed), len(w.removed)-w.removedCount)
+	p.items.Count(len(w.removed), len(w.removed)-w.removedCount)
+	return w.detach()
 }

@@ -296,9 +296,9 @@ func BenchmarkLabelRule(b *testing.B) {
 					}
 				}
 				b.StartTimer()
-				batch := r.table.Batch()
-				r.process(context.Background(), c, batch) // no label remains
+				batch := r.process(context.Background(), c) // no label remains
 				batch.Commit()
+				batch.End()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/point")
 		})

@@ -49,7 +49,7 @@ func readPoint[P datapoint](w *walker, p P, c *codec[P]) bool {
 func decideOrWait[P datapoint](w *walker, p P, c *codec[P], at int) (stays bool) {
 	stale := p.Flags().NoRecordedValue()
 	if w.pos.writer != 0 && !stale {
-		w.batch.NotePoint(w.pos.writer, w.timeOf(p.Timestamp()))
+		w.staging().NotePoint(w.pos.writer, w.timeOf(p.Timestamp()))
 	}
 	var d limit.Decision
 	if w.cursor.DecideKnown(&d, w.attributes, stale) {
@@ -135,9 +135,9 @@ func foretell[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stale
 		foldPoint(w, p, c, d, stale)
 	case d.Action != limit.Drop && w.pos.stateful && !stale && w.foretold.Knows(d.Stream):
 		if v, problem := c.read(p); problem == fold.Readable {
-			w.batch.Admit(w.pointOf(d.Stream, p.StartTimestamp(), p.Timestamp(), v))
+			w.staging().Admit(w.pointOf(d.Stream, p.StartTimestamp(), p.Timestamp(), v))
 		} else {
-			w.batch.Unreadable(d.Stream, problem)
+			w.staging().Unreadable(d.Stream, problem)
 		}
 	}
 }
@@ -155,11 +155,11 @@ func admit[P datapoint](w *walker, p P, c *codec[P], id uint64) (stays bool) {
 	}
 	v, problem := c.read(p)
 	if problem != fold.Readable {
-		return !w.batch.Unreadable(id, problem)
+		return !w.staging().Unreadable(id, problem)
 	}
 	fp := w.pointOf(id, p.StartTimestamp(), p.Timestamp(), v)
 	fp.Attributes, fp.Exemplars = p.Attributes(), c.exemplars(p)
-	a := w.batch.Admit(fp)
+	a := w.staging().Admit(fp)
 	if a.Drop {
 		return false
 	}
@@ -178,7 +178,7 @@ func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stal
 	}
 	if d.Rule >= 0 {
 		if fp.GaugeAs = w.compiled.labelGauges[d.Rule]; fp.Gauge && fp.GaugeAs == fold.GaugeDrop {
-			w.batch.Drop(fold.Stats{fold.StatGauges: 1, fold.StatExemplars: int64(c.exemplars(p).Len())})
+			w.staging().Drop(fold.Stats{fold.StatGauges: 1, fold.StatExemplars: int64(c.exemplars(p).Len())})
 			return
 		}
 		fp.Baseline = d.Baseline
@@ -194,20 +194,20 @@ func foldPoint[P datapoint](w *walker, p P, c *codec[P], d *limit.Decision, stal
 		if problem != fold.Readable {
 			n := fold.Stats{fold.StatExemplars: int64(c.exemplars(p).Len())}
 			n[problem]++
-			w.batch.Drop(n)
+			w.staging().Drop(n)
 			return
 		}
 	}
 	attributes := w.attributes
 	describe := func() fold.Series { return w.series(attributes, d) }
 	if d.Rule >= 0 && d.Action != limit.Overflow {
-		if w.batch.TryAdd(fp, describe) {
+		if w.staging().TryAdd(fp, describe) {
 			return
 		}
 		w.cursor.FoldIntoOverflow(d)
 		fp.Target, fp.Baseline = d.Target, d.Baseline
 	}
-	w.batch.Add(fp, describe)
+	w.staging().Add(fp, describe)
 }
 
 // timeOf returns the time of a point, or our time if it has none.

@@ -18,7 +18,7 @@ import (
 type walker struct {
 	*limiter
 	cursor *limit.Cursor
-	batch  *fold.Batch
+	batch  *fold.Batch // see staging
 	// cutter applies attribute_limits before any other step reads the data.
 	cutter oversize.Cutter
 
@@ -46,18 +46,33 @@ type position struct {
 	cursorPos  int    // number of the saved position of the cursor; valid in walker.metricsOfStrangers
 }
 
-func (p *limiter) newWalker(c *limit.Cursor, b *fold.Batch) *walker {
+func (p *limiter) newWalker(c *limit.Cursor) *walker {
 	w, ok := p.walkers.Get().(*walker)
 	if !ok {
 		w = &walker{limiter: p}
 	}
-	w.cursor, w.batch = c, b
+	w.cursor = c
 	w.cutter = oversize.Cutter{Limits: p.compiled.bounds, Copy: p.foretold != nil}
 	return w
 }
 
-// end returns the walker to the pool, without references to the batch.
+// staging returns the batch that the points are folded into. A request of delta points that all pass has none.
+func (w *walker) staging() *fold.Batch {
+	if w.batch == nil {
+		w.batch = w.folding().Batch()
+	}
+	return w.batch
+}
+
+// detach returns the batch, or nil if nothing was staged. The walker does not end it any more.
+func (w *walker) detach() (b *fold.Batch) {
+	b, w.batch = w.batch, nil
+	return b
+}
+
+// end returns the walker to the pool, without references to the request.
 func (w *walker) end() {
+	w.batch.End()
 	w.cursor, w.batch, w.cutter, w.pos = nil, nil, oversize.Cutter{}, position{}
 	w.attributes = pcommon.Map{}
 	clear(w.metricsOfStrangers)

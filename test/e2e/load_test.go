@@ -237,16 +237,16 @@ func TestLoadBesideTheBarePipeline(t *testing.T) {
 		g.start()
 		return g
 	}
-	with, without := start(loaded), start(bare)
 	var ratios []float64
-	for range 9 {
-		ratios = append(ratios, driveBoth(t, with, without, 10*time.Second))
+	for range 15 {
+		with, without := start(loaded), start(bare)
+		ratios = append(ratios, driveBoth(t, with, without, 8*time.Second))
+		with.stop()
+		without.stop()
 	}
-	with.stop()
-	without.stop()
 	slices.Sort(ratios)
 	t.Logf("with the three components %.3f of the rate without (%.3f to %.3f)", ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
-	assert.GreaterOrEqual(t, ratios[len(ratios)/2], 0.9)
+	assert.GreaterOrEqual(t, ratios[len(ratios)/2], 0.95)
 }
 
 // driveBoth returns the rate of a gateway as a share of the rate of another one, from their CPU times per request.

@@ -103,8 +103,12 @@ func (t *Table) Batch() *Batch {
 	return t.batches.Get().(*Batch)
 }
 
-// End discards what is not committed, and returns the batch to the pool of its table. The caller must not use it afterwards.
+// End discards what is not committed, and returns the batch to the pool of its table. The caller must not use it afterwards. A nil batch is
+// empty.
 func (b *Batch) End() {
+	if b == nil {
+		return
+	}
 	if b.staging != nil {
 		b.unpin(0)
 	}
@@ -170,8 +174,11 @@ func (b *Batch) stage(p *Point, to *accumulator) *staged {
 // Drop counts points that cannot be folded.
 func (b *Batch) Drop(n Stats) { b.stats.add(n) }
 
-// Commit folds what is staged.
+// Commit folds what is staged. A nil batch is empty.
 func (b *Batch) Commit() {
+	if b == nil {
+		return
+	}
 	b.endPart()
 	if b.isEmpty() {
 		return
