@@ -185,7 +185,7 @@ func (t *laneTelemetry) observe(l *lane) error {
 
 func (t *laneTelemetry) shutdown() {
 	t.logDeadLettered(t.deadLetterLines.remaining(t.core.now()))
-	t.counters.Report()
+	t.counters.Close()
 	t.tb.Shutdown()
 }
 

@@ -37,16 +37,23 @@ type Group struct {
 	mu       sync.Mutex
 	counters []*Counter
 	batches  atomic.Uint64
+	closed   atomic.Bool
 }
 
 // reportEvery is the number of batches after which they are reported, in case a view drops all metrics whose callbacks report.
-const reportEvery = 1024
+const reportEvery = 64
 
-// EndBatch ends a batch.
+// EndBatch ends a batch. After Close it reports.
 func (g *Group) EndBatch() {
-	if g.batches.Add(1)%reportEvery == 0 {
+	if g.batches.Add(1)%reportEvery == 0 || g.closed.Load() {
 		g.Report()
 	}
+}
+
+// Close reports. A component calls it at its shutdown, when the callbacks end.
+func (g *Group) Close() {
+	g.closed.Store(true)
+	g.Report()
 }
 
 // Counter returns a new counter for a metric with these labels.
@@ -59,7 +66,7 @@ func (g *Group) Counter(m metric.Int64Counter, labels metric.MeasurementOption) 
 }
 
 // Report adds to the metrics what was counted since the last call. A component calls it in the callbacks of its observable metrics,
-// which the SDK calls before it reads any metric, and at its shutdown.
+// which the SDK calls before it reads any metric.
 func (g *Group) Report() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -13,7 +13,6 @@ import (
 // Items counts the items that a processor receives and sends, with the metrics of the Collector's processorhelper, except for its
 // duration, which only the level detailed shows: a histogram has no sum to report later. It is safe for concurrent use.
 type Items struct {
-	group              *Group
 	incoming, outgoing *Counter
 	begun              atomic.Bool // a batch has come
 }
@@ -33,7 +32,7 @@ func NewItems(meters metric.MeterProvider, processor, signal string, g *Group) (
 	}
 	labels := metric.WithAttributeSet(attribute.NewSet(
 		attribute.String("processor", processor), attribute.String("otel.signal", signal)))
-	return &Items{group: g, incoming: g.Counter(incoming, labels), outgoing: g.Counter(outgoing, labels)}, nil
+	return &Items{incoming: g.Counter(incoming, labels), outgoing: g.Counter(outgoing, labels)}, nil
 }
 
 // Count counts the items of a batch.
@@ -44,5 +43,4 @@ func (i *Items) Count(incoming, outgoing int) {
 		fromzero.Options(i.incoming.metric, i.incoming.labels)
 		fromzero.Options(i.outgoing.metric, i.outgoing.labels)
 	}
-	i.group.EndBatch()
 }

@@ -56,6 +56,23 @@ func TestReport(t *testing.T) {
 	assert.EqualValues(t, 4*1000*2, b.Total())
 }
 
+// What is counted after Close is reported at the end of its batch: a batch may be on its way at the shutdown.
+func TestCountAfterClose(t *testing.T) {
+	reader := sdk.NewManualReader()
+	m, err := sdk.NewMeterProvider(sdk.WithReader(reader)).Meter("test").Int64Counter("points")
+	require.NoError(t, err)
+	var g Group
+	c := g.Counter(m, labelled("v"))
+	c.Add(1)
+	g.EndBatch()
+	assert.Empty(t, harness.Points[int64](t, reader, "points"))
+	g.Close()
+	assert.EqualValues(t, 1, harness.Sum(t, reader, "points"))
+	c.Add(2)
+	g.EndBatch()
+	assert.EqualValues(t, 3, harness.Sum(t, reader, "points"))
+}
+
 // A callback that reports is called before the counters are read.
 func TestReportInACallback(t *testing.T) {
 	reader := sdk.NewManualReader()
@@ -122,6 +139,7 @@ func TestItemsReportWithoutCallbacks(t *testing.T) {
 		all.Go(func() {
 			for range reportEvery {
 				items.Count(2, 1)
+				g.EndBatch()
 			}
 		})
 	}

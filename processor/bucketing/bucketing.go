@@ -80,6 +80,7 @@ func (b *bucketing) Capabilities() consumer.Capabilities {
 
 // ConsumeMetrics implements consumer.Metrics.
 func (b *bucketing) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	defer b.counters.EndBatch()
 	incoming := md.DataPointCount()
 	emptied, err := b.process(ctx, md)
 	outgoing := 0

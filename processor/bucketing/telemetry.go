@@ -3,7 +3,6 @@ package bucketing
 import (
 	"context"
 	"errors"
-	"math"
 
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/otel/attribute"
@@ -103,6 +102,9 @@ func (t *telemetry) streamCount() (n int64) {
 	return n
 }
 
+// maxOpenEnds bounds the count of a batch, which senders choose, so that the counter does not overflow.
+const maxOpenEnds = 1 << 53
+
 // record adds the report of a batch.
 func (t *telemetry) record(ctx context.Context, r *convert.Report) {
 	for i := range r.Converted {
@@ -122,7 +124,7 @@ func (t *telemetry) record(ctx context.Context, r *convert.Report) {
 			t.violations[action][v].Add(n)
 		}
 	}
-	t.openEnds.Add(int64(min(r.OpenEnds, math.MaxInt64)))
+	t.openEnds.Add(int64(min(r.OpenEnds, maxOpenEnds)))
 	for _, e := range r.RankErrors {
 		t.builder.ProcessorBucketingRankError.Record(ctx, e, t.self)
 	}
@@ -130,6 +132,6 @@ func (t *telemetry) record(ctx context.Context, r *convert.Report) {
 
 // shutdown reports for the last time. The metrics do not contain the plans and streams of this instance any more.
 func (t *telemetry) shutdown() {
-	t.group.Report()
+	t.group.Close()
 	t.builder.Shutdown()
 }

@@ -23,6 +23,7 @@ func (p *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error 
 	if p.set == nil {
 		return errNotStarted
 	}
+	defer p.counters.EndBatch()
 	b := p.process(ctx, md)
 	defer b.End() // discards the points of a request that its sender repeats, as after a panic, from which net/http recovers
 	var err error

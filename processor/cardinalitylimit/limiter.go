@@ -236,8 +236,9 @@ func (p *limiter) Shutdown(ctx context.Context) (err error) {
 	return errors.Join(err, p.keeper.close(ctx))
 }
 
-// maintain removes idle streams and measures the limits.
+// maintain removes idle streams, measures the limits and reports the counters, also those of a flush that Shutdown has abandoned.
 func (p *limiter) maintain() {
+	p.counters.Report()
 	p.folding().Sweep()
 	p.measure()
 }

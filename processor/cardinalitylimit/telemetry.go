@@ -143,6 +143,6 @@ func (t *telemetry) countFolded() {
 }
 
 func (t *telemetry) shutdown() {
-	t.group.Report()
+	t.group.Close()
 	t.builder.Shutdown()
 }

@@ -195,7 +195,7 @@ func (c *Cursor) Metric(m pmetric.Metric) {
 	c.metricHash = c.set.hash.Metric(m)
 	c.streamID = c.set.hash.Combine(c.scopeID, c.metricHash)
 	c.applyRule()
-	c.known = c.set.hash.Combine(c.ownStreamID, uint64(c.generation)) //nolint:gosec // bits
+	known := c.set.hash.Combine(c.ownStreamID, uint64(c.generation)) //nolint:gosec // bits
 	for i, l := range c.set.limits {
 		st := &c.states[i]
 		st.skip = l.rule != nil && i != c.remaining.rule || !l.selects.matches(c)
@@ -204,9 +204,13 @@ func (c *Cursor) Metric(m pmetric.Metric) {
 		if !st.skip {
 			asked = st.key[fromMetric]
 		}
-		c.known = c.set.hash.Combine(c.known, asked)
+		known = c.set.hash.Combine(known, asked)
 	}
 	c.findProfiles()
+	// A rule folds every point, and profiles describe known series as well. In a new generation the places must be renewed.
+	if c.known = known; c.remaining.rule >= 0 || c.profiled || c.generation != c.set.generation.Load() {
+		c.known = 0
+	}
 }
 
 // extendKey adds the parts of a level to the hash of a key.

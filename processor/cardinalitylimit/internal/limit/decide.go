@@ -107,13 +107,9 @@ func (c *Cursor) isGauge() bool { return c.metric.Type() == pmetric.MetricTypeGa
 // decideByLimits decides on a point that is not exempt.
 func (c *Cursor) decideByLimits(attrs pcommon.Map, d *Decision) {
 	limits := c.set.limits
-	// A marked point joins a folded series, a rule folds every point, and a profile describes known series as well.
-	plain := !c.marked && c.remaining.rule < 0 && !c.profiled
-	known := uint64(0)
-	if plain {
-		if known = c.set.hash.Point(c.known, c.original); c.set.known.has(known) {
-			return
-		}
+	known := c.knownID()
+	if known != 0 && c.set.known.has(known) {
+		return
 	}
 	switch {
 	case c.onlyMark && c.set.overflows >= 0: // folded points of another gateway join our overflow series
@@ -137,7 +133,7 @@ func (c *Cursor) decideByLimits(attrs pcommon.Map, d *Decision) {
 		return
 	}
 	if len(c.held) == 0 && d.Action < Overflow && !c.profiled { // every limit knows the series
-		if plain {
+		if known != 0 {
 			c.set.known.add(known)
 		}
 		return
@@ -153,6 +149,19 @@ func (c *Cursor) decideByLimits(attrs pcommon.Map, d *Decision) {
 	}
 	c.release()
 	c.reportOffences(attrs)
+}
+
+// knownID returns the identity of the point at hand for knownSeries, or 0 if each limit must be asked. A marked point joins a folded
+// series.
+func (c *Cursor) knownID() uint64 {
+	if c.known == 0 || c.marked {
+		return 0
+	}
+	id := c.set.hash.Point(c.known, c.original)
+	for _, i := range c.set.keyedByPoint { // a name that occurs twice has one set of attributes, but two keys
+		id = c.set.hash.Combine(id, c.key(i, c.set.limits[i]))
+	}
+	return id
 }
 
 // Read moves to a point with these attributes. It hashes only the attributes that differ from those of the point before.

@@ -4,42 +4,53 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"sync/atomic"
-
-	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 )
 
-// knownSeries remembers series that every limit knows in a generation. So most points need one look instead of one per limit. An
-// identity contains the generation and the keys of the limits. So it is never wrong later: a known series keeps its places for at least
-// a generation, whatever happens to the limits. It is safe for concurrent use, except resize, which must have one caller.
+// knownSeries remembers streams whose series every limit knows in a generation. So most points need one look instead of one per limit.
+// An identity contains the generation and the keys of the limits. So it is never wrong later: a known series keeps its places for at
+// least a generation, whatever happens to the limits. It is safe for concurrent use, except adapt, which must have one caller.
+//
+// Its memory has a bound of its own, so that it never uses the room of a place.
 type knownSeries struct {
-	budget *budget.Budget
-	sets   atomic.Pointer[[]knownSet] // a power of two; nil: nothing is remembered
+	sets  atomic.Pointer[[]knownSet] // a power of two; nil: nothing is remembered
+	added atomic.Int64               // since the last call of adapt
+	since int64                      // first generation that may have sets; used by adapt
 }
 
 // knownSet contains the identities with one hash. It has the size of a cache line.
 type knownSet [8]atomic.Uint64
 
 const (
-	knownSetBytes = 64
-	minKnownSets  = 1 << 8  // 16 KiB
-	maxKnownSets  = 1 << 17 // 8 MiB
+	minKnownSets = 1 << 8  // 16 KiB
+	maxKnownSets = 1 << 14 // 1 MiB
 )
 
-// resize makes room for twice as many series. Without memory nothing changes. New sets are empty. Each series enters again with its next
-// point.
-func (k *knownSeries) resize(series int64) {
-	n := minKnownSets
-	for n < maxKnownSets && int64(n*len(knownSet{})) < 2*series {
-		n <<= 1
+// adapt makes room for twice the identities that were added since the last call. New sets are empty. Each stream enters again with its
+// next point. If the largest sets are too small they only cost time, so there are none until the next generation.
+func (k *knownSeries) adapt(generation int64) {
+	added := k.added.Swap(0)
+	sets := k.sets.Load()
+	switch {
+	case sets == nil && generation < k.since:
+	case sets == nil:
+		k.resize(minKnownSets)
+	case added > roomOf(maxKnownSets):
+		k.since = generation + 1
+		k.sets.Store(nil)
+	default:
+		n := len(*sets)
+		for n < maxKnownSets && roomOf(n) < 2*added {
+			n <<= 1
+		}
+		if n > len(*sets) {
+			k.resize(n)
+		}
 	}
-	old := 0
-	if sets := k.sets.Load(); sets != nil {
-		old = len(*sets)
-	}
-	if n <= old && 4*n > old || !k.budget.Reserve(n*knownSetBytes) {
-		return
-	}
-	k.budget.Release(old * knownSetBytes)
+}
+
+func roomOf(sets int) int64 { return int64(sets * len(knownSet{})) }
+
+func (k *knownSeries) resize(n int) {
 	sets := make([]knownSet, n)
 	k.sets.Store(&sets)
 }
@@ -65,6 +76,7 @@ func (k *knownSeries) add(id uint64) {
 	if sets == nil {
 		return
 	}
+	k.added.Add(1)
 	set := setOf(*sets, id)
 	for i := range set {
 		if set[i].Load() == 0 {

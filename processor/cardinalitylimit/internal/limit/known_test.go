@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -8,71 +9,84 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/otelcol-custom/otelcol-custom/internal/budget"
 	"github.com/otelcol-custom/otelcol-custom/internal/harness"
 )
 
-// The sets have room for twice the series, so that almost all of them stay. What replaces a series of an earlier generation stays as
-// well.
+// The sets grow until almost all streams stay. What replaces a stream of an earlier generation stays as well.
 func TestKnownSeriesStay(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, n := range []int64{0, 1, 1_000, 100_000} {
-		k := knownSeries{budget: budget.New(1 << 30)}
-		k.resize(n)
-		for range 2 { // generations
+	for _, n := range []int{0, 1, 1_000, 60_000} {
+		var k knownSeries
+		for generation := range int64(3) {
 			ids := make([]uint64, n)
 			for i := range ids {
 				ids[i] = rng.Uint64()
 				require.False(t, k.has(ids[i]), "an unknown id")
 			}
 			for range 20 {
+				k.adapt(generation)
 				for _, id := range ids {
 					if !k.has(id) {
 						k.add(id)
 					}
 				}
 			}
-			known := int64(0)
+			known := 0
 			for _, id := range ids {
 				if k.has(id) {
 					known++
 				}
 			}
-			assert.GreaterOrEqual(t, known, n*98/100, "%d series", n)
+			assert.GreaterOrEqual(t, known, n*98/100, "%d streams", n)
 		}
-		require.EqualValues(t, len(*k.sets.Load())*knownSetBytes, k.budget.Used())
+		assert.LessOrEqual(t, len(*k.sets.Load()), maxKnownSets)
 	}
 }
 
-// The sets follow the number of series in both directions, but not each small change. Without memory nothing changes.
-func TestKnownSeriesAreResized(t *testing.T) {
-	k := knownSeries{budget: budget.New(1 << 20)}
+// The sets grow with the identities that were added since the last time. Too many of them end the sets for one generation.
+func TestKnownSeriesAdapt(t *testing.T) {
+	var k knownSeries
 	require.False(t, k.has(1))
 	k.add(1) // no sets yet
-	slots := func() int64 { return k.budget.Used() / 8 }
-	for _, c := range []struct{ series, slots int64 }{
-		{0, 2048},
-		{1024, 2048},
-		{1025, 4096},
-		{600, 4096},
-		{512, 4096},
-		{30_000, 65_536},
-		{9_000, 65_536},
-		{8_000, 16_384},
-		{1_000_000, 16_384}, // no memory
+	for _, c := range []struct {
+		generation, added int64
+		sets              int
+	}{
+		{1, 0, minKnownSets}, {1, 1024, minKnownSets}, {1, 1025, 2 * minKnownSets}, {1, 0, 2 * minKnownSets}, {1, 100_000, maxKnownSets},
+		{1, 131_072, maxKnownSets}, {1, 131_073, 0}, {1, 0, 0}, {2, 0, minKnownSets}, {2, 1 << 40, 0}, {2, 0, 0}, {3, 0, minKnownSets},
 	} {
-		k.resize(c.series)
-		assert.Equal(t, c.slots, slots(), "%d series", c.series)
+		k.added.Store(c.added)
+		k.adapt(c.generation)
+		n := 0
+		if sets := k.sets.Load(); sets != nil {
+			n = len(*sets)
+		}
+		assert.Equal(t, c.sets, n, "%+v", c)
 	}
-	assert.EqualValues(t, 1, k.budget.Refused())
 }
 
-// One limit alone has no use for a second table.
+// One limit alone has no use for a second table, and neither has it with a rule.
 func TestOneLimitKnowsItsSeries(t *testing.T) {
-	s := newSet(t, Spec{Name: "one", Key: parts(t, "metric.name"), MaxSeries: 5, Action: Drop})
+	one := Spec{Name: "one", Key: parts(t, "metric.name"), MaxSeries: 5, Action: Drop}
+	assert.Nil(t, newSet(t, one).known.sets.Load())
+	assert.Nil(t, newRuleSet(t, Rule{MaxStreams: 1}, one).known.sets.Load())
+	two := one
+	two.Name = "two"
+	assert.NotNil(t, newSet(t, one, two).known.sets.Load())
+}
+
+// The table never uses the room of a place.
+func TestKnownSeriesUseNoMemoryOfPlaces(t *testing.T) {
+	s := withTotal(t, harness.NewClock(), Spec{Name: "first", Key: parts(t, "metric.name"), MaxSeries: 1000, Action: Drop})
+	used := s.options.Tracker.Budget.Used()
+	s.known.added.Store(100_000)
 	s.Sweep()
-	assert.Nil(t, s.known.sets.Load())
+	assert.Len(t, *s.known.sets.Load(), maxKnownSets)
+	assert.Equal(t, used, s.options.Tracker.Budget.Used())
+	assert.Zero(t, s.options.Tracker.Budget.Refused())
 }
 
 // withTotal returns a set of a limit and a second one, so that known series are remembered.
@@ -150,6 +164,64 @@ func TestKnownForOneGeneration(t *testing.T) {
 	}
 }
 
+// A batch that lasts into the next generation renews the places of its series.
+func TestKnownSeriesOfALongBatch(t *testing.T) {
+	clock := harness.NewClock()
+	s := withTotal(t, clock, Spec{Name: "first", Key: parts(t, "metric.name"), MaxSeries: 1, Action: Drop})
+	offer := func(id string) Decision { return decide(s, nil, "r", "s", "m", "id", id) }
+	requireThrice(t, Pass, func() Decision { return offer("1") })
+	long := s.Begin(headers{})
+	clock.Add(s.options.GenerationLength())
+	s.Sweep()
+	r, sc, m, a := pcommon.NewResource(), pcommon.NewInstrumentationScope(), pmetric.NewMetric(), pcommon.NewMap()
+	r.Attributes().PutStr("r", "r")
+	sc.SetName("s")
+	m.SetName("m")
+	a.PutStr("id", "1")
+	long.Resource(r)
+	long.Scope(sc)
+	long.Metric(m)
+	require.Equal(t, Pass, long.Decide(a, false).Action)
+	long.End()
+	clock.Add(s.options.GenerationLength())
+	require.Equal(t, Drop, offer("2").Action)
+}
+
+// A name that occurs twice in a point has one value for the key: the first. In the other order the series is another one for the limit.
+func TestKnownWithADuplicateName(t *testing.T) {
+	s := withTotal(t, harness.NewClock(), Spec{Name: "first", Key: parts(t, "attribute.k"), MaxSeries: 1, Action: Drop})
+	offer := func(a, b string) func() Decision {
+		return func() Decision {
+			c := s.Begin(headers{})
+			defer c.End()
+			c.Resource(pcommon.NewResource())
+			c.Scope(pcommon.NewInstrumentationScope())
+			m := pmetric.NewMetric()
+			m.SetName("m")
+			c.Metric(m)
+			return c.Decide(twice(t, a, b), false)
+		}
+	}
+	requireThrice(t, Pass, func() Decision { return decide(s, nil, "", "", "m", "k", "b") })
+	requireThrice(t, Pass, offer("a", "b"))
+	requireThrice(t, Drop, offer("b", "a"))
+}
+
+// twice returns attributes with two values of k. A sender may write them; pdata does not.
+func twice(t *testing.T, first, second string) pcommon.Map {
+	md := pmetric.NewMetrics()
+	p := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty()
+	p.Attributes().PutStr("k", first)
+	p.Attributes().PutStr("j", second)
+	wire, err := (&pmetric.ProtoMarshaler{}).MarshalMetrics(md)
+	require.NoError(t, err)
+	md, err = (&pmetric.ProtoUnmarshaler{}).UnmarshalMetrics(bytes.ReplaceAll(wire, []byte("\x0a\x01j"), []byte("\x0a\x01k")))
+	require.NoError(t, err)
+	attributes := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Gauge().DataPoints().At(0).Attributes()
+	require.Equal(t, 2, attributes.Len())
+	return attributes
+}
+
 // The labels of a known series count in a profile that began after it was known.
 func TestKnownSeriesAreDescribed(t *testing.T) {
 	s, board := newWatchedSet(t,
@@ -180,8 +252,8 @@ func TestKnownSeriesUnderARule(t *testing.T) {
 	}
 }
 
-// Goroutines that decide while the sets are resized never admit more series than there are places.
-func TestKnownSeriesWhileResizing(t *testing.T) {
+// Goroutines that decide while the sets change never admit more series than there are places.
+func TestKnownSeriesWhileAdapting(t *testing.T) {
 	clock := harness.NewClock()
 	s := withTotal(t, clock, Spec{Name: "first", Key: parts(t, "metric.name"), MaxSeries: 100, Action: Drop})
 	var all sync.WaitGroup
@@ -198,7 +270,8 @@ func TestKnownSeriesWhileResizing(t *testing.T) {
 		})
 	}
 	for i := range int64(200) {
-		s.known.resize(i % 5 * 3000)
+		s.known.added.Store(1 << (i % 20))
+		s.known.adapt(i / 50)
 	}
 	all.Wait()
 	union := map[string]bool{}

@@ -19,7 +19,8 @@ type position struct {
 	metricHash, streamID uint64 // of the metric alone; of the metric with resource and scope
 	nameHash             uint64 // of the metric's name; 0: not computed yet
 	remaining            remainingResource
-	// known identifies the metric, the generation, and the key of each limit up to the metric, see knownSeries.
+	// known identifies the metric, the generation, and the key of each limit up to the metric, see knownSeries. It is 0 if each limit
+	// must be asked.
 	known uint64
 	// ownStreamID and scopeID are those of the unchanged metric. streamID and remainingScopeID are those after a rule.
 	ownStreamID, remainingScopeID uint64

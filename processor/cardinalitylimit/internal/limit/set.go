@@ -29,6 +29,7 @@ type Set struct {
 	generation     atomic.Int64
 	rotations      atomic.Int64
 	rules          []int // indexes of the rules' limits, which come first
+	keyedByPoint   []int // indexes of the limits whose keys contain attributes of points
 	exempt         nameCache
 	neededMetadata neededMetadata
 	known          knownSeries
@@ -54,6 +55,9 @@ func NewSet(specs []Spec, o Options) (*Set, error) {
 		}
 		s.limits = append(s.limits, l)
 		s.neededMetadata.need(l)
+		if len(l.perLevel[fromAttribute]) > 0 {
+			s.keyedByPoint = append(s.keyedByPoint, i)
+		}
 		if l.DryRun || l.rule != nil {
 			continue
 		}
@@ -64,10 +68,9 @@ func NewSet(specs []Spec, o Options) (*Set, error) {
 			s.strips = i
 		}
 	}
-	s.known.budget = o.Tracker.Budget
-	s.resizeKnown(nil)
 	s.begun = s.options.Now()
 	s.generation.Store(s.generationAt(s.begun.UnixNano() + s.clusterShift()))
+	s.adaptKnown()
 	return s, nil
 }
 
@@ -119,20 +122,15 @@ func (s *Set) Sweep() []Usage {
 	for i, l := range s.limits {
 		usage[i] = l.sweep(generation, now)
 	}
-	s.resizeKnown(usage)
+	s.adaptKnown()
 	return usage
 }
 
-// resizeKnown adapts knownSeries to the number of series. One limit alone is asked as fast as knownSeries.
-func (s *Set) resizeKnown(usage []Usage) {
-	if len(s.limits) < 2 {
-		return
+// adaptKnown adapts knownSeries to the traffic. One limit alone is asked as fast as knownSeries.
+func (s *Set) adaptKnown() {
+	if len(s.limits)-len(s.rules) > 1 {
+		s.known.adapt(s.generation.Load())
 	}
-	series := int64(0)
-	for i := range usage {
-		series = max(series, usage[i].Series)
-	}
-	s.known.resize(series)
 }
 
 // Rotations is the number of generations that have begun since the start.
