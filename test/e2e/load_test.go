@@ -225,8 +225,8 @@ func TestLoadOfLines(t *testing.T) {
 
 // TestLoadBesideTheBarePipeline: a gateway with the three components, and one without, each as fast as it goes. Both run at the same time,
 // since the speed of the machine changes by a third within a minute. With full cores a rate is the inverse of the CPU time that gateway,
-// sender and backend need for a request. With the components it is 0.91 to 0.95 of that without (docs/performance.md). The aim is 0.95,
-// and the test fails below 0.9.
+// sender and backend need for a request. One process can be a percent faster than another one of the same binary for as long as it
+// runs, so there are three pairs. Each has a round to warm up.
 func TestLoadBesideTheBarePipeline(t *testing.T) {
 	if !isLong() {
 		t.Skip("make load")
@@ -238,9 +238,12 @@ func TestLoadBesideTheBarePipeline(t *testing.T) {
 		return g
 	}
 	var ratios []float64
-	for range 15 {
+	for range 3 {
 		with, without := start(loaded), start(bare)
-		ratios = append(ratios, driveBoth(t, with, without, 8*time.Second))
+		driveBoth(t, with, without, 16*time.Second) // the first flush is after 15 s
+		for range 5 {
+			ratios = append(ratios, driveBoth(t, with, without, 8*time.Second))
+		}
 		with.stop()
 		without.stop()
 	}

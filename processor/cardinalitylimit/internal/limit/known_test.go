@@ -55,8 +55,18 @@ func TestKnownSeriesAdapt(t *testing.T) {
 		generation, added int64
 		sets              int
 	}{
-		{1, 0, minKnownSets}, {1, 1024, minKnownSets}, {1, 1025, 2 * minKnownSets}, {1, 0, 2 * minKnownSets}, {1, 100_000, maxKnownSets},
-		{1, 131_072, maxKnownSets}, {1, 131_073, 0}, {1, 0, 0}, {2, 0, minKnownSets}, {2, 1 << 40, 0}, {2, 0, 0}, {3, 0, minKnownSets},
+		{1, 0, minKnownSets},
+		{1, 1024, minKnownSets},
+		{1, 1025, 2 * minKnownSets},
+		{1, 0, 2 * minKnownSets},
+		{1, 100_000, maxKnownSets},
+		{1, 131_072, maxKnownSets},
+		{1, 131_073, 0},
+		{1, 0, 0},
+		{2, 0, minKnownSets},
+		{2, 1 << 40, 0},
+		{2, 0, 0},
+		{3, 0, minKnownSets},
 	} {
 		k.added.Store(c.added)
 		k.adapt(c.generation)
