@@ -49,7 +49,7 @@ func readPoint[P datapoint](w *walker, p P, c *codec[P]) bool {
 func decideOrWait[P datapoint](w *walker, p P, c *codec[P], at int) (stays bool) {
 	stale := p.Flags().NoRecordedValue()
 	if w.pos.writer != 0 && !stale {
-		w.staging().NotePoint(w.pos.writer, w.timeOf(p.Timestamp()))
+		w.batch.NotePoint(w.pos.writer, w.timeOf(p.Timestamp()))
 	}
 	var d limit.Decision
 	if w.cursor.DecideKnown(&d, w.attributes, stale) {

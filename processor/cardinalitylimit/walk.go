@@ -127,6 +127,7 @@ func (w *walker) decideMetric(m pmetric.Metric) {
 	w.pos.stateful, w.pos.writer = w.isStateful(m), 0
 	if w.pos.stateful {
 		w.pos.writer = w.cursor.Writer()
+		w.staging() // notes each point of a writer
 	}
 	if k := typeOf(m); k.decidePoints != nil {
 		k.decidePoints(w, m)

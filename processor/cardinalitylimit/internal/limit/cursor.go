@@ -195,21 +195,29 @@ func (c *Cursor) Metric(m pmetric.Metric) {
 	c.metricHash = c.set.hash.Metric(m)
 	c.streamID = c.set.hash.Combine(c.scopeID, c.metricHash)
 	c.applyRule()
-	known := c.set.hash.Combine(c.ownStreamID, uint64(c.generation)) //nolint:gosec // bits
 	for i, l := range c.set.limits {
 		st := &c.states[i]
 		st.skip = l.rule != nil && i != c.remaining.rule || !l.selects.matches(c)
 		st.key[fromMetric] = c.extendKey(l, fromMetric, st.key[fromScope], pcommon.Map{})
-		asked := uint64(0)
-		if !st.skip {
-			asked = st.key[fromMetric]
-		}
-		known = c.set.hash.Combine(known, asked)
 	}
 	c.findProfiles()
-	// A rule folds every point, and profiles describe known series as well. In a new generation the places must be renewed.
-	if c.known = known; c.remaining.rule >= 0 || c.profiled || c.generation != c.set.generation.Load() {
-		c.known = 0
+	c.identifyKnown()
+}
+
+// identifyKnown sets c.known. A rule folds every point, and profiles describe known series as well. In a new generation the places must be
+// renewed.
+func (c *Cursor) identifyKnown() {
+	c.known = 0
+	if c.set.known.sets.Load() == nil || c.remaining.rule >= 0 || c.profiled || c.generation != c.set.generation.Load() {
+		return
+	}
+	c.known = c.set.hash.Combine(c.ownStreamID, uint64(c.generation)) //nolint:gosec // bits
+	for i := range c.states {
+		asked := uint64(0)
+		if st := &c.states[i]; !st.skip {
+			asked = st.key[fromMetric]
+		}
+		c.known = c.set.hash.Combine(c.known, asked)
 	}
 }
 

@@ -55,7 +55,8 @@ func (k *knownSeries) resize(n int) {
 	k.sets.Store(&sets)
 }
 
-// has reports whether id was added. Ids are hashes. A stranger has the id of a known series with a probability below 2^-55.
+// has reports whether id was added. Ids are hashes. A stranger has the id of a known series with a probability of at most 2^-47: eight
+// identities in a set, which share up to 14 of their 64 bits.
 func (k *knownSeries) has(id uint64) bool {
 	sets := k.sets.Load()
 	if sets == nil {
